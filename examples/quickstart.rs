@@ -1,0 +1,41 @@
+//! The smallest honest application: a page for everybody, one for members, one for admins.
+//!
+//! `cargo run --example quickstart`, then open <http://127.0.0.1:8000>. Register; the mail's link
+//! is in the log; confirm, log in, look around, log out. It leaves a database, keys and mails
+//! (`security.sqlite`, `security.keys`, `security-mail/`) in the working directory.
+
+use rocket::get;
+use rocket::launch;
+use rocket::response::content::RawHtml;
+use rocket::routes;
+use rocket_security::AuthUser;
+use rocket_security::Maybe;
+use rocket_security::RolesRequired;
+use rocket_security::Security;
+
+rocket_security::roles! { pub Admin = "admin"; }
+
+#[get("/")]
+fn index(user: Maybe<AuthUser>) -> RawHtml<&'static str> {
+    RawHtml(match user.0 {
+        Some(_) => "<p>You are logged in. <a href=/me>Your page</a>, <a href=/logout>log out</a>.",
+        None => "<p>Hello! <a href=/register>Register</a> or <a href=/login>log in</a>.",
+    })
+}
+
+#[get("/me")]
+fn me(user: AuthUser) -> String {
+    format!("Hello, {}!", user.email)
+}
+
+#[get("/admin")]
+fn admin(user: RolesRequired<Admin>) -> String {
+    format!("At your service, {}.", user.email)
+}
+
+#[launch]
+fn rocket() -> _ {
+    rocket::build()
+        .attach(Security::fairing())
+        .mount("/", routes![index, me, admin])
+}

@@ -1,0 +1,64 @@
+//! The time, read in one place.
+//!
+//! Every moment that the framework stores or compares comes from a [`Clock`], so that a test can
+//! let a day pass without waiting for it. Times are UTC, truncated to microseconds, which is what
+//! the databases keep.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
+use std::sync::atomic::Ordering;
+
+use chrono::DateTime;
+use chrono::SubsecRound;
+use chrono::TimeDelta;
+use chrono::Utc;
+
+/// A moment in UTC.
+pub type Timestamp = DateTime<Utc>;
+
+/// Tells the time of one application.
+///
+/// Clones share their offset: moving one moves all.
+#[derive(Clone, Debug, Default)]
+pub struct Clock {
+    offset_micros: Arc<AtomicI64>,
+}
+
+impl Clock {
+    /// Tells the current time, truncated to microseconds.
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "the sole reader of the system's time"
+    )]
+    pub fn now(&self) -> Timestamp {
+        let offset = TimeDelta::microseconds(self.offset_micros.load(Ordering::Relaxed));
+        (Utc::now() + offset).trunc_subsecs(6)
+    }
+
+    /// Moves this clock and all its clones by `delta`, forward or back. For tests.
+    pub fn advance(&self, delta: TimeDelta) {
+        let micros = delta.num_microseconds().unwrap_or(0);
+        self.offset_micros.fetch_add(micros, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+
+    use crate::clock::Clock;
+
+    #[test]
+    fn a_moved_clock_moves_its_clones() {
+        let clock = Clock::default();
+        let twin = clock.clone();
+        let before = twin.now();
+        clock.advance(TimeDelta::hours(5));
+        assert!(twin.now() - before >= TimeDelta::hours(5));
+    }
+
+    #[test]
+    fn times_carry_no_more_than_microseconds() {
+        assert_eq!(Clock::default().now().timestamp_subsec_nanos() % 1_000, 0);
+    }
+}

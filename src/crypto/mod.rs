@@ -1,0 +1,39 @@
+//! Everything that touches a cryptography crate, and nothing else does.
+//!
+//! | file | what for | with |
+//! |---|---|---|
+//! | [`keys`] | one key for each purpose, derived from the configured ones | HKDF-SHA-256 (RFC 5869) |
+//! | [`paseto`] | sealing our cookies | PASETO `v4.local` |
+//! | [`one_time`] | random tokens, and their digests for the store | SHA-256, HMAC-SHA-256 |
+//! | [`password`] | what a password may be | NFC, zxcvbn |
+//! | [`hasher`] | hashing passwords on threads of their own | Argon2id (RFC 9106) |
+
+pub mod hasher;
+pub mod keys;
+pub mod one_time;
+pub mod paseto;
+pub mod password;
+
+use crate::error::Error;
+use crate::error::Result;
+
+/// Gives `N` bytes from the operating system's generator.
+///
+/// # Errors
+///
+/// [`Error::Crypto`] when it gives none; there is no fallback.
+#[allow(clippy::disallowed_methods, reason = "the sole source of randomness")]
+pub fn random_bytes<const N: usize>() -> Result<[u8; N]> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).map_err(|fault| Error::Crypto(fault.to_string()))?;
+    Ok(bytes)
+}
+
+/// Gives a random UUID (RFC 9562, version 4) for a row. Never a credential.
+///
+/// # Errors
+///
+/// [`Error::Crypto`] when the operating system gives no randomness.
+pub fn random_uuid() -> Result<uuid::Uuid> {
+    Ok(uuid::Builder::from_random_bytes(random_bytes()?).into_uuid())
+}

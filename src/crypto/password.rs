@@ -1,0 +1,189 @@
+//! Passwords: what one is, and which may be chosen.
+
+use unicode_normalization::UnicodeNormalization;
+use zxcvbn::Score;
+
+use crate::rejection::FieldErrors;
+use crate::secret::Secret;
+
+/// The longest password in bytes after normalisation. NIST SP 800-63B-4, section 3.1.1.2, asks to
+/// allow at least 64 characters; the limit only keeps normalisation cheap.
+pub const MAX_BYTES: usize = 1_024;
+
+/// A password as somebody typed it, normalised to NFC and otherwise untouched.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Password(Secret<String>);
+
+impl Password {
+    /// Reads a password. Nothing is trimmed, folded or cut.
+    ///
+    /// # Errors
+    ///
+    /// [`PasswordError`] when it is empty or longer than [`MAX_BYTES`].
+    pub fn parse(text: &Secret<String>) -> Result<Self, PasswordError> {
+        let text = text.expose();
+        if text.is_empty() {
+            return Err(PasswordError::Missing);
+        }
+        // NFC at most triples the bytes; refusing first keeps a megabyte from being normalised.
+        if text.len() > MAX_BYTES {
+            return Err(PasswordError::TooLong);
+        }
+        let normalised: String = text.nfc().collect();
+        if normalised.len() > MAX_BYTES {
+            return Err(PasswordError::TooLong);
+        }
+        Ok(Self(Secret::new(normalised)))
+    }
+
+    /// Gives the bytes to hash.
+    pub fn as_bytes(&self) -> &[u8] {
+        self.0.expose().as_bytes()
+    }
+
+    fn as_str(&self) -> &str {
+        self.0.expose()
+    }
+}
+
+/// Why a text is not a [`Password`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PasswordError {
+    /// There is none.
+    #[error("Enter your password.")]
+    Missing,
+    /// It is longer than [`MAX_BYTES`].
+    #[error("This password is longer than 1024 bytes.")]
+    TooLong,
+}
+
+/// Which passwords may be chosen.
+///
+/// Long enough, and not one that guessing programs try first. There is no rule about kinds of
+/// characters, and no setting for one (NIST SP 800-63B-4, section 3.1.1.2: SHALL NOT).
+#[derive(Clone, Debug)]
+pub struct PasswordPolicy {
+    /// The fewest code points.
+    pub min_length: usize,
+    /// Words that say nothing secret here: the site's name, its host.
+    pub context_words: Vec<String>,
+}
+
+impl PasswordPolicy {
+    /// Checks a password that somebody with the given words of their own (an address, a name)
+    /// wants to choose. `field` is the form's field to blame.
+    ///
+    /// A password is refused when `zxcvbn` finds it in its lists of leaked passwords, names and
+    /// words, or made of little else: below score 3, "safely unguessable", which is
+    /// Flask-Security's `ZXCVBN_MINIMUM_SCORE` too. It looks at the first 100 characters.
+    ///
+    /// This takes up to a few milliseconds; call it off the async threads.
+    pub fn check(&self, field: &str, password: &Password, own_words: &[&str]) -> FieldErrors {
+        let mut errors = FieldErrors::new();
+        if password.as_str().chars().count() < self.min_length {
+            errors.push(
+                field,
+                "password_too_short",
+                format!(
+                    "Use at least {} characters. A sentence is easy to remember.",
+                    self.min_length
+                ),
+            );
+            return errors;
+        }
+        let mut words: Vec<String> = self.context_words.clone();
+        words.extend(own_words.iter().flat_map(|word| split_words(word)));
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        if zxcvbn::zxcvbn(password.as_str(), &words).score() < Score::Three {
+            errors.push(
+                field,
+                "password_blocklisted",
+                "This password is among the first that guessing programs try. \
+                 Add a few words that have nothing to do with each other, you, or this site.",
+            );
+        }
+        errors
+    }
+}
+
+/// Gives a text whole and in the parts around its punctuation.
+fn split_words(text: &str) -> Vec<String> {
+    let parts = text
+        .split(|c: char| !c.is_alphanumeric())
+        .filter(|part| part.len() > 2);
+    std::iter::once(text)
+        .chain(parts)
+        .map(str::to_owned)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::crypto::password::Password;
+    use crate::crypto::password::PasswordError;
+    use crate::crypto::password::PasswordPolicy;
+    use crate::secret::Secret;
+
+    fn password(text: &str) -> Password {
+        Password::parse(&Secret::new(text.to_owned())).unwrap()
+    }
+
+    fn reasons(text: &str) -> Vec<&'static str> {
+        let policy = PasswordPolicy {
+            min_length: 15,
+            context_words: vec!["Harbour Library".to_owned()],
+        };
+        let errors = policy.check("password", &password(text), &["ann.lee@example.org"]);
+        errors.iter().map(|error| error.reason).collect()
+    }
+
+    #[test]
+    fn composed_and_decomposed_letters_are_one_password() {
+        assert_eq!(password("caf\u{e9}"), password("cafe\u{301}"));
+    }
+
+    #[test]
+    fn blanks_and_case_count() {
+        assert_ne!(password(" secret "), password("secret"));
+        assert_ne!(password("Secret"), password("secret"));
+    }
+
+    #[test]
+    fn length_counts_code_points_not_bytes() {
+        assert_eq!(
+            reasons("\u{1f426}\u{1f30a}\u{1f525}\u{1f3b2}"),
+            ["password_too_short"]
+        );
+        assert!(reasons("vier kurze W\u{f6}rter sind genug").is_empty());
+    }
+
+    #[test]
+    fn a_megabyte_is_refused_before_any_work() {
+        let long = Secret::new("x".repeat(1_000_000));
+        assert_eq!(Password::parse(&long), Err(PasswordError::TooLong));
+        assert_eq!(
+            Password::parse(&Secret::new(String::new())),
+            Err(PasswordError::Missing)
+        );
+    }
+
+    #[test]
+    fn long_passwords_that_are_tried_first_are_refused() {
+        for text in [
+            "passwordpassword",
+            "123456789012345",
+            "aaaaaaaaaaaaaaaaaa",
+            "qwertyuiopasdfgh",
+            "ann.lee@example.org",
+            "Harbour Library",
+        ] {
+            assert_eq!(reasons(text), ["password_blocklisted"], "{text}");
+        }
+    }
+
+    #[test]
+    fn sentences_are_fine() {
+        assert!(reasons("correct horse battery staple").is_empty());
+        assert!(reasons("my cat sleeps on warm keyboards").is_empty());
+    }
+}

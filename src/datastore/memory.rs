@@ -1,0 +1,4 @@
+//! The store in memory.
+
+/// A store in memory.
+pub struct MemoryDatastore;

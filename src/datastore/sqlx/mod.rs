@@ -1,0 +1,117 @@
+//! The store in a database, through sqlx.
+//!
+//! One file a capability, one place a query: the SQL is static text with `?` for its values, and
+//! [`on_pool!`] compiles each body for every driver that is enabled. What differs between
+//! databases stands in `dialect.rs`, the schema in `migrations/`.
+
+#[macro_use]
+mod dialect;
+mod attempt;
+mod migrations;
+mod one_time;
+mod outbox;
+mod pool;
+mod rows;
+mod session;
+mod track;
+mod user;
+
+pub use crate::datastore::sqlx::pool::Backend;
+pub use crate::datastore::sqlx::pool::SqlxPool;
+
+use rocket::figment::Figment;
+
+use crate::datastore::sqlx::dialect::Pool;
+use crate::error::Error;
+use crate::error::Result;
+
+/// The store in an SQL database, chosen by the URL in `[default.databases.security]`.
+///
+/// Clones share one pool.
+#[derive(Clone, Debug)]
+pub struct SqlxDatastore {
+    pool: Pool,
+}
+
+/// The database of the debug profile when none is configured, in the working directory.
+pub const DEFAULT_SQLITE_FILE: &str = "security.sqlite";
+
+impl SqlxDatastore {
+    /// Uses a pool of SQLite connections, which the application may share.
+    #[cfg(feature = "sqlite")]
+    pub fn sqlite(pool: SqlxPool<::sqlx::Sqlite>) -> Self {
+        Self {
+            pool: Pool::Sqlite(pool),
+        }
+    }
+
+    /// Connects to the database of `[default.databases.security]`, or in the debug profile to a
+    /// SQLite file in the working directory.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Config`] when no database is configured or its driver is not compiled in,
+    /// [`Error::Store`] when it cannot be reached.
+    pub async fn connect(figment: &Figment) -> Result<Self> {
+        let url = database_url(figment)?;
+        let scheme = url.split(':').next().unwrap_or_default();
+        match scheme {
+            #[cfg(feature = "sqlite")]
+            "sqlite" => {
+                let figment = with_pool_defaults(figment, &url);
+                let pool = rocket_db_pools::Pool::init(&figment)
+                    .await
+                    .map_err(Error::store)?;
+                Ok(Self::sqlite(pool))
+            }
+            _ => Err(Error::rocket_config(
+                DATABASE_KEY,
+                format!("names a database of the kind \"{scheme}\", which is not compiled in"),
+                "Use a URL like \"sqlite:security.sqlite\", or enable the cargo feature of its driver",
+            )),
+        }
+    }
+
+    /// Brings the schema up to date.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Store`] when the database cannot be reached, or holds a schema that is newer than
+    /// this version or was edited.
+    pub async fn migrate(&self) -> Result<()> {
+        on_pool!(self, |pool| migrations::run(pool).await)
+    }
+}
+
+const DATABASE_KEY: &str = "databases.security.url";
+
+/// Gives the URL of the database. A SQLite file may be written as a bare path.
+pub(crate) fn database_url(figment: &Figment) -> Result<String> {
+    let given = figment.extract_inner::<String>(DATABASE_KEY);
+    match given {
+        Ok(url) if url.contains(':') => Ok(url),
+        Ok(path) => Ok(format!("sqlite:{path}")),
+        Err(_) if crate::config::is_debug(figment) => Ok(format!("sqlite:{DEFAULT_SQLITE_FILE}")),
+        Err(_) => Err(Error::rocket_config(
+            DATABASE_KEY,
+            "is missing",
+            "Set url in [default.databases.security], for example \"sqlite:/var/lib/app/security.sqlite\"",
+        )),
+    }
+}
+
+/// Completes `[default.databases.security]` as Rocket does for its own pools.
+#[cfg(feature = "sqlite")]
+fn with_pool_defaults(figment: &Figment, url: &str) -> Figment {
+    let workers: usize = figment.extract_inner(rocket::Config::WORKERS).unwrap_or(4);
+    figment
+        .focus("databases.security")
+        .join(("max_connections", workers * 4))
+        .join(("connect_timeout", 3))
+        .merge(("url", url))
+}
+
+/// Wraps a failure of the database.
+fn failed(fault: ::sqlx::Error) -> Error {
+    Error::store(fault)
+}

@@ -1,0 +1,134 @@
+//! The connection pool, for us and for applications.
+
+use std::fmt;
+use std::ops::Deref;
+use std::str::FromStr;
+use std::time::Duration;
+
+use rocket::async_trait;
+use rocket::figment::Figment;
+use rocket_db_pools::Config;
+use rocket_db_pools::Error;
+use sqlx::ConnectOptions;
+use sqlx::Connection;
+use sqlx::Database;
+use sqlx::pool::PoolConnection;
+use sqlx::pool::PoolOptions;
+
+/// A pool of sqlx 0.9 for `rocket_db_pools`, and the one that this framework uses.
+///
+/// An application that keeps its own tables in the same SQLite database uses this type too: two
+/// versions of SQLite's binding cannot be linked into one program, so `rocket_db_pools`' own
+/// `sqlx_sqlite` is not an option next to ours.
+///
+/// ```
+/// use rocket_db_pools::Database;
+/// use rocket_security::SqlxPool;
+///
+/// #[derive(Database)]
+/// #[database("security")]
+/// struct Db(SqlxPool<sqlx::Sqlite>);
+/// ```
+pub struct SqlxPool<DB: Database>(sqlx::Pool<DB>);
+
+impl<DB: Database> SqlxPool<DB> {
+    /// Uses a pool that is open already.
+    pub fn new(pool: sqlx::Pool<DB>) -> Self {
+        Self(pool)
+    }
+}
+
+impl<DB: Database> Clone for SqlxPool<DB> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<DB: Database> fmt::Debug for SqlxPool<DB> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SqlxPool")
+    }
+}
+
+impl<DB: Database> Deref for SqlxPool<DB> {
+    type Target = sqlx::Pool<DB>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
+
+/// The options with which a database's connections are opened.
+type Options<DB> = <<DB as Database>::Connection as Connection>::Options;
+
+/// A database that [`SqlxPool`] can open.
+pub trait Backend: Database {
+    /// Sets what every connection needs.
+    fn tune(options: Options<Self>) -> Options<Self>;
+
+    /// Says how many connections make sense, given how many were asked for.
+    fn max_connections(_options: &Options<Self>, wanted: u32) -> u32 {
+        wanted
+    }
+}
+
+#[cfg(feature = "sqlite")]
+impl Backend for sqlx::Sqlite {
+    /// Write-ahead log, so that reading does not wait for writing; foreign keys; and two and a
+    /// half seconds of patience with another writer.
+    ///
+    /// With `synchronous = NORMAL` a commit survives the end of the process at any moment; after a
+    /// loss of power the last ones may be missing, and the file is never damaged.
+    fn tune(options: Options<Self>) -> Options<Self> {
+        options
+            .create_if_missing(true)
+            .foreign_keys(true)
+            .journal_mode(sqlx::sqlite::SqliteJournalMode::Wal)
+            .synchronous(sqlx::sqlite::SqliteSynchronous::Normal)
+            .busy_timeout(Duration::from_millis(2_500))
+    }
+
+    /// A database in memory belongs to one connection.
+    fn max_connections(options: &Options<Self>, wanted: u32) -> u32 {
+        let in_memory = options.get_filename().as_os_str().to_string_lossy();
+        if in_memory.contains(":memory:") || in_memory.starts_with("file:sqlx-in-memory") {
+            1
+        } else {
+            wanted
+        }
+    }
+}
+
+#[async_trait]
+impl<DB: Backend> rocket_db_pools::Pool for SqlxPool<DB>
+where
+    Options<DB>: FromStr<Err = sqlx::Error>,
+{
+    type Connection = PoolConnection<DB>;
+    type Error = Error<sqlx::Error>;
+
+    async fn init(figment: &Figment) -> Result<Self, Self::Error> {
+        let config: Config = figment.extract()?;
+        let options = Options::<DB>::from_str(&config.url).map_err(Error::Init)?;
+        let options = DB::tune(options).disable_statement_logging();
+        let wanted = u32::try_from(config.max_connections).unwrap_or(u32::MAX);
+        let pool = PoolOptions::<DB>::new()
+            .max_connections(DB::max_connections(&options, wanted))
+            .min_connections(config.min_connections.unwrap_or(1))
+            .acquire_timeout(Duration::from_secs(config.connect_timeout))
+            .idle_timeout(config.idle_timeout.map(Duration::from_secs))
+            .max_lifetime(None)
+            .connect_with(options)
+            .await
+            .map_err(Error::Init)?;
+        Ok(Self(pool))
+    }
+
+    async fn get(&self) -> Result<Self::Connection, Self::Error> {
+        self.0.acquire().await.map_err(Error::Get)
+    }
+
+    async fn close(&self) {
+        self.0.close().await;
+    }
+}

@@ -1,0 +1,94 @@
+//! Faults: what went wrong on our side, for the operator.
+//!
+//! What a client did wrong is a [`Rejection`](crate::rejection::Rejection).
+
+use std::error::Error as StdError;
+use std::fmt;
+
+/// What can go wrong on the server's side.
+///
+/// A client never sees its text: it is answered with 503 and told to try again.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A configuration value is missing or wrong; the launch stops.
+    #[error("{key}: {fault}. {cure}")]
+    Config {
+        /// The key, for example `security.base_url`.
+        key: String,
+        /// What is wrong with its value.
+        fault: String,
+        /// What to do about it.
+        cure: String,
+    },
+
+    /// The datastore did not answer, or answered with a failure.
+    #[error("the datastore failed: {0}")]
+    Store(#[source] Box<dyn StdError + Send + Sync>),
+
+    /// A row holds something that cannot be read, so it was not written by this version.
+    #[error("the datastore holds a value that cannot be read: {0}")]
+    Corrupt(String),
+
+    /// The operating system gave no randomness, or a cryptographic operation failed.
+    #[error("a cryptographic operation failed: {0}")]
+    Crypto(String),
+
+    /// A template is missing or wrong.
+    #[error("a template failed: {0}")]
+    Template(#[from] tera::Error),
+
+    /// A message could not be written or delivered.
+    #[error("mail could not be sent: {0}")]
+    Mail(#[source] Box<dyn StdError + Send + Sync>),
+
+    /// A file could not be read or written.
+    #[error("{path}: {source}")]
+    File {
+        /// The file in question.
+        path: String,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
+}
+
+impl Error {
+    /// Names the configuration key below `security`, what is wrong with its value, and the cure.
+    pub fn config(
+        key: impl fmt::Display,
+        fault: impl Into<String>,
+        cure: impl Into<String>,
+    ) -> Self {
+        Self::Config {
+            key: format!("security.{key}"),
+            fault: fault.into(),
+            cure: cure.into(),
+        }
+    }
+
+    /// Does the same for a key of Rocket's own, spelled in full.
+    pub(crate) fn rocket_config(
+        key: impl Into<String>,
+        fault: impl Into<String>,
+        cure: impl Into<String>,
+    ) -> Self {
+        Self::Config {
+            key: key.into(),
+            fault: fault.into(),
+            cure: cure.into(),
+        }
+    }
+
+    /// Wraps a failure of a datastore, for stores of an application's own.
+    pub fn store(source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self::Store(source.into())
+    }
+
+    /// Wraps a failure to send mail.
+    pub fn mail(source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self::Mail(source.into())
+    }
+}
+
+/// The result of an operation that can only fail by our own fault.
+pub type Result<T, E = Error> = std::result::Result<T, E>;

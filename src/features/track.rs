@@ -1,0 +1,43 @@
+//! When and from where somebody logged in, this time and the time before, and how often.
+//!
+//! It has no route, page, mail or setting: it is made of one hook, [`Hooks::after_login`], and of
+//! the store's capability [`TrackStore`], where an application reads what was noted with
+//! [`find_track`](TrackStore::find_track).
+
+use std::sync::Arc;
+
+use rocket::async_trait;
+use serde::Deserialize;
+use serde::Serialize;
+
+use crate::datastore::TrackStore;
+use crate::error::Result;
+use crate::feature::Feature;
+use crate::feature::Hooks;
+use crate::feature::LoginAttempt;
+
+/// The feature `track`.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Track {}
+
+impl<D: TrackStore> Feature<D> for Track {
+    const NAME: &'static str = "track";
+
+    fn hooks(&self, store: &Arc<D>) -> Option<Box<dyn Hooks>> {
+        let store: Arc<dyn TrackStore> = Arc::<D>::clone(store);
+        Some(Box::new(Tracker(store)))
+    }
+}
+
+struct Tracker(Arc<dyn TrackStore>);
+
+#[async_trait]
+impl Hooks for Tracker {
+    async fn after_login(&self, attempt: &LoginAttempt<'_>) -> Result<()> {
+        self.0
+            .record_login(attempt.user.id, attempt.at, attempt.client)
+            .await
+    }
+}

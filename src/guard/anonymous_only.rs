@@ -1,0 +1,55 @@
+//! Whoever is not logged in.
+
+use rocket::Ignite;
+use rocket::Request;
+use rocket::Rocket;
+use rocket::Sentinel;
+use rocket::async_trait;
+use rocket::outcome::Outcome;
+use rocket::request;
+use rocket::request::FromRequest;
+
+use crate::guard::is_unattached;
+use crate::guard::parts;
+use crate::guard::refuse;
+use crate::rejection::Rejection;
+use crate::session::Current;
+
+/// Nobody logged in: for pages such as registration.
+///
+/// Somebody logged in is answered with 400, or for a page with 303 home.
+///
+/// ```
+/// # use rocket::get;
+/// use rocket_security::AnonymousOnly;
+///
+/// #[get("/welcome")]
+/// fn welcome(_guest: AnonymousOnly) -> &'static str {
+///     "Hello, stranger!"
+/// }
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct AnonymousOnly(());
+
+#[async_trait]
+impl<'r> FromRequest<'r> for AnonymousOnly {
+    type Error = Rejection;
+
+    async fn from_request(request: &'r Request<'_>) -> request::Outcome<Self, Rejection> {
+        let (web, _) = match parts(request) {
+            Ok(parts) => parts,
+            Err(rejection) => return refuse(request, rejection),
+        };
+        match web.sessions().current(request).await {
+            Current::Nobody | Current::Anonymous(_) | Current::Ended => Outcome::Success(Self(())),
+            Current::Active(_) => refuse(request, Rejection::AlreadyAuthenticated),
+            Current::Unavailable => refuse(request, Rejection::Unavailable),
+        }
+    }
+}
+
+impl Sentinel for AnonymousOnly {
+    fn abort(rocket: &Rocket<Ignite>) -> bool {
+        is_unattached("AnonymousOnly", rocket)
+    }
+}

@@ -1,0 +1,38 @@
+//! Mail kept in memory, for tests.
+
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+
+use rocket::async_trait;
+
+use crate::error::Result;
+use crate::mail::Mailer;
+use crate::mail::Message;
+
+/// Keeps every message for a test to read. Clones share what they keep.
+#[derive(Clone, Debug, Default)]
+pub struct CaptureMailer {
+    messages: Arc<Mutex<Vec<Message>>>,
+}
+
+impl CaptureMailer {
+    /// Gives all messages so far, oldest first.
+    pub fn messages(&self) -> Vec<Message> {
+        self.messages
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+}
+
+#[async_trait]
+impl Mailer for CaptureMailer {
+    async fn send(&self, message: &Message) -> Result<()> {
+        self.messages
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(message.clone());
+        Ok(())
+    }
+}

@@ -1,0 +1,75 @@
+//! Mail by SMTP.
+
+use std::time::Duration;
+
+use lettre::AsyncSmtpTransport;
+use lettre::AsyncTransport;
+use lettre::Tokio1Executor;
+use rocket::async_trait;
+use url::Host;
+use url::Url;
+
+use crate::error::Error;
+use crate::error::Result;
+use crate::mail::Mailer;
+use crate::mail::Message;
+
+/// Sends by SMTP, keeping connections open between mails.
+pub struct SmtpMailer(AsyncSmtpTransport<Tokio1Executor>);
+
+impl SmtpMailer {
+    /// Reads `smtps://user:password@host` (TLS from the start) or `smtp://host:587` (STARTTLS).
+    ///
+    /// `smtp://` without TLS is taken for a loopback host only; elsewhere STARTTLS is required
+    /// unless the URL says `?tls=none` itself.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Config`] when the URL is not one of these.
+    pub fn from_url(url: &str) -> Result<Self> {
+        let wrong = |fault: String| {
+            Error::config(
+                "mail.url",
+                fault,
+                "Write smtp://host:port or smtps://user:password@host",
+            )
+        };
+        // The text may hold a password: only its fault is told.
+        let mut url = Url::parse(url).map_err(|fault| wrong(format!("is no URL: {fault}")))?;
+        let names_tls = url.query_pairs().any(|(key, _)| key == "tls");
+        if url.scheme() == "smtp" && !names_tls && !is_loopback(&url) {
+            url.query_pairs_mut().append_pair("tls", "required");
+        } else if url
+            .query_pairs()
+            .any(|(key, value)| key == "tls" && value == "none")
+        {
+            url.set_query(None);
+        }
+        let transport = AsyncSmtpTransport::<Tokio1Executor>::from_url(url.as_str())
+            .map_err(|fault| wrong(fault.to_string()))?
+            .timeout(Some(Duration::from_secs(30)))
+            .build();
+        Ok(Self(transport))
+    }
+}
+
+#[async_trait]
+impl Mailer for SmtpMailer {
+    async fn send(&self, message: &Message) -> Result<()> {
+        self.0
+            .send(message.to_lettre()?)
+            .await
+            .map_err(Error::mail)?;
+        log::info!("mail {} was handed to the mail server", message.id);
+        Ok(())
+    }
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}

@@ -1,0 +1,234 @@
+//! Refusals: what a client is told when it may not, cannot, or must wait.
+//!
+//! What went wrong on our own side is an [`Error`]; it reaches the client as
+//! [`Rejection::Unavailable`].
+
+use std::time::Duration;
+
+use rocket::Request;
+use rocket::http::Status;
+
+use crate::error::Error;
+
+/// Why a request is refused.
+///
+/// Each has a [`reason`](Rejection::reason) for programs, a [`status`](Rejection::status), and a
+/// [`text`](Rejection::text) for people.
+///
+/// An application's own catcher finds the refusal that caused it with [`Rejection::of`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Rejection {
+    /// Fields of the request are missing or wrong.
+    InvalidInput(FieldErrors),
+    /// The credentials open no account. Deliberately the same for an unknown identity, a wrong
+    /// password, and an account that is unconfirmed or switched off.
+    InvalidCredentials,
+    /// Nobody is logged in.
+    Unauthenticated,
+    /// Somebody is logged in where nobody may be.
+    AlreadyAuthenticated,
+    /// The user lacks a role.
+    Forbidden,
+    /// The anti-forgery token is missing, old, or of another session.
+    CsrfFailed,
+    /// A browser says that the request was started by another site.
+    CrossSite,
+    /// The mailed link was used, replaced, has expired, or never was.
+    InvalidLink,
+    /// Too many attempts.
+    Throttled {
+        /// How long to wait.
+        retry_after: Duration,
+    },
+    /// More passwords wait to be checked than the machine can take on.
+    Saturated,
+    /// Something that is needed did not answer.
+    Unavailable,
+    /// The body is larger than any form of ours.
+    TooLarge,
+    /// The body is neither a form nor JSON.
+    UnsupportedMediaType,
+    /// A refusal of the application's own, from one of its [`Hooks`](crate::feature::Hooks).
+    Custom {
+        /// The code for programs, in snake case.
+        reason: &'static str,
+        /// The status of the answer, a 4xx.
+        status: Status,
+        /// The sentence for people.
+        text: String,
+    },
+}
+
+impl Rejection {
+    /// Gives the stable code for programs, in snake case.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::InvalidInput(_) => "invalid_input",
+            Self::InvalidCredentials => "invalid_credentials",
+            Self::Unauthenticated => "unauthenticated",
+            Self::AlreadyAuthenticated => "already_authenticated",
+            Self::Forbidden => "forbidden",
+            Self::CsrfFailed => "csrf_failed",
+            Self::CrossSite => "cross_site",
+            Self::InvalidLink => "invalid_link",
+            Self::Throttled { .. } => "throttled",
+            Self::Saturated => "saturated",
+            Self::Unavailable => "unavailable",
+            Self::TooLarge => "too_large",
+            Self::UnsupportedMediaType => "unsupported_media_type",
+            Self::Custom { reason, .. } => reason,
+        }
+    }
+
+    /// Gives the status of the answer.
+    pub fn status(&self) -> Status {
+        match self {
+            Self::InvalidInput(_)
+            | Self::InvalidCredentials
+            | Self::AlreadyAuthenticated
+            | Self::CsrfFailed
+            | Self::CrossSite
+            | Self::InvalidLink => Status::BadRequest,
+            Self::Unauthenticated => Status::Unauthorized,
+            Self::Forbidden => Status::Forbidden,
+            Self::Throttled { .. } => Status::TooManyRequests,
+            Self::Saturated | Self::Unavailable => Status::ServiceUnavailable,
+            Self::TooLarge => Status::PayloadTooLarge,
+            Self::UnsupportedMediaType => Status::UnsupportedMediaType,
+            Self::Custom { status, .. } => *status,
+        }
+    }
+
+    /// Gives the sentence for people.
+    pub fn text(&self) -> &str {
+        match self {
+            Self::InvalidInput(_) => "Please correct what is marked below.",
+            Self::InvalidCredentials => {
+                "These details do not open an account. Check them; and if you registered only \
+                 now, confirm your address first by the link we mailed you."
+            }
+            Self::Unauthenticated => "Please log in to see this page.",
+            Self::AlreadyAuthenticated => "You are logged in already.",
+            Self::Forbidden => "Your account may not do this.",
+            Self::CsrfFailed => "This page was open for too long. Please try again.",
+            Self::CrossSite => "This request came from another site and was not carried out.",
+            Self::InvalidLink => "This link is not valid any more. Please ask for a new one.",
+            Self::Throttled { .. } => "Too many attempts. Please wait a while and try again.",
+            Self::Saturated => "Too many people are logging in right now. Please try again.",
+            Self::Unavailable => "This does not work right now. Please try again in a moment.",
+            Self::TooLarge => "That is more than we can take.",
+            Self::UnsupportedMediaType => "Send a form or JSON.",
+            Self::Custom { text, .. } => text,
+        }
+    }
+
+    /// Gives the `Retry-After` of the answer, if it has one.
+    ///
+    /// A full queue drains within a second; a dependency that is down gets two.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Throttled { retry_after } => Some(*retry_after),
+            Self::Saturated => Some(Duration::from_secs(1)),
+            Self::Unavailable => Some(Duration::from_secs(2)),
+            _ => None,
+        }
+    }
+
+    /// Finds the refusal that ended this request, for an application's own catchers.
+    pub fn of<'r>(request: &'r Request<'_>) -> Option<&'r Rejection> {
+        request.local_cache(|| Refused(None)).0.as_ref()
+    }
+
+    /// Remembers the refusal for the catchers, for a guard can hand them a status only.
+    pub(crate) fn remember(self, request: &Request<'_>) -> Self {
+        request.local_cache(|| Refused(Some(self.clone())));
+        self
+    }
+}
+
+/// The first refusal of a request.
+struct Refused(Option<Rejection>);
+
+/// A fault is logged for the operator; the client learns only that it may come back.
+impl From<Error> for Rejection {
+    fn from(fault: Error) -> Self {
+        log::error!("{fault}");
+        Self::Unavailable
+    }
+}
+
+impl From<FieldErrors> for Rejection {
+    fn from(errors: FieldErrors) -> Self {
+        Self::InvalidInput(errors)
+    }
+}
+
+/// What is wrong with one field of a form.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FieldError {
+    /// The field's name; empty for what concerns the form as a whole.
+    pub field: String,
+    /// The code for programs, in snake case.
+    pub reason: &'static str,
+    /// The sentence for people.
+    pub text: String,
+}
+
+/// What is wrong with a form, in the order of its fields.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FieldErrors(Vec<FieldError>);
+
+impl FieldErrors {
+    /// Begins with nothing wrong.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Begins with one field that is wrong.
+    pub fn one(field: &str, reason: &'static str, text: impl Into<String>) -> Self {
+        let mut errors = Self::default();
+        errors.push(field, reason, text);
+        errors
+    }
+
+    /// Notes that `field` is wrong.
+    pub fn push(&mut self, field: &str, reason: &'static str, text: impl Into<String>) {
+        self.0.push(FieldError {
+            field: field.to_owned(),
+            reason,
+            text: text.into(),
+        });
+    }
+
+    /// Gives the value, or notes what is wrong with `field` and gives none.
+    pub fn take<T, E: std::fmt::Display>(
+        &mut self,
+        field: &str,
+        reason: &'static str,
+        parsed: Result<T, E>,
+    ) -> Option<T> {
+        match parsed {
+            Ok(value) => Some(value),
+            Err(fault) => {
+                self.push(field, reason, fault.to_string());
+                None
+            }
+        }
+    }
+
+    /// Notes everything that `more` holds.
+    pub fn extend(&mut self, more: FieldErrors) {
+        self.0.extend(more.0);
+    }
+
+    /// Tells whether nothing is wrong.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Gives what is wrong, in order.
+    pub fn iter(&self) -> impl Iterator<Item = &FieldError> {
+        self.0.iter()
+    }
+}

@@ -1,0 +1,166 @@
+//! The template engine: embedded defaults under the application's own files.
+//!
+//! Every `*.html` and `*.txt` file below the application's template folder (Rocket's
+//! `template_dir`, by default `templates`) is loaded, with or without a trailing `.tera`. A file
+//! of the name of one of ours replaces it, so that `templates/security/login.html` is the login
+//! page, and may extend any other file there.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use serde::Serialize;
+use tera::Context;
+use tera::Tera;
+
+use crate::error::Error;
+use crate::error::Result;
+
+/// A template that comes with the framework: its name and its text.
+pub type Embedded = (&'static str, &'static str);
+
+/// The templates that belong to no single feature.
+pub const SHARED: &[Embedded] = &[
+    (
+        "security/base.html",
+        include_str!("../templates/security/base.html"),
+    ),
+    (
+        "security/_field.html",
+        include_str!("../templates/security/_field.html"),
+    ),
+    (
+        "security/_logout.html",
+        include_str!("../templates/security/_logout.html"),
+    ),
+    (
+        "security/error.html",
+        include_str!("../templates/security/error.html"),
+    ),
+    (
+        "security/style.css",
+        include_str!("../templates/security/style.css"),
+    ),
+    (
+        "security/email/base.html",
+        include_str!("../templates/security/email/base.html"),
+    ),
+];
+
+/// Renders pages and mails.
+pub struct Templates {
+    tera: Tera,
+}
+
+impl Templates {
+    /// Loads the embedded templates and lays the files below `folder` over them.
+    ///
+    /// A folder that is not there is like an empty one.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::File`] when a file cannot be read, [`Error::Template`] when a template is wrong.
+    pub fn load(
+        embedded: impl IntoIterator<Item = Embedded>,
+        folder: &Path,
+        prepare: impl FnOnce(&mut Tera),
+    ) -> Result<Self> {
+        let mut sources: BTreeMap<String, String> = embedded
+            .into_iter()
+            .map(|(name, text)| (name.to_owned(), text.to_owned()))
+            .collect();
+        if folder.is_dir() {
+            collect_files(folder, folder, &mut sources)?;
+        }
+        let mut tera = Tera::default();
+        tera.autoescape_on(vec![".html"]);
+        prepare(&mut tera);
+        tera.add_raw_templates(sources)?;
+        Ok(Self { tera })
+    }
+
+    /// Renders the template `name`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Template`] when there is none of that name, or when it fails.
+    pub fn render(&self, name: &str, context: &impl Serialize) -> Result<String> {
+        Ok(self.tera.render(name, &Context::from_serialize(context)?)?)
+    }
+}
+
+fn collect_files(root: &Path, folder: &Path, sources: &mut BTreeMap<String, String>) -> Result<()> {
+    let unreadable = |source| Error::File {
+        path: folder.display().to_string(),
+        source,
+    };
+    for entry in fs::read_dir(folder).map_err(unreadable)? {
+        let path = entry.map_err(unreadable)?.path();
+        if path.is_dir() {
+            collect_files(root, &path, sources)?;
+        } else if let Some(name) = template_name(root, &path) {
+            let text = fs::read_to_string(&path).map_err(|source| Error::File {
+                path: path.display().to_string(),
+                source,
+            })?;
+            sources.insert(name, text);
+        }
+    }
+    Ok(())
+}
+
+/// Gives the name of the template in a file: its path below the folder, with `/` between the
+/// parts and without `.tera`.
+fn template_name(root: &Path, path: &Path) -> Option<String> {
+    let parts: Option<Vec<&str>> = path
+        .strip_prefix(root)
+        .ok()?
+        .iter()
+        .map(|part| part.to_str())
+        .collect();
+    let name = parts?.join("/");
+    let name = name.strip_suffix(".tera").unwrap_or(&name);
+    let is_ours = [".html", ".txt", ".css"]
+        .iter()
+        .any(|ending| name.ends_with(ending));
+    is_ours.then(|| name.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use serde_json::json;
+
+    use crate::template::Templates;
+
+    #[test]
+    fn a_file_replaces_the_embedded_template_and_may_extend_another_file() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("security")).unwrap();
+        fs::write(
+            folder.path().join("layout.html"),
+            "<main>{% block main %}{% endblock %}</main>",
+        )
+        .unwrap();
+        fs::write(
+            folder.path().join("security/login.html.tera"),
+            "{% extends \"layout.html\" %}{% block main %}{{ name }}{% endblock %}",
+        )
+        .unwrap();
+        let templates =
+            Templates::load([("security/login.html", "ours")], folder.path(), |_| {}).unwrap();
+        let page = templates
+            .render("security/login.html", &json!({"name": "<b>"}))
+            .unwrap();
+        assert_eq!(page, "<main>&lt;b&gt;</main>");
+    }
+
+    #[test]
+    fn a_broken_file_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("broken.html"), "{% if %}").unwrap();
+        let fault = Templates::load([], folder.path(), |_| {}).err().unwrap();
+        assert!(format!("{:?}", fault).contains("broken.html"));
+    }
+}

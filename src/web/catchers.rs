@@ -1,0 +1,69 @@
+//! Answers for guards that fail, where the application has none of its own.
+
+use rocket::Build;
+use rocket::Catcher;
+use rocket::Request;
+use rocket::Rocket;
+use rocket::async_trait;
+use rocket::catcher;
+use rocket::http::Status;
+use rocket::response::Responder;
+
+use crate::rejection::Rejection;
+use crate::web::Web;
+
+/// The statuses that guards of ours fail with.
+const CODES: [u16; 5] = [400, 401, 403, 429, 503];
+
+/// Registers a catcher for each status for which the application has none at `/`.
+pub(crate) fn register(rocket: Rocket<Build>) -> Rocket<Build> {
+    let is_taken = |code: u16| {
+        rocket.catchers().any(|catcher| {
+            catcher.base.path() == "/" && catcher.code.is_none_or(|taken| taken == code)
+        })
+    };
+    let missing: Vec<Catcher> = CODES
+        .into_iter()
+        .filter(|code| !is_taken(*code))
+        .map(|code| {
+            let mut catcher = Catcher::new(code, RefusalCatcher);
+            catcher.name = Some("rocket_security".into());
+            catcher
+        })
+        .collect();
+    rocket.register("/", missing)
+}
+
+/// Answers with the refusal that the guard left behind.
+#[derive(Clone)]
+struct RefusalCatcher;
+
+#[async_trait]
+impl catcher::Handler for RefusalCatcher {
+    async fn handle<'r>(&self, status: Status, request: &'r Request<'_>) -> catcher::Result<'r> {
+        if let Some(web) = request.rocket().state::<Web>() {
+            web.sessions().current(request).await;
+        }
+        let rejection = Rejection::of(request).cloned();
+        rejection
+            .unwrap_or_else(|| default_for(status))
+            .respond_to(request)
+    }
+}
+
+/// Gives the refusal for a status that was not ours.
+fn default_for(status: Status) -> Rejection {
+    match status.code {
+        401 => Rejection::Unauthenticated,
+        403 => Rejection::Forbidden,
+        429 => Rejection::Throttled {
+            retry_after: std::time::Duration::from_secs(60),
+        },
+        503 => Rejection::Unavailable,
+        _ => Rejection::Custom {
+            reason: "bad_request",
+            status: Status::BadRequest,
+            text: "This request could not be understood.".to_owned(),
+        },
+    }
+}

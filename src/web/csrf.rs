@@ -1,0 +1,181 @@
+//! Protection against forged requests, in one place.
+//!
+//! An unsafe request is carried out when it brings the anti-forgery token of its session, as the
+//! form field `csrf_token` or the header `X-XSRF-Token` (or `X-CSRF-Token`), and no sign that
+//! another site started it: neither a foreign `Origin` nor `Sec-Fetch-Site: cross-site`. `Referer`
+//! is not looked at.
+//!
+//! One exemption: a request whose `Content-Type` is exactly `application/json` and that carries
+//! none of our cookies, no `Origin` and no `Sec-Fetch-*` header. No browser sends that, and
+//! without a cookie there is nothing to abuse.
+
+use rocket::Data;
+use rocket::Request;
+use rocket::http::Method;
+use url::Url;
+
+use crate::event::Event;
+use crate::rejection::Rejection;
+use crate::session::Current;
+use crate::web::Web;
+use crate::web::submission::parse_pairs;
+
+/// The name of the form field.
+pub const FIELD: &str = "csrf_token";
+
+const HEADERS: [&str; 2] = ["X-XSRF-Token", "X-CSRF-Token"];
+
+/// How much of a body can be looked at before it is read (Rocket's own limit).
+const PEEK_BYTES: usize = 512;
+
+/// Checks a request. `submitted` is the token in its body, where the body was read.
+///
+/// # Errors
+///
+/// [`Rejection::CrossSite`], [`Rejection::CsrfFailed`]; [`Rejection::Unavailable`] when the
+/// session cannot be read.
+pub async fn check(
+    request: &Request<'_>,
+    web: &Web,
+    submitted: Option<&str>,
+) -> Result<(), Rejection> {
+    let checked = verdict(request, web, submitted).await;
+    if let Err(rejection @ (Rejection::CrossSite | Rejection::CsrfFailed)) = &checked {
+        let (reason, origin) = (rejection.reason(), web.origin(request));
+        web.signals().send(&Event::CsrfFailed { reason, origin });
+    }
+    checked
+}
+
+async fn verdict(
+    request: &Request<'_>,
+    web: &Web,
+    submitted: Option<&str>,
+) -> Result<(), Rejection> {
+    if is_safe(request.method()) {
+        return Ok(());
+    }
+    if is_cross_site(request, web) {
+        return Err(Rejection::CrossSite);
+    }
+    if is_program(request, web) {
+        return Ok(());
+    }
+    let current = web.sessions().current(request).await;
+    if matches!(current, Current::Unavailable) {
+        return Err(Rejection::Unavailable);
+    }
+    let peeked = peeked(request);
+    let token = HEADERS
+        .iter()
+        .find_map(|name| request.headers().get_one(name));
+    let token = token.or(submitted).or(peeked.as_deref());
+    match (current.token(), token) {
+        (Some(session), Some(token)) if session.verify_csrf_token(token) => Ok(()),
+        _ => Err(Rejection::CsrfFailed),
+    }
+}
+
+/// Looks at the beginning of a form before its handler reads it, so that a guard can find the
+/// token of an application's own form: it must be the form's first field.
+///
+/// It also undoes Rocket's `_method` field, which makes another method of a POST: a request is
+/// what it was sent as.
+pub(crate) async fn inspect(request: &mut Request<'_>, data: &mut Data<'_>) {
+    if !request.content_type().is_some_and(|kind| kind.is_form()) {
+        return;
+    }
+    let beginning = data.peek(PEEK_BYTES).await.to_vec();
+    let is_cut = beginning.len() >= PEEK_BYTES;
+    let pairs = parse_pairs(&beginning).unwrap_or_default();
+    let Some((name, value)) = pairs.into_iter().next() else {
+        return;
+    };
+    if name == "_method" {
+        // Rocket changes the method of a POST only, so a POST is what it was.
+        request.set_method(Method::Post);
+    }
+    let is_whole = !is_cut || beginning.contains(&b'&');
+    if name == FIELD && is_whole {
+        request.local_cache(|| Peeked(Some(value)));
+    }
+}
+
+struct Peeked(Option<String>);
+
+fn peeked<'r>(request: &'r Request<'_>) -> &'r Option<String> {
+    &request.local_cache(|| Peeked(None)).0
+}
+
+fn is_safe(method: Method) -> bool {
+    matches!(
+        method,
+        Method::Get | Method::Head | Method::Options | Method::Trace
+    )
+}
+
+fn is_cross_site(request: &Request<'_>, web: &Web) -> bool {
+    let headers = request.headers();
+    let is_told = headers
+        .get("Sec-Fetch-Site")
+        .any(|site| site == "cross-site");
+    is_told
+        || headers
+            .get("Origin")
+            .any(|origin| !web.is_own_origin(origin))
+}
+
+fn is_program(request: &Request<'_>, web: &Web) -> bool {
+    let headers = request.headers();
+    let is_json = headers
+        .get_one("Content-Type")
+        .is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"));
+    let is_browser = headers
+        .iter()
+        .any(|header| header.name() == "Origin" || header.name().starts_with("Sec-Fetch-"));
+    is_json && !is_browser && !web.sessions().cookies().any_in(request)
+}
+
+/// Tells whether an `Origin` header names a site that is served from `base_url`; without one, in
+/// development, whether it names this machine.
+pub(crate) fn is_origin_of(base_url: &Url, is_local: bool, origin: &str) -> bool {
+    let Ok(origin) = Url::parse(origin) else {
+        return false;
+    };
+    if origin.origin() == base_url.origin() {
+        return true;
+    }
+    let is_loopback = matches!(origin.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
+    is_local && is_loopback && origin.port_or_known_default() == base_url.port_or_known_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use url::Url;
+
+    use crate::web::csrf::is_origin_of;
+
+    #[test]
+    fn only_the_own_origin_counts() {
+        let base = Url::parse("https://example.org").unwrap();
+        assert!(is_origin_of(&base, false, "https://example.org"));
+        for origin in [
+            "http://example.org",
+            "https://example.org:8443",
+            "https://example.org.evil.example",
+            "https://www.example.org",
+            "null",
+            "",
+        ] {
+            assert!(!is_origin_of(&base, false, origin), "{origin}");
+        }
+    }
+
+    #[test]
+    fn development_goes_by_any_name_of_this_machine() {
+        let base = Url::parse("http://127.0.0.1:8000").unwrap();
+        assert!(is_origin_of(&base, true, "http://localhost:8000"));
+        assert!(!is_origin_of(&base, true, "http://localhost:9000"));
+        assert!(!is_origin_of(&base, false, "http://localhost:8000"));
+    }
+}

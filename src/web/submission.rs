@@ -1,0 +1,316 @@
+//! What a request submits: one input type for forms and JSON.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use percent_encoding::percent_decode;
+use rocket::Data;
+use rocket::Request;
+use rocket::async_trait;
+use rocket::data::ByteUnit;
+use rocket::data::FromData;
+use rocket::data::Outcome;
+use rocket::data::ToByteUnit;
+use serde::Deserialize;
+use serde::Deserializer;
+use serde::de::DeserializeOwned;
+use serde::de::MapAccess;
+use serde::de::Visitor;
+use serde_json::Map;
+use serde_json::Value;
+
+use crate::rejection::FieldErrors;
+use crate::rejection::Rejection;
+use crate::web::Web;
+use crate::web::csrf;
+
+/// The largest body that is read.
+fn body_limit() -> ByteUnit {
+    32.kibibytes()
+}
+
+/// The longest value of any field, in bytes.
+const MAX_FIELD_BYTES: usize = 4_096;
+
+/// What may be submitted to a route, as a form or as JSON alike.
+///
+/// Derive `Deserialize` with `#[serde(default, deny_unknown_fields)]`, so that a missing field is
+/// an empty one, to be complained about with the others, and an unknown field is refused.
+pub trait Form: DeserializeOwned + Default + Send {
+    /// The fields that are never shown again.
+    const SECRET: &'static [&'static str];
+}
+
+/// A submitted form or JSON object, read, checked against forgery, and kept with what was typed,
+/// so that a page can show it again.
+///
+/// As a guard it never fails: [`read`](Submission::read) tells what is wrong, so that the handler
+/// can answer with its own page.
+pub struct Submission<F> {
+    outcome: Result<F, Rejection>,
+    typed: BTreeMap<String, String>,
+}
+
+impl<F: Form> Submission<F> {
+    /// Gives what was submitted.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejection::CsrfFailed`] or [`Rejection::CrossSite`] when the request may be forged;
+    /// [`Rejection::InvalidInput`], [`Rejection::TooLarge`] or
+    /// [`Rejection::UnsupportedMediaType`] when it cannot be read.
+    pub fn read(self) -> Result<F, Rejection> {
+        self.outcome
+    }
+
+    /// Gives what was typed into the fields that are not secret.
+    pub fn typed(&self) -> BTreeMap<String, String> {
+        self.typed.clone()
+    }
+}
+
+#[async_trait]
+impl<'r, F: Form> FromData<'r> for Submission<F> {
+    type Error = Rejection;
+
+    async fn from_data(request: &'r Request<'_>, data: Data<'r>) -> Outcome<'r, Self> {
+        let mut typed = BTreeMap::new();
+        let outcome = read(request, data, &mut typed).await;
+        typed.retain(|field, _| !F::SECRET.contains(&field.as_str()));
+        Outcome::Success(Self { outcome, typed })
+    }
+}
+
+async fn read<F: Form>(
+    request: &Request<'_>,
+    data: Data<'_>,
+    typed: &mut BTreeMap<String, String>,
+) -> Result<F, Rejection> {
+    let web = request
+        .rocket()
+        .state::<Web>()
+        .ok_or(Rejection::Unavailable)?;
+    let body = data
+        .open(body_limit())
+        .into_bytes()
+        .await
+        .map_err(|_| Rejection::TooLarge)?;
+    if !body.is_complete() {
+        return Err(Rejection::TooLarge);
+    }
+    let mut fields = parse_body(request, &body)?;
+    let submitted = fields.remove(csrf::FIELD);
+    for (name, value) in &fields {
+        if let Value::String(text) = value {
+            typed.insert(name.clone(), text.clone());
+        }
+    }
+    csrf::check(request, web, submitted.as_ref().and_then(Value::as_str)).await?;
+    check_texts(&fields)?;
+    serde_path_to_error::deserialize(Value::Object(fields)).map_err(|fault| {
+        let field = fault.path().to_string();
+        let field = if field == "." { "" } else { &field };
+        invalid(
+            field,
+            "unexpected_value",
+            &format!("This cannot be taken: {}.", fault.inner()),
+        )
+    })
+}
+
+fn parse_body(request: &Request<'_>, body: &[u8]) -> Result<Map<String, Value>, Rejection> {
+    match request.content_type() {
+        Some(kind) if kind.is_json() => parse_json(body),
+        Some(kind) if kind.is_form() => parse_form(body),
+        // A button without any field, as `curl -X POST` sends it.
+        None if body.is_empty() => Ok(Map::new()),
+        _ => Err(Rejection::UnsupportedMediaType),
+    }
+}
+
+fn parse_json(body: &[u8]) -> Result<Map<String, Value>, Rejection> {
+    if body.is_empty() {
+        return Ok(Map::new());
+    }
+    match serde_json::from_slice(body) {
+        Ok(Object(fields)) => Ok(fields),
+        Err(fault) => Err(invalid(
+            "",
+            "malformed",
+            &format!("This is no JSON object: {fault}."),
+        )),
+    }
+}
+
+fn parse_form(body: &[u8]) -> Result<Map<String, Value>, Rejection> {
+    let malformed = || invalid("", "malformed", "This form is not valid UTF-8.");
+    let mut fields = Map::new();
+    for (name, value) in parse_pairs(body).ok_or_else(malformed)? {
+        if fields.insert(name.clone(), Value::String(value)).is_some() {
+            return Err(invalid(
+                &name,
+                "duplicate_field",
+                "This was sent more than once.",
+            ));
+        }
+    }
+    Ok(fields)
+}
+
+/// Splits a form into names and values (WHATWG URL Standard, section 5.1), but refuses what is
+/// not UTF-8 instead of replacing it: else two different passwords could become one.
+pub(crate) fn parse_pairs(body: &[u8]) -> Option<Vec<(String, String)>> {
+    let decode = |part: &[u8]| {
+        let part: Vec<u8> = part
+            .iter()
+            .map(|b| if *b == b'+' { b' ' } else { *b })
+            .collect();
+        percent_decode(&part)
+            .decode_utf8()
+            .ok()
+            .map(|text| text.into_owned())
+    };
+    body.split(|byte| *byte == b'&')
+        .filter(|pair| !pair.is_empty())
+        .map(|pair| {
+            let mut parts = pair.splitn(2, |byte| *byte == b'=');
+            let name = decode(parts.next().unwrap_or_default())?;
+            let value = decode(parts.next().unwrap_or_default())?;
+            Some((name, value))
+        })
+        .collect()
+}
+
+/// Refuses values that no field of ours can have: control characters no database takes, and
+/// texts without end.
+fn check_texts(fields: &Map<String, Value>) -> Result<(), Rejection> {
+    for (name, value) in fields {
+        let Value::String(text) = value else {
+            continue;
+        };
+        if text.len() > MAX_FIELD_BYTES {
+            return Err(invalid(name, "too_long", "This is too long."));
+        }
+        if text.contains('\0') {
+            return Err(invalid(
+                name,
+                "unexpected_value",
+                "This holds a character that cannot be.",
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn invalid(field: &str, reason: &'static str, text: &str) -> Rejection {
+    Rejection::InvalidInput(FieldErrors::one(field, reason, text))
+}
+
+/// A JSON object in which no name stands twice. An array, which serde would take for a struct, is
+/// none.
+struct Object(Map<String, Value>);
+
+impl<'de> Deserialize<'de> for Object {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(ObjectVisitor)
+    }
+}
+
+struct ObjectVisitor;
+
+impl<'de> Visitor<'de> for ObjectVisitor {
+    type Value = Object;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Object, A::Error> {
+        let mut fields = Map::new();
+        while let Some((name, value)) = access.next_entry::<String, Value>()? {
+            if fields.insert(name, value).is_some() {
+                return Err(serde::de::Error::custom("a field stands twice"));
+            }
+        }
+        Ok(Object(fields))
+    }
+}
+
+/// A tick box: `true` in JSON; `true`, `on`, `y`, `yes` or `1` in a form, where its absence means
+/// no.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Flag(pub bool);
+
+impl<'de> Deserialize<'de> for Flag {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Sent {
+            Bool(bool),
+            Text(String),
+        }
+        match Sent::deserialize(deserializer) {
+            Ok(Sent::Bool(flag)) => Ok(Self(flag)),
+            Ok(Sent::Text(text)) => match text.to_ascii_lowercase().as_str() {
+                "true" | "on" | "y" | "yes" | "1" => Ok(Self(true)),
+                "" | "false" | "off" | "n" | "no" | "0" => Ok(Self(false)),
+                _ => Err(serde::de::Error::custom("neither yes nor no")),
+            },
+            Err(_) => Err(serde::de::Error::custom("neither true nor false")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::web::submission::parse_form;
+    use crate::web::submission::parse_json;
+    use crate::web::submission::parse_pairs;
+
+    #[test]
+    fn a_form_is_split_and_decoded() {
+        let pairs = parse_pairs(b"email=a%40b.c&name=two+words&empty=&bare&eq=a=b").unwrap();
+        let pairs: Vec<_> = pairs
+            .iter()
+            .map(|(n, v)| (n.as_str(), v.as_str()))
+            .collect();
+        assert_eq!(
+            pairs,
+            [
+                ("email", "a@b.c"),
+                ("name", "two words"),
+                ("empty", ""),
+                ("bare", ""),
+                ("eq", "a=b")
+            ]
+        );
+    }
+
+    #[test]
+    fn invalid_utf_8_is_refused_not_replaced() {
+        assert_eq!(parse_pairs(b"password=%ff%ff"), None);
+        assert!(parse_form(b"password=\xfe").is_err());
+    }
+
+    #[test]
+    fn a_field_that_stands_twice_is_refused() {
+        assert!(parse_form(b"email=a&email=b").is_err());
+        assert!(parse_json(br#"{"email": "a", "email": "b"}"#).is_err());
+    }
+
+    #[test]
+    fn json_takes_objects_only() {
+        assert!(parse_json(br#"{"email": "a"}"#).is_ok());
+        for body in [
+            &br#"["a", "b"]"#[..],
+            br#""a""#,
+            b"1",
+            b"null",
+            b"{",
+            b"{} {}",
+            b"\xff",
+        ] {
+            assert!(parse_json(body).is_err());
+        }
+    }
+}
