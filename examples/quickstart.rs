@@ -35,7 +35,5 @@ fn admin(user: RolesRequired<Admin>) -> String {
 
 #[launch]
 fn rocket() -> _ {
-    rocket::build()
-        .attach(Security::fairing())
-        .mount("/", routes![index, me, admin])
+    rocket::build().attach(Security::fairing()).mount("/", routes![index, me, admin])
 }

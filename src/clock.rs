@@ -26,10 +26,7 @@ pub struct Clock {
 
 impl Clock {
     /// Tells the current time, truncated to microseconds.
-    #[allow(
-        clippy::disallowed_methods,
-        reason = "the sole reader of the system's time"
-    )]
+    #[allow(clippy::disallowed_methods, reason = "the sole reader of the system's time")]
     pub fn now(&self) -> Timestamp {
         let offset = TimeDelta::microseconds(self.offset_micros.load(Ordering::Relaxed));
         (Utc::now() + offset).trunc_subsecs(6)

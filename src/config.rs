@@ -80,10 +80,7 @@ pub struct MailConfig {
 
 impl Default for MailConfig {
     fn default() -> Self {
-        Self {
-            url: None,
-            from: None,
-        }
+        Self { url: None, from: None }
     }
 }
 
@@ -137,11 +134,7 @@ pub struct SessionConfig {
 
 impl Default for SessionConfig {
     fn default() -> Self {
-        Self {
-            idle: Span::hours(1),
-            absolute: Span::hours(24),
-            max_per_user: 20,
-        }
+        Self { idle: Span::hours(1), absolute: Span::hours(24), max_per_user: 20 }
     }
 }
 
@@ -158,10 +151,7 @@ pub struct ThrottleConfig {
 
 impl Default for ThrottleConfig {
     fn default() -> Self {
-        Self {
-            enabled: true,
-            scale: 1,
-        }
+        Self { enabled: true, scale: 1 }
     }
 }
 
@@ -172,13 +162,8 @@ impl Config {
     ///
     /// [`Error::Config`] for a value that is wrong, naming the key and the cure.
     pub fn from_figment(figment: &Figment) -> Result<Self> {
-        let config: Self = if figment.contains("security") {
-            figment
-                .extract_inner("security")
-                .map_err(|fault| from_figment_error(&fault))?
-        } else {
-            Self::default()
-        };
+        let config: Self =
+            figment.focus("security").extract().map_err(|fault| from_figment_error("", &fault))?;
         config.check(is_debug(figment))?;
         Ok(config)
     }
@@ -208,18 +193,10 @@ impl Config {
             ));
         }
         if self.throttle.scale == 0 {
-            return Err(Error::config(
-                "throttle.scale",
-                "is 0",
-                "Set it to 1 or more",
-            ));
+            return Err(Error::config("throttle.scale", "is 0", "Set it to 1 or more"));
         }
         if self.session.max_per_user == 0 {
-            return Err(Error::config(
-                "session.max_per_user",
-                "is 0",
-                "Set it to 1 or more",
-            ));
+            return Err(Error::config("session.max_per_user", "is 0", "Set it to 1 or more"));
         }
         if self.session.idle > self.session.absolute {
             return Err(Error::config(
@@ -286,22 +263,18 @@ pub fn check_keys(figment: &Figment, features: &[&str]) -> Result<()> {
     }
 }
 
-/// Turns a failure to read the configuration into our own words.
-pub fn from_figment_error(fault: &rocket::figment::Error) -> Error {
-    let path = fault.path.iter().skip_while(|part| *part == "security");
-    let key = path.cloned().collect::<Vec<_>>().join(".");
-    let key = match &fault.kind {
-        rocket::figment::error::Kind::UnknownField(field, _) if key.is_empty() => field.clone(),
-        rocket::figment::error::Kind::UnknownField(field, _) => format!("{key}.{field}"),
-        _ => key,
-    };
-    let place = fault
-        .metadata
-        .as_ref()
-        .map(|metadata| metadata.name.to_string());
-    let cure = place.map_or("Correct it".to_owned(), |place| {
-        format!("Correct it in {place}")
-    });
+/// Turns a failure to read the table `table` of the configuration into our own words.
+pub fn from_figment_error(table: &str, fault: &rocket::figment::Error) -> Error {
+    let mut path: Vec<&str> = fault.path.iter().map(String::as_str).collect();
+    path.insert(0, table);
+    if let rocket::figment::error::Kind::UnknownField(field, _) = &fault.kind {
+        path.push(field);
+    }
+    path.retain(|part| !part.is_empty());
+    path.dedup();
+    let key = path.join(".");
+    let place = fault.metadata.as_ref().map(|metadata| metadata.name.to_string());
+    let cure = place.map_or("Correct it".to_owned(), |place| format!("Correct it in {place}"));
     Error::config(key, format!("is wrong: {}", fault.kind), cure)
 }
 
@@ -398,9 +371,7 @@ impl<'de> Deserialize<'de> for Span {
         let span = humantime::parse_duration(&text).map_err(D::Error::custom)?;
         let longest = Duration::from_secs(10 * 366 * 86_400);
         if span.is_zero() || span > longest {
-            return Err(D::Error::custom(
-                "a length of time between 1 second and 10 years",
-            ));
+            return Err(D::Error::custom("a length of time between 1 second and 10 years"));
         }
         Ok(Self(span))
     }
@@ -408,9 +379,7 @@ impl<'de> Deserialize<'de> for Span {
 
 impl Serialize for Span {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        humantime::format_duration(self.0)
-            .to_string()
-            .serialize(serializer)
+        humantime::format_duration(self.0).to_string().serialize(serializer)
     }
 }
 
@@ -436,33 +405,21 @@ mod tests {
     #[test]
     fn release_asks_for_a_base_url_and_says_how() {
         let fault = faults_of("release", "");
-        assert!(
-            fault.starts_with("security.base_url: is missing. Set it"),
-            "{fault}"
-        );
+        assert!(fault.starts_with("security.base_url: is missing. Set it"), "{fault}");
         assert_eq!(faults_of("debug", ""), "");
     }
 
     #[test]
     fn a_wrong_value_is_named_with_its_key() {
         let fault = faults_of("debug", "[debug.security.session]\nidle = \"soon\"");
-        assert!(
-            fault.starts_with("security.session.idle: is wrong"),
-            "{fault}"
-        );
+        assert!(fault.starts_with("security.session.idle: is wrong"), "{fault}");
         let fault = faults_of("debug", "[debug.security.session]\nidel = \"1h\"");
-        assert!(
-            fault.starts_with("security.session.idel: is wrong"),
-            "{fault}"
-        );
+        assert!(fault.starts_with("security.session.idel: is wrong"), "{fault}");
     }
 
     #[test]
     fn a_base_url_with_a_path_is_refused() {
-        let fault = faults_of(
-            "debug",
-            "[debug.security]\nbase_url = \"https://example.org/app\"",
-        );
+        let fault = faults_of("debug", "[debug.security]\nbase_url = \"https://example.org/app\"");
         assert!(fault.contains("Write it like"), "{fault}");
     }
 

@@ -59,11 +59,7 @@ impl Error {
         fault: impl Into<String>,
         cure: impl Into<String>,
     ) -> Self {
-        Self::Config {
-            key: format!("security.{key}"),
-            fault: fault.into(),
-            cure: cure.into(),
-        }
+        Self::Config { key: format!("security.{key}"), fault: fault.into(), cure: cure.into() }
     }
 
     /// Does the same for a key of Rocket's own, spelled in full.
@@ -72,11 +68,7 @@ impl Error {
         fault: impl Into<String>,
         cure: impl Into<String>,
     ) -> Self {
-        Self::Config {
-            key: key.into(),
-            fault: fault.into(),
-            cure: cure.into(),
-        }
+        Self::Config { key: key.into(), fault: fault.into(), cure: cure.into() }
     }
 
     /// Wraps a failure of a datastore, for stores of an application's own.

@@ -153,12 +153,7 @@ impl<'r> LoginAttempt<'r> {
         at: Timestamp,
         client: Option<IpAddr>,
     ) -> Self {
-        Self {
-            user,
-            authn_via,
-            at,
-            client,
-        }
+        Self { user, authn_via, at, client }
     }
 }
 
@@ -184,11 +179,6 @@ impl<'r> Registration<'r> {
         password_hash: &'r PasswordHash,
         at: Timestamp,
     ) -> Self {
-        Self {
-            user_id,
-            email,
-            password_hash,
-            at,
-        }
+        Self { user_id, email, password_hash, at }
     }
 }

@@ -53,11 +53,8 @@ use crate::web::client_ip::network_of;
 
 /// The back-off of an account from one network: from the fifth failure, 30 s to 1 h
 /// (NIST SP 800-63B-4, section 3.2.2).
-const BACK_OFF: BackOff = BackOff {
-    from: 5,
-    first_delay: TimeDelta::seconds(30),
-    longest_delay: TimeDelta::hours(1),
-};
+const BACK_OFF: BackOff =
+    BackOff { from: 5, first_delay: TimeDelta::seconds(30), longest_delay: TimeDelta::hours(1) };
 
 /// How many requests of one kind a network may make in a window. An office behind one address
 /// fits; a machine that tries a list of leaked passwords does not.
@@ -136,17 +133,7 @@ impl Flow {
             clock,
             bell,
         } = parts;
-        Self {
-            store,
-            hooks,
-            hasher,
-            policy,
-            attempt_key,
-            throttle,
-            max_sessions,
-            clock,
-            bell,
-        }
+        Self { store, hooks, hasher, policy, attempt_key, throttle, max_sessions, clock, bell }
     }
 
     /// Gives the store, for flows that lead to no session.
@@ -207,31 +194,19 @@ impl Flow {
         self.charge(request, web, &key).await?;
 
         let found = self.store.find_credentials(identity).await?;
-        let stored = found
-            .as_ref()
-            .and_then(|found| found.password_hash.as_ref());
+        let stored = found.as_ref().and_then(|found| found.password_hash.as_ref());
         let verified = self.hasher.verify(&slot, password, stored).await?;
-        let Some(Credentials {
-            user,
-            password_hash,
-        }) = found
-        else {
+        let Some(Credentials { user, password_hash }) = found else {
             return Err(self.fail(request, web, None, "unknown_identity").await?);
         };
         if verified == Verified::No {
-            return Err(self
-                .fail(request, web, Some(&user), "wrong_password")
-                .await?);
+            return Err(self.fail(request, web, Some(&user), "wrong_password").await?);
         }
-        let entry = self
-            .admit_user(request, web, user.clone(), "password")
-            .await?;
+        let entry = self.admit_user(request, web, user.clone(), "password").await?;
         self.store.clear_attempts(&key).await?;
         if let (Verified::Outdated, Some(old)) = (verified, password_hash) {
             let new = self.hasher.hash(&slot, password).await?;
-            self.store
-                .replace_password_hash(user.id, &old, &new)
-                .await?;
+            self.store.replace_password_hash(user.id, &old, &new).await?;
         }
         Ok(entry)
     }
@@ -264,9 +239,7 @@ impl Flow {
             last_seen_at: origin.at,
         };
         if !self.store.begin_session(&record, self.max_sessions).await? {
-            return Err(self
-                .fail(request, web, Some(&user), "account_changed")
-                .await?);
+            return Err(self.fail(request, web, Some(&user), "account_changed").await?);
         }
         if let Some(before) = web.sessions().current(request).await.active() {
             self.store.end_session(&before.record.digest).await?;
@@ -277,11 +250,7 @@ impl Flow {
             hook.after_login(&attempt).await?;
         }
         let authn_via = authn_via.to_owned();
-        web.signals().send(&Event::UserAuthenticated {
-            user: user.id,
-            authn_via,
-            origin,
-        });
+        web.signals().send(&Event::UserAuthenticated { user: user.id, authn_via, origin });
         Ok(user)
     }
 
@@ -297,10 +266,7 @@ impl Flow {
                 hook.after_logout(&active.user).await?;
             }
             let origin = web.origin(request);
-            web.signals().send(&Event::UserLoggedOut {
-                user: active.user.id,
-                origin,
-            });
+            web.signals().send(&Event::UserLoggedOut { user: active.user.id, origin });
         }
         web.sessions().forget(request);
         Ok(())
@@ -339,10 +305,7 @@ impl Flow {
         let network = web.client(request).map(network_of).unwrap_or_default();
         let key = self.key(&["network", route, &network]);
         let now = self.clock.now();
-        let charge = self
-            .store
-            .count_event(&key, limit, NETWORK_WINDOW, now)
-            .await?;
+        let charge = self.store.count_event(&key, limit, NETWORK_WINDOW, now).await?;
         self.throttled(request, web, charge, now)
     }
 
@@ -359,10 +322,7 @@ impl Flow {
         };
         let key = self.key(&["mail", kind, &email.canonical()]);
         let now = self.clock.now();
-        let charge = self
-            .store
-            .count_event(&key, limit, MAIL_WINDOW, now)
-            .await?;
+        let charge = self.store.count_event(&key, limit, MAIL_WINDOW, now).await?;
         Ok(charge == Charge::Allowed)
     }
 
@@ -405,8 +365,7 @@ impl Flow {
                 Verdict::Allow => {}
                 Verdict::Divert { page } => return Ok(Entry::Diverted { page }),
                 Verdict::Refuse(rejection) => {
-                    self.fail(request, web, Some(&user), rejection.reason())
-                        .await?;
+                    self.fail(request, web, Some(&user), rejection.reason()).await?;
                     return Err(rejection);
                 }
             }
@@ -426,11 +385,7 @@ impl Flow {
             hook.login_failed(user, reason).await?;
         }
         let (user, origin) = (user.map(|user| user.id), web.origin(request));
-        web.signals().send(&Event::UserFailedAuthn {
-            user,
-            reason,
-            origin,
-        });
+        web.signals().send(&Event::UserFailedAuthn { user, reason, origin });
         Ok(Rejection::InvalidCredentials)
     }
 
@@ -459,20 +414,14 @@ impl Flow {
         let Charge::BlockedUntil(until) = charge else {
             return Ok(());
         };
-        web.signals().send(&Event::Throttled {
-            origin: web.origin(request),
-        });
+        web.signals().send(&Event::Throttled { origin: web.origin(request) });
         let wait = (until - now).to_std().unwrap_or_default();
-        Err(Rejection::Throttled {
-            retry_after: wait.max(Duration::from_secs(1)),
-        })
+        Err(Rejection::Throttled { retry_after: wait.max(Duration::from_secs(1)) })
     }
 
     /// Gives a limit as configured; none when there are no limits.
     fn limit(&self, limit: u32) -> Option<u32> {
-        self.throttle
-            .enabled
-            .then(|| limit.saturating_mul(self.throttle.scale))
+        self.throttle.enabled.then(|| limit.saturating_mul(self.throttle.scale))
     }
 
     /// Gives what the attempts on an account from a network are counted by. Unknown accounts are
@@ -490,10 +439,5 @@ impl Flow {
 
 fn user_agent(headers: &HeaderMap<'_>) -> Option<String> {
     let text = headers.get_one("User-Agent")?;
-    Some(
-        text.chars()
-            .filter(|c| !c.is_control())
-            .take(USER_AGENT_CHARS)
-            .collect(),
-    )
+    Some(text.chars().filter(|c| !c.is_control()).take(USER_AGENT_CHARS).collect())
 }

@@ -194,11 +194,7 @@ impl FieldErrors {
 
     /// Notes that `field` is wrong.
     pub fn push(&mut self, field: &str, reason: &'static str, text: impl Into<String>) {
-        self.0.push(FieldError {
-            field: field.to_owned(),
-            reason,
-            text: text.into(),
-        });
+        self.0.push(FieldError { field: field.to_owned(), reason, text: text.into() });
     }
 
     /// Gives the value, or notes what is wrong with `field` and gives none.

@@ -65,6 +65,7 @@ use crate::web::Web;
 use crate::web::WebParts;
 use crate::web::catchers;
 use crate::web::csrf;
+use crate::web::page;
 use crate::web::page::STYLESHEET;
 use crate::web::page::register_url_function;
 
@@ -168,11 +169,7 @@ impl<D: UserDatastore> Security<D> {
 
     /// Disables a feature.
     pub fn disable<F: Feature<D>>(self) -> Self {
-        self.change(|setup| {
-            setup
-                .features
-                .retain(|other| other.type_id != TypeId::of::<F>())
-        })
+        self.change(|setup| setup.features.retain(|other| other.type_id != TypeId::of::<F>()))
     }
 
     /// Adds hooks of the application's own, behind those of the features.
@@ -198,19 +195,11 @@ impl<D: UserDatastore> Security<D> {
             mailer: None,
             signals: Signals::default(),
         };
-        Self {
-            setup: Mutex::new(Some(setup)),
-            worker: Mutex::new(None),
-        }
+        Self { setup: Mutex::new(Some(setup)), worker: Mutex::new(None) }
     }
 
     fn change(self, change: impl FnOnce(&mut Setup<D>)) -> Self {
-        if let Some(setup) = self
-            .setup
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .as_mut()
-        {
+        if let Some(setup) = self.setup.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
             change(setup);
         }
         self
@@ -232,11 +221,7 @@ impl<D: UserDatastore> Fairing for Security<D> {
     }
 
     async fn on_ignite(&self, rocket: Rocket<Build>) -> fairing::Result {
-        let setup = self
-            .setup
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
+        let setup = self.setup.lock().unwrap_or_else(PoisonError::into_inner).take();
         let Some(setup) = setup else {
             log::error!("a `Security` can be attached once only");
             return Err(rocket);
@@ -265,16 +250,12 @@ impl<D: UserDatastore> Fairing for Security<D> {
     async fn on_response<'r>(&self, request: &'r Request<'_>, response: &mut Response<'r>) {
         if let Some(web) = request.rocket().state::<Web>() {
             web.sessions().finish(request, response);
+            page::finish(request, web, response);
         }
     }
 
     async fn on_shutdown(&self, _rocket: &Rocket<Orbit>) {
-        if let Some(worker) = self
-            .worker
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take()
-        {
+        if let Some(worker) = self.worker.lock().unwrap_or_else(PoisonError::into_inner).take() {
             worker.abort();
         }
     }
@@ -283,12 +264,7 @@ impl<D: UserDatastore> Fairing for Security<D> {
 /// A local client is dropped without a shutdown: its worker goes with it.
 impl<D> Drop for Security<D> {
     fn drop(&mut self) {
-        if let Some(worker) = self
-            .worker
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take()
-        {
+        if let Some(worker) = self.worker.lock().unwrap_or_else(PoisonError::into_inner).take() {
             worker.abort();
         }
     }
@@ -309,22 +285,14 @@ async fn assemble<D: UserDatastore>(
     setup: Setup<D>,
     rocket: &Rocket<Build>,
 ) -> Result<Assembly<D>> {
-    let Setup {
-        open,
-        features,
-        mut hooks,
-        mailer,
-        signals,
-    } = setup;
+    let Setup { open, features, mut hooks, mailer, signals } = setup;
     let figment = rocket.figment();
     let names: Vec<&'static str> = features.iter().map(|feature| feature.name).collect();
     config::check_keys(figment, &names)?;
     let config = Config::from_figment(figment)?;
     let base_url = config.base_url_or_local(figment)?;
-    let features: Vec<Box<dyn Configured<D>>> = features
-        .into_iter()
-        .map(|it| (it.configure)(figment))
-        .collect::<Result<_>>()?;
+    let features: Vec<Box<dyn Configured<D>>> =
+        features.into_iter().map(|it| (it.configure)(figment)).collect::<Result<_>>()?;
     let keyring = keyring(&config, figment)?;
     let (mailer, capture) = choose_mailer(mailer, &config, figment, &features)?;
     let urls = urls(&features);
@@ -335,10 +303,8 @@ async fn assemble<D: UserDatastore>(
     let store = Arc::new(open(figment.clone()).await?);
     let shared: Arc<dyn UserDatastore> = Arc::<D>::clone(&store);
     let (clock, bell) = (Clock::default(), Bell::default());
-    let mut feature_hooks: Vec<Box<dyn Hooks>> = features
-        .iter()
-        .filter_map(|feature| feature.hooks(&store))
-        .collect();
+    let mut feature_hooks: Vec<Box<dyn Hooks>> =
+        features.iter().filter_map(|feature| feature.hooks(&store)).collect();
     feature_hooks.append(&mut hooks);
     let cookies = Cookies::new(&keyring, base_url.scheme() == "https")?;
     let worker = Arc::new(Worker::new(
@@ -376,28 +342,12 @@ async fn assemble<D: UserDatastore>(
         urls,
         features: names,
     });
-    Ok(Assembly {
-        store,
-        features,
-        web,
-        flow,
-        worker,
-        capture,
-        stylesheet,
-    })
+    Ok(Assembly { store, features, web, flow, worker, capture, stylesheet })
 }
 
 impl<D: UserDatastore> Assembly<D> {
     fn install(self, rocket: Rocket<Build>) -> Rocket<Build> {
-        let Self {
-            store,
-            features,
-            web,
-            flow,
-            worker,
-            capture,
-            stylesheet,
-        } = self;
+        let Self { store, features, web, flow, worker, capture, stylesheet } = self;
         let mut rocket = rocket
             .manage(web)
             .manage(flow)
@@ -420,7 +370,7 @@ fn configure<D: 'static, F: Feature<D>>(feature: F, figment: &Figment) -> Result
         .merge(figment.focus(&format!("security.{}", F::NAME)))
         .select(figment.profile().clone())
         .extract()
-        .map_err(|fault| config::from_figment_error(&fault.with_path(F::NAME)))?;
+        .map_err(|fault| config::from_figment_error(F::NAME, &fault))?;
     value.check()?;
     Ok(WithValue(value))
 }
@@ -488,11 +438,7 @@ fn keyring(config: &Config, figment: &Figment) -> Result<Keyring> {
 fn key_file(figment: &Figment) -> PathBuf {
     let url = database_url(figment).unwrap_or_default();
     let database = url.strip_prefix("sqlite:").unwrap_or_default();
-    let database = database
-        .trim_start_matches("//")
-        .split('?')
-        .next()
-        .unwrap_or_default();
+    let database = database.trim_start_matches("//").split('?').next().unwrap_or_default();
     let is_file = !database.is_empty() && !database.starts_with(':');
     let folder = Path::new(database).parent().filter(|_| is_file);
     folder.unwrap_or(Path::new("")).join("security.keys")
@@ -542,24 +488,15 @@ fn load_templates<D>(
     let folder: PathBuf = figment
         .extract_inner::<rocket::figment::value::magic::RelativePathBuf>("template_dir")
         .map_or_else(|_| PathBuf::from("templates"), |path| path.relative());
-    let embedded = features
-        .iter()
-        .flat_map(|feature| feature.templates())
-        .chain(SHARED)
-        .copied();
-    Templates::load(embedded, &folder, |tera| {
-        register_url_function(tera, urls.clone())
-    })
+    let embedded = features.iter().flat_map(|feature| feature.templates()).chain(SHARED).copied();
+    Templates::load(embedded, &folder, |tera| register_url_function(tera, urls.clone()))
 }
 
 /// Gives words that say nothing secret on this site (ASVS 5.0, 6.1.2).
 fn context_words(config: &Config, base_url: &url::Url) -> Vec<String> {
     let host = base_url.host_str().unwrap_or_default();
     let labels = host.split('.').filter(|label| label.len() > 2);
-    labels
-        .chain([config.site_name.as_str(), host])
-        .map(str::to_owned)
-        .collect()
+    labels.chain([config.site_name.as_str(), host]).map(str::to_owned).collect()
 }
 
 /// The stylesheet, rendered once.

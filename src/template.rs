@@ -21,30 +21,12 @@ pub type Embedded = (&'static str, &'static str);
 
 /// The templates that belong to no single feature.
 pub const SHARED: &[Embedded] = &[
-    (
-        "security/base.html",
-        include_str!("../templates/security/base.html"),
-    ),
-    (
-        "security/_field.html",
-        include_str!("../templates/security/_field.html"),
-    ),
-    (
-        "security/_logout.html",
-        include_str!("../templates/security/_logout.html"),
-    ),
-    (
-        "security/error.html",
-        include_str!("../templates/security/error.html"),
-    ),
-    (
-        "security/style.css",
-        include_str!("../templates/security/style.css"),
-    ),
-    (
-        "security/email/base.html",
-        include_str!("../templates/security/email/base.html"),
-    ),
+    ("security/base.html", include_str!("../templates/security/base.html")),
+    ("security/_field.html", include_str!("../templates/security/_field.html")),
+    ("security/_logout.html", include_str!("../templates/security/_logout.html")),
+    ("security/error.html", include_str!("../templates/security/error.html")),
+    ("security/style.css", include_str!("../templates/security/style.css")),
+    ("security/email/base.html", include_str!("../templates/security/email/base.html")),
 ];
 
 /// Renders pages and mails.
@@ -65,10 +47,8 @@ impl Templates {
         folder: &Path,
         prepare: impl FnOnce(&mut Tera),
     ) -> Result<Self> {
-        let mut sources: BTreeMap<String, String> = embedded
-            .into_iter()
-            .map(|(name, text)| (name.to_owned(), text.to_owned()))
-            .collect();
+        let mut sources: BTreeMap<String, String> =
+            embedded.into_iter().map(|(name, text)| (name.to_owned(), text.to_owned())).collect();
         if folder.is_dir() {
             collect_files(folder, folder, &mut sources)?;
         }
@@ -90,19 +70,14 @@ impl Templates {
 }
 
 fn collect_files(root: &Path, folder: &Path, sources: &mut BTreeMap<String, String>) -> Result<()> {
-    let unreadable = |source| Error::File {
-        path: folder.display().to_string(),
-        source,
-    };
+    let unreadable = |source| Error::File { path: folder.display().to_string(), source };
     for entry in fs::read_dir(folder).map_err(unreadable)? {
         let path = entry.map_err(unreadable)?.path();
         if path.is_dir() {
             collect_files(root, &path, sources)?;
         } else if let Some(name) = template_name(root, &path) {
-            let text = fs::read_to_string(&path).map_err(|source| Error::File {
-                path: path.display().to_string(),
-                source,
-            })?;
+            let text = fs::read_to_string(&path)
+                .map_err(|source| Error::File { path: path.display().to_string(), source })?;
             sources.insert(name, text);
         }
     }
@@ -112,17 +87,11 @@ fn collect_files(root: &Path, folder: &Path, sources: &mut BTreeMap<String, Stri
 /// Gives the name of the template in a file: its path below the folder, with `/` between the
 /// parts and without `.tera`.
 fn template_name(root: &Path, path: &Path) -> Option<String> {
-    let parts: Option<Vec<&str>> = path
-        .strip_prefix(root)
-        .ok()?
-        .iter()
-        .map(|part| part.to_str())
-        .collect();
+    let parts: Option<Vec<&str>> =
+        path.strip_prefix(root).ok()?.iter().map(|part| part.to_str()).collect();
     let name = parts?.join("/");
     let name = name.strip_suffix(".tera").unwrap_or(&name);
-    let is_ours = [".html", ".txt", ".css"]
-        .iter()
-        .any(|ending| name.ends_with(ending));
+    let is_ours = [".html", ".txt", ".css"].iter().any(|ending| name.ends_with(ending));
     is_ours.then(|| name.to_owned())
 }
 
@@ -138,11 +107,8 @@ mod tests {
     fn a_file_replaces_the_embedded_template_and_may_extend_another_file() {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join("security")).unwrap();
-        fs::write(
-            folder.path().join("layout.html"),
-            "<main>{% block main %}{% endblock %}</main>",
-        )
-        .unwrap();
+        fs::write(folder.path().join("layout.html"), "<main>{% block main %}{% endblock %}</main>")
+            .unwrap();
         fs::write(
             folder.path().join("security/login.html.tera"),
             "{% extends \"layout.html\" %}{% block main %}{{ name }}{% endblock %}",
@@ -150,9 +116,7 @@ mod tests {
         .unwrap();
         let templates =
             Templates::load([("security/login.html", "ours")], folder.path(), |_| {}).unwrap();
-        let page = templates
-            .render("security/login.html", &json!({"name": "<b>"}))
-            .unwrap();
+        let page = templates.render("security/login.html", &json!({"name": "<b>"})).unwrap();
         assert_eq!(page, "<main>&lt;b&gt;</main>");
     }
 

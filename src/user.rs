@@ -94,11 +94,7 @@ pub struct UserPayload {
 
 impl From<&User> for UserPayload {
     fn from(user: &User) -> Self {
-        Self {
-            id: user.id,
-            email: user.email.to_string(),
-            roles: user.roles.clone(),
-        }
+        Self { id: user.id, email: user.email.to_string(), roles: user.roles.clone() }
     }
 }
 
@@ -316,9 +312,7 @@ fn is_plain_address(text: &str) -> bool {
             .all(|byte| byte.is_ascii_alphanumeric() || b"!#$&'*+/=?^_`{|}~.-".contains(&byte));
     let last_label = domain.rsplit('.').next().unwrap_or_default();
     let domain_is_plain = domain.contains('.')
-        && domain
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'.' || byte == b'-')
+        && domain.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'.' || byte == b'-')
         && last_label.bytes().any(|byte| byte.is_ascii_alphabetic());
     local_is_plain && domain_is_plain
 }
@@ -331,11 +325,7 @@ mod tests {
 
     #[test]
     fn ordinary_addresses_are_read() {
-        for text in [
-            "ann@example.org",
-            "Ann.Lee+news@sub.example.co.uk",
-            " o'neil@example.org ",
-        ] {
+        for text in ["ann@example.org", "Ann.Lee+news@sub.example.co.uk", " o'neil@example.org "] {
             assert_eq!(Email::parse(text).unwrap().as_str(), text.trim());
         }
     }

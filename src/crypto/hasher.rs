@@ -100,19 +100,15 @@ impl Hasher {
     ///
     /// [`Error::Config`] for parameters that Argon2 does not take.
     pub fn start(config: &PasswordConfig) -> Result<Self> {
-        let params = Params::new(
-            config.memory,
-            config.iterations,
-            config.parallelism,
-            Some(HASH_BYTES),
-        )
-        .map_err(|fault| {
-            Error::config(
-                "password",
-                format!("holds parameters that Argon2 does not take: {fault}"),
-                "Remove memory, iterations and parallelism",
-            )
-        })?;
+        let params =
+            Params::new(config.memory, config.iterations, config.parallelism, Some(HASH_BYTES))
+                .map_err(|fault| {
+                    Error::config(
+                        "password",
+                        format!("holds parameters that Argon2 does not take: {fault}"),
+                        "Remove memory, iterations and parallelism",
+                    )
+                })?;
         let cores = thread::available_parallelism().map_or(1, usize::from);
         let threads = config.threads.unwrap_or(cores).max(1);
         let queue = config.queue.unwrap_or(threads * 32);
@@ -123,18 +119,10 @@ impl Hasher {
             thread::Builder::new()
                 .name(format!("password-{number}"))
                 .spawn(move || work(&inbox))
-                .map_err(|source| Error::File {
-                    path: "password thread".to_owned(),
-                    source,
-                })?;
+                .map_err(|source| Error::File { path: "password thread".to_owned(), source })?;
         }
         let dummy = hash(&params, &random_bytes::<32>()?, &mut Vec::new())?;
-        Ok(Self {
-            jobs,
-            slots: Arc::new(Semaphore::new(threads + queue)),
-            params,
-            dummy,
-        })
+        Ok(Self { jobs, slots: Arc::new(Semaphore::new(threads + queue)), params, dummy })
     }
 
     /// Takes a place in the queue.
@@ -144,9 +132,7 @@ impl Hasher {
     /// [`Rejection::Saturated`] when it is full.
     pub fn reserve(&self) -> Result<Slot, Rejection> {
         match Arc::clone(&self.slots).try_acquire_owned() {
-            Ok(permit) => Ok(Slot {
-                _permit: Arc::new(permit),
-            }),
+            Ok(permit) => Ok(Slot { _permit: Arc::new(permit) }),
             Err(_) => Err(Rejection::Saturated),
         }
     }
@@ -158,10 +144,7 @@ impl Hasher {
     /// [`Error::Crypto`] when there is no randomness for the salt.
     pub async fn hash(&self, slot: &Slot, password: &Password) -> Result<PasswordHash> {
         let (params, password) = (self.params.clone(), password.clone());
-        self.run(slot, move |memory| {
-            hash(&params, password.as_bytes(), memory)
-        })
-        .await?
+        self.run(slot, move |memory| hash(&params, password.as_bytes(), memory)).await?
     }
 
     /// Compares a password with a stored hash; with none, does the same work and says no.
@@ -179,9 +162,7 @@ impl Hasher {
         let known = stored.is_some();
         let stored = stored.unwrap_or(&self.dummy).clone();
         let verified = self
-            .run(slot, move |memory| {
-                verify(&params, password.as_bytes(), &stored, memory)
-            })
+            .run(slot, move |memory| verify(&params, password.as_bytes(), &stored, memory))
             .await?;
         Ok(if known { verified } else { Verified::No })
     }
@@ -262,11 +243,7 @@ fn verify(
             let same = params.m_cost() == today.m_cost()
                 && params.t_cost() == today.t_cost()
                 && params.p_cost() == today.p_cost();
-            if same {
-                Verified::Yes
-            } else {
-                Verified::Outdated
-            }
+            if same { Verified::Yes } else { Verified::Outdated }
         }
         _ => Verified::No,
     }
@@ -299,9 +276,7 @@ fn compute(
     memory.resize(params.block_count().max(memory.len()), Block::default());
     let blocks = memory.get_mut(..params.block_count())?;
     let mut output = vec![0; length];
-    argon2
-        .hash_password_into_with_memory(password, salt, &mut output, blocks)
-        .ok()?;
+    argon2.hash_password_into_with_memory(password, salt, &mut output, blocks).ok()?;
     Output::new(&output).ok()
 }
 
@@ -332,15 +307,8 @@ mod tests {
     #[rocket::async_test]
     async fn the_default_is_argon2id_of_19_mib_and_two_passes() {
         let hasher = Hasher::start(&PasswordConfig::default()).unwrap();
-        let hash = hasher
-            .hash(&hasher.reserve().unwrap(), &password("secret"))
-            .await
-            .unwrap();
-        assert!(
-            hash.as_str().starts_with("$argon2id$v=19$m=19456,t=2,p=1$"),
-            "{}",
-            hash.as_str()
-        );
+        let hash = hasher.hash(&hasher.reserve().unwrap(), &password("secret")).await.unwrap();
+        assert!(hash.as_str().starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{}", hash.as_str());
     }
 
     #[rocket::async_test]
@@ -356,21 +324,11 @@ mod tests {
 
     #[rocket::async_test]
     async fn a_hash_of_other_parameters_verifies_and_is_outdated() {
-        let old = Hasher::start(&PasswordConfig {
-            memory: 16,
-            ..cheap()
-        })
-        .unwrap();
+        let old = Hasher::start(&PasswordConfig { memory: 16, ..cheap() }).unwrap();
         let new = Hasher::start(&cheap()).unwrap();
-        let hash = old
-            .hash(&old.reserve().unwrap(), &password("secret"))
-            .await
-            .unwrap();
+        let hash = old.hash(&old.reserve().unwrap(), &password("secret")).await.unwrap();
         let slot = new.reserve().unwrap();
-        let verified = new
-            .verify(&slot, &password("secret"), Some(&hash))
-            .await
-            .unwrap();
+        let verified = new.verify(&slot, &password("secret"), Some(&hash)).await.unwrap();
         assert_eq!(verified, Verified::Outdated);
     }
 
@@ -390,10 +348,7 @@ mod tests {
         .unwrap()
         .to_string();
         let hash = PasswordHash::from_stored(text);
-        let verified = hasher
-            .verify(&slot, &password("secret"), Some(&hash))
-            .await
-            .unwrap();
+        let verified = hasher.verify(&slot, &password("secret"), Some(&hash)).await.unwrap();
         assert_eq!(verified, Verified::Yes);
     }
 
@@ -408,10 +363,7 @@ mod tests {
             "",
         ] {
             let hash = PasswordHash::from_stored(text.to_owned());
-            let verified = hasher
-                .verify(&slot, &password("secret"), Some(&hash))
-                .await
-                .unwrap();
+            let verified = hasher.verify(&slot, &password("secret"), Some(&hash)).await.unwrap();
             assert_eq!(verified, Verified::No, "{text}");
         }
     }

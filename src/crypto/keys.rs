@@ -77,10 +77,7 @@ impl Keyring {
         }
         let mut keys = keys.into_iter();
         let active = keys.next().ok_or_else(|| refuse("keys", "is empty"))?;
-        Ok(Self {
-            active,
-            older: keys.collect(),
-        })
+        Ok(Self { active, older: keys.collect() })
     }
 
     /// Reads Rocket's `secret_key`: at least 32 bytes as base64 or hexadecimal text.
@@ -109,10 +106,7 @@ impl Keyring {
         Hkdf::<Sha256>::new(None, &bytes)
             .expand(b"rocket_security master from secret_key", &mut key)
             .map_err(|fault| Error::Crypto(fault.to_string()))?;
-        Ok(Self {
-            active: Secret::new(key),
-            older: Vec::new(),
-        })
+        Ok(Self { active: Secret::new(key), older: Vec::new() })
     }
 
     /// Reads the key in the file `path`, or makes one and writes it there for its owner alone
@@ -122,10 +116,7 @@ impl Keyring {
     ///
     /// [`Error::File`] when the file can be neither read nor written.
     pub fn from_file_or_new(path: &Path) -> Result<(Self, bool)> {
-        let failed = |source| Error::File {
-            path: path.display().to_string(),
-            source,
-        };
+        let failed = |source| Error::File { path: path.display().to_string(), source };
         let mut options = OpenOptions::new();
         options.write(true).create_new(true);
         #[cfg(unix)]
@@ -154,10 +145,7 @@ impl Keyring {
     ///
     /// Never in practice: HKDF-SHA-256 gives 32 bytes from any input (RFC 5869, section 2.3).
     pub fn derive(&self, purpose: Purpose) -> Result<Vec<Secret<[u8; 32]>>> {
-        std::iter::once(&self.active)
-            .chain(&self.older)
-            .map(|key| expand(key, purpose))
-            .collect()
+        std::iter::once(&self.active).chain(&self.older).map(|key| expand(key, purpose)).collect()
     }
 
     /// Derives the key for `purpose` from the active master key.
@@ -177,10 +165,7 @@ impl Keyring {
 /// [`Error::Crypto`] when the operating system gives no randomness.
 pub fn generate_paserk() -> Result<Secret<String>> {
     let key = Secret::new(random_bytes::<32>()?);
-    Ok(Secret::new(format!(
-        "{PASERK_LOCAL}{}",
-        URL_SAFE_NO_PAD.encode(key.expose())
-    )))
+    Ok(Secret::new(format!("{PASERK_LOCAL}{}", URL_SAFE_NO_PAD.encode(key.expose()))))
 }
 
 const CURE: &str = "Make one with `rocket-security keys generate` and set it";
@@ -192,26 +177,20 @@ fn refuse(key: &str, fault: &str) -> Error {
 fn expand(master: &Secret<[u8; 32]>, purpose: Purpose) -> Result<Secret<[u8; 32]>> {
     let mut key = [0; 32];
     Hkdf::<Sha256>::new(None, master.expose())
-        .expand_multi_info(
-            &[b"rocket_security v1 ", purpose.as_str().as_bytes()],
-            &mut key,
-        )
+        .expand_multi_info(&[b"rocket_security v1 ", purpose.as_str().as_bytes()], &mut key)
         .map_err(|fault| Error::Crypto(fault.to_string()))?;
     Ok(Secret::new(key))
 }
 
 fn parse_paserk(text: &str) -> Result<Secret<[u8; 32]>, String> {
     let Some(encoded) = text.strip_prefix(PASERK_LOCAL) else {
-        return Err(format!(
-            "holds a key that does not begin with {PASERK_LOCAL}"
-        ));
+        return Err(format!("holds a key that does not begin with {PASERK_LOCAL}"));
     };
     let bytes = URL_SAFE_NO_PAD
         .decode(encoded)
         .map_err(|_| "holds a key that is not unpadded base64url".to_owned())?;
-    let key: [u8; 32] = bytes
-        .try_into()
-        .map_err(|_| "holds a key that is not 32 bytes long".to_owned())?;
+    let key: [u8; 32] =
+        bytes.try_into().map_err(|_| "holds a key that is not 32 bytes long".to_owned())?;
     check_quality(&key)?;
     Ok(Secret::new(key))
 }
@@ -236,10 +215,7 @@ fn decode_hex(text: &str) -> Option<Vec<u8>> {
     if !is_hex {
         return None;
     }
-    let digits: Vec<u8> = text
-        .chars()
-        .filter_map(|c| c.to_digit(16)?.try_into().ok())
-        .collect();
+    let digits: Vec<u8> = text.chars().filter_map(|c| c.to_digit(16)?.try_into().ok()).collect();
     Some(
         digits
             .chunks_exact(2)
@@ -256,10 +232,7 @@ mod tests {
     use crate::secret::Secret;
 
     fn fault_of(text: &str) -> String {
-        Keyring::from_paserk(&[Secret::new(text.to_owned())])
-            .err()
-            .unwrap()
-            .to_string()
+        Keyring::from_paserk(&[Secret::new(text.to_owned())]).err().unwrap().to_string()
     }
 
     #[test]
@@ -281,18 +254,9 @@ mod tests {
             ("k4.public.AAAA", "does not begin with k4.local."),
             ("k4.local.****", "is not unpadded base64url"),
             ("k4.local.AAAA", "is not 32 bytes long"),
-            (
-                "k4.local.AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
-                "is not random",
-            ),
-            (
-                "k4.local.cHFyc3R1dnd4eXp7fH1-f4CBgoOEhYaHiImKi4yNjo8",
-                "public documentation",
-            ),
-            (
-                "k4.local.hPRYyVRiMyxpw5sBB1XeCMN1kFsDCqKvBi2QJxBVHQk",
-                "public documentation",
-            ),
+            ("k4.local.AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "is not random"),
+            ("k4.local.cHFyc3R1dnd4eXp7fH1-f4CBgoOEhYaHiImKi4yNjo8", "public documentation"),
+            ("k4.local.hPRYyVRiMyxpw5sBB1XeCMN1kFsDCqKvBi2QJxBVHQk", "public documentation"),
         ] {
             let message = fault_of(text);
             assert!(message.contains(fault), "{message}");
@@ -309,11 +273,7 @@ mod tests {
 
     #[test]
     fn rockets_documented_secret_key_is_refused() {
-        for text in [
-            "hPRYyVRiMyxpw5sBB1XeCMN1kFsDCqKvBi2QJxBVHQk=",
-            "c2hvcnQ=",
-            &"00".repeat(32),
-        ] {
+        for text in ["hPRYyVRiMyxpw5sBB1XeCMN1kFsDCqKvBi2QJxBVHQk=", "c2hvcnQ=", &"00".repeat(32)] {
             assert!(Keyring::from_secret_key(text).is_err(), "{text}");
         }
         let hex = "d5b0a36ef3d1fd5c8d9dcd5f2cd03ecb0ae8cf1f3e1ad1c9a5a27a1e4f3b6c78";
@@ -335,10 +295,7 @@ mod tests {
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt;
-            assert_eq!(
-                std::fs::metadata(&path).unwrap().permissions().mode() & 0o777,
-                0o600
-            );
+            assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         }
     }
 }

@@ -130,9 +130,6 @@ mod tests {
 
     #[test]
     fn parts_do_not_run_into_each_other() {
-        assert_ne!(
-            keyed_digest(&[1; 32], &[b"ab", b"c"]),
-            keyed_digest(&[1; 32], &[b"a", b"bc"])
-        );
+        assert_ne!(keyed_digest(&[1; 32], &[b"ab", b"c"]), keyed_digest(&[1; 32], &[b"a", b"bc"]));
     }
 }

@@ -41,14 +41,8 @@ impl Sealer {
             .derive(purpose)?
             .into_iter()
             .map(|key| PasetoSymmetricKey::from(Key::from(key.expose())));
-        let active = keys
-            .next()
-            .ok_or_else(|| Error::Crypto("there is no key".to_owned()))?;
-        Ok(Self {
-            active,
-            older: keys.collect(),
-            purpose,
-        })
+        let active = keys.next().ok_or_else(|| Error::Crypto("there is no key".to_owned()))?;
+        Ok(Self { active, older: keys.collect(), purpose })
     }
 
     /// Seals `value` with the active key.
@@ -101,14 +95,8 @@ mod tests {
     #[test]
     fn an_older_key_still_opens_and_no_longer_seals() {
         let (old, new) = (generate_paserk().unwrap(), generate_paserk().unwrap());
-        let before = Sealer::new(
-            &Keyring::from_paserk(&[old.clone()]).unwrap(),
-            Purpose::Session,
-        );
-        let after = Sealer::new(
-            &Keyring::from_paserk(&[new, old]).unwrap(),
-            Purpose::Session,
-        );
+        let before = Sealer::new(&Keyring::from_paserk(&[old.clone()]).unwrap(), Purpose::Session);
+        let after = Sealer::new(&Keyring::from_paserk(&[new, old]).unwrap(), Purpose::Session);
         let (before, after) = (before.unwrap(), after.unwrap());
         assert_eq!(after.open::<u8>(&before.seal(&7).unwrap()), Some(7));
         assert_eq!(before.open::<u8>(&after.seal(&7).unwrap()), None);
@@ -120,14 +108,7 @@ mod tests {
         let sealer = Sealer::new(&ring, Purpose::Session).unwrap();
         let token = sealer.seal(&1).unwrap();
         let longer = format!("{token}A");
-        for text in [
-            "",
-            "v4.local.",
-            "v4.local.AAAA",
-            "v4.public.AAAA",
-            &token[..40],
-            &longer,
-        ] {
+        for text in ["", "v4.local.", "v4.local.AAAA", "v4.public.AAAA", &token[..40], &longer] {
             assert_eq!(sealer.open::<u8>(text), None, "{text}");
         }
         assert_eq!(sealer.open::<u8>(&"v4.local.".repeat(1_000)), None);

@@ -108,13 +108,8 @@ impl PasswordPolicy {
 
 /// Gives a text whole and in the parts around its punctuation.
 fn split_words(text: &str) -> Vec<String> {
-    let parts = text
-        .split(|c: char| !c.is_alphanumeric())
-        .filter(|part| part.len() > 2);
-    std::iter::once(text)
-        .chain(parts)
-        .map(str::to_owned)
-        .collect()
+    let parts = text.split(|c: char| !c.is_alphanumeric()).filter(|part| part.len() > 2);
+    std::iter::once(text).chain(parts).map(str::to_owned).collect()
 }
 
 #[cfg(test)]
@@ -129,10 +124,8 @@ mod tests {
     }
 
     fn reasons(text: &str) -> Vec<&'static str> {
-        let policy = PasswordPolicy {
-            min_length: 15,
-            context_words: vec!["Harbour Library".to_owned()],
-        };
+        let policy =
+            PasswordPolicy { min_length: 15, context_words: vec!["Harbour Library".to_owned()] };
         let errors = policy.check("password", &password(text), &["ann.lee@example.org"]);
         errors.iter().map(|error| error.reason).collect()
     }
@@ -150,10 +143,7 @@ mod tests {
 
     #[test]
     fn length_counts_code_points_not_bytes() {
-        assert_eq!(
-            reasons("\u{1f426}\u{1f30a}\u{1f525}\u{1f3b2}"),
-            ["password_too_short"]
-        );
+        assert_eq!(reasons("\u{1f426}\u{1f30a}\u{1f525}\u{1f3b2}"), ["password_too_short"]);
         assert!(reasons("vier kurze W\u{f6}rter sind genug").is_empty());
     }
 
@@ -161,10 +151,7 @@ mod tests {
     fn a_megabyte_is_refused_before_any_work() {
         let long = Secret::new("x".repeat(1_000_000));
         assert_eq!(Password::parse(&long), Err(PasswordError::TooLong));
-        assert_eq!(
-            Password::parse(&Secret::new(String::new())),
-            Err(PasswordError::Missing)
-        );
+        assert_eq!(Password::parse(&Secret::new(String::new())), Err(PasswordError::Missing));
     }
 
     #[test]

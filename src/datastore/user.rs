@@ -125,10 +125,7 @@ pub struct UserChange {
 impl UserChange {
     /// Switches the user on or off.
     pub fn active(active: bool) -> Self {
-        Self {
-            active: Some(active),
-            ..Self::default()
-        }
+        Self { active: Some(active), ..Self::default() }
     }
 
     /// Notes that the address was proved for the first time, and sets the password that was

@@ -66,7 +66,6 @@ use crate::web::reply::Reply;
 use crate::web::submission::Form;
 use crate::web::submission::Submission;
 use crate::web::visit::Visit;
-use crate::web::wants_json;
 
 /// The feature `confirm`; its value is `[default.security.confirm]`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -82,25 +81,18 @@ pub struct Confirm {
 
 impl Default for Confirm {
     fn default() -> Self {
-        Self {
-            within: LONGEST,
-            post_confirm_view: None,
-        }
+        Self { within: LONGEST, post_confirm_view: None }
     }
 }
 
 const LONGEST: Span = Span::hours(24);
 const PURPOSE: &str = "confirm";
 
-const PAGE: Embedded = (
-    "security/confirm.html",
-    include_str!("../../templates/security/confirm.html"),
-);
+const PAGE: Embedded =
+    ("security/confirm.html", include_str!("../../templates/security/confirm.html"));
 
-const LINK_PAGE: Embedded = (
-    "security/confirm_link.html",
-    include_str!("../../templates/security/confirm_link.html"),
-);
+const LINK_PAGE: Embedded =
+    ("security/confirm_link.html", include_str!("../../templates/security/confirm_link.html"));
 
 const TEMPLATES: &[Embedded] = &[
     PAGE,
@@ -138,10 +130,7 @@ impl<D> Feature<D> for Confirm {
     }
 
     fn urls(&self) -> Vec<(&'static str, String)> {
-        let next = self
-            .post_confirm_view
-            .as_ref()
-            .map_or("/login", Next::as_str);
+        let next = self.post_confirm_view.as_ref().map_or("/login", Next::as_str);
         vec![
             ("confirm", "/confirm".to_owned()),
             ("confirm_link", "/confirm/link".to_owned()),
@@ -212,16 +201,12 @@ async fn submit(
 
 #[get("/confirm/<token>", rank = 2)]
 async fn open_link(visit: Visit<'_>, flow: &State<Flow>, token: &str) -> Answer {
-    if wants_json(visit.request()) {
+    if visit.wants_json() {
         find_link(&visit, flow, Some(token)).await?;
         return Ok(Reply::page(link_page(None)));
     }
     // The token leaves the address bar, the history and every `Referer` before the page is shown.
-    let sealed = visit
-        .sessions()
-        .cookies()
-        .link(&token)
-        .map_err(Rejection::from)?;
+    let sealed = visit.sessions().cookies().link(&token).map_err(Rejection::from)?;
     cookie::set(visit.request(), sealed);
     let link = visit.url("confirm_link").unwrap_or_else(Next::home);
     Ok(Reply::redirect(link))
@@ -279,10 +264,7 @@ async fn send_again(
 async fn find_link(visit: &Visit<'_>, flow: &Flow, token: Option<&str>) -> Result<(), Rejection> {
     let token = token.and_then(Token::parse).ok_or(Rejection::InvalidLink)?;
     let now = visit.clock().now();
-    let found = flow
-        .store()
-        .find_token(&token.digest(), PURPOSE, now)
-        .await?;
+    let found = flow.store().find_token(&token.digest(), PURPOSE, now).await?;
     found.map(|_| ()).ok_or(Rejection::InvalidLink)
 }
 
@@ -297,10 +279,7 @@ async fn confirm(
     let form = submitted.read()?;
     flow.admit(visit.request(), visit, "confirm_link").await?;
     let given = form.token.as_ref().map(|token| token.expose().as_str());
-    let token = token
-        .or(given)
-        .and_then(Token::parse)
-        .ok_or(Rejection::InvalidLink)?;
+    let token = token.or(given).and_then(Token::parse).ok_or(Rejection::InvalidLink)?;
     let (digest, now) = (token.digest(), visit.clock().now());
     let found = flow.store().find_token(&digest, PURPOSE, now).await?;
     let found = found.ok_or(Rejection::InvalidLink)?;
@@ -312,10 +291,7 @@ async fn confirm(
         .ok_or(Rejection::InvalidLink)?;
     cookie::set(visit.request(), visit.sessions().cookies().without_link());
     let origin = visit.origin(visit.request());
-    visit.signals().send(&Event::UserConfirmed {
-        user: user.id,
-        origin,
-    });
+    visit.signals().send(&Event::UserConfirmed { user: user.id, origin });
     let next = visit.url("after_confirm").unwrap_or_else(Next::home);
     Ok(Reply::redirect(next).notice(CONFIRMED))
 }
@@ -360,9 +336,7 @@ impl Hooks for Confirm {
 
     async fn after_register(&self, registration: &Registration<'_>) -> Result<Vec<NewMail>> {
         let password_hash = Some(registration.password_hash.clone());
-        let Registration {
-            user_id, email, at, ..
-        } = *registration;
+        let Registration { user_id, email, at, .. } = *registration;
         Ok(vec![self.mail(Some(user_id), email, password_hash, at)?])
     }
 }

@@ -55,26 +55,18 @@ pub struct Login {
 
 impl Default for Login {
     fn default() -> Self {
-        Self {
-            post_login_view: Next::home(),
-        }
+        Self { post_login_view: Next::home() }
     }
 }
 
-const PAGE: Embedded = (
-    "security/login.html",
-    include_str!("../../templates/security/login.html"),
-);
+const PAGE: Embedded = ("security/login.html", include_str!("../../templates/security/login.html"));
 
 impl<D> Feature<D> for Login {
     const NAME: &'static str = "login";
     const TEMPLATES: &'static [Embedded] = &[PAGE];
 
     fn urls(&self) -> Vec<(&'static str, String)> {
-        vec![
-            ("login", "/login".to_owned()),
-            ("home", self.post_login_view.to_string()),
-        ]
+        vec![("login", "/login".to_owned()), ("home", self.post_login_view.to_string())]
     }
 
     fn routes(&self) -> Vec<Route> {
@@ -101,12 +93,8 @@ impl Form for LoginForm {
 #[get("/login?<next>")]
 fn show(visit: Visit<'_>, next: Option<&str>) -> Reply {
     let reply = match visit.user() {
-        // A page for whoever is in already; "who am I" for a program.
-        Some(user) if !crate::web::wants_json(visit.request()) => {
-            let _ = user;
-            return Reply::redirect(home(&visit));
-        }
-        Some(user) => Reply::page(page(next)).with("user", UserPayload::from(user)),
+        // In JSON this is "who am I"; a page is of no use to whoever is in already.
+        Some(user) => Reply::redirect(home(&visit)).with("user", UserPayload::from(user)),
         None => Reply::page(page(next)),
     };
     reply.with("identity_attributes", ["email"])
@@ -124,9 +112,7 @@ async fn submit(
     let next = typed.get("next").map(String::as_str).or(next);
     let page = page(next).typed(typed.clone());
     let next = next.and_then(Next::parse);
-    log_in(&visit, flow, submitted, next)
-        .await
-        .map_err(|rejection| page.refuse(rejection))
+    log_in(&visit, flow, submitted, next).await.map_err(|rejection| page.refuse(rejection))
 }
 
 async fn log_in(
@@ -138,19 +124,12 @@ async fn log_in(
     let form = submitted.read()?;
     let mut errors = FieldErrors::new();
     let email = errors.take("email", "email_invalid", Email::parse(&form.email));
-    let password = errors.take(
-        "password",
-        "password_invalid",
-        Password::parse(&form.password),
-    );
+    let password = errors.take("password", "password_invalid", Password::parse(&form.password));
     let (Some(email), Some(password)) = (email, password) else {
         return Err(errors.into());
     };
     let (request, identity) = (visit.request(), Identity::Email(email));
-    match flow
-        .authenticate_password(request, visit, &identity, &password)
-        .await?
-    {
+    match flow.authenticate_password(request, visit, &identity, &password).await? {
         Entry::Open(authenticated) => {
             let user = flow.log_in(request, visit, authenticated).await?;
             Ok(Reply::redirect(next.unwrap_or_else(|| home(visit)))
@@ -165,9 +144,7 @@ async fn log_in(
 }
 
 fn page(next: Option<&str>) -> Page {
-    Page::new(PAGE.0)
-        .with("next", next.and_then(Next::parse))
-        .with("remember", false)
+    Page::new(PAGE.0).with("next", next.and_then(Next::parse)).with("remember", false)
 }
 
 fn home(visit: &Visit<'_>) -> Next {

@@ -49,26 +49,19 @@ pub struct Logout {
 
 impl Default for Logout {
     fn default() -> Self {
-        Self {
-            post_logout_view: Next::home(),
-        }
+        Self { post_logout_view: Next::home() }
     }
 }
 
-const PAGE: Embedded = (
-    "security/logout.html",
-    include_str!("../../templates/security/logout.html"),
-);
+const PAGE: Embedded =
+    ("security/logout.html", include_str!("../../templates/security/logout.html"));
 
 impl<D> Feature<D> for Logout {
     const NAME: &'static str = "logout";
     const TEMPLATES: &'static [Embedded] = &[PAGE];
 
     fn urls(&self) -> Vec<(&'static str, String)> {
-        vec![
-            ("logout", "/logout".to_owned()),
-            ("after_logout", self.post_logout_view.to_string()),
-        ]
+        vec![("logout", "/logout".to_owned()), ("after_logout", self.post_logout_view.to_string())]
     }
 
     fn routes(&self) -> Vec<Route> {
@@ -100,9 +93,7 @@ async fn submit(
     flow: &State<Flow>,
     submitted: Submission<LogoutForm>,
 ) -> Result<LoggedOut, Refused> {
-    log_out(&visit, flow, submitted)
-        .await
-        .map_err(|it| Page::new(PAGE.0).refuse(it))
+    log_out(&visit, flow, submitted).await.map_err(|it| Page::new(PAGE.0).refuse(it))
 }
 
 async fn log_out(

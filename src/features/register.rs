@@ -67,21 +67,13 @@ pub struct Register {
     pub post_register_view: Option<Next>,
 }
 
-const PAGE: Embedded = (
-    "security/register.html",
-    include_str!("../../templates/security/register.html"),
-);
+const PAGE: Embedded =
+    ("security/register.html", include_str!("../../templates/security/register.html"));
 
 const TEMPLATES: &[Embedded] = &[
     PAGE,
-    (
-        "security/email/welcome.txt",
-        include_str!("../../templates/security/email/welcome.txt"),
-    ),
-    (
-        "security/email/welcome.html",
-        include_str!("../../templates/security/email/welcome.html"),
-    ),
+    ("security/email/welcome.txt", include_str!("../../templates/security/email/welcome.txt")),
+    ("security/email/welcome.html", include_str!("../../templates/security/email/welcome.html")),
     (
         "security/email/welcome_existing.txt",
         include_str!("../../templates/security/email/welcome_existing.txt"),
@@ -102,14 +94,8 @@ impl<D> Feature<D> for Register {
     const SENDS_MAIL: bool = true;
 
     fn urls(&self) -> Vec<(&'static str, String)> {
-        let next = self
-            .post_register_view
-            .as_ref()
-            .map_or("/login", Next::as_str);
-        vec![
-            ("register", "/register".to_owned()),
-            ("after_register", next.to_owned()),
-        ]
+        let next = self.post_register_view.as_ref().map_or("/login", Next::as_str);
+        vec![("register", "/register".to_owned()), ("after_register", next.to_owned())]
     }
 
     fn routes(&self) -> Vec<Route> {
@@ -169,21 +155,10 @@ async fn register(
     let hash = flow.hasher().hash(&slot, &password).await?;
     let may_mail = flow.may_mail("register", &email).await?;
 
-    let found = flow
-        .store()
-        .find_credentials(&Identity::Email(email.clone()))
-        .await?;
-    let stored = found
-        .as_ref()
-        .and_then(|found| found.password_hash.as_ref());
+    let found = flow.store().find_credentials(&Identity::Email(email.clone())).await?;
+    let stored = found.as_ref().and_then(|found| found.password_hash.as_ref());
     let verified = flow.hasher().verify(&slot, &password, stored).await?;
-    let applicant = Applicant {
-        visit,
-        flow,
-        email: &email,
-        hash: &hash,
-        may_mail,
-    };
+    let applicant = Applicant { visit, flow, email: &email, hash: &hash, may_mail };
     let existing = match found {
         Some(found) => (found.user, verified != Verified::No),
         None => match applicant.create().await? {
@@ -206,26 +181,12 @@ async fn check(
 ) -> Result<(Email, Password), Rejection> {
     let mut errors = FieldErrors::new();
     let email = errors.take("email", "email_invalid", Email::parse(&form.email));
-    let password = errors.take(
-        "password",
-        "password_invalid",
-        Password::parse(&form.password),
-    );
+    let password = errors.take("password", "password_invalid", Password::parse(&form.password));
     if let Some(password) = &password {
-        errors.extend(
-            flow.check_new_password(slot, "password", password, &form.email)
-                .await?,
-        );
+        errors.extend(flow.check_new_password(slot, "password", password, &form.email).await?);
     }
-    if form
-        .password_confirm
-        .is_some_and(|confirm| confirm != form.password)
-    {
-        errors.push(
-            "password_confirm",
-            "password_mismatch",
-            "The two passwords differ.",
-        );
+    if form.password_confirm.is_some_and(|confirm| confirm != form.password) {
+        errors.push("password_confirm", "password_mismatch", "The two passwords differ.");
     }
     match (email, password) {
         (Some(email), Some(password)) if errors.is_empty() => Ok((email, password)),
@@ -264,18 +225,10 @@ impl Applicant<'_> {
             confirmed_at: None,
             created_at: at,
         };
-        if self
-            .flow
-            .store()
-            .create_user(&user, &Together::mail(mail))
-            .await?
-            .is_some()
-        {
+        if self.flow.store().create_user(&user, &Together::mail(mail)).await?.is_some() {
             self.flow.mail_is_waiting();
             let origin = self.visit.origin(self.visit.request());
-            self.visit
-                .signals()
-                .send(&Event::UserRegistered { user: id, origin });
+            self.visit.signals().send(&Event::UserRegistered { user: id, origin });
             return Ok(Created::Now);
         }
         let identity = Identity::Email(self.email.clone());
@@ -288,10 +241,7 @@ impl Applicant<'_> {
     /// `is_same` says that the password is the account's: the same person once more.
     async fn tell_owner(&self, user: User, is_same: bool) -> Result<(), Rejection> {
         let origin = self.visit.origin(self.visit.request());
-        self.visit.signals().send(&Event::UserNotRegistered {
-            existing: user.id,
-            origin,
-        });
+        self.visit.signals().send(&Event::UserNotRegistered { existing: user.id, origin });
         if !self.may_mail {
             return Ok(());
         }

@@ -36,8 +36,6 @@ struct Tracker(Arc<dyn TrackStore>);
 #[async_trait]
 impl Hooks for Tracker {
     async fn after_login(&self, attempt: &LoginAttempt<'_>) -> Result<()> {
-        self.0
-            .record_login(attempt.user.id, attempt.at, attempt.client)
-            .await
+        self.0.record_login(attempt.user.id, attempt.at, attempt.client).await
     }
 }

@@ -99,9 +99,7 @@ async fn authenticate(request: &Request<'_>) -> Result<User, Rejection> {
         }
         Current::Unavailable => Err(Rejection::Unavailable),
         Current::Nobody | Current::Anonymous(_) | Current::Ended => {
-            web.signals().send(&Event::UserUnauthenticated {
-                origin: web.origin(request),
-            });
+            web.signals().send(&Event::UserUnauthenticated { origin: web.origin(request) });
             Err(Rejection::Unauthenticated)
         }
     }

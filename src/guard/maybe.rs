@@ -43,9 +43,7 @@ impl<'r, G: Credentials<'r>> FromRequest<'r> for Maybe<G> {
 
     async fn from_request(request: &'r Request<'_>) -> request::Outcome<Self, G::Error> {
         if G::are_given(request).await {
-            G::from_request(request)
-                .await
-                .map(|guard| Self(Some(guard)))
+            G::from_request(request).await.map(|guard| Self(Some(guard)))
         } else {
             Outcome::Success(Self(None))
         }

@@ -45,10 +45,7 @@ fn refuse<G>(request: &Request<'_>, rejection: Rejection) -> request::Outcome<G,
 /// Gives what every guard needs. Sentinels see to it that it is there.
 fn parts<'r>(request: &'r Request<'_>) -> Result<(&'r Web, &'r Flow), Rejection> {
     let rocket = request.rocket();
-    rocket
-        .state::<Web>()
-        .zip(rocket.state::<Flow>())
-        .ok_or(Rejection::Unavailable)
+    rocket.state::<Web>().zip(rocket.state::<Flow>()).ok_or(Rejection::Unavailable)
 }
 
 /// Tells whether the fairing is missing, and says what to do.

@@ -80,14 +80,8 @@ macro_rules! role_guard {
             async fn from_request(request: &'r Request<'_>) -> request::Outcome<Self, Rejection> {
                 match AuthUser::from_request(request).await {
                     Outcome::Success(user) => {
-                        if R::names()
-                            .into_iter()
-                            .$quantifier(|name| user.has_role(name))
-                        {
-                            Outcome::Success(Self {
-                                user,
-                                roles: PhantomData,
-                            })
+                        if R::names().into_iter().$quantifier(|name| user.has_role(name)) {
+                            Outcome::Success(Self { user, roles: PhantomData })
                         } else {
                             refuse(request, Rejection::Forbidden)
                         }

@@ -19,20 +19,14 @@ pub struct CaptureMailer {
 impl CaptureMailer {
     /// Gives all messages so far, oldest first.
     pub fn messages(&self) -> Vec<Message> {
-        self.messages
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.messages.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
 #[async_trait]
 impl Mailer for CaptureMailer {
     async fn send(&self, message: &Message) -> Result<()> {
-        self.messages
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(message.clone());
+        self.messages.lock().unwrap_or_else(PoisonError::into_inner).push(message.clone());
         Ok(())
     }
 }

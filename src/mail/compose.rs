@@ -31,11 +31,7 @@ impl Composer {
     /// [`Error::Config`] when `security.mail.from` is not an address.
     pub fn new(config: &Config, base_url: Url, templates: Arc<Templates>) -> Result<Self> {
         let host = base_url.host_str().unwrap_or("localhost");
-        let from = config
-            .mail
-            .from
-            .clone()
-            .unwrap_or_else(|| format!("no-reply@{host}"));
+        let from = config.mail.from.clone().unwrap_or_else(|| format!("no-reply@{host}"));
         // An IPv4 host, as in development, is no domain to send from.
         let from = from.replace("@127.0.0.1", "@localhost");
         let from = from.parse().map_err(|fault| {
@@ -45,12 +41,7 @@ impl Composer {
                 "Write name@example.org or Name <name@example.org>",
             )
         })?;
-        Ok(Self {
-            templates,
-            base_url,
-            site_name: config.site_name.clone(),
-            from,
-        })
+        Ok(Self { templates, base_url, site_name: config.site_name.clone(), from })
     }
 
     /// Renders a mail, with the link that carries `token`.
@@ -65,11 +56,7 @@ impl Composer {
         now: Timestamp,
     ) -> Result<Message> {
         let link = mail.link.as_ref().zip(token).map(|(link, token)| {
-            self.absolute(&format!(
-                "/{}/{}",
-                link.purpose.replace('_', "-"),
-                token.reveal()
-            ))
+            self.absolute(&format!("/{}/{}", link.purpose.replace('_', "-"), token.reveal()))
         });
         let context = json!({
             "site_name": self.site_name,

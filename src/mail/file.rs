@@ -31,23 +31,15 @@ impl Mailer for FileMailer {
     async fn send(&self, message: &Message) -> Result<()> {
         fs::create_dir_all(&self.folder)
             .await
-            .map_err(|source| Error::File {
-                path: self.folder.display().to_string(),
-                source,
-            })?;
+            .map_err(|source| Error::File { path: self.folder.display().to_string(), source })?;
         let transport = AsyncFileTransport::<Tokio1Executor>::new(&self.folder);
-        let name = transport
-            .send(message.to_lettre()?)
-            .await
-            .map_err(Error::mail)?;
+        let name = transport.send(message.to_lettre()?).await.map_err(Error::mail)?;
         let path = self.folder.join(format!("{name}.eml"));
         // The link is shown because this transport is for development alone.
         match &message.link {
-            Some(link) => log::info!(
-                "mail \"{}\" is in {}: {link}",
-                message.subject,
-                path.display()
-            ),
+            Some(link) => {
+                log::info!("mail \"{}\" is in {}: {link}", message.subject, path.display())
+            }
             None => log::info!("mail \"{}\" is in {}", message.subject, path.display()),
         }
         Ok(())

@@ -87,10 +87,7 @@ impl Message {
             .to(Mailbox::new(None, to))
             .subject(&self.subject)
             .header(AutoSubmitted)
-            .multipart(MultiPart::alternative_plain_html(
-                self.text.clone(),
-                self.html.clone(),
-            ))
+            .multipart(MultiPart::alternative_plain_html(self.text.clone(), self.html.clone()))
             .map_err(Error::mail)
     }
 }

@@ -1,5 +1,6 @@
 //! Mail by SMTP.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use lettre::AsyncSmtpTransport;
@@ -28,21 +29,14 @@ impl SmtpMailer {
     /// [`Error::Config`] when the URL is not one of these.
     pub fn from_url(url: &str) -> Result<Self> {
         let wrong = |fault: String| {
-            Error::config(
-                "mail.url",
-                fault,
-                "Write smtp://host:port or smtps://user:password@host",
-            )
+            Error::config("mail.url", fault, "Write smtp://host:port or smtps://user:password@host")
         };
         // The text may hold a password: only its fault is told.
         let mut url = Url::parse(url).map_err(|fault| wrong(format!("is no URL: {fault}")))?;
         let names_tls = url.query_pairs().any(|(key, _)| key == "tls");
         if url.scheme() == "smtp" && !names_tls && !is_loopback(&url) {
             url.query_pairs_mut().append_pair("tls", "required");
-        } else if url
-            .query_pairs()
-            .any(|(key, value)| key == "tls" && value == "none")
-        {
+        } else if url.query_pairs().any(|(key, value)| key == "tls" && value == "none") {
             url.set_query(None);
         }
         let transport = AsyncSmtpTransport::<Tokio1Executor>::from_url(url.as_str())
@@ -56,10 +50,7 @@ impl SmtpMailer {
 #[async_trait]
 impl Mailer for SmtpMailer {
     async fn send(&self, message: &Message) -> Result<()> {
-        self.0
-            .send(message.to_lettre()?)
-            .await
-            .map_err(Error::mail)?;
+        self.0.send(message.to_lettre()?).await.map_err(Error::mail)?;
         log::info!("mail {} was handed to the mail server", message.id);
         Ok(())
     }
@@ -67,7 +58,9 @@ impl Mailer for SmtpMailer {
 
 fn is_loopback(url: &Url) -> bool {
     match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
+        // Outside http, the URL Standard leaves an IPv4 address a mere name.
+        Some(Host::Domain("localhost")) => true,
+        Some(Host::Domain(name)) => name.parse().is_ok_and(|it: IpAddr| it.is_loopback()),
         Some(Host::Ipv4(address)) => address.is_loopback(),
         Some(Host::Ipv6(address)) => address.is_loopback(),
         None => false,

@@ -78,15 +78,7 @@ impl Worker {
         clock: Clock,
         bell: Bell,
     ) -> Self {
-        Self {
-            store,
-            mailer,
-            composer,
-            signals,
-            clock,
-            bell,
-            turn: Mutex::new(()),
-        }
+        Self { store, mailer, composer, signals, clock, bell, turn: Mutex::new(()) }
     }
 
     /// Sends what comes, for ever.
@@ -126,9 +118,7 @@ impl Worker {
                         log::warn!("mail {} was not delivered: {fault}", leased.mail.id);
                         let next = next_attempt(&leased, self.clock.now());
                         let id = leased.mail.id;
-                        self.store
-                            .postpone_mail(id, next, &fault.to_string())
-                            .await?;
+                        self.store.postpone_mail(id, next, &fault.to_string()).await?;
                     }
                 }
             }
@@ -147,9 +137,7 @@ impl Worker {
                 None => return Ok(false),
             },
         };
-        let message = self
-            .composer
-            .compose(mail, token.as_ref(), self.clock.now())?;
+        let message = self.composer.compose(mail, token.as_ref(), self.clock.now())?;
         self.mailer.send(&message).await?;
         let origin = Origin::new(self.clock.now(), None);
         let purpose = mail.link.as_ref().map(|link| link.purpose.as_str());
@@ -165,10 +153,7 @@ impl Worker {
             Some(id) => self.store.find_user(id).await?,
             None => {
                 let identity = Identity::Email(mail.to.clone());
-                self.store
-                    .find_credentials(&identity)
-                    .await?
-                    .map(|found| found.user)
+                self.store.find_credentials(&identity).await?.map(|found| found.user)
             }
         };
         Ok(user
@@ -200,8 +185,6 @@ fn next_attempt(leased: &OutboxMail, now: Timestamp) -> Option<Timestamp> {
         return None;
     }
     let doublings = leased.attempts.saturating_sub(1).min(16);
-    let delay = FIRST_DELAY
-        .checked_mul(1 << doublings)
-        .unwrap_or(LONGEST_DELAY);
+    let delay = FIRST_DELAY.checked_mul(1 << doublings).unwrap_or(LONGEST_DELAY);
     Some(now + delay.min(LONGEST_DELAY))
 }

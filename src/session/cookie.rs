@@ -114,11 +114,7 @@ impl Cookies {
     }
 
     fn name(&self, name: &str) -> String {
-        if self.secure {
-            format!("{HOST_PREFIX}{name}")
-        } else {
-            name.to_owned()
-        }
+        if self.secure { format!("{HOST_PREFIX}{name}") } else { name.to_owned() }
     }
 
     fn find<'r>(&self, name: &str, request: &'r Request<'_>) -> Option<&'r str> {
@@ -143,20 +139,14 @@ impl Cookies {
 
 /// Notes a cookie to be written with the answer, in place of one of the same name.
 pub(crate) fn set(request: &Request<'_>, cookie: Cookie<'static>) {
-    let mut pending = pending(request)
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner);
+    let mut pending = pending(request).lock().unwrap_or_else(PoisonError::into_inner);
     pending.retain(|other| other.name() != cookie.name());
     pending.push(cookie);
 }
 
 /// Writes what was noted to the answer.
 pub(super) fn write(request: &Request<'_>, response: &mut Response<'_>) {
-    for cookie in pending(request)
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .drain(..)
-    {
+    for cookie in pending(request).lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
         response.adjoin_header(&cookie);
     }
 }

@@ -88,6 +88,12 @@ impl Current {
     }
 }
 
+/// An anti-forgery token, and the id it is tied to when that is a new one.
+pub(crate) struct Offer {
+    pub(crate) csrf_token: String,
+    id: Option<Token>,
+}
+
 /// What the session cookie holds.
 #[derive(Serialize, Deserialize)]
 struct Payload {
@@ -106,12 +112,7 @@ impl Sessions {
         config: SessionConfig,
         clock: Clock,
     ) -> Self {
-        Self {
-            store,
-            cookies,
-            config,
-            clock,
-        }
+        Self { store, cookies, config, clock }
     }
 
     /// Gives the cookies, for the features that keep something in one.
@@ -131,28 +132,42 @@ impl Sessions {
     ///
     /// [`Error::Crypto`](crate::Error::Crypto) when there is no randomness for an id.
     pub fn csrf_token(&self, request: &Request<'_>) -> Result<String> {
-        match &*changes(request) {
-            Some(Change::Become(token)) => return Ok(token.csrf_token()),
-            Some(Change::Forget) => {}
-            None => {
-                if let Some(token) = loaded(request).token() {
-                    return Ok(token.csrf_token());
-                }
-            }
+        let offer = self.offer_csrf_token(request)?;
+        self.accept(request, &offer)?;
+        Ok(offer.csrf_token)
+    }
+
+    /// Offers the same token, but leaves the browser alone until it is accepted: a page that has
+    /// no form sets no cookie.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Crypto`](crate::Error::Crypto) when there is no randomness for an id.
+    pub(crate) fn offer_csrf_token(&self, request: &Request<'_>) -> Result<Offer> {
+        let known = match &*changes(request) {
+            Some(Change::Become(token)) => Some(token.csrf_token()),
+            Some(Change::Forget) => None,
+            None => loaded(request).token().map(Token::csrf_token),
+        };
+        if let Some(csrf_token) = known {
+            return Ok(Offer { csrf_token, id: None });
         }
-        let token = Token::random()?;
-        self.replace(request, &token, false)?;
-        Ok(token.csrf_token())
+        let id = Token::random()?;
+        Ok(Offer { csrf_token: id.csrf_token(), id: Some(id) })
+    }
+
+    /// Makes the browser the one to which an offered token is tied.
+    pub(crate) fn accept(&self, request: &Request<'_>, offer: &Offer) -> Result<()> {
+        match &offer.id {
+            Some(id) => self.replace(request, id, false),
+            None => Ok(()),
+        }
     }
 
     /// Makes `token` the id of the browser from this answer on.
     pub(crate) fn replace(&self, request: &Request<'_>, token: &Token, user: bool) -> Result<()> {
         let at = self.clock.now().timestamp();
-        let payload = Payload {
-            id: token.reveal(),
-            user,
-            at,
-        };
+        let payload = Payload { id: token.reveal(), user, at };
         cookie::set(request, self.cookies.session(&payload)?);
         *changes(request) = Some(Change::Become(token.clone()));
         Ok(())
@@ -175,10 +190,7 @@ impl Sessions {
 
     /// Says since when a session must have been used and begun to be alive at `now`.
     pub fn limits(&self, now: Timestamp) -> (Timestamp, Timestamp) {
-        (
-            now - self.config.idle.delta(),
-            now - self.config.absolute.delta(),
-        )
+        (now - self.config.idle.delta(), now - self.config.absolute.delta())
     }
 
     async fn read(&self, request: &Request<'_>) -> Current {
@@ -194,11 +206,7 @@ impl Sessions {
         let now = self.clock.now();
         if !payload.user {
             let is_fresh = now.timestamp() < payload.at + ANONYMOUS_LIFETIME.num_seconds();
-            return if is_fresh {
-                Current::Anonymous(token)
-            } else {
-                Current::Ended
-            };
+            return if is_fresh { Current::Anonymous(token) } else { Current::Ended };
         }
         match self.find_active(token, now).await {
             Ok(Some(active)) => Current::Active(Box::new(active)),
@@ -222,15 +230,9 @@ impl Sessions {
             return Ok(None);
         }
         if record.last_seen_at <= now - TOUCH_INTERVAL {
-            self.store
-                .touch_session(&digest, now, now - TOUCH_INTERVAL)
-                .await?;
+            self.store.touch_session(&digest, now, now - TOUCH_INTERVAL).await?;
         }
-        Ok(Some(Active {
-            token,
-            record,
-            user,
-        }))
+        Ok(Some(Active { token, record, user }))
     }
 }
 

@@ -45,9 +45,7 @@ impl catcher::Handler for RefusalCatcher {
             web.sessions().current(request).await;
         }
         let rejection = Rejection::of(request).cloned();
-        rejection
-            .unwrap_or_else(|| default_for(status))
-            .respond_to(request)
+        rejection.unwrap_or_else(|| default_for(status)).respond_to(request)
     }
 }
 
@@ -56,9 +54,7 @@ fn default_for(status: Status) -> Rejection {
     match status.code {
         401 => Rejection::Unauthenticated,
         403 => Rejection::Forbidden,
-        429 => Rejection::Throttled {
-            retry_after: std::time::Duration::from_secs(60),
-        },
+        429 => Rejection::Throttled { retry_after: std::time::Duration::from_secs(60) },
         503 => Rejection::Unavailable,
         _ => Rejection::Custom {
             reason: "bad_request",

@@ -14,11 +14,8 @@ use rocket::Request;
 /// at.
 pub fn client_ip(request: &Request<'_>, trusted: &[IpNet]) -> Option<IpAddr> {
     let peer = request.remote()?.ip().to_canonical();
-    let forwarded: Vec<&str> = request
-        .headers()
-        .get("X-Forwarded-For")
-        .flat_map(|line| line.split(','))
-        .collect();
+    let forwarded: Vec<&str> =
+        request.headers().get("X-Forwarded-For").flat_map(|line| line.split(',')).collect();
     Some(find_client(peer, &forwarded, trusted))
 }
 
@@ -55,10 +52,7 @@ mod tests {
     use crate::web::client_ip::network_of;
 
     fn client(peer: &str, forwarded: &[&str], trusted: &[&str]) -> String {
-        let trusted: Vec<_> = trusted
-            .iter()
-            .map(|network| network.parse().unwrap())
-            .collect();
+        let trusted: Vec<_> = trusted.iter().map(|network| network.parse().unwrap()).collect();
         find_client(peer.parse().unwrap(), forwarded, &trusted).to_string()
     }
 
@@ -70,34 +64,19 @@ mod tests {
     #[test]
     fn a_trusted_proxy_names_the_client_and_the_clients_own_words_are_skipped() {
         let trusted = ["10.0.0.0/8"];
-        assert_eq!(
-            client("10.0.0.1", &["1.1.1.1", " 203.0.113.9"], &trusted),
-            "203.0.113.9"
-        );
-        assert_eq!(
-            client("10.0.0.1", &["203.0.113.9", "10.0.0.2"], &trusted),
-            "203.0.113.9"
-        );
-        assert_eq!(
-            client("203.0.113.9", &["10.0.0.2"], &trusted),
-            "203.0.113.9"
-        );
+        assert_eq!(client("10.0.0.1", &["1.1.1.1", " 203.0.113.9"], &trusted), "203.0.113.9");
+        assert_eq!(client("10.0.0.1", &["203.0.113.9", "10.0.0.2"], &trusted), "203.0.113.9");
+        assert_eq!(client("203.0.113.9", &["10.0.0.2"], &trusted), "203.0.113.9");
     }
 
     #[test]
     fn garbage_leaves_the_last_address_that_is_known() {
-        assert_eq!(
-            client("10.0.0.1", &["203.0.113.9", "unknown"], &["10.0.0.0/8"]),
-            "10.0.0.1"
-        );
+        assert_eq!(client("10.0.0.1", &["203.0.113.9", "unknown"], &["10.0.0.0/8"]), "10.0.0.1");
     }
 
     #[test]
     fn ipv6_is_counted_by_subscriber() {
-        assert_eq!(
-            network_of("2001:db8:1:2:3:4:5:6".parse().unwrap()),
-            "2001:db8:1:2::/64"
-        );
+        assert_eq!(network_of("2001:db8:1:2:3:4:5:6".parse().unwrap()), "2001:db8:1:2::/64");
         assert_eq!(network_of("::ffff:192.0.2.1".parse().unwrap()), "192.0.2.1");
     }
 }

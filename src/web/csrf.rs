@@ -66,9 +66,7 @@ async fn verdict(
         return Err(Rejection::Unavailable);
     }
     let peeked = peeked(request);
-    let token = HEADERS
-        .iter()
-        .find_map(|name| request.headers().get_one(name));
+    let token = HEADERS.iter().find_map(|name| request.headers().get_one(name));
     let token = token.or(submitted).or(peeked.as_deref());
     match (current.token(), token) {
         (Some(session), Some(token)) if session.verify_csrf_token(token) => Ok(()),
@@ -108,21 +106,13 @@ fn peeked<'r>(request: &'r Request<'_>) -> &'r Option<String> {
 }
 
 fn is_safe(method: Method) -> bool {
-    matches!(
-        method,
-        Method::Get | Method::Head | Method::Options | Method::Trace
-    )
+    matches!(method, Method::Get | Method::Head | Method::Options | Method::Trace)
 }
 
 fn is_cross_site(request: &Request<'_>, web: &Web) -> bool {
     let headers = request.headers();
-    let is_told = headers
-        .get("Sec-Fetch-Site")
-        .any(|site| site == "cross-site");
-    is_told
-        || headers
-            .get("Origin")
-            .any(|origin| !web.is_own_origin(origin))
+    let is_told = headers.get("Sec-Fetch-Site").any(|site| site == "cross-site");
+    is_told || headers.get("Origin").any(|origin| !web.is_own_origin(origin))
 }
 
 fn is_program(request: &Request<'_>, web: &Web) -> bool {

@@ -67,26 +67,9 @@ pub(crate) struct WebParts {
 
 impl Web {
     pub(crate) fn new(parts: WebParts) -> Self {
-        let WebParts {
-            config,
-            base_url,
-            templates,
-            sessions,
-            signals,
-            clock,
-            urls,
-            features,
-        } = parts;
-        Self {
-            config,
-            base_url,
-            templates,
-            sessions,
-            signals,
-            clock,
-            urls,
-            features,
-        }
+        let WebParts { config, base_url, templates, sessions, signals, clock, urls, features } =
+            parts;
+        Self { config, base_url, templates, sessions, signals, clock, urls, features }
     }
 
     /// Gives the configuration.
@@ -136,11 +119,7 @@ impl Web {
 /// Tells whether a request wants JSON: its own body is JSON, or its `Accept` prefers it.
 pub fn wants_json(request: &Request<'_>) -> bool {
     let sends_json = request.content_type().is_some_and(|kind| kind.is_json());
-    sends_json
-        || request
-            .accept()
-            .map(Accept::preferred)
-            .is_some_and(|it| is_json(it.media_type()))
+    sends_json || request.accept().map(Accept::preferred).is_some_and(|it| is_json(it.media_type()))
 }
 
 fn is_json(kind: &MediaType) -> bool {

@@ -36,10 +36,7 @@ impl Next {
         if url.origin() != site.origin() || path.contains("//") {
             return None;
         }
-        let query = url
-            .query()
-            .map(|query| format!("?{query}"))
-            .unwrap_or_default();
+        let query = url.query().map(|query| format!("?{query}")).unwrap_or_default();
         Some(Self(format!("{path}{query}")))
     }
 
@@ -80,10 +77,7 @@ impl<'de> Deserialize<'de> for Next {
 /// Answers 303 See Other (RFC 9110, section 15.4.4).
 impl<'r> Responder<'r, 'static> for Next {
     fn respond_to(self, _: &'r Request<'_>) -> response::Result<'static> {
-        Ok(Response::build()
-            .status(Status::SeeOther)
-            .raw_header("Location", self.0)
-            .finalize())
+        Ok(Response::build().status(Status::SeeOther).raw_header("Location", self.0).finalize())
     }
 }
 
@@ -93,13 +87,7 @@ mod tests {
 
     #[test]
     fn paths_on_this_site_are_kept() {
-        for text in [
-            "/",
-            "/profile",
-            "/profile?tab=1&x=%2F",
-            "/a%20b/c",
-            "/search?q=http://x.y",
-        ] {
+        for text in ["/", "/profile", "/profile?tab=1&x=%2F", "/a%20b/c", "/search?q=http://x.y"] {
             assert_eq!(Next::parse(text).unwrap().as_str(), text);
         }
         assert_eq!(Next::parse("/a/../b").unwrap().as_str(), "/b");
@@ -134,10 +122,7 @@ mod tests {
     #[test]
     fn what_is_written_can_stand_in_a_header() {
         let next = Next::parse("/caf\u{e9}?q=\u{20ac}\r\nSet-Cookie: a=b").unwrap();
-        assert!(
-            next.as_str().bytes().all(|byte| byte.is_ascii_graphic()),
-            "{next}"
-        );
+        assert!(next.as_str().bytes().all(|byte| byte.is_ascii_graphic()), "{next}");
     }
 
     #[test]

@@ -58,11 +58,7 @@ pub struct Page {
 impl Page {
     /// Makes a page from the template of that name.
     pub fn new(template: impl Into<Cow<'static, str>>) -> Self {
-        Self {
-            template: template.into(),
-            status: Status::Ok,
-            context: Map::new(),
-        }
+        Self { template: template.into(), status: Status::Ok, context: Map::new() }
     }
 
     /// Lets the template see `value` as `key`. A value that cannot be serialised is null.
@@ -100,36 +96,39 @@ impl Page {
             log::error!("a page was rendered without `Security::fairing()` attached");
             return Err(Status::InternalServerError);
         };
-        let is_ours = self.template.starts_with("security/");
-        let context = self.full_context(request, web).map_err(|fault| {
+        let (template, status) = (self.template.clone(), self.status);
+        let is_ours = template.starts_with("security/");
+        let without_randomness = |fault| {
             log::error!("{fault}");
             Status::ServiceUnavailable
+        };
+        let offer = web.sessions().offer_csrf_token(request).map_err(without_randomness)?;
+        let context = self.full_context(request, web, &offer.csrf_token);
+        let html = web.templates.render(&template, &context).map_err(|fault| {
+            log::error!("the page {template} failed: {fault:?}");
+            Status::InternalServerError
         })?;
-        let html = web
-            .templates
-            .render(&self.template, &context)
-            .map_err(|fault| {
-                log::error!("the page {} failed: {fault:?}", self.template);
-                Status::InternalServerError
-            })?;
+        if html.contains(&offer.csrf_token) {
+            web.sessions().accept(request, &offer).map_err(without_randomness)?;
+        }
         let mut response = Response::build();
-        response.status(self.status).header(ContentType::HTML);
+        response.status(status).header(ContentType::HTML);
         response.sized_body(html.len(), std::io::Cursor::new(html));
         response.raw_header("Vary", "Cookie, Accept");
         if is_ours {
-            protect(&mut response, web, PAGE_CSP);
+            protect(request, PAGE_CSP);
         }
         response.ok()
     }
 
-    fn full_context(&self, request: &Request<'_>, web: &Web) -> Result<Value> {
+    fn full_context(self, request: &Request<'_>, web: &Web, csrf_token: &str) -> Value {
         let mut context = json!({"form": {}, "errors": [], "next": null});
-        if let Value::Object(own) = &mut context {
-            let shared = json!(PageContext::of(request, web)?);
-            own.extend(shared.as_object().cloned().unwrap_or_default());
-            own.extend(self.context.clone());
+        let shared = json!(PageContext::of(request, web, csrf_token.to_owned()));
+        if let (Value::Object(context), Value::Object(shared)) = (&mut context, shared) {
+            context.extend(shared);
+            context.extend(self.context);
         }
-        Ok(context)
+        context
     }
 }
 
@@ -159,21 +158,19 @@ pub struct PageContext {
 }
 
 impl PageContext {
-    fn of(request: &Request<'_>, web: &Web) -> Result<Self> {
+    fn of(request: &Request<'_>, web: &Web, csrf_token: String) -> Self {
         let sessions = web.sessions();
         let notice = sessions.cookies().open_notice(request);
         if notice.is_some() {
             cookie::set(request, sessions.cookies().without_notice());
         }
-        Ok(Self {
+        Self {
             site_name: web.config().site_name.clone(),
-            csrf_token: sessions.csrf_token(request)?,
-            current_user: session::loaded(request)
-                .active()
-                .map(|it| UserPayload::from(&it.user)),
+            csrf_token,
+            current_user: session::loaded(request).active().map(|it| UserPayload::from(&it.user)),
             notice,
             features: web.features.clone(),
-        })
+        }
     }
 }
 
@@ -186,8 +183,8 @@ impl<'r> FromRequest<'r> for PageContext {
             return Outcome::Error((Status::InternalServerError, Rejection::Unavailable));
         };
         web.sessions().current(request).await;
-        match Self::of(request, web) {
-            Ok(context) => Outcome::Success(context),
+        match web.sessions().csrf_token(request) {
+            Ok(csrf_token) => Outcome::Success(Self::of(request, web, csrf_token)),
             Err(fault) => {
                 let rejection = Rejection::from(fault).remember(request);
                 Outcome::Error((rejection.status(), rejection))
@@ -208,18 +205,12 @@ pub struct Notice {
 impl Notice {
     /// Something was done.
     pub const fn success(text: &'static str) -> Self {
-        Self {
-            level: Cow::Borrowed("success"),
-            text: Cow::Borrowed(text),
-        }
+        Self { level: Cow::Borrowed("success"), text: Cow::Borrowed(text) }
     }
 
     /// Something is to be known.
     pub const fn info(text: &'static str) -> Self {
-        Self {
-            level: Cow::Borrowed("info"),
-            text: Cow::Borrowed(text),
-        }
+        Self { level: Cow::Borrowed("info"), text: Cow::Borrowed(text) }
     }
 }
 
@@ -243,10 +234,7 @@ struct UrlFunction(Urls);
 
 impl tera::Function for UrlFunction {
     fn call(&self, arguments: &std::collections::HashMap<String, Value>) -> tera::Result<Value> {
-        let name = arguments
-            .get("name")
-            .and_then(Value::as_str)
-            .unwrap_or_default();
+        let name = arguments.get("name").and_then(Value::as_str).unwrap_or_default();
         match self.0.get(name) {
             Some(path) => Ok(Value::String(path.clone())),
             None => Err(tera::Error::msg(format!(
@@ -268,17 +256,32 @@ const PAGE_CSP: &str = "default-src 'none'; style-src 'self'; img-src 'self'; fo
 /// The policy of answers that are no page.
 pub(crate) const DATA_CSP: &str = "default-src 'none'; frame-ancestors 'none'";
 
-/// Sets the headers of our own answers (ASVS 5.0, chapters V3.4 and V14.3).
-pub(crate) fn protect(response: &mut response::Builder<'_>, web: &Web, csp: &'static str) {
-    response
-        .raw_header("Content-Security-Policy", csp)
-        .raw_header("X-Content-Type-Options", "nosniff")
-        .raw_header("X-Frame-Options", "DENY")
-        .raw_header("Referrer-Policy", "same-origin")
-        .raw_header("Cross-Origin-Opener-Policy", "same-origin")
-        .raw_header("Cross-Origin-Resource-Policy", "same-origin")
-        .raw_header("Cache-Control", "no-store");
+/// Notes that the answer is ours and has that content security policy.
+pub(crate) fn protect(request: &Request<'_>, csp: &'static str) {
+    request.local_cache(|| Protected(Some(csp)));
+}
+
+/// Sets the headers of our own answers (ASVS 5.0, chapters V3.4 and V14.3), over those that
+/// Rocket's shield gives all of them.
+pub(crate) fn finish(request: &Request<'_>, web: &Web, response: &mut Response<'_>) {
+    let Protected(Some(csp)) = *request.local_cache(|| Protected(None)) else {
+        return;
+    };
+    for (name, value) in [
+        ("Content-Security-Policy", csp),
+        ("X-Content-Type-Options", "nosniff"),
+        ("X-Frame-Options", "DENY"),
+        ("Referrer-Policy", "same-origin"),
+        ("Cross-Origin-Opener-Policy", "same-origin"),
+        ("Cross-Origin-Resource-Policy", "same-origin"),
+        ("Cache-Control", "no-store"),
+    ] {
+        response.set_raw_header(name, value);
+    }
     if web.is_https() {
-        response.raw_header("Strict-Transport-Security", "max-age=31536000");
+        response.set_raw_header("Strict-Transport-Security", "max-age=31536000");
     }
 }
+
+/// The policy of an answer of ours; none for any other.
+struct Protected(Option<&'static str>);

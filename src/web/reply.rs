@@ -72,12 +72,7 @@ impl Reply {
     }
 
     fn new(view: View) -> Self {
-        Self {
-            view,
-            response: Map::new(),
-            has_csrf_token: true,
-            notice: None,
-        }
+        Self { view, response: Map::new(), has_csrf_token: true, notice: None }
     }
 
     fn json(mut self, request: &Request<'_>, web: &Web) -> response::Result<'static> {
@@ -86,19 +81,15 @@ impl Reply {
                 log::error!("{fault}");
                 Status::ServiceUnavailable
             })?;
-            self.response
-                .insert("csrf_token".to_owned(), Value::String(token));
+            self.response.insert("csrf_token".to_owned(), Value::String(token));
         }
-        Ok(json_response(web, Status::Ok, self.response))
+        Ok(json_response(request, Status::Ok, self.response))
     }
 }
 
 impl<'r> Responder<'r, 'static> for Reply {
     fn respond_to(self, request: &'r Request<'_>) -> response::Result<'static> {
-        let web = request
-            .rocket()
-            .state::<Web>()
-            .ok_or(Status::InternalServerError)?;
+        let web = request.rocket().state::<Web>().ok_or(Status::InternalServerError)?;
         if wants_json(request) {
             return self.json(request, web);
         }
@@ -111,9 +102,8 @@ impl<'r> Responder<'r, 'static> for Reply {
         match self.view {
             View::Page(page) => page.render(request),
             View::Redirect(next) => {
-                let mut response = Response::build_from(next.respond_to(request)?);
-                protect(&mut response, web, DATA_CSP);
-                response.ok()
+                protect(request, DATA_CSP);
+                next.respond_to(request)
             }
         }
     }
@@ -129,31 +119,22 @@ pub struct Refused {
 impl Page {
     /// Shows this page again with what is wrong.
     pub(crate) fn refuse(self, rejection: Rejection) -> Refused {
-        Refused {
-            rejection,
-            page: Some(Box::new(self)),
-        }
+        Refused { rejection, page: Some(Box::new(self)) }
     }
 }
 
 impl From<Rejection> for Refused {
     fn from(rejection: Rejection) -> Self {
-        Self {
-            rejection,
-            page: None,
-        }
+        Self { rejection, page: None }
     }
 }
 
 impl<'r> Responder<'r, 'static> for Refused {
     fn respond_to(self, request: &'r Request<'_>) -> response::Result<'static> {
         let rejection = self.rejection.remember(request);
-        let web = request
-            .rocket()
-            .state::<Web>()
-            .ok_or(Status::InternalServerError)?;
+        let web = request.rocket().state::<Web>().ok_or(Status::InternalServerError)?;
         let response = if wants_json(request) {
-            json_response(web, rejection.status(), json_errors(&rejection))
+            json_response(request, rejection.status(), json_errors(&rejection))
         } else {
             page_for(&rejection, self.page, request, web)?
         };
@@ -209,10 +190,8 @@ fn page_for(
 fn login_url(request: &Request<'_>, web: &Web) -> Option<Next> {
     let login = web.url("login")?;
     let wanted = Next::parse(&request.uri().to_string());
-    let is_repeatable = matches!(
-        request.method(),
-        rocket::http::Method::Get | rocket::http::Method::Head
-    );
+    let is_repeatable =
+        matches!(request.method(), rocket::http::Method::Get | rocket::http::Method::Head);
     Some(match wanted.filter(|_| is_repeatable) {
         Some(wanted) => login.with_next(&wanted),
         None => login,
@@ -245,9 +224,7 @@ fn json_errors(rejection: &Rejection) -> Map<String, Value> {
     };
     let mut by_field: Map<String, Value> = Map::new();
     for error in errors.iter() {
-        let texts = by_field
-            .entry(error.field.clone())
-            .or_insert_with(|| json!([]));
+        let texts = by_field.entry(error.field.clone()).or_insert_with(|| json!([]));
         if let Value::Array(texts) = texts {
             texts.push(json!(error.text));
         }
@@ -261,13 +238,17 @@ fn json_errors(rejection: &Rejection) -> Map<String, Value> {
     response
 }
 
-fn json_response(web: &Web, status: Status, response: Map<String, Value>) -> Response<'static> {
+fn json_response(
+    request: &Request<'_>,
+    status: Status,
+    response: Map<String, Value>,
+) -> Response<'static> {
     let body = json!({"meta": {"code": status.code}, "response": response}).to_string();
     let mut answer = Response::build();
     answer.status(status).header(ContentType::JSON);
     answer.sized_body(body.len(), std::io::Cursor::new(body));
     answer.raw_header("Vary", "Cookie, Accept");
-    protect(&mut answer, web, DATA_CSP);
+    protect(request, DATA_CSP);
     answer.finalize()
 }
 

@@ -86,15 +86,8 @@ async fn read<F: Form>(
     data: Data<'_>,
     typed: &mut BTreeMap<String, String>,
 ) -> Result<F, Rejection> {
-    let web = request
-        .rocket()
-        .state::<Web>()
-        .ok_or(Rejection::Unavailable)?;
-    let body = data
-        .open(body_limit())
-        .into_bytes()
-        .await
-        .map_err(|_| Rejection::TooLarge)?;
+    let web = request.rocket().state::<Web>().ok_or(Rejection::Unavailable)?;
+    let body = data.open(body_limit()).into_bytes().await.map_err(|_| Rejection::TooLarge)?;
     if !body.is_complete() {
         return Err(Rejection::TooLarge);
     }
@@ -110,11 +103,7 @@ async fn read<F: Form>(
     serde_path_to_error::deserialize(Value::Object(fields)).map_err(|fault| {
         let field = fault.path().to_string();
         let field = if field == "." { "" } else { &field };
-        invalid(
-            field,
-            "unexpected_value",
-            &format!("This cannot be taken: {}.", fault.inner()),
-        )
+        invalid(field, "unexpected_value", &format!("This cannot be taken: {}.", fault.inner()))
     })
 }
 
@@ -134,11 +123,7 @@ fn parse_json(body: &[u8]) -> Result<Map<String, Value>, Rejection> {
     }
     match serde_json::from_slice(body) {
         Ok(Object(fields)) => Ok(fields),
-        Err(fault) => Err(invalid(
-            "",
-            "malformed",
-            &format!("This is no JSON object: {fault}."),
-        )),
+        Err(fault) => Err(invalid("", "malformed", &format!("This is no JSON object: {fault}."))),
     }
 }
 
@@ -147,11 +132,7 @@ fn parse_form(body: &[u8]) -> Result<Map<String, Value>, Rejection> {
     let mut fields = Map::new();
     for (name, value) in parse_pairs(body).ok_or_else(malformed)? {
         if fields.insert(name.clone(), Value::String(value)).is_some() {
-            return Err(invalid(
-                &name,
-                "duplicate_field",
-                "This was sent more than once.",
-            ));
+            return Err(invalid(&name, "duplicate_field", "This was sent more than once."));
         }
     }
     Ok(fields)
@@ -161,14 +142,8 @@ fn parse_form(body: &[u8]) -> Result<Map<String, Value>, Rejection> {
 /// not UTF-8 instead of replacing it: else two different passwords could become one.
 pub(crate) fn parse_pairs(body: &[u8]) -> Option<Vec<(String, String)>> {
     let decode = |part: &[u8]| {
-        let part: Vec<u8> = part
-            .iter()
-            .map(|b| if *b == b'+' { b' ' } else { *b })
-            .collect();
-        percent_decode(&part)
-            .decode_utf8()
-            .ok()
-            .map(|text| text.into_owned())
+        let part: Vec<u8> = part.iter().map(|b| if *b == b'+' { b' ' } else { *b }).collect();
+        percent_decode(&part).decode_utf8().ok().map(|text| text.into_owned())
     };
     body.split(|byte| *byte == b'&')
         .filter(|pair| !pair.is_empty())
@@ -270,19 +245,10 @@ mod tests {
     #[test]
     fn a_form_is_split_and_decoded() {
         let pairs = parse_pairs(b"email=a%40b.c&name=two+words&empty=&bare&eq=a=b").unwrap();
-        let pairs: Vec<_> = pairs
-            .iter()
-            .map(|(n, v)| (n.as_str(), v.as_str()))
-            .collect();
+        let pairs: Vec<_> = pairs.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
         assert_eq!(
             pairs,
-            [
-                ("email", "a@b.c"),
-                ("name", "two words"),
-                ("empty", ""),
-                ("bare", ""),
-                ("eq", "a=b")
-            ]
+            [("email", "a@b.c"), ("name", "two words"), ("empty", ""), ("bare", ""), ("eq", "a=b")]
         );
     }
 
@@ -301,15 +267,7 @@ mod tests {
     #[test]
     fn json_takes_objects_only() {
         assert!(parse_json(br#"{"email": "a"}"#).is_ok());
-        for body in [
-            &br#"["a", "b"]"#[..],
-            br#""a""#,
-            b"1",
-            b"null",
-            b"{",
-            b"{} {}",
-            b"\xff",
-        ] {
+        for body in [&br#"["a", "b"]"#[..], br#""a""#, b"1", b"null", b"{", b"{} {}", b"\xff"] {
             assert!(parse_json(body).is_err());
         }
     }

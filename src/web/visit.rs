@@ -12,6 +12,7 @@ use crate::rejection::Rejection;
 use crate::session::Current;
 use crate::user::User;
 use crate::web::Web;
+use crate::web::wants_json;
 
 /// A request whose session was read, with [`Web`]: what our handlers begin with.
 ///
@@ -32,6 +33,11 @@ impl<'r> Visit<'r> {
     /// Gives who is logged in.
     pub fn user(&self) -> Option<&'r User> {
         self.user
+    }
+
+    /// Tells whether the request wants JSON.
+    pub fn wants_json(&self) -> bool {
+        wants_json(self.request)
     }
 
     /// Refuses whoever is logged in.

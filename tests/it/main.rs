@@ -1,2 +1,24 @@
-//! x
-fn main() {}
+//! The integration suite: real applications, real databases, real mail.
+//!
+//! One module a feature; `support` has the applications that they test.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod support;
+
+mod configuration;
+mod confirm;
+mod csrf;
+mod events;
+mod guards;
+mod hooks;
+mod layers;
+mod login;
+mod logout;
+mod mail;
+mod pages;
+mod register;
+mod sessions;
+mod submissions;
+mod throttle;
+mod track;

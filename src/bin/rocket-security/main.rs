@@ -1,1 +1,86 @@
-fn main() {}
+//! The command line: makes the first administrator, and looks after accounts, roles, keys and the
+//! schema from a shell.
+//!
+//! | to find | look at |
+//! |---|---|
+//! | how the application's configuration is read and its store opened | `application.rs` |
+//! | what is printed, asked and refused | `terminal.rs` |
+//! | a group of commands | the file of its name |
+//!
+//! What a command found goes to standard output, everything else to standard error. It ends with
+//! 0 when what was asked for is so, 1 when it was refused or failed, 2 when it was misspelt.
+
+mod application;
+mod keys;
+mod migrate;
+mod roles;
+mod terminal;
+mod users;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use clap::Subcommand;
+use rocket::tokio::runtime::Builder;
+
+use crate::keys::KeysCommand;
+use crate::roles::RolesCommand;
+use crate::terminal::Failure;
+use crate::users::UsersCommand;
+
+/// Looks after the accounts, roles, keys and schema of an application.
+///
+/// It reads the configuration that the application reads: Rocket.toml in this folder or one above
+/// it, the variables ROCKET_*, and the profile in ROCKET_PROFILE. Run it as the user that the
+/// application runs as, so that both may write to the database.
+#[derive(Parser)]
+#[command(name = "rocket-security", version, after_help = FIRST_STEPS, verbatim_doc_comment)]
+struct CommandLine {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const FIRST_STEPS: &str = "\
+The first administrator is made here, for no account exists by default:
+
+  rocket-security roles create admin
+  rocket-security users create you@example.org --role admin --confirmed";
+
+#[derive(Subcommand)]
+enum Command {
+    /// Makes, lists, confirms and switches accounts
+    #[command(subcommand)]
+    Users(UsersCommand),
+    /// Makes and lists roles, gives them and takes them
+    #[command(subcommand)]
+    Roles(RolesCommand),
+    /// Makes keys
+    #[command(subcommand)]
+    Keys(KeysCommand),
+    /// Brings the schema of the database up to date
+    ///
+    /// The application does so itself when it starts, and in the debug profile every command here
+    /// does. In any other profile this one alone changes the schema.
+    #[command(verbatim_doc_comment)]
+    Migrate,
+}
+
+fn main() -> ExitCode {
+    match run(CommandLine::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => terminal::report(&failure),
+    }
+}
+
+/// Runs a command on a runtime of one thread: Rocket's own panics at a wrong configuration.
+fn run(command: Command) -> Result<(), Failure> {
+    let runtime = Builder::new_current_thread().enable_all().build().map_err(Failure::Runtime)?;
+    runtime.block_on(async {
+        match command {
+            Command::Users(command) => users::run(command).await,
+            Command::Roles(command) => roles::run(command).await,
+            Command::Keys(command) => keys::run(&command),
+            Command::Migrate => migrate::run().await,
+        }
+    })
+}

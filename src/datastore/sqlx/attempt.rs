@@ -60,10 +60,7 @@ impl AttemptStore for SqlxDatastore {
     ) -> Result<Charge> {
         let micros = now.timestamp_micros();
         let first = back_off.first_delay.num_microseconds().unwrap_or(i64::MAX);
-        let longest = back_off
-            .longest_delay
-            .num_microseconds()
-            .unwrap_or(i64::MAX);
+        let longest = back_off.longest_delay.num_microseconds().unwrap_or(i64::MAX);
         let from = i64::from(back_off.from);
         let delay = if from <= 1 { first } else { 0 };
         on_pool!(self, |pool| {

@@ -37,13 +37,7 @@ where
 {
     let migrations = SQLITE.iter().map(|(number, name, sql)| {
         let sql = SqlStr::from_static(sql);
-        Migration::new(
-            *number,
-            Cow::Borrowed(*name),
-            MigrationType::Simple,
-            sql,
-            false,
-        )
+        Migration::new(*number, Cow::Borrowed(*name), MigrationType::Simple, sql, false)
     });
     let mut migrator = Migrator::with_migrations(migrations.collect());
     migrator.dangerous_set_table_name(TABLE);

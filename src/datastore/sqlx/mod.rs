@@ -40,9 +40,7 @@ impl SqlxDatastore {
     /// Uses a pool of SQLite connections, which the application may share.
     #[cfg(feature = "sqlite")]
     pub fn sqlite(pool: SqlxPool<::sqlx::Sqlite>) -> Self {
-        Self {
-            pool: Pool::Sqlite(pool),
-        }
+        Self { pool: Pool::Sqlite(pool) }
     }
 
     /// Connects to the database of `[default.databases.security]`, or in the debug profile to a
@@ -59,9 +57,7 @@ impl SqlxDatastore {
             #[cfg(feature = "sqlite")]
             "sqlite" => {
                 let figment = with_pool_defaults(figment, &url);
-                let pool = rocket_db_pools::Pool::init(&figment)
-                    .await
-                    .map_err(Error::store)?;
+                let pool = rocket_db_pools::Pool::init(&figment).await.map_err(Error::store)?;
                 Ok(Self::sqlite(pool))
             }
             _ => Err(Error::rocket_config(

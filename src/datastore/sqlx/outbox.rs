@@ -87,10 +87,7 @@ const FIND_LEASED: &str = "
 impl OutboxStore for SqlxDatastore {
     async fn push_mail(&self, mail: &NewMail) -> Result<()> {
         on_pool!(self, |pool| {
-            bind_mail!(query(PUSH_MAIL), mail)
-                .execute(&**pool)
-                .await
-                .map_err(failed)?;
+            bind_mail!(query(PUSH_MAIL), mail).execute(&**pool).await.map_err(failed)?;
             Ok(())
         })
     }
@@ -115,11 +112,8 @@ impl OutboxStore for SqlxDatastore {
             if leased.rows_affected() == 0 {
                 return Ok(Vec::new());
             }
-            let rows: Vec<MailRow> = query_as(FIND_LEASED)
-                .bind(lease)
-                .fetch_all(&**pool)
-                .await
-                .map_err(failed)?;
+            let rows: Vec<MailRow> =
+                query_as(FIND_LEASED).bind(lease).fetch_all(&**pool).await.map_err(failed)?;
             rows.into_iter().map(MailRow::read).collect()
         })
     }

@@ -107,8 +107,7 @@ pub(super) fn read_digest(bytes: Vec<u8>) -> Result<Digest> {
 }
 
 pub(super) fn read_address(text: Option<&str>) -> Result<Option<IpAddr>> {
-    text.map(|text| text.parse().map_err(|_| corrupt("a network address")))
-        .transpose()
+    text.map(|text| text.parse().map_err(|_| corrupt("a network address"))).transpose()
 }
 
 pub(super) fn read_email(text: &str) -> Result<Email> {
@@ -130,8 +129,5 @@ fn read_user(row: UserRow) -> Result<Credentials> {
     user.active = row.active;
     user.confirmed_at = row.confirmed_at;
     user.epoch = row.user_epoch;
-    Ok(Credentials {
-        user,
-        password_hash: row.password_hash.map(PasswordHash::from_stored),
-    })
+    Ok(Credentials { user, password_hash: row.password_hash.map(PasswordHash::from_stored) })
 }

@@ -145,10 +145,7 @@ where
     UserRow: ::sqlx::FromRow<'r, R>,
 {
     fn from_row(row: &'r R) -> ::sqlx::Result<Self> {
-        Ok(Self {
-            session: SessionRow::from_row(row)?,
-            user: UserRow::from_row(row)?,
-        })
+        Ok(Self { session: SessionRow::from_row(row)?, user: UserRow::from_row(row)? })
     }
 }
 

@@ -63,11 +63,8 @@ pub(super) const UPDATE_USER: &str = "
 impl UserDatastore for SqlxDatastore {
     async fn find_user(&self, id: UserId) -> Result<Option<User>> {
         on_pool!(self, |pool| {
-            let rows: Vec<UserRow> = query_as(FIND_USER)
-                .bind(id.as_uuid())
-                .fetch_all(&**pool)
-                .await
-                .map_err(failed)?;
+            let rows: Vec<UserRow> =
+                query_as(FIND_USER).bind(id.as_uuid()).fetch_all(&**pool).await.map_err(failed)?;
             Ok(users_from(rows)?.pop().map(|found| found.user))
         })
     }
@@ -92,10 +89,7 @@ impl UserDatastore for SqlxDatastore {
                 .fetch_all(&**pool)
                 .await
                 .map_err(failed)?;
-            Ok(users_from(rows)?
-                .into_iter()
-                .map(|found| found.user)
-                .collect())
+            Ok(users_from(rows)?.into_iter().map(|found| found.user).collect())
         })
     }
 
@@ -218,10 +212,7 @@ impl UserDatastore for SqlxDatastore {
                     .map_err(failed)?;
             rows.into_iter()
                 .map(|row| {
-                    Ok(RoleRecord {
-                        name: read_role(&row.name)?,
-                        description: row.description,
-                    })
+                    Ok(RoleRecord { name: read_role(&row.name)?, description: row.description })
                 })
                 .collect()
         })
@@ -276,14 +267,7 @@ macro_rules! apply_change {
             .bind(change.active)
             .bind(change.confirmed_at)
             .bind(change.password_hash.is_some())
-            .bind(
-                change
-                    .password_hash
-                    .iter()
-                    .flatten()
-                    .map(|hash| hash.as_str())
-                    .next(),
-            )
+            .bind(change.password_hash.iter().flatten().map(|hash| hash.as_str()).next())
             .bind(id.as_uuid())
             .bind(change.only_unconfirmed)
             .execute(&mut *$transaction)

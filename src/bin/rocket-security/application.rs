@@ -1,0 +1,134 @@
+//! The application whose configuration stands here: its settings and its store.
+
+use rocket::figment::Figment;
+use rocket::figment::value::Dict;
+use rocket::figment::value::Value;
+use rocket_security::Config;
+use rocket_security::Email;
+use rocket_security::Error;
+use rocket_security::RoleName;
+use rocket_security::SqlxDatastore;
+use rocket_security::User;
+use rocket_security::UserDatastore;
+use rocket_security::config::check_keys;
+use rocket_security::config::is_debug;
+use rocket_security::feature::Feature;
+use rocket_security::features::confirm::Confirm;
+use rocket_security::features::login::Login;
+use rocket_security::features::logout::Logout;
+use rocket_security::features::register::Register;
+use rocket_security::features::track::Track;
+use rocket_security::user::Identity;
+use url::Url;
+
+use crate::terminal::Failure;
+
+/// What the commands work on.
+pub(crate) struct Application {
+    pub(crate) config: Config,
+    pub(crate) base_url: Url,
+    pub(crate) store: SqlxDatastore,
+}
+
+impl Application {
+    /// Reads the configuration and opens the store. In the debug profile it also brings the schema
+    /// up to date, so that the first account can be made before the first start.
+    pub(crate) async fn open() -> Result<Self, Failure> {
+        let figment = rocket::Config::figment();
+        let application = Self::connect(&figment).await?;
+        if is_debug(&figment) {
+            application.store.migrate().await?;
+        }
+        Ok(application)
+    }
+
+    /// Does the same, and brings the schema up to date in any profile.
+    pub(crate) async fn open_and_migrate() -> Result<Self, Failure> {
+        let application = Self::connect(&rocket::Config::figment()).await?;
+        application.store.migrate().await?;
+        Ok(application)
+    }
+
+    async fn connect(figment: &Figment) -> Result<Self, Failure> {
+        // A file that cannot be read looks like one that sets nothing, unless Rocket's part of the
+        // configuration is asked for first.
+        rocket::Config::try_from(figment).map_err(|fault| {
+            Failure::refused(format!("Rocket's configuration cannot be read: {fault}"))
+        })?;
+        Self::read(figment).await.map_err(|fault| with_profile(fault, figment))
+    }
+
+    /// Reads and checks in the order of the launch, so that both find the same fault first.
+    async fn read(figment: &Figment) -> Result<Self, Error> {
+        let tables = feature_tables(figment);
+        let features = DEFAULT_FEATURES.iter().copied().chain(tables.iter().map(String::as_str));
+        check_keys(figment, &features.collect::<Vec<_>>())?;
+        let config = Config::from_figment(figment)?;
+        let base_url = config.base_url_or_local(figment)?;
+        let store = SqlxDatastore::connect(figment).await?;
+        Ok(Self { config, base_url, store })
+    }
+
+    /// Finds an account, or says that there is none.
+    pub(crate) async fn find(&self, email: &Email) -> Result<User, Failure> {
+        let found = self.store.find_credentials(&Identity::Email(email.clone())).await?;
+        found.map(|found| found.user).ok_or_else(|| no_account(email))
+    }
+
+    /// Says how to make the first of these roles that does not exist.
+    pub(crate) async fn check_roles(&self, names: &[RoleName]) -> Result<(), Failure> {
+        let known = self.store.list_roles().await?;
+        match names.iter().find(|name| known.iter().all(|role| role.name != **name)) {
+            None => Ok(()),
+            Some(name) => Err(unknown_role(name)),
+        }
+    }
+}
+
+/// Says that the address has no account.
+pub(crate) fn no_account(email: &Email) -> Failure {
+    Failure::refused(format!(
+        "{email} has no account. List those there are with `rocket-security users list`"
+    ))
+}
+
+/// Says that there is no such role, and how to make it.
+pub(crate) fn unknown_role(name: &RoleName) -> Failure {
+    Failure::refused(format!(
+        "there is no role \"{name}\". Make it with `rocket-security roles create {name}`, or list \
+         those there are with `rocket-security roles list`"
+    ))
+}
+
+const DEFAULT_FEATURES: [&str; 5] = [
+    <Login as Feature<SqlxDatastore>>::NAME,
+    <Logout as Feature<SqlxDatastore>>::NAME,
+    <Register as Feature<SqlxDatastore>>::NAME,
+    <Confirm as Feature<SqlxDatastore>>::NAME,
+    <Track as Feature<SqlxDatastore>>::NAME,
+];
+
+/// Gives the tables in `[default.security]`: each may be a feature's, and which features are
+/// enabled the application alone knows. A key that is no table is misspelt.
+fn feature_tables(figment: &Figment) -> Vec<String> {
+    let given = figment.extract_inner::<Dict>("security").unwrap_or_default();
+    given
+        .into_iter()
+        .filter(|(_, value)| matches!(value, Value::Dict(..)))
+        .map(|(key, _)| key)
+        .collect()
+}
+
+/// Says which profile was read when nobody chose one: an installed program is built for release,
+/// while `cargo run` starts the application for debugging.
+fn with_profile(fault: Error, figment: &Figment) -> Failure {
+    let is_chosen = std::env::var_os("ROCKET_PROFILE").is_some();
+    if is_chosen || is_debug(figment) || !matches!(fault, Error::Config { .. }) {
+        return Failure::Fault(fault);
+    }
+    let profile = figment.profile();
+    Failure::refused(format!(
+        "{fault}. This was read for the profile \"{profile}\"; an application started by \
+         `cargo run` has \"debug\", which ROCKET_PROFILE=debug chooses here"
+    ))
+}

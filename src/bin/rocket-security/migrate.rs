@@ -1,0 +1,11 @@
+//! `rocket-security migrate`.
+
+use crate::application::Application;
+use crate::terminal::Failure;
+use crate::terminal::print;
+
+/// Brings the schema up to date, and says so.
+pub(crate) async fn run() -> Result<(), Failure> {
+    Application::open_and_migrate().await?;
+    print("The schema is up to date.")
+}

@@ -1,0 +1,147 @@
+//! What the commands print, ask and refuse with.
+
+use std::error::Error as _;
+use std::fmt::Display;
+use std::io;
+use std::io::BufRead;
+use std::io::IsTerminal;
+use std::io::Read;
+use std::io::Write;
+use std::process::ExitCode;
+
+use rocket_security::Error;
+use rocket_security::Secret;
+use rocket_security::crypto::password::MAX_BYTES;
+use rocket_security::rejection::FieldErrors;
+use zeroize::Zeroize;
+
+/// Why a command did not do what it was asked to, in words for whoever asked.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    /// It cannot be done as asked; the text says why and what to do instead.
+    #[error("{0}")]
+    Refused(String),
+    /// Something failed underneath.
+    #[error("{0}{cure}", cure = cure_of(.0))]
+    Fault(#[from] Error),
+    /// The answer could not be printed.
+    #[error("the answer could not be printed: {0}")]
+    Output(io::Error),
+    /// Nothing could be read from the terminal or from standard input.
+    #[error("the password could not be read: {0}")]
+    Input(io::Error),
+    /// The asynchronous runtime did not start.
+    #[error("the program could not start: {0}")]
+    Runtime(io::Error),
+}
+
+impl Failure {
+    pub(crate) fn refused(text: impl Into<String>) -> Self {
+        Self::Refused(text.into())
+    }
+}
+
+impl From<FieldErrors> for Failure {
+    fn from(errors: FieldErrors) -> Self {
+        let texts: Vec<&str> = errors.iter().map(|error| error.text.as_str()).collect();
+        Self::Refused(texts.join(" "))
+    }
+}
+
+/// Prints why a command failed, on one line, and gives the status to end with.
+pub(crate) fn report(failure: &Failure) -> ExitCode {
+    // Whoever reads the answer has enough: `rocket-security users list | head` is no failure.
+    if matches!(failure, Failure::Output(fault) if fault.kind() == io::ErrorKind::BrokenPipe) {
+        return ExitCode::SUCCESS;
+    }
+    let text = failure.to_string();
+    let lines: Vec<&str> = text.lines().filter(|line| !is_excerpt(line)).map(str::trim).collect();
+    note(format_args!("error: {}", lines.join(" ")));
+    ExitCode::FAILURE
+}
+
+/// Tells whether a line of a message quotes the configuration, as TOML's do: `2 | keys = "…`. A
+/// password or a key may stand there.
+fn is_excerpt(line: &str) -> bool {
+    let digits_and_blanks = |c: char| c.is_ascii_digit() || c == ' ';
+    line.trim_start_matches(digits_and_blanks).starts_with('|')
+}
+
+/// Prints a line of the answer.
+pub(crate) fn print(line: impl Display) -> Result<(), Failure> {
+    writeln!(io::stdout(), "{line}").map_err(Failure::Output)
+}
+
+/// Prints a line that is not part of the answer; when nobody can read it, it is lost.
+pub(crate) fn note(line: impl Display) {
+    let _ = writeln!(io::stderr(), "{line}");
+}
+
+/// Prints rows in aligned columns under a head.
+pub(crate) fn print_table<const N: usize>(
+    head: [&str; N],
+    rows: Vec<[String; N]>,
+) -> Result<(), Failure> {
+    let rows: Vec<[String; N]> = std::iter::once(head.map(str::to_owned))
+        .chain(rows)
+        .map(|row| row.map(|cell| cell.replace(char::is_control, " ")))
+        .collect();
+    let mut widths = [0; N];
+    for row in &rows {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = cell.chars().count().max(*width);
+        }
+    }
+    for row in &rows {
+        let cells = row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}"));
+        print(cells.collect::<Vec<_>>().join("  ").trim_end())?;
+    }
+    Ok(())
+}
+
+/// Tells whether there is somebody to ask.
+pub(crate) fn is_interactive() -> bool {
+    io::stdin().is_terminal()
+}
+
+/// Asks for a password without showing what is typed.
+pub(crate) fn ask_password(prompt: impl Display) -> Result<Secret<String>, Failure> {
+    rpassword::prompt_password(prompt).map(Secret::new).map_err(Failure::Input)
+}
+
+/// Reads a password from the first line of standard input. Only the end of the line is cut off.
+pub(crate) fn read_password() -> Result<Secret<String>, Failure> {
+    // Room for one byte more than a password may have, or for the end of the line. With all of it
+    // there from the start, no copy is left behind by growing.
+    let most = MAX_BYTES + 2;
+    let mut line = Vec::with_capacity(most);
+    let limit = u64::try_from(most).unwrap_or(u64::MAX);
+    let read = io::stdin().lock().take(limit).read_until(b'\n', &mut line);
+    read.map_err(Failure::Input)?;
+    if line.pop_if(|last| *last == b'\n').is_some() {
+        line.pop_if(|last| *last == b'\r');
+    }
+    String::from_utf8(line).map(Secret::new).map_err(|fault| {
+        fault.into_bytes().zeroize();
+        Failure::refused("the password on standard input is not UTF-8 text. Type it as text")
+    })
+}
+
+/// What to do about a failure of the store, when it can be told.
+fn cure_of(fault: &Error) -> &'static str {
+    let Some(source) = fault.source() else {
+        return "";
+    };
+    if source.is::<rocket_db_pools::Error<sqlx::Error>>() {
+        return ". Check [default.databases.security]: its url, and that you may read and write \
+                there";
+    }
+    match source.downcast_ref::<sqlx::Error>() {
+        // The SQL of the store is fixed: when the database does not understand it, a table or a
+        // column is missing. SQLite says 1 (`SQLITE_ERROR`) to that.
+        Some(sqlx::Error::Database(fault)) if fault.code().as_deref() == Some("1") => {
+            ". Bring its schema up to date with `rocket-security migrate`"
+        }
+        _ => "",
+    }
+}

@@ -1,0 +1,239 @@
+//! What stops a launch, and what it says.
+
+use std::path::Path;
+use std::process::Command;
+
+use rocket::catch;
+use rocket::catchers;
+use rocket::figment::Figment;
+use rocket::figment::providers::Format;
+use rocket::figment::providers::Toml;
+use rocket::http::Status;
+use rocket::local::asynchronous::Client;
+use rocket_security::Security;
+use rocket_security::features::login::Login;
+use rocket_security::features::track::Track;
+use rocket_security::testing::TestApp;
+use serde_json::json;
+
+use crate::support::rocket;
+use crate::support::rocket_with;
+
+const GOOD_KEY: &str = "k4.local.qmMwdTgzhPlqS8Hc-JQMSg9YFBqFv1_w_LbT4HMZ3gs";
+
+/// Launches the showcase as an operator would, in a folder of its own, and gives the lines that
+/// name a key of the configuration.
+fn faults_of(profile: &str, toml: &str) -> Vec<String> {
+    let folder = tempfile::tempdir().unwrap();
+    let database = format!("sqlite:{}", folder.path().join("security.sqlite").display());
+    let config = folder.path().join("Rocket.toml");
+    std::fs::write(&config, toml.replace("DATABASE", &database)).unwrap();
+    let tests = std::env::current_exe().unwrap();
+    let showcase = tests.parent().and_then(Path::parent).unwrap().join("examples/showcase");
+    let output = Command::new(showcase)
+        .current_dir(folder.path())
+        .env("ROCKET_CONFIG", &config)
+        .env("ROCKET_PROFILE", profile)
+        .env("ROCKET_CLI_COLORS", "false")
+        .env("RUST_BACKTRACE", "0")
+        .output()
+        .expect("`cargo test` builds the examples");
+    assert!(!output.status.success());
+    let text = [output.stdout, output.stderr].concat();
+    String::from_utf8_lossy(&text)
+        .lines()
+        .filter_map(|line| line.strip_prefix("Error: "))
+        .filter(|line| line.starts_with("security.") || line.starts_with("databases."))
+        .map(str::to_owned)
+        .collect()
+}
+
+/// Tells whether it launches.
+async fn launches(profile: &str, toml: &str) -> bool {
+    let folder = tempfile::tempdir().unwrap();
+    let database = format!("sqlite:{}", folder.path().join("security.sqlite").display());
+    let figment = Figment::from(rocket::Config::default())
+        .merge(Toml::string(&toml.replace("DATABASE", &database)).nested())
+        .merge(("log_level", "off"))
+        .select(profile);
+    match Client::untracked(rocket().configure(figment)).await {
+        Ok(_) => true,
+        Err(fault) => {
+            // Rocket wants it looked at.
+            let _ = fault.kind();
+            false
+        }
+    }
+}
+
+#[rocket::async_test]
+async fn a_wrong_configuration_stops_the_launch_with_one_line_that_names_key_and_cure() {
+    let database = "[default.databases.security]\nurl = \"DATABASE\"\n";
+    let complete = format!(
+        "{database}[default.security]\nbase_url = \"https://example.org\"\nkeys = \"{GOOD_KEY}\"\n\
+         [default.security.mail]\nurl = \"capture:\"\n"
+    );
+    assert!(launches("release", &complete).await);
+    assert!(launches("debug", database).await);
+
+    let without = |line: &str| {
+        complete.lines().filter(|it| !it.contains(line)).collect::<Vec<_>>().join("\n")
+    };
+    let with = |line: &str| format!("{complete}\n{line}");
+    for (toml, key, cure) in [
+        (without("base_url"), "security.base_url: is missing", "Set it to the address people use"),
+        (without("keys"), "security.keys: is missing", "rocket-security keys generate"),
+        (without("DATABASE"), "databases.security.url: is missing", "[default.databases.security]"),
+        (without("capture"), "security.mail.url: is missing", "Set it to your mail server"),
+        (
+            complete.replace("https://example.org", "https://example.org/app"),
+            "security.base_url: \"https://example.org/app\" is not",
+            "Write it like",
+        ),
+        (complete.replace("https:", "ftp:"), "security.base_url: ", "Write it like"),
+        (complete.replace(GOOD_KEY, "k4.local.c2hvcnQ"), "security.keys: ", "keys generate"),
+        (
+            complete.replace(GOOD_KEY, "k4.local.cHFyc3R1dnd4eXp7fH1-f4CBgoOEhYaHiImKi4yNjo8"),
+            "security.keys: holds a key that stands in public documentation",
+            "keys generate",
+        ),
+        (complete.replace("capture:", "gopher:"), "security.mail.url: ", "Write smtp://"),
+        (with("fron = \"x@example.org\""), "security.mail.fron: ", "Correct it"),
+        (with("from = \"nobody\""), "security.mail.from: is not an address", "Write name@"),
+        (with("[default.security.session]\nidle = \"soon\""), "security.session.idle: ", "Correct"),
+        (
+            with("[default.security.session]\nidle = \"25h\""),
+            "security.session.idle: is longer",
+            "shorter",
+        ),
+        (
+            with("[default.security.password]\nmin_length = 7"),
+            "security.password.min_length: is below 8",
+            "Set it to 15",
+        ),
+        (
+            with("[default.security.password]\nmemory = 8"),
+            "security.password.memory: ",
+            "Remove both",
+        ),
+        (
+            with("[default.security.throttle]\nscale = 0"),
+            "security.throttle.scale: is 0",
+            "Set it to 1",
+        ),
+        (
+            with("[default.security.login]\npost_login_view = \"//x\""),
+            "security.login.post_login_view: ",
+            "Correct",
+        ),
+        (
+            with("[default.security.confirm]\nwithin = \"2 days\""),
+            "security.confirm.within: is longer",
+            "24h",
+        ),
+        (
+            with("[default.security.confirm]\nwithing = \"2h\""),
+            "security.confirm.withing: ",
+            "Correct it",
+        ),
+        (
+            with("[default.security.confrim]\nwithin = \"2h\""),
+            "security.confrim: is not a setting",
+            "use one of: base_url",
+        ),
+        (
+            complete.replace("keys =", "secret_keys ="),
+            "security.secret_keys: is not a setting",
+            "use one of",
+        ),
+    ] {
+        let faults = faults_of("release", &toml);
+        assert_eq!(faults.len(), 1, "{key}: {faults:?}");
+        assert!(faults[0].starts_with(key), "{key}: {faults:?}");
+        assert!(faults[0].contains(cure), "{cure}: {faults:?}");
+        assert!(!faults[0].contains(GOOD_KEY), "{faults:?}");
+    }
+
+    let secret_key = |key: &str| format!("[default]\nsecret_key = \"{key}\"\n{}", without("keys"));
+    let good = "d5b0a36ef3d1fd5c8d9dcd5f2cd03ecb0ae8cf1f3e1ad1c9a5a27a1e4f3b6c78";
+    assert!(launches("release", &secret_key(good)).await);
+    for bad in ["hPRYyVRiMyxpw5sBB1XeCMN1kFsDCqKvBi2QJxBVHQk=", "c2hvcnQ=", "not a key"] {
+        let faults = faults_of("release", &secret_key(bad));
+        assert!(
+            faults[0].starts_with("security.keys: is missing, and Rocket's secret_key"),
+            "{faults:?}"
+        );
+    }
+
+    for (toml, key) in [
+        ("[debug.security]\nbase_url = \"nonsense\"", "security.base_url: is wrong"),
+        ("[debug.security]\nunheard_of = 1", "security.unheard_of: is not a setting"),
+        ("[debug.security]\nkeys = \"short\"", "security.keys: "),
+    ] {
+        let faults = faults_of("debug", &format!("{database}{toml}"));
+        assert!(faults[0].starts_with(key), "{key}: {faults:?}");
+    }
+}
+
+#[rocket::async_test]
+async fn keys_are_made_once_beside_the_database() {
+    let folder = tempfile::tempdir().unwrap();
+    let figment = TestApp::figment(&rocket::Config::figment(), &folder, json!({}));
+    drop(Client::untracked(rocket().configure(figment.clone())).await.unwrap());
+    let keys = folder.path().join("security.keys");
+    let first = std::fs::read_to_string(&keys).unwrap();
+    assert!(first.starts_with("k4.local."));
+    drop(Client::untracked(rocket().configure(figment)).await.unwrap());
+    assert_eq!(std::fs::read_to_string(&keys).unwrap(), first);
+}
+
+#[rocket::async_test]
+async fn a_session_outlives_a_restart_and_a_new_active_key() {
+    let newer = rocket_security::crypto::keys::generate_paserk().unwrap();
+    let app = TestApp::launch_with(rocket(), json!({"keys": GOOD_KEY})).await;
+    let cookie = app.log_in_as("ann@example.org").await.cookie("security_session").unwrap();
+    let app = app.restart_with(rocket(), json!({"keys": [newer.expose(), GOOD_KEY]})).await;
+    let browser = app.browser();
+    browser.set_cookie("security_session", &cookie);
+    assert_eq!(browser.get("/me").await.status, Status::Ok);
+    let app = app.restart_with(rocket(), json!({"keys": newer.expose()})).await;
+    let browser = app.browser();
+    browser.set_cookie("security_session", &cookie);
+    assert_eq!(browser.get("/me").await.status, Status::SeeOther);
+}
+
+#[catch(401)]
+fn own_401() -> &'static str {
+    "mine"
+}
+
+#[catch(default)]
+fn own_default(status: Status, request: &rocket::Request<'_>) -> String {
+    let reason = rocket_security::Rejection::of(request).map(|it| it.reason());
+    format!("{} {}", status.code, reason.unwrap_or("of another kind"))
+}
+
+#[rocket::async_test]
+async fn an_applications_own_catchers_stay() {
+    let app = TestApp::launch(rocket().register("/", catchers![own_401])).await;
+    assert_eq!(app.browser().get("/me").await.body, "mine");
+    let ann = app.log_in_as("ann@example.org").await;
+    assert!(ann.get("/admin").await.body.contains("Not for you"), "the others are ours");
+
+    let app = TestApp::launch(rocket().register("/", catchers![own_default])).await;
+    assert_eq!(app.browser().get("/me").await.body, "401 unauthenticated");
+    assert_eq!(app.log_in_as("ann@example.org").await.get("/admin").await.body, "403 forbidden");
+    assert_eq!(app.browser().post_form("/nowhere", &[]).await.body, "404 of another kind");
+}
+
+#[rocket::async_test]
+async fn a_feature_that_is_disabled_is_gone_and_one_that_is_enabled_twice_is_there_once() {
+    let security = Security::default().disable::<Login>().enable(Track::default());
+    let figment = rocket::Config::figment();
+    let folder = tempfile::tempdir().unwrap();
+    let figment = TestApp::figment(&figment, &folder, json!({}));
+    let client = Client::untracked(rocket_with(security).configure(figment)).await.unwrap();
+    assert_eq!(client.get("/login").dispatch().await.into_string().await.unwrap(), "public");
+    let answer = client.get("/me").dispatch().await;
+    assert_eq!(answer.status(), Status::Unauthorized, "there is no login page to lead to");
+}

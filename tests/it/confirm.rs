@@ -1,0 +1,159 @@
+//! Proving an address.
+
+use chrono::TimeDelta;
+use rocket::http::Status;
+use rocket_security::testing::PASSWORD;
+use rocket_security::testing::TestApp;
+use rocket_security::testing::link_in;
+use serde_json::json;
+
+use crate::support::app;
+use crate::support::app_with;
+
+const ANN: &str = "ann@example.org";
+
+async fn register(app: &TestApp) -> String {
+    let body = json!({"email": ANN, "password": PASSWORD});
+    assert_eq!(app.browser().post_json("/register", body).await.status, Status::Ok);
+    link_in(&app.newest_mail_to(ANN).await)
+}
+
+#[rocket::async_test]
+async fn the_link_leaves_the_address_bar_shows_a_button_and_the_button_confirms() {
+    let app = app().await;
+    let link = register(&app).await;
+    let browser = app.browser();
+    let answer = browser.get(&link).await;
+    assert_eq!((answer.status, answer.location()), (Status::SeeOther, "/confirm/link"));
+    let page = browser.get("/confirm/link").await;
+    let token = link.strip_prefix("/confirm/").unwrap();
+    assert!(page.body.contains(&format!("name=\"token\" value=\"{token}\"")), "{}", page.body);
+    assert_eq!(page.header("Cache-Control"), Some("no-store"));
+
+    let answer = browser.post_form("/confirm/link", &[("token", token)]).await;
+    assert_eq!((answer.status, answer.location()), (Status::SeeOther, "/login"));
+    assert!(browser.get("/login").await.body.contains("Your address is confirmed"));
+    assert_eq!(browser.get("/me").await.status, Status::SeeOther, "confirming logs nobody in");
+    assert_eq!(app.browser().log_in(ANN, PASSWORD).await.status, Status::Ok);
+}
+
+#[rocket::async_test]
+async fn looking_at_the_link_any_number_of_times_changes_nothing() {
+    let app = app().await;
+    let link = register(&app).await;
+    for _ in 0..3 {
+        app.browser().get(&link).await;
+        app.browser().get_json(&link).await;
+        app.client().head(link.clone()).dispatch().await;
+    }
+    assert_eq!(app.browser().log_in(ANN, PASSWORD).await.status, Status::BadRequest);
+    assert_eq!(app.browser().post_json(&link, json!({})).await.status, Status::Ok);
+}
+
+#[rocket::async_test]
+async fn a_used_link_is_refused() {
+    let app = app().await;
+    let link = register(&app).await;
+    app.browser().post_json(&link, json!({})).await;
+    assert_eq!(app.browser().post_json(&link, json!({})).await.reasons(), ["invalid_link"]);
+    assert_eq!(app.browser().get_json(&link).await.reasons(), ["invalid_link"]);
+    let browser = app.browser();
+    browser.get(&link).await;
+    let page = browser.get("/confirm/link").await;
+    assert_eq!(page.status, Status::BadRequest);
+    assert!(page.body.contains("action=\"/confirm\""), "it offers another link: {}", page.body);
+}
+
+#[rocket::async_test]
+async fn an_expired_link_is_refused() {
+    let app = app().await;
+    let link = register(&app).await;
+    app.clock().advance(TimeDelta::hours(24));
+    assert_eq!(app.browser().post_json(&link, json!({})).await.reasons(), ["invalid_link"]);
+}
+
+#[rocket::async_test]
+async fn links_that_never_were_are_refused() {
+    let app = app().await;
+    for token in ["x", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "%00", "%ff", "a%2Fb"] {
+        let answer = app.browser().post_json(&format!("/confirm/{token}"), json!({})).await;
+        assert!(answer.status.class().is_client_error(), "{token}: {}", answer.status);
+        let answer = app.browser().get_json(&format!("/confirm/{token}")).await;
+        assert!(answer.status.class().is_client_error(), "{token}: {}", answer.status);
+    }
+}
+
+#[rocket::async_test]
+async fn of_32_presses_at_once_one_confirms() {
+    let app = app().await;
+    let link = register(&app).await;
+    let press = async || app.browser().post_json(&link, json!({})).await;
+    let answers = rocket::futures::future::join_all((0..32).map(|_| press())).await;
+    let confirmed = answers.iter().filter(|answer| answer.status == Status::Ok).count();
+    let refused = answers.iter().filter(|answer| answer.reasons() == ["invalid_link"]).count();
+    assert_eq!((confirmed, refused), (1, 31));
+}
+
+#[rocket::async_test]
+async fn a_press_without_the_csrf_token_does_not_use_the_link_up() {
+    let app = app().await;
+    let link = register(&app).await;
+    let token = link.strip_prefix("/confirm/").unwrap();
+    let answer = app.browser().post_form_as_is("/confirm/link", &[("token", token)]).await;
+    assert_eq!(answer.status, Status::BadRequest);
+    assert_eq!(app.browser().post_json(&link, json!({})).await.status, Status::Ok);
+}
+
+#[rocket::async_test]
+async fn another_link_comes_on_demand() {
+    let app = app().await;
+    register(&app).await;
+    let browser = app.browser();
+    let answer = browser.post_form("/confirm", &[("email", ANN)]).await;
+    assert_eq!((answer.status, answer.location()), (Status::SeeOther, "/login"));
+    assert_eq!(app.mail().await.len(), 2);
+    let link = link_in(&app.newest_mail_to(ANN).await);
+    assert_eq!(app.browser().post_json(&link, json!({})).await.status, Status::Ok);
+    assert_eq!(app.browser().log_in(ANN, PASSWORD).await.status, Status::Ok);
+}
+
+#[rocket::async_test]
+async fn asking_for_a_link_tells_nobody_who_has_an_account() {
+    let app = app().await;
+    register(&app).await;
+    app.user("confirmed@example.org").await;
+    let mails = app.mail().await.len();
+    let ask = async |email: &str| {
+        let answer = app.browser().post_json("/confirm", json!({"email": email})).await;
+        let mut json = answer.json();
+        json["response"]["csrf_token"].take();
+        (answer.status, answer.comparable_headers(), json)
+    };
+    let unconfirmed = ask(ANN).await;
+    assert_eq!(unconfirmed.0, Status::Ok);
+    assert_eq!(ask("confirmed@example.org").await, unconfirmed);
+    assert_eq!(ask("nobody@example.org").await, unconfirmed);
+    let sent = app.mail().await;
+    assert_eq!(sent.len(), mails + 1, "only the unconfirmed one gets mail");
+    assert_eq!(sent.last().unwrap().to.as_str(), ANN);
+}
+
+#[rocket::async_test]
+async fn a_link_dies_with_the_change_of_its_account() {
+    let app = app().await;
+    let link = register(&app).await;
+    let user = app.store().list_users(None, 1).await.unwrap().remove(0);
+    let change = rocket_security::datastore::user::UserChange::active(true);
+    let nothing = rocket_security::datastore::Together::nothing();
+    app.store().update_user(user.id, &change, &nothing).await.unwrap();
+    assert_eq!(app.browser().post_json(&link, json!({})).await.reasons(), ["invalid_link"]);
+}
+
+#[rocket::async_test]
+async fn the_mail_says_how_long_the_link_lasts() {
+    let app = app_with(json!({"confirm": {"within": "2h"}})).await;
+    register(&app).await;
+    let mail = app.newest_mail_to(ANN).await;
+    assert!(mail.text.contains("2 hours") && mail.html.contains("2 hours"), "{}", mail.text);
+    assert!(mail.text.contains(mail.link.as_deref().unwrap()));
+}

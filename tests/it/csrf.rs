@@ -1,0 +1,172 @@
+//! Forged requests.
+
+use rocket::http::ContentType;
+use rocket::http::Header;
+use rocket::http::Status;
+use rocket_security::testing::Answer;
+use rocket_security::testing::PASSWORD;
+use rocket_security::testing::TestApp;
+
+use crate::support::app;
+
+const ANN: &str = "ann@example.org";
+
+fn body() -> String {
+    format!("{{\"email\": \"{ANN}\", \"password\": \"{PASSWORD}\"}}")
+}
+
+async fn log_in_as_program(
+    app: &TestApp,
+    kind: &'static str,
+    more: &[(&'static str, &'static str)],
+) -> Answer {
+    let mut browser = app.browser();
+    for (name, value) in more {
+        browser = browser.header(name, value);
+    }
+    browser.post_raw("/login", kind, body().as_bytes()).await
+}
+
+#[rocket::async_test]
+async fn a_program_without_cookies_needs_no_token() {
+    let app = app().await;
+    app.user(ANN).await;
+    let answer = log_in_as_program(&app, "application/json", &[]).await;
+    assert_eq!(answer.status, Status::Ok);
+}
+
+#[rocket::async_test]
+async fn whatever_a_browser_could_have_sent_needs_one() {
+    let app = app().await;
+    app.user(ANN).await;
+    for (kind, more) in [
+        ("application/json", &[("Origin", "http://127.0.0.1:8000")][..]),
+        ("application/json", &[("Sec-Fetch-Site", "same-origin")]),
+        ("application/json", &[("Sec-Fetch-Mode", "cors")]),
+        ("application/json; charset=utf-8", &[]),
+    ] {
+        let answer = log_in_as_program(&app, kind, more).await;
+        assert_eq!(answer.status, Status::BadRequest, "{kind} {more:?}");
+        assert_eq!(answer.reasons(), ["csrf_failed"], "{kind} {more:?}");
+    }
+    for name in ["security_session", "__Host-security_session", "security_link"] {
+        let browser = app.browser();
+        browser.set_cookie(name, "x");
+        let answer = browser.post_raw("/login", "application/json", body().as_bytes()).await;
+        assert_eq!(answer.reasons(), ["csrf_failed"], "{name}");
+    }
+}
+
+#[rocket::async_test]
+async fn other_content_types_are_refused_whatever_their_body_says() {
+    let app = app().await;
+    app.user(ANN).await;
+    for kind in ["text/plain", "application/octet-stream", "multipart/form-data; boundary=x"] {
+        let answer = log_in_as_program(&app, kind, &[("Accept", "application/json")]).await;
+        assert_eq!(answer.status, Status::UnsupportedMediaType, "{kind}");
+    }
+}
+
+#[rocket::async_test]
+async fn another_site_is_refused_even_with_the_token() {
+    let app = app().await;
+    app.user(ANN).await;
+    for (name, value) in [
+        ("Origin", "https://evil.example"),
+        ("Origin", "null"),
+        ("Origin", "http://127.0.0.1:8001"),
+        ("Sec-Fetch-Site", "cross-site"),
+    ] {
+        let browser = app.browser().header(name, value);
+        let answer = browser.log_in(ANN, PASSWORD).await;
+        assert_eq!(answer.reasons(), ["cross_site"], "{name}: {value}");
+    }
+    let browser = app.browser().header("Origin", "http://127.0.0.1:8000");
+    assert_eq!(browser.log_in(ANN, PASSWORD).await.status, Status::Ok);
+}
+
+#[rocket::async_test]
+async fn the_token_of_another_browser_is_worth_nothing() {
+    let app = app().await;
+    app.user(ANN).await;
+    let (victim, attacker) = (app.browser(), app.browser());
+    victim.csrf_token().await;
+    let token = attacker.csrf_token().await;
+    let fields = [("csrf_token", token.as_str()), ("email", ANN), ("password", PASSWORD)];
+    let answer = victim.post_form_as_is("/login", &fields).await;
+    assert_eq!(answer.status, Status::BadRequest);
+    assert!(answer.body.contains("open for too long"), "{}", answer.body);
+}
+
+#[rocket::async_test]
+async fn the_token_from_before_the_login_is_worth_nothing_after_it() {
+    let app = app().await;
+    app.user(ANN).await;
+    let browser = app.browser();
+    let before = browser.csrf_token().await;
+    browser.log_in(ANN, PASSWORD).await;
+    let answer = browser.post_form_as_is("/logout", &[("csrf_token", &before)]).await;
+    assert_eq!(answer.status, Status::BadRequest);
+    assert_eq!(browser.get("/me").await.status, Status::Ok);
+}
+
+#[rocket::async_test]
+async fn the_token_may_stand_in_either_header_the_form_or_the_json() {
+    let app = app().await;
+    app.user(ANN).await;
+    for name in ["X-XSRF-Token", "X-CSRF-Token"] {
+        let browser = app.browser();
+        let token = Header::new(name, browser.csrf_token().await);
+        let request = app.client().post("/login").header(ContentType::JSON).header(token);
+        assert_eq!(browser.send(request.body(body())).await.status, Status::Ok, "{name}");
+    }
+    let browser = app.browser();
+    let token = browser.csrf_token().await;
+    let with_token = body().replacen('{', &format!("{{\"csrf_token\": \"{token}\", "), 1);
+    let answer = browser.post_raw("/login", "application/json", with_token.as_bytes()).await;
+    assert_eq!(answer.status, Status::Ok);
+
+    let browser = app.browser();
+    let token = browser.csrf_token().await;
+    let fields = [("email", ANN), ("password", PASSWORD), ("csrf_token", &token)];
+    let answer = browser.post_form_as_is("/login", &fields).await;
+    assert_eq!(answer.status, Status::SeeOther, "in our own forms it may stand anywhere");
+}
+
+#[rocket::async_test]
+async fn page_and_json_share_one_token() {
+    let app = app().await;
+    let browser = app.browser();
+    let token = browser.csrf_token().await;
+    assert!(browser.get("/login").await.body.contains(&token));
+    assert!(browser.get("/register").await.body.contains(&token));
+}
+
+#[rocket::async_test]
+async fn a_form_field_does_not_make_another_method_of_a_post() {
+    let app = app().await;
+    let ann = app.log_in_as(ANN).await;
+    for method in ["delete", "get", "put"] {
+        let answer = ann.post_form_as_is("/thing/1", &[("_method", method)]).await;
+        assert_eq!(answer.status, Status::NotFound, "{method}");
+        let answer = ann.post_form_as_is("/me", &[("_method", method)]).await;
+        assert_eq!(answer.status, Status::NotFound, "{method}");
+    }
+    let answer =
+        ann.post_raw("/thing/1", "application/x-www-form-urlencoded", b"%5Fmethod=delete").await;
+    assert_eq!(answer.status, Status::NotFound);
+    let answer = app.browser().post_form_as_is("/login", &[("_method", "get")]).await;
+    assert_eq!(answer.status, Status::BadRequest);
+}
+
+#[rocket::async_test]
+async fn a_token_cut_by_the_end_of_what_is_peeked_at_is_none() {
+    let app = app().await;
+    let ann = app.log_in_as(ANN).await;
+    let token = ann.csrf_token().await;
+    let long = "x".repeat(600);
+    let answer = ann.post_form_as_is("/thing", &[("csrf_token", &token), ("text", &long)]).await;
+    assert_eq!(answer.status, Status::Ok, "a long form is fine when the token comes first");
+    let answer = ann.post_form_as_is("/thing", &[("text", &long), ("csrf_token", &token)]).await;
+    assert_eq!(answer.status, Status::BadRequest);
+}

@@ -1,0 +1,144 @@
+//! The ladder of CONTRIBUTING.md, read off the source: a module uses only what stands below it.
+
+use std::fs;
+use std::path::Path;
+use std::path::PathBuf;
+
+/// The rungs from the top. Modules on one rung do not know each other.
+const LADDER: &[&[&str]] = &[
+    &["security", "testing"],
+    &["features"],
+    &["guard"],
+    &["flow"],
+    &["web"],
+    &["feature", "session", "mail"],
+    &["datastore", "event"],
+    &["crypto"],
+    &["config", "rejection", "template", "user"],
+    &["clock", "error", "secret"],
+];
+
+/// Modules of the top rung that know each other: the test kit stands beside what it tests.
+const TOP: usize = 0;
+
+fn rung(module: &str) -> Option<usize> {
+    LADDER.iter().position(|rung| rung.contains(&module))
+}
+
+fn source_files(folder: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files.extend(source_files(&path));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            files.push(path);
+        }
+    }
+    files
+}
+
+fn library_files() -> Vec<(String, PathBuf)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    source_files(&root)
+        .into_iter()
+        .filter_map(|path| {
+            let below = path.strip_prefix(&root).unwrap();
+            let first = below.iter().next().unwrap().to_str().unwrap();
+            let module = first.strip_suffix(".rs").unwrap_or(first).to_owned();
+            (!["lib", "bin", "guide"].contains(&module.as_str())).then_some((module, path))
+        })
+        .collect()
+}
+
+/// Gives each `crate::…` path of a line, outside comments and macros for applications.
+fn crate_paths(line: &str) -> Vec<String> {
+    let code = line.split("//").next().unwrap_or_default();
+    code.match_indices("crate::")
+        .filter(|(at, _)| !code[..*at].ends_with('$'))
+        .map(|(at, _)| {
+            let rest = &code[at + "crate::".len()..];
+            rest.chars().take_while(|c| c.is_alphanumeric() || "_:".contains(*c)).collect()
+        })
+        .collect()
+}
+
+#[test]
+fn a_module_uses_only_lower_rungs() {
+    let mut faults = Vec::new();
+    for (module, path) in library_files() {
+        let own = rung(&module).unwrap_or_else(|| panic!("{module} stands on no rung"));
+        for (number, line) in fs::read_to_string(&path).unwrap().lines().enumerate() {
+            for used in crate_paths(line) {
+                let name = used.split("::").next().unwrap_or_default().to_owned();
+                let place = format!("{}:{}: crate::{used}", path.display(), number + 1);
+                match rung(&name) {
+                    None => faults.push(format!("{place} is a re-export; import what defines it")),
+                    Some(other) if name != module && other <= own && own != TOP => {
+                        faults.push(format!("{place} is not below {module}"));
+                    }
+                    Some(_) => {}
+                }
+            }
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+#[test]
+fn features_do_not_name_each_other() {
+    let mut faults = Vec::new();
+    for (module, path) in library_files() {
+        let stem = path.file_stem().unwrap().to_str().unwrap().to_owned();
+        if module != "features" || stem == "mod" {
+            continue;
+        }
+        for (number, line) in fs::read_to_string(&path).unwrap().lines().enumerate() {
+            for used in crate_paths(line) {
+                let mut parts = used.split("::");
+                if parts.next() == Some("features") && parts.next() != Some(&stem) {
+                    faults.push(format!("{}:{}: crate::{used}", path.display(), number + 1));
+                }
+            }
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+/// Law 1: nobody but `flow` gives a browser the id of a session that somebody is logged in with.
+#[test]
+fn only_the_flow_begins_sessions() {
+    let mut faults = Vec::new();
+    for (module, path) in library_files() {
+        if ["flow", "datastore", "session"].contains(&module.as_str()) {
+            continue;
+        }
+        for (number, line) in fs::read_to_string(&path).unwrap().lines().enumerate() {
+            if [".begin_session(", ".replace(request", "SessionRecord {"]
+                .iter()
+                .any(|it| line.contains(it))
+            {
+                faults.push(format!("{}:{}: {line}", path.display(), number + 1));
+            }
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+/// Only `crypto` names a cryptography crate; only `mail` and the config name a mail crate.
+#[test]
+fn cryptography_stays_in_its_folder() {
+    let mut faults = Vec::new();
+    for (module, path) in library_files() {
+        for (number, line) in fs::read_to_string(&path).unwrap().lines().enumerate() {
+            let uses = |name: &str| line.starts_with(&format!("use {name}::"));
+            let is_crypto = ["argon2", "rusty_paseto", "hkdf", "hmac", "sha2", "getrandom"]
+                .iter()
+                .any(|name| uses(name));
+            if (is_crypto && module != "crypto") || (uses("lettre") && module != "mail") {
+                faults.push(format!("{}:{}: {line}", path.display(), number + 1));
+            }
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}

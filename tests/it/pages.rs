@@ -1,0 +1,156 @@
+//! Pages, and pages in their place.
+
+use rocket::get;
+use rocket::http::Status;
+use rocket::routes;
+use rocket_security::AuthUser;
+use rocket_security::Maybe;
+use rocket_security::Page;
+use rocket_security::PageContext;
+use rocket_security::Security;
+use rocket_security::testing::TestApp;
+use serde_json::json;
+
+use crate::support::app;
+
+const ANN: &str = "ann@example.org";
+
+#[get("/page")]
+fn page(_user: Maybe<AuthUser>) -> Page {
+    Page::new("mine.html").with("count", 3)
+}
+
+#[get("/plain")]
+fn plain() -> Page {
+    Page::new("plain.html")
+}
+
+#[get("/context")]
+fn context(context: PageContext) -> String {
+    json!(context).to_string()
+}
+
+async fn app_with_templates(files: &[(&str, &str)]) -> (TestApp, tempfile::TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("security")).unwrap();
+    for (name, text) in files {
+        std::fs::write(folder.path().join(name), text).unwrap();
+    }
+    let figment = rocket::Config::figment().merge(("template_dir", folder.path()));
+    let rocket = rocket::custom(figment)
+        .attach(Security::fairing())
+        .mount("/", routes![page, plain, context]);
+    (TestApp::launch(rocket).await, folder)
+}
+
+#[rocket::async_test]
+async fn our_pages_carry_every_protective_header_and_no_script() {
+    let app = app().await;
+    for path in ["/login", "/register", "/confirm", "/logout"] {
+        let answer = app.browser().get(path).await;
+        assert_eq!(answer.status, Status::Ok, "{path}");
+        assert!(!answer.body.contains("<script") && !answer.body.contains("style="), "{path}");
+        assert!(answer.body.contains("<html lang=\"en\""), "{path}");
+        for (name, value) in [
+            ("X-Content-Type-Options", "nosniff"),
+            ("X-Frame-Options", "DENY"),
+            ("Referrer-Policy", "same-origin"),
+            ("Cross-Origin-Opener-Policy", "same-origin"),
+            ("Cache-Control", "no-store"),
+            ("Content-Type", "text/html; charset=utf-8"),
+        ] {
+            assert_eq!(answer.header(name), Some(value), "{path} {name}");
+        }
+        let csp = answer.header("Content-Security-Policy").unwrap();
+        for rule in ["default-src 'none'", "frame-ancestors 'none'", "base-uri 'none'"] {
+            assert!(csp.contains(rule), "{csp}");
+        }
+        assert!(!csp.contains("unsafe"), "{csp}");
+    }
+}
+
+#[rocket::async_test]
+async fn fields_have_labels_and_names_that_password_managers_know() {
+    let app = app().await;
+    let login = app.browser().get("/login").await.body;
+    assert!(login.contains("<label for=\"field-email\">"));
+    assert!(login.contains("autocomplete=\"username\""));
+    assert!(login.contains("autocomplete=\"current-password\""));
+    let register = app.browser().get("/register").await.body;
+    assert_eq!(register.matches("autocomplete=\"new-password\"").count(), 2);
+    assert!(register.contains("15 characters"));
+}
+
+#[rocket::async_test]
+async fn what_is_typed_is_shown_as_text() {
+    let app = app().await;
+    let nasty = "\"><script>alert(1)</script>";
+    let answer = app.browser().post_form("/login", &[("email", nasty), ("password", "x")]).await;
+    assert_eq!(answer.status, Status::BadRequest);
+    assert!(!answer.body.contains("<script>"), "{}", answer.body);
+    assert!(answer.body.contains("&lt;script&gt;"));
+}
+
+#[rocket::async_test]
+async fn a_page_is_replaced_by_a_file_of_its_name_which_may_extend_the_applications_layout() {
+    let (app, _folder) = app_with_templates(&[
+        ("layout.html", "<body>My layout {% block main %}{% endblock %}</body>"),
+        (
+            "security/login.html",
+            "{% extends \"layout.html\" %}{% block main %}token={{ csrf_token }}{% endblock %}",
+        ),
+    ])
+    .await;
+    let browser = app.browser();
+    let answer = browser.get("/login").await;
+    assert!(answer.body.starts_with("<body>My layout token="), "{}", answer.body);
+    assert!(answer.body.contains(&browser.csrf_token().await));
+    assert!(app.browser().get("/register").await.body.contains("<h1>"), "the others stay");
+}
+
+#[rocket::async_test]
+async fn the_base_of_our_pages_can_be_replaced_alone() {
+    let base = "<html lang=\"en\">Mine: {% block main %}{% endblock %}</html>";
+    let (app, _folder) = app_with_templates(&[("security/base.html", base)]).await;
+    let answer = app.browser().get("/login").await;
+    assert!(answer.body.starts_with("<html lang=\"en\">Mine: "), "{}", answer.body);
+    assert!(answer.body.contains("name=\"password\""));
+}
+
+#[rocket::async_test]
+async fn an_applications_page_sees_the_user_the_token_the_urls_and_the_logout_form() {
+    let text = "{{ count }} {{ current_user.email | default(value=\"nobody\") }} \
+                {{ security_url(name=\"login\") }} {% include \"security/_logout.html\" %}";
+    let (app, _folder) = app_with_templates(&[("mine.html", text)]).await;
+    assert!(app.browser().get("/page").await.body.starts_with("3 nobody /login "));
+    let ann = app.log_in_as(ANN).await;
+    let answer = ann.get("/page").await;
+    assert!(answer.body.starts_with(&format!("3 {ANN} /login ")), "{}", answer.body);
+    assert!(answer.body.contains(&ann.csrf_token().await));
+    assert!(answer.body.contains("action=\"/logout\""));
+}
+
+#[rocket::async_test]
+async fn a_page_without_a_form_sets_no_cookie() {
+    let (app, _folder) = app_with_templates(&[("plain.html", "Hello")]).await;
+    let answer = app.browser().get("/plain").await;
+    assert_eq!((answer.body.as_str(), answer.header("Set-Cookie")), ("Hello", None));
+}
+
+#[rocket::async_test]
+async fn another_engine_gets_the_same_context_as_a_value() {
+    let (app, _folder) = app_with_templates(&[]).await;
+    let ann = app.log_in_as(ANN).await;
+    let context: serde_json::Value = serde_json::from_str(&ann.get("/context").await.body).unwrap();
+    assert_eq!(context["current_user"]["email"], ANN);
+    assert_eq!(context["csrf_token"], ann.csrf_token().await);
+    assert!(context["features"].as_array().unwrap().contains(&json!("login")));
+}
+
+#[rocket::async_test]
+async fn the_stylesheet_is_served() {
+    let app = app().await;
+    let answer = app.browser().get("/security/style.css").await;
+    assert_eq!(answer.header("Content-Type"), Some("text/css; charset=utf-8"));
+    assert!(answer.body.contains("prefers-color-scheme"));
+}

@@ -1,0 +1,198 @@
+//! Making an account.
+
+use rocket::http::Status;
+use rocket_security::Security;
+use rocket_security::features::confirm::Confirm;
+use rocket_security::testing::PASSWORD;
+use rocket_security::testing::TestApp;
+use rocket_security::testing::link_in;
+use rocket_security::user::Email;
+use rocket_security::user::Identity;
+use serde_json::json;
+
+use crate::support::app;
+use crate::support::app_with;
+use crate::support::rocket_with;
+
+const ANN: &str = "ann@example.org";
+
+#[rocket::async_test]
+async fn a_form_leads_to_the_login_page_which_says_to_check_the_mail() {
+    let app = app().await;
+    let browser = app.browser();
+    let fields = [("email", ANN), ("password", PASSWORD), ("password_confirm", PASSWORD)];
+    let answer = browser.post_form("/register", &fields).await;
+    assert_eq!((answer.status, answer.location()), (Status::SeeOther, "/login"));
+    assert!(browser.get("/login").await.body.contains("Check your mail"));
+    assert!(!browser.get("/login").await.body.contains("Check your mail"), "it is said once");
+    assert_eq!(app.mail().await.len(), 1);
+}
+
+#[rocket::async_test]
+async fn json_gets_the_same_account() {
+    let app = app().await;
+    let answer =
+        app.browser().post_json("/register", json!({"email": ANN, "password": PASSWORD})).await;
+    assert_eq!(answer.status, Status::Ok);
+    let mail = app.newest_mail_to(ANN).await;
+    assert_eq!(app.browser().post_json(&link_in(&mail), json!({})).await.status, Status::Ok);
+    assert_eq!(app.browser().log_in(ANN, PASSWORD).await.status, Status::Ok);
+}
+
+#[rocket::async_test]
+async fn everything_wrong_is_said_at_once_beside_its_field() {
+    let app = app().await;
+    let fields = [("email", "ann@"), ("password", "short"), ("password_confirm", "shirt")];
+    let answer = app.browser().post_form("/register", &fields).await;
+    assert_eq!(answer.status, Status::BadRequest);
+    for field in ["email", "password", "password_confirm"] {
+        assert!(answer.body.contains(&format!("id=\"error-{field}\"")), "{}", answer.body);
+    }
+    assert!(!answer.body.contains("short") && !answer.body.contains("shirt"));
+    assert_eq!(answer.body.matches("autofocus").count(), 1);
+
+    let body = json!({"email": "ann@", "password": "short", "password_confirm": "shirt"});
+    let answer = app.browser().post_json("/register", body).await;
+    assert_eq!(
+        answer.reasons(),
+        ["invalid_input", "email_invalid", "password_too_short", "password_mismatch"]
+    );
+    assert!(app.mail().await.is_empty());
+}
+
+#[rocket::async_test]
+async fn a_password_that_is_tried_first_is_refused() {
+    let app = app().await;
+    for password in ["passwordpassword", "111111111111111111", "ann@example.org"] {
+        let body = json!({"email": ANN, "password": password});
+        let answer = app.browser().post_json("/register", body).await;
+        assert_eq!(answer.reasons(), ["invalid_input", "password_blocklisted"], "{password}");
+    }
+}
+
+#[rocket::async_test]
+async fn a_taken_address_is_answered_like_a_free_one_and_its_owner_is_told() {
+    let app = app().await;
+    app.user(ANN).await;
+    let register = async |email: &str| {
+        app.browser().post_json("/register", json!({"email": email, "password": PASSWORD})).await
+    };
+    let (free, taken) = (register("free@example.org").await, register(ANN).await);
+    assert_eq!(free.status, taken.status);
+    assert_eq!(free.comparable_headers(), taken.comparable_headers());
+    let without_token = |mut json: serde_json::Value| {
+        json["response"]["csrf_token"].take();
+        json
+    };
+    assert_eq!(without_token(free.json()), without_token(taken.json()));
+
+    let mail = app.newest_mail_to(ANN).await;
+    assert_eq!(mail.subject, "You already have an account");
+    assert_eq!(mail.link, None);
+    assert_eq!(app.browser().log_in(ANN, PASSWORD).await.status, Status::Ok);
+}
+
+#[rocket::async_test]
+async fn of_32_registrations_of_one_address_at_once_one_makes_the_account() {
+    let app = app().await;
+    let register = async || {
+        app.browser().post_json("/register", json!({"email": ANN, "password": PASSWORD})).await
+    };
+    let answers = rocket::futures::future::join_all((0..32).map(|_| register())).await;
+    assert!(answers.iter().all(|answer| answer.status == Status::Ok));
+    let users = app.store().list_users(None, 100).await.unwrap();
+    assert_eq!(users.len(), 1);
+}
+
+#[rocket::async_test]
+async fn a_stranger_who_registered_first_does_not_get_into_the_owners_account() {
+    let app = app().await;
+    let stranger = json!({"email": ANN, "password": "the stranger waits for his chance"});
+    app.browser().post_json("/register", stranger).await;
+    let strangers_link = link_in(&app.newest_mail_to(ANN).await);
+    app.clock().advance(chrono::TimeDelta::minutes(5));
+    let owner = json!({"email": ANN, "password": PASSWORD});
+    app.browser().post_json("/register", owner).await;
+    let owners_link = link_in(&app.newest_mail_to(ANN).await);
+    assert_ne!(strangers_link, owners_link);
+
+    assert_eq!(app.browser().post_json(&owners_link, json!({})).await.status, Status::Ok);
+    let late = app.browser().post_json(&strangers_link, json!({})).await;
+    assert_eq!(late.reasons(), ["invalid_link"]);
+    let answer = app.browser().log_in(ANN, "the stranger waits for his chance").await;
+    assert_eq!(answer.status, Status::BadRequest);
+    assert_eq!(app.browser().log_in(ANN, PASSWORD).await.status, Status::Ok);
+}
+
+#[rocket::async_test]
+async fn a_stranger_who_registers_second_does_not_spoil_the_owners_link() {
+    let app = app().await;
+    app.browser().post_json("/register", json!({"email": ANN, "password": PASSWORD})).await;
+    let owners_link = link_in(&app.newest_mail_to(ANN).await);
+    let stranger = json!({"email": ANN, "password": "the stranger waits for his chance"});
+    app.browser().post_json("/register", stranger).await;
+    app.mail().await;
+    assert_eq!(app.browser().post_json(&owners_link, json!({})).await.status, Status::Ok);
+    assert_eq!(app.browser().log_in(ANN, PASSWORD).await.status, Status::Ok);
+}
+
+#[rocket::async_test]
+async fn registering_twice_with_one_password_leaves_it_in_place() {
+    let app = app().await;
+    for _ in 0..2 {
+        app.browser().post_json("/register", json!({"email": ANN, "password": PASSWORD})).await;
+    }
+    app.browser().post_json("/confirm", json!({"email": ANN})).await;
+    let link = link_in(&app.newest_mail_to(ANN).await);
+    assert_eq!(app.browser().post_json(&link, json!({})).await.status, Status::Ok);
+    assert_eq!(app.browser().log_in(ANN, PASSWORD).await.status, Status::Ok);
+}
+
+#[rocket::async_test]
+async fn an_address_gets_five_mails_an_hour_whoever_asks() {
+    let app = app_with(json!({"throttle": {"scale": 1}})).await;
+    for _ in 0..8 {
+        let body = json!({"email": ANN, "password": PASSWORD});
+        assert_eq!(app.browser().post_json("/register", body).await.status, Status::Ok);
+    }
+    assert_eq!(app.mail().await.len(), 5);
+}
+
+#[rocket::async_test]
+async fn whoever_is_logged_in_is_sent_home_or_told() {
+    let app = app().await;
+    let ann = app.log_in_as(ANN).await;
+    assert_eq!(ann.get("/register").await.location(), "/");
+    let body = json!({"email": "bob@example.org", "password": PASSWORD});
+    assert_eq!(ann.post_json("/register", body).await.reasons(), ["already_authenticated"]);
+}
+
+#[rocket::async_test]
+async fn next_is_led_through_the_login_page() {
+    let app = app().await;
+    let fields = [("email", ANN), ("password", PASSWORD), ("next", "/drafts")];
+    let answer = app.browser().post_form("/register", &fields).await;
+    assert_eq!(answer.location(), "/login?next=%2Fdrafts");
+    let fields = [("email", "bob@example.org"), ("password", PASSWORD), ("next", "//evil.example")];
+    assert_eq!(app.browser().post_form("/register", &fields).await.location(), "/login");
+}
+
+#[rocket::async_test]
+async fn the_address_keeps_its_spelling() {
+    let app = app().await;
+    let body = json!({"email": "Ann.Lee@Example.org", "password": PASSWORD});
+    app.browser().post_json("/register", body).await;
+    let identity = Identity::Email(Email::parse("ann.lee@example.org").unwrap());
+    let found = app.store().find_credentials(&identity).await.unwrap().unwrap();
+    assert_eq!(found.user.email.as_str(), "Ann.Lee@Example.org");
+    assert_eq!(app.mail().await[0].to.as_str(), "Ann.Lee@Example.org");
+}
+
+#[rocket::async_test]
+async fn where_addresses_are_not_confirmed_one_can_log_in_at_once() {
+    let app = TestApp::launch(rocket_with(Security::default().disable::<Confirm>())).await;
+    app.browser().post_json("/register", json!({"email": ANN, "password": PASSWORD})).await;
+    assert_eq!(app.newest_mail_to(ANN).await.subject, "Welcome");
+    assert_eq!(app.browser().log_in(ANN, PASSWORD).await.status, Status::Ok);
+    assert_eq!(app.browser().get("/confirm").await.body, "public", "its routes are gone");
+}

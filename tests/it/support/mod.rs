@@ -1,0 +1,88 @@
+//! The applications that the suite tests.
+
+use rocket::Build;
+use rocket::Rocket;
+use rocket::delete;
+use rocket::get;
+use rocket::post;
+use rocket::routes;
+use rocket_security::AnonymousOnly;
+use rocket_security::AuthUser;
+use rocket_security::Maybe;
+use rocket_security::RolesAccepted;
+use rocket_security::RolesRequired;
+use rocket_security::Security;
+use rocket_security::testing::TestApp;
+use serde_json::Value;
+
+rocket_security::roles! {
+    pub(crate) Admin = "admin";
+    pub(crate) Editor = "editor";
+}
+
+#[get("/")]
+fn index(user: Maybe<AuthUser>) -> String {
+    user.0.map_or("a guest".to_owned(), |user| user.email.to_string())
+}
+
+#[get("/me")]
+fn me(user: AuthUser) -> String {
+    user.email.to_string()
+}
+
+#[get("/admin")]
+fn admin(_user: RolesRequired<Admin>) -> &'static str {
+    "the administration"
+}
+
+#[get("/both")]
+fn both(_user: RolesRequired<(Admin, Editor)>) -> &'static str {
+    "for who is both"
+}
+
+#[get("/drafts")]
+fn drafts(_user: RolesAccepted<(Admin, Editor)>) -> &'static str {
+    "the drafts"
+}
+
+#[get("/welcome")]
+fn welcome(_guest: AnonymousOnly) -> &'static str {
+    "welcome"
+}
+
+#[post("/thing", data = "<body>")]
+fn make_thing(_user: AuthUser, body: String) -> String {
+    format!("made {body}")
+}
+
+#[delete("/thing/<id>")]
+fn delete_thing(_user: AuthUser, id: u32) -> String {
+    format!("deleted {id}")
+}
+
+#[get("/<_path..>", rank = 100)]
+fn catch_all(_path: std::path::PathBuf) -> &'static str {
+    "public"
+}
+
+/// An application with a route for each guard, and whatever security.
+pub(crate) fn rocket_with(security: Security) -> Rocket<Build> {
+    let routes =
+        routes![index, me, admin, both, drafts, welcome, make_thing, delete_thing, catch_all];
+    rocket::build().attach(security).mount("/", routes)
+}
+
+/// The same with the default features.
+pub(crate) fn rocket() -> Rocket<Build> {
+    rocket_with(Security::default())
+}
+
+/// The same, launched.
+pub(crate) async fn app() -> TestApp {
+    TestApp::launch(rocket()).await
+}
+
+/// The same, launched with settings.
+pub(crate) async fn app_with(security: Value) -> TestApp {
+    TestApp::launch_with(rocket(), security).await
+}
