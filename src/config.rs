@@ -65,7 +65,7 @@ impl Default for Config {
 }
 
 /// `[default.security.mail]`.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct MailConfig {
@@ -76,12 +76,6 @@ pub struct MailConfig {
     /// The sender of every mail, `name@example.org` or `Name <name@example.org>`.
     /// _Default:_ `no-reply@` and the host of `base_url`.
     pub from: Option<String>,
-}
-
-impl Default for MailConfig {
-    fn default() -> Self {
-        Self { url: None, from: None }
-    }
 }
 
 /// `[default.security.password]`.
@@ -230,7 +224,7 @@ impl PasswordConfig {
 
 /// Tells whether the profile is `debug`, the only one in which defaults may be made up.
 pub fn is_debug(figment: &Figment) -> bool {
-    figment.profile() == &rocket::Config::DEBUG_PROFILE
+    *figment.profile() == rocket::Config::DEBUG_PROFILE
 }
 
 /// Refuses keys of `[default.security]` that mean nothing, for they are misspelt ones.
@@ -273,7 +267,10 @@ pub fn from_figment_error(table: &str, fault: &rocket::figment::Error) -> Error 
     path.retain(|part| !part.is_empty());
     path.dedup();
     let key = path.join(".");
-    let place = fault.metadata.as_ref().map(|metadata| metadata.name.to_string());
+    let place = fault.metadata.as_ref().map(|metadata| match &metadata.source {
+        Some(source) => source.to_string(),
+        None => metadata.name.to_string(),
+    });
     let cure = place.map_or("Correct it".to_owned(), |place| format!("Correct it in {place}"));
     Error::config(key, format!("is wrong: {}", fault.kind), cure)
 }
@@ -308,10 +305,11 @@ impl<'de> Deserialize<'de> for Keys {
             One(Secret<String>),
             Many(Vec<Secret<String>>),
         }
-        Ok(match OneOrMany::deserialize(deserializer)? {
-            OneOrMany::One(key) => Self(vec![key]),
-            OneOrMany::Many(keys) => Self(keys),
-        })
+        match OneOrMany::deserialize(deserializer) {
+            Ok(OneOrMany::One(key)) => Ok(Self(vec![key])),
+            Ok(OneOrMany::Many(keys)) => Ok(Self(keys)),
+            Err(_) => Err(D::Error::custom("neither a key as text nor a list of them")),
+        }
     }
 }
 
@@ -368,7 +366,9 @@ impl fmt::Display for Span {
 impl<'de> Deserialize<'de> for Span {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        let span = humantime::parse_duration(&text).map_err(D::Error::custom)?;
+        let span = humantime::parse_duration(&text).map_err(|fault| {
+            D::Error::custom(format!("not a length of time such as \"90s\" or \"2h\" ({fault})"))
+        })?;
         let longest = Duration::from_secs(10 * 366 * 86_400);
         if span.is_zero() || span > longest {
             return Err(D::Error::custom("a length of time between 1 second and 10 years"));

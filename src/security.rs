@@ -105,8 +105,11 @@ type Open<D> = Box<dyn FnOnce(Figment) -> BoxFuture<'static, Result<D>> + Send>;
 struct Registered<D> {
     name: &'static str,
     type_id: TypeId,
-    configure: Box<dyn FnOnce(&Figment) -> Result<Box<dyn Configured<D>>> + Send>,
+    configure: Configure<D>,
 }
+
+/// Reads a feature's settings.
+type Configure<D> = Box<dyn FnOnce(&Figment) -> Result<Box<dyn Configured<D>>> + Send>;
 
 /// A feature whose value is known.
 trait Configured<D>: Send {
@@ -319,10 +322,7 @@ async fn assemble<D: UserDatastore>(
         store: Arc::clone(&shared),
         hooks: feature_hooks,
         hasher,
-        policy: PasswordPolicy {
-            min_length: config.password.min_length,
-            context_words: context_words(&config, &base_url),
-        },
+        policy: PasswordPolicy::new(&config, &base_url),
         attempt_key: keyring.derive_active(Purpose::Attempts)?,
         throttle: config.throttle.clone(),
         max_sessions: config.session.max_per_user,
@@ -490,13 +490,6 @@ fn load_templates<D>(
         .map_or_else(|_| PathBuf::from("templates"), |path| path.relative());
     let embedded = features.iter().flat_map(|feature| feature.templates()).chain(SHARED).copied();
     Templates::load(embedded, &folder, |tera| register_url_function(tera, urls.clone()))
-}
-
-/// Gives words that say nothing secret on this site (ASVS 5.0, 6.1.2).
-fn context_words(config: &Config, base_url: &url::Url) -> Vec<String> {
-    let host = base_url.host_str().unwrap_or_default();
-    let labels = host.split('.').filter(|label| label.len() > 2);
-    labels.chain([config.site_name.as_str(), host]).map(str::to_owned).collect()
 }
 
 /// The stylesheet, rendered once.

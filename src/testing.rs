@@ -304,7 +304,7 @@ impl Browser<'_> {
     /// Gives the anti-forgery token of this browser, as `GET /login` tells it.
     pub async fn csrf_token(&self) -> String {
         let answer = self.get_json("/login").await;
-        match answer.json()["response"]["csrf_token"].as_str() {
+        match answer.response("csrf_token").as_str() {
             Some(token) => token.to_owned(),
             None => panic!("GET /login gave no csrf_token: {} {}", answer.status, answer.body),
         }
@@ -395,9 +395,15 @@ impl Answer {
         serde_json::from_str(&self.body).unwrap_or_default()
     }
 
+    /// Gives what stands in the `response` of the JSON under that name; null when it is not there.
+    pub fn response(&self, name: &str) -> Value {
+        let json = self.json();
+        json.get("response").and_then(|response| response.get(name)).cloned().unwrap_or_default()
+    }
+
     /// Gives the reason codes of a refusal.
     pub fn reasons(&self) -> Vec<String> {
-        serde_json::from_value(self.json()["response"]["reasons"].clone()).unwrap_or_default()
+        serde_json::from_value(self.response("reasons")).unwrap_or_default()
     }
 
     async fn read(response: LocalResponse<'_>) -> Self {

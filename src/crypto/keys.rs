@@ -211,7 +211,7 @@ fn check_quality(bytes: &[u8]) -> Result<(), String> {
 }
 
 fn decode_hex(text: &str) -> Option<Vec<u8>> {
-    let is_hex = text.len() % 2 == 0 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let is_hex = text.len().is_multiple_of(2) && text.bytes().all(|byte| byte.is_ascii_hexdigit());
     if !is_hex {
         return None;
     }

@@ -1,8 +1,10 @@
 //! Passwords: what one is, and which may be chosen.
 
 use unicode_normalization::UnicodeNormalization;
+use url::Url;
 use zxcvbn::Score;
 
+use crate::config::Config;
 use crate::rejection::FieldErrors;
 use crate::secret::Secret;
 
@@ -70,6 +72,18 @@ pub struct PasswordPolicy {
 }
 
 impl PasswordPolicy {
+    /// Takes the length from the configuration, and the context words from the names of the site
+    /// (ASVS 5.0, 6.1.2).
+    pub fn new(config: &Config, base_url: &Url) -> Self {
+        let host = base_url.host_str().unwrap_or_default();
+        let labels = host.split('.').filter(|label| label.len() > 2);
+        let words = labels.chain([config.site_name.as_str(), host]);
+        Self {
+            min_length: config.password.min_length,
+            context_words: words.map(str::to_owned).collect(),
+        }
+    }
+
     /// Checks a password that somebody with the given words of their own (an address, a name)
     /// wants to choose. `field` is the form's field to blame.
     ///

@@ -31,6 +31,9 @@ pub trait OutboxStore: Send + Sync + 'static {
         limit: u32,
     ) -> Result<Vec<OutboxMail>>;
 
+    /// Hides a mail that is being sent until `until`: its worker is alive.
+    async fn renew_lease(&self, id: Uuid, until: Timestamp) -> Result<()>;
+
     /// Deletes a mail that was delivered.
     async fn delete_mail(&self, id: Uuid) -> Result<()>;
 

@@ -9,16 +9,28 @@ pub mod logout;
 pub mod register;
 pub mod track;
 
-/// Enables the features that [`Security::fairing`](crate::Security::fairing) comes with.
-macro_rules! enable_default_features {
-    ($security:expr) => {
-        $security
-            .enable($crate::features::login::Login::default())
-            .enable($crate::features::logout::Logout::default())
-            .enable($crate::features::register::Register::default())
-            .enable($crate::features::confirm::Confirm::default())
-            .enable($crate::features::track::Track::default())
+/// Names the features that [`Security::fairing`](crate::Security::fairing) comes with, once for all.
+macro_rules! default_features {
+    ($dollar:tt $($module:ident::$feature:ident),+ $(,)?) => {
+        /// The names of the features that [`Security::fairing`](crate::Security::fairing) comes
+        /// with.
+        pub const DEFAULT_FEATURES: &[&str] = &[$(stringify!($module)),+];
+
+        macro_rules! enable_default_features {
+            ($dollar security:expr) => {
+                $dollar security
+                    $(.enable($crate::features::$module::$feature::default()))+
+            };
+        }
     };
+}
+
+default_features! { $
+    login::Login,
+    logout::Logout,
+    register::Register,
+    confirm::Confirm,
+    track::Track,
 }
 
 pub(crate) use enable_default_features;

@@ -4,10 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::TimeDelta;
+use rocket::tokio::pin;
 use rocket::tokio::select;
 use rocket::tokio::sync::Mutex;
 use rocket::tokio::sync::Notify;
 use rocket::tokio::time::sleep;
+use rocket::tokio::time::timeout;
 
 use crate::clock::Clock;
 use crate::clock::Timestamp;
@@ -25,12 +27,13 @@ use crate::mail::compose::Composer;
 use crate::user::Identity;
 use crate::user::User;
 
-/// How many mails are taken out at a time.
-const BATCH: u32 = 10;
+/// How many mails are taken out at a time. One: what a worker holds when it dies comes late.
+const BATCH: u32 = 1;
 
-/// For how long a mail is hidden from other workers while one sends it; longer than sending may
-/// take, for each mail of a batch.
-const LEASE: TimeDelta = TimeDelta::minutes(6);
+/// For how long a mail is hidden from other workers, and how often that is renewed while one sends
+/// it. Whatever a dead worker held is sent by another one, or after a restart, within the lease.
+const LEASE: TimeDelta = TimeDelta::seconds(6);
+const RENEWAL: Duration = Duration::from_secs(2);
 
 /// How often the outbox is looked at when nobody rings.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -109,7 +112,7 @@ impl Worker {
                 return Ok(delivered);
             }
             for leased in batch {
-                match self.deliver(&leased.mail).await {
+                match self.deliver_alive(&leased.mail).await {
                     Ok(sent) => {
                         delivered += usize::from(sent);
                         self.store.delete_mail(leased.mail.id).await?;
@@ -121,6 +124,18 @@ impl Worker {
                         self.store.postpone_mail(id, next, &fault.to_string()).await?;
                     }
                 }
+            }
+        }
+    }
+
+    /// Sends one mail, and says every few moments that it is still being sent.
+    async fn deliver_alive(&self, mail: &NewMail) -> Result<bool> {
+        let delivery = self.deliver(mail);
+        pin!(delivery);
+        loop {
+            match timeout(RENEWAL, &mut delivery).await {
+                Ok(delivered) => return delivered,
+                Err(_) => self.store.renew_lease(mail.id, self.clock.now() + LEASE).await?,
             }
         }
     }

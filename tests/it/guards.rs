@@ -156,7 +156,7 @@ async fn a_guard_without_the_fairing_stops_the_launch() {
     {
         let figment = rocket::Config::figment().merge(("log_level", "off"));
         let rocket = rocket::custom(figment).mount("/", route);
-        let fault = Client::untracked(rocket).await.err().expect("the launch is refused");
+        let fault = Client::untracked(rocket).await.expect_err("the launch is refused");
         let kind = format!("{:?}", fault.kind());
         assert!(kind.contains("SentinelAborts"), "{kind}");
     }

@@ -6,6 +6,8 @@
 
 mod support;
 
+#[cfg(feature = "cli")]
+mod cli;
 mod configuration;
 mod confirm;
 mod csrf;

@@ -12,12 +12,7 @@ use rocket_security::User;
 use rocket_security::UserDatastore;
 use rocket_security::config::check_keys;
 use rocket_security::config::is_debug;
-use rocket_security::feature::Feature;
-use rocket_security::features::confirm::Confirm;
-use rocket_security::features::login::Login;
-use rocket_security::features::logout::Logout;
-use rocket_security::features::register::Register;
-use rocket_security::features::track::Track;
+use rocket_security::features::DEFAULT_FEATURES;
 use rocket_security::user::Identity;
 use url::Url;
 
@@ -99,14 +94,6 @@ pub(crate) fn unknown_role(name: &RoleName) -> Failure {
          those there are with `rocket-security roles list`"
     ))
 }
-
-const DEFAULT_FEATURES: [&str; 5] = [
-    <Login as Feature<SqlxDatastore>>::NAME,
-    <Logout as Feature<SqlxDatastore>>::NAME,
-    <Register as Feature<SqlxDatastore>>::NAME,
-    <Confirm as Feature<SqlxDatastore>>::NAME,
-    <Track as Feature<SqlxDatastore>>::NAME,
-];
 
 /// Gives the tables in `[default.security]`: each may be a feature's, and which features are
 /// enabled the application alone knows. A key that is no table is misspelt.

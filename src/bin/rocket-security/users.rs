@@ -2,7 +2,6 @@
 
 use clap::Args;
 use clap::Subcommand;
-use rocket_security::Config;
 use rocket_security::Email;
 use rocket_security::RoleName;
 use rocket_security::User;
@@ -173,10 +172,7 @@ fn without_roles(user: &User, failure: &Failure) -> Failure {
 /// Has a password chosen under the rules of a registration, and hashes it.
 async fn new_password(application: &Application, email: &Email) -> Result<PasswordHash, Failure> {
     let Application { config, base_url, .. } = application;
-    let policy = PasswordPolicy {
-        min_length: config.password.min_length,
-        context_words: context_words(config, base_url.host_str().unwrap_or_default()),
-    };
+    let policy = PasswordPolicy::new(config, base_url);
     // Wrong parameters are refused before anybody types. One password needs one thread.
     let mut parameters = config.password.clone();
     parameters.threads = Some(1);
@@ -208,12 +204,6 @@ fn choose_password(policy: &PasswordPolicy, email: &Email) -> Result<Password, F
         return Err(Failure::refused("the two passwords differ. Nothing was changed; try again"));
     }
     Ok(password)
-}
-
-/// Gives words that say nothing secret on this site, as a registration does.
-fn context_words(config: &Config, host: &str) -> Vec<String> {
-    let labels = host.split('.').filter(|label| label.len() > 2);
-    labels.chain([config.site_name.as_str(), host]).map(str::to_owned).collect()
 }
 
 async fn list(application: &Application) -> Result<(), Failure> {

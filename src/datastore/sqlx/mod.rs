@@ -1,7 +1,7 @@
 //! The store in a database, through sqlx.
 //!
 //! One file a capability, one place a query: the SQL is static text with `?` for its values, and
-//! [`on_pool!`] compiles each body for every driver that is enabled. What differs between
+//! `on_pool!` compiles each body for every driver that is enabled. What differs between
 //! databases stands in `dialect.rs`, the schema in `migrations/`.
 
 #[macro_use]
@@ -56,6 +56,7 @@ impl SqlxDatastore {
         match scheme {
             #[cfg(feature = "sqlite")]
             "sqlite" => {
+                make_private(&url)?;
                 let figment = with_pool_defaults(figment, &url);
                 let pool = rocket_db_pools::Pool::init(&figment).await.map_err(Error::store)?;
                 Ok(Self::sqlite(pool))
@@ -87,6 +88,11 @@ pub(crate) fn database_url(figment: &Figment) -> Result<String> {
     match given {
         Ok(url) if url.contains(':') => Ok(url),
         Ok(path) => Ok(format!("sqlite:{path}")),
+        Err(fault) if !fault.missing() => Err(Error::rocket_config(
+            DATABASE_KEY,
+            "is not a text",
+            "Write it like \"sqlite:/var/lib/app/security.sqlite\"",
+        )),
         Err(_) if crate::config::is_debug(figment) => Ok(format!("sqlite:{DEFAULT_SQLITE_FILE}")),
         Err(_) => Err(Error::rocket_config(
             DATABASE_KEY,
@@ -105,6 +111,29 @@ fn with_pool_defaults(figment: &Figment, url: &str) -> Figment {
         .join(("max_connections", workers * 4))
         .join(("connect_timeout", 3))
         .merge(("url", url))
+}
+
+/// Makes the file of a SQLite database for its owner alone (mode 0600), if it is not there: it
+/// holds addresses and hashes. SQLite gives its log the same mode.
+#[cfg(feature = "sqlite")]
+fn make_private(url: &str) -> Result<()> {
+    use std::str::FromStr;
+    let options = ::sqlx::sqlite::SqliteConnectOptions::from_str(url).map_err(failed)?;
+    let path = options.get_filename();
+    let is_file = !path.as_os_str().is_empty()
+        && !path.starts_with(":memory:")
+        && !path.to_string_lossy().starts_with("file:");
+    if !is_file || path.exists() {
+        return Ok(());
+    }
+    let mut open = std::fs::OpenOptions::new();
+    open.write(true).create(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut open, 0o600);
+    match open.open(path) {
+        Ok(_) => Ok(()),
+        Err(source) => Err(Error::File { path: path.display().to_string(), source }),
+    }
 }
 
 /// Wraps a failure of the database.

@@ -118,6 +118,21 @@ impl OutboxStore for SqlxDatastore {
         })
     }
 
+    async fn renew_lease(&self, id: Uuid, until: Timestamp) -> Result<()> {
+        on_pool!(self, |pool| {
+            query(
+                "UPDATE security_outbox SET next_attempt_at = ?
+                 WHERE id = ? AND lease IS NOT NULL",
+            )
+            .bind(until)
+            .bind(id)
+            .execute(&**pool)
+            .await
+            .map_err(failed)?;
+            Ok(())
+        })
+    }
+
     async fn delete_mail(&self, id: Uuid) -> Result<()> {
         on_pool!(self, |pool| {
             query("DELETE FROM security_outbox WHERE id = ?")
