@@ -22,6 +22,7 @@ import sys
 import tempfile
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
@@ -217,7 +218,7 @@ def read_mail(path):
     message = email.message_from_bytes(raw, policy=email.policy.default)
     is_whole = message.is_multipart() and raw.rstrip().endswith(b"--")
     body = message.get_body(("plain",)) if is_whole else None
-    found = re.search(r"^https?://\S+$", body.get_content(), re.MULTILINE) if body else None
+    found = re.search(r"https?://\S+", body.get_content()) if body else None
     return Mail(
         path=path,
         to=str(message["To"]),
@@ -230,7 +231,7 @@ def read_mail(path):
 
 def path_of(link):
     """Gives the path of a link to the server."""
-    return urllib.request.urlparse(link).path
+    return urllib.parse.urlsplit(link).path
 
 
 @dataclass

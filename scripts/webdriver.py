@@ -156,13 +156,15 @@ class Browser:
         """Takes a picture of the whole page at that width."""
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.devtools("Emulation.setEmulatedMedia", features=[scheme])
-        size = {"width": width, "deviceScaleFactor": 1, "mobile": False}
-        self.devtools("Emulation.setDeviceMetricsOverride", height=600, **size)
-        height = self.evaluate("document.documentElement.scrollHeight")
-        self.devtools("Emulation.setDeviceMetricsOverride", height=height, **size)
-        # The second look finds the colours after their transition.
+        screen = {"width": width, "height": 600, "deviceScaleFactor": 1, "mobile": False}
+        self.devtools("Emulation.setDeviceMetricsOverride", **screen)
+        self.devtools("Emulation.setScrollbarsHidden", hidden=True)
+        # Colours do not change at once.
         self.evaluate("document.getAnimations().forEach(it => it.finish())")
-        path.write_bytes(base64.b64decode(self.command("GET", "/screenshot")))
+        height = self.evaluate("document.documentElement.scrollHeight")
+        clip = {"x": 0, "y": 0, "width": width, "height": height, "scale": 1}
+        picture = self.devtools("Page.captureScreenshot", captureBeyondViewport=True, clip=clip)
+        path.write_bytes(base64.b64decode(picture["data"]))
         self.devtools("Emulation.clearDeviceMetricsOverride")
         self.devtools("Emulation.setEmulatedMedia", features=[])
 

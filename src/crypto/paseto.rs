@@ -95,7 +95,10 @@ mod tests {
     #[test]
     fn an_older_key_still_opens_and_no_longer_seals() {
         let (old, new) = (generate_paserk().unwrap(), generate_paserk().unwrap());
-        let before = Sealer::new(&Keyring::from_paserk(std::slice::from_ref(&old)).unwrap(), Purpose::Session);
+        let before = Sealer::new(
+            &Keyring::from_paserk(std::slice::from_ref(&old)).unwrap(),
+            Purpose::Session,
+        );
         let after = Sealer::new(&Keyring::from_paserk(&[new, old]).unwrap(), Purpose::Session);
         let (before, after) = (before.unwrap(), after.unwrap());
         assert_eq!(after.open::<u8>(&before.seal(&7).unwrap()), Some(7));

@@ -249,10 +249,10 @@ async fn send_again(
     submitted: Submission<ResendForm>,
 ) -> Result<(), Rejection> {
     let form = submitted.read()?;
-    flow.admit(visit.request(), visit, "confirm").await?;
+    flow.limits().admit(visit, "confirm").await?;
     let email = Email::parse(&form.email)
         .map_err(|fault| FieldErrors::one("email", "email_invalid", fault.to_string()))?;
-    if flow.may_mail("confirm", &email).await? {
+    if flow.limits().may_mail(visit, "confirm", &email).await? {
         let mail = confirm.mail(None, &email, None, visit.clock().now())?;
         flow.store().push_mail(&mail).await?;
         flow.mail_is_waiting();
@@ -277,7 +277,7 @@ async fn confirm(
     token: Option<&str>,
 ) -> Result<Reply, Rejection> {
     let form = submitted.read()?;
-    flow.admit(visit.request(), visit, "confirm_link").await?;
+    flow.limits().admit(visit, "confirm_link").await?;
     let given = form.token.as_ref().map(|token| token.expose().as_str());
     let token = token.or(given).and_then(Token::parse).ok_or(Rejection::InvalidLink)?;
     let (digest, now) = (token.digest(), visit.clock().now());

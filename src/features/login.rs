@@ -128,10 +128,10 @@ async fn log_in(
     let (Some(email), Some(password)) = (email, password) else {
         return Err(errors.into());
     };
-    let (request, identity) = (visit.request(), Identity::Email(email));
-    match flow.authenticate_password(request, visit, &identity, &password).await? {
+    let identity = Identity::Email(email);
+    match flow.authenticate_password(visit, &identity, &password).await? {
         Entry::Open(authenticated) => {
-            let user = flow.log_in(request, visit, authenticated).await?;
+            let user = flow.log_in(visit, authenticated).await?;
             Ok(Reply::redirect(next.unwrap_or_else(|| home(visit)))
                 .with("user", UserPayload::from(&user))
                 .with("tf_required", false))

@@ -102,7 +102,7 @@ async fn log_out(
     submitted: Submission<LogoutForm>,
 ) -> Result<LoggedOut, Rejection> {
     submitted.read()?;
-    flow.log_out(visit.request(), visit).await?;
+    flow.log_out(visit).await?;
     let next = visit.url("after_logout").unwrap_or_else(Next::home);
     Ok(LoggedOut(Reply::redirect(next).without_csrf_token()))
 }

@@ -150,10 +150,10 @@ async fn register(
 ) -> Result<(), Rejection> {
     let form = submitted.read()?;
     let slot = flow.hasher().reserve()?;
-    flow.admit(visit.request(), visit, "register").await?;
+    flow.limits().admit(visit, "register").await?;
     let (email, password) = check(flow, &slot, form).await?;
     let hash = flow.hasher().hash(&slot, &password).await?;
-    let may_mail = flow.may_mail("register", &email).await?;
+    let may_mail = flow.limits().may_mail(visit, "register", &email).await?;
 
     let found = flow.store().find_credentials(&Identity::Email(email.clone())).await?;
     let stored = found.as_ref().and_then(|found| found.password_hash.as_ref());

@@ -82,6 +82,22 @@ async fn a_deleted_user_is_out_with_the_next_request() {
 }
 
 #[rocket::async_test]
+async fn what_is_over_is_deleted_and_what_is_not_stays() {
+    let app = app().await;
+    app.log_in_as(ANN).await;
+    app.browser().log_in("bob@example.org", "a wrong password").await;
+    app.browser()
+        .post_json("/register", json!({"email": "carol@example.org", "password": PASSWORD}))
+        .await;
+    app.mail().await;
+    assert_eq!(app.sweep().await, 0);
+    app.clock().advance(TimeDelta::hours(25));
+    // The session, the link, the failed login, and three counts of a network or an address.
+    assert_eq!(app.sweep().await, 6);
+    assert_eq!(app.sweep().await, 0);
+}
+
+#[rocket::async_test]
 async fn anonymous_visitors_store_nothing() {
     let app = app().await;
     let visitor = app.browser();

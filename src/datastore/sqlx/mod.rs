@@ -132,7 +132,11 @@ fn make_private(url: &str) -> Result<()> {
     std::os::unix::fs::OpenOptionsExt::mode(&mut open, 0o600);
     match open.open(path) {
         Ok(_) => Ok(()),
-        Err(source) => Err(Error::File { path: path.display().to_string(), source }),
+        Err(fault) => Err(Error::rocket_config(
+            DATABASE_KEY,
+            format!("names the file {}, which cannot be made: {fault}", path.display()),
+            "Make its folder, or name another",
+        )),
     }
 }
 

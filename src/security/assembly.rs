@@ -1,0 +1,251 @@
+//! Puts everything together, once the configuration is known.
+
+use std::path::Path;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use rocket::Build;
+use rocket::Rocket;
+use rocket::State;
+use rocket::figment::Figment;
+use rocket::get;
+use rocket::http::Header;
+use rocket::routes;
+
+use crate::clock::Clock;
+use crate::config;
+use crate::config::Config;
+use crate::config::is_debug;
+use crate::crypto::hasher::Hasher;
+use crate::crypto::keys::Keyring;
+use crate::crypto::keys::Purpose;
+use crate::crypto::password::PasswordPolicy;
+use crate::datastore::UserDatastore;
+use crate::datastore::sqlx::database_url;
+use crate::error::Error;
+use crate::error::Result;
+use crate::feature::Hooks;
+use crate::flow::Flow;
+use crate::flow::FlowParts;
+use crate::flow::limits::Limits;
+use crate::mail::Mailer;
+use crate::mail::capture::CaptureMailer;
+use crate::mail::compose::Composer;
+use crate::mail::mailer_from_url;
+use crate::mail::worker::Bell;
+use crate::mail::worker::Worker;
+use crate::security::Setup;
+use crate::security::housekeeping::Housekeeping;
+use crate::security::registry::Configured;
+use crate::session::Sessions;
+use crate::session::cookie::Cookies;
+use crate::template::SHARED;
+use crate::template::Templates;
+use crate::web::Urls;
+use crate::web::Web;
+use crate::web::WebParts;
+use crate::web::catchers;
+use crate::web::page::STYLESHEET;
+use crate::web::page::register_url_function;
+
+/// Everything, ready to be handed to Rocket.
+pub(super) struct Assembly<D> {
+    store: Arc<D>,
+    features: Vec<Box<dyn Configured<D>>>,
+    web: Web,
+    flow: Flow,
+    worker: Arc<Worker>,
+    housekeeping: Arc<Housekeeping>,
+    capture: Option<CaptureMailer>,
+    stylesheet: Stylesheet,
+}
+
+pub(super) async fn assemble<D: UserDatastore>(
+    setup: Setup<D>,
+    rocket: &Rocket<Build>,
+) -> Result<Assembly<D>> {
+    let Setup { open, features, mut hooks, mailer, signals } = setup;
+    let figment = rocket.figment();
+    let names: Vec<&'static str> = features.iter().map(|feature| feature.name).collect();
+    config::check_keys(figment, &names)?;
+    let config = Config::from_figment(figment)?;
+    let base_url = config.base_url_or_local(figment)?;
+    let features: Vec<Box<dyn Configured<D>>> =
+        features.into_iter().map(|it| (it.configure)(figment)).collect::<Result<_>>()?;
+    let keyring = keyring(&config, figment)?;
+    let (mailer, capture) = choose_mailer(mailer, &config, figment, &features)?;
+    let urls = urls(&features);
+    let templates = Arc::new(load_templates(&features, &urls, figment)?);
+    let composer = Composer::new(&config, base_url.clone(), Arc::clone(&templates))?;
+    let hasher = Hasher::start(&config.password)?;
+
+    let store = Arc::new(open(figment.clone()).await?);
+    let shared: Arc<dyn UserDatastore> = Arc::<D>::clone(&store);
+    let (clock, bell) = (Clock::default(), Bell::default());
+    let mut feature_hooks: Vec<Box<dyn Hooks>> =
+        features.iter().filter_map(|feature| feature.hooks(&store)).collect();
+    feature_hooks.append(&mut hooks);
+    let cookies = Cookies::new(&keyring, base_url.scheme() == "https")?;
+    let worker = Arc::new(Worker::new(
+        Arc::clone(&shared),
+        mailer,
+        composer,
+        signals.clone(),
+        clock.clone(),
+        bell.clone(),
+    ));
+    let flow = Flow::new(FlowParts {
+        store: Arc::clone(&shared),
+        hooks: feature_hooks,
+        hasher,
+        policy: PasswordPolicy::new(&config, &base_url),
+        limits: Limits::new(
+            Arc::clone(&shared),
+            keyring.derive_active(Purpose::Attempts)?,
+            config.throttle.clone(),
+        ),
+        max_sessions: config.session.max_per_user,
+        bell,
+    });
+    let housekeeping =
+        Arc::new(Housekeeping::new(Arc::clone(&shared), config.session.clone(), clock.clone()));
+    let sessions = Sessions::new(shared, cookies, config.session.clone(), clock.clone());
+    let stylesheet = Stylesheet(templates.render("security/style.css", &serde_json::json!({}))?);
+    let names = features.iter().map(|feature| feature.name()).collect();
+    let web = Web::new(WebParts {
+        config,
+        base_url,
+        templates,
+        sessions,
+        signals,
+        clock,
+        urls,
+        features: names,
+    });
+    Ok(Assembly { store, features, web, flow, worker, housekeeping, capture, stylesheet })
+}
+
+impl<D: UserDatastore> Assembly<D> {
+    pub(super) fn install(self, rocket: Rocket<Build>) -> Rocket<Build> {
+        let Self { store, features, web, flow, worker, housekeeping, capture, stylesheet } = self;
+        let mut rocket = rocket
+            .manage(web)
+            .manage(flow)
+            .manage(worker)
+            .manage(housekeeping)
+            .manage(stylesheet)
+            .mount("/", routes![style]);
+        if let Some(capture) = capture {
+            rocket = rocket.manage(capture);
+        }
+        for feature in &features {
+            rocket = feature.manage(&store, rocket).mount("/", feature.routes());
+        }
+        catchers::register(rocket)
+    }
+}
+
+/// Finds the keys: configured, Rocket's, or in the debug profile those beside the database.
+fn keyring(config: &Config, figment: &Figment) -> Result<Keyring> {
+    if !config.keys.0.is_empty() {
+        return Keyring::from_paserk(&config.keys.0);
+    }
+    if let Ok(secret_key) = figment.extract_inner::<String>("secret_key") {
+        return Keyring::from_secret_key(&secret_key);
+    }
+    if !is_debug(figment) {
+        return Err(Error::config(
+            "keys",
+            "is missing, and so is Rocket's secret_key",
+            "Make a key with `rocket-security keys generate` and set it",
+        ));
+    }
+    let path = key_file(figment);
+    let (keyring, made) = Keyring::from_file_or_new(&path)?;
+    if made {
+        log::warn!(
+            "made keys for development and keeps them in {} (mode 0600); \
+             for production set security.keys",
+            path.display()
+        );
+    }
+    Ok(keyring)
+}
+
+/// Gives the file of the keys of the debug profile: beside the database when that is a file.
+fn key_file(figment: &Figment) -> PathBuf {
+    let url = database_url(figment).unwrap_or_default();
+    let database = url.strip_prefix("sqlite:").unwrap_or_default();
+    let database = database.trim_start_matches("//").split('?').next().unwrap_or_default();
+    let is_file = !database.is_empty() && !database.starts_with(':');
+    let folder = Path::new(database).parent().filter(|_| is_file);
+    folder.unwrap_or(Path::new("")).join("security.keys")
+}
+
+type ChosenMailer = (Arc<dyn Mailer>, Option<CaptureMailer>);
+
+/// Finds the transport: given in code, configured, or in the debug profile a folder.
+fn choose_mailer<D>(
+    given: Option<Arc<dyn Mailer>>,
+    config: &Config,
+    figment: &Figment,
+    features: &[Box<dyn Configured<D>>],
+) -> Result<ChosenMailer> {
+    if let Some(mailer) = given {
+        return Ok((mailer, None));
+    }
+    let url = config.mail.url.as_ref().map(|url| url.expose().as_str());
+    match url {
+        Some("capture:") => {
+            let capture = CaptureMailer::default();
+            Ok((Arc::new(capture.clone()), Some(capture)))
+        }
+        Some(url) => Ok((mailer_from_url(url)?, None)),
+        None if is_debug(figment) || features.iter().all(|it| !it.sends_mail()) => {
+            Ok((mailer_from_url("file:security-mail")?, None))
+        }
+        None => Err(Error::config(
+            "mail.url",
+            "is missing, and features that are enabled send mail",
+            "Set it to your mail server, for example \"smtps://user:password@mail.example.org\"",
+        )),
+    }
+}
+
+fn urls<D>(features: &[Box<dyn Configured<D>>]) -> Urls {
+    let mut urls: Urls = features.iter().flat_map(|feature| feature.urls()).collect();
+    urls.insert("stylesheet", STYLESHEET.to_owned());
+    urls
+}
+
+fn load_templates<D>(
+    features: &[Box<dyn Configured<D>>],
+    urls: &Urls,
+    figment: &Figment,
+) -> Result<Templates> {
+    let folder: PathBuf = figment
+        .extract_inner::<rocket::figment::value::magic::RelativePathBuf>("template_dir")
+        .map_or_else(|_| PathBuf::from("templates"), |path| path.relative());
+    let embedded = features.iter().flat_map(|feature| feature.templates()).chain(SHARED).copied();
+    Templates::load(embedded, &folder, |tera| register_url_function(tera, urls.clone()))
+}
+
+/// The stylesheet, rendered once.
+struct Stylesheet(String);
+
+#[get("/security/style.css")]
+fn style(stylesheet: &State<Stylesheet>) -> StyleReply {
+    StyleReply {
+        css: stylesheet.0.clone(),
+        cache: Header::new("Cache-Control", "public, max-age=3600"),
+        sniff: Header::new("X-Content-Type-Options", "nosniff"),
+    }
+}
+
+#[derive(rocket::Responder)]
+#[response(content_type = "css")]
+struct StyleReply {
+    css: String,
+    cache: Header<'static>,
+    sniff: Header<'static>,
+}

@@ -1,0 +1,233 @@
+//! A browser, as far as a test needs one.
+
+#![allow(clippy::panic, reason = "a test ends by a panic")]
+
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+use std::net::IpAddr;
+use std::net::SocketAddr;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+
+use rocket::http::ContentType;
+use rocket::http::Cookie;
+use rocket::http::Header;
+use rocket::http::Method;
+use rocket::http::Status;
+use rocket::local::asynchronous::Client;
+use rocket::local::asynchronous::LocalRequest;
+use rocket::local::asynchronous::LocalResponse;
+use serde_json::Value;
+use serde_json::json;
+
+use crate::testing::orderly;
+
+/// A browser: cookies of its own, and an address it comes from.
+pub struct Browser<'a> {
+    client: &'a Client,
+    cookies: Mutex<BTreeMap<String, String>>,
+    remote: SocketAddr,
+    headers: Vec<Header<'static>>,
+}
+
+impl<'a> Browser<'a> {
+    /// Gives a browser without cookies, from 127.0.0.1.
+    pub(super) fn new(client: &'a Client) -> Self {
+        Self {
+            client,
+            cookies: Mutex::new(BTreeMap::new()),
+            remote: SocketAddr::from(([127, 0, 0, 1], 50_000)),
+            headers: Vec::new(),
+        }
+    }
+
+    /// Has it come from another network address.
+    pub fn at(mut self, address: IpAddr) -> Self {
+        self.remote.set_ip(address);
+        self
+    }
+
+    /// Has it send a header with every request.
+    pub fn header(mut self, name: &'static str, value: &'static str) -> Self {
+        self.headers.push(Header::new(name, value));
+        self
+    }
+
+    /// Asks for a page.
+    pub async fn get(&self, path: &str) -> Answer {
+        self.send(self.client.get(path.to_owned())).await
+    }
+
+    /// Asks for JSON.
+    pub async fn get_json(&self, path: &str) -> Answer {
+        let accept = Header::new("Accept", "application/json");
+        self.send(self.client.get(path.to_owned()).header(accept)).await
+    }
+
+    /// Sends a form with the anti-forgery token of this browser as its first field.
+    pub async fn post_form(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
+        let token = self.csrf_token().await;
+        let with_token: Vec<(&str, &str)> =
+            [("csrf_token", token.as_str())].into_iter().chain(fields.iter().copied()).collect();
+        self.post_form_as_is(path, &with_token).await
+    }
+
+    /// Sends a form and nothing but its fields.
+    pub async fn post_form_as_is(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
+        let body =
+            url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+        let request = self.client.post(path.to_owned()).header(ContentType::Form).body(body);
+        self.send(request).await
+    }
+
+    /// Sends JSON with the anti-forgery token of this browser in its header.
+    pub async fn post_json(&self, path: &str, body: Value) -> Answer {
+        self.json(Method::Post, path, body).await
+    }
+
+    /// Sends JSON by another method.
+    pub async fn json(&self, method: Method, path: &str, body: Value) -> Answer {
+        let token = Header::new("X-XSRF-Token", self.csrf_token().await);
+        let request = self.client.req(method, path.to_owned()).header(ContentType::JSON);
+        self.send(request.header(token).body(body.to_string())).await
+    }
+
+    /// Sends a body as it stands, for what no browser would send.
+    pub async fn post_raw(&self, path: &str, kind: &str, body: &[u8]) -> Answer {
+        let kind = Header::new("Content-Type", kind.to_owned());
+        self.send(self.client.post(path.to_owned()).header(kind).body(body)).await
+    }
+
+    /// Logs in over JSON.
+    pub async fn log_in(&self, email: &str, password: &str) -> Answer {
+        self.post_json("/login", json!({"email": email, "password": password})).await
+    }
+
+    /// Logs out over JSON.
+    pub async fn log_out(&self) -> Answer {
+        self.post_json("/logout", json!({})).await
+    }
+
+    /// Gives the anti-forgery token of this browser, as `GET /login` tells it.
+    pub async fn csrf_token(&self) -> String {
+        let answer = self.get_json("/login").await;
+        match answer.response("csrf_token").as_str() {
+            Some(token) => token.to_owned(),
+            None => panic!("GET /login gave no csrf_token: {} {}", answer.status, answer.body),
+        }
+    }
+
+    /// Gives the value of a cookie.
+    pub fn cookie(&self, name: &str) -> Option<String> {
+        self.jar().get(name).cloned()
+    }
+
+    /// Sets a cookie, as a thief would.
+    pub fn set_cookie(&self, name: &str, value: &str) {
+        self.jar().insert(name.to_owned(), value.to_owned());
+    }
+
+    /// Sends a request with the cookies of this browser, and keeps those of the answer.
+    pub async fn send<'c>(&self, mut request: LocalRequest<'c>) -> Answer {
+        request = request.remote(self.remote);
+        for header in &self.headers {
+            request.add_header(header.clone());
+        }
+        for (name, value) in &*self.jar() {
+            request = request.cookie((name.clone(), value.clone()));
+        }
+        let answer = Answer::read(request.dispatch().await).await;
+        for line in answer.headers("Set-Cookie") {
+            self.keep(line);
+        }
+        answer
+    }
+
+    fn keep(&self, line: &str) {
+        let cookie = orderly(Cookie::parse(line.to_owned()));
+        let is_removal = cookie.max_age().is_some_and(|age| age.is_zero());
+        if is_removal {
+            self.jar().remove(cookie.name());
+        } else {
+            self.jar().insert(cookie.name().to_owned(), cookie.value().to_owned());
+        }
+    }
+
+    fn jar(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, String>> {
+        self.cookies.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What a request was answered with.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// The status.
+    pub status: Status,
+    /// The body.
+    pub body: String,
+    headers: Vec<(String, String)>,
+}
+
+impl Answer {
+    /// Gives a header, by its name in any case.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers(name).next()
+    }
+
+    /// Gives all headers of a name.
+    pub fn headers(&self, name: &str) -> impl Iterator<Item = &str> {
+        let is_it = move |header: &&(String, String)| header.0.eq_ignore_ascii_case(name);
+        self.headers.iter().filter(is_it).map(|(_, value)| value.as_str())
+    }
+
+    /// Gives all headers but `Set-Cookie`'s values, which differ by their encryption.
+    pub fn comparable_headers(&self) -> Vec<(String, String)> {
+        let hide = |(name, value): &(String, String)| {
+            let is_cookie = name.eq_ignore_ascii_case("Set-Cookie");
+            let value = if is_cookie { cookie_shape(value) } else { value.clone() };
+            (name.clone(), value)
+        };
+        let mut headers: Vec<_> = self.headers.iter().map(hide).collect();
+        headers.sort();
+        headers
+    }
+
+    /// Gives where the answer leads.
+    pub fn location(&self) -> &str {
+        self.header("Location").unwrap_or_default()
+    }
+
+    /// Gives the body as JSON; null when it is none.
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_default()
+    }
+
+    /// Gives what stands in the `response` of the JSON under that name; null when it is not there.
+    pub fn response(&self, name: &str) -> Value {
+        let json = self.json();
+        json.get("response").and_then(|response| response.get(name)).cloned().unwrap_or_default()
+    }
+
+    /// Gives the reason codes of a refusal.
+    pub fn reasons(&self) -> Vec<String> {
+        serde_json::from_value(self.response("reasons")).unwrap_or_default()
+    }
+
+    async fn read(response: LocalResponse<'_>) -> Self {
+        let status = response.status();
+        let headers = response
+            .headers()
+            .iter()
+            .map(|header| (header.name().to_string(), header.value().to_owned()))
+            .collect();
+        let body = response.into_bytes().await.unwrap_or_default();
+        Self { status, headers, body: String::from_utf8_lossy(&body).into_owned() }
+    }
+}
+
+/// Gives a cookie's line with the length of its value in the value's place.
+fn cookie_shape(line: &str) -> String {
+    let (pair, attributes) = line.split_once(';').unwrap_or((line, ""));
+    let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+    format!("{name}=<{} bytes>;{attributes}", value.len())
+}
