@@ -79,22 +79,26 @@ def play(server, number, delay):
     time.sleep(delay)
     server.kill()
     round = Round(email, answered_at)
-    round.found = state_of(email, server, outbox(server))
+    round.found = state_of(email, server, left_behind(server))
     print(f"  round {number:2}: killed after {delay * 1000:3.0f} ms, {round.found}", flush=True)
     return round
 
 
-def outbox(server):
-    """Gives what the dead server left in its outbox: by recipient, whether it was being sent.
+def left_behind(server):
+    """Gives the outbox of a dead server.
 
     It is read from a copy, so that the next server finds the database as the dead one left it.
     """
     with tempfile.TemporaryDirectory() as folder:
         for file in server.folder.glob(f"{server.database.name}*"):
             shutil.copy(file, folder)
-        with closing(sqlite3.connect(Path(folder) / server.database.name)) as database:
-            rows = database.execute("SELECT recipient, lease IS NOT NULL FROM security_outbox")
-            return dict(rows.fetchall())
+        return outbox(Path(folder) / server.database.name)
+
+
+def outbox(database):
+    """Gives who has mail in the outbox, and whether it was being sent."""
+    with closing(sqlite3.connect(database)) as opened:
+        return dict(opened.execute("SELECT recipient, lease IS NOT NULL FROM security_outbox"))
 
 
 def state_of(email, server, left):
@@ -119,7 +123,7 @@ HANDED_OVER = "the mail was handed over, but that was not noted"
 
 def note_repeats(server, rounds):
     """Notes whose mail may come once more because of this kill."""
-    left = outbox(server)
+    left = left_behind(server)
     for round in rounds:
         round.may_repeat |= state_of(round.email, server, left) == HANDED_OVER
 
@@ -134,7 +138,7 @@ def wait_for_mail(server, rounds, seconds):
 
     def is_empty():
         time.sleep(0.5)
-        return not outbox(server)
+        return not outbox(server.database)
 
     wait_for("the outbox is empty", is_empty, seconds)
     print(f"the outbox was empty {time.monotonic() - started:.0f} s after the last start")

@@ -156,11 +156,12 @@ class Browser:
         """Takes a picture of the whole page at that width."""
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.devtools("Emulation.setEmulatedMedia", features=[scheme])
-        screen = {"width": width, "height": 600, "deviceScaleFactor": 1, "mobile": False}
+        screen = {"width": width, "height": 640, "deviceScaleFactor": 1, "mobile": False}
         self.devtools("Emulation.setDeviceMetricsOverride", **screen)
         self.devtools("Emulation.setScrollbarsHidden", hidden=True)
-        # Colours do not change at once.
+        # Two pictures of one page are alike: colours have arrived, and no cursor blinks.
         self.evaluate("document.getAnimations().forEach(it => it.finish())")
+        self.evaluate("document.activeElement.style.caretColor = 'transparent'")
         height = self.evaluate("document.documentElement.scrollHeight")
         clip = {"x": 0, "y": 0, "width": width, "height": height, "scale": 1}
         picture = self.devtools("Page.captureScreenshot", captureBeyondViewport=True, clip=clip)

@@ -593,7 +593,7 @@ fn a_database_that_cannot_be_opened_is_named_with_its_key() {
     let toml = "[default.databases.security]\nurl = \"sqlite:no-such-folder/security.sqlite\"\n";
     Place::new("debug", toml)
         .run("users list")
-        .refused(&["the datastore failed", "[default.databases.security]"]);
+        .refused(&["databases.security.url: names the file", "[default.databases.security]"]);
 }
 
 #[test]

@@ -135,7 +135,7 @@ fn make_private(url: &str) -> Result<()> {
         Err(fault) => Err(Error::rocket_config(
             DATABASE_KEY,
             format!("names the file {}, which cannot be made: {fault}", path.display()),
-            "Make its folder, or name another",
+            "Make its folder, or name another in [default.databases.security]",
         )),
     }
 }
