@@ -8,6 +8,8 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::Mutex;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc;
 use std::thread;
 
@@ -83,6 +85,7 @@ pub struct Hasher {
     slots: Arc<Semaphore>,
     params: Params,
     dummy: PasswordHash,
+    hashes: Arc<AtomicU64>,
 }
 
 /// A place in the queue, to be had before anything is done for the one who asks.
@@ -122,7 +125,14 @@ impl Hasher {
                 .map_err(|source| Error::File { path: "password thread".to_owned(), source })?;
         }
         let dummy = hash(&params, &random_bytes::<32>()?, &mut Vec::new())?;
-        Ok(Self { jobs, slots: Arc::new(Semaphore::new(threads + queue)), params, dummy })
+        let slots = Arc::new(Semaphore::new(threads + queue));
+        Ok(Self { jobs, slots, params, dummy, hashes: Arc::default() })
+    }
+
+    /// Says how many hashes were computed since the start: nobody must learn from their number
+    /// whether an account exists.
+    pub fn hashes(&self) -> u64 {
+        self.hashes.load(Ordering::Relaxed)
     }
 
     /// Takes a place in the queue.
@@ -144,6 +154,7 @@ impl Hasher {
     /// [`Error::Crypto`] when there is no randomness for the salt.
     pub async fn hash(&self, slot: &Slot, password: &Password) -> Result<PasswordHash> {
         let (params, password) = (self.params.clone(), password.clone());
+        self.hashes.fetch_add(1, Ordering::Relaxed);
         self.run(slot, move |memory| hash(&params, password.as_bytes(), memory)).await?
     }
 
@@ -159,6 +170,7 @@ impl Hasher {
         stored: Option<&PasswordHash>,
     ) -> Result<Verified> {
         let (params, password) = (self.params.clone(), password.clone());
+        self.hashes.fetch_add(1, Ordering::Relaxed);
         let known = stored.is_some();
         let stored = stored.unwrap_or(&self.dummy).clone();
         let verified = self

@@ -139,18 +139,21 @@ impl Cookies {
 
 /// Notes a cookie to be written with the answer, in place of one of the same name.
 pub(crate) fn set(request: &Request<'_>, cookie: Cookie<'static>) {
-    let mut pending = pending(request).lock().unwrap_or_else(PoisonError::into_inner);
+    let mut pending = pending(request).0.lock().unwrap_or_else(PoisonError::into_inner);
     pending.retain(|other| other.name() != cookie.name());
     pending.push(cookie);
 }
 
 /// Writes what was noted to the answer.
 pub(super) fn write(request: &Request<'_>, response: &mut Response<'_>) {
-    for cookie in pending(request).lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
+    for cookie in pending(request).0.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
         response.adjoin_header(&cookie);
     }
 }
 
-fn pending<'r>(request: &'r Request<'_>) -> &'r Mutex<Vec<Cookie<'static>>> {
-    request.local_cache(|| Mutex::new(Vec::new()))
+/// The cookies to be written with the answer to a request.
+struct Pending(Mutex<Vec<Cookie<'static>>>);
+
+fn pending<'r>(request: &'r Request<'_>) -> &'r Pending {
+    request.local_cache(|| Pending(Mutex::new(Vec::new())))
 }

@@ -101,6 +101,25 @@ async fn nobody_learns_from_the_answer_why_a_login_failed() {
 }
 
 #[rocket::async_test]
+async fn every_login_costs_one_hash_and_every_registration_two() {
+    let app = app().await;
+    app.user(ANN).await;
+    let flow: &rocket_security::flow::Flow = app.client().rocket().state().unwrap();
+    for (email, password) in
+        [(ANN, PASSWORD), (ANN, "a wrong password"), ("nobody@example.org", PASSWORD)]
+    {
+        let before = flow.hasher().hashes();
+        app.browser().log_in(email, password).await;
+        assert_eq!(flow.hasher().hashes() - before, 1, "{email}");
+    }
+    for email in [ANN, "new@example.org", "new@example.org"] {
+        let before = flow.hasher().hashes();
+        app.browser().post_json("/register", json!({"email": email, "password": PASSWORD})).await;
+        assert_eq!(flow.hasher().hashes() - before, 2, "{email}");
+    }
+}
+
+#[rocket::async_test]
 async fn next_leads_to_a_page_of_this_site_and_nowhere_else() {
     let app = app().await;
     app.user(ANN).await;

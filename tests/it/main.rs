@@ -11,6 +11,7 @@ mod cli;
 mod configuration;
 mod confirm;
 mod csrf;
+mod database;
 mod events;
 mod guards;
 mod hooks;

@@ -1,0 +1,114 @@
+//! The database: shared with the application, and gone.
+
+use rocket::get;
+use rocket::http::Status;
+use rocket::routes;
+use rocket_db_pools::Connection;
+use rocket_db_pools::Database;
+use rocket_security::AuthUser;
+use rocket_security::Maybe;
+use rocket_security::Security;
+use rocket_security::SqlxDatastore;
+use rocket_security::SqlxPool;
+use rocket_security::features::login::Login;
+use rocket_security::features::logout::Logout;
+use rocket_security::testing::PASSWORD;
+use rocket_security::testing::TestApp;
+
+const ANN: &str = "ann@example.org";
+
+#[derive(Database)]
+#[database("security")]
+struct Db(SqlxPool<sqlx::Sqlite>);
+
+#[get("/count")]
+async fn count(_user: AuthUser, mut db: Connection<Db>) -> String {
+    let count: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM security_users")
+        .fetch_one(&mut **db)
+        .await
+        .unwrap();
+    count.to_string()
+}
+
+#[get("/")]
+fn index(user: Maybe<AuthUser>) -> &'static str {
+    if user.0.is_some() { "a member" } else { "a guest" }
+}
+
+#[get("/me")]
+fn me(user: AuthUser) -> String {
+    user.email.to_string()
+}
+
+#[rocket::async_test]
+async fn an_application_shares_the_database_through_our_pool_type() {
+    let rocket = rocket::build().attach(Security::fairing()).attach(Db::init());
+    let app = TestApp::launch(rocket.mount("/", routes![count])).await;
+    assert_eq!(app.log_in_as(ANN).await.get("/count").await.body, "1");
+}
+
+#[rocket::async_test]
+async fn connections_are_opened_with_a_log_foreign_keys_and_patience() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite:{}", folder.path().join("db.sqlite").display());
+    let figment = rocket::figment::Figment::from(("url", url))
+        .merge(("max_connections", 1))
+        .merge(("connect_timeout", 3));
+    let pool = <SqlxPool<sqlx::Sqlite> as rocket_db_pools::Pool>::init(&figment).await.unwrap();
+    let pragma = async |sql: &'static str| -> String {
+        let row: (String,) = sqlx::query_as(sql).fetch_one(&*pool).await.unwrap();
+        row.0
+    };
+    assert_eq!(pragma("SELECT journal_mode FROM pragma_journal_mode").await, "wal");
+    assert_eq!(pragma("SELECT CAST(foreign_keys AS TEXT) FROM pragma_foreign_keys").await, "1");
+    assert_eq!(pragma("SELECT CAST(timeout AS TEXT) FROM pragma_busy_timeout").await, "2500");
+}
+
+#[rocket::async_test]
+async fn a_store_that_is_down_is_503_never_401_and_takes_no_cookie() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite:{}?mode=rwc", folder.path().join("db.sqlite").display());
+    let pool = sqlx::SqlitePool::connect(&url).await.unwrap();
+    let store = SqlxDatastore::sqlite(SqlxPool::new(pool.clone()));
+    store.migrate().await.unwrap();
+    let security = Security::new(store).enable(Login::default()).enable(Logout::default());
+    let rocket = rocket::build().attach(security).mount("/", routes![index, me]);
+    let app = TestApp::launch(rocket).await;
+    let ann = app.log_in_as(ANN).await;
+    let token = ann.csrf_token().await;
+    pool.close().await;
+
+    for path in ["/me", "/", "/login", "/logout"] {
+        for answer in [ann.get(path).await, ann.get_json(path).await] {
+            assert_eq!(answer.status, Status::ServiceUnavailable, "{path}");
+            assert_eq!(answer.header("Retry-After"), Some("2"), "{path}");
+            assert_eq!(answer.header("Set-Cookie"), None, "{path}");
+        }
+    }
+    let answer = ann.post_form_as_is("/logout", &[("csrf_token", &token)]).await;
+    assert_eq!(answer.status, Status::ServiceUnavailable);
+    assert!(ann.cookie("security_session").is_some());
+
+    assert_eq!(app.browser().get("/").await.body, "a guest", "guests need no store");
+    let login = app.browser().log_in(ANN, PASSWORD).await;
+    assert_eq!(
+        (login.status, login.reasons()),
+        (Status::ServiceUnavailable, vec!["unavailable".into()])
+    );
+}
+
+#[cfg(unix)]
+#[rocket::async_test]
+async fn the_database_is_for_its_owner_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("db.sqlite");
+    let url = format!("sqlite:{}", path.display());
+    let figment = rocket::Config::figment().merge(("databases.security.url", url));
+    let store = SqlxDatastore::connect(&figment).await.unwrap();
+    store.migrate().await.unwrap();
+    for file in std::fs::read_dir(folder.path()).unwrap() {
+        let file = file.unwrap();
+        assert_eq!(file.metadata().unwrap().permissions().mode() & 0o077, 0, "{file:?}");
+    }
+}
