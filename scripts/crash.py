@@ -20,6 +20,7 @@ import shutil
 import sqlite3
 import tempfile
 import time
+from collections import defaultdict
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,8 +54,10 @@ def main():
         rounds = []
         for number in range(1, arguments.rounds + 1):
             delay = moments.uniform(0, arguments.within / 1000)
-            rounds.append(play(server, number, delay))
-            note_repeats(server, rounds)
+            rounds.append(register_and_kill(server, f"person-{number}@example.org", delay))
+            note_states(server, rounds)
+            killed = f"killed after {delay * 1000:3.0f} ms"
+            print(f"  {number:3}: {killed}, {rounds[-1].found}", flush=True)
             server.start()
         wait_for_mail(server, rounds, arguments.wait)
         check_mail(server, rounds)
@@ -69,19 +72,23 @@ class Round:
     may_repeat: bool = False
 
 
-def play(server, number, delay):
-    """Registers an address, and kills the server a moment after the answer."""
-    email = f"person-{number}@example.org"
+def register_and_kill(server, email, delay):
     answer = Client(server.url).post("/register", email=email, password=PASSWORD)
     if answer.status != 200:
         raise Failed(f"{email} registers: {answer}")
     answered_at = time.time()
     time.sleep(delay)
     server.kill()
-    round = Round(email, answered_at)
-    round.found = state_of(email, server, left_behind(server))
-    print(f"  round {number:2}: killed after {delay * 1000:3.0f} ms, {round.found}", flush=True)
-    return round
+    return Round(email, answered_at)
+
+
+def note_states(server, rounds):
+    """Notes what the server that was killed just now left of every mail."""
+    left, mails = left_behind(server), mail_by_address(server)
+    for round in rounds:
+        state = state_of(left.get(round.email), mails[round.email])
+        round.found = round.found or state
+        round.may_repeat |= state == HANDED_OVER
 
 
 def left_behind(server):
@@ -101,35 +108,28 @@ def outbox(database):
         return dict(opened.execute("SELECT recipient, lease IS NOT NULL FROM security_outbox"))
 
 
-def state_of(email, server, left):
-    files = server.mail(email)
-    match (left.get(email), files):
-        case (None, []):
-            return "the mail is neither in the outbox nor delivered"
-        case (None, _):
-            return "the mail was delivered"
-        case (0, _):
-            return "the mail was waiting"
-        case (_, []):
-            return "the mail was being made"
-        case (_, [mail]) if not mail.is_whole:
-            return "the mail was half handed over"
-        case _:
-            return HANDED_OVER
+def mail_by_address(server):
+    mails = defaultdict(list)
+    for mail in server.mail():
+        mails[mail.to].append(mail)
+    return mails
 
 
 HANDED_OVER = "the mail was handed over, but that was not noted"
 
 
-def note_repeats(server, rounds):
-    """Notes whose mail may come once more because of this kill."""
-    left = left_behind(server)
-    for round in rounds:
-        round.may_repeat |= state_of(round.email, server, left) == HANDED_OVER
-
-
-def whole_mail(server, email):
-    return [mail for mail in server.mail(email) if mail.is_whole]
+def state_of(is_leased, mails):
+    match (is_leased, mails):
+        case (None, []):
+            return "the mail was neither in the outbox nor delivered"
+        case (None, _):
+            return "the mail was delivered"
+        case (0, _):
+            return "the mail was waiting"
+        case (_, [*_, mail]) if mail.is_whole:
+            return HANDED_OVER
+        case _:
+            return "the mail was being made"
 
 
 def wait_for_mail(server, rounds, seconds):
@@ -142,20 +142,21 @@ def wait_for_mail(server, rounds, seconds):
 
     wait_for("the outbox is empty", is_empty, seconds)
     print(f"the outbox was empty {time.monotonic() - started:.0f} s after the last start")
+    mails = mail_by_address(server)
     for round in rounds:
-        mails = whole_mail(server, round.email)
-        took = mails[-1].written_at - round.answered_at if mails else 0
-        if took > 10 or len(mails) > 1:
-            print(f"  {round.email}: {round.found}; {len(mails)} mail, the last after {took:.0f} s")
-    halves = len(server.mail()) - sum(len(whole_mail(server, it.email)) for it in rounds)
+        took = [f"{mail.written_at - round.answered_at:.1f} s" for mail in mails[round.email]]
+        if len(took) > 1 or round.found != "the mail was delivered":
+            print(f"  {round.email}: {round.found}; its mail came after {' and '.join(took)}")
+    halves = sum(not mail.is_whole for mail in server.mail())
     if halves:
         print(f"  {halves} file(s) end in the middle, as the dead server left them")
 
 
 def check_mail(server, rounds):
-    counts = [len(whole_mail(server, round.email)) for round in rounds]
+    mails = mail_by_address(server)
+    counts = [sum(mail.is_whole for mail in mails[round.email]) for round in rounds]
     check(min(counts) >= 1, f"each of {len(rounds)} addresses has its mail")
-    repeated = [it for it, count in zip(rounds, counts) if count > 1]
+    repeated = [round for round, count in zip(rounds, counts) if count > 1]
     check(
         all(round.may_repeat for round in repeated),
         f"{len(repeated)} have it twice, all of them handed over when the server died",
@@ -163,9 +164,9 @@ def check_mail(server, rounds):
 
 
 def check_links(server, rounds):
-    dead = 0
+    dead, mails = 0, mail_by_address(server)
     for round in rounds:
-        *older, newest = [path_of(mail.link) for mail in whole_mail(server, round.email)]
+        *older, newest = [path_of(mail.link) for mail in mails[round.email] if mail.is_whole]
         for link in older:
             expect(server, link, 400)
             dead += 1
@@ -178,7 +179,7 @@ def check_links(server, rounds):
         shown = client.get("/me").response.get("email")
         if (answer.status, shown) != (200, round.email):
             raise Failed(f"{round.email} logs in: {answer}, /me shows {shown}")
-    check(True, "everybody logs in and sees their own page")
+    check(True, "everybody has an account, logs in and sees their own page")
 
 
 def expect(server, link, status):

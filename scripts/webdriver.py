@@ -18,7 +18,6 @@ from server import free_port
 from server import wait_for
 
 ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
-ENTER = "\ue007"
 FLAGS = [
     "--headless=new",
     "--no-sandbox",
@@ -153,10 +152,10 @@ class Browser:
         return self.command("POST", "/goog/cdp/execute", body)
 
     def photograph(self, path, width, dark=False):
-        """Takes a picture of the whole page at that width."""
+        """Takes a picture of the whole page in a window of that width."""
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.devtools("Emulation.setEmulatedMedia", features=[scheme])
-        screen = {"width": width, "height": 640, "deviceScaleFactor": 1, "mobile": False}
+        screen = {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": False}
         self.devtools("Emulation.setDeviceMetricsOverride", **screen)
         self.devtools("Emulation.setScrollbarsHidden", hidden=True)
         # Two pictures of one page are alike: colours have arrived, and no cursor blinks.

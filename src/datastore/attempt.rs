@@ -40,7 +40,7 @@ pub trait AttemptStore: Send + Sync + 'static {
         now: Timestamp,
     ) -> Result<Charge>;
 
-    /// Deletes what was last counted before `before`; says how many.
+    /// Deletes what was last counted at or before `before`, unless it blocks beyond; says how many.
     async fn delete_old_attempts(&self, before: Timestamp) -> Result<u64>;
 }
 

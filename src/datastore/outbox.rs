@@ -57,8 +57,9 @@ pub struct NewMail {
     pub subject: String,
     /// Who gets it.
     pub to: Email,
-    /// The user it concerns; none for whoever goes by the address when it is sent. If nobody
-    /// does, it is dropped, so that asking for mail is the same work for any address.
+    /// The user it concerns. None with a link: whoever goes by the address when it is sent, and if
+    /// nobody does, it is dropped, so that asking for mail is the same work for any address. None
+    /// without a link: the address, whoever that is.
     pub user_id: Option<UserId>,
     /// Whether it is dropped when the address was proved meanwhile.
     pub only_unconfirmed: bool,

@@ -14,7 +14,7 @@ use crate::user::UserId;
 /// Keeps sessions.
 #[async_trait]
 pub trait SessionStore: Send + Sync + 'static {
-    /// Begins a session and ends the user's oldest beyond `max_per_user`.
+    /// Begins a session and ends the user's oldest others beyond `max_per_user`.
     ///
     /// False when the user is gone, switched off, or has another epoch by now: whoever changed a
     /// password while this login was under way wins. Of any number of sessions begun at once,
@@ -37,7 +37,8 @@ pub trait SessionStore: Send + Sync + 'static {
     /// Ends a session; false when there was none.
     async fn end_session(&self, digest: &Digest) -> Result<bool>;
 
-    /// Deletes sessions that were last used before `idle` or begun before `begun`; says how many.
+    /// Deletes sessions that were last used at or before `idle`, or begun at or before `begun`; says
+    /// how many.
     async fn delete_ended_sessions(&self, idle: Timestamp, begun: Timestamp) -> Result<u64>;
 }
 

@@ -55,7 +55,8 @@ pub trait UserDatastore: SessionStore + OneTimeStore + OutboxStore + AttemptStor
     /// the same address again; false, and nothing done, when it was proved.
     ///
     /// Nobody knows whose password it is. Links that were mailed stay valid: each carries the
-    /// password that was chosen in its own registration, and its mailbox decides.
+    /// password that was chosen in its own registration, and its mailbox decides. Sessions are left
+    /// alone: where addresses have to be proved, such an account has none.
     async fn contest_user(&self, id: UserId, together: &Together) -> Result<bool>;
 
     /// Replaces the hash `old` of the same password by `new`; false when `old` is not there any

@@ -206,8 +206,12 @@ async fn open_link(visit: Visit<'_>, flow: &State<Flow>, token: &str) -> Answer 
         return Ok(Reply::page(link_page(None)));
     }
     // The token leaves the address bar, the history and every `Referer` before the page is shown.
-    let sealed = visit.sessions().cookies().link(&token).map_err(Rejection::from)?;
-    cookie::set(visit.request(), sealed);
+    let cookies = visit.sessions().cookies();
+    let cookie = match Token::parse(token) {
+        Some(token) => cookies.link(&token.reveal()).map_err(Rejection::from)?,
+        None => cookies.without_link(),
+    };
+    cookie::set(visit.request(), cookie);
     let link = visit.url("confirm_link").unwrap_or_else(Next::home);
     Ok(Reply::redirect(link))
 }

@@ -135,28 +135,40 @@ impl Worker {
         loop {
             match timeout(RENEWAL, &mut delivery).await {
                 Ok(delivered) => return delivered,
-                Err(_) => self.store.renew_lease(mail.id, self.clock.now() + LEASE).await?,
+                Err(_) => {
+                    // Giving up here would cut a conversation that may be about to succeed.
+                    let until = self.clock.now() + LEASE;
+                    if let Err(fault) = self.store.renew_lease(mail.id, until).await {
+                        log::error!("the lease of mail {} was not renewed: {fault}", mail.id);
+                    }
+                }
             }
         }
     }
 
     /// Sends one mail; false when there is no reason to any more.
     async fn deliver(&self, mail: &NewMail) -> Result<bool> {
-        let Some(user) = self.recipient(mail).await? else {
+        let user = self.recipient(mail).await?;
+        let is_addressed = mail.user_id.is_none() && mail.link.is_none();
+        if user.is_none() && !is_addressed {
             return Ok(false);
-        };
-        let token = match &mail.link {
-            None => None,
-            Some(_) => match self.make_token(mail, &user).await? {
+        }
+        let token = match (&mail.link, &user) {
+            (Some(_), Some(user)) => match self.make_token(mail, user).await? {
                 Some(token) => Some(token),
                 None => return Ok(false),
             },
+            _ => None,
         };
         let message = self.composer.compose(mail, token.as_ref(), self.clock.now())?;
         self.mailer.send(&message).await?;
         let origin = Origin::new(self.clock.now(), None);
-        let purpose = mail.link.as_ref().map(|link| link.purpose.as_str());
-        if let Some(event) = purpose.and_then(|it| Event::instructions_sent(it, user.id, origin)) {
+        let event = mail
+            .link
+            .as_ref()
+            .zip(user.as_ref())
+            .and_then(|(link, user)| Event::instructions_sent(&link.purpose, user.id, origin));
+        if let Some(event) = event {
             self.signals.send(&event);
         }
         Ok(true)

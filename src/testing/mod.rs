@@ -106,7 +106,7 @@ impl TestApp {
         figment
             .clone()
             .select(rocket::Config::DEBUG_PROFILE)
-            .merge(("log_level", "off"))
+            .merge(("log_level", "critical"))
             .merge(("databases.security.url", database))
             .merge(("security.mail.url", "capture:"))
             .merge(("security.password.memory", 8))

@@ -10,6 +10,7 @@ use rocket::figment::providers::Format;
 use rocket::figment::providers::Toml;
 use rocket::http::Status;
 use rocket::local::asynchronous::Client;
+use rocket_security::MemoryDatastore;
 use rocket_security::Security;
 use rocket_security::features::login::Login;
 use rocket_security::features::track::Track;
@@ -236,4 +237,13 @@ async fn a_feature_that_is_disabled_is_gone_and_one_that_is_enabled_twice_is_the
     assert_eq!(client.get("/login").dispatch().await.into_string().await.unwrap(), "public");
     let answer = client.get("/me").dispatch().await;
     assert_eq!(answer.status(), Status::Unauthorized, "there is no login page to lead to");
+}
+
+#[rocket::async_test]
+async fn an_application_runs_on_a_store_in_memory() {
+    let security = Security::new(MemoryDatastore::default()).enable(Login::default());
+    let rocket = rocket::build().attach(security).mount("/", rocket::routes![]);
+    let app = TestApp::launch(rocket).await;
+    let ann = app.log_in_as("ann@example.org").await;
+    assert!(ann.get_json("/login").await.json()["response"]["user"].is_object());
 }

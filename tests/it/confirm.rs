@@ -84,6 +84,15 @@ async fn links_that_never_were_are_refused() {
 }
 
 #[rocket::async_test]
+async fn a_link_that_is_none_is_not_kept() {
+    let app = app().await;
+    let browser = app.browser();
+    browser.get(&format!("/confirm/{}", "x".repeat(5_000))).await;
+    assert_eq!(browser.cookie("security_link"), None);
+    assert_eq!(browser.get("/confirm/link").await.status, Status::BadRequest);
+}
+
+#[rocket::async_test]
 async fn of_32_presses_at_once_one_confirms() {
     let app = app().await;
     let link = register(&app).await;

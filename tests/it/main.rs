@@ -12,6 +12,7 @@ mod configuration;
 mod confirm;
 mod csrf;
 mod database;
+mod datastore_contract;
 mod events;
 mod guards;
 mod hooks;

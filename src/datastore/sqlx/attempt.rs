@@ -17,16 +17,17 @@ use crate::datastore::sqlx::rows::corrupt;
 use crate::error::Result;
 
 /// No row is changed while the key is blocked. The delay after the attempt is reckoned twice, for
-/// an assignment sees the old row.
+/// an assignment sees the old row. An attempt without delay blocks until no time at all: until its
+/// own would turn away whoever's clock is a moment behind.
 const CHARGE: &str = "
     INSERT INTO security_attempts (key_digest, attempts, delay, blocked_until, counted_at)
     VALUES (?, 1, ?, ?, ?)
     ON CONFLICT (key_digest) DO UPDATE SET
-        blocked_until = excluded.counted_at + CASE
+        blocked_until = CASE
             WHEN security_attempts.attempts + 1 < ? THEN 0
-            WHEN security_attempts.delay = 0 THEN ?
-            WHEN security_attempts.delay * 2 > ? THEN ?
-            ELSE security_attempts.delay * 2 END,
+            WHEN security_attempts.delay = 0 THEN excluded.counted_at + ?
+            WHEN security_attempts.delay * 2 > ? THEN excluded.counted_at + ?
+            ELSE excluded.counted_at + security_attempts.delay * 2 END,
         delay = CASE
             WHEN security_attempts.attempts + 1 < ? THEN 0
             WHEN security_attempts.delay = 0 THEN ?
@@ -67,7 +68,7 @@ impl AttemptStore for SqlxDatastore {
             let charged = query(CHARGE)
                 .bind(key.as_bytes().as_slice())
                 .bind(delay)
-                .bind(micros.saturating_add(delay))
+                .bind(if delay == 0 { 0 } else { micros.saturating_add(delay) })
                 .bind(micros)
                 .bind(from)
                 .bind(first)
@@ -112,6 +113,10 @@ impl AttemptStore for SqlxDatastore {
     ) -> Result<Charge> {
         let micros = now.timestamp_micros();
         let end = micros.saturating_add(window.num_microseconds().unwrap_or(i64::MAX));
+        if limit == 0 {
+            // The first event makes its row whatever the limit.
+            return blocked_until(end);
+        }
         on_pool!(self, |pool| {
             let counted = query(COUNT)
                 .bind(key.as_bytes().as_slice())

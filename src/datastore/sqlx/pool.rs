@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use rocket::async_trait;
 use rocket::figment::Figment;
+use rocket::tokio::time::sleep;
 use rocket_db_pools::Config;
 use rocket_db_pools::Error;
 use sqlx::ConnectOptions;
@@ -58,6 +59,10 @@ impl<DB: Database> Deref for SqlxPool<DB> {
     }
 }
 
+/// How often, and with what pause, opening is tried while another process opens the same new file.
+const BUSY_ATTEMPTS: u32 = 40;
+const BUSY_PAUSE: Duration = Duration::from_millis(50);
+
 /// The options with which a database's connections are opened.
 type Options<DB> = <<DB as Database>::Connection as Connection>::Options;
 
@@ -65,6 +70,11 @@ type Options<DB> = <<DB as Database>::Connection as Connection>::Options;
 pub trait Backend: Database {
     /// Sets what every connection needs.
     fn tune(options: Options<Self>) -> Options<Self>;
+
+    /// Tells whether opening failed only because somebody else is opening the same database.
+    fn is_busy(_fault: &sqlx::Error) -> bool {
+        false
+    }
 
     /// Says how many connections make sense, given how many were asked for.
     fn max_connections(_options: &Options<Self>, wanted: u32) -> u32 {
@@ -86,6 +96,12 @@ impl Backend for sqlx::Sqlite {
             .journal_mode(sqlx::sqlite::SqliteJournalMode::Wal)
             .synchronous(sqlx::sqlite::SqliteSynchronous::Normal)
             .busy_timeout(Duration::from_millis(2_500))
+    }
+
+    /// Switching a new file to the write-ahead log is the one thing SQLite does not wait for.
+    fn is_busy(fault: &sqlx::Error) -> bool {
+        let code = fault.as_database_error().and_then(|fault| fault.code());
+        code.is_some_and(|code| code == "5" || code == "261")
     }
 
     /// A database in memory belongs to one connection.
@@ -112,16 +128,23 @@ where
         let options = Options::<DB>::from_str(&config.url).map_err(Error::Init)?;
         let options = DB::tune(options).disable_statement_logging();
         let wanted = u32::try_from(config.max_connections).unwrap_or(u32::MAX);
-        let pool = PoolOptions::<DB>::new()
+        let pool_options = PoolOptions::<DB>::new()
             .max_connections(DB::max_connections(&options, wanted))
-            .min_connections(config.min_connections.unwrap_or(1))
+            .min_connections(config.min_connections.unwrap_or(0))
             .acquire_timeout(Duration::from_secs(config.connect_timeout))
             .idle_timeout(config.idle_timeout.map(Duration::from_secs))
-            .max_lifetime(None)
-            .connect_with(options)
-            .await
-            .map_err(Error::Init)?;
-        Ok(Self(pool))
+            .max_lifetime(None);
+        let mut patience = BUSY_ATTEMPTS;
+        loop {
+            match pool_options.clone().connect_with(options.clone()).await {
+                Ok(pool) => return Ok(Self(pool)),
+                Err(fault) if patience > 0 && DB::is_busy(&fault) => {
+                    patience -= 1;
+                    sleep(BUSY_PAUSE).await;
+                }
+                Err(fault) => return Err(Error::Init(fault)),
+            }
+        }
     }
 
     async fn get(&self) -> Result<Self::Connection, Self::Error> {

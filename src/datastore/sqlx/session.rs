@@ -40,7 +40,8 @@ const EVICT_SESSIONS: &str = "
     WHERE user_id = ? AND digest NOT IN (
         SELECT digest FROM (
             SELECT digest FROM security_sessions
-            WHERE user_id = ? ORDER BY created_at DESC, digest LIMIT ?
+            WHERE user_id = ?
+            ORDER BY CASE WHEN digest = ? THEN 0 ELSE 1 END, created_at DESC, digest LIMIT ?
         ) AS newest
     )";
 
@@ -67,6 +68,7 @@ impl SessionStore for SqlxDatastore {
             query(EVICT_SESSIONS)
                 .bind(session.user_id.as_uuid())
                 .bind(session.user_id.as_uuid())
+                .bind(session.digest.as_bytes().as_slice())
                 .bind(i64::from(max_per_user))
                 .execute(&mut *transaction)
                 .await

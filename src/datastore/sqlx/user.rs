@@ -182,9 +182,12 @@ impl UserDatastore for SqlxDatastore {
                 .execute(&mut *transaction)
                 .await
                 .map_err(failed)?;
+            if deleted.rows_affected() == 0 {
+                return Ok(false);
+            }
             push_all!(transaction, together);
             transaction.commit().await.map_err(failed)?;
-            Ok(deleted.rows_affected() == 1)
+            Ok(true)
         })
     }
 

@@ -1,4 +1,0 @@
-//! The store in memory.
-
-/// A store in memory.
-pub struct MemoryDatastore;

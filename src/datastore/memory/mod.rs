@@ -1,0 +1,102 @@
+//! The store in memory, for tests and for trying things out.
+//!
+//! One file a capability. Everything stands behind one lock, and each method takes it once: that
+//! alone makes every operation one step.
+
+mod attempt;
+mod one_time;
+mod outbox;
+mod session;
+mod track;
+mod user;
+
+use std::collections::BTreeMap;
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
+
+use uuid::Uuid;
+
+use crate::crypto::one_time::Digest;
+use crate::datastore::memory::attempt::Count;
+use crate::datastore::memory::outbox::Queued;
+use crate::datastore::one_time::OneTimeToken;
+use crate::datastore::session::SessionRecord;
+use crate::datastore::track::Track;
+use crate::datastore::user::Credentials;
+use crate::error::Error;
+use crate::user::RoleName;
+use crate::user::UserId;
+
+/// The store in memory, for tests and for trying things out: it ends with the process.
+///
+/// Clones share their content.
+///
+/// ```
+/// use rocket_security::datastore::MemoryDatastore;
+/// use rocket_security::datastore::UserDatastore;
+/// use rocket_security::user::RoleName;
+///
+/// # rocket::async_test(async {
+/// let store = MemoryDatastore::new();
+/// let admin = RoleName::parse("admin")?;
+/// assert!(store.create_role(&admin, "May do everything.").await?);
+/// assert!(!store.clone().create_role(&admin, "").await?);
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// # }).unwrap();
+/// ```
+#[derive(Clone, Default)]
+pub struct MemoryDatastore {
+    content: Arc<Mutex<Content>>,
+}
+
+impl MemoryDatastore {
+    /// Makes an empty store.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Content> {
+        self.content.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for MemoryDatastore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("MemoryDatastore")
+    }
+}
+
+#[derive(Default)]
+struct Content {
+    users: BTreeMap<UserId, Credentials>,
+    /// Whose an address is, by its canonical form.
+    addresses: HashMap<String, UserId>,
+    /// What each role is for.
+    roles: BTreeMap<RoleName, String>,
+    sessions: HashMap<Digest, SessionRecord>,
+    tokens: HashMap<Digest, OneTimeToken>,
+    outbox: HashMap<Uuid, Queued>,
+    attempts: HashMap<Digest, Count>,
+    tracks: HashMap<UserId, Track>,
+}
+
+/// Deletes what `is_over`; says how many.
+fn sweep<K, V>(rows: &mut HashMap<K, V>, is_over: impl Fn(&V) -> bool) -> u64 {
+    let before = rows.len();
+    rows.retain(|_, row| !is_over(row));
+    u64::try_from(before - rows.len()).unwrap_or(u64::MAX)
+}
+
+/// Refuses a row that would have the key of another.
+fn duplicate(what: &str) -> Error {
+    Error::store(format!("there is {what} of that key already"))
+}
+
+/// Refuses a row that would belong to nobody.
+fn orphan(what: &str) -> Error {
+    Error::store(format!("{what} is for a user who does not exist"))
+}
