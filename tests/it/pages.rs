@@ -148,6 +148,24 @@ async fn another_engine_gets_the_same_context_as_a_value() {
 }
 
 #[rocket::async_test]
+async fn another_tera_gets_our_function_and_partial() {
+    let app = app().await;
+    let web: &rocket_security::web::Web = app.client().rocket().state().unwrap();
+    let mut tera = tera::Tera::default();
+    rocket_security::web::page::extend(&mut tera, web).unwrap();
+    tera.add_raw_template(
+        "page.html",
+        "{{ security_url(name=\"register\") }} {% include \"security/_logout.html\" %}",
+    )
+    .unwrap();
+    let context = tera::Context::from_value(json!({"csrf_token": "TOKEN"})).unwrap();
+    let page = tera.render("page.html", &context).unwrap();
+    assert!(page.starts_with("/register "), "{page}");
+    assert!(page.contains("action=\"/logout\"") && page.contains("value=\"TOKEN\""), "{page}");
+    assert!(tera.render_str("{{ security_url(name=\"x\") }}", &context).is_err());
+}
+
+#[rocket::async_test]
 async fn the_stylesheet_is_served() {
     let app = app().await;
     let answer = app.browser().get("/security/style.css").await;
