@@ -105,10 +105,19 @@ class Browser:
         self.command("POST", f"/element/{element}/value", {"text": text})
 
     def press(self, label):
-        """Presses the button or follows the link of that text."""
+        """Presses the button or follows the link of that text, and waits for the next page."""
         path = f"//button[normalize-space()='{label}'] | //a[normalize-space()='{label}']"
         element = self.find(path, "xpath")
+        self.evaluate("document.isLeft = true")
         self.command("POST", f"/element/{element}/click", {})
+        wait_for(f"{label!r} leads to a page", self.has_arrived, 20)
+
+    def has_arrived(self):
+        try:
+            return self.evaluate("!document.isLeft && document.readyState == 'complete'")
+        except Failed:
+            # The page went away while it was asked.
+            return False
 
     # What a person sees.
 
