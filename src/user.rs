@@ -165,13 +165,13 @@ impl FromStr for Email {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EmailError {
     /// There is none.
-    #[error("Enter your e-mail address.")]
+    #[error("Enter your email address.")]
     Missing,
     /// It is longer than [`EMAIL_MAX_BYTES`].
-    #[error("This e-mail address is longer than 254 characters.")]
+    #[error("This email address is longer than 254 characters.")]
     TooLong,
     /// It is not an address, or one of a kind that is not accepted here.
-    #[error("This is not an e-mail address. It looks like name@example.org.")]
+    #[error("This is not an email address. It looks like name@example.org.")]
     Malformed,
 }
 

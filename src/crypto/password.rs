@@ -98,10 +98,7 @@ impl PasswordPolicy {
             errors.push(
                 field,
                 "password_too_short",
-                format!(
-                    "Use at least {} characters. A sentence is easy to remember.",
-                    self.min_length
-                ),
+                format!("Use at least {} characters.", self.min_length),
             );
             return errors;
         }

@@ -62,6 +62,7 @@ use crate::web::next::Next;
 use crate::web::page::Notice;
 use crate::web::page::Page;
 use crate::web::reply::Answer;
+use crate::web::reply::Refused;
 use crate::web::reply::Reply;
 use crate::web::submission::Form;
 use crate::web::submission::Submission;
@@ -218,18 +219,14 @@ async fn open_link(visit: Visit<'_>, flow: &State<Flow>, token: &str) -> Answer 
 
 #[get("/confirm/link")]
 async fn show_link(visit: Visit<'_>, flow: &State<Flow>) -> Answer {
-    let token: Option<String> = visit.sessions().cookies().open_link(visit.request());
-    find_link(&visit, flow, token.as_deref())
-        .await
-        .map_err(|rejection| link_page(None).refuse(rejection))?;
+    let token = kept_token(&visit);
+    find_link(&visit, flow, token.as_deref()).await.map_err(|it| refuse(&visit, it))?;
     Ok(Reply::page(link_page(token)))
 }
 
 #[post("/confirm/link", data = "<submitted>")]
 async fn press(visit: Visit<'_>, flow: &State<Flow>, submitted: Submission<LinkForm>) -> Answer {
-    confirm(&visit, flow, submitted, None)
-        .await
-        .map_err(|rejection| link_page(None).refuse(rejection))
+    confirm(&visit, flow, submitted, None).await.map_err(|rejection| refuse(&visit, rejection))
 }
 
 #[post("/confirm/<token>", data = "<submitted>", rank = 2)]
@@ -241,7 +238,7 @@ async fn press_token(
 ) -> Answer {
     confirm(&visit, flow, submitted, Some(token))
         .await
-        .map_err(|rejection| link_page(None).refuse(rejection))
+        .map_err(|rejection| refuse(&visit, rejection))
 }
 
 /// Puts mail with another link into the outbox, for any address alike: the worker finds out
@@ -298,6 +295,17 @@ async fn confirm(
     visit.signals().send(&Event::UserConfirmed { user: user.id, origin });
     let next = visit.url("after_confirm").unwrap_or_else(Next::home);
     Ok(Reply::redirect(next).notice(CONFIRMED))
+}
+
+/// Gives the token that a link left in the browser.
+fn kept_token(visit: &Visit<'_>) -> Option<String> {
+    visit.sessions().cookies().open_link(visit.request())
+}
+
+/// Shows the button again, unless the link is what is wrong.
+fn refuse(visit: &Visit<'_>, rejection: Rejection) -> Refused {
+    let token = kept_token(visit).filter(|_| rejection != Rejection::InvalidLink);
+    link_page(token).refuse(rejection)
 }
 
 fn link_page(token: Option<String>) -> Page {

@@ -31,6 +31,7 @@ use crate::rejection::Rejection;
 use crate::secret::Secret;
 use crate::template::Embedded;
 use crate::web::next::Next;
+use crate::web::page::Notice;
 use crate::web::page::Page;
 use crate::web::reply::Refused;
 use crate::web::reply::Reply;
@@ -55,6 +56,8 @@ impl Default for Logout {
 
 const PAGE: Embedded =
     ("security/logout.html", include_str!("../../templates/security/logout.html"));
+
+const LOGGED_OUT: Notice = Notice::success("You are logged out.");
 
 impl<D> Feature<D> for Logout {
     const NAME: &'static str = "logout";
@@ -104,7 +107,7 @@ async fn log_out(
     submitted.read()?;
     flow.log_out(visit).await?;
     let next = visit.url("after_logout").unwrap_or_else(Next::home);
-    Ok(LoggedOut(Reply::redirect(next).without_csrf_token()))
+    Ok(LoggedOut(Reply::redirect(next).without_csrf_token().notice(LOGGED_OUT)))
 }
 
 /// A reply that has the browser drop what belonged to the session.

@@ -1,6 +1,8 @@
 //! The worker that empties the outbox.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use chrono::TimeDelta;
@@ -18,6 +20,7 @@ use crate::datastore::UserDatastore;
 use crate::datastore::one_time::OneTimeToken;
 use crate::datastore::outbox::NewMail;
 use crate::datastore::outbox::OutboxMail;
+use crate::error::Error;
 use crate::error::Result;
 use crate::event::Event;
 use crate::event::Origin;
@@ -34,6 +37,10 @@ const BATCH: u32 = 1;
 /// it. Whatever a dead worker held is sent by another one, or after a restart, within the lease.
 const LEASE: TimeDelta = TimeDelta::seconds(6);
 const RENEWAL: Duration = Duration::from_secs(2);
+
+/// How long a transport may take for one mail, so that a server that never answers does not hold
+/// up the others.
+const SENDING: Duration = Duration::from_secs(60);
 
 /// How often the outbox is looked at when nobody rings.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -69,6 +76,7 @@ pub struct Worker {
     clock: Clock,
     bell: Bell,
     turn: Mutex<()>,
+    is_closing: AtomicBool,
 }
 
 impl Worker {
@@ -81,7 +89,16 @@ impl Worker {
         clock: Clock,
         bell: Bell,
     ) -> Self {
-        Self { store, mailer, composer, signals, clock, bell, turn: Mutex::new(()) }
+        Self {
+            store,
+            mailer,
+            composer,
+            signals,
+            clock,
+            bell,
+            turn: Mutex::new(()),
+            is_closing: AtomicBool::new(false),
+        }
     }
 
     /// Sends what comes, for ever.
@@ -97,6 +114,13 @@ impl Worker {
         }
     }
 
+    /// Begins no other mail, and waits for the one that is being sent: cut off, it would come late
+    /// or twice.
+    pub async fn close(&self) {
+        self.is_closing.store(true, Ordering::SeqCst);
+        let _turn = self.turn.lock().await;
+    }
+
     /// Sends everything that is due now; says how many mails were delivered.
     ///
     /// # Errors
@@ -105,11 +129,11 @@ impl Worker {
     pub async fn deliver_due(&self) -> Result<usize> {
         let _turn = self.turn.lock().await;
         let mut delivered = 0;
-        loop {
+        while !self.is_closing.load(Ordering::SeqCst) {
             let now = self.clock.now();
             let batch = self.store.lease_mail(now, now + LEASE, BATCH).await?;
             if batch.is_empty() {
-                return Ok(delivered);
+                break;
             }
             for leased in batch {
                 match self.deliver_alive(&leased.mail).await {
@@ -126,6 +150,7 @@ impl Worker {
                 }
             }
         }
+        Ok(delivered)
     }
 
     /// Sends one mail, and says every few moments that it is still being sent.
@@ -161,7 +186,10 @@ impl Worker {
             _ => None,
         };
         let message = self.composer.compose(mail, token.as_ref(), self.clock.now())?;
-        self.mailer.send(&message).await?;
+        match timeout(SENDING, self.mailer.send(&message)).await {
+            Ok(sent) => sent?,
+            Err(late) => return Err(Error::mail(late)),
+        }
         let origin = Origin::new(self.clock.now(), None);
         let event = mail
             .link

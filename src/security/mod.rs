@@ -8,6 +8,7 @@ use std::any::TypeId;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
+use std::time::Duration;
 
 use rocket::Build;
 use rocket::Data;
@@ -24,6 +25,7 @@ use rocket::figment::Figment;
 use rocket::futures::future::BoxFuture;
 use rocket::tokio;
 use rocket::tokio::task::JoinHandle;
+use rocket::tokio::time::timeout;
 
 use crate::datastore::SqlxDatastore;
 use crate::datastore::UserDatastore;
@@ -62,6 +64,9 @@ pub struct Security<D = SqlxDatastore> {
     setup: Mutex<Option<Setup<D>>>,
     tasks: Mutex<Vec<JoinHandle<()>>>,
 }
+
+/// How long a shutdown waits for the mail that is being sent.
+const LAST_MAIL: Duration = Duration::from_secs(5);
 
 /// What is known before the launch.
 struct Setup<D> {
@@ -214,7 +219,11 @@ impl<D: UserDatastore> Fairing for Security<D> {
         }
     }
 
-    async fn on_shutdown(&self, _rocket: &Rocket<Orbit>) {
+    async fn on_shutdown(&self, rocket: &Rocket<Orbit>) {
+        if let Some(worker) = rocket.state::<Arc<Worker>>() {
+            // Whoever is late is sent after the restart.
+            let _ = timeout(LAST_MAIL, worker.close()).await;
+        }
         self.stop();
     }
 }

@@ -108,8 +108,11 @@ async fn a_press_without_the_csrf_token_does_not_use_the_link_up() {
     let app = app().await;
     let link = register(&app).await;
     let token = link.strip_prefix("/confirm/").unwrap();
-    let answer = app.browser().post_form_as_is("/confirm/link", &[("token", token)]).await;
+    let browser = app.browser();
+    browser.get(&link).await;
+    let answer = browser.post_form_as_is("/confirm/link", &[("token", token)]).await;
     assert_eq!(answer.status, Status::BadRequest);
+    assert!(answer.body.contains(token), "the button is there for another try: {}", answer.body);
     assert_eq!(app.browser().post_json(&link, json!({})).await.status, Status::Ok);
 }
 

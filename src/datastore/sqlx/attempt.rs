@@ -84,12 +84,7 @@ impl AttemptStore for SqlxDatastore {
             if charged.rows_affected() > 0 {
                 return Ok(Charge::Allowed);
             }
-            let until = query_scalar(FIND_BLOCKED)
-                .bind(key.as_bytes().as_slice())
-                .fetch_optional(&**pool)
-                .await
-                .map_err(failed)?;
-            blocked_until(until.unwrap_or(micros))
+            self.find_block(key, micros).await
         })
     }
 
@@ -129,12 +124,7 @@ impl AttemptStore for SqlxDatastore {
             if counted.rows_affected() > 0 {
                 return Ok(Charge::Allowed);
             }
-            let until = query_scalar(FIND_BLOCKED)
-                .bind(key.as_bytes().as_slice())
-                .fetch_optional(&**pool)
-                .await
-                .map_err(failed)?;
-            blocked_until(until.unwrap_or(micros))
+            self.find_block(key, micros).await
         })
     }
 
@@ -148,6 +138,20 @@ impl AttemptStore for SqlxDatastore {
                     .await
                     .map_err(failed)?;
             Ok(deleted.rows_affected())
+        })
+    }
+}
+
+impl SqlxDatastore {
+    /// Says until when a key is blocked; until now, when that was forgotten a moment ago.
+    async fn find_block(&self, key: &Digest, now: i64) -> Result<Charge> {
+        on_pool!(self, |pool| {
+            let until = query_scalar(FIND_BLOCKED)
+                .bind(key.as_bytes().as_slice())
+                .fetch_optional(&**pool)
+                .await
+                .map_err(failed)?;
+            blocked_until(until.unwrap_or(now))
         })
     }
 }
