@@ -226,9 +226,9 @@ impl Applicant<'_> {
             created_at: at,
         };
         if self.flow.store().create_user(&user, &Together::mail(mail)).await?.is_some() {
-            self.flow.mail_is_waiting();
             let origin = self.visit.origin(self.visit.request());
             self.visit.signals().send(&Event::UserRegistered { user: id, origin });
+            self.flow.mail_is_waiting();
             return Ok(Created::Now);
         }
         let identity = Identity::Email(self.email.clone());

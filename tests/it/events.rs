@@ -41,12 +41,15 @@ async fn a_life_from_registration_to_logout_is_told_in_order() {
     browser.post_form_as_is("/logout", &[]).await;
     browser.log_out().await;
     app.browser().post_json("/register", json!({"email": ANN, "password": PASSWORD})).await;
-    let names: Vec<String> = events.lock().unwrap().iter().map(name).collect();
+    let mut names: Vec<String> = events.lock().unwrap().iter().map(name).collect();
+    // The worker tells of mail in its own time.
+    let before = names.len();
+    names.retain(|name| name != "ConfirmInstructionsSent");
+    assert_eq!(before - names.len(), 1);
     assert_eq!(
         names,
         [
             "UserRegistered",
-            "ConfirmInstructionsSent",
             "UserFailedAuthn",
             "UserConfirmed",
             "UserUnauthenticated",
