@@ -111,7 +111,9 @@ impl Rejection {
             Self::Unauthenticated => "Please log in to see this page.",
             Self::AlreadyAuthenticated => "You are logged in already.",
             Self::Forbidden => "Your account may not do this.",
-            Self::CsrfFailed => "This page was open for too long. Please try again.",
+            Self::CsrfFailed => {
+                "This page was open for too long, or your browser keeps no cookies. Please try again."
+            }
             Self::CrossSite => "This request came from another site and was not carried out.",
             Self::InvalidLink => "This link is not valid any more. Please ask for a new one.",
             Self::Throttled { .. } => "Too many attempts. Please wait a while and try again.",

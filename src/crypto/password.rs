@@ -105,7 +105,8 @@ impl PasswordPolicy {
         let mut words: Vec<String> = self.context_words.clone();
         words.extend(own_words.iter().flat_map(|word| split_words(word)));
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
-        if zxcvbn::zxcvbn(password.as_str(), &words).score() < Score::Three {
+        let is_guessable = is_made_of(password.as_str(), &words);
+        if is_guessable || zxcvbn::zxcvbn(password.as_str(), &words).score() < Score::Three {
             errors.push(
                 field,
                 "password_blocklisted",
@@ -117,10 +118,24 @@ impl PasswordPolicy {
     }
 }
 
+/// Tells whether little is left of a password without the words: fewer than the 8 characters that no
+/// password may fall short of.
+fn is_made_of(password: &str, words: &[&str]) -> bool {
+    let bare = |text: &str| -> String {
+        text.to_lowercase().chars().filter(|c| c.is_alphanumeric()).collect()
+    };
+    let mut words: Vec<String> =
+        words.iter().map(|word| bare(word)).filter(|word| word.chars().count() > 3).collect();
+    words.sort_by_key(|word| std::cmp::Reverse(word.len()));
+    let rest = words.iter().fold(bare(password), |rest, word| rest.replace(word.as_str(), ""));
+    words.iter().any(|word| bare(password).contains(word.as_str())) && rest.chars().count() < 8
+}
+
 /// Gives a text whole and in the parts around its punctuation.
 fn split_words(text: &str) -> Vec<String> {
     let parts = text.split(|c: char| !c.is_alphanumeric()).filter(|part| part.len() > 2);
-    std::iter::once(text).chain(parts).map(str::to_owned).collect()
+    let local = text.split('@').next();
+    std::iter::once(text).chain(local).chain(parts).map(str::to_owned).collect()
 }
 
 #[cfg(test)]
@@ -174,6 +189,9 @@ mod tests {
             "qwertyuiopasdfgh",
             "ann.lee@example.org",
             "Harbour Library",
+            "HarbourLibrary 2026",
+            "harbour library harbour",
+            "ann.lee ann.lee 1",
         ] {
             assert_eq!(reasons(text), ["password_blocklisted"], "{text}");
         }

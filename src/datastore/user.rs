@@ -121,6 +121,8 @@ pub struct UserChange {
     pub password_hash: Option<Option<PasswordHash>>,
     /// Applies to users only whose address was not proved yet.
     pub only_unconfirmed: bool,
+    /// Applies to users only who have a password.
+    pub only_with_password: bool,
 }
 
 impl UserChange {
@@ -130,10 +132,12 @@ impl UserChange {
     }
 
     /// Notes that the address was proved for the first time, and sets the password that was
-    /// chosen with it, if any.
+    /// chosen with it; without one, it applies to users only who have a password, for an account
+    /// that is confirmed without one opens for nobody.
     pub fn confirmed(at: Timestamp, password_hash: Option<PasswordHash>) -> Self {
         Self {
             confirmed_at: Some(at),
+            only_with_password: password_hash.is_none(),
             password_hash: password_hash.map(Some),
             only_unconfirmed: true,
             ..Self::default()

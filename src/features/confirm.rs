@@ -4,9 +4,9 @@
 //! |---|---|---|
 //! | `GET /confirm` | the form to ask for another link | 200 `csrf_token` |
 //! | `POST /confirm` `email` | 303 to the login page | 200 `csrf_token` |
-//! | `GET /confirm/<token>` | 303 to `/confirm/link`, the token in a cookie | 200, or 400 for a bad link; changes nothing |
+//! | `GET /confirm/<token>` | 303 to `/confirm/link`, the token in a cookie | 200 `password_required`, or 400 for a bad link; changes nothing |
 //! | `GET /confirm/link` | a button, or why the link is not valid | as above |
-//! | `POST /confirm/link` `token` | 303 to `post_confirm_view` | 200 `csrf_token` |
+//! | `POST /confirm/link` `token`, and `password`, `password_confirm` for an account without a password | 303 to `post_confirm_view` | 200 `csrf_token` |
 //! | `POST /confirm/<token>` | the same, for programs | the same |
 //!
 //! | setting `[default.security.confirm]` | default |
@@ -16,7 +16,7 @@
 //!
 //! Templates: `security/confirm.html`, `security/confirm_link.html`. Mails:
 //! `confirmation_instructions`. Events: `ConfirmInstructionsSent`, `UserConfirmed`. Refusals:
-//! `invalid_input`, `invalid_link`, `csrf_failed`, `cross_site`, `throttled`, `unavailable`.
+//! `invalid_input` (and those of a password that is chosen), `invalid_link`, `csrf_failed`, `cross_site`, `throttled`, `unavailable`.
 //!
 //! While it is enabled, an account whose address was not proved opens for nobody, and looks to the
 //! one who tries as if it did not exist. Looking at a link changes nothing, for mail scanners look
@@ -57,6 +57,7 @@ use crate::secret::Secret;
 use crate::session::cookie;
 use crate::template::Embedded;
 use crate::user::Email;
+use crate::user::Identity;
 use crate::user::UserId;
 use crate::web::next::Next;
 use crate::web::page::Notice;
@@ -172,10 +173,25 @@ impl Form for ResendForm {
 #[serde(default, deny_unknown_fields)]
 struct LinkForm {
     token: Option<Secret<String>>,
+    /// A first password, for an account that has none.
+    password: Option<Secret<String>>,
+    /// The password once more, if the form asks for it.
+    password_confirm: Option<Secret<String>>,
 }
 
 impl Form for LinkForm {
-    const SECRET: &'static [&'static str] = &["token"];
+    const SECRET: &'static [&'static str] = &["token", "password", "password_confirm"];
+}
+
+/// A link that may still be used.
+struct Link {
+    /// The password that was chosen in the registration that had it mailed.
+    password_hash: Option<PasswordHash>,
+    /// Where it was mailed to.
+    address: Email,
+    /// Whether its account opens only with a password that is chosen now: it has none, because
+    /// none was given, or because somebody else registered the address as well.
+    needs_password: bool,
 }
 
 #[get("/confirm")]
@@ -203,8 +219,9 @@ async fn submit(
 #[get("/confirm/<token>", rank = 2)]
 async fn open_link(visit: Visit<'_>, flow: &State<Flow>, token: &str) -> Answer {
     if visit.wants_json() {
-        find_link(&visit, flow, Some(token)).await?;
-        return Ok(Reply::page(link_page(None)));
+        let link = find_link(&visit, flow, Token::parse(token)).await?;
+        let page = link_page(flow, None, false);
+        return Ok(Reply::page(page).with("password_required", link.needs_password));
     }
     // The token leaves the address bar, the history and every `Referer` before the page is shown.
     let cookies = visit.sessions().cookies();
@@ -220,13 +237,18 @@ async fn open_link(visit: Visit<'_>, flow: &State<Flow>, token: &str) -> Answer 
 #[get("/confirm/link")]
 async fn show_link(visit: Visit<'_>, flow: &State<Flow>) -> Answer {
     let token = kept_token(&visit);
-    find_link(&visit, flow, token.as_deref()).await.map_err(|it| refuse(&visit, it))?;
-    Ok(Reply::page(link_page(token)))
+    match find_link(&visit, flow, token.clone()).await {
+        Ok(link) => Ok(Reply::page(link_page(flow, token, link.needs_password))),
+        Err(rejection) => Err(refuse(&visit, flow, rejection).await),
+    }
 }
 
 #[post("/confirm/link", data = "<submitted>")]
 async fn press(visit: Visit<'_>, flow: &State<Flow>, submitted: Submission<LinkForm>) -> Answer {
-    confirm(&visit, flow, submitted, None).await.map_err(|rejection| refuse(&visit, rejection))
+    match confirm(&visit, flow, submitted, None).await {
+        Ok(reply) => Ok(reply),
+        Err(rejection) => Err(refuse(&visit, flow, rejection).await),
+    }
 }
 
 #[post("/confirm/<token>", data = "<submitted>", rank = 2)]
@@ -236,9 +258,10 @@ async fn press_token(
     token: &str,
     submitted: Submission<LinkForm>,
 ) -> Answer {
-    confirm(&visit, flow, submitted, Some(token))
-        .await
-        .map_err(|rejection| refuse(&visit, rejection))
+    match confirm(&visit, flow, submitted, Some(token)).await {
+        Ok(reply) => Ok(reply),
+        Err(rejection) => Err(refuse(&visit, flow, rejection).await),
+    }
 }
 
 /// Puts mail with another link into the outbox, for any address alike: the worker finds out
@@ -261,16 +284,27 @@ async fn send_again(
     Ok(())
 }
 
-/// Tells whether a link may still be used.
-async fn find_link(visit: &Visit<'_>, flow: &Flow, token: Option<&str>) -> Result<(), Rejection> {
-    let token = token.and_then(Token::parse).ok_or(Rejection::InvalidLink)?;
+/// Finds a link that may still be used.
+async fn find_link(
+    visit: &Visit<'_>,
+    flow: &Flow,
+    token: Option<Token>,
+) -> Result<Link, Rejection> {
+    let token = token.ok_or(Rejection::InvalidLink)?;
     let now = visit.clock().now();
     let found = flow.store().find_token(&token.digest(), PURPOSE, now).await?;
-    found.map(|_| ()).ok_or(Rejection::InvalidLink)
+    let found = found.ok_or(Rejection::InvalidLink)?;
+    let address = Email::parse(&found.address).map_err(|_| Rejection::InvalidLink)?;
+    let identity = Identity::Email(address.clone());
+    let account = flow.store().find_credentials(&identity).await?;
+    let has_password = account.is_some_and(|account| account.password_hash.is_some());
+    let password_hash = found.password_hash;
+    let needs_password = password_hash.is_none() && !has_password;
+    Ok(Link { password_hash, address, needs_password })
 }
 
 /// Uses a link up and confirms the address it was mailed to, with the password that was chosen in
-/// the registration that had it mailed.
+/// the registration that had it mailed, or now.
 async fn confirm(
     visit: &Visit<'_>,
     flow: &Flow,
@@ -280,11 +314,16 @@ async fn confirm(
     let form = submitted.read()?;
     flow.limits().admit(visit, "confirm_link").await?;
     let given = form.token.as_ref().map(|token| token.expose().as_str());
-    let token = token.or(given).and_then(Token::parse).ok_or(Rejection::InvalidLink)?;
-    let (digest, now) = (token.digest(), visit.clock().now());
-    let found = flow.store().find_token(&digest, PURPOSE, now).await?;
-    let found = found.ok_or(Rejection::InvalidLink)?;
-    let change = UserChange::confirmed(now, found.password_hash);
+    let token = token.or(given).and_then(Token::parse);
+    let link = find_link(visit, flow, token.clone()).await?;
+    let digest = token.ok_or(Rejection::InvalidLink)?.digest();
+    let password_hash = if link.needs_password {
+        Some(first_password(flow, &form, &link.address).await?)
+    } else {
+        link.password_hash
+    };
+    let now = visit.clock().now();
+    let change = UserChange::confirmed(now, password_hash);
     let user = flow
         .store()
         .consume_token(&digest, PURPOSE, now, &change, &Together::nothing())
@@ -297,19 +336,47 @@ async fn confirm(
     Ok(Reply::redirect(next).notice(CONFIRMED))
 }
 
+/// Hashes the password that is chosen together with the confirmation.
+async fn first_password(
+    flow: &Flow,
+    form: &LinkForm,
+    address: &Email,
+) -> Result<PasswordHash, Rejection> {
+    let slot = flow.hasher().reserve()?;
+    let mut errors = FieldErrors::new();
+    let password = form.password.clone().unwrap_or_default();
+    let confirm = form.password_confirm.as_ref();
+    let chosen =
+        flow.choose_password(&slot, &password, confirm, address.as_str(), &mut errors).await?;
+    match chosen {
+        Some(chosen) if errors.is_empty() => Ok(flow.hasher().hash(&slot, &chosen).await?),
+        _ => Err(errors.into()),
+    }
+}
+
 /// Gives the token that a link left in the browser.
-fn kept_token(visit: &Visit<'_>) -> Option<String> {
-    visit.sessions().cookies().open_link(visit.request())
+fn kept_token(visit: &Visit<'_>) -> Option<Token> {
+    let kept: Option<String> = visit.sessions().cookies().open_link(visit.request());
+    kept.as_deref().and_then(Token::parse)
 }
 
 /// Shows the button again, unless the link is what is wrong.
-fn refuse(visit: &Visit<'_>, rejection: Rejection) -> Refused {
-    let token = kept_token(visit).filter(|_| rejection != Rejection::InvalidLink);
-    link_page(token).refuse(rejection)
+async fn refuse(visit: &Visit<'_>, flow: &Flow, rejection: Rejection) -> Refused {
+    let kept = kept_token(visit);
+    let page = match find_link(visit, flow, kept.clone()).await {
+        Ok(link) if rejection != Rejection::InvalidLink => {
+            link_page(flow, kept, link.needs_password)
+        }
+        _ => link_page(flow, None, false),
+    };
+    page.refuse(rejection)
 }
 
-fn link_page(token: Option<String>) -> Page {
-    Page::new(LINK_PAGE.0).with("token", token)
+fn link_page(flow: &Flow, token: Option<Token>, needs_password: bool) -> Page {
+    Page::new(LINK_PAGE.0)
+        .with("token", token.map(|token| token.reveal()))
+        .with("needs_password", needs_password)
+        .with("password_min", flow.password_policy().min_length)
 }
 
 impl Confirm {

@@ -181,13 +181,9 @@ async fn check(
 ) -> Result<(Email, Password), Rejection> {
     let mut errors = FieldErrors::new();
     let email = errors.take("email", "email_invalid", Email::parse(&form.email));
-    let password = errors.take("password", "password_invalid", Password::parse(&form.password));
-    if let Some(password) = &password {
-        errors.extend(flow.check_new_password(slot, "password", password, &form.email).await?);
-    }
-    if form.password_confirm.is_some_and(|confirm| confirm != form.password) {
-        errors.push("password_confirm", "password_mismatch", "The two passwords differ.");
-    }
+    let confirm = form.password_confirm.as_ref();
+    let password =
+        flow.choose_password(slot, &form.password, confirm, &form.email, &mut errors).await?;
     match (email, password) {
         (Some(email), Some(password)) if errors.is_empty() => Ok((email, password)),
         _ => Err(errors.into()),

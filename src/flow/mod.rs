@@ -36,6 +36,7 @@ use crate::flow::limits::Limits;
 use crate::mail::worker::Bell;
 use crate::rejection::FieldErrors;
 use crate::rejection::Rejection;
+use crate::secret::Secret;
 use crate::user::Identity;
 use crate::user::User;
 use crate::web::visit::Visit;
@@ -117,26 +118,34 @@ impl Flow {
         &self.hasher
     }
 
-    /// Says what is wrong with a password that somebody chooses, blaming `field`. `email` is the
-    /// address as they typed it.
+    /// Reads the fields `password` and `password_confirm` of a password that somebody chooses, and
+    /// adds what is wrong with them to `errors`. `email` is the address as they typed it.
     ///
     /// # Errors
     ///
     /// [`Rejection::Unavailable`] when a hook fails.
-    pub async fn check_new_password(
+    pub async fn choose_password(
         &self,
         slot: &Slot,
-        field: &'static str,
-        password: &Password,
+        password: &Secret<String>,
+        confirm: Option<&Secret<String>>,
         email: &str,
-    ) -> Result<FieldErrors, Rejection> {
-        let (policy, candidate, own) = (self.policy.clone(), password.clone(), email.to_owned());
-        let check = move || policy.check(field, &candidate, &[&own]);
-        let mut errors = self.hasher.run_with(slot, check).await?;
-        for hook in &self.hooks {
-            errors.extend(hook.check_password(field, password, email).await?);
+        errors: &mut FieldErrors,
+    ) -> Result<Option<Password>, Rejection> {
+        const FIELD: &str = "password";
+        let parsed = errors.take(FIELD, "password_invalid", Password::parse(password));
+        if let Some(chosen) = &parsed {
+            let (policy, candidate, own) = (self.policy.clone(), chosen.clone(), email.to_owned());
+            let check = move || policy.check(FIELD, &candidate, &[&own]);
+            errors.extend(self.hasher.run_with(slot, check).await?);
+            for hook in &self.hooks {
+                errors.extend(hook.check_password(FIELD, chosen, email).await?);
+            }
         }
-        Ok(errors)
+        if confirm.is_some_and(|confirm| confirm != password) {
+            errors.push("password_confirm", "password_mismatch", "The two passwords differ.");
+        }
+        Ok(parsed)
     }
 
     /// Finds out whether a password opens an account.
@@ -167,7 +176,9 @@ impl Flow {
             return Err(self.fail(visit, Some(&user), "wrong_password").await?);
         }
         let entry = self.admit_user(visit, user.clone(), "password").await?;
-        self.limits.clear(charged).await?;
+        if matches!(entry, Entry::Open(_)) {
+            self.limits.clear(charged).await?;
+        }
         if let (Verified::Outdated, Some(old)) = (verified, password_hash) {
             let new = self.hasher.hash(&slot, password).await?;
             self.store.replace_password_hash(user.id, &old, &new).await?;
@@ -207,10 +218,13 @@ impl Flow {
         if let Some(before) = visit.sessions().current(visit.request()).await.active() {
             self.store.end_session(&before.record.digest).await?;
         }
-        visit.sessions().replace(visit.request(), &token, true)?;
+        visit.sessions().become_user(visit.request(), &token)?;
         let attempt = LoginAttempt::new(&user, authn_via, origin.at, origin.client);
         for hook in &self.hooks {
-            hook.after_login(&attempt).await?;
+            // The session has begun: a hook that fails now cannot make it undone.
+            if let Err(fault) = hook.after_login(&attempt).await {
+                log::error!("a hook failed after a login: {fault}");
+            }
         }
         let authn_via = authn_via.to_owned();
         visit.signals().send(&Event::UserAuthenticated { user: user.id, authn_via, origin });
@@ -226,7 +240,9 @@ impl Flow {
         if let Some(active) = visit.sessions().current(visit.request()).await.active() {
             self.store.end_session(&active.record.digest).await?;
             for hook in &self.hooks {
-                hook.after_logout(&active.user).await?;
+                if let Err(fault) = hook.after_logout(&active.user).await {
+                    log::error!("a hook failed after a logout: {fault}");
+                }
             }
             let origin = visit.origin(visit.request());
             visit.signals().send(&Event::UserLoggedOut { user: active.user.id, origin });

@@ -9,11 +9,11 @@ use rocket::outcome::Outcome;
 use rocket::request;
 use rocket::request::FromRequest;
 
-use crate::guard::is_unattached;
 use crate::guard::parts;
 use crate::guard::refuse;
 use crate::rejection::Rejection;
 use crate::session::Current;
+use crate::web::is_unattached;
 
 /// Nobody logged in: for pages such as registration.
 ///
@@ -41,7 +41,9 @@ impl<'r> FromRequest<'r> for AnonymousOnly {
             Err(rejection) => return refuse(request, rejection),
         };
         match web.sessions().current(request).await {
-            Current::Nobody | Current::Anonymous(_) | Current::Ended => Outcome::Success(Self(())),
+            Current::Nobody | Current::Anonymous(_) | Current::Expired | Current::Ended => {
+                Outcome::Success(Self(()))
+            }
             Current::Active(_) => refuse(request, Rejection::AlreadyAuthenticated),
             Current::Unavailable => refuse(request, Rejection::Unavailable),
         }
@@ -50,6 +52,6 @@ impl<'r> FromRequest<'r> for AnonymousOnly {
 
 impl Sentinel for AnonymousOnly {
     fn abort(rocket: &Rocket<Ignite>) -> bool {
-        is_unattached("AnonymousOnly", rocket)
+        is_unattached::<Self>(rocket)
     }
 }

@@ -12,7 +12,6 @@ use rocket::request;
 use rocket::request::FromRequest;
 
 use crate::event::Event;
-use crate::guard::is_unattached;
 use crate::guard::maybe::Credentials;
 use crate::guard::parts;
 use crate::guard::refuse;
@@ -21,6 +20,7 @@ use crate::session::Current;
 use crate::user::User;
 use crate::user::UserPayload;
 use crate::web::csrf;
+use crate::web::is_unattached;
 
 /// The user who is logged in, with their roles as they are at this moment.
 ///
@@ -76,7 +76,7 @@ impl<'r> Credentials<'r> for AuthUser {
         match parts(request) {
             Ok((web, _)) => {
                 let current = web.sessions().current(request).await;
-                !matches!(current, Current::Nobody | Current::Anonymous(_))
+                matches!(current, Current::Active(_) | Current::Ended | Current::Unavailable)
             }
             Err(_) => true,
         }
@@ -85,7 +85,7 @@ impl<'r> Credentials<'r> for AuthUser {
 
 impl Sentinel for AuthUser {
     fn abort(rocket: &Rocket<Ignite>) -> bool {
-        is_unattached("AuthUser", rocket)
+        is_unattached::<Self>(rocket)
     }
 }
 
@@ -98,7 +98,7 @@ async fn authenticate(request: &Request<'_>) -> Result<User, Rejection> {
             Ok(active.user.clone())
         }
         Current::Unavailable => Err(Rejection::Unavailable),
-        Current::Nobody | Current::Anonymous(_) | Current::Ended => {
+        Current::Nobody | Current::Anonymous(_) | Current::Expired | Current::Ended => {
             web.signals().send(&Event::UserUnauthenticated { origin: web.origin(request) });
             Err(Rejection::Unauthenticated)
         }

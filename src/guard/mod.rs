@@ -26,9 +26,7 @@ pub use crate::guard::maybe::Maybe;
 pub use crate::guard::roles::RolesAccepted;
 pub use crate::guard::roles::RolesRequired;
 
-use rocket::Ignite;
 use rocket::Request;
-use rocket::Rocket;
 use rocket::outcome::Outcome;
 use rocket::request;
 
@@ -46,15 +44,4 @@ fn refuse<G>(request: &Request<'_>, rejection: Rejection) -> request::Outcome<G,
 fn parts<'r>(request: &'r Request<'_>) -> Result<(&'r Web, &'r Flow), Rejection> {
     let rocket = request.rocket();
     rocket.state::<Web>().zip(rocket.state::<Flow>()).ok_or(Rejection::Unavailable)
-}
-
-/// Tells whether the fairing is missing, and says what to do.
-fn is_unattached(guard: &str, rocket: &Rocket<Ignite>) -> bool {
-    let is_missing = rocket.state::<Flow>().is_none();
-    if is_missing {
-        log::error!(
-            "a route uses the guard {guard}: attach `rocket_security::Security::fairing()`"
-        );
-    }
-    is_missing
 }

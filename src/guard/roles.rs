@@ -14,12 +14,12 @@ use rocket::request;
 use rocket::request::FromRequest;
 
 use crate::guard::AuthUser;
-use crate::guard::is_unattached;
 use crate::guard::maybe::Credentials;
 use crate::guard::refuse;
 use crate::rejection::Rejection;
 use crate::user::RoleSet;
 use crate::user::User;
+use crate::web::is_unattached;
 
 /// A user who has every role in `R`: one role, or a tuple of them.
 ///
@@ -101,7 +101,7 @@ macro_rules! role_guard {
 
         impl<R> Sentinel for $guard<R> {
             fn abort(rocket: &Rocket<Ignite>) -> bool {
-                is_unattached(stringify!($guard), rocket)
+                is_unattached::<Self>(rocket)
             }
         }
     };

@@ -15,6 +15,7 @@ pub mod file;
 pub mod smtp;
 pub mod worker;
 
+use std::fmt;
 use std::sync::Arc;
 
 use lettre::message::Mailbox;
@@ -48,8 +49,8 @@ impl<M: Mailer + ?Sized> Mailer for Arc<M> {
     }
 }
 
-/// A message, ready to be sent.
-#[derive(Clone, Debug)]
+/// A message, ready to be sent. It holds a live link, and so does not print.
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct Message {
     /// The mail's id in the outbox; with the sender's domain it makes the `Message-ID`, which
@@ -69,6 +70,15 @@ pub struct Message {
     pub link: Option<String>,
     /// The time of sending.
     pub date: Timestamp,
+}
+
+impl fmt::Debug for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Message")
+            .field("id", &self.id)
+            .field("subject", &self.subject)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Message {

@@ -15,7 +15,8 @@ use crate::error::Result;
 use crate::mail::Mailer;
 use crate::mail::Message;
 
-/// Sends by SMTP, keeping connections open between mails.
+/// Sends by SMTP, over a connection for each mail: lettre's pool cannot be dropped once the runtime
+/// has ended, which is when Rocket drops what it manages.
 pub struct SmtpMailer(AsyncSmtpTransport<Tokio1Executor>);
 
 impl SmtpMailer {
@@ -50,9 +51,20 @@ impl SmtpMailer {
 #[async_trait]
 impl Mailer for SmtpMailer {
     async fn send(&self, message: &Message) -> Result<()> {
-        self.0.send(message.to_lettre()?).await.map_err(Error::mail)?;
+        self.0.send(message.to_lettre()?).await.map_err(|fault| Error::mail(summary(&fault)))?;
         log::info!("mail {} was handed to the mail server", message.id);
         Ok(())
+    }
+}
+
+/// Says what went wrong without the server's own words, which repeat the recipient's address.
+fn summary(fault: &lettre::transport::smtp::Error) -> String {
+    match fault.status() {
+        Some(code) => format!("the mail server answered {code}"),
+        None if fault.is_timeout() => "the mail server did not answer in time".to_owned(),
+        None if fault.is_tls() => "the mail server's TLS was refused".to_owned(),
+        None if fault.is_client() => "the mail server does not offer what is required".to_owned(),
+        None => "the mail server could not be reached".to_owned(),
     }
 }
 

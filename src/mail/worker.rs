@@ -125,7 +125,7 @@ impl Worker {
     ///
     /// # Errors
     ///
-    /// [`Error::Store`](crate::Error::Store) when the outbox cannot be read.
+    /// [`Error::Store`] when the outbox cannot be read.
     pub async fn deliver_due(&self) -> Result<usize> {
         let _turn = self.turn.lock().await;
         let mut delivered = 0;

@@ -45,6 +45,7 @@ use crate::web::Urls;
 use crate::web::Web;
 use crate::web::WebParts;
 use crate::web::catchers;
+use crate::web::csrf;
 use crate::web::page::STYLESHEET;
 use crate::web::page::register_url_function;
 
@@ -134,7 +135,7 @@ impl<D: UserDatastore> Assembly<D> {
             .manage(worker)
             .manage(housekeeping)
             .manage(stylesheet)
-            .mount("/", routes![style]);
+            .mount("/", routes![style, csrf::refuse_override]);
         if let Some(capture) = capture {
             rocket = rocket.manage(capture);
         }

@@ -18,6 +18,7 @@ use std::sync::PoisonError;
 use chrono::TimeDelta;
 use rocket::Request;
 use rocket::Response;
+use rocket::tokio::sync::OnceCell;
 use serde::Deserialize;
 use serde::Serialize;
 
@@ -53,6 +54,8 @@ pub enum Current {
     Anonymous(Token),
     /// Somebody who is.
     Active(Box<Active>),
+    /// The cookie is older than any session may be: a guest's, and no sign of an attack.
+    Expired,
     /// The cookie opens nothing, any more or ever.
     Ended,
     /// The store did not answer: nobody knows.
@@ -83,7 +86,7 @@ impl Current {
         match self {
             Self::Anonymous(token) => Some(token),
             Self::Active(active) => Some(&active.token),
-            Self::Nobody | Self::Ended | Self::Unavailable => None,
+            Self::Nobody | Self::Expired | Self::Ended | Self::Unavailable => None,
         }
     }
 }
@@ -122,7 +125,7 @@ impl Sessions {
 
     /// Gives the session of a request. The store is asked once a request, whoever asks here.
     pub async fn current<'r>(&self, request: &'r Request<'_>) -> &'r Current {
-        request.local_cache_async(self.read(request)).await
+        cell(request).get_or_init(|| self.read(request)).await
     }
 
     /// Gives the anti-forgery token for what this request is answered with: that of the session
@@ -147,7 +150,7 @@ impl Sessions {
         let known = match &*changes(request) {
             Some(Change::Become(token)) => Some(token.csrf_token()),
             Some(Change::Forget) => None,
-            None => loaded(request).token().map(Token::csrf_token),
+            None => self.known_token(request).as_ref().map(Token::csrf_token),
         };
         if let Some(csrf_token) = known {
             return Ok(Offer { csrf_token, id: None });
@@ -159,13 +162,18 @@ impl Sessions {
     /// Makes the browser the one to which an offered token is tied.
     pub(crate) fn accept(&self, request: &Request<'_>, offer: &Offer) -> Result<()> {
         match &offer.id {
-            Some(id) => self.replace(request, id, false),
+            Some(id) => self.set_id(request, id, false),
             None => Ok(()),
         }
     }
 
-    /// Makes `token` the id of the browser from this answer on.
-    pub(crate) fn replace(&self, request: &Request<'_>, token: &Token, user: bool) -> Result<()> {
+    /// Makes `token`, which leads to a row, the id of the browser from this answer on. Nobody but
+    /// `flow` calls this.
+    pub(crate) fn become_user(&self, request: &Request<'_>, token: &Token) -> Result<()> {
+        self.set_id(request, token, true)
+    }
+
+    fn set_id(&self, request: &Request<'_>, token: &Token, user: bool) -> Result<()> {
         let at = self.clock.now().timestamp();
         let payload = Payload { id: token.reveal(), user, at };
         cookie::set(request, self.cookies.session(&payload)?);
@@ -181,8 +189,8 @@ impl Sessions {
 
     /// Writes what changed to the answer, whatever became of the handler.
     pub(crate) fn finish(&self, request: &Request<'_>, response: &mut Response<'_>) {
-        let is_dead = matches!(loaded(request), Current::Ended) && changes(request).is_none();
-        if is_dead {
+        let is_dead = matches!(loaded(request), Some(Current::Ended | Current::Expired));
+        if is_dead && changes(request).is_none() {
             self.forget(request);
         }
         cookie::write(request, response);
@@ -193,22 +201,45 @@ impl Sessions {
         (now - self.config.idle.delta(), now - self.config.absolute.delta())
     }
 
-    async fn read(&self, request: &Request<'_>) -> Current {
-        let Some(sealed) = self.cookies.find_session(request) else {
-            return Current::Nobody;
-        };
-        let Some(payload) = self.cookies.open_session::<Payload>(sealed) else {
-            return Current::Ended;
-        };
-        let Some(token) = Token::parse(&payload.id) else {
-            return Current::Ended;
-        };
-        let now = self.clock.now();
-        if !payload.user {
-            let is_fresh = now.timestamp() < payload.at + ANONYMOUS_LIFETIME.num_seconds();
-            return if is_fresh { Current::Anonymous(token) } else { Current::Ended };
+    /// Gives the id that the browser has, as far as that is known without the store: whoever has
+    /// one must not be given another in its place because nobody asked the store yet.
+    fn known_token(&self, request: &Request<'_>) -> Option<Token> {
+        match loaded(request) {
+            Some(Current::Unavailable) | None => match self.open(request) {
+                Opened::Anonymous(token) | Opened::User(token) => Some(token),
+                Opened::Nothing | Opened::Expired | Opened::Bad => None,
+            },
+            Some(current) => current.token().cloned(),
         }
-        match self.find_active(token, now).await {
+    }
+
+    /// Opens the cookie, without asking the store.
+    fn open(&self, request: &Request<'_>) -> Opened {
+        let Some(sealed) = self.cookies.find_session(request) else {
+            return Opened::Nothing;
+        };
+        let payload = self.cookies.open_session::<Payload>(sealed);
+        let Some((payload, token)) =
+            payload.and_then(|it| Token::parse(&it.id).map(|token| (it, token)))
+        else {
+            return Opened::Bad;
+        };
+        let lifetime = if payload.user { self.config.absolute.delta() } else { ANONYMOUS_LIFETIME };
+        if self.clock.now().timestamp() >= payload.at.saturating_add(lifetime.num_seconds()) {
+            return Opened::Expired;
+        }
+        if payload.user { Opened::User(token) } else { Opened::Anonymous(token) }
+    }
+
+    async fn read(&self, request: &Request<'_>) -> Current {
+        let token = match self.open(request) {
+            Opened::Nothing => return Current::Nobody,
+            Opened::Bad => return Current::Ended,
+            Opened::Expired => return Current::Expired,
+            Opened::Anonymous(token) => return Current::Anonymous(token),
+            Opened::User(token) => token,
+        };
+        match self.find_active(token, self.clock.now()).await {
             Ok(Some(active)) => Current::Active(Box::new(active)),
             Ok(None) => Current::Ended,
             Err(fault) => {
@@ -236,10 +267,26 @@ impl Sessions {
     }
 }
 
-/// Gives the session of a request if somebody has asked for it already, and else nobody's.
-pub fn loaded<'r>(request: &'r Request<'_>) -> &'r Current {
-    request.local_cache(|| Current::Nobody)
+/// What the cookie of a request holds, before the store is asked.
+enum Opened {
+    Nothing,
+    Bad,
+    Expired,
+    Anonymous(Token),
+    User(Token),
 }
+
+/// Gives the session of a request, if a guard has asked for it already.
+pub fn loaded<'r>(request: &'r Request<'_>) -> Option<&'r Current> {
+    cell(request).get()
+}
+
+fn cell<'r>(request: &'r Request<'_>) -> &'r OnceCell<Current> {
+    &request.local_cache(|| Cell(OnceCell::new())).0
+}
+
+/// The session of a request, once it was read.
+struct Cell(OnceCell<Current>);
 
 /// What becomes of the browser's id with the answer.
 enum Change {
@@ -247,7 +294,10 @@ enum Change {
     Forget,
 }
 
+/// What changes with the answer to a request.
+struct Changes(Mutex<Option<Change>>);
+
 fn changes<'r>(request: &'r Request<'_>) -> std::sync::MutexGuard<'r, Option<Change>> {
-    let cell: &'r Mutex<Option<Change>> = request.local_cache(|| Mutex::new(None));
-    cell.lock().unwrap_or_else(PoisonError::into_inner)
+    let changes: &'r Changes = request.local_cache(|| Changes(Mutex::new(None)));
+    changes.0.lock().unwrap_or_else(PoisonError::into_inner)
 }

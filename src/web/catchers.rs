@@ -44,7 +44,8 @@ impl catcher::Handler for RefusalCatcher {
         if let Some(web) = request.rocket().state::<Web>() {
             web.sessions().current(request).await;
         }
-        let rejection = Rejection::of(request).cloned();
+        // A guard that failed inside an `Option` left its reason, too: it is not this status's.
+        let rejection = Rejection::of(request).filter(|it| it.status() == status).cloned();
         rejection.unwrap_or_else(|| default_for(status)).respond_to(request)
     }
 }

@@ -12,6 +12,9 @@
 use rocket::Data;
 use rocket::Request;
 use rocket::http::Method;
+use rocket::http::Status;
+use rocket::post;
+use rocket::uri;
 use url::Url;
 
 use crate::event::Event;
@@ -77,25 +80,37 @@ async fn verdict(
 /// Looks at the beginning of a form before its handler reads it, so that a guard can find the
 /// token of an application's own form: it must be the form's first field.
 ///
-/// It also undoes Rocket's `_method` field, which makes another method of a POST: a request is
-/// what it was sent as.
+/// A form that would have Rocket make another method of it, by `_method` as its first field, is
+/// led to a route that refuses it: a request is what it was sent as.
 pub(crate) async fn inspect(request: &mut Request<'_>, data: &mut Data<'_>) {
     if !request.content_type().is_some_and(|kind| kind.is_form()) {
         return;
     }
-    let beginning = data.peek(PEEK_BYTES).await.to_vec();
+    let beginning = data.peek(PEEK_BYTES).await;
     let is_cut = beginning.len() >= PEEK_BYTES;
-    let pairs = parse_pairs(&beginning).unwrap_or_default();
-    let Some((name, value)) = pairs.into_iter().next() else {
-        return;
-    };
-    if name == "_method" {
-        // Rocket changes the method of a POST only, so a POST is what it was.
-        request.set_method(Method::Post);
+    // What stands behind the first field may be cut within a character, or be no text at all.
+    let first = beginning.split(|byte| *byte == b'&').next().unwrap_or_default();
+    let is_whole = !is_cut || first.len() < beginning.len();
+    let field = parse_pairs(first).and_then(|pairs| pairs.into_iter().next());
+    match field {
+        Some((name, _)) if name == "_method" => {
+            request.set_method(Method::Post);
+            request.set_uri(uri!("/security/method-override"));
+        }
+        Some((name, value)) if name == FIELD && is_whole => {
+            request.local_cache(|| Peeked(Some(value)));
+        }
+        _ => {}
     }
-    let is_whole = !is_cut || beginning.contains(&b'&');
-    if name == FIELD && is_whole {
-        request.local_cache(|| Peeked(Some(value)));
+}
+
+/// Refuses a form that would have been another method.
+#[post("/security/method-override")]
+pub(crate) fn refuse_override() -> Rejection {
+    Rejection::Custom {
+        reason: "method_override",
+        status: Status::BadRequest,
+        text: "A form cannot ask for another method.".to_owned(),
     }
 }
 
@@ -112,7 +127,16 @@ fn is_safe(method: Method) -> bool {
 fn is_cross_site(request: &Request<'_>, web: &Web) -> bool {
     let headers = request.headers();
     let is_told = headers.get("Sec-Fetch-Site").any(|site| site == "cross-site");
-    is_told || headers.get("Origin").any(|origin| !web.is_own_origin(origin))
+    is_told || headers.get("Origin").any(|origin| is_foreign(origin, web))
+}
+
+fn is_foreign(origin: &str, web: &Web) -> bool {
+    let is_foreign = !web.is_own_origin(origin);
+    if is_foreign {
+        // The usual cause is not an attack but a base_url that is not the address people use.
+        log::warn!("refused a request of the origin {origin:?}; base_url is {}", web.base_url);
+    }
+    is_foreign
 }
 
 fn is_program(request: &Request<'_>, web: &Web) -> bool {

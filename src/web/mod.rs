@@ -24,7 +24,9 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use rocket::Ignite;
 use rocket::Request;
+use rocket::Rocket;
 use rocket::http::Accept;
 use rocket::http::MediaType;
 use url::Url;
@@ -114,6 +116,16 @@ impl Web {
     fn is_https(&self) -> bool {
         self.base_url.scheme() == "https"
     }
+}
+
+/// Tells whether the fairing is missing for the guard `G`, and says what to do.
+pub(crate) fn is_unattached<G>(rocket: &Rocket<Ignite>) -> bool {
+    let is_missing = rocket.state::<Web>().is_none();
+    if is_missing {
+        let guard = std::any::type_name::<G>();
+        log::error!("a route uses {guard}: attach `rocket_security::Security::fairing()`");
+    }
+    is_missing
 }
 
 /// Tells whether a request wants JSON: its own body is JSON, or its `Accept` prefers it.

@@ -2,9 +2,13 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::fmt;
 
+use rocket::Ignite;
 use rocket::Request;
 use rocket::Response;
+use rocket::Rocket;
+use rocket::Sentinel;
 use rocket::async_trait;
 use rocket::http::ContentType;
 use rocket::http::Status;
@@ -23,10 +27,12 @@ use tera::Tera;
 use crate::error::Result;
 use crate::rejection::Rejection;
 use crate::session;
+use crate::session::Current;
 use crate::session::cookie;
 use crate::user::UserPayload;
 use crate::web::Urls;
 use crate::web::Web;
+use crate::web::is_unattached;
 
 /// The path of our stylesheet.
 pub(crate) const STYLESHEET: &str = "/security/style.css";
@@ -48,11 +54,18 @@ pub(crate) const STYLESHEET: &str = "/security/style.css";
 ///     Page::new("drafts.html").with("count", 3)
 /// }
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Page {
     template: Cow<'static, str>,
     status: Status,
     context: Map<String, Value>,
+}
+
+/// What a template sees may be a live token: it does not print.
+impl fmt::Debug for Page {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Page").field("template", &self.template).finish_non_exhaustive()
+    }
 }
 
 impl Page {
@@ -108,13 +121,18 @@ impl Page {
             log::error!("the page {template} failed: {fault:?}");
             Status::InternalServerError
         })?;
-        if html.contains(&offer.csrf_token) {
+        let is_personal = session::loaded(request).is_some_and(|it| it.active().is_some());
+        let has_token = html.contains(&offer.csrf_token);
+        if has_token {
             web.sessions().accept(request, &offer).map_err(without_randomness)?;
         }
         let mut response = Response::build();
         response.status(status).header(ContentType::HTML);
         response.sized_body(html.len(), std::io::Cursor::new(html));
         response.raw_header("Vary", "Cookie, Accept");
+        if has_token || is_personal {
+            response.raw_header("Cache-Control", "no-store");
+        }
         if is_ours {
             protect(request, PAGE_CSP);
         }
@@ -167,7 +185,9 @@ impl PageContext {
         Self {
             site_name: web.config().site_name.clone(),
             csrf_token,
-            current_user: session::loaded(request).active().map(|it| UserPayload::from(&it.user)),
+            current_user: session::loaded(request)
+                .and_then(Current::active)
+                .map(|it| UserPayload::from(&it.user)),
             notice,
             features: web.features.clone(),
         }
@@ -190,6 +210,12 @@ impl<'r> FromRequest<'r> for PageContext {
                 Outcome::Error((rejection.status(), rejection))
             }
         }
+    }
+}
+
+impl Sentinel for PageContext {
+    fn abort(rocket: &Rocket<Ignite>) -> bool {
+        is_unattached::<Self>(rocket)
     }
 }
 

@@ -2,7 +2,10 @@
 
 use std::ops::Deref;
 
+use rocket::Ignite;
 use rocket::Request;
+use rocket::Rocket;
+use rocket::Sentinel;
 use rocket::async_trait;
 use rocket::outcome::Outcome;
 use rocket::request;
@@ -12,6 +15,7 @@ use crate::rejection::Rejection;
 use crate::session::Current;
 use crate::user::User;
 use crate::web::Web;
+use crate::web::is_unattached;
 use crate::web::wants_json;
 
 /// A request whose session was read, with [`Web`]: what our handlers begin with.
@@ -72,9 +76,15 @@ impl<'r> FromRequest<'r> for Visit<'r> {
         let user = match web.sessions().current(request).await {
             Current::Unavailable => return refuse(request),
             Current::Active(active) => Some(&active.user),
-            Current::Nobody | Current::Anonymous(_) | Current::Ended => None,
+            Current::Nobody | Current::Anonymous(_) | Current::Expired | Current::Ended => None,
         };
         Outcome::Success(Self { request, web, user })
+    }
+}
+
+impl Sentinel for Visit<'_> {
+    fn abort(rocket: &Rocket<Ignite>) -> bool {
+        is_unattached::<Self>(rocket)
     }
 }
 

@@ -169,3 +169,39 @@ async fn the_mail_says_how_long_the_link_lasts() {
     assert!(mail.text.contains("2 hours") && mail.html.contains("2 hours"), "{}", mail.text);
     assert!(mail.text.contains(mail.link.as_deref().unwrap()));
 }
+
+#[rocket::async_test]
+async fn whoever_asks_again_for_a_contested_account_chooses_the_password() {
+    let app = app().await;
+    register(&app).await;
+    let stranger = json!({"email": ANN, "password": "the stranger waits for his chance"});
+    app.browser().post_json("/register", stranger).await;
+    app.mail().await;
+    app.clock().advance(TimeDelta::minutes(1));
+    app.browser().post_json("/confirm", json!({"email": ANN})).await;
+    let link = link_in(&app.newest_mail_to(ANN).await);
+
+    assert_eq!(app.browser().get_json(&link).await.response("password_required"), true);
+    let answer = app.browser().post_json(&link, json!({})).await;
+    assert_eq!(answer.reasons(), ["invalid_input", "password_invalid"]);
+    let answer = app.browser().post_json(&link, json!({"password": "short"})).await;
+    assert_eq!(answer.reasons(), ["invalid_input", "password_too_short"]);
+
+    let browser = app.browser();
+    browser.get(&link).await;
+    let page = browser.get("/confirm/link").await;
+    assert!(page.body.contains("name=\"password_confirm\""), "{}", page.body);
+    let token = link.strip_prefix("/confirm/").unwrap();
+    let differing = [("token", token), ("password", PASSWORD), ("password_confirm", "another one")];
+    let answer = browser.post_form("/confirm/link", &differing).await;
+    assert_eq!(answer.status, Status::BadRequest);
+    assert!(answer.body.contains("The two passwords differ."), "{}", answer.body);
+    let chosen = "the owner has the last word on it";
+    let fields = [("token", token), ("password", chosen), ("password_confirm", chosen)];
+    assert_eq!(browser.post_form("/confirm/link", &fields).await.status, Status::SeeOther);
+
+    assert_eq!(app.browser().log_in(ANN, chosen).await.status, Status::Ok);
+    for old in [PASSWORD, "the stranger waits for his chance"] {
+        assert_eq!(app.browser().log_in(ANN, old).await.status, Status::BadRequest);
+    }
+}

@@ -8,9 +8,12 @@ use rocket::routes;
 use rocket_security::AnonymousOnly;
 use rocket_security::AuthUser;
 use rocket_security::Maybe;
+use rocket_security::PageContext;
 use rocket_security::RolesAccepted;
 use rocket_security::RolesRequired;
 use rocket_security::testing::Browser;
+use rocket_security::testing::TestApp;
+use rocket_security::web::visit::Visit;
 use serde_json::json;
 
 use crate::support::Admin;
@@ -137,6 +140,33 @@ async fn unsafe_requests_need_the_token_and_safe_ones_do_not() {
     assert_eq!(form.status, Status::BadRequest);
 }
 
+#[get("/option")]
+fn option(user: Option<AuthUser>) -> Result<&'static str, Status> {
+    user.map(|_| "a member").ok_or(Status::Forbidden)
+}
+
+#[rocket::async_test]
+async fn a_status_of_the_applications_own_is_not_taken_for_a_refusal_of_ours() {
+    let app = TestApp::launch(crate::support::rocket().mount("/", routes![option])).await;
+    let answer = app.browser().get_json("/option").await;
+    assert_eq!((answer.status, answer.reasons()), (Status::Forbidden, vec!["forbidden".into()]));
+}
+
+#[rocket::async_test]
+async fn a_cookie_that_is_merely_old_makes_a_guest() {
+    let app = app().await;
+    let (visitor, ann) = (app.browser(), app.log_in_as(ANN).await);
+    visitor.csrf_token().await;
+    app.clock().advance(chrono::TimeDelta::hours(24));
+    assert_eq!(visitor.get("/").await.body, "a guest");
+    assert_eq!(ann.get("/").await.body, "a guest");
+    assert_eq!(ann.cookie(SESSION), None, "and it is removed");
+}
+
+#[get("/context")]
+fn context(_context: PageContext) {}
+#[get("/visit")]
+fn visit(_visit: Visit<'_>) {}
 #[get("/user")]
 fn user(_user: AuthUser) {}
 #[get("/required")]
@@ -150,9 +180,15 @@ fn anonymous(_guest: AnonymousOnly) {}
 
 #[rocket::async_test]
 async fn a_guard_without_the_fairing_stops_the_launch() {
-    for route in
-        [routes![user], routes![required], routes![accepted], routes![maybe], routes![anonymous]]
-    {
+    for route in [
+        routes![user],
+        routes![required],
+        routes![accepted],
+        routes![maybe],
+        routes![anonymous],
+        routes![context],
+        routes![visit],
+    ] {
         let figment = rocket::Config::figment().merge(("log_level", "off"));
         let rocket = rocket::custom(figment).mount("/", route);
         let fault = Client::untracked(rocket).await.expect_err("the launch is refused");

@@ -2,6 +2,11 @@
 
 use rocket::http::Status;
 use rocket_security::Security;
+use rocket_security::UserId;
+use rocket_security::crypto::hasher::PasswordHash;
+use rocket_security::crypto::random_uuid;
+use rocket_security::datastore::Together;
+use rocket_security::datastore::user::NewUser;
 use rocket_security::testing::PASSWORD;
 use rocket_security::testing::TestApp;
 use serde_json::json;
@@ -117,6 +122,23 @@ async fn every_login_costs_one_hash_and_every_registration_two() {
         app.browser().post_json("/register", json!({"email": email, "password": PASSWORD})).await;
         assert_eq!(flow.hasher().hashes() - before, 2, "{email}");
     }
+}
+
+#[rocket::async_test]
+async fn an_account_with_a_hash_of_another_kind_costs_one_hash_too() {
+    let app = app().await;
+    let user = NewUser {
+        id: UserId::from_uuid(random_uuid().unwrap()),
+        email: ANN.parse().unwrap(),
+        password_hash: Some(PasswordHash::from_stored("$2b$12$abcdefghijklmnopqrstuu".into())),
+        confirmed_at: Some(app.clock().now()),
+        created_at: app.clock().now(),
+    };
+    app.store().create_user(&user, &Together::nothing()).await.unwrap();
+    let flow: &rocket_security::flow::Flow = app.client().rocket().state().unwrap();
+    let before = flow.hasher().hashes();
+    assert_eq!(app.browser().log_in(ANN, PASSWORD).await.reasons(), ["invalid_credentials"]);
+    assert_eq!(flow.hasher().hashes() - before, 1);
 }
 
 #[rocket::async_test]

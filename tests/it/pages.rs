@@ -25,6 +25,11 @@ fn plain() -> Page {
     Page::new("plain.html")
 }
 
+#[get("/form")]
+fn form() -> Page {
+    Page::new("form.html")
+}
+
 #[get("/context")]
 fn context(context: PageContext) -> String {
     json!(context).to_string()
@@ -39,7 +44,7 @@ async fn app_with_templates(files: &[(&str, &str)]) -> (TestApp, tempfile::TempD
     let figment = rocket::Config::figment().merge(("template_dir", folder.path()));
     let rocket = rocket::custom(figment)
         .attach(Security::fairing())
-        .mount("/", routes![page, plain, context]);
+        .mount("/", routes![page, plain, form, context]);
     (TestApp::launch(rocket).await, folder)
 }
 
@@ -135,6 +140,21 @@ async fn a_page_without_a_form_sets_no_cookie() {
     let (app, _folder) = app_with_templates(&[("plain.html", "Hello")]).await;
     let answer = app.browser().get("/plain").await;
     assert_eq!((answer.body.as_str(), answer.header("Set-Cookie")), ("Hello", None));
+}
+
+#[rocket::async_test]
+async fn a_page_with_a_form_on_a_route_without_a_guard_logs_nobody_out() {
+    let (app, _folder) = app_with_templates(&[
+        ("form.html", "{% include \"security/_logout.html\" %}"),
+        ("mine.html", "{{ current_user.email | default(value=\"nobody\") }}"),
+    ])
+    .await;
+    let ann = app.log_in_as(ANN).await;
+    let answer = ann.get("/form").await;
+    assert!(answer.body.contains(&ann.csrf_token().await), "it is the token of the session");
+    assert_eq!(answer.header("Set-Cookie"), None);
+    assert_eq!(answer.header("Cache-Control"), Some("no-store"));
+    assert_eq!(ann.get("/page").await.body, ANN);
 }
 
 #[rocket::async_test]

@@ -162,7 +162,9 @@ impl Content {
         let Some(mut found) = self.users.get(&id).cloned() else {
             return Ok(None);
         };
-        if change.only_unconfirmed && found.user.confirmed_at.is_some() {
+        let is_barred = (change.only_unconfirmed && found.user.confirmed_at.is_some())
+            || (change.only_with_password && found.password_hash.is_none());
+        if is_barred {
             return Ok(None);
         }
         self.check_mail(together, |other| self.users.contains_key(&other))?;

@@ -57,7 +57,7 @@ pub(super) const UPDATE_USER: &str = "
         confirmed_at = COALESCE(?, confirmed_at),
         password_hash = CASE WHEN ? THEN ? ELSE password_hash END,
         epoch = epoch + 1
-    WHERE id = ? AND (confirmed_at IS NULL OR NOT ?)";
+    WHERE id = ? AND (confirmed_at IS NULL OR NOT ?) AND (password_hash IS NOT NULL OR NOT ?)";
 
 #[async_trait]
 impl UserDatastore for SqlxDatastore {
@@ -273,6 +273,7 @@ macro_rules! apply_change {
             .bind(change.password_hash.iter().flatten().map(|hash| hash.as_str()).next())
             .bind(id.as_uuid())
             .bind(change.only_unconfirmed)
+            .bind(change.only_with_password)
             .execute(&mut *$transaction)
             .await
             .map_err(failed)?;
