@@ -35,7 +35,7 @@ pub enum Error {
     Crypto(String),
 
     /// A template is missing or wrong.
-    #[error("a template failed: {0}")]
+    #[error("a template failed: {}", with_causes(.0))]
     Template(#[from] tera::Error),
 
     /// A message could not be written or delivered.
@@ -80,6 +80,13 @@ impl Error {
     pub fn mail(source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         Self::Mail(source.into())
     }
+}
+
+/// Gives a fault with what caused it: a template engine names the file first and the line last.
+fn with_causes(fault: &dyn StdError) -> String {
+    let causes = std::iter::successors(Some(fault), |fault: &&dyn StdError| (*fault).source());
+    let texts: Vec<String> = causes.map(|fault| fault.to_string().replace('\n', " ")).collect();
+    texts.join(": ")
 }
 
 /// The result of an operation that can only fail by our own fault.

@@ -10,7 +10,8 @@
 //!
 //! A guard fails, it never forwards: a route of lower rank does not answer in its place. On an
 //! unsafe request that a cookie authenticates it also demands the anti-forgery token, in the
-//! header `X-XSRF-Token` or as the first field of a form.
+//! header `X-XSRF-Token` or as the first field of a form (`application/x-www-form-urlencoded`; a
+//! `multipart/form-data` form needs the header).
 //!
 //! A guard whose fairing is not attached stops the launch and says so.
 

@@ -170,6 +170,7 @@ async fn a_wrong_configuration_stops_the_launch_with_one_line_that_names_key_and
         ("[debug.security]\nbase_url = \"nonsense\"", "security.base_url: is wrong"),
         ("[debug.security]\nunheard_of = 1", "security.unheard_of: is not a setting"),
         ("[debug.security]\nkeys = \"short\"", "security.keys: "),
+        ("[debug.databases.security]\nulr = \"x\"", "databases.security.ulr: is not a setting"),
     ] {
         let faults = faults_of("debug", &format!("{database}{toml}"));
         assert!(faults[0].starts_with(key), "{key}: {faults:?}");

@@ -23,6 +23,7 @@ pub use crate::datastore::sqlx::pool::Backend;
 pub use crate::datastore::sqlx::pool::SqlxPool;
 
 use rocket::figment::Figment;
+use rocket::figment::value::Dict;
 
 use crate::datastore::sqlx::dialect::Pool;
 use crate::error::Error;
@@ -54,6 +55,7 @@ impl SqlxDatastore {
     /// [`Error::Config`] when no database is configured or its driver is not compiled in,
     /// [`Error::Store`] when it cannot be reached.
     pub async fn connect(figment: &Figment) -> Result<Self> {
+        check_database_keys(figment)?;
         let url = database_url(figment)?;
         let scheme = url.split(':').next().unwrap_or_default();
         match scheme {
@@ -84,6 +86,28 @@ impl SqlxDatastore {
 }
 
 const DATABASE_KEY: &str = "databases.security.url";
+
+/// Refuses keys of `[default.databases.security]` that mean nothing: a misspelt `url` would
+/// silently be another database.
+fn check_database_keys(figment: &Figment) -> Result<()> {
+    let known = [
+        "url",
+        "min_connections",
+        "max_connections",
+        "connect_timeout",
+        "idle_timeout",
+        "extensions",
+    ];
+    let given = figment.extract_inner::<Dict>("databases.security").unwrap_or_default();
+    match given.keys().find(|key| !known.contains(&key.as_str())) {
+        None => Ok(()),
+        Some(key) => Err(Error::rocket_config(
+            format!("databases.security.{key}"),
+            "is not a setting",
+            format!("Remove it, or use one of: {}", known.join(", ")),
+        )),
+    }
+}
 
 /// Gives the URL of the database. A SQLite file may be written as a bare path.
 pub(crate) fn database_url(figment: &Figment) -> Result<String> {
