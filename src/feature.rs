@@ -11,7 +11,6 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::clock::Timestamp;
-use crate::crypto::hasher::PasswordHash;
 use crate::datastore::outbox::NewMail;
 use crate::error::Result;
 use crate::rejection::FieldErrors;
@@ -84,7 +83,7 @@ pub trait Hooks: Send + Sync + 'static {
         Ok(())
     }
 
-    /// After a session began.
+    /// After a session began. A fault is logged and changes nothing: the session has begun.
     async fn after_login(&self, _attempt: &LoginAttempt<'_>) -> Result<()> {
         Ok(())
     }
@@ -100,7 +99,7 @@ pub trait Hooks: Send + Sync + 'static {
         Ok(Vec::new())
     }
 
-    /// After a session ended by its user's wish.
+    /// After a session ended by its user's wish. A fault is logged and changes nothing.
     async fn after_logout(&self, _user: &User) -> Result<()> {
         Ok(())
     }
@@ -165,20 +164,13 @@ pub struct Registration<'r> {
     pub user_id: UserId,
     /// Its address.
     pub email: &'r Email,
-    /// The hash of the password that was chosen now.
-    pub password_hash: &'r PasswordHash,
     /// When.
     pub at: Timestamp,
 }
 
 impl<'r> Registration<'r> {
     /// Describes a registration.
-    pub fn new(
-        user_id: UserId,
-        email: &'r Email,
-        password_hash: &'r PasswordHash,
-        at: Timestamp,
-    ) -> Self {
-        Self { user_id, email, password_hash, at }
+    pub fn new(user_id: UserId, email: &'r Email, at: Timestamp) -> Self {
+        Self { user_id, email, at }
     }
 }

@@ -3,7 +3,6 @@ CREATE TABLE security_one_time_tokens (
     purpose TEXT NOT NULL,
     user_id BLOB NOT NULL REFERENCES security_users (id) ON DELETE CASCADE,
     address TEXT NOT NULL,
-    password_hash TEXT,
     mail_id BLOB NOT NULL,
     expires_at TEXT NOT NULL
 );

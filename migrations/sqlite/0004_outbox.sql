@@ -7,7 +7,6 @@ CREATE TABLE security_outbox (
     only_unconfirmed BOOLEAN NOT NULL,
     link_purpose TEXT,
     link_lifetime BIGINT,
-    password_hash TEXT,
     created_at TEXT NOT NULL,
     attempts BIGINT NOT NULL,
     next_attempt_at TEXT,

@@ -4,7 +4,6 @@ use rocket::async_trait;
 use uuid::Uuid;
 
 use crate::clock::Timestamp;
-use crate::crypto::hasher::PasswordHash;
 use crate::crypto::one_time::Digest;
 use crate::datastore::Together;
 use crate::datastore::user::UserChange;
@@ -56,8 +55,6 @@ pub struct OneTimeToken {
     pub user_id: UserId,
     /// The canonical address it was mailed to.
     pub address: String,
-    /// The hash of the password that was chosen in the request that had it mailed.
-    pub password_hash: Option<PasswordHash>,
     /// The mail it went out with.
     pub mail_id: Uuid,
     /// Until when it may be used.

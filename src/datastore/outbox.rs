@@ -9,7 +9,6 @@ use uuid::Uuid;
 
 use crate::clock::Timestamp;
 use crate::config::Span;
-use crate::crypto::hasher::PasswordHash;
 use crate::error::Result;
 use crate::user::Email;
 use crate::user::UserId;
@@ -76,8 +75,6 @@ pub struct NewLink {
     pub purpose: String,
     /// How long it may be used after it was sent.
     pub lifetime: Span,
-    /// The hash of the password that was chosen in the request that has it mailed.
-    pub password_hash: Option<PasswordHash>,
 }
 
 /// A mail that was handed out to be sent.

@@ -54,8 +54,7 @@ pub trait UserDatastore: SessionStore + OneTimeStore + OutboxStore + AttemptStor
     /// Takes the password from a user whose address was not proved yet, for somebody registered
     /// the same address again; false, and nothing done, when it was proved.
     ///
-    /// Nobody knows whose password it is. Links that were mailed stay valid: each carries the
-    /// password that was chosen in its own registration, and its mailbox decides. Sessions are left
+    /// Nobody knows whose password it is: whoever proves the address chooses one. Sessions are left
     /// alone: where addresses have to be proved, such an account has none.
     async fn contest_user(&self, id: UserId, together: &Together) -> Result<bool>;
 

@@ -16,7 +16,7 @@
 //!
 //! Templates: `security/confirm.html`, `security/confirm_link.html`. Mails:
 //! `confirmation_instructions`. Events: `ConfirmInstructionsSent`, `UserConfirmed`. Refusals:
-//! `invalid_input` (and those of a password that is chosen), `invalid_link`, `csrf_failed`, `cross_site`, `throttled`, `unavailable`.
+//! `invalid_input` (and those of a password that is chosen), `invalid_link`, `saturated`, `csrf_failed`, `cross_site`, `throttled`, `unavailable`.
 //!
 //! While it is enabled, an account whose address was not proved opens for nobody, and looks to the
 //! one who tries as if it did not exist. Looking at a link changes nothing, for mail scanners look
@@ -185,12 +185,10 @@ impl Form for LinkForm {
 
 /// A link that may still be used.
 struct Link {
-    /// The password that was chosen in the registration that had it mailed.
-    password_hash: Option<PasswordHash>,
     /// Where it was mailed to.
     address: Email,
-    /// Whether its account opens only with a password that is chosen now: it has none, because
-    /// none was given, or because somebody else registered the address as well.
+    /// Whether its account has no password: none was given, or two people registered the address.
+    /// It is confirmed with one that is chosen now.
     needs_password: bool,
 }
 
@@ -219,7 +217,7 @@ async fn submit(
 #[get("/confirm/<token>", rank = 2)]
 async fn open_link(visit: Visit<'_>, flow: &State<Flow>, token: &str) -> Answer {
     if visit.wants_json() {
-        let link = find_link(&visit, flow, Token::parse(token)).await?;
+        let link = find_link(&visit, flow, Token::parse(token).as_ref()).await?;
         let page = link_page(flow, None, false);
         return Ok(Reply::page(page).with("password_required", link.needs_password));
     }
@@ -237,18 +235,16 @@ async fn open_link(visit: Visit<'_>, flow: &State<Flow>, token: &str) -> Answer 
 #[get("/confirm/link")]
 async fn show_link(visit: Visit<'_>, flow: &State<Flow>) -> Answer {
     let token = kept_token(&visit);
-    match find_link(&visit, flow, token.clone()).await {
-        Ok(link) => Ok(Reply::page(link_page(flow, token, link.needs_password))),
-        Err(rejection) => Err(refuse(&visit, flow, rejection).await),
+    match find_link(&visit, flow, token.as_ref()).await {
+        Ok(link) => Ok(Reply::page(link_page(flow, token, link.needs_password))
+            .with("password_required", link.needs_password)),
+        Err(rejection) => Err(refuse(&visit, flow, token, rejection).await),
     }
 }
 
 #[post("/confirm/link", data = "<submitted>")]
 async fn press(visit: Visit<'_>, flow: &State<Flow>, submitted: Submission<LinkForm>) -> Answer {
-    match confirm(&visit, flow, submitted, None).await {
-        Ok(reply) => Ok(reply),
-        Err(rejection) => Err(refuse(&visit, flow, rejection).await),
-    }
+    answer(&visit, flow, submitted, None).await
 }
 
 #[post("/confirm/<token>", data = "<submitted>", rank = 2)]
@@ -258,9 +254,29 @@ async fn press_token(
     token: &str,
     submitted: Submission<LinkForm>,
 ) -> Answer {
-    match confirm(&visit, flow, submitted, Some(token)).await {
+    answer(&visit, flow, submitted, Some(token)).await
+}
+
+/// Confirms by the token of the path, the form, or the cookie, and shows the page of that very
+/// link again when that fails.
+async fn answer(
+    visit: &Visit<'_>,
+    flow: &Flow,
+    submitted: Submission<LinkForm>,
+    in_path: Option<&str>,
+) -> Answer {
+    let form = match submitted.read() {
+        Ok(form) => form,
+        Err(rejection) => {
+            let token = in_path.map_or_else(|| kept_token(visit), Token::parse);
+            return Err(refuse(visit, flow, token, rejection).await);
+        }
+    };
+    let in_form = form.token.as_ref().map(|token| token.expose().as_str());
+    let token = in_path.or(in_form).map_or_else(|| kept_token(visit), Token::parse);
+    match confirm(visit, flow, &form, token.as_ref()).await {
         Ok(reply) => Ok(reply),
-        Err(rejection) => Err(refuse(&visit, flow, rejection).await),
+        Err(rejection) => Err(refuse(visit, flow, token, rejection).await),
     }
 }
 
@@ -277,7 +293,7 @@ async fn send_again(
     let email = Email::parse(&form.email)
         .map_err(|fault| FieldErrors::one("email", "email_invalid", fault.to_string()))?;
     if flow.limits().may_mail(visit, "confirm", &email).await? {
-        let mail = confirm.mail(None, &email, None, visit.clock().now())?;
+        let mail = confirm.mail(None, &email, visit.clock().now())?;
         flow.store().push_mail(&mail).await?;
         flow.mail_is_waiting();
     }
@@ -288,47 +304,43 @@ async fn send_again(
 async fn find_link(
     visit: &Visit<'_>,
     flow: &Flow,
-    token: Option<Token>,
+    token: Option<&Token>,
 ) -> Result<Link, Rejection> {
-    let token = token.ok_or(Rejection::InvalidLink)?;
-    let now = visit.clock().now();
-    let found = flow.store().find_token(&token.digest(), PURPOSE, now).await?;
+    let digest = token.ok_or(Rejection::InvalidLink)?.digest();
+    let found = flow.store().find_token(&digest, PURPOSE, visit.clock().now()).await?;
     let found = found.ok_or(Rejection::InvalidLink)?;
     let address = Email::parse(&found.address).map_err(|_| Rejection::InvalidLink)?;
-    let identity = Identity::Email(address.clone());
-    let account = flow.store().find_credentials(&identity).await?;
-    let has_password = account.is_some_and(|account| account.password_hash.is_some());
-    let password_hash = found.password_hash;
-    let needs_password = password_hash.is_none() && !has_password;
-    Ok(Link { password_hash, address, needs_password })
+    let account = flow.store().find_credentials(&Identity::Email(address.clone())).await?;
+    let needs_password = account.is_none_or(|account| account.password_hash.is_none());
+    Ok(Link { address, needs_password })
 }
 
-/// Uses a link up and confirms the address it was mailed to, with the password that was chosen in
-/// the registration that had it mailed, or now.
+/// Uses a link up and confirms the address it was mailed to, with the password that was chosen
+/// when registering, or with one that is chosen now.
 async fn confirm(
     visit: &Visit<'_>,
     flow: &Flow,
-    submitted: Submission<LinkForm>,
-    token: Option<&str>,
+    form: &LinkForm,
+    token: Option<&Token>,
 ) -> Result<Reply, Rejection> {
-    let form = submitted.read()?;
     flow.limits().admit(visit, "confirm_link").await?;
-    let given = form.token.as_ref().map(|token| token.expose().as_str());
-    let token = token.or(given).and_then(Token::parse);
-    let link = find_link(visit, flow, token.clone()).await?;
-    let digest = token.ok_or(Rejection::InvalidLink)?.digest();
-    let password_hash = if link.needs_password {
-        Some(first_password(flow, &form, &link.address).await?)
+    let link = find_link(visit, flow, token).await?;
+    let password_hash = if link.needs_password || form.password.is_some() {
+        Some(first_password(flow, form, &link.address).await?)
     } else {
-        link.password_hash
+        None
     };
+    let digest = token.ok_or(Rejection::InvalidLink)?.digest();
     let now = visit.clock().now();
     let change = UserChange::confirmed(now, password_hash);
-    let user = flow
-        .store()
-        .consume_token(&digest, PURPOSE, now, &change, &Together::nothing())
-        .await?
-        .ok_or(Rejection::InvalidLink)?;
+    let nothing = Together::nothing();
+    let confirmed = flow.store().consume_token(&digest, PURPOSE, now, &change, &nothing).await?;
+    let Some(user) = confirmed else {
+        // Used by now; or somebody registered the address again since, and it is still good.
+        find_link(visit, flow, token).await?;
+        let text = "Choose a password.";
+        return Err(FieldErrors::one("password", "password_invalid", text).into());
+    };
     cookie::set(visit.request(), visit.sessions().cookies().without_link());
     let origin = visit.origin(visit.request());
     visit.signals().send(&Event::UserConfirmed { user: user.id, origin });
@@ -360,16 +372,24 @@ fn kept_token(visit: &Visit<'_>) -> Option<Token> {
     kept.as_deref().and_then(Token::parse)
 }
 
-/// Shows the button again, unless the link is what is wrong.
-async fn refuse(visit: &Visit<'_>, flow: &Flow, rejection: Rejection) -> Refused {
-    let kept = kept_token(visit);
-    let page = match find_link(visit, flow, kept.clone()).await {
-        Ok(link) if rejection != Rejection::InvalidLink => {
-            link_page(flow, kept, link.needs_password)
+/// Says why: on the page for links that are dead, on the page of the link itself, or, when
+/// neither link nor input is what is wrong, on a page of its own.
+async fn refuse(
+    visit: &Visit<'_>,
+    flow: &Flow,
+    token: Option<Token>,
+    rejection: Rejection,
+) -> Refused {
+    match &rejection {
+        Rejection::InvalidLink => link_page(flow, None, false).refuse(rejection),
+        Rejection::InvalidInput(_) | Rejection::CsrfFailed if !visit.wants_json() => {
+            match find_link(visit, flow, token.as_ref()).await {
+                Ok(link) => link_page(flow, token, link.needs_password).refuse(rejection),
+                Err(_) => rejection.into(),
+            }
         }
-        _ => link_page(flow, None, false),
-    };
-    page.refuse(rejection)
+        _ => rejection.into(),
+    }
 }
 
 fn link_page(flow: &Flow, token: Option<Token>, needs_password: bool) -> Page {
@@ -380,13 +400,7 @@ fn link_page(flow: &Flow, token: Option<Token>, needs_password: bool) -> Page {
 }
 
 impl Confirm {
-    fn mail(
-        &self,
-        user_id: Option<UserId>,
-        email: &Email,
-        password_hash: Option<PasswordHash>,
-        at: Timestamp,
-    ) -> Result<NewMail> {
+    fn mail(&self, user_id: Option<UserId>, email: &Email, at: Timestamp) -> Result<NewMail> {
         Ok(NewMail {
             id: random_uuid()?,
             template: "confirmation_instructions".to_owned(),
@@ -394,11 +408,7 @@ impl Confirm {
             to: email.clone(),
             user_id,
             only_unconfirmed: true,
-            link: Some(NewLink {
-                purpose: PURPOSE.to_owned(),
-                lifetime: self.within,
-                password_hash,
-            }),
+            link: Some(NewLink { purpose: PURPOSE.to_owned(), lifetime: self.within }),
             created_at: at,
         })
     }
@@ -414,8 +424,7 @@ impl Hooks for Confirm {
     }
 
     async fn after_register(&self, registration: &Registration<'_>) -> Result<Vec<NewMail>> {
-        let password_hash = Some(registration.password_hash.clone());
         let Registration { user_id, email, at, .. } = *registration;
-        Ok(vec![self.mail(Some(user_id), email, password_hash, at)?])
+        Ok(vec![self.mail(Some(user_id), email, at)?])
     }
 }

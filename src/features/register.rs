@@ -16,9 +16,8 @@
 //! `cross_site`, `throttled`, `saturated`, `unavailable`.
 //!
 //! The answer is "check your mail" whether the address has an account or not, and so is the work:
-//! one lookup, one comparison, one hash. Whoever registers an address that somebody else registered
-//! before and never confirmed is not handed the stranger's password: each confirmation link sets
-//! the password that was chosen in its own registration.
+//! one lookup, one comparison, one hash. Where two registered one address that was never confirmed,
+//! nobody's password stays: the confirmation link, whichever, asks its reader to choose one.
 
 use rocket::Route;
 use rocket::State;
@@ -267,7 +266,7 @@ impl Applicant<'_> {
 
     async fn confirmation(&self, id: UserId) -> Result<Vec<NewMail>, Rejection> {
         let at = self.visit.clock().now();
-        let registration = Registration::new(id, self.email, self.hash, at);
+        let registration = Registration::new(id, self.email, at);
         self.flow.registration_mail(&registration).await
     }
 

@@ -66,8 +66,9 @@ impl Bell {
 /// Takes mail from the outbox, makes its link, and sends it.
 ///
 /// Any number of workers may share a store. A mail whose sending fails, or whose worker dies, is
-/// sent again; a mail that was delivered is sent twice only when the worker dies between the mail
-/// server's word and its own note of it, and then under the same `Message-ID`.
+/// sent again; a mail that was delivered is sent twice only when its word of that is lost: the worker
+/// dies, or gives the mail server up, between the two. It then has the same `Message-ID`, and the
+/// newer link replaces the older.
 pub struct Worker {
     store: Arc<dyn UserDatastore>,
     mailer: Arc<dyn Mailer>,
@@ -161,7 +162,7 @@ impl Worker {
             match timeout(RENEWAL, &mut delivery).await {
                 Ok(delivered) => return delivered,
                 Err(_) => {
-                    // Giving up here would cut a conversation that may be about to succeed.
+                    // Giving up for this would cut a conversation that may be about to succeed.
                     let until = self.clock.now() + LEASE;
                     if let Err(fault) = self.store.renew_lease(mail.id, until).await {
                         log::error!("the lease of mail {} was not renewed: {fault}", mail.id);
@@ -226,7 +227,6 @@ impl Worker {
             purpose: link.purpose.clone(),
             user_id: user.id,
             address: mail.to.canonical(),
-            password_hash: link.password_hash.clone(),
             mail_id: mail.id,
             expires_at: self.clock.now() + link.lifetime.delta(),
         };

@@ -9,6 +9,7 @@
 //! none of our cookies, no `Origin` and no `Sec-Fetch-*` header. No browser sends that, and
 //! without a cookie there is nothing to abuse.
 
+use percent_encoding::percent_decode;
 use rocket::Data;
 use rocket::Request;
 use rocket::http::Method;
@@ -89,14 +90,15 @@ pub(crate) async fn inspect(request: &mut Request<'_>, data: &mut Data<'_>) {
     let beginning = data.peek(PEEK_BYTES).await;
     let is_cut = beginning.len() >= PEEK_BYTES;
     // What stands behind the first field may be cut within a character, or be no text at all.
-    let first = beginning.split(|byte| *byte == b'&').next().unwrap_or_default();
-    let is_whole = !is_cut || first.len() < beginning.len();
-    let field = parse_pairs(first).and_then(|pairs| pairs.into_iter().next());
-    match field {
-        Some((name, _)) if name == "_method" => {
-            request.set_method(Method::Post);
-            request.set_uri(uri!("/security/method-override"));
-        }
+    let mut fields = beginning.split(|byte| *byte == b'&').filter(|field| !field.is_empty());
+    let first = fields.next().unwrap_or_default();
+    let is_whole = !is_cut || !beginning.ends_with(first);
+    if is_method_override(first) {
+        request.set_method(Method::Post);
+        request.set_uri(uri!("/security/method-override"));
+        return;
+    }
+    match parse_pairs(first).and_then(|pairs| pairs.into_iter().next()) {
         Some((name, value)) if name == FIELD && is_whole => {
             request.local_cache(|| Peeked(Some(value)));
         }
@@ -112,6 +114,14 @@ pub(crate) fn refuse_override() -> Rejection {
         status: Status::BadRequest,
         text: "A form cannot ask for another method.".to_owned(),
     }
+}
+
+/// Tells whether Rocket takes a form's first field for another method: by the name up to its first
+/// `.`, `[` or `:`, whatever the value.
+fn is_method_override(field: &[u8]) -> bool {
+    let name = field.split(|byte| *byte == b'=').next().unwrap_or_default();
+    let name = percent_decode(name).decode_utf8_lossy();
+    name.split(['.', '[', ':']).next() == Some("_method")
 }
 
 struct Peeked(Option<String>);

@@ -155,6 +155,12 @@ async fn a_form_that_would_be_another_method_is_refused() {
             "_method=delete&x=%ff",
             "_method=get&x=%ff",
             "_method=head&caf%C3%A9=%C3",
+            "&_method=get",
+            "&&_method=put",
+            "_method[]=get",
+            "_method.a=get",
+            "_method%5Ba%5D=get",
+            "_method=delete%ff",
         ] {
             let form = "application/x-www-form-urlencoded";
             let answer = ann.post_raw(path, form, body.as_bytes()).await;

@@ -126,7 +126,12 @@ async fn create(application: &Application, account: &Create) -> Result<(), Failu
     let made = application.store.create_user(&user, &Together::nothing()).await?;
     let made = made.ok_or_else(|| taken(email))?;
     grant_all(application, &made, &account.roles).await?;
-    if !account.confirmed {
+    if !account.confirmed && account.no_password {
+        note(format_args!(
+            "{email} is not confirmed yet: its owner chooses a password by the link that /confirm \
+             mails."
+        ));
+    } else if !account.confirmed {
         note(format_args!(
             "{email} is not confirmed yet: its owner follows the link that /confirm mails, or you \
              vouch for it with `rocket-security users confirm {email}`."
@@ -289,8 +294,16 @@ async fn confirm(application: &Application, email: &Email) -> Result<(), Failure
     let user = application.find(email).await?;
     let change = UserChange::confirmed(Clock::default().now(), None);
     let changed = application.store.update_user(user.id, &change, &Together::nothing()).await?;
-    let already = if changed.is_some() { "" } else { " already" };
-    print(format_args!("{} is confirmed{already}.", user.email))
+    if changed.is_some() {
+        return print(format_args!("{} is confirmed.", user.email));
+    }
+    if application.find(email).await?.confirmed_at.is_some() {
+        return print(format_args!("{} is confirmed already.", user.email));
+    }
+    Err(Failure::refused(format!(
+        "{} has no password: its owner chooses one by the link that /confirm mails",
+        user.email
+    )))
 }
 
 /// Switches an account. One that is as wanted is left alone, for every change ends its sessions.

@@ -6,7 +6,6 @@ use rocket::async_trait;
 use uuid::Uuid;
 
 use crate::clock::Timestamp;
-use crate::crypto::hasher::PasswordHash;
 use crate::crypto::one_time::Digest;
 use crate::datastore::OneTimeStore;
 use crate::datastore::Together;
@@ -25,12 +24,12 @@ use crate::user::UserId;
 
 const CREATE_TOKEN: &str = "
     INSERT INTO security_one_time_tokens
-        (digest, purpose, user_id, address, password_hash, mail_id, expires_at)
-    SELECT ?, ?, id, email_canonical, ?, ?, ? FROM security_users
+        (digest, purpose, user_id, address, mail_id, expires_at)
+    SELECT ?, ?, id, email_canonical, ?, ? FROM security_users
     WHERE id = ? AND email_canonical = ?";
 
 const FIND_TOKEN: &str = "
-    SELECT t.digest, t.purpose, t.user_id, t.address, t.password_hash, t.mail_id, t.expires_at
+    SELECT t.digest, t.purpose, t.user_id, t.address, t.mail_id, t.expires_at
     FROM security_one_time_tokens t
     JOIN security_users u ON u.id = t.user_id AND u.email_canonical = t.address
     WHERE t.digest = ? AND t.purpose = ? AND t.expires_at > ?";
@@ -48,7 +47,6 @@ impl OneTimeStore for SqlxDatastore {
             let created = query(CREATE_TOKEN)
                 .bind(token.digest.as_bytes().as_slice())
                 .bind(&token.purpose)
-                .bind(token.password_hash.as_ref().map(PasswordHash::as_str))
                 .bind(token.mail_id)
                 .bind(token.expires_at)
                 .bind(token.user_id.as_uuid())
@@ -136,7 +134,6 @@ row! {
         purpose: String,
         user_id: Uuid,
         address: String,
-        password_hash: Option<String>,
         mail_id: Uuid,
         expires_at: Timestamp,
     }
@@ -149,7 +146,6 @@ impl TokenRow {
             purpose: self.purpose,
             user_id: UserId::from_uuid(self.user_id),
             address: self.address,
-            password_hash: self.password_hash.map(PasswordHash::from_stored),
             mail_id: self.mail_id,
             expires_at: self.expires_at,
         })

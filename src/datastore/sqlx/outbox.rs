@@ -9,7 +9,6 @@ use uuid::Uuid;
 
 use crate::clock::Timestamp;
 use crate::config::Span;
-use crate::crypto::hasher::PasswordHash;
 use crate::crypto::random_uuid;
 use crate::datastore::OutboxStore;
 use crate::datastore::outbox::NewLink;
@@ -26,8 +25,8 @@ use crate::user::UserId;
 pub(super) const PUSH_MAIL: &str = "
     INSERT INTO security_outbox
         (id, template, subject, recipient, user_id, only_unconfirmed, link_purpose, link_lifetime,
-         password_hash, created_at, attempts, next_attempt_at)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?)";
+         created_at, attempts, next_attempt_at)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?)";
 
 /// Binds a mail to [`PUSH_MAIL`].
 macro_rules! bind_mail {
@@ -42,7 +41,6 @@ macro_rules! bind_mail {
             .bind(mail.only_unconfirmed)
             .bind(link.map(|link| link.purpose.as_str()))
             .bind(link.map(|link| link.lifetime.delta().num_seconds()))
-            .bind(link.and_then(|link| link.password_hash.as_ref().map(|hash| hash.as_str())))
             .bind(mail.created_at)
             .bind(mail.created_at)
     }};
@@ -80,7 +78,7 @@ const LEASE_MAIL: &str = "
 
 const FIND_LEASED: &str = "
     SELECT id, template, subject, recipient, user_id, only_unconfirmed, link_purpose,
-           link_lifetime, password_hash, created_at, attempts
+           link_lifetime, created_at, attempts
     FROM security_outbox WHERE lease = ? ORDER BY created_at";
 
 #[async_trait]
@@ -177,7 +175,6 @@ row! {
         only_unconfirmed: bool,
         link_purpose: Option<String>,
         link_lifetime: Option<i64>,
-        password_hash: Option<String>,
         created_at: Timestamp,
         attempts: i64,
     }
@@ -189,11 +186,7 @@ impl MailRow {
         let link = match (self.link_purpose, self.link_lifetime) {
             (Some(purpose), Some(lifetime)) => {
                 let seconds = u64::try_from(lifetime).map_err(|_| corrupt("a link's lifetime"))?;
-                Some(NewLink {
-                    purpose,
-                    lifetime: Span::new(Duration::from_secs(seconds)),
-                    password_hash: self.password_hash.map(PasswordHash::from_stored),
-                })
+                Some(NewLink { purpose, lifetime: Span::new(Duration::from_secs(seconds)) })
             }
             _ => None,
         };
