@@ -327,6 +327,15 @@ async fn an_account_can_be_made_without_a_password() {
     assert_eq!(place.credentials("ann@example.org").await.password_hash, None);
 }
 
+#[rocket::async_test]
+async fn an_account_without_a_password_is_confirmed_by_its_owner_alone() {
+    let place = Place::debug();
+    place.run("users create ann@example.org --no-password").succeeded();
+    place.run("users confirm ann@example.org").refused(&["has no password", "/confirm"]);
+    let found = place.credentials("ann@example.org").await;
+    assert_eq!(found.user.confirmed_at, None);
+}
+
 #[test]
 fn an_unconfirmed_account_is_made_with_a_hint() {
     let place = Place::debug();
