@@ -1,7 +1,5 @@
 //! Attempts, counted in one statement each.
 
-use ::sqlx::query;
-use ::sqlx::query_scalar;
 use chrono::DateTime;
 use chrono::TimeDelta;
 use rocket::async_trait;
@@ -12,6 +10,8 @@ use crate::datastore::AttemptStore;
 use crate::datastore::attempt::BackOff;
 use crate::datastore::attempt::Charge;
 use crate::datastore::sqlx::SqlxDatastore;
+use crate::datastore::sqlx::dialect::query;
+use crate::datastore::sqlx::dialect::query_scalar;
 use crate::datastore::sqlx::failed;
 use crate::datastore::sqlx::rows::corrupt;
 use crate::error::Result;

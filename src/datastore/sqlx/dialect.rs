@@ -29,6 +29,12 @@ macro_rules! on_pool {
 pub(super) trait Dialect: ::sqlx::Database {
     /// Begins a transaction that writes.
     const BEGIN: &'static str;
+
+    /// Says a statement in the database's own words. Ours are SQLite's: `?` for a value, `ON
+    /// CONFLICT` for an upsert, in which an assignment sees the old row.
+    fn translate(sql: &'static str) -> &'static str {
+        sql
+    }
 }
 
 #[cfg(feature = "sqlite")]
@@ -42,4 +48,31 @@ pub(super) async fn begin<DB: Dialect>(
     pool: &::sqlx::Pool<DB>,
 ) -> ::sqlx::Result<::sqlx::Transaction<'static, DB>> {
     pool.begin_with(DB::BEGIN).await
+}
+
+/// Prepares a statement.
+pub(super) fn query<DB: Dialect>(
+    sql: &'static str,
+) -> ::sqlx::query::Query<'static, DB, <DB as ::sqlx::Database>::Arguments> {
+    ::sqlx::query(DB::translate(sql))
+}
+
+/// Prepares a statement whose rows are read as `O`.
+pub(super) fn query_as<DB: Dialect, O>(
+    sql: &'static str,
+) -> ::sqlx::query::QueryAs<'static, DB, O, <DB as ::sqlx::Database>::Arguments>
+where
+    O: for<'r> ::sqlx::FromRow<'r, DB::Row>,
+{
+    ::sqlx::query_as(DB::translate(sql))
+}
+
+/// Prepares a statement that gives one value.
+pub(super) fn query_scalar<DB: Dialect, O>(
+    sql: &'static str,
+) -> ::sqlx::query::QueryScalar<'static, DB, O, <DB as ::sqlx::Database>::Arguments>
+where
+    (O,): for<'r> ::sqlx::FromRow<'r, DB::Row>,
+{
+    ::sqlx::query_scalar(DB::translate(sql))
 }

@@ -1,7 +1,5 @@
 //! One-time tokens.
 
-use ::sqlx::query;
-use ::sqlx::query_as;
 use rocket::async_trait;
 use uuid::Uuid;
 
@@ -12,6 +10,8 @@ use crate::datastore::Together;
 use crate::datastore::one_time::OneTimeToken;
 use crate::datastore::sqlx::SqlxDatastore;
 use crate::datastore::sqlx::dialect::begin;
+use crate::datastore::sqlx::dialect::query;
+use crate::datastore::sqlx::dialect::query_as;
 use crate::datastore::sqlx::failed;
 use crate::datastore::sqlx::rows::read_digest;
 use crate::datastore::sqlx::rows::row;

@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use ::sqlx::query;
-use ::sqlx::query_as;
 use rocket::async_trait;
 use uuid::Uuid;
 
@@ -15,6 +13,8 @@ use crate::datastore::outbox::NewLink;
 use crate::datastore::outbox::NewMail;
 use crate::datastore::outbox::OutboxMail;
 use crate::datastore::sqlx::SqlxDatastore;
+use crate::datastore::sqlx::dialect::query;
+use crate::datastore::sqlx::dialect::query_as;
 use crate::datastore::sqlx::failed;
 use crate::datastore::sqlx::rows::corrupt;
 use crate::datastore::sqlx::rows::read_email;
@@ -51,7 +51,7 @@ macro_rules! push_all {
     ($transaction:ident, $together:expr) => {
         for mail in &$together.mail {
             crate::datastore::sqlx::outbox::bind_mail!(
-                ::sqlx::query(crate::datastore::sqlx::outbox::PUSH_MAIL),
+                crate::datastore::sqlx::dialect::query(crate::datastore::sqlx::outbox::PUSH_MAIL),
                 mail
             )
             .execute(&mut *$transaction)

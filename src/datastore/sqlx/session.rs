@@ -1,7 +1,5 @@
 //! Sessions.
 
-use ::sqlx::query;
-use ::sqlx::query_as;
 use rocket::async_trait;
 
 use crate::clock::Timestamp;
@@ -10,6 +8,8 @@ use crate::datastore::SessionStore;
 use crate::datastore::session::SessionRecord;
 use crate::datastore::sqlx::SqlxDatastore;
 use crate::datastore::sqlx::dialect::begin;
+use crate::datastore::sqlx::dialect::query;
+use crate::datastore::sqlx::dialect::query_as;
 use crate::datastore::sqlx::failed;
 use crate::datastore::sqlx::rows::SessionRow;
 use crate::datastore::sqlx::rows::UserRow;

@@ -2,13 +2,13 @@
 
 use std::net::IpAddr;
 
-use ::sqlx::query;
-use ::sqlx::query_as;
 use rocket::async_trait;
 
 use crate::clock::Timestamp;
 use crate::datastore::TrackStore;
 use crate::datastore::sqlx::SqlxDatastore;
+use crate::datastore::sqlx::dialect::query;
+use crate::datastore::sqlx::dialect::query_as;
 use crate::datastore::sqlx::failed;
 use crate::datastore::sqlx::rows::read_address;
 use crate::datastore::sqlx::rows::row;

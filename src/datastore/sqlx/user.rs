@@ -1,7 +1,5 @@
 //! Users and their roles.
 
-use ::sqlx::query;
-use ::sqlx::query_as;
 use rocket::async_trait;
 
 use crate::crypto::hasher::PasswordHash;
@@ -9,6 +7,8 @@ use crate::datastore::Together;
 use crate::datastore::UserDatastore;
 use crate::datastore::sqlx::SqlxDatastore;
 use crate::datastore::sqlx::dialect::begin;
+use crate::datastore::sqlx::dialect::query;
+use crate::datastore::sqlx::dialect::query_as;
 use crate::datastore::sqlx::failed;
 use crate::datastore::sqlx::outbox::push_all;
 use crate::datastore::sqlx::rows::UserRow;
@@ -266,17 +266,18 @@ row! {
 macro_rules! apply_change {
     ($transaction:ident, $id:expr, $change:expr, $together:expr) => {{
         let (id, change, together) = ($id, $change, $together);
-        let changed = ::sqlx::query(crate::datastore::sqlx::user::UPDATE_USER)
-            .bind(change.active)
-            .bind(change.confirmed_at)
-            .bind(change.password_hash.is_some())
-            .bind(change.password_hash.iter().flatten().map(|hash| hash.as_str()).next())
-            .bind(id.as_uuid())
-            .bind(change.only_unconfirmed)
-            .bind(change.only_with_password)
-            .execute(&mut *$transaction)
-            .await
-            .map_err(failed)?;
+        let changed =
+            crate::datastore::sqlx::dialect::query(crate::datastore::sqlx::user::UPDATE_USER)
+                .bind(change.active)
+                .bind(change.confirmed_at)
+                .bind(change.password_hash.is_some())
+                .bind(change.password_hash.iter().flatten().map(|hash| hash.as_str()).next())
+                .bind(id.as_uuid())
+                .bind(change.only_unconfirmed)
+                .bind(change.only_with_password)
+                .execute(&mut *$transaction)
+                .await
+                .map_err(failed)?;
         if changed.rows_affected() == 0 {
             None
         } else {
@@ -284,7 +285,7 @@ macro_rules! apply_change {
                 "DELETE FROM security_sessions WHERE user_id = ?",
                 "DELETE FROM security_one_time_tokens WHERE user_id = ?",
             ] {
-                ::sqlx::query(sql)
+                crate::datastore::sqlx::dialect::query(sql)
                     .bind(id.as_uuid())
                     .execute(&mut *$transaction)
                     .await
@@ -292,7 +293,7 @@ macro_rules! apply_change {
             }
             crate::datastore::sqlx::outbox::push_all!($transaction, together);
             let rows: Vec<crate::datastore::sqlx::rows::UserRow> =
-                ::sqlx::query_as(crate::datastore::sqlx::user::FIND_USER)
+                crate::datastore::sqlx::dialect::query_as(crate::datastore::sqlx::user::FIND_USER)
                     .bind(id.as_uuid())
                     .fetch_all(&mut *$transaction)
                     .await
