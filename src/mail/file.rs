@@ -29,7 +29,13 @@ impl FileMailer {
 #[async_trait]
 impl Mailer for FileMailer {
     async fn send(&self, message: &Message) -> Result<()> {
-        fs::create_dir_all(&self.folder)
+        let mut folder = fs::DirBuilder::new();
+        folder.recursive(true);
+        // The mails hold links that work.
+        #[cfg(unix)]
+        folder.mode(0o700);
+        folder
+            .create(&self.folder)
             .await
             .map_err(|source| Error::File { path: self.folder.display().to_string(), source })?;
         let transport = AsyncFileTransport::<Tokio1Executor>::new(&self.folder);

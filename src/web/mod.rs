@@ -28,7 +28,6 @@ use rocket::Ignite;
 use rocket::Request;
 use rocket::Rocket;
 use rocket::http::Accept;
-use rocket::http::MediaType;
 use url::Url;
 
 use crate::clock::Clock;
@@ -131,9 +130,5 @@ pub(crate) fn is_unattached<G>(rocket: &Rocket<Ignite>) -> bool {
 /// Tells whether a request wants JSON: its own body is JSON, or its `Accept` prefers it.
 pub fn wants_json(request: &Request<'_>) -> bool {
     let sends_json = request.content_type().is_some_and(|kind| kind.is_json());
-    sends_json || request.accept().map(Accept::preferred).is_some_and(|it| is_json(it.media_type()))
-}
-
-fn is_json(kind: &MediaType) -> bool {
-    kind.is_json()
+    sends_json || request.accept().map(Accept::preferred).is_some_and(|kind| kind.is_json())
 }

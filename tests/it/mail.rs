@@ -148,9 +148,10 @@ async fn a_mail_server_that_refuses_is_tried_again_and_nobody_notices() {
     assert_eq!(mails.lock().unwrap().len(), 1);
 }
 
-/// A transport that fails as long as it is told to.
+/// A transport that fails as long as it is told to, or that takes a mail and then fails to say so.
 #[derive(Clone, Default)]
 struct Flaky {
+    loses_its_word: bool,
     is_up: Arc<std::sync::atomic::AtomicBool>,
     sent: Arc<Mutex<Vec<Message>>>,
 }
@@ -158,10 +159,13 @@ struct Flaky {
 #[async_trait]
 impl Mailer for Flaky {
     async fn send(&self, message: &Message) -> Result<()> {
-        if !self.is_up.load(Ordering::SeqCst) {
+        if !self.is_up.load(Ordering::SeqCst) && !self.loses_its_word {
             return Err(Error::mail("the mail server is down"));
         }
         self.sent.lock().unwrap().push(message.clone());
+        if self.loses_its_word {
+            return Err(Error::mail("the connection broke"));
+        }
         Ok(())
     }
 }
@@ -210,14 +214,29 @@ async fn a_request_does_not_wait_for_the_mail_server() {
 }
 
 #[rocket::async_test]
-async fn a_mail_keeps_its_id_and_only_its_newest_link_works() {
-    let mailer = Flaky::default();
+async fn a_mail_sent_twice_keeps_its_id_and_only_its_newest_link_works() {
+    let mailer = Flaky { loses_its_word: true, ..Flaky::default() };
     let app = TestApp::launch(rocket_with(Security::default().mailer(mailer.clone()))).await;
     register(&app).await;
-    mailer.is_up.store(true, Ordering::SeqCst);
+    mailer.wait_for(1).await;
     app.clock().advance(TimeDelta::minutes(1));
-    let sent = mailer.wait_for(1).await;
-    assert_eq!(app.browser().post_json(&link_in(&sent[0]), json!({})).await.status, Status::Ok);
+    let sent = mailer.wait_for(2).await;
+    assert_eq!(sent[0].id, sent[1].id);
+    let press = async |mail| app.browser().post_json(&link_in(mail), json!({})).await;
+    assert_eq!(press(&sent[0]).await.reasons(), ["invalid_link"]);
+    assert_eq!(press(&sent[1]).await.status, Status::Ok);
+}
+
+/// Rocket drops what it manages when the runtime has ended.
+#[cfg(feature = "smtp")]
+#[test]
+fn an_smtp_transport_is_dropped_without_a_runtime() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let mailer = runtime.block_on(async {
+        rocket_security::mail::mailer_from_url("smtp://127.0.0.1:2525").unwrap()
+    });
+    drop(runtime);
+    drop(mailer);
 }
 
 #[rocket::async_test]

@@ -105,9 +105,9 @@ async fn anonymous_visitors_store_nothing() {
     assert_eq!(visitor.cookie(SESSION), None, "a page without a form sets no cookie");
     visitor.get("/login").await;
     assert!(visitor.cookie(SESSION).is_some());
-    let database = app.client().rocket().figment().extract_inner("databases.security.url");
-    let pool =
-        sqlx::SqlitePool::connect(&database.unwrap_or_else(|_| String::new())).await.unwrap();
+    let url: String =
+        app.client().rocket().figment().extract_inner("databases.security.url").unwrap();
+    let pool = sqlx::SqlitePool::connect(&url).await.unwrap();
     let rows: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM security_sessions")
         .fetch_one(&pool)
         .await

@@ -159,3 +159,27 @@ fn read_joined(rows: Vec<JoinedRow>) -> Result<Option<(SessionRecord, User)>> {
     };
     Ok(Some((session.read(found.user.id)?, found.user)))
 }
+
+#[cfg(all(test, feature = "sqlite"))]
+mod tests {
+    use ::sqlx::AssertSqlSafe;
+
+    use crate::datastore::SqlxDatastore;
+    use crate::datastore::sqlx::session::FIND_SESSION;
+
+    #[rocket::async_test]
+    async fn the_query_of_every_request_searches_indexes_only() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}", folder.path().join("db.sqlite").display());
+        let figment = rocket::Config::figment().merge(("databases.security.url", &url));
+        SqlxDatastore::connect(&figment).await.unwrap().migrate().await.unwrap();
+        let pool = ::sqlx::SqlitePool::connect(&url).await.unwrap();
+        let explain = AssertSqlSafe(format!("EXPLAIN QUERY PLAN {FIND_SESSION}"));
+        let plan: Vec<(i64, i64, i64, String)> =
+            ::sqlx::query_as(explain).bind([0; 32].as_slice()).fetch_all(&pool).await.unwrap();
+        assert_eq!(plan.len(), 3, "{plan:?}");
+        for (_, _, _, step) in &plan {
+            assert!(step.starts_with("SEARCH") && step.contains("INDEX"), "{plan:?}");
+        }
+    }
+}
