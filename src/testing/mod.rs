@@ -26,11 +26,14 @@
 //! # });
 //! ```
 //!
+//! For whoever writes a store of their own, [`contract`] tests it.
+//!
 //! Whatever goes wrong in here ends the test with a sentence, by a panic.
 
 #![allow(clippy::panic, reason = "a test ends by a panic")]
 
 mod browser;
+pub mod contract;
 
 pub use crate::testing::browser::Answer;
 pub use crate::testing::browser::Browser;

@@ -85,14 +85,15 @@ fn a_module_uses_only_lower_rungs() {
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
 
-/// A path that climbs would lead past the other tests here.
+/// A path that climbs would lead past the other tests here. One beside a `$crate::` is a macro's,
+/// and climbs in an application.
 #[test]
 fn no_path_climbs() {
     let mut faults = Vec::new();
     for (_, path) in library_files() {
         for (number, line) in fs::read_to_string(&path).unwrap().lines().enumerate() {
             let code = line.split("//").next().unwrap_or_default();
-            if code.contains("super::") {
+            if code.contains("super::") && !code.contains("$crate::") {
                 faults.push(format!("{}:{}: {line}", path.display(), number + 1));
             }
         }
@@ -123,11 +124,13 @@ fn features_do_not_name_each_other() {
 }
 
 /// Law 1: nobody but `flow` gives a browser the id of a session that somebody is logged in with.
+/// The contract suite has no browser: it asks stores.
 #[test]
 fn only_the_flow_begins_sessions() {
     let mut faults = Vec::new();
     for (module, path) in library_files() {
-        if ["flow", "datastore", "session"].contains(&module.as_str()) {
+        let is_contract = path.iter().any(|part| part == "contract");
+        if ["flow", "datastore", "session"].contains(&module.as_str()) || is_contract {
             continue;
         }
         for (number, line) in fs::read_to_string(&path).unwrap().lines().enumerate() {

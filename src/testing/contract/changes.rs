@@ -1,0 +1,219 @@
+//! Changes of users.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use crate::datastore::Together;
+use crate::datastore::UserDatastore;
+use crate::datastore::outbox::NewMail;
+use crate::datastore::user::UserChange;
+use crate::testing::contract::makers::at;
+use crate::testing::contract::makers::begin;
+use crate::testing::contract::makers::change;
+use crate::testing::contract::makers::confirmed_user;
+use crate::testing::contract::makers::create;
+use crate::testing::contract::makers::find;
+use crate::testing::contract::makers::find_session;
+use crate::testing::contract::makers::find_token;
+use crate::testing::contract::makers::hash;
+use crate::testing::contract::makers::mail;
+use crate::testing::contract::makers::outbox;
+use crate::testing::contract::makers::session_of;
+use crate::testing::contract::makers::some_user_id;
+use crate::testing::contract::makers::token_of;
+use crate::testing::contract::makers::user;
+use crate::testing::contract::run::CALLERS;
+use crate::testing::contract::run::all_at_once;
+
+section! {
+    changes in __contract_changes:
+    a_change_sets_what_it_names_and_leaves_the_rest,
+    a_change_raises_the_epoch_once_for_each_caller,
+    a_change_ends_all_sessions_and_tokens_of_its_user_and_of_nobody_else,
+    a_change_sends_its_mail,
+    a_change_of_nobody_gives_none_and_sends_nothing,
+    a_change_for_the_unconfirmed_leaves_the_confirmed_alone,
+    of_parallel_first_confirmations_one_wins,
+    a_contested_user_loses_the_password_and_keeps_the_links,
+    a_confirmed_user_cannot_be_contested,
+    nobody_cannot_be_contested,
+    a_better_hash_replaces_the_old_and_changes_nothing_else,
+    a_hash_that_is_not_there_any_more_is_not_replaced,
+    of_parallel_replacements_of_one_hash_one_wins,
+}
+
+pub async fn a_change_sets_what_it_names_and_leaves_the_rest(store: &Arc<impl UserDatastore>) {
+    let mut expected = user(store, "Ann@example.org").await;
+    let mut password_hash = Some(hash("first"));
+    let changes = [
+        change(|_| ()),
+        change(|it| it.active = Some(false)),
+        change(|it| it.confirmed_at = Some(at(7))),
+        change(|it| it.password_hash = Some(Some(hash("second")))),
+        change(|it| it.password_hash = Some(None)),
+        change(|it| it.active = Some(true)),
+    ];
+    for change in changes {
+        expected.epoch += 1;
+        expected.active = change.active.unwrap_or(expected.active);
+        expected.confirmed_at = change.confirmed_at.or(expected.confirmed_at);
+        password_hash = change.password_hash.clone().unwrap_or(password_hash);
+        let changed = store.update_user(expected.id, &change, &Together::nothing()).await.unwrap();
+        assert_eq!(changed, Some(expected.clone()), "{change:?}");
+        let found = find(store, "ann@example.org").await.unwrap();
+        assert_eq!(found, (expected.clone(), password_hash.clone()), "{change:?}");
+        assert_eq!(found.0.email.as_str(), "Ann@example.org");
+    }
+}
+
+pub async fn a_change_raises_the_epoch_once_for_each_caller(store: &Arc<impl UserDatastore>) {
+    let id = user(store, "ann@example.org").await.id;
+    let epochs = all_at_once(store, CALLERS, move |store, _| async move {
+        let change = UserChange::active(true);
+        store.update_user(id, &change, &Together::nothing()).await.unwrap().unwrap().epoch
+    })
+    .await;
+    assert_eq!(BTreeSet::from_iter(epochs), BTreeSet::from_iter(1..=32));
+}
+
+pub async fn a_change_ends_all_sessions_and_tokens_of_its_user_and_of_nobody_else(
+    store: &Arc<impl UserDatastore>,
+) {
+    let (ann, bob) = (user(store, "ann@example.org").await, user(store, "bob@example.org").await);
+    let sessions = [session_of(&ann), session_of(&ann), session_of(&bob)];
+    let tokens = [token_of(&ann), token_of(&ann), token_of(&bob)];
+    for (session, token) in sessions.iter().zip(&tokens) {
+        begin(store, session).await;
+        create(store, token).await;
+    }
+    let change = UserChange::active(true);
+    store.update_user(ann.id, &change, &Together::nothing()).await.unwrap().unwrap();
+    for (session, token) in sessions.iter().zip(&tokens) {
+        let is_bobs = session.user_id == bob.id;
+        assert_eq!(find_session(store, session).await.is_some(), is_bobs);
+        assert_eq!(find_token(store, token).await.is_some(), is_bobs);
+    }
+}
+
+pub async fn a_change_sends_its_mail(store: &Arc<impl UserDatastore>) {
+    let ann = user(store, "ann@example.org").await;
+    let mail = NewMail { user_id: Some(ann.id), ..mail("ann@example.org") };
+    let together = Together::mail(vec![mail.clone()]);
+    store.update_user(ann.id, &UserChange::active(true), &together).await.unwrap().unwrap();
+    assert_eq!(outbox(store).await, BTreeSet::from([mail.id]));
+}
+
+pub async fn a_change_of_nobody_gives_none_and_sends_nothing(store: &Arc<impl UserDatastore>) {
+    let together = Together::mail(vec![mail("ann@example.org")]);
+    let change = UserChange::active(true);
+    assert_eq!(store.update_user(some_user_id(), &change, &together).await.unwrap(), None);
+    assert_eq!(outbox(store).await, BTreeSet::new());
+}
+
+pub async fn a_change_for_the_unconfirmed_leaves_the_confirmed_alone(
+    store: &Arc<impl UserDatastore>,
+) {
+    let ann = confirmed_user(store, "ann@example.org").await;
+    let (session, token) = (session_of(&ann), token_of(&ann));
+    begin(store, &session).await;
+    create(store, &token).await;
+    let change = UserChange::confirmed(at(9), Some(hash("second")));
+    let together = Together::mail(vec![mail("ann@example.org")]);
+    assert_eq!(store.update_user(ann.id, &change, &together).await.unwrap(), None);
+    let found = find(store, "ann@example.org").await.unwrap();
+    assert_eq!(found, (ann, Some(hash("first"))));
+    assert!(find_session(store, &session).await.is_some());
+    assert!(find_token(store, &token).await.is_some());
+    assert_eq!(outbox(store).await, BTreeSet::new());
+}
+
+pub async fn of_parallel_first_confirmations_one_wins(store: &Arc<impl UserDatastore>) {
+    let id = user(store, "ann@example.org").await.id;
+    let answers = all_at_once(store, CALLERS, move |store, number| async move {
+        let chosen = hash(&number.to_string());
+        let change = UserChange::confirmed(at(1), Some(chosen.clone()));
+        let together = Together::mail(vec![mail("ann@example.org")]);
+        let changed = store.update_user(id, &change, &together).await.unwrap();
+        changed.map(|_| chosen)
+    })
+    .await;
+    let winners: Vec<_> = answers.into_iter().flatten().collect();
+    assert_eq!(winners.len(), 1);
+    let (found, password_hash) = find(store, "ann@example.org").await.unwrap();
+    assert_eq!(found.epoch, 1);
+    assert_eq!(password_hash, winners.first().cloned());
+    assert_eq!(outbox(store).await.len(), 1);
+}
+
+pub async fn a_contested_user_loses_the_password_and_keeps_the_links(
+    store: &Arc<impl UserDatastore>,
+) {
+    let ann = user(store, "ann@example.org").await;
+    let token = token_of(&ann);
+    create(store, &token).await;
+    let mail = mail("ann@example.org");
+    let together = Together::mail(vec![mail.clone()]);
+    assert!(store.contest_user(ann.id, &together).await.unwrap());
+    let (found, password_hash) = find(store, "ann@example.org").await.unwrap();
+    assert_eq!((found.confirmed_at, password_hash), (None, None));
+    assert_eq!(find_token(store, &token).await, Some(token));
+    assert_eq!(outbox(store).await, BTreeSet::from([mail.id]));
+}
+
+pub async fn a_confirmed_user_cannot_be_contested(store: &Arc<impl UserDatastore>) {
+    let ann = confirmed_user(store, "ann@example.org").await;
+    let together = Together::mail(vec![mail("ann@example.org")]);
+    assert!(!store.contest_user(ann.id, &together).await.unwrap());
+    let found = find(store, "ann@example.org").await.unwrap();
+    assert_eq!(found, (ann, Some(hash("first"))));
+    assert_eq!(outbox(store).await, BTreeSet::new());
+}
+
+pub async fn nobody_cannot_be_contested(store: &Arc<impl UserDatastore>) {
+    let together = Together::mail(vec![mail("ann@example.org")]);
+    assert!(!store.contest_user(some_user_id(), &together).await.unwrap());
+    assert_eq!(outbox(store).await, BTreeSet::new());
+}
+
+pub async fn a_better_hash_replaces_the_old_and_changes_nothing_else(
+    store: &Arc<impl UserDatastore>,
+) {
+    let ann = user(store, "ann@example.org").await;
+    let (session, token) = (session_of(&ann), token_of(&ann));
+    begin(store, &session).await;
+    create(store, &token).await;
+    let (old, new) = (hash("first"), hash("better"));
+    assert!(store.replace_password_hash(ann.id, &old, &new).await.unwrap());
+    let found = find(store, "ann@example.org").await.unwrap();
+    assert_eq!(found, (ann.clone(), Some(new)));
+    assert_eq!(find_session(store, &session).await, Some((session, ann)));
+    assert_eq!(find_token(store, &token).await, Some(token));
+}
+
+pub async fn a_hash_that_is_not_there_any_more_is_not_replaced(store: &Arc<impl UserDatastore>) {
+    let ann = user(store, "ann@example.org").await;
+    let new = hash("better");
+    for gone in ["second", "First", "first "] {
+        assert!(!store.replace_password_hash(ann.id, &hash(gone), &new).await.unwrap());
+    }
+    let nobody = some_user_id();
+    assert!(!store.replace_password_hash(nobody, &hash("first"), &new).await.unwrap());
+    assert_eq!(find(store, "ann@example.org").await.unwrap().1, Some(hash("first")));
+    assert!(store.contest_user(ann.id, &Together::nothing()).await.unwrap());
+    assert!(!store.replace_password_hash(ann.id, &hash("first"), &new).await.unwrap());
+    assert_eq!(find(store, "ann@example.org").await.unwrap().1, None);
+}
+
+pub async fn of_parallel_replacements_of_one_hash_one_wins(store: &Arc<impl UserDatastore>) {
+    let id = user(store, "ann@example.org").await.id;
+    let answers = all_at_once(store, CALLERS, move |store, number| async move {
+        let new = hash(&number.to_string());
+        let replaced = store.replace_password_hash(id, &hash("first"), &new).await.unwrap();
+        replaced.then_some(new)
+    })
+    .await;
+    let winners: Vec<_> = answers.into_iter().flatten().collect();
+    assert_eq!(winners.len(), 1);
+    let (_, password_hash) = find(store, "ann@example.org").await.unwrap();
+    assert_eq!(password_hash, winners.first().cloned());
+}

@@ -1,0 +1,190 @@
+//! What the sentences stand on: people, times, mails, and the short way to ask a store.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use chrono::DateTime;
+use chrono::TimeDelta;
+use uuid::Uuid;
+
+use crate::clock::Timestamp;
+use crate::crypto::hasher::PasswordHash;
+use crate::crypto::one_time::Digest;
+use crate::crypto::one_time::Token;
+use crate::crypto::random_uuid;
+use crate::datastore::Together;
+use crate::datastore::UserDatastore;
+use crate::datastore::attempt::BackOff;
+use crate::datastore::attempt::Charge;
+use crate::datastore::one_time::OneTimeToken;
+use crate::datastore::outbox::NewMail;
+use crate::datastore::session::SessionRecord;
+use crate::datastore::user::NewUser;
+use crate::datastore::user::UserChange;
+use crate::user::Email;
+use crate::user::Identity;
+use crate::user::RoleName;
+use crate::user::User;
+use crate::user::UserId;
+
+pub(super) const BACK_OFF: BackOff =
+    BackOff { from: 5, first_delay: TimeDelta::seconds(10), longest_delay: TimeDelta::seconds(45) };
+
+/// That many seconds after a moment whose microseconds are all told.
+pub(super) fn at(seconds: i64) -> Timestamp {
+    let zero = DateTime::from_timestamp_micros(1_800_000_000_123_456).unwrap();
+    zero + TimeDelta::seconds(seconds)
+}
+
+pub(super) fn email(text: &str) -> Email {
+    Email::parse(text).unwrap()
+}
+
+pub(super) fn role_name(text: &str) -> RoleName {
+    RoleName::parse(text).unwrap()
+}
+
+pub(super) fn hash(text: &str) -> PasswordHash {
+    PasswordHash::from_stored(format!("$argon2id$v=19$m=19456,t=2,p=1${text}"))
+}
+
+pub(super) fn ip(text: &str) -> IpAddr {
+    text.parse().unwrap()
+}
+
+pub(super) fn digest() -> Digest {
+    Token::random().unwrap().digest()
+}
+
+pub(super) fn some_user_id() -> UserId {
+    UserId::from_uuid(random_uuid().unwrap())
+}
+
+pub(super) fn change(set: impl FnOnce(&mut UserChange)) -> UserChange {
+    let mut change = UserChange::default();
+    set(&mut change);
+    change
+}
+
+pub(super) fn new_user(address: &str) -> NewUser {
+    NewUser {
+        id: some_user_id(),
+        email: email(address),
+        password_hash: Some(hash("first")),
+        confirmed_at: None,
+        created_at: at(0),
+    }
+}
+
+pub(super) async fn user(store: &Arc<impl UserDatastore>, address: &str) -> User {
+    let made = store.create_user(&new_user(address), &Together::nothing()).await.unwrap();
+    made.unwrap()
+}
+
+pub(super) async fn confirmed_user(store: &Arc<impl UserDatastore>, address: &str) -> User {
+    let new = NewUser { confirmed_at: Some(at(0)), ..new_user(address) };
+    store.create_user(&new, &Together::nothing()).await.unwrap().unwrap()
+}
+
+/// Finds a user and the hash of their password by what was typed.
+pub(super) async fn find(
+    store: &Arc<impl UserDatastore>,
+    typed: &str,
+) -> Option<(User, Option<PasswordHash>)> {
+    let identity = Identity::Email(email(typed));
+    let found = store.find_credentials(&identity).await.unwrap();
+    found.map(|found| (found.user, found.password_hash))
+}
+
+pub(super) fn session_of(user: &User) -> SessionRecord {
+    SessionRecord {
+        digest: digest(),
+        id: random_uuid().unwrap(),
+        user_id: user.id,
+        epoch: user.epoch,
+        authn_via: "password".to_owned(),
+        client: Some(ip("192.0.2.1")),
+        user_agent: Some("Browser/1.0".to_owned()),
+        created_at: at(0),
+        authenticated_at: at(0),
+        last_seen_at: at(0),
+    }
+}
+
+pub(super) async fn begin(store: &Arc<impl UserDatastore>, session: &SessionRecord) {
+    assert!(store.begin_session(session, 20).await.unwrap());
+}
+
+pub(super) async fn find_session(
+    store: &Arc<impl UserDatastore>,
+    session: &SessionRecord,
+) -> Option<(SessionRecord, User)> {
+    store.find_session(&session.digest).await.unwrap()
+}
+
+pub(super) async fn assert_refused(store: &Arc<impl UserDatastore>, session: &SessionRecord) {
+    assert!(!store.begin_session(session, 20).await.unwrap());
+    assert_eq!(find_session(store, session).await, None);
+}
+
+pub(super) fn token_of(user: &User) -> OneTimeToken {
+    OneTimeToken {
+        digest: digest(),
+        purpose: "confirm".to_owned(),
+        user_id: user.id,
+        address: user.email.canonical(),
+        mail_id: random_uuid().unwrap(),
+        expires_at: at(3_600),
+    }
+}
+
+pub(super) async fn create(store: &Arc<impl UserDatastore>, token: &OneTimeToken) {
+    assert!(store.create_token(token).await.unwrap());
+}
+
+pub(super) async fn find_token(
+    store: &Arc<impl UserDatastore>,
+    token: &OneTimeToken,
+) -> Option<OneTimeToken> {
+    store.find_token(&token.digest, &token.purpose, at(1)).await.unwrap()
+}
+
+/// Uses a token up for a change that applies to everybody, with a mail.
+pub(super) async fn consume(
+    store: &Arc<impl UserDatastore>,
+    digest: &Digest,
+    purpose: &str,
+    now: Timestamp,
+) -> Option<User> {
+    let together = Together::mail(vec![mail("ann@example.org")]);
+    let change = UserChange::active(true);
+    store.consume_token(digest, purpose, now, &change, &together).await.unwrap()
+}
+
+pub(super) fn mail(to: &str) -> NewMail {
+    NewMail {
+        id: random_uuid().unwrap(),
+        template: "welcome".to_owned(),
+        subject: "Welcome".to_owned(),
+        to: email(to),
+        user_id: None,
+        only_unconfirmed: false,
+        link: None,
+        created_at: at(0),
+    }
+}
+
+/// Says which mails are waiting. They are handed out for it, and are due again at once.
+pub(super) async fn outbox(store: &Arc<impl UserDatastore>) -> BTreeSet<Uuid> {
+    let leased = store.lease_mail(at(1_000_000), at(0), 1_000).await.unwrap();
+    leased.iter().map(|leased| leased.mail.id).collect()
+}
+
+pub(super) async fn charge(
+    store: &Arc<impl UserDatastore>,
+    key: &Digest,
+    now: Timestamp,
+) -> Charge {
+    store.charge_attempt(key, &BACK_OFF, now).await.unwrap()
+}

@@ -1,0 +1,192 @@
+//! What every store must do, as tests: for whoever writes one of their own.
+//!
+//! The traits of [`datastore`](crate::datastore) say in prose what the framework relies on. Here is
+//! a sentence for each promise, `of_parallel_registrations_of_one_address_one_wins` for example,
+//! and [`datastore_contract!`](crate::datastore_contract) makes a test of each. A store that passes
+//! can stand under [`Security::new`](crate::Security::new). [`MemoryDatastore`] and [`SqlxDatastore`]
+//! are held to the same sentences.
+//!
+//! In a file under `tests/`, with the cargo feature `testing` among the development dependencies:
+//!
+//! ```test_harness
+//! mod contract {
+//!     use rocket_security::MemoryDatastore;
+//!
+//!     rocket_security::datastore_contract! {
+//!         capabilities: [TrackStore],
+//!         store: async { (MemoryDatastore::new(), ()) },
+//!     }
+//! }
+//! ```
+//!
+//! `store` is evaluated once for each test and awaited. It gives a fresh, empty store, and whatever
+//! must live as long as the store does: the guard of a temporary folder, of a scratch database, or
+//! `()`. The guard is dropped after the store.
+//!
+//! # What is covered
+//!
+//! | capability | modules of tests |
+//! |---|---|
+//! | [`UserDatastore`] | `users`, `changes`, `deletions`, `roles` |
+//! | [`SessionStore`] | `sessions` |
+//! | [`OneTimeStore`] | `one_time` |
+//! | [`OutboxStore`] | `outbox` |
+//! | [`AttemptStore`] | `attempts` |
+//! | [`TrackStore`], if it stands among the `capabilities` | `track` |
+//!
+//! The first five always run, for [`UserDatastore`] requires the other four; `capabilities` names
+//! what a store can do beyond, and may be left out.
+//!
+//! The sentences that begin with `of_parallel`, and some others, let 32 callers loose on the store
+//! in one moment, on 8 threads: a token is consumed once, attempts are counted exactly, an address,
+//! a role, a token of a mail are unique, a user's sessions never exceed their maximum, and what was
+//! under way with a change or a deletion does not outlive it. Such a test can pass by luck on a
+//! store that reads, decides and writes, but seldom often: run the suite several times.
+//!
+//! # What is not covered
+//!
+//! The suite knows a store by its public traits only. What cannot be brought about or seen through
+//! them is left to the store's own tests:
+//!
+//! - a user whose address changes, whose tokens for the old one must then be refused;
+//! - a session that holds another epoch than its user, which must not be found: a change has
+//!   ended it already;
+//! - several processes on one database, a store that does not answer, a transaction that is broken
+//!   off half-way by a crash;
+//! - that [`find_session`](crate::datastore::SessionStore::find_session) needs one query only, and
+//!   other matters of speed;
+//! - what the contracts leave open, such as the order in which mail is handed out.
+//!
+//! [`AttemptStore`]: crate::datastore::AttemptStore
+//! [`MemoryDatastore`]: crate::datastore::MemoryDatastore
+//! [`OneTimeStore`]: crate::datastore::OneTimeStore
+//! [`OutboxStore`]: crate::datastore::OutboxStore
+//! [`SessionStore`]: crate::datastore::SessionStore
+//! [`SqlxDatastore`]: crate::datastore::SqlxDatastore
+//! [`TrackStore`]: crate::datastore::TrackStore
+//! [`UserDatastore`]: crate::datastore::UserDatastore
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    missing_docs,
+    reason = "a test ends by a panic, and the name of a sentence is what it says"
+)]
+
+/// Declares the sentences of a section, and the macro that makes a test of each. A function that
+/// does not stand in its section's list is dead code.
+macro_rules! section {
+    ($section:ident in $tests:ident: $($sentence:ident,)+) => {
+        pub mod sentences {
+            $(pub use crate::testing::contract::$section::$sentence;)+
+        }
+
+        #[doc(hidden)]
+        #[macro_export]
+        macro_rules! $tests {
+            () => {
+                mod $section {
+                    $(
+                        #[test]
+                        fn $sentence() {
+                            let sentence = $crate::testing::contract::sentences::$section::$sentence;
+                            // What `super` names is the module of the call.
+                            $crate::testing::contract::run(super::fresh_store(), sentence);
+                        }
+                    )+
+                }
+            };
+        }
+    };
+}
+
+mod attempts;
+mod changes;
+mod deletions;
+mod makers;
+mod one_time;
+mod outbox;
+mod roles;
+mod run;
+mod sessions;
+mod track;
+mod users;
+
+#[doc(hidden)]
+pub use crate::testing::contract::run::run;
+
+/// The sentences by section, where the tests find them.
+#[doc(hidden)]
+pub mod sentences {
+    pub use crate::testing::contract::attempts::sentences as attempts;
+    pub use crate::testing::contract::changes::sentences as changes;
+    pub use crate::testing::contract::deletions::sentences as deletions;
+    pub use crate::testing::contract::one_time::sentences as one_time;
+    pub use crate::testing::contract::outbox::sentences as outbox;
+    pub use crate::testing::contract::roles::sentences as roles;
+    pub use crate::testing::contract::sessions::sentences as sessions;
+    pub use crate::testing::contract::track::sentences as track;
+    pub use crate::testing::contract::users::sentences as users;
+}
+
+/// Tests a store against the contracts of its traits: a `#[test]` for each sentence of
+/// [`testing::contract`](crate::testing::contract), in modules by capability.
+///
+/// ```
+/// # use std::path::Path;
+/// # use rocket_security::SqlxDatastore;
+/// # async fn database_in(folder: &Path) -> SqlxDatastore { unimplemented!() }
+/// rocket_security::datastore_contract! {
+///     /// A database of its own in a temporary folder.
+///     store: async {
+///         let folder = tempfile::tempdir().unwrap();
+///         (database_in(folder.path()).await, folder)
+///     },
+/// }
+/// # fn main() {}
+/// ```
+///
+/// Before `store` may stand what it can do beyond [`UserDatastore`](crate::UserDatastore):
+/// `capabilities: [TrackStore],`. Each call stands in a module of its own.
+#[macro_export]
+macro_rules! datastore_contract {
+    (
+        $(capabilities: [$($capability:ident),* $(,)?],)?
+        $(#[$doc:meta])*
+        store: $store:expr $(,)?
+    ) => {
+        $(#[$doc])*
+        fn fresh_store() -> impl ::core::future::Future<
+            Output = (
+                impl $crate::datastore::UserDatastore $($(+ $crate::datastore::$capability)*)?,
+                impl ::core::marker::Sized,
+            ),
+        > {
+            $store
+        }
+
+        $crate::__contract_users!();
+        $crate::__contract_changes!();
+        $crate::__contract_deletions!();
+        $crate::__contract_roles!();
+        $crate::__contract_sessions!();
+        $crate::__contract_one_time!();
+        $crate::__contract_outbox!();
+        $crate::__contract_attempts!();
+        $($($crate::__contract_capability! { $capability })*)?
+    };
+}
+
+/// Names the section of a capability that not every store has.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __contract_capability {
+    (TrackStore) => {
+        $crate::__contract_track!();
+    };
+    ($other:ident) => {
+        ::core::compile_error! {
+            concat!("`", stringify!($other), "` is not `TrackStore`: no other capability is optional")
+        }
+    };
+}

@@ -1,0 +1,233 @@
+//! One-time tokens.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+
+use crate::crypto::random_uuid;
+use crate::datastore::Together;
+use crate::datastore::UserDatastore;
+use crate::datastore::one_time::OneTimeToken;
+use crate::datastore::outbox::NewMail;
+use crate::datastore::user::UserChange;
+use crate::testing::contract::makers::at;
+use crate::testing::contract::makers::begin;
+use crate::testing::contract::makers::confirmed_user;
+use crate::testing::contract::makers::consume;
+use crate::testing::contract::makers::create;
+use crate::testing::contract::makers::digest;
+use crate::testing::contract::makers::find;
+use crate::testing::contract::makers::find_session;
+use crate::testing::contract::makers::find_token;
+use crate::testing::contract::makers::hash;
+use crate::testing::contract::makers::mail;
+use crate::testing::contract::makers::outbox;
+use crate::testing::contract::makers::session_of;
+use crate::testing::contract::makers::token_of;
+use crate::testing::contract::makers::user;
+use crate::testing::contract::run::CALLERS;
+use crate::testing::contract::run::all_at_once;
+
+section! {
+    one_time in __contract_one_time:
+    a_token_is_found_as_made_however_often,
+    a_token_without_a_password_is_found_as_made,
+    a_token_serves_no_other_purpose,
+    a_token_may_be_used_until_it_expires,
+    a_token_for_another_address_is_refused,
+    a_token_for_a_user_who_is_gone_is_refused,
+    a_token_replaces_the_one_of_the_same_mail_only,
+    of_parallel_tokens_of_one_mail_one_remains,
+    a_consumed_token_applies_its_change_and_takes_everything_older_along,
+    a_token_is_consumed_once,
+    an_unknown_token_consumes_nothing,
+    a_token_whose_change_does_not_apply_consumes_nothing,
+    of_parallel_uses_of_one_token_one_wins,
+    expired_tokens_are_swept,
+}
+
+pub async fn a_token_is_found_as_made_however_often(store: &Arc<impl UserDatastore>) {
+    let ann = user(store, "Ann@Example.org").await;
+    let token =
+        OneTimeToken { expires_at: at(86_400) + TimeDelta::microseconds(1), ..token_of(&ann) };
+    create(store, &token).await;
+    assert_eq!(token.address, "ann@example.org");
+    for _ in 0..3 {
+        assert_eq!(find_token(store, &token).await, Some(token.clone()));
+    }
+    assert_eq!(store.find_token(&digest(), "confirm", at(1)).await.unwrap(), None);
+}
+
+pub async fn a_token_without_a_password_is_found_as_made(store: &Arc<impl UserDatastore>) {
+    let ann = user(store, "ann@example.org").await;
+    let token = token_of(&ann);
+    create(store, &token).await;
+    assert_eq!(find_token(store, &token).await, Some(token));
+}
+
+pub async fn a_token_serves_no_other_purpose(store: &Arc<impl UserDatastore>) {
+    let ann = user(store, "ann@example.org").await;
+    let token = token_of(&ann);
+    create(store, &token).await;
+    for purpose in ["reset", "Confirm", "confirm ", ""] {
+        let found = store.find_token(&token.digest, purpose, at(1)).await.unwrap();
+        assert_eq!(found, None, "{purpose:?}");
+        assert_eq!(consume(store, &token.digest, purpose, at(1)).await, None, "{purpose:?}");
+    }
+    assert_eq!(outbox(store).await, BTreeSet::new());
+    assert!(consume(store, &token.digest, "confirm", at(1)).await.is_some());
+}
+
+pub async fn a_token_may_be_used_until_it_expires(store: &Arc<impl UserDatastore>) {
+    let ann = user(store, "ann@example.org").await;
+    let token = OneTimeToken { expires_at: at(60), ..token_of(&ann) };
+    create(store, &token).await;
+    let (last, late) = (at(60) - TimeDelta::microseconds(1), at(60) + TimeDelta::microseconds(1));
+    assert_eq!(store.find_token(&token.digest, "confirm", late).await.unwrap(), None);
+    assert_eq!(consume(store, &token.digest, "confirm", late).await, None);
+    assert_eq!(outbox(store).await, BTreeSet::new());
+    let found = store.find_token(&token.digest, "confirm", last).await.unwrap();
+    assert_eq!(found, Some(token.clone()));
+    assert!(consume(store, &token.digest, "confirm", last).await.is_some());
+}
+
+pub async fn a_token_for_another_address_is_refused(store: &Arc<impl UserDatastore>) {
+    let ann = user(store, "ann@example.org").await;
+    user(store, "bob@example.org").await;
+    for address in ["ann@example.net", "bob@example.org"] {
+        let token = OneTimeToken { address: address.to_owned(), ..token_of(&ann) };
+        assert!(!store.create_token(&token).await.unwrap());
+        assert_eq!(find_token(store, &token).await, None);
+        assert_eq!(consume(store, &token.digest, "confirm", at(1)).await, None);
+    }
+}
+
+pub async fn a_token_for_a_user_who_is_gone_is_refused(store: &Arc<impl UserDatastore>) {
+    let ann = user(store, "ann@example.org").await;
+    store.delete_user(ann.id, &Together::nothing()).await.unwrap();
+    let token = token_of(&ann);
+    assert!(!store.create_token(&token).await.unwrap());
+    assert_eq!(find_token(store, &token).await, None);
+}
+
+pub async fn a_token_replaces_the_one_of_the_same_mail_only(store: &Arc<impl UserDatastore>) {
+    let ann = user(store, "ann@example.org").await;
+    let (first, other) = (token_of(&ann), token_of(&ann));
+    let second = OneTimeToken { mail_id: first.mail_id, ..token_of(&ann) };
+    for token in [&first, &other, &second] {
+        create(store, token).await;
+    }
+    assert_eq!(find_token(store, &first).await, None);
+    assert_eq!(find_token(store, &second).await, Some(second));
+    assert_eq!(find_token(store, &other).await, Some(other));
+}
+
+pub async fn of_parallel_tokens_of_one_mail_one_remains(store: &Arc<impl UserDatastore>) {
+    let ann = user(store, "ann@example.org").await;
+    let mail_id = random_uuid().unwrap();
+    let new_token = |_| OneTimeToken { mail_id, ..token_of(&ann) };
+    let tokens: Vec<_> = (0..CALLERS).map(new_token).collect();
+    let created = tokens.clone();
+    all_at_once(store, CALLERS, move |store, number| {
+        let token = created[number].clone();
+        async move { assert!(store.create_token(&token).await.unwrap()) }
+    })
+    .await;
+    let mut remain = 0;
+    for token in &tokens {
+        remain += usize::from(find_token(store, token).await.is_some());
+    }
+    assert_eq!(remain, 1);
+}
+
+pub async fn a_consumed_token_applies_its_change_and_takes_everything_older_along(
+    store: &Arc<impl UserDatastore>,
+) {
+    let ann = user(store, "ann@example.org").await;
+    let (session, token, older) = (session_of(&ann), token_of(&ann), token_of(&ann));
+    begin(store, &session).await;
+    create(store, &token).await;
+    create(store, &older).await;
+    let mail = NewMail { user_id: Some(ann.id), ..mail("ann@example.org") };
+    let together = Together::mail(vec![mail.clone()]);
+    let change = UserChange::confirmed(at(1), Some(hash("chosen")));
+    let consumed =
+        store.consume_token(&token.digest, "confirm", at(1), &change, &together).await.unwrap();
+    let mut expected = ann;
+    expected.confirmed_at = Some(at(1));
+    expected.epoch = 1;
+    assert_eq!(consumed, Some(expected.clone()));
+    let found = find(store, "ann@example.org").await.unwrap();
+    assert_eq!(found, (expected, Some(hash("chosen"))));
+    assert_eq!(find_session(store, &session).await, None);
+    assert_eq!(find_token(store, &token).await, None);
+    assert_eq!(find_token(store, &older).await, None);
+    assert_eq!(outbox(store).await, BTreeSet::from([mail.id]));
+}
+
+pub async fn a_token_is_consumed_once(store: &Arc<impl UserDatastore>) {
+    let ann = user(store, "ann@example.org").await;
+    let token = token_of(&ann);
+    create(store, &token).await;
+    assert!(consume(store, &token.digest, "confirm", at(1)).await.is_some());
+    assert_eq!(consume(store, &token.digest, "confirm", at(1)).await, None);
+    assert_eq!(store.find_user(ann.id).await.unwrap().unwrap().epoch, 1);
+    assert_eq!(outbox(store).await.len(), 1);
+}
+
+pub async fn an_unknown_token_consumes_nothing(store: &Arc<impl UserDatastore>) {
+    let ann = user(store, "ann@example.org").await;
+    let token = token_of(&ann);
+    create(store, &token).await;
+    assert_eq!(consume(store, &digest(), "confirm", at(1)).await, None);
+    assert_eq!(store.find_user(ann.id).await.unwrap(), Some(ann));
+    assert_eq!(find_token(store, &token).await, Some(token));
+    assert_eq!(outbox(store).await, BTreeSet::new());
+}
+
+pub async fn a_token_whose_change_does_not_apply_consumes_nothing(store: &Arc<impl UserDatastore>) {
+    let ann = confirmed_user(store, "ann@example.org").await;
+    let token = token_of(&ann);
+    create(store, &token).await;
+    let together = Together::mail(vec![mail("ann@example.org")]);
+    let change = UserChange::confirmed(at(1), Some(hash("chosen")));
+    let consumed =
+        store.consume_token(&token.digest, "confirm", at(1), &change, &together).await.unwrap();
+    assert_eq!(consumed, None);
+    let found = find(store, "ann@example.org").await.unwrap();
+    assert_eq!(found, (ann, Some(hash("first"))));
+    assert_eq!(outbox(store).await, BTreeSet::new());
+}
+
+pub async fn of_parallel_uses_of_one_token_one_wins(store: &Arc<impl UserDatastore>) {
+    let ann = user(store, "ann@example.org").await;
+    let token = token_of(&ann);
+    create(store, &token).await;
+    let digest = token.digest;
+    let answers = all_at_once(store, CALLERS, move |store, _| async move {
+        consume(&store, &digest, "confirm", at(1)).await
+    })
+    .await;
+    let winners: Vec<_> = answers.into_iter().flatten().collect();
+    assert_eq!(winners.len(), 1);
+    assert_eq!(store.find_user(ann.id).await.unwrap().unwrap().epoch, 1);
+    assert_eq!(outbox(store).await.len(), 1);
+}
+
+pub async fn expired_tokens_are_swept(store: &Arc<impl UserDatastore>) {
+    let ann = user(store, "ann@example.org").await;
+    let now = at(3_600);
+    let until = |expires_at| OneTimeToken { expires_at, ..token_of(&ann) };
+    let expired = [until(at(60)), until(now - TimeDelta::microseconds(1))];
+    let lives = until(now + TimeDelta::microseconds(1));
+    for token in expired.iter().chain([&lives]) {
+        create(store, token).await;
+    }
+    assert_eq!(store.delete_expired_tokens(now).await.unwrap(), 2);
+    assert_eq!(store.delete_expired_tokens(now).await.unwrap(), 0);
+    for token in &expired {
+        assert_eq!(find_token(store, token).await, None);
+    }
+    assert_eq!(find_token(store, &lives).await, Some(lives));
+}

@@ -1,0 +1,198 @@
+//! The outbox.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+
+use crate::config::Span;
+use crate::crypto::random_uuid;
+use crate::datastore::UserDatastore;
+use crate::datastore::outbox::NewLink;
+use crate::datastore::outbox::NewMail;
+use crate::testing::contract::makers::at;
+use crate::testing::contract::makers::mail;
+use crate::testing::contract::makers::outbox;
+use crate::testing::contract::makers::user;
+use crate::testing::contract::run::CALLERS;
+use crate::testing::contract::run::all_at_once;
+
+section! {
+    outbox in __contract_outbox:
+    a_mail_is_handed_out_as_written,
+    a_mail_without_user_and_link_is_handed_out_as_written,
+    a_mail_is_hidden_while_it_is_leased,
+    a_renewed_lease_hides_its_mail_for_longer,
+    a_lease_that_is_over_is_not_renewed,
+    no_more_mail_is_handed_out_than_asked_for,
+    of_parallel_workers_one_gets_a_mail,
+    a_delivered_mail_is_gone,
+    a_postponed_mail_is_due_again_when_it_says,
+    a_mail_that_was_given_up_is_never_due,
+    settling_an_unknown_mail_is_no_fault,
+}
+
+pub async fn a_mail_is_handed_out_as_written(store: &Arc<impl UserDatastore>) {
+    let ann = user(store, "Ann@example.org").await;
+    for hours in [120, 1] {
+        let link = NewLink { purpose: "confirm".to_owned(), lifetime: Span::hours(hours) };
+        let written = NewMail {
+            template: "confirmation_instructions".to_owned(),
+            subject: "Best\u{e4}tigen Sie Ihre Adresse: \u{201e}Ann\u{201c}".to_owned(),
+            user_id: Some(ann.id),
+            only_unconfirmed: true,
+            link: Some(link),
+            created_at: at(1) + TimeDelta::microseconds(1),
+            ..mail("Ann@example.org")
+        };
+        store.push_mail(&written).await.unwrap();
+        let leased = store.lease_mail(at(2), at(600), 10).await.unwrap();
+        assert_eq!(leased.len(), 1);
+        assert_eq!(leased[0].mail, written);
+        assert_eq!(leased[0].mail.to.as_str(), "Ann@example.org");
+        assert_eq!(leased[0].attempts, 1);
+    }
+}
+
+pub async fn a_mail_without_user_and_link_is_handed_out_as_written(
+    store: &Arc<impl UserDatastore>,
+) {
+    let written = mail("nobody@example.org");
+    assert_eq!((written.user_id, &written.link), (None, &None));
+    store.push_mail(&written).await.unwrap();
+    let leased = store.lease_mail(at(2), at(600), 10).await.unwrap();
+    assert_eq!(leased.len(), 1);
+    assert_eq!(leased[0].mail, written);
+}
+
+pub async fn a_mail_is_hidden_while_it_is_leased(store: &Arc<impl UserDatastore>) {
+    store.push_mail(&mail("ann@example.org")).await.unwrap();
+    let lease = async |now, until| {
+        let leased = store.lease_mail(now, until, 10).await.unwrap();
+        leased.first().map(|leased| leased.attempts)
+    };
+    let micro = TimeDelta::microseconds(1);
+    assert_eq!(lease(at(1), at(60)).await, Some(1));
+    assert_eq!(lease(at(1), at(60)).await, None);
+    assert_eq!(lease(at(60) - micro, at(900)).await, None);
+    assert_eq!(lease(at(60) + micro, at(900)).await, Some(2));
+    assert_eq!(lease(at(61), at(900)).await, None);
+}
+
+pub async fn a_renewed_lease_hides_its_mail_for_longer(store: &Arc<impl UserDatastore>) {
+    let mail = mail("ann@example.org");
+    store.push_mail(&mail).await.unwrap();
+    let lease = async |now| {
+        let leased = store.lease_mail(now, now + TimeDelta::seconds(60), 10).await.unwrap();
+        leased.first().map(|leased| leased.attempts)
+    };
+    assert_eq!(lease(at(0)).await, Some(1));
+    store.renew_lease(mail.id, at(90)).await.unwrap();
+    store.renew_lease(mail.id, at(120)).await.unwrap();
+    assert_eq!(lease(at(119)).await, None);
+    assert_eq!(lease(at(121)).await, Some(2));
+}
+
+pub async fn a_lease_that_is_over_is_not_renewed(store: &Arc<impl UserDatastore>) {
+    let [postponed, given_up, waiting] =
+        ["ann@example.org", "bob@example.org", "eve@example.org"].map(mail);
+    for mail in [&postponed, &given_up] {
+        store.push_mail(mail).await.unwrap();
+    }
+    assert_eq!(store.lease_mail(at(1), at(60), 10).await.unwrap().len(), 2);
+    store.postpone_mail(postponed.id, Some(at(10)), "421 busy").await.unwrap();
+    store.postpone_mail(given_up.id, None, "550 no such mailbox").await.unwrap();
+    store.push_mail(&waiting).await.unwrap();
+    for mail in [&postponed, &given_up, &waiting] {
+        store.renew_lease(mail.id, at(600)).await.unwrap();
+    }
+    let leased = store.lease_mail(at(11), at(60), 10).await.unwrap();
+    let leased: BTreeSet<_> = leased.iter().map(|leased| leased.mail.id).collect();
+    assert_eq!(leased, BTreeSet::from([postponed.id, waiting.id]));
+    assert_eq!(outbox(store).await, leased);
+}
+
+pub async fn no_more_mail_is_handed_out_than_asked_for(store: &Arc<impl UserDatastore>) {
+    let mut written = BTreeSet::new();
+    for _ in 0..5 {
+        let mail = mail("ann@example.org");
+        store.push_mail(&mail).await.unwrap();
+        written.insert(mail.id);
+    }
+    let mut sizes = Vec::new();
+    let mut handed_out = BTreeSet::new();
+    for _ in 0..4 {
+        let leased = store.lease_mail(at(1), at(60), 2).await.unwrap();
+        sizes.push(leased.len());
+        handed_out.extend(leased.iter().map(|leased| leased.mail.id));
+    }
+    assert_eq!(sizes, [2, 2, 1, 0]);
+    assert_eq!(handed_out, written);
+}
+
+pub async fn of_parallel_workers_one_gets_a_mail(store: &Arc<impl UserDatastore>) {
+    let mut written = BTreeSet::new();
+    for _ in 0..100 {
+        let mail = mail("ann@example.org");
+        store.push_mail(&mail).await.unwrap();
+        written.insert(mail.id);
+    }
+    let answers = all_at_once(store, CALLERS, |store, _| async move {
+        let mut mine = Vec::new();
+        // A store that hides nothing must not keep us for ever.
+        while mine.len() < 200 {
+            let leased = store.lease_mail(at(1), at(60), 3).await.unwrap();
+            if leased.is_empty() {
+                break;
+            }
+            mine.extend(leased.iter().map(|leased| leased.mail.id));
+        }
+        mine
+    })
+    .await;
+    assert_eq!(answers.iter().map(Vec::len).sum::<usize>(), 100);
+    assert_eq!(answers.into_iter().flatten().collect::<BTreeSet<_>>(), written);
+}
+
+pub async fn a_delivered_mail_is_gone(store: &Arc<impl UserDatastore>) {
+    let (delivered, other) = (mail("ann@example.org"), mail("bob@example.org"));
+    store.push_mail(&delivered).await.unwrap();
+    store.push_mail(&other).await.unwrap();
+    assert_eq!(store.lease_mail(at(1), at(60), 10).await.unwrap().len(), 2);
+    store.delete_mail(delivered.id).await.unwrap();
+    assert_eq!(outbox(store).await, BTreeSet::from([other.id]));
+}
+
+pub async fn a_postponed_mail_is_due_again_when_it_says(store: &Arc<impl UserDatastore>) {
+    let (sooner, later) = (mail("ann@example.org"), mail("bob@example.org"));
+    store.push_mail(&sooner).await.unwrap();
+    store.push_mail(&later).await.unwrap();
+    assert_eq!(store.lease_mail(at(1), at(60), 10).await.unwrap().len(), 2);
+    // One before its lease is over, one after.
+    store.postpone_mail(sooner.id, Some(at(11)), "421 busy").await.unwrap();
+    store.postpone_mail(later.id, Some(at(111)), "421 busy").await.unwrap();
+    let lease = async |now| {
+        let leased = store.lease_mail(now, at(900), 10).await.unwrap();
+        leased.iter().map(|leased| (leased.mail.id, leased.attempts)).collect::<Vec<_>>()
+    };
+    assert_eq!(lease(at(10)).await, []);
+    assert_eq!(lease(at(12)).await, [(sooner.id, 2)]);
+    assert_eq!(lease(at(110)).await, []);
+    assert_eq!(lease(at(112)).await, [(later.id, 2)]);
+}
+
+pub async fn a_mail_that_was_given_up_is_never_due(store: &Arc<impl UserDatastore>) {
+    let mail = mail("ann@example.org");
+    store.push_mail(&mail).await.unwrap();
+    assert_eq!(store.lease_mail(at(1), at(60), 10).await.unwrap().len(), 1);
+    store.postpone_mail(mail.id, None, "550 no such mailbox").await.unwrap();
+    assert_eq!(outbox(store).await, BTreeSet::new());
+}
+
+pub async fn settling_an_unknown_mail_is_no_fault(store: &Arc<impl UserDatastore>) {
+    let unknown = random_uuid().unwrap();
+    store.delete_mail(unknown).await.unwrap();
+    store.renew_lease(unknown, at(60)).await.unwrap();
+    store.postpone_mail(unknown, Some(at(1)), "421 busy").await.unwrap();
+    assert_eq!(outbox(store).await, BTreeSet::new());
+}

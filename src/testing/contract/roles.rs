@@ -1,0 +1,111 @@
+//! Roles.
+
+use std::sync::Arc;
+
+use crate::datastore::Together;
+use crate::datastore::UserDatastore;
+use crate::datastore::user::UserChange;
+use crate::testing::contract::makers::begin;
+use crate::testing::contract::makers::find;
+use crate::testing::contract::makers::find_session;
+use crate::testing::contract::makers::role_name;
+use crate::testing::contract::makers::session_of;
+use crate::testing::contract::makers::some_user_id;
+use crate::testing::contract::makers::user;
+use crate::testing::contract::run::CALLERS;
+use crate::testing::contract::run::all_at_once;
+use crate::testing::contract::run::count;
+
+section! {
+    roles in __contract_roles:
+    a_role_is_made_once_and_keeps_its_description,
+    role_names_are_compared_byte_for_byte,
+    roles_are_listed_by_name,
+    a_granted_role_is_seen_wherever_its_user_is_found,
+    giving_a_role_twice_is_giving_it_once,
+    what_is_unknown_is_not_granted,
+    a_role_is_revoked_once,
+}
+
+pub async fn a_role_is_made_once_and_keeps_its_description(store: &Arc<impl UserDatastore>) {
+    let admin = role_name("admin");
+    assert!(store.create_role(&admin, "Darf alles: \u{e4}ndern, l\u{f6}schen.").await.unwrap());
+    assert!(!store.create_role(&admin, "another").await.unwrap());
+    let roles = store.list_roles().await.unwrap();
+    assert_eq!(roles.len(), 1);
+    assert_eq!(roles[0].name, admin);
+    assert_eq!(roles[0].description, "Darf alles: \u{e4}ndern, l\u{f6}schen.");
+}
+
+pub async fn role_names_are_compared_byte_for_byte(store: &Arc<impl UserDatastore>) {
+    let ann = user(store, "ann@example.org").await;
+    let (lower, upper) = (role_name("admin"), role_name("Admin"));
+    assert!(store.create_role(&lower, "").await.unwrap());
+    assert!(!store.grant_role(ann.id, &upper).await.unwrap());
+    assert!(store.create_role(&upper, "").await.unwrap());
+    assert!(store.grant_role(ann.id, &lower).await.unwrap());
+    assert!(!store.revoke_role(ann.id, &upper).await.unwrap());
+    assert_eq!(store.find_user(ann.id).await.unwrap().unwrap().roles, [lower]);
+}
+
+pub async fn roles_are_listed_by_name(store: &Arc<impl UserDatastore>) {
+    for name in ["b", "a", "Z", "a-b", "aa"] {
+        assert!(store.create_role(&role_name(name), "").await.unwrap());
+    }
+    let roles = store.list_roles().await.unwrap();
+    let names: Vec<_> = roles.iter().map(|role| role.name.as_str()).collect();
+    assert_eq!(names, ["Z", "a", "a-b", "aa", "b"]);
+}
+
+pub async fn a_granted_role_is_seen_wherever_its_user_is_found(store: &Arc<impl UserDatastore>) {
+    let ann = user(store, "ann@example.org").await;
+    let session = session_of(&ann);
+    begin(store, &session).await;
+    let roles = [role_name("Zoo"), role_name("admin"), role_name("editor")];
+    for role in roles.iter().rev() {
+        store.create_role(role, "").await.unwrap();
+        assert!(store.grant_role(ann.id, role).await.unwrap());
+    }
+    assert_eq!(store.find_user(ann.id).await.unwrap().unwrap().roles, roles);
+    assert_eq!(find(store, "ann@example.org").await.unwrap().0.roles, roles);
+    assert_eq!(store.list_users(None, 1).await.unwrap()[0].roles, roles);
+    assert_eq!(find_session(store, &session).await.unwrap().1.roles, roles);
+    let change = UserChange::active(true);
+    let changed = store.update_user(ann.id, &change, &Together::nothing()).await.unwrap();
+    assert_eq!(changed.unwrap().roles, roles);
+}
+
+pub async fn giving_a_role_twice_is_giving_it_once(store: &Arc<impl UserDatastore>) {
+    let id = user(store, "ann@example.org").await.id;
+    let admin = role_name("admin");
+    store.create_role(&admin, "").await.unwrap();
+    let answers = all_at_once(store, CALLERS, move |store, _| async move {
+        store.grant_role(id, &role_name("admin")).await.unwrap()
+    })
+    .await;
+    assert_eq!(count(&answers, &true), CALLERS);
+    assert_eq!(store.find_user(id).await.unwrap().unwrap().roles, [admin]);
+}
+
+pub async fn what_is_unknown_is_not_granted(store: &Arc<impl UserDatastore>) {
+    let ann = user(store, "ann@example.org").await;
+    let admin = role_name("admin");
+    assert!(!store.grant_role(ann.id, &admin).await.unwrap());
+    store.create_role(&admin, "").await.unwrap();
+    assert!(!store.grant_role(some_user_id(), &admin).await.unwrap());
+    assert_eq!(store.find_user(ann.id).await.unwrap(), Some(ann));
+}
+
+pub async fn a_role_is_revoked_once(store: &Arc<impl UserDatastore>) {
+    let ann = user(store, "ann@example.org").await;
+    let (admin, editor) = (role_name("admin"), role_name("editor"));
+    for role in [&admin, &editor] {
+        store.create_role(role, "").await.unwrap();
+        store.grant_role(ann.id, role).await.unwrap();
+    }
+    assert!(store.revoke_role(ann.id, &admin).await.unwrap());
+    assert!(!store.revoke_role(ann.id, &admin).await.unwrap());
+    assert!(!store.revoke_role(ann.id, &role_name("unknown")).await.unwrap());
+    assert!(!store.revoke_role(some_user_id(), &editor).await.unwrap());
+    assert_eq!(store.find_user(ann.id).await.unwrap().unwrap().roles, [editor]);
+}

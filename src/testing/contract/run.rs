@@ -1,0 +1,58 @@
+//! How a sentence runs: on several threads, and with many callers in one moment.
+
+use std::sync::Arc;
+
+use rocket::tokio::runtime::Builder;
+use rocket::tokio::spawn;
+use rocket::tokio::sync::Barrier;
+
+use crate::datastore::UserDatastore;
+
+/// How many callers come at once.
+pub(super) const CALLERS: usize = 32;
+
+/// Runs a sentence on a store of its own, with several threads: Rocket's test runtime has a single
+/// worker, on which no two tasks ever run at the same moment.
+pub fn run<D: UserDatastore, G>(
+    fresh_store: impl Future<Output = (D, G)>,
+    sentence: impl AsyncFnOnce(&Arc<D>),
+) {
+    let runtime = Builder::new_multi_thread().worker_threads(8).enable_all().build().unwrap();
+    runtime.block_on(async {
+        let (store, _guard) = fresh_store.await;
+        // Made after the guard, and so dropped before it.
+        let store = Arc::new(store);
+        sentence(&store).await;
+    });
+}
+
+/// Lets that many callers loose on a store in one moment, and gives what each of them got.
+pub(super) async fn all_at_once<D, T, F>(
+    store: &Arc<D>,
+    callers: usize,
+    call: impl Fn(Arc<D>, usize) -> F,
+) -> Vec<T>
+where
+    T: Send + 'static,
+    F: Future<Output = T> + Send + 'static,
+{
+    let start = Arc::new(Barrier::new(callers));
+    let begin = |number| {
+        let (start, call) = (Arc::clone(&start), call(Arc::clone(store), number));
+        spawn(async move {
+            start.wait().await;
+            call.await
+        })
+    };
+    let tasks: Vec<_> = (0..callers).map(begin).collect();
+    let mut answers = Vec::new();
+    for task in tasks {
+        answers.push(task.await);
+    }
+    // Only now, so that no caller outlives the store's guard.
+    answers.into_iter().map(Result::unwrap).collect()
+}
+
+pub(super) fn count<T: PartialEq>(answers: &[T], expected: &T) -> usize {
+    answers.iter().filter(|answer| *answer == expected).count()
+}

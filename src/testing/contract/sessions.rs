@@ -1,0 +1,216 @@
+//! Sessions.
+
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+
+use crate::datastore::Together;
+use crate::datastore::UserDatastore;
+use crate::datastore::session::SessionRecord;
+use crate::datastore::user::UserChange;
+use crate::testing::contract::makers::assert_refused;
+use crate::testing::contract::makers::at;
+use crate::testing::contract::makers::begin;
+use crate::testing::contract::makers::digest;
+use crate::testing::contract::makers::find_session;
+use crate::testing::contract::makers::ip;
+use crate::testing::contract::makers::session_of;
+use crate::testing::contract::makers::user;
+use crate::testing::contract::run::CALLERS;
+use crate::testing::contract::run::all_at_once;
+use crate::testing::contract::run::count;
+
+section! {
+    sessions in __contract_sessions:
+    a_session_is_found_as_begun,
+    a_session_of_an_unknown_client_is_found_as_begun,
+    an_unknown_session_is_not_found,
+    no_session_begins_for_a_user_who_is_gone,
+    no_session_begins_for_a_user_who_is_switched_off,
+    no_session_begins_in_another_epoch,
+    no_session_outlives_a_change_that_was_under_way_with_it,
+    the_oldest_session_beyond_the_maximum_ends,
+    a_session_just_begun_is_never_the_one_that_ends,
+    of_parallel_sessions_the_maximum_remains,
+    a_use_is_noted_unless_one_was_noted_since,
+    a_use_of_an_unknown_session_is_no_fault,
+    a_session_ends_once_and_alone,
+    ended_sessions_are_swept,
+}
+
+pub async fn a_session_is_found_as_begun(store: &Arc<impl UserDatastore>) {
+    let ann = user(store, "Ann@example.org").await;
+    for client in ["2001:db8::7", "::ffff:192.0.2.7", "192.0.2.7"] {
+        let session = SessionRecord {
+            authn_via: "password".to_owned(),
+            client: Some(ip(client)),
+            user_agent: Some("\u{1f980}".repeat(255)),
+            created_at: at(1) + TimeDelta::microseconds(1),
+            authenticated_at: at(2) + TimeDelta::milliseconds(2),
+            last_seen_at: at(3),
+            ..session_of(&ann)
+        };
+        assert!(store.begin_session(&session, 20).await.unwrap());
+        assert_eq!(find_session(store, &session).await, Some((session, ann.clone())));
+    }
+}
+
+pub async fn a_session_of_an_unknown_client_is_found_as_begun(store: &Arc<impl UserDatastore>) {
+    let ann = user(store, "ann@example.org").await;
+    let session = SessionRecord { client: None, user_agent: None, ..session_of(&ann) };
+    assert!(store.begin_session(&session, 20).await.unwrap());
+    assert_eq!(find_session(store, &session).await, Some((session, ann)));
+}
+
+pub async fn an_unknown_session_is_not_found(store: &Arc<impl UserDatastore>) {
+    let ann = user(store, "ann@example.org").await;
+    begin(store, &session_of(&ann)).await;
+    assert_eq!(store.find_session(&digest()).await.unwrap(), None);
+}
+
+pub async fn no_session_begins_for_a_user_who_is_gone(store: &Arc<impl UserDatastore>) {
+    let ann = user(store, "ann@example.org").await;
+    store.delete_user(ann.id, &Together::nothing()).await.unwrap();
+    assert_refused(store, &session_of(&ann)).await;
+}
+
+pub async fn no_session_begins_for_a_user_who_is_switched_off(store: &Arc<impl UserDatastore>) {
+    let ann = user(store, "ann@example.org").await;
+    let change = UserChange::active(false);
+    let ann = store.update_user(ann.id, &change, &Together::nothing()).await.unwrap().unwrap();
+    assert_refused(store, &session_of(&ann)).await;
+}
+
+pub async fn no_session_begins_in_another_epoch(store: &Arc<impl UserDatastore>) {
+    let before = user(store, "ann@example.org").await;
+    let change = UserChange::active(true);
+    let ann = store.update_user(before.id, &change, &Together::nothing()).await.unwrap().unwrap();
+    assert_refused(store, &session_of(&before)).await;
+    assert_refused(store, &SessionRecord { epoch: 2, ..session_of(&ann) }).await;
+    begin(store, &session_of(&ann)).await;
+}
+
+pub async fn no_session_outlives_a_change_that_was_under_way_with_it(
+    store: &Arc<impl UserDatastore>,
+) {
+    let ann = user(store, "ann@example.org").await;
+    let sessions: Vec<_> = (0..CALLERS).map(|_| session_of(&ann)).collect();
+    let begun = sessions.clone();
+    let changes = CALLERS / 2;
+    all_at_once(store, CALLERS, move |store, number| {
+        let session = begun[number].clone();
+        async move {
+            if number == changes {
+                let (id, change) = (session.user_id, UserChange::active(true));
+                store.update_user(id, &change, &Together::nothing()).await.unwrap().unwrap();
+            } else {
+                store.begin_session(&session, 100).await.unwrap();
+            }
+        }
+    })
+    .await;
+    for session in sessions {
+        assert_eq!(find_session(store, &session).await, None);
+    }
+}
+
+pub async fn the_oldest_session_beyond_the_maximum_ends(store: &Arc<impl UserDatastore>) {
+    let (ann, bob) = (user(store, "ann@example.org").await, user(store, "bob@example.org").await);
+    let oldest = SessionRecord { created_at: at(0), ..session_of(&bob) };
+    begin(store, &oldest).await;
+    let began_at = |created_at| SessionRecord { created_at, ..session_of(&ann) };
+    let micro = TimeDelta::microseconds(1);
+    // Not in the order of their times, and two as close together as times can be.
+    let sessions = [began_at(at(2)), began_at(at(1)), began_at(at(1) + micro)];
+    for session in &sessions {
+        assert!(store.begin_session(session, 2).await.unwrap());
+    }
+    let mut remain = Vec::new();
+    for session in &sessions {
+        remain.push(find_session(store, session).await.is_some());
+    }
+    assert_eq!(remain, [true, false, true]);
+    assert!(find_session(store, &oldest).await.is_some());
+}
+
+pub async fn a_session_just_begun_is_never_the_one_that_ends(store: &Arc<impl UserDatastore>) {
+    let ann = user(store, "ann@example.org").await;
+    // Another instance's clock is ahead.
+    let ahead = SessionRecord { created_at: at(100), ..session_of(&ann) };
+    begin(store, &ahead).await;
+    let mine = SessionRecord { created_at: at(1), ..session_of(&ann) };
+    assert!(store.begin_session(&mine, 1).await.unwrap());
+    assert!(find_session(store, &mine).await.is_some());
+    assert!(find_session(store, &ahead).await.is_none());
+}
+
+pub async fn of_parallel_sessions_the_maximum_remains(store: &Arc<impl UserDatastore>) {
+    let ann = user(store, "ann@example.org").await;
+    let sessions: Vec<_> = (0..40).map(|_| session_of(&ann)).collect();
+    let begun = sessions.clone();
+    let answers = all_at_once(store, 40, move |store, number| {
+        let session = begun[number].clone();
+        async move { store.begin_session(&session, 20).await.unwrap() }
+    })
+    .await;
+    assert_eq!(count(&answers, &true), 40);
+    let mut remain = 0;
+    for session in &sessions {
+        remain += usize::from(find_session(store, session).await.is_some());
+    }
+    assert_eq!(remain, 20);
+}
+
+pub async fn a_use_is_noted_unless_one_was_noted_since(store: &Arc<impl UserDatastore>) {
+    let ann = user(store, "ann@example.org").await;
+    let micro = TimeDelta::microseconds(1);
+    let session = SessionRecord { last_seen_at: at(60), ..session_of(&ann) };
+    begin(store, &session).await;
+    let touch = async |now, unless_since| {
+        store.touch_session(&session.digest, now, unless_since).await.unwrap();
+        find_session(store, &session).await.unwrap().0
+    };
+    assert_eq!(touch(at(90), at(60) - micro).await, session);
+    let seen = SessionRecord { last_seen_at: at(121), ..session.clone() };
+    assert_eq!(touch(at(121), at(60) + micro).await, seen);
+}
+
+pub async fn a_use_of_an_unknown_session_is_no_fault(store: &Arc<impl UserDatastore>) {
+    let unknown = digest();
+    store.touch_session(&unknown, at(1), at(0)).await.unwrap();
+    assert_eq!(store.find_session(&unknown).await.unwrap(), None);
+}
+
+pub async fn a_session_ends_once_and_alone(store: &Arc<impl UserDatastore>) {
+    let ann = user(store, "ann@example.org").await;
+    let (ended, other) = (session_of(&ann), session_of(&ann));
+    begin(store, &ended).await;
+    begin(store, &other).await;
+    let digest = ended.digest;
+    let answers = all_at_once(store, CALLERS, move |store, _| async move {
+        store.end_session(&digest).await.unwrap()
+    })
+    .await;
+    assert_eq!(count(&answers, &true), 1);
+    assert_eq!(find_session(store, &ended).await, None);
+    assert!(find_session(store, &other).await.is_some());
+}
+
+pub async fn ended_sessions_are_swept(store: &Arc<impl UserDatastore>) {
+    let ann = user(store, "ann@example.org").await;
+    let (before, after) = (TimeDelta::microseconds(-1), TimeDelta::microseconds(1));
+    let (idle, begun) = (at(2_000), at(1_000));
+    let with =
+        |last_seen_at, created_at| SessionRecord { last_seen_at, created_at, ..session_of(&ann) };
+    let is_idle = with(idle + before, begun + after);
+    let is_old = with(idle + after, begun + before);
+    let lives = with(idle + after, begun + after);
+    for session in [&is_idle, &is_old, &lives] {
+        begin(store, session).await;
+    }
+    assert_eq!(store.delete_ended_sessions(idle, begun).await.unwrap(), 2);
+    assert_eq!(store.delete_ended_sessions(idle, begun).await.unwrap(), 0);
+    assert_eq!(find_session(store, &is_idle).await, None);
+    assert_eq!(find_session(store, &is_old).await, None);
+    assert!(find_session(store, &lives).await.is_some());
+}
