@@ -28,9 +28,12 @@ section! {
     keys_are_charged_apart,
     events_are_counted_from_the_first_until_the_window_ends,
     of_parallel_events_the_limit_is_let_through,
+    of_parallel_events_after_a_window_the_limit_is_let_through,
     a_limit_of_none_lets_nothing_through,
     old_attempts_are_swept,
+    what_was_counted_at_the_very_time_is_swept_and_nothing_later,
     an_attempt_that_still_blocks_is_not_swept,
+    a_window_that_lasts_is_not_swept,
 }
 
 pub async fn attempts_are_delayed_from_the_number_given(store: &Arc<impl UserDatastore>) {
@@ -171,6 +174,22 @@ pub async fn of_parallel_events_the_limit_is_let_through(store: &Arc<impl UserDa
     assert_eq!(count(&answers, &Charge::BlockedUntil(at(60))), CALLERS - 7);
 }
 
+pub async fn of_parallel_events_after_a_window_the_limit_is_let_through(
+    store: &Arc<impl UserDatastore>,
+) {
+    let key = digest();
+    let window = TimeDelta::seconds(60);
+    for _ in 0..7 {
+        store.count_event(&key, 7, window, at(0)).await.unwrap();
+    }
+    let answers = all_at_once(store, CALLERS, move |store, _| async move {
+        store.count_event(&key, 7, window, at(60)).await.unwrap()
+    })
+    .await;
+    assert_eq!(count(&answers, &Charge::Allowed), 7);
+    assert_eq!(count(&answers, &Charge::BlockedUntil(at(120))), CALLERS - 7);
+}
+
 pub async fn a_limit_of_none_lets_nothing_through(store: &Arc<impl UserDatastore>) {
     let key = digest();
     for _ in 0..2 {
@@ -198,6 +217,16 @@ pub async fn old_attempts_are_swept(store: &Arc<impl UserDatastore>) {
     assert_eq!(charge(store, &young, at(1_001)).await, Charge::BlockedUntil(at(1_011)));
 }
 
+pub async fn what_was_counted_at_the_very_time_is_swept_and_nothing_later(
+    store: &Arc<impl UserDatastore>,
+) {
+    let key = digest();
+    charge(store, &key, at(0)).await;
+    let micro = TimeDelta::microseconds(1);
+    assert_eq!(store.delete_old_attempts(at(0) - micro).await.unwrap(), 0);
+    assert_eq!(store.delete_old_attempts(at(0)).await.unwrap(), 1);
+}
+
 pub async fn an_attempt_that_still_blocks_is_not_swept(store: &Arc<impl UserDatastore>) {
     let key = digest();
     for _ in 0..5 {
@@ -205,4 +234,13 @@ pub async fn an_attempt_that_still_blocks_is_not_swept(store: &Arc<impl UserData
     }
     assert_eq!(store.delete_old_attempts(at(5)).await.unwrap(), 0);
     assert_eq!(charge(store, &key, at(6)).await, Charge::BlockedUntil(at(10)));
+}
+
+pub async fn a_window_that_lasts_is_not_swept(store: &Arc<impl UserDatastore>) {
+    let key = digest();
+    let count = async |now| store.count_event(&key, 1, TimeDelta::seconds(60), now).await.unwrap();
+    assert_eq!(count(at(0)).await, Charge::Allowed);
+    assert_eq!(store.delete_old_attempts(at(59)).await.unwrap(), 0);
+    assert_eq!(count(at(59)).await, Charge::BlockedUntil(at(60)));
+    assert_eq!(store.delete_old_attempts(at(60)).await.unwrap(), 1);
 }

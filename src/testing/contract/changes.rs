@@ -24,6 +24,7 @@ use crate::testing::contract::makers::token_of;
 use crate::testing::contract::makers::user;
 use crate::testing::contract::run::CALLERS;
 use crate::testing::contract::run::all_at_once;
+use crate::testing::contract::run::count;
 
 section! {
     changes in __contract_changes:
@@ -33,13 +34,18 @@ section! {
     a_change_sends_its_mail,
     a_change_of_nobody_gives_none_and_sends_nothing,
     a_change_for_the_unconfirmed_leaves_the_confirmed_alone,
+    a_change_for_those_with_a_password_leaves_the_others_alone,
     of_parallel_first_confirmations_one_wins,
     a_contested_user_loses_the_password_and_keeps_the_links,
+    a_contest_leaves_sessions_alone,
+    a_user_is_contested_however_often,
     a_confirmed_user_cannot_be_contested,
     nobody_cannot_be_contested,
+    of_parallel_contests_and_confirmations_no_account_is_confirmed_without_a_password,
     a_better_hash_replaces_the_old_and_changes_nothing_else,
     a_hash_that_is_not_there_any_more_is_not_replaced,
     of_parallel_replacements_of_one_hash_one_wins,
+    a_better_hash_undoes_no_change_that_was_under_way_with_it,
 }
 
 pub async fn a_change_sets_what_it_names_and_leaves_the_rest(store: &Arc<impl UserDatastore>) {
@@ -127,6 +133,29 @@ pub async fn a_change_for_the_unconfirmed_leaves_the_confirmed_alone(
     assert_eq!(outbox(store).await, BTreeSet::new());
 }
 
+pub async fn a_change_for_those_with_a_password_leaves_the_others_alone(
+    store: &Arc<impl UserDatastore>,
+) {
+    let ann = user(store, "ann@example.org").await;
+    assert!(store.contest_user(ann.id, &Together::nothing()).await.unwrap());
+    let (session, token) = (session_of(&ann), token_of(&ann));
+    begin(store, &session).await;
+    create(store, &token).await;
+    let together = Together::mail(vec![mail("ann@example.org")]);
+    for only_unconfirmed in [true, false] {
+        let change = change(|it| {
+            it.confirmed_at = Some(at(9));
+            it.only_unconfirmed = only_unconfirmed;
+            it.only_with_password = true;
+        });
+        assert_eq!(store.update_user(ann.id, &change, &together).await.unwrap(), None);
+    }
+    assert_eq!(find(store, "ann@example.org").await.unwrap(), (ann, None));
+    assert!(find_session(store, &session).await.is_some());
+    assert!(find_token(store, &token).await.is_some());
+    assert_eq!(outbox(store).await, BTreeSet::new());
+}
+
 pub async fn of_parallel_first_confirmations_one_wins(store: &Arc<impl UserDatastore>) {
     let id = user(store, "ann@example.org").await.id;
     let answers = all_at_once(store, CALLERS, move |store, number| async move {
@@ -160,6 +189,26 @@ pub async fn a_contested_user_loses_the_password_and_keeps_the_links(
     assert_eq!(outbox(store).await, BTreeSet::from([mail.id]));
 }
 
+pub async fn a_contest_leaves_sessions_alone(store: &Arc<impl UserDatastore>) {
+    let ann = user(store, "ann@example.org").await;
+    let session = session_of(&ann);
+    begin(store, &session).await;
+    assert!(store.contest_user(ann.id, &Together::nothing()).await.unwrap());
+    assert_eq!(find_session(store, &session).await, Some((session, ann)));
+}
+
+pub async fn a_user_is_contested_however_often(store: &Arc<impl UserDatastore>) {
+    let id = user(store, "ann@example.org").await.id;
+    let mut written = BTreeSet::new();
+    for _ in 0..3 {
+        let mail = mail("ann@example.org");
+        let together = Together::mail(vec![mail.clone()]);
+        assert!(store.contest_user(id, &together).await.unwrap());
+        written.insert(mail.id);
+    }
+    assert_eq!(outbox(store).await, written);
+}
+
 pub async fn a_confirmed_user_cannot_be_contested(store: &Arc<impl UserDatastore>) {
     let ann = confirmed_user(store, "ann@example.org").await;
     let together = Together::mail(vec![mail("ann@example.org")]);
@@ -173,6 +222,35 @@ pub async fn nobody_cannot_be_contested(store: &Arc<impl UserDatastore>) {
     let together = Together::mail(vec![mail("ann@example.org")]);
     assert!(!store.contest_user(some_user_id(), &together).await.unwrap());
     assert_eq!(outbox(store).await, BTreeSet::new());
+}
+
+pub async fn of_parallel_contests_and_confirmations_no_account_is_confirmed_without_a_password(
+    store: &Arc<impl UserDatastore>,
+) {
+    // Whoever comes first decides: in every second round, somebody else is likely to.
+    for round in 0..6 {
+        let address = format!("user{round}@example.org");
+        let id = user(store, &address).await.id;
+        let answers = all_at_once(store, CALLERS, move |store, number| async move {
+            let nothing = Together::nothing();
+            if (number + round) % 2 == 0 {
+                let contested = store.contest_user(id, &nothing).await.unwrap();
+                contested.then_some("contested")
+            } else {
+                let change = UserChange::confirmed(at(1), None);
+                let confirmed = store.update_user(id, &change, &nothing).await.unwrap();
+                confirmed.map(|_| "confirmed")
+            }
+        })
+        .await;
+        let (found, password_hash) = find(store, &address).await.unwrap();
+        let is_confirmed = found.confirmed_at.is_some();
+        let confirmed = count(&answers, &Some("confirmed"));
+        let contested = count(&answers, &Some("contested"));
+        let expected = if is_confirmed { (1, 0) } else { (0, CALLERS / 2) };
+        assert_eq!((confirmed, contested), expected);
+        assert_eq!(password_hash.is_some(), is_confirmed);
+    }
 }
 
 pub async fn a_better_hash_replaces_the_old_and_changes_nothing_else(
@@ -216,4 +294,22 @@ pub async fn of_parallel_replacements_of_one_hash_one_wins(store: &Arc<impl User
     assert_eq!(winners.len(), 1);
     let (_, password_hash) = find(store, "ann@example.org").await.unwrap();
     assert_eq!(password_hash, winners.first().cloned());
+}
+
+pub async fn a_better_hash_undoes_no_change_that_was_under_way_with_it(
+    store: &Arc<impl UserDatastore>,
+) {
+    let id = user(store, "ann@example.org").await.id;
+    let changes = CALLERS / 2;
+    all_at_once(store, CALLERS, move |store, number| async move {
+        if number == changes {
+            let change = change(|it| it.password_hash = Some(Some(hash("chosen"))));
+            store.update_user(id, &change, &Together::nothing()).await.unwrap().unwrap();
+        } else {
+            let (old, new) = (hash("first"), hash("better"));
+            store.replace_password_hash(id, &old, &new).await.unwrap();
+        }
+    })
+    .await;
+    assert_eq!(find(store, "ann@example.org").await.unwrap().1, Some(hash("chosen")));
 }

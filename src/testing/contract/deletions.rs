@@ -6,11 +6,15 @@ use std::sync::Arc;
 use crate::datastore::Together;
 use crate::datastore::UserDatastore;
 use crate::datastore::outbox::NewMail;
+use crate::datastore::user::UserChange;
+use crate::testing::contract::makers::at;
 use crate::testing::contract::makers::begin;
+use crate::testing::contract::makers::consume;
 use crate::testing::contract::makers::create;
 use crate::testing::contract::makers::find;
 use crate::testing::contract::makers::find_session;
 use crate::testing::contract::makers::find_token;
+use crate::testing::contract::makers::hash;
 use crate::testing::contract::makers::mail;
 use crate::testing::contract::makers::outbox;
 use crate::testing::contract::makers::role_name;
@@ -29,6 +33,10 @@ section! {
     a_deletion_sends_its_mail,
     a_deletion_of_nobody_sends_nothing,
     of_parallel_deletions_one_wins,
+    no_session_outlives_a_deletion_that_was_under_way_with_it,
+    no_token_outlives_a_deletion_that_was_under_way_with_it,
+    no_change_under_way_with_a_deletion_brings_the_user_back,
+    a_deletion_takes_along_the_mail_that_workers_are_fetching,
 }
 
 pub async fn a_deleted_user_takes_everything_along(store: &Arc<impl UserDatastore>) {
@@ -95,4 +103,111 @@ pub async fn of_parallel_deletions_one_wins(store: &Arc<impl UserDatastore>) {
     })
     .await;
     assert_eq!(count(&answers, &true), 1);
+}
+
+pub async fn no_session_outlives_a_deletion_that_was_under_way_with_it(
+    store: &Arc<impl UserDatastore>,
+) {
+    let ann = user(store, "ann@example.org").await;
+    let sessions: Vec<_> = (0..CALLERS).map(|_| session_of(&ann)).collect();
+    let begun = sessions.clone();
+    let deletes = CALLERS / 2;
+    all_at_once(store, CALLERS, move |store, number| {
+        let session = begun[number].clone();
+        async move {
+            if number == deletes {
+                let nothing = Together::nothing();
+                assert!(store.delete_user(session.user_id, &nothing).await.unwrap());
+            } else {
+                store.begin_session(&session, 100).await.unwrap();
+            }
+        }
+    })
+    .await;
+    for session in &sessions {
+        assert_eq!(find_session(store, session).await, None);
+    }
+}
+
+pub async fn no_token_outlives_a_deletion_that_was_under_way_with_it(
+    store: &Arc<impl UserDatastore>,
+) {
+    let ann = user(store, "ann@example.org").await;
+    let tokens: Vec<_> = (0..CALLERS).map(|_| token_of(&ann)).collect();
+    let created = tokens.clone();
+    let deletes = CALLERS / 2;
+    all_at_once(store, CALLERS, move |store, number| {
+        let token = created[number].clone();
+        async move {
+            if number == deletes {
+                let nothing = Together::nothing();
+                assert!(store.delete_user(token.user_id, &nothing).await.unwrap());
+            } else if store.create_token(&token).await.unwrap() {
+                consume(&store, &token.digest, &token.purpose, at(1)).await;
+            }
+        }
+    })
+    .await;
+    // Nor does it serve whoever takes the address next.
+    user(store, "ann@example.org").await;
+    for token in &tokens {
+        assert_eq!(find_token(store, token).await, None);
+        assert_eq!(consume(store, &token.digest, &token.purpose, at(1)).await, None);
+    }
+}
+
+pub async fn no_change_under_way_with_a_deletion_brings_the_user_back(
+    store: &Arc<impl UserDatastore>,
+) {
+    let id = user(store, "ann@example.org").await.id;
+    let admin = role_name("admin");
+    store.create_role(&admin, "").await.unwrap();
+    let deletes = CALLERS / 2;
+    all_at_once(store, CALLERS, move |store, number| async move {
+        let nothing = Together::nothing();
+        match number {
+            _ if number == deletes => assert!(store.delete_user(id, &nothing).await.unwrap()),
+            _ if number % 4 == 0 => {
+                store.update_user(id, &UserChange::active(true), &nothing).await.unwrap();
+            }
+            _ if number % 4 == 1 => {
+                store.contest_user(id, &nothing).await.unwrap();
+            }
+            _ if number % 4 == 2 => {
+                let (old, new) = (hash("first"), hash("better"));
+                store.replace_password_hash(id, &old, &new).await.unwrap();
+            }
+            _ => {
+                store.grant_role(id, &role_name("admin")).await.unwrap();
+            }
+        }
+    })
+    .await;
+    assert_eq!(store.find_user(id).await.unwrap(), None);
+    assert_eq!(find(store, "ann@example.org").await, None);
+    assert_eq!(store.list_users(None, 100).await.unwrap(), []);
+    assert!(!store.revoke_role(id, &admin).await.unwrap());
+}
+
+pub async fn a_deletion_takes_along_the_mail_that_workers_are_fetching(
+    store: &Arc<impl UserDatastore>,
+) {
+    let id = user(store, "ann@example.org").await.id;
+    for _ in 0..CALLERS {
+        let mail = NewMail { user_id: Some(id), ..mail("ann@example.org") };
+        store.push_mail(&mail).await.unwrap();
+    }
+    let deletes = CALLERS / 2;
+    all_at_once(store, CALLERS, move |store, number| async move {
+        if number == deletes {
+            assert!(store.delete_user(id, &Together::nothing()).await.unwrap());
+            return;
+        }
+        for leased in store.lease_mail(at(1), at(60), 1).await.unwrap() {
+            store.renew_lease(leased.mail.id, at(90)).await.unwrap();
+            store.postpone_mail(leased.mail.id, Some(at(120)), "421 busy").await.unwrap();
+        }
+    })
+    .await;
+    assert_eq!(outbox(store).await, BTreeSet::new());
 }

@@ -43,7 +43,11 @@ section! {
     a_token_is_consumed_once,
     an_unknown_token_consumes_nothing,
     a_token_whose_change_does_not_apply_consumes_nothing,
+    a_token_confirms_no_account_without_a_password,
     of_parallel_uses_of_one_token_one_wins,
+    of_parallel_uses_of_different_tokens_of_one_user_one_wins,
+    of_parallel_confirmations_by_token_and_by_change_one_wins,
+    the_epoch_rises_as_often_as_somebody_gets_the_user,
     expired_tokens_are_swept,
 }
 
@@ -200,6 +204,20 @@ pub async fn a_token_whose_change_does_not_apply_consumes_nothing(store: &Arc<im
     assert_eq!(outbox(store).await, BTreeSet::new());
 }
 
+pub async fn a_token_confirms_no_account_without_a_password(store: &Arc<impl UserDatastore>) {
+    let ann = user(store, "ann@example.org").await;
+    let token = token_of(&ann);
+    create(store, &token).await;
+    assert!(store.contest_user(ann.id, &Together::nothing()).await.unwrap());
+    let together = Together::mail(vec![mail("ann@example.org")]);
+    let change = UserChange::confirmed(at(1), None);
+    let consumed =
+        store.consume_token(&token.digest, "confirm", at(1), &change, &together).await.unwrap();
+    assert_eq!(consumed, None);
+    assert_eq!(find(store, "ann@example.org").await.unwrap(), (ann, None));
+    assert_eq!(outbox(store).await, BTreeSet::new());
+}
+
 pub async fn of_parallel_uses_of_one_token_one_wins(store: &Arc<impl UserDatastore>) {
     let ann = user(store, "ann@example.org").await;
     let token = token_of(&ann);
@@ -213,6 +231,82 @@ pub async fn of_parallel_uses_of_one_token_one_wins(store: &Arc<impl UserDatasto
     assert_eq!(winners.len(), 1);
     assert_eq!(store.find_user(ann.id).await.unwrap().unwrap().epoch, 1);
     assert_eq!(outbox(store).await.len(), 1);
+}
+
+pub async fn of_parallel_uses_of_different_tokens_of_one_user_one_wins(
+    store: &Arc<impl UserDatastore>,
+) {
+    let ann = user(store, "ann@example.org").await;
+    let tokens: Vec<_> = (0..CALLERS).map(|_| token_of(&ann)).collect();
+    for token in &tokens {
+        create(store, token).await;
+    }
+    let answers = all_at_once(store, CALLERS, move |store, number| {
+        let digest = tokens[number].digest;
+        async move { consume(&store, &digest, "confirm", at(1)).await }
+    })
+    .await;
+    assert_eq!(answers.iter().flatten().count(), 1);
+    assert_eq!(store.find_user(ann.id).await.unwrap().unwrap().epoch, 1);
+    assert_eq!(outbox(store).await.len(), 1);
+}
+
+pub async fn of_parallel_confirmations_by_token_and_by_change_one_wins(
+    store: &Arc<impl UserDatastore>,
+) {
+    let ann = user(store, "ann@example.org").await;
+    let token = token_of(&ann);
+    create(store, &token).await;
+    let (id, digest) = (ann.id, token.digest);
+    let answers = all_at_once(store, CALLERS, move |store, number| async move {
+        let chosen = hash(&number.to_string());
+        let change = UserChange::confirmed(at(1), Some(chosen.clone()));
+        let together = Together::mail(vec![mail("ann@example.org")]);
+        let changed = if number % 2 == 0 {
+            store.consume_token(&digest, "confirm", at(1), &change, &together).await
+        } else {
+            store.update_user(id, &change, &together).await
+        };
+        changed.unwrap().map(|_| chosen)
+    })
+    .await;
+    let winners: Vec<_> = answers.into_iter().flatten().collect();
+    assert_eq!(winners.len(), 1);
+    let (found, password_hash) = find(store, "ann@example.org").await.unwrap();
+    assert_eq!((found.epoch, found.confirmed_at), (1, Some(at(1))));
+    assert_eq!(password_hash, winners.first().cloned());
+    assert_eq!(outbox(store).await.len(), 1);
+}
+
+pub async fn the_epoch_rises_as_often_as_somebody_gets_the_user(store: &Arc<impl UserDatastore>) {
+    let id = user(store, "ann@example.org").await.id;
+    let (mut epochs, mut consumed) = (BTreeSet::new(), 0);
+    // Whoever comes first decides: in every second round, somebody else is likely to.
+    for changes in [0, CALLERS - 1, 0, CALLERS - 1, 0, CALLERS - 1] {
+        let ann = store.find_user(id).await.unwrap().unwrap();
+        let token = token_of(&ann);
+        create(store, &token).await;
+        let digest = token.digest;
+        let mut answers = all_at_once(store, CALLERS, move |store, number| async move {
+            let changed = if number == changes {
+                let change = UserChange::active(true);
+                store.update_user(id, &change, &Together::nothing()).await.unwrap()
+            } else {
+                consume(&store, &digest, "confirm", at(1)).await
+            };
+            changed.map(|user| user.epoch)
+        })
+        .await;
+        epochs.insert(answers.swap_remove(changes).unwrap());
+        let winners: Vec<_> = answers.into_iter().flatten().collect();
+        assert!(winners.len() <= 1, "{} callers used one token up", winners.len());
+        consumed += winners.len();
+        epochs.extend(winners);
+    }
+    let last = store.find_user(id).await.unwrap().unwrap().epoch;
+    assert_eq!(epochs, (1..=last).collect());
+    assert_eq!(epochs.len(), 6 + consumed);
+    assert_eq!(outbox(store).await.len(), consumed);
 }
 
 pub async fn expired_tokens_are_swept(store: &Arc<impl UserDatastore>) {

@@ -26,7 +26,9 @@ section! {
     a_lease_that_is_over_is_not_renewed,
     no_more_mail_is_handed_out_than_asked_for,
     of_parallel_workers_one_gets_a_mail,
+    of_parallel_workers_one_takes_over_from_the_dead,
     a_delivered_mail_is_gone,
+    a_mail_delivered_while_others_ask_for_mail_is_gone,
     a_postponed_mail_is_due_again_when_it_says,
     a_mail_that_was_given_up_is_never_due,
     settling_an_unknown_mail_is_no_fault,
@@ -154,6 +156,19 @@ pub async fn of_parallel_workers_one_gets_a_mail(store: &Arc<impl UserDatastore>
     assert_eq!(answers.into_iter().flatten().collect::<BTreeSet<_>>(), written);
 }
 
+pub async fn of_parallel_workers_one_takes_over_from_the_dead(store: &Arc<impl UserDatastore>) {
+    let mail = mail("ann@example.org");
+    store.push_mail(&mail).await.unwrap();
+    assert_eq!(store.lease_mail(at(1), at(60), 10).await.unwrap().len(), 1);
+    let answers = all_at_once(store, CALLERS, |store, _| async move {
+        store.lease_mail(at(61), at(120), 10).await.unwrap()
+    })
+    .await;
+    let leased: Vec<_> = answers.iter().flatten().collect();
+    assert_eq!(leased.len(), 1);
+    assert_eq!((leased[0].mail.id, leased[0].attempts), (mail.id, 2));
+}
+
 pub async fn a_delivered_mail_is_gone(store: &Arc<impl UserDatastore>) {
     let (delivered, other) = (mail("ann@example.org"), mail("bob@example.org"));
     store.push_mail(&delivered).await.unwrap();
@@ -161,6 +176,31 @@ pub async fn a_delivered_mail_is_gone(store: &Arc<impl UserDatastore>) {
     assert_eq!(store.lease_mail(at(1), at(60), 10).await.unwrap().len(), 2);
     store.delete_mail(delivered.id).await.unwrap();
     assert_eq!(outbox(store).await, BTreeSet::from([other.id]));
+}
+
+pub async fn a_mail_delivered_while_others_ask_for_mail_is_gone(store: &Arc<impl UserDatastore>) {
+    let mails: Vec<_> = (0..CALLERS).map(|_| mail("ann@example.org")).collect();
+    for mail in &mails {
+        store.push_mail(mail).await.unwrap();
+    }
+    let answers = all_at_once(store, CALLERS, move |store, number| {
+        let id = mails[number].id;
+        async move {
+            if number % 2 == 0 {
+                store.delete_mail(id).await.unwrap();
+                return (vec![id], Vec::new());
+            }
+            let leased = store.lease_mail(at(1), at(60), 2).await.unwrap();
+            (Vec::new(), leased.iter().map(|leased| leased.mail.id).collect())
+        }
+    })
+    .await;
+    let (deleted, leased): (Vec<_>, Vec<_>) = answers.into_iter().unzip();
+    let (deleted, leased) = (deleted.concat(), leased.concat());
+    assert_eq!(leased.iter().collect::<BTreeSet<_>>().len(), leased.len());
+    let remain = outbox(store).await;
+    assert_eq!(remain.len(), CALLERS / 2);
+    assert!(deleted.iter().all(|id| !remain.contains(id)));
 }
 
 pub async fn a_postponed_mail_is_due_again_when_it_says(store: &Arc<impl UserDatastore>) {

@@ -19,12 +19,16 @@ use crate::testing::contract::run::count;
 section! {
     roles in __contract_roles:
     a_role_is_made_once_and_keeps_its_description,
+    of_parallel_makings_of_one_role_one_wins,
     role_names_are_compared_byte_for_byte,
     roles_are_listed_by_name,
     a_granted_role_is_seen_wherever_its_user_is_found,
     giving_a_role_twice_is_giving_it_once,
+    of_parallel_grants_none_is_lost,
+    a_grant_and_a_change_under_way_together_are_both_kept,
     what_is_unknown_is_not_granted,
     a_role_is_revoked_once,
+    of_parallel_revocations_one_wins,
 }
 
 pub async fn a_role_is_made_once_and_keeps_its_description(store: &Arc<impl UserDatastore>) {
@@ -35,6 +39,19 @@ pub async fn a_role_is_made_once_and_keeps_its_description(store: &Arc<impl User
     assert_eq!(roles.len(), 1);
     assert_eq!(roles[0].name, admin);
     assert_eq!(roles[0].description, "Darf alles: \u{e4}ndern, l\u{f6}schen.");
+}
+
+pub async fn of_parallel_makings_of_one_role_one_wins(store: &Arc<impl UserDatastore>) {
+    let answers = all_at_once(store, CALLERS, |store, number| async move {
+        let description = number.to_string();
+        let made = store.create_role(&role_name("admin"), &description).await.unwrap();
+        made.then_some(description)
+    })
+    .await;
+    let winners: Vec<_> = answers.into_iter().flatten().collect();
+    let roles = store.list_roles().await.unwrap();
+    assert_eq!(roles.len(), 1);
+    assert_eq!(winners, [roles[0].description.as_str()]);
 }
 
 pub async fn role_names_are_compared_byte_for_byte(store: &Arc<impl UserDatastore>) {
@@ -87,6 +104,41 @@ pub async fn giving_a_role_twice_is_giving_it_once(store: &Arc<impl UserDatastor
     assert_eq!(store.find_user(id).await.unwrap().unwrap().roles, [admin]);
 }
 
+pub async fn of_parallel_grants_none_is_lost(store: &Arc<impl UserDatastore>) {
+    let id = user(store, "ann@example.org").await.id;
+    let mut roles: Vec<_> = (0..CALLERS).map(|it| role_name(&format!("role{it}"))).collect();
+    for role in &roles {
+        store.create_role(role, "").await.unwrap();
+    }
+    let granted = roles.clone();
+    all_at_once(store, CALLERS, move |store, number| {
+        let role = granted[number].clone();
+        async move { assert!(store.grant_role(id, &role).await.unwrap()) }
+    })
+    .await;
+    roles.sort();
+    assert_eq!(store.find_user(id).await.unwrap().unwrap().roles, roles);
+}
+
+pub async fn a_grant_and_a_change_under_way_together_are_both_kept(
+    store: &Arc<impl UserDatastore>,
+) {
+    let id = user(store, "ann@example.org").await.id;
+    let admin = role_name("admin");
+    store.create_role(&admin, "").await.unwrap();
+    all_at_once(store, CALLERS, move |store, number| async move {
+        if number % 2 == 0 {
+            assert!(store.grant_role(id, &role_name("admin")).await.unwrap());
+        } else {
+            let change = UserChange::active(false);
+            store.update_user(id, &change, &Together::nothing()).await.unwrap().unwrap();
+        }
+    })
+    .await;
+    let found = store.find_user(id).await.unwrap().unwrap();
+    assert_eq!((found.epoch, found.active, found.roles), (16, false, vec![admin]));
+}
+
 pub async fn what_is_unknown_is_not_granted(store: &Arc<impl UserDatastore>) {
     let ann = user(store, "ann@example.org").await;
     let admin = role_name("admin");
@@ -108,4 +160,17 @@ pub async fn a_role_is_revoked_once(store: &Arc<impl UserDatastore>) {
     assert!(!store.revoke_role(ann.id, &role_name("unknown")).await.unwrap());
     assert!(!store.revoke_role(some_user_id(), &editor).await.unwrap());
     assert_eq!(store.find_user(ann.id).await.unwrap().unwrap().roles, [editor]);
+}
+
+pub async fn of_parallel_revocations_one_wins(store: &Arc<impl UserDatastore>) {
+    let id = user(store, "ann@example.org").await.id;
+    let admin = role_name("admin");
+    store.create_role(&admin, "").await.unwrap();
+    assert!(store.grant_role(id, &admin).await.unwrap());
+    let answers = all_at_once(store, CALLERS, move |store, _| async move {
+        store.revoke_role(id, &role_name("admin")).await.unwrap()
+    })
+    .await;
+    assert_eq!(count(&answers, &true), 1);
+    assert_eq!(store.find_user(id).await.unwrap().unwrap().roles, []);
 }

@@ -35,6 +35,7 @@ section! {
     a_use_is_noted_unless_one_was_noted_since,
     a_use_of_an_unknown_session_is_no_fault,
     a_session_ends_once_and_alone,
+    a_use_under_way_with_the_end_does_not_bring_the_session_back,
     ended_sessions_are_swept,
 }
 
@@ -173,6 +174,9 @@ pub async fn a_use_is_noted_unless_one_was_noted_since(store: &Arc<impl UserData
     assert_eq!(touch(at(90), at(60) - micro).await, session);
     let seen = SessionRecord { last_seen_at: at(121), ..session.clone() };
     assert_eq!(touch(at(121), at(60) + micro).await, seen);
+    // At that very moment is not after it.
+    let seen = SessionRecord { last_seen_at: at(182), ..session.clone() };
+    assert_eq!(touch(at(182), at(121)).await, seen);
 }
 
 pub async fn a_use_of_an_unknown_session_is_no_fault(store: &Arc<impl UserDatastore>) {
@@ -196,6 +200,24 @@ pub async fn a_session_ends_once_and_alone(store: &Arc<impl UserDatastore>) {
     assert!(find_session(store, &other).await.is_some());
 }
 
+pub async fn a_use_under_way_with_the_end_does_not_bring_the_session_back(
+    store: &Arc<impl UserDatastore>,
+) {
+    let ann = user(store, "ann@example.org").await;
+    let session = session_of(&ann);
+    begin(store, &session).await;
+    let (digest, ends) = (session.digest, CALLERS / 2);
+    all_at_once(store, CALLERS, move |store, number| async move {
+        if number == ends {
+            assert!(store.end_session(&digest).await.unwrap());
+        } else {
+            store.touch_session(&digest, at(61), at(60)).await.unwrap();
+        }
+    })
+    .await;
+    assert_eq!(find_session(store, &session).await, None);
+}
+
 pub async fn ended_sessions_are_swept(store: &Arc<impl UserDatastore>) {
     let ann = user(store, "ann@example.org").await;
     let (before, after) = (TimeDelta::microseconds(-1), TimeDelta::microseconds(1));
@@ -204,13 +226,16 @@ pub async fn ended_sessions_are_swept(store: &Arc<impl UserDatastore>) {
         |last_seen_at, created_at| SessionRecord { last_seen_at, created_at, ..session_of(&ann) };
     let is_idle = with(idle + before, begun + after);
     let is_old = with(idle + after, begun + before);
+    let is_just_idle = with(idle, begun + after);
+    let is_just_old = with(idle + after, begun);
     let lives = with(idle + after, begun + after);
-    for session in [&is_idle, &is_old, &lives] {
+    for session in [&is_idle, &is_old, &is_just_idle, &is_just_old, &lives] {
         begin(store, session).await;
     }
-    assert_eq!(store.delete_ended_sessions(idle, begun).await.unwrap(), 2);
+    assert_eq!(store.delete_ended_sessions(idle, begun).await.unwrap(), 4);
     assert_eq!(store.delete_ended_sessions(idle, begun).await.unwrap(), 0);
-    assert_eq!(find_session(store, &is_idle).await, None);
-    assert_eq!(find_session(store, &is_old).await, None);
+    for session in [&is_idle, &is_old, &is_just_idle, &is_just_old] {
+        assert_eq!(find_session(store, session).await, None);
+    }
     assert!(find_session(store, &lives).await.is_some());
 }

@@ -23,6 +23,7 @@ section! {
     a_login_of_nobody_is_not_kept,
     parallel_logins_are_all_counted,
     a_deleted_user_takes_their_logins_along,
+    no_login_outlives_a_deletion_that_was_under_way_with_it,
 }
 
 pub async fn a_first_login_is_current_and_has_no_last(
@@ -97,4 +98,21 @@ pub async fn a_deleted_user_takes_their_logins_along(store: &Arc<impl UserDatast
     assert!(store.delete_user(ann.id, &Together::nothing()).await.unwrap());
     assert_eq!(store.find_track(ann.id).await.unwrap(), None);
     assert!(store.find_track(bob.id).await.unwrap().is_some());
+}
+
+pub async fn no_login_outlives_a_deletion_that_was_under_way_with_it(
+    store: &Arc<impl UserDatastore + TrackStore>,
+) {
+    let id = user(store, "ann@example.org").await.id;
+    let deletes = CALLERS / 2;
+    all_at_once(store, CALLERS, move |store, number| async move {
+        if number == deletes {
+            assert!(store.delete_user(id, &Together::nothing()).await.unwrap());
+        } else {
+            // A login of somebody who is gone may be a fault.
+            let _ = store.record_login(id, at(1), None).await;
+        }
+    })
+    .await;
+    assert_eq!(store.find_track(id).await.unwrap(), None);
 }

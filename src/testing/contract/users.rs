@@ -33,8 +33,10 @@ section! {
     users in __contract_users:
     a_user_is_found_as_made,
     a_user_without_password_and_confirmation_is_found_as_made,
+    a_new_user_comes_with_their_mail,
     an_unknown_user_is_not_found,
     a_user_is_found_by_any_spelling_of_the_address_and_keeps_their_own,
+    an_address_is_not_read_as_a_pattern,
     users_are_listed_in_the_order_of_their_ids_page_by_page,
     a_second_user_of_one_address_is_refused_whatever_the_spelling,
     of_parallel_registrations_of_one_address_one_wins,
@@ -61,6 +63,14 @@ pub async fn a_user_without_password_and_confirmation_is_found_as_made(
     assert_eq!(find(store, "ann@example.org").await.unwrap(), (made, None));
 }
 
+pub async fn a_new_user_comes_with_their_mail(store: &Arc<impl UserDatastore>) {
+    let new = new_user("ann@example.org");
+    let mail = NewMail { user_id: Some(new.id), ..mail("ann@example.org") };
+    let together = Together::mail(vec![mail.clone()]);
+    assert!(store.create_user(&new, &together).await.unwrap().is_some());
+    assert_eq!(outbox(store).await, BTreeSet::from([mail.id]));
+}
+
 pub async fn an_unknown_user_is_not_found(store: &Arc<impl UserDatastore>) {
     user(store, "ann@example.org").await;
     assert_eq!(store.find_user(some_user_id()).await.unwrap(), None);
@@ -74,6 +84,13 @@ pub async fn a_user_is_found_by_any_spelling_of_the_address_and_keeps_their_own(
     for spelling in ["ann@example.org", "ANN@EXAMPLE.ORG", "Ann@Example.org"] {
         let (found, _) = find(store, spelling).await.unwrap();
         assert_eq!(found.email.as_str(), "Ann@Example.org");
+    }
+}
+
+pub async fn an_address_is_not_read_as_a_pattern(store: &Arc<impl UserDatastore>) {
+    user(store, "ann@example.org").await;
+    for pattern in ["a_n@example.org", "a?n@example.org", "a*@example.org"] {
+        assert_eq!(find(store, pattern).await, None, "{pattern}");
     }
 }
 
@@ -100,6 +117,7 @@ pub async fn users_are_listed_in_the_order_of_their_ids_page_by_page(
     assert_eq!(page(Some(ids[1]), 2).await, ids[2..4]);
     assert_eq!(page(Some(ids[3]), 2).await, ids[4..]);
     assert_eq!(page(Some(ids[4]), 2).await, []);
+    assert_eq!(page(None, 0).await, []);
     assert_eq!(page(None, 100).await, ids);
 }
 
