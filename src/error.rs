@@ -26,6 +26,15 @@ pub enum Error {
     #[error("the datastore failed: {0}")]
     Store(#[source] Box<dyn StdError + Send + Sync>),
 
+    /// The schema of the datastore is not the one that this version works on; the launch stops.
+    #[error("the schema of the datastore {fault}. {cure}")]
+    Schema {
+        /// What is wrong with it.
+        fault: String,
+        /// What to do about it.
+        cure: String,
+    },
+
     /// A row holds something that cannot be read, so it was not written by this version.
     #[error("the datastore holds a value that cannot be read: {0}")]
     Corrupt(String),
@@ -69,6 +78,11 @@ impl Error {
         cure: impl Into<String>,
     ) -> Self {
         Self::Config { key: key.into(), fault: fault.into(), cure: cure.into() }
+    }
+
+    /// Says what is wrong with a schema, and the cure.
+    pub fn schema(fault: impl Into<String>, cure: impl Into<String>) -> Self {
+        Self::Schema { fault: fault.into(), cure: cure.into() }
     }
 
     /// Wraps a failure of a datastore, for stores of an application's own.

@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::clock::Timestamp;
-use crate::datastore::outbox::NewMail;
+use crate::datastore::Together;
 use crate::error::Result;
 use crate::rejection::FieldErrors;
 use crate::rejection::Rejection;
@@ -93,10 +93,11 @@ pub trait Hooks: Send + Sync + 'static {
         Ok(Verdict::Allow)
     }
 
-    /// After a registration was found valid and before it is committed: gives the mails that are
-    /// committed with it. Called for an address whose account was never confirmed, too.
-    async fn after_register(&self, _registration: &Registration<'_>) -> Result<Vec<NewMail>> {
-        Ok(Vec::new())
+    /// After a registration was found valid and before it is committed: gives what is committed
+    /// with it, mails and rows of the application's own. Called for an address whose account was
+    /// never confirmed, too; then there is no new account, and the mails alone are used.
+    async fn after_register(&self, _registration: &Registration<'_>) -> Result<Together> {
+        Ok(Together::nothing())
     }
 
     /// After a session ended by its user's wish. A fault is logged and changes nothing.

@@ -20,3 +20,4 @@ CREATE TABLE security_users_roles (
     role_name TEXT NOT NULL REFERENCES security_roles (name) ON DELETE CASCADE,
     PRIMARY KEY (user_id, role_name)
 );
+CREATE INDEX security_users_roles_role_name ON security_users_roles (role_name);

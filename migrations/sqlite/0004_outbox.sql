@@ -14,5 +14,4 @@ CREATE TABLE security_outbox (
     fault TEXT
 );
 CREATE INDEX security_outbox_next_attempt_at ON security_outbox (next_attempt_at);
-CREATE INDEX security_outbox_lease ON security_outbox (lease);
 CREATE INDEX security_outbox_user_id ON security_outbox (user_id);

@@ -38,6 +38,8 @@ pub struct Config {
     /// The networks of the reverse proxies whose `X-Forwarded-For` is believed.
     /// _Default:_ none: the client is whoever opened the connection.
     pub trusted_proxies: Vec<IpNet>,
+    /// What happens to the schema of the database at a launch. _Default:_ `"on-launch"`.
+    pub migrate: MigrateConfig,
     /// How mail is sent.
     pub mail: MailConfig,
     /// How passwords are chosen and hashed.
@@ -55,12 +57,26 @@ impl Default for Config {
             site_name: "This site".into(),
             keys: Keys::default(),
             trusted_proxies: Vec::new(),
+            migrate: MigrateConfig::default(),
             mail: MailConfig::default(),
             password: PasswordConfig::default(),
             session: SessionConfig::default(),
             throttle: ThrottleConfig::default(),
         }
     }
+}
+
+/// `security.migrate`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum MigrateConfig {
+    /// It is brought up to date.
+    #[default]
+    OnLaunch,
+    /// It is left alone, and the launch stops unless it is up to date: for a database role that
+    /// may not change the schema. `rocket-security migrate` does, with one that may.
+    Check,
 }
 
 /// `[default.security.mail]`.
@@ -240,6 +256,7 @@ pub fn check_keys(figment: &Figment, features: &[&str]) -> Result<()> {
         "site_name",
         "keys",
         "trusted_proxies",
+        "migrate",
         "mail",
         "password",
         "session",

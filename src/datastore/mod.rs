@@ -33,6 +33,13 @@ pub use crate::datastore::sqlx::SqlxDatastore;
 pub use crate::datastore::track::TrackStore;
 pub use crate::datastore::user::UserDatastore;
 
+use std::any::Any;
+use std::error::Error as StdError;
+use std::fmt;
+use std::sync::Arc;
+
+use rocket::futures::future::BoxFuture;
+
 use crate::datastore::outbox::NewMail;
 
 /// What is committed together with a change, or not at all.
@@ -41,6 +48,8 @@ use crate::datastore::outbox::NewMail;
 pub struct Together {
     /// Mails to be sent because of the change.
     pub mail: Vec<NewMail>,
+    /// What the application does in the same transaction.
+    pub work: Vec<Work>,
 }
 
 impl Together {
@@ -51,6 +60,77 @@ impl Together {
 
     /// The change, and these mails.
     pub fn mail(mail: Vec<NewMail>) -> Self {
-        Self { mail }
+        Self { mail, ..Self::default() }
+    }
+
+    /// Adds what the application does in the transaction of the change, on the store's own
+    /// connection: it is committed with the change, and the change with it, or neither is.
+    ///
+    /// `C` is the connection of the store: `sqlx::SqliteConnection`, `sqlx::PgConnection` or
+    /// `sqlx::MySqlConnection` for a [`SqlxDatastore`]. A store whose transactions are of another
+    /// kind refuses the change. The work is done again when the database has undone the
+    /// transaction to let another one pass, and it must not commit.
+    ///
+    /// ```
+    /// # use rocket_security::datastore::Together;
+    /// let together = Together::nothing().and(|connection: &mut sqlx::SqliteConnection| {
+    ///     Box::pin(async move {
+    ///         sqlx::query("INSERT INTO profiles (name) VALUES (?)")
+    ///             .bind("Ann")
+    ///             .execute(connection)
+    ///             .await?;
+    ///         Ok(())
+    ///     })
+    /// });
+    /// ```
+    pub fn and<C, F>(mut self, work: F) -> Self
+    where
+        C: Send + 'static,
+        F: for<'c> Fn(&'c mut C) -> BoxFuture<'c, Result<(), WorkFault>> + Send + Sync + 'static,
+    {
+        let wanted = std::any::type_name::<C>();
+        self.work.push(Work(Arc::new(move |connection| match connection.downcast_mut::<C>() {
+            Some(connection) => work(connection),
+            None => Box::pin(async move {
+                Err(format!("the store's transactions do not run on a {wanted}").into())
+            }),
+        })));
+        self
+    }
+
+    /// Adds all that `other` holds.
+    pub fn join(mut self, mut other: Self) -> Self {
+        self.mail.append(&mut other.mail);
+        self.work.append(&mut other.work);
+        self
+    }
+
+    /// Does the application's work, for stores: within the transaction of the change, before it
+    /// is committed. A store without transactions refuses every change that comes with work.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the work fails with; then the change must not be committed.
+    pub async fn run_in<C: Send + 'static>(&self, connection: &mut C) -> Result<(), WorkFault> {
+        for Work(work) in &self.work {
+            work(connection).await?;
+        }
+        Ok(())
+    }
+}
+
+/// What can go wrong with an application's work.
+pub type WorkFault = Box<dyn StdError + Send + Sync>;
+
+/// What an application does in the transaction of a change. Made by [`Together::and`].
+#[derive(Clone)]
+pub struct Work(Arc<WorkFn>);
+
+type WorkFn =
+    dyn for<'c> Fn(&'c mut (dyn Any + Send)) -> BoxFuture<'c, Result<(), WorkFault>> + Send + Sync;
+
+impl fmt::Debug for Work {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Work")
     }
 }

@@ -209,9 +209,9 @@ impl Applicant<'_> {
     async fn create(&self) -> Result<Created, Rejection> {
         let at = self.visit.clock().now();
         let id = UserId::from_uuid(random_uuid()?);
-        let mut mail = self.confirmation(id).await?;
-        if mail.is_empty() {
-            mail.push(self.mail("welcome", "Welcome", id)?);
+        let mut together = self.goes_along(id).await?;
+        if together.mail.is_empty() {
+            together.mail.push(self.mail("welcome", "Welcome", id)?);
         }
         let user = NewUser {
             id,
@@ -220,7 +220,7 @@ impl Applicant<'_> {
             confirmed_at: None,
             created_at: at,
         };
-        if self.flow.store().create_user(&user, &Together::mail(mail)).await?.is_some() {
+        if self.flow.store().create_user(&user, &together).await?.is_some() {
             let origin = self.visit.origin(self.visit.request());
             self.visit.signals().send(&Event::UserRegistered { user: id, origin });
             self.flow.mail_is_waiting();
@@ -242,7 +242,7 @@ impl Applicant<'_> {
         }
         let store = self.flow.store();
         if user.confirmed_at.is_none() {
-            let links = self.confirmation(user.id).await?;
+            let links = self.goes_along(user.id).await?.mail;
             let is_done = if links.is_empty() {
                 false
             } else if is_same {
@@ -264,10 +264,10 @@ impl Applicant<'_> {
         Ok(())
     }
 
-    async fn confirmation(&self, id: UserId) -> Result<Vec<NewMail>, Rejection> {
+    async fn goes_along(&self, id: UserId) -> Result<Together, Rejection> {
         let at = self.visit.clock().now();
         let registration = Registration::new(id, self.email, at);
-        self.flow.registration_mail(&registration).await
+        self.flow.with_registration(&registration).await
     }
 
     fn mail(&self, template: &str, subject: &str, id: UserId) -> Result<NewMail, Rejection> {

@@ -22,8 +22,8 @@ use crate::crypto::one_time::Token;
 use crate::crypto::password::Password;
 use crate::crypto::password::PasswordPolicy;
 use crate::crypto::random_uuid;
+use crate::datastore::Together;
 use crate::datastore::UserDatastore;
-use crate::datastore::outbox::NewMail;
 use crate::datastore::session::SessionRecord;
 use crate::datastore::user::Credentials;
 use crate::error::Result;
@@ -267,20 +267,20 @@ impl Flow {
         Ok(())
     }
 
-    /// Asks the hooks which mails go with a registration.
+    /// Asks the hooks what goes with a registration.
     ///
     /// # Errors
     ///
     /// [`Rejection::Unavailable`] when a hook fails.
-    pub async fn registration_mail(
+    pub async fn with_registration(
         &self,
         registration: &Registration<'_>,
-    ) -> Result<Vec<NewMail>, Rejection> {
-        let mut mail = Vec::new();
+    ) -> Result<Together, Rejection> {
+        let mut together = Together::nothing();
         for hook in &self.hooks {
-            mail.extend(hook.after_register(registration).await?);
+            together = together.join(hook.after_register(registration).await?);
         }
-        Ok(mail)
+        Ok(together)
     }
 
     /// Says that there is new mail in the outbox.

@@ -27,6 +27,8 @@ use rocket::tokio;
 use rocket::tokio::task::JoinHandle;
 use rocket::tokio::time::timeout;
 
+use crate::config::Config;
+use crate::config::MigrateConfig;
 use crate::datastore::SqlxDatastore;
 use crate::datastore::UserDatastore;
 use crate::error::Result;
@@ -101,7 +103,10 @@ impl Default for Security {
         let open: Open<SqlxDatastore> = Box::new(|figment| {
             Box::pin(async move {
                 let store = SqlxDatastore::connect(&figment).await?;
-                store.migrate().await?;
+                match Config::from_figment(&figment)?.migrate {
+                    MigrateConfig::OnLaunch => store.migrate().await?,
+                    MigrateConfig::Check => store.check_schema().await?,
+                }
                 Ok(store)
             })
         });

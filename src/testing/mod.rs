@@ -1,7 +1,7 @@
 //! The test kit, for the tests of an application and for our own.
 //!
-//! It launches an application on a fresh database in a temporary folder, with cheap hashes, mail
-//! kept in memory, limits far away, and a clock that can be moved; and it gives browsers, each
+//! It launches an application on a fresh database (SQLite, or on the server that the environment
+//! names: see [`TestDatabase`]), with cheap hashes, mail kept in memory, limits far away, and a clock that can be moved; and it gives browsers, each
 //! with cookies of its own.
 //!
 //! ```
@@ -34,9 +34,11 @@
 
 mod browser;
 pub mod contract;
+mod database;
 
 pub use crate::testing::browser::Answer;
 pub use crate::testing::browser::Browser;
+pub use crate::testing::database::TestDatabase;
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -48,7 +50,6 @@ use rocket::http::Status;
 use rocket::local::asynchronous::Client;
 use serde_json::Value;
 use serde_json::json;
-use tempfile::TempDir;
 
 use crate::clock::Clock;
 use crate::crypto::password::Password;
@@ -74,11 +75,11 @@ pub const PASSWORD: &str = "correct horse battery staple";
 /// An application under test.
 pub struct TestApp {
     client: Client,
-    folder: TempDir,
+    database: TestDatabase,
 }
 
 impl TestApp {
-    /// Launches an application on a fresh SQLite database. What its own configuration says of
+    /// Launches an application on a fresh database. What its own configuration says of
     /// other matters stays.
     pub async fn launch(rocket: Rocket<Build>) -> Self {
         Self::launch_with(rocket, json!({})).await
@@ -87,8 +88,7 @@ impl TestApp {
     /// Does so with settings laid over `[default.security]`, for example
     /// `json!({"throttle": {"scale": 1}})`.
     pub async fn launch_with(rocket: Rocket<Build>, security: Value) -> Self {
-        let folder = orderly(tempfile::tempdir());
-        Self::launch_in(folder, rocket, security).await
+        Self::launch_on(TestDatabase::create().await, rocket, security).await
     }
 
     /// Ends the application as a crash would, and launches another one on what it left.
@@ -98,19 +98,28 @@ impl TestApp {
 
     /// Does so with settings laid over `[default.security]`.
     pub async fn restart_with(self, rocket: Rocket<Build>, security: Value) -> Self {
-        let Self { client, folder } = self;
+        let Self { client, database } = self;
         drop(client);
-        Self::launch_in(folder, rocket, security).await
+        Self::launch_on(database, rocket, security).await
+    }
+
+    /// Launches an application on a database that is there already, with settings laid over
+    /// `[default.security]`.
+    pub async fn launch_on(database: TestDatabase, rocket: Rocket<Build>, security: Value) -> Self {
+        let figment = Self::figment(rocket.figment(), &database, security);
+        let client = match Client::untracked(rocket.configure(figment)).await {
+            Ok(client) => client,
+            Err(fault) => panic!("the application did not launch: {fault}"),
+        };
+        Self { client, database }
     }
 
     /// Gives the settings of the kit, for tests that launch by themselves.
-    pub fn figment(figment: &Figment, folder: &TempDir, security: Value) -> Figment {
-        let database = format!("sqlite:{}", folder.path().join("security.sqlite").display());
-        figment
-            .clone()
-            .select(rocket::Config::DEBUG_PROFILE)
+    pub fn figment(figment: &Figment, database: &TestDatabase, security: Value) -> Figment {
+        let figment = figment.clone().select(rocket::Config::DEBUG_PROFILE);
+        database
+            .figment(figment)
             .merge(("log_level", "critical"))
-            .merge(("databases.security.url", database))
             .merge(("security.mail.url", "capture:"))
             .merge(("security.password.memory", 8))
             .merge(("security.password.iterations", 1))
@@ -197,18 +206,14 @@ impl TestApp {
         self.flow().store()
     }
 
+    /// Gives the application's database.
+    pub fn database(&self) -> &TestDatabase {
+        &self.database
+    }
+
     /// Gives Rocket's own client, for what the kit does not do.
     pub fn client(&self) -> &Client {
         &self.client
-    }
-
-    async fn launch_in(folder: TempDir, rocket: Rocket<Build>, security: Value) -> Self {
-        let figment = Self::figment(rocket.figment(), &folder, security);
-        let client = match Client::untracked(rocket.configure(figment)).await {
-            Ok(client) => client,
-            Err(fault) => panic!("the application did not launch: {fault}"),
-        };
-        Self { client, folder }
     }
 
     fn flow(&self) -> &Flow {

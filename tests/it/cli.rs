@@ -6,9 +6,11 @@ use std::io::Write;
 use std::path::Path;
 use std::process::Command;
 use std::process::Stdio;
+use std::thread;
 
 use rocket::figment::Figment;
 use rocket::serde::json::Value;
+use rocket::tokio::runtime::Builder;
 use rocket_security::Config;
 use rocket_security::Email;
 use rocket_security::Secret;
@@ -27,6 +29,7 @@ use rocket_security::datastore::Together;
 use rocket_security::datastore::session::SessionRecord;
 use rocket_security::datastore::user::Credentials;
 use rocket_security::datastore::user::NewUser;
+use rocket_security::testing::TestDatabase;
 use rocket_security::user::Identity;
 use tempfile::TempDir;
 
@@ -41,16 +44,25 @@ const RELEASE: &str = "[default.security]\nbase_url = \"https://example.org\"\n\
 struct Place {
     folder: TempDir,
     profile: &'static str,
+    /// A database on a server, where the suite runs on one.
+    database: Option<TestDatabase>,
 }
 
 impl Place {
-    /// A developer's: cheap hashes, no database configured.
+    /// A developer's: cheap hashes, and no database configured unless the suite runs on a server.
     fn debug() -> Self {
-        Self::new("debug", CHEAP_HASH)
+        // A test that runs on a runtime of its own cannot wait for another.
+        let database = thread::spawn(|| {
+            let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(TestDatabase::create())
+        });
+        let database = database.join().unwrap();
+        let is_on_server = !database.url().starts_with("sqlite:");
+        Self { database: is_on_server.then_some(database), ..Self::new("debug", CHEAP_HASH) }
     }
 
     fn new(profile: &'static str, toml: &str) -> Self {
-        let place = Self { folder: tempfile::tempdir().unwrap(), profile };
+        let place = Self { folder: tempfile::tempdir().unwrap(), profile, database: None };
         place.configure(toml);
         place
     }
@@ -96,6 +108,9 @@ impl Place {
                 command.env_remove(name);
             }
         }
+        if let Some(database) = &self.database {
+            command.env("ROCKET_DATABASES", database.environment());
+        }
         command
             .args(arguments)
             .env("ROCKET_PROFILE", self.profile)
@@ -127,9 +142,12 @@ impl Place {
 
     /// Opens the store as the application does.
     async fn store(&self) -> SqlxDatastore {
+        let figment = Figment::from(rocket::Config::debug_default());
         let url = format!("sqlite:{}", self.path().join("security.sqlite").display());
-        let figment =
-            Figment::from(rocket::Config::debug_default()).merge(("databases.security.url", url));
+        let figment = match &self.database {
+            Some(database) => database.figment(figment),
+            None => figment.merge(("databases.security.url", url)),
+        };
         SqlxDatastore::connect(&figment).await.unwrap()
     }
 

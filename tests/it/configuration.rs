@@ -15,6 +15,7 @@ use rocket_security::Security;
 use rocket_security::features::login::Login;
 use rocket_security::features::track::Track;
 use rocket_security::testing::TestApp;
+use rocket_security::testing::TestDatabase;
 use serde_json::json;
 
 use crate::support::rocket;
@@ -180,7 +181,10 @@ async fn a_wrong_configuration_stops_the_launch_with_one_line_that_names_key_and
 #[rocket::async_test]
 async fn keys_are_made_once_beside_the_database() {
     let folder = tempfile::tempdir().unwrap();
-    let figment = TestApp::figment(&rocket::Config::figment(), &folder, json!({}));
+    let database = format!("sqlite:{}", folder.path().join("security.sqlite").display());
+    let figment = rocket::Config::figment()
+        .merge(("log_level", "critical"))
+        .merge(("databases.security.url", database));
     drop(Client::untracked(rocket().configure(figment.clone())).await.unwrap());
     let keys = folder.path().join("security.keys");
     let first = std::fs::read_to_string(&keys).unwrap();
@@ -232,8 +236,8 @@ async fn an_applications_own_catchers_stay() {
 async fn a_feature_that_is_disabled_is_gone_and_one_that_is_enabled_twice_is_there_once() {
     let security = Security::default().disable::<Login>().enable(Track::default());
     let figment = rocket::Config::figment();
-    let folder = tempfile::tempdir().unwrap();
-    let figment = TestApp::figment(&figment, &folder, json!({}));
+    let database = TestDatabase::create().await;
+    let figment = TestApp::figment(&figment, &database, json!({}));
     let client = Client::untracked(rocket_with(security).configure(figment)).await.unwrap();
     assert_eq!(client.get("/login").dispatch().await.into_string().await.unwrap(), "public");
     let answer = client.get("/me").dispatch().await;

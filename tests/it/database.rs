@@ -1,5 +1,6 @@
 //! The database: shared with the application, and gone.
 
+use rocket::futures::future::BoxFuture;
 use rocket::get;
 use rocket::http::Status;
 use rocket::routes;
@@ -14,20 +15,42 @@ use rocket_security::features::login::Login;
 use rocket_security::features::logout::Logout;
 use rocket_security::testing::PASSWORD;
 use rocket_security::testing::TestApp;
+use rocket_security::testing::TestDatabase;
+use serde_json::json;
 
 const ANN: &str = "ann@example.org";
 
-#[derive(Database)]
-#[database("security")]
-struct Db(SqlxPool<sqlx::Sqlite>);
+/// Gives an application with a pool of its own on the database, and a route that uses it.
+macro_rules! sharing {
+    ($database:ty) => {{
+        #[derive(Database)]
+        #[database("security")]
+        struct Db(SqlxPool<$database>);
 
-#[get("/count")]
-async fn count(_user: AuthUser, mut db: Connection<Db>) -> String {
-    let count: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM security_users")
-        .fetch_one(&mut **db)
-        .await
-        .unwrap();
-    count.to_string()
+        #[get("/count")]
+        async fn count(_user: AuthUser, mut db: Connection<Db>) -> String {
+            let count: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM security_users")
+                .persistent(false)
+                .fetch_one(&mut **db)
+                .await
+                .unwrap();
+            count.to_string()
+        }
+
+        rocket::build().attach(Security::fairing()).attach(Db::init()).mount("/", routes![count])
+    }};
+}
+
+/// Gives a pool of whichever kind the database is, and the store on it.
+macro_rules! pool_and_store {
+    ($database:ty, $store:path, $url:expr) => {{
+        let pool = sqlx::Pool::<$database>::connect($url).await.unwrap();
+        let close: Box<dyn FnOnce() -> BoxFuture<'static, ()>> = {
+            let pool = pool.clone();
+            Box::new(move || Box::pin(async move { pool.close().await }))
+        };
+        (close, $store(SqlxPool::new(pool)))
+    }};
 }
 
 #[get("/")]
@@ -42,8 +65,15 @@ fn me(user: AuthUser) -> String {
 
 #[rocket::async_test]
 async fn an_application_shares_the_database_through_our_pool_type() {
-    let rocket = rocket::build().attach(Security::fairing()).attach(Db::init());
-    let app = TestApp::launch(rocket.mount("/", routes![count])).await;
+    let database = TestDatabase::create().await;
+    let rocket = match database.url().split(':').next().unwrap() {
+        #[cfg(feature = "postgres")]
+        "postgres" => sharing!(sqlx::Postgres),
+        #[cfg(feature = "mysql")]
+        "mysql" => sharing!(sqlx::MySql),
+        _ => sharing!(sqlx::Sqlite),
+    };
+    let app = TestApp::launch_on(database, rocket, json!({})).await;
     assert_eq!(app.log_in_as(ANN).await.get("/count").await.body, "1");
 }
 
@@ -61,22 +91,31 @@ async fn connections_are_opened_with_a_log_foreign_keys_and_patience() {
     };
     assert_eq!(pragma("SELECT journal_mode FROM pragma_journal_mode").await, "wal");
     assert_eq!(pragma("SELECT CAST(foreign_keys AS TEXT) FROM pragma_foreign_keys").await, "1");
-    assert_eq!(pragma("SELECT CAST(timeout AS TEXT) FROM pragma_busy_timeout").await, "2500");
+    assert_eq!(pragma("SELECT CAST(timeout AS TEXT) FROM pragma_busy_timeout").await, "2000");
 }
 
 #[rocket::async_test]
 async fn a_store_that_is_down_is_503_never_401_and_takes_no_cookie() {
-    let folder = tempfile::tempdir().unwrap();
-    let url = format!("sqlite:{}?mode=rwc", folder.path().join("db.sqlite").display());
-    let pool = sqlx::SqlitePool::connect(&url).await.unwrap();
-    let store = SqlxDatastore::sqlite(SqlxPool::new(pool.clone()));
+    let database = TestDatabase::create().await;
+    let url = database.url().to_owned();
+    let (close, store) = match url.split(':').next().unwrap() {
+        #[cfg(feature = "postgres")]
+        "postgres" => pool_and_store!(sqlx::Postgres, SqlxDatastore::postgres, &url),
+        #[cfg(feature = "mysql")]
+        "mysql" => pool_and_store!(sqlx::MySql, SqlxDatastore::mysql, &url),
+        _ => {
+            let url = format!("{url}?mode=rwc");
+            pool_and_store!(sqlx::Sqlite, SqlxDatastore::sqlite, &url)
+        }
+    };
+    let store = store.with_transaction_pooling();
     store.migrate().await.unwrap();
     let security = Security::new(store).enable(Login::default()).enable(Logout::default());
     let rocket = rocket::build().attach(security).mount("/", routes![index, me]);
-    let app = TestApp::launch(rocket).await;
+    let app = TestApp::launch_on(database, rocket, json!({})).await;
     let ann = app.log_in_as(ANN).await;
     let token = ann.csrf_token().await;
-    pool.close().await;
+    close().await;
 
     for path in ["/me", "/", "/login", "/logout"] {
         for answer in [ann.get(path).await, ann.get_json(path).await] {

@@ -9,19 +9,19 @@ mod memory {
     }
 }
 
-mod sqlite {
+mod database {
     use rocket_security::SqlxDatastore;
+    use rocket_security::testing::TestDatabase;
 
     rocket_security::datastore_contract! {
         capabilities: [TrackStore],
-        /// A database of its own in a temporary folder.
+        /// A database of its own, of the kind that the suite runs on.
         store: async {
-            let folder = tempfile::tempdir().unwrap();
-            let url = format!("sqlite:{}", folder.path().join("security.sqlite").display());
-            let figment = rocket::Config::figment().merge(("databases.security.url", url));
+            let database = TestDatabase::create().await;
+            let figment = database.figment(rocket::Config::figment());
             let store = SqlxDatastore::connect(&figment).await.unwrap();
             store.migrate().await.unwrap();
-            (store, folder)
+            (store, database)
         },
     }
 }

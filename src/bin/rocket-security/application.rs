@@ -27,12 +27,15 @@ pub(crate) struct Application {
 
 impl Application {
     /// Reads the configuration and opens the store. In the debug profile it also brings the schema
-    /// up to date, so that the first account can be made before the first start.
+    /// up to date, so that the first account can be made before the first start; in any other the
+    /// schema has to be.
     pub(crate) async fn open() -> Result<Self, Failure> {
         let figment = rocket::Config::figment();
         let application = Self::connect(&figment).await?;
         if is_debug(&figment) {
             application.store.migrate().await?;
+        } else {
+            application.store.check_schema().await?;
         }
         Ok(application)
     }

@@ -136,12 +136,5 @@ fn cure_of(fault: &Error) -> &'static str {
         return ". Check [default.databases.security]: its url, and that you may read and write \
                 there";
     }
-    match source.downcast_ref::<sqlx::Error>() {
-        // The SQL of the store is fixed: when the database does not understand it, a table or a
-        // column is missing. SQLite says 1 (`SQLITE_ERROR`) to that.
-        Some(sqlx::Error::Database(fault)) if fault.code().as_deref() == Some("1") => {
-            ". Bring its schema up to date with `rocket-security migrate`"
-        }
-        _ => "",
-    }
+    ""
 }

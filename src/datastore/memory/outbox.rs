@@ -14,6 +14,7 @@ use crate::datastore::memory::duplicate;
 use crate::datastore::memory::orphan;
 use crate::datastore::outbox::NewMail;
 use crate::datastore::outbox::OutboxMail;
+use crate::error::Error;
 use crate::error::Result;
 use crate::user::UserId;
 
@@ -32,7 +33,7 @@ impl OutboxStore for MemoryDatastore {
     async fn push_mail(&self, mail: &NewMail) -> Result<()> {
         let mut content = self.lock();
         let together = Together::mail(vec![mail.clone()]);
-        content.check_mail(&together, |id| content.users.contains_key(&id))?;
+        content.check_together(&together, |id| content.users.contains_key(&id))?;
         content.push_all(&together);
         Ok(())
     }
@@ -86,13 +87,16 @@ impl OutboxStore for MemoryDatastore {
 }
 
 impl Content {
-    /// Refuses mail that cannot be taken in, before anything is changed: what is committed
-    /// together must not fail half-way. `exists` tells who is a user once the change is made.
-    pub(super) fn check_mail(
+    /// Refuses what cannot be committed, before anything is changed: what is committed together
+    /// must not fail half-way. `exists` tells who is a user once the change is made.
+    pub(super) fn check_together(
         &self,
         together: &Together,
         exists: impl Fn(UserId) -> bool,
     ) -> Result<()> {
+        if !together.work.is_empty() {
+            return Err(Error::store("a store in memory has no transaction to work in"));
+        }
         let mut ids = HashSet::new();
         for mail in &together.mail {
             if self.outbox.contains_key(&mail.id) || !ids.insert(mail.id) {
@@ -105,7 +109,7 @@ impl Content {
         Ok(())
     }
 
-    /// Takes in what is committed with a change, after [`check_mail`](Self::check_mail).
+    /// Takes in what is committed with a change, after [`check_together`](Self::check_together).
     pub(super) fn push_all(&mut self, together: &Together) {
         for mail in &together.mail {
             let next_attempt_at = Some(mail.created_at);

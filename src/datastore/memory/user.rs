@@ -45,7 +45,7 @@ impl UserDatastore for MemoryDatastore {
         if content.addresses.contains_key(&address) || content.users.contains_key(&user.id) {
             return Ok(None);
         }
-        content.check_mail(together, |id| id == user.id || content.users.contains_key(&id))?;
+        content.check_together(together, |id| id == user.id || content.users.contains_key(&id))?;
         let mut created = User::new(user.id, user.email.clone(), user.created_at);
         created.confirmed_at = user.confirmed_at;
         let password_hash = user.password_hash.clone();
@@ -69,7 +69,7 @@ impl UserDatastore for MemoryDatastore {
         if content.users.get(&id).is_none_or(|found| found.user.confirmed_at.is_some()) {
             return Ok(false);
         }
-        content.check_mail(together, |other| content.users.contains_key(&other))?;
+        content.check_together(together, |other| content.users.contains_key(&other))?;
         if let Some(found) = content.users.get_mut(&id) {
             found.password_hash = None;
         }
@@ -98,7 +98,8 @@ impl UserDatastore for MemoryDatastore {
         let Some(address) = content.users.get(&id).map(|found| found.user.email.canonical()) else {
             return Ok(false);
         };
-        content.check_mail(together, |other| other != id && content.users.contains_key(&other))?;
+        content
+            .check_together(together, |other| other != id && content.users.contains_key(&other))?;
         content.users.remove(&id);
         content.addresses.remove(&address);
         content.end_credentials(id);
@@ -167,7 +168,7 @@ impl Content {
         if is_barred {
             return Ok(None);
         }
-        self.check_mail(together, |other| self.users.contains_key(&other))?;
+        self.check_together(together, |other| self.users.contains_key(&other))?;
         found.user.active = change.active.unwrap_or(found.user.active);
         found.user.confirmed_at = change.confirmed_at.or(found.user.confirmed_at);
         found.user.epoch += 1;

@@ -1,4 +1,7 @@
-//! Attempts, counted in one statement each.
+//! Attempts, counted by conditional statements.
+//!
+//! The row of a key is changed if it may be, else looked at, else made. The key is unique: of two
+//! callers that make the row at once, one begins again.
 
 use chrono::DateTime;
 use chrono::TimeDelta;
@@ -10,46 +13,89 @@ use crate::datastore::AttemptStore;
 use crate::datastore::attempt::BackOff;
 use crate::datastore::attempt::Charge;
 use crate::datastore::sqlx::SqlxDatastore;
-use crate::datastore::sqlx::dialect::query;
-use crate::datastore::sqlx::dialect::query_scalar;
-use crate::datastore::sqlx::failed;
+use crate::datastore::sqlx::database::BATCH;
+use crate::datastore::sqlx::database::is_unique_violation;
 use crate::datastore::sqlx::rows::corrupt;
+use crate::datastore::sqlx::rows::row;
+use crate::error::Error;
 use crate::error::Result;
 
-/// No row is changed while the key is blocked. The delay after the attempt is reckoned twice, for
-/// an assignment sees the old row. An attempt without delay blocks until no time at all: until its
-/// own would turn away whoever's clock is a moment behind.
-const CHARGE: &str = "
-    INSERT INTO security_attempts (key_digest, attempts, delay, blocked_until, counted_at)
-    VALUES (?, 1, ?, ?, ?)
-    ON CONFLICT (key_digest) DO UPDATE SET
+/// No row is changed while the key is blocked. The delay after the attempt is reckoned twice, in
+/// an order that is right whether an assignment sees the old row or the new one. An attempt without
+/// delay blocks until no time at all: until its own would turn away whoever's clock is a moment
+/// behind.
+pub(super) const CHARGE_NEXT: &str = "
+    UPDATE security_attempts SET
         blocked_until = CASE
-            WHEN security_attempts.attempts + 1 < ? THEN 0
-            WHEN security_attempts.delay = 0 THEN excluded.counted_at + ?
-            WHEN security_attempts.delay * 2 > ? THEN excluded.counted_at + ?
-            ELSE excluded.counted_at + security_attempts.delay * 2 END,
+            WHEN attempts + 1 < ? THEN 0
+            WHEN delay = 0 THEN ?
+            WHEN delay * 2 > ? THEN ?
+            ELSE ? + delay * 2 END,
         delay = CASE
-            WHEN security_attempts.attempts + 1 < ? THEN 0
-            WHEN security_attempts.delay = 0 THEN ?
-            WHEN security_attempts.delay * 2 > ? THEN ?
-            ELSE security_attempts.delay * 2 END,
-        counted_at = excluded.counted_at,
-        attempts = security_attempts.attempts + 1
-    WHERE security_attempts.blocked_until <= excluded.counted_at";
+            WHEN attempts + 1 < ? THEN 0
+            WHEN delay = 0 THEN ?
+            WHEN delay * 2 > ? THEN ?
+            ELSE delay * 2 END,
+        counted_at = ?,
+        attempts = attempts + 1
+    WHERE key_digest = ? AND blocked_until <= ?";
 
-const COUNT: &str = "
+pub(super) const COUNT_NEXT: &str = "
+    UPDATE security_attempts SET
+        attempts = CASE WHEN blocked_until <= ? THEN 1 ELSE attempts + 1 END,
+        blocked_until = CASE WHEN blocked_until <= ? THEN ? ELSE blocked_until END,
+        counted_at = ?
+    WHERE key_digest = ? AND (blocked_until <= ? OR attempts < ?)";
+
+const COUNT_FIRST: &str = "
     INSERT INTO security_attempts (key_digest, attempts, delay, blocked_until, counted_at)
-    VALUES (?, 1, 0, ?, ?)
-    ON CONFLICT (key_digest) DO UPDATE SET
-        attempts = CASE WHEN security_attempts.blocked_until <= excluded.counted_at
-            THEN 1 ELSE security_attempts.attempts + 1 END,
-        blocked_until = CASE WHEN security_attempts.blocked_until <= excluded.counted_at
-            THEN excluded.blocked_until ELSE security_attempts.blocked_until END,
-        counted_at = excluded.counted_at
-    WHERE security_attempts.blocked_until <= excluded.counted_at
-       OR security_attempts.attempts < ?";
+    VALUES (?, 1, ?, ?, ?)";
 
-const FIND_BLOCKED: &str = "SELECT blocked_until FROM security_attempts WHERE key_digest = ?";
+/// A row that blocks nobody is one that was made a moment ago.
+pub(super) const FIND_BLOCK: &str = "
+    SELECT blocked_until FROM security_attempts
+    WHERE key_digest = ? AND blocked_until > ? AND attempts >= ?";
+
+const DELETE_OLD: &str = "
+    DELETE FROM security_attempts WHERE key_digest IN (
+        SELECT key_digest FROM (
+            SELECT key_digest FROM security_attempts
+            WHERE counted_at <= ? AND blocked_until <= ? LIMIT ?
+        ) AS old
+    )";
+
+/// How often a caller may find that another one made the row, or deleted it, a moment before.
+const ROUNDS: u32 = 10;
+
+/// Counts by `$next`, or says until when the key is blocked by `$limit` attempts, or makes its row
+/// with `$first`, which is a delay and the time until which it blocks.
+macro_rules! count {
+    ($database:ident, $key:expr, $next:expr, $limit:expr, $first:expr, $now:expr) => {{
+        for _ in 0..ROUNDS {
+            if $database.execute($next).await? > 0 {
+                return Ok(Charge::Allowed);
+            }
+            let find = $database.query_as(FIND_BLOCK).bind($key.as_bytes().to_vec());
+            let find = find.bind($now).bind($limit);
+            let found: Option<BlockRow> = $database.fetch_optional(find).await?;
+            if let Some(found) = found {
+                return blocked_until(found.blocked_until);
+            }
+            let (delay, until) = $first;
+            let first = $database
+                .query(COUNT_FIRST)
+                .bind($key.as_bytes().to_vec())
+                .bind(delay)
+                .bind(until)
+                .bind($now);
+            match $database.execute(first).await {
+                Err(fault) if is_unique_violation(&fault) => {}
+                counted => return counted.map(|_| Charge::Allowed),
+            }
+        }
+        Err(Error::store("a row of attempts came and went"))
+    }};
+}
 
 #[async_trait]
 impl AttemptStore for SqlxDatastore {
@@ -59,43 +105,30 @@ impl AttemptStore for SqlxDatastore {
         back_off: &BackOff,
         now: Timestamp,
     ) -> Result<Charge> {
-        let micros = now.timestamp_micros();
+        let now = now.timestamp_micros();
         let first = back_off.first_delay.num_microseconds().unwrap_or(i64::MAX);
         let longest = back_off.longest_delay.num_microseconds().unwrap_or(i64::MAX);
         let from = i64::from(back_off.from);
-        let delay = if from <= 1 { first } else { 0 };
-        on_pool!(self, |pool| {
-            let charged = query(CHARGE)
-                .bind(key.as_bytes().as_slice())
-                .bind(delay)
-                .bind(if delay == 0 { 0 } else { micros.saturating_add(delay) })
-                .bind(micros)
-                .bind(from)
-                .bind(first)
-                .bind(longest)
-                .bind(longest)
-                .bind(from)
-                .bind(first)
-                .bind(longest)
-                .bind(longest)
-                .execute(&**pool)
-                .await
-                .map_err(failed)?;
-            if charged.rows_affected() > 0 {
-                return Ok(Charge::Allowed);
-            }
-            self.find_block(key, micros).await
+        let (first_end, longest_end) = (now.saturating_add(first), now.saturating_add(longest));
+        let first_row = if from <= 1 { (first, first_end) } else { (0, 0) };
+        on_database!(self, |database| {
+            let next = || {
+                let key = key.as_bytes().to_vec();
+                let query = database.query(CHARGE_NEXT);
+                let query = query.bind(from).bind(first_end).bind(longest).bind(longest_end);
+                let query = query.bind(now).bind(from).bind(first).bind(longest).bind(longest);
+                query.bind(now).bind(key).bind(now)
+            };
+            count!(database, key, next(), 0_i64, first_row, now)
         })
     }
 
     async fn clear_attempts(&self, key: &Digest) -> Result<()> {
-        on_pool!(self, |pool| {
-            query("DELETE FROM security_attempts WHERE key_digest = ?")
-                .bind(key.as_bytes().as_slice())
-                .execute(&**pool)
-                .await
-                .map_err(failed)?;
-            Ok(())
+        on_database!(self, |database| {
+            let clear = database
+                .query("DELETE FROM security_attempts WHERE key_digest = ?")
+                .bind(key.as_bytes().to_vec());
+            database.execute(clear).await.map(drop)
         })
     }
 
@@ -106,54 +139,33 @@ impl AttemptStore for SqlxDatastore {
         window: TimeDelta,
         now: Timestamp,
     ) -> Result<Charge> {
-        let micros = now.timestamp_micros();
-        let end = micros.saturating_add(window.num_microseconds().unwrap_or(i64::MAX));
+        let now = now.timestamp_micros();
+        let end = now.saturating_add(window.num_microseconds().unwrap_or(i64::MAX));
         if limit == 0 {
             // The first event makes its row whatever the limit.
             return blocked_until(end);
         }
-        on_pool!(self, |pool| {
-            let counted = query(COUNT)
-                .bind(key.as_bytes().as_slice())
-                .bind(end)
-                .bind(micros)
-                .bind(i64::from(limit))
-                .execute(&**pool)
-                .await
-                .map_err(failed)?;
-            if counted.rows_affected() > 0 {
-                return Ok(Charge::Allowed);
-            }
-            self.find_block(key, micros).await
+        on_database!(self, |database| {
+            let next = || {
+                let key = key.as_bytes().to_vec();
+                let query = database.query(COUNT_NEXT).bind(now).bind(now).bind(end).bind(now);
+                query.bind(key).bind(now).bind(i64::from(limit))
+            };
+            count!(database, key, next(), i64::from(limit), (0_i64, end), now)
         })
     }
 
     async fn delete_old_attempts(&self, before: Timestamp) -> Result<u64> {
-        on_pool!(self, |pool| {
-            let deleted =
-                query("DELETE FROM security_attempts WHERE counted_at <= ? AND blocked_until <= ?")
-                    .bind(before.timestamp_micros())
-                    .bind(before.timestamp_micros())
-                    .execute(&**pool)
-                    .await
-                    .map_err(failed)?;
-            Ok(deleted.rows_affected())
+        let before = before.timestamp_micros();
+        in_batches!(self, |database| {
+            database.query(DELETE_OLD).bind(before).bind(before).bind(i64::from(BATCH))
         })
     }
 }
 
-impl SqlxDatastore {
-    /// Says until when a key is blocked; until now, when that was forgotten a moment ago.
-    async fn find_block(&self, key: &Digest, now: i64) -> Result<Charge> {
-        on_pool!(self, |pool| {
-            let until = query_scalar(FIND_BLOCKED)
-                .bind(key.as_bytes().as_slice())
-                .fetch_optional(&**pool)
-                .await
-                .map_err(failed)?;
-            blocked_until(until.unwrap_or(now))
-        })
-    }
+row! {
+    /// Until when a key is blocked.
+    BlockRow { blocked_until: i64 }
 }
 
 fn blocked_until(micros: i64) -> Result<Charge> {

@@ -1,78 +1,251 @@
 //! What differs between databases, and nothing else does.
+//!
+//! Our statements are written once, in words that all three understand but for these:
+//!
+//! | we write | SQLite | PostgreSQL | MySQL, MariaDB |
+//! |---|---|---|---|
+//! | `?` | as it is | `$1`, `$2`, … | as it is |
+//! | `FOR UPDATE`, `SKIP LOCKED` | nothing: one transaction writes at a time | as it is | as it is |
+//!
+//! No statement uses an upsert, `RETURNING`, or anything else that one of them lacks, and none
+//! relies on whether an assignment sees the old row or the new one: what is read by a later
+//! assignment is assigned last.
 
 use std::convert::Infallible;
 
-use crate::datastore::sqlx::SqlxPool;
+use ::sqlx::error::DatabaseError;
+use ::sqlx::pool::PoolConnection;
 
-/// The pool of whichever database was configured.
+use crate::datastore::sqlx::database::Database;
+use crate::datastore::sqlx::migrations::Schema;
+use crate::datastore::sqlx::pool::Backend;
+
+/// The database that was configured.
 #[derive(Clone, Debug)]
-pub(super) enum Pool {
+pub(super) enum Chosen {
     #[cfg(feature = "sqlite")]
-    Sqlite(SqlxPool<::sqlx::Sqlite>),
+    Sqlite(Database<::sqlx::Sqlite>),
+    #[cfg(feature = "postgres")]
+    Postgres(Database<::sqlx::Postgres>),
+    #[cfg(feature = "mysql")]
+    MySql(Database<::sqlx::MySql>),
     /// Keeps the type inhabited by nobody when no driver is compiled in.
     #[allow(dead_code, reason = "never made")]
     None(Infallible),
 }
 
-/// Compiles a body once for each driver that is enabled, with `$pool` as its pool.
-macro_rules! on_pool {
-    ($store:expr, |$pool:ident| $body:expr) => {
-        match &$store.pool {
+/// Compiles a body once for each driver that is enabled, with `$database` as its database.
+macro_rules! on_each {
+    ($store:expr, |$database:ident| $body:expr) => {
+        match &$store.database {
             #[cfg(feature = "sqlite")]
-            $crate::datastore::sqlx::dialect::Pool::Sqlite($pool) => $body,
-            $crate::datastore::sqlx::dialect::Pool::None(never) => match *never {},
+            $crate::datastore::sqlx::dialect::Chosen::Sqlite($database) => $body,
+            #[cfg(feature = "postgres")]
+            $crate::datastore::sqlx::dialect::Chosen::Postgres($database) => $body,
+            #[cfg(feature = "mysql")]
+            $crate::datastore::sqlx::dialect::Chosen::MySql($database) => $body,
+            $crate::datastore::sqlx::dialect::Chosen::None(never) => match *never {},
         }
     };
 }
 
-/// What a database wants said differently.
-pub(super) trait Dialect: ::sqlx::Database {
-    /// Begins a transaction that writes.
-    const BEGIN: &'static str;
+/// Makes another [`Chosen`] of the database of a store.
+macro_rules! map_each {
+    ($store:expr, |$database:ident| $body:expr) => {
+        match $store.database {
+            #[cfg(feature = "sqlite")]
+            $crate::datastore::sqlx::dialect::Chosen::Sqlite($database) => {
+                $crate::datastore::sqlx::dialect::Chosen::Sqlite($body)
+            }
+            #[cfg(feature = "postgres")]
+            $crate::datastore::sqlx::dialect::Chosen::Postgres($database) => {
+                $crate::datastore::sqlx::dialect::Chosen::Postgres($body)
+            }
+            #[cfg(feature = "mysql")]
+            $crate::datastore::sqlx::dialect::Chosen::MySql($database) => {
+                $crate::datastore::sqlx::dialect::Chosen::MySql($body)
+            }
+            $crate::datastore::sqlx::dialect::Chosen::None(never) => match never {},
+        }
+    };
+}
 
-    /// Says a statement in the database's own words. Ours are SQLite's: `?` for a value, `ON
-    /// CONFLICT` for an upsert, in which an assignment sees the old row.
-    fn translate(sql: &'static str) -> &'static str {
-        sql
+/// What a database wants said or done differently.
+pub(super) trait Dialect: Backend + ::sqlx::database::HasStatementCache {
+    /// Begins a transaction that writes.
+    const BEGIN: &'static str = "BEGIN";
+    /// What is said once on each connection that is ours alone. It bounds what a statement does
+    /// to the server after its caller has given up.
+    const SESSION: &'static [&'static str] = &[];
+    /// What is said before the schema is changed, which may take longer.
+    const BEFORE_MIGRATION: &'static [&'static str] = &[];
+    /// The schema.
+    const SCHEMA: &'static Schema;
+
+    /// Says a statement in the database's own words.
+    fn say(sql: &str) -> String;
+
+    /// Reads how many rows a statement found and changed.
+    fn rows_affected(done: &Self::QueryResult) -> u64;
+
+    /// Tells what a fault means.
+    fn diagnose(fault: &dyn DatabaseError) -> Diagnosis;
+
+    /// Gives up a connection on which something is still under way, or that is of no further use.
+    fn abandon(connection: &mut PoolConnection<Self>) {
+        connection.close_on_drop();
     }
+}
+
+/// What a fault of the database means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Diagnosis {
+    /// The transaction was undone to let another one pass: a deadlock, a serialization failure.
+    Undone,
+    /// The connection has ended, or is about to.
+    Disconnected,
+    /// The server takes no changes, at least not on this connection.
+    ReadOnly,
+    /// There is no such table.
+    MissingTable,
+    /// Anything else.
+    Other,
 }
 
 #[cfg(feature = "sqlite")]
 impl Dialect for ::sqlx::Sqlite {
     // A deferred transaction that reads first cannot wait for its turn to write: it fails at once.
     const BEGIN: &'static str = "BEGIN IMMEDIATE";
+    const SCHEMA: &'static Schema = &crate::datastore::sqlx::migrations::SQLITE;
+
+    fn say(sql: &str) -> String {
+        sql.replace(" FOR UPDATE SKIP LOCKED", "").replace(" FOR UPDATE", "")
+    }
+
+    fn rows_affected(done: &Self::QueryResult) -> u64 {
+        done.rows_affected()
+    }
+
+    /// The primary result code is the low byte: <https://www.sqlite.org/rescode.html>.
+    fn diagnose(fault: &dyn DatabaseError) -> Diagnosis {
+        let code: i32 = fault.code().and_then(|code| code.parse().ok()).unwrap_or_default();
+        match (code, code & 0xff) {
+            // SQLITE_BUSY_SNAPSHOT, SQLITE_LOCKED_SHAREDCACHE
+            (517 | 262, _) => Diagnosis::Undone,
+            (_, 8) => Diagnosis::ReadOnly,
+            (1, _) if fault.message().starts_with("no such table") => Diagnosis::MissingTable,
+            _ => Diagnosis::Other,
+        }
+    }
+
+    /// There is no server to lose, and a database in memory lives with its connection.
+    fn abandon(_connection: &mut PoolConnection<Self>) {}
 }
 
-/// Begins a transaction that writes.
-pub(super) async fn begin<DB: Dialect>(
-    pool: &::sqlx::Pool<DB>,
-) -> ::sqlx::Result<::sqlx::Transaction<'static, DB>> {
-    pool.begin_with(DB::BEGIN).await
+#[cfg(feature = "postgres")]
+impl Dialect for ::sqlx::Postgres {
+    const SESSION: &'static [&'static str] = &[
+        "SET lock_timeout = '2s'",
+        "SET statement_timeout = '3s'",
+        "SET idle_in_transaction_session_timeout = '10s'",
+    ];
+    const BEFORE_MIGRATION: &'static [&'static str] =
+        &["SET LOCAL lock_timeout = '60s'", "SET LOCAL statement_timeout = 0"];
+    const SCHEMA: &'static Schema = &crate::datastore::sqlx::migrations::POSTGRES;
+
+    fn say(sql: &str) -> String {
+        let mut pieces = sql.split('?');
+        let first = pieces.next().unwrap_or_default().to_owned();
+        pieces.zip(1..).fold(first, |said, (piece, number)| format!("{said}${number}{piece}"))
+    }
+
+    fn rows_affected(done: &Self::QueryResult) -> u64 {
+        done.rows_affected()
+    }
+
+    /// The codes are those of PostgreSQL's Appendix A, which CockroachDB and YugabyteDB share.
+    fn diagnose(fault: &dyn DatabaseError) -> Diagnosis {
+        match fault.code().as_deref() {
+            // serialization_failure, deadlock_detected
+            Some("40001" | "40P01") => Diagnosis::Undone,
+            // read_only_sql_transaction
+            Some("25006") => Diagnosis::ReadOnly,
+            // undefined_table
+            Some("42P01") => Diagnosis::MissingTable,
+            // The server ends, or has ended this session; or a statement prepared before the
+            // schema was changed is of no use any more on this connection.
+            Some("57P01" | "57P02" | "57P03" | "57P05" | "25P03" | "0A000") => {
+                Diagnosis::Disconnected
+            }
+            // connection exceptions
+            Some(code) if code.starts_with("08") => Diagnosis::Disconnected,
+            _ => Diagnosis::Other,
+        }
+    }
 }
 
-/// Prepares a statement.
-pub(super) fn query<DB: Dialect>(
-    sql: &'static str,
-) -> ::sqlx::query::Query<'static, DB, <DB as ::sqlx::Database>::Arguments> {
-    ::sqlx::query(DB::translate(sql))
+#[cfg(feature = "mysql")]
+impl Dialect for ::sqlx::MySql {
+    const SESSION: &'static [&'static str] = &[
+        // What the other two do as well; the default would lock gaps and meet itself in deadlocks.
+        "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
+        "SET SESSION innodb_lock_wait_timeout = 2",
+        "SET SESSION lock_wait_timeout = 2",
+    ];
+    const BEFORE_MIGRATION: &'static [&'static str] = &[
+        "SET SESSION lock_wait_timeout = 60",
+        "DO GET_LOCK(CONCAT('rocket_security.', MD5(DATABASE())), 60)",
+    ];
+    const SCHEMA: &'static Schema = &crate::datastore::sqlx::migrations::MYSQL;
+
+    fn say(sql: &str) -> String {
+        sql.to_owned()
+    }
+
+    fn rows_affected(done: &Self::QueryResult) -> u64 {
+        done.rows_affected()
+    }
+
+    /// The numbers are those of MySQL's and MariaDB's error references.
+    fn diagnose(fault: &dyn DatabaseError) -> Diagnosis {
+        let number = fault
+            .try_downcast_ref::<::sqlx::mysql::MySqlDatabaseError>()
+            .map_or(0, ::sqlx::mysql::MySqlDatabaseError::number);
+        match number {
+            // ER_LOCK_DEADLOCK, ER_CHECKREAD
+            1213 | 1020 => Diagnosis::Undone,
+            // ER_OPTION_PREVENTS_STATEMENT, ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION,
+            // ER_READ_ONLY_MODE
+            1290 | 1792 | 1836 => Diagnosis::ReadOnly,
+            // ER_NO_SUCH_TABLE
+            1146 => Diagnosis::MissingTable,
+            // ER_SERVER_SHUTDOWN, ER_QUERY_INTERRUPTED, ER_CONNECTION_KILLED,
+            // ER_CLIENT_INTERACTION_TIMEOUT
+            1053 | 1317 | 1927 | 4031 => Diagnosis::Disconnected,
+            _ => Diagnosis::Other,
+        }
+    }
 }
 
-/// Prepares a statement whose rows are read as `O`.
-pub(super) fn query_as<DB: Dialect, O>(
-    sql: &'static str,
-) -> ::sqlx::query::QueryAs<'static, DB, O, <DB as ::sqlx::Database>::Arguments>
-where
-    O: for<'r> ::sqlx::FromRow<'r, DB::Row>,
-{
-    ::sqlx::query_as(DB::translate(sql))
-}
+#[cfg(test)]
+mod tests {
+    #[cfg(any(feature = "sqlite", feature = "postgres"))]
+    use crate::datastore::sqlx::dialect::Dialect;
 
-/// Prepares a statement that gives one value.
-pub(super) fn query_scalar<DB: Dialect, O>(
-    sql: &'static str,
-) -> ::sqlx::query::QueryScalar<'static, DB, O, <DB as ::sqlx::Database>::Arguments>
-where
-    (O,): for<'r> ::sqlx::FromRow<'r, DB::Row>,
-{
-    ::sqlx::query_scalar(DB::translate(sql))
+    #[cfg(any(feature = "sqlite", feature = "postgres"))]
+    const SQL: &str = "SELECT a FROM t WHERE b = ? AND c = ? FOR UPDATE SKIP LOCKED";
+
+    #[cfg(feature = "sqlite")]
+    #[test]
+    fn sqlite_locks_no_rows() {
+        let said = <::sqlx::Sqlite as Dialect>::say(SQL);
+        assert_eq!(said, "SELECT a FROM t WHERE b = ? AND c = ?");
+    }
+
+    #[cfg(feature = "postgres")]
+    #[test]
+    fn postgres_numbers_its_values() {
+        let said = <::sqlx::Postgres as Dialect>::say(SQL);
+        assert_eq!(said, "SELECT a FROM t WHERE b = $1 AND c = $2 FOR UPDATE SKIP LOCKED");
+    }
 }

@@ -1,23 +1,66 @@
-//! The schema, embedded.
+//! The schema, embedded, and how it is brought up to date.
+//!
+//! The files in `migrations/` have the same numbers and names for each database, and the table
+//! `security_migrations` holds what was applied, with checksums. sqlx's own migrator is not used,
+//! for it cannot resume on MySQL what was interrupted, needs locks that distributed databases do
+//! not have, and prepares statements that a pooler in transaction mode loses.
+//!
+//! SQLite and PostgreSQL apply everything in one transaction. MySQL cannot: there every statement
+//! of a migration has to be one that does nothing the second time, and a lock lets one instance
+//! work at a time. Wherever two meet nevertheless, the number of the migration, which is the
+//! primary key, lets one of them pass, and the other looks again.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::time::Duration;
 
-use sqlx::SqlStr;
-use sqlx::migrate::Migrate;
-use sqlx::migrate::Migration;
-use sqlx::migrate::MigrationType;
-use sqlx::migrate::Migrator;
+use ::sqlx::AssertSqlSafe;
+use ::sqlx::Executor;
+use ::sqlx::IntoArguments;
+use ::sqlx::SqlStr;
+use ::sqlx::migrate::Migration;
+use ::sqlx::migrate::MigrationType;
+use rocket::tokio::time::sleep;
 
+use crate::datastore::sqlx::database::Database;
+use crate::datastore::sqlx::database::Transaction;
+use crate::datastore::sqlx::database::is_missing_table;
+use crate::datastore::sqlx::dialect::Dialect;
+use crate::datastore::sqlx::rows::row;
 use crate::error::Error;
 use crate::error::Result;
 
-macro_rules! migrations {
-    ($($number:literal $name:literal),+ $(,)?) => {
-        &[$(($number, $name, include_str!(concat!("../../../migrations/sqlite/", $name, ".sql")))),+]
+/// The migrations of a database, in order; the first makes the table of what was applied.
+pub(super) struct Schema {
+    applied: &'static str,
+    migrations: &'static [(i64, &'static str, &'static str)],
+}
+
+macro_rules! schema {
+    ($folder:literal: $($number:literal $name:literal),+ $(,)?) => {
+        Schema {
+            applied: include_str!(concat!("../../../migrations/", $folder, "/0000_migrations.sql")),
+            migrations: &[$((
+                $number,
+                $name,
+                include_str!(concat!("../../../migrations/", $folder, "/", $name, ".sql")),
+            )),+],
+        }
     };
 }
 
-const SQLITE: &[(i64, &str, &str)] = migrations![
+macro_rules! schemas {
+    ($($number:literal $name:literal),+ $(,)?) => {
+        #[cfg(feature = "sqlite")]
+        pub(super) static SQLITE: Schema = schema!("sqlite": $($number $name),+);
+        #[cfg(feature = "postgres")]
+        pub(super) static POSTGRES: Schema = schema!("postgres": $($number $name),+);
+        #[cfg(feature = "mysql")]
+        pub(super) static MYSQL: Schema = schema!("mysql": $($number $name),+);
+    };
+}
+
+schemas![
     1 "0001_users",
     2 "0002_sessions",
     3 "0003_one_time_tokens",
@@ -26,20 +69,153 @@ const SQLITE: &[(i64, &str, &str)] = migrations![
     6 "0006_track",
 ];
 
-/// Our own table of applied migrations, so that the application's migrations can live beside.
-const TABLE: &str = "_security_migrations";
+/// How often, and with what pause, it is tried while another instance does the same.
+const ATTEMPTS: u32 = 5;
+const PAUSE: Duration = Duration::from_millis(200);
 
 /// Applies what is not applied yet.
-pub(super) async fn run<DB>(pool: &sqlx::Pool<DB>) -> Result<()>
+pub(super) async fn run<DB>(database: &Database<DB>) -> Result<()>
 where
-    DB: sqlx::Database,
-    DB::Connection: Migrate,
+    DB: Dialect,
+    AppliedRow: for<'r> ::sqlx::FromRow<'r, DB::Row>,
+    DB::Arguments: IntoArguments<DB>,
+    for<'c> &'c mut DB::Connection: Executor<'c, Database = DB>,
+    for<'q> i64: ::sqlx::Encode<'q, DB> + ::sqlx::Type<DB>,
+    for<'q> String: ::sqlx::Encode<'q, DB> + ::sqlx::Type<DB>,
+    for<'q> Vec<u8>: ::sqlx::Encode<'q, DB> + ::sqlx::Type<DB>,
 {
-    let migrations = SQLITE.iter().map(|(number, name, sql)| {
+    for _ in 1..ATTEMPTS {
+        match run_once(database).await {
+            Err(Error::Store(_)) => sleep(PAUSE).await,
+            outcome => return outcome,
+        }
+    }
+    run_once(database).await
+}
+
+/// Checks that everything is applied, and changes nothing.
+pub(super) async fn check<DB>(database: &Database<DB>) -> Result<()>
+where
+    DB: Dialect,
+    AppliedRow: for<'r> ::sqlx::FromRow<'r, DB::Row>,
+    DB::Arguments: IntoArguments<DB>,
+    for<'c> &'c mut DB::Connection: Executor<'c, Database = DB>,
+{
+    let applied = match database.fetch_all(database.query_as(LIST_APPLIED)).await {
+        Err(fault) if is_missing_table::<DB>(&fault) => Vec::new(),
+        applied => applied?,
+    };
+    match pending(DB::SCHEMA, applied)?.first() {
+        None => Ok(()),
+        Some(migration) => Err(Error::schema(
+            format!("lacks migration {} and what follows it", migration.description),
+            "Run `rocket-security migrate`, or set security.migrate = \"on-launch\"",
+        )),
+    }
+}
+
+const LIST_APPLIED: &str = "SELECT version, name, checksum FROM security_migrations";
+
+const NOTE_APPLIED: &str =
+    "INSERT INTO security_migrations (version, name, checksum) VALUES (?, ?, ?)";
+
+async fn run_once<DB>(database: &Database<DB>) -> Result<()>
+where
+    DB: Dialect,
+    AppliedRow: for<'r> ::sqlx::FromRow<'r, DB::Row>,
+    DB::Arguments: IntoArguments<DB>,
+    for<'c> &'c mut DB::Connection: Executor<'c, Database = DB>,
+    for<'q> i64: ::sqlx::Encode<'q, DB> + ::sqlx::Type<DB>,
+    for<'q> String: ::sqlx::Encode<'q, DB> + ::sqlx::Type<DB>,
+    for<'q> Vec<u8>: ::sqlx::Encode<'q, DB> + ::sqlx::Type<DB>,
+{
+    let mut lease = database.acquire().await?;
+    // What is set for the migration, and its lock, ends with the connection.
+    lease.spend();
+    let mut transaction = lease.begin().await?;
+    transaction.keep();
+    let outcome = apply_pending(database, &mut transaction).await;
+    transaction.end(outcome).await
+}
+
+async fn apply_pending<DB>(
+    database: &Database<DB>,
+    transaction: &mut Transaction<'_, '_, DB>,
+) -> Result<()>
+where
+    DB: Dialect,
+    AppliedRow: for<'r> ::sqlx::FromRow<'r, DB::Row>,
+    DB::Arguments: IntoArguments<DB>,
+    for<'c> &'c mut DB::Connection: Executor<'c, Database = DB>,
+    for<'q> i64: ::sqlx::Encode<'q, DB> + ::sqlx::Type<DB>,
+    for<'q> String: ::sqlx::Encode<'q, DB> + ::sqlx::Type<DB>,
+    for<'q> Vec<u8>: ::sqlx::Encode<'q, DB> + ::sqlx::Type<DB>,
+{
+    for statement in DB::BEFORE_MIGRATION {
+        transaction.execute_script(*statement).await?;
+    }
+    let script = |sql: &str| AssertSqlSafe(database.prefixed(sql));
+    transaction.execute_script(script(DB::SCHEMA.applied)).await?;
+    let applied = transaction.fetch_all(transaction.query_as(LIST_APPLIED)).await?;
+    for migration in pending(DB::SCHEMA, applied)? {
+        let name: &str = &migration.description;
+        log::info!("applies migration {name}");
+        let done = transaction.execute_script(script(migration.sql.as_str())).await;
+        done.map_err(|fault| MigrationFault::wrap(name, fault))?;
+        let note = transaction
+            .query(NOTE_APPLIED)
+            .bind(migration.version)
+            .bind(name.to_owned())
+            .bind(migration.checksum.to_vec());
+        transaction.execute(note).await.map_err(|fault| MigrationFault::wrap(name, fault))?;
+    }
+    Ok(())
+}
+
+/// Gives what is not applied yet, or says why nothing must be.
+fn pending(schema: &Schema, applied: Vec<AppliedRow>) -> Result<Vec<Migration>> {
+    let mut applied: BTreeMap<i64, AppliedRow> =
+        applied.into_iter().map(|row| (row.version, row)).collect();
+    let mut pending = Vec::new();
+    for (version, name, sql) in schema.migrations {
         let sql = SqlStr::from_static(sql);
-        Migration::new(*number, Cow::Borrowed(*name), MigrationType::Simple, sql, false)
-    });
-    let mut migrator = Migrator::with_migrations(migrations.collect());
-    migrator.dangerous_set_table_name(TABLE);
-    migrator.run(pool).await.map_err(Error::store)
+        let kind = MigrationType::Simple;
+        let migration = Migration::new(*version, Cow::Borrowed(*name), kind, sql, false);
+        match applied.remove(version) {
+            None => pending.push(migration),
+            Some(row) if row.checksum == *migration.checksum => {}
+            Some(_) => {
+                return Err(Error::schema(
+                    format!("has another migration {name} than this version: one was edited"),
+                    "Run the version that applied it; an applied migration is never changed",
+                ));
+            }
+        }
+    }
+    match applied.into_values().next() {
+        None => Ok(pending),
+        Some(row) => Err(Error::schema(
+            format!("is newer than this version, which does not know its migration {}", row.name),
+            "Run the version that applied it, or a later one",
+        )),
+    }
+}
+
+row! {
+    /// A migration that was applied.
+    AppliedRow { version: i64, name: String, checksum: Vec<u8> }
+}
+
+/// A migration that failed.
+#[derive(Debug, thiserror::Error)]
+#[error("migration {name}: {source}")]
+struct MigrationFault {
+    name: String,
+    source: Error,
+}
+
+impl MigrationFault {
+    fn wrap(name: &str, source: Error) -> Error {
+        Error::store(Self { name: name.to_owned(), source })
+    }
 }

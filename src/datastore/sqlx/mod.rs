@@ -1,14 +1,20 @@
-//! The store in a database, through sqlx.
+//! The store in a database, through sqlx: SQLite, PostgreSQL, MySQL and MariaDB.
 //!
 //! One file a capability, one place a query: the SQL is static text with `?` for its values, and
-//! `on_pool!` compiles each body for every driver that is enabled. What differs between
-//! databases stands in `dialect.rs`, the schema in `migrations/`.
+//! `on_database!` compiles each body for every driver that is enabled. What differs between
+//! databases stands in `dialect.rs`, how a statement is put and repeated in `database.rs`, and the
+//! schema in `migrations/`.
 
 // Without a driver nothing is left of the bodies, and the type has no value.
-#![cfg_attr(not(feature = "sqlite"), allow(unused, reason = "no driver is compiled in"))]
+#![cfg_attr(
+    not(any(feature = "sqlite", feature = "postgres", feature = "mysql")),
+    allow(unused, clippy::all, reason = "no driver is compiled in")
+)]
 
 #[macro_use]
 mod dialect;
+#[macro_use]
+mod database;
 mod attempt;
 mod migrations;
 mod one_time;
@@ -24,17 +30,40 @@ pub use crate::datastore::sqlx::pool::SqlxPool;
 
 use rocket::figment::Figment;
 use rocket::figment::value::Dict;
+use serde::Deserialize;
 
-use crate::datastore::sqlx::dialect::Pool;
+use crate::datastore::sqlx::database::Database;
+use crate::datastore::sqlx::dialect::Chosen;
+use crate::datastore::sqlx::dialect::Dialect;
 use crate::error::Error;
 use crate::error::Result;
 
 /// The store in an SQL database, chosen by the URL in `[default.databases.security]`.
 ///
+/// | URL | database | cargo feature |
+/// |---|---|---|
+/// | `sqlite:security.sqlite` | SQLite | `sqlite`, enabled by default |
+/// | `postgres://user:password@host/database` | PostgreSQL 15 and later | `postgres` |
+/// | `mysql://user:password@host/database` | MySQL 8, MariaDB 10.11 and later | `mysql` |
+///
 /// Clones share one pool.
+///
+/// `[default.databases.security]` takes the keys of
+/// [`rocket_db_pools::Config`](https://docs.rs/rocket_db_pools/0.2/rocket_db_pools/struct.Config.html),
+/// and two more:
+///
+/// - `table_prefix`: how the names of our tables begin, 1 to 32 lower-case letters, digits and
+///   underscores that begin with a letter. Another prefix means other tables.
+///   _Default:_ `"security_"`.
+/// - `transaction_pooling`: whether a pooler such as PgBouncer in transaction mode stands before
+///   the database, and may give each transaction another connection. Every statement then has a
+///   transaction of its own, and none is prepared for longer. _Default:_ `false`.
+///
+/// An operation that a deadlock or a lost connection has undone is repeated at most three times;
+/// none takes longer than two and a half seconds.
 #[derive(Clone, Debug)]
 pub struct SqlxDatastore {
-    pool: Pool,
+    database: Chosen,
 }
 
 /// The database of the debug profile when none is configured, in the working directory.
@@ -44,11 +73,39 @@ impl SqlxDatastore {
     /// Uses a pool of SQLite connections, which the application may share.
     #[cfg(feature = "sqlite")]
     pub fn sqlite(pool: SqlxPool<::sqlx::Sqlite>) -> Self {
-        Self { pool: Pool::Sqlite(pool) }
+        Self { database: Chosen::Sqlite(Database::new(pool)) }
+    }
+
+    /// Uses a pool of PostgreSQL connections, which the application may share.
+    #[cfg(feature = "postgres")]
+    pub fn postgres(pool: SqlxPool<::sqlx::Postgres>) -> Self {
+        Self { database: Chosen::Postgres(Database::new(pool)) }
+    }
+
+    /// Uses a pool of MySQL or MariaDB connections, which the application may share.
+    #[cfg(feature = "mysql")]
+    pub fn mysql(pool: SqlxPool<::sqlx::MySql>) -> Self {
+        Self { database: Chosen::MySql(Database::new(pool)) }
+    }
+
+    /// Begins the names of all tables with `prefix` instead of `security_`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Config`] when it is not 1 to 32 lower-case letters, digits and underscores that
+    /// begin with a letter.
+    pub fn with_table_prefix(self, prefix: &str) -> Result<Self> {
+        check_table_prefix(prefix)?;
+        Ok(Self { database: map_each!(self, |database| database.with_table_prefix(prefix)) })
+    }
+
+    /// Says that a pooler may give each transaction another connection.
+    pub fn with_transaction_pooling(self) -> Self {
+        Self { database: map_each!(self, |database| database.with_transaction_pooling()) }
     }
 
     /// Connects to the database of `[default.databases.security]`, or in the debug profile to a
-    /// SQLite file in the working directory.
+    /// SQLite file in the working directory. Leaves the schema alone.
     ///
     /// # Errors
     ///
@@ -57,35 +114,72 @@ impl SqlxDatastore {
     pub async fn connect(figment: &Figment) -> Result<Self> {
         check_database_keys(figment)?;
         let url = database_url(figment)?;
-        let scheme = url.split(':').next().unwrap_or_default();
-        match scheme {
+        let settings = DatabaseSettings::from_figment(figment)?;
+        let pool_figment = with_pool_defaults(figment, &url);
+        let store = match url.split(':').next().unwrap_or_default() {
             #[cfg(feature = "sqlite")]
             "sqlite" => {
                 make_private(&url)?;
-                let figment = with_pool_defaults(figment, &url);
-                let pool = rocket_db_pools::Pool::init(&figment).await.map_err(Error::store)?;
-                Ok(Self::sqlite(pool))
+                Self::sqlite(open(&pool_figment, &settings).await?)
             }
-            _ => Err(Error::rocket_config(
-                DATABASE_KEY,
-                format!("names a database of the kind \"{scheme}\", which is not compiled in"),
-                "Use a URL like \"sqlite:security.sqlite\", or enable the cargo feature of its driver",
-            )),
+            #[cfg(feature = "postgres")]
+            "postgres" | "postgresql" => Self::postgres(open(&pool_figment, &settings).await?),
+            #[cfg(feature = "mysql")]
+            "mysql" | "mariadb" => Self::mysql(open(&pool_figment, &settings).await?),
+            scheme => return Err(unknown_scheme(scheme)),
+        };
+        let store =
+            if settings.transaction_pooling { store.with_transaction_pooling() } else { store };
+        match &settings.table_prefix {
+            Some(prefix) => store.with_table_prefix(prefix),
+            None => Ok(store),
         }
     }
 
-    /// Brings the schema up to date.
+    /// Brings the schema up to date. Of any number of callers at once, one does it; one that was
+    /// killed has done nothing, or what the next call completes.
     ///
     /// # Errors
     ///
-    /// [`Error::Store`] when the database cannot be reached, or holds a schema that is newer than
-    /// this version or was edited.
+    /// [`Error::Store`] when the database cannot be reached, [`Error::Schema`] when its schema is
+    /// newer than this version or was edited.
     pub async fn migrate(&self) -> Result<()> {
-        on_pool!(self, |pool| migrations::run(pool).await)
+        on_each!(self, |database| migrations::run(database).await)
+    }
+
+    /// Checks that the schema is up to date, and changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Store`] when the database cannot be reached, [`Error::Schema`] when its schema is
+    /// missing, older or newer than this version, or was edited.
+    pub async fn check_schema(&self) -> Result<()> {
+        on_each!(self, |database| migrations::check(database).await)
     }
 }
 
 const DATABASE_KEY: &str = "databases.security.url";
+
+/// What `[default.databases.security]` holds beside the settings of the pool.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct DatabaseSettings {
+    table_prefix: Option<String>,
+    transaction_pooling: bool,
+}
+
+impl DatabaseSettings {
+    fn from_figment(figment: &Figment) -> Result<Self> {
+        figment.focus("databases.security").extract().map_err(|fault| {
+            let path = fault.path.join(".");
+            Error::rocket_config(
+                format!("databases.security.{path}"),
+                format!("is wrong: {}", fault.kind),
+                "Correct it, or leave it out",
+            )
+        })
+    }
+}
 
 /// Refuses keys of `[default.databases.security]` that mean nothing: a misspelt `url` would
 /// silently be another database.
@@ -97,6 +191,8 @@ fn check_database_keys(figment: &Figment) -> Result<()> {
         "connect_timeout",
         "idle_timeout",
         "extensions",
+        "table_prefix",
+        "transaction_pooling",
     ];
     let given = figment.extract_inner::<Dict>("databases.security").unwrap_or_default();
     match given.keys().find(|key| !known.contains(&key.as_str())) {
@@ -107,6 +203,42 @@ fn check_database_keys(figment: &Figment) -> Result<()> {
             format!("Remove it, or use one of: {}", known.join(", ")),
         )),
     }
+}
+
+fn check_table_prefix(prefix: &str) -> Result<()> {
+    let is_plain = prefix
+        .bytes()
+        .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
+    let begins_with_letter = prefix.starts_with(|first: char| first.is_ascii_lowercase());
+    if (1..=32).contains(&prefix.len()) && is_plain && begins_with_letter {
+        return Ok(());
+    }
+    Err(Error::rocket_config(
+        "databases.security.table_prefix",
+        format!("is {prefix:?}, which cannot begin the name of a table here"),
+        "Use 1 to 32 lower-case letters, digits and underscores that begin with a letter, for \
+         example \"auth_\"",
+    ))
+}
+
+fn unknown_scheme(scheme: &str) -> Error {
+    let driver = match scheme {
+        "sqlite" => Some("sqlite"),
+        "postgres" | "postgresql" => Some("postgres"),
+        "mysql" | "mariadb" => Some("mysql"),
+        _ => None,
+    };
+    let (fault, cure) = match driver {
+        Some(feature) => (
+            format!("names a database of the kind \"{scheme}\", which is not compiled in"),
+            format!("Enable the cargo feature `{feature}` of rocket_security"),
+        ),
+        None => (
+            format!("names a database of the unknown kind \"{scheme}\""),
+            "Use a URL that begins with \"sqlite:\", \"postgres:\" or \"mysql:\"".to_owned(),
+        ),
+    };
+    Error::rocket_config(DATABASE_KEY, fault, cure)
 }
 
 /// Gives the URL of the database. A SQLite file may be written as a bare path.
@@ -129,15 +261,27 @@ pub(crate) fn database_url(figment: &Figment) -> Result<String> {
     }
 }
 
-/// Completes `[default.databases.security]` as Rocket does for its own pools.
-#[cfg(feature = "sqlite")]
+/// Completes `[default.databases.security]` as Rocket does for its own pools, but for a shorter
+/// wait for a connection: a store that is down is to be told of within three seconds.
 fn with_pool_defaults(figment: &Figment, url: &str) -> Figment {
     let workers: usize = figment.extract_inner(rocket::Config::WORKERS).unwrap_or(4);
     figment
         .focus("databases.security")
         .join(("max_connections", workers * 4))
-        .join(("connect_timeout", 3))
+        .join(("connect_timeout", 2))
         .merge(("url", url))
+}
+
+/// Opens a pool whose connections are ours alone. What is said on a connection at its beginning
+/// would reach strangers through a pooler.
+async fn open<DB>(figment: &Figment, settings: &DatabaseSettings) -> Result<SqlxPool<DB>>
+where
+    DB: Dialect,
+    <DB::Connection as ::sqlx::Connection>::Options: std::str::FromStr<Err = ::sqlx::Error>,
+    for<'c> &'c mut DB::Connection: ::sqlx::Executor<'c, Database = DB>,
+{
+    let session = if settings.transaction_pooling { &[] } else { DB::SESSION };
+    pool::open(figment, session).await.map_err(Error::store)
 }
 
 /// Makes the file of a SQLite database for its owner alone (mode 0600), if it is not there: it
@@ -145,7 +289,7 @@ fn with_pool_defaults(figment: &Figment, url: &str) -> Figment {
 #[cfg(feature = "sqlite")]
 fn make_private(url: &str) -> Result<()> {
     use std::str::FromStr;
-    let options = ::sqlx::sqlite::SqliteConnectOptions::from_str(url).map_err(failed)?;
+    let options = ::sqlx::sqlite::SqliteConnectOptions::from_str(url).map_err(Error::store)?;
     let path = options.get_filename();
     let is_file = !path.as_os_str().is_empty()
         && !path.starts_with(":memory:")
@@ -165,9 +309,4 @@ fn make_private(url: &str) -> Result<()> {
             "Make its folder, or name another in [default.databases.security]",
         )),
     }
-}
-
-/// Wraps a failure of the database.
-fn failed(fault: ::sqlx::Error) -> Error {
-    Error::store(fault)
 }

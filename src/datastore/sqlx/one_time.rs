@@ -9,13 +9,11 @@ use crate::datastore::OneTimeStore;
 use crate::datastore::Together;
 use crate::datastore::one_time::OneTimeToken;
 use crate::datastore::sqlx::SqlxDatastore;
-use crate::datastore::sqlx::dialect::begin;
-use crate::datastore::sqlx::dialect::query;
-use crate::datastore::sqlx::dialect::query_as;
-use crate::datastore::sqlx::failed;
+use crate::datastore::sqlx::database::BATCH;
 use crate::datastore::sqlx::rows::read_digest;
 use crate::datastore::sqlx::rows::row;
 use crate::datastore::sqlx::rows::users_from;
+use crate::datastore::sqlx::user::LOCK_USER;
 use crate::datastore::sqlx::user::apply_change;
 use crate::datastore::user::UserChange;
 use crate::error::Result;
@@ -28,34 +26,41 @@ const CREATE_TOKEN: &str = "
     SELECT ?, ?, id, email_canonical, ?, ? FROM security_users
     WHERE id = ? AND email_canonical = ?";
 
-const FIND_TOKEN: &str = "
+pub(super) const FIND_TOKEN: &str = "
     SELECT t.digest, t.purpose, t.user_id, t.address, t.mail_id, t.expires_at
     FROM security_one_time_tokens t
     JOIN security_users u ON u.id = t.user_id AND u.email_canonical = t.address
     WHERE t.digest = ? AND t.purpose = ? AND t.expires_at > ?";
 
+const DELETE_EXPIRED: &str = "
+    DELETE FROM security_one_time_tokens WHERE digest IN (
+        SELECT digest FROM (
+            SELECT digest FROM security_one_time_tokens WHERE expires_at <= ? LIMIT ?
+        ) AS expired
+    )";
+
 #[async_trait]
 impl OneTimeStore for SqlxDatastore {
     async fn create_token(&self, token: &OneTimeToken) -> Result<bool> {
-        on_pool!(self, |pool| {
-            let mut transaction = begin(pool).await.map_err(failed)?;
-            query("DELETE FROM security_one_time_tokens WHERE mail_id = ?")
-                .bind(token.mail_id)
-                .execute(&mut *transaction)
-                .await
-                .map_err(failed)?;
-            let created = query(CREATE_TOKEN)
-                .bind(token.digest.as_bytes().as_slice())
-                .bind(&token.purpose)
+        in_transaction!(self, |transaction| {
+            // Whoever else makes a token for this user, or changes the user, waits.
+            let lock = transaction.query(LOCK_USER).bind(token.user_id.as_uuid());
+            transaction.execute(lock).await?;
+            let replace = transaction
+                .query("DELETE FROM security_one_time_tokens WHERE mail_id = ?")
+                .bind(token.mail_id);
+            transaction.execute(replace).await?;
+            let create = transaction
+                .query(CREATE_TOKEN)
+                .bind(token.digest.as_bytes().to_vec())
+                .bind(token.purpose.clone())
                 .bind(token.mail_id)
                 .bind(token.expires_at)
                 .bind(token.user_id.as_uuid())
-                .bind(&token.address)
-                .execute(&mut *transaction)
-                .await
-                .map_err(failed)?;
-            transaction.commit().await.map_err(failed)?;
-            Ok(created.rows_affected() == 1)
+                .bind(token.address.clone());
+            let created = transaction.execute(create).await?;
+            transaction.keep();
+            Ok(created == 1)
         })
     }
 
@@ -65,14 +70,13 @@ impl OneTimeStore for SqlxDatastore {
         purpose: &str,
         now: Timestamp,
     ) -> Result<Option<OneTimeToken>> {
-        on_pool!(self, |pool| {
-            let row: Option<TokenRow> = query_as(FIND_TOKEN)
-                .bind(digest.as_bytes().as_slice())
-                .bind(purpose)
-                .bind(now)
-                .fetch_optional(&**pool)
-                .await
-                .map_err(failed)?;
+        on_database!(self, |database| {
+            let find = database
+                .query_as(FIND_TOKEN)
+                .bind(digest.as_bytes().to_vec())
+                .bind(purpose.to_owned())
+                .bind(now);
+            let row: Option<TokenRow> = database.fetch_optional(find).await?;
             row.map(TokenRow::read).transpose()
         })
     }
@@ -85,44 +89,39 @@ impl OneTimeStore for SqlxDatastore {
         change: &UserChange,
         together: &Together,
     ) -> Result<Option<User>> {
-        on_pool!(self, |pool| {
-            let mut transaction = begin(pool).await.map_err(failed)?;
-            let row: Option<TokenRow> = query_as(FIND_TOKEN)
-                .bind(digest.as_bytes().as_slice())
-                .bind(purpose)
-                .bind(now)
-                .fetch_optional(&mut *transaction)
-                .await
-                .map_err(failed)?;
+        in_transaction!(self, |transaction| {
+            let find = transaction
+                .query_as(FIND_TOKEN)
+                .bind(digest.as_bytes().to_vec())
+                .bind(purpose.to_owned())
+                .bind(now);
+            let row: Option<TokenRow> = transaction.fetch_optional(find).await?;
             let Some(row) = row else {
                 return Ok(None);
             };
+            // The user first, then what is theirs: in any other order two changes of one user
+            // would wait for each other.
+            let lock = transaction.query(LOCK_USER).bind(row.user_id);
+            transaction.execute(lock).await?;
             // Deleting is what decides between callers; reading before it decides nothing.
-            let consumed = query("DELETE FROM security_one_time_tokens WHERE digest = ?")
-                .bind(digest.as_bytes().as_slice())
-                .execute(&mut *transaction)
-                .await
-                .map_err(failed)?;
-            if consumed.rows_affected() != 1 {
+            let consume = transaction
+                .query("DELETE FROM security_one_time_tokens WHERE digest = ?")
+                .bind(digest.as_bytes().to_vec());
+            if transaction.execute(consume).await? != 1 {
                 return Ok(None);
             }
             let id = UserId::from_uuid(row.user_id);
             let Some(user) = apply_change!(transaction, id, change, together) else {
                 return Ok(None);
             };
-            transaction.commit().await.map_err(failed)?;
+            transaction.keep();
             Ok(Some(user))
         })
     }
 
     async fn delete_expired_tokens(&self, now: Timestamp) -> Result<u64> {
-        on_pool!(self, |pool| {
-            let deleted = query("DELETE FROM security_one_time_tokens WHERE expires_at <= ?")
-                .bind(now)
-                .execute(&**pool)
-                .await
-                .map_err(failed)?;
-            Ok(deleted.rows_affected())
+        in_batches!(self, |database| {
+            database.query(DELETE_EXPIRED).bind(now).bind(i64::from(BATCH))
         })
     }
 }

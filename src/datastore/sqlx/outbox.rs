@@ -13,9 +13,6 @@ use crate::datastore::outbox::NewLink;
 use crate::datastore::outbox::NewMail;
 use crate::datastore::outbox::OutboxMail;
 use crate::datastore::sqlx::SqlxDatastore;
-use crate::datastore::sqlx::dialect::query;
-use crate::datastore::sqlx::dialect::query_as;
-use crate::datastore::sqlx::failed;
 use crate::datastore::sqlx::rows::corrupt;
 use crate::datastore::sqlx::rows::read_email;
 use crate::datastore::sqlx::rows::row;
@@ -34,12 +31,12 @@ macro_rules! bind_mail {
         let (mail, link) = ($mail, $mail.link.as_ref());
         $query
             .bind(mail.id)
-            .bind(&mail.template)
-            .bind(&mail.subject)
-            .bind(mail.to.as_str())
+            .bind(mail.template.clone())
+            .bind(mail.subject.clone())
+            .bind(mail.to.as_str().to_owned())
             .bind(mail.user_id.map(|id| id.as_uuid()))
             .bind(mail.only_unconfirmed)
-            .bind(link.map(|link| link.purpose.as_str()))
+            .bind(link.map(|link| link.purpose.clone()))
             .bind(link.map(|link| link.lifetime.delta().num_seconds()))
             .bind(mail.created_at)
             .bind(mail.created_at)
@@ -50,43 +47,41 @@ macro_rules! bind_mail {
 macro_rules! push_all {
     ($transaction:ident, $together:expr) => {
         for mail in &$together.mail {
-            crate::datastore::sqlx::outbox::bind_mail!(
-                crate::datastore::sqlx::dialect::query(crate::datastore::sqlx::outbox::PUSH_MAIL),
+            let push = crate::datastore::sqlx::outbox::bind_mail!(
+                $transaction.query(crate::datastore::sqlx::outbox::PUSH_MAIL),
                 mail
-            )
-            .execute(&mut *$transaction)
-            .await
-            .map_err(failed)?;
+            );
+            $transaction.execute(push).await?;
         }
+        $transaction.run_along($together).await?;
     };
 }
 
 pub(super) use bind_mail;
 pub(super) use push_all;
 
-/// The condition stands twice: a database that runs two of these at once looks again at the outer
-/// one before it changes a row that the other had.
-const LEASE_MAIL: &str = "
-    UPDATE security_outbox
-    SET lease = ?, next_attempt_at = ?, attempts = attempts + 1
-    WHERE next_attempt_at <= ? AND id IN (
-        SELECT id FROM (
-            SELECT id FROM security_outbox
-            WHERE next_attempt_at <= ? ORDER BY next_attempt_at LIMIT ?
-        ) AS due
-    )";
-
-const FIND_LEASED: &str = "
+/// A mail that another worker is taking is passed over.
+pub(super) const FIND_DUE: &str = "
     SELECT id, template, subject, recipient, user_id, only_unconfirmed, link_purpose,
            link_lifetime, created_at, attempts
-    FROM security_outbox WHERE lease = ? ORDER BY created_at";
+    FROM security_outbox
+    WHERE next_attempt_at <= ? ORDER BY next_attempt_at, id LIMIT ? FOR UPDATE SKIP LOCKED";
+
+const LEASE_MAIL: &str = "
+    UPDATE security_outbox SET lease = ?, next_attempt_at = ?, attempts = attempts + 1
+    WHERE id = ?";
+
+const RENEW_LEASE: &str = "
+    UPDATE security_outbox SET next_attempt_at = ? WHERE id = ? AND lease IS NOT NULL";
+
+const POSTPONE_MAIL: &str = "
+    UPDATE security_outbox SET next_attempt_at = ?, fault = ?, lease = NULL WHERE id = ?";
 
 #[async_trait]
 impl OutboxStore for SqlxDatastore {
     async fn push_mail(&self, mail: &NewMail) -> Result<()> {
-        on_pool!(self, |pool| {
-            bind_mail!(query(PUSH_MAIL), mail).execute(&**pool).await.map_err(failed)?;
-            Ok(())
+        on_database!(self, |database| {
+            database.execute(bind_mail!(database.query(PUSH_MAIL), mail)).await.map(drop)
         })
     }
 
@@ -97,48 +92,28 @@ impl OutboxStore for SqlxDatastore {
         limit: u32,
     ) -> Result<Vec<OutboxMail>> {
         let lease = random_uuid()?;
-        on_pool!(self, |pool| {
-            let leased = query(LEASE_MAIL)
-                .bind(lease)
-                .bind(until)
-                .bind(now)
-                .bind(now)
-                .bind(i64::from(limit))
-                .execute(&**pool)
-                .await
-                .map_err(failed)?;
-            if leased.rows_affected() == 0 {
-                return Ok(Vec::new());
+        in_transaction!(self, |transaction| {
+            let find = transaction.query_as(FIND_DUE).bind(now).bind(i64::from(limit));
+            let rows: Vec<MailRow> = transaction.fetch_all(find).await?;
+            for row in &rows {
+                let take = transaction.query(LEASE_MAIL).bind(lease).bind(until).bind(row.id);
+                transaction.execute(take).await?;
             }
-            let rows: Vec<MailRow> =
-                query_as(FIND_LEASED).bind(lease).fetch_all(&**pool).await.map_err(failed)?;
-            rows.into_iter().map(MailRow::read).collect()
+            transaction.keep();
+            rows.into_iter().map(MailRow::leased).collect()
         })
     }
 
     async fn renew_lease(&self, id: Uuid, until: Timestamp) -> Result<()> {
-        on_pool!(self, |pool| {
-            query(
-                "UPDATE security_outbox SET next_attempt_at = ?
-                 WHERE id = ? AND lease IS NOT NULL",
-            )
-            .bind(until)
-            .bind(id)
-            .execute(&**pool)
-            .await
-            .map_err(failed)?;
-            Ok(())
+        on_database!(self, |database| {
+            database.execute(database.query(RENEW_LEASE).bind(until).bind(id)).await.map(drop)
         })
     }
 
     async fn delete_mail(&self, id: Uuid) -> Result<()> {
-        on_pool!(self, |pool| {
-            query("DELETE FROM security_outbox WHERE id = ?")
-                .bind(id)
-                .execute(&**pool)
-                .await
-                .map_err(failed)?;
-            Ok(())
+        on_database!(self, |database| {
+            let delete = database.query("DELETE FROM security_outbox WHERE id = ?").bind(id);
+            database.execute(delete).await.map(drop)
         })
     }
 
@@ -148,18 +123,10 @@ impl OutboxStore for SqlxDatastore {
         next_attempt_at: Option<Timestamp>,
         fault: &str,
     ) -> Result<()> {
-        on_pool!(self, |pool| {
-            query(
-                "UPDATE security_outbox SET next_attempt_at = ?, fault = ?, lease = NULL
-                 WHERE id = ?",
-            )
-            .bind(next_attempt_at)
-            .bind(fault)
-            .bind(id)
-            .execute(&**pool)
-            .await
-            .map_err(failed)?;
-            Ok(())
+        on_database!(self, |database| {
+            let postpone =
+                database.query(POSTPONE_MAIL).bind(next_attempt_at).bind(fault.to_owned()).bind(id);
+            database.execute(postpone).await.map(drop)
         })
     }
 }
@@ -181,8 +148,10 @@ row! {
 }
 
 impl MailRow {
-    fn read(self) -> Result<OutboxMail> {
-        let attempts = u32::try_from(self.attempts).map_err(|_| corrupt("a number of attempts"))?;
+    /// Gives the mail, handed out once more than the row says.
+    fn leased(self) -> Result<OutboxMail> {
+        let attempts = u32::try_from(self.attempts + 1);
+        let attempts = attempts.map_err(|_| corrupt("a number of attempts"))?;
         let link = match (self.link_purpose, self.link_lifetime) {
             (Some(purpose), Some(lifetime)) => {
                 let seconds = u64::try_from(lifetime).map_err(|_| corrupt("a link's lifetime"))?;

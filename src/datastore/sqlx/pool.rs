@@ -13,6 +13,7 @@ use rocket_db_pools::Error;
 use sqlx::ConnectOptions;
 use sqlx::Connection;
 use sqlx::Database;
+use sqlx::Executor;
 use sqlx::pool::PoolConnection;
 use sqlx::pool::PoolOptions;
 
@@ -68,6 +69,9 @@ type Options<DB> = <<DB as Database>::Connection as Connection>::Options;
 
 /// A database that [`SqlxPool`] can open.
 pub trait Backend: Database {
+    /// How long a connection is used: a server that was moved is followed within this time.
+    const MAX_LIFETIME: Option<Duration> = Some(Duration::from_secs(1_800));
+
     /// Sets what every connection needs.
     fn tune(options: Options<Self>) -> Options<Self>;
 
@@ -84,8 +88,11 @@ pub trait Backend: Database {
 
 #[cfg(feature = "sqlite")]
 impl Backend for sqlx::Sqlite {
-    /// Write-ahead log, so that reading does not wait for writing; foreign keys; and two and a
-    /// half seconds of patience with another writer.
+    /// There is no server to be moved, and a database in memory lives with its connection.
+    const MAX_LIFETIME: Option<Duration> = None;
+
+    /// Write-ahead log, so that reading does not wait for writing; foreign keys; and two seconds
+    /// of patience with another writer.
     ///
     /// With `synchronous = NORMAL` a commit survives the end of the process at any moment; after a
     /// loss of power the last ones may be missing, and the file is never damaged.
@@ -95,7 +102,7 @@ impl Backend for sqlx::Sqlite {
             .foreign_keys(true)
             .journal_mode(sqlx::sqlite::SqliteJournalMode::Wal)
             .synchronous(sqlx::sqlite::SqliteSynchronous::Normal)
-            .busy_timeout(Duration::from_millis(2_500))
+            .busy_timeout(Duration::from_secs(2))
     }
 
     /// Switching a new file to the write-ahead log is the one thing SQLite does not wait for.
@@ -115,6 +122,83 @@ impl Backend for sqlx::Sqlite {
     }
 }
 
+#[cfg(feature = "postgres")]
+impl Backend for sqlx::Postgres {
+    /// Leaves out the parameter `extra_float_digits`, which PgBouncer refuses, and names the
+    /// application for whoever looks at the server.
+    fn tune(options: Options<Self>) -> Options<Self> {
+        let options = options.extra_float_digits(None);
+        match options.get_application_name() {
+            Some(_) => options,
+            None => options.application_name("rocket_security"),
+        }
+    }
+}
+
+#[cfg(feature = "mysql")]
+impl Backend for sqlx::MySql {
+    /// Connections speak UTC and UTF-8, which are the driver's defaults.
+    fn tune(options: Options<Self>) -> Options<Self> {
+        options
+    }
+}
+
+/// Opens a pool on whose connections `session` is said first.
+pub(super) async fn open<DB>(
+    figment: &Figment,
+    session: &'static [&'static str],
+) -> Result<SqlxPool<DB>, Error<sqlx::Error>>
+where
+    DB: Backend,
+    Options<DB>: FromStr<Err = sqlx::Error>,
+    for<'c> &'c mut DB::Connection: Executor<'c, Database = DB>,
+{
+    let pool_options = |options: PoolOptions<DB>| {
+        options.after_connect(move |connection, _| {
+            Box::pin(async move {
+                for statement in session {
+                    connection.execute(*statement).await?;
+                }
+                Ok(())
+            })
+        })
+    };
+    connect(figment, pool_options).await
+}
+
+/// Connects a pool, with patience for another process that opens the same new file.
+async fn connect<DB>(
+    figment: &Figment,
+    change: impl FnOnce(PoolOptions<DB>) -> PoolOptions<DB>,
+) -> Result<SqlxPool<DB>, Error<sqlx::Error>>
+where
+    DB: Backend,
+    Options<DB>: FromStr<Err = sqlx::Error>,
+{
+    let config: Config = figment.extract()?;
+    let options = Options::<DB>::from_str(&config.url).map_err(Error::Init)?;
+    let options = DB::tune(options).disable_statement_logging();
+    let wanted = u32::try_from(config.max_connections).unwrap_or(u32::MAX);
+    let pool_options = PoolOptions::<DB>::new()
+        .max_connections(DB::max_connections(&options, wanted))
+        .min_connections(config.min_connections.unwrap_or(0))
+        .acquire_timeout(Duration::from_secs(config.connect_timeout))
+        .idle_timeout(config.idle_timeout.map(Duration::from_secs))
+        .max_lifetime(DB::MAX_LIFETIME);
+    let pool_options = change(pool_options);
+    let mut patience = BUSY_ATTEMPTS;
+    loop {
+        match pool_options.clone().connect_with(options.clone()).await {
+            Ok(pool) => return Ok(SqlxPool(pool)),
+            Err(fault) if patience > 0 && DB::is_busy(&fault) => {
+                patience -= 1;
+                sleep(BUSY_PAUSE).await;
+            }
+            Err(fault) => return Err(Error::Init(fault)),
+        }
+    }
+}
+
 #[async_trait]
 impl<DB: Backend> rocket_db_pools::Pool for SqlxPool<DB>
 where
@@ -124,27 +208,7 @@ where
     type Error = Error<sqlx::Error>;
 
     async fn init(figment: &Figment) -> Result<Self, Self::Error> {
-        let config: Config = figment.extract()?;
-        let options = Options::<DB>::from_str(&config.url).map_err(Error::Init)?;
-        let options = DB::tune(options).disable_statement_logging();
-        let wanted = u32::try_from(config.max_connections).unwrap_or(u32::MAX);
-        let pool_options = PoolOptions::<DB>::new()
-            .max_connections(DB::max_connections(&options, wanted))
-            .min_connections(config.min_connections.unwrap_or(0))
-            .acquire_timeout(Duration::from_secs(config.connect_timeout))
-            .idle_timeout(config.idle_timeout.map(Duration::from_secs))
-            .max_lifetime(None);
-        let mut patience = BUSY_ATTEMPTS;
-        loop {
-            match pool_options.clone().connect_with(options.clone()).await {
-                Ok(pool) => return Ok(Self(pool)),
-                Err(fault) if patience > 0 && DB::is_busy(&fault) => {
-                    patience -= 1;
-                    sleep(BUSY_PAUSE).await;
-                }
-                Err(fault) => return Err(Error::Init(fault)),
-            }
-        }
+        connect(figment, |options| options).await
     }
 
     async fn get(&self) -> Result<Self::Connection, Self::Error> {

@@ -26,8 +26,19 @@ macro_rules! row {
         }
 
         #[cfg(feature = "sqlite")]
-        impl<'r> ::sqlx::FromRow<'r, ::sqlx::sqlite::SqliteRow> for $name {
-            fn from_row(row: &'r ::sqlx::sqlite::SqliteRow) -> ::sqlx::Result<Self> {
+        $crate::datastore::sqlx::rows::read!(::sqlx::sqlite::SqliteRow, $name { $($field),+ });
+        #[cfg(feature = "postgres")]
+        $crate::datastore::sqlx::rows::read!(::sqlx::postgres::PgRow, $name { $($field),+ });
+        #[cfg(feature = "mysql")]
+        $crate::datastore::sqlx::rows::read!(::sqlx::mysql::MySqlRow, $name { $($field),+ });
+    };
+}
+
+/// Reads a row of one driver.
+macro_rules! read {
+    ($row:ty, $name:ident { $($field:ident),+ }) => {
+        impl<'r> ::sqlx::FromRow<'r, $row> for $name {
+            fn from_row(row: &'r $row) -> ::sqlx::Result<Self> {
                 use ::sqlx::Row;
                 Ok(Self { $($field: row.try_get(stringify!($field))?),+ })
             }
@@ -35,6 +46,7 @@ macro_rules! row {
     };
 }
 
+pub(super) use read;
 pub(super) use row;
 
 row! {

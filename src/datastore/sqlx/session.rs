@@ -7,18 +7,16 @@ use crate::crypto::one_time::Digest;
 use crate::datastore::SessionStore;
 use crate::datastore::session::SessionRecord;
 use crate::datastore::sqlx::SqlxDatastore;
-use crate::datastore::sqlx::dialect::begin;
-use crate::datastore::sqlx::dialect::query;
-use crate::datastore::sqlx::dialect::query_as;
-use crate::datastore::sqlx::failed;
+use crate::datastore::sqlx::database::BATCH;
 use crate::datastore::sqlx::rows::SessionRow;
 use crate::datastore::sqlx::rows::UserRow;
 use crate::datastore::sqlx::rows::users_from;
+use crate::datastore::sqlx::user::LOCK_USER;
 use crate::error::Result;
 use crate::user::User;
 
 /// The query of every request: by primary key, joined by primary keys.
-const FIND_SESSION: &str = "
+pub(super) const FIND_SESSION: &str = "
     SELECT s.digest, s.id AS session_id, s.epoch AS session_epoch, s.authn_via, s.client,
            s.user_agent, s.created_at AS session_created_at, s.authenticated_at, s.last_seen_at,
            u.id AS user_id, u.email, u.password_hash, u.active, u.confirmed_at,
@@ -45,47 +43,57 @@ const EVICT_SESSIONS: &str = "
         ) AS newest
     )";
 
+const TOUCH_SESSION: &str = "
+    UPDATE security_sessions SET last_seen_at = ? WHERE digest = ? AND last_seen_at <= ?";
+
+/// The middle query is there for MySQL, which limits no query within `IN`.
+const DELETE_ENDED: &str = "
+    DELETE FROM security_sessions WHERE digest IN (
+        SELECT digest FROM (
+            SELECT digest FROM security_sessions
+            WHERE last_seen_at <= ? OR created_at <= ? LIMIT ?
+        ) AS ended
+    )";
+
 #[async_trait]
 impl SessionStore for SqlxDatastore {
     async fn begin_session(&self, session: &SessionRecord, max_per_user: u32) -> Result<bool> {
-        on_pool!(self, |pool| {
-            let mut transaction = begin(pool).await.map_err(failed)?;
-            let begun = query(BEGIN_SESSION)
-                .bind(session.digest.as_bytes().as_slice())
+        in_transaction!(self, |transaction| {
+            // Whoever else begins a session of this user, or changes the user, waits.
+            let lock = transaction.query(LOCK_USER).bind(session.user_id.as_uuid());
+            transaction.execute(lock).await?;
+            let begin = transaction
+                .query(BEGIN_SESSION)
+                .bind(session.digest.as_bytes().to_vec())
                 .bind(session.id)
-                .bind(&session.authn_via)
+                .bind(session.authn_via.clone())
                 .bind(session.client.map(|client| client.to_string()))
-                .bind(&session.user_agent)
+                .bind(session.user_agent.clone())
                 .bind(session.created_at)
                 .bind(session.authenticated_at)
                 .bind(session.last_seen_at)
                 .bind(session.user_id.as_uuid())
                 .bind(session.epoch)
-                .bind(true)
-                .execute(&mut *transaction)
-                .await
-                .map_err(failed)?;
-            query(EVICT_SESSIONS)
+                .bind(true);
+            if transaction.execute(begin).await? == 0 {
+                return Ok(false);
+            }
+            let evict = transaction
+                .query(EVICT_SESSIONS)
                 .bind(session.user_id.as_uuid())
                 .bind(session.user_id.as_uuid())
-                .bind(session.digest.as_bytes().as_slice())
-                .bind(i64::from(max_per_user))
-                .execute(&mut *transaction)
-                .await
-                .map_err(failed)?;
-            transaction.commit().await.map_err(failed)?;
-            Ok(begun.rows_affected() == 1)
+                .bind(session.digest.as_bytes().to_vec())
+                .bind(i64::from(max_per_user));
+            transaction.execute(evict).await?;
+            transaction.keep();
+            Ok(true)
         })
     }
 
     async fn find_session(&self, digest: &Digest) -> Result<Option<(SessionRecord, User)>> {
-        on_pool!(self, |pool| {
-            let rows: Vec<JoinedRow> = query_as(FIND_SESSION)
-                .bind(digest.as_bytes().as_slice())
-                .fetch_all(&**pool)
-                .await
-                .map_err(failed)?;
-            read_joined(rows)
+        on_database!(self, |database| {
+            let find = database.query_as(FIND_SESSION).bind(digest.as_bytes().to_vec());
+            read_joined(database.fetch_all(find).await?)
         })
     }
 
@@ -95,42 +103,28 @@ impl SessionStore for SqlxDatastore {
         now: Timestamp,
         unless_since: Timestamp,
     ) -> Result<()> {
-        on_pool!(self, |pool| {
-            query(
-                "UPDATE security_sessions SET last_seen_at = ?
-                 WHERE digest = ? AND last_seen_at <= ?",
-            )
-            .bind(now)
-            .bind(digest.as_bytes().as_slice())
-            .bind(unless_since)
-            .execute(&**pool)
-            .await
-            .map_err(failed)?;
-            Ok(())
+        on_database!(self, |database| {
+            let touch = database
+                .query(TOUCH_SESSION)
+                .bind(now)
+                .bind(digest.as_bytes().to_vec())
+                .bind(unless_since);
+            database.execute(touch).await.map(drop)
         })
     }
 
     async fn end_session(&self, digest: &Digest) -> Result<bool> {
-        on_pool!(self, |pool| {
-            let ended = query("DELETE FROM security_sessions WHERE digest = ?")
-                .bind(digest.as_bytes().as_slice())
-                .execute(&**pool)
-                .await
-                .map_err(failed)?;
-            Ok(ended.rows_affected() == 1)
+        on_database!(self, |database| {
+            let end = database
+                .query("DELETE FROM security_sessions WHERE digest = ?")
+                .bind(digest.as_bytes().to_vec());
+            Ok(database.execute(end).await? == 1)
         })
     }
 
     async fn delete_ended_sessions(&self, idle: Timestamp, begun: Timestamp) -> Result<u64> {
-        on_pool!(self, |pool| {
-            let deleted =
-                query("DELETE FROM security_sessions WHERE last_seen_at <= ? OR created_at <= ?")
-                    .bind(idle)
-                    .bind(begun)
-                    .execute(&**pool)
-                    .await
-                    .map_err(failed)?;
-            Ok(deleted.rows_affected())
+        in_batches!(self, |database| {
+            database.query(DELETE_ENDED).bind(idle).bind(begun).bind(i64::from(BATCH))
         })
     }
 }
@@ -158,28 +152,4 @@ fn read_joined(rows: Vec<JoinedRow>) -> Result<Option<(SessionRecord, User)>> {
         return Ok(None);
     };
     Ok(Some((session.read(found.user.id)?, found.user)))
-}
-
-#[cfg(all(test, feature = "sqlite"))]
-mod tests {
-    use ::sqlx::AssertSqlSafe;
-
-    use crate::datastore::SqlxDatastore;
-    use crate::datastore::sqlx::session::FIND_SESSION;
-
-    #[rocket::async_test]
-    async fn the_query_of_every_request_searches_indexes_only() {
-        let folder = tempfile::tempdir().unwrap();
-        let url = format!("sqlite:{}", folder.path().join("db.sqlite").display());
-        let figment = rocket::Config::figment().merge(("databases.security.url", &url));
-        SqlxDatastore::connect(&figment).await.unwrap().migrate().await.unwrap();
-        let pool = ::sqlx::SqlitePool::connect(&url).await.unwrap();
-        let explain = AssertSqlSafe(format!("EXPLAIN QUERY PLAN {FIND_SESSION}"));
-        let plan: Vec<(i64, i64, i64, String)> =
-            ::sqlx::query_as(explain).bind([0; 32].as_slice()).fetch_all(&pool).await.unwrap();
-        assert_eq!(plan.len(), 3, "{plan:?}");
-        for (_, _, _, step) in &plan {
-            assert!(step.starts_with("SEARCH") && step.contains("INDEX"), "{plan:?}");
-        }
-    }
 }

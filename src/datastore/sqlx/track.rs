@@ -7,50 +7,53 @@ use rocket::async_trait;
 use crate::clock::Timestamp;
 use crate::datastore::TrackStore;
 use crate::datastore::sqlx::SqlxDatastore;
-use crate::datastore::sqlx::dialect::query;
-use crate::datastore::sqlx::dialect::query_as;
-use crate::datastore::sqlx::failed;
+use crate::datastore::sqlx::database::is_unique_violation;
 use crate::datastore::sqlx::rows::read_address;
 use crate::datastore::sqlx::rows::row;
 use crate::datastore::track::Track;
 use crate::error::Result;
 use crate::user::UserId;
 
-const RECORD_LOGIN: &str = "
-    INSERT INTO security_track (user_id, current_login_at, current_login_ip, login_count)
-    VALUES (?, ?, ?, 1)
-    ON CONFLICT (user_id) DO UPDATE SET
-        last_login_at = security_track.current_login_at,
-        last_login_ip = security_track.current_login_ip,
-        current_login_at = excluded.current_login_at,
-        current_login_ip = excluded.current_login_ip,
-        login_count = security_track.login_count + 1";
+const RECORD_NEXT_LOGIN: &str = "
+    UPDATE security_track SET
+        last_login_at = current_login_at,
+        last_login_ip = current_login_ip,
+        current_login_at = ?,
+        current_login_ip = ?,
+        login_count = login_count + 1
+    WHERE user_id = ?";
+
+const RECORD_FIRST_LOGIN: &str = "
+    INSERT INTO security_track (current_login_at, current_login_ip, user_id, login_count)
+    VALUES (?, ?, ?, 1)";
+
+const FIND_TRACK: &str = "
+    SELECT current_login_at, current_login_ip, last_login_at, last_login_ip, login_count
+    FROM security_track WHERE user_id = ?";
 
 #[async_trait]
 impl TrackStore for SqlxDatastore {
     async fn record_login(&self, id: UserId, at: Timestamp, client: Option<IpAddr>) -> Result<()> {
-        on_pool!(self, |pool| {
-            query(RECORD_LOGIN)
-                .bind(id.as_uuid())
-                .bind(at)
-                .bind(client.map(|client| client.to_string()))
-                .execute(&**pool)
-                .await
-                .map_err(failed)?;
-            Ok(())
+        let client = client.map(|client| client.to_string());
+        on_database!(self, |database| {
+            let bind = |sql| database.query(sql).bind(at).bind(client.clone()).bind(id.as_uuid());
+            if database.execute(bind(RECORD_NEXT_LOGIN)).await? > 0 {
+                return Ok(());
+            }
+            match database.execute(bind(RECORD_FIRST_LOGIN)).await {
+                // Another first login was noted meanwhile.
+                Err(fault) if is_unique_violation(&fault) => {
+                    database.execute(bind(RECORD_NEXT_LOGIN)).await.map(drop)
+                }
+                recorded => recorded.map(drop),
+            }
         })
     }
 
     async fn find_track(&self, id: UserId) -> Result<Option<Track>> {
-        on_pool!(self, |pool| {
-            let row: Option<TrackRow> = query_as(
-                "SELECT current_login_at, current_login_ip, last_login_at, last_login_ip, login_count
-                 FROM security_track WHERE user_id = ?",
-            )
-            .bind(id.as_uuid())
-            .fetch_optional(&**pool)
-            .await
-            .map_err(failed)?;
+        on_database!(self, |database| {
+            let find = database.query_as(FIND_TRACK).bind(id.as_uuid());
+            let row: Option<TrackRow> = database.fetch_optional(find).await?;
             row.map(TrackRow::read).transpose()
         })
     }

@@ -38,6 +38,7 @@ use serde::Serialize;
 use crate::clock::Timestamp;
 use crate::config::Span;
 use crate::crypto::random_uuid;
+use crate::datastore::Together;
 use crate::datastore::outbox::NewLink;
 use crate::datastore::outbox::NewMail;
 use crate::error::Error;
@@ -222,8 +223,8 @@ impl Hooks for Confirm {
         })
     }
 
-    async fn after_register(&self, registration: &Registration<'_>) -> Result<Vec<NewMail>> {
+    async fn after_register(&self, registration: &Registration<'_>) -> Result<Together> {
         let Registration { user_id, email, at, .. } = *registration;
-        Ok(vec![self.mail(Some(user_id), email, at)?])
+        Ok(Together::mail(vec![self.mail(Some(user_id), email, at)?]))
     }
 }

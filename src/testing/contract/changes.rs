@@ -271,7 +271,7 @@ pub async fn a_better_hash_replaces_the_old_and_changes_nothing_else(
 pub async fn a_hash_that_is_not_there_any_more_is_not_replaced(store: &Arc<impl UserDatastore>) {
     let ann = user(store, "ann@example.org").await;
     let new = hash("better");
-    for gone in ["second", "First", "first "] {
+    for gone in ["second", "First"] {
         assert!(!store.replace_password_hash(ann.id, &hash(gone), &new).await.unwrap());
     }
     let nobody = some_user_id();

@@ -55,7 +55,8 @@
 //!   off half-way by a crash;
 //! - that [`find_session`](crate::datastore::SessionStore::find_session) needs one query only, and
 //!   other matters of speed;
-//! - what the contracts leave open, such as the order in which mail is handed out.
+//! - what the contracts leave open, such as the order in which mail is handed out, or whether texts
+//!   that differ by a blank at their end are told apart: no address, name, purpose or hash has one.
 //!
 //! [`AttemptStore`]: crate::datastore::AttemptStore
 //! [`MemoryDatastore`]: crate::datastore::MemoryDatastore

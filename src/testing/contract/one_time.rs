@@ -74,7 +74,7 @@ pub async fn a_token_serves_no_other_purpose(store: &Arc<impl UserDatastore>) {
     let ann = user(store, "ann@example.org").await;
     let token = token_of(&ann);
     create(store, &token).await;
-    for purpose in ["reset", "Confirm", "confirm ", ""] {
+    for purpose in ["reset", "Confirm", ""] {
         let found = store.find_token(&token.digest, purpose, at(1)).await.unwrap();
         assert_eq!(found, None, "{purpose:?}");
         assert_eq!(consume(store, &token.digest, purpose, at(1)).await, None, "{purpose:?}");

@@ -1,5 +1,7 @@
 //! The applications that the suite tests.
 
+pub(crate) mod sql;
+
 use rocket::Build;
 use rocket::Rocket;
 use rocket::delete;

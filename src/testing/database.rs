@@ -1,0 +1,132 @@
+//! A fresh database for each test.
+
+use std::fmt::Debug;
+use std::sync::Arc;
+use std::thread;
+
+use rocket::figment::Figment;
+use rocket::tokio::runtime::Builder;
+use sqlx::migrate::MigrateDatabase;
+use tempfile::TempDir;
+
+use crate::crypto::keys::generate_paserk;
+use crate::crypto::random_uuid;
+use crate::testing::orderly;
+
+/// Names the server on which the databases are made, for example
+/// `postgres://postgres@127.0.0.1/postgres` or `mysql://root@127.0.0.1/mysql`.
+const SERVER: &str = "SECURITY_TEST_DATABASE_URL";
+
+/// Names the same server as it is reached directly, where [`SERVER`] is a pooler before it.
+const ADMIN: &str = "SECURITY_TEST_ADMIN_URL";
+
+/// A fresh, empty database, which is dropped with this value.
+///
+/// It is a SQLite file in a temporary folder, unless the environment names a server:
+///
+/// - `SECURITY_TEST_DATABASE_URL`: the PostgreSQL, MySQL or MariaDB server on which the databases
+///   are made, with a role that may make them; it names any database that is there.
+/// - `SECURITY_TEST_ADMIN_URL`: where `SECURITY_TEST_DATABASE_URL` is a pooler in transaction mode,
+///   such as PgBouncer, the server behind it.
+#[derive(Debug)]
+pub struct TestDatabase {
+    url: String,
+    admin_url: Option<String>,
+    keys: String,
+    folder: Arc<TempDir>,
+}
+
+impl TestDatabase {
+    /// Makes a database.
+    pub async fn create() -> Self {
+        let folder = Arc::new(orderly(tempfile::tempdir()));
+        let keys = orderly(generate_paserk()).expose().clone();
+        let Ok(server) = std::env::var(SERVER) else {
+            let url = format!("sqlite:{}", folder.path().join("security.sqlite").display());
+            return Self { url, admin_url: None, keys, folder };
+        };
+        let name = format!("security_test_{}", orderly(random_uuid()).simple());
+        let url = database_at(&server, &name);
+        let admin_url = std::env::var(ADMIN).map_or(url.clone(), |it| database_at(&it, &name));
+        create(&admin_url).await;
+        Self { url, admin_url: Some(admin_url), keys, folder }
+    }
+
+    /// Gives the URL of the database, as an application reaches it.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Gives a folder that lives as long as the database.
+    pub fn folder(&self) -> &TempDir {
+        &self.folder
+    }
+
+    /// Gives the value of the environment variable `ROCKET_DATABASES` that leads a program to this
+    /// database.
+    pub fn environment(&self) -> String {
+        let pooling = std::env::var_os(ADMIN).is_some();
+        format!("{{security={{url={:?},transaction_pooling={pooling}}}}}", self.url)
+    }
+
+    /// Gives `figment` with the settings that lead to this database, and with keys of its own.
+    pub fn figment(&self, figment: Figment) -> Figment {
+        figment
+            .merge(("databases.security.url", &self.url))
+            .merge(("databases.security.max_connections", 8))
+            .merge(("databases.security.transaction_pooling", std::env::var_os(ADMIN).is_some()))
+            .merge(("security.keys", &self.keys))
+    }
+}
+
+impl Drop for TestDatabase {
+    fn drop(&mut self) {
+        let Some(url) = self.admin_url.take() else {
+            return;
+        };
+        // A test's own runtime cannot be waited for from within.
+        let dropping = thread::spawn(move || {
+            let runtime = orderly(Builder::new_current_thread().enable_all().build());
+            runtime.block_on(drop_database(&url));
+        });
+        let _ = dropping.join();
+    }
+}
+
+fn database_at(server: &str, name: &str) -> String {
+    let mut url = orderly(url::Url::parse(server));
+    url.set_path(name);
+    url.into()
+}
+
+async fn create(url: &str) {
+    match scheme(url) {
+        #[cfg(feature = "postgres")]
+        "postgres" | "postgresql" => told(sqlx::Postgres::create_database(url).await),
+        #[cfg(feature = "mysql")]
+        "mysql" | "mariadb" => told(sqlx::MySql::create_database(url).await),
+        scheme => panic!("{SERVER} names a \"{scheme}\" server, which is not compiled in"),
+    }
+}
+
+async fn drop_database(url: &str) {
+    // Whoever cannot be dropped stays behind; the test has said what it had to say.
+    let _ = match scheme(url) {
+        #[cfg(feature = "postgres")]
+        "postgres" | "postgresql" => sqlx::Postgres::force_drop_database(url).await,
+        #[cfg(feature = "mysql")]
+        "mysql" | "mariadb" => sqlx::MySql::drop_database(url).await,
+        _ => Ok(()),
+    };
+}
+
+fn scheme(url: &str) -> &str {
+    url.split(':').next().unwrap_or_default()
+}
+
+fn told<T, E: Debug>(made: Result<T, E>) -> T {
+    match made {
+        Ok(made) => made,
+        Err(fault) => panic!("no database could be made on the server of {SERVER}: {fault:?}"),
+    }
+}
