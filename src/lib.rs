@@ -51,6 +51,7 @@ pub mod features;
 pub mod flow;
 pub mod guard;
 pub mod mail;
+mod patience;
 pub mod rejection;
 pub mod secret;
 pub mod security;

@@ -5,11 +5,17 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use rocket::Build;
+use rocket::Data;
+use rocket::Request;
 use rocket::Rocket;
+use rocket::Route;
 use rocket::State;
+use rocket::async_trait;
 use rocket::figment::Figment;
 use rocket::get;
 use rocket::http::Header;
+use rocket::route;
+use rocket::route::Handler;
 use rocket::routes;
 
 use crate::clock::Clock;
@@ -34,6 +40,7 @@ use crate::mail::compose::Composer;
 use crate::mail::mailer_from_url;
 use crate::mail::worker::Bell;
 use crate::mail::worker::Worker;
+use crate::patience::shared;
 use crate::security::Setup;
 use crate::security::housekeeping::Housekeeping;
 use crate::security::registry::Configured;
@@ -140,7 +147,8 @@ impl<D: UserDatastore> Assembly<D> {
             rocket = rocket.manage(capture);
         }
         for feature in &features {
-            rocket = feature.manage(&store, rocket).mount("/", feature.routes());
+            let routes = feature.routes().into_iter().map(Patient::route).collect::<Vec<_>>();
+            rocket = feature.manage(&store, rocket).mount("/", routes);
         }
         catchers::register(rocket)
     }
@@ -229,6 +237,24 @@ fn load_templates<D>(
         .map_or_else(|_| PathBuf::from("templates"), |path| path.relative());
     let embedded = features.iter().flat_map(|feature| feature.templates()).chain(SHARED).copied();
     Templates::load(embedded, &folder, |tera| register_url_function(tera, urls.clone()))
+}
+
+/// A route that waits for the store no longer than a request may, its guards included.
+#[derive(Clone)]
+struct Patient(Box<dyn Handler>);
+
+impl Patient {
+    fn route(mut route: Route) -> Route {
+        route.handler = Box::new(Self(route.handler));
+        route
+    }
+}
+
+#[async_trait]
+impl Handler for Patient {
+    async fn handle<'r>(&self, request: &'r Request<'_>, data: Data<'r>) -> route::Outcome<'r> {
+        shared(self.0.handle(request, data)).await
+    }
 }
 
 /// The stylesheet, rendered once.

@@ -29,6 +29,7 @@ use crate::crypto::one_time::Token;
 use crate::datastore::UserDatastore;
 use crate::datastore::session::SessionRecord;
 use crate::error::Result;
+use crate::patience::shared;
 use crate::session::cookie::Cookies;
 use crate::user::User;
 
@@ -125,7 +126,7 @@ impl Sessions {
 
     /// Gives the session of a request. The store is asked once a request, whoever asks here.
     pub async fn current<'r>(&self, request: &'r Request<'_>) -> &'r Current {
-        cell(request).get_or_init(|| self.read(request)).await
+        cell(request).get_or_init(|| shared(self.read(request))).await
     }
 
     /// Gives the anti-forgery token for what this request is answered with: that of the session

@@ -57,6 +57,11 @@ impl TestDatabase {
         &self.url
     }
 
+    /// Gives the URL of the database, past a pooler that may stand before it.
+    pub fn direct_url(&self) -> &str {
+        self.admin_url.as_deref().unwrap_or(&self.url)
+    }
+
     /// Gives a folder that lives as long as the database.
     pub fn folder(&self) -> &TempDir {
         &self.folder
@@ -73,7 +78,7 @@ impl TestDatabase {
     pub fn figment(&self, figment: Figment) -> Figment {
         figment
             .merge(("databases.security.url", &self.url))
-            .merge(("databases.security.max_connections", 8))
+            .join(("databases.security.max_connections", 8))
             .merge(("databases.security.transaction_pooling", std::env::var_os(ADMIN).is_some()))
             .merge(("security.keys", &self.keys))
     }

@@ -20,6 +20,8 @@ mod layers;
 mod login;
 mod logout;
 mod mail;
+mod migrations;
+mod outage;
 mod pages;
 mod register;
 mod sessions;

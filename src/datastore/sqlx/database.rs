@@ -28,7 +28,6 @@ use ::sqlx::query::Query;
 use ::sqlx::query::QueryAs;
 use rocket::futures::future::BoxFuture;
 use rocket::tokio::time::sleep;
-use rocket::tokio::time::timeout;
 
 use crate::crypto::random_bytes;
 use crate::datastore::Together;
@@ -37,10 +36,7 @@ use crate::datastore::sqlx::dialect::Diagnosis;
 use crate::datastore::sqlx::dialect::Dialect;
 use crate::error::Error;
 use crate::error::Result;
-
-/// How long one operation may take, its repetitions included: a request that is told that the
-/// store is down is told so within three seconds.
-const LIMIT: Duration = Duration::from_millis(2_500);
+use crate::patience::limited;
 
 /// How often an operation is repeated.
 const REPETITIONS: u32 = 3;
@@ -107,9 +103,9 @@ macro_rules! in_batches {
 /// How many rows are deleted at once by what deletes everything that is over.
 pub(super) const BATCH: u32 = 500;
 
-/// Gives up an operation that takes too long.
+/// Gives up an operation that takes too long, its repetitions included.
 pub(super) async fn within_limit<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
-    timeout(LIMIT, work).await.unwrap_or_else(|_| Err(Error::store("it took too long to answer")))
+    limited(work).await.unwrap_or_else(|| Err(Error::store("it took too long to answer")))
 }
 
 /// Counts how often an operation was repeated.
@@ -179,6 +175,13 @@ pub(super) fn is_unique_violation(fault: &Error) -> bool {
     Fault::in_error(fault)
         .and_then(|fault| fault.source.as_database_error())
         .is_some_and(|fault| fault.is_unique_violation())
+}
+
+/// Tells whether a row was refused because what it belongs to is not there.
+pub(super) fn is_foreign_key_violation(fault: &Error) -> bool {
+    Fault::in_error(fault)
+        .and_then(|fault| fault.source.as_database_error())
+        .is_some_and(|fault| fault.is_foreign_key_violation())
 }
 
 /// Tells whether a table is not there.
@@ -519,5 +522,69 @@ impl Words {
         let mut all = self.said.write().unwrap_or_else(PoisonError::into_inner);
         all.insert(sql, Arc::clone(&said));
         said
+    }
+}
+
+#[cfg(all(test, feature = "sqlite"))]
+mod tests {
+    use std::sync::atomic::AtomicU32;
+    use std::sync::atomic::Ordering;
+    use std::time::Instant;
+
+    use crate::datastore::SqlxDatastore;
+    use crate::datastore::sqlx::SqlxPool;
+    use crate::datastore::sqlx::database::Fault;
+    use crate::error::Error;
+    use crate::error::Result;
+
+    fn store() -> SqlxDatastore {
+        let pool = ::sqlx::SqlitePool::connect_lazy("sqlite::memory:").unwrap();
+        SqlxDatastore::sqlite(SqlxPool::new(pool))
+    }
+
+    fn fault(is_harmless: bool) -> Error {
+        Error::store(Fault { source: ::sqlx::Error::PoolClosed, is_harmless })
+    }
+
+    #[rocket::async_test]
+    async fn what_has_not_happened_is_repeated_three_times() {
+        let (store, tries) = (store(), AtomicU32::new(0));
+        let outcome: Result<()> = on_database!(store, |_database| {
+            tries.fetch_add(1, Ordering::Relaxed);
+            Err(fault(true))
+        });
+        assert!(outcome.is_err());
+        assert_eq!(tries.into_inner(), 4);
+    }
+
+    #[rocket::async_test]
+    async fn what_succeeds_in_the_end_has_succeeded() {
+        let (store, tries) = (store(), AtomicU32::new(0));
+        let outcome: Result<u32> = on_database!(store, |_database| {
+            match tries.fetch_add(1, Ordering::Relaxed) {
+                2 => Ok(2),
+                _ => Err(fault(true)),
+            }
+        });
+        assert_eq!(outcome.unwrap(), 2);
+    }
+
+    #[rocket::async_test]
+    async fn what_may_have_happened_is_not_repeated() {
+        let (store, tries) = (store(), AtomicU32::new(0));
+        let outcome: Result<()> = on_database!(store, |_database| {
+            tries.fetch_add(1, Ordering::Relaxed);
+            Err(fault(false))
+        });
+        assert!(outcome.is_err());
+        assert_eq!(tries.into_inner(), 1);
+    }
+
+    #[rocket::async_test]
+    async fn what_does_not_answer_is_given_up_within_three_seconds() {
+        let (store, begun) = (store(), Instant::now());
+        let outcome: Result<()> = on_database!(store, |_database| std::future::pending().await);
+        assert!(outcome.unwrap_err().to_string().contains("too long"));
+        assert!(begun.elapsed().as_secs() < 3);
     }
 }

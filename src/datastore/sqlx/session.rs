@@ -43,7 +43,7 @@ const EVICT_SESSIONS: &str = "
         ) AS newest
     )";
 
-const TOUCH_SESSION: &str = "
+pub(super) const TOUCH_SESSION: &str = "
     UPDATE security_sessions SET last_seen_at = ? WHERE digest = ? AND last_seen_at <= ?";
 
 /// The middle query is there for MySQL, which limits no query within `IN`.

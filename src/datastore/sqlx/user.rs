@@ -6,6 +6,7 @@ use crate::crypto::hasher::PasswordHash;
 use crate::datastore::Together;
 use crate::datastore::UserDatastore;
 use crate::datastore::sqlx::SqlxDatastore;
+use crate::datastore::sqlx::database::is_foreign_key_violation;
 use crate::datastore::sqlx::database::is_unique_violation;
 use crate::datastore::sqlx::outbox::push_all;
 use crate::datastore::sqlx::rows::UserRow;
@@ -207,6 +208,8 @@ impl UserDatastore for SqlxDatastore {
             match database.execute(grant).await {
                 Ok(granted) => Ok(granted == 1),
                 Err(fault) if is_unique_violation(&fault) => Ok(true),
+                // The user or the role was deleted a moment ago.
+                Err(fault) if is_foreign_key_violation(&fault) => Ok(false),
                 Err(fault) => Err(fault),
             }
         })

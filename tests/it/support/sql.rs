@@ -2,12 +2,13 @@
 
 use rocket_security::testing::TestDatabase;
 use sqlx::AssertSqlSafe;
+use sqlx::migrate::Migrator;
 
 /// Puts `$sql` to the database, with `$connection` as the connection of whichever kind it is.
 macro_rules! on_connection {
     ($database:expr, |$connection:ident| $body:expr) => {{
         use sqlx::Connection;
-        let url: &str = $database.url();
+        let url: &str = $database.direct_url();
         match url.split(':').next().unwrap() {
             #[cfg(feature = "postgres")]
             "postgres" => {
@@ -32,6 +33,11 @@ pub(crate) async fn execute(database: &TestDatabase, sql: &str) {
     on_connection!(database, |connection| {
         sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(&mut connection).await.unwrap();
     });
+}
+
+/// Runs an application's own migrations.
+pub(crate) async fn migrate(database: &TestDatabase, migrator: &Migrator) {
+    on_connection!(database, |connection| migrator.run(&mut connection).await.unwrap());
 }
 
 /// Gives the number that a query gives.
@@ -65,4 +71,70 @@ pub(crate) async fn dump(database: &TestDatabase, table: &str) -> String {
         }
         text
     })
+}
+
+/// A transaction of somebody else, on a connection of its own.
+pub(crate) enum Other {
+    #[cfg(feature = "postgres")]
+    Postgres(sqlx::PgConnection),
+    #[cfg(feature = "mysql")]
+    MySql(sqlx::MySqlConnection),
+    Sqlite(sqlx::SqliteConnection),
+}
+
+impl Other {
+    /// Begins a transaction, on SQLite one that keeps all others from writing.
+    pub(crate) async fn begin(database: &TestDatabase) -> Self {
+        use sqlx::Connection;
+        let url = database.direct_url();
+        let mut other = match url.split(':').next().unwrap() {
+            #[cfg(feature = "postgres")]
+            "postgres" => Self::Postgres(sqlx::PgConnection::connect(url).await.unwrap()),
+            #[cfg(feature = "mysql")]
+            "mysql" => Self::MySql(sqlx::MySqlConnection::connect(url).await.unwrap()),
+            _ => Self::Sqlite(sqlx::SqliteConnection::connect(url).await.unwrap()),
+        };
+        let begin = if matches!(other, Self::Sqlite(_)) { "BEGIN IMMEDIATE" } else { "BEGIN" };
+        other.run(begin).await;
+        other
+    }
+
+    /// Runs a statement, in which `FOR UPDATE` locks rows where there is such a thing.
+    pub(crate) async fn run(&mut self, sql: &str) {
+        let said = AssertSqlSafe(sql.to_owned());
+        match self {
+            #[cfg(feature = "postgres")]
+            Self::Postgres(it) => sqlx::raw_sql(said).execute(it).await.map(drop).unwrap(),
+            #[cfg(feature = "mysql")]
+            Self::MySql(it) => sqlx::raw_sql(said).execute(it).await.map(drop).unwrap(),
+            Self::Sqlite(it) => {
+                let said = AssertSqlSafe(sql.replace(" FOR UPDATE", ""));
+                sqlx::raw_sql(said).execute(it).await.map(drop).unwrap();
+            }
+        }
+    }
+}
+
+/// Ends all other connections to the database; on SQLite there are none that could end.
+pub(crate) async fn kill_connections(database: &TestDatabase) {
+    let url = database.direct_url();
+    if url.starts_with("postgres:") {
+        let kill = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+                    WHERE datname = current_database() AND pid <> pg_backend_pid()";
+        execute(database, kill).await;
+    }
+    #[cfg(feature = "mysql")]
+    if url.starts_with("mysql:") {
+        use sqlx::Connection;
+        use sqlx::Row;
+        let mut connection = sqlx::MySqlConnection::connect(url).await.unwrap();
+        let list = "SELECT id FROM information_schema.processlist \
+                    WHERE db = DATABASE() AND id <> CONNECTION_ID()";
+        for row in sqlx::raw_sql(list).fetch_all(&mut connection).await.unwrap() {
+            let id: i64 = row.try_get_unchecked(0).unwrap();
+            let kill = AssertSqlSafe(format!("KILL {id}"));
+            // Whoever has ended by now cannot be killed.
+            let _ = sqlx::raw_sql(kill).execute(&mut connection).await;
+        }
+    }
 }

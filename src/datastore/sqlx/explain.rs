@@ -1,0 +1,214 @@
+//! The plans of the statements that requests wait for: each finds its rows by an index.
+
+use ::sqlx::AssertSqlSafe;
+use ::sqlx::Connection;
+use ::sqlx::Executor;
+use ::sqlx::Row;
+use chrono::TimeDelta;
+
+use crate::clock::Clock;
+use crate::clock::Timestamp;
+use crate::crypto::one_time::Digest;
+use crate::crypto::random_bytes;
+use crate::crypto::random_uuid;
+use crate::datastore::AttemptStore;
+use crate::datastore::OneTimeStore;
+use crate::datastore::OutboxStore;
+use crate::datastore::SessionStore;
+use crate::datastore::SqlxDatastore;
+use crate::datastore::Together;
+use crate::datastore::UserDatastore;
+use crate::datastore::one_time::OneTimeToken;
+use crate::datastore::outbox::NewMail;
+use crate::datastore::session::SessionRecord;
+use crate::datastore::sqlx::attempt::CHARGE_NEXT;
+use crate::datastore::sqlx::attempt::COUNT_NEXT;
+use crate::datastore::sqlx::attempt::FIND_BLOCK;
+use crate::datastore::sqlx::dialect::Dialect;
+use crate::datastore::sqlx::one_time::FIND_TOKEN;
+use crate::datastore::sqlx::outbox::FIND_DUE;
+use crate::datastore::sqlx::session::FIND_SESSION;
+use crate::datastore::sqlx::session::TOUCH_SESSION;
+use crate::datastore::sqlx::user::FIND_BY_EMAIL;
+use crate::datastore::sqlx::user::FIND_USER;
+use crate::datastore::sqlx::user::LOCK_USER;
+use crate::datastore::sqlx::user::UPDATE_USER;
+use crate::datastore::user::NewUser;
+use crate::testing::TestDatabase;
+use crate::user::Email;
+use crate::user::RoleName;
+use crate::user::User;
+use crate::user::UserId;
+
+/// Enough rows for an index to be worth its while.
+const USERS: usize = 200;
+
+/// How a database tells of its plans.
+trait Explain: Dialect {
+    const EXPLAIN: &'static str;
+    /// What makes the plan the one that a large table gets.
+    const BEFORE: &'static [&'static str];
+
+    /// Names the steps that read more of a table than an index leads them to.
+    fn faults(plan: &[Self::Row]) -> Vec<String>;
+}
+
+#[cfg(feature = "sqlite")]
+impl Explain for ::sqlx::Sqlite {
+    const EXPLAIN: &'static str = "EXPLAIN QUERY PLAN";
+    const BEFORE: &'static [&'static str] = &["ANALYZE"];
+
+    fn faults(plan: &[Self::Row]) -> Vec<String> {
+        let steps = plan.iter().map(|step| step.get("detail"));
+        steps.filter(|step: &String| step.starts_with("SCAN")).collect()
+    }
+}
+
+#[cfg(feature = "postgres")]
+impl Explain for ::sqlx::Postgres {
+    const EXPLAIN: &'static str = "EXPLAIN";
+    const BEFORE: &'static [&'static str] = &["ANALYZE", "SET enable_seqscan = off"];
+
+    /// An index that is read from end to end has no condition.
+    fn faults(plan: &[Self::Row]) -> Vec<String> {
+        let lines: Vec<String> = plan.iter().map(|line| line.get(0)).collect();
+        let scans =
+            lines.iter().filter(|line| line.contains("Scan") && !line.contains("Bitmap Heap Scan"));
+        let conditions = lines.iter().filter(|line| line.contains("Index Cond:"));
+        if scans.count() == conditions.count() { Vec::new() } else { lines }
+    }
+}
+
+#[cfg(feature = "mysql")]
+impl Explain for ::sqlx::MySql {
+    const EXPLAIN: &'static str = "EXPLAIN";
+    const BEFORE: &'static [&'static str] = &["ANALYZE TABLE security_users, security_sessions, \
+         security_users_roles, security_one_time_tokens, security_outbox, security_attempts"];
+
+    fn faults(plan: &[Self::Row]) -> Vec<String> {
+        let fault = |step: &Self::Row| {
+            let text = |column: &str| -> Option<String> { step.try_get_unchecked(column).unwrap() };
+            let (table, kind) = (text("table")?, text("type")?);
+            matches!(kind.as_str(), "ALL" | "index").then(|| format!("{table} by {kind}"))
+        };
+        plan.iter().filter_map(fault).collect()
+    }
+}
+
+/// Asserts that statements, with these values, use an index on each table.
+macro_rules! assert_indexed {
+    ($driver:ty, $url:expr, $($sql:ident($($value:expr),+);)+) => {{
+        let mut connection = <$driver as ::sqlx::Database>::Connection::connect($url).await.unwrap();
+        for statement in <$driver as Explain>::BEFORE {
+            connection.execute(*statement).await.unwrap();
+        }
+        $(
+            let sql = <$driver as Dialect>::say($sql);
+            let sql = format!("{} {sql}", <$driver as Explain>::EXPLAIN);
+            let explain = ::sqlx::query(AssertSqlSafe(sql))$(.bind($value.clone()))+;
+            let plan = explain.persistent(false).fetch_all(&mut connection).await.unwrap();
+            let faults = <$driver as Explain>::faults(&plan);
+            assert!(!plan.is_empty() && faults.is_empty(), "{}: {faults:#?}", stringify!($sql));
+        )+
+    }};
+}
+
+#[rocket::async_test]
+async fn every_statement_that_a_request_waits_for_uses_an_index() {
+    let database = TestDatabase::create().await;
+    let store = SqlxDatastore::connect(&database.figment(rocket::Config::figment())).await.unwrap();
+    store.migrate().await.unwrap();
+    let now = Clock::default().now();
+    let (user, digest) = fill(&store, now).await;
+    let (id, digest, zero) = (user.id.as_uuid(), digest.as_bytes().to_vec(), 0_i64);
+    let (some, text) = (true, user.email.canonical());
+
+    macro_rules! assert_all {
+        ($driver:ty) => {
+            assert_indexed!($driver, database.direct_url(),
+                FIND_SESSION(digest);
+                TOUCH_SESSION(now, digest, now);
+                FIND_USER(id);
+                FIND_BY_EMAIL(text);
+                LOCK_USER(id);
+                UPDATE_USER(some, now, some, text, id, some, some);
+                FIND_TOKEN(digest, text, now);
+                FIND_DUE(now, 1_i64);
+                CHARGE_NEXT(
+                    zero, zero, zero, zero, zero, zero, zero, zero, zero, zero, digest, zero
+                );
+                COUNT_NEXT(zero, zero, zero, zero, digest, zero, zero);
+                FIND_BLOCK(digest, zero, zero);
+            )
+        };
+    }
+    match database.url().split(':').next().unwrap() {
+        #[cfg(feature = "postgres")]
+        "postgres" => assert_all!(::sqlx::Postgres),
+        #[cfg(feature = "mysql")]
+        "mysql" => assert_all!(::sqlx::MySql),
+        #[cfg(feature = "sqlite")]
+        "sqlite" => assert_all!(::sqlx::Sqlite),
+        scheme => panic!("{scheme} has no plans"),
+    }
+}
+
+/// Fills every table; gives one of the users, and the digest by which everything of theirs goes.
+async fn fill(store: &SqlxDatastore, now: Timestamp) -> (User, Digest) {
+    let roles = ["admin", "editor", "reader"].map(|name| RoleName::parse(name).unwrap());
+    for role in &roles {
+        assert!(store.create_role(role, "").await.unwrap());
+    }
+    let mut last = None;
+    for number in 0..USERS {
+        let user = NewUser {
+            id: UserId::from_uuid(random_uuid().unwrap()),
+            email: Email::parse(&format!("user{number}@example.org")).unwrap(),
+            password_hash: None,
+            confirmed_at: Some(now),
+            created_at: now,
+        };
+        let user = store.create_user(&user, &Together::nothing()).await.unwrap().unwrap();
+        for role in &roles {
+            assert!(store.grant_role(user.id, role).await.unwrap());
+        }
+        let digest = Digest::from_bytes(random_bytes().unwrap());
+        let session = SessionRecord {
+            digest,
+            id: random_uuid().unwrap(),
+            user_id: user.id,
+            epoch: user.epoch,
+            authn_via: "password".to_owned(),
+            client: None,
+            user_agent: None,
+            created_at: now,
+            authenticated_at: now,
+            last_seen_at: now,
+        };
+        assert!(store.begin_session(&session, 20).await.unwrap());
+        let token = OneTimeToken {
+            digest,
+            purpose: "confirm".to_owned(),
+            user_id: user.id,
+            address: user.email.canonical(),
+            mail_id: random_uuid().unwrap(),
+            expires_at: now + TimeDelta::hours(1),
+        };
+        assert!(store.create_token(&token).await.unwrap());
+        let mail = NewMail {
+            id: random_uuid().unwrap(),
+            template: "welcome".to_owned(),
+            subject: "Welcome".to_owned(),
+            to: user.email.clone(),
+            user_id: Some(user.id),
+            only_unconfirmed: false,
+            link: None,
+            // Of a queue, little is due.
+            created_at: now + TimeDelta::seconds(i64::try_from(number).unwrap()),
+        };
+        store.push_mail(&mail).await.unwrap();
+        store.count_event(&digest, 5, TimeDelta::hours(1), now).await.unwrap();
+        last = Some((user, digest));
+    }
+    last.unwrap()
+}

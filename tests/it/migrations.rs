@@ -1,0 +1,171 @@
+//! The schema: made once, beside whatever else the database holds, and never misunderstood.
+
+use rocket::local::asynchronous::Client;
+use rocket_security::Error;
+use rocket_security::Security;
+use rocket_security::SqlxDatastore;
+use rocket_security::testing::TestApp;
+use rocket_security::testing::TestDatabase;
+use serde_json::json;
+use sqlx::SqlSafeStr;
+use sqlx::migrate::Migration;
+use sqlx::migrate::MigrationType;
+use sqlx::migrate::Migrator;
+
+use crate::support::rocket;
+use crate::support::rocket_with;
+use crate::support::sql;
+
+const APPLIED: &str = "SELECT COUNT(*) FROM security_migrations";
+const ANN: &str = "ann@example.org";
+
+async fn store_on(database: &TestDatabase) -> SqlxDatastore {
+    SqlxDatastore::connect(&database.figment(rocket::Config::figment())).await.unwrap()
+}
+
+/// Gives a database whose schema is up to date, and its store.
+async fn migrated() -> (TestDatabase, SqlxDatastore) {
+    let database = TestDatabase::create().await;
+    let store = store_on(&database).await;
+    store.migrate().await.unwrap();
+    (database, store)
+}
+
+/// Asserts that neither a launch nor a check goes on, and that both say `what` in one line.
+async fn assert_refused(database: &TestDatabase, store: &SqlxDatastore, what: &str) {
+    for refusal in [store.migrate().await, store.check_schema().await] {
+        let refusal = refusal.unwrap_err();
+        assert!(matches!(refusal, Error::Schema { .. }), "{refusal:?}");
+        let text = refusal.to_string();
+        assert!(text.contains(what) && text.lines().count() == 1, "{text}");
+    }
+    let figment = TestApp::figment(&rocket::Config::figment(), database, json!({}));
+    let refused = Client::untracked(rocket().configure(figment)).await;
+    assert!(refused.is_err_and(|fault| !fault.kind().to_string().is_empty()));
+}
+
+#[rocket::async_test]
+async fn instances_that_start_at_once_make_one_schema() {
+    let database = TestDatabase::create().await;
+    let mut instances = Vec::new();
+    for _ in 0..6 {
+        let store = store_on(&database).await;
+        instances.push(rocket::tokio::spawn(async move { store.migrate().await }));
+    }
+    for instance in instances {
+        instance.await.unwrap().unwrap();
+    }
+    assert_eq!(sql::number(&database, APPLIED).await, 6);
+    store_on(&database).await.check_schema().await.unwrap();
+}
+
+#[rocket::async_test]
+async fn migrating_again_changes_nothing() {
+    let (database, store) = migrated().await;
+    store.migrate().await.unwrap();
+    store.check_schema().await.unwrap();
+    assert_eq!(sql::number(&database, APPLIED).await, 6);
+}
+
+#[rocket::async_test]
+async fn a_schema_of_a_newer_version_is_refused() {
+    let (database, store) = migrated().await;
+    let newer = "INSERT INTO security_migrations (version, name, checksum) \
+                 SELECT 9999, '9999_hovercraft', checksum FROM security_migrations WHERE version = 1";
+    sql::execute(&database, newer).await;
+    let what = "is newer than this version, which does not know its migration 9999_hovercraft";
+    assert_refused(&database, &store, what).await;
+}
+
+#[rocket::async_test]
+async fn a_migration_that_was_edited_is_refused() {
+    let (database, store) = migrated().await;
+    for (from, to) in [(1, 1001), (2, 1), (1001, 2)] {
+        let swap = format!("UPDATE security_migrations SET version = {to} WHERE version = {from}");
+        sql::execute(&database, &swap).await;
+    }
+    assert_refused(&database, &store, "has another migration 0001_users than this version").await;
+}
+
+#[rocket::async_test]
+async fn a_check_tells_what_is_missing_and_makes_nothing() {
+    let database = TestDatabase::create().await;
+    let store = store_on(&database).await;
+    for _ in 0..2 {
+        let refusal = store.check_schema().await.unwrap_err().to_string();
+        assert!(refusal.contains("lacks migration 0001_users"), "{refusal}");
+        assert!(refusal.contains("`rocket-security migrate`"), "{refusal}");
+    }
+    let figment = TestApp::figment(&rocket::Config::figment(), &database, json!({}))
+        .merge(("security.migrate", "check"));
+    let refused = Client::untracked(rocket().configure(figment.clone())).await;
+    assert!(refused.is_err_and(|fault| !fault.kind().to_string().is_empty()));
+
+    store.migrate().await.unwrap();
+    Client::untracked(rocket().configure(figment)).await.unwrap();
+}
+
+/// What a process that was killed leaves on MySQL, where a table is there before it is noted; the
+/// others undo it.
+#[cfg(feature = "mysql")]
+#[rocket::async_test]
+async fn a_migration_that_was_interrupted_is_completed() {
+    let (database, store) = migrated().await;
+    if !database.url().starts_with("mysql:") {
+        return;
+    }
+    sql::execute(&database, "DROP TABLE security_track").await;
+    for version in [1, 4, 6] {
+        let forget = format!("DELETE FROM security_migrations WHERE version = {version}");
+        sql::execute(&database, &forget).await;
+    }
+    store.migrate().await.unwrap();
+    store.check_schema().await.unwrap();
+    assert_eq!(sql::number(&database, "SELECT COUNT(*) FROM security_track").await, 0);
+}
+
+#[rocket::async_test]
+async fn two_applications_with_prefixes_of_their_own_share_a_database() {
+    let database = TestDatabase::create().await;
+    let prefixed = |prefix: &str| {
+        let figment = rocket_with(Security::default()).figment().clone();
+        let figment = figment.merge(("databases.security.table_prefix", prefix));
+        rocket_with(Security::default()).configure(figment)
+    };
+    let app = TestApp::launch_on(database, prefixed("auth_"), json!({})).await;
+    app.grant(ANN, "admin").await;
+    assert_eq!(app.log_in_as(ANN).await.get("/admin").await.body, "the administration");
+    assert_eq!(sql::number(app.database(), "SELECT COUNT(*) FROM auth_users").await, 1);
+    assert_eq!(sql::number(app.database(), "SELECT COUNT(*) FROM auth_migrations").await, 6);
+
+    let app = app.restart(prefixed("other_")).await;
+    assert_eq!(sql::number(app.database(), "SELECT COUNT(*) FROM other_users").await, 0);
+    assert_eq!(sql::number(app.database(), "SELECT COUNT(*) FROM auth_sessions").await, 1);
+}
+
+#[rocket::async_test]
+async fn a_prefix_that_is_no_name_is_refused() {
+    let database = TestDatabase::create().await;
+    for prefix in ["", "Auth_", "a-b", "1st_", "a b", "x; DROP TABLE y", &"a".repeat(33)] {
+        let figment = database
+            .figment(rocket::Config::figment())
+            .merge(("databases.security.table_prefix", prefix));
+        let refusal = SqlxDatastore::connect(&figment).await.unwrap_err().to_string();
+        assert!(refusal.starts_with("databases.security.table_prefix: is "), "{refusal}");
+    }
+}
+
+#[rocket::async_test]
+async fn an_application_keeps_its_own_migrations_beside_ours() {
+    let (database, store) = migrated().await;
+    let own = "CREATE TABLE profiles (id BIGINT NOT NULL PRIMARY KEY)".into_sql_str();
+    let own = Migration::new(1, "profiles".into(), MigrationType::Simple, own, false);
+    let own = Migrator::with_migrations(vec![own]);
+    for _ in 0..2 {
+        sql::migrate(&database, &own).await;
+        store.migrate().await.unwrap();
+    }
+    assert_eq!(sql::number(&database, "SELECT COUNT(*) FROM profiles").await, 0);
+    assert_eq!(sql::number(&database, "SELECT COUNT(*) FROM _sqlx_migrations").await, 1);
+    assert_eq!(sql::number(&database, APPLIED).await, 6);
+}
