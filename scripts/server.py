@@ -88,10 +88,11 @@ def binary(text):
 class Server:
     """A server in a folder of its own; `with Server(…) as server` starts and ends it.
 
-    Its configuration is complete, so that builds for debugging and for release start alike.
+    Its configuration is complete, so that builds for debugging and for release start alike. Without
+    the URL of a database it keeps one in its folder.
     """
 
-    def __init__(self, binary, security=None, log_level="normal"):
+    def __init__(self, binary, security=None, log_level="normal", database_url=None):
         self.binary = binary
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
@@ -106,7 +107,7 @@ class Server:
             "site_name": "Harbour Library",
             "mail": {"url": "file:security-mail", "from": "library@example.org"},
         }
-        database = {"security": {"url": f"sqlite:{self.database}"}}
+        database = {"security": {"url": database_url or f"sqlite:{self.database}"}}
         own = {name: text for name, text in os.environ.items() if not name.startswith("ROCKET_")}
         self.environment = own | {
             "ROCKET_ADDRESS": "127.0.0.1",
@@ -208,6 +209,7 @@ class Mail:
     to: str
     subject: str
     link: str | None
+    message_id: str
     written_at: float
     is_whole: bool
 
@@ -224,6 +226,7 @@ def read_mail(path):
         to=str(message["To"]),
         subject=str(message["Subject"]),
         link=found.group() if found else None,
+        message_id=str(message["Message-ID"]),
         written_at=path.stat().st_mtime,
         is_whole=is_whole,
     )
