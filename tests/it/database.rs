@@ -44,12 +44,15 @@ macro_rules! sharing {
 /// Gives a pool of whichever kind the database is, and the store on it.
 macro_rules! pool_and_store {
     ($database:ty, $store:path, $url:expr) => {{
-        let pool = sqlx::Pool::<$database>::connect($url).await.unwrap();
+        let figment = rocket::figment::Figment::from(("url", $url))
+            .merge(("max_connections", 4))
+            .merge(("connect_timeout", 2));
+        let pool = <SqlxPool<$database> as rocket_db_pools::Pool>::init(&figment).await.unwrap();
         let close: Box<dyn FnOnce() -> BoxFuture<'static, ()>> = {
             let pool = pool.clone();
             Box::new(move || Box::pin(async move { pool.close().await }))
         };
-        (close, $store(SqlxPool::new(pool)))
+        (close, $store(pool))
     }};
 }
 
@@ -103,10 +106,7 @@ async fn a_store_that_is_down_is_503_never_401_and_takes_no_cookie() {
         "postgres" => pool_and_store!(sqlx::Postgres, SqlxDatastore::postgres, &url),
         #[cfg(feature = "mysql")]
         "mysql" => pool_and_store!(sqlx::MySql, SqlxDatastore::mysql, &url),
-        _ => {
-            let url = format!("{url}?mode=rwc");
-            pool_and_store!(sqlx::Sqlite, SqlxDatastore::sqlite, &url)
-        }
+        _ => pool_and_store!(sqlx::Sqlite, SqlxDatastore::sqlite, &url),
     };
     let store = store.with_transaction_pooling();
     store.migrate().await.unwrap();

@@ -525,7 +525,8 @@ impl Words {
     }
 }
 
-#[cfg(all(test, feature = "sqlite"))]
+#[cfg(test)]
+#[cfg(feature = "sqlite")]
 mod tests {
     use std::sync::atomic::AtomicU32;
     use std::sync::atomic::Ordering;
@@ -538,8 +539,8 @@ mod tests {
     use crate::error::Result;
 
     fn store() -> SqlxDatastore {
-        let pool = ::sqlx::SqlitePool::connect_lazy("sqlite::memory:").unwrap();
-        SqlxDatastore::sqlite(SqlxPool::new(pool))
+        let pool = ::sqlx::SqlitePool::connect_lazy("sqlite::memory:");
+        SqlxDatastore::sqlite(SqlxPool::new(pool.expect("nothing is opened yet")))
     }
 
     fn fault(is_harmless: bool) -> Error {

@@ -1,5 +1,8 @@
 //! The plans of the statements that requests wait for: each finds its rows by an index.
 
+#![cfg(all(test, feature = "testing"))]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test ends by a panic")]
+
 use ::sqlx::AssertSqlSafe;
 use ::sqlx::Connection;
 use ::sqlx::Executor;

@@ -16,7 +16,6 @@ mod dialect;
 #[macro_use]
 mod database;
 mod attempt;
-#[cfg(all(test, feature = "testing"))]
 mod explain;
 mod migrations;
 mod one_time;
