@@ -14,7 +14,7 @@ use crate::datastore::attempt::BackOff;
 use crate::datastore::attempt::Charge;
 use crate::datastore::sqlx::SqlxDatastore;
 use crate::datastore::sqlx::database::BATCH;
-use crate::datastore::sqlx::database::is_unique_violation;
+use crate::datastore::sqlx::fault::is_unique_violation;
 use crate::datastore::sqlx::rows::corrupt;
 use crate::datastore::sqlx::rows::row;
 use crate::error::Error;

@@ -23,10 +23,10 @@ use ::sqlx::migrate::MigrationType;
 use rocket::tokio::time::sleep;
 
 use crate::datastore::sqlx::database::Database;
-use crate::datastore::sqlx::database::Transaction;
-use crate::datastore::sqlx::database::is_missing_table;
 use crate::datastore::sqlx::dialect::Dialect;
+use crate::datastore::sqlx::fault::is_missing_table;
 use crate::datastore::sqlx::rows::row;
+use crate::datastore::sqlx::transaction::Transaction;
 use crate::error::Error;
 use crate::error::Result;
 

@@ -2,8 +2,8 @@
 //!
 //! One file a capability, one place a query: the SQL is static text with `?` for its values, and
 //! `on_database!` compiles each body for every driver that is enabled. What differs between
-//! databases stands in `dialect.rs`, how a statement is put and repeated in `database.rs`, and the
-//! schema in `migrations/`.
+//! databases stands in `dialect.rs`, how a statement is put and repeated in `database.rs`, what a
+//! failure means in `fault.rs`, and the schema in `migrations/`.
 
 // Without a driver nothing is left of the bodies, and the type has no value.
 #![cfg_attr(
@@ -17,6 +17,7 @@ mod dialect;
 mod database;
 mod attempt;
 mod explain;
+mod fault;
 mod migrations;
 mod one_time;
 mod outbox;
@@ -24,7 +25,9 @@ mod pool;
 mod rows;
 mod session;
 mod track;
+mod transaction;
 mod user;
+mod words;
 
 pub use crate::datastore::sqlx::pool::Backend;
 pub use crate::datastore::sqlx::pool::SqlxPool;

@@ -7,7 +7,7 @@ use rocket::async_trait;
 use crate::clock::Timestamp;
 use crate::datastore::TrackStore;
 use crate::datastore::sqlx::SqlxDatastore;
-use crate::datastore::sqlx::database::is_unique_violation;
+use crate::datastore::sqlx::fault::is_unique_violation;
 use crate::datastore::sqlx::rows::read_address;
 use crate::datastore::sqlx::rows::row;
 use crate::datastore::track::Track;

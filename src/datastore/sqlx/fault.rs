@@ -1,0 +1,100 @@
+//! What goes wrong in a database, and what it means.
+
+use crate::datastore::sqlx::dialect::Diagnosis;
+use crate::datastore::sqlx::dialect::Dialect;
+use crate::error::Error;
+
+/// A failure of the database.
+#[derive(Debug, thiserror::Error)]
+#[error("{source}{}", self.hint())]
+pub(super) struct Fault {
+    pub(super) source: ::sqlx::Error,
+    /// Nothing has happened, and it may be different next time.
+    pub(super) is_harmless: bool,
+}
+
+impl Fault {
+    fn new<DB: Dialect>(source: ::sqlx::Error, may_have_happened: bool) -> Self {
+        let is_harmless = match diagnose::<DB>(&source) {
+            Diagnosis::Undone => true,
+            Diagnosis::Disconnected => !may_have_happened,
+            Diagnosis::ReadOnly | Diagnosis::MissingTable | Diagnosis::Other => false,
+        };
+        Self { source, is_harmless }
+    }
+
+    fn in_error(fault: &Error) -> Option<&Self> {
+        match fault {
+            Error::Store(source) => source.downcast_ref::<Self>(),
+            _ => None,
+        }
+    }
+
+    /// Names the cure for what a pooler does to prepared statements (invalid_sql_statement_name,
+    /// duplicate_prepared_statement).
+    fn hint(&self) -> &'static str {
+        let code = self.source.as_database_error().and_then(|fault| fault.code());
+        match code.as_deref() {
+            Some("26000" | "42P05") => {
+                ". Set databases.security.transaction_pooling = true when a pooler such as \
+                 PgBouncer stands before the database"
+            }
+            _ => "",
+        }
+    }
+}
+
+/// Tells whether nothing has happened, and it may be different next time.
+pub(super) fn is_harmless(fault: &Error) -> bool {
+    Fault::in_error(fault).is_some_and(|fault| fault.is_harmless)
+}
+
+/// Tells whether a row was refused because there is one of the same key.
+pub(super) fn is_unique_violation(fault: &Error) -> bool {
+    Fault::in_error(fault)
+        .and_then(|fault| fault.source.as_database_error())
+        .is_some_and(|fault| fault.is_unique_violation())
+}
+
+/// Tells whether a row was refused because what it belongs to is not there.
+pub(super) fn is_foreign_key_violation(fault: &Error) -> bool {
+    Fault::in_error(fault)
+        .and_then(|fault| fault.source.as_database_error())
+        .is_some_and(|fault| fault.is_foreign_key_violation())
+}
+
+/// Tells whether a table is not there.
+pub(super) fn is_missing_table<DB: Dialect>(fault: &Error) -> bool {
+    Fault::in_error(fault)
+        .is_some_and(|fault| diagnose::<DB>(&fault.source) == Diagnosis::MissingTable)
+}
+
+fn diagnose<DB: Dialect>(fault: &::sqlx::Error) -> Diagnosis {
+    match fault {
+        ::sqlx::Error::Database(fault) => DB::diagnose(fault.as_ref()),
+        ::sqlx::Error::Io(_) | ::sqlx::Error::Protocol(_) => Diagnosis::Disconnected,
+        _ => Diagnosis::Other,
+    }
+}
+
+/// A failure before the commit: nothing has happened.
+pub(super) fn failed<DB: Dialect>(fault: ::sqlx::Error) -> Error {
+    Error::store(Fault::new::<DB>(fault, false))
+}
+
+/// A failure of a commit: whether anything has happened is not known if the connection was lost.
+pub(super) fn uncertain<DB: Dialect>(fault: ::sqlx::Error) -> Error {
+    Error::store(Fault::new::<DB>(fault, true))
+}
+
+/// Notes a fault after which a connection is of no further use.
+pub(super) fn judge<DB: Dialect, T>(
+    outcome: ::sqlx::Result<T>,
+    is_spent: &mut bool,
+) -> ::sqlx::Result<T> {
+    if let Err(fault) = &outcome {
+        let diagnosis = diagnose::<DB>(fault);
+        *is_spent |= matches!(diagnosis, Diagnosis::Disconnected | Diagnosis::ReadOnly);
+    }
+    outcome
+}

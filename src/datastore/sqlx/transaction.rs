@@ -1,0 +1,181 @@
+//! A connection that is taken for one operation, and a transaction on it.
+//!
+//! A connection is given back at the end of each operation, and never once it was lost, refused a
+//! change, or was given up in the middle of something.
+
+use ::sqlx::Connection;
+use ::sqlx::Executor;
+use ::sqlx::FromRow;
+use ::sqlx::IntoArguments;
+use ::sqlx::SqlSafeStr;
+use ::sqlx::pool::PoolConnection;
+use ::sqlx::query::Query;
+use ::sqlx::query::QueryAs;
+use rocket::futures::future::BoxFuture;
+
+use crate::datastore::Together;
+use crate::datastore::sqlx::database::Database;
+use crate::datastore::sqlx::dialect::Dialect;
+use crate::datastore::sqlx::fault::failed;
+use crate::datastore::sqlx::fault::judge;
+use crate::datastore::sqlx::fault::uncertain;
+use crate::error::Error;
+use crate::error::Result;
+
+/// A connection for one operation.
+pub(super) struct Lease<'d, DB: Dialect> {
+    database: &'d Database<DB>,
+    pub(super) connection: PoolConnection<DB>,
+    /// Nothing is under way on it.
+    is_settled: bool,
+    /// It is of no further use.
+    pub(super) is_spent: bool,
+}
+
+impl<'d, DB: Dialect> Lease<'d, DB> {
+    pub(super) fn new(database: &'d Database<DB>, connection: PoolConnection<DB>) -> Self {
+        Self { database, connection, is_settled: false, is_spent: false }
+    }
+
+    /// Begins a transaction that writes.
+    pub(super) fn begin(&mut self) -> BoxFuture<'_, Result<Transaction<'_, 'd, DB>>> {
+        Box::pin(async move {
+            let Self { database, connection, is_spent, .. } = self;
+            let begun = connection.begin_with(DB::BEGIN).await;
+            let inner = judge::<DB, _>(begun, is_spent).map_err(failed::<DB>)?;
+            Ok(Transaction { database, inner, is_spent, is_kept: false })
+        })
+    }
+
+    /// Notes that nothing is under way any more.
+    pub(super) fn settle(&mut self) {
+        self.is_settled = true;
+    }
+
+    /// Has the connection closed instead of given back.
+    pub(super) fn spend(&mut self) {
+        self.is_spent = true;
+    }
+}
+
+impl<DB: Dialect> Drop for Lease<'_, DB> {
+    /// An operation that was given up in the middle takes its connection along.
+    fn drop(&mut self) {
+        if self.is_spent || !self.is_settled {
+            DB::abandon(&mut self.connection);
+        }
+    }
+}
+
+/// A transaction that writes.
+pub(super) struct Transaction<'l, 'd, DB: Dialect> {
+    database: &'d Database<DB>,
+    inner: ::sqlx::Transaction<'l, DB>,
+    is_spent: &'l mut bool,
+    is_kept: bool,
+}
+
+impl<'l, DB: Dialect> Transaction<'l, '_, DB> {
+    /// Prepares a statement.
+    pub(super) fn query(&self, sql: &'static str) -> Query<'static, DB, DB::Arguments> {
+        self.database.query(sql)
+    }
+
+    /// Prepares a statement whose rows are read as `O`.
+    pub(super) fn query_as<O>(&self, sql: &'static str) -> QueryAs<'static, DB, O, DB::Arguments>
+    where
+        O: for<'r> FromRow<'r, DB::Row>,
+    {
+        self.database.query_as(sql)
+    }
+
+    /// Says that the transaction is to be committed at its end.
+    pub(super) fn keep(&mut self) {
+        self.is_kept = true;
+    }
+
+    /// Commits what is to be kept, unless it has failed, and undoes the rest.
+    pub(super) fn end<T>(self, outcome: Result<T>) -> BoxFuture<'l, Result<T>>
+    where
+        T: Send + 'l,
+    {
+        let Self { inner, is_spent, is_kept, .. } = self;
+        Box::pin(async move {
+            if is_kept && outcome.is_ok() {
+                let committed = inner.commit().await;
+                judge::<DB, _>(committed, is_spent).map_err(uncertain::<DB>)?;
+            } else {
+                // Whoever cannot undo has lost the connection, and with it the transaction.
+                let _ = judge::<DB, _>(inner.rollback().await, is_spent);
+            }
+            outcome
+        })
+    }
+
+    /// Has the application do its work in this transaction.
+    pub(super) fn run_along<'a>(&'a mut self, together: &'a Together) -> BoxFuture<'a, Result<()>> {
+        Box::pin(async move {
+            together.run_in(&mut *self.inner).await.map_err(|fault| {
+                match fault.downcast::<::sqlx::Error>() {
+                    Ok(fault) => failed::<DB>(*fault),
+                    Err(fault) => Error::Store(fault),
+                }
+            })
+        })
+    }
+}
+
+impl<DB> Transaction<'_, '_, DB>
+where
+    DB: Dialect,
+    DB::Arguments: IntoArguments<DB>,
+    for<'c> &'c mut DB::Connection: Executor<'c, Database = DB>,
+{
+    /// Runs a statement; says how many rows it found and changed.
+    pub(super) fn execute<'a>(
+        &'a mut self,
+        query: Query<'a, DB, DB::Arguments>,
+    ) -> BoxFuture<'a, Result<u64>> {
+        Box::pin(async move {
+            let done = query.execute(&mut *self.inner).await;
+            Ok(DB::rows_affected(&judge::<DB, _>(done, self.is_spent).map_err(failed::<DB>)?))
+        })
+    }
+
+    /// Reads all rows.
+    pub(super) fn fetch_all<'a, O>(
+        &'a mut self,
+        query: QueryAs<'a, DB, O, DB::Arguments>,
+    ) -> BoxFuture<'a, Result<Vec<O>>>
+    where
+        O: for<'r> FromRow<'r, DB::Row> + Send + Unpin + 'a,
+    {
+        Box::pin(async move {
+            let rows = query.fetch_all(&mut *self.inner).await;
+            judge::<DB, _>(rows, self.is_spent).map_err(failed::<DB>)
+        })
+    }
+
+    /// Reads the row of a statement that finds one at most.
+    pub(super) fn fetch_optional<'a, O>(
+        &'a mut self,
+        query: QueryAs<'a, DB, O, DB::Arguments>,
+    ) -> BoxFuture<'a, Result<Option<O>>>
+    where
+        O: for<'r> FromRow<'r, DB::Row> + Send + Unpin + 'a,
+    {
+        Box::pin(async move { Ok(self.fetch_all(query).await?.pop()) })
+    }
+
+    /// Runs statements that stand in one text.
+    pub(super) fn execute_script<'a>(
+        &'a mut self,
+        sql: impl SqlSafeStr,
+    ) -> BoxFuture<'a, Result<()>> {
+        let sql = sql.into_sql_str();
+        Box::pin(async move {
+            let done = ::sqlx::raw_sql(sql).execute(&mut *self.inner).await;
+            judge::<DB, _>(done, self.is_spent).map_err(failed::<DB>).map(drop)
+        })
+    }
+}
