@@ -33,6 +33,7 @@
 //! |---|---|
 //! | a feature's routes, settings, templates, mails and events | [`features`] |
 //! | what a handler's signature can demand | [`guard`] |
+//! | which database, its schema, its failures; a store of one's own | [`guide`] |
 //! | settings that belong to no single feature | [`config`] |
 //! | pages of one's own | [`Page`] |
 //! | what happened, told after the fact | [`Event`] |
@@ -50,6 +51,7 @@ pub mod feature;
 pub mod features;
 pub mod flow;
 pub mod guard;
+pub mod guide;
 pub mod mail;
 mod patience;
 pub mod rejection;

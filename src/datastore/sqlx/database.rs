@@ -84,7 +84,9 @@ macro_rules! in_batches {
     ($store:expr, |$database:ident| $delete:expr) => {{
         let mut all = 0;
         loop {
-            let deleted: u64 = on_database!($store, |$database| $database.execute($delete).await)?;
+            let deleted: Result<u64> =
+                on_database!($store, |$database| $database.execute($delete).await);
+            let deleted = deleted?;
             all += deleted;
             if deleted < u64::from(crate::datastore::sqlx::database::BATCH) {
                 break Ok(all);

@@ -120,7 +120,7 @@ impl SqlxDatastore {
         let url = database_url(figment)?;
         let settings = DatabaseSettings::from_figment(figment)?;
         let pool_figment = with_pool_defaults(figment, &url);
-        let store = match url.split(':').next().unwrap_or_default() {
+        let store: Self = match url.split(':').next().unwrap_or_default() {
             #[cfg(feature = "sqlite")]
             "sqlite" => {
                 make_private(&url)?;
