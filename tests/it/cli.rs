@@ -7,6 +7,7 @@ use std::path::Path;
 use std::process::Command;
 use std::process::Stdio;
 use std::thread;
+use std::time::Duration;
 
 use rocket::figment::Figment;
 use rocket::serde::json::Value;
@@ -642,4 +643,40 @@ fn release_without_a_database_is_refused() {
 fn release_without_a_base_url_is_refused_as_the_launch_is() {
     let place = Place::new("release", "");
     place.run("migrate").refused(&["security.base_url: is missing. Set it to the address people"]);
+}
+
+#[test]
+fn a_migration_that_was_killed_is_completed_by_the_next() {
+    let place = Place::debug();
+    // From before the database is reached to after the last table, wherever that is.
+    for delay in (0..40).step_by(2) {
+        let mut migration = place.command(&["migrate"]).spawn().unwrap();
+        thread::sleep(Duration::from_millis(delay));
+        migration.kill().unwrap();
+        migration.wait().unwrap();
+    }
+    place.run("migrate").succeeded();
+    place.make_account("ann@example.org");
+    assert_eq!(place.account()["email"], "ann@example.org");
+}
+
+#[test]
+fn migrations_that_run_at_once_make_one_schema() {
+    let place = Place::debug();
+    let at_once: Vec<_> = (0..4).map(|_| place.command(&["migrate"]).spawn().unwrap()).collect();
+    for migration in at_once {
+        let output = migration.wait_with_output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+    }
+    place.make_account("ann@example.org");
+}
+
+#[cfg(feature = "postgres")]
+#[test]
+fn a_server_that_does_not_answer_is_told_of_without_its_password() {
+    let toml = "[default.databases.security]\n\
+                url = \"postgres://app:open-sesame@127.0.0.1:1/app\"\n";
+    let done = Place::new("debug", toml).run("users list");
+    assert!(!done.stderr.contains("open-sesame"), "{done:?}");
+    done.refused(&["databases.security.url names a database that does not answer", "refused"]);
 }

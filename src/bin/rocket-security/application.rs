@@ -10,6 +10,7 @@ use rocket_security::RoleName;
 use rocket_security::SqlxDatastore;
 use rocket_security::User;
 use rocket_security::UserDatastore;
+use rocket_security::config::MigrateConfig;
 use rocket_security::config::check_keys;
 use rocket_security::config::is_debug;
 use rocket_security::features::DEFAULT_FEATURES;
@@ -32,7 +33,7 @@ impl Application {
     pub(crate) async fn open() -> Result<Self, Failure> {
         let figment = rocket::Config::figment();
         let application = Self::connect(&figment).await?;
-        if is_debug(&figment) {
+        if is_debug(&figment) && application.config.migrate == MigrateConfig::OnLaunch {
             application.store.migrate().await?;
         } else {
             application.store.check_schema().await?;

@@ -1,6 +1,5 @@
 //! What the commands print, ask and refuse with.
 
-use std::error::Error as _;
 use std::fmt::Display;
 use std::io;
 use std::io::BufRead;
@@ -22,7 +21,7 @@ pub(crate) enum Failure {
     #[error("{0}")]
     Refused(String),
     /// Something failed underneath.
-    #[error("{0}{cure}", cure = cure_of(.0))]
+    #[error("{0}")]
     Fault(#[from] Error),
     /// The answer could not be printed.
     #[error("the answer could not be printed: {0}")]
@@ -125,16 +124,4 @@ pub(crate) fn read_password() -> Result<Secret<String>, Failure> {
         fault.into_bytes().zeroize();
         Failure::refused("the password on standard input is not UTF-8 text. Type it as text")
     })
-}
-
-/// What to do about a failure of the store, when it can be told.
-fn cure_of(fault: &Error) -> &'static str {
-    let Some(source) = fault.source() else {
-        return "";
-    };
-    if source.is::<rocket_db_pools::Error<sqlx::Error>>() {
-        return ". Check [default.databases.security]: its url, and that you may read and write \
-                there";
-    }
-    ""
 }

@@ -285,7 +285,20 @@ where
     for<'c> &'c mut DB::Connection: ::sqlx::Executor<'c, Database = DB>,
 {
     let session = if settings.transaction_pooling { &[] } else { DB::SESSION };
-    pool::open(figment, session).await.map_err(Error::store)
+    pool::open(figment, session).await.map_err(|fault| match fault {
+        rocket_db_pools::Error::Init(source) => Error::store(Unreachable { source }),
+        fault => Error::store(fault),
+    })
+}
+
+/// Why a database could not be reached. It does not show the URL, which may hold a password.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "databases.security.url names a database that does not answer: {source}. Check the URL, and \
+     that the database is there and lets you in"
+)]
+struct Unreachable {
+    source: ::sqlx::Error,
 }
 
 /// Makes the file of a SQLite database for its owner alone (mode 0600), if it is not there: it

@@ -8,6 +8,7 @@ use std::time::Duration;
 use rocket::async_trait;
 use rocket::figment::Figment;
 use rocket::tokio::time::sleep;
+use rocket::tokio::time::timeout;
 use rocket_db_pools::Config;
 use rocket_db_pools::Error;
 use sqlx::ConnectOptions;
@@ -63,6 +64,9 @@ impl<DB: Database> Deref for SqlxPool<DB> {
 /// How often, and with what pause, opening is tried while another process opens the same new file.
 const BUSY_ATTEMPTS: u32 = 40;
 const BUSY_PAUSE: Duration = Duration::from_millis(50);
+
+/// How long it is tried once more to learn why a database does not answer.
+const WHY: Duration = Duration::from_secs(2);
 
 /// The options with which a database's connections are opened.
 type Options<DB> = <<DB as Database>::Connection as Connection>::Options;
@@ -193,6 +197,12 @@ where
             Err(fault) if patience > 0 && DB::is_busy(&fault) => {
                 patience -= 1;
                 sleep(BUSY_PAUSE).await;
+            }
+            // The pool has tried again and again, and forgotten why.
+            Err(sqlx::Error::PoolTimedOut) => {
+                let why = timeout(WHY, options.connect()).await;
+                let why = why.ok().and_then(Result::err).unwrap_or(sqlx::Error::PoolTimedOut);
+                return Err(Error::Init(why));
             }
             Err(fault) => return Err(Error::Init(fault)),
         }
