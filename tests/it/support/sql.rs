@@ -101,15 +101,15 @@ impl Other {
 
     /// Runs a statement, in which `FOR UPDATE` locks rows where there is such a thing.
     pub(crate) async fn run(&mut self, sql: &str) {
-        let said = AssertSqlSafe(sql.to_owned());
+        let said = |sql: &str| AssertSqlSafe(sql.to_owned());
         match self {
             #[cfg(feature = "postgres")]
-            Self::Postgres(it) => sqlx::raw_sql(said).execute(it).await.map(drop).unwrap(),
+            Self::Postgres(it) => sqlx::raw_sql(said(sql)).execute(it).await.map(drop).unwrap(),
             #[cfg(feature = "mysql")]
-            Self::MySql(it) => sqlx::raw_sql(said).execute(it).await.map(drop).unwrap(),
+            Self::MySql(it) => sqlx::raw_sql(said(sql)).execute(it).await.map(drop).unwrap(),
             Self::Sqlite(it) => {
-                let said = AssertSqlSafe(sql.replace(" FOR UPDATE", ""));
-                sqlx::raw_sql(said).execute(it).await.map(drop).unwrap();
+                let sql = sql.replace(" FOR UPDATE", "");
+                sqlx::raw_sql(said(&sql)).execute(it).await.map(drop).unwrap();
             }
         }
     }
