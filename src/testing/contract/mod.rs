@@ -27,7 +27,7 @@
 //!
 //! | capability | modules of tests |
 //! |---|---|
-//! | [`UserDatastore`] | `users`, `changes`, `deletions`, `roles` |
+//! | [`UserDatastore`] | `users`, `changes`, `deletions`, `together`, `roles` |
 //! | [`SessionStore`] | `sessions` |
 //! | [`OneTimeStore`] | `one_time` |
 //! | [`OutboxStore`] | `outbox` |
@@ -51,6 +51,8 @@
 //! - a user whose address changes, whose tokens for the old one must then be refused;
 //! - a session that holds another epoch than its user, which must not be found: a change has
 //!   ended it already;
+//! - that an application's work is done on the store's own connection, and committed with the change
+//!   or not at all: of what kind the connection is, only the store knows;
 //! - several processes on one database, a store that does not answer, a transaction that is broken
 //!   off half-way by a crash;
 //! - that [`find_session`](crate::datastore::SessionStore::find_session) needs one query only, and
@@ -110,6 +112,7 @@ mod outbox;
 mod roles;
 mod run;
 mod sessions;
+mod together;
 mod track;
 mod users;
 
@@ -126,6 +129,7 @@ pub mod sentences {
     pub use crate::testing::contract::outbox::sentences as outbox;
     pub use crate::testing::contract::roles::sentences as roles;
     pub use crate::testing::contract::sessions::sentences as sessions;
+    pub use crate::testing::contract::together::sentences as together;
     pub use crate::testing::contract::track::sentences as track;
     pub use crate::testing::contract::users::sentences as users;
 }
@@ -169,6 +173,7 @@ macro_rules! datastore_contract {
         $crate::__contract_users!();
         $crate::__contract_changes!();
         $crate::__contract_deletions!();
+        $crate::__contract_together!();
         $crate::__contract_roles!();
         $crate::__contract_sessions!();
         $crate::__contract_one_time!();

@@ -1,0 +1,102 @@
+//! What an application does along with a change, when the store cannot do it.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use crate::datastore::Together;
+use crate::datastore::UserDatastore;
+use crate::datastore::user::UserChange;
+use crate::testing::contract::makers::at;
+use crate::testing::contract::makers::begin;
+use crate::testing::contract::makers::create;
+use crate::testing::contract::makers::find;
+use crate::testing::contract::makers::find_session;
+use crate::testing::contract::makers::find_token;
+use crate::testing::contract::makers::hash;
+use crate::testing::contract::makers::mail;
+use crate::testing::contract::makers::new_user;
+use crate::testing::contract::makers::outbox;
+use crate::testing::contract::makers::session_of;
+use crate::testing::contract::makers::token_of;
+use crate::testing::contract::makers::user;
+
+section! {
+    together in __contract_together:
+    a_new_user_with_work_for_a_foreign_connection_is_not_made,
+    a_change_with_work_for_a_foreign_connection_changes_nothing,
+    a_contest_with_work_for_a_foreign_connection_takes_no_password,
+    a_deletion_with_work_for_a_foreign_connection_deletes_nothing,
+    a_token_with_work_for_a_foreign_connection_is_not_used_up,
+}
+
+/// The connection of no store.
+struct Foreign;
+
+/// A mail that could be sent, and work that cannot be done.
+fn foreign() -> Together {
+    Together::mail(vec![mail("ann@example.org")])
+        .and(|_: &mut Foreign| Box::pin(async { unreachable!("nobody has such a connection") }))
+}
+
+pub async fn a_new_user_with_work_for_a_foreign_connection_is_not_made(
+    store: &Arc<impl UserDatastore>,
+) {
+    let ann = new_user("ann@example.org");
+    assert!(store.create_user(&ann, &foreign()).await.is_err());
+    assert_eq!(store.find_user(ann.id).await.unwrap(), None);
+    assert_eq!(outbox(store).await, BTreeSet::new());
+    // Neither the id nor the address is taken.
+    assert!(store.create_user(&ann, &Together::nothing()).await.unwrap().is_some());
+}
+
+pub async fn a_change_with_work_for_a_foreign_connection_changes_nothing(
+    store: &Arc<impl UserDatastore>,
+) {
+    let ann = user(store, "ann@example.org").await;
+    let (session, token) = (session_of(&ann), token_of(&ann));
+    begin(store, &session).await;
+    create(store, &token).await;
+    assert!(store.update_user(ann.id, &UserChange::active(false), &foreign()).await.is_err());
+    assert_eq!(store.find_user(ann.id).await.unwrap(), Some(ann.clone()));
+    assert_eq!(find_session(store, &session).await, Some((session, ann)));
+    assert_eq!(find_token(store, &token).await, Some(token));
+    assert_eq!(outbox(store).await, BTreeSet::new());
+}
+
+pub async fn a_contest_with_work_for_a_foreign_connection_takes_no_password(
+    store: &Arc<impl UserDatastore>,
+) {
+    let ann = user(store, "ann@example.org").await;
+    assert!(store.contest_user(ann.id, &foreign()).await.is_err());
+    let found = find(store, "ann@example.org").await;
+    assert_eq!(found, Some((ann, Some(hash("first")))));
+    assert_eq!(outbox(store).await, BTreeSet::new());
+}
+
+pub async fn a_deletion_with_work_for_a_foreign_connection_deletes_nothing(
+    store: &Arc<impl UserDatastore>,
+) {
+    let ann = user(store, "ann@example.org").await;
+    let session = session_of(&ann);
+    begin(store, &session).await;
+    assert!(store.delete_user(ann.id, &foreign()).await.is_err());
+    assert_eq!(find_session(store, &session).await, Some((session, ann)));
+    assert_eq!(outbox(store).await, BTreeSet::new());
+}
+
+pub async fn a_token_with_work_for_a_foreign_connection_is_not_used_up(
+    store: &Arc<impl UserDatastore>,
+) {
+    let ann = user(store, "ann@example.org").await;
+    let token = token_of(&ann);
+    create(store, &token).await;
+    let change = UserChange::confirmed(at(1), None);
+    let consume = async |together: Together| {
+        store.consume_token(&token.digest, "confirm", at(1), &change, &together).await
+    };
+    assert!(consume(foreign()).await.is_err());
+    assert_eq!(store.find_user(ann.id).await.unwrap(), Some(ann));
+    assert_eq!(find_token(store, &token).await, Some(token.clone()));
+    assert_eq!(outbox(store).await, BTreeSet::new());
+    assert!(consume(Together::nothing()).await.unwrap().is_some());
+}
