@@ -12,6 +12,12 @@ use crate::error::Result;
 
 /// Counts attempts.
 #[async_trait]
+#[diagnostic::on_unimplemented(
+    message = "a `UserDatastore` has to count attempts, too",
+    label = "`{Self}` does not implement `AttemptStore`",
+    note = "the features `login`, `register` and `confirm` limit them: implement \
+            `rocket_security::datastore::AttemptStore` for the store"
+)]
 pub trait AttemptStore: Send + Sync + 'static {
     /// Charges an attempt before it is made, or says until when none may be.
     ///

@@ -13,6 +13,12 @@ use crate::user::UserId;
 
 /// Keeps one-time tokens, as digests.
 #[async_trait]
+#[diagnostic::on_unimplemented(
+    message = "a `UserDatastore` has to keep one-time tokens, too",
+    label = "`{Self}` does not implement `OneTimeStore`",
+    note = "mailed links carry them, those of the feature `confirm` for example: implement \
+            `rocket_security::datastore::OneTimeStore` for the store"
+)]
 pub trait OneTimeStore: Send + Sync + 'static {
     /// Keeps a token, in place of one that was made for the same mail before. False, and nothing
     /// kept, when the user is gone or goes by another address.

@@ -15,6 +15,12 @@ use crate::user::UserId;
 
 /// Keeps mail until it is delivered.
 #[async_trait]
+#[diagnostic::on_unimplemented(
+    message = "a `UserDatastore` has to keep mail until it is delivered, too",
+    label = "`{Self}` does not implement `OutboxStore`",
+    note = "the features `register` and `confirm` send mail: implement \
+            `rocket_security::datastore::OutboxStore` for the store"
+)]
 pub trait OutboxStore: Send + Sync + 'static {
     /// Takes in a mail that goes with no other change.
     async fn push_mail(&self, mail: &NewMail) -> Result<()>;

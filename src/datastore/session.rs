@@ -13,6 +13,12 @@ use crate::user::UserId;
 
 /// Keeps sessions.
 #[async_trait]
+#[diagnostic::on_unimplemented(
+    message = "a `UserDatastore` has to keep sessions, too",
+    label = "`{Self}` does not implement `SessionStore`",
+    note = "every login begins a session: implement \
+            `rocket_security::datastore::SessionStore` for the store"
+)]
 pub trait SessionStore: Send + Sync + 'static {
     /// Begins a session and ends the user's oldest others beyond `max_per_user`.
     ///

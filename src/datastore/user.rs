@@ -22,6 +22,12 @@ use crate::user::UserId;
 ///
 /// Every method fails with [`Error::Store`](crate::Error::Store) when the store does not answer.
 #[async_trait]
+#[diagnostic::on_unimplemented(
+    message = "`Security` needs a store of users, which `{Self}` is not",
+    label = "`{Self}` does not implement `UserDatastore`",
+    note = "implement `rocket_security::datastore::UserDatastore` for it, and what that requires: \
+            `SessionStore`, `OneTimeStore`, `OutboxStore` and `AttemptStore`"
+)]
 pub trait UserDatastore: SessionStore + OneTimeStore + OutboxStore + AttemptStore {
     /// Finds a user by id, with roles.
     async fn find_user(&self, id: UserId) -> Result<Option<User>>;
