@@ -30,6 +30,7 @@ use rocket::tokio::time::timeout;
 use crate::config::Config;
 use crate::config::MigrateConfig;
 use crate::datastore::SqlxDatastore;
+use crate::datastore::TrackStore;
 use crate::datastore::UserDatastore;
 use crate::error::Result;
 use crate::event::Event;
@@ -50,7 +51,8 @@ use crate::web::page;
 /// The security of an application: a fairing with the features it has.
 ///
 /// [`Security::fairing()`] is the one to begin with. To change what is enabled, begin with
-/// [`Security::default()`], or with [`Security::new`] for a store of one's own and no features:
+/// [`Security::default()`]; for a store that the application opens itself, with
+/// [`Security::with_default_features`], or with [`Security::new`], which has none:
 ///
 /// ```
 /// use rocket_security::MemoryDatastore;
@@ -114,6 +116,32 @@ impl Default for Security {
     }
 }
 
+impl<D: UserDatastore + TrackStore> Security<D> {
+    /// Uses a store that is open already, and the default features: those of
+    /// [`Security::fairing()`].
+    ///
+    /// The store is used as it is. One that stands on a pool of the application's own is told here
+    /// to bring its tables up to date, which `security.migrate` is otherwise for:
+    ///
+    /// ```no_run
+    /// use rocket_security::Security;
+    /// use rocket_security::SqlxDatastore;
+    /// use rocket_security::SqlxPool;
+    ///
+    /// # rocket::async_test(async {
+    /// let pool = sqlx::SqlitePool::connect("sqlite:app.sqlite").await?;
+    /// let store = SqlxDatastore::sqlite(SqlxPool::new(pool.clone()));
+    /// store.migrate().await?;
+    /// let rocket = rocket::build().attach(Security::with_default_features(store)).manage(pool);
+    /// # drop(rocket);
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// # }).unwrap();
+    /// ```
+    pub fn with_default_features(datastore: D) -> Self {
+        enable_default_features!(Self::new(datastore))
+    }
+}
+
 impl<D: UserDatastore> Security<D> {
     /// Uses a store that is open already, and no features.
     pub fn new(datastore: D) -> Self {
@@ -122,6 +150,42 @@ impl<D: UserDatastore> Security<D> {
 
     /// Enables a feature, in place of one of the same name. `[default.security.<name>]` is laid
     /// over the value given here.
+    ///
+    /// A feature names what it needs of the store beyond [`UserDatastore`]. [`Track`] needs a
+    /// [`TrackStore`], so this compiles
+    ///
+    /// ```
+    /// # use rocket_security::Security;
+    /// # use rocket_security::UserDatastore;
+    /// # use rocket_security::datastore::TrackStore;
+    /// # use rocket_security::features::track::Track;
+    /// fn security<D: UserDatastore + TrackStore>(store: D) -> Security<D> {
+    ///     Security::new(store).enable(Track::default())
+    /// }
+    /// ```
+    ///
+    /// and with a store that is none,
+    ///
+    /// ```compile_fail,E0277
+    /// # use rocket_security::Security;
+    /// # use rocket_security::UserDatastore;
+    /// # use rocket_security::datastore::TrackStore;
+    /// # use rocket_security::features::track::Track;
+    /// fn security<D: UserDatastore>(store: D) -> Security<D> {
+    ///     Security::new(store).enable(Track::default())
+    /// }
+    /// ```
+    ///
+    /// the compiler says:
+    ///
+    /// ```text
+    /// error[E0277]: the feature `track` needs a store that keeps logins
+    ///     Security::new(store).enable(Track::default())
+    ///                          ------ ^^^^^^^^^^^^^^^^ `D` does not implement `TrackStore`
+    ///     = note: implement `rocket_security::datastore::TrackStore` for it, or do not enable `Track`
+    /// ```
+    ///
+    /// [`Track`]: crate::features::track::Track
     pub fn enable<F: Feature<D>>(self, feature: F) -> Self {
         self.change(|setup| {
             setup.features.retain(|other| other.name != F::NAME);

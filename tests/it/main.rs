@@ -27,4 +27,5 @@ mod register;
 mod sessions;
 mod submissions;
 mod throttle;
+mod together;
 mod track;
