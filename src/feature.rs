@@ -94,7 +94,9 @@ pub trait Hooks: Send + Sync + 'static {
     }
 
     /// After a registration was found valid and before it is committed: gives what is committed
-    /// with it, mails and rows of the application's own. Called for an address whose account was
+    /// with it, mails and, by [`Together::and`], rows of the application's own; the example
+    /// `together` makes a profile with each user. When that fails there is no account and no mail,
+    /// and the visitor is told to try again later, with 503. Called for an address whose account was
     /// never confirmed, too; then there is no new account, and the mails alone are used.
     async fn after_register(&self, _registration: &Registration<'_>) -> Result<Together> {
         Ok(Together::nothing())

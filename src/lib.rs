@@ -38,7 +38,7 @@
 //! | pages of one's own | [`Page`] |
 //! | what happened, told after the fact | [`Event`] |
 //! | taking part in a login or a registration | [`Hooks`] |
-//! | a store of one's own | [`datastore`], and `testing::contract`, which tests it |
+//! | a store of one's own | [`datastore`], `testing::contract`, which tests it, and the example `own_datastore` |
 //! | tests of an application | `testing`, with the cargo feature of that name |
 
 pub mod clock;

@@ -9,7 +9,9 @@
 //! | [`AttemptStore`] | `attempt.rs` | the limits on attempts |
 //! | [`TrackStore`] | `track.rs` | the feature `track` |
 //!
-//! [`SqlxDatastore`] keeps them in a database, [`MemoryDatastore`] in memory.
+//! [`SqlxDatastore`] keeps them in a database, [`MemoryDatastore`] in memory. The example
+//! `own_datastore` is a store of an application's own, on tables of its own, and
+//! `datastore_contract!`, of the test kit, tests one.
 //!
 //! Two rules hold for all of them. **Check and act in one step**: where a contract says that one
 //! caller wins, two that come at once must not both win. **Together**: what is handed over as
@@ -68,8 +70,11 @@ impl Together {
     ///
     /// `C` is the connection of the store: `sqlx::SqliteConnection`, `sqlx::PgConnection` or
     /// `sqlx::MySqlConnection` for a [`SqlxDatastore`]. A store whose transactions are of another
-    /// kind refuses the change. The work is done again when the database has undone the
-    /// transaction to let another one pass, and it must not commit.
+    /// kind refuses the change.
+    ///
+    /// The work must not commit, and it hands on what a statement fails with: PostgreSQL undoes the
+    /// whole transaction then, whatever the work makes of it. It is done again when the database has
+    /// undone the transaction to let another one pass, if it says so with the `sqlx::Error` itself.
     ///
     /// ```
     /// # use rocket_security::datastore::Together;

@@ -1,0 +1,137 @@
+//! Sessions.
+
+use rocket::async_trait;
+use rocket_security::Error;
+use rocket_security::Result;
+use rocket_security::User;
+use rocket_security::UserId;
+use rocket_security::clock::Timestamp;
+use rocket_security::crypto::one_time::Digest;
+use rocket_security::datastore::SessionStore;
+use rocket_security::datastore::session::SessionRecord;
+use sqlx::sqlite::SqliteRow;
+
+use crate::members::read_user;
+use crate::store::MemberStore;
+use crate::store::column;
+use crate::store::corrupt;
+use crate::store::digest;
+use crate::store::micros;
+use crate::store::time;
+
+#[async_trait]
+impl SessionStore for MemberStore {
+    async fn begin_session(&self, session: &SessionRecord, max_per_user: u32) -> Result<bool> {
+        let member = session.user_id.as_uuid();
+        let mut transaction = self.begin().await?;
+        // The member is looked at in the very statement: whoever was suspended, or has chosen
+        // another password since this login began, gets no session.
+        let begun = sqlx::query(
+            "INSERT INTO member_sessions
+                 (digest, session_id, member, member_generation, authn_via, client, user_agent,
+                  begun_at, authenticated_at, last_seen_at)
+             SELECT ?, ?, public_id, generation, ?, ?, ?, ?, ?, ? FROM members
+             WHERE public_id = ? AND generation = ? AND NOT suspended",
+        )
+        .bind(session.digest.as_bytes().as_slice())
+        .bind(session.id)
+        .bind(&session.authn_via)
+        .bind(session.client.map(|client| client.to_string()))
+        .bind(&session.user_agent)
+        .bind(micros(session.created_at))
+        .bind(micros(session.authenticated_at))
+        .bind(micros(session.last_seen_at))
+        .bind(member)
+        .bind(session.epoch)
+        .execute(&mut *transaction)
+        .await
+        .map_err(Error::store)?;
+        if begun.rows_affected() == 0 {
+            return Ok(false);
+        }
+        sqlx::query(
+            "DELETE FROM member_sessions WHERE member = ? AND digest NOT IN (
+                 SELECT digest FROM member_sessions WHERE member = ?
+                 ORDER BY digest = ? DESC, begun_at DESC, digest LIMIT ?
+             )",
+        )
+        .bind(member)
+        .bind(member)
+        .bind(session.digest.as_bytes().as_slice())
+        .bind(max_per_user)
+        .execute(&mut *transaction)
+        .await
+        .map_err(Error::store)?;
+        transaction.commit().await.map_err(Error::store)?;
+        Ok(true)
+    }
+
+    /// Every request with a session asks this: one query, by primary keys.
+    async fn find_session(&self, digest: &Digest) -> Result<Option<(SessionRecord, User)>> {
+        let row = sqlx::query(
+            "SELECT * FROM member_sessions s
+             JOIN accounts a ON a.public_id = s.member AND a.generation = s.member_generation
+             WHERE s.digest = ?",
+        )
+        .bind(digest.as_bytes().as_slice())
+        .fetch_optional(&self.readers)
+        .await
+        .map_err(Error::store)?;
+        row.map(|row| Ok((read_session(&row)?, read_user(&row)?))).transpose()
+    }
+
+    async fn touch_session(
+        &self,
+        digest: &Digest,
+        now: Timestamp,
+        unless_since: Timestamp,
+    ) -> Result<()> {
+        sqlx::query(
+            "UPDATE member_sessions SET last_seen_at = ? WHERE digest = ? AND last_seen_at <= ?",
+        )
+        .bind(micros(now))
+        .bind(digest.as_bytes().as_slice())
+        .bind(micros(unless_since))
+        .execute(&self.writer)
+        .await
+        .map_err(Error::store)?;
+        Ok(())
+    }
+
+    async fn end_session(&self, digest: &Digest) -> Result<bool> {
+        let ended = sqlx::query("DELETE FROM member_sessions WHERE digest = ?")
+            .bind(digest.as_bytes().as_slice())
+            .execute(&self.writer)
+            .await
+            .map_err(Error::store)?;
+        Ok(ended.rows_affected() == 1)
+    }
+
+    async fn delete_ended_sessions(&self, idle: Timestamp, begun: Timestamp) -> Result<u64> {
+        let deleted =
+            sqlx::query("DELETE FROM member_sessions WHERE last_seen_at <= ? OR begun_at <= ?")
+                .bind(micros(idle))
+                .bind(micros(begun))
+                .execute(&self.writer)
+                .await
+                .map_err(Error::store)?;
+        Ok(deleted.rows_affected())
+    }
+}
+
+fn read_session(row: &SqliteRow) -> Result<SessionRecord> {
+    let client: Option<&str> = column(row, "client")?;
+    let client = client.map(|client| client.parse().map_err(|_| corrupt("client"))).transpose()?;
+    Ok(SessionRecord {
+        digest: digest(row, "digest")?,
+        id: column(row, "session_id")?,
+        user_id: UserId::from_uuid(column(row, "member")?),
+        epoch: column(row, "member_generation")?,
+        authn_via: column(row, "authn_via")?,
+        client,
+        user_agent: column(row, "user_agent")?,
+        created_at: time(row, "begun_at")?,
+        authenticated_at: time(row, "authenticated_at")?,
+        last_seen_at: time(row, "last_seen_at")?,
+    })
+}

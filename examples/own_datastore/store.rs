@@ -1,0 +1,100 @@
+//! The database: how it is opened, and what all capabilities stand on.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use chrono::DateTime;
+use rocket_security::Error;
+use rocket_security::Result;
+use rocket_security::clock::Timestamp;
+use rocket_security::crypto::one_time::Digest;
+use sqlx::Decode;
+use sqlx::Row;
+use sqlx::Sqlite;
+use sqlx::SqlitePool;
+use sqlx::Transaction;
+use sqlx::Type;
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::sqlite::SqliteJournalMode;
+use sqlx::sqlite::SqlitePoolOptions;
+use sqlx::sqlite::SqliteRow;
+use sqlx::sqlite::SqliteSynchronous;
+
+/// Keeps the members. Clones share their connections.
+#[derive(Clone, Debug)]
+pub(crate) struct MemberStore {
+    /// A single connection: SQLite lets one write at a time, and here they stand in line for it.
+    pub(crate) writer: SqlitePool,
+    /// Reading waits for nobody.
+    pub(crate) readers: SqlitePool,
+}
+
+/// How long to wait for a connection, and for another program that writes. A request whose store
+/// does not answer is to be told so within three seconds.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+impl MemberStore {
+    /// Opens the database, which is made if need be. It holds addresses and hashes: who may read
+    /// it, the umask or the folder decides.
+    pub(crate) async fn open(url: &str) -> Result<Self> {
+        let options = SqliteConnectOptions::from_str(url)
+            .map_err(Error::store)?
+            .create_if_missing(true)
+            .foreign_keys(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Normal)
+            .busy_timeout(PATIENCE);
+        let pool = SqlitePoolOptions::new().acquire_timeout(PATIENCE);
+        let writer = pool.clone().max_connections(1).connect_with(options.clone()).await;
+        let writer = writer.map_err(Error::store)?;
+        let schema = sqlx::raw_sql(include_str!("schema.sql")).execute(&writer).await;
+        schema.map_err(Error::store)?;
+        let readers = pool.max_connections(4).connect_with(options.read_only(true)).await;
+        Ok(Self { writer, readers: readers.map_err(Error::store)? })
+    }
+
+    /// Begins a transaction in which what was read stays true until the commit: nobody else, in
+    /// this program or another, writes meanwhile. Dropped without a commit, it has done nothing.
+    pub(crate) async fn begin(&self) -> Result<Transaction<'static, Sqlite>> {
+        self.writer.begin_with("BEGIN IMMEDIATE").await.map_err(Error::store)
+    }
+}
+
+/// Reads a column.
+pub(crate) fn column<'r, T>(row: &'r SqliteRow, name: &str) -> Result<T>
+where
+    T: Decode<'r, Sqlite> + Type<Sqlite>,
+{
+    row.try_get(name).map_err(Error::store)
+}
+
+/// Reads a column that holds a time.
+pub(crate) fn time(row: &SqliteRow, name: &str) -> Result<Timestamp> {
+    from_micros(column(row, name)?)
+}
+
+/// Reads a column that may hold a time.
+pub(crate) fn some_time(row: &SqliteRow, name: &str) -> Result<Option<Timestamp>> {
+    column::<Option<i64>>(row, name)?.map(from_micros).transpose()
+}
+
+/// Reads a column that holds a digest.
+pub(crate) fn digest(row: &SqliteRow, name: &str) -> Result<Digest> {
+    let bytes = column::<Vec<u8>>(row, name)?.try_into();
+    bytes.map(Digest::from_bytes).map_err(|_| corrupt(name))
+}
+
+/// Gives the number under which a time is kept.
+pub(crate) fn micros(time: Timestamp) -> i64 {
+    time.timestamp_micros()
+}
+
+/// Gives the time that is kept under a number.
+pub(crate) fn from_micros(micros: i64) -> Result<Timestamp> {
+    DateTime::from_timestamp_micros(micros).ok_or_else(|| corrupt("a time"))
+}
+
+/// Names what cannot be read, and does not show it.
+pub(crate) fn corrupt(what: &str) -> Error {
+    Error::Corrupt(what.to_owned())
+}

@@ -1,0 +1,145 @@
+//! The contract of every store, what that leaves to this one, and a member's way through the pages.
+
+use rocket::http::Status;
+use rocket_security::Email;
+use rocket_security::UserDatastore;
+use rocket_security::UserId;
+use rocket_security::clock::Clock;
+use rocket_security::crypto::one_time::Token;
+use rocket_security::crypto::random_uuid;
+use rocket_security::datastore::OneTimeStore;
+use rocket_security::datastore::SessionStore;
+use rocket_security::datastore::Together;
+use rocket_security::datastore::one_time::OneTimeToken;
+use rocket_security::datastore::session::SessionRecord;
+use rocket_security::datastore::user::NewUser;
+use rocket_security::datastore::user::UserChange;
+use rocket_security::testing::PASSWORD;
+use rocket_security::testing::TestApp;
+use rocket_security::testing::link_in;
+use rocket_security::user::User;
+use sqlx::SqliteConnection;
+use tempfile::TempDir;
+
+use crate::application;
+use crate::store::MemberStore;
+
+mod contract {
+    rocket_security::datastore_contract! {
+        store: crate::tests::store(),
+    }
+}
+
+/// A store of its own in a temporary folder.
+async fn store() -> (MemberStore, TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite:{}", folder.path().join("members.sqlite").display());
+    (MemberStore::open(&url).await.unwrap(), folder)
+}
+
+fn new_user(address: &str) -> NewUser {
+    NewUser {
+        id: UserId::from_uuid(random_uuid().unwrap()),
+        email: Email::parse(address).unwrap(),
+        password_hash: None,
+        confirmed_at: None,
+        created_at: Clock::default().now(),
+    }
+}
+
+async fn user(store: &MemberStore) -> User {
+    let made = store.create_user(&new_user("ann@example.org"), &Together::nothing()).await;
+    made.unwrap().unwrap()
+}
+
+async fn execute(store: &MemberStore, sql: &'static str) {
+    sqlx::raw_sql(sql).execute(&store.writer).await.unwrap();
+}
+
+async fn members(store: &MemberStore) -> i64 {
+    let count = sqlx::query_scalar("SELECT COUNT(*) FROM members");
+    count.fetch_one(&store.readers).await.unwrap()
+}
+
+/// What an application does along: it numbers the member 1000.
+fn renumber() -> Together {
+    Together::nothing().and(|connection: &mut SqliteConnection| {
+        Box::pin(async move {
+            sqlx::query("UPDATE members SET member_number = 1000").execute(connection).await?;
+            Ok(())
+        })
+    })
+}
+
+#[rocket::async_test]
+async fn what_the_application_does_along_is_committed_with_the_user_or_neither_is() {
+    let (store, _folder) = store().await;
+    let ann = new_user("ann@example.org");
+    store.create_user(&ann, &renumber()).await.unwrap().unwrap();
+    assert_eq!(store.find_member(ann.id).await.unwrap().unwrap().number, 1000);
+    // Two members cannot have one number.
+    assert!(store.create_user(&new_user("bob@example.org"), &renumber()).await.is_err());
+    assert_eq!(members(&store).await, 1);
+}
+
+#[rocket::async_test]
+async fn a_token_dies_with_the_address_it_was_mailed_to() {
+    let (store, _folder) = store().await;
+    let ann = user(&store).await;
+    let token = OneTimeToken {
+        digest: Token::random().unwrap().digest(),
+        purpose: "confirm".to_owned(),
+        user_id: ann.id,
+        address: ann.email.canonical(),
+        mail_id: random_uuid().unwrap(),
+        expires_at: ann.created_at + chrono::TimeDelta::hours(1),
+    };
+    assert!(store.create_token(&token).await.unwrap());
+    execute(&store, "UPDATE members SET mail_key = 'ann@example.net'").await;
+    let (digest, now, change) = (token.digest, ann.created_at, UserChange::active(true));
+    assert_eq!(store.find_token(&digest, "confirm", now).await.unwrap(), None);
+    let consumed =
+        store.consume_token(&digest, "confirm", now, &change, &Together::nothing()).await;
+    assert_eq!(consumed.unwrap(), None);
+}
+
+#[rocket::async_test]
+async fn a_session_of_another_generation_is_not_found() {
+    let (store, _folder) = store().await;
+    let ann = user(&store).await;
+    let session = SessionRecord {
+        digest: Token::random().unwrap().digest(),
+        id: random_uuid().unwrap(),
+        user_id: ann.id,
+        epoch: ann.epoch,
+        authn_via: "password".to_owned(),
+        client: None,
+        user_agent: None,
+        created_at: ann.created_at,
+        authenticated_at: ann.created_at,
+        last_seen_at: ann.created_at,
+    };
+    assert!(store.begin_session(&session, 20).await.unwrap());
+    assert!(store.find_session(&session.digest).await.unwrap().is_some());
+    execute(&store, "UPDATE members SET generation = generation + 1").await;
+    assert_eq!(store.find_session(&session.digest).await.unwrap(), None);
+}
+
+#[rocket::async_test]
+async fn a_member_registers_confirms_logs_in_and_out() {
+    let (store, _folder) = store().await;
+    let app = TestApp::launch(application(store.clone())).await;
+    let ann = app.browser();
+    let fields = [("email", "Ann@example.org"), ("password", PASSWORD)];
+    let answer = ann.post_form("/register", &fields).await;
+    assert_eq!((answer.status, members(&store).await), (Status::SeeOther, 1));
+    assert_eq!(ann.log_in("ann@example.org", PASSWORD).await.status, Status::BadRequest);
+
+    let link = link_in(&app.newest_mail_to("Ann@example.org").await);
+    ann.get(&link).await;
+    assert_eq!(ann.post_form("/confirm/link", &[]).await.status, Status::SeeOther);
+    assert_eq!(ann.log_in("ann@example.org", PASSWORD).await.status, Status::Ok);
+    assert_eq!(ann.get("/me").await.body, "Hello, Ann! You are member number 1.");
+    assert_eq!(ann.log_out().await.status, Status::Ok);
+    assert_eq!(ann.get("/me").await.status, Status::SeeOther);
+}

@@ -1,0 +1,125 @@
+//! One-time tokens: what mailed links carry.
+
+use rocket::async_trait;
+use rocket_security::Error;
+use rocket_security::Result;
+use rocket_security::User;
+use rocket_security::UserId;
+use rocket_security::clock::Timestamp;
+use rocket_security::crypto::one_time::Digest;
+use rocket_security::datastore::OneTimeStore;
+use rocket_security::datastore::Together;
+use rocket_security::datastore::one_time::OneTimeToken;
+use rocket_security::datastore::user::UserChange;
+use sqlx::sqlite::SqliteRow;
+
+use crate::members::apply_change;
+use crate::store::MemberStore;
+use crate::store::column;
+use crate::store::digest;
+use crate::store::micros;
+use crate::store::time;
+
+#[async_trait]
+impl OneTimeStore for MemberStore {
+    async fn create_token(&self, token: &OneTimeToken) -> Result<bool> {
+        // A mail that is sent again carries another token, in place of the first.
+        let created = sqlx::query(
+            "INSERT INTO member_tokens (digest, purpose, member, mail_key, mail_id, expires_at)
+             SELECT ?, ?, public_id, mail_key, ?, ? FROM members
+             WHERE public_id = ? AND mail_key = ?
+             ON CONFLICT (mail_id) DO UPDATE SET
+                 digest = excluded.digest,
+                 purpose = excluded.purpose,
+                 member = excluded.member,
+                 mail_key = excluded.mail_key,
+                 expires_at = excluded.expires_at",
+        )
+        .bind(token.digest.as_bytes().as_slice())
+        .bind(&token.purpose)
+        .bind(token.mail_id)
+        .bind(micros(token.expires_at))
+        .bind(token.user_id.as_uuid())
+        .bind(&token.address)
+        .execute(&self.writer)
+        .await
+        .map_err(Error::store)?;
+        Ok(created.rows_affected() == 1)
+    }
+
+    async fn find_token(
+        &self,
+        digest: &Digest,
+        purpose: &str,
+        now: Timestamp,
+    ) -> Result<Option<OneTimeToken>> {
+        let row = sqlx::query(
+            "SELECT t.* FROM member_tokens t
+             JOIN members m ON m.public_id = t.member AND m.mail_key = t.mail_key
+             WHERE t.digest = ? AND t.purpose = ? AND t.expires_at > ?",
+        )
+        .bind(digest.as_bytes().as_slice())
+        .bind(purpose)
+        .bind(micros(now))
+        .fetch_optional(&self.readers)
+        .await
+        .map_err(Error::store)?;
+        row.as_ref().map(read_token).transpose()
+    }
+
+    async fn consume_token(
+        &self,
+        digest: &Digest,
+        purpose: &str,
+        now: Timestamp,
+        change: &UserChange,
+        together: &Together,
+    ) -> Result<Option<User>> {
+        let mut transaction = self.begin().await?;
+        // Of any number of callers, the row is deleted by one.
+        let row = sqlx::query(
+            "DELETE FROM member_tokens
+             WHERE digest = ? AND purpose = ? AND expires_at > ? AND EXISTS (
+                 SELECT 1 FROM members m
+                 WHERE m.public_id = member_tokens.member AND m.mail_key = member_tokens.mail_key
+             )
+             RETURNING member",
+        )
+        .bind(digest.as_bytes().as_slice())
+        .bind(purpose)
+        .bind(micros(now))
+        .fetch_optional(&mut *transaction)
+        .await
+        .map_err(Error::store)?;
+        let Some(row) = row else {
+            return Ok(None);
+        };
+        let id = UserId::from_uuid(column(&row, "member")?);
+        // A change that does not apply leaves the token where it was: nothing is committed.
+        let Some(user) = apply_change(&mut transaction, id, change, together).await? else {
+            return Ok(None);
+        };
+        transaction.commit().await.map_err(Error::store)?;
+        Ok(Some(user))
+    }
+
+    async fn delete_expired_tokens(&self, now: Timestamp) -> Result<u64> {
+        let deleted = sqlx::query("DELETE FROM member_tokens WHERE expires_at <= ?")
+            .bind(micros(now))
+            .execute(&self.writer)
+            .await
+            .map_err(Error::store)?;
+        Ok(deleted.rows_affected())
+    }
+}
+
+fn read_token(row: &SqliteRow) -> Result<OneTimeToken> {
+    Ok(OneTimeToken {
+        digest: digest(row, "digest")?,
+        purpose: column(row, "purpose")?,
+        user_id: UserId::from_uuid(column(row, "member")?),
+        address: column(row, "mail_key")?,
+        mail_id: column(row, "mail_id")?,
+        expires_at: time(row, "expires_at")?,
+    })
+}

@@ -1,0 +1,136 @@
+//! One pool and one transaction for the application and the framework: whoever registers has a
+//! profile, or there is no user.
+//!
+//! `cargo run --example together`, then open <http://127.0.0.1:8000>. Register; the mail's link is in
+//! the log; confirm, log in, and `/me` shows your profile. It leaves a database, keys and mails
+//! (`together.sqlite`, `security.keys`, `security-mail/`) in the working directory.
+//!
+//! - The application opens the pool, and hands it to [`SqlxDatastore::sqlite`].
+//! - Each brings its own tables up to date, the framework's first, for `profiles` refers to them.
+//!   sqlx's migrator notes in `_sqlx_migrations` what it applied, the framework in
+//!   `security_migrations`: they do not meet.
+//! - [`Hooks::after_register`] gives what is to be committed with the user:
+//!   [`Together::and`] puts the insertion of the profile into the transaction that makes the user
+//!   and writes the confirmation mail. When it fails, there is no user and no mail, the visitor is
+//!   answered with 503, and the log says why.
+//!
+//! A registration for an address that has an account is answered like any other, without a profile
+//! being made. So nothing that a visitor types may make one fail: a 503 would tell that the address
+//! is free. The name is therefore cut to what fits, and need not be unique.
+
+use std::path::Path;
+use std::str::FromStr;
+use std::time::Duration;
+
+use rocket::Build;
+use rocket::Rocket;
+use rocket::State;
+use rocket::async_trait;
+use rocket::get;
+use rocket::response::content::RawHtml;
+use rocket::routes;
+use rocket_security::AuthUser;
+use rocket_security::Email;
+use rocket_security::Error;
+use rocket_security::Hooks;
+use rocket_security::Maybe;
+use rocket_security::Rejection;
+use rocket_security::Result;
+use rocket_security::Security;
+use rocket_security::SqlxDatastore;
+use rocket_security::SqlxPool;
+use rocket_security::datastore::Together;
+use rocket_security::feature::Registration;
+use sqlx::SqliteConnection;
+use sqlx::SqlitePool;
+use sqlx::migrate::Migrator;
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::sqlite::SqliteJournalMode;
+use sqlx::sqlite::SqlitePoolOptions;
+use sqlx::sqlite::SqliteSynchronous;
+
+/// Makes a profile with each user.
+struct Profiles;
+
+#[async_trait]
+impl Hooks for Profiles {
+    async fn after_register(&self, registration: &Registration<'_>) -> Result<Together> {
+        let id = registration.user_id.as_uuid();
+        let name = first_name(registration.email);
+        Ok(Together::nothing().and(move |connection: &mut SqliteConnection| {
+            let name = name.clone();
+            Box::pin(async move {
+                sqlx::query("INSERT INTO profiles (user_id, display_name) VALUES (?, ?)")
+                    .bind(id)
+                    .bind(name)
+                    .execute(connection)
+                    .await?;
+                Ok(())
+            })
+        }))
+    }
+}
+
+/// Gives the name that somebody has until they choose another.
+fn first_name(email: &Email) -> String {
+    email.as_str().chars().take_while(|it| *it != '@').take(40).collect()
+}
+
+#[get("/")]
+fn index(user: Maybe<AuthUser>) -> RawHtml<&'static str> {
+    RawHtml(match user.0 {
+        Some(_) => "<p>You are logged in. <a href=/me>Your page</a>, <a href=/logout>log out</a>.",
+        None => "<p>Hello! <a href=/register>Register</a> or <a href=/login>log in</a>.",
+    })
+}
+
+#[get("/me")]
+async fn me(user: AuthUser, pool: &State<SqlitePool>) -> Result<String, Rejection> {
+    let name: String = sqlx::query_scalar("SELECT display_name FROM profiles WHERE user_id = ?")
+        .bind(user.id.as_uuid())
+        .fetch_one(pool.inner())
+        .await
+        .map_err(Error::store)?;
+    Ok(format!("Hello, {name}!"))
+}
+
+/// Opens the application's database, which is made if need be. It holds addresses and hashes: who
+/// may read it, the umask or the folder decides.
+///
+/// These are the settings of [`SqlxPool`]: readers and the writer do not wait for each other, and
+/// nobody waits for longer than a visitor should.
+async fn open(url: &str) -> Result<SqlitePool> {
+    let patience = Duration::from_secs(2);
+    let options = SqliteConnectOptions::from_str(url)
+        .map_err(Error::store)?
+        .create_if_missing(true)
+        .foreign_keys(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Normal)
+        .busy_timeout(patience);
+    let pool = SqlitePoolOptions::new().acquire_timeout(patience).connect_with(options);
+    pool.await.map_err(Error::store)
+}
+
+/// The application on a pool that is open.
+async fn application(pool: SqlitePool) -> Result<Rocket<Build>> {
+    let store = SqlxDatastore::sqlite(SqlxPool::new(pool.clone()));
+    store.migrate().await?;
+    // With sqlx's cargo feature `macros`, `sqlx::migrate!()` embeds them in the program.
+    let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/together/migrations"));
+    let migrator = Migrator::new(folder).await.map_err(Error::store)?;
+    migrator.run(&pool).await.map_err(Error::store)?;
+
+    let security = Security::with_default_features(store).hooks(Profiles);
+    Ok(rocket::build().attach(security).manage(pool).mount("/", routes![index, me]))
+}
+
+#[rocket::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let pool = open("sqlite:together.sqlite").await?;
+    application(pool).await?.launch().await?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;
