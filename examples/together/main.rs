@@ -19,8 +19,6 @@
 //! is free. The name is therefore cut to what fits, and need not be unique.
 
 use std::path::Path;
-use std::str::FromStr;
-use std::time::Duration;
 
 use rocket::Build;
 use rocket::Rocket;
@@ -41,13 +39,10 @@ use rocket_security::SqlxDatastore;
 use rocket_security::SqlxPool;
 use rocket_security::datastore::Together;
 use rocket_security::feature::Registration;
+use sqlx::Sqlite;
 use sqlx::SqliteConnection;
 use sqlx::SqlitePool;
 use sqlx::migrate::Migrator;
-use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::sqlite::SqliteJournalMode;
-use sqlx::sqlite::SqlitePoolOptions;
-use sqlx::sqlite::SqliteSynchronous;
 
 /// Makes a profile with each user.
 struct Profiles;
@@ -94,40 +89,25 @@ async fn me(user: AuthUser, pool: &State<SqlitePool>) -> Result<String, Rejectio
     Ok(format!("Hello, {name}!"))
 }
 
-/// Opens the application's database, which is made if need be. It holds addresses and hashes: who
-/// may read it, the umask or the folder decides.
-///
-/// These are the settings of [`SqlxPool`]: readers and the writer do not wait for each other, and
-/// nobody waits for longer than a visitor should.
-async fn open(url: &str) -> Result<SqlitePool> {
-    let patience = Duration::from_secs(2);
-    let options = SqliteConnectOptions::from_str(url)
-        .map_err(Error::store)?
-        .create_if_missing(true)
-        .foreign_keys(true)
-        .journal_mode(SqliteJournalMode::Wal)
-        .synchronous(SqliteSynchronous::Normal)
-        .busy_timeout(patience);
-    let pool = SqlitePoolOptions::new().acquire_timeout(patience).connect_with(options);
-    pool.await.map_err(Error::store)
-}
-
 /// The application on a pool that is open.
-async fn application(pool: SqlitePool) -> Result<Rocket<Build>> {
-    let store = SqlxDatastore::sqlite(SqlxPool::new(pool.clone()));
+async fn application(pool: SqlxPool<Sqlite>) -> Result<Rocket<Build>> {
+    let store = SqlxDatastore::sqlite(pool.clone());
     store.migrate().await?;
     // With sqlx's cargo feature `macros`, `sqlx::migrate!()` embeds them in the program.
     let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/together/migrations"));
     let migrator = Migrator::new(folder).await.map_err(Error::store)?;
-    migrator.run(&pool).await.map_err(Error::store)?;
+    migrator.run(&*pool).await.map_err(Error::store)?;
 
     let security = Security::with_default_features(store).hooks(Profiles);
-    Ok(rocket::build().attach(security).manage(pool).mount("/", routes![index, me]))
+    Ok(rocket::build()
+        .attach(security)
+        .manage(SqlitePool::clone(&pool))
+        .mount("/", routes![index, me]))
 }
 
 #[rocket::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let pool = open("sqlite:together.sqlite").await?;
+    let pool = SqlxPool::open("sqlite:together.sqlite", 8).await?;
     application(pool).await?.launch().await?;
     Ok(())
 }

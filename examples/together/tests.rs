@@ -1,6 +1,7 @@
 //! All or nothing, as a visitor sees it, and as it then stands in the database.
 
 use rocket::http::Status;
+use rocket_security::SqlxPool;
 use rocket_security::datastore::Together;
 use rocket_security::testing::Answer;
 use rocket_security::testing::Browser;
@@ -12,7 +13,6 @@ use sqlx::SqlitePool;
 use tempfile::TempDir;
 
 use crate::application;
-use crate::open;
 
 const ANN: &str = "ann@example.org";
 
@@ -20,9 +20,9 @@ const ANN: &str = "ann@example.org";
 async fn app() -> (TestApp, SqlitePool, TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let url = format!("sqlite:{}", folder.path().join("together.sqlite").display());
-    let pool = open(&url).await.unwrap();
+    let pool = SqlxPool::open(&url, 8).await.unwrap();
     let app = TestApp::launch(application(pool.clone()).await.unwrap()).await;
-    (app, pool, folder)
+    (app, SqlitePool::clone(&pool), folder)
 }
 
 async fn count(pool: &SqlitePool, table: &'static str) -> i64 {
@@ -110,7 +110,7 @@ async fn a_deleted_user_takes_the_profile_along() {
 async fn both_find_their_tables_up_to_date_at_the_next_launch() {
     let (app, pool, _folder) = app().await;
     drop(app);
-    assert!(application(pool.clone()).await.is_ok());
+    assert!(application(SqlxPool::new(pool.clone())).await.is_ok());
     assert_eq!(count(&pool, "_sqlx_migrations").await, 1);
     assert!(count(&pool, "security_migrations").await > 1);
 }

@@ -54,6 +54,18 @@ macro_rules! work {
     }};
 }
 
+/// Gives work on a connection of one kind, which keeps to itself that its statement failed.
+macro_rules! deaf_work {
+    ($connection:ty) => {
+        Together::nothing().and(|connection: &mut $connection| {
+            Box::pin(async move {
+                let _ = sqlx::raw_sql("INSERT INTO nowhere VALUES (1)").execute(connection).await;
+                Ok(())
+            })
+        })
+    };
+}
+
 /// A database with the tables of the framework and one of the application's own.
 struct Shared {
     store: SqlxDatastore,
@@ -87,6 +99,17 @@ impl Shared {
             #[cfg(feature = "mysql")]
             "mysql" => work!(sqlx::MySqlConnection, sql, begin),
             _ => work!(sqlx::SqliteConnection, sql, begin),
+        }
+    }
+
+    /// Gives work that fails and does not say so.
+    fn deaf_work(&self) -> Together {
+        match self.database.url().split(':').next().unwrap() {
+            #[cfg(feature = "postgres")]
+            "postgres" => deaf_work!(sqlx::PgConnection),
+            #[cfg(feature = "mysql")]
+            "mysql" => deaf_work!(sqlx::MySqlConnection),
+            _ => deaf_work!(sqlx::SqliteConnection),
         }
     }
 
@@ -323,4 +346,14 @@ async fn a_registration_commits_everything_that_hooks_give_or_nothing() {
     assert_eq!(register(ANN).await.status, Status::Ok);
     assert_eq!((count("security_users").await, count("notes").await), (1, 1));
     assert_eq!(app.mail().await.len(), 2);
+}
+
+/// PostgreSQL commits nothing after a fault, and answers a commit as if it had.
+#[rocket::async_test]
+async fn nobody_is_told_of_a_user_that_deaf_work_kept_from_being_made() {
+    let shared = Shared::create().await;
+    let new = new_user();
+    let made = shared.store.create_user(&new, &shared.deaf_work()).await;
+    let found = shared.store.find_user(new.id).await.unwrap();
+    assert_eq!(made.is_ok_and(|made| made.is_some()), found.is_some());
 }

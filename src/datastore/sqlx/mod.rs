@@ -113,8 +113,8 @@ impl SqlxDatastore {
     ///
     /// # Errors
     ///
-    /// [`Error::Config`] when no database is configured or its driver is not compiled in,
-    /// [`Error::Store`] when it cannot be reached.
+    /// [`Error::Config`] when no database is configured, its driver is not compiled in, or it
+    /// cannot be opened.
     pub async fn connect(figment: &Figment) -> Result<Self> {
         check_database_keys(figment)?;
         let url = database_url(figment)?;
@@ -122,10 +122,7 @@ impl SqlxDatastore {
         let pool_figment = with_pool_defaults(figment, &url);
         let store: Self = match url.split(':').next().unwrap_or_default() {
             #[cfg(feature = "sqlite")]
-            "sqlite" => {
-                make_private(&url)?;
-                Self::sqlite(open(&pool_figment, &settings).await?)
-            }
+            "sqlite" => Self::sqlite(open(&pool_figment, &settings).await?),
             #[cfg(feature = "postgres")]
             "postgres" | "postgresql" => Self::postgres(open(&pool_figment, &settings).await?),
             #[cfg(feature = "mysql")]
@@ -272,7 +269,7 @@ fn with_pool_defaults(figment: &Figment, url: &str) -> Figment {
     figment
         .focus("databases.security")
         .join(("max_connections", workers * 4))
-        .join(("connect_timeout", 2))
+        .join(("connect_timeout", pool::CONNECT_TIMEOUT))
         .merge(("url", url))
 }
 
@@ -285,45 +282,11 @@ where
     for<'c> &'c mut DB::Connection: ::sqlx::Executor<'c, Database = DB>,
 {
     let session = if settings.transaction_pooling { &[] } else { DB::SESSION };
-    pool::open(figment, session).await.map_err(|fault| match fault {
-        rocket_db_pools::Error::Init(source) => Error::store(Unreachable { source }),
-        fault => Error::store(fault),
-    })
-}
-
-/// Why a database could not be reached. It does not show the URL, which may hold a password.
-#[derive(Debug, thiserror::Error)]
-#[error(
-    "databases.security.url names a database that does not answer: {source}. Check the URL, and \
-     that the database is there and lets you in"
-)]
-struct Unreachable {
-    source: ::sqlx::Error,
-}
-
-/// Makes the file of a SQLite database for its owner alone (mode 0600), if it is not there: it
-/// holds addresses and hashes. SQLite gives its log the same mode.
-#[cfg(feature = "sqlite")]
-fn make_private(url: &str) -> Result<()> {
-    use std::str::FromStr;
-    let options = ::sqlx::sqlite::SqliteConnectOptions::from_str(url).map_err(Error::store)?;
-    let path = options.get_filename();
-    let is_file = !path.as_os_str().is_empty()
-        && !path.starts_with(":memory:")
-        && !path.to_string_lossy().starts_with("file:");
-    if !is_file || path.exists() {
-        return Ok(());
-    }
-    let mut open = std::fs::OpenOptions::new();
-    open.write(true).create(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut open, 0o600);
-    match open.open(path) {
-        Ok(_) => Ok(()),
-        Err(fault) => Err(Error::rocket_config(
+    pool::open(figment, session).await.map_err(|fault| {
+        Error::rocket_config(
             DATABASE_KEY,
-            format!("names the file {}, which cannot be made: {fault}", path.display()),
-            "Make its folder, or name another in [default.databases.security]",
-        )),
-    }
+            format!("names a database that cannot be opened: {}", pool::why(&fault)),
+            "Check it, that the database is there, and that you may use it",
+        )
+    })
 }

@@ -41,6 +41,28 @@ impl<DB: Database> SqlxPool<DB> {
     }
 }
 
+impl<DB: Backend> SqlxPool<DB>
+where
+    Options<DB>: FromStr<Err = sqlx::Error>,
+{
+    /// Opens a pool of at most `max_connections`, as the framework opens its own: with the settings
+    /// of [`Backend::tune`], a wait of two seconds for a connection, and a SQLite file that is
+    /// made, if it is not there, for its owner alone.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Store`](crate::Error::Store) when the database cannot be opened.
+    pub async fn open(url: &str, max_connections: u32) -> crate::error::Result<Self> {
+        let figment = Figment::from(("url", url))
+            .merge(("max_connections", max_connections))
+            .merge(("connect_timeout", CONNECT_TIMEOUT));
+        let pool = connect(&figment, |options| options).await;
+        pool.map_err(|fault| {
+            crate::error::Error::store(format!("the database cannot be opened: {}", why(&fault)))
+        })
+    }
+}
+
 impl<DB: Database> Clone for SqlxPool<DB> {
     fn clone(&self) -> Self {
         Self(self.0.clone())
@@ -61,6 +83,10 @@ impl<DB: Database> Deref for SqlxPool<DB> {
     }
 }
 
+/// How many seconds a caller waits for a connection: a store that is down is to be told of within
+/// three.
+pub(super) const CONNECT_TIMEOUT: u64 = 2;
+
 /// How often, and with what pause, opening is tried while another process opens the same new file.
 const BUSY_ATTEMPTS: u32 = 40;
 const BUSY_PAUSE: Duration = Duration::from_millis(50);
@@ -78,6 +104,15 @@ pub trait Backend: Database {
 
     /// Sets what every connection needs.
     fn tune(options: Options<Self>) -> Options<Self>;
+
+    /// Prepares what has to be there before the first connection.
+    ///
+    /// # Errors
+    ///
+    /// Whatever keeps the database from being opened.
+    fn prepare(_options: &Options<Self>) -> Result<(), sqlx::Error> {
+        Ok(())
+    }
 
     /// Tells whether opening failed only because somebody else is opening the same database.
     fn is_busy(_fault: &sqlx::Error) -> bool {
@@ -107,6 +142,26 @@ impl Backend for sqlx::Sqlite {
             .journal_mode(sqlx::sqlite::SqliteJournalMode::Wal)
             .synchronous(sqlx::sqlite::SqliteSynchronous::Normal)
             .busy_timeout(Duration::from_secs(2))
+    }
+
+    /// Makes the file for its owner alone (mode 0600), if it is not there: it holds addresses and
+    /// hashes. SQLite gives its log the same mode.
+    fn prepare(options: &Options<Self>) -> Result<(), sqlx::Error> {
+        let path = options.get_filename();
+        let is_file = !path.as_os_str().is_empty()
+            && !path.starts_with(":memory:")
+            && !path.to_string_lossy().starts_with("file:");
+        if !is_file || path.exists() {
+            return Ok(());
+        }
+        let mut open = std::fs::OpenOptions::new();
+        open.write(true).create(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut open, 0o600);
+        open.open(path).map(drop).map_err(|fault| {
+            let fault = format!("the file {} cannot be made: {fault}", path.display());
+            sqlx::Error::Configuration(fault.into())
+        })
     }
 
     /// Switching a new file to the write-ahead log is the one thing SQLite does not wait for.
@@ -182,6 +237,7 @@ where
     let config: Config = figment.extract()?;
     let options = Options::<DB>::from_str(&config.url).map_err(Error::Init)?;
     let options = DB::tune(options).disable_statement_logging();
+    DB::prepare(&options).map_err(Error::Init)?;
     let wanted = u32::try_from(config.max_connections).unwrap_or(u32::MAX);
     let pool_options = PoolOptions::<DB>::new()
         .max_connections(DB::max_connections(&options, wanted))
@@ -206,6 +262,16 @@ where
             }
             Err(fault) => return Err(Error::Init(fault)),
         }
+    }
+}
+
+/// Says in a person's words why a database cannot be opened. The URL may hold a password, and is
+/// not shown.
+pub(super) fn why(fault: &Error<sqlx::Error>) -> String {
+    match fault {
+        Error::Init(sqlx::Error::Configuration(source)) => source.to_string(),
+        Error::Init(fault) | Error::Get(fault) => fault.to_string(),
+        Error::Config(fault) => fault.to_string(),
     }
 }
 

@@ -111,18 +111,6 @@ impl<'l, DB: Dialect> Transaction<'l, '_, DB> {
             outcome
         })
     }
-
-    /// Has the application do its work in this transaction.
-    pub(super) fn run_along<'a>(&'a mut self, together: &'a Together) -> BoxFuture<'a, Result<()>> {
-        Box::pin(async move {
-            together.run_in(&mut *self.inner).await.map_err(|fault| {
-                match fault.downcast::<::sqlx::Error>() {
-                    Ok(fault) => failed::<DB>(*fault),
-                    Err(fault) => Error::Store(fault),
-                }
-            })
-        })
-    }
 }
 
 impl<DB> Transaction<'_, '_, DB>
@@ -176,6 +164,28 @@ where
         Box::pin(async move {
             let done = ::sqlx::raw_sql(sql).execute(&mut *self.inner).await;
             judge::<DB, _>(done, self.is_spent).map_err(failed::<DB>).map(drop)
+        })
+    }
+
+    /// Has the application do its work in this transaction.
+    ///
+    /// A savepoint is there after the work only if the transaction is still the one that it was
+    /// set in: work that keeps a fault to itself, after which the database commits nothing, or
+    /// that has ended the transaction, is found out.
+    pub(super) fn run_along<'a>(&'a mut self, together: &'a Together) -> BoxFuture<'a, Result<()>>
+    where
+        DB::Connection: 'static,
+    {
+        Box::pin(async move {
+            if together.work.is_empty() {
+                return Ok(());
+            }
+            self.execute_script("SAVEPOINT security_work").await?;
+            if let Err(fault) = together.run_in(&mut *self.inner).await {
+                let fault = fault.downcast::<::sqlx::Error>().map_err(Error::Store)?;
+                return judge::<DB, _>(Err(*fault), self.is_spent).map_err(failed::<DB>);
+            }
+            self.execute_script("RELEASE SAVEPOINT security_work").await
         })
     }
 }
