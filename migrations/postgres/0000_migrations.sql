@@ -1,6 +1,6 @@
 CREATE TABLE IF NOT EXISTS security_migrations (
     version BIGINT NOT NULL PRIMARY KEY,
     name TEXT NOT NULL,
-    checksum BYTEA NOT NULL,
+    checksum TEXT NOT NULL,
     applied_at TIMESTAMPTZ NOT NULL DEFAULT CURRENT_TIMESTAMP
 );

@@ -1,6 +1,6 @@
 CREATE TABLE IF NOT EXISTS security_migrations (
     version BIGINT NOT NULL PRIMARY KEY,
     name TEXT NOT NULL,
-    checksum BLOB NOT NULL,
+    checksum TEXT NOT NULL,
     applied_at TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP
 );

@@ -146,7 +146,7 @@ async fn two_applications_with_prefixes_of_their_own_share_a_database() {
 #[rocket::async_test]
 async fn a_prefix_that_is_no_name_is_refused() {
     let database = TestDatabase::create().await;
-    for prefix in ["", "Auth_", "a-b", "1st_", "a b", "x; DROP TABLE y", &"a".repeat(33)] {
+    for prefix in ["", "Auth_", "a-b", "1st_", "a b", "x; DROP TABLE y", &"a".repeat(25)] {
         let figment = database
             .figment(rocket::Config::figment())
             .merge(("databases.security.table_prefix", prefix));

@@ -14,7 +14,6 @@ use std::time::Duration;
 use ::sqlx::AssertSqlSafe;
 use ::sqlx::Executor;
 use ::sqlx::FromRow;
-use ::sqlx::IntoArguments;
 use ::sqlx::query::Query;
 use ::sqlx::query::QueryAs;
 use rocket::futures::future::BoxFuture;
@@ -179,7 +178,6 @@ impl<DB: Dialect> Database<DB> {
 impl<DB> Database<DB>
 where
     DB: Dialect,
-    DB::Arguments: IntoArguments<DB>,
     for<'c> &'c mut DB::Connection: Executor<'c, Database = DB>,
 {
     /// Runs one statement that commits by itself; says how many rows it found and changed.

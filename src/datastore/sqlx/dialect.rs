@@ -13,6 +13,7 @@
 
 use std::convert::Infallible;
 
+use ::sqlx::IntoArguments;
 use ::sqlx::error::DatabaseError;
 use ::sqlx::pool::PoolConnection;
 
@@ -71,7 +72,9 @@ macro_rules! map_each {
 }
 
 /// What a database wants said or done differently.
-pub(super) trait Dialect: Backend + ::sqlx::database::HasStatementCache {
+pub(super) trait Dialect:
+    Backend<Arguments: IntoArguments<Self>> + ::sqlx::database::HasStatementCache
+{
     /// Begins a transaction that writes.
     const BEGIN: &'static str = "BEGIN";
     /// What is said once on each connection that is ours alone. It bounds what a statement does

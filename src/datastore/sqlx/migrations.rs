@@ -16,7 +16,6 @@ use std::time::Duration;
 
 use ::sqlx::AssertSqlSafe;
 use ::sqlx::Executor;
-use ::sqlx::IntoArguments;
 use ::sqlx::SqlStr;
 use ::sqlx::migrate::Migration;
 use ::sqlx::migrate::MigrationType;
@@ -78,11 +77,7 @@ pub(super) async fn run<DB>(database: &Database<DB>) -> Result<()>
 where
     DB: Dialect,
     AppliedRow: for<'r> ::sqlx::FromRow<'r, DB::Row>,
-    DB::Arguments: IntoArguments<DB>,
     for<'c> &'c mut DB::Connection: Executor<'c, Database = DB>,
-    for<'q> i64: ::sqlx::Encode<'q, DB> + ::sqlx::Type<DB>,
-    for<'q> String: ::sqlx::Encode<'q, DB> + ::sqlx::Type<DB>,
-    for<'q> Vec<u8>: ::sqlx::Encode<'q, DB> + ::sqlx::Type<DB>,
 {
     for _ in 1..ATTEMPTS {
         match run_once(database).await {
@@ -98,7 +93,6 @@ pub(super) async fn check<DB>(database: &Database<DB>) -> Result<()>
 where
     DB: Dialect,
     AppliedRow: for<'r> ::sqlx::FromRow<'r, DB::Row>,
-    DB::Arguments: IntoArguments<DB>,
     for<'c> &'c mut DB::Connection: Executor<'c, Database = DB>,
 {
     let applied = match database.fetch_all(database.query_as(LIST_APPLIED)).await {
@@ -116,18 +110,11 @@ where
 
 const LIST_APPLIED: &str = "SELECT version, name, checksum FROM security_migrations";
 
-const NOTE_APPLIED: &str =
-    "INSERT INTO security_migrations (version, name, checksum) VALUES (?, ?, ?)";
-
 async fn run_once<DB>(database: &Database<DB>) -> Result<()>
 where
     DB: Dialect,
     AppliedRow: for<'r> ::sqlx::FromRow<'r, DB::Row>,
-    DB::Arguments: IntoArguments<DB>,
     for<'c> &'c mut DB::Connection: Executor<'c, Database = DB>,
-    for<'q> i64: ::sqlx::Encode<'q, DB> + ::sqlx::Type<DB>,
-    for<'q> String: ::sqlx::Encode<'q, DB> + ::sqlx::Type<DB>,
-    for<'q> Vec<u8>: ::sqlx::Encode<'q, DB> + ::sqlx::Type<DB>,
 {
     let mut lease = database.acquire().await?;
     // What is set for the migration, and its lock, ends with the connection.
@@ -145,11 +132,7 @@ async fn apply_pending<DB>(
 where
     DB: Dialect,
     AppliedRow: for<'r> ::sqlx::FromRow<'r, DB::Row>,
-    DB::Arguments: IntoArguments<DB>,
     for<'c> &'c mut DB::Connection: Executor<'c, Database = DB>,
-    for<'q> i64: ::sqlx::Encode<'q, DB> + ::sqlx::Type<DB>,
-    for<'q> String: ::sqlx::Encode<'q, DB> + ::sqlx::Type<DB>,
-    for<'q> Vec<u8>: ::sqlx::Encode<'q, DB> + ::sqlx::Type<DB>,
 {
     for statement in DB::BEFORE_MIGRATION {
         transaction.execute_script(*statement).await?;
@@ -162,12 +145,13 @@ where
         log::info!("applies migration {name}");
         let done = transaction.execute_script(script(migration.sql.as_str())).await;
         done.map_err(|fault| MigrationFault::wrap(name, fault))?;
-        let note = transaction
-            .query(NOTE_APPLIED)
-            .bind(migration.version)
-            .bind(name.to_owned())
-            .bind(migration.checksum.to_vec());
-        transaction.execute(note).await.map_err(|fault| MigrationFault::wrap(name, fault))?;
+        let (version, checksum) = (migration.version, hex(&migration.checksum));
+        let note = script(&format!(
+            "INSERT INTO security_migrations (version, name, checksum)
+             VALUES ({version}, '{name}', '{checksum}')"
+        ));
+        let noted = transaction.execute_script(note).await;
+        noted.map_err(|fault| MigrationFault::wrap(name, fault))?;
     }
     Ok(())
 }
@@ -183,7 +167,7 @@ fn pending(schema: &Schema, applied: Vec<AppliedRow>) -> Result<Vec<Migration>> 
         let migration = Migration::new(*version, Cow::Borrowed(*name), kind, sql, false);
         match applied.remove(version) {
             None => pending.push(migration),
-            Some(row) if row.checksum == *migration.checksum => {}
+            Some(row) if row.checksum == hex(&migration.checksum) => {}
             Some(_) => {
                 return Err(Error::schema(
                     format!("has another migration {name} than this version: one was edited"),
@@ -201,9 +185,13 @@ fn pending(schema: &Schema, applied: Vec<AppliedRow>) -> Result<Vec<Migration>> 
     }
 }
 
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 row! {
     /// A migration that was applied.
-    AppliedRow { version: i64, name: String, checksum: Vec<u8> }
+    AppliedRow { version: i64, name: String, checksum: String }
 }
 
 /// A migration that failed.

@@ -56,7 +56,7 @@ use crate::error::Result;
 /// [`rocket_db_pools::Config`](https://docs.rs/rocket_db_pools/0.2/rocket_db_pools/struct.Config.html),
 /// and two more:
 ///
-/// - `table_prefix`: how the names of our tables begin, 1 to 32 lower-case letters, digits and
+/// - `table_prefix`: how the names of our tables begin, 1 to 24 lower-case letters, digits and
 ///   underscores that begin with a letter. Another prefix means other tables.
 ///   _Default:_ `"security_"`.
 /// - `transaction_pooling`: whether a pooler such as PgBouncer in transaction mode stands before
@@ -96,7 +96,7 @@ impl SqlxDatastore {
     ///
     /// # Errors
     ///
-    /// [`Error::Config`] when it is not 1 to 32 lower-case letters, digits and underscores that
+    /// [`Error::Config`] when it is not 1 to 24 lower-case letters, digits and underscores that
     /// begin with a letter.
     pub fn with_table_prefix(self, prefix: &str) -> Result<Self> {
         check_table_prefix(prefix)?;
@@ -211,13 +211,13 @@ fn check_table_prefix(prefix: &str) -> Result<()> {
         .bytes()
         .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
     let begins_with_letter = prefix.starts_with(|first: char| first.is_ascii_lowercase());
-    if (1..=32).contains(&prefix.len()) && is_plain && begins_with_letter {
+    if (1..=24).contains(&prefix.len()) && is_plain && begins_with_letter {
         return Ok(());
     }
     Err(Error::rocket_config(
         "databases.security.table_prefix",
         format!("is {prefix:?}, which cannot begin the name of a table here"),
-        "Use 1 to 32 lower-case letters, digits and underscores that begin with a letter, for \
+        "Use 1 to 24 lower-case letters, digits and underscores that begin with a letter, for \
          example \"auth_\"",
     ))
 }

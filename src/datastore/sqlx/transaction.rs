@@ -6,7 +6,6 @@
 use ::sqlx::Connection;
 use ::sqlx::Executor;
 use ::sqlx::FromRow;
-use ::sqlx::IntoArguments;
 use ::sqlx::SqlSafeStr;
 use ::sqlx::pool::PoolConnection;
 use ::sqlx::query::Query;
@@ -116,7 +115,6 @@ impl<'l, DB: Dialect> Transaction<'l, '_, DB> {
 impl<DB> Transaction<'_, '_, DB>
 where
     DB: Dialect,
-    DB::Arguments: IntoArguments<DB>,
     for<'c> &'c mut DB::Connection: Executor<'c, Database = DB>,
 {
     /// Runs a statement; says how many rows it found and changed.
