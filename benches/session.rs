@@ -1,0 +1,102 @@
+//! What recognising a request costs: the one query that every request with a session makes.
+//!
+//! `cargo bench --bench session`, on SQLite; with `SECURITY_TEST_DATABASE_URL` and the driver's cargo
+//! feature, on that server, too. All are measured in one run, in turns; the ratio is to a bare
+//! `SELECT 1` on a SQLite pool of sqlx.
+
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::print_stdout)]
+
+use std::time::Duration;
+use std::time::Instant;
+
+use rocket_security::MemoryDatastore;
+use rocket_security::SqlxDatastore;
+use rocket_security::SqlxPool;
+use rocket_security::UserDatastore;
+use rocket_security::clock::Clock;
+use rocket_security::crypto::one_time::Digest;
+use rocket_security::crypto::one_time::Token;
+use rocket_security::crypto::random_uuid;
+use rocket_security::datastore::Together;
+use rocket_security::datastore::session::SessionRecord;
+use rocket_security::datastore::user::NewUser;
+use rocket_security::testing::TestDatabase;
+use rocket_security::user::Email;
+use rocket_security::user::UserId;
+
+const ROUNDS: usize = 20;
+const CALLS: u32 = 500;
+
+#[rocket::main]
+async fn main() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let url = format!("sqlite:{}", folder.path().join("security.sqlite").display());
+    let pool = SqlxPool::<sqlx::Sqlite>::open(&url, 4).await.expect("SQLite");
+    let bare = pool.clone();
+    let sqlite = SqlxDatastore::sqlite(pool);
+    let memory = MemoryDatastore::new();
+    let server = TestDatabase::create().await;
+    let figment = server.figment(rocket::Config::figment());
+    let on_server = SqlxDatastore::connect(&figment).await.expect("the server");
+    sqlite.migrate().await.expect("a schema");
+    on_server.migrate().await.expect("a schema");
+
+    let sessions = (fill(&memory).await, fill(&sqlite).await, fill(&on_server).await);
+    let mut best = [Duration::MAX; 4];
+    for _ in 0..ROUNDS {
+        let begun = Instant::now();
+        for _ in 0..CALLS {
+            sqlx::query("SELECT 1").execute(&*bare).await.expect("an answer");
+        }
+        let took = [
+            begun.elapsed(),
+            find(&memory, &sessions.0).await,
+            find(&sqlite, &sessions.1).await,
+            find(&on_server, &sessions.2).await,
+        ];
+        best = std::array::from_fn(|at| best[at].min(took[at]));
+    }
+    let kind = server.url().split(':').next().unwrap_or_default().to_owned();
+    let kind = if kind == "sqlite" { "sqlite once more".to_owned() } else { kind };
+    for (name, took) in ["SELECT 1", "memory", "sqlite", &kind].into_iter().zip(best) {
+        let micros = took.as_secs_f64() * 1e6 / f64::from(CALLS);
+        let ratio = took.as_secs_f64() / best[0].as_secs_f64();
+        println!("{name:>16}  {micros:7.1} us  {ratio:5.2}");
+    }
+}
+
+async fn fill(store: &impl UserDatastore) -> Digest {
+    let now = Clock::default().now();
+    let user = NewUser {
+        id: UserId::from_uuid(random_uuid().expect("randomness")),
+        email: Email::parse("ann@example.org").expect("an address"),
+        password_hash: None,
+        confirmed_at: Some(now),
+        created_at: now,
+    };
+    let user = store.create_user(&user, &Together::nothing()).await.expect("a store");
+    let user = user.expect("the first of that address");
+    let digest = Token::random().expect("randomness").digest();
+    let session = SessionRecord {
+        digest,
+        id: random_uuid().expect("randomness"),
+        user_id: user.id,
+        epoch: user.epoch,
+        authn_via: "password".to_owned(),
+        client: None,
+        user_agent: None,
+        created_at: now,
+        authenticated_at: now,
+        last_seen_at: now,
+    };
+    assert!(store.begin_session(&session, 20).await.expect("a store"));
+    digest
+}
+
+async fn find(store: &impl UserDatastore, digest: &Digest) -> Duration {
+    let begun = Instant::now();
+    for _ in 0..CALLS {
+        assert!(store.find_session(digest).await.expect("a store").is_some());
+    }
+    begun.elapsed()
+}
