@@ -341,6 +341,7 @@ class PgBouncer(Database):
             "pool_mode": "transaction",
             "default_pool_size": self.pool_size,
             "max_client_conn": 500,
+            "server_login_retry": 1,
             # Databases that a test made for itself can be dropped soon after.
             "server_idle_timeout": 3,
         }

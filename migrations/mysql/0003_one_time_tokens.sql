@@ -9,4 +9,4 @@ CREATE TABLE IF NOT EXISTS security_one_time_tokens (
     INDEX security_one_time_tokens_user_id (user_id),
     INDEX security_one_time_tokens_expires_at (expires_at),
     FOREIGN KEY (user_id) REFERENCES security_users (id) ON DELETE CASCADE
-) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
+) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin COMMENT = 'rocket_security';

@@ -15,4 +15,4 @@ CREATE TABLE IF NOT EXISTS security_outbox (
     INDEX security_outbox_next_attempt_at (next_attempt_at),
     INDEX security_outbox_user_id (user_id),
     FOREIGN KEY (user_id) REFERENCES security_users (id) ON DELETE CASCADE
-) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
+) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin COMMENT = 'rocket_security';

@@ -6,4 +6,4 @@ CREATE TABLE IF NOT EXISTS security_attempts (
     blocked_until BIGINT NOT NULL,
     counted_at BIGINT NOT NULL,
     INDEX security_attempts_counted_at (counted_at)
-) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
+) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin COMMENT = 'rocket_security';

@@ -6,4 +6,4 @@ CREATE TABLE IF NOT EXISTS security_track (
     last_login_ip VARCHAR(45),
     login_count BIGINT NOT NULL,
     FOREIGN KEY (user_id) REFERENCES security_users (id) ON DELETE CASCADE
-) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
+) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin COMMENT = 'rocket_security';

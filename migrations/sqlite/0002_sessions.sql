@@ -12,3 +12,5 @@ CREATE TABLE security_sessions (
 );
 CREATE UNIQUE INDEX security_sessions_id ON security_sessions (id);
 CREATE INDEX security_sessions_user_id ON security_sessions (user_id, created_at);
+CREATE INDEX security_sessions_created_at ON security_sessions (created_at);
+CREATE INDEX security_sessions_last_seen_at ON security_sessions (last_seen_at);

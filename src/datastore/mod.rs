@@ -72,6 +72,9 @@ impl Together {
     /// `sqlx::MySqlConnection` for a [`SqlxDatastore`]. A store whose transactions are of another
     /// kind refuses the change.
     ///
+    /// Behind a pooler in transaction mode each statement is said with `.persistent(false)`: a
+    /// statement that is prepared for longer is not there on the next connection.
+    ///
     /// The work must not commit, and it hands on what a statement fails with: PostgreSQL undoes the
     /// whole transaction then, whatever the work makes of it. It is done again when the database has
     /// undone the transaction to let another one pass, if it says so with the `sqlx::Error` itself.

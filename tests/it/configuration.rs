@@ -2,6 +2,9 @@
 
 use std::path::Path;
 use std::process::Command;
+use std::process::Stdio;
+use std::thread;
+use std::time::Duration;
 
 use rocket::catch;
 use rocket::catchers;
@@ -32,14 +35,25 @@ fn faults_of(profile: &str, toml: &str) -> Vec<String> {
     std::fs::write(&config, toml.replace("DATABASE", &database)).unwrap();
     let tests = std::env::current_exe().unwrap();
     let showcase = tests.parent().and_then(Path::parent).unwrap().join("examples/showcase");
-    let output = Command::new(showcase)
+    let mut launched = Command::new(showcase)
         .current_dir(folder.path())
         .env("ROCKET_CONFIG", &config)
         .env("ROCKET_PROFILE", profile)
         .env("ROCKET_CLI_COLORS", "false")
         .env("RUST_BACKTRACE", "0")
-        .output()
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
         .expect("`cargo test` builds the examples");
+    for _ in 0..300 {
+        if launched.try_wait().unwrap().is_some() {
+            break;
+        }
+        thread::sleep(Duration::from_millis(100));
+    }
+    // Whoever has not stopped by now has launched.
+    let _ = launched.kill();
+    let output = launched.wait_with_output().unwrap();
     assert!(!output.status.success());
     let text = [output.stdout, output.stderr].concat();
     String::from_utf8_lossy(&text)
@@ -175,6 +189,25 @@ async fn a_wrong_configuration_stops_the_launch_with_one_line_that_names_key_and
     ] {
         let faults = faults_of("debug", &format!("{database}{toml}"));
         assert!(faults[0].starts_with(key), "{key}: {faults:?}");
+    }
+}
+
+#[test]
+fn a_database_that_is_misspelt_stops_the_launch_and_shows_no_password() {
+    for (toml, fault) in [
+        ("[debug.databases]\nsecurity = \"postgres://x\"", "databases.security: is not a table"),
+        (
+            "[debug.databases.security]\nurl = \"postgres://h/d?pasword=hunter2\"",
+            "databases.security.url: has the parameter \"pasword\", which is not one",
+        ),
+        (
+            "[debug.databases.security]\nurl = \"oracle://h/d\"",
+            "databases.security.url: names a database of the unknown kind \"oracle\"",
+        ),
+    ] {
+        let faults = faults_of("debug", toml);
+        assert!(faults[0].starts_with(fault), "{faults:?}");
+        assert!(!faults[0].contains("hunter2"), "{faults:?}");
     }
 }
 

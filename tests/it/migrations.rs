@@ -169,3 +169,13 @@ async fn an_application_keeps_its_own_migrations_beside_ours() {
     assert_eq!(sql::number(&database, "SELECT COUNT(*) FROM _sqlx_migrations").await, 1);
     assert_eq!(sql::number(&database, APPLIED).await, 6);
 }
+
+#[rocket::async_test]
+async fn a_table_of_the_applications_own_is_not_taken_for_ours() {
+    let database = TestDatabase::create().await;
+    let store = store_on(&database).await;
+    sql::execute(&database, "CREATE TABLE security_sessions (sid BIGINT, data VARCHAR(40))").await;
+    store.migrate().await.unwrap_err();
+    sql::execute(&database, "INSERT INTO security_sessions (sid, data) VALUES (1, 'mine')").await;
+    assert_eq!(sql::number(&database, "SELECT COUNT(*) FROM security_sessions").await, 1);
+}

@@ -54,6 +54,23 @@ macro_rules! work {
     }};
 }
 
+/// Gives work on a connection of one kind, with a value that is bound; `$mark` is a value's place.
+macro_rules! bound_work {
+    ($connection:ty, $mark:literal) => {
+        Together::nothing().and(|connection: &mut $connection| {
+            Box::pin(async move {
+                // Not for longer than the transaction: a pooler gives the next one elsewhere.
+                sqlx::query(concat!("INSERT INTO notes (name) VALUES (", $mark, ")"))
+                    .bind(random_uuid()?.to_string())
+                    .persistent(false)
+                    .execute(connection)
+                    .await?;
+                Ok(())
+            })
+        })
+    };
+}
+
 /// Gives work on a connection of one kind, which keeps to itself that its statement failed.
 macro_rules! deaf_work {
     ($connection:ty) => {
@@ -99,6 +116,17 @@ impl Shared {
             #[cfg(feature = "mysql")]
             "mysql" => work!(sqlx::MySqlConnection, sql, begin),
             _ => work!(sqlx::SqliteConnection, sql, begin),
+        }
+    }
+
+    /// Gives work that writes a note of a name of its own.
+    fn bound_work(&self) -> Together {
+        match self.database.url().split(':').next().unwrap() {
+            #[cfg(feature = "postgres")]
+            "postgres" => bound_work!(sqlx::PgConnection, "$1"),
+            #[cfg(feature = "mysql")]
+            "mysql" => bound_work!(sqlx::MySqlConnection, "?"),
+            _ => bound_work!(sqlx::SqliteConnection, "?"),
         }
     }
 
@@ -356,4 +384,19 @@ async fn nobody_is_told_of_a_user_that_deaf_work_kept_from_being_made() {
     let made = shared.store.create_user(&new, &shared.deaf_work()).await;
     let found = shared.store.find_user(new.id).await.unwrap();
     assert_eq!(made.is_ok_and(|made| made.is_some()), found.is_some());
+}
+
+/// Each through another connection of a pooler, where there is one.
+#[rocket::async_test]
+async fn work_with_values_is_done_for_each_of_many_users_at_once() {
+    let shared = Shared::create().await;
+    let users = (0..40).map(|number| {
+        let email = Email::parse(&format!("user{number}@example.org")).unwrap();
+        NewUser { email, ..new_user() }
+    });
+    let users: Vec<NewUser> = users.collect();
+    let (store, work) = (&shared.store, &shared.bound_work());
+    let made = join_all(users.iter().map(|user| store.create_user(user, work))).await;
+    assert!(made.into_iter().all(|made| made.unwrap().is_some()));
+    assert_eq!(sql::number(&shared.database, "SELECT COUNT(*) FROM notes").await, 40);
 }

@@ -13,7 +13,6 @@ use crate::datastore::AttemptStore;
 use crate::datastore::attempt::BackOff;
 use crate::datastore::attempt::Charge;
 use crate::datastore::sqlx::SqlxDatastore;
-use crate::datastore::sqlx::database::BATCH;
 use crate::datastore::sqlx::fault::is_unique_violation;
 use crate::datastore::sqlx::rows::corrupt;
 use crate::datastore::sqlx::rows::row;
@@ -56,13 +55,11 @@ pub(super) const FIND_BLOCK: &str = "
     SELECT blocked_until FROM security_attempts
     WHERE key_digest = ? AND blocked_until > ? AND attempts >= ?";
 
-const DELETE_OLD: &str = "
-    DELETE FROM security_attempts WHERE key_digest IN (
-        SELECT key_digest FROM (
-            SELECT key_digest FROM security_attempts
-            WHERE counted_at <= ? AND blocked_until <= ? LIMIT ?
-        ) AS old
-    )";
+const FIND_OLD: &str = "
+    SELECT key_digest AS digest FROM security_attempts
+    WHERE counted_at <= ? AND blocked_until <= ? LIMIT ? FOR UPDATE SKIP LOCKED";
+
+pub(super) const DELETE_ATTEMPTS: &str = "DELETE FROM security_attempts WHERE key_digest = ?";
 
 /// How often a caller may find that another one made the row, or deleted it, a moment before.
 const ROUNDS: u32 = 10;
@@ -125,9 +122,7 @@ impl AttemptStore for SqlxDatastore {
 
     async fn clear_attempts(&self, key: &Digest) -> Result<()> {
         on_database!(self, |database| {
-            let clear = database
-                .query("DELETE FROM security_attempts WHERE key_digest = ?")
-                .bind(key.as_bytes().to_vec());
+            let clear = database.query(DELETE_ATTEMPTS).bind(key.as_bytes().to_vec());
             database.execute(clear).await.map(drop)
         })
     }
@@ -157,8 +152,8 @@ impl AttemptStore for SqlxDatastore {
 
     async fn delete_old_attempts(&self, before: Timestamp) -> Result<u64> {
         let before = before.timestamp_micros();
-        in_batches!(self, |database| {
-            database.query(DELETE_OLD).bind(before).bind(before).bind(i64::from(BATCH))
+        in_batches!(self, DELETE_ATTEMPTS, |transaction| {
+            transaction.query_as(FIND_OLD).bind(before).bind(before)
         })
     }
 }

@@ -77,17 +77,30 @@ macro_rules! in_transaction {
     };
 }
 
-/// Repeats a deletion of at most [`BATCH`] rows until there is nothing left to delete: nobody waits
-/// long for its locks, and none of them takes too long. Says how many rows it was in all.
+/// Deletes, by the statement `$delete` and batch by batch, the rows whose keys a query finds, until
+/// it finds no more; the number of rows is its last value. Nobody waits long for the locks, and
+/// what somebody else has locked is passed over. Says how many rows it was in all.
 macro_rules! in_batches {
-    ($store:expr, |$database:ident| $delete:expr) => {{
-        let mut all = 0;
+    ($store:expr, $delete:expr, |$transaction:ident| $find:expr) => {{
+        use crate::datastore::sqlx::database::BATCH;
+        let mut all: u64 = 0;
         loop {
-            let deleted: Result<u64> =
-                on_database!($store, |$database| $database.execute($delete).await);
+            let deleted: Result<u32> = in_transaction!($store, |$transaction| {
+                let find = $find.bind(i64::from(BATCH));
+                let keys: Vec<crate::datastore::sqlx::rows::DigestRow> =
+                    $transaction.fetch_all(find).await?;
+                let mut deleted: u32 = 0;
+                for key in keys {
+                    let delete = $transaction.query($delete).bind(key.digest);
+                    $transaction.execute(delete).await?;
+                    deleted += 1;
+                }
+                $transaction.keep();
+                Ok(deleted)
+            });
             let deleted = deleted?;
-            all += deleted;
-            if deleted < u64::from(crate::datastore::sqlx::database::BATCH) {
+            all += u64::from(deleted);
+            if deleted < BATCH {
                 break Ok(all);
             }
         }
@@ -95,7 +108,7 @@ macro_rules! in_batches {
 }
 
 /// How many rows are deleted at once by what deletes everything that is over.
-pub(super) const BATCH: u32 = 500;
+pub(super) const BATCH: u32 = 200;
 
 /// Gives up an operation that takes too long, its repetitions included.
 pub(super) async fn within_limit<T>(work: impl Future<Output = Result<T>>) -> Result<T> {

@@ -77,11 +77,11 @@ pub(super) trait Dialect:
 {
     /// Begins a transaction that writes.
     const BEGIN: &'static str = "BEGIN";
-    /// What is said once on each connection that is ours alone. It bounds what a statement does
-    /// to the server after its caller has given up.
-    const SESSION: &'static [&'static str] = &[];
     /// What is said before the schema is changed, which may take longer.
     const BEFORE_MIGRATION: &'static [&'static str] = &[];
+    /// Names a table that a migration would take for its own though it is not, where a migration
+    /// passes over what is there.
+    const FIND_FOREIGN: Option<&'static str> = None;
     /// The schema.
     const SCHEMA: &'static Schema;
 
@@ -147,11 +147,9 @@ impl Dialect for ::sqlx::Sqlite {
 
 #[cfg(feature = "postgres")]
 impl Dialect for ::sqlx::Postgres {
-    const SESSION: &'static [&'static str] = &[
-        "SET lock_timeout = '2s'",
-        "SET statement_timeout = '3s'",
-        "SET idle_in_transaction_session_timeout = '10s'",
-    ];
+    // Whatever the role's own level is: our statements decide by themselves, and a stricter one
+    // would only have them fail and be repeated.
+    const BEGIN: &'static str = "BEGIN ISOLATION LEVEL READ COMMITTED";
     const BEFORE_MIGRATION: &'static [&'static str] =
         &["SET LOCAL lock_timeout = '60s'", "SET LOCAL statement_timeout = 0"];
     const SCHEMA: &'static Schema = &crate::datastore::sqlx::migrations::POSTGRES;
@@ -175,11 +173,11 @@ impl Dialect for ::sqlx::Postgres {
             Some("25006") => Diagnosis::ReadOnly,
             // undefined_table
             Some("42P01") => Diagnosis::MissingTable,
-            // The server ends, or has ended this session; or a statement prepared before the
-            // schema was changed is of no use any more on this connection.
-            Some("57P01" | "57P02" | "57P03" | "57P05" | "25P03" | "0A000") => {
-                Diagnosis::Disconnected
-            }
+            // The server ends, or has ended this session.
+            Some("57P01" | "57P02" | "57P03" | "57P05" | "25P03") => Diagnosis::Disconnected,
+            // A statement that was prepared before the schema was changed is of no use any more on
+            // this connection.
+            Some("0A000") if fault.message().contains("cached plan") => Diagnosis::Disconnected,
             // connection exceptions
             Some(code) if code.starts_with("08") => Diagnosis::Disconnected,
             _ => Diagnosis::Other,
@@ -189,16 +187,17 @@ impl Dialect for ::sqlx::Postgres {
 
 #[cfg(feature = "mysql")]
 impl Dialect for ::sqlx::MySql {
-    const SESSION: &'static [&'static str] = &[
-        // What the other two do as well; the default would lock gaps and meet itself in deadlocks.
-        "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
-        "SET SESSION innodb_lock_wait_timeout = 2",
-        "SET SESSION lock_wait_timeout = 2",
-    ];
     const BEFORE_MIGRATION: &'static [&'static str] = &[
         "SET SESSION lock_wait_timeout = 60",
         "DO GET_LOCK(CONCAT('rocket_security.', MD5(DATABASE())), 60)",
     ];
+    const FIND_FOREIGN: Option<&'static str> = Some(
+        "SELECT table_name AS name FROM information_schema.tables
+         WHERE table_schema = DATABASE() AND table_comment <> 'rocket_security' AND table_name IN (
+             'security_migrations', 'security_users', 'security_roles', 'security_users_roles',
+             'security_sessions', 'security_one_time_tokens', 'security_outbox',
+             'security_attempts', 'security_track')",
+    );
     const SCHEMA: &'static Schema = &crate::datastore::sqlx::migrations::MYSQL;
 
     fn say(sql: &str) -> String {

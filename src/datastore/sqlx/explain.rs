@@ -28,13 +28,25 @@ use crate::datastore::sqlx::attempt::CHARGE_NEXT;
 use crate::datastore::sqlx::attempt::COUNT_NEXT;
 use crate::datastore::sqlx::attempt::FIND_BLOCK;
 use crate::datastore::sqlx::dialect::Dialect;
+use crate::datastore::sqlx::one_time::CREATE_TOKEN;
+use crate::datastore::sqlx::one_time::DELETE_TOKEN;
+use crate::datastore::sqlx::one_time::DELETE_TOKEN_OF_MAIL;
 use crate::datastore::sqlx::one_time::FIND_TOKEN;
 use crate::datastore::sqlx::outbox::FIND_DUE;
+use crate::datastore::sqlx::outbox::LEASE_MAIL;
+use crate::datastore::sqlx::session::BEGIN_SESSION;
+use crate::datastore::sqlx::session::DELETE_SESSION;
+use crate::datastore::sqlx::session::FIND_OTHER_SESSIONS;
 use crate::datastore::sqlx::session::FIND_SESSION;
 use crate::datastore::sqlx::session::TOUCH_SESSION;
+use crate::datastore::sqlx::track::RECORD_NEXT_LOGIN;
+use crate::datastore::sqlx::user::CONTEST_USER;
+use crate::datastore::sqlx::user::DELETE_SESSIONS_OF_USER;
+use crate::datastore::sqlx::user::DELETE_TOKENS_OF_USER;
 use crate::datastore::sqlx::user::FIND_BY_EMAIL;
 use crate::datastore::sqlx::user::FIND_USER;
 use crate::datastore::sqlx::user::LOCK_USER;
+use crate::datastore::sqlx::user::REPLACE_PASSWORD_HASH;
 use crate::datastore::sqlx::user::UPDATE_USER;
 use crate::datastore::user::NewUser;
 use crate::testing::TestDatabase;
@@ -124,18 +136,33 @@ async fn every_statement_that_a_request_waits_for_uses_an_index() {
     let now = Clock::default().now();
     let (user, digest) = fill(&store, now).await;
     let (id, digest, zero) = (user.id.as_uuid(), digest.as_bytes().to_vec(), 0_i64);
-    let (some, text) = (true, user.email.canonical());
+    let (some, none, text) = (true, None::<String>, user.email.canonical());
+    let (other, other_id) = (vec![9_u8; 32], random_uuid().unwrap());
 
     macro_rules! assert_all {
         ($driver:ty) => {
             assert_indexed!($driver, database.direct_url(),
                 FIND_SESSION(digest);
+                BEGIN_SESSION(
+                    other, other_id, text, none, none, now, now, now, id, zero, some
+                );
+                FIND_OTHER_SESSIONS(id, digest);
+                DELETE_SESSION(digest);
                 TOUCH_SESSION(now, digest, now);
                 FIND_USER(id);
                 FIND_BY_EMAIL(text);
                 LOCK_USER(id);
                 UPDATE_USER(some, now, some, text, id, some, some);
+                CONTEST_USER(id);
+                REPLACE_PASSWORD_HASH(text, id, text);
+                DELETE_SESSIONS_OF_USER(id);
+                DELETE_TOKENS_OF_USER(id);
+                CREATE_TOKEN(other, text, other_id, now, id, text);
                 FIND_TOKEN(digest, text, now);
+                DELETE_TOKEN(digest);
+                DELETE_TOKEN_OF_MAIL(id);
+                LEASE_MAIL(id, now, id);
+                RECORD_NEXT_LOGIN(now, none, id);
                 FIND_DUE(now, 1_i64);
                 CHARGE_NEXT(
                     zero, zero, zero, zero, zero, zero, zero, zero, zero, zero, digest, zero

@@ -36,8 +36,9 @@ impl Fault {
         let code = self.source.as_database_error().and_then(|fault| fault.code());
         match code.as_deref() {
             Some("26000" | "42P05") => {
-                ". Set databases.security.transaction_pooling = true when a pooler such as \
-                 PgBouncer stands before the database"
+                ". When a pooler such as PgBouncer stands before the database, set \
+                 databases.security.transaction_pooling = true, and have statements of your own \
+                 said with `.persistent(false)`"
             }
             _ => "",
         }

@@ -77,8 +77,15 @@ pub(super) async fn run<DB>(database: &Database<DB>) -> Result<()>
 where
     DB: Dialect,
     AppliedRow: for<'r> ::sqlx::FromRow<'r, DB::Row>,
+    ForeignRow: for<'r> ::sqlx::FromRow<'r, DB::Row>,
     for<'c> &'c mut DB::Connection: Executor<'c, Database = DB>,
 {
+    // Whoever may not change the schema has no need to, when nothing is missing.
+    match check(database).await {
+        Ok(()) => return Ok(()),
+        Err(Error::Schema { .. }) => {}
+        Err(fault) => return Err(fault),
+    }
     for _ in 1..ATTEMPTS {
         match run_once(database).await {
             Err(Error::Store(_)) => sleep(PAUSE).await,
@@ -114,6 +121,7 @@ async fn run_once<DB>(database: &Database<DB>) -> Result<()>
 where
     DB: Dialect,
     AppliedRow: for<'r> ::sqlx::FromRow<'r, DB::Row>,
+    ForeignRow: for<'r> ::sqlx::FromRow<'r, DB::Row>,
     for<'c> &'c mut DB::Connection: Executor<'c, Database = DB>,
 {
     let mut lease = database.acquire().await?;
@@ -132,10 +140,20 @@ async fn apply_pending<DB>(
 where
     DB: Dialect,
     AppliedRow: for<'r> ::sqlx::FromRow<'r, DB::Row>,
+    ForeignRow: for<'r> ::sqlx::FromRow<'r, DB::Row>,
     for<'c> &'c mut DB::Connection: Executor<'c, Database = DB>,
 {
     for statement in DB::BEFORE_MIGRATION {
         transaction.execute_script(*statement).await?;
+    }
+    if let Some(find) = DB::FIND_FOREIGN {
+        let foreign = transaction.fetch_all(transaction.query_as(find)).await?;
+        if let Some(ForeignRow { name }) = foreign.into_iter().next() {
+            return Err(Error::schema(
+                format!("would use the table {name}, which is another's"),
+                "Choose another databases.security.table_prefix",
+            ));
+        }
     }
     let script = |sql: &str| AssertSqlSafe(database.prefixed(sql));
     transaction.execute_script(script(DB::SCHEMA.applied)).await?;
@@ -194,6 +212,11 @@ row! {
     AppliedRow { version: i64, name: String, checksum: String }
 }
 
+row! {
+    /// A table that is not ours.
+    ForeignRow { name: String }
+}
+
 /// A migration that failed.
 #[derive(Debug, thiserror::Error)]
 #[error("migration {name}: {source}")]
@@ -205,5 +228,26 @@ struct MigrationFault {
 impl MigrationFault {
     fn wrap(name: &str, source: Error) -> Error {
         Error::store(Self { name: name.to_owned(), source })
+    }
+}
+
+#[cfg(test)]
+#[cfg(feature = "mysql")]
+mod tests {
+    use crate::datastore::sqlx::dialect::Dialect;
+    use crate::datastore::sqlx::migrations::MYSQL;
+
+    #[test]
+    fn every_table_is_looked_for_among_those_of_others() {
+        let find = <::sqlx::MySql as Dialect>::FIND_FOREIGN.unwrap();
+        let scripts = MYSQL.migrations.iter().map(|(_, _, sql)| *sql).chain([MYSQL.applied]);
+        for script in scripts {
+            for line in script.lines().filter(|line| line.starts_with("CREATE TABLE")) {
+                let name = line.split_whitespace().nth(5).unwrap();
+                assert!(find.contains(&format!("'{name}'")), "{name}");
+            }
+            let tables = script.matches("CREATE TABLE IF NOT EXISTS").count();
+            assert_eq!(script.matches("COMMENT = 'rocket_security'").count(), tables);
+        }
     }
 }

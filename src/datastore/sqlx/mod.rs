@@ -118,6 +118,7 @@ impl SqlxDatastore {
     pub async fn connect(figment: &Figment) -> Result<Self> {
         check_database_keys(figment)?;
         let url = database_url(figment)?;
+        check_parameters(&url)?;
         let settings = DatabaseSettings::from_figment(figment)?;
         let pool_figment = with_pool_defaults(figment, &url);
         let store: Self = match url.split(':').next().unwrap_or_default() {
@@ -195,7 +196,17 @@ fn check_database_keys(figment: &Figment) -> Result<()> {
         "table_prefix",
         "transaction_pooling",
     ];
-    let given = figment.extract_inner::<Dict>("databases.security").unwrap_or_default();
+    let given = match figment.extract_inner::<Dict>("databases.security") {
+        Ok(given) => given,
+        Err(fault) if fault.missing() => Dict::new(),
+        Err(_) => {
+            return Err(Error::rocket_config(
+                "databases.security",
+                "is not a table",
+                "Write [default.databases.security] and below it url = \"…\"",
+            ));
+        }
+    };
     match given.keys().find(|key| !known.contains(&key.as_str())) {
         None => Ok(()),
         Some(key) => Err(Error::rocket_config(
@@ -220,6 +231,48 @@ fn check_table_prefix(prefix: &str) -> Result<()> {
         "Use 1 to 24 lower-case letters, digits and underscores that begin with a letter, for \
          example \"auth_\"",
     ))
+}
+
+/// Refuses parameters of a server's URL that mean nothing to its driver, which would log them with
+/// their values: a misspelt `password` among them.
+fn check_parameters(url: &str) -> Result<()> {
+    let tls = ["sslmode", "ssl-mode", "sslcert", "ssl-cert", "sslkey", "ssl-key", "ssl-ca"];
+    let own: &[&str] = match url.split(':').next() {
+        Some("postgres" | "postgresql") => &[
+            "sslrootcert",
+            "ssl-root-cert",
+            "host",
+            "hostaddr",
+            "port",
+            "dbname",
+            "user",
+            "password",
+            "application_name",
+            "options",
+        ],
+        Some("mysql" | "mariadb") => {
+            &["sslca", "charset", "collation", "socket", "timezone", "time-zone"]
+        }
+        _ => return Ok(()),
+    };
+    let Ok(parsed) = url::Url::parse(url) else {
+        // The driver says what is wrong with it.
+        return Ok(());
+    };
+    let is_known = |name: &str| {
+        tls.contains(&name)
+            || own.contains(&name)
+            || name == "statement-cache-capacity"
+            || name.starts_with("options[")
+    };
+    match parsed.query_pairs().find(|(name, _)| !is_known(name)) {
+        None => Ok(()),
+        Some((name, _)) => Err(Error::rocket_config(
+            DATABASE_KEY,
+            format!("has the parameter \"{name}\", which is not one"),
+            format!("Remove it, or use one of: {}, {}", tls.join(", "), own.join(", ")),
+        )),
+    }
 }
 
 fn unknown_scheme(scheme: &str) -> Error {

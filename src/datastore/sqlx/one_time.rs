@@ -9,7 +9,6 @@ use crate::datastore::OneTimeStore;
 use crate::datastore::Together;
 use crate::datastore::one_time::OneTimeToken;
 use crate::datastore::sqlx::SqlxDatastore;
-use crate::datastore::sqlx::database::BATCH;
 use crate::datastore::sqlx::rows::read_digest;
 use crate::datastore::sqlx::rows::row;
 use crate::datastore::sqlx::rows::users_from;
@@ -20,7 +19,7 @@ use crate::error::Result;
 use crate::user::User;
 use crate::user::UserId;
 
-const CREATE_TOKEN: &str = "
+pub(super) const CREATE_TOKEN: &str = "
     INSERT INTO security_one_time_tokens
         (digest, purpose, user_id, address, mail_id, expires_at)
     SELECT ?, ?, id, email_canonical, ?, ? FROM security_users
@@ -32,12 +31,14 @@ pub(super) const FIND_TOKEN: &str = "
     JOIN security_users u ON u.id = t.user_id AND u.email_canonical = t.address
     WHERE t.digest = ? AND t.purpose = ? AND t.expires_at > ?";
 
-const DELETE_EXPIRED: &str = "
-    DELETE FROM security_one_time_tokens WHERE digest IN (
-        SELECT digest FROM (
-            SELECT digest FROM security_one_time_tokens WHERE expires_at <= ? LIMIT ?
-        ) AS expired
-    )";
+const FIND_EXPIRED: &str = "
+    SELECT digest FROM security_one_time_tokens
+    WHERE expires_at <= ? LIMIT ? FOR UPDATE SKIP LOCKED";
+
+pub(super) const DELETE_TOKEN: &str = "DELETE FROM security_one_time_tokens WHERE digest = ?";
+
+pub(super) const DELETE_TOKEN_OF_MAIL: &str =
+    "DELETE FROM security_one_time_tokens WHERE mail_id = ?";
 
 #[async_trait]
 impl OneTimeStore for SqlxDatastore {
@@ -46,9 +47,7 @@ impl OneTimeStore for SqlxDatastore {
             // Whoever else makes a token for this user, or changes the user, waits.
             let lock = transaction.query(LOCK_USER).bind(token.user_id.as_uuid());
             transaction.execute(lock).await?;
-            let replace = transaction
-                .query("DELETE FROM security_one_time_tokens WHERE mail_id = ?")
-                .bind(token.mail_id);
+            let replace = transaction.query(DELETE_TOKEN_OF_MAIL).bind(token.mail_id);
             transaction.execute(replace).await?;
             let create = transaction
                 .query(CREATE_TOKEN)
@@ -104,9 +103,7 @@ impl OneTimeStore for SqlxDatastore {
             let lock = transaction.query(LOCK_USER).bind(row.user_id);
             transaction.execute(lock).await?;
             // Deleting is what decides between callers; reading before it decides nothing.
-            let consume = transaction
-                .query("DELETE FROM security_one_time_tokens WHERE digest = ?")
-                .bind(digest.as_bytes().to_vec());
+            let consume = transaction.query(DELETE_TOKEN).bind(digest.as_bytes().to_vec());
             if transaction.execute(consume).await? != 1 {
                 return Ok(None);
             }
@@ -120,8 +117,8 @@ impl OneTimeStore for SqlxDatastore {
     }
 
     async fn delete_expired_tokens(&self, now: Timestamp) -> Result<u64> {
-        in_batches!(self, |database| {
-            database.query(DELETE_EXPIRED).bind(now).bind(i64::from(BATCH))
+        in_batches!(self, DELETE_TOKEN, |transaction| {
+            transaction.query_as(FIND_EXPIRED).bind(now)
         })
     }
 }

@@ -67,7 +67,7 @@ pub(super) const FIND_DUE: &str = "
     FROM security_outbox
     WHERE next_attempt_at <= ? ORDER BY next_attempt_at, id LIMIT ? FOR UPDATE SKIP LOCKED";
 
-const LEASE_MAIL: &str = "
+pub(super) const LEASE_MAIL: &str = "
     UPDATE security_outbox SET lease = ?, next_attempt_at = ?, attempts = attempts + 1
     WHERE id = ?";
 
@@ -124,8 +124,11 @@ impl OutboxStore for SqlxDatastore {
         fault: &str,
     ) -> Result<()> {
         on_database!(self, |database| {
-            let postpone =
-                database.query(POSTPONE_MAIL).bind(next_attempt_at).bind(fault.to_owned()).bind(id);
+            let postpone = database
+                .query(POSTPONE_MAIL)
+                .bind(next_attempt_at)
+                .bind(fault.replace('\0', ""))
+                .bind(id);
             database.execute(postpone).await.map(drop)
         })
     }

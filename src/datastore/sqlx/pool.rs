@@ -44,10 +44,12 @@ impl<DB: Database> SqlxPool<DB> {
 impl<DB: Backend> SqlxPool<DB>
 where
     Options<DB>: FromStr<Err = sqlx::Error>,
+    for<'c> &'c mut DB::Connection: Executor<'c, Database = DB>,
 {
     /// Opens a pool of at most `max_connections`, as the framework opens its own: with the settings
-    /// of [`Backend::tune`], a wait of two seconds for a connection, and a SQLite file that is
-    /// made, if it is not there, for its owner alone.
+    /// of [`Backend::tune`], what [`Backend::SESSION`] says on each connection, a wait of two
+    /// seconds for a connection, and a SQLite file that is made, if it is not there, for its owner
+    /// alone. Not for a pooler in transaction mode, whose connections are others' next.
     ///
     /// # Errors
     ///
@@ -56,7 +58,7 @@ where
         let figment = Figment::from(("url", url))
             .merge(("max_connections", max_connections))
             .merge(("connect_timeout", CONNECT_TIMEOUT));
-        let pool = connect(&figment, |options| options).await;
+        let pool = open(&figment, DB::SESSION).await;
         pool.map_err(|fault| {
             crate::error::Error::store(format!("the database cannot be opened: {}", why(&fault)))
         })
@@ -101,6 +103,10 @@ type Options<DB> = <<DB as Database>::Connection as Connection>::Options;
 pub trait Backend: Database {
     /// How long a connection is used: a server that was moved is followed within this time.
     const MAX_LIFETIME: Option<Duration> = Some(Duration::from_secs(1_800));
+
+    /// What is said once on each connection of a pool that is opened here. It bounds what a
+    /// statement does to the server after its caller has given up.
+    const SESSION: &'static [&'static str] = &[];
 
     /// Sets what every connection needs.
     fn tune(options: Options<Self>) -> Options<Self>;
@@ -183,6 +189,12 @@ impl Backend for sqlx::Sqlite {
 
 #[cfg(feature = "postgres")]
 impl Backend for sqlx::Postgres {
+    const SESSION: &'static [&'static str] = &[
+        "SET lock_timeout = '2s'",
+        "SET statement_timeout = '3s'",
+        "SET idle_in_transaction_session_timeout = '10s'",
+    ];
+
     /// Leaves out the parameter `extra_float_digits`, which PgBouncer refuses, and names the
     /// application for whoever looks at the server.
     fn tune(options: Options<Self>) -> Options<Self> {
@@ -196,6 +208,14 @@ impl Backend for sqlx::Postgres {
 
 #[cfg(feature = "mysql")]
 impl Backend for sqlx::MySql {
+    /// Also the isolation of the other two: the default would lock gaps and meet itself in
+    /// deadlocks.
+    const SESSION: &'static [&'static str] = &[
+        "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
+        "SET SESSION innodb_lock_wait_timeout = 2",
+        "SET SESSION lock_wait_timeout = 2",
+    ];
+
     /// Connections speak UTC and UTF-8, which are the driver's defaults.
     fn tune(options: Options<Self>) -> Options<Self> {
         options

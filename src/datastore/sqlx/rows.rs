@@ -64,6 +64,11 @@ row! {
 }
 
 row! {
+    /// The key of a row.
+    DigestRow { digest: Vec<u8> }
+}
+
+row! {
     /// The part of a joined row that belongs to the session.
     SessionRow {
         digest: Vec<u8>,

@@ -7,7 +7,7 @@ use crate::crypto::one_time::Digest;
 use crate::datastore::SessionStore;
 use crate::datastore::session::SessionRecord;
 use crate::datastore::sqlx::SqlxDatastore;
-use crate::datastore::sqlx::database::BATCH;
+use crate::datastore::sqlx::rows::DigestRow;
 use crate::datastore::sqlx::rows::SessionRow;
 use crate::datastore::sqlx::rows::UserRow;
 use crate::datastore::sqlx::rows::users_from;
@@ -26,34 +26,25 @@ pub(super) const FIND_SESSION: &str = "
     LEFT JOIN security_users_roles r ON r.user_id = u.id
     WHERE s.digest = ?";
 
-const BEGIN_SESSION: &str = "
+pub(super) const BEGIN_SESSION: &str = "
     INSERT INTO security_sessions
         (digest, id, user_id, epoch, authn_via, client, user_agent,
          created_at, authenticated_at, last_seen_at)
     SELECT ?, ?, id, epoch, ?, ?, ?, ?, ?, ? FROM security_users
     WHERE id = ? AND epoch = ? AND active = ?";
 
-const EVICT_SESSIONS: &str = "
-    DELETE FROM security_sessions
-    WHERE user_id = ? AND digest NOT IN (
-        SELECT digest FROM (
-            SELECT digest FROM security_sessions
-            WHERE user_id = ?
-            ORDER BY CASE WHEN digest = ? THEN 0 ELSE 1 END, created_at DESC, digest LIMIT ?
-        ) AS newest
-    )";
+pub(super) const FIND_OTHER_SESSIONS: &str = "
+    SELECT digest FROM security_sessions
+    WHERE user_id = ? AND digest <> ? ORDER BY created_at DESC, digest";
+
+pub(super) const DELETE_SESSION: &str = "DELETE FROM security_sessions WHERE digest = ?";
 
 pub(super) const TOUCH_SESSION: &str = "
     UPDATE security_sessions SET last_seen_at = ? WHERE digest = ? AND last_seen_at <= ?";
 
-/// The middle query is there for MySQL, which limits no query within `IN`.
-const DELETE_ENDED: &str = "
-    DELETE FROM security_sessions WHERE digest IN (
-        SELECT digest FROM (
-            SELECT digest FROM security_sessions
-            WHERE last_seen_at <= ? OR created_at <= ? LIMIT ?
-        ) AS ended
-    )";
+const FIND_ENDED: &str = "
+    SELECT digest FROM security_sessions
+    WHERE last_seen_at <= ? OR created_at <= ? LIMIT ? FOR UPDATE SKIP LOCKED";
 
 #[async_trait]
 impl SessionStore for SqlxDatastore {
@@ -78,13 +69,17 @@ impl SessionStore for SqlxDatastore {
             if transaction.execute(begin).await? == 0 {
                 return Ok(false);
             }
-            let evict = transaction
-                .query(EVICT_SESSIONS)
+            // One by one and by their key: whoever else logs in waits for none of it.
+            let others = transaction
+                .query_as(FIND_OTHER_SESSIONS)
                 .bind(session.user_id.as_uuid())
-                .bind(session.user_id.as_uuid())
-                .bind(session.digest.as_bytes().to_vec())
-                .bind(i64::from(max_per_user));
-            transaction.execute(evict).await?;
+                .bind(session.digest.as_bytes().to_vec());
+            let others: Vec<DigestRow> = transaction.fetch_all(others).await?;
+            let kept = usize::try_from(max_per_user.saturating_sub(1)).unwrap_or(usize::MAX);
+            for other in others.into_iter().skip(kept) {
+                let evict = transaction.query(DELETE_SESSION).bind(other.digest);
+                transaction.execute(evict).await?;
+            }
             transaction.keep();
             Ok(true)
         })
@@ -115,16 +110,14 @@ impl SessionStore for SqlxDatastore {
 
     async fn end_session(&self, digest: &Digest) -> Result<bool> {
         on_database!(self, |database| {
-            let end = database
-                .query("DELETE FROM security_sessions WHERE digest = ?")
-                .bind(digest.as_bytes().to_vec());
+            let end = database.query(DELETE_SESSION).bind(digest.as_bytes().to_vec());
             Ok(database.execute(end).await? == 1)
         })
     }
 
     async fn delete_ended_sessions(&self, idle: Timestamp, begun: Timestamp) -> Result<u64> {
-        in_batches!(self, |database| {
-            database.query(DELETE_ENDED).bind(idle).bind(begun).bind(i64::from(BATCH))
+        in_batches!(self, DELETE_SESSION, |transaction| {
+            transaction.query_as(FIND_ENDED).bind(idle).bind(begun)
         })
     }
 }

@@ -14,7 +14,7 @@ use crate::datastore::track::Track;
 use crate::error::Result;
 use crate::user::UserId;
 
-const RECORD_NEXT_LOGIN: &str = "
+pub(super) const RECORD_NEXT_LOGIN: &str = "
     UPDATE security_track SET
         last_login_at = current_login_at,
         last_login_ip = current_login_ip,

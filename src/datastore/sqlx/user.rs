@@ -60,10 +60,15 @@ pub(super) const UPDATE_USER: &str = "
 /// Whoever changes what belongs to a user locks the user first.
 pub(super) const LOCK_USER: &str = "SELECT id FROM security_users WHERE id = ? FOR UPDATE";
 
-const CONTEST_USER: &str = "
+pub(super) const DELETE_SESSIONS_OF_USER: &str = "DELETE FROM security_sessions WHERE user_id = ?";
+
+pub(super) const DELETE_TOKENS_OF_USER: &str =
+    "DELETE FROM security_one_time_tokens WHERE user_id = ?";
+
+pub(super) const CONTEST_USER: &str = "
     UPDATE security_users SET password_hash = NULL WHERE id = ? AND confirmed_at IS NULL";
 
-const REPLACE_PASSWORD_HASH: &str = "
+pub(super) const REPLACE_PASSWORD_HASH: &str = "
     UPDATE security_users SET password_hash = ? WHERE id = ? AND password_hash = ?";
 
 const GRANT_ROLE: &str = "
@@ -258,8 +263,8 @@ macro_rules! apply_change {
             None
         } else {
             for sql in [
-                "DELETE FROM security_sessions WHERE user_id = ?",
-                "DELETE FROM security_one_time_tokens WHERE user_id = ?",
+                crate::datastore::sqlx::user::DELETE_SESSIONS_OF_USER,
+                crate::datastore::sqlx::user::DELETE_TOKENS_OF_USER,
             ] {
                 let delete = $transaction.query(sql).bind(id.as_uuid());
                 $transaction.execute(delete).await?;

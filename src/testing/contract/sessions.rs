@@ -32,6 +32,7 @@ section! {
     the_oldest_session_beyond_the_maximum_ends,
     a_session_just_begun_is_never_the_one_that_ends,
     of_parallel_sessions_the_maximum_remains,
+    parallel_sessions_of_many_users_do_not_hinder_each_other,
     a_use_is_noted_unless_one_was_noted_since,
     a_use_of_an_unknown_session_is_no_fault,
     a_session_ends_once_and_alone,
@@ -160,6 +161,32 @@ pub async fn of_parallel_sessions_the_maximum_remains(store: &Arc<impl UserDatas
         remain += usize::from(find_session(store, session).await.is_some());
     }
     assert_eq!(remain, 20);
+}
+
+pub async fn parallel_sessions_of_many_users_do_not_hinder_each_other(
+    store: &Arc<impl UserDatastore>,
+) {
+    let mut users = Vec::new();
+    for number in 0..8 {
+        users.push(user(store, &format!("user{number}@example.org")).await);
+    }
+    let sessions: Vec<_> = (0..160).map(|number| session_of(&users[number % 8])).collect();
+    let begun = sessions.clone();
+    let answers = all_at_once(store, 16, move |store, caller| {
+        let begun: Vec<_> = begun.iter().skip(caller).step_by(16).cloned().collect();
+        async move {
+            for session in begun {
+                assert!(store.begin_session(&session, 2).await.unwrap());
+            }
+        }
+    })
+    .await;
+    assert_eq!(answers.len(), 16);
+    let mut remain = 0;
+    for session in &sessions {
+        remain += usize::from(find_session(store, session).await.is_some());
+    }
+    assert_eq!(remain, 16);
 }
 
 pub async fn a_use_is_noted_unless_one_was_noted_since(store: &Arc<impl UserDatastore>) {
