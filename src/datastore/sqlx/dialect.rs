@@ -189,7 +189,7 @@ impl Dialect for ::sqlx::Postgres {
 impl Dialect for ::sqlx::MySql {
     const BEFORE_MIGRATION: &'static [&'static str] = &[
         "SET SESSION lock_wait_timeout = 60",
-        "DO GET_LOCK(CONCAT('rocket_security.', MD5(DATABASE())), 60)",
+        "DO GET_LOCK(CONCAT('rocket_security.', LEFT(SHA2(DATABASE(), 256), 40)), 60)",
     ];
     const FIND_FOREIGN: Option<&'static str> = Some(
         "SELECT table_name AS name FROM information_schema.tables

@@ -128,10 +128,15 @@ pub(crate) async fn kill_connections(database: &TestDatabase) {
         use sqlx::Connection;
         use sqlx::Row;
         let mut connection = sqlx::MySqlConnection::connect(url).await.unwrap();
-        let list = "SELECT id FROM information_schema.processlist \
-                    WHERE db = DATABASE() AND id <> CONNECTION_ID()";
-        for row in sqlx::raw_sql(list).fetch_all(&mut connection).await.unwrap() {
-            let id: i64 = row.try_get_unchecked(0).unwrap();
+        let own = sqlx::raw_sql("SELECT CONNECTION_ID()").fetch_one(&mut connection).await.unwrap();
+        let own: u64 = own.try_get_unchecked(0).unwrap();
+        let list = sqlx::raw_sql("SHOW PROCESSLIST").fetch_all(&mut connection).await.unwrap();
+        for row in list {
+            let id: u64 = row.try_get_unchecked("Id").unwrap();
+            let place: Option<String> = row.try_get_unchecked("db").unwrap();
+            if id == own || place.is_none_or(|place| !url.ends_with(&format!("/{place}"))) {
+                continue;
+            }
             let kill = AssertSqlSafe(format!("KILL {id}"));
             // Whoever has ended by now cannot be killed.
             let _ = sqlx::raw_sql(kill).execute(&mut connection).await;
