@@ -129,8 +129,8 @@ impl<D: UserDatastore + TrackStore> Security<D> {
     /// use rocket_security::SqlxPool;
     ///
     /// # rocket::async_test(async {
-    /// let pool = sqlx::SqlitePool::connect("sqlite:app.sqlite").await?;
-    /// let store = SqlxDatastore::sqlite(SqlxPool::new(pool.clone()));
+    /// let pool = SqlxPool::<sqlx::Sqlite>::open("sqlite:app.sqlite", 8).await?;
+    /// let store = SqlxDatastore::sqlite(pool.clone());
     /// store.migrate().await?;
     /// let rocket = rocket::build().attach(Security::with_default_features(store)).manage(pool);
     /// # drop(rocket);

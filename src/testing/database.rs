@@ -1,7 +1,6 @@
 //! A fresh database for each test.
 
 use std::fmt::Debug;
-use std::sync::Arc;
 use std::thread;
 
 use rocket::figment::Figment;
@@ -34,23 +33,24 @@ pub struct TestDatabase {
     url: String,
     admin_url: Option<String>,
     keys: String,
-    folder: Arc<TempDir>,
+    /// Holds the file of a SQLite database.
+    _folder: TempDir,
 }
 
 impl TestDatabase {
     /// Makes a database.
     pub async fn create() -> Self {
-        let folder = Arc::new(orderly(tempfile::tempdir()));
+        let folder = orderly(tempfile::tempdir());
         let keys = orderly(generate_paserk()).expose().clone();
         let Ok(server) = std::env::var(SERVER) else {
             let url = format!("sqlite:{}", folder.path().join("security.sqlite").display());
-            return Self { url, admin_url: None, keys, folder };
+            return Self { url, admin_url: None, keys, _folder: folder };
         };
         let name = format!("security_test_{}", orderly(random_uuid()).simple());
         let url = database_at(&server, &name);
         let admin_url = std::env::var(ADMIN).map_or(url.clone(), |it| database_at(&it, &name));
         create(&admin_url).await;
-        Self { url, admin_url: Some(admin_url), keys, folder }
+        Self { url, admin_url: Some(admin_url), keys, _folder: folder }
     }
 
     /// Gives the URL of the database, as an application reaches it.
@@ -63,15 +63,10 @@ impl TestDatabase {
         self.admin_url.as_deref().unwrap_or(&self.url)
     }
 
-    /// Gives a folder that lives as long as the database.
-    pub fn folder(&self) -> &TempDir {
-        &self.folder
-    }
-
     /// Gives the value of the environment variable `ROCKET_DATABASES` that leads a program to this
     /// database.
     pub fn environment(&self) -> String {
-        let pooling = std::env::var_os(ADMIN).is_some();
+        let pooling = has_transaction_pooling();
         format!("{{security={{url={:?},transaction_pooling={pooling}}}}}", self.url)
     }
 
@@ -80,7 +75,7 @@ impl TestDatabase {
         figment
             .merge(("databases.security.url", &self.url))
             .join(("databases.security.max_connections", 8))
-            .merge(("databases.security.transaction_pooling", std::env::var_os(ADMIN).is_some()))
+            .merge(("databases.security.transaction_pooling", has_transaction_pooling()))
             .merge(("security.keys", &self.keys))
     }
 }
@@ -97,6 +92,10 @@ impl Drop for TestDatabase {
         });
         let _ = dropping.join();
     }
+}
+
+fn has_transaction_pooling() -> bool {
+    std::env::var_os(ADMIN).is_some()
 }
 
 fn database_at(server: &str, name: &str) -> String {

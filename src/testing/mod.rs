@@ -1,8 +1,8 @@
 //! The test kit, for the tests of an application and for our own.
 //!
 //! It launches an application on a fresh database (SQLite, or on the server that the environment
-//! names: see [`TestDatabase`]), with cheap hashes, mail kept in memory, limits far away, and a clock that can be moved; and it gives browsers, each
-//! with cookies of its own.
+//! names: see [`TestDatabase`]), with cheap hashes, mail kept in memory, limits far away, and a
+//! clock that can be moved; and it gives browsers, each with cookies of its own.
 //!
 //! ```
 //! # use rocket::get;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 use std::time::Instant;
 
+use chrono::TimeDelta;
 use rocket::futures::future::join_all;
 use rocket::http::Status;
 use rocket::tokio::join;
@@ -48,6 +49,20 @@ async fn a_lock_that_is_held_for_long_is_503_in_time_and_takes_nothing_away() {
 
     other.run("ROLLBACK").await;
     assert_eq!(app.browser().log_in(BOB, PASSWORD).await.status, Status::Ok);
+}
+
+#[rocket::async_test]
+async fn a_session_whose_use_cannot_be_noted_is_recognised_all_the_same() {
+    let app = app().await;
+    let ann = app.log_in_as(ANN).await;
+    let mut other = sql::Other::begin(app.database()).await;
+    other.run("SELECT digest FROM security_sessions FOR UPDATE").await;
+
+    app.clock().advance(TimeDelta::minutes(2));
+    let begun = Instant::now();
+    assert_eq!(ann.get("/me").await.body, ANN);
+    assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
+    other.run("ROLLBACK").await;
 }
 
 #[rocket::async_test]

@@ -127,11 +127,11 @@ impl Repetition {
         if self.number == REPETITIONS || !is_harmless(fault) {
             return false;
         }
-        let Ok(jitter) = random_bytes::<1>() else {
+        let Ok([jitter]) = random_bytes() else {
             return false;
         };
         let longest = PAUSE * 2_u32.pow(self.number);
-        sleep(longest * jitter.map(u32::from).into_iter().sum::<u32>() / 255).await;
+        sleep(longest * u32::from(jitter) / u32::from(u8::MAX)).await;
         self.number += 1;
         true
     }

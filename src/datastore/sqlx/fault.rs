@@ -1,5 +1,7 @@
 //! What goes wrong in a database, and what it means.
 
+use ::sqlx::error::ErrorKind;
+
 use crate::datastore::sqlx::dialect::Diagnosis;
 use crate::datastore::sqlx::dialect::Dialect;
 use crate::error::Error;
@@ -30,6 +32,10 @@ impl Fault {
         }
     }
 
+    fn is_of(&self, kind: ErrorKind) -> bool {
+        self.source.as_database_error().is_some_and(|fault| fault.kind() == kind)
+    }
+
     /// Names the cure for what a pooler does to prepared statements (invalid_sql_statement_name,
     /// duplicate_prepared_statement).
     fn hint(&self) -> &'static str {
@@ -52,16 +58,12 @@ pub(super) fn is_harmless(fault: &Error) -> bool {
 
 /// Tells whether a row was refused because there is one of the same key.
 pub(super) fn is_unique_violation(fault: &Error) -> bool {
-    Fault::in_error(fault)
-        .and_then(|fault| fault.source.as_database_error())
-        .is_some_and(|fault| fault.is_unique_violation())
+    Fault::in_error(fault).is_some_and(|fault| fault.is_of(ErrorKind::UniqueViolation))
 }
 
 /// Tells whether a row was refused because what it belongs to is not there.
 pub(super) fn is_foreign_key_violation(fault: &Error) -> bool {
-    Fault::in_error(fault)
-        .and_then(|fault| fault.source.as_database_error())
-        .is_some_and(|fault| fault.is_foreign_key_violation())
+    Fault::in_error(fault).is_some_and(|fault| fault.is_of(ErrorKind::ForeignKeyViolation))
 }
 
 /// Tells whether a table is not there.

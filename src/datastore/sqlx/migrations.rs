@@ -29,9 +29,11 @@ use crate::datastore::sqlx::transaction::Transaction;
 use crate::error::Error;
 use crate::error::Result;
 
-/// The migrations of a database, in order; the first makes the table of what was applied.
+/// The schema of a database.
 pub(super) struct Schema {
+    /// What makes the table of what was applied, and does nothing the second time.
     applied: &'static str,
+    /// The number, the name and the statements of each migration, in order.
     migrations: &'static [(i64, &'static str, &'static str)],
 }
 
