@@ -1,4 +1,5 @@
-//! What recognising a request costs: the one query that every request with a session makes.
+//! What recognising a request costs: the one query that every request with a session makes, of a
+//! user who has a role with two permissions.
 //!
 //! `cargo bench --bench session`, on SQLite; with `SECURITY_TEST_DATABASE_URL` and the driver's cargo
 //! feature, on that server, too. All are measured in one run, in turns; the ratio is to a bare
@@ -10,6 +11,8 @@ use std::time::Duration;
 use std::time::Instant;
 
 use rocket_security::MemoryDatastore;
+use rocket_security::PermissionName;
+use rocket_security::RoleName;
 use rocket_security::SqlxDatastore;
 use rocket_security::SqlxPool;
 use rocket_security::UserDatastore;
@@ -70,12 +73,23 @@ async fn fill(store: &impl UserDatastore) -> Digest {
     let user = NewUser {
         id: UserId::from_uuid(random_uuid().expect("randomness")),
         email: Email::parse("ann@example.org").expect("an address"),
+        username: None,
         password_hash: None,
         confirmed_at: Some(now),
+        expires_at: None,
         created_at: now,
     };
     let user = store.create_user(&user, &Together::nothing()).await.expect("a store");
     let user = user.expect("the first of that address");
+    let editor = RoleName::parse("editor").expect("a name");
+    store.create_role(&editor, "").await.expect("a store");
+    for permission in ["posts.edit", "posts.read"] {
+        let permission = PermissionName::parse(permission).expect("a name");
+        let granted = store.grant_permission(&editor, &permission, &Together::nothing()).await;
+        assert!(granted.expect("a store"));
+    }
+    let granted = store.grant_role(user.id, &editor, &Together::nothing()).await;
+    assert!(granted.expect("a store"));
     let digest = Token::random().expect("randomness").digest();
     let session = SessionRecord {
         digest,
@@ -88,8 +102,11 @@ async fn fill(store: &impl UserDatastore) -> Digest {
         created_at: now,
         authenticated_at: now,
         last_seen_at: now,
+        series: None,
     };
-    assert!(store.begin_session(&session, 20).await.expect("a store"));
+    assert!(
+        store.begin_session(&session, 20, &Together::nothing()).await.expect("a store").is_some()
+    );
     digest
 }
 

@@ -11,8 +11,9 @@ held against this:
   come back. Nobody with a live session is asked to log in or loses the cookie.
 - Once PostgreSQL is back, pages, logins and registrations succeed within 2 s, without a restart.
 - At the end: no address has two accounts. Every registration that was answered with success has its
-  account and its mail, every confirmation is in the table, no link worked for two clients, every
-  session that was begun lives, and every one that was ended is dead.
+  account and its mail, every account its profile in the showcase's own table. Every confirmation is
+  in the table, no link worked for two clients, every session that was begun lives, and every one
+  that was ended is dead.
 
 A 503 may mean "done" or "not done"; doing it again must not do it twice.
 
@@ -278,6 +279,12 @@ class Outage:
             " FROM security_users u LEFT JOIN security_sessions s ON s.user_id = u.id GROUP BY u.id"
         )
         self.rows = {email: (confirmed == "t", int(count)) for email, confirmed, count in rows}
+        halves = self.postgres.query(
+            "SELECT email FROM security_users u WHERE NOT EXISTS"
+            " (SELECT 1 FROM profiles p WHERE p.user_id = u.id)"
+        )
+        for (email,) in halves:
+            blame("every account has what the application commits with it", email)
         known = {account.email for account in self.traffic.accounts}
         for email in self.rows.keys() - known:
             blame("nobody has an account who did not ask for one", email)

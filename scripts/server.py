@@ -100,11 +100,13 @@ class Server:
         self.database = self.folder / "security.sqlite"
         self.log = self.folder / "server.log"
         self.process = None
+        self.read = {}
         key = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode().rstrip("=")
-        settings = {
+        self.security = {
             "base_url": self.url,
             "keys": f"k4.local.{key}",
             "site_name": "Harbour Library",
+            "roles": "create",
             "mail": {"url": "file:security-mail", "from": "library@example.org"},
         }
         database = {"security": {"url": database_url or f"sqlite:{self.database}"}}
@@ -115,8 +117,13 @@ class Server:
             "ROCKET_CLI_COLORS": "false",
             "ROCKET_LOG_LEVEL": log_level,
             "ROCKET_DATABASES": setting(database),
-            "ROCKET_SECURITY": setting(settings | (security or {})),
         }
+        self.configure(security or {})
+
+    def configure(self, security):
+        """Sets what the next start finds in `[default.security]`."""
+        self.security |= security
+        self.environment["ROCKET_SECURITY"] = setting(self.security)
 
     def __enter__(self):
         try:
@@ -164,6 +171,23 @@ class Server:
         self.process.kill()
         self.process.wait()
 
+    def command(self, *arguments):
+        """Runs `rocket-security` on its database, as its operator would."""
+        program = self.binary.parent.parent / "rocket-security"
+        if not program.is_file():
+            raise Failed(f"{program} is there: cargo build --features cli --bin {program.name}")
+        done = subprocess.run(
+            [program, *arguments],
+            cwd=self.folder,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode != 0:
+            raise Failed(f"{program.name} {' '.join(arguments)}: {done.stderr.strip()}")
+        return done.stdout
+
     def resident_mib(self):
         """Gives the memory it holds, and the most it ever held, in MiB."""
         status = Path(f"/proc/{self.process.pid}/status").read_text()
@@ -172,14 +196,22 @@ class Server:
 
     def mail(self, to=None):
         """Gives the mails that lie in its folder, the oldest first."""
-        found = [read_mail(path) for path in (self.folder / "security-mail").glob("*.eml")]
+        paths = (self.folder / "security-mail").glob("*.eml")
+        found = [self.read.get(path) or read_mail(path) for path in paths]
+        # One that is whole does not change any more.
+        self.read.update({mail.path: mail for mail in found if mail.is_whole})
         found = [mail for mail in found if to in (None, mail.to)]
         return sorted(found, key=lambda mail: mail.written_at)
 
-    def wait_for_link(self, to, seconds=10):
+    def wait_for_mail(self, to, subject=None, seconds=10):
+        """Waits for a mail with a link, of that subject if there is one, and gives the newest."""
+        wanted = lambda mail: mail.link and subject in (None, mail.subject)
+        look = lambda: next(filter(wanted, reversed(self.mail(to))), None)
+        return wait_for(f"the mail {subject or 'with a link'!r} reaches {to}", look, seconds)
+
+    def wait_for_link(self, to, subject=None, seconds=10):
         """Waits for a mail, and gives the link it carries."""
-        look = lambda: next((mail.link for mail in self.mail(to) if mail.link), None)
-        return wait_for(f"a mail with a link reaches {to}", look, seconds)
+        return self.wait_for_mail(to, subject, seconds).link
 
     def make_account(self, email, password):
         """Registers and confirms an account."""
@@ -209,6 +241,7 @@ class Mail:
     to: str
     subject: str
     link: str | None
+    text: str
     message_id: str
     written_at: float
     is_whole: bool
@@ -220,12 +253,14 @@ def read_mail(path):
     message = email.message_from_bytes(raw, policy=email.policy.default)
     is_whole = message.is_multipart() and raw.rstrip().endswith(b"--")
     body = message.get_body(("plain",)) if is_whole else None
-    found = re.search(r"https?://\S+", body.get_content()) if body else None
+    text = body.get_content() if body else ""
+    found = re.search(r"https?://\S+", text)
     return Mail(
         path=path,
         to=str(message["To"]),
         subject=str(message["Subject"]),
         link=found.group() if found else None,
+        text=text,
         message_id=str(message["Message-ID"]),
         written_at=path.stat().st_mtime,
         is_whole=is_whole,
@@ -253,9 +288,10 @@ class Client:
     def __init__(self, url):
         self.url = url
         self.csrf_token = None
+        self.cookies = http.cookiejar.CookieJar()
         self.opener = urllib.request.build_opener(
             urllib.request.ProxyHandler({}),
-            urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar()),
+            urllib.request.HTTPCookieProcessor(self.cookies),
             NoRedirect,
         )
 

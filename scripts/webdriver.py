@@ -104,6 +104,14 @@ class Browser:
         self.command("POST", f"/element/{element}/clear", {})
         self.command("POST", f"/element/{element}/value", {"text": text})
 
+    def choose(self, field, label):
+        """Chooses what is shown as that in the list of that name."""
+        path = f"//select[@name='{field}']/option[normalize-space()='{label}']"
+        self.command("POST", f"/element/{self.find(path, 'xpath')}/click", {})
+
+    def tick(self, field):
+        self.command("POST", f"/element/{self.find(f'input[name={field}]')}/click", {})
+
     def press(self, label):
         """Presses the button or follows the link of that text, and waits for the next page."""
         path = f"//button[normalize-space()='{label}'] | //a[normalize-space()='{label}']"
@@ -131,7 +139,10 @@ class Browser:
         return self.command("GET", f"/element/{self.find(css)}/text")
 
     def value(self, field):
-        return self.command("GET", f"/element/{self.find(f'input[name={field}]')}/property/value")
+        return self.command("GET", f"/element/{self.find(f'[name={field}]')}/property/value")
+
+    def is_ticked(self, field):
+        return self.count(f"input[name={field}]:checked") == 1
 
     def focused(self):
         """Gives the name of the field that has the focus."""
@@ -159,6 +170,14 @@ class Browser:
     def devtools(self, command, **parameters):
         body = {"cmd": command, "params": parameters}
         return self.command("POST", "/goog/cdp/execute", body)
+
+    def width_in(self, width):
+        """Gives how wide the page is in a window of that width."""
+        screen = {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": False}
+        self.devtools("Emulation.setDeviceMetricsOverride", **screen)
+        found = self.evaluate("document.documentElement.scrollWidth")
+        self.devtools("Emulation.clearDeviceMetricsOverride")
+        return found
 
     def photograph(self, path, width, dark=False):
         """Takes a picture of the whole page in a window of that width."""

@@ -39,6 +39,11 @@ impl Clock {
     }
 }
 
+/// Tells a moment as a mail does: to the minute.
+pub(crate) fn in_words(at: Timestamp) -> String {
+    at.format("%-d %B %Y, %H:%M UTC").to_string()
+}
+
 #[cfg(test)]
 mod tests {
     use chrono::TimeDelta;

@@ -43,6 +43,10 @@ pub enum Error {
     #[error("a cryptographic operation failed: {0}")]
     Crypto(String),
 
+    /// A token cannot be issued as the program asks for it.
+    #[error("a token cannot be issued: {0}")]
+    Token(String),
+
     /// A template is missing or wrong.
     #[error("a template failed: {}", with_causes(.0))]
     Template(#[from] tera::Error),
@@ -50,6 +54,10 @@ pub enum Error {
     /// A message could not be written or delivered.
     #[error("mail could not be sent: {0}")]
     Mail(#[source] Box<dyn StdError + Send + Sync>),
+
+    /// A mail server will never take this message for this recipient.
+    #[error("mail was refused for good: {0}")]
+    MailRefused(#[source] Box<dyn StdError + Send + Sync>),
 
     /// A file could not be read or written.
     #[error("{path}: {source}")]
@@ -93,6 +101,12 @@ impl Error {
     /// Wraps a failure to send mail.
     pub fn mail(source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         Self::Mail(source.into())
+    }
+
+    /// Wraps a refusal that concerns this message or its recipient, and that asking again will not
+    /// change.
+    pub fn mail_refused(source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self::MailRefused(source.into())
     }
 }
 

@@ -1,140 +1,473 @@
 //! What happened: told after the fact, to whoever listens.
 //!
-//! Names are those of Flask-Security's signals. An event carries no secret and cannot stop
-//! anything; what can is a [`Hooks`](crate::feature::Hooks).
+//! An event carries no secret and no address, and cannot stop anything; what can is a
+//! [`Hooks`](crate::feature::Hooks). Whoever listens keeps nobody waiting:
+//!
+//! | listener | runs | when it cannot keep up |
+//! |---|---|---|
+//! | [`Security::on_event`](crate::Security::on_event) | on a thread of its own | its queue holds 1,024 events; what comes then is dropped for it, and logged |
+//! | [`Security::on_event_async`](crate::Security::on_event_async) | on a task of its own, 30 seconds an event at most | the same |
+//! | [`Security::events`](crate::Security::events), [`Signals::subscribe`] | where the application awaits it | it misses the oldest, and is told how many |
+//!
+//! Each is told in the order in which things happened. A panic is logged and harms neither the
+//! request nor other listeners. A shutdown waits five seconds for what is queued; a crash loses it.
+//! What must be written down with the change it tells of, or not at all, is the feature
+//! [`audit`](crate::features::audit)'s, or work of
+//! [`Hooks::before_commit`](crate::feature::Hooks::before_commit).
+//!
+//! # All events
+//!
+//! Every event has an [`Origin`]: when, from where, in which request, and how whoever sent it had
+//! proved to be them. As JSON an event is one object: `event` is its [name](Event::name), beside it
+//! stand its fields.
+//!
+//! | event | told when | fields |
+//! |---|---|---|
+//! | [`UserAuthenticated`](Event::UserAuthenticated) | a session began | `user`, `authn_via` |
+//! | [`UserFailedAuthn`](Event::UserFailedAuthn) | a login, a proof that it is still them, or a request by [Basic](crate::features::basic) or with a token of an account that it does not open any more, was refused | `user` if there is one, `reason` |
+//! | [`UserUnauthenticated`](Event::UserUnauthenticated) | a request needed somebody logged in | |
+//! | [`UserUnauthorized`](Event::UserUnauthorized) | a request needed a role or a permission that its user lacks, or a policy denied it | `user` |
+//! | [`UserVerified`](Event::UserVerified) | somebody proved that it is still them | `user` |
+//! | [`UserLoggedOut`](Event::UserLoggedOut) | a session was ended by its user | `user` |
+//! | [`SessionEnded`](Event::SessionEnded) | a session ended by its age, because its user had too many, or from elsewhere | `user`, `session`, `reason` |
+//! | [`RememberTheft`](Event::RememberTheft) | what a browser is remembered by was used a second time: two have what one should | `user` |
+//! | [`UserRegistered`](Event::UserRegistered) | an account was made | `user` |
+//! | [`UserNotRegistered`](Event::UserNotRegistered) | somebody registered an address that has an account | `existing`, `contested` |
+//! | [`ConfirmInstructionsSent`](Event::ConfirmInstructionsSent) | mail with a confirmation link went out | `user` |
+//! | [`UserConfirmed`](Event::UserConfirmed) | an address was confirmed | `user` |
+//! | [`ResetPasswordInstructionsSent`](Event::ResetPasswordInstructionsSent) | mail with a link for a new password went out | `user` |
+//! | [`PasswordReset`](Event::PasswordReset) | a password was replaced by such a link | `user` |
+//! | [`PasswordChangeRequired`](Event::PasswordChangeRequired) | an operator asked for a new password | `user` |
+//! | [`PasswordChanged`](Event::PasswordChanged) | a password was changed, or set, by its owner | `user` |
+//! | [`ChangeEmailInstructionsSent`](Event::ChangeEmailInstructionsSent) | mail went to an address that somebody wants to have | `user` |
+//! | [`ChangeEmailConfirmed`](Event::ChangeEmailConfirmed) | an address was changed | `user` |
+//! | [`ChangeEmailUndone`](Event::ChangeEmailUndone) | that was undone from the old address | `user` |
+//! | [`UsernameChanged`](Event::UsernameChanged) | a username was changed | `user` |
+//! | [`UsernameRecoveryEmailSent`](Event::UsernameRecoveryEmailSent) | mail with a forgotten username went out | `user` |
+//! | [`UserClosed`](Event::UserClosed) | an account was closed by its owner | `user` |
+//! | [`UserReopened`](Event::UserReopened) | it was opened again | `user` |
+//! | [`UserDeleted`](Event::UserDeleted) | an account was deleted | `user` |
+//! | [`UserActivated`](Event::UserActivated) | an operator let an account log in again | `user` |
+//! | [`UserDeactivated`](Event::UserDeactivated) | an operator locked an account | `user` |
+//! | [`RoleGranted`](Event::RoleGranted) | somebody got a role | `user`, `role` |
+//! | [`RoleRevoked`](Event::RoleRevoked) | somebody lost a role | `user`, `role` |
+//! | [`PermissionGranted`](Event::PermissionGranted) | a role got a permission | `role`, `permission` |
+//! | [`PermissionRevoked`](Event::PermissionRevoked) | a role lost a permission | `role`, `permission` |
+//! | [`RoleIncluded`](Event::RoleIncluded) | a role includes another from now on | `role`, `included` |
+//! | [`RoleExcluded`](Event::RoleExcluded) | a role includes another no more | `role`, `included` |
+//! | [`UserInvited`](Event::UserInvited) | an account was made for somebody | `user` |
+//! | [`InvitationSent`](Event::InvitationSent) | mail with an invitation went out | `user` |
+//! | [`InvitationAccepted`](Event::InvitationAccepted) | somebody who was invited chose their password | `user` |
+//! | [`LinkRefused`](Event::LinkRefused) | a mailed link was used that is forged, used up or too old | `purpose` |
+//! | [`CsrfFailed`](Event::CsrfFailed) | a request was forged, or looked so | `reason` |
+//! | [`Throttled`](Event::Throttled) | attempts were turned away | |
+//! | [`EventsLost`](Event::EventsLost) | only in a journal: events were not written down | `count` |
+//!
+//! A session that ends with a change of the account has no event of its own: the change tells of itself.
+//! That a session is too old is noticed when what is over is deleted, within ten minutes.
+//!
+//! That a mail went out is told when it did; from where, in which request and by whom it was asked for
+//! is told with it. Whoever has many mails written to one address is found by that.
+//!
+//! Changes that an operator makes with `rocket-security` happen in another process: their events
+//! reach the journal of `audit`, and no listener. Their `authn_via` is `command_line`.
+//!
+//! # Flask-Security's signals
+//!
+//! Those of its 25 signals whose features are here have the same name:
+//!
+//! | signal | event |
+//! |---|---|
+//! | `user_authenticated`, `user_unauthenticated`, `user_failed_authn` | the same; `user_failed_authn` is told for unknown identities, too |
+//! | `user_registered`, `user_not_registered`, `user_confirmed`, `confirm_instructions_sent` | the same |
+//! | `password_reset`, `password_changed`, `reset_password_instructions_sent` | the same |
+//! | `change_email_instructions_sent`, `change_email_confirmed` | the same |
+//! | `username_changed`, `username_recovery_email_sent` | the same |
+//! | `refresh_tracker_created`, `refresh_tracker_revoked` | come with refresh tokens |
+//! | `tf_code_confirmed`, `tf_profile_changed`, `tf_disabled`, `tf_security_token_sent` | come with the feature `two_factor` |
+//! | `us_security_token_sent`, `us_profile_changed`, `login_instructions_sent` | come with the feature `unified_signin` |
+//! | `wan_registered`, `wan_deleted` | come with the feature `webauthn` |
+//!
+//! None of them holds a token or an address, as Flask-Security's do.
+
+mod signals;
 
 use std::net::IpAddr;
-use std::panic::AssertUnwindSafe;
-use std::panic::catch_unwind;
-use std::sync::Arc;
+
+use serde::Serialize;
+use uuid::Uuid;
 
 use crate::clock::Timestamp;
+use crate::user::PermissionName;
+use crate::user::RoleName;
 use crate::user::UserId;
 
-/// Something that happened to an account or a session.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Event {
+pub use crate::event::signals::LONGEST;
+pub use crate::event::signals::Listeners;
+pub use crate::event::signals::QUEUE;
+pub use crate::event::signals::Signals;
+
+/// Declares the events: a name and a field or two each; every one has an [`Origin`] besides.
+macro_rules! events {
+    ($(
+        $(#[$doc:meta])*
+        $variant:ident, $name:literal, $user:expr, { $($(#[$note:meta])* $field:ident: $type:ty,)* }
+    )+) => {
+        /// Something that happened to an account or a session.
+        #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+        #[serde(tag = "event", rename_all = "snake_case")]
+        #[non_exhaustive]
+        pub enum Event {
+            $(
+                $(#[$doc])*
+                $variant {
+                    $($(#[$note])* $field: $type,)*
+                    /// When, from where, in which request and by whom.
+                    origin: Origin,
+                },
+            )+
+        }
+
+        impl Event {
+            /// Gives its name, which is also its tag in JSON: `user_authenticated`.
+            pub fn name(&self) -> &'static str {
+                match self {
+                    $(Self::$variant { .. } => $name,)+
+                }
+            }
+
+            /// Gives the account that it is about, if it is about one.
+            #[allow(unused_variables, reason = "most events need one field of theirs for it, or none")]
+            pub fn user(&self) -> Option<UserId> {
+                match self {
+                    $(Self::$variant { $($field,)* .. } => $user,)+
+                }
+            }
+
+            /// Says when it happened, and from where.
+            pub fn origin(&self) -> &Origin {
+                match self {
+                    $(Self::$variant { origin, .. } => origin,)+
+                }
+            }
+        }
+    };
+}
+
+events! {
     /// Somebody logged in.
-    UserAuthenticated {
+    UserAuthenticated, "user_authenticated", Some(*user), {
         /// Who.
         user: UserId,
         /// How they proved it, for example `password`.
         authn_via: String,
-        /// When and from where.
-        origin: Origin,
-    },
-    /// Somebody tried to log in and was refused.
-    UserFailedAuthn {
+    }
+
+    /// Somebody tried to log in, or to prove that it is still them, and was refused.
+    UserFailedAuthn, "user_failed_authn", *user, {
         /// Whose account it was, if there is one.
         user: Option<UserId>,
         /// The reason code of the refusal, for the operator's eyes.
         reason: &'static str,
-        /// When and from where.
-        origin: Origin,
-    },
+    }
+
     /// A request that needs somebody logged in came from nobody.
-    UserUnauthenticated {
-        /// When and from where.
-        origin: Origin,
-    },
-    /// Somebody logged out.
-    UserLoggedOut {
+    UserUnauthenticated, "user_unauthenticated", None, {}
+
+    /// A request that needs a role or a permission came from somebody who does not have it, or a
+    /// policy denied it.
+    UserUnauthorized, "user_unauthorized", Some(*user), {
         /// Who.
         user: UserId,
-        /// When and from where.
-        origin: Origin,
-    },
+    }
+
+    /// Somebody proved that it is still them.
+    UserVerified, "user_verified", Some(*user), {
+        /// Who.
+        user: UserId,
+    }
+
+    /// Somebody logged out.
+    UserLoggedOut, "user_logged_out", Some(*user), {
+        /// Who.
+        user: UserId,
+    }
+
+    /// A session ended without its browser asking for it.
+    SessionEnded, "session_ended", Some(*user), {
+        /// Whose it was.
+        user: UserId,
+        /// Which: its public id, which opens nothing.
+        session: Uuid,
+        /// Why.
+        reason: SessionEnd,
+    }
+
+    /// What a browser is remembered by was used a second time, after it had been replaced: somebody has a
+    /// copy. The series is ended, and the session that was begun by it.
+    RememberTheft, "remember_theft", Some(*user), {
+        /// Who is remembered.
+        user: UserId,
+    }
+
     /// An account was made.
-    UserRegistered {
+    UserRegistered, "user_registered", Some(*user), {
         /// Whose.
         user: UserId,
-        /// When and from where.
-        origin: Origin,
-    },
+    }
+
     /// Somebody tried to register with an address that has an account.
-    UserNotRegistered {
+    UserNotRegistered, "user_not_registered", Some(*existing), {
         /// Whose account it is.
         existing: UserId,
-        /// When and from where.
-        origin: Origin,
-    },
+        /// Whether nobody had confirmed it: its password is gone then, unless the same one was typed,
+        /// and it goes by the username that was.
+        contested: bool,
+    }
+
     /// Mail with a confirmation link was sent.
-    ConfirmInstructionsSent {
+    ConfirmInstructionsSent, "confirm_instructions_sent", Some(*user), {
         /// For whom.
         user: UserId,
-        /// When and from where.
-        origin: Origin,
-    },
+    }
+
     /// An address was confirmed.
-    UserConfirmed {
+    UserConfirmed, "user_confirmed", Some(*user), {
         /// Whose.
         user: UserId,
-        /// When and from where.
-        origin: Origin,
-    },
+    }
+
+    /// Mail with a link to choose a new password was sent.
+    ResetPasswordInstructionsSent, "reset_password_instructions_sent", Some(*user), {
+        /// For whom.
+        user: UserId,
+    }
+
+    /// A password was replaced by way of a mailed link.
+    PasswordReset, "password_reset", Some(*user), {
+        /// Whose.
+        user: UserId,
+    }
+
+    /// An operator asked for a new password, before anything else.
+    PasswordChangeRequired, "password_change_required", Some(*user), {
+        /// Whose.
+        user: UserId,
+    }
+
+    /// A password was changed, or set for the first time, by its owner.
+    PasswordChanged, "password_changed", Some(*user), {
+        /// Whose.
+        user: UserId,
+    }
+
+    /// Mail was sent to an address that somebody wants to have as theirs.
+    ChangeEmailInstructionsSent, "change_email_instructions_sent", Some(*user), {
+        /// Who.
+        user: UserId,
+    }
+
+    /// The address of an account was changed.
+    ChangeEmailConfirmed, "change_email_confirmed", Some(*user), {
+        /// Whose.
+        user: UserId,
+    }
+
+    /// A change of address was undone from the old address.
+    ChangeEmailUndone, "change_email_undone", Some(*user), {
+        /// Whose.
+        user: UserId,
+    }
+
+    /// The username of an account was changed, or chosen for the first time, by its owner.
+    UsernameChanged, "username_changed", Some(*user), {
+        /// Whose.
+        user: UserId,
+    }
+
+    /// Mail with their username was sent to somebody who had asked for it.
+    UsernameRecoveryEmailSent, "username_recovery_email_sent", Some(*user), {
+        /// To whom.
+        user: UserId,
+    }
+
+    /// An account was closed by its owner, to be deleted later.
+    UserClosed, "user_closed", Some(*user), {
+        /// Whose.
+        user: UserId,
+    }
+
+    /// A closed account was opened again by its owner.
+    UserReopened, "user_reopened", Some(*user), {
+        /// Whose.
+        user: UserId,
+    }
+
+    /// An account and everything that was its was deleted.
+    UserDeleted, "user_deleted", Some(*user), {
+        /// Whose.
+        user: UserId,
+    }
+
+    /// A locked account may log in again: an operator says so.
+    UserActivated, "user_activated", Some(*user), {
+        /// Whose.
+        user: UserId,
+    }
+
+    /// An account was locked by an operator; its sessions ended with it.
+    UserDeactivated, "user_deactivated", Some(*user), {
+        /// Whose.
+        user: UserId,
+    }
+
+    /// Somebody got a role.
+    RoleGranted, "role_granted", Some(*user), {
+        /// Who.
+        user: UserId,
+        /// Its name.
+        role: RoleName,
+    }
+
+    /// Somebody lost a role.
+    RoleRevoked, "role_revoked", Some(*user), {
+        /// Who.
+        user: UserId,
+        /// Its name.
+        role: RoleName,
+    }
+
+    /// A role got a permission, and so did everybody who has the role.
+    PermissionGranted, "permission_granted", None, {
+        /// The role's name.
+        role: RoleName,
+        /// The permission's name.
+        permission: PermissionName,
+    }
+
+    /// A role lost a permission.
+    PermissionRevoked, "permission_revoked", None, {
+        /// The role's name.
+        role: RoleName,
+        /// The permission's name.
+        permission: PermissionName,
+    }
+
+    /// A role includes another from now on: everybody who has the first has the second, too.
+    RoleIncluded, "role_included", None, {
+        /// The role that got more.
+        role: RoleName,
+        /// The role that it includes.
+        included: RoleName,
+    }
+
+    /// A role includes another no more.
+    RoleExcluded, "role_excluded", None, {
+        /// The role that got less.
+        role: RoleName,
+        /// The role that it included.
+        included: RoleName,
+    }
+
+    /// Somebody was invited: there is an account, and mail with a link to choose its password.
+    UserInvited, "user_invited", Some(*user), {
+        /// Who.
+        user: UserId,
+    }
+
+    /// Mail with an invitation was sent.
+    InvitationSent, "invitation_sent", Some(*user), {
+        /// To whom.
+        user: UserId,
+    }
+
+    /// Somebody who was invited chose their password.
+    InvitationAccepted, "invitation_accepted", Some(*user), {
+        /// Who.
+        user: UserId,
+    }
+
+    /// A mailed link was used that opens nothing: it was forged, used up, replaced or too old.
+    LinkRefused, "link_refused", None, {
+        /// What it would have been for, for example `confirm`.
+        purpose: &'static str,
+    }
+
     /// An unsafe request came without a valid anti-forgery token or from another site.
-    CsrfFailed {
+    CsrfFailed, "csrf_failed", None, {
         /// The reason code.
         reason: &'static str,
-        /// When and from where.
-        origin: Origin,
-    },
+    }
+
     /// Attempts were turned away because there were too many.
-    Throttled {
-        /// When and from where.
-        origin: Origin,
-    },
+    Throttled, "throttled", None, {}
+
+    /// Events that came with no change were not written down, for too many waited, or the store took
+    /// none. Listeners are not told: it stands in the journal, where they are missing.
+    EventsLost, "events_lost", None, {
+        /// How many.
+        count: u64,
+    }
 }
 
 impl Event {
-    /// Gives the event for mail that went out with a link of that purpose, if it has one.
+    /// Gives the event for mail that went out with a link of that purpose, or without one and of that
+    /// template, if it has one.
     pub(crate) fn instructions_sent(purpose: &str, user: UserId, origin: Origin) -> Option<Self> {
         match purpose {
             "confirm" => Some(Self::ConfirmInstructionsSent { user, origin }),
+            "reset" => Some(Self::ResetPasswordInstructionsSent { user, origin }),
+            "change_email" => Some(Self::ChangeEmailInstructionsSent { user, origin }),
+            "username_recovery" => Some(Self::UsernameRecoveryEmailSent { user, origin }),
+            "invite" => Some(Self::InvitationSent { user, origin }),
             _ => None,
         }
     }
 }
 
+/// Why a session ended without its browser asking for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum SessionEnd {
+    /// It was not used for too long, or was too old.
+    Expired,
+    /// It was the oldest of more than a user may have.
+    Evicted,
+    /// Its user ended it, in another session.
+    ByUser,
+    /// An operator ended it.
+    ByOperator,
+    /// What its browser is remembered by was in other hands, too.
+    Theft,
+}
+
 /// When something happened, and from where.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Origin {
     /// The time.
     pub at: Timestamp,
     /// The client's network address, if it is known.
     pub client: Option<IpAddr>,
+    /// The request, as the header `X-Request-Id` of its answer tells; none outside requests.
+    pub request_id: Option<Uuid>,
+    /// How whoever sent the request had proved to be them: what their session began with, such as
+    /// `password`, or the [mechanism](crate::guard::mechanism) of a request that came by another, such as
+    /// `basic` or `token`. None when nobody had.
+    pub authn_via: Option<String>,
 }
 
 impl Origin {
     /// Says when and from where.
     pub fn new(at: Timestamp, client: Option<IpAddr>) -> Self {
-        Self { at, client }
-    }
-}
-
-type Listener = Arc<dyn Fn(&Event) + Send + Sync>;
-
-/// The listeners of an application.
-#[derive(Clone, Default)]
-pub struct Signals {
-    listeners: Vec<Listener>,
-}
-
-impl Signals {
-    /// Adds a listener.
-    pub fn listen(&mut self, listener: impl Fn(&Event) + Send + Sync + 'static) {
-        self.listeners.push(Arc::new(listener));
+        Self { at, client, request_id: None, authn_via: None }
     }
 
-    /// Tells every listener. A listener that panics harms neither the request nor the others.
-    pub fn send(&self, event: &Event) {
-        log::debug!("{event:?}");
-        for listener in &self.listeners {
-            if catch_unwind(AssertUnwindSafe(|| listener(event))).is_err() {
-                log::error!("a listener for events panicked");
-            }
-        }
+    /// Says in which request, and how its sender had proved to be them.
+    pub fn within(mut self, request_id: Option<Uuid>, authn_via: Option<String>) -> Self {
+        self.request_id = request_id;
+        self.authn_via = authn_via;
+        self
     }
 }

@@ -7,12 +7,24 @@ use rocket::Build;
 use rocket::Rocket;
 use rocket::Route;
 use rocket::async_trait;
+use rocket::figment::Figment;
+use rocket::figment::providers::Serialized;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::clock::Timestamp;
+use crate::config;
+use crate::crypto::keys::Keyring;
+use crate::crypto::lineage::Keepsake;
 use crate::datastore::Together;
+use crate::datastore::outbox::Asker;
+use crate::datastore::outbox::NewMail;
+use crate::datastore::session::EndedSession;
+use crate::datastore::session::SessionRecord;
 use crate::error::Result;
+use crate::event::Event;
+use crate::event::Origin;
+use crate::event::Signals;
 use crate::rejection::FieldErrors;
 use crate::rejection::Rejection;
 use crate::template::Embedded;
@@ -35,6 +47,18 @@ pub trait Feature<D>: Clone + Serialize + DeserializeOwned + Send + Sync + 'stat
     /// Whether it sends mail, so that a launch without a mail server stops.
     const SENDS_MAIL: bool = false;
 
+    /// Whether it makes sense only where users go by usernames, so that a launch stops unless
+    /// `security.identity` says that they do.
+    const NEEDS_USERNAMES: bool = false;
+
+    /// The settings that name the pages of a single-page application to which its mailed links lead. A
+    /// launch with `redirect_behavior = "spa"` stops unless [`urls`](Feature::urls) has them.
+    const SINGLE_PAGE_VIEWS: &'static [&'static str] = &[];
+
+    /// Whether it brings browsers back without a proof after their session is over, so that a launch stops
+    /// where `security.session.aal` wants one.
+    const OUTLIVES_SESSIONS: bool = false;
+
     /// Refuses settings that make no sense, naming the key below the feature's table.
     ///
     /// # Errors
@@ -44,9 +68,16 @@ pub trait Feature<D>: Clone + Serialize + DeserializeOwned + Send + Sync + 'stat
         Ok(())
     }
 
-    /// Tells where its pages are, as `(name, path)` for `security_url(name="…")` in templates.
+    /// Tells where its pages are, as `(name, path)` for `security_url(name="…")` in templates. One may be
+    /// at one of `security.redirect_origins`; a launch stops at any that is elsewhere.
     fn urls(&self) -> Vec<(&'static str, String)> {
         Vec::new()
+    }
+
+    /// Tells whether templates have it among `features`, for links to it. One that is enabled and lets
+    /// nobody in says no.
+    fn is_offered(&self) -> bool {
+        true
     }
 
     /// Gives the routes to mount at `/`.
@@ -63,22 +94,49 @@ pub trait Feature<D>: Clone + Serialize + DeserializeOwned + Send + Sync + 'stat
     fn hooks(&self, _store: &Arc<D>) -> Option<Box<dyn Hooks>> {
         None
     }
+
+    /// Gives the same, where it needs keys.
+    ///
+    /// # Errors
+    ///
+    /// Whatever keeps it from being made, and the launch stops.
+    fn keyed_hooks(&self, _store: &Arc<D>, _keyring: &Keyring) -> Result<Option<Box<dyn Hooks>>> {
+        Ok(None)
+    }
+}
+
+/// Gives a feature with the settings of `[default.security.<NAME>]` laid over its own, checked.
+///
+/// # Errors
+///
+/// [`Error::Config`](crate::Error::Config) naming the key that is wrong.
+pub fn configured<D, F: Feature<D>>(feature: F, figment: &Figment) -> Result<F> {
+    let value: F = Figment::from(Serialized::defaults(feature))
+        .merge(figment.focus(&format!("security.{}", F::NAME)))
+        .select(figment.profile().clone())
+        .extract()
+        .map_err(|fault| config::from_figment_error(F::NAME, &fault))?;
+    value.check()?;
+    Ok(value)
 }
 
 /// The moments at which a feature, or an application, takes part in a flow.
 ///
-/// A hook can stop the flow; an [`Event`](crate::Event) cannot. Hooks run in the order in which
+/// A hook can stop the flow; an [`Event`] cannot. Hooks run in the order in which
 /// their features were enabled.
 #[async_trait]
 pub trait Hooks: Send + Sync + 'static {
-    /// Before a session begins, after the credentials were found right.
+    /// Before a session begins, or a request with a password of its own is let in by
+    /// [Basic](crate::features::basic), after the credentials were found right.
+    ///
+    /// With Basic it is asked with every request, and whatever is not [`Verdict::Allow`] refuses it.
     ///
     /// The first answer other than [`Verdict::Allow`] counts.
     async fn before_login(&self, _attempt: &LoginAttempt<'_>) -> Result<Verdict> {
         Ok(Verdict::Allow)
     }
 
-    /// After a login was refused. `user` is the account, if there is one.
+    /// After a login, or a password by [Basic](crate::features::basic), was refused. `user` is the account, if there is one.
     async fn login_failed(&self, _user: Option<&User>, _reason: &'static str) -> Result<()> {
         Ok(())
     }
@@ -88,18 +146,63 @@ pub trait Hooks: Send + Sync + 'static {
         Ok(())
     }
 
-    /// On every request that a session authenticates. Must be quick.
+    /// Before a session begins whose user wants this browser to be remembered: gives what it keeps for
+    /// that. A user has no more than `at_most` such browsers. The first answer that is not none counts.
+    async fn remember(
+        &self,
+        _attempt: &LoginAttempt<'_>,
+        _at_most: u32,
+    ) -> Result<Option<Keepsake>> {
+        Ok(None)
+    }
+
+    /// After somebody ended all their sessions but `kept`: ends what else a browser could come back by.
+    /// Gives the sessions that had come back by it meanwhile, and ended with it.
+    async fn end_others(&self, _kept: &SessionRecord) -> Result<Vec<EndedSession>> {
+        Ok(Vec::new())
+    }
+
+    /// On every request that is authenticated, by a session or another
+    /// [mechanism](crate::guard::mechanism). Must be quick.
     async fn session_checked(&self, _user: &User) -> Result<Verdict> {
         Ok(Verdict::Allow)
     }
 
     /// After a registration was found valid and before it is committed: gives what is committed
-    /// with it, mails and, by [`Together::and`], rows of the application's own; the example
-    /// `together` makes a profile with each user. When that fails there is no account and no mail,
-    /// and the visitor is told to try again later, with 503. Called for an address whose account was
-    /// never confirmed, too; then there is no new account, and the mails alone are used.
+    /// with it, mails and, by [`Together::and`], rows of the application's own that need no field;
+    /// those that do are [`RegistrationFields`](crate::RegistrationFields). When that fails there is
+    /// no account and no mail, and the visitor is told to try again later, with 503. Called for an
+    /// address whose account was never confirmed, too; then there is no new account, and the mails
+    /// alone are used.
     async fn after_register(&self, _registration: &Registration<'_>) -> Result<Together> {
         Ok(Together::nothing())
+    }
+
+    /// Tells whether a new account opens for nobody until its owner has confirmed it, by what
+    /// [`after_register`](Self::after_register) mails. One that nobody confirms is deleted two days
+    /// after its registration.
+    fn awaits_confirmation(&self) -> bool {
+        false
+    }
+
+    /// Before something that an event tells of is committed: gives what is committed with it, such as
+    /// a row of a journal. When that fails, the change does not happen. The event is told afterwards.
+    async fn before_commit(&self, _event: &Event) -> Result<Together> {
+        Ok(Together::nothing())
+    }
+
+    /// After things happened that came with no change, such as logins that failed: writes them down,
+    /// in order, in its own time. Nobody waits for it; a fault is logged. While it is at it, 1,024
+    /// events wait, and what comes then is dropped: the next call is told how many that were, by
+    /// [`Event::EventsLost`], and how many a call before failed with.
+    async fn happened(&self, _events: &[Arc<Event>]) -> Result<()> {
+        Ok(())
+    }
+
+    /// Every ten minutes: deletes what is over; says how many rows that were. What happens thereby to
+    /// an account is told of by `announcer`.
+    async fn sweep(&self, _now: Timestamp, _announcer: &Announcer) -> Result<u64> {
+        Ok(0)
     }
 
     /// After a session ended by its user's wish. A fault is logged and changes nothing.
@@ -116,6 +219,52 @@ pub trait Hooks: Send + Sync + 'static {
     ) -> Result<FieldErrors> {
         Ok(FieldErrors::new())
     }
+}
+
+/// Tells of what happens: to the hooks before it is committed, to the listeners afterwards.
+#[derive(Clone)]
+pub struct Announcer {
+    hooks: Arc<[Box<dyn Hooks>]>,
+    signals: Signals,
+}
+
+impl Announcer {
+    /// Tells these hooks and these listeners.
+    pub fn new(hooks: Arc<[Box<dyn Hooks>]>, signals: Signals) -> Self {
+        Self { hooks, signals }
+    }
+
+    /// Gives what a change is committed together with: these mails, and what the hooks want to have
+    /// along with the event that tells of it.
+    ///
+    /// # Errors
+    ///
+    /// What a hook fails with; then the change must not happen.
+    pub async fn along(&self, event: &Event, mail: Vec<NewMail>) -> Result<Together> {
+        let asker = asker(event.origin());
+        let mail = mail.into_iter().map(|mail| mail.asked_by(asker.clone()));
+        let mut together = Together::mail(mail.collect());
+        for hook in &*self.hooks {
+            together = together.join(hook.before_commit(event).await?);
+        }
+        Ok(together)
+    }
+
+    /// Tells of something that came with no change that a hook has been asked about.
+    pub fn noticed(&self, event: &Event) {
+        self.signals.send(event);
+    }
+
+    /// Tells of a change that was committed.
+    pub fn told(&self, event: &Event) {
+        self.signals.send_committed(event);
+    }
+}
+
+/// Says who asks for the mail that comes with something that happens.
+pub(crate) fn asker(origin: &Origin) -> Asker {
+    let Origin { client, request_id, authn_via, .. } = origin.clone();
+    Asker { client, request_id, authn_via }
 }
 
 /// What a hook decides.

@@ -1,7 +1,8 @@
 //! The batteries-included security framework for [Rocket](https://rocket.rs).
 //!
 //! An application attaches [`Security::fairing()`] and has pages, JSON and mail for login, logout,
-//! registration and confirmation, safe by default. What a route demands stands in its signature:
+//! registration, confirmation, forgotten passwords, changes of password and address, and invitations,
+//! safe by default. What a route demands stands in its signature:
 //!
 //! ```no_run
 //! # use rocket::get;
@@ -33,10 +34,20 @@
 //! |---|---|
 //! | a feature's routes, settings, templates, mails and events | [`features`] |
 //! | what a handler's signature can demand | [`guard`] |
-//! | which database, its schema, its failures; a store of one's own | [`guide`] |
+//! | who can reach which route, and a launch that stops where nobody said | [`AccessMap`], [`guide::access_map`] |
+//! | the manual: features, databases, a store of one's own | [`guide`] |
+//! | how guards go together; sessions, tokens and Basic | [`guide::guards`] |
 //! | settings that belong to no single feature | [`config`] |
-//! | pages of one's own | [`Page`] |
-//! | what happened, told after the fact | [`Event`] |
+//! | pages of one's own, and changes to ours | [`guide::pages`], [`Page`], [`Presentation`] |
+//! | a basket, a flash message: what is kept with a session | [`Session`], [`guide::session_data`] |
+//! | forms of one's own, of anybody | [`Csrf`], [`guide::pages`] |
+//! | an application that runs in the browser | [`guide::single_page`] |
+//! | more fields in the registration | [`RegistrationFields`] |
+//! | "Remember me": browsers that come back by themselves | [`features::remember`] |
+//! | programs that log in for a token | [`features::tokens`] |
+//! | tokens for programs: PASETO, issued and verified | [`token`], [`guide::tokens`] |
+//! | what happened, told after the fact | [`event`] |
+//! | a journal of it that nobody changes unseen | [`features::audit`] |
 //! | taking part in a login or a registration | [`Hooks`] |
 //! | a store of one's own | [`datastore`], `testing::contract`, which tests it, and the example `own_datastore` |
 //! | tests of an application | `testing`, with the cargo feature of that name |
@@ -61,6 +72,7 @@ pub mod session;
 pub mod template;
 #[cfg(feature = "testing")]
 pub mod testing;
+pub mod token;
 pub mod user;
 pub mod web;
 
@@ -76,17 +88,44 @@ pub use crate::feature::Feature;
 pub use crate::feature::Hooks;
 pub use crate::guard::AnonymousOnly;
 pub use crate::guard::AuthUser;
+pub use crate::guard::AuthVia;
+pub use crate::guard::BasicUser;
+pub use crate::guard::Csrf;
+pub use crate::guard::Decision;
+pub use crate::guard::Denied;
+pub use crate::guard::Fresh;
 pub use crate::guard::Maybe;
+pub use crate::guard::Own;
+pub use crate::guard::OwnRow;
+pub use crate::guard::PermissionsAccepted;
+pub use crate::guard::PermissionsRequired;
+pub use crate::guard::Policy;
+pub use crate::guard::Public;
 pub use crate::guard::RolesAccepted;
 pub use crate::guard::RolesRequired;
+pub use crate::guard::Session;
+pub use crate::guard::via;
 pub use crate::rejection::Rejection;
 pub use crate::secret::Secret;
+pub use crate::security::AccessMap;
 pub use crate::security::Security;
+pub use crate::session::data::SessionError;
+pub use crate::token::TokenKind;
+pub use crate::token::Tokens;
+pub use crate::token::Verifier;
 pub use crate::user::Email;
+pub use crate::user::Permission;
+pub use crate::user::PermissionName;
+pub use crate::user::PermissionSet;
 pub use crate::user::Role;
 pub use crate::user::RoleName;
 pub use crate::user::RoleSet;
 pub use crate::user::User;
 pub use crate::user::UserId;
+pub use crate::user::Username;
+pub use crate::web::field::Field;
+pub use crate::web::fields::RegistrationFields;
 pub use crate::web::page::Page;
 pub use crate::web::page::PageContext;
+pub use crate::web::presentation::Instead;
+pub use crate::web::presentation::Presentation;

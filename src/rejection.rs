@@ -3,6 +3,12 @@
 //! What went wrong on our own side is an [`Error`]; it reaches the client as
 //! [`Rejection::Unavailable`].
 
+mod token;
+
+pub use crate::rejection::token::TokenFault;
+
+use std::error::Error as StdError;
+use std::fmt;
 use std::time::Duration;
 
 use rocket::Request;
@@ -26,10 +32,28 @@ pub enum Rejection {
     InvalidCredentials,
     /// Nobody is logged in.
     Unauthenticated,
+    /// The request brought credentials of its own, such as a password by Basic, and they open no
+    /// account. Deliberately the same for whatever is wrong with them.
+    CredentialsRefused,
+    /// The request brought a token that is none of ours, or is good no more.
+    TokenRefused(TokenFault),
+    /// The request brought credentials of two users, or more than one token.
+    ConflictingCredentials,
     /// Somebody is logged in where nobody may be.
     AlreadyAuthenticated,
-    /// The user lacks a role.
+    /// The user has to prove that it is still them.
+    NotFresh,
+    /// The user has to change the password before anything else.
+    MustChange,
+    /// The user lacks a role or a permission.
     Forbidden,
+    /// The application has no row of its own for the user.
+    OwnRowMissing,
+    /// Nobody can register by themselves.
+    RegistrationClosed {
+        /// Whether those can who are invited.
+        by_invitation: bool,
+    },
     /// The anti-forgery token is missing, old, or of another session.
     CsrfFailed,
     /// A browser says that the request was started by another site.
@@ -67,8 +91,15 @@ impl Rejection {
             Self::InvalidInput(_) => "invalid_input",
             Self::InvalidCredentials => "invalid_credentials",
             Self::Unauthenticated => "unauthenticated",
+            Self::CredentialsRefused => "credentials_refused",
+            Self::TokenRefused(fault) => fault.reason(),
+            Self::ConflictingCredentials => "conflicting_credentials",
             Self::AlreadyAuthenticated => "already_authenticated",
+            Self::NotFresh => "reauth_required",
+            Self::MustChange => "password_change_required",
             Self::Forbidden => "forbidden",
+            Self::OwnRowMissing => "own_row_missing",
+            Self::RegistrationClosed { .. } => "registration_closed",
             Self::CsrfFailed => "csrf_failed",
             Self::CrossSite => "cross_site",
             Self::InvalidLink => "invalid_link",
@@ -86,12 +117,19 @@ impl Rejection {
         match self {
             Self::InvalidInput(_)
             | Self::InvalidCredentials
+            | Self::ConflictingCredentials
             | Self::AlreadyAuthenticated
             | Self::CsrfFailed
             | Self::CrossSite
             | Self::InvalidLink => Status::BadRequest,
-            Self::Unauthenticated => Status::Unauthorized,
-            Self::Forbidden => Status::Forbidden,
+            Self::Unauthenticated
+            | Self::CredentialsRefused
+            | Self::TokenRefused(_)
+            | Self::NotFresh => Status::Unauthorized,
+            Self::Forbidden
+            | Self::OwnRowMissing
+            | Self::MustChange
+            | Self::RegistrationClosed { .. } => Status::Forbidden,
             Self::Throttled { .. } => Status::TooManyRequests,
             Self::Saturated | Self::Unavailable => Status::ServiceUnavailable,
             Self::TooLarge => Status::PayloadTooLarge,
@@ -109,8 +147,23 @@ impl Rejection {
                  now, confirm your address first by the link we mailed you."
             }
             Self::Unauthenticated => "Please log in to see this page.",
+            Self::CredentialsRefused => "What this request was sent with opens no account.",
+            Self::TokenRefused(_) => "The token that this request was sent with is not accepted.",
+            Self::ConflictingCredentials => {
+                "This request was sent with credentials that do not go together."
+            }
             Self::AlreadyAuthenticated => "You are logged in already.",
+            Self::NotFresh => "Please enter your password again, so that we know it is still you.",
+            Self::MustChange => "Please choose a new password first.",
             Self::Forbidden => "Your account may not do this.",
+            Self::OwnRowMissing => "Your account lacks something that this page needs.",
+            Self::RegistrationClosed { by_invitation: true } => {
+                "Accounts are made by invitation here. If you were invited, open the link in the \
+                 mail we sent you."
+            }
+            Self::RegistrationClosed { by_invitation: false } => {
+                "No new accounts are made here at the moment."
+            }
             Self::CsrfFailed => {
                 "This page was open for too long, or your browser keeps no cookies. Please try again."
             }
@@ -152,11 +205,34 @@ impl Rejection {
 /// The first refusal of a request.
 struct Refused(Option<Rejection>);
 
-/// A fault is logged for the operator; the client learns only that it may come back.
+/// A fault is logged for the operator; the client learns only that it may come back. One that a
+/// refusal caused, such as an application's in its [work](crate::datastore::Together::and), is that
+/// refusal.
 impl From<Error> for Rejection {
     fn from(fault: Error) -> Self {
+        if let Some(rejection) = cause(&fault) {
+            return rejection;
+        }
         log::error!("{fault}");
         Self::Unavailable
+    }
+}
+
+/// Finds the refusal that caused a fault.
+fn cause(fault: &(dyn StdError + 'static)) -> Option<Rejection> {
+    std::iter::successors(Some(fault), |fault: &&(dyn StdError + 'static)| (*fault).source())
+        .find_map(|cause| {
+            let errors = cause.downcast_ref::<FieldErrors>();
+            let rejection = cause.downcast_ref::<Rejection>();
+            rejection.cloned().or_else(|| errors.cloned().map(Rejection::InvalidInput))
+        })
+}
+
+impl StdError for Rejection {}
+
+impl fmt::Display for Rejection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.text())
     }
 }
 
@@ -220,6 +296,11 @@ impl FieldErrors {
         self.0.extend(more.0);
     }
 
+    /// Forgets what does not count.
+    pub fn retain(&mut self, counts: impl FnMut(&FieldError) -> bool) {
+        self.0.retain(counts);
+    }
+
     /// Tells whether nothing is wrong.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -228,5 +309,14 @@ impl FieldErrors {
     /// Gives what is wrong, in order.
     pub fn iter(&self) -> impl Iterator<Item = &FieldError> {
         self.0.iter()
+    }
+}
+
+impl StdError for FieldErrors {}
+
+impl fmt::Display for FieldErrors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let texts: Vec<&str> = self.iter().map(|error| error.text.as_str()).collect();
+        f.write_str(&texts.join(" "))
     }
 }

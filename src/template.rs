@@ -67,6 +67,20 @@ impl Templates {
     pub fn render(&self, name: &str, context: &impl Serialize) -> Result<String> {
         Ok(self.tera.render(name, &Context::from_serialize(context)?)?)
     }
+
+    /// Gives the names of all templates.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.tera.get_template_names()
+    }
+}
+
+/// Renders a text that stands by itself, without escaping.
+///
+/// # Errors
+///
+/// [`Error::Template`] when it fails.
+pub fn render_text(text: &str, context: &impl Serialize) -> Result<String> {
+    Ok(Tera::one_off(text, &Context::from_serialize(context)?, false)?)
 }
 
 fn collect_files(root: &Path, folder: &Path, sources: &mut BTreeMap<String, String>) -> Result<()> {

@@ -12,7 +12,7 @@
 //! |---|---|---|
 //! | `schema.sql` | | all of them, and the view `accounts`: a member as the framework sees one |
 //! | `store.rs` | | how the database is opened, and what a transaction is |
-//! | `members.rs` | `UserDatastore` | `members`, `ranks`, `member_ranks` |
+//! | `members.rs` | `UserDatastore` | `members`, `ranks`, `member_ranks`, `rank_rights`, `rank_parts`, and the view `rank_reach` |
 //! | `sessions.rs` | `SessionStore` | `member_sessions` |
 //! | `tokens.rs` | `OneTimeStore` | `member_tokens` |
 //! | `outbox.rs` | `OutboxStore` | `outgoing_mail` |
@@ -32,7 +32,9 @@
 //! # What it leaves out
 //!
 //! It is no [`TrackStore`](rocket_security::datastore::TrackStore): the feature `track` is not
-//! enabled, and could not be. Add `.enable(Track::default())` below to see what the compiler says.
+//! enabled, and could not be. Nor is it a
+//! [`RememberStore`](rocket_security::datastore::RememberStore): its login page has no box "Remember me", and
+//! no session names a series. Add `.enable(Track::default())` below to see what the compiler says.
 //!
 //! Its schema is one script that does nothing the second time. An application that lives for long
 //! has migrations: the example `together` shows them.

@@ -1,18 +1,27 @@
-//! Members and their ranks: the framework's users and their roles.
+//! Members, their ranks, and what a rank may do: the framework's users, roles and permissions.
+
+use std::collections::BTreeSet;
 
 use rocket::async_trait;
 use rocket_security::Email;
 use rocket_security::Error;
+use rocket_security::PermissionName;
 use rocket_security::Result;
 use rocket_security::RoleName;
 use rocket_security::User;
 use rocket_security::UserDatastore;
 use rocket_security::UserId;
+use rocket_security::Username;
+use rocket_security::clock::Timestamp;
 use rocket_security::crypto::hasher::PasswordHash;
 use rocket_security::datastore::Together;
+use rocket_security::datastore::user::Contest;
 use rocket_security::datastore::user::Credentials;
+use rocket_security::datastore::user::Lapse;
 use rocket_security::datastore::user::NewUser;
+use rocket_security::datastore::user::NotIncluded;
 use rocket_security::datastore::user::RoleRecord;
+use rocket_security::datastore::user::Taken;
 use rocket_security::datastore::user::UserChange;
 use rocket_security::user::Identity;
 use sqlx::SqliteConnection;
@@ -62,7 +71,12 @@ impl UserDatastore for MemberStore {
     }
 
     async fn find_credentials(&self, identity: &Identity) -> Result<Option<Credentials>> {
-        let row = sqlx::query("SELECT * FROM accounts WHERE mail_key = ?")
+        let find = match identity {
+            Identity::Email(_) => "SELECT * FROM accounts WHERE mail_key = ?",
+            Identity::Username(_) => "SELECT * FROM accounts WHERE nickname_key = ?",
+            other => return Err(Error::store(format!("members do not go by {other:?}"))),
+        };
+        let row = sqlx::query(find)
             .bind(identity.canonical())
             .fetch_optional(&self.readers)
             .await
@@ -89,33 +103,63 @@ impl UserDatastore for MemberStore {
         rows.iter().map(read_user).collect()
     }
 
-    async fn create_user(&self, user: &NewUser, together: &Together) -> Result<Option<User>> {
+    async fn find_username_holders(&self, username: &Username) -> Result<Vec<UserId>> {
+        let rows = sqlx::query(
+            "SELECT public_id FROM members WHERE nickname_key = ? OR nickname_look = ?",
+        )
+        .bind(username.canonical())
+        .bind(username.skeleton())
+        .fetch_all(&self.readers)
+        .await
+        .map_err(Error::store)?;
+        rows.iter().map(|row| column(row, "public_id").map(UserId::from_uuid)).collect()
+    }
+
+    async fn create_user(
+        &self,
+        user: &NewUser,
+        together: &Together,
+    ) -> Result<Result<User, Taken>> {
         let display_name = user.email.as_str().split('@').next();
         let mut transaction = self.begin().await?;
-        // Whose the address is, the unique column decides.
+        // Whose the address and the username are, the unique columns decide.
         let made = sqlx::query(
             "INSERT INTO members
-                 (public_id, mail_address, mail_key, passphrase, proved_at, display_name, joined_at)
-             VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+                 (public_id, mail_address, mail_key, nickname, nickname_key, nickname_look,
+                  passphrase, proved_at, forgotten_at, display_name, joined_at)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
         )
         .bind(user.id.as_uuid())
         .bind(user.email.as_str())
         .bind(user.email.canonical())
+        .bind(user.username.as_ref().map(Username::as_str))
+        .bind(user.username.as_ref().map(Username::canonical))
+        .bind(user.username.as_ref().map(Username::skeleton))
         .bind(user.password_hash.as_ref().map(PasswordHash::as_str))
         .bind(user.confirmed_at.map(micros))
+        .bind(user.expires_at.map(micros))
         .bind(display_name)
         .bind(micros(user.created_at))
         .execute(&mut *transaction)
         .await
         .map_err(Error::store)?;
         if made.rows_affected() == 0 {
-            return Ok(None);
+            // This transaction writes alone: what is in the way is still there.
+            let rival = sqlx::query("SELECT 1 FROM members WHERE mail_key = ? OR public_id = ?")
+                .bind(user.email.canonical())
+                .bind(user.id.as_uuid())
+                .fetch_optional(&mut *transaction)
+                .await
+                .map_err(Error::store)?;
+            return Ok(Err(if rival.is_some() { Taken::Email } else { Taken::Username }));
         }
         push_all(&mut transaction, together).await?;
         transaction.commit().await.map_err(Error::store)?;
         let mut made = User::new(user.id, user.email.clone(), user.created_at);
+        made.username = user.username.clone();
         made.confirmed_at = user.confirmed_at;
-        Ok(Some(made))
+        made.expires_at = user.expires_at;
+        Ok(Ok(made))
     }
 
     async fn update_user(
@@ -125,16 +169,35 @@ impl UserDatastore for MemberStore {
         together: &Together,
     ) -> Result<Option<User>> {
         let mut transaction = self.begin().await?;
-        let user = apply_change(&mut transaction, id, change, together).await?;
+        let Some(user) = apply_change(&mut transaction, id, change, together).await? else {
+            return Ok(None);
+        };
         transaction.commit().await.map_err(Error::store)?;
-        Ok(user)
+        Ok(Some(user))
     }
 
-    async fn contest_user(&self, id: UserId, together: &Together) -> Result<bool> {
+    async fn contest_user(
+        &self,
+        id: UserId,
+        contest: &Contest,
+        together: &Together,
+    ) -> Result<bool> {
+        let username = contest.username.as_ref();
         let mut transaction = self.begin().await?;
         let contested = sqlx::query(
-            "UPDATE members SET passphrase = NULL WHERE public_id = ? AND proved_at IS NULL",
+            "UPDATE OR IGNORE members
+             SET passphrase = IIF(?, passphrase, NULL),
+                 nickname = IIF(forgotten_at IS NULL, nickname, ?),
+                 nickname_key = IIF(forgotten_at IS NULL, nickname_key, ?),
+                 nickname_look = IIF(forgotten_at IS NULL, nickname_look, ?),
+                 forgotten_at = IIF(forgotten_at IS NULL, NULL, ?)
+             WHERE public_id = ? AND proved_at IS NULL",
         )
+        .bind(contest.is_same)
+        .bind(username.map(Username::as_str))
+        .bind(username.map(Username::canonical))
+        .bind(username.map(Username::skeleton))
+        .bind(micros(contest.expires_at))
         .bind(id.as_uuid())
         .execute(&mut *transaction)
         .await
@@ -180,6 +243,55 @@ impl UserDatastore for MemberStore {
         Ok(true)
     }
 
+    async fn find_lapsed_users(
+        &self,
+        lapse: Lapse,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<User>> {
+        let rows = sqlx::query(match lapse {
+            Lapse::Closed => {
+                "SELECT * FROM leaving WHERE leaves_at <= ?1 AND stays_until <= ?1 LIMIT ?2"
+            }
+            Lapse::Unconfirmed => "SELECT * FROM accounts WHERE forgotten_at <= ?1 LIMIT ?2",
+        })
+        .bind(micros(now))
+        .bind(limit)
+        .fetch_all(&self.readers)
+        .await
+        .map_err(Error::store)?;
+        rows.iter().map(read_user).collect()
+    }
+
+    async fn delete_lapsed_user(
+        &self,
+        id: UserId,
+        lapse: Lapse,
+        now: Timestamp,
+        together: &Together,
+    ) -> Result<bool> {
+        let mut transaction = self.begin().await?;
+        let deleted = sqlx::query(match lapse {
+            Lapse::Closed => {
+                "DELETE FROM members WHERE public_id = ?1 AND EXISTS (
+                     SELECT 1 FROM leaving
+                     WHERE public_id = ?1 AND leaves_at <= ?2 AND stays_until <= ?2)"
+            }
+            Lapse::Unconfirmed => "DELETE FROM members WHERE public_id = ?1 AND forgotten_at <= ?2",
+        })
+        .bind(id.as_uuid())
+        .bind(micros(now))
+        .execute(&mut *transaction)
+        .await
+        .map_err(Error::store)?;
+        if deleted.rows_affected() == 0 {
+            return Ok(false);
+        }
+        push_all(&mut transaction, together).await?;
+        transaction.commit().await.map_err(Error::store)?;
+        Ok(true)
+    }
+
     async fn create_role(&self, name: &RoleName, description: &str) -> Result<bool> {
         let made = sqlx::query(
             "INSERT INTO ranks (rank, description) VALUES (?, ?) ON CONFLICT DO NOTHING",
@@ -193,45 +305,169 @@ impl UserDatastore for MemberStore {
     }
 
     async fn list_roles(&self) -> Result<Vec<RoleRecord>> {
-        let rows = sqlx::query("SELECT rank, description FROM ranks ORDER BY rank")
-            .fetch_all(&self.readers)
-            .await
-            .map_err(Error::store)?;
+        let rows = sqlx::query(
+            "SELECT rank, description,
+                    (SELECT group_concat(permission, ' ') FROM rank_rights
+                     WHERE rank_rights.rank = ranks.rank) AS rights,
+                    (SELECT group_concat(part, ' ') FROM rank_parts
+                     WHERE rank_parts.rank = ranks.rank) AS parts
+             FROM ranks ORDER BY rank",
+        )
+        .fetch_all(&self.readers)
+        .await
+        .map_err(Error::store)?;
         let read = |row: &SqliteRow| {
             let name = read_role(column(row, "rank")?)?;
-            Ok(RoleRecord { name, description: column(row, "description")? })
+            let description = column(row, "description")?;
+            let (permissions, includes) = (read_permissions(row)?, read_roles(row, "parts")?);
+            Ok(RoleRecord { name, description, permissions, includes })
         };
         rows.iter().map(read).collect()
     }
 
-    async fn grant_role(&self, id: UserId, role: &RoleName) -> Result<bool> {
-        // To one who has it already it is given again: a row was found, and that is what is said.
+    async fn grant_role(&self, id: UserId, role: &RoleName, together: &Together) -> Result<bool> {
+        let mut transaction = self.begin().await?;
+        let has = "SELECT 1 FROM member_ranks WHERE member = ? AND rank = ?";
+        let has = sqlx::query(has).bind(id.as_uuid()).bind(role.as_str());
+        if has.fetch_optional(&mut *transaction).await.map_err(Error::store)?.is_some() {
+            return Ok(true);
+        }
         let granted = sqlx::query(
             "INSERT INTO member_ranks (member, rank)
-             SELECT public_id, rank FROM members CROSS JOIN ranks WHERE public_id = ? AND rank = ?
-             ON CONFLICT DO UPDATE SET rank = excluded.rank",
+             SELECT public_id, rank FROM members CROSS JOIN ranks WHERE public_id = ? AND rank = ?",
         )
         .bind(id.as_uuid())
         .bind(role.as_str())
-        .execute(&self.writer)
+        .execute(&mut *transaction)
         .await
         .map_err(Error::store)?;
-        Ok(granted.rows_affected() == 1)
+        if granted.rows_affected() == 0 {
+            return Ok(false);
+        }
+        push_all(&mut transaction, together).await?;
+        transaction.commit().await.map_err(Error::store)?;
+        Ok(true)
     }
 
-    async fn revoke_role(&self, id: UserId, role: &RoleName) -> Result<bool> {
+    async fn revoke_role(&self, id: UserId, role: &RoleName, together: &Together) -> Result<bool> {
+        let mut transaction = self.begin().await?;
         let revoked = sqlx::query("DELETE FROM member_ranks WHERE member = ? AND rank = ?")
             .bind(id.as_uuid())
             .bind(role.as_str())
-            .execute(&self.writer)
+            .execute(&mut *transaction)
             .await
             .map_err(Error::store)?;
-        Ok(revoked.rows_affected() == 1)
+        if revoked.rows_affected() == 0 {
+            return Ok(false);
+        }
+        push_all(&mut transaction, together).await?;
+        transaction.commit().await.map_err(Error::store)?;
+        Ok(true)
+    }
+
+    async fn grant_permission(
+        &self,
+        role: &RoleName,
+        permission: &PermissionName,
+        together: &Together,
+    ) -> Result<bool> {
+        let mut transaction = self.begin().await?;
+        let has = "SELECT 1 FROM rank_rights WHERE rank = ? AND permission = ?";
+        let has = sqlx::query(has).bind(role.as_str()).bind(permission.as_str());
+        if has.fetch_optional(&mut *transaction).await.map_err(Error::store)?.is_some() {
+            return Ok(true);
+        }
+        let granted = sqlx::query(
+            "INSERT INTO rank_rights (rank, permission) SELECT rank, ? FROM ranks WHERE rank = ?",
+        )
+        .bind(permission.as_str())
+        .bind(role.as_str())
+        .execute(&mut *transaction)
+        .await
+        .map_err(Error::store)?;
+        if granted.rows_affected() == 0 {
+            return Ok(false);
+        }
+        push_all(&mut transaction, together).await?;
+        transaction.commit().await.map_err(Error::store)?;
+        Ok(true)
+    }
+
+    async fn revoke_permission(
+        &self,
+        role: &RoleName,
+        permission: &PermissionName,
+        together: &Together,
+    ) -> Result<bool> {
+        let mut transaction = self.begin().await?;
+        let revoked = sqlx::query("DELETE FROM rank_rights WHERE rank = ? AND permission = ?")
+            .bind(role.as_str())
+            .bind(permission.as_str())
+            .execute(&mut *transaction)
+            .await
+            .map_err(Error::store)?;
+        if revoked.rows_affected() == 0 {
+            return Ok(false);
+        }
+        push_all(&mut transaction, together).await?;
+        transaction.commit().await.map_err(Error::store)?;
+        Ok(true)
+    }
+
+    async fn include_role(
+        &self,
+        role: &RoleName,
+        included: &RoleName,
+        together: &Together,
+    ) -> Result<Result<(), NotIncluded>> {
+        // One transaction writes at a time: what is seen here is so until the end.
+        let mut transaction = self.begin().await?;
+        for rank in [role, included] {
+            let known = sqlx::query("SELECT 1 FROM ranks WHERE rank = ?").bind(rank.as_str());
+            if known.fetch_optional(&mut *transaction).await.map_err(Error::store)?.is_none() {
+                return Ok(Err(NotIncluded::Unknown));
+            }
+        }
+        let circle = sqlx::query("SELECT 1 FROM rank_reach WHERE rank = ? AND reached = ?")
+            .bind(included.as_str())
+            .bind(role.as_str());
+        if circle.fetch_optional(&mut *transaction).await.map_err(Error::store)?.is_some() {
+            return Ok(Err(NotIncluded::Circle));
+        }
+        let put = "INSERT INTO rank_parts (rank, part) VALUES (?, ?) ON CONFLICT DO NOTHING";
+        let put = sqlx::query(put).bind(role.as_str()).bind(included.as_str());
+        if put.execute(&mut *transaction).await.map_err(Error::store)?.rows_affected() == 0 {
+            return Ok(Ok(()));
+        }
+        push_all(&mut transaction, together).await?;
+        transaction.commit().await.map_err(Error::store)?;
+        Ok(Ok(()))
+    }
+
+    async fn exclude_role(
+        &self,
+        role: &RoleName,
+        included: &RoleName,
+        together: &Together,
+    ) -> Result<bool> {
+        let mut transaction = self.begin().await?;
+        let removed = sqlx::query("DELETE FROM rank_parts WHERE rank = ? AND part = ?")
+            .bind(role.as_str())
+            .bind(included.as_str())
+            .execute(&mut *transaction)
+            .await
+            .map_err(Error::store)?;
+        if removed.rows_affected() == 0 {
+            return Ok(false);
+        }
+        push_all(&mut transaction, together).await?;
+        transaction.commit().await.map_err(Error::store)?;
+        Ok(true)
     }
 }
 
 /// Applies a change within a transaction: the member, what dies with it, what is committed with it.
-/// Gives none, and has done nothing, when the change does not apply.
+/// Gives none when the change does not apply; nothing is to be committed then.
 pub(crate) async fn apply_change(
     connection: &mut SqliteConnection,
     id: UserId,
@@ -243,29 +479,63 @@ pub(crate) async fn apply_change(
         "UPDATE members
          SET suspended = COALESCE(?, suspended),
              proved_at = COALESCE(?, proved_at),
+             mail_address = COALESCE(?, mail_address),
+             mail_key = COALESCE(?, mail_key),
+             nickname = COALESCE(?, nickname),
+             nickname_key = COALESCE(?, nickname_key),
+             nickname_look = COALESCE(?, nickname_look),
+             must_choose_anew = COALESCE(?, must_choose_anew),
+             leaves_at = CASE WHEN ? THEN ? ELSE leaves_at END,
+             forgotten_at = CASE WHEN ? THEN NULL ELSE forgotten_at END,
              passphrase = CASE WHEN ? THEN ? ELSE passphrase END,
              generation = generation + 1
-         WHERE public_id = ? AND (proved_at IS NULL OR NOT ?) AND (passphrase IS NOT NULL OR NOT ?)",
+         WHERE public_id = ? AND (proved_at IS NULL OR NOT ?) AND (passphrase IS NOT NULL OR NOT ?)
+             AND generation = COALESCE(?, generation)",
     )
     .bind(change.active.map(|active| !active))
     .bind(change.confirmed_at.map(micros))
+    .bind(change.email.as_ref().map(Email::as_str))
+    .bind(change.email.as_ref().map(Email::canonical))
+    .bind(change.username.as_ref().map(Username::as_str))
+    .bind(change.username.as_ref().map(Username::canonical))
+    .bind(change.username.as_ref().map(Username::skeleton))
+    .bind(change.must_change)
+    .bind(change.closes_at.is_some())
+    .bind(change.closes_at.flatten().map(micros))
+    .bind(change.confirmed_at.is_some())
     .bind(passphrase.is_some())
     .bind(passphrase.and_then(|hash| hash.as_ref().map(PasswordHash::as_str)))
     .bind(id.as_uuid())
     .bind(change.only_unconfirmed)
     .bind(change.only_with_password)
+    .bind(change.epoch)
     .execute(&mut *connection)
-    .await
-    .map_err(Error::store)?;
+    .await;
+    let changed = match changed {
+        // The address or the username is another member's.
+        Err(fault) if fault.as_database_error().is_some_and(|it| it.is_unique_violation()) => {
+            return Ok(None);
+        }
+        changed => changed.map_err(Error::store)?,
+    };
     if changed.rows_affected() == 0 {
         return Ok(None);
     }
     for end in [
         "DELETE FROM member_sessions WHERE member = ?",
-        "DELETE FROM member_tokens WHERE member = ?",
+        "DELETE FROM member_tokens WHERE member = ? AND NOT lasting",
     ] {
         let end = sqlx::query(end).bind(id.as_uuid()).execute(&mut *connection).await;
         end.map_err(Error::store)?;
+    }
+    if let Some(after) = change.ends_lasting_after {
+        for end in [
+            "DELETE FROM member_tokens WHERE member = ? AND lasting AND asked_at > ?",
+            "DELETE FROM outgoing_mail WHERE member = ? AND link_lasting AND written_at > ?",
+        ] {
+            let end = sqlx::query(end).bind(id.as_uuid()).bind(micros(after));
+            end.execute(&mut *connection).await.map_err(Error::store)?;
+        }
     }
     push_all(connection, together).await?;
     let row = sqlx::query("SELECT * FROM accounts WHERE public_id = ?")
@@ -281,14 +551,32 @@ pub(crate) fn read_user(row: &SqliteRow) -> Result<User> {
     let id = UserId::from_uuid(column(row, "public_id")?);
     let email = Email::parse(column(row, "mail_address")?).map_err(|_| corrupt("mail_address"))?;
     let mut user = User::new(id, email, time(row, "joined_at")?);
+    user.username = column::<Option<String>>(row, "nickname")?.map(Username::from_stored);
     user.active = !column::<bool>(row, "suspended")?;
     user.confirmed_at = some_time(row, "proved_at")?;
+    user.must_change = column(row, "must_choose_anew")?;
+    user.closes_at = some_time(row, "leaves_at")?;
+    user.expires_at = some_time(row, "forgotten_at")?;
     user.epoch = column(row, "generation")?;
-    let ranks: Option<&str> = column(row, "ranks")?;
-    user.roles =
-        ranks.unwrap_or_default().split_whitespace().map(read_role).collect::<Result<_>>()?;
-    user.roles.sort();
+    user.roles = read_roles(row, "reached_ranks")?;
+    user.granted_roles = read_roles(row, "ranks")?;
+    user.permissions = read_permissions(row)?;
     Ok(user)
+}
+
+/// Reads the column `rights`, in which a permission of two ranks stands twice.
+fn read_permissions(row: &SqliteRow) -> Result<Vec<PermissionName>> {
+    let rights: Option<&str> = column(row, "rights")?;
+    let rights: BTreeSet<&str> = rights.unwrap_or_default().split_whitespace().collect();
+    let read = |text| PermissionName::parse(text).map_err(|_| corrupt("permission"));
+    rights.into_iter().map(read).collect()
+}
+
+/// Reads a column of ranks, in which one that is reached two ways stands twice.
+fn read_roles(row: &SqliteRow, name: &str) -> Result<Vec<RoleName>> {
+    let ranks: Option<&str> = column(row, name)?;
+    let ranks: BTreeSet<&str> = ranks.unwrap_or_default().split_whitespace().collect();
+    ranks.into_iter().map(read_role).collect()
 }
 
 fn read_role(text: &str) -> Result<RoleName> {

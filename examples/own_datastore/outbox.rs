@@ -11,6 +11,9 @@ use rocket_security::clock::Timestamp;
 use rocket_security::config::Span;
 use rocket_security::datastore::OutboxStore;
 use rocket_security::datastore::Together;
+use rocket_security::datastore::outbox::Addressee;
+use rocket_security::datastore::outbox::ListedMail;
+use rocket_security::datastore::outbox::MailState;
 use rocket_security::datastore::outbox::NewLink;
 use rocket_security::datastore::outbox::NewMail;
 use rocket_security::datastore::outbox::OutboxMail;
@@ -22,6 +25,7 @@ use crate::store::MemberStore;
 use crate::store::column;
 use crate::store::corrupt;
 use crate::store::micros;
+use crate::store::some_time;
 use crate::store::time;
 
 #[async_trait]
@@ -51,7 +55,9 @@ impl OutboxStore for MemberStore {
         .fetch_all(&self.writer)
         .await
         .map_err(Error::store)?;
-        rows.iter().map(read_mail).collect()
+        let read =
+            |row| Ok(OutboxMail { mail: read_mail(row)?, attempts: column(row, "attempts")? });
+        rows.iter().map(read).collect()
     }
 
     async fn renew_lease(&self, id: Uuid, until: Timestamp) -> Result<()> {
@@ -64,13 +70,13 @@ impl OutboxStore for MemberStore {
         Ok(())
     }
 
-    async fn delete_mail(&self, id: Uuid) -> Result<()> {
-        sqlx::query("DELETE FROM outgoing_mail WHERE mail_id = ?")
+    async fn delete_mail(&self, id: Uuid) -> Result<bool> {
+        let deleted = sqlx::query("DELETE FROM outgoing_mail WHERE mail_id = ?")
             .bind(id)
             .execute(&self.writer)
             .await
             .map_err(Error::store)?;
-        Ok(())
+        Ok(deleted.rows_affected() == 1)
     }
 
     async fn postpone_mail(
@@ -90,6 +96,41 @@ impl OutboxStore for MemberStore {
         .map_err(Error::store)?;
         Ok(())
     }
+
+    async fn list_mail(&self, after: Option<Uuid>, limit: u32) -> Result<Vec<ListedMail>> {
+        let rows = sqlx::query(
+            "SELECT * FROM outgoing_mail WHERE ? IS NULL OR mail_id > ? ORDER BY mail_id LIMIT ?",
+        )
+        .bind(after)
+        .bind(after)
+        .bind(limit)
+        .fetch_all(&self.readers)
+        .await
+        .map_err(Error::store)?;
+        rows.iter().map(read_listed).collect()
+    }
+
+    async fn retry_mail(&self, id: Uuid, now: Timestamp) -> Result<bool> {
+        let retried = sqlx::query(
+            "UPDATE outgoing_mail SET due_at = ?, attempts = 0 WHERE mail_id = ? AND NOT leased",
+        )
+        .bind(micros(now))
+        .bind(id)
+        .execute(&self.writer)
+        .await
+        .map_err(Error::store)?;
+        Ok(retried.rows_affected() == 1)
+    }
+
+    async fn delete_dead_mail(&self, written_until: Timestamp) -> Result<u64> {
+        let deleted =
+            sqlx::query("DELETE FROM outgoing_mail WHERE due_at IS NULL AND written_at <= ?")
+                .bind(micros(written_until))
+                .execute(&self.writer)
+                .await
+                .map_err(Error::store)?;
+        Ok(deleted.rows_affected())
+    }
 }
 
 /// Takes in what is committed with a change, as the last thing before the commit: the mails, and
@@ -103,20 +144,39 @@ pub(crate) async fn push_all(connection: &mut SqliteConnection, together: &Toget
 
 async fn push(connection: &mut SqliteConnection, mail: &NewMail) -> Result<()> {
     let link = mail.link.as_ref();
+    if let Some(link) = link.filter(|link| !link.lasting) {
+        // Only the newest link would work: what still waits with an older one is not sent.
+        sqlx::query(
+            "DELETE FROM outgoing_mail
+             WHERE recipient = ? AND link_purpose = ? AND NOT link_lasting AND NOT leased
+                 AND (member IS NULL OR member = COALESCE(?, member))",
+        )
+        .bind(mail.to.as_str())
+        .bind(&link.purpose)
+        .bind(mail.addressee.user_id().map(UserId::as_uuid))
+        .execute(&mut *connection)
+        .await
+        .map_err(Error::store)?;
+    }
     sqlx::query(
         "INSERT INTO outgoing_mail
-             (mail_id, template, subject, recipient, member, only_unconfirmed, link_purpose,
-              link_seconds, written_at, due_at)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+             (mail_id, template, subject, recipient, member, to_holder, only_unconfirmed, generation,
+              link_purpose, link_seconds, link_lasting, context, asker, written_at, due_at)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     )
     .bind(mail.id)
     .bind(&mail.template)
     .bind(&mail.subject)
     .bind(mail.to.as_str())
-    .bind(mail.user_id.map(UserId::as_uuid))
+    .bind(mail.addressee.user_id().map(UserId::as_uuid))
+    .bind(mail.addressee == Addressee::Holder)
     .bind(mail.only_unconfirmed)
+    .bind(mail.epoch)
     .bind(link.map(|link| link.purpose.as_str()))
     .bind(link.map(|link| link.lifetime.delta().num_seconds()))
+    .bind(link.is_some_and(|link| link.lasting))
+    .bind(serde_json::json!(mail.context).to_string())
+    .bind(serde_json::json!(mail.asker).to_string())
     .bind(micros(mail.created_at))
     .bind(micros(mail.created_at))
     .execute(connection)
@@ -125,19 +185,34 @@ async fn push(connection: &mut SqliteConnection, mail: &NewMail) -> Result<()> {
     Ok(())
 }
 
-fn read_mail(row: &SqliteRow) -> Result<OutboxMail> {
+fn read_listed(row: &SqliteRow) -> Result<ListedMail> {
+    Ok(ListedMail {
+        mail: read_mail(row)?,
+        state: MailState::new(some_time(row, "due_at")?, column(row, "leased")?),
+        attempts: column(row, "attempts")?,
+        fault: column(row, "fault")?,
+    })
+}
+
+fn read_mail(row: &SqliteRow) -> Result<NewMail> {
     let to = Email::parse(column(row, "recipient")?).map_err(|_| corrupt("recipient"))?;
-    let mail = NewMail {
+    Ok(NewMail {
         id: column(row, "mail_id")?,
         template: column(row, "template")?,
         subject: column(row, "subject")?,
         to,
-        user_id: column::<Option<Uuid>>(row, "member")?.map(UserId::from_uuid),
+        addressee: match column::<Option<Uuid>>(row, "member")? {
+            Some(id) => Addressee::User(UserId::from_uuid(id)),
+            None if column(row, "to_holder")? => Addressee::Holder,
+            None => Addressee::Anybody,
+        },
         only_unconfirmed: column(row, "only_unconfirmed")?,
+        epoch: column(row, "generation")?,
         link: read_link(row)?,
+        context: serde_json::from_str(column(row, "context")?).map_err(|_| corrupt("context"))?,
         created_at: time(row, "written_at")?,
-    };
-    Ok(OutboxMail { mail, attempts: column(row, "attempts")? })
+        asker: serde_json::from_str(column(row, "asker")?).map_err(|_| corrupt("asker"))?,
+    })
 }
 
 fn read_link(row: &SqliteRow) -> Result<Option<NewLink>> {
@@ -147,5 +222,6 @@ fn read_link(row: &SqliteRow) -> Result<Option<NewLink>> {
         return Ok(None);
     };
     let seconds = u64::try_from(seconds).map_err(|_| corrupt("link_seconds"))?;
-    Ok(Some(NewLink { purpose, lifetime: Span::new(Duration::from_secs(seconds)) }))
+    let lifetime = Span::new(Duration::from_secs(seconds));
+    Ok(Some(NewLink { purpose, lifetime, lasting: column(row, "link_lasting")? }))
 }

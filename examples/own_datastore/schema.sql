@@ -7,9 +7,17 @@ CREATE TABLE IF NOT EXISTS members (
     mail_address TEXT NOT NULL,
     -- The address in lower case: by it a member is found, and it is nobody else's.
     mail_key TEXT NOT NULL UNIQUE,
+    -- The username, what it is found by, and what it looks like; none of them is anybody else's.
+    nickname TEXT,
+    nickname_key TEXT UNIQUE,
+    nickname_look TEXT UNIQUE,
     passphrase TEXT,
     suspended BOOLEAN NOT NULL DEFAULT FALSE,
     proved_at INTEGER,
+    must_choose_anew BOOLEAN NOT NULL DEFAULT FALSE,
+    leaves_at INTEGER,
+    -- When a member goes who never proved the address.
+    forgotten_at INTEGER,
     generation INTEGER NOT NULL DEFAULT 0,
     display_name TEXT NOT NULL,
     joined_at INTEGER NOT NULL
@@ -26,10 +34,41 @@ CREATE TABLE IF NOT EXISTS member_ranks (
     PRIMARY KEY (member, rank)
 );
 
--- A member in one row, as the framework wants to see one. No rank has a blank in its name.
+-- What members of a rank may do.
+CREATE TABLE IF NOT EXISTS rank_rights (
+    rank TEXT NOT NULL REFERENCES ranks (rank) ON DELETE CASCADE,
+    permission TEXT NOT NULL,
+    PRIMARY KEY (rank, permission)
+);
+
+-- Which ranks stand below a rank: whoever has the rank has those, too.
+CREATE TABLE IF NOT EXISTS rank_parts (
+    rank TEXT NOT NULL REFERENCES ranks (rank) ON DELETE CASCADE,
+    part TEXT NOT NULL REFERENCES ranks (rank) ON DELETE CASCADE,
+    PRIMARY KEY (rank, part)
+);
+
+-- Each rank with itself and everything below it. It is worked out with each query, which few ranks
+-- allow; the framework's own store writes it down instead.
+CREATE VIEW IF NOT EXISTS rank_reach AS
+WITH RECURSIVE reach (rank, reached) AS (
+    SELECT rank, rank FROM ranks
+    UNION
+    SELECT reach.rank, part FROM reach JOIN rank_parts ON rank_parts.rank = reached
+)
+SELECT rank, reached FROM reach;
+
+-- A member in one row, as the framework wants to see one. No rank and no permission has a blank in its
+-- name.
 CREATE VIEW IF NOT EXISTS accounts AS
-SELECT public_id, mail_address, mail_key, passphrase, suspended, proved_at, generation, joined_at,
-       (SELECT group_concat(rank, ' ') FROM member_ranks WHERE member = public_id) AS ranks
+SELECT public_id, mail_address, mail_key, nickname, nickname_key, passphrase, suspended, proved_at,
+       must_choose_anew, leaves_at, forgotten_at, generation, joined_at,
+       (SELECT group_concat(rank, ' ') FROM member_ranks WHERE member = public_id) AS ranks,
+       (SELECT group_concat(reached, ' ') FROM member_ranks JOIN rank_reach USING (rank)
+        WHERE member = public_id) AS reached_ranks,
+       (SELECT group_concat(permission, ' ') FROM member_ranks JOIN rank_reach USING (rank)
+        JOIN rank_rights ON rank_rights.rank = reached
+        WHERE member = public_id) AS rights
 FROM members;
 
 CREATE TABLE IF NOT EXISTS member_sessions (
@@ -52,6 +91,8 @@ CREATE TABLE IF NOT EXISTS member_tokens (
     member BLOB NOT NULL REFERENCES members (public_id) ON DELETE CASCADE,
     mail_key TEXT NOT NULL,
     mail_id BLOB NOT NULL UNIQUE,
+    lasting BOOLEAN NOT NULL,
+    asked_at INTEGER NOT NULL,
     expires_at INTEGER NOT NULL
 );
 CREATE INDEX IF NOT EXISTS member_tokens_member ON member_tokens (member);
@@ -62,9 +103,16 @@ CREATE TABLE IF NOT EXISTS outgoing_mail (
     subject TEXT NOT NULL,
     recipient TEXT NOT NULL,
     member BLOB REFERENCES members (public_id) ON DELETE CASCADE,
+    to_holder BOOLEAN NOT NULL,
     only_unconfirmed BOOLEAN NOT NULL,
+    generation INTEGER,
     link_purpose TEXT,
     link_seconds INTEGER,
+    link_lasting BOOLEAN NOT NULL,
+    -- What the template sees besides, as JSON.
+    context TEXT NOT NULL,
+    -- Who asked for it, as JSON.
+    asker TEXT NOT NULL,
     written_at INTEGER NOT NULL,
     -- When it is to be sent, or sent again; none if that was given up.
     due_at INTEGER,
@@ -74,6 +122,17 @@ CREATE TABLE IF NOT EXISTS outgoing_mail (
 );
 CREATE INDEX IF NOT EXISTS outgoing_mail_due_at ON outgoing_mail (due_at);
 CREATE INDEX IF NOT EXISTS outgoing_mail_member ON outgoing_mail (member);
+
+-- Members who leave, unless a mail is on its way that brings a way back; and until when the last way
+-- back lasts.
+CREATE VIEW IF NOT EXISTS leaving AS
+SELECT accounts.*,
+       COALESCE((SELECT MAX(expires_at) FROM member_tokens WHERE member = public_id AND lasting),
+                leaves_at) AS stays_until
+FROM accounts
+WHERE leaves_at IS NOT NULL AND NOT EXISTS (
+    SELECT 1 FROM outgoing_mail
+    WHERE member = public_id AND link_lasting AND due_at IS NOT NULL);
 
 CREATE TABLE IF NOT EXISTS attempts (
     key_digest BLOB NOT NULL PRIMARY KEY,

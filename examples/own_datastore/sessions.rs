@@ -8,10 +8,13 @@ use rocket_security::UserId;
 use rocket_security::clock::Timestamp;
 use rocket_security::crypto::one_time::Digest;
 use rocket_security::datastore::SessionStore;
+use rocket_security::datastore::Together;
+use rocket_security::datastore::session::EndedSession;
 use rocket_security::datastore::session::SessionRecord;
 use sqlx::sqlite::SqliteRow;
 
 use crate::members::read_user;
+use crate::outbox::push_all;
 use crate::store::MemberStore;
 use crate::store::column;
 use crate::store::corrupt;
@@ -21,7 +24,12 @@ use crate::store::time;
 
 #[async_trait]
 impl SessionStore for MemberStore {
-    async fn begin_session(&self, session: &SessionRecord, max_per_user: u32) -> Result<bool> {
+    async fn begin_session(
+        &self,
+        session: &SessionRecord,
+        max_per_user: u32,
+        together: &Together,
+    ) -> Result<Option<Vec<EndedSession>>> {
         let member = session.user_id.as_uuid();
         let mut transaction = self.begin().await?;
         // The member is looked at in the very statement: whoever was suspended, or has chosen
@@ -31,7 +39,8 @@ impl SessionStore for MemberStore {
                  (digest, session_id, member, member_generation, authn_via, client, user_agent,
                   begun_at, authenticated_at, last_seen_at)
              SELECT ?, ?, public_id, generation, ?, ?, ?, ?, ?, ? FROM members
-             WHERE public_id = ? AND generation = ? AND NOT suspended",
+             WHERE public_id = ? AND generation = ? AND NOT suspended
+                 AND leaves_at IS NULL",
         )
         .bind(session.digest.as_bytes().as_slice())
         .bind(session.id)
@@ -47,23 +56,40 @@ impl SessionStore for MemberStore {
         .await
         .map_err(Error::store)?;
         if begun.rows_affected() == 0 {
-            return Ok(false);
+            return Ok(None);
         }
-        sqlx::query(
+        sqlx::query("UPDATE members SET forgotten_at = NULL WHERE public_id = ?")
+            .bind(member)
+            .execute(&mut *transaction)
+            .await
+            .map_err(Error::store)?;
+        let evicted = sqlx::query(
             "DELETE FROM member_sessions WHERE member = ? AND digest NOT IN (
                  SELECT digest FROM member_sessions WHERE member = ?
                  ORDER BY digest = ? DESC, begun_at DESC, digest LIMIT ?
-             )",
+             ) RETURNING session_id, member",
         )
         .bind(member)
         .bind(member)
         .bind(session.digest.as_bytes().as_slice())
         .bind(max_per_user)
-        .execute(&mut *transaction)
+        .fetch_all(&mut *transaction)
         .await
         .map_err(Error::store)?;
+        push_all(&mut transaction, together).await?;
         transaction.commit().await.map_err(Error::store)?;
-        Ok(true)
+        evicted.iter().map(read_ended).collect::<Result<_>>().map(Some)
+    }
+
+    async fn list_sessions(&self, user: UserId) -> Result<Vec<SessionRecord>> {
+        let rows = sqlx::query(
+            "SELECT * FROM member_sessions WHERE member = ? ORDER BY begun_at DESC, digest",
+        )
+        .bind(user.as_uuid())
+        .fetch_all(&self.readers)
+        .await
+        .map_err(Error::store)?;
+        rows.iter().map(read_session).collect()
     }
 
     /// Every request with a session asks this: one query, by primary keys.
@@ -98,25 +124,45 @@ impl SessionStore for MemberStore {
         Ok(())
     }
 
-    async fn end_session(&self, digest: &Digest) -> Result<bool> {
+    async fn end_session(&self, digest: &Digest, together: &Together) -> Result<bool> {
+        let mut transaction = self.begin().await?;
         let ended = sqlx::query("DELETE FROM member_sessions WHERE digest = ?")
             .bind(digest.as_bytes().as_slice())
-            .execute(&self.writer)
+            .execute(&mut *transaction)
             .await
             .map_err(Error::store)?;
-        Ok(ended.rows_affected() == 1)
+        if ended.rows_affected() == 0 {
+            return Ok(false);
+        }
+        push_all(&mut transaction, together).await?;
+        transaction.commit().await.map_err(Error::store)?;
+        Ok(true)
     }
 
-    async fn delete_ended_sessions(&self, idle: Timestamp, begun: Timestamp) -> Result<u64> {
-        let deleted =
-            sqlx::query("DELETE FROM member_sessions WHERE last_seen_at <= ? OR begun_at <= ?")
-                .bind(micros(idle))
-                .bind(micros(begun))
-                .execute(&self.writer)
-                .await
-                .map_err(Error::store)?;
-        Ok(deleted.rows_affected())
+    async fn delete_ended_sessions(
+        &self,
+        idle: Timestamp,
+        begun: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<EndedSession>> {
+        let rows = sqlx::query(
+            "DELETE FROM member_sessions WHERE digest IN (
+                 SELECT digest FROM member_sessions WHERE last_seen_at <= ? OR begun_at <= ? LIMIT ?
+             ) RETURNING session_id, member",
+        )
+        .bind(micros(idle))
+        .bind(micros(begun))
+        .bind(limit)
+        .fetch_all(&self.writer)
+        .await
+        .map_err(Error::store)?;
+        rows.iter().map(read_ended).collect()
     }
+}
+
+fn read_ended(row: &SqliteRow) -> Result<EndedSession> {
+    let user_id = UserId::from_uuid(column(row, "member")?);
+    Ok(EndedSession { id: column(row, "session_id")?, user_id })
 }
 
 fn read_session(row: &SqliteRow) -> Result<SessionRecord> {
@@ -133,5 +179,7 @@ fn read_session(row: &SqliteRow) -> Result<SessionRecord> {
         created_at: time(row, "begun_at")?,
         authenticated_at: time(row, "authenticated_at")?,
         last_seen_at: time(row, "last_seen_at")?,
+        // No browser is remembered: this store is no `RememberStore`.
+        series: None,
     })
 }

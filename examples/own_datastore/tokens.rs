@@ -22,29 +22,49 @@ use crate::store::time;
 
 #[async_trait]
 impl OneTimeStore for MemberStore {
-    async fn create_token(&self, token: &OneTimeToken) -> Result<bool> {
-        // A mail that is sent again carries another token, in place of the first.
+    async fn create_token(&self, token: &OneTimeToken, epoch: i64) -> Result<bool> {
+        let mut transaction = self.begin().await?;
+        // A mail that is sent again carries another token, in place of the first; and of a member's
+        // tokens for one purpose the newest counts, but for those that last.
+        sqlx::query(
+            "DELETE FROM member_tokens WHERE mail_id = ?
+                 OR (member = ? AND purpose = ? AND asked_at <= ? AND NOT lasting AND NOT ?)",
+        )
+        .bind(token.mail_id)
+        .bind(token.user_id.as_uuid())
+        .bind(&token.purpose)
+        .bind(micros(token.asked_at))
+        .bind(token.lasting)
+        .execute(&mut *transaction)
+        .await
+        .map_err(Error::store)?;
         let created = sqlx::query(
-            "INSERT INTO member_tokens (digest, purpose, member, mail_key, mail_id, expires_at)
-             SELECT ?, ?, public_id, mail_key, ?, ? FROM members
-             WHERE public_id = ? AND mail_key = ?
-             ON CONFLICT (mail_id) DO UPDATE SET
-                 digest = excluded.digest,
-                 purpose = excluded.purpose,
-                 member = excluded.member,
-                 mail_key = excluded.mail_key,
-                 expires_at = excluded.expires_at",
+            "INSERT INTO member_tokens
+                 (digest, purpose, member, mail_key, mail_id, lasting, asked_at, expires_at)
+             SELECT ?1, ?2, public_id, ?3, ?4, ?5, ?6, ?7 FROM members
+             WHERE public_id = ?8 AND generation = ?9 AND IIF(?5,
+                 EXISTS (SELECT 1 FROM outgoing_mail WHERE mail_id = ?4),
+                 NOT EXISTS (
+                     SELECT 1 FROM member_tokens WHERE member = ?8 AND purpose = ?2 AND NOT lasting
+                 ))",
         )
         .bind(token.digest.as_bytes().as_slice())
         .bind(&token.purpose)
+        .bind(&token.address)
         .bind(token.mail_id)
+        .bind(token.lasting)
+        .bind(micros(token.asked_at))
         .bind(micros(token.expires_at))
         .bind(token.user_id.as_uuid())
-        .bind(&token.address)
-        .execute(&self.writer)
+        .bind(epoch)
+        .execute(&mut *transaction)
         .await
         .map_err(Error::store)?;
-        Ok(created.rows_affected() == 1)
+        if created.rows_affected() == 0 {
+            return Ok(false);
+        }
+        transaction.commit().await.map_err(Error::store)?;
+        Ok(true)
     }
 
     async fn find_token(
@@ -54,9 +74,7 @@ impl OneTimeStore for MemberStore {
         now: Timestamp,
     ) -> Result<Option<OneTimeToken>> {
         let row = sqlx::query(
-            "SELECT t.* FROM member_tokens t
-             JOIN members m ON m.public_id = t.member AND m.mail_key = t.mail_key
-             WHERE t.digest = ? AND t.purpose = ? AND t.expires_at > ?",
+            "SELECT * FROM member_tokens WHERE digest = ? AND purpose = ? AND expires_at > ?",
         )
         .bind(digest.as_bytes().as_slice())
         .bind(purpose)
@@ -79,11 +97,7 @@ impl OneTimeStore for MemberStore {
         // Of any number of callers, the row is deleted by one.
         let row = sqlx::query(
             "DELETE FROM member_tokens
-             WHERE digest = ? AND purpose = ? AND expires_at > ? AND EXISTS (
-                 SELECT 1 FROM members m
-                 WHERE m.public_id = member_tokens.member AND m.mail_key = member_tokens.mail_key
-             )
-             RETURNING member",
+             WHERE digest = ? AND purpose = ? AND expires_at > ? RETURNING member",
         )
         .bind(digest.as_bytes().as_slice())
         .bind(purpose)
@@ -120,6 +134,8 @@ fn read_token(row: &SqliteRow) -> Result<OneTimeToken> {
         user_id: UserId::from_uuid(column(row, "member")?),
         address: column(row, "mail_key")?,
         mail_id: column(row, "mail_id")?,
+        lasting: column(row, "lasting")?,
+        asked_at: time(row, "asked_at")?,
         expires_at: time(row, "expires_at")?,
     })
 }

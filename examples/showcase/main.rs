@@ -1,32 +1,70 @@
 //! Everything on, one page a guard.
 //!
-//! `cargo run --example showcase`, then open <http://127.0.0.1:8000>. It is configured by
-//! `Rocket.toml` and `ROCKET_*` variables alone. The first admin is made on the command line:
+//! `cargo run --example showcase`, then open <http://127.0.0.1:8000>. The first admin is made on the
+//! command line:
 //!
 //! ```text
 //! cargo run --features cli --bin rocket-security -- roles create admin
 //! cargo run --features cli --bin rocket-security -- users create ann@example.org --confirmed --role admin
 //! ```
+//!
+//! | file | shows |
+//! |---|---|
+//! | `main.rs` | what is enabled, usernames, and a page for each guard |
+//! | `profile.rs` | more questions in the registration, kept in a table of the application's own |
+//! | `reading_list.rs` | what is kept with a visitor's session, and sentences that are shown once |
+//! | `presentation.rs` | more on every page, another user in JSON, another answer to 403 |
+//! | `routes.txt`, `tests.rs` | who can reach what, as `rocket-security routes` prints it, and the test that pins it |
+//! | `templates/` | pages of the application's own, and a mail in place of one of ours |
+//!
+//! It is built for SQLite; with `--features postgres` for PostgreSQL, at `databases.security.url`.
+
+mod presentation;
+mod profile;
+mod reading_list;
 
 use std::path::PathBuf;
 
+use rocket::FromForm;
 use rocket::Responder;
+use rocket::State;
 use rocket::delete;
+use rocket::figment::providers::Serialized;
+use rocket::form::Form;
 use rocket::get;
 use rocket::launch;
+use rocket::post;
 use rocket::routes;
 use rocket::serde::json::Json;
 use rocket::serde::json::Value;
 use rocket::serde::json::json;
+use rocket_db_pools::Database;
 use rocket_security::AnonymousOnly;
 use rocket_security::AuthUser;
+use rocket_security::BasicUser;
+use rocket_security::Email;
+use rocket_security::Fresh;
 use rocket_security::Maybe;
+use rocket_security::Own;
 use rocket_security::Page;
+use rocket_security::Public;
+use rocket_security::Rejection;
 use rocket_security::RolesAccepted;
 use rocket_security::RolesRequired;
 use rocket_security::Security;
-use rocket_security::user::UserPayload;
+use rocket_security::features::audit::Audit;
+use rocket_security::features::basic::Basic;
+use rocket_security::features::change_username::ChangeUsername;
+use rocket_security::features::close_account::CloseAccount;
+use rocket_security::features::invite::Invite;
+use rocket_security::features::recover_username::RecoverUsername;
+use rocket_security::features::register::Register;
+use rocket_security::flow::Flow;
 use rocket_security::web::visit::Visit;
+
+use crate::presentation::Library;
+use crate::profile::Db;
+use crate::profile::Profile;
 
 rocket_security::roles! {
     /// May do everything.
@@ -35,9 +73,21 @@ rocket_security::roles! {
     pub Editor = "editor";
 }
 
+/// Everything on: what is by default, and what is not.
+fn security() -> Security {
+    Security::default()
+        .enable(Audit::default())
+        .enable(Basic::default())
+        .enable(ChangeUsername::default())
+        .enable(CloseAccount::default())
+        .enable(RecoverUsername::default())
+        .enable(Register::asking::<Profile>())
+        .presentation(Library)
+}
+
 #[derive(Responder)]
 enum Me {
-    Json(Json<UserPayload>),
+    Json(Json<Value>),
     Page(Page),
 }
 
@@ -55,9 +105,44 @@ fn me(user: AuthUser, visit: Visit<'_>) -> Me {
     }
 }
 
+/// What people told of themselves, and links to all that they can do with their account.
+#[get("/account")]
+fn account(profile: Own<Option<Profile>>) -> Page {
+    Page::new("account.html").with("profile", &*profile)
+}
+
+#[get("/payout")]
+fn payout(user: Fresh<5>) -> Page {
+    Page::new("text.html").with("text", format!("Where to, {}?", user.email))
+}
+
 #[get("/admin")]
-fn admin(user: RolesRequired<Admin>) -> Page {
-    Page::new("text.html").with("text", format!("At your service, {}.", user.email))
+fn admin(_admin: RolesRequired<Admin>) -> Page {
+    Page::new("admin.html")
+}
+
+/// What is submitted to `/admin`.
+#[derive(FromForm)]
+struct Invitation<'r> {
+    email: &'r str,
+}
+
+#[post("/admin", data = "<invitation>")]
+async fn invite(
+    _admin: RolesRequired<Admin>,
+    visit: Visit<'_>,
+    flow: &State<Flow>,
+    invite: &State<Invite>,
+    invitation: Form<Invitation<'_>>,
+) -> Result<Page, Rejection> {
+    let text = match Email::parse(invitation.email) {
+        Ok(email) => match invite.send(flow, &email, visit.origin()).await? {
+            Some(_) => format!("An invitation is on its way to {email}."),
+            None => format!("{email} has an account already."),
+        },
+        Err(fault) => fault.to_string(),
+    };
+    Ok(Page::new("admin.html").with("text", text))
 }
 
 #[get("/drafts")]
@@ -70,6 +155,12 @@ fn welcome(_guest: AnonymousOnly) -> Page {
     Page::new("text.html").with("text", "This page is for people who are not logged in.")
 }
 
+/// For a program that knows a password: `curl -u ann@example.org http://127.0.0.1:8000/feed`.
+#[get("/feed")]
+fn feed(user: BasicUser) -> String {
+    format!("There is no news for {}.", user.email)
+}
+
 #[delete("/api/thing/<id>")]
 fn delete_thing(_user: AuthUser, id: u32) -> Json<Value> {
     Json(json!({ "deleted": id }))
@@ -77,15 +168,30 @@ fn delete_thing(_user: AuthUser, id: u32) -> Json<Value> {
 
 /// A guard that fails does not fall through to this route.
 #[get("/<_path..>", rank = 100)]
-fn anything_else(_path: PathBuf) -> &'static str {
+fn anything_else(_everybody: Public, _path: PathBuf) -> &'static str {
     "public"
 }
 
 #[launch]
 fn rocket() -> _ {
-    // A default only: Rocket.toml and ROCKET_TEMPLATE_DIR still decide.
+    // Defaults only: Rocket.toml and ROCKET_* variables still decide.
     let templates = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/showcase/templates");
-    let figment = rocket::Config::figment().join(("template_dir", templates));
-    let routes = routes![index, me, admin, drafts, welcome, delete_thing, anything_else];
-    rocket::custom(figment).attach(Security::fairing()).mount("/", routes)
+    let figment = rocket::Config::figment()
+        .join(Serialized::default("template_dir", templates))
+        .join(Serialized::default("security.identity", ["email", "username"]))
+        .join(Serialized::default("security.register.username_required", false))
+        .join(Serialized::default("security.require_guard", true));
+    let pages = routes![index, me, account, payout, admin, invite, drafts, welcome];
+    let list = routes![reading_list::show, reading_list::add];
+    let others = routes![feed, delete_thing, anything_else];
+    rocket::custom(figment)
+        .attach(security())
+        .attach(Db::init())
+        .attach(Profile::table())
+        .mount("/", pages)
+        .mount("/", list)
+        .mount("/", others)
 }
+
+#[cfg(test)]
+mod tests;

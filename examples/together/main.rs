@@ -9,14 +9,20 @@
 //! - Each brings its own tables up to date, the framework's first, for `profiles` refers to them.
 //!   sqlx's migrator notes in `_sqlx_migrations` what it applied, the framework in
 //!   `security_migrations`: they do not meet.
-//! - [`Hooks::after_register`] gives what is to be committed with the user:
-//!   [`Together::and`] puts the insertion of the profile into the transaction that makes the user
-//!   and writes the confirmation mail. When it fails, there is no user and no mail, the visitor is
-//!   answered with 503, and the log says why.
+//! - [`RegistrationFields`] adds a display name and the terms to the registration, on the page and in
+//!   JSON. [`RegistrationFields::save`] gives what is to be committed with the user:
+//!   [`Together::and`] puts the insertion of the profile into the transaction that makes the user and
+//!   writes the confirmation mail. When it fails, there is no user and no mail.
+//! - A display name is no username: any number of people may have the same.
 //!
 //! A registration for an address that has an account is answered like any other, without a profile
-//! being made. So nothing that a visitor types may make one fail: a 503 would tell that the address
-//! is free. The name is therefore cut to what fits, and need not be unique.
+//! being made. Were a name taken once only, whoever registers an address with a name of their making
+//! could look afterwards whether that name is taken, and so learn whether the address had an account.
+//! Where names have to be unique, let them be usernames, which the framework holds in either case
+//! (`security.identity = ["email", "username"]`), or ask for them when somebody is logged in.
+//!
+//! What needs no field, such as a row with defaults, is simpler still: see
+//! [`Hooks::after_register`](rocket_security::Hooks::after_register).
 
 use std::path::Path;
 
@@ -27,11 +33,12 @@ use rocket::async_trait;
 use rocket::get;
 use rocket::response::content::RawHtml;
 use rocket::routes;
+use rocket::serde::Deserialize;
 use rocket_security::AuthUser;
-use rocket_security::Email;
 use rocket_security::Error;
-use rocket_security::Hooks;
+use rocket_security::Field;
 use rocket_security::Maybe;
+use rocket_security::RegistrationFields;
 use rocket_security::Rejection;
 use rocket_security::Result;
 use rocket_security::Security;
@@ -39,36 +46,45 @@ use rocket_security::SqlxDatastore;
 use rocket_security::SqlxPool;
 use rocket_security::datastore::Together;
 use rocket_security::feature::Registration;
+use rocket_security::features::register::Register;
 use sqlx::Sqlite;
 use sqlx::SqliteConnection;
 use sqlx::SqlitePool;
 use sqlx::migrate::Migrator;
 
-/// Makes a profile with each user.
-struct Profiles;
+/// What is asked of whoever registers, beside the address and the password.
+#[derive(Deserialize)]
+#[serde(crate = "rocket::serde")]
+struct NewProfile {
+    display_name: String,
+    /// Has to be `true`, as [`Field::required`] says.
+    #[serde(rename = "terms")]
+    _terms: bool,
+}
 
 #[async_trait]
-impl Hooks for Profiles {
-    async fn after_register(&self, registration: &Registration<'_>) -> Result<Together> {
+impl RegistrationFields for NewProfile {
+    const FIELDS: &'static [Field] = &[
+        Field::text("display_name", "Display name")
+            .hint("What others call you here.")
+            .autocomplete("nickname")
+            .required()
+            .max_length(40),
+        Field::checkbox("terms", "I accept the terms").required(),
+    ];
+
+    fn save(self, registration: &Registration<'_>) -> Result<Together> {
         let id = registration.user_id.as_uuid();
-        let name = first_name(registration.email);
         Ok(Together::nothing().and(move |connection: &mut SqliteConnection| {
-            let name = name.clone();
+            let name = self.display_name.clone();
             Box::pin(async move {
-                sqlx::query("INSERT INTO profiles (user_id, display_name) VALUES (?, ?)")
-                    .bind(id)
-                    .bind(name)
-                    .execute(connection)
-                    .await?;
+                let insert =
+                    sqlx::query("INSERT INTO profiles (user_id, display_name) VALUES (?, ?)");
+                insert.bind(id).bind(name).execute(connection).await?;
                 Ok(())
             })
         }))
     }
-}
-
-/// Gives the name that somebody has until they choose another.
-fn first_name(email: &Email) -> String {
-    email.as_str().chars().take_while(|it| *it != '@').take(40).collect()
 }
 
 #[get("/")]
@@ -98,7 +114,7 @@ async fn application(pool: SqlxPool<Sqlite>) -> Result<Rocket<Build>> {
     let migrator = Migrator::new(folder).await.map_err(Error::store)?;
     migrator.run(&*pool).await.map_err(Error::store)?;
 
-    let security = Security::with_default_features(store).hooks(Profiles);
+    let security = Security::with_default_features(store).enable(Register::asking::<NewProfile>());
     Ok(rocket::build()
         .attach(security)
         .manage(SqlitePool::clone(&pool))

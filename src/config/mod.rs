@@ -3,15 +3,41 @@
 //! A feature's own settings live in the table of its name, for example `[default.security.login]`,
 //! and are documented with the feature.
 
+mod csrf;
+mod paths;
+mod redirects;
+mod session;
 mod span;
+mod tokens;
 
+pub(crate) use crate::config::paths::is_at_or_below;
+
+pub use crate::config::csrf::CookieName;
+pub use crate::config::csrf::CsrfConfig;
+pub use crate::config::paths::Paths;
+pub use crate::config::paths::RequireGuard;
+pub use crate::config::redirects::Origins;
+pub use crate::config::redirects::RedirectBehavior;
+pub use crate::config::redirects::read_url;
+pub use crate::config::session::SessionConfig;
 pub use crate::config::span::Span;
+pub use crate::config::tokens::Allowance;
+pub use crate::config::tokens::KeySource;
+pub use crate::config::tokens::OneOrMany;
+pub use crate::config::tokens::TokenKeyConfig;
+pub use crate::config::tokens::TokenKeysConfig;
+pub use crate::config::tokens::TokenPurpose;
+pub use crate::config::tokens::TokensConfig;
+pub use crate::config::tokens::TrustedConfig;
+
+use std::collections::BTreeMap;
 
 use ipnet::IpNet;
 use rocket::figment::Figment;
 use rocket::figment::value::Dict;
 use serde::Deserialize;
 use serde::Deserializer;
+use serde::Serialize;
 use serde::de::Error as _;
 use url::Url;
 
@@ -40,14 +66,56 @@ pub struct Config {
     pub trusted_proxies: Vec<IpNet>,
     /// What happens to the schema of the database at a launch. _Default:_ `"on-launch"`.
     pub migrate: MigrateConfig,
+    /// What happens at a launch to a role that a guard names and the store does not have.
+    /// _Default:_ `"create"` in the debug profile, `"check"` in any other.
+    pub roles: Option<RolesConfig>,
     /// How mail is sent.
     pub mail: MailConfig,
+    /// What a user goes by, in the order in which a login that does not say what it names is tried:
+    /// `"email"`, or `"email"` and `"username"` in either order. With `"username"` among them, accounts
+    /// have usernames, which everybody may learn of. `"email"` cannot be left out: every account has an
+    /// address, and not every one a username, such as that of somebody who was invited.
+    /// _Default:_ `["email"]`.
+    pub identity: Vec<IdentityAttribute>,
+    /// By what a request may say who it is from where a guard does not say so itself, in the order in
+    /// which they are tried: the first that a request brings decides, good or bad. `"session"` is the
+    /// cookie of whoever logged in, `"token"` a token of the feature [`tokens`](crate::features::tokens),
+    /// `"basic"` a password with each request, by the feature [`basic`](crate::features::basic); a mechanism
+    /// of the application's own goes by its [name](crate::guard::mechanism::Mechanism::name).
+    /// _Default:_ `["session", "token"]`.
+    pub mechanisms: Vec<String>,
+    /// How usernames are chosen, where there are any.
+    pub username: UsernameConfig,
     /// How passwords are chosen and hashed.
     pub password: PasswordConfig,
     /// How long a session lasts.
     pub session: SessionConfig,
     /// How many attempts are allowed.
     pub throttle: ThrottleConfig,
+    /// What tokens for programs are made and read with.
+    pub tokens: TokensConfig,
+    /// For how long somebody who proved who they are may change credentials without proving it
+    /// again, on our own pages. _Default:_ `"10m"`.
+    pub freshness: Span,
+    /// The origins, beside this site, at which a page may be that people are led to: by `next`, and
+    /// by settings like `post_login_view`. Scheme, host and port exactly, as
+    /// `["https://app.example.org"]`; `https` outside the debug profile. Whoever controls one of them
+    /// can show people who have just logged in here whatever they like. _Default:_ none.
+    pub redirect_origins: Origins,
+    /// Where mailed links lead. _Default:_ `"pages"`.
+    pub redirect_behavior: RedirectBehavior,
+    /// How forged requests are told, for applications that run in the browser.
+    pub csrf: CsrfConfig,
+    /// Where the launch stops because of a route that names none of our guards: `true` for all of the
+    /// application, or a list of paths such as `["/admin", "/api"]`, each with everything below it.
+    /// [`Public`](crate::Public) counts as one, and so does an application's own guard that
+    /// [says what it demands](crate::guard::demands). [`guide::access_map`](crate::guide::access_map)
+    /// says what is seen. _Default:_ `false`.
+    pub require_guard: RequireGuard,
+    /// Paths of routes that are meant for everybody and cannot say so in a signature, such as those of
+    /// a `FileServer`, each with everything below it: for `require_guard`, they need no guard. Those
+    /// that have one keep it. _Default:_ none.
+    pub public: Paths,
 }
 
 impl Default for Config {
@@ -58,10 +126,21 @@ impl Default for Config {
             keys: Keys::default(),
             trusted_proxies: Vec::new(),
             migrate: MigrateConfig::default(),
+            roles: None,
             mail: MailConfig::default(),
+            identity: vec![IdentityAttribute::Email],
+            mechanisms: vec!["session".to_owned(), "token".to_owned()],
+            username: UsernameConfig::default(),
             password: PasswordConfig::default(),
             session: SessionConfig::default(),
             throttle: ThrottleConfig::default(),
+            tokens: TokensConfig::default(),
+            freshness: Span::minutes(10),
+            redirect_origins: Origins::default(),
+            redirect_behavior: RedirectBehavior::default(),
+            csrf: CsrfConfig::default(),
+            require_guard: RequireGuard::default(),
+            public: Paths::default(),
         }
     }
 }
@@ -79,6 +158,21 @@ pub enum MigrateConfig {
     Check,
 }
 
+/// `security.roles`: what becomes of a role that a guard names and the store does not have. Which
+/// guards are looked at stands in [`guard`](crate::guard).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum RolesConfig {
+    /// It is made, before the first request is answered. Nobody has it until it is granted.
+    Create,
+    /// The launch stops, and says which role and how to make it: a name that is misspelt in the
+    /// program, or in the store, is found before anybody is refused because of it.
+    Check,
+    /// Nothing: nobody gets past the guard until there is such a role and somebody has it.
+    Ignore,
+}
+
 /// `[default.security.mail]`.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -91,6 +185,42 @@ pub struct MailConfig {
     /// The sender of every mail, `name@example.org` or `Name <name@example.org>`.
     /// _Default:_ `no-reply@` and the host of `base_url`.
     pub from: Option<String>,
+    /// Where answers go, written alike. _Default:_ to the sender.
+    pub reply_to: Option<String>,
+    /// The subjects of mails by the names of their templates, for example
+    /// `welcome = "Welcome to {{ site_name }}"`. _Default:_ those of the features.
+    pub subjects: BTreeMap<String, String>,
+}
+
+/// What a user can go by: an entry of `security.identity`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum IdentityAttribute {
+    /// The e-mail address.
+    Email,
+    /// The username.
+    Username,
+}
+
+/// `[default.security.username]`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct UsernameConfig {
+    /// The fewest characters a new username may have. _Default:_ 4.
+    pub min_length: usize,
+    /// The most characters a new username may have; at most 64. _Default:_ 32.
+    pub max_length: usize,
+    /// Names that nobody may choose, nor what looks like them, besides those that nobody may choose
+    /// anywhere, such as `admin` and `postmaster`. _Default:_ none.
+    pub reserved: Vec<String>,
+}
+
+impl Default for UsernameConfig {
+    fn default() -> Self {
+        Self { min_length: 4, max_length: 32, reserved: Vec::new() }
+    }
 }
 
 /// `[default.security.password]`.
@@ -124,26 +254,6 @@ impl Default for PasswordConfig {
             threads: None,
             queue: None,
         }
-    }
-}
-
-/// `[default.security.session]`. The defaults are those of NIST SP 800-63B-4 for AAL2, section
-/// 2.2.3.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-#[non_exhaustive]
-pub struct SessionConfig {
-    /// How long a session lasts without a request. _Default:_ `"1h"`.
-    pub idle: Span,
-    /// How long a session lasts at most. _Default:_ `"24h"`.
-    pub absolute: Span,
-    /// How many sessions a user may have; the oldest gives way. _Default:_ 20.
-    pub max_per_user: u32,
-}
-
-impl Default for SessionConfig {
-    fn default() -> Self {
-        Self { idle: Span::hours(1), absolute: Span::hours(24), max_per_user: 20 }
     }
 }
 
@@ -187,6 +297,12 @@ impl Config {
                 "Set it to the address people use, for example \"https://example.org\"",
             ));
         }
+        self.check_identity()?;
+        self.csrf.check(self.base_url.as_ref().is_some_and(|url| url.scheme() == "https"))?;
+        self.redirect_origins.check("redirect_origins", debug)?;
+        self.csrf.origins.check("csrf.origins", debug)?;
+        self.check_paths()?;
+        self.check_mechanisms()?;
         if self.password.min_length < 8 {
             return Err(Error::config(
                 "password.min_length",
@@ -215,6 +331,75 @@ impl Config {
             ));
         }
         Ok(())
+    }
+
+    /// Gives `roles`, or in its absence what the profile has.
+    pub fn roles_or_default(&self, figment: &Figment) -> RolesConfig {
+        let default = if is_debug(figment) { RolesConfig::Create } else { RolesConfig::Check };
+        self.roles.unwrap_or(default)
+    }
+
+    fn check_identity(&self) -> Result<()> {
+        let is_repeated = |(at, one): (usize, &IdentityAttribute)| {
+            self.identity.iter().take(at).any(|before| before == one)
+        };
+        let fault = if self.identity.is_empty() {
+            Some("is empty")
+        } else if self.identity.iter().enumerate().any(is_repeated) {
+            Some("says the same twice")
+        } else if !self.identifies_by(IdentityAttribute::Email) {
+            Some("lacks \"email\", and an account without a username could not log in")
+        } else {
+            None
+        };
+        if let Some(fault) = fault {
+            let cure =
+                "Set it to [\"email\"], [\"email\", \"username\"], or [\"username\", \"email\"]";
+            return Err(Error::config("identity", fault, cure));
+        }
+        let UsernameConfig { min_length, max_length, .. } = self.username;
+        if min_length == 0 || min_length > max_length || max_length > 64 {
+            return Err(Error::config(
+                "username",
+                "has lengths that no name can have",
+                "Set min_length to 1 or more, and max_length to no less and at most 64",
+            ));
+        }
+        Ok(())
+    }
+
+    fn check_paths(&self) -> Result<()> {
+        self.require_guard.check("require_guard")?;
+        self.public.check("public")?;
+        if self.public.are_everything() {
+            return Err(Error::config(
+                "public",
+                "names \"/\", below which everything is",
+                "Name the routes, for example \"/<path..>\" of a FileServer at the root",
+            ));
+        }
+        Ok(())
+    }
+
+    /// Whether there are mechanisms of these names is known once the features are.
+    fn check_mechanisms(&self) -> Result<()> {
+        let mut rest = self.mechanisms.iter();
+        let mut is_repeated = false;
+        while let Some(name) = rest.next() {
+            is_repeated |= rest.clone().any(|other| other == name);
+        }
+        let fault = match (self.mechanisms.is_empty(), is_repeated) {
+            (true, _) => "is empty, and nobody could get past a guard",
+            (_, true) => "says the same twice",
+            (false, false) => return Ok(()),
+        };
+        let cure = "Set it to [\"session\", \"token\"], or to those of them that are wanted";
+        Err(Error::config("mechanisms", fault, cure))
+    }
+
+    /// Tells whether that is among what a user goes by.
+    pub fn identifies_by(&self, attribute: IdentityAttribute) -> bool {
+        self.identity.contains(&attribute)
     }
 
     /// Gives `base_url`, or in its absence the loopback address of the server.
@@ -257,11 +442,24 @@ pub fn check_keys(figment: &Figment, features: &[&str]) -> Result<()> {
         "keys",
         "trusted_proxies",
         "migrate",
+        "roles",
         "mail",
+        "identity",
+        "mechanisms",
+        "username",
         "password",
         "session",
         "throttle",
+        "tokens",
+        "freshness",
+        "redirect_origins",
+        "redirect_behavior",
+        "csrf",
+        "require_guard",
+        "public",
     ];
+    // A feature may have its settings in a table that is there without it.
+    let features = features.iter().filter(|name| !own.contains(name));
     let known: Vec<&str> = own.iter().chain(features).copied().collect();
     match given.keys().find(|key| !known.contains(&key.as_str())) {
         None => Ok(()),
@@ -360,6 +558,26 @@ mod tests {
         assert!(fault.starts_with("security.session.idle: is wrong"), "{fault}");
         let fault = faults_of("debug", "[debug.security.session]\nidel = \"1h\"");
         assert!(fault.starts_with("security.session.idel: is wrong"), "{fault}");
+    }
+
+    #[test]
+    fn what_a_user_goes_by_is_named_once_and_known() {
+        for (identity, fault) in [
+            ("[]", "security.identity: is empty. Set it to"),
+            ("[\"email\", \"email\"]", "security.identity: says the same twice. Set it to"),
+            ("[\"username\"]", "security.identity: lacks \"email\", and"),
+            ("[\"email\", \"phone\"]", "security.identity"),
+            ("\"email\"", "security.identity"),
+        ] {
+            let told = faults_of("debug", &format!("[debug.security]\nidentity = {identity}"));
+            assert!(told.starts_with(fault), "{told}");
+        }
+        for identity in ["[\"email\"]", "[\"email\", \"username\"]", "[\"username\", \"email\"]"] {
+            let told = faults_of("debug", &format!("[debug.security]\nidentity = {identity}"));
+            assert_eq!(told, "");
+        }
+        let told = faults_of("debug", "[debug.security.username]\nmax_length = 65");
+        assert!(told.starts_with("security.username: has lengths"), "{told}");
     }
 
     #[test]

@@ -27,8 +27,20 @@ pub enum Purpose {
     Link,
     /// Seals the cookie that holds a one-shot notice.
     Notice,
+    /// What was typed into a form while its user proves that it is still them.
+    Form,
+    /// Seals the cookie that holds what an application keeps with a session.
+    Data,
+    /// Seals the cookie by which a browser is remembered.
+    Remember,
+    /// Derives what comes after that.
+    Succession,
     /// Digests what attempts are counted by.
     Attempts,
+    /// Seals the rows of the audit journal.
+    Audit,
+    /// Encrypts tokens for programs where they have no keys of their own.
+    Tokens,
 }
 
 impl Purpose {
@@ -38,7 +50,13 @@ impl Purpose {
             Self::Session => "session",
             Self::Link => "link",
             Self::Notice => "notice",
+            Self::Form => "form",
+            Self::Data => "data",
+            Self::Remember => "remember",
+            Self::Succession => "succession",
             Self::Attempts => "attempts",
+            Self::Audit => "audit",
+            Self::Tokens => "tokens",
         }
     }
 }
@@ -53,6 +71,7 @@ const PUBLISHED: &[&str] = &[
     "8Xui8SN4mI-7egV_9dlfYYLGQJeEx4-DwmSQLwDVXJg",
     "SeerutKeyIsI7releuantAndknvsuZPluaseIgnorYA",
     "cHFyc3R1dnd4eXp7fH1-f4CBgoOEhYaHiImKi4yNjo8",
+    "cHFyc3R1dnd4eXp7fH1-f4CBgoOEhYaHiImKi4yNjpA",
     "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8",
 ];
 
@@ -209,7 +228,7 @@ fn parse_paserk(text: &str) -> Result<Secret<[u8; 32]>, String> {
 
 /// Refuses what cannot be a random key: published ones, and ones of few different bytes. A random
 /// key of 32 bytes has fewer than 16 different ones with a probability below 2^-60.
-fn check_quality(bytes: &[u8]) -> Result<(), String> {
+pub(super) fn check_quality(bytes: &[u8]) -> Result<(), String> {
     if PUBLISHED.contains(&URL_SAFE_NO_PAD.encode(bytes).as_str()) {
         return Err("holds a key that stands in public documentation".to_owned());
     }
@@ -222,7 +241,7 @@ fn check_quality(bytes: &[u8]) -> Result<(), String> {
     Ok(())
 }
 
-fn decode_hex(text: &str) -> Option<Vec<u8>> {
+pub(super) fn decode_hex(text: &str) -> Option<Vec<u8>> {
     let is_hex = text.len().is_multiple_of(2) && text.bytes().all(|byte| byte.is_ascii_hexdigit());
     if !is_hex {
         return None;

@@ -4,15 +4,21 @@
 //! |---|---|---|
 //! | [`keys`] | one key for each purpose, derived from the configured ones | HKDF-SHA-256 (RFC 5869) |
 //! | [`paseto`] | sealing our cookies | PASETO `v4.local` |
+//! | [`token_key`] | the keys of tokens for programs | PASETO, PASERK |
 //! | [`one_time`] | random tokens, and their digests for the store | SHA-256, HMAC-SHA-256 |
+//! | [`lineage`] | what a remembered browser keeps, and what comes after it | HMAC-SHA-256 |
+//! | [`chain`] | the chain of the audit journal, and its seals | SHA-256, HMAC-SHA-256 |
 //! | [`password`] | what a password may be | NFC, zxcvbn |
 //! | [`hasher`] | hashing passwords on threads of their own | Argon2id (RFC 9106) |
 
+pub mod chain;
 pub mod hasher;
 pub mod keys;
+pub mod lineage;
 pub mod one_time;
 pub mod paseto;
 pub mod password;
+pub mod token_key;
 
 use crate::error::Error;
 use crate::error::Result;

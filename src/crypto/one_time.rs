@@ -48,10 +48,18 @@ impl Token {
         Digest(Sha256::digest(self.0.expose()).into())
     }
 
+    /// Derives another token from this one, by a key and for one use (HMAC-SHA-256): whoever has this
+    /// one and not the key cannot tell the other.
+    pub(super) fn derive(&self, key: &Secret<[u8; 32]>, to: &str) -> Self {
+        let digest = keyed_digest(key.expose(), &[to.as_bytes(), self.0.expose()]);
+        Self(Secret::new(digest.0))
+    }
+
     /// Derives the anti-forgery token of the session whose id this is.
     ///
     /// HMAC-SHA-256 keyed with the id: whoever knows the id can make it, nobody can go back, and
-    /// it changes whenever the id does.
+    /// it changes whenever the id does. It hangs on no key of the operator's, and so outlives their
+    /// rotation.
     pub fn csrf_token(&self) -> String {
         URL_SAFE_NO_PAD.encode(keyed_digest(self.0.expose(), &[b"rocket_security csrf"]).0)
     }

@@ -13,6 +13,7 @@ use serde::de::DeserializeOwned;
 
 use crate::crypto::keys::Keyring;
 use crate::crypto::keys::Purpose;
+use crate::crypto::one_time::Token;
 use crate::crypto::random_bytes;
 use crate::error::Error;
 use crate::error::Result;
@@ -20,6 +21,8 @@ use crate::error::Result;
 /// The longest token that is looked at, in bytes: a browser keeps no larger cookie (RFC 6265,
 /// section 6.1).
 const MAX_BYTES: usize = 4_096;
+
+const HEADER: &str = "v4.local.";
 
 /// Encrypts and authenticates values for one purpose.
 ///
@@ -51,22 +54,55 @@ impl Sealer {
     ///
     /// [`Error::Crypto`] when there is no randomness for the nonce.
     pub fn seal(&self, value: &impl Serialize) -> Result<String> {
+        self.seal_with(value, self.purpose.as_str())
+    }
+
+    /// Seals `value` for whoever has the id `owner` alone: it opens with that and no other.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Crypto`] when there is no randomness for the nonce.
+    pub fn seal_to(&self, value: &impl Serialize, owner: &Token) -> Result<String> {
+        self.seal_with(value, &self.assertion_of(owner))
+    }
+
+    /// Opens what any of the keys sealed for this purpose; none for anything else.
+    pub fn open<T: DeserializeOwned>(&self, token: &str) -> Option<T> {
+        self.open_with(token, self.purpose.as_str())
+    }
+
+    /// Opens what any of the keys sealed for this purpose and for `owner`; none for anything else.
+    pub fn open_of<T: DeserializeOwned>(&self, token: &str, owner: &Token) -> Option<T> {
+        self.open_with(token, &self.assertion_of(owner))
+    }
+
+    /// Says how long the token is that seals a value of so many bytes of JSON: the header, and as
+    /// unpadded base64url a nonce of 32 bytes, the value, and a tag of 32 bytes (PASETO, version 4).
+    pub fn sealed_length(payload: usize) -> usize {
+        HEADER.len() + ((32 + payload + 32) * 4).div_ceil(3)
+    }
+
+    /// The owner goes into the implicit assertion, which is authenticated and not sent.
+    fn assertion_of(&self, owner: &Token) -> String {
+        format!("{}:{}", self.purpose.as_str(), owner.reveal())
+    }
+
+    fn seal_with(&self, value: &impl Serialize, assertion: &str) -> Result<String> {
         let failed = |fault: &dyn std::fmt::Display| Error::Crypto(fault.to_string());
         let payload = serde_json::to_string(value).map_err(|fault| failed(&fault))?;
         let nonce = Key::<32>::from(random_bytes::<32>()?);
         Paseto::<V4, Local>::builder()
             .set_payload(Payload::from(payload.as_str()))
-            .set_implicit_assertion(ImplicitAssertion::from(self.purpose.as_str()))
+            .set_implicit_assertion(ImplicitAssertion::from(assertion))
             .try_encrypt(&self.active, &PasetoNonce::from(&nonce))
             .map_err(|fault| failed(&fault))
     }
 
-    /// Opens what any of the keys sealed for this purpose; none for anything else.
-    pub fn open<T: DeserializeOwned>(&self, token: &str) -> Option<T> {
+    fn open_with<T: DeserializeOwned>(&self, token: &str, assertion: &str) -> Option<T> {
         if token.len() > MAX_BYTES {
             return None;
         }
-        let assertion = ImplicitAssertion::from(self.purpose.as_str());
+        let assertion = ImplicitAssertion::from(assertion);
         let payload = std::iter::once(&self.active)
             .chain(&self.older)
             .find_map(|key| Paseto::<V4, Local>::try_decrypt(token, key, None, assertion).ok())?;
@@ -79,6 +115,7 @@ mod tests {
     use crate::crypto::keys::Keyring;
     use crate::crypto::keys::Purpose;
     use crate::crypto::keys::generate_paserk;
+    use crate::crypto::one_time::Token;
     use crate::crypto::paseto::Sealer;
 
     #[test]
@@ -103,6 +140,30 @@ mod tests {
         let (before, after) = (before.unwrap(), after.unwrap());
         assert_eq!(after.open::<u8>(&before.seal(&7).unwrap()), Some(7));
         assert_eq!(before.open::<u8>(&after.seal(&7).unwrap()), None);
+    }
+
+    #[test]
+    fn what_is_sealed_to_one_owner_opens_for_no_other() {
+        let ring = Keyring::from_paserk(&[generate_paserk().unwrap()]).unwrap();
+        let sealer = Sealer::new(&ring, Purpose::Data).unwrap();
+        let (mine, other) = (Token::random().unwrap(), Token::random().unwrap());
+        let token = sealer.seal_to(&7, &mine).unwrap();
+        assert_eq!(sealer.open_of::<u8>(&token, &mine), Some(7));
+        assert_eq!(sealer.open_of::<u8>(&token, &other), None);
+        assert_eq!(sealer.open::<u8>(&token), None);
+        assert_eq!(sealer.open_of::<u8>(&sealer.seal(&7).unwrap(), &mine), None);
+    }
+
+    #[test]
+    fn the_length_of_a_token_is_known_before_it_is_made() {
+        let ring = Keyring::from_paserk(&[generate_paserk().unwrap()]).unwrap();
+        let sealer = Sealer::new(&ring, Purpose::Data).unwrap();
+        for length in 0..9 {
+            let value = "x".repeat(length);
+            let payload = serde_json::to_string(&value).unwrap();
+            let token = sealer.seal(&value).unwrap();
+            assert_eq!(Sealer::sealed_length(payload.len()), token.len());
+        }
     }
 
     #[test]

@@ -8,6 +8,8 @@
 //! | [`OutboxStore`] | `outbox.rs` | mail |
 //! | [`AttemptStore`] | `attempt.rs` | the limits on attempts |
 //! | [`TrackStore`] | `track.rs` | the feature `track` |
+//! | [`RememberStore`] | `remember.rs` | the feature `remember` |
+//! | [`AuditStore`] | `audit.rs` | the feature `audit`; not in memory |
 //!
 //! [`SqlxDatastore`] keeps them in a database, [`MemoryDatastore`] in memory. The example
 //! `own_datastore` is a store of an application's own, on tables of its own, and
@@ -18,18 +20,23 @@
 //! [`Together`] is committed with the change, or neither is.
 
 pub mod attempt;
+pub mod audit;
+mod hierarchy;
 pub mod memory;
 pub mod one_time;
 pub mod outbox;
+pub mod remember;
 pub mod session;
 pub mod sqlx;
 pub mod track;
 pub mod user;
 
 pub use crate::datastore::attempt::AttemptStore;
+pub use crate::datastore::audit::AuditStore;
 pub use crate::datastore::memory::MemoryDatastore;
 pub use crate::datastore::one_time::OneTimeStore;
 pub use crate::datastore::outbox::OutboxStore;
+pub use crate::datastore::remember::RememberStore;
 pub use crate::datastore::session::SessionStore;
 pub use crate::datastore::sqlx::SqlxDatastore;
 pub use crate::datastore::track::TrackStore;
@@ -52,6 +59,8 @@ pub struct Together {
     pub mail: Vec<NewMail>,
     /// What the application does in the same transaction.
     pub work: Vec<Work>,
+    /// What is done when all else is, for it holds up everybody else who does the same.
+    pub last: Vec<Work>,
 }
 
 impl Together {
@@ -75,6 +84,16 @@ impl Together {
     /// Behind a pooler in transaction mode each statement is said with `.persistent(false)`: a
     /// statement that is prepared for longer is not there on the next connection.
     ///
+    /// # Refusing
+    ///
+    /// What only the transaction can find out, such as a name that somebody else has taken, is refused
+    /// by failing with a [`Rejection`](crate::Rejection) or with
+    /// [`FieldErrors`](crate::rejection::FieldErrors): nothing is committed, and that is what the
+    /// client is told, instead of 503. In a registration such an answer tells that the address was
+    /// free, for work is done for new accounts only.
+    ///
+    /// # Rules
+    ///
     /// The work must not commit, and it hands on what a statement fails with: PostgreSQL undoes the
     /// whole transaction then, whatever the work makes of it. It is done again when the database has
     /// undone the transaction to let another one pass, if it says so with the `sqlx::Error` itself.
@@ -96,13 +115,19 @@ impl Together {
         C: Send + 'static,
         F: for<'c> Fn(&'c mut C) -> BoxFuture<'c, Result<(), WorkFault>> + Send + Sync + 'static,
     {
-        let wanted = std::any::type_name::<C>();
-        self.work.push(Work(Arc::new(move |connection| match connection.downcast_mut::<C>() {
-            Some(connection) => work(connection),
-            None => Box::pin(async move {
-                Err(format!("the store's transactions do not run on a {wanted}").into())
-            }),
-        })));
+        self.work.push(Work::on(work));
+        self
+    }
+
+    /// Adds work as [`and`](Self::and) does, that is done when all other work is: it locks what every
+    /// change locks, such as the head of a journal, and whoever locks it last holds it shortest and
+    /// meets nobody in a deadlock.
+    pub fn and_last<C, F>(mut self, work: F) -> Self
+    where
+        C: Send + 'static,
+        F: for<'c> Fn(&'c mut C) -> BoxFuture<'c, Result<(), WorkFault>> + Send + Sync + 'static,
+    {
+        self.last.push(Work::on(work));
         self
     }
 
@@ -110,7 +135,13 @@ impl Together {
     pub fn join(mut self, mut other: Self) -> Self {
         self.mail.append(&mut other.mail);
         self.work.append(&mut other.work);
+        self.last.append(&mut other.last);
         self
+    }
+
+    /// Tells whether there is work for a transaction.
+    pub fn has_work(&self) -> bool {
+        !self.work.is_empty() || !self.last.is_empty()
     }
 
     /// Does the application's work, for stores: within the transaction of the change, before it
@@ -120,7 +151,7 @@ impl Together {
     ///
     /// Whatever the work fails with; then the change must not be committed.
     pub async fn run_in<C: Send + 'static>(&self, connection: &mut C) -> Result<(), WorkFault> {
-        for Work(work) in &self.work {
+        for Work(work) in self.work.iter().chain(&self.last) {
             work(connection).await?;
         }
         Ok(())
@@ -133,6 +164,23 @@ pub type WorkFault = Box<dyn StdError + Send + Sync>;
 /// What an application does in the transaction of a change. Made by [`Together::and`].
 #[derive(Clone)]
 pub struct Work(Arc<WorkFn>);
+
+impl Work {
+    /// Puts work behind a look at what kind of connection it is given.
+    fn on<C, F>(work: F) -> Self
+    where
+        C: Send + 'static,
+        F: for<'c> Fn(&'c mut C) -> BoxFuture<'c, Result<(), WorkFault>> + Send + Sync + 'static,
+    {
+        let wanted = std::any::type_name::<C>();
+        Self(Arc::new(move |connection| match connection.downcast_mut::<C>() {
+            Some(connection) => work(connection),
+            None => Box::pin(async move {
+                Err(format!("the store's transactions do not run on a {wanted}").into())
+            }),
+        }))
+    }
+}
 
 type WorkFn =
     dyn for<'c> Fn(&'c mut (dyn Any + Send)) -> BoxFuture<'c, Result<(), WorkFault>> + Send + Sync;

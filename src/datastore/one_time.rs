@@ -20,9 +20,14 @@ use crate::user::UserId;
             `rocket_security::datastore::OneTimeStore` for the store"
 )]
 pub trait OneTimeStore: Send + Sync + 'static {
-    /// Keeps a token, in place of one that was made for the same mail before. False, and nothing
-    /// kept, when the user is gone or goes by another address.
-    async fn create_token(&self, token: &OneTimeToken) -> Result<bool>;
+    /// Keeps a token, in place of one that was made for the same mail before and of the user's
+    /// older ones of its purpose; a [`lasting`](OneTimeToken::lasting) one replaces only the one of
+    /// its mail.
+    ///
+    /// False, and nothing kept, when the user is gone or has another epoch by now, and for one that
+    /// is not lasting when there is one of its purpose that was asked for later; for one that is, when
+    /// its mail is not in the outbox any more: whoever took the account back has dropped it.
+    async fn create_token(&self, token: &OneTimeToken, epoch: i64) -> Result<bool>;
 
     /// Finds a token that may still be used. Changes nothing.
     async fn find_token(
@@ -35,8 +40,8 @@ pub trait OneTimeStore: Send + Sync + 'static {
     /// Uses a token up and applies `change` to its user, as
     /// [`update_user`](crate::datastore::UserDatastore::update_user) does, in one step.
     ///
-    /// None when the token is unknown, used, expired, of another purpose, or the user goes by
-    /// another address by now. Of any number of callers at once, exactly one gets the user.
+    /// None when the token is unknown, used, expired or of another purpose, or the change does not
+    /// apply; it then stays as it is. Of any number of callers at once, exactly one gets the user.
     async fn consume_token(
         &self,
         digest: &Digest,
@@ -59,10 +64,15 @@ pub struct OneTimeToken {
     pub purpose: String,
     /// Whose it is.
     pub user_id: UserId,
-    /// The canonical address it was mailed to.
+    /// The address it was mailed to, as it was spelled.
     pub address: String,
     /// The mail it went out with.
     pub mail_id: Uuid,
+    /// Whether it outlives newer ones of its purpose and changes of its user's credentials: the way
+    /// back for whoever had the account before such a change.
+    pub lasting: bool,
+    /// When its mail was asked for.
+    pub asked_at: Timestamp,
     /// Until when it may be used.
     pub expires_at: Timestamp,
 }

@@ -4,11 +4,17 @@
 //! afterwards, so that no request waits for a mail server and no crash loses a mail. The link a
 //! mail carries does not stand here: the worker makes its token when it sends.
 
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
 use rocket::async_trait;
+use serde::Deserialize;
+use serde::Serialize;
 use uuid::Uuid;
 
 use crate::clock::Timestamp;
 use crate::config::Span;
+use crate::crypto::random_uuid;
 use crate::error::Result;
 use crate::user::Email;
 use crate::user::UserId;
@@ -23,6 +29,10 @@ use crate::user::UserId;
 )]
 pub trait OutboxStore: Send + Sync + 'static {
     /// Takes in a mail that goes with no other change.
+    ///
+    /// A mail with a link that does not last takes the place of those to the same address, spelled
+    /// alike, and about no other user, that carry one of its purpose and wait to be sent: only the
+    /// newest would work.
     async fn push_mail(&self, mail: &NewMail) -> Result<()>;
 
     /// Hands out at most `limit` mails that are due, and hides them until `until`.
@@ -39,8 +49,8 @@ pub trait OutboxStore: Send + Sync + 'static {
     /// Hides a mail that is being sent until `until`: its worker is alive.
     async fn renew_lease(&self, id: Uuid, until: Timestamp) -> Result<()>;
 
-    /// Deletes a mail that was delivered.
-    async fn delete_mail(&self, id: Uuid) -> Result<()>;
+    /// Deletes a mail that was delivered, or that an operator drops; says whether it was there.
+    async fn delete_mail(&self, id: Uuid) -> Result<bool>;
 
     /// Notes that a mail could not be delivered: due again at `next_attempt_at`, or never.
     async fn postpone_mail(
@@ -49,6 +59,19 @@ pub trait OutboxStore: Send + Sync + 'static {
         next_attempt_at: Option<Timestamp>,
         fault: &str,
     ) -> Result<()>;
+
+    /// Lists what is in the outbox, whatever its state, in the order of the ids and from the one
+    /// behind `after`; at most `limit` mails.
+    async fn list_mail(&self, after: Option<Uuid>, limit: u32) -> Result<Vec<ListedMail>>;
+
+    /// Makes a mail that waits, or that was given up, due at `now`, as if it had never been handed
+    /// out.
+    ///
+    /// False, and nothing changed, when it is being sent or is not there.
+    async fn retry_mail(&self, id: Uuid, now: Timestamp) -> Result<bool>;
+
+    /// Deletes mail that was given up and written at `written_until` or before; says how many.
+    async fn delete_dead_mail(&self, written_until: Timestamp) -> Result<u64>;
 }
 
 /// A mail to be sent.
@@ -62,16 +85,109 @@ pub struct NewMail {
     pub subject: String,
     /// Who gets it.
     pub to: Email,
-    /// The user it concerns. None with a link: whoever goes by the address when it is sent, and if
-    /// nobody does, it is dropped, so that asking for mail is the same work for any address. None
-    /// without a link: the address, whoever that is.
-    pub user_id: Option<UserId>,
+    /// Whom it concerns.
+    pub addressee: Addressee,
     /// Whether it is dropped when the address was proved meanwhile.
     pub only_unconfirmed: bool,
+    /// The epoch that its user must still have when it is sent: else it is dropped.
+    pub epoch: Option<i64>,
     /// The link it carries, if any.
     pub link: Option<NewLink>,
+    /// What its template sees besides, by name.
+    pub context: BTreeMap<String, String>,
     /// The time of writing.
     pub created_at: Timestamp,
+    /// Who asked for it: what is told when it has gone out says so.
+    pub asker: Option<Asker>,
+}
+
+/// Whom a mail concerns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Addressee {
+    /// The address, whoever that is.
+    Anybody,
+    /// Whoever goes by the address when it is sent. If nobody does, it is dropped, so that asking for
+    /// mail is the same work for any address.
+    Holder,
+    /// This user, whose address it need not be.
+    User(UserId),
+}
+
+impl Addressee {
+    /// Gives the user that is named.
+    pub fn user_id(self) -> Option<UserId> {
+        match self {
+            Self::User(id) => Some(id),
+            Self::Anybody | Self::Holder => None,
+        }
+    }
+}
+
+impl NewMail {
+    /// Writes a mail to an address, of the template and with the subject, at that time; it concerns
+    /// nobody and carries no link.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Crypto`](crate::Error::Crypto) when there is no randomness for an identifier.
+    pub fn new(template: &str, subject: &str, to: &Email, at: Timestamp) -> Result<Self> {
+        Ok(Self {
+            id: random_uuid()?,
+            template: template.to_owned(),
+            subject: subject.to_owned(),
+            to: to.clone(),
+            addressee: Addressee::Anybody,
+            only_unconfirmed: false,
+            epoch: None,
+            link: None,
+            context: BTreeMap::new(),
+            created_at: at,
+            asker: None,
+        })
+    }
+
+    /// Says whom it concerns.
+    pub fn concerns(mut self, addressee: Addressee) -> Self {
+        self.addressee = addressee;
+        self
+    }
+
+    /// Says who asked for it.
+    pub fn asked_by(mut self, asker: Asker) -> Self {
+        self.asker = Some(asker);
+        self
+    }
+
+    /// Has it carry a link for that purpose, good for so long after it was sent.
+    pub fn link(mut self, purpose: &str, lifetime: Span) -> Self {
+        self.link = Some(NewLink { purpose: purpose.to_owned(), lifetime, lasting: false });
+        self
+    }
+
+    /// Has it carry a link that outlives newer ones and changes of its user's credentials. Where it
+    /// could not be sent for so long that its link would have expired, it goes out without one: its
+    /// template sees no `link` then.
+    pub fn lasting_link(mut self, purpose: &str, lifetime: Span) -> Self {
+        self.link = Some(NewLink { purpose: purpose.to_owned(), lifetime, lasting: true });
+        self
+    }
+
+    /// Lets its template see `value` as `name`; in one line, whoever wrote it.
+    pub fn with(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.context.insert(name.to_owned(), value.into());
+        self
+    }
+}
+
+/// Who asked for a mail, as far as the request told.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Asker {
+    /// The client's network address, if it is known.
+    pub client: Option<IpAddr>,
+    /// The request; none outside requests.
+    pub request_id: Option<Uuid>,
+    /// How they had proved to be them; none when nobody was logged in.
+    pub authn_via: Option<String>,
 }
 
 /// A link to be made when its mail is sent.
@@ -81,6 +197,8 @@ pub struct NewLink {
     pub purpose: String,
     /// How long it may be used after it was sent.
     pub lifetime: Span,
+    /// Whether its token is [`lasting`](crate::datastore::one_time::OneTimeToken::lasting).
+    pub lasting: bool,
 }
 
 /// A mail that was handed out to be sent.
@@ -90,4 +208,47 @@ pub struct OutboxMail {
     pub mail: NewMail,
     /// How often it was handed out, this time included.
     pub attempts: u32,
+}
+
+/// A mail as an operator sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListedMail {
+    /// The mail.
+    pub mail: NewMail,
+    /// What becomes of it next.
+    pub state: MailState,
+    /// How often it was handed out, since it was last made due by
+    /// [`retry_mail`](OutboxStore::retry_mail) if it was.
+    pub attempts: u32,
+    /// Why it was not delivered the last time.
+    pub fault: Option<String>,
+}
+
+/// What becomes of a mail next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MailState {
+    /// It is sent at that time, or as soon as a worker gets to it.
+    Waiting {
+        /// When it is due.
+        due_at: Timestamp,
+    },
+    /// A worker is sending it, or has died: then another one has it by that time.
+    BeingSent {
+        /// When its lease is over.
+        until: Timestamp,
+    },
+    /// It was given up: a dead letter.
+    GivenUp,
+}
+
+impl MailState {
+    /// Tells the state of a mail, for stores: when it is due, or due again, if it was not given up,
+    /// and whether it was handed out and not settled since.
+    pub fn new(next_attempt_at: Option<Timestamp>, is_leased: bool) -> Self {
+        match next_attempt_at {
+            Some(until) if is_leased => Self::BeingSent { until },
+            Some(due_at) => Self::Waiting { due_at },
+            None => Self::GivenUp,
+        }
+    }
 }

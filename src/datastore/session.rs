@@ -2,11 +2,13 @@
 
 use std::net::IpAddr;
 
+use chrono::TimeDelta;
 use rocket::async_trait;
 use uuid::Uuid;
 
 use crate::clock::Timestamp;
 use crate::crypto::one_time::Digest;
+use crate::datastore::Together;
 use crate::error::Result;
 use crate::user::User;
 use crate::user::UserId;
@@ -20,17 +22,50 @@ use crate::user::UserId;
             `rocket_security::datastore::SessionStore` for the store"
 )]
 pub trait SessionStore: Send + Sync + 'static {
-    /// Begins a session and ends the user's oldest others beyond `max_per_user`.
+    /// Begins a session and ends the user's oldest others beyond `max_per_user`: gives which. The user expires no
+    /// more ([`User::expires_at`]): somebody has use of the account.
     ///
-    /// False when the user is gone, switched off, or has another epoch by now: whoever changed a
+    /// None when the user is gone, switched off, closed, or has another epoch by now: whoever changed a
     /// password while this login was under way wins. Of any number of sessions begun at once,
     /// `max_per_user` remain.
-    async fn begin_session(&self, session: &SessionRecord, max_per_user: u32) -> Result<bool>;
+    ///
+    /// A session that names a series takes the place of the one that names it already; none begins when
+    /// its user has no such series any more. One that ends because there are too many takes its series
+    /// along. In a store that is no [`RememberStore`](crate::datastore::RememberStore) no session ever
+    /// names one.
+    async fn begin_session(
+        &self,
+        session: &SessionRecord,
+        max_per_user: u32,
+        together: &Together,
+    ) -> Result<Option<Vec<EndedSession>>>;
+
+    /// Lists the sessions of a user, the newest first, those that are too old but not deleted yet among
+    /// them.
+    async fn list_sessions(&self, user: UserId) -> Result<Vec<SessionRecord>>;
 
     /// Finds a session by the digest of its id, with its user and their roles, in one query.
     ///
     /// A session of an older epoch than its user's is not found.
     async fn find_session(&self, digest: &Digest) -> Result<Option<(SessionRecord, User)>>;
+
+    /// Finds a session of a user by its public id, with that user and their roles: what a token that was
+    /// made in the session is looked up by.
+    ///
+    /// As [`find_session`](Self::find_session) it does not find one of an older epoch. A store answers this
+    /// with each request that brings a token; this is right for any, and takes two queries where one would
+    /// do.
+    async fn find_session_of(
+        &self,
+        user: UserId,
+        id: Uuid,
+    ) -> Result<Option<(SessionRecord, User)>> {
+        let sessions = self.list_sessions(user).await?;
+        match sessions.into_iter().find(|session| session.id == id) {
+            Some(session) => self.find_session(&session.digest).await,
+            None => Ok(None),
+        }
+    }
 
     /// Notes that the session was used, unless that was noted after `unless_since`.
     async fn touch_session(
@@ -40,12 +75,27 @@ pub trait SessionStore: Send + Sync + 'static {
         unless_since: Timestamp,
     ) -> Result<()>;
 
-    /// Ends a session; false when there was none.
-    async fn end_session(&self, digest: &Digest) -> Result<bool>;
+    /// Ends a session, and the series that it names, for its browser would come back by it; false when
+    /// there was no such session, and then nothing is committed together with it.
+    async fn end_session(&self, digest: &Digest, together: &Together) -> Result<bool>;
 
-    /// Deletes sessions that were last used at or before `idle`, or begun at or before `begun`; says
-    /// how many.
-    async fn delete_ended_sessions(&self, idle: Timestamp, begun: Timestamp) -> Result<u64>;
+    /// Deletes sessions that were last used at or before `idle`, or begun at or before `begun`, at most
+    /// `limit`; gives which.
+    async fn delete_ended_sessions(
+        &self,
+        idle: Timestamp,
+        begun: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<EndedSession>>;
+}
+
+/// A session that is no more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct EndedSession {
+    /// Its public id.
+    pub id: Uuid,
+    /// Whose it was.
+    pub user_id: UserId,
 }
 
 /// A session as the store keeps it.
@@ -67,8 +117,56 @@ pub struct SessionRecord {
     pub user_agent: Option<String>,
     /// When it began.
     pub created_at: Timestamp,
-    /// When its user last proved to be them.
+    /// When its user last proved to be them; [`NEVER`](Self::NEVER) when their browser was remembered
+    /// and nothing more.
     pub authenticated_at: Timestamp,
     /// When it was last used, to the minute.
     pub last_seen_at: Timestamp,
+    /// The digest of the selector of the series by which its browser is remembered, if it is.
+    pub series: Option<Digest>,
+}
+
+impl SessionRecord {
+    /// The time at which nobody proved anything: 1970.
+    pub const NEVER: Timestamp = Timestamp::UNIX_EPOCH;
+
+    /// Tells whether its user proved to be them no longer ago than `window`.
+    pub fn is_fresh(&self, window: TimeDelta, now: Timestamp) -> bool {
+        self.authenticated_at > Self::NEVER && now - self.authenticated_at < window
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+    use uuid::Uuid;
+
+    use crate::clock::Clock;
+    use crate::crypto::one_time::Digest;
+    use crate::datastore::session::SessionRecord;
+    use crate::user::UserId;
+
+    #[test]
+    fn a_session_that_nobody_proved_anything_for_is_fresh_in_no_window() {
+        let now = Clock::default().now();
+        let proved = SessionRecord {
+            digest: Digest::from_bytes([0; 32]),
+            id: Uuid::nil(),
+            user_id: UserId::from_uuid(Uuid::nil()),
+            epoch: 0,
+            authn_via: "remember".to_owned(),
+            client: None,
+            user_agent: None,
+            created_at: now,
+            authenticated_at: now,
+            last_seen_at: now,
+            series: None,
+        };
+        let never = SessionRecord { authenticated_at: SessionRecord::NEVER, ..proved.clone() };
+        for window in [TimeDelta::minutes(5), TimeDelta::days(36_500), TimeDelta::MAX] {
+            assert!(proved.is_fresh(window, now));
+            assert!(!never.is_fresh(window, now));
+        }
+        assert!(!proved.is_fresh(TimeDelta::minutes(5), now + TimeDelta::minutes(5)));
+    }
 }

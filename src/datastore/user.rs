@@ -1,4 +1,4 @@
-//! Users and their roles.
+//! Users, their roles, and what those include and permit.
 
 use rocket::async_trait;
 
@@ -12,11 +12,16 @@ use crate::datastore::Together;
 use crate::error::Result;
 use crate::user::Email;
 use crate::user::Identity;
+use crate::user::PermissionName;
 use crate::user::RoleName;
 use crate::user::User;
 use crate::user::UserId;
+use crate::user::Username;
 
-/// Keeps users and their roles.
+/// Keeps users, their roles, and what those include and permit.
+///
+/// Wherever a user is given out, [`User::roles`] are those that were given and every role that these
+/// include, one step or many, and [`User::permissions`] those of all of them.
 ///
 /// It stands on the capabilities that every application needs; a store implements them all.
 ///
@@ -29,10 +34,11 @@ use crate::user::UserId;
             `SessionStore`, `OneTimeStore`, `OutboxStore` and `AttemptStore`"
 )]
 pub trait UserDatastore: SessionStore + OneTimeStore + OutboxStore + AttemptStore {
-    /// Finds a user by id, with roles.
+    /// Finds a user by id, with roles and their permissions.
     async fn find_user(&self, id: UserId) -> Result<Option<User>>;
 
-    /// Finds a user by what they typed, with roles and the hash of the password.
+    /// Finds a user by what they typed, with roles, their permissions, and the hash of the
+    /// password.
     ///
     /// Looks up [`Identity::canonical`], byte for byte.
     async fn find_credentials(&self, identity: &Identity) -> Result<Option<Credentials>>;
@@ -40,16 +46,24 @@ pub trait UserDatastore: SessionStore + OneTimeStore + OutboxStore + AttemptStor
     /// Lists users in the order of their ids, beginning behind `after`, at most `limit`.
     async fn list_users(&self, after: Option<UserId>, limit: u32) -> Result<Vec<User>>;
 
-    /// Makes a user, or none when the address is taken.
+    /// Finds who has a username that is looked up alike ([`Username::canonical`]) or looks alike
+    /// ([`Username::skeleton`]): nobody else may have it. That can be two users.
+    async fn find_username_holders(&self, username: &Username) -> Result<Vec<UserId>>;
+
+    /// Makes a user, or says what of theirs is taken: the address, or the username, by one that is
+    /// looked up alike or looks alike. When both are, either is said.
     ///
-    /// Of any number of callers with one address at once, exactly one gets the user, and only
-    /// that one's `together` is committed.
-    async fn create_user(&self, user: &NewUser, together: &Together) -> Result<Option<User>>;
+    /// Of any number of callers with one address or one username at once, exactly one gets the user,
+    /// and only that one's `together` is committed.
+    async fn create_user(&self, user: &NewUser, together: &Together)
+    -> Result<Result<User, Taken>>;
 
     /// Changes a credential or the status of a user, or gives none when there is no such user or
     /// the change does not apply to them.
     ///
-    /// In the same step the user's `epoch` rises, and all their sessions and one-time tokens die.
+    /// None, too, when the address or the username it sets is another's. In the same step the user's `epoch` rises,
+    /// and all their sessions and one-time tokens die, but for those tokens that are
+    /// [`lasting`](crate::datastore::one_time::OneTimeToken::lasting).
     async fn update_user(
         &self,
         id: UserId,
@@ -57,12 +71,19 @@ pub trait UserDatastore: SessionStore + OneTimeStore + OutboxStore + AttemptStor
         together: &Together,
     ) -> Result<Option<User>>;
 
-    /// Takes the password from a user whose address was not proved yet, for somebody registered
-    /// the same address again; false, and nothing done, when it was proved.
+    /// Notes that somebody registered the address of a user again who has not proved it yet; false,
+    /// and nothing done, when it was proved, or the username is another's.
     ///
-    /// Nobody knows whose password it is: whoever proves the address chooses one. Sessions are left
+    /// Unless it is the same, the password goes, for nobody knows whose it is: whoever proves the
+    /// address chooses one. An account that expires goes by the newest registration's username, for
+    /// as long as that says; one that does not keeps its own. Sessions are left
     /// alone: where addresses have to be proved, such an account has none.
-    async fn contest_user(&self, id: UserId, together: &Together) -> Result<bool>;
+    async fn contest_user(
+        &self,
+        id: UserId,
+        contest: &Contest,
+        together: &Together,
+    ) -> Result<bool>;
 
     /// Replaces the hash `old` of the same password by `new`; false when `old` is not there any
     /// more. Nothing else changes: the password is the same.
@@ -77,17 +98,81 @@ pub trait UserDatastore: SessionStore + OneTimeStore + OutboxStore + AttemptStor
     /// never given to another.
     async fn delete_user(&self, id: UserId, together: &Together) -> Result<bool>;
 
+    /// Lists users whose account has lapsed by `now`, and is to be deleted; at most `limit`.
+    ///
+    /// None that is closed and to which a way back leads still: who has a
+    /// [`lasting`](crate::datastore::one_time::OneTimeToken::lasting) token that has not expired, or
+    /// whom a mail concerns that is not given up and would carry one.
+    async fn find_lapsed_users(
+        &self,
+        lapse: Lapse,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<User>>;
+
+    /// Deletes a user as [`delete_user`](Self::delete_user) does, if
+    /// [`find_lapsed_users`](Self::find_lapsed_users) would still list them; false, and nothing done,
+    /// when it would not. No lasting token is made for a user between this look and this step.
+    async fn delete_lapsed_user(
+        &self,
+        id: UserId,
+        lapse: Lapse,
+        now: Timestamp,
+        together: &Together,
+    ) -> Result<bool>;
+
     /// Makes a role; false when there is one of that name.
     async fn create_role(&self, name: &RoleName, description: &str) -> Result<bool>;
 
-    /// Lists the roles by name.
+    /// Lists the roles by name, each with its permissions and with what it includes.
     async fn list_roles(&self) -> Result<Vec<RoleRecord>>;
 
-    /// Gives a user a role; false when either is unknown. Giving it twice is giving it once.
-    async fn grant_role(&self, id: UserId, role: &RoleName) -> Result<bool>;
+    /// Gives a user a role; false when either is unknown. Giving it twice is giving it once: only
+    /// what is given to a user who did not have it commits `together`.
+    async fn grant_role(&self, id: UserId, role: &RoleName, together: &Together) -> Result<bool>;
 
-    /// Takes a role from a user; false when they did not have it.
-    async fn revoke_role(&self, id: UserId, role: &RoleName) -> Result<bool>;
+    /// Takes a role from a user; false, and nothing done, when it was not given to them. What another
+    /// role of theirs includes they keep.
+    async fn revoke_role(&self, id: UserId, role: &RoleName, together: &Together) -> Result<bool>;
+
+    /// Gives a role a permission, which everybody who has the role has from then on; false when the
+    /// role is unknown. Giving it twice is giving it once: only what is given to a role that did not
+    /// have it commits `together`.
+    async fn grant_permission(
+        &self,
+        role: &RoleName,
+        permission: &PermissionName,
+        together: &Together,
+    ) -> Result<bool>;
+
+    /// Takes a permission from a role; false, and nothing done, when it did not have it.
+    async fn revoke_permission(
+        &self,
+        role: &RoleName,
+        permission: &PermissionName,
+        together: &Together,
+    ) -> Result<bool>;
+
+    /// Has a role include another: whoever has the first has the second from then on, what that
+    /// includes, and the permissions of all of them. Saying it twice is saying it once: only what was
+    /// not said before commits `together`.
+    ///
+    /// Of any number of callers at once, none closes a circle with another.
+    async fn include_role(
+        &self,
+        role: &RoleName,
+        included: &RoleName,
+        together: &Together,
+    ) -> Result<Result<(), NotIncluded>>;
+
+    /// Has a role include another no more; false, and nothing done, when it was not told to. What is
+    /// included another way stays.
+    async fn exclude_role(
+        &self,
+        role: &RoleName,
+        included: &RoleName,
+        together: &Together,
+    ) -> Result<bool>;
 }
 
 /// A user to be made.
@@ -97,12 +182,45 @@ pub struct NewUser {
     pub id: UserId,
     /// The address as typed.
     pub email: Email,
+    /// The username, if there is one.
+    pub username: Option<Username>,
     /// The hash of the password, if there is one.
     pub password_hash: Option<PasswordHash>,
     /// When the address was proved, if it is.
     pub confirmed_at: Option<Timestamp>,
+    /// When the account is deleted unless its address is proved before, or somebody logs in.
+    pub expires_at: Option<Timestamp>,
     /// The time of making.
     pub created_at: Timestamp,
+}
+
+/// How an account comes to its end without an operator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lapse {
+    /// Its owner closed it, and [`User::closes_at`] has come.
+    Closed,
+    /// Nobody proved its address, and [`User::expires_at`] has come.
+    Unconfirmed,
+}
+
+/// Another registration of an address that was not proved yet.
+#[derive(Clone, Debug)]
+pub struct Contest {
+    /// Whether the password is the account's: the same person once more.
+    pub is_same: bool,
+    /// The username of this registration, if it has one.
+    pub username: Option<Username>,
+    /// When the account is deleted now unless its address is proved before.
+    pub expires_at: Timestamp,
+}
+
+/// What of a new user is another's already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Taken {
+    /// The address.
+    Email,
+    /// The username, or one that looks like it.
+    Username,
 }
 
 /// A user and what proves to be them.
@@ -120,10 +238,23 @@ pub struct Credentials {
 pub struct UserChange {
     /// Switches the user on or off.
     pub active: Option<bool>,
-    /// Notes that the address was proved.
+    /// Notes that the address was proved; the account expires no more then.
     pub confirmed_at: Option<Timestamp>,
     /// Sets the password, or takes it away.
     pub password_hash: Option<Option<PasswordHash>>,
+    /// Sets the address.
+    pub email: Option<Email>,
+    /// Sets the username.
+    pub username: Option<Username>,
+    /// Says whether the password has to be changed before anything else.
+    pub must_change: Option<bool>,
+    /// Closes the account until it is deleted at that time, or opens it again.
+    pub closes_at: Option<Option<Timestamp>>,
+    /// Ends the lasting tokens of the user that were asked for later than that, and drops the mails
+    /// that would carry them: whoever takes an account back leaves no way back behind.
+    pub ends_lasting_after: Option<Timestamp>,
+    /// Applies to a user only who still has this epoch: nothing changed since they were looked at.
+    pub epoch: Option<i64>,
     /// Applies to users only whose address was not proved yet.
     pub only_unconfirmed: bool,
     /// Applies to users only who have a password.
@@ -134,6 +265,42 @@ impl UserChange {
     /// Switches the user on or off.
     pub fn active(active: bool) -> Self {
         Self { active: Some(active), ..Self::default() }
+    }
+
+    /// Sets a password that its owner chose.
+    pub fn password(hash: PasswordHash) -> Self {
+        Self { password_hash: Some(Some(hash)), must_change: Some(false), ..Self::default() }
+    }
+
+    /// Sets an address that was proved at that time.
+    pub fn email(email: Email, proved_at: Timestamp) -> Self {
+        Self { email: Some(email), confirmed_at: Some(proved_at), ..Self::default() }
+    }
+
+    /// Sets the username.
+    pub fn username(username: Username) -> Self {
+        Self { username: Some(username), ..Self::default() }
+    }
+
+    /// Has the password changed before anything else.
+    pub fn must_change() -> Self {
+        Self { must_change: Some(true), ..Self::default() }
+    }
+
+    /// Closes the account until it is deleted at that time.
+    pub fn closing(at: Timestamp) -> Self {
+        Self { closes_at: Some(Some(at)), ..Self::default() }
+    }
+
+    /// Opens a closed account again.
+    pub fn reopened() -> Self {
+        Self { closes_at: Some(None), ..Self::default() }
+    }
+
+    /// Applies to a user only who still has this epoch.
+    pub fn unless_changed_since(mut self, epoch: i64) -> Self {
+        self.epoch = Some(epoch);
+        self
     }
 
     /// Notes that the address was proved for the first time, and sets the password that was
@@ -157,4 +324,19 @@ pub struct RoleRecord {
     pub name: RoleName,
     /// What the role is for.
     pub description: String,
+    /// The names of its permissions, sorted; without those of the roles that it includes.
+    pub permissions: Vec<PermissionName>,
+    /// The names of the roles that it was told to include, sorted; without what those include.
+    pub includes: Vec<RoleName>,
+}
+
+/// Why a role does not include another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotIncluded {
+    /// There is no role of one of the names.
+    #[error("one of the roles does not exist")]
+    Unknown,
+    /// They are the same, or the other one includes the first, one step or many.
+    #[error("a role includes neither itself nor one that includes it")]
+    Circle,
 }

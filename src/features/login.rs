@@ -1,19 +1,36 @@
-//! Logging in with an e-mail address and a password.
+//! Logging in with an e-mail address or a username, and a password.
 //!
 //! | route | page | JSON |
 //! |---|---|---|
 //! | `GET /login` | the form; logged in: 303 to `post_login_view` | who am I: `identity_attributes`, `csrf_token`, and `user` when logged in |
-//! | `POST /login` `email`, `password`, `remember`, `next` | 303 to `next` or `post_login_view` | 200 `user`, `csrf_token`, `tf_required` |
+//! | `POST /login` `email`, `username` or `identity`, `password`, `remember`, `next` | 303 to `next` or `post_login_view` | 200 `user`, `csrf_token`, `tf_required` |
 //!
 //! | setting `[default.security.login]` | default |
 //! |---|---|
 //! | `post_login_view` | `"/"` |
 //!
+//! With the feature [`remember`](crate::features::remember) the page has a box, and who ticks it, or sends
+//! `remember`, need not log in again in this browser for a while; without it `remember` is accepted and ignored.
+//!
 //! Templates: `security/login.html`. Events: `UserAuthenticated`, `UserFailedAuthn`, `Throttled`.
 //! Refusals: `invalid_input`, `invalid_credentials`, `already_authenticated`, `csrf_failed`,
 //! `cross_site`, `throttled`, `saturated`, `unavailable`.
 //!
-//! The answer to an unknown address, a wrong password, and the right password of an account that
+//! With the feature [`tokens`](crate::features::tokens), `POST /login?include_auth_token` gives a program an
+//! access token as `user.authentication_token`; without it the parameter is ignored.
+//!
+//! What a user goes by, `security.identity` says: `["email"]` by default. Then there is the field
+//! `email` alone. With `"username"` there is `username`, and `identity`, which takes either; the page
+//! has one field, and a program fills in one. `identity_attributes` tells what is configured, in its
+//! order.
+//!
+//! ```text
+//! POST /login {"email": "ann@example.org", "password": "a ferry leaves at seven"}
+//!   200 {"meta": {"code": 200}, "response": {"user": {"id": "…", "email": "ann@example.org", "roles": []}, "csrf_token": "…", "tf_required": false}}
+//!   400 {"meta": {"code": 400}, "response": {"errors": ["…"], "field_errors": {"": ["…"]}, "reasons": ["invalid_credentials"]}}
+//! ```
+//!
+//! The answer to an unknown address or username, a wrong password, and the right password of an account that
 //! is unconfirmed or switched off is the same, and so is the work behind it.
 
 use rocket::Route;
@@ -24,6 +41,7 @@ use rocket::routes;
 use serde::Deserialize;
 use serde::Serialize;
 
+use crate::config::IdentityAttribute;
 use crate::crypto::password::Password;
 use crate::feature::Feature;
 use crate::flow::Entry;
@@ -34,7 +52,7 @@ use crate::secret::Secret;
 use crate::template::Embedded;
 use crate::user::Email;
 use crate::user::Identity;
-use crate::user::UserPayload;
+use crate::user::Username;
 use crate::web::next::Next;
 use crate::web::page::Page;
 use crate::web::reply::Answer;
@@ -42,6 +60,9 @@ use crate::web::reply::Reply;
 use crate::web::submission::Flag;
 use crate::web::submission::Form;
 use crate::web::submission::Submission;
+use crate::web::submission::given;
+use crate::web::submission::unknown_field;
+use crate::web::view::View;
 use crate::web::visit::Visit;
 
 /// The feature `login`; its value is `[default.security.login]`.
@@ -50,12 +71,12 @@ use crate::web::visit::Visit;
 #[non_exhaustive]
 pub struct Login {
     /// Where to go after logging in, when `next` does not say. _Default:_ `"/"`.
-    pub post_login_view: Next,
+    pub post_login_view: View,
 }
 
 impl Default for Login {
     fn default() -> Self {
-        Self { post_login_view: Next::home() }
+        Self { post_login_view: View::home() }
     }
 }
 
@@ -78,10 +99,15 @@ impl<D> Feature<D> for Login {
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct LoginForm {
-    email: String,
+    #[serde(deserialize_with = "given")]
+    email: Option<String>,
+    #[serde(deserialize_with = "given")]
+    username: Option<String>,
+    /// Whichever of the two it is.
+    #[serde(deserialize_with = "given")]
+    identity: Option<String>,
     password: Secret<String>,
-    /// In the contract, and without effect until there is a feature that remembers.
-    #[allow(dead_code, reason = "accepted and ignored")]
+    /// Whether this browser is to be remembered, where there is a feature that does.
     remember: Flag,
     next: Option<String>,
 }
@@ -91,13 +117,16 @@ impl Form for LoginForm {
 }
 
 #[get("/login?<next>")]
-fn show(visit: Visit<'_>, next: Option<&str>) -> Reply {
+async fn show(visit: Visit<'_>, next: Option<&str>) -> Answer {
     let reply = match visit.user() {
         // In JSON this is "who am I"; a page is of no use to whoever is in already.
-        Some(user) => Reply::redirect(home(&visit)).with("user", UserPayload::from(user)),
-        None => Reply::page(page(next)),
+        Some(user) => Reply::redirect(home(&visit)).with("user", visit.payload(user).await?),
+        None => {
+            let preset = visit.sessions().offers_remembering(visit.request());
+            Reply::page(page(&visit, next).with("remember_preset", preset))
+        }
     };
-    reply.with("identity_attributes", ["email"])
+    Ok(reply.with("identity_attributes", &visit.config().identity))
 }
 
 #[post("/login?<next>", data = "<submitted>")]
@@ -110,8 +139,8 @@ async fn submit(
     visit.anonymous_only()?;
     let typed = submitted.typed();
     let next = typed.get("next").map(String::as_str).or(next);
-    let page = page(next).typed(typed.clone());
-    let next = next.and_then(Next::parse);
+    let page = page(&visit, next).typed(typed.clone());
+    let next = next.and_then(|next| visit.next(next));
     log_in(&visit, flow, submitted, next).await.map_err(|rejection| page.refuse(rejection))
 }
 
@@ -123,17 +152,18 @@ async fn log_in(
 ) -> Result<Reply, Rejection> {
     let form = submitted.read()?;
     let mut errors = FieldErrors::new();
-    let email = errors.take("email", "email_invalid", Email::parse(&form.email));
+    let identity = read_identity(&visit.config().identity, &form, &mut errors)?;
     let password = errors.take("password", "password_invalid", Password::parse(&form.password));
-    let (Some(email), Some(password)) = (email, password) else {
+    let (Some(identity), Some(password)) = (identity, password) else {
         return Err(errors.into());
     };
-    let identity = Identity::Email(email);
     match flow.authenticate_password(visit, &identity, &password).await? {
         Entry::Open(authenticated) => {
+            let authenticated = authenticated.remembering(form.remember.0);
             let user = flow.log_in(visit, authenticated).await?;
+            let shown = flow.with_access_token(visit, &user, visit.payload(&user).await?)?;
             Ok(Reply::redirect(next.unwrap_or_else(|| home(visit)))
-                .with("user", UserPayload::from(&user))
+                .with("user", shown)
                 .with("tf_required", false))
         }
         Entry::Diverted { page } => {
@@ -143,8 +173,60 @@ async fn log_in(
     }
 }
 
-fn page(next: Option<&str>) -> Page {
-    Page::new(PAGE.0).with("next", next.and_then(Next::parse)).with("remember", false)
+/// Reads who somebody says they are, in the one field that is filled in.
+fn read_identity(
+    known: &[IdentityAttribute],
+    form: &LoginForm,
+    errors: &mut FieldErrors,
+) -> Result<Option<Identity>, Rejection> {
+    let by_username = known.contains(&IdentityAttribute::Username);
+    let fields = [
+        ("email", &form.email, true),
+        ("username", &form.username, by_username),
+        ("identity", &form.identity, by_username),
+    ];
+    if let Some((name, ..)) =
+        fields.iter().find(|(_, typed, is_known)| typed.is_some() && !is_known)
+    {
+        return Err(unknown_field(name));
+    }
+    let typed = fields.iter().filter_map(|(name, typed, _)| Some((*name, typed.as_deref()?)));
+    let mut filled = typed.filter(|(_, typed)| !typed.is_empty());
+    let (field, typed) = filled.next().unwrap_or((page_field(known), ""));
+    if let Some((second, _)) = filled.next() {
+        errors.push(second, "identity_ambiguous", "Fill in one of these fields only.");
+        return Ok(None);
+    }
+    let email = |typed| Email::parse(typed).map(Identity::Email);
+    let username = |typed| Username::parse(typed).map(Identity::Username);
+    Ok(match field {
+        "email" => errors.take(field, "email_invalid", email(typed)),
+        "username" => errors.take(field, "username_invalid", username(typed)),
+        _ => {
+            // An address has an `@`, a username has none: the first that fits is the only one.
+            let read = known.iter().find_map(|attribute| match attribute {
+                IdentityAttribute::Email => email(typed).ok(),
+                IdentityAttribute::Username => username(typed).ok(),
+            });
+            errors.take(
+                field,
+                "identity_invalid",
+                read.ok_or("Enter your email address or username."),
+            )
+        }
+    })
+}
+
+/// Gives the name of the page's field.
+fn page_field(known: &[IdentityAttribute]) -> &'static str {
+    if known.contains(&IdentityAttribute::Username) { "identity" } else { "email" }
+}
+
+fn page(visit: &Visit<'_>, next: Option<&str>) -> Page {
+    Page::new(PAGE.0)
+        .with("next", next.and_then(|next| visit.next(next)))
+        .with("remember", visit.sessions().offers_remembering(visit.request()).is_some())
+        .with("identity_field", page_field(&visit.config().identity))
 }
 
 fn home(visit: &Visit<'_>) -> Next {

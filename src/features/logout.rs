@@ -12,8 +12,13 @@
 //! Templates: `security/logout.html`, and the partial `security/_logout.html` for the pages of an
 //! application. Events: `UserLoggedOut`. Refusals: `csrf_failed`, `cross_site`, `unavailable`.
 //!
-//! The session's row is deleted, the cookie removed, and the browser told to drop what it cached
-//! and stored (ASVS 5.0, 14.3.1). Logging out twice is no mistake.
+//! ```text
+//! POST /logout, with the header X-XSRF-Token
+//!   200 {"meta": {"code": 200}, "response": {}}
+//! ```
+//!
+//! The session's row is deleted, the cookie removed, and the browser told to drop what it cached and stored
+//! (ASVS 5.0, 14.3.1); one that was remembered is no longer. Logging out twice is no mistake.
 
 use rocket::Response;
 use rocket::Route;
@@ -37,6 +42,7 @@ use crate::web::reply::Refused;
 use crate::web::reply::Reply;
 use crate::web::submission::Form;
 use crate::web::submission::Submission;
+use crate::web::view::View;
 use crate::web::visit::Visit;
 
 /// The feature `logout`; its value is `[default.security.logout]`.
@@ -45,12 +51,12 @@ use crate::web::visit::Visit;
 #[non_exhaustive]
 pub struct Logout {
     /// Where to go after logging out. _Default:_ `"/"`.
-    pub post_logout_view: Next,
+    pub post_logout_view: View,
 }
 
 impl Default for Logout {
     fn default() -> Self {
-        Self { post_logout_view: Next::home() }
+        Self { post_logout_view: View::home() }
     }
 }
 

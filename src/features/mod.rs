@@ -3,11 +3,24 @@
 //! A feature's file reads top to bottom: what it does, its settings, its manifest, its forms, its
 //! handlers, its flow, its hooks. To add one, write its file and its templates, and name it below.
 
+pub mod audit;
+pub mod basic;
+pub mod change_email;
+pub mod change_password;
+pub mod change_username;
+pub mod close_account;
 pub mod confirm;
+pub mod invite;
 pub mod login;
 pub mod logout;
+pub mod recover_username;
 pub mod register;
+pub mod remember;
+pub mod reset;
+pub mod sessions;
+pub mod tokens;
 pub mod track;
+pub mod verify;
 
 /// Names the features that [`Security::fairing`](crate::Security::fairing) comes with, once for all.
 macro_rules! default_features {
@@ -30,6 +43,14 @@ default_features! { $
     logout::Logout,
     register::Register,
     confirm::Confirm,
+    reset::Reset,
+    change_password::ChangePassword,
+    verify::Verify,
+    change_email::ChangeEmail,
+    invite::Invite,
+    sessions::Sessions,
+    tokens::Tokens,
+    remember::Remember,
     track::Track,
 }
 

@@ -5,6 +5,12 @@
 //! | failed logins of an account from a network | from the fifth, 30 s, then twice that, up to 1 h | 429 |
 //! | requests of a network to a route for strangers | 100 in 10 minutes | 429 |
 //! | mails of a kind to an address, whoever asks | 5 an hour | no mail; the asker is not told |
+//! | the same where one has to be logged in to ask | 5 an hour for each account, 20 an hour in all | the same |
+//!
+//! An account is what was typed, not who it is: whoever goes by an address and a username is counted
+//! by each for itself, so that a guesser who knows both has twice as many attempts. Counting both as
+//! one would tell, by when the wait begins, which address and which username are one person's, and so
+//! that the address has an account.
 //!
 //! `security.throttle.scale` multiplies them all. What is counted by are keyed digests: the table
 //! tells nobody who tried what.
@@ -26,6 +32,7 @@ use crate::rejection::Rejection;
 use crate::secret::Secret;
 use crate::user::Email;
 use crate::user::Identity;
+use crate::user::UserId;
 use crate::web::client_ip::network_of;
 use crate::web::visit::Visit;
 
@@ -42,6 +49,10 @@ const NETWORK_WINDOW: TimeDelta = TimeDelta::minutes(10);
 /// How many mails of one kind may go to one address in a window, whoever asks for them.
 const MAIL_LIMIT: u32 = 5;
 const MAIL_WINDOW: TimeDelta = TimeDelta::hours(1);
+
+/// How many mails of one kind may go to one address in a window where each asker is counted for
+/// themselves: it takes four accounts to use up what others could ask for.
+const MAIL_LIMIT_OF_ALL: u32 = 20;
 
 /// Counts attempts and turns them away.
 pub struct Limits {
@@ -89,7 +100,7 @@ impl Limits {
         visit: &Visit<'_>,
         identity: &Identity,
     ) -> Result<Charged, Rejection> {
-        let key = self.digest(&["account", &identity.canonical(), &network(visit)]);
+        let key = self.account_key(visit, identity);
         if let Some(from) = self.scaled(BACK_OFF.from) {
             let now = visit.clock().now();
             let back_off = BackOff { from, ..BACK_OFF };
@@ -111,6 +122,16 @@ impl Limits {
         Ok(())
     }
 
+    /// Forgets the attempts that were charged to an account from the network of a request: whoever sent
+    /// it has proved to be its owner in another way.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejection::Unavailable`] when the store does not answer.
+    pub async fn forgive(&self, visit: &Visit<'_>, identity: &Identity) -> Result<(), Rejection> {
+        self.clear(Charged(self.account_key(visit, identity))).await
+    }
+
     /// Tells whether another mail of that kind may go to an address by now; counts it if so.
     ///
     /// The one who asks for it is not told, for that would tell who gets mail.
@@ -124,12 +145,45 @@ impl Limits {
         kind: &str,
         email: &Email,
     ) -> Result<bool, Rejection> {
-        let Some(limit) = self.scaled(MAIL_LIMIT) else {
+        self.count_mail(visit, &["mail", kind, &email.canonical()], MAIL_LIMIT).await
+    }
+
+    /// Tells the same where one has to be logged in to ask: whoever asked for too much keeps nobody
+    /// else from the mail that they need, and all of them together do not flood the mailbox.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejection::Unavailable`] when the store does not answer.
+    pub async fn may_mail_for(
+        &self,
+        visit: &Visit<'_>,
+        asker: UserId,
+        kind: &str,
+        email: &Email,
+    ) -> Result<bool, Rejection> {
+        let (asker, address) = (asker.to_string(), email.canonical());
+        let of_asker = ["mail of", kind, &asker, &address];
+        // In this order: what an asker is refused is not counted against the others.
+        Ok(self.count_mail(visit, &of_asker, MAIL_LIMIT).await?
+            && self.count_mail(visit, &["mail", kind, &address], MAIL_LIMIT_OF_ALL).await?)
+    }
+
+    async fn count_mail(
+        &self,
+        visit: &Visit<'_>,
+        counted_by: &[&str],
+        limit: u32,
+    ) -> Result<bool, Rejection> {
+        let Some(limit) = self.scaled(limit) else {
             return Ok(true);
         };
-        let (key, now) = (self.digest(&["mail", kind, &email.canonical()]), visit.clock().now());
+        let (key, now) = (self.digest(counted_by), visit.clock().now());
         let charge = self.store.count_event(&key, limit, MAIL_WINDOW, now).await?;
         Ok(charge == Charge::Allowed)
+    }
+
+    fn account_key(&self, visit: &Visit<'_>, identity: &Identity) -> Digest {
+        self.digest(&["account", &identity.canonical(), &network(visit)])
     }
 
     /// Gives a limit as configured; none when there are no limits.
@@ -137,7 +191,8 @@ impl Limits {
         self.config.enabled.then(|| limit.saturating_mul(self.config.scale))
     }
 
-    fn digest(&self, parts: &[&str]) -> Digest {
+    /// Gives what something is counted by.
+    pub(in crate::flow) fn digest(&self, parts: &[&str]) -> Digest {
         let parts: Vec<&[u8]> = parts.iter().map(|part| part.as_bytes()).collect();
         keyed_digest(self.key.expose(), &parts)
     }
@@ -151,7 +206,7 @@ fn turn_away(visit: &Visit<'_>, charge: Charge, now: Timestamp) -> Result<(), Re
     let Charge::BlockedUntil(until) = charge else {
         return Ok(());
     };
-    visit.signals().send(&Event::Throttled { origin: visit.origin(visit.request()) });
+    visit.signals().send(&Event::Throttled { origin: visit.origin() });
     let wait = (until - now).to_std().unwrap_or_default();
     Err(Rejection::Throttled { retry_after: wait.max(Duration::from_secs(1)) })
 }

@@ -9,12 +9,23 @@
 //! password is looked at, so that attempts at once cannot outrun the count; then one hash, whether
 //! there is such a user or not; then the state of the account; then the hooks.
 
+pub mod access;
+pub mod lapse;
 pub mod limits;
+pub mod link;
+pub mod once;
+mod own;
+mod remember;
+pub mod single_page;
+pub mod username;
+
+pub use crate::flow::remember::Return;
 
 use std::sync::Arc;
 
 use rocket::http::HeaderMap;
 
+use crate::config::Span;
 use crate::crypto::hasher::Hasher;
 use crate::crypto::hasher::Slot;
 use crate::crypto::hasher::Verified;
@@ -24,37 +35,90 @@ use crate::crypto::password::PasswordPolicy;
 use crate::crypto::random_uuid;
 use crate::datastore::Together;
 use crate::datastore::UserDatastore;
+use crate::datastore::outbox::NewMail;
+use crate::datastore::session::EndedSession;
 use crate::datastore::session::SessionRecord;
 use crate::datastore::user::Credentials;
 use crate::error::Result;
 use crate::event::Event;
+use crate::event::Origin;
+use crate::event::SessionEnd;
+use crate::feature::Announcer;
 use crate::feature::Hooks;
 use crate::feature::LoginAttempt;
 use crate::feature::Registration;
 use crate::feature::Verdict;
+use crate::feature::asker;
 use crate::flow::limits::Limits;
+use crate::flow::username::UsernamePolicy;
 use crate::mail::worker::Bell;
 use crate::rejection::FieldErrors;
 use crate::rejection::Rejection;
 use crate::secret::Secret;
 use crate::user::Identity;
 use crate::user::User;
+use crate::user::Username;
 use crate::web::visit::Visit;
 
 /// How much of a `User-Agent` is kept, in characters.
 const USER_AGENT_CHARS: usize = 255;
 
 /// Somebody who proved who they are and may come in. Only [`Flow`] makes one.
+///
+/// A session begins with nothing else: not with a user,
+///
+/// ```compile_fail,E0308
+/// # use rocket_security::Rejection;
+/// # use rocket_security::User;
+/// # use rocket_security::flow::Flow;
+/// # use rocket_security::web::visit::Visit;
+/// async fn let_in(flow: &Flow, visit: &Visit<'_>, user: User) -> Result<User, Rejection> {
+///     flow.log_in(visit, user).await
+/// }
+/// ```
+///
+/// nor with one that was made elsewhere:
+///
+/// ```compile_fail,E0451
+/// # use rocket_security::User;
+/// use rocket_security::flow::Authenticated;
+///
+/// fn forge(user: User) -> Authenticated {
+///     Authenticated { user: Box::new(user), authn_via: "password", remember: false }
+/// }
+/// ```
+///
+/// but with what came of the door:
+///
+/// ```
+/// # use rocket_security::Rejection;
+/// # use rocket_security::User;
+/// # use rocket_security::flow::Entry;
+/// # use rocket_security::flow::Flow;
+/// # use rocket_security::web::visit::Visit;
+/// async fn let_in(flow: &Flow, visit: &Visit<'_>, user: User) -> Result<User, Rejection> {
+///     match flow.enter(visit, user, "smart_card").await? {
+///         Entry::Open(authenticated) => flow.log_in(visit, authenticated).await,
+///         Entry::Diverted { .. } => Err(Rejection::Forbidden),
+///     }
+/// }
+/// ```
 #[derive(Debug)]
 pub struct Authenticated {
-    user: User,
+    user: Box<User>,
     authn_via: &'static str,
+    remember: bool,
 }
 
 impl Authenticated {
     /// Gives who it is.
     pub fn user(&self) -> &User {
         &self.user
+    }
+
+    /// Says whether they want this browser to be remembered. Nobody who does not say so is.
+    pub fn remembering(self, remember: bool) -> Self {
+        Self { remember, ..self }
     }
 }
 
@@ -73,29 +137,47 @@ pub enum Entry {
 /// The one door: in Rocket's managed state.
 pub struct Flow {
     store: Arc<dyn UserDatastore>,
-    hooks: Vec<Box<dyn Hooks>>,
+    hooks: Arc<[Box<dyn Hooks>]>,
+    announcer: Announcer,
     hasher: Hasher,
     policy: PasswordPolicy,
+    usernames: UsernamePolicy,
     limits: Limits,
     max_sessions: u32,
+    freshness: Span,
     bell: Bell,
 }
 
 /// The parts of [`Flow`].
 pub(crate) struct FlowParts {
     pub(crate) store: Arc<dyn UserDatastore>,
-    pub(crate) hooks: Vec<Box<dyn Hooks>>,
+    pub(crate) hooks: Arc<[Box<dyn Hooks>]>,
+    pub(crate) announcer: Announcer,
     pub(crate) hasher: Hasher,
     pub(crate) policy: PasswordPolicy,
+    pub(crate) usernames: UsernamePolicy,
     pub(crate) limits: Limits,
     pub(crate) max_sessions: u32,
+    pub(crate) freshness: Span,
     pub(crate) bell: Bell,
 }
 
 impl Flow {
     pub(crate) fn new(parts: FlowParts) -> Self {
-        let FlowParts { store, hooks, hasher, policy, limits, max_sessions, bell } = parts;
-        Self { store, hooks, hasher, policy, limits, max_sessions, bell }
+        let FlowParts { store, hooks, announcer, hasher, policy, usernames, .. } = parts;
+        let FlowParts { limits, max_sessions, freshness, bell, .. } = parts;
+        Self {
+            store,
+            hooks,
+            announcer,
+            hasher,
+            policy,
+            usernames,
+            limits,
+            max_sessions,
+            freshness,
+            bell,
+        }
     }
 
     /// Gives the store, for flows that lead to no session.
@@ -118,8 +200,7 @@ impl Flow {
         &self.hasher
     }
 
-    /// Reads the fields `password` and `password_confirm` of a password that somebody chooses, and
-    /// adds what is wrong with them to `errors`. `email` is the address as they typed it.
+    /// Reads a password that somebody chooses, and adds what is wrong with it to `errors`.
     ///
     /// # Errors
     ///
@@ -127,23 +208,27 @@ impl Flow {
     pub async fn choose_password(
         &self,
         slot: &Slot,
-        password: &Secret<String>,
-        confirm: Option<&Secret<String>>,
-        email: &str,
+        choice: Choice<'_>,
+        chooser: Chooser<'_>,
         errors: &mut FieldErrors,
     ) -> Result<Option<Password>, Rejection> {
-        const FIELD: &str = "password";
-        let parsed = errors.take(FIELD, "password_invalid", Password::parse(password));
+        let Choice { field, password, confirm } = choice;
+        let email = chooser.email;
+        let parsed = errors.take(field, "password_invalid", Password::parse(password));
         if let Some(chosen) = &parsed {
-            let (policy, candidate, own) = (self.policy.clone(), chosen.clone(), email.to_owned());
-            let check = move || policy.check(FIELD, &candidate, &[&own]);
+            let (policy, candidate, own) = (self.policy.clone(), chosen.clone(), chooser.words());
+            let check = move || {
+                let own: Vec<&str> = own.iter().map(String::as_str).collect();
+                policy.check(field, &candidate, &own)
+            };
             errors.extend(self.hasher.run_with(slot, check).await?);
-            for hook in &self.hooks {
-                errors.extend(hook.check_password(FIELD, chosen, email).await?);
+            for hook in &*self.hooks {
+                errors.extend(hook.check_password(field, chosen, email).await?);
             }
         }
         if confirm.is_some_and(|confirm| confirm != password) {
-            errors.push("password_confirm", "password_mismatch", "The two passwords differ.");
+            let field = format!("{field}_confirm");
+            errors.push(&field, "password_mismatch", "The two passwords differ.");
         }
         Ok(parsed)
     }
@@ -175,7 +260,7 @@ impl Flow {
         if verified == Verified::No {
             return Err(self.fail(visit, Some(&user), "wrong_password").await?);
         }
-        let entry = self.admit_user(visit, user.clone(), "password").await?;
+        let entry = self.enter(visit, user.clone(), "password").await?;
         if matches!(entry, Entry::Open(_)) {
             self.limits.clear(charged).await?;
         }
@@ -197,73 +282,118 @@ impl Flow {
         visit: &Visit<'_>,
         authenticated: Authenticated,
     ) -> Result<User, Rejection> {
-        let Authenticated { user, authn_via } = authenticated;
-        let origin = visit.origin(visit.request());
-        let token = Token::random()?;
-        let record = SessionRecord {
-            digest: token.digest(),
-            id: random_uuid()?,
-            user_id: user.id,
-            epoch: user.epoch,
+        let Authenticated { user, authn_via, remember } = authenticated;
+        let origin = visit.origin();
+        let event = Event::UserAuthenticated {
+            user: user.id,
             authn_via: authn_via.to_owned(),
-            client: origin.client,
-            user_agent: user_agent(visit.request().headers()),
-            created_at: origin.at,
-            authenticated_at: origin.at,
-            last_seen_at: origin.at,
+            origin: origin.clone(),
         };
-        if !self.store.begin_session(&record, self.max_sessions).await? {
+        let attempt = LoginAttempt::new(&user, authn_via, origin.at, origin.client);
+        let keepsake = if remember { self.keepsake(&attempt).await? } else { None };
+        let (token, record) = self.new_session(visit, &user, authn_via)?;
+        let series = keepsake.as_ref().map(|keepsake| keepsake.series.digest());
+        if !self.begin(visit, (token, SessionRecord { series, ..record }), &event).await? {
             return Err(self.fail(visit, Some(&user), "account_changed").await?);
         }
-        if let Some(before) = visit.sessions().current(visit.request()).await.active() {
-            self.store.end_session(&before.record.digest).await?;
-        }
-        visit.sessions().become_user(visit.request(), &token)?;
-        let attempt = LoginAttempt::new(&user, authn_via, origin.at, origin.client);
-        for hook in &self.hooks {
+        self.replace_keepsake(visit, keepsake.as_ref()).await?;
+        self.tell_logged_in(&attempt).await;
+        visit.signals().send_committed(&event);
+        Ok(*user)
+    }
+
+    async fn tell_logged_in(&self, attempt: &LoginAttempt<'_>) {
+        for hook in &*self.hooks {
             // The session has begun: a hook that fails now cannot make it undone.
-            if let Err(fault) = hook.after_login(&attempt).await {
+            if let Err(fault) = hook.after_login(attempt).await {
                 log::error!("a hook failed after a login: {fault}");
             }
         }
-        let authn_via = authn_via.to_owned();
-        visit.signals().send(&Event::UserAuthenticated { user: user.id, authn_via, origin });
-        Ok(user)
     }
 
-    /// Ends the session of a request, if it has one, and takes its id from the browser.
+    /// Gives what a change is committed together with: these mails, and what the hooks want to have
+    /// along with the event that tells of it.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejection::Unavailable`] when a hook fails; then the change must not happen.
+    pub async fn along(&self, event: &Event, mail: Vec<NewMail>) -> Result<Together, Rejection> {
+        Ok(self.announcer.along(event, mail).await?)
+    }
+
+    /// Tells of a change that was committed.
+    pub fn told(&self, event: &Event) {
+        self.announcer.told(event);
+        self.mail_is_waiting();
+    }
+
+    /// Begins a session in place of the one that the browser had; false when the account changed
+    /// meanwhile.
+    async fn begin(
+        &self,
+        visit: &Visit<'_>,
+        (token, record): (Token, SessionRecord),
+        event: &Event,
+    ) -> Result<bool, Rejection> {
+        let together = self.along(event, Vec::new()).await?;
+        let begun = self.store.begin_session(&record, self.max_sessions, &together).await?;
+        let Some(evicted) = begun else {
+            return Ok(false);
+        };
+        self.tell_evicted(visit, evicted);
+        if let Some(before) = visit.active() {
+            self.store.end_session(&before.record.digest, &Together::nothing()).await?;
+        }
+        visit.sessions().become_user(visit.request(), &token, record.user_id)?;
+        access::note(visit.request(), &record);
+        Ok(true)
+    }
+
+    fn tell_evicted(&self, visit: &Visit<'_>, evicted: Vec<EndedSession>) {
+        for EndedSession { id, user_id } in evicted {
+            let (reason, origin) = (SessionEnd::Evicted, visit.origin());
+            let event = Event::SessionEnded { user: user_id, session: id, reason, origin };
+            visit.signals().send(&event);
+        }
+    }
+
+    fn new_session(
+        &self,
+        visit: &Visit<'_>,
+        user: &User,
+        authn_via: &str,
+    ) -> Result<(Token, SessionRecord), Rejection> {
+        let token = Token::random()?;
+        let record = session_of(visit, user, authn_via, &token)?;
+        Ok((token, record))
+    }
+
+    /// Ends the session of a request, if it has one, and takes its id from the browser, which is no
+    /// longer remembered either.
     ///
     /// # Errors
     ///
     /// [`Rejection::Unavailable`] when the store does not answer; the session then lives on.
     pub async fn log_out(&self, visit: &Visit<'_>) -> Result<(), Rejection> {
-        if let Some(active) = visit.sessions().current(visit.request()).await.active() {
-            self.store.end_session(&active.record.digest).await?;
-            for hook in &self.hooks {
+        if let Some(active) = visit.active() {
+            let event = Event::UserLoggedOut { user: active.user.id, origin: visit.origin() };
+            let together = self.along(&event, Vec::new()).await?;
+            let is_ended = self.store.end_session(&active.record.digest, &together).await?;
+            for hook in &*self.hooks {
                 if let Err(fault) = hook.after_logout(&active.user).await {
                     log::error!("a hook failed after a logout: {fault}");
                 }
             }
-            let origin = visit.origin(visit.request());
-            visit.signals().send(&Event::UserLoggedOut { user: active.user.id, origin });
-        }
-        visit.sessions().forget(visit.request());
-        Ok(())
-    }
-
-    /// Asks the hooks whether a session may authenticate this request.
-    ///
-    /// # Errors
-    ///
-    /// What a hook refused with.
-    pub async fn check_session(&self, user: &User) -> Result<(), Rejection> {
-        for hook in &self.hooks {
-            match hook.session_checked(user).await? {
-                Verdict::Allow => {}
-                Verdict::Refuse(rejection) => return Err(rejection),
-                Verdict::Divert { .. } => return Err(Rejection::Forbidden),
+            if is_ended {
+                visit.signals().send_committed(&event);
+            } else {
+                // It had ended meanwhile, and nothing was committed.
+                visit.signals().send(&event);
             }
         }
+        // The session's series is gone; this one may be of a user who has no session now.
+        visit.sessions().end_remembered(visit.request()).await?;
+        visit.sessions().forget(visit.request());
         Ok(())
     }
 
@@ -274,13 +404,34 @@ impl Flow {
     /// [`Rejection::Unavailable`] when a hook fails.
     pub async fn with_registration(
         &self,
+        visit: &Visit<'_>,
         registration: &Registration<'_>,
     ) -> Result<Together, Rejection> {
         let mut together = Together::nothing();
-        for hook in &self.hooks {
+        for hook in &*self.hooks {
             together = together.join(hook.after_register(registration).await?);
         }
+        let asker = asker(&visit.origin());
+        together.mail =
+            together.mail.into_iter().map(|mail| mail.asked_by(asker.clone())).collect();
         Ok(together)
+    }
+
+    /// Puts a mail into the outbox that comes with no change, and says who asked for it.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejection::Unavailable`] when the store does not answer.
+    pub async fn post(&self, mail: NewMail, origin: &Origin) -> Result<(), Rejection> {
+        self.store.push_mail(&mail.asked_by(asker(origin))).await?;
+        self.mail_is_waiting();
+        Ok(())
+    }
+
+    /// Tells whether a new account waits for its owner to prove the address; one that nobody proves is
+    /// deleted after [`UNCONFIRMED_FOR`](lapse::UNCONFIRMED_FOR).
+    pub fn awaits_confirmation(&self) -> bool {
+        self.hooks.iter().any(|hook| hook.awaits_confirmation())
     }
 
     /// Says that there is new mail in the outbox.
@@ -288,19 +439,26 @@ impl Flow {
         self.bell.ring();
     }
 
-    /// Checks the state of an account whose credentials were right, and asks the hooks.
-    async fn admit_user(
+    /// Checks the state of an account whose owner proved to be them by `authn_via`, and asks the hooks:
+    /// what every way in has to pass.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejection::InvalidCredentials`] when the account is in no state to log in; what a hook
+    /// refused with; [`Rejection::Unavailable`] when one fails.
+    pub async fn enter(
         &self,
         visit: &Visit<'_>,
         user: User,
         authn_via: &'static str,
     ) -> Result<Entry, Rejection> {
-        if !user.active {
-            return Err(self.fail(visit, Some(&user), "inactive").await?);
+        if !user.is_open() {
+            let reason = if user.active { "closed" } else { "inactive" };
+            return Err(self.fail(visit, Some(&user), reason).await?);
         }
-        let origin = visit.origin(visit.request());
+        let origin = visit.origin();
         let attempt = LoginAttempt::new(&user, authn_via, origin.at, origin.client);
-        for hook in &self.hooks {
+        for hook in &*self.hooks {
             match hook.before_login(&attempt).await? {
                 Verdict::Allow => {}
                 Verdict::Divert { page } => return Ok(Entry::Diverted { page }),
@@ -310,7 +468,7 @@ impl Flow {
                 }
             }
         }
-        Ok(Entry::Open(Authenticated { user, authn_via }))
+        Ok(Entry::Open(Authenticated { user: Box::new(user), authn_via, remember: false }))
     }
 
     /// Tells everybody but the client why a login failed.
@@ -320,13 +478,69 @@ impl Flow {
         user: Option<&User>,
         reason: &'static str,
     ) -> Result<Rejection, Rejection> {
-        for hook in &self.hooks {
+        for hook in &*self.hooks {
             hook.login_failed(user, reason).await?;
         }
-        let (user, origin) = (user.map(|user| user.id), visit.origin(visit.request()));
+        let (user, origin) = (user.map(|user| user.id), visit.origin());
         visit.signals().send(&Event::UserFailedAuthn { user, reason, origin });
         Ok(Rejection::InvalidCredentials)
     }
+}
+
+/// A password that somebody chooses, as it was submitted.
+#[derive(Clone, Copy, Debug)]
+pub struct Choice<'a> {
+    /// The name of its field.
+    pub field: &'static str,
+    /// What was typed.
+    pub password: &'a Secret<String>,
+    /// What was typed once more, if the form asks for it: its field ends in `_confirm`.
+    pub confirm: Option<&'a Secret<String>>,
+}
+
+/// Who chooses a password: it must not be made of what others know of them.
+#[derive(Clone, Copy, Debug)]
+pub struct Chooser<'a> {
+    /// Their address, as they typed it where they did.
+    pub email: &'a str,
+    /// Their username, if they go by one.
+    pub username: Option<&'a Username>,
+}
+
+impl Chooser<'_> {
+    /// Gives the words of their own.
+    pub fn words(self) -> Vec<String> {
+        let username = self.username.map(Username::to_string);
+        std::iter::once(self.email.to_owned()).chain(username).collect()
+    }
+}
+
+impl<'a> From<&'a User> for Chooser<'a> {
+    fn from(user: &'a User) -> Self {
+        Self { email: user.email.as_str(), username: user.username.as_ref() }
+    }
+}
+
+fn session_of(
+    visit: &Visit<'_>,
+    user: &User,
+    authn_via: &str,
+    token: &Token,
+) -> Result<SessionRecord> {
+    let origin = visit.origin();
+    Ok(SessionRecord {
+        digest: token.digest(),
+        id: random_uuid()?,
+        user_id: user.id,
+        epoch: user.epoch,
+        authn_via: authn_via.to_owned(),
+        client: origin.client,
+        user_agent: user_agent(visit.request().headers()),
+        created_at: origin.at,
+        authenticated_at: origin.at,
+        last_seen_at: origin.at,
+        series: None,
+    })
 }
 
 fn user_agent(headers: &HeaderMap<'_>) -> Option<String> {

@@ -11,13 +11,19 @@ use rocket::request::FromRequest;
 
 use crate::guard::parts;
 use crate::guard::refuse;
+use crate::guard::who::is_from_a_bearer;
 use crate::rejection::Rejection;
 use crate::session::Current;
+use crate::web::demand::Demand;
+use crate::web::demand::Who;
+use crate::web::demand::demands;
 use crate::web::is_unattached;
 
 /// Nobody logged in: for pages such as registration.
 ///
-/// Somebody logged in is answered with 400, or for a page with 303 home.
+/// Somebody logged in is answered with 400, or for a page with 303 home; so is who comes by another
+/// mechanism of [`security.mechanisms`](crate::config::Config::mechanisms), and with bad credentials
+/// of one, 401. A session that is over makes a guest.
 ///
 /// ```
 /// # use rocket::get;
@@ -41,17 +47,21 @@ impl<'r> FromRequest<'r> for AnonymousOnly {
             Err(rejection) => return refuse(request, rejection),
         };
         match web.sessions().current(request).await {
-            Current::Nobody | Current::Anonymous(_) | Current::Expired | Current::Ended => {
-                Outcome::Success(Self(()))
-            }
-            Current::Active(_) => refuse(request, Rejection::AlreadyAuthenticated),
-            Current::Unavailable => refuse(request, Rejection::Unavailable),
+            Current::Nobody | Current::Anonymous(_) | Current::Expired | Current::Ended => {}
+            Current::Active(_) => return refuse(request, Rejection::AlreadyAuthenticated),
+            Current::Unavailable => return refuse(request, Rejection::Unavailable),
+        }
+        match is_from_a_bearer(request).await {
+            Ok(false) => Outcome::Success(Self(())),
+            Ok(true) => refuse(request, Rejection::AlreadyAuthenticated),
+            Err(rejection) => refuse(request, rejection),
         }
     }
 }
 
 impl Sentinel for AnonymousOnly {
     fn abort(rocket: &Rocket<Ignite>) -> bool {
-        is_unattached::<Self>(rocket)
+        let demand = Demand::of(Who::Guests, "AnonymousOnly");
+        demands(rocket, demand, || is_unattached::<Self>(rocket))
     }
 }

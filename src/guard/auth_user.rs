@@ -1,30 +1,37 @@
-//! Whoever is logged in.
+//! Whoever a request is from.
 
 use std::ops::Deref;
+use std::sync::Arc;
 
 use rocket::Ignite;
 use rocket::Request;
 use rocket::Rocket;
 use rocket::Sentinel;
 use rocket::async_trait;
-use rocket::outcome::Outcome;
 use rocket::request;
 use rocket::request::FromRequest;
+use serde_json::Value;
+use uuid::Uuid;
 
-use crate::event::Event;
+use crate::clock::Timestamp;
+use crate::config::Span;
 use crate::guard::maybe::Credentials;
-use crate::guard::parts;
-use crate::guard::refuse;
+use crate::guard::who;
+use crate::guard::who::Ways;
 use crate::rejection::Rejection;
-use crate::session::Current;
 use crate::user::User;
-use crate::user::UserPayload;
-use crate::web::csrf;
+use crate::web::demand::Demand;
+use crate::web::demand::Who;
+use crate::web::demand::demands;
 use crate::web::is_unattached;
+use crate::web::sender::Sender;
 
-/// The user who is logged in, with their roles as they are at this moment.
+/// The user whom a request is from, with their roles as they are at this moment: whoever is logged
+/// in, or sends a token, as [`security.mechanisms`](crate::config::Config::mechanisms) says. The first
+/// mechanism of these that a request brings decides, good or bad.
 ///
-/// Nobody logged in is answered with 401, or for a page with 303 to the login page and back.
+/// Nobody is answered with 401, or for a page with 303 to the login page and back; where Basic is
+/// among the mechanisms, the page is 401, too, for the browser asks by itself.
 ///
 /// ```
 /// # use rocket::get;
@@ -36,17 +43,55 @@ use crate::web::is_unattached;
 /// }
 /// ```
 #[derive(Clone, Debug)]
-pub struct AuthUser(User);
+pub struct AuthUser {
+    sender: Arc<Sender>,
+    payload: Value,
+}
 
 impl AuthUser {
-    /// Gives the user.
-    pub fn into_user(self) -> User {
-        self.0
+    pub(super) fn new(sender: Arc<Sender>, payload: Value) -> Self {
+        Self { sender, payload }
     }
 
-    /// Gives what the outside may know of the user: id, e-mail and roles, to be serialised.
-    pub fn payload(&self) -> UserPayload {
-        UserPayload::from(&self.0)
+    /// Gives the user.
+    pub fn into_user(self) -> User {
+        self.sender.user.clone()
+    }
+
+    /// Gives the name of the mechanism by which the request was authenticated: `session`, `token`,
+    /// `basic`, or one of the application's own.
+    pub fn mechanism(&self) -> &'static str {
+        self.sender.mechanism
+    }
+
+    /// Says how the user had proved to be them, as events tell it: what the session began with, for
+    /// example `password`; else what the mechanism says, such as `basic`.
+    pub fn authn_via(&self) -> &str {
+        &self.sender.authn_via
+    }
+
+    /// Says when that was: at the login, or at the last `/verify`, and with Basic just now. None when
+    /// the mechanism cannot tell; then the user is never [`Fresh`](crate::Fresh).
+    pub fn authenticated_at(&self) -> Option<Timestamp> {
+        self.sender.authenticated_at
+    }
+
+    /// Gives the public id of the session that the request belongs to, also when it came with a token
+    /// of that session.
+    pub fn session_id(&self) -> Option<Uuid> {
+        self.sender.session
+    }
+
+    /// Gives what is shown of the user, to be serialised: a
+    /// [`UserPayload`](crate::user::UserPayload) (id, e-mail and roles), or what the application's
+    /// [`Presentation`](crate::Presentation) gives in its place.
+    pub fn payload(&self) -> Value {
+        self.payload.clone()
+    }
+
+    /// Tells whether the user proved to be them no longer ago than `window`.
+    pub(super) fn is_fresh(&self, window: Span, now: Timestamp) -> bool {
+        self.sender.is_fresh(window, now)
     }
 }
 
@@ -54,7 +99,7 @@ impl Deref for AuthUser {
     type Target = User;
 
     fn deref(&self) -> &User {
-        &self.0
+        &self.sender.user
     }
 }
 
@@ -63,44 +108,20 @@ impl<'r> FromRequest<'r> for AuthUser {
     type Error = Rejection;
 
     async fn from_request(request: &'r Request<'_>) -> request::Outcome<Self, Rejection> {
-        match authenticate(request).await {
-            Ok(user) => Outcome::Success(Self(user)),
-            Err(rejection) => refuse(request, rejection),
-        }
+        who::let_in(request, &Ways::configured(request)).await
     }
 }
 
 #[async_trait]
 impl<'r> Credentials<'r> for AuthUser {
     async fn are_given(request: &'r Request<'_>) -> bool {
-        match parts(request) {
-            Ok((web, _)) => {
-                let current = web.sessions().current(request).await;
-                matches!(current, Current::Active(_) | Current::Ended | Current::Unavailable)
-            }
-            Err(_) => true,
-        }
+        who::is_from_somebody(request, &Ways::configured(request)).await
     }
 }
 
 impl Sentinel for AuthUser {
     fn abort(rocket: &Rocket<Ignite>) -> bool {
-        is_unattached::<Self>(rocket)
-    }
-}
-
-async fn authenticate(request: &Request<'_>) -> Result<User, Rejection> {
-    let (web, flow) = parts(request)?;
-    match web.sessions().current(request).await {
-        Current::Active(active) => {
-            flow.check_session(&active.user).await?;
-            csrf::check(request, web, None).await?;
-            Ok(active.user.clone())
-        }
-        Current::Unavailable => Err(Rejection::Unavailable),
-        Current::Nobody | Current::Anonymous(_) | Current::Expired | Current::Ended => {
-            web.signals().send(&Event::UserUnauthenticated { origin: web.origin(request) });
-            Err(Rejection::Unauthenticated)
-        }
+        let demand = Demand::of(Who::Users, "AuthUser").csrf();
+        demands(rocket, demand, || is_unattached::<Self>(rocket))
     }
 }

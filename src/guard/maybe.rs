@@ -9,9 +9,12 @@ use rocket::outcome::Outcome;
 use rocket::request;
 use rocket::request::FromRequest;
 
+use crate::web::demand::optionally;
+
 /// Another guard, or nothing for a guest.
 ///
-/// Absent credentials are none; credentials that are bad still fail as `G` does. Rocket's
+/// Absent credentials are none; credentials that are bad still fail as `G` does. Those of a kind that
+/// `G` does not take are not looked at: to `Maybe<BasicUser>` whoever is logged in is a guest. Rocket's
 /// `Option<G>` would take a forged or revoked session for a guest.
 ///
 /// ```
@@ -52,6 +55,6 @@ impl<'r, G: Credentials<'r>> FromRequest<'r> for Maybe<G> {
 
 impl<G: Sentinel> Sentinel for Maybe<G> {
     fn abort(rocket: &Rocket<Ignite>) -> bool {
-        G::abort(rocket)
+        optionally(rocket, "Maybe", || G::abort(rocket))
     }
 }

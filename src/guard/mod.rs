@@ -2,30 +2,105 @@
 //!
 //! | guard | lets in | else |
 //! |---|---|---|
-//! | [`AuthUser`] | whoever is logged in | 401; page: 303 to the login page |
+//! | [`AuthUser`] | whoever is logged in, or sends a token | 401; page: 303 to the login page |
+//! | [`Fresh<MINUTES>`](Fresh) | whoever proved lately who they are | 401; page: 303 to `/verify` |
 //! | [`RolesRequired<R>`] | users with every role in `R` | 401, 403 |
 //! | [`RolesAccepted<R>`] | users with at least one role in `R` | 401, 403 |
+//! | [`PermissionsRequired<P>`] | users whose roles have every permission in `P` | 401, 403 |
+//! | [`PermissionsAccepted<P>`] | users whose roles have at least one permission in `P` | 401, 403 |
+//! | [`AuthVia<M>`](AuthVia) | users whose request was authenticated by a mechanism in `M` | 401 |
+//! | [`BasicUser`] | users who send their password with the request | 401 |
+//! | [`Own<P>`](Own) | users of whom the application has a row of its own | 401, 403 |
 //! | [`Maybe<G>`] | guests too | what `G` fails with for bad credentials |
 //! | [`AnonymousOnly`] | whoever is not logged in | 400; page: 303 home |
+//! | [`Public`] | everybody, and says so | |
+//! | [`Session`] | everybody, with what the application keeps for them | |
+//! | [`Csrf`] | everybody, with the anti-forgery token of their own: for forms of guests, too | 400 |
+//!
+//! [`guide::guards`](crate::guide::guards) says how they go together, and what they answer when.
+//!
+//! What depends on an object, such as whose it is, is decided by a [`Policy`] and asked by
+//! [`AuthUser::authorize`]: 403, or 404 where the object must not be known of.
 //!
 //! A guard fails, it never forwards: a route of lower rank does not answer in its place. On an
-//! unsafe request that a cookie authenticates it also demands the anti-forgery token, in the
-//! header `X-XSRF-Token` or as the first field of a form (`application/x-www-form-urlencoded`; a
-//! `multipart/form-data` form needs the header).
+//! unsafe request that a cookie authenticates, or a password that browsers send by themselves, it also
+//! demands the anti-forgery token, in the header `X-XSRF-Token` or as the first field of a form, also of
+//! one with files; [`Session`] and [`Csrf`] demand it of guests, too.
 //!
 //! A guard whose fairing is not attached stops the launch and says so.
+//!
+//! Which routes have which of them is told by an [access map](crate::guide::access_map), and
+//! [`security.require_guard`](crate::config::Config::require_guard) stops the launch when one has none.
+//!
+//! # Roles that include others
+//!
+//! A role may include others: `rocket-security roles include admin editor` makes every admin an editor,
+//! and what an editor includes comes with it. It stands in the store, as permissions do, and no guard has
+//! to know of it: whoever has a role has the roles that it includes and the permissions of all of them,
+//! in every guard, [`User::has_role`](crate::User::has_role) and
+//! [`User::has_permission`](crate::User::has_permission). It is read with the session in the same query,
+//! so that it counts from the next request on, and `roles exclude` takes it back as soon. A role includes
+//! neither itself nor one that includes it. Only a role that somebody was given can be taken from them:
+//! [`User::granted_roles`](crate::User::granted_roles) has those.
+//!
+//! # Roles and permissions at the launch
+//!
+//! Every role that a guard names is looked up when the application launches. What becomes of one
+//! that the store does not have is
+//! [`security.roles`](crate::config::Config::roles): in the debug profile it is made; in any other the
+//! launch stops, with the name and the command that makes it. A permission that no role has is logged,
+//! and stops nothing.
+//!
+//! Rocket tells which guards there are by the signatures of the handlers that are mounted, also
+//! within `Maybe`, `Option` and `Result`. A guard that a handler or another guard asks for by hand
+//! (`request.guard()`), one behind an alias of a generic type, and a name handed to
+//! [`User::has_role`](crate::User::has_role) are not seen; a guard of an application's own hands on what
+//! it uses by `impl Sentinel`. What is looked up is what the store had when
+//! [`Security`](crate::Security) was attached: a fairing that makes roles by itself is attached
+//! before it.
 
 mod anonymous_only;
 mod auth_user;
+mod auth_via;
+mod csrf;
+mod fresh;
 mod maybe;
+pub mod mechanism;
+pub(crate) mod named;
+mod own;
+mod permissions;
+mod policy;
+mod public;
 mod roles;
+mod session;
+mod set;
+pub mod via;
+mod who;
 
 pub use crate::guard::anonymous_only::AnonymousOnly;
 pub use crate::guard::auth_user::AuthUser;
+pub use crate::guard::auth_via::AuthVia;
+pub use crate::guard::auth_via::BasicUser;
+pub use crate::guard::csrf::Csrf;
+pub use crate::guard::fresh::Fresh;
 pub use crate::guard::maybe::Credentials;
 pub use crate::guard::maybe::Maybe;
+pub use crate::guard::own::Own;
+pub use crate::guard::own::OwnRow;
+pub use crate::guard::permissions::PermissionsAccepted;
+pub use crate::guard::permissions::PermissionsRequired;
+pub use crate::guard::policy::Decision;
+pub use crate::guard::policy::Denied;
+pub use crate::guard::policy::Policy;
+pub use crate::guard::public::Public;
 pub use crate::guard::roles::RolesAccepted;
 pub use crate::guard::roles::RolesRequired;
+pub use crate::guard::session::Session;
+pub use crate::web::demand::Demand;
+pub use crate::web::demand::Names;
+pub use crate::web::demand::Who;
+pub use crate::web::demand::demands;
+pub use crate::web::demand::optionally;
 
 use rocket::Request;
 use rocket::outcome::Outcome;

@@ -3,17 +3,24 @@
 use std::sync::Arc;
 
 use lettre::message::Mailbox;
+use serde_json::Value;
 use serde_json::json;
 use url::Url;
 
 use crate::clock::Timestamp;
+use crate::clock::in_words;
 use crate::config::Config;
 use crate::crypto::one_time::Token;
 use crate::datastore::outbox::NewMail;
-use crate::error::Error;
+use crate::datastore::user::Credentials;
 use crate::error::Result;
 use crate::mail::Message;
+use crate::mail::mailbox::mailbox_of_site;
+use crate::mail::mailbox::read_mailbox;
+use crate::mail::subjects::Subjects;
+use crate::mail::subjects::one_line;
 use crate::template::Templates;
+use crate::user::UserPayload;
 
 /// Puts messages together.
 pub struct Composer {
@@ -21,50 +28,71 @@ pub struct Composer {
     base_url: Url,
     site_name: String,
     from: Mailbox,
+    reply_to: Option<Mailbox>,
+    subjects: Subjects,
+    features: Vec<&'static str>,
 }
 
 impl Composer {
-    /// Takes the sender and the site from the configuration.
+    /// Takes the sender, the subjects and the site from the configuration; templates are told which
+    /// features there are.
     ///
     /// # Errors
     ///
-    /// [`Error::Config`] when `security.mail.from` is not an address.
-    pub fn new(config: &Config, base_url: Url, templates: Arc<Templates>) -> Result<Self> {
-        let host = base_url.host_str().unwrap_or("localhost");
-        let from = config.mail.from.clone().unwrap_or_else(|| format!("no-reply@{host}"));
-        // An IPv4 host, as in development, is no domain to send from.
-        let from = from.replace("@127.0.0.1", "@localhost");
-        let from = from.parse().map_err(|fault| {
-            Error::config(
-                "mail.from",
-                format!("is not an address: {fault}"),
-                "Write name@example.org or Name <name@example.org>",
-            )
-        })?;
-        Ok(Self { templates, base_url, site_name: config.site_name.clone(), from })
+    /// [`Error::Config`](crate::Error::Config) when `security.mail.from` or `security.mail.reply_to`
+    /// is not an address, or one of `security.mail.subjects` is of no use.
+    pub fn new(
+        config: &Config,
+        base_url: Url,
+        templates: Arc<Templates>,
+        features: Vec<&'static str>,
+    ) -> Result<Self> {
+        let from = match &config.mail.from {
+            Some(from) => read_mailbox("mail.from", from)?,
+            None => mailbox_of_site(&base_url)?,
+        };
+        let reply_to = config.mail.reply_to.as_deref();
+        let reply_to = reply_to.map(|text| read_mailbox("mail.reply_to", text)).transpose()?;
+        let subjects = Subjects::render(config, &templates)?;
+        let site_name = config.site_name.clone();
+        Ok(Self { templates, base_url, site_name, from, reply_to, subjects, features })
     }
 
-    /// Renders a mail, with the link that carries `token`.
+    /// Renders a mail that concerns `account`, if it concerns one, with the link that carries `token`.
     ///
     /// # Errors
     ///
-    /// [`Error::Template`] when a template fails.
+    /// [`Error::Template`](crate::Error::Template) when a template fails.
     pub fn compose(
         &self,
         mail: &NewMail,
+        account: Option<&Credentials>,
         token: Option<&Token>,
         now: Timestamp,
     ) -> Result<Message> {
         let link = mail.link.as_ref().zip(token).map(|(link, token)| {
             self.absolute(&format!("/{}/{}", link.purpose.replace('_', "-"), token.reveal()))
         });
-        let context = json!({
+        let user = account.map(|account| &account.user);
+        let closed_until = user.and_then(|user| user.closes_at).map(in_words);
+        let within = mail.link.as_ref().filter(|_| link.is_some());
+        let lines = mail.context.iter().map(|(name, value)| (name.clone(), json!(one_line(value))));
+        let mut context = Value::Object(lines.collect());
+        let shared = json!({
             "site_name": self.site_name,
+            "user": user.map(UserPayload::from),
+            "closed_until": closed_until,
+            "has_password": account.map(|account| account.password_hash.is_some()),
             "email": mail.to.as_str(),
             "link": link,
-            "within": mail.link.as_ref().map(|link| link.lifetime.to_string()),
+            "within": within.map(|link| link.lifetime.to_string()),
             "login_url": self.absolute("/login"),
+            "base_url": self.absolute(""),
+            "features": self.features,
         });
+        if let (Value::Object(context), Value::Object(shared)) = (&mut context, shared) {
+            context.extend(shared);
+        }
         let render = |ending: &str| {
             let name = format!("security/email/{}.{ending}", mail.template);
             self.templates.render(&name, &context)
@@ -73,7 +101,8 @@ impl Composer {
             id: mail.id,
             from: self.from.clone(),
             to: mail.to.clone(),
-            subject: mail.subject.clone(),
+            reply_to: self.reply_to.clone(),
+            subject: self.subjects.of(&mail.template, &mail.subject),
             text: render("txt")?,
             html: render("html")?,
             link,

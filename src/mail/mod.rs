@@ -3,16 +3,37 @@
 //! | file | what |
 //! |---|---|
 //! | [`worker`] | takes mail from the outbox, makes its link, sends it, tries again |
+//! | `outage` | says when a failure that lasts is logged |
 //! | [`compose`] | puts a message together from templates |
+//! | `subjects` | reads the configured subjects, and keeps what somebody typed in one line |
+//! | `mailbox` | reads the addresses that mail comes from and is answered to |
 //! | [`smtp`] | `smtp://…` and `smtps://…` |
 //! | [`file`](mod@file) | `file:DIR`: a file for each mail, for development |
 //! | [`capture`] | keeps mail in memory, for tests |
+//!
+//! # Headers
+//!
+//! | header | why |
+//! |---|---|
+//! | `Message-ID` | the mail's id in the outbox at the sender's domain: a mail that arrives twice is known for the same |
+//! | `Auto-Submitted: auto-generated` | RFC 3834: holiday notices do not answer |
+//! | `X-Auto-Response-Suppress: OOF, AutoReply` | the same for Exchange, which has its own word; bounces are wanted |
+//! | `Reply-To` | `security.mail.reply_to`, if it is set |
+//!
+//! There is no `List-Unsubscribe`, and so no `List-Unsubscribe-Post` (RFC 8058): they are for mail
+//! that goes to many and that its reader can do without. Each of ours answers something that was done
+//! with one account; whoever could turn them off for a victim would do so before taking the account
+//! over. An application that sends newsletters sends them by its own means, best from another domain.
+//! Nor is there a tracking pixel, or a link that leads anywhere but to `base_url`.
 
 pub mod capture;
 pub mod compose;
 pub mod file;
+mod mailbox;
+mod outage;
 #[cfg(feature = "smtp")]
 pub mod smtp;
+mod subjects;
 pub mod worker;
 
 use std::fmt;
@@ -38,7 +59,9 @@ pub trait Mailer: Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// [`Error::Mail`] when it was not taken; it is tried again later.
+    /// [`Error::Mail`] when it was not taken; it is tried again later, for days.
+    /// [`Error::MailRefused`] when the refusal concerns this message or its recipient and is for good:
+    /// it is a dead letter soon.
     async fn send(&self, message: &Message) -> Result<()>;
 }
 
@@ -58,6 +81,8 @@ pub struct Message {
     pub id: Uuid,
     /// The sender.
     pub from: Mailbox,
+    /// Where answers go, if not to the sender.
+    pub reply_to: Option<Mailbox>,
     /// The recipient.
     pub to: Email,
     /// The subject line.
@@ -90,13 +115,18 @@ impl Message {
     pub fn to_lettre(&self) -> Result<lettre::Message> {
         let to = self.to.as_str().parse().map_err(Error::mail)?;
         let domain = self.from.email.domain();
-        lettre::Message::builder()
+        let builder = match &self.reply_to {
+            Some(reply_to) => lettre::Message::builder().reply_to(reply_to.clone()),
+            None => lettre::Message::builder(),
+        };
+        builder
             .message_id(Some(format!("<{}@{domain}>", self.id)))
             .date(self.date.into())
             .from(self.from.clone())
             .to(Mailbox::new(None, to))
             .subject(&self.subject)
             .header(AutoSubmitted)
+            .header(AutoResponseSuppress)
             .multipart(MultiPart::alternative_plain_html(self.text.clone(), self.html.clone()))
             .map_err(Error::mail)
     }
@@ -117,6 +147,24 @@ impl Header for AutoSubmitted {
 
     fn display(&self) -> HeaderValue {
         HeaderValue::new(Self::name(), "auto-generated".to_owned())
+    }
+}
+
+/// `X-Auto-Response-Suppress` (\[MS-OXCMAIL\], section 2.1.3.2.20): what Exchange heeds instead.
+#[derive(Clone)]
+struct AutoResponseSuppress;
+
+impl Header for AutoResponseSuppress {
+    fn name() -> HeaderName {
+        HeaderName::new_from_ascii_str("X-Auto-Response-Suppress")
+    }
+
+    fn parse(_: &str) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+        Ok(Self)
+    }
+
+    fn display(&self) -> HeaderValue {
+        HeaderValue::new(Self::name(), "OOF, AutoReply".to_owned())
     }
 }
 

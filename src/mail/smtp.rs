@@ -6,6 +6,7 @@ use std::time::Duration;
 use lettre::AsyncSmtpTransport;
 use lettre::AsyncTransport;
 use lettre::Tokio1Executor;
+use lettre::transport::smtp::response::Category;
 use rocket::async_trait;
 use url::Host;
 use url::Url;
@@ -51,10 +52,32 @@ impl SmtpMailer {
 #[async_trait]
 impl Mailer for SmtpMailer {
     async fn send(&self, message: &Message) -> Result<()> {
-        self.0.send(message.to_lettre()?).await.map_err(|fault| Error::mail(summary(&fault)))?;
-        log::info!("mail {} was handed to the mail server", message.id);
-        Ok(())
+        let Err(fault) = self.0.send(message.to_lettre()?).await else {
+            log::info!("mail {} was handed to the mail server", message.id);
+            return Ok(());
+        };
+        let summary = summary(&fault);
+        if is_verdict(&fault) && self.is_welcome().await {
+            return Err(Error::mail_refused(summary));
+        }
+        Err(Error::mail(summary))
     }
+}
+
+impl SmtpMailer {
+    /// Tells whether the mail server takes us in. The greeting, or the login, is refused by the same
+    /// codes as a recipient is, and lettre does not say what was: a server that refuses everybody says
+    /// nothing about a mail.
+    async fn is_welcome(&self) -> bool {
+        self.0.test_connection().await.unwrap_or(false)
+    }
+}
+
+/// Tells whether an answer can be about the mail: 55z, "the status of the receiver mail system
+/// vis-a-vis the requested transfer". 50z and 53z are about the conversation and the login (RFC 5321,
+/// section 4.2.1; RFC 4954, section 6).
+fn is_verdict(fault: &lettre::transport::smtp::Error) -> bool {
+    fault.is_permanent() && fault.status().is_some_and(|code| code.category == Category::MailSystem)
 }
 
 /// Says what went wrong without the server's own words, which repeat the recipient's address.

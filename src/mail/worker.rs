@@ -1,11 +1,13 @@
 //! The worker that empties the outbox.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use chrono::TimeDelta;
+use rocket::futures::FutureExt;
 use rocket::tokio::pin;
 use rocket::tokio::select;
 use rocket::tokio::sync::Mutex;
@@ -15,11 +17,15 @@ use rocket::tokio::time::timeout;
 
 use crate::clock::Clock;
 use crate::clock::Timestamp;
+use crate::config::Span;
 use crate::crypto::one_time::Token;
 use crate::datastore::UserDatastore;
 use crate::datastore::one_time::OneTimeToken;
+use crate::datastore::outbox::Addressee;
+use crate::datastore::outbox::NewLink;
 use crate::datastore::outbox::NewMail;
 use crate::datastore::outbox::OutboxMail;
+use crate::datastore::user::Credentials;
 use crate::error::Error;
 use crate::error::Result;
 use crate::event::Event;
@@ -27,8 +33,11 @@ use crate::event::Origin;
 use crate::event::Signals;
 use crate::mail::Mailer;
 use crate::mail::compose::Composer;
+use crate::mail::outage::News;
+use crate::mail::outage::Outage;
 use crate::user::Identity;
 use crate::user::User;
+use crate::user::UserId;
 
 /// How many mails are taken out at a time. One: what a worker holds when it dies comes late.
 const BATCH: u32 = 1;
@@ -51,6 +60,17 @@ const LONGEST_DELAY: TimeDelta = TimeDelta::hours(1);
 
 /// When a mail is given up (RFC 5321, section 4.5.4.1: at least four to five days).
 const GIVE_UP: TimeDelta = TimeDelta::days(4);
+
+/// How often a mail is tried before it is given up, however old it is: for an hour and a half, so that
+/// one that waited while the application was away, or that an operator sends again, gets past a mail
+/// server that has strangers wait (RFC 6647).
+const FEWEST_ATTEMPTS: u32 = 10;
+
+/// How often a mail is tried that the mail server refuses for good. It should not be asked again (RFC
+/// 5321, section 4.2.1), but one that is out of order refuses what it would take in a minute. Not for a
+/// mail that leads back to an account: whoever took the account over may have filled its owner's mailbox
+/// for the moment.
+const REFUSED_ATTEMPTS: u32 = 3;
 
 /// Rings the worker when there is new mail, so that it need not wait for its next look.
 #[derive(Clone, Default)]
@@ -104,9 +124,21 @@ impl Worker {
 
     /// Sends what comes, for ever.
     pub async fn run(&self) {
+        let mut outage = Outage::default();
         loop {
-            if let Err(fault) = self.deliver_due().await {
-                log::error!("the outbox could not be emptied: {fault}");
+            let outcome = self.deliver_due().await;
+            let fault = outcome.as_ref().err().map(ToString::to_string).unwrap_or_default();
+            match outage.note(outcome.is_err(), self.clock.now()) {
+                Some(News::Begins) => {
+                    log::error!("the outbox cannot be emptied, and is tried every second: {fault}");
+                }
+                Some(News::Lasts(length)) => {
+                    log::error!("the outbox could not be emptied for {length}: {fault}");
+                }
+                Some(News::IsOver(length)) => {
+                    log::warn!("the outbox is emptied again, after {length}");
+                }
+                None => {}
             }
             select! {
                 () = self.bell.0.notified() => {}
@@ -143,9 +175,12 @@ impl Worker {
                         self.store.delete_mail(leased.mail.id).await?;
                     }
                     Err(fault) => {
-                        log::warn!("mail {} was not delivered: {fault}", leased.mail.id);
-                        let next = next_attempt(&leased, self.clock.now());
                         let id = leased.mail.id;
+                        let next = next_attempt(&leased, &fault, self.clock.now());
+                        match next {
+                            Some(_) => log::warn!("mail {id} was not delivered: {fault}"),
+                            None => log::error!("mail {id} is given up: {fault}"),
+                        }
                         self.store.postpone_mail(id, next, &fault.to_string()).await?;
                     }
                 }
@@ -156,11 +191,15 @@ impl Worker {
 
     /// Sends one mail, and says every few moments that it is still being sent.
     async fn deliver_alive(&self, mail: &NewMail) -> Result<bool> {
-        let delivery = self.deliver(mail);
+        // A transport or a template of the application's own that panics ends no worker.
+        let delivery = AssertUnwindSafe(self.deliver(mail)).catch_unwind();
         pin!(delivery);
         loop {
             match timeout(RENEWAL, &mut delivery).await {
-                Ok(delivered) => return delivered,
+                Ok(delivered) => {
+                    return delivered
+                        .unwrap_or_else(|_| Err(Error::mail("what sends it panicked")));
+                }
                 Err(_) => {
                     // Giving up for this would cut a conversation that may be about to succeed.
                     let until = self.clock.now() + LEASE;
@@ -174,29 +213,35 @@ impl Worker {
 
     /// Sends one mail; false when there is no reason to any more.
     async fn deliver(&self, mail: &NewMail) -> Result<bool> {
-        let user = self.recipient(mail).await?;
-        let is_addressed = mail.user_id.is_none() && mail.link.is_none();
-        if user.is_none() && !is_addressed {
+        let now = self.clock.now();
+        let account = self.recipient(mail).await?;
+        let user = account.as_ref().map(|account| &account.user);
+        if user.is_none() && mail.addressee != Addressee::Anybody {
             return Ok(false);
         }
-        let token = match (&mail.link, &user) {
-            (Some(_), Some(user)) => match self.make_token(mail, user).await? {
-                Some(token) => Some(token),
-                None => return Ok(false),
+        let Some(mail) = user.map_or_else(|| Some(mail.clone()), |user| addressed(mail, user, now))
+        else {
+            return Ok(false);
+        };
+        let mail = &mail;
+        let token = match (&mail.link, user) {
+            (Some(link), Some(user)) => match self.make_token(mail, link, user, now).await? {
+                // The point of a mail with a way back is the change that it tells of.
+                None if !link.lasting => return Ok(false),
+                token => token,
             },
             _ => None,
         };
-        let message = self.composer.compose(mail, token.as_ref(), self.clock.now())?;
+        let message = self.composer.compose(mail, account.as_ref(), token.as_ref(), now)?;
         match timeout(SENDING, self.mailer.send(&message)).await {
             Ok(sent) => sent?,
             Err(late) => return Err(Error::mail(late)),
         }
-        let origin = Origin::new(self.clock.now(), None);
-        let event = mail
-            .link
-            .as_ref()
-            .zip(user.as_ref())
-            .and_then(|(link, user)| Event::instructions_sent(&link.purpose, user.id, origin));
+        let sent = mail.link.as_ref().map_or(&mail.template, |link| &link.purpose);
+        let asker = mail.asker.clone().unwrap_or_default();
+        let origin =
+            Origin::new(self.clock.now(), asker.client).within(asker.request_id, asker.authn_via);
+        let event = user.and_then(|user| Event::instructions_sent(sent, user.id, origin));
         if let Some(event) = event {
             self.signals.send(&event);
         }
@@ -204,39 +249,110 @@ impl Worker {
     }
 
     /// Finds whom a mail is for, unless it has become pointless.
-    async fn recipient(&self, mail: &NewMail) -> Result<Option<User>> {
-        let user = match mail.user_id {
-            Some(id) => self.store.find_user(id).await?,
-            None => {
-                let identity = Identity::Email(mail.to.clone());
-                self.store.find_credentials(&identity).await?.map(|found| found.user)
+    async fn recipient(&self, mail: &NewMail) -> Result<Option<Credentials>> {
+        let account = match mail.addressee {
+            Addressee::User(id) => self.find_account(id).await?,
+            Addressee::Holder => {
+                self.store.find_credentials(&Identity::Email(mail.to.clone())).await?
             }
+            Addressee::Anybody => None,
         };
-        Ok(user
-            .filter(|user| user.active && !(mail.only_unconfirmed && user.confirmed_at.is_some())))
+        Ok(account.filter(|account| is_wanted(mail, &account.user)))
     }
 
-    /// Makes the token of a mail's link, for the user as they are now.
-    async fn make_token(&self, mail: &NewMail, user: &User) -> Result<Option<Token>> {
-        let Some(link) = &mail.link else {
+    async fn find_account(&self, id: UserId) -> Result<Option<Credentials>> {
+        let Some(user) = self.store.find_user(id).await? else {
             return Ok(None);
         };
+        let found = self.store.find_credentials(&Identity::Email(user.email)).await?;
+        match found.filter(|found| found.user.id == id) {
+            None => Err(changed_meanwhile()),
+            found => Ok(found),
+        }
+    }
+
+    /// Makes the token of a mail's link, for the user as they are now; none when it has waited for
+    /// longer than the link would be good for.
+    async fn make_token(
+        &self,
+        mail: &NewMail,
+        link: &NewLink,
+        user: &User,
+        now: Timestamp,
+    ) -> Result<Option<Token>> {
+        if now - mail.created_at >= link.lifetime.delta() {
+            return Ok(None);
+        }
+        // The epoch is that of the user as they were read: a change since makes no token.
         let token = Token::random()?;
         let kept = OneTimeToken {
             digest: token.digest(),
             purpose: link.purpose.clone(),
             user_id: user.id,
-            address: mail.to.canonical(),
+            address: mail.to.as_str().to_owned(),
             mail_id: mail.id,
+            lasting: link.lasting,
+            asked_at: mail.created_at,
             expires_at: self.clock.now() + link.lifetime.delta(),
         };
-        Ok(self.store.create_token(&kept).await?.then_some(token))
+        match self.store.create_token(&kept, user.epoch).await? {
+            true => Ok(Some(token)),
+            // Later, and by way of the outbox: the change may have been the one that ended this very
+            // way back, and then its mail is gone.
+            false if link.lasting => Err(changed_meanwhile()),
+            false => Ok(None),
+        }
     }
 }
 
+/// Tells whether a mail still has its point for its user. One that leads back to an account goes to
+/// whoever had it, whatever became of the account since; and so does one that tells of what happened to
+/// it: an operator who locks an account in other hands must not keep that from its owner.
+fn is_wanted(mail: &NewMail, user: &User) -> bool {
+    let leads_back = leads_back(mail);
+    let opens = mail.link.is_some() && !leads_back;
+    let tells = mail.link.is_none() && mail.addressee.user_id().is_some();
+    (user.active || leads_back || tells)
+        && !(opens && user.closes_at.is_some())
+        && !(mail.only_unconfirmed && user.confirmed_at.is_some())
+        && mail.epoch.is_none_or(|epoch| epoch == user.epoch)
+}
+
+fn leads_back(mail: &NewMail) -> bool {
+    mail.link.as_ref().is_some_and(|link| link.lasting)
+}
+
+/// Fits a mail to its user, or gives none when their account has lapsed.
+fn addressed(mail: &NewMail, user: &User, now: Timestamp) -> Option<NewMail> {
+    let mut mail = mail.clone();
+    if mail.addressee == Addressee::Holder {
+        // Not how somebody spelled the address: to some mail servers that is another mailbox.
+        mail.to = user.email.clone();
+    }
+    if let (Some(link), Some(expires_at)) = (&mut mail.link, user.expires_at) {
+        // Whole hours, or minutes: that is said to a person.
+        let minutes = u64::try_from((expires_at - now).num_minutes()).ok()?;
+        let left = if minutes < 60 { minutes } else { minutes - minutes % 60 };
+        if left == 0 {
+            return None;
+        }
+        link.lifetime = link.lifetime.min(Span::minutes(left));
+    }
+    Some(mail)
+}
+
+/// Has a mail wait for its next attempt.
+fn changed_meanwhile() -> Error {
+    Error::mail("its account changed at that moment")
+}
+
 /// Says when a mail that failed is due again, or never.
-fn next_attempt(leased: &OutboxMail, now: Timestamp) -> Option<Timestamp> {
-    if now - leased.mail.created_at > GIVE_UP {
+fn next_attempt(leased: &OutboxMail, fault: &Error, now: Timestamp) -> Option<Timestamp> {
+    let is_refused = matches!(fault, Error::MailRefused(_)) && !leads_back(&leased.mail);
+    if is_refused && leased.attempts >= REFUSED_ATTEMPTS {
+        return None;
+    }
+    if now - leased.mail.created_at > GIVE_UP && leased.attempts >= FEWEST_ATTEMPTS {
         return None;
     }
     let doublings = leased.attempts.saturating_sub(1).min(16);

@@ -30,10 +30,16 @@ use crate::datastore::UserDatastore;
 use crate::datastore::sqlx::database_url;
 use crate::error::Error;
 use crate::error::Result;
+use crate::event::Event;
+use crate::event::Signals;
+use crate::feature::Announcer;
 use crate::feature::Hooks;
 use crate::flow::Flow;
 use crate::flow::FlowParts;
 use crate::flow::limits::Limits;
+use crate::flow::username::UsernamePolicy;
+use crate::guard::mechanism::Mechanisms;
+use crate::guard::named::Named;
 use crate::mail::Mailer;
 use crate::mail::capture::CaptureMailer;
 use crate::mail::compose::Composer;
@@ -42,19 +48,24 @@ use crate::mail::worker::Bell;
 use crate::mail::worker::Worker;
 use crate::patience::shared;
 use crate::security::Setup;
+use crate::security::access_map::Drawn;
+use crate::security::access_map::Mounted;
+use crate::security::access_map::RequireGuard;
 use crate::security::housekeeping::Housekeeping;
 use crate::security::registry::Configured;
 use crate::session::Sessions;
 use crate::session::cookie::Cookies;
 use crate::template::SHARED;
 use crate::template::Templates;
+use crate::token::Tokens;
 use crate::web::Urls;
 use crate::web::Web;
 use crate::web::WebParts;
 use crate::web::catchers;
 use crate::web::csrf;
+use crate::web::demand::Recorder;
 use crate::web::page::STYLESHEET;
-use crate::web::page::register_url_function;
+use crate::web::page::register_functions;
 
 /// Everything, ready to be handed to Rocket.
 pub(super) struct Assembly<D> {
@@ -66,13 +77,16 @@ pub(super) struct Assembly<D> {
     housekeeping: Arc<Housekeeping>,
     capture: Option<CaptureMailer>,
     stylesheet: Stylesheet,
+    signals: Signals,
+    named: Named,
+    tokens: Tokens,
 }
 
 pub(super) async fn assemble<D: UserDatastore>(
     setup: Setup<D>,
     rocket: &Rocket<Build>,
 ) -> Result<Assembly<D>> {
-    let Setup { open, features, mut hooks, mailer, signals } = setup;
+    let Setup { open, features, mut hooks, presentation, mailer, mut listeners } = setup;
     let figment = rocket.figment();
     let names: Vec<&'static str> = features.iter().map(|feature| feature.name).collect();
     config::check_keys(figment, &names)?;
@@ -84,16 +98,27 @@ pub(super) async fn assemble<D: UserDatastore>(
     let (mailer, capture) = choose_mailer(mailer, &config, figment, &features)?;
     let urls = urls(&features);
     let templates = Arc::new(load_templates(&features, &urls, figment)?);
-    let composer = Composer::new(&config, base_url.clone(), Arc::clone(&templates))?;
+    let composer =
+        { Composer::new(&config, base_url.clone(), Arc::clone(&templates), offered(&features))? };
     let hasher = Hasher::start(&config.password)?;
 
     let store = Arc::new(open(figment.clone()).await?);
     let shared: Arc<dyn UserDatastore> = Arc::<D>::clone(&store);
+    let named = Named::read(config.roles_or_default(figment), &*shared).await?;
     let (clock, bell) = (Clock::default(), Bell::default());
-    let mut feature_hooks: Vec<Box<dyn Hooks>> =
-        features.iter().filter_map(|feature| feature.hooks(&store)).collect();
+    let tokens = Tokens::new(&config, &base_url, &keyring, clock.clone())?;
+    let mut feature_hooks: Vec<Box<dyn Hooks>> = Vec::new();
+    for feature in &features {
+        feature_hooks.append(&mut feature.hooks(&store, &keyring)?);
+    }
     feature_hooks.append(&mut hooks);
+    let hooks: Arc<[Box<dyn Hooks>]> = feature_hooks.into();
+    let recorders = Arc::clone(&hooks);
+    listeners.record(move |events| write_down(Arc::clone(&recorders), events));
+    let signals = listeners.start();
+    let announcer = Announcer::new(Arc::clone(&hooks), signals.clone());
     let cookies = Cookies::new(&keyring, base_url.scheme() == "https")?;
+    let cookies = cookies.with_csrf(config.csrf.cookie.clone());
     let worker = Arc::new(Worker::new(
         Arc::clone(&shared),
         mailer,
@@ -104,58 +129,124 @@ pub(super) async fn assemble<D: UserDatastore>(
     ));
     let flow = Flow::new(FlowParts {
         store: Arc::clone(&shared),
-        hooks: feature_hooks,
+        hooks: Arc::clone(&hooks),
+        announcer: announcer.clone(),
         hasher,
         policy: PasswordPolicy::new(&config, &base_url),
+        usernames: UsernamePolicy::new(&config),
         limits: Limits::new(
             Arc::clone(&shared),
             keyring.derive_active(Purpose::Attempts)?,
             config.throttle.clone(),
         ),
         max_sessions: config.session.max_per_user,
+        freshness: config.freshness,
         bell,
     });
-    let housekeeping =
-        Arc::new(Housekeeping::new(Arc::clone(&shared), config.session.clone(), clock.clone()));
+    let housekeeping = Arc::new(Housekeeping::new(
+        Arc::clone(&shared),
+        hooks,
+        announcer,
+        config.session.clone(),
+        clock.clone(),
+    ));
     let sessions = Sessions::new(shared, cookies, config.session.clone(), clock.clone());
     let stylesheet = Stylesheet(templates.render("security/style.css", &serde_json::json!({}))?);
-    let names = features.iter().map(|feature| feature.name()).collect();
+    let names = offered(&features);
     let web = Web::new(WebParts {
         config,
         base_url,
         templates,
         sessions,
-        signals,
+        signals: signals.clone(),
         clock,
         urls,
         features: names,
+        presentation,
     });
-    Ok(Assembly { store, features, web, flow, worker, housekeeping, capture, stylesheet })
+    Ok(Assembly {
+        store,
+        features,
+        web,
+        flow,
+        worker,
+        housekeeping,
+        capture,
+        stylesheet,
+        signals,
+        named,
+        tokens,
+    })
+}
+
+/// Has the hooks write down what came with no change; tells whether all of them could.
+async fn write_down(hooks: Arc<[Box<dyn Hooks>]>, events: Vec<Arc<Event>>) -> bool {
+    let mut is_written = true;
+    for hook in &*hooks {
+        if let Err(fault) = hook.happened(&events).await {
+            log::error!("a hook could not write down what happened: {fault}");
+            is_written = false;
+        }
+    }
+    is_written
 }
 
 impl<D: UserDatastore> Assembly<D> {
+    /// Gives what tells the listeners.
+    pub(super) fn signals(&self) -> &Signals {
+        &self.signals
+    }
+
     pub(super) fn install(self, rocket: Rocket<Build>) -> Rocket<Build> {
-        let Self { store, features, web, flow, worker, housekeeping, capture, stylesheet } = self;
+        let Self {
+            store,
+            features,
+            web,
+            flow,
+            worker,
+            housekeeping,
+            capture,
+            stylesheet,
+            signals,
+            named,
+            tokens,
+        } = self;
+        let own = routes![style, csrf::refuse_override];
+        let mut mounted = Mounted::default();
+        mounted.note("security", &own);
         let mut rocket = rocket
             .manage(web)
+            .manage(signals)
             .manage(flow)
             .manage(worker)
             .manage(housekeeping)
             .manage(stylesheet)
-            .mount("/", routes![style, csrf::refuse_override]);
+            .manage(named)
+            .manage(Recorder::idle())
+            .manage(Drawn::default())
+            .manage(Mechanisms::default())
+            .manage(tokens.verifier())
+            .manage(tokens)
+            .mount("/", own);
         if let Some(capture) = capture {
             rocket = rocket.manage(capture);
         }
         for feature in &features {
             let routes = feature.routes().into_iter().map(Patient::route).collect::<Vec<_>>();
+            mounted.note(feature.name(), &routes);
             rocket = feature.manage(&store, rocket).mount("/", routes);
         }
-        catchers::register(rocket)
+        catchers::register(rocket.manage(mounted))
     }
 }
 
-/// Finds the keys: configured, Rocket's, or in the debug profile those beside the database.
-fn keyring(config: &Config, figment: &Figment) -> Result<Keyring> {
+/// Finds the keys: configured, Rocket's, or in the debug profile those beside the database, which are
+/// made if need be.
+///
+/// # Errors
+///
+/// [`Error::Config`] when there are none, or none that are good.
+pub fn keyring(config: &Config, figment: &Figment) -> Result<Keyring> {
     if !config.keys.0.is_empty() {
         return Keyring::from_paserk(&config.keys.0);
     }
@@ -221,6 +312,10 @@ fn choose_mailer<D>(
     }
 }
 
+fn offered<D>(features: &[Box<dyn Configured<D>>]) -> Vec<&'static str> {
+    features.iter().filter(|it| it.is_offered()).map(|it| it.name()).collect()
+}
+
 fn urls<D>(features: &[Box<dyn Configured<D>>]) -> Urls {
     let mut urls: Urls = features.iter().flat_map(|feature| feature.urls()).collect();
     urls.insert("stylesheet", STYLESHEET.to_owned());
@@ -236,7 +331,7 @@ fn load_templates<D>(
         .extract_inner::<rocket::figment::value::magic::RelativePathBuf>("template_dir")
         .map_or_else(|_| PathBuf::from("templates"), |path| path.relative());
     let embedded = features.iter().flat_map(|feature| feature.templates()).chain(SHARED).copied();
-    Templates::load(embedded, &folder, |tera| register_url_function(tera, urls.clone()))
+    Templates::load(embedded, &folder, |tera| register_functions(tera, urls.clone()))
 }
 
 /// A route that waits for the store no longer than a request may, its guards included.
@@ -261,7 +356,7 @@ impl Handler for Patient {
 struct Stylesheet(String);
 
 #[get("/security/style.css")]
-fn style(stylesheet: &State<Stylesheet>) -> StyleReply {
+fn style(_at_launch: RequireGuard, stylesheet: &State<Stylesheet>) -> StyleReply {
     StyleReply {
         css: stylesheet.0.clone(),
         cache: Header::new("Cache-Control", "public, max-age=3600"),

@@ -1,28 +1,47 @@
-//! Deletes what is over: sessions, links, and counts of attempts.
+//! Deletes what is over: sessions, links, counts of attempts, mail that was given up, and what
+//! features have.
 //!
 //! Nothing depends on it, for whatever is over is not found either; it keeps tables small and old
 //! data away (ASVS 5.0, 14.2.7).
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::TimeDelta;
+use rocket::futures::FutureExt;
 use rocket::tokio::time::sleep;
 
 use crate::clock::Clock;
+use crate::clock::Timestamp;
 use crate::config::SessionConfig;
 use crate::datastore::UserDatastore;
+use crate::datastore::session::EndedSession;
 use crate::error::Result;
+use crate::event::Event;
+use crate::event::Origin;
+use crate::event::SessionEnd;
+use crate::feature::Announcer;
+use crate::feature::Hooks;
 
 /// How often it is done.
 const PAUSE: Duration = Duration::from_secs(600);
 
-/// How long failed attempts are remembered after the last one.
+/// How many sessions are ended at a time.
+const BATCH: u32 = 200;
+
+/// How long attempts are remembered after the last one, and after they count for anything.
 const ATTEMPTS_KEPT: TimeDelta = TimeDelta::hours(24);
+
+/// How long a mail that was given up stays, counted from its writing, for an operator to send it
+/// again: time to come back from a holiday, and no longer, for it holds an address.
+const DEAD_MAIL_KEPT: TimeDelta = TimeDelta::days(30);
 
 /// Deletes what is over.
 pub(crate) struct Housekeeping {
     store: Arc<dyn UserDatastore>,
+    hooks: Arc<[Box<dyn Hooks>]>,
+    announcer: Announcer,
     sessions: SessionConfig,
     clock: Clock,
 }
@@ -30,10 +49,12 @@ pub(crate) struct Housekeeping {
 impl Housekeeping {
     pub(super) fn new(
         store: Arc<dyn UserDatastore>,
+        hooks: Arc<[Box<dyn Hooks>]>,
+        announcer: Announcer,
         sessions: SessionConfig,
         clock: Clock,
     ) -> Self {
-        Self { store, sessions, clock }
+        Self { store, hooks, announcer, sessions, clock }
     }
 
     /// Does it every ten minutes, for ever.
@@ -50,9 +71,36 @@ impl Housekeeping {
     pub(crate) async fn sweep(&self) -> Result<u64> {
         let now = self.clock.now();
         let (idle, absolute) = (self.sessions.idle.delta(), self.sessions.absolute.delta());
-        let sessions = self.store.delete_ended_sessions(now - idle, now - absolute).await?;
+        let sessions = self.end_sessions(now, now - idle, now - absolute).await?;
         let tokens = self.store.delete_expired_tokens(now).await?;
         let attempts = self.store.delete_old_attempts(now - ATTEMPTS_KEPT).await?;
-        Ok(sessions + tokens + attempts)
+        let mail = self.store.delete_dead_mail(now - DEAD_MAIL_KEPT).await?;
+        let mut deleted = sessions + tokens + attempts + mail;
+        for hook in &*self.hooks {
+            // One that fails, or panics, keeps none of the others from their work.
+            match AssertUnwindSafe(hook.sweep(now, &self.announcer)).catch_unwind().await {
+                Ok(Ok(rows)) => deleted += rows,
+                Ok(Err(fault)) => log::error!("a hook could not delete what is over: {fault}"),
+                Err(_) => log::error!("a hook panicked while deleting what is over"),
+            }
+        }
+        Ok(deleted)
+    }
+
+    async fn end_sessions(&self, now: Timestamp, idle: Timestamp, begun: Timestamp) -> Result<u64> {
+        let mut all = 0;
+        loop {
+            let ended = self.store.delete_ended_sessions(idle, begun, BATCH).await?;
+            let count = u64::try_from(ended.len()).unwrap_or(u64::MAX);
+            for EndedSession { id, user_id } in ended {
+                let (reason, origin) = (SessionEnd::Expired, Origin::new(now, None));
+                let event = Event::SessionEnded { user: user_id, session: id, reason, origin };
+                self.announcer.noticed(&event);
+            }
+            all += count;
+            if count < u64::from(BATCH) {
+                return Ok(all);
+            }
+        }
     }
 }

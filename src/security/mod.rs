@@ -1,12 +1,22 @@
 //! [`Security`]: the fairing that puts everything together.
 
+mod access_map;
 mod assembly;
 pub(crate) mod housekeeping;
 mod registry;
 
-use std::any::TypeId;
+pub use crate::security::access_map::AccessMap;
+pub use crate::security::access_map::Csrf;
+pub use crate::security::access_map::Declared;
+pub use crate::security::access_map::ROUTES_MARK;
+pub use crate::security::access_map::ROUTES_VARIABLE;
+pub use crate::security::access_map::RouteAccess;
+pub use crate::security::assembly::keyring;
+
+use std::future::Future;
 use std::sync::Arc;
 use std::sync::Mutex;
+use std::sync::OnceLock;
 use std::sync::PoisonError;
 use std::time::Duration;
 
@@ -24,20 +34,26 @@ use rocket::fairing::Kind;
 use rocket::figment::Figment;
 use rocket::futures::future::BoxFuture;
 use rocket::tokio;
+use rocket::tokio::sync::broadcast;
 use rocket::tokio::task::JoinHandle;
 use rocket::tokio::time::timeout;
 
 use crate::config::Config;
 use crate::config::MigrateConfig;
+use crate::datastore::RememberStore;
 use crate::datastore::SqlxDatastore;
 use crate::datastore::TrackStore;
 use crate::datastore::UserDatastore;
 use crate::error::Result;
 use crate::event::Event;
+use crate::event::Listeners;
 use crate::event::Signals;
 use crate::feature::Feature;
 use crate::feature::Hooks;
 use crate::features::enable_default_features;
+use crate::flow::Flow;
+use crate::guard::mechanism;
+use crate::guard::named::Named;
 use crate::mail::Mailer;
 use crate::mail::worker::Worker;
 use crate::security::assembly::assemble;
@@ -45,8 +61,11 @@ use crate::security::housekeeping::Housekeeping;
 use crate::security::registry::Registered;
 use crate::security::registry::configure;
 use crate::web::Web;
+use crate::web::challenge;
 use crate::web::csrf;
-use crate::web::page;
+use crate::web::presentation::AsItComes;
+use crate::web::presentation::Presentation;
+use crate::web::protection;
 
 /// The security of an application: a fairing with the features it has.
 ///
@@ -67,18 +86,24 @@ use crate::web::page;
 pub struct Security<D = SqlxDatastore> {
     setup: Mutex<Option<Setup<D>>>,
     tasks: Mutex<Vec<JoinHandle<()>>>,
+    /// What tells the listeners, once they are started.
+    signals: OnceLock<Signals>,
 }
 
 /// How long a shutdown waits for the mail that is being sent.
 const LAST_MAIL: Duration = Duration::from_secs(5);
+
+/// How long a shutdown waits for listeners to hear of what has happened.
+const LAST_EVENTS: Duration = Duration::from_secs(5);
 
 /// What is known before the launch.
 struct Setup<D> {
     open: Open<D>,
     features: Vec<Registered<D>>,
     hooks: Vec<Box<dyn Hooks>>,
+    presentation: Arc<dyn Presentation>,
     mailer: Option<Arc<dyn Mailer>>,
-    signals: Signals,
+    listeners: Listeners,
 }
 
 /// Gives the store, given the configuration.
@@ -116,7 +141,7 @@ impl Default for Security {
     }
 }
 
-impl<D: UserDatastore + TrackStore> Security<D> {
+impl<D: UserDatastore + TrackStore + RememberStore> Security<D> {
     /// Uses a store that is open already, and the default features: those of
     /// [`Security::fairing()`].
     ///
@@ -191,15 +216,14 @@ impl<D: UserDatastore> Security<D> {
             setup.features.retain(|other| other.name != F::NAME);
             setup.features.push(Registered {
                 name: F::NAME,
-                type_id: TypeId::of::<F>(),
                 configure: Box::new(move |figment| Ok(Box::new(configure(feature, figment)?))),
             });
         })
     }
 
-    /// Disables a feature.
+    /// Disables a feature, and whatever was enabled in its place.
     pub fn disable<F: Feature<D>>(self) -> Self {
-        self.change(|setup| setup.features.retain(|other| other.type_id != TypeId::of::<F>()))
+        self.change(|setup| setup.features.retain(|other| other.name != F::NAME))
     }
 
     /// Adds hooks of the application's own, behind those of the features.
@@ -207,14 +231,65 @@ impl<D: UserDatastore> Security<D> {
         self.change(|setup| setup.hooks.push(Box::new(hooks)))
     }
 
+    /// Has the application present what is ours: its pages, its user, its answers to 401 and 403.
+    pub fn presentation(self, presentation: impl Presentation) -> Self {
+        self.change(|setup| setup.presentation = Arc::new(presentation))
+    }
+
     /// Sends mail by `mailer` instead of `security.mail.url`.
     pub fn mailer(self, mailer: impl Mailer) -> Self {
         self.change(|setup| setup.mailer = Some(Arc::new(mailer)))
     }
 
-    /// Tells `listener` of every event.
+    /// Tells `listener` of every event, in order, on a thread of its own: it may block, and a panic
+    /// harms nobody. When 1,024 events wait for it, the next are dropped for it, and logged.
     pub fn on_event(self, listener: impl Fn(&Event) + Send + Sync + 'static) -> Self {
-        self.change(|setup| setup.signals.listen(listener))
+        self.change(|setup| setup.listeners.listen(listener))
+    }
+
+    /// Does the same on a task of its own: the next event waits until `listener` is through with
+    /// the last one, which is given up after 30 seconds.
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use rocket_security::Event;
+    /// # use rocket_security::Security;
+    /// # async fn put_into_siem(line: String) {}
+    /// let fairing = Security::default().on_event_async(|event: Arc<Event>| async move {
+    ///     put_into_siem(serde_json::to_string(&*event).unwrap_or_default()).await;
+    /// });
+    /// # drop(fairing);
+    /// ```
+    pub fn on_event_async<F, W>(self, listener: F) -> Self
+    where
+        F: Fn(Arc<Event>) -> W + Send + Sync + 'static,
+        W: Future<Output = ()> + Send + 'static,
+    {
+        self.change(|setup| setup.listeners.listen_async(listener))
+    }
+
+    /// Gives a receiver of all events, for a task of the application's own. After the launch,
+    /// [`Signals::subscribe`] gives another.
+    ///
+    /// ```
+    /// # use rocket_security::Security;
+    /// let fairing = Security::default();
+    /// let mut events = fairing.events();
+    /// # async move {
+    /// while let Ok(event) = events.recv().await {
+    ///     println!("{}", event.name());
+    /// }
+    /// # };
+    /// # drop(fairing);
+    /// ```
+    pub fn events(&self) -> broadcast::Receiver<Arc<Event>> {
+        let setup = self.setup.lock().unwrap_or_else(PoisonError::into_inner);
+        match (setup.as_ref(), self.signals.get()) {
+            (Some(setup), _) => setup.listeners.subscribe(),
+            (None, Some(signals)) => signals.subscribe(),
+            // The launch has failed: nothing will happen any more.
+            (None, None) => Listeners::default().subscribe(),
+        }
     }
 
     fn with_store(open: Open<D>) -> Self {
@@ -222,10 +297,15 @@ impl<D: UserDatastore> Security<D> {
             open,
             features: Vec::new(),
             hooks: Vec::new(),
+            presentation: Arc::new(AsItComes),
             mailer: None,
-            signals: Signals::default(),
+            listeners: Listeners::default(),
         };
-        Self { setup: Mutex::new(Some(setup)), tasks: Mutex::new(Vec::new()) }
+        Self {
+            setup: Mutex::new(Some(setup)),
+            tasks: Mutex::new(Vec::new()),
+            signals: OnceLock::new(),
+        }
     }
 
     fn change(self, change: impl FnOnce(&mut Setup<D>)) -> Self {
@@ -257,7 +337,18 @@ impl<D: UserDatastore> Fairing for Security<D> {
             return Err(rocket);
         };
         match assemble(setup, &rocket).await {
-            Ok(assembly) => Ok(assembly.install(rocket)),
+            Ok(assembly) => {
+                // Attached once, it is set once.
+                let _ = self.signals.set(assembly.signals().clone());
+                let rocket = assembly.install(rocket);
+                match mechanism::check(&rocket) {
+                    Ok(()) => Ok(rocket),
+                    Err(fault) => {
+                        log::error!("{fault}");
+                        Err(rocket)
+                    }
+                }
+            }
             Err(fault) => {
                 log::error!("{fault}");
                 Err(rocket)
@@ -266,6 +357,13 @@ impl<D: UserDatastore> Fairing for Security<D> {
     }
 
     async fn on_liftoff(&self, rocket: &Rocket<Orbit>) {
+        if let (Some(named), Some(flow)) = (rocket.state::<Named>(), rocket.state::<Flow>())
+            && let Err(fault) = named.create_missing(&**flow.store()).await
+        {
+            log::error!("{fault}");
+            // Too late to refuse the launch, early enough to serve nobody.
+            rocket.shutdown().notify();
+        }
         let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(worker) = rocket.state::<Arc<Worker>>() {
             let worker = Arc::clone(worker);
@@ -284,7 +382,8 @@ impl<D: UserDatastore> Fairing for Security<D> {
     async fn on_response<'r>(&self, request: &'r Request<'_>, response: &mut Response<'r>) {
         if let Some(web) = request.rocket().state::<Web>() {
             web.sessions().finish(request, response);
-            page::finish(request, web, response);
+            challenge::finish(request, response);
+            protection::finish(request, web, response);
         }
     }
 
@@ -292,6 +391,11 @@ impl<D: UserDatastore> Fairing for Security<D> {
         if let Some(worker) = rocket.state::<Arc<Worker>>() {
             // Whoever is late is sent after the restart.
             let _ = timeout(LAST_MAIL, worker.close()).await;
+        }
+        if let Some(signals) = self.signals.get()
+            && timeout(LAST_EVENTS, signals.told()).await.is_err()
+        {
+            log::error!("a listener did not hear of everything before the shutdown");
         }
         self.stop();
     }
@@ -302,10 +406,13 @@ impl<D> Security<D> {
         for task in self.tasks.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
             task.abort();
         }
+        if let Some(signals) = self.signals.get() {
+            signals.close();
+        }
     }
 }
 
-/// A local client is dropped without a shutdown: the tasks go with it.
+/// A local client is dropped without a shutdown: tasks and threads go with it.
 impl<D> Drop for Security<D> {
     fn drop(&mut self) {
         self.stop();

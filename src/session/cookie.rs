@@ -3,12 +3,17 @@
 //! | cookie | holds | until |
 //! |---|---|---|
 //! | `security_session` | the id of the session, or of an anonymous visitor | the browser closes |
-//! | `security_link` | the token of a mailed link after it left the address bar | half an hour |
+//! | `security_link` | the token of a mailed link after it left the address bar | the link is used, somebody logs out, or the browser closes |
 //! | `security_notice` | one sentence for the next page | that page |
+//! | `security_form` | what was typed into a form, secrets apart, while its user proves that it is still them | ten minutes |
+//! | `security_data` | what the application keeps with the session, bound to its id | the session ends, or the browser closes |
+//! | `security_remember` | by what the browser is remembered: the selector of its series, and a validator | [`remember.lifetime`](crate::features::remember), 30 days after the login by default |
+//! | the one that `security.csrf.cookie` names, if it does | a copy of the anti-forgery token, for script to read | the id of the browser changes, or the browser closes |
 //!
 //! With an `https` base URL the names begin with `__Host-` and the cookies are `Secure`, so that
 //! no neighbouring host can set or read them. All are `HttpOnly`, `SameSite=Lax`, `Path=/`, and
-//! sealed as PASETO `v4.local`.
+//! sealed as PASETO `v4.local`; but the last is `SameSite=Strict`, has the name that it was given, and
+//! is neither `HttpOnly` nor sealed.
 
 use std::sync::Mutex;
 use std::sync::PoisonError;
@@ -21,24 +26,41 @@ use rocket::time::Duration;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::clock::Timestamp;
+use crate::config::CookieName;
 use crate::crypto::keys::Keyring;
 use crate::crypto::keys::Purpose;
+use crate::crypto::lineage::Keepsake;
+use crate::crypto::lineage::Lineage;
+use crate::crypto::one_time::Token;
 use crate::crypto::paseto::Sealer;
 use crate::error::Result;
 
 const SESSION: &str = "security_session";
 const LINK: &str = "security_link";
 const NOTICE: &str = "security_notice";
+const FORM: &str = "security_form";
+const DATA: &str = "security_data";
+const REMEMBER: &str = "security_remember";
 const HOST_PREFIX: &str = "__Host-";
 
-/// How long the token of a mailed link waits for the button to be pressed.
-const LINK_LIFETIME: Duration = Duration::minutes(30);
+/// How long what was typed waits for its user to prove that it is still them.
+const FORM_LIFETIME: Duration = Duration::minutes(10);
+
+/// The longest value of a cookie that every browser keeps, with room for name and attributes (RFC
+/// 6265, section 6.1).
+const MAX_VALUE: usize = 3_800;
 
 /// Makes, finds and opens our cookies.
 pub struct Cookies {
     session: Sealer,
     link: Sealer,
     notice: Sealer,
+    form: Sealer,
+    data: Sealer,
+    csrf: Option<CookieName>,
+    remember: Sealer,
+    lineage: Lineage,
     secure: bool,
 }
 
@@ -53,23 +75,33 @@ impl Cookies {
             session: Sealer::new(keyring, Purpose::Session)?,
             link: Sealer::new(keyring, Purpose::Link)?,
             notice: Sealer::new(keyring, Purpose::Notice)?,
+            form: Sealer::new(keyring, Purpose::Form)?,
+            data: Sealer::new(keyring, Purpose::Data)?,
+            csrf: None,
+            remember: Sealer::new(keyring, Purpose::Remember)?,
+            lineage: Lineage::new(keyring)?,
             secure,
         })
+    }
+
+    /// Has script find the anti-forgery token in a cookie of that name, if there is one.
+    pub fn with_csrf(self, name: Option<CookieName>) -> Self {
+        Self { csrf: name, ..self }
     }
 
     /// Tells whether a request carries any cookie of ours, by whichever name.
     pub fn any_in(&self, request: &Request<'_>) -> bool {
         request.cookies().iter().any(|cookie| {
             let name = cookie.name();
-            [SESSION, LINK, NOTICE].contains(&name.strip_prefix(HOST_PREFIX).unwrap_or(name))
+            let is_copy = self.csrf.as_ref().is_some_and(|copy| copy.as_str() == name);
+            let name = name.strip_prefix(HOST_PREFIX).unwrap_or(name);
+            is_copy || [SESSION, LINK, NOTICE, FORM, DATA, REMEMBER].contains(&name)
         })
     }
 
     /// Makes the cookie that holds the token of a mailed link.
     pub(crate) fn link(&self, value: &impl Serialize) -> Result<Cookie<'static>> {
-        let mut cookie = self.cookie(LINK, self.link.seal(value)?);
-        cookie.set_max_age(LINK_LIFETIME);
-        Ok(cookie)
+        Ok(self.cookie(LINK, self.link.seal(value)?))
     }
 
     /// Opens the cookie that holds the token of a mailed link.
@@ -95,6 +127,108 @@ impl Cookies {
     /// Makes the cookie that takes the sentence away.
     pub(crate) fn without_notice(&self) -> Cookie<'static> {
         self.removal(NOTICE)
+    }
+
+    /// Makes the cookie that holds what was typed into a form; none when that is too much for one.
+    pub(crate) fn form(&self, value: &impl Serialize) -> Result<Option<Cookie<'static>>> {
+        let sealed = self.form.seal(value)?;
+        if sealed.len() > MAX_VALUE {
+            return Ok(None);
+        }
+        let mut cookie = self.cookie(FORM, sealed);
+        cookie.set_max_age(FORM_LIFETIME);
+        Ok(Some(cookie))
+    }
+
+    /// Opens the cookie that holds what was typed into a form.
+    pub(crate) fn open_form<T: DeserializeOwned>(&self, request: &Request<'_>) -> Option<T> {
+        self.form.open(self.find(FORM, request)?)
+    }
+
+    /// Makes the cookie that takes away what was typed into a form.
+    pub(crate) fn without_form(&self) -> Cookie<'static> {
+        self.removal(FORM)
+    }
+
+    /// Makes the cookies that take away the link, the form and the data that a request still carries.
+    pub(super) fn without_leftovers(&self, request: &Request<'_>) -> Vec<Cookie<'static>> {
+        let left = [LINK, FORM, DATA].into_iter().filter(|name| self.find(name, request).is_some());
+        left.map(|name| self.removal(name)).collect()
+    }
+
+    /// Makes the cookie of the data that belongs to the session whose id is `owner`.
+    pub(super) fn data(&self, value: &impl Serialize, owner: &Token) -> Result<Cookie<'static>> {
+        Ok(self.cookie(DATA, self.data.seal_to(value, owner)?))
+    }
+
+    /// Says how many bytes the line of that cookie has when its value is of so many bytes of JSON.
+    pub(super) fn data_size(&self, payload: usize) -> usize {
+        self.cookie(DATA, String::new()).to_string().len() + Sealer::sealed_length(payload)
+    }
+
+    pub(super) fn has_data(&self, request: &Request<'_>) -> bool {
+        self.find(DATA, request).is_some()
+    }
+
+    pub(super) fn open_data<T: DeserializeOwned>(
+        &self,
+        request: &Request<'_>,
+        owner: &Token,
+    ) -> Option<T> {
+        self.data.open_of(self.find(DATA, request)?, owner)
+    }
+
+    pub(super) fn without_data(&self) -> Cookie<'static> {
+        self.removal(DATA)
+    }
+
+    pub(super) fn csrf_name(&self) -> Option<&CookieName> {
+        self.csrf.as_ref()
+    }
+
+    pub(super) fn csrf(&self, name: &CookieName, id: &Token) -> Cookie<'static> {
+        Cookie::build((name.as_str().to_owned(), id.csrf_token()))
+            .path("/")
+            .http_only(false)
+            .secure(self.secure)
+            .same_site(SameSite::Strict)
+            .build()
+    }
+
+    pub(super) fn without_csrf(&self, name: &CookieName) -> Cookie<'static> {
+        let mut cookie = Cookie::build((name.as_str().to_owned(), ""))
+            .path("/")
+            .secure(self.secure)
+            .same_site(SameSite::Strict)
+            .build();
+        cookie.make_removal();
+        cookie
+    }
+
+    /// Makes the cookie by which a browser is remembered, for as long as it is at `now`.
+    pub(super) fn remember(&self, keepsake: &Keepsake, now: Timestamp) -> Result<Cookie<'static>> {
+        let mut cookie = self.cookie(REMEMBER, self.remember.seal(keepsake)?);
+        let left = keepsake.expires_at() - now;
+        cookie.set_max_age(Duration::seconds(left.num_seconds()));
+        Ok(cookie)
+    }
+
+    /// Opens the cookie by which a browser is remembered.
+    pub(super) fn open_remember(&self, request: &Request<'_>) -> Option<Keepsake> {
+        self.remember.open(self.find(REMEMBER, request)?)
+    }
+
+    pub(super) fn has_remember(&self, request: &Request<'_>) -> bool {
+        self.find(REMEMBER, request).is_some()
+    }
+
+    pub(super) fn without_remember(&self) -> Cookie<'static> {
+        self.removal(REMEMBER)
+    }
+
+    /// Gives what derives the successors of a keepsake.
+    pub fn lineage(&self) -> &Lineage {
+        &self.lineage
     }
 
     pub(super) fn session(&self, value: &impl Serialize) -> Result<Cookie<'static>> {

@@ -5,15 +5,24 @@
 //! anonymous visitor leads nowhere and only ties anti-forgery tokens to one browser, so that
 //! anonymous traffic stores nothing.
 //!
+//! Where `security.csrf.cookie` names one, script finds the anti-forgery token in a cookie beside it.
+//!
+//! What an application keeps with a session, logged in or not, is in a cookie beside it: [`data`].
+//!
 //! The session of a request is read once, in one query, when the first guard asks. What changes is
 //! noted beside the request and written to the answer by the fairing, for Rocket drops the cookies
 //! of a handler that fails.
 
 pub mod cookie;
+mod csrf_cookie;
+pub mod data;
+pub mod remember;
 
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
 
 use chrono::TimeDelta;
 use rocket::Request;
@@ -25,6 +34,7 @@ use serde::Serialize;
 use crate::clock::Clock;
 use crate::clock::Timestamp;
 use crate::config::SessionConfig;
+use crate::config::Span;
 use crate::crypto::one_time::Token;
 use crate::datastore::UserDatastore;
 use crate::datastore::session::SessionRecord;
@@ -32,6 +42,7 @@ use crate::error::Result;
 use crate::patience::shared;
 use crate::session::cookie::Cookies;
 use crate::user::User;
+use crate::user::UserId;
 
 /// How long an anonymous id is good for: a form may lie open for a day.
 const ANONYMOUS_LIFETIME: TimeDelta = TimeDelta::hours(24);
@@ -73,6 +84,13 @@ pub struct Active {
     pub user: User,
 }
 
+impl Active {
+    /// Tells whether its user proved to be them no longer ago than `window`.
+    pub fn is_fresh(&self, window: Span, now: Timestamp) -> bool {
+        self.record.is_fresh(window.delta(), now)
+    }
+}
+
 impl Current {
     /// Gives the live session, if there is one.
     pub fn active(&self) -> Option<&Active> {
@@ -104,8 +122,24 @@ struct Payload {
     id: String,
     /// Whether the id leads to a row.
     user: bool,
+    /// Whether it is a guest's though their browser is remembered: nobody asks again.
+    #[serde(default, skip_serializing_if = "is_no")]
+    declined: bool,
     /// When the cookie was made, in seconds since 1970.
     at: i64,
+}
+
+/// Whose an id is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Holder {
+    Guest,
+    /// A guest's whose browser is remembered, which was not enough.
+    Declined,
+    User,
+}
+
+fn is_no(flag: &bool) -> bool {
+    !flag
 }
 
 impl Sessions {
@@ -130,7 +164,7 @@ impl Sessions {
     }
 
     /// Gives the anti-forgery token for what this request is answered with: that of the session
-    /// as it will be. A visitor without an id gets one.
+    /// as it will be. A visitor without an id gets one, and the answer is for them alone.
     ///
     /// # Errors
     ///
@@ -138,6 +172,7 @@ impl Sessions {
     pub fn csrf_token(&self, request: &Request<'_>) -> Result<String> {
         let offer = self.offer_csrf_token(request)?;
         self.accept(request, &offer)?;
+        tells_token(request).store(true, Ordering::Relaxed);
         Ok(offer.csrf_token)
     }
 
@@ -163,28 +198,45 @@ impl Sessions {
     /// Makes the browser the one to which an offered token is tied.
     pub(crate) fn accept(&self, request: &Request<'_>, offer: &Offer) -> Result<()> {
         match &offer.id {
-            Some(id) => self.set_id(request, id, false),
+            Some(id) => self.set_id(request, id, Holder::Guest),
             None => Ok(()),
         }
     }
 
-    /// Makes `token`, which leads to a row, the id of the browser from this answer on. Nobody but
-    /// `flow` calls this.
-    pub(crate) fn become_user(&self, request: &Request<'_>, token: &Token) -> Result<()> {
-        self.set_id(request, token, true)
+    /// Makes `token`, which leads to a row of `user`'s, the id of the browser from this answer on.
+    /// Nobody but `flow` calls this.
+    pub(crate) fn become_user(
+        &self,
+        request: &Request<'_>,
+        token: &Token,
+        user: UserId,
+    ) -> Result<()> {
+        self.carry_data(request, user);
+        self.set_id(request, token, Holder::User)
     }
 
-    fn set_id(&self, request: &Request<'_>, token: &Token, user: bool) -> Result<()> {
+    fn set_id(&self, request: &Request<'_>, token: &Token, holder: Holder) -> Result<()> {
         let at = self.clock.now().timestamp();
-        let payload = Payload { id: token.reveal(), user, at };
+        let (user, declined) = (holder == Holder::User, holder == Holder::Declined);
+        let payload = Payload { id: token.reveal(), user, declined, at };
         cookie::set(request, self.cookies.session(&payload)?);
         *changes(request) = Some(Change::Become(token.clone()));
         Ok(())
     }
 
-    /// Takes the id from the browser with this answer.
+    /// Takes the id from the browser with this answer, and by what it is remembered.
     pub(crate) fn forget(&self, request: &Request<'_>) {
+        self.drop_data(request);
+        self.forget_keepsake(request);
+        self.take_id(request);
+    }
+
+    fn take_id(&self, request: &Request<'_>) {
         cookie::set(request, self.cookies.without_session());
+        // What somebody left in this browser is not for whoever comes next.
+        for cookie in self.cookies.without_leftovers(request) {
+            cookie::set(request, cookie);
+        }
         *changes(request) = Some(Change::Forget);
     }
 
@@ -192,8 +244,21 @@ impl Sessions {
     pub(crate) fn finish(&self, request: &Request<'_>, response: &mut Response<'_>) {
         let is_dead = matches!(loaded(request), Some(Current::Ended | Current::Expired));
         if is_dead && changes(request).is_none() {
-            self.forget(request);
+            self.take_id(request);
         }
+        if matches!(*changes(request), Some(Change::Become(_))) {
+            // Whoever comes back does so with whatever page they ask for, also one that may be cached.
+            data::keep_private(response);
+        }
+        if loaded(request).is_some() {
+            // A guard has asked who it is, and the answer may go by that.
+            data::vary_by_cookie(response);
+        }
+        self.finish_data(request, response);
+        if tells_token(request).load(Ordering::Relaxed) {
+            data::keep_private(response);
+        }
+        self.finish_csrf_cookie(request, response);
         cookie::write(request, response);
     }
 
@@ -207,7 +272,7 @@ impl Sessions {
     fn known_token(&self, request: &Request<'_>) -> Option<Token> {
         match loaded(request) {
             Some(Current::Unavailable) | None => match self.open(request) {
-                Opened::Anonymous(token) | Opened::User(token) => Some(token),
+                Opened::Anonymous(token, _) | Opened::User(token) => Some(token),
                 Opened::Nothing | Opened::Expired | Opened::Bad => None,
             },
             Some(current) => current.token().cloned(),
@@ -229,17 +294,25 @@ impl Sessions {
         if self.clock.now().timestamp() >= payload.at.saturating_add(lifetime.num_seconds()) {
             return Opened::Expired;
         }
-        if payload.user { Opened::User(token) } else { Opened::Anonymous(token) }
+        if payload.user { Opened::User(token) } else { Opened::Anonymous(token, payload.declined) }
     }
 
     async fn read(&self, request: &Request<'_>) -> Current {
-        let token = match self.open(request) {
-            Opened::Nothing => return Current::Nobody,
-            Opened::Bad => return Current::Ended,
-            Opened::Expired => return Current::Expired,
-            Opened::Anonymous(token) => return Current::Anonymous(token),
-            Opened::User(token) => token,
+        let current = match self.open(request) {
+            Opened::Nothing => Current::Nobody,
+            Opened::Bad => Current::Ended,
+            Opened::Expired => Current::Expired,
+            Opened::Anonymous(token, true) => return Current::Anonymous(token),
+            Opened::Anonymous(token, false) => Current::Anonymous(token),
+            Opened::User(token) => self.read_user(token).await,
         };
+        match current {
+            Current::Active(_) | Current::Unavailable => current,
+            nobody => self.come_back(request, nobody).await,
+        }
+    }
+
+    async fn read_user(&self, token: Token) -> Current {
         match self.find_active(token, self.clock.now()).await {
             Ok(Some(active)) => Current::Active(Box::new(active)),
             Ok(None) => Current::Ended,
@@ -257,7 +330,7 @@ impl Sessions {
         };
         let (used_after, begun_after) = self.limits(now);
         let is_alive =
-            user.active && record.last_seen_at > used_after && record.created_at > begun_after;
+            user.is_open() && record.last_seen_at > used_after && record.created_at > begun_after;
         if !is_alive {
             return Ok(None);
         }
@@ -277,7 +350,8 @@ enum Opened {
     Nothing,
     Bad,
     Expired,
-    Anonymous(Token),
+    /// A guest's, and whether it was declined to take them for a user by their browser.
+    Anonymous(Token, bool),
     User(Token),
 }
 
@@ -292,6 +366,13 @@ fn cell<'r>(request: &'r Request<'_>) -> &'r OnceCell<Current> {
 
 /// The session of a request, once it was read.
 struct Cell(OnceCell<Current>);
+
+/// Whether an anti-forgery token was given for what a request is answered with.
+struct TellsToken(AtomicBool);
+
+fn tells_token<'r>(request: &'r Request<'_>) -> &'r AtomicBool {
+    &request.local_cache(|| TellsToken(AtomicBool::new(false))).0
+}
 
 /// What becomes of the browser's id with the answer.
 enum Change {

@@ -25,7 +25,8 @@ use crate::testing::orderly;
 /// A browser: cookies of its own, and an address it comes from.
 pub struct Browser<'a> {
     client: &'a Client,
-    cookies: Mutex<BTreeMap<String, String>>,
+    /// The value of each, and whether it stays when the browser is closed.
+    cookies: Mutex<BTreeMap<String, (String, bool)>>,
     remote: SocketAddr,
     headers: Vec<Header<'static>>,
 }
@@ -119,12 +120,17 @@ impl<'a> Browser<'a> {
 
     /// Gives the value of a cookie.
     pub fn cookie(&self, name: &str) -> Option<String> {
-        self.jar().get(name).cloned()
+        self.jar().get(name).map(|(value, _)| value.clone())
     }
 
     /// Sets a cookie, as a thief would.
     pub fn set_cookie(&self, name: &str, value: &str) {
-        self.jar().insert(name.to_owned(), value.to_owned());
+        self.jar().insert(name.to_owned(), (value.to_owned(), true));
+    }
+
+    /// Closes it and opens it again: cookies that are for as long as it is open are gone.
+    pub fn restart(&self) {
+        self.jar().retain(|_, (_, stays)| *stays);
     }
 
     /// Sends a request with the cookies of this browser, and keeps those of the answer.
@@ -133,7 +139,7 @@ impl<'a> Browser<'a> {
         for header in &self.headers {
             request.add_header(header.clone());
         }
-        for (name, value) in &*self.jar() {
+        for (name, (value, _)) in &*self.jar() {
             request = request.cookie((name.clone(), value.clone()));
         }
         let answer = Answer::read(request.dispatch().await).await;
@@ -149,11 +155,12 @@ impl<'a> Browser<'a> {
         if is_removal {
             self.jar().remove(cookie.name());
         } else {
-            self.jar().insert(cookie.name().to_owned(), cookie.value().to_owned());
+            let stays = cookie.max_age().is_some() || cookie.expires().is_some();
+            self.jar().insert(cookie.name().to_owned(), (cookie.value().to_owned(), stays));
         }
     }
 
-    fn jar(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, String>> {
+    fn jar(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, (String, bool)>> {
         self.cookies.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -180,11 +187,15 @@ impl Answer {
         self.headers.iter().filter(is_it).map(|(_, value)| value.as_str())
     }
 
-    /// Gives all headers but `Set-Cookie`'s values, which differ by their encryption.
+    /// Gives all headers, but of `Set-Cookie`, whose value differs by its encryption, and of the random
+    /// `X-Request-Id` the shape only.
     pub fn comparable_headers(&self) -> Vec<(String, String)> {
         let hide = |(name, value): &(String, String)| {
-            let is_cookie = name.eq_ignore_ascii_case("Set-Cookie");
-            let value = if is_cookie { cookie_shape(value) } else { value.clone() };
+            let value = match name.to_ascii_lowercase().as_str() {
+                "set-cookie" => cookie_shape(value),
+                "x-request-id" => format!("<{} bytes>", value.len()),
+                _ => value.clone(),
+            };
             (name.clone(), value)
         };
         let mut headers: Vec<_> = self.headers.iter().map(hide).collect();
@@ -225,9 +236,11 @@ impl Answer {
     }
 }
 
-/// Gives a cookie's line with the length of its value in the value's place.
+/// Gives a cookie's line with the length of its value in the value's place, and without the time.
 fn cookie_shape(line: &str) -> String {
     let (pair, attributes) = line.split_once(';').unwrap_or((line, ""));
     let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-    format!("{name}=<{} bytes>;{attributes}", value.len())
+    let attributes: Vec<&str> =
+        attributes.split(';').filter(|it| !it.trim_start().starts_with("Expires=")).collect();
+    format!("{name}=<{} bytes>;{}", value.len(), attributes.join(";"))
 }

@@ -4,6 +4,7 @@ use std::fmt::Debug;
 use std::thread;
 
 use rocket::figment::Figment;
+use rocket::figment::providers::Serialized;
 use rocket::tokio::runtime::Builder;
 #[cfg(any(feature = "postgres", feature = "mysql"))]
 use sqlx::migrate::MigrateDatabase;
@@ -74,7 +75,7 @@ impl TestDatabase {
     pub fn figment(&self, figment: Figment) -> Figment {
         figment
             .merge(("databases.security.url", &self.url))
-            .join(("databases.security.max_connections", 8))
+            .join(Serialized::default("databases.security.max_connections", 8))
             .merge(("databases.security.transaction_pooling", has_transaction_pooling()))
             .merge(("security.keys", &self.keys))
     }

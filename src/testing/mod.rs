@@ -26,7 +26,8 @@
 //! # });
 //! ```
 //!
-//! For whoever writes a store of their own, [`contract`] tests it.
+//! For whoever writes a store of their own, [`contract`] tests it; for whoever overrides pages,
+//! [`enumeration`] tests that they tell nobody who has an account.
 //!
 //! Whatever goes wrong in here ends the test with a sentence, by a panic.
 
@@ -35,6 +36,7 @@
 mod browser;
 pub mod contract;
 mod database;
+pub mod enumeration;
 
 pub use crate::testing::browser::Answer;
 pub use crate::testing::browser::Browser;
@@ -42,16 +44,19 @@ pub use crate::testing::database::TestDatabase;
 
 use std::fmt::Debug;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rocket::Build;
 use rocket::Rocket;
 use rocket::figment::Figment;
 use rocket::http::Status;
 use rocket::local::asynchronous::Client;
+use rocket::tokio::time::timeout;
 use serde_json::Value;
 use serde_json::json;
 
 use crate::clock::Clock;
+use crate::crypto::hasher::PasswordHash;
 use crate::crypto::password::Password;
 use crate::crypto::random_uuid;
 use crate::datastore::Together;
@@ -71,6 +76,9 @@ use crate::web::Web;
 
 /// The password of everybody that the kit makes.
 pub const PASSWORD: &str = "correct horse battery staple";
+
+/// How long listeners may take.
+const LONGEST_TELLING: Duration = Duration::from_secs(10);
 
 /// An application under test.
 pub struct TestApp {
@@ -101,6 +109,13 @@ impl TestApp {
         let Self { client, database } = self;
         drop(client);
         Self::launch_on(database, rocket, security).await
+    }
+
+    /// Ends the application in good order: what waits for listeners is told.
+    pub async fn shut_down(self) {
+        let Self { client, database } = self;
+        client.terminate().await;
+        drop(database);
     }
 
     /// Launches an application on a database that is there already, with settings laid over
@@ -135,20 +150,18 @@ impl TestApp {
     /// Makes a confirmed user with [`PASSWORD`], or finds them.
     pub async fn user(&self, email: &str) -> User {
         let email = orderly(Email::parse(email));
-        let flow = self.flow();
-        let hasher = flow.hasher();
-        let slot = orderly(hasher.reserve());
-        let password = orderly(Password::parse(&Secret::new(PASSWORD.to_owned())));
         let now = self.clock().now();
         let user = NewUser {
             id: UserId::from_uuid(orderly(random_uuid())),
             email: email.clone(),
-            password_hash: Some(orderly(hasher.hash(&slot, &password).await)),
+            username: None,
+            password_hash: Some(self.hash(PASSWORD).await),
             confirmed_at: Some(now),
+            expires_at: None,
             created_at: now,
         };
         let store = self.store();
-        if let Some(user) = orderly(store.create_user(&user, &Together::nothing()).await) {
+        if let Ok(user) = orderly(store.create_user(&user, &Together::nothing()).await) {
             return user;
         }
         let identity = crate::user::Identity::Email(email);
@@ -162,7 +175,7 @@ impl TestApp {
     pub async fn grant(&self, email: &str, role: &str) -> User {
         let (user, role) = (self.user(email).await, orderly(RoleName::parse(role)));
         orderly(self.store().create_role(&role, "").await);
-        orderly(self.store().grant_role(user.id, &role).await);
+        orderly(self.store().grant_role(user.id, &role, &Together::nothing()).await);
         self.user(email).await
     }
 
@@ -196,6 +209,15 @@ impl TestApp {
         orderly(self.state::<Arc<Housekeeping>>().sweep().await)
     }
 
+    /// Waits until every listener has heard of everything that happened so far, and what has to be
+    /// written down about it is: at most ten seconds.
+    pub async fn told(&self) {
+        let told = self.state::<Web>().signals().told();
+        if timeout(LONGEST_TELLING, told).await.is_err() {
+            panic!("a listener did not return");
+        }
+    }
+
     /// Gives the application's clock, to be moved.
     pub fn clock(&self) -> &Clock {
         self.state::<Web>().clock()
@@ -214,6 +236,24 @@ impl TestApp {
     /// Gives Rocket's own client, for what the kit does not do.
     pub fn client(&self) -> &Client {
         &self.client
+    }
+
+    /// Hashes a password, with the cheap parameters of the kit.
+    pub async fn hash(&self, password: &str) -> PasswordHash {
+        let hasher = self.flow().hasher();
+        let slot = orderly(hasher.reserve());
+        let password = orderly(Password::parse(&Secret::new(password.to_owned())));
+        orderly(hasher.hash(&slot, &password).await)
+    }
+
+    /// Says how many hashes were computed since the launch.
+    pub fn hashes(&self) -> u64 {
+        self.flow().hasher().hashes()
+    }
+
+    /// Gives the path of a feature's page by its name, if the feature is enabled.
+    pub fn path_of(&self, name: &str) -> Option<String> {
+        self.state::<Web>().url(name).map(|path| path.to_string())
     }
 
     fn flow(&self) -> &Flow {

@@ -11,6 +11,7 @@ use rocket::response::Responder;
 
 use crate::rejection::Rejection;
 use crate::web::Web;
+use crate::web::presentation;
 
 /// The statuses that guards of ours fail with.
 const CODES: [u16; 5] = [400, 401, 403, 429, 503];
@@ -42,7 +43,8 @@ struct RefusalCatcher;
 impl catcher::Handler for RefusalCatcher {
     async fn handle<'r>(&self, status: Status, request: &'r Request<'_>) -> catcher::Result<'r> {
         if let Some(web) = request.rocket().state::<Web>() {
-            web.sessions().current(request).await;
+            // Whether there is a user to show matters less than the answer.
+            let _ = presentation::current(request, web).await;
         }
         // A guard that failed inside an `Option` left its reason, too: it is not this status's.
         let rejection = Rejection::of(request).filter(|it| it.status() == status).cloned();

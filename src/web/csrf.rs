@@ -3,11 +3,17 @@
 //! An unsafe request is carried out when it brings the anti-forgery token of its session, as the
 //! form field `csrf_token` or the header `X-XSRF-Token` (or `X-CSRF-Token`), and no sign that
 //! another site started it: neither a foreign `Origin` nor `Sec-Fetch-Site: cross-site`. `Referer`
-//! is not looked at.
+//! is not looked at, and no cookie stands for the token, whatever its name.
 //!
 //! One exemption: a request whose `Content-Type` is exactly `application/json` and that carries
 //! none of our cookies, no `Origin` and no `Sec-Fetch-*` header. No browser sends that, and
 //! without a cookie there is nothing to abuse.
+//!
+//! A password by [Basic](crate::features::basic) needs the token like a cookie, for browsers send it by
+//! themselves. The exemption holds for it nevertheless: a page of another site cannot have a browser send
+//! that content type before the server agreed to it (CORS), and every browser since 2019 sends `Origin`
+//! along. A request that a guard authenticated by a bearer token needs none, and its `Origin`
+//! is not looked at: nobody else's page can add the token.
 
 use percent_encoding::percent_decode;
 use rocket::Data;
@@ -22,6 +28,7 @@ use crate::event::Event;
 use crate::rejection::Rejection;
 use crate::session::Current;
 use crate::web::Web;
+use crate::web::multipart;
 use crate::web::submission::parse_pairs;
 
 /// The name of the form field.
@@ -84,6 +91,11 @@ async fn verdict(
 /// A form that would have Rocket make another method of it, by `_method` as its first field, is
 /// led to a route that refuses it: a request is what it was sent as.
 pub(crate) async fn inspect(request: &mut Request<'_>, data: &mut Data<'_>) {
+    if let Some(kind) = request.content_type().filter(|kind| kind.is_form_data()) {
+        let field = multipart::first_field(kind, data.peek(PEEK_BYTES).await, FIELD);
+        request.local_cache(|| Peeked(field));
+        return;
+    }
     if !request.content_type().is_some_and(|kind| kind.is_form()) {
         return;
     }
@@ -97,6 +109,11 @@ pub(crate) async fn inspect(request: &mut Request<'_>, data: &mut Data<'_>) {
         request.set_method(Method::Post);
         request.set_uri(uri!("/security/method-override"));
         return;
+    }
+    if let Some(pairs) = parse_pairs(beginning).filter(|_| !is_cut) {
+        request.local_cache(|| {
+            Typed(pairs.into_iter().filter(|(name, _)| may_be_kept(name)).collect())
+        });
     }
     match parse_pairs(first).and_then(|pairs| pairs.into_iter().next()) {
         Some((name, value)) if name == FIELD && is_whole => {
@@ -124,13 +141,31 @@ fn is_method_override(field: &[u8]) -> bool {
     name.split(['.', '[', ':']).next() == Some("_method")
 }
 
+/// What a form holds that is shown again when its handler did not read it, unless it may be a secret.
+struct Typed(Vec<(String, String)>);
+
+/// Gives what was typed into the form of a request that no handler has read: none of a form beyond 512
+/// bytes, and nothing that goes by its name for a secret.
+pub(crate) fn typed<'r>(request: &'r Request<'_>) -> &'r [(String, String)] {
+    &request.local_cache(|| Typed(Vec::new())).0
+}
+
+/// An application cannot say which of its fields are secrets before its handler runs: what may be one by
+/// its name is typed again.
+fn may_be_kept(name: &str) -> bool {
+    const SECRETS: [&str; 5] = ["password", "secret", "token", "code", "pin"];
+    let name = name.to_ascii_lowercase();
+    !name.starts_with('_') && SECRETS.iter().all(|secret| !name.contains(secret))
+}
+
 struct Peeked(Option<String>);
 
 fn peeked<'r>(request: &'r Request<'_>) -> &'r Option<String> {
     &request.local_cache(|| Peeked(None)).0
 }
 
-fn is_safe(method: Method) -> bool {
+/// Tells whether nothing is checked for a method, since it changes nothing (RFC 9110, 9.2.1).
+pub(crate) fn is_safe(method: Method) -> bool {
     matches!(method, Method::Get | Method::Head | Method::Options | Method::Trace)
 }
 

@@ -5,19 +5,35 @@
 //! | [`submission`] | one input type for form and JSON |
 //! | [`reply`] | page, redirect or JSON from one value |
 //! | [`page`] | pages from templates |
+//! | [`field`] | a field that an application adds to a form |
+//! | [`fields`] | what an application asks of whoever registers |
+//! | [`presentation`] | what an application changes in what we show |
 //! | [`csrf`] | protection against forged requests |
+//! | [`demand`] | what guards demand, told by themselves |
 //! | [`next`] | where to go next |
+//! | [`view`] | where the configuration leads to |
 //! | [`catchers`] | answers for guards that fail |
+//! | `challenge` | what an answer of 401 asks for |
+//! | `sender` | who a request comes from, once a guard has found out |
 //! | [`visit`] | a request and what answering it takes, as a guard |
 //! | [`client_ip`](mod@client_ip) | where a request comes from |
 
 pub mod catchers;
+pub(crate) mod challenge;
 pub mod client_ip;
 pub mod csrf;
+pub mod demand;
+pub mod field;
+pub mod fields;
+mod multipart;
 pub mod next;
 pub mod page;
+pub mod presentation;
+pub(crate) mod protection;
 pub mod reply;
+pub(crate) mod sender;
 pub mod submission;
+pub mod view;
 pub mod visit;
 
 use std::collections::BTreeMap;
@@ -28,16 +44,24 @@ use rocket::Ignite;
 use rocket::Request;
 use rocket::Rocket;
 use rocket::http::Accept;
+use serde_json::Value;
 use url::Url;
+use uuid::Uuid;
 
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::crypto::random_uuid;
 use crate::event::Origin;
 use crate::event::Signals;
+use crate::rejection::Rejection;
+use crate::session;
+use crate::session::Current;
 use crate::session::Sessions;
 use crate::template::Templates;
+use crate::user::User;
 use crate::web::client_ip::client_ip;
 use crate::web::next::Next;
+use crate::web::presentation::Presentation;
 
 /// What answering a request takes, the same for all: in Rocket's managed state.
 pub struct Web {
@@ -49,6 +73,7 @@ pub struct Web {
     clock: Clock,
     urls: Urls,
     features: Vec<&'static str>,
+    presentation: Arc<dyn Presentation>,
 }
 
 /// The paths of the features' pages by name, as for `security_url(name="…")`.
@@ -64,13 +89,14 @@ pub(crate) struct WebParts {
     pub(crate) clock: Clock,
     pub(crate) urls: Urls,
     pub(crate) features: Vec<&'static str>,
+    pub(crate) presentation: Arc<dyn Presentation>,
 }
 
 impl Web {
     pub(crate) fn new(parts: WebParts) -> Self {
-        let WebParts { config, base_url, templates, sessions, signals, clock, urls, features } =
-            parts;
-        Self { config, base_url, templates, sessions, signals, clock, urls, features }
+        let WebParts { config, base_url, templates, sessions, signals, clock, .. } = parts;
+        let WebParts { urls, features, presentation, .. } = parts;
+        Self { config, base_url, templates, sessions, signals, clock, urls, features, presentation }
     }
 
     /// Gives the configuration.
@@ -93,14 +119,38 @@ impl Web {
         &self.clock
     }
 
-    /// Gives the path of a feature's page; none when the feature is not enabled.
+    /// Gives what is shown of a user: the `user` of JSON answers.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejection::Unavailable`] when the application could not tell.
+    pub async fn payload(&self, user: &User) -> Result<Value, Rejection> {
+        Ok(self.presentation.user(user).await?)
+    }
+
+    pub(crate) fn presentation(&self) -> &dyn Presentation {
+        self.presentation.as_ref()
+    }
+
+    /// Gives where a feature's page is; none when the feature is not enabled.
     pub fn url(&self, name: &str) -> Option<Next> {
-        self.urls.get(name).and_then(|path| Next::parse(path))
+        self.urls.get(name).and_then(|path| self.next(path))
+    }
+
+    /// Reads where to go next from what a visitor sent: a path on this site, or a URL at one of
+    /// `security.redirect_origins`; none for anything that could lead elsewhere.
+    pub fn next(&self, text: &str) -> Option<Next> {
+        Next::parse_within(text, &self.config.redirect_origins)
     }
 
     /// Says when and from where a request came.
     pub fn origin(&self, request: &Request<'_>) -> Origin {
-        Origin::new(self.clock.now(), self.client(request))
+        let of_session = || {
+            let active = session::loaded(request).and_then(Current::active)?;
+            Some(active.record.authn_via.clone())
+        };
+        let authn_via = sender::known(request).map(|it| it.authn_via.clone()).or_else(of_session);
+        Origin::new(self.clock.now(), self.client(request)).within(request_id(request), authn_via)
     }
 
     /// Gives the network address of the client.
@@ -110,11 +160,19 @@ impl Web {
 
     pub(crate) fn is_own_origin(&self, origin: &str) -> bool {
         csrf::is_origin_of(&self.base_url, self.config.base_url.is_none(), origin)
+            || Url::parse(origin).is_ok_and(|origin| self.config.csrf.origins.have(&origin))
     }
 
     fn is_https(&self) -> bool {
         self.base_url.scheme() == "https"
     }
+}
+
+/// Gives the identifier under which a request is told of: random, and the header `X-Request-Id` of
+/// our answer to it. None when there is no randomness.
+pub(crate) fn request_id(request: &Request<'_>) -> Option<Uuid> {
+    struct RequestId(Option<Uuid>);
+    request.local_cache(|| RequestId(random_uuid().ok())).0
 }
 
 /// Tells whether the fairing is missing for the guard `G`, and says what to do.

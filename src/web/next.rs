@@ -1,4 +1,4 @@
-//! Where to go next: a path on this site, and nothing else.
+//! Where to go next: a path on this site, or a page at an origin that the configuration allows.
 
 use std::fmt;
 
@@ -12,11 +12,16 @@ use serde::Deserializer;
 use serde::Serialize;
 use url::Url;
 
-/// A path with an optional query, on this site.
+use crate::config::Origins;
+use crate::config::read_url;
+
+/// A path with an optional query on this site, or a URL at one of
+/// [`security.redirect_origins`](crate::Config::redirect_origins).
 ///
-/// It is parsed by the algorithm that browsers use (the WHATWG URL Standard) and written anew from
-/// the result, so that what was checked is what is followed: no other host, no scheme, no
-/// backslash, no `//`.
+/// Either is parsed by the algorithm that browsers use (the WHATWG URL Standard) and written anew
+/// from the result, so that what was checked is what is followed. [`parse`](Next::parse) makes paths
+/// alone: no other host, no scheme, no backslash, no `//`. Nothing but
+/// [`parse_within`](Next::parse_within) makes another, and it takes the list.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct Next(String);
@@ -40,23 +45,48 @@ impl Next {
         Some(Self(format!("{path}{query}")))
     }
 
+    /// Reads a path, or a URL at one of `origins`; none for anything that could lead elsewhere. A
+    /// fragment is left out.
+    ///
+    /// In a handler, [`Web::next`](crate::web::Web::next) does so with the configured list.
+    pub fn parse_within(text: &str, origins: &Origins) -> Option<Self> {
+        Self::parse(text).or_else(|| Self::parse_elsewhere(text, origins))
+    }
+
+    fn parse_elsewhere(text: &str, origins: &Origins) -> Option<Self> {
+        if text.len() > MAX_BYTES {
+            return None;
+        }
+        let mut url = read_url(text).filter(|url| origins.have(url))?;
+        url.set_fragment(None);
+        Some(Self(url.into()))
+    }
+
     /// The front page.
     pub fn home() -> Self {
         Self("/".to_owned())
     }
 
-    /// Gives the path as text.
+    /// Gives the path, or the URL, as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Gives this path with `next` as its query, for a page that leads back there.
+    /// Gives this page with `next` in its query, for a page that leads back there.
     pub fn with_next(&self, next: &Next) -> Self {
-        let query: String = url::form_urlencoded::Serializer::new(String::new())
-            .append_pair("next", next.as_str())
-            .finish();
-        Self(format!("{}?{query}", self.0))
+        let first = if self.0.contains('?') { '&' } else { '?' };
+        Self(format!("{}{first}{}", self.0, pairs(&[("next", next.as_str())])))
     }
+
+    /// Gives this page with these pairs in its fragment, which only script there reads: browsers
+    /// send it to no server and put it into no `Referer`.
+    pub(crate) fn with_fragment(&self, content: &[(&str, &str)]) -> Self {
+        Self(format!("{}#{}", self.0, pairs(content)))
+    }
+}
+
+fn pairs(content: &[(&str, &str)]) -> String {
+    url::form_urlencoded::Serializer::new(String::new()).extend_pairs(content).finish()
 }
 
 impl fmt::Display for Next {
@@ -83,7 +113,17 @@ impl<'r> Responder<'r, 'static> for Next {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
+    use crate::config::Origins;
     use crate::web::next::Next;
+
+    fn within(text: &str) -> Option<Next> {
+        let origins =
+            ["https://app.example.org", "https://b\u{fc}cher.example", "http://localhost:5173"];
+        let origins: Origins = serde_json::from_value(json!(origins)).unwrap();
+        Next::parse_within(text, &origins)
+    }
 
     #[test]
     fn paths_on_this_site_are_kept() {
@@ -117,6 +157,98 @@ mod tests {
             assert_eq!(Next::parse(text), None, "{text:?}");
         }
         assert_eq!(Next::parse(&format!("/{}", "a".repeat(3_000))), None);
+    }
+
+    #[test]
+    fn without_a_list_no_url_is_one() {
+        let nothing = Origins::default();
+        for text in ["https://app.example.org/", "http://site.invalid/"] {
+            assert_eq!(Next::parse(text), None, "{text}");
+            assert_eq!(Next::parse_within(text, &nothing), None, "{text}");
+        }
+        assert_eq!(Next::parse_within("/a?b", &nothing), Next::parse("/a?b"));
+    }
+
+    #[test]
+    fn a_url_at_an_allowed_origin_is_kept_as_it_was_parsed() {
+        for (text, kept) in [
+            ("https://app.example.org", "https://app.example.org/"),
+            ("https://app.example.org/a?b=c&d", "https://app.example.org/a?b=c&d"),
+            ("https://APP.example.org:443/", "https://app.example.org/"),
+            ("HTTPS://app.example.org/a/../b", "https://app.example.org/b"),
+            ("https://app.example.org/a#b", "https://app.example.org/a"),
+            ("https://app.example.org//evil.example", "https://app.example.org//evil.example"),
+            ("https://app.example.org/@evil.example", "https://app.example.org/@evil.example"),
+            ("http://localhost:5173/x", "http://localhost:5173/x"),
+            ("https://b\u{fc}cher.example/", "https://xn--bcher-kva.example/"),
+            ("https://xn--bcher-kva.example/", "https://xn--bcher-kva.example/"),
+        ] {
+            assert_eq!(within(text).unwrap().as_str(), kept, "{text}");
+        }
+    }
+
+    #[test]
+    fn whatever_is_at_no_allowed_origin_is_refused() {
+        for text in [
+            "http://app.example.org/",
+            "https://example.org/",
+            "https://x.app.example.org/",
+            "https://app.example.org./",
+            "https://app.example.org:8443/",
+            "https://app.example.org.evil.example/",
+            "https://evil.example/https://app.example.org/",
+            "https://evil.example/?app.example.org",
+            "https://evil.example#@app.example.org/",
+            "https://app.example.org@evil.example/",
+            "https://app.example.org:443@evil.example/",
+            "https://ann@app.example.org/",
+            "https://:pass@app.example.org/",
+            "https://app.example.org\\@evil.example/",
+            "https://evil.example\\@app.example.org/",
+            "https:\\\\app.example.org/",
+            "https:app.example.org",
+            "https:/app.example.org",
+            "https:///app.example.org",
+            "https:evil.example",
+            "//app.example.org/",
+            "\\\\app.example.org/",
+            " https://app.example.org/",
+            "https://app.example.org/\t",
+            "ht\ntps://app.example.org/",
+            "https://app\t.example.org/",
+            "https://app.example.org\u{3002}evil.example/",
+            "https://app.ex\u{e4}mple.org/",
+            "https://xn--bucher-kva.example/",
+            "http://localhost:5174/",
+            "http://127.0.0.1:5173/",
+            "blob:https://app.example.org/x",
+            "wss://app.example.org/",
+            "javascript://app.example.org/%0aalert(1)",
+            "data:text/html,x",
+            "app.example.org",
+        ] {
+            assert_eq!(within(text), None, "{text:?}");
+        }
+        let long = format!("https://app.example.org/{}", "a".repeat(3_000));
+        assert_eq!(within(&long), None);
+    }
+
+    #[test]
+    fn what_is_followed_elsewhere_can_stand_in_a_header_and_leads_there_when_it_is_read_again() {
+        let text = "https://app.example.org/caf\u{e9}/\u{202e}?q=\u{20ac}&\u{1f600}";
+        let next = within(text).unwrap();
+        assert!(next.as_str().bytes().all(|byte| byte.is_ascii_graphic()), "{next}");
+        assert_eq!(within(next.as_str()), Some(next));
+    }
+
+    #[test]
+    fn what_is_added_to_a_page_is_escaped() {
+        let page = within("https://app.example.org/reset?lang=de").unwrap();
+        let with = page.with_fragment(&[("token", "a&b=c#d"), ("error", "e f")]);
+        let expected = "https://app.example.org/reset?lang=de#token=a%26b%3Dc%23d&error=e+f";
+        assert_eq!(with.as_str(), expected);
+        let back = page.with_next(&Next::parse("/a?b").unwrap());
+        assert_eq!(back.as_str(), "https://app.example.org/reset?lang=de&next=%2Fa%3Fb");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::fmt;
 
 use rocket::Ignite;
@@ -11,6 +12,7 @@ use rocket::Rocket;
 use rocket::Sentinel;
 use rocket::async_trait;
 use rocket::http::ContentType;
+use rocket::http::Method;
 use rocket::http::Status;
 use rocket::outcome::Outcome;
 use rocket::request;
@@ -29,10 +31,17 @@ use crate::rejection::Rejection;
 use crate::session;
 use crate::session::Current;
 use crate::session::cookie;
-use crate::user::UserPayload;
+use crate::user::UserId;
 use crate::web::Urls;
 use crate::web::Web;
+use crate::web::csrf;
+use crate::web::demand::Demand;
+use crate::web::demand::demands;
 use crate::web::is_unattached;
+use crate::web::presentation;
+use crate::web::protection::Protection;
+use crate::web::protection::protect;
+use crate::web::sender;
 
 /// The path of our stylesheet.
 pub(crate) const STYLESHEET: &str = "/security/style.css";
@@ -40,7 +49,8 @@ pub(crate) const STYLESHEET: &str = "/security/style.css";
 /// A page made from a template: one of ours, or any below the application's template folder.
 ///
 /// Besides what is put in [`with`](Page::with), a template sees `csrf_token`, `current_user`,
-/// `site_name`, `features` and `notice`, and can call `security_url(name="login")` and include
+/// `site_name`, `features` and `notice`, can call `security_url(name="login")` and
+/// `csrf_field(token=csrf_token)`, the first element of every form, and include
 /// `security/_logout.html`. So that `current_user` is known, the handler names a guard that asks
 /// for it: `AuthUser`, `Maybe<AuthUser>` or [`PageContext`].
 ///
@@ -80,6 +90,11 @@ impl Page {
         self
     }
 
+    /// Gives the name of its template.
+    pub fn template(&self) -> &str {
+        &self.template
+    }
+
     /// Answers with that status.
     pub fn status(mut self, status: Status) -> Self {
         self.status = status;
@@ -89,6 +104,14 @@ impl Page {
     /// Shows what was typed into the form before.
     pub(crate) fn typed(self, typed: BTreeMap<String, String>) -> Self {
         self.with("form", typed)
+    }
+
+    /// Keeps what was typed in the browser while its user proves that it is still them: the page of
+    /// the same path then shows it again. What is too much for a cookie is typed again.
+    pub(crate) fn keep_form(&self, request: &Request<'_>, web: &Web) {
+        if let Some(Value::Object(fields)) = self.context.get("form") {
+            keep_fields(fields.clone(), request, web);
+        }
     }
 
     /// Says what is wrong, above the form and beside its fields.
@@ -109,6 +132,11 @@ impl Page {
             log::error!("a page was rendered without `Security::fairing()` attached");
             return Err(Status::InternalServerError);
         };
+        let page = web.presentation().page(self, request);
+        page.render_as_is(request, web)
+    }
+
+    fn render_as_is<'r>(self, request: &Request<'_>, web: &Web) -> response::Result<'r> {
         let (template, status) = (self.template.clone(), self.status);
         let is_ours = template.starts_with("security/");
         let without_randomness = |fault| {
@@ -121,7 +149,8 @@ impl Page {
             log::error!("the page {template} failed: {fault:?}");
             Status::InternalServerError
         })?;
-        let is_personal = session::loaded(request).is_some_and(|it| it.active().is_some());
+        let is_personal = sender::decided(request).is_some()
+            || session::loaded(request).is_some_and(|it| it.active().is_some());
         let has_token = html.contains(&offer.csrf_token);
         if has_token {
             web.sessions().accept(request, &offer).map_err(without_randomness)?;
@@ -134,13 +163,14 @@ impl Page {
             response.raw_header("Cache-Control", "no-store");
         }
         if is_ours {
-            protect(request, PAGE_CSP);
+            protect(request, Protection::Page);
         }
         response.ok()
     }
 
     fn full_context(self, request: &Request<'_>, web: &Web, csrf_token: &str) -> Value {
-        let mut context = json!({"form": {}, "errors": [], "next": null});
+        let form = kept_form(request, web).unwrap_or_default();
+        let mut context = json!({"form": form, "errors": [], "next": null});
         let shared = json!(PageContext::of(request, web, csrf_token.to_owned()));
         if let (Value::Object(context), Value::Object(shared)) = (&mut context, shared) {
             context.extend(shared);
@@ -167,8 +197,10 @@ pub struct PageContext {
     pub site_name: String,
     /// The anti-forgery token for the first field of every form.
     pub csrf_token: String,
-    /// Who is logged in.
-    pub current_user: Option<UserPayload>,
+    /// Who the request is from, by whichever mechanism a guard before this one let them in, or else
+    /// who is logged in: a [`UserPayload`](crate::user::UserPayload), or what the application's
+    /// [`Presentation`](crate::Presentation) gives in its place.
+    pub current_user: Option<Value>,
     /// A sentence left by the page before, shown once.
     pub notice: Option<Notice>,
     /// The names of the features that are enabled.
@@ -185,9 +217,7 @@ impl PageContext {
         Self {
             site_name: web.config().site_name.clone(),
             csrf_token,
-            current_user: session::loaded(request)
-                .and_then(Current::active)
-                .map(|it| UserPayload::from(&it.user)),
+            current_user: presentation::current_user(request),
             notice,
             features: web.features.clone(),
         }
@@ -202,7 +232,10 @@ impl<'r> FromRequest<'r> for PageContext {
         let Some(web) = request.rocket().state::<Web>() else {
             return Outcome::Error((Status::InternalServerError, Rejection::Unavailable));
         };
-        web.sessions().current(request).await;
+        if let Err(rejection) = presentation::current(request, web).await {
+            let rejection = rejection.remember(request);
+            return Outcome::Error((rejection.status(), rejection));
+        }
         match web.sessions().csrf_token(request) {
             Ok(csrf_token) => Outcome::Success(Self::of(request, web, csrf_token)),
             Err(fault) => {
@@ -215,8 +248,43 @@ impl<'r> FromRequest<'r> for PageContext {
 
 impl Sentinel for PageContext {
     fn abort(rocket: &Rocket<Ignite>) -> bool {
-        is_unattached::<Self>(rocket)
+        demands(rocket, Demand::tool("PageContext"), || is_unattached::<Self>(rocket))
     }
+}
+
+/// What was typed into the form of a page, for the page of that path.
+#[derive(Serialize, Deserialize)]
+struct KeptForm {
+    user: Option<UserId>,
+    path: String,
+    fields: Map<String, Value>,
+}
+
+/// Gives what was typed into the form of this very page before its user proved that it is still
+/// them. It is shown once.
+fn kept_form(request: &Request<'_>, web: &Web) -> Option<Map<String, Value>> {
+    let cookies = web.sessions().cookies();
+    let kept: KeptForm = cookies.open_form(request)?;
+    if request.method() != Method::Get || kept.path != request.uri().path().as_str() {
+        return None;
+    }
+    cookie::set(request, cookies.without_form());
+    (kept.user == current_user(request)).then_some(kept.fields)
+}
+
+/// Keeps these fields in the browser for the page of the path of `request`.
+pub(crate) fn keep_fields(fields: Map<String, Value>, request: &Request<'_>, web: &Web) {
+    let path = request.uri().path().to_string();
+    let kept = KeptForm { user: current_user(request), path, fields };
+    match web.sessions().cookies().form(&kept) {
+        Ok(Some(cookie)) => cookie::set(request, cookie),
+        Ok(None) => {}
+        Err(fault) => log::error!("{fault}"),
+    }
+}
+
+fn current_user(request: &Request<'_>) -> Option<UserId> {
+    session::loaded(request).and_then(Current::active).map(|active| active.user.id)
 }
 
 /// A sentence for the next page.
@@ -240,26 +308,49 @@ impl Notice {
     }
 }
 
-/// Adds `security_url(name="…")` and the partial `security/_logout.html` to a Tera engine.
+/// Adds `security_url(name="…")`, `csrf_field(token=csrf_token)` and the partial
+/// `security/_logout.html` to a Tera engine.
 ///
 /// # Errors
 ///
 /// [`Error::Template`](crate::Error::Template) when Tera does not take the partial.
 pub fn extend(tera: &mut Tera, web: &Web) -> Result<()> {
-    register_url_function(tera, web.urls.clone());
+    register_functions(tera, web.urls.clone());
     let partial = include_str!("../../templates/security/_logout.html");
     Ok(tera.add_raw_template("security/_logout.html", partial)?)
 }
 
-/// Adds `security_url(name="…")` to a Tera engine.
-pub(crate) fn register_url_function(tera: &mut Tera, urls: Urls) {
+/// Adds `security_url(name="…")` and `csrf_field(token=csrf_token)` to a Tera engine.
+pub(crate) fn register_functions(tera: &mut Tera, urls: Urls) {
     tera.register_function("security_url", UrlFunction(urls));
+    tera.register_function("csrf_field", CsrfField);
+}
+
+/// Writes the hidden field that every form begins with.
+struct CsrfField;
+
+impl tera::Function for CsrfField {
+    fn call(&self, arguments: &HashMap<String, Value>) -> tera::Result<Value> {
+        match arguments.get("token").and_then(Value::as_str) {
+            Some(token) if !token.is_empty() => Ok(Value::String(format!(
+                "<input type=\"hidden\" name=\"{}\" value=\"{}\">",
+                csrf::FIELD,
+                tera::escape_html(token)
+            ))),
+            _ => Err(tera::Error::msg("csrf_field needs the token: csrf_field(token=csrf_token)")),
+        }
+    }
+
+    /// It is markup, and what it was given is escaped.
+    fn is_safe(&self) -> bool {
+        true
+    }
 }
 
 struct UrlFunction(Urls);
 
 impl tera::Function for UrlFunction {
-    fn call(&self, arguments: &std::collections::HashMap<String, Value>) -> tera::Result<Value> {
+    fn call(&self, arguments: &HashMap<String, Value>) -> tera::Result<Value> {
         let name = arguments.get("name").and_then(Value::as_str).unwrap_or_default();
         match self.0.get(name) {
             Some(path) => Ok(Value::String(path.clone())),
@@ -275,39 +366,3 @@ impl tera::Function for UrlFunction {
         true
     }
 }
-
-const PAGE_CSP: &str = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; \
-                        base-uri 'none'; frame-ancestors 'none'";
-
-/// The policy of answers that are no page.
-pub(crate) const DATA_CSP: &str = "default-src 'none'; frame-ancestors 'none'";
-
-/// Notes that the answer is ours and has that content security policy.
-pub(crate) fn protect(request: &Request<'_>, csp: &'static str) {
-    request.local_cache(|| Protected(Some(csp)));
-}
-
-/// Sets the headers of our own answers (ASVS 5.0, chapters V3.4 and V14.3), over those that
-/// Rocket's shield gives all of them.
-pub(crate) fn finish(request: &Request<'_>, web: &Web, response: &mut Response<'_>) {
-    let Protected(Some(csp)) = *request.local_cache(|| Protected(None)) else {
-        return;
-    };
-    for (name, value) in [
-        ("Content-Security-Policy", csp),
-        ("X-Content-Type-Options", "nosniff"),
-        ("X-Frame-Options", "DENY"),
-        ("Referrer-Policy", "same-origin"),
-        ("Cross-Origin-Opener-Policy", "same-origin"),
-        ("Cross-Origin-Resource-Policy", "same-origin"),
-        ("Cache-Control", "no-store"),
-    ] {
-        response.set_raw_header(name, value);
-    }
-    if web.is_https() {
-        response.set_raw_header("Strict-Transport-Security", "max-age=31536000");
-    }
-}
-
-/// The policy of an answer of ours; none for any other.
-struct Protected(Option<&'static str>);

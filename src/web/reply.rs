@@ -2,7 +2,9 @@
 
 use rocket::Request;
 use rocket::Response;
+use rocket::Route;
 use rocket::http::ContentType;
+use rocket::http::Method;
 use rocket::http::Status;
 use rocket::response;
 use rocket::response::Responder;
@@ -14,11 +16,15 @@ use serde_json::json;
 use crate::rejection::Rejection;
 use crate::session::cookie;
 use crate::web::Web;
+use crate::web::challenge;
+use crate::web::csrf;
 use crate::web::next::Next;
-use crate::web::page::DATA_CSP;
 use crate::web::page::Notice;
 use crate::web::page::Page;
-use crate::web::page::protect;
+use crate::web::page::keep_fields;
+use crate::web::presentation::Instead;
+use crate::web::protection::Protection;
+use crate::web::protection::protect;
 use crate::web::wants_json;
 
 /// What a handler of ours answers with.
@@ -33,11 +39,13 @@ pub struct Reply {
     view: View,
     response: Map<String, Value>,
     has_csrf_token: bool,
+    has_referrer: bool,
     notice: Option<Notice>,
 }
 
+/// What a browser is answered with.
 #[derive(Debug)]
-enum View {
+pub(crate) enum View {
     Page(Page),
     Redirect(Next),
 }
@@ -65,6 +73,12 @@ impl Reply {
         self
     }
 
+    /// Has the browser keep from where it was led here to itself.
+    pub fn without_referrer(mut self) -> Self {
+        self.has_referrer = false;
+        self
+    }
+
     /// Has the page that is redirected to say so.
     pub fn notice(mut self, notice: Notice) -> Self {
         self.notice = Some(notice);
@@ -72,7 +86,8 @@ impl Reply {
     }
 
     fn new(view: View) -> Self {
-        Self { view, response: Map::new(), has_csrf_token: true, notice: None }
+        let (has_csrf_token, has_referrer) = (true, true);
+        Self { view, response: Map::new(), has_csrf_token, has_referrer, notice: None }
     }
 
     fn json(mut self, request: &Request<'_>, web: &Web) -> response::Result<'static> {
@@ -102,7 +117,8 @@ impl<'r> Responder<'r, 'static> for Reply {
         match self.view {
             View::Page(page) => page.render(request),
             View::Redirect(next) => {
-                protect(request, DATA_CSP);
+                let policy = if self.has_referrer { Protection::Data } else { Protection::Secret };
+                protect(request, policy);
                 next.respond_to(request)
             }
         }
@@ -133,19 +149,23 @@ impl<'r> Responder<'r, 'static> for Refused {
     fn respond_to(self, request: &'r Request<'_>) -> response::Result<'static> {
         let rejection = self.rejection.remember(request);
         let web = request.rocket().state::<Web>().ok_or(Status::InternalServerError)?;
+        let instead = Instead::of(&rejection, request, web);
+        let status = instead.status.unwrap_or(rejection.status());
         let response = if wants_json(request) {
-            json_response(request, rejection.status(), json_errors(&rejection))
+            let mut response = json_errors(&rejection);
+            response.extend(instead.response);
+            json_response(request, status, response)
         } else {
-            page_for(&rejection, self.page, request, web)?
+            page_for(&rejection, self.page, instead, request, web)?
         };
         let mut response = Response::build_from(response);
         if let Some(wait) = rejection.retry_after() {
             response.raw_header("Retry-After", whole_seconds(wait).to_string());
         }
-        if rejection.status() == Status::Unauthorized && wants_json(request) {
-            // RFC 9110, section 11.6.1, asks for a challenge; no registered scheme means "log in
-            // at the login page".
-            response.raw_header("WWW-Authenticate", "Session realm=\"login\"");
+        let is_asked_by_guard = challenge::noted(request).is_some();
+        if status == Status::Unauthorized && wants_json(request) && !is_asked_by_guard {
+            // What a guard asks for is said when the answer is finished.
+            response.raw_header("WWW-Authenticate", challenge::SESSION);
         }
         response.ok()
     }
@@ -161,23 +181,44 @@ impl<'r> Responder<'r, 'static> for Rejection {
 fn page_for(
     rejection: &Rejection,
     page: Option<Box<Page>>,
+    instead: Instead,
     request: &Request<'_>,
     web: &Web,
 ) -> response::Result<'static> {
-    if let Some(page) = page {
-        return page.refused(rejection).render(request);
+    let is_led = challenge::noted(request).is_none_or(|asked| asked.leads_to_page());
+    match (rejection, &page) {
+        (Rejection::NotFresh, _) if !is_led => {}
+        (Rejection::NotFresh, Some(page)) => page.keep_form(request, web),
+        (Rejection::NotFresh, None) if has_page(request) && !csrf::typed(request).is_empty() => {
+            let typed = csrf::typed(request).iter();
+            let fields = typed.map(|(name, value)| (name.clone(), Value::from(value.clone())));
+            keep_fields(fields.collect(), request, web);
+        }
+        _ => {}
+    }
+    let status = instead.status.unwrap_or(rejection.status());
+    match instead.view {
+        Some(View::Page(page)) => return page.status(status).render(request),
+        Some(View::Redirect(next)) => return Reply::redirect(next).respond_to(request),
+        None => {}
     }
     let elsewhere = match rejection {
-        Rejection::Unauthenticated => login_url(request, web),
+        Rejection::Unauthenticated | Rejection::NotFresh if !is_led => None,
+        Rejection::Unauthenticated => leading_back("login", request, web),
+        Rejection::NotFresh => leading_back("verify", request, web),
+        Rejection::MustChange => web.url("change"),
         Rejection::AlreadyAuthenticated => web.url("home"),
         _ => None,
     };
     if let Some(next) = elsewhere {
         return Reply::redirect(next).respond_to(request);
     }
+    if let Some(page) = page {
+        return page.refused(rejection).render(request);
+    }
     Page::new("security/error.html")
-        .status(rejection.status())
-        .with("status", rejection.status().code)
+        .status(status)
+        .with("status", status.code)
         .with("title", title(rejection))
         .with("text", rejection.text())
         .with("reason", rejection.reason())
@@ -185,20 +226,33 @@ fn page_for(
         .render(request)
 }
 
-/// Gives the login page, which leads back to where the request wanted to go. What was to be done
-/// by a POST cannot be done again by going there, so it leads nowhere.
-fn login_url(request: &Request<'_>, web: &Web) -> Option<Next> {
-    let login = web.url("login")?;
-    let wanted = Next::parse(&request.uri().to_string());
-    let is_repeatable =
-        matches!(request.method(), rocket::http::Method::Get | rocket::http::Method::Head);
-    Some(match wanted.filter(|_| is_repeatable) {
-        Some(wanted) => login.with_next(&wanted),
-        None => login,
+/// Gives the page of that name with the way back to where the request wanted to go. What was to be
+/// done by a POST cannot be done by going there: it leads to the page of the same path, which has the
+/// form, if there is one.
+fn leading_back(name: &str, request: &Request<'_>, web: &Web) -> Option<Next> {
+    let page = web.url(name)?;
+    let uri = request.uri();
+    let wanted = match request.method() {
+        Method::Get | Method::Head => Next::parse(&uri.to_string()),
+        _ if has_page(request) => Next::parse(uri.path().as_str()),
+        _ => None,
+    };
+    Some(wanted.map_or(page.clone(), |wanted| page.with_next(&wanted)))
+}
+
+/// Tells whether the route of a request has a page of the same path.
+fn has_page(request: &Request<'_>) -> bool {
+    request.route().is_some_and(|own| {
+        let is_alike =
+            |other: &Route| other.method == Method::Get && other.uri.as_str() == own.uri.as_str();
+        request.rocket().routes().any(is_alike)
     })
 }
 
 fn title(rejection: &Rejection) -> &'static str {
+    if let Rejection::RegistrationClosed { by_invitation } = rejection {
+        return if *by_invitation { "By invitation only" } else { "Registration is closed" };
+    }
     match rejection.status().code {
         401 => "Please log in",
         403 => "Not for you",
@@ -220,6 +274,9 @@ fn json_errors(rejection: &Rejection) -> Map<String, Value> {
             response.insert("field_errors".to_owned(), json!({"": [rejection.text()]}));
         }
         response.insert("reasons".to_owned(), json!([rejection.reason()]));
+        if *rejection == Rejection::NotFresh {
+            response.insert("reauth_required".to_owned(), json!(true));
+        }
         return response;
     };
     let mut by_field: Map<String, Value> = Map::new();
@@ -248,7 +305,7 @@ fn json_response(
     answer.status(status).header(ContentType::JSON);
     answer.sized_body(body.len(), std::io::Cursor::new(body));
     answer.raw_header("Vary", "Cookie, Accept");
-    protect(request, DATA_CSP);
+    protect(request, Protection::Data);
     answer.finalize()
 }
 

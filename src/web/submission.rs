@@ -5,7 +5,10 @@ use std::fmt;
 
 use percent_encoding::percent_decode;
 use rocket::Data;
+use rocket::Ignite;
 use rocket::Request;
+use rocket::Rocket;
+use rocket::Sentinel;
 use rocket::async_trait;
 use rocket::data::ByteUnit;
 use rocket::data::FromData;
@@ -21,8 +24,12 @@ use serde_json::Value;
 
 use crate::rejection::FieldErrors;
 use crate::rejection::Rejection;
+use crate::secret::Secret;
 use crate::web::Web;
 use crate::web::csrf;
+use crate::web::demand::Demand;
+use crate::web::demand::demands;
+use crate::web::is_unattached;
 
 /// The largest body that is read.
 fn body_limit() -> ByteUnit {
@@ -49,6 +56,7 @@ pub trait Form: DeserializeOwned + Default + Send {
 pub struct Submission<F> {
     outcome: Result<F, Rejection>,
     typed: BTreeMap<String, String>,
+    token: Option<Secret<String>>,
 }
 
 impl<F: Form> Submission<F> {
@@ -61,6 +69,11 @@ impl<F: Form> Submission<F> {
     /// [`Rejection::UnsupportedMediaType`] when it cannot be read.
     pub fn read(self) -> Result<F, Rejection> {
         self.outcome
+    }
+
+    /// Gives the field `token`, also of a form that cannot be carried out: whose page is shown again.
+    pub(crate) fn token(&self) -> Option<&Secret<String>> {
+        self.token.as_ref()
     }
 
     /// Gives what was typed into the fields that are not secret.
@@ -76,8 +89,16 @@ impl<'r, F: Form> FromData<'r> for Submission<F> {
     async fn from_data(request: &'r Request<'_>, data: Data<'r>) -> Outcome<'r, Self> {
         let mut typed = BTreeMap::new();
         let outcome = read(request, data, &mut typed).await;
+        let token = typed.get("token").cloned().map(Secret::new);
         typed.retain(|field, _| !F::SECRET.contains(&field.as_str()));
-        Outcome::Success(Self { outcome, typed })
+        Outcome::Success(Self { outcome, typed, token })
+    }
+}
+
+impl<F> Sentinel for Submission<F> {
+    fn abort(rocket: &Rocket<Ignite>) -> bool {
+        let demand = Demand::tool("Submission").csrf();
+        demands(rocket, demand, || is_unattached::<Self>(rocket))
     }
 }
 
@@ -179,6 +200,19 @@ fn check_texts(fields: &Map<String, Value>) -> Result<(), Rejection> {
 
 fn invalid(field: &str, reason: &'static str, text: &str) -> Rejection {
     Rejection::InvalidInput(FieldErrors::one(field, reason, text))
+}
+
+/// Refuses a field that is not one, as the form does where it does not know the field at all: for one
+/// that only some configurations have.
+pub(crate) fn unknown_field(name: &str) -> Rejection {
+    invalid(name, "unexpected_value", &format!("This cannot be taken: unknown field `{name}`."))
+}
+
+/// Reads a field that need not be there; but what is there is a text. For `deserialize_with`.
+pub(crate) fn given<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<String>, D::Error> {
+    String::deserialize(deserializer).map(Some)
 }
 
 /// A JSON object in which no name stands twice. An array, which serde would take for a struct, is

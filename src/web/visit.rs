@@ -11,32 +11,56 @@ use rocket::outcome::Outcome;
 use rocket::request;
 use rocket::request::FromRequest;
 
+use crate::event::Origin;
 use crate::rejection::Rejection;
+use crate::session::Active;
 use crate::session::Current;
 use crate::user::User;
 use crate::web::Web;
+use crate::web::demand::Demand;
+use crate::web::demand::demands;
 use crate::web::is_unattached;
+use crate::web::presentation;
 use crate::web::wants_json;
 
 /// A request whose session was read, with [`Web`]: what our handlers begin with.
+///
+/// It knows of sessions alone: our pages are for people at a browser, and whoever comes by another
+/// [mechanism](crate::guard::mechanism) is nobody to them.
 ///
 /// It fails with 503 when the store does not answer, and with nothing else.
 #[derive(Clone, Copy)]
 pub struct Visit<'r> {
     request: &'r Request<'r>,
     web: &'r Web,
-    user: Option<&'r User>,
+    active: Option<&'r Active>,
 }
 
 impl<'r> Visit<'r> {
+    /// Takes a request whose session is not known yet for a guest's: to find out whether its browser is
+    /// remembered.
+    pub(crate) fn of_guest(request: &'r Request<'r>, web: &'r Web) -> Self {
+        Self { request, web, active: None }
+    }
+
     /// Gives the request.
     pub fn request(&self) -> &'r Request<'r> {
         self.request
     }
 
+    /// Gives the live session, if somebody is logged in.
+    pub fn active(&self) -> Option<&'r Active> {
+        self.active
+    }
+
     /// Gives who is logged in.
     pub fn user(&self) -> Option<&'r User> {
-        self.user
+        self.active.map(|active| &active.user)
+    }
+
+    /// Says when and from where the request came.
+    pub fn origin(&self) -> Origin {
+        self.web.origin(self.request)
     }
 
     /// Tells whether the request wants JSON.
@@ -50,7 +74,7 @@ impl<'r> Visit<'r> {
     ///
     /// [`Rejection::AlreadyAuthenticated`].
     pub fn anonymous_only(&self) -> Result<(), Rejection> {
-        match self.user {
+        match self.active {
             Some(_) => Err(Rejection::AlreadyAuthenticated),
             None => Ok(()),
         }
@@ -73,18 +97,18 @@ impl<'r> FromRequest<'r> for Visit<'r> {
         let Some(web) = request.rocket().state::<Web>() else {
             return refuse(request);
         };
-        let user = match web.sessions().current(request).await {
-            Current::Unavailable => return refuse(request),
-            Current::Active(active) => Some(&active.user),
-            Current::Nobody | Current::Anonymous(_) | Current::Expired | Current::Ended => None,
+        let active = match presentation::current(request, web).await {
+            Err(_) | Ok(Current::Unavailable) => return refuse(request),
+            Ok(Current::Active(active)) => Some(active.as_ref()),
+            Ok(Current::Nobody | Current::Anonymous(_) | Current::Expired | Current::Ended) => None,
         };
-        Outcome::Success(Self { request, web, user })
+        Outcome::Success(Self { request, web, active })
     }
 }
 
 impl Sentinel for Visit<'_> {
     fn abort(rocket: &Rocket<Ignite>) -> bool {
-        is_unattached::<Self>(rocket)
+        demands(rocket, Demand::tool("Visit"), || is_unattached::<Self>(rocket))
     }
 }
 

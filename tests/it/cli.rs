@@ -1,23 +1,18 @@
-//! The command line, run as an operator runs it: the built program, a folder with its
-//! `Rocket.toml`, arguments, and what is piped in.
+//! The command line, run as an operator runs it.
 
 use std::fs;
-use std::io::Write;
-use std::path::Path;
-use std::process::Command;
-use std::process::Stdio;
 use std::thread;
 use std::time::Duration;
 
-use rocket::figment::Figment;
+use chrono::TimeDelta;
 use rocket::serde::json::Value;
-use rocket::tokio::runtime::Builder;
+use rocket::serde::json::json;
 use rocket_security::Config;
 use rocket_security::Email;
 use rocket_security::Secret;
-use rocket_security::SqlxDatastore;
 use rocket_security::UserDatastore;
 use rocket_security::UserId;
+use rocket_security::Username;
 use rocket_security::clock::Clock;
 use rocket_security::crypto::hasher::Hasher;
 use rocket_security::crypto::hasher::Verified;
@@ -25,103 +20,24 @@ use rocket_security::crypto::keys::Keyring;
 use rocket_security::crypto::one_time::Token;
 use rocket_security::crypto::password::Password;
 use rocket_security::crypto::random_uuid;
+use rocket_security::datastore::OutboxStore;
+use rocket_security::datastore::RememberStore;
 use rocket_security::datastore::SessionStore;
 use rocket_security::datastore::Together;
+use rocket_security::datastore::remember::SeriesRecord;
 use rocket_security::datastore::session::SessionRecord;
 use rocket_security::datastore::user::Credentials;
 use rocket_security::datastore::user::NewUser;
-use rocket_security::testing::TestDatabase;
 use rocket_security::user::Identity;
-use tempfile::TempDir;
 
-const PASSWORD: &str = "my cat sleeps on warm keyboards";
-
-const CHEAP_HASH: &str = "[default.security.password]\nmemory = 8\niterations = 1\n";
+use crate::support::operator::CHEAP_HASH;
+use crate::support::operator::PASSWORD;
+use crate::support::operator::Place;
 
 const RELEASE: &str = "[default.security]\nbase_url = \"https://example.org\"\n\
                        [default.databases.security]\nurl = \"sqlite:production.sqlite\"\n";
 
-/// A folder in which an operator works.
-struct Place {
-    folder: TempDir,
-    profile: &'static str,
-    /// A database on a server, where the suite runs on one.
-    database: Option<TestDatabase>,
-}
-
 impl Place {
-    /// A developer's: cheap hashes, and no database configured unless the suite runs on a server.
-    fn debug() -> Self {
-        // A test that runs on a runtime of its own cannot wait for another.
-        let database = thread::spawn(|| {
-            let runtime = Builder::new_current_thread().enable_all().build().unwrap();
-            runtime.block_on(TestDatabase::create())
-        });
-        let database = database.join().unwrap();
-        let is_on_server = !database.url().starts_with("sqlite:");
-        Self { database: is_on_server.then_some(database), ..Self::new("debug", CHEAP_HASH) }
-    }
-
-    fn new(profile: &'static str, toml: &str) -> Self {
-        let place = Self { folder: tempfile::tempdir().unwrap(), profile, database: None };
-        place.configure(toml);
-        place
-    }
-
-    fn configure(&self, toml: &str) {
-        fs::write(self.path().join("Rocket.toml"), toml).unwrap();
-    }
-
-    fn path(&self) -> &Path {
-        self.folder.path()
-    }
-
-    /// Runs a command line, words parted by blanks, with nothing on standard input.
-    fn run(&self, line: &str) -> Done {
-        self.run_with_input(line, "")
-    }
-
-    fn run_with_input(&self, line: &str, input: &str) -> Done {
-        let arguments: Vec<&str> = line.split_whitespace().collect();
-        self.run_with(&arguments, input.as_bytes())
-    }
-
-    fn run_with(&self, arguments: &[&str], input: &[u8]) -> Done {
-        let mut child = self.command(arguments).spawn().unwrap();
-        // A command that reads nothing may have ended by now: then the pipe is closed.
-        let _ = child.stdin.take().unwrap().write_all(input);
-        let output = child.wait_with_output().unwrap();
-        let done = Done {
-            status: output.status.code(),
-            stdout: String::from_utf8(output.stdout).unwrap(),
-            stderr: String::from_utf8(output.stderr).unwrap(),
-        };
-        for (name, text) in [("stdout", &done.stdout), ("stderr", &done.stderr)] {
-            assert!(!text.contains(PASSWORD), "{name} shows the password: {text}");
-        }
-        done
-    }
-
-    fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_rocket-security"));
-        for (name, _) in std::env::vars_os() {
-            if name.to_string_lossy().starts_with("ROCKET_") {
-                command.env_remove(name);
-            }
-        }
-        if let Some(database) = &self.database {
-            command.env("ROCKET_DATABASES", database.environment());
-        }
-        command
-            .args(arguments)
-            .env("ROCKET_PROFILE", self.profile)
-            .current_dir(self.path())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        command
-    }
-
     /// Makes a confirmed account and gives its id.
     fn make_account(&self, email: &str) -> String {
         let line = format!("users create {email} --confirmed");
@@ -141,53 +57,25 @@ impl Place {
         accounts.remove(0)
     }
 
-    /// Opens the store as the application does.
-    async fn store(&self) -> SqlxDatastore {
-        let figment = Figment::from(rocket::Config::debug_default());
-        let url = format!("sqlite:{}", self.path().join("security.sqlite").display());
-        let figment = match &self.database {
-            Some(database) => database.figment(figment),
-            None => figment.merge(("databases.security.url", url)),
+    /// Makes an account as a registration does that waits for its confirmation.
+    async fn register_unproved(&self, email: &str, username: &str) -> UserId {
+        let (id, now) = (UserId::from_uuid(random_uuid().unwrap()), Clock::default().now());
+        let user = NewUser {
+            id,
+            email: Email::parse(email).unwrap(),
+            username: Some(Username::parse(username).unwrap()),
+            password_hash: None,
+            confirmed_at: None,
+            expires_at: Some(now + TimeDelta::hours(48)),
+            created_at: now,
         };
-        SqlxDatastore::connect(&figment).await.unwrap()
+        self.store().await.create_user(&user, &Together::nothing()).await.unwrap().unwrap();
+        id
     }
 
     async fn credentials(&self, email: &str) -> Credentials {
         let identity = Identity::Email(Email::parse(email).unwrap());
         self.store().await.find_credentials(&identity).await.unwrap().unwrap()
-    }
-}
-
-/// What came of a command.
-#[derive(Debug)]
-struct Done {
-    status: Option<i32>,
-    stdout: String,
-    stderr: String,
-}
-
-impl Done {
-    /// Asserts that it was done, and gives what it printed.
-    fn succeeded(self) -> String {
-        assert_eq!(self.status, Some(0), "{self:?}");
-        self.stdout
-    }
-
-    /// Asserts that it was refused in one line that holds all of `parts`, with nothing printed.
-    fn refused(self, parts: &[&str]) {
-        assert_eq!(self.status, Some(1), "{self:?}");
-        assert_eq!(self.stdout, "", "{self:?}");
-        assert_eq!(self.stderr.lines().count(), 1, "{self:?}");
-        assert!(self.stderr.starts_with("error: "), "{self:?}");
-        for part in parts {
-            assert!(self.stderr.contains(part), "{part:?} is missing: {self:?}");
-        }
-    }
-
-    /// Asserts that it was misspelt, and that the answer holds `part`.
-    fn misspelt(self, part: &str) {
-        assert_eq!(self.status, Some(2), "{self:?}");
-        assert!(self.stderr.contains(part), "{self:?}");
     }
 }
 
@@ -202,8 +90,8 @@ async fn the_first_administrator_is_made_before_the_first_start() {
     let listed = place.run("users list").succeeded();
     let rows: Vec<Vec<&str>> =
         listed.lines().map(|line| line.split_whitespace().collect()).collect();
-    assert_eq!(rows[0], ["EMAIL", "ID", "ACTIVE", "CONFIRMED", "ROLES"]);
-    assert_eq!(rows[1], ["Ann@example.org", &id.to_string(), "yes", "yes", "admin"]);
+    assert_eq!(rows[0], ["EMAIL", "USERNAME", "ID", "ACTIVE", "CONFIRMED", "ROLES"]);
+    assert_eq!(rows[1], ["Ann@example.org", "-", &id.to_string(), "yes", "yes", "admin"]);
     assert_eq!(rows.len(), 2);
 
     let found = place.credentials("ann@example.org").await;
@@ -212,6 +100,26 @@ async fn the_first_administrator_is_made_before_the_first_start() {
     assert!(hash.as_str().starts_with("$argon2id$v=19$m=8,t=1,p=1$"), "{}", hash.as_str());
     assert_eq!(verify(PASSWORD, &hash).await, Verified::Outdated);
     assert_eq!(verify("another sentence entirely", &hash).await, Verified::No);
+}
+
+#[rocket::async_test]
+async fn an_account_is_made_with_a_username_under_the_rules_of_a_registration() {
+    let place = Place::debug();
+    let make = |email: &str, name: &str| {
+        place.run(&format!("users create {email} --username {name} --no-password --confirmed"))
+    };
+    make("ann@example.org", "Alice").succeeded();
+    make("bob@example.org", "aIice").refused(&["looks like it, is taken"]);
+    make("bob@example.org", "bob").refused(&["4 to 32 characters"]);
+    make("bob@example.org", "adm1n").refused(&["not to be had"]);
+    make("bob@example.org", "b@example").refused(&["no @"]);
+    let listed = place.run("users list").succeeded();
+    let rows: Vec<Vec<&str>> =
+        listed.lines().map(|line| line.split_whitespace().collect()).collect();
+    assert_eq!((rows.len(), rows[1][0], rows[1][1]), (2, "ann@example.org", "Alice"));
+    assert_eq!(place.accounts()[0]["username"], "Alice");
+    let found = place.credentials("ann@example.org").await;
+    assert_eq!(found.user.username.unwrap().as_str(), "Alice");
 }
 
 /// Compares as an application with the default parameters does.
@@ -384,6 +292,29 @@ fn an_address_that_is_taken_is_refused_in_any_spelling() {
     assert_eq!(place.account()["id"], id);
 }
 
+#[rocket::async_test]
+async fn a_registration_that_nobody_confirmed_gives_way_with_its_username() {
+    let place = Place::debug();
+    place.run("migrate").succeeded();
+    let unproved = place.register_unproved("ann@example.org", "annlee").await;
+    let create = "users create ann@example.org --confirmed --username";
+    place
+        .run_with_input(&format!("{create} annlee"), "too short\n")
+        .refused(&["at least 15 characters"]);
+    assert!(place.store().await.find_user(unproved).await.unwrap().is_some(), "nothing was made");
+    let other = place.register_unproved("bob@example.org", "boblee").await;
+    place
+        .run_with_input(&format!("{create} boblee"), &format!("{PASSWORD}\n"))
+        .refused(&["is taken"]);
+
+    place.run_with_input(&format!("{create} annlee"), &format!("{PASSWORD}\n")).succeeded();
+    assert!(place.store().await.find_user(unproved).await.unwrap().is_none());
+    assert!(place.store().await.find_user(other).await.unwrap().is_some());
+    let made = place.credentials("ann@example.org").await.user;
+    assert_eq!((made.username.unwrap().as_str(), made.expires_at), ("annlee", None));
+    assert!(made.confirmed_at.is_some());
+}
+
 #[test]
 fn values_that_are_typed_wrong_are_explained() {
     let place = Place::debug();
@@ -441,8 +372,92 @@ fn roles_are_listed_with_what_they_are_for() {
     assert_eq!(again, "The role \"admin\" exists already and stays as it is.\n");
     assert_eq!(
         place.run("roles list").succeeded(),
-        "ROLE    DESCRIPTION\nadmin   May do everything\neditor\n"
+        "ROLE    INCLUDES  PERMISSIONS  DESCRIPTION\n\
+         admin                          May do everything\n\
+         editor\n"
     );
+}
+
+#[test]
+fn a_role_includes_others_and_shows_it() {
+    let place = Place::debug();
+    place.make_account("ann@example.org");
+    for role in ["admin", "editor", "reader"] {
+        place.run(&format!("roles create {role}")).succeeded();
+    }
+    for (role, its) in [("admin", "editor"), ("admin", "editor"), ("editor", "reader")] {
+        let said = place.run(&format!("roles include {role} {its}")).succeeded();
+        assert_eq!(said, format!("The role \"{role}\" includes the role \"{its}\".\n"));
+    }
+    let listed = place.run("roles list").succeeded();
+    let rows: Vec<_> = listed.lines().map(str::split_whitespace).map(Vec::from_iter).collect();
+    assert_eq!(rows[1..], [vec!["admin", "editor"], vec!["editor", "reader"], vec!["reader"]]);
+
+    // What was given and what came with it are told apart.
+    place.run("roles grant ann@example.org admin").succeeded();
+    let account = place.account();
+    assert_eq!(account["roles"], json!(["admin"]));
+    assert_eq!(account["included_roles"], json!(["editor", "reader"]));
+    assert!(place.run("users list").succeeded().contains("admin (editor, reader)"));
+    let granted = place.run("roles grant ann@example.org reader").succeeded();
+    assert_eq!(granted, "ann@example.org has the role \"reader\".\n");
+    for expected in ["no more by itself, but still:", "did not have the role \"reader\" by itself:"]
+    {
+        let revoked = place.run("roles revoke ann@example.org reader").succeeded();
+        assert!(revoked.contains(expected) && revoked.contains("includes it"), "{revoked}");
+    }
+
+    let excluded = place.run("roles exclude admin editor").succeeded();
+    assert_eq!(excluded, "The role \"admin\" includes the role \"editor\" no more.\n");
+    let again = place.run("roles exclude admin editor").succeeded();
+    assert_eq!(again, "The role \"admin\" was not told to include the role \"editor\".\n");
+    assert_eq!(place.account()["included_roles"], json!(null));
+    let revoked = place.run("roles revoke ann@example.org reader").succeeded();
+    assert_eq!(revoked, "ann@example.org did not have the role \"reader\".\n");
+}
+
+#[test]
+fn a_role_that_would_include_itself_is_refused() {
+    let place = Place::debug();
+    for role in ["admin", "editor"] {
+        place.run(&format!("roles create {role}")).succeeded();
+    }
+    place.run("roles include admin editor").succeeded();
+    let refused = ["the role \"editor\" cannot include the role \"admin\", which includes it"];
+    place.run("roles include editor admin").refused(&refused);
+    place.run("roles include admin admin").refused(&["\"admin\" cannot include itself"]);
+    for verb in ["include", "exclude"] {
+        for pair in ["admin Editor", "Editor admin"] {
+            let line = format!("roles {verb} {pair}");
+            place.run(&line).refused(&["no role \"Editor\"", "roles list"]);
+        }
+    }
+}
+
+#[test]
+fn a_role_is_given_permissions_and_they_are_taken_from_it() {
+    let place = Place::debug();
+    place.run("roles create editor").succeeded();
+    for permission in ["posts.edit", "posts.edit", "posts.delete"] {
+        let added = place.run(&format!("roles add-permission editor {permission}")).succeeded();
+        assert_eq!(added, format!("The role \"editor\" has the permission \"{permission}\".\n"));
+    }
+    let listed = place.run("roles list").succeeded();
+    assert_eq!(
+        listed.lines().nth(1).unwrap().split_whitespace().collect::<Vec<_>>(),
+        ["editor", "posts.delete", "posts.edit"]
+    );
+    let remove = "roles remove-permission editor posts.edit";
+    let removed = place.run(remove).succeeded();
+    assert_eq!(removed, "The role \"editor\" has the permission \"posts.edit\" no more.\n");
+    let again = place.run(remove).succeeded();
+    assert_eq!(again, "The role \"editor\" did not have the permission \"posts.edit\".\n");
+    for verb in ["add", "remove"] {
+        place
+            .run(&format!("roles {verb}-permission Editor posts.edit"))
+            .refused(&["no role \"Editor\"", "roles list"]);
+    }
+    place.run_with(&["roles", "add-permission", "editor", "two words"], b"").misspelt("no blank");
 }
 
 #[rocket::async_test]
@@ -490,9 +505,159 @@ async fn begin_session(place: &Place) -> Token {
         created_at: now,
         authenticated_at: now,
         last_seen_at: now,
+        series: None,
     };
-    assert!(place.store().await.begin_session(&record, 20).await.unwrap());
+    assert!(
+        place
+            .store()
+            .await
+            .begin_session(&record, 20, &Together::nothing())
+            .await
+            .unwrap()
+            .is_some()
+    );
     token
+}
+
+#[rocket::async_test]
+async fn sessions_are_listed_and_ended_one_by_one_or_all() {
+    let place = Place::debug();
+    place.make_account("ann@example.org");
+    place.run("sessions list ann@example.org").succeeded();
+    for _ in 0..3 {
+        begin_session(&place).await;
+    }
+    let listed = place.run("sessions list ann@example.org --json").succeeded();
+    let ids: Vec<String> = listed
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap()["id"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(ids.len(), 3);
+    let table = place.run("sessions list ann@example.org").succeeded();
+    assert!(ids.iter().all(|id| table.contains(id)), "{table}");
+
+    let answer = place.run(&format!("sessions end ann@example.org {}", ids[1])).succeeded();
+    assert_eq!(answer.trim(), "1 session is ended.");
+    let table = place.run("sessions list ann@example.org").succeeded();
+    assert_eq!(ids.iter().map(|id| table.contains(id)).collect::<Vec<_>>(), [true, false, true]);
+    place
+        .run(&format!("sessions end ann@example.org {}", ids[1]))
+        .refused(&["ann@example.org has no session", "sessions list ann@example.org"]);
+    let answer = place.run("sessions end ann@example.org --all").succeeded();
+    assert_eq!(answer.trim(), "2 sessions are ended.");
+    place.run("sessions list eve@example.org").refused(&["eve@example.org has no account"]);
+}
+
+#[rocket::async_test]
+async fn a_session_that_an_operator_ends_does_not_come_back_by_a_remembered_browser() {
+    let place = Place::debug();
+    place.make_account("ann@example.org");
+    let user = place.credentials("ann@example.org").await.user;
+    let (store, now) = (place.store().await, Clock::default().now());
+    let mut all = Vec::new();
+    for _ in 0..3 {
+        let series = SeriesRecord {
+            series: Token::random().unwrap().digest(),
+            user_id: user.id,
+            epoch: user.epoch,
+            validator: Token::random().unwrap().digest(),
+            previous: None,
+            created_at: now,
+            rotated_at: now,
+            expires_at: now + chrono::TimeDelta::days(1),
+        };
+        assert!(store.create_series(&series, 20).await.unwrap());
+        all.push(series.series);
+    }
+    let token = begin_session(&place).await;
+    let (session, _) = store.find_session(&token.digest()).await.unwrap().unwrap();
+    let named = SessionRecord {
+        digest: Token::random().unwrap().digest(),
+        id: random_uuid().unwrap(),
+        series: Some(all[0]),
+        ..session
+    };
+    assert!(store.begin_session(&named, 20, &Together::nothing()).await.unwrap().is_some());
+    place.run(&format!("sessions end ann@example.org {}", named.id)).succeeded();
+    assert_eq!(store.find_series(&all[0]).await.unwrap(), None);
+    assert!(store.find_series(&all[1]).await.unwrap().is_some());
+    let answer = place.run("sessions end ann@example.org --all").succeeded();
+    assert_eq!(answer.trim(), "1 session is ended.");
+    for series in &all {
+        assert_eq!(store.find_series(series).await.unwrap(), None);
+    }
+}
+
+#[rocket::async_test]
+async fn somebody_is_invited_and_the_application_mails_the_link() {
+    let place = Place::debug();
+    place.run("roles create editor").succeeded();
+    place.run("users invite ann@example.org --role editor").succeeded();
+    let account = place.account();
+    assert_eq!((&account["confirmed"], &account["roles"]), (&json!(false), &json!(["editor"])));
+    assert!(place.credentials("ann@example.org").await.password_hash.is_none());
+    place.run("roles create author").succeeded();
+    place.run("users invite ann@example.org --role author").succeeded();
+    assert_eq!(place.account()["roles"], json!(["author", "editor"]), "given beside the other");
+    place.run("users invite ANN@example.org").succeeded();
+    place
+        .run("users invite ann@example.org --role nobody")
+        .refused(&["there is no role \"nobody\""]);
+    assert_eq!(place.account()["id"], account["id"]);
+    let now = Clock::default().now();
+    let mails = place.store().await.lease_mail(now, now, 10).await.unwrap();
+    assert_eq!(mails.len(), 1, "the newest link only");
+    assert_eq!(mails[0].mail.to.as_str(), "ann@example.org", "spelled as in the account");
+    let link = mails[0].mail.link.clone().unwrap();
+    assert_eq!((mails[0].mail.template.as_str(), link.purpose.as_str()), ("invitation", "invite"));
+
+    // An account that somebody registered and nobody confirmed gives way, and one with an owner does not.
+    let unproved = place.register_unproved("carol@example.org", "carol").await;
+    place.run("users invite carol@example.org").succeeded();
+    assert!(place.store().await.find_user(unproved).await.unwrap().is_none());
+    assert_eq!(place.credentials("carol@example.org").await.user.expires_at, None);
+    place.make_account("bob@example.org");
+    place.run("users invite bob@example.org").refused(&["bob@example.org has an account already"]);
+    place
+        .run("users invite eve@example.org --role nobody")
+        .refused(&["there is no role \"nobody\""]);
+}
+
+#[rocket::async_test]
+async fn an_operator_starts_a_reset_and_learns_no_link() {
+    let place = Place::debug();
+    place.make_account("ann@example.org");
+    let done = place.run("users reset ann@example.org").succeeded();
+    assert!(done.contains("1 hour") && !done.contains("/reset/"), "{done}");
+    let now = Clock::default().now();
+    let mails = place.store().await.lease_mail(now, now, 10).await.unwrap();
+    assert_eq!(mails[0].mail.template, "reset_instructions");
+    place.run("users reset nobody@example.org").refused(&["nobody@example.org has no account"]);
+}
+
+#[rocket::async_test]
+async fn an_account_that_is_deactivated_gets_no_link_and_the_operator_is_told() {
+    let place = Place::debug();
+    place.make_account("ann@example.org");
+    place.run("users invite bob@example.org").succeeded();
+    for (account, command) in [("ann@example.org", "reset"), ("bob@example.org", "invite")] {
+        place.run(&format!("users deactivate {account}")).succeeded();
+        place
+            .run(&format!("users {command} {account}"))
+            .refused(&["is deactivated and gets no link", &format!("users activate {account}")]);
+    }
+}
+
+#[rocket::async_test]
+async fn an_operator_has_a_password_changed() {
+    let place = Place::debug();
+    place.make_account("ann@example.org");
+    let session = begin_session(&place).await;
+    place.run("users require-change ann@example.org").succeeded();
+    assert!(place.credentials("ann@example.org").await.user.must_change);
+    assert!(place.store().await.find_session(&session.digest()).await.unwrap().is_none());
+    let again = place.run("users require-change ann@example.org").succeeded();
+    assert_eq!(again, "ann@example.org has to change the password already.\n");
 }
 
 #[test]
@@ -523,11 +688,13 @@ async fn the_list_goes_on_behind_its_first_page() {
         let user = NewUser {
             id: UserId::from_uuid(random_uuid().unwrap()),
             email: Email::parse(&format!("user{number}@example.org")).unwrap(),
+            username: None,
             password_hash: None,
+            expires_at: None,
             confirmed_at: None,
             created_at: Clock::default().now(),
         };
-        assert!(store.create_user(&user, &Together::nothing()).await.unwrap().is_some());
+        assert!(store.create_user(&user, &Together::nothing()).await.unwrap().is_ok());
     }
     let mut emails: Vec<String> =
         place.accounts().iter().map(|account| account["email"].to_string()).collect();

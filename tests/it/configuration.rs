@@ -87,10 +87,12 @@ async fn a_wrong_configuration_stops_the_launch_with_one_line_that_names_key_and
     let database = "[default.databases.security]\nurl = \"DATABASE\"\n";
     let complete = format!(
         "{database}[default.security]\nbase_url = \"https://example.org\"\nkeys = \"{GOOD_KEY}\"\n\
-         [default.security.mail]\nurl = \"capture:\"\n"
+         roles = \"create\"\n[default.security.mail]\nurl = \"capture:\"\n"
     );
     assert!(launches("release", &complete).await);
     assert!(launches("debug", database).await);
+    assert!(!launches("release", &complete.replace("\"create\"", "\"check\"")).await);
+    assert!(!launches("release", &complete.replace("roles = \"create\"\n", "")).await);
 
     let without = |line: &str| {
         complete.lines().filter(|it| !it.contains(line)).collect::<Vec<_>>().join("\n")
@@ -116,7 +118,38 @@ async fn a_wrong_configuration_stops_the_launch_with_one_line_that_names_key_and
         (complete.replace("capture:", "gopher:"), "security.mail.url: ", "Write smtp://"),
         (with("fron = \"x@example.org\""), "security.mail.fron: ", "Correct it"),
         (with("from = \"nobody\""), "security.mail.from: is not an address", "Write name@"),
+        (
+            with("from = '\"x@evil.example\"@victim.example'"),
+            "security.mail.from: is not an address",
+            "Write name@",
+        ),
+        (
+            with("from = \"Ann\\r\\nBcc: eve@example.org <ann@example.org>\""),
+            "security.mail.from: holds a control character",
+            "Write name@",
+        ),
+        (with("reply_to = \"a@localhost\""), "security.mail.reply_to: is not", "Write name@"),
+        (
+            with("subjects.welcom = \"Welcome\""),
+            "security.mail.subjects.welcom: is the subject of no mail",
+            "confirmation_instructions, ",
+        ),
+        (
+            with("subjects.welcome = \"Welcome, {{ user.email }}\""),
+            "security.mail.subjects.welcome: does not render",
+            "{{ site_name }}",
+        ),
+        (
+            with("subjects.welcome = \"Welcome\\r\\nBcc: eve@example.org\""),
+            "security.mail.subjects.welcome: is not one line",
+            "without line breaks",
+        ),
         (with("[default.security.session]\nidle = \"soon\""), "security.session.idle: ", "Correct"),
+        (
+            with("[default.security.session]\naal = 2"),
+            "security.session.aal: is a level at which nobody comes back without a proof",
+            "Disable the feature",
+        ),
         (
             with("[default.security.session]\nidle = \"25h\""),
             "security.session.idle: is longer",
@@ -138,13 +171,109 @@ async fn a_wrong_configuration_stops_the_launch_with_one_line_that_names_key_and
             "Set it to 1",
         ),
         (
+            complete.replace("keys =", "identity = []\nkeys ="),
+            "security.identity: is empty",
+            "Set it to [\"email\"]",
+        ),
+        (
+            complete.replace("keys =", "identity = [\"username\"]\nkeys ="),
+            "security.identity: lacks \"email\"",
+            "Set it to [\"email\"], [\"email\", \"username\"]",
+        ),
+        (
+            complete.replace("keys =", "identity = [\"email\", \"phone\"]\nkeys ="),
+            "security.identity",
+            "Correct it",
+        ),
+        (
+            complete.replace("keys =", "mechanisms = []\nkeys ="),
+            "security.mechanisms: is empty",
+            "Set it to [\"session\", \"token\"]",
+        ),
+        (
+            complete.replace("keys =", "mechanisms = [\"session\", \"session\"]\nkeys ="),
+            "security.mechanisms: says the same twice",
+            "Set it to [\"session\", \"token\"]",
+        ),
+        (
+            complete.replace("keys =", "mechanisms = [\"session\", \"cookie\"]\nkeys ="),
+            "security.mechanisms: names \"cookie\", which nothing provides",
+            "use some of: session, token, basic",
+        ),
+        (
+            with("[default.security.basic]\nrealm = 'the \"library\"'"),
+            "security.basic.realm: holds a character",
+            "printable ASCII",
+        ),
+        (
             with("[default.security.login]\npost_login_view = \"//x\""),
             "security.login.post_login_view: ",
             "Correct",
         ),
         (
+            with("[default.security.login]\npost_login_view = \"/x#y\""),
+            "security.login.post_login_view: ",
+            "Correct",
+        ),
+        (
+            with("[default.security.login]\npost_login_view = \"https://app.example.org/x\""),
+            "security.login: leads to https://app.example.org/x (home)",
+            "security.redirect_origins",
+        ),
+        (
+            complete.replace("keys =", "redirect_origins = [\"https://example.org/app\"]\nkeys ="),
+            "security.redirect_origins",
+            "like \"https://app.example.org\"",
+        ),
+        (
+            complete.replace("keys =", "redirect_origins = [\"https://*.example.org\"]\nkeys ="),
+            "security.redirect_origins",
+            "Correct it",
+        ),
+        (
+            complete.replace("keys =", "redirect_origins = [\"http://app.example.org\"]\nkeys ="),
+            "security.redirect_origins: has http://app.example.org/",
+            "Write it with https",
+        ),
+        (
+            with("[default.security.csrf]\norigins = [\"http://app.example.org\"]"),
+            "security.csrf.origins: has http://app.example.org/",
+            "Write it with https",
+        ),
+        (
+            with("[default.security.csrf]\ncookie = \"a b\""),
+            "security.csrf.cookie: ",
+            "like \"XSRF-TOKEN\"",
+        ),
+        (
+            with("[default.security.csrf]\ncookie = \"security_session\""),
+            "security.csrf.cookie: ",
+            "Correct it",
+        ),
+        (
+            with("[default.security.csrf]\ncookie = \"__Host-csrf\"")
+                .replace("https://example.org", "http://example.org"),
+            "security.csrf.cookie: has a prefix",
+            "Set base_url to an https address",
+        ),
+        (
+            complete.replace("keys =", "redirect_behavior = \"spa\"\nkeys ="),
+            "security.confirm.confirm_view: is missing, and redirect_behavior is \"spa\"",
+            "Set it to the page of your application",
+        ),
+        (
+            complete.replace("keys =", "redirect_behavior = \"SPA\"\nkeys ="),
+            "security.redirect_behavior",
+            "Correct it",
+        ),
+        (
             with("[default.security.confirm]\nwithin = \"2 days\""),
             "security.confirm.within: is longer",
+            "24h",
+        ),
+        (
+            with("[default.security.change_email]\nundo_within = \"23h\""),
+            "security.change_email.undo_within: is shorter than a day",
             "24h",
         ),
         (

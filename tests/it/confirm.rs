@@ -2,13 +2,22 @@
 
 use chrono::TimeDelta;
 use rocket::http::Status;
+use rocket_security::Email;
+use rocket_security::Security;
+use rocket_security::crypto::random_uuid;
+use rocket_security::datastore::Together;
+use rocket_security::datastore::user::NewUser;
+use rocket_security::features::confirm::Confirm;
 use rocket_security::testing::PASSWORD;
 use rocket_security::testing::TestApp;
 use rocket_security::testing::link_in;
+use rocket_security::user::UserId;
 use serde_json::json;
 
 use crate::support::app;
 use crate::support::app_with;
+use crate::support::rocket;
+use crate::support::rocket_with;
 
 const ANN: &str = "ann@example.org";
 
@@ -35,6 +44,15 @@ async fn the_link_leaves_the_address_bar_shows_a_button_and_the_button_confirms(
     assert!(browser.get("/login").await.body.contains("Your address is confirmed"));
     assert_eq!(browser.get("/me").await.status, Status::SeeOther, "confirming logs nobody in");
     assert_eq!(app.browser().log_in(ANN, PASSWORD).await.status, Status::Ok);
+}
+
+#[rocket::async_test]
+async fn it_logs_in_only_where_that_is_configured() {
+    let app = app_with(json!({"confirm": {"log_in": true}})).await;
+    let link = register(&app).await;
+    let browser = app.browser();
+    assert_eq!(browser.post_json(&link, json!({})).await.response("user")["email"], ANN);
+    assert_eq!(browser.get("/me").await.body, ANN);
 }
 
 #[rocket::async_test]
@@ -199,9 +217,75 @@ async fn whoever_asks_again_for_a_contested_account_chooses_the_password() {
     let chosen = "the owner has the last word on it";
     let fields = [("token", token), ("password", chosen), ("password_confirm", chosen)];
     assert_eq!(browser.post_form("/confirm/link", &fields).await.status, Status::SeeOther);
+    let told = app.newest_mail_to(ANN).await;
+    assert_eq!(told.subject, "You chose your password");
+    for part in [&told.text, &told.html] {
+        assert!(part.contains("from the network address 127.0.0.1"), "{part}");
+    }
 
     assert_eq!(app.browser().log_in(ANN, chosen).await.status, Status::Ok);
     for old in [PASSWORD, "the stranger waits for his chance"] {
         assert_eq!(app.browser().log_in(ANN, old).await.status, Status::BadRequest);
     }
+}
+
+#[rocket::async_test]
+async fn an_account_that_nobody_confirms_is_deleted_after_two_days_and_the_address_is_free() {
+    let app = app().await;
+    register(&app).await;
+    app.clock().advance(TimeDelta::minutes(30 * 60 - 1));
+    app.sweep().await;
+    let ask = json!({"email": ANN});
+    app.browser().post_json("/confirm", ask.clone()).await;
+    let mail = app.newest_mail_to(ANN).await;
+    assert!(mail.text.contains("The link works once, and for 18 hours."), "{}", mail.text);
+    let link = link_in(&mail);
+
+    app.clock().advance(TimeDelta::hours(18));
+    let answer = app.browser().post_json(&link, json!({})).await;
+    assert_eq!(answer.reasons(), ["invalid_link"]);
+    let mails = app.mail().await.len();
+    app.browser().post_json("/confirm", ask).await;
+    assert_eq!(app.mail().await.len(), mails, "a link would outlast its account");
+    app.clock().advance(TimeDelta::minutes(1));
+    app.sweep().await;
+    assert_eq!(app.store().list_users(None, 10).await.unwrap(), []);
+    assert_eq!(app.mail().await.len(), mails, "a stranger's address gets no farewell");
+
+    let link = register(&app).await;
+    assert_eq!(app.browser().post_json(&link, json!({})).await.status, Status::Ok);
+    app.clock().advance(TimeDelta::days(30));
+    app.sweep().await;
+    assert_eq!(app.browser().log_in(ANN, PASSWORD).await.status, Status::Ok);
+}
+
+#[rocket::async_test]
+async fn accounts_of_an_operators_making_stay_though_nobody_confirms_them() {
+    let app = app().await;
+    let user = NewUser {
+        id: UserId::from_uuid(random_uuid().unwrap()),
+        email: Email::parse(ANN).unwrap(),
+        username: None,
+        password_hash: None,
+        confirmed_at: None,
+        expires_at: None,
+        created_at: app.clock().now(),
+    };
+    app.store().create_user(&user, &Together::nothing()).await.unwrap().unwrap();
+    app.clock().advance(TimeDelta::days(365));
+    app.sweep().await;
+    assert!(app.store().find_user(user.id).await.unwrap().is_some());
+}
+
+#[rocket::async_test]
+async fn an_account_that_was_used_while_nobody_had_to_confirm_is_not_deleted_when_they_have_to() {
+    let app = app().await;
+    register(&app).await;
+    let open = rocket_with(Security::default().disable::<Confirm>());
+    let app = app.restart(open).await;
+    assert_eq!(app.browser().log_in(ANN, PASSWORD).await.status, Status::Ok);
+    let app = app.restart(rocket()).await;
+    app.clock().advance(TimeDelta::days(30));
+    app.sweep().await;
+    assert_eq!(app.store().list_users(None, 10).await.unwrap().len(), 1);
 }

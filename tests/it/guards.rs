@@ -7,16 +7,27 @@ use rocket::local::asynchronous::Client;
 use rocket::routes;
 use rocket_security::AnonymousOnly;
 use rocket_security::AuthUser;
+use rocket_security::AuthVia;
+use rocket_security::BasicUser;
+use rocket_security::Fresh;
 use rocket_security::Maybe;
 use rocket_security::PageContext;
+use rocket_security::PermissionsAccepted;
+use rocket_security::PermissionsRequired;
+use rocket_security::Public;
 use rocket_security::RolesAccepted;
 use rocket_security::RolesRequired;
+use rocket_security::Security;
+use rocket_security::Session;
+use rocket_security::datastore::Together;
 use rocket_security::testing::Browser;
 use rocket_security::testing::TestApp;
+use rocket_security::via;
 use rocket_security::web::visit::Visit;
 use serde_json::json;
 
 use crate::support::Admin;
+use crate::support::EditPosts;
 use crate::support::app;
 
 const ANN: &str = "ann@example.org";
@@ -49,8 +60,97 @@ async fn a_role_that_is_taken_away_is_gone_with_the_next_request() {
     let browser = app.log_in_as(ANN).await;
     assert_eq!(browser.get("/admin").await.status, Status::Ok);
     let admin = "admin".parse().unwrap();
-    assert!(app.store().revoke_role(ann.id, &admin).await.unwrap());
+    assert!(app.store().revoke_role(ann.id, &admin, &Together::nothing()).await.unwrap());
     assert_eq!(browser.get("/admin").await.status, Status::Forbidden);
+}
+
+/// Gives `editor` a permission.
+async fn permit(app: &TestApp, permission: &str) {
+    let (editor, permission) = ("editor".parse().unwrap(), permission.parse().unwrap());
+    app.store().create_role(&editor, "").await.unwrap();
+    let granted = app.store().grant_permission(&editor, &permission, &Together::nothing()).await;
+    assert!(granted.unwrap());
+}
+
+async fn statuses_by_permission(browser: &Browser<'_>) -> Vec<u16> {
+    let mut statuses = Vec::new();
+    for path in ["/edit", "/edit-and-delete", "/edit-or-delete"] {
+        statuses.push(browser.get_json(path).await.status.code);
+    }
+    statuses
+}
+
+#[rocket::async_test]
+async fn a_permission_is_had_by_a_role_from_the_next_request_on_and_lost_with_it() {
+    let app = app().await;
+    permit(&app, "posts.read").await;
+    let ann = app.grant(ANN, "editor").await;
+    let browser = app.log_in_as(ANN).await;
+    assert_eq!(statuses_by_permission(&app.browser()).await, [401, 401, 200]);
+    assert_eq!(statuses_by_permission(&browser).await, [403, 403, 403]);
+    permit(&app, "posts.edit").await;
+    assert_eq!(statuses_by_permission(&browser).await, [200, 403, 200]);
+    permit(&app, "posts.delete").await;
+    assert_eq!(statuses_by_permission(&browser).await, [200, 200, 200]);
+
+    let (editor, edit) = ("editor".parse().unwrap(), "posts.edit".parse().unwrap());
+    let revoked = app.store().revoke_permission(&editor, &edit, &Together::nothing()).await;
+    assert!(revoked.unwrap());
+    assert_eq!(statuses_by_permission(&browser).await, [403, 403, 200]);
+    assert!(app.store().revoke_role(ann.id, &editor, &Together::nothing()).await.unwrap());
+    assert_eq!(statuses_by_permission(&browser).await, [403, 403, 403]);
+}
+
+#[rocket::async_test]
+async fn a_role_has_what_it_includes_in_every_guard_from_the_next_request_on() {
+    let app = app().await;
+    permit(&app, "posts.edit").await;
+    app.grant(ANN, "chief").await;
+    let (chief, editor) = ("chief".parse().unwrap(), "editor".parse().unwrap());
+    let (browser, nothing) = (app.log_in_as(ANN).await, Together::nothing());
+    assert_eq!(browser.get("/drafts").await.status, Status::Forbidden);
+    assert_eq!(statuses_by_permission(&browser).await, [403, 403, 403]);
+
+    app.store().include_role(&chief, &editor, &nothing).await.unwrap().unwrap();
+    assert_eq!(browser.get("/drafts").await.status, Status::Ok);
+    assert_eq!(statuses_by_permission(&browser).await, [200, 403, 200]);
+    assert_eq!(browser.get("/admin").await.status, Status::Forbidden);
+
+    assert!(app.store().exclude_role(&chief, &editor, &nothing).await.unwrap());
+    assert_eq!(browser.get("/drafts").await.status, Status::Forbidden);
+    assert_eq!(statuses_by_permission(&browser).await, [403, 403, 403]);
+}
+
+#[rocket::async_test]
+async fn permission_names_compare_byte_for_byte() {
+    let app = app().await;
+    permit(&app, "Posts.edit").await;
+    app.grant(ANN, "editor").await;
+    assert_eq!(app.log_in_as(ANN).await.get("/edit").await.status, Status::Forbidden);
+}
+
+#[rocket::async_test]
+async fn a_forged_session_is_no_guest_where_a_permission_is_asked_for() {
+    let app = app().await;
+    let browser = app.browser();
+    browser.set_cookie(SESSION, "v4.local.AAAA");
+    assert_eq!(browser.get_json("/edit-or-delete").await.status, Status::Unauthorized);
+}
+
+#[rocket::async_test]
+async fn a_lacking_permission_is_told_like_a_lacking_role() {
+    let security = Security::default();
+    let mut events = security.events();
+    let app = TestApp::launch(crate::support::rocket_with(security)).await;
+    let user = app.user(ANN).await.id;
+    let answer = app.log_in_as(ANN).await.get_json("/edit").await;
+    assert_eq!((answer.status, answer.reasons()), (Status::Forbidden, vec!["forbidden".into()]));
+    app.told().await;
+    let mut told = Vec::new();
+    while let Ok(event) = events.try_recv() {
+        told.push((event.name(), event.user()));
+    }
+    assert_eq!(told.last(), Some(&("user_unauthorized", Some(user))), "{told:?}");
 }
 
 #[rocket::async_test]
@@ -66,6 +166,16 @@ async fn a_page_for_members_leads_a_stranger_to_the_login_page_and_back() {
     let answer = app.browser().get("/drafts?page=2&x=%26").await;
     assert_eq!(answer.status, Status::SeeOther);
     assert_eq!(answer.location(), "/login?next=%2Fdrafts%3Fpage%3D2%26x%3D%2526");
+}
+
+#[rocket::async_test]
+async fn an_answer_that_goes_by_who_asks_says_so_to_caches() {
+    let app = app().await;
+    for (browser, path) in [(app.log_in_as(ANN).await, "/me"), (app.browser(), "/")] {
+        let answer = browser.get(path).await;
+        assert_eq!((answer.status, answer.header("Vary")), (Status::Ok, Some("Cookie")), "{path}");
+    }
+    assert_eq!(app.browser().get("/nowhere").await.header("Vary"), None, "nobody asked");
 }
 
 #[rocket::async_test]
@@ -173,10 +283,26 @@ fn user(_user: AuthUser) {}
 fn required(_user: RolesRequired<Admin>) {}
 #[get("/accepted")]
 fn accepted(_user: RolesAccepted<Admin>) {}
+#[get("/permitted")]
+fn permitted(_user: PermissionsRequired<EditPosts>) {}
+#[get("/any-permitted")]
+fn any_permitted(_user: Maybe<PermissionsAccepted<EditPosts>>) {}
 #[get("/maybe")]
 fn maybe(_user: Maybe<AuthUser>) {}
+#[get("/csrf")]
+fn csrf(_csrf: rocket_security::Csrf<'_>) {}
+#[get("/public")]
+fn public(_everybody: Public) {}
 #[get("/anonymous")]
 fn anonymous(_guest: AnonymousOnly) {}
+#[get("/fresh")]
+fn fresh(_user: Fresh<5>) {}
+#[get("/session")]
+fn session(_session: Session<'_>) {}
+#[get("/basic")]
+fn basic(_user: BasicUser) {}
+#[get("/via")]
+fn via_any(_user: AuthVia<(via::Session, via::Token)>) {}
 
 #[rocket::async_test]
 async fn a_guard_without_the_fairing_stops_the_launch() {
@@ -184,10 +310,18 @@ async fn a_guard_without_the_fairing_stops_the_launch() {
         routes![user],
         routes![required],
         routes![accepted],
+        routes![permitted],
+        routes![any_permitted],
         routes![maybe],
         routes![anonymous],
+        routes![public],
+        routes![fresh],
+        routes![session],
+        routes![basic],
+        routes![via_any],
         routes![context],
         routes![visit],
+        routes![csrf],
     ] {
         let figment = rocket::Config::figment().merge(("log_level", "off"));
         let rocket = rocket::custom(figment).mount("/", route);

@@ -6,11 +6,14 @@ use rocket_security::Hooks;
 use rocket_security::Rejection;
 use rocket_security::Result;
 use rocket_security::Security;
+use rocket_security::clock::Timestamp;
+use rocket_security::feature::Announcer;
 use rocket_security::feature::LoginAttempt;
 use rocket_security::feature::Verdict;
 use rocket_security::rejection::FieldErrors;
 use rocket_security::testing::PASSWORD;
 use rocket_security::testing::TestApp;
+use rocket_security::testing::link_in;
 use rocket_security::user::User;
 use serde_json::json;
 
@@ -65,6 +68,19 @@ async fn a_hook_refuses_a_login_in_its_own_words() {
 }
 
 #[rocket::async_test]
+async fn a_hook_that_diverts_is_asked_after_a_reset_that_logs_in_too() {
+    let rocket = rocket_with(Security::default().hooks(Closed));
+    let app = TestApp::launch_with(rocket, json!({"reset": {"log_in": true}})).await;
+    app.user("bob@example.org").await;
+    let browser = app.browser();
+    browser.post_json("/reset", json!({"email": "bob@example.org"})).await;
+    let link = link_in(&app.newest_mail_to("bob@example.org").await);
+    let answer = browser.post_json(&link, json!({"password": "a ferry leaves at seven"})).await;
+    assert_eq!(answer.response("tf_required"), true, "{}", answer.body);
+    assert_eq!(browser.get_json("/me").await.status, Status::Unauthorized);
+}
+
+#[rocket::async_test]
 async fn a_hook_that_diverts_begins_no_session() {
     let app = TestApp::launch(rocket_with(Security::default().hooks(Closed))).await;
     app.user("bob@example.org").await;
@@ -85,4 +101,30 @@ async fn a_hook_judges_passwords_and_sessions() {
     let answer = app.browser().post_json("/register", body).await;
     assert_eq!(answer.reasons(), ["invalid_input", "no_horses"]);
     assert_eq!(app.log_in_as(ANN).await.get_json("/me").await.status, Status::Forbidden);
+}
+
+struct PanickingSweep;
+
+#[async_trait]
+impl Hooks for PanickingSweep {
+    async fn sweep(&self, _now: Timestamp, _announcer: &Announcer) -> Result<u64> {
+        panic!("a bug of the application's")
+    }
+}
+
+struct Sweep;
+
+#[async_trait]
+impl Hooks for Sweep {
+    async fn sweep(&self, _now: Timestamp, _announcer: &Announcer) -> Result<u64> {
+        Ok(1_000)
+    }
+}
+
+#[rocket::async_test]
+async fn a_sweep_that_panics_keeps_no_other_from_its_work() {
+    let security = Security::default().hooks(PanickingSweep).hooks(Sweep);
+    let app = TestApp::launch(rocket_with(security)).await;
+    assert_eq!(app.sweep().await, 1_000);
+    assert_eq!(app.sweep().await, 1_000);
 }

@@ -11,7 +11,7 @@ const LADDER: &[&[&str]] = &[
     &["guard"],
     &["flow"],
     &["web"],
-    &["feature", "session", "mail"],
+    &["feature", "session", "mail", "token"],
     &["datastore", "event"],
     &["crypto"],
     &["config", "rejection", "template", "user"],
@@ -140,8 +140,25 @@ fn only_the_flow_begins_sessions() {
             continue;
         }
         for (number, line) in fs::read_to_string(&path).unwrap().lines().enumerate() {
-            let means = [".begin_session(", ".become_user(", "SessionRecord {"];
+            let means = [".begin_session(", ".rotate_series(", ".become_user(", "SessionRecord {"];
             if means.iter().any(|it| line.contains(it)) {
+                faults.push(format!("{}:{}: {line}", path.display(), number + 1));
+            }
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+/// Law 1 again: a request is from whom a guard found it to be, by way of `flow`.
+#[test]
+fn only_guards_say_who_a_request_is_from() {
+    let mut faults = Vec::new();
+    for (module, path) in library_files() {
+        if ["flow", "guard", "web"].contains(&module.as_str()) {
+            continue;
+        }
+        for (number, line) in fs::read_to_string(&path).unwrap().lines().enumerate() {
+            if line.contains("sender::") || line.contains("Sender {") {
                 faults.push(format!("{}:{}: {line}", path.display(), number + 1));
             }
         }
@@ -157,7 +174,18 @@ fn cryptography_stays_in_its_folder() {
         for (number, line) in fs::read_to_string(&path).unwrap().lines().enumerate() {
             let code = line.split("//").next().unwrap_or_default();
             let uses = |name: &str| code.contains(&format!("{name}::"));
-            let crates = ["argon2", "rusty_paseto", "hkdf", "hmac", "sha2", "getrandom"];
+            let crates = [
+                "argon2",
+                "ed25519_dalek",
+                "getrandom",
+                "hkdf",
+                "hmac",
+                "p384",
+                "paserk",
+                "pasetors",
+                "rusty_paseto",
+                "sha2",
+            ];
             let is_crypto = crates.iter().any(|name| uses(name));
             if (is_crypto && module != "crypto") || (uses("lettre") && module != "mail") {
                 faults.push(format!("{}:{}: {line}", path.display(), number + 1));

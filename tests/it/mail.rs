@@ -18,8 +18,18 @@ use rocket::tokio::net::TcpStream;
 use rocket_security::Error;
 use rocket_security::Result;
 use rocket_security::Security;
+#[cfg(feature = "smtp")]
+use rocket_security::config::Span;
+#[cfg(feature = "smtp")]
+use rocket_security::datastore::outbox::Addressee;
+#[cfg(feature = "smtp")]
+use rocket_security::datastore::outbox::MailState;
+#[cfg(feature = "smtp")]
+use rocket_security::datastore::outbox::NewMail;
 use rocket_security::mail::Mailer;
 use rocket_security::mail::Message;
+#[cfg(feature = "smtp")]
+use rocket_security::mail::worker::Worker;
 use rocket_security::testing::PASSWORD;
 use rocket_security::testing::TestApp;
 use rocket_security::testing::link_in;
@@ -36,18 +46,48 @@ async fn register(app: &TestApp) {
     assert_eq!(app.browser().post_json("/register", body).await.status, Status::Ok);
 }
 
-/// A mail server on a port of its own: it speaks SMTP (RFC 5321) and keeps what it is given. The
-/// first `refusals` mails are refused for the moment.
-async fn mail_server(refusals: usize) -> (u16, Arc<Mutex<Vec<String>>>) {
+/// What a mail server refuses: by that reply, the next so many commands of that verb, or mails, after
+/// their last line, or connections.
+struct Refusal {
+    verb: &'static str,
+    reply: &'static str,
+    left: AtomicUsize,
+}
+
+impl Refusal {
+    fn of(verb: &'static str, reply: &'static str, times: usize) -> Arc<Self> {
+        Arc::new(Self { verb, reply, left: AtomicUsize::new(times) })
+    }
+
+    fn none() -> Arc<Self> {
+        Self::of("", "", 0)
+    }
+
+    /// Gives the reply if it is refused now.
+    fn reply_to(&self, verb: &str) -> Option<String> {
+        let take = |left: usize| left.checked_sub(1);
+        let is_refused = verb == self.verb
+            && self.left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, take).is_ok();
+        is_refused.then(|| format!("{}\r\n", self.reply))
+    }
+
+    fn ends(&self) {
+        self.left.store(0, Ordering::SeqCst);
+    }
+}
+
+/// A mail server on a port of its own: it speaks SMTP (RFC 5321) and keeps what it is given, unless it
+/// refuses that.
+async fn mail_server(refusal: Arc<Refusal>) -> (u16, Arc<Mutex<Vec<String>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     let mails = Arc::new(Mutex::new(Vec::new()));
-    let (kept, refused) = (Arc::clone(&mails), Arc::new(AtomicUsize::new(0)));
+    let kept = Arc::clone(&mails);
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
-            let (kept, refused) = (Arc::clone(&kept), Arc::clone(&refused));
+            let (kept, refusal) = (Arc::clone(&kept), Arc::clone(&refusal));
             tokio::spawn(async move {
-                let _ = converse(stream, kept, refused, refusals).await;
+                let _ = converse(stream, kept, &refusal).await;
             });
         }
     });
@@ -57,18 +97,20 @@ async fn mail_server(refusals: usize) -> (u16, Arc<Mutex<Vec<String>>>) {
 async fn converse(
     stream: TcpStream,
     kept: Arc<Mutex<Vec<String>>>,
-    refused: Arc<AtomicUsize>,
-    refusals: usize,
+    refusal: &Refusal,
 ) -> std::io::Result<()> {
     let (reader, mut writer) = stream.into_split();
     let mut lines = BufReader::new(reader).lines();
-    writer.write_all(b"220 test\r\n").await?;
+    let greeting = refusal.reply_to("a connection");
+    writer.write_all(greeting.as_deref().unwrap_or("220 test\r\n").as_bytes()).await?;
     while let Some(line) = lines.next_line().await? {
         let verb = line.split([' ', ':']).next().unwrap_or_default().to_ascii_uppercase();
-        let reply: &[u8] = match verb.as_str() {
-            "EHLO" => b"250-test\r\n250 8BITMIME\r\n",
-            "MAIL" if refused.fetch_add(1, Ordering::SeqCst) < refusals => b"451 later\r\n",
-            "DATA" => {
+        let refused = refusal.reply_to(&verb);
+        let reply = match (refused, verb.as_str()) {
+            (Some(refused), _) => refused,
+            (None, "EHLO") => "250-test\r\n250-AUTH PLAIN\r\n250 8BITMIME\r\n".to_owned(),
+            (None, "AUTH") => "235 welcome\r\n".to_owned(),
+            (None, "DATA") => {
                 writer.write_all(b"354 go on\r\n").await?;
                 let mut mail = String::new();
                 while let Some(line) = lines.next_line().await? {
@@ -78,16 +120,18 @@ async fn converse(
                     mail.push_str(&line);
                     mail.push('\n');
                 }
-                kept.lock().unwrap().push(mail);
-                b"250 taken\r\n"
+                refusal.reply_to("a mail").unwrap_or_else(|| {
+                    kept.lock().unwrap().push(mail);
+                    "250 taken\r\n".to_owned()
+                })
             }
-            "QUIT" => {
+            (None, "QUIT") => {
                 writer.write_all(b"221 bye\r\n").await?;
                 return Ok(());
             }
-            _ => b"250 fine\r\n",
+            _ => "250 fine\r\n".to_owned(),
         };
-        writer.write_all(reply).await?;
+        writer.write_all(reply.as_bytes()).await?;
     }
     Ok(())
 }
@@ -110,7 +154,7 @@ fn decoded(mail: &str) -> String {
 #[cfg(feature = "smtp")]
 #[rocket::async_test]
 async fn a_confirmation_travels_by_smtp_and_its_link_works() {
-    let (port, mails) = mail_server(0).await;
+    let (port, mails) = mail_server(Refusal::none()).await;
     let url = format!("smtp://127.0.0.1:{port}");
     let settings = json!({"mail": {"url": url, "from": "Harbour <hello@harbour.example>"}});
     let app = TestApp::launch_with(rocket(), settings).await;
@@ -136,8 +180,48 @@ async fn a_confirmation_travels_by_smtp_and_its_link_works() {
 
 #[cfg(feature = "smtp")]
 #[rocket::async_test]
+async fn a_mail_names_its_sender_in_ascii_and_asks_for_no_answer() {
+    let (port, mails) = mail_server(Refusal::none()).await;
+    let settings = json!({"mail": {
+        "url": format!("smtp://127.0.0.1:{port}"),
+        "from": "H\u{e4}fen, Ltd. <hello@harbour.example>",
+        "reply_to": "\"Help, please\" <help@harbour.example>",
+        "subjects": {"confirmation_instructions": "Best\u{e4}tigen: {{ site_name }}"},
+    }});
+    let app = TestApp::launch_with(rocket(), settings).await;
+    register(&app).await;
+    let mail = wait_for_mail(&mails).await;
+    let head = mail.split("\n\n").next().unwrap();
+    assert!(head.is_ascii(), "{head}");
+    let headers: Vec<(&str, &str)> =
+        head.lines().filter_map(|line| line.split_once(": ")).collect();
+    let header = |name: &str| {
+        let all: Vec<&str> =
+            headers.iter().filter(|(it, _)| *it == name).map(|(_, value)| *value).collect();
+        assert!(all.len() <= 1, "{name}: {all:?}");
+        all.first().copied()
+    };
+    let from = header("From").unwrap();
+    assert!(from.starts_with("=?utf-8?") && from.ends_with("<hello@harbour.example>"), "{from}");
+    let reply_to = header("Reply-To").unwrap();
+    assert!(reply_to.ends_with(" <help@harbour.example>"), "{reply_to}");
+    assert!(!reply_to.contains(','), "a name with a comma is no second address: {reply_to}");
+    assert_eq!(header("To"), Some("ann@example.org"));
+    assert!(header("Subject").unwrap().contains("=?utf-8?"), "{head}");
+    assert_eq!(header("Auto-Submitted"), Some("auto-generated"));
+    assert_eq!(header("X-Auto-Response-Suppress"), Some("OOF, AutoReply"));
+    assert!(header("Message-ID").unwrap().ends_with("@harbour.example>"), "{head}");
+    assert!(header("Date").is_some());
+    // None of ours goes to many.
+    for name in ["List-Unsubscribe", "List-Unsubscribe-Post", "Precedence", "Bcc", "Cc"] {
+        assert_eq!(header(name), None);
+    }
+}
+
+#[cfg(feature = "smtp")]
+#[rocket::async_test]
 async fn a_mail_server_that_refuses_is_tried_again_and_nobody_notices() {
-    let (port, mails) = mail_server(1).await;
+    let (port, mails) = mail_server(Refusal::of("MAIL", "451 later", 1)).await;
     let settings = json!({"mail": {"url": format!("smtp://127.0.0.1:{port}")}});
     let app = TestApp::launch_with(rocket(), settings).await;
     register(&app).await;
@@ -146,6 +230,110 @@ async fn a_mail_server_that_refuses_is_tried_again_and_nobody_notices() {
     app.clock().advance(TimeDelta::seconds(15));
     wait_for_mail(&mails).await;
     assert_eq!(mails.lock().unwrap().len(), 1);
+}
+
+/// Has the mail that a registration writes tried until it is given up, or has been tried so many
+/// times; tells how often it was, and whether it was given up.
+#[cfg(feature = "smtp")]
+async fn try_mail(app: &TestApp, times: u32) -> (u32, bool) {
+    for _ in 0..times {
+        let worker = app.client().rocket().state::<Arc<Worker>>().unwrap();
+        worker.deliver_due().await.unwrap();
+        let listed = app.store().list_mail(None, 10).await.unwrap();
+        assert_eq!(listed.len(), 1, "{listed:?}");
+        if listed[0].state == MailState::GivenUp || listed[0].attempts >= times {
+            return (listed[0].attempts, listed[0].state == MailState::GivenUp);
+        }
+        app.clock().advance(TimeDelta::hours(1) + TimeDelta::seconds(1));
+    }
+    panic!("it was tried less often");
+}
+
+#[cfg(feature = "smtp")]
+async fn app_with_server(port: u16) -> TestApp {
+    let url = format!("smtp://harbour:a-password@127.0.0.1:{port}");
+    TestApp::launch_with(rocket(), json!({"mail": {"url": url}})).await
+}
+
+#[cfg(feature = "smtp")]
+#[rocket::async_test]
+async fn what_a_mail_server_refuses_for_good_is_a_dead_letter_after_three_attempts() {
+    for (verb, reply) in [
+        ("RCPT", "550 5.1.1 no such user"),
+        ("RCPT", "553 5.1.3 no such mailbox"),
+        ("DATA", "554 5.7.1 not from you"),
+        ("a mail", "554 5.6.0 not in these words"),
+    ] {
+        let refusal = Refusal::of(verb, reply, usize::MAX);
+        let (port, mails) = mail_server(Arc::clone(&refusal)).await;
+        let app = app_with_server(port).await;
+        register(&app).await;
+        assert_eq!(try_mail(&app, 20).await, (3, true), "{verb} {reply}");
+        assert_eq!(usize::MAX - refusal.left.load(Ordering::SeqCst), 3, "{verb} {reply}");
+        let dead = app.store().list_mail(None, 10).await.unwrap().remove(0);
+        let fault = dead.fault.unwrap();
+        let code = &reply[..3];
+        assert_eq!(fault, format!("mail was refused for good: the mail server answered {code}"));
+        // An operator can have it tried again.
+        refusal.ends();
+        assert!(app.store().retry_mail(dead.mail.id, app.clock().now()).await.unwrap());
+        wait_for_mail(&mails).await;
+    }
+}
+
+#[cfg(feature = "smtp")]
+#[rocket::async_test]
+async fn a_mail_with_a_way_back_is_tried_for_four_days_though_it_is_refused_for_good() {
+    let refusal = Refusal::of("RCPT", "552 5.2.2 mailbox full", usize::MAX);
+    let (port, mails) = mail_server(Arc::clone(&refusal)).await;
+    let app = app_with_server(port).await;
+    let user = app.user(ANN).await;
+    let mail = NewMail::new("change_email_notice", "Changed", &user.email, app.clock().now());
+    let mail = mail.unwrap().concerns(Addressee::User(user.id));
+    let mail = mail.with("new_email", "thief@example.net").with("at", "now").with("client", "::1");
+    let mail = mail.lasting_link("change_email_undo", Span::hours(7 * 24));
+    app.store().push_mail(&mail).await.unwrap();
+    assert_eq!(try_mail(&app, 20).await, (20, false));
+    app.clock().advance(TimeDelta::days(3));
+    assert_eq!(try_mail(&app, 21).await, (21, false));
+    refusal.ends();
+    app.clock().advance(TimeDelta::hours(1) + TimeDelta::seconds(1));
+    wait_for_mail(&mails).await;
+
+    // It does not wait for ever.
+    let refusal = Refusal::of("RCPT", "552 5.2.2 mailbox full", usize::MAX);
+    let (port, _mails) = mail_server(refusal).await;
+    let app = app_with_server(port).await;
+    let user = app.user(ANN).await;
+    let mail = NewMail { to: user.email.clone(), addressee: Addressee::User(user.id), ..mail };
+    let mail = NewMail { created_at: app.clock().now(), ..mail };
+    app.store().push_mail(&mail).await.unwrap();
+    assert_eq!(try_mail(&app, 9).await, (9, false));
+    app.clock().advance(TimeDelta::days(4));
+    assert_eq!(try_mail(&app, 20).await, (10, true));
+}
+
+#[cfg(feature = "smtp")]
+#[rocket::async_test]
+async fn what_a_mail_server_holds_against_everybody_kills_no_mail() {
+    for (verb, reply) in [
+        ("a connection", "554 5.3.2 no mail service today"),
+        ("EHLO", "550 5.7.1 I do not know you"),
+        ("AUTH", "535 5.7.8 not that password"),
+        ("AUTH", "550 5.7.1 not from there"),
+        ("MAIL", "530 5.7.0 authentication is required"),
+        ("MAIL", "503 5.5.1 bad sequence of commands"),
+        ("RCPT", "450 4.2.1 try again later"),
+    ] {
+        let refusal = Refusal::of(verb, reply, usize::MAX);
+        let (port, mails) = mail_server(Arc::clone(&refusal)).await;
+        let app = app_with_server(port).await;
+        register(&app).await;
+        assert_eq!(try_mail(&app, 6).await, (6, false), "{verb} {reply}");
+        refusal.ends();
+        app.clock().advance(TimeDelta::hours(1));
+        wait_for_mail(&mails).await;
+    }
 }
 
 /// A transport that fails as long as it is told to, or that takes a mail and then fails to say so.

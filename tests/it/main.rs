@@ -6,26 +6,65 @@
 
 mod support;
 
+mod access_map;
+mod audit;
+mod basic;
+mod bearer;
+mod change_email;
+mod change_password;
+mod change_username;
 #[cfg(feature = "cli")]
 mod cli;
+#[cfg(feature = "cli")]
+mod cli_tokens;
+mod close_account;
 mod configuration;
 mod confirm;
 mod csrf;
+mod csrf_applications;
+mod csrf_cookie;
 mod database;
 mod datastore_contract;
+mod enumeration;
 mod events;
+mod guard_table;
 mod guards;
 mod hooks;
+mod invite;
 mod layers;
 mod login;
 mod logout;
 mod mail;
+mod mail_templates;
+mod mechanisms;
 mod migrations;
+mod must_change;
 mod outage;
+mod outbox;
+mod own_row;
 mod pages;
+mod policies;
+mod presentation;
+mod recover_username;
+mod redirects;
 mod register;
+mod registration_fields;
+mod remember;
+mod reset;
+mod roles_at_launch;
+#[cfg(feature = "cli")]
+mod routes_command;
+mod session_data;
 mod sessions;
+mod single_page;
+mod statements;
 mod submissions;
 mod throttle;
 mod together;
+mod token_configuration;
+mod token_properties;
+mod token_vectors;
+mod tokens;
 mod track;
+mod usernames;
+mod verify;

@@ -4,6 +4,8 @@ use rocket::local::asynchronous::Client;
 use rocket_security::Error;
 use rocket_security::Security;
 use rocket_security::SqlxDatastore;
+use rocket_security::UserDatastore;
+use rocket_security::datastore::Together;
 use rocket_security::testing::TestApp;
 use rocket_security::testing::TestDatabase;
 use serde_json::json;
@@ -55,7 +57,7 @@ async fn instances_that_start_at_once_make_one_schema() {
     for instance in instances {
         instance.await.unwrap().unwrap();
     }
-    assert_eq!(sql::number(&database, APPLIED).await, 6);
+    assert_eq!(sql::number(&database, APPLIED).await, 12);
     store_on(&database).await.check_schema().await.unwrap();
 }
 
@@ -64,7 +66,7 @@ async fn migrating_again_changes_nothing() {
     let (database, store) = migrated().await;
     store.migrate().await.unwrap();
     store.check_schema().await.unwrap();
-    assert_eq!(sql::number(&database, APPLIED).await, 6);
+    assert_eq!(sql::number(&database, APPLIED).await, 12);
 }
 
 #[rocket::async_test]
@@ -125,6 +127,55 @@ async fn a_migration_that_was_interrupted_is_completed() {
 }
 
 #[rocket::async_test]
+async fn roles_that_were_there_before_roles_could_include_others_count_on() {
+    let app = TestApp::launch(rocket_with(Security::default())).await;
+    app.grant(ANN, "admin").await;
+    for undo in [
+        "DROP TABLE security_roles_included",
+        "DROP TABLE security_roles_inclusions",
+        "DELETE FROM security_migrations WHERE version = 12",
+    ] {
+        sql::execute(app.database(), undo).await;
+    }
+    let app = app.restart(rocket_with(Security::default())).await;
+    assert_eq!(app.log_in_as(ANN).await.get("/admin").await.body, "the administration");
+    let included = "SELECT COUNT(*) FROM security_roles_included WHERE role_name = included_name";
+    let roles = "SELECT COUNT(*) FROM security_roles";
+    let number = sql::number(app.database(), included).await;
+    assert_eq!(number, sql::number(app.database(), roles).await);
+}
+
+#[rocket::async_test]
+async fn a_role_that_an_older_version_makes_beside_this_one_counts() {
+    let app = TestApp::launch(rocket_with(Security::default())).await;
+    app.grant(ANN, "admin").await;
+    sql::execute(app.database(), "DELETE FROM security_roles_included").await;
+    let browser = app.log_in_as(ANN).await;
+    assert_eq!(browser.get("/admin").await.body, "the administration");
+}
+
+#[rocket::async_test]
+async fn a_role_in_the_middle_of_a_chain_is_not_deleted_behind_our_back() {
+    let (database, store) = migrated().await;
+    let names = ["admin", "editor", "reader"].map(|name| name.parse().unwrap());
+    for name in &names {
+        store.create_role(name, "").await.unwrap();
+    }
+    for pair in names.windows(2) {
+        let nothing = Together::nothing();
+        store.include_role(&pair[0], &pair[1], &nothing).await.unwrap().unwrap();
+    }
+    let delete = |name| format!("DELETE FROM security_roles WHERE name = '{name}'");
+    let count = "SELECT COUNT(*) FROM security_roles_included";
+    assert!(sql::try_execute(&database, &delete("editor")).await.is_err());
+    assert_eq!(sql::number(&database, count).await, 3 + 2 + 1);
+    for (name, left) in [("admin", 2 + 1), ("editor", 1), ("reader", 0)] {
+        sql::execute(&database, &delete(name)).await;
+        assert_eq!(sql::number(&database, count).await, left);
+    }
+}
+
+#[rocket::async_test]
 async fn two_applications_with_prefixes_of_their_own_share_a_database() {
     let database = TestDatabase::create().await;
     let prefixed = |prefix: &str| {
@@ -136,7 +187,7 @@ async fn two_applications_with_prefixes_of_their_own_share_a_database() {
     app.grant(ANN, "admin").await;
     assert_eq!(app.log_in_as(ANN).await.get("/admin").await.body, "the administration");
     assert_eq!(sql::number(app.database(), "SELECT COUNT(*) FROM auth_users").await, 1);
-    assert_eq!(sql::number(app.database(), "SELECT COUNT(*) FROM auth_migrations").await, 6);
+    assert_eq!(sql::number(app.database(), "SELECT COUNT(*) FROM auth_migrations").await, 12);
 
     let app = app.restart(prefixed("other_")).await;
     assert_eq!(sql::number(app.database(), "SELECT COUNT(*) FROM other_users").await, 0);
@@ -167,7 +218,7 @@ async fn an_application_keeps_its_own_migrations_beside_ours() {
     }
     assert_eq!(sql::number(&database, "SELECT COUNT(*) FROM profiles").await, 0);
     assert_eq!(sql::number(&database, "SELECT COUNT(*) FROM _sqlx_migrations").await, 1);
-    assert_eq!(sql::number(&database, APPLIED).await, 6);
+    assert_eq!(sql::number(&database, APPLIED).await, 12);
 }
 
 #[rocket::async_test]

@@ -84,6 +84,14 @@ async fn fields_have_labels_and_names_that_password_managers_know() {
     let register = app.browser().get("/register").await.body;
     assert_eq!(register.matches("autocomplete=\"new-password\"").count(), 2);
     assert!(register.contains("15 characters"));
+    // Where no field asks for it, one that is not sent says whose password it is.
+    let ann = app.log_in_as(ANN).await;
+    for path in ["/change", "/verify"] {
+        let page = ann.get(path).await.body;
+        let owner =
+            format!("<input type=\"email\" value=\"{ANN}\" autocomplete=\"username\" hidden>");
+        assert!(page.contains(&owner), "{path}: {page}");
+    }
 }
 
 #[rocket::async_test]

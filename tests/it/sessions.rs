@@ -1,12 +1,25 @@
-//! How long a session lasts.
+//! How long a session lasts, and who ends it.
+
+use std::sync::Arc;
+use std::sync::Mutex;
 
 use chrono::TimeDelta;
+use rocket::futures::future::join_all;
 use rocket::http::Status;
+use rocket_security::Event;
+use rocket_security::Security;
+use rocket_security::clock::Timestamp;
+use rocket_security::features::remember::Remember;
+use rocket_security::testing::Browser;
 use rocket_security::testing::PASSWORD;
+use rocket_security::testing::TestApp;
+use rocket_security::testing::link_in;
+use serde_json::Value;
 use serde_json::json;
 
 use crate::support::app;
 use crate::support::app_with;
+use crate::support::rocket_with;
 use crate::support::sql;
 
 const ANN: &str = "ann@example.org";
@@ -38,11 +51,66 @@ async fn no_use_keeps_a_session_beyond_a_day() {
 }
 
 #[rocket::async_test]
+async fn nor_does_a_change_of_the_address_prolong_one() {
+    let app = app().await;
+    let ann = app.log_in_as(ANN).await;
+    app.clock().advance(TimeDelta::minutes(5));
+    ann.post_json("/change-email", json!({"email": "ann@example.net"})).await;
+    let link = link_in(&app.newest_mail_to("ann@example.net").await);
+    assert_eq!(ann.post_json(&link, json!({})).await.status, Status::Ok);
+    for _ in 0..47 {
+        app.clock().advance(TimeDelta::minutes(30));
+        assert_eq!(ann.get("/me").await.status, Status::Ok);
+    }
+    app.clock().advance(TimeDelta::minutes(25));
+    assert_eq!(ann.get("/me").await.status, Status::SeeOther, "a day after the login");
+}
+
+#[rocket::async_test]
+async fn nor_does_proving_that_it_is_still_you() {
+    let app = app().await;
+    let ann = app.log_in_as(ANN).await;
+    for _ in 0..47 {
+        app.clock().advance(TimeDelta::minutes(30));
+        let answer = ann.post_json("/verify", json!({"password": PASSWORD})).await;
+        assert_eq!(answer.status, Status::Ok);
+    }
+    app.clock().advance(TimeDelta::minutes(30));
+    assert_eq!(ann.get("/me").await.status, Status::SeeOther, "a day after the login");
+}
+
+#[rocket::async_test]
 async fn the_limits_are_configurable() {
     let app = app_with(json!({"session": {"idle": "5m", "absolute": "10m"}})).await;
     let ann = app.log_in_as(ANN).await;
     app.clock().advance(TimeDelta::minutes(5));
     assert_eq!(ann.get("/me").await.status, Status::SeeOther);
+}
+
+#[rocket::async_test]
+async fn an_assurance_level_sets_them_and_each_can_be_set_by_itself() {
+    for (session, idle, absolute) in [
+        (json!({"aal": 1}), 30 * 24 * 60, 30 * 24 * 60),
+        (json!({"aal": 2}), 60, 24 * 60),
+        (json!({"aal": 3}), 15, 12 * 60),
+        (json!({"aal": 3, "absolute": "1h"}), 15, 60),
+        (json!({"aal": 1, "idle": "2h"}), 120, 30 * 24 * 60),
+    ] {
+        let rocket = rocket_with(Security::default().disable::<Remember>());
+        let app = TestApp::launch_with(rocket, json!({"session": session})).await;
+        let ann = app.log_in_as(ANN).await;
+        app.clock().advance(TimeDelta::minutes(idle - 1));
+        assert_eq!(ann.get("/me").await.status, Status::Ok, "{session}");
+        app.clock().advance(TimeDelta::minutes(idle));
+        assert_eq!(ann.get("/me").await.status, Status::SeeOther, "{session}");
+        let ann = app.log_in_as(ANN).await;
+        for _ in 0..(absolute / (idle - 1)) {
+            app.clock().advance(TimeDelta::minutes(idle - 1));
+            assert_eq!(ann.get("/me").await.status, Status::Ok, "{session}");
+        }
+        app.clock().advance(TimeDelta::minutes(idle - 1));
+        assert_eq!(ann.get("/me").await.status, Status::SeeOther, "{session}");
+    }
 }
 
 #[rocket::async_test]
@@ -58,6 +126,37 @@ async fn a_user_has_twenty_sessions_and_the_oldest_gives_way() {
     let newest = app.log_in_as(ANN).await;
     assert_eq!(oldest.get("/me").await.status, Status::SeeOther);
     assert_eq!(newest.get("/me").await.status, Status::Ok);
+}
+
+#[rocket::async_test]
+async fn of_40_logins_at_once_20_stay_and_all_older_sessions_give_way() {
+    // Room for all of them, whatever the number of cores.
+    let app = app_with(json!({"password": {"queue": 64}})).await;
+    let (ann, bob) = (app.user(ANN).await, app.log_in_as("bob@example.org").await);
+    let older = [app.log_in_as(ANN).await, app.log_in_as(ANN).await];
+    app.clock().advance(TimeDelta::seconds(1));
+    let browsers: Vec<_> = (0..40).map(|_| app.browser()).collect();
+    join_all(browsers.iter().map(|browser| async {
+        // Who waited too long for the others is told to try again.
+        loop {
+            let answer = browser.log_in(ANN, PASSWORD).await;
+            if answer.status == Status::Ok {
+                break;
+            }
+            assert_eq!(answer.status, Status::ServiceUnavailable, "{}", answer.body);
+        }
+    }))
+    .await;
+    let mut stay = 0;
+    for browser in &browsers {
+        stay += usize::from(browser.get("/me").await.status == Status::Ok);
+    }
+    assert_eq!(stay, 20);
+    assert_eq!(app.store().list_sessions(ann.id).await.unwrap().len(), 20);
+    for browser in &older {
+        assert_eq!(browser.get("/me").await.status, Status::SeeOther);
+    }
+    assert_eq!(bob.get("/me").await.status, Status::Ok, "nobody else gives way");
 }
 
 #[rocket::async_test]
@@ -95,6 +194,9 @@ async fn what_is_over_is_deleted_and_what_is_not_stays() {
     app.clock().advance(TimeDelta::hours(25));
     // The session, the link, the failed login, and three counts of a network or an address.
     assert_eq!(app.sweep().await, 6);
+    app.clock().advance(TimeDelta::hours(26));
+    // The account that nobody confirmed.
+    assert_eq!(app.sweep().await, 1);
     assert_eq!(app.sweep().await, 0);
 }
 
@@ -135,4 +237,159 @@ async fn over_https_cookies_are_secure_and_bound_to_the_host() {
     assert!(!cookie.contains("Domain"), "{cookie}");
     assert!(cookie.len() < 1_024);
     assert_eq!(answer.header("Strict-Transport-Security"), Some("max-age=31536000"));
+}
+
+fn browser_named<'a>(app: &'a TestApp, user_agent: &'static str) -> Browser<'a> {
+    app.browser().header("User-Agent", user_agent)
+}
+
+async fn ids(browser: &Browser<'_>) -> Vec<(String, bool)> {
+    let listed = browser.get_json("/sessions").await.response("sessions");
+    let listed = listed.as_array().expect("a list").iter();
+    let of =
+        |it: &Value| (it["id"].as_str().unwrap().to_owned(), it["is_current"].as_bool().unwrap());
+    listed.map(of).collect()
+}
+
+const FIREFOX: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0";
+
+#[rocket::async_test]
+async fn one_sees_where_one_is_logged_in_and_which_is_this_one() {
+    let app = app().await;
+    app.user(ANN).await;
+    let there = browser_named(&app, FIREFOX);
+    there.log_in(ANN, PASSWORD).await;
+    app.clock().advance(TimeDelta::minutes(2));
+    let here = app.log_in_as(ANN).await;
+    app.log_in_as("bob@example.org").await;
+    there.get("/me").await;
+
+    let sessions = here.get_json("/sessions").await.response("sessions");
+    let sessions = sessions.as_array().unwrap();
+    assert_eq!(sessions.len(), 2, "nobody else's");
+    assert_eq!(
+        (&sessions[0]["is_current"], &sessions[1]["is_current"]),
+        (&json!(true), &json!(false))
+    );
+    let other = &sessions[1];
+    assert_eq!(other["device"], "Firefox on Linux");
+    assert_eq!(other["authn_via"], "password");
+    let [since, seen] = ["created_at", "last_seen_at"]
+        .map(|key| other[key].as_str().unwrap().parse::<Timestamp>().unwrap());
+    assert_eq!((seen - since).num_minutes(), 2);
+    let page = here.get("/sessions").await.body;
+    assert!(page.contains("Firefox on Linux") && page.contains("This one"), "{page}");
+    assert_eq!(page.matches("End this session").count(), 1, "{page}");
+    // Neither the number in the cookie nor its digest.
+    let digests = app.store().list_sessions(app.user(ANN).await.id).await.unwrap();
+    for record in digests {
+        let hex: String =
+            record.digest.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+        assert!(!page.contains(&hex));
+    }
+}
+
+#[rocket::async_test]
+async fn one_ends_one_of_them_and_it_is_out_with_its_next_request() {
+    let app = app().await;
+    for by_page in [true, false] {
+        let (here, there) = (app.log_in_as(ANN).await, app.log_in_as(ANN).await);
+        let listed = ids(&there).await;
+        let [(mine, true), (other, false)] = &listed[..] else {
+            panic!("{listed:?}");
+        };
+        assert_eq!(there.get("/me").await.status, Status::Ok);
+        let answer = if by_page {
+            there.post_form("/sessions/end", &[("session", other)]).await
+        } else {
+            there.post_json("/sessions/end", json!({"session": other})).await
+        };
+        let expected = if by_page { Status::SeeOther } else { Status::Ok };
+        assert_eq!(answer.status, expected, "{}", answer.body);
+        assert_eq!(here.get_json("/me").await.status, Status::Unauthorized);
+        assert_eq!(there.get("/me").await.status, Status::Ok);
+        let again = there.post_json("/sessions/end", json!({"session": other})).await;
+        assert_eq!(again.reasons(), ["invalid_input", "session_unknown"]);
+        // One's own is a logout.
+        let answer = there.post_json("/sessions/end", json!({"session": mine})).await;
+        assert_eq!(answer.status, Status::Ok);
+        assert_eq!(there.get_json("/me").await.status, Status::Unauthorized);
+    }
+}
+
+#[rocket::async_test]
+async fn nobody_ends_anothers_session_or_learns_of_it() {
+    let app = app().await;
+    let ann = app.log_in_as(ANN).await;
+    let bob = app.log_in_as("bob@example.org").await;
+    let (anns, _) = ids(&ann).await.remove(0);
+    let never = "7c1f8d0e-6f3a-4f86-9d5f-0a2b3c4d5e6f";
+    let mut answers = Vec::new();
+    for id in [anns.as_str(), never, "", "no id"] {
+        let page = bob.post_form("/sessions/end", &[("session", id)]).await;
+        assert_eq!(page.status, Status::BadRequest);
+        assert!(page.body.contains("This session has ended already."), "{}", page.body);
+        let answer = bob.post_json("/sessions/end", json!({"session": id})).await;
+        answers.push((answer.status, answer.reasons()));
+    }
+    assert!(answers.iter().all(|answer| *answer == answers[0]), "{answers:?}");
+    bob.post_json("/sessions/end-others", json!({})).await;
+    assert_eq!(ann.get("/me").await.status, Status::Ok);
+}
+
+#[rocket::async_test]
+async fn one_ends_all_others_at_once() {
+    let app = app().await;
+    let others = [app.log_in_as(ANN).await, app.log_in_as(ANN).await];
+    let here = app.log_in_as(ANN).await;
+    let answer = here.post_json("/sessions/end-others", json!({})).await;
+    assert_eq!((answer.status, answer.response("ended")), (Status::Ok, json!(2)));
+    for other in &others {
+        assert_eq!(other.get_json("/me").await.status, Status::Unauthorized);
+    }
+    assert_eq!(here.get("/me").await.status, Status::Ok);
+    let page = here.get("/sessions").await.body;
+    assert!(!page.contains("End all others"), "{page}");
+    let answer = here.post_form("/sessions/end-others", &[]).await;
+    assert_eq!((answer.status, answer.location()), (Status::SeeOther, "/sessions"));
+    assert!(here.get("/sessions").await.body.contains("You are logged in here only."));
+}
+
+#[rocket::async_test]
+async fn of_16_who_end_a_session_at_once_one_does_and_that_is_told_once() {
+    let told: Arc<Mutex<Vec<Event>>> = Arc::default();
+    let ear = Arc::clone(&told);
+    let security =
+        Security::default().on_event(move |event| ear.lock().unwrap().push(event.clone()));
+    let app = TestApp::launch(rocket_with(security)).await;
+    let (here, _there) = (app.log_in_as(ANN).await, app.log_in_as(ANN).await);
+    let (id, _) = ids(&here).await.into_iter().find(|(_, is_current)| !is_current).unwrap();
+    let body = json!({"session": id});
+    let ends = (0..16).map(|_| here.post_json("/sessions/end", body.clone()));
+    let answers = rocket::futures::future::join_all(ends).await;
+    assert!(answers.iter().all(|it| [Status::Ok, Status::BadRequest].contains(&it.status)));
+    app.told().await;
+    let told = told.lock().unwrap();
+    let ended = told.iter().filter(|event| event.name() == "session_ended");
+    let reasons: Vec<_> = ended.map(|event| json!(event)["reason"].clone()).collect();
+    assert_eq!(reasons, ["by_user"]);
+}
+
+#[rocket::async_test]
+async fn sessions_are_shown_to_whoever_is_logged_in_only() {
+    let app = app().await;
+    assert_eq!(app.browser().get("/sessions").await.location(), "/login?next=%2Fsessions");
+    assert_eq!(app.browser().get_json("/sessions").await.status, Status::Unauthorized);
+    for path in ["/sessions/end", "/sessions/end-others"] {
+        let answer = app.browser().post_json(path, json!({})).await;
+        assert_eq!(answer.status, Status::Unauthorized, "{path}");
+        let forged = app.log_in_as(ANN).await.post_form_as_is(path, &[]).await;
+        assert_eq!(forged.status, Status::BadRequest, "{path}");
+    }
+    let there = app.log_in_as(ANN).await;
+    app.clock().advance(TimeDelta::minutes(59));
+    let here = app.log_in_as(ANN).await;
+    app.clock().advance(TimeDelta::minutes(1));
+    assert_eq!(ids(&here).await.len(), 1, "those that are over are not shown");
+    drop(there);
 }

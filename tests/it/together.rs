@@ -22,7 +22,9 @@ use rocket_security::datastore::Together;
 use rocket_security::datastore::UserDatastore;
 use rocket_security::datastore::one_time::OneTimeToken;
 use rocket_security::datastore::outbox::NewMail;
+use rocket_security::datastore::user::Contest;
 use rocket_security::datastore::user::NewUser;
+use rocket_security::datastore::user::Taken;
 use rocket_security::datastore::user::UserChange;
 use rocket_security::feature::Registration;
 use rocket_security::testing::PASSWORD;
@@ -158,9 +160,11 @@ impl Shared {
             user_id: user.id,
             address: user.email.canonical(),
             mail_id: random_uuid().unwrap(),
+            lasting: false,
+            asked_at: user.created_at,
             expires_at: user.created_at + TimeDelta::hours(1),
         };
-        assert!(self.store.create_token(&token).await.unwrap());
+        assert!(self.store.create_token(&token, user.epoch).await.unwrap());
         token
     }
 
@@ -180,27 +184,25 @@ impl Shared {
     }
 }
 
+fn contested() -> Contest {
+    Contest { is_same: false, username: None, expires_at: Clock::default().now() }
+}
+
 fn new_user() -> NewUser {
     NewUser {
         id: UserId::from_uuid(random_uuid().unwrap()),
         email: Email::parse(ANN).unwrap(),
+        username: None,
         password_hash: None,
         confirmed_at: None,
+        expires_at: None,
         created_at: Clock::default().now(),
     }
 }
 
 fn mail() -> NewMail {
-    NewMail {
-        id: random_uuid().unwrap(),
-        template: "welcome".to_owned(),
-        subject: "Welcome".to_owned(),
-        to: Email::parse(ANN).unwrap(),
-        user_id: None,
-        only_unconfirmed: false,
-        link: None,
-        created_at: Clock::default().now(),
-    }
+    let to = Email::parse(ANN).unwrap();
+    NewMail::new("welcome", "Welcome", &to, Clock::default().now()).unwrap()
 }
 
 #[rocket::async_test]
@@ -213,7 +215,7 @@ async fn work_is_committed_with_a_new_user_or_neither_is() {
 
     let together = Together::mail(vec![mail()]).join(shared.work(WRITE));
     let made = shared.store.create_user(&new_user(), &together).await.unwrap();
-    assert!(made.is_some());
+    assert!(made.is_ok());
     assert_eq!((shared.count("notes").await, shared.count("security_outbox").await), (1, 1));
 }
 
@@ -256,11 +258,13 @@ async fn work_of_a_token_is_committed_when_it_is_used_up_or_neither_is() {
 async fn work_of_a_contest_and_of_a_deletion_is_committed_with_it_or_neither_is() {
     let shared = Shared::create().await;
     let ann = shared.user().await;
-    assert!(shared.store.contest_user(ann.id, &shared.work_that_fails()).await.is_err());
+    assert!(
+        shared.store.contest_user(ann.id, &contested(), &shared.work_that_fails()).await.is_err()
+    );
     assert!(shared.store.delete_user(ann.id, &shared.work_that_fails()).await.is_err());
     shared.assert_unchanged(&ann).await;
 
-    assert!(shared.store.contest_user(ann.id, &shared.work(WRITE)).await.unwrap());
+    assert!(shared.store.contest_user(ann.id, &contested(), &shared.work(WRITE)).await.unwrap());
     assert!(shared.store.delete_user(ann.id, &shared.work(WRITE_ANOTHER)).await.unwrap());
     assert_eq!((shared.count("notes").await, shared.count("security_users").await), (2, 0));
 }
@@ -272,9 +276,9 @@ async fn a_change_that_does_not_apply_does_no_work() {
     let (store, work) = (&shared.store, shared.work(WRITE));
     let change = UserChange::confirmed(ann.created_at, None);
     assert_eq!(store.update_user(ann.id, &change, &work).await.unwrap(), None);
-    assert_eq!(store.create_user(&new_user(), &work).await.unwrap(), None);
+    assert_eq!(store.create_user(&new_user(), &work).await.unwrap(), Err(Taken::Email));
     let nobody = new_user().id;
-    assert!(!store.contest_user(nobody, &work).await.unwrap());
+    assert!(!store.contest_user(nobody, &contested(), &work).await.unwrap());
     assert!(!store.delete_user(nobody, &work).await.unwrap());
     shared.assert_unchanged(&ann).await;
 }
@@ -292,7 +296,7 @@ async fn of_callers_at_once_the_work_of_the_one_who_wins_is_done() {
         shared.store.create_user(&user, work).await.unwrap()
     });
     let made = join_all(calls).await;
-    let winners: Vec<usize> = (0..16).filter(|number| made[*number].is_some()).collect();
+    let winners: Vec<usize> = (0..16).filter(|number| made[*number].is_ok()).collect();
     assert_eq!(winners.len(), 1);
     assert_eq!(sql::dump(&shared.database, "notes").await.matches('\n').count(), 1);
     let note = format!("SELECT COUNT(*) FROM notes WHERE name = '{}'", winners[0]);
@@ -326,7 +330,7 @@ async fn work_is_done_again_when_the_transaction_was_lost_and_only_then() {
             if is_first { Err(fault()) } else { Ok(()) }
         });
         let made = shared.store.create_user(&new_user(), &work).await;
-        assert_eq!(made.is_ok_and(|made| made.is_some()), is_made);
+        assert_eq!(made.is_ok_and(|made| made.is_ok()), is_made);
         assert_eq!(begun.load(Ordering::Relaxed), times);
         assert_eq!(shared.count("notes").await, i64::from(is_made));
         assert_eq!(shared.count("security_users").await, i64::from(is_made));
@@ -383,7 +387,7 @@ async fn nobody_is_told_of_a_user_that_deaf_work_kept_from_being_made() {
     let new = new_user();
     let made = shared.store.create_user(&new, &shared.deaf_work()).await;
     let found = shared.store.find_user(new.id).await.unwrap();
-    assert_eq!(made.is_ok_and(|made| made.is_some()), found.is_some());
+    assert_eq!(made.is_ok_and(|made| made.is_ok()), found.is_some());
 }
 
 /// Each through another connection of a pooler, where there is one.
@@ -397,6 +401,6 @@ async fn work_with_values_is_done_for_each_of_many_users_at_once() {
     let users: Vec<NewUser> = users.collect();
     let (store, work) = (&shared.store, &shared.bound_work());
     let made = join_all(users.iter().map(|user| store.create_user(user, work))).await;
-    assert!(made.into_iter().all(|made| made.unwrap().is_some()));
+    assert!(made.into_iter().all(|made| made.unwrap().is_ok()));
     assert_eq!(sql::number(&shared.database, "SELECT COUNT(*) FROM notes").await, 40);
 }

@@ -1,19 +1,35 @@
 //! The application whose configuration stands here: its settings and its store.
 
+use std::sync::Arc;
+
 use rocket::figment::Figment;
 use rocket::figment::value::Dict;
 use rocket::figment::value::Value;
 use rocket_security::Config;
 use rocket_security::Email;
 use rocket_security::Error;
+use rocket_security::Event;
 use rocket_security::RoleName;
 use rocket_security::SqlxDatastore;
+use rocket_security::Tokens;
 use rocket_security::User;
 use rocket_security::UserDatastore;
+use rocket_security::clock::Clock;
 use rocket_security::config::MigrateConfig;
 use rocket_security::config::check_keys;
 use rocket_security::config::is_debug;
+use rocket_security::datastore::AuditStore;
+use rocket_security::datastore::OutboxStore;
+use rocket_security::datastore::Together;
+use rocket_security::datastore::audit::AuditHead;
+use rocket_security::datastore::outbox::Asker;
+use rocket_security::datastore::outbox::NewMail;
+use rocket_security::event::Origin;
+use rocket_security::feature::Feature;
+use rocket_security::feature::configured;
 use rocket_security::features::DEFAULT_FEATURES;
+use rocket_security::features::audit::Journal;
+use rocket_security::security::keyring;
 use rocket_security::user::Identity;
 use url::Url;
 
@@ -21,6 +37,7 @@ use crate::terminal::Failure;
 
 /// What the commands work on.
 pub(crate) struct Application {
+    figment: Figment,
     pub(crate) config: Config,
     pub(crate) base_url: Url,
     pub(crate) store: SqlxDatastore,
@@ -65,13 +82,42 @@ impl Application {
         let config = Config::from_figment(figment)?;
         let base_url = config.base_url_or_local(figment)?;
         let store = SqlxDatastore::connect(figment).await?;
-        Ok(Self { config, base_url, store })
+        Ok(Self { figment: figment.clone(), config, base_url, store })
+    }
+
+    /// Gives a feature as it is configured. Whether the application has it enabled is not known here.
+    pub(crate) fn feature<F: Feature<SqlxDatastore>>(&self, feature: F) -> Result<F, Failure> {
+        Ok(configured(feature, &self.figment)?)
+    }
+
+    /// Gives the journal of the feature `audit`.
+    pub(crate) fn journal(&self) -> Result<Journal, Failure> {
+        let keyring = keyring(&self.config, &rocket::Config::figment())?;
+        Ok(Journal::new(Arc::new(self.store.clone()), &keyring)?)
+    }
+
+    /// Gives what a change is committed with: its rows in the journal, if there is one. Whether the
+    /// feature is enabled the application alone knows; a journal that has a row, or whose settings
+    /// are there, is gone on with.
+    pub(crate) async fn along(&self, events: &[Event]) -> Result<Together, Failure> {
+        let has_settings = rocket::Config::figment().contains("security.audit");
+        if !has_settings && self.store.find_audit_head().await? == AuditHead::empty() {
+            return Ok(Together::nothing());
+        }
+        Ok(self.journal()?.along(&events.iter().collect::<Vec<_>>())?)
     }
 
     /// Finds an account, or says that there is none.
     pub(crate) async fn find(&self, email: &Email) -> Result<User, Failure> {
         let found = self.store.find_credentials(&Identity::Email(email.clone())).await?;
         found.map(|found| found.user).ok_or_else(|| no_account(email))
+    }
+
+    /// Puts a mail into the outbox that an operator asks for.
+    pub(crate) async fn post(&self, mail: NewMail) -> Result<(), Failure> {
+        let authn_via = origin().authn_via;
+        let mail = mail.asked_by(Asker { authn_via, ..Asker::default() });
+        Ok(self.store.push_mail(&mail).await?)
     }
 
     /// Says how to make the first of these roles that does not exist.
@@ -82,6 +128,22 @@ impl Application {
             Some(name) => Err(unknown_role(name)),
         }
     }
+}
+
+/// Gives what issues and verifies the application's tokens. No store is needed.
+pub(crate) fn tokens() -> Result<Tokens, Failure> {
+    let figment = rocket::Config::figment();
+    let read = || {
+        let config = Config::from_figment(&figment)?;
+        let base_url = config.base_url_or_local(&figment)?;
+        Tokens::new(&config, &base_url, &keyring(&config, &figment)?, Clock::default())
+    };
+    read().map_err(|fault| with_profile(fault, &figment))
+}
+
+/// Says of an event that it happens now, and that an operator makes it happen.
+pub(crate) fn origin() -> Origin {
+    Origin::new(Clock::default().now(), None).within(None, Some("command_line".to_owned()))
 }
 
 /// Says that the address has no account.

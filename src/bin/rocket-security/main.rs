@@ -1,5 +1,5 @@
-//! The command line: makes the first administrator, and looks after accounts, roles, keys and the
-//! schema from a shell.
+//! The command line: makes the first administrator, looks after accounts, roles, mail, keys, tokens
+//! and the schema from a shell, and tells who can reach what.
 //!
 //! | to find | look at |
 //! |---|---|
@@ -11,10 +11,15 @@
 //! 0 when what was asked for is so, 1 when it was refused or failed, 2 when it was misspelt.
 
 mod application;
+mod audit;
 mod keys;
 mod migrate;
+mod outbox;
 mod roles;
+mod routes;
+mod sessions;
 mod terminal;
+mod tokens;
 mod users;
 
 use std::process::ExitCode;
@@ -23,12 +28,17 @@ use clap::Parser;
 use clap::Subcommand;
 use rocket::tokio::runtime::Builder;
 
+use crate::audit::AuditCommand;
 use crate::keys::KeysCommand;
+use crate::outbox::OutboxCommand;
 use crate::roles::RolesCommand;
+use crate::routes::RoutesCommand;
+use crate::sessions::SessionsCommand;
 use crate::terminal::Failure;
+use crate::tokens::TokensCommand;
 use crate::users::UsersCommand;
 
-/// Looks after the accounts, roles, keys and schema of an application.
+/// Looks after the accounts, roles, mail, keys and schema of an application.
 ///
 /// It reads the configuration that the application reads: Rocket.toml in this folder or one above
 /// it, the variables ROCKET_*, and the profile in ROCKET_PROFILE. Run it as the user that the
@@ -54,9 +64,29 @@ enum Command {
     /// Makes and lists roles, gives them and takes them
     #[command(subcommand)]
     Roles(RolesCommand),
-    /// Makes keys
+    /// Prints every route of a built application with what it demands of a request
+    ///
+    /// The program is run until all routes are mounted, and ends before it binds a port. It is
+    /// configured as for any launch, and brings its schema up to date as at any launch:
+    ///
+    ///   rocket-security routes -- target/debug/my-application
+    #[command(verbatim_doc_comment)]
+    Routes(RoutesCommand),
+    /// Lists where somebody is logged in, and ends it
+    #[command(subcommand)]
+    Sessions(SessionsCommand),
+    /// Lists mail that is not delivered, has it sent again, drops it
+    #[command(subcommand)]
+    Outbox(OutboxCommand),
+    /// Makes, shows, rotates and wraps keys
     #[command(subcommand)]
     Keys(KeysCommand),
+    /// Issues and verifies tokens for programs
+    #[command(subcommand)]
+    Tokens(TokensCommand),
+    /// Verifies the journal of the feature `audit`, and prints it
+    #[command(subcommand)]
+    Audit(AuditCommand),
     /// Brings the schema of the database up to date
     ///
     /// The application does so itself when it starts, and in the debug profile every command here
@@ -79,7 +109,12 @@ fn run(command: Command) -> Result<(), Failure> {
         match command {
             Command::Users(command) => users::run(command).await,
             Command::Roles(command) => roles::run(command).await,
-            Command::Keys(command) => keys::run(&command),
+            Command::Routes(command) => routes::run(&command),
+            Command::Sessions(command) => sessions::run(command).await,
+            Command::Outbox(command) => outbox::run(command).await,
+            Command::Keys(command) => keys::run(command),
+            Command::Tokens(command) => tokens::run(command).await,
+            Command::Audit(command) => audit::run(command).await,
             Command::Migrate => migrate::run().await,
         }
     })

@@ -2,10 +2,14 @@
 
 use clap::Subcommand;
 use rocket_security::Email;
+use rocket_security::Event;
+use rocket_security::PermissionName;
 use rocket_security::RoleName;
 use rocket_security::UserDatastore;
+use rocket_security::datastore::user::NotIncluded;
 
 use crate::application::Application;
+use crate::application::origin;
 use crate::application::unknown_role;
 use crate::terminal::Failure;
 use crate::terminal::note;
@@ -27,7 +31,7 @@ pub(crate) enum RolesCommand {
         #[arg(long, value_name = "TEXT", default_value = "")]
         description: String,
     },
-    /// Lists the roles
+    /// Lists the roles, what they include, and what they may do
     List,
     /// Gives an account a role; its next request has it
     Grant {
@@ -43,6 +47,40 @@ pub(crate) enum RolesCommand {
         /// The name of the role
         role: RoleName,
     },
+    /// Gives a role a permission; the next request of everybody who has the role has it
+    #[command(alias = "add_permissions")]
+    AddPermission {
+        /// The name of the role
+        role: RoleName,
+        /// The name of the permission: the one in the application's `permissions!`
+        permission: PermissionName,
+    },
+    /// Takes a permission from a role; whoever has it by another role keeps it
+    #[command(alias = "remove_permissions")]
+    RemovePermission {
+        /// The name of the role
+        role: RoleName,
+        /// The name of the permission
+        permission: PermissionName,
+    },
+    /// Has a role include another; the next request of everybody who has the first has the second
+    ///
+    /// Whoever has a role has every role that it includes, what those include, and the permissions of
+    /// all of them.
+    #[command(verbatim_doc_comment)]
+    Include {
+        /// The name of the role that gets more, for example admin
+        role: RoleName,
+        /// The name of the role that it is to include, for example editor
+        included: RoleName,
+    },
+    /// Has a role include another no more; whoever has that one another way keeps it
+    Exclude {
+        /// The name of the role that gets less
+        role: RoleName,
+        /// The name of the role that it includes
+        included: RoleName,
+    },
 }
 
 /// Runs one of them.
@@ -55,6 +93,14 @@ pub(crate) async fn run(command: RolesCommand) -> Result<(), Failure> {
         RolesCommand::List => list(&application).await,
         RolesCommand::Grant { email, role } => grant(&application, &email, &role).await,
         RolesCommand::Revoke { email, role } => revoke(&application, &email, &role).await,
+        RolesCommand::AddPermission { role, permission } => {
+            add_permission(&application, role, permission).await
+        }
+        RolesCommand::RemovePermission { role, permission } => {
+            remove_permission(&application, role, permission).await
+        }
+        RolesCommand::Include { role, included } => include(&application, role, included).await,
+        RolesCommand::Exclude { role, included } => exclude(&application, role, included).await,
     }
 }
 
@@ -76,16 +122,22 @@ async fn list(application: &Application) -> Result<(), Failure> {
         note("There are no roles yet. Make one with `rocket-security roles create NAME`.");
         return Ok(());
     }
-    let rows = roles.into_iter().map(|role| [role.name.to_string(), role.description]);
-    print_table(["ROLE", "DESCRIPTION"], rows.collect())
+    let rows = roles.into_iter().map(|role| {
+        let permissions: Vec<&str> = role.permissions.iter().map(PermissionName::as_str).collect();
+        let includes: Vec<&str> = role.includes.iter().map(RoleName::as_str).collect();
+        [role.name.to_string(), includes.join(" "), permissions.join(" "), role.description]
+    });
+    print_table(["ROLE", "INCLUDES", "PERMISSIONS", "DESCRIPTION"], rows.collect())
 }
 
 async fn grant(application: &Application, email: &Email, role: &RoleName) -> Result<(), Failure> {
     let user = application.find(email).await?;
-    if !application.store.grant_role(user.id, role).await? {
+    let event = Event::RoleGranted { user: user.id, role: role.clone(), origin: origin() };
+    let together = application.along(&[event]).await?;
+    if !application.store.grant_role(user.id, role, &together).await? {
         return Err(unknown_role(role));
     }
-    let already = if user.has_role(role.as_str()) { " already" } else { "" };
+    let already = if user.granted_roles.contains(role) { " already" } else { "" };
     print(format_args!("{} has the role \"{role}\"{already}.", user.email))
 }
 
@@ -93,9 +145,91 @@ async fn grant(application: &Application, email: &Email, role: &RoleName) -> Res
 async fn revoke(application: &Application, email: &Email, role: &RoleName) -> Result<(), Failure> {
     let user = application.find(email).await?;
     application.check_roles(std::slice::from_ref(role)).await?;
-    if application.store.revoke_role(user.id, role).await? {
-        print(format_args!("{} has the role \"{role}\" no more.", user.email))
+    let event = Event::RoleRevoked { user: user.id, role: role.clone(), origin: origin() };
+    let together = application.along(&[event]).await?;
+    let revoked = application.store.revoke_role(user.id, role, &together).await?;
+    let email = &user.email;
+    // Whoever takes a role away must not believe that it is gone while another one brings it.
+    let has_still = application.find(email).await?.has_role(role.as_str());
+    let why = "another of their roles includes it. See `rocket-security roles list`";
+    print(match (revoked, has_still) {
+        (true, false) => format!("{email} has the role \"{role}\" no more."),
+        (false, false) => format!("{email} did not have the role \"{role}\"."),
+        (true, true) => {
+            format!("{email} has the role \"{role}\" no more by itself, but still: {why}")
+        }
+        (false, true) => format!("{email} did not have the role \"{role}\" by itself: {why}"),
+    })
+}
+
+async fn add_permission(
+    application: &Application,
+    role: RoleName,
+    permission: PermissionName,
+) -> Result<(), Failure> {
+    let (name, right) = (role.clone(), permission.clone());
+    let event = Event::PermissionGranted { role: name, permission: right, origin: origin() };
+    let together = application.along(&[event]).await?;
+    if !application.store.grant_permission(&role, &permission, &together).await? {
+        return Err(unknown_role(&role));
+    }
+    print(format_args!("The role \"{role}\" has the permission \"{permission}\"."))
+}
+
+/// A role that nobody knows is refused: whoever misspells it must not believe that it was taken. So
+/// must whoever misspells the permission, which the answer says was not there.
+async fn remove_permission(
+    application: &Application,
+    role: RoleName,
+    permission: PermissionName,
+) -> Result<(), Failure> {
+    application.check_roles(std::slice::from_ref(&role)).await?;
+    let (name, right) = (role.clone(), permission.clone());
+    let event = Event::PermissionRevoked { role: name, permission: right, origin: origin() };
+    let together = application.along(&[event]).await?;
+    if application.store.revoke_permission(&role, &permission, &together).await? {
+        print(format_args!("The role \"{role}\" has the permission \"{permission}\" no more."))
     } else {
-        print(format_args!("{} did not have the role \"{role}\".", user.email))
+        print(format_args!("The role \"{role}\" did not have the permission \"{permission}\"."))
+    }
+}
+
+async fn include(
+    application: &Application,
+    role: RoleName,
+    included: RoleName,
+) -> Result<(), Failure> {
+    application.check_roles(&[role.clone(), included.clone()]).await?;
+    let (name, its) = (role.clone(), included.clone());
+    let event = Event::RoleIncluded { role: name, included: its, origin: origin() };
+    let together = application.along(&[event]).await?;
+    match application.store.include_role(&role, &included, &together).await? {
+        Ok(()) => print(format_args!("The role \"{role}\" includes the role \"{included}\".")),
+        Err(NotIncluded::Circle) if role == included => {
+            Err(Failure::refused(format!("the role \"{role}\" cannot include itself")))
+        }
+        Err(NotIncluded::Circle) => Err(Failure::refused(format!(
+            "the role \"{role}\" cannot include the role \"{included}\", which includes it: see \
+             `rocket-security roles list`"
+        ))),
+        // It was deleted a moment ago.
+        Err(NotIncluded::Unknown) => Err(unknown_role(&included)),
+    }
+}
+
+/// A role that nobody knows is refused: whoever misspells it must not believe that it was taken.
+async fn exclude(
+    application: &Application,
+    role: RoleName,
+    included: RoleName,
+) -> Result<(), Failure> {
+    application.check_roles(&[role.clone(), included.clone()]).await?;
+    let (name, its) = (role.clone(), included.clone());
+    let event = Event::RoleExcluded { role: name, included: its, origin: origin() };
+    let together = application.along(&[event]).await?;
+    if application.store.exclude_role(&role, &included, &together).await? {
+        print(format_args!("The role \"{role}\" includes the role \"{included}\" no more."))
+    } else {
+        print(format_args!("The role \"{role}\" was not told to include the role \"{included}\"."))
     }
 }

@@ -110,9 +110,15 @@ pub(crate) fn ask_password(prompt: impl Display) -> Result<Secret<String>, Failu
 
 /// Reads a password from the first line of standard input. Only the end of the line is cut off.
 pub(crate) fn read_password() -> Result<Secret<String>, Failure> {
-    // Room for one byte more than a password may have, or for the end of the line. With all of it
-    // there from the start, no copy is left behind by growing.
-    let most = MAX_BYTES + 2;
+    read_line(MAX_BYTES)
+}
+
+/// Reads a secret of at most `bytes` bytes from the first line of standard input, and one byte more if
+/// there is one: whoever looks at it sees that it is too long.
+pub(crate) fn read_line(bytes: usize) -> Result<Secret<String>, Failure> {
+    // Room for one byte more, or for the end of the line. With all of it there from the start, no
+    // copy is left behind by growing.
+    let most = bytes + 2;
     let mut line = Vec::with_capacity(most);
     let limit = u64::try_from(most).unwrap_or(u64::MAX);
     let read = io::stdin().lock().take(limit).read_until(b'\n', &mut line);

@@ -6,6 +6,7 @@
 mod attempt;
 mod one_time;
 mod outbox;
+mod remember;
 mod session;
 mod track;
 mod user;
@@ -24,9 +25,11 @@ use crate::crypto::one_time::Digest;
 use crate::datastore::memory::attempt::Count;
 use crate::datastore::memory::outbox::Queued;
 use crate::datastore::one_time::OneTimeToken;
+use crate::datastore::remember::SeriesRecord;
 use crate::datastore::session::SessionRecord;
 use crate::datastore::track::Track;
 use crate::datastore::user::Credentials;
+use crate::datastore::user::RoleRecord;
 use crate::error::Error;
 use crate::user::RoleName;
 use crate::user::UserId;
@@ -75,9 +78,14 @@ struct Content {
     users: BTreeMap<UserId, Credentials>,
     /// Whose an address is, by its canonical form.
     addresses: HashMap<String, UserId>,
-    /// What each role is for.
-    roles: BTreeMap<RoleName, String>,
+    /// Whose a username is, by its canonical form.
+    usernames: HashMap<String, UserId>,
+    /// Whose what a username looks like is, by its skeleton.
+    skeletons: HashMap<String, UserId>,
+    /// The roles, whose permissions are put to a user when one is given out.
+    roles: BTreeMap<RoleName, RoleRecord>,
     sessions: HashMap<Digest, SessionRecord>,
+    series: HashMap<Digest, SeriesRecord>,
     tokens: HashMap<Digest, OneTimeToken>,
     outbox: HashMap<Uuid, Queued>,
     attempts: HashMap<Digest, Count>,

@@ -17,18 +17,30 @@ use crate::user::User;
 
 #[async_trait]
 impl OneTimeStore for MemoryDatastore {
-    async fn create_token(&self, token: &OneTimeToken) -> Result<bool> {
+    async fn create_token(&self, token: &OneTimeToken, epoch: i64) -> Result<bool> {
         let mut content = self.lock();
-        let fits = content.fits_its_user(token);
-        let is_taken = |kept: &OneTimeToken| kept.mail_id != token.mail_id;
-        if fits && content.tokens.get(&token.digest).is_some_and(is_taken) {
+        let user = content.users.get(&token.user_id);
+        if user.is_none_or(|found| found.user.epoch != epoch) {
+            return Ok(false);
+        }
+        if token.lasting && !content.outbox.contains_key(&token.mail_id) {
+            return Ok(false);
+        }
+        let is_rival = |kept: &OneTimeToken| {
+            let is_alike = kept.user_id == token.user_id && kept.purpose == token.purpose;
+            is_alike && !kept.lasting && !token.lasting && kept.mail_id != token.mail_id
+        };
+        let is_newer = |kept: &OneTimeToken| is_rival(kept) && kept.asked_at > token.asked_at;
+        if content.tokens.values().any(is_newer) {
+            return Ok(false);
+        }
+        let is_taken = |kept: &OneTimeToken| kept.mail_id != token.mail_id && !is_rival(kept);
+        if content.tokens.get(&token.digest).is_some_and(is_taken) {
             return Err(duplicate("a token"));
         }
-        content.tokens.retain(|_, kept| kept.mail_id != token.mail_id);
-        if fits {
-            content.tokens.insert(token.digest, token.clone());
-        }
-        Ok(fits)
+        content.tokens.retain(|_, kept| kept.mail_id != token.mail_id && !is_rival(kept));
+        content.tokens.insert(token.digest, token.clone());
+        Ok(true)
     }
 
     async fn find_token(
@@ -52,9 +64,12 @@ impl OneTimeStore for MemoryDatastore {
         let Some(token) = content.usable_token(digest, purpose, now) else {
             return Ok(None);
         };
-        // The change takes the token with it, as all the others of its user.
-        let id = token.user_id;
-        content.change_user(id, change, together)
+        let (id, digest) = (token.user_id, token.digest);
+        let changed = content.change_user(id, change, together)?;
+        if changed.is_some() {
+            content.tokens.remove(&digest);
+        }
+        Ok(changed)
     }
 
     async fn delete_expired_tokens(&self, now: Timestamp) -> Result<u64> {
@@ -70,12 +85,6 @@ impl Content {
         now: Timestamp,
     ) -> Option<&OneTimeToken> {
         let token = self.tokens.get(digest)?;
-        let usable = token.purpose == purpose && token.expires_at > now;
-        (usable && self.fits_its_user(token)).then_some(token)
-    }
-
-    /// Tells whether the user of a token still goes by the address it was mailed to.
-    fn fits_its_user(&self, token: &OneTimeToken) -> bool {
-        self.addresses.get(&token.address) == Some(&token.user_id)
+        (token.purpose == purpose && token.expires_at > now).then_some(token)
     }
 }

@@ -12,6 +12,9 @@ use crate::datastore::memory::Content;
 use crate::datastore::memory::MemoryDatastore;
 use crate::datastore::memory::duplicate;
 use crate::datastore::memory::orphan;
+use crate::datastore::outbox::ListedMail;
+use crate::datastore::outbox::MailState;
+use crate::datastore::outbox::NewLink;
 use crate::datastore::outbox::NewMail;
 use crate::datastore::outbox::OutboxMail;
 use crate::error::Error;
@@ -26,6 +29,38 @@ pub(super) struct Queued {
     next_attempt_at: Option<Timestamp>,
     /// Whether it was handed out and not settled since.
     leased: bool,
+    /// Why it was not delivered the last time.
+    fault: Option<String>,
+}
+
+impl Queued {
+    fn listed(&self) -> ListedMail {
+        ListedMail {
+            mail: self.mail.clone(),
+            state: MailState::new(self.next_attempt_at, self.leased),
+            attempts: self.attempts,
+            fault: self.fault.clone(),
+        }
+    }
+
+    /// Tells whether nobody will send it, unless an operator wants it.
+    pub(super) fn is_given_up(&self) -> bool {
+        self.next_attempt_at.is_none()
+    }
+
+    /// Tells whether it goes to the same address and concerns nobody else, with a link of the same
+    /// purpose that does not last.
+    fn carries(&self, link: &NewLink, mail: &NewMail) -> bool {
+        let is_alike = |other: &NewLink| other.purpose == link.purpose && !other.lasting;
+        self.mail.to.as_str() == mail.to.as_str()
+            && is_of(self.mail.addressee.user_id(), mail.addressee.user_id())
+            && self.mail.link.as_ref().is_some_and(is_alike)
+    }
+}
+
+/// Tells whether two mails can be about one user.
+fn is_of(one: Option<UserId>, other: Option<UserId>) -> bool {
+    one.is_none() || other.is_none() || one == other
 }
 
 #[async_trait]
@@ -67,22 +102,52 @@ impl OutboxStore for MemoryDatastore {
         Ok(())
     }
 
-    async fn delete_mail(&self, id: Uuid) -> Result<()> {
-        self.lock().outbox.remove(&id);
-        Ok(())
+    async fn delete_mail(&self, id: Uuid) -> Result<bool> {
+        Ok(self.lock().outbox.remove(&id).is_some())
     }
 
     async fn postpone_mail(
         &self,
         id: Uuid,
         next_attempt_at: Option<Timestamp>,
-        _fault: &str,
+        fault: &str,
     ) -> Result<()> {
         if let Some(queued) = self.lock().outbox.get_mut(&id) {
             queued.next_attempt_at = next_attempt_at;
             queued.leased = false;
+            queued.fault = Some(fault.to_owned());
         }
         Ok(())
+    }
+
+    async fn list_mail(&self, after: Option<Uuid>, limit: u32) -> Result<Vec<ListedMail>> {
+        let content = self.lock();
+        let behind = content.outbox.values().filter(|it| after.is_none_or(|id| it.mail.id > id));
+        let mut listed: Vec<ListedMail> = behind.map(Queued::listed).collect();
+        listed.sort_by_key(|listed| listed.mail.id);
+        listed.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        Ok(listed)
+    }
+
+    async fn retry_mail(&self, id: Uuid, now: Timestamp) -> Result<bool> {
+        match self.lock().outbox.get_mut(&id) {
+            Some(queued) if !queued.leased => {
+                queued.next_attempt_at = Some(now);
+                queued.attempts = 0;
+                Ok(true)
+            }
+            _ => Ok(false),
+        }
+    }
+
+    async fn delete_dead_mail(&self, written_until: Timestamp) -> Result<u64> {
+        let mut deleted = 0;
+        self.lock().outbox.retain(|_, queued| {
+            let stays = !(queued.is_given_up() && queued.mail.created_at <= written_until);
+            deleted += u64::from(!stays);
+            stays
+        });
+        Ok(deleted)
     }
 }
 
@@ -94,7 +159,7 @@ impl Content {
         together: &Together,
         exists: impl Fn(UserId) -> bool,
     ) -> Result<()> {
-        if !together.work.is_empty() {
+        if together.has_work() {
             return Err(Error::store("a store in memory has no transaction to work in"));
         }
         let mut ids = HashSet::new();
@@ -102,7 +167,7 @@ impl Content {
             if self.outbox.contains_key(&mail.id) || !ids.insert(mail.id) {
                 return Err(duplicate("a mail"));
             }
-            if mail.user_id.is_some_and(|id| !exists(id)) {
+            if mail.addressee.user_id().is_some_and(|id| !exists(id)) {
                 return Err(orphan("a mail"));
             }
         }
@@ -112,9 +177,13 @@ impl Content {
     /// Takes in what is committed with a change, after [`check_together`](Self::check_together).
     pub(super) fn push_all(&mut self, together: &Together) {
         for mail in &together.mail {
+            if let Some(link) = mail.link.as_ref().filter(|link| !link.lasting) {
+                self.outbox.retain(|_, queued| queued.leased || !queued.carries(link, mail));
+            }
             let next_attempt_at = Some(mail.created_at);
-            let queued = Queued { mail: mail.clone(), attempts: 0, next_attempt_at, leased: false };
-            self.outbox.insert(mail.id, queued);
+            let mail = mail.clone();
+            let queued = Queued { mail, attempts: 0, next_attempt_at, leased: false, fault: None };
+            self.outbox.insert(queued.mail.id, queued);
         }
     }
 }

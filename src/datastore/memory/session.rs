@@ -7,33 +7,40 @@ use rocket::async_trait;
 use crate::clock::Timestamp;
 use crate::crypto::one_time::Digest;
 use crate::datastore::SessionStore;
+use crate::datastore::Together;
 use crate::datastore::memory::Content;
 use crate::datastore::memory::MemoryDatastore;
 use crate::datastore::memory::duplicate;
-use crate::datastore::memory::sweep;
+use crate::datastore::session::EndedSession;
 use crate::datastore::session::SessionRecord;
 use crate::error::Result;
 use crate::user::User;
+use crate::user::UserId;
 
 #[async_trait]
 impl SessionStore for MemoryDatastore {
-    async fn begin_session(&self, session: &SessionRecord, max_per_user: u32) -> Result<bool> {
+    async fn begin_session(
+        &self,
+        session: &SessionRecord,
+        max_per_user: u32,
+        together: &Together,
+    ) -> Result<Option<Vec<EndedSession>>> {
         let mut content = self.lock();
-        let may_begin = content
-            .users
-            .get(&session.user_id)
-            .is_some_and(|found| found.user.active && found.user.epoch == session.epoch);
-        if !may_begin {
-            return Ok(false);
+        if !content.may_begin(session)? {
+            return Ok(None);
         }
-        let is_taken =
-            |kept: &SessionRecord| kept.digest == session.digest || kept.id == session.id;
-        if content.sessions.values().any(is_taken) {
-            return Err(duplicate("a session"));
-        }
-        content.sessions.insert(session.digest, session.clone());
-        content.evict_sessions(session, max_per_user);
-        Ok(true)
+        content.check_together(together, |id| content.users.contains_key(&id))?;
+        let evicted = content.begin_session(session, max_per_user);
+        content.push_all(together);
+        Ok(Some(evicted))
+    }
+
+    async fn list_sessions(&self, user: UserId) -> Result<Vec<SessionRecord>> {
+        let content = self.lock();
+        let theirs = content.sessions.values().filter(|session| session.user_id == user);
+        let mut listed: Vec<_> = theirs.cloned().collect();
+        listed.sort_by_key(|session| (Reverse(session.created_at), session.digest));
+        Ok(listed)
     }
 
     async fn find_session(&self, digest: &Digest) -> Result<Option<(SessionRecord, User)>> {
@@ -43,7 +50,7 @@ impl SessionStore for MemoryDatastore {
         };
         let user = content.users.get(&session.user_id).map(|found| &found.user);
         let user = user.filter(|user| user.epoch == session.epoch);
-        Ok(user.map(|user| (session.clone(), user.clone())))
+        Ok(user.map(|user| (session.clone(), content.seen(user))))
     }
 
     async fn touch_session(
@@ -59,20 +66,72 @@ impl SessionStore for MemoryDatastore {
         Ok(())
     }
 
-    async fn end_session(&self, digest: &Digest) -> Result<bool> {
-        Ok(self.lock().sessions.remove(digest).is_some())
+    async fn end_session(&self, digest: &Digest, together: &Together) -> Result<bool> {
+        let mut content = self.lock();
+        if !content.sessions.contains_key(digest) {
+            return Ok(false);
+        }
+        content.check_together(together, |id| content.users.contains_key(&id))?;
+        let series = content.sessions.remove(digest).and_then(|session| session.series);
+        if let Some(series) = series {
+            content.series.remove(&series);
+        }
+        content.push_all(together);
+        Ok(true)
     }
 
-    async fn delete_ended_sessions(&self, idle: Timestamp, begun: Timestamp) -> Result<u64> {
-        Ok(sweep(&mut self.lock().sessions, |session| {
-            session.last_seen_at <= idle || session.created_at <= begun
-        }))
+    async fn delete_ended_sessions(
+        &self,
+        idle: Timestamp,
+        begun: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<EndedSession>> {
+        let mut content = self.lock();
+        let is_over =
+            |session: &&SessionRecord| session.last_seen_at <= idle || session.created_at <= begun;
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let over = content.sessions.values().filter(is_over).take(limit);
+        let digests: Vec<Digest> = over.map(|session| session.digest).collect();
+        Ok(content.end_sessions(digests))
     }
 }
 
 impl Content {
+    /// Tells whether a session may begin.
+    pub(super) fn may_begin(&self, session: &SessionRecord) -> Result<bool> {
+        let user = self.users.get(&session.user_id).map(|found| &found.user);
+        let has_series = session.series.is_none_or(|series| {
+            self.series.get(&series).is_some_and(|series| series.user_id == session.user_id)
+        });
+        if !user.is_some_and(|user| user.is_open() && user.epoch == session.epoch) || !has_series {
+            return Ok(false);
+        }
+        let is_taken =
+            |kept: &SessionRecord| kept.digest == session.digest || kept.id == session.id;
+        if self.sessions.values().any(is_taken) {
+            return Err(duplicate("a session"));
+        }
+        Ok(true)
+    }
+
+    /// Begins a session that may begin; gives which others ended because there are too many.
+    pub(super) fn begin_session(
+        &mut self,
+        session: &SessionRecord,
+        max_per_user: u32,
+    ) -> Vec<EndedSession> {
+        if session.series.is_some() {
+            self.sessions.retain(|_, other| other.series != session.series);
+        }
+        self.sessions.insert(session.digest, session.clone());
+        if let Some(found) = self.users.get_mut(&session.user_id) {
+            found.user.expires_at = None;
+        }
+        self.evict_sessions(session, max_per_user)
+    }
+
     /// Ends all but `keep` sessions of a user: the one just begun, and the newest of the others.
-    fn evict_sessions(&mut self, begun: &SessionRecord, keep: u32) {
+    fn evict_sessions(&mut self, begun: &SessionRecord, keep: u32) -> Vec<EndedSession> {
         let keep = usize::try_from(keep).unwrap_or(usize::MAX);
         let mut newest: Vec<_> = self
             .sessions
@@ -81,8 +140,17 @@ impl Content {
             .map(|it| (it.digest != begun.digest, Reverse(it.created_at), it.digest))
             .collect();
         newest.sort();
-        for (_, _, digest) in newest.into_iter().skip(keep) {
-            self.sessions.remove(&digest);
+        let evicted: Vec<_> = newest.into_iter().skip(keep).map(|(_, _, digest)| digest).collect();
+        for digest in &evicted {
+            if let Some(series) = self.sessions.get(digest).and_then(|session| session.series) {
+                self.series.remove(&series);
+            }
         }
+        self.end_sessions(evicted)
+    }
+
+    fn end_sessions(&mut self, digests: impl IntoIterator<Item = Digest>) -> Vec<EndedSession> {
+        let ended = digests.into_iter().filter_map(|digest| self.sessions.remove(&digest));
+        ended.map(|session| EndedSession { id: session.id, user_id: session.user_id }).collect()
     }
 }

@@ -1,34 +1,53 @@
-//! Users and their roles.
+//! Users, their roles, and what those include and permit.
 
+use std::collections::BTreeSet;
 use std::ops::Bound;
 
 use rocket::async_trait;
 
+use crate::clock::Timestamp;
 use crate::crypto::hasher::PasswordHash;
 use crate::datastore::Together;
 use crate::datastore::UserDatastore;
+use crate::datastore::hierarchy::Hierarchy;
 use crate::datastore::memory::Content;
 use crate::datastore::memory::MemoryDatastore;
+use crate::datastore::memory::outbox::Queued;
+use crate::datastore::one_time::OneTimeToken;
+use crate::datastore::outbox::Addressee;
+use crate::datastore::user::Contest;
 use crate::datastore::user::Credentials;
+use crate::datastore::user::Lapse;
 use crate::datastore::user::NewUser;
+use crate::datastore::user::NotIncluded;
 use crate::datastore::user::RoleRecord;
+use crate::datastore::user::Taken;
 use crate::datastore::user::UserChange;
 use crate::error::Result;
+use crate::user::Email;
 use crate::user::Identity;
+use crate::user::PermissionName;
 use crate::user::RoleName;
 use crate::user::User;
 use crate::user::UserId;
+use crate::user::Username;
 
 #[async_trait]
 impl UserDatastore for MemoryDatastore {
     async fn find_user(&self, id: UserId) -> Result<Option<User>> {
-        Ok(self.lock().users.get(&id).map(|found| found.user.clone()))
+        let content = self.lock();
+        Ok(content.users.get(&id).map(|found| content.seen(&found.user)))
     }
 
     async fn find_credentials(&self, identity: &Identity) -> Result<Option<Credentials>> {
         let content = self.lock();
-        let id = content.addresses.get(&identity.canonical());
-        Ok(id.and_then(|id| content.users.get(id)).cloned())
+        let names = match identity {
+            Identity::Email(_) => &content.addresses,
+            Identity::Username(_) => &content.usernames,
+        };
+        let id = names.get(&identity.canonical());
+        let found = id.and_then(|id| content.users.get(id));
+        Ok(found.map(|found| Credentials { user: content.seen(&found.user), ..found.clone() }))
     }
 
     async fn list_users(&self, after: Option<UserId>, limit: u32) -> Result<Vec<User>> {
@@ -36,23 +55,37 @@ impl UserDatastore for MemoryDatastore {
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         let content = self.lock();
         let users = content.users.range((first, Bound::Unbounded)).take(limit);
-        Ok(users.map(|(_, found)| found.user.clone()).collect())
+        Ok(users.map(|(_, found)| content.seen(&found.user)).collect())
     }
 
-    async fn create_user(&self, user: &NewUser, together: &Together) -> Result<Option<User>> {
+    async fn find_username_holders(&self, username: &Username) -> Result<Vec<UserId>> {
+        Ok(self.lock().holders(username).collect())
+    }
+
+    async fn create_user(
+        &self,
+        user: &NewUser,
+        together: &Together,
+    ) -> Result<Result<User, Taken>> {
         let mut content = self.lock();
         let address = user.email.canonical();
         if content.addresses.contains_key(&address) || content.users.contains_key(&user.id) {
-            return Ok(None);
+            return Ok(Err(Taken::Email));
+        }
+        if user.username.as_ref().is_some_and(|name| content.holders(name).next().is_some()) {
+            return Ok(Err(Taken::Username));
         }
         content.check_together(together, |id| id == user.id || content.users.contains_key(&id))?;
         let mut created = User::new(user.id, user.email.clone(), user.created_at);
+        created.username = user.username.clone();
         created.confirmed_at = user.confirmed_at;
+        created.expires_at = user.expires_at;
         let password_hash = user.password_hash.clone();
         content.users.insert(user.id, Credentials { user: created.clone(), password_hash });
         content.addresses.insert(address, user.id);
+        content.name(user.id, user.username.as_ref());
         content.push_all(together);
-        Ok(Some(created))
+        Ok(Ok(created))
     }
 
     async fn update_user(
@@ -64,14 +97,34 @@ impl UserDatastore for MemoryDatastore {
         self.lock().change_user(id, change, together)
     }
 
-    async fn contest_user(&self, id: UserId, together: &Together) -> Result<bool> {
+    async fn contest_user(
+        &self,
+        id: UserId,
+        contest: &Contest,
+        together: &Together,
+    ) -> Result<bool> {
         let mut content = self.lock();
-        if content.users.get(&id).is_none_or(|found| found.user.confirmed_at.is_some()) {
+        let Some(found) = content.users.get(&id).cloned() else {
+            return Ok(false);
+        };
+        let username = contest.username.as_ref().filter(|_| found.user.expires_at.is_some());
+        let is_taken = username.is_some_and(|name| content.holders(name).any(|it| it != id));
+        if found.user.confirmed_at.is_some() || is_taken {
             return Ok(false);
         }
         content.check_together(together, |other| content.users.contains_key(&other))?;
+        if found.user.expires_at.is_some() {
+            content.unname(id);
+            content.name(id, contest.username.as_ref());
+        }
         if let Some(found) = content.users.get_mut(&id) {
-            found.password_hash = None;
+            if !contest.is_same {
+                found.password_hash = None;
+            }
+            if found.user.expires_at.is_some() {
+                found.user.username = contest.username.clone();
+                found.user.expires_at = Some(contest.expires_at);
+            }
         }
         content.push_all(together);
         Ok(true)
@@ -95,18 +148,34 @@ impl UserDatastore for MemoryDatastore {
 
     async fn delete_user(&self, id: UserId, together: &Together) -> Result<bool> {
         let mut content = self.lock();
-        let Some(address) = content.users.get(&id).map(|found| found.user.email.canonical()) else {
+        content.delete_user(id, together)
+    }
+
+    async fn find_lapsed_users(
+        &self,
+        lapse: Lapse,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<User>> {
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let content = self.lock();
+        let users = content.users.values();
+        let lapsed = users.filter(|found| content.has_lapsed(&found.user, lapse, now));
+        Ok(lapsed.take(limit).map(|found| content.seen(&found.user)).collect())
+    }
+
+    async fn delete_lapsed_user(
+        &self,
+        id: UserId,
+        lapse: Lapse,
+        now: Timestamp,
+        together: &Together,
+    ) -> Result<bool> {
+        let mut content = self.lock();
+        if content.users.get(&id).is_none_or(|it| !content.has_lapsed(&it.user, lapse, now)) {
             return Ok(false);
-        };
-        content
-            .check_together(together, |other| other != id && content.users.contains_key(&other))?;
-        content.users.remove(&id);
-        content.addresses.remove(&address);
-        content.end_credentials(id);
-        content.outbox.retain(|_, queued| queued.mail.user_id != Some(id));
-        content.tracks.remove(&id);
-        content.push_all(together);
-        Ok(true)
+        }
+        content.delete_user(id, together)
     }
 
     async fn create_role(&self, name: &RoleName, description: &str) -> Result<bool> {
@@ -114,45 +183,149 @@ impl UserDatastore for MemoryDatastore {
         if content.roles.contains_key(name) {
             return Ok(false);
         }
-        content.roles.insert(name.clone(), description.to_owned());
+        let role = RoleRecord {
+            name: name.clone(),
+            description: description.to_owned(),
+            permissions: Vec::new(),
+            includes: Vec::new(),
+        };
+        content.roles.insert(name.clone(), role);
         Ok(true)
     }
 
     async fn list_roles(&self) -> Result<Vec<RoleRecord>> {
-        let content = self.lock();
-        let roles = content.roles.iter().map(|(name, description)| RoleRecord {
-            name: name.clone(),
-            description: description.clone(),
-        });
-        Ok(roles.collect())
+        Ok(self.lock().roles.values().cloned().collect())
     }
 
-    async fn grant_role(&self, id: UserId, role: &RoleName) -> Result<bool> {
+    async fn grant_role(&self, id: UserId, role: &RoleName, together: &Together) -> Result<bool> {
         let mut content = self.lock();
-        if !content.roles.contains_key(role) {
-            return Ok(false);
-        }
-        let Some(found) = content.users.get_mut(&id) else {
+        let known = content.roles.contains_key(role).then(|| content.users.get(&id));
+        let Some(found) = known.flatten() else {
             return Ok(false);
         };
-        if let Err(place) = found.user.roles.binary_search(role) {
-            found.user.roles.insert(place, role.clone());
+        let Err(place) = found.user.granted_roles.binary_search(role) else {
+            return Ok(true);
+        };
+        content.check_together(together, |other| content.users.contains_key(&other))?;
+        if let Some(found) = content.users.get_mut(&id) {
+            found.user.granted_roles.insert(place, role.clone());
         }
+        content.push_all(together);
         Ok(true)
     }
 
-    async fn revoke_role(&self, id: UserId, role: &RoleName) -> Result<bool> {
+    async fn revoke_role(&self, id: UserId, role: &RoleName, together: &Together) -> Result<bool> {
         let mut content = self.lock();
-        let Some(found) = content.users.get_mut(&id) else {
+        if content.users.get(&id).is_none_or(|found| !found.user.granted_roles.contains(role)) {
+            return Ok(false);
+        }
+        content.check_together(together, |other| content.users.contains_key(&other))?;
+        if let Some(found) = content.users.get_mut(&id) {
+            found.user.granted_roles.retain(|theirs| theirs != role);
+        }
+        content.push_all(together);
+        Ok(true)
+    }
+
+    async fn grant_permission(
+        &self,
+        role: &RoleName,
+        permission: &PermissionName,
+        together: &Together,
+    ) -> Result<bool> {
+        let mut content = self.lock();
+        let Some(found) = content.roles.get(role) else {
             return Ok(false);
         };
-        let before = found.user.roles.len();
-        found.user.roles.retain(|theirs| theirs != role);
-        Ok(found.user.roles.len() < before)
+        let Err(place) = found.permissions.binary_search(permission) else {
+            return Ok(true);
+        };
+        content.check_together(together, |other| content.users.contains_key(&other))?;
+        if let Some(found) = content.roles.get_mut(role) {
+            found.permissions.insert(place, permission.clone());
+        }
+        content.push_all(together);
+        Ok(true)
+    }
+
+    async fn revoke_permission(
+        &self,
+        role: &RoleName,
+        permission: &PermissionName,
+        together: &Together,
+    ) -> Result<bool> {
+        let mut content = self.lock();
+        if content.roles.get(role).is_none_or(|found| !found.permissions.contains(permission)) {
+            return Ok(false);
+        }
+        content.check_together(together, |other| content.users.contains_key(&other))?;
+        if let Some(found) = content.roles.get_mut(role) {
+            found.permissions.retain(|its| its != permission);
+        }
+        content.push_all(together);
+        Ok(true)
+    }
+
+    async fn include_role(
+        &self,
+        role: &RoleName,
+        included: &RoleName,
+        together: &Together,
+    ) -> Result<Result<(), NotIncluded>> {
+        let mut content = self.lock();
+        match content.hierarchy().include(role, included) {
+            Err(refusal) => return Ok(Err(refusal)),
+            Ok(false) => return Ok(Ok(())),
+            Ok(true) => {}
+        }
+        content.check_together(together, |other| content.users.contains_key(&other))?;
+        if let Some(found) = content.roles.get_mut(role) {
+            found.includes.push(included.clone());
+            found.includes.sort();
+        }
+        content.push_all(together);
+        Ok(Ok(()))
+    }
+
+    async fn exclude_role(
+        &self,
+        role: &RoleName,
+        included: &RoleName,
+        together: &Together,
+    ) -> Result<bool> {
+        let mut content = self.lock();
+        if !content.hierarchy().exclude(role, included) {
+            return Ok(false);
+        }
+        content.check_together(together, |other| content.users.contains_key(&other))?;
+        if let Some(found) = content.roles.get_mut(role) {
+            found.includes.retain(|its| its != included);
+        }
+        content.push_all(together);
+        Ok(true)
     }
 }
 
 impl Content {
+    /// Gives a user out, with what their roles include and permit now.
+    pub(super) fn seen(&self, user: &User) -> User {
+        let hierarchy = self.hierarchy();
+        let reach = user.granted_roles.iter().flat_map(|role| hierarchy.reach(role));
+        let roles: BTreeSet<RoleName> = reach.collect();
+        let records = roles.iter().filter_map(|role| self.roles.get(role));
+        let permissions: BTreeSet<_> = records.flat_map(|role| role.permissions.clone()).collect();
+        let permissions = permissions.into_iter().collect();
+        User { roles: roles.into_iter().collect(), permissions, ..user.clone() }
+    }
+
+    fn hierarchy(&self) -> Hierarchy {
+        let records = self.roles.values();
+        let inclusions = records.flat_map(|role| {
+            role.includes.iter().map(|included| (role.name.clone(), included.clone()))
+        });
+        Hierarchy::new(self.roles.keys().cloned(), inclusions)
+    }
+
     /// Applies a change: the user, what dies with it, what is committed with it.
     pub(super) fn change_user(
         &mut self,
@@ -164,27 +337,115 @@ impl Content {
             return Ok(None);
         };
         let is_barred = (change.only_unconfirmed && found.user.confirmed_at.is_some())
-            || (change.only_with_password && found.password_hash.is_none());
-        if is_barred {
+            || (change.only_with_password && found.password_hash.is_none())
+            || change.epoch.is_some_and(|epoch| epoch != found.user.epoch);
+        let address = change.email.as_ref().map(Email::canonical);
+        let holder = address.as_ref().and_then(|address| self.addresses.get(address)).copied();
+        let holder = holder.filter(|holder| *holder != id);
+        let others = |name: &Username| self.holders(name).any(|holder| holder != id);
+        let is_taken = holder.is_some() || change.username.as_ref().is_some_and(others);
+        if is_barred || is_taken {
             return Ok(None);
         }
         self.check_together(together, |other| self.users.contains_key(&other))?;
         found.user.active = change.active.unwrap_or(found.user.active);
         found.user.confirmed_at = change.confirmed_at.or(found.user.confirmed_at);
+        found.user.must_change = change.must_change.unwrap_or(found.user.must_change);
+        found.user.closes_at = change.closes_at.unwrap_or(found.user.closes_at);
+        if change.confirmed_at.is_some() {
+            found.user.expires_at = None;
+        }
         found.user.epoch += 1;
+        if let (Some(address), Some(email)) = (address, &change.email) {
+            self.addresses.remove(&found.user.email.canonical());
+            self.addresses.insert(address, id);
+            found.user.email = email.clone();
+        }
+        if change.username.is_some() {
+            self.unname(id);
+            self.name(id, change.username.as_ref());
+            found.user.username = change.username.clone();
+        }
         if let Some(password_hash) = &change.password_hash {
             found.password_hash = password_hash.clone();
         }
-        let user = found.user.clone();
+        let user = self.seen(&found.user);
         self.users.insert(id, found);
         self.end_credentials(id);
+        if let Some(after) = change.ends_lasting_after {
+            self.end_lasting(id, after);
+        }
         self.push_all(together);
         Ok(Some(user))
     }
 
-    /// Ends every session and every one-time token of a user.
+    /// Gives whose a username is, or one that looks like it.
+    fn holders(&self, username: &Username) -> impl Iterator<Item = UserId> + use<> {
+        let alike = self.usernames.get(&username.canonical()).copied();
+        alike.into_iter().chain(self.skeletons.get(&username.skeleton()).copied())
+    }
+
+    fn name(&mut self, id: UserId, username: Option<&Username>) {
+        self.usernames.extend(username.map(|name| (name.canonical(), id)));
+        self.skeletons.extend(username.map(|name| (name.skeleton(), id)));
+    }
+
+    fn unname(&mut self, id: UserId) {
+        self.usernames.retain(|_, holder| *holder != id);
+        self.skeletons.retain(|_, holder| *holder != id);
+    }
+
+    /// Ends every session, every series and every one-time token of a user, but for the lasting ones.
     fn end_credentials(&mut self, id: UserId) {
+        self.series.retain(|_, series| series.user_id != id);
+        self.sessions.retain(|_, session| session.user_id != id);
+        self.tokens.retain(|_, token| token.user_id != id || token.lasting);
+    }
+
+    /// Ends the lasting tokens of a user that were asked for after that, sent or not.
+    fn end_lasting(&mut self, id: UserId, after: Timestamp) {
+        self.tokens
+            .retain(|_, token| token.user_id != id || !token.lasting || token.asked_at <= after);
+        self.outbox.retain(|_, queued| {
+            let is_theirs = queued.mail.addressee == Addressee::User(id);
+            let is_lasting = queued.mail.link.as_ref().is_some_and(|link| link.lasting);
+            !is_theirs || !is_lasting || queued.mail.created_at <= after
+        });
+    }
+
+    fn delete_user(&mut self, id: UserId, together: &Together) -> Result<bool> {
+        let Some(address) = self.users.get(&id).map(|found| found.user.email.canonical()) else {
+            return Ok(false);
+        };
+        self.check_together(together, |other| other != id && self.users.contains_key(&other))?;
+        self.users.remove(&id);
+        self.addresses.remove(&address);
+        self.unname(id);
+        self.series.retain(|_, series| series.user_id != id);
         self.sessions.retain(|_, session| session.user_id != id);
         self.tokens.retain(|_, token| token.user_id != id);
+        self.outbox.retain(|_, queued| queued.mail.addressee != Addressee::User(id));
+        self.tracks.remove(&id);
+        self.push_all(together);
+        Ok(true)
+    }
+
+    /// Tells whether an account is to be deleted by now; a closed one is not while something leads back
+    /// to it.
+    fn has_lapsed(&self, user: &User, lapse: Lapse, now: Timestamp) -> bool {
+        if lapse == Lapse::Unconfirmed {
+            return user.expires_at.is_some_and(|at| at <= now);
+        }
+        let leads_back = |token: &OneTimeToken| {
+            token.user_id == user.id && token.lasting && token.expires_at > now
+        };
+        let will_lead_back = |queued: &Queued| {
+            queued.mail.addressee == Addressee::User(user.id)
+                && queued.mail.link.as_ref().is_some_and(|link| link.lasting)
+                && !queued.is_given_up()
+        };
+        user.closes_at.is_some_and(|at| at <= now)
+            && !self.tokens.values().any(leads_back)
+            && !self.outbox.values().any(will_lead_back)
     }
 }

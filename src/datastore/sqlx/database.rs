@@ -81,17 +81,24 @@ macro_rules! in_transaction {
 /// it finds no more; the number of rows is its last value. Nobody waits long for the locks, and
 /// what somebody else has locked is passed over. Says how many rows it was in all.
 macro_rules! in_batches {
-    ($store:expr, $delete:expr, |$transaction:ident| $find:expr) => {{
+    ($store:expr, $delete:expr, |$transaction:ident| $find:expr) => {
+        in_batches!(
+            $store,
+            $delete,
+            crate::datastore::sqlx::rows::DigestRow => digest,
+            |$transaction| $find
+        )
+    };
+    ($store:expr, $delete:expr, $row:path => $key:ident, |$transaction:ident| $find:expr) => {{
         use crate::datastore::sqlx::database::BATCH;
         let mut all: u64 = 0;
         loop {
             let deleted: Result<u32> = in_transaction!($store, |$transaction| {
                 let find = $find.bind(i64::from(BATCH));
-                let keys: Vec<crate::datastore::sqlx::rows::DigestRow> =
-                    $transaction.fetch_all(find).await?;
+                let keys: Vec<$row> = $transaction.fetch_all(find).await?;
                 let mut deleted: u32 = 0;
                 for key in keys {
-                    let delete = $transaction.query($delete).bind(key.digest);
+                    let delete = $transaction.query($delete).bind(key.$key);
                     $transaction.execute(delete).await?;
                     deleted += 1;
                 }

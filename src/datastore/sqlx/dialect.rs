@@ -195,8 +195,10 @@ impl Dialect for ::sqlx::MySql {
         "SELECT table_name AS name FROM information_schema.tables
          WHERE table_schema = DATABASE() AND table_comment <> 'rocket_security' AND table_name IN (
              'security_migrations', 'security_users', 'security_roles', 'security_users_roles',
-             'security_sessions', 'security_one_time_tokens', 'security_outbox',
-             'security_attempts', 'security_track')",
+             'security_roles_permissions', 'security_sessions', 'security_one_time_tokens',
+             'security_outbox', 'security_attempts', 'security_track', 'security_audit',
+             'security_audit_head', 'security_remember', 'security_roles_inclusions',
+             'security_roles_included')",
     );
     const SCHEMA: &'static Schema = &crate::datastore::sqlx::migrations::MYSQL;
 

@@ -11,49 +11,82 @@ use chrono::TimeDelta;
 
 use crate::clock::Clock;
 use crate::clock::Timestamp;
+use crate::config::Span;
 use crate::crypto::one_time::Digest;
 use crate::crypto::random_bytes;
 use crate::crypto::random_uuid;
 use crate::datastore::AttemptStore;
 use crate::datastore::OneTimeStore;
 use crate::datastore::OutboxStore;
+use crate::datastore::RememberStore;
 use crate::datastore::SessionStore;
 use crate::datastore::SqlxDatastore;
 use crate::datastore::Together;
 use crate::datastore::UserDatastore;
 use crate::datastore::one_time::OneTimeToken;
+use crate::datastore::outbox::Addressee;
 use crate::datastore::outbox::NewMail;
+use crate::datastore::remember::SeriesRecord;
 use crate::datastore::session::SessionRecord;
 use crate::datastore::sqlx::attempt::CHARGE_NEXT;
 use crate::datastore::sqlx::attempt::COUNT_NEXT;
 use crate::datastore::sqlx::attempt::FIND_BLOCK;
+use crate::datastore::sqlx::audit::LIST_AUDIT;
+use crate::datastore::sqlx::audit::LOCK_AUDIT_HEAD;
+use crate::datastore::sqlx::audit::MOVE_AUDIT_HEAD;
 use crate::datastore::sqlx::dialect::Dialect;
 use crate::datastore::sqlx::one_time::CREATE_TOKEN;
+use crate::datastore::sqlx::one_time::DELETE_OLDER_TOKENS;
 use crate::datastore::sqlx::one_time::DELETE_TOKEN;
 use crate::datastore::sqlx::one_time::DELETE_TOKEN_OF_MAIL;
+use crate::datastore::sqlx::one_time::FIND_MAIL;
+use crate::datastore::sqlx::one_time::FIND_NEWER_TOKENS;
 use crate::datastore::sqlx::one_time::FIND_TOKEN;
+use crate::datastore::sqlx::outbox::DELETE_OLDER_MAIL;
+use crate::datastore::sqlx::outbox::DELETE_OLDER_MAIL_OF_USER;
+use crate::datastore::sqlx::outbox::FIND_DEAD;
 use crate::datastore::sqlx::outbox::FIND_DUE;
 use crate::datastore::sqlx::outbox::LEASE_MAIL;
+use crate::datastore::sqlx::outbox::LIST_MAIL;
+use crate::datastore::sqlx::remember::CREATE_SERIES;
+use crate::datastore::sqlx::remember::DELETE_SERIES_OF;
+use crate::datastore::sqlx::remember::FIND_OTHER_SERIES;
+use crate::datastore::sqlx::remember::FIND_SERIES;
+use crate::datastore::sqlx::remember::FIND_SERIES_TO_TURN;
+use crate::datastore::sqlx::remember::NAME_NO_SERIES;
+use crate::datastore::sqlx::remember::ROTATE_SERIES;
 use crate::datastore::sqlx::session::BEGIN_SESSION;
+use crate::datastore::sqlx::session::DELETE_SERIES;
 use crate::datastore::sqlx::session::DELETE_SESSION;
 use crate::datastore::sqlx::session::FIND_OTHER_SESSIONS;
+use crate::datastore::sqlx::session::FIND_SERIES_OF_SESSION;
 use crate::datastore::sqlx::session::FIND_SESSION;
+use crate::datastore::sqlx::session::FIND_SESSION_OF;
+use crate::datastore::sqlx::session::FIND_SESSIONS_OF_SERIES;
+use crate::datastore::sqlx::session::LIST_SESSIONS;
+use crate::datastore::sqlx::session::LOCK_SERIES;
 use crate::datastore::sqlx::session::TOUCH_SESSION;
 use crate::datastore::sqlx::track::RECORD_NEXT_LOGIN;
 use crate::datastore::sqlx::user::CONTEST_USER;
+use crate::datastore::sqlx::user::DELETE_SERIES_OF_USER;
 use crate::datastore::sqlx::user::DELETE_SESSIONS_OF_USER;
 use crate::datastore::sqlx::user::DELETE_TOKENS_OF_USER;
 use crate::datastore::sqlx::user::FIND_BY_EMAIL;
+use crate::datastore::sqlx::user::FIND_BY_USERNAME;
 use crate::datastore::sqlx::user::FIND_USER;
+use crate::datastore::sqlx::user::FIND_USERNAME_HOLDERS;
+use crate::datastore::sqlx::user::KEEP_USER;
 use crate::datastore::sqlx::user::LOCK_USER;
 use crate::datastore::sqlx::user::REPLACE_PASSWORD_HASH;
 use crate::datastore::sqlx::user::UPDATE_USER;
 use crate::datastore::user::NewUser;
 use crate::testing::TestDatabase;
 use crate::user::Email;
+use crate::user::PermissionName;
 use crate::user::RoleName;
 use crate::user::User;
 use crate::user::UserId;
+use crate::user::Username;
 
 /// Enough rows for an index to be worth its while.
 const USERS: usize = 200;
@@ -98,7 +131,8 @@ impl Explain for ::sqlx::Postgres {
 impl Explain for ::sqlx::MySql {
     const EXPLAIN: &'static str = "EXPLAIN FORMAT = TRADITIONAL";
     const BEFORE: &'static [&'static str] = &["ANALYZE TABLE security_users, security_sessions, \
-         security_users_roles, security_one_time_tokens, security_outbox, security_attempts"];
+         security_users_roles, security_roles_permissions, security_one_time_tokens, security_outbox, security_attempts, \
+         security_remember"];
 
     fn faults(plan: &[Self::Row]) -> Vec<String> {
         let fault = |step: &Self::Row| {
@@ -145,32 +179,62 @@ async fn every_statement_that_a_request_waits_for_uses_an_index() {
         ($driver:ty) => {
             assert_indexed!($driver, database.direct_url(),
                 FIND_SESSION(digest);
+                FIND_SESSION_OF(other_id, id);
                 BEGIN_SESSION(
-                    other, other_id, text, none, none, now, now, now, id, zero, some
+                    other, other_id, text, none, none, now, now, now, other, id, zero, some
                 );
+                LOCK_SERIES(digest, id);
+                FIND_SESSIONS_OF_SERIES(digest);
+                FIND_SERIES_OF_SESSION(digest);
+                DELETE_SERIES(digest);
+                DELETE_SERIES_OF(digest, id);
+                DELETE_SERIES_OF_USER(id);
+                CREATE_SERIES(other, other, other, now, now, now, id, zero, some);
+                FIND_SERIES(digest);
+                FIND_SERIES_TO_TURN(digest);
+                ROTATE_SERIES(other, other, now, digest, id, zero, digest, now);
+                FIND_OTHER_SERIES(id, digest);
+                NAME_NO_SERIES(digest);
+                KEEP_USER(id);
                 FIND_OTHER_SESSIONS(id, digest);
+                LIST_SESSIONS(id);
                 DELETE_SESSION(digest);
                 TOUCH_SESSION(now, digest, now);
                 FIND_USER(id);
                 FIND_BY_EMAIL(text);
+                FIND_BY_USERNAME(text);
+                FIND_USERNAME_HOLDERS(text, text);
                 LOCK_USER(id);
-                UPDATE_USER(some, now, some, text, id, some, some);
-                CONTEST_USER(id);
+                UPDATE_USER(
+                    some, now, text, text, text, text, text, some, some, now, some, some, text, id,
+                    some, some, zero, some
+                );
+                CONTEST_USER(some, text, text, text, now, id);
                 REPLACE_PASSWORD_HASH(text, id, text);
                 DELETE_SESSIONS_OF_USER(id);
                 DELETE_TOKENS_OF_USER(id);
-                CREATE_TOKEN(other, text, other_id, now, id, text);
+                CREATE_TOKEN(other, text, text, other_id, some, now, now, id, zero);
+                FIND_MAIL(id);
+                FIND_NEWER_TOKENS(id, text, now);
+                DELETE_OLDER_TOKENS(id, text);
+                DELETE_OLDER_MAIL(text, text);
+                DELETE_OLDER_MAIL_OF_USER(text, text, id);
                 FIND_TOKEN(digest, text, now);
                 DELETE_TOKEN(digest);
                 DELETE_TOKEN_OF_MAIL(id);
                 LEASE_MAIL(id, now, id);
                 RECORD_NEXT_LOGIN(now, none, id);
                 FIND_DUE(now, 1_i64);
+                FIND_DEAD(now, 1_i64);
+                LIST_MAIL(id, 1_i64);
                 CHARGE_NEXT(
                     zero, zero, zero, zero, zero, zero, zero, zero, zero, zero, digest, zero
                 );
                 COUNT_NEXT(zero, zero, zero, zero, digest, zero, zero);
                 FIND_BLOCK(digest, zero, zero);
+                LOCK_AUDIT_HEAD(1_i64);
+                MOVE_AUDIT_HEAD(zero, digest, zero, digest, 1_i64);
+                LIST_AUDIT(zero, 1_i64);
             )
         };
     }
@@ -191,18 +255,37 @@ async fn fill(store: &SqlxDatastore, now: Timestamp) -> (User, Digest) {
     for role in &roles {
         assert!(store.create_role(role, "").await.unwrap());
     }
+    // Most permissions belong to roles that a user does not have, and that come before theirs: read in
+    // order, theirs would be found late.
+    let others = (0..USERS).map(|number| RoleName::parse(&format!("a{number}")).unwrap());
+    for role in others.chain(roles.clone()) {
+        store.create_role(&role, "").await.unwrap();
+        for permission in ["posts.edit", "posts.read"] {
+            let permission = PermissionName::parse(permission).unwrap();
+            let granted = store.grant_permission(&role, &permission, &Together::nothing()).await;
+            assert!(granted.unwrap());
+        }
+    }
+    // Most of what is included, too.
+    for (role, included) in [("a1", "a2"), ("admin", "editor"), ("editor", "reader")] {
+        let (role, included) = (RoleName::parse(role).unwrap(), RoleName::parse(included).unwrap());
+        let included = store.include_role(&role, &included, &Together::nothing()).await;
+        included.unwrap().unwrap();
+    }
     let mut last = None;
     for number in 0..USERS {
         let user = NewUser {
             id: UserId::from_uuid(random_uuid().unwrap()),
             email: Email::parse(&format!("user{number}@example.org")).unwrap(),
+            username: Some(Username::parse(&format!("user{number}")).unwrap()),
             password_hash: None,
+            expires_at: None,
             confirmed_at: Some(now),
             created_at: now,
         };
         let user = store.create_user(&user, &Together::nothing()).await.unwrap().unwrap();
         for role in &roles {
-            assert!(store.grant_role(user.id, role).await.unwrap());
+            assert!(store.grant_role(user.id, role, &Together::nothing()).await.unwrap());
         }
         let digest = Digest::from_bytes(random_bytes().unwrap());
         let session = SessionRecord {
@@ -216,28 +299,35 @@ async fn fill(store: &SqlxDatastore, now: Timestamp) -> (User, Digest) {
             created_at: now,
             authenticated_at: now,
             last_seen_at: now,
+            series: Some(digest),
         };
-        assert!(store.begin_session(&session, 20).await.unwrap());
+        let series = SeriesRecord {
+            series: digest,
+            user_id: user.id,
+            epoch: user.epoch,
+            validator: digest,
+            previous: None,
+            created_at: now,
+            rotated_at: now,
+            expires_at: now,
+        };
+        assert!(store.create_series(&series, 20).await.unwrap());
+        assert!(store.begin_session(&session, 20, &Together::nothing()).await.unwrap().is_some());
         let token = OneTimeToken {
             digest,
             purpose: "confirm".to_owned(),
             user_id: user.id,
             address: user.email.canonical(),
             mail_id: random_uuid().unwrap(),
+            lasting: false,
+            asked_at: now,
             expires_at: now + TimeDelta::hours(1),
         };
-        assert!(store.create_token(&token).await.unwrap());
-        let mail = NewMail {
-            id: random_uuid().unwrap(),
-            template: "welcome".to_owned(),
-            subject: "Welcome".to_owned(),
-            to: user.email.clone(),
-            user_id: Some(user.id),
-            only_unconfirmed: false,
-            link: None,
-            // Of a queue, little is due.
-            created_at: now + TimeDelta::seconds(i64::try_from(number).unwrap()),
-        };
+        assert!(store.create_token(&token, user.epoch).await.unwrap());
+        // Of a queue, little is due.
+        let at = now + TimeDelta::seconds(i64::try_from(number).unwrap());
+        let mail = NewMail::new("welcome", "Welcome", &user.email, at).unwrap();
+        let mail = mail.concerns(Addressee::User(user.id)).link("confirm", Span::hours(1));
         store.push_mail(&mail).await.unwrap();
         store.count_event(&digest, 5, TimeDelta::hours(1), now).await.unwrap();
         last = Some((user, digest));

@@ -61,6 +61,21 @@ pub(super) fn is_unique_violation(fault: &Error) -> bool {
     Fault::in_error(fault).is_some_and(|fault| fault.is_of(ErrorKind::UniqueViolation))
 }
 
+/// Tells whether a row was refused because there is one of the same key, of one whose name ends like
+/// this.
+///
+/// PostgreSQL names the key by itself; MySQL and SQLite do at the end of the message, MySQL behind the
+/// value, which is anybody's to choose.
+pub(super) fn is_unique_violation_of(fault: &Error, keys: &[&str]) -> bool {
+    let source = Fault::in_error(fault).and_then(|fault| fault.source.as_database_error());
+    let Some(source) = source.filter(|source| source.is_unique_violation()) else {
+        return false;
+    };
+    let name = source.constraint().unwrap_or(source.message());
+    let name = name.trim_end_matches(|c: char| !c.is_ascii_alphanumeric());
+    keys.iter().any(|key| name.ends_with(key))
+}
+
 /// Tells whether a row was refused because what it belongs to is not there.
 pub(super) fn is_foreign_key_violation(fault: &Error) -> bool {
     Fault::in_error(fault).is_some_and(|fault| fault.is_of(ErrorKind::ForeignKeyViolation))

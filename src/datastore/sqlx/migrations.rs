@@ -68,6 +68,12 @@ schemas![
     4 "0004_outbox",
     5 "0005_attempts",
     6 "0006_track",
+    7 "0007_account",
+    8 "0008_usernames",
+    9 "0009_audit",
+    10 "0010_permissions",
+    11 "0011_remember",
+    12 "0012_role_hierarchy",
 ];
 
 /// How often, and with what pause, it is tried while another instance does the same.

@@ -16,12 +16,15 @@ mod dialect;
 #[macro_use]
 mod database;
 mod attempt;
+mod audit;
 mod explain;
 mod fault;
+mod hierarchy;
 mod migrations;
 mod one_time;
 mod outbox;
 mod pool;
+mod remember;
 mod rows;
 mod session;
 mod track;
@@ -33,6 +36,7 @@ pub use crate::datastore::sqlx::pool::Backend;
 pub use crate::datastore::sqlx::pool::SqlxPool;
 
 use rocket::figment::Figment;
+use rocket::figment::providers::Serialized;
 use rocket::figment::value::Dict;
 use serde::Deserialize;
 
@@ -321,8 +325,9 @@ fn with_pool_defaults(figment: &Figment, url: &str) -> Figment {
     let workers: usize = figment.extract_inner(rocket::Config::WORKERS).unwrap_or(4);
     figment
         .focus("databases.security")
-        .join(("max_connections", workers * 4))
-        .join(("connect_timeout", pool::CONNECT_TIMEOUT))
+        // Not as pairs, which would hold in every profile and so win over what a file says.
+        .join(Serialized::default("max_connections", workers * 4))
+        .join(Serialized::default("connect_timeout", pool::CONNECT_TIMEOUT))
         .merge(("url", url))
 }
 
@@ -342,4 +347,32 @@ where
             "Check it, that the database is there, and that you may use it",
         )
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use rocket::figment::Figment;
+    use rocket::figment::providers::Format;
+    use rocket::figment::providers::Toml;
+
+    use crate::datastore::sqlx::pool;
+    use crate::datastore::sqlx::with_pool_defaults;
+
+    fn pool_of(toml: &str) -> (u64, u64) {
+        let figment = Figment::new().merge(Toml::string(toml).nested()).select("release");
+        let figment = with_pool_defaults(&figment, "sqlite:security.sqlite");
+        let read = |key| figment.extract_inner(key).unwrap();
+        (read("max_connections"), read("connect_timeout"))
+    }
+
+    #[test]
+    fn what_a_file_says_of_the_pool_counts_in_any_profile() {
+        let settings = "max_connections = 3\nconnect_timeout = 1";
+        for profile in ["default", "release", "global"] {
+            let toml = format!("[{profile}.databases.security]\n{settings}");
+            assert_eq!(pool_of(&toml), (3, 1), "{profile}");
+        }
+        let toml = "[default]\nworkers = 5\n[default.databases.security]\nmin_connections = 1";
+        assert_eq!(pool_of(toml), (20, pool::CONNECT_TIMEOUT));
+    }
 }

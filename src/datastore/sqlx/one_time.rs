@@ -9,6 +9,7 @@ use crate::datastore::OneTimeStore;
 use crate::datastore::Together;
 use crate::datastore::one_time::OneTimeToken;
 use crate::datastore::sqlx::SqlxDatastore;
+use crate::datastore::sqlx::rows::DigestRow;
 use crate::datastore::sqlx::rows::read_digest;
 use crate::datastore::sqlx::rows::row;
 use crate::datastore::sqlx::rows::users_from;
@@ -21,15 +22,25 @@ use crate::user::UserId;
 
 pub(super) const CREATE_TOKEN: &str = "
     INSERT INTO security_one_time_tokens
-        (digest, purpose, user_id, address, mail_id, expires_at)
-    SELECT ?, ?, id, email_canonical, ?, ? FROM security_users
-    WHERE id = ? AND email_canonical = ?";
+        (digest, purpose, user_id, address, mail_id, lasting, asked_at, expires_at)
+    SELECT ?, ?, id, ?, ?, ?, ?, ? FROM security_users
+    WHERE id = ? AND epoch = ?";
 
 pub(super) const FIND_TOKEN: &str = "
-    SELECT t.digest, t.purpose, t.user_id, t.address, t.mail_id, t.expires_at
-    FROM security_one_time_tokens t
-    JOIN security_users u ON u.id = t.user_id AND u.email_canonical = t.address
-    WHERE t.digest = ? AND t.purpose = ? AND t.expires_at > ?";
+    SELECT digest, purpose, user_id, address, mail_id, lasting, asked_at, expires_at
+    FROM security_one_time_tokens
+    WHERE digest = ? AND purpose = ? AND expires_at > ?";
+
+/// Read under the lock of its user, who drops it when taking the account back.
+pub(super) const FIND_MAIL: &str = "SELECT id FROM security_outbox WHERE id = ?";
+
+pub(super) const FIND_NEWER_TOKENS: &str = "
+    SELECT digest FROM security_one_time_tokens
+    WHERE user_id = ? AND purpose = ? AND lasting = FALSE AND asked_at > ?";
+
+pub(super) const DELETE_OLDER_TOKENS: &str = "
+    DELETE FROM security_one_time_tokens
+    WHERE user_id = ? AND purpose = ? AND lasting = FALSE";
 
 const FIND_EXPIRED: &str = "
     SELECT digest FROM security_one_time_tokens
@@ -42,24 +53,51 @@ pub(super) const DELETE_TOKEN_OF_MAIL: &str =
 
 #[async_trait]
 impl OneTimeStore for SqlxDatastore {
-    async fn create_token(&self, token: &OneTimeToken) -> Result<bool> {
+    async fn create_token(&self, token: &OneTimeToken, epoch: i64) -> Result<bool> {
         in_transaction!(self, |transaction| {
             // Whoever else makes a token for this user, or changes the user, waits.
             let lock = transaction.query(LOCK_USER).bind(token.user_id.as_uuid());
             transaction.execute(lock).await?;
             let replace = transaction.query(DELETE_TOKEN_OF_MAIL).bind(token.mail_id);
             transaction.execute(replace).await?;
+            if token.lasting {
+                let find = transaction.query_as(FIND_MAIL).bind(token.mail_id);
+                let mail: Option<MailRow> = transaction.fetch_optional(find).await?;
+                if mail.is_none_or(|found| found.id != token.mail_id) {
+                    return Ok(false);
+                }
+            } else {
+                let newer = transaction
+                    .query_as(FIND_NEWER_TOKENS)
+                    .bind(token.user_id.as_uuid())
+                    .bind(token.purpose.clone())
+                    .bind(token.asked_at);
+                let newer: Vec<DigestRow> = transaction.fetch_all(newer).await?;
+                if !newer.is_empty() {
+                    return Ok(false);
+                }
+                let older = transaction
+                    .query(DELETE_OLDER_TOKENS)
+                    .bind(token.user_id.as_uuid())
+                    .bind(token.purpose.clone());
+                transaction.execute(older).await?;
+            }
             let create = transaction
                 .query(CREATE_TOKEN)
                 .bind(token.digest.as_bytes().to_vec())
                 .bind(token.purpose.clone())
+                .bind(token.address.clone())
                 .bind(token.mail_id)
+                .bind(token.lasting)
+                .bind(token.asked_at)
                 .bind(token.expires_at)
                 .bind(token.user_id.as_uuid())
-                .bind(token.address.clone());
-            let created = transaction.execute(create).await?;
+                .bind(epoch);
+            if transaction.execute(create).await? == 0 {
+                return Ok(false);
+            }
             transaction.keep();
-            Ok(created == 1)
+            Ok(true)
         })
     }
 
@@ -131,6 +169,8 @@ row! {
         user_id: Uuid,
         address: String,
         mail_id: Uuid,
+        lasting: bool,
+        asked_at: Timestamp,
         expires_at: Timestamp,
     }
 }
@@ -143,7 +183,14 @@ impl TokenRow {
             user_id: UserId::from_uuid(self.user_id),
             address: self.address,
             mail_id: self.mail_id,
+            lasting: self.lasting,
+            asked_at: self.asked_at,
             expires_at: self.expires_at,
         })
     }
+}
+
+row! {
+    /// That there is a mail.
+    MailRow { id: uuid::Uuid }
 }

@@ -1,5 +1,6 @@
 //! The outbox.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use rocket::async_trait;
@@ -9,6 +10,11 @@ use crate::clock::Timestamp;
 use crate::config::Span;
 use crate::crypto::random_uuid;
 use crate::datastore::OutboxStore;
+use crate::datastore::Together;
+use crate::datastore::outbox::Addressee;
+use crate::datastore::outbox::Asker;
+use crate::datastore::outbox::ListedMail;
+use crate::datastore::outbox::MailState;
 use crate::datastore::outbox::NewLink;
 use crate::datastore::outbox::NewMail;
 use crate::datastore::outbox::OutboxMail;
@@ -21,9 +27,19 @@ use crate::user::UserId;
 
 pub(super) const PUSH_MAIL: &str = "
     INSERT INTO security_outbox
-        (id, template, subject, recipient, user_id, only_unconfirmed, link_purpose, link_lifetime,
-         created_at, attempts, next_attempt_at)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?)";
+        (id, template, subject, recipient, user_id, to_holder, only_unconfirmed, epoch,
+         link_purpose, link_lifetime, link_lasting, context, asker, created_at, attempts,
+         next_attempt_at)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?)";
+
+pub(super) const DELETE_OLDER_MAIL: &str = "
+    DELETE FROM security_outbox
+    WHERE recipient = ? AND link_purpose = ? AND link_lasting = FALSE AND lease IS NULL";
+
+pub(super) const DELETE_OLDER_MAIL_OF_USER: &str = "
+    DELETE FROM security_outbox
+    WHERE recipient = ? AND link_purpose = ? AND link_lasting = FALSE AND lease IS NULL
+        AND (user_id IS NULL OR user_id = ?)";
 
 /// Binds a mail to [`PUSH_MAIL`].
 macro_rules! bind_mail {
@@ -34,10 +50,15 @@ macro_rules! bind_mail {
             .bind(mail.template.clone())
             .bind(mail.subject.clone())
             .bind(mail.to.as_str().to_owned())
-            .bind(mail.user_id.map(|id| id.as_uuid()))
+            .bind(mail.addressee.user_id().map(|id| id.as_uuid()))
+            .bind(mail.addressee == crate::datastore::outbox::Addressee::Holder)
             .bind(mail.only_unconfirmed)
+            .bind(mail.epoch)
             .bind(link.map(|link| link.purpose.clone()))
             .bind(link.map(|link| link.lifetime.delta().num_seconds()))
+            .bind(link.is_some_and(|link| link.lasting))
+            .bind(crate::datastore::sqlx::outbox::write_context(&mail.context))
+            .bind(mail.asker.as_ref().map(|asker| serde_json::json!(asker).to_string()))
             .bind(mail.created_at)
             .bind(mail.created_at)
     }};
@@ -47,6 +68,21 @@ macro_rules! bind_mail {
 macro_rules! push_all {
     ($transaction:ident, $together:expr) => {
         for mail in &$together.mail {
+            if let Some(link) = mail.link.as_ref().filter(|link| !link.lasting) {
+                let user_id = mail.addressee.user_id().map(|id| id.as_uuid());
+                let older = match user_id {
+                    Some(_) => crate::datastore::sqlx::outbox::DELETE_OLDER_MAIL_OF_USER,
+                    None => crate::datastore::sqlx::outbox::DELETE_OLDER_MAIL,
+                };
+                let mut older = $transaction
+                    .query(older)
+                    .bind(mail.to.as_str().to_owned())
+                    .bind(link.purpose.clone());
+                if let Some(user_id) = user_id {
+                    older = older.bind(user_id);
+                }
+                $transaction.execute(older).await?;
+            }
             let push = crate::datastore::sqlx::outbox::bind_mail!(
                 $transaction.query(crate::datastore::sqlx::outbox::PUSH_MAIL),
                 mail
@@ -60,12 +96,27 @@ macro_rules! push_all {
 pub(super) use bind_mail;
 pub(super) use push_all;
 
-/// A mail that another worker is taking is passed over.
-pub(super) const FIND_DUE: &str = "
-    SELECT id, template, subject, recipient, user_id, only_unconfirmed, link_purpose,
-           link_lifetime, created_at, attempts
+/// Reads whole mails; `$which` says which.
+macro_rules! select_mail {
+    ($which:literal) => {
+        concat!(
+            "
+    SELECT id, template, subject, recipient, user_id, to_holder, only_unconfirmed, epoch,
+           link_purpose, link_lifetime, link_lasting, context, asker, created_at, attempts,
+           next_attempt_at, lease, fault
     FROM security_outbox
-    WHERE next_attempt_at <= ? ORDER BY next_attempt_at, id LIMIT ? FOR UPDATE SKIP LOCKED";
+    ",
+            $which
+        )
+    };
+}
+
+/// A mail that another worker is taking is passed over.
+pub(super) const FIND_DUE: &str = select_mail!(
+    "WHERE next_attempt_at <= ? ORDER BY next_attempt_at, id LIMIT ? FOR UPDATE SKIP LOCKED"
+);
+
+pub(super) const LIST_MAIL: &str = select_mail!("WHERE id > ? ORDER BY id LIMIT ?");
 
 pub(super) const LEASE_MAIL: &str = "
     UPDATE security_outbox SET lease = ?, next_attempt_at = ?, attempts = attempts + 1
@@ -77,11 +128,23 @@ const RENEW_LEASE: &str = "
 const POSTPONE_MAIL: &str = "
     UPDATE security_outbox SET next_attempt_at = ?, fault = ?, lease = NULL WHERE id = ?";
 
+const RETRY_MAIL: &str = "
+    UPDATE security_outbox SET next_attempt_at = ?, attempts = 0 WHERE id = ? AND lease IS NULL";
+
+pub(super) const FIND_DEAD: &str = "
+    SELECT id FROM security_outbox
+    WHERE next_attempt_at IS NULL AND created_at <= ? LIMIT ? FOR UPDATE SKIP LOCKED";
+
+const DELETE_MAIL: &str = "DELETE FROM security_outbox WHERE id = ?";
+
 #[async_trait]
 impl OutboxStore for SqlxDatastore {
     async fn push_mail(&self, mail: &NewMail) -> Result<()> {
-        on_database!(self, |database| {
-            database.execute(bind_mail!(database.query(PUSH_MAIL), mail)).await.map(drop)
+        let together = Together::mail(vec![mail.clone()]);
+        in_transaction!(self, |transaction| {
+            push_all!(transaction, &together);
+            transaction.keep();
+            Ok(())
         })
     }
 
@@ -110,10 +173,10 @@ impl OutboxStore for SqlxDatastore {
         })
     }
 
-    async fn delete_mail(&self, id: Uuid) -> Result<()> {
+    async fn delete_mail(&self, id: Uuid) -> Result<bool> {
         on_database!(self, |database| {
-            let delete = database.query("DELETE FROM security_outbox WHERE id = ?").bind(id);
-            database.execute(delete).await.map(drop)
+            let delete = database.query(DELETE_MAIL).bind(id);
+            Ok(database.execute(delete).await? == 1)
         })
     }
 
@@ -132,46 +195,121 @@ impl OutboxStore for SqlxDatastore {
             database.execute(postpone).await.map(drop)
         })
     }
+
+    async fn list_mail(&self, after: Option<Uuid>, limit: u32) -> Result<Vec<ListedMail>> {
+        on_database!(self, |database| {
+            let list = database
+                .query_as(LIST_MAIL)
+                .bind(after.unwrap_or(Uuid::nil()))
+                .bind(i64::from(limit));
+            let rows: Vec<MailRow> = database.fetch_all(list).await?;
+            rows.into_iter().map(MailRow::listed).collect()
+        })
+    }
+
+    async fn retry_mail(&self, id: Uuid, now: Timestamp) -> Result<bool> {
+        on_database!(self, |database| {
+            let retry = database.query(RETRY_MAIL).bind(now).bind(id);
+            Ok(database.execute(retry).await? == 1)
+        })
+    }
+
+    async fn delete_dead_mail(&self, written_until: Timestamp) -> Result<u64> {
+        in_batches!(self, DELETE_MAIL, IdRow => id, |transaction| {
+            transaction.query_as(FIND_DEAD).bind(written_until)
+        })
+    }
+}
+
+/// Writes what a template sees as JSON; nothing when it sees nothing.
+pub(super) fn write_context(context: &BTreeMap<String, String>) -> Option<String> {
+    (!context.is_empty()).then(|| serde_json::json!(context).to_string())
+}
+
+fn read_context(text: Option<&str>) -> Result<BTreeMap<String, String>> {
+    let read = text.map(serde_json::from_str).transpose();
+    Ok(read.map_err(|_| corrupt("a mail's context"))?.unwrap_or_default())
+}
+
+fn read_asker(text: Option<&str>) -> Result<Option<Asker>> {
+    text.map(serde_json::from_str).transpose().map_err(|_| corrupt("a mail's asker"))
+}
+
+fn read_attempts(attempts: i64) -> Result<u32> {
+    u32::try_from(attempts).map_err(|_| corrupt("a number of attempts"))
 }
 
 row! {
-    /// A mail that was handed out.
+    /// The id of a mail.
+    IdRow { id: Uuid }
+}
+
+row! {
+    /// A mail.
     MailRow {
         id: Uuid,
         template: String,
         subject: String,
         recipient: String,
         user_id: Option<Uuid>,
+        to_holder: bool,
         only_unconfirmed: bool,
+        epoch: Option<i64>,
         link_purpose: Option<String>,
         link_lifetime: Option<i64>,
+        link_lasting: bool,
+        context: Option<String>,
+        asker: Option<String>,
         created_at: Timestamp,
         attempts: i64,
+        next_attempt_at: Option<Timestamp>,
+        lease: Option<Uuid>,
+        fault: Option<String>,
     }
 }
 
 impl MailRow {
     /// Gives the mail, handed out once more than the row says.
     fn leased(self) -> Result<OutboxMail> {
-        let attempts = u32::try_from(self.attempts + 1);
-        let attempts = attempts.map_err(|_| corrupt("a number of attempts"))?;
+        let attempts = read_attempts(self.attempts + 1)?;
+        Ok(OutboxMail { mail: self.read()?, attempts })
+    }
+
+    /// Gives the mail as its operator sees it.
+    fn listed(mut self) -> Result<ListedMail> {
+        Ok(ListedMail {
+            state: MailState::new(self.next_attempt_at, self.lease.is_some()),
+            attempts: read_attempts(self.attempts)?,
+            fault: self.fault.take(),
+            mail: self.read()?,
+        })
+    }
+
+    fn read(self) -> Result<NewMail> {
         let link = match (self.link_purpose, self.link_lifetime) {
             (Some(purpose), Some(lifetime)) => {
                 let seconds = u64::try_from(lifetime).map_err(|_| corrupt("a link's lifetime"))?;
-                Some(NewLink { purpose, lifetime: Span::new(Duration::from_secs(seconds)) })
+                let lifetime = Span::new(Duration::from_secs(seconds));
+                Some(NewLink { purpose, lifetime, lasting: self.link_lasting })
             }
             _ => None,
         };
-        let mail = NewMail {
+        Ok(NewMail {
             id: self.id,
             template: self.template,
             subject: self.subject,
             to: read_email(&self.recipient)?,
-            user_id: self.user_id.map(UserId::from_uuid),
+            addressee: match self.user_id {
+                Some(id) => Addressee::User(UserId::from_uuid(id)),
+                None if self.to_holder => Addressee::Holder,
+                None => Addressee::Anybody,
+            },
             only_unconfirmed: self.only_unconfirmed,
+            epoch: self.epoch,
             link,
+            context: read_context(self.context.as_deref())?,
             created_at: self.created_at,
-        };
-        Ok(OutboxMail { mail, attempts })
+            asker: read_asker(self.asker.as_deref())?,
+        })
     }
 }

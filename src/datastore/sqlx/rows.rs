@@ -13,9 +13,11 @@ use crate::datastore::user::Credentials;
 use crate::error::Error;
 use crate::error::Result;
 use crate::user::Email;
+use crate::user::PermissionName;
 use crate::user::RoleName;
 use crate::user::User;
 use crate::user::UserId;
+use crate::user::Username;
 
 /// Declares a row and reads it by the names of its columns, for every driver that is enabled.
 macro_rules! row {
@@ -46,20 +48,53 @@ macro_rules! read {
     };
 }
 
+/// Selects users with their roles, what these include, and the permissions of all of them, as a
+/// [`UserRow`] has them: behind `$more` columns, from `$from`, which has users as `u`; `$rest` says which.
+macro_rules! select_user {
+    ($more:literal, $from:literal, $rest:literal) => {
+        concat!(
+            "
+    SELECT ",
+            $more,
+            "
+           u.id AS user_id, u.email, u.username, u.password_hash, u.active, u.confirmed_at,
+           u.must_change, u.closes_at, u.expires_at, u.epoch AS user_epoch,
+           u.created_at AS user_created_at, r.role_name, i.included_name, p.permission_name
+    FROM ",
+            $from,
+            "
+    LEFT JOIN security_users_roles r ON r.user_id = u.id
+    LEFT JOIN security_roles_included i ON i.role_name = r.role_name
+    LEFT JOIN security_roles_permissions p
+        ON p.role_name = COALESCE(i.included_name, r.role_name)
+    ",
+            $rest
+        )
+    };
+}
+
 pub(super) use read;
 pub(super) use row;
+pub(super) use select_user;
 
 row! {
-    /// A user with one of their roles; a user of several roles is several rows.
+    /// A user with a role that they were given, one that it includes, and one of its permissions; a user of
+    /// several is several rows.
     UserRow {
         user_id: Uuid,
         email: String,
+        username: Option<String>,
         password_hash: Option<String>,
         active: bool,
         confirmed_at: Option<DateTime<Utc>>,
+        must_change: bool,
+        closes_at: Option<DateTime<Utc>>,
+        expires_at: Option<DateTime<Utc>>,
         user_epoch: i64,
         user_created_at: DateTime<Utc>,
         role_name: Option<String>,
+        included_name: Option<String>,
+        permission_name: Option<String>,
     }
 }
 
@@ -80,23 +115,37 @@ row! {
         session_created_at: DateTime<Utc>,
         authenticated_at: DateTime<Utc>,
         last_seen_at: DateTime<Utc>,
+        session_series: Option<Vec<u8>>,
     }
 }
 
-/// Puts the rows of each user together, in their order.
+/// Puts the rows of each user together, in their order. A role has a row for each permission of each
+/// role that it includes, and several roles may have the same ones. One that another version made, or an
+/// operator by hand, may have none, and includes itself nevertheless.
 pub(super) fn users_from(rows: Vec<UserRow>) -> Result<Vec<Credentials>> {
     let mut users: Vec<Credentials> = Vec::new();
     for row in rows {
-        let role = row.role_name.as_deref().map(read_role).transpose()?;
+        let granted = row.role_name.as_deref().map(read_role).transpose()?;
+        let included = row.included_name.as_deref().map(read_role).transpose()?;
+        let permission = row.permission_name.as_deref().map(read_permission).transpose()?;
         let id = UserId::from_uuid(row.user_id);
         if users.last().is_none_or(|last| last.user.id != id) {
             users.push(read_user(row)?);
         }
-        if let (Some(role), Some(last)) = (role, users.last_mut()) {
-            last.user.roles.push(role);
+        if let Some(last) = users.last_mut() {
+            last.user.roles.extend(included.or_else(|| granted.clone()));
+            last.user.granted_roles.extend(granted);
+            last.user.permissions.extend(permission);
         }
     }
-    users.iter_mut().for_each(|found| found.user.roles.sort());
+    for found in &mut users {
+        found.user.roles.sort();
+        found.user.roles.dedup();
+        found.user.granted_roles.sort();
+        found.user.granted_roles.dedup();
+        found.user.permissions.sort();
+        found.user.permissions.dedup();
+    }
     Ok(users)
 }
 
@@ -114,6 +163,7 @@ impl SessionRow {
             created_at: self.session_created_at,
             authenticated_at: self.authenticated_at,
             last_seen_at: self.last_seen_at,
+            series: self.session_series.map(read_digest).transpose()?,
         })
     }
 }
@@ -135,6 +185,10 @@ pub(super) fn read_role(text: &str) -> Result<RoleName> {
     RoleName::parse(text).map_err(|_| corrupt("a role's name"))
 }
 
+pub(super) fn read_permission(text: &str) -> Result<PermissionName> {
+    PermissionName::parse(text).map_err(|_| corrupt("a permission's name"))
+}
+
 /// Names what cannot be read, without showing it.
 pub(super) fn corrupt(what: &str) -> Error {
     Error::Corrupt(what.to_owned())
@@ -143,8 +197,12 @@ pub(super) fn corrupt(what: &str) -> Error {
 fn read_user(row: UserRow) -> Result<Credentials> {
     let id = UserId::from_uuid(row.user_id);
     let mut user = User::new(id, read_email(&row.email)?, row.user_created_at);
+    user.username = row.username.map(Username::from_stored);
     user.active = row.active;
     user.confirmed_at = row.confirmed_at;
+    user.must_change = row.must_change;
+    user.closes_at = row.closes_at;
+    user.expires_at = row.expires_at;
     user.epoch = row.user_epoch;
     Ok(Credentials { user, password_hash: row.password_hash.map(PasswordHash::from_stored) })
 }

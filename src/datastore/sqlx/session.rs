@@ -1,41 +1,75 @@
 //! Sessions.
 
 use rocket::async_trait;
+use uuid::Uuid;
 
 use crate::clock::Timestamp;
 use crate::crypto::one_time::Digest;
 use crate::datastore::SessionStore;
+use crate::datastore::Together;
+use crate::datastore::session::EndedSession;
 use crate::datastore::session::SessionRecord;
 use crate::datastore::sqlx::SqlxDatastore;
-use crate::datastore::sqlx::rows::DigestRow;
+use crate::datastore::sqlx::outbox::push_all;
 use crate::datastore::sqlx::rows::SessionRow;
 use crate::datastore::sqlx::rows::UserRow;
+use crate::datastore::sqlx::rows::row;
+use crate::datastore::sqlx::rows::select_user;
 use crate::datastore::sqlx::rows::users_from;
 use crate::datastore::sqlx::user::LOCK_USER;
 use crate::error::Result;
 use crate::user::User;
+use crate::user::UserId;
 
-/// The query of every request: by primary key, joined by primary keys.
-pub(super) const FIND_SESSION: &str = "
-    SELECT s.digest, s.id AS session_id, s.epoch AS session_epoch, s.authn_via, s.client,
+/// A session with its user, joined by primary keys.
+macro_rules! find_session {
+    ($which:literal) => {
+        select_user!(
+            "s.digest, s.id AS session_id, s.epoch AS session_epoch, s.authn_via, s.client,
            s.user_agent, s.created_at AS session_created_at, s.authenticated_at, s.last_seen_at,
-           u.id AS user_id, u.email, u.password_hash, u.active, u.confirmed_at,
-           u.epoch AS user_epoch, u.created_at AS user_created_at, r.role_name
-    FROM security_sessions s
-    JOIN security_users u ON u.id = s.user_id AND u.epoch = s.epoch
-    LEFT JOIN security_users_roles r ON r.user_id = u.id
-    WHERE s.digest = ?";
+           s.series AS session_series,",
+            "security_sessions s
+    JOIN security_users u ON u.id = s.user_id AND u.epoch = s.epoch",
+            $which
+        )
+    };
+}
+
+/// The query of every request with a session: by primary key.
+pub(super) const FIND_SESSION: &str = find_session!("WHERE s.digest = ?");
+
+/// The query of every request with a token: by the unique index of what people see.
+pub(super) const FIND_SESSION_OF: &str = find_session!("WHERE s.id = ? AND s.user_id = ?");
 
 pub(super) const BEGIN_SESSION: &str = "
     INSERT INTO security_sessions
         (digest, id, user_id, epoch, authn_via, client, user_agent,
-         created_at, authenticated_at, last_seen_at)
-    SELECT ?, ?, id, epoch, ?, ?, ?, ?, ?, ? FROM security_users
-    WHERE id = ? AND epoch = ? AND active = ?";
+         created_at, authenticated_at, last_seen_at, series)
+    SELECT ?, ?, id, epoch, ?, ?, ?, ?, ?, ?, ? FROM security_users
+    WHERE id = ? AND epoch = ? AND active = ? AND closes_at IS NULL";
+
+/// What a session names is locked before the session: so does everybody who ends both.
+pub(super) const LOCK_SERIES: &str =
+    "SELECT series, user_id FROM security_remember WHERE series = ? AND user_id = ? FOR UPDATE";
+
+pub(super) const FIND_SESSIONS_OF_SERIES: &str =
+    "SELECT digest, id, user_id, series FROM security_sessions WHERE series = ?";
+
+pub(super) const FIND_SERIES_OF_SESSION: &str =
+    "SELECT digest, id, user_id, series FROM security_sessions WHERE digest = ?";
+
+pub(super) const DELETE_SERIES: &str = "DELETE FROM security_remember WHERE series = ?";
 
 pub(super) const FIND_OTHER_SESSIONS: &str = "
-    SELECT digest FROM security_sessions
+    SELECT digest, id, user_id, series FROM security_sessions
     WHERE user_id = ? AND digest <> ? ORDER BY created_at DESC, digest";
+
+pub(super) const LIST_SESSIONS: &str = "
+    SELECT digest, id AS session_id, epoch AS session_epoch, authn_via, client, user_agent,
+           created_at AS session_created_at, authenticated_at, last_seen_at,
+           series AS session_series
+    FROM security_sessions
+    WHERE user_id = ? ORDER BY created_at DESC, digest";
 
 pub(super) const DELETE_SESSION: &str = "DELETE FROM security_sessions WHERE digest = ?";
 
@@ -43,51 +77,52 @@ pub(super) const TOUCH_SESSION: &str = "
     UPDATE security_sessions SET last_seen_at = ? WHERE digest = ? AND last_seen_at <= ?";
 
 const FIND_ENDED: &str = "
-    SELECT digest FROM security_sessions
+    SELECT digest, id, user_id, series FROM security_sessions
     WHERE last_seen_at <= ? OR created_at <= ? LIMIT ? FOR UPDATE SKIP LOCKED";
 
 #[async_trait]
 impl SessionStore for SqlxDatastore {
-    async fn begin_session(&self, session: &SessionRecord, max_per_user: u32) -> Result<bool> {
+    async fn begin_session(
+        &self,
+        session: &SessionRecord,
+        max_per_user: u32,
+        together: &Together,
+    ) -> Result<Option<Vec<EndedSession>>> {
         in_transaction!(self, |transaction| {
             // Whoever else begins a session of this user, or changes the user, waits.
             let lock = transaction.query(LOCK_USER).bind(session.user_id.as_uuid());
             transaction.execute(lock).await?;
-            let begin = transaction
-                .query(BEGIN_SESSION)
-                .bind(session.digest.as_bytes().to_vec())
-                .bind(session.id)
-                .bind(session.authn_via.clone())
-                .bind(session.client.map(|client| client.to_string()))
-                .bind(session.user_agent.clone())
-                .bind(session.created_at)
-                .bind(session.authenticated_at)
-                .bind(session.last_seen_at)
-                .bind(session.user_id.as_uuid())
-                .bind(session.epoch)
-                .bind(true);
-            if transaction.execute(begin).await? == 0 {
-                return Ok(false);
-            }
-            // One by one and by their key: whoever else logs in waits for none of it.
-            let others = transaction
-                .query_as(FIND_OTHER_SESSIONS)
-                .bind(session.user_id.as_uuid())
-                .bind(session.digest.as_bytes().to_vec());
-            let others: Vec<DigestRow> = transaction.fetch_all(others).await?;
-            let kept = usize::try_from(max_per_user.saturating_sub(1)).unwrap_or(usize::MAX);
-            for other in others.into_iter().skip(kept) {
-                let evict = transaction.query(DELETE_SESSION).bind(other.digest);
-                transaction.execute(evict).await?;
-            }
+            let Some(evicted) = begin_session!(transaction, session, max_per_user) else {
+                return Ok(None);
+            };
+            push_all!(transaction, together);
             transaction.keep();
-            Ok(true)
+            Ok(Some(evicted))
+        })
+    }
+
+    async fn list_sessions(&self, user: UserId) -> Result<Vec<SessionRecord>> {
+        on_database!(self, |database| {
+            let list = database.query_as(LIST_SESSIONS).bind(user.as_uuid());
+            let rows: Vec<SessionRow> = database.fetch_all(list).await?;
+            rows.into_iter().map(|row| row.read(user)).collect()
         })
     }
 
     async fn find_session(&self, digest: &Digest) -> Result<Option<(SessionRecord, User)>> {
         on_database!(self, |database| {
             let find = database.query_as(FIND_SESSION).bind(digest.as_bytes().to_vec());
+            read_joined(database.fetch_all(find).await?)
+        })
+    }
+
+    async fn find_session_of(
+        &self,
+        user: UserId,
+        id: Uuid,
+    ) -> Result<Option<(SessionRecord, User)>> {
+        on_database!(self, |database| {
+            let find = database.query_as(FIND_SESSION_OF).bind(id).bind(user.as_uuid());
             read_joined(database.fetch_all(find).await?)
         })
     }
@@ -108,21 +143,120 @@ impl SessionStore for SqlxDatastore {
         })
     }
 
-    async fn end_session(&self, digest: &Digest) -> Result<bool> {
-        on_database!(self, |database| {
-            let end = database.query(DELETE_SESSION).bind(digest.as_bytes().to_vec());
-            Ok(database.execute(end).await? == 1)
+    async fn end_session(&self, digest: &Digest, together: &Together) -> Result<bool> {
+        in_transaction!(self, |transaction| {
+            let find =
+                transaction.query_as(FIND_SERIES_OF_SESSION).bind(digest.as_bytes().to_vec());
+            let found: Option<EndedRow> = transaction.fetch_optional(find).await?;
+            if let Some(series) = found.and_then(|row| row.series) {
+                transaction.execute(transaction.query(DELETE_SERIES).bind(series)).await?;
+            }
+            let end = transaction.query(DELETE_SESSION).bind(digest.as_bytes().to_vec());
+            if transaction.execute(end).await? == 0 {
+                return Ok(false);
+            }
+            push_all!(transaction, together);
+            transaction.keep();
+            Ok(true)
         })
     }
 
-    async fn delete_ended_sessions(&self, idle: Timestamp, begun: Timestamp) -> Result<u64> {
-        in_batches!(self, DELETE_SESSION, |transaction| {
-            transaction.query_as(FIND_ENDED).bind(idle).bind(begun)
+    async fn delete_ended_sessions(
+        &self,
+        idle: Timestamp,
+        begun: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<EndedSession>> {
+        in_transaction!(self, |transaction| {
+            let find = transaction.query_as(FIND_ENDED).bind(idle).bind(begun);
+            let found: Vec<EndedRow> = transaction.fetch_all(find.bind(i64::from(limit))).await?;
+            let mut ended = Vec::new();
+            for row in found {
+                ended.push(row.session());
+                let delete = transaction.query(DELETE_SESSION).bind(row.digest);
+                transaction.execute(delete).await?;
+            }
+            transaction.keep();
+            Ok(ended)
         })
     }
 }
 
-/// A session with its user and one of their roles.
+/// Begins a session within a transaction that has locked its user: gives which others ended for it,
+/// or none when it may not begin; the transaction is then of no further use. A macro, as `apply_change!`.
+macro_rules! begin_session {
+    ($transaction:ident, $session:expr, $max_per_user:expr) => {{
+        use crate::datastore::sqlx::session as sql;
+        let (session, user) = ($session, $session.user_id.as_uuid());
+        let (digest, series) = (session.digest.as_bytes().to_vec(), session.series);
+        let series = series.map(|series| series.as_bytes().to_vec());
+        let mut is_allowed = true;
+        if let Some(series) = &series {
+            let lock = $transaction.query_as(sql::LOCK_SERIES).bind(series.clone()).bind(user);
+            let locked: Option<sql::SeriesKeyRow> = $transaction.fetch_optional(lock).await?;
+            is_allowed = locked.is_some();
+        }
+        if is_allowed {
+            let begin = $transaction
+                .query(sql::BEGIN_SESSION)
+                .bind(digest.clone())
+                .bind(session.id)
+                .bind(session.authn_via.clone())
+                .bind(session.client.map(|client| client.to_string()))
+                .bind(session.user_agent.clone())
+                .bind(session.created_at)
+                .bind(session.authenticated_at)
+                .bind(session.last_seen_at)
+                .bind(series.clone())
+                .bind(user)
+                .bind(session.epoch)
+                .bind(true);
+            is_allowed = $transaction.execute(begin).await? > 0;
+        }
+        if is_allowed {
+            let keep = $transaction.query(crate::datastore::sqlx::user::KEEP_USER).bind(user);
+            $transaction.execute(keep).await?;
+            // One by one and by their key: whoever else logs in waits for none of it.
+            let others = $transaction.query_as(sql::FIND_OTHER_SESSIONS).bind(user).bind(digest);
+            let others: Vec<sql::EndedRow> = $transaction.fetch_all(others).await?;
+            let is_same = |other: &sql::EndedRow| series.is_some() && other.series == series;
+            let (replaced, others): (Vec<_>, Vec<_>) = others.into_iter().partition(is_same);
+            let kept = usize::try_from($max_per_user.saturating_sub(1)).unwrap_or(usize::MAX);
+            let evicted: Vec<_> = others.into_iter().skip(kept).collect();
+            for series in evicted.iter().filter_map(|other| other.series.clone()) {
+                let forget = $transaction.query(sql::DELETE_SERIES).bind(series);
+                $transaction.execute(forget).await?;
+            }
+            for other in replaced.iter().chain(&evicted) {
+                let end = $transaction.query(sql::DELETE_SESSION).bind(other.digest.clone());
+                $transaction.execute(end).await?;
+            }
+            Some(evicted.iter().map(sql::EndedRow::session).collect::<Vec<_>>())
+        } else {
+            None
+        }
+    }};
+}
+
+pub(super) use begin_session;
+
+row! {
+    /// A session that ends, and its key.
+    EndedRow { digest: Vec<u8>, id: uuid::Uuid, user_id: uuid::Uuid, series: Option<Vec<u8>> }
+}
+
+row! {
+    /// The key of a series, and whose it is.
+    SeriesKeyRow { series: Vec<u8>, user_id: uuid::Uuid }
+}
+
+impl EndedRow {
+    pub(super) fn session(&self) -> EndedSession {
+        EndedSession { id: self.id, user_id: UserId::from_uuid(self.user_id) }
+    }
+}
+
+/// A session with its user, one of their roles, and one of its permissions.
 struct JoinedRow {
     session: SessionRow,
     user: UserRow,

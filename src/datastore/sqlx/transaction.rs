@@ -175,7 +175,7 @@ where
         DB::Connection: 'static,
     {
         Box::pin(async move {
-            if together.work.is_empty() {
+            if !together.has_work() {
                 return Ok(());
             }
             self.execute_script("SAVEPOINT security_work").await?;

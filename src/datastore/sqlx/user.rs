@@ -1,72 +1,168 @@
-//! Users and their roles.
+//! Users, their roles, and what those include and permit.
+
+use std::collections::BTreeMap;
 
 use rocket::async_trait;
 
+use crate::clock::Timestamp;
 use crate::crypto::hasher::PasswordHash;
 use crate::datastore::Together;
 use crate::datastore::UserDatastore;
 use crate::datastore::sqlx::SqlxDatastore;
 use crate::datastore::sqlx::fault::is_foreign_key_violation;
 use crate::datastore::sqlx::fault::is_unique_violation;
+use crate::datastore::sqlx::fault::is_unique_violation_of;
+use crate::datastore::sqlx::hierarchy::ADD_INCLUDED;
 use crate::datastore::sqlx::outbox::push_all;
 use crate::datastore::sqlx::rows::UserRow;
+use crate::datastore::sqlx::rows::read_permission;
 use crate::datastore::sqlx::rows::read_role;
 use crate::datastore::sqlx::rows::row;
+use crate::datastore::sqlx::rows::select_user;
 use crate::datastore::sqlx::rows::users_from;
+use crate::datastore::user::Contest;
 use crate::datastore::user::Credentials;
+use crate::datastore::user::Lapse;
 use crate::datastore::user::NewUser;
+use crate::datastore::user::NotIncluded;
 use crate::datastore::user::RoleRecord;
+use crate::datastore::user::Taken;
 use crate::datastore::user::UserChange;
 use crate::error::Result;
 use crate::user::Identity;
+use crate::user::PermissionName;
 use crate::user::RoleName;
 use crate::user::User;
 use crate::user::UserId;
+use crate::user::Username;
 
-pub(super) const FIND_USER: &str = "
-    SELECT u.id AS user_id, u.email, u.password_hash, u.active, u.confirmed_at,
-           u.epoch AS user_epoch, u.created_at AS user_created_at, r.role_name
-    FROM security_users u
-    LEFT JOIN security_users_roles r ON r.user_id = u.id
-    WHERE u.id = ?";
+pub(super) const FIND_USER: &str = select_user!("", "security_users u", "WHERE u.id = ?");
 
-pub(super) const FIND_BY_EMAIL: &str = "
-    SELECT u.id AS user_id, u.email, u.password_hash, u.active, u.confirmed_at,
-           u.epoch AS user_epoch, u.created_at AS user_created_at, r.role_name
-    FROM security_users u
-    LEFT JOIN security_users_roles r ON r.user_id = u.id
-    WHERE u.email_canonical = ?";
+pub(super) const FIND_BY_EMAIL: &str =
+    select_user!("", "security_users u", "WHERE u.email_canonical = ?");
 
-const LIST_USERS: &str = "
-    SELECT u.id AS user_id, u.email, u.password_hash, u.active, u.confirmed_at,
-           u.epoch AS user_epoch, u.created_at AS user_created_at, r.role_name
-    FROM (SELECT * FROM security_users WHERE id > ? ORDER BY id LIMIT ?) u
+pub(super) const FIND_BY_USERNAME: &str =
+    select_user!("", "security_users u", "WHERE u.username_canonical = ?");
+
+pub(super) const FIND_USERNAME_HOLDERS: &str = "
+    SELECT id FROM security_users WHERE username_canonical = ?
+    UNION ALL
+    SELECT id FROM security_users WHERE username_skeleton = ?";
+
+const LIST_USERS: &str = select_user!(
+    "",
+    "(SELECT * FROM security_users WHERE id > ? ORDER BY id LIMIT ?) u",
+    "ORDER BY u.id"
+);
+
+/// Which users are closed for good: nothing leads back to them any more.
+macro_rules! closed_for_good {
+    ($before:literal, $after:literal) => {
+        concat!(
+            $before,
+            "closes_at <= ?
+        AND NOT EXISTS (
+            SELECT 1 FROM security_one_time_tokens t
+            WHERE t.user_id = security_users.id AND t.lasting = TRUE AND t.expires_at > ?)
+        AND NOT EXISTS (
+            SELECT 1 FROM security_outbox m
+            WHERE m.user_id = security_users.id AND m.link_lasting = TRUE
+                AND m.next_attempt_at IS NOT NULL)",
+            $after
+        )
+    };
+}
+
+const FIND_CLOSED: &str = closed_for_good!(
+    "
+    SELECT u.id AS user_id, u.email, u.username, u.password_hash, u.active, u.confirmed_at,
+           u.must_change, u.closes_at, u.expires_at, u.epoch AS user_epoch,
+           u.created_at AS user_created_at,
+           r.role_name, i.included_name, p.permission_name
+    FROM (SELECT * FROM security_users WHERE ",
+    " ORDER BY closes_at LIMIT ?) u
     LEFT JOIN security_users_roles r ON r.user_id = u.id
+    LEFT JOIN security_roles_included i ON i.role_name = r.role_name
+    LEFT JOIN security_roles_permissions p
+        ON p.role_name = COALESCE(i.included_name, r.role_name)
+    ORDER BY u.id"
+);
+
+const DELETE_CLOSED: &str = closed_for_good!("DELETE FROM security_users WHERE id = ? AND ", "");
+
+const FIND_EXPIRED: &str = "
+    SELECT u.id AS user_id, u.email, u.username, u.password_hash, u.active, u.confirmed_at,
+           u.must_change, u.closes_at, u.expires_at, u.epoch AS user_epoch,
+           u.created_at AS user_created_at,
+           r.role_name, i.included_name, p.permission_name
+    FROM (SELECT * FROM security_users WHERE expires_at <= ? ORDER BY expires_at LIMIT ?) u
+    LEFT JOIN security_users_roles r ON r.user_id = u.id
+    LEFT JOIN security_roles_included i ON i.role_name = r.role_name
+    LEFT JOIN security_roles_permissions p
+        ON p.role_name = COALESCE(i.included_name, r.role_name)
     ORDER BY u.id";
+
+const DELETE_EXPIRED: &str = "DELETE FROM security_users WHERE id = ? AND expires_at <= ?";
+
+/// Whoever logs in to an account has it for good.
+pub(super) const KEEP_USER: &str =
+    "UPDATE security_users SET expires_at = NULL WHERE id = ? AND expires_at IS NOT NULL";
 
 const CREATE_USER: &str = "
     INSERT INTO security_users
-        (id, email, email_canonical, password_hash, active, confirmed_at, epoch, created_at)
-    VALUES (?, ?, ?, ?, ?, ?, 0, ?)";
+        (id, email, email_canonical, username, username_canonical, username_skeleton,
+         password_hash, active, confirmed_at, expires_at, epoch, created_at)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?)";
 
 pub(super) const UPDATE_USER: &str = "
     UPDATE security_users
     SET active = COALESCE(?, active),
         confirmed_at = COALESCE(?, confirmed_at),
+        email = COALESCE(?, email),
+        email_canonical = COALESCE(?, email_canonical),
+        username = COALESCE(?, username),
+        username_canonical = COALESCE(?, username_canonical),
+        username_skeleton = COALESCE(?, username_skeleton),
+        must_change = COALESCE(?, must_change),
+        closes_at = CASE WHEN ? THEN ? ELSE closes_at END,
+        expires_at = CASE WHEN ? THEN NULL ELSE expires_at END,
         password_hash = CASE WHEN ? THEN ? ELSE password_hash END,
         epoch = epoch + 1
-    WHERE id = ? AND (confirmed_at IS NULL OR NOT ?) AND (password_hash IS NOT NULL OR NOT ?)";
+    WHERE id = ? AND (confirmed_at IS NULL OR NOT ?) AND (password_hash IS NOT NULL OR NOT ?)
+        AND (epoch = ? OR NOT ?)";
+
+/// How the names of the keys end that a username is unique by.
+const USERNAME_KEYS: [&str; 2] = ["username_canonical", "username_skeleton"];
 
 /// Whoever changes what belongs to a user locks the user first.
 pub(super) const LOCK_USER: &str = "SELECT id FROM security_users WHERE id = ? FOR UPDATE";
 
 pub(super) const DELETE_SESSIONS_OF_USER: &str = "DELETE FROM security_sessions WHERE user_id = ?";
 
-pub(super) const DELETE_TOKENS_OF_USER: &str =
-    "DELETE FROM security_one_time_tokens WHERE user_id = ?";
+pub(super) const DELETE_SERIES_OF_USER: &str = "DELETE FROM security_remember WHERE user_id = ?";
 
+pub(super) const DELETE_TOKENS_OF_USER: &str =
+    "DELETE FROM security_one_time_tokens WHERE user_id = ? AND lasting = FALSE";
+
+const DELETE_LATER_LASTING_TOKENS: &str = "
+    DELETE FROM security_one_time_tokens WHERE user_id = ? AND lasting = TRUE AND asked_at > ?";
+
+const DELETE_LATER_LASTING_MAIL: &str = "
+    DELETE FROM security_outbox WHERE user_id = ? AND link_lasting = TRUE AND created_at > ?";
+
+/// What goes when an account is taken back.
+pub(super) const DELETE_LATER_LASTING: [&str; 2] =
+    [DELETE_LATER_LASTING_TOKENS, DELETE_LATER_LASTING_MAIL];
+
+/// Whether it expires decides about the username, so that goes last.
 pub(super) const CONTEST_USER: &str = "
-    UPDATE security_users SET password_hash = NULL WHERE id = ? AND confirmed_at IS NULL";
+    UPDATE security_users
+    SET password_hash = CASE WHEN ? THEN password_hash ELSE NULL END,
+        username = CASE WHEN expires_at IS NULL THEN username ELSE ? END,
+        username_canonical = CASE WHEN expires_at IS NULL THEN username_canonical ELSE ? END,
+        username_skeleton = CASE WHEN expires_at IS NULL THEN username_skeleton ELSE ? END,
+        expires_at = CASE WHEN expires_at IS NULL THEN NULL ELSE ? END
+    WHERE id = ? AND confirmed_at IS NULL";
 
 pub(super) const REPLACE_PASSWORD_HASH: &str = "
     UPDATE security_users SET password_hash = ? WHERE id = ? AND password_hash = ?";
@@ -75,6 +171,15 @@ const GRANT_ROLE: &str = "
     INSERT INTO security_users_roles (user_id, role_name)
     SELECT u.id, r.name FROM security_users u CROSS JOIN security_roles r
     WHERE u.id = ? AND r.name = ?";
+
+const LIST_ROLES: &str = "
+    SELECT r.name, r.description, p.permission_name, i.included_name
+    FROM security_roles r
+    LEFT JOIN security_roles_permissions p ON p.role_name = r.name
+    LEFT JOIN security_roles_inclusions i ON i.role_name = r.name";
+
+const GRANT_PERMISSION: &str = "
+    INSERT INTO security_roles_permissions (role_name, permission_name) VALUES (?, ?)";
 
 #[async_trait]
 impl UserDatastore for SqlxDatastore {
@@ -88,9 +193,24 @@ impl UserDatastore for SqlxDatastore {
 
     async fn find_credentials(&self, identity: &Identity) -> Result<Option<Credentials>> {
         on_database!(self, |database| {
-            let find = database.query_as(FIND_BY_EMAIL).bind(identity.canonical());
+            let find = match identity {
+                Identity::Email(_) => FIND_BY_EMAIL,
+                Identity::Username(_) => FIND_BY_USERNAME,
+            };
+            let find = database.query_as(find).bind(identity.canonical());
             let rows: Vec<UserRow> = database.fetch_all(find).await?;
             Ok(users_from(rows)?.pop())
+        })
+    }
+
+    async fn find_username_holders(&self, username: &Username) -> Result<Vec<UserId>> {
+        on_database!(self, |database| {
+            let find = database
+                .query_as(FIND_USERNAME_HOLDERS)
+                .bind(username.canonical())
+                .bind(username.skeleton());
+            let rows: Vec<HolderRow> = database.fetch_all(find).await?;
+            Ok(rows.into_iter().map(|row| UserId::from_uuid(row.id)).collect())
         })
     }
 
@@ -103,26 +223,39 @@ impl UserDatastore for SqlxDatastore {
         })
     }
 
-    async fn create_user(&self, user: &NewUser, together: &Together) -> Result<Option<User>> {
+    async fn create_user(
+        &self,
+        user: &NewUser,
+        together: &Together,
+    ) -> Result<Result<User, Taken>> {
         in_transaction!(self, |transaction| {
             let create = transaction
                 .query(CREATE_USER)
                 .bind(user.id.as_uuid())
                 .bind(user.email.as_str().to_owned())
                 .bind(user.email.canonical())
+                .bind(user.username.as_ref().map(|name| name.as_str().to_owned()))
+                .bind(user.username.as_ref().map(Username::canonical))
+                .bind(user.username.as_ref().map(Username::skeleton))
                 .bind(user.password_hash.as_ref().map(|hash| hash.as_str().to_owned()))
                 .bind(true)
                 .bind(user.confirmed_at)
+                .bind(user.expires_at)
                 .bind(user.created_at);
             match transaction.execute(create).await {
-                Err(fault) if is_unique_violation(&fault) => return Ok(None),
+                Err(fault) if is_unique_violation_of(&fault, &USERNAME_KEYS) => {
+                    return Ok(Err(Taken::Username));
+                }
+                Err(fault) if is_unique_violation(&fault) => return Ok(Err(Taken::Email)),
                 created => created?,
             };
             push_all!(transaction, together);
             transaction.keep();
             let mut created = User::new(user.id, user.email.clone(), user.created_at);
+            created.username = user.username.clone();
             created.confirmed_at = user.confirmed_at;
-            Ok(Some(created))
+            created.expires_at = user.expires_at;
+            Ok(Ok(created))
         })
     }
 
@@ -133,18 +266,35 @@ impl UserDatastore for SqlxDatastore {
         together: &Together,
     ) -> Result<Option<User>> {
         in_transaction!(self, |transaction| {
-            let user = apply_change!(transaction, id, change, together);
+            let Some(user) = apply_change!(transaction, id, change, together) else {
+                return Ok(None);
+            };
             transaction.keep();
-            Ok(user)
+            Ok(Some(user))
         })
     }
 
-    async fn contest_user(&self, id: UserId, together: &Together) -> Result<bool> {
+    async fn contest_user(
+        &self,
+        id: UserId,
+        contest: &Contest,
+        together: &Together,
+    ) -> Result<bool> {
         in_transaction!(self, |transaction| {
-            let contest = transaction.query(CONTEST_USER).bind(id.as_uuid());
-            if transaction.execute(contest).await? == 0 {
-                return Ok(false);
-            }
+            let username = contest.username.as_ref();
+            let update = transaction
+                .query(CONTEST_USER)
+                .bind(contest.is_same)
+                .bind(username.map(|name| name.as_str().to_owned()))
+                .bind(username.map(Username::canonical))
+                .bind(username.map(Username::skeleton))
+                .bind(contest.expires_at)
+                .bind(id.as_uuid());
+            match transaction.execute(update).await {
+                Ok(0) => return Ok(false),
+                Err(fault) if is_unique_violation(&fault) => return Ok(false),
+                contested => contested?,
+            };
             push_all!(transaction, together);
             transaction.keep();
             Ok(true)
@@ -180,72 +330,219 @@ impl UserDatastore for SqlxDatastore {
         })
     }
 
-    async fn create_role(&self, name: &RoleName, description: &str) -> Result<bool> {
+    async fn find_lapsed_users(
+        &self,
+        lapse: Lapse,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<User>> {
         on_database!(self, |database| {
-            let create = database
+            let find = match lapse {
+                Lapse::Closed => database.query_as(FIND_CLOSED).bind(now).bind(now),
+                Lapse::Unconfirmed => database.query_as(FIND_EXPIRED).bind(now),
+            };
+            let find = find.bind(i64::from(limit));
+            let rows: Vec<UserRow> = database.fetch_all(find).await?;
+            Ok(users_from(rows)?.into_iter().map(|found| found.user).collect())
+        })
+    }
+
+    async fn delete_lapsed_user(
+        &self,
+        id: UserId,
+        lapse: Lapse,
+        now: Timestamp,
+        together: &Together,
+    ) -> Result<bool> {
+        in_transaction!(self, |transaction| {
+            // Whoever makes a way back to this user has done so before the look, or waits.
+            let lock = transaction.query(LOCK_USER).bind(id.as_uuid());
+            transaction.execute(lock).await?;
+            let id = id.as_uuid();
+            let delete = match lapse {
+                Lapse::Closed => transaction.query(DELETE_CLOSED).bind(id).bind(now).bind(now),
+                Lapse::Unconfirmed => transaction.query(DELETE_EXPIRED).bind(id).bind(now),
+            };
+            if transaction.execute(delete).await? == 0 {
+                return Ok(false);
+            }
+            push_all!(transaction, together);
+            transaction.keep();
+            Ok(true)
+        })
+    }
+
+    async fn create_role(&self, name: &RoleName, description: &str) -> Result<bool> {
+        in_transaction!(self, |transaction| {
+            let create = transaction
                 .query("INSERT INTO security_roles (name, description) VALUES (?, ?)")
                 .bind(name.as_str().to_owned())
                 .bind(description.to_owned());
-            match database.execute(create).await {
-                Ok(_) => Ok(true),
-                Err(fault) if is_unique_violation(&fault) => Ok(false),
-                Err(fault) => Err(fault),
+            match transaction.execute(create).await {
+                Ok(_) => {}
+                Err(fault) if is_unique_violation(&fault) => return Ok(false),
+                Err(fault) => return Err(fault),
             }
+            let (name, itself) = (name.as_str().to_owned(), name.as_str().to_owned());
+            let include = transaction.query(ADD_INCLUDED).bind(name).bind(itself);
+            transaction.execute(include).await?;
+            transaction.keep();
+            Ok(true)
         })
     }
 
     async fn list_roles(&self) -> Result<Vec<RoleRecord>> {
         on_database!(self, |database| {
-            let list = database.query_as("SELECT name, description FROM security_roles");
-            let rows: Vec<RoleRow> = database.fetch_all(list).await?;
-            let mut roles: Vec<RoleRecord> =
-                rows.into_iter().map(RoleRow::read).collect::<Result<_>>()?;
-            // Here and not there, where a collation would decide.
-            roles.sort_by(|one, other| one.name.cmp(&other.name));
-            Ok(roles)
+            let rows: Vec<RoleRow> = database.fetch_all(database.query_as(LIST_ROLES)).await?;
+            roles_from(rows)
         })
     }
 
-    async fn grant_role(&self, id: UserId, role: &RoleName) -> Result<bool> {
-        on_database!(self, |database| {
+    async fn grant_role(&self, id: UserId, role: &RoleName, together: &Together) -> Result<bool> {
+        in_transaction!(self, |transaction| {
             let grant =
-                database.query(GRANT_ROLE).bind(id.as_uuid()).bind(role.as_str().to_owned());
-            match database.execute(grant).await {
-                Ok(granted) => Ok(granted == 1),
-                Err(fault) if is_unique_violation(&fault) => Ok(true),
+                transaction.query(GRANT_ROLE).bind(id.as_uuid()).bind(role.as_str().to_owned());
+            match transaction.execute(grant).await {
+                Ok(1) => {}
+                Ok(_) => return Ok(false),
+                Err(fault) if is_unique_violation(&fault) => return Ok(true),
                 // The user or the role was deleted a moment ago.
-                Err(fault) if is_foreign_key_violation(&fault) => Ok(false),
-                Err(fault) => Err(fault),
+                Err(fault) if is_foreign_key_violation(&fault) => return Ok(false),
+                Err(fault) => return Err(fault),
             }
+            push_all!(transaction, together);
+            transaction.keep();
+            Ok(true)
         })
     }
 
-    async fn revoke_role(&self, id: UserId, role: &RoleName) -> Result<bool> {
-        on_database!(self, |database| {
-            let revoke = database
+    async fn revoke_role(&self, id: UserId, role: &RoleName, together: &Together) -> Result<bool> {
+        in_transaction!(self, |transaction| {
+            let revoke = transaction
                 .query("DELETE FROM security_users_roles WHERE user_id = ? AND role_name = ?")
                 .bind(id.as_uuid())
                 .bind(role.as_str().to_owned());
-            Ok(database.execute(revoke).await? == 1)
+            if transaction.execute(revoke).await? == 0 {
+                return Ok(false);
+            }
+            push_all!(transaction, together);
+            transaction.keep();
+            Ok(true)
         })
+    }
+
+    async fn grant_permission(
+        &self,
+        role: &RoleName,
+        permission: &PermissionName,
+        together: &Together,
+    ) -> Result<bool> {
+        in_transaction!(self, |transaction| {
+            let grant = transaction
+                .query(GRANT_PERMISSION)
+                .bind(role.as_str().to_owned())
+                .bind(permission.as_str().to_owned());
+            match transaction.execute(grant).await {
+                Ok(_) => {}
+                Err(fault) if is_unique_violation(&fault) => return Ok(true),
+                Err(fault) if is_foreign_key_violation(&fault) => return Ok(false),
+                Err(fault) => return Err(fault),
+            }
+            push_all!(transaction, together);
+            transaction.keep();
+            Ok(true)
+        })
+    }
+
+    async fn revoke_permission(
+        &self,
+        role: &RoleName,
+        permission: &PermissionName,
+        together: &Together,
+    ) -> Result<bool> {
+        in_transaction!(self, |transaction| {
+            let revoke = transaction
+                .query(
+                    "DELETE FROM security_roles_permissions
+                     WHERE role_name = ? AND permission_name = ?",
+                )
+                .bind(role.as_str().to_owned())
+                .bind(permission.as_str().to_owned());
+            if transaction.execute(revoke).await? == 0 {
+                return Ok(false);
+            }
+            push_all!(transaction, together);
+            transaction.keep();
+            Ok(true)
+        })
+    }
+
+    async fn include_role(
+        &self,
+        role: &RoleName,
+        included: &RoleName,
+        together: &Together,
+    ) -> Result<Result<(), NotIncluded>> {
+        self.add_inclusion(role, included, together).await
+    }
+
+    async fn exclude_role(
+        &self,
+        role: &RoleName,
+        included: &RoleName,
+        together: &Together,
+    ) -> Result<bool> {
+        self.remove_inclusion(role, included, together).await
     }
 }
 
 row! {
-    /// A role.
-    RoleRow { name: String, description: String }
+    /// Who has a username.
+    HolderRow { id: uuid::Uuid }
 }
 
-impl RoleRow {
-    fn read(self) -> Result<RoleRecord> {
-        Ok(RoleRecord { name: read_role(&self.name)?, description: self.description })
+row! {
+    /// A role with one of its permissions and one of the roles that it was told to include; a role of
+    /// several is several rows.
+    RoleRow {
+        name: String,
+        description: String,
+        permission_name: Option<String>,
+        included_name: Option<String>,
     }
+}
+
+/// Puts the rows of each role together, and in order: here and not there, where a collation would
+/// decide.
+fn roles_from(rows: Vec<RoleRow>) -> Result<Vec<RoleRecord>> {
+    let mut roles: BTreeMap<RoleName, RoleRecord> = BTreeMap::new();
+    for row in rows {
+        let name = read_role(&row.name)?;
+        let permission = row.permission_name.as_deref().map(read_permission).transpose()?;
+        let included = row.included_name.as_deref().map(read_role).transpose()?;
+        let role = roles.entry(name.clone()).or_insert_with(|| RoleRecord {
+            name,
+            description: row.description,
+            permissions: Vec::new(),
+            includes: Vec::new(),
+        });
+        role.permissions.extend(permission);
+        role.includes.extend(included);
+    }
+    let mut roles: Vec<RoleRecord> = roles.into_values().collect();
+    for role in &mut roles {
+        role.permissions.sort();
+        role.permissions.dedup();
+        role.includes.sort();
+        role.includes.dedup();
+    }
+    Ok(roles)
 }
 
 /// Applies a change within a transaction: the user, what dies with it, what is committed with it.
 ///
-/// Gives the changed user, or rolls nothing back and gives none when the change did not apply. A
-/// macro, for a function generic over the database would need a bound for each bound value.
+/// Gives the changed user, or none when the change did not apply; the transaction is then of no
+/// further use. A macro, for a function generic over the database would need a bound for each bound value.
 macro_rules! apply_change {
     ($transaction:ident, $id:expr, $change:expr, $together:expr) => {{
         let (id, change, together) = ($id, $change, $together);
@@ -254,20 +551,43 @@ macro_rules! apply_change {
             .query(crate::datastore::sqlx::user::UPDATE_USER)
             .bind(change.active)
             .bind(change.confirmed_at)
+            .bind(change.email.as_ref().map(|email| email.as_str().to_owned()))
+            .bind(change.email.as_ref().map(crate::user::Email::canonical))
+            .bind(change.username.as_ref().map(|name| name.as_str().to_owned()))
+            .bind(change.username.as_ref().map(crate::user::Username::canonical))
+            .bind(change.username.as_ref().map(crate::user::Username::skeleton))
+            .bind(change.must_change)
+            .bind(change.closes_at.is_some())
+            .bind(change.closes_at.flatten())
+            .bind(change.confirmed_at.is_some())
             .bind(change.password_hash.is_some())
             .bind(hash.map(|hash| hash.as_str().to_owned()))
             .bind(id.as_uuid())
             .bind(change.only_unconfirmed)
-            .bind(change.only_with_password);
-        if $transaction.execute(update).await? == 0 {
+            .bind(change.only_with_password)
+            .bind(change.epoch.unwrap_or_default())
+            .bind(change.epoch.is_some());
+        let updated = match $transaction.execute(update).await {
+            // The address or the username is another's.
+            Err(fault) if crate::datastore::sqlx::fault::is_unique_violation(&fault) => 0,
+            updated => updated?,
+        };
+        if updated == 0 {
             None
         } else {
             for sql in [
+                crate::datastore::sqlx::user::DELETE_SERIES_OF_USER,
                 crate::datastore::sqlx::user::DELETE_SESSIONS_OF_USER,
                 crate::datastore::sqlx::user::DELETE_TOKENS_OF_USER,
             ] {
                 let delete = $transaction.query(sql).bind(id.as_uuid());
                 $transaction.execute(delete).await?;
+            }
+            if let Some(after) = change.ends_lasting_after {
+                for sql in crate::datastore::sqlx::user::DELETE_LATER_LASTING {
+                    let delete = $transaction.query(sql).bind(id.as_uuid()).bind(after);
+                    $transaction.execute(delete).await?;
+                }
             }
             crate::datastore::sqlx::outbox::push_all!($transaction, together);
             let find =

@@ -3,16 +3,24 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use crate::config::Span;
 use crate::datastore::Together;
 use crate::datastore::UserDatastore;
+use crate::datastore::one_time::OneTimeToken;
+use crate::datastore::outbox::Addressee;
 use crate::datastore::outbox::NewMail;
 use crate::datastore::user::UserChange;
+use crate::testing::contract::makers::assert_refused;
 use crate::testing::contract::makers::at;
 use crate::testing::contract::makers::begin;
 use crate::testing::contract::makers::change;
 use crate::testing::contract::makers::confirmed_user;
+use crate::testing::contract::makers::consume;
+use crate::testing::contract::makers::contested;
 use crate::testing::contract::makers::create;
+use crate::testing::contract::makers::email;
 use crate::testing::contract::makers::find;
+use crate::testing::contract::makers::find_named;
 use crate::testing::contract::makers::find_session;
 use crate::testing::contract::makers::find_token;
 use crate::testing::contract::makers::hash;
@@ -20,15 +28,30 @@ use crate::testing::contract::makers::mail;
 use crate::testing::contract::makers::outbox;
 use crate::testing::contract::makers::session_of;
 use crate::testing::contract::makers::some_user_id;
+use crate::testing::contract::makers::token_for;
 use crate::testing::contract::makers::token_of;
 use crate::testing::contract::makers::user;
+use crate::testing::contract::makers::user_named;
+use crate::testing::contract::makers::username;
 use crate::testing::contract::run::CALLERS;
 use crate::testing::contract::run::all_at_once;
 use crate::testing::contract::run::count;
+use crate::user::User;
 
 section! {
     changes in __contract_changes:
     a_change_sets_what_it_names_and_leaves_the_rest,
+    a_change_closes_an_account_and_opens_it_again,
+    a_change_of_the_address_frees_the_old_one,
+    a_change_to_an_address_that_is_taken_changes_nothing,
+    of_parallel_changes_to_one_address_one_wins,
+    a_change_of_the_username_frees_the_old_one,
+    a_change_to_a_username_that_is_taken_or_looks_like_it_changes_nothing,
+    of_parallel_changes_to_one_username_one_wins,
+    a_change_for_an_epoch_that_is_over_changes_nothing,
+    of_parallel_changes_for_one_epoch_one_wins,
+    a_change_leaves_lasting_tokens_alone,
+    a_change_that_takes_back_ends_later_lasting_tokens_and_their_mail,
     a_change_raises_the_epoch_once_for_each_caller,
     a_change_ends_all_sessions_and_tokens_of_its_user_and_of_nobody_else,
     a_change_sends_its_mail,
@@ -58,11 +81,14 @@ pub async fn a_change_sets_what_it_names_and_leaves_the_rest(store: &Arc<impl Us
         change(|it| it.password_hash = Some(Some(hash("second")))),
         change(|it| it.password_hash = Some(None)),
         change(|it| it.active = Some(true)),
+        change(|it| it.must_change = Some(true)),
+        UserChange::password(hash("third")),
     ];
     for change in changes {
         expected.epoch += 1;
         expected.active = change.active.unwrap_or(expected.active);
         expected.confirmed_at = change.confirmed_at.or(expected.confirmed_at);
+        expected.must_change = change.must_change.unwrap_or(expected.must_change);
         password_hash = change.password_hash.clone().unwrap_or(password_hash);
         let changed = store.update_user(expected.id, &change, &Together::nothing()).await.unwrap();
         assert_eq!(changed, Some(expected.clone()), "{change:?}");
@@ -70,6 +96,179 @@ pub async fn a_change_sets_what_it_names_and_leaves_the_rest(store: &Arc<impl Us
         assert_eq!(found, (expected.clone(), password_hash.clone()), "{change:?}");
         assert_eq!(found.0.email.as_str(), "Ann@example.org");
     }
+}
+
+pub async fn a_change_closes_an_account_and_opens_it_again(store: &Arc<impl UserDatastore>) {
+    let ann = user(store, "ann@example.org").await;
+    let closing = UserChange::closing(at(90));
+    let closed = store.update_user(ann.id, &closing, &Together::nothing()).await.unwrap().unwrap();
+    assert_eq!((closed.closes_at, closed.is_open()), (Some(at(90)), false));
+    assert_refused(store, &session_of(&closed)).await;
+    let opening = UserChange::reopened();
+    let opened = store.update_user(ann.id, &opening, &Together::nothing()).await.unwrap().unwrap();
+    assert_eq!((opened.closes_at, opened.is_open()), (None, true));
+    begin(store, &session_of(&opened)).await;
+}
+
+pub async fn a_change_of_the_address_frees_the_old_one(store: &Arc<impl UserDatastore>) {
+    let ann = user(store, "ann@example.org").await;
+    let change = UserChange::email(email("Ann@Example.net"), at(5));
+    let changed = store.update_user(ann.id, &change, &Together::nothing()).await.unwrap().unwrap();
+    assert_eq!((changed.email.as_str(), changed.confirmed_at), ("Ann@Example.net", Some(at(5))));
+    assert_eq!(find(store, "ann@example.net").await.unwrap().0, changed);
+    assert!(find(store, "ann@example.org").await.is_none());
+    user(store, "ann@example.org").await;
+}
+
+pub async fn a_change_to_an_address_that_is_taken_changes_nothing(store: &Arc<impl UserDatastore>) {
+    let (ann, bob) = (user(store, "ann@example.org").await, user(store, "bob@example.org").await);
+    let (session, token) = (session_of(&ann), token_of(&ann));
+    begin(store, &session).await;
+    create(store, &token).await;
+    let change = UserChange::email(email("BOB@example.org"), at(5));
+    let together = Together::mail(vec![mail("bob@example.org")]);
+    assert_eq!(store.update_user(ann.id, &change, &together).await.unwrap(), None);
+    let consumed = store.consume_token(&token.digest, "confirm", at(1), &change, &together).await;
+    assert_eq!(consumed.unwrap(), None);
+    assert_eq!(store.find_user(ann.id).await.unwrap(), Some(ann));
+    assert_eq!(store.find_user(bob.id).await.unwrap(), Some(bob));
+    assert!(find_session(store, &session).await.is_some());
+    assert_eq!(find_token(store, &token).await, Some(token));
+    assert_eq!(outbox(store).await, BTreeSet::new());
+}
+
+pub async fn of_parallel_changes_to_one_address_one_wins(store: &Arc<impl UserDatastore>) {
+    let mut ids = Vec::new();
+    for number in 0..CALLERS {
+        ids.push(user(store, &format!("user{number}@example.org")).await.id);
+    }
+    let changed = all_at_once(store, CALLERS, move |store, number| {
+        let id = ids[number];
+        async move {
+            let change = UserChange::email(email("new@example.org"), at(5));
+            store.update_user(id, &change, &Together::nothing()).await.unwrap()
+        }
+    })
+    .await;
+    assert_eq!(changed.into_iter().flatten().count(), 1);
+    assert!(find(store, "new@example.org").await.is_some());
+}
+
+pub async fn a_change_of_the_username_frees_the_old_one(store: &Arc<impl UserDatastore>) {
+    let ann = user_named(store, "ann@example.org", "Alice").await;
+    let session = session_of(&ann);
+    begin(store, &session).await;
+    let set = async |id, name: &str| {
+        let change = UserChange::username(username(name));
+        store.update_user(id, &change, &Together::nothing()).await.unwrap()
+    };
+    // Another spelling, and one that looks like the own, is nobody else's.
+    assert_eq!(set(ann.id, "aLICE").await.unwrap().username.unwrap().as_str(), "aLICE");
+    assert_eq!(set(ann.id, "A1ice").await.unwrap().username.unwrap().as_str(), "A1ice");
+    let changed = set(ann.id, "Anna").await.unwrap();
+    assert_eq!((changed.epoch, changed.email.as_str()), (3, "ann@example.org"));
+    assert_eq!(find_named(store, "anna").await, Some(changed));
+    assert_eq!(find_named(store, "alice").await, None);
+    assert!(find_session(store, &session).await.is_none());
+    let bob = user(store, "bob@example.org").await;
+    assert!(set(bob.id, "Alice").await.is_some());
+    assert!(store.delete_user(bob.id, &Together::nothing()).await.unwrap());
+    user_named(store, "carol@example.org", "alice").await;
+}
+
+pub async fn a_change_to_a_username_that_is_taken_or_looks_like_it_changes_nothing(
+    store: &Arc<impl UserDatastore>,
+) {
+    user_named(store, "ann@example.org", "alice").await;
+    let bob = user_named(store, "bob@example.org", "bob").await;
+    let together = Together::mail(vec![mail("bob@example.org")]);
+    for name in ["ALICE", "aIice"] {
+        let change = UserChange::username(username(name));
+        assert_eq!(store.update_user(bob.id, &change, &together).await.unwrap(), None);
+    }
+    assert_eq!(find_named(store, "bob").await, Some(bob));
+    assert_eq!(outbox(store).await, BTreeSet::new());
+}
+
+pub async fn of_parallel_changes_to_one_username_one_wins(store: &Arc<impl UserDatastore>) {
+    let mut ids = Vec::new();
+    for number in 0..CALLERS {
+        ids.push(user(store, &format!("user{number}@example.org")).await.id);
+    }
+    let changed = all_at_once(store, CALLERS, move |store, number| {
+        let id = ids[number];
+        async move {
+            let change = UserChange::username(username(["alice", "a1ice"][number % 2]));
+            store.update_user(id, &change, &Together::nothing()).await.unwrap()
+        }
+    })
+    .await;
+    assert_eq!(changed.into_iter().flatten().count(), 1);
+}
+
+pub async fn a_change_for_an_epoch_that_is_over_changes_nothing(store: &Arc<impl UserDatastore>) {
+    let ann = user(store, "ann@example.org").await;
+    let change = || UserChange::password(hash("second")).unless_changed_since(ann.epoch);
+    let changed = store.update_user(ann.id, &change(), &Together::nothing()).await.unwrap();
+    assert_eq!(changed.unwrap().epoch, ann.epoch + 1);
+    let late = UserChange::password(hash("third")).unless_changed_since(ann.epoch);
+    let together = Together::mail(vec![mail("ann@example.org")]);
+    assert_eq!(store.update_user(ann.id, &late, &together).await.unwrap(), None);
+    assert_eq!(find(store, "ann@example.org").await.unwrap().1, Some(hash("second")));
+    assert_eq!(outbox(store).await, BTreeSet::new());
+}
+
+pub async fn of_parallel_changes_for_one_epoch_one_wins(store: &Arc<impl UserDatastore>) {
+    let ann = user(store, "ann@example.org").await;
+    let changed = all_at_once(store, CALLERS, move |store, number| async move {
+        let change = UserChange::password(hash(&number.to_string())).unless_changed_since(0);
+        store.update_user(ann.id, &change, &Together::nothing()).await.unwrap()
+    })
+    .await;
+    assert_eq!(changed.into_iter().flatten().count(), 1);
+}
+
+pub async fn a_change_leaves_lasting_tokens_alone(store: &Arc<impl UserDatastore>) {
+    let ann = user(store, "ann@example.org").await;
+    let lasting = OneTimeToken { lasting: true, ..token_of(&ann) };
+    create(store, &lasting).await;
+    let change = UserChange::email(email("ann@example.net"), at(5));
+    store.update_user(ann.id, &change, &Together::nothing()).await.unwrap().unwrap();
+    assert_eq!(find_token(store, &lasting).await, Some(lasting.clone()));
+    assert!(consume(store, &lasting.digest, "confirm", at(6)).await.is_some());
+    assert_eq!(consume(store, &lasting.digest, "confirm", at(6)).await, None);
+}
+
+pub async fn a_change_that_takes_back_ends_later_lasting_tokens_and_their_mail(
+    store: &Arc<impl UserDatastore>,
+) {
+    let (ann, bob) = (user(store, "ann@example.org").await, user(store, "bob@example.org").await);
+    let token = |user: &User, asked_at| OneTimeToken { lasting: true, asked_at, ..token_of(user) };
+    let [earlier, used, later] = [at(1), at(2), at(3)].map(|asked_at| token(&ann, asked_at));
+    let bobs = token(&bob, at(3));
+    for token in [&earlier, &used, &later, &bobs] {
+        create(store, token).await;
+    }
+    let hour = Span::hours(1);
+    let written = |user: &User, created_at| {
+        let mail = NewMail { created_at, ..mail("ann@example.net") };
+        mail.concerns(Addressee::User(user.id)).lasting_link("change_email_undo", hour)
+    };
+    let [before, after, of_bob] =
+        [written(&ann, at(1)), written(&ann, at(3)), written(&bob, at(3))];
+    for mail in [&before, &after, &of_bob] {
+        store.push_mail(mail).await.unwrap();
+    }
+    let change = change(|it| it.ends_lasting_after = Some(used.asked_at));
+    let nothing = Together::nothing();
+    let taken = store.consume_token(&used.digest, "confirm", at(9), &change, &nothing).await;
+    assert!(taken.unwrap().is_some());
+    assert_eq!(find_token(store, &later).await, None);
+    assert_eq!(find_token(store, &used).await, None);
+    for token in [earlier, bobs] {
+        assert_eq!(find_token(store, &token).await, Some(token));
+    }
+    assert_eq!(outbox(store).await, BTreeSet::from([before.id, of_bob.id]));
 }
 
 pub async fn a_change_raises_the_epoch_once_for_each_caller(store: &Arc<impl UserDatastore>) {
@@ -87,7 +286,7 @@ pub async fn a_change_ends_all_sessions_and_tokens_of_its_user_and_of_nobody_els
 ) {
     let (ann, bob) = (user(store, "ann@example.org").await, user(store, "bob@example.org").await);
     let sessions = [session_of(&ann), session_of(&ann), session_of(&bob)];
-    let tokens = [token_of(&ann), token_of(&ann), token_of(&bob)];
+    let tokens = [token_of(&ann), token_for(&ann, "reset"), token_of(&bob)];
     for (session, token) in sessions.iter().zip(&tokens) {
         begin(store, session).await;
         create(store, token).await;
@@ -103,7 +302,7 @@ pub async fn a_change_ends_all_sessions_and_tokens_of_its_user_and_of_nobody_els
 
 pub async fn a_change_sends_its_mail(store: &Arc<impl UserDatastore>) {
     let ann = user(store, "ann@example.org").await;
-    let mail = NewMail { user_id: Some(ann.id), ..mail("ann@example.org") };
+    let mail = NewMail { addressee: Addressee::User(ann.id), ..mail("ann@example.org") };
     let together = Together::mail(vec![mail.clone()]);
     store.update_user(ann.id, &UserChange::active(true), &together).await.unwrap().unwrap();
     assert_eq!(outbox(store).await, BTreeSet::from([mail.id]));
@@ -137,7 +336,7 @@ pub async fn a_change_for_those_with_a_password_leaves_the_others_alone(
     store: &Arc<impl UserDatastore>,
 ) {
     let ann = user(store, "ann@example.org").await;
-    assert!(store.contest_user(ann.id, &Together::nothing()).await.unwrap());
+    assert!(store.contest_user(ann.id, &contested(), &Together::nothing()).await.unwrap());
     let (session, token) = (session_of(&ann), token_of(&ann));
     begin(store, &session).await;
     create(store, &token).await;
@@ -182,7 +381,7 @@ pub async fn a_contested_user_loses_the_password_and_keeps_the_links(
     create(store, &token).await;
     let mail = mail("ann@example.org");
     let together = Together::mail(vec![mail.clone()]);
-    assert!(store.contest_user(ann.id, &together).await.unwrap());
+    assert!(store.contest_user(ann.id, &contested(), &together).await.unwrap());
     let (found, password_hash) = find(store, "ann@example.org").await.unwrap();
     assert_eq!((found.confirmed_at, password_hash), (None, None));
     assert_eq!(find_token(store, &token).await, Some(token));
@@ -193,7 +392,7 @@ pub async fn a_contest_leaves_sessions_alone(store: &Arc<impl UserDatastore>) {
     let ann = user(store, "ann@example.org").await;
     let session = session_of(&ann);
     begin(store, &session).await;
-    assert!(store.contest_user(ann.id, &Together::nothing()).await.unwrap());
+    assert!(store.contest_user(ann.id, &contested(), &Together::nothing()).await.unwrap());
     assert_eq!(find_session(store, &session).await, Some((session, ann)));
 }
 
@@ -203,7 +402,7 @@ pub async fn a_user_is_contested_however_often(store: &Arc<impl UserDatastore>) 
     for _ in 0..3 {
         let mail = mail("ann@example.org");
         let together = Together::mail(vec![mail.clone()]);
-        assert!(store.contest_user(id, &together).await.unwrap());
+        assert!(store.contest_user(id, &contested(), &together).await.unwrap());
         written.insert(mail.id);
     }
     assert_eq!(outbox(store).await, written);
@@ -212,7 +411,7 @@ pub async fn a_user_is_contested_however_often(store: &Arc<impl UserDatastore>) 
 pub async fn a_confirmed_user_cannot_be_contested(store: &Arc<impl UserDatastore>) {
     let ann = confirmed_user(store, "ann@example.org").await;
     let together = Together::mail(vec![mail("ann@example.org")]);
-    assert!(!store.contest_user(ann.id, &together).await.unwrap());
+    assert!(!store.contest_user(ann.id, &contested(), &together).await.unwrap());
     let found = find(store, "ann@example.org").await.unwrap();
     assert_eq!(found, (ann, Some(hash("first"))));
     assert_eq!(outbox(store).await, BTreeSet::new());
@@ -220,7 +419,7 @@ pub async fn a_confirmed_user_cannot_be_contested(store: &Arc<impl UserDatastore
 
 pub async fn nobody_cannot_be_contested(store: &Arc<impl UserDatastore>) {
     let together = Together::mail(vec![mail("ann@example.org")]);
-    assert!(!store.contest_user(some_user_id(), &together).await.unwrap());
+    assert!(!store.contest_user(some_user_id(), &contested(), &together).await.unwrap());
     assert_eq!(outbox(store).await, BTreeSet::new());
 }
 
@@ -234,7 +433,7 @@ pub async fn of_parallel_contests_and_confirmations_no_account_is_confirmed_with
         let answers = all_at_once(store, CALLERS, move |store, number| async move {
             let nothing = Together::nothing();
             if (number + round) % 2 == 0 {
-                let contested = store.contest_user(id, &nothing).await.unwrap();
+                let contested = store.contest_user(id, &contested(), &nothing).await.unwrap();
                 contested.then_some("contested")
             } else {
                 let change = UserChange::confirmed(at(1), None);
@@ -277,7 +476,7 @@ pub async fn a_hash_that_is_not_there_any_more_is_not_replaced(store: &Arc<impl 
     let nobody = some_user_id();
     assert!(!store.replace_password_hash(nobody, &hash("first"), &new).await.unwrap());
     assert_eq!(find(store, "ann@example.org").await.unwrap().1, Some(hash("first")));
-    assert!(store.contest_user(ann.id, &Together::nothing()).await.unwrap());
+    assert!(store.contest_user(ann.id, &contested(), &Together::nothing()).await.unwrap());
     assert!(!store.replace_password_hash(ann.id, &hash("first"), &new).await.unwrap());
     assert_eq!(find(store, "ann@example.org").await.unwrap().1, None);
 }

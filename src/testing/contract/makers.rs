@@ -1,6 +1,8 @@
 //! What the sentences stand on: people, times, mails, and the short way to ask a store.
 
+use std::collections::BTreeMap;
 use std::collections::BTreeSet;
+use std::fmt::Display;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -18,15 +20,19 @@ use crate::datastore::UserDatastore;
 use crate::datastore::attempt::BackOff;
 use crate::datastore::attempt::Charge;
 use crate::datastore::one_time::OneTimeToken;
+use crate::datastore::outbox::Addressee;
 use crate::datastore::outbox::NewMail;
 use crate::datastore::session::SessionRecord;
+use crate::datastore::user::Contest;
 use crate::datastore::user::NewUser;
 use crate::datastore::user::UserChange;
 use crate::user::Email;
 use crate::user::Identity;
+use crate::user::PermissionName;
 use crate::user::RoleName;
 use crate::user::User;
 use crate::user::UserId;
+use crate::user::Username;
 
 pub(super) const BACK_OFF: BackOff =
     BackOff { from: 5, first_delay: TimeDelta::seconds(10), longest_delay: TimeDelta::seconds(45) };
@@ -41,8 +47,16 @@ pub(super) fn email(text: &str) -> Email {
     Email::parse(text).unwrap()
 }
 
+pub(super) fn username(text: &str) -> Username {
+    Username::parse(text).unwrap()
+}
+
 pub(super) fn role_name(text: &str) -> RoleName {
     RoleName::parse(text).unwrap()
+}
+
+pub(super) fn permission_name(text: &str) -> PermissionName {
+    PermissionName::parse(text).unwrap()
 }
 
 pub(super) fn hash(text: &str) -> PasswordHash {
@@ -71,8 +85,10 @@ pub(super) fn new_user(address: &str) -> NewUser {
     NewUser {
         id: some_user_id(),
         email: email(address),
+        username: None,
         password_hash: Some(hash("first")),
         confirmed_at: None,
+        expires_at: None,
         created_at: at(0),
     }
 }
@@ -80,6 +96,21 @@ pub(super) fn new_user(address: &str) -> NewUser {
 pub(super) async fn user(store: &Arc<impl UserDatastore>, address: &str) -> User {
     let made = store.create_user(&new_user(address), &Together::nothing()).await.unwrap();
     made.unwrap()
+}
+
+/// Another registration, by somebody else and without a username.
+pub(super) fn contested() -> Contest {
+    Contest { is_same: false, username: None, expires_at: at(900) }
+}
+
+/// A new user of that address and username.
+pub(super) fn new_user_named(address: &str, name: &str) -> NewUser {
+    NewUser { username: Some(username(name)), ..new_user(address) }
+}
+
+pub(super) async fn user_named(store: &Arc<impl UserDatastore>, address: &str, name: &str) -> User {
+    let new = new_user_named(address, name);
+    store.create_user(&new, &Together::nothing()).await.unwrap().unwrap()
 }
 
 pub(super) async fn confirmed_user(store: &Arc<impl UserDatastore>, address: &str) -> User {
@@ -97,6 +128,12 @@ pub(super) async fn find(
     found.map(|found| (found.user, found.password_hash))
 }
 
+/// Finds a user by their username.
+pub(super) async fn find_named(store: &Arc<impl UserDatastore>, typed: &str) -> Option<User> {
+    let identity = Identity::Username(username(typed));
+    store.find_credentials(&identity).await.unwrap().map(|found| found.user)
+}
+
 pub(super) fn session_of(user: &User) -> SessionRecord {
     SessionRecord {
         digest: digest(),
@@ -109,11 +146,12 @@ pub(super) fn session_of(user: &User) -> SessionRecord {
         created_at: at(0),
         authenticated_at: at(0),
         last_seen_at: at(0),
+        series: None,
     }
 }
 
 pub(super) async fn begin(store: &Arc<impl UserDatastore>, session: &SessionRecord) {
-    assert!(store.begin_session(session, 20).await.unwrap());
+    assert!(store.begin_session(session, 20, &Together::nothing()).await.unwrap().is_some());
 }
 
 pub(super) async fn find_session(
@@ -124,7 +162,7 @@ pub(super) async fn find_session(
 }
 
 pub(super) async fn assert_refused(store: &Arc<impl UserDatastore>, session: &SessionRecord) {
-    assert!(!store.begin_session(session, 20).await.unwrap());
+    assert!(store.begin_session(session, 20, &Together::nothing()).await.unwrap().is_none());
     assert_eq!(find_session(store, session).await, None);
 }
 
@@ -135,12 +173,32 @@ pub(super) fn token_of(user: &User) -> OneTimeToken {
         user_id: user.id,
         address: user.email.canonical(),
         mail_id: random_uuid().unwrap(),
+        lasting: false,
+        asked_at: at(0),
         expires_at: at(3_600),
     }
 }
 
+/// A token of that purpose; of one purpose a user has one token only.
+pub(super) fn token_for(user: &User, purpose: impl Display) -> OneTimeToken {
+    OneTimeToken { purpose: purpose.to_string(), ..token_of(user) }
+}
+
 pub(super) async fn create(store: &Arc<impl UserDatastore>, token: &OneTimeToken) {
-    assert!(store.create_token(token).await.unwrap());
+    let user = store.find_user(token.user_id).await.unwrap().unwrap();
+    if token.lasting {
+        push_mail_of(store, token).await;
+    }
+    assert!(store.create_token(token, user.epoch).await.unwrap());
+    if token.lasting {
+        store.delete_mail(token.mail_id).await.unwrap();
+    }
+}
+
+/// A lasting token is made for a mail that waits alone.
+pub(super) async fn push_mail_of(store: &Arc<impl UserDatastore>, token: &OneTimeToken) {
+    let waits = NewMail { id: token.mail_id, ..mail("waits@example.org") };
+    store.push_mail(&waits).await.unwrap();
 }
 
 pub(super) async fn find_token(
@@ -168,10 +226,13 @@ pub(super) fn mail(to: &str) -> NewMail {
         template: "welcome".to_owned(),
         subject: "Welcome".to_owned(),
         to: email(to),
-        user_id: None,
+        addressee: Addressee::Anybody,
         only_unconfirmed: false,
+        epoch: None,
         link: None,
+        context: BTreeMap::new(),
         created_at: at(0),
+        asker: None,
     }
 }
 

@@ -27,12 +27,14 @@
 //!
 //! | capability | modules of tests |
 //! |---|---|
-//! | [`UserDatastore`] | `users`, `changes`, `deletions`, `together`, `roles` |
+//! | [`UserDatastore`] | `users`, `changes`, `deletions`, `together`, `roles`, `permissions`, `hierarchy` |
 //! | [`SessionStore`] | `sessions` |
 //! | [`OneTimeStore`] | `one_time` |
 //! | [`OutboxStore`] | `outbox` |
 //! | [`AttemptStore`] | `attempts` |
 //! | [`TrackStore`], if it stands among the `capabilities` | `track` |
+//! | [`RememberStore`], likewise | `remember` |
+//! | [`AuditStore`], likewise | `audit` |
 //!
 //! The first five always run, for [`UserDatastore`] requires the other four; `capabilities` names
 //! what a store can do beyond, and may be left out.
@@ -48,7 +50,6 @@
 //! The suite knows a store by its public traits only. What cannot be brought about or seen through
 //! them is left to the store's own tests:
 //!
-//! - a user whose address changes, whose tokens for the old one must then be refused;
 //! - a session that holds another epoch than its user, which must not be found: a change has
 //!   ended it already;
 //! - that an application's work is done on the store's own connection, and committed with the change
@@ -61,9 +62,11 @@
 //!   that differ by a blank at their end are told apart: no address, name, purpose or hash has one.
 //!
 //! [`AttemptStore`]: crate::datastore::AttemptStore
+//! [`AuditStore`]: crate::datastore::AuditStore
 //! [`MemoryDatastore`]: crate::datastore::MemoryDatastore
 //! [`OneTimeStore`]: crate::datastore::OneTimeStore
 //! [`OutboxStore`]: crate::datastore::OutboxStore
+//! [`RememberStore`]: crate::datastore::RememberStore
 //! [`SessionStore`]: crate::datastore::SessionStore
 //! [`SqlxDatastore`]: crate::datastore::SqlxDatastore
 //! [`TrackStore`]: crate::datastore::TrackStore
@@ -104,11 +107,15 @@ macro_rules! section {
 }
 
 mod attempts;
+mod audit;
 mod changes;
 mod deletions;
+mod hierarchy;
 mod makers;
 mod one_time;
 mod outbox;
+mod permissions;
+mod remember;
 mod roles;
 mod run;
 mod sessions;
@@ -123,10 +130,14 @@ pub use crate::testing::contract::run::run;
 #[doc(hidden)]
 pub mod sentences {
     pub use crate::testing::contract::attempts::sentences as attempts;
+    pub use crate::testing::contract::audit::sentences as audit;
     pub use crate::testing::contract::changes::sentences as changes;
     pub use crate::testing::contract::deletions::sentences as deletions;
+    pub use crate::testing::contract::hierarchy::sentences as hierarchy;
     pub use crate::testing::contract::one_time::sentences as one_time;
     pub use crate::testing::contract::outbox::sentences as outbox;
+    pub use crate::testing::contract::permissions::sentences as permissions;
+    pub use crate::testing::contract::remember::sentences as remember;
     pub use crate::testing::contract::roles::sentences as roles;
     pub use crate::testing::contract::sessions::sentences as sessions;
     pub use crate::testing::contract::together::sentences as together;
@@ -175,6 +186,8 @@ macro_rules! datastore_contract {
         $crate::__contract_deletions!();
         $crate::__contract_together!();
         $crate::__contract_roles!();
+        $crate::__contract_permissions!();
+        $crate::__contract_hierarchy!();
         $crate::__contract_sessions!();
         $crate::__contract_one_time!();
         $crate::__contract_outbox!();
@@ -190,9 +203,19 @@ macro_rules! __contract_capability {
     (TrackStore) => {
         $crate::__contract_track!();
     };
+    (RememberStore) => {
+        $crate::__contract_remember!();
+    };
+    (AuditStore) => {
+        $crate::__contract_audit!();
+    };
     ($other:ident) => {
         ::core::compile_error! {
-            concat!("`", stringify!($other), "` is not `TrackStore`: no other capability is optional")
+            concat!(
+                "`", stringify!($other),
+                "` is none of `TrackStore`, `RememberStore` and `AuditStore`: no other capability is \
+                 optional"
+            )
         }
     };
 }

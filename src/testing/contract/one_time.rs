@@ -9,12 +9,14 @@ use crate::crypto::random_uuid;
 use crate::datastore::Together;
 use crate::datastore::UserDatastore;
 use crate::datastore::one_time::OneTimeToken;
+use crate::datastore::outbox::Addressee;
 use crate::datastore::outbox::NewMail;
 use crate::datastore::user::UserChange;
 use crate::testing::contract::makers::at;
 use crate::testing::contract::makers::begin;
 use crate::testing::contract::makers::confirmed_user;
 use crate::testing::contract::makers::consume;
+use crate::testing::contract::makers::contested;
 use crate::testing::contract::makers::create;
 use crate::testing::contract::makers::digest;
 use crate::testing::contract::makers::find;
@@ -24,6 +26,7 @@ use crate::testing::contract::makers::hash;
 use crate::testing::contract::makers::mail;
 use crate::testing::contract::makers::outbox;
 use crate::testing::contract::makers::session_of;
+use crate::testing::contract::makers::token_for;
 use crate::testing::contract::makers::token_of;
 use crate::testing::contract::makers::user;
 use crate::testing::contract::run::CALLERS;
@@ -35,9 +38,14 @@ section! {
     a_token_without_a_password_is_found_as_made,
     a_token_serves_no_other_purpose,
     a_token_may_be_used_until_it_expires,
-    a_token_for_another_address_is_refused,
+    a_token_of_an_epoch_that_is_over_is_refused,
     a_token_for_a_user_who_is_gone_is_refused,
-    a_token_replaces_the_one_of_the_same_mail_only,
+    a_token_replaces_the_one_of_the_same_mail,
+    a_newer_token_kills_the_older_ones_of_its_purpose,
+    a_token_that_was_asked_for_earlier_is_refused,
+    a_lasting_token_stands_beside_others,
+    a_lasting_token_is_made_for_a_mail_alone_that_waits,
+    of_parallel_tokens_of_one_purpose_one_remains,
     of_parallel_tokens_of_one_mail_one_remains,
     a_consumed_token_applies_its_change_and_takes_everything_older_along,
     a_token_is_consumed_once,
@@ -96,35 +104,98 @@ pub async fn a_token_may_be_used_until_it_expires(store: &Arc<impl UserDatastore
     assert!(consume(store, &token.digest, "confirm", last).await.is_some());
 }
 
-pub async fn a_token_for_another_address_is_refused(store: &Arc<impl UserDatastore>) {
+pub async fn a_token_of_an_epoch_that_is_over_is_refused(store: &Arc<impl UserDatastore>) {
     let ann = user(store, "ann@example.org").await;
-    user(store, "bob@example.org").await;
-    for address in ["ann@example.net", "bob@example.org"] {
-        let token = OneTimeToken { address: address.to_owned(), ..token_of(&ann) };
-        assert!(!store.create_token(&token).await.unwrap());
+    let older = token_of(&ann);
+    create(store, &older).await;
+    for epoch in [ann.epoch - 1, ann.epoch + 1] {
+        let token = token_of(&ann);
+        assert!(!store.create_token(&token, epoch).await.unwrap());
         assert_eq!(find_token(store, &token).await, None);
         assert_eq!(consume(store, &token.digest, "confirm", at(1)).await, None);
     }
+    assert_eq!(find_token(store, &older).await, Some(older));
 }
 
 pub async fn a_token_for_a_user_who_is_gone_is_refused(store: &Arc<impl UserDatastore>) {
     let ann = user(store, "ann@example.org").await;
     store.delete_user(ann.id, &Together::nothing()).await.unwrap();
     let token = token_of(&ann);
-    assert!(!store.create_token(&token).await.unwrap());
+    assert!(!store.create_token(&token, ann.epoch).await.unwrap());
     assert_eq!(find_token(store, &token).await, None);
 }
 
-pub async fn a_token_replaces_the_one_of_the_same_mail_only(store: &Arc<impl UserDatastore>) {
+pub async fn a_token_replaces_the_one_of_the_same_mail(store: &Arc<impl UserDatastore>) {
     let ann = user(store, "ann@example.org").await;
-    let (first, other) = (token_of(&ann), token_of(&ann));
-    let second = OneTimeToken { mail_id: first.mail_id, ..token_of(&ann) };
-    for token in [&first, &other, &second] {
+    for lasting in [false, true] {
+        let first = OneTimeToken { lasting, ..token_of(&ann) };
+        let second = OneTimeToken { mail_id: first.mail_id, lasting, ..token_of(&ann) };
+        create(store, &first).await;
+        create(store, &second).await;
+        assert_eq!(find_token(store, &first).await, None);
+        assert_eq!(find_token(store, &second).await, Some(second));
+    }
+}
+
+pub async fn a_newer_token_kills_the_older_ones_of_its_purpose(store: &Arc<impl UserDatastore>) {
+    let (ann, bob) = (user(store, "ann@example.org").await, user(store, "bob@example.org").await);
+    let older = token_of(&ann);
+    let others = [token_for(&ann, "reset"), token_of(&bob)];
+    let newer = OneTimeToken { asked_at: at(1), ..token_of(&ann) };
+    for token in [&older, &others[0], &others[1], &newer] {
         create(store, token).await;
     }
-    assert_eq!(find_token(store, &first).await, None);
-    assert_eq!(find_token(store, &second).await, Some(second));
-    assert_eq!(find_token(store, &other).await, Some(other));
+    assert_eq!(find_token(store, &older).await, None);
+    for token in others.into_iter().chain([newer]) {
+        assert_eq!(find_token(store, &token).await, Some(token));
+    }
+}
+
+pub async fn a_token_that_was_asked_for_earlier_is_refused(store: &Arc<impl UserDatastore>) {
+    let ann = user(store, "ann@example.org").await;
+    let newer = OneTimeToken { asked_at: at(1), ..token_of(&ann) };
+    let late = token_of(&ann);
+    create(store, &newer).await;
+    assert!(!store.create_token(&late, ann.epoch).await.unwrap());
+    assert_eq!(find_token(store, &late).await, None);
+    assert_eq!(find_token(store, &newer).await, Some(newer));
+}
+
+pub async fn a_lasting_token_stands_beside_others(store: &Arc<impl UserDatastore>) {
+    let ann = user(store, "ann@example.org").await;
+    let lasting = |asked_at| OneTimeToken { lasting: true, asked_at, ..token_of(&ann) };
+    let tokens = [lasting(at(3)), lasting(at(0)), token_of(&ann), lasting(at(1))];
+    for token in &tokens {
+        create(store, token).await;
+    }
+    for token in tokens {
+        assert_eq!(find_token(store, &token).await, Some(token));
+    }
+}
+
+pub async fn a_lasting_token_is_made_for_a_mail_alone_that_waits(store: &Arc<impl UserDatastore>) {
+    let ann = user(store, "ann@example.org").await;
+    let lasting = OneTimeToken { lasting: true, ..token_of(&ann) };
+    assert!(!store.create_token(&lasting, ann.epoch).await.unwrap());
+    assert_eq!(find_token(store, &lasting).await, None);
+    create(store, &lasting).await;
+    assert_eq!(find_token(store, &lasting).await, Some(lasting));
+}
+
+pub async fn of_parallel_tokens_of_one_purpose_one_remains(store: &Arc<impl UserDatastore>) {
+    let ann = user(store, "ann@example.org").await;
+    let tokens: Vec<_> = (0..CALLERS).map(|_| token_of(&ann)).collect();
+    let created = tokens.clone();
+    all_at_once(store, CALLERS, move |store, number| {
+        let token = created[number].clone();
+        async move { assert!(store.create_token(&token, 0).await.unwrap()) }
+    })
+    .await;
+    let mut remain = 0;
+    for token in &tokens {
+        remain += usize::from(find_token(store, token).await.is_some());
+    }
+    assert_eq!(remain, 1);
 }
 
 pub async fn of_parallel_tokens_of_one_mail_one_remains(store: &Arc<impl UserDatastore>) {
@@ -135,7 +206,7 @@ pub async fn of_parallel_tokens_of_one_mail_one_remains(store: &Arc<impl UserDat
     let created = tokens.clone();
     all_at_once(store, CALLERS, move |store, number| {
         let token = created[number].clone();
-        async move { assert!(store.create_token(&token).await.unwrap()) }
+        async move { assert!(store.create_token(&token, 0).await.unwrap()) }
     })
     .await;
     let mut remain = 0;
@@ -149,11 +220,12 @@ pub async fn a_consumed_token_applies_its_change_and_takes_everything_older_alon
     store: &Arc<impl UserDatastore>,
 ) {
     let ann = user(store, "ann@example.org").await;
-    let (session, token, older) = (session_of(&ann), token_of(&ann), token_of(&ann));
+    let (session, token) = (session_of(&ann), token_of(&ann));
+    let older = token_for(&ann, "reset");
     begin(store, &session).await;
     create(store, &token).await;
     create(store, &older).await;
-    let mail = NewMail { user_id: Some(ann.id), ..mail("ann@example.org") };
+    let mail = NewMail { addressee: Addressee::User(ann.id), ..mail("ann@example.org") };
     let together = Together::mail(vec![mail.clone()]);
     let change = UserChange::confirmed(at(1), Some(hash("chosen")));
     let consumed =
@@ -208,7 +280,7 @@ pub async fn a_token_confirms_no_account_without_a_password(store: &Arc<impl Use
     let ann = user(store, "ann@example.org").await;
     let token = token_of(&ann);
     create(store, &token).await;
-    assert!(store.contest_user(ann.id, &Together::nothing()).await.unwrap());
+    assert!(store.contest_user(ann.id, &contested(), &Together::nothing()).await.unwrap());
     let together = Together::mail(vec![mail("ann@example.org")]);
     let change = UserChange::confirmed(at(1), None);
     let consumed =
@@ -237,13 +309,13 @@ pub async fn of_parallel_uses_of_different_tokens_of_one_user_one_wins(
     store: &Arc<impl UserDatastore>,
 ) {
     let ann = user(store, "ann@example.org").await;
-    let tokens: Vec<_> = (0..CALLERS).map(|_| token_of(&ann)).collect();
+    let tokens: Vec<_> = (0..CALLERS).map(|number| token_for(&ann, number)).collect();
     for token in &tokens {
         create(store, token).await;
     }
     let answers = all_at_once(store, CALLERS, move |store, number| {
-        let digest = tokens[number].digest;
-        async move { consume(&store, &digest, "confirm", at(1)).await }
+        let token = tokens[number].clone();
+        async move { consume(&store, &token.digest, &token.purpose, at(1)).await }
     })
     .await;
     assert_eq!(answers.iter().flatten().count(), 1);
@@ -312,7 +384,7 @@ pub async fn the_epoch_rises_as_often_as_somebody_gets_the_user(store: &Arc<impl
 pub async fn expired_tokens_are_swept(store: &Arc<impl UserDatastore>) {
     let ann = user(store, "ann@example.org").await;
     let now = at(3_600);
-    let until = |expires_at| OneTimeToken { expires_at, ..token_of(&ann) };
+    let until = |expires_at| OneTimeToken { expires_at, ..token_for(&ann, expires_at) };
     let expired = [until(at(60)), until(now - TimeDelta::microseconds(1))];
     let lives = until(now + TimeDelta::microseconds(1));
     for token in expired.iter().chain([&lives]) {

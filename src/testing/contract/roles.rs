@@ -1,13 +1,17 @@
 //! Roles.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::datastore::Together;
 use crate::datastore::UserDatastore;
+use crate::datastore::outbox::NewMail;
 use crate::datastore::user::UserChange;
 use crate::testing::contract::makers::begin;
 use crate::testing::contract::makers::find;
 use crate::testing::contract::makers::find_session;
+use crate::testing::contract::makers::mail;
+use crate::testing::contract::makers::outbox;
 use crate::testing::contract::makers::role_name;
 use crate::testing::contract::makers::session_of;
 use crate::testing::contract::makers::some_user_id;
@@ -29,6 +33,7 @@ section! {
     what_is_unknown_is_not_granted,
     a_role_is_revoked_once,
     of_parallel_revocations_one_wins,
+    what_comes_with_a_role_comes_once_with_the_change_alone,
 }
 
 pub async fn a_role_is_made_once_and_keeps_its_description(store: &Arc<impl UserDatastore>) {
@@ -58,10 +63,10 @@ pub async fn role_names_are_compared_byte_for_byte(store: &Arc<impl UserDatastor
     let ann = user(store, "ann@example.org").await;
     let (lower, upper) = (role_name("admin"), role_name("Admin"));
     assert!(store.create_role(&lower, "").await.unwrap());
-    assert!(!store.grant_role(ann.id, &upper).await.unwrap());
+    assert!(!store.grant_role(ann.id, &upper, &Together::nothing()).await.unwrap());
     assert!(store.create_role(&upper, "").await.unwrap());
-    assert!(store.grant_role(ann.id, &lower).await.unwrap());
-    assert!(!store.revoke_role(ann.id, &upper).await.unwrap());
+    assert!(store.grant_role(ann.id, &lower, &Together::nothing()).await.unwrap());
+    assert!(!store.revoke_role(ann.id, &upper, &Together::nothing()).await.unwrap());
     assert_eq!(store.find_user(ann.id).await.unwrap().unwrap().roles, [lower]);
 }
 
@@ -81,7 +86,7 @@ pub async fn a_granted_role_is_seen_wherever_its_user_is_found(store: &Arc<impl 
     let roles = [role_name("Zoo"), role_name("admin"), role_name("editor")];
     for role in roles.iter().rev() {
         store.create_role(role, "").await.unwrap();
-        assert!(store.grant_role(ann.id, role).await.unwrap());
+        assert!(store.grant_role(ann.id, role, &Together::nothing()).await.unwrap());
     }
     assert_eq!(store.find_user(ann.id).await.unwrap().unwrap().roles, roles);
     assert_eq!(find(store, "ann@example.org").await.unwrap().0.roles, roles);
@@ -97,7 +102,7 @@ pub async fn giving_a_role_twice_is_giving_it_once(store: &Arc<impl UserDatastor
     let admin = role_name("admin");
     store.create_role(&admin, "").await.unwrap();
     let answers = all_at_once(store, CALLERS, move |store, _| async move {
-        store.grant_role(id, &role_name("admin")).await.unwrap()
+        store.grant_role(id, &role_name("admin"), &Together::nothing()).await.unwrap()
     })
     .await;
     assert_eq!(count(&answers, &true), CALLERS);
@@ -113,7 +118,7 @@ pub async fn of_parallel_grants_none_is_lost(store: &Arc<impl UserDatastore>) {
     let granted = roles.clone();
     all_at_once(store, CALLERS, move |store, number| {
         let role = granted[number].clone();
-        async move { assert!(store.grant_role(id, &role).await.unwrap()) }
+        async move { assert!(store.grant_role(id, &role, &Together::nothing()).await.unwrap()) }
     })
     .await;
     roles.sort();
@@ -128,7 +133,7 @@ pub async fn a_grant_and_a_change_under_way_together_are_both_kept(
     store.create_role(&admin, "").await.unwrap();
     all_at_once(store, CALLERS, move |store, number| async move {
         if number % 2 == 0 {
-            assert!(store.grant_role(id, &role_name("admin")).await.unwrap());
+            assert!(store.grant_role(id, &role_name("admin"), &Together::nothing()).await.unwrap());
         } else {
             let change = UserChange::active(false);
             store.update_user(id, &change, &Together::nothing()).await.unwrap().unwrap();
@@ -142,9 +147,9 @@ pub async fn a_grant_and_a_change_under_way_together_are_both_kept(
 pub async fn what_is_unknown_is_not_granted(store: &Arc<impl UserDatastore>) {
     let ann = user(store, "ann@example.org").await;
     let admin = role_name("admin");
-    assert!(!store.grant_role(ann.id, &admin).await.unwrap());
+    assert!(!store.grant_role(ann.id, &admin, &Together::nothing()).await.unwrap());
     store.create_role(&admin, "").await.unwrap();
-    assert!(!store.grant_role(some_user_id(), &admin).await.unwrap());
+    assert!(!store.grant_role(some_user_id(), &admin, &Together::nothing()).await.unwrap());
     assert_eq!(store.find_user(ann.id).await.unwrap(), Some(ann));
 }
 
@@ -153,12 +158,12 @@ pub async fn a_role_is_revoked_once(store: &Arc<impl UserDatastore>) {
     let (admin, editor) = (role_name("admin"), role_name("editor"));
     for role in [&admin, &editor] {
         store.create_role(role, "").await.unwrap();
-        store.grant_role(ann.id, role).await.unwrap();
+        store.grant_role(ann.id, role, &Together::nothing()).await.unwrap();
     }
-    assert!(store.revoke_role(ann.id, &admin).await.unwrap());
-    assert!(!store.revoke_role(ann.id, &admin).await.unwrap());
-    assert!(!store.revoke_role(ann.id, &role_name("unknown")).await.unwrap());
-    assert!(!store.revoke_role(some_user_id(), &editor).await.unwrap());
+    assert!(store.revoke_role(ann.id, &admin, &Together::nothing()).await.unwrap());
+    assert!(!store.revoke_role(ann.id, &admin, &Together::nothing()).await.unwrap());
+    assert!(!store.revoke_role(ann.id, &role_name("unknown"), &Together::nothing()).await.unwrap());
+    assert!(!store.revoke_role(some_user_id(), &editor, &Together::nothing()).await.unwrap());
     assert_eq!(store.find_user(ann.id).await.unwrap().unwrap().roles, [editor]);
 }
 
@@ -166,11 +171,26 @@ pub async fn of_parallel_revocations_one_wins(store: &Arc<impl UserDatastore>) {
     let id = user(store, "ann@example.org").await.id;
     let admin = role_name("admin");
     store.create_role(&admin, "").await.unwrap();
-    assert!(store.grant_role(id, &admin).await.unwrap());
+    assert!(store.grant_role(id, &admin, &Together::nothing()).await.unwrap());
     let answers = all_at_once(store, CALLERS, move |store, _| async move {
-        store.revoke_role(id, &role_name("admin")).await.unwrap()
+        store.revoke_role(id, &role_name("admin"), &Together::nothing()).await.unwrap()
     })
     .await;
     assert_eq!(count(&answers, &true), 1);
     assert_eq!(store.find_user(id).await.unwrap().unwrap().roles, []);
+}
+
+pub async fn what_comes_with_a_role_comes_once_with_the_change_alone(
+    store: &Arc<impl UserDatastore>,
+) {
+    let (ann, admin) = (user(store, "ann@example.org").await, role_name("admin"));
+    let with = |letter: &NewMail| Together::mail(vec![letter.clone()]);
+    let letters: Vec<NewMail> = (0..5).map(|_| mail("ann@example.org")).collect();
+    assert!(!store.grant_role(ann.id, &admin, &with(&letters[0])).await.unwrap());
+    assert!(store.create_role(&admin, "").await.unwrap());
+    assert!(store.grant_role(ann.id, &admin, &with(&letters[1])).await.unwrap());
+    assert!(store.grant_role(ann.id, &admin, &with(&letters[2])).await.unwrap());
+    assert!(store.revoke_role(ann.id, &admin, &with(&letters[3])).await.unwrap());
+    assert!(!store.revoke_role(ann.id, &admin, &with(&letters[4])).await.unwrap());
+    assert_eq!(outbox(store).await, BTreeSet::from([letters[1].id, letters[3].id]));
 }

@@ -6,6 +6,7 @@ use chrono::TimeDelta;
 
 use crate::datastore::Together;
 use crate::datastore::UserDatastore;
+use crate::datastore::session::EndedSession;
 use crate::datastore::session::SessionRecord;
 use crate::datastore::user::UserChange;
 use crate::testing::contract::makers::assert_refused;
@@ -25,6 +26,8 @@ section! {
     a_session_is_found_as_begun,
     a_session_of_an_unknown_client_is_found_as_begun,
     an_unknown_session_is_not_found,
+    a_session_is_found_by_its_public_id_for_its_own_user,
+    by_its_public_id_a_session_is_not_found_once_it_ended,
     no_session_begins_for_a_user_who_is_gone,
     no_session_begins_for_a_user_who_is_switched_off,
     no_session_begins_in_another_epoch,
@@ -52,7 +55,7 @@ pub async fn a_session_is_found_as_begun(store: &Arc<impl UserDatastore>) {
             last_seen_at: at(3),
             ..session_of(&ann)
         };
-        assert!(store.begin_session(&session, 20).await.unwrap());
+        assert!(store.begin_session(&session, 20, &Together::nothing()).await.unwrap().is_some());
         assert_eq!(find_session(store, &session).await, Some((session, ann.clone())));
     }
 }
@@ -60,7 +63,7 @@ pub async fn a_session_is_found_as_begun(store: &Arc<impl UserDatastore>) {
 pub async fn a_session_of_an_unknown_client_is_found_as_begun(store: &Arc<impl UserDatastore>) {
     let ann = user(store, "ann@example.org").await;
     let session = SessionRecord { client: None, user_agent: None, ..session_of(&ann) };
-    assert!(store.begin_session(&session, 20).await.unwrap());
+    assert!(store.begin_session(&session, 20, &Together::nothing()).await.unwrap().is_some());
     assert_eq!(find_session(store, &session).await, Some((session, ann)));
 }
 
@@ -68,6 +71,36 @@ pub async fn an_unknown_session_is_not_found(store: &Arc<impl UserDatastore>) {
     let ann = user(store, "ann@example.org").await;
     begin(store, &session_of(&ann)).await;
     assert_eq!(store.find_session(&digest()).await.unwrap(), None);
+}
+
+pub async fn a_session_is_found_by_its_public_id_for_its_own_user(store: &Arc<impl UserDatastore>) {
+    let (ann, bob) = (user(store, "ann@example.org").await, user(store, "bob@example.org").await);
+    let (first, second, of_bob) = (session_of(&ann), session_of(&ann), session_of(&bob));
+    for session in [&first, &second, &of_bob] {
+        begin(store, session).await;
+    }
+    for (session, whose) in [(&first, &ann), (&second, &ann), (&of_bob, &bob)] {
+        let found = store.find_session_of(whose.id, session.id).await.unwrap();
+        assert_eq!(found, Some((session.clone(), whose.clone())));
+    }
+    assert_eq!(store.find_session_of(bob.id, first.id).await.unwrap(), None);
+    assert_eq!(store.find_session_of(ann.id, of_bob.id).await.unwrap(), None);
+    assert_eq!(store.find_session_of(ann.id, session_of(&ann).id).await.unwrap(), None);
+}
+
+pub async fn by_its_public_id_a_session_is_not_found_once_it_ended(
+    store: &Arc<impl UserDatastore>,
+) {
+    let ann = user(store, "ann@example.org").await;
+    let (ended, other) = (session_of(&ann), session_of(&ann));
+    begin(store, &ended).await;
+    begin(store, &other).await;
+    assert!(store.end_session(&ended.digest, &Together::nothing()).await.unwrap());
+    assert_eq!(store.find_session_of(ann.id, ended.id).await.unwrap(), None);
+    assert!(store.find_session_of(ann.id, other.id).await.unwrap().is_some());
+    let change = UserChange::active(false);
+    store.update_user(ann.id, &change, &Together::nothing()).await.unwrap().unwrap();
+    assert_eq!(store.find_session_of(ann.id, other.id).await.unwrap(), None);
 }
 
 pub async fn no_session_begins_for_a_user_who_is_gone(store: &Arc<impl UserDatastore>) {
@@ -106,7 +139,7 @@ pub async fn no_session_outlives_a_change_that_was_under_way_with_it(
                 let (id, change) = (session.user_id, UserChange::active(true));
                 store.update_user(id, &change, &Together::nothing()).await.unwrap().unwrap();
             } else {
-                store.begin_session(&session, 100).await.unwrap();
+                store.begin_session(&session, 100, &Together::nothing()).await.unwrap();
             }
         }
     })
@@ -124,9 +157,15 @@ pub async fn the_oldest_session_beyond_the_maximum_ends(store: &Arc<impl UserDat
     let micro = TimeDelta::microseconds(1);
     // Not in the order of their times, and two as close together as times can be.
     let sessions = [began_at(at(2)), began_at(at(1)), began_at(at(1) + micro)];
+    let mut evicted = Vec::new();
     for session in &sessions {
-        assert!(store.begin_session(session, 2).await.unwrap());
+        let ended = store.begin_session(session, 2, &Together::nothing()).await.unwrap();
+        evicted.extend(ended.unwrap());
     }
+    assert_eq!(evicted, [ended_of(&sessions[1])]);
+    let listed = store.list_sessions(ann.id).await.unwrap();
+    assert_eq!(listed, [sessions[0].clone(), sessions[2].clone()], "the newest first");
+    assert_eq!(store.list_sessions(bob.id).await.unwrap(), std::slice::from_ref(&oldest));
     let mut remain = Vec::new();
     for session in &sessions {
         remain.push(find_session(store, session).await.is_some());
@@ -141,7 +180,7 @@ pub async fn a_session_just_begun_is_never_the_one_that_ends(store: &Arc<impl Us
     let ahead = SessionRecord { created_at: at(100), ..session_of(&ann) };
     begin(store, &ahead).await;
     let mine = SessionRecord { created_at: at(1), ..session_of(&ann) };
-    assert!(store.begin_session(&mine, 1).await.unwrap());
+    assert!(store.begin_session(&mine, 1, &Together::nothing()).await.unwrap().is_some());
     assert!(find_session(store, &mine).await.is_some());
     assert!(find_session(store, &ahead).await.is_none());
 }
@@ -150,11 +189,14 @@ pub async fn of_parallel_sessions_the_maximum_remains(store: &Arc<impl UserDatas
     let ann = user(store, "ann@example.org").await;
     let sessions: Vec<_> = (0..40).map(|_| session_of(&ann)).collect();
     let begun = sessions.clone();
-    let answers = all_at_once(store, 40, move |store, number| {
-        let session = begun[number].clone();
-        async move { store.begin_session(&session, 20).await.unwrap() }
-    })
-    .await;
+    let answers =
+        all_at_once(store, 40, move |store, number| {
+            let session = begun[number].clone();
+            async move {
+                store.begin_session(&session, 20, &Together::nothing()).await.unwrap().is_some()
+            }
+        })
+        .await;
     assert_eq!(count(&answers, &true), 40);
     let mut remain = 0;
     for session in &sessions {
@@ -176,7 +218,9 @@ pub async fn parallel_sessions_of_many_users_do_not_hinder_each_other(
         let begun: Vec<_> = begun.iter().skip(caller).step_by(16).cloned().collect();
         async move {
             for session in begun {
-                assert!(store.begin_session(&session, 2).await.unwrap());
+                assert!(
+                    store.begin_session(&session, 2, &Together::nothing()).await.unwrap().is_some()
+                );
             }
         }
     })
@@ -219,7 +263,7 @@ pub async fn a_session_ends_once_and_alone(store: &Arc<impl UserDatastore>) {
     begin(store, &other).await;
     let digest = ended.digest;
     let answers = all_at_once(store, CALLERS, move |store, _| async move {
-        store.end_session(&digest).await.unwrap()
+        store.end_session(&digest, &Together::nothing()).await.unwrap()
     })
     .await;
     assert_eq!(count(&answers, &true), 1);
@@ -236,13 +280,17 @@ pub async fn a_use_under_way_with_the_end_does_not_bring_the_session_back(
     let (digest, ends) = (session.digest, CALLERS / 2);
     all_at_once(store, CALLERS, move |store, number| async move {
         if number == ends {
-            assert!(store.end_session(&digest).await.unwrap());
+            assert!(store.end_session(&digest, &Together::nothing()).await.unwrap());
         } else {
             store.touch_session(&digest, at(61), at(60)).await.unwrap();
         }
     })
     .await;
     assert_eq!(find_session(store, &session).await, None);
+}
+
+fn ended_of(session: &SessionRecord) -> EndedSession {
+    EndedSession { id: session.id, user_id: session.user_id }
 }
 
 pub async fn ended_sessions_are_swept(store: &Arc<impl UserDatastore>) {
@@ -259,8 +307,14 @@ pub async fn ended_sessions_are_swept(store: &Arc<impl UserDatastore>) {
     for session in [&is_idle, &is_old, &is_just_idle, &is_just_old, &lives] {
         begin(store, session).await;
     }
-    assert_eq!(store.delete_ended_sessions(idle, begun).await.unwrap(), 4);
-    assert_eq!(store.delete_ended_sessions(idle, begun).await.unwrap(), 0);
+    let mut ended = store.delete_ended_sessions(idle, begun, 3).await.unwrap();
+    assert_eq!(ended.len(), 3, "at most as many as asked for");
+    ended.extend(store.delete_ended_sessions(idle, begun, 3).await.unwrap());
+    assert_eq!(store.delete_ended_sessions(idle, begun, 3).await.unwrap(), []);
+    ended.sort();
+    let mut over = [&is_idle, &is_old, &is_just_idle, &is_just_old].map(ended_of);
+    over.sort();
+    assert_eq!(ended, over);
     for session in [&is_idle, &is_old, &is_just_idle, &is_just_old] {
         assert_eq!(find_session(store, session).await, None);
     }

@@ -8,6 +8,7 @@ use crate::datastore::UserDatastore;
 use crate::datastore::user::UserChange;
 use crate::testing::contract::makers::at;
 use crate::testing::contract::makers::begin;
+use crate::testing::contract::makers::contested;
 use crate::testing::contract::makers::create;
 use crate::testing::contract::makers::find;
 use crate::testing::contract::makers::find_session;
@@ -16,6 +17,8 @@ use crate::testing::contract::makers::hash;
 use crate::testing::contract::makers::mail;
 use crate::testing::contract::makers::new_user;
 use crate::testing::contract::makers::outbox;
+use crate::testing::contract::makers::permission_name;
+use crate::testing::contract::makers::role_name;
 use crate::testing::contract::makers::session_of;
 use crate::testing::contract::makers::token_of;
 use crate::testing::contract::makers::user;
@@ -27,6 +30,9 @@ section! {
     a_contest_with_work_for_a_foreign_connection_takes_no_password,
     a_deletion_with_work_for_a_foreign_connection_deletes_nothing,
     a_token_with_work_for_a_foreign_connection_is_not_used_up,
+    a_role_with_work_for_a_foreign_connection_is_neither_given_nor_taken,
+    a_permission_with_work_for_a_foreign_connection_is_neither_given_nor_taken,
+    an_inclusion_with_work_for_a_foreign_connection_is_neither_begun_nor_ended,
 }
 
 /// The connection of no store.
@@ -46,7 +52,7 @@ pub async fn a_new_user_with_work_for_a_foreign_connection_is_not_made(
     assert_eq!(store.find_user(ann.id).await.unwrap(), None);
     assert_eq!(outbox(store).await, BTreeSet::new());
     // Neither the id nor the address is taken.
-    assert!(store.create_user(&ann, &Together::nothing()).await.unwrap().is_some());
+    assert!(store.create_user(&ann, &Together::nothing()).await.unwrap().is_ok());
 }
 
 pub async fn a_change_with_work_for_a_foreign_connection_changes_nothing(
@@ -67,7 +73,7 @@ pub async fn a_contest_with_work_for_a_foreign_connection_takes_no_password(
     store: &Arc<impl UserDatastore>,
 ) {
     let ann = user(store, "ann@example.org").await;
-    assert!(store.contest_user(ann.id, &foreign()).await.is_err());
+    assert!(store.contest_user(ann.id, &contested(), &foreign()).await.is_err());
     let found = find(store, "ann@example.org").await;
     assert_eq!(found, Some((ann, Some(hash("first")))));
     assert_eq!(outbox(store).await, BTreeSet::new());
@@ -99,4 +105,50 @@ pub async fn a_token_with_work_for_a_foreign_connection_is_not_used_up(
     assert_eq!(find_token(store, &token).await, Some(token.clone()));
     assert_eq!(outbox(store).await, BTreeSet::new());
     assert!(consume(Together::nothing()).await.unwrap().is_some());
+}
+
+pub async fn a_role_with_work_for_a_foreign_connection_is_neither_given_nor_taken(
+    store: &Arc<impl UserDatastore>,
+) {
+    let (ann, admin) = (user(store, "ann@example.org").await, role_name("admin"));
+    assert!(store.create_role(&admin, "").await.unwrap());
+    assert!(store.grant_role(ann.id, &admin, &foreign()).await.is_err());
+    assert_eq!(store.find_user(ann.id).await.unwrap(), Some(ann.clone()));
+    assert!(store.grant_role(ann.id, &admin, &Together::nothing()).await.unwrap());
+    assert!(store.revoke_role(ann.id, &admin, &foreign()).await.is_err());
+    assert!(store.find_user(ann.id).await.unwrap().unwrap().has_role("admin"));
+    assert_eq!(outbox(store).await, BTreeSet::new());
+}
+
+pub async fn a_permission_with_work_for_a_foreign_connection_is_neither_given_nor_taken(
+    store: &Arc<impl UserDatastore>,
+) {
+    let (admin, edit) = (role_name("admin"), permission_name("posts.edit"));
+    assert!(store.create_role(&admin, "").await.unwrap());
+    assert!(store.grant_permission(&admin, &edit, &foreign()).await.is_err());
+    assert_eq!(store.list_roles().await.unwrap()[0].permissions, []);
+    assert!(store.grant_permission(&admin, &edit, &Together::nothing()).await.unwrap());
+    assert!(store.revoke_permission(&admin, &edit, &foreign()).await.is_err());
+    assert_eq!(store.list_roles().await.unwrap()[0].permissions, [edit]);
+    assert_eq!(outbox(store).await, BTreeSet::new());
+}
+
+pub async fn an_inclusion_with_work_for_a_foreign_connection_is_neither_begun_nor_ended(
+    store: &Arc<impl UserDatastore>,
+) {
+    let (admin, editor) = (role_name("admin"), role_name("editor"));
+    let ann = user(store, "ann@example.org").await;
+    for role in [&editor, &admin] {
+        assert!(store.create_role(role, "").await.unwrap());
+    }
+    assert!(store.grant_role(ann.id, &admin, &Together::nothing()).await.unwrap());
+    let has = async || store.find_user(ann.id).await.unwrap().unwrap().has_role("editor");
+    assert!(store.include_role(&admin, &editor, &foreign()).await.is_err());
+    assert_eq!(store.list_roles().await.unwrap()[0].includes, []);
+    assert!(!has().await);
+    store.include_role(&admin, &editor, &Together::nothing()).await.unwrap().unwrap();
+    assert!(store.exclude_role(&admin, &editor, &foreign()).await.is_err());
+    assert_eq!(store.list_roles().await.unwrap()[0].includes, [editor]);
+    assert!(has().await);
+    assert_eq!(outbox(store).await, BTreeSet::new());
 }

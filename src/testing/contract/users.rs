@@ -5,25 +5,32 @@ use std::sync::Arc;
 
 use crate::datastore::Together;
 use crate::datastore::UserDatastore;
+use crate::datastore::outbox::Addressee;
 use crate::datastore::outbox::NewMail;
 use crate::datastore::user::NewUser;
+use crate::datastore::user::Taken;
 use crate::datastore::user::UserChange;
 use crate::testing::contract::makers::at;
 use crate::testing::contract::makers::begin;
+use crate::testing::contract::makers::contested;
 use crate::testing::contract::makers::create;
 use crate::testing::contract::makers::email;
 use crate::testing::contract::makers::find;
+use crate::testing::contract::makers::find_named;
 use crate::testing::contract::makers::find_session;
 use crate::testing::contract::makers::find_token;
 use crate::testing::contract::makers::hash;
 use crate::testing::contract::makers::mail;
 use crate::testing::contract::makers::new_user;
+use crate::testing::contract::makers::new_user_named;
 use crate::testing::contract::makers::outbox;
 use crate::testing::contract::makers::role_name;
 use crate::testing::contract::makers::session_of;
 use crate::testing::contract::makers::some_user_id;
 use crate::testing::contract::makers::token_of;
 use crate::testing::contract::makers::user;
+use crate::testing::contract::makers::user_named;
+use crate::testing::contract::makers::username;
 use crate::testing::contract::run::CALLERS;
 use crate::testing::contract::run::all_at_once;
 use crate::user::User;
@@ -40,6 +47,12 @@ section! {
     users_are_listed_in_the_order_of_their_ids_page_by_page,
     a_second_user_of_one_address_is_refused_whatever_the_spelling,
     of_parallel_registrations_of_one_address_one_wins,
+    a_user_with_a_username_is_found_by_any_spelling_of_it_and_keeps_their_own,
+    users_without_a_username_do_not_stand_in_each_others_way,
+    a_username_and_what_looks_like_it_have_their_holders,
+    a_username_that_is_taken_or_looks_like_another_is_refused,
+    of_parallel_registrations_of_one_username_one_wins,
+    what_is_said_to_be_taken_does_not_depend_on_what_stands_there,
     what_cannot_be_committed_together_changes_nothing,
 }
 
@@ -65,9 +78,9 @@ pub async fn a_user_without_password_and_confirmation_is_found_as_made(
 
 pub async fn a_new_user_comes_with_their_mail(store: &Arc<impl UserDatastore>) {
     let new = new_user("ann@example.org");
-    let mail = NewMail { user_id: Some(new.id), ..mail("ann@example.org") };
+    let mail = NewMail { addressee: Addressee::User(new.id), ..mail("ann@example.org") };
     let together = Together::mail(vec![mail.clone()]);
-    assert!(store.create_user(&new, &together).await.unwrap().is_some());
+    assert!(store.create_user(&new, &together).await.unwrap().is_ok());
     assert_eq!(outbox(store).await, BTreeSet::from([mail.id]));
 }
 
@@ -104,7 +117,7 @@ pub async fn users_are_listed_in_the_order_of_their_ids_page_by_page(
     for number in 0..5 {
         let made = user(store, &format!("user{number}@example.org")).await;
         for role in ["a", "b", "c"] {
-            store.grant_role(made.id, &role_name(role)).await.unwrap();
+            store.grant_role(made.id, &role_name(role), &Together::nothing()).await.unwrap();
         }
         ids.push(made.id);
     }
@@ -127,7 +140,8 @@ pub async fn a_second_user_of_one_address_is_refused_whatever_the_spelling(
     let first = user(store, "ann@example.org").await;
     let second = new_user("ANN@example.org");
     let together = Together::mail(vec![mail("ann@example.org")]);
-    assert_eq!(store.create_user(&second, &together).await.unwrap(), None);
+    let refused = store.create_user(&second, &together).await.unwrap();
+    assert_eq!(refused, Err(Taken::Email));
     assert_eq!(store.find_user(second.id).await.unwrap(), None);
     assert_eq!(find(store, "ann@example.org").await.unwrap().0, first);
     assert_eq!(outbox(store).await, BTreeSet::new());
@@ -137,10 +151,10 @@ pub async fn of_parallel_registrations_of_one_address_one_wins(store: &Arc<impl 
     let answers = all_at_once(store, CALLERS, |store, number| async move {
         let spelling = if number % 2 == 0 { "ann@example.org" } else { "Ann@example.org" };
         let new = new_user(spelling);
-        let mail = NewMail { user_id: Some(new.id), ..mail(spelling) };
+        let mail = NewMail { addressee: Addressee::User(new.id), ..mail(spelling) };
         let together = Together::mail(vec![mail.clone()]);
         let made = store.create_user(&new, &together).await.unwrap();
-        made.map(|made| (made.id, mail.id))
+        made.ok().map(|made| (made.id, mail.id))
     })
     .await;
     let winners: Vec<_> = answers.into_iter().flatten().collect();
@@ -150,6 +164,92 @@ pub async fn of_parallel_registrations_of_one_address_one_wins(store: &Arc<impl 
     assert_eq!(find(store, "ann@example.org").await.unwrap().0.id, winner);
     assert_eq!(store.list_users(None, 100).await.unwrap().len(), 1);
     assert_eq!(outbox(store).await, BTreeSet::from([mail]));
+}
+
+pub async fn a_user_with_a_username_is_found_by_any_spelling_of_it_and_keeps_their_own(
+    store: &Arc<impl UserDatastore>,
+) {
+    let made = user_named(store, "ann@example.org", "Jos\u{e9}").await;
+    for spelling in ["Jos\u{e9}", "jos\u{e9}", "JOSE\u{301}"] {
+        let found = find_named(store, spelling).await.unwrap();
+        assert_eq!(found, made);
+        assert_eq!(found.username.unwrap().as_str(), "Jos\u{e9}");
+    }
+    assert_eq!(find(store, "ann@example.org").await.unwrap().0, made);
+    assert_eq!(store.find_user(made.id).await.unwrap().unwrap().username, made.username);
+    assert_eq!(find_named(store, "jose").await, None);
+    let session = session_of(&made);
+    begin(store, &session).await;
+    assert_eq!(find_session(store, &session).await.unwrap().1.username, made.username);
+    assert_eq!(store.list_users(None, 10).await.unwrap(), [made]);
+}
+
+pub async fn users_without_a_username_do_not_stand_in_each_others_way(
+    store: &Arc<impl UserDatastore>,
+) {
+    user(store, "ann@example.org").await;
+    assert_eq!(user(store, "bob@example.org").await.username, None);
+    assert_eq!(find_named(store, "none").await, None);
+}
+
+pub async fn a_username_and_what_looks_like_it_have_their_holders(store: &Arc<impl UserDatastore>) {
+    let ann = user_named(store, "ann@example.org", "\u{3bd}\u{3bf}\u{3bd}\u{3bf}").await;
+    let bob = user_named(store, "bob@example.org", "nono").await;
+    let holders = async |name: &str| -> BTreeSet<UserId> {
+        let holders = store.find_username_holders(&username(name)).await.unwrap();
+        holders.into_iter().collect()
+    };
+    assert_eq!(holders("\u{3bd}\u{3bf}\u{3bd}\u{3bf}").await, BTreeSet::from([ann.id]));
+    assert_eq!(holders("n0no").await, BTreeSet::from([bob.id]));
+    // Greek capitals that look like Latin ones, whose small letters do not.
+    let both = BTreeSet::from([ann.id, bob.id]);
+    assert_eq!(holders("\u{39d}\u{39f}\u{39d}\u{39f}").await, both);
+    assert_eq!(holders("nana").await, BTreeSet::new());
+}
+
+pub async fn a_username_that_is_taken_or_looks_like_another_is_refused(
+    store: &Arc<impl UserDatastore>,
+) {
+    let first = user_named(store, "ann@example.org", "Alice").await;
+    for name in ["Alice", "aLICE", "AIice", "a1ice"] {
+        let second = new_user_named("bob@example.org", name);
+        let together = Together::mail(vec![mail("bob@example.org")]);
+        let refused = store.create_user(&second, &together).await.unwrap();
+        assert_eq!(refused, Err(Taken::Username), "{name}");
+        assert_eq!(store.find_user(second.id).await.unwrap(), None);
+    }
+    let same_address = new_user_named("ANN@example.org", "bob");
+    let refused = store.create_user(&same_address, &Together::nothing()).await.unwrap();
+    assert_eq!(refused, Err(Taken::Email));
+    assert_eq!(find_named(store, "bob").await, None);
+    assert_eq!(store.list_users(None, 10).await.unwrap(), [first]);
+    assert_eq!(outbox(store).await, BTreeSet::new());
+}
+
+pub async fn of_parallel_registrations_of_one_username_one_wins(store: &Arc<impl UserDatastore>) {
+    let answers = all_at_once(store, CALLERS, |store, number| async move {
+        let spelling = ["alice", "Alice", "aIice", "a1ice"][number % 4];
+        let new = new_user_named(&format!("user{number}@example.org"), spelling);
+        store.create_user(&new, &Together::nothing()).await.unwrap()
+    })
+    .await;
+    assert!(answers.iter().all(|answer| answer.is_ok() || *answer == Err(Taken::Username)));
+    assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 1);
+    assert_eq!(store.list_users(None, 100).await.unwrap().len(), 1);
+}
+
+pub async fn what_is_said_to_be_taken_does_not_depend_on_what_stands_there(
+    store: &Arc<impl UserDatastore>,
+) {
+    // What tells which key a row was refused for must not be fooled by what the row holds.
+    user_named(store, "x.username_canonical@example.org", "username_skeleton").await;
+    let second = new_user_named("X.username_canonical@example.org", "another");
+    let refused = store.create_user(&second, &Together::nothing()).await.unwrap();
+    assert_eq!(refused, Err(Taken::Email));
+    let second = new_user_named("bob@example.org", "Username_Skeleton");
+    let refused = store.create_user(&second, &Together::nothing()).await.unwrap();
+    assert_eq!(refused, Err(Taken::Username));
+    assert_eq!(find_named(store, "x.username_canonical").await, None);
 }
 
 pub async fn what_cannot_be_committed_together_changes_nothing(store: &Arc<impl UserDatastore>) {
@@ -164,7 +264,7 @@ pub async fn what_cannot_be_committed_together_changes_nothing(store: &Arc<impl 
     let bob = new_user("bob@example.org");
     assert!(store.create_user(&bob, &together).await.is_err());
     assert!(store.update_user(ann.id, &change, &together).await.is_err());
-    assert!(store.contest_user(ann.id, &together).await.is_err());
+    assert!(store.contest_user(ann.id, &contested(), &together).await.is_err());
     assert!(store.delete_user(ann.id, &together).await.is_err());
     let consumed = store.consume_token(&token.digest, "confirm", at(1), &change, &together).await;
     assert!(consumed.is_err());

@@ -1,6 +1,10 @@
 //! The applications that the suite tests.
 
+pub(crate) mod bearer;
+#[cfg(feature = "cli")]
+pub(crate) mod operator;
 pub(crate) mod sql;
+pub(crate) mod tokens;
 
 use rocket::Build;
 use rocket::Rocket;
@@ -10,7 +14,10 @@ use rocket::post;
 use rocket::routes;
 use rocket_security::AnonymousOnly;
 use rocket_security::AuthUser;
+use rocket_security::Fresh;
 use rocket_security::Maybe;
+use rocket_security::PermissionsAccepted;
+use rocket_security::PermissionsRequired;
 use rocket_security::RolesAccepted;
 use rocket_security::RolesRequired;
 use rocket_security::Security;
@@ -20,6 +27,11 @@ use serde_json::Value;
 rocket_security::roles! {
     pub(crate) Admin = "admin";
     pub(crate) Editor = "editor";
+}
+
+rocket_security::permissions! {
+    pub(crate) EditPosts = "posts.edit";
+    pub(crate) DeletePosts = "posts.delete";
 }
 
 #[get("/")]
@@ -47,6 +59,21 @@ fn drafts(_user: RolesAccepted<(Admin, Editor)>) -> &'static str {
     "the drafts"
 }
 
+#[get("/edit")]
+fn edit(_user: PermissionsRequired<EditPosts>) -> &'static str {
+    "the editor"
+}
+
+#[get("/edit-and-delete")]
+fn edit_and_delete(_user: PermissionsRequired<(EditPosts, DeletePosts)>) -> &'static str {
+    "for who may do both"
+}
+
+#[get("/edit-or-delete")]
+fn edit_or_delete(user: Maybe<PermissionsAccepted<(EditPosts, DeletePosts)>>) -> &'static str {
+    if user.0.is_some() { "for who may do either" } else { "a guest" }
+}
+
 #[get("/welcome")]
 fn welcome(_guest: AnonymousOnly) -> &'static str {
     "welcome"
@@ -55,6 +82,26 @@ fn welcome(_guest: AnonymousOnly) -> &'static str {
 #[post("/thing", data = "<body>")]
 fn make_thing(_user: AuthUser, body: String) -> String {
     format!("made {body}")
+}
+
+#[get("/payout")]
+fn payout(_user: Fresh<5>) -> &'static str {
+    "the payout"
+}
+
+#[post("/payout")]
+fn pay_out(_user: Fresh<5>) -> &'static str {
+    "paid out"
+}
+
+#[get("/statement")]
+fn statement(_user: Fresh<60>) -> &'static str {
+    "the statement"
+}
+
+#[get("/maybe-fresh")]
+fn maybe_fresh(user: Maybe<Fresh<5>>) -> &'static str {
+    if user.0.is_some() { "fresh" } else { "a guest" }
 }
 
 #[delete("/thing/<id>")]
@@ -69,8 +116,24 @@ fn catch_all(_path: std::path::PathBuf) -> &'static str {
 
 /// An application with a route for each guard, and whatever security.
 pub(crate) fn rocket_with(security: Security) -> Rocket<Build> {
-    let routes =
-        routes![index, me, admin, both, drafts, welcome, make_thing, delete_thing, catch_all];
+    let routes = routes![
+        index,
+        me,
+        admin,
+        both,
+        drafts,
+        edit,
+        edit_and_delete,
+        edit_or_delete,
+        welcome,
+        make_thing,
+        payout,
+        pay_out,
+        statement,
+        maybe_fresh,
+        delete_thing,
+        catch_all
+    ];
     rocket::build().attach(security).mount("/", routes)
 }
 

@@ -30,9 +30,15 @@ macro_rules! on_connection {
 
 /// Runs statements.
 pub(crate) async fn execute(database: &TestDatabase, sql: &str) {
+    try_execute(database, sql).await.unwrap();
+}
+
+/// Runs statements that the database may refuse.
+pub(crate) async fn try_execute(database: &TestDatabase, sql: &str) -> sqlx::Result<()> {
     on_connection!(database, |connection| {
-        sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(&mut connection).await.unwrap();
-    });
+        let done = sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(&mut connection).await;
+        done.map(drop)
+    })
 }
 
 /// Runs an application's own migrations.

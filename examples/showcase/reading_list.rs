@@ -1,0 +1,69 @@
+//! What a visitor means to borrow: kept with the session, before the login as after it.
+
+use rocket::FromForm;
+use rocket::Responder;
+use rocket::form::Form;
+use rocket::get;
+use rocket::post;
+use rocket::response::Redirect;
+use rocket::serde::json::Json;
+use rocket::serde::json::Value;
+use rocket::serde::json::json;
+use rocket_security::Page;
+use rocket_security::Public;
+use rocket_security::Rejection;
+use rocket_security::Session;
+use rocket_security::SessionError;
+use rocket_security::web::visit::Visit;
+
+type Answered<T> = Result<T, Rejection>;
+
+const TITLES: &str = "titles";
+const MOST_TITLES: usize = 20;
+
+#[derive(Responder)]
+pub(crate) enum List {
+    Json(Json<Value>),
+    Page(Page),
+}
+
+#[get("/list")]
+pub(crate) fn show(_everybody: Public, session: Session<'_>, visit: Visit<'_>) -> Answered<List> {
+    let titles: Vec<String> = session.get(TITLES)?.unwrap_or_default();
+    let flashes = session.take_flashes();
+    if visit.wants_json() {
+        return Ok(List::Json(Json(json!({ "titles": titles, "flashes": flashes }))));
+    }
+    let page = Page::new("list.html").with("titles", titles).with("flashes", flashes);
+    Ok(List::Page(page))
+}
+
+/// What is submitted to `/list`.
+#[derive(FromForm)]
+pub(crate) struct Entry<'r> {
+    #[field(validate = len(1..=80))]
+    title: &'r str,
+}
+
+/// A list stays short enough for the cookie that it is kept in.
+#[allow(clippy::disallowed_methods, reason = "nothing of the request is in this path")]
+#[post("/list", data = "<entry>")]
+pub(crate) fn add(
+    _everybody: Public,
+    session: Session<'_>,
+    entry: Form<Entry<'_>>,
+) -> Answered<Redirect> {
+    let mut titles: Vec<String> = session.get(TITLES)?.unwrap_or_default();
+    titles.push(entry.title.to_owned());
+    let is_kept = titles.len() <= MOST_TITLES
+        && match session.insert(TITLES, &titles) {
+            Err(SessionError::TooLarge { .. }) => false,
+            kept => kept.map(|()| true)?,
+        };
+    if is_kept {
+        session.flash("success", format!("{} is on your list.", entry.title))?;
+    } else {
+        session.flash("error", "There is no room for more on your list.")?;
+    }
+    Ok(Redirect::to("/list"))
+}

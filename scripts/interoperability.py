@@ -1,0 +1,223 @@
+#!/usr/bin/env python3
+"""Shows that tokens are understood between the framework and the Python packages that others use.
+
+Both directions, with the packages as they are published: one issues and the other verifies.
+
+- pyseto: `v4.local` and `v4.public`, keys as PASERK, PEM and bare bytes, footers with `kid`, the
+  implicit assertion, wrapped keys, and the document of public keys;
+- flask-paseto-extended: its issuer and its verifier;
+- fastapi-paseto-auth and fastapi-paseto: their issuer and their guard.
+
+The packages are installed from PyPI into virtual environments under target/, once.
+
+    cargo build --features cli --bin rocket-security
+    scripts/interoperability.py
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import venv
+from pathlib import Path
+
+from server import Failed
+from server import ROOT
+from server import check
+from server import run
+
+PROGRAM = ROOT / "target" / "debug" / "rocket-security"
+ENVIRONMENTS = ROOT / "target" / "interoperability"
+PEERS = Path(__file__).parent / "peers"
+US = "https://app.example"
+THEM = "https://peer.example"
+ASSERTION = "rocket-security:access"
+PASSWORD = "a ferry leaves at seven"
+PASSPHRASE = "correct horse battery staple"
+
+# What is installed for each peer. fastapi-paseto-auth holds its dependencies at the versions of
+# 2022, and its test client wants an older anyio than it asks for.
+PACKAGES = {
+    "pyseto": ["pyseto==1.10.0"],
+    "flask_paseto_extended": ["flask-paseto-extended==0.6.4"],
+    "fastapi_paseto_auth": ["fastapi-paseto-auth==0.6.0", "requests", "anyio<4"],
+    "fastapi_paseto": ["fastapi-paseto==0.7.1", "pyseto==1.10.0", "fastapi==0.165.0", "pydantic-settings==2.16.3", "httpx<0.28"],
+}
+
+
+class Peer:
+    """Another implementation, in an environment of its own."""
+
+    def __init__(self, name):
+        self.name = name
+        self.python = ENVIRONMENTS / name / "bin" / "python"
+        done = ENVIRONMENTS / name / "installed"
+        wanted = " ".join(PACKAGES[name])
+        if done.exists() and done.read_text() == wanted:
+            return
+        venv.create(ENVIRONMENTS / name, with_pip=True, clear=True)
+        pip = [self.python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        subprocess.run([*pip, *PACKAGES[name]], check=True)
+        done.write_text(wanted)
+
+    def ask(self, what, **wish):
+        """Has the peer do something; gives its answer."""
+        script = PEERS / f"{self.name}.py"
+        if not script.exists():
+            script = PEERS / "fastapi_paseto.py"
+        answer = subprocess.run(
+            [self.python, script], input=json.dumps({"do": what, **wish}), text=True, capture_output=True
+        )
+        if answer.returncode != 0:
+            raise Failed(f"{self.name} could not {what}: {answer.stderr.strip().splitlines()[-1:]}")
+        return json.loads(answer.stdout.splitlines()[-1])
+
+
+class Application:
+    """An application in a folder of its own, with one account, reached by the command line."""
+
+    def __init__(self, folder):
+        self.folder = Path(folder)
+        self.configure("")
+        self.run("users", "create", "ann@example.org", "--confirmed", typed=PASSWORD)
+
+    def configure(self, tokens):
+        """Sets `[default.security.tokens]`."""
+        (self.folder / "Rocket.toml").write_text(
+            f'[default.security]\nbase_url = "{US}"\n'
+            "[default.security.password]\nmemory = 8\niterations = 1\n"
+            f"[default.security.tokens]\n{tokens}\n"
+        )
+
+    def run(self, *arguments, typed=""):
+        """Runs the command line, and gives what it printed."""
+        done = self.try_run(*arguments, typed=typed)
+        if done.returncode != 0:
+            raise Failed(f"rocket-security {' '.join(arguments[:2])}: {done.stderr.strip()}")
+        return done.stdout.strip()
+
+    def try_run(self, *arguments, typed=""):
+        clean = {name: value for name, value in os.environ.items() if not name.startswith("ROCKET_")}
+        return subprocess.run(
+            [PROGRAM, *arguments],
+            cwd=self.folder,
+            env={**clean, "ROCKET_PROFILE": "debug"},
+            input=f"{typed}\n",
+            text=True,
+            capture_output=True,
+        )
+
+    def issue(self, *arguments):
+        return self.run("tokens", "issue", "ann@example.org", *arguments)
+
+    def verify(self, token):
+        return json.loads(self.run("tokens", "verify", typed=token))
+
+    def refuses(self, token, reason):
+        done = self.try_run("tokens", "verify", typed=token)
+        return done.returncode == 1 and f"({reason})" in done.stderr
+
+
+def claims(**more):
+    """The claims of a peer's token."""
+    return {"iss": THEM, "sub": "bob", "aud": [US, "https://other.example"], "typ": "access", "jti": "1", **more}
+
+
+def with_pyseto(app):
+    peer = Peer("pyseto")
+    for purpose in ("local", "public"):
+        made = peer.ask("keys", purpose=purpose, passphrase=PASSPHRASE)
+        for form in ("paserk", "pem", "raw", "wrapped"):
+            if form not in made["verifying"]:
+                continue
+            name = f"v4.{purpose}, key as {form}"
+            app.configure(
+                f'passphrase = "{PASSPHRASE}"\n[[default.security.tokens.trusted]]\n'
+                f'iss = "{THEM}"\nkey = """{made["verifying"][form]}"""'
+            )
+            for footer in ("", json.dumps({"kid": made["id"], "note": "n"})):
+                token = peer.ask(
+                    "issue", key=made["issuing"], claims=claims(city="Zürich"), footer=footer, assertion=ASSERTION
+                )
+                read = app.verify(token)
+                good = read["claims"] == {"city": "Zürich"} and read["key"] == made["id"] and read["is_foreign"]
+                check(good, f"{name}: pyseto issues, {'with kid' if footer else 'no footer'}, and we verify")
+            token = peer.ask("issue", key=made["issuing"], claims=claims(), footer='{"kid":"k4.pid.x"}', assertion=ASSERTION)
+            check(app.refuses(token, "token_key_unknown"), f"{name}: an unknown kid is refused")
+            token = peer.ask("issue", key=made["issuing"], claims=claims(), footer="", assertion="rocket-security:refresh")
+            check(app.refuses(token, "token_forged"), f"{name}: another kind is refused")
+            token = peer.ask("issue", key=made["issuing"], claims=claims(), footer="", assertion=ASSERTION, exp=-600)
+            check(app.refuses(token, "token_claim_missing"), f"{name}: a token without an end is refused")
+
+        for form, key in made["issuing_forms"].items():
+            app.configure(f'passphrase = "{PASSPHRASE}"\nkeys = """{key}"""')
+            token = app.issue("--claims", '{"city":"Zürich"}', "--footer", '{"note":"n"}')
+            keys = {"document": json.loads(app.run("keys", "public")), "key": made["verifying"]["paserk"]}
+            read = peer.ask("verify", token=token, assertion=ASSERTION, **keys)
+            good = read["payload"]["city"] == "Zürich" and read["payload"]["iss"] == US
+            good = good and read["footer"] == {"note": "n", "kid": made["id"]}
+            check(good, f"v4.{purpose}, key as {form}: we issue and pyseto verifies, with our id of the key")
+
+
+def with_flask(app):
+    peer = Peer("flask_paseto_extended")
+    secret = app.run("keys", "generate", "--kind", "secret")
+    file = app.folder / "flask.key"
+    file.write_text(secret)
+    public = app.run("keys", "inspect", str(file)).split()[-1]
+    for use_kid in (False, True):
+        issued = peer.ask("issue", key=secret, iss=THEM, use_kid=use_kid, payload={"user": {"email": "a@b.example"}})
+        app.configure(
+            f'[[default.security.tokens.trusted]]\niss = "{THEM}"\nkey = "{public}"\n'
+            'allow = ["unbound", "no-sub", "no-aud", "no-iat", "no-nbf", "no-jti"]\n'
+            + (f'kid = "{issued["kid"]}"' if use_kid else "")
+        )
+        read = app.verify(issued["token"])
+        good = read["claims"] == {"user": {"email": "a@b.example"}}
+        check(good, f"flask-paseto-extended issues, {'with its id' if use_kid else 'as it comes'}, and we verify")
+    app.configure(f'[[default.security.tokens.trusted]]\niss = "{THEM}"\nkey = "{public}"')
+    check(app.refuses(issued["token"], "token_key_unknown"), "and not where nothing is allowed to it")
+    app.configure(f'keys = "{secret}"')
+    for plain in (["--plain"], []):
+        token = app.issue("--claims", '{"user":{"email":"a@b.example"}}', *plain)
+        read = peer.ask("verify", key=public, iss=US, token=token)
+        # It knows no implicit assertion: a token that has one is not its business.
+        if plain:
+            check(read["payload"]["user"] == {"email": "a@b.example"}, "we issue, and flask-paseto-extended verifies")
+        else:
+            check(read["payload"] is None, "and it refuses a token that is bound to its kind")
+
+
+def with_fastapi(app, name):
+    peer = Peer(name)
+    made = peer.ask("keys")
+    for purpose, theirs in (("local", made["raw"]), ("public", made["public"])):
+        token = peer.ask("issue", keys=made, purpose=purpose, subject=7, issuer=THEM, audience=US)
+        app.configure(
+            f'[[default.security.tokens.trusted]]\niss = "{THEM}"\nkey = """{theirs}"""\n'
+            'allow = ["unbound", "integer-sub"]'
+        )
+        read = app.verify(token["access"])
+        check(read["subject"] == "7" and read["claims"]["fresh"] is False, f"{name} issues v4.{purpose}, and we verify")
+        check(app.refuses(token["refresh"], "token_kind_wrong"), "and its refresh token is no access token")
+        ours = made["raw"] if purpose == "local" else made["private"]
+        app.configure(f'keys = """{ours}"""')
+        token = app.issue("--plain", "--claims", '{"type":"access","fresh":false}')
+        read = peer.ask("verify", keys=made, token=token, issuer=US, audience=US)
+        check(read["status"] == 200 and read["payload"]["iss"] == US, f"we issue v4.{purpose}, and {name} verifies")
+
+
+def main():
+    if not PROGRAM.exists():
+        raise Failed("build it first: cargo build --features cli --bin rocket-security")
+    with tempfile.TemporaryDirectory() as folder:
+        app = Application(folder)
+        with_pyseto(app)
+        with_flask(app)
+        with_fastapi(app, "fastapi_paseto_auth")
+        with_fastapi(app, "fastapi_paseto")
+
+
+if __name__ == "__main__":
+    sys.exit(run(main))

@@ -1,0 +1,174 @@
+//! `rocket-security audit …`.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use clap::Args;
+use clap::Subcommand;
+use rocket::tokio::time::sleep;
+use rocket_security::crypto::one_time::Digest;
+use rocket_security::datastore::audit::AuditRow;
+use rocket_security::features::audit::Journal;
+use serde_json::Value;
+use serde_json::json;
+
+use crate::application::Application;
+use crate::terminal::Failure;
+use crate::terminal::note;
+use crate::terminal::print;
+
+/// The commands for the journal.
+#[derive(Subcommand)]
+pub(crate) enum AuditCommand {
+    /// Goes through the journal and says whether all of it is as it was written
+    ///
+    /// It says how many rows there are and what the end is, and ends with 0; or it names the first
+    /// row where something is wrong, and ends with 1. The keys have to be those of the application.
+    ///
+    /// That both tables were put back to an earlier state it cannot see by itself. Note the end it
+    /// prints somewhere else, and hand it back with --expect.
+    #[command(verbatim_doc_comment)]
+    Verify {
+        /// A row that has to be there, as an earlier run printed it
+        #[arg(long, value_name = "NUMBER:HASH")]
+        expect: Option<End>,
+    },
+    /// Prints the newest rows, oldest first
+    Tail(Tail),
+}
+
+/// What `audit tail` is given.
+#[derive(Args)]
+pub(crate) struct Tail {
+    /// How many
+    #[arg(
+        short = 'n',
+        long = "lines",
+        value_name = "N",
+        default_value_t = 20,
+        value_parser = clap::value_parser!(u32).range(1..=10_000)
+    )]
+    count: u32,
+    /// Prints one JSON object a line
+    #[arg(long)]
+    json: bool,
+    /// Goes on with what is added, until it is interrupted
+    #[arg(long)]
+    follow: bool,
+}
+
+/// The number and the hash of a row.
+#[derive(Clone, Copy)]
+pub(crate) struct End {
+    sequence: i64,
+    hash: Digest,
+}
+
+impl FromStr for End {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (sequence, hash) = text.split_once(':').ok_or("it has no colon")?;
+        let sequence = sequence.parse().map_err(|_| "it does not begin with a number")?;
+        Ok(Self { sequence, hash: read_hex(hash).ok_or("it does not end with 64 digits")? })
+    }
+}
+
+/// How often it is looked for new rows.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// How many rows are read at a time.
+const PAGE: u32 = 500;
+
+/// Runs one of them.
+pub(crate) async fn run(command: AuditCommand) -> Result<(), Failure> {
+    let journal = Application::open().await?.journal()?;
+    match command {
+        AuditCommand::Verify { expect } => verify(&journal, expect).await,
+        AuditCommand::Tail(arguments) => tail(&journal, &arguments).await,
+    }
+}
+
+async fn verify(journal: &Journal, expect: Option<End>) -> Result<(), Failure> {
+    let expected = expect.map(|end| (end.sequence, end.hash));
+    let report = journal.verify(expected).await?;
+    let rows = report.rows;
+    match report.broken {
+        Some(broken) => Err(Failure::refused(format!(
+            "the journal is broken: {broken}. It was verified up to row {}",
+            broken.sequence.saturating_sub(1)
+        ))),
+        None if rows == 0 => print("The journal has no rows."),
+        None => {
+            let hash = hex(&report.hash);
+            print(format_args!("The journal is whole: {rows} rows, the end is {rows}:{hash}"))
+        }
+    }
+}
+
+async fn tail(journal: &Journal, arguments: &Tail) -> Result<(), Failure> {
+    let mut rows = journal.tail(arguments.count).await?;
+    if rows.is_empty() && !arguments.follow {
+        note("The journal has no rows. The application writes it with the feature `audit`.");
+    }
+    let mut last = 0;
+    loop {
+        for row in &rows {
+            print(if arguments.json { json_line(row) } else { line(row) })?;
+            last = row.sequence;
+        }
+        if !arguments.follow {
+            return Ok(());
+        }
+        if rows.len() < usize::try_from(PAGE).unwrap_or(usize::MAX) {
+            sleep(PAUSE).await;
+        }
+        rows = journal.after(last, PAGE).await?;
+    }
+}
+
+/// Says what a row does, for people. A row may have been changed by anybody: nothing in it reaches
+/// the terminal but printable characters.
+fn line(row: &AuditRow) -> String {
+    let at = row.entry.at.format("%Y-%m-%d %H:%M:%SZ");
+    let mut line = format!("{} {at} {}", row.sequence, row.entry.event);
+    if let Ok(Value::Object(fields)) = serde_json::from_str(&row.entry.payload) {
+        let origin = fields.get("origin").and_then(Value::as_object).into_iter().flatten();
+        for (name, value) in fields.iter().chain(origin) {
+            let is_said = matches!(name.as_str(), "event" | "at" | "origin") || value.is_null();
+            if !is_said {
+                let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+                line += &format!(" {name}={value}");
+            }
+        }
+    }
+    line.replace(char::is_control, " ")
+}
+
+fn json_line(row: &AuditRow) -> String {
+    let payload: Value = serde_json::from_str(&row.entry.payload).unwrap_or(Value::Null);
+    json!({
+        "sequence": row.sequence,
+        "at": row.entry.at,
+        "event": row.entry.event,
+        "user": row.entry.user_id,
+        "payload": payload,
+        "hash": hex(&row.hash),
+    })
+    .to_string()
+}
+
+fn hex(digest: &Digest) -> String {
+    digest.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn read_hex(text: &str) -> Option<Digest> {
+    if text.len() != 64 || !text.is_ascii() {
+        return None;
+    }
+    let mut bytes = [0; 32];
+    for (number, byte) in bytes.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(text.get(2 * number..2 * number + 2)?, 16).ok()?;
+    }
+    Some(Digest::from_bytes(bytes))
+}

@@ -1,0 +1,149 @@
+//! `rocket-security routes …`.
+
+use std::ffi::OsString;
+use std::io::BufRead;
+use std::io::BufReader;
+use std::io::Read;
+use std::process::Child;
+use std::process::Command;
+use std::process::Stdio;
+use std::sync::mpsc;
+use std::sync::mpsc::Receiver;
+use std::thread;
+use std::time::Duration;
+use std::time::Instant;
+
+use clap::Args;
+use rocket_security::AccessMap;
+use rocket_security::security::ROUTES_MARK;
+use rocket_security::security::ROUTES_VARIABLE;
+
+use crate::terminal::Failure;
+use crate::terminal::note;
+use crate::terminal::print;
+
+/// How long what a program said may take to get here when it has ended.
+const LAST_WORDS: Duration = Duration::from_millis(500);
+
+/// What `routes` is given.
+#[derive(Args)]
+pub(crate) struct RoutesCommand {
+    /// Prints JSON, an object a route, one a line
+    #[arg(long)]
+    json: bool,
+    /// How long to wait for the map
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    patience: u64,
+    /// The built application and its arguments
+    #[arg(last = true, required = true)]
+    program: Vec<OsString>,
+}
+
+/// Runs a built application until it has told its map, and prints that.
+pub(crate) fn run(command: &RoutesCommand) -> Result<(), Failure> {
+    let map = ask(command)?;
+    if command.json {
+        for route in map.routes() {
+            print(serde_json::to_string(route).map_err(|fault| Failure::Output(fault.into()))?)?;
+        }
+        return Ok(());
+    }
+    print(map.to_string().trim_end())
+}
+
+fn ask(command: &RoutesCommand) -> Result<AccessMap, Failure> {
+    let mut child = start(&command.program)?;
+    let stdout = child.stdout.take().map(lines);
+    let stderr = child.stderr.take().map(lines);
+    let (mut map, mut said) = (None, Vec::new());
+    let patience = Duration::from_secs(command.patience);
+    let is_late = stdout.is_some_and(|lines| listen(&lines, patience, &mut map, &mut said));
+    // Whoever has told its map ends by itself; nobody has to wait for that.
+    let _ = child.kill();
+    let _ = child.wait();
+    if let Some(map) = map {
+        return serde_json::from_str(&map).map_err(|fault| {
+            Failure::refused(format!(
+                "the map cannot be read: {fault}. Build the program and this one of the same version"
+            ))
+        });
+    }
+    // What it said last may be on its way.
+    while let Some(Ok(line)) = stderr.as_ref().map(|it| it.recv_timeout(LAST_WORDS)) {
+        said.push(line);
+    }
+    Err(no_map(&command.program, is_late.then_some(patience), &said))
+}
+
+/// Starts the program. Should it be no application of ours, it serves nobody but this machine, at a
+/// port that nobody knows.
+fn start(program: &[OsString]) -> Result<Child, Failure> {
+    let (name, arguments) = program.split_first().ok_or_else(|| Failure::refused("no program"))?;
+    Command::new(name)
+        .args(arguments)
+        .env(ROUTES_VARIABLE, "json")
+        .env("ROCKET_ADDRESS", "127.0.0.1")
+        .env("ROCKET_PORT", "0")
+        .env("ROCKET_CLI_COLORS", "false")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(|fault| {
+            let name = name.to_string_lossy();
+            Failure::refused(format!("{name} cannot be run: {fault}. Name a program that is built"))
+        })
+}
+
+/// Reads lines on a thread of its own, so that a program that says nothing can be given up, and one
+/// that says much goes on.
+fn lines(stream: impl Read + Send + 'static) -> Receiver<String> {
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || {
+        for line in BufReader::new(stream).split(b'\n').map_while(Result::ok) {
+            if sender.send(String::from_utf8_lossy(&line).into_owned()).is_err() {
+                break;
+            }
+        }
+    });
+    receiver
+}
+
+/// Listens until the map is told or nothing comes any more; tells whether patience ended before.
+fn listen(
+    lines: &Receiver<String>,
+    patience: Duration,
+    map: &mut Option<String>,
+    said: &mut Vec<String>,
+) -> bool {
+    let begun = Instant::now();
+    loop {
+        match lines.recv_timeout(patience.saturating_sub(begun.elapsed())) {
+            Ok(line) => match line.strip_prefix(ROUTES_MARK) {
+                Some(told) => {
+                    *map = Some(told.to_owned());
+                    return false;
+                }
+                None => said.push(line),
+            },
+            Err(mpsc::RecvTimeoutError::Disconnected) => return false,
+            Err(mpsc::RecvTimeoutError::Timeout) => return true,
+        }
+    }
+}
+
+/// Says that there is no map, after what the program said: that tells why, if it is one of ours.
+fn no_map(program: &[OsString], late: Option<Duration>, said: &[String]) -> Failure {
+    for line in said.iter().filter(|line| !line.trim().is_empty()) {
+        note(line);
+    }
+    let name = program.first().map(|name| name.to_string_lossy()).unwrap_or_default();
+    let how = match late {
+        Some(patience) => format!("told no map within {} s", patience.as_secs()),
+        None => "ended and told no map".to_owned(),
+    };
+    Failure::refused(format!(
+        "{name} {how}. Name the built program of an application that attaches \
+         `rocket_security::Security`, and run it where it finds its configuration"
+    ))
+}

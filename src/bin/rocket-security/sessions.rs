@@ -1,0 +1,157 @@
+//! `rocket-security sessions …`.
+
+use chrono::DateTime;
+use chrono::Utc;
+use clap::Subcommand;
+use rocket_security::Email;
+use rocket_security::Event;
+use rocket_security::clock::Clock;
+use rocket_security::datastore::RememberStore;
+use rocket_security::datastore::SessionStore;
+use rocket_security::datastore::session::SessionRecord;
+use rocket_security::event::SessionEnd;
+use serde::Serialize;
+use uuid::Uuid;
+
+use crate::application::Application;
+use crate::application::origin;
+use crate::terminal::Failure;
+use crate::terminal::note;
+use crate::terminal::print;
+use crate::terminal::print_table;
+
+/// The commands for sessions.
+#[derive(Subcommand)]
+pub(crate) enum SessionsCommand {
+    /// Lists where the owner of an account is logged in, the newest session first
+    List {
+        /// The address of the account
+        email: Email,
+        /// Prints JSON, an object a line
+        #[arg(long)]
+        json: bool,
+    },
+    /// Ends a session of an account, or all of them; its next request is nobody's
+    ///
+    /// The id is that of `sessions list`. A browser that is remembered is no longer; with --all also
+    /// one that has no session now. To keep its owner out, use `users deactivate`; when the
+    /// password may be known to others, `users require-change`.
+    #[command(verbatim_doc_comment)]
+    End {
+        /// The address of the account
+        email: Email,
+        /// The id of the session
+        #[arg(required_unless_present = "all", conflicts_with = "all")]
+        session: Option<Uuid>,
+        /// Ends all of them
+        #[arg(long)]
+        all: bool,
+    },
+}
+
+/// Runs one of them.
+pub(crate) async fn run(command: SessionsCommand) -> Result<(), Failure> {
+    let application = Application::open().await?;
+    match command {
+        SessionsCommand::List { email, json } => list(&application, &email, json).await,
+        SessionsCommand::End { email, session, all: _ } => end(&application, &email, session).await,
+    }
+}
+
+/// A session, as it is listed.
+#[derive(Serialize)]
+struct Listed {
+    id: Uuid,
+    created_at: DateTime<Utc>,
+    last_seen_at: DateTime<Utc>,
+    authn_via: String,
+    client: Option<String>,
+    user_agent: Option<String>,
+}
+
+impl From<SessionRecord> for Listed {
+    fn from(session: SessionRecord) -> Self {
+        Self {
+            id: session.id,
+            created_at: session.created_at,
+            last_seen_at: session.last_seen_at,
+            authn_via: session.authn_via,
+            client: session.client.map(|client| client.to_string()),
+            user_agent: session.user_agent,
+        }
+    }
+}
+
+async fn list(application: &Application, email: &Email, json: bool) -> Result<(), Failure> {
+    let live = live(application, email).await?;
+    if live.is_empty() && !json {
+        note(format_args!("{email} is logged in nowhere."));
+        return Ok(());
+    }
+    let listed = live.into_iter().map(Listed::from);
+    if json {
+        for session in listed {
+            let line =
+                serde_json::to_string(&session).map_err(|fault| Failure::Output(fault.into()))?;
+            print(line)?;
+        }
+        return Ok(());
+    }
+    let said = |at: DateTime<Utc>| at.format("%Y-%m-%d %H:%M:%S").to_string();
+    let row = |session: Listed| {
+        [
+            session.id.to_string(),
+            said(session.created_at),
+            said(session.last_seen_at),
+            session.authn_via,
+            session.client.unwrap_or_else(|| "-".to_owned()),
+            session.user_agent.unwrap_or_else(|| "-".to_owned()),
+        ]
+    };
+    print_table(["ID", "SINCE", "LAST SEEN", "BY", "FROM", "DEVICE"], listed.map(row).collect())
+}
+
+async fn end(
+    application: &Application,
+    email: &Email,
+    chosen: Option<Uuid>,
+) -> Result<(), Failure> {
+    let mut ended: usize = 0;
+    for session in live(application, email).await? {
+        if chosen.is_some_and(|chosen| chosen != session.id) {
+            continue;
+        }
+        let (user, reason, origin) = (session.user_id, SessionEnd::ByOperator, origin());
+        let event = Event::SessionEnded { user, session: session.id, reason, origin };
+        let together = application.along(&[event]).await?;
+        ended += usize::from(application.store.end_session(&session.digest, &together).await?);
+    }
+    if chosen.is_none() {
+        // What a browser without a session is remembered by, and whoever has come back meanwhile.
+        let user = application.find(email).await?;
+        let series = application.store.end_other_series(user.id, None).await?;
+        ended += series.iter().filter(|series| series.session.is_some()).count();
+    }
+    match (chosen, ended) {
+        (Some(chosen), 0) => Err(Failure::refused(format!(
+            "{email} has no session {chosen}. List those there are with `rocket-security sessions \
+             list {email}`"
+        ))),
+        (None, 0) => print(format_args!("{email} was logged in nowhere.")),
+        (_, 1) => print("1 session is ended."),
+        (_, ended) => print(format_args!("{ended} sessions are ended.")),
+    }
+}
+
+/// Gives the sessions of an account that are not too old.
+async fn live(application: &Application, email: &Email) -> Result<Vec<SessionRecord>, Failure> {
+    let user = application.find(email).await?;
+    let mut sessions = application.store.list_sessions(user.id).await?;
+    let limits = &application.config.session;
+    let now = Clock::default().now();
+    sessions.retain(|session| {
+        session.last_seen_at > now - limits.idle.delta()
+            && session.created_at > now - limits.absolute.delta()
+    });
+    Ok(sessions)
+}

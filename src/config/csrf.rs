@@ -1,0 +1,110 @@
+//! `[default.security.csrf]`.
+
+use serde::Deserialize;
+use serde::Deserializer;
+use serde::de::Error as _;
+
+use crate::config::Origins;
+use crate::error::Error;
+use crate::error::Result;
+
+/// `[default.security.csrf]`: protection against forged requests, for applications that run in the
+/// browser. See [`guide::single_page`](crate::guide::single_page).
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct CsrfConfig {
+    /// The name of a cookie, for example `"XSRF-TOKEN"`, in which the application's own script
+    /// finds the anti-forgery token that it sends back as the header `X-XSRF-Token`. It is
+    /// `SameSite=Strict`, `Path=/`, `Secure` over https, and not `HttpOnly`; it proves nothing by
+    /// itself. _Default:_ none is set.
+    pub cookie: Option<CookieName>,
+    /// The origins, beside that of `base_url`, from which a script may send unsafe requests, as
+    /// `["https://app.example.org"]`: of the same site, for cookies do not travel to another. They
+    /// need the token all the same, and answers to CORS that the application gives itself. Origins
+    /// that [`redirect_origins`](crate::Config::redirect_origins) has are not among them: a page
+    /// that people may be led to need not be one that acts for them. _Default:_ none.
+    pub origins: Origins,
+}
+
+impl CsrfConfig {
+    pub(super) fn check(&self, is_https: bool) -> Result<()> {
+        let needs_https = self.cookie.as_ref().is_some_and(CookieName::is_prefixed);
+        if needs_https && !is_https {
+            return Err(Error::config(
+                "csrf.cookie",
+                "has a prefix that browsers take from https only, and base_url is none",
+                "Set base_url to an https address, or choose a name without prefix",
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// The name of a cookie of the application's choice (RFC 6265, section 4.1.1), none that begins like
+/// ours: `security_`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CookieName(String);
+
+impl CookieName {
+    /// Reads a name.
+    pub fn parse(text: &str) -> Option<Self> {
+        let is_token =
+            |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+        let bare = PREFIXES.iter().find_map(|prefix| text.strip_prefix(prefix)).unwrap_or(text);
+        let is_good = !bare.is_empty() && text.len() <= MAX_BYTES && text.bytes().all(is_token);
+        (is_good && !bare.starts_with("security_")).then(|| Self(text.to_owned()))
+    }
+
+    /// Gives the name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    fn is_prefixed(&self) -> bool {
+        let name = self.0.to_ascii_lowercase();
+        PREFIXES.iter().any(|prefix| name.starts_with(&prefix.to_ascii_lowercase()))
+    }
+}
+
+/// What browsers take for a promise about the cookie.
+const PREFIXES: [&str; 2] = ["__Host-", "__Secure-"];
+
+/// More than anybody needs for a name.
+const MAX_BYTES: usize = 64;
+
+impl<'de> Deserialize<'de> for CookieName {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Self::parse(&text).ok_or_else(|| {
+            D::Error::custom(format!("\"{text}\" is no name for a cookie, like \"XSRF-TOKEN\""))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config::CookieName;
+
+    #[test]
+    fn a_name_is_one_that_a_cookie_can_have_and_none_of_ours() {
+        for name in ["XSRF-TOKEN", "csrf", "__Host-csrf", "__Secure-XSRF-TOKEN"] {
+            assert_eq!(CookieName::parse(name).unwrap().as_str(), name);
+        }
+        for name in [
+            "",
+            " ",
+            "a b",
+            "a=b",
+            "a;b",
+            "a\r\nb",
+            "caf\u{e9}",
+            "__Host-",
+            "security_session",
+            "__Host-security_session",
+            &"x".repeat(65),
+        ] {
+            assert_eq!(CookieName::parse(name), None, "{name:?}");
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! Paths of the application, in lists of the configuration.
+
+use serde::Deserialize;
+use serde::Deserializer;
+use serde::de::Error as _;
+
+use crate::error::Error;
+use crate::error::Result;
+
+/// Paths, each of which stands for itself and everything below it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(transparent)]
+pub struct Paths(Vec<String>);
+
+/// `security.require_guard`: where every route has to name a guard.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RequireGuard {
+    /// Nowhere.
+    #[default]
+    Nowhere,
+    /// In all of the application.
+    Everywhere,
+    /// Below these paths.
+    Below(Paths),
+}
+
+impl Paths {
+    /// Tells whether one of them is this path, as a route has it, or above it. They are compared
+    /// segment by segment and byte by byte: `<id>` is like `<id>` alone.
+    pub fn cover(&self, path: &str) -> bool {
+        self.0.iter().any(|above| is_at_or_below(above, path))
+    }
+
+    /// Gives them.
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(String::as_str)
+    }
+
+    /// Refuses what is no path.
+    pub(super) fn check(&self, key: &str) -> Result<()> {
+        match self.iter().find(|path| !path.starts_with('/') || path.contains(['?', '#'])) {
+            None => Ok(()),
+            Some(path) => Err(Error::config(
+                key,
+                format!("names \"{path}\", which is no path"),
+                "Write it like \"/admin\", as it stands in the routes",
+            )),
+        }
+    }
+
+    /// Tells whether one of them is the root, and with it everything.
+    pub(super) fn are_everything(&self) -> bool {
+        self.iter().any(|path| segments(path).next().is_none())
+    }
+}
+
+impl RequireGuard {
+    /// Tells whether a route of that path has to name a guard.
+    pub fn covers(&self, path: &str) -> bool {
+        match self {
+            Self::Nowhere => false,
+            Self::Everywhere => true,
+            Self::Below(paths) => paths.cover(path),
+        }
+    }
+
+    pub(super) fn check(&self, key: &str) -> Result<()> {
+        match self {
+            Self::Nowhere | Self::Everywhere => Ok(()),
+            Self::Below(paths) => paths.check(key),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for RequireGuard {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Given {
+            Everywhere(bool),
+            Below(Paths),
+        }
+        match Given::deserialize(deserializer) {
+            Ok(Given::Everywhere(true)) => Ok(Self::Everywhere),
+            Ok(Given::Everywhere(false)) => Ok(Self::Nowhere),
+            Ok(Given::Below(paths)) => Ok(Self::Below(paths)),
+            Err(_) => Err(D::Error::custom("neither true, false nor a list of paths")),
+        }
+    }
+}
+
+/// Tells whether a path is another one or below it.
+pub(crate) fn is_at_or_below(above: &str, path: &str) -> bool {
+    let mut path = segments(path);
+    segments(above).all(|segment| path.next() == Some(segment))
+}
+
+fn segments(path: &str) -> impl Iterator<Item = &str> {
+    path.split('/').filter(|segment| !segment.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config::paths::is_at_or_below;
+
+    #[test]
+    fn a_path_covers_itself_and_what_is_below_it_and_nothing_that_merely_begins_alike() {
+        for below in ["/admin", "/admin/", "/admin/users/<id>", "//admin/x"] {
+            assert!(is_at_or_below("/admin", below), "{below}");
+            assert!(is_at_or_below("/admin/", below), "{below}");
+            assert!(is_at_or_below("/", below), "{below}");
+        }
+        for other in ["/", "/administration", "/Admin", "/api/admin", "/<path..>", "/%61dmin"] {
+            assert!(!is_at_or_below("/admin", other), "{other}");
+        }
+        assert!(is_at_or_below("/<tenant>/admin", "/<tenant>/admin/users"));
+        assert!(!is_at_or_below("/<tenant>/admin", "/<id>/admin/users"));
+    }
+}

@@ -1,0 +1,173 @@
+//! Where people may be led to, besides here.
+
+use serde::Deserialize;
+use serde::Deserializer;
+use serde::de::Error as _;
+use url::Url;
+
+use crate::error::Error;
+use crate::error::Result;
+
+/// `security.redirect_behavior`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum RedirectBehavior {
+    /// Mailed links lead to our pages.
+    #[default]
+    Pages,
+    /// They lead to pages of a single-page application, which the settings of each feature name, and
+    /// which acts by JSON. See [`guide::single_page`](crate::guide::single_page).
+    Spa,
+}
+
+/// A list of origins, each scheme, host and port and nothing else (RFC 6454).
+///
+/// They are read by the algorithm that browsers use (the WHATWG URL Standard) and compared as a
+/// whole: `https://app.example.org` is not `https://app.example.org:8443`, no other host below
+/// `example.org`, and not `http://app.example.org`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Origins(Vec<Url>);
+
+impl Origins {
+    /// Reads one origin. A pattern is none: what is allowed is written out.
+    fn parse(text: &str) -> Option<Url> {
+        let url = read_url(text)?;
+        let is_bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
+        let is_pattern = url.host_str().is_some_and(|host| host.contains('*'));
+        (is_bare && !is_pattern).then_some(url)
+    }
+
+    /// Tells whether that is a URL at one of them.
+    pub fn have(&self, url: &Url) -> bool {
+        is_web(url) && self.0.iter().any(|allowed| allowed.origin() == url.origin())
+    }
+
+    /// Gives them as texts, as browsers write them in the header `Origin`.
+    pub fn texts(&self) -> impl Iterator<Item = String> + '_ {
+        self.0.iter().map(|url| url.origin().ascii_serialization())
+    }
+
+    pub(super) fn check(&self, key: &str, debug: bool) -> Result<()> {
+        match self.0.iter().find(|url| url.scheme() != "https") {
+            Some(url) if !debug => Err(Error::config(
+                key,
+                format!("has {url}, which anybody on the way can read and change"),
+                "Write it with https",
+            )),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// A list of texts; one that is no origin stops the launch.
+impl<'de> Deserialize<'de> for Origins {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let texts = Vec::<String>::deserialize(deserializer)?;
+        let read = |text: String| {
+            Self::parse(&text).ok_or_else(|| {
+                D::Error::custom(format!(
+                    "\"{text}\" is not scheme, host and port alone, like \"https://app.example.org\""
+                ))
+            })
+        };
+        texts.into_iter().map(read).collect::<Result<_, _>>().map(Self)
+    }
+}
+
+/// Reads the URL of a page elsewhere; none for one that is not written as the standard has it
+/// written (backslashes, tabs, a missing slash), or that names a user.
+pub fn read_url(text: &str) -> Option<Url> {
+    let is_clean = std::cell::Cell::new(true);
+    let note = |_| is_clean.set(false);
+    let parsed = Url::options().syntax_violation_callback(Some(&note)).parse(text);
+    let url = parsed.ok().filter(|_| is_clean.get())?;
+    let names_nobody = url.username().is_empty() && url.password().is_none();
+    (is_web(&url) && names_nobody).then_some(url)
+}
+
+/// The origin of a `blob:` URL is that of another one.
+fn is_web(url: &Url) -> bool {
+    matches!(url.scheme(), "http" | "https")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use url::Url;
+
+    use crate::config::Origins;
+
+    fn origins(texts: &[&str]) -> Result<Origins, String> {
+        serde_json::from_value(json!(texts)).map_err(|fault| fault.to_string())
+    }
+
+    #[test]
+    fn an_origin_is_scheme_host_and_port_and_nothing_else() {
+        for text in [
+            "https://app.example.org",
+            "https://app.example.org/",
+            "https://app.example.org:8443",
+            "http://localhost:5173",
+            "http://[::1]:5173",
+            "https://b\u{fc}cher.example",
+        ] {
+            assert!(origins(&[text]).is_ok(), "{text}");
+        }
+        for text in [
+            "",
+            "app.example.org",
+            "//app.example.org",
+            "/app",
+            "https://",
+            "https:app.example.org",
+            "https:/app.example.org",
+            "https:\\\\app.example.org",
+            " https://app.example.org",
+            "https://app.example.org/app",
+            "https://app.example.org?",
+            "https://app.example.org/#",
+            "https://ann@app.example.org",
+            "https://*.example.org",
+            "https://app.example.org:99999",
+            "ftp://app.example.org",
+            "blob:https://app.example.org/x",
+            "null",
+            "*",
+        ] {
+            let fault = origins(&[text]).unwrap_err();
+            assert!(fault.contains("like \"https://app.example.org\""), "{text}: {fault}");
+        }
+    }
+
+    #[test]
+    fn what_is_there_is_there_exactly() {
+        let origins = origins(&["https://app.example.org", "https://b\u{fc}cher.example"]).unwrap();
+        let have = |text: &str| origins.have(&Url::parse(text).unwrap());
+        for text in [
+            "https://app.example.org/",
+            "https://APP.example.org:443/x?y",
+            "https://xn--bcher-kva.example/",
+        ] {
+            assert!(have(text), "{text}");
+        }
+        for text in [
+            "http://app.example.org/",
+            "https://app.example.org:8443/",
+            "https://app.example.org./",
+            "https://x.app.example.org/",
+            "https://example.org/",
+            "https://app.example.org.evil.example/",
+            "https://app.example.org@evil.example/",
+            "https://xn--bucher-kva.example/",
+            "wss://app.example.org/",
+            "blob:https://app.example.org/x",
+        ] {
+            assert!(!have(text), "{text}");
+        }
+        assert_eq!(
+            origins.texts().collect::<Vec<_>>(),
+            ["https://app.example.org", "https://xn--bcher-kva.example"]
+        );
+    }
+}

@@ -1,0 +1,273 @@
+//! `[default.security.tokens]`: what PASETO tokens are made and read with.
+
+use std::fmt;
+use std::time::Duration;
+
+use rocket::figment::value::magic::RelativePathBuf;
+use serde::Deserialize;
+use serde::Deserializer;
+use serde::de::Error as _;
+use serde::de::MapAccess;
+use serde::de::SeqAccess;
+use serde::de::Visitor;
+use serde::de::value::MapAccessDeserializer;
+
+use crate::config::Span;
+use crate::secret::Secret;
+
+/// The most that clocks may be apart, in seconds: a longer one would keep expired tokens alive.
+const MAX_LEEWAY: u64 = 600;
+
+/// `[default.security.tokens]`.
+///
+/// Without any of it, tokens are `v4.local` under a key that is derived from `security.keys`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct TokensConfig {
+    /// The application's own keys: texts, or tables as in [`TokenKeyConfig`]. The first of a
+    /// purpose that can issue is the active one, the others verify.
+    /// _Default:_ a key for `v4.local`, derived from `security.keys`.
+    pub keys: TokenKeysConfig,
+    /// What opens keys that are wrapped with a password (`k4.local-pw`, `k4.secret-pw`).
+    /// _Default:_ none.
+    pub passphrase: Option<Secret<String>>,
+    /// Whether a token is encrypted (`"local"`) or signed (`"public"`), unless the call says.
+    /// _Default:_ that of the first of `keys` that can issue; `"local"` without `keys`.
+    pub purpose: Option<TokenPurpose>,
+    /// Who issues: the claim `iss`. _Default:_ `base_url`, without the slash at its end.
+    pub issuer: Option<String>,
+    /// Whom tokens are for: the claim `aud`, one text or a list. A token is accepted when it is for
+    /// any of them. _Default:_ the issuer.
+    pub audience: OneOrMany,
+    /// How long an access token lasts; one that a login gives no longer than an idle session.
+    /// _Default:_ `"15m"`.
+    pub lifetime: Span,
+    /// How far clocks may be apart, for `exp`, `nbf` and `iat`; at most `"10m"`.
+    /// _Default:_ `"30s"`.
+    #[serde(deserialize_with = "leeway")]
+    pub leeway: Duration,
+    /// Others whose tokens are accepted. _Default:_ none.
+    pub trusted: Vec<TrustedConfig>,
+}
+
+impl Default for TokensConfig {
+    fn default() -> Self {
+        Self {
+            keys: TokenKeysConfig::default(),
+            passphrase: None,
+            purpose: None,
+            issuer: None,
+            audience: OneOrMany::default(),
+            lifetime: Span::minutes(15),
+            leeway: Duration::from_secs(30),
+            trusted: Vec::new(),
+        }
+    }
+}
+
+/// What a token is protected by: PASETO's purpose.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TokenPurpose {
+    /// Encrypted and authenticated, by a key that issuer and verifier share.
+    Local,
+    /// Signed by a secret key and legible to everybody; the public key verifies.
+    Public,
+}
+
+impl TokenPurpose {
+    /// Gives the word that stands in tokens.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Local => "local",
+            Self::Public => "public",
+        }
+    }
+}
+
+impl fmt::Display for TokenPurpose {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// An entry of `[[default.security.tokens.trusted]]`: somebody else whose tokens are accepted.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct TrustedConfig {
+    /// The issuer: tokens under this key have to name it in `iss`, and no other.
+    pub iss: String,
+    /// The issuer's key: a text, or a table as in [`TokenKeyConfig`].
+    pub key: TokenKeyConfig,
+    /// What the issuer writes as `kid` into footers. _Default:_ the PASERK id of the key.
+    #[serde(default)]
+    pub kid: Option<String>,
+    /// The kinds that the issuer's tokens may serve as. _Default:_ `["access"]`.
+    #[serde(default = "access_alone")]
+    pub kinds: Vec<String>,
+    /// What the issuer's tokens may do that others may not. _Default:_ nothing.
+    #[serde(default)]
+    pub allow: Vec<Allowance>,
+}
+
+fn access_alone() -> Vec<String> {
+    vec!["access".to_owned()]
+}
+
+/// An entry of `allow`: what tokens of an issuer may do that others may not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Allowance {
+    /// `sub` may be a whole number; it is read as its decimal text.
+    IntegerSub,
+    /// `sub` may be missing.
+    NoSub,
+    /// `aud` may be missing. One that is there has to name us all the same.
+    NoAud,
+    /// `iat` may be missing.
+    NoIat,
+    /// `nbf` may be missing.
+    NoNbf,
+    /// `jti` may be missing.
+    NoJti,
+    /// The kind is not in the implicit assertion, as it is not in tokens of other libraries. It is
+    /// read from `typ` or `type`; where neither is there, `kinds` has to name one alone.
+    Unbound,
+}
+
+/// A key as it is configured: a text alone, or a table with these.
+///
+/// The text is PASERK (`k4.local`, `k4.secret`, `k4.public`, and wrapped with a password
+/// `k4.local-pw`, `k4.secret-pw`), PEM (PKCS#8 or SPKI), or 32 bytes for `v4.local` as hexadecimal or
+/// base64url.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct TokenKeyConfig {
+    /// Where the text is: here or in a file.
+    pub source: KeySource,
+    /// The version of PASETO, for texts that do not say: PEM and bare bytes. _Default:_ 4; 3 for a
+    /// PEM of the curve P-384.
+    pub version: Option<u8>,
+}
+
+/// Where the text of a key is.
+#[derive(Debug, Clone)]
+pub enum KeySource {
+    /// `key`: in the configuration, or in the environment.
+    Text(Secret<String>),
+    /// `file`: in a file, relative to the one of the configuration; several PASERK keys may stand
+    /// there, one a line.
+    File(RelativePathBuf),
+}
+
+/// [`TokenKeyConfig`] as a table.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct KeyTable {
+    key: Option<Secret<String>>,
+    file: Option<RelativePathBuf>,
+    version: Option<u8>,
+}
+
+impl<'de> Deserialize<'de> for TokenKeyConfig {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(KeyVisitor)
+    }
+}
+
+/// Reads a key without quoting it: serde's own messages would.
+struct KeyVisitor;
+
+impl<'de> Visitor<'de> for KeyVisitor {
+    type Value = TokenKeyConfig;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a key as text, or a table with `key` or `file`")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<TokenKeyConfig, E> {
+        let source = KeySource::Text(Secret::new(text.to_owned()));
+        Ok(TokenKeyConfig { source, version: None })
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<TokenKeyConfig, A::Error> {
+        let table = KeyTable::deserialize(MapAccessDeserializer::new(map))?;
+        let source = match (table.key, table.file) {
+            (Some(key), None) => KeySource::Text(key),
+            (None, Some(file)) => KeySource::File(file),
+            _ => return Err(A::Error::custom("a key has either `key` or `file`")),
+        };
+        Ok(TokenKeyConfig { source, version: table.version })
+    }
+}
+
+/// Keys, one or a list, the active one of each purpose first.
+#[derive(Debug, Clone, Default)]
+pub struct TokenKeysConfig(pub Vec<TokenKeyConfig>);
+
+impl<'de> Deserialize<'de> for TokenKeysConfig {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(KeysVisitor)
+    }
+}
+
+struct KeysVisitor;
+
+impl<'de> Visitor<'de> for KeysVisitor {
+    type Value = TokenKeysConfig;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a key, or a list of them")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<TokenKeysConfig, E> {
+        Ok(TokenKeysConfig(vec![KeyVisitor.visit_str(text)?]))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<TokenKeysConfig, A::Error> {
+        Ok(TokenKeysConfig(vec![KeyVisitor.visit_map(map)?]))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<TokenKeysConfig, A::Error> {
+        let mut keys = Vec::new();
+        while let Some(key) = list.next_element()? {
+            keys.push(key);
+        }
+        Ok(TokenKeysConfig(keys))
+    }
+}
+
+/// One text or a list of them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct OneOrMany(pub Vec<String>);
+
+impl<'de> Deserialize<'de> for OneOrMany {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Written {
+            One(String),
+            Many(Vec<String>),
+        }
+        match Written::deserialize(deserializer) {
+            Ok(Written::One(text)) => Ok(Self(vec![text])),
+            Ok(Written::Many(texts)) => Ok(Self(texts)),
+            Err(_) => Err(D::Error::custom("neither a text nor a list of them")),
+        }
+    }
+}
+
+/// Reads a length of time that may be none at all.
+fn leeway<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let leeway = humantime::parse_duration(&text).map_err(|fault| {
+        D::Error::custom(format!("not a length of time such as \"30s\" ({fault})"))
+    })?;
+    if leeway > Duration::from_secs(MAX_LEEWAY) {
+        return Err(D::Error::custom("a length of time of at most 10 minutes"));
+    }
+    Ok(leeway)
+}

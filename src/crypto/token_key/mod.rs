@@ -1,0 +1,335 @@
+//! The keys of PASETO tokens.
+//!
+//! A key belongs to one version and one purpose: nothing is decrypted or verified with a key unless
+//! the head of the token says just these. It is named by its PASERK id: `k4.lid.…` for a symmetric
+//! key, `k4.pid.…` for a key pair, whether its secret half is here or not.
+//!
+//! | file | what for |
+//! |---|---|
+//! | `text` | reading keys: PASERK, PEM, bare bytes, and what is refused |
+//! | `published` | keys that are no keys, for everybody has them |
+//! | `wrapped` | keys under a password |
+//! | `legacy` | versions 2 and 3, with the cargo feature `legacy-paseto` |
+
+#[cfg(feature = "legacy-paseto")]
+mod legacy;
+mod published;
+mod text;
+mod wrapped;
+
+pub use crate::crypto::token_key::text::KeyFault;
+
+use std::fmt;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ed25519_dalek::SigningKey;
+use paserk::core::operations::id::compute_id;
+use paserk::core::version::K4;
+use rusty_paseto::core::Footer;
+use rusty_paseto::core::ImplicitAssertion;
+use rusty_paseto::core::Key;
+use rusty_paseto::core::Local;
+use rusty_paseto::core::Paseto;
+use rusty_paseto::core::PasetoAsymmetricPrivateKey;
+use rusty_paseto::core::PasetoAsymmetricPublicKey;
+use rusty_paseto::core::PasetoNonce;
+use rusty_paseto::core::PasetoSymmetricKey;
+use rusty_paseto::core::Payload;
+use rusty_paseto::core::Public;
+use rusty_paseto::core::V4;
+
+use crate::config::TokenPurpose;
+use crate::crypto::random_bytes;
+use crate::error::Error;
+use crate::error::Result;
+use crate::secret::Secret;
+
+/// A version of PASETO.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum TokenVersion {
+    /// XChaCha20-Poly1305 and Ed25519. It has no implicit assertion.
+    #[cfg(feature = "legacy-paseto")]
+    V2,
+    /// AES-256-CTR with HMAC-SHA-384, and ECDSA over P-384.
+    #[cfg(feature = "legacy-paseto")]
+    V3,
+    /// XChaCha20 with BLAKE2b, and Ed25519.
+    V4,
+}
+
+impl TokenVersion {
+    /// Gives its number.
+    pub fn number(self) -> u8 {
+        match self {
+            #[cfg(feature = "legacy-paseto")]
+            Self::V2 => 2,
+            #[cfg(feature = "legacy-paseto")]
+            Self::V3 => 3,
+            Self::V4 => 4,
+        }
+    }
+
+    /// Finds the version of that number; none that this build does not have.
+    pub fn from_number(number: u8) -> Option<Self> {
+        match number {
+            #[cfg(feature = "legacy-paseto")]
+            2 => Some(Self::V2),
+            #[cfg(feature = "legacy-paseto")]
+            3 => Some(Self::V3),
+            4 => Some(Self::V4),
+            _ => None,
+        }
+    }
+
+    /// Tells whether tokens of this version authenticate something that they do not carry.
+    pub fn has_implicit_assertion(self) -> bool {
+        self.number() > 2
+    }
+}
+
+impl fmt::Display for TokenVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "v{}", self.number())
+    }
+}
+
+/// A key for tokens of one version and purpose. It does not print, and is wiped when dropped.
+pub struct TokenKey {
+    version: TokenVersion,
+    id: String,
+    material: Material,
+}
+
+/// What a key is made of.
+enum Material {
+    Local(Secret<[u8; 32]>),
+    /// A key pair: the secret half as PASERK has it, and the public one.
+    Secret(Secret<Vec<u8>>, Vec<u8>),
+    Public(Vec<u8>),
+}
+
+impl TokenKey {
+    /// Makes a random key of version 4: a symmetric one, or a key pair.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Crypto`] when the operating system gives no randomness.
+    pub fn generate(purpose: TokenPurpose) -> Result<Self> {
+        let bytes = Secret::new(random_bytes::<32>()?);
+        match purpose {
+            TokenPurpose::Local => Ok(Self::local(bytes)),
+            TokenPurpose::Public => Ok(Self::pair(&SigningKey::from_bytes(bytes.expose()))),
+        }
+    }
+
+    /// Makes the key for `v4.local` of these bytes, which were derived.
+    pub fn local(bytes: Secret<[u8; 32]>) -> Self {
+        Self::new(TokenVersion::V4, Material::Local(bytes))
+    }
+
+    /// Gives the version of the tokens it is for.
+    pub fn version(&self) -> TokenVersion {
+        self.version
+    }
+
+    /// Gives the purpose of the tokens it is for.
+    pub fn purpose(&self) -> TokenPurpose {
+        match self.material {
+            Material::Local(_) => TokenPurpose::Local,
+            Material::Secret(..) | Material::Public(_) => TokenPurpose::Public,
+        }
+    }
+
+    /// Gives its PASERK id: `k4.lid.…` or `k4.pid.…`.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Tells whether tokens can be issued with it; a public key verifies alone.
+    pub fn can_issue(&self) -> bool {
+        !matches!(self.material, Material::Public(_))
+    }
+
+    /// Gives the public half as PASERK; none of a symmetric key.
+    pub fn public_paserk(&self) -> Option<String> {
+        match &self.material {
+            Material::Local(_) => None,
+            Material::Secret(_, public) | Material::Public(public) => {
+                Some(paserk(self.version, "public", public))
+            }
+        }
+    }
+
+    /// Gives all of it as PASERK.
+    pub fn to_paserk(&self) -> Secret<String> {
+        Secret::new(match &self.material {
+            Material::Local(bytes) => paserk(self.version, "local", bytes.expose()),
+            Material::Secret(secret, _) => paserk(self.version, "secret", secret.expose()),
+            Material::Public(public) => paserk(self.version, "public", public),
+        })
+    }
+
+    /// Tells whether both are made of the same, whatever version they are for. A key is for one.
+    pub fn is_same_as(&self, other: &Self) -> bool {
+        match (&self.material, &other.material) {
+            (Material::Local(mine), Material::Local(others)) => mine == others,
+            (
+                Material::Secret(_, mine) | Material::Public(mine),
+                Material::Secret(_, others) | Material::Public(others),
+            ) => mine == others,
+            _ => false,
+        }
+    }
+
+    /// Makes a token of `payload`. An empty footer is none, and so is an empty assertion; the latter
+    /// is ignored in version 2, which has none.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Crypto`] when there is no randomness, or this is a public key.
+    pub fn seal(&self, payload: &str, footer: &str, assertion: &str) -> Result<String> {
+        match self.version {
+            #[cfg(feature = "legacy-paseto")]
+            TokenVersion::V2 | TokenVersion::V3 => {
+                legacy::seal(self.version, &self.material, payload, footer, assertion)
+            }
+            TokenVersion::V4 => self.seal_v4(payload, footer, assertion),
+        }
+    }
+
+    /// Gives the payload of a token that this key made with this footer and assertion; none of
+    /// anything else.
+    pub fn open(&self, token: &str, footer: &str, assertion: &str) -> Option<String> {
+        match self.version {
+            #[cfg(feature = "legacy-paseto")]
+            TokenVersion::V2 | TokenVersion::V3 => {
+                legacy::open(self.version, &self.material, token, footer, assertion)
+            }
+            TokenVersion::V4 => self.open_v4(token, footer, assertion),
+        }
+    }
+
+    fn pair(pair: &SigningKey) -> Self {
+        let secret = Secret::new(pair.to_keypair_bytes().to_vec());
+        let public = pair.verifying_key().to_bytes().to_vec();
+        Self::new(TokenVersion::V4, Material::Secret(secret, public))
+    }
+
+    fn new(version: TokenVersion, material: Material) -> Self {
+        let id = match &material {
+            Material::Local(bytes) => id_of(version, "lid", "local", bytes.expose()),
+            Material::Secret(_, public) | Material::Public(public) => {
+                id_of(version, "pid", "public", public)
+            }
+        };
+        Self { version, id, material }
+    }
+
+    fn seal_v4(&self, payload: &str, footer: &str, assertion: &str) -> Result<String> {
+        let failed = |fault: &dyn fmt::Display| Error::Crypto(fault.to_string());
+        match &self.material {
+            Material::Local(bytes) => {
+                let key = PasetoSymmetricKey::<V4, Local>::from(Key::from(bytes.expose()));
+                let nonce = Key::<32>::from(random_bytes::<32>()?);
+                let mut token = Paseto::<V4, Local>::builder();
+                token.set_payload(Payload::from(payload));
+                token.set_implicit_assertion(ImplicitAssertion::from(assertion));
+                if !footer.is_empty() {
+                    token.set_footer(Footer::from(footer));
+                }
+                token.try_encrypt(&key, &PasetoNonce::from(&nonce)).map_err(|fault| failed(&fault))
+            }
+            Material::Secret(secret, _) => {
+                let mut token = Paseto::<V4, Public>::builder();
+                token.set_payload(Payload::from(payload));
+                token.set_implicit_assertion(ImplicitAssertion::from(assertion));
+                if !footer.is_empty() {
+                    token.set_footer(Footer::from(footer));
+                }
+                PasetoAsymmetricPrivateKey::try_from(secret.expose().as_slice())
+                    .and_then(|key| token.try_sign(&key))
+                    .map_err(|fault| failed(&fault))
+            }
+            Material::Public(_) => Err(failed(&NO_SECRET)),
+        }
+    }
+
+    fn open_v4(&self, token: &str, footer: &str, assertion: &str) -> Option<String> {
+        let (footer, assertion) = (Footer::from(footer), ImplicitAssertion::from(assertion));
+        match &self.material {
+            Material::Local(bytes) => {
+                let key = PasetoSymmetricKey::<V4, Local>::from(Key::from(bytes.expose()));
+                Paseto::<V4, Local>::try_decrypt(token, &key, footer, assertion).ok()
+            }
+            Material::Secret(_, public) | Material::Public(public) => {
+                let key = Key::<32>::try_from(public.as_slice()).ok()?;
+                let key = PasetoAsymmetricPublicKey::<V4, Public>::from(&key);
+                Paseto::<V4, Public>::try_verify(token, &key, footer, assertion).ok()
+            }
+        }
+    }
+}
+
+const NO_SECRET: &str = "a public key issues nothing";
+
+fn paserk(version: TokenVersion, kind: &str, bytes: &[u8]) -> String {
+    format!("k{}.{kind}.{}", version.number(), URL_SAFE_NO_PAD.encode(bytes))
+}
+
+/// Gives the PASERK id of a key: what it is called, and a digest of its text (PASERK, operation ID).
+fn id_of(version: TokenVersion, id: &str, kind: &str, bytes: &[u8]) -> String {
+    let head = format!("k{}.{id}.", version.number());
+    let text = Secret::new(paserk(version, kind, bytes));
+    let digest = match version {
+        #[cfg(feature = "legacy-paseto")]
+        TokenVersion::V3 => legacy::id_digest(&head, text.expose()),
+        _ => compute_id::<K4>(&head, text.expose()),
+    };
+    format!("{head}{}", URL_SAFE_NO_PAD.encode(digest))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config::TokenPurpose;
+    use crate::crypto::token_key::TokenKey;
+
+    #[test]
+    fn what_one_key_made_opens_with_it_alone_and_with_the_same_footer_and_assertion() {
+        for purpose in [TokenPurpose::Local, TokenPurpose::Public] {
+            let key = TokenKey::generate(purpose).unwrap();
+            let other = TokenKey::generate(purpose).unwrap();
+            let token = key.seal("payload", "footer", "assertion").unwrap();
+            assert!(token.starts_with(&format!("v4.{purpose}.")));
+            assert_eq!(key.open(&token, "footer", "assertion"), Some("payload".to_owned()));
+            assert_eq!(key.open(&token, "", "assertion"), None);
+            assert_eq!(key.open(&token, "footer", ""), None);
+            assert_eq!(other.open(&token, "footer", "assertion"), None);
+        }
+    }
+
+    #[test]
+    fn a_key_opens_no_token_of_another_purpose() {
+        let local = TokenKey::generate(TokenPurpose::Local).unwrap();
+        let public = TokenKey::generate(TokenPurpose::Public).unwrap();
+        let token = local.seal("payload", "", "").unwrap();
+        assert_eq!(public.open(&token, "", ""), None);
+        assert_eq!(public.open(&token.replace("local", "public"), "", ""), None);
+        assert_eq!(local.open(&public.seal("payload", "", "").unwrap(), "", ""), None);
+    }
+
+    #[test]
+    fn a_key_pair_is_named_by_its_public_half_and_a_public_key_issues_nothing() {
+        let pair = TokenKey::generate(TokenPurpose::Public).unwrap();
+        assert!(pair.id().starts_with("k4.pid."));
+        let text = pair.public_paserk().unwrap();
+        let public = TokenKey::parse(&text, None, None).ok().unwrap();
+        assert_eq!(public.id(), pair.id());
+        assert!(pair.can_issue() && !public.can_issue());
+        assert!(public.seal("payload", "", "").is_err());
+        assert!(public.is_same_as(&pair));
+        let local = TokenKey::generate(TokenPurpose::Local).unwrap();
+        assert!(local.id().starts_with("k4.lid.") && local.public_paserk().is_none());
+    }
+}

@@ -1,0 +1,141 @@
+//! What roles include.
+//!
+//! `security_roles_inclusions` holds what was told, `security_roles_included` what comes of it, so that
+//! a request is recognised without following a chain. An inclusion adds to the second in one statement;
+//! when one goes, it is made anew from the first, for much of it may be reached another way.
+
+use std::collections::BTreeSet;
+
+use crate::datastore::Together;
+use crate::datastore::hierarchy::Hierarchy;
+use crate::datastore::sqlx::SqlxDatastore;
+use crate::datastore::sqlx::outbox::push_all;
+use crate::datastore::sqlx::rows::read_role;
+use crate::datastore::sqlx::rows::row;
+use crate::datastore::user::NotIncluded;
+use crate::error::Result;
+use crate::user::RoleName;
+
+/// Whoever changes what roles include locks them all, in one order: each inclusion alone may be without
+/// a circle, and two at once not.
+const LOCK_ROLES: &str = "SELECT name FROM security_roles ORDER BY name FOR UPDATE";
+
+/// Read behind the lock, and so as the one who had it before has left it.
+const LIST_INCLUSIONS: &str = "SELECT role_name, included_name FROM security_roles_inclusions";
+
+const LIST_INCLUDED: &str = "SELECT role_name, included_name FROM security_roles_included";
+
+const ADD_INCLUSION: &str =
+    "INSERT INTO security_roles_inclusions (role_name, included_name) VALUES (?, ?)";
+
+const REMOVE_INCLUSION: &str =
+    "DELETE FROM security_roles_inclusions WHERE role_name = ? AND included_name = ?";
+
+pub(super) const ADD_INCLUDED: &str =
+    "INSERT INTO security_roles_included (role_name, included_name) VALUES (?, ?)";
+
+/// A role that an older version made, or an operator by hand, does not include itself yet.
+const ADD_THEMSELVES: &str = "
+    INSERT INTO security_roles_included (role_name, included_name)
+    SELECT r.name, r.name FROM security_roles r
+    WHERE NOT EXISTS (
+        SELECT 1 FROM security_roles_included i
+        WHERE i.role_name = r.name AND i.included_name = r.name)";
+
+/// Whatever includes the one role includes whatever the other one includes.
+const JOIN_INCLUDED: &str = "
+    INSERT INTO security_roles_included (role_name, included_name)
+    SELECT above.role_name, below.included_name
+    FROM security_roles_included above CROSS JOIN security_roles_included below
+    WHERE above.included_name = ? AND below.role_name = ?
+        AND NOT EXISTS (
+            SELECT 1 FROM security_roles_included i
+            WHERE i.role_name = above.role_name AND i.included_name = below.included_name)";
+
+const REMOVE_INCLUDED: &str =
+    "DELETE FROM security_roles_included WHERE role_name = ? AND included_name = ?";
+
+row! {
+    NameRow { name: String }
+}
+
+row! {
+    /// A role and one that it includes.
+    InclusionRow { role_name: String, included_name: String }
+}
+
+/// Reads, in a transaction, which roles there are and what they include; nobody else changes it then.
+macro_rules! lock_hierarchy {
+    ($transaction:ident) => {{
+        let lock = $transaction.query_as(LOCK_ROLES);
+        let names: Vec<NameRow> = $transaction.fetch_all(lock).await?;
+        let names = names.iter().map(|row| read_role(&row.name)).collect::<Result<Vec<_>>>()?;
+        let list = $transaction.query_as(LIST_INCLUSIONS);
+        let rows: Vec<InclusionRow> = $transaction.fetch_all(list).await?;
+        Hierarchy::new(names, pairs_from(rows)?)
+    }};
+}
+
+impl SqlxDatastore {
+    pub(super) async fn add_inclusion(
+        &self,
+        role: &RoleName,
+        included: &RoleName,
+        together: &Together,
+    ) -> Result<std::result::Result<(), NotIncluded>> {
+        in_transaction!(self, |transaction| {
+            let mut hierarchy = lock_hierarchy!(transaction);
+            match hierarchy.include(role, included) {
+                Err(refusal) => return Ok(Err(refusal)),
+                Ok(false) => return Ok(Ok(())),
+                Ok(true) => {}
+            }
+            transaction.execute(transaction.query(ADD_THEMSELVES)).await?;
+            for sql in [ADD_INCLUSION, JOIN_INCLUDED] {
+                let write = transaction
+                    .query(sql)
+                    .bind(role.as_str().to_owned())
+                    .bind(included.as_str().to_owned());
+                transaction.execute(write).await?;
+            }
+            push_all!(transaction, together);
+            transaction.keep();
+            Ok(Ok(()))
+        })
+    }
+
+    pub(super) async fn remove_inclusion(
+        &self,
+        role: &RoleName,
+        included: &RoleName,
+        together: &Together,
+    ) -> Result<bool> {
+        in_transaction!(self, |transaction| {
+            let mut hierarchy = lock_hierarchy!(transaction);
+            if !hierarchy.exclude(role, included) {
+                return Ok(false);
+            }
+            let list = transaction.query_as(LIST_INCLUDED);
+            let rows: Vec<InclusionRow> = transaction.fetch_all(list).await?;
+            let (had, has) = (pairs_from(rows)?, hierarchy.closure());
+            let change = (REMOVE_INCLUSION, role, included);
+            let removed = had.difference(&has).map(|(role, its)| (REMOVE_INCLUDED, role, its));
+            let added = has.difference(&had).map(|(role, its)| (ADD_INCLUDED, role, its));
+            for (sql, role, included) in [change].into_iter().chain(removed).chain(added) {
+                let write = transaction
+                    .query(sql)
+                    .bind(role.as_str().to_owned())
+                    .bind(included.as_str().to_owned());
+                transaction.execute(write).await?;
+            }
+            push_all!(transaction, together);
+            transaction.keep();
+            Ok(true)
+        })
+    }
+}
+
+fn pairs_from(rows: Vec<InclusionRow>) -> Result<BTreeSet<(RoleName, RoleName)>> {
+    let read = |row: InclusionRow| Ok((read_role(&row.role_name)?, read_role(&row.included_name)?));
+    rows.into_iter().map(read).collect()
+}

@@ -1,0 +1,303 @@
+//! Series, by which browsers are remembered.
+
+use rocket::async_trait;
+
+use crate::clock::Timestamp;
+use crate::crypto::one_time::Digest;
+use crate::datastore::RememberStore;
+use crate::datastore::Together;
+use crate::datastore::remember::EndedSeries;
+use crate::datastore::remember::Presented;
+use crate::datastore::remember::SeriesRecord;
+use crate::datastore::remember::Turn;
+use crate::datastore::remember::Turned;
+use crate::datastore::session::SessionRecord;
+use crate::datastore::sqlx::SqlxDatastore;
+use crate::datastore::sqlx::outbox::push_all;
+use crate::datastore::sqlx::rows::UserRow;
+use crate::datastore::sqlx::rows::read_digest;
+use crate::datastore::sqlx::rows::row;
+use crate::datastore::sqlx::rows::select_user;
+use crate::datastore::sqlx::rows::users_from;
+use crate::datastore::sqlx::session::DELETE_SERIES;
+use crate::datastore::sqlx::session::DELETE_SESSION;
+use crate::datastore::sqlx::session::EndedRow;
+use crate::datastore::sqlx::session::FIND_SESSIONS_OF_SERIES;
+use crate::datastore::sqlx::session::SeriesKeyRow;
+use crate::datastore::sqlx::session::begin_session;
+use crate::datastore::sqlx::user::LOCK_USER;
+use crate::error::Result;
+use crate::user::User;
+use crate::user::UserId;
+
+pub(super) const CREATE_SERIES: &str = "
+    INSERT INTO security_remember
+        (series, user_id, epoch, validator, previous, created_at, rotated_at, expires_at)
+    SELECT ?, id, epoch, ?, ?, ?, ?, ? FROM security_users
+    WHERE id = ? AND epoch = ? AND active = ? AND closes_at IS NULL";
+
+pub(super) const FIND_SERIES: &str = select_user!(
+    "m.series, m.user_id AS series_user_id, m.epoch AS series_epoch, m.validator, m.previous,
+           m.created_at AS series_created_at, m.rotated_at, m.expires_at AS series_expires_at,",
+    "security_remember m
+    JOIN security_users u ON u.id = m.user_id AND u.epoch = m.epoch",
+    "WHERE m.series = ?"
+);
+
+/// The series alone, to be turned: nobody else turns or ends it meanwhile.
+pub(super) const FIND_SERIES_TO_TURN: &str = "
+    SELECT series, user_id AS series_user_id, epoch AS series_epoch, validator, previous,
+           created_at AS series_created_at, rotated_at, expires_at AS series_expires_at
+    FROM security_remember WHERE series = ? FOR UPDATE";
+
+pub(super) const ROTATE_SERIES: &str = "
+    UPDATE security_remember SET previous = ?, validator = ?, rotated_at = ?
+    WHERE series = ? AND user_id = ? AND epoch = ? AND validator = ? AND expires_at > ?";
+
+pub(super) const FIND_OTHER_SERIES: &str = "
+    SELECT series, user_id FROM security_remember
+    WHERE user_id = ? AND series <> ? ORDER BY created_at DESC, series FOR UPDATE";
+
+/// A session goes on when its browser is no longer remembered.
+pub(super) const NAME_NO_SERIES: &str =
+    "UPDATE security_sessions SET series = NULL WHERE series = ?";
+
+pub(super) const DELETE_SERIES_OF: &str =
+    "DELETE FROM security_remember WHERE series = ? AND user_id = ?";
+
+const FIND_EXPIRED_SERIES: &str = "
+    SELECT series, user_id FROM security_remember
+    WHERE expires_at <= ? LIMIT ? FOR UPDATE SKIP LOCKED";
+
+/// Ends, within a transaction, the session that names a series; gives its public id.
+macro_rules! end_session_of {
+    ($transaction:ident, $series:expr) => {{
+        let find = $transaction.query_as(FIND_SESSIONS_OF_SERIES).bind($series);
+        let named: Vec<EndedRow> = $transaction.fetch_all(find).await?;
+        let mut ended = None;
+        for row in named {
+            ended = Some(row.id);
+            let end = $transaction.query(DELETE_SESSION).bind(row.digest);
+            $transaction.execute(end).await?;
+        }
+        ended
+    }};
+}
+
+#[async_trait]
+impl RememberStore for SqlxDatastore {
+    async fn create_series(&self, series: &SeriesRecord, max_per_user: u32) -> Result<bool> {
+        in_transaction!(self, |transaction| {
+            let user = series.user_id.as_uuid();
+            // Whoever else begins a series of this user, or changes the user, waits.
+            let lock = transaction.query(LOCK_USER).bind(user);
+            transaction.execute(lock).await?;
+            let create = transaction
+                .query(CREATE_SERIES)
+                .bind(series.series.as_bytes().to_vec())
+                .bind(series.validator.as_bytes().to_vec())
+                .bind(series.previous.map(|previous| previous.as_bytes().to_vec()))
+                .bind(series.created_at)
+                .bind(series.rotated_at)
+                .bind(series.expires_at)
+                .bind(user)
+                .bind(series.epoch)
+                .bind(true);
+            if transaction.execute(create).await? == 0 {
+                return Ok(false);
+            }
+            let others = transaction
+                .query_as(FIND_OTHER_SERIES)
+                .bind(user)
+                .bind(series.series.as_bytes().to_vec());
+            let others: Vec<SeriesKeyRow> = transaction.fetch_all(others).await?;
+            let kept = usize::try_from(max_per_user.saturating_sub(1)).unwrap_or(usize::MAX);
+            for other in others.into_iter().skip(kept) {
+                let forget = transaction.query(DELETE_SERIES).bind(other.series.clone());
+                transaction.execute(forget).await?;
+                let go_on = transaction.query(NAME_NO_SERIES).bind(other.series);
+                transaction.execute(go_on).await?;
+            }
+            transaction.keep();
+            Ok(true)
+        })
+    }
+
+    async fn find_series(&self, series: &Digest) -> Result<Option<(SeriesRecord, User)>> {
+        on_database!(self, |database| {
+            let find = database.query_as(FIND_SERIES).bind(series.as_bytes().to_vec());
+            read_joined(database.fetch_all(find).await?)
+        })
+    }
+
+    async fn rotate_series(
+        &self,
+        turn: &Turn,
+        session: &SessionRecord,
+        max_per_user: u32,
+        together: &Together,
+    ) -> Result<Turned> {
+        in_transaction!(self, |transaction| {
+            let user = session.user_id.as_uuid();
+            let lock = transaction.query(LOCK_USER).bind(user);
+            transaction.execute(lock).await?;
+            let rotate = transaction
+                .query(ROTATE_SERIES)
+                .bind(turn.presented.as_bytes().to_vec())
+                .bind(turn.next.as_bytes().to_vec())
+                .bind(turn.now)
+                .bind(turn.series.as_bytes().to_vec())
+                .bind(user)
+                .bind(session.epoch)
+                .bind(turn.presented.as_bytes().to_vec())
+                .bind(turn.now);
+            if transaction.execute(rotate).await? == 0 {
+                let find =
+                    transaction.query_as(FIND_SERIES_TO_TURN).bind(turn.series.as_bytes().to_vec());
+                let found: Option<SeriesRow> = transaction.fetch_optional(find).await?;
+                return Ok(judge(found.map(SeriesRow::read).transpose()?, turn, session));
+            }
+            let Some(evicted) = begin_session!(transaction, session, max_per_user) else {
+                return Ok(Turned::Unknown);
+            };
+            push_all!(transaction, together);
+            transaction.keep();
+            Ok(Turned::Rotated(evicted))
+        })
+    }
+
+    async fn end_series(
+        &self,
+        user: UserId,
+        series: &Digest,
+        together: &Together,
+    ) -> Result<Option<EndedSeries>> {
+        in_transaction!(self, |transaction| {
+            // Whoever begins a session of this series waits, and finds it gone.
+            let lock = transaction.query(LOCK_USER).bind(user.as_uuid());
+            transaction.execute(lock).await?;
+            let end = transaction
+                .query(DELETE_SERIES_OF)
+                .bind(series.as_bytes().to_vec())
+                .bind(user.as_uuid());
+            if transaction.execute(end).await? == 0 {
+                return Ok(None);
+            }
+            let session = end_session_of!(transaction, series.as_bytes().to_vec());
+            push_all!(transaction, together);
+            transaction.keep();
+            Ok(Some(EndedSeries { user_id: user, session }))
+        })
+    }
+
+    async fn end_other_series(
+        &self,
+        user: UserId,
+        kept: Option<&Digest>,
+    ) -> Result<Vec<EndedSeries>> {
+        in_transaction!(self, |transaction| {
+            let lock = transaction.query(LOCK_USER).bind(user.as_uuid());
+            transaction.execute(lock).await?;
+            let kept = kept.map(|kept| kept.as_bytes().to_vec()).unwrap_or_default();
+            let find = transaction.query_as(FIND_OTHER_SERIES).bind(user.as_uuid()).bind(kept);
+            let found: Vec<SeriesKeyRow> = transaction.fetch_all(find).await?;
+            let mut ended = Vec::new();
+            for row in found {
+                let end = transaction.query(DELETE_SERIES).bind(row.series.clone());
+                transaction.execute(end).await?;
+                let session = end_session_of!(transaction, row.series);
+                ended.push(EndedSeries { user_id: user, session });
+            }
+            transaction.keep();
+            Ok(ended)
+        })
+    }
+
+    async fn delete_expired_series(&self, now: Timestamp, limit: u32) -> Result<Vec<EndedSeries>> {
+        in_transaction!(self, |transaction| {
+            let find = transaction.query_as(FIND_EXPIRED_SERIES).bind(now).bind(i64::from(limit));
+            let found: Vec<SeriesKeyRow> = transaction.fetch_all(find).await?;
+            let mut ended = Vec::new();
+            for row in found {
+                let user_id = UserId::from_uuid(row.user_id);
+                let end = transaction.query(DELETE_SERIES).bind(row.series.clone());
+                transaction.execute(end).await?;
+                let session = end_session_of!(transaction, row.series);
+                ended.push(EndedSeries { user_id, session });
+            }
+            transaction.keep();
+            Ok(ended)
+        })
+    }
+}
+
+/// Says why a series could not be turned.
+fn judge(found: Option<SeriesRecord>, turn: &Turn, session: &SessionRecord) -> Turned {
+    let is_theirs = |found: &SeriesRecord| {
+        let is_alive = found.expires_at > turn.now && found.epoch == session.epoch;
+        found.user_id == session.user_id && is_alive
+    };
+    let Some(found) = found.filter(is_theirs) else {
+        return Turned::Unknown;
+    };
+    match found.judge(&turn.presented, turn.since) {
+        Presented::Previous => Turned::SameAgain(found.validator),
+        Presented::Stale => Turned::Stale,
+        // It was not the current one a moment ago, and nobody has turned it back.
+        Presented::Current => Turned::Unknown,
+    }
+}
+
+row! {
+    /// A series.
+    SeriesRow {
+        series: Vec<u8>,
+        series_user_id: uuid::Uuid,
+        series_epoch: i64,
+        validator: Vec<u8>,
+        previous: Option<Vec<u8>>,
+        series_created_at: Timestamp,
+        rotated_at: Timestamp,
+        series_expires_at: Timestamp,
+    }
+}
+
+impl SeriesRow {
+    fn read(self) -> Result<SeriesRecord> {
+        Ok(SeriesRecord {
+            series: read_digest(self.series)?,
+            user_id: UserId::from_uuid(self.series_user_id),
+            epoch: self.series_epoch,
+            validator: read_digest(self.validator)?,
+            previous: self.previous.map(read_digest).transpose()?,
+            created_at: self.series_created_at,
+            rotated_at: self.rotated_at,
+            expires_at: self.series_expires_at,
+        })
+    }
+}
+
+/// A series with its user, one of their roles, and one of its permissions.
+struct JoinedRow {
+    series: SeriesRow,
+    user: UserRow,
+}
+
+impl<'r, R: ::sqlx::Row> ::sqlx::FromRow<'r, R> for JoinedRow
+where
+    SeriesRow: ::sqlx::FromRow<'r, R>,
+    UserRow: ::sqlx::FromRow<'r, R>,
+{
+    fn from_row(row: &'r R) -> ::sqlx::Result<Self> {
+        Ok(Self { series: SeriesRow::from_row(row)?, user: UserRow::from_row(row)? })
+    }
+}
+
+fn read_joined(rows: Vec<JoinedRow>) -> Result<Option<(SeriesRecord, User)>> {
+    let (mut series, users): (Vec<_>, Vec<_>) =
+        rows.into_iter().map(|row| (row.series, row.user)).unzip();
+    let (Some(series), Some(found)) = (series.pop(), users_from(users)?.pop()) else {
+        return Ok(None);
+    };
+    Ok(Some((series.read()?, found.user)))
+}

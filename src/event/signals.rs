@@ -1,0 +1,335 @@
+//! Who listens, and how they are told without anybody waiting for them.
+//!
+//! Each listener has a queue of its own with room for [`QUEUE`] events, and whoever tells of an
+//! event puts it there and goes on. When a queue is full, because its listener is slower than what
+//! happens, the event is dropped for that listener, and the log says so.
+
+use std::fmt;
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+use std::panic::catch_unwind;
+use std::sync::Arc;
+use std::sync::PoisonError;
+use std::sync::RwLock;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
+use std::thread;
+use std::time::Duration;
+
+use rocket::futures::FutureExt;
+use rocket::futures::future::BoxFuture;
+use rocket::tokio;
+use rocket::tokio::sync::broadcast;
+use rocket::tokio::sync::mpsc;
+use rocket::tokio::sync::mpsc::error::TrySendError;
+use rocket::tokio::sync::watch;
+use rocket::tokio::task::AbortHandle;
+use rocket::tokio::time::timeout;
+
+use crate::event::Event;
+use crate::event::Origin;
+
+/// How many events wait for one listener; also how far a receiver of
+/// [`subscribe`](Signals::subscribe) may lag behind.
+pub const QUEUE: usize = 1_024;
+
+/// How long an asynchronous listener may take for one event before it is given up for the next.
+pub const LONGEST: Duration = Duration::from_secs(30);
+
+/// How many events a recorder is given at a time.
+const BATCH: usize = 64;
+
+type Listen = Box<dyn Fn(&Event) + Send + Sync>;
+type ListenAsync = Box<dyn Fn(Arc<Event>) -> BoxFuture<'static, ()> + Send + Sync>;
+type Record = Box<dyn Fn(Vec<Arc<Event>>) -> BoxFuture<'static, bool> + Send + Sync>;
+
+/// The listeners of an application, before its launch.
+pub struct Listeners {
+    listeners: Vec<Listener>,
+    broadcast: broadcast::Sender<Arc<Event>>,
+}
+
+enum Listener {
+    Sync(Listen),
+    Async(ListenAsync),
+    /// Is told only what no change of the store has written down.
+    Recorder(Record),
+}
+
+impl Default for Listeners {
+    fn default() -> Self {
+        Self { listeners: Vec::new(), broadcast: broadcast::Sender::new(QUEUE) }
+    }
+}
+
+impl Listeners {
+    /// Adds a listener, which gets a thread of its own.
+    pub fn listen(&mut self, listener: impl Fn(&Event) + Send + Sync + 'static) {
+        self.listeners.push(Listener::Sync(Box::new(listener)));
+    }
+
+    /// Adds an asynchronous listener, which gets a task of its own.
+    pub fn listen_async<F, W>(&mut self, listener: F)
+    where
+        F: Fn(Arc<Event>) -> W + Send + Sync + 'static,
+        W: Future<Output = ()> + Send + 'static,
+    {
+        self.listeners.push(Listener::Async(Box::new(move |event| listener(event).boxed())));
+    }
+
+    /// Adds what writes down events that came with no change: it is told of those alone, several at
+    /// a time, may take as long as it takes, and says whether it wrote them down.
+    pub(crate) fn record<F, W>(&mut self, recorder: F)
+    where
+        F: Fn(Vec<Arc<Event>>) -> W + Send + Sync + 'static,
+        W: Future<Output = bool> + Send + 'static,
+    {
+        self.listeners.push(Listener::Recorder(Box::new(move |events| recorder(events).boxed())));
+    }
+
+    /// Gives what an asynchronous application reads events from.
+    pub fn subscribe(&self) -> broadcast::Receiver<Arc<Event>> {
+        self.broadcast.subscribe()
+    }
+
+    /// Starts the threads and tasks of the listeners. They end with [`Signals::close`], or when the
+    /// last clone is dropped.
+    pub(crate) fn start(self) -> Signals {
+        let is_closed = Arc::new(AtomicBool::new(false));
+        let outlets =
+            self.listeners.into_iter().map(|listener| Outlet::start(listener, &is_closed));
+        let outlets = RwLock::new(outlets.collect());
+        Signals(Arc::new(Inner { outlets, is_closed, broadcast: self.broadcast }))
+    }
+}
+
+/// Tells the listeners of an application what happened: in Rocket's managed state.
+///
+/// Clones share the listeners.
+#[derive(Clone)]
+pub struct Signals(Arc<Inner>);
+
+struct Inner {
+    outlets: RwLock<Vec<Outlet>>,
+    is_closed: Arc<AtomicBool>,
+    broadcast: broadcast::Sender<Arc<Event>>,
+}
+
+impl Signals {
+    /// Tells every listener of something that came with no change in the store, such as a login
+    /// that failed. What has to write it down does so in its own time.
+    pub fn send(&self, event: &Event) {
+        self.tell(event, true);
+    }
+
+    /// Tells every listener of a change that was committed: what has to be written down about it
+    /// was, along with it.
+    pub fn send_committed(&self, event: &Event) {
+        self.tell(event, false);
+    }
+
+    /// Gives a receiver of all events from now on. One that lags more than [`QUEUE`] events behind
+    /// misses the oldest, and is told how many.
+    ///
+    /// ```
+    /// use rocket::State;
+    /// use rocket::get;
+    /// use rocket::response::stream::TextStream;
+    /// use rocket_security::event::Signals;
+    ///
+    /// #[get("/events")]
+    /// fn events(signals: &State<Signals>) -> TextStream![String] {
+    ///     let mut events = signals.subscribe();
+    ///     TextStream! {
+    ///         while let Ok(event) = events.recv().await {
+    ///             yield format!("{}\n", event.name());
+    ///         }
+    ///     }
+    /// }
+    /// ```
+    pub fn subscribe(&self) -> broadcast::Receiver<Arc<Event>> {
+        self.0.broadcast.subscribe()
+    }
+
+    /// Waits until everything that was told so far has arrived: every listener has returned from
+    /// it, or was given up.
+    pub async fn told(&self) {
+        let waits: Vec<_> = self.outlets().iter().map(Outlet::position).collect();
+        for (sent, mut done) in waits {
+            // A listener that has ended will not be told any more.
+            let _ = done.wait_for(|done| *done >= sent).await;
+        }
+    }
+
+    /// Tells nobody any more. What a listener is at is left to it; what waits for it is dropped.
+    pub(crate) fn close(&self) {
+        self.0.is_closed.store(true, Ordering::SeqCst);
+        let mut outlets = self.0.outlets.write().unwrap_or_else(PoisonError::into_inner);
+        outlets.clear();
+    }
+
+    fn tell(&self, event: &Event, is_alone: bool) {
+        log::debug!("{event:?}");
+        let event = Arc::new(event.clone());
+        for outlet in self.outlets().iter().filter(|outlet| is_alone || !outlet.is_recorder) {
+            outlet.put(&event);
+        }
+        // Nobody may have subscribed.
+        let _ = self.0.broadcast.send(event);
+    }
+
+    fn outlets(&self) -> std::sync::RwLockReadGuard<'_, Vec<Outlet>> {
+        self.0.outlets.read().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Signals {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Signals")
+    }
+}
+
+/// The way to one listener.
+struct Outlet {
+    is_recorder: bool,
+    queue: mpsc::Sender<Arc<Event>>,
+    sent: AtomicU64,
+    /// How many were dropped in a row.
+    dropped: AtomicU64,
+    /// How many a recorder has not written down, and has not said so yet.
+    lost: Arc<AtomicU64>,
+    done: watch::Receiver<u64>,
+    task: Option<AbortHandle>,
+}
+
+impl Outlet {
+    fn start(listener: Listener, is_closed: &Arc<AtomicBool>) -> Self {
+        let (queue, inbox) = mpsc::channel(QUEUE);
+        let (counter, done) = watch::channel(0);
+        let lost = Arc::<AtomicU64>::default();
+        let is_recorder = matches!(listener, Listener::Recorder(_));
+        let task = match listener {
+            Listener::Sync(listen) => {
+                let is_closed = Arc::clone(is_closed);
+                let thread = thread::Builder::new().name("security-events".to_owned());
+                let begun = thread.spawn(move || hear(&listen, inbox, &counter, &is_closed));
+                if let Err(fault) = begun {
+                    log::error!("a listener for events has no thread and hears nothing: {fault}");
+                }
+                None
+            }
+            Listener::Async(listen) => Some(tokio::spawn(hear_async(listen, inbox, counter))),
+            Listener::Recorder(record) => {
+                Some(tokio::spawn(hear_all(record, inbox, counter, Arc::clone(&lost))))
+            }
+        };
+        let task = task.map(|task| task.abort_handle());
+        Self {
+            is_recorder,
+            queue,
+            sent: AtomicU64::new(0),
+            dropped: AtomicU64::new(0),
+            lost,
+            done,
+            task,
+        }
+    }
+
+    /// Puts an event into the queue, or drops it when that is full.
+    fn put(&self, event: &Arc<Event>) {
+        match self.queue.try_send(Arc::clone(event)) {
+            Ok(()) => {
+                self.sent.fetch_add(1, Ordering::SeqCst);
+                let dropped = self.dropped.swap(0, Ordering::Relaxed);
+                if dropped > 0 {
+                    log::error!("a listener was too slow and was not told of {dropped} events");
+                }
+            }
+            Err(TrySendError::Full(_)) => {
+                self.lost.fetch_add(1, Ordering::SeqCst);
+                if self.dropped.fetch_add(1, Ordering::Relaxed) == 0 {
+                    log::error!("a listener is too slow: it is not told of {}", event.name());
+                }
+            }
+            Err(TrySendError::Closed(_)) => {}
+        }
+    }
+
+    /// Says how much was sent, and how much of it was heard.
+    fn position(&self) -> (u64, watch::Receiver<u64>) {
+        (self.sent.load(Ordering::SeqCst), self.done.clone())
+    }
+}
+
+/// A future that never ends goes with its listener; a thread cannot be stopped.
+impl Drop for Outlet {
+    fn drop(&mut self) {
+        if let Some(task) = &self.task {
+            task.abort();
+        }
+    }
+}
+
+fn hear(
+    listen: &Listen,
+    mut inbox: mpsc::Receiver<Arc<Event>>,
+    done: &watch::Sender<u64>,
+    is_closed: &AtomicBool,
+) {
+    while let Some(event) = inbox.blocking_recv() {
+        if is_closed.load(Ordering::SeqCst) {
+            return;
+        }
+        if catch_unwind(AssertUnwindSafe(|| listen(&event))).is_err() {
+            log::error!("a listener panicked at {}", event.name());
+        }
+        done.send_modify(|done| *done += 1);
+    }
+}
+
+async fn hear_async(
+    listen: ListenAsync,
+    mut inbox: mpsc::Receiver<Arc<Event>>,
+    done: watch::Sender<u64>,
+) {
+    while let Some(event) = inbox.recv().await {
+        let name = event.name();
+        // The listener itself may panic, too, before it gives its future.
+        let heard = AssertUnwindSafe(async { listen(event).await }).catch_unwind();
+        match timeout(LONGEST, heard).await {
+            Ok(Ok(())) => {}
+            Ok(Err(_)) => log::error!("a listener panicked at {name}"),
+            Err(_) => log::error!("a listener took too long for {name} and was given up"),
+        }
+        done.send_modify(|done| *done += 1);
+    }
+}
+
+async fn hear_all(
+    record: Record,
+    mut inbox: mpsc::Receiver<Arc<Event>>,
+    done: watch::Sender<u64>,
+    lost: Arc<AtomicU64>,
+) {
+    let mut events = Vec::new();
+    loop {
+        let count = inbox.recv_many(&mut events, BATCH).await;
+        if count == 0 {
+            return;
+        }
+        let count = u64::try_from(count).unwrap_or(u64::MAX);
+        let mut batch = std::mem::take(&mut events);
+        let missing = lost.swap(0, Ordering::SeqCst);
+        if let Some(last) = batch.last().filter(|_| missing > 0) {
+            let origin = Origin::new(last.origin().at, None);
+            batch.push(Arc::new(Event::EventsLost { count: missing, origin }));
+        }
+        let recorded = AssertUnwindSafe(async { record(batch).await }).catch_unwind().await;
+        if !matches!(recorded, Ok(true)) {
+            log::error!("{count} events were not written down");
+            lost.fetch_add(missing.saturating_add(count), Ordering::SeqCst);
+        }
+        done.send_modify(|done| *done += count);
+    }
+}

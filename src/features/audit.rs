@@ -1,0 +1,383 @@
+//! A journal of every event, which nobody can change without it being seen.
+//!
+//! It is not among the default features: `Security::default().enable(Audit::default())`. It has no
+//! route, page or mail, and tells of no event itself. The store needs the capability
+//! [`AuditStore`], which [`SqlxDatastore`](crate::SqlxDatastore) has, in the tables `security_audit`
+//! and `security_audit_head`.
+//!
+//! | setting `[default.security.audit]` | default |
+//! |---|---|
+//! | `record_unlimited` | `false` |
+//!
+//! # What is written down
+//!
+//! Every [`Event`] but those that anybody can make happen without limit, for they would let strangers
+//! fill the disk: `user_unauthenticated`, `csrf_failed` and `throttled` are written down with
+//! `record_unlimited = true` only. Of an event: its time, its name, the account it is about, and the event itself as JSON. An
+//! account's id stays when the account is deleted. As events hold none, no row holds a secret or an
+//! e-mail address; network addresses are there.
+//!
+//! - A change and its row are committed together, or neither is: when the row cannot be written, the
+//!   change does not happen, and the visitor is told to try again later, with 503. It is written at
+//!   the end of the transaction. Changes wait for each other there, for one journal has one end.
+//!   Sessions that end by their age, or because there are too many, are the exception: they are gone
+//!   first and written down afterwards.
+//! - What comes with no change, such as a login that failed, is written off the request, up to 64 in
+//!   one transaction, and tried again for ten seconds when the store does not answer. A process that
+//!   is killed loses what it has not written. When more than 1,024 wait, or ten seconds were not
+//!   enough, they are lost too, and a row `events_lost` says how many.
+//! - Changes that an operator makes with `rocket-security` are written down once the journal has a
+//!   row, or `[default.security.audit]` stands in the configuration.
+//!
+//! # The chain
+//!
+//! | column | what |
+//! |---|---|
+//! | `sequence` | 1, 2, 3, … without a gap |
+//! | `happened_at`, `event`, `user_id`, `payload` | the event |
+//! | `previous` | the hash of the row before |
+//! | `hash` | SHA-256 of `previous` and all of the above |
+//! | `key_id`, `seal` | HMAC-SHA-256 of the hash, by a key derived from `security.keys` |
+//!
+//! `rocket-security audit verify` goes through all of it, names the first row where something is
+//! wrong, and ends with 1 then. It finds a row that was changed, inserted, deleted or moved, also by
+//! somebody who can write to the tables and recomputes every hash, for they cannot make the seals.
+//! The head, which is sealed too, says what the last row is, so that rows that were cut off at the
+//! end are missed.
+//!
+//! After a change of keys, rows are sealed by the new one. Those of an older key are verified by
+//! it while it stands in `security.keys`; when it is gone, by the seals of the rows after them.
+//!
+//! What it cannot find out:
+//!
+//! - That both tables were put back to an earlier state of both, from a backup for example, or
+//!   emptied to the state that the migration makes. Nothing within a database can show that. Against
+//!   it, write down elsewhere what `audit verify` prints as the end, and hand it back with
+//!   `audit verify --expect <sequence>:<hash>`.
+//! - Lies of whoever has the keys: the application itself, and who reads its configuration.
+//! - Why a row is wrong. A journal whose head was damaged takes no row, and no change is made until
+//!   it is repaired.
+//!
+//! Rows are never deleted, for there is no setting that would.
+//!
+//! # Command line
+//!
+//! | command | what it does |
+//! |---|---|
+//! | `rocket-security audit verify` | says how many rows there are, what the end is, and whether all is well |
+//! | `rocket-security audit verify --expect N:HASH` | also that the row of that number has that hash |
+//! | `rocket-security audit tail [-n N] [--json] [--follow]` | prints the newest rows |
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rocket::async_trait;
+use rocket::tokio::time::sleep;
+use serde::Deserialize;
+use serde::Serialize;
+
+use crate::crypto::chain::Sealed;
+use crate::crypto::chain::Sealer;
+use crate::crypto::chain::Vouched;
+use crate::crypto::keys::Keyring;
+use crate::crypto::one_time::Digest;
+use crate::datastore::AuditStore;
+use crate::datastore::Together;
+use crate::datastore::audit::AuditEntry;
+use crate::datastore::audit::AuditHead;
+use crate::datastore::audit::AuditRow;
+use crate::error::Error;
+use crate::error::Result;
+use crate::event::Event;
+use crate::feature::Feature;
+use crate::feature::Hooks;
+
+/// The feature `audit`.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Audit {
+    /// Whether also is written down what anybody can make happen without limit. _Default:_ `false`.
+    pub record_unlimited: bool,
+}
+
+impl<D: AuditStore> Feature<D> for Audit {
+    const NAME: &'static str = "audit";
+
+    fn keyed_hooks(&self, store: &Arc<D>, keyring: &Keyring) -> Result<Option<Box<dyn Hooks>>> {
+        let journal = Journal::new(Arc::<D>::clone(store), keyring)?;
+        Ok(Some(Box::new(Recorder { journal, record_unlimited: self.record_unlimited })))
+    }
+}
+
+/// How many rows are read at a time.
+const PAGE: u32 = 500;
+
+/// How often, and with what pause, what came with no change is tried to be written.
+const ATTEMPTS: u32 = 10;
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// The journal of a store.
+#[derive(Clone)]
+pub struct Journal {
+    store: Arc<dyn AuditStore>,
+    sealer: Arc<Sealer>,
+}
+
+impl Journal {
+    /// Opens the journal of a store with the keys of the application.
+    ///
+    /// # Errors
+    ///
+    /// Never in practice, as for [`Keyring::derive`].
+    pub fn new(store: Arc<dyn AuditStore>, keyring: &Keyring) -> Result<Self> {
+        Ok(Self { store, sealer: Arc::new(Sealer::new(keyring)?) })
+    }
+
+    /// Gives what writes events down in the transaction of their change.
+    ///
+    /// # Errors
+    ///
+    /// Never in practice: every event can be written as JSON.
+    pub fn along(&self, events: &[&Event]) -> Result<Together> {
+        let entries = events.iter().map(|event| entry(event)).collect::<Result<_>>()?;
+        Ok(self.store.audit_along(entries, &self.sealer))
+    }
+
+    /// Writes events down that came with no change.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Store`] when the store does not answer.
+    pub async fn append(&self, events: &[&Event]) -> Result<()> {
+        let entries = events.iter().map(|event| entry(event)).collect::<Result<_>>()?;
+        self.store.append_audit(entries, &self.sealer).await
+    }
+
+    /// Gives the newest rows, at most `count`, oldest first.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Store`] when the store does not answer.
+    pub async fn tail(&self, count: u32) -> Result<Vec<AuditRow>> {
+        let end = self.store.find_audit_head().await?.sequence;
+        self.after(end.saturating_sub(i64::from(count)), count).await
+    }
+
+    /// Gives the rows behind the one of that number, at most `count`, oldest first.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Store`] when the store does not answer.
+    pub async fn after(&self, sequence: i64, count: u32) -> Result<Vec<AuditRow>> {
+        self.store.list_audit(sequence, count).await
+    }
+
+    /// Goes through the journal, while others may add to it, and tells whether all of it is as it was
+    /// written. `expected` is the number and the hash of a row that was noted elsewhere.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Store`] when the store does not answer, [`Error::Corrupt`] when something in it cannot
+    /// be read at all.
+    pub async fn verify(&self, expected: Option<(i64, Digest)>) -> Result<Report> {
+        let mut walk = Walk::new(&self.sealer, expected);
+        loop {
+            let rows = self.after(walk.end.sequence, PAGE).await?;
+            if rows.is_empty() {
+                // Read after the rows: it knows at least those.
+                let head = self.store.find_audit_head().await?;
+                let is_further = head.sequence > walk.end.sequence;
+                if !is_further || self.after(walk.end.sequence, 1).await?.is_empty() {
+                    return Ok(walk.finish(&head));
+                }
+            }
+            for row in rows {
+                if let Err(fault) = walk.step(row) {
+                    return Ok(walk.broken(fault));
+                }
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Journal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Journal")
+    }
+}
+
+/// Writes events down as they happen.
+struct Recorder {
+    journal: Journal,
+    record_unlimited: bool,
+}
+
+#[async_trait]
+impl Hooks for Recorder {
+    async fn before_commit(&self, event: &Event) -> Result<Together> {
+        self.journal.along(&[event])
+    }
+
+    async fn happened(&self, events: &[Arc<Event>]) -> Result<()> {
+        let events = events.iter().map(Arc::as_ref);
+        let events: Vec<&Event> =
+            events.filter(|event| self.record_unlimited || !is_unlimited(event)).collect();
+        if events.is_empty() {
+            return Ok(());
+        }
+        for _ in 1..ATTEMPTS {
+            match self.journal.append(&events).await {
+                Ok(()) => return Ok(()),
+                Err(fault) => log::warn!("the journal takes no row at the moment: {fault}"),
+            }
+            sleep(PAUSE).await;
+        }
+        self.journal.append(&events).await
+    }
+}
+
+/// Tells whether anybody can make an event happen as often as they like.
+fn is_unlimited(event: &Event) -> bool {
+    matches!(
+        event,
+        Event::UserUnauthenticated { .. } | Event::CsrfFailed { .. } | Event::Throttled { .. }
+    )
+}
+
+/// What came of going through a journal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Report {
+    /// How many rows were found to be as they were written.
+    pub rows: u64,
+    /// The number of the last of them; 0 when there is none.
+    pub end: i64,
+    /// Its hash.
+    pub hash: Digest,
+    /// What is wrong behind it, if something is.
+    pub broken: Option<Broken>,
+}
+
+/// Where a journal is not as it was written.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("row {sequence} {fault}")]
+#[non_exhaustive]
+pub struct Broken {
+    /// The number of the first row of which that can be told.
+    pub sequence: i64,
+    /// What is wrong with it.
+    pub fault: Fault,
+}
+
+/// What can be wrong with a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Fault {
+    /// It was deleted, or others were put before it.
+    #[error("is missing")]
+    Missing,
+    /// The row before it is another one than when it was written.
+    #[error("does not follow the one before it")]
+    Unchained,
+    /// It says something else than when it was written.
+    #[error("was changed")]
+    Changed,
+    /// It was written by somebody who does not have the keys.
+    #[error("was not written with the keys of this application, or rows before it were changed")]
+    Forged,
+    /// Nothing vouches for it: the key is not there, and no later row has one that is.
+    #[error("was sealed by a key that is not among security.keys, and so was every later one")]
+    KeyIsGone,
+    /// It is the last one, and was not: the head was changed.
+    #[error("is not what the head of the journal says")]
+    Headless,
+    /// It is not the one that was noted elsewhere.
+    #[error("is not the one that was expected")]
+    Unexpected,
+}
+
+/// How far a journal was gone through.
+struct Walk<'s> {
+    sealer: &'s Sealer,
+    expected: Option<(i64, Digest)>,
+    rows: u64,
+    end: AuditHead,
+    /// The first row for which nothing vouches yet.
+    unvouched: Option<i64>,
+}
+
+impl<'s> Walk<'s> {
+    fn new(sealer: &'s Sealer, expected: Option<(i64, Digest)>) -> Self {
+        Self { sealer, expected, rows: 0, end: AuditHead::empty(), unvouched: None }
+    }
+
+    fn step(&mut self, row: AuditRow) -> std::result::Result<(), Broken> {
+        let sequence = self.end.sequence.saturating_add(1);
+        let broken = |fault| Err(Broken { sequence, fault });
+        if row.sequence != sequence {
+            return broken(Fault::Missing);
+        }
+        if row.previous != self.end.hash {
+            return broken(Fault::Unchained);
+        }
+        if row.right_hash() != row.hash {
+            return broken(Fault::Changed);
+        }
+        match self.sealer.look_at(Sealed::Row, &row.hash, row.key_id, &row.seal) {
+            Vouched::Yes => self.unvouched = None,
+            Vouched::No => return broken(Fault::Forged),
+            Vouched::KeyIsGone => self.unvouched = self.unvouched.or(Some(sequence)),
+        }
+        if self.expected.is_some_and(|(number, hash)| number == sequence && hash != row.hash) {
+            return broken(Fault::Unexpected);
+        }
+        self.rows = self.rows.saturating_add(1);
+        self.end = AuditHead { sequence, hash: row.hash, key_id: row.key_id, seal: row.seal };
+        Ok(())
+    }
+
+    /// Compares the last row with the head.
+    fn finish(self, head: &AuditHead) -> Report {
+        let end = self.end.sequence;
+        let behind = end.saturating_add(1);
+        let is_cut = head.sequence > end
+            || self.expected.as_ref().is_some_and(|(expected, _)| *expected > end);
+        let is_empty = *head == AuditHead::empty() && end == 0;
+        let seal = self.sealer.look_at(Sealed::Head, &head.hash, head.key_id, &head.seal);
+        let broken = if is_cut {
+            Some(Broken { sequence: behind, fault: Fault::Missing })
+        } else if is_empty {
+            None
+        } else if head.sequence != end || head.hash != self.end.hash || seal == Vouched::No {
+            Some(Broken { sequence: end, fault: Fault::Headless })
+        } else {
+            match (seal, self.unvouched) {
+                (Vouched::Yes, _) => None,
+                (_, Some(sequence)) => Some(Broken { sequence, fault: Fault::KeyIsGone }),
+                (_, None) => Some(Broken { sequence: end, fault: Fault::Headless }),
+            }
+        };
+        self.report(broken)
+    }
+
+    fn broken(self, broken: Broken) -> Report {
+        self.report(Some(broken))
+    }
+
+    fn report(self, broken: Option<Broken>) -> Report {
+        Report { rows: self.rows, end: self.end.sequence, hash: self.end.hash, broken }
+    }
+}
+
+fn entry(event: &Event) -> Result<AuditEntry> {
+    let payload = serde_json::to_string(event)
+        .map_err(|fault| Error::Corrupt(format!("an event cannot be written as JSON: {fault}")))?;
+    Ok(AuditEntry {
+        at: event.origin().at,
+        event: event.name().to_owned(),
+        user_id: event.user(),
+        payload,
+    })
+}

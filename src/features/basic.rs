@@ -1,0 +1,251 @@
+//! A name and a password with each request: HTTP's Basic authentication (RFC 7617), for programs that
+//! can do nothing else.
+//!
+//! It has no route, page or mail, and is not enabled by default:
+//!
+//! ```
+//! # use rocket::get;
+//! # use rocket::routes;
+//! use rocket::http::Header;
+//! use rocket::http::Status;
+//! use rocket_security::BasicUser;
+//! use rocket_security::Security;
+//! use rocket_security::features::basic::Basic;
+//! use rocket_security::testing::PASSWORD;
+//! use rocket_security::testing::TestApp;
+//!
+//! #[get("/feed")]
+//! fn feed(user: BasicUser) -> String {
+//!     format!("News for {}", user.email)
+//! }
+//!
+//! # rocket::async_test(async {
+//! let security = Security::default().enable(Basic::default());
+//! let app = TestApp::launch(rocket::build().attach(security).mount("/", routes![feed])).await;
+//! let asked = app.browser().get("/feed").await;
+//! assert_eq!(asked.status, Status::Unauthorized);
+//! assert_eq!(asked.header("WWW-Authenticate"), Some("Basic realm=\"login\", charset=\"UTF-8\""));
+//!
+//! # use base64::Engine;
+//! # use base64::engine::general_purpose::STANDARD;
+//! app.user("ann@example.org").await;
+//! let credentials = STANDARD.encode(format!("ann@example.org:{PASSWORD}"));
+//! let header = Header::new("Authorization", format!("Basic {credentials}"));
+//! let answer = app.browser().send(app.client().get("/feed").header(header)).await;
+//! assert_eq!(answer.body, "News for ann@example.org");
+//! # });
+//! ```
+//!
+//! | setting `[default.security.basic]` | default |
+//! |---|---|
+//! | `realm` | `"login"` |
+//!
+//! Guards: [`BasicUser`](crate::BasicUser), [`AuthVia<via::Basic>`](crate::AuthVia); with `"basic"` in
+//! [`security.mechanisms`](crate::config::Config::mechanisms) every other. Events: `UserFailedAuthn`,
+//! `Throttled`. Refusals: `credentials_refused`, `password_change_required`, `csrf_failed`,
+//! `cross_site`, `throttled`, `saturated`, `unavailable`.
+//!
+//! A user is named by what [`security.identity`](crate::config::Config::identity) says: an address, or
+//! a username. Unknown names, wrong passwords, accounts in no state to log in and headers that are no
+//! credentials are answered alike, with 401 and a challenge, page and JSON alike.
+//!
+//! What holds for a login holds for each such request: the [limits](crate::flow::limits) on attempts
+//! from a network and on an account, one hash, and the hooks. A hook that wants a second factor is not
+//! passed over: whoever has one cannot come in by a password alone, and is answered as for a wrong one.
+//! No session begins, no cookie is set, [`after_login`](crate::Hooks::after_login) is not asked, and
+//! `UserAuthenticated` not told.
+//!
+//! So it is for a program that asks now and then:
+//!
+//! - each request costs a hash, some 40 ms of a core;
+//! - a network has 100 in ten minutes, which it shares with logins; then 429;
+//! - of more than five at the same moment for one account some are turned away with 429, for they are
+//!   counted like guesses until their passwords were looked at;
+//! - the password goes over the wire with each request: use it by https only;
+//! - a browser that asked its user sends the password with every request from then on, forged ones
+//!   included, until it is closed: there is no logout. Unsafe requests therefore need the anti-forgery
+//!   token, but for [a program's JSON](crate::web::csrf).
+//!
+//! For anything else there are tokens.
+
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use rocket::Build;
+use rocket::Request;
+use rocket::Rocket;
+use rocket::async_trait;
+use rocket::outcome::Outcome;
+use rocket::request::FromRequest;
+use serde::Deserialize;
+use serde::Serialize;
+
+use crate::config::Config;
+use crate::config::IdentityAttribute;
+use crate::crypto::password::Password;
+use crate::error::Error;
+use crate::error::Result;
+use crate::feature::Feature;
+use crate::flow::Flow;
+use crate::flow::once::Admitted;
+use crate::guard::mechanism::BASIC;
+use crate::guard::mechanism::Mechanism;
+use crate::guard::mechanism::register;
+use crate::rejection::Rejection;
+use crate::secret::Secret;
+use crate::user::Email;
+use crate::user::Identity;
+use crate::user::Username;
+use crate::web::visit::Visit;
+
+/// The longest credentials, encoded: those of the longest address and the longest password need 1,708
+/// bytes. Longer ones are not decoded.
+const MAX_ENCODED: usize = 2_048;
+
+/// The feature `basic`; its value is `[default.security.basic]`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Basic {
+    /// What a browser may tell its user that the password is for: printable ASCII without `"` and `\`.
+    /// _Default:_ `"login"`.
+    pub realm: String,
+}
+
+impl Default for Basic {
+    fn default() -> Self {
+        Self { realm: "login".to_owned() }
+    }
+}
+
+impl<D> Feature<D> for Basic {
+    const NAME: &'static str = "basic";
+
+    fn check(&self) -> Result<()> {
+        let is_plain = |c: char| (' '..='~').contains(&c) && !['"', '\\'].contains(&c);
+        if self.realm.chars().all(is_plain) {
+            return Ok(());
+        }
+        Err(Error::config(
+            "basic.realm",
+            "holds a character that no header can quote",
+            "Use printable ASCII without \" and \\",
+        ))
+    }
+
+    fn manage(&self, _store: &Arc<D>, rocket: Rocket<Build>) -> Rocket<Build> {
+        register(rocket, self.clone())
+    }
+}
+
+#[async_trait]
+impl Mechanism for Basic {
+    fn name(&self) -> &'static str {
+        BASIC
+    }
+
+    fn is_present(&self, request: &Request<'_>) -> bool {
+        request.headers().get("Authorization").any(|header| encoded(header).is_some())
+    }
+
+    async fn authenticate(&self, request: &Request<'_>) -> Result<Admitted, Rejection> {
+        let flow = request.rocket().state::<Flow>().ok_or(Rejection::Unavailable)?;
+        let Outcome::Success(visit) = Visit::from_request(request).await else {
+            return Err(Rejection::Unavailable);
+        };
+        let (identity, password) =
+            credentials(request, visit.config()).ok_or(Rejection::CredentialsRefused)?;
+        flow.admit_password(&visit, &identity, &password, BASIC).await
+    }
+
+    fn challenge(&self, _refused: Option<&Rejection>) -> Option<String> {
+        Some(format!("Basic realm=\"{}\", charset=\"UTF-8\"", self.realm))
+    }
+
+    fn is_asked_by_browsers(&self) -> bool {
+        true
+    }
+}
+
+/// Reads who somebody says they are, and their password; none of a request with two of this header.
+fn credentials(request: &Request<'_>, config: &Config) -> Option<(Identity, Password)> {
+    let mut headers = request.headers().get("Authorization");
+    let (header, None) = (headers.next()?, headers.next()) else {
+        return None;
+    };
+    let (name, password) = decode(encoded(header)?)?;
+    let identity = config.identity.iter().find_map(|attribute| match attribute {
+        IdentityAttribute::Email => Email::parse(&name).ok().map(Identity::Email),
+        IdentityAttribute::Username => Username::parse(&name).ok().map(Identity::Username),
+    })?;
+    Some((identity, Password::parse(&password).ok()?))
+}
+
+/// Gives what follows the scheme, whose case does not matter (RFC 9110, section 11.1).
+fn encoded(header: &str) -> Option<&str> {
+    let (scheme, encoded) = header.split_once(' ').unwrap_or((header, ""));
+    scheme.eq_ignore_ascii_case("Basic").then(|| encoded.trim_matches(' '))
+}
+
+/// Reads a name up to the first colon and a password behind it: base64 with its padding, UTF-8, and no
+/// control character (RFC 7617, section 2).
+fn decode(encoded: &str) -> Option<(String, Secret<String>)> {
+    if encoded.len() > MAX_ENCODED {
+        return None;
+    }
+    let bytes = Secret::new(STANDARD.decode(encoded).ok()?);
+    let text = std::str::from_utf8(bytes.expose()).ok()?;
+    if text.contains(|c: char| c.is_ascii_control()) {
+        return None;
+    }
+    let (name, password) = text.split_once(':')?;
+    Some((name.to_owned(), Secret::new(password.to_owned())))
+}
+
+#[cfg(test)]
+mod tests {
+    use base64::Engine;
+    use base64::engine::general_purpose::STANDARD;
+
+    use crate::features::basic::decode;
+    use crate::features::basic::encoded;
+
+    fn read(bytes: &[u8]) -> Option<(String, String)> {
+        let (name, password) = decode(&STANDARD.encode(bytes))?;
+        Some((name, password.expose().clone()))
+    }
+
+    #[test]
+    fn a_name_ends_at_the_first_colon() {
+        let both = |name: &str, password: &str| Some((name.to_owned(), password.to_owned()));
+        assert_eq!(read(b"ann:a:b"), both("ann", "a:b"));
+        assert_eq!(read("ann:caf\u{e9}".as_bytes()), both("ann", "caf\u{e9}"));
+        assert_eq!(read(b":"), both("", ""));
+    }
+
+    #[test]
+    fn what_is_no_text_of_two_parts_is_nothing() {
+        for bytes in [&b"ann"[..], b"ann:\0", b"ann:a\tb", b"ann:\x7f", b"ann:caf\xe9", b""] {
+            assert_eq!(read(bytes), None, "{bytes:?}");
+        }
+        for text in ["YW5uOnB3", "YW5uOnB3ZA==", "YW5uOnB3ZDE="] {
+            assert!(decode(text).is_some(), "{text}");
+        }
+        for text in ["YW5uOnB3ZA", "YW5uOnB3ZA=", "YW5u OnB3", "YW5uOnB3ZB==", "ann:pw", "-_-_"] {
+            assert!(decode(text).is_none(), "{text}");
+        }
+        assert!(decode(&STANDARD.encode([b':'; 1_600])).is_none());
+    }
+
+    #[test]
+    fn the_scheme_is_a_word_in_any_case() {
+        for header in ["Basic YTpi", "basic YTpi", "BASIC  YTpi "] {
+            assert_eq!(encoded(header), Some("YTpi"), "{header}");
+        }
+        assert_eq!(encoded("Basic"), Some(""));
+        for header in ["Bearer YTpi", "Basics YTpi", "Basic=YTpi", "", "YTpi"] {
+            assert_eq!(encoded(header), None, "{header}");
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! Changing one's password.
+//!
+//! | route | page | JSON |
+//! |---|---|---|
+//! | `GET /change` | the form | 200 `active_password`, `user`, `csrf_token` |
+//! | `POST /change` `password`, `new_password`, `new_password_confirm` | 303 to `post_change_view` | 200 `user`, `csrf_token` |
+//!
+//! | setting `[default.security.change_password]` | default |
+//! |---|---|
+//! | `post_change_view` | the home page |
+//!
+//! Templates: `security/change_password.html`. Mails: `change_notice`. Events: `PasswordChanged`,
+//! `UserFailedAuthn`. Refusals: `unauthenticated`, `reauth_required` (somebody without a password),
+//! `invalid_input` (`invalid_password`, `password_unchanged`, and those of a password that is chosen),
+//! `csrf_failed`, `cross_site`, `throttled`, `saturated`, `unavailable`.
+//!
+//! ```text
+//! POST /change {"password": "a ferry leaves at seven", "new_password": "…", "new_password_confirm": "…"}
+//!   200 {"meta": {"code": 200}, "response": {"user": {…}, "csrf_token": "…"}}
+//!   400 {"meta": {"code": 400}, "response": {"errors": ["…"], "field_errors": {"password": ["…"]}, "reasons": ["invalid_input", "invalid_password"]}}
+//! ```
+//!
+//! The current password is asked for, always; whoever has none sets a first one within
+//! `security.freshness` of having logged in. A change ends every other session and every link of the
+//! account, and the browser that asked for it goes on with a new session and a new anti-forgery
+//! token. It is also the one page, beside the logout, for somebody who must change their password
+//! before anything else.
+
+use rocket::Route;
+use rocket::State;
+use rocket::get;
+use rocket::post;
+use rocket::routes;
+use serde::Deserialize;
+use serde::Serialize;
+
+use crate::datastore::user::UserChange;
+use crate::event::Event;
+use crate::feature::Feature;
+use crate::flow::Choice;
+use crate::flow::Chooser;
+use crate::flow::Flow;
+use crate::rejection::FieldErrors;
+use crate::rejection::Rejection;
+use crate::secret::Secret;
+use crate::session::Active;
+use crate::template::Embedded;
+use crate::user::User;
+use crate::web::next::Next;
+use crate::web::page::Notice;
+use crate::web::page::Page;
+use crate::web::reply::Answer;
+use crate::web::reply::Reply;
+use crate::web::submission::Form;
+use crate::web::submission::Submission;
+use crate::web::view::View;
+use crate::web::visit::Visit;
+
+/// The feature `change_password`; its value is `[default.security.change_password]`.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct ChangePassword {
+    /// Where to go afterwards. _Default:_ the home page.
+    pub post_change_view: Option<View>,
+}
+
+const PAGE: Embedded = (
+    "security/change_password.html",
+    include_str!("../../templates/security/change_password.html"),
+);
+
+const TEMPLATES: &[Embedded] = &[
+    PAGE,
+    (
+        "security/email/change_notice.txt",
+        include_str!("../../templates/security/email/change_notice.txt"),
+    ),
+    (
+        "security/email/change_notice.html",
+        include_str!("../../templates/security/email/change_notice.html"),
+    ),
+];
+
+const CHANGED: Notice = Notice::success(
+    "Your password is changed. Wherever else you were logged in, you no longer are.",
+);
+
+impl<D> Feature<D> for ChangePassword {
+    const NAME: &'static str = "change_password";
+    const TEMPLATES: &'static [Embedded] = TEMPLATES;
+    const SENDS_MAIL: bool = true;
+
+    fn urls(&self) -> Vec<(&'static str, String)> {
+        let next = self.post_change_view.as_ref().map_or("/", View::as_str);
+        vec![("change", "/change".to_owned()), ("after_change", next.to_owned())]
+    }
+
+    fn routes(&self) -> Vec<Route> {
+        routes![show, submit]
+    }
+}
+
+/// What is submitted to `/change`.
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct ChangeForm {
+    /// The current password.
+    password: Secret<String>,
+    new_password: Secret<String>,
+    /// The new password once more, if the form asks for it.
+    new_password_confirm: Option<Secret<String>>,
+}
+
+impl Form for ChangeForm {
+    const SECRET: &'static [&'static str] = &["password", "new_password", "new_password_confirm"];
+}
+
+#[get("/change")]
+async fn show(visit: Visit<'_>, flow: &State<Flow>) -> Answer {
+    let active = flow.require_user_to_change(&visit).await?;
+    let has_password = flow.has_password(&active.user).await?;
+    if !has_password {
+        flow.require_fresh(&visit).await?;
+    }
+    Ok(Reply::page(page(flow, &active.user, has_password))
+        .with("active_password", has_password)
+        .with("user", visit.payload(&active.user).await?))
+}
+
+#[post("/change", data = "<submitted>")]
+async fn submit(visit: Visit<'_>, flow: &State<Flow>, submitted: Submission<ChangeForm>) -> Answer {
+    let active = flow.require_user_to_change(&visit).await?;
+    let has_password = flow.has_password(&active.user).await?;
+    match change(&visit, flow, active, has_password, submitted).await {
+        Ok(user) => {
+            let next = visit.url("after_change").unwrap_or_else(Next::home);
+            let shown = flow.with_access_token(&visit, &user, visit.payload(&user).await?)?;
+            Ok(Reply::redirect(next).with("user", shown).notice(CHANGED))
+        }
+        Err(rejection) => Err(page(flow, &active.user, has_password).refuse(rejection)),
+    }
+}
+
+async fn change(
+    visit: &Visit<'_>,
+    flow: &Flow,
+    active: &Active,
+    has_password: bool,
+    submitted: Submission<ChangeForm>,
+) -> Result<User, Rejection> {
+    let form = submitted.read()?;
+    let slot = flow.hasher().reserve()?;
+    if has_password {
+        flow.check_own_password(visit, &slot, &active.user, &form.password).await?;
+    } else {
+        flow.require_fresh(visit).await?;
+    }
+    let mut errors = FieldErrors::new();
+    let confirm = form.new_password_confirm.as_ref();
+    let choice = Choice { field: "new_password", password: &form.new_password, confirm };
+    let chooser = Chooser::from(&active.user);
+    let chosen = flow.choose_password(&slot, choice, chooser, &mut errors).await?;
+    if has_password && form.password == form.new_password {
+        errors.push("new_password", "password_unchanged", "This is the password you have already.");
+    }
+    let (Some(chosen), true) = (chosen, errors.is_empty()) else {
+        return Err(errors.into());
+    };
+    let hash = flow.hasher().hash(&slot, &chosen).await?;
+    let user = &active.user;
+    let subject = "Your password was changed";
+    let notice = flow.notice(visit, "change_notice", subject, user, &user.email)?;
+    let event = Event::PasswordChanged { user: user.id, origin: visit.origin() };
+    flow.change_own(visit, active, UserChange::password(hash), event, vec![notice]).await
+}
+
+fn page(flow: &Flow, user: &User, has_password: bool) -> Page {
+    Page::new(PAGE.0)
+        .with("has_password", has_password)
+        .with("must_change", user.must_change)
+        .with("password_min", flow.password_policy().min_length)
+}

@@ -1,0 +1,216 @@
+//! Choosing another username.
+//!
+//! | route | page | JSON |
+//! |---|---|---|
+//! | `GET /change-username` | the form | 200 `current_username` (null when there is none), `csrf_token` |
+//! | `POST /change-username` `username` | 303 to `post_change_username_view` | 200 `user`, `csrf_token` |
+//!
+//! | setting `[default.security.change_username]` | default |
+//! |---|---|
+//! | `post_change_username_view` | where a login leads |
+//!
+//! Templates: `security/change_username.html`. Mails: `change_username_notice`. Events:
+//! `UsernameChanged`. Refusals: `invalid_input` (`username_invalid`, `username_reserved`,
+//! `username_taken`, `username_unchanged`), `unauthenticated`, `reauth_required`, `csrf_failed`,
+//! `cross_site`, `throttled`, `unavailable`.
+//!
+//! ```json
+//! {"username": "ann.lee"}
+//! ```
+//!
+//! is answered with
+//!
+//! ```json
+//! {"meta": {"code": 200}, "response": {"csrf_token": "…",
+//!  "user": {"id": "…", "email": "ann@example.org", "username": "ann.lee", "roles": []}}}
+//! ```
+//!
+//! It is not among the default features, and has a point only where users go by usernames: with
+//! `security.identity = ["email", "username"]`. It asks for a password again when that was long ago.
+//! What is older dies with the change: the other sessions, and links that were mailed. The name that
+//! was given up is free at once for anybody, unless it was registered within the last three days:
+//! then when these are over.
+
+use rocket::Route;
+use rocket::State;
+use rocket::get;
+use rocket::post;
+use rocket::routes;
+use serde::Deserialize;
+use serde::Serialize;
+
+use crate::datastore::outbox::NewMail;
+use crate::datastore::user::UserChange;
+use crate::event::Event;
+use crate::feature::Feature;
+use crate::flow::Flow;
+use crate::flow::username::username_taken;
+use crate::rejection::FieldErrors;
+use crate::rejection::Rejection;
+use crate::session::Active;
+use crate::template::Embedded;
+use crate::user::User;
+use crate::user::Username;
+use crate::web::next::Next;
+use crate::web::page::Notice;
+use crate::web::page::Page;
+use crate::web::reply::Answer;
+use crate::web::reply::Reply;
+use crate::web::submission::Form;
+use crate::web::submission::Submission;
+use crate::web::view::View;
+use crate::web::visit::Visit;
+
+/// The feature `change_username`; its value is `[default.security.change_username]`.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct ChangeUsername {
+    /// Where to go after the change. _Default:_ where a login leads.
+    pub post_change_username_view: Option<View>,
+}
+
+const PAGE: Embedded = (
+    "security/change_username.html",
+    include_str!("../../templates/security/change_username.html"),
+);
+
+const TEMPLATES: &[Embedded] = &[
+    PAGE,
+    (
+        "security/email/change_username_notice.txt",
+        include_str!("../../templates/security/email/change_username_notice.txt"),
+    ),
+    (
+        "security/email/change_username_notice.html",
+        include_str!("../../templates/security/email/change_username_notice.html"),
+    ),
+];
+
+const CHANGED: Notice = Notice::success("Your username is changed.");
+
+const FIELD: &str = "username";
+
+impl<D> Feature<D> for ChangeUsername {
+    const NAME: &'static str = "change_username";
+    const TEMPLATES: &'static [Embedded] = TEMPLATES;
+    const SENDS_MAIL: bool = true;
+    const NEEDS_USERNAMES: bool = true;
+
+    fn urls(&self) -> Vec<(&'static str, String)> {
+        let page = ("change_username", "/change-username".to_owned());
+        let next = self.post_change_username_view.as_ref();
+        let after = next.map(|view| ("after_change_username", view.to_string()));
+        [page].into_iter().chain(after).collect()
+    }
+
+    fn routes(&self) -> Vec<Route> {
+        routes![show, submit]
+    }
+}
+
+/// What is submitted to `/change-username`.
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct ChangeUsernameForm {
+    username: String,
+}
+
+impl Form for ChangeUsernameForm {
+    const SECRET: &'static [&'static str] = &[];
+}
+
+#[get("/change-username")]
+async fn show(visit: Visit<'_>, flow: &State<Flow>) -> Answer {
+    let active = flow.require_fresh(&visit).await?;
+    let current = active.user.username.as_ref().map(Username::as_str);
+    Ok(Reply::page(page(flow, Some(&active.user))).with("current_username", current))
+}
+
+#[post("/change-username", data = "<submitted>")]
+async fn submit(
+    visit: Visit<'_>,
+    flow: &State<Flow>,
+    submitted: Submission<ChangeUsernameForm>,
+) -> Answer {
+    let page = page(flow, visit.user()).typed(submitted.typed());
+    match change(&visit, flow, submitted).await {
+        Ok(user) => {
+            let next = visit.url("after_change_username").or_else(|| visit.url("home"));
+            let reply = Reply::redirect(next.unwrap_or_else(Next::home)).notice(CHANGED);
+            Ok(reply.with("user", visit.payload(&user).await?))
+        }
+        Err(rejection) => Err(page.refuse(rejection)),
+    }
+}
+
+/// Gives whoever is logged in another username, and tells them by mail.
+async fn change(
+    visit: &Visit<'_>,
+    flow: &Flow,
+    submitted: Submission<ChangeUsernameForm>,
+) -> Result<User, Rejection> {
+    let form = submitted.read()?;
+    let active = flow.require_fresh(visit).await?;
+    flow.limits().admit(visit, "change_username").await?;
+    let mut errors = FieldErrors::new();
+    let user = &active.user;
+    let chosen =
+        flow.choose_username(visit, FIELD, &form.username, Some(user), &mut errors).await?;
+    let Some((username, held)) = chosen else {
+        return Err(errors.into());
+    };
+    let current = user.username.as_ref().map(Username::as_str);
+    let outcome = if current == Some(username.as_str()) {
+        let text = "This is your username already.";
+        Err(FieldErrors::one(FIELD, "username_unchanged", text).into())
+    } else {
+        apply(visit, flow, active, &username).await
+    };
+    if let Some(held) = held {
+        flow.release_username(held).await;
+    }
+    outcome
+}
+
+async fn apply(
+    visit: &Visit<'_>,
+    flow: &Flow,
+    active: &Active,
+    username: &Username,
+) -> Result<User, Rejection> {
+    let user = &active.user;
+    let event = Event::UsernameChanged { user: user.id, origin: visit.origin() };
+    let notice = notice(visit, flow, user, username)?;
+    let change = UserChange::username(username.clone());
+    match flow.change_own(visit, active, change, event, vec![notice]).await {
+        // Somebody took it since we looked; or it is the account that changed.
+        Err(Rejection::Unauthenticated)
+            if flow.is_username_taken(username, Some(user.id)).await? =>
+        {
+            Err(username_taken(FIELD))
+        }
+        outcome => outcome,
+    }
+}
+
+fn notice(
+    visit: &Visit<'_>,
+    flow: &Flow,
+    user: &User,
+    username: &Username,
+) -> Result<NewMail, Rejection> {
+    let (template, subject) = ("change_username_notice", "Your username was changed");
+    let mail = flow.notice(visit, template, subject, user, &user.email)?;
+    let before = user.username.as_ref().map_or("", Username::as_str);
+    Ok(mail.with("old_username", before).with("new_username", username.as_str()))
+}
+
+fn page(flow: &Flow, user: Option<&User>) -> Page {
+    let names = flow.username_policy();
+    let current = user.and_then(|user| user.username.as_ref());
+    Page::new(PAGE.0)
+        .with("current_username", current.map(Username::as_str))
+        .with("username_min", names.min_length)
+        .with("username_max", names.max_length)
+}

@@ -1,0 +1,339 @@
+//! Closing one's account.
+//!
+//! | route | page | JSON |
+//! |---|---|---|
+//! | `GET /close-account` | what happens, and the form | 200 `grace`, `user`, `csrf_token` |
+//! | `POST /close-account` `password` | 303 to `post_close_account_view` | 200 `deleted_at`, `csrf_token` |
+//! | `GET /close-account/<token>` | 303 to `/close-account/link`, the token in a cookie | 200 `deleted_at`, or 400 for a bad link; changes nothing |
+//! | `GET /close-account/link` | the button that opens it again, or why the link is not valid | as above |
+//! | `POST /close-account/link` `token` | 303 to the login page | 200 `csrf_token` |
+//! | `POST /close-account/<token>` | the same, for programs | the same |
+//!
+//! | setting `[default.security.close_account]` | default |
+//! |---|---|
+//! | `grace` | `"14days"` |
+//! | `post_close_account_view` | the home page |
+//! | `reopen_view`, `reopen_error_view` | where the way back leads in [single-page mode](crate::guide::single_page), which needs the first |
+//!
+//! Templates: `security/close_account.html`, `security/close_account_link.html`. Mails:
+//! `close_account_notice` with the way back, `close_account_reopened`, `close_account_deleted` once
+//! everything is gone. Events: `UserClosed`, `UserReopened`, `UserDeleted`, `UserFailedAuthn`.
+//! Refusals: `unauthenticated`, `reauth_required`, `invalid_input` (`invalid_password`),
+//! `invalid_link`, `csrf_failed`, `cross_site`, `throttled`, `saturated`, `unavailable`.
+//!
+//! ```text
+//! POST /close-account {"password": "a ferry leaves at seven"}
+//!   200 {"meta": {"code": 200}, "response": {"deleted_at": "2027-01-15T09:30:00Z", "csrf_token": "…"}}
+//! ```
+//!
+//! It asks for freshness and for the password. From that moment on nobody is logged in to the account
+//! any more and nobody can log in, which looks as if it did not exist; its owner can open it again
+//! by the link until `grace` is over; a notice that could not be sent for so long goes out without
+//! it. It is then as it was, password and username included; page and mail say what to do for whoever
+//! did not close it, or did not choose that name. Once it is open again, by whatever way, the link is not
+//! valid any more, and changes nothing.
+//!
+//! When `grace` is over, and no way back that was mailed before lasts any longer, it is deleted within
+//! ten minutes, and its address is free. So a thief who moves an account to an address of theirs and
+//! closes it then does not get it deleted before its owner's way back ends, however short `grace` is.
+//!
+//! | table | what becomes of its rows |
+//! |---|---|
+//! | `security_users`, `security_users_roles`, `security_track` | deleted |
+//! | `security_sessions`, `security_one_time_tokens` | deleted; sessions and links end with the closing |
+//! | `security_outbox` | mails that name the user are deleted, and the last one names none. One that names the holder of an address, such as a link that somebody asked for at `/reset`, is dropped when its turn comes, for there is no such account. Of a mail that was given up, such as the last one to a mailbox that is gone, the address stays until 30 days after it was written |
+//! | `security_attempts` | hold keyed digests only, and go within a day after they count for anything |
+//! | `security_audit`, with the feature `audit` | stay, with the id of the user and the network addresses of what they did, and without the e-mail address: each row is chained to the next, so that none can be taken out without it being seen, and a thief who has an account deleted does not delete what he did |
+//! | an application's own | whatever its foreign keys to `security_users (id)` say; or it listens for `UserDeleted` |
+
+use std::sync::Arc;
+
+use rocket::Build;
+use rocket::Rocket;
+use rocket::Route;
+use rocket::State;
+use rocket::async_trait;
+use rocket::get;
+use rocket::post;
+use rocket::routes;
+use serde::Deserialize;
+use serde::Serialize;
+
+use crate::clock::Timestamp;
+use crate::clock::in_words;
+use crate::config::Span;
+use crate::datastore::UserDatastore;
+use crate::datastore::outbox::NewMail;
+use crate::datastore::user::Lapse;
+use crate::datastore::user::UserChange;
+use crate::error::Result;
+use crate::event::Event;
+use crate::feature::Announcer;
+use crate::feature::Feature;
+use crate::feature::Hooks;
+use crate::flow::Flow;
+use crate::flow::lapse::delete_lapsed;
+use crate::flow::link;
+use crate::flow::link::Button;
+use crate::flow::link::MailedLink;
+use crate::flow::link::OpenLink;
+use crate::flow::single_page;
+use crate::rejection::Rejection;
+use crate::secret::Secret;
+use crate::template::Embedded;
+use crate::user::User;
+use crate::user::Username;
+use crate::web::next::Next;
+use crate::web::page::Notice;
+use crate::web::page::Page;
+use crate::web::reply::Answer;
+use crate::web::reply::Reply;
+use crate::web::submission::Form;
+use crate::web::submission::Submission;
+use crate::web::view::View;
+use crate::web::visit::Visit;
+
+/// The feature `close_account`; its value is `[default.security.close_account]`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct CloseAccount {
+    /// How long a closed account can be opened again before it is deleted. It is kept for longer while
+    /// a way back that was mailed lasts. _Default:_ `"14days"`.
+    pub grace: Span,
+    /// Where to go afterwards. _Default:_ the home page.
+    pub post_close_account_view: Option<View>,
+    /// Where a mailed link leads in [single-page mode](crate::guide::single_page).
+    /// _Default:_ none, and no launch in that mode.
+    pub reopen_view: Option<View>,
+    /// Where one that is no good leads then. _Default:_ `reopen_view`.
+    pub reopen_error_view: Option<View>,
+}
+
+impl Default for CloseAccount {
+    fn default() -> Self {
+        Self {
+            grace: Span::hours(14 * 24),
+            post_close_account_view: None,
+            reopen_view: None,
+            reopen_error_view: None,
+        }
+    }
+}
+
+const PAGE: Embedded =
+    ("security/close_account.html", include_str!("../../templates/security/close_account.html"));
+
+const LINK_PAGE: Embedded = (
+    "security/close_account_link.html",
+    include_str!("../../templates/security/close_account_link.html"),
+);
+
+const TEMPLATES: &[Embedded] = &[
+    PAGE,
+    LINK_PAGE,
+    (
+        "security/email/close_account_notice.txt",
+        include_str!("../../templates/security/email/close_account_notice.txt"),
+    ),
+    (
+        "security/email/close_account_notice.html",
+        include_str!("../../templates/security/email/close_account_notice.html"),
+    ),
+    (
+        "security/email/close_account_reopened.txt",
+        include_str!("../../templates/security/email/close_account_reopened.txt"),
+    ),
+    (
+        "security/email/close_account_reopened.html",
+        include_str!("../../templates/security/email/close_account_reopened.html"),
+    ),
+    (
+        "security/email/close_account_deleted.txt",
+        include_str!("../../templates/security/email/close_account_deleted.txt"),
+    ),
+    (
+        "security/email/close_account_deleted.html",
+        include_str!("../../templates/security/email/close_account_deleted.html"),
+    ),
+];
+
+const CLOSED: Notice = Notice::info(
+    "Your account is closed. We sent you a mail by which you can open it again for a while.",
+);
+
+const REOPENED: Notice = Notice::success("Your account is open again. You can log in now.");
+
+impl<D: UserDatastore> Feature<D> for CloseAccount {
+    const NAME: &'static str = "close_account";
+    const TEMPLATES: &'static [Embedded] = TEMPLATES;
+    const SENDS_MAIL: bool = true;
+    const SINGLE_PAGE_VIEWS: &'static [&'static str] = &[Self::VIEW];
+
+    fn urls(&self) -> Vec<(&'static str, String)> {
+        let next = self.post_close_account_view.as_ref().map_or("/", View::as_str);
+        let mut urls = vec![
+            ("close_account", "/close-account".to_owned()),
+            ("close_account_link", link::page_path::<Self>()),
+            ("after_close_account", next.to_owned()),
+        ];
+        let (view, error_view) = (self.reopen_view.as_ref(), self.reopen_error_view.as_ref());
+        urls.extend(single_page::urls::<Self>(view, error_view));
+        urls
+    }
+
+    fn routes(&self) -> Vec<Route> {
+        [routes![show, submit], link::routes::<Self>()].concat()
+    }
+
+    fn manage(&self, _store: &Arc<D>, rocket: Rocket<Build>) -> Rocket<Build> {
+        rocket.manage(self.clone())
+    }
+
+    fn hooks(&self, store: &Arc<D>) -> Option<Box<dyn Hooks>> {
+        Some(Box::new(Deletion { store: Arc::<D>::clone(store) }))
+    }
+}
+
+/// What is submitted to `/close-account`.
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct CloseForm {
+    password: Secret<String>,
+}
+
+impl Form for CloseForm {
+    const SECRET: &'static [&'static str] = &["password"];
+}
+
+#[get("/close-account")]
+async fn show(visit: Visit<'_>, flow: &State<Flow>, settings: &State<CloseAccount>) -> Answer {
+    let active = flow.require_fresh(&visit).await?;
+    Ok(Reply::page(page(&visit, flow, settings).await?)
+        .with("grace", settings.grace)
+        .with("user", visit.payload(&active.user).await?))
+}
+
+#[post("/close-account", data = "<submitted>")]
+async fn submit(
+    visit: Visit<'_>,
+    flow: &State<Flow>,
+    settings: &State<CloseAccount>,
+    submitted: Submission<CloseForm>,
+) -> Answer {
+    match close(&visit, flow, settings, submitted).await {
+        Ok(deleted_at) => {
+            let next = visit.url("after_close_account").unwrap_or_else(Next::home);
+            Ok(Reply::redirect(next).with("deleted_at", deleted_at).notice(CLOSED))
+        }
+        Err(rejection) => Err(page(&visit, flow, settings).await?.refuse(rejection)),
+    }
+}
+
+/// Closes the account, and says when it is deleted.
+async fn close(
+    visit: &Visit<'_>,
+    flow: &Flow,
+    settings: &CloseAccount,
+    submitted: Submission<CloseForm>,
+) -> Result<Timestamp, Rejection> {
+    let form = submitted.read()?;
+    let user = &flow.require_fresh(visit).await?.user;
+    let slot = flow.hasher().reserve()?;
+    if flow.has_password(user).await? {
+        flow.check_own_password(visit, &slot, user, &form.password).await?;
+    }
+    let deleted_at = visit.clock().now() + settings.grace.delta();
+    let event = Event::UserClosed { user: user.id, origin: visit.origin() };
+    let notice = flow
+        .notice(visit, "close_account_notice", "Your account is closed", user, &user.email)?
+        .with("deleted_on", in_words(deleted_at))
+        .lasting_link(CloseAccount::PURPOSE, settings.grace);
+    let together = flow.along(&event, vec![notice]).await?;
+    let change = UserChange::closing(deleted_at).unless_changed_since(user.epoch);
+    let closed = flow.store().update_user(user.id, &change, &together).await?;
+    closed.ok_or(Rejection::Unauthenticated)?;
+    flow.told(&event);
+    visit.sessions().forget(visit.request());
+    Ok(deleted_at)
+}
+
+#[async_trait]
+impl MailedLink for CloseAccount {
+    const PURPOSE: &'static str = "close_account";
+    const VIEW: &'static str = "reopen_view";
+    const ERROR_VIEW: &'static str = "reopen_error_view";
+    type Form = Button;
+
+    fn page(&self, _flow: &Flow, link: Option<&OpenLink>) -> Page {
+        Page::new(LINK_PAGE.0)
+            .with("token", link.map(|link| link.token.reveal()))
+            .with("email", link.map(|link| link.user.email.to_string()))
+            .with(
+                "username",
+                link.and_then(|link| link.user.username.as_ref()).map(Username::as_str),
+            )
+    }
+
+    fn show(&self, flow: &Flow, link: &OpenLink) -> Reply {
+        Reply::page(self.page(flow, Some(link))).with("deleted_at", link.user.closes_at)
+    }
+
+    /// Refuses to open what is open.
+    async fn check(
+        &self,
+        _visit: &Visit<'_>,
+        _flow: &Flow,
+        link: &OpenLink,
+    ) -> Result<(), Rejection> {
+        link.user.closes_at.map(|_| ()).ok_or(Rejection::InvalidLink)
+    }
+
+    async fn press(
+        &self,
+        visit: &Visit<'_>,
+        flow: &Flow,
+        link: &OpenLink,
+        _form: Button,
+    ) -> Result<Reply, Rejection> {
+        let (digest, now, user) = (link.token.digest(), visit.clock().now(), &link.user);
+        let event = Event::UserReopened { user: user.id, origin: visit.origin() };
+        let subject = "Your account is open again";
+        let notice = flow.notice(visit, "close_account_reopened", subject, user, &user.email)?;
+        let together = flow.along(&event, vec![notice]).await?;
+        // It was closed when it was looked at: another link that opens it at this moment makes this one
+        // do nothing.
+        let change = UserChange::reopened().unless_changed_since(user.epoch);
+        let store = flow.store();
+        let opened = store.consume_token(&digest, Self::PURPOSE, now, &change, &together).await?;
+        opened.ok_or(Rejection::InvalidLink)?;
+        flow.told(&event);
+        let login = visit.url("login").unwrap_or_else(Next::home);
+        Ok(Reply::redirect(login).notice(REOPENED))
+    }
+}
+
+async fn page(visit: &Visit<'_>, flow: &Flow, settings: &CloseAccount) -> Result<Page, Rejection> {
+    let has_password = match visit.user() {
+        Some(user) => flow.has_password(user).await?,
+        None => true,
+    };
+    let page = Page::new(PAGE.0).with("grace", settings.grace.to_string());
+    Ok(page.with("has_password", has_password))
+}
+
+/// Deletes accounts whose time has come.
+struct Deletion {
+    store: Arc<dyn UserDatastore>,
+}
+
+#[async_trait]
+impl Hooks for Deletion {
+    async fn sweep(&self, now: Timestamp, announcer: &Announcer) -> Result<u64> {
+        let farewell = |user: &User| {
+            let subject = "Your account is deleted";
+            NewMail::new("close_account_deleted", subject, &user.email, now).map(Some)
+        };
+        delete_lapsed(&self.store, announcer, Lapse::Closed, now, farewell).await
+    }
+}

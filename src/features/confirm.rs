@@ -1,0 +1,339 @@
+//! Proving that an address is one's own.
+//!
+//! | route | page | JSON |
+//! |---|---|---|
+//! | `GET /confirm` | the form to ask for another link | 200 `csrf_token` |
+//! | `POST /confirm` `email` | 303 to the login page | 200 `csrf_token` |
+//! | `GET /confirm/<token>` | 303 to `/confirm/link`, the token in a cookie | 200 `password_required`, or 400 for a bad link; changes nothing |
+//! | `GET /confirm/link` | a button, or why the link is not valid | as above |
+//! | `POST /confirm/link` `token`, and `password`, `password_confirm` for an account without a password | 303 to `post_confirm_view` | 200 `csrf_token` |
+//! | `POST /confirm/<token>` | the same, for programs | the same |
+//!
+//! | setting `[default.security.confirm]` | default |
+//! |---|---|
+//! | `within` | `"24h"` |
+//! | `post_confirm_view` | the login page |
+//! | `confirm_view`, `confirm_error_view` | where a link leads in [single-page mode](crate::guide::single_page), which needs the first, or `post_confirm_view` |
+//! | `log_in` | `false` |
+//!
+//! Templates: `security/confirm.html`, `security/confirm_link.html`. Mails:
+//! `confirmation_instructions`, and `confirm_notice` when a password was chosen with it. Events: `ConfirmInstructionsSent`, `UserConfirmed`, `UserDeleted`. Refusals:
+//! `invalid_input` (and those of a password that is chosen), `invalid_link`, `saturated`, `csrf_failed`, `cross_site`, `throttled`, `unavailable`.
+//!
+//! ```text
+//! POST /confirm {"email": "ann@example.org"}
+//!   200 {"meta": {"code": 200}, "response": {"csrf_token": "…"}}
+//! POST /confirm/0jyx… {}
+//!   200 {"meta": {"code": 200}, "response": {"csrf_token": "…"}}
+//!   400 {"meta": {"code": 400}, "response": {"errors": ["…"], "field_errors": {"": ["…"]}, "reasons": ["invalid_link"]}}
+//! ```
+//!
+//! While it is enabled, an account whose address was not proved opens for nobody, and looks to the
+//! one who tries as if it did not exist. One that was registered and that nobody confirms within two
+//! days is deleted with everything that is its own, so that an address and a username are free again
+//! that somebody mistyped or took in passing; no link of such an account outlasts it. Accounts that
+//! an operator made or invited, or that somebody logged in to, stay. Looking at a link changes nothing, for mail scanners look
+//! at every link: pressing the button does.
+
+use std::sync::Arc;
+
+use rocket::Route;
+use rocket::State;
+use rocket::async_trait;
+use rocket::get;
+use rocket::post;
+use rocket::routes;
+use serde::Deserialize;
+use serde::Serialize;
+
+use crate::clock::Timestamp;
+use crate::config::Span;
+use crate::datastore::Together;
+use crate::datastore::UserDatastore;
+use crate::datastore::outbox::Addressee;
+use crate::datastore::outbox::NewMail;
+use crate::datastore::user::Lapse;
+use crate::datastore::user::UserChange;
+use crate::error::Result;
+use crate::event::Event;
+use crate::feature::Announcer;
+use crate::feature::Feature;
+use crate::feature::Hooks;
+use crate::feature::LoginAttempt;
+use crate::feature::Registration;
+use crate::feature::Verdict;
+use crate::flow::Flow;
+use crate::flow::lapse::delete_lapsed;
+use crate::flow::link;
+use crate::flow::link::MailedLink;
+use crate::flow::link::NewPassword;
+use crate::flow::link::OpenLink;
+use crate::flow::single_page;
+use crate::rejection::FieldErrors;
+use crate::rejection::Rejection;
+use crate::template::Embedded;
+use crate::user::Email;
+use crate::web::next::Next;
+use crate::web::page::Notice;
+use crate::web::page::Page;
+use crate::web::reply::Answer;
+use crate::web::reply::Reply;
+use crate::web::submission::Form;
+use crate::web::submission::Submission;
+use crate::web::view::View;
+use crate::web::visit::Visit;
+
+/// The feature `confirm`; its value is `[default.security.confirm]`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Confirm {
+    /// How long a link may be used; at most a day (NIST SP 800-63B-4, section 4.2.1.2).
+    /// _Default:_ `"24h"`.
+    pub within: Span,
+    /// Where to go after confirming. _Default:_ the login page.
+    pub post_confirm_view: Option<View>,
+    /// Where a mailed link leads in [single-page mode](crate::guide::single_page).
+    /// _Default:_ `post_confirm_view`.
+    pub confirm_view: Option<View>,
+    /// Where one that is no good leads then. _Default:_ `confirm_view`.
+    pub confirm_error_view: Option<View>,
+    /// Whether confirming logs in, by way of a second factor if there is one. _Default:_ `false`.
+    pub log_in: bool,
+}
+
+impl Default for Confirm {
+    fn default() -> Self {
+        Self {
+            within: link::LONGEST,
+            post_confirm_view: None,
+            confirm_view: None,
+            confirm_error_view: None,
+            log_in: false,
+        }
+    }
+}
+
+const PAGE: Embedded =
+    ("security/confirm.html", include_str!("../../templates/security/confirm.html"));
+
+const LINK_PAGE: Embedded =
+    ("security/confirm_link.html", include_str!("../../templates/security/confirm_link.html"));
+
+const TEMPLATES: &[Embedded] = &[
+    PAGE,
+    LINK_PAGE,
+    (
+        "security/email/confirmation_instructions.txt",
+        include_str!("../../templates/security/email/confirmation_instructions.txt"),
+    ),
+    (
+        "security/email/confirmation_instructions.html",
+        include_str!("../../templates/security/email/confirmation_instructions.html"),
+    ),
+    (
+        "security/email/confirm_notice.txt",
+        include_str!("../../templates/security/email/confirm_notice.txt"),
+    ),
+    (
+        "security/email/confirm_notice.html",
+        include_str!("../../templates/security/email/confirm_notice.html"),
+    ),
+];
+
+const CONFIRMED: Notice = Notice::success("Your address is confirmed. You can log in now.");
+
+const LINK_IS_SENT: Notice = Notice::info(
+    "If this address has an account that waits for confirmation, a new link is on its way to it.",
+);
+
+impl<D: UserDatastore> Feature<D> for Confirm {
+    const NAME: &'static str = "confirm";
+    const TEMPLATES: &'static [Embedded] = TEMPLATES;
+    const SENDS_MAIL: bool = true;
+    const SINGLE_PAGE_VIEWS: &'static [&'static str] = &[Self::VIEW];
+
+    fn check(&self) -> Result<()> {
+        link::check_lifetime("confirm.within", self.within)
+    }
+
+    fn urls(&self) -> Vec<(&'static str, String)> {
+        let next = self.post_confirm_view.as_ref().map_or("/login", View::as_str);
+        let mut urls = vec![
+            ("confirm", "/confirm".to_owned()),
+            ("confirm_link", link::page_path::<Self>()),
+            ("after_confirm", next.to_owned()),
+        ];
+        let view = self.confirm_view.as_ref().or(self.post_confirm_view.as_ref());
+        urls.extend(single_page::urls::<Self>(view, self.confirm_error_view.as_ref()));
+        urls
+    }
+
+    fn routes(&self) -> Vec<Route> {
+        [routes![show, submit], link::routes::<Self>()].concat()
+    }
+
+    fn manage(
+        &self,
+        _store: &Arc<D>,
+        rocket: rocket::Rocket<rocket::Build>,
+    ) -> rocket::Rocket<rocket::Build> {
+        rocket.manage(self.clone())
+    }
+
+    fn hooks(&self, store: &Arc<D>) -> Option<Box<dyn Hooks>> {
+        Some(Box::new(Confirmation { settings: self.clone(), store: Arc::<D>::clone(store) }))
+    }
+}
+
+/// What is submitted to `/confirm`.
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct ResendForm {
+    email: String,
+}
+
+impl Form for ResendForm {
+    const SECRET: &'static [&'static str] = &[];
+}
+
+#[get("/confirm")]
+fn show(_visit: Visit<'_>) -> Reply {
+    Reply::page(Page::new(PAGE.0))
+}
+
+#[post("/confirm", data = "<submitted>")]
+async fn submit(
+    visit: Visit<'_>,
+    flow: &State<Flow>,
+    confirm: &State<Confirm>,
+    submitted: Submission<ResendForm>,
+) -> Answer {
+    let page = Page::new(PAGE.0).typed(submitted.typed());
+    match send_again(&visit, flow, confirm, submitted).await {
+        Ok(()) => {
+            let login = visit.url("login").unwrap_or_else(Next::home);
+            Ok(Reply::redirect(login).notice(LINK_IS_SENT))
+        }
+        Err(rejection) => Err(page.refuse(rejection)),
+    }
+}
+
+/// Puts mail with another link into the outbox, for any address alike: the worker finds out
+/// whether there is somebody to get it.
+async fn send_again(
+    visit: &Visit<'_>,
+    flow: &Flow,
+    confirm: &Confirm,
+    submitted: Submission<ResendForm>,
+) -> Result<(), Rejection> {
+    let form = submitted.read()?;
+    flow.limits().admit(visit, "confirm").await?;
+    let email = Email::parse(&form.email)
+        .map_err(|fault| FieldErrors::one("email", "email_invalid", fault.to_string()))?;
+    if flow.limits().may_mail(visit, "confirm", &email).await? {
+        let mail = confirm.mail(Addressee::Holder, &email, visit.clock().now())?;
+        flow.post(mail, &visit.origin()).await?;
+    }
+    Ok(())
+}
+
+impl Confirm {
+    fn mail(&self, addressee: Addressee, email: &Email, at: Timestamp) -> Result<NewMail> {
+        let mail = NewMail::new("confirmation_instructions", "Confirm your address", email, at)?;
+        let mail = mail.concerns(addressee).link(Self::PURPOSE, self.within);
+        Ok(NewMail { only_unconfirmed: true, ..mail })
+    }
+}
+
+#[async_trait]
+impl MailedLink for Confirm {
+    const PURPOSE: &'static str = "confirm";
+    const VIEW: &'static str = "confirm_view";
+    const ERROR_VIEW: &'static str = "confirm_error_view";
+    type Form = NewPassword;
+
+    fn page(&self, flow: &Flow, link: Option<&OpenLink>) -> Page {
+        Page::new(LINK_PAGE.0)
+            .with("token", link.map(|link| link.token.reveal()))
+            .with("email", link.map(|link| link.address.to_string()))
+            .with(
+                "username",
+                link.and_then(|link| link.user.username.as_ref()).map(ToString::to_string),
+            )
+            .with("needs_password", link.is_some_and(|link| !link.has_password))
+            .with("password_min", flow.password_policy().min_length)
+    }
+
+    fn show(&self, flow: &Flow, link: &OpenLink) -> Reply {
+        Reply::page(self.page(flow, Some(link))).with("password_required", !link.has_password)
+    }
+
+    /// Confirms the address, with the password that was chosen when registering, or with one that is
+    /// chosen now: an account has none when none was given, or when two people registered the
+    /// address.
+    async fn press(
+        &self,
+        visit: &Visit<'_>,
+        flow: &Flow,
+        link: &OpenLink,
+        form: NewPassword,
+    ) -> Result<Reply, Rejection> {
+        let password_hash = if !link.has_password || form.password.is_some() {
+            Some(form.hash(flow, link).await?)
+        } else {
+            None
+        };
+        let (digest, now) = (link.token.digest(), visit.clock().now());
+        let event = Event::UserConfirmed { user: link.user.id, origin: visit.origin() };
+        let mut mails = Vec::new();
+        if password_hash.is_some() {
+            let (subject, user) = ("You chose your password", &link.user);
+            mails.push(flow.notice(visit, "confirm_notice", subject, user, &link.address)?);
+        }
+        let change = UserChange::confirmed(now, password_hash);
+        let together = flow.along(&event, mails).await?;
+        let store = flow.store();
+        let confirmed =
+            store.consume_token(&digest, Self::PURPOSE, now, &change, &together).await?;
+        let Some(user) = confirmed else {
+            // Used by now; or somebody registered the address again since, and it is still good.
+            store.find_token(&digest, Self::PURPOSE, now).await?.ok_or(Rejection::InvalidLink)?;
+            let text = "Choose a password.";
+            return Err(FieldErrors::one("password", "password_invalid", text).into());
+        };
+        flow.told(&event);
+        let next = visit.url("after_confirm").unwrap_or_else(Next::home);
+        let logs_in_via = self.log_in.then_some("confirm");
+        Ok(link::go_on(visit, flow, user, logs_in_via, next).await?.notice(CONFIRMED))
+    }
+}
+
+/// What happens to accounts that wait for their confirmation.
+struct Confirmation {
+    settings: Confirm,
+    store: Arc<dyn UserDatastore>,
+}
+
+#[async_trait]
+impl Hooks for Confirmation {
+    async fn before_login(&self, attempt: &LoginAttempt<'_>) -> Result<Verdict> {
+        Ok(match attempt.user.confirmed_at {
+            Some(_) => Verdict::Allow,
+            None => Verdict::Refuse(Rejection::InvalidCredentials),
+        })
+    }
+
+    async fn after_register(&self, registration: &Registration<'_>) -> Result<Together> {
+        let Registration { user_id, email, at, .. } = *registration;
+        Ok(Together::mail(vec![self.settings.mail(Addressee::User(user_id), email, at)?]))
+    }
+
+    fn awaits_confirmation(&self) -> bool {
+        true
+    }
+
+    async fn sweep(&self, now: Timestamp, announcer: &Announcer) -> Result<u64> {
+        delete_lapsed(&self.store, announcer, Lapse::Unconfirmed, now, |_| Ok(None)).await
+    }
+}

@@ -1,0 +1,283 @@
+//! Inviting people, who choose their password themselves.
+//!
+//! | route | page | JSON |
+//! |---|---|---|
+//! | `GET /invite/<token>` | 303 to `/invite/link`, the token in a cookie | 200 `email`, or 400 for a bad link; changes nothing |
+//! | `GET /invite/link` | the form for the password, or why the link is not valid | as above |
+//! | `POST /invite/link` `password`, `password_confirm`, `token` | 303 to `post_invite_view` | 200 `csrf_token` |
+//! | `POST /invite/<token>` | the same, for programs | the same |
+//!
+//! | setting `[default.security.invite]` | default |
+//! |---|---|
+//! | `within` | `"24h"` |
+//! | `post_invite_view` | the login page |
+//! | `invite_view`, `invite_error_view` | where a link leads in [single-page mode](crate::guide::single_page), which needs the first |
+//!
+//! Templates: `security/invite_link.html`. Mails: `invitation`, and
+//! `invite_notice` when it was accepted. Events: `UserInvited`,
+//! `InvitationSent`, `InvitationAccepted`. Refusals: `invalid_input` (those of a password that is
+//! chosen), `invalid_link`, `csrf_failed`, `cross_site`, `throttled`, `saturated`, `unavailable`.
+//!
+//! ```text
+//! POST /invite/0jyx… {"password": "a ferry leaves at seven"}
+//!   200 {"meta": {"code": 200}, "response": {"csrf_token": "…"}}
+//! ```
+//!
+//! An invitation makes an account without a password, and mails a link by which its owner chooses one;
+//! no password is ever mailed (ASVS 5.0, 6.4.1). From the command line it is `rocket-security users
+//! invite`, from a handler [`Invite::send`]:
+//!
+//! ```
+//! # use rocket::State;
+//! # use rocket::post;
+//! use rocket_security::Email;
+//! use rocket_security::Rejection;
+//! use rocket_security::RolesRequired;
+//! use rocket_security::features::invite::Invite;
+//! use rocket_security::flow::Flow;
+//! use rocket_security::web::visit::Visit;
+//! # rocket_security::roles! { pub Admin = "admin"; }
+//!
+//! #[post("/members/<email>")]
+//! async fn invite(
+//!     _admin: RolesRequired<Admin>,
+//!     visit: Visit<'_>,
+//!     flow: &State<Flow>,
+//!     invite: &State<Invite>,
+//!     email: &str,
+//! ) -> Result<&'static str, Rejection> {
+//!     let email = Email::parse(email).map_err(|_| Rejection::Forbidden)?;
+//!     Ok(match invite.send(flow, &email, visit.origin()).await? {
+//!         Some(_) => "The invitation is on its way.",
+//!         None => "There is such an account already.",
+//!     })
+//! }
+//! ```
+
+use std::sync::Arc;
+
+use rocket::Build;
+use rocket::Rocket;
+use rocket::Route;
+use rocket::async_trait;
+use serde::Deserialize;
+use serde::Serialize;
+
+use crate::clock::Timestamp;
+use crate::config::Span;
+use crate::crypto::random_uuid;
+use crate::datastore::outbox::Addressee;
+use crate::datastore::outbox::NewMail;
+use crate::datastore::user::Credentials;
+use crate::datastore::user::NewUser;
+use crate::datastore::user::UserChange;
+use crate::error::Result;
+use crate::event::Event;
+use crate::event::Origin;
+use crate::feature::Feature;
+use crate::flow::Flow;
+use crate::flow::link;
+use crate::flow::link::MailedLink;
+use crate::flow::link::NewPassword;
+use crate::flow::link::OpenLink;
+use crate::flow::single_page;
+use crate::rejection::Rejection;
+use crate::template::Embedded;
+use crate::user::Email;
+use crate::user::Identity;
+use crate::user::User;
+use crate::user::UserId;
+use crate::web::next::Next;
+use crate::web::page::Notice;
+use crate::web::page::Page;
+use crate::web::reply::Reply;
+use crate::web::view::View;
+use crate::web::visit::Visit;
+
+/// The feature `invite`; its value is `[default.security.invite]`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Invite {
+    /// How long an invitation may be accepted; at most a day (NIST SP 800-63B-4, section 4.2.1.2).
+    /// _Default:_ `"24h"`.
+    pub within: Span,
+    /// Where to go afterwards. _Default:_ the login page.
+    pub post_invite_view: Option<View>,
+    /// Where a mailed link leads in [single-page mode](crate::guide::single_page).
+    /// _Default:_ none, and no launch in that mode.
+    pub invite_view: Option<View>,
+    /// Where one that is no good leads then. _Default:_ `invite_view`.
+    pub invite_error_view: Option<View>,
+}
+
+impl Default for Invite {
+    fn default() -> Self {
+        Self {
+            within: link::LONGEST,
+            post_invite_view: None,
+            invite_view: None,
+            invite_error_view: None,
+        }
+    }
+}
+
+const PAGE: Embedded =
+    ("security/invite_link.html", include_str!("../../templates/security/invite_link.html"));
+
+const TEMPLATES: &[Embedded] = &[
+    PAGE,
+    (
+        "security/email/invitation.txt",
+        include_str!("../../templates/security/email/invitation.txt"),
+    ),
+    (
+        "security/email/invitation.html",
+        include_str!("../../templates/security/email/invitation.html"),
+    ),
+    (
+        "security/email/invite_notice.txt",
+        include_str!("../../templates/security/email/invite_notice.txt"),
+    ),
+    (
+        "security/email/invite_notice.html",
+        include_str!("../../templates/security/email/invite_notice.html"),
+    ),
+];
+
+const ACCEPTED: Notice = Notice::success("Welcome! Your account is ready: you can log in now.");
+
+impl<D> Feature<D> for Invite {
+    const NAME: &'static str = "invite";
+    const TEMPLATES: &'static [Embedded] = TEMPLATES;
+    const SENDS_MAIL: bool = true;
+    const SINGLE_PAGE_VIEWS: &'static [&'static str] = &[Self::VIEW];
+
+    fn check(&self) -> Result<()> {
+        link::check_lifetime("invite.within", self.within)
+    }
+
+    fn urls(&self) -> Vec<(&'static str, String)> {
+        let next = self.post_invite_view.as_ref().map_or("/login", View::as_str);
+        let mut urls =
+            vec![("invite_link", link::page_path::<Self>()), ("after_invite", next.to_owned())];
+        let (view, error_view) = (self.invite_view.as_ref(), self.invite_error_view.as_ref());
+        urls.extend(single_page::urls::<Self>(view, error_view));
+        urls
+    }
+
+    fn routes(&self) -> Vec<Route> {
+        link::routes::<Self>()
+    }
+
+    fn manage(&self, _store: &Arc<D>, rocket: Rocket<Build>) -> Rocket<Build> {
+        rocket.manage(self.clone())
+    }
+}
+
+impl Invite {
+    /// Makes an account without a password and mails its owner the link by which they choose one.
+    /// For an account that was invited before and never accepted, the link is mailed again. One that
+    /// somebody registered and nobody confirmed gives way: nobody knows whose it is. None, and
+    /// nothing done, when the address has another account, or one that was invited and is switched
+    /// off.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejection::Unavailable`] when the store does not answer.
+    pub async fn send(
+        &self,
+        flow: &Flow,
+        email: &Email,
+        origin: Origin,
+    ) -> Result<Option<User>, Rejection> {
+        let at = origin.at;
+        flow.make_way(email, &origin).await?;
+        let id = UserId::from_uuid(random_uuid()?);
+        let event = Event::UserInvited { user: id, origin: origin.clone() };
+        let together = flow.along(&event, vec![self.invitation(id, email, at)?]).await?;
+        if let Ok(user) = flow.store().create_user(&Self::guest(id, email, at), &together).await? {
+            flow.told(&event);
+            return Ok(Some(user));
+        }
+        let found = flow.store().find_credentials(&Identity::Email(email.clone())).await?;
+        let Some(user) = found.filter(Self::is_waiting).map(|found| found.user) else {
+            return Ok(None);
+        };
+        if !user.is_open() {
+            return Ok(None);
+        }
+        // Spelled as it is in the account: to some mail servers another spelling is another mailbox.
+        flow.post(self.invitation(user.id, &user.email, at)?, &origin).await?;
+        Ok(Some(user))
+    }
+
+    /// Gives the account of somebody who is invited: nobody can log in to it yet.
+    pub fn guest(id: UserId, email: &Email, at: Timestamp) -> NewUser {
+        NewUser {
+            id,
+            email: email.clone(),
+            username: None,
+            password_hash: None,
+            confirmed_at: None,
+            expires_at: None,
+            created_at: at,
+        }
+    }
+
+    /// Tells whether an account was made by an invitation that nobody has accepted.
+    pub fn is_waiting(account: &Credentials) -> bool {
+        account.user.confirmed_at.is_none() && account.password_hash.is_none()
+    }
+
+    /// Writes the mail with the link.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Crypto`](crate::Error::Crypto) when there is no randomness.
+    pub fn invitation(&self, id: UserId, to: &Email, at: Timestamp) -> Result<NewMail> {
+        let mail = NewMail::new("invitation", "You are invited", to, at)?;
+        let mail = mail.concerns(Addressee::User(id)).link(Self::PURPOSE, self.within);
+        Ok(NewMail { only_unconfirmed: true, ..mail })
+    }
+}
+
+#[async_trait]
+impl MailedLink for Invite {
+    const PURPOSE: &'static str = "invite";
+    const VIEW: &'static str = "invite_view";
+    const ERROR_VIEW: &'static str = "invite_error_view";
+    type Form = NewPassword;
+
+    fn page(&self, flow: &Flow, link: Option<&OpenLink>) -> Page {
+        Page::new(PAGE.0)
+            .with("token", link.map(|link| link.token.reveal()))
+            .with("email", link.map(|link| link.address.to_string()))
+            .with("password_min", flow.password_policy().min_length)
+    }
+
+    fn show(&self, flow: &Flow, link: &OpenLink) -> Reply {
+        Reply::page(self.page(flow, Some(link))).with("email", link.address.as_str())
+    }
+
+    async fn press(
+        &self,
+        visit: &Visit<'_>,
+        flow: &Flow,
+        link: &OpenLink,
+        form: NewPassword,
+    ) -> Result<Reply, Rejection> {
+        let hash = form.hash(flow, link).await?;
+        let (digest, now) = (link.token.digest(), visit.clock().now());
+        let event = Event::InvitationAccepted { user: link.user.id, origin: visit.origin() };
+        let (subject, user) = ("Your invitation was accepted", &link.user);
+        let notice = flow.notice(visit, "invite_notice", subject, user, &link.address)?;
+        let together = flow.along(&event, vec![notice]).await?;
+        let (store, change) = (flow.store(), UserChange::confirmed(now, Some(hash)));
+        let accepted = store.consume_token(&digest, Self::PURPOSE, now, &change, &together).await?;
+        accepted.ok_or(Rejection::InvalidLink)?;
+        flow.told(&event);
+        let next = visit.url("after_invite").unwrap_or_else(Next::home);
+        Ok(Reply::redirect(next).notice(ACCEPTED))
+    }
+}

@@ -1,0 +1,144 @@
+//! Being told one's username by mail.
+//!
+//! | route | page | JSON |
+//! |---|---|---|
+//! | `GET /recover-username` | the form; logged in: 303 home | 200 `csrf_token`; logged in: 400 |
+//! | `POST /recover-username` `email` | 303 to the login page | 200 `csrf_token` |
+//!
+//! It has no settings. Templates: `security/recover_username.html`. Mails: `username_recovery`.
+//! Events: `UsernameRecoveryEmailSent`. Refusals: `invalid_input` (`email_invalid`),
+//! `already_authenticated`, `csrf_failed`, `cross_site`, `throttled`, `unavailable`.
+//!
+//! ```json
+//! {"email": "ann@example.org"}
+//! ```
+//!
+//! is answered with
+//!
+//! ```json
+//! {"meta": {"code": 200}, "response": {"csrf_token": "…"}}
+//! ```
+//!
+//! for any address alike, and with the same work: whether there is somebody to get the mail, the worker
+//! finds out. Whoever has an account and no username is told that by mail. It is not among the default
+//! features, and has a point only where users go by usernames: with
+//! `security.identity = ["email", "username"]`.
+
+use rocket::Route;
+use rocket::State;
+use rocket::get;
+use rocket::post;
+use rocket::routes;
+use serde::Deserialize;
+use serde::Serialize;
+
+use crate::datastore::outbox::Addressee;
+use crate::datastore::outbox::NewMail;
+use crate::feature::Feature;
+use crate::flow::Flow;
+use crate::rejection::FieldErrors;
+use crate::rejection::Rejection;
+use crate::template::Embedded;
+use crate::user::Email;
+use crate::web::next::Next;
+use crate::web::page::Notice;
+use crate::web::page::Page;
+use crate::web::reply::Answer;
+use crate::web::reply::Reply;
+use crate::web::submission::Form;
+use crate::web::submission::Submission;
+use crate::web::visit::Visit;
+
+/// The feature `recover_username`; its value is `[default.security.recover_username]`.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct RecoverUsername {}
+
+const PAGE: Embedded = (
+    "security/recover_username.html",
+    include_str!("../../templates/security/recover_username.html"),
+);
+
+const TEMPLATES: &[Embedded] = &[
+    PAGE,
+    (
+        "security/email/username_recovery.txt",
+        include_str!("../../templates/security/email/username_recovery.txt"),
+    ),
+    (
+        "security/email/username_recovery.html",
+        include_str!("../../templates/security/email/username_recovery.html"),
+    ),
+];
+
+const IS_SENT: Notice =
+    Notice::info("If this address has an account, its username is on its way to it.");
+
+impl<D> Feature<D> for RecoverUsername {
+    const NAME: &'static str = "recover_username";
+    const TEMPLATES: &'static [Embedded] = TEMPLATES;
+    const SENDS_MAIL: bool = true;
+    const NEEDS_USERNAMES: bool = true;
+
+    fn urls(&self) -> Vec<(&'static str, String)> {
+        vec![("recover_username", "/recover-username".to_owned())]
+    }
+
+    fn routes(&self) -> Vec<Route> {
+        routes![show, submit]
+    }
+}
+
+/// What is submitted to `/recover-username`.
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct RecoverUsernameForm {
+    email: String,
+}
+
+impl Form for RecoverUsernameForm {
+    const SECRET: &'static [&'static str] = &[];
+}
+
+#[get("/recover-username")]
+fn show(visit: Visit<'_>) -> Answer {
+    visit.anonymous_only()?;
+    Ok(Reply::page(Page::new(PAGE.0)))
+}
+
+#[post("/recover-username", data = "<submitted>")]
+async fn submit(
+    visit: Visit<'_>,
+    flow: &State<Flow>,
+    submitted: Submission<RecoverUsernameForm>,
+) -> Answer {
+    visit.anonymous_only()?;
+    let page = Page::new(PAGE.0).typed(submitted.typed());
+    match send(&visit, flow, submitted).await {
+        Ok(()) => {
+            let login = visit.url("login").unwrap_or_else(Next::home);
+            Ok(Reply::redirect(login).notice(IS_SENT))
+        }
+        Err(rejection) => Err(page.refuse(rejection)),
+    }
+}
+
+/// Puts the mail into the outbox, for any address alike: the worker finds out whose it is, and by what
+/// name they go when it is sent.
+async fn send(
+    visit: &Visit<'_>,
+    flow: &Flow,
+    submitted: Submission<RecoverUsernameForm>,
+) -> Result<(), Rejection> {
+    let form = submitted.read()?;
+    flow.limits().admit(visit, "recover_username").await?;
+    let email = Email::parse(&form.email)
+        .map_err(|fault| FieldErrors::one("email", "email_invalid", fault.to_string()))?;
+    if flow.limits().may_mail(visit, "recover_username", &email).await? {
+        let now = visit.clock().now();
+        let mail = NewMail::new("username_recovery", "Your username", &email, now)?;
+        flow.post(mail.concerns(Addressee::Holder), &visit.origin()).await?;
+    }
+    Ok(())
+}

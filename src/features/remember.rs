@@ -1,0 +1,342 @@
+//! Remembering a browser, so that its user need not log in again.
+//!
+//! It has no route. [`login`](crate::features::login) asks for it: by the box "Remember me" of its page,
+//! by `remember` in a form or in JSON.
+//!
+//! | setting `[default.security.remember]` | default |
+//! |---|---|
+//! | `lifetime` | `"30days"`, at most 365 days |
+//! | `window` | `"10s"`, at most 60 seconds |
+//! | `preset` | `false` |
+//!
+//! Mails: `remember_theft`. Events: `UserAuthenticated` with `remember` as `authn_via`, `RememberTheft`,
+//! `SessionEnded` (`theft`, `expired`). Refusals: none; store down: `unavailable`. The store needs the
+//! capability [`RememberStore`].
+//!
+//! ```text
+//! POST /login {"email": "ann@example.org", "password": "a ferry leaves at seven", "remember": true}
+//!   200, Set-Cookie: security_session=…; security_remember=…; Max-Age=2592000
+//! GET /me, with security_remember alone
+//!   200, Set-Cookie: security_session=…; security_remember=…; Max-Age=2592000
+//! ```
+//!
+//! # How a browser comes back
+//!
+//! The cookie `security_remember` holds a selector, which names a series, and a validator, sealed with a
+//! key of its own; the store has a row for each series, with digests of both. When a request comes whose
+//! session is missing, over or ended, and the validator is the series' newest, a session begins and the
+//! validator is replaced, in one transaction. It passes the same door as a login: an account that was
+//! locked, or a hook that refuses or diverts (a second factor), is nobody logged in. The series stays
+//! then, and the browser goes on as a guest's: it is not asked for again until it was closed, or a day
+//! has passed.
+//!
+//! - **It lasts 30 days**, from the login on and however often it is used: NIST SP 800-63B-4, section
+//!   2.1.3. The session ends with it, at most ten minutes later.
+//! - **Who comes back is not fresh**, for no [`Fresh`](crate::guard::Fresh) and for no change of a
+//!   credential, until they prove at `/verify` that it is still them.
+//! - **It ends** with a logout, with its session when that is ended at `/sessions` or by
+//!   `rocket-security sessions end` (all others of a user: also those without a session), with every
+//!   change of password, address or status on every instance, when a user has more than
+//!   `security.session.max_per_user` of them (the oldest), and when somebody else logs in. Its session
+//!   alone ends when it was not used for long: the next request begins another.
+//! - **A cookie that opens nothing** (forged, expired, of another site, ended) is taken away by the same
+//!   answer; its browser is a guest's. A store that is down is 503 and takes nothing away.
+//! - **Links that log in** remember nobody.
+//! - A store that was stolen opens nothing, and guests store nothing.
+//!
+//! # A stolen cookie
+//!
+//! Whoever has a copy of the cookie can come back by it. But then the validator is replaced, and the other
+//! one of the two, owner or thief, presents one that is not the newest. That ends the series and the session
+//! that was begun by it, so that both are out; the owner is told by mail, and there is an event. It can
+//! be told of the owner's browser, too: when it lost the answer that brought the newer validator, or was
+//! put back from a backup.
+//!
+//! # Several requests at once
+//!
+//! A browser that was closed opens several tabs at once, each with one and the same validator. One request
+//! replaces it; for `window` from then on the others get what it got: the same successor, and the same
+//! session. Both are derived from the validator by a key of the server's, so that it is one at all
+//! instances, and nothing but digests is stored. Within `window` a thief who is as quick as that is not
+//! found out; at the next replacement they are. It also covers an answer that was lost and asked for
+//! again at once. Instances whose clocks differ by more than that take the one for the other: keep clocks
+//! together, as by NTP.
+//!
+//! # Forms that were open
+//!
+//! A session's anti-forgery token belongs to its id, and who comes back has another. A form that stood open
+//! in a tab all the while is refused with `csrf_failed` when it is sent, once: that answer brings the
+//! session, and the form is to be loaded again. What an application keeps with the session
+//! ([`Session`](crate::Session)) was the old one's and is gone, but for a guest's, which goes along.
+
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+use rocket::Build;
+use rocket::Request;
+use rocket::Rocket;
+use rocket::async_trait;
+use serde::Deserialize;
+use serde::Serialize;
+
+use crate::clock::Timestamp;
+use crate::config::Span;
+use crate::crypto::lineage::Heir;
+use crate::crypto::lineage::Keepsake;
+use crate::datastore::RememberStore;
+use crate::datastore::Together;
+use crate::datastore::remember::EndedSeries;
+use crate::datastore::remember::Presented;
+use crate::datastore::remember::SeriesRecord;
+use crate::datastore::remember::Turn;
+use crate::datastore::remember::Turned;
+use crate::datastore::session::EndedSession;
+use crate::datastore::session::SessionRecord;
+use crate::error::Error;
+use crate::error::Result;
+use crate::event::Event;
+use crate::event::Origin;
+use crate::event::SessionEnd;
+use crate::feature::Announcer;
+use crate::feature::Feature;
+use crate::feature::Hooks;
+use crate::feature::LoginAttempt;
+use crate::flow::Entry;
+use crate::flow::Flow;
+use crate::flow::Return;
+use crate::rejection::Rejection;
+use crate::session::remember::Restore;
+use crate::session::remember::Restored;
+use crate::session::remember::Restorer;
+use crate::template::Embedded;
+use crate::user::User;
+use crate::web::Web;
+use crate::web::visit::Visit;
+
+/// The feature `remember`; its value is `[default.security.remember]`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Remember {
+    /// How long a browser is remembered after the login, at most 365 days. NIST SP 800-63B-4, section
+    /// 2.1.3, has 30 days at most. _Default:_ `"30days"`.
+    pub lifetime: Span,
+    /// How long a validator that was replaced still leads to its successor and to the same session, for
+    /// requests that were sent at once: 1 to 60 seconds. _Default:_ `"10s"`.
+    pub window: Span,
+    /// Whether the box of the login page is ticked before anybody has touched it. A login by JSON is
+    /// remembered only if it says so. _Default:_ `false`.
+    pub preset: bool,
+}
+
+impl Default for Remember {
+    fn default() -> Self {
+        let (lifetime, window) = (Span::hours(30 * 24), Span::new(DEFAULT_WINDOW));
+        Self { lifetime, window, preset: false }
+    }
+}
+
+const DEFAULT_WINDOW: std::time::Duration = std::time::Duration::from_secs(10);
+
+/// The longest window: a thief who is as quick is not found out at once.
+const LONGEST_WINDOW: TimeDelta = TimeDelta::seconds(60);
+
+/// What browsers keep a cookie for at most is 400 days (RFC 6265bis, section 5.5).
+const LONGEST_LIFETIME: TimeDelta = TimeDelta::days(365);
+
+/// How many series are ended at a time.
+const BATCH: u32 = 200;
+
+/// How somebody proved to be them who came back: not at all.
+const AUTHN_VIA: &str = "remember";
+
+const THEFT_TEXT: Embedded = (
+    "security/email/remember_theft.txt",
+    include_str!("../../templates/security/email/remember_theft.txt"),
+);
+const THEFT_HTML: Embedded = (
+    "security/email/remember_theft.html",
+    include_str!("../../templates/security/email/remember_theft.html"),
+);
+
+const THEFT_SUBJECT: &str = "A browser of yours is no longer remembered";
+
+impl<D: RememberStore> Feature<D> for Remember {
+    const NAME: &'static str = "remember";
+    const TEMPLATES: &'static [Embedded] = &[THEFT_TEXT, THEFT_HTML];
+    const SENDS_MAIL: bool = true;
+    const OUTLIVES_SESSIONS: bool = true;
+
+    fn check(&self) -> Result<()> {
+        let (lifetime, window) = (self.lifetime.delta(), self.window.delta());
+        if lifetime < TimeDelta::minutes(1) || lifetime > LONGEST_LIFETIME {
+            return Err(Error::config(
+                "remember.lifetime",
+                "is shorter than a minute or longer than 365 days",
+                "Set it to \"30days\" or less",
+            ));
+        }
+        if window < TimeDelta::seconds(1) || window > LONGEST_WINDOW {
+            return Err(Error::config(
+                "remember.window",
+                "is shorter than a second or longer than a minute",
+                "Set it to \"10s\"",
+            ));
+        }
+        Ok(())
+    }
+
+    fn manage(&self, store: &Arc<D>, rocket: Rocket<Build>) -> Rocket<Build> {
+        rocket.manage(Restorer(Arc::new(Series::new(self, store))))
+    }
+
+    fn hooks(&self, store: &Arc<D>) -> Option<Box<dyn Hooks>> {
+        Some(Box::new(Series::new(self, store)))
+    }
+}
+
+/// The series of a store.
+struct Series {
+    settings: Remember,
+    store: Arc<dyn RememberStore>,
+}
+
+impl Series {
+    fn new<D: RememberStore>(settings: &Remember, store: &Arc<D>) -> Self {
+        Self { settings: settings.clone(), store: Arc::<D>::clone(store) }
+    }
+
+    async fn find_out(
+        &self,
+        visit: &Visit<'_>,
+        flow: &Flow,
+        keepsake: &Keepsake,
+    ) -> Result<Restored, Rejection> {
+        let now = visit.clock().now();
+        let (series, presented) = (keepsake.series.digest(), keepsake.validator.digest());
+        let since = now - self.settings.window.delta();
+        let found = self.store.find_series(&series).await?;
+        let Some((found, user)) = found.filter(|(found, _)| found.expires_at > now) else {
+            return Ok(Restored::Forgotten);
+        };
+        if found.judge(&presented, since) == Presented::Stale {
+            return self.end_stolen(visit, flow, &found, &user).await;
+        }
+        let authenticated = match flow.enter(visit, user.clone(), AUTHN_VIA).await {
+            Ok(Entry::Open(authenticated)) => authenticated,
+            Err(fault @ (Rejection::Unavailable | Rejection::Saturated)) => return Err(fault),
+            Ok(Entry::Diverted { .. }) | Err(_) => return Ok(Restored::Declined),
+        };
+        let mut heirs = visit.sessions().cookies().lineage().heirs(keepsake);
+        let Heir { keepsake: next, session } = heirs.next().ok_or(Rejection::Unavailable)?;
+        let turn = Turn { series, presented, next: next.validator.digest(), now, since };
+        let token = session.clone();
+        match flow.come_back(visit, authenticated, &*self.store, &turn, token).await? {
+            Return::Begun(active) => Ok(Restored::Begun(next, active)),
+            Return::Not(Turned::SameAgain(current)) => {
+                // An instance that does not have the same active key may have been first.
+                let mut all = std::iter::once(Heir { keepsake: next, session }).chain(heirs);
+                let heir = all.find(|heir| heir.keepsake.validator.digest() == current);
+                Ok(heir.map_or(Restored::Nobody, Restored::Again))
+            }
+            Return::Not(Turned::Stale) => self.end_stolen(visit, flow, &found, &user).await,
+            Return::Not(Turned::Unknown | Turned::Rotated(_)) => Ok(Restored::Forgotten),
+        }
+    }
+
+    /// Ends a series of which somebody has a copy, and tells its owner; once, however many find it out.
+    async fn end_stolen(
+        &self,
+        visit: &Visit<'_>,
+        flow: &Flow,
+        found: &SeriesRecord,
+        user: &User,
+    ) -> Result<Restored, Rejection> {
+        let event = Event::RememberTheft { user: user.id, origin: visit.origin() };
+        let mail = flow.notice(visit, "remember_theft", THEFT_SUBJECT, user, &user.email)?;
+        let together = flow.along(&event, vec![mail]).await?;
+        let ended = self.store.end_series(user.id, &found.series, &together).await?;
+        if let Some(ended) = ended {
+            flow.told(&event);
+            if let Some(event) = session_ended(&ended, SessionEnd::Theft, visit.origin()) {
+                visit.signals().send(&event);
+            }
+        }
+        Ok(Restored::Forgotten)
+    }
+}
+
+#[async_trait]
+impl Restore for Series {
+    async fn restore(&self, request: &Request<'_>, keepsake: &Keepsake) -> Restored {
+        let rocket = request.rocket();
+        let (Some(web), Some(flow)) = (rocket.state::<Web>(), rocket.state::<Flow>()) else {
+            return Restored::Unavailable;
+        };
+        let restored = self.find_out(&Visit::of_guest(request, web), flow, keepsake).await;
+        restored.unwrap_or(Restored::Unavailable)
+    }
+
+    async fn end(&self, keepsake: &Keepsake) -> Result<()> {
+        let series = keepsake.series.digest();
+        if let Some((_, user)) = self.store.find_series(&series).await? {
+            self.store.end_series(user.id, &series, &Together::nothing()).await?;
+        }
+        Ok(())
+    }
+
+    fn is_preset(&self) -> bool {
+        self.settings.preset
+    }
+}
+
+#[async_trait]
+impl Hooks for Series {
+    async fn remember(&self, attempt: &LoginAttempt<'_>, at_most: u32) -> Result<Option<Keepsake>> {
+        let expires_at = attempt.at + self.settings.lifetime.delta();
+        let keepsake = Keepsake::new(expires_at)?;
+        let series = SeriesRecord {
+            series: keepsake.series.digest(),
+            user_id: attempt.user.id,
+            epoch: attempt.user.epoch,
+            validator: keepsake.validator.digest(),
+            previous: None,
+            created_at: attempt.at,
+            rotated_at: attempt.at,
+            expires_at,
+        };
+        // Where the account has changed meanwhile, there will be no session either.
+        Ok(self.store.create_series(&series, at_most).await?.then_some(keepsake))
+    }
+
+    async fn end_others(&self, kept: &SessionRecord) -> Result<Vec<EndedSession>> {
+        let ended = self.store.end_other_series(kept.user_id, kept.series.as_ref()).await?;
+        let session = |ended: EndedSeries| Some((ended.session?, ended.user_id));
+        let ended = ended.into_iter().filter_map(session);
+        Ok(ended.map(|(id, user_id)| EndedSession { id, user_id }).collect())
+    }
+
+    async fn sweep(&self, now: Timestamp, announcer: &Announcer) -> Result<u64> {
+        let mut all = 0;
+        loop {
+            let ended = self.store.delete_expired_series(now, BATCH).await?;
+            let count = u64::try_from(ended.len()).unwrap_or(u64::MAX);
+            all += count;
+            for series in ended {
+                let origin = Origin::new(now, None);
+                if let Some(event) = session_ended(&series, SessionEnd::Expired, origin) {
+                    announcer.noticed(&event);
+                    all += 1;
+                }
+            }
+            if count < u64::from(BATCH) {
+                return Ok(all);
+            }
+        }
+    }
+}
+
+fn session_ended(ended: &EndedSeries, reason: SessionEnd, origin: Origin) -> Option<Event> {
+    let session = ended.session?;
+    Some(Event::SessionEnded { user: ended.user_id, session, reason, origin })
+}

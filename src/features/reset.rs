@@ -1,0 +1,287 @@
+//! Choosing a new password by way of one's mailbox.
+//!
+//! | route | page | JSON |
+//! |---|---|---|
+//! | `GET /reset` | the form to ask for a link | 200 `csrf_token` |
+//! | `POST /reset` `email` | 303 to the login page | 200 `csrf_token` |
+//! | `GET /reset/<token>` | 303 to `/reset/link`, the token in a cookie | 200, or 400 for a bad link; changes nothing |
+//! | `GET /reset/link` | the form for the new password, or why the link is not valid | as above |
+//! | `POST /reset/link` `password`, `password_confirm`, `token` | 303 to `post_reset_view` | 200, an empty `response` |
+//! | `POST /reset/<token>` | the same, for programs | the same |
+//!
+//! | setting `[default.security.reset]` | default |
+//! |---|---|
+//! | `within` | `"1h"` |
+//! | `post_reset_view` | the login page |
+//! | `reset_view`, `reset_error_view` | where a link leads in [single-page mode](crate::guide::single_page), which needs the first |
+//! | `log_in` | `false` |
+//!
+//! Templates: `security/reset.html`, `security/reset_link.html`. Mails: `reset_instructions` with the
+//! link; `reset_notice` afterwards. Events: `ResetPasswordInstructionsSent`, `PasswordReset`. Refusals:
+//! `invalid_input` (`email_invalid`, and those of a password that is chosen), `invalid_link`,
+//! `csrf_failed`, `cross_site`, `throttled`, `saturated`, `unavailable`.
+//!
+//! ```text
+//! POST /reset {"email": "ann@example.org"}
+//!   200 {"meta": {"code": 200}, "response": {"csrf_token": "…"}}
+//! POST /reset/0jyx… {"password": "a ferry leaves at seven", "password_confirm": "a ferry leaves at seven"}
+//!   200 {"meta": {"code": 200}, "response": {}}
+//!   400 {"meta": {"code": 400}, "response": {"errors": ["…"], "field_errors": {"": ["…"]}, "reasons": ["invalid_link"]}}
+//! ```
+//!
+//! The answer to whoever asks, and the work for it, is the same for any address: the worker that
+//! sends the mail finds out whether there is somebody to get it. A link works once; a newer one, and
+//! any change of password, address or status, kills it. Using it proves the address, ends every
+//! session and every other link of the account, and tells its owner. It neither logs in nor takes a
+//! second factor away: with `log_in` a second factor is asked for as after any password.
+
+use std::sync::Arc;
+
+use rocket::Build;
+use rocket::Rocket;
+use rocket::Route;
+use rocket::State;
+use rocket::async_trait;
+use rocket::get;
+use rocket::post;
+use rocket::routes;
+use serde::Deserialize;
+use serde::Serialize;
+
+use crate::clock::Timestamp;
+use crate::config::Span;
+use crate::datastore::outbox::Addressee;
+use crate::datastore::outbox::NewMail;
+use crate::datastore::user::UserChange;
+use crate::error::Result;
+use crate::event::Event;
+use crate::feature::Feature;
+use crate::flow::Flow;
+use crate::flow::link;
+use crate::flow::link::MailedLink;
+use crate::flow::link::NewPassword;
+use crate::flow::link::OpenLink;
+use crate::flow::single_page;
+use crate::rejection::FieldErrors;
+use crate::rejection::Rejection;
+use crate::template::Embedded;
+use crate::user::Email;
+use crate::user::Identity;
+use crate::user::User;
+use crate::web::next::Next;
+use crate::web::page::Notice;
+use crate::web::page::Page;
+use crate::web::reply::Answer;
+use crate::web::reply::Reply;
+use crate::web::submission::Form;
+use crate::web::submission::Submission;
+use crate::web::view::View;
+use crate::web::visit::Visit;
+
+/// The feature `reset`; its value is `[default.security.reset]`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Reset {
+    /// How long a link may be used; at most a day (NIST SP 800-63B-4, section 4.2.1.2).
+    /// _Default:_ `"1h"`.
+    pub within: Span,
+    /// Where to go afterwards. _Default:_ the login page.
+    pub post_reset_view: Option<View>,
+    /// Where a mailed link leads in [single-page mode](crate::guide::single_page).
+    /// _Default:_ none, and no launch in that mode.
+    pub reset_view: Option<View>,
+    /// Where one that is no good leads then. _Default:_ `reset_view`.
+    pub reset_error_view: Option<View>,
+    /// Whether a reset logs in, by way of a second factor if there is one. _Default:_ `false`.
+    pub log_in: bool,
+}
+
+impl Default for Reset {
+    fn default() -> Self {
+        Self {
+            within: Span::hours(1),
+            post_reset_view: None,
+            reset_view: None,
+            reset_error_view: None,
+            log_in: false,
+        }
+    }
+}
+
+const PAGE: Embedded = ("security/reset.html", include_str!("../../templates/security/reset.html"));
+
+const LINK_PAGE: Embedded =
+    ("security/reset_link.html", include_str!("../../templates/security/reset_link.html"));
+
+const TEMPLATES: &[Embedded] = &[
+    PAGE,
+    LINK_PAGE,
+    (
+        "security/email/reset_instructions.txt",
+        include_str!("../../templates/security/email/reset_instructions.txt"),
+    ),
+    (
+        "security/email/reset_instructions.html",
+        include_str!("../../templates/security/email/reset_instructions.html"),
+    ),
+    (
+        "security/email/reset_notice.txt",
+        include_str!("../../templates/security/email/reset_notice.txt"),
+    ),
+    (
+        "security/email/reset_notice.html",
+        include_str!("../../templates/security/email/reset_notice.html"),
+    ),
+];
+
+const LINK_IS_SENT: Notice = Notice::info(
+    "If this address has an account, a link to choose a new password is on its way to it.",
+);
+
+const RESET: Notice = Notice::success("Your password is changed. You can log in with it now.");
+
+impl<D> Feature<D> for Reset {
+    const NAME: &'static str = "reset";
+    const TEMPLATES: &'static [Embedded] = TEMPLATES;
+    const SENDS_MAIL: bool = true;
+    const SINGLE_PAGE_VIEWS: &'static [&'static str] = &[Self::VIEW];
+
+    fn check(&self) -> Result<()> {
+        link::check_lifetime("reset.within", self.within)
+    }
+
+    fn urls(&self) -> Vec<(&'static str, String)> {
+        let next = self.post_reset_view.as_ref().map_or("/login", View::as_str);
+        let mut urls = vec![
+            ("reset", "/reset".to_owned()),
+            ("reset_link", link::page_path::<Self>()),
+            ("after_reset", next.to_owned()),
+        ];
+        let (view, error_view) = (self.reset_view.as_ref(), self.reset_error_view.as_ref());
+        urls.extend(single_page::urls::<Self>(view, error_view));
+        urls
+    }
+
+    fn routes(&self) -> Vec<Route> {
+        [routes![show, submit], link::routes::<Self>()].concat()
+    }
+
+    fn manage(&self, _store: &Arc<D>, rocket: Rocket<Build>) -> Rocket<Build> {
+        rocket.manage(self.clone())
+    }
+}
+
+/// What is submitted to `/reset`.
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct ResetForm {
+    email: String,
+}
+
+impl Form for ResetForm {
+    const SECRET: &'static [&'static str] = &[];
+}
+
+#[get("/reset")]
+fn show(_visit: Visit<'_>) -> Reply {
+    Reply::page(Page::new(PAGE.0))
+}
+
+#[post("/reset", data = "<submitted>")]
+async fn submit(
+    visit: Visit<'_>,
+    flow: &State<Flow>,
+    reset: &State<Reset>,
+    submitted: Submission<ResetForm>,
+) -> Answer {
+    let page = Page::new(PAGE.0).typed(submitted.typed());
+    match ask(&visit, flow, reset, submitted).await {
+        Ok(()) => {
+            let login = visit.url("login").unwrap_or_else(Next::home);
+            Ok(Reply::redirect(login).notice(LINK_IS_SENT))
+        }
+        Err(rejection) => Err(page.refuse(rejection)),
+    }
+}
+
+/// Puts mail with a link into the outbox, for any address alike.
+async fn ask(
+    visit: &Visit<'_>,
+    flow: &Flow,
+    reset: &Reset,
+    submitted: Submission<ResetForm>,
+) -> Result<(), Rejection> {
+    let form = submitted.read()?;
+    flow.limits().admit(visit, "reset").await?;
+    let email = Email::parse(&form.email)
+        .map_err(|fault| FieldErrors::one("email", "email_invalid", fault.to_string()))?;
+    if flow.limits().may_mail(visit, "reset", &email).await? {
+        flow.post(reset.instructions(&email, visit.clock().now())?, &visit.origin()).await?;
+    }
+    Ok(())
+}
+
+/// Ends the wait of whoever guessed too often, by whichever name. The password is changed, whatever
+/// becomes of that.
+async fn forgive(visit: &Visit<'_>, flow: &Flow, user: &User) {
+    let name = user.username.clone().map(Identity::Username);
+    for identity in [Identity::Email(user.email.clone())].into_iter().chain(name) {
+        if flow.limits().forgive(visit, &identity).await.is_err() {
+            log::warn!("after a reset, the attempts of {} are still counted", user.id);
+        }
+    }
+}
+
+impl Reset {
+    /// Writes the mail with a link for whoever has the account of that address, as they get who ask
+    /// for one: for an operator who has somebody choose a new password.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Crypto`](crate::Error::Crypto) when there is no randomness.
+    pub fn instructions(&self, to: &Email, at: Timestamp) -> Result<NewMail> {
+        let mail = NewMail::new("reset_instructions", "Choose a new password", to, at)?;
+        Ok(mail.concerns(Addressee::Holder).link(Self::PURPOSE, self.within))
+    }
+}
+
+#[async_trait]
+impl MailedLink for Reset {
+    const PURPOSE: &'static str = "reset";
+    const VIEW: &'static str = "reset_view";
+    const ERROR_VIEW: &'static str = "reset_error_view";
+    type Form = NewPassword;
+
+    fn page(&self, flow: &Flow, link: Option<&OpenLink>) -> Page {
+        Page::new(LINK_PAGE.0)
+            .with("token", link.map(|link| link.token.reveal()))
+            .with("email", link.map(|link| link.user.email.to_string()))
+            .with("password_min", flow.password_policy().min_length)
+    }
+
+    async fn press(
+        &self,
+        visit: &Visit<'_>,
+        flow: &Flow,
+        link: &OpenLink,
+        form: NewPassword,
+    ) -> Result<Reply, Rejection> {
+        let hash = form.hash(flow, link).await?;
+        let (digest, now, user) = (link.token.digest(), visit.clock().now(), &link.user);
+        let event = Event::PasswordReset { user: user.id, origin: visit.origin() };
+        let notice =
+            flow.notice(visit, "reset_notice", "Your password was changed", user, &user.email)?;
+        let together = flow.along(&event, vec![notice]).await?;
+        let mut change = UserChange::password(hash);
+        change.confirmed_at = user.confirmed_at.is_none().then_some(now);
+        let store = flow.store();
+        let changed = store.consume_token(&digest, Self::PURPOSE, now, &change, &together).await?;
+        let user = changed.ok_or(Rejection::InvalidLink)?;
+        flow.told(&event);
+        forgive(visit, flow, &user).await;
+        let next = visit.url("after_reset").unwrap_or_else(Next::home);
+        let reply = link::go_on(visit, flow, user, self.log_in.then_some("reset"), next).await?;
+        Ok(if self.log_in { reply } else { reply.without_csrf_token().notice(RESET) })
+    }
+}

@@ -1,0 +1,91 @@
+//! Deletes accounts whose time has come: those that their owners closed, and those that nobody
+//! confirmed.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+
+use crate::clock::Timestamp;
+use crate::datastore::UserDatastore;
+use crate::datastore::outbox::NewMail;
+use crate::datastore::user::Lapse;
+use crate::error::Result;
+use crate::event::Event;
+use crate::event::Origin;
+use crate::feature::Announcer;
+use crate::flow::Flow;
+use crate::rejection::Rejection;
+use crate::user::Email;
+use crate::user::Identity;
+use crate::user::User;
+use crate::user::UserId;
+
+/// How long after its registration an account is deleted that nobody confirmed: a day longer than the
+/// longest link lasts, so that whoever comes back late can ask for another.
+pub const UNCONFIRMED_FOR: TimeDelta = TimeDelta::hours(48);
+
+/// How many accounts are read at a time.
+const BATCH: u32 = 100;
+
+impl Flow {
+    /// Deletes the account of an address that somebody registered and nobody confirmed, for whoever
+    /// proved that they read its mail, or is invited: nobody knows whose it was. Any other stays.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejection::Unavailable`] when the store does not answer, or a hook fails.
+    pub async fn make_way(&self, email: &Email, origin: &Origin) -> Result<(), Rejection> {
+        let found = self.store.find_credentials(&Identity::Email(email.clone())).await?;
+        let Some((id, end)) = found.and_then(|found| Some((found.user.id, found.user.expires_at?)))
+        else {
+            return Ok(());
+        };
+        let event = Event::UserDeleted { user: id, origin: origin.clone() };
+        let together = self.along(&event, Vec::new()).await?;
+        if self.store.delete_lapsed_user(id, Lapse::Unconfirmed, end, &together).await? {
+            self.told(&event);
+        }
+        Ok(())
+    }
+}
+
+/// Deletes the accounts that lapsed, each with a mail if `farewell` gives one; says how many.
+///
+/// # Errors
+///
+/// [`Error::Store`](crate::Error::Store) when the store does not answer, and what a hook fails with.
+pub async fn delete_lapsed(
+    store: &Arc<dyn UserDatastore>,
+    announcer: &Announcer,
+    lapse: Lapse,
+    now: Timestamp,
+    farewell: impl Fn(&User) -> Result<Option<NewMail>>,
+) -> Result<u64> {
+    let (mut deleted, mut stuck) = (0, BTreeSet::<UserId>::new());
+    loop {
+        let beyond = u32::try_from(stuck.len()).unwrap_or(u32::MAX);
+        let mut lapsed = store.find_lapsed_users(lapse, now, BATCH.saturating_add(beyond)).await?;
+        lapsed.retain(|user| !stuck.contains(&user.id));
+        if lapsed.is_empty() {
+            return Ok(deleted);
+        }
+        for user in lapsed {
+            let event = Event::UserDeleted { user: user.id, origin: Origin::new(now, None) };
+            let mail = farewell(&user)?.into_iter().collect();
+            let together = announcer.along(&event, mail).await?;
+            // Whoever opened or confirmed it in this moment keeps it; another instance may be first.
+            match store.delete_lapsed_user(user.id, lapse, now, &together).await {
+                Ok(true) => {
+                    announcer.told(&event);
+                    deleted += 1;
+                    continue;
+                }
+                Ok(false) => {}
+                // A row of the application's that stands in the way stops nobody else's.
+                Err(fault) => log::error!("the account {} was not deleted: {fault}", user.id),
+            }
+            stuck.insert(user.id);
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! Whoever comes in for one request, without a session.
+
+use rocket::Request;
+use uuid::Uuid;
+
+use crate::clock::Timestamp;
+use crate::crypto::password::Password;
+use crate::event::Event;
+use crate::flow::Authenticated;
+use crate::flow::Entry;
+use crate::flow::Flow;
+use crate::rejection::Rejection;
+use crate::user::Identity;
+use crate::user::User;
+use crate::web::Web;
+use crate::web::sender::Sender;
+use crate::web::visit::Visit;
+
+/// Somebody who may do something with this one request. Only [`Flow`] makes one, behind the checks of
+/// the account and the hooks; a mechanism has nothing else to answer with.
+///
+/// ```compile_fail,E0451
+/// # use rocket_security::User;
+/// use rocket_security::flow::once::Admitted;
+///
+/// fn admit(user: User) -> Admitted {
+///     Admitted { user, authn_via: "magic".to_owned(), authenticated_at: None, session: None }
+/// }
+/// ```
+#[derive(Debug)]
+pub struct Admitted {
+    user: User,
+    authn_via: String,
+    authenticated_at: Option<Timestamp>,
+    session: Option<Uuid>,
+}
+
+impl Admitted {
+    /// Gives who it is.
+    pub fn user(&self) -> &User {
+        &self.user
+    }
+
+    pub(crate) fn into_sender(self, mechanism: &'static str) -> Sender {
+        let Self { user, authn_via, authenticated_at, session } = self;
+        Sender { user, mechanism, authn_via, authenticated_at, session }
+    }
+}
+
+/// What a credential says that was found genuine, such as a token whose signature is right: what
+/// [`Flow::admit_bearer`] compares with the account.
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct Bearer {
+    epoch: i64,
+    authn_via: String,
+    authenticated_at: Option<Timestamp>,
+    session: Option<Uuid>,
+}
+
+impl Bearer {
+    /// Describes a credential that was made when its user had this [`epoch`](User::epoch): any change
+    /// of password, address or status since then has ended it. `authn_via` is what events tell, for
+    /// example `token`.
+    pub fn new(epoch: i64, authn_via: impl Into<String>) -> Self {
+        Self { epoch, authn_via: authn_via.into(), authenticated_at: None, session: None }
+    }
+
+    /// Says when the user proved to be them, for [`Fresh`](crate::Fresh): the time of the login that
+    /// led to it, not that of its making. Without it the user is never fresh.
+    pub fn authenticated_at(mut self, at: Timestamp) -> Self {
+        self.authenticated_at = Some(at);
+        self
+    }
+
+    /// Names the session that it belongs to, by its public id. Whether that lives still is for the
+    /// mechanism to find out.
+    pub fn session(mut self, id: Uuid) -> Self {
+        self.session = Some(id);
+        self
+    }
+}
+
+impl Flow {
+    /// Admits whoever sends their password along with a request, for this request alone: no session
+    /// begins, and no cookie is set.
+    ///
+    /// Limits, work and hooks are those of a login. A hook that wants something else first, such as a
+    /// second factor, has asked for what cannot be given here: it is refused like a wrong password.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejection::CredentialsRefused`] for an unknown identity, a wrong password, an account in no
+    /// state to log in and one with a second factor alike; [`Rejection::MustChange`]; what a hook
+    /// refused with; [`Rejection::Throttled`], [`Rejection::Saturated`] and
+    /// [`Rejection::Unavailable`] as for a login.
+    pub async fn admit_password(
+        &self,
+        visit: &Visit<'_>,
+        identity: &Identity,
+        password: &Password,
+        authn_via: &str,
+    ) -> Result<Admitted, Rejection> {
+        let entry = match self.authenticate_password(visit, identity, password).await {
+            Err(Rejection::InvalidCredentials) => Err(Rejection::CredentialsRefused),
+            other => other,
+        };
+        let Entry::Open(Authenticated { user, .. }) = entry? else {
+            let found = self.store.find_credentials(identity).await?;
+            let user = found.as_ref().map(|found| &found.user);
+            self.fail(visit, user, "second_factor_required").await?;
+            return Err(Rejection::CredentialsRefused);
+        };
+        self.check_session(&user).await?;
+        let authenticated_at = Some(visit.clock().now());
+        let (user, authn_via) = (*user, authn_via.to_owned());
+        Ok(Admitted { user, authn_via, authenticated_at, session: None })
+    }
+
+    /// Admits the bearer of a credential that was found genuine, for this request alone. `user` is
+    /// whose it is, as the store has them now.
+    ///
+    /// What is asked of a session with each request is asked here: that the account is open, that
+    /// nothing of it changed since the credential was made, that the password need not be changed
+    /// first, and the hooks.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejection::CredentialsRefused`] when the account is closed or switched off, or has changed;
+    /// [`Rejection::MustChange`]; what a hook refused with; [`Rejection::Unavailable`] when one fails.
+    pub async fn admit_bearer(
+        &self,
+        request: &Request<'_>,
+        user: User,
+        bearer: Bearer,
+    ) -> Result<Admitted, Rejection> {
+        let reason = match (user.active, user.is_open(), user.epoch == bearer.epoch) {
+            (true, true, true) => None,
+            (false, ..) => Some("inactive"),
+            (true, false, _) => Some("closed"),
+            (true, true, false) => Some("account_changed"),
+        };
+        if let Some(reason) = reason {
+            // No hook is asked, for one may lock accounts: a program that goes on with an old token
+            // guesses nothing.
+            if let Some(web) = request.rocket().state::<Web>() {
+                let (user, origin) = (Some(user.id), web.origin(request));
+                web.signals().send(&Event::UserFailedAuthn { user, reason, origin });
+            }
+            return Err(Rejection::CredentialsRefused);
+        }
+        self.check_session(&user).await?;
+        let Bearer { authn_via, authenticated_at, session, .. } = bearer;
+        Ok(Admitted { user, authn_via, authenticated_at, session })
+    }
+}

@@ -1,0 +1,303 @@
+//! Whoever is logged in, and what they do with their own account.
+//!
+//! A change of it ends every session; the browser that asked for it goes on with a new one.
+
+use crate::clock::in_words;
+use crate::crypto::hasher::Slot;
+use crate::crypto::hasher::Verified;
+use crate::crypto::password::Password;
+use crate::datastore::Together;
+use crate::datastore::outbox::Addressee;
+use crate::datastore::outbox::NewMail;
+use crate::datastore::session::EndedSession;
+use crate::datastore::session::SessionRecord;
+use crate::datastore::user::UserChange;
+use crate::error::Result;
+use crate::event::Event;
+use crate::event::Origin;
+use crate::event::SessionEnd;
+use crate::feature::Verdict;
+use crate::flow::Flow;
+use crate::flow::access;
+use crate::rejection::FieldErrors;
+use crate::rejection::Rejection;
+use crate::secret::Secret;
+use crate::session::Active;
+use crate::user::Email;
+use crate::user::Identity;
+use crate::user::User;
+use crate::web::visit::Visit;
+
+impl Flow {
+    /// Gives the session of whoever is logged in and may do something.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejection::Unauthenticated`], [`Rejection::MustChange`], and what a hook refused with.
+    pub async fn require_user<'r>(&self, visit: &Visit<'r>) -> Result<&'r Active, Rejection> {
+        let active = some_active(visit)?;
+        self.check_session(&active.user).await?;
+        Ok(active)
+    }
+
+    /// Gives the session of whoever proved lately who they are: within `security.freshness`.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejection::NotFresh`], and those of [`require_user`](Self::require_user).
+    pub async fn require_fresh<'r>(&self, visit: &Visit<'r>) -> Result<&'r Active, Rejection> {
+        let active = self.require_user(visit).await?;
+        if active.is_fresh(self.freshness, visit.clock().now()) {
+            Ok(active)
+        } else {
+            Err(Rejection::NotFresh)
+        }
+    }
+
+    /// Gives the session of whoever is logged in, even if they have to change their password first.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejection::Unauthenticated`], and what a hook refused with.
+    pub async fn require_user_to_change<'r>(
+        &self,
+        visit: &Visit<'r>,
+    ) -> Result<&'r Active, Rejection> {
+        let active = some_active(visit)?;
+        self.ask_hooks(&active.user).await?;
+        Ok(active)
+    }
+
+    /// Tells whether an account has a password.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejection::Unavailable`] when the store does not answer.
+    pub async fn has_password(&self, user: &User) -> Result<bool, Rejection> {
+        let found = self.store.find_credentials(&Identity::Email(user.email.clone())).await?;
+        Ok(found.is_some_and(|found| found.password_hash.is_some()))
+    }
+
+    /// Tells whether a session may authenticate this request: its user need not change the password
+    /// first, and no hook objects.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejection::MustChange`], and what a hook refused with.
+    pub async fn check_session(&self, user: &User) -> Result<(), Rejection> {
+        if user.must_change {
+            return Err(Rejection::MustChange);
+        }
+        self.ask_hooks(user).await
+    }
+
+    /// Finds out whether the password that somebody who is logged in has typed is theirs, within the
+    /// limits of a login.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejection::InvalidInput`] for the field `password` when it is not; [`Rejection::Throttled`],
+    /// [`Rejection::Saturated`] and [`Rejection::Unavailable`] as for a login.
+    pub async fn check_own_password(
+        &self,
+        visit: &Visit<'_>,
+        slot: &Slot,
+        user: &User,
+        password: &Secret<String>,
+    ) -> Result<(), Rejection> {
+        let mut errors = FieldErrors::new();
+        let parsed = errors.take("password", "password_invalid", Password::parse(password));
+        let Some(password) = parsed else {
+            return Err(errors.into());
+        };
+        let identity = Identity::Email(user.email.clone());
+        self.limits.admit(visit, "login").await?;
+        let charged = self.limits.charge(visit, &identity).await?;
+        let found = self.store.find_credentials(&identity).await?;
+        let found = found.filter(|found| found.user.id == user.id);
+        let stored = found.as_ref().and_then(|found| found.password_hash.as_ref());
+        if self.hasher.verify(slot, &password, stored).await? == Verified::No {
+            self.fail(visit, Some(user), "wrong_password").await?;
+            let text = "This is not the password of your account.";
+            return Err(FieldErrors::one("password", "invalid_password", text).into());
+        }
+        self.limits.clear(charged).await
+    }
+
+    /// Begins another session for whoever is logged in, in place of theirs: they proved just now that
+    /// it is still them. It ends when theirs would have: a password alone prolongs no session that may
+    /// have begun with more.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejection::Unauthenticated`] when the account changed meanwhile;
+    /// [`Rejection::Unavailable`] when the store does not answer.
+    pub async fn step_up(&self, visit: &Visit<'_>, active: &Active) -> Result<(), Rejection> {
+        let event = Event::UserVerified { user: active.user.id, origin: visit.origin() };
+        let (token, record) = self.new_session(visit, &active.user, &active.record.authn_via)?;
+        let (created_at, series) = (active.record.created_at, active.record.series);
+        let record = SessionRecord { created_at, series, ..record };
+        if !self.begin(visit, (token, record), &event).await? {
+            return Err(Rejection::Unauthenticated);
+        }
+        visit.signals().send_committed(&event);
+        Ok(())
+    }
+
+    /// Gives the live sessions of a user, the newest first.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejection::Unavailable`] when the store does not answer.
+    pub async fn sessions_of(
+        &self,
+        visit: &Visit<'_>,
+        user: &User,
+    ) -> Result<Vec<SessionRecord>, Rejection> {
+        let (used_after, begun_after) = visit.sessions().limits(visit.clock().now());
+        let mut sessions = self.store.list_sessions(user.id).await?;
+        sessions.retain(|it| it.last_seen_at > used_after && it.created_at > begun_after);
+        Ok(sessions)
+    }
+
+    /// Ends a session of whoever is logged in that is not the one they ask from; false when it has ended
+    /// meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejection::Unavailable`] when the store does not answer; the session then lives on.
+    pub async fn end_session(
+        &self,
+        visit: &Visit<'_>,
+        session: &SessionRecord,
+    ) -> Result<bool, Rejection> {
+        let (user, reason, origin) = (session.user_id, SessionEnd::ByUser, visit.origin());
+        let event = Event::SessionEnded { user, session: session.id, reason, origin };
+        let together = self.along(&event, Vec::new()).await?;
+        let is_ended = self.store.end_session(&session.digest, &together).await?;
+        if is_ended {
+            self.told(&event);
+        }
+        Ok(is_ended)
+    }
+
+    /// Ends all sessions of whoever is logged in but the one they ask from, and what their other browsers
+    /// are remembered by; says how many sessions that were.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejection::Unavailable`] when the store does not answer; some may have ended.
+    pub async fn end_other_sessions(
+        &self,
+        visit: &Visit<'_>,
+        active: &Active,
+    ) -> Result<u32, Rejection> {
+        let mut ended: u32 = 0;
+        for session in self.sessions_of(visit, &active.user).await? {
+            if session.id != active.record.id {
+                ended += u32::from(self.end_session(visit, &session).await?);
+            }
+        }
+        for hook in &*self.hooks {
+            for EndedSession { id, user_id } in hook.end_others(&active.record).await? {
+                let (reason, origin) = (SessionEnd::ByUser, visit.origin());
+                let event = Event::SessionEnded { user: user_id, session: id, reason, origin };
+                visit.signals().send(&event);
+                ended += 1;
+            }
+        }
+        Ok(ended)
+    }
+
+    /// Changes the account of whoever is logged in, and tells of it by that event. What is older dies;
+    /// the browser that asked for it goes on with a new session.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejection::Unauthenticated`] when the account changed meanwhile, or the change does not
+    /// apply; [`Rejection::Unavailable`] when the store does not answer.
+    pub async fn change_own(
+        &self,
+        visit: &Visit<'_>,
+        active: &Active,
+        change: UserChange,
+        event: Event,
+        mail: Vec<NewMail>,
+    ) -> Result<User, Rejection> {
+        let together = self.along(&event, mail).await?;
+        let change = change.unless_changed_since(active.user.epoch);
+        let changed = self.store.update_user(active.user.id, &change, &together).await?;
+        let user = changed.ok_or(Rejection::Unauthenticated)?;
+        self.told(&event);
+        self.go_on(visit, &user, active).await?;
+        Ok(user)
+    }
+
+    /// Gives the browser of whoever changed their account a new session: the change ended theirs. That
+    /// they proved lately who they are stays as it was.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejection::Unavailable`] when the store does not answer. The change is made; whoever
+    /// asked for it has to log in again.
+    pub async fn go_on(
+        &self,
+        visit: &Visit<'_>,
+        user: &User,
+        before: &Active,
+    ) -> Result<(), Rejection> {
+        let (token, record) = self.new_session(visit, user, &before.record.authn_via)?;
+        let (created_at, authenticated_at) =
+            (before.record.created_at, before.record.authenticated_at);
+        let record = SessionRecord { created_at, authenticated_at, ..record };
+        let nothing = Together::nothing();
+        let begun = self.store.begin_session(&record, self.max_sessions, &nothing).await?;
+        if let Some(evicted) = begun {
+            self.tell_evicted(visit, evicted);
+            visit.sessions().become_user(visit.request(), &token, record.user_id)?;
+            access::note(visit.request(), &record);
+            // By the change it is remembered no more.
+            visit.sessions().forget_keepsake(visit.request());
+        }
+        Ok(())
+    }
+
+    /// Writes a mail that tells the owner of an account, at an address that is or was theirs, of a
+    /// change: when it was asked for, and from where.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejection::Unavailable`] when there is no randomness for an identifier.
+    pub fn notice(
+        &self,
+        visit: &Visit<'_>,
+        template: &str,
+        subject: &str,
+        user: &User,
+        to: &Email,
+    ) -> Result<NewMail, Rejection> {
+        let Origin { at, client, .. } = visit.origin();
+        let client = client.map_or_else(|| "an unknown address".to_owned(), |it| it.to_string());
+        let mail = NewMail::new(template, subject, to, at)?.concerns(Addressee::User(user.id));
+        Ok(mail.with("at", in_words(at)).with("client", client))
+    }
+
+    async fn ask_hooks(&self, user: &User) -> Result<(), Rejection> {
+        for hook in &*self.hooks {
+            match hook.session_checked(user).await? {
+                Verdict::Allow => {}
+                Verdict::Refuse(rejection) => return Err(rejection),
+                Verdict::Divert { .. } => return Err(Rejection::Forbidden),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Gives the session of whoever is logged in, or tells that nobody is.
+fn some_active<'r>(visit: &Visit<'r>) -> Result<&'r Active, Rejection> {
+    visit.active().ok_or_else(|| {
+        visit.signals().send(&Event::UserUnauthenticated { origin: visit.origin() });
+        Rejection::Unauthenticated
+    })
+}

@@ -1,0 +1,97 @@
+//! Browsers that are remembered: how that begins, and how one comes back.
+
+use crate::crypto::lineage::Keepsake;
+use crate::crypto::one_time::Token;
+use crate::datastore::RememberStore;
+use crate::datastore::remember::Turn;
+use crate::datastore::remember::Turned;
+use crate::datastore::session::SessionRecord;
+use crate::error::Result;
+use crate::event::Event;
+use crate::feature::LoginAttempt;
+use crate::flow::Authenticated;
+use crate::flow::Flow;
+use crate::flow::session_of;
+use crate::rejection::Rejection;
+use crate::session::Active;
+use crate::web::visit::Visit;
+
+/// What came of a browser that is remembered.
+pub enum Return {
+    /// Its session has begun.
+    Begun(Box<Active>),
+    /// Something else, and nothing has changed.
+    Not(Turned),
+}
+
+impl Flow {
+    /// Begins the session of whoever comes back by a browser that is remembered, with the id `token`, in
+    /// one step with replacing what it is remembered by. Nobody has proved anything: the session is
+    /// fresh in no window until [`step_up`](Flow::step_up).
+    ///
+    /// # Errors
+    ///
+    /// [`Rejection::Unavailable`] when the store does not answer.
+    pub async fn come_back(
+        &self,
+        visit: &Visit<'_>,
+        authenticated: Authenticated,
+        store: &dyn RememberStore,
+        turn: &Turn,
+        token: Token,
+    ) -> Result<Return, Rejection> {
+        let Authenticated { user, authn_via, .. } = authenticated;
+        let origin = visit.origin();
+        let event = Event::UserAuthenticated {
+            user: user.id,
+            authn_via: authn_via.to_owned(),
+            origin: origin.clone(),
+        };
+        let record = SessionRecord {
+            authenticated_at: SessionRecord::NEVER,
+            series: Some(turn.series),
+            ..session_of(visit, &user, authn_via, &token)?
+        };
+        let together = self.along(&event, Vec::new()).await?;
+        let turned = store.rotate_series(turn, &record, self.max_sessions, &together).await?;
+        let Turned::Rotated(evicted) = turned else {
+            return Ok(Return::Not(turned));
+        };
+        self.tell_evicted(visit, evicted);
+        let attempt = LoginAttempt::new(&user, authn_via, origin.at, origin.client);
+        self.tell_logged_in(&attempt).await;
+        visit.signals().send_committed(&event);
+        Ok(Return::Begun(Box::new(Active { token, record, user: *user })))
+    }
+
+    /// Asks the hooks what the browser of a login is to keep to be remembered.
+    pub(super) async fn keepsake(&self, attempt: &LoginAttempt<'_>) -> Result<Option<Keepsake>> {
+        for hook in &*self.hooks {
+            let keepsake = hook.remember(attempt, self.max_sessions).await?;
+            if keepsake.is_some() {
+                return Ok(keepsake);
+            }
+        }
+        Ok(None)
+    }
+
+    /// Has a browser keep that and nothing older: by what it was remembered before, perhaps for somebody
+    /// else, it does not come back.
+    pub(super) async fn replace_keepsake(
+        &self,
+        visit: &Visit<'_>,
+        keepsake: Option<&Keepsake>,
+    ) -> Result<()> {
+        // The session has begun: a store that fails now cannot make it undone.
+        if let Err(fault) = visit.sessions().end_remembered(visit.request()).await {
+            log::error!("what a browser was remembered by could not be ended: {fault}");
+        }
+        match keepsake {
+            Some(keepsake) => visit.sessions().remember(visit.request(), keepsake),
+            None => {
+                visit.sessions().forget_keepsake(visit.request());
+                Ok(())
+            }
+        }
+    }
+}

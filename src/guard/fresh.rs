@@ -1,0 +1,110 @@
+//! Whoever proved lately who they are.
+
+use std::ops::Deref;
+
+use rocket::Ignite;
+use rocket::Request;
+use rocket::Rocket;
+use rocket::Sentinel;
+use rocket::async_trait;
+use rocket::outcome::Outcome;
+use rocket::request;
+use rocket::request::FromRequest;
+
+use crate::config::Span;
+use crate::guard::AuthUser;
+use crate::guard::maybe::Credentials;
+use crate::guard::parts;
+use crate::guard::who::refuse_stale;
+use crate::rejection::Rejection;
+use crate::user::User;
+use crate::web::demand::Demand;
+use crate::web::demand::Who;
+use crate::web::demand::demands;
+use crate::web::is_unattached;
+
+/// A user who proved who they are within the last `MINUTES` minutes, by logging in or at `/verify`.
+///
+/// The window is the route's own: having passed a guard of an hour opens none of five minutes, and
+/// using a page makes nobody fresher. Whoever came back by a browser that is remembered has proved nothing,
+/// and is fresh in no window. Nobody logged in is answered as by [`AuthUser`]; whoever is not
+/// fresh with 401 and `reauth_required`, or for a page with 303 to `/verify` and back. A page that is
+/// submitted to is led back to by its form, if the form has the same path.
+///
+/// A password by Basic has come just now and is fresh. A token is as fresh as the login that it was
+/// issued after; who is not is answered with 401 as a page, too, for `/verify` is about sessions.
+///
+/// Without the feature [`verify`](crate::features::verify) the launch stops: nobody could become
+/// fresh but by logging in again.
+///
+/// ```
+/// # use rocket::get;
+/// use rocket_security::Fresh;
+///
+/// #[get("/payout")]
+/// fn payout(user: Fresh<5>) -> String {
+///     format!("Where to, {}?", user.email)
+/// }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Fresh<const MINUTES: u32>(AuthUser);
+
+impl<const MINUTES: u32> Fresh<MINUTES> {
+    /// Gives the user.
+    pub fn into_user(self) -> User {
+        self.0.into_user()
+    }
+}
+
+impl<const MINUTES: u32> Deref for Fresh<MINUTES> {
+    type Target = AuthUser;
+
+    fn deref(&self) -> &AuthUser {
+        &self.0
+    }
+}
+
+#[async_trait]
+impl<'r, const MINUTES: u32> FromRequest<'r> for Fresh<MINUTES> {
+    type Error = Rejection;
+
+    async fn from_request(request: &'r Request<'_>) -> request::Outcome<Self, Rejection> {
+        match AuthUser::from_request(request).await {
+            Outcome::Success(user) if is_fresh(request, &user, MINUTES) => {
+                Outcome::Success(Self(user))
+            }
+            Outcome::Success(user) => refuse_stale(request, &user),
+            Outcome::Error(error) => Outcome::Error(error),
+            Outcome::Forward(status) => Outcome::Forward(status),
+        }
+    }
+}
+
+#[async_trait]
+impl<'r, const MINUTES: u32> Credentials<'r> for Fresh<MINUTES> {
+    async fn are_given(request: &'r Request<'_>) -> bool {
+        AuthUser::are_given(request).await
+    }
+}
+
+impl<const MINUTES: u32> Sentinel for Fresh<MINUTES> {
+    fn abort(rocket: &Rocket<Ignite>) -> bool {
+        let demand = Demand::of(Who::Users, "Fresh").fresh_within(MINUTES).csrf();
+        demands(rocket, demand, || is_unattached::<Self>(rocket) || lacks_page::<Self>(rocket))
+    }
+}
+
+/// Tells whether nobody can become fresh again, and says what to do.
+fn lacks_page<G>(rocket: &Rocket<Ignite>) -> bool {
+    let has_page = rocket.routes().any(|route| route.uri.path() == "/verify");
+    if !has_page {
+        let guard = std::any::type_name::<G>();
+        log::error!("a route uses {guard}: enable `rocket_security::features::verify::Verify`");
+    }
+    !has_page
+}
+
+fn is_fresh(request: &Request<'_>, user: &AuthUser, minutes: u32) -> bool {
+    let window = Span::minutes(minutes.into());
+    parts(request).is_ok_and(|(web, _)| user.is_fresh(window, web.clock().now()))
+}

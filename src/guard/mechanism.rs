@@ -1,0 +1,259 @@
+//! Mechanisms: by what a request may say who it is from.
+//!
+//! | name | a request brings | provided by | CSRF token |
+//! |---|---|---|---|
+//! | `session` | the cookie of whoever logged in | [`Security`](crate::Security) itself | yes |
+//! | `basic` | a name and a password (RFC 7617) | the feature [`basic`](crate::features::basic) | yes |
+//! | `token` | a token | the feature [`tokens`](crate::features::tokens) | no |
+//!
+//! Which of them a guard takes is [`security.mechanisms`](crate::config::Config::mechanisms), or what
+//! the guard itself says. [`guide::guards`](crate::guide::guards) tells how they go together.
+//!
+//! # A mechanism of one's own
+//!
+//! A [`Mechanism`] finds out who a request is from, and ends in [`Flow`](crate::flow::Flow), which
+//! alone makes the [`Admitted`] that it answers with. A feature adds it in
+//! [`Feature::manage`](crate::Feature::manage):
+//!
+//! ```
+//! # use std::sync::Arc;
+//! # use rocket::Build;
+//! # use rocket::Request;
+//! # use rocket::Rocket;
+//! # use rocket::async_trait;
+//! # use rocket::get;
+//! # use rocket::http::Header;
+//! # use rocket::http::Status;
+//! # use rocket::routes;
+//! # use rocket::serde::Deserialize;
+//! # use rocket::serde::Serialize;
+//! # use rocket_security::testing::TestApp;
+//! use rocket_security::AuthVia;
+//! use rocket_security::Feature;
+//! use rocket_security::Rejection;
+//! use rocket_security::Security;
+//! use rocket_security::UserId;
+//! use rocket_security::flow::Flow;
+//! use rocket_security::flow::once::Admitted;
+//! use rocket_security::flow::once::Bearer;
+//! use rocket_security::guard::mechanism::Mechanism;
+//! use rocket_security::guard::mechanism::register;
+//! use rocket_security::via::Via;
+//!
+//! /// What the gate of this company puts on a request, beyond the reach of others.
+//! struct Badge;
+//!
+//! #[async_trait]
+//! impl Mechanism for Badge {
+//!     fn name(&self) -> &'static str {
+//!         "badge"
+//!     }
+//!
+//!     fn is_present(&self, request: &Request<'_>) -> bool {
+//!         request.headers().contains("X-Badge")
+//!     }
+//!
+//!     async fn authenticate(&self, request: &Request<'_>) -> Result<Admitted, Rejection> {
+//!         let flow = request.rocket().state::<Flow>().ok_or(Rejection::Unavailable)?;
+//!         let id: Option<UserId> =
+//!             request.headers().get_one("X-Badge").and_then(|badge| badge.parse().ok());
+//!         let id = id.ok_or(Rejection::CredentialsRefused)?;
+//!         let user = flow.store().find_user(id).await?.ok_or(Rejection::CredentialsRefused)?;
+//!         let bearer = Bearer::new(user.epoch, self.name());
+//!         flow.admit_bearer(request, user, bearer).await
+//!     }
+//! }
+//!
+//! #[derive(Clone, Serialize, Deserialize)]
+//! # #[serde(crate = "rocket::serde")]
+//! struct Badges {}
+//!
+//! impl<D> Feature<D> for Badges {
+//!     const NAME: &'static str = "badges";
+//!
+//!     fn manage(&self, _store: &Arc<D>, rocket: Rocket<Build>) -> Rocket<Build> {
+//!         register(rocket, Badge)
+//!     }
+//! }
+//!
+//! /// The same for a signature.
+//! struct ByBadge;
+//!
+//! impl Via for ByBadge {
+//!     const NAME: &'static str = "badge";
+//! }
+//!
+//! #[get("/gate")]
+//! fn gate(user: AuthVia<ByBadge>) -> String {
+//!     format!("Good morning, {}!", user.email)
+//! }
+//!
+//! # rocket::async_test(async {
+//! let security = Security::default().enable(Badges {});
+//! let app = TestApp::launch(rocket::build().attach(security).mount("/", routes![gate])).await;
+//! let ann = app.user("ann@example.org").await;
+//! let request = app.client().get("/gate").header(Header::new("X-Badge", ann.id.to_string()));
+//! assert_eq!(app.browser().send(request).await.body, "Good morning, ann@example.org!");
+//! let forged = app.client().get("/gate").header(Header::new("X-Badge", "ann"));
+//! assert_eq!(app.browser().send(forged).await.status, Status::Unauthorized);
+//! # });
+//! ```
+
+use std::any::type_name;
+use std::sync::Arc;
+use std::sync::PoisonError;
+use std::sync::RwLock;
+
+use rocket::Build;
+use rocket::Ignite;
+use rocket::Request;
+use rocket::Rocket;
+use rocket::async_trait;
+
+use crate::error::Error;
+use crate::error::Result;
+use crate::flow::once::Admitted;
+use crate::rejection::Rejection;
+use crate::web::Web;
+
+/// The name of the mechanism that is always there.
+pub const SESSION: &str = "session";
+
+/// The name of the mechanism of the feature [`tokens`](crate::features::tokens): where nothing provides it, no request is ever
+/// found to bring one.
+pub const TOKEN: &str = "token";
+
+/// The name of the mechanism of the feature `basic`.
+pub const BASIC: &str = "basic";
+
+/// A way to find out who a request is from, other than its session.
+///
+/// What guards of its own want to have of the credentials, such as the claims of a token,
+/// [`authenticate`](Self::authenticate) puts into the [request-local cache](Request::local_cache), as a
+/// type of its own.
+#[async_trait]
+pub trait Mechanism: Send + Sync + 'static {
+    /// Gives its name, in snake case: for `security.mechanisms`, [`Via`](crate::guard::via::Via) and
+    /// [`AuthUser::mechanism`](crate::AuthUser::mechanism).
+    fn name(&self) -> &'static str;
+
+    /// Tells whether a request brings credentials of this kind, good or bad, by a look at its headers.
+    /// Where it does, nothing else is tried, and nobody takes it for a guest.
+    fn is_present(&self, request: &Request<'_>) -> bool;
+
+    /// Finds out who a request is from that brings such credentials. Called once a request at most,
+    /// however many guards ask.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejection::CredentialsRefused`] for whatever is wrong with them, what [`Flow`] failed with,
+    /// or a refusal of its own. What a client sends must not become
+    /// [`Rejection::Unavailable`].
+    ///
+    /// [`Flow`]: crate::flow::Flow
+    async fn authenticate(&self, request: &Request<'_>) -> Result<Admitted, Rejection>;
+
+    /// Tells whether an unsafe request has to bring the anti-forgery token, too: yes, where a browser
+    /// may add the credentials by itself. _Default:_ yes.
+    fn needs_csrf(&self, _request: &Request<'_>) -> bool {
+        true
+    }
+
+    /// Gives what an answer of 401 says of it in `WWW-Authenticate`, for example `Bearer`. `refused`
+    /// is why its credentials were refused, or not enough; none when the request brought none.
+    /// _Default:_ nothing.
+    fn challenge(&self, _refused: Option<&Rejection>) -> Option<String> {
+        None
+    }
+
+    /// Tells whether a browser answers the challenge by asking its user; it is not led to the login
+    /// page then. _Default:_ no.
+    fn is_asked_by_browsers(&self) -> bool {
+        false
+    }
+}
+
+/// Adds a mechanism to an application, in place of one of the same name: for
+/// [`Feature::manage`](crate::Feature::manage).
+pub fn register(rocket: Rocket<Build>, mechanism: impl Mechanism) -> Rocket<Build> {
+    match rocket.state::<Mechanisms>() {
+        Some(mechanisms) => mechanisms.add(Arc::new(mechanism)),
+        None => log::error!("a mechanism can be added in `Feature::manage` only"),
+    }
+    rocket
+}
+
+/// The mechanisms of an application but the session, by name.
+#[derive(Default)]
+pub(crate) struct Mechanisms(RwLock<Vec<Arc<dyn Mechanism>>>);
+
+impl Mechanisms {
+    fn add(&self, mechanism: Arc<dyn Mechanism>) {
+        let mut all = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        all.retain(|other| other.name() != mechanism.name());
+        all.push(mechanism);
+    }
+
+    /// Gives the mechanism of that name, if a feature provides it.
+    pub(super) fn find(&self, name: &str) -> Option<Arc<dyn Mechanism>> {
+        let all = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        all.iter().find(|mechanism| mechanism.name() == name).cloned()
+    }
+
+    fn names(&self) -> Vec<&'static str> {
+        let all = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        all.iter().map(|mechanism| mechanism.name()).collect()
+    }
+}
+
+/// Refuses names in `security.mechanisms` that nothing provides, once every feature has added its own.
+///
+/// # Errors
+///
+/// [`Error::Config`] with the cure.
+pub(crate) fn check(rocket: &Rocket<Build>) -> Result<()> {
+    let (Some(web), Some(mechanisms)) = (rocket.state::<Web>(), rocket.state::<Mechanisms>())
+    else {
+        return Ok(());
+    };
+    let provided = mechanisms.names();
+    let mut known = vec![SESSION, TOKEN];
+    known.extend(provided.iter().filter(|name| **name != TOKEN));
+    let unknown = web.config().mechanisms.iter().find(|name| !known.contains(&name.as_str()));
+    match unknown {
+        None => Ok(()),
+        Some(name) if name == BASIC => Err(Error::config(
+            "mechanisms",
+            "names \"basic\", and the feature basic is not enabled",
+            "Enable `rocket_security::features::basic::Basic`, or remove the name",
+        )),
+        Some(name) => Err(Error::config(
+            "mechanisms",
+            format!("names \"{name}\", which nothing provides"),
+            format!("Remove it, or use some of: {}", known.join(", ")),
+        )),
+    }
+}
+
+/// Tells whether a mechanism that the guard `G` names is missing, and says what to do.
+pub(super) fn is_missing<G>(rocket: &Rocket<Ignite>, names: &[&str]) -> bool {
+    let Some(mechanisms) = rocket.state::<Mechanisms>() else {
+        return true;
+    };
+    let missing = |name: &&&str| **name != SESSION && mechanisms.find(name).is_none();
+    let guard = type_name::<G>();
+    for name in names.iter().filter(missing) {
+        match *name {
+            BASIC => log::error!(
+                "a route uses {guard}: enable `rocket_security::features::basic::Basic`"
+            ),
+            TOKEN => log::error!(
+                "a route uses {guard}: enable `rocket_security::features::tokens::Tokens`"
+            ),
+            name => log::error!(
+                "a route uses {guard}: enable a feature that provides the mechanism \"{name}\""
+            ),
+        }
+    }
+    names.iter().any(|name| missing(&name))
+}

@@ -1,0 +1,100 @@
+//! The roles and permissions that guards name, looked up in the store when the application launches.
+//!
+//! Rocket shows a sentinel the routes, and nobody else; but a sentinel cannot wait for a store. So
+//! what the store has is read before, and what is to be made is made after, when nothing is served
+//! yet.
+
+use std::any::type_name;
+use std::collections::BTreeSet;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+
+use rocket::Ignite;
+use rocket::Rocket;
+
+use crate::config::RolesConfig;
+use crate::datastore::UserDatastore;
+use crate::datastore::user::RoleRecord;
+use crate::error::Error;
+use crate::error::Result;
+use crate::user::RoleName;
+
+/// What the store had when the launch began, and what guards name beyond it.
+pub(crate) struct Named {
+    config: RolesConfig,
+    known: Vec<RoleRecord>,
+    missing: Mutex<BTreeSet<RoleName>>,
+}
+
+impl Named {
+    /// Reads what the store has, if it matters.
+    pub(crate) async fn read(config: RolesConfig, store: &dyn UserDatastore) -> Result<Self> {
+        let known = match config {
+            RolesConfig::Ignore => Vec::new(),
+            RolesConfig::Create | RolesConfig::Check => store.list_roles().await?,
+        };
+        Ok(Self { config, known, missing: Mutex::default() })
+    }
+
+    /// Makes the roles that guards name and the store did not have. Another instance may have made
+    /// them by now: the store lets one of them do it, and both are content.
+    pub(crate) async fn create_missing(&self, store: &dyn UserDatastore) -> Result<()> {
+        let missing = self.missing.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        for role in missing {
+            if store.create_role(&role, "").await? {
+                log::warn!("made the role \"{role}\", which a guard names; nobody has it yet");
+            }
+        }
+        Ok(())
+    }
+
+    /// Says what keeps a role from being there, or notes that it is to be made.
+    fn look_up<G>(&self, name: &str) -> Result<()> {
+        let guard = type_name::<G>();
+        if self.config == RolesConfig::Ignore
+            || self.known.iter().any(|role| role.name.as_str() == name)
+        {
+            return Ok(());
+        }
+        let role = RoleName::parse(name).map_err(|fault| {
+            let cure = "Declare it by another name in `roles!`";
+            Error::config("roles", format!("cannot have {name:?} of {guard}: {fault}"), cure)
+        })?;
+        if self.config == RolesConfig::Create {
+            self.missing.lock().unwrap_or_else(PoisonError::into_inner).insert(role);
+            return Ok(());
+        }
+        Err(Error::config(
+            "roles",
+            format!("is \"check\", and the store has no role \"{name}\", which {guard} names"),
+            format!("Make it with `rocket-security roles create {name}`, or set it to \"create\""),
+        ))
+    }
+}
+
+/// Tells whether a guard names a role that keeps the application from launching, and says the cure.
+pub(super) fn lacks_role<G>(rocket: &Rocket<Ignite>, names: &[&str]) -> bool {
+    let Some(named) = rocket.state::<Named>() else {
+        return false;
+    };
+    let faults = names.iter().filter_map(|name| named.look_up::<G>(name).err());
+    // All of them are told, not the first alone.
+    faults.inspect(|fault| log::error!("{fault}")).count() > 0
+}
+
+/// Says of a permission that no role has it. That stops nothing: an operator who takes a permission
+/// from the last role that had it must not keep the application from its next launch.
+pub(super) fn lacks_permission<G>(rocket: &Rocket<Ignite>, names: &[&str]) -> bool {
+    let Some(named) = rocket.state::<Named>().filter(|it| it.config != RolesConfig::Ignore) else {
+        return false;
+    };
+    let has = |role: &RoleRecord, name: &str| role.permissions.iter().any(|it| it.as_str() == name);
+    for name in names.iter().filter(|name| !named.known.iter().any(|role| has(role, name))) {
+        log::warn!(
+            "no role has the permission \"{name}\", which {} names: give it to one with \
+             `rocket-security roles add-permission ROLE {name}`",
+            type_name::<G>()
+        );
+    }
+    false
+}

@@ -1,0 +1,180 @@
+//! The application's own row for a user.
+
+use std::fmt;
+use std::ops::Deref;
+use std::sync::Arc;
+
+use rocket::Ignite;
+use rocket::Request;
+use rocket::Rocket;
+use rocket::Sentinel;
+use rocket::async_trait;
+use rocket::outcome::Outcome;
+use rocket::request;
+use rocket::request::FromRequest;
+
+use crate::error::Result;
+use crate::guard::AuthUser;
+use crate::guard::maybe::Credentials;
+use crate::guard::refuse;
+use crate::rejection::Rejection;
+use crate::user::User;
+use crate::web::demand::Demand;
+use crate::web::demand::Who;
+use crate::web::demand::demands;
+use crate::web::is_unattached;
+
+/// What an application keeps of a user in a table of its own, loaded by the guard [`Own`].
+#[async_trait]
+pub trait OwnRow: Sized + Send + Sync + 'static {
+    /// Loads the row of a user; none when there is none. It is asked once a request, after the user
+    /// was let in, and has other guards at hand: `request.guard::<Connection<Db>>()`.
+    ///
+    /// # Errors
+    ///
+    /// Whatever goes wrong on our side: the answer is 503.
+    async fn load(user: &User, request: &Request<'_>) -> Result<Option<Self>>;
+}
+
+/// Where a user may lack the row: `Own<Option<Profile>>` lets them in.
+#[async_trait]
+impl<P: OwnRow> OwnRow for Option<P> {
+    async fn load(user: &User, request: &Request<'_>) -> Result<Option<Self>> {
+        P::load(user, request).await.map(Some)
+    }
+}
+
+/// A user, and the application's own row for them, an [`OwnRow`].
+///
+/// Nobody logged in is answered as by [`AuthUser`]; a user without a row with 403 and
+/// `own_row_missing`. [`Own<Option<P>>`](Own) lets those in, too, and `Maybe<Own<P>>` guests. Several
+/// guards of one request load the row once.
+///
+/// ```
+/// # use rocket::Request;
+/// # use rocket::get;
+/// # use rocket::routes;
+/// use std::collections::BTreeMap;
+///
+/// use rocket::async_trait;
+/// use rocket::http::Status;
+/// use rocket_security::Own;
+/// use rocket_security::OwnRow;
+/// use rocket_security::Result;
+/// use rocket_security::Security;
+/// use rocket_security::User;
+/// use rocket_security::UserId;
+/// use rocket_security::testing::TestApp;
+///
+/// #[derive(Clone)]
+/// struct Profile {
+///     nickname: String,
+/// }
+///
+/// /// In the place of a table.
+/// struct Profiles(BTreeMap<UserId, Profile>);
+///
+/// #[async_trait]
+/// impl OwnRow for Profile {
+///     async fn load(user: &User, request: &Request<'_>) -> Result<Option<Self>> {
+///         let profiles = request.rocket().state::<Profiles>();
+///         Ok(profiles.and_then(|profiles| profiles.0.get(&user.id)).cloned())
+///     }
+/// }
+///
+/// #[get("/profile")]
+/// fn profile(profile: Own<Profile>) -> String {
+///     format!("{} goes by {}.", profile.user().email, profile.nickname)
+/// }
+///
+/// # rocket::async_test(async {
+/// # let rocket = rocket::build().manage(Profiles(BTreeMap::new()));
+/// let rocket = rocket.attach(Security::fairing()).mount("/", routes![profile]);
+/// let app = TestApp::launch(rocket).await;
+/// let ann = app.log_in_as("ann@example.org").await;
+/// let answer = ann.get_json("/profile").await;
+/// assert_eq!((answer.status, answer.reasons()), (Status::Forbidden, vec!["own_row_missing".into()]));
+/// # });
+/// ```
+///
+/// What [`OwnRow::load`] asks for, such as a pool, is not seen by Rocket at the launch.
+pub struct Own<P> {
+    user: AuthUser,
+    row: Arc<P>,
+}
+
+impl<P> Own<P> {
+    /// Gives whose row it is.
+    pub fn user(&self) -> &AuthUser {
+        &self.user
+    }
+
+    /// Gives the user.
+    pub fn into_user(self) -> User {
+        self.user.into_user()
+    }
+}
+
+impl<P> Deref for Own<P> {
+    type Target = P;
+
+    fn deref(&self) -> &P {
+        &self.row
+    }
+}
+
+impl<P> Clone for Own<P> {
+    fn clone(&self) -> Self {
+        Self { user: self.user.clone(), row: Arc::clone(&self.row) }
+    }
+}
+
+/// What an application keeps of its users may be personal: it does not print.
+impl<P> fmt::Debug for Own<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Own").field("user", &self.user).finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl<'r, P: OwnRow> FromRequest<'r> for Own<P> {
+    type Error = Rejection;
+
+    async fn from_request(request: &'r Request<'_>) -> request::Outcome<Self, Rejection> {
+        let user = match AuthUser::from_request(request).await {
+            Outcome::Success(user) => user,
+            Outcome::Error(error) => return Outcome::Error(error),
+            Outcome::Forward(status) => return Outcome::Forward(status),
+        };
+        match row(&user, request).await {
+            Ok(row) => Outcome::Success(Self { user, row }),
+            Err(rejection) => refuse(request, rejection),
+        }
+    }
+}
+
+#[async_trait]
+impl<'r, P: OwnRow> Credentials<'r> for Own<P> {
+    async fn are_given(request: &'r Request<'_>) -> bool {
+        AuthUser::are_given(request).await
+    }
+}
+
+impl<P: OwnRow> Sentinel for Own<P> {
+    fn abort(rocket: &Rocket<Ignite>) -> bool {
+        let demand = Demand::of(Who::Users, "Own").csrf();
+        demands(rocket, demand, || is_unattached::<Self>(rocket))
+    }
+}
+
+/// Gives the row of a user. A request is from one user, so that there is one of each kind.
+async fn row<P: OwnRow>(user: &User, request: &Request<'_>) -> Result<Arc<P>, Rejection> {
+    let loaded = request.local_cache_async(async {
+        let row = P::load(user, request).await.map_err(Rejection::from);
+        Loaded(row.and_then(|row| row.map(Arc::new).ok_or(Rejection::OwnRowMissing)))
+    });
+    loaded.await.0.clone()
+}
+
+/// What came of it.
+struct Loaded<P>(Result<Arc<P>, Rejection>);

@@ -1,0 +1,49 @@
+//! Everybody.
+
+use std::convert::Infallible;
+
+use rocket::Ignite;
+use rocket::Request;
+use rocket::Rocket;
+use rocket::Sentinel;
+use rocket::async_trait;
+use rocket::outcome::Outcome;
+use rocket::request;
+use rocket::request::FromRequest;
+
+use crate::web::demand::Demand;
+use crate::web::demand::Who;
+use crate::web::demand::demands;
+use crate::web::is_unattached;
+
+/// Everybody: it says that a route is meant for them, and lets every request in.
+///
+/// Where [`security.require_guard`](crate::config::Config::require_guard) is set, a route without a
+/// guard stops the launch, for its guard may have been forgotten; this is how it says that none was.
+///
+/// ```
+/// # use rocket::get;
+/// use rocket_security::Public;
+///
+/// #[get("/imprint")]
+/// fn imprint(_everybody: Public) -> &'static str {
+///     "Harbour Library, 1 Quay Street"
+/// }
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Public(());
+
+#[async_trait]
+impl<'r> FromRequest<'r> for Public {
+    type Error = Infallible;
+
+    async fn from_request(_request: &'r Request<'_>) -> request::Outcome<Self, Infallible> {
+        Outcome::Success(Self(()))
+    }
+}
+
+impl Sentinel for Public {
+    fn abort(rocket: &Rocket<Ignite>) -> bool {
+        demands(rocket, Demand::of(Who::Everybody, "Public"), || is_unattached::<Self>(rocket))
+    }
+}

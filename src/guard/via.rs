@@ -1,0 +1,65 @@
+//! Mechanisms as types, for the guard [`AuthVia`](crate::AuthVia).
+//!
+//! A request is authenticated by a [`Session`], a [`Token`] or [`Basic`]; a mechanism of an
+//! application's own gets a type by implementing [`Via`].
+
+use crate::guard::mechanism::BASIC;
+use crate::guard::mechanism::SESSION;
+use crate::guard::mechanism::TOKEN;
+
+/// A mechanism as a type.
+pub trait Via: Send + Sync + 'static {
+    /// Its [name](crate::guard::mechanism::Mechanism::name).
+    const NAME: &'static str;
+}
+
+/// The cookie of whoever logged in.
+#[derive(Clone, Copy, Debug)]
+pub struct Session;
+
+/// A token, by the feature [`tokens`](crate::features::tokens).
+#[derive(Clone, Copy, Debug)]
+pub struct Token;
+
+/// A name and a password with each request, by the feature [`basic`](crate::features::basic).
+#[derive(Clone, Copy, Debug)]
+pub struct Basic;
+
+impl Via for Session {
+    const NAME: &'static str = SESSION;
+}
+
+impl Via for Token {
+    const NAME: &'static str = TOKEN;
+}
+
+impl Via for Basic {
+    const NAME: &'static str = BASIC;
+}
+
+/// One mechanism, or a tuple of up to four in the order in which they are tried.
+pub trait ViaSet: Send + Sync + 'static {
+    /// Gives the names in the set.
+    fn names() -> Vec<&'static str>;
+}
+
+impl<M: Via> ViaSet for M {
+    fn names() -> Vec<&'static str> {
+        vec![M::NAME]
+    }
+}
+
+macro_rules! via_set {
+    ($($via:ident),+) => {
+        impl<$($via: Via),+> ViaSet for ($($via,)+) {
+            fn names() -> Vec<&'static str> {
+                vec![$($via::NAME),+]
+            }
+        }
+    };
+}
+
+via_set!(A);
+via_set!(A, B);
+via_set!(A, B, C);
+via_set!(A, B, C, D);

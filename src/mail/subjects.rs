@@ -1,0 +1,141 @@
+//! The subjects of mails, where the configuration has words of its own for them.
+
+use std::collections::BTreeMap;
+
+use serde_json::json;
+
+use crate::config::Config;
+use crate::error::Error;
+use crate::error::Result;
+use crate::template::Templates;
+use crate::template::render_text;
+
+/// What `[default.security.mail.subjects]` says, rendered at the launch: a subject holds nothing of
+/// the person who gets it.
+pub(super) struct Subjects(BTreeMap<String, String>);
+
+/// The longest subject in bytes: encoded (RFC 2047) and folded, it stays a header that mail servers
+/// take.
+const LONGEST: usize = 255;
+
+impl Subjects {
+    /// Renders the subjects.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Config`] naming the key of one that belongs to no mail, does not render, or is not
+    /// one line.
+    pub(super) fn render(config: &Config, templates: &Templates) -> Result<Self> {
+        let known = known_mails(templates);
+        let context = json!({ "site_name": config.site_name });
+        let mut subjects = BTreeMap::new();
+        for (mail, template) in &config.mail.subjects {
+            let key = format!("mail.subjects.{mail}");
+            if !known.contains(&mail.as_str()) {
+                return Err(Error::config(
+                    key,
+                    "is the subject of no mail, or of one whose feature is not enabled",
+                    format!("Remove it, or use one of: {}", known.join(", ")),
+                ));
+            }
+            let subject = render_text(template, &context).map_err(|fault| {
+                Error::config(
+                    &key,
+                    format!("does not render: {fault}"),
+                    "Write text, with {{ site_name }} for the name of the site",
+                )
+            })?;
+            let is_line = !subject.trim().is_empty()
+                && subject.len() <= LONGEST
+                && subject == one_line(&subject);
+            if !is_line {
+                return Err(Error::config(
+                    key,
+                    "is not one line of 1 to 255 bytes",
+                    "Write a short text without line breaks",
+                ));
+            }
+            subjects.insert(mail.clone(), subject);
+        }
+        Ok(Self(subjects))
+    }
+
+    /// Gives the subject of a mail: the configured one, or `default`, in one line.
+    pub(super) fn of(&self, mail: &str, default: &str) -> String {
+        self.0.get(mail).cloned().unwrap_or_else(|| one_line(default))
+    }
+}
+
+/// Puts a blank for whatever ends a line, controls a terminal, or turns the direction of writing:
+/// what somebody typed must not become a header, or a paragraph of its own in our mail.
+pub(super) fn one_line(text: &str) -> String {
+    let breaks = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    text.replace(breaks, " ")
+}
+
+/// Names the mails there are templates for.
+fn known_mails(templates: &Templates) -> Vec<&str> {
+    let name = |template| -> Option<&str> {
+        str::strip_prefix(template, "security/email/")?.strip_suffix(".txt")
+    };
+    let mut names: Vec<&str> = templates.names().filter_map(name).collect();
+    names.sort_unstable();
+    names
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use crate::config::Config;
+    use crate::mail::subjects::Subjects;
+    use crate::mail::subjects::one_line;
+    use crate::template::Templates;
+
+    fn subjects(mail: &str, subject: &str) -> Result<Subjects, String> {
+        let mails = [("security/email/welcome.txt", ""), ("security/email/goodbye.txt", "")];
+        let templates = Templates::load(mails, Path::new("none"), |_| {}).unwrap();
+        let mut config = Config { site_name: "Häfen & Söhne".to_owned(), ..Config::default() };
+        config.mail.subjects.insert(mail.to_owned(), subject.to_owned());
+        Subjects::render(&config, &templates).map_err(|fault| fault.to_string())
+    }
+
+    #[test]
+    fn a_subject_is_text_with_the_name_of_the_site() {
+        let subjects = subjects("welcome", "Willkommen bei {{ site_name }}").unwrap();
+        assert_eq!(subjects.of("welcome", "Welcome"), "Willkommen bei Häfen & Söhne");
+        assert_eq!(
+            subjects.of("goodbye", "Good\r\nBcc: eve@example.org"),
+            "Good  Bcc: eve@example.org"
+        );
+    }
+
+    #[test]
+    fn a_subject_that_is_of_no_use_is_named_with_its_cure() {
+        for (mail, subject, fault, cure) in [
+            ("welcom", "x", "is the subject of no mail", "use one of: goodbye, welcome"),
+            ("welcome", "{{ user.email }}", "does not render", "{{ site_name }}"),
+            ("welcome", "{{ site_name", "does not render", "{{ site_name }}"),
+            ("welcome", "{% include \"security/email/welcome.txt\" %}", "does not render", "text"),
+            ("welcome", "", "is not one line", "short text"),
+            ("welcome", " ", "is not one line", "short text"),
+            ("welcome", "x\r\nBcc: eve@example.org", "is not one line", "short text"),
+            ("welcome", "x\u{2028}y", "is not one line", "short text"),
+            ("welcome", &"x".repeat(256), "is not one line", "short text"),
+        ] {
+            let text = subjects(mail, subject).err().unwrap();
+            let key = format!("security.mail.subjects.{mail}: {fault}");
+            assert!(text.starts_with(&key), "{text}");
+            assert!(text.contains(cure) && !text.contains('\n'), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_line_stays_a_line() {
+        assert_eq!(one_line("Grüße, <b>\u{1f6a2}"), "Grüße, <b>\u{1f6a2}");
+        assert_eq!(one_line("a\r\nb\tc\u{85}d\u{2028}e\u{202e}f\0"), "a  b c d e f ");
+    }
+}

@@ -1,0 +1,130 @@
+//! What is wrong with a token that somebody showed.
+
+use std::error::Error as StdError;
+use std::fmt;
+
+/// Why a token is not accepted.
+///
+/// Each has a [`reason`](TokenFault::reason) for programs and a text for people. All are RFC 6750's
+/// `invalid_token`; the text suits its `error_description`. None says what would have been right.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TokenFault {
+    /// It is longer than any of ours, or its footer is.
+    TooLong,
+    /// It does not have the shape of a token.
+    Malformed,
+    /// There is no key for its version and purpose.
+    Unsupported,
+    /// It names a key that is not known.
+    UnknownKey,
+    /// It was not made with the key, or not for this kind or context, or was changed.
+    Forged,
+    /// Its claims are no JSON object, or one of them is there twice.
+    MalformedClaims,
+    /// A claim of that name is missing.
+    MissingClaim(&'static str),
+    /// A claim of that name has another type.
+    MalformedClaim(&'static str),
+    /// It is not from the issuer whose key it has.
+    WrongIssuer,
+    /// It is for something else.
+    WrongKind,
+    /// It is for somebody else.
+    WrongAudience,
+    /// It has expired.
+    Expired,
+    /// It is not valid yet.
+    NotYetValid,
+    /// It says that it was issued in the future.
+    IssuedInFuture,
+    /// Its own claims are not those that this route reads.
+    UnreadableClaims,
+}
+
+impl TokenFault {
+    /// Gives the stable code for programs, in snake case.
+    pub fn reason(self) -> &'static str {
+        match self {
+            Self::TooLong => "token_too_long",
+            Self::Malformed => "token_malformed",
+            Self::Unsupported => "token_unsupported",
+            Self::UnknownKey => "token_key_unknown",
+            Self::Forged => "token_forged",
+            Self::MalformedClaims => "token_claims_malformed",
+            Self::MissingClaim(_) => "token_claim_missing",
+            Self::MalformedClaim(_) => "token_claim_malformed",
+            Self::WrongIssuer => "token_issuer_wrong",
+            Self::WrongKind => "token_kind_wrong",
+            Self::WrongAudience => "token_audience_wrong",
+            Self::Expired => "token_expired",
+            Self::NotYetValid => "token_not_yet_valid",
+            Self::IssuedInFuture => "token_issued_in_future",
+            Self::UnreadableClaims => "token_claims_unreadable",
+        }
+    }
+}
+
+/// In words for people, in the characters that RFC 6750, section 3, allows.
+impl fmt::Display for TokenFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooLong => f.write_str("The token is too long."),
+            Self::Malformed => f.write_str("This is not a token."),
+            Self::Unsupported => {
+                f.write_str("Tokens of this version and purpose are not accepted.")
+            }
+            Self::UnknownKey => f.write_str("The key of the token is not known."),
+            Self::Forged => f.write_str("The token is not genuine."),
+            Self::MalformedClaims => f.write_str("The claims of the token cannot be read."),
+            Self::MissingClaim(name) => write!(f, "The token lacks the claim {name}."),
+            Self::MalformedClaim(name) => write!(f, "The claim {name} cannot be read."),
+            Self::WrongIssuer => f.write_str("The token is from somebody else."),
+            Self::WrongKind => f.write_str("The token is for something else."),
+            Self::WrongAudience => f.write_str("The token is for somebody else."),
+            Self::Expired => f.write_str("The token has expired."),
+            Self::NotYetValid => f.write_str("The token is not valid yet."),
+            Self::IssuedInFuture => f.write_str("The token is from the future."),
+            Self::UnreadableClaims => f.write_str("The token has other claims than are needed."),
+        }
+    }
+}
+
+impl StdError for TokenFault {}
+
+#[cfg(test)]
+mod tests {
+    use crate::rejection::TokenFault;
+
+    const ALL: [TokenFault; 15] = [
+        TokenFault::TooLong,
+        TokenFault::Malformed,
+        TokenFault::Unsupported,
+        TokenFault::UnknownKey,
+        TokenFault::Forged,
+        TokenFault::MalformedClaims,
+        TokenFault::MissingClaim("exp"),
+        TokenFault::MalformedClaim("exp"),
+        TokenFault::WrongIssuer,
+        TokenFault::WrongKind,
+        TokenFault::WrongAudience,
+        TokenFault::Expired,
+        TokenFault::NotYetValid,
+        TokenFault::IssuedInFuture,
+        TokenFault::UnreadableClaims,
+    ];
+
+    #[test]
+    fn every_fault_has_a_reason_of_its_own_and_a_text_that_a_header_can_carry() {
+        let mut reasons = ALL.map(TokenFault::reason).to_vec();
+        reasons.sort_unstable();
+        reasons.dedup();
+        assert_eq!(reasons.len(), ALL.len());
+        for fault in ALL {
+            let snake = |c: char| c.is_ascii_lowercase() || c == '_';
+            assert!(fault.reason().chars().all(snake), "{}", fault.reason());
+            let allowed = |c: char| matches!(c, ' '..='~') && c != '"' && c != '\\';
+            assert!(fault.to_string().chars().all(allowed), "{fault}");
+        }
+    }
+}

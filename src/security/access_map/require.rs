@@ -1,0 +1,170 @@
+//! What the launch does with the access map: it stops where a route has to name a guard and names
+//! none, and it tells the map to the command line.
+
+use std::convert::Infallible;
+use std::io;
+use std::io::Write;
+
+use rocket::Ignite;
+use rocket::Request;
+use rocket::Rocket;
+use rocket::Sentinel;
+use rocket::async_trait;
+use rocket::outcome::Outcome;
+use rocket::request;
+use rocket::request::FromRequest;
+
+use crate::config;
+use crate::config::is_at_or_below;
+use crate::error::Error;
+use crate::security::access_map::AccessMap;
+use crate::security::access_map::Declared;
+use crate::security::access_map::Drawn;
+use crate::security::access_map::RouteAccess;
+use crate::web::Web;
+
+/// The variable of the environment by which `rocket-security routes` asks a program for its map.
+///
+/// Where it is set, to whatever, [`Security`](crate::Security) prints the map to standard output as
+/// JSON on a line behind [`ROUTES_MARK`], and stops the launch: no port is bound, nothing is served.
+pub const ROUTES_VARIABLE: &str = "ROCKET_SECURITY_ROUTES";
+
+/// What stands before the map on its line, among whatever else a program prints.
+pub const ROUTES_MARK: &str = "rocket_security routes: ";
+
+/// Looks at the routes when all of them are mounted, those of other fairings included: Rocket asks its
+/// sentinel then, for a route of ours names it. As a guard it lets everybody in.
+pub(crate) struct RequireGuard;
+
+#[async_trait]
+impl<'r> FromRequest<'r> for RequireGuard {
+    type Error = Infallible;
+
+    async fn from_request(_request: &'r Request<'_>) -> request::Outcome<Self, Infallible> {
+        Outcome::Success(Self)
+    }
+}
+
+impl Sentinel for RequireGuard {
+    fn abort(rocket: &Rocket<Ignite>) -> bool {
+        // Without either it is in the small `Rocket` of our own route.
+        let Some((drawn, web)) = rocket.state::<Drawn>().zip(rocket.state::<Web>()) else {
+            return false;
+        };
+        let required = &web.config().require_guard;
+        let is_asked = std::env::var_os(ROUTES_VARIABLE).is_some();
+        if !is_asked && *required == config::RequireGuard::Nowhere {
+            return false;
+        }
+        let map = AccessMap::draw(rocket, Some(rocket));
+        if is_asked {
+            tell(&map);
+            return true;
+        }
+        let faults = faults(&map, required);
+        for fault in &faults {
+            log::error!("{fault}");
+        }
+        // Drawn once, it is set once.
+        let _ = drawn.0.set(map);
+        !faults.is_empty()
+    }
+}
+
+/// Prints the map for the command line, which looks for the beginning of a line.
+fn tell(map: &AccessMap) {
+    let told = serde_json::to_string(map)
+        .map_err(io::Error::from)
+        .and_then(|json| writeln!(io::stdout(), "\n{ROUTES_MARK}{json}"))
+        .and_then(|()| io::stdout().flush());
+    if let Err(fault) = told {
+        log::error!("the access map could not be printed: {fault}");
+    }
+}
+
+/// Gives what keeps the application from launching: all of it, not the first alone.
+fn faults(map: &AccessMap, required: &config::RequireGuard) -> Vec<Error> {
+    let is_bare = |route: &&RouteAccess| route.declared == Declared::Nothing;
+    let bare = map.routes().iter().filter(is_bare).filter(|it| required.covers(it.path()));
+    let idle = match required {
+        config::RequireGuard::Nowhere | config::RequireGuard::Everywhere => Vec::new(),
+        config::RequireGuard::Below(paths) => paths.iter().filter(|it| is_idle(map, it)).collect(),
+    };
+    bare.map(bare_fault).chain(idle.into_iter().map(idle_fault)).collect()
+}
+
+fn is_idle(map: &AccessMap, path: &str) -> bool {
+    !map.routes().iter().any(|route| is_at_or_below(path, route.path()))
+}
+
+fn bare_fault(route: &RouteAccess) -> Error {
+    let RouteAccess { method, uri, name, .. } = route;
+    let handler = name.as_ref().map_or(String::new(), |name| format!(" ({name})"));
+    Error::config(
+        "require_guard",
+        format!("{method} {uri}{handler} names no guard that counts"),
+        "Name one in its signature, not within `Option` or `Result`, and `rocket_security::Public` if it is \
+         for everybody; where it has no signature, its path in security.public",
+    )
+}
+
+/// A path that is misspelt would guard nothing.
+fn idle_fault(path: &str) -> Error {
+    Error::config(
+        "require_guard",
+        format!("names \"{path}\", and no route is there"),
+        "Write it as it stands in the routes, or remove it",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use crate::config::RequireGuard;
+    use crate::security::access_map::AccessMap;
+    use crate::security::access_map::require::faults;
+
+    fn told(required: serde_json::Value) -> Vec<String> {
+        let route = |method: &str, uri: &str, name: Option<&str>, declared: &str| {
+            json!({
+                "method": method, "uri": uri, "rank": 1, "format": null, "name": name,
+                "feature": null, "declared": declared, "guards": [], "csrf": "not_needed",
+            })
+        };
+        let map = json!([
+            route("GET", "/", Some("index"), "public"),
+            route("GET", "/admin?<page>", Some("admin"), "nothing"),
+            route("POST", "/admin/<id>", None, "nothing"),
+            route("GET", "/login", Some("show"), "feature"),
+        ]);
+        let map: AccessMap = serde_json::from_value(map).unwrap();
+        let required: RequireGuard = serde_json::from_value(required).unwrap();
+        faults(&map, &required).iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn each_route_without_a_guard_is_named_with_the_cure() {
+        let cure = "Name one in its signature, not within `Option` or `Result`, and \
+                    `rocket_security::Public` if it is for everybody; where it has no signature, \
+                    its path in security.public";
+        let expected = [
+            format!(
+                "security.require_guard: GET /admin?<page> (admin) names no guard that counts. {cure}"
+            ),
+            format!("security.require_guard: POST /admin/<id> names no guard that counts. {cure}"),
+        ];
+        assert_eq!(told(json!(true)), expected);
+        assert_eq!(told(json!(["/admin"])), expected);
+        assert_eq!(told(json!(["/admin/<id>"])), expected[1..]);
+        assert_eq!(told(json!(["/login"])), [""; 0]);
+        assert_eq!(told(json!(false)), [""; 0]);
+    }
+
+    #[test]
+    fn a_path_without_a_route_is_named() {
+        let fault = "security.require_guard: names \"/adm\", and no route is there. \
+                     Write it as it stands in the routes, or remove it";
+        assert_eq!(told(json!(["/adm", "/login"])), [fault]);
+    }
+}

@@ -1,0 +1,170 @@
+//! How a browser that is remembered comes back to a session.
+//!
+//! The feature [`remember`](crate::features::remember) knows what a keepsake is good for; [`Sessions`]
+//! asks it once a request, when no session is there that lives.
+
+use std::sync::Arc;
+
+use rocket::Request;
+use rocket::async_trait;
+
+use crate::crypto::lineage::Heir;
+use crate::crypto::lineage::Keepsake;
+use crate::crypto::one_time::Token;
+use crate::error::Result;
+use crate::session::Active;
+use crate::session::Current;
+use crate::session::Holder;
+use crate::session::Sessions;
+use crate::session::cookie;
+
+/// Restores sessions: the feature that remembers browsers.
+#[async_trait]
+pub trait Restore: Send + Sync + 'static {
+    /// Finds out what a keepsake is good for. The session of the request is being read meanwhile:
+    /// whoever asks for it here waits for ever.
+    async fn restore(&self, request: &Request<'_>, keepsake: &Keepsake) -> Restored;
+
+    /// Ends the series that a keepsake belongs to.
+    ///
+    /// # Errors
+    ///
+    /// What the store fails with.
+    async fn end(&self, keepsake: &Keepsake) -> Result<()>;
+
+    /// Tells whether the box of the login page is ticked before anybody has touched it.
+    fn is_preset(&self) -> bool;
+}
+
+/// What a keepsake is good for.
+pub enum Restored {
+    /// A session has begun; the browser keeps this from now on.
+    Begun(Keepsake, Box<Active>),
+    /// Another request of the same browser has just begun it.
+    Again(Heir),
+    /// Nobody is logged in, for a hook wants more than that a browser is remembered.
+    Declined,
+    /// It opens nothing, any more or ever: it is taken from the browser.
+    Forgotten,
+    /// Nobody is logged in, and nothing changes.
+    Nobody,
+    /// The store did not answer: nobody knows.
+    Unavailable,
+}
+
+/// Where [`Sessions`] finds the feature, if it is enabled: in Rocket's managed state.
+pub struct Restorer(pub Arc<dyn Restore>);
+
+impl Sessions {
+    /// Tells whether browsers are remembered, and whether the box for it is ticked by itself.
+    pub fn offers_remembering(&self, request: &Request<'_>) -> Option<bool> {
+        restorer(request).map(Restore::is_preset)
+    }
+
+    /// Has the browser keep this from now on. Nobody but `flow` calls it.
+    pub(crate) fn remember(&self, request: &Request<'_>, keepsake: &Keepsake) -> Result<()> {
+        cookie::set(request, self.cookies.remember(keepsake, self.clock.now())?);
+        Ok(())
+    }
+
+    /// Takes from the browser by what it is remembered.
+    pub(crate) fn forget_keepsake(&self, request: &Request<'_>) {
+        if self.cookies.has_remember(request) {
+            cookie::set(request, self.cookies.without_remember());
+        }
+    }
+
+    /// Ends the series by which the browser is remembered, if it is.
+    pub(crate) async fn end_remembered(&self, request: &Request<'_>) -> Result<()> {
+        let keepsake = self.cookies.open_remember(request);
+        match restorer(request).zip(keepsake) {
+            Some((restorer, keepsake)) => restorer.end(&keepsake).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Gives the session to which a browser comes back that has none, if it is remembered.
+    pub(super) async fn come_back(&self, request: &Request<'_>, current: Current) -> Current {
+        let Some(restorer) = restorer(request).filter(|_| self.cookies.has_remember(request))
+        else {
+            return current;
+        };
+        let Some(keepsake) = self.cookies.open_remember(request) else {
+            self.forget_keepsake(request);
+            return current;
+        };
+        match restorer.restore(request, &keepsake).await {
+            Restored::Begun(next, active) => self.enter(request, current, &next, active),
+            Restored::Again(heir) => self.follow(request, current, heir).await,
+            Restored::Declined => self.decline(request, current),
+            Restored::Forgotten => {
+                self.forget_keepsake(request);
+                current
+            }
+            Restored::Nobody => unchanged(current),
+            Restored::Unavailable => Current::Unavailable,
+        }
+    }
+
+    async fn follow(&self, request: &Request<'_>, current: Current, heir: Heir) -> Current {
+        match self.find_active(heir.session, self.clock.now()).await {
+            Ok(Some(active)) => self.enter(request, current, &heir.keepsake, Box::new(active)),
+            // It has ended since, or made way for another: the browser has been told, and this
+            // answer may be the later one to reach it.
+            Ok(None) => unchanged(current),
+            Err(fault) => {
+                log::error!("a session could not be read: {fault}");
+                Current::Unavailable
+            }
+        }
+    }
+
+    fn enter(
+        &self,
+        request: &Request<'_>,
+        before: Current,
+        next: &Keepsake,
+        active: Box<Active>,
+    ) -> Current {
+        let is_set = self
+            .remember(request, next)
+            .and_then(|()| self.set_id(request, &active.token, Holder::User));
+        if let Err(fault) = is_set {
+            log::error!("a browser that is remembered could not be told its session: {fault}");
+            return Current::Unavailable;
+        }
+        if let Current::Anonymous(guest) = &before {
+            self.adopt_data(request, guest);
+        }
+        Current::Active(active)
+    }
+
+    /// Has the browser go on as a guest's. It says so itself, so that nobody is asked again with its
+    /// every request: what a hook does to send its user for a second factor, it does once.
+    fn decline(&self, request: &Request<'_>, current: Current) -> Current {
+        let guest = match current {
+            Current::Anonymous(token) => Ok(token),
+            _ => Token::random(),
+        };
+        let told = guest.and_then(|guest| {
+            self.set_id(request, &guest, Holder::Declined)?;
+            Ok(Current::Anonymous(guest))
+        });
+        told.unwrap_or_else(|fault| {
+            log::error!("a browser could not be told that it is a guest's: {fault}");
+            Current::Unavailable
+        })
+    }
+}
+
+/// Leaves the browser its cookie, also one that opens nothing: a newer one may be there by now.
+fn unchanged(current: Current) -> Current {
+    match current {
+        Current::Ended | Current::Expired => Current::Nobody,
+        other => other,
+    }
+}
+
+fn restorer<'r>(request: &'r Request<'_>) -> Option<&'r dyn Restore> {
+    request.rocket().state::<Restorer>().map(|restorer| &*restorer.0)
+}

@@ -1,0 +1,391 @@
+//! Roles that include others.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use crate::datastore::Together;
+use crate::datastore::UserDatastore;
+use crate::datastore::outbox::NewMail;
+use crate::datastore::session::SessionRecord;
+use crate::datastore::user::NotIncluded;
+use crate::datastore::user::UserChange;
+use crate::testing::contract::makers::begin;
+use crate::testing::contract::makers::find;
+use crate::testing::contract::makers::find_session;
+use crate::testing::contract::makers::mail;
+use crate::testing::contract::makers::outbox;
+use crate::testing::contract::makers::permission_name;
+use crate::testing::contract::makers::role_name;
+use crate::testing::contract::makers::session_of;
+use crate::testing::contract::makers::user;
+use crate::testing::contract::run::CALLERS;
+use crate::testing::contract::run::all_at_once;
+use crate::testing::contract::run::count;
+use crate::user::RoleName;
+use crate::user::User;
+
+section! {
+    hierarchy in __contract_hierarchy:
+    what_a_role_includes_is_seen_wherever_its_user_is_found,
+    what_is_included_counts_from_the_next_look_on_and_no_longer,
+    a_role_that_is_included_two_ways_is_had_until_both_are_gone,
+    a_role_that_was_given_too_stays_when_it_is_included_no_more,
+    what_is_included_is_not_taken_by_itself,
+    including_goes_down_and_not_up,
+    a_role_includes_neither_itself_nor_one_that_includes_it,
+    an_unknown_role_includes_nothing_and_is_not_included,
+    included_roles_are_compared_byte_for_byte,
+    roles_are_listed_with_what_they_were_told_to_include,
+    saying_an_inclusion_twice_is_saying_it_once,
+    of_parallel_inclusions_none_is_lost,
+    of_parallel_inclusions_around_a_circle_the_last_is_refused,
+    of_parallel_inclusions_of_two_roles_in_each_other_one_way_wins,
+    of_parallel_exclusions_one_wins,
+    inclusions_and_exclusions_at_once_leave_what_is_listed,
+    roles_that_are_made_meanwhile_are_roles,
+    what_comes_with_an_inclusion_comes_once_with_the_change_alone,
+}
+
+/// Makes roles, if need be.
+async fn make(store: &Arc<impl UserDatastore>, names: &[&str]) {
+    for name in names {
+        store.create_role(&role_name(name), "").await.unwrap();
+    }
+}
+
+async fn include(store: &impl UserDatastore, role: &str, its: &str) -> Result<(), NotIncluded> {
+    let (role, its) = (role_name(role), role_name(its));
+    store.include_role(&role, &its, &Together::nothing()).await.unwrap()
+}
+
+async fn exclude(store: &impl UserDatastore, role: &str, its: &str) -> bool {
+    let (role, its) = (role_name(role), role_name(its));
+    store.exclude_role(&role, &its, &Together::nothing()).await.unwrap()
+}
+
+/// Makes a chain of roles, each of which includes the next.
+async fn chain(store: &Arc<impl UserDatastore>, names: &[&str]) {
+    make(store, names).await;
+    for pair in names.windows(2) {
+        assert_eq!(include(&**store, pair[0], pair[1]).await, Ok(()));
+    }
+}
+
+/// A user who was given a role, and their session.
+async fn holder(store: &Arc<impl UserDatastore>, role: &str) -> (User, SessionRecord) {
+    let ann = user(store, "ann@example.org").await;
+    let session = session_of(&ann);
+    begin(store, &session).await;
+    make(store, &[role]).await;
+    assert!(store.grant_role(ann.id, &role_name(role), &Together::nothing()).await.unwrap());
+    (ann, session)
+}
+
+/// The roles that count for whoever has that session.
+async fn roles_by(store: &Arc<impl UserDatastore>, session: &SessionRecord) -> Vec<RoleName> {
+    find_session(store, session).await.unwrap().1.roles
+}
+
+fn names(names: &[&str]) -> Vec<RoleName> {
+    names.iter().map(|name| role_name(name)).collect()
+}
+
+pub async fn what_a_role_includes_is_seen_wherever_its_user_is_found(
+    store: &Arc<impl UserDatastore>,
+) {
+    chain(store, &["Zoo", "editor", "author", "reader"]).await;
+    make(store, &["other"]).await;
+    for (role, permission) in [("reader", "posts.read"), ("Zoo", "all"), ("other", "none")] {
+        let (role, permission) = (role_name(role), permission_name(permission));
+        store.grant_permission(&role, &permission, &Together::nothing()).await.unwrap();
+    }
+    let (ann, session) = holder(store, "editor").await;
+    let zoo = role_name("Zoo");
+    let given = names(&["Zoo", "editor"]);
+    assert!(store.grant_role(ann.id, &zoo, &Together::nothing()).await.unwrap());
+    let roles = names(&["Zoo", "author", "editor", "reader"]);
+    let permissions = ["all", "posts.read"].map(permission_name);
+    let change = UserChange::active(true);
+    let by_session = find_session(store, &session).await.unwrap().1;
+    let changed = store.update_user(ann.id, &change, &Together::nothing()).await.unwrap();
+    for seen in [
+        store.find_user(ann.id).await.unwrap().unwrap(),
+        find(store, "ann@example.org").await.unwrap().0,
+        store.list_users(None, 9).await.unwrap().remove(0),
+        by_session,
+        changed.unwrap(),
+    ] {
+        assert_eq!((&seen.roles, &seen.granted_roles), (&roles, &given));
+        assert_eq!(seen.permissions, permissions);
+        assert!(seen.has_role("reader") && seen.has_permission("posts.read"));
+    }
+}
+
+pub async fn what_is_included_counts_from_the_next_look_on_and_no_longer(
+    store: &Arc<impl UserDatastore>,
+) {
+    let (_, session) = holder(store, "admin").await;
+    make(store, &["editor"]).await;
+    let (editor, edit) = (role_name("editor"), permission_name("posts.edit"));
+    assert_eq!(roles_by(store, &session).await, names(&["admin"]));
+    assert_eq!(include(&**store, "admin", "editor").await, Ok(()));
+    assert_eq!(roles_by(store, &session).await, names(&["admin", "editor"]));
+    assert!(store.grant_permission(&editor, &edit, &Together::nothing()).await.unwrap());
+    assert!(find_session(store, &session).await.unwrap().1.has_permission("posts.edit"));
+    assert!(exclude(&**store, "admin", "editor").await);
+    let seen = find_session(store, &session).await.unwrap().1;
+    assert_eq!((seen.roles, seen.permissions), (names(&["admin"]), vec![]));
+}
+
+pub async fn a_role_that_is_included_two_ways_is_had_until_both_are_gone(
+    store: &Arc<impl UserDatastore>,
+) {
+    let (_, session) = holder(store, "admin").await;
+    chain(store, &["admin", "editor", "reader"]).await;
+    chain(store, &["admin", "auditor", "reader"]).await;
+    assert_eq!(include(&**store, "admin", "reader").await, Ok(()));
+    let all = names(&["admin", "auditor", "editor", "reader"]);
+    for (role, its) in [("editor", "reader"), ("admin", "reader")] {
+        assert!(exclude(&**store, role, its).await);
+        assert_eq!(roles_by(store, &session).await, all);
+    }
+    assert!(exclude(&**store, "admin", "auditor").await);
+    assert_eq!(roles_by(store, &session).await, names(&["admin", "editor"]));
+}
+
+pub async fn a_role_that_was_given_too_stays_when_it_is_included_no_more(
+    store: &Arc<impl UserDatastore>,
+) {
+    let (ann, session) = holder(store, "admin").await;
+    chain(store, &["admin", "editor"]).await;
+    let editor = role_name("editor");
+    assert!(store.grant_role(ann.id, &editor, &Together::nothing()).await.unwrap());
+    assert!(exclude(&**store, "admin", "editor").await);
+    assert_eq!(roles_by(store, &session).await, names(&["admin", "editor"]));
+    assert!(store.revoke_role(ann.id, &editor, &Together::nothing()).await.unwrap());
+    assert_eq!(roles_by(store, &session).await, names(&["admin"]));
+}
+
+pub async fn what_is_included_is_not_taken_by_itself(store: &Arc<impl UserDatastore>) {
+    let (ann, session) = holder(store, "admin").await;
+    chain(store, &["admin", "editor"]).await;
+    let (admin, editor) = (role_name("admin"), role_name("editor"));
+    assert!(!store.revoke_role(ann.id, &editor, &Together::nothing()).await.unwrap());
+    assert_eq!(roles_by(store, &session).await, names(&["admin", "editor"]));
+    assert!(store.revoke_role(ann.id, &admin, &Together::nothing()).await.unwrap());
+    assert_eq!(roles_by(store, &session).await, []);
+}
+
+pub async fn including_goes_down_and_not_up(store: &Arc<impl UserDatastore>) {
+    let (_, session) = holder(store, "editor").await;
+    chain(store, &["admin", "editor"]).await;
+    let (admin, all) = (role_name("admin"), permission_name("all"));
+    assert!(store.grant_permission(&admin, &all, &Together::nothing()).await.unwrap());
+    let seen = find_session(store, &session).await.unwrap().1;
+    assert_eq!((seen.roles, seen.permissions), (names(&["editor"]), vec![]));
+}
+
+pub async fn a_role_includes_neither_itself_nor_one_that_includes_it(
+    store: &Arc<impl UserDatastore>,
+) {
+    let (_, session) = holder(store, "reader").await;
+    chain(store, &["admin", "editor", "reader"]).await;
+    for (role, its) in [("reader", "reader"), ("editor", "admin"), ("reader", "admin")] {
+        assert_eq!(include(&**store, role, its).await, Err(NotIncluded::Circle), "{role} {its}");
+    }
+    assert_eq!(roles_by(store, &session).await, names(&["reader"]));
+    // Once the chain is broken, it may be put together the other way round.
+    assert!(exclude(&**store, "admin", "editor").await);
+    assert_eq!(include(&**store, "reader", "admin").await, Ok(()));
+    assert_eq!(roles_by(store, &session).await, names(&["admin", "reader"]));
+}
+
+pub async fn an_unknown_role_includes_nothing_and_is_not_included(store: &Arc<impl UserDatastore>) {
+    make(store, &["admin"]).await;
+    for (role, its) in [("admin", "editor"), ("editor", "admin"), ("editor", "editor")] {
+        assert_eq!(include(&**store, role, its).await, Err(NotIncluded::Unknown), "{role} {its}");
+        assert!(!exclude(&**store, role, its).await);
+    }
+    let roles = store.list_roles().await.unwrap();
+    assert_eq!((roles.len(), &roles[0].includes[..]), (1, &[][..]));
+}
+
+pub async fn included_roles_are_compared_byte_for_byte(store: &Arc<impl UserDatastore>) {
+    let (_, session) = holder(store, "admin").await;
+    make(store, &["Admin", "editor"]).await;
+    assert_eq!(include(&**store, "admin", "Editor").await, Err(NotIncluded::Unknown));
+    make(store, &["Editor"]).await;
+    assert_eq!(include(&**store, "admin", "Admin").await, Ok(()), "not the same role");
+    assert_eq!(include(&**store, "Admin", "Editor").await, Ok(()));
+    assert!(!exclude(&**store, "Admin", "editor").await);
+    assert_eq!(roles_by(store, &session).await, names(&["Admin", "Editor", "admin"]));
+}
+
+pub async fn roles_are_listed_with_what_they_were_told_to_include(store: &Arc<impl UserDatastore>) {
+    make(store, &["b", "a", "Z"]).await;
+    for its in ["b", "Z"] {
+        let permission = permission_name(its);
+        store.grant_permission(&role_name("a"), &permission, &Together::nothing()).await.unwrap();
+        assert_eq!(include(&**store, "a", its).await, Ok(()));
+    }
+    assert_eq!(include(&**store, "b", "Z").await, Ok(()));
+    let roles = store.list_roles().await.unwrap();
+    let listed: Vec<_> = roles
+        .iter()
+        .map(|it| (it.name.as_str(), it.includes.clone(), it.permissions.len()))
+        .collect();
+    let expected = [("Z", vec![], 0), ("a", names(&["Z", "b"]), 2), ("b", names(&["Z"]), 0)];
+    assert_eq!(listed, expected);
+}
+
+pub async fn saying_an_inclusion_twice_is_saying_it_once(store: &Arc<impl UserDatastore>) {
+    let (_, session) = holder(store, "admin").await;
+    make(store, &["editor"]).await;
+    let answers =
+        all_at_once(
+            store,
+            CALLERS,
+            |store, _| async move { include(&*store, "admin", "editor").await },
+        )
+        .await;
+    assert_eq!(count(&answers, &Ok(())), CALLERS);
+    assert_eq!(roles_by(store, &session).await, names(&["admin", "editor"]));
+    assert!(exclude(&**store, "admin", "editor").await);
+    assert_eq!(roles_by(store, &session).await, names(&["admin"]));
+}
+
+pub async fn of_parallel_inclusions_none_is_lost(store: &Arc<impl UserDatastore>) {
+    let (_, session) = holder(store, "role0").await;
+    let mut all: Vec<_> = (0..=CALLERS).map(|it| role_name(&format!("role{it}"))).collect();
+    for role in &all {
+        store.create_role(role, "").await.unwrap();
+    }
+    // A chain, of which nobody sees more than the links that are there already.
+    let answers = all_at_once(store, CALLERS, |store, number| async move {
+        include(&*store, &format!("role{number}"), &format!("role{}", number + 1)).await
+    })
+    .await;
+    assert_eq!(count(&answers, &Ok(())), CALLERS);
+    all.sort();
+    assert_eq!(roles_by(store, &session).await, all);
+}
+
+pub async fn of_parallel_inclusions_around_a_circle_the_last_is_refused(
+    store: &Arc<impl UserDatastore>,
+) {
+    for number in 0..CALLERS {
+        store.create_role(&role_name(&format!("role{number}")), "").await.unwrap();
+    }
+    let answers = all_at_once(store, CALLERS, |store, number| async move {
+        let next = (number + 1) % CALLERS;
+        include(&*store, &format!("role{number}"), &format!("role{next}")).await
+    })
+    .await;
+    assert_eq!(count(&answers, &Ok(())), CALLERS - 1);
+    assert_eq!(count(&answers, &Err(NotIncluded::Circle)), 1);
+}
+
+pub async fn of_parallel_inclusions_of_two_roles_in_each_other_one_way_wins(
+    store: &Arc<impl UserDatastore>,
+) {
+    make(store, &["a", "b"]).await;
+    let answers = all_at_once(store, CALLERS, |store, number| async move {
+        let (role, its) = if number % 2 == 0 { ("a", "b") } else { ("b", "a") };
+        include(&*store, role, its).await
+    })
+    .await;
+    assert_eq!(count(&answers, &Ok(())), CALLERS / 2);
+    let roles = store.list_roles().await.unwrap();
+    assert_eq!(roles.iter().map(|role| role.includes.len()).sum::<usize>(), 1);
+}
+
+pub async fn of_parallel_exclusions_one_wins(store: &Arc<impl UserDatastore>) {
+    let (_, session) = holder(store, "admin").await;
+    chain(store, &["admin", "editor", "reader"]).await;
+    let answers =
+        all_at_once(
+            store,
+            CALLERS,
+            |store, _| async move { exclude(&*store, "admin", "editor").await },
+        )
+        .await;
+    assert_eq!(count(&answers, &true), 1);
+    assert_eq!(roles_by(store, &session).await, names(&["admin"]));
+}
+
+pub async fn inclusions_and_exclusions_at_once_leave_what_is_listed(
+    store: &Arc<impl UserDatastore>,
+) {
+    const NAMES: [&str; 4] = ["a", "b", "c", "d"];
+    make(store, &NAMES).await;
+    let (ann, session) = holder(store, "a").await;
+    all_at_once(store, CALLERS, |store, number| async move {
+        let (role, its) = (NAMES[number % 4], NAMES[(number + 1 + number / 4 % 3) % 4]);
+        if number / 16 == 0 {
+            // A circle is refused, whoever comes last.
+            let _ = include(&*store, role, its).await;
+        } else {
+            exclude(&*store, role, its).await;
+        }
+    })
+    .await;
+    let listed = store.list_roles().await.unwrap();
+    let mut reached = names(&["a"]);
+    let mut seen = 0;
+    while let Some(role) = reached.get(seen).cloned() {
+        let record = listed.iter().find(|record| record.name == role).unwrap();
+        let new = record.includes.iter().filter(|its| !reached.contains(its));
+        let new: Vec<_> = new.cloned().collect();
+        reached.extend(new);
+        seen += 1;
+    }
+    reached.sort();
+    assert_eq!(roles_by(store, &session).await, reached);
+    assert_eq!(store.find_user(ann.id).await.unwrap().unwrap().granted_roles, names(&["a"]));
+}
+
+pub async fn roles_that_are_made_meanwhile_are_roles(store: &Arc<impl UserDatastore>) {
+    let (ann, session) = holder(store, "role0").await;
+    make(store, &["reader"]).await;
+    let id = ann.id;
+    all_at_once(store, CALLERS, move |store, number| async move {
+        let role = format!("role{}", number / 2);
+        if number % 2 == 0 {
+            store.create_role(&role_name(&role), "").await.unwrap();
+            let granted = store.grant_role(id, &role_name(&role), &Together::nothing()).await;
+            assert!(granted.unwrap());
+        } else {
+            let included = include(&*store, &role, "reader").await;
+            assert!([Ok(()), Err(NotIncluded::Unknown)].contains(&included));
+        }
+    })
+    .await;
+    let mut all: Vec<_> = (0..CALLERS / 2).map(|it| role_name(&format!("role{it}"))).collect();
+    all.sort();
+    let seen = find_session(store, &session).await.unwrap().1;
+    assert_eq!(seen.granted_roles, all);
+    // `role0` was there before, so that it includes it for sure.
+    let expected: BTreeSet<_> = all.into_iter().chain(names(&["reader"])).collect();
+    assert_eq!(seen.roles.into_iter().collect::<BTreeSet<_>>(), expected);
+}
+
+pub async fn what_comes_with_an_inclusion_comes_once_with_the_change_alone(
+    store: &Arc<impl UserDatastore>,
+) {
+    let (admin, editor) = (role_name("admin"), role_name("editor"));
+    let with = |letter: &NewMail| Together::mail(vec![letter.clone()]);
+    let letters: Vec<NewMail> = (0..6).map(|_| mail("ann@example.org")).collect();
+    make(store, &["admin"]).await;
+    let unknown = store.include_role(&admin, &editor, &with(&letters[0])).await.unwrap();
+    assert_eq!(unknown, Err(NotIncluded::Unknown));
+    make(store, &["editor"]).await;
+    for letter in &letters[1..3] {
+        let included = store.include_role(&admin, &editor, &with(letter)).await.unwrap();
+        assert_eq!(included, Ok(()));
+    }
+    let circle = store.include_role(&editor, &admin, &with(&letters[3])).await.unwrap();
+    assert_eq!(circle, Err(NotIncluded::Circle));
+    assert!(store.exclude_role(&admin, &editor, &with(&letters[4])).await.unwrap());
+    assert!(!store.exclude_role(&admin, &editor, &with(&letters[5])).await.unwrap());
+    assert_eq!(outbox(store).await, BTreeSet::from([letters[1].id, letters[4].id]));
+}

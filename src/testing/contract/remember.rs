@@ -1,0 +1,492 @@
+//! Series, by which browsers are remembered.
+
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+
+use crate::crypto::one_time::Digest;
+use crate::datastore::RememberStore;
+use crate::datastore::Together;
+use crate::datastore::UserDatastore;
+use crate::datastore::remember::EndedSeries;
+use crate::datastore::remember::SeriesRecord;
+use crate::datastore::remember::Turn;
+use crate::datastore::remember::Turned;
+use crate::datastore::session::EndedSession;
+use crate::datastore::session::SessionRecord;
+use crate::datastore::user::UserChange;
+use crate::testing::contract::makers::assert_refused;
+use crate::testing::contract::makers::at;
+use crate::testing::contract::makers::begin;
+use crate::testing::contract::makers::digest;
+use crate::testing::contract::makers::find_session;
+use crate::testing::contract::makers::mail;
+use crate::testing::contract::makers::outbox;
+use crate::testing::contract::makers::session_of;
+use crate::testing::contract::makers::user;
+use crate::testing::contract::run::CALLERS;
+use crate::testing::contract::run::all_at_once;
+use crate::testing::contract::run::count;
+use crate::user::User;
+
+section! {
+    remember in __contract_remember:
+    a_series_is_found_as_begun_with_its_user,
+    no_series_begins_for_whoever_may_not_log_in,
+    the_oldest_series_beyond_the_maximum_ends_and_its_session_goes_on,
+    of_parallel_series_the_maximum_remains,
+    a_turn_replaces_the_validator_and_begins_the_session,
+    a_session_of_a_series_takes_the_place_of_the_one_before,
+    a_previous_validator_is_told_its_successor_for_a_while,
+    a_series_turns_for_nobody_when_it_has_expired_or_is_anothers,
+    what_goes_together_with_a_turn_is_committed_with_it_alone,
+    of_parallel_callers_with_one_validator_one_turns_the_series_and_all_others_follow,
+    a_session_that_ends_takes_its_series_along,
+    a_session_that_gives_way_takes_its_series_along,
+    a_turn_ends_the_oldest_session_beyond_the_maximum,
+    no_session_names_a_series_that_is_gone_or_anothers,
+    a_series_ends_once_and_with_its_session,
+    all_other_series_end_with_their_sessions,
+    a_change_of_its_user_ends_every_series,
+    no_turn_outlives_a_change_that_was_under_way_with_it,
+    no_session_outlives_the_end_of_its_series_that_was_under_way_with_it,
+    a_deleted_user_takes_their_series_along,
+    expired_series_are_swept_with_their_sessions,
+}
+
+/// How long a previous validator is the same browser's.
+const WINDOW: TimeDelta = TimeDelta::seconds(10);
+
+fn series_of(user: &User) -> SeriesRecord {
+    SeriesRecord {
+        series: digest(),
+        user_id: user.id,
+        epoch: user.epoch,
+        validator: digest(),
+        previous: None,
+        created_at: at(0),
+        rotated_at: at(0),
+        expires_at: at(1_000_000),
+    }
+}
+
+/// A series that has begun, and a session that names it.
+async fn with_session(
+    store: &Arc<impl UserDatastore + RememberStore>,
+    user: &User,
+) -> (SeriesRecord, SessionRecord) {
+    let series = series_of(user);
+    assert!(store.create_series(&series, 100).await.unwrap());
+    let session = naming(user, &series);
+    begin(store, &session).await;
+    (series, session)
+}
+
+fn naming(user: &User, series: &SeriesRecord) -> SessionRecord {
+    SessionRecord { series: Some(series.series), ..session_of(user) }
+}
+
+/// Presents a validator of a series at that second.
+fn turn(series: &SeriesRecord, presented: Digest, next: Digest, second: i64) -> Turn {
+    let now = at(second);
+    Turn { series: series.series, presented, next, now, since: now - WINDOW }
+}
+
+async fn rotate(store: &Arc<impl RememberStore>, turn: &Turn, session: &SessionRecord) -> Turned {
+    store.rotate_series(turn, session, 100, &Together::nothing()).await.unwrap()
+}
+
+async fn find(store: &Arc<impl RememberStore>, series: &SeriesRecord) -> Option<SeriesRecord> {
+    store.find_series(&series.series).await.unwrap().map(|(found, _)| found)
+}
+
+fn ended(series: &SeriesRecord, session: Option<&SessionRecord>) -> EndedSeries {
+    EndedSeries { user_id: series.user_id, session: session.map(|session| session.id) }
+}
+
+pub async fn a_series_is_found_as_begun_with_its_user(
+    store: &Arc<impl UserDatastore + RememberStore>,
+) {
+    let ann = user(store, "Ann@example.org").await;
+    let micro = TimeDelta::microseconds(1);
+    let series = SeriesRecord { created_at: at(1) + micro, rotated_at: at(2), ..series_of(&ann) };
+    assert!(store.create_series(&series, 20).await.unwrap());
+    assert_eq!(store.find_series(&series.series).await.unwrap(), Some((series, ann)));
+    assert_eq!(store.find_series(&digest()).await.unwrap(), None);
+}
+
+pub async fn no_series_begins_for_whoever_may_not_log_in(
+    store: &Arc<impl UserDatastore + RememberStore>,
+) {
+    let ann = user(store, "ann@example.org").await;
+    let nothing = Together::nothing();
+    let off = UserChange::active(false);
+    let locked = store.update_user(ann.id, &off, &nothing).await.unwrap().unwrap();
+    for user in [&ann, &locked] {
+        assert!(!store.create_series(&series_of(user), 20).await.unwrap());
+    }
+    store.delete_user(ann.id, &nothing).await.unwrap();
+    let series = series_of(&locked);
+    assert!(!store.create_series(&series, 20).await.unwrap());
+    assert_eq!(find(store, &series).await, None);
+}
+
+pub async fn the_oldest_series_beyond_the_maximum_ends_and_its_session_goes_on(
+    store: &Arc<impl UserDatastore + RememberStore>,
+) {
+    let (ann, bob) = (user(store, "ann@example.org").await, user(store, "bob@example.org").await);
+    let (bobs, _) = with_session(store, &bob).await;
+    let (oldest, session) = with_session(store, &ann).await;
+    // Another instance's clock is ahead.
+    let ahead = SeriesRecord { created_at: at(100), ..series_of(&ann) };
+    let newest = SeriesRecord { created_at: at(1), ..series_of(&ann) };
+    for series in [&ahead, &newest] {
+        assert!(store.create_series(series, 2).await.unwrap());
+    }
+    assert_eq!(find(store, &oldest).await, None);
+    for series in [&bobs, &ahead, &newest] {
+        assert!(find(store, series).await.is_some());
+    }
+    let goes_on = SessionRecord { series: None, ..session.clone() };
+    assert_eq!(find_session(store, &session).await.map(|(found, _)| found), Some(goes_on));
+}
+
+pub async fn of_parallel_series_the_maximum_remains(
+    store: &Arc<impl UserDatastore + RememberStore>,
+) {
+    let ann = user(store, "ann@example.org").await;
+    let all: Vec<_> = (0..CALLERS).map(|_| series_of(&ann)).collect();
+    let begun = all.clone();
+    let answers = all_at_once(store, CALLERS, move |store, number| {
+        let series = begun[number].clone();
+        async move { store.create_series(&series, 5).await.unwrap() }
+    })
+    .await;
+    assert_eq!(count(&answers, &true), CALLERS);
+    let mut remain = 0;
+    for series in &all {
+        remain += usize::from(find(store, series).await.is_some());
+    }
+    assert_eq!(remain, 5);
+}
+
+pub async fn a_turn_replaces_the_validator_and_begins_the_session(
+    store: &Arc<impl UserDatastore + RememberStore>,
+) {
+    let ann = user(store, "ann@example.org").await;
+    let series = series_of(&ann);
+    assert!(store.create_series(&series, 20).await.unwrap());
+    let never = SessionRecord { authenticated_at: SessionRecord::NEVER, ..naming(&ann, &series) };
+    let turn = turn(&series, series.validator, digest(), 50);
+    assert_eq!(rotate(store, &turn, &never).await, Turned::Rotated(Vec::new()));
+    let turned = SeriesRecord {
+        validator: turn.next,
+        previous: Some(turn.presented),
+        rotated_at: at(50),
+        ..series.clone()
+    };
+    assert_eq!(find(store, &series).await, Some(turned));
+    assert_eq!(find_session(store, &never).await, Some((never.clone(), ann)));
+}
+
+pub async fn a_session_of_a_series_takes_the_place_of_the_one_before(
+    store: &Arc<impl UserDatastore + RememberStore>,
+) {
+    let ann = user(store, "ann@example.org").await;
+    let (series, first) = with_session(store, &ann).await;
+    let (other, others) = with_session(store, &ann).await;
+    let (second, third) = (naming(&ann, &series), naming(&ann, &series));
+    let turn = turn(&series, series.validator, digest(), 1);
+    assert_eq!(rotate(store, &turn, &second).await, Turned::Rotated(Vec::new()));
+    assert_eq!(find_session(store, &first).await, None);
+    // One that is begun without a turn does the same.
+    begin(store, &third).await;
+    assert_eq!(find_session(store, &second).await, None);
+    for (series, session) in [(&series, &third), (&other, &others)] {
+        assert!(find(store, series).await.is_some());
+        assert!(find_session(store, session).await.is_some());
+    }
+}
+
+pub async fn a_previous_validator_is_told_its_successor_for_a_while(
+    store: &Arc<impl UserDatastore + RememberStore>,
+) {
+    let ann = user(store, "ann@example.org").await;
+    let series = series_of(&ann);
+    assert!(store.create_series(&series, 20).await.unwrap());
+    let (first, second, third) = (series.validator, digest(), digest());
+    let session = naming(&ann, &series);
+    rotate(store, &turn(&series, first, second, 100), &session).await;
+    let tell = async |presented, second| {
+        rotate(store, &turn(&series, presented, digest(), second), &naming(&ann, &series)).await
+    };
+    for moment in [95, 100, 109] {
+        assert_eq!(tell(first, moment).await, Turned::SameAgain(second));
+    }
+    assert_eq!(tell(first, 110).await, Turned::Stale);
+    assert_eq!(tell(digest(), 101).await, Turned::Stale);
+    assert!(find_session(store, &session).await.is_some(), "nothing has changed");
+    rotate(store, &turn(&series, second, third, 102), &naming(&ann, &series)).await;
+    assert_eq!(tell(second, 103).await, Turned::SameAgain(third));
+    assert_eq!(tell(first, 103).await, Turned::Stale, "the one before the previous one");
+}
+
+pub async fn a_series_turns_for_nobody_when_it_has_expired_or_is_anothers(
+    store: &Arc<impl UserDatastore + RememberStore>,
+) {
+    let (ann, bob) = (user(store, "ann@example.org").await, user(store, "bob@example.org").await);
+    let series = SeriesRecord { expires_at: at(100), ..series_of(&ann) };
+    assert!(store.create_series(&series, 20).await.unwrap());
+    let on_time = turn(&series, series.validator, digest(), 99);
+    let unknown = Turn { series: digest(), ..on_time };
+    assert_eq!(rotate(store, &unknown, &naming(&ann, &series)).await, Turned::Unknown);
+    assert_eq!(rotate(store, &on_time, &naming(&bob, &series)).await, Turned::Unknown);
+    let other = SessionRecord { epoch: 7, ..naming(&ann, &series) };
+    assert_eq!(rotate(store, &on_time, &other).await, Turned::Unknown);
+    let late = turn(&series, series.validator, digest(), 100);
+    assert_eq!(rotate(store, &late, &naming(&ann, &series)).await, Turned::Unknown);
+    assert_eq!(find(store, &series).await, Some(series.clone()));
+    let session = naming(&ann, &series);
+    assert_eq!(rotate(store, &on_time, &session).await, Turned::Rotated(Vec::new()));
+    let late = turn(&series, series.validator, digest(), 101);
+    assert_eq!(rotate(store, &late, &naming(&ann, &series)).await, Turned::Unknown);
+}
+
+pub async fn what_goes_together_with_a_turn_is_committed_with_it_alone(
+    store: &Arc<impl UserDatastore + RememberStore>,
+) {
+    let ann = user(store, "ann@example.org").await;
+    let series = series_of(&ann);
+    assert!(store.create_series(&series, 20).await.unwrap());
+    let (first, second) = (series.validator, digest());
+    for (presented, second) in [(first, second), (first, second), (digest(), digest())] {
+        let turn = turn(&series, presented, second, 1);
+        let together = Together::mail(vec![mail("ann@example.org")]);
+        store.rotate_series(&turn, &naming(&ann, &series), 20, &together).await.unwrap();
+        assert_eq!(outbox(store).await.len(), 1);
+    }
+}
+
+pub async fn of_parallel_callers_with_one_validator_one_turns_the_series_and_all_others_follow(
+    store: &Arc<impl UserDatastore + RememberStore>,
+) {
+    let ann = user(store, "ann@example.org").await;
+    let series = series_of(&ann);
+    assert!(store.create_series(&series, 20).await.unwrap());
+    let (next, session) = (digest(), naming(&ann, &series));
+    let (turn, begun) = (turn(&series, series.validator, next, 1), session.clone());
+    let answers = all_at_once(store, CALLERS, move |store, _| {
+        // The id that people see is each caller's own; the one in the cookie is derived.
+        let session = SessionRecord { id: session_of(&ann).id, ..begun.clone() };
+        async move {
+            let together = Together::mail(vec![mail("ann@example.org")]);
+            store.rotate_series(&turn, &session, 20, &together).await.unwrap()
+        }
+    })
+    .await;
+    assert_eq!(count(&answers, &Turned::Rotated(Vec::new())), 1);
+    assert_eq!(count(&answers, &Turned::SameAgain(next)), CALLERS - 1);
+    assert_eq!(outbox(store).await.len(), 1);
+    assert_eq!(store.list_sessions(series.user_id).await.unwrap().len(), 1);
+    assert!(find_session(store, &session).await.is_some());
+}
+
+pub async fn a_session_that_ends_takes_its_series_along(
+    store: &Arc<impl UserDatastore + RememberStore>,
+) {
+    let ann = user(store, "ann@example.org").await;
+    let (series, session) = with_session(store, &ann).await;
+    let (other, _) = with_session(store, &ann).await;
+    assert!(store.end_session(&session.digest, &Together::nothing()).await.unwrap());
+    assert_eq!(find(store, &series).await, None);
+    assert!(find(store, &other).await.is_some());
+}
+
+pub async fn a_session_that_gives_way_takes_its_series_along(
+    store: &Arc<impl UserDatastore + RememberStore>,
+) {
+    let ann = user(store, "ann@example.org").await;
+    let (series, session) = with_session(store, &ann).await;
+    let next = SessionRecord { created_at: at(1), ..session_of(&ann) };
+    let evicted = store.begin_session(&next, 1, &Together::nothing()).await.unwrap().unwrap();
+    assert_eq!(evicted, [EndedSession { id: session.id, user_id: ann.id }]);
+    assert_eq!(find(store, &series).await, None);
+}
+
+pub async fn a_turn_ends_the_oldest_session_beyond_the_maximum(
+    store: &Arc<impl UserDatastore + RememberStore>,
+) {
+    let ann = user(store, "ann@example.org").await;
+    let (series, _) = with_session(store, &ann).await;
+    let (oldest, newest) = (session_of(&ann), session_of(&ann));
+    begin(store, &oldest).await;
+    begin(store, &SessionRecord { created_at: at(2), ..newest.clone() }).await;
+    let session = naming(&ann, &series);
+    let turn = turn(&series, series.validator, digest(), 3);
+    let turned = store.rotate_series(&turn, &session, 2, &Together::nothing()).await.unwrap();
+    assert_eq!(turned, Turned::Rotated(vec![EndedSession { id: oldest.id, user_id: ann.id }]));
+    assert!(find_session(store, &newest).await.is_some());
+    assert!(find_session(store, &session).await.is_some());
+}
+
+pub async fn no_session_names_a_series_that_is_gone_or_anothers(
+    store: &Arc<impl UserDatastore + RememberStore>,
+) {
+    let (ann, bob) = (user(store, "ann@example.org").await, user(store, "bob@example.org").await);
+    let (series, _) = with_session(store, &ann).await;
+    assert_refused(store, &naming(&bob, &series)).await;
+    store.end_series(ann.id, &series.series, &Together::nothing()).await.unwrap().unwrap();
+    assert_refused(store, &naming(&ann, &series)).await;
+}
+
+pub async fn a_series_ends_once_and_with_its_session(
+    store: &Arc<impl UserDatastore + RememberStore>,
+) {
+    let (ann, bob) = (user(store, "ann@example.org").await, user(store, "bob@example.org").await);
+    let (series, session) = with_session(store, &ann).await;
+    let (other, others) = with_session(store, &ann).await;
+    let nothing = Together::nothing();
+    assert_eq!(store.end_series(bob.id, &series.series, &nothing).await.unwrap(), None);
+    let (id, key) = (ann.id, series.series);
+    let answers = all_at_once(store, CALLERS, move |store, _| async move {
+        let together = Together::mail(vec![mail("ann@example.org")]);
+        store.end_series(id, &key, &together).await.unwrap()
+    })
+    .await;
+    assert_eq!(count(&answers, &Some(ended(&series, Some(&session)))), 1);
+    assert_eq!(count(&answers, &None), CALLERS - 1);
+    assert_eq!(outbox(store).await.len(), 1);
+    assert_eq!(find_session(store, &session).await, None);
+    assert!(find(store, &other).await.is_some());
+    assert!(find_session(store, &others).await.is_some());
+}
+
+pub async fn all_other_series_end_with_their_sessions(
+    store: &Arc<impl UserDatastore + RememberStore>,
+) {
+    let (ann, bob) = (user(store, "ann@example.org").await, user(store, "bob@example.org").await);
+    let (kept, session) = with_session(store, &ann).await;
+    let (other, others) = with_session(store, &ann).await;
+    let without = series_of(&ann);
+    assert!(store.create_series(&without, 20).await.unwrap());
+    let (bobs, _) = with_session(store, &bob).await;
+    let mut answer = store.end_other_series(ann.id, Some(&kept.series)).await.unwrap();
+    answer.sort();
+    assert_eq!(answer, [ended(&without, None), ended(&other, Some(&others))]);
+    assert_eq!(find_session(store, &others).await, None);
+    assert!(find_session(store, &session).await.is_some());
+    assert!(find(store, &kept).await.is_some());
+    let answer = store.end_other_series(ann.id, None).await.unwrap();
+    assert_eq!(answer, [ended(&kept, Some(&session))]);
+    assert!(find(store, &bobs).await.is_some());
+}
+
+pub async fn a_change_of_its_user_ends_every_series(
+    store: &Arc<impl UserDatastore + RememberStore>,
+) {
+    let (ann, bob) = (user(store, "ann@example.org").await, user(store, "bob@example.org").await);
+    let (series, session) = with_session(store, &ann).await;
+    let (bobs, _) = with_session(store, &bob).await;
+    let change = UserChange::active(true);
+    let nothing = Together::nothing();
+    let changed = store.update_user(ann.id, &change, &nothing).await.unwrap().unwrap();
+    assert_eq!(find(store, &series).await, None);
+    assert_eq!(find_session(store, &session).await, None);
+    for user in [&ann, &changed] {
+        let turn = turn(&series, series.validator, digest(), 1);
+        assert_eq!(rotate(store, &turn, &naming(user, &series)).await, Turned::Unknown);
+    }
+    assert!(find(store, &bobs).await.is_some());
+}
+
+pub async fn no_turn_outlives_a_change_that_was_under_way_with_it(
+    store: &Arc<impl UserDatastore + RememberStore>,
+) {
+    let ann = user(store, "ann@example.org").await;
+    let mut all = Vec::new();
+    for _ in 0..CALLERS {
+        all.push(with_session(store, &ann).await.0);
+    }
+    let (turned, changes, id) = (all.clone(), CALLERS / 2, ann.id);
+    all_at_once(store, CALLERS, move |store, number| {
+        let (series, session) = (turned[number].clone(), naming(&ann, &turned[number]));
+        async move {
+            if number == changes {
+                let change = UserChange::active(true);
+                store.update_user(id, &change, &Together::nothing()).await.unwrap().unwrap();
+            } else {
+                rotate(&store, &turn(&series, series.validator, digest(), 1), &session).await;
+            }
+        }
+    })
+    .await;
+    assert_eq!(store.list_sessions(id).await.unwrap(), []);
+    for series in &all {
+        assert_eq!(find(store, series).await, None);
+    }
+}
+
+pub async fn no_session_outlives_the_end_of_its_series_that_was_under_way_with_it(
+    store: &Arc<impl UserDatastore + RememberStore>,
+) {
+    let ann = user(store, "ann@example.org").await;
+    let (series, _) = with_session(store, &ann).await;
+    let (named, id, ends) = (series.clone(), ann.id, CALLERS / 2);
+    all_at_once(store, CALLERS, move |store, number| {
+        let (series, session) = (named.clone(), naming(&ann, &named));
+        async move {
+            let nothing = Together::nothing();
+            if number == ends {
+                store.end_series(id, &series.series, &nothing).await.unwrap().unwrap();
+            } else if number % 2 == 0 {
+                store.begin_session(&session, 100, &nothing).await.unwrap();
+            } else {
+                rotate(&store, &turn(&series, series.validator, digest(), 1), &session).await;
+            }
+        }
+    })
+    .await;
+    assert_eq!(store.list_sessions(id).await.unwrap(), []);
+    assert_eq!(find(store, &series).await, None);
+}
+
+pub async fn a_deleted_user_takes_their_series_along(
+    store: &Arc<impl UserDatastore + RememberStore>,
+) {
+    let (ann, bob) = (user(store, "ann@example.org").await, user(store, "bob@example.org").await);
+    let ((series, _), (bobs, _)) =
+        (with_session(store, &ann).await, with_session(store, &bob).await);
+    assert!(store.delete_user(ann.id, &Together::nothing()).await.unwrap());
+    assert_eq!(find(store, &series).await, None);
+    assert!(find(store, &bobs).await.is_some());
+    assert_eq!(store.delete_expired_series(at(2_000_000), 100).await.unwrap().len(), 1);
+}
+
+pub async fn expired_series_are_swept_with_their_sessions(
+    store: &Arc<impl UserDatastore + RememberStore>,
+) {
+    let ann = user(store, "ann@example.org").await;
+    let mut all = Vec::new();
+    for expires_at in [at(999), at(1_000), at(1_000) + TimeDelta::microseconds(1)] {
+        let series = SeriesRecord { expires_at, ..series_of(&ann) };
+        assert!(store.create_series(&series, 20).await.unwrap());
+        let session = naming(&ann, &series);
+        begin(store, &session).await;
+        all.push((series, session));
+    }
+    let mut swept = store.delete_expired_series(at(1_000), 1).await.unwrap();
+    assert_eq!(swept.len(), 1, "at most as many as asked for");
+    swept.extend(store.delete_expired_series(at(1_000), 5).await.unwrap());
+    assert_eq!(store.delete_expired_series(at(1_000), 5).await.unwrap(), []);
+    swept.sort();
+    let mut over: Vec<_> = all[..2].iter().map(|(it, session)| ended(it, Some(session))).collect();
+    over.sort();
+    assert_eq!(swept, over);
+    let mut remain = Vec::new();
+    for (series, session) in &all {
+        let lives = find_session(store, session).await.is_some();
+        assert_eq!(find(store, series).await.is_some(), lives);
+        remain.push(lives);
+    }
+    assert_eq!(remain, [false, false, true]);
+}

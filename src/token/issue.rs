@@ -1,0 +1,357 @@
+//! Issuing.
+
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use chrono::Datelike;
+use chrono::SubsecRound;
+use chrono::TimeDelta;
+use serde::Serialize;
+use serde_json::Map;
+use serde_json::Value;
+use url::Url;
+use uuid::Uuid;
+
+use crate::clock::Clock;
+use crate::clock::Timestamp;
+use crate::config::Config;
+use crate::config::TokenPurpose;
+use crate::crypto::keys::Keyring;
+use crate::crypto::random_uuid;
+use crate::error::Error;
+use crate::error::Result;
+use crate::token::Access;
+use crate::token::Lifetime;
+use crate::token::MAX_FOOTER_BYTES;
+use crate::token::MAX_TOKEN_BYTES;
+use crate::token::TokenKind;
+use crate::token::assertion_of;
+use crate::token::claims::RESERVED;
+use crate::token::claims::write_time;
+use crate::token::document::PublicKeys;
+use crate::token::is_name;
+use crate::token::is_taken;
+use crate::token::ring::Ring;
+use crate::token::ring::RingKey;
+use crate::token::ring::TokenKeyInfo;
+use crate::token::verify::Verifier;
+use crate::user::User;
+
+/// Issues tokens. It stands in Rocket's managed state.
+///
+/// ```
+/// # use rocket::State;
+/// # use rocket::post;
+/// use rocket_security::AuthUser;
+/// use rocket_security::Rejection;
+/// use rocket_security::Tokens;
+/// # use serde::Serialize;
+///
+/// #[derive(Serialize)]
+/// struct Claims {
+///     plan: &'static str,
+/// }
+///
+/// #[post("/token")]
+/// fn token(user: AuthUser, tokens: &State<Tokens>) -> Result<String, Rejection> {
+///     Ok(tokens.access(&user).claims(Claims { plan: "free" }).issue()?)
+/// }
+/// ```
+#[derive(Clone)]
+pub struct Tokens {
+    ring: Arc<Ring>,
+}
+
+impl Tokens {
+    /// Reads the keys of `security.tokens`, or derives one from `keyring` where there are none.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Config`] for a key that is none, naming the setting and the cure; [`Error::File`]
+    /// for a file that cannot be read.
+    pub fn new(config: &Config, base_url: &Url, keyring: &Keyring, clock: Clock) -> Result<Self> {
+        Ok(Self { ring: Arc::new(Ring::new(config, base_url, keyring, clock)?) })
+    }
+
+    /// Gives what verifies the tokens that this issues.
+    pub fn verifier(&self) -> Verifier {
+        Verifier::new(Arc::clone(&self.ring))
+    }
+
+    /// Begins an access token for a user.
+    pub fn access(&self, user: &User) -> TokenBuilder<'_, Access> {
+        TokenBuilder::new(&self.ring, user.into())
+    }
+
+    /// Begins a token of an application's own kind, about a user or about anything else.
+    ///
+    /// The name of the kind is looked at when the program is compiled: this one is the framework's.
+    ///
+    /// ```compile_fail,E0080
+    /// # use rocket_security::token::TokenKind;
+    /// # use rocket_security::token::Tokens;
+    /// struct Mine;
+    /// impl TokenKind for Mine {
+    ///     const NAME: &'static str = "access";
+    /// }
+    /// fn issue(tokens: &Tokens) {
+    ///     let _ = tokens.of::<Mine>("somebody");
+    /// }
+    /// # std::hint::black_box(issue as fn(&Tokens));
+    /// ```
+    pub fn of<K: TokenKind>(&self, subject: impl Into<Subject>) -> TokenBuilder<'_, K> {
+        const { assert!(!is_taken(K::NAME), "this name of a kind is the framework's") };
+        TokenBuilder::new(&self.ring, subject.into())
+    }
+
+    /// Gives the document of the public keys, for others who verify our signed tokens.
+    pub fn public_keys(&self) -> PublicKeys {
+        self.ring.public_keys()
+    }
+
+    /// Lists the keys, our own first.
+    pub fn keys(&self) -> Vec<TokenKeyInfo> {
+        self.ring.list()
+    }
+}
+
+/// Whom or what a token is about: a user, or any text.
+pub struct Subject {
+    text: String,
+    epoch: Option<i64>,
+    is_open: bool,
+}
+
+impl From<&User> for Subject {
+    fn from(user: &User) -> Self {
+        Self { text: user.id.to_string(), epoch: Some(user.epoch), is_open: user.is_open() }
+    }
+}
+
+impl From<&str> for Subject {
+    fn from(text: &str) -> Self {
+        Self { text: text.to_owned(), epoch: None, is_open: true }
+    }
+}
+
+/// A token that is about to be issued.
+#[must_use = "a token is made by `issue`"]
+pub struct TokenBuilder<'t, K> {
+    ring: &'t Ring,
+    subject: Subject,
+    session: Option<Uuid>,
+    claims: Result<Map<String, Value>>,
+    footer: Result<Map<String, Value>>,
+    audience: Vec<String>,
+    lifetime: Option<Lifetime>,
+    assertion: String,
+    purpose: Option<TokenPurpose>,
+    is_plain: bool,
+    kind: PhantomData<K>,
+}
+
+impl<'t, K: TokenKind> TokenBuilder<'t, K> {
+    fn new(ring: &'t Ring, subject: Subject) -> Self {
+        const { assert!(is_name(K::NAME), "this is no name of a kind of token") };
+        Self {
+            ring,
+            subject,
+            session: None,
+            claims: Ok(Map::new()),
+            footer: Ok(Map::new()),
+            audience: Vec::new(),
+            lifetime: None,
+            assertion: String::new(),
+            purpose: None,
+            is_plain: false,
+            kind: PhantomData,
+        }
+    }
+
+    /// Adds claims of the application's own: what serialises to a JSON object. None of them may have
+    /// the name of one of the framework's.
+    pub fn claims(mut self, claims: impl Serialize) -> Self {
+        self.claims = to_object("claims", &claims).and_then(|claims| {
+            match claims.keys().find(|name| RESERVED.contains(&name.as_str())) {
+                None => Ok(claims),
+                Some(name) => Err(refuse(format!("the claim `{name}` is the framework's"))),
+            }
+        });
+        self
+    }
+
+    /// Says whom it is for, in place of the configured audience; more than once for several.
+    pub fn audience(mut self, audience: impl Into<String>) -> Self {
+        self.audience.push(audience.into());
+        self
+    }
+
+    /// Says how long it lasts.
+    pub fn lifetime(mut self, lifetime: impl Into<Lifetime>) -> Self {
+        self.lifetime = Some(lifetime.into());
+        self
+    }
+
+    /// Ties it to a session, by the public id of that.
+    pub fn session(mut self, id: Uuid) -> Self {
+        self.session = Some(id);
+        self
+    }
+
+    /// Encrypts it, whatever is configured.
+    pub fn local(mut self) -> Self {
+        self.purpose = Some(TokenPurpose::Local);
+        self
+    }
+
+    /// Signs it, whatever is configured: everybody can read it.
+    pub fn public(mut self) -> Self {
+        self.purpose = Some(TokenPurpose::Public);
+        self
+    }
+
+    /// Adds to the footer, which everybody can read and nobody can change: what serialises to a JSON
+    /// object. `kid` is the framework's.
+    pub fn footer(mut self, footer: impl Serialize) -> Self {
+        self.footer = to_object("footer", &footer).and_then(|footer| {
+            if footer.contains_key("kid") {
+                return Err(refuse("`kid` in a footer is the framework's"));
+            }
+            Ok(footer)
+        });
+        self
+    }
+
+    /// Binds it to a context that it does not carry: it is good only for a verifier that gives the
+    /// same, with [`Verifier::verify_asserted`].
+    pub fn assertion(mut self, assertion: impl Into<String>) -> Self {
+        self.assertion = assertion.into();
+        self
+    }
+
+    /// Leaves out `kid` and the kind's implicit assertion, for verifiers of other makes that know
+    /// neither. The kind stands in `typ` alone, and [`Verifier`] does not accept the token
+    /// (but of version 2, which has no assertion anyway).
+    pub fn plain(mut self) -> Self {
+        self.is_plain = true;
+        self
+    }
+
+    /// Makes the token.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Token`] for a user who is switched off, claims that are no object or have names of
+    /// the framework's, a lifetime of zero, in the past or beyond the year 9999, one without end for
+    /// a kind that does not say so, a token or footer that is too long, or when there is no key.
+    /// [`Error::Crypto`] when there is no randomness.
+    pub fn issue(mut self) -> Result<String> {
+        if self.subject.text.is_empty() || !self.subject.is_open {
+            return Err(refuse("it is about nobody, or about an account that is not open"));
+        }
+        let purpose = self.purpose.unwrap_or(self.ring.purpose);
+        let key = self.ring.active(purpose).ok_or_else(|| {
+            refuse(format!("there is no key that issues {purpose} tokens in security.tokens.keys"))
+        })?;
+        let assertion = self.full_assertion(key)?;
+        let footer = std::mem::replace(&mut self.footer, Ok(Map::new()))?;
+        let footer = self.full_footer(footer, key)?;
+        let payload = Value::Object(self.full_claims()?).to_string();
+        let token = key.key.seal(&payload, &footer, &assertion)?;
+        if token.len() > MAX_TOKEN_BYTES {
+            return Err(refuse(format!("it is longer than {MAX_TOKEN_BYTES} bytes")));
+        }
+        Ok(token)
+    }
+
+    fn full_claims(self) -> Result<Map<String, Value>> {
+        let now = self.ring.clock.now().trunc_subsecs(0);
+        let lifetime = self.lifetime.or(K::LIFETIME).unwrap_or(Lifetime::After(self.ring.lifetime));
+        let mut claims = self.claims?;
+        let mut set = |name: &str, value: Value| claims.insert(name.to_owned(), value);
+        set("iss", self.ring.issuer.clone().into());
+        set("sub", self.subject.text.into());
+        let audience =
+            if self.audience.is_empty() { self.ring.audience.clone() } else { self.audience };
+        set("aud", written_audience(audience));
+        if let Some(end) = end_of::<K>(lifetime, now)? {
+            set("exp", write_time(end).into());
+        }
+        set("nbf", write_time(now).into());
+        set("iat", write_time(now).into());
+        set("jti", random_uuid()?.to_string().into());
+        set("typ", K::NAME.into());
+        if let Some(session) = self.session {
+            set("sid", session.to_string().into());
+        }
+        if let Some(epoch) = self.subject.epoch {
+            set("epoch", epoch.into());
+        }
+        Ok(claims)
+    }
+
+    fn full_assertion(&self, key: &RingKey) -> Result<String> {
+        let has_one = key.key.version().has_implicit_assertion();
+        if !has_one && !self.assertion.is_empty() {
+            return Err(refuse("tokens of version 2 have no implicit assertion"));
+        }
+        if self.is_plain || !has_one {
+            return Ok(self.assertion.clone());
+        }
+        Ok(assertion_of(K::NAME, &self.assertion))
+    }
+
+    fn full_footer(&self, mut footer: Map<String, Value>, key: &RingKey) -> Result<String> {
+        if !self.is_plain {
+            footer.insert("kid".to_owned(), key.kid.clone().into());
+        }
+        if footer.is_empty() {
+            return Ok(String::new());
+        }
+        let footer = Value::Object(footer).to_string();
+        if (footer.len() * 4).div_ceil(3) > MAX_FOOTER_BYTES {
+            return Err(refuse(format!("its footer is longer than {MAX_FOOTER_BYTES} bytes")));
+        }
+        Ok(footer)
+    }
+}
+
+/// Gives when a token ends; none when never.
+fn end_of<K: TokenKind>(lifetime: Lifetime, now: Timestamp) -> Result<Option<Timestamp>> {
+    let end = match lifetime {
+        Lifetime::Never if K::LIFETIME == Some(Lifetime::Never) => return Ok(None),
+        Lifetime::Never => {
+            let fault = format!("tokens of the kind `{}` have to end", K::NAME);
+            return Err(refuse(fault));
+        }
+        Lifetime::After(length) => i64::try_from(length.as_secs())
+            .ok()
+            .and_then(TimeDelta::try_seconds)
+            .and_then(|length| now.checked_add_signed(length)),
+        Lifetime::At(end) => Some(end.trunc_subsecs(0)),
+    };
+    match end.filter(|end| end.year() <= 9_999) {
+        None => Err(refuse("its lifetime reaches beyond the year 9999")),
+        Some(end) if end <= now => Err(refuse("its lifetime is over before it begins")),
+        Some(end) => Ok(Some(end)),
+    }
+}
+
+fn written_audience(mut audience: Vec<String>) -> Value {
+    match audience.len() {
+        1 => audience.remove(0).into(),
+        _ => audience.into(),
+    }
+}
+
+fn to_object(name: &str, value: &impl Serialize) -> Result<Map<String, Value>> {
+    match serde_json::to_value(value) {
+        Ok(Value::Object(object)) => Ok(object),
+        Ok(_) => Err(refuse(format!("its {name} are no JSON object"))),
+        Err(fault) => Err(refuse(format!("its {name} cannot be written as JSON: {fault}"))),
+    }
+}
+
+fn refuse(fault: impl Into<String>) -> Error {
+    Error::Token(fault.into())
+}

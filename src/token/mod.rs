@@ -1,0 +1,135 @@
+//! PASETO tokens for programs: what is issued, and what is accepted.
+//!
+//! [`Tokens`] issues, [`Verifier`] accepts; both stand in Rocket's managed state. A token is of a
+//! [`TokenKind`], which stands in its claim `typ` and in its implicit assertion, so that one kind
+//! never serves as another. Settings are those of [`TokensConfig`](crate::config::TokensConfig); the
+//! whole story is told in [`guide::tokens`](crate::guide::tokens).
+//!
+//! | claim | what it says | set |
+//! |---|---|---|
+//! | `iss` | who issued it | always |
+//! | `sub` | whom or what it is about: the id of a user | always |
+//! | `aud` | whom it is for | always |
+//! | `exp` | when it expires | always, unless the kind never does |
+//! | `nbf` | from when on it is valid | always |
+//! | `iat` | when it was issued | always |
+//! | `jti` | its own id | always |
+//! | `typ` | its kind | always |
+//! | `sid` | the session that it was made in, by its public id | with [`session`](TokenBuilder::session) |
+//! | `epoch` | the epoch of the user, [`User::epoch`](crate::User::epoch) | for a user |
+
+mod claims;
+mod document;
+mod issue;
+mod ring;
+mod strict;
+mod verify;
+
+pub use crate::token::claims::NoClaims;
+pub use crate::token::document::PublicKey;
+pub use crate::token::document::PublicKeys;
+pub use crate::token::issue::Subject;
+pub use crate::token::issue::TokenBuilder;
+pub use crate::token::issue::Tokens;
+pub use crate::token::ring::TokenKeyInfo;
+pub use crate::token::ring::read_keys;
+pub use crate::token::verify::Verified;
+pub use crate::token::verify::Verifier;
+
+use std::time::Duration;
+
+use crate::clock::Timestamp;
+
+/// The longest token that is issued or looked at, in bytes. Servers and proxies commonly take no
+/// more in a header.
+pub const MAX_TOKEN_BYTES: usize = 8_192;
+
+/// The longest footer as it stands in a token, in bytes: it is read before anything is known of the
+/// token (PASETO, section on key ids, asks for a limit).
+pub const MAX_FOOTER_BYTES: usize = 1_024;
+
+/// A kind of token: what it is good for.
+///
+/// An application has its own kinds beside [`Access`]:
+///
+/// ```
+/// use std::time::Duration;
+/// use rocket_security::token::Lifetime;
+/// use rocket_security::token::TokenKind;
+///
+/// /// Lets its bearer fetch one file.
+/// struct Download;
+///
+/// impl TokenKind for Download {
+///     const NAME: &'static str = "download";
+///     const LIFETIME: Option<Lifetime> = Some(Lifetime::After(Duration::from_secs(300)));
+/// }
+/// ```
+pub trait TokenKind: Send + Sync + 'static {
+    /// The name, which goes into the tokens: at most 32 of a to z, 0 to 9, `-` and `_`. `access` and
+    /// `refresh` are the framework's.
+    const NAME: &'static str;
+
+    /// How long a token of this kind lasts unless the call says; none is `security.tokens.lifetime`.
+    /// A kind whose tokens may be without end says [`Lifetime::Never`], and no other has such.
+    const LIFETIME: Option<Lifetime> = None;
+}
+
+/// The kind of token that a program shows with its requests.
+pub struct Access;
+
+impl TokenKind for Access {
+    const NAME: &'static str = "access";
+}
+
+/// How long a token lasts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lifetime {
+    /// For that long, in whole seconds.
+    After(Duration),
+    /// Until then.
+    At(Timestamp),
+    /// Without end. For kinds that say so alone.
+    Never,
+}
+
+impl From<Duration> for Lifetime {
+    fn from(length: Duration) -> Self {
+        Self::After(length)
+    }
+}
+
+impl From<Timestamp> for Lifetime {
+    fn from(end: Timestamp) -> Self {
+        Self::At(end)
+    }
+}
+
+/// Gives what the tokens of a kind authenticate besides what they carry: the kind, and what the
+/// caller adds. Names of kinds have no colon, so no two are alike.
+fn assertion_of(kind: &str, own: &str) -> String {
+    if own.is_empty() {
+        return format!("rocket-security:{kind}");
+    }
+    format!("rocket-security:{kind}:{own}")
+}
+
+/// Stops the build for a kind whose name is none.
+const fn is_name(name: &str) -> bool {
+    let mut rest = name.as_bytes();
+    if rest.is_empty() || rest.len() > 32 {
+        return false;
+    }
+    while let [first, others @ ..] = rest {
+        if !matches!(first, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_') {
+            return false;
+        }
+        rest = others;
+    }
+    true
+}
+
+/// Tells whether the name is one of the framework's own.
+const fn is_taken(name: &str) -> bool {
+    matches!(name.as_bytes(), b"access" | b"refresh")
+}

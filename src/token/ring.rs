@@ -1,0 +1,286 @@
+//! The keys of an application and of those it trusts, each with what it is good for.
+
+use std::fs;
+use std::path::Path;
+
+use url::Url;
+
+use crate::clock::Clock;
+use crate::config::Allowance;
+use crate::config::Config;
+use crate::config::KeySource;
+use crate::config::TokenKeyConfig;
+use crate::config::TokenPurpose;
+use crate::config::TokensConfig;
+use crate::config::TrustedConfig;
+use crate::crypto::keys::Keyring;
+use crate::crypto::keys::Purpose;
+use crate::crypto::token_key::KeyFault;
+use crate::crypto::token_key::TokenKey;
+use crate::crypto::token_key::TokenVersion;
+use crate::error::Error;
+use crate::error::Result;
+use crate::secret::Secret;
+use crate::token::document::PublicKey;
+use crate::token::document::PublicKeys;
+
+/// What tokens are issued and verified with.
+pub(super) struct Ring {
+    keys: Vec<RingKey>,
+    pub(super) issuer: String,
+    pub(super) audience: Vec<String>,
+    pub(super) purpose: TokenPurpose,
+    pub(super) lifetime: std::time::Duration,
+    pub(super) leeway: chrono::TimeDelta,
+    pub(super) clock: Clock,
+}
+
+/// A key, and whose it is.
+pub(super) struct RingKey {
+    pub(super) key: TokenKey,
+    /// What stands in footers.
+    pub(super) kid: String,
+    pub(super) trust: Trust,
+}
+
+/// Whose a key is.
+pub(super) enum Trust {
+    Own,
+    Foreign { iss: String, kinds: Vec<String>, allow: Vec<Allowance> },
+}
+
+impl Trust {
+    /// Tells what tokens under the key may do that others may not.
+    pub(super) fn allow(&self) -> &[Allowance] {
+        match self {
+            Self::Own => &[],
+            Self::Foreign { allow, .. } => allow,
+        }
+    }
+}
+
+/// A key as an operator may see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TokenKeyInfo {
+    /// What stands in footers: the PASERK id, unless the issuer writes another.
+    pub kid: String,
+    /// The version of its tokens.
+    pub version: TokenVersion,
+    /// The purpose of its tokens.
+    pub purpose: TokenPurpose,
+    /// Whether tokens are issued with it.
+    pub is_active: bool,
+    /// Whose tokens it verifies.
+    pub issuer: String,
+}
+
+impl Ring {
+    /// Reads the keys of the configuration, or derives one.
+    pub(super) fn new(
+        config: &Config,
+        base_url: &Url,
+        keyring: &Keyring,
+        clock: Clock,
+    ) -> Result<Self> {
+        let tokens = &config.tokens;
+        let issuer = issuer(tokens, base_url)?;
+        let mut ring = Self {
+            keys: Vec::new(),
+            audience: audience(tokens, &issuer)?,
+            issuer,
+            purpose: TokenPurpose::Local,
+            lifetime: tokens.lifetime.duration(),
+            leeway: chrono::TimeDelta::from_std(tokens.leeway).unwrap_or_default(),
+            clock,
+        };
+        ring.add_own(tokens, keyring)?;
+        for (index, entry) in tokens.trusted.iter().enumerate() {
+            ring.add_trusted(index, entry, tokens.passphrase.as_ref())?;
+        }
+        Ok(ring)
+    }
+
+    /// Gives the key that issues tokens of this purpose.
+    pub(super) fn active(&self, purpose: TokenPurpose) -> Option<&RingKey> {
+        self.keys.iter().find(|key| {
+            let is_own = matches!(key.trust, Trust::Own);
+            is_own && key.key.purpose() == purpose && key.key.can_issue()
+        })
+    }
+
+    /// Gives the keys for tokens of this version and purpose.
+    pub(super) fn keys_for(
+        &self,
+        version: TokenVersion,
+        purpose: TokenPurpose,
+    ) -> impl Iterator<Item = &RingKey> {
+        let is_for = move |key: &TokenKey| (key.version(), key.purpose()) == (version, purpose);
+        self.keys.iter().filter(move |key| is_for(&key.key))
+    }
+
+    /// Gives the public keys of our own, the active one first.
+    pub(super) fn public_keys(&self) -> PublicKeys {
+        let own = self.keys.iter().filter(|key| matches!(key.trust, Trust::Own));
+        let public = own.filter_map(|key| {
+            let text = key.key.public_paserk()?;
+            Some(PublicKey::new(key.kid.clone(), text))
+        });
+        PublicKeys::new(self.issuer.clone(), public.collect())
+    }
+
+    /// Tells of every key what an operator may know.
+    pub(super) fn list(&self) -> Vec<TokenKeyInfo> {
+        let is_active = |key: &RingKey| {
+            self.active(key.key.purpose()).is_some_and(|active| std::ptr::eq(active, key))
+        };
+        let info = |key: &RingKey| TokenKeyInfo {
+            kid: key.kid.clone(),
+            version: key.key.version(),
+            purpose: key.key.purpose(),
+            is_active: is_active(key),
+            issuer: match &key.trust {
+                Trust::Own => self.issuer.clone(),
+                Trust::Foreign { iss, .. } => iss.clone(),
+            },
+        };
+        self.keys.iter().map(info).collect()
+    }
+
+    fn add_own(&mut self, tokens: &TokensConfig, keyring: &Keyring) -> Result<()> {
+        for (index, entry) in tokens.keys.0.iter().enumerate() {
+            let name = format!("tokens.keys[{index}]");
+            for key in keys_of(entry, &name, tokens.passphrase.as_ref())? {
+                self.add(&name, key, None, Trust::Own)?;
+            }
+        }
+        let first = self.keys.iter().find(|key| key.key.can_issue());
+        self.purpose = tokens
+            .purpose
+            .or_else(|| first.map(|key| key.key.purpose()))
+            .unwrap_or(TokenPurpose::Local);
+        if self.active(TokenPurpose::Local).is_none() {
+            for bytes in keyring.derive(Purpose::Tokens)? {
+                self.add("keys", TokenKey::local(bytes), None, Trust::Own)?;
+            }
+        }
+        if self.active(self.purpose).is_none() {
+            return Err(Error::config(
+                "tokens.purpose",
+                "is \"public\", and no key in security.tokens.keys can sign",
+                "Make one with `rocket-security keys generate --kind secret` and set it",
+            ));
+        }
+        Ok(())
+    }
+
+    fn add_trusted(
+        &mut self,
+        index: usize,
+        entry: &TrustedConfig,
+        passphrase: Option<&Secret<String>>,
+    ) -> Result<()> {
+        let at = format!("tokens.trusted[{index}]");
+        if entry.iss.is_empty() || entry.iss == self.issuer {
+            return Err(Error::config(
+                format!("{at}.iss"),
+                "is empty, or the issuer of our own tokens",
+                "Set it to what the other issuer writes; keys of our own belong into tokens.keys",
+            ));
+        }
+        let name = format!("{at}.key");
+        for key in keys_of(&entry.key, &name, passphrase)? {
+            if key.purpose() == TokenPurpose::Public && key.can_issue() {
+                return Err(Error::config(
+                    name,
+                    "holds a secret key, which is for its issuer alone",
+                    "Set the public key, which `rocket-security keys inspect` gives",
+                ));
+            }
+            let trust = Trust::Foreign {
+                iss: entry.iss.clone(),
+                kinds: entry.kinds.clone(),
+                allow: entry.allow.clone(),
+            };
+            self.add(&name, key, entry.kid.clone(), trust)?;
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, name: &str, key: TokenKey, kid: Option<String>, trust: Trust) -> Result<()> {
+        let kid = kid.unwrap_or_else(|| key.id().to_owned());
+        let is_known = |other: &RingKey| other.key.is_same_as(&key) || other.kid == kid;
+        if self.keys.iter().any(is_known) {
+            return Err(Error::config(
+                name,
+                "holds a key that is there already, or has the id of another",
+                "Remove one of the two: a key is for one version, purpose and issuer",
+            ));
+        }
+        self.keys.push(RingKey { key, kid, trust });
+        Ok(())
+    }
+}
+
+/// Reads the keys that stand in a text: a PEM, or a key a line.
+///
+/// # Errors
+///
+/// [`KeyFault`] when one of them is none; also when there is none at all.
+pub fn read_keys(
+    text: &str,
+    version: Option<u8>,
+    passphrase: Option<&Secret<String>>,
+) -> Result<Vec<TokenKey>, KeyFault> {
+    let text = text.trim();
+    if text.is_empty() || text.starts_with("-----BEGIN ") {
+        return TokenKey::parse(text, version, passphrase).map(|key| vec![key]);
+    }
+    let lines = text.lines().filter(|line| !line.trim().is_empty());
+    lines.map(|line| TokenKey::parse(line, version, passphrase)).collect()
+}
+
+fn keys_of(
+    entry: &TokenKeyConfig,
+    name: &str,
+    passphrase: Option<&Secret<String>>,
+) -> Result<Vec<TokenKey>> {
+    let (text, place) = match &entry.source {
+        KeySource::Text(text) => (text.clone(), String::new()),
+        KeySource::File(path) => {
+            let path = path.relative();
+            (read_file(&path)?, format!(", in the file {}", path.display()))
+        }
+    };
+    read_keys(text.expose(), entry.version, passphrase)
+        .map_err(|fault| Error::config(name, format!("{}{place}", fault.fault()), fault.cure()))
+}
+
+fn read_file(path: &Path) -> Result<Secret<String>> {
+    let failed = |source| Error::File { path: path.display().to_string(), source };
+    fs::read_to_string(path).map(Secret::new).map_err(failed)
+}
+
+fn issuer(tokens: &TokensConfig, base_url: &Url) -> Result<String> {
+    match &tokens.issuer {
+        Some(issuer) if issuer.is_empty() => Err(Error::config(
+            "tokens.issuer",
+            "is empty",
+            "Remove it for the base_url, or set it to a name that verifiers know",
+        )),
+        Some(issuer) => Ok(issuer.clone()),
+        None => Ok(base_url.as_str().trim_end_matches('/').to_owned()),
+    }
+}
+
+fn audience(tokens: &TokensConfig, issuer: &str) -> Result<Vec<String>> {
+    let audience = &tokens.audience.0;
+    if audience.iter().any(String::is_empty) {
+        return Err(Error::config(
+            "tokens.audience",
+            "holds an empty text",
+            "Remove it, or name whom the tokens are for",
+        ));
+    }
+    Ok(if audience.is_empty() { vec![issuer.to_owned()] } else { audience.clone() })
+}

@@ -1,0 +1,329 @@
+//! Verifying.
+
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::de::DeserializeOwned;
+use serde_json::Map;
+use serde_json::Value;
+
+use crate::clock::Timestamp;
+use crate::config::Allowance;
+use crate::config::TokenPurpose;
+use crate::crypto::token_key::TokenVersion;
+use crate::rejection::TokenFault;
+use crate::token::Lifetime;
+use crate::token::MAX_FOOTER_BYTES;
+use crate::token::MAX_TOKEN_BYTES;
+use crate::token::TokenKind;
+use crate::token::assertion_of;
+use crate::token::claims::Standard;
+use crate::token::ring::Ring;
+use crate::token::ring::RingKey;
+use crate::token::ring::Trust;
+use crate::token::strict::parse_object;
+
+/// Verifies tokens, in a request or outside of one. It stands in Rocket's managed state.
+///
+/// It looks at a token in this order, and stops at the first fault: its length and shape; whether
+/// there is a key of its version and purpose, and with its `kid`; whether that key made it, for this
+/// kind; its claims and their types; issuer, kind, audience, times; and last the application's own
+/// claims. What a token says is not believed before its key is.
+///
+/// ```
+/// # use rocket_security::rejection::TokenFault;
+/// use rocket_security::token::Access;
+/// use rocket_security::token::NoClaims;
+/// use rocket_security::token::Verifier;
+///
+/// fn subject(verifier: &Verifier, token: &str) -> Result<Option<String>, TokenFault> {
+///     let token = verifier.verify::<NoClaims, Access>(token)?;
+///     Ok(token.subject().map(str::to_owned))
+/// }
+/// ```
+#[derive(Clone)]
+pub struct Verifier {
+    ring: Arc<Ring>,
+}
+
+impl Verifier {
+    pub(super) fn new(ring: Arc<Ring>) -> Self {
+        Self { ring }
+    }
+
+    /// Verifies a token of the kind `K`, and reads its claims into `C`: any type that is read from
+    /// an object. The framework's claims are not among them.
+    ///
+    /// # Errors
+    ///
+    /// [`TokenFault`]: what is wrong with it.
+    pub fn verify<C, K>(&self, token: &str) -> Result<Verified<C, K>, TokenFault>
+    where
+        C: DeserializeOwned,
+        K: TokenKind,
+    {
+        self.verify_asserted(token, "")
+    }
+
+    /// Verifies a token that was issued with [`assertion`](crate::token::TokenBuilder::assertion).
+    ///
+    /// # Errors
+    ///
+    /// [`TokenFault::Forged`] when it was issued for another context; the rest as for
+    /// [`verify`](Verifier::verify).
+    pub fn verify_asserted<C, K>(
+        &self,
+        token: &str,
+        assertion: &str,
+    ) -> Result<Verified<C, K>, TokenFault>
+    where
+        C: DeserializeOwned,
+        K: TokenKind,
+    {
+        let untrusted = Untrusted::parse(token)?;
+        let (key, payload) = self.open::<K>(&untrusted, assertion)?;
+        let mut claims = parse_object(&payload).ok_or(TokenFault::MalformedClaims)?;
+        let standard = Standard::take(&mut claims, key.trust.allow())?;
+        self.check_source::<K>(key, &standard, &claims)?;
+        self.check_times::<K>(key, &standard)?;
+        let claims = serde_json::from_value(Value::Object(claims))
+            .map_err(|_| TokenFault::UnreadableClaims)?;
+        Ok(Verified {
+            claims,
+            standard,
+            footer: untrusted.footer_object,
+            key_id: key.kid.clone(),
+            is_foreign: matches!(key.trust, Trust::Foreign { .. }),
+            kind: PhantomData,
+        })
+    }
+
+    /// Finds the key that made the token for this kind, and gives what is inside.
+    fn open<K: TokenKind>(
+        &self,
+        token: &Untrusted<'_>,
+        assertion: &str,
+    ) -> Result<(&RingKey, String), TokenFault> {
+        let (version, purpose) = (token.version, token.purpose);
+        let is_assertable = version.has_implicit_assertion() || assertion.is_empty();
+        if !is_assertable || self.ring.keys_for(version, purpose).next().is_none() {
+            return Err(TokenFault::Unsupported);
+        }
+        let bound = assertion_of(K::NAME, assertion);
+        let mut fault = TokenFault::UnknownKey;
+        for key in self.ring.keys_for(version, purpose) {
+            if token.kid().is_some_and(|kid| kid != key.kid) {
+                continue;
+            }
+            fault = TokenFault::Forged;
+            let is_unbound = key.trust.allow().contains(&Allowance::Unbound);
+            let assertion = if is_unbound { assertion } else { bound.as_str() };
+            if let Some(payload) = key.key.open(token.text, &token.footer, assertion) {
+                return Ok((key, payload));
+            }
+        }
+        Err(fault)
+    }
+
+    /// Checks issuer, kind and audience.
+    fn check_source<K: TokenKind>(
+        &self,
+        key: &RingKey,
+        standard: &Standard,
+        claims: &Map<String, Value>,
+    ) -> Result<(), TokenFault> {
+        let (issuer, is_kind) = match &key.trust {
+            Trust::Own => (&self.ring.issuer, standard.typ.as_deref() == Some(K::NAME)),
+            Trust::Foreign { iss, kinds, allow } => {
+                let is_unbound = allow.contains(&Allowance::Unbound);
+                let said = match (&standard.typ, claims.get("type")) {
+                    (Some(typ), _) => Some(typ.as_str()),
+                    (None, Some(typ)) if is_unbound => Some(typ.as_str().unwrap_or_default()),
+                    (None, _) => None,
+                };
+                let is_listed = kinds.iter().any(|kind| kind == K::NAME);
+                let is_said = said.map_or(is_unbound && kinds.len() == 1, |said| said == K::NAME);
+                (iss, is_listed && is_said)
+            }
+        };
+        if standard.iss != *issuer {
+            return Err(TokenFault::WrongIssuer);
+        }
+        if !is_kind {
+            return Err(TokenFault::WrongKind);
+        }
+        let is_for_us = |audience: &Vec<String>| {
+            audience.iter().any(|audience| self.ring.audience.contains(audience))
+        };
+        if standard.aud.as_ref().is_some_and(|audience| !is_for_us(audience)) {
+            return Err(TokenFault::WrongAudience);
+        }
+        Ok(())
+    }
+
+    fn check_times<K: TokenKind>(
+        &self,
+        key: &RingKey,
+        standard: &Standard,
+    ) -> Result<(), TokenFault> {
+        let now = self.ring.clock.now();
+        let early = now.checked_sub_signed(self.ring.leeway).unwrap_or(now);
+        let late = now.checked_add_signed(self.ring.leeway).unwrap_or(now);
+        let is_endless = matches!(key.trust, Trust::Own) && K::LIFETIME == Some(Lifetime::Never);
+        match standard.exp {
+            None if !is_endless => return Err(TokenFault::MissingClaim("exp")),
+            Some(end) if early >= end => return Err(TokenFault::Expired),
+            _ => {}
+        }
+        if standard.nbf.is_some_and(|begin| late < begin) {
+            return Err(TokenFault::NotYetValid);
+        }
+        if standard.iat.is_some_and(|at| late < at) {
+            return Err(TokenFault::IssuedInFuture);
+        }
+        Ok(())
+    }
+}
+
+/// A token of the kind `K` that was verified, with claims of the application's own.
+pub struct Verified<C, K> {
+    /// The claims of the application's own.
+    pub claims: C,
+    standard: Standard,
+    footer: Map<String, Value>,
+    key_id: String,
+    is_foreign: bool,
+    kind: PhantomData<K>,
+}
+
+impl<C, K: TokenKind> Verified<C, K> {
+    /// Gives the issuer: ours, or one that is trusted.
+    pub fn issuer(&self) -> &str {
+        &self.standard.iss
+    }
+
+    /// Tells whether somebody else issued it, who is trusted.
+    pub fn is_foreign(&self) -> bool {
+        self.is_foreign
+    }
+
+    /// Gives the subject: of an access token of ours, the id of a user. None where a trusted issuer
+    /// may leave it out.
+    pub fn subject(&self) -> Option<&str> {
+        self.standard.sub.as_deref()
+    }
+
+    /// Gives the audience; empty where a trusted issuer may leave it out.
+    pub fn audience(&self) -> &[String] {
+        self.standard.aud.as_deref().unwrap_or_default()
+    }
+
+    /// Gives when it expires; none when never.
+    pub fn expires_at(&self) -> Option<Timestamp> {
+        self.standard.exp
+    }
+
+    /// Gives from when on it is valid.
+    pub fn not_before(&self) -> Option<Timestamp> {
+        self.standard.nbf
+    }
+
+    /// Gives when it was issued.
+    pub fn issued_at(&self) -> Option<Timestamp> {
+        self.standard.iat
+    }
+
+    /// Gives its own id, `jti`.
+    pub fn id(&self) -> Option<&str> {
+        self.standard.jti.as_deref()
+    }
+
+    /// Gives the public id of the session that it was issued in, `sid`.
+    pub fn session(&self) -> Option<&str> {
+        self.standard.sid.as_deref()
+    }
+
+    /// Gives the epoch that its user had.
+    pub fn epoch(&self) -> Option<i64> {
+        self.standard.epoch
+    }
+
+    /// Gives what stands in its footer, `kid` among it; empty for one that is no JSON object.
+    pub fn footer(&self) -> &Map<String, Value> {
+        &self.footer
+    }
+
+    /// Gives the id of the key that made it.
+    pub fn key_id(&self) -> &str {
+        &self.key_id
+    }
+}
+
+/// What can be read of a token before anything is known of it.
+struct Untrusted<'t> {
+    text: &'t str,
+    version: TokenVersion,
+    purpose: TokenPurpose,
+    footer: String,
+    footer_object: Map<String, Value>,
+}
+
+impl<'t> Untrusted<'t> {
+    fn parse(text: &'t str) -> Result<Self, TokenFault> {
+        if text.len() > MAX_TOKEN_BYTES {
+            return Err(TokenFault::TooLong);
+        }
+        let mut parts = text.split('.');
+        let (Some(version), Some(purpose), Some(payload), footer, None) =
+            (parts.next(), parts.next(), parts.next(), parts.next(), parts.next())
+        else {
+            return Err(TokenFault::Malformed);
+        };
+        // A point at the end would be another text for the same token.
+        if payload.is_empty() || footer == Some("") {
+            return Err(TokenFault::Malformed);
+        }
+        let purpose = match purpose {
+            "local" => TokenPurpose::Local,
+            "public" => TokenPurpose::Public,
+            _ => return Err(TokenFault::Malformed),
+        };
+        let number = match version {
+            "v1" => 1,
+            "v2" => 2,
+            "v3" => 3,
+            "v4" => 4,
+            _ => return Err(TokenFault::Malformed),
+        };
+        let version = TokenVersion::from_number(number).ok_or(TokenFault::Unsupported)?;
+        let footer = decode_footer(footer.unwrap_or_default())?;
+        let footer_object = read_footer(&footer)?;
+        Ok(Self { text, version, purpose, footer, footer_object })
+    }
+
+    fn kid(&self) -> Option<&str> {
+        self.footer_object.get("kid").and_then(Value::as_str)
+    }
+}
+
+fn decode_footer(encoded: &str) -> Result<String, TokenFault> {
+    if encoded.len() > MAX_FOOTER_BYTES {
+        return Err(TokenFault::TooLong);
+    }
+    let bytes = URL_SAFE_NO_PAD.decode(encoded).map_err(|_| TokenFault::Malformed)?;
+    String::from_utf8(bytes).map_err(|_| TokenFault::Malformed)
+}
+
+/// Reads a footer that is an object; any other is a text that says nothing to us.
+fn read_footer(footer: &str) -> Result<Map<String, Value>, TokenFault> {
+    if !footer.starts_with('{') {
+        return Ok(Map::new());
+    }
+    let object = parse_object(footer).ok_or(TokenFault::Malformed)?;
+    match object.get("kid") {
+        None | Some(Value::String(_)) => Ok(object),
+        Some(_) => Err(TokenFault::Malformed),
+    }
+}

@@ -1,0 +1,64 @@
+//! What an answer of 401 asks for: its `WWW-Authenticate` (RFC 9110, section 11.6.1).
+
+use std::sync::Mutex;
+use std::sync::PoisonError;
+
+use rocket::Request;
+use rocket::Response;
+use rocket::http::Status;
+
+use crate::web::wants_json;
+
+/// What stands for logging in at the login page: no registered scheme means that.
+pub(crate) const SESSION: &str = "Session realm=\"login\"";
+
+/// What a guard that refused would have taken.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Asked {
+    /// Whether a session would have done: programs are told so, and browsers led to a page.
+    pub(crate) takes_session: bool,
+    /// Whether a browser is to ask its user by itself, and so is led nowhere.
+    pub(crate) is_asked_by_browsers: bool,
+    /// What is said of the other mechanisms.
+    pub(crate) challenges: Vec<String>,
+}
+
+impl Asked {
+    /// Tells whether a browser is led to a page of ours.
+    pub(crate) fn leads_to_page(&self) -> bool {
+        self.takes_session && !self.is_asked_by_browsers
+    }
+}
+
+/// Notes what the guard that refused a request last would have taken.
+pub(crate) fn note(request: &Request<'_>, asked: Asked) {
+    *slot(request).0.lock().unwrap_or_else(PoisonError::into_inner) = Some(asked);
+}
+
+/// Gives what was noted.
+pub(crate) fn noted(request: &Request<'_>) -> Option<Asked> {
+    slot(request).0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+}
+
+/// Says it in the answer, whoever wrote that: a browser asks nobody for a password without it.
+pub(crate) fn finish(request: &Request<'_>, response: &mut Response<'_>) {
+    let is_said = response.headers().contains("WWW-Authenticate");
+    if response.status() != Status::Unauthorized || is_said {
+        return;
+    }
+    let Some(asked) = noted(request) else {
+        return;
+    };
+    if asked.takes_session && wants_json(request) {
+        response.adjoin_raw_header("WWW-Authenticate", SESSION);
+    }
+    for challenge in asked.challenges {
+        response.adjoin_raw_header("WWW-Authenticate", challenge);
+    }
+}
+
+struct Slot(Mutex<Option<Asked>>);
+
+fn slot<'r>(request: &'r Request<'_>) -> &'r Slot {
+    request.local_cache(|| Slot(Mutex::new(None)))
+}

@@ -1,0 +1,281 @@
+//! A field that an application adds to a form of ours: how it is shown, and what it takes.
+
+use serde::Serialize;
+use serde_json::Map;
+use serde_json::Number;
+use serde_json::Value;
+use serde_json::json;
+
+use crate::rejection::FieldErrors;
+use crate::web::submission::Flag;
+
+/// A field of an application's own: how it is shown, and what it takes.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Field {
+    name: &'static str,
+    label: &'static str,
+    #[serde(flatten)]
+    kind: FieldKind,
+    required: bool,
+    hint: &'static str,
+    autocomplete: &'static str,
+    max_length: Option<usize>,
+}
+
+/// What a field takes.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[serde(tag = "kind", content = "options", rename_all = "snake_case")]
+enum FieldKind {
+    Text,
+    Lines,
+    Number,
+    Checkbox,
+    Choice(&'static [(&'static str, &'static str)]),
+}
+
+impl Field {
+    /// A text of one line, without control characters.
+    pub const fn text(name: &'static str, label: &'static str) -> Self {
+        Self::new(name, label, FieldKind::Text)
+    }
+
+    /// A text of several lines.
+    pub const fn lines(name: &'static str, label: &'static str) -> Self {
+        Self::new(name, label, FieldKind::Lines)
+    }
+
+    /// A number: a JSON number, or the text of one.
+    pub const fn number(name: &'static str, label: &'static str) -> Self {
+        Self::new(name, label, FieldKind::Number)
+    }
+
+    /// A tick box: a JSON boolean, or `on`; absent means no. A required one has to be ticked.
+    pub const fn checkbox(name: &'static str, label: &'static str) -> Self {
+        Self::new(name, label, FieldKind::Checkbox)
+    }
+
+    /// One of several values, each with what is shown for it.
+    pub const fn choice(
+        name: &'static str,
+        label: &'static str,
+        options: &'static [(&'static str, &'static str)],
+    ) -> Self {
+        Self::new(name, label, FieldKind::Choice(options))
+    }
+
+    /// Has it refused when it is empty.
+    pub const fn required(mut self) -> Self {
+        self.required = true;
+        self
+    }
+
+    /// Shows a hint beside it.
+    pub const fn hint(mut self, hint: &'static str) -> Self {
+        self.hint = hint;
+        self
+    }
+
+    /// Tells browsers what it is for, in the words of the HTML Standard, section 4.10.18.7.1.
+    pub const fn autocomplete(mut self, autocomplete: &'static str) -> Self {
+        self.autocomplete = autocomplete;
+        self
+    }
+
+    /// Has longer texts refused, in characters. No field is longer than 4096 bytes in any case.
+    pub const fn max_length(mut self, characters: usize) -> Self {
+        self.max_length = Some(characters);
+        self
+    }
+
+    /// Gives its name.
+    pub const fn name(&self) -> &'static str {
+        self.name
+    }
+
+    const fn new(name: &'static str, label: &'static str, kind: FieldKind) -> Self {
+        let (required, hint, autocomplete, max_length) = (false, "", "", None);
+        Self { name, label, kind, required, hint, autocomplete, max_length }
+    }
+
+    /// Reads what was sent for the field; none when it was left empty.
+    fn read(&self, sent: Option<Value>) -> Result<Option<Value>, Fault> {
+        let value = match (self.kind, sent) {
+            (FieldKind::Checkbox, sent) => Some(self.read_flag(sent)?),
+            (_, None | Some(Value::Null)) => None,
+            (_, Some(Value::String(text))) if text.trim().is_empty() => None,
+            (FieldKind::Number, Some(value)) => Some(read_number(value)?),
+            (_, Some(Value::String(text))) => Some(Value::String(self.read_text(text)?)),
+            (_, Some(_)) => return Err(unexpected("This has to be a text.")),
+        };
+        match value {
+            None if self.required => Err(self.missing()),
+            value => Ok(value),
+        }
+    }
+
+    fn read_flag(&self, sent: Option<Value>) -> Result<Value, Fault> {
+        let flag = match sent {
+            None | Some(Value::Null) => false,
+            Some(sent) => {
+                let Flag(flag) = serde_json::from_value(sent)
+                    .map_err(|_| unexpected("This has to be true or false."))?;
+                flag
+            }
+        };
+        if self.required && !flag { Err(self.missing()) } else { Ok(Value::Bool(flag)) }
+    }
+
+    fn read_text(&self, text: String) -> Result<String, Fault> {
+        match self.kind {
+            FieldKind::Choice(options) if options.iter().all(|(value, _)| *value != text) => {
+                return Err(unexpected("Choose one of the list."));
+            }
+            FieldKind::Text if text.contains(char::is_control) => {
+                return Err(unexpected("This holds a character that cannot be."));
+            }
+            _ => {}
+        }
+        match self.max_length {
+            Some(longest) if text.chars().count() > longest => Err(Fault {
+                reason: "too_long",
+                text: format!("This is longer than {longest} characters."),
+            }),
+            _ => Ok(text),
+        }
+    }
+
+    fn missing(&self) -> Fault {
+        let label = self.label;
+        let text = match self.kind {
+            FieldKind::Checkbox => format!("Tick \u{201c}{label}\u{201d} to go on."),
+            FieldKind::Choice(_) => format!("Choose something for \u{201c}{label}\u{201d}."),
+            _ => format!("Fill in \u{201c}{label}\u{201d}."),
+        };
+        Fault { reason: "required", text }
+    }
+
+    /// Gives what stands for a field that is wrong, so that the others are looked at nevertheless.
+    fn stand_in(&self) -> Option<Value> {
+        match self.kind {
+            FieldKind::Checkbox => Some(json!(false)),
+            FieldKind::Text | FieldKind::Lines if self.required => Some(json!("")),
+            FieldKind::Choice(options) if self.required => {
+                options.first().map(|(value, _)| json!(value))
+            }
+            FieldKind::Number if self.required => Some(json!(0)),
+            _ => None,
+        }
+    }
+}
+
+/// Gives the value of each field that has one, and notes what is wrong.
+pub(crate) fn sort(
+    fields: &[Field],
+    mut sent: Map<String, Value>,
+    errors: &mut FieldErrors,
+) -> Map<String, Value> {
+    let mut values = Map::new();
+    for field in fields {
+        let value = field.read(sent.remove(field.name)).unwrap_or_else(|fault| {
+            errors.push(field.name, fault.reason, fault.text);
+            field.stand_in()
+        });
+        if let Some(value) = value {
+            values.insert(field.name.to_owned(), value);
+        }
+    }
+    for name in sent.keys() {
+        errors.push(name, "unexpected_value", "This cannot be taken: there is no such field.");
+    }
+    values
+}
+
+/// What is wrong with one field.
+struct Fault {
+    reason: &'static str,
+    text: String,
+}
+
+fn unexpected(text: &str) -> Fault {
+    Fault { reason: "unexpected_value", text: text.to_owned() }
+}
+
+fn read_number(sent: Value) -> Result<Value, Fault> {
+    let number = match &sent {
+        Value::Number(number) => Some(number.clone()),
+        Value::String(text) => {
+            let text = text.trim();
+            let whole = text.parse::<i64>().map(Number::from);
+            let whole = whole.or_else(|_| text.parse::<u64>().map(Number::from));
+            whole.ok().or_else(|| text.parse::<f64>().ok().and_then(Number::from_f64))
+        }
+        _ => None,
+    };
+    number.map(Value::Number).ok_or_else(|| unexpected("This has to be a number."))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Map;
+    use serde_json::Value;
+    use serde_json::json;
+
+    use crate::rejection::FieldErrors;
+    use crate::web::field::Field;
+    use crate::web::field::sort;
+
+    const FIELDS: &[Field] = &[
+        Field::text("name", "Name").required().max_length(5),
+        Field::lines("about", "About you"),
+        Field::number("age", "Age"),
+        Field::checkbox("terms", "Terms").required(),
+        Field::choice("color", "Colour", &[("red", "Red"), ("blue", "Blue")]),
+    ];
+
+    fn read(sent: Value) -> (Map<String, Value>, Vec<String>) {
+        let sent = sent.as_object().cloned().unwrap();
+        let mut errors = FieldErrors::new();
+        let values = sort(FIELDS, sent, &mut errors);
+        (values, errors.iter().map(|it| format!("{}:{}", it.field, it.reason)).collect())
+    }
+
+    #[test]
+    fn a_form_and_json_give_the_same_values() {
+        let form = json!({"name": "Ann", "age": "42", "terms": "on", "color": "red", "about": ""});
+        let json = json!({"name": "Ann", "age": 42, "terms": true, "color": "red", "about": null});
+        assert_eq!(read(form), read(json.clone()));
+        let (values, errors) = read(json);
+        assert!(errors.is_empty(), "{errors:?}");
+        assert_eq!(
+            Value::Object(values),
+            json!({"name": "Ann", "age": 42, "terms": true, "color": "red"})
+        );
+    }
+
+    #[test]
+    fn everything_wrong_is_found_at_once() {
+        let sent = json!({"name": "  ", "age": "old", "color": "green", "role": "admin"});
+        let expected = [
+            "name:required",
+            "age:unexpected_value",
+            "terms:required",
+            "color:unexpected_value",
+            "role:unexpected_value",
+        ];
+        assert_eq!(read(sent).1, expected);
+        let sent = json!({"name": "Annabel", "age": true, "terms": [], "color": 1, "about": {}});
+        let expected = [
+            "name:too_long",
+            "about:unexpected_value",
+            "age:unexpected_value",
+            "terms:unexpected_value",
+            "color:unexpected_value",
+        ];
+        assert_eq!(read(sent).1, expected);
+        assert_eq!(read(json!({"name": "A\r\nB", "terms": true})).1, ["name:unexpected_value"]);
+        for number in ["NaN", "inf", "1,5", "0x10"] {
+            let sent = json!({"name": "Ann", "terms": true, "age": number});
+            assert_eq!(read(sent).1, ["age:unexpected_value"], "{number}");
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! The headers of our own answers.
+
+use rocket::Request;
+use rocket::Response;
+
+use crate::web::Web;
+use crate::web::request_id;
+
+/// What kind of answer of ours it is that is protected.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Protection {
+    /// A page.
+    Page,
+    /// JSON, or a redirect.
+    Data,
+    /// A redirect from an address that nobody else may learn of.
+    Secret,
+}
+
+impl Protection {
+    /// Gives the content security policy. A form may be answered by a redirect to one of
+    /// `security.redirect_origins`, and browsers hold the policy of its page against that, too.
+    fn csp(self, web: &Web) -> String {
+        if self != Self::Page {
+            return "default-src 'none'; frame-ancestors 'none'".to_owned();
+        }
+        let elsewhere = web.config().redirect_origins.texts();
+        let form_action: String = elsewhere.map(|origin| format!(" {origin}")).collect();
+        format!(
+            "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'{form_action}; \
+             base-uri 'none'; frame-ancestors 'none'"
+        )
+    }
+
+    fn referrer_policy(self) -> &'static str {
+        if self == Self::Secret { "no-referrer" } else { "same-origin" }
+    }
+}
+
+/// Notes that the answer is ours, and of what kind.
+pub(crate) fn protect(request: &Request<'_>, protection: Protection) {
+    request.local_cache(|| Protected(Some(protection)));
+}
+
+/// Sets the headers of our own answers (ASVS 5.0, chapters V3.4 and V14.3), over those that
+/// Rocket's shield gives all of them.
+pub(crate) fn finish(request: &Request<'_>, web: &Web, response: &mut Response<'_>) {
+    let Protected(Some(protection)) = *request.local_cache(|| Protected(None)) else {
+        return;
+    };
+    response.set_raw_header("Content-Security-Policy", protection.csp(web));
+    for (name, value) in [
+        ("X-Content-Type-Options", "nosniff"),
+        ("X-Frame-Options", "DENY"),
+        ("Referrer-Policy", protection.referrer_policy()),
+        ("Cross-Origin-Opener-Policy", "same-origin"),
+        ("Cross-Origin-Resource-Policy", "same-origin"),
+        ("Cache-Control", "no-store"),
+    ] {
+        response.set_raw_header(name, value);
+    }
+    if let Some(id) = request_id(request) {
+        response.set_raw_header("X-Request-Id", id.to_string());
+    }
+    if web.is_https() {
+        response.set_raw_header("Strict-Transport-Security", "max-age=31536000");
+    }
+}
+
+/// What kind of answer of ours it is; none for any other.
+struct Protected(Option<Protection>);

@@ -1,0 +1,107 @@
+//! Who a request comes from, once a guard has found out.
+//!
+//! A request comes from one user. The first guard that lets somebody in decides who that is; a guard
+//! after it is about the same user or refuses.
+
+use std::ptr;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::OnceLock;
+use std::sync::PoisonError;
+
+use rocket::Request;
+use uuid::Uuid;
+
+use crate::clock::Timestamp;
+use crate::config::Span;
+use crate::datastore::session::SessionRecord;
+use crate::session::Active;
+use crate::user::User;
+
+/// Who sent a request, and how that was found out.
+#[derive(Clone, Debug)]
+pub(crate) struct Sender {
+    pub(crate) user: User,
+    /// The mechanism by which the request was authenticated.
+    pub(crate) mechanism: &'static str,
+    /// How the user had proved to be them.
+    pub(crate) authn_via: String,
+    /// When that was.
+    pub(crate) authenticated_at: Option<Timestamp>,
+    /// The public id of the session that it belongs to.
+    pub(crate) session: Option<Uuid>,
+}
+
+impl Sender {
+    /// Describes the user of a live session.
+    pub(crate) fn of_session(mechanism: &'static str, active: &Active) -> Self {
+        let Active { record, user, .. } = active;
+        Self {
+            user: user.clone(),
+            mechanism,
+            authn_via: record.authn_via.clone(),
+            authenticated_at: Some(record.authenticated_at).filter(|at| *at > SessionRecord::NEVER),
+            session: Some(record.id),
+        }
+    }
+
+    /// Tells whether its user proved to be them no longer ago than `window`.
+    pub(crate) fn is_fresh(&self, window: Span, now: Timestamp) -> bool {
+        self.authenticated_at.is_some_and(|at| now - at < window.delta())
+    }
+}
+
+/// Notes whose credentials were found good, before it is known whether they may do this.
+pub(crate) fn note(request: &Request<'_>, sender: &Arc<Sender>) {
+    // The first stays: it is for events alone.
+    let _ = slots(request).noted.set(Arc::clone(sender));
+}
+
+/// Decides who a request comes from; false when it was decided otherwise before.
+pub(crate) fn decide(request: &Request<'_>, sender: &Arc<Sender>) -> bool {
+    let mut decided = lock(request);
+    let here = route(request);
+    match &*decided {
+        Some((before, _)) if before.user.id != sender.user.id => return false,
+        Some((_, route)) if *route == here => {}
+        _ => *decided = Some((Arc::clone(sender), here)),
+    }
+    true
+}
+
+/// Gives who a request comes from, if a guard has let somebody in.
+pub(crate) fn decided(request: &Request<'_>) -> Option<Arc<Sender>> {
+    lock(request).as_ref().map(|(sender, _)| Arc::clone(sender))
+}
+
+/// Gives the same, if it was a guard of the route that is being tried: what another route took, to
+/// which the request went before, this one may not.
+pub(crate) fn decided_here(request: &Request<'_>) -> Option<Arc<Sender>> {
+    let here = route(request);
+    lock(request).as_ref().filter(|(_, route)| *route == here).map(|(it, _)| Arc::clone(it))
+}
+
+/// Gives whose credentials a request brought, as far as anybody has looked.
+pub(crate) fn known(request: &Request<'_>) -> Option<Arc<Sender>> {
+    decided(request).or_else(|| slots(request).noted.get().cloned())
+}
+
+#[derive(Default)]
+struct Slots {
+    noted: OnceLock<Arc<Sender>>,
+    decided: Mutex<Option<(Arc<Sender>, usize)>>,
+}
+
+fn slots<'r>(request: &'r Request<'_>) -> &'r Slots {
+    request.local_cache(Slots::default)
+}
+
+fn lock<'r>(request: &'r Request<'_>) -> MutexGuard<'r, Option<(Arc<Sender>, usize)>> {
+    slots(request).decided.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Tells routes apart: they stay where they are while an application runs.
+fn route(request: &Request<'_>) -> usize {
+    request.route().map_or(0, |route| ptr::from_ref(route).addr())
+}

@@ -1,0 +1,94 @@
+//! Where the configuration leads people to.
+
+use std::fmt;
+
+use serde::Deserialize;
+use serde::Deserializer;
+use serde::Serialize;
+use serde::de::Error as _;
+
+use crate::config::read_url;
+use crate::web::next::Next;
+
+/// The value of a setting like `post_login_view`: a path on this site, as `"/welcome"`, or a page at
+/// one of [`security.redirect_origins`](crate::Config::redirect_origins), as
+/// `"https://app.example.org/welcome"`.
+///
+/// It is no [`Next`] yet, for a value of a setting does not know the list. The launch does: it stops
+/// at a view that leads anywhere else, and what is followed is the [`Next`] that was parsed by it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct View(String);
+
+impl View {
+    /// Reads a path, or the URL of a page; none for anything else. A fragment, which would get lost
+    /// on the way, makes it none.
+    pub fn parse(text: &str) -> Option<Self> {
+        let has_fragment = text.contains('#');
+        if let Some(path) = Next::parse(text).filter(|_| !has_fragment) {
+            return Some(path.into());
+        }
+        let url = read_url(text).filter(|url| url.fragment().is_none())?;
+        Some(Self(url.into()))
+    }
+
+    /// The front page.
+    pub fn home() -> Self {
+        Next::home().into()
+    }
+
+    /// Gives it as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<Next> for View {
+    fn from(next: Next) -> Self {
+        Self(next.as_str().to_owned())
+    }
+}
+
+impl fmt::Display for View {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A text that is none stops the launch.
+impl<'de> Deserialize<'de> for View {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Self::parse(&text).ok_or_else(|| {
+            D::Error::custom(
+                "a path on this site, like \"/welcome\", or a page like \
+                 \"https://app.example.org/welcome\", without a fragment",
+            )
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::web::view::View;
+
+    #[test]
+    fn a_view_is_a_path_or_a_page() {
+        for text in ["/", "/a?b=c", "https://app.example.org/a?b=c", "http://localhost:5173/"] {
+            assert_eq!(View::parse(text).unwrap().as_str(), text);
+        }
+        for text in [
+            "",
+            "a",
+            "//app.example.org/",
+            "/\\app.example.org",
+            "/a#b",
+            "https://app.example.org/#/reset",
+            "https://ann@app.example.org/",
+            "https:app.example.org",
+            "javascript:alert(1)",
+        ] {
+            assert_eq!(View::parse(text), None, "{text:?}");
+        }
+    }
+}

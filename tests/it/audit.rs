@@ -1,0 +1,621 @@
+//! The journal: everything that happens, in a chain that nobody can change unseen.
+
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::time::Duration;
+use std::time::Instant;
+
+use rocket::Build;
+use rocket::Rocket;
+use rocket::async_trait;
+use rocket::futures::future::join_all;
+use rocket::http::Status;
+use rocket::serde::json::Value;
+use rocket::tokio::sync::Semaphore;
+use rocket::tokio::time::sleep;
+use rocket_security::Error;
+use rocket_security::Event;
+use rocket_security::Hooks;
+use rocket_security::Result;
+use rocket_security::Secret;
+use rocket_security::Security;
+use rocket_security::SqlxDatastore;
+use rocket_security::crypto::keys::Keyring;
+use rocket_security::crypto::keys::generate_paserk;
+use rocket_security::crypto::one_time::Digest;
+use rocket_security::datastore::AuditStore;
+use rocket_security::datastore::Together;
+use rocket_security::datastore::audit::AuditRow;
+use rocket_security::event::Origin;
+use rocket_security::event::QUEUE;
+use rocket_security::event::Signals;
+use rocket_security::features::audit::Audit;
+use rocket_security::features::audit::Fault;
+use rocket_security::features::audit::Journal;
+use rocket_security::features::audit::Report;
+use rocket_security::testing::PASSWORD;
+use rocket_security::testing::TestApp;
+use rocket_security::testing::link_in;
+use rocket_security::user::Identity;
+use serde_json::json;
+
+use crate::support::rocket_with;
+use crate::support::sql;
+
+const ANN: &str = "ann@example.org";
+
+fn rocket() -> Rocket<Build> {
+    rocket_with(Security::default().enable(Audit::default()))
+}
+
+async fn app() -> TestApp {
+    TestApp::launch(rocket()).await
+}
+
+fn keys(app: &TestApp) -> Secret<String> {
+    Secret::new(app.client().rocket().figment().extract_inner("security.keys").unwrap())
+}
+
+async fn store(app: &TestApp) -> SqlxDatastore {
+    SqlxDatastore::connect(app.client().rocket().figment()).await.unwrap()
+}
+
+async fn journal_with(app: &TestApp, keys: &[Secret<String>]) -> Journal {
+    Journal::new(Arc::new(store(app).await), &Keyring::from_paserk(keys).unwrap()).unwrap()
+}
+
+async fn journal(app: &TestApp) -> Journal {
+    journal_with(app, &[keys(app)]).await
+}
+
+async fn verify(app: &TestApp) -> Report {
+    journal(app).await.verify(None).await.unwrap()
+}
+
+async fn rows(app: &TestApp) -> Vec<AuditRow> {
+    app.told().await;
+    store(app).await.list_audit(0, 1_000).await.unwrap()
+}
+
+async fn names(app: &TestApp) -> Vec<String> {
+    rows(app).await.into_iter().map(|row| row.entry.event).collect()
+}
+
+/// Asserts that the first fault is at that row.
+async fn assert_broken(app: &TestApp, sequence: i64, fault: Fault) {
+    let report = verify(app).await;
+    let broken = report.broken.clone().unwrap_or_else(|| panic!("{report:?}"));
+    assert_eq!((broken.sequence, broken.fault), (sequence, fault), "{report:?}");
+}
+
+/// An application that has written six rows down.
+async fn app_with_six_rows() -> TestApp {
+    let app = app().await;
+    for _ in 0..6 {
+        app.log_in_as(ANN).await;
+    }
+    assert_eq!(rows(&app).await.len(), 6);
+    let report = verify(&app).await;
+    assert_eq!((report.rows, report.end, report.broken), (6, 6, None));
+    app
+}
+
+#[rocket::async_test]
+async fn that_a_registration_took_a_password_away_is_written_down_with_it_or_does_not_happen() {
+    let app = app().await;
+    let register = async |password: &str| {
+        let body = json!({"email": ANN, "password": password});
+        app.browser().post_json("/register", body).await.status
+    };
+    let has_password = async || {
+        let identity = Identity::Email(ANN.parse().unwrap());
+        let account = app.store().find_credentials(&identity).await.unwrap().unwrap();
+        account.password_hash.is_some()
+    };
+    assert_eq!(register(PASSWORD).await, Status::Ok);
+    app.told().await;
+    let head = "UPDATE security_audit_head SET id = id + 1000";
+    sql::execute(app.database(), head).await;
+    assert_eq!(register("a ferry leaves at seven").await, Status::ServiceUnavailable);
+    assert!(has_password().await);
+    sql::execute(app.database(), &head.replace('+', "-")).await;
+    assert_eq!(register("a ferry leaves at seven").await, Status::Ok);
+    assert!(!has_password().await);
+    app.told().await;
+    let rows = store(&app).await.list_audit(0, 100).await.unwrap();
+    let contested = rows.iter().filter(|row| row.entry.payload.contains("\"contested\":true"));
+    assert_eq!(contested.count(), 1);
+}
+
+#[rocket::async_test]
+async fn every_event_of_a_life_is_written_down_once_with_all_that_listeners_are_told() {
+    let heard = Arc::new(Mutex::new(Vec::new()));
+    let ear = Arc::clone(&heard);
+    let security = Security::default()
+        .enable(Audit::default())
+        .on_event(move |event| ear.lock().unwrap().push(serde_json::to_value(event).unwrap()));
+    let everything = json!({"audit": {"record_unlimited": true}});
+    let app = TestApp::launch_with(rocket_with(security), everything).await;
+    let browser = app.browser();
+    browser.post_json("/register", json!({"email": ANN, "password": PASSWORD})).await;
+    let link = link_in(&app.newest_mail_to(ANN).await);
+    browser.log_in(ANN, "a wrong password").await;
+    browser.log_in("nobody@example.org", PASSWORD).await;
+    browser.post_json(&link, json!({})).await;
+    browser.post_json(&link, json!({})).await;
+    browser.get("/me").await;
+    browser.log_in(ANN, PASSWORD).await;
+    let cookie = browser.cookie("security_session").unwrap();
+    browser.get("/admin").await;
+    browser.post_form_as_is("/logout", &[]).await;
+    browser.log_out().await;
+    app.browser().post_json("/register", json!({"email": ANN, "password": PASSWORD})).await;
+
+    let rows = rows(&app).await;
+    let mut written: Vec<Value> =
+        rows.iter().map(|row| serde_json::from_str(&row.entry.payload).unwrap()).collect();
+    let mut heard = heard.lock().unwrap().clone();
+    for row in &rows {
+        let payload: Value = serde_json::from_str(&row.entry.payload).unwrap();
+        assert_eq!(payload["event"], row.entry.event);
+        let user = row.entry.user_id.map(|id| id.to_string());
+        let told = payload.get("user").or(payload.get("existing")).and_then(Value::as_str);
+        assert_eq!(user.as_deref(), told);
+    }
+    // What came with no change is written in its own time.
+    written.sort_by_key(Value::to_string);
+    heard.sort_by_key(Value::to_string);
+    assert_eq!(written, heard);
+    assert_eq!(written.len(), 12);
+
+    let dump = sql::dump(app.database(), "security_audit").await
+        + &sql::dump(app.database(), "security_audit_head").await;
+    assert!(dump.contains("user_registered"));
+    let token = link.rsplit('/').next().unwrap();
+    let secrets = [PASSWORD, "a wrong password", token, &cookie, ANN, "nobody@", "example.org"];
+    for secret in secrets {
+        assert!(!dump.contains(secret), "{secret} stands in the journal: {dump}");
+    }
+    assert_eq!(verify(&app).await.broken, None);
+}
+
+/// Has registrations and logins fail at the very end.
+struct Spoilsport;
+
+#[async_trait]
+impl Hooks for Spoilsport {
+    async fn before_commit(&self, event: &Event) -> Result<Together> {
+        struct Foreign;
+        let nothing = Together::nothing();
+        Ok(match event {
+            Event::UserAuthenticated { .. } => {
+                nothing.and_last(|_: &mut Foreign| Box::pin(async { Ok(()) }))
+            }
+            _ => nothing,
+        })
+    }
+}
+
+#[rocket::async_test]
+async fn a_change_that_is_rolled_back_is_not_in_the_journal() {
+    let security = Security::default().enable(Audit::default()).hooks(Spoilsport);
+    let app = TestApp::launch(rocket_with(security)).await;
+    app.user(ANN).await;
+    assert_eq!(app.browser().log_in(ANN, PASSWORD).await.status, Status::ServiceUnavailable);
+    assert_eq!(names(&app).await, Vec::<String>::new());
+    assert_eq!(verify(&app).await.rows, 0);
+}
+
+#[rocket::async_test]
+async fn a_change_that_cannot_be_written_down_does_not_happen() {
+    let app = app().await;
+    app.user(ANN).await;
+    sql::execute(app.database(), "DELETE FROM security_audit_head").await;
+    let body = json!({"email": "bob@example.org", "password": PASSWORD});
+    let answer = app.browser().post_json("/register", body).await;
+    assert_eq!(answer.status, Status::ServiceUnavailable);
+    assert_eq!(app.browser().log_in(ANN, PASSWORD).await.status, Status::ServiceUnavailable);
+    let count = async |table: &str| {
+        sql::number(app.database(), &format!("SELECT COUNT(*) FROM {table}")).await
+    };
+    assert_eq!((count("security_users").await, count("security_sessions").await), (1, 0));
+    assert_eq!((count("security_audit").await, count("security_outbox").await), (0, 0));
+}
+
+#[rocket::async_test]
+async fn a_failed_login_waits_for_no_journal_and_is_written_down_when_it_can_be() {
+    let app = app().await;
+    app.user(ANN).await;
+    sql::execute(app.database(), "ALTER TABLE security_audit RENAME TO elsewhere").await;
+    let begun = Instant::now();
+    for _ in 0..3 {
+        let answer = app.browser().log_in(ANN, "a wrong password").await;
+        assert_eq!(answer.status, Status::BadRequest);
+    }
+    assert!(begun.elapsed() < Duration::from_millis(1_500));
+    sql::execute(app.database(), "ALTER TABLE elsewhere RENAME TO security_audit").await;
+    assert_eq!(names(&app).await, ["user_failed_authn"; 3]);
+    assert_eq!(verify(&app).await.broken, None);
+}
+
+/// Holds up whoever writes down what came with no change.
+struct Slow(Arc<Semaphore>);
+
+#[async_trait]
+impl Hooks for Slow {
+    async fn happened(&self, _events: &[Arc<Event>]) -> Result<()> {
+        self.0.acquire().await.map(drop).map_err(Error::store)
+    }
+}
+
+#[rocket::async_test]
+async fn strangers_cannot_fill_the_journal() {
+    let app = app().await;
+    let stranger = app.browser();
+    stranger.get("/me").await;
+    stranger.post_form_as_is("/login", &[("email", ANN), ("password", PASSWORD)]).await;
+    assert_eq!(names(&app).await, Vec::<String>::new());
+}
+
+#[rocket::async_test]
+async fn what_is_lost_because_too_much_happens_is_counted_in_the_journal() {
+    let gate = Arc::new(Semaphore::new(0));
+    let slow = Slow(Arc::clone(&gate));
+    let security = Security::default().enable(Audit::default()).hooks(slow);
+    let everything = json!({"audit": {"record_unlimited": true}});
+    let app = TestApp::launch_with(rocket_with(security), everything).await;
+    let signals = app.client().rocket().state::<Signals>().unwrap();
+    let event = || Event::Throttled { origin: Origin::new(app.clock().now(), None) };
+    signals.send(&event());
+    // The one that is held up.
+    while store(&app).await.list_audit(0, 10).await.unwrap().is_empty() {
+        sleep(Duration::from_millis(10)).await;
+    }
+    for _ in 0..QUEUE + 30 {
+        signals.send(&event());
+    }
+    gate.add_permits(1);
+    app.told().await;
+    let rows = store(&app).await.list_audit(0, 2_000).await.unwrap();
+    let lost: Vec<&AuditRow> = rows.iter().filter(|row| row.entry.event == "events_lost").collect();
+    assert_eq!((rows.len(), lost.len()), (1 + QUEUE + 1, 1));
+    assert!(lost[0].entry.payload.contains("\"count\":30"), "{}", lost[0].entry.payload);
+    assert_eq!(verify(&app).await.broken, None);
+}
+
+#[rocket::async_test]
+async fn what_happens_at_once_makes_one_chain() {
+    let app = app().await;
+    let addresses: Vec<String> = (0..8).map(|number| format!("u{number}@example.org")).collect();
+    for address in &addresses {
+        app.user(address).await;
+    }
+    let answers = join_all((0..32).map(|number| {
+        let (app, address) = (&app, &addresses[number % 8]);
+        let password = if number % 4 == 3 { "a wrong password" } else { PASSWORD };
+        async move { app.browser().log_in(address, password).await.status.code }
+    }))
+    .await;
+    let names = names(&app).await;
+    let count = |name: &str| names.iter().filter(|other| *other == name).count();
+    // Whoever waited for too long on a slow machine was turned away, and left no row.
+    let begun = answers.iter().filter(|status| **status == 200).count();
+    assert!(begun > 0 && answers.iter().all(|status| [200, 400, 503].contains(status)));
+    assert_eq!(count("user_authenticated"), begun);
+    let report = verify(&app).await;
+    assert_eq!((report.broken, report.rows), (None, u64::try_from(names.len()).unwrap()));
+}
+
+#[rocket::async_test]
+async fn a_row_that_was_changed_is_found() {
+    for change in [
+        "payload = REPLACE(payload, 'user_authenticated', 'user_verified')",
+        "event = 'user_verified'",
+        "user_id = NULL",
+        "happened_at = (SELECT created_at FROM security_users)",
+    ] {
+        let app = app_with_six_rows().await;
+        let change = format!("UPDATE security_audit SET {change} WHERE sequence = 3");
+        sql::execute(app.database(), &change).await;
+        assert_broken(&app, 3, Fault::Changed).await;
+    }
+}
+
+#[rocket::async_test]
+async fn rows_that_were_deleted_moved_or_inserted_are_found() {
+    let swap = "UPDATE security_audit SET sequence = 100 WHERE sequence = 3;
+         UPDATE security_audit SET sequence = 3 WHERE sequence = 4;
+         UPDATE security_audit SET sequence = 4 WHERE sequence = 100";
+    let close_up = "DELETE FROM security_audit WHERE sequence = 3;
+         UPDATE security_audit SET sequence = 3 WHERE sequence = 4;
+         UPDATE security_audit SET sequence = 4 WHERE sequence = 5;
+         UPDATE security_audit SET sequence = 5 WHERE sequence = 6";
+    let again = "INSERT INTO security_audit
+             (sequence, happened_at, event, user_id, payload, previous, hash, key_id, seal)
+         SELECT 7, happened_at, event, user_id, payload, previous, hash, key_id, seal
+         FROM security_audit WHERE sequence = 6";
+    for (statements, sequence, fault) in [
+        ("DELETE FROM security_audit WHERE sequence = 3", 3, Fault::Missing),
+        ("DELETE FROM security_audit WHERE sequence = 1", 1, Fault::Missing),
+        (swap, 3, Fault::Unchained),
+        (close_up, 3, Fault::Unchained),
+        (again, 7, Fault::Unchained),
+    ] {
+        let app = app_with_six_rows().await;
+        for statement in statements.split(';') {
+            sql::execute(app.database(), statement).await;
+        }
+        assert_broken(&app, sequence, fault).await;
+    }
+}
+
+#[rocket::async_test]
+async fn rows_that_were_cut_off_at_the_end_are_missed() {
+    let app = app_with_six_rows().await;
+    sql::execute(app.database(), "DELETE FROM security_audit WHERE sequence > 4").await;
+    assert_broken(&app, 5, Fault::Missing).await;
+    let back = "UPDATE security_audit_head SET sequence = 4,
+                hash = (SELECT hash FROM security_audit WHERE sequence = 4)";
+    sql::execute(app.database(), back).await;
+    assert_broken(&app, 4, Fault::Headless).await;
+    // The seal of a row is none of a head.
+    let sealed = "UPDATE security_audit_head SET
+                  seal = (SELECT seal FROM security_audit WHERE sequence = 4)";
+    sql::execute(app.database(), sealed).await;
+    assert_broken(&app, 4, Fault::Headless).await;
+}
+
+#[rocket::async_test]
+async fn a_journal_that_was_put_back_as_a_whole_is_found_by_its_end_that_was_noted() {
+    let app = app_with_six_rows().await;
+    let end = verify(&app).await;
+    let expected = |sequence, hash: Digest| {
+        let app = &app;
+        async move { journal(app).await.verify(Some((sequence, hash))).await.unwrap().broken }
+    };
+    assert_eq!(expected(6, end.hash).await, None);
+    let other = rows(&app).await[2].hash;
+    assert_eq!(expected(6, other).await.unwrap().fault, Fault::Unexpected);
+    app.log_in_as(ANN).await;
+    assert_eq!(expected(6, end.hash).await, None);
+
+    sql::execute(app.database(), "DELETE FROM security_audit").await;
+    let zero = "UPDATE security_audit_head SET sequence = 0, key_id = 0, hash = previous, \
+                seal = previous";
+    // As the migration made it.
+    let zero = match app.database().url().split(':').next().unwrap() {
+        "postgres" => zero.replace("previous", "decode(repeat('00', 32), 'hex')"),
+        "mysql" => zero.replace("previous", "UNHEX(REPEAT('00', 32))"),
+        _ => zero.replace("previous", "zeroblob(32)"),
+    };
+    sql::execute(app.database(), &zero).await;
+    assert_eq!(verify(&app).await.broken, None);
+    assert_eq!(expected(6, end.hash).await.unwrap().fault, Fault::Missing);
+}
+
+#[rocket::async_test]
+async fn whoever_has_the_tables_and_not_the_keys_can_write_no_row() {
+    let app = app_with_six_rows().await;
+    let real = rows(&app).await[5].key_id;
+    let foreign = journal_with(&app, &[generate_paserk().unwrap()]).await;
+    let origin = Origin::new(app.clock().now(), None);
+    foreign.append(&[&Event::Throttled { origin }]).await.unwrap();
+    assert_broken(&app, 7, Fault::KeyIsGone).await;
+    for table in ["security_audit", "security_audit_head"] {
+        let claim = format!("UPDATE {table} SET key_id = {real}");
+        sql::execute(app.database(), &claim).await;
+    }
+    assert_broken(&app, 7, Fault::Forged).await;
+}
+
+#[rocket::async_test]
+async fn a_journal_survives_a_change_of_keys() {
+    let app = app_with_six_rows().await;
+    let (old, new) = (keys(&app), generate_paserk().unwrap());
+    let both = [new.clone(), old.clone()];
+    let alone = std::slice::from_ref(&new);
+    // Before there is a row of the new key, nothing vouches for the others without the old one.
+    let early = journal_with(&app, alone).await.verify(None).await.unwrap().broken.unwrap();
+    assert_eq!((early.sequence, early.fault), (1, Fault::KeyIsGone));
+
+    let origin = Origin::new(app.clock().now(), None);
+    let rotated = journal_with(&app, &both).await;
+    rotated.append(&[&Event::Throttled { origin }]).await.unwrap();
+    for keys in [both.as_slice(), alone] {
+        let report = journal_with(&app, keys).await.verify(None).await.unwrap();
+        assert_eq!((report.rows, report.broken), (7, None));
+    }
+    // A change of a row whose key is gone is found all the same.
+    let change = "UPDATE security_audit SET event = 'user_verified' WHERE sequence = 2";
+    sql::execute(app.database(), change).await;
+    let report = journal_with(&app, alone).await.verify(None).await.unwrap();
+    assert_eq!(report.broken.unwrap().fault, Fault::Changed);
+}
+
+#[rocket::async_test]
+async fn without_the_feature_nothing_is_written_down() {
+    let app = TestApp::launch(rocket_with(Security::default())).await;
+    app.log_in_as(ANN).await;
+    app.browser().log_in(ANN, "a wrong password").await;
+    assert_eq!(rows(&app).await, []);
+}
+
+#[cfg(feature = "cli")]
+mod command_line {
+    use std::process::Command;
+    use std::process::Stdio;
+
+    use rocket::serde::json::Value;
+    use rocket_security::testing::PASSWORD;
+    use rocket_security::testing::TestApp;
+
+    use crate::audit::ANN;
+    use crate::audit::app;
+    use crate::audit::app_with_six_rows;
+    use crate::audit::keys;
+    use crate::audit::names;
+    use crate::audit::rows;
+    use crate::audit::verify;
+    use crate::support::rocket_with;
+    use crate::support::sql;
+
+    /// Runs a command beside an application; gives its status and what it printed on either side.
+    fn run(app: &TestApp, line: &str) -> (Option<i32>, String, String) {
+        let output = command(app, line).output().unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        (output.status.code(), text(output.stdout), text(output.stderr))
+    }
+
+    fn command(app: &TestApp, line: &str) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_rocket-security"));
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("ROCKET_") {
+                command.env_remove(name);
+            }
+        }
+        command
+            .args(line.split_whitespace())
+            .env("ROCKET_PROFILE", "debug")
+            .env("ROCKET_DATABASES", app.database().environment())
+            .env("ROCKET_SECURITY", format!("{{keys={:?}}}", keys(app).expose()))
+            .current_dir(std::env::temp_dir())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        command
+    }
+
+    #[rocket::async_test]
+    async fn a_whole_journal_is_told_of_with_its_end_which_can_be_handed_back() {
+        let app = app_with_six_rows().await;
+        let (status, stdout, _) = run(&app, "audit verify");
+        let end = stdout.trim().rsplit(' ').next().unwrap();
+        assert_eq!(stdout.trim(), format!("The journal is whole: 6 rows, the end is {end}"));
+        assert_eq!((status, end.len()), (Some(0), 2 + 64));
+        assert_eq!(run(&app, &format!("audit verify --expect {end}")).0, Some(0));
+        let (status, _, stderr) = run(&app, &format!("audit verify --expect 5{}", &end[1..]));
+        assert_eq!(status, Some(1));
+        assert!(stderr.contains("row 5 is not the one that was expected"), "{stderr}");
+        assert_eq!(run(&app, "audit verify --expect 5").0, Some(2));
+    }
+
+    #[rocket::async_test]
+    async fn a_broken_journal_is_told_of_with_its_first_broken_row() {
+        let app = app_with_six_rows().await;
+        sql::execute(app.database(), "DELETE FROM security_audit WHERE sequence = 3").await;
+        let (status, stdout, stderr) = run(&app, "audit verify");
+        let text = "error: the journal is broken: row 3 is missing. It was verified up to row 2\n";
+        assert_eq!((status, stdout.as_str(), stderr.as_str()), (Some(1), "", text));
+    }
+
+    #[rocket::async_test]
+    async fn the_newest_rows_are_printed_oldest_first() {
+        let app = app_with_six_rows().await;
+        app.browser().log_in(ANN, "a wrong password").await;
+        let id = app.user(ANN).await.id.to_string();
+        rows(&app).await;
+        let (status, stdout, _) = run(&app, "audit tail -n 2");
+        let lines: Vec<&str> = stdout.lines().collect();
+        assert_eq!((status, lines.len()), (Some(0), 2));
+        assert!(lines[0].starts_with("6 ") && lines[1].starts_with("7 "), "{stdout}");
+        for part in ["user_failed_authn", "reason=wrong_password", &id, "request_id="] {
+            assert!(lines[1].contains(part), "{stdout}");
+        }
+        let (_, stdout, _) = run(&app, "audit tail --json");
+        let lines: Vec<Value> =
+            stdout.lines().map(|line| rocket::serde::json::from_str(line).unwrap()).collect();
+        assert_eq!(lines.len(), 7);
+        assert_eq!(lines[6]["event"], "user_failed_authn");
+        assert_eq!(lines[6]["payload"]["reason"], "wrong_password");
+        assert_eq!(lines[6]["user"], id.as_str());
+    }
+
+    #[rocket::async_test]
+    async fn a_terminal_is_shown_no_control_characters() {
+        let app = app_with_six_rows().await;
+        let change = "UPDATE security_audit SET payload = '{\"a\":\"\\u001b[2J\"}'";
+        let change = if app.database().url().starts_with("mysql:") {
+            change.replace('\\', "\\\\")
+        } else {
+            change.to_owned()
+        };
+        sql::execute(app.database(), &change).await;
+        let (_, stdout, _) = run(&app, "audit tail");
+        assert!(stdout.contains("a= [2J") && !stdout.contains('\u{1b}'), "{stdout:?}");
+    }
+
+    #[rocket::async_test]
+    async fn a_journal_that_is_followed_shows_what_is_added() {
+        use std::io::BufRead;
+        use std::io::BufReader;
+        let app = app_with_six_rows().await;
+        let mut child = command(&app, "audit tail -n 1 --follow").spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        assert!(lines.next().unwrap().unwrap().starts_with("6 "));
+        app.log_in_as(ANN).await;
+        assert!(lines.next().unwrap().unwrap().starts_with("7 "));
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+
+    #[rocket::async_test]
+    async fn what_an_operator_changes_is_written_down_as_theirs() {
+        let app = app().await;
+        app.log_in_as(ANN).await;
+        for line in [
+            "roles create admin",
+            "users create bob@example.org --confirmed --no-password --role admin",
+            "roles grant ann@example.org admin",
+            "roles grant ann@example.org admin",
+            "roles revoke ann@example.org admin",
+            "roles add-permission admin posts.edit",
+            "roles add-permission admin posts.edit",
+            "roles remove-permission admin posts.edit",
+            "roles create editor",
+            "roles include admin editor",
+            "roles include admin editor",
+            "roles exclude admin editor",
+            "roles exclude admin editor",
+            "users deactivate ann@example.org",
+            "users activate ann@example.org",
+        ] {
+            let done = run(&app, line);
+            assert_eq!(done.0, Some(0), "{done:?}");
+        }
+        let expected = [
+            "user_authenticated",
+            "user_registered",
+            "user_confirmed",
+            "role_granted",
+            "role_granted",
+            "role_revoked",
+            "permission_granted",
+            "permission_revoked",
+            "role_included",
+            "role_excluded",
+            "user_deactivated",
+            "user_activated",
+        ];
+        assert_eq!(names(&app).await, expected);
+        let rows = rows(&app).await;
+        for row in &rows[1..] {
+            let payload: Value = rocket::serde::json::from_str(&row.entry.payload).unwrap();
+            assert_eq!(payload["origin"]["authn_via"], "command_line");
+        }
+        assert!(rows[4].entry.payload.contains("\"role\":\"admin\""));
+        assert!(rows[6].entry.payload.contains("\"permission\":\"posts.edit\""));
+        assert!(rows[8].entry.payload.contains("\"role\":\"admin\",\"included\":\"editor\""));
+        assert_eq!(verify(&app).await.broken, None);
+        assert_eq!(app.browser().log_in(ANN, PASSWORD).await.status.code, 200);
+    }
+
+    #[rocket::async_test]
+    async fn where_there_is_no_journal_an_operator_begins_none() {
+        let app = TestApp::launch(rocket_with(rocket_security::Security::default())).await;
+        app.user(ANN).await;
+        assert_eq!(run(&app, "users deactivate ann@example.org").0, Some(0));
+        assert_eq!(names(&app).await, Vec::<String>::new());
+        let (status, stdout, _) = run(&app, "audit verify");
+        assert_eq!((status, stdout.as_str()), (Some(0), "The journal has no rows.\n"));
+    }
+}

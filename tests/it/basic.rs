@@ -1,0 +1,300 @@
+//! A name and a password with each request.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use rocket::get;
+use rocket::http::Header;
+use rocket::http::Status;
+use rocket::routes;
+use rocket_security::AuthUser;
+use rocket_security::BasicUser;
+use rocket_security::Event;
+use rocket_security::Hooks;
+use rocket_security::Maybe;
+use rocket_security::Rejection;
+use rocket_security::Result;
+use rocket_security::Security;
+use rocket_security::User;
+use rocket_security::datastore::Together;
+use rocket_security::datastore::user::UserChange;
+use rocket_security::feature::LoginAttempt;
+use rocket_security::feature::Verdict;
+use rocket_security::features::basic::Basic;
+use rocket_security::testing::Answer;
+use rocket_security::testing::PASSWORD;
+use rocket_security::testing::TestApp;
+use serde_json::Value;
+use serde_json::json;
+
+const ANN: &str = "ann@example.org";
+const CHALLENGE: &str = "Basic realm=\"login\", charset=\"UTF-8\"";
+
+/// The header of a name with that password.
+pub(crate) fn basic_with(name: &str, password: &str) -> Header<'static> {
+    Header::new("Authorization", format!("Basic {}", STANDARD.encode(format!("{name}:{password}"))))
+}
+
+/// The header of a name with the password of everybody that the kit makes.
+pub(crate) fn basic(name: &str) -> Header<'static> {
+    basic_with(name, PASSWORD)
+}
+
+#[get("/feed")]
+fn feed(user: BasicUser) -> String {
+    user.email.to_string()
+}
+
+#[get("/maybe-feed")]
+fn maybe_feed(user: Maybe<BasicUser>) -> String {
+    user.0.map_or("a guest".to_owned(), |user| user.email.to_string())
+}
+
+#[get("/thrice")]
+fn thrice(_one: Maybe<BasicUser>, _two: BasicUser, three: AuthUser) -> &'static str {
+    three.mechanism()
+}
+
+#[get("/me")]
+fn me(user: AuthUser) -> String {
+    user.email.to_string()
+}
+
+async fn launch(security: Security, settings: Value) -> TestApp {
+    let routes = routes![feed, maybe_feed, thrice, me];
+    let rocket = rocket::build().attach(security.enable(Basic::default())).mount("/", routes);
+    TestApp::launch_with(rocket, settings).await
+}
+
+async fn app() -> TestApp {
+    let app = launch(Security::default(), json!({})).await;
+    app.user(ANN).await;
+    app
+}
+
+async fn get(app: &TestApp, path: &str, with: Header<'static>) -> Answer {
+    let accept = Header::new("Accept", "application/json");
+    app.browser().send(app.client().get(path.to_owned()).header(accept).header(with)).await
+}
+
+fn assert_refused(answer: &Answer, what: &str) {
+    let shown = (answer.status, answer.reasons(), answer.header("WWW-Authenticate"));
+    let refused = vec!["credentials_refused".to_owned()];
+    assert_eq!(shown, (Status::Unauthorized, refused, Some(CHALLENGE)), "{what}");
+}
+
+#[rocket::async_test]
+async fn whoever_sends_name_and_password_is_let_in_for_that_request_alone() {
+    let app = app().await;
+    let browser = app.browser();
+    let answer = browser.send(app.client().get("/feed").header(basic(ANN))).await;
+    assert_eq!((answer.status, answer.body.as_str()), (Status::Ok, ANN));
+    assert_eq!(answer.headers("Set-Cookie").count(), 0);
+    let ann = app.user(ANN).await;
+    assert!(app.store().list_sessions(ann.id).await.unwrap().is_empty());
+    assert_eq!(browser.get("/feed").await.status, Status::Unauthorized);
+}
+
+#[rocket::async_test]
+async fn page_and_program_are_challenged_and_led_nowhere() {
+    let app = app().await;
+    for answer in [app.browser().get("/feed").await, app.browser().get_json("/feed").await] {
+        assert_eq!(answer.status, Status::Unauthorized);
+        assert_eq!(answer.headers("WWW-Authenticate").collect::<Vec<_>>(), [CHALLENGE]);
+    }
+    assert_eq!(app.browser().get("/me").await.location(), "/login?next=%2Fme");
+    assert_eq!(get(&app, "/me", basic(ANN)).await.status, Status::Unauthorized);
+
+    let settings = json!({"mechanisms": ["session", "basic"], "basic": {"realm": "The library"}});
+    let app = launch(Security::default(), settings).await;
+    app.user(ANN).await;
+    let page = app.browser().get("/me").await;
+    let challenge = "Basic realm=\"The library\", charset=\"UTF-8\"";
+    assert_eq!(
+        (page.status, page.header("WWW-Authenticate")),
+        (Status::Unauthorized, Some(challenge))
+    );
+    let challenges = app.browser().get_json("/me").await;
+    let challenges: Vec<&str> = challenges.headers("WWW-Authenticate").collect();
+    assert_eq!(challenges, ["Session realm=\"login\"", challenge]);
+    assert_eq!(get(&app, "/me", basic(ANN)).await.body, ANN);
+    // Our own pages are for whoever is logged in.
+    let answer = get(&app, "/sessions", basic(ANN)).await;
+    assert_eq!(answer.header("WWW-Authenticate"), Some("Session realm=\"login\""));
+}
+
+#[rocket::async_test]
+async fn a_guest_is_a_guest_but_bad_credentials_are_not() {
+    let app = app().await;
+    assert_eq!(app.browser().get("/maybe-feed").await.body, "a guest");
+    assert_eq!(get(&app, "/maybe-feed", basic(ANN)).await.body, ANN);
+    assert_refused(&get(&app, "/maybe-feed", basic_with(ANN, "wrong")).await, "a wrong password");
+    let session = app.log_in_as(ANN).await;
+    assert_eq!(session.get("/maybe-feed").await.body, "a guest", "a session is of another kind");
+    assert_eq!(session.get("/feed").await.status, Status::Unauthorized);
+}
+
+#[rocket::async_test]
+async fn nobody_learns_what_was_wrong() {
+    let app = app().await;
+    for (name, change) in [
+        ("inactive@example.org", UserChange::active(false)),
+        ("closed@example.org", UserChange::closing(app.clock().now())),
+    ] {
+        let user = app.user(name).await;
+        app.store().update_user(user.id, &change, &Together::nothing()).await.unwrap().unwrap();
+    }
+    let unconfirmed = json!({"email": "unconfirmed@example.org", "password": PASSWORD});
+    app.browser().post_json("/register", unconfirmed).await;
+    let wrong = get(&app, "/feed", basic_with(ANN, "wrong")).await;
+    assert_refused(&wrong, "a wrong password");
+    for name in ["inactive", "closed", "unconfirmed", "nobody"] {
+        let hashes = app.hashes();
+        let answer = get(&app, "/feed", basic(&format!("{name}@example.org"))).await;
+        assert_eq!(answer.comparable_headers(), wrong.comparable_headers(), "{name}");
+        assert_eq!((answer.status, &answer.body), (wrong.status, &wrong.body), "{name}");
+        assert_eq!(app.hashes() - hashes, 1, "{name}");
+    }
+}
+
+#[rocket::async_test]
+async fn what_is_no_credentials_is_refused_and_not_hashed() {
+    let app = app().await;
+    let hashes = app.hashes();
+    let encoded = |bytes: &[u8]| format!("Basic {}", STANDARD.encode(bytes));
+    for header in [
+        "Basic".to_owned(),
+        "Basic ".to_owned(),
+        "Basic !".to_owned(),
+        format!("Basic {ANN}:{PASSWORD}"),
+        format!("{}AA", encoded(b"ann@example.org:x")),
+        encoded(ANN.as_bytes()),
+        encoded(b"ann@example.org:"),
+        encoded(b":correct horse battery staple"),
+        encoded(b"ann@example.org:correct horse\0"),
+        encoded(b"ann@example.org:\xff"),
+        encoded(b"ann:correct horse battery staple"),
+        encoded(format!("{ANN}:{}", "x".repeat(1_025)).as_bytes()),
+        encoded(format!("{}@example.org:x", "x".repeat(300)).as_bytes()),
+        encoded(&[b'x'; 100_000]),
+    ] {
+        let shown = header.chars().take(60).collect::<String>();
+        let answer = get(&app, "/feed", Header::new("Authorization", header)).await;
+        assert_refused(&answer, &shown);
+    }
+    let request = app.client().get("/feed").header(basic(ANN)).header(basic(ANN));
+    assert_eq!(app.browser().send(request).await.status, Status::Unauthorized, "two of them");
+    for other in ["Bearer x", "Digest x", "Basics YTpi", ""] {
+        let answer = get(&app, "/feed", Header::new("Authorization", other)).await;
+        assert_eq!(answer.reasons(), ["unauthenticated"], "{other:?} is of another kind");
+    }
+    assert_eq!(app.hashes(), hashes);
+}
+
+#[rocket::async_test]
+async fn several_guards_hash_once() {
+    let app = app().await;
+    let hashes = app.hashes();
+    assert_eq!(get(&app, "/thrice", basic(ANN)).await.body, "basic");
+    assert_eq!(app.hashes() - hashes, 1);
+}
+
+#[rocket::async_test]
+async fn a_user_goes_by_what_is_configured_and_a_password_by_its_letters() {
+    let app = launch(Security::default(), json!({"identity": ["email", "username"]})).await;
+    let ann = app.user(ANN).await;
+    let change = UserChange::username("Ann_Lee".parse().unwrap());
+    app.store().update_user(ann.id, &change, &Together::nothing()).await.unwrap().unwrap();
+    assert_eq!(get(&app, "/feed", basic("ann_lee")).await.body, ANN);
+    assert_eq!(get(&app, "/feed", basic("ANN@example.org")).await.body, ANN);
+    let hash = app.hash("un caf\u{e9} pour la route").await;
+    let change = UserChange::password(hash);
+    app.store().update_user(ann.id, &change, &Together::nothing()).await.unwrap().unwrap();
+    let decomposed = basic_with("ann_lee", "un cafe\u{301} pour la route");
+    assert_eq!(get(&app, "/feed", decomposed).await.body, ANN);
+}
+
+#[rocket::async_test]
+async fn guessing_is_slowed_down_as_at_the_login() {
+    let app = launch(Security::default(), json!({"throttle": {"scale": 1}})).await;
+    app.user(ANN).await;
+    for _ in 0..5 {
+        assert_refused(&get(&app, "/feed", basic_with(ANN, "wrong")).await, "a guess");
+    }
+    let answer = get(&app, "/feed", basic(ANN)).await;
+    assert_eq!(answer.reasons(), ["throttled"]);
+    assert!(answer.header("Retry-After").is_some() && answer.header("WWW-Authenticate").is_none());
+    assert_eq!(app.browser().log_in(ANN, PASSWORD).await.status, Status::TooManyRequests);
+    app.clock().advance(chrono::TimeDelta::seconds(31));
+    for _ in 0..20 {
+        assert_eq!(
+            get(&app, "/feed", basic(ANN)).await.body,
+            ANN,
+            "whoever knows it is not slowed"
+        );
+    }
+}
+
+#[rocket::async_test]
+async fn a_password_that_must_be_changed_opens_nothing() {
+    let app = app().await;
+    let ann = app.user(ANN).await;
+    let change = UserChange::must_change();
+    app.store().update_user(ann.id, &change, &Together::nothing()).await.unwrap().unwrap();
+    let answer = get(&app, "/feed", basic(ANN)).await;
+    assert_eq!(answer.reasons(), ["password_change_required"]);
+    let answer = get(&app, "/feed", basic_with(ANN, "wrong")).await;
+    assert_refused(&answer, "nobody else is told");
+}
+
+/// Wants a second factor of Ann, is closed to Bob, and has done with Carol.
+struct Doorkeeper;
+
+#[rocket::async_trait]
+impl Hooks for Doorkeeper {
+    async fn before_login(&self, attempt: &LoginAttempt<'_>) -> Result<Verdict> {
+        assert_eq!(attempt.authn_via, "password");
+        Ok(match attempt.user.email.as_str() {
+            ANN => Verdict::Divert { page: "logout" },
+            "bob@example.org" => Verdict::Refuse(Rejection::Custom {
+                reason: "closed",
+                status: Status::Forbidden,
+                text: "We are closed on Sundays.".to_owned(),
+            }),
+            _ => Verdict::Allow,
+        })
+    }
+
+    async fn session_checked(&self, user: &User) -> Result<Verdict> {
+        Ok(match user.email.as_str() {
+            "carol@example.org" => Verdict::Refuse(Rejection::Forbidden),
+            _ => Verdict::Allow,
+        })
+    }
+}
+
+#[rocket::async_test]
+async fn a_second_factor_is_refused_and_never_passed_over() {
+    let security = Security::default().hooks(Doorkeeper);
+    let mut events = security.events();
+    let app = launch(security, json!({})).await;
+    let ann = app.user(ANN).await;
+    let wrong = get(&app, "/feed", basic_with(ANN, "wrong")).await;
+    let answer = get(&app, "/feed", basic(ANN)).await;
+    assert_refused(&answer, "a second factor");
+    assert_eq!(answer.body, wrong.body, "nobody learns that the password is right");
+    app.told().await;
+    let mut reasons = Vec::new();
+    while let Ok(event) = events.try_recv() {
+        if let Event::UserFailedAuthn { user, reason, .. } = &*event {
+            reasons.push((*user == Some(ann.id), *reason));
+        }
+    }
+    assert_eq!(reasons, [(true, "wrong_password"), (true, "second_factor_required")]);
+
+    app.user("bob@example.org").await;
+    assert_eq!(get(&app, "/feed", basic("bob@example.org")).await.reasons(), ["closed"]);
+    app.user("carol@example.org").await;
+    assert_eq!(get(&app, "/feed", basic("carol@example.org")).await.reasons(), ["forbidden"]);
+    app.user("dora@example.org").await;
+    assert_eq!(get(&app, "/feed", basic("dora@example.org")).await.status, Status::Ok);
+}

@@ -1,0 +1,516 @@
+//! Tokens that a login gives, and what they open.
+
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use rocket::Build;
+use rocket::Rocket;
+use rocket::async_trait;
+use rocket::get;
+use rocket::http::ContentType;
+use rocket::http::Header;
+use rocket::http::Status;
+use rocket::local::asynchronous::Client;
+use rocket::post;
+use rocket::routes;
+use rocket_security::AuthUser;
+use rocket_security::AuthVia;
+use rocket_security::Fresh;
+use rocket_security::Hooks;
+use rocket_security::Maybe;
+use rocket_security::Result;
+use rocket_security::RolesRequired;
+use rocket_security::Security;
+use rocket_security::TokenKind;
+use rocket_security::config::TokenPurpose;
+use rocket_security::datastore::Together;
+use rocket_security::datastore::user::UserChange;
+use rocket_security::feature::LoginAttempt;
+use rocket_security::feature::Verdict;
+use rocket_security::features::tokens::Tokens;
+use rocket_security::testing::Answer;
+use rocket_security::testing::Browser;
+use rocket_security::testing::PASSWORD;
+use rocket_security::testing::TestApp;
+use rocket_security::token::Lifetime;
+use rocket_security::via;
+use serde_json::Value;
+use serde_json::json;
+
+use crate::support::Admin;
+use crate::support::bearer::bearer;
+use crate::support::bearer::begin_session;
+use crate::support::bearer::issuer;
+use crate::support::sql;
+use crate::support::tokens::ASSERTION;
+use crate::support::tokens::ISSUER;
+use crate::support::tokens::forge;
+use crate::support::tokens::key;
+use crate::support::tokens::public_half;
+
+const ANN: &str = "ann@example.org";
+const BOB: &str = "bob@example.org";
+const NEW_PASSWORD: &str = "a ferry leaves at seven";
+const LOGIN: &str = "/login?include_auth_token";
+
+#[get("/me")]
+fn me(user: AuthUser) -> String {
+    user.email.to_string()
+}
+
+#[post("/me")]
+fn change_me(user: AuthUser) -> String {
+    user.email.to_string()
+}
+
+#[get("/facts")]
+fn facts(user: AuthVia<via::Token>) -> String {
+    let (at, session) = (user.authenticated_at().is_some(), user.session_id().is_some());
+    format!("{} {} {at} {session}", user.mechanism(), user.authn_via())
+}
+
+#[get("/admin")]
+fn admin(_user: RolesRequired<Admin>) -> &'static str {
+    "the administration"
+}
+
+#[get("/fresh")]
+fn fresh(_user: Fresh<5>) -> &'static str {
+    "fresh"
+}
+
+#[get("/maybe")]
+fn maybe(user: Maybe<AuthUser>) -> String {
+    user.0.map_or("a guest".to_owned(), |user| user.email.to_string())
+}
+
+fn rocket(security: Security) -> Rocket<Build> {
+    rocket::build().attach(security).mount("/", routes![me, change_me, facts, admin, fresh, maybe])
+}
+
+async fn app_with(settings: Value) -> TestApp {
+    let app = TestApp::launch_with(rocket(Security::default()), settings).await;
+    app.user(ANN).await;
+    app
+}
+
+async fn app() -> TestApp {
+    app_with(json!({})).await
+}
+
+fn credentials() -> Value {
+    json!({"email": ANN, "password": PASSWORD})
+}
+
+fn token_in(answer: &Answer) -> Option<String> {
+    answer.response("user")["authentication_token"].as_str().map(str::to_owned)
+}
+
+/// Logs Ann in with that browser, and gives the token.
+async fn log_in(browser: &Browser<'_>) -> String {
+    let answer = browser.post_json(LOGIN, credentials()).await;
+    assert_eq!(answer.status, Status::Ok, "{}", answer.body);
+    token_in(&answer).unwrap()
+}
+
+/// Asks for a page as a program that has that header and nothing else.
+async fn get_with(app: &TestApp, path: &str, header: Header<'static>) -> Answer {
+    let accept = Header::new("Accept", "application/json");
+    app.browser().send(app.client().get(path.to_owned()).header(accept).header(header)).await
+}
+
+async fn get(app: &TestApp, path: &str, token: &str) -> Answer {
+    get_with(app, path, bearer(token)).await
+}
+
+async fn assert_accepted(app: &TestApp, token: &str) {
+    let answer = get(app, "/me", token).await;
+    assert_eq!((answer.status, answer.body.as_str()), (Status::Ok, ANN));
+}
+
+async fn assert_refused(app: &TestApp, token: &str, reason: &str) {
+    let answer = get(app, "/me", token).await;
+    assert_eq!(answer.status, Status::Unauthorized, "{}", answer.body);
+    assert_eq!(answer.reasons(), [reason]);
+    let challenges: Vec<&str> = answer.headers("WWW-Authenticate").collect();
+    let bearer = "Bearer realm=\"login\", error=\"invalid_token\"";
+    assert!(challenges.iter().any(|it| it.starts_with(bearer)), "{challenges:?}");
+    assert_eq!(answer.headers("Set-Cookie").count(), 0);
+}
+
+#[rocket::async_test]
+async fn a_login_gives_a_token_to_a_program_that_asks_for_one() {
+    let app = app().await;
+    let body = credentials().to_string();
+    let program = app.browser().post_raw(LOGIN, "application/json", body.as_bytes()).await;
+    assert_eq!(program.header("Cache-Control"), Some("no-store"));
+    let form = app.browser().header("Accept", "application/json");
+    let fields = [("email", ANN), ("password", PASSWORD)];
+    let form = form.post_form("/login?include_auth_token=", &fields).await;
+    for answer in [program, form] {
+        assert_eq!(answer.status, Status::Ok, "{}", answer.body);
+        assert_eq!(answer.response("user")["email"], ANN);
+        let token = token_in(&answer).unwrap();
+        assert!(token.starts_with("v4.local."), "{token}");
+        assert_accepted(&app, &token).await;
+    }
+}
+
+#[rocket::async_test]
+async fn nobody_else_gets_one() {
+    let app = app().await;
+    let ann = app.browser();
+    let plain = ann.post_json("/login", credentials()).await;
+    assert_eq!((plain.status, token_in(&plain)), (Status::Ok, None), "who does not ask");
+    for answer in [ann.get_json(LOGIN).await, ann.get_json("/verify?include_auth_token").await] {
+        assert_eq!((answer.status, token_in(&answer)), (Status::Ok, None), "a GET");
+    }
+    let again = ann.post_json(LOGIN, credentials()).await;
+    assert_eq!((again.status, token_in(&again)), (Status::BadRequest, None));
+    let wrong = json!({"email": ANN, "password": "a wrong password"});
+    let wrong = app.browser().post_json(LOGIN, wrong).await;
+    assert_eq!(wrong.status, Status::BadRequest);
+    assert!(!wrong.body.contains("v4."), "{}", wrong.body);
+    let page = app.browser().post_form(LOGIN, &[("email", ANN), ("password", PASSWORD)]).await;
+    assert_eq!((page.status, page.location()), (Status::SeeOther, "/"));
+    assert!(!page.body.contains("v4."), "{}", page.body);
+}
+
+/// Wants a second factor.
+struct SecondFactor;
+
+#[async_trait]
+impl Hooks for SecondFactor {
+    async fn before_login(&self, _attempt: &LoginAttempt<'_>) -> Result<Verdict> {
+        Ok(Verdict::Divert { page: "verify" })
+    }
+}
+
+#[rocket::async_test]
+async fn nor_does_whoever_has_not_passed_every_hook() {
+    let app = TestApp::launch(rocket(Security::default().hooks(SecondFactor))).await;
+    app.user(ANN).await;
+    let answer = app.browser().post_json(LOGIN, credentials()).await;
+    assert_eq!(answer.response("tf_required"), true);
+    assert!(!answer.body.contains("v4."), "{}", answer.body);
+}
+
+#[rocket::async_test]
+async fn without_the_feature_neither_the_parameter_nor_a_token_says_anything() {
+    let security = Security::default().disable::<Tokens>();
+    let rocket = rocket::build().attach(security).mount("/", routes![me, maybe]);
+    let app = TestApp::launch(rocket).await;
+    let ann = app.user(ANN).await;
+    let answer = app.browser().post_json(LOGIN, credentials()).await;
+    assert_eq!((answer.status, token_in(&answer)), (Status::Ok, None));
+    let token = issuer(&app).access(&ann).issue().unwrap();
+    let answer = get(&app, "/me", &token).await;
+    assert_eq!(
+        (answer.status, answer.reasons()),
+        (Status::Unauthorized, vec!["unauthenticated".into()])
+    );
+    assert_eq!(answer.headers("WWW-Authenticate").collect::<Vec<_>>(), ["Session realm=\"login\""]);
+    assert_eq!(get(&app, "/maybe", &token).await.body, "a guest");
+}
+
+#[rocket::async_test]
+async fn a_signed_token_is_as_good_as_an_encrypted_one() {
+    let app = app_with(json!({"tokens": {"keys": key(TokenPurpose::Public)}})).await;
+    let token = log_in(&app.browser()).await;
+    assert!(token.starts_with("v4.public."), "{token}");
+    assert_accepted(&app, &token).await;
+}
+
+#[rocket::async_test]
+async fn a_token_opens_what_its_user_may_do_at_this_moment() {
+    let app = app().await;
+    let token = log_in(&app.browser()).await;
+    assert_eq!(get(&app, "/facts", &token).await.body, "token token true true");
+    assert_eq!(get(&app, "/maybe", &token).await.body, ANN);
+    assert_eq!(get(&app, "/admin", &token).await.status, Status::Forbidden);
+    let ann = app.grant(ANN, "admin").await;
+    assert_eq!(get(&app, "/admin", &token).await.body, "the administration");
+    let admin = "admin".parse().unwrap();
+    app.store().revoke_role(ann.id, &admin, &Together::nothing()).await.unwrap();
+    assert_eq!(get(&app, "/admin", &token).await.status, Status::Forbidden);
+}
+
+#[rocket::async_test]
+async fn it_may_come_in_either_header_once_and_nowhere_else() {
+    let app = app().await;
+    let token = log_in(&app.browser()).await;
+    let authorization = |value: String| Header::new("Authorization", value);
+    let own = || Header::new("Authentication-Token", token.clone());
+    for header in [
+        authorization(format!("Bearer {token}")),
+        authorization(format!("bearer  {token}")),
+        authorization(format!("BEARER {token}")),
+        own(),
+    ] {
+        assert_eq!(get_with(&app, "/me", header).await.body, ANN);
+    }
+    let send = |headers: Vec<Header<'static>>| {
+        let accept = Header::new("Accept", "application/json");
+        let request = app.client().get("/me").header(accept);
+        headers.into_iter().fold(request, |request, header| {
+            let mut request = request;
+            request.add_header(header);
+            request
+        })
+    };
+    for headers in [
+        vec![bearer(&token), own()],
+        vec![bearer(&token), bearer(&token)],
+        vec![own(), own()],
+        vec![bearer(&token), authorization("Basic YTpi".to_owned())],
+        vec![bearer("forged"), own()],
+    ] {
+        let answer = app.browser().send(send(headers)).await;
+        assert_eq!(answer.status, Status::BadRequest, "{}", answer.body);
+        assert_eq!(answer.reasons(), ["conflicting_credentials"]);
+    }
+    // A proxy may want `Authorization` for itself.
+    let answer = app.browser().send(send(vec![own(), authorization("Basic YTpi".into())])).await;
+    assert_eq!(answer.body, ANN);
+    for path in ["access_token", "authentication_token", "auth_token", "token"] {
+        let answer = app.browser().get_json(&format!("/me?{path}={token}")).await;
+        assert_eq!(answer.reasons(), ["unauthenticated"], "{path}");
+        let form = app.browser().post_form_as_is("/me", &[(path, &token)]).await;
+        assert_eq!(form.status, Status::SeeOther, "{path}");
+    }
+}
+
+#[rocket::async_test]
+async fn no_request_with_a_token_gets_a_cookie_or_needs_an_anti_forgery_token() {
+    let app = app().await;
+    let ann = app.browser();
+    let token = log_in(&ann).await;
+    let post = || app.client().post("/me").header(ContentType::Form);
+    let answer = app.browser().send(post().header(bearer(&token))).await;
+    assert_eq!((answer.status, answer.body.as_str()), (Status::Ok, ANN));
+    assert_eq!(answer.headers("Set-Cookie").count(), 0);
+    let foreign = app.browser().header("Origin", "https://elsewhere.example");
+    assert_eq!(foreign.send(post().header(bearer(&token))).await.status, Status::Ok);
+    assert_eq!(ann.send(post()).await.status, Status::BadRequest, "the cookie alone needs one");
+    let answer = get(&app, "/me", &token).await;
+    assert_eq!(answer.headers("Set-Cookie").count(), 0);
+}
+
+#[rocket::async_test]
+async fn a_session_and_a_token_are_never_mixed() {
+    let app = app().await;
+    let token = log_in(&app.browser()).await;
+    let bob = app.log_in_as(BOB).await;
+    let get = |path: &'static str| app.client().get(path).header(bearer(&token));
+    assert_eq!(bob.send(get("/me")).await.body, BOB, "by default the session comes first");
+    assert_eq!(bob.send(get("/facts")).await.body, "token token true true");
+    app.grant(BOB, "admin").await;
+    assert_eq!(bob.send(get("/admin")).await.status, Status::Ok);
+    assert_eq!(app.browser().send(get("/admin")).await.status, Status::Forbidden);
+}
+
+#[rocket::async_test]
+async fn a_token_lasts_a_quarter_of_an_hour_and_is_as_old_as_its_login() {
+    let app = app().await;
+    let token = log_in(&app.browser()).await;
+    assert_eq!(get(&app, "/fresh", &token).await.body, "fresh");
+    app.clock().advance(TimeDelta::minutes(6));
+    let stale = get(&app, "/fresh", &token).await;
+    assert_eq!(
+        (stale.status, stale.reasons()),
+        (Status::Unauthorized, vec!["reauth_required".into()])
+    );
+    let challenge = "Bearer realm=\"login\", error=\"insufficient_user_authentication\"";
+    assert_eq!(stale.headers("WWW-Authenticate").collect::<Vec<_>>(), [challenge]);
+    app.clock().advance(TimeDelta::minutes(8));
+    assert_accepted(&app, &token).await;
+    app.clock().advance(TimeDelta::seconds(91));
+    assert_refused(&app, &token, "token_expired").await;
+}
+
+#[rocket::async_test]
+async fn no_token_is_good_for_longer_than_an_idle_session() {
+    let app = app_with(json!({"tokens": {"lifetime": "10h"}})).await;
+    let token = log_in(&app.browser()).await;
+    app.clock().advance(TimeDelta::minutes(59));
+    app.sweep().await;
+    assert_accepted(&app, &token).await;
+    app.clock().advance(TimeDelta::seconds(91));
+    assert_refused(&app, &token, "token_expired").await;
+}
+
+#[rocket::async_test]
+async fn none_of_a_session_that_is_too_old_is_good() {
+    let app = app().await;
+    let ann = app.user(ANN).await;
+    let session = begin_session(&app, &ann, 0).await;
+    let lasts = Lifetime::After(Duration::from_secs(48 * 3_600));
+    let token = issuer(&app).access(&ann).session(session.id).lifetime(lasts).issue().unwrap();
+    app.clock().advance(TimeDelta::hours(23));
+    assert_accepted(&app, &token).await;
+    app.clock().advance(TimeDelta::hours(1));
+    assert_refused(&app, &token, "credentials_refused").await;
+}
+
+/// Lets its bearer fetch one file.
+struct Download;
+
+impl TokenKind for Download {
+    const NAME: &'static str = "download";
+}
+
+#[rocket::async_test]
+async fn what_our_key_did_not_make_as_an_access_token_is_refused() {
+    let app = app().await;
+    let ann = app.user(ANN).await;
+    let token = log_in(&app.browser()).await;
+    let (head, last) = token.split_at(token.len() / 2);
+    let changed = format!("{head}{}", last.replace(|c: char| c.is_ascii_lowercase(), "A"));
+    let other = app_with(json!({"keys": key(TokenPurpose::Local)})).await;
+    let of_another_key = log_in(&other.browser()).await;
+    let of_another_kind = issuer(&app).of::<Download>(&ann).issue().unwrap();
+    assert_refused(&app, &of_another_kind, "token_forged").await;
+    assert_refused(&app, &of_another_key, "token_key_unknown").await;
+    for token in [changed.as_str(), "", "forged", "a b", "v4.local.", "v4.public.AAAA", "Bearer"] {
+        let answer = get(&app, "/me", token).await;
+        assert_eq!(answer.status, Status::Unauthorized, "{token}: {}", answer.body);
+    }
+    for token in ["v4.local.".repeat(5_000), "\u{e9}\u{1f980}".to_owned(), "\"\\\t".to_owned()] {
+        let answer = get(&app, "/me", &token).await;
+        assert_eq!(answer.status, Status::Unauthorized, "{}", answer.body);
+    }
+    assert_eq!(get(&app, "/maybe", "forged").await.status, Status::Unauthorized, "no guest");
+    for about in ["somebody", &ann.id.to_string()] {
+        // Whatever claims an application gives them, they are no user's.
+        let token = issuer(&app).of::<Download>(about).issue().unwrap();
+        assert_refused(&app, &token, "token_forged").await;
+    }
+}
+
+#[rocket::async_test]
+async fn a_trusted_issuer_s_token_is_no_user_s_of_ours() {
+    let (iss, foreign) = ("https://partner.example", key(TokenPurpose::Public));
+    let trusted = json!([{"iss": iss, "key": public_half(&foreign)}]);
+    let app = app_with(json!({"tokens": {"trusted": trusted, "audience": ISSUER}})).await;
+    let (ann, now) = (app.user(ANN).await, app.clock().now());
+    let claims = json!({
+        "iss": iss, "sub": ann.id.to_string(), "aud": ISSUER, "typ": "access", "jti": "1",
+        "exp": (now + TimeDelta::minutes(5)).to_rfc3339(), "nbf": now.to_rfc3339(),
+        "iat": now.to_rfc3339(), "epoch": ann.epoch,
+    });
+    let token = forge(&foreign, &claims, "", ASSERTION);
+    assert_refused(&app, &token, "token_issuer_wrong").await;
+    assert_accepted(&app, &log_in(&app.browser()).await).await;
+}
+
+#[rocket::async_test]
+async fn a_token_ends_with_its_session_and_no_other() {
+    let app = app().await;
+    let (one, two, three) = (app.browser(), app.browser(), app.browser());
+    let of_one = log_in(&one).await;
+    let of_two = log_in(&two).await;
+    let of_three = log_in(&three).await;
+    one.log_out().await;
+    assert_refused(&app, &of_one, "credentials_refused").await;
+    assert_accepted(&app, &of_two).await;
+    two.post_json("/sessions/end-others", json!({})).await;
+    assert_refused(&app, &of_three, "credentials_refused").await;
+    assert_accepted(&app, &of_two).await;
+}
+
+#[rocket::async_test]
+async fn whoever_proves_it_again_may_have_another_and_the_old_one_is_over() {
+    let app = app().await;
+    let ann = app.browser();
+    let first = log_in(&ann).await;
+    app.clock().advance(TimeDelta::minutes(6));
+    let password = json!({"password": PASSWORD});
+    let second = ann.post_json("/verify?include_auth_token", password).await;
+    let second = token_in(&second).unwrap();
+    assert_refused(&app, &first, "credentials_refused").await;
+    assert_eq!(get(&app, "/fresh", &second).await.body, "fresh");
+    let change = json!({"password": PASSWORD, "new_password": NEW_PASSWORD});
+    let third = ann.post_json("/change?include_auth_token", change).await;
+    let third = token_in(&third).unwrap();
+    assert_refused(&app, &second, "credentials_refused").await;
+    assert_accepted(&app, &third).await;
+}
+
+#[rocket::async_test]
+async fn a_change_of_the_account_ends_every_token_of_it() {
+    let app = app().await;
+    let mut ann = app.user(ANN).await;
+    for change in [
+        UserChange::password(app.hash(NEW_PASSWORD).await),
+        UserChange::active(false),
+        UserChange::closing(app.clock().now()),
+    ] {
+        let session = begin_session(&app, &ann, 0).await;
+        let tied = issuer(&app).access(&ann).session(session.id).issue().unwrap();
+        let loose = issuer(&app).access(&ann).issue().unwrap();
+        for token in [&tied, &loose] {
+            assert_accepted(&app, token).await;
+        }
+        assert_eq!(get(&app, "/fresh", &tied).await.status, Status::Ok);
+        assert_eq!(get(&app, "/fresh", &loose).await.reasons(), ["reauth_required"]);
+        app.store().update_user(ann.id, &change, &Together::nothing()).await.unwrap().unwrap();
+        for token in [&tied, &loose] {
+            assert_refused(&app, token, "credentials_refused").await;
+        }
+        for back in [UserChange::active(true), UserChange::reopened()] {
+            let changed = app.store().update_user(ann.id, &back, &Together::nothing()).await;
+            ann = changed.unwrap().unwrap_or(ann);
+        }
+        for token in [&tied, &loose] {
+            assert_refused(&app, token, "credentials_refused").await;
+        }
+        ann = app.store().find_user(ann.id).await.unwrap().unwrap();
+    }
+    app.store().delete_user(ann.id, &Together::nothing()).await.unwrap();
+}
+
+#[rocket::async_test]
+async fn another_instance_refuses_it_with_the_very_next_request() {
+    let settings = json!({"keys": key(TokenPurpose::Local)});
+    let app = app_with(settings.clone()).await;
+    let second = rocket(Security::default());
+    let figment = TestApp::figment(second.figment(), app.database(), settings);
+    let second = Client::untracked(second.configure(figment)).await.unwrap();
+    let status_of =
+        async |token: &str| second.get("/me").header(bearer(token)).dispatch().await.status();
+    let ann = app.browser();
+    let token = log_in(&ann).await;
+    assert_eq!(status_of(&token).await, Status::Ok);
+    ann.log_out().await;
+    assert_eq!(status_of(&token).await, Status::Unauthorized);
+    let token = log_in(&app.browser()).await;
+    assert_eq!(status_of(&token).await, Status::Ok);
+    let off = UserChange::active(false);
+    let id = app.user(ANN).await.id;
+    app.store().update_user(id, &off, &Together::nothing()).await.unwrap().unwrap();
+    assert_eq!(status_of(&token).await, Status::Unauthorized);
+}
+
+#[cfg(feature = "cli")]
+#[rocket::async_test]
+async fn an_operator_who_ends_a_session_ends_its_token() {
+    let app = app().await;
+    let token = log_in(&app.browser()).await;
+    assert_accepted(&app, &token).await;
+    let place = crate::support::operator::Place::beside(app.database());
+    place.run(&format!("sessions end {ANN} --all")).succeeded();
+    assert_refused(&app, &token, "credentials_refused").await;
+}
+
+#[rocket::async_test]
+async fn a_store_that_does_not_answer_is_503() {
+    let app = app().await;
+    let token = log_in(&app.browser()).await;
+    let rename = |from, to| format!("ALTER TABLE security_{from} RENAME TO security_{to}");
+    sql::execute(app.database(), &rename("sessions", "elsewhere")).await;
+    let answer = get(&app, "/me", &token).await;
+    assert_eq!(answer.status, Status::ServiceUnavailable, "{}", answer.body);
+    assert!(answer.header("Retry-After").is_some());
+    sql::execute(app.database(), &rename("elsewhere", "sessions")).await;
+    assert_accepted(&app, &token).await;
+}

@@ -1,0 +1,175 @@
+//! Keys and tokens on the command line.
+
+use std::fs;
+
+use serde_json::Value;
+use serde_json::json;
+
+use crate::support::operator::CHEAP_HASH;
+use crate::support::operator::PASSWORD;
+use crate::support::operator::Place;
+
+const PASSPHRASE: &str = "correct horse battery staple";
+
+impl Place {
+    /// Makes a key, with the text alone.
+    fn key(&self, kind: &str) -> String {
+        self.run(&format!("keys generate --kind {kind}")).succeeded().trim().to_owned()
+    }
+
+    fn configure_tokens(&self, settings: &str) {
+        self.configure(&format!("{CHEAP_HASH}[default.security.tokens]\n{settings}\n"));
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        fs::write(self.path().join(name), text).unwrap();
+    }
+
+    fn read(&self, name: &str) -> Vec<String> {
+        let text = fs::read_to_string(self.path().join(name)).unwrap();
+        text.lines().map(str::to_owned).collect()
+    }
+}
+
+#[test]
+fn a_key_is_made_of_the_kind_that_is_asked_for() {
+    let place = Place::debug();
+    assert!(place.run("keys generate").succeeded().starts_with("k4.local."));
+    let done = place.run("keys generate --kind secret");
+    assert!(done.stderr.contains("k4.public.") && done.stderr.contains("k4.pid."), "{done:?}");
+    assert!(done.succeeded().starts_with("k4.secret."));
+    assert!(place.key("public").starts_with("k4.secret."));
+    place.run("keys generate --kind rsa").misspelt("[possible values: local, secret]");
+}
+
+#[test]
+fn what_is_in_a_file_is_told_without_a_secret() {
+    let place = Place::debug();
+    let (local, pair) = (place.key("local"), place.key("secret"));
+    place.write("token.keys", &format!("{pair}\n{local}\n"));
+    let told = place.run("keys inspect token.keys").succeeded();
+    let lines: Vec<&str> = told.lines().collect();
+    assert!(
+        lines[1].starts_with("k4.pid.") && lines[1].contains("v4.public  a key pair"),
+        "{told}"
+    );
+    assert!(lines[1].contains("k4.public."));
+    assert!(lines[2].starts_with("k4.lid.") && lines[2].contains("v4.local   a symmetric key"));
+    assert!(!told.contains(&pair[10..40]) && !told.contains(&local[10..40]));
+    place.write("token.keys", "k4.local.AAAA");
+    place.run("keys inspect token.keys").refused(&["token.keys", "is not 32 bytes long"]);
+    place.run("keys inspect nowhere").refused(&["nowhere"]);
+}
+
+#[test]
+fn keys_that_are_configured_are_told_with_what_they_do() {
+    let place = Place::debug();
+    let (new, old) = (place.key("secret"), place.key("secret"));
+    place.configure_tokens(&format!("keys = [\"{new}\", \"{old}\"]"));
+    let told = place.run("keys inspect").succeeded();
+    let does: Vec<bool> =
+        told.lines().skip(1).map(|line| line.contains("issues and verifies")).collect();
+    assert_eq!(does, [true, false, true], "{told}");
+    let document: Value = serde_json::from_str(&place.run("keys public").succeeded()).unwrap();
+    assert_eq!(document["issuer"], "http://127.0.0.1:8000");
+    assert_eq!(document["keys"].as_array().map(Vec::len), Some(2));
+    place.configure_tokens("keys = \"k4.secret.AAAA\"");
+    place.run("keys inspect").refused(&["security.tokens.keys[0]: is not 64 bytes long"]);
+}
+
+#[test]
+fn a_file_is_rotated_in_one_step_and_its_older_keys_verify_on() {
+    let place = Place::debug();
+    let (pair, local) = (place.key("secret"), place.key("local"));
+    place.write("token.keys", &format!("{pair}\n{local}\n"));
+    place.configure_tokens("keys = { file = \"token.keys\" }");
+    place.run_with_input("users create ann@example.org --confirmed", &format!("{PASSWORD}\n"));
+    let token = place.run("tokens issue ann@example.org").succeeded();
+
+    let id = place.run("keys rotate token.keys").succeeded();
+    let lines = place.read("token.keys");
+    assert_eq!(lines.len(), 3);
+    assert!(lines[0].starts_with("k4.secret.") && lines[0] != pair);
+    assert!(lines[1].starts_with("k4.public."), "of the old pair the public half is left");
+    assert_eq!(lines[2], local, "a key of another purpose stays what it is");
+    assert!(!place.path().join("token.keys.new").exists());
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = || fs::metadata(place.path().join("token.keys")).unwrap().permissions().mode();
+        let before = mode();
+        place.run("keys rotate token.keys").succeeded();
+        assert_eq!(mode(), before);
+    }
+    let told = place.run_with_input("tokens verify", &token).succeeded();
+    assert!(!told.contains(id.trim()));
+
+    place.run("keys rotate token.keys --keep 0").succeeded();
+    assert_eq!(place.read("token.keys").len(), 2);
+    place.run_with_input("tokens verify", &token).refused(&["(token_key_unknown)"]);
+
+    place.write("public.keys", &lines[1]);
+    place.run("keys rotate public.keys").refused(&["issues no tokens"]);
+}
+
+#[test]
+fn a_key_is_wrapped_and_rotated_under_its_passphrase() {
+    let place = Place::debug();
+    place.write("token.keys", &place.key("local"));
+    let typed = format!("{PASSPHRASE}\n");
+    let wrapped = place.run_with_input("keys wrap token.keys", &typed).succeeded();
+    assert!(wrapped.starts_with("k4.local-pw."));
+    place.run_with_input("keys wrap token.keys", "short\n").refused(&["15 characters"]);
+
+    place.write("token.keys", &wrapped);
+    let told = place.run_with_input("keys inspect token.keys", &typed).succeeded();
+    let id = told.lines().nth(1).unwrap().split_whitespace().next().unwrap().to_owned();
+    place.run_with_input("keys inspect token.keys", "wrong\n").refused(&["does not open"]);
+    place.configure_tokens("keys = { file = \"token.keys\" }");
+    place.run("keys inspect").refused(&["security.tokens.keys[0]", "security.tokens.passphrase"]);
+
+    let new = place.run_with_input("keys rotate token.keys", &typed).succeeded();
+    assert!(place.read("token.keys").iter().all(|line| line.starts_with("k4.local-pw.")));
+    place.configure_tokens(&format!(
+        "keys = {{ file = \"token.keys\" }}\npassphrase = \"{PASSPHRASE}\""
+    ));
+    let told = place.run("keys inspect").succeeded();
+    assert!(told.contains(new.trim()) && told.contains(&id), "{told}");
+}
+
+#[test]
+fn a_token_is_issued_for_an_account_and_verified() {
+    let place = Place::debug();
+    place.run_with_input("users create ann@example.org --confirmed", &format!("{PASSWORD}\n"));
+    let arguments = [
+        "tokens",
+        "issue",
+        "ann@example.org",
+        "--claims",
+        r#"{"plan":"free"}"#,
+        "--footer",
+        r#"{"zone":"eu"}"#,
+        "--lifetime",
+        "2h",
+    ];
+    let token = place.run_with(&arguments, b"").succeeded();
+    assert!(token.starts_with("v4.local."));
+    let told = place.run_with_input("tokens verify", &token).succeeded();
+    let told: Value = serde_json::from_str(&told).unwrap();
+    assert_eq!(told["claims"], json!({"plan": "free"}));
+    assert_eq!(told["footer"]["zone"], "eu");
+    assert_eq!(told["issuer"], "http://127.0.0.1:8000");
+    assert_eq!(told["epoch"], 0);
+
+    let other = place.run("tokens issue ann@example.org --audience https://b.example").succeeded();
+    place.run_with_input("tokens verify", &other).refused(&["(token_audience_wrong)"]);
+    place.run_with_input("tokens verify", "v4.local.AAAA\n").refused(&["(token_forged)"]);
+    place.run_with_input("tokens verify", &"x".repeat(9_000)).refused(&["(token_too_long)"]);
+    place.run("tokens issue bob@example.org").refused(&["bob@example.org has no account"]);
+    place.run("tokens issue ann@example.org --public").refused(&["no key that issues public"]);
+    place.run("tokens issue ann@example.org --lifetime 0s").refused(&["over before it begins"]);
+    let reserved = ["tokens", "issue", "ann@example.org", "--claims", r#"{"sub":"bob"}"#];
+    place.run_with(&reserved, b"").refused(&["the claim `sub` is the framework's"]);
+    place.run("users deactivate ann@example.org").succeeded();
+    place.run("tokens issue ann@example.org").refused(&["an account that is not open"]);
+}

@@ -1,0 +1,273 @@
+//! Every guard, and whom it lets in: one table.
+
+use rocket::Build;
+use rocket::Request;
+use rocket::Rocket;
+use rocket::async_trait;
+use rocket::get;
+use rocket::http::Header;
+use rocket::routes;
+use rocket_security::AnonymousOnly;
+use rocket_security::AuthUser;
+use rocket_security::AuthVia;
+use rocket_security::BasicUser;
+use rocket_security::Fresh;
+use rocket_security::Maybe;
+use rocket_security::Own;
+use rocket_security::OwnRow;
+use rocket_security::PermissionsAccepted;
+use rocket_security::PermissionsRequired;
+use rocket_security::Result;
+use rocket_security::RolesAccepted;
+use rocket_security::RolesRequired;
+use rocket_security::Security;
+use rocket_security::Session;
+use rocket_security::User;
+use rocket_security::datastore::Together;
+use rocket_security::features::basic::Basic;
+use rocket_security::testing::Browser;
+use rocket_security::testing::TestApp;
+use rocket_security::via;
+
+use crate::basic::basic;
+use crate::basic::basic_with;
+use crate::support::Admin;
+use crate::support::DeletePosts;
+use crate::support::EditPosts;
+use crate::support::Editor;
+use crate::support::bearer::forged;
+use crate::support::bearer::token;
+
+const MEMBER: &str = "member@example.org";
+const ADMIN: &str = "admin@example.org";
+
+/// A row that the admin alone has.
+struct Badge;
+
+#[async_trait]
+impl OwnRow for Badge {
+    async fn load(user: &User, _request: &Request<'_>) -> Result<Option<Self>> {
+        Ok(user.has_role("admin").then_some(Self))
+    }
+}
+
+type All = (via::Session, via::Token, via::Basic);
+
+#[get("/auth-user")]
+fn auth_user(_user: AuthUser) {}
+#[get("/fresh")]
+fn fresh(_user: Fresh<5>) {}
+#[get("/roles-required")]
+fn roles_required(_user: RolesRequired<(Admin, Editor)>) {}
+#[get("/roles-accepted")]
+fn roles_accepted(_user: RolesAccepted<(Admin, Editor)>) {}
+#[get("/permissions-required")]
+fn permissions_required(_user: PermissionsRequired<EditPosts>) {}
+#[get("/permissions-accepted")]
+fn permissions_accepted(_user: PermissionsAccepted<(EditPosts, DeletePosts)>) {}
+#[get("/own")]
+fn own(_row: Own<Badge>) {}
+#[get("/basic-user")]
+fn basic_user(_user: BasicUser) {}
+#[get("/via-session")]
+fn via_session(_user: AuthVia<via::Session>) {}
+#[get("/via-token")]
+fn via_token(_user: AuthVia<via::Token>) {}
+#[get("/via-basic")]
+fn via_basic(_user: AuthVia<via::Basic>) {}
+#[get("/via-all")]
+fn via_all(_user: AuthVia<All>) {}
+#[get("/anonymous-only")]
+fn anonymous_only(_guest: AnonymousOnly) {}
+#[get("/session")]
+fn session(_session: Session<'_>) {}
+
+fn guest<G>(guard: &Maybe<G>) -> &'static str {
+    if guard.0.is_some() { "let in" } else { "a guest" }
+}
+
+#[get("/maybe/auth-user")]
+fn maybe_auth_user(user: Maybe<AuthUser>) -> &'static str {
+    guest(&user)
+}
+#[get("/maybe/fresh")]
+fn maybe_fresh(user: Maybe<Fresh<5>>) -> &'static str {
+    guest(&user)
+}
+#[get("/maybe/roles-required")]
+fn maybe_roles_required(user: Maybe<RolesRequired<Admin>>) -> &'static str {
+    guest(&user)
+}
+#[get("/maybe/roles-accepted")]
+fn maybe_roles_accepted(user: Maybe<RolesAccepted<Admin>>) -> &'static str {
+    guest(&user)
+}
+#[get("/maybe/permissions-required")]
+fn maybe_permissions_required(user: Maybe<PermissionsRequired<EditPosts>>) -> &'static str {
+    guest(&user)
+}
+#[get("/maybe/permissions-accepted")]
+fn maybe_permissions_accepted(user: Maybe<PermissionsAccepted<EditPosts>>) -> &'static str {
+    guest(&user)
+}
+#[get("/maybe/own")]
+fn maybe_own(row: Maybe<Own<Badge>>) -> &'static str {
+    guest(&row)
+}
+#[get("/maybe/basic-user")]
+fn maybe_basic_user(user: Maybe<BasicUser>) -> &'static str {
+    guest(&user)
+}
+#[get("/maybe/via-session")]
+fn maybe_via_session(user: Maybe<AuthVia<via::Session>>) -> &'static str {
+    guest(&user)
+}
+#[get("/maybe/via-token")]
+fn maybe_via_token(user: Maybe<AuthVia<via::Token>>) -> &'static str {
+    guest(&user)
+}
+#[get("/maybe/via-basic")]
+fn maybe_via_basic(user: Maybe<AuthVia<via::Basic>>) -> &'static str {
+    guest(&user)
+}
+#[get("/maybe/via-all")]
+fn maybe_via_all(user: Maybe<AuthVia<All>>) -> &'static str {
+    guest(&user)
+}
+
+fn rocket() -> Rocket<Build> {
+    let plain = routes![
+        auth_user,
+        fresh,
+        roles_required,
+        roles_accepted,
+        permissions_required,
+        permissions_accepted,
+        own,
+        basic_user,
+        via_session,
+        via_token,
+        via_basic,
+        via_all,
+        anonymous_only,
+        session
+    ];
+    let behind_maybe = routes![
+        maybe_auth_user,
+        maybe_fresh,
+        maybe_roles_required,
+        maybe_roles_accepted,
+        maybe_permissions_required,
+        maybe_permissions_accepted,
+        maybe_own,
+        maybe_basic_user,
+        maybe_via_session,
+        maybe_via_token,
+        maybe_via_basic,
+        maybe_via_all
+    ];
+    let security = Security::default().enable(Basic::default());
+    rocket::build().attach(security).mount("/", plain).mount("/", behind_maybe)
+}
+
+async fn app() -> TestApp {
+    let app = TestApp::launch(rocket()).await;
+    app.user(MEMBER).await;
+    for role in ["admin", "editor"] {
+        app.grant(ADMIN, role).await;
+    }
+    let (admin, edit) = ("admin".parse().unwrap(), "posts.edit".parse().unwrap());
+    let granted = app.store().grant_permission(&admin, &edit, &Together::nothing()).await;
+    assert!(granted.unwrap());
+    app
+}
+
+/// Gives the status of the answer; 0 for a guest behind `Maybe`.
+async fn outcome(
+    app: &TestApp,
+    browser: &Browser<'_>,
+    path: &str,
+    with: Option<&Header<'static>>,
+) -> u16 {
+    let mut request = app.client().get(path.to_owned()).header(rocket::http::Accept::JSON);
+    if let Some(header) = with {
+        request = request.header(header.clone());
+    }
+    let answer = browser.send(request).await;
+    if answer.body == "a guest" { 0 } else { answer.status.code }
+}
+
+/// Nobody; a session of a member, of an admin, forged; a token alike; a password by Basic of a member,
+/// and a wrong one. `security.mechanisms` is the default: `AuthUser` takes no Basic.
+#[rustfmt::skip]
+const TABLE: &[(&str, [u16; 9])] = &[
+    ("/auth-user",                  [401, 200, 200, 401, 200, 200, 401, 401, 401]),
+    ("/fresh",                      [401, 200, 200, 401, 200, 200, 401, 401, 401]),
+    ("/roles-required",             [401, 403, 200, 401, 403, 200, 401, 401, 401]),
+    ("/roles-accepted",             [401, 403, 200, 401, 403, 200, 401, 401, 401]),
+    ("/permissions-required",       [401, 403, 200, 401, 403, 200, 401, 401, 401]),
+    ("/permissions-accepted",       [401, 403, 200, 401, 403, 200, 401, 401, 401]),
+    ("/own",                        [401, 403, 200, 401, 403, 200, 401, 401, 401]),
+    ("/basic-user",                 [401, 401, 401, 401, 401, 401, 401, 200, 401]),
+    ("/via-session",                [401, 200, 200, 401, 401, 401, 401, 401, 401]),
+    ("/via-token",                  [401, 401, 401, 401, 200, 200, 401, 401, 401]),
+    ("/via-basic",                  [401, 401, 401, 401, 401, 401, 401, 200, 401]),
+    ("/via-all",                    [401, 200, 200, 401, 200, 200, 401, 200, 401]),
+    // A session that is over makes a guest, and so do credentials of a kind that is not taken.
+    ("/anonymous-only",             [200, 400, 400, 200, 400, 400, 401, 200, 200]),
+    ("/session",                    [200, 200, 200, 200, 200, 200, 200, 200, 200]),
+    ("/maybe/auth-user",            [  0, 200, 200, 401, 200, 200, 401,   0,   0]),
+    ("/maybe/fresh",                [  0, 200, 200, 401, 200, 200, 401,   0,   0]),
+    ("/maybe/roles-required",       [  0, 403, 200, 401, 403, 200, 401,   0,   0]),
+    ("/maybe/roles-accepted",       [  0, 403, 200, 401, 403, 200, 401,   0,   0]),
+    ("/maybe/permissions-required", [  0, 403, 200, 401, 403, 200, 401,   0,   0]),
+    ("/maybe/permissions-accepted", [  0, 403, 200, 401, 403, 200, 401,   0,   0]),
+    ("/maybe/own",                  [  0, 403, 200, 401, 403, 200, 401,   0,   0]),
+    ("/maybe/basic-user",           [  0,   0,   0,   0,   0,   0,   0, 200, 401]),
+    ("/maybe/via-session",          [  0, 200, 200, 401,   0,   0,   0,   0,   0]),
+    ("/maybe/via-token",            [  0,   0,   0,   0, 200, 200, 401,   0,   0]),
+    ("/maybe/via-basic",            [  0,   0,   0,   0,   0,   0,   0, 200, 401]),
+    ("/maybe/via-all",              [  0, 200, 200, 401, 200, 200, 401, 200, 401]),
+];
+
+#[rocket::async_test]
+async fn every_guard_lets_in_whom_it_is_for_and_nobody_else() {
+    let app = app().await;
+    let (member, admin) = (app.user(MEMBER).await, app.user(ADMIN).await);
+    let (of_member, of_admin) = (app.log_in_as(MEMBER).await, app.log_in_as(ADMIN).await);
+    let stranger = app.browser();
+    let headers = [
+        token(&app, &member, 0).await,
+        token(&app, &admin, 0).await,
+        forged(),
+        basic(MEMBER),
+        basic_with(MEMBER, "a wrong password"),
+    ];
+    for (path, expected) in TABLE {
+        let mut outcomes = Vec::new();
+        for browser in [&stranger, &of_member, &of_admin] {
+            outcomes.push(outcome(&app, browser, path, None).await);
+        }
+        let forger = app.browser();
+        forger.set_cookie("security_session", "v4.local.AAAA");
+        outcomes.push(outcome(&app, &forger, path, None).await);
+        for header in &headers {
+            outcomes.push(outcome(&app, &app.browser(), path, Some(header)).await);
+        }
+        assert_eq!(outcomes, expected, "{path}");
+    }
+}
+
+#[rocket::async_test]
+async fn every_guard_that_refuses_a_program_says_how_to_come_in() {
+    let app = app().await;
+    for (path, expected) in TABLE.iter().filter(|(_, expected)| expected[0] == 401) {
+        let answer = app.browser().get_json(path).await;
+        let challenges: Vec<&str> = answer.headers("WWW-Authenticate").collect();
+        let has = |scheme: &str| challenges.iter().any(|it| it.starts_with(scheme));
+        let takes = |column: usize| expected[column] != 401;
+        assert_eq!(has("Session "), takes(1), "{path}: {challenges:?}");
+        assert_eq!(has("Bearer "), takes(4), "{path}: {challenges:?}");
+        assert_eq!(has("Basic "), takes(7), "{path}: {challenges:?}");
+    }
+}

@@ -1,0 +1,583 @@
+//! By what a request says who it is from, and what becomes of one that says it twice.
+
+use rocket::Build;
+use rocket::Rocket;
+use rocket::get;
+use rocket::http::ContentType;
+use rocket::http::Header;
+use rocket::http::Method;
+use rocket::http::Status;
+use rocket::local::asynchronous::Client;
+use rocket::post;
+use rocket::routes;
+use rocket_security::AnonymousOnly;
+use rocket_security::AuthUser;
+use rocket_security::AuthVia;
+use rocket_security::BasicUser;
+use rocket_security::Event;
+use rocket_security::Fresh;
+use rocket_security::Maybe;
+use rocket_security::PageContext;
+use rocket_security::RolesRequired;
+use rocket_security::Security;
+use rocket_security::datastore::Together;
+use rocket_security::datastore::user::UserChange;
+use rocket_security::features::basic::Basic;
+use rocket_security::features::tokens::Tokens;
+use rocket_security::testing::Answer;
+use rocket_security::testing::Browser;
+use rocket_security::testing::TestApp;
+use rocket_security::testing::TestDatabase;
+use rocket_security::via;
+use rocket_security::web::visit::Visit;
+use serde_json::Value;
+use serde_json::json;
+
+use crate::basic::basic;
+use crate::support::Admin;
+use crate::support::bearer::forged;
+use crate::support::bearer::issuer;
+use crate::support::bearer::token;
+
+const ANN: &str = "ann@example.org";
+const BOB: &str = "bob@example.org";
+const SESSION: &str = "security_session";
+
+fn told(user: &AuthUser) -> String {
+    format!("{} by {}", user.email, user.mechanism())
+}
+
+#[get("/any")]
+fn any(user: AuthUser) -> String {
+    told(&user)
+}
+
+#[post("/any")]
+fn change_any(user: AuthUser) -> String {
+    told(&user)
+}
+
+#[post("/any-twice")]
+fn change_any_twice(_admin: RolesRequired<Admin>, user: AuthUser, _fresh: Fresh<5>) -> String {
+    told(&user)
+}
+
+#[get("/maybe")]
+fn maybe(user: Maybe<AuthUser>) -> String {
+    user.0.map_or("a guest".to_owned(), |user| told(&user))
+}
+
+#[get("/session")]
+fn session(user: AuthVia<via::Session>) -> String {
+    told(&user)
+}
+
+#[get("/token")]
+fn by_token(user: AuthVia<via::Token>) -> String {
+    told(&user)
+}
+
+#[post("/token")]
+fn change_by_token(user: AuthVia<via::Token>) -> String {
+    told(&user)
+}
+
+#[get("/maybe-token")]
+fn maybe_token(user: Maybe<AuthVia<via::Token>>) -> String {
+    user.0.map_or("a guest".to_owned(), |user| told(&user))
+}
+
+#[get("/either")]
+fn either(user: AuthVia<(via::Token, via::Session)>) -> String {
+    told(&user)
+}
+
+#[get("/token-then-admin")]
+fn token_then_admin(by: AuthVia<via::Token>, admin: RolesRequired<Admin>) -> String {
+    assert_eq!(by.id, admin.id);
+    told(&admin)
+}
+
+#[get("/admin-then-token")]
+fn admin_then_token(admin: RolesRequired<Admin>, by: AuthVia<via::Token>) -> String {
+    assert_eq!(by.id, admin.id);
+    told(&by)
+}
+
+#[get("/basic-then-admin")]
+fn basic_then_admin(by: BasicUser, admin: RolesRequired<Admin>) -> String {
+    assert_eq!(by.id, admin.id);
+    told(&admin)
+}
+
+#[get("/token-then-basic")]
+fn token_then_basic(_token: AuthVia<via::Token>, _basic: BasicUser) -> &'static str {
+    "both"
+}
+
+/// A route that hands a request on to the next one.
+#[get("/handed-on/<_number>", rank = 1)]
+fn handed_on(_user: BasicUser, _number: u8) -> &'static str {
+    "a number"
+}
+
+#[get("/handed-on/<_text>", rank = 2)]
+fn handed_on_to(user: AuthUser, _text: &str) -> String {
+    told(&user)
+}
+
+#[get("/fresh")]
+fn fresh(user: Fresh<5>) -> String {
+    told(&user)
+}
+
+#[get("/welcome")]
+fn welcome(_guest: AnonymousOnly) -> &'static str {
+    "welcome"
+}
+
+#[get("/context")]
+fn context(_user: AuthUser, context: PageContext) -> String {
+    context.current_user.unwrap_or_default()["email"].to_string()
+}
+
+#[get("/visit")]
+fn visit(user: AuthUser, visit: Visit<'_>) -> String {
+    let visitor = visit.user().map(|user| user.email.to_string());
+    format!("{} visited by {visitor:?}", user.email)
+}
+
+#[get("/facts")]
+fn facts(user: AuthUser) -> String {
+    let (at, session) = (user.authenticated_at().is_some(), user.session_id().is_some());
+    format!("{} {} {at} {session}", user.mechanism(), user.authn_via())
+}
+
+fn rocket(security: Security) -> Rocket<Build> {
+    let routes = routes![
+        any,
+        change_any,
+        change_any_twice,
+        maybe,
+        session,
+        by_token,
+        change_by_token,
+        maybe_token,
+        either,
+        token_then_admin,
+        admin_then_token,
+        basic_then_admin,
+        token_then_basic,
+        handed_on,
+        handed_on_to,
+        fresh,
+        welcome,
+        context,
+        visit,
+        facts
+    ];
+    rocket::build().attach(security).mount("/", routes)
+}
+
+fn security() -> Security {
+    Security::default().enable(Basic::default())
+}
+
+async fn app_with(settings: Value) -> TestApp {
+    TestApp::launch_with(rocket(security()), settings).await
+}
+
+async fn app() -> TestApp {
+    app_with(json!({})).await
+}
+
+/// An application that takes these mechanisms, in this order.
+async fn app_by(mechanisms: &[&str]) -> TestApp {
+    app_with(json!({ "mechanisms": mechanisms })).await
+}
+
+async fn get(browser: &Browser<'_>, app: &TestApp, path: &str, with: &Header<'static>) -> Answer {
+    let accept = Header::new("Accept", "application/json");
+    let request = app.client().get(path.to_owned()).header(accept).header(with.clone());
+    browser.send(request).await
+}
+
+fn is_refused(answer: &Answer, status: u16, reason: &str) -> bool {
+    (answer.status.code, answer.reasons()) == (status, vec![reason.to_owned()])
+}
+
+#[rocket::async_test]
+async fn a_live_session_decides_and_without_one_a_token_does() {
+    let app = app().await;
+    let bob = app.user(BOB).await;
+    let ann = app.log_in_as(ANN).await;
+    let stranger = app.browser();
+    assert_eq!(
+        get(&ann, &app, "/any", &token(&app, &bob, 0).await).await.body,
+        "ann@example.org by session"
+    );
+    assert_eq!(get(&ann, &app, "/any", &forged()).await.body, "ann@example.org by session");
+    assert_eq!(
+        get(&stranger, &app, "/any", &token(&app, &bob, 0).await).await.body,
+        "bob@example.org by token"
+    );
+    let visitor = app.browser();
+    visitor.csrf_token().await;
+    assert_eq!(
+        get(&visitor, &app, "/any", &token(&app, &bob, 0).await).await.body,
+        "bob@example.org by token"
+    );
+    app.clock().advance(chrono::TimeDelta::hours(25));
+    let answer = get(&ann, &app, "/any", &token(&app, &bob, 0).await).await;
+    assert_eq!(answer.body, "bob@example.org by token", "a session that is old is none");
+}
+
+#[rocket::async_test]
+async fn whichever_is_brought_first_decides_also_when_it_is_bad() {
+    let app = app().await;
+    let bob = app.user(BOB).await;
+    let browser = app.browser();
+    browser.set_cookie(SESSION, "v4.local.AAAA");
+    let answer = get(&browser, &app, "/any", &token(&app, &bob, 0).await).await;
+    assert!(is_refused(&answer, 401, "unauthenticated"), "{}", answer.body);
+    assert_eq!(browser.cookie(SESSION), None, "the bad cookie is removed");
+
+    let app = app_by(&["token", "session"]).await;
+    let (bob, ann) = (app.user(BOB).await, app.log_in_as(ANN).await);
+    let answer = get(&ann, &app, "/any", &forged()).await;
+    assert!(is_refused(&answer, 401, "token_malformed"), "{}", answer.body);
+    let challenges: Vec<&str> = answer.headers("WWW-Authenticate").collect();
+    let bearer = "Bearer realm=\"login\", error=\"invalid_token\", \
+                  error_description=\"This is not a token.\"";
+    assert_eq!(challenges, ["Session realm=\"login\"", bearer]);
+    assert_eq!(
+        get(&ann, &app, "/any", &token(&app, &bob, 0).await).await.body,
+        "bob@example.org by token"
+    );
+    assert_eq!(ann.get_json("/any").await.body, "ann@example.org by session");
+}
+
+#[rocket::async_test]
+async fn what_is_not_configured_is_not_looked_at() {
+    let app = app_by(&["token"]).await;
+    let (bob, ann) = (app.user(BOB).await, app.log_in_as(ANN).await);
+    let answer = ann.get_json("/any").await;
+    assert!(is_refused(&answer, 401, "unauthenticated"), "{}", answer.body);
+    assert_eq!(answer.header("WWW-Authenticate"), Some("Bearer realm=\"login\""));
+    let page = ann.get("/any").await;
+    assert_eq!(page.status, Status::Unauthorized, "the login page would be of no use");
+    assert_eq!(
+        get(&ann, &app, "/any", &token(&app, &bob, 0).await).await.body,
+        "bob@example.org by token"
+    );
+    assert_eq!(get(&ann, &app, "/any", &basic(BOB)).await.status, Status::Unauthorized);
+    assert_eq!(get(&ann, &app, "/maybe", &basic(BOB)).await.body, "a guest");
+}
+
+#[rocket::async_test]
+async fn a_token_needs_no_anti_forgery_token_and_a_session_does() {
+    let app = app().await;
+    let bob = app.user(BOB).await;
+    let post = |path: &'static str| app.client().post(path).header(ContentType::Form);
+    let ann = app.log_in_as(ANN).await;
+    assert_eq!(ann.send(post("/any")).await.status, Status::BadRequest);
+    let answer = ann.send(post("/any").header(token(&app, &bob, 0).await)).await;
+    assert_eq!(answer.status, Status::BadRequest, "the session decides");
+    let stranger = app.browser();
+    assert_eq!(
+        stranger.send(post("/any").header(token(&app, &bob, 0).await)).await.status,
+        Status::Ok
+    );
+    let foreign = app.browser().header("Origin", "https://client.example");
+    assert_eq!(
+        foreign.send(post("/any").header(token(&app, &bob, 0).await)).await.status,
+        Status::Ok
+    );
+    // Where a token is asked for, the cookie beside it counts for nothing.
+    let answer = ann.send(post("/token").header(token(&app, &bob, 0).await)).await;
+    assert_eq!(answer.body, "bob@example.org by token");
+    assert_eq!(ann.send(post("/token")).await.status, Status::Unauthorized);
+}
+
+#[rocket::async_test]
+async fn basic_needs_one_unless_it_is_plainly_a_program() {
+    let app = app_by(&["session", "basic"]).await;
+    app.grant(ANN, "admin").await;
+    let post = || app.client().post("/any-twice").header(basic(ANN));
+    let hashes = app.hashes();
+    let answer = app.browser().send(post().header(ContentType::Form)).await;
+    assert_eq!(answer.status, Status::BadRequest, "a browser sends Basic with a forged form, too");
+    assert_eq!(app.browser().send(post()).await.status, Status::BadRequest);
+    let program = app.browser().send(post().header(ContentType::JSON)).await;
+    assert_eq!(program.body, "ann@example.org by basic");
+    for (name, value) in [
+        ("Origin", "https://evil.example"),
+        ("Origin", "http://127.0.0.1:8000"),
+        ("Sec-Fetch-Site", "same-origin"),
+        ("Sec-Fetch-Mode", "cors"),
+    ] {
+        let browser = app.browser().header(name, value);
+        let answer = browser.send(post().header(ContentType::JSON)).await;
+        assert_eq!(answer.status, Status::BadRequest, "{name}: {value}");
+    }
+    let visitor = app.browser();
+    let csrf = Header::new("X-XSRF-Token", visitor.csrf_token().await);
+    let answer = visitor.send(post().header(ContentType::Form).header(csrf)).await;
+    assert_eq!(answer.body, "ann@example.org by basic", "with the token of its own browser");
+    let answer = visitor.send(post().header(ContentType::JSON)).await;
+    assert_eq!(answer.status, Status::BadRequest, "whoever has a cookie of ours is a browser");
+    assert_eq!(app.hashes() - hashes, 9, "one a request, whatever came of it");
+}
+
+#[rocket::async_test]
+async fn a_route_takes_the_ways_in_that_it_names_and_no_other() {
+    let app = app_by(&["session", "token", "basic"]).await;
+    let (bob, ann) = (app.user(BOB).await, app.log_in_as(ANN).await);
+    let stranger = app.browser();
+    let token = token(&app, &bob, 0).await;
+    assert_eq!(ann.get("/session").await.body, "ann@example.org by session");
+    assert_eq!(get(&stranger, &app, "/session", &token).await.status, Status::Unauthorized);
+    assert_eq!(get(&stranger, &app, "/session", &basic(BOB)).await.status, Status::Unauthorized);
+    assert_eq!(stranger.get("/session").await.location(), "/login?next=%2Fsession");
+    assert_eq!(
+        stranger.get_json("/session").await.header("WWW-Authenticate"),
+        Some("Session realm=\"login\"")
+    );
+
+    assert_eq!(get(&stranger, &app, "/token", &token).await.body, "bob@example.org by token");
+    let answer = ann.get_json("/token").await;
+    assert!(is_refused(&answer, 401, "unauthenticated"), "{}", answer.body);
+    assert_eq!(ann.get("/token").await.status, Status::Unauthorized, "no way to the login page");
+    assert!(is_refused(&get(&ann, &app, "/token", &forged()).await, 401, "token_malformed"));
+
+    assert_eq!(get(&ann, &app, "/either", &token).await.body, "bob@example.org by token");
+    assert_eq!(ann.get("/either").await.body, "ann@example.org by session");
+    assert_eq!(get(&ann, &app, "/either", &forged()).await.status, Status::Unauthorized);
+    assert_eq!(stranger.get("/either").await.location(), "/login?next=%2Feither");
+
+    assert_eq!(ann.get("/maybe-token").await.body, "a guest");
+    assert_eq!(get(&ann, &app, "/maybe-token", &token).await.body, "bob@example.org by token");
+    assert_eq!(get(&ann, &app, "/maybe-token", &forged()).await.status, Status::Unauthorized);
+}
+
+#[rocket::async_test]
+async fn a_session_and_a_token_of_two_people_are_no_admin_with_a_token() {
+    let app = app().await;
+    let (bob, root) = (app.user(BOB).await, app.grant("root@example.org", "admin").await);
+    let admin = app.log_in_as("root@example.org").await;
+    let stranger = app.browser();
+    let of_bob = token(&app, &bob, 0).await;
+    let answer = get(&admin, &app, "/token-then-admin", &of_bob).await;
+    assert!(is_refused(&answer, 403, "forbidden"), "{}", answer.body);
+    let answer = get(&admin, &app, "/admin-then-token", &of_bob).await;
+    assert!(is_refused(&answer, 400, "conflicting_credentials"), "{}", answer.body);
+    let answer = get(&admin, &app, "/basic-then-admin", &basic(BOB)).await;
+    assert!(is_refused(&answer, 403, "forbidden"), "{}", answer.body);
+    for browser in [&admin, &stranger] {
+        let answer = get(browser, &app, "/token-then-admin", &token(&app, &root, 0).await).await;
+        assert_eq!(answer.body, "root@example.org by token");
+        let answer = get(browser, &app, "/admin-then-token", &token(&app, &root, 0).await).await;
+        assert_eq!(answer.body, "root@example.org by token");
+        let answer = get(browser, &app, "/basic-then-admin", &basic("root@example.org")).await;
+        assert_eq!(answer.body, "root@example.org by basic");
+    }
+    for path in ["/token-then-admin", "/admin-then-token"] {
+        assert_eq!(admin.get_json(path).await.status, Status::Unauthorized, "{path}");
+    }
+    let both = app.client().get("/token-then-basic").header(of_bob).header(basic(ANN));
+    assert_eq!(stranger.send(both).await.status, Status::BadRequest, "one header too many");
+}
+
+#[rocket::async_test]
+async fn what_another_route_took_is_not_taken_by_the_next() {
+    let app = app().await;
+    app.user(BOB).await;
+    let stranger = app.browser();
+    assert_eq!(get(&stranger, &app, "/handed-on/1", &basic(BOB)).await.body, "a number");
+    let answer = get(&stranger, &app, "/handed-on/one", &basic(BOB)).await;
+    assert!(is_refused(&answer, 401, "unauthenticated"), "{}", answer.body);
+}
+
+#[rocket::async_test]
+async fn a_password_is_fresh_and_a_token_as_fresh_as_its_login() {
+    let app = app_by(&["session", "token", "basic"]).await;
+    let bob = app.user(BOB).await;
+    let stranger = app.browser();
+    assert_eq!(get(&stranger, &app, "/fresh", &basic(BOB)).await.body, "bob@example.org by basic");
+    assert_eq!(
+        get(&stranger, &app, "/fresh", &token(&app, &bob, 4).await).await.body,
+        "bob@example.org by token"
+    );
+    let answer = get(&stranger, &app, "/fresh", &token(&app, &bob, 6).await).await;
+    assert!(is_refused(&answer, 401, "reauth_required"), "{}", answer.body);
+    assert_eq!(answer.response("reauth_required"), true);
+    let bearer = "Bearer realm=\"login\", error=\"insufficient_user_authentication\"";
+    assert_eq!(answer.headers("WWW-Authenticate").collect::<Vec<_>>(), [bearer]);
+    let page = stranger.send(app.client().get("/fresh").header(token(&app, &bob, 6).await)).await;
+    assert_eq!(page.status, Status::Unauthorized, "/verify is of no use to a token");
+    let ann = app.log_in_as(ANN).await;
+    app.clock().advance(chrono::TimeDelta::minutes(6));
+    assert_eq!(ann.get("/fresh").await.location(), "/verify?next=%2Ffresh");
+}
+
+#[rocket::async_test]
+async fn what_ends_a_session_ends_a_token() {
+    let app = app().await;
+    let bob = app.user(BOB).await;
+    let (stranger, old) = (app.browser(), token(&app, &bob, 0).await);
+    assert_eq!(get(&stranger, &app, "/any", &old).await.status, Status::Ok);
+    for (change, must) in [
+        (UserChange::active(false), 401),
+        (UserChange::active(true), 401),
+        (UserChange::closing(app.clock().now()), 401),
+        (UserChange::reopened(), 401),
+        (UserChange::must_change(), 401),
+    ] {
+        let changed = app.store().update_user(bob.id, &change, &Together::nothing()).await;
+        let now = changed.unwrap().unwrap();
+        assert_eq!(get(&stranger, &app, "/any", &old).await.status.code, must, "{change:?}");
+        if !now.is_open() {
+            assert!(issuer(&app).access(&now).issue().is_err(), "nor is there another");
+            continue;
+        }
+        let answer = get(&stranger, &app, "/any", &token(&app, &now, 0).await).await;
+        if now.must_change {
+            assert!(is_refused(&answer, 403, "password_change_required"), "{}", answer.body);
+        } else {
+            assert_eq!(answer.status, Status::Ok);
+        }
+    }
+}
+
+#[rocket::async_test]
+async fn a_bearer_of_anything_is_no_guest() {
+    let app = app_by(&["session", "token", "basic"]).await;
+    let (bob, stranger) = (app.user(BOB).await, app.browser());
+    for good in [token(&app, &bob, 0).await, basic(BOB)] {
+        let answer = get(&stranger, &app, "/welcome", &good).await;
+        assert!(is_refused(&answer, 400, "already_authenticated"), "{}", answer.body);
+    }
+    let basic = basic("nobody@example.org");
+    for (bad, reason) in [(forged(), "token_malformed"), (basic, "credentials_refused")] {
+        for path in ["/welcome", "/maybe"] {
+            let answer = get(&stranger, &app, path, &bad).await;
+            assert!(is_refused(&answer, 401, reason), "{}", answer.body);
+        }
+    }
+    assert_eq!(
+        get(&stranger, &app, "/maybe", &token(&app, &bob, 0).await).await.body,
+        "bob@example.org by token"
+    );
+    assert_eq!(stranger.get("/welcome").await.body, "welcome");
+    assert_eq!(stranger.get("/maybe").await.body, "a guest");
+}
+
+#[rocket::async_test]
+async fn a_page_knows_whom_a_guard_let_in_and_a_visit_whose_session_it_is() {
+    let app = app_by(&["token", "session"]).await;
+    let (bob, ann) = (app.user(BOB).await, app.log_in_as(ANN).await);
+    assert_eq!(ann.get("/context").await.body, "\"ann@example.org\"");
+    assert_eq!(
+        get(&ann, &app, "/context", &token(&app, &bob, 0).await).await.body,
+        "\"bob@example.org\""
+    );
+    let answer = get(&ann, &app, "/visit", &token(&app, &bob, 0).await).await;
+    assert_eq!(answer.body, "bob@example.org visited by Some(\"ann@example.org\")");
+    let answer = get(&app.browser(), &app, "/visit", &token(&app, &bob, 0).await).await;
+    assert_eq!(answer.body, "bob@example.org visited by None");
+    for path in ["/change", "/sessions", "/verify"] {
+        let answer = get(&app.browser(), &app, path, &token(&app, &bob, 0).await).await;
+        assert!(is_refused(&answer, 401, "unauthenticated"), "our pages are for sessions: {path}");
+    }
+}
+
+#[rocket::async_test]
+async fn a_user_says_by_what_they_came_and_so_do_events() {
+    let security = security();
+    let mut events = security.events();
+    let settings = json!({"mechanisms": ["session", "token", "basic"]});
+    let app = TestApp::launch_with(rocket(security), settings).await;
+    let (bob, ann) = (app.user(BOB).await, app.log_in_as(ANN).await);
+    let stranger = app.browser();
+    assert_eq!(ann.get("/facts").await.body, "session password true true");
+    assert_eq!(
+        get(&stranger, &app, "/facts", &token(&app, &bob, 0).await).await.body,
+        "token token true true"
+    );
+    assert_eq!(get(&stranger, &app, "/facts", &basic(BOB)).await.body, "basic basic true false");
+
+    get(&ann, &app, "/token-then-admin", &token(&app, &bob, 0).await).await;
+    get(&ann, &app, "/basic-then-admin", &basic(BOB)).await;
+    ann.json(Method::Get, "/admin-then-token", json!({})).await;
+    app.told().await;
+    let mut lacking = Vec::new();
+    while let Ok(event) = events.try_recv() {
+        if let Event::UserUnauthorized { user, origin } = &*event {
+            lacking.push((*user == bob.id, origin.authn_via.clone().unwrap()));
+        }
+    }
+    let expected = [(true, "token"), (true, "basic"), (false, "password")];
+    assert_eq!(lacking, expected.map(|(is_bob, via)| (is_bob, via.to_owned())));
+}
+
+/// Tells whether such an application launches.
+async fn launches(rocket: Rocket<Build>, settings: Value) -> bool {
+    let database = TestDatabase::create().await;
+    let figment = TestApp::figment(rocket.figment(), &database, settings);
+    let figment = figment.merge(("log_level", "off"));
+    match Client::untracked(rocket.configure(figment)).await {
+        Ok(_) => true,
+        Err(fault) => {
+            // Rocket wants it looked at.
+            let _ = fault.kind();
+            false
+        }
+    }
+}
+
+#[rocket::async_test]
+async fn a_mechanism_that_nothing_provides_stops_the_launch() {
+    let bare = || rocket::build().attach(Security::default());
+    let with_basic = || rocket::build().attach(Security::default().enable(Basic::default()));
+    assert!(launches(bare(), json!({"mechanisms": ["token", "session"]})).await);
+    assert!(launches(with_basic(), json!({"mechanisms": ["basic"]})).await);
+    assert!(!launches(bare(), json!({"mechanisms": ["session", "basic"]})).await);
+    for settings in [
+        json!({"mechanisms": []}),
+        json!({"mechanisms": ["session", "session"]}),
+        json!({"mechanisms": ["cookie"]}),
+        json!({"mechanisms": ["Session"]}),
+        json!({"basic": {"realm": "a \"quoted\" one"}}),
+        json!({"basic": {"realm": "caf\u{e9}"}}),
+    ] {
+        assert!(!launches(with_basic(), settings.clone()).await, "{settings}");
+    }
+}
+
+#[get("/")]
+fn for_basic(_user: BasicUser) {}
+#[get("/")]
+fn for_maybe_basic(_user: Maybe<BasicUser>) {}
+#[get("/")]
+fn via_basic(_user: AuthVia<via::Basic>) {}
+#[get("/")]
+fn via_token(_user: AuthVia<(via::Session, via::Token)>) {}
+#[get("/")]
+fn via_session(_user: AuthVia<via::Session>) {}
+
+#[rocket::async_test]
+async fn a_guard_whose_feature_is_missing_stops_the_launch() {
+    let without = || Security::default().disable::<Tokens>();
+    for (routes, is_fine) in [
+        (routes![for_basic], false),
+        (routes![for_maybe_basic], false),
+        (routes![via_basic], false),
+        (routes![via_token], false),
+        (routes![via_session], true),
+    ] {
+        let name = format!("{:?}", routes[0].name);
+        let with = |security| rocket::build().attach(security).mount("/", routes.clone());
+        assert_eq!(launches(with(without()), json!({})).await, is_fine, "{name}");
+        assert!(launches(with(security()), json!({})).await, "{name}");
+    }
+}

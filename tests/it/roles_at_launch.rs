@@ -1,0 +1,129 @@
+//! Roles that guards name, and what the store has of them when an application launches.
+
+use rocket::Build;
+use rocket::Rocket;
+use rocket::get;
+use rocket::local::asynchronous::Client;
+use rocket::routes;
+use rocket_security::Maybe;
+use rocket_security::PermissionsRequired;
+use rocket_security::RolesAccepted;
+use rocket_security::RolesRequired;
+use rocket_security::Security;
+use rocket_security::SqlxDatastore;
+use rocket_security::UserDatastore;
+use rocket_security::testing::TestApp;
+use rocket_security::testing::TestDatabase;
+use serde_json::json;
+
+use crate::support::Admin;
+use crate::support::EditPosts;
+use crate::support::Editor;
+
+rocket_security::roles! {
+    Nameless = "two words";
+}
+
+#[get("/required")]
+fn required(_user: RolesRequired<Admin>) {}
+#[get("/maybe")]
+fn maybe(_user: Maybe<RolesAccepted<(Editor, Admin)>>) {}
+#[get("/permitted")]
+fn permitted(_user: PermissionsRequired<EditPosts>) {}
+#[get("/nameless")]
+fn nameless(_user: RolesRequired<Nameless>) {}
+
+fn rocket() -> Rocket<Build> {
+    let routes = routes![required, maybe, permitted];
+    rocket::build().attach(Security::default()).mount("/", routes)
+}
+
+/// Launches on a database; gives what kept it from that.
+async fn launch(
+    database: &TestDatabase,
+    rocket: Rocket<Build>,
+    roles: &str,
+) -> Result<Client, String> {
+    let figment = TestApp::figment(rocket.figment(), database, json!({ "roles": roles }));
+    let launched = Client::untracked(rocket.configure(figment)).await;
+    launched.map_err(|fault| format!("{:?}", fault.kind()))
+}
+
+async fn store_on(database: &TestDatabase) -> SqlxDatastore {
+    SqlxDatastore::connect(&database.figment(rocket::Config::figment())).await.unwrap()
+}
+
+async fn roles(store: &SqlxDatastore) -> Vec<(String, String)> {
+    let roles = store.list_roles().await.unwrap().into_iter();
+    roles.map(|role| (role.name.to_string(), role.description)).collect()
+}
+
+#[rocket::async_test]
+async fn roles_that_are_missing_are_made_and_others_stay_as_they_are() {
+    let database = TestDatabase::create().await;
+    let store = store_on(&database).await;
+    store.migrate().await.unwrap();
+    store.create_role(&"admin".parse().unwrap(), "May do everything.").await.unwrap();
+    drop(launch(&database, rocket(), "create").await.unwrap());
+    let expected = [("admin", "May do everything."), ("editor", "")];
+    let expected = expected.map(|(name, text)| (name.to_owned(), text.to_owned()));
+    assert_eq!(roles(&store).await, expected);
+}
+
+#[rocket::async_test]
+async fn in_the_debug_profile_they_are_made_unless_something_else_is_said() {
+    let app = TestApp::launch(rocket()).await;
+    let roles = app.store().list_roles().await.unwrap();
+    assert_eq!(roles.iter().map(|it| it.name.as_str()).collect::<Vec<_>>(), ["admin", "editor"]);
+}
+
+#[rocket::async_test]
+async fn a_check_stops_the_launch_until_every_role_is_there() {
+    let database = TestDatabase::create().await;
+    let store = store_on(&database).await;
+    store.migrate().await.unwrap();
+    for name in ["Admin", "admin", "editor"] {
+        let refused = launch(&database, rocket(), "check").await.err().unwrap();
+        assert!(refused.contains("SentinelAborts"), "{refused}");
+        assert!(store.create_role(&name.parse().unwrap(), "").await.unwrap(), "{name} was made");
+    }
+    // That no role has the permission stops nothing.
+    drop(launch(&database, rocket(), "check").await.unwrap());
+}
+
+#[rocket::async_test]
+async fn who_ignores_them_launches_and_nothing_is_made() {
+    let database = TestDatabase::create().await;
+    drop(launch(&database, rocket(), "ignore").await.unwrap());
+    assert_eq!(roles(&store_on(&database).await).await, []);
+}
+
+#[rocket::async_test]
+async fn a_name_that_no_role_can_have_stops_the_launch() {
+    let database = TestDatabase::create().await;
+    for setting in ["create", "check"] {
+        let rocket = rocket().mount("/", routes![nameless]);
+        let refused = launch(&database, rocket, setting).await.err().unwrap();
+        assert!(refused.contains("Nameless"), "{refused}");
+    }
+    assert_eq!(roles(&store_on(&database).await).await, []);
+}
+
+#[rocket::async_test]
+async fn instances_that_start_at_once_make_each_role_once() {
+    let database = TestDatabase::create().await;
+    let mut instances = Vec::new();
+    for _ in 0..4 {
+        let settings = json!({ "roles": "create" });
+        let figment = TestApp::figment(rocket().figment(), &database, settings);
+        instances.push(rocket().configure(figment).ignite().await.unwrap());
+    }
+    // Each has looked before any of them makes what is missing.
+    assert_eq!(roles(&store_on(&database).await).await, []);
+    let launches = instances.into_iter().map(Client::untracked);
+    for launched in rocket::futures::future::join_all(launches).await {
+        drop(launched.unwrap());
+    }
+    let roles = roles(&store_on(&database).await).await;
+    assert_eq!(roles.iter().map(|it| it.0.as_str()).collect::<Vec<_>>(), ["admin", "editor"]);
+}

@@ -1,0 +1,310 @@
+//! What a request costs the database, by the log that sqlx keeps of every statement.
+
+use std::sync::Mutex;
+use std::sync::Once;
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use rocket::Build;
+use rocket::Rocket;
+use rocket::futures::future::BoxFuture;
+use rocket::get;
+use rocket::http::Status;
+use rocket::post;
+use rocket::routes;
+use rocket::tokio::time::sleep;
+use rocket_security::AuthUser;
+use rocket_security::Fresh;
+use rocket_security::Maybe;
+use rocket_security::PermissionsAccepted;
+use rocket_security::RolesAccepted;
+use rocket_security::RolesRequired;
+use rocket_security::Security;
+use rocket_security::Session;
+use rocket_security::SqlxDatastore;
+use rocket_security::SqlxPool;
+use rocket_security::datastore::Together;
+use rocket_security::features::login::Login;
+use rocket_security::features::logout::Logout;
+use rocket_security::features::sessions::Sessions;
+use rocket_security::features::verify::Verify;
+use rocket_security::testing::Browser;
+use rocket_security::testing::TestApp;
+use rocket_security::testing::TestDatabase;
+use serde_json::json;
+use tracing::Event;
+use tracing::Metadata;
+use tracing::field::Field;
+use tracing::field::Visit;
+use tracing::span;
+
+use crate::support::Admin;
+use crate::support::EditPosts;
+use crate::support::Editor;
+
+const ANN: &str = "ann@example.org";
+const SESSION: &str = "security_session";
+
+#[get("/all")]
+fn all(
+    user: AuthUser,
+    _admin: RolesRequired<Admin>,
+    _either: RolesAccepted<(Admin, Editor)>,
+    _edit: PermissionsAccepted<EditPosts>,
+    _fresh: Fresh<5>,
+    session: Session<'_>,
+) -> String {
+    let visits: Option<u32> = session.get("visits").unwrap();
+    format!("{} {}", user.email, visits.unwrap_or_default())
+}
+
+#[post("/all")]
+fn change(_user: AuthUser, _fresh: Fresh<5>, session: Session<'_>) {
+    session.insert("visits", 1_u32).unwrap();
+}
+
+#[get("/guest")]
+fn guest(user: Maybe<AuthUser>, session: Session<'_>) -> &'static str {
+    session.flash("info", "Hello!").unwrap();
+    if user.0.is_some() { "a user" } else { "a guest" }
+}
+
+/// What was said to all databases of the tests below, each of which has a prefix of its own.
+static SAID: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+/// Writes down what sqlx logs.
+struct Recorder;
+
+impl tracing::Subscriber for Recorder {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.target() == "sqlx::query"
+    }
+
+    fn event(&self, event: &Event<'_>) {
+        let mut statement = Statement::default();
+        event.record(&mut statement);
+        // The log has a short statement as the summary alone.
+        let text = if statement.whole.is_empty() { statement.summary } else { statement.whole };
+        if text.contains("logged_") {
+            SAID.lock().unwrap().push(text.split_whitespace().collect::<Vec<_>>().join(" "));
+        }
+    }
+
+    fn new_span(&self, _span: &span::Attributes<'_>) -> span::Id {
+        span::Id::from_u64(1)
+    }
+
+    fn record(&self, _span: &span::Id, _values: &span::Record<'_>) {}
+    fn record_follows_from(&self, _span: &span::Id, _follows: &span::Id) {}
+    fn enter(&self, _span: &span::Id) {}
+    fn exit(&self, _span: &span::Id) {}
+}
+
+#[derive(Default)]
+struct Statement {
+    summary: String,
+    whole: String,
+}
+
+impl Visit for Statement {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        match field.name() {
+            "summary" => self.summary = value.to_owned(),
+            "db.statement" => self.whole = value.to_owned(),
+            _ => {}
+        }
+    }
+
+    fn record_debug(&mut self, _field: &Field, _value: &dyn std::fmt::Debug) {}
+}
+
+type Settle = Box<dyn Fn() -> BoxFuture<'static, ()>>;
+
+/// An application whose pool logs, which the framework's own does not.
+struct Logged {
+    app: TestApp,
+    prefix: &'static str,
+    settle: Settle,
+}
+
+/// Opens a pool, and gives a store on it and what comes behind everything that was said on it.
+macro_rules! open {
+    ($kind:ty, $store:ident, $url:expr) => {{
+        let pool = sqlx::pool::PoolOptions::<$kind>::new().max_connections(1);
+        let pool = pool.connect($url).await.unwrap();
+        let store = SqlxDatastore::$store(SqlxPool::new(pool.clone()));
+        let settle: Settle = Box::new(move || {
+            let pool = pool.clone();
+            Box::pin(async move {
+                sqlx::query("SELECT 1").execute(&pool).await.unwrap();
+            })
+        });
+        (store, settle)
+    }};
+}
+
+impl Logged {
+    async fn launch(prefix: &'static str) -> Self {
+        static RECORDING: Once = Once::new();
+        RECORDING.call_once(|| tracing::subscriber::set_global_default(Recorder).unwrap());
+        let database = TestDatabase::create().await;
+        let url = database.direct_url();
+        let (store, settle) = match url.split(':').next().unwrap() {
+            #[cfg(feature = "postgres")]
+            "postgres" => open!(sqlx::Postgres, postgres, url),
+            #[cfg(feature = "mysql")]
+            "mysql" => open!(sqlx::MySql, mysql, url),
+            _ => open!(sqlx::Sqlite, sqlite, &format!("{url}?mode=rwc")),
+        };
+        let store = store.with_table_prefix(prefix).unwrap();
+        store.migrate().await.unwrap();
+        settle().await;
+        let app = TestApp::launch_on(database, rocket(store), json!({}));
+        let schema = said_to(prefix).len();
+        let logged = Self { app: app.await, prefix, settle };
+        logged.housekeeping_is_done(schema).await;
+        logged
+    }
+
+    /// What is over is deleted at the launch, and not again for ten minutes; dead mail goes last.
+    async fn housekeeping_is_done(&self, schema: usize) {
+        // The outbox has a column of that name.
+        let table = format!("{}attempts", self.prefix);
+        for _ in 0..1_000 {
+            (self.settle)().await;
+            let said = said_to(self.prefix).split_off(schema);
+            let attempts = said.iter().position(|sql| sql.contains(&table)).unwrap_or(said.len());
+            if said[attempts..].iter().any(|sql| sql.contains("outbox")) {
+                return;
+            }
+            sleep(Duration::from_millis(10)).await;
+        }
+        panic!("what is over was not deleted within ten seconds: {:#?}", said_to(self.prefix));
+    }
+
+    /// Gives what is said during `request`, each statement as its verb and the first of our tables in
+    /// it. The outbox is looked through every second, whatever is asked for.
+    async fn during(&self, request: impl Future<Output = ()>) -> Vec<String> {
+        (self.settle)().await;
+        let before = said_to(self.prefix).len();
+        request.await;
+        // A statement may be logged a moment after its answer.
+        (self.settle)().await;
+        let said = said_to(self.prefix).split_off(before);
+        let others = said.iter().filter(|sql| !sql.contains("outbox"));
+        others.map(|sql| self.gist(sql)).collect()
+    }
+
+    fn gist(&self, sql: &str) -> String {
+        let verb = sql.split(' ').next().unwrap();
+        let table = sql.split(self.prefix).nth(1).unwrap();
+        let table = table.split(|it: char| !it.is_alphanumeric() && it != '_').next().unwrap();
+        format!("{verb} {table}")
+    }
+}
+
+fn said_to(prefix: &str) -> Vec<String> {
+    SAID.lock().unwrap().iter().filter(|sql| sql.contains(prefix)).cloned().collect()
+}
+
+fn rocket(store: SqlxDatastore) -> Rocket<Build> {
+    let security = Security::new(store)
+        .enable(Login::default())
+        .enable(Logout::default())
+        .enable(Sessions::default())
+        .enable(Verify::default());
+    rocket::build().attach(security).mount("/", routes![all, change, guest])
+}
+
+async fn assert_all(browser: &Browser<'_>) {
+    let answer = browser.get("/all").await;
+    assert_eq!((answer.status, answer.body.as_str()), (Status::Ok, "ann@example.org 0"));
+}
+
+const READ: &str = "SELECT sessions";
+const WRITE: &str = "UPDATE sessions";
+
+#[rocket::async_test]
+async fn a_request_with_a_session_is_one_read_and_at_most_one_write_a_minute() {
+    let logged = Logged::launch("logged_a_").await;
+    let app = &logged.app;
+    app.grant(ANN, "admin").await;
+    let (admin, editor) = ("admin".parse().unwrap(), "editor".parse().unwrap());
+    app.store().create_role(&editor, "").await.unwrap();
+    app.store().include_role(&admin, &editor, &Together::nothing()).await.unwrap().unwrap();
+    let edit = "posts.edit".parse().unwrap();
+    app.store().grant_permission(&editor, &edit, &Together::nothing()).await.unwrap();
+    let browser = app.log_in_as(ANN).await;
+
+    // Six guards share what the first of them has read.
+    for _ in 0..3 {
+        assert_eq!(logged.during(assert_all(&browser)).await, [READ]);
+    }
+    app.clock().advance(TimeDelta::seconds(59));
+    assert_eq!(logged.during(assert_all(&browser)).await, [READ]);
+    app.clock().advance(TimeDelta::seconds(2));
+    assert_eq!(logged.during(assert_all(&browser)).await, [READ, WRITE]);
+    for _ in 0..3 {
+        assert_eq!(logged.during(assert_all(&browser)).await, [READ]);
+    }
+
+    // So is one that is refused, one that changes what is kept with the session, and a guest's page.
+    let token = browser.csrf_token().await;
+    let fields = [("csrf_token", token.as_str())];
+    let said = logged.during(async {
+        assert_eq!(browser.post_form_as_is("/all", &[]).await.status, Status::BadRequest);
+    });
+    assert_eq!(said.await, [READ]);
+    let said = logged.during(async {
+        assert_eq!(browser.post_form_as_is("/all", &fields).await.status, Status::Ok);
+        assert_eq!(browser.get("/guest").await.body, "a user");
+        assert_eq!(browser.get("/all").await.body, "ann@example.org 1");
+    });
+    assert_eq!(said.await, [READ, READ, READ]);
+}
+
+#[rocket::async_test]
+async fn a_request_of_nobody_is_no_statement_at_all() {
+    let logged = Logged::launch("logged_b_").await;
+    let stranger = logged.app.browser();
+    let said = logged.during(async {
+        assert_eq!(stranger.get("/all").await.status, Status::SeeOther);
+        assert_eq!(stranger.get_json("/all").await.status, Status::Unauthorized);
+        // Also with the anonymous session that the form and a sentence for once need.
+        assert_eq!(stranger.get("/login").await.status, Status::Ok);
+        assert_eq!(stranger.get("/guest").await.body, "a guest");
+        assert_eq!(stranger.get("/guest").await.body, "a guest");
+        assert_eq!(stranger.get("/all").await.status, Status::SeeOther);
+        assert_eq!(stranger.get("/nowhere").await.status, Status::NotFound);
+    });
+    assert_eq!(said.await, Vec::<String>::new());
+}
+
+#[rocket::async_test]
+async fn a_request_with_a_forged_session_is_none_either() {
+    let logged = Logged::launch("logged_c_").await;
+    let genuine = logged.app.log_in_as(ANN).await.cookie(SESSION).unwrap();
+    let mut tampered = genuine.clone();
+    let last = tampered.pop().unwrap();
+    tampered.push(if last == 'A' { 'B' } else { 'A' });
+    let twice = format!("{genuine}{genuine}");
+    for forged in ["v4.local.AAAA", "v4.public.AAAA", "", "1", &tampered, &twice, &genuine[1..]] {
+        for path in ["/all", "/guest"] {
+            let browser = logged.app.browser();
+            browser.set_cookie(SESSION, forged);
+            let said = logged.during(async {
+                browser.get_json(path).await;
+            });
+            assert_eq!(said.await, Vec::<String>::new(), "{path} with {forged:?}");
+        }
+    }
+    // A session of ours that is over is looked up: only its row could tell.
+    let browser = logged.app.browser();
+    browser.set_cookie(SESSION, &genuine);
+    assert_eq!(browser.log_out().await.status, Status::Ok);
+    browser.set_cookie(SESSION, &genuine);
+    let said = logged.during(async {
+        assert_eq!(browser.get_json("/all").await.status, Status::Unauthorized);
+    });
+    assert_eq!(said.await, [READ]);
+}

@@ -1,0 +1,53 @@
+//! Requests with tokens.
+
+use chrono::TimeDelta;
+use rocket::http::Header;
+use rocket_security::Tokens;
+use rocket_security::User;
+use rocket_security::crypto::one_time::Token;
+use rocket_security::crypto::random_uuid;
+use rocket_security::datastore::Together;
+use rocket_security::datastore::session::SessionRecord;
+use rocket_security::testing::TestApp;
+
+/// The header of a token.
+pub(crate) fn bearer(token: &str) -> Header<'static> {
+    Header::new("Authorization", format!("Bearer {token}"))
+}
+
+/// The header of a token of that user, who logged in that many minutes ago.
+pub(crate) async fn token(app: &TestApp, user: &User, minutes: i64) -> Header<'static> {
+    let session = begin_session(app, user, minutes).await;
+    bearer(&issuer(app).access(user).session(session.id).issue().unwrap())
+}
+
+/// The header of a token that nobody issued.
+pub(crate) fn forged() -> Header<'static> {
+    bearer("forged")
+}
+
+/// What the application issues tokens by.
+pub(crate) fn issuer(app: &TestApp) -> &Tokens {
+    app.client().rocket().state().unwrap()
+}
+
+/// Begins a session of a user who proved that many minutes ago who they are.
+pub(crate) async fn begin_session(app: &TestApp, user: &User, minutes: i64) -> SessionRecord {
+    let now = app.clock().now();
+    let session = SessionRecord {
+        digest: Token::random().unwrap().digest(),
+        id: random_uuid().unwrap(),
+        user_id: user.id,
+        epoch: user.epoch,
+        authn_via: "password".to_owned(),
+        client: None,
+        user_agent: None,
+        created_at: now,
+        authenticated_at: now - TimeDelta::minutes(minutes),
+        last_seen_at: now,
+        series: None,
+    };
+    let begun = app.store().begin_session(&session, 20, &Together::nothing()).await.unwrap();
+    assert!(begun.is_some(), "{} may begin no session", user.email);
+    session
+}

@@ -1,0 +1,87 @@
+//! Issuers and verifiers of tokens, made of a configuration as an application's are.
+
+use rocket::figment::Figment;
+use rocket::figment::providers::Format;
+use rocket::figment::providers::Toml;
+use rocket_security::Config;
+use rocket_security::Email;
+use rocket_security::Result;
+use rocket_security::Secret;
+use rocket_security::Tokens;
+use rocket_security::User;
+use rocket_security::UserId;
+use rocket_security::clock::Clock;
+use rocket_security::config::TokenPurpose;
+use rocket_security::crypto::keys::Keyring;
+use rocket_security::crypto::random_uuid;
+use rocket_security::crypto::token_key::TokenKey;
+use serde_json::Value;
+use serde_json::json;
+
+pub(crate) const ISSUER: &str = "https://app.example";
+
+/// What the tokens of the kind `access` authenticate besides what they carry.
+pub(crate) const ASSERTION: &str = "rocket-security:access";
+
+/// An application with tokens, and its clock.
+pub(crate) struct Issuer {
+    pub(crate) tokens: Tokens,
+    pub(crate) clock: Clock,
+}
+
+/// One with these settings in `[default.security.tokens]`.
+pub(crate) fn issuer(settings: &str) -> Issuer {
+    try_issuer(settings).unwrap()
+}
+
+pub(crate) fn try_issuer(settings: &str) -> Result<Issuer> {
+    try_issuer_with_key(settings, &key(TokenPurpose::Local))
+}
+
+/// The same with a master key, for tokens without keys of their own.
+pub(crate) fn try_issuer_with_key(settings: &str, master: &str) -> Result<Issuer> {
+    let toml = format!(
+        "[default.security]\nbase_url = \"{ISSUER}\"\n[default.security.tokens]\n{settings}"
+    );
+    let figment = Figment::from(rocket::Config::debug_default())
+        .merge(Toml::string(&toml).nested())
+        .select("debug");
+    let config = Config::from_figment(&figment)?;
+    let keyring = Keyring::from_paserk(&[Secret::new(master.to_owned())])?;
+    let base_url = config.base_url_or_local(&figment)?;
+    let clock = Clock::default();
+    Ok(Issuer { tokens: Tokens::new(&config, &base_url, &keyring, clock.clone())?, clock })
+}
+
+/// A new key as PASERK.
+pub(crate) fn key(purpose: TokenPurpose) -> String {
+    TokenKey::generate(purpose).unwrap().to_paserk().expose().clone()
+}
+
+/// Gives the public half of a key pair.
+pub(crate) fn public_half(secret: &str) -> String {
+    TokenKey::parse(secret, None, None).ok().unwrap().public_paserk().unwrap()
+}
+
+/// Makes a token of whatever claims with a key, as whoever has it could.
+pub(crate) fn forge(key: &str, claims: &Value, footer: &str, assertion: &str) -> String {
+    let key = TokenKey::parse(key, None, None).ok().unwrap();
+    key.seal(&claims.to_string(), footer, assertion).unwrap()
+}
+
+/// The claims of an access token that is accepted at `issuer`'s.
+pub(crate) fn good_claims(issuer: &Issuer, iss: &str) -> Value {
+    let now = issuer.clock.now();
+    let end = now + chrono::TimeDelta::minutes(5);
+    json!({
+        "iss": iss, "sub": "somebody", "aud": ISSUER, "exp": end.to_rfc3339(),
+        "nbf": now.to_rfc3339(), "iat": now.to_rfc3339(), "jti": "1", "typ": "access",
+    })
+}
+
+pub(crate) fn user() -> User {
+    let id = UserId::from_uuid(random_uuid().unwrap());
+    let mut user = User::new(id, Email::parse("ann@example.org").unwrap(), Clock::default().now());
+    user.epoch = 7;
+    user
+}

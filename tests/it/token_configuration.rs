@@ -1,0 +1,343 @@
+//! The keys of tokens as they are configured, and those of trusted issuers.
+
+use std::fs;
+
+use rocket_security::Secret;
+use rocket_security::config::TokenPurpose;
+use rocket_security::crypto::token_key::TokenKey;
+use rocket_security::rejection::TokenFault;
+use rocket_security::token::Access;
+use rocket_security::token::PublicKeys;
+use serde_json::Map;
+use serde_json::Value;
+use serde_json::json;
+
+use crate::support::tokens::ASSERTION;
+use crate::support::tokens::ISSUER;
+use crate::support::tokens::Issuer;
+use crate::support::tokens::forge;
+use crate::support::tokens::good_claims;
+use crate::support::tokens::issuer;
+use crate::support::tokens::key;
+use crate::support::tokens::public_half;
+use crate::support::tokens::try_issuer;
+use crate::support::tokens::try_issuer_with_key;
+use crate::support::tokens::user;
+
+const PARTNER: &str = "https://partner.example";
+
+fn fault(issuer: &Issuer, token: &str) -> Option<TokenFault> {
+    issuer.tokens.verifier().verify::<Map<String, Value>, Access>(token).err()
+}
+
+fn refusal(settings: &str) -> String {
+    try_issuer(settings).err().map(|fault| fault.to_string()).unwrap_or_default()
+}
+
+/// An issuer that trusts a partner with this key, and these words more in the entry.
+fn trusting(key: &str, more: &str) -> Issuer {
+    issuer(&trusted(key, more))
+}
+
+fn trusted(key: &str, more: &str) -> String {
+    format!(
+        "[[default.security.tokens.trusted]]\niss = \"{PARTNER}\"\nkey = \"\"\"{key}\"\"\"\n{more}"
+    )
+}
+
+#[test]
+fn without_keys_tokens_are_encrypted_under_a_key_that_is_derived_from_the_master_key() {
+    let (old, new) = (key(TokenPurpose::Local), key(TokenPurpose::Local));
+    let one = try_issuer_with_key("", &old).unwrap();
+    let same = try_issuer_with_key("", &old).unwrap();
+    let other = try_issuer_with_key("", &new).unwrap();
+    let token = one.tokens.access(&user()).issue().unwrap();
+    assert_eq!(fault(&same, &token), None);
+    assert_eq!(fault(&other, &token), Some(TokenFault::UnknownKey));
+    let keys = one.tokens.keys();
+    assert!(keys.len() == 1 && keys[0].is_active);
+    // It is not the master key itself.
+    assert!(!format!("{keys:?}").contains(TokenKey::parse(&old, None, None).ok().unwrap().id()));
+    let said = one.tokens.access(&user()).public().issue().unwrap_err().to_string();
+    assert!(said.contains("no key that issues public tokens"), "{said}");
+}
+
+#[test]
+fn the_first_key_of_a_purpose_issues_and_the_others_verify() {
+    for purpose in [TokenPurpose::Local, TokenPurpose::Public] {
+        let (old, new) = (key(purpose), key(purpose));
+        let before = issuer(&format!("keys = \"{old}\""));
+        let after = issuer(&format!("keys = [\"{new}\", \"{old}\"]"));
+        let (first, second) = (
+            before.tokens.access(&user()).issue().unwrap(),
+            after.tokens.access(&user()).issue().unwrap(),
+        );
+        assert_eq!(fault(&after, &first), None);
+        assert_eq!(fault(&after, &second), None);
+        assert_eq!(fault(&before, &second), Some(TokenFault::UnknownKey));
+        let active: Vec<bool> = after.tokens.keys().iter().map(|key| key.is_active).collect();
+        assert_eq!(active[..2], [true, false]);
+    }
+    // Of an old pair the public half is enough.
+    let (old, new) = (key(TokenPurpose::Public), key(TokenPurpose::Public));
+    let before = issuer(&format!("keys = \"{old}\""));
+    let after = issuer(&format!("keys = [\"{}\", \"{new}\"]", public_half(&old)));
+    assert_eq!(fault(&after, &before.tokens.access(&user()).issue().unwrap()), None);
+    assert_eq!(fault(&after, &after.tokens.access(&user()).issue().unwrap()), None);
+}
+
+#[test]
+fn keys_come_from_files_and_under_a_passphrase() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("token.keys");
+    let (new, old) = (key(TokenPurpose::Public), key(TokenPurpose::Public));
+    fs::write(&path, format!("{new}\n\n{}\n", public_half(&old))).unwrap();
+    let settings = format!("keys = {{ file = \"{}\" }}", path.display());
+    let from_file = issuer(&settings);
+    assert_eq!(
+        from_file.tokens.keys().iter().filter(|key| key.purpose == TokenPurpose::Public).count(),
+        2
+    );
+    assert!(from_file.tokens.access(&user()).issue().unwrap().starts_with("v4.public."));
+
+    let passphrase = Secret::new("correct horse battery staple".to_owned());
+    let wrapped = TokenKey::parse(&new, None, None).ok().unwrap().wrap(&passphrase).unwrap();
+    fs::write(&path, wrapped.expose()).unwrap();
+    let said = refusal(&settings);
+    assert!(said.starts_with("security.tokens.keys[0]: is wrapped with a passphrase"), "{said}");
+    assert!(said.contains(&path.display().to_string()), "{said}");
+    let opened = issuer(&format!("{settings}\npassphrase = \"{}\"", passphrase.expose()));
+    assert_eq!(fault(&from_file, &opened.tokens.access(&user()).issue().unwrap()), None);
+    let said = refusal(&format!("{settings}\npassphrase = \"wrong horse battery staple\""));
+    assert!(said.contains("does not open with this passphrase"), "{said}");
+    assert!(!said.contains("wrong horse"), "{said}");
+}
+
+#[test]
+fn a_wrong_setting_is_refused_with_its_name_and_the_cure_and_no_key_is_shown() {
+    let (local, pair) = (key(TokenPurpose::Local), key(TokenPurpose::Public));
+    let trusted_pair = trusted(&pair, "");
+    let own = trusted(&public_half(&pair), "").replace(PARTNER, ISSUER);
+    let both = format!("keys = \"{pair}\"\n{}", trusted(&public_half(&pair), ""));
+    for (settings, start, cure) in [
+        ("keys = \"secret\"", "security.tokens.keys[0]: is neither PASERK", "keys generate"),
+        (
+            &format!("keys = [\"{local}\", \"{local}\"]"),
+            "security.tokens.keys[1]: holds a key that is there",
+            "Remove one",
+        ),
+        (
+            &format!("keys = [\"{pair}\", \"{}\"]", public_half(&pair)),
+            "security.tokens.keys[1]: holds",
+            "Remove one",
+        ),
+        ("keys = { file = \"/nowhere/at.all\" }", "/nowhere/at.all: ", ""),
+        (
+            &format!("keys = {{ key = \"{local}\", file = \"x\" }}"),
+            "security.tokens.keys: is wrong",
+            "Correct it",
+        ),
+        (
+            &format!("keys = {{ key = \"{local}\", version = 1 }}"),
+            "security.tokens.keys[0]: is of version 4",
+            "Remove",
+        ),
+        ("keys = { kye = \"x\" }", "security.tokens.keys.kye: is wrong", "Correct it"),
+        ("purpose = \"public\"", "security.tokens.purpose: is \"public\"", "--kind secret"),
+        ("purpose = \"secret\"", "security.tokens.purpose: is wrong", "Correct it"),
+        ("issuer = \"\"", "security.tokens.issuer: is empty", "Remove it"),
+        ("audience = [\"a\", \"\"]", "security.tokens.audience: holds an empty", "name whom"),
+        ("audience = 7", "security.tokens.audience: is wrong", "Correct it"),
+        ("lifetime = \"0s\"", "security.tokens.lifetime: is wrong", "Correct it"),
+        ("leeway = \"11m\"", "security.tokens.leeway: is wrong", "Correct it"),
+        ("leewya = \"1m\"", "security.tokens.leewya: is wrong", "Correct it"),
+        (&trusted_pair, "security.tokens.trusted[0].key: holds a secret key", "public key"),
+        (&own, "security.tokens.trusted[0].iss: is empty, or the issuer", "tokens.keys"),
+        (&both, "security.tokens.trusted[0].key: holds a key that is there", "Remove one"),
+        (
+            &trusted("k4.pid.AAAA", ""),
+            "security.tokens.trusted[0].key: is the id of a key",
+            "itself",
+        ),
+        (&trusted(&local, "allow = [\"everything\"]"), "security.tokens.trusted", "Correct it"),
+    ] {
+        let said = refusal(settings);
+        assert!(said.starts_with(start) && said.contains(cure), "{settings}: {said}");
+        for shown in [&local, &pair] {
+            assert!(!said.contains(shown.rsplit('.').next().unwrap()), "{said}");
+        }
+    }
+    assert_eq!(refusal("leeway = \"0s\"\naudience = \"a\"\nlifetime = \"1s\""), "");
+}
+
+#[test]
+fn the_issuer_of_a_key_says_that_it_is_theirs_and_nobody_else() {
+    let pair = key(TokenPurpose::Public);
+    let us = trusting(&public_half(&pair), "");
+    let token = |iss: &str| forge(&pair, &good_claims(&us, iss), "", ASSERTION);
+    let verified =
+        us.tokens.verifier().verify::<Map<String, Value>, Access>(&token(PARTNER)).ok().unwrap();
+    assert!(verified.is_foreign() && verified.issuer() == PARTNER);
+    // A partner makes no tokens of ours, nor of a third.
+    assert_eq!(fault(&us, &token(ISSUER)), Some(TokenFault::WrongIssuer));
+    assert_eq!(fault(&us, &token("https://third.example")), Some(TokenFault::WrongIssuer));
+    let ours = us.tokens.access(&user()).issue().unwrap();
+    assert_eq!(fault(&us, &ours), None);
+    // Their key is not published as ours, and issues nothing.
+    assert!(us.tokens.public_keys().keys.is_empty());
+    assert!(us.tokens.access(&user()).public().issue().is_err());
+}
+
+#[test]
+fn what_an_issuer_may_leave_out_is_allowed_one_by_one() {
+    let pair = key(TokenPurpose::Public);
+    let public = public_half(&pair);
+    let strict = trusting(&public, "");
+    for (name, allowance) in [
+        ("sub", "no-sub"),
+        ("aud", "no-aud"),
+        ("iat", "no-iat"),
+        ("nbf", "no-nbf"),
+        ("jti", "no-jti"),
+    ] {
+        let us = trusting(&public, &format!("allow = [\"{allowance}\"]"));
+        let mut claims = good_claims(&us, PARTNER);
+        claims.as_object_mut().unwrap().remove(name);
+        let token = forge(&pair, &claims, "", ASSERTION);
+        assert_eq!(fault(&us, &token), None, "{name}");
+        assert_eq!(fault(&strict, &token), Some(TokenFault::MissingClaim(name)));
+        claims[name] = json!({"no": "text"});
+        let token = forge(&pair, &claims, "", ASSERTION);
+        assert_eq!(fault(&us, &token), Some(TokenFault::MalformedClaim(name)));
+    }
+    let us = trusting(&public, "allow = [\"integer-sub\"]");
+    let mut claims = good_claims(&us, PARTNER);
+    claims["sub"] = json!(7);
+    let token = forge(&pair, &claims, "", ASSERTION);
+    let read = us.tokens.verifier().verify::<Map<String, Value>, Access>(&token).ok().unwrap();
+    assert_eq!(read.subject(), Some("7"));
+    assert_eq!(fault(&strict, &token), Some(TokenFault::MalformedClaim("sub")));
+    claims["sub"] = json!(7.5);
+    assert!(fault(&us, &forge(&pair, &claims, "", ASSERTION)).is_some());
+    // A token of a partner ends, whatever is allowed, and ours leave nothing out.
+    let everything =
+        "allow = [\"no-sub\", \"no-aud\", \"no-iat\", \"no-nbf\", \"no-jti\", \"unbound\"]";
+    let us = trusting(&public, everything);
+    let token = forge(&pair, &json!({ "iss": PARTNER }), "", "");
+    assert_eq!(fault(&us, &token), Some(TokenFault::MissingClaim("exp")));
+}
+
+#[test]
+fn an_unbound_token_serves_as_what_it_says_or_as_the_only_kind_there_is() {
+    let pair = key(TokenPurpose::Public);
+    let public = public_half(&pair);
+    let us = trusting(&public, "allow = [\"unbound\"]");
+    let two = trusting(&public, "allow = [\"unbound\"]\nkinds = [\"access\", \"download\"]");
+    let none = trusting(&public, "kinds = [\"download\"]");
+    let mut claims = good_claims(&us, PARTNER);
+    assert_eq!(fault(&us, &forge(&pair, &claims, "", "")), None);
+    assert_eq!(fault(&us, &forge(&pair, &claims, "", ASSERTION)), Some(TokenFault::Forged));
+    assert_eq!(fault(&none, &forge(&pair, &claims, "", "")), Some(TokenFault::Forged));
+    assert_eq!(fault(&none, &forge(&pair, &claims, "", ASSERTION)), Some(TokenFault::WrongKind));
+    claims.as_object_mut().unwrap().remove("typ");
+    assert_eq!(fault(&us, &forge(&pair, &claims, "", "")), None);
+    assert_eq!(fault(&two, &forge(&pair, &claims, "", "")), Some(TokenFault::WrongKind));
+    claims["type"] = json!("access");
+    assert_eq!(fault(&two, &forge(&pair, &claims, "", "")), None);
+    for other in [json!("refresh"), json!(7), json!(null)] {
+        claims["type"] = other;
+        assert_eq!(fault(&us, &forge(&pair, &claims, "", "")), Some(TokenFault::WrongKind));
+    }
+}
+
+#[test]
+fn a_key_is_found_by_the_id_in_the_footer_and_an_unknown_one_is_refused() {
+    let (first, second) = (key(TokenPurpose::Public), key(TokenPurpose::Public));
+    let us = issuer(&format!(
+        "{}\n{}",
+        trusted(&public_half(&first), ""),
+        trusted(&public_half(&second), "kid = \"blue\"")
+    ));
+    let claims = good_claims(&us, PARTNER);
+    let fault = |key: &str, footer: &str| fault(&us, &forge(key, &claims, footer, ASSERTION));
+    let id = TokenKey::parse(&first, None, None).ok().unwrap().id().to_owned();
+    assert_eq!(fault(&first, &json!({ "kid": id }).to_string()), None);
+    assert_eq!(fault(&second, "{\"kid\":\"blue\"}"), None);
+    assert_eq!(fault(&first, "{\"kid\":\"blue\"}"), Some(TokenFault::Forged));
+    assert_eq!(fault(&first, "{\"kid\":\"red\"}"), Some(TokenFault::UnknownKey));
+    // Without an id, each key of the version and purpose is tried.
+    for footer in ["", "no JSON", "{}", "{\"zone\":1}"] {
+        assert_eq!(fault(&first, footer), None);
+        assert_eq!(fault(&second, footer), None);
+    }
+    for footer in ["{", "{\"kid\":7}", "{\"kid\":null}", "{\"kid\":\"blue\",\"kid\":\"blue\"}"] {
+        assert_eq!(fault(&second, footer), Some(TokenFault::Malformed), "{footer}");
+    }
+}
+
+#[test]
+fn others_verify_our_tokens_with_the_document_of_public_keys() {
+    let pair = key(TokenPurpose::Public);
+    let us = issuer(&format!("keys = \"{pair}\""));
+    let document = serde_json::to_string(&us.tokens.public_keys()).unwrap();
+    assert!(!document.contains("secret") && !document.contains(&pair));
+    let read: PublicKeys = serde_json::from_str(&document).unwrap();
+    assert_eq!((read.issuer.as_str(), read.keys.len()), (ISSUER, 1));
+    let settings = format!(
+        "issuer = \"{PARTNER}\"\naudience = \"{ISSUER}\"\n[[default.security.tokens.trusted]]\n\
+         iss = \"{}\"\nkey = \"{}\"",
+        read.issuer, read.keys[0].key
+    );
+    let them = issuer(&settings);
+    let token = us.tokens.access(&user()).issue().unwrap();
+    let verified =
+        them.tokens.verifier().verify::<Map<String, Value>, Access>(&token).ok().unwrap();
+    assert_eq!(verified.key_id(), read.keys[0].kid);
+}
+
+#[test]
+fn a_token_without_a_key_for_its_version_and_purpose_is_not_tried() {
+    let us = issuer("");
+    for token in ["v4.public.AAAA", "v1.local.AAAA", "v2.local.AAAA", "v3.public.AAAA"] {
+        assert_eq!(fault(&us, token), Some(TokenFault::Unsupported), "{token}");
+    }
+}
+
+#[cfg(feature = "legacy-paseto")]
+struct Other;
+
+#[cfg(feature = "legacy-paseto")]
+impl rocket_security::TokenKind for Other {
+    const NAME: &'static str = "other";
+}
+
+#[cfg(feature = "legacy-paseto")]
+#[test]
+fn keys_of_older_versions_issue_and_verify_tokens_of_theirs_alone() {
+    let local = key(TokenPurpose::Local);
+    let pair = key(TokenPurpose::Public);
+    for text in
+        [local.replace("k4.", "k2."), local.replace("k4.", "k3."), pair.replace("k4.", "k2.")]
+    {
+        let us = issuer(&format!("keys = \"{text}\""));
+        let token = us.tokens.access(&user()).claims(json!({"a": 1})).issue().unwrap();
+        assert!(token.starts_with(&text[..2].replace('k', "v")), "{token}");
+        let read = us.tokens.verifier().verify::<Map<String, Value>, Access>(&token).ok().unwrap();
+        assert_eq!(read.claims["a"], 1);
+        assert!(read.key_id().starts_with(&text[..2]));
+        let newer = issuer(&format!("keys = \"{local}\""));
+        assert_eq!(fault(&newer, &token), Some(TokenFault::Unsupported));
+        let twice = format!("keys = [\"{text}\", \"{}\"]", text.replacen(&text[..2], "k4", 1));
+        assert!(refusal(&twice).contains("holds a key that is there already"));
+        if text.starts_with("k2") {
+            // The kind stands in a claim alone.
+            let other = us.tokens.verifier().verify::<Map<String, Value>, Other>(&token).err();
+            assert_eq!(other, Some(TokenFault::WrongKind));
+            let said = us.tokens.access(&user()).assertion("x").issue().unwrap_err().to_string();
+            assert!(said.contains("version 2 have no implicit assertion"), "{said}");
+            let asserted =
+                us.tokens.verifier().verify_asserted::<Map<String, Value>, Access>(&token, "x");
+            assert_eq!(asserted.err(), Some(TokenFault::Unsupported));
+        }
+    }
+}
