@@ -208,6 +208,8 @@ mod tests {
     use base64::Engine;
     use base64::engine::general_purpose::STANDARD;
 
+    use crate::feature::Feature;
+    use crate::features::basic::Basic;
     use crate::features::basic::decode;
     use crate::features::basic::encoded;
 
@@ -246,6 +248,16 @@ mod tests {
         assert_eq!(encoded("Basic"), Some(""));
         for header in ["Bearer YTpi", "Basics YTpi", "Basic=YTpi", "", "YTpi"] {
             assert_eq!(encoded(header), None, "{header}");
+        }
+    }
+    #[test]
+    fn a_realm_that_no_header_can_quote_stops_the_launch() {
+        let check = |realm: &str| Feature::<()>::check(&Basic { realm: realm.to_owned() });
+        assert!(check("the library").is_ok());
+        for realm in ["the \"library\"", "a\\b", "caf\u{e9}", "a\r\nb"] {
+            let fault = check(realm).unwrap_err().to_string();
+            assert!(fault.starts_with("security.basic.realm: holds a character"), "{fault}");
+            assert!(fault.contains("printable ASCII"), "{fault}");
         }
     }
 }
