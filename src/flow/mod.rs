@@ -10,6 +10,7 @@
 //! there is such a user or not; then the state of the account; then the hooks.
 
 pub mod access;
+mod bearer;
 pub mod lapse;
 pub mod limits;
 pub mod link;
