@@ -9,6 +9,8 @@
 //! | [`AttemptStore`] | `attempt.rs` | the limits on attempts |
 //! | [`TrackStore`] | `track.rs` | the feature `track` |
 //! | [`RememberStore`] | `remember.rs` | the feature `remember` |
+//! | [`RefreshStore`] | `refresh.rs` | the feature `tokens` |
+//! | [`Denylist`] | `denylist.rs` | the feature `tokens` |
 //! | [`AuditStore`] | `audit.rs` | the feature `audit`; not in memory |
 //!
 //! [`SqlxDatastore`] keeps them in a database, [`MemoryDatastore`] in memory. The example
@@ -21,10 +23,12 @@
 
 pub mod attempt;
 pub mod audit;
+pub mod denylist;
 mod hierarchy;
 pub mod memory;
 pub mod one_time;
 pub mod outbox;
+pub mod refresh;
 pub mod remember;
 pub mod session;
 pub mod sqlx;
@@ -33,9 +37,11 @@ pub mod user;
 
 pub use crate::datastore::attempt::AttemptStore;
 pub use crate::datastore::audit::AuditStore;
+pub use crate::datastore::denylist::Denylist;
 pub use crate::datastore::memory::MemoryDatastore;
 pub use crate::datastore::one_time::OneTimeStore;
 pub use crate::datastore::outbox::OutboxStore;
+pub use crate::datastore::refresh::RefreshStore;
 pub use crate::datastore::remember::RememberStore;
 pub use crate::datastore::session::SessionStore;
 pub use crate::datastore::sqlx::SqlxDatastore;

@@ -4,8 +4,10 @@
 //! alone makes every operation one step.
 
 mod attempt;
+mod denylist;
 mod one_time;
 mod outbox;
+mod refresh;
 mod remember;
 mod session;
 mod track;
@@ -21,10 +23,12 @@ use std::sync::PoisonError;
 
 use uuid::Uuid;
 
+use crate::clock::Timestamp;
 use crate::crypto::one_time::Digest;
 use crate::datastore::memory::attempt::Count;
 use crate::datastore::memory::outbox::Queued;
 use crate::datastore::one_time::OneTimeToken;
+use crate::datastore::refresh::FamilyRecord;
 use crate::datastore::remember::SeriesRecord;
 use crate::datastore::session::SessionRecord;
 use crate::datastore::track::Track;
@@ -86,6 +90,9 @@ struct Content {
     roles: BTreeMap<RoleName, RoleRecord>,
     sessions: HashMap<Digest, SessionRecord>,
     series: HashMap<Digest, SeriesRecord>,
+    families: HashMap<Uuid, FamilyRecord>,
+    /// Until when a token is denied, by its id.
+    denied: HashMap<String, Timestamp>,
     tokens: HashMap<Digest, OneTimeToken>,
     outbox: HashMap<Uuid, Queued>,
     attempts: HashMap<Digest, Count>,

@@ -93,6 +93,9 @@ impl RememberStore for MemoryDatastore {
         }
         content.check_together(together, |id| content.users.contains_key(&id))?;
         let ended = content.end_series(series);
+        if let Some(session) = ended.and_then(|ended| ended.session) {
+            content.end_families_of(session);
+        }
         content.push_all(together);
         Ok(ended)
     }
@@ -106,7 +109,11 @@ impl RememberStore for MemoryDatastore {
         let others = content.series.values().filter(|series| series.user_id == user);
         let others = others.map(|series| series.series).filter(|series| Some(series) != kept);
         let others: Vec<Digest> = others.collect();
-        Ok(others.iter().filter_map(|series| content.end_series(series)).collect())
+        let ended: Vec<_> = others.iter().filter_map(|it| content.end_series(it)).collect();
+        for session in ended.iter().filter_map(|ended| ended.session) {
+            content.end_families_of(session);
+        }
+        Ok(ended)
     }
 
     async fn delete_expired_series(&self, now: Timestamp, limit: u32) -> Result<Vec<EndedSeries>> {

@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 
 use rocket::async_trait;
+use uuid::Uuid;
 
 use crate::clock::Timestamp;
 use crate::crypto::one_time::Digest;
@@ -30,6 +31,9 @@ impl SessionStore for MemoryDatastore {
             return Ok(None);
         }
         content.check_together(together, |id| content.users.contains_key(&id))?;
+        for replaced in content.replaced_by(session) {
+            content.end_families_of(replaced);
+        }
         let evicted = content.begin_session(session, max_per_user);
         content.push_all(together);
         Ok(Some(evicted))
@@ -72,9 +76,11 @@ impl SessionStore for MemoryDatastore {
             return Ok(false);
         }
         content.check_together(together, |id| content.users.contains_key(&id))?;
-        let series = content.sessions.remove(digest).and_then(|session| session.series);
-        if let Some(series) = series {
-            content.series.remove(&series);
+        if let Some(session) = content.sessions.remove(digest) {
+            if let Some(series) = session.series {
+                content.series.remove(&series);
+            }
+            content.end_families_of(session.id);
         }
         content.push_all(together);
         Ok(true)
@@ -146,7 +152,18 @@ impl Content {
                 self.series.remove(&series);
             }
         }
-        self.end_sessions(evicted)
+        let ended = self.end_sessions(evicted);
+        for session in &ended {
+            self.end_families_of(session.id);
+        }
+        ended
+    }
+
+    /// Names the sessions whose place a session takes.
+    fn replaced_by(&self, session: &SessionRecord) -> Vec<Uuid> {
+        let is_same = |other: &&SessionRecord| other.series == session.series;
+        let same = self.sessions.values().filter(|_| session.series.is_some()).filter(is_same);
+        same.map(|other| other.id).collect()
     }
 
     fn end_sessions(&mut self, digests: impl IntoIterator<Item = Digest>) -> Vec<EndedSession> {

@@ -395,10 +395,11 @@ impl Content {
         self.skeletons.retain(|_, holder| *holder != id);
     }
 
-    /// Ends every session, every series and every one-time token of a user, but for the lasting ones.
+    /// Ends every session, series, family and one-time token of a user, but for the lasting ones.
     fn end_credentials(&mut self, id: UserId) {
         self.series.retain(|_, series| series.user_id != id);
         self.sessions.retain(|_, session| session.user_id != id);
+        self.families.retain(|_, family| family.user_id != id);
         self.tokens.retain(|_, token| token.user_id != id || token.lasting);
     }
 
@@ -423,6 +424,7 @@ impl Content {
         self.unname(id);
         self.series.retain(|_, series| series.user_id != id);
         self.sessions.retain(|_, session| session.user_id != id);
+        self.families.retain(|_, family| family.user_id != id);
         self.tokens.retain(|_, token| token.user_id != id);
         self.outbox.retain(|_, queued| queued.mail.addressee != Addressee::User(id));
         self.tracks.remove(&id);

@@ -16,8 +16,10 @@ use crate::crypto::one_time::Digest;
 use crate::crypto::random_bytes;
 use crate::crypto::random_uuid;
 use crate::datastore::AttemptStore;
+use crate::datastore::Denylist;
 use crate::datastore::OneTimeStore;
 use crate::datastore::OutboxStore;
+use crate::datastore::RefreshStore;
 use crate::datastore::RememberStore;
 use crate::datastore::SessionStore;
 use crate::datastore::SqlxDatastore;
@@ -26,6 +28,7 @@ use crate::datastore::UserDatastore;
 use crate::datastore::one_time::OneTimeToken;
 use crate::datastore::outbox::Addressee;
 use crate::datastore::outbox::NewMail;
+use crate::datastore::refresh::FamilyRecord;
 use crate::datastore::remember::SeriesRecord;
 use crate::datastore::session::SessionRecord;
 use crate::datastore::sqlx::attempt::CHARGE_NEXT;
@@ -34,6 +37,7 @@ use crate::datastore::sqlx::attempt::FIND_BLOCK;
 use crate::datastore::sqlx::audit::LIST_AUDIT;
 use crate::datastore::sqlx::audit::LOCK_AUDIT_HEAD;
 use crate::datastore::sqlx::audit::MOVE_AUDIT_HEAD;
+use crate::datastore::sqlx::denylist::FIND_DENIED;
 use crate::datastore::sqlx::dialect::Dialect;
 use crate::datastore::sqlx::one_time::CREATE_TOKEN;
 use crate::datastore::sqlx::one_time::DELETE_OLDER_TOKENS;
@@ -48,6 +52,14 @@ use crate::datastore::sqlx::outbox::FIND_DEAD;
 use crate::datastore::sqlx::outbox::FIND_DUE;
 use crate::datastore::sqlx::outbox::LEASE_MAIL;
 use crate::datastore::sqlx::outbox::LIST_MAIL;
+use crate::datastore::sqlx::refresh::BEGIN_FAMILY;
+use crate::datastore::sqlx::refresh::END_FAMILY;
+use crate::datastore::sqlx::refresh::FIND_FAMILY;
+use crate::datastore::sqlx::refresh::FIND_FAMILY_BEARER;
+use crate::datastore::sqlx::refresh::FIND_OTHER_FAMILIES;
+use crate::datastore::sqlx::refresh::FIND_USER_BEARER;
+use crate::datastore::sqlx::refresh::LIST_FAMILIES;
+use crate::datastore::sqlx::refresh::ROTATE_FAMILY;
 use crate::datastore::sqlx::remember::CREATE_SERIES;
 use crate::datastore::sqlx::remember::DELETE_SERIES_OF;
 use crate::datastore::sqlx::remember::FIND_OTHER_SERIES;
@@ -56,18 +68,23 @@ use crate::datastore::sqlx::remember::FIND_SERIES_TO_TURN;
 use crate::datastore::sqlx::remember::NAME_NO_SERIES;
 use crate::datastore::sqlx::remember::ROTATE_SERIES;
 use crate::datastore::sqlx::session::BEGIN_SESSION;
+use crate::datastore::sqlx::session::DELETE_FAMILY;
 use crate::datastore::sqlx::session::DELETE_SERIES;
 use crate::datastore::sqlx::session::DELETE_SESSION;
+use crate::datastore::sqlx::session::FIND_FAMILIES_OF_SESSION;
 use crate::datastore::sqlx::session::FIND_OTHER_SESSIONS;
 use crate::datastore::sqlx::session::FIND_SERIES_OF_SESSION;
 use crate::datastore::sqlx::session::FIND_SESSION;
+use crate::datastore::sqlx::session::FIND_SESSION_BEARER;
 use crate::datastore::sqlx::session::FIND_SESSION_OF;
 use crate::datastore::sqlx::session::FIND_SESSIONS_OF_SERIES;
 use crate::datastore::sqlx::session::LIST_SESSIONS;
 use crate::datastore::sqlx::session::LOCK_SERIES;
+use crate::datastore::sqlx::session::LOCK_SESSION_OF;
 use crate::datastore::sqlx::session::TOUCH_SESSION;
 use crate::datastore::sqlx::track::RECORD_NEXT_LOGIN;
 use crate::datastore::sqlx::user::CONTEST_USER;
+use crate::datastore::sqlx::user::DELETE_FAMILIES_OF_USER;
 use crate::datastore::sqlx::user::DELETE_SERIES_OF_USER;
 use crate::datastore::sqlx::user::DELETE_SESSIONS_OF_USER;
 use crate::datastore::sqlx::user::DELETE_TOKENS_OF_USER;
@@ -132,7 +149,7 @@ impl Explain for ::sqlx::MySql {
     const EXPLAIN: &'static str = "EXPLAIN FORMAT = TRADITIONAL";
     const BEFORE: &'static [&'static str] = &["ANALYZE TABLE security_users, security_sessions, \
          security_users_roles, security_roles_permissions, security_one_time_tokens, security_outbox, security_attempts, \
-         security_remember"];
+         security_remember, security_refresh, security_denylist"];
 
     fn faults(plan: &[Self::Row]) -> Vec<String> {
         let fault = |step: &Self::Row| {
@@ -180,6 +197,23 @@ async fn every_statement_that_a_request_waits_for_uses_an_index() {
             assert_indexed!($driver, database.direct_url(),
                 FIND_SESSION(digest);
                 FIND_SESSION_OF(other_id, id);
+                FIND_SESSION_BEARER(other_id, id, text);
+                FIND_FAMILY_BEARER(id, id, text);
+                FIND_USER_BEARER(id, text);
+                FIND_DENIED(text);
+                LOCK_SESSION_OF(other_id, id);
+                BEGIN_FAMILY(
+                    other_id, other_id, other_id, other_id, text, none, none, now, now, now, now,
+                    now, id, zero, some
+                );
+                FIND_OTHER_FAMILIES(id, other_id);
+                LIST_FAMILIES(id);
+                FIND_FAMILY(id);
+                ROTATE_FAMILY(id, id, now, now, id, id, zero, id, now, now);
+                END_FAMILY(id, id);
+                DELETE_FAMILY(id);
+                FIND_FAMILIES_OF_SESSION(other_id);
+                DELETE_FAMILIES_OF_USER(id);
                 BEGIN_SESSION(
                     other, other_id, text, none, none, now, now, now, other, id, zero, some
                 );
@@ -313,6 +347,24 @@ async fn fill(store: &SqlxDatastore, now: Timestamp) -> (User, Digest) {
         };
         assert!(store.create_series(&series, 20).await.unwrap());
         assert!(store.begin_session(&session, 20, &Together::nothing()).await.unwrap().is_some());
+        let family = FamilyRecord {
+            id: user.id.as_uuid(),
+            user_id: user.id,
+            epoch: user.epoch,
+            token_id: session.id,
+            previous_id: None,
+            session_id: Some(session.id),
+            authn_via: "password".to_owned(),
+            client: None,
+            user_agent: None,
+            created_at: now,
+            authenticated_at: now,
+            rotated_at: now,
+            idle_expires_at: now,
+            expires_at: now,
+        };
+        assert!(store.begin_family(&family, 20, &Together::nothing()).await.unwrap().is_some());
+        assert!(store.deny(user.email.as_str(), now, &Together::nothing()).await.unwrap());
         let token = OneTimeToken {
             digest,
             purpose: "confirm".to_owned(),

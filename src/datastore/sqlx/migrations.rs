@@ -74,6 +74,7 @@ schemas![
     10 "0010_permissions",
     11 "0011_remember",
     12 "0012_role_hierarchy",
+    13 "0013_tokens",
 ];
 
 /// How often, and with what pause, it is tried while another instance does the same.

@@ -25,6 +25,7 @@ use crate::datastore::sqlx::session::EndedRow;
 use crate::datastore::sqlx::session::FIND_SESSIONS_OF_SERIES;
 use crate::datastore::sqlx::session::SeriesKeyRow;
 use crate::datastore::sqlx::session::begin_session;
+use crate::datastore::sqlx::session::end_families_of;
 use crate::datastore::sqlx::user::LOCK_USER;
 use crate::error::Result;
 use crate::user::User;
@@ -69,9 +70,10 @@ const FIND_EXPIRED_SERIES: &str = "
     SELECT series, user_id FROM security_remember
     WHERE expires_at <= ? LIMIT ? FOR UPDATE SKIP LOCKED";
 
-/// Ends, within a transaction, the session that names a series; gives its public id.
+/// Ends, within a transaction, the session that names a series, and the families that began in it unless
+/// it is but over; gives its public id.
 macro_rules! end_session_of {
-    ($transaction:ident, $series:expr) => {{
+    ($transaction:ident, $series:expr, is_over: $is_over:expr) => {{
         let find = $transaction.query_as(FIND_SESSIONS_OF_SERIES).bind($series);
         let named: Vec<EndedRow> = $transaction.fetch_all(find).await?;
         let mut ended = None;
@@ -79,6 +81,9 @@ macro_rules! end_session_of {
             ended = Some(row.id);
             let end = $transaction.query(DELETE_SESSION).bind(row.digest);
             $transaction.execute(end).await?;
+            if !$is_over {
+                end_families_of!($transaction, row.id);
+            }
         }
         ended
     }};
@@ -157,7 +162,8 @@ impl RememberStore for SqlxDatastore {
                 let found: Option<SeriesRow> = transaction.fetch_optional(find).await?;
                 return Ok(judge(found.map(SeriesRow::read).transpose()?, turn, session));
             }
-            let Some(evicted) = begin_session!(transaction, session, max_per_user) else {
+            let begun = begin_session!(transaction, session, max_per_user, ends_replaced: false);
+            let Some(evicted) = begun else {
                 return Ok(Turned::Unknown);
             };
             push_all!(transaction, together);
@@ -183,7 +189,7 @@ impl RememberStore for SqlxDatastore {
             if transaction.execute(end).await? == 0 {
                 return Ok(None);
             }
-            let session = end_session_of!(transaction, series.as_bytes().to_vec());
+            let session = end_session_of!(transaction, series.as_bytes().to_vec(), is_over: false);
             push_all!(transaction, together);
             transaction.keep();
             Ok(Some(EndedSeries { user_id: user, session }))
@@ -205,7 +211,7 @@ impl RememberStore for SqlxDatastore {
             for row in found {
                 let end = transaction.query(DELETE_SERIES).bind(row.series.clone());
                 transaction.execute(end).await?;
-                let session = end_session_of!(transaction, row.series);
+                let session = end_session_of!(transaction, row.series, is_over: false);
                 ended.push(EndedSeries { user_id: user, session });
             }
             transaction.keep();
@@ -222,7 +228,7 @@ impl RememberStore for SqlxDatastore {
                 let user_id = UserId::from_uuid(row.user_id);
                 let end = transaction.query(DELETE_SERIES).bind(row.series.clone());
                 transaction.execute(end).await?;
-                let session = end_session_of!(transaction, row.series);
+                let session = end_session_of!(transaction, row.series, is_over: true);
                 ended.push(EndedSeries { user_id, session });
             }
             transaction.keep();

@@ -38,8 +38,14 @@ macro_rules! find_session {
 /// The query of every request with a session: by primary key.
 pub(super) const FIND_SESSION: &str = find_session!("WHERE s.digest = ?");
 
-/// The query of every request with a token: by the unique index of what people see.
+/// By the unique index of what people see.
 pub(super) const FIND_SESSION_OF: &str = find_session!("WHERE s.id = ? AND s.user_id = ?");
+
+/// The query of every request with a token of a session: the same, unless the token is denied.
+pub(super) const FIND_SESSION_BEARER: &str = find_session!(
+    "WHERE s.id = ? AND s.user_id = ?
+        AND NOT EXISTS (SELECT 1 FROM security_denylist d WHERE d.jti = ?)"
+);
 
 pub(super) const BEGIN_SESSION: &str = "
     INSERT INTO security_sessions
@@ -57,6 +63,16 @@ pub(super) const FIND_SESSIONS_OF_SERIES: &str =
 
 pub(super) const FIND_SERIES_OF_SESSION: &str =
     "SELECT digest, id, user_id, series FROM security_sessions WHERE digest = ?";
+
+/// Whoever begins a family in a session waits until nobody ends that.
+pub(super) const LOCK_SESSION_OF: &str = "
+    SELECT digest, id, user_id, series FROM security_sessions
+    WHERE id = ? AND user_id = ? FOR UPDATE";
+
+pub(super) const FIND_FAMILIES_OF_SESSION: &str =
+    "SELECT id FROM security_refresh WHERE session_id = ?";
+
+pub(super) const DELETE_FAMILY: &str = "DELETE FROM security_refresh WHERE id = ?";
 
 pub(super) const DELETE_SERIES: &str = "DELETE FROM security_remember WHERE series = ?";
 
@@ -92,7 +108,8 @@ impl SessionStore for SqlxDatastore {
             // Whoever else begins a session of this user, or changes the user, waits.
             let lock = transaction.query(LOCK_USER).bind(session.user_id.as_uuid());
             transaction.execute(lock).await?;
-            let Some(evicted) = begin_session!(transaction, session, max_per_user) else {
+            let begun = begin_session!(transaction, session, max_per_user, ends_replaced: true);
+            let Some(evicted) = begun else {
                 return Ok(None);
             };
             push_all!(transaction, together);
@@ -148,13 +165,17 @@ impl SessionStore for SqlxDatastore {
             let find =
                 transaction.query_as(FIND_SERIES_OF_SESSION).bind(digest.as_bytes().to_vec());
             let found: Option<EndedRow> = transaction.fetch_optional(find).await?;
-            if let Some(series) = found.and_then(|row| row.series) {
+            let Some(found) = found else {
+                return Ok(false);
+            };
+            if let Some(series) = found.series {
                 transaction.execute(transaction.query(DELETE_SERIES).bind(series)).await?;
             }
             let end = transaction.query(DELETE_SESSION).bind(digest.as_bytes().to_vec());
             if transaction.execute(end).await? == 0 {
                 return Ok(false);
             }
+            end_families_of!(transaction, found.id);
             push_all!(transaction, together);
             transaction.keep();
             Ok(true)
@@ -182,10 +203,24 @@ impl SessionStore for SqlxDatastore {
     }
 }
 
+/// Ends, within a transaction that has ended a session, the families that began in it, by their key.
+macro_rules! end_families_of {
+    ($transaction:ident, $session:expr) => {{
+        use crate::datastore::sqlx::session as sql;
+        let find = $transaction.query_as(sql::FIND_FAMILIES_OF_SESSION).bind($session);
+        let families: Vec<sql::FamilyIdRow> = $transaction.fetch_all(find).await?;
+        for family in families {
+            let end = $transaction.query(sql::DELETE_FAMILY).bind(family.id);
+            $transaction.execute(end).await?;
+        }
+    }};
+}
+
 /// Begins a session within a transaction that has locked its user: gives which others ended for it,
-/// or none when it may not begin; the transaction is then of no further use. A macro, as `apply_change!`.
+/// or none when it may not begin; the transaction is then of no further use. `ends_replaced` says whether
+/// families end that began in the one that it replaces. A macro, as `apply_change!`.
 macro_rules! begin_session {
-    ($transaction:ident, $session:expr, $max_per_user:expr) => {{
+    ($transaction:ident, $session:expr, $max_per_user:expr, ends_replaced: $ends_replaced:expr) => {{
         use crate::datastore::sqlx::session as sql;
         let (session, user) = ($session, $session.user_id.as_uuid());
         let (digest, series) = (session.digest.as_bytes().to_vec(), session.series);
@@ -231,6 +266,9 @@ macro_rules! begin_session {
                 let end = $transaction.query(sql::DELETE_SESSION).bind(other.digest.clone());
                 $transaction.execute(end).await?;
             }
+            for other in replaced.iter().filter(|_| $ends_replaced).chain(&evicted) {
+                sql::end_families_of!($transaction, other.id);
+            }
             Some(evicted.iter().map(sql::EndedRow::session).collect::<Vec<_>>())
         } else {
             None
@@ -239,6 +277,12 @@ macro_rules! begin_session {
 }
 
 pub(super) use begin_session;
+pub(super) use end_families_of;
+
+row! {
+    /// The key of a family.
+    FamilyIdRow { id: uuid::Uuid }
+}
 
 row! {
     /// A session that ends, and its key.
@@ -257,7 +301,7 @@ impl EndedRow {
 }
 
 /// A session with its user, one of their roles, and one of its permissions.
-struct JoinedRow {
+pub(super) struct JoinedRow {
     session: SessionRow,
     user: UserRow,
 }
@@ -272,7 +316,7 @@ where
     }
 }
 
-fn read_joined(rows: Vec<JoinedRow>) -> Result<Option<(SessionRecord, User)>> {
+pub(super) fn read_joined(rows: Vec<JoinedRow>) -> Result<Option<(SessionRecord, User)>> {
     let (mut sessions, users): (Vec<_>, Vec<_>) =
         rows.into_iter().map(|row| (row.session, row.user)).unzip();
     let (Some(session), Some(found)) = (sessions.pop(), users_from(users)?.pop()) else {

@@ -141,6 +141,8 @@ pub(super) const DELETE_SESSIONS_OF_USER: &str = "DELETE FROM security_sessions 
 
 pub(super) const DELETE_SERIES_OF_USER: &str = "DELETE FROM security_remember WHERE user_id = ?";
 
+pub(super) const DELETE_FAMILIES_OF_USER: &str = "DELETE FROM security_refresh WHERE user_id = ?";
+
 pub(super) const DELETE_TOKENS_OF_USER: &str =
     "DELETE FROM security_one_time_tokens WHERE user_id = ? AND lasting = FALSE";
 
@@ -578,6 +580,7 @@ macro_rules! apply_change {
             for sql in [
                 crate::datastore::sqlx::user::DELETE_SERIES_OF_USER,
                 crate::datastore::sqlx::user::DELETE_SESSIONS_OF_USER,
+                crate::datastore::sqlx::user::DELETE_FAMILIES_OF_USER,
                 crate::datastore::sqlx::user::DELETE_TOKENS_OF_USER,
             ] {
                 let delete = $transaction.query(sql).bind(id.as_uuid());

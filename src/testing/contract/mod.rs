@@ -63,9 +63,11 @@
 //!
 //! [`AttemptStore`]: crate::datastore::AttemptStore
 //! [`AuditStore`]: crate::datastore::AuditStore
+//! [`Denylist`]: crate::datastore::Denylist
 //! [`MemoryDatastore`]: crate::datastore::MemoryDatastore
 //! [`OneTimeStore`]: crate::datastore::OneTimeStore
 //! [`OutboxStore`]: crate::datastore::OutboxStore
+//! [`RefreshStore`]: crate::datastore::RefreshStore
 //! [`RememberStore`]: crate::datastore::RememberStore
 //! [`SessionStore`]: crate::datastore::SessionStore
 //! [`SqlxDatastore`]: crate::datastore::SqlxDatastore
@@ -110,11 +112,13 @@ mod attempts;
 mod audit;
 mod changes;
 mod deletions;
+mod denylist;
 mod hierarchy;
 mod makers;
 mod one_time;
 mod outbox;
 mod permissions;
+mod refresh;
 mod remember;
 mod roles;
 mod run;
@@ -133,10 +137,12 @@ pub mod sentences {
     pub use crate::testing::contract::audit::sentences as audit;
     pub use crate::testing::contract::changes::sentences as changes;
     pub use crate::testing::contract::deletions::sentences as deletions;
+    pub use crate::testing::contract::denylist::sentences as denylist;
     pub use crate::testing::contract::hierarchy::sentences as hierarchy;
     pub use crate::testing::contract::one_time::sentences as one_time;
     pub use crate::testing::contract::outbox::sentences as outbox;
     pub use crate::testing::contract::permissions::sentences as permissions;
+    pub use crate::testing::contract::refresh::sentences as refresh;
     pub use crate::testing::contract::remember::sentences as remember;
     pub use crate::testing::contract::roles::sentences as roles;
     pub use crate::testing::contract::sessions::sentences as sessions;
@@ -206,6 +212,12 @@ macro_rules! __contract_capability {
     (RememberStore) => {
         $crate::__contract_remember!();
     };
+    (RefreshStore) => {
+        $crate::__contract_refresh!();
+    };
+    (Denylist) => {
+        $crate::__contract_denylist!();
+    };
     (AuditStore) => {
         $crate::__contract_audit!();
     };
@@ -213,8 +225,8 @@ macro_rules! __contract_capability {
         ::core::compile_error! {
             concat!(
                 "`", stringify!($other),
-                "` is none of `TrackStore`, `RememberStore` and `AuditStore`: no other capability is \
-                 optional"
+                "` is none of `TrackStore`, `RememberStore`, `RefreshStore`, `Denylist` and \
+                 `AuditStore`: no other capability is optional"
             )
         }
     };

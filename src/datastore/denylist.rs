@@ -1,0 +1,30 @@
+//! Which tokens are good no more, though they have not expired: for the feature `tokens`.
+
+use rocket::async_trait;
+
+use crate::clock::Timestamp;
+use crate::datastore::Together;
+use crate::error::Result;
+
+/// Keeps the ids of tokens that are good no more.
+#[async_trait]
+#[diagnostic::on_unimplemented(
+    message = "the feature `tokens` needs a store that keeps which tokens are denied",
+    label = "`{Self}` does not implement `Denylist`",
+    note = "implement `rocket_security::datastore::Denylist` for it, or do not enable `Tokens`"
+)]
+pub trait Denylist: Send + Sync + 'static {
+    /// Denies the token of that id, of at most [`MAX_JTI_BYTES`] bytes, until it would have expired. False
+    /// when it is denied already, and then nothing is committed together with it.
+    async fn deny(&self, jti: &str, until: Timestamp, together: &Together) -> Result<bool>;
+
+    /// Tells whether the token of that id is denied, from any instance, from the moment of
+    /// [`deny`](Self::deny) on.
+    async fn is_denied(&self, jti: &str) -> Result<bool>;
+
+    /// Forgets the tokens that have expired at or before `now`, at most `limit`; says how many.
+    async fn delete_expired_denials(&self, now: Timestamp, limit: u32) -> Result<u64>;
+}
+
+/// The longest id of a token that is kept, in bytes.
+pub const MAX_JTI_BYTES: usize = 64;

@@ -1,0 +1,64 @@
+//! Tokens that are good no more.
+
+use rocket::async_trait;
+
+use crate::clock::Timestamp;
+use crate::datastore::Denylist;
+use crate::datastore::Together;
+use crate::datastore::sqlx::SqlxDatastore;
+use crate::datastore::sqlx::fault::is_unique_violation;
+use crate::datastore::sqlx::outbox::push_all;
+use crate::datastore::sqlx::rows::row;
+use crate::error::Result;
+
+const DENY: &str = "INSERT INTO security_denylist (jti, expires_at) VALUES (?, ?)";
+
+pub(super) const FIND_DENIED: &str = "SELECT jti FROM security_denylist WHERE jti = ?";
+
+const FIND_EXPIRED_DENIALS: &str = "
+    SELECT jti FROM security_denylist WHERE expires_at <= ? LIMIT ? FOR UPDATE SKIP LOCKED";
+
+const FORGET_DENIAL: &str = "DELETE FROM security_denylist WHERE jti = ?";
+
+#[async_trait]
+impl Denylist for SqlxDatastore {
+    async fn deny(&self, jti: &str, until: Timestamp, together: &Together) -> Result<bool> {
+        in_transaction!(self, |transaction| {
+            let deny = transaction.query(DENY).bind(jti.to_owned()).bind(until);
+            match transaction.execute(deny).await {
+                Err(fault) if is_unique_violation(&fault) => return Ok(false),
+                denied => denied?,
+            };
+            push_all!(transaction, together);
+            transaction.keep();
+            Ok(true)
+        })
+    }
+
+    async fn is_denied(&self, jti: &str) -> Result<bool> {
+        on_database!(self, |database| {
+            let find = database.query_as(FIND_DENIED).bind(jti.to_owned());
+            let found: Option<DeniedRow> = database.fetch_optional(find).await?;
+            Ok(found.is_some_and(|found| found.jti == jti))
+        })
+    }
+
+    async fn delete_expired_denials(&self, now: Timestamp, limit: u32) -> Result<u64> {
+        in_transaction!(self, |transaction| {
+            let find = transaction.query_as(FIND_EXPIRED_DENIALS).bind(now).bind(i64::from(limit));
+            let found: Vec<DeniedRow> = transaction.fetch_all(find).await?;
+            let mut forgotten = 0;
+            for denied in found {
+                let forget = transaction.query(FORGET_DENIAL).bind(denied.jti);
+                forgotten += transaction.execute(forget).await?;
+            }
+            transaction.keep();
+            Ok(forgotten)
+        })
+    }
+}
+
+row! {
+    /// The id of a token.
+    DeniedRow { jti: String }
+}

@@ -1,0 +1,76 @@
+//! Tokens that are good no more.
+
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+
+use crate::datastore::Denylist;
+use crate::datastore::Together;
+use crate::datastore::UserDatastore;
+use crate::datastore::denylist::MAX_JTI_BYTES;
+use crate::testing::contract::makers::at;
+use crate::testing::contract::makers::mail;
+use crate::testing::contract::makers::outbox;
+use crate::testing::contract::run::CALLERS;
+use crate::testing::contract::run::all_at_once;
+use crate::testing::contract::run::count;
+
+section! {
+    denylist in __contract_denylist:
+    a_token_is_denied_once_and_alone,
+    of_parallel_denials_of_one_token_one_counts,
+    ids_are_told_apart_byte_for_byte,
+    denials_of_tokens_that_have_expired_are_swept,
+}
+
+async fn deny(store: &Arc<impl Denylist>, jti: &str, second: i64) -> bool {
+    store.deny(jti, at(second), &Together::nothing()).await.unwrap()
+}
+
+pub async fn a_token_is_denied_once_and_alone(store: &Arc<impl UserDatastore + Denylist>) {
+    assert!(!store.is_denied("0f0c").await.unwrap());
+    for expected in [true, false] {
+        let together = Together::mail(vec![mail("ann@example.org")]);
+        assert_eq!(store.deny("0f0c", at(100), &together).await.unwrap(), expected);
+        assert!(store.is_denied("0f0c").await.unwrap());
+        assert_eq!(outbox(store).await.len(), 1);
+    }
+    assert!(!store.is_denied("0f0d").await.unwrap());
+}
+
+pub async fn of_parallel_denials_of_one_token_one_counts(
+    store: &Arc<impl UserDatastore + Denylist>,
+) {
+    let answers = all_at_once(store, CALLERS, |store, _| async move {
+        let together = Together::mail(vec![mail("ann@example.org")]);
+        store.deny("0f0c", at(100), &together).await.unwrap()
+    })
+    .await;
+    assert_eq!(count(&answers, &true), 1);
+    assert_eq!(outbox(store).await.len(), 1);
+}
+
+pub async fn ids_are_told_apart_byte_for_byte(store: &Arc<impl UserDatastore + Denylist>) {
+    let longest = "a".repeat(MAX_JTI_BYTES);
+    assert!(deny(store, "abc", 100).await);
+    assert!(deny(store, &longest, 100).await);
+    for other in ["ABC", "ab", "abcd", "", "a%"] {
+        assert!(!store.is_denied(other).await.unwrap(), "{other}");
+    }
+    assert!(store.is_denied(&longest).await.unwrap());
+}
+
+pub async fn denials_of_tokens_that_have_expired_are_swept(
+    store: &Arc<impl UserDatastore + Denylist>,
+) {
+    for (jti, second) in [("one", 99), ("two", 100), ("three", 101)] {
+        assert!(deny(store, jti, second).await);
+    }
+    assert_eq!(store.delete_expired_denials(at(100), 1).await.unwrap(), 1);
+    assert_eq!(store.delete_expired_denials(at(100), 5).await.unwrap(), 1);
+    let late = at(101) - TimeDelta::microseconds(1);
+    assert_eq!(store.delete_expired_denials(late, 5).await.unwrap(), 0);
+    for (jti, expected) in [("one", false), ("two", false), ("three", true)] {
+        assert_eq!(store.is_denied(jti).await.unwrap(), expected, "{jti}");
+    }
+}
