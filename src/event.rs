@@ -31,6 +31,11 @@
 //! | [`UserLoggedOut`](Event::UserLoggedOut) | a session was ended by its user | `user` |
 //! | [`SessionEnded`](Event::SessionEnded) | a session ended by its age, because its user had too many, or from elsewhere | `user`, `session`, `reason` |
 //! | [`RememberTheft`](Event::RememberTheft) | what a browser is remembered by was used a second time: two have what one should | `user` |
+//! | [`RefreshTrackerCreated`](Event::RefreshTrackerCreated) | a program logged in: a family of refresh tokens began | `user`, `family` |
+//! | [`RefreshTrackerRevoked`](Event::RefreshTrackerRevoked) | it ended by its age, because its user had too many, or was ended | `user`, `family`, `reason` |
+//! | [`TokenReuse`](Event::TokenReuse) | a refresh token was used a second time: two have what one should | `user`, `family` |
+//! | [`TokenDenied`](Event::TokenDenied) | one token is good no more | `user` if it is about one, `token` |
+//! | [`TokensRevoked`](Event::TokensRevoked) | an operator ended whatever an account was logged in with | `user` |
 //! | [`UserRegistered`](Event::UserRegistered) | an account was made | `user` |
 //! | [`UserNotRegistered`](Event::UserNotRegistered) | somebody registered an address that has an account | `existing`, `contested` |
 //! | [`ConfirmInstructionsSent`](Event::ConfirmInstructionsSent) | mail with a confirmation link went out | `user` |
@@ -64,6 +69,7 @@
 //! | [`EventsLost`](Event::EventsLost) | only in a journal: events were not written down | `count` |
 //!
 //! A session that ends with a change of the account has no event of its own: the change tells of itself.
+//! Neither has a program's login that ends with a change or with the session that it began in.
 //! That a session is too old is noticed when what is over is deleted, within ten minutes.
 //!
 //! That a mail went out is told when it did; from where, in which request and by whom it was asked for
@@ -83,7 +89,7 @@
 //! | `password_reset`, `password_changed`, `reset_password_instructions_sent` | the same |
 //! | `change_email_instructions_sent`, `change_email_confirmed` | the same |
 //! | `username_changed`, `username_recovery_email_sent` | the same |
-//! | `refresh_tracker_created`, `refresh_tracker_revoked` | come with refresh tokens |
+//! | `refresh_tracker_created`, `refresh_tracker_revoked` | the same |
 //! | `tf_code_confirmed`, `tf_profile_changed`, `tf_disabled`, `tf_security_token_sent` | come with the feature `two_factor` |
 //! | `us_security_token_sent`, `us_profile_changed`, `login_instructions_sent` | come with the feature `unified_signin` |
 //! | `wan_registered`, `wan_deleted` | come with the feature `webauthn` |
@@ -207,6 +213,47 @@ events! {
     /// copy. The series is ended, and the session that was begun by it.
     RememberTheft, "remember_theft", Some(*user), {
         /// Who is remembered.
+        user: UserId,
+    }
+
+    /// A program logged in: a family of refresh tokens began.
+    RefreshTrackerCreated, "refresh_tracker_created", Some(*user), {
+        /// Whose.
+        user: UserId,
+        /// Which: its public id, which opens nothing.
+        family: Uuid,
+    }
+
+    /// A program's login ended, without a change of the account and not with a session.
+    RefreshTrackerRevoked, "refresh_tracker_revoked", Some(*user), {
+        /// Whose it was.
+        user: UserId,
+        /// Which: its public id.
+        family: Uuid,
+        /// Why.
+        reason: SessionEnd,
+    }
+
+    /// A refresh token was used a second time, after it had been replaced: somebody has a copy. Its family
+    /// is ended, and the access tokens of it.
+    TokenReuse, "token_reuse", Some(*user), {
+        /// Whose it is.
+        user: UserId,
+        /// Which family: its public id.
+        family: Uuid,
+    }
+
+    /// One token is good no more, though it has not expired.
+    TokenDenied, "token_denied", *user, {
+        /// Whose it is, if it is about an account.
+        user: Option<UserId>,
+        /// Its id, `jti`.
+        token: String,
+    }
+
+    /// An operator ended whatever an account was logged in with: sessions, programs, tokens and links.
+    TokensRevoked, "tokens_revoked", Some(*user), {
+        /// Whose.
         user: UserId,
     }
 

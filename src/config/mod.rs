@@ -24,6 +24,8 @@ pub use crate::config::span::Span;
 pub use crate::config::tokens::Allowance;
 pub use crate::config::tokens::KeySource;
 pub use crate::config::tokens::OneOrMany;
+pub use crate::config::tokens::RefreshIn;
+pub use crate::config::tokens::TokenCheck;
 pub use crate::config::tokens::TokenKeyConfig;
 pub use crate::config::tokens::TokenKeysConfig;
 pub use crate::config::tokens::TokenPurpose;
@@ -303,6 +305,7 @@ impl Config {
         self.csrf.origins.check("csrf.origins", debug)?;
         self.check_paths()?;
         self.check_mechanisms()?;
+        self.tokens.check()?;
         if self.password.min_length < 8 {
             return Err(Error::config(
                 "password.min_length",

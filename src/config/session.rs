@@ -17,7 +17,8 @@ use crate::config::Span;
 ///
 /// The level speaks of the times alone: it asks nobody for a second factor. With 2 or 3 written down, the
 /// launch stops while the feature [`remember`](crate::features::remember) is enabled: a browser that is
-/// remembered comes back without a proof after these times (section 5.1).
+/// remembered comes back without a proof after these times (section 5.1). With any level written down, a
+/// program that refreshes its [tokens](crate::config::TokensConfig) is logged in no longer than these times.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(from = "SessionSettings")]
 #[non_exhaustive]
@@ -30,6 +31,8 @@ pub struct SessionConfig {
     pub max_per_user: u32,
     /// Whether a level was written down that wants everybody to prove again who they are.
     pub(crate) ends_for_good: bool,
+    /// Whether any level was written down: a program is logged in no longer than a session then.
+    pub(crate) bounds_families: bool,
 }
 
 /// [`SessionConfig`] as it is written.
@@ -80,6 +83,7 @@ impl From<SessionSettings> for SessionConfig {
                 settings.aal,
                 Some(AssuranceLevel::Two | AssuranceLevel::Three)
             ),
+            bounds_families: settings.aal.is_some(),
         }
     }
 }

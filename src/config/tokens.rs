@@ -1,5 +1,6 @@
 //! `[default.security.tokens]`: what PASETO tokens are made and read with.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
@@ -13,10 +14,22 @@ use serde::de::Visitor;
 use serde::de::value::MapAccessDeserializer;
 
 use crate::config::Span;
+use crate::error::Error;
+use crate::error::Result;
 use crate::secret::Secret;
 
 /// The most that clocks may be apart, in seconds: a longer one would keep expired tokens alive.
 const MAX_LEEWAY: u64 = 600;
+
+/// The longest that a refresh token which was replaced leads to its successor: a thief who is as quick is
+/// not found out at once.
+const MAX_GRACE: Duration = Duration::from_secs(10);
+
+/// The longest that an answer about a token is kept: for so long may one be good that was revoked.
+const MAX_CACHED: Duration = Duration::from_secs(600);
+
+/// The longest that a program is logged in.
+const MAX_REFRESH_LIFETIME: Duration = Duration::from_secs(365 * 86_400);
 
 /// `[default.security.tokens]`.
 ///
@@ -40,9 +53,28 @@ pub struct TokensConfig {
     /// Whom tokens are for: the claim `aud`, one text or a list. A token is accepted when it is for
     /// any of them. _Default:_ the issuer.
     pub audience: OneOrMany,
-    /// How long an access token lasts; one that a login gives no longer than an idle session.
+    /// How long an access token lasts; one that comes with a refresh token no longer than that.
     /// _Default:_ `"15m"`.
     pub lifetime: Span,
+    /// How long a program stays logged in after its login, however often it refreshes; at most 365 days, and
+    /// no longer than a session where [`session.aal`](crate::config::SessionConfig) is set.
+    /// _Default:_ `"30days"` (NIST SP 800-63B-4, section 2.1.3).
+    pub refresh_lifetime: Span,
+    /// How long a program stays logged in without refreshing. _Default:_ `"7days"`.
+    pub refresh_idle: Span,
+    /// For how long a refresh token that was replaced leads to its successor once more, for programs that
+    /// refresh several times at once or lose an answer; at most `"10s"`. Then, and without it at once, its use
+    /// ends the login, for two hold what one should. _Default:_ `"0s"`.
+    #[serde(deserialize_with = "grace")]
+    pub refresh_grace: Duration,
+    /// Where a login puts the refresh token: into the answer's `"body"`, or into a `"cookie"` that goes to
+    /// `/refresh-token` alone and that script cannot read. _Default:_ `"body"`.
+    pub refresh_in: RefreshIn,
+    /// By kind, whether it is asked with each request if a token is good still: `"always"`, `"never"`, or
+    /// `"cached(30s)"`, which takes an answer for true that long, at most `"cached(10m)"`. It holds for guards
+    /// that need the token alone; one that needs its user asks in any case.
+    /// _Default:_ `"always"` for every kind.
+    pub check: BTreeMap<String, TokenCheck>,
     /// How far clocks may be apart, for `exp`, `nbf` and `iat`; at most `"10m"`.
     /// _Default:_ `"30s"`.
     #[serde(deserialize_with = "leeway")]
@@ -60,9 +92,98 @@ impl Default for TokensConfig {
             issuer: None,
             audience: OneOrMany::default(),
             lifetime: Span::minutes(15),
+            refresh_lifetime: Span::hours(30 * 24),
+            refresh_idle: Span::hours(7 * 24),
+            refresh_grace: Duration::ZERO,
+            refresh_in: RefreshIn::default(),
+            check: BTreeMap::new(),
             leeway: Duration::from_secs(30),
             trusted: Vec::new(),
         }
+    }
+}
+
+impl TokensConfig {
+    /// Gives what is asked of a token of that kind.
+    pub fn check_of(&self, kind: &str) -> TokenCheck {
+        self.check.get(kind).copied().unwrap_or_default()
+    }
+
+    pub(super) fn check(&self) -> Result<()> {
+        let lifetime = self.refresh_lifetime.duration();
+        if lifetime < Duration::from_secs(60) || lifetime > MAX_REFRESH_LIFETIME {
+            return Err(Error::config(
+                "tokens.refresh_lifetime",
+                "is shorter than a minute or longer than 365 days",
+                "Set it to \"30days\" or less",
+            ));
+        }
+        if self.refresh_idle > self.refresh_lifetime {
+            return Err(Error::config(
+                "tokens.refresh_idle",
+                "is longer than tokens.refresh_lifetime",
+                "Make it shorter, or the other longer",
+            ));
+        }
+        let is_name = |kind: &str| {
+            let is_plain = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_');
+            (1..=32).contains(&kind.len()) && kind.bytes().all(is_plain)
+        };
+        match self.check.keys().find(|kind| !is_name(kind) || *kind == "refresh") {
+            None => Ok(()),
+            Some(kind) if kind == "refresh" => Err(Error::config(
+                "tokens.check.refresh",
+                "cannot be set: a refresh token is always asked for",
+                "Remove it",
+            )),
+            Some(kind) => Err(Error::config(
+                format!("tokens.check.{kind}"),
+                "is for no kind of token",
+                "Use \"access\", or the NAME of a kind of your own",
+            )),
+        }
+    }
+}
+
+/// `tokens.refresh_in`: where a login puts the refresh token.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RefreshIn {
+    /// Into the answer, as `user.refresh_token`.
+    #[default]
+    Body,
+    /// Into a cookie for `/refresh-token`, `HttpOnly` and `SameSite=Strict`.
+    Cookie,
+}
+
+/// A value of `tokens.check`: whether it is asked if a token is good still.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum TokenCheck {
+    /// With each request: what ended takes effect with the next one.
+    #[default]
+    Always,
+    /// Not if it was asked no longer ago than that: what ended takes effect within it.
+    Cached(Duration),
+    /// Not at all: a token is good until it expires.
+    Never,
+}
+
+impl<'de> Deserialize<'de> for TokenCheck {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let fault = || D::Error::custom("neither \"always\", \"never\" nor \"cached(30s)\"");
+        match text.as_str() {
+            "always" => return Ok(Self::Always),
+            "never" => return Ok(Self::Never),
+            _ => {}
+        }
+        let length = text.strip_prefix("cached(").and_then(|rest| rest.strip_suffix(')'));
+        let length = length.and_then(|length| humantime::parse_duration(length).ok());
+        let length = length.ok_or_else(fault)?;
+        if length.is_zero() || length > MAX_CACHED {
+            return Err(D::Error::custom("cached for 1 second to 10 minutes"));
+        }
+        Ok(Self::Cached(length))
     }
 }
 
@@ -260,12 +381,24 @@ impl<'de> Deserialize<'de> for OneOrMany {
     }
 }
 
+fn grace<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    let grace = length(deserializer)?;
+    if grace > MAX_GRACE {
+        return Err(D::Error::custom("a length of time of at most 10 seconds"));
+    }
+    Ok(grace)
+}
+
 /// Reads a length of time that may be none at all.
-fn leeway<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+fn length<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
     let text = String::deserialize(deserializer)?;
-    let leeway = humantime::parse_duration(&text).map_err(|fault| {
+    humantime::parse_duration(&text).map_err(|fault| {
         D::Error::custom(format!("not a length of time such as \"30s\" ({fault})"))
-    })?;
+    })
+}
+
+fn leeway<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    let leeway = length(deserializer)?;
     if leeway > Duration::from_secs(MAX_LEEWAY) {
         return Err(D::Error::custom("a length of time of at most 10 minutes"));
     }

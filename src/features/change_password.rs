@@ -135,7 +135,7 @@ async fn submit(visit: Visit<'_>, flow: &State<Flow>, submitted: Submission<Chan
     match change(&visit, flow, active, has_password, submitted).await {
         Ok(user) => {
             let next = visit.url("after_change").unwrap_or_else(Next::home);
-            let shown = flow.with_access_token(&visit, &user, visit.payload(&user).await?)?;
+            let shown = flow.with_access_token(&visit, &user, visit.payload(&user).await?).await?;
             Ok(Reply::redirect(next).with("user", shown).notice(CHANGED))
         }
         Err(rejection) => Err(page(flow, &active.user, has_password).refuse(rejection)),

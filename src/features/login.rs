@@ -17,7 +17,7 @@
 //! `cross_site`, `throttled`, `saturated`, `unavailable`.
 //!
 //! With the feature [`tokens`](crate::features::tokens), `POST /login?include_auth_token` gives a program an
-//! access token as `user.authentication_token`; without it the parameter is ignored.
+//! access token as `user.authentication_token`, and a refresh token; without it the parameter is ignored.
 //!
 //! What a user goes by, `security.identity` says: `["email"]` by default. Then there is the field
 //! `email` alone. With `"username"` there is `username`, and `identity`, which takes either; the page
@@ -41,7 +41,6 @@ use rocket::routes;
 use serde::Deserialize;
 use serde::Serialize;
 
-use crate::config::IdentityAttribute;
 use crate::crypto::password::Password;
 use crate::feature::Feature;
 use crate::flow::Entry;
@@ -50,9 +49,8 @@ use crate::rejection::FieldErrors;
 use crate::rejection::Rejection;
 use crate::secret::Secret;
 use crate::template::Embedded;
-use crate::user::Email;
-use crate::user::Identity;
-use crate::user::Username;
+use crate::web::identity::NamedBy;
+use crate::web::identity::page_field;
 use crate::web::next::Next;
 use crate::web::page::Page;
 use crate::web::reply::Answer;
@@ -61,7 +59,6 @@ use crate::web::submission::Flag;
 use crate::web::submission::Form;
 use crate::web::submission::Submission;
 use crate::web::submission::given;
-use crate::web::submission::unknown_field;
 use crate::web::view::View;
 use crate::web::visit::Visit;
 
@@ -152,7 +149,12 @@ async fn log_in(
 ) -> Result<Reply, Rejection> {
     let form = submitted.read()?;
     let mut errors = FieldErrors::new();
-    let identity = read_identity(&visit.config().identity, &form, &mut errors)?;
+    let named = NamedBy {
+        email: form.email.as_deref(),
+        username: form.username.as_deref(),
+        identity: form.identity.as_deref(),
+    };
+    let identity = named.read(&visit.config().identity, &mut errors)?;
     let password = errors.take("password", "password_invalid", Password::parse(&form.password));
     let (Some(identity), Some(password)) = (identity, password) else {
         return Err(errors.into());
@@ -161,7 +163,7 @@ async fn log_in(
         Entry::Open(authenticated) => {
             let authenticated = authenticated.remembering(form.remember.0);
             let user = flow.log_in(visit, authenticated).await?;
-            let shown = flow.with_access_token(visit, &user, visit.payload(&user).await?)?;
+            let shown = flow.with_access_token(visit, &user, visit.payload(&user).await?).await?;
             Ok(Reply::redirect(next.unwrap_or_else(|| home(visit)))
                 .with("user", shown)
                 .with("tf_required", false))
@@ -171,55 +173,6 @@ async fn log_in(
             Ok(Reply::redirect(elsewhere).with("tf_required", true))
         }
     }
-}
-
-/// Reads who somebody says they are, in the one field that is filled in.
-fn read_identity(
-    known: &[IdentityAttribute],
-    form: &LoginForm,
-    errors: &mut FieldErrors,
-) -> Result<Option<Identity>, Rejection> {
-    let by_username = known.contains(&IdentityAttribute::Username);
-    let fields = [
-        ("email", &form.email, true),
-        ("username", &form.username, by_username),
-        ("identity", &form.identity, by_username),
-    ];
-    if let Some((name, ..)) =
-        fields.iter().find(|(_, typed, is_known)| typed.is_some() && !is_known)
-    {
-        return Err(unknown_field(name));
-    }
-    let typed = fields.iter().filter_map(|(name, typed, _)| Some((*name, typed.as_deref()?)));
-    let mut filled = typed.filter(|(_, typed)| !typed.is_empty());
-    let (field, typed) = filled.next().unwrap_or((page_field(known), ""));
-    if let Some((second, _)) = filled.next() {
-        errors.push(second, "identity_ambiguous", "Fill in one of these fields only.");
-        return Ok(None);
-    }
-    let email = |typed| Email::parse(typed).map(Identity::Email);
-    let username = |typed| Username::parse(typed).map(Identity::Username);
-    Ok(match field {
-        "email" => errors.take(field, "email_invalid", email(typed)),
-        "username" => errors.take(field, "username_invalid", username(typed)),
-        _ => {
-            // An address has an `@`, a username has none: the first that fits is the only one.
-            let read = known.iter().find_map(|attribute| match attribute {
-                IdentityAttribute::Email => email(typed).ok(),
-                IdentityAttribute::Username => username(typed).ok(),
-            });
-            errors.take(
-                field,
-                "identity_invalid",
-                read.ok_or("Enter your email address or username."),
-            )
-        }
-    })
-}
-
-/// Gives the name of the page's field.
-fn page_field(known: &[IdentityAttribute]) -> &'static str {
-    if known.contains(&IdentityAttribute::Username) { "identity" } else { "email" }
 }
 
 fn page(visit: &Visit<'_>, next: Option<&str>) -> Page {

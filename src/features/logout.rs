@@ -82,8 +82,7 @@ impl<D> Feature<D> for Logout {
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct LogoutForm {
-    /// In the contract, and without effect until there are refresh tokens.
-    #[allow(dead_code, reason = "accepted and ignored")]
+    /// That of a program, which is logged out with it; without the feature `tokens` it is ignored.
     refresh_token: Option<Secret<String>>,
 }
 
@@ -110,7 +109,10 @@ async fn log_out(
     flow: &Flow,
     submitted: Submission<LogoutForm>,
 ) -> Result<LoggedOut, Rejection> {
-    submitted.read()?;
+    let form = submitted.read()?;
+    if let Some(token) = form.refresh_token {
+        flow.log_out_program(visit, token.expose()).await?;
+    }
     flow.log_out(visit).await?;
     let next = visit.url("after_logout").unwrap_or_else(Next::home);
     Ok(LoggedOut(Reply::redirect(next).without_csrf_token().notice(LOGGED_OUT)))

@@ -43,7 +43,6 @@ use rocket::routes;
 use serde::Deserialize;
 use serde::Serialize;
 use uuid::Uuid;
-use woothee::parser::Parser;
 
 use crate::clock::Timestamp;
 use crate::datastore::session::SessionRecord;
@@ -52,6 +51,7 @@ use crate::flow::Flow;
 use crate::rejection::FieldErrors;
 use crate::rejection::Rejection;
 use crate::template::Embedded;
+use crate::web::device::device;
 use crate::web::next::Next;
 use crate::web::page::Notice;
 use crate::web::page::Page;
@@ -211,37 +211,4 @@ impl<'a> Shown<'a> {
 
 fn here(visit: &Visit<'_>) -> Next {
     visit.url("sessions").unwrap_or_else(Next::home)
-}
-
-/// Says what a browser calls itself, for people.
-fn device(user_agent: Option<&str>) -> String {
-    let Some(text) = user_agent.filter(|text| !text.trim().is_empty()) else {
-        return "An unknown device".to_owned();
-    };
-    match Parser::new().parse(text) {
-        Some(found) if found.name != "UNKNOWN" && found.os != "UNKNOWN" => {
-            format!("{} on {}", found.name, found.os)
-        }
-        _ => text.to_owned(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use crate::features::sessions::device;
-
-    #[test]
-    fn a_device_is_named_as_people_name_it() {
-        let linux = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0";
-        let windows = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 \
-                       (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36";
-        let phone = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 \
-                     (KHTML, like Gecko) Version/18.5 Mobile/15E148 Safari/604.1";
-        assert_eq!(device(Some(linux)), "Firefox on Linux");
-        assert_eq!(device(Some(windows)), "Chrome on Windows 10");
-        assert_eq!(device(Some(phone)), "Safari on iPhone");
-        assert_eq!(device(Some("backup-script/2")), "backup-script/2");
-        assert_eq!(device(Some(" ")), "An unknown device");
-        assert_eq!(device(None), "An unknown device");
-    }
 }

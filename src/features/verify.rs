@@ -130,7 +130,8 @@ async fn verify(
     flow.step_up(visit, active).await?;
     let next = next.or_else(|| visit.url("after_verify")).unwrap_or_else(Next::home);
     let shown = visit.payload(&active.user).await?;
-    Ok(Reply::redirect(next).with("user", flow.with_access_token(visit, &active.user, shown)?))
+    Ok(Reply::redirect(next)
+        .with("user", flow.with_access_token(visit, &active.user, shown).await?))
 }
 
 fn page(visit: &Visit<'_>, next: Option<&str>) -> Page {

@@ -1,65 +1,53 @@
-//! An access token for whoever comes in, where the request asks for one.
+//! Tokens for whoever comes in, where the request asks for them.
 
 use std::sync::Mutex;
 use std::sync::PoisonError;
 
-use chrono::TimeDelta;
-use rocket::Build;
 use rocket::Request;
-use rocket::Rocket;
+use serde_json::Map;
 use serde_json::Value;
 
-use crate::clock::Timestamp;
+use crate::config::RefreshIn;
 use crate::datastore::session::SessionRecord;
 use crate::flow::Flow;
 use crate::rejection::Rejection;
-use crate::token::Tokens;
+use crate::token::TokenPair;
 use crate::user::User;
 use crate::web::visit::Visit;
 
-/// What a request says that wants a token, in its query.
+/// What a request says that wants tokens, in its query.
 const QUERY: &str = "include_auth_token";
 
-/// What a token is called beside what is shown of its user.
-const FIELD: &str = "authentication_token";
+/// What the tokens are called beside what is shown of their user.
+const ACCESS: &str = "authentication_token";
+const REFRESH: &str = "refresh_token";
 
-/// Has logins answer with access tokens: for [`Feature::manage`](crate::Feature::manage).
-pub(crate) fn issue(rocket: Rocket<Build>) -> Rocket<Build> {
-    match rocket.state::<Tokens>().cloned() {
-        Some(tokens) => rocket.manage(Issuer(tokens)),
-        None => rocket,
-    }
-}
-
-/// Notes that a session began with this request: what alone is answered with a token.
+/// Notes that a session began with this request: what alone is answered with tokens.
 pub(super) fn note(request: &Request<'_>, record: &SessionRecord) {
     *slot(request).0.lock().unwrap_or_else(PoisonError::into_inner) = Some(record.clone());
 }
 
 impl Flow {
-    /// Adds an access token as `authentication_token` to what is shown of a user, where the request
-    /// says `?include_auth_token` and wants JSON, and the feature
-    /// [`tokens`](crate::features::tokens) is enabled. The token is of the session that began for them
-    /// with this very request, and there is none where none began: whoever gets one came through the
-    /// door just now.
+    /// Adds an access token as `authentication_token`, and a refresh token as `refresh_token` unless a
+    /// cookie is chosen for that, to what is shown of a user, where the request says `?include_auth_token`
+    /// and wants JSON, and the feature [`tokens`](crate::features::tokens) is enabled. They are of the
+    /// session that began for them with this very request, and there are none where none began: whoever gets
+    /// some came through the door just now.
     ///
-    /// It ends with that session, lasts for [`security.tokens.lifetime`], and no longer than the
-    /// session would last if nobody used it.
+    /// They end with that session when it is ended, and go on when it is merely over.
     ///
     /// # Errors
     ///
-    /// [`Rejection::Unavailable`] when it cannot be made.
-    ///
-    /// [`security.tokens.lifetime`]: crate::config::TokensConfig::lifetime
-    pub fn with_access_token(
+    /// [`Rejection::Unavailable`] when they cannot be made.
+    pub async fn with_access_token(
         &self,
         visit: &Visit<'_>,
         user: &User,
-        mut shown: Value,
+        shown: Value,
     ) -> Result<Value, Rejection> {
         let request = visit.request();
         let is_wanted = request.query_value::<&str>(QUERY).is_some() && visit.wants_json();
-        let (true, Some(Issuer(tokens))) = (is_wanted, request.rocket().state::<Issuer>()) else {
+        let (true, Some(programs)) = (is_wanted, self.programs.get()) else {
             return Ok(shown);
         };
         let begun = slot(request).0.lock().unwrap_or_else(PoisonError::into_inner).clone();
@@ -67,32 +55,64 @@ impl Flow {
         else {
             return Ok(shown);
         };
-        let end = end_of(visit, &session);
-        if end - visit.clock().now() < TimeDelta::seconds(1) {
-            // The session is all but over, and so would be the token.
+        let now = visit.clock().now();
+        let family = programs.tokens.new_family_in(user, &session, now)?;
+        if family.idle_expires_at - now < chrono::TimeDelta::seconds(1) {
+            // The session is all but over where programs may not outlast one.
             return Ok(shown);
         }
-        let token = tokens.access(user).session(session.id).lifetime(end).issue()?;
-        match shown.as_object_mut() {
-            Some(shown) => drop(shown.insert(FIELD.to_owned(), token.into())),
+        let Value::Object(mut shown) = shown else {
             // The application shows something else of its users: beside it there is no place.
-            None => log::error!("what `Presentation::user` gives is no object: no token in it"),
+            log::error!("what `Presentation::user` gives is no object: no token in it");
+            return Ok(shown);
+        };
+        if programs.begins.begin_with(&family, visit.origin(), None).await? {
+            let pair = programs.tokens.pair(user, &family)?;
+            let place = visit.config().tokens.refresh_in;
+            hand_over(visit, &pair, place, &mut shown);
         }
-        Ok(shown)
+        Ok(Value::Object(shown))
+    }
+
+    /// Gives what is shown of a user with the tokens of a program that has just logged in or refreshed them.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejection::Unavailable`] when the application could not tell what is shown of its users.
+    pub async fn with_pair(
+        &self,
+        visit: &Visit<'_>,
+        user: &User,
+        pair: &TokenPair,
+        place: RefreshIn,
+    ) -> Result<Value, Rejection> {
+        let mut shown = match visit.payload(user).await? {
+            Value::Object(shown) => shown,
+            _ => Map::new(),
+        };
+        hand_over(visit, pair, place, &mut shown);
+        Ok(Value::Object(shown))
     }
 }
 
-/// Gives when a token has to end: a session that nobody uses is deleted after a while, and whether
-/// that was done already must not decide whether a token is good.
-fn end_of(visit: &Visit<'_>, session: &SessionRecord) -> Timestamp {
-    let config = visit.config();
-    let idle = session.last_seen_at + config.session.idle.delta();
-    let absolute = session.created_at + config.session.absolute.delta();
-    let lifetime = visit.clock().now() + config.tokens.lifetime.delta();
-    lifetime.min(idle).min(absolute)
+fn hand_over(
+    visit: &Visit<'_>,
+    pair: &TokenPair,
+    place: RefreshIn,
+    shown: &mut Map<String, Value>,
+) {
+    shown.insert(ACCESS.to_owned(), pair.access.expose().clone().into());
+    match place {
+        RefreshIn::Body => {
+            shown.insert(REFRESH.to_owned(), pair.refresh.expose().clone().into());
+        }
+        RefreshIn::Cookie => visit.sessions().keep_refresh_token(
+            visit.request(),
+            pair.refresh.expose(),
+            pair.refresh_expires_at,
+        ),
+    }
 }
-
-struct Issuer(Tokens);
 
 struct Begun(Mutex<Option<SessionRecord>>);
 

@@ -1,75 +1,294 @@
 //! Whether a token that was found genuine is good still, and whose it is.
 
+use std::collections::HashMap;
 use std::future::Future;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
+use std::time::Duration;
 
+use chrono::TimeDelta;
 use uuid::Uuid;
 
+use crate::clock::Timestamp;
+use crate::config::TokenCheck;
+use crate::crypto::one_time::keyed_digest;
+use crate::datastore::denylist::MAX_JTI_BYTES;
+use crate::datastore::refresh::LivesBy;
+use crate::datastore::refresh::TokenTrace;
+use crate::datastore::session::SessionRecord;
+use crate::event::Event;
+use crate::event::Origin;
 use crate::flow::Flow;
+use crate::flow::once::Bearer;
 use crate::rejection::Rejection;
 use crate::rejection::TokenFault;
 use crate::token::TokenKind;
 use crate::token::Verified;
+use crate::user::User;
 use crate::user::UserId;
 use crate::web::Web;
 
+/// How many answers are kept at most, some 200 bytes each.
+const MOST_KEPT: usize = 10_000;
+
+/// How bearers of tokens say that they proved to be them.
+const AUTHN_VIA: &str = "token";
+
 impl Flow {
-    /// Finds out whether a token that [`Verifier`](crate::token::Verifier) accepted is good still: that
-    /// the session it was made in goes on, and that its user is there and has not changed since.
+    /// Finds out whether a token that [`Verifier`](crate::token::Verifier) accepted is good still: that it
+    /// is not denied, that the program's login or the session that it belongs to goes on, and that its user
+    /// is there and has not changed since. A token that is about no user, and one of a trusted issuer, is
+    /// only not to be denied.
     ///
-    /// A token that is about no user, and one of a trusted issuer, is good until it expires.
+    /// How often the store is asked for tokens of this kind is
+    /// [`tokens.check`](crate::config::TokensConfig::check): in one query with each request, unless it says
+    /// otherwise.
     ///
     /// # Errors
     ///
     /// [`Rejection::CredentialsRefused`] when it is good no more; [`Rejection::TokenRefused`] when one of
-    /// our own names a user or a session by something that is no id; [`Rejection::Unavailable`] when the
-    /// store does not answer.
+    /// our own names a user, a session or a family by something that is no id; [`Rejection::Unavailable`]
+    /// when the store does not answer.
     pub fn check_token<'f, C, K: TokenKind>(
         &'f self,
         web: &'f Web,
         token: &Verified<C, K>,
     ) -> impl Future<Output = Result<(), Rejection>> + Send + use<'f, C, K> {
-        let trace = Trace::of(token);
+        let facts = Facts::of(token);
         async move {
-            let Some(trace) = trace? else {
+            let facts = facts?;
+            let now = web.clock().now();
+            let check = web.config().tokens.check_of(K::NAME);
+            let is_known = match check {
+                TokenCheck::Always => false,
+                TokenCheck::Cached(length) => self.checked.has(&facts, now, length),
+                TokenCheck::Never => true,
+            };
+            if is_known {
                 return Ok(());
-            };
-            let user = match trace.session {
-                None => self.store.find_user(trace.user).await?,
-                Some(id) => {
-                    let found = self.store.find_session_of(trace.user, id).await?;
-                    let (_, begun_after) = web.sessions().limits(web.clock().now());
-                    let found = found.filter(|(session, _)| session.created_at > begun_after);
-                    found.map(|(_, user)| user)
-                }
-            };
-            match user.filter(|user| user.is_open() && user.epoch == trace.epoch) {
-                Some(_) => Ok(()),
-                None => Err(Rejection::CredentialsRefused),
             }
+            self.ask(web, &facts).await?;
+            if let TokenCheck::Cached(length) = check {
+                self.checked.keep(&facts, now, length);
+            }
+            Ok(())
         }
     }
+
+    /// Denies a token from now on, until it would have expired: as access token it opens nothing any more,
+    /// as refresh token neither, and guards that [check](Self::check_token) tokens of its kind refuse it, on
+    /// every instance. False when it was denied already.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejection::Unavailable`] when the feature [`tokens`](crate::features::tokens), which keeps it, is
+    /// not enabled, and when the store does not answer.
+    pub fn deny_token<'f, C, K: TokenKind>(
+        &'f self,
+        origin: Origin,
+        token: &Verified<C, K>,
+    ) -> impl Future<Output = Result<bool, Rejection>> + Send + use<'f, C, K> {
+        let jti = denied_by(token);
+        let user = match token.epoch().filter(|_| !token.is_foreign()) {
+            Some(_) => token.subject().and_then(|subject| subject.parse().ok()),
+            None => None,
+        };
+        // Verifiers let clocks be apart.
+        let until = token.expires_at().and_then(|end| end.checked_add_signed(LEEWAY));
+        async move {
+            let programs = self.programs()?;
+            let longest = origin.at + ENDLESS;
+            let until = until.map_or(longest, |until| until.min(longest));
+            let event = Event::TokenDenied { user, token: jti.clone(), origin };
+            let together = self.along(&event, Vec::new()).await?;
+            let is_new = programs.store.deny(&jti, until, &together).await?;
+            self.checked.forget();
+            if is_new {
+                self.told(&event);
+            }
+            Ok(is_new)
+        }
+    }
+
+    /// Finds whose an access token is, by what it lives by, in one query; what is left to ask is
+    /// [`admit_bearer`](Flow::admit_bearer).
+    ///
+    /// # Errors
+    ///
+    /// As [`check_token`](Self::check_token).
+    pub fn find_bearer<'f, C, K: TokenKind>(
+        &'f self,
+        web: &'f Web,
+        token: &Verified<C, K>,
+    ) -> impl Future<Output = Result<(User, Bearer), Rejection>> + Send + use<'f, C, K> {
+        let facts = Facts::of(token);
+        let is_foreign = token.is_foreign();
+        async move {
+            let whose = match (facts?.about, is_foreign) {
+                (Some(whose), _) => whose,
+                (None, true) => return Err(Rejection::TokenRefused(TokenFault::WrongIssuer)),
+                (None, false) => {
+                    return Err(Rejection::TokenRefused(TokenFault::MissingClaim("epoch")));
+                }
+            };
+            self.find(web, &whose).await
+        }
+    }
+
+    async fn ask(&self, web: &Web, facts: &Facts) -> Result<(), Rejection> {
+        let is_good = match &facts.about {
+            Some(whose) => {
+                let (user, _) = self.find(web, whose).await?;
+                user.is_open() && user.epoch == whose.epoch
+            }
+            None => match self.programs.get() {
+                Some(programs) => !programs.store.is_denied(&facts.jti).await?,
+                None => true,
+            },
+        };
+        if is_good { Ok(()) } else { Err(Rejection::CredentialsRefused) }
+    }
+
+    async fn find(&self, web: &Web, whose: &Whose) -> Result<(User, Bearer), Rejection> {
+        let found = match self.programs.get() {
+            Some(programs) => programs.store.find_bearer(&whose.trace).await?,
+            None => self.find_without_programs(&whose.trace).await?,
+        };
+        let (user, lives_by) = found.ok_or(Rejection::CredentialsRefused)?;
+        let now = web.clock().now();
+        let (_, begun_after) = web.sessions().limits(now);
+        let bearer = Bearer::new(whose.epoch, AUTHN_VIA);
+        let (session, at) = match lives_by {
+            LivesBy::User => return Ok((user, bearer)),
+            LivesBy::Session(session) if session.created_at > begun_after => {
+                (Some(session.id), session.authenticated_at)
+            }
+            LivesBy::Family(family) if family.is_alive(now) => {
+                (family.session_id, family.authenticated_at)
+            }
+            LivesBy::Session(_) | LivesBy::Family(_) => return Err(Rejection::CredentialsRefused),
+        };
+        let bearer = session.into_iter().fold(bearer, Bearer::session);
+        if at > SessionRecord::NEVER {
+            return Ok((user, bearer.authenticated_at(at)));
+        }
+        Ok((user, bearer))
+    }
+
+    /// Finds the same where no feature keeps families and what is denied: there are none then.
+    async fn find_without_programs(
+        &self,
+        token: &TokenTrace,
+    ) -> Result<Option<(User, LivesBy)>, Rejection> {
+        Ok(match (token.family, token.session) {
+            (Some(_), _) => None,
+            (None, Some(session)) => {
+                let found = self.store.find_session_of(token.user, session).await?;
+                found.map(|(session, user)| (user, LivesBy::Session(session)))
+            }
+            (None, None) => {
+                self.store.find_user(token.user).await?.map(|user| (user, LivesBy::User))
+            }
+        })
+    }
+}
+
+/// How much longer than it lasts a token is denied: the most that verifiers let clocks be apart.
+const LEEWAY: TimeDelta = TimeDelta::minutes(10);
+
+/// How long a token is denied that never expires, and any other at most.
+const ENDLESS: TimeDelta = TimeDelta::days(365_000);
+
+/// What a token that was found genuine says of itself.
+pub(super) struct Facts {
+    /// By what it is denied.
+    pub(super) jti: String,
+    /// Whose it is, if it is about a user of ours.
+    pub(super) about: Option<Whose>,
 }
 
 /// What a token of ours says of its user.
-struct Trace {
-    user: UserId,
-    epoch: i64,
-    session: Option<Uuid>,
+pub(super) struct Whose {
+    pub(super) trace: TokenTrace,
+    pub(super) epoch: i64,
 }
 
-impl Trace {
-    /// Reads it; none for a token that is about no user of ours.
-    fn of<C, K: TokenKind>(token: &Verified<C, K>) -> Result<Option<Self>, Rejection> {
+impl Facts {
+    pub(super) fn of<C, K: TokenKind>(token: &Verified<C, K>) -> Result<Self, Rejection> {
+        let jti = denied_by(token);
         let Some(epoch) = token.epoch().filter(|_| !token.is_foreign()) else {
-            return Ok(None);
+            return Ok(Self { jti, about: None });
         };
         let malformed = |name| Rejection::TokenRefused(TokenFault::MalformedClaim(name));
-        let user = token.subject().and_then(|subject| subject.parse().ok());
-        let session = token.session().map(Uuid::parse_str).transpose();
-        Ok(Some(Self {
+        let id = |text: Option<&str>, name| {
+            text.map(Uuid::parse_str).transpose().map_err(|_| malformed(name))
+        };
+        let user: Option<UserId> = token.subject().and_then(|subject| subject.parse().ok());
+        let trace = TokenTrace {
             user: user.ok_or_else(|| malformed("sub"))?,
-            epoch,
-            session: session.map_err(|_| malformed("sid"))?,
-        }))
+            family: id(token.family(), "fam")?,
+            session: id(token.session(), "sid")?,
+            jti: jti.clone(),
+        };
+        Ok(Self { jti, about: Some(Whose { trace, epoch }) })
     }
+
+    /// Names it among all tokens.
+    fn key(&self) -> String {
+        let about = self.about.as_ref().map(|it| {
+            let TokenTrace { user, family, session, .. } = &it.trace;
+            format!("{user} {} {family:?} {session:?}", it.epoch)
+        });
+        format!("{} {}", self.jti, about.unwrap_or_default())
+    }
+}
+
+/// Gives by what a token is denied: its `jti`, where that is one as we make them; of a trusted issuer, who
+/// may use what others use, a digest.
+fn denied_by<C, K: TokenKind>(token: &Verified<C, K>) -> String {
+    let jti = token.id().unwrap_or_default();
+    let is_plain = jti.len() < MAX_JTI_BYTES && jti.bytes().all(|byte| byte.is_ascii_graphic());
+    if is_plain && !jti.is_empty() && !token.is_foreign() {
+        return jti.to_owned();
+    }
+    let parts = [token.issuer().as_bytes(), b"\n", jti.as_bytes()];
+    let digest = keyed_digest(b"rocket_security denied by issuer", &parts);
+    digest.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Which tokens were found good, and when.
+#[derive(Default)]
+pub(super) struct Checked(Mutex<HashMap<String, Timestamp>>);
+
+impl Checked {
+    fn has(&self, facts: &Facts, now: Timestamp, length: Duration) -> bool {
+        // A clock that was set back makes no answer younger.
+        let is_young = |at: &Timestamp| *at <= now && now - *at < delta(length);
+        self.lock().get(&facts.key()).is_some_and(is_young)
+    }
+
+    fn keep(&self, facts: &Facts, now: Timestamp, length: Duration) {
+        let mut kept = self.lock();
+        if kept.len() >= MOST_KEPT {
+            kept.retain(|_, at| *at <= now && now - *at < delta(length));
+        }
+        if kept.len() >= MOST_KEPT {
+            kept.clear();
+        }
+        kept.insert(facts.key(), now);
+    }
+
+    /// Forgets all of them.
+    pub(super) fn forget(&self) {
+        self.lock().clear();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Timestamp>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn delta(length: Duration) -> TimeDelta {
+    TimeDelta::from_std(length).unwrap_or(TimeDelta::MAX)
 }

@@ -11,6 +11,7 @@
 
 pub mod access;
 mod bearer;
+pub(crate) mod families;
 pub mod lapse;
 pub mod limits;
 pub mod link;
@@ -23,6 +24,7 @@ pub mod username;
 pub use crate::flow::remember::Return;
 
 use std::sync::Arc;
+use std::sync::OnceLock;
 
 use rocket::http::HeaderMap;
 
@@ -50,6 +52,8 @@ use crate::feature::LoginAttempt;
 use crate::feature::Registration;
 use crate::feature::Verdict;
 use crate::feature::asker;
+use crate::flow::bearer::Checked;
+use crate::flow::families::Programs;
 use crate::flow::limits::Limits;
 use crate::flow::username::UsernamePolicy;
 use crate::mail::worker::Bell;
@@ -147,6 +151,9 @@ pub struct Flow {
     max_sessions: u32,
     freshness: Span,
     bell: Bell,
+    /// What keeps programs, once a feature does.
+    programs: OnceLock<Programs>,
+    checked: Checked,
 }
 
 /// The parts of [`Flow`].
@@ -178,6 +185,8 @@ impl Flow {
             max_sessions,
             freshness,
             bell,
+            programs: OnceLock::new(),
+            checked: Checked::default(),
         }
     }
 

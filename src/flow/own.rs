@@ -181,8 +181,9 @@ impl Flow {
         Ok(is_ended)
     }
 
-    /// Ends all sessions of whoever is logged in but the one they ask from, and what their other browsers
-    /// are remembered by; says how many sessions that were.
+    /// Ends all sessions of whoever is logged in but the one they ask from, what their other browsers are
+    /// remembered by, and the programs that did not log in with this session; says how many sessions that
+    /// were.
     ///
     /// # Errors
     ///
@@ -198,6 +199,7 @@ impl Flow {
                 ended += u32::from(self.end_session(visit, &session).await?);
             }
         }
+        self.end_other_families(visit, active).await?;
         for hook in &*self.hooks {
             for EndedSession { id, user_id } in hook.end_others(&active.record).await? {
                 let (reason, origin) = (SessionEnd::ByUser, visit.origin());

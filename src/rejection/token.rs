@@ -40,6 +40,10 @@ pub enum TokenFault {
     IssuedInFuture,
     /// Its own claims are not those that this route reads.
     UnreadableClaims,
+    /// It is a refresh token of a program that is logged out.
+    Ended,
+    /// It is a refresh token that was used before; its program is logged out.
+    Reused,
 }
 
 impl TokenFault {
@@ -61,6 +65,8 @@ impl TokenFault {
             Self::NotYetValid => "token_not_yet_valid",
             Self::IssuedInFuture => "token_issued_in_future",
             Self::UnreadableClaims => "token_claims_unreadable",
+            Self::Ended => "refresh_token_ended",
+            Self::Reused => "refresh_token_reused",
         }
     }
 }
@@ -86,6 +92,8 @@ impl fmt::Display for TokenFault {
             Self::NotYetValid => f.write_str("The token is not valid yet."),
             Self::IssuedInFuture => f.write_str("The token is from the future."),
             Self::UnreadableClaims => f.write_str("The token has other claims than are needed."),
+            Self::Ended => f.write_str("The program is logged out."),
+            Self::Reused => f.write_str("The token was used before."),
         }
     }
 }
@@ -96,7 +104,7 @@ impl StdError for TokenFault {}
 mod tests {
     use crate::rejection::TokenFault;
 
-    const ALL: [TokenFault; 15] = [
+    const ALL: [TokenFault; 17] = [
         TokenFault::TooLong,
         TokenFault::Malformed,
         TokenFault::Unsupported,
@@ -112,6 +120,8 @@ mod tests {
         TokenFault::NotYetValid,
         TokenFault::IssuedInFuture,
         TokenFault::UnreadableClaims,
+        TokenFault::Ended,
+        TokenFault::Reused,
     ];
 
     #[test]

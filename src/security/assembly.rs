@@ -21,6 +21,7 @@ use rocket::routes;
 use crate::clock::Clock;
 use crate::config;
 use crate::config::Config;
+use crate::config::RefreshIn;
 use crate::config::is_debug;
 use crate::crypto::hasher::Hasher;
 use crate::crypto::keys::Keyring;
@@ -119,6 +120,7 @@ pub(super) async fn assemble<D: UserDatastore>(
     let announcer = Announcer::new(Arc::clone(&hooks), signals.clone());
     let cookies = Cookies::new(&keyring, base_url.scheme() == "https")?;
     let cookies = cookies.with_csrf(config.csrf.cookie.clone());
+    let cookies = cookies.with_refresh(config.tokens.refresh_in == RefreshIn::Cookie);
     let worker = Arc::new(Worker::new(
         Arc::clone(&shared),
         mailer,

@@ -40,6 +40,7 @@ use rocket::tokio::time::timeout;
 
 use crate::config::Config;
 use crate::config::MigrateConfig;
+use crate::datastore::RefreshStore;
 use crate::datastore::RememberStore;
 use crate::datastore::SqlxDatastore;
 use crate::datastore::TrackStore;
@@ -141,7 +142,7 @@ impl Default for Security {
     }
 }
 
-impl<D: UserDatastore + TrackStore + RememberStore> Security<D> {
+impl<D: UserDatastore + TrackStore + RememberStore + RefreshStore> Security<D> {
     /// Uses a store that is open already, and the default features: those of
     /// [`Security::fairing()`].
     ///

@@ -8,16 +8,19 @@
 //! | `security_form` | what was typed into a form, secrets apart, while its user proves that it is still them | ten minutes |
 //! | `security_data` | what the application keeps with the session, bound to its id | the session ends, or the browser closes |
 //! | `security_remember` | by what the browser is remembered: the selector of its series, and a validator | [`remember.lifetime`](crate::features::remember), 30 days after the login by default |
+//! | `security_refresh` | the refresh token of a program that runs in this browser, where `security.tokens.refresh_in` is `"cookie"` | the token expires, or somebody logs out |
 //! | the one that `security.csrf.cookie` names, if it does | a copy of the anti-forgery token, for script to read | the id of the browser changes, or the browser closes |
 //!
 //! With an `https` base URL the names begin with `__Host-` and the cookies are `Secure`, so that
 //! no neighbouring host can set or read them. All are `HttpOnly`, `SameSite=Lax`, `Path=/`, and
 //! sealed as PASETO `v4.local`; but the last is `SameSite=Strict`, has the name that it was given, and
-//! is neither `HttpOnly` nor sealed.
+//! is neither `HttpOnly` nor sealed, and `security_refresh` is `SameSite=Strict`, goes to
+//! `/refresh-token` alone, and so can have `__Secure-` only before its name.
 
 use std::sync::Mutex;
 use std::sync::PoisonError;
 
+use chrono::TimeDelta;
 use rocket::Request;
 use rocket::Response;
 use rocket::http::Cookie;
@@ -42,7 +45,12 @@ const NOTICE: &str = "security_notice";
 const FORM: &str = "security_form";
 const DATA: &str = "security_data";
 const REMEMBER: &str = "security_remember";
+const REFRESH: &str = "security_refresh";
 const HOST_PREFIX: &str = "__Host-";
+const SECURE_PREFIX: &str = "__Secure-";
+
+/// Where a refresh token goes to.
+pub(crate) const REFRESH_PATH: &str = "/refresh-token";
 
 /// How long what was typed waits for its user to prove that it is still them.
 const FORM_LIFETIME: Duration = Duration::minutes(10);
@@ -61,6 +69,7 @@ pub struct Cookies {
     csrf: Option<CookieName>,
     remember: Sealer,
     lineage: Lineage,
+    has_refresh: bool,
     secure: bool,
 }
 
@@ -80,6 +89,7 @@ impl Cookies {
             csrf: None,
             remember: Sealer::new(keyring, Purpose::Remember)?,
             lineage: Lineage::new(keyring)?,
+            has_refresh: false,
             secure,
         })
     }
@@ -89,13 +99,19 @@ impl Cookies {
         Self { csrf: name, ..self }
     }
 
+    /// Has browsers keep refresh tokens in a cookie, if that is chosen.
+    pub fn with_refresh(self, has_refresh: bool) -> Self {
+        Self { has_refresh, ..self }
+    }
+
     /// Tells whether a request carries any cookie of ours, by whichever name.
     pub fn any_in(&self, request: &Request<'_>) -> bool {
         request.cookies().iter().any(|cookie| {
             let name = cookie.name();
             let is_copy = self.csrf.as_ref().is_some_and(|copy| copy.as_str() == name);
             let name = name.strip_prefix(HOST_PREFIX).unwrap_or(name);
-            is_copy || [SESSION, LINK, NOTICE, FORM, DATA, REMEMBER].contains(&name)
+            let name = name.strip_prefix(SECURE_PREFIX).unwrap_or(name);
+            is_copy || [SESSION, LINK, NOTICE, FORM, DATA, REMEMBER, REFRESH].contains(&name)
         })
     }
 
@@ -224,6 +240,36 @@ impl Cookies {
 
     pub(super) fn without_remember(&self) -> Cookie<'static> {
         self.removal(REMEMBER)
+    }
+
+    pub(super) fn refresh(&self, token: &str, left: TimeDelta) -> Cookie<'static> {
+        let mut cookie = self.refresh_cookie(token.to_owned());
+        cookie.set_max_age(Duration::seconds(left.num_seconds()));
+        cookie
+    }
+
+    pub(super) fn find_refresh<'r>(&self, request: &'r Request<'_>) -> Option<&'r str> {
+        let cookie = request.cookies().get(&self.refresh_name())?;
+        self.has_refresh.then_some(cookie.value())
+    }
+
+    pub(super) fn without_refresh(&self) -> Option<Cookie<'static>> {
+        let mut cookie = self.refresh_cookie(String::new());
+        cookie.make_removal();
+        self.has_refresh.then_some(cookie)
+    }
+
+    fn refresh_cookie(&self, value: String) -> Cookie<'static> {
+        Cookie::build((self.refresh_name(), value))
+            .path(REFRESH_PATH)
+            .http_only(true)
+            .secure(self.secure)
+            .same_site(SameSite::Strict)
+            .build()
+    }
+
+    fn refresh_name(&self) -> String {
+        if self.secure { format!("{SECURE_PREFIX}{REFRESH}") } else { REFRESH.to_owned() }
     }
 
     /// Gives what derives the successors of a keepsake.

@@ -16,6 +16,7 @@
 pub mod cookie;
 mod csrf_cookie;
 pub mod data;
+mod refresh;
 pub mod remember;
 
 use std::sync::Arc;
@@ -228,6 +229,7 @@ impl Sessions {
     pub(crate) fn forget(&self, request: &Request<'_>) {
         self.drop_data(request);
         self.forget_keepsake(request);
+        self.forget_refresh_token(request);
         self.take_id(request);
     }
 

@@ -13,8 +13,8 @@ use crate::config::Allowance;
 use crate::rejection::TokenFault;
 
 /// The names that an application's claims cannot have.
-pub(super) const RESERVED: [&str; 10] =
-    ["iss", "sub", "aud", "exp", "nbf", "iat", "jti", "typ", "sid", "epoch"];
+pub(super) const RESERVED: [&str; 11] =
+    ["iss", "sub", "aud", "exp", "nbf", "iat", "jti", "typ", "sid", "fam", "epoch"];
 
 /// No claims of an application's own; others that are there are ignored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,6 +31,7 @@ pub(super) struct Standard {
     pub(super) jti: Option<String>,
     pub(super) typ: Option<String>,
     pub(super) sid: Option<String>,
+    pub(super) fam: Option<String>,
     pub(super) epoch: Option<i64>,
 }
 
@@ -51,6 +52,7 @@ impl Standard {
             jti: take_text(claims, "jti")?,
             typ: take_text(claims, "typ")?,
             sid: take_text(claims, "sid")?,
+            fam: take_text(claims, "fam")?,
             epoch: take_integer(claims, "epoch")?,
         };
         for (name, is_there, allowance) in [

@@ -2,6 +2,7 @@
 
 use std::marker::PhantomData;
 use std::sync::Arc;
+use std::sync::OnceLock;
 
 use chrono::Datelike;
 use chrono::SubsecRound;
@@ -21,6 +22,7 @@ use crate::crypto::random_uuid;
 use crate::error::Error;
 use crate::error::Result;
 use crate::token::Access;
+use crate::token::BeginsFamilies;
 use crate::token::Lifetime;
 use crate::token::MAX_FOOTER_BYTES;
 use crate::token::MAX_TOKEN_BYTES;
@@ -52,14 +54,16 @@ use crate::user::User;
 ///     plan: &'static str,
 /// }
 ///
-/// #[post("/token")]
+/// #[post("/report-token")]
 /// fn token(user: AuthUser, tokens: &State<Tokens>) -> Result<String, Rejection> {
 ///     Ok(tokens.access(&user).claims(Claims { plan: "free" }).issue()?)
 /// }
 /// ```
 #[derive(Clone)]
 pub struct Tokens {
-    ring: Arc<Ring>,
+    pub(super) ring: Arc<Ring>,
+    /// What begins families, once a feature does.
+    pub(super) families: Arc<OnceLock<Arc<dyn BeginsFamilies>>>,
 }
 
 impl Tokens {
@@ -70,7 +74,8 @@ impl Tokens {
     /// [`Error::Config`] for a key that is none, naming the setting and the cure; [`Error::File`]
     /// for a file that cannot be read.
     pub fn new(config: &Config, base_url: &Url, keyring: &Keyring, clock: Clock) -> Result<Self> {
-        Ok(Self { ring: Arc::new(Ring::new(config, base_url, keyring, clock)?) })
+        let ring = Arc::new(Ring::new(config, base_url, keyring, clock)?);
+        Ok(Self { ring, families: Arc::default() })
     }
 
     /// Gives what verifies the tokens that this issues.
@@ -140,6 +145,8 @@ pub struct TokenBuilder<'t, K> {
     ring: &'t Ring,
     subject: Subject,
     session: Option<Uuid>,
+    family: Option<Uuid>,
+    id: Option<Uuid>,
     claims: Result<Map<String, Value>>,
     footer: Result<Map<String, Value>>,
     audience: Vec<String>,
@@ -151,12 +158,14 @@ pub struct TokenBuilder<'t, K> {
 }
 
 impl<'t, K: TokenKind> TokenBuilder<'t, K> {
-    fn new(ring: &'t Ring, subject: Subject) -> Self {
+    pub(super) fn new(ring: &'t Ring, subject: Subject) -> Self {
         const { assert!(is_name(K::NAME), "this is no name of a kind of token") };
         Self {
             ring,
             subject,
             session: None,
+            family: None,
+            id: None,
             claims: Ok(Map::new()),
             footer: Ok(Map::new()),
             audience: Vec::new(),
@@ -195,6 +204,17 @@ impl<'t, K: TokenKind> TokenBuilder<'t, K> {
     /// Ties it to a session, by the public id of that.
     pub fn session(mut self, id: Uuid) -> Self {
         self.session = Some(id);
+        self
+    }
+
+    /// Ties it to a family of refresh tokens, by the public id of that: it ends with the program's login.
+    pub fn family(mut self, id: Uuid) -> Self {
+        self.family = Some(id);
+        self
+    }
+
+    pub(super) fn id(mut self, id: Uuid) -> Self {
+        self.id = Some(id);
         self
     }
 
@@ -279,10 +299,14 @@ impl<'t, K: TokenKind> TokenBuilder<'t, K> {
         }
         set("nbf", write_time(now).into());
         set("iat", write_time(now).into());
-        set("jti", random_uuid()?.to_string().into());
+        let id = self.id.map_or_else(random_uuid, Ok)?;
+        set("jti", id.to_string().into());
         set("typ", K::NAME.into());
         if let Some(session) = self.session {
             set("sid", session.to_string().into());
+        }
+        if let Some(family) = self.family {
+            set("fam", family.to_string().into());
         }
         if let Some(epoch) = self.subject.epoch {
             set("epoch", epoch.into());

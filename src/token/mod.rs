@@ -16,11 +16,13 @@
 //! | `jti` | its own id | always |
 //! | `typ` | its kind | always |
 //! | `sid` | the session that it was made in, by its public id | with [`session`](TokenBuilder::session) |
+//! | `fam` | the family of refresh tokens that it belongs to, by its public id | with [`family`](TokenBuilder::family) |
 //! | `epoch` | the epoch of the user, [`User::epoch`](crate::User::epoch) | for a user |
 
 mod claims;
 mod document;
 mod issue;
+mod refresh;
 mod ring;
 mod strict;
 mod verify;
@@ -31,10 +33,14 @@ pub use crate::token::document::PublicKeys;
 pub use crate::token::issue::Subject;
 pub use crate::token::issue::TokenBuilder;
 pub use crate::token::issue::Tokens;
+pub use crate::token::refresh::RefreshBuilder;
+pub use crate::token::refresh::TokenPair;
 pub use crate::token::ring::TokenKeyInfo;
 pub use crate::token::ring::read_keys;
 pub use crate::token::verify::Verified;
 pub use crate::token::verify::Verifier;
+
+pub(crate) use crate::token::refresh::BeginsFamilies;
 
 use std::time::Duration;
 
@@ -80,6 +86,14 @@ pub struct Access;
 
 impl TokenKind for Access {
     const NAME: &'static str = "access";
+}
+
+/// The kind of token by which a program gets its next access token, and its own successor: good for that
+/// alone, and once. [`Tokens::refresh`] begins with one.
+pub struct Refresh;
+
+impl TokenKind for Refresh {
+    const NAME: &'static str = "refresh";
 }
 
 /// How long a token lasts.

@@ -23,6 +23,7 @@ use crate::error::Result;
 use crate::secret::Secret;
 use crate::token::document::PublicKey;
 use crate::token::document::PublicKeys;
+use crate::token::refresh::FamilyLimits;
 
 /// What tokens are issued and verified with.
 pub(super) struct Ring {
@@ -31,6 +32,7 @@ pub(super) struct Ring {
     pub(super) audience: Vec<String>,
     pub(super) purpose: TokenPurpose,
     pub(super) lifetime: std::time::Duration,
+    pub(super) families: FamilyLimits,
     pub(super) leeway: chrono::TimeDelta,
     pub(super) clock: Clock,
 }
@@ -91,6 +93,7 @@ impl Ring {
             issuer,
             purpose: TokenPurpose::Local,
             lifetime: tokens.lifetime.duration(),
+            families: FamilyLimits::new(config),
             leeway: chrono::TimeDelta::from_std(tokens.leeway).unwrap_or_default(),
             clock,
         };

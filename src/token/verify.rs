@@ -245,6 +245,11 @@ impl<C, K: TokenKind> Verified<C, K> {
         self.standard.sid.as_deref()
     }
 
+    /// Gives the public id of the family of refresh tokens that it belongs to, `fam`.
+    pub fn family(&self) -> Option<&str> {
+        self.standard.fam.as_deref()
+    }
+
     /// Gives the epoch that its user had.
     pub fn epoch(&self) -> Option<i64> {
         self.standard.epoch

@@ -7,9 +7,11 @@
 //! | [`page`] | pages from templates |
 //! | [`field`] | a field that an application adds to a form |
 //! | [`fields`] | what an application asks of whoever registers |
+//! | `identity` | who somebody says they are, in one of several fields |
 //! | [`presentation`] | what an application changes in what we show |
 //! | [`csrf`] | protection against forged requests |
 //! | [`demand`] | what guards demand, told by themselves |
+//! | `device` | what a browser calls itself, for people |
 //! | [`next`] | where to go next |
 //! | [`view`] | where the configuration leads to |
 //! | [`catchers`] | answers for guards that fail |
@@ -23,8 +25,10 @@ pub(crate) mod challenge;
 pub mod client_ip;
 pub mod csrf;
 pub mod demand;
+pub(crate) mod device;
 pub mod field;
 pub mod fields;
+pub(crate) mod identity;
 mod multipart;
 pub mod next;
 pub mod page;

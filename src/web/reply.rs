@@ -48,6 +48,8 @@ pub struct Reply {
 pub(crate) enum View {
     Page(Page),
     Redirect(Next),
+    /// JSON, whatever the request wants.
+    Data,
 }
 
 impl Reply {
@@ -59,6 +61,11 @@ impl Reply {
     /// Goes on to another page, by 303.
     pub fn redirect(next: Next) -> Self {
         Self::new(View::Redirect(next))
+    }
+
+    /// Answers in JSON, whatever the request wants: for routes that are for programs alone.
+    pub fn data() -> Self {
+        Self::new(View::Data)
     }
 
     /// Puts `value` as `key` into the JSON's `response`.
@@ -105,7 +112,7 @@ impl Reply {
 impl<'r> Responder<'r, 'static> for Reply {
     fn respond_to(self, request: &'r Request<'_>) -> response::Result<'static> {
         let web = request.rocket().state::<Web>().ok_or(Status::InternalServerError)?;
-        if wants_json(request) {
+        if wants_json(request) || matches!(self.view, View::Data) {
             return self.json(request, web);
         }
         if let Some(notice) = &self.notice {
@@ -121,6 +128,7 @@ impl<'r> Responder<'r, 'static> for Reply {
                 protect(request, policy);
                 next.respond_to(request)
             }
+            View::Data => Err(Status::InternalServerError),
         }
     }
 }
@@ -130,18 +138,26 @@ impl<'r> Responder<'r, 'static> for Reply {
 pub struct Refused {
     rejection: Rejection,
     page: Option<Box<Page>>,
+    is_data: bool,
+}
+
+impl Refused {
+    /// Refuses in JSON, whatever the request wants: for routes that are for programs alone.
+    pub(crate) fn data(rejection: Rejection) -> Self {
+        Self { rejection, page: None, is_data: true }
+    }
 }
 
 impl Page {
     /// Shows this page again with what is wrong.
     pub(crate) fn refuse(self, rejection: Rejection) -> Refused {
-        Refused { rejection, page: Some(Box::new(self)) }
+        Refused { rejection, page: Some(Box::new(self)), is_data: false }
     }
 }
 
 impl From<Rejection> for Refused {
     fn from(rejection: Rejection) -> Self {
-        Self { rejection, page: None }
+        Self { rejection, page: None, is_data: false }
     }
 }
 
@@ -151,7 +167,7 @@ impl<'r> Responder<'r, 'static> for Refused {
         let web = request.rocket().state::<Web>().ok_or(Status::InternalServerError)?;
         let instead = Instead::of(&rejection, request, web);
         let status = instead.status.unwrap_or(rejection.status());
-        let response = if wants_json(request) {
+        let response = if wants_json(request) || self.is_data {
             let mut response = json_errors(&rejection);
             response.extend(instead.response);
             json_response(request, status, response)
@@ -200,7 +216,7 @@ fn page_for(
     match instead.view {
         Some(View::Page(page)) => return page.status(status).render(request),
         Some(View::Redirect(next)) => return Reply::redirect(next).respond_to(request),
-        None => {}
+        Some(View::Data) | None => {}
     }
     let elsewhere = match rejection {
         Rejection::Unauthenticated | Rejection::NotFresh if !is_led => None,

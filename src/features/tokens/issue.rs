@@ -1,0 +1,70 @@
+//! `POST /token`: how a program without cookies logs in.
+
+use rocket::State;
+use rocket::post;
+use serde::Deserialize;
+
+use crate::config::RefreshIn;
+use crate::crypto::password::Password;
+use crate::features::tokens::granted;
+use crate::flow::Flow;
+use crate::rejection::FieldErrors;
+use crate::rejection::Rejection;
+use crate::secret::Secret;
+use crate::web::identity::NamedBy;
+use crate::web::reply::Answer;
+use crate::web::reply::Refused;
+use crate::web::reply::Reply;
+use crate::web::submission::Form;
+use crate::web::submission::Submission;
+use crate::web::submission::given;
+use crate::web::visit::Visit;
+
+/// What is submitted to `/token`.
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct TokenForm {
+    #[serde(deserialize_with = "given")]
+    email: Option<String>,
+    #[serde(deserialize_with = "given")]
+    username: Option<String>,
+    /// Whichever of the two it is.
+    #[serde(deserialize_with = "given")]
+    identity: Option<String>,
+    password: Secret<String>,
+}
+
+impl Form for TokenForm {
+    const SECRET: &'static [&'static str] = &["password"];
+}
+
+#[post("/token", data = "<submitted>")]
+pub(super) async fn token(
+    visit: Visit<'_>,
+    flow: &State<Flow>,
+    submitted: Submission<TokenForm>,
+) -> Answer {
+    log_in(&visit, flow, submitted).await.map_err(Refused::data)
+}
+
+async fn log_in(
+    visit: &Visit<'_>,
+    flow: &Flow,
+    submitted: Submission<TokenForm>,
+) -> Result<Reply, Rejection> {
+    let form = submitted.read()?;
+    let mut errors = FieldErrors::new();
+    let named = NamedBy {
+        email: form.email.as_deref(),
+        username: form.username.as_deref(),
+        identity: form.identity.as_deref(),
+    };
+    let identity = named.read(&visit.config().identity, &mut errors)?;
+    let password = errors.take("password", "password_invalid", Password::parse(&form.password));
+    let (Some(identity), Some(password)) = (identity, password) else {
+        return Err(errors.into());
+    };
+    let (user, pair) = flow.log_in_program(visit, &identity, &password).await?;
+    // Whoever logs in here keeps no cookies.
+    granted(visit, flow, &user, &pair, RefreshIn::Body).await
+}

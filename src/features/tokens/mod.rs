@@ -1,0 +1,315 @@
+//! Access and refresh tokens: what a program logs in for once, and shows with every request.
+//!
+//! | route | page | JSON |
+//! |---|---|---|
+//! | `POST /login?include_auth_token` | | 200 `user.authentication_token`, `user.refresh_token` |
+//! | `POST /verify?include_auth_token`, `POST /change?include_auth_token` | | the same: the session is a new one, and the tokens of the older have ended with it |
+//! | `POST /token` `email`, `username` or `identity`, `password` | always JSON | 200 the same, `expires_in`, `token_type`; no session, no cookie |
+//! | `POST /refresh-token` `refresh_token`, or its cookie | always JSON | 200 the same: the next two |
+//! | `GET /tokens` | one's programs, the newest first | 200 `programs`, `csrf_token` |
+//! | `POST /tokens/end` `program` | 303 to `/tokens` | 200 `csrf_token` |
+//!
+//! `POST /logout` takes a `refresh_token`, too, and logs its program out.
+//!
+//! | setting `[default.security.tokens]` | default |
+//! |---|---|
+//! | `lifetime`, of an access token | `"15m"` |
+//! | `refresh_lifetime`, of a program's login | `"30days"`, at most 365 days |
+//! | `refresh_idle`, without refreshing | `"7days"` |
+//! | `refresh_grace`, in which a replaced refresh token leads to its successor once more | `"0s"`, at most 10 seconds |
+//! | `refresh_in`, `"body"` or `"cookie"` | `"body"` |
+//! | `check`, by kind: `"always"`, `"cached(30s)"` or `"never"` | `"always"` |
+//!
+//! and [what tokens are made and read with](crate::config::TokensConfig), which holds without the feature, too.
+//!
+//! Templates: `security/tokens.html`. Mails: `token_reuse`. Events: `UserAuthenticated` (`POST /token`),
+//! `RefreshTrackerCreated`, `RefreshTrackerRevoked`, `TokenReuse`, `TokenDenied`, `UserFailedAuthn`,
+//! `UserUnauthenticated`. Refusals: the reasons of [`TokenFault`](crate::rejection::TokenFault), among them `refresh_token_reused` and
+//! `refresh_token_ended`; `credentials_refused`, `conflicting_credentials`, `invalid_credentials`,
+//! `invalid_input` (`program_unknown`), `unauthenticated`, `reauth_required`, `password_change_required`,
+//! `csrf_failed`, `cross_site`, `throttled`, `saturated`, `unavailable`. The store needs the capabilities
+//! [`RefreshStore`] and [`Denylist`](crate::datastore::Denylist).
+//!
+//! ```text
+//! POST /token {"email": "ann@example.org", "password": "a ferry leaves at seven"}
+//!   200 {"meta": {"code": 200}, "response": {"user": {"id": "…", "email": "ann@example.org", "roles": [],
+//!       "authentication_token": "v4.local.…", "refresh_token": "v4.local.…"}, "expires_in": 900, "token_type": "Bearer"}}
+//! GET /report  Authorization: Bearer v4.local.…
+//!   401 WWW-Authenticate: Bearer realm="login", error="invalid_token", error_description="The token has expired."
+//!       {"meta": {"code": 401}, "response": {"errors": ["…"], "reasons": ["token_expired"]}}
+//! POST /refresh-token {"refresh_token": "v4.local.…"}
+//!   200 as above, with the next two
+//!   401 WWW-Authenticate: Bearer realm="login", error="invalid_token", error_description="The token was used before."
+//!       {"meta": {"code": 401}, "response": {"errors": ["…"], "reasons": ["refresh_token_reused"]}}
+//! GET /tokens
+//!   200 {"meta": {"code": 200}, "response": {"csrf_token": "…", "programs": [{"id": "0f0c…",
+//!       "device": "backup-script/2", "client": "192.0.2.7", "authn_via": "password",
+//!       "created_at": "2027-01-15T08:00:00Z", "refreshed_at": "2027-01-15T08:12:00Z", "expires_at": "2027-01-22T08:12:00Z"}]}}
+//! ```
+//!
+//! A `GET` gives none: a page of another site could have a browser send it. Neither does a form that
+//! is answered by a redirect, nor a login that wants a second factor first: `POST /token` refuses that like a
+//! wrong password. Where the feature is not enabled, `include_auth_token` is ignored.
+//!
+//! Guards: [`AuthVia<via::Token>`](crate::AuthVia), and with `"token"` in
+//! [`security.mechanisms`](crate::config::Config::mechanisms), as by default, every other.
+//!
+//! # What a request brings
+//!
+//! `Authorization: Bearer <token>` (RFC 6750, section 2.1; the scheme in any case), or
+//! `Authentication-Token: <token>`, as with Flask-Security, for where a proxy wants `Authorization`
+//! for itself. One of them, once: both, or either twice, is 400 `conflicting_credentials`. A token in
+//! a query or a body is not looked at, for addresses are written down everywhere.
+//!
+//! A request with a token needs no anti-forgery token, and gets no cookie.
+//!
+//! # Who it is, and for how long
+//!
+//! A token is good when our own key made it as an access token, it is for us and within its times, it is not
+//! denied, the account is open and has not changed since (password, address, second factor, switched off),
+//! and the program's login goes on. Each request asks the store, in one query: what ended takes effect
+//! with the next request, on every instance, and roles are those of this moment.
+//!
+//! **A program's login** is a row in the store, a family of refresh tokens of which one is good at a time. It
+//! is over after 30 days, or 7 without refreshing. Its access tokens and its refresh token end with it at
+//! once:
+//!
+//! - when the session that it began in is ended, by logging out, from `/sessions`, by an operator, by a login
+//!   too many, or by `/verify`, which begins another in its place; that nobody uses the session, or that it is
+//!   too old, does not end it;
+//! - when its user ends it at `/tokens`, or all others at `/sessions`, or an operator by `rocket-security
+//!   tokens revoke`;
+//! - with every change of the account;
+//! - when its user has more than [`session.max_per_user`](crate::config::SessionConfig::max_per_user) of them,
+//!   the oldest;
+//! - when a refresh token is used a second time.
+//!
+//! Where [`session.aal`](crate::config::SessionConfig) is set, it lasts no longer than a session.
+//!
+//! For [`Fresh`](crate::Fresh) an access token is as old as the login, or the `/verify`, that its family began
+//! with: refreshing makes nobody fresh.
+//!
+//! What an application issues by [`Tokens::access`](crate::Tokens::access) is taken likewise. One
+//! without [`session`](crate::token::TokenBuilder::session) or
+//! [`family`](crate::token::TokenBuilder::family) ends with a change of the account, its `exp`, or
+//! [`Flow::deny_token`] alone, and is never fresh. A handler that issues to whoever comes by a token lets
+//! them go on for ever: `AuthVia<via::Session>` before it does not.
+//! [`Tokens::refresh`](crate::Tokens::refresh) begins a program's login.
+//!
+//! # Refreshing
+//!
+//! A refresh token is good for one thing, and once: `/refresh-token` replaces it. Whoever has a copy, owner or
+//! thief, presents one that was replaced sooner or later. That ends the family, so that both are out; the
+//! owner is told by mail, and there is an event. It can be told of a program that refreshes several times at
+//! once, or that lost an answer: with `refresh_grace` a token that was replaced within it leads to the same
+//! successor, `jti` and all, once more. What is presented is not a guess, for our key made it; so there is no
+//! limit on how often it is.
+//!
+//! With `refresh_in = "cookie"`, for programs that run in a browser, `/login`, `/verify` and `/change` put
+//! it into the cookie `security_refresh` instead (`__Secure-security_refresh` by https): `HttpOnly`,
+//! `SameSite=Strict`, and sent to `/refresh-token` alone, which answers it with another. As for every cookie,
+//! the anti-forgery token has to come along. `POST /token`, whose programs keep no cookies, answers in the
+//! body nevertheless. A cookie and a token in the body at once are refused.
+//!
+//! Tokens of [trusted issuers](crate::config::TrustedConfig) are nobody here: whose user they name, only the
+//! application can tell. Neither are tokens of an application's own kinds. Both are verified by
+//! [`Verifier`], and [`Flow::check_token`] tells whether they are good still.
+
+mod issue;
+mod programs;
+mod refresh;
+
+use std::sync::Arc;
+
+use rocket::Build;
+use rocket::Request;
+use rocket::Rocket;
+use rocket::Route;
+use rocket::async_trait;
+use rocket::routes;
+use serde::Deserialize;
+use serde::Serialize;
+
+use crate::clock::Timestamp;
+use crate::config::RefreshIn;
+use crate::datastore::RefreshStore;
+use crate::error::Result as Outcome;
+use crate::feature::Announcer;
+use crate::feature::Feature;
+use crate::feature::Hooks;
+use crate::flow::Flow;
+use crate::flow::families;
+use crate::flow::once::Admitted;
+use crate::guard::mechanism::Mechanism;
+use crate::guard::mechanism::TOKEN;
+use crate::guard::mechanism::register;
+use crate::rejection::Rejection;
+use crate::template::Embedded;
+use crate::token;
+use crate::token::Access;
+use crate::token::NoClaims;
+use crate::token::TokenPair;
+use crate::token::Verifier;
+use crate::user::User;
+use crate::web::Web;
+use crate::web::reply::Reply;
+use crate::web::visit::Visit;
+
+/// The header that Flask-Security's clients send.
+const HEADER: &str = "Authentication-Token";
+
+const PAGE: Embedded =
+    ("security/tokens.html", include_str!("../../../templates/security/tokens.html"));
+const REUSE_TEXT: Embedded = (
+    "security/email/token_reuse.txt",
+    include_str!("../../../templates/security/email/token_reuse.txt"),
+);
+const REUSE_HTML: Embedded = (
+    "security/email/token_reuse.html",
+    include_str!("../../../templates/security/email/token_reuse.html"),
+);
+
+/// The feature `tokens`. Its settings are those of
+/// [`[default.security.tokens]`](crate::config::TokensConfig).
+// What stands in that table is read and checked there: unknown keys are none of its business.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Tokens {}
+
+impl<D: RefreshStore> Feature<D> for Tokens {
+    const NAME: &'static str = "tokens";
+    const TEMPLATES: &'static [Embedded] = &[PAGE, REUSE_TEXT, REUSE_HTML];
+    const SENDS_MAIL: bool = true;
+
+    fn urls(&self) -> Vec<(&'static str, String)> {
+        vec![("tokens", "/tokens".to_owned()), ("end_token", "/tokens/end".to_owned())]
+    }
+
+    fn routes(&self) -> Vec<Route> {
+        routes![issue::token, refresh::refresh, programs::show, programs::end]
+    }
+
+    fn manage(&self, store: &Arc<D>, rocket: Rocket<Build>) -> Rocket<Build> {
+        if let (Some(flow), Some(tokens)) =
+            (rocket.state::<Flow>(), rocket.state::<token::Tokens>())
+        {
+            flow.keep_programs(Arc::<D>::clone(store), tokens);
+        }
+        register(rocket, self.clone())
+    }
+
+    fn hooks(&self, store: &Arc<D>) -> Option<Box<dyn Hooks>> {
+        Some(Box::new(Sweeper(Arc::<D>::clone(store))))
+    }
+}
+
+/// Deletes what is over.
+struct Sweeper(Arc<dyn RefreshStore>);
+
+#[async_trait]
+impl Hooks for Sweeper {
+    async fn sweep(&self, now: Timestamp, announcer: &Announcer) -> Outcome<u64> {
+        families::sweep(&*self.0, now, announcer).await
+    }
+}
+
+#[async_trait]
+impl Mechanism for Tokens {
+    fn name(&self) -> &'static str {
+        TOKEN
+    }
+
+    fn is_present(&self, request: &Request<'_>) -> bool {
+        brought(request).next().is_some()
+    }
+
+    async fn authenticate(&self, request: &Request<'_>) -> Result<Admitted, Rejection> {
+        let rocket = request.rocket();
+        let (Some(flow), Some(web), Some(verifier)) =
+            (rocket.state::<Flow>(), rocket.state::<Web>(), rocket.state::<Verifier>())
+        else {
+            return Err(Rejection::Unavailable);
+        };
+        let token = verifier
+            .verify::<NoClaims, Access>(the_one_brought(request)?)
+            .map_err(Rejection::TokenRefused)?;
+        let (user, bearer) = flow.find_bearer(web, &token).await?;
+        flow.admit_bearer(request, user, bearer).await
+    }
+
+    fn needs_csrf(&self, _request: &Request<'_>) -> bool {
+        // No browser sends either header by itself.
+        false
+    }
+
+    fn challenge(&self, refused: Option<&Rejection>) -> Option<String> {
+        Some(said_of(refused))
+    }
+}
+
+/// Says of tokens what an answer of 401 asks for (RFC 6750, section 3).
+fn said_of(refused: Option<&Rejection>) -> String {
+    let why = match refused {
+        None | Some(Rejection::Unauthenticated) => String::new(),
+        Some(Rejection::NotFresh) => ", error=\"insufficient_user_authentication\"".to_owned(),
+        Some(Rejection::TokenRefused(fault)) => {
+            format!(", error=\"invalid_token\", error_description=\"{fault}\"")
+        }
+        Some(_) => ", error=\"invalid_token\"".to_owned(),
+    };
+    format!("Bearer realm=\"login\"{why}")
+}
+
+/// Answers a program with its tokens.
+async fn granted(
+    visit: &Visit<'_>,
+    flow: &Flow,
+    user: &User,
+    pair: &TokenPair,
+    place: RefreshIn,
+) -> Result<Reply, Rejection> {
+    let shown = flow.with_pair(visit, user, pair, place).await?;
+    let left = pair.access_expires_at - visit.clock().now();
+    let reply = Reply::data().with("user", shown).with("token_type", "Bearer");
+    Ok(reply.with("expires_in", left.num_seconds()).without_csrf_token())
+}
+
+/// Gives the token of a request that brings one.
+fn the_one_brought<'r>(request: &'r Request<'_>) -> Result<&'r str, Rejection> {
+    let mut tokens = brought(request);
+    // Beside a token in its header, `Authorization` may have whatever a proxy wants, but only once.
+    let is_doubled = request.headers().get("Authorization").nth(1).is_some();
+    match (tokens.next(), tokens.next()) {
+        (Some(token), None) if !is_doubled => Ok(token),
+        (None, _) => Err(Rejection::Unauthenticated),
+        _ => Err(Rejection::ConflictingCredentials),
+    }
+}
+
+fn brought<'r>(request: &'r Request<'_>) -> impl Iterator<Item = &'r str> {
+    let bearers = request.headers().get("Authorization").filter_map(bearer);
+    bearers.chain(request.headers().get(HEADER).map(str::trim))
+}
+
+/// Gives what follows the scheme, whose case does not matter (RFC 9110, section 11.1).
+fn bearer(header: &str) -> Option<&str> {
+    let header = header.trim();
+    let (scheme, token) = header.split_once(' ').unwrap_or((header, ""));
+    scheme.eq_ignore_ascii_case("Bearer").then(|| token.trim_matches(' '))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::features::tokens::bearer;
+
+    #[test]
+    fn the_scheme_is_a_word_in_any_case() {
+        for header in ["Bearer v4.local.A", "bearer v4.local.A", "BEARER  v4.local.A "] {
+            assert_eq!(bearer(header), Some("v4.local.A"), "{header}");
+        }
+        assert_eq!(bearer("Bearer"), Some(""));
+        for header in ["Basic YTpi", "Bearers A", "Bearer=A", "", "v4.local.A"] {
+            assert_eq!(bearer(header), None, "{header}");
+        }
+    }
+}

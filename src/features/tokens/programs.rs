@@ -1,0 +1,128 @@
+//! `/tokens`: the programs that somebody is logged in with.
+
+use rocket::State;
+use rocket::get;
+use rocket::post;
+use serde::Deserialize;
+use serde::Serialize;
+use uuid::Uuid;
+
+use crate::clock::Timestamp;
+use crate::datastore::refresh::EndedFamily;
+use crate::datastore::refresh::FamilyRecord;
+use crate::features::tokens::PAGE;
+use crate::flow::Flow;
+use crate::rejection::FieldErrors;
+use crate::rejection::Rejection;
+use crate::web::device::device;
+use crate::web::next::Next;
+use crate::web::page::Notice;
+use crate::web::page::Page;
+use crate::web::reply::Answer;
+use crate::web::reply::Reply;
+use crate::web::submission::Form;
+use crate::web::submission::Submission;
+use crate::web::visit::Visit;
+
+const ENDED: Notice = Notice::success("That program is logged out.");
+
+/// What is submitted to `/tokens/end`.
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct EndForm {
+    program: String,
+}
+
+impl Form for EndForm {
+    const SECRET: &'static [&'static str] = &[];
+}
+
+#[get("/tokens")]
+pub(super) async fn show(visit: Visit<'_>, flow: &State<Flow>) -> Answer {
+    let programs = list(&visit, flow).await?;
+    Ok(Reply::page(page(&programs)).with("programs", programs))
+}
+
+#[post("/tokens/end", data = "<submitted>")]
+pub(super) async fn end(
+    visit: Visit<'_>,
+    flow: &State<Flow>,
+    submitted: Submission<EndForm>,
+) -> Answer {
+    match end_one(&visit, flow, submitted).await {
+        Ok(reply) => Ok(reply),
+        Err(rejection) => Err(page(&list(&visit, flow).await?).refuse(rejection)),
+    }
+}
+
+async fn end_one(
+    visit: &Visit<'_>,
+    flow: &Flow,
+    submitted: Submission<EndForm>,
+) -> Result<Reply, Rejection> {
+    let form = submitted.read()?;
+    let active = flow.require_user(visit).await?;
+    let id = Uuid::parse_str(&form.program).ok();
+    let theirs = flow.families_of(visit, &active.user).await?;
+    let family = theirs.iter().find(|family| Some(family.id) == id).ok_or_else(unknown)?;
+    flow.end_family(visit, EndedFamily { id: family.id, user_id: family.user_id }).await?;
+    Ok(Reply::redirect(visit.url("tokens").unwrap_or_else(Next::home)).notice(ENDED))
+}
+
+fn unknown() -> Rejection {
+    FieldErrors::one("program", "program_unknown", "This program is logged out already.").into()
+}
+
+/// A program, as its user sees it.
+#[derive(Debug, Serialize)]
+struct Listed {
+    id: Uuid,
+    device: String,
+    client: Option<String>,
+    authn_via: String,
+    created_at: Timestamp,
+    refreshed_at: Timestamp,
+    expires_at: Timestamp,
+}
+
+async fn list(visit: &Visit<'_>, flow: &Flow) -> Result<Vec<Listed>, Rejection> {
+    let active = flow.require_user(visit).await?;
+    let families = flow.families_of(visit, &active.user).await?;
+    let listed = |family: FamilyRecord| Listed {
+        id: family.id,
+        device: device(family.user_agent.as_deref()),
+        client: family.client.map(|client| client.to_string()),
+        authn_via: family.authn_via,
+        created_at: family.created_at,
+        refreshed_at: family.rotated_at,
+        expires_at: family.idle_expires_at,
+    };
+    Ok(families.into_iter().map(listed).collect())
+}
+
+fn page(programs: &[Listed]) -> Page {
+    let shown: Vec<_> = programs.iter().map(Shown::of).collect();
+    Page::new(PAGE.0).with("programs", shown)
+}
+
+/// A program, as the page words it.
+#[derive(Serialize)]
+struct Shown<'a> {
+    #[serde(flatten)]
+    listed: &'a Listed,
+    since: String,
+    refreshed: String,
+    until: String,
+}
+
+impl<'a> Shown<'a> {
+    fn of(listed: &'a Listed) -> Self {
+        let said = |at: Timestamp| at.format("%-d %B %Y, %H:%M UTC").to_string();
+        Self {
+            since: said(listed.created_at),
+            refreshed: said(listed.refreshed_at),
+            until: said(listed.expires_at),
+            listed,
+        }
+    }
+}

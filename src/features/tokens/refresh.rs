@@ -1,0 +1,74 @@
+//! `POST /refresh-token`: how a program goes on.
+
+use rocket::State;
+use rocket::post;
+use serde::Deserialize;
+
+use crate::config::RefreshIn;
+use crate::features::tokens::granted;
+use crate::features::tokens::said_of;
+use crate::flow::Flow;
+use crate::rejection::Rejection;
+use crate::secret::Secret;
+use crate::web::challenge;
+use crate::web::challenge::Asked;
+use crate::web::reply::Answer;
+use crate::web::reply::Refused;
+use crate::web::reply::Reply;
+use crate::web::submission::Form;
+use crate::web::submission::Submission;
+use crate::web::visit::Visit;
+
+/// What is submitted to `/refresh-token`.
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct RefreshForm {
+    refresh_token: Secret<String>,
+}
+
+impl Form for RefreshForm {
+    const SECRET: &'static [&'static str] = &["refresh_token"];
+}
+
+#[post("/refresh-token", data = "<submitted>")]
+pub(super) async fn refresh(
+    visit: Visit<'_>,
+    flow: &State<Flow>,
+    submitted: Submission<RefreshForm>,
+) -> Answer {
+    match go_on(&visit, flow, submitted).await {
+        Ok(reply) => Ok(reply),
+        Err(rejection) => {
+            let challenges = vec![said_of(Some(&rejection))];
+            challenge::note(visit.request(), Asked { challenges, ..Asked::default() });
+            Err(Refused::data(rejection))
+        }
+    }
+}
+
+/// Takes the token from where it is, and puts the next one there.
+async fn go_on(
+    visit: &Visit<'_>,
+    flow: &Flow,
+    submitted: Submission<RefreshForm>,
+) -> Result<Reply, Rejection> {
+    let form = submitted.read()?;
+    let kept = visit.sessions().refresh_token(visit.request());
+    let (token, place) = match (form.refresh_token.expose().as_str(), kept) {
+        ("", None) => return Err(Rejection::Unauthenticated),
+        ("", Some(kept)) => (kept, RefreshIn::Cookie),
+        (sent, None) => (sent, RefreshIn::Body),
+        (_, Some(_)) => return Err(Rejection::ConflictingCredentials),
+    };
+    match flow.refresh(visit, token).await {
+        Ok((user, pair)) => granted(visit, flow, &user, &pair, place).await,
+        Err(fault @ Rejection::TokenRefused(_)) => {
+            if place == RefreshIn::Cookie {
+                // It opens nothing, any more or ever.
+                visit.sessions().forget_refresh_token(visit.request());
+            }
+            Err(fault)
+        }
+        Err(fault) => Err(fault),
+    }
+}

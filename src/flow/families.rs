@@ -1,0 +1,369 @@
+//! Programs that are logged in: how that begins, goes on and ends.
+
+use std::sync::Arc;
+
+use rocket::async_trait;
+use uuid::Uuid;
+
+use crate::clock::Timestamp;
+use crate::crypto::password::Password;
+use crate::crypto::random_uuid;
+use crate::datastore::RefreshStore;
+use crate::datastore::refresh::EndedFamily;
+use crate::datastore::refresh::FamilyRecord;
+use crate::datastore::refresh::LivesBy;
+use crate::datastore::refresh::Rotated;
+use crate::datastore::refresh::Rotation;
+use crate::error::Result;
+use crate::event::Event;
+use crate::event::Origin;
+use crate::event::SessionEnd;
+use crate::feature::Announcer;
+use crate::feature::LoginAttempt;
+use crate::flow::Authenticated;
+use crate::flow::Entry;
+use crate::flow::Flow;
+use crate::flow::bearer::Facts;
+use crate::flow::user_agent;
+use crate::rejection::Rejection;
+use crate::rejection::TokenFault;
+use crate::session::Active;
+use crate::token::BeginsFamilies;
+use crate::token::NoClaims;
+use crate::token::Refresh;
+use crate::token::TokenPair;
+use crate::token::Tokens;
+use crate::user::Identity;
+use crate::user::User;
+use crate::web::visit::Visit;
+
+/// The mail that tells the owner of an account of a refresh token that was used twice.
+pub(crate) const REUSE_MAIL: &str = "token_reuse";
+
+const REUSE_SUBJECT: &str = "A program of yours is logged out";
+
+/// What programs are logged in with, once a feature keeps it.
+pub(super) struct Programs {
+    pub(super) store: Arc<dyn RefreshStore>,
+    pub(super) tokens: Tokens,
+    pub(super) begins: Arc<Begins>,
+}
+
+impl Flow {
+    /// Has programs log in, and keeps that in a store.
+    pub(crate) fn keep_programs(&self, store: Arc<dyn RefreshStore>, tokens: &Tokens) {
+        let (announcer, at_most) = (self.announcer.clone(), self.max_sessions);
+        let begins = Arc::new(Begins { store: Arc::clone(&store), announcer, at_most });
+        tokens.keep_families(Arc::<Begins>::clone(&begins));
+        // Where an application is launched once, it is set once.
+        let _ = self.programs.set(Programs { store, tokens: tokens.clone(), begins });
+    }
+
+    /// Logs a program in by a password: no session begins, and no cookie is set. Limits, work and hooks are
+    /// those of a login; a hook that wants something else first, such as a second factor, has asked for what
+    /// cannot be given here, and refuses.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejection::InvalidCredentials`] for an unknown identity, a wrong password, an account in no state to
+    /// log in and one with a second factor alike; [`Rejection::MustChange`]; what a hook refused with;
+    /// [`Rejection::Throttled`], [`Rejection::Saturated`] and [`Rejection::Unavailable`] as for a login.
+    pub async fn log_in_program(
+        &self,
+        visit: &Visit<'_>,
+        identity: &Identity,
+        password: &Password,
+    ) -> Result<(User, TokenPair), Rejection> {
+        let programs = self.programs()?;
+        let Entry::Open(authenticated) =
+            self.authenticate_password(visit, identity, password).await?
+        else {
+            let found = self.store.find_credentials(identity).await?;
+            let user = found.as_ref().map(|found| &found.user);
+            return Err(self.fail(visit, user, "second_factor_required").await?);
+        };
+        let Authenticated { user, authn_via, .. } = authenticated;
+        self.check_session(&user).await?;
+        let origin = visit.origin();
+        let family = FamilyRecord {
+            authn_via: authn_via.to_owned(),
+            client: origin.client,
+            user_agent: user_agent(visit.request().headers()),
+            authenticated_at: origin.at,
+            ..programs.tokens.new_family(&user, origin.at)?
+        };
+        let event = Event::UserAuthenticated {
+            user: user.id,
+            authn_via: authn_via.to_owned(),
+            origin: origin.clone(),
+        };
+        if !programs.begins.begin_with(&family, origin.clone(), Some(&event)).await? {
+            return Err(self.fail(visit, Some(&user), "account_changed").await?);
+        }
+        let attempt = LoginAttempt::new(&user, authn_via, origin.at, origin.client);
+        self.tell_logged_in(&attempt).await;
+        let pair = programs.tokens.pair(&user, &family)?;
+        Ok((*user, pair))
+    }
+
+    /// Gives a program its next access token and the successor of its refresh token, which is good no more.
+    ///
+    /// Somebody logged in with it once, by the one door; what is asked of a session with each request is
+    /// asked here. A token that is used a second time ends its family, and the access tokens with it: two
+    /// hold what one should.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejection::TokenRefused`] with what is wrong with the token; [`Rejection::MustChange`]; what a hook
+    /// refused with; [`Rejection::Unavailable`] when the store does not answer, and nothing has changed.
+    pub async fn refresh(
+        &self,
+        visit: &Visit<'_>,
+        token: &str,
+    ) -> Result<(User, TokenPair), Rejection> {
+        let programs = self.programs()?;
+        let Presented { facts, family, id } = self.read_refresh_token(token)?;
+        let ended = Rejection::TokenRefused(TokenFault::Ended);
+        let whose = facts.about.ok_or_else(|| ended.clone())?;
+        let found = programs.store.find_bearer(&whose.trace).await?;
+        let Some((user, LivesBy::Family(found))) = found else {
+            return Err(ended);
+        };
+        let now = visit.clock().now();
+        let idle_expires_at = programs.tokens.idle_end(&found, now);
+        let is_all_but_over = idle_expires_at - now < chrono::TimeDelta::seconds(1);
+        if !user.is_open() || user.epoch != whose.epoch || is_all_but_over {
+            return Err(ended);
+        }
+        self.check_session(&user).await?;
+        let grace = visit.config().tokens.refresh_grace;
+        let rotation = Rotation {
+            family,
+            user_id: user.id,
+            epoch: whose.epoch,
+            presented: id,
+            next: random_uuid()?,
+            now,
+            idle_expires_at,
+            since: (!grace.is_zero()).then(|| now - grace),
+        };
+        let family = match programs.store.rotate_family(&rotation).await? {
+            Rotated::Next => FamilyRecord { token_id: rotation.next, idle_expires_at, ..found },
+            Rotated::SameAgain(found) => found,
+            Rotated::Over => return Err(ended),
+            Rotated::Reused => {
+                self.end_reused(visit, &found, &user).await?;
+                return Err(Rejection::TokenRefused(TokenFault::Reused));
+            }
+        };
+        let pair = programs.tokens.pair(&user, &family)?;
+        Ok((user, pair))
+    }
+
+    /// Logs out the program that has that refresh token, used or not; one that is none logs out nobody.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejection::Unavailable`] when the store does not answer; the program then stays logged in.
+    pub async fn log_out_program(&self, visit: &Visit<'_>, token: &str) -> Result<(), Rejection> {
+        if self.programs.get().is_none() {
+            return Ok(());
+        }
+        let Ok(Presented { facts, family, .. }) = self.read_refresh_token(token) else {
+            return Ok(());
+        };
+        if let Some(whose) = facts.about {
+            let ended = EndedFamily { id: family, user_id: whose.trace.user };
+            self.end_family(visit, ended).await?;
+        }
+        Ok(())
+    }
+
+    /// Gives the programs that a user is logged in with, the newest first.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejection::Unavailable`] when the store does not answer.
+    pub async fn families_of(
+        &self,
+        visit: &Visit<'_>,
+        user: &User,
+    ) -> Result<Vec<FamilyRecord>, Rejection> {
+        let now = visit.clock().now();
+        let mut families = self.programs()?.store.list_families(user.id).await?;
+        families.retain(|family| family.is_alive(now));
+        Ok(families)
+    }
+
+    /// Logs out a program of somebody: its tokens are good no more, on every instance. False when it was
+    /// logged out already.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejection::Unavailable`] when the store does not answer; the program then stays logged in.
+    pub async fn end_family(
+        &self,
+        visit: &Visit<'_>,
+        family: EndedFamily,
+    ) -> Result<bool, Rejection> {
+        let event = revoked(family, SessionEnd::ByUser, visit.origin());
+        let together = self.along(&event, Vec::new()).await?;
+        let store = &self.programs()?.store;
+        let is_ended = store.end_family(family.user_id, family.id, &together).await?;
+        self.checked.forget();
+        if is_ended {
+            self.told(&event);
+        }
+        Ok(is_ended)
+    }
+
+    /// Logs out all programs of whoever is logged in but those that began in the session they ask from;
+    /// says how many.
+    pub(super) async fn end_other_families(
+        &self,
+        visit: &Visit<'_>,
+        active: &Active,
+    ) -> Result<u32, Rejection> {
+        if self.programs.get().is_none() {
+            return Ok(0);
+        }
+        let mut ended: u32 = 0;
+        for family in self.families_of(visit, &active.user).await? {
+            if family.session_id != Some(active.record.id) {
+                let family = EndedFamily { id: family.id, user_id: family.user_id };
+                ended += u32::from(self.end_family(visit, family).await?);
+            }
+        }
+        Ok(ended)
+    }
+
+    pub(super) fn programs(&self) -> Result<&Programs, Rejection> {
+        self.programs.get().ok_or_else(|| {
+            log::error!("enable `rocket_security::features::tokens::Tokens`, which keeps programs");
+            Rejection::Unavailable
+        })
+    }
+
+    fn read_refresh_token(&self, token: &str) -> Result<Presented, Rejection> {
+        let verifier = self.programs()?.tokens.verifier();
+        let token = verifier.verify::<NoClaims, Refresh>(token).map_err(Rejection::TokenRefused)?;
+        if token.is_foreign() {
+            return Err(Rejection::TokenRefused(TokenFault::WrongIssuer));
+        }
+        let facts = Facts::of(&token)?;
+        let family = facts.about.as_ref().and_then(|whose| whose.trace.family);
+        let missing = Rejection::TokenRefused(TokenFault::MissingClaim("fam"));
+        let malformed = Rejection::TokenRefused(TokenFault::MalformedClaim("jti"));
+        let id = token.id().and_then(|id| Uuid::parse_str(id).ok());
+        Ok(Presented { facts, family: family.ok_or(missing)?, id: id.ok_or(malformed)? })
+    }
+
+    /// Ends a family one token of which was used twice, and tells its owner; once, however many find it out.
+    async fn end_reused(
+        &self,
+        visit: &Visit<'_>,
+        family: &FamilyRecord,
+        user: &User,
+    ) -> Result<(), Rejection> {
+        let event = Event::TokenReuse { user: user.id, family: family.id, origin: visit.origin() };
+        let mail = self.notice(visit, REUSE_MAIL, REUSE_SUBJECT, user, &user.email)?;
+        let together = self.along(&event, vec![mail]).await?;
+        let store = &self.programs()?.store;
+        let is_ended = store.end_family(user.id, family.id, &together).await?;
+        self.checked.forget();
+        if is_ended {
+            self.told(&event);
+        }
+        Ok(())
+    }
+}
+
+/// A refresh token that our key made.
+struct Presented {
+    facts: Facts,
+    family: Uuid,
+    id: Uuid,
+}
+
+/// Begins families, and tells of it.
+pub(super) struct Begins {
+    store: Arc<dyn RefreshStore>,
+    announcer: Announcer,
+    at_most: u32,
+}
+
+impl Begins {
+    /// Begins a family, and says of the login that it begins with, if there is no session that does; false
+    /// when it may not begin.
+    pub(super) async fn begin_with(
+        &self,
+        family: &FamilyRecord,
+        origin: Origin,
+        login: Option<&Event>,
+    ) -> Result<bool> {
+        let (user, id) = (family.user_id, family.id);
+        let created = Event::RefreshTrackerCreated { user, family: id, origin: origin.clone() };
+        let events = login.into_iter().chain([&created]);
+        let mut together = crate::datastore::Together::nothing();
+        for event in events.clone() {
+            together = together.join(self.announcer.along(event, Vec::new()).await?);
+        }
+        let begun = self.store.begin_family(family, self.at_most, &together).await?;
+        let Some(evicted) = begun else {
+            return Ok(false);
+        };
+        for event in events {
+            self.announcer.told(event);
+        }
+        for family in evicted {
+            self.announcer.noticed(&revoked(family, SessionEnd::Evicted, origin.clone()));
+        }
+        Ok(true)
+    }
+}
+
+#[async_trait]
+impl BeginsFamilies for Begins {
+    async fn begin(&self, family: &FamilyRecord) -> Result<bool> {
+        self.begin_with(family, Origin::new(family.created_at, family.client), None).await
+    }
+}
+
+/// How many families are ended at a time.
+const BATCH: u32 = 200;
+
+/// Ends the families that are over, and forgets what was denied until now; says how many rows that were.
+///
+/// # Errors
+///
+/// [`Error::Store`](crate::Error::Store) when the store does not answer.
+pub(crate) async fn sweep(
+    store: &dyn RefreshStore,
+    now: Timestamp,
+    announcer: &Announcer,
+) -> Result<u64> {
+    let mut all = 0;
+    loop {
+        let ended = store.delete_expired_families(now, BATCH).await?;
+        let count = u64::try_from(ended.len()).unwrap_or(u64::MAX);
+        all += count;
+        for family in ended {
+            announcer.noticed(&revoked(family, SessionEnd::Expired, Origin::new(now, None)));
+        }
+        if count < u64::from(BATCH) {
+            break;
+        }
+    }
+    loop {
+        let count = store.delete_expired_denials(now, BATCH).await?;
+        all += count;
+        if count < u64::from(BATCH) {
+            return Ok(all);
+        }
+    }
+}
+
+fn revoked(family: EndedFamily, reason: SessionEnd, origin: Origin) -> Event {
+    let EndedFamily { id, user_id } = family;
+    Event::RefreshTrackerRevoked { user: user_id, family: id, reason, origin }
+}

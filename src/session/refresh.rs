@@ -1,0 +1,26 @@
+//! The cookie of a refresh token, where `security.tokens.refresh_in` chooses one.
+
+use rocket::Request;
+
+use crate::clock::Timestamp;
+use crate::session::Sessions;
+use crate::session::cookie;
+
+impl Sessions {
+    /// Gives the refresh token that a request brings in its cookie, if it does and cookies are chosen.
+    pub(crate) fn refresh_token<'r>(&self, request: &'r Request<'_>) -> Option<&'r str> {
+        self.cookies.find_refresh(request).filter(|token| !token.is_empty())
+    }
+
+    /// Has the browser keep a refresh token until then. Nobody but `flow` calls it.
+    pub(crate) fn keep_refresh_token(&self, request: &Request<'_>, token: &str, end: Timestamp) {
+        cookie::set(request, self.cookies.refresh(token, end - self.clock.now()));
+    }
+
+    /// Takes the refresh token from the browser, whether it has one or not: this request may not show it.
+    pub(crate) fn forget_refresh_token(&self, request: &Request<'_>) {
+        if let Some(removal) = self.cookies.without_refresh() {
+            cookie::set(request, removal);
+        }
+    }
+}

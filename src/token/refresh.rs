@@ -1,0 +1,250 @@
+//! Refresh tokens: what a program that is logged in gets its next access token with.
+
+use chrono::DurationRound;
+use chrono::TimeDelta;
+use rocket::async_trait;
+use uuid::Uuid;
+
+use crate::clock::Timestamp;
+use crate::config::Config;
+use crate::crypto::random_uuid;
+use crate::datastore::refresh::FamilyRecord;
+use crate::datastore::session::SessionRecord;
+use crate::error::Error;
+use crate::error::Result;
+use crate::secret::Secret;
+use crate::token::Refresh;
+use crate::token::TokenBuilder;
+use crate::token::Tokens;
+use crate::user::User;
+
+/// How families that an application begins say their users proved to be them.
+const AUTHN_VIA: &str = "application";
+
+/// The longest name of a program that is kept, in characters.
+const USER_AGENT_CHARS: usize = 255;
+
+/// An access token, and the refresh token of its family.
+pub struct TokenPair {
+    /// What the program shows with its requests.
+    pub access: Secret<String>,
+    /// When that expires.
+    pub access_expires_at: Timestamp,
+    /// What the program gets the next two with, once.
+    pub refresh: Secret<String>,
+    /// When that expires.
+    pub refresh_expires_at: Timestamp,
+}
+
+/// Begins families in the store, and tells of it: the feature `tokens`.
+#[async_trait]
+pub(crate) trait BeginsFamilies: Send + Sync {
+    /// False when the user may not log in, has changed, or the session has ended.
+    async fn begin(&self, family: &FamilyRecord) -> Result<bool>;
+}
+
+/// How long families last.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct FamilyLimits {
+    idle: TimeDelta,
+    absolute: TimeDelta,
+    /// How long after the beginning of the session that it began in a family is over, where an assurance
+    /// level says so.
+    of_session: Option<TimeDelta>,
+}
+
+impl FamilyLimits {
+    pub(super) fn new(config: &Config) -> Self {
+        let (idle, absolute) =
+            (config.tokens.refresh_idle.delta(), config.tokens.refresh_lifetime.delta());
+        if !config.session.bounds_families {
+            return Self { idle, absolute, of_session: None };
+        }
+        let of_session = config.session.absolute.delta();
+        Self {
+            idle: idle.min(config.session.idle.delta()),
+            absolute: absolute.min(of_session),
+            of_session: Some(of_session),
+        }
+    }
+}
+
+/// A program's login that is about to begin. Made by [`Tokens::refresh`].
+#[must_use = "a family is begun by `issue`"]
+pub struct RefreshBuilder<'t> {
+    tokens: &'t Tokens,
+    user: &'t User,
+    session: Option<Uuid>,
+    authenticated_at: Timestamp,
+    device: Option<String>,
+}
+
+impl<'t> RefreshBuilder<'t> {
+    pub(super) fn new(tokens: &'t Tokens, user: &'t User) -> Self {
+        Self { tokens, user, session: None, authenticated_at: SessionRecord::NEVER, device: None }
+    }
+
+    /// Ties the family to a session, by the public id of that: whatever ends the session ends both tokens.
+    pub fn session(mut self, id: Uuid) -> Self {
+        self.session = Some(id);
+        self
+    }
+
+    /// Says when the user proved to be them, for [`Fresh`](crate::Fresh): not later than now. Without it the
+    /// access tokens are never fresh.
+    pub fn authenticated_at(mut self, at: Timestamp) -> Self {
+        self.authenticated_at = at;
+        self
+    }
+
+    /// Names the program, for its user to recognise it at `/tokens`.
+    pub fn device(mut self, name: &str) -> Self {
+        let name = name.chars().filter(|c| !c.is_control()).take(USER_AGENT_CHARS);
+        self.device = Some(name.collect());
+        self
+    }
+
+    /// Begins the family, and makes its first two tokens.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Token`] when the feature [`tokens`](crate::features::tokens) is not enabled, and for a user
+    /// who may not log in, has changed since they were looked up, or whose session has ended;
+    /// [`Error::Store`] when the store does not answer; [`Error::Crypto`] when there is no randomness.
+    pub async fn issue(self) -> Result<TokenPair> {
+        let Some(families) = self.tokens.families.get() else {
+            return Err(Error::Token(
+                "the feature `tokens`, which keeps them, is not enabled".into(),
+            ));
+        };
+        let now = self.tokens.ring.clock.now();
+        let family = FamilyRecord {
+            session_id: self.session,
+            authn_via: AUTHN_VIA.to_owned(),
+            user_agent: self.device,
+            authenticated_at: self.authenticated_at.min(now),
+            ..self.tokens.new_family(self.user, now)?
+        };
+        if !families.begin(&family).await? {
+            let fault = "its user may not log in or has changed, or its session has ended";
+            return Err(Error::Token(fault.to_owned()));
+        }
+        self.tokens.pair(self.user, &family)
+    }
+}
+
+impl Tokens {
+    /// Begins a program's login for a user: gives it an access token, and the refresh token by which it
+    /// gets the next ones at `/refresh-token`, until the user, an operator or the time ends that.
+    ///
+    /// As with [`access`](Tokens::access), whoever calls it vouches for the user: a handler behind
+    /// [`AuthVia<via::Session>`](crate::AuthVia) does. One that takes any `AuthUser` lets whoever comes by
+    /// an access token log in other programs.
+    ///
+    /// ```
+    /// # use rocket::State;
+    /// # use rocket::post;
+    /// use rocket_security::AuthVia;
+    /// use rocket_security::Rejection;
+    /// use rocket_security::Tokens;
+    /// use rocket_security::via;
+    ///
+    /// /// Pairs a device with whoever is logged in with this browser.
+    /// #[post("/pair")]
+    /// async fn pair(
+    ///     user: AuthVia<via::Session>,
+    ///     tokens: &State<Tokens>,
+    /// ) -> Result<String, Rejection> {
+    ///     let pair = tokens.refresh(&user).device("The kitchen's display").issue().await?;
+    ///     Ok(pair.refresh.expose().clone())
+    /// }
+    /// ```
+    pub fn refresh<'t>(&'t self, user: &'t User) -> RefreshBuilder<'t> {
+        RefreshBuilder::new(self, user)
+    }
+
+    /// Gives a family that begins at that moment, with nobody's proof, in no session.
+    pub(crate) fn new_family(&self, user: &User, now: Timestamp) -> Result<FamilyRecord> {
+        let limits = &self.ring.families;
+        let expires_at = later(now, limits.absolute);
+        Ok(FamilyRecord {
+            id: random_uuid()?,
+            user_id: user.id,
+            epoch: user.epoch,
+            token_id: random_uuid()?,
+            previous_id: None,
+            session_id: None,
+            authn_via: String::new(),
+            client: None,
+            user_agent: None,
+            created_at: now,
+            authenticated_at: SessionRecord::NEVER,
+            rotated_at: now,
+            idle_expires_at: later(now, limits.idle).min(expires_at),
+            expires_at,
+        })
+    }
+
+    /// Gives a family that begins in a session at that moment, with the proof that the session began with.
+    pub(crate) fn new_family_in(
+        &self,
+        user: &User,
+        session: &SessionRecord,
+        now: Timestamp,
+    ) -> Result<FamilyRecord> {
+        let family = self.new_family(user, now)?;
+        let of_session = self.ring.families.of_session;
+        let end = of_session.map(|length| later(session.created_at, length));
+        let expires_at = end.map_or(family.expires_at, |end| end.min(family.expires_at));
+        Ok(FamilyRecord {
+            session_id: Some(session.id),
+            authn_via: session.authn_via.clone(),
+            client: session.client,
+            user_agent: session.user_agent.clone(),
+            authenticated_at: session.authenticated_at,
+            idle_expires_at: family.idle_expires_at.min(expires_at),
+            expires_at,
+            ..family
+        })
+    }
+
+    /// Says when a family is over unless its token is replaced once more, if it is replaced now.
+    pub(crate) fn idle_end(&self, family: &FamilyRecord, now: Timestamp) -> Timestamp {
+        later(now, self.ring.families.idle).min(family.expires_at)
+    }
+
+    /// Makes the tokens that a family has by now.
+    pub(crate) fn pair(&self, user: &User, family: &FamilyRecord) -> Result<TokenPair> {
+        let end = family.idle_expires_at.min(family.expires_at);
+        let lifetime = TimeDelta::from_std(self.ring.lifetime).unwrap_or(TimeDelta::MAX);
+        let access_end = later(self.ring.clock.now(), lifetime).min(end);
+        let mut access = self.access(user).family(family.id).lifetime(whole(access_end));
+        if let Some(session) = family.session_id {
+            access = access.session(session);
+        }
+        // Nobody but this application reads it, which always has a key of its own for that.
+        let refresh = TokenBuilder::<Refresh>::new(&self.ring, user.into()).local();
+        let refresh = refresh.family(family.id).id(family.token_id).lifetime(whole(end));
+        Ok(TokenPair {
+            access: Secret::new(access.issue()?),
+            access_expires_at: whole(access_end),
+            refresh: Secret::new(refresh.issue()?),
+            refresh_expires_at: whole(end),
+        })
+    }
+
+    /// Has families begun by that.
+    pub(crate) fn keep_families(&self, families: std::sync::Arc<dyn BeginsFamilies>) {
+        // Where an application is launched once, it is set once.
+        let _ = self.families.set(families);
+    }
+}
+
+fn later(time: Timestamp, length: TimeDelta) -> Timestamp {
+    time.checked_add_signed(length).unwrap_or(Timestamp::MAX_UTC)
+}
+
+/// Tokens tell times in whole seconds.
+fn whole(time: Timestamp) -> Timestamp {
+    time.duration_trunc(TimeDelta::seconds(1)).unwrap_or(time)
+}

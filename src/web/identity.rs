@@ -1,0 +1,73 @@
+//! Who somebody says they are, in one of several fields.
+
+use crate::config::IdentityAttribute;
+use crate::rejection::FieldErrors;
+use crate::rejection::Rejection;
+use crate::user::Email;
+use crate::user::Identity;
+use crate::user::Username;
+use crate::web::submission::unknown_field;
+
+/// The fields of a form that name somebody.
+pub(crate) struct NamedBy<'f> {
+    pub(crate) email: Option<&'f str>,
+    pub(crate) username: Option<&'f str>,
+    /// Whichever of the two it is.
+    pub(crate) identity: Option<&'f str>,
+}
+
+impl NamedBy<'_> {
+    /// Reads who somebody says they are, in the one field that is filled in.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejection::InvalidInput`] for a field that this configuration does not have; what is wrong with
+    /// one that it has is noted.
+    pub(crate) fn read(
+        &self,
+        known: &[IdentityAttribute],
+        errors: &mut FieldErrors,
+    ) -> Result<Option<Identity>, Rejection> {
+        let by_username = known.contains(&IdentityAttribute::Username);
+        let fields = [
+            ("email", self.email, true),
+            ("username", self.username, by_username),
+            ("identity", self.identity, by_username),
+        ];
+        if let Some((name, ..)) =
+            fields.iter().find(|(_, typed, is_known)| typed.is_some() && !is_known)
+        {
+            return Err(unknown_field(name));
+        }
+        let typed = fields.iter().filter_map(|(name, typed, _)| Some((*name, (*typed)?)));
+        let mut filled = typed.filter(|(_, typed)| !typed.is_empty());
+        let (field, typed) = filled.next().unwrap_or((page_field(known), ""));
+        if let Some((second, _)) = filled.next() {
+            errors.push(second, "identity_ambiguous", "Fill in one of these fields only.");
+            return Ok(None);
+        }
+        let email = |typed| Email::parse(typed).map(Identity::Email);
+        let username = |typed| Username::parse(typed).map(Identity::Username);
+        Ok(match field {
+            "email" => errors.take(field, "email_invalid", email(typed)),
+            "username" => errors.take(field, "username_invalid", username(typed)),
+            _ => {
+                // An address has an `@`, a username has none: the first that fits is the only one.
+                let read = known.iter().find_map(|attribute| match attribute {
+                    IdentityAttribute::Email => email(typed).ok(),
+                    IdentityAttribute::Username => username(typed).ok(),
+                });
+                errors.take(
+                    field,
+                    "identity_invalid",
+                    read.ok_or("Enter your email address or username."),
+                )
+            }
+        })
+    }
+}
+
+/// Gives the name of the page's field.
+pub(crate) fn page_field(known: &[IdentityAttribute]) -> &'static str {
+    if known.contains(&IdentityAttribute::Username) { "identity" } else { "email" }
+}
