@@ -111,7 +111,9 @@ impl Kind {
 /// `extra` are further fields of the registration, as a JSON object: those that the application has
 /// added and demands. Usernames are made up.
 pub async fn assert_that_nobody_learns_who_has_an_account(app: &TestApp, extra: Value) {
-    for form in ["login", "register", "reset", "confirm", "recover_username", "change_email"] {
+    for form in
+        ["login", "issue_token", "register", "reset", "confirm", "recover_username", "change_email"]
+    {
         let path = match app.path_of(form) {
             Some(path) => path,
             None => continue,
@@ -210,7 +212,9 @@ async fn ask(
     };
     let mut fields = BTreeMap::from([("email".to_owned(), json!(email))]);
     match form {
-        "login" => drop(fields.insert("password".to_owned(), json!(kind.opens_nothing))),
+        "login" | "issue_token" => {
+            drop(fields.insert("password".to_owned(), json!(kind.opens_nothing)))
+        }
         "register" => {
             fields.insert("password".to_owned(), json!(PASSWORD));
             let extra = extra.as_object().cloned().unwrap_or_default();
@@ -289,7 +293,7 @@ impl Told {
         let status = self.answers.first().map(|answer| answer.status);
         let is_success = status.is_some_and(|it| it == Status::Ok || it == Status::SeeOther);
         assert!(
-            is_success || form == "login",
+            is_success || ["login", "issue_token"].contains(&form),
             "{name} is refused, so that nothing is compared: give the fields that it wants as \
              `extra`: {self:#?}"
         );

@@ -47,6 +47,7 @@ mod policies;
 mod presentation;
 mod recover_username;
 mod redirects;
+mod refresh_tokens;
 mod register;
 mod registration_fields;
 mod remember;

@@ -144,6 +144,7 @@ use crate::guard::mechanism::Mechanism;
 use crate::guard::mechanism::TOKEN;
 use crate::guard::mechanism::register;
 use crate::rejection::Rejection;
+use crate::session::cookie::REFRESH_PATH;
 use crate::template::Embedded;
 use crate::token;
 use crate::token::Access;
@@ -182,7 +183,12 @@ impl<D: RefreshStore> Feature<D> for Tokens {
     const SENDS_MAIL: bool = true;
 
     fn urls(&self) -> Vec<(&'static str, String)> {
-        vec![("tokens", "/tokens".to_owned()), ("end_token", "/tokens/end".to_owned())]
+        vec![
+            ("issue_token", "/token".to_owned()),
+            ("refresh_token", REFRESH_PATH.to_owned()),
+            ("tokens", "/tokens".to_owned()),
+            ("end_token", "/tokens/end".to_owned()),
+        ]
     }
 
     fn routes(&self) -> Vec<Route> {

@@ -226,7 +226,7 @@ macro_rules! __contract_capability {
             concat!(
                 "`", stringify!($other),
                 "` is none of `TrackStore`, `RememberStore`, `RefreshStore`, `Denylist` and \
-         `AuditStore`: no other capability is optional"
+ `AuditStore`: no other capability is optional"
             )
         }
     };

@@ -1,0 +1,784 @@
+//! Programs that are logged in: what begins, renews and ends that.
+
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use rocket::Build;
+use rocket::Rocket;
+use rocket::State;
+use rocket::async_trait;
+use rocket::futures::future::join_all;
+use rocket::get;
+use rocket::http::Header;
+use rocket::http::Status;
+use rocket::local::asynchronous::Client;
+use rocket::routes;
+use rocket_security::AuthUser;
+use rocket_security::Event;
+use rocket_security::Fresh;
+use rocket_security::Hooks;
+use rocket_security::Rejection;
+use rocket_security::Result;
+use rocket_security::Security;
+use rocket_security::TokenKind;
+use rocket_security::Tokens;
+use rocket_security::Verifier;
+use rocket_security::config::TokenPurpose;
+use rocket_security::datastore::RefreshStore;
+use rocket_security::datastore::SqlxDatastore;
+use rocket_security::datastore::Together;
+use rocket_security::datastore::refresh::FamilyRecord;
+use rocket_security::datastore::user::UserChange;
+use rocket_security::event::Origin;
+use rocket_security::feature::LoginAttempt;
+use rocket_security::feature::Verdict;
+use rocket_security::flow::Flow;
+use rocket_security::testing::Answer;
+use rocket_security::testing::Browser;
+use rocket_security::testing::PASSWORD;
+use rocket_security::testing::TestApp;
+use rocket_security::token::Access;
+use rocket_security::token::NoClaims;
+use rocket_security::token::Refresh;
+use rocket_security::token::Verified;
+use rocket_security::web::Web;
+use serde_json::Value;
+use serde_json::json;
+
+use crate::support::bearer::bearer;
+use crate::support::bearer::issuer;
+use crate::support::sql;
+use crate::support::tokens::key;
+
+const ANN: &str = "ann@example.org";
+const LOGIN: &str = "/login?include_auth_token";
+
+#[get("/me")]
+fn me(user: AuthUser) -> String {
+    user.email.to_string()
+}
+
+#[get("/fresh")]
+fn fresh(_user: Fresh<5>) -> &'static str {
+    "fresh"
+}
+
+/// Lets its bearer fetch one file.
+struct Download;
+
+impl TokenKind for Download {
+    const NAME: &'static str = "download";
+}
+
+/// What a guard that needs the token alone asks.
+#[get("/checked/<kind>/<token>")]
+async fn checked(
+    kind: &str,
+    token: &str,
+    flow: &State<Flow>,
+    web: &State<Web>,
+    verifier: &State<Verifier>,
+) -> Result<&'static str, Rejection> {
+    if kind == "access" {
+        let token = verifier.verify::<NoClaims, Access>(token).map_err(Rejection::TokenRefused)?;
+        flow.check_token(web, &token).await?;
+    } else {
+        let token = verifier.verify::<Value, Download>(token).map_err(Rejection::TokenRefused)?;
+        flow.check_token(web, &token).await?;
+    }
+    Ok("good")
+}
+
+fn rocket(security: Security) -> Rocket<Build> {
+    rocket::build().attach(security).mount("/", routes![me, fresh, checked])
+}
+
+async fn app_with(tokens: Value) -> TestApp {
+    let app = TestApp::launch_with(rocket(Security::default()), json!({"tokens": tokens})).await;
+    app.user(ANN).await;
+    app
+}
+
+async fn app() -> TestApp {
+    app_with(json!({})).await
+}
+
+/// An application, and what it tells of.
+async fn app_that_tells() -> (TestApp, Arc<Mutex<Vec<Event>>>) {
+    let told: Arc<Mutex<Vec<Event>>> = Arc::default();
+    let ear = Arc::clone(&told);
+    let security =
+        Security::default().on_event(move |event| ear.lock().unwrap().push(event.clone()));
+    let app = TestApp::launch(rocket(security)).await;
+    app.user(ANN).await;
+    (app, told)
+}
+
+async fn told(app: &TestApp, told: &Mutex<Vec<Event>>, name: &str) -> Vec<Value> {
+    app.told().await;
+    let told = told.lock().unwrap();
+    told.iter().filter(|event| event.name() == name).map(|event| json!(event)).collect()
+}
+
+fn credentials() -> Value {
+    json!({"email": ANN, "password": PASSWORD})
+}
+
+/// An access and a refresh token.
+#[derive(Clone, Debug, PartialEq)]
+struct Pair {
+    access: String,
+    refresh: String,
+}
+
+fn pair_in(answer: &Answer) -> Pair {
+    assert_eq!(answer.status, Status::Ok, "{}", answer.body);
+    let user = answer.response("user");
+    let text = |name: &str| user[name].as_str().unwrap_or_else(|| panic!("{user}")).to_owned();
+    Pair { access: text("authentication_token"), refresh: text("refresh_token") }
+}
+
+async fn log_in(browser: &Browser<'_>) -> Pair {
+    pair_in(&browser.post_json(LOGIN, credentials()).await)
+}
+
+/// Sends JSON as a program without cookies does.
+async fn post(app: &TestApp, path: &str, body: Value) -> Answer {
+    let body = body.to_string();
+    app.browser().post_raw(path, "application/json", body.as_bytes()).await
+}
+
+async fn log_in_program(app: &TestApp) -> Pair {
+    pair_in(&post(app, "/token", credentials()).await)
+}
+
+async fn refresh(app: &TestApp, token: &str) -> Answer {
+    post(app, "/refresh-token", json!({"refresh_token": token})).await
+}
+
+async fn status_of(app: &TestApp, token: &str) -> Status {
+    let accept = Header::new("Accept", "application/json");
+    let request = app.client().get("/me").header(accept).header(bearer(token));
+    app.browser().send(request).await.status
+}
+
+async fn is_accepted(app: &TestApp, token: &str) -> bool {
+    match status_of(app, token).await {
+        Status::Ok => true,
+        Status::Unauthorized => false,
+        other => panic!("{other}"),
+    }
+}
+
+fn assert_refused(answer: &Answer, reason: &str) {
+    assert_eq!(answer.status, Status::Unauthorized, "{}", answer.body);
+    assert_eq!(answer.reasons(), [reason]);
+    let challenges: Vec<&str> = answer.headers("WWW-Authenticate").collect();
+    let [challenge] = challenges.as_slice() else { panic!("{challenges:?}") };
+    assert!(challenge.starts_with("Bearer realm=\"login\", error=\"invalid_token\""));
+}
+
+fn read(app: &TestApp, token: &str) -> Verified<NoClaims, Refresh> {
+    let verifier: &Verifier = app.client().rocket().state().unwrap();
+    verifier.verify(token).unwrap()
+}
+
+async fn families(app: &TestApp) -> Vec<FamilyRecord> {
+    let ann = app.user(ANN).await;
+    let figment = app.database().figment(rocket::Config::figment());
+    SqlxDatastore::connect(&figment).await.unwrap().list_families(ann.id).await.unwrap()
+}
+
+#[rocket::async_test]
+async fn a_login_and_a_program_get_two_tokens_that_are_of_use() {
+    let app = app().await;
+    let ann = app.browser();
+    for pair in [log_in(&ann).await, log_in_program(&app).await] {
+        assert!(is_accepted(&app, &pair.access).await);
+        assert!(!is_accepted(&app, &pair.refresh).await, "a refresh token is no access token");
+        assert_eq!(refresh(&app, &pair.access).await.status, Status::Unauthorized);
+        let answer = refresh(&app, &pair.refresh).await;
+        assert_eq!(answer.response("token_type"), "Bearer");
+        let left = answer.response("expires_in").as_i64().unwrap();
+        assert!((890..=900).contains(&left), "{left}");
+        assert_eq!(answer.response("user")["email"], ANN);
+        assert_eq!(answer.response("csrf_token"), Value::Null);
+        assert_eq!(answer.header("Cache-Control"), Some("no-store"));
+        assert_eq!(answer.headers("Set-Cookie").count(), 0);
+        let next = pair_in(&answer);
+        assert!(is_accepted(&app, &next.access).await);
+        assert_ne!(next, pair);
+        let (old, new) = (read(&app, &pair.refresh), read(&app, &next.refresh));
+        assert_eq!((old.family(), old.session()), (new.family(), new.session()));
+        assert!(old.family().is_some() && old.id() != new.id());
+    }
+    let begun = families(&app).await;
+    assert_eq!(begun.iter().filter(|family| family.session_id.is_some()).count(), 1);
+}
+
+#[rocket::async_test]
+async fn a_program_may_send_forms_and_is_answered_in_json() {
+    let app = app().await;
+    let ann = app.browser();
+    let fields = [("email", ANN), ("password", PASSWORD)];
+    let pair = pair_in(&ann.post_form("/token", &fields).await);
+    let next = ann.post_form("/refresh-token", &[("refresh_token", &pair.refresh)]).await;
+    let next = pair_in(&next);
+    assert!(is_accepted(&app, &next.access).await);
+    let again = ann.post_form("/refresh-token", &[("refresh_token", &pair.refresh)]).await;
+    assert_refused(&again, "refresh_token_reused");
+    let forged = ann.post_form_as_is("/token", &fields).await;
+    assert_eq!((forged.status, forged.reasons()), (Status::BadRequest, vec!["csrf_failed".into()]));
+    let wrong = [("email", ANN), ("password", "a wrong password")];
+    let wrong = app.browser().post_form("/token", &wrong).await;
+    assert_eq!(wrong.reasons(), ["invalid_credentials"]);
+    assert!(wrong.location().is_empty() || wrong.header("Location").is_none());
+}
+
+#[rocket::async_test]
+async fn whatever_is_no_refresh_token_of_ours_is_refused_with_the_reason() {
+    let app = app().await;
+    let pair = log_in_program(&app).await;
+    let ann = app.user(ANN).await;
+    let other_kind = issuer(&app).of::<Download>(&ann).issue().unwrap();
+    let (head, tail) = pair.refresh.split_at(60);
+    let changed = format!("{head}{}", tail.replace('a', "b"));
+    for (token, reason) in [
+        (other_kind.as_str(), "token_forged"),
+        (&pair.access, "token_forged"),
+        (&changed, "token_forged"),
+        ("v4.local.AAAA", "token_forged"),
+        ("forged", "token_malformed"),
+        ("\u{e9}\u{1f980}", "token_malformed"),
+    ] {
+        assert_refused(&refresh(&app, token).await, reason);
+    }
+    for body in [json!({}), json!({"refresh_token": ""})] {
+        let answer = post(&app, "/refresh-token", body).await;
+        assert_eq!(answer.status, Status::Unauthorized);
+        assert_eq!(answer.reasons(), ["unauthenticated"]);
+        let challenges: Vec<&str> = answer.headers("WWW-Authenticate").collect();
+        assert_eq!(challenges, ["Bearer realm=\"login\""]);
+    }
+    for body in [json!({"refresh_token": 1}), json!({"refresh_token": null}), json!({"x": 1})] {
+        assert_eq!(post(&app, "/refresh-token", body).await.status, Status::BadRequest);
+    }
+    let long = json!({"refresh_token": "a".repeat(5_000)});
+    assert_eq!(post(&app, "/refresh-token", long).await.status, Status::BadRequest);
+    assert_eq!(app.browser().get("/refresh-token").await.status, Status::NotFound);
+    assert!(is_accepted(&app, &pair.access).await, "none of it did any harm");
+    pair_in(&refresh(&app, &pair.refresh).await);
+}
+
+#[rocket::async_test]
+async fn a_token_that_is_used_again_ends_its_family_and_the_owner_is_told() {
+    let (app, events) = app_that_tells().await;
+    let (first, bystander) = (log_in_program(&app).await, log_in_program(&app).await);
+    let second = pair_in(&refresh(&app, &first.refresh).await);
+    let thief = app.browser().at("203.0.113.9".parse().unwrap());
+    let body = json!({"refresh_token": first.refresh}).to_string();
+    let stolen = thief.post_raw("/refresh-token", "application/json", body.as_bytes()).await;
+    assert_refused(&stolen, "refresh_token_reused");
+    for access in [&first.access, &second.access] {
+        assert!(!is_accepted(&app, access).await);
+    }
+    for token in [&second.refresh, &first.refresh] {
+        assert_refused(&refresh(&app, token).await, "refresh_token_ended");
+    }
+    let mail = app.newest_mail_to(ANN).await;
+    assert_eq!(mail.subject, "A program of yours is logged out");
+    for part in [&mail.text, &mail.html] {
+        assert!(part.contains("203.0.113.9") && part.contains("/reset"), "{part}");
+        assert!(!part.contains("v4."), "{part}");
+    }
+    assert_eq!(app.mail().await.len(), 1);
+    assert_eq!(told(&app, &events, "token_reuse").await.len(), 1);
+    assert_eq!(told(&app, &events, "refresh_tracker_created").await.len(), 2);
+    assert_eq!(told(&app, &events, "user_authenticated").await.len(), 2);
+    assert!(is_accepted(&app, &bystander.access).await);
+    pair_in(&refresh(&app, &bystander.refresh).await);
+}
+
+#[rocket::async_test]
+async fn of_32_who_refresh_at_once_one_wins_and_the_family_is_dead() {
+    let (app, events) = app_that_tells().await;
+    let pair = log_in_program(&app).await;
+    let answers = join_all((0..32).map(|_| refresh(&app, &pair.refresh))).await;
+    let (won, lost): (Vec<_>, Vec<_>) = answers.iter().partition(|it| it.status == Status::Ok);
+    assert_eq!((won.len(), lost.len()), (1, 31));
+    for answer in lost {
+        let reasons = answer.reasons();
+        let [reason] = reasons.as_slice() else { panic!("{reasons:?}") };
+        assert!(["refresh_token_reused", "refresh_token_ended"].contains(&reason.as_str()));
+    }
+    let next = pair_in(won[0]);
+    assert!(!is_accepted(&app, &next.access).await);
+    assert_refused(&refresh(&app, &next.refresh).await, "refresh_token_ended");
+    assert_eq!(families(&app).await, []);
+    assert_eq!(told(&app, &events, "token_reuse").await.len(), 1);
+    assert_eq!(app.mail().await.len(), 1);
+}
+
+#[rocket::async_test]
+async fn with_grace_all_32_get_the_same_successor_and_the_family_lives() {
+    let app = app_with(json!({"refresh_grace": "10s"})).await;
+    let pair = log_in_program(&app).await;
+    let answers = join_all((0..32).map(|_| refresh(&app, &pair.refresh))).await;
+    let next: Vec<Pair> = answers.iter().map(pair_in).collect();
+    let mut ids: Vec<_> =
+        next.iter().map(|next| read(&app, &next.refresh).id().unwrap().to_owned()).collect();
+    ids.sort();
+    ids.dedup();
+    assert_eq!(ids.len(), 1);
+    for pair in &next {
+        assert!(is_accepted(&app, &pair.access).await);
+    }
+    // A moment later it is a copy.
+    app.clock().advance(TimeDelta::seconds(11));
+    let third = pair_in(&refresh(&app, &next[5].refresh).await);
+    assert_refused(&refresh(&app, &pair.refresh).await, "refresh_token_reused");
+    assert!(!is_accepted(&app, &third.access).await);
+}
+
+#[rocket::async_test]
+async fn of_40_logins_at_once_20_programs_remain() {
+    let settings = json!({"throttle": {"scale": 100}, "password": {"queue": 100}});
+    let app = TestApp::launch_with(rocket(Security::default()), settings).await;
+    app.user(ANN).await;
+    let pairs = join_all((0..40).map(|_| log_in_program(&app))).await;
+    assert_eq!(families(&app).await.len(), 20);
+    let mut good = 0;
+    for pair in &pairs {
+        good += usize::from(is_accepted(&app, &pair.access).await);
+    }
+    assert_eq!(good, 20);
+}
+
+#[rocket::async_test]
+async fn a_program_is_logged_in_for_30_days_and_for_7_without_refreshing() {
+    let app = app().await;
+    let mut pair = log_in_program(&app).await;
+    for _ in 0..4 {
+        app.clock().advance(TimeDelta::days(7) - TimeDelta::minutes(1));
+        app.sweep().await;
+        pair = pair_in(&refresh(&app, &pair.refresh).await);
+    }
+    let last = read(&app, &pair.refresh).expires_at().unwrap() - app.clock().now();
+    assert!(last < TimeDelta::days(3), "{last}");
+    app.clock().advance(TimeDelta::days(2) + TimeDelta::minutes(10));
+    let reasons = refresh(&app, &pair.refresh).await.reasons();
+    assert!(["refresh_token_ended", "token_expired"].contains(&reasons[0].as_str()));
+    let idle = log_in_program(&app).await;
+    app.clock().advance(TimeDelta::days(7));
+    assert_refused(&refresh(&app, &idle.refresh).await, "refresh_token_ended");
+    app.clock().advance(TimeDelta::minutes(1));
+    assert_refused(&refresh(&app, &idle.refresh).await, "token_expired");
+    assert_eq!(families(&app).await.len(), 2);
+    app.sweep().await;
+    assert_eq!(families(&app).await, []);
+}
+
+#[rocket::async_test]
+async fn where_an_assurance_level_is_set_a_program_is_logged_in_no_longer_than_a_session() {
+    use rocket_security::features::remember::Remember;
+    let security = Security::default().disable::<Remember>();
+    let app = TestApp::launch_with(rocket(security), json!({"session": {"aal": 2}})).await;
+    app.user(ANN).await;
+    let idle = log_in_program(&app).await;
+    app.clock().advance(TimeDelta::minutes(61));
+    assert_eq!(refresh(&app, &idle.refresh).await.status, Status::Unauthorized);
+    let ann = app.browser();
+    let mut pair = log_in(&ann).await;
+    let begun = app.clock().now();
+    while app.clock().now() - begun < TimeDelta::hours(23) {
+        app.clock().advance(TimeDelta::minutes(50));
+        pair = pair_in(&refresh(&app, &pair.refresh).await);
+    }
+    app.clock().advance(TimeDelta::minutes(50));
+    assert_eq!(refresh(&app, &pair.refresh).await.status, Status::Unauthorized);
+    assert_eq!(status_of(&app, &pair.access).await, Status::Unauthorized);
+}
+
+#[rocket::async_test]
+async fn what_ends_a_session_ends_its_programs_at_once_and_its_age_does_not() {
+    let app = app().await;
+    let (one, two, three) = (app.browser(), app.browser(), app.browser());
+    let (of_one, of_two, of_three) = (log_in(&one).await, log_in(&two).await, log_in(&three).await);
+    let alone = log_in_program(&app).await;
+    one.log_out().await;
+    assert!(!is_accepted(&app, &of_one.access).await);
+    assert_refused(&refresh(&app, &of_one.refresh).await, "refresh_token_ended");
+    for pair in [&of_two, &of_three, &alone] {
+        assert!(is_accepted(&app, &pair.access).await);
+    }
+    app.clock().advance(TimeDelta::minutes(1));
+    let password = json!({"password": PASSWORD});
+    let verified = pair_in(&three.post_json("/verify?include_auth_token", password).await);
+    assert!(!is_accepted(&app, &of_three.access).await);
+    assert_refused(&refresh(&app, &of_three.refresh).await, "refresh_token_ended");
+    // The session is over, and swept; its program goes on.
+    app.clock().advance(TimeDelta::hours(25));
+    app.sweep().await;
+    assert_eq!(two.get_json("/me").await.status, Status::Unauthorized);
+    let next = pair_in(&refresh(&app, &of_two.refresh).await);
+    assert!(is_accepted(&app, &next.access).await);
+    pair_in(&refresh(&app, &verified.refresh).await);
+    // All others, wherever they logged in.
+    let four = app.browser();
+    let of_four = log_in(&four).await;
+    assert_eq!(four.post_json("/sessions/end-others", json!({})).await.status, Status::Ok);
+    assert!(is_accepted(&app, &of_four.access).await);
+    assert!(!is_accepted(&app, &next.access).await);
+    assert_eq!(refresh(&app, &alone.refresh).await.status, Status::Unauthorized);
+}
+
+#[rocket::async_test]
+async fn a_browser_that_is_remembered_loses_its_programs_when_it_proves_it_again_or_logs_out() {
+    let app = app().await;
+    let ann = app.browser();
+    let body = json!({"email": ANN, "password": PASSWORD, "remember": true});
+    let first = pair_in(&ann.post_json(LOGIN, body.clone()).await);
+    let password = json!({"password": PASSWORD});
+    let second = pair_in(&ann.post_json("/verify?include_auth_token", password).await);
+    assert!(!is_accepted(&app, &first.access).await, "proving it again");
+    ann.restart();
+    assert_eq!(ann.get("/me").await.body, ANN, "it has come back");
+    assert!(is_accepted(&app, &second.access).await, "a browser that comes back ends nothing");
+    let bob = app.browser();
+    let third = pair_in(&bob.post_json(LOGIN, body).await);
+    bob.log_out().await;
+    assert!(!is_accepted(&app, &third.access).await);
+}
+
+#[rocket::async_test]
+async fn every_change_of_the_account_ends_every_program() {
+    let app = app().await;
+    let mut ann = app.user(ANN).await;
+    for change in [
+        UserChange::password(app.hash(PASSWORD).await),
+        UserChange::active(false),
+        UserChange::closing(app.clock().now() + TimeDelta::days(1)),
+        UserChange::must_change(),
+    ] {
+        let pair = log_in_program(&app).await;
+        app.store().update_user(ann.id, &change, &Together::nothing()).await.unwrap().unwrap();
+        assert!(!is_accepted(&app, &pair.access).await);
+        for back in [
+            UserChange::active(true),
+            UserChange::reopened(),
+            UserChange::password(app.hash(PASSWORD).await),
+        ] {
+            let changed = app.store().update_user(ann.id, &back, &Together::nothing()).await;
+            ann = changed.unwrap().unwrap();
+        }
+        assert!(!is_accepted(&app, &pair.access).await);
+        assert_refused(&refresh(&app, &pair.refresh).await, "refresh_token_ended");
+    }
+    let pair = log_in_program(&app).await;
+    app.store().delete_user(ann.id, &Together::nothing()).await.unwrap();
+    assert_refused(&refresh(&app, &pair.refresh).await, "refresh_token_ended");
+    assert!(!is_accepted(&app, &pair.access).await);
+}
+
+#[rocket::async_test]
+async fn a_program_logs_out_with_its_refresh_token() {
+    let (app, events) = app_that_tells().await;
+    let (one, other) = (log_in_program(&app).await, log_in_program(&app).await);
+    let body = json!({"refresh_token": one.refresh});
+    assert_eq!(post(&app, "/logout", body.clone()).await.status, Status::Ok);
+    assert!(!is_accepted(&app, &one.access).await);
+    assert_refused(&refresh(&app, &one.refresh).await, "refresh_token_ended");
+    assert!(is_accepted(&app, &other.access).await);
+    for body in [body, json!({"refresh_token": "forged"}), json!({})] {
+        assert_eq!(post(&app, "/logout", body).await.status, Status::Ok);
+    }
+    let revoked = told(&app, &events, "refresh_tracker_revoked").await;
+    assert_eq!(revoked.len(), 1);
+    assert_eq!(revoked[0]["reason"], "by_user");
+}
+
+#[rocket::async_test]
+async fn refreshing_makes_nobody_fresh() {
+    let app = app().await;
+    let pair = log_in_program(&app).await;
+    let is_fresh = async |token: &str| {
+        let request = app.client().get("/fresh").header(bearer(token));
+        app.browser().send(request).await.status == Status::Ok
+    };
+    assert!(is_fresh(&pair.access).await);
+    app.clock().advance(TimeDelta::minutes(4));
+    let next = pair_in(&refresh(&app, &pair.refresh).await);
+    assert!(is_fresh(&next.access).await);
+    app.clock().advance(TimeDelta::minutes(2));
+    let last = pair_in(&refresh(&app, &next.refresh).await);
+    assert!(!is_fresh(&last.access).await);
+}
+
+/// Wants a second factor.
+struct SecondFactor;
+
+#[async_trait]
+impl Hooks for SecondFactor {
+    async fn before_login(&self, _attempt: &LoginAttempt<'_>) -> Result<Verdict> {
+        Ok(Verdict::Divert { page: "verify" })
+    }
+}
+
+#[rocket::async_test]
+async fn a_program_cannot_log_in_past_a_second_factor_or_a_password_that_is_to_be_changed() {
+    let app = TestApp::launch(rocket(Security::default().hooks(SecondFactor))).await;
+    let ann = app.user(ANN).await;
+    let answer = post(&app, "/token", credentials()).await;
+    assert_eq!(
+        (answer.status, answer.reasons()),
+        (Status::BadRequest, vec!["invalid_credentials".to_owned()])
+    );
+    assert!(!answer.body.contains("v4."));
+    drop(app);
+    let app = TestApp::launch(rocket(Security::default())).await;
+    let ann = {
+        let _ = ann;
+        app.user(ANN).await
+    };
+    let change = UserChange::must_change();
+    app.store().update_user(ann.id, &change, &Together::nothing()).await.unwrap().unwrap();
+    let answer = post(&app, "/token", credentials()).await;
+    assert_eq!(answer.reasons(), ["password_change_required"]);
+    assert_eq!(families(&app).await, []);
+}
+
+#[rocket::async_test]
+async fn a_browser_keeps_the_refresh_token_in_a_cookie_for_that_path_alone() {
+    let settings = json!({
+        "base_url": "https://example.org", "tokens": {"refresh_in": "cookie"},
+    });
+    let app = TestApp::launch_with(rocket(Security::default()), settings).await;
+    app.user(ANN).await;
+    let ann = app.browser();
+    let answer = ann.post_json(LOGIN, credentials()).await;
+    let user = answer.response("user");
+    assert!(user["authentication_token"].is_string() && user.get("refresh_token").is_none());
+    let line = |answer: &Answer| {
+        let mut lines = answer.headers("Set-Cookie");
+        lines.find(|line| line.starts_with("__Secure-security_refresh=")).map(str::to_owned)
+    };
+    let set = line(&answer).unwrap();
+    for attribute in ["HttpOnly", "SameSite=Strict", "Secure", "Path=/refresh-token"] {
+        assert!(set.split("; ").any(|part| part == attribute), "{set}");
+    }
+    let first = ann.cookie("__Secure-security_refresh").unwrap();
+    let answer = ann.post_json("/refresh-token", json!({})).await;
+    let user = answer.response("user");
+    assert!(user["authentication_token"].is_string() && user.get("refresh_token").is_none());
+    let second = ann.cookie("__Secure-security_refresh").unwrap();
+    assert_ne!(first, second);
+    let access = user["authentication_token"].as_str().unwrap().to_owned();
+    assert!(is_accepted(&app, &access).await);
+
+    // Whoever can have a browser send it cannot know the anti-forgery token.
+    let cookies = app.browser();
+    cookies.set_cookie("__Secure-security_refresh", &second);
+    let forged = cookies.post_raw("/refresh-token", "application/json", b"{}").await;
+    assert_eq!(forged.reasons(), ["csrf_failed"]);
+    let both = ann.post_json("/refresh-token", json!({"refresh_token": second})).await;
+    assert_eq!(
+        (both.status, both.reasons()),
+        (Status::BadRequest, vec!["conflicting_credentials".to_owned()])
+    );
+    assert!(ann.cookie("__Secure-security_refresh").is_some());
+
+    // A program without cookies gets both in the body, and goes on there.
+    let program = log_in_program(&app).await;
+    pair_in(&refresh(&app, &program.refresh).await);
+
+    let out = ann.log_out().await;
+    let taken = line(&out).unwrap();
+    assert!(taken.contains("Path=/refresh-token") && taken.contains("Max-Age=0"), "{taken}");
+    assert!(!is_accepted(&app, &access).await);
+    ann.set_cookie("__Secure-security_refresh", &second);
+    let answer = ann.post_json("/refresh-token", json!({})).await;
+    assert_refused(&answer, "refresh_token_ended");
+    assert!(line(&answer).unwrap().contains("Max-Age=0"));
+}
+
+#[rocket::async_test]
+async fn a_store_that_does_not_answer_is_503_and_takes_nothing_away() {
+    let app = app_with(json!({"refresh_in": "cookie"})).await;
+    let ann = app.browser();
+    ann.post_json(LOGIN, credentials()).await;
+    let program = log_in_program(&app).await;
+    let kept = ann.cookie("security_refresh").unwrap();
+    let rename = |from, to| format!("ALTER TABLE security_{from} RENAME TO security_{to}");
+    sql::execute(app.database(), &rename("refresh", "elsewhere")).await;
+    for answer in [
+        ann.post_json("/refresh-token", json!({})).await,
+        refresh(&app, &program.refresh).await,
+        post(&app, "/token", credentials()).await,
+    ] {
+        assert_eq!(answer.status, Status::ServiceUnavailable, "{}", answer.body);
+        assert!(answer.header("Retry-After").is_some());
+        assert_eq!(answer.headers("Set-Cookie").filter(|it| it.contains("refresh")).count(), 0);
+    }
+    assert_eq!(status_of(&app, &program.access).await, Status::ServiceUnavailable);
+    sql::execute(app.database(), &rename("elsewhere", "refresh")).await;
+    assert_eq!(ann.cookie("security_refresh").unwrap(), kept);
+    assert_eq!(ann.post_json("/refresh-token", json!({})).await.status, Status::Ok);
+    pair_in(&refresh(&app, &program.refresh).await);
+}
+
+#[rocket::async_test]
+async fn another_instance_refuses_what_was_revoked_with_the_very_next_request() {
+    let settings = json!({"keys": key(TokenPurpose::Local)});
+    let app = TestApp::launch_with(rocket(Security::default()), settings.clone()).await;
+    app.user(ANN).await;
+    let second = rocket(Security::default());
+    let figment = TestApp::figment(second.figment(), app.database(), settings);
+    let second = Client::untracked(second.configure(figment)).await.unwrap();
+    let status_of =
+        async |token: &str| second.get("/me").header(bearer(token)).dispatch().await.status();
+    let pair = log_in_program(&app).await;
+    assert_eq!(status_of(&pair.access).await, Status::Ok);
+    post(&app, "/logout", json!({"refresh_token": pair.refresh})).await;
+    assert_eq!(status_of(&pair.access).await, Status::Unauthorized);
+    let pair = log_in_program(&app).await;
+    assert_eq!(status_of(&pair.access).await, Status::Ok);
+    let (flow, web) = (app.client().rocket().state::<Flow>().unwrap(), app.clock().now());
+    let verifier: &Verifier = app.client().rocket().state().unwrap();
+    let token = verifier.verify::<NoClaims, Access>(&pair.access).unwrap();
+    for expected in [true, false] {
+        let denied = flow.deny_token(Origin::new(web, None), &token).await.unwrap();
+        assert_eq!(denied, expected);
+    }
+    assert_eq!(status_of(&pair.access).await, Status::Unauthorized);
+    let next = pair_in(&refresh(&app, &pair.refresh).await);
+    assert_eq!(status_of(&next.access).await, Status::Ok, "one token alone was denied");
+}
+
+async fn is_good(app: &TestApp, kind: &str, token: &str) -> bool {
+    let accept = Header::new("Accept", "application/json");
+    let request = app.client().get(format!("/checked/{kind}/{token}")).header(accept);
+    app.browser().send(request).await.status == Status::Ok
+}
+
+#[rocket::async_test]
+async fn how_often_it_is_asked_whether_a_token_is_good_can_be_chosen_by_kind() {
+    for (setting, at_once, within, later) in [
+        ("always", false, false, false),
+        ("cached(30s)", true, true, false),
+        ("never", true, true, true),
+    ] {
+        let check = json!({"check": {"access": setting, "download": setting}});
+        let app = app_with(check).await;
+        let ann = app.user(ANN).await;
+        let pair = log_in_program(&app).await;
+        let download = issuer(&app).of::<Download>(&ann).issue().unwrap();
+        for (kind, token) in [("access", &pair.access), ("download", &download)] {
+            assert!(is_good(&app, kind, token).await, "{setting}");
+        }
+        // By another process, of which this one hears nothing.
+        let change = UserChange::active(true);
+        app.store().update_user(ann.id, &change, &Together::nothing()).await.unwrap().unwrap();
+        for (wait, expected) in [(0, at_once), (29, within), (2, later)] {
+            app.clock().advance(TimeDelta::seconds(wait));
+            for (kind, token) in [("access", &pair.access), ("download", &download)] {
+                assert_eq!(is_good(&app, kind, token).await, expected, "{setting} after {wait}");
+            }
+        }
+        assert!(!is_accepted(&app, &pair.access).await, "a guard that needs the user asks anyway");
+    }
+}
+
+#[rocket::async_test]
+async fn a_token_about_something_else_is_good_until_it_is_denied() {
+    let app = app().await;
+    let (one, other) = (
+        issuer(&app).of::<Download>("report.pdf").issue().unwrap(),
+        issuer(&app).of::<Download>("report.pdf").issue().unwrap(),
+    );
+    assert!(is_good(&app, "download", &one).await);
+    let verifier: &Verifier = app.client().rocket().state().unwrap();
+    let flow: &Flow = app.client().rocket().state().unwrap();
+    let token = verifier.verify::<Value, Download>(&one).unwrap();
+    let origin = Origin::new(app.clock().now(), None);
+    assert!(flow.deny_token(origin, &token).await.unwrap());
+    assert!(!is_good(&app, "download", &one).await);
+    assert!(is_good(&app, "download", &other).await);
+    let denied = "SELECT COUNT(*) FROM security_denylist";
+    app.clock().advance(TimeDelta::minutes(15));
+    app.sweep().await;
+    assert_eq!(sql::number(app.database(), denied).await, 1);
+    app.clock().advance(TimeDelta::minutes(11));
+    app.sweep().await;
+    assert_eq!(sql::number(app.database(), denied).await, 0);
+}
+
+#[rocket::async_test]
+async fn an_application_logs_programs_in_by_itself() {
+    let app = app().await;
+    let ann = app.user(ANN).await;
+    let tokens: &Tokens = issuer(&app);
+    let pair = tokens.refresh(&ann).device("The kitchen's display").issue().await.unwrap();
+    let (access, token) = (pair.access.expose(), pair.refresh.expose());
+    assert!(is_accepted(&app, access).await);
+    let [family] = families(&app).await.try_into().unwrap();
+    assert_eq!(family.user_agent.as_deref(), Some("The kitchen's display"));
+    assert!(
+        pair_in(&refresh(&app, token).await)
+            != Pair { access: access.clone(), refresh: token.clone() }
+    );
+    let gone = rocket_security::crypto::random_uuid().unwrap();
+    assert!(tokens.refresh(&ann).session(gone).issue().await.is_err());
+    let off = UserChange::active(false);
+    app.store().update_user(ann.id, &off, &Together::nothing()).await.unwrap().unwrap();
+    assert!(tokens.refresh(&ann).issue().await.is_err());
+}
+
+#[rocket::async_test]
+async fn a_person_sees_their_programs_and_logs_one_out() {
+    let app = app().await;
+    let ann = app.log_in_as(ANN).await;
+    let bob = app.log_in_as("bob@example.org").await;
+    let script = app.browser().header("User-Agent", "backup-script/2");
+    let body = credentials().to_string();
+    let pair = pair_in(&script.post_raw("/token", "application/json", body.as_bytes()).await);
+    let other = log_in_program(&app).await;
+    let listed = ann.get_json("/tokens").await.response("programs");
+    let listed = listed.as_array().unwrap();
+    assert_eq!(listed.len(), 2);
+    let theirs = listed.iter().find(|it| it["device"] == "backup-script/2").unwrap();
+    let page = ann.get("/tokens").await;
+    assert!(page.body.contains("backup-script/2"), "{}", page.body);
+    assert!(!page.body.contains("v4."));
+    assert_eq!(bob.get_json("/tokens").await.response("programs"), json!([]));
+    let end = json!({"program": theirs["id"]});
+    let refused = bob.post_json("/tokens/end", end.clone()).await;
+    assert_eq!(refused.reasons(), ["invalid_input", "program_unknown"]);
+    assert!(is_accepted(&app, &pair.access).await);
+    assert_eq!(ann.post_json("/tokens/end", end.clone()).await.status, Status::Ok);
+    assert!(!is_accepted(&app, &pair.access).await);
+    assert!(is_accepted(&app, &other.access).await);
+    let again = ann.post_json("/tokens/end", end).await;
+    assert_eq!(again.reasons(), ["invalid_input", "program_unknown"]);
+    let rest = ann.get_json("/tokens").await.response("programs");
+    let id = rest[0]["id"].as_str().unwrap().to_owned();
+    let form = ann.post_form("/tokens/end", &[("program", &id)]).await;
+    assert_eq!((form.status, form.location()), (Status::SeeOther, "/tokens"));
+    assert!(!is_accepted(&app, &other.access).await);
+    assert!(ann.get("/tokens").await.body.contains("No program is logged in"));
+    assert_eq!(app.browser().get_json("/tokens").await.status, Status::Unauthorized);
+}
+
+#[rocket::async_test]
+async fn an_access_token_lasts_no_longer_than_its_family() {
+    let app = app_with(json!({
+        "lifetime": "10h", "refresh_idle": "2h", "refresh_lifetime": "3h",
+    }))
+    .await;
+    let pair = log_in_program(&app).await;
+    app.clock().advance(TimeDelta::from_std(Duration::from_secs(7_140)).unwrap());
+    assert!(is_accepted(&app, &pair.access).await);
+    app.clock().advance(TimeDelta::minutes(1));
+    assert!(!is_accepted(&app, &pair.access).await, "over to the second");
+}
