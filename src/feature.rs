@@ -126,8 +126,11 @@ pub fn configured<D, F: Feature<D>>(feature: F, figment: &Figment) -> Result<F> 
 /// their features were enabled.
 #[async_trait]
 pub trait Hooks: Send + Sync + 'static {
-    /// Before a session begins, or a request with a password of its own is let in by
-    /// [Basic](crate::features::basic), after the credentials were found right.
+    /// Before a session begins, a program logs in at `/token`, or a request with a password of its own is let
+    /// in by [Basic](crate::features::basic), after the credentials were found right.
+    ///
+    /// At `/token`, too, whatever is not [`Verdict::Allow`] refuses it. It is not asked when a program
+    /// refreshes its tokens: [`session_checked`](Self::session_checked) is.
     ///
     /// With Basic it is asked with every request, and whatever is not [`Verdict::Allow`] refuses it.
     ///
@@ -141,7 +144,8 @@ pub trait Hooks: Send + Sync + 'static {
         Ok(())
     }
 
-    /// After a session began. A fault is logged and changes nothing: the session has begun.
+    /// After a session began, or a program logged in at `/token`. A fault is logged and changes nothing: it
+    /// has begun.
     async fn after_login(&self, _attempt: &LoginAttempt<'_>) -> Result<()> {
         Ok(())
     }

@@ -34,7 +34,8 @@
 //! It is no [`TrackStore`](rocket_security::datastore::TrackStore): the feature `track` is not
 //! enabled, and could not be. Nor is it a
 //! [`RememberStore`](rocket_security::datastore::RememberStore): its login page has no box "Remember me", and
-//! no session names a series. Add `.enable(Track::default())` below to see what the compiler says.
+//! no session names a series; nor a [`RefreshStore`](rocket_security::datastore::RefreshStore): programs do not
+//! log in. Add `.enable(Track::default())` below to see what the compiler says.
 //!
 //! Its schema is one script that does nothing the second time. An application that lives for long
 //! has migrations: the example `together` shows them.

@@ -40,6 +40,9 @@ pub trait RefreshStore: Denylist {
         together: &Together,
     ) -> Result<Option<Vec<EndedFamily>>>;
 
+    /// Finds a family by its name, over or not.
+    async fn find_family(&self, family: Uuid) -> Result<Option<FamilyRecord>>;
+
     /// Lists the families of a user, the newest first, those that are over but not deleted yet among them.
     async fn list_families(&self, user: UserId) -> Result<Vec<FamilyRecord>>;
 

@@ -2,12 +2,23 @@
 
 use std::fs;
 
+use rocket::http::Status;
+use rocket_security::Verifier;
+use rocket_security::testing;
+use rocket_security::testing::TestApp;
+use rocket_security::token::Access;
+use rocket_security::token::NoClaims;
 use serde_json::Value;
 use serde_json::json;
 
+use crate::support::bearer::bearer;
+use crate::support::bearer::issuer;
 use crate::support::operator::CHEAP_HASH;
 use crate::support::operator::PASSWORD;
 use crate::support::operator::Place;
+use crate::support::rocket;
+
+const ANN: &str = "ann@example.org";
 
 const PASSPHRASE: &str = "correct horse battery staple";
 
@@ -172,4 +183,81 @@ fn a_token_is_issued_for_an_account_and_verified() {
     place.run_with(&reserved, b"").refused(&["the claim `sub` is the framework's"]);
     place.run("users deactivate ann@example.org").succeeded();
     place.run("tokens issue ann@example.org").refused(&["an account that is not open"]);
+}
+
+/// An application beside which an operator works, and a program that is logged in there.
+async fn app_with_a_program() -> (TestApp, Value) {
+    let app = TestApp::launch(rocket()).await;
+    app.user(ANN).await;
+    let pair = log_in(&app).await;
+    (app, pair)
+}
+
+async fn log_in(app: &TestApp) -> Value {
+    let body = json!({"email": ANN, "password": testing::PASSWORD}).to_string();
+    let answer = app.browser().post_raw("/token", "application/json", body.as_bytes()).await;
+    answer.response("user")
+}
+
+async fn is_good(app: &TestApp, pair: &Value) -> bool {
+    let token = pair["authentication_token"].as_str().unwrap();
+    let request = app.client().get("/me").header(bearer(token));
+    app.browser().send(request).await.status == Status::Ok
+}
+
+#[rocket::async_test]
+async fn an_operator_sees_programs_and_logs_them_out() {
+    let (app, one) = app_with_a_program().await;
+    let other = log_in(&app).await;
+    let place = Place::beside(app.database());
+    let listed = place.run(&format!("tokens list --user {ANN} --json")).succeeded();
+    let listed: Vec<Value> =
+        listed.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(listed.len(), 2);
+    let table = place.run(&format!("tokens list --user {ANN}")).succeeded();
+    assert!(table.contains("REFRESHED") && !table.contains("v4."), "{table}");
+    let id = listed[0]["id"].as_str().unwrap();
+    assert!(place.run(&format!("tokens revoke --family {id}")).succeeded().contains("logged out"));
+    assert_ne!(is_good(&app, &one).await, is_good(&app, &other).await);
+    place.run(&format!("tokens revoke --family {id}")).refused(&[id, "tokens list --user"]);
+    place.run("tokens revoke").misspelt("--user");
+    place.run(&format!("tokens revoke --family {id} --user {ANN}")).misspelt("cannot be used");
+}
+
+#[rocket::async_test]
+async fn an_operator_ends_whatever_an_account_is_logged_in_with() {
+    let (app, program) = app_with_a_program().await;
+    let browser = app.log_in_as(ANN).await;
+    let ann = app.user(ANN).await;
+    let loose = issuer(&app).access(&ann).issue().unwrap();
+    let loose = json!({"authentication_token": loose});
+    assert!(is_good(&app, &loose).await);
+    let place = Place::beside(app.database());
+    let told = place.run(&format!("tokens revoke --user {ANN}")).succeeded();
+    assert!(told.contains("is ended"), "{told}");
+    for pair in [&program, &loose] {
+        assert!(!is_good(&app, pair).await);
+    }
+    assert_eq!(browser.get_json("/me").await.status, Status::Unauthorized);
+    assert!(place.run(&format!("tokens list --user {ANN} --json")).succeeded().is_empty());
+    assert!(is_good(&app, &log_in(&app).await).await, "the password is what it was");
+    place.run("tokens revoke --user bob@example.org").refused(&["bob@example.org"]);
+}
+
+#[rocket::async_test]
+async fn an_operator_denies_one_token() {
+    let (app, program) = app_with_a_program().await;
+    let verifier: &Verifier = app.client().rocket().state().unwrap();
+    let token = program["authentication_token"].as_str().unwrap();
+    let token = verifier.verify::<NoClaims, Access>(token).unwrap();
+    let place = Place::beside(app.database());
+    let revoke = format!("tokens revoke --jti {}", token.id().unwrap());
+    assert!(place.run(&revoke).succeeded().contains("is denied"));
+    assert!(place.run(&revoke).succeeded().contains("already"));
+    assert!(!is_good(&app, &program).await);
+    let body = json!({"refresh_token": program["refresh_token"]}).to_string();
+    let browser = app.browser();
+    let next = browser.post_raw("/refresh-token", "application/json", body.as_bytes()).await;
+    assert!(is_good(&app, &next.response("user")).await);
+    place.run(&format!("tokens revoke --jti {}", "a".repeat(65))).refused(&["is no id"]);
 }

@@ -27,8 +27,10 @@ use rocket_security::datastore::Together;
 use rocket_security::features::login::Login;
 use rocket_security::features::logout::Logout;
 use rocket_security::features::sessions::Sessions;
+use rocket_security::features::tokens::Tokens;
 use rocket_security::features::verify::Verify;
 use rocket_security::testing::Browser;
+use rocket_security::testing::PASSWORD;
 use rocket_security::testing::TestApp;
 use rocket_security::testing::TestDatabase;
 use serde_json::json;
@@ -41,6 +43,7 @@ use tracing::span;
 use crate::support::Admin;
 use crate::support::EditPosts;
 use crate::support::Editor;
+use crate::support::bearer::bearer;
 
 const ANN: &str = "ann@example.org";
 const SESSION: &str = "security_session";
@@ -166,15 +169,15 @@ impl Logged {
         logged
     }
 
-    /// What is over is deleted at the launch, and not again for ten minutes; dead mail goes last.
+    /// What is over is deleted at the launch, and not again for ten minutes; what features have goes last.
     async fn housekeeping_is_done(&self, schema: usize) {
-        // The outbox has a column of that name.
+        // Other tables have columns of that name.
         let table = format!("{}attempts", self.prefix);
         for _ in 0..1_000 {
             (self.settle)().await;
             let said = said_to(self.prefix).split_off(schema);
             let attempts = said.iter().position(|sql| sql.contains(&table)).unwrap_or(said.len());
-            if said[attempts..].iter().any(|sql| sql.contains("outbox")) {
+            if said[attempts..].iter().any(|sql| sql.contains("denylist")) {
                 return;
             }
             sleep(Duration::from_millis(10)).await;
@@ -212,6 +215,7 @@ fn rocket(store: SqlxDatastore) -> Rocket<Build> {
         .enable(Login::default())
         .enable(Logout::default())
         .enable(Sessions::default())
+        .enable(Tokens::default())
         .enable(Verify::default());
     rocket::build().attach(security).mount("/", routes![all, change, guest])
 }
@@ -307,4 +311,31 @@ async fn a_request_with_a_forged_session_is_none_either() {
         assert_eq!(browser.get_json("/all").await.status, Status::Unauthorized);
     });
     assert_eq!(said.await, [READ]);
+}
+
+#[rocket::async_test]
+async fn a_request_with_a_token_is_one_read() {
+    let logged = Logged::launch("logged_d_").await;
+    let app = &logged.app;
+    app.grant(ANN, "admin").await;
+    let edit = "posts.edit".parse().unwrap();
+    let admin = "admin".parse().unwrap();
+    app.store().grant_permission(&admin, &edit, &Together::nothing()).await.unwrap();
+    let post = async |path: &str, body: serde_json::Value| {
+        let body = body.to_string();
+        app.browser().post_raw(path, "application/json", body.as_bytes()).await.response("user")
+    };
+    let pair = post("/token", json!({"email": ANN, "password": PASSWORD})).await;
+    let access = pair["authentication_token"].as_str().unwrap().to_owned();
+    let get = async || {
+        let request = app.client().get("/all").header(bearer(&access));
+        assert_eq!(app.browser().send(request).await.status, Status::Ok);
+    };
+    for _ in 0..3 {
+        assert_eq!(logged.during(get()).await, ["SELECT refresh"]);
+    }
+    let refreshed = logged.during(async {
+        post("/refresh-token", json!({"refresh_token": pair["refresh_token"]})).await;
+    });
+    assert_eq!(refreshed.await, ["SELECT refresh", "UPDATE refresh"]);
 }

@@ -341,3 +341,33 @@ fn keys_of_older_versions_issue_and_verify_tokens_of_theirs_alone() {
         }
     }
 }
+
+#[test]
+fn settings_of_refresh_tokens_that_make_no_sense_stop_the_launch() {
+    for (settings, expected) in [
+        ("refresh_lifetime = \"366days\"", "security.tokens.refresh_lifetime: is shorter than"),
+        ("refresh_lifetime = \"30s\"", "security.tokens.refresh_lifetime: is shorter than"),
+        ("refresh_lifetime = \"soon\"", "security.tokens.refresh_lifetime: is wrong"),
+        ("refresh_idle = \"31days\"", "security.tokens.refresh_idle: is longer than"),
+        ("refresh_idle = \"0s\"", "security.tokens.refresh_idle: is wrong"),
+        ("refresh_grace = \"11s\"", "security.tokens.refresh_grace: is wrong"),
+        ("refresh_in = \"header\"", "security.tokens.refresh_in: is wrong"),
+        ("check = { access = \"sometimes\" }", "security.tokens.check.access: is wrong"),
+        ("check = { access = \"cached\" }", "security.tokens.check.access: is wrong"),
+        ("check = { access = \"cached(0s)\" }", "security.tokens.check.access: is wrong"),
+        ("check = { access = \"cached(11m)\" }", "security.tokens.check.access: is wrong"),
+        ("check = { refresh = \"never\" }", "security.tokens.check.refresh: cannot be set"),
+        ("check = { \"my kind\" = \"never\" }", "security.tokens.check.my kind: is for no kind"),
+        ("check = \"never\"", "security.tokens.check: is wrong"),
+    ] {
+        let fault = refusal(settings);
+        assert!(fault.starts_with(expected), "{settings}: {fault}");
+    }
+    for settings in [
+        "refresh_lifetime = \"365days\"\nrefresh_idle = \"365days\"\nrefresh_grace = \"10s\"",
+        "refresh_in = \"cookie\"\ncheck = { access = \"cached(10m)\", download = \"never\" }",
+        "refresh_grace = \"0s\"\ncheck = { access = \"always\" }",
+    ] {
+        assert_eq!(refusal(settings), "");
+    }
+}

@@ -6,6 +6,7 @@ use clap::Subcommand;
 use rocket_security::Email;
 use rocket_security::Event;
 use rocket_security::clock::Clock;
+use rocket_security::datastore::RefreshStore;
 use rocket_security::datastore::RememberStore;
 use rocket_security::datastore::SessionStore;
 use rocket_security::datastore::session::SessionRecord;
@@ -33,8 +34,9 @@ pub(crate) enum SessionsCommand {
     },
     /// Ends a session of an account, or all of them; its next request is nobody's
     ///
-    /// The id is that of `sessions list`. A browser that is remembered is no longer; with --all also
-    /// one that has no session now. To keep its owner out, use `users deactivate`; when the
+    /// The id is that of `sessions list`. A browser that is remembered is no longer, and programs that
+    /// logged in with the session are logged out; with --all also a browser that has no session now,
+    /// and every program. To keep its owner out, use `users deactivate`; when the
     /// password may be known to others, `users require-change`.
     #[command(verbatim_doc_comment)]
     End {
@@ -131,6 +133,12 @@ async fn end(
         let user = application.find(email).await?;
         let series = application.store.end_other_series(user.id, None).await?;
         ended += series.iter().filter(|series| series.session.is_some()).count();
+        for family in application.store.list_families(user.id).await? {
+            let (user, id, reason) = (user.id, family.id, SessionEnd::ByOperator);
+            let event = Event::RefreshTrackerRevoked { user, family: id, reason, origin: origin() };
+            let together = application.along(&[event]).await?;
+            application.store.end_family(user, id, &together).await?;
+        }
     }
     match (chosen, ended) {
         (Some(chosen), 0) => Err(Failure::refused(format!(

@@ -2,20 +2,37 @@
 
 use std::time::Duration;
 
+use chrono::DateTime;
+use chrono::TimeDelta;
+use chrono::Utc;
 use clap::Args;
 use clap::Subcommand;
 use rocket_security::Email;
+use rocket_security::Event;
+use rocket_security::clock::Clock;
+use rocket_security::datastore::Denylist;
+use rocket_security::datastore::RefreshStore;
+use rocket_security::datastore::UserDatastore;
+use rocket_security::datastore::denylist::MAX_JTI_BYTES;
+use rocket_security::datastore::refresh::FamilyRecord;
+use rocket_security::datastore::user::UserChange;
+use rocket_security::event::SessionEnd;
 use rocket_security::token::Access;
 use rocket_security::token::MAX_TOKEN_BYTES;
 use rocket_security::token::Verified;
+use serde::Serialize;
 use serde_json::Map;
 use serde_json::Value;
 use serde_json::json;
+use uuid::Uuid;
 
 use crate::application::Application;
+use crate::application::origin;
 use crate::application::tokens;
 use crate::terminal::Failure;
+use crate::terminal::note;
 use crate::terminal::print;
+use crate::terminal::print_table;
 use crate::terminal::read_line;
 
 /// The commands for tokens.
@@ -28,6 +45,48 @@ pub(crate) enum TokensCommand {
     /// A token that is not accepted is refused with the reason that the application would give.
     #[command(verbatim_doc_comment)]
     Verify,
+    /// Lists the programs that the owner of an account is logged in with, the newest first
+    List {
+        /// The address of the account
+        #[arg(long, value_name = "EMAIL")]
+        user: Email,
+        /// Prints JSON, an object a line
+        #[arg(long)]
+        json: bool,
+    },
+    /// Ends what programs are logged in with; their next request is nobody's
+    ///
+    /// --user ends everything that the account is logged in with: programs, sessions, remembered
+    /// browsers, mailed links, and every access token, also of those that belong to none of these.
+    /// The password stays as it is. --family logs out one program, by the id of `tokens list`.
+    /// --jti denies one token by the id that `tokens verify` prints, and no other of its program.
+    #[command(verbatim_doc_comment)]
+    Revoke(Revoke),
+}
+
+/// What is to be ended.
+#[derive(Args)]
+pub(crate) struct Revoke {
+    #[command(flatten)]
+    what: What,
+    /// How long a token is denied: at least until it expires
+    #[arg(long, value_parser = humantime::parse_duration, default_value = "3650days", requires = "jti")]
+    keep: Duration,
+}
+
+/// One of these.
+#[derive(Args)]
+#[group(required = true, multiple = false)]
+struct What {
+    /// The address of an account
+    #[arg(long, value_name = "EMAIL")]
+    user: Option<Email>,
+    /// The id of a program's login
+    #[arg(long, value_name = "ID")]
+    family: Option<Uuid>,
+    /// The id of a token
+    #[arg(long)]
+    jti: Option<String>,
 }
 
 /// What a token is to say.
@@ -68,6 +127,119 @@ pub(crate) async fn run(command: TokensCommand) -> Result<(), Failure> {
     match command {
         TokensCommand::Issue(wish) => issue(wish).await,
         TokensCommand::Verify => verify(),
+        TokensCommand::List { user, json } => list(&Application::open().await?, &user, json).await,
+        TokensCommand::Revoke(Revoke { what, keep }) => {
+            let application = Application::open().await?;
+            match (what.user, what.family, what.jti) {
+                (Some(user), _, _) => revoke_all(&application, &user).await,
+                (_, Some(family), _) => revoke_family(&application, family).await,
+                (_, _, jti) => deny(&application, &jti.unwrap_or_default(), keep).await,
+            }
+        }
+    }
+}
+
+/// A program, as it is listed.
+#[derive(Serialize)]
+struct Listed {
+    id: Uuid,
+    created_at: DateTime<Utc>,
+    refreshed_at: DateTime<Utc>,
+    expires_at: DateTime<Utc>,
+    authn_via: String,
+    client: Option<String>,
+    user_agent: Option<String>,
+}
+
+impl From<FamilyRecord> for Listed {
+    fn from(family: FamilyRecord) -> Self {
+        Self {
+            id: family.id,
+            created_at: family.created_at,
+            refreshed_at: family.rotated_at,
+            expires_at: family.idle_expires_at,
+            authn_via: family.authn_via,
+            client: family.client.map(|client| client.to_string()),
+            user_agent: family.user_agent,
+        }
+    }
+}
+
+async fn list(application: &Application, email: &Email, json: bool) -> Result<(), Failure> {
+    let user = application.find(email).await?;
+    let now = Clock::default().now();
+    let mut families = application.store.list_families(user.id).await?;
+    families.retain(|family| family.is_alive(now));
+    if families.is_empty() && !json {
+        note(format_args!("{email} is logged in with no program."));
+        return Ok(());
+    }
+    let listed = families.into_iter().map(Listed::from);
+    if json {
+        for program in listed {
+            let line =
+                serde_json::to_string(&program).map_err(|fault| Failure::Output(fault.into()))?;
+            print(line)?;
+        }
+        return Ok(());
+    }
+    let said = |at: DateTime<Utc>| at.format("%Y-%m-%d %H:%M:%S").to_string();
+    let row = |program: Listed| {
+        [
+            program.id.to_string(),
+            said(program.created_at),
+            said(program.refreshed_at),
+            said(program.expires_at),
+            program.client.unwrap_or_else(|| "-".to_owned()),
+            program.user_agent.unwrap_or_else(|| "-".to_owned()),
+        ]
+    };
+    print_table(["ID", "SINCE", "REFRESHED", "ENDS", "FROM", "DEVICE"], listed.map(row).collect())
+}
+
+async fn revoke_all(application: &Application, email: &Email) -> Result<(), Failure> {
+    let user = application.find(email).await?;
+    let event = Event::TokensRevoked { user: user.id, origin: origin() };
+    let together = application.along(&[event]).await?;
+    // A change of nothing ends whatever is older than it.
+    let change = UserChange::default();
+    match application.store.update_user(user.id, &change, &together).await? {
+        Some(_) => print(format_args!("Whatever {email} was logged in with is ended.")),
+        None => Err(Failure::refused(format!("{email} was deleted a moment ago"))),
+    }
+}
+
+async fn revoke_family(application: &Application, id: Uuid) -> Result<(), Failure> {
+    let unknown = || {
+        Failure::refused(format!(
+            "no program is logged in by the id {id}. List those of an account with \
+             `rocket-security tokens list --user EMAIL`"
+        ))
+    };
+    let family = application.store.find_family(id).await?.ok_or_else(unknown)?;
+    let (user, reason) = (family.user_id, SessionEnd::ByOperator);
+    let event = Event::RefreshTrackerRevoked { user, family: id, reason, origin: origin() };
+    let together = application.along(&[event]).await?;
+    if application.store.end_family(user, id, &together).await? {
+        return print("That program is logged out.");
+    }
+    Err(unknown())
+}
+
+async fn deny(application: &Application, jti: &str, keep: Duration) -> Result<(), Failure> {
+    let is_id = !jti.is_empty()
+        && jti.len() <= MAX_JTI_BYTES
+        && jti.bytes().all(|byte| byte.is_ascii_graphic());
+    let keep = TimeDelta::from_std(keep).unwrap_or(TimeDelta::MAX);
+    let until = Clock::default().now().checked_add_signed(keep.min(TimeDelta::days(36_500)));
+    let (true, Some(until)) = (is_id, until) else {
+        return Err(Failure::refused(format!("{jti:?} is no id of a token")));
+    };
+    let event = Event::TokenDenied { user: None, token: jti.to_owned(), origin: origin() };
+    let together = application.along(&[event]).await?;
+    match application.store.deny(jti, until, &together).await? {
+        true => print("That token is denied."),
+        false => print("That token was denied already."),
     }
 }
 
@@ -115,6 +287,7 @@ fn verify() -> Result<(), Failure> {
         "issued_at": verified.issued_at(),
         "id": verified.id(),
         "session": verified.session(),
+        "family": verified.family(),
         "epoch": verified.epoch(),
         "key": verified.key_id(),
         "footer": verified.footer(),

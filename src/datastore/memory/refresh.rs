@@ -51,6 +51,10 @@ impl RefreshStore for MemoryDatastore {
         Ok(Some(evicted))
     }
 
+    async fn find_family(&self, family: Uuid) -> Result<Option<FamilyRecord>> {
+        Ok(self.lock().families.get(&family).cloned())
+    }
+
     async fn list_families(&self, user: UserId) -> Result<Vec<FamilyRecord>> {
         let content = self.lock();
         let theirs = content.families.values().filter(|family| family.user_id == user);

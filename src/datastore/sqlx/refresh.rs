@@ -147,6 +147,14 @@ impl RefreshStore for SqlxDatastore {
         })
     }
 
+    async fn find_family(&self, family: Uuid) -> Result<Option<FamilyRecord>> {
+        on_database!(self, |database| {
+            let find = database.query_as(FIND_FAMILY).bind(family);
+            let found: Option<FamilyRow> = database.fetch_optional(find).await?;
+            found.map(FamilyRow::read).transpose()
+        })
+    }
+
     async fn list_families(&self, user: UserId) -> Result<Vec<FamilyRecord>> {
         on_database!(self, |database| {
             let list = database.query_as(LIST_FAMILIES).bind(user.as_uuid());

@@ -34,6 +34,8 @@
 //! | [`AttemptStore`] | `attempts` |
 //! | [`TrackStore`], if it stands among the `capabilities` | `track` |
 //! | [`RememberStore`], likewise | `remember` |
+//! | [`RefreshStore`], likewise | `refresh` |
+//! | [`Denylist`], likewise | `denylist` |
 //! | [`AuditStore`], likewise | `audit` |
 //!
 //! The first five always run, for [`UserDatastore`] requires the other four; `capabilities` names
@@ -226,7 +228,7 @@ macro_rules! __contract_capability {
             concat!(
                 "`", stringify!($other),
                 "` is none of `TrackStore`, `RememberStore`, `RefreshStore`, `Denylist` and \
- `AuditStore`: no other capability is optional"
+`AuditStore`: no other capability is optional"
             )
         }
     };

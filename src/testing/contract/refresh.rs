@@ -157,9 +157,11 @@ pub async fn a_family_is_found_as_begun_with_its_user(
         assert!(begin_family(store, family).await);
         let found = store.find_bearer(&trace(family)).await.unwrap();
         assert_eq!(found, Some((ann.clone(), LivesBy::Family(family.clone()))));
+        assert_eq!(store.find_family(family.id).await.unwrap().as_ref(), Some(family));
     }
     assert_eq!(store.list_families(ann.id).await.unwrap(), [family, bare]);
     assert_eq!(find(store, &family_of(&ann)).await, None);
+    assert_eq!(store.find_family(id()).await.unwrap(), None);
 }
 
 pub async fn no_family_begins_for_whoever_may_not_log_in_or_in_a_session_that_is_gone(
