@@ -52,9 +52,10 @@ pub trait SessionStore: Send + Sync + 'static {
     /// Finds a session of a user by its public id, with that user and their roles: what a token that was
     /// made in the session is looked up by.
     ///
-    /// As [`find_session`](Self::find_session) it does not find one of an older epoch. A store answers this
-    /// with each request that brings a token; this is right for any, and takes two queries where one would
-    /// do.
+    /// As [`find_session`](Self::find_session) it does not find one of an older epoch. It is asked where the
+    /// feature `tokens` is not enabled, which has
+    /// [`find_bearer`](crate::datastore::RefreshStore::find_bearer) for that; this is right for any store, and
+    /// takes two queries where one would do.
     async fn find_session_of(
         &self,
         user: UserId,

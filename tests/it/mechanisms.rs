@@ -72,12 +72,12 @@ fn session(user: AuthVia<via::Session>) -> String {
     told(&user)
 }
 
-#[get("/token")]
+#[get("/by-token")]
 fn by_token(user: AuthVia<via::Token>) -> String {
     told(&user)
 }
 
-#[post("/token")]
+#[post("/by-token")]
 fn change_by_token(user: AuthVia<via::Token>) -> String {
     told(&user)
 }
@@ -294,9 +294,9 @@ async fn a_token_needs_no_anti_forgery_token_and_a_session_does() {
         Status::Ok
     );
     // Where a token is asked for, the cookie beside it counts for nothing.
-    let answer = ann.send(post("/token").header(token(&app, &bob, 0).await)).await;
+    let answer = ann.send(post("/by-token").header(token(&app, &bob, 0).await)).await;
     assert_eq!(answer.body, "bob@example.org by token");
-    assert_eq!(ann.send(post("/token")).await.status, Status::Unauthorized);
+    assert_eq!(ann.send(post("/by-token")).await.status, Status::Unauthorized);
 }
 
 #[rocket::async_test]
@@ -344,11 +344,11 @@ async fn a_route_takes_the_ways_in_that_it_names_and_no_other() {
         Some("Session realm=\"login\"")
     );
 
-    assert_eq!(get(&stranger, &app, "/token", &token).await.body, "bob@example.org by token");
-    let answer = ann.get_json("/token").await;
+    assert_eq!(get(&stranger, &app, "/by-token", &token).await.body, "bob@example.org by token");
+    let answer = ann.get_json("/by-token").await;
     assert!(is_refused(&answer, 401, "unauthenticated"), "{}", answer.body);
-    assert_eq!(ann.get("/token").await.status, Status::Unauthorized, "no way to the login page");
-    assert!(is_refused(&get(&ann, &app, "/token", &forged()).await, 401, "token_malformed"));
+    assert_eq!(ann.get("/by-token").await.status, Status::Unauthorized, "no way to the login page");
+    assert!(is_refused(&get(&ann, &app, "/by-token", &forged()).await, 401, "token_malformed"));
 
     assert_eq!(get(&ann, &app, "/either", &token).await.body, "bob@example.org by token");
     assert_eq!(ann.get("/either").await.body, "ann@example.org by session");
