@@ -15,11 +15,13 @@
 //! | [`next`] | where to go next |
 //! | [`view`] | where the configuration leads to |
 //! | [`catchers`] | answers for guards that fail |
+//! | `bearer` | the token that a request brings |
 //! | `challenge` | what an answer of 401 asks for |
 //! | `sender` | who a request comes from, once a guard has found out |
 //! | [`visit`] | a request and what answering it takes, as a guard |
 //! | [`client_ip`](mod@client_ip) | where a request comes from |
 
+pub(crate) mod bearer;
 pub mod catchers;
 pub(crate) mod challenge;
 pub mod client_ip;

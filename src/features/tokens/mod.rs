@@ -153,11 +153,9 @@ use crate::token::TokenPair;
 use crate::token::Verifier;
 use crate::user::User;
 use crate::web::Web;
+use crate::web::bearer;
 use crate::web::reply::Reply;
 use crate::web::visit::Visit;
-
-/// The header that Flask-Security's clients send.
-const HEADER: &str = "Authentication-Token";
 
 const PAGE: Embedded =
     ("security/tokens.html", include_str!("../../../templates/security/tokens.html"));
@@ -226,7 +224,7 @@ impl Mechanism for Tokens {
     }
 
     fn is_present(&self, request: &Request<'_>) -> bool {
-        brought(request).next().is_some()
+        bearer::is_brought(request)
     }
 
     async fn authenticate(&self, request: &Request<'_>) -> Result<Admitted, Rejection> {
@@ -237,7 +235,7 @@ impl Mechanism for Tokens {
             return Err(Rejection::Unavailable);
         };
         let token = verifier
-            .verify::<NoClaims, Access>(the_one_brought(request)?)
+            .verify::<NoClaims, Access>(bearer::the_one_brought(request)?)
             .map_err(Rejection::TokenRefused)?;
         let (user, bearer) = flow.find_bearer(web, &token).await?;
         flow.admit_bearer(request, user, bearer).await
@@ -278,44 +276,4 @@ async fn granted(
     let left = pair.access_expires_at - visit.clock().now();
     let reply = Reply::data().with("user", shown).with("token_type", "Bearer");
     Ok(reply.with("expires_in", left.num_seconds()).without_csrf_token())
-}
-
-/// Gives the token of a request that brings one.
-fn the_one_brought<'r>(request: &'r Request<'_>) -> Result<&'r str, Rejection> {
-    let mut tokens = brought(request);
-    // Beside a token in its header, `Authorization` may have whatever a proxy wants, but only once.
-    let is_doubled = request.headers().get("Authorization").nth(1).is_some();
-    match (tokens.next(), tokens.next()) {
-        (Some(token), None) if !is_doubled => Ok(token),
-        (None, _) => Err(Rejection::Unauthenticated),
-        _ => Err(Rejection::ConflictingCredentials),
-    }
-}
-
-fn brought<'r>(request: &'r Request<'_>) -> impl Iterator<Item = &'r str> {
-    let bearers = request.headers().get("Authorization").filter_map(bearer);
-    bearers.chain(request.headers().get(HEADER).map(str::trim))
-}
-
-/// Gives what follows the scheme, whose case does not matter (RFC 9110, section 11.1).
-fn bearer(header: &str) -> Option<&str> {
-    let header = header.trim();
-    let (scheme, token) = header.split_once(' ').unwrap_or((header, ""));
-    scheme.eq_ignore_ascii_case("Bearer").then(|| token.trim_matches(' '))
-}
-
-#[cfg(test)]
-mod tests {
-    use crate::features::tokens::bearer;
-
-    #[test]
-    fn the_scheme_is_a_word_in_any_case() {
-        for header in ["Bearer v4.local.A", "bearer v4.local.A", "BEARER  v4.local.A "] {
-            assert_eq!(bearer(header), Some("v4.local.A"), "{header}");
-        }
-        assert_eq!(bearer("Bearer"), Some(""));
-        for header in ["Basic YTpi", "Bearers A", "Bearer=A", "", "v4.local.A"] {
-            assert_eq!(bearer(header), None, "{header}");
-        }
-    }
 }
