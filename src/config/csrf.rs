@@ -61,7 +61,7 @@ impl CookieName {
         &self.0
     }
 
-    fn is_prefixed(&self) -> bool {
+    pub(super) fn is_prefixed(&self) -> bool {
         let name = self.0.to_ascii_lowercase();
         PREFIXES.iter().any(|prefix| name.starts_with(&prefix.to_ascii_lowercase()))
     }

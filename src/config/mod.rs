@@ -29,6 +29,7 @@ pub use crate::config::tokens::TokenCheck;
 pub use crate::config::tokens::TokenKeyConfig;
 pub use crate::config::tokens::TokenKeysConfig;
 pub use crate::config::tokens::TokenPurpose;
+pub use crate::config::tokens::TokenSource;
 pub use crate::config::tokens::TokensConfig;
 pub use crate::config::tokens::TrustedConfig;
 
@@ -300,12 +301,13 @@ impl Config {
             ));
         }
         self.check_identity()?;
-        self.csrf.check(self.base_url.as_ref().is_some_and(|url| url.scheme() == "https"))?;
+        let is_https = self.base_url.as_ref().is_some_and(|url| url.scheme() == "https");
+        self.csrf.check(is_https)?;
+        self.tokens.check(is_https)?;
         self.redirect_origins.check("redirect_origins", debug)?;
         self.csrf.origins.check("csrf.origins", debug)?;
         self.check_paths()?;
         self.check_mechanisms()?;
-        self.tokens.check()?;
         if self.password.min_length < 8 {
             return Err(Error::config(
                 "password.min_length",

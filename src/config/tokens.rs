@@ -13,9 +13,10 @@ use serde::de::SeqAccess;
 use serde::de::Visitor;
 use serde::de::value::MapAccessDeserializer;
 
+use crate::config::CookieName;
 use crate::config::Span;
 use crate::error::Error;
-use crate::error::Result;
+use crate::error::Result as Checked;
 use crate::secret::Secret;
 
 /// The most that clocks may be apart, in seconds: a longer one would keep expired tokens alive.
@@ -81,6 +82,12 @@ pub struct TokensConfig {
     pub leeway: Duration,
     /// Others whose tokens are accepted. _Default:_ none.
     pub trusted: Vec<TrustedConfig>,
+    /// Where in a request tokens are looked for. One that stands elsewhere is not seen, and two in
+    /// these places are refused. _Default:_ `["authorization", "authentication-token"]`.
+    pub sources: Vec<TokenSource>,
+    /// The name of the cookie, where `"cookie"` is among the sources.
+    /// _Default:_ `security_token`, with the prefix `__Host-` when `base_url` is https.
+    pub cookie: Option<CookieName>,
 }
 
 impl Default for TokensConfig {
@@ -99,6 +106,8 @@ impl Default for TokensConfig {
             check: BTreeMap::new(),
             leeway: Duration::from_secs(30),
             trusted: Vec::new(),
+            sources: vec![TokenSource::Authorization, TokenSource::AuthenticationToken],
+            cookie: None,
         }
     }
 }
@@ -109,7 +118,12 @@ impl TokensConfig {
         self.check.get(kind).copied().unwrap_or_default()
     }
 
-    pub(super) fn check(&self) -> Result<()> {
+    pub(super) fn check(&self, is_https: bool) -> Checked<()> {
+        self.check_families()?;
+        self.check_sources(is_https)
+    }
+
+    fn check_families(&self) -> Checked<()> {
         let lifetime = self.refresh_lifetime.duration();
         if lifetime < Duration::from_secs(60) || lifetime > MAX_REFRESH_LIFETIME {
             return Err(Error::config(
@@ -143,6 +157,63 @@ impl TokensConfig {
             )),
         }
     }
+
+    /// Tells whether tokens are looked for there.
+    pub fn reads(&self, source: TokenSource) -> bool {
+        self.sources.contains(&source)
+    }
+
+    fn check_sources(&self, is_https: bool) -> Checked<()> {
+        let mut rest = self.sources.iter();
+        let mut is_repeated = false;
+        while let Some(source) = rest.next() {
+            is_repeated |= rest.clone().any(|other| other == source);
+        }
+        let fault = match (self.sources.is_empty(), is_repeated) {
+            (true, _) => Some("is empty, and no token would be found"),
+            (_, true) => Some("says the same twice"),
+            (false, false) => None,
+        };
+        if let Some(fault) = fault {
+            let cure =
+                "Set it to [\"authorization\", \"authentication-token\"], or to what is wanted";
+            return Err(Error::config("tokens.sources", fault, cure));
+        }
+        let Some(cookie) = &self.cookie else {
+            return Ok(());
+        };
+        if !self.reads(TokenSource::Cookie) {
+            let fault = "names a cookie, and no token is looked for in one";
+            let cure = "Add \"cookie\" to tokens.sources, or remove it";
+            return Err(Error::config("tokens.cookie", fault, cure));
+        }
+        if cookie.is_prefixed() && !is_https {
+            return Err(Error::config(
+                "tokens.cookie",
+                "has a prefix that browsers take from https only, and base_url is none",
+                "Set base_url to an https address, or choose a name without prefix",
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// An entry of `sources`: a place in a request where a token may stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum TokenSource {
+    /// `Authorization: Bearer <token>` (RFC 6750, section 2.1), the scheme in any case.
+    Authorization,
+    /// `Authentication-Token: <token>`, as Flask-Security's clients send it.
+    AuthenticationToken,
+    /// A cookie. Browsers send it by themselves: an unsafe request that comes by it needs the
+    /// anti-forgery token.
+    Cookie,
+    /// The parameter `access_token` of the address (RFC 6750, section 2.3), of handshakes of
+    /// WebSockets and no other request. Addresses are written down by every server and proxy on the
+    /// way, and whoever reads that has the token: a [ticket](crate::features::tickets) is better.
+    Query,
 }
 
 /// `tokens.refresh_in`: where a login puts the refresh token.

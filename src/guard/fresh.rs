@@ -1,6 +1,7 @@
 //! Whoever proved lately who they are.
 
 use std::ops::Deref;
+use std::time::Duration;
 
 use rocket::Ignite;
 use rocket::Request;
@@ -73,7 +74,7 @@ impl<'r, const MINUTES: u32> FromRequest<'r> for Fresh<MINUTES> {
             Outcome::Success(user) if is_fresh(request, &user, MINUTES) => {
                 Outcome::Success(Self(user))
             }
-            Outcome::Success(user) => refuse_stale(request, &user),
+            Outcome::Success(user) => refuse_stale(request, &user, max_age(MINUTES)),
             Outcome::Error(error) => Outcome::Error(error),
             Outcome::Forward(status) => Outcome::Forward(status),
         }
@@ -104,7 +105,13 @@ fn lacks_page<G>(rocket: &Rocket<Ignite>) -> bool {
     !has_page
 }
 
-fn is_fresh(request: &Request<'_>, user: &AuthUser, minutes: u32) -> bool {
+/// Gives a window as a challenge tells it.
+pub(super) fn max_age(minutes: u32) -> Duration {
+    Duration::from_secs(u64::from(minutes) * 60)
+}
+
+/// Tells whether a user proved within that time who they are.
+pub(super) fn is_fresh(request: &Request<'_>, user: &AuthUser, minutes: u32) -> bool {
     let window = Span::minutes(minutes.into());
     parts(request).is_ok_and(|(web, _)| user.is_fresh(window, web.clock().now()))
 }

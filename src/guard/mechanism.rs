@@ -103,6 +103,7 @@ use std::any::type_name;
 use std::sync::Arc;
 use std::sync::PoisonError;
 use std::sync::RwLock;
+use std::time::Duration;
 
 use rocket::Build;
 use rocket::Ignite;
@@ -164,6 +165,13 @@ pub trait Mechanism: Send + Sync + 'static {
     /// _Default:_ nothing.
     fn challenge(&self, _refused: Option<&Rejection>) -> Option<String> {
         None
+    }
+
+    /// Gives the same where its credentials are good and its user proved too long ago who they are:
+    /// longer than `max_age`. _Default:_ what [`challenge`](Self::challenge) says to
+    /// [`Rejection::NotFresh`].
+    fn challenge_stale(&self, _max_age: Duration) -> Option<String> {
+        self.challenge(Some(&Rejection::NotFresh))
     }
 
     /// Tells whether a browser answers the challenge by asking its user; it is not led to the login

@@ -9,6 +9,10 @@
 //! | [`PermissionsRequired<P>`] | users whose roles have every permission in `P` | 401, 403 |
 //! | [`PermissionsAccepted<P>`] | users whose roles have at least one permission in `P` | 401, 403 |
 //! | [`AuthVia<M>`](AuthVia) | users whose request was authenticated by a mechanism in `M` | 401 |
+//! | [`TokenUser<C>`](TokenUser) | users who show an access token, with its claims | 401 |
+//! | [`Paseto<C, K>`](Paseto) | whoever shows a token of the kind `K` | 401 |
+//! | [`FreshPaseto<MINUTES, C>`](FreshPaseto) | users with an access token who proved lately who they are | 401 |
+//! | [`PasetoJson<T, C, K>`](PasetoJson) | the same for a token in a JSON body | 401 |
 //! | [`BasicUser`] | users who send their password with the request | 401 |
 //! | [`Own<P>`](Own) | users of whom the application has a row of its own | 401, 403 |
 //! | [`Maybe<G>`] | guests too | what `G` fails with for bad credentials |
@@ -68,12 +72,15 @@ mod maybe;
 pub mod mechanism;
 pub(crate) mod named;
 mod own;
+mod paseto;
+mod paseto_json;
 mod permissions;
 mod policy;
 mod public;
 mod roles;
 mod session;
 mod set;
+mod token_user;
 pub mod via;
 mod who;
 
@@ -87,6 +94,9 @@ pub use crate::guard::maybe::Credentials;
 pub use crate::guard::maybe::Maybe;
 pub use crate::guard::own::Own;
 pub use crate::guard::own::OwnRow;
+pub use crate::guard::paseto::FreshPaseto;
+pub use crate::guard::paseto::Paseto;
+pub use crate::guard::paseto_json::PasetoJson;
 pub use crate::guard::permissions::PermissionsAccepted;
 pub use crate::guard::permissions::PermissionsRequired;
 pub use crate::guard::policy::Decision;
@@ -96,6 +106,7 @@ pub use crate::guard::public::Public;
 pub use crate::guard::roles::RolesAccepted;
 pub use crate::guard::roles::RolesRequired;
 pub use crate::guard::session::Session;
+pub use crate::guard::token_user::TokenUser;
 pub use crate::web::demand::Demand;
 pub use crate::web::demand::Names;
 pub use crate::web::demand::Who;

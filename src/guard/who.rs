@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
+use std::time::Duration;
 
 use rocket::Request;
 use rocket::http::Status;
@@ -84,6 +85,21 @@ impl Ways {
             }
         }
         None
+    }
+
+    /// Says what would have been taken of somebody who had proved lately who they are.
+    fn asked_again(&self, max_age: Duration) -> Asked {
+        let mut asked = Asked::default();
+        for way in &self.ways {
+            match way {
+                Way::Session => asked.takes_session = true,
+                Way::Other(mechanism) => {
+                    asked.challenges.extend(mechanism.challenge_stale(max_age));
+                    asked.is_asked_by_browsers |= mechanism.is_asked_by_browsers();
+                }
+            }
+        }
+        asked
     }
 
     /// Says what would have been taken. `refused` is whose credentials were not good enough, and why.
@@ -181,10 +197,9 @@ pub(super) async fn let_in(
 pub(super) fn refuse_stale<G>(
     request: &Request<'_>,
     user: &AuthUser,
+    max_age: Duration,
 ) -> request::Outcome<G, Rejection> {
-    let ways = Ways::only(request, &[user.mechanism()]);
-    let asked = ways.asked(Some((user.mechanism(), &Rejection::NotFresh)));
-    challenge::note(request, asked);
+    challenge::note(request, Ways::only(request, &[user.mechanism()]).asked_again(max_age));
     refuse(request, Rejection::NotFresh)
 }
 
@@ -258,7 +273,7 @@ async fn session_user(request: &Request<'_>, web: &Web, flow: &Flow) -> Result<S
     }
 }
 
-fn tell_unauthenticated(request: &Request<'_>, web: &Web) {
+pub(super) fn tell_unauthenticated(request: &Request<'_>, web: &Web) {
     web.signals().send(&Event::UserUnauthenticated { origin: web.origin(request) });
 }
 

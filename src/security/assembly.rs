@@ -22,6 +22,7 @@ use crate::clock::Clock;
 use crate::config;
 use crate::config::Config;
 use crate::config::RefreshIn;
+use crate::config::TokenSource;
 use crate::config::is_debug;
 use crate::crypto::hasher::Hasher;
 use crate::crypto::keys::Keyring;
@@ -119,8 +120,11 @@ pub(super) async fn assemble<D: UserDatastore>(
     let signals = listeners.start();
     let announcer = Announcer::new(Arc::clone(&hooks), signals.clone());
     let cookies = Cookies::new(&keyring, base_url.scheme() == "https")?;
-    let cookies = cookies.with_csrf(config.csrf.cookie.clone());
-    let cookies = cookies.with_refresh(config.tokens.refresh_in == RefreshIn::Cookie);
+    let mut cookies = cookies.with_csrf(config.csrf.cookie.clone());
+    if config.tokens.reads(TokenSource::Cookie) {
+        cookies = cookies.with_token(config.tokens.cookie.clone());
+    }
+    cookies = cookies.with_refresh(config.tokens.refresh_in == RefreshIn::Cookie);
     let worker = Arc::new(Worker::new(
         Arc::clone(&shared),
         mailer,

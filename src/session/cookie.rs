@@ -9,13 +9,14 @@
 //! | `security_data` | what the application keeps with the session, bound to its id | the session ends, or the browser closes |
 //! | `security_remember` | by what the browser is remembered: the selector of its series, and a validator | [`remember.lifetime`](crate::features::remember), 30 days after the login by default |
 //! | `security_refresh` | the refresh token of a program that runs in this browser, where `security.tokens.refresh_in` is `"cookie"` | the token expires, or somebody logs out |
+//! | `security_token`, or the one that `security.tokens.cookie` names | a token that the application set, where `"cookie"` is among [`tokens.sources`](crate::config::TokensConfig::sources) | the browser closes, or the application takes it away |
 //! | the one that `security.csrf.cookie` names, if it does | a copy of the anti-forgery token, for script to read | the id of the browser changes, or the browser closes |
 //!
 //! With an `https` base URL the names begin with `__Host-` and the cookies are `Secure`, so that
 //! no neighbouring host can set or read them. All are `HttpOnly`, `SameSite=Lax`, `Path=/`, and
-//! sealed as PASETO `v4.local`; but the last is `SameSite=Strict`, has the name that it was given, and
-//! is neither `HttpOnly` nor sealed, and `security_refresh` is `SameSite=Strict`, goes to
-//! `/refresh-token` alone, and so can have `__Secure-` only before its name.
+//! sealed as PASETO `v4.local`, but for the token, which is one already; but the last is `SameSite=Strict`,
+//! has the name that it was given, and is neither `HttpOnly` nor sealed, and `security_refresh` is
+//! `SameSite=Strict`, goes to `/refresh-token` alone, and so can have `__Secure-` only before its name.
 
 use std::sync::Mutex;
 use std::sync::PoisonError;
@@ -46,6 +47,7 @@ const FORM: &str = "security_form";
 const DATA: &str = "security_data";
 const REMEMBER: &str = "security_remember";
 const REFRESH: &str = "security_refresh";
+const TOKEN: &str = "security_token";
 const HOST_PREFIX: &str = "__Host-";
 const SECURE_PREFIX: &str = "__Secure-";
 
@@ -67,6 +69,8 @@ pub struct Cookies {
     form: Sealer,
     data: Sealer,
     csrf: Option<CookieName>,
+    token: Option<CookieName>,
+    reads_token: bool,
     remember: Sealer,
     lineage: Lineage,
     has_refresh: bool,
@@ -87,6 +91,8 @@ impl Cookies {
             form: Sealer::new(keyring, Purpose::Form)?,
             data: Sealer::new(keyring, Purpose::Data)?,
             csrf: None,
+            token: None,
+            reads_token: false,
             remember: Sealer::new(keyring, Purpose::Remember)?,
             lineage: Lineage::new(keyring)?,
             has_refresh: false,
@@ -104,10 +110,67 @@ impl Cookies {
         Self { has_refresh, ..self }
     }
 
+    /// Has tokens looked for in a cookie, of that name if there is one.
+    pub fn with_token(self, name: Option<CookieName>) -> Self {
+        Self { token: name, reads_token: true, ..self }
+    }
+
+    /// Makes the cookie that holds a token until the browser closes, for an application that wants a
+    /// browser to come by it: `HttpOnly`, `SameSite=Lax`, `Path=/`, `Secure` over https. Browsers keep
+    /// no more than 4096 bytes of name and value. It is read where `"cookie"` is among
+    /// [`tokens.sources`](crate::config::TokensConfig::sources).
+    ///
+    /// ```
+    /// # use rocket::State;
+    /// # use rocket::http::CookieJar;
+    /// # use rocket::post;
+    /// use rocket_security::AuthUser;
+    /// use rocket_security::Rejection;
+    /// use rocket_security::Tokens;
+    /// use rocket_security::web::Web;
+    ///
+    /// #[post("/token-cookie")]
+    /// fn keep(
+    ///     user: AuthUser,
+    ///     tokens: &State<Tokens>,
+    ///     web: &State<Web>,
+    ///     jar: &CookieJar<'_>,
+    /// ) -> Result<(), Rejection> {
+    ///     let token = tokens.access(&user).issue()?;
+    ///     jar.add(web.sessions().cookies().token(token));
+    ///     Ok(())
+    /// }
+    /// ```
+    pub fn token(&self, token: String) -> Cookie<'static> {
+        let mut cookie = self.cookie(TOKEN, token);
+        cookie.set_name(self.token_name());
+        cookie
+    }
+
+    /// Makes the cookie that takes the token away.
+    pub fn without_token(&self) -> Cookie<'static> {
+        let mut cookie = self.token(String::new());
+        cookie.make_removal();
+        cookie
+    }
+
+    /// Finds the token that a request carries in a cookie.
+    pub(crate) fn find_token<'r>(&self, request: &'r Request<'_>) -> Option<&'r str> {
+        request.cookies().get(&self.token_name()).map(Cookie::value)
+    }
+
+    fn token_name(&self) -> String {
+        self.token.as_ref().map_or_else(|| self.name(TOKEN), |name| name.as_str().to_owned())
+    }
+
     /// Tells whether a request carries any cookie of ours, by whichever name.
     pub fn any_in(&self, request: &Request<'_>) -> bool {
+        let token = self.reads_token.then(|| self.token_name());
         request.cookies().iter().any(|cookie| {
             let name = cookie.name();
+            if token.as_deref() == Some(name) {
+                return true;
+            }
             let is_copy = self.csrf.as_ref().is_some_and(|copy| copy.as_str() == name);
             let name = name.strip_prefix(HOST_PREFIX).unwrap_or(name);
             let name = name.strip_prefix(SECURE_PREFIX).unwrap_or(name);

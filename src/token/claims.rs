@@ -21,6 +21,7 @@ pub(super) const RESERVED: [&str; 11] =
 pub struct NoClaims {}
 
 /// The framework's claims of a token.
+#[derive(Clone)]
 pub(super) struct Standard {
     pub(super) iss: String,
     pub(super) sub: Option<String>,

@@ -88,10 +88,8 @@ impl Verifier {
         let standard = Standard::take(&mut claims, key.trust.allow())?;
         self.check_source::<K>(key, &standard, &claims)?;
         self.check_times::<K>(key, &standard)?;
-        let claims = serde_json::from_value(Value::Object(claims))
-            .map_err(|_| TokenFault::UnreadableClaims)?;
         Ok(Verified {
-            claims,
+            claims: read(claims)?,
             standard,
             footer: untrusted.footer_object,
             key_id: key.kid.clone(),
@@ -264,6 +262,28 @@ impl<C, K: TokenKind> Verified<C, K> {
     pub fn key_id(&self) -> &str {
         &self.key_id
     }
+}
+
+impl<K: TokenKind> Verified<Map<String, Value>, K> {
+    /// Reads its claims into another type, as [`Verifier::verify`] does.
+    ///
+    /// # Errors
+    ///
+    /// [`TokenFault::UnreadableClaims`].
+    pub fn read<C: DeserializeOwned>(&self) -> Result<Verified<C, K>, TokenFault> {
+        Ok(Verified {
+            claims: read(self.claims.clone())?,
+            standard: self.standard.clone(),
+            footer: self.footer.clone(),
+            key_id: self.key_id.clone(),
+            is_foreign: self.is_foreign,
+            kind: PhantomData,
+        })
+    }
+}
+
+fn read<C: DeserializeOwned>(claims: Map<String, Value>) -> Result<C, TokenFault> {
+    serde_json::from_value(Value::Object(claims)).map_err(|_| TokenFault::UnreadableClaims)
 }
 
 /// What can be read of a token before anything is known of it.

@@ -1,36 +1,103 @@
 //! The token that a request brings, and where it stands.
 
-use rocket::Request;
+use std::sync::Arc;
 
+use rocket::Request;
+use serde_json::Map;
+use serde_json::Value;
+
+use crate::config::TokenSource;
 use crate::rejection::Rejection;
+use crate::token::TokenKind;
+use crate::token::Verified;
+use crate::token::Verifier;
+use crate::web::Web;
+use crate::web::is_handshake;
 
 /// The header that Flask-Security's clients send.
 const HEADER: &str = "Authentication-Token";
+
+/// The parameter of an address (RFC 6750, section 2.3).
+const PARAMETER: &str = "access_token";
+
+/// A token with all of its claims, whoever reads which.
+pub(crate) type Genuine<K> = Arc<Verified<Map<String, Value>, K>>;
 
 /// Tells whether a request brings a token, good or bad.
 pub(crate) fn is_brought(request: &Request<'_>) -> bool {
     brought(request).next().is_some()
 }
 
-/// Gives the token of a request that brings one.
+/// Tells whether the token of a request stands where browsers put it by themselves.
+pub(crate) fn is_in_cookie(request: &Request<'_>) -> bool {
+    brought(request).any(|(source, _)| source == TokenSource::Cookie)
+}
+
+/// Verifies the token of a request: once for each kind, whoever asks. Whether it is good still, the
+/// store knows.
 ///
 /// # Errors
 ///
-/// [`Rejection::Unauthenticated`] for none, [`Rejection::ConflictingCredentials`] for several.
-pub(crate) fn the_one_brought<'r>(request: &'r Request<'_>) -> Result<&'r str, Rejection> {
+/// [`Rejection::Unauthenticated`] for none, [`Rejection::ConflictingCredentials`] for several,
+/// [`Rejection::TokenRefused`] for one that is not genuine.
+pub(crate) fn verified<K: TokenKind>(request: &Request<'_>) -> Result<Genuine<K>, Rejection> {
+    struct Kept<K>(Result<Genuine<K>, Rejection>);
+    let verify = || {
+        let verifier = request.rocket().state::<Verifier>().ok_or(Rejection::Unavailable)?;
+        let token = verifier.verify(the_one_brought(request)?).map_err(Rejection::TokenRefused)?;
+        Ok(Arc::new(token))
+    };
+    let Kept(kept) = request.local_cache(|| Kept(verify()));
+    kept.as_ref().map(Arc::clone).map_err(Rejection::clone)
+}
+
+/// Gives the token of a request that brings one.
+fn the_one_brought<'r>(request: &'r Request<'_>) -> Result<&'r str, Rejection> {
     let mut tokens = brought(request);
-    // Beside a token in its header, `Authorization` may have whatever a proxy wants, but only once.
-    let is_doubled = request.headers().get("Authorization").nth(1).is_some();
     match (tokens.next(), tokens.next()) {
-        (Some(token), None) if !is_doubled => Ok(token),
+        (Some((_, token)), None) if !is_doubled(request) => Ok(token),
         (None, _) => Err(Rejection::Unauthenticated),
         _ => Err(Rejection::ConflictingCredentials),
     }
 }
 
-fn brought<'r>(request: &'r Request<'_>) -> impl Iterator<Item = &'r str> {
-    let bearers = request.headers().get("Authorization").filter_map(bearer);
-    bearers.chain(request.headers().get(HEADER).map(str::trim))
+/// Tells whether `Authorization` is there twice: beside a token in another place it may have whatever
+/// a proxy wants, but only once.
+fn is_doubled(request: &Request<'_>) -> bool {
+    let is_read = sources(request).contains(&TokenSource::Authorization);
+    is_read && request.headers().get("Authorization").nth(1).is_some()
+}
+
+/// Gives every token of a request, with the place where it stands, in the order of the configuration.
+fn brought<'r>(request: &'r Request<'_>) -> impl Iterator<Item = (TokenSource, &'r str)> {
+    let found = |source: &TokenSource| {
+        let source = *source;
+        in_source(request, source).into_iter().map(move |token| (source, token))
+    };
+    sources(request).iter().flat_map(found)
+}
+
+fn in_source<'r>(request: &'r Request<'_>, source: TokenSource) -> Vec<&'r str> {
+    let headers = request.headers();
+    match source {
+        TokenSource::Authorization => headers.get("Authorization").filter_map(bearer).collect(),
+        TokenSource::AuthenticationToken => headers.get(HEADER).map(str::trim).collect(),
+        TokenSource::Cookie => {
+            let web = request.rocket().state::<Web>();
+            web.and_then(|web| web.sessions().cookies().find_token(request)).into_iter().collect()
+        }
+        TokenSource::Query if is_handshake(request) => request
+            .query_fields()
+            .filter(|field| field.name.source() == PARAMETER)
+            .map(|field| field.value)
+            .collect(),
+        TokenSource::Query => Vec::new(),
+    }
+}
+
+fn sources<'r>(request: &'r Request<'_>) -> &'r [TokenSource] {
+    let web = request.rocket().state::<Web>();
+    web.map(|web| web.config().tokens.sources.as_slice()).unwrap_or_default()
 }
 
 /// Gives what follows the scheme, whose case does not matter (RFC 9110, section 11.1).

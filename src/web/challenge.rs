@@ -2,15 +2,36 @@
 
 use std::sync::Mutex;
 use std::sync::PoisonError;
+use std::time::Duration;
 
 use rocket::Request;
 use rocket::Response;
 use rocket::http::Status;
 
+use crate::rejection::Rejection;
 use crate::web::wants_json;
 
 /// What stands for logging in at the login page: no registered scheme means that.
 pub(crate) const SESSION: &str = "Session realm=\"login\"";
+
+/// Asks for a token: `refused` is why the one that came is not accepted (RFC 6750, section 3.1).
+pub(crate) fn bearer(refused: Option<&Rejection>) -> String {
+    let why = match refused {
+        // Whoever brought none is told of no error.
+        None | Some(Rejection::Unauthenticated) => String::new(),
+        Some(Rejection::NotFresh) => ", error=\"insufficient_user_authentication\"".to_owned(),
+        Some(Rejection::TokenRefused(fault)) => {
+            format!(", error=\"invalid_token\", error_description=\"{fault}\"")
+        }
+        Some(_) => ", error=\"invalid_token\"".to_owned(),
+    };
+    format!("Bearer realm=\"login\"{why}")
+}
+
+/// Asks for a token of a login that was no longer ago (RFC 9470, section 3).
+pub(crate) fn fresher_bearer(max_age: Duration) -> String {
+    format!("{}, max_age={}", bearer(Some(&Rejection::NotFresh)), max_age.as_secs())
+}
 
 /// What a guard that refused would have taken.
 #[derive(Clone, Debug, Default)]

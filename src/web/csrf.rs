@@ -5,6 +5,11 @@
 //! another site started it: neither a foreign `Origin` nor `Sec-Fetch-Site: cross-site`. `Referer`
 //! is not looked at, and no cookie stands for the token, whatever its name.
 //!
+//! A GET is not looked at, for it changes nothing; but one that is to become a WebSocket is refused when it
+//! shows such a sign, for nothing that is said afterwards is asked for a token, and no browser asks the
+//! server before it opens one from another site's page. It needs no token itself: script cannot add a
+//! header to it. A program sends no `Origin`, and passes.
+//!
 //! One exemption: a request whose `Content-Type` is exactly `application/json` and that carries
 //! none of our cookies, no `Origin` and no `Sec-Fetch-*` header. No browser sends that, and
 //! without a cookie there is nothing to abuse.
@@ -28,6 +33,7 @@ use crate::event::Event;
 use crate::rejection::Rejection;
 use crate::session::Current;
 use crate::web::Web;
+use crate::web::is_handshake;
 use crate::web::multipart;
 use crate::web::submission::parse_pairs;
 
@@ -63,13 +69,14 @@ async fn verdict(
     web: &Web,
     submitted: Option<&str>,
 ) -> Result<(), Rejection> {
-    if is_safe(request.method()) {
+    let is_safe = is_safe(request.method());
+    if is_safe && !is_handshake(request) {
         return Ok(());
     }
     if is_cross_site(request, web) {
         return Err(Rejection::CrossSite);
     }
-    if is_program(request, web) {
+    if is_safe || is_program(request, web) {
         return Ok(());
     }
     let current = web.sessions().current(request).await;

@@ -191,6 +191,13 @@ pub(crate) fn is_unattached<G>(rocket: &Rocket<Ignite>) -> bool {
     is_missing
 }
 
+/// Tells whether a request is to become a WebSocket (RFC 6455, section 4.1): a GET after which anything
+/// may be said.
+pub(crate) fn is_handshake(request: &Request<'_>) -> bool {
+    let mut protocols = request.headers().get("Upgrade").flat_map(|header| header.split(','));
+    protocols.any(|protocol| protocol.trim().eq_ignore_ascii_case("websocket"))
+}
+
 /// Tells whether a request wants JSON: its own body is JSON, or its `Accept` prefers it.
 pub fn wants_json(request: &Request<'_>) -> bool {
     let sends_json = request.content_type().is_some_and(|kind| kind.is_json());

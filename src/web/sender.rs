@@ -18,6 +18,7 @@ use crate::config::Span;
 use crate::datastore::session::SessionRecord;
 use crate::session::Active;
 use crate::user::User;
+use crate::user::UserId;
 
 /// Who sent a request, and how that was found out.
 #[derive(Clone, Debug)]
@@ -62,24 +63,39 @@ pub(crate) fn note(request: &Request<'_>, sender: &Arc<Sender>) {
 pub(crate) fn decide(request: &Request<'_>, sender: &Arc<Sender>) -> bool {
     let mut decided = lock(request);
     let here = route(request);
-    match &*decided {
+    if decided.bearer.is_some_and(|bearer| bearer != sender.user.id) {
+        return false;
+    }
+    match &decided.sender {
         Some((before, _)) if before.user.id != sender.user.id => return false,
         Some((_, route)) if *route == here => {}
-        _ => *decided = Some((Arc::clone(sender), here)),
+        _ => decided.sender = Some((Arc::clone(sender), here)),
     }
+    true
+}
+
+/// Notes that a guard let in the bearer of a token of that user, who was not loaded; false when the
+/// request comes from somebody else.
+pub(crate) fn decide_bearer(request: &Request<'_>, user: UserId) -> bool {
+    let mut decided = lock(request);
+    let sender = decided.sender.as_ref().map(|(sender, _)| sender.user.id);
+    if sender.or(decided.bearer).is_some_and(|before| before != user) {
+        return false;
+    }
+    decided.bearer = Some(user);
     true
 }
 
 /// Gives who a request comes from, if a guard has let somebody in.
 pub(crate) fn decided(request: &Request<'_>) -> Option<Arc<Sender>> {
-    lock(request).as_ref().map(|(sender, _)| Arc::clone(sender))
+    lock(request).sender.as_ref().map(|(sender, _)| Arc::clone(sender))
 }
 
 /// Gives the same, if it was a guard of the route that is being tried: what another route took, to
 /// which the request went before, this one may not.
 pub(crate) fn decided_here(request: &Request<'_>) -> Option<Arc<Sender>> {
     let here = route(request);
-    lock(request).as_ref().filter(|(_, route)| *route == here).map(|(it, _)| Arc::clone(it))
+    lock(request).sender.as_ref().filter(|(_, route)| *route == here).map(|(it, _)| Arc::clone(it))
 }
 
 /// Gives whose credentials a request brought, as far as anybody has looked.
@@ -90,14 +106,23 @@ pub(crate) fn known(request: &Request<'_>) -> Option<Arc<Sender>> {
 #[derive(Default)]
 struct Slots {
     noted: OnceLock<Arc<Sender>>,
-    decided: Mutex<Option<(Arc<Sender>, usize)>>,
+    decided: Mutex<Decided>,
+}
+
+/// Who a request comes from.
+#[derive(Default)]
+struct Decided {
+    /// Who that is, and the route whose guard found out.
+    sender: Option<(Arc<Sender>, usize)>,
+    /// The user whose token was let in by a guard that loads none.
+    bearer: Option<UserId>,
 }
 
 fn slots<'r>(request: &'r Request<'_>) -> &'r Slots {
     request.local_cache(Slots::default)
 }
 
-fn lock<'r>(request: &'r Request<'_>) -> MutexGuard<'r, Option<(Arc<Sender>, usize)>> {
+fn lock<'r>(request: &'r Request<'_>) -> MutexGuard<'r, Decided> {
     slots(request).decided.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

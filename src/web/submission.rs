@@ -121,7 +121,14 @@ async fn read<F: Form>(
     }
     csrf::check(request, web, submitted.as_ref().and_then(Value::as_str)).await?;
     check_texts(&fields)?;
-    serde_path_to_error::deserialize(Value::Object(fields)).map_err(|fault| {
+    read_members(fields)
+}
+
+/// Reads what an object has into a type.
+pub(crate) fn read_members<T: DeserializeOwned>(
+    members: Map<String, Value>,
+) -> Result<T, Rejection> {
+    serde_path_to_error::deserialize(Value::Object(members)).map_err(|fault| {
         let field = fault.path().to_string();
         let field = if field == "." { "" } else { &field };
         invalid(field, "unexpected_value", &format!("This cannot be taken: {}.", fault.inner()))
@@ -138,7 +145,8 @@ fn parse_body(request: &Request<'_>, body: &[u8]) -> Result<Map<String, Value>, 
     }
 }
 
-fn parse_json(body: &[u8]) -> Result<Map<String, Value>, Rejection> {
+/// Reads a JSON object in which no name stands twice; nothing at all is an empty one.
+pub(crate) fn parse_json(body: &[u8]) -> Result<Map<String, Value>, Rejection> {
     if body.is_empty() {
         return Ok(Map::new());
     }

@@ -120,6 +120,7 @@ mod programs;
 mod refresh;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use rocket::Build;
 use rocket::Request;
@@ -148,12 +149,11 @@ use crate::session::cookie::REFRESH_PATH;
 use crate::template::Embedded;
 use crate::token;
 use crate::token::Access;
-use crate::token::NoClaims;
 use crate::token::TokenPair;
-use crate::token::Verifier;
 use crate::user::User;
 use crate::web::Web;
 use crate::web::bearer;
+use crate::web::challenge;
 use crate::web::reply::Reply;
 use crate::web::visit::Visit;
 
@@ -229,39 +229,25 @@ impl Mechanism for Tokens {
 
     async fn authenticate(&self, request: &Request<'_>) -> Result<Admitted, Rejection> {
         let rocket = request.rocket();
-        let (Some(flow), Some(web), Some(verifier)) =
-            (rocket.state::<Flow>(), rocket.state::<Web>(), rocket.state::<Verifier>())
-        else {
+        let (Some(flow), Some(web)) = (rocket.state::<Flow>(), rocket.state::<Web>()) else {
             return Err(Rejection::Unavailable);
         };
-        let token = verifier
-            .verify::<NoClaims, Access>(bearer::the_one_brought(request)?)
-            .map_err(Rejection::TokenRefused)?;
+        let token = bearer::verified::<Access>(request)?;
         let (user, bearer) = flow.find_bearer(web, &token).await?;
         flow.admit_bearer(request, user, bearer).await
     }
 
-    fn needs_csrf(&self, _request: &Request<'_>) -> bool {
-        // No browser sends either header by itself.
-        false
+    fn needs_csrf(&self, request: &Request<'_>) -> bool {
+        bearer::is_in_cookie(request)
     }
 
     fn challenge(&self, refused: Option<&Rejection>) -> Option<String> {
-        Some(said_of(refused))
+        Some(challenge::bearer(refused))
     }
-}
 
-/// Says of tokens what an answer of 401 asks for (RFC 6750, section 3).
-fn said_of(refused: Option<&Rejection>) -> String {
-    let why = match refused {
-        None | Some(Rejection::Unauthenticated) => String::new(),
-        Some(Rejection::NotFresh) => ", error=\"insufficient_user_authentication\"".to_owned(),
-        Some(Rejection::TokenRefused(fault)) => {
-            format!(", error=\"invalid_token\", error_description=\"{fault}\"")
-        }
-        Some(_) => ", error=\"invalid_token\"".to_owned(),
-    };
-    format!("Bearer realm=\"login\"{why}")
+    fn challenge_stale(&self, max_age: Duration) -> Option<String> {
+        Some(challenge::fresher_bearer(max_age))
+    }
 }
 
 /// Answers a program with its tokens.

@@ -6,7 +6,6 @@ use serde::Deserialize;
 
 use crate::config::RefreshIn;
 use crate::features::tokens::granted;
-use crate::features::tokens::said_of;
 use crate::flow::Flow;
 use crate::rejection::Rejection;
 use crate::secret::Secret;
@@ -39,7 +38,7 @@ pub(super) async fn refresh(
     match go_on(&visit, flow, submitted).await {
         Ok(reply) => Ok(reply),
         Err(rejection) => {
-            let challenges = vec![said_of(Some(&rejection))];
+            let challenges = vec![challenge::bearer(Some(&rejection))];
             challenge::note(visit.request(), Asked { challenges, ..Asked::default() });
             Err(Refused::data(rejection))
         }

@@ -1,0 +1,331 @@
+//! Whoever shows a token.
+
+use std::fmt;
+use std::ops::Deref;
+use std::sync::Arc;
+
+use rocket::Ignite;
+use rocket::Request;
+use rocket::Rocket;
+use rocket::Sentinel;
+use rocket::async_trait;
+use rocket::http::Status;
+use rocket::outcome::Outcome;
+use rocket::request;
+use rocket::request::FromRequest;
+use rocket::tokio::sync::OnceCell;
+use serde::de::DeserializeOwned;
+
+use crate::config::TokenSource;
+use crate::guard::fresh::is_fresh;
+use crate::guard::fresh::max_age;
+use crate::guard::maybe::Credentials;
+use crate::guard::mechanism::TOKEN;
+use crate::guard::mechanism::is_missing;
+use crate::guard::parts;
+use crate::guard::refuse;
+use crate::guard::who;
+use crate::guard::who::Ways;
+use crate::guard::who::refuse_stale;
+use crate::guard::who::tell_unauthenticated;
+use crate::patience::shared;
+use crate::rejection::Rejection;
+use crate::token::Access;
+use crate::token::NoClaims;
+use crate::token::TokenKind;
+use crate::token::Verified;
+use crate::user::UserId;
+use crate::web::Web;
+use crate::web::bearer;
+use crate::web::bearer::Genuine;
+use crate::web::challenge;
+use crate::web::challenge::Asked;
+use crate::web::csrf;
+use crate::web::demand::Demand;
+use crate::web::demand::Who;
+use crate::web::demand::demands;
+use crate::web::is_unattached;
+use crate::web::sender;
+
+/// A token of the kind `K` that a request shows, with its claims read into `C`.
+///
+/// It is looked for where [`tokens.sources`](crate::config::TokensConfig::sources) says, verified by
+/// [`Verifier`](crate::Verifier), and the store is asked whether it is good still: whether the session it
+/// was made in goes on, and its user has not changed since. The user is not loaded: a guard that has them
+/// is [`TokenUser`](crate::TokenUser), and it alone asks the hooks and has a password that must be changed
+/// changed first. A token of a [trusted issuer](crate::config::TrustedConfig) is taken, too: look at
+/// [`is_foreign`](Verified::is_foreign) where that matters.
+///
+/// It looks at tokens only: whoever is logged in and shows none is nobody to it, and a session beside a
+/// token counts for nothing. But a request is from one user: behind or before a guard that let in somebody
+/// else, it refuses with 400 `conflicting_credentials`. So does a request with two tokens.
+///
+/// Whatever is wrong is 401 with the reason of the [`TokenFault`](crate::rejection::TokenFault), for pages,
+/// too. A token from a cookie needs, on an unsafe request, the anti-forgery token beside it.
+///
+/// ```
+/// # use rocket::get;
+/// use rocket_security::Paseto;
+/// use rocket_security::TokenKind;
+/// use rocket_security::token::NoClaims;
+/// use serde::Deserialize;
+///
+/// #[derive(Deserialize)]
+/// struct Plan {
+///     plan: String,
+/// }
+///
+/// #[get("/report")]
+/// fn report(token: Paseto<Plan>) -> String {
+///     format!("For {:?}, who pays for {}", token.subject(), token.claims.plan)
+/// }
+///
+/// /// Lets its bearer fetch one file.
+/// struct Download;
+///
+/// impl TokenKind for Download {
+///     const NAME: &'static str = "download";
+/// }
+///
+/// #[get("/files/<name>")]
+/// fn file(name: &str, token: Paseto<NoClaims, Download>) -> Option<&'static str> {
+///     (token.subject() == Some(name)).then_some("a file")
+/// }
+/// ```
+///
+/// Claims are any type that is read from an object: a structure, a map, or [`NoClaims`].
+///
+/// Without the feature [`tokens`](crate::features::tokens) the launch stops.
+pub struct Paseto<C = NoClaims, K = Access>(Verified<C, K>);
+
+/// An access token whose user proved within the last `MINUTES` minutes who they are, by the login, or the
+/// `/verify`, that the token came with; with its claims read into `C`.
+///
+/// When that was is read from the session that the token was made in. So one without a session, and
+/// one of a trusted issuer, is never fresh. Whoever is not is answered with 401, the reason
+/// `reauth_required`, and how long ago it may be (RFC 9470):
+///
+/// ```text
+/// WWW-Authenticate: Bearer realm="login", error="insufficient_user_authentication", max_age=300
+/// ```
+///
+/// The user is loaded and checked on the way, as for [`TokenUser`](crate::TokenUser). Otherwise it answers as
+/// [`Paseto`].
+///
+/// ```
+/// # use rocket::post;
+/// use rocket_security::FreshPaseto;
+///
+/// #[post("/payout")]
+/// fn pay_out(_token: FreshPaseto<5>) -> &'static str {
+///     "Paid out."
+/// }
+/// ```
+pub struct FreshPaseto<const MINUTES: u32, C = NoClaims>(Verified<C, Access>);
+
+impl<C, K> Paseto<C, K> {
+    /// Gives the token.
+    pub fn into_token(self) -> Verified<C, K> {
+        self.0
+    }
+}
+
+impl<const MINUTES: u32, C> FreshPaseto<MINUTES, C> {
+    /// Gives the token.
+    pub fn into_token(self) -> Verified<C, Access> {
+        self.0
+    }
+}
+
+impl<C, K> Deref for Paseto<C, K> {
+    type Target = Verified<C, K>;
+
+    fn deref(&self) -> &Verified<C, K> {
+        &self.0
+    }
+}
+
+impl<const MINUTES: u32, C> Deref for FreshPaseto<MINUTES, C> {
+    type Target = Verified<C, Access>;
+
+    fn deref(&self) -> &Verified<C, Access> {
+        &self.0
+    }
+}
+
+/// What a token says does not print.
+impl<C, K: TokenKind> fmt::Debug for Paseto<C, K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Paseto").field("kind", &K::NAME).finish_non_exhaustive()
+    }
+}
+
+/// What a token says does not print.
+impl<const MINUTES: u32, C> fmt::Debug for FreshPaseto<MINUTES, C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FreshPaseto").finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl<'r, C: DeserializeOwned, K: TokenKind> FromRequest<'r> for Paseto<C, K> {
+    type Error = Rejection;
+
+    async fn from_request(request: &'r Request<'_>) -> request::Outcome<Self, Rejection> {
+        let found = find::<K>(request).await.and_then(|token| read(&token));
+        match found {
+            Ok(token) => Outcome::Success(Self(token)),
+            Err(rejection) => refuse_token(request, rejection),
+        }
+    }
+}
+
+#[async_trait]
+impl<'r, const MINUTES: u32, C: DeserializeOwned> FromRequest<'r> for FreshPaseto<MINUTES, C> {
+    type Error = Rejection;
+
+    async fn from_request(request: &'r Request<'_>) -> request::Outcome<Self, Rejection> {
+        if bearer::verified::<Access>(request).is_ok_and(|token| token.is_foreign()) {
+            return refuse_old_token(request, MINUTES);
+        }
+        match who::let_in(request, &Ways::only(request, &[TOKEN])).await {
+            Outcome::Success(user) if is_fresh(request, &user, MINUTES) => {
+                match bearer::verified::<Access>(request).and_then(|token| read(&token)) {
+                    Ok(token) => Outcome::Success(Self(token)),
+                    Err(rejection) => refuse_token(request, rejection),
+                }
+            }
+            Outcome::Success(user) => refuse_stale(request, &user, max_age(MINUTES)),
+            Outcome::Error(error) => Outcome::Error(error),
+            Outcome::Forward(status) => Outcome::Forward(status),
+        }
+    }
+}
+
+#[async_trait]
+impl<'r, C: DeserializeOwned, K: TokenKind> Credentials<'r> for Paseto<C, K> {
+    async fn are_given(request: &'r Request<'_>) -> bool {
+        bearer::is_brought(request)
+    }
+}
+
+#[async_trait]
+impl<'r, const MINUTES: u32, C: DeserializeOwned> Credentials<'r> for FreshPaseto<MINUTES, C> {
+    async fn are_given(request: &'r Request<'_>) -> bool {
+        bearer::is_brought(request)
+    }
+}
+
+impl<C, K: TokenKind> Sentinel for Paseto<C, K> {
+    fn abort(rocket: &Rocket<Ignite>) -> bool {
+        let way = way_of::<K>();
+        let demand = with_csrf(rocket, Demand::of(Who::Users, "Paseto").ways(&[&way]));
+        demands(rocket, demand, || lacks_tokens::<Self>(rocket))
+    }
+}
+
+impl<const MINUTES: u32, C> Sentinel for FreshPaseto<MINUTES, C> {
+    fn abort(rocket: &Rocket<Ignite>) -> bool {
+        let demand = Demand::of(Who::Users, "FreshPaseto").fresh_within(MINUTES).ways(&[TOKEN]);
+        let demand = with_csrf(rocket, demand);
+        demands(rocket, demand, || lacks_tokens::<Self>(rocket))
+    }
+}
+
+/// Reads the claims of a token that is good.
+pub(super) fn read<C: DeserializeOwned, K: TokenKind>(
+    token: &Genuine<K>,
+) -> Result<Verified<C, K>, Rejection> {
+    token.read().map_err(Rejection::TokenRefused)
+}
+
+/// Fails a request whose token is missing or not accepted.
+pub(super) fn refuse_token<G>(
+    request: &Request<'_>,
+    rejection: Rejection,
+) -> request::Outcome<G, Rejection> {
+    note_challenge(request, &rejection);
+    refuse(request, rejection)
+}
+
+/// Says what a token is asked for with, where that is why a request is refused.
+pub(super) fn note_challenge(request: &Request<'_>, rejection: &Rejection) {
+    if rejection.status() == Status::Unauthorized {
+        let challenges = vec![challenge::bearer(Some(rejection))];
+        challenge::note(request, Asked { challenges, ..Asked::default() });
+    }
+}
+
+fn refuse_old_token<G>(request: &Request<'_>, minutes: u32) -> request::Outcome<G, Rejection> {
+    let challenges = vec![challenge::fresher_bearer(max_age(minutes))];
+    challenge::note(request, Asked { challenges, ..Asked::default() });
+    refuse(request, Rejection::NotFresh)
+}
+
+/// Tells how a map of the routes names tokens of a kind.
+pub(super) fn way_of<K: TokenKind>() -> String {
+    if K::NAME == Access::NAME { TOKEN.to_owned() } else { format!("{} {TOKEN}", K::NAME) }
+}
+
+/// Says that the anti-forgery token is asked for, where tokens may be in a cookie.
+pub(super) fn with_csrf(rocket: &Rocket<Ignite>, demand: Demand) -> Demand {
+    let reads_cookie = |web: &Web| web.config().tokens.reads(TokenSource::Cookie);
+    if rocket.state().is_some_and(reads_cookie) { demand.csrf() } else { demand }
+}
+
+/// Tells whether a guard of tokens lacks what it needs, and says what to do.
+pub(super) fn lacks_tokens<G>(rocket: &Rocket<Ignite>) -> bool {
+    is_unattached::<G>(rocket) || is_missing::<G>(rocket, &[TOKEN])
+}
+
+/// Finds the token of a request and whether it is good still: once for each kind, whoever asks.
+async fn find<K: TokenKind>(request: &Request<'_>) -> Result<Genuine<K>, Rejection> {
+    struct Found<K>(OnceCell<Result<Genuine<K>, Rejection>>);
+    let Found(cell) = request.local_cache(|| Found::<K>(OnceCell::new()));
+    let found = cell.get_or_init(|| async {
+        let (web, _) = parts(request)?;
+        let found = match bearer::verified::<K>(request) {
+            Ok(token) => check(request, &token).await.map(|()| token),
+            Err(rejection) => Err(rejection),
+        };
+        if found.as_ref().is_err_and(|why| why.status() == Status::Unauthorized) {
+            tell_unauthenticated(request, web);
+        }
+        let token = found?;
+        if bearer::is_in_cookie(request) {
+            csrf::check(request, web, None).await?;
+        }
+        Ok(token)
+    });
+    let token = found.await.as_ref().map(Arc::clone).map_err(Rejection::clone)?;
+    decide(request, &token)?;
+    Ok(token)
+}
+
+/// Asks whether a token that is genuine is good still.
+pub(super) async fn check<C, K: TokenKind>(
+    request: &Request<'_>,
+    token: &Verified<C, K>,
+) -> Result<(), Rejection>
+where
+    C: Sync,
+{
+    let (web, flow) = parts(request)?;
+    shared(flow.check_token(web, token)).await
+}
+
+/// Refuses a token of somebody else than whom the request is from.
+pub(super) fn decide<C, K: TokenKind>(
+    request: &Request<'_>,
+    token: &Verified<C, K>,
+) -> Result<(), Rejection> {
+    // A token without an epoch is about no user of ours, whatever its subject looks like.
+    let is_of_user = !token.is_foreign() && token.epoch().is_some();
+    let user: Option<UserId> = token.subject().and_then(|subject| subject.parse().ok());
+    match user.filter(|_| is_of_user) {
+        Some(user) if !sender::decide_bearer(request, user) => {
+            Err(Rejection::ConflictingCredentials)
+        }
+        _ => Ok(()),
+    }
+}

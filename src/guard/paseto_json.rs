@@ -1,0 +1,164 @@
+//! A token in a JSON body.
+
+use std::fmt;
+
+use rocket::Data;
+use rocket::Ignite;
+use rocket::Request;
+use rocket::Rocket;
+use rocket::Sentinel;
+use rocket::async_trait;
+use rocket::data::FromData;
+use rocket::data::Limits;
+use rocket::data::Outcome;
+use rocket::http::Status;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::guard::parts;
+use crate::guard::paseto::check;
+use crate::guard::paseto::decide;
+use crate::guard::paseto::lacks_tokens;
+use crate::guard::paseto::note_challenge;
+use crate::guard::paseto::way_of;
+use crate::guard::who::tell_unauthenticated;
+use crate::rejection::Rejection;
+use crate::rejection::TokenFault;
+use crate::token::Access;
+use crate::token::NoClaims;
+use crate::token::TokenKind;
+use crate::token::Verified;
+use crate::token::Verifier;
+use crate::web::bearer;
+use crate::web::demand::Demand;
+use crate::web::demand::Who;
+use crate::web::demand::demands;
+use crate::web::submission;
+
+/// A JSON body that carries its token itself: for callers that cannot set a header.
+///
+/// The body is an object, no larger than Rocket's [limit](Limits) `json`, in which no name stands twice. The
+/// token of the kind `K` is its member `access_token`, or with another kind's name `refresh_token`,
+/// `download_token`; what else the body has is read into `T`, once the token was found good. That is checked as
+/// by [`Paseto`](crate::Paseto), and answered alike: 401 without a token or with a bad one. A request with
+/// another token where [`tokens.sources`](crate::config::TokensConfig::sources) says is 400
+/// `conflicting_credentials`. A body that is no such object, or no `T`, is 400 `invalid_input`; another type
+/// of content 415; a larger one 413. No anti-forgery token is needed: a forger has no token to put into the
+/// body.
+///
+/// ```
+/// # use rocket::post;
+/// use rocket_security::PasetoJson;
+/// use serde::Deserialize;
+///
+/// #[derive(Deserialize)]
+/// struct Reading {
+///     celsius: f64,
+/// }
+///
+/// /// `{"access_token": "v4.local.…", "celsius": 21.5}`
+/// #[post("/readings", data = "<body>")]
+/// fn note(body: PasetoJson<Reading>) -> String {
+///     format!("{} by {:?}", body.value.celsius, body.token.subject())
+/// }
+/// ```
+///
+/// Without the feature [`tokens`](crate::features::tokens) the launch stops.
+#[non_exhaustive]
+pub struct PasetoJson<T, C = NoClaims, K = Access> {
+    /// What the body has beside the token.
+    pub value: T,
+    /// The token.
+    pub token: Verified<C, K>,
+}
+
+/// What a token says does not print.
+impl<T: fmt::Debug, C, K> fmt::Debug for PasetoJson<T, C, K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PasetoJson").field("value", &self.value).finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl<'r, T, C, K> FromData<'r> for PasetoJson<T, C, K>
+where
+    T: DeserializeOwned,
+    C: DeserializeOwned + Send + Sync,
+    K: TokenKind,
+{
+    type Error = Rejection;
+
+    async fn from_data(request: &'r Request<'_>, data: Data<'r>) -> Outcome<'r, Self> {
+        match open(request, data).await {
+            Ok(body) => Outcome::Success(body),
+            Err(rejection) => {
+                note_challenge(request, &rejection);
+                let rejection = rejection.remember(request);
+                Outcome::Error((rejection.status(), rejection))
+            }
+        }
+    }
+}
+
+impl<T, C, K: TokenKind> Sentinel for PasetoJson<T, C, K> {
+    fn abort(rocket: &Rocket<Ignite>) -> bool {
+        let demand = Demand::of(Who::Users, "PasetoJson").ways(&[&way_of::<K>()]);
+        demands(rocket, demand, || lacks_tokens::<Self>(rocket))
+    }
+}
+
+async fn open<T, C, K>(
+    request: &Request<'_>,
+    data: Data<'_>,
+) -> Result<PasetoJson<T, C, K>, Rejection>
+where
+    T: DeserializeOwned,
+    C: DeserializeOwned + Send + Sync,
+    K: TokenKind,
+{
+    let (web, _) = parts(request)?;
+    if !request.content_type().is_some_and(|kind| kind.is_json()) {
+        return Err(Rejection::UnsupportedMediaType);
+    }
+    let limit = request.limits().get("json").unwrap_or(Limits::JSON);
+    let body = data.open(limit).into_bytes().await.map_err(|_| Rejection::TooLarge)?;
+    if !body.is_complete() {
+        return Err(Rejection::TooLarge);
+    }
+    let mut members = submission::parse_json(&body)?;
+    let token = members.remove(&member::<K>());
+    if token.is_some() && bearer::is_brought(request) {
+        return Err(Rejection::ConflictingCredentials);
+    }
+    let verified = verify(request, token.as_ref()).await;
+    if verified.as_ref().is_err_and(|why| why.status() == Status::Unauthorized) {
+        tell_unauthenticated(request, web);
+    }
+    let token = verified?;
+    Ok(PasetoJson { value: submission::read_members(members)?, token })
+}
+
+async fn verify<C, K>(
+    request: &Request<'_>,
+    token: Option<&Value>,
+) -> Result<Verified<C, K>, Rejection>
+where
+    C: DeserializeOwned + Send + Sync,
+    K: TokenKind,
+{
+    let verifier = request.rocket().state::<Verifier>().ok_or(Rejection::Unavailable)?;
+    let token = match token {
+        None => return Err(Rejection::Unauthenticated),
+        Some(Value::String(token)) => verifier.verify(token),
+        Some(_) => Err(TokenFault::Malformed),
+    };
+    let token = token.map_err(Rejection::TokenRefused)?;
+    check(request, &token).await?;
+    decide(request, &token)?;
+    Ok(token)
+}
+
+/// Gives the name of the member that holds a token of a kind.
+fn member<K: TokenKind>() -> String {
+    format!("{}_token", K::NAME.replace('-', "_"))
+}

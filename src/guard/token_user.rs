@@ -1,0 +1,132 @@
+//! The user of a token.
+
+use std::fmt;
+use std::ops::Deref;
+
+use rocket::Ignite;
+use rocket::Request;
+use rocket::Rocket;
+use rocket::Sentinel;
+use rocket::async_trait;
+use rocket::outcome::Outcome;
+use rocket::request;
+use rocket::request::FromRequest;
+use serde::de::DeserializeOwned;
+
+use crate::guard::AuthUser;
+use crate::guard::maybe::Credentials;
+use crate::guard::mechanism::TOKEN;
+use crate::guard::paseto::lacks_tokens;
+use crate::guard::paseto::read;
+use crate::guard::paseto::refuse_token;
+use crate::guard::paseto::with_csrf;
+use crate::guard::who;
+use crate::guard::who::Ways;
+use crate::rejection::Rejection;
+use crate::token::Access;
+use crate::token::NoClaims;
+use crate::token::Verified;
+use crate::user::User;
+use crate::web::bearer;
+use crate::web::demand::Demand;
+use crate::web::demand::Who;
+use crate::web::demand::demands;
+
+/// A user whose access token a request shows, loaded and checked as whoever is logged in, and the token
+/// with its claims read into `C`.
+///
+/// It is [`AuthVia<via::Token>`](crate::AuthVia) with the token beside the user: the account is open, has not
+/// changed since the token was made, and need not change its password first; the hooks were asked. A token
+/// of a trusted issuer names no user of ours, and is refused with `token_issuer_wrong`. Guards of roles and
+/// the like behind it take whom it let in. What [`Paseto`](crate::Paseto) answers, it answers.
+///
+/// ```
+/// # use rocket::get;
+/// use rocket_security::TokenUser;
+/// use serde::Deserialize;
+///
+/// #[get("/me")]
+/// fn me(user: TokenUser) -> String {
+///     format!("Hello, {}!", user.email)
+/// }
+///
+/// #[derive(Deserialize)]
+/// struct Plan {
+///     plan: String,
+/// }
+///
+/// #[get("/plan")]
+/// fn plan(user: TokenUser<Plan>) -> String {
+///     format!("{} pays for {}", user.email, user.claims().plan)
+/// }
+/// ```
+///
+/// Without the feature [`tokens`](crate::features::tokens) the launch stops.
+pub struct TokenUser<C = NoClaims> {
+    user: AuthUser,
+    token: Verified<C, Access>,
+}
+
+impl<C> TokenUser<C> {
+    /// Gives the claims of the application's own.
+    pub fn claims(&self) -> &C {
+        &self.token.claims
+    }
+
+    /// Gives the token.
+    pub fn token(&self) -> &Verified<C, Access> {
+        &self.token
+    }
+
+    /// Gives the user.
+    pub fn into_user(self) -> User {
+        self.user.into_user()
+    }
+}
+
+impl<C> Deref for TokenUser<C> {
+    type Target = AuthUser;
+
+    fn deref(&self) -> &AuthUser {
+        &self.user
+    }
+}
+
+/// What a token says does not print.
+impl<C> fmt::Debug for TokenUser<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TokenUser").field("user", &self.user).finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl<'r, C: DeserializeOwned> FromRequest<'r> for TokenUser<C> {
+    type Error = Rejection;
+
+    async fn from_request(request: &'r Request<'_>) -> request::Outcome<Self, Rejection> {
+        match who::let_in(request, &Ways::only(request, &[TOKEN])).await {
+            Outcome::Success(user) => {
+                match bearer::verified::<Access>(request).and_then(|token| read(&token)) {
+                    Ok(token) => Outcome::Success(Self { user, token }),
+                    Err(rejection) => refuse_token(request, rejection),
+                }
+            }
+            Outcome::Error(error) => Outcome::Error(error),
+            Outcome::Forward(status) => Outcome::Forward(status),
+        }
+    }
+}
+
+#[async_trait]
+impl<'r, C: DeserializeOwned> Credentials<'r> for TokenUser<C> {
+    async fn are_given(request: &'r Request<'_>) -> bool {
+        bearer::is_brought(request)
+    }
+}
+
+impl<C> Sentinel for TokenUser<C> {
+    fn abort(rocket: &Rocket<Ignite>) -> bool {
+        let demand = with_csrf(rocket, Demand::of(Who::Users, "TokenUser").ways(&[TOKEN]));
+        demands(rocket, demand, || lacks_tokens::<Self>(rocket))
+    }
+}
