@@ -117,6 +117,25 @@ impl OneTimeStore for MemberStore {
         Ok(Some(user))
     }
 
+    async fn spend_token(
+        &self,
+        digest: &Digest,
+        purpose: &str,
+        now: Timestamp,
+    ) -> Result<Option<OneTimeToken>> {
+        let row = sqlx::query(
+            "DELETE FROM member_tokens
+             WHERE digest = ? AND purpose = ? AND expires_at > ? RETURNING *",
+        )
+        .bind(digest.as_bytes().as_slice())
+        .bind(purpose)
+        .bind(micros(now))
+        .fetch_optional(&self.writer)
+        .await
+        .map_err(Error::store)?;
+        row.as_ref().map(read_token).transpose()
+    }
+
     async fn delete_expired_tokens(&self, now: Timestamp) -> Result<u64> {
         let deleted = sqlx::query("DELETE FROM member_tokens WHERE expires_at <= ?")
             .bind(micros(now))

@@ -83,9 +83,10 @@ pub struct Config {
     /// By what a request may say who it is from where a guard does not say so itself, in the order in
     /// which they are tried: the first that a request brings decides, good or bad. `"session"` is the
     /// cookie of whoever logged in, `"token"` a token of the feature [`tokens`](crate::features::tokens),
+    /// `"ticket"` one of the feature [`tickets`](crate::features::tickets),
     /// `"basic"` a password with each request, by the feature [`basic`](crate::features::basic); a mechanism
     /// of the application's own goes by its [name](crate::guard::mechanism::Mechanism::name).
-    /// _Default:_ `["session", "token"]`.
+    /// _Default:_ `["session", "token", "ticket"]`.
     pub mechanisms: Vec<String>,
     /// How usernames are chosen, where there are any.
     pub username: UsernameConfig,
@@ -132,7 +133,7 @@ impl Default for Config {
             roles: None,
             mail: MailConfig::default(),
             identity: vec![IdentityAttribute::Email],
-            mechanisms: vec!["session".to_owned(), "token".to_owned()],
+            mechanisms: ["session", "token", "ticket"].map(str::to_owned).to_vec(),
             username: UsernameConfig::default(),
             password: PasswordConfig::default(),
             session: SessionConfig::default(),

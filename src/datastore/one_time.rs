@@ -51,6 +51,18 @@ pub trait OneTimeStore: Send + Sync + 'static {
         together: &Together,
     ) -> Result<Option<User>>;
 
+    /// Uses a token up and changes nothing else, its user's sessions and other tokens least of all; gives
+    /// what was kept of it.
+    ///
+    /// None when the token is unknown, used, expired or of another purpose. Of any number of callers at
+    /// once, exactly one gets it.
+    async fn spend_token(
+        &self,
+        digest: &Digest,
+        purpose: &str,
+        now: Timestamp,
+    ) -> Result<Option<OneTimeToken>>;
+
     /// Deletes tokens that have expired; says how many.
     async fn delete_expired_tokens(&self, now: Timestamp) -> Result<u64>;
 }

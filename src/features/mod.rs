@@ -18,6 +18,7 @@ pub mod register;
 pub mod remember;
 pub mod reset;
 pub mod sessions;
+pub mod tickets;
 pub mod tokens;
 pub mod track;
 pub mod verify;

@@ -19,6 +19,7 @@ pub mod once;
 mod own;
 mod remember;
 pub mod single_page;
+pub mod ticket;
 pub mod username;
 
 pub use crate::flow::remember::Return;

@@ -4,7 +4,8 @@
 //! |---|---|---|---|
 //! | `session` | the cookie of whoever logged in | [`Security`](crate::Security) itself | yes |
 //! | `basic` | a name and a password (RFC 7617) | the feature [`basic`](crate::features::basic) | yes |
-//! | `token` | a token | the feature [`tokens`](crate::features::tokens) | no |
+//! | `token` | a token | the feature [`tokens`](crate::features::tokens) | where it is in a cookie |
+//! | `ticket` | a ticket, with the handshake of a WebSocket | the feature [`tickets`](crate::features::tickets) | no |
 //!
 //! Which of them a guard takes is [`security.mechanisms`](crate::config::Config::mechanisms), or what
 //! the guard itself says. [`guide::guards`](crate::guide::guards) tells how they go together.
@@ -127,6 +128,10 @@ pub const TOKEN: &str = "token";
 /// The name of the mechanism of the feature `basic`.
 pub const BASIC: &str = "basic";
 
+/// The name of the mechanism of the feature [`tickets`](crate::features::tickets): where nothing provides it, no
+/// request is ever found to bring one.
+pub const TICKET: &str = "ticket";
+
 /// A way to find out who a request is from, other than its session.
 ///
 /// What guards of its own want to have of the credentials, such as the claims of a token,
@@ -225,8 +230,11 @@ pub(crate) fn check(rocket: &Rocket<Build>) -> Result<()> {
         return Ok(());
     };
     let provided = mechanisms.names();
-    let mut known = vec![SESSION, TOKEN];
-    known.extend(provided.iter().filter(|name| **name != TOKEN));
+    // The default names both, whether they are enabled or not.
+    let optional = [TOKEN, TICKET];
+    let mut known = vec![SESSION];
+    known.extend(optional);
+    known.extend(provided.iter().filter(|name| !optional.contains(name)));
     let unknown = web.config().mechanisms.iter().find(|name| !known.contains(&name.as_str()));
     match unknown {
         None => Ok(()),
@@ -257,6 +265,9 @@ pub(super) fn is_missing<G>(rocket: &Rocket<Ignite>, names: &[&str]) -> bool {
             ),
             TOKEN => log::error!(
                 "a route uses {guard}: enable `rocket_security::features::tokens::Tokens`"
+            ),
+            TICKET => log::error!(
+                "a route uses {guard}: enable `rocket_security::features::tickets::Tickets`"
             ),
             name => log::error!(
                 "a route uses {guard}: enable a feature that provides the mechanism \"{name}\""

@@ -5,6 +5,7 @@
 
 use crate::guard::mechanism::BASIC;
 use crate::guard::mechanism::SESSION;
+use crate::guard::mechanism::TICKET;
 use crate::guard::mechanism::TOKEN;
 
 /// A mechanism as a type.
@@ -21,6 +22,10 @@ pub struct Session;
 #[derive(Clone, Copy, Debug)]
 pub struct Token;
 
+/// A ticket with the handshake of a WebSocket, by the feature [`tickets`](crate::features::tickets).
+#[derive(Clone, Copy, Debug)]
+pub struct Ticket;
+
 /// A name and a password with each request, by the feature [`basic`](crate::features::basic).
 #[derive(Clone, Copy, Debug)]
 pub struct Basic;
@@ -31,6 +36,10 @@ impl Via for Session {
 
 impl Via for Token {
     const NAME: &'static str = TOKEN;
+}
+
+impl Via for Ticket {
+    const NAME: &'static str = TICKET;
 }
 
 impl Via for Basic {

@@ -198,8 +198,11 @@ pub(crate) fn is_handshake(request: &Request<'_>) -> bool {
     protocols.any(|protocol| protocol.trim().eq_ignore_ascii_case("websocket"))
 }
 
-/// Tells whether a request wants JSON: its own body is JSON, or its `Accept` prefers it.
+/// Tells whether a request wants JSON: its own body is JSON, its `Accept` prefers it, or it is to become a
+/// WebSocket, for which no page is any use.
 pub fn wants_json(request: &Request<'_>) -> bool {
     let sends_json = request.content_type().is_some_and(|kind| kind.is_json());
-    sends_json || request.accept().map(Accept::preferred).is_some_and(|kind| kind.is_json())
+    sends_json
+        || is_handshake(request)
+        || request.accept().map(Accept::preferred).is_some_and(|kind| kind.is_json())
 }

@@ -72,6 +72,19 @@ impl OneTimeStore for MemoryDatastore {
         Ok(changed)
     }
 
+    async fn spend_token(
+        &self,
+        digest: &Digest,
+        purpose: &str,
+        now: Timestamp,
+    ) -> Result<Option<OneTimeToken>> {
+        let mut content = self.lock();
+        if content.usable_token(digest, purpose, now).is_none() {
+            return Ok(None);
+        }
+        Ok(content.tokens.remove(digest))
+    }
+
     async fn delete_expired_tokens(&self, now: Timestamp) -> Result<u64> {
         Ok(sweep(&mut self.lock().tokens, |token| token.expires_at <= now))
     }

@@ -154,6 +154,23 @@ impl OneTimeStore for SqlxDatastore {
         })
     }
 
+    async fn spend_token(
+        &self,
+        digest: &Digest,
+        purpose: &str,
+        now: Timestamp,
+    ) -> Result<Option<OneTimeToken>> {
+        let Some(found) = self.find_token(digest, purpose, now).await? else {
+            return Ok(None);
+        };
+        // Deleting is what decides between callers; reading before it decides nothing.
+        on_database!(self, |database| {
+            let spend = database.query(DELETE_TOKEN).bind(digest.as_bytes().to_vec());
+            let is_spent = database.execute(spend).await? == 1;
+            Ok(is_spent.then(|| found.clone()))
+        })
+    }
+
     async fn delete_expired_tokens(&self, now: Timestamp) -> Result<u64> {
         in_batches!(self, DELETE_TOKEN, |transaction| {
             transaction.query_as(FIND_EXPIRED).bind(now)

@@ -113,7 +113,7 @@
 //!
 //! Tokens of [trusted issuers](crate::config::TrustedConfig) are nobody here: whose user they name, only the
 //! application can tell. Neither are tokens of an application's own kinds. Both are verified by
-//! [`Verifier`], and [`Flow::check_token`] tells whether they are good still.
+//! [`Verifier`](crate::Verifier), and [`Flow::check_token`] tells whether they are good still.
 
 mod issue;
 mod programs;

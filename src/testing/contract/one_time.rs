@@ -55,6 +55,9 @@ section! {
     of_parallel_uses_of_one_token_one_wins,
     of_parallel_uses_of_different_tokens_of_one_user_one_wins,
     of_parallel_confirmations_by_token_and_by_change_one_wins,
+    a_spent_token_takes_nothing_else_along,
+    an_unknown_or_expired_token_is_not_spent,
+    of_parallel_spenders_of_one_token_one_wins,
     the_epoch_rises_as_often_as_somebody_gets_the_user,
     expired_tokens_are_swept,
 }
@@ -303,6 +306,49 @@ pub async fn of_parallel_uses_of_one_token_one_wins(store: &Arc<impl UserDatasto
     assert_eq!(winners.len(), 1);
     assert_eq!(store.find_user(ann.id).await.unwrap().unwrap().epoch, 1);
     assert_eq!(outbox(store).await.len(), 1);
+}
+
+pub async fn a_spent_token_takes_nothing_else_along(store: &Arc<impl UserDatastore>) {
+    let ann = user(store, "ann@example.org").await;
+    let (session, spent, other) = (session_of(&ann), token_of(&ann), token_for(&ann, "reset"));
+    begin(store, &session).await;
+    for token in [&spent, &other] {
+        create(store, token).await;
+    }
+    let given = store.spend_token(&spent.digest, "confirm", at(1)).await.unwrap();
+    assert_eq!(given, Some(spent.clone()));
+    assert_eq!(store.spend_token(&spent.digest, "confirm", at(1)).await.unwrap(), None);
+    assert_eq!(find_token(store, &spent).await, None);
+    assert_eq!(find_token(store, &other).await, Some(other));
+    assert!(find_session(store, &session).await.is_some());
+    assert_eq!(store.find_user(ann.id).await.unwrap().unwrap().epoch, ann.epoch);
+}
+
+pub async fn an_unknown_or_expired_token_is_not_spent(store: &Arc<impl UserDatastore>) {
+    let ann = user(store, "ann@example.org").await;
+    let token = OneTimeToken { expires_at: at(60), ..token_of(&ann) };
+    create(store, &token).await;
+    for (digest, purpose, now) in [
+        (digest(), "confirm", at(1)),
+        (token.digest, "reset", at(1)),
+        (token.digest, "confirm", at(60)),
+    ] {
+        assert_eq!(store.spend_token(&digest, purpose, now).await.unwrap(), None);
+    }
+    assert_eq!(find_token(store, &token).await, Some(token));
+}
+
+pub async fn of_parallel_spenders_of_one_token_one_wins(store: &Arc<impl UserDatastore>) {
+    let ann = user(store, "ann@example.org").await;
+    let token = token_of(&ann);
+    create(store, &token).await;
+    let digest = token.digest;
+    let answers = all_at_once(store, CALLERS, move |store, _| async move {
+        store.spend_token(&digest, "confirm", at(1)).await.unwrap()
+    })
+    .await;
+    let winners: Vec<_> = answers.into_iter().flatten().collect();
+    assert_eq!(winners, [token]);
 }
 
 pub async fn of_parallel_uses_of_different_tokens_of_one_user_one_wins(
