@@ -320,7 +320,8 @@ async fn a_token_lasts_a_quarter_of_an_hour_and_is_as_old_as_its_login() {
         (stale.status, stale.reasons()),
         (Status::Unauthorized, vec!["reauth_required".into()])
     );
-    let challenge = "Bearer realm=\"login\", error=\"insufficient_user_authentication\"";
+    let error = "error=\"insufficient_user_authentication\"";
+    let challenge = format!("Bearer realm=\"login\", {error}, max_age=300");
     assert_eq!(stale.headers("WWW-Authenticate").collect::<Vec<_>>(), [challenge]);
     app.clock().advance(TimeDelta::minutes(8));
     assert_accepted(&app, &token).await;

@@ -12,9 +12,11 @@ use rocket_security::AuthUser;
 use rocket_security::AuthVia;
 use rocket_security::BasicUser;
 use rocket_security::Fresh;
+use rocket_security::FreshPaseto;
 use rocket_security::Maybe;
 use rocket_security::Own;
 use rocket_security::OwnRow;
+use rocket_security::Paseto;
 use rocket_security::PermissionsAccepted;
 use rocket_security::PermissionsRequired;
 use rocket_security::Result;
@@ -22,6 +24,7 @@ use rocket_security::RolesAccepted;
 use rocket_security::RolesRequired;
 use rocket_security::Security;
 use rocket_security::Session;
+use rocket_security::TokenUser;
 use rocket_security::User;
 use rocket_security::datastore::Together;
 use rocket_security::features::basic::Basic;
@@ -77,6 +80,12 @@ fn via_token(_user: AuthVia<via::Token>) {}
 fn via_basic(_user: AuthVia<via::Basic>) {}
 #[get("/via-all")]
 fn via_all(_user: AuthVia<All>) {}
+#[get("/paseto")]
+fn paseto(_token: Paseto) {}
+#[get("/fresh-paseto")]
+fn fresh_paseto(_token: FreshPaseto<5>) {}
+#[get("/token-user")]
+fn token_user(_user: TokenUser) {}
 #[get("/anonymous-only")]
 fn anonymous_only(_guest: AnonymousOnly) {}
 #[get("/session")]
@@ -135,6 +144,19 @@ fn maybe_via_all(user: Maybe<AuthVia<All>>) -> &'static str {
     guest(&user)
 }
 
+#[get("/maybe/paseto")]
+fn maybe_paseto(token: Maybe<Paseto>) -> &'static str {
+    guest(&token)
+}
+#[get("/maybe/fresh-paseto")]
+fn maybe_fresh_paseto(token: Maybe<FreshPaseto<5>>) -> &'static str {
+    guest(&token)
+}
+#[get("/maybe/token-user")]
+fn maybe_token_user(user: Maybe<TokenUser>) -> &'static str {
+    guest(&user)
+}
+
 fn rocket() -> Rocket<Build> {
     let plain = routes![
         auth_user,
@@ -149,6 +171,9 @@ fn rocket() -> Rocket<Build> {
         via_token,
         via_basic,
         via_all,
+        paseto,
+        fresh_paseto,
+        token_user,
         anonymous_only,
         session
     ];
@@ -164,7 +189,10 @@ fn rocket() -> Rocket<Build> {
         maybe_via_session,
         maybe_via_token,
         maybe_via_basic,
-        maybe_via_all
+        maybe_via_all,
+        maybe_paseto,
+        maybe_fresh_paseto,
+        maybe_token_user
     ];
     let security = Security::default().enable(Basic::default());
     rocket::build().attach(security).mount("/", plain).mount("/", behind_maybe)
@@ -213,6 +241,9 @@ const TABLE: &[(&str, [u16; 9])] = &[
     ("/via-token",                  [401, 401, 401, 401, 200, 200, 401, 401, 401]),
     ("/via-basic",                  [401, 401, 401, 401, 401, 401, 401, 200, 401]),
     ("/via-all",                    [401, 200, 200, 401, 200, 200, 401, 200, 401]),
+    ("/paseto",                     [401, 401, 401, 401, 200, 200, 401, 401, 401]),
+    ("/fresh-paseto",               [401, 401, 401, 401, 200, 200, 401, 401, 401]),
+    ("/token-user",                 [401, 401, 401, 401, 200, 200, 401, 401, 401]),
     // A session that is over makes a guest, and so do credentials of a kind that is not taken.
     ("/anonymous-only",             [200, 400, 400, 200, 400, 400, 401, 200, 200]),
     ("/session",                    [200, 200, 200, 200, 200, 200, 200, 200, 200]),
@@ -228,6 +259,9 @@ const TABLE: &[(&str, [u16; 9])] = &[
     ("/maybe/via-token",            [  0,   0,   0,   0, 200, 200, 401,   0,   0]),
     ("/maybe/via-basic",            [  0,   0,   0,   0,   0,   0,   0, 200, 401]),
     ("/maybe/via-all",              [  0, 200, 200, 401, 200, 200, 401, 200, 401]),
+    ("/maybe/paseto",               [  0,   0,   0,   0, 200, 200, 401,   0,   0]),
+    ("/maybe/fresh-paseto",         [  0,   0,   0,   0, 200, 200, 401,   0,   0]),
+    ("/maybe/token-user",           [  0,   0,   0,   0, 200, 200, 401,   0,   0]),
 ];
 
 #[rocket::async_test]

@@ -147,6 +147,23 @@ fn a_wrong_setting_is_refused_with_its_name_and_the_cure_and_no_key_is_shown() {
         ("purpose = \"secret\"", "security.tokens.purpose: is wrong", "Correct it"),
         ("issuer = \"\"", "security.tokens.issuer: is empty", "Remove it"),
         ("audience = [\"a\", \"\"]", "security.tokens.audience: holds an empty", "name whom"),
+        ("sources = []", "security.tokens.sources: is empty", "or to what is wanted"),
+        (
+            "sources = [\"cookie\", \"cookie\"]",
+            "security.tokens.sources: says the same twice",
+            "\"authorization\"",
+        ),
+        ("sources = [\"header\"]", "security.tokens.sources", "Correct it"),
+        (
+            "cookie = \"token\"",
+            "security.tokens.cookie: names a cookie, and no token",
+            "Add \"cookie\" to tokens.sources",
+        ),
+        (
+            "sources = [\"cookie\"]\ncookie = \"security_session\"",
+            "security.tokens.cookie: is wrong",
+            "Correct it",
+        ),
         ("audience = 7", "security.tokens.audience: is wrong", "Correct it"),
         ("lifetime = \"0s\"", "security.tokens.lifetime: is wrong", "Correct it"),
         ("leeway = \"11m\"", "security.tokens.leeway: is wrong", "Correct it"),

@@ -1,0 +1,388 @@
+//! WebSockets: who may open one, by a token, a session or a ticket, over a real socket.
+
+use std::collections::BTreeSet;
+
+use chrono::TimeDelta;
+use rocket::Build;
+use rocket::Rocket;
+use rocket::fairing::AdHoc;
+use rocket::futures::SinkExt;
+use rocket::futures::StreamExt;
+use rocket::futures::future::join_all;
+use rocket::get;
+use rocket::http::Header;
+use rocket::http::Status;
+use rocket::local::asynchronous::Client;
+use rocket::post;
+use rocket::routes;
+use rocket::tokio;
+use rocket::tokio::net::TcpStream;
+use rocket::tokio::sync::mpsc::unbounded_channel;
+use rocket_security::AuthUser;
+use rocket_security::AuthVia;
+use rocket_security::Fresh;
+use rocket_security::Maybe;
+use rocket_security::Paseto;
+use rocket_security::Security;
+use rocket_security::config::TokenPurpose;
+use rocket_security::datastore::Together;
+use rocket_security::datastore::user::UserChange;
+use rocket_security::features::tickets::Tickets;
+use rocket_security::testing::Answer;
+use rocket_security::testing::Browser;
+use rocket_security::testing::TestApp;
+use rocket_security::via;
+use rocket_ws::Channel;
+use rocket_ws::Message;
+use rocket_ws::WebSocket;
+use serde_json::Value;
+use serde_json::json;
+use tokio_tungstenite::client_async;
+use tokio_tungstenite::tungstenite::Error;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+
+use crate::support::bearer::bearer;
+use crate::support::bearer::begin_session;
+use crate::support::bearer::issuer;
+use crate::support::bearer::token;
+use crate::support::tokens::key;
+
+const ANN: &str = "ann@example.org";
+const HERE: &str = "http://127.0.0.1:8000";
+const ELSEWHERE: &str = "https://elsewhere.example";
+
+/// Greets, and then says back whatever it is told.
+#[get("/socket")]
+fn socket(socket: WebSocket, user: AuthUser) -> Channel<'static> {
+    let greeting = format!("Hello, {}, by {}!", user.email, user.mechanism());
+    socket.channel(move |mut stream| {
+        Box::pin(async move {
+            stream.send(greeting.into()).await?;
+            while let Some(said) = stream.next().await {
+                stream.send(said?).await?;
+            }
+            Ok(())
+        })
+    })
+}
+
+#[get("/who")]
+fn who(user: AuthUser) -> String {
+    format!("{} {}", user.email, user.mechanism())
+}
+
+#[post("/who")]
+fn post_who(user: AuthUser) -> String {
+    user.email.to_string()
+}
+
+#[get("/ticket")]
+fn by_ticket(user: AuthVia<via::Ticket>) -> String {
+    format!("{} {}", user.email, user.session_id().is_some())
+}
+
+#[get("/maybe")]
+fn maybe(user: Maybe<AuthVia<via::Ticket>>) -> &'static str {
+    if user.0.is_some() { "let in" } else { "a guest" }
+}
+
+#[get("/fresh")]
+fn fresh(user: Fresh<5>) -> String {
+    user.email.to_string()
+}
+
+#[get("/paseto")]
+fn paseto(token: Paseto) -> String {
+    token.subject().unwrap_or_default().to_owned()
+}
+
+fn rocket() -> Rocket<Build> {
+    let security = Security::default().enable(Tickets::default());
+    let routes = routes![socket, who, post_who, by_ticket, maybe, fresh, paseto];
+    rocket::build().attach(security).mount("/", routes)
+}
+
+fn settings() -> Value {
+    json!({"base_url": HERE, "keys": key(TokenPurpose::Local)})
+}
+
+async fn app() -> TestApp {
+    TestApp::launch_with(rocket(), settings()).await
+}
+
+fn upgrade() -> Header<'static> {
+    Header::new("Upgrade", "websocket")
+}
+
+async fn ticket_of(browser: &Browser<'_>) -> String {
+    let answer = browser.post_json("/ws-ticket", json!({})).await;
+    assert_eq!(answer.status, Status::Ok, "{}", answer.body);
+    assert_eq!(answer.response("expires_in"), 30);
+    answer.response("ticket").as_str().unwrap().to_owned()
+}
+
+/// Asks for a path with a ticket, as a handshake does.
+async fn shake(app: &TestApp, path: &str, ticket: &str) -> Answer {
+    let request = app.client().get(format!("{path}?ticket={ticket}"));
+    app.browser().send(request.header(upgrade())).await
+}
+
+fn assert_refused(answer: &Answer) {
+    assert_eq!(answer.status, Status::Unauthorized, "{}", answer.body);
+    assert_eq!(answer.reasons(), ["credentials_refused"]);
+    assert!(answer.header("WWW-Authenticate").is_some());
+}
+
+/// The same application again, at a port of its own.
+async fn serve(app: &TestApp, settings: Value) -> u16 {
+    let (sender, mut ports) = unbounded_channel();
+    let rocket = rocket().attach(AdHoc::on_liftoff("port", move |rocket| {
+        sender.send(rocket.config().port).unwrap();
+        Box::pin(async {})
+    }));
+    let figment = TestApp::figment(rocket.figment(), app.database(), settings).merge(("port", 0));
+    tokio::spawn(rocket.configure(figment).launch());
+    ports.recv().await.unwrap()
+}
+
+/// Opens a socket with these headers; what it says first and says back, or the status that refuses.
+async fn open(port: u16, path: &str, headers: &[(&str, &str)]) -> Result<String, u16> {
+    let mut request = format!("ws://127.0.0.1:{port}{path}").into_client_request().unwrap();
+    for (name, value) in headers {
+        let name: tokio_tungstenite::tungstenite::http::HeaderName = name.parse().unwrap();
+        request.headers_mut().insert(name, value.parse().unwrap());
+    }
+    let stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+    let mut socket = match client_async(request, stream).await {
+        Ok((socket, _)) => socket,
+        Err(Error::Http(answer)) => return Err(answer.status().as_u16()),
+        Err(fault) => panic!("{fault}"),
+    };
+    let greeting = socket.next().await.unwrap().unwrap().into_text().unwrap();
+    socket.send(Message::text("echo")).await.unwrap();
+    assert_eq!(socket.next().await.unwrap().unwrap().into_text().unwrap(), "echo");
+    socket.close(None).await.unwrap();
+    Ok(greeting)
+}
+
+#[rocket::async_test]
+async fn a_real_socket_opens_for_a_token_a_session_and_a_ticket_once_and_for_nobody_else() {
+    let settings = settings();
+    let app = TestApp::launch_with(rocket(), settings.clone()).await;
+    let port = serve(&app, settings).await;
+    let ann = app.log_in_as(ANN).await;
+    let user = app.user(ANN).await;
+    let by = |way: &str| Ok(format!("Hello, {ANN}, by {way}!"));
+
+    let session = begin_session(&app, &user, 0).await;
+    let token = issuer(&app).access(&user).session(session.id).issue().unwrap();
+    let header = format!("Bearer {token}");
+    assert_eq!(open(port, "/socket", &[("Authorization", &header)]).await, by("token"));
+    let foreign = [("Authorization", header.as_str()), ("Origin", ELSEWHERE)];
+    assert_eq!(open(port, "/socket", &foreign).await, by("token"));
+    assert_eq!(open(port, "/socket", &[("Authorization", "Bearer forged")]).await, Err(401));
+    assert_eq!(open(port, "/socket", &[]).await, Err(401));
+    assert_eq!(open(port, &format!("/socket?access_token={token}"), &[]).await, Err(401));
+
+    let path = format!("/socket?ticket={}", ticket_of(&ann).await);
+    assert_eq!(open(port, &path, &[("Origin", ELSEWHERE)]).await, by("ticket"));
+    assert_eq!(open(port, &path, &[("Origin", ELSEWHERE)]).await, Err(401));
+    assert_eq!(open(port, "/socket?ticket=forged", &[]).await, Err(401));
+
+    let cookie = format!("security_session={}", ann.cookie("security_session").unwrap());
+    let with = |origin| [("Cookie", cookie.as_str()), ("Origin", origin)];
+    assert_eq!(open(port, "/socket", &with(HERE)).await, by("session"));
+    assert_eq!(open(port, "/socket", &[("Cookie", &cookie)]).await, by("session"));
+    for origin in [ELSEWHERE, "null", "http://127.0.0.1:9000", "http://127.0.0.1.evil.example"] {
+        assert_eq!(open(port, "/socket", &with(origin)).await, Err(400), "{origin}");
+    }
+    ann.log_out().await;
+    assert_eq!(open(port, "/socket", &with(HERE)).await, Err(401));
+}
+
+#[rocket::async_test]
+async fn a_session_opens_no_socket_for_a_page_of_another_site() {
+    let origins = json!({"origins": ["https://app.example.org"]});
+    let settings = json!({"base_url": HERE, "csrf": origins, "redirect_origins": [ELSEWHERE]});
+    let app = TestApp::launch_with(rocket(), settings).await;
+    let ann = app.log_in_as(ANN).await;
+    let get = |headers: &[(&'static str, &'static str)]| {
+        let mut request = app.client().get("/who");
+        for (name, value) in headers {
+            request.add_header(Header::new(*name, *value));
+        }
+        ann.send(request)
+    };
+    let upgrade = ("Upgrade", "websocket");
+    for headers in [
+        vec![upgrade, ("Origin", HERE)],
+        vec![upgrade, ("Origin", "https://app.example.org")],
+        vec![upgrade, ("Sec-Fetch-Site", "same-origin")],
+        vec![upgrade],
+        // What is no handshake is read, and changes nothing.
+        vec![("Origin", ELSEWHERE)],
+        vec![("Sec-Fetch-Site", "cross-site")],
+    ] {
+        assert_eq!(get(&headers).await.body, format!("{ANN} session"), "{headers:?}");
+    }
+    for headers in [
+        // That people may be led there gives its pages no say.
+        vec![upgrade, ("Origin", ELSEWHERE)],
+        vec![upgrade, ("Origin", "null")],
+        vec![upgrade, ("Origin", "")],
+        vec![upgrade, ("Sec-Fetch-Site", "cross-site")],
+        vec![("Upgrade", "WebSocket"), ("Origin", ELSEWHERE)],
+        vec![("Upgrade", "h2c, websocket"), ("Origin", ELSEWHERE)],
+        vec![upgrade, ("Origin", HERE), ("Origin", ELSEWHERE)],
+    ] {
+        let answer = get(&headers).await;
+        assert_eq!(answer.status, Status::BadRequest, "{headers:?}: {}", answer.body);
+        assert_eq!(answer.reasons(), ["cross_site"], "{headers:?}");
+    }
+}
+
+#[rocket::async_test]
+async fn whoever_is_logged_in_gets_a_ticket_and_nobody_else() {
+    let app = app().await;
+    let ann = app.log_in_as(ANN).await;
+    let user = app.user(ANN).await;
+    assert_ne!(ticket_of(&ann).await, ticket_of(&ann).await);
+    let without = ann.post_form_as_is("/ws-ticket", &[]).await;
+    assert_eq!(without.status, Status::BadRequest);
+    let program = app.client().post("/ws-ticket").header(token(&app, &user, 0).await);
+    let answer = app.browser().send(program).await;
+    assert_eq!(answer.status, Status::Ok, "{}", answer.body);
+    assert_eq!(answer.headers("Set-Cookie").count(), 0);
+    assert_eq!(answer.header("Cache-Control"), Some("no-store"));
+    assert_eq!(answer.response("csrf_token"), Value::Null);
+    let ticket = answer.response("ticket").as_str().unwrap().to_owned();
+    assert_eq!(shake(&app, "/ticket", &ticket).await.body, format!("{ANN} true"));
+    let nobody = app.browser().post_json("/ws-ticket", json!({})).await;
+    assert_eq!(nobody.status, Status::Unauthorized);
+    let forged = app.client().post("/ws-ticket").header(bearer("forged"));
+    assert_eq!(app.browser().send(forged).await.status, Status::Unauthorized);
+    assert_eq!(ann.get_json("/ws-ticket").await.status, Status::NotFound, "a GET");
+    // A ticket gives no other ticket.
+    let ticket = ticket_of(&ann).await;
+    let again = app.client().post(format!("/ws-ticket?ticket={ticket}"));
+    assert_eq!(app.browser().send(again).await.status, Status::SeeOther);
+}
+
+#[rocket::async_test]
+async fn a_ticket_is_good_once_for_half_a_minute_and_for_handshakes_alone() {
+    let app = app().await;
+    let ann = app.log_in_as(ANN).await;
+    let ticket = ticket_of(&ann).await;
+    let plain = app.browser().get_json(&format!("/ticket?ticket={ticket}")).await;
+    assert_eq!(plain.reasons(), ["unauthenticated"], "no handshake");
+    let plain = app.browser().get(&format!("/maybe?ticket={ticket}")).await;
+    assert_eq!(plain.body, "a guest");
+    let twice = app.client().get(format!("/ticket?ticket={ticket}&ticket={ticket}"));
+    let answer = app.browser().send(twice.header(upgrade())).await;
+    assert_eq!(answer.reasons(), ["conflicting_credentials"]);
+    assert_eq!(shake(&app, "/ticket", &ticket).await.body, format!("{ANN} true"));
+    for path in ["/ticket", "/who", "/maybe"] {
+        assert_refused(&shake(&app, path, &ticket).await);
+    }
+    assert_eq!(ann.get("/who").await.status, Status::Ok, "the session goes on");
+    let (late, early) = (ticket_of(&ann).await, ticket_of(&ann).await);
+    app.clock().advance(TimeDelta::seconds(29));
+    assert_eq!(shake(&app, "/who", &early).await.body, format!("{ANN} ticket"));
+    app.clock().advance(TimeDelta::seconds(1));
+    assert_refused(&shake(&app, "/who", &late).await);
+}
+
+#[rocket::async_test]
+async fn of_thirty_two_handshakes_at_once_with_one_ticket_one_is_let_in() {
+    let app = app().await;
+    let ann = app.log_in_as(ANN).await;
+    let ticket = ticket_of(&ann).await;
+    let answers = join_all((0..32).map(|_| shake(&app, "/ticket", &ticket))).await;
+    let let_in = answers.iter().filter(|answer| answer.status == Status::Ok).count();
+    let refused = answers.iter().filter(|it| it.status == Status::Unauthorized).count();
+    assert_eq!((let_in, refused), (1, 31));
+    // Several sockets, several tickets.
+    let mut tickets = BTreeSet::new();
+    for _ in 0..8 {
+        tickets.insert(ticket_of(&ann).await);
+    }
+    let answers = join_all(tickets.iter().map(|ticket| shake(&app, "/ticket", ticket))).await;
+    assert!(answers.iter().all(|answer| answer.status == Status::Ok));
+    assert_eq!(answers.len(), 8);
+}
+
+#[rocket::async_test]
+async fn a_ticket_dies_with_its_session_and_with_a_change_of_the_account() {
+    let app = app().await;
+    let (ann, elsewhere) = (app.log_in_as(ANN).await, app.log_in_as(ANN).await);
+    let (dead, good) = (ticket_of(&ann).await, ticket_of(&elsewhere).await);
+    ann.log_out().await;
+    assert_refused(&shake(&app, "/ticket", &dead).await);
+    assert_eq!(shake(&app, "/ticket", &good).await.status, Status::Ok);
+    // Nor does it live by the session of somebody else's.
+    let (one, two) = (ticket_of(&elsewhere).await, ticket_of(&app.log_in_as(ANN).await).await);
+    let mixed = format!("{}.{}", one.split('.').next().unwrap(), two.split('.').nth(1).unwrap());
+    for ticket in [mixed.as_str(), &two[32..], &format!("{one}a"), "", ".", "a.b"] {
+        assert_refused(&shake(&app, "/ticket", ticket).await);
+    }
+    let user = app.user(ANN).await;
+    let loose = app.client().post("/ws-ticket");
+    let loose = loose.header(bearer(&issuer(&app).access(&user).issue().unwrap()));
+    let loose = app.browser().send(loose).await.response("ticket").as_str().unwrap().to_owned();
+    let must = UserChange::password(app.hash("a ferry leaves at seven").await);
+    app.store().update_user(user.id, &must, &Together::nothing()).await.unwrap().unwrap();
+    for ticket in [one, two, loose] {
+        assert_refused(&shake(&app, "/ticket", &ticket).await);
+    }
+}
+
+#[rocket::async_test]
+async fn a_ticket_is_as_old_as_the_login_behind_it() {
+    let app = app().await;
+    let ann = app.log_in_as(ANN).await;
+    let ticket = ticket_of(&ann).await;
+    assert_eq!(shake(&app, "/fresh", &ticket).await.body, ANN);
+    app.clock().advance(TimeDelta::minutes(6));
+    let ticket = ticket_of(&ann).await;
+    assert_eq!(shake(&app, "/fresh", &ticket).await.reasons(), ["reauth_required"]);
+}
+
+#[rocket::async_test]
+async fn a_token_stands_in_an_address_only_where_that_is_configured_and_for_a_handshake() {
+    let sources = json!({"sources": ["authorization", "query"]});
+    let app = TestApp::launch_with(rocket(), json!({"tokens": sources})).await;
+    let user = app.user(ANN).await;
+    let token = issuer(&app).access(&user).issue().unwrap();
+    let path = format!("/paseto?access_token={token}");
+    let ask = |path: &str| app.client().get(path.to_owned());
+    let answer = app.browser().send(ask(&path).header(upgrade())).await;
+    assert_eq!(answer.body, user.id.to_string());
+    assert_eq!(app.browser().get_json(&path).await.reasons(), ["unauthenticated"]);
+    for (path, header) in
+        [(format!("{path}&access_token={token}"), upgrade()), (path.clone(), bearer(&token))]
+    {
+        let request = ask(&path).header(upgrade()).header(header);
+        let answer = app.browser().send(request).await;
+        assert_eq!(answer.reasons(), ["conflicting_credentials"], "{}", answer.body);
+    }
+    let who = format!("/who?access_token={token}");
+    let answer = app.browser().send(ask(&who).header(upgrade())).await;
+    assert_eq!(answer.body, format!("{ANN} token"));
+}
+
+#[rocket::async_test]
+async fn without_the_feature_a_ticket_is_nothing_and_a_guard_of_tickets_stops_the_launch() {
+    let app = app().await;
+    let ticket = ticket_of(&app.log_in_as(ANN).await).await;
+    let launch = async |routes| {
+        let rocket = rocket::build().attach(Security::fairing()).mount("/", routes);
+        let figment = TestApp::figment(rocket.figment(), app.database(), json!({}));
+        Client::untracked(rocket.configure(figment)).await
+    };
+    let client = launch(routes![who]).await.unwrap();
+    let answer = client.get(format!("/who?ticket={ticket}")).header(upgrade()).dispatch().await;
+    assert_eq!(answer.status(), Status::Unauthorized);
+    assert_eq!(client.post("/ws-ticket").dispatch().await.status(), Status::NotFound);
+    assert!(launch(routes![by_ticket]).await.is_err());
+    assert!(launch(routes![maybe]).await.is_err());
+}
