@@ -132,10 +132,8 @@ impl<D> Feature<D> for Tickets {
 #[post("/ws-ticket")]
 async fn issue(user: AuthUser, web: &State<Web>, flow: &State<Flow>) -> Answer {
     let ticket = flow.issue_ticket(&user, user.session_id(), web.clock().now()).await?;
-    Ok(Reply::data()
-        .without_csrf_token()
-        .with("ticket", ticket)
-        .with("expires_in", LIFETIME_SECONDS))
+    let reply = Reply::data().with("ticket", ticket).with("expires_in", LIFETIME_SECONDS);
+    Ok(reply.without_csrf_token())
 }
 
 #[async_trait]

@@ -30,7 +30,8 @@ pub(crate) fn is_brought(request: &Request<'_>) -> bool {
 
 /// Tells whether the token of a request stands where browsers put it by themselves.
 pub(crate) fn is_in_cookie(request: &Request<'_>) -> bool {
-    brought(request).any(|(source, _)| source == TokenSource::Cookie)
+    sources(request).contains(&TokenSource::Cookie)
+        && !in_source(request, TokenSource::Cookie).is_empty()
 }
 
 /// Verifies the token of a request: once for each kind, whoever asks. Whether it is good still, the
@@ -52,10 +53,14 @@ pub(crate) fn verified<K: TokenKind>(request: &Request<'_>) -> Result<Genuine<K>
 }
 
 /// Gives the token of a request that brings one.
-fn the_one_brought<'r>(request: &'r Request<'_>) -> Result<&'r str, Rejection> {
+///
+/// # Errors
+///
+/// [`Rejection::Unauthenticated`] for none, [`Rejection::ConflictingCredentials`] for several.
+pub(crate) fn the_one_brought<'r>(request: &'r Request<'_>) -> Result<&'r str, Rejection> {
     let mut tokens = brought(request);
     match (tokens.next(), tokens.next()) {
-        (Some((_, token)), None) if !is_doubled(request) => Ok(token),
+        (Some(token), None) if !is_doubled(request) => Ok(token),
         (None, _) => Err(Rejection::Unauthenticated),
         _ => Err(Rejection::ConflictingCredentials),
     }
@@ -68,13 +73,9 @@ fn is_doubled(request: &Request<'_>) -> bool {
     is_read && request.headers().get("Authorization").nth(1).is_some()
 }
 
-/// Gives every token of a request, with the place where it stands, in the order of the configuration.
-fn brought<'r>(request: &'r Request<'_>) -> impl Iterator<Item = (TokenSource, &'r str)> {
-    let found = |source: &TokenSource| {
-        let source = *source;
-        in_source(request, source).into_iter().map(move |token| (source, token))
-    };
-    sources(request).iter().flat_map(found)
+/// Gives every token that a request brings, in the order of the places where they are looked for.
+pub(crate) fn brought<'r>(request: &'r Request<'_>) -> impl Iterator<Item = &'r str> {
+    sources(request).iter().flat_map(|source| in_source(request, *source))
 }
 
 fn in_source<'r>(request: &'r Request<'_>, source: TokenSource) -> Vec<&'r str> {

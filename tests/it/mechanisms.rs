@@ -411,7 +411,8 @@ async fn a_password_is_fresh_and_a_token_as_fresh_as_its_login() {
     let answer = get(&stranger, &app, "/fresh", &token(&app, &bob, 6).await).await;
     assert!(is_refused(&answer, 401, "reauth_required"), "{}", answer.body);
     assert_eq!(answer.response("reauth_required"), true);
-    let bearer = "Bearer realm=\"login\", error=\"insufficient_user_authentication\"";
+    let error = "error=\"insufficient_user_authentication\"";
+    let bearer = format!("Bearer realm=\"login\", {error}, max_age=300");
     assert_eq!(answer.headers("WWW-Authenticate").collect::<Vec<_>>(), [bearer]);
     let page = stranger.send(app.client().get("/fresh").header(token(&app, &bob, 6).await)).await;
     assert_eq!(page.status, Status::Unauthorized, "/verify is of no use to a token");

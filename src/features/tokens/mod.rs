@@ -51,17 +51,20 @@
 //! is answered by a redirect, nor a login that wants a second factor first: `POST /token` refuses that like a
 //! wrong password. Where the feature is not enabled, `include_auth_token` is ignored.
 //!
-//! Guards: [`AuthVia<via::Token>`](crate::AuthVia), and with `"token"` in
+//! Guards: [`Paseto`](crate::Paseto), [`FreshPaseto`](crate::FreshPaseto), [`TokenUser`](crate::TokenUser),
+//! [`PasetoJson`](crate::PasetoJson), [`AuthVia<via::Token>`](crate::AuthVia), and with `"token"` in
 //! [`security.mechanisms`](crate::config::Config::mechanisms), as by default, every other.
 //!
 //! # What a request brings
 //!
 //! `Authorization: Bearer <token>` (RFC 6750, section 2.1; the scheme in any case), or
 //! `Authentication-Token: <token>`, as with Flask-Security, for where a proxy wants `Authorization`
-//! for itself. One of them, once: both, or either twice, is 400 `conflicting_credentials`. A token in
-//! a query or a body is not looked at, for addresses are written down everywhere.
+//! for itself. One of them, once: both, or either twice, is 400 `conflicting_credentials`.
+//! [`tokens.sources`](crate::config::TokensConfig::sources) has the places, where a cookie may be added, and
+//! for handshakes of WebSockets the query. Elsewhere nothing is looked at; a body is by the guard
+//! [`PasetoJson`](crate::PasetoJson) alone.
 //!
-//! A request with a token needs no anti-forgery token, and gets no cookie.
+//! A request with a token in a header needs no anti-forgery token, and gets no cookie.
 //!
 //! # Who it is, and for how long
 //!
@@ -111,9 +114,10 @@
 //! the anti-forgery token has to come along. `POST /token`, whose programs keep no cookies, answers in the
 //! body nevertheless. A cookie and a token in the body at once are refused.
 //!
-//! Tokens of [trusted issuers](crate::config::TrustedConfig) are nobody here: whose user they name, only the
-//! application can tell. Neither are tokens of an application's own kinds. Both are verified by
-//! [`Verifier`](crate::Verifier), and [`Flow::check_token`] tells whether they are good still.
+//! Tokens of [trusted issuers](crate::config::TrustedConfig) are no user's here: whom they name, only the
+//! application can tell. Neither are tokens of an application's own kinds. Both are taken by
+//! [`Paseto`](crate::Paseto); outside of guards [`Verifier`](crate::Verifier) verifies them, and
+//! [`Flow::check_token`] tells whether they are good still.
 
 mod issue;
 mod programs;
