@@ -30,7 +30,9 @@
 //! `authn_via` says how the session began: `password`, `remember` where a browser that is remembered came
 //! back, or the name of a link that logs in. Ending a session that `is_remembered` also ends that: its
 //! browser does not come back by itself. A browser that is remembered and has no session now is not listed;
-//! ending all others ends what it is remembered by, too.
+//! ending all others ends what it is remembered by, too. So it is with programs
+//! ([`tokens`](crate::features::tokens)): one ends with the session that it logged in with, and ending all
+//! others logs out every other one.
 //!
 //! None of it asks for a password: whoever finds a stranger among their sessions should not have to
 //! look for it first. The stranger can end the others as well, and gains nothing by it.

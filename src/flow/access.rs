@@ -3,6 +3,7 @@
 use std::sync::Mutex;
 use std::sync::PoisonError;
 
+use chrono::TimeDelta;
 use rocket::Request;
 use serde_json::Map;
 use serde_json::Value;
@@ -57,7 +58,7 @@ impl Flow {
         };
         let now = visit.clock().now();
         let family = programs.tokens.new_family_in(user, &session, now)?;
-        if family.idle_expires_at - now < chrono::TimeDelta::seconds(1) {
+        if family.idle_expires_at - now < TimeDelta::seconds(1) {
             // The session is all but over where programs may not outlast one.
             return Ok(shown);
         }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use chrono::TimeDelta;
 use rocket::async_trait;
 use uuid::Uuid;
 
@@ -9,6 +10,7 @@ use crate::clock::Timestamp;
 use crate::crypto::password::Password;
 use crate::crypto::random_uuid;
 use crate::datastore::RefreshStore;
+use crate::datastore::Together;
 use crate::datastore::refresh::EndedFamily;
 use crate::datastore::refresh::FamilyRecord;
 use crate::datastore::refresh::LivesBy;
@@ -131,7 +133,7 @@ impl Flow {
         };
         let now = visit.clock().now();
         let idle_expires_at = programs.tokens.idle_end(&found, now);
-        let is_all_but_over = idle_expires_at - now < chrono::TimeDelta::seconds(1);
+        let is_all_but_over = idle_expires_at - now < TimeDelta::seconds(1);
         if !user.is_open() || user.epoch != whose.epoch || is_all_but_over {
             return Err(ended);
         }
@@ -304,7 +306,7 @@ impl Begins {
         let (user, id) = (family.user_id, family.id);
         let created = Event::RefreshTrackerCreated { user, family: id, origin: origin.clone() };
         let events = login.into_iter().chain([&created]);
-        let mut together = crate::datastore::Together::nothing();
+        let mut together = Together::nothing();
         for event in events.clone() {
             together = together.join(self.announcer.along(event, Vec::new()).await?);
         }

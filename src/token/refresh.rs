@@ -1,5 +1,7 @@
 //! Refresh tokens: what a program that is logged in gets its next access token with.
 
+use std::sync::Arc;
+
 use chrono::DurationRound;
 use chrono::TimeDelta;
 use rocket::async_trait;
@@ -234,7 +236,7 @@ impl Tokens {
     }
 
     /// Has families begun by that.
-    pub(crate) fn keep_families(&self, families: std::sync::Arc<dyn BeginsFamilies>) {
+    pub(crate) fn keep_families(&self, families: Arc<dyn BeginsFamilies>) {
         // Where an application is launched once, it is set once.
         let _ = self.families.set(families);
     }

@@ -138,7 +138,7 @@ use serde::Serialize;
 use crate::clock::Timestamp;
 use crate::config::RefreshIn;
 use crate::datastore::RefreshStore;
-use crate::error::Result as Outcome;
+use crate::error::Result;
 use crate::feature::Announcer;
 use crate::feature::Feature;
 use crate::feature::Hooks;
@@ -216,7 +216,7 @@ struct Sweeper(Arc<dyn RefreshStore>);
 
 #[async_trait]
 impl Hooks for Sweeper {
-    async fn sweep(&self, now: Timestamp, announcer: &Announcer) -> Outcome<u64> {
+    async fn sweep(&self, now: Timestamp, announcer: &Announcer) -> Result<u64> {
         families::sweep(&*self.0, now, announcer).await
     }
 }
