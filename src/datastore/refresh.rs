@@ -114,7 +114,7 @@ impl FamilyRecord {
         }
         let is_previous = self.previous_id == Some(rotation.presented);
         if is_previous && rotation.since.is_some_and(|since| self.rotated_at > since) {
-            return Rotated::SameAgain(self);
+            return Rotated::SameAgain(Box::new(self));
         }
         Rotated::Reused
     }
@@ -171,7 +171,7 @@ pub enum Rotated {
     /// The successor has taken its place.
     Next,
     /// It was replaced a moment ago, by the token that the family has now.
-    SameAgain(FamilyRecord),
+    SameAgain(Box<FamilyRecord>),
     /// It was replaced earlier: two hold what one should.
     Reused,
     /// There is no such family, or it is over.

@@ -151,7 +151,7 @@ impl Flow {
         };
         let family = match programs.store.rotate_family(&rotation).await? {
             Rotated::Next => FamilyRecord { token_id: rotation.next, idle_expires_at, ..found },
-            Rotated::SameAgain(found) => found,
+            Rotated::SameAgain(found) => *found,
             Rotated::Over => return Err(ended),
             Rotated::Reused => {
                 self.end_reused(visit, &found, &user).await?;

@@ -347,7 +347,14 @@ async fn of_40_logins_at_once_20_programs_remain() {
     let settings = json!({"throttle": {"scale": 100}, "password": {"queue": 100}});
     let app = TestApp::launch_with(rocket(Security::default()), settings).await;
     app.user(ANN).await;
-    let pairs = join_all((0..40).map(|_| log_in_program(&app))).await;
+    let log_in = async || loop {
+        let answer = post(&app, "/token", credentials()).await;
+        // A machine that has much else to do may let some wait for the database too long.
+        if answer.status != Status::ServiceUnavailable {
+            return pair_in(&answer);
+        }
+    };
+    let pairs = join_all((0..40).map(|_| log_in())).await;
     assert_eq!(families(&app).await.len(), 20);
     let mut good = 0;
     for pair in &pairs {
