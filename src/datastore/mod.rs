@@ -11,6 +11,7 @@
 //! | [`RememberStore`] | `remember.rs` | the feature `remember` |
 //! | [`RefreshStore`] | `refresh.rs` | the feature `tokens` |
 //! | [`Denylist`] | `denylist.rs` | the feature `tokens` |
+//! | [`PersonalTokenStore`] | `personal_token.rs` | the feature `personal_tokens` |
 //! | [`AuditStore`] | `audit.rs` | the feature `audit`; not in memory |
 //!
 //! [`SqlxDatastore`] keeps them in a database, [`MemoryDatastore`] in memory. The example
@@ -28,6 +29,7 @@ mod hierarchy;
 pub mod memory;
 pub mod one_time;
 pub mod outbox;
+pub mod personal_token;
 pub mod refresh;
 pub mod remember;
 pub mod session;
@@ -41,6 +43,7 @@ pub use crate::datastore::denylist::Denylist;
 pub use crate::datastore::memory::MemoryDatastore;
 pub use crate::datastore::one_time::OneTimeStore;
 pub use crate::datastore::outbox::OutboxStore;
+pub use crate::datastore::personal_token::PersonalTokenStore;
 pub use crate::datastore::refresh::RefreshStore;
 pub use crate::datastore::remember::RememberStore;
 pub use crate::datastore::session::SessionStore;

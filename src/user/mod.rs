@@ -2,6 +2,7 @@
 
 mod email;
 mod permission;
+mod scope;
 mod username;
 
 pub use crate::user::email::EMAIL_MAX_BYTES;
@@ -11,6 +12,11 @@ pub use crate::user::permission::Permission;
 pub use crate::user::permission::PermissionName;
 pub use crate::user::permission::PermissionNameError;
 pub use crate::user::permission::PermissionSet;
+pub use crate::user::scope::KnownScope;
+pub use crate::user::scope::Scope;
+pub use crate::user::scope::ScopeName;
+pub use crate::user::scope::ScopeNameError;
+pub use crate::user::scope::ScopeSet;
 pub use crate::user::username::USERNAME_MAX_CHARS;
 pub use crate::user::username::Username;
 pub use crate::user::username::UsernameError;

@@ -7,6 +7,7 @@ mod attempt;
 mod denylist;
 mod one_time;
 mod outbox;
+mod personal_token;
 mod refresh;
 mod remember;
 mod session;
@@ -28,6 +29,7 @@ use crate::crypto::one_time::Digest;
 use crate::datastore::memory::attempt::Count;
 use crate::datastore::memory::outbox::Queued;
 use crate::datastore::one_time::OneTimeToken;
+use crate::datastore::personal_token::PersonalTokenRecord;
 use crate::datastore::refresh::FamilyRecord;
 use crate::datastore::remember::SeriesRecord;
 use crate::datastore::session::SessionRecord;
@@ -97,6 +99,7 @@ struct Content {
     outbox: HashMap<Uuid, Queued>,
     attempts: HashMap<Digest, Count>,
     tracks: HashMap<UserId, Track>,
+    personal_tokens: HashMap<Digest, PersonalTokenRecord>,
 }
 
 /// Deletes what `is_over`; says how many.

@@ -395,8 +395,10 @@ impl Content {
         self.skeletons.retain(|_, holder| *holder != id);
     }
 
-    /// Ends every session, series, family and one-time token of a user, but for the lasting ones.
+    /// Ends every session, series, family, every token for programs and every one-time token of a user, but
+    /// for the lasting ones.
     fn end_credentials(&mut self, id: UserId) {
+        self.personal_tokens.retain(|_, token| token.user_id != id);
         self.series.retain(|_, series| series.user_id != id);
         self.sessions.retain(|_, session| session.user_id != id);
         self.families.retain(|_, family| family.user_id != id);
@@ -422,6 +424,7 @@ impl Content {
         self.users.remove(&id);
         self.addresses.remove(&address);
         self.unname(id);
+        self.personal_tokens.retain(|_, token| token.user_id != id);
         self.series.retain(|_, series| series.user_id != id);
         self.sessions.retain(|_, session| session.user_id != id);
         self.families.retain(|_, family| family.user_id != id);

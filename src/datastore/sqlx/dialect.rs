@@ -198,7 +198,8 @@ impl Dialect for ::sqlx::MySql {
              'security_roles_permissions', 'security_sessions', 'security_one_time_tokens',
              'security_outbox', 'security_attempts', 'security_track', 'security_audit',
              'security_audit_head', 'security_remember', 'security_roles_inclusions',
-             'security_roles_included', 'security_refresh', 'security_denylist')",
+             'security_roles_included', 'security_refresh', 'security_denylist',
+             'security_personal_tokens')",
     );
     const SCHEMA: &'static Schema = &crate::datastore::sqlx::migrations::MYSQL;
 

@@ -19,6 +19,7 @@ use crate::datastore::AttemptStore;
 use crate::datastore::Denylist;
 use crate::datastore::OneTimeStore;
 use crate::datastore::OutboxStore;
+use crate::datastore::PersonalTokenStore;
 use crate::datastore::RefreshStore;
 use crate::datastore::RememberStore;
 use crate::datastore::SessionStore;
@@ -28,6 +29,8 @@ use crate::datastore::UserDatastore;
 use crate::datastore::one_time::OneTimeToken;
 use crate::datastore::outbox::Addressee;
 use crate::datastore::outbox::NewMail;
+use crate::datastore::personal_token::Creation;
+use crate::datastore::personal_token::PersonalTokenRecord;
 use crate::datastore::refresh::FamilyRecord;
 use crate::datastore::remember::SeriesRecord;
 use crate::datastore::session::SessionRecord;
@@ -52,6 +55,12 @@ use crate::datastore::sqlx::outbox::FIND_DEAD;
 use crate::datastore::sqlx::outbox::FIND_DUE;
 use crate::datastore::sqlx::outbox::LEASE_MAIL;
 use crate::datastore::sqlx::outbox::LIST_MAIL;
+use crate::datastore::sqlx::personal_token::CREATE_PERSONAL_TOKEN;
+use crate::datastore::sqlx::personal_token::FIND_PERSONAL_TOKEN;
+use crate::datastore::sqlx::personal_token::LIST_PERSONAL_TOKEN_NAMES;
+use crate::datastore::sqlx::personal_token::LIST_PERSONAL_TOKENS;
+use crate::datastore::sqlx::personal_token::REVOKE_PERSONAL_TOKEN;
+use crate::datastore::sqlx::personal_token::TOUCH_PERSONAL_TOKEN;
 use crate::datastore::sqlx::refresh::BEGIN_FAMILY;
 use crate::datastore::sqlx::refresh::END_FAMILY;
 use crate::datastore::sqlx::refresh::FIND_FAMILY;
@@ -85,6 +94,7 @@ use crate::datastore::sqlx::session::TOUCH_SESSION;
 use crate::datastore::sqlx::track::RECORD_NEXT_LOGIN;
 use crate::datastore::sqlx::user::CONTEST_USER;
 use crate::datastore::sqlx::user::DELETE_FAMILIES_OF_USER;
+use crate::datastore::sqlx::user::DELETE_PERSONAL_TOKENS_OF_USER;
 use crate::datastore::sqlx::user::DELETE_SERIES_OF_USER;
 use crate::datastore::sqlx::user::DELETE_SESSIONS_OF_USER;
 use crate::datastore::sqlx::user::DELETE_TOKENS_OF_USER;
@@ -149,7 +159,7 @@ impl Explain for ::sqlx::MySql {
     const EXPLAIN: &'static str = "EXPLAIN FORMAT = TRADITIONAL";
     const BEFORE: &'static [&'static str] = &["ANALYZE TABLE security_users, security_sessions, \
          security_users_roles, security_roles_permissions, security_one_time_tokens, security_outbox, security_attempts, \
-         security_remember, security_refresh, security_denylist"];
+         security_remember, security_refresh, security_denylist, security_personal_tokens"];
 
     fn faults(plan: &[Self::Row]) -> Vec<String> {
         let fault = |step: &Self::Row| {
@@ -247,6 +257,15 @@ async fn every_statement_that_a_request_waits_for_uses_an_index() {
                 REPLACE_PASSWORD_HASH(text, id, text);
                 DELETE_SESSIONS_OF_USER(id);
                 DELETE_TOKENS_OF_USER(id);
+                FIND_PERSONAL_TOKEN(digest);
+                LIST_PERSONAL_TOKENS(id);
+                LIST_PERSONAL_TOKEN_NAMES(id);
+                CREATE_PERSONAL_TOKEN(
+                    other, other_id, text, text, now, now, now, id, zero, some
+                );
+                TOUCH_PERSONAL_TOKEN(now, digest, now);
+                REVOKE_PERSONAL_TOKEN(other_id, id);
+                DELETE_PERSONAL_TOKENS_OF_USER(id);
                 CREATE_TOKEN(other, text, text, other_id, some, now, now, id, zero);
                 FIND_MAIL(id);
                 FIND_NEWER_TOKENS(id, text, now);
@@ -365,6 +384,19 @@ async fn fill(store: &SqlxDatastore, now: Timestamp) -> (User, Digest) {
         };
         assert!(store.begin_family(&family, 20, &Together::nothing()).await.unwrap().is_some());
         assert!(store.deny(user.email.as_str(), now, &Together::nothing()).await.unwrap());
+        let token = PersonalTokenRecord {
+            digest,
+            id: random_uuid().unwrap(),
+            user_id: user.id,
+            epoch: user.epoch,
+            name: "nightly".to_owned(),
+            scopes: Vec::new(),
+            created_at: now,
+            expires_at: None,
+            last_used_at: None,
+        };
+        let created = store.create_personal_token(&token, 20, &Together::nothing()).await;
+        assert_eq!(created.unwrap(), Creation::Created);
         let token = OneTimeToken {
             digest,
             purpose: "confirm".to_owned(),

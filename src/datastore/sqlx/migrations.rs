@@ -75,6 +75,7 @@ schemas![
     11 "0011_remember",
     12 "0012_role_hierarchy",
     13 "0013_tokens",
+    14 "0014_personal_tokens",
 ];
 
 /// How often, and with what pause, it is tried while another instance does the same.

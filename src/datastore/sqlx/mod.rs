@@ -24,6 +24,7 @@ mod hierarchy;
 mod migrations;
 mod one_time;
 mod outbox;
+mod personal_token;
 mod pool;
 mod refresh;
 mod remember;

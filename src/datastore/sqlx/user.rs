@@ -143,6 +143,9 @@ pub(super) const DELETE_SERIES_OF_USER: &str = "DELETE FROM security_remember WH
 
 pub(super) const DELETE_FAMILIES_OF_USER: &str = "DELETE FROM security_refresh WHERE user_id = ?";
 
+pub(super) const DELETE_PERSONAL_TOKENS_OF_USER: &str =
+    "DELETE FROM security_personal_tokens WHERE user_id = ?";
+
 pub(super) const DELETE_TOKENS_OF_USER: &str =
     "DELETE FROM security_one_time_tokens WHERE user_id = ? AND lasting = FALSE";
 
@@ -582,6 +585,7 @@ macro_rules! apply_change {
                 crate::datastore::sqlx::user::DELETE_SESSIONS_OF_USER,
                 crate::datastore::sqlx::user::DELETE_FAMILIES_OF_USER,
                 crate::datastore::sqlx::user::DELETE_TOKENS_OF_USER,
+                crate::datastore::sqlx::user::DELETE_PERSONAL_TOKENS_OF_USER,
             ] {
                 let delete = $transaction.query(sql).bind(id.as_uuid());
                 $transaction.execute(delete).await?;

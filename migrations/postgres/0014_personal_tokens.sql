@@ -1,0 +1,14 @@
+-- A row for each token that a person has made for a program of theirs.
+CREATE TABLE security_personal_tokens (
+    digest BYTEA NOT NULL PRIMARY KEY,
+    id UUID NOT NULL UNIQUE,
+    user_id UUID NOT NULL REFERENCES security_users (id) ON DELETE CASCADE,
+    epoch BIGINT NOT NULL,
+    name TEXT NOT NULL,
+    scopes TEXT NOT NULL,
+    created_at TIMESTAMPTZ NOT NULL,
+    expires_at TIMESTAMPTZ,
+    last_used_at TIMESTAMPTZ
+);
+CREATE UNIQUE INDEX security_personal_tokens_name ON security_personal_tokens (user_id, name);
+CREATE INDEX security_personal_tokens_expires_at ON security_personal_tokens (expires_at);
