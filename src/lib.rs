@@ -45,6 +45,7 @@
 //! | more fields in the registration | [`RegistrationFields`] |
 //! | "Remember me": browsers that come back by themselves | [`features::remember`] |
 //! | programs that log in for a token | [`features::tokens`] |
+//! | tokens that people make for programs, with scopes | [`features::personal_tokens`], [`Scoped`] |
 //! | tokens for programs: PASETO, issued and verified | [`token`], [`guide::tokens`] |
 //! | what happened, told after the fact | [`event`] |
 //! | a journal of it that nobody changes unseen | [`features::audit`] |
@@ -106,6 +107,7 @@ pub use crate::guard::Policy;
 pub use crate::guard::Public;
 pub use crate::guard::RolesAccepted;
 pub use crate::guard::RolesRequired;
+pub use crate::guard::Scoped;
 pub use crate::guard::Session;
 pub use crate::guard::TokenUser;
 pub use crate::guard::via;
@@ -124,6 +126,9 @@ pub use crate::user::PermissionSet;
 pub use crate::user::Role;
 pub use crate::user::RoleName;
 pub use crate::user::RoleSet;
+pub use crate::user::Scope;
+pub use crate::user::ScopeName;
+pub use crate::user::ScopeSet;
 pub use crate::user::User;
 pub use crate::user::UserId;
 pub use crate::user::Username;

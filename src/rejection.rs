@@ -47,6 +47,8 @@ pub enum Rejection {
     MustChange,
     /// The user lacks a role or a permission.
     Forbidden,
+    /// The request brought a token that lacks a scope.
+    InsufficientScope,
     /// The application has no row of its own for the user.
     OwnRowMissing,
     /// Nobody can register by themselves.
@@ -98,6 +100,7 @@ impl Rejection {
             Self::NotFresh => "reauth_required",
             Self::MustChange => "password_change_required",
             Self::Forbidden => "forbidden",
+            Self::InsufficientScope => "insufficient_scope",
             Self::OwnRowMissing => "own_row_missing",
             Self::RegistrationClosed { .. } => "registration_closed",
             Self::CsrfFailed => "csrf_failed",
@@ -127,6 +130,7 @@ impl Rejection {
             | Self::TokenRefused(_)
             | Self::NotFresh => Status::Unauthorized,
             Self::Forbidden
+            | Self::InsufficientScope
             | Self::OwnRowMissing
             | Self::MustChange
             | Self::RegistrationClosed { .. } => Status::Forbidden,
@@ -156,6 +160,9 @@ impl Rejection {
             Self::NotFresh => "Please enter your password again, so that we know it is still you.",
             Self::MustChange => "Please choose a new password first.",
             Self::Forbidden => "Your account may not do this.",
+            Self::InsufficientScope => {
+                "The token that this request was sent with was not made for this."
+            }
             Self::OwnRowMissing => "Your account lacks something that this page needs.",
             Self::RegistrationClosed { by_invitation: true } => {
                 "Accounts are made by invitation here. If you were invited, open the link in the \

@@ -6,6 +6,7 @@
 //! | [`paseto`] | sealing our cookies | PASETO `v4.local` |
 //! | [`token_key`] | the keys of tokens for programs | PASETO, PASERK |
 //! | [`one_time`] | random tokens, and their digests for the store | SHA-256, HMAC-SHA-256 |
+//! | [`personal_token`] | the text of tokens that people make for programs | CRC-32 |
 //! | [`lineage`] | what a remembered browser keeps, and what comes after it | HMAC-SHA-256 |
 //! | [`chain`] | the chain of the audit journal, and its seals | SHA-256, HMAC-SHA-256 |
 //! | [`password`] | what a password may be | NFC, zxcvbn |
@@ -18,6 +19,7 @@ pub mod lineage;
 pub mod one_time;
 pub mod paseto;
 pub mod password;
+pub mod personal_token;
 pub mod token_key;
 
 use crate::error::Error;

@@ -48,6 +48,16 @@ impl Token {
         Digest(Sha256::digest(self.0.expose()).into())
     }
 
+    /// Makes a token of what was read of another text of it.
+    pub(super) fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(Secret::new(bytes))
+    }
+
+    /// Gives what another text of it is made of.
+    pub(super) fn bytes(&self) -> &[u8; 32] {
+        self.0.expose()
+    }
+
     /// Derives another token from this one, by a key and for one use (HMAC-SHA-256): whoever has this
     /// one and not the key cannot tell the other.
     pub(super) fn derive(&self, key: &Secret<[u8; 32]>, to: &str) -> Self {

@@ -11,6 +11,7 @@ use crate::flow::Entry;
 use crate::flow::Flow;
 use crate::rejection::Rejection;
 use crate::user::Identity;
+use crate::user::ScopeName;
 use crate::user::User;
 use crate::web::Web;
 use crate::web::sender::Sender;
@@ -24,7 +25,8 @@ use crate::web::visit::Visit;
 /// use rocket_security::flow::once::Admitted;
 ///
 /// fn admit(user: User) -> Admitted {
-///     Admitted { user, authn_via: "magic".to_owned(), authenticated_at: None, session: None }
+///     let authn_via = "magic".to_owned();
+///     Admitted { user, authn_via, authenticated_at: None, session: None, scopes: None }
 /// }
 /// ```
 #[derive(Debug)]
@@ -33,6 +35,7 @@ pub struct Admitted {
     authn_via: String,
     authenticated_at: Option<Timestamp>,
     session: Option<Uuid>,
+    scopes: Option<Vec<ScopeName>>,
 }
 
 impl Admitted {
@@ -42,8 +45,8 @@ impl Admitted {
     }
 
     pub(crate) fn into_sender(self, mechanism: &'static str) -> Sender {
-        let Self { user, authn_via, authenticated_at, session } = self;
-        Sender { user, mechanism, authn_via, authenticated_at, session }
+        let Self { user, authn_via, authenticated_at, session, scopes } = self;
+        Sender { user, mechanism, authn_via, authenticated_at, session, scopes }
     }
 }
 
@@ -56,6 +59,7 @@ pub struct Bearer {
     authn_via: String,
     authenticated_at: Option<Timestamp>,
     session: Option<Uuid>,
+    scopes: Option<Vec<ScopeName>>,
 }
 
 impl Bearer {
@@ -63,7 +67,8 @@ impl Bearer {
     /// of password, address or status since then has ended it. `authn_via` is what events tell, for
     /// example `token`.
     pub fn new(epoch: i64, authn_via: impl Into<String>) -> Self {
-        Self { epoch, authn_via: authn_via.into(), authenticated_at: None, session: None }
+        let authn_via = authn_via.into();
+        Self { epoch, authn_via, authenticated_at: None, session: None, scopes: None }
     }
 
     /// Says when the user proved to be them, for [`Fresh`](crate::Fresh): the time of the login that
@@ -77,6 +82,13 @@ impl Bearer {
     /// mechanism to find out.
     pub fn session(mut self, id: Uuid) -> Self {
         self.session = Some(id);
+        self
+    }
+
+    /// Says what alone it may be used for: [`Scoped`](crate::Scoped) takes it where it has the scopes, and
+    /// guards that name none do not take it at all. Without it the credential is as good as its user.
+    pub fn scopes(mut self, scopes: Vec<ScopeName>) -> Self {
+        self.scopes = Some(scopes);
         self
     }
 }
@@ -114,7 +126,7 @@ impl Flow {
         self.check_session(&user).await?;
         let authenticated_at = Some(visit.clock().now());
         let (user, authn_via) = (*user, authn_via.to_owned());
-        Ok(Admitted { user, authn_via, authenticated_at, session: None })
+        Ok(Admitted { user, authn_via, authenticated_at, session: None, scopes: None })
     }
 
     /// Admits the bearer of a credential that was found genuine, for this request alone. `user` is
@@ -150,7 +162,7 @@ impl Flow {
             return Err(Rejection::CredentialsRefused);
         }
         self.check_session(&user).await?;
-        let Bearer { authn_via, authenticated_at, session, .. } = bearer;
-        Ok(Admitted { user, authn_via, authenticated_at, session })
+        let Bearer { authn_via, authenticated_at, session, scopes, .. } = bearer;
+        Ok(Admitted { user, authn_via, authenticated_at, session, scopes })
     }
 }

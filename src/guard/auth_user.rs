@@ -19,6 +19,7 @@ use crate::guard::maybe::Credentials;
 use crate::guard::who;
 use crate::guard::who::Ways;
 use crate::rejection::Rejection;
+use crate::user::ScopeName;
 use crate::user::User;
 use crate::web::demand::Demand;
 use crate::web::demand::Who;
@@ -59,7 +60,7 @@ impl AuthUser {
     }
 
     /// Gives the name of the mechanism by which the request was authenticated: `session`, `token`,
-    /// `basic`, or one of the application's own.
+    /// `personal_token`, `basic`, or one of the application's own.
     pub fn mechanism(&self) -> &'static str {
         self.sender.mechanism
     }
@@ -80,6 +81,12 @@ impl AuthUser {
     /// of that session.
     pub fn session_id(&self) -> Option<Uuid> {
         self.sender.session
+    }
+
+    /// Gives what alone the request may be for, when it came by a token that was made for some scopes; none
+    /// when its sender may do whatever the user may.
+    pub fn scopes(&self) -> Option<&[ScopeName]> {
+        self.sender.scopes.as_deref()
     }
 
     /// Gives what is shown of the user, to be serialised: a

@@ -6,9 +6,10 @@
 //! | `basic` | a name and a password (RFC 7617) | the feature [`basic`](crate::features::basic) | yes |
 //! | `token` | a token | the feature [`tokens`](crate::features::tokens) | where it is in a cookie |
 //! | `ticket` | a ticket, with the handshake of a WebSocket | the feature [`tickets`](crate::features::tickets) | no |
+//! | `personal_token` | a token that its user made for a program | the feature [`personal_tokens`](crate::features::personal_tokens) | no |
 //!
 //! Which of them a guard takes is [`security.mechanisms`](crate::config::Config::mechanisms), or what
-//! the guard itself says. [`guide::guards`](crate::guide::guards) tells how they go together.
+//! the guard itself says. A personal token is never among them: it opens what [`Scoped`](crate::Scoped) names. [`guide::guards`](crate::guide::guards) tells how they go together.
 //!
 //! # A mechanism of one's own
 //!
@@ -132,6 +133,11 @@ pub const BASIC: &str = "basic";
 /// request is ever found to bring one.
 pub const TICKET: &str = "ticket";
 
+/// The name of the mechanism of the feature [`personal_tokens`](crate::features::personal_tokens). Its
+/// bearers may do what their scopes say and nothing else, so that no guard takes it but those that name it
+/// or a scope.
+pub const PERSONAL_TOKEN: &str = "personal_token";
+
 /// A way to find out who a request is from, other than its session.
 ///
 /// What guards of its own want to have of the credentials, such as the claims of a token,
@@ -234,7 +240,8 @@ pub(crate) fn check(rocket: &Rocket<Build>) -> Result<()> {
     let optional = [TOKEN, TICKET];
     let mut known = vec![SESSION];
     known.extend(optional);
-    known.extend(provided.iter().filter(|name| !optional.contains(name)));
+    let is_other = |name: &&&str| !optional.contains(*name) && **name != PERSONAL_TOKEN;
+    known.extend(provided.iter().filter(is_other));
     let unknown = web.config().mechanisms.iter().find(|name| !known.contains(&name.as_str()));
     match unknown {
         None => Ok(()),
@@ -242,6 +249,11 @@ pub(crate) fn check(rocket: &Rocket<Build>) -> Result<()> {
             "mechanisms",
             "names \"basic\", and the feature basic is not enabled",
             "Enable `rocket_security::features::basic::Basic`, or remove the name",
+        )),
+        Some(name) if name == PERSONAL_TOKEN => Err(Error::config(
+            "mechanisms",
+            "names \"personal_token\", whose bearers may do only what their scopes say",
+            "Remove the name, and have the routes that are for such tokens take `Scoped`",
         )),
         Some(name) => Err(Error::config(
             "mechanisms",
@@ -268,6 +280,10 @@ pub(super) fn is_missing<G>(rocket: &Rocket<Ignite>, names: &[&str]) -> bool {
             ),
             TICKET => log::error!(
                 "a route uses {guard}: enable `rocket_security::features::tickets::Tickets`"
+            ),
+            PERSONAL_TOKEN => log::error!(
+                "a route uses {guard}: enable \
+                 `rocket_security::features::personal_tokens::PersonalTokens`"
             ),
             name => log::error!(
                 "a route uses {guard}: enable a feature that provides the mechanism \"{name}\""

@@ -8,6 +8,7 @@
 //! | [`RolesAccepted<R>`] | users with at least one role in `R` | 401, 403 |
 //! | [`PermissionsRequired<P>`] | users whose roles have every permission in `P` | 401, 403 |
 //! | [`PermissionsAccepted<P>`] | users whose roles have at least one permission in `P` | 401, 403 |
+//! | [`Scoped<S>`] | users themselves, and personal tokens with every scope in `S` | 401, 403 |
 //! | [`AuthVia<M>`](AuthVia) | users whose request was authenticated by a mechanism in `M` | 401 |
 //! | [`TokenUser<C>`](TokenUser) | users who show an access token, with its claims | 401 |
 //! | [`Paseto<C, K>`](Paseto) | whoever shows a token of the kind `K` | 401 |
@@ -78,6 +79,7 @@ mod permissions;
 mod policy;
 mod public;
 mod roles;
+pub(crate) mod scoped;
 mod session;
 mod set;
 mod token_user;
@@ -105,6 +107,7 @@ pub use crate::guard::policy::Policy;
 pub use crate::guard::public::Public;
 pub use crate::guard::roles::RolesAccepted;
 pub use crate::guard::roles::RolesRequired;
+pub use crate::guard::scoped::Scoped;
 pub use crate::guard::session::Session;
 pub use crate::guard::token_user::TokenUser;
 pub use crate::web::demand::Demand;

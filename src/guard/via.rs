@@ -1,9 +1,10 @@
 //! Mechanisms as types, for the guard [`AuthVia`](crate::AuthVia).
 //!
-//! A request is authenticated by a [`Session`], a [`Token`] or [`Basic`]; a mechanism of an
-//! application's own gets a type by implementing [`Via`].
+//! A request is authenticated by a [`Session`], a [`Token`], a [`PersonalToken`] or [`Basic`]; a mechanism of
+//! an application's own gets a type by implementing [`Via`].
 
 use crate::guard::mechanism::BASIC;
+use crate::guard::mechanism::PERSONAL_TOKEN;
 use crate::guard::mechanism::SESSION;
 use crate::guard::mechanism::TICKET;
 use crate::guard::mechanism::TOKEN;
@@ -30,6 +31,11 @@ pub struct Ticket;
 #[derive(Clone, Copy, Debug)]
 pub struct Basic;
 
+/// A personal access token, whatever its scopes are, by the feature
+/// [`personal_tokens`](crate::features::personal_tokens).
+#[derive(Clone, Copy, Debug)]
+pub struct PersonalToken;
+
 impl Via for Session {
     const NAME: &'static str = SESSION;
 }
@@ -44,6 +50,10 @@ impl Via for Ticket {
 
 impl Via for Basic {
     const NAME: &'static str = BASIC;
+}
+
+impl Via for PersonalToken {
+    const NAME: &'static str = PERSONAL_TOKEN;
 }
 
 /// One mechanism, or a tuple of up to four in the order in which they are tried.

@@ -16,11 +16,15 @@ use crate::flow::Flow;
 use crate::guard::AuthUser;
 use crate::guard::mechanism::Mechanism;
 use crate::guard::mechanism::Mechanisms;
+use crate::guard::mechanism::PERSONAL_TOKEN;
 use crate::guard::mechanism::SESSION;
+use crate::guard::mechanism::TOKEN;
 use crate::guard::parts;
 use crate::guard::refuse;
+use crate::guard::set;
 use crate::patience::shared;
 use crate::rejection::Rejection;
+use crate::rejection::TokenFault;
 use crate::session::Current;
 use crate::web::Web;
 use crate::web::challenge;
@@ -35,6 +39,8 @@ pub(super) struct Ways {
     ways: Vec<Way>,
     /// Whether the guard is content with whoever a guard before it let in.
     takes_anybody: bool,
+    /// The scopes that the guard asks for; none when it names none.
+    scopes: Option<Vec<&'static str>>,
 }
 
 /// One of them.
@@ -45,11 +51,17 @@ enum Way {
 
 impl Ways {
     /// Takes what `security.mechanisms` says, and whomever a guard of the same route before it let in
-    /// by another way.
+    /// by another way. Looks at a personal token, too, for whoever sends one is no guest, and refuses it.
     pub(super) fn configured(request: &Request<'_>) -> Self {
         let config = request.rocket().state::<Web>().map(Web::config);
         let names = config.map(|config| config.mechanisms.as_slice()).unwrap_or_default();
-        Self::new(request, names.iter().map(String::as_str), true)
+        let names = names.iter().map(String::as_str).chain([PERSONAL_TOKEN]);
+        Self::new(request, names, true)
+    }
+
+    /// Takes the same, and a personal token that has these scopes.
+    pub(super) fn scoped(request: &Request<'_>, scopes: Vec<&'static str>) -> Self {
+        Self { scopes: Some(scopes), ..Self::configured(request) }
     }
 
     /// Takes these and no other.
@@ -67,7 +79,16 @@ impl Ways {
             SESSION => Some(Way::Session),
             name => mechanisms.and_then(|all| all.find(name)).map(Way::Other),
         };
-        Self { ways: names.filter_map(way).collect(), takes_anybody }
+        let mut ways: Vec<Way> = names.filter_map(way).collect();
+        let place = |name| ways.iter().position(|way| way.name() == name);
+        // The one knows its own by how they begin, the other takes whatever is a token.
+        if let (Some(token), Some(personal)) = (place(TOKEN), place(PERSONAL_TOKEN))
+            && token < personal
+        {
+            let personal = ways.remove(personal);
+            ways.insert(token, personal);
+        }
+        Self { ways, takes_anybody, scopes: None }
     }
 
     /// Gives whoever a guard before this one let in, if they will do.
@@ -110,11 +131,46 @@ impl Ways {
                 Way::Session => asked.takes_session = true,
                 Way::Other(mechanism) => {
                     let why = refused.filter(|(name, _)| *name == mechanism.name());
-                    asked.challenges.extend(mechanism.challenge(why.map(|(_, why)| why)));
+                    if why.is_none() && !self.takes(mechanism.name()) {
+                        continue;
+                    }
+                    if let Some(challenge) = mechanism.challenge(why.map(|(_, why)| why)) {
+                        asked.add(challenge);
+                    }
                     asked.is_asked_by_browsers |= mechanism.is_asked_by_browsers();
                 }
             }
         }
+        asked
+    }
+
+    /// Tells whether a mechanism is asked for, and not only looked at to be refused.
+    fn takes(&self, name: &str) -> bool {
+        name != PERSONAL_TOKEN || !self.takes_anybody || self.scopes.is_some()
+    }
+
+    /// Refuses credentials that are for other scopes than the guard asks for.
+    fn check_scopes(&self, sender: &Sender) -> Result<(), Rejection> {
+        let Some(granted) = &sender.scopes else {
+            return Ok(());
+        };
+        let has = |name: &&str| granted.iter().any(|scope| scope.as_str() == *name);
+        match &self.scopes {
+            Some(names) if names.iter().all(has) => Ok(()),
+            Some(_) => Err(Rejection::InsufficientScope),
+            None if self.takes_anybody => Err(Rejection::TokenRefused(TokenFault::Scoped)),
+            // The guard names the mechanism, whatever the scopes.
+            None => Ok(()),
+        }
+    }
+
+    /// Says which scopes would have sufficed (RFC 6750, section 3.1).
+    fn asked_scopes(&self) -> Asked {
+        let names = self.scopes.as_deref().unwrap_or_default().join(" ");
+        let mut asked = Asked::default();
+        asked.add(format!(
+            "Bearer realm=\"login\", error=\"insufficient_scope\", scope=\"{names}\""
+        ));
         asked
     }
 }
@@ -188,6 +244,9 @@ pub(super) async fn let_in(
             if rejection.status() == Status::Unauthorized {
                 challenge::note(request, ways.asked(by.map(|name| (name, &rejection))));
             }
+            if rejection == Rejection::InsufficientScope {
+                challenge::note(request, ways.asked_scopes());
+            }
             refuse(request, rejection)
         }
     }
@@ -235,7 +294,12 @@ type Refusal = (Rejection, Option<&'static str>);
 async fn find(request: &Request<'_>, ways: &Ways) -> Result<AuthUser, Refusal> {
     let (web, flow) = parts(request).map_err(of_nobody)?;
     let sender = match ways.found(request) {
-        Some(found) => found,
+        // Where the guard names no scope, whoever was let in before it was asked for some, or for none.
+        Some(found) if ways.scopes.is_none() => found,
+        Some(found) => {
+            check_scopes(request, ways, &found)?;
+            found
+        }
         None => {
             let Some(way) = ways.brought(request, web).await else {
                 tell_unauthenticated(request, web);
@@ -246,6 +310,7 @@ async fn find(request: &Request<'_>, ways: &Ways) -> Result<AuthUser, Refusal> {
             if way.needs_csrf(request) {
                 csrf::check(request, web, None).await.map_err(of_this_way)?;
             }
+            check_scopes(request, ways, &sender)?;
             sender
         }
     };
@@ -254,6 +319,16 @@ async fn find(request: &Request<'_>, ways: &Ways) -> Result<AuthUser, Refusal> {
         return Err(of_nobody(Rejection::ConflictingCredentials));
     }
     Ok(AuthUser::new(sender, payload))
+}
+
+/// Refuses whoever comes by a token of other scopes, before anybody takes them for let in.
+fn check_scopes(request: &Request<'_>, ways: &Ways, sender: &Sender) -> Result<(), Refusal> {
+    ways.check_scopes(sender).map_err(|rejection| {
+        if rejection == Rejection::InsufficientScope {
+            set::tell(request, &sender.user);
+        }
+        (rejection, Some(sender.mechanism))
+    })
 }
 
 fn of_nobody(rejection: Rejection) -> Refusal {

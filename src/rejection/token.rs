@@ -44,6 +44,8 @@ pub enum TokenFault {
     Ended,
     /// It is a refresh token that was used before; its program is logged out.
     Reused,
+    /// It may be used for its scopes alone, and this route names none.
+    Scoped,
 }
 
 impl TokenFault {
@@ -67,6 +69,7 @@ impl TokenFault {
             Self::UnreadableClaims => "token_claims_unreadable",
             Self::Ended => "refresh_token_ended",
             Self::Reused => "refresh_token_reused",
+            Self::Scoped => "token_scoped",
         }
     }
 }
@@ -94,6 +97,7 @@ impl fmt::Display for TokenFault {
             Self::UnreadableClaims => f.write_str("The token has other claims than are needed."),
             Self::Ended => f.write_str("The program is logged out."),
             Self::Reused => f.write_str("The token was used before."),
+            Self::Scoped => f.write_str("The token opens only what asks for its scopes."),
         }
     }
 }
@@ -104,7 +108,7 @@ impl StdError for TokenFault {}
 mod tests {
     use crate::rejection::TokenFault;
 
-    const ALL: [TokenFault; 17] = [
+    const ALL: [TokenFault; 18] = [
         TokenFault::TooLong,
         TokenFault::Malformed,
         TokenFault::Unsupported,
@@ -122,6 +126,7 @@ mod tests {
         TokenFault::UnreadableClaims,
         TokenFault::Ended,
         TokenFault::Reused,
+        TokenFault::Scoped,
     ];
 
     #[test]

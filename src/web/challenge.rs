@@ -49,6 +49,15 @@ impl Asked {
     pub(crate) fn leads_to_page(&self) -> bool {
         self.takes_session && !self.is_asked_by_browsers
     }
+
+    /// Adds what is said of a mechanism: of two that differ in what is wrong alone, what says it stays.
+    pub(crate) fn add(&mut self, challenge: String) {
+        if self.challenges.iter().any(|other| other.starts_with(&challenge)) {
+            return;
+        }
+        self.challenges.retain(|other| !challenge.starts_with(other.as_str()));
+        self.challenges.push(challenge);
+    }
 }
 
 /// Notes what the guard that refused a request last would have taken.
@@ -64,7 +73,13 @@ pub(crate) fn noted(request: &Request<'_>) -> Option<Asked> {
 /// Says it in the answer, whoever wrote that: a browser asks nobody for a password without it.
 pub(crate) fn finish(request: &Request<'_>, response: &mut Response<'_>) {
     let is_said = response.headers().contains("WWW-Authenticate");
-    if response.status() != Status::Unauthorized || is_said {
+    let is_asked_for = match response.status() {
+        Status::Unauthorized => true,
+        // RFC 6750, section 3.1: a token that is good, but not for this.
+        Status::Forbidden => Rejection::of(request) == Some(&Rejection::InsufficientScope),
+        _ => false,
+    };
+    if !is_asked_for || is_said {
         return;
     }
     let Some(asked) = noted(request) else {

@@ -40,6 +40,9 @@ pub struct Demand {
     pub roles: Option<Names>,
     /// The permissions that it asks for.
     pub permissions: Option<Names>,
+    /// The scopes that it asks of whoever comes by a token that has some.
+    #[serde(default)]
+    pub scopes: Option<Names>,
     /// How many minutes ago a user may have proved who they are.
     pub fresh_minutes: Option<u32>,
     /// The ways in that it accepts; none when it accepts all that the application has.
@@ -87,6 +90,7 @@ impl Demand {
             who: None,
             roles: None,
             permissions: None,
+            scopes: None,
             fresh_minutes: None,
             ways: Vec::new(),
             checks_csrf: false,
@@ -113,6 +117,11 @@ impl Demand {
         Self { permissions: Some(Names::Any(owned(names))), ..self }
     }
 
+    /// Asks a token for every one of these scopes.
+    pub fn all_scopes(self, names: &[&str]) -> Self {
+        Self { scopes: Some(Names::All(owned(names))), ..self }
+    }
+
     /// Asks for a proof that is no older.
     pub fn fresh_within(self, minutes: u32) -> Self {
         Self { fresh_minutes: Some(minutes), ..self }
@@ -132,8 +141,8 @@ impl Demand {
 /// Writes the guard with what it asks for, as in `Maybe(RolesAccepted(admin or editor))`.
 impl fmt::Display for Demand {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut asked: Vec<String> =
-            [&self.roles, &self.permissions].into_iter().flatten().map(Names::to_string).collect();
+        let names = [&self.roles, &self.permissions, &self.scopes];
+        let mut asked: Vec<String> = names.into_iter().flatten().map(Names::to_string).collect();
         asked.extend(self.fresh_minutes.map(|minutes| match minutes {
             1 => "1 minute".to_owned(),
             minutes => format!("{minutes} minutes"),

@@ -17,6 +17,7 @@ use crate::clock::Timestamp;
 use crate::config::Span;
 use crate::datastore::session::SessionRecord;
 use crate::session::Active;
+use crate::user::ScopeName;
 use crate::user::User;
 use crate::user::UserId;
 
@@ -32,6 +33,8 @@ pub(crate) struct Sender {
     pub(crate) authenticated_at: Option<Timestamp>,
     /// The public id of the session that it belongs to.
     pub(crate) session: Option<Uuid>,
+    /// What alone the credentials may be used for; none when for whatever the user may do.
+    pub(crate) scopes: Option<Vec<ScopeName>>,
 }
 
 impl Sender {
@@ -44,6 +47,7 @@ impl Sender {
             authn_via: record.authn_via.clone(),
             authenticated_at: Some(record.authenticated_at).filter(|at| *at > SessionRecord::NEVER),
             session: Some(record.id),
+            scopes: None,
         }
     }
 
