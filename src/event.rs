@@ -26,7 +26,7 @@
 //! | [`UserAuthenticated`](Event::UserAuthenticated) | a session began | `user`, `authn_via` |
 //! | [`UserFailedAuthn`](Event::UserFailedAuthn) | a login, a proof that it is still them, or a request by [Basic](crate::features::basic) or with a token of an account that it does not open any more, was refused | `user` if there is one, `reason` |
 //! | [`UserUnauthenticated`](Event::UserUnauthenticated) | a request needed somebody logged in | |
-//! | [`UserUnauthorized`](Event::UserUnauthorized) | a request needed a role or a permission that its user lacks, or a policy denied it | `user` |
+//! | [`UserUnauthorized`](Event::UserUnauthorized) | a request needed a role or a permission that its user lacks, or a scope that its token does, or a policy denied it | `user` |
 //! | [`UserVerified`](Event::UserVerified) | somebody proved that it is still them | `user` |
 //! | [`UserLoggedOut`](Event::UserLoggedOut) | a session was ended by its user | `user` |
 //! | [`SessionEnded`](Event::SessionEnded) | a session ended by its age, because its user had too many, or from elsewhere | `user`, `session`, `reason` |
@@ -36,6 +36,8 @@
 //! | [`TokenReuse`](Event::TokenReuse) | a refresh token was used a second time: two have what one should | `user`, `family` |
 //! | [`TokenDenied`](Event::TokenDenied) | one token is good no more | `user` if it is about one, `token` |
 //! | [`TokensRevoked`](Event::TokensRevoked) | an operator ended whatever an account was logged in with | `user` |
+//! | [`PersonalTokenCreated`](Event::PersonalTokenCreated) | somebody made a token for a program of theirs | `user`, `token` |
+//! | [`PersonalTokenRevoked`](Event::PersonalTokenRevoked) | one was revoked, by its owner or an operator | `user`, `token` |
 //! | [`UserRegistered`](Event::UserRegistered) | an account was made | `user` |
 //! | [`UserNotRegistered`](Event::UserNotRegistered) | somebody registered an address that has an account | `existing`, `contested` |
 //! | [`ConfirmInstructionsSent`](Event::ConfirmInstructionsSent) | mail with a confirmation link went out | `user` |
@@ -68,7 +70,7 @@
 //! | [`Throttled`](Event::Throttled) | attempts were turned away | |
 //! | [`EventsLost`](Event::EventsLost) | only in a journal: events were not written down | `count` |
 //!
-//! A session that ends with a change of the account has no event of its own: the change tells of itself.
+//! A session or a token that ends with a change of the account has no event of its own: the change tells of itself.
 //! Neither has a program's login that ends with a change or with the session that it began in.
 //! That a session is too old is noticed when what is over is deleted, within ten minutes.
 //!
@@ -180,8 +182,8 @@ events! {
     /// A request that needs somebody logged in came from nobody.
     UserUnauthenticated, "user_unauthenticated", None, {}
 
-    /// A request that needs a role or a permission came from somebody who does not have it, or a
-    /// policy denied it.
+    /// A request that needs a role or a permission came from somebody who does not have it, one that needs a
+    /// scope came by a token that does not, or a policy denied it.
     UserUnauthorized, "user_unauthorized", Some(*user), {
         /// Who.
         user: UserId,
@@ -255,6 +257,22 @@ events! {
     TokensRevoked, "tokens_revoked", Some(*user), {
         /// Whose.
         user: UserId,
+    }
+
+    /// Somebody made a token for a program of theirs.
+    PersonalTokenCreated, "personal_token_created", Some(*user), {
+        /// Whose it is.
+        user: UserId,
+        /// Which: its public id, which opens nothing.
+        token: Uuid,
+    }
+
+    /// A token that somebody had made for a program of theirs was revoked.
+    PersonalTokenRevoked, "personal_token_revoked", Some(*user), {
+        /// Whose it was.
+        user: UserId,
+        /// Which: its public id, which opens nothing.
+        token: Uuid,
     }
 
     /// An account was made.

@@ -13,6 +13,7 @@ pub mod confirm;
 pub mod invite;
 pub mod login;
 pub mod logout;
+pub mod personal_tokens;
 pub mod recover_username;
 pub mod register;
 pub mod remember;

@@ -22,12 +22,14 @@ use rocket_security::PermissionsRequired;
 use rocket_security::Result;
 use rocket_security::RolesAccepted;
 use rocket_security::RolesRequired;
+use rocket_security::Scoped;
 use rocket_security::Security;
 use rocket_security::Session;
 use rocket_security::TokenUser;
 use rocket_security::User;
 use rocket_security::datastore::Together;
 use rocket_security::features::basic::Basic;
+use rocket_security::features::personal_tokens::PersonalTokens;
 use rocket_security::testing::Browser;
 use rocket_security::testing::TestApp;
 use rocket_security::via;
@@ -38,7 +40,11 @@ use crate::support::Admin;
 use crate::support::DeletePosts;
 use crate::support::EditPosts;
 use crate::support::Editor;
+use crate::support::ReadReports;
+use crate::support::WriteReports;
+use crate::support::bearer::bearer;
 use crate::support::bearer::forged;
+use crate::support::bearer::personal_token;
 use crate::support::bearer::token;
 
 const MEMBER: &str = "member@example.org";
@@ -86,6 +92,18 @@ fn paseto(_token: Paseto) {}
 fn fresh_paseto(_token: FreshPaseto<5>) {}
 #[get("/token-user")]
 fn token_user(_user: TokenUser) {}
+#[get("/via-personal")]
+fn via_personal(_user: AuthVia<via::PersonalToken>) {}
+#[get("/via-either-token")]
+fn via_either_token(_user: AuthVia<(via::Token, via::PersonalToken)>) {}
+#[get("/scoped")]
+fn scoped(_user: Scoped<(ReadReports, WriteReports)>) {}
+#[get("/scoped-admin")]
+fn scoped_admin(_user: Scoped<ReadReports>, _admin: RolesRequired<Admin>) {}
+#[get("/scoped-behind")]
+fn scoped_behind(_user: AuthVia<via::PersonalToken>, _scoped: Scoped<WriteReports>) {}
+#[get("/scoped-option")]
+fn scoped_option(_scoped: Option<Scoped<WriteReports>>, _user: AuthUser) {}
 #[get("/anonymous-only")]
 fn anonymous_only(_guest: AnonymousOnly) {}
 #[get("/session")]
@@ -156,6 +174,10 @@ fn maybe_fresh_paseto(token: Maybe<FreshPaseto<5>>) -> &'static str {
 fn maybe_token_user(user: Maybe<TokenUser>) -> &'static str {
     guest(&user)
 }
+#[get("/maybe/scoped")]
+fn maybe_scoped(user: Maybe<Scoped<WriteReports>>) -> &'static str {
+    guest(&user)
+}
 
 fn rocket() -> Rocket<Build> {
     let plain = routes![
@@ -174,6 +196,12 @@ fn rocket() -> Rocket<Build> {
         paseto,
         fresh_paseto,
         token_user,
+        via_personal,
+        via_either_token,
+        scoped,
+        scoped_admin,
+        scoped_behind,
+        scoped_option,
         anonymous_only,
         session
     ];
@@ -192,9 +220,11 @@ fn rocket() -> Rocket<Build> {
         maybe_via_all,
         maybe_paseto,
         maybe_fresh_paseto,
-        maybe_token_user
+        maybe_token_user,
+        maybe_scoped
     ];
-    let security = Security::default().enable(Basic::default());
+    let tokens = PersonalTokens::default().scopes::<(ReadReports, WriteReports)>();
+    let security = Security::default().enable(Basic::default()).enable(tokens);
     rocket::build().attach(security).mount("/", plain).mount("/", behind_maybe)
 }
 
@@ -244,6 +274,10 @@ const TABLE: &[(&str, [u16; 9])] = &[
     ("/paseto",                     [401, 401, 401, 401, 200, 200, 401, 401, 401]),
     ("/fresh-paseto",               [401, 401, 401, 401, 200, 200, 401, 401, 401]),
     ("/token-user",                 [401, 401, 401, 401, 200, 200, 401, 401, 401]),
+    ("/via-either-token",           [401, 401, 401, 401, 200, 200, 401, 401, 401]),
+    ("/scoped",                     [401, 200, 200, 401, 200, 200, 401, 401, 401]),
+    ("/scoped-admin",               [401, 403, 200, 401, 403, 200, 401, 401, 401]),
+    ("/scoped-option",              [401, 200, 200, 401, 200, 200, 401, 401, 401]),
     // A session that is over makes a guest, and so do credentials of a kind that is not taken.
     ("/anonymous-only",             [200, 400, 400, 200, 400, 400, 401, 200, 200]),
     ("/session",                    [200, 200, 200, 200, 200, 200, 200, 200, 200]),
@@ -262,6 +296,53 @@ const TABLE: &[(&str, [u16; 9])] = &[
     ("/maybe/paseto",               [  0,   0,   0,   0, 200, 200, 401,   0,   0]),
     ("/maybe/fresh-paseto",         [  0,   0,   0,   0, 200, 200, 401,   0,   0]),
     ("/maybe/token-user",           [  0,   0,   0,   0, 200, 200, 401,   0,   0]),
+    ("/maybe/scoped",               [  0, 200, 200, 401, 200, 200, 401,   0,   0]),
+];
+
+/// Personal tokens: a member's to read, an admin's to read, an admin's to read and write; and one that is
+/// mistyped. What names no scope refuses them, and takes nobody for a guest who sends one, but for guards
+/// that take no token at all.
+#[rustfmt::skip]
+const PERSONAL: &[(&str, [u16; 4])] = &[
+    ("/auth-user",                  [401, 401, 401, 401]),
+    ("/fresh",                      [401, 401, 401, 401]),
+    ("/roles-required",             [401, 401, 401, 401]),
+    ("/roles-accepted",             [401, 401, 401, 401]),
+    ("/permissions-required",       [401, 401, 401, 401]),
+    ("/permissions-accepted",       [401, 401, 401, 401]),
+    ("/own",                        [401, 401, 401, 401]),
+    ("/basic-user",                 [401, 401, 401, 401]),
+    ("/via-session",                [401, 401, 401, 401]),
+    ("/via-token",                  [401, 401, 401, 401]),
+    ("/via-basic",                  [401, 401, 401, 401]),
+    ("/via-all",                    [401, 401, 401, 401]),
+    ("/via-personal",               [200, 200, 200, 401]),
+    ("/via-either-token",           [200, 200, 200, 401]),
+    ("/scoped",                     [403, 403, 200, 401]),
+    ("/scoped-admin",               [403, 200, 200, 401]),
+    ("/scoped-behind",              [403, 403, 200, 401]),
+    ("/scoped-option",              [401, 401, 200, 401]),
+    ("/paseto",                     [401, 401, 401, 401]),
+    ("/fresh-paseto",               [401, 401, 401, 401]),
+    ("/token-user",                 [401, 401, 401, 401]),
+    ("/anonymous-only",             [400, 400, 400, 401]),
+    ("/session",                    [200, 200, 200, 200]),
+    ("/maybe/auth-user",            [401, 401, 401, 401]),
+    ("/maybe/fresh",                [401, 401, 401, 401]),
+    ("/maybe/roles-required",       [401, 401, 401, 401]),
+    ("/maybe/roles-accepted",       [401, 401, 401, 401]),
+    ("/maybe/permissions-required", [401, 401, 401, 401]),
+    ("/maybe/permissions-accepted", [401, 401, 401, 401]),
+    ("/maybe/own",                  [401, 401, 401, 401]),
+    ("/maybe/basic-user",           [  0,   0,   0,   0]),
+    ("/maybe/via-session",          [  0,   0,   0,   0]),
+    ("/maybe/via-token",            [401, 401, 401, 401]),
+    ("/maybe/via-basic",            [  0,   0,   0,   0]),
+    ("/maybe/via-all",              [401, 401, 401, 401]),
+    ("/maybe/paseto",               [401, 401, 401, 401]),
+    ("/maybe/fresh-paseto",         [401, 401, 401, 401]),
+    ("/maybe/token-user",           [401, 401, 401, 401]),
+    ("/maybe/scoped",               [403, 403, 200, 401]),
 ];
 
 #[rocket::async_test]
@@ -285,6 +366,26 @@ async fn every_guard_lets_in_whom_it_is_for_and_nobody_else() {
         let forger = app.browser();
         forger.set_cookie("security_session", "v4.local.AAAA");
         outcomes.push(outcome(&app, &forger, path, None).await);
+        for header in &headers {
+            outcomes.push(outcome(&app, &app.browser(), path, Some(header)).await);
+        }
+        assert_eq!(outcomes, expected, "{path}");
+    }
+}
+
+#[rocket::async_test]
+async fn a_personal_token_opens_what_names_its_scopes_and_nothing_else() {
+    let app = app().await;
+    let (read, write) = ("reports:read", "reports:write");
+    let both = personal_token(&app, ADMIN, &[read, write]).await;
+    let headers = [
+        bearer(&personal_token(&app, MEMBER, &[read]).await),
+        bearer(&personal_token(&app, ADMIN, &[read]).await),
+        bearer(&both),
+        bearer(&both[..both.len() - 1]),
+    ];
+    for (path, expected) in PERSONAL {
+        let mut outcomes = Vec::new();
         for header in &headers {
             outcomes.push(outcome(&app, &app.browser(), path, Some(header)).await);
         }

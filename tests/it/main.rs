@@ -44,6 +44,7 @@ mod outbox;
 mod own_row;
 mod pages;
 mod paseto_guards;
+mod personal_tokens;
 mod policies;
 mod presentation;
 mod recover_username;

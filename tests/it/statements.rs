@@ -19,6 +19,7 @@ use rocket_security::Maybe;
 use rocket_security::PermissionsAccepted;
 use rocket_security::RolesAccepted;
 use rocket_security::RolesRequired;
+use rocket_security::Scoped;
 use rocket_security::Security;
 use rocket_security::Session;
 use rocket_security::SqlxDatastore;
@@ -26,6 +27,7 @@ use rocket_security::SqlxPool;
 use rocket_security::datastore::Together;
 use rocket_security::features::login::Login;
 use rocket_security::features::logout::Logout;
+use rocket_security::features::personal_tokens::PersonalTokens;
 use rocket_security::features::sessions::Sessions;
 use rocket_security::features::tokens::Tokens;
 use rocket_security::features::verify::Verify;
@@ -43,6 +45,7 @@ use tracing::span;
 use crate::support::Admin;
 use crate::support::EditPosts;
 use crate::support::Editor;
+use crate::support::ReadReports;
 use crate::support::bearer::bearer;
 
 const ANN: &str = "ann@example.org";
@@ -70,6 +73,11 @@ fn change(_user: AuthUser, _fresh: Fresh<5>, session: Session<'_>) {
 fn guest(user: Maybe<AuthUser>, session: Session<'_>) -> &'static str {
     session.flash("info", "Hello!").unwrap();
     if user.0.is_some() { "a user" } else { "a guest" }
+}
+
+#[get("/reports")]
+fn reports(user: Scoped<ReadReports>, _admin: RolesRequired<Admin>) -> String {
+    user.email.to_string()
 }
 
 /// What was said to all databases of the tests below, each of which has a prefix of its own.
@@ -216,8 +224,9 @@ fn rocket(store: SqlxDatastore) -> Rocket<Build> {
         .enable(Logout::default())
         .enable(Sessions::default())
         .enable(Tokens::default())
-        .enable(Verify::default());
-    rocket::build().attach(security).mount("/", routes![all, change, guest])
+        .enable(Verify::default())
+        .enable(PersonalTokens::default().scopes::<ReadReports>());
+    rocket::build().attach(security).mount("/", routes![all, change, guest, reports])
 }
 
 async fn assert_all(browser: &Browser<'_>) {
@@ -338,4 +347,42 @@ async fn a_request_with_a_token_is_one_read() {
         post("/refresh-token", json!({"refresh_token": pair["refresh_token"]})).await;
     });
     assert_eq!(refreshed.await, ["SELECT refresh", "UPDATE refresh"]);
+}
+
+#[rocket::async_test]
+async fn a_request_with_a_personal_token_is_one_read_and_at_most_one_write_a_minute() {
+    let logged = Logged::launch("logged_e_").await;
+    let app = &logged.app;
+    app.grant(ANN, "admin").await;
+    let ann = app.log_in_as(ANN).await;
+    let body = json!({"name": "nightly", "scopes": ["reports:read"], "expires_in_days": "never"});
+    let made = ann.post_json("/personal-tokens", body).await;
+    let token = made.response("token").as_str().unwrap().to_owned();
+    let get = async |path: &'static str, token: &str| {
+        let request = app.client().get(path).header(bearer(token));
+        app.browser().send(request).await
+    };
+    let ask = async || assert_eq!(get("/reports", &token).await.body, ANN);
+    let (read, write) = ("SELECT personal_tokens", "UPDATE personal_tokens");
+    assert_eq!(logged.during(ask()).await, [read, write]);
+    app.clock().advance(TimeDelta::seconds(59));
+    assert_eq!(logged.during(ask()).await, [read]);
+    app.clock().advance(TimeDelta::seconds(2));
+    assert_eq!(logged.during(ask()).await, [read, write]);
+    assert_eq!(logged.during(ask()).await, [read]);
+
+    // What is none of ours is told by its checksum.
+    let (head, last) = token.split_at(token.len() - 1);
+    let mistyped = format!("{head}{}", if last == "A" { "B" } else { "A" });
+    let shortened = head.to_owned();
+    let random = format!("rspat_{}", "A".repeat(49));
+    for wrong in [mistyped, shortened, random, "rspat_".to_owned()] {
+        for path in ["/reports", "/all"] {
+            let said = logged.during(async {
+                let answer = get(path, &wrong).await;
+                assert_eq!(answer.status, Status::Unauthorized, "{path}: {}", answer.body);
+            });
+            assert_eq!(said.await, Vec::<String>::new(), "{path} with {wrong}");
+        }
+    }
 }

@@ -36,6 +36,7 @@
 //! | [`RememberStore`], likewise | `remember` |
 //! | [`RefreshStore`], likewise | `refresh` |
 //! | [`Denylist`], likewise | `denylist` |
+//! | [`PersonalTokenStore`], likewise | `personal_tokens` |
 //! | [`AuditStore`], likewise | `audit` |
 //!
 //! The first five always run, for [`UserDatastore`] requires the other four; `capabilities` names
@@ -70,6 +71,7 @@
 //! [`OneTimeStore`]: crate::datastore::OneTimeStore
 //! [`OutboxStore`]: crate::datastore::OutboxStore
 //! [`RefreshStore`]: crate::datastore::RefreshStore
+//! [`PersonalTokenStore`]: crate::datastore::PersonalTokenStore
 //! [`RememberStore`]: crate::datastore::RememberStore
 //! [`SessionStore`]: crate::datastore::SessionStore
 //! [`SqlxDatastore`]: crate::datastore::SqlxDatastore
@@ -120,6 +122,7 @@ mod makers;
 mod one_time;
 mod outbox;
 mod permissions;
+mod personal_tokens;
 mod refresh;
 mod remember;
 mod roles;
@@ -144,6 +147,7 @@ pub mod sentences {
     pub use crate::testing::contract::one_time::sentences as one_time;
     pub use crate::testing::contract::outbox::sentences as outbox;
     pub use crate::testing::contract::permissions::sentences as permissions;
+    pub use crate::testing::contract::personal_tokens::sentences as personal_tokens;
     pub use crate::testing::contract::refresh::sentences as refresh;
     pub use crate::testing::contract::remember::sentences as remember;
     pub use crate::testing::contract::roles::sentences as roles;
@@ -220,6 +224,9 @@ macro_rules! __contract_capability {
     (Denylist) => {
         $crate::__contract_denylist!();
     };
+    (PersonalTokenStore) => {
+        $crate::__contract_personal_tokens!();
+    };
     (AuditStore) => {
         $crate::__contract_audit!();
     };
@@ -227,8 +234,8 @@ macro_rules! __contract_capability {
         ::core::compile_error! {
             concat!(
                 "`", stringify!($other),
-                "` is none of `TrackStore`, `RememberStore`, `RefreshStore`, `Denylist` and \
-`AuditStore`: no other capability is optional"
+                "` is none of `TrackStore`, `RememberStore`, `RefreshStore`, `Denylist`, \
+         `PersonalTokenStore` and `AuditStore`: no other capability is optional"
             )
         }
     };

@@ -2,6 +2,7 @@
 
 use chrono::TimeDelta;
 use rocket::http::Header;
+use rocket::http::Status;
 use rocket_security::Tokens;
 use rocket_security::User;
 use rocket_security::crypto::one_time::Token;
@@ -9,6 +10,7 @@ use rocket_security::crypto::random_uuid;
 use rocket_security::datastore::Together;
 use rocket_security::datastore::session::SessionRecord;
 use rocket_security::testing::TestApp;
+use serde_json::json;
 
 /// The header of a token.
 pub(crate) fn bearer(token: &str) -> Header<'static> {
@@ -50,4 +52,13 @@ pub(crate) async fn begin_session(app: &TestApp, user: &User, minutes: i64) -> S
     let begun = app.store().begin_session(&session, 20, &Together::nothing()).await.unwrap();
     assert!(begun.is_some(), "{} may begin no session", user.email);
     session
+}
+
+/// The text of a personal access token of that user, for these scopes.
+pub(crate) async fn personal_token(app: &TestApp, email: &str, scopes: &[&str]) -> String {
+    let browser = app.log_in_as(email).await;
+    let body = json!({"name": scopes.join(" and "), "scopes": scopes});
+    let made = browser.post_json("/personal-tokens", body).await;
+    assert_eq!(made.status, Status::Ok, "{}", made.body);
+    made.response("token").as_str().unwrap().to_owned()
 }

@@ -34,6 +34,11 @@ rocket_security::permissions! {
     pub(crate) DeletePosts = "posts.delete";
 }
 
+rocket_security::scopes! {
+    pub(crate) ReadReports = "reports:read", "See your reports";
+    pub(crate) WriteReports = "reports:write", "Write reports in your name";
+}
+
 #[get("/")]
 fn index(user: Maybe<AuthUser>) -> String {
     user.0.map_or("a guest".to_owned(), |user| user.email.to_string())
