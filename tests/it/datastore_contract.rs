@@ -4,7 +4,7 @@ mod memory {
     use rocket_security::MemoryDatastore;
 
     rocket_security::datastore_contract! {
-        capabilities: [TrackStore, RememberStore, RefreshStore, Denylist, PersonalTokenStore],
+        capabilities: [TrackStore, RememberStore, RefreshStore, PersonalTokenStore],
         store: async { (MemoryDatastore::new(), ()) },
     }
 }
@@ -14,7 +14,7 @@ mod database {
     use rocket_security::testing::TestDatabase;
 
     rocket_security::datastore_contract! {
-        capabilities: [TrackStore, RememberStore, RefreshStore, Denylist, PersonalTokenStore, AuditStore],
+        capabilities: [TrackStore, RememberStore, RefreshStore, PersonalTokenStore, AuditStore],
         /// A database of its own, of the kind that the suite runs on.
         store: async {
             let database = TestDatabase::create().await;

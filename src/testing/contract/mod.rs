@@ -34,8 +34,8 @@
 //! | [`AttemptStore`] | `attempts` |
 //! | [`TrackStore`], if it stands among the `capabilities` | `track` |
 //! | [`RememberStore`], likewise | `remember` |
-//! | [`RefreshStore`], likewise | `refresh` |
-//! | [`Denylist`], likewise | `denylist` |
+//! | [`RefreshStore`], likewise | `refresh`, `denylist` |
+//! | [`Denylist`], likewise, without it | `denylist` |
 //! | [`PersonalTokenStore`], likewise | `personal_tokens` |
 //! | [`AuditStore`], likewise | `audit` |
 //!
@@ -220,6 +220,7 @@ macro_rules! __contract_capability {
     };
     (RefreshStore) => {
         $crate::__contract_refresh!();
+        $crate::__contract_denylist!();
     };
     (Denylist) => {
         $crate::__contract_denylist!();
