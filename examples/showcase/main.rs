@@ -51,12 +51,14 @@ use rocket_security::Public;
 use rocket_security::Rejection;
 use rocket_security::RolesAccepted;
 use rocket_security::RolesRequired;
+use rocket_security::Scoped;
 use rocket_security::Security;
 use rocket_security::features::audit::Audit;
 use rocket_security::features::basic::Basic;
 use rocket_security::features::change_username::ChangeUsername;
 use rocket_security::features::close_account::CloseAccount;
 use rocket_security::features::invite::Invite;
+use rocket_security::features::personal_tokens::PersonalTokens;
 use rocket_security::features::recover_username::RecoverUsername;
 use rocket_security::features::register::Register;
 use rocket_security::flow::Flow;
@@ -73,6 +75,13 @@ rocket_security::roles! {
     pub Editor = "editor";
 }
 
+rocket_security::scopes! {
+    /// For a program that shows what is on somebody's shelf.
+    pub ReadBooks = "books:read", "See the books on your shelf";
+    /// For a program that lends.
+    pub LendBooks = "books:lend", "Lend books in your name";
+}
+
 /// Everything on: what is by default, and what is not.
 fn security() -> Security {
     Security::default()
@@ -80,6 +89,7 @@ fn security() -> Security {
         .enable(Basic::default())
         .enable(ChangeUsername::default())
         .enable(CloseAccount::default())
+        .enable(PersonalTokens::default().scopes::<(ReadBooks, LendBooks)>())
         .enable(RecoverUsername::default())
         .enable(Register::asking::<Profile>())
         .presentation(Library)
@@ -161,6 +171,12 @@ fn feed(user: BasicUser) -> String {
     format!("There is no news for {}.", user.email)
 }
 
+/// For a program with a token from `/personal-tokens`, and for whoever is logged in.
+#[get("/api/books")]
+fn books(user: Scoped<ReadBooks>) -> Json<Value> {
+    Json(json!({ "shelf_of": user.id, "books": [] }))
+}
+
 #[delete("/api/thing/<id>")]
 fn delete_thing(_user: AuthUser, id: u32) -> Json<Value> {
     Json(json!({ "deleted": id }))
@@ -183,7 +199,7 @@ fn rocket() -> _ {
         .join(Serialized::default("security.require_guard", true));
     let pages = routes![index, me, account, payout, admin, invite, drafts, welcome];
     let list = routes![reading_list::show, reading_list::add];
-    let others = routes![feed, delete_thing, anything_else];
+    let others = routes![feed, books, delete_thing, anything_else];
     rocket::custom(figment)
         .attach(security())
         .attach(Db::init())
