@@ -338,6 +338,7 @@ async fn a_route_is_told_in_json_with_all_that_rocket_knows_of_it() {
             "who": "users",
             "roles": { "all": ["admin"] },
             "permissions": null,
+            "scopes": null,
             "fresh_minutes": null,
             "ways": [],
             "checks_csrf": true,

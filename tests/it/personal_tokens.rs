@@ -696,3 +696,31 @@ async fn what_makes_no_sense_stops_the_launch() {
     let fault = fault_of(read_only.mount("/", routes![reports, write]), json!({})).await;
     assert!(fault.contains("SentinelAborts"), "{fault}");
 }
+
+#[cfg(feature = "cli")]
+#[rocket::async_test]
+async fn an_operator_lists_and_revokes_them() {
+    let app = app().await;
+    let ann = app.log_in_as(ANN).await;
+    let place = crate::support::operator::Place::beside(app.database());
+    place.run(&format!("personal-tokens list {ANN}")).succeeded();
+    let mut all = Vec::new();
+    for name in ["one", "two", "three"] {
+        all.push(make(&ann, body(name)).await);
+    }
+    let (token, id) = all.first().unwrap();
+    let table = place.run(&format!("personal-tokens list {ANN}")).succeeded();
+    assert!(table.contains(id) && table.contains("reports:read"), "{table}");
+    assert!(!table.contains(token), "{table}");
+    let lines = place.run(&format!("personal-tokens list {ANN} --json")).succeeded();
+    let first: Value = serde_json::from_str(lines.lines().last().unwrap()).unwrap();
+    assert_eq!(first["name"], "one");
+    place.run(&format!("personal-tokens revoke {BOB} {id}")).refused(&["has no account"]);
+    let answer = place.run(&format!("personal-tokens revoke {ANN} {id}")).succeeded();
+    assert_eq!(answer.trim(), "1 token is revoked.");
+    assert_refused(&app, token, "credentials_refused").await;
+    place.run(&format!("personal-tokens revoke {ANN} {id}")).refused(&["has no token"]);
+    let answer = place.run(&format!("personal-tokens revoke {ANN} --all")).succeeded();
+    assert_eq!(answer.trim(), "2 tokens are revoked.");
+    assert_eq!(listed(&ann).await, Vec::<Value>::new());
+}

@@ -358,6 +358,7 @@ async fn a_request_with_a_personal_token_is_one_read_and_at_most_one_write_a_min
     let body = json!({"name": "nightly", "scopes": ["reports:read"], "expires_in_days": "never"});
     let made = ann.post_json("/personal-tokens", body).await;
     let token = made.response("token").as_str().unwrap().to_owned();
+    assert_eq!(app.mail().await.len(), 1, "nothing is left to be mailed meanwhile");
     let get = async |path: &'static str, token: &str| {
         let request = app.client().get(path).header(bearer(token));
         app.browser().send(request).await

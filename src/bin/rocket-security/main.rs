@@ -15,6 +15,7 @@ mod audit;
 mod keys;
 mod migrate;
 mod outbox;
+mod personal_tokens;
 mod roles;
 mod routes;
 mod sessions;
@@ -31,6 +32,7 @@ use rocket::tokio::runtime::Builder;
 use crate::audit::AuditCommand;
 use crate::keys::KeysCommand;
 use crate::outbox::OutboxCommand;
+use crate::personal_tokens::PersonalTokensCommand;
 use crate::roles::RolesCommand;
 use crate::routes::RoutesCommand;
 use crate::sessions::SessionsCommand;
@@ -75,6 +77,9 @@ enum Command {
     /// Lists where somebody is logged in, and ends it
     #[command(subcommand)]
     Sessions(SessionsCommand),
+    /// Lists the tokens that somebody made for their programs, and revokes them
+    #[command(subcommand)]
+    PersonalTokens(PersonalTokensCommand),
     /// Lists mail that is not delivered, has it sent again, drops it
     #[command(subcommand)]
     Outbox(OutboxCommand),
@@ -111,6 +116,7 @@ fn run(command: Command) -> Result<(), Failure> {
             Command::Roles(command) => roles::run(command).await,
             Command::Routes(command) => routes::run(&command),
             Command::Sessions(command) => sessions::run(command).await,
+            Command::PersonalTokens(command) => personal_tokens::run(command).await,
             Command::Outbox(command) => outbox::run(command).await,
             Command::Keys(command) => keys::run(command),
             Command::Tokens(command) => tokens::run(command).await,

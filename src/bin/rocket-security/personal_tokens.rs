@@ -1,0 +1,140 @@
+//! `rocket-security personal-tokens …`.
+
+use chrono::DateTime;
+use chrono::Utc;
+use clap::Subcommand;
+use rocket_security::Email;
+use rocket_security::Event;
+use rocket_security::ScopeName;
+use rocket_security::datastore::PersonalTokenStore;
+use rocket_security::datastore::personal_token::PersonalTokenRecord;
+use serde::Serialize;
+use uuid::Uuid;
+
+use crate::application::Application;
+use crate::application::origin;
+use crate::terminal::Failure;
+use crate::terminal::note;
+use crate::terminal::print;
+use crate::terminal::print_table;
+
+/// The commands for tokens that people made for their programs.
+#[derive(Subcommand)]
+pub(crate) enum PersonalTokensCommand {
+    /// Lists the tokens of an account, the newest first; what they open is shown to nobody again
+    List {
+        /// The address of the account
+        email: Email,
+        /// Prints JSON, an object a line
+        #[arg(long)]
+        json: bool,
+    },
+    /// Revokes a token of an account, or all of them; its next request is nobody's
+    ///
+    /// The id is that of `personal-tokens list`.
+    #[command(verbatim_doc_comment)]
+    Revoke {
+        /// The address of the account
+        email: Email,
+        /// The id of the token
+        #[arg(required_unless_present = "all", conflicts_with = "all")]
+        token: Option<Uuid>,
+        /// Revokes all of them
+        #[arg(long)]
+        all: bool,
+    },
+}
+
+/// Runs one of them.
+pub(crate) async fn run(command: PersonalTokensCommand) -> Result<(), Failure> {
+    let application = Application::open().await?;
+    match command {
+        PersonalTokensCommand::List { email, json } => list(&application, &email, json).await,
+        PersonalTokensCommand::Revoke { email, token, all: _ } => {
+            revoke(&application, &email, token).await
+        }
+    }
+}
+
+/// A token, as it is listed.
+#[derive(Serialize)]
+struct Listed {
+    id: Uuid,
+    name: String,
+    scopes: Vec<ScopeName>,
+    created_at: DateTime<Utc>,
+    expires_at: Option<DateTime<Utc>>,
+    last_used_at: Option<DateTime<Utc>>,
+}
+
+impl From<PersonalTokenRecord> for Listed {
+    fn from(token: PersonalTokenRecord) -> Self {
+        Self {
+            id: token.id,
+            name: token.name,
+            scopes: token.scopes,
+            created_at: token.created_at,
+            expires_at: token.expires_at,
+            last_used_at: token.last_used_at,
+        }
+    }
+}
+
+async fn list(application: &Application, email: &Email, json: bool) -> Result<(), Failure> {
+    let user = application.find(email).await?;
+    let tokens = application.store.list_personal_tokens(user.id).await?;
+    if tokens.is_empty() && !json {
+        note(format_args!("{email} has no personal tokens."));
+        return Ok(());
+    }
+    let listed = tokens.into_iter().map(Listed::from);
+    if json {
+        for token in listed {
+            let line =
+                serde_json::to_string(&token).map_err(|fault| Failure::Output(fault.into()))?;
+            print(line)?;
+        }
+        return Ok(());
+    }
+    let said = |at: DateTime<Utc>| at.format("%Y-%m-%d %H:%M:%S").to_string();
+    let maybe = |at: Option<DateTime<Utc>>| at.map_or_else(|| "-".to_owned(), said);
+    let row = |token: Listed| {
+        let scopes: Vec<&str> = token.scopes.iter().map(ScopeName::as_str).collect();
+        [
+            token.id.to_string(),
+            said(token.created_at),
+            maybe(token.expires_at),
+            maybe(token.last_used_at),
+            scopes.join(" "),
+            token.name,
+        ]
+    };
+    print_table(["ID", "SINCE", "UNTIL", "LAST USED", "SCOPES", "NAME"], listed.map(row).collect())
+}
+
+async fn revoke(
+    application: &Application,
+    email: &Email,
+    chosen: Option<Uuid>,
+) -> Result<(), Failure> {
+    let user = application.find(email).await?.id;
+    let mut revoked: usize = 0;
+    for token in application.store.list_personal_tokens(user).await? {
+        if chosen.is_some_and(|chosen| chosen != token.id) {
+            continue;
+        }
+        let event = Event::PersonalTokenRevoked { user, token: token.id, origin: origin() };
+        let together = application.along(&[event]).await?;
+        let is_revoked = application.store.revoke_personal_token(user, token.id, &together).await?;
+        revoked += usize::from(is_revoked);
+    }
+    match (chosen, revoked) {
+        (Some(chosen), 0) => Err(Failure::refused(format!(
+            "{email} has no token {chosen}. List those there are with `rocket-security \
+             personal-tokens list {email}`"
+        ))),
+        (None, 0) => print(format_args!("{email} has no personal tokens.")),
+        (_, 1) => print("1 token is revoked."),
+        (_, revoked) => print(format_args!("{revoked} tokens are revoked.")),
+    }
+}
