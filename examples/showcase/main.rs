@@ -61,6 +61,7 @@ use rocket_security::features::invite::Invite;
 use rocket_security::features::personal_tokens::PersonalTokens;
 use rocket_security::features::recover_username::RecoverUsername;
 use rocket_security::features::register::Register;
+use rocket_security::features::tickets::Tickets;
 use rocket_security::flow::Flow;
 use rocket_security::web::visit::Visit;
 
@@ -92,6 +93,7 @@ fn security() -> Security {
         .enable(PersonalTokens::default().scopes::<(ReadBooks, LendBooks)>())
         .enable(RecoverUsername::default())
         .enable(Register::asking::<Profile>())
+        .enable(Tickets::default())
         .presentation(Library)
 }
 
