@@ -46,6 +46,7 @@
 //! | "Remember me": browsers that come back by themselves | [`features::remember`] |
 //! | programs that log in for a token | [`features::tokens`] |
 //! | tokens that people make for programs, with scopes | [`features::personal_tokens`], [`Scoped`] |
+//! | the public keys for whoever verifies our tokens elsewhere | [`features::token_keys`] |
 //! | tokens for programs: PASETO, issued and verified | [`token`], [`guide::tokens`] |
 //! | what happened, told after the fact | [`event`] |
 //! | a journal of it that nobody changes unseen | [`features::audit`] |

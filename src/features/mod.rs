@@ -20,6 +20,7 @@ pub mod remember;
 pub mod reset;
 pub mod sessions;
 pub mod tickets;
+pub mod token_keys;
 pub mod tokens;
 pub mod track;
 pub mod verify;
@@ -52,6 +53,7 @@ default_features! { $
     invite::Invite,
     sessions::Sessions,
     tokens::Tokens,
+    token_keys::TokenKeys,
     remember::Remember,
     track::Track,
 }

@@ -112,6 +112,10 @@ impl Ring {
         })
     }
 
+    fn is_active(&self, key: &RingKey) -> bool {
+        self.active(key.key.purpose()).is_some_and(|active| std::ptr::eq(active, key))
+    }
+
     /// Gives the keys for tokens of this version and purpose.
     pub(super) fn keys_for(
         &self,
@@ -125,7 +129,9 @@ impl Ring {
     /// Gives the public keys of our own, the active one first.
     pub(super) fn public_keys(&self) -> PublicKeys {
         let own = self.keys.iter().filter(|key| matches!(key.trust, Trust::Own));
-        let public = own.filter_map(|key| {
+        let mut own: Vec<&RingKey> = own.collect();
+        own.sort_by_key(|key| !self.is_active(key));
+        let public = own.into_iter().filter_map(|key| {
             let text = key.key.public_paserk()?;
             Some(PublicKey::new(key.kid.clone(), text))
         });
@@ -134,14 +140,11 @@ impl Ring {
 
     /// Tells of every key what an operator may know.
     pub(super) fn list(&self) -> Vec<TokenKeyInfo> {
-        let is_active = |key: &RingKey| {
-            self.active(key.key.purpose()).is_some_and(|active| std::ptr::eq(active, key))
-        };
         let info = |key: &RingKey| TokenKeyInfo {
             kid: key.kid.clone(),
             version: key.key.version(),
             purpose: key.key.purpose(),
-            is_active: is_active(key),
+            is_active: self.is_active(key),
             issuer: match &key.trust {
                 Trust::Own => self.issuer.clone(),
                 Trust::Foreign { iss, .. } => iss.clone(),
