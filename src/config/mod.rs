@@ -4,6 +4,7 @@
 //! and are documented with the feature.
 
 mod csrf;
+mod error_style;
 mod paths;
 mod redirects;
 mod session;
@@ -14,6 +15,7 @@ pub(crate) use crate::config::paths::is_at_or_below;
 
 pub use crate::config::csrf::CookieName;
 pub use crate::config::csrf::CsrfConfig;
+pub use crate::config::error_style::ErrorStyle;
 pub use crate::config::paths::Paths;
 pub use crate::config::paths::RequireGuard;
 pub use crate::config::redirects::Origins;
@@ -108,6 +110,11 @@ pub struct Config {
     pub redirect_origins: Origins,
     /// Where mailed links lead. _Default:_ `"pages"`.
     pub redirect_behavior: RedirectBehavior,
+    /// In which dialect programs are told that they are refused, by guards and by our routes:
+    /// `"flask-security"`, `"seed-fastapi"`, `"seed-praetorian"` or `"problem+json"`. Successes and pages
+    /// are the same in all. [`guide::migration`](crate::guide::migration) has the table.
+    /// _Default:_ `"flask-security"`.
+    pub error_style: ErrorStyle,
     /// How forged requests are told, for applications that run in the browser.
     pub csrf: CsrfConfig,
     /// Where the launch stops because of a route that names none of our guards: `true` for all of the
@@ -142,6 +149,7 @@ impl Default for Config {
             freshness: Span::minutes(10),
             redirect_origins: Origins::default(),
             redirect_behavior: RedirectBehavior::default(),
+            error_style: ErrorStyle::default(),
             csrf: CsrfConfig::default(),
             require_guard: RequireGuard::default(),
             public: Paths::default(),
@@ -460,6 +468,7 @@ pub fn check_keys(figment: &Figment, features: &[&str]) -> Result<()> {
         "freshness",
         "redirect_origins",
         "redirect_behavior",
+        "error_style",
         "csrf",
         "require_guard",
         "public",

@@ -5,6 +5,7 @@
 //! - [`guards`]: what a handler's signature demands, and how guards go together
 //! - [`databases`]: choosing a database, its schema, and what happens when it fails
 //! - [`mail`]: transports, templates, subjects, the outbox, and what happens when it fails
+//! - [`migration`]: coming from Flask-Security, flask-praetorian or a PASETO extension; dialects of refusals
 //! - [`own_datastore`]: a store of one's own, and sharing a transaction with ours
 //! - [`session_data`]: a basket, a flash message
 //! - [`single_page`]: applications that run in the browser: JSON, the anti-forgery cookie, mailed links
@@ -27,6 +28,9 @@ pub mod databases {}
 
 #[doc = include_str!("mail.md")]
 pub mod mail {}
+
+#[doc = include_str!("migration.md")]
+pub mod migration {}
 
 #[doc = include_str!("own_datastore.md")]
 pub mod own_datastore {}

@@ -17,6 +17,7 @@
 //! | [`catchers`] | answers for guards that fail |
 //! | `bearer` | the token that a request brings |
 //! | `challenge` | what an answer of 401 asks for |
+//! | `error_style` | the dialects of refusals |
 //! | `sender` | who a request comes from, once a guard has found out |
 //! | [`visit`] | a request and what answering it takes, as a guard |
 //! | [`client_ip`](mod@client_ip) | where a request comes from |
@@ -28,6 +29,7 @@ pub mod client_ip;
 pub mod csrf;
 pub mod demand;
 pub(crate) mod device;
+mod error_style;
 pub mod field;
 pub mod fields;
 pub(crate) mod identity;

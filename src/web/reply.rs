@@ -18,6 +18,8 @@ use crate::session::cookie;
 use crate::web::Web;
 use crate::web::challenge;
 use crate::web::csrf;
+use crate::web::error_style::Refusal;
+use crate::web::error_style::enveloped;
 use crate::web::next::Next;
 use crate::web::page::Notice;
 use crate::web::page::Page;
@@ -105,7 +107,8 @@ impl Reply {
             })?;
             self.response.insert("csrf_token".to_owned(), Value::String(token));
         }
-        Ok(json_response(request, Status::Ok, self.response))
+        let body = enveloped(Status::Ok, self.response);
+        Ok(json_response(request, Status::Ok, ContentType::JSON, &body))
     }
 }
 
@@ -166,13 +169,13 @@ impl<'r> Responder<'r, 'static> for Refused {
         let rejection = self.rejection.remember(request);
         let web = request.rocket().state::<Web>().ok_or(Status::InternalServerError)?;
         let instead = Instead::of(&rejection, request, web);
-        let status = instead.status.unwrap_or(rejection.status());
-        let response = if wants_json(request) || self.is_data {
-            let mut response = json_errors(&rejection);
-            response.extend(instead.response);
-            json_response(request, status, response)
+        let (status, response) = if wants_json(request) || self.is_data {
+            let style = web.config().error_style;
+            let Refusal { status, kind, body } = Refusal::of(&rejection, instead, style, request);
+            (status, json_response(request, status, kind, &body))
         } else {
-            page_for(&rejection, self.page, instead, request, web)?
+            let status = instead.status.unwrap_or(rejection.status());
+            (status, page_for(&rejection, self.page, instead, request, web)?)
         };
         let mut response = Response::build_from(response);
         if let Some(wait) = rejection.retry_after() {
@@ -280,45 +283,15 @@ fn title(rejection: &Rejection) -> &'static str {
     }
 }
 
-/// Gives the `response` of a refusal: `errors` flat, `field_errors` by field with those of the
-/// form as a whole under `""`, and `reasons` for programs.
-fn json_errors(rejection: &Rejection) -> Map<String, Value> {
-    let mut response = Map::new();
-    let Rejection::InvalidInput(errors) = rejection else {
-        response.insert("errors".to_owned(), json!([rejection.text()]));
-        if rejection.status() == Status::BadRequest {
-            response.insert("field_errors".to_owned(), json!({"": [rejection.text()]}));
-        }
-        response.insert("reasons".to_owned(), json!([rejection.reason()]));
-        if *rejection == Rejection::NotFresh {
-            response.insert("reauth_required".to_owned(), json!(true));
-        }
-        return response;
-    };
-    let mut by_field: Map<String, Value> = Map::new();
-    for error in errors.iter() {
-        let texts = by_field.entry(error.field.clone()).or_insert_with(|| json!([]));
-        if let Value::Array(texts) = texts {
-            texts.push(json!(error.text));
-        }
-    }
-    let texts: Vec<&str> = errors.iter().map(|error| error.text.as_str()).collect();
-    let mut reasons = vec![rejection.reason()];
-    reasons.extend(errors.iter().map(|error| error.reason));
-    response.insert("errors".to_owned(), json!(texts));
-    response.insert("field_errors".to_owned(), Value::Object(by_field));
-    response.insert("reasons".to_owned(), json!(reasons));
-    response
-}
-
 fn json_response(
     request: &Request<'_>,
     status: Status,
-    response: Map<String, Value>,
+    kind: ContentType,
+    body: &Value,
 ) -> Response<'static> {
-    let body = json!({"meta": {"code": status.code}, "response": response}).to_string();
+    let body = body.to_string();
     let mut answer = Response::build();
-    answer.status(status).header(ContentType::JSON);
+    answer.status(status).header(kind);
     answer.sized_body(body.len(), std::io::Cursor::new(body));
     answer.raw_header("Vary", "Cookie, Accept");
     protect(request, Protection::Data);

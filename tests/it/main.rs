@@ -26,6 +26,7 @@ mod csrf_cookie;
 mod database;
 mod datastore_contract;
 mod enumeration;
+mod error_style;
 mod events;
 mod guard_table;
 mod guards;

@@ -236,7 +236,7 @@ macro_rules! __contract_capability {
             concat!(
                 "`", stringify!($other),
                 "` is none of `TrackStore`, `RememberStore`, `RefreshStore`, `Denylist`, \
- `PersonalTokenStore` and `AuditStore`: no other capability is optional"
+`PersonalTokenStore` and `AuditStore`: no other capability is optional"
             )
         }
     };

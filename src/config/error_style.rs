@@ -1,0 +1,51 @@
+//! The dialect of refusals.
+
+use serde::Deserialize;
+use serde::Deserializer;
+use serde::de::Error as _;
+
+/// `security.error_style`: in which dialect programs are told that they are refused.
+/// [`guide::migration`](crate::guide::migration) has the table.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ErrorStyle {
+    /// `"flask-security"`: `{"meta": {"code": 401}, "response": {"errors": […], "reasons": […]}}`.
+    #[default]
+    FlaskSecurity,
+    /// `"seed-fastapi"`, for clients of fastapi-paseto-auth and fastapi-paseto: `{"detail": "…"}`, and
+    /// 422 for a token that is not accepted.
+    SeedFastapi,
+    /// `"seed-praetorian"`, for clients of flask-praetorian: `{"error": "…", "message": "…",
+    /// "status_code": 401}`, with the names of its classes, and 403 for a token that is good no more.
+    SeedPraetorian,
+    /// `"problem+json"`: `{"type": "about:blank", "title": "…", "status": 401, "detail": "…", "reasons":
+    /// […]}` as `application/problem+json` (RFC 9457).
+    ProblemJson,
+}
+
+impl ErrorStyle {
+    /// All of them.
+    pub const ALL: [Self; 4] =
+        [Self::FlaskSecurity, Self::SeedFastapi, Self::SeedPraetorian, Self::ProblemJson];
+
+    /// Gives the word that stands in the configuration.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::FlaskSecurity => "flask-security",
+            Self::SeedFastapi => "seed-fastapi",
+            Self::SeedPraetorian => "seed-praetorian",
+            Self::ProblemJson => "problem+json",
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for ErrorStyle {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let written = String::deserialize(deserializer)?;
+        let known = Self::ALL.into_iter().find(|style| style.as_str() == written);
+        known.ok_or_else(|| {
+            let names = Self::ALL.map(|style| format!("\"{}\"", style.as_str())).join(", ");
+            D::Error::custom(format!("\"{written}\" is none of {names}"))
+        })
+    }
+}

@@ -1,0 +1,194 @@
+//! Refusals as programs are told them: the status and body of `security.error_style`.
+//!
+//! A style changes how a refusal is said, not what: whatever is one answer in one of them is one answer
+//! in every other, and none of them tells more than `reasons` do.
+
+use rocket::Request;
+use rocket::http::ContentType;
+use rocket::http::Status;
+use serde_json::Map;
+use serde_json::Value;
+use serde_json::json;
+
+use crate::config::ErrorStyle;
+use crate::rejection::FieldErrors;
+use crate::rejection::Rejection;
+use crate::rejection::TokenFault;
+use crate::web::challenge;
+use crate::web::presentation::Instead;
+
+/// A refusal, worded.
+pub(crate) struct Refusal {
+    pub(crate) status: Status,
+    pub(crate) kind: ContentType,
+    pub(crate) body: Value,
+}
+
+impl Refusal {
+    /// Words a refusal in a style. What the application says in its place counts more.
+    pub(crate) fn of(
+        rejection: &Rejection,
+        instead: Instead,
+        style: ErrorStyle,
+        request: &Request<'_>,
+    ) -> Self {
+        let is_ended = is_ended_token(rejection, request);
+        let status = instead.status.unwrap_or_else(|| status(rejection, style, is_ended));
+        let mut body = match style {
+            ErrorStyle::FlaskSecurity => errors(rejection),
+            ErrorStyle::SeedFastapi => detail(rejection),
+            ErrorStyle::SeedPraetorian => class(rejection, status, is_ended),
+            ErrorStyle::ProblemJson => problem(rejection, status),
+        };
+        body.extend(instead.response);
+        let (kind, body) = match style {
+            ErrorStyle::FlaskSecurity => (ContentType::JSON, enveloped(status, body)),
+            ErrorStyle::SeedFastapi | ErrorStyle::SeedPraetorian => {
+                (ContentType::JSON, Value::Object(body))
+            }
+            ErrorStyle::ProblemJson => {
+                (ContentType::new("application", "problem+json"), Value::Object(body))
+            }
+        };
+        Self { status, kind, body }
+    }
+}
+
+/// Puts what is said into Flask-Security's envelope.
+pub(crate) fn enveloped(status: Status, response: Map<String, Value>) -> Value {
+    json!({"meta": {"code": status.code}, "response": response})
+}
+
+fn status(rejection: &Rejection, style: ErrorStyle, is_ended: bool) -> Status {
+    match (style, rejection) {
+        (
+            ErrorStyle::SeedFastapi,
+            Rejection::InvalidInput(_)
+            | Rejection::TokenRefused(_)
+            | Rejection::ConflictingCredentials,
+        ) => Status::UnprocessableEntity,
+        (ErrorStyle::SeedFastapi, Rejection::InvalidCredentials) => Status::Unauthorized,
+        (ErrorStyle::SeedPraetorian, Rejection::CredentialsRefused) if is_ended => {
+            Status::Forbidden
+        }
+        (
+            ErrorStyle::SeedPraetorian,
+            Rejection::InvalidCredentials
+            | Rejection::ConflictingCredentials
+            | Rejection::InvalidLink,
+        ) => Status::Unauthorized,
+        _ => rejection.status(),
+    }
+}
+
+/// Tells whether it was a genuine token that opens no account any more. Only the challenge knows by
+/// which mechanism the refused credentials came.
+fn is_ended_token(rejection: &Rejection, request: &Request<'_>) -> bool {
+    let is_refused = |it: &String| it.starts_with("Bearer ") && it.contains("invalid_token");
+    let is_token =
+        || challenge::noted(request).is_some_and(|it| it.challenges.iter().any(is_refused));
+    *rejection == Rejection::CredentialsRefused && is_token()
+}
+
+/// Flask-Security's: `errors` flat, `field_errors` by field with those of the form as a whole under
+/// `""`, and `reasons` for programs.
+fn errors(rejection: &Rejection) -> Map<String, Value> {
+    let mut response = reasons(rejection);
+    let texts = match rejection {
+        Rejection::InvalidInput(errors) => errors.iter().map(|it| it.text.as_str()).collect(),
+        _ => vec![rejection.text()],
+    };
+    response.insert("errors".to_owned(), json!(texts));
+    response
+}
+
+/// What is said in codes, and which fields it concerns.
+fn reasons(rejection: &Rejection) -> Map<String, Value> {
+    let mut said = Map::new();
+    let mut reasons = vec![rejection.reason()];
+    if let Rejection::InvalidInput(errors) = rejection {
+        reasons.extend(errors.iter().map(|error| error.reason));
+        said.insert("field_errors".to_owned(), by_field(errors));
+    } else if rejection.status() == Status::BadRequest {
+        said.insert("field_errors".to_owned(), json!({"": [rejection.text()]}));
+    }
+    if *rejection == Rejection::NotFresh {
+        said.insert("reauth_required".to_owned(), json!(true));
+    }
+    said.insert("reasons".to_owned(), json!(reasons));
+    said
+}
+
+/// FastAPI's: a sentence, or for what is submitted a list of what is wrong with which member.
+fn detail(rejection: &Rejection) -> Map<String, Value> {
+    let detail = match rejection {
+        Rejection::InvalidInput(errors) => errors
+            .iter()
+            .map(|error| {
+                let place: Vec<&str> =
+                    ["body", &error.field].into_iter().filter(|it| !it.is_empty()).collect();
+                json!({"loc": place, "msg": error.text, "type": error.reason})
+            })
+            .collect(),
+        _ => json!(sentence(rejection)),
+    };
+    Map::from_iter([("detail".to_owned(), detail)])
+}
+
+/// flask-praetorian's: the name of a class, a sentence, the status; and what is wrong with which field,
+/// for which it has no word.
+fn class(rejection: &Rejection, status: Status, is_ended: bool) -> Map<String, Value> {
+    let name = match rejection {
+        Rejection::Unauthenticated => "MissingToken",
+        Rejection::TokenRefused(TokenFault::Expired) => "ExpiredAccessError",
+        Rejection::TokenRefused(TokenFault::MissingClaim(_) | TokenFault::MalformedClaim(_)) => {
+            "MissingClaimError"
+        }
+        Rejection::TokenRefused(_) | Rejection::ConflictingCredentials => "InvalidTokenHeader",
+        Rejection::CredentialsRefused if is_ended => "BlacklistedError",
+        Rejection::CredentialsRefused | Rejection::InvalidCredentials => "AuthenticationError",
+        Rejection::MustChange => "InvalidUserError",
+        Rejection::Forbidden => "MissingRoleError",
+        _ => "PraetorianError",
+    };
+    let mut body = Map::from_iter([
+        ("error".to_owned(), json!(name)),
+        ("message".to_owned(), json!(sentence(rejection))),
+        ("status_code".to_owned(), json!(status.code)),
+    ]);
+    if let Rejection::InvalidInput(errors) = rejection {
+        body.insert("field_errors".to_owned(), by_field(errors));
+    }
+    body
+}
+
+/// RFC 9457's. Without a type of its own a problem is no more than its status, whose phrase is then its
+/// title (section 4.2.1); `reasons` tell programs the rest.
+fn problem(rejection: &Rejection, status: Status) -> Map<String, Value> {
+    let mut body = reasons(rejection);
+    body.insert("type".to_owned(), json!("about:blank"));
+    body.insert("title".to_owned(), json!(status.reason_lossy()));
+    body.insert("status".to_owned(), json!(status.code));
+    body.insert("detail".to_owned(), json!(sentence(rejection)));
+    body
+}
+
+/// Gives one sentence. Where there is no place for a code, it tells what the code would.
+fn sentence(rejection: &Rejection) -> String {
+    match rejection {
+        Rejection::TokenRefused(fault) => fault.to_string(),
+        Rejection::InvalidInput(errors) => errors.to_string(),
+        _ => rejection.text().to_owned(),
+    }
+}
+
+fn by_field(errors: &FieldErrors) -> Value {
+    let mut by_field: Map<String, Value> = Map::new();
+    for error in errors.iter() {
+        let texts = by_field.entry(error.field.clone()).or_insert_with(|| json!([]));
+        if let Value::Array(texts) = texts {
+            texts.push(json!(error.text));
+        }
+    }
+    Value::Object(by_field)
+}
