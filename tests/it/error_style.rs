@@ -305,7 +305,7 @@ async fn successes_and_pages_are_the_same_in_all() {
         let fields = [("email", ANN), ("password", "a wrong password")];
         let page = app.browser().post_form("/login", &fields).await;
         assert_eq!(page.status, Status::BadRequest, "{style:?}");
-        assert!(page.body.starts_with("<!DOCTYPE html>"), "{style:?}");
+        assert!(page.body.contains("</html>"), "{style:?}");
         let ann = app.browser();
         let answer = ann.log_in(ANN, PASSWORD).await;
         assert_eq!(answer.json()["meta"]["code"], 200, "{style:?}");

@@ -20,6 +20,7 @@ mod cli_tokens;
 mod close_account;
 mod configuration;
 mod confirm;
+mod conformance;
 mod csrf;
 mod csrf_applications;
 mod csrf_cookie;

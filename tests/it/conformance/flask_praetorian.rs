@@ -1,0 +1,511 @@
+//! flask-praetorian 1.6: one token that is shown and refreshed, roles, and mails that carry tokens.
+//!
+//! Its statuses are 401, 403 and, for a token that is refreshed too early, 425. Ours for a token that is good
+//! no more is 401; 403 is had by `error_style = "seed-praetorian"` (`tests/it/error_style.rs`).
+//!
+//! | case | mark | what |
+//! |---|---|---|
+//! | C-P1, C-P2 | different on purpose | one scheme of hashes, which verifies right and wrong |
+//! | C-P3 | stricter | a login: good, unknown, wrong |
+//! | C-U1, C-U7 | same | a store that is complete is taken as it is |
+//! | C-U2 to C-U6 | different on purpose | one that lacks something does not compile |
+//! | C-T1 | same | claims that are missing |
+//! | C-T3 | same | an access token that has expired |
+//! | C-T6, C-T7 | stricter | a mailed token is no access token |
+//! | C-T8 | same | a good access token |
+//! | C-T10 | same | a good confirmation |
+//! | C-E1 | different on purpose | the claims, without the roles |
+//! | C-E2, C-E3 | same | lifetimes by the call, of a type |
+//! | C-E4 | stricter | an access token ends with what it came with |
+//! | C-E5 | same | nobody issues for somebody switched off |
+//! | C-E6, C-E7 | same | own claims, and none that are reserved |
+//! | C-E8 | different on purpose | a token without an end is of a kind that says so |
+//! | C-E9 | same | an id is a text |
+//! | C-X1 | stricter | a token in the header |
+//! | C-X3 | different on purpose | a header is the scheme and the token |
+//! | C-M1 | same | a mail is written and in the outbox |
+//! | C-M2 | different on purpose | a sender that is missing is made up, and one that is none refused |
+//! | C-M3 | stricter | a reset's token finds its user, once |
+//! | C-M4, C-M5 | stricter | a confirmation's token finds its user, once, in time |
+//! | C-H1, C-H2 | different on purpose | an outdated hash is replaced at the login, always |
+//! | C-D1 | same | a guest, and whoever is somebody |
+//! | C-D2 | same | nobody: none, malformed, expired; somebody: by header and cookie |
+//! | C-D3 | same | all of some roles |
+//! | C-D4 | same | any of some roles |
+//! | C-Z1 | different on purpose | what a request is about stands in its guards |
+//! | C-Z2 | stricter | a token without a user |
+//! | C-Z3 | different on purpose | roles are those of this moment |
+//! | C-Z4 | same | own claims are apart from the reserved |
+//! | C-Z5 | stricter | lengths of time |
+//! | C-Z6 | same | claims are what JSON can hold |
+//! | C-Z7 | same | the user model that comes with it |
+
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use rocket::get;
+use rocket::http::Header;
+use rocket::http::Status;
+use rocket::routes;
+use rocket_security::AuthUser;
+use rocket_security::Config;
+use rocket_security::MemoryDatastore;
+use rocket_security::RoleName;
+use rocket_security::Security;
+use rocket_security::TokenKind;
+use rocket_security::crypto::random_uuid;
+use rocket_security::datastore::Together;
+use rocket_security::datastore::user::UserChange;
+use rocket_security::rejection::TokenFault;
+use rocket_security::testing::PASSWORD;
+use rocket_security::testing::TestApp;
+use rocket_security::testing::link_in;
+use rocket_security::token::Access;
+use rocket_security::token::Lifetime;
+use serde_json::Map;
+use serde_json::Value;
+use serde_json::json;
+
+use crate::conformance::ANN;
+use crate::conformance::CHOSEN;
+use crate::conformance::fault_of;
+use crate::conformance::fault_of_token;
+use crate::conformance::fault_of_tokens;
+use crate::conformance::get_with;
+use crate::conformance::token_of;
+use crate::support::app;
+use crate::support::app_with;
+use crate::support::bearer::bearer;
+use crate::support::bearer::issuer as issuer_of;
+use crate::support::rocket;
+use crate::support::tokens::ASSERTION;
+use crate::support::tokens::ISSUER;
+use crate::support::tokens::forge;
+use crate::support::tokens::good_claims;
+use crate::support::tokens::issuer;
+use crate::support::tokens::key;
+use crate::support::tokens::user;
+use rocket_security::config::TokenPurpose;
+
+async fn app_with_ann() -> TestApp {
+    let app = app().await;
+    app.user(ANN).await;
+    app
+}
+
+async fn link_after(app: &TestApp, path: &str, body: Value) -> String {
+    let answer = app.browser().post_json(path, body).await;
+    assert_eq!(answer.status, Status::Ok, "{}", answer.body);
+    link_in(&app.newest_mail_to(ANN).await)
+}
+
+/// C-P1, C-P2, different on purpose: Argon2id, where theirs has PBKDF2 of 25,000 rounds.
+#[rocket::async_test]
+async fn a_password_is_hashed_with_argon2id_and_verified() {
+    let app = app_with_ann().await;
+    assert!(app.hash(PASSWORD).await.as_str().starts_with("$argon2id$"));
+    assert_eq!(app.browser().log_in(ANN, PASSWORD).await.status, Status::Ok);
+    assert_eq!(app.browser().log_in(ANN, "a wrong password").await.status, Status::BadRequest);
+}
+
+/// C-P3, stricter: an unknown name costs a hash, too, so that no clock tells it from a wrong password.
+#[rocket::async_test]
+async fn an_unknown_name_and_a_wrong_password_are_one_and_cost_the_same() {
+    let app = app_with_ann().await;
+    let mut costs = Vec::new();
+    let mut bodies = Vec::new();
+    for email in [ANN, "nobody@example.org"] {
+        let before = app.hashes();
+        let answer = app.browser().log_in(email, "a wrong password").await;
+        costs.push(app.hashes() - before);
+        bodies.push((answer.status, answer.body));
+    }
+    assert_eq!(costs, [1, 1]);
+    assert_eq!(bodies[0], bodies[1]);
+}
+
+/// C-U1, C-U7, same: a store is a value, however it is made. C-U2 to C-U6, different on purpose: one that
+/// lacks a method does not compile, and neither does a feature on a store that lacks what it needs
+/// (`Security::enable` has the examples).
+#[rocket::async_test]
+async fn a_store_that_is_complete_is_taken_as_it_is() {
+    let security = Security::with_default_features(MemoryDatastore::new());
+    let app = TestApp::launch(rocket::build().attach(security)).await;
+    assert_eq!(app.log_in_as(ANN).await.get("/login").await.status, Status::SeeOther);
+}
+
+/// C-T1, same; theirs has a claim for the limit of refreshing, which our refresh tokens keep apart.
+#[test]
+fn a_token_that_lacks_a_claim_is_refused() {
+    let own = key(TokenPurpose::Local);
+    let us = issuer(&format!("keys = \"{own}\""));
+    for name in ["jti", "sub", "exp", "iat", "nbf", "aud", "iss"] {
+        let mut claims = good_claims(&us, ISSUER);
+        claims.as_object_mut().unwrap().remove(name);
+        let token = forge(&own, &claims, "", ASSERTION);
+        assert_eq!(fault_of_token(&us, &token), Some(TokenFault::MissingClaim(name)));
+    }
+}
+
+/// C-T3, same.
+#[test]
+fn an_access_token_that_has_expired_is_refused() {
+    let us = issuer("");
+    let token = us.tokens.access(&user()).issue().unwrap();
+    us.clock.advance(TimeDelta::minutes(16));
+    assert_eq!(fault_of_token(&us, &token), Some(TokenFault::Expired));
+}
+
+/// C-T6, C-T7, stricter: what is mailed is of another make altogether, random and kept as a digest.
+#[rocket::async_test]
+async fn a_mailed_token_is_no_access_token() {
+    let app = app_with_ann().await;
+    let link = link_after(&app, "/reset", json!({"email": ANN})).await;
+    let token = link.strip_prefix("/reset/").unwrap();
+    let answer = get_with(&app, "/me", bearer(token)).await;
+    assert_eq!(
+        (answer.status, answer.reasons()),
+        (Status::Unauthorized, vec!["token_malformed".into()])
+    );
+}
+
+/// C-T8, same.
+#[rocket::async_test]
+async fn a_good_access_token_opens_a_route() {
+    let app = app_with_ann().await;
+    let token = token_of(&app.browser()).await;
+    assert_eq!(get_with(&app, "/me", bearer(&token)).await.body, ANN);
+}
+
+/// C-T10, same.
+#[rocket::async_test]
+async fn a_good_confirmation_confirms() {
+    let app = app().await;
+    let link = link_after(&app, "/register", json!({"email": ANN, "password": PASSWORD})).await;
+    assert_eq!(app.browser().post_json(&link, json!({})).await.status, Status::Ok);
+    assert_eq!(app.browser().log_in(ANN, PASSWORD).await.status, Status::Ok);
+}
+
+/// C-E1, different on purpose: roles are not in it, for they are asked of the store with each request; the
+/// limit of refreshing is that of another token.
+#[test]
+fn a_token_says_whose_it_is_from_when_and_until_when() {
+    let (us, ann) = (issuer(""), user());
+    let token = us.tokens.access(&ann).issue().unwrap();
+    let read = us.tokens.verifier().verify::<Map<String, Value>, Access>(&token).ok().unwrap();
+    let (from, to) = (read.issued_at().unwrap(), read.expires_at().unwrap());
+    assert_eq!(to - from, TimeDelta::minutes(15));
+    assert_eq!(read.subject(), Some(ann.id.to_string().as_str()));
+    assert!(read.id().is_some());
+    assert_eq!(read.claims.get("rls"), None);
+}
+
+/// C-E2, C-E3, same: a length or a moment, and nothing that has to be read first.
+#[test]
+fn a_call_says_how_long_a_token_lasts() {
+    let us = issuer("");
+    let until = us.clock.now() + TimeDelta::days(2);
+    for (lifetime, lasts) in [
+        (Lifetime::After(Duration::from_secs(60)), TimeDelta::minutes(1)),
+        (Lifetime::At(until), TimeDelta::days(2)),
+    ] {
+        let token = us.tokens.access(&user()).lifetime(lifetime).issue().unwrap();
+        let read = us.tokens.verifier().verify::<Value, Access>(&token).ok().unwrap();
+        let made = read.expires_at().unwrap() - read.issued_at().unwrap();
+        assert!((made - lasts).abs() <= TimeDelta::seconds(1), "{made}");
+    }
+}
+
+/// C-E4, stricter: it ends with its session, and an idle one ends it, too, whatever its lifetime says.
+#[rocket::async_test]
+async fn an_access_token_lasts_no_longer_than_what_it_came_with() {
+    let settings = json!({"tokens": {"lifetime": "10h"}, "session": {"idle": "1h"}});
+    let app = app_with(settings).await;
+    app.user(ANN).await;
+    let token = token_of(&app.browser()).await;
+    app.clock().advance(TimeDelta::minutes(62));
+    assert_eq!(get_with(&app, "/me", bearer(&token)).await.status, Status::Unauthorized);
+}
+
+/// C-E5, same.
+#[rocket::async_test]
+async fn nobody_issues_a_token_for_somebody_switched_off() {
+    let app = app_with_ann().await;
+    let ann = app.user(ANN).await;
+    let change = UserChange::active(false);
+    let ann =
+        app.store().update_user(ann.id, &change, &Together::nothing()).await.unwrap().unwrap();
+    assert!(issuer_of(&app).access(&ann).issue().is_err());
+}
+
+/// C-E6, C-E7, same.
+#[test]
+fn own_claims_are_kept_and_reserved_ones_refused() {
+    let us = issuer("");
+    let duties = json!({"duties": ["jester", "cook"]});
+    let token = us.tokens.access(&user()).claims(&duties).issue().unwrap();
+    let read = us.tokens.verifier().verify::<Value, Access>(&token).ok().unwrap();
+    assert_eq!(read.claims, duties);
+    assert!(us.tokens.access(&user()).claims(json!({"exp": "nice try"})).issue().is_err());
+}
+
+/// C-E8, different on purpose: a million days are no lifetime of an access token; a kind of the
+/// application's own may have no end.
+#[test]
+fn an_eternal_token_is_of_a_kind_that_says_so() {
+    struct Eternal;
+    impl TokenKind for Eternal {
+        const NAME: &'static str = "eternal";
+        const LIFETIME: Option<Lifetime> = Some(Lifetime::Never);
+    }
+    let us = issuer("");
+    assert!(us.tokens.access(&user()).lifetime(Lifetime::Never).issue().is_err());
+    let token = us.tokens.of::<Eternal>("somebody").issue().unwrap();
+    let read = us.tokens.verifier().verify::<Value, Eternal>(&token).ok().unwrap();
+    assert_eq!(read.expires_at(), None);
+}
+
+/// C-E9, same.
+#[test]
+fn an_id_is_written_as_text() {
+    let (us, ann) = (issuer(""), user());
+    let token = us.tokens.access(&ann).session(random_uuid().unwrap()).issue().unwrap();
+    let read = us.tokens.verifier().verify::<Value, Access>(&token).ok().unwrap();
+    assert_eq!(read.subject().unwrap().parse(), Ok(ann.id));
+}
+
+/// C-X1, stricter: theirs takes a scheme without a blank behind it, and ignores what follows the token.
+#[rocket::async_test]
+async fn a_token_is_read_from_the_header() {
+    let app = app_with_ann().await;
+    let token = token_of(&app.browser()).await;
+    for (header, status) in [
+        (format!("Bearer {token}"), Status::Ok),
+        (format!("Bearer{token}"), Status::Unauthorized),
+        (format!("Bearer {token} and more"), Status::Unauthorized),
+        (token.clone(), Status::Unauthorized),
+    ] {
+        let answer = get_with(&app, "/me", Header::new("Authorization", header)).await;
+        assert_eq!(answer.status, status, "{}", answer.body);
+    }
+}
+
+/// C-X3, different on purpose: what a header holds is short enough to write.
+#[rocket::async_test]
+async fn a_header_is_the_scheme_and_the_token() {
+    let app = app_with_ann().await;
+    let browser = app.browser();
+    token_of(&browser).await;
+    let sessions = browser.get_json("/sessions").await.response("sessions");
+    let session = sessions[0]["id"].as_str().unwrap().parse().unwrap();
+    let ann = app.user(ANN).await;
+    let made = issuer_of(&app).access(&ann).session(session).claims(json!({"duties": ["cook"]}));
+    let token = made.lifetime(Duration::from_secs(60)).issue().unwrap();
+    let header = Header::new("Authorization", format!("Bearer {token}"));
+    assert_eq!(get_with(&app, "/me", header).await.body, ANN);
+}
+
+/// C-M1, same; and a mail that fails is tried again, where theirs says nothing of it.
+#[rocket::async_test]
+async fn a_mail_is_written_with_subject_link_and_sender() {
+    let app = app_with_ann().await;
+    link_after(&app, "/reset", json!({"email": ANN})).await;
+    let mail = app.newest_mail_to(ANN).await;
+    assert!(!mail.subject.is_empty());
+    let link = mail.link.as_deref().unwrap();
+    assert!(mail.text.contains(link) && mail.html.contains(link));
+}
+
+/// C-M2, different on purpose: without one, mail is from the site; what is no address stops the launch.
+#[rocket::async_test]
+async fn a_sender_is_made_up_and_one_that_is_none_stops_the_launch() {
+    let app = app_with_ann().await;
+    link_after(&app, "/reset", json!({"email": ANN})).await;
+    let figment = rocket::figment::Figment::from(rocket::Config::debug_default())
+        .merge(("security.mail.from", 7));
+    assert!(Config::from_figment(&figment).is_err());
+    assert!(fault_of(json!({"mail": {"sender": ANN}})).starts_with("security.mail.sender: "));
+}
+
+/// C-M3, stricter: theirs is good for any number of resets, also after the password was changed.
+#[rocket::async_test]
+async fn a_reset_s_token_finds_its_user_once() {
+    let app = app_with_ann().await;
+    let link = link_after(&app, "/reset", json!({"email": ANN})).await;
+    let as_confirmation = link.replace("/reset/", "/confirm/");
+    let refused = app.browser().post_json(&as_confirmation, json!({})).await;
+    assert_eq!(refused.reasons(), ["invalid_link"]);
+    let body = json!({"password": CHOSEN});
+    assert_eq!(app.browser().post_json(&link, body.clone()).await.status, Status::Ok);
+    assert_eq!(app.browser().log_in(ANN, CHOSEN).await.status, Status::Ok);
+    assert_eq!(app.browser().post_json(&link, body).await.reasons(), ["invalid_link"]);
+}
+
+/// C-M4, C-M5, stricter: likewise.
+#[rocket::async_test]
+async fn a_confirmation_s_token_finds_its_user_once_and_in_time() {
+    for (hours, status) in [(0, Status::Ok), (24, Status::BadRequest)] {
+        let app = app().await;
+        let body = json!({"email": ANN, "password": PASSWORD});
+        let link = link_after(&app, "/register", body).await;
+        let as_reset = link.replace("/confirm/", "/reset/");
+        let refused = app.browser().post_json(&as_reset, json!({"password": CHOSEN})).await;
+        assert_eq!(refused.reasons(), ["invalid_link"]);
+        app.clock().advance(TimeDelta::hours(hours));
+        assert_eq!(app.browser().post_json(&link, json!({})).await.status, status);
+        assert_eq!(app.browser().post_json(&link, json!({})).await.status, Status::BadRequest);
+    }
+}
+
+/// C-H1, C-H2, different on purpose: nobody has to switch it on, and nobody is turned away for an old hash.
+#[rocket::async_test]
+async fn an_outdated_hash_is_replaced_by_the_right_password_alone() {
+    let app = app_with_ann().await;
+    let identity = rocket_security::user::Identity::Email(app.user(ANN).await.email);
+    let app = app.restart_with(rocket(), json!({"password": {"memory": 16}})).await;
+    let hash = async || {
+        let found = app.store().find_credentials(&identity).await.unwrap().unwrap();
+        found.password_hash.unwrap().as_str().to_owned()
+    };
+    let before = hash().await;
+    app.browser().log_in(ANN, "a wrong password").await;
+    assert_eq!(hash().await, before);
+    assert_eq!(app.browser().log_in(ANN, PASSWORD).await.status, Status::Ok);
+    assert!(hash().await.contains("m=16,"));
+}
+
+/// C-D1, same.
+#[rocket::async_test]
+async fn a_guest_is_welcome_where_the_route_says_so() {
+    let app = app_with_ann().await;
+    let token = token_of(&app.browser()).await;
+    assert_eq!(app.browser().get("/").await.body, "a guest");
+    assert_eq!(get_with(&app, "/", bearer(&token)).await.body, ANN);
+    assert_eq!(get_with(&app, "/", bearer("bad")).await.status, Status::Unauthorized);
+}
+
+/// C-D2, same; the cookie is that of a session.
+#[rocket::async_test]
+async fn somebody_is_asked_for() {
+    let app = app_with_ann().await;
+    let browser = app.browser();
+    let token = token_of(&browser).await;
+    assert_eq!(app.browser().get_json("/me").await.status, Status::Unauthorized);
+    for header in ["bad_structure iammalformed", "Bearer iammalformed"] {
+        let header = Header::new("Authorization", header);
+        assert_eq!(get_with(&app, "/me", header).await.status, Status::Unauthorized);
+    }
+    assert_eq!(get_with(&app, "/me", bearer(&token)).await.body, ANN);
+    assert_eq!(browser.get("/me").await.body, ANN);
+    app.clock().advance(TimeDelta::minutes(16));
+    assert_eq!(get_with(&app, "/me", bearer(&token)).await.status, Status::Unauthorized);
+}
+
+async fn statuses(app: &TestApp, roles: &[&str]) -> [u16; 3] {
+    for role in roles {
+        app.grant(ANN, role).await;
+    }
+    let token = token_of(&app.browser()).await;
+    let mut statuses = [0; 3];
+    for (status, path) in statuses.iter_mut().zip(["/admin", "/both", "/drafts"]) {
+        *status = get_with(app, path, bearer(&token)).await.status.code;
+    }
+    statuses
+}
+
+/// C-D3, C-D4, same: all of some roles, any of them; a guard for roles also asks for somebody.
+#[rocket::async_test]
+async fn roles_are_asked_for_all_or_any() {
+    let app = app_with_ann().await;
+    assert_eq!(statuses(&app, &[]).await, [403, 403, 403]);
+    assert_eq!(statuses(&app, &["editor"]).await, [403, 403, 200]);
+    assert_eq!(statuses(&app, &["admin"]).await, [200, 200, 200]);
+    for path in ["/admin", "/both", "/drafts"] {
+        assert_eq!(app.browser().get_json(path).await.status, Status::Unauthorized);
+    }
+}
+
+#[get("/whose")]
+fn whose(user: AuthUser) -> String {
+    format!("{} {}", user.email, user.roles.iter().count())
+}
+
+/// C-Z1, different on purpose: there is no state of a request beside its guards to add to or to forget.
+#[rocket::async_test]
+async fn nothing_of_a_request_is_left_in_the_next() {
+    let rocket = rocket::build().attach(Security::default()).mount("/", routes![whose]);
+    let app = TestApp::launch(rocket).await;
+    app.grant(ANN, "editor").await;
+    app.user("bob@example.org").await;
+    let (ann, bob) = (app.log_in_as(ANN).await, app.log_in_as("bob@example.org").await);
+    for _ in 0..2 {
+        assert_eq!(ann.get("/whose").await.body, "ann@example.org 1");
+        assert_eq!(bob.get("/whose").await.body, "bob@example.org 0");
+        assert_eq!(app.browser().get_json("/whose").await.status, Status::Unauthorized);
+    }
+}
+
+/// C-Z2, stricter: theirs lets whoever was deleted go on until the token expires.
+#[rocket::async_test]
+async fn a_token_without_a_user_is_refused() {
+    let own = key(TokenPurpose::Local);
+    let app = app_with(json!({"tokens": {"keys": own, "issuer": ISSUER}})).await;
+    let ann = app.user(ANN).await;
+    let token = token_of(&app.browser()).await;
+    let mut claims = good_claims(&issuer(""), ISSUER);
+    claims["epoch"] = json!(0);
+    let of_nobody = bearer(&forge(&own, &claims, "", ASSERTION));
+    assert_eq!(get_with(&app, "/me", of_nobody).await.status, Status::Unauthorized);
+    app.store().delete_user(ann.id, &Together::nothing()).await.unwrap();
+    assert_eq!(get_with(&app, "/me", bearer(&token)).await.status, Status::Unauthorized);
+}
+
+/// C-Z3, different on purpose: theirs has the roles of when the token was made.
+#[rocket::async_test]
+async fn roles_are_those_of_this_moment() {
+    let app = app_with_ann().await;
+    let ann = app.grant(ANN, "admin").await;
+    let token = token_of(&app.browser()).await;
+    assert_eq!(get_with(&app, "/admin", bearer(&token)).await.status, Status::Ok);
+    let admin = RoleName::parse("admin").unwrap();
+    app.store().revoke_role(ann.id, &admin, &Together::nothing()).await.unwrap();
+    assert_eq!(get_with(&app, "/admin", bearer(&token)).await.status, Status::Forbidden);
+}
+
+/// C-Z4, same.
+#[test]
+fn own_claims_are_apart_from_those_of_the_framework() {
+    let us = issuer("");
+    let token = us.tokens.access(&user()).claims(json!({"duties": 1})).issue().unwrap();
+    let read = us.tokens.verifier().verify::<Map<String, Value>, Access>(&token).ok().unwrap();
+    assert_eq!(read.claims.keys().collect::<Vec<_>>(), ["duties"]);
+}
+
+/// C-Z5, stricter: theirs drops without a word what follows the first part that it does not understand.
+#[test]
+fn a_length_of_time_is_understood_as_a_whole_or_not_at_all() {
+    for good in ["1day 2h", "30m", "5 minutes 3 days", "2weeks"] {
+        assert_eq!(fault_of_tokens(&format!("lifetime = \"{good}\"")), "", "{good}");
+    }
+    for bad in ["12 dogs", "", "1 day 2 dogs", "soon", "1", "-1h"] {
+        let said = fault_of_tokens(&format!("lifetime = \"{bad}\""));
+        assert!(said.starts_with("security.tokens.lifetime: is wrong"), "{bad}: {said}");
+    }
+}
+
+/// C-Z6, same.
+#[test]
+fn claims_are_what_json_can_hold() {
+    let us = issuer("");
+    let good = json!({"a": [1, "b", null, 2.5, {"c": true}]});
+    assert!(us.tokens.access(&user()).claims(good).issue().is_ok());
+    let by_pair = std::collections::BTreeMap::from([((1, 2), 3)]);
+    assert!(us.tokens.access(&user()).claims(by_pair).issue().is_err());
+}
+
+/// C-Z7, same.
+#[rocket::async_test]
+async fn the_users_that_come_with_it_log_in() {
+    let app = app_with_ann().await;
+    assert_eq!(app.browser().log_in(ANN, PASSWORD).await.response("user")["email"], ANN);
+}

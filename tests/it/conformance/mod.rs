@@ -1,0 +1,77 @@
+//! The four systems that the framework follows, case by case as their own suites pin them.
+//!
+//! One module a system, one test a case. Each says how we do it: *same*; *stricter*, where what we accept
+//! they accept, too, but not the other way round; or *different on purpose*, with the reason. What a
+//! system's messages say is not pinned, for those were its own.
+
+mod fastapi_paseto_auth;
+mod flask_paseto_extended;
+mod flask_praetorian;
+mod flask_security;
+
+use rocket::figment::Figment;
+use rocket::http::Header;
+use rocket::http::Status;
+use rocket_security::Config;
+use rocket_security::SqlxDatastore;
+use rocket_security::config::check_keys;
+use rocket_security::feature::Feature;
+use rocket_security::feature::configured;
+use rocket_security::features::DEFAULT_FEATURES;
+use rocket_security::rejection::TokenFault;
+use rocket_security::testing::Answer;
+use rocket_security::testing::Browser;
+use rocket_security::testing::PASSWORD;
+use rocket_security::testing::TestApp;
+use rocket_security::token::Access;
+use serde_json::Map;
+use serde_json::Value;
+use serde_json::json;
+
+use crate::support::tokens::Issuer;
+use crate::support::tokens::try_issuer;
+
+const ANN: &str = "ann@example.org";
+const CHOSEN: &str = "a ferry leaves at seven";
+
+/// Says why a launch with these settings in `[default.security]` stops; nothing, if it does not.
+fn fault_of(settings: Value) -> String {
+    let figment = Figment::from(rocket::Config::debug_default())
+        .merge(("security", settings))
+        .select(rocket::Config::DEBUG_PROFILE);
+    let read = Config::from_figment(&figment).and_then(|_| check_keys(&figment, DEFAULT_FEATURES));
+    read.err().map(|fault| fault.to_string()).unwrap_or_default()
+}
+
+/// The same of a feature with these settings in its table.
+fn fault_of_feature<F: Feature<SqlxDatastore> + Default>(settings: Value) -> String {
+    let table = format!("security.{}", F::NAME);
+    let figment = Figment::from(rocket::Config::debug_default()).merge((table, settings));
+    let read = configured::<SqlxDatastore, F>(F::default(), &figment);
+    read.err().map(|fault| fault.to_string()).unwrap_or_default()
+}
+
+/// The same of settings in `[default.security.tokens]`, the keys looked at.
+fn fault_of_tokens(settings: &str) -> String {
+    try_issuer(settings).err().map(|fault| fault.to_string()).unwrap_or_default()
+}
+
+/// Says why a token is not accepted as an access token.
+fn fault_of_token(issuer: &Issuer, token: &str) -> Option<TokenFault> {
+    issuer.tokens.verifier().verify::<Map<String, Value>, Access>(token).err()
+}
+
+/// Logs Ann in for a token.
+async fn token_of(browser: &Browser<'_>) -> String {
+    let body = json!({"email": ANN, "password": PASSWORD});
+    let answer = browser.post_json("/login?include_auth_token", body).await;
+    assert_eq!(answer.status, Status::Ok, "{}", answer.body);
+    answer.response("user")["authentication_token"].as_str().unwrap().to_owned()
+}
+
+/// Asks for a page as a program that has that header and nothing else.
+async fn get_with(app: &TestApp, path: &str, header: Header<'static>) -> Answer {
+    let request =
+        app.client().get(path.to_owned()).header(Header::new("Accept", "application/json"));
+    app.browser().send(request.header(header)).await
+}
