@@ -5,8 +5,9 @@ Both directions, with the packages as they are published: one issues and the oth
 
 - pyseto: `v4.local` and `v4.public`, keys as PASERK, PEM and bare bytes, footers with `kid`, the
   implicit assertion, wrapped keys, and the document of public keys;
-- flask-paseto-extended: its issuer and its verifier;
-- fastapi-paseto-auth and fastapi-paseto: their issuer and their guard.
+- flask-paseto-extended: its issuer and its verifier, keys as PASERK and PEM, footers with `kid`;
+- fastapi-paseto-auth and fastapi-paseto: their issuer and their guard, `v4.local` and `v4.public`, and the
+  newer one's footers.
 
 The packages are installed from PyPI into virtual environments under target/, once.
 
@@ -162,50 +163,62 @@ def with_pyseto(app):
 
 def with_flask(app):
     peer = Peer("flask_paseto_extended")
-    secret = app.run("keys", "generate", "--kind", "secret")
-    file = app.folder / "flask.key"
-    file.write_text(secret)
-    public = app.run("keys", "inspect", str(file)).split()[-1]
-    for use_kid in (False, True):
-        issued = peer.ask("issue", key=secret, iss=THEM, use_kid=use_kid, payload={"user": {"email": "a@b.example"}})
-        app.configure(
-            f'[[default.security.tokens.trusted]]\niss = "{THEM}"\nkey = "{public}"\n'
-            'allow = ["unbound", "no-sub", "no-aud", "no-iat", "no-nbf", "no-jti"]\n'
-            + (f'kid = "{issued["kid"]}"' if use_kid else "")
-        )
-        read = app.verify(issued["token"])
-        good = read["claims"] == {"user": {"email": "a@b.example"}}
-        check(good, f"flask-paseto-extended issues, {'with its id' if use_kid else 'as it comes'}, and we verify")
-    app.configure(f'[[default.security.tokens.trusted]]\niss = "{THEM}"\nkey = "{public}"')
-    check(app.refuses(issued["token"], "token_key_unknown"), "and not where nothing is allowed to it")
-    app.configure(f'keys = "{secret}"')
-    for plain in (["--plain"], []):
-        token = app.issue("--claims", '{"user":{"email":"a@b.example"}}', *plain)
-        read = peer.ask("verify", key=public, iss=US, token=token)
+    name = "flask-paseto-extended"
+    made = peer.ask("keys")
+    claims = {"user": {"email": "a@b.example"}}
+    for form, key in made.items():
+        for use_kid in (False, True):
+            issued = peer.ask("issue", form=form, key=key["secret"], iss=THEM, use_kid=use_kid, payload=claims)
+            app.configure(
+                f'[[default.security.tokens.trusted]]\niss = "{THEM}"\nkey = """{key["public"]}"""\n'
+                'allow = ["unbound", "no-sub", "no-aud", "no-iat", "no-nbf", "no-jti"]\n'
+                + (f'kid = "{issued["kid"]}"' if use_kid else "")
+            )
+            read = app.verify(issued["token"])
+            how = "with its id" if use_kid else "as it comes"
+            check(read["claims"] == claims, f"{name}, key as {form}: it issues, {how}, and we verify")
+        app.configure(f'[[default.security.tokens.trusted]]\niss = "{THEM}"\nkey = """{key["public"]}"""')
+        check(app.refuses(issued["token"], "token_key_unknown"), "and not where nothing is allowed to it")
+        app.configure(f'keys = """{key["secret"]}"""')
+        wish = ["--claims", json.dumps(claims), "--footer", '{"note":"n"}']
+        read = peer.ask("verify", form=form, key=key["public"], iss=US, token=app.issue(*wish, "--plain"))
+        good = read["payload"] and read["payload"]["user"] == claims["user"] and read["footer"] == {"note": "n"}
+        check(good, f"{name}, key as {form}: we issue, with a footer, and it verifies")
         # It knows no implicit assertion: a token that has one is not its business.
-        if plain:
-            check(read["payload"]["user"] == {"email": "a@b.example"}, "we issue, and flask-paseto-extended verifies")
-        else:
-            check(read["payload"] is None, "and it refuses a token that is bound to its kind")
+        read = peer.ask("verify", form=form, key=key["public"], iss=US, token=app.issue(*wish))
+        check(read["payload"] is None, "and it refuses a token that is bound to its kind")
+        # What it configures is in our document, as PASERK.
+        document = json.loads(app.run("keys", "public"))
+        read = peer.ask("verify", form="paserk", key=document["keys"][0]["key"], iss=US, token=app.issue(*wish, "--plain"))
+        check(read["payload"] is not None, "and verifies with the key of our document")
 
 
 def with_fastapi(app, name):
     peer = Peer(name)
     made = peer.ask("keys")
+    # The older one refuses every token with a footer, and makes none.
+    has_footers = peer.ask("has_footers")
     for purpose, theirs in (("local", made["raw"]), ("public", made["public"])):
-        token = peer.ask("issue", keys=made, purpose=purpose, subject=7, issuer=THEM, audience=US)
-        app.configure(
-            f'[[default.security.tokens.trusted]]\niss = "{THEM}"\nkey = """{theirs}"""\n'
-            'allow = ["unbound", "integer-sub"]'
-        )
-        read = app.verify(token["access"])
-        check(read["subject"] == "7" and read["claims"]["fresh"] is False, f"{name} issues v4.{purpose}, and we verify")
-        check(app.refuses(token["refresh"], "token_kind_wrong"), "and its refresh token is no access token")
+        footers = ["", '{"kid":"blue","note":"n"}'] if has_footers else [""]
+        for footer in footers:
+            wish = {"purpose": purpose, "subject": 7, "issuer": THEM, "audience": US, "footer": footer}
+            token = peer.ask("issue", keys=made, **wish)
+            app.configure(
+                f'[[default.security.tokens.trusted]]\niss = "{THEM}"\nkey = """{theirs}"""\n'
+                'allow = ["unbound", "integer-sub"]\n' + ('kid = "blue"' if footer else "")
+            )
+            read = app.verify(token["access"])
+            good = read["subject"] == "7" and read["claims"]["fresh"] is False
+            check(good, f"{name} issues v4.{purpose}, {'with a kid' if footer else 'no footer'}, and we verify")
+            check(app.refuses(token["refresh"], "token_kind_wrong"), "and its refresh token is no access token")
         ours = made["raw"] if purpose == "local" else made["private"]
         app.configure(f'keys = """{ours}"""')
-        token = app.issue("--plain", "--claims", '{"type":"access","fresh":false}')
-        read = peer.ask("verify", keys=made, token=token, issuer=US, audience=US)
+        wish = ["--plain", "--claims", '{"type":"access","fresh":false}']
+        read = peer.ask("verify", keys=made, token=app.issue(*wish), issuer=US, audience=US)
         check(read["status"] == 200 and read["payload"]["iss"] == US, f"we issue v4.{purpose}, and {name} verifies")
+        token = app.issue(*wish, "--footer", '{"note":"n"}')
+        read = peer.ask("verify", keys=made, token=token, issuer=US, audience=US)
+        check((read["status"] == 200) == has_footers, f"with a footer, {'too' if has_footers else 'not'}")
 
 
 def main():

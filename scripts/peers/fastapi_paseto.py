@@ -1,6 +1,7 @@
 """What fastapi-paseto-auth and fastapi-paseto do for scripts/interoperability.py, each in an
 environment of its own."""
 
+import inspect
 import json
 import secrets
 import sys
@@ -57,8 +58,10 @@ def application(keys, **settings):
         return JSONResponse(status_code=fault.status_code, content={"detail": fault.message})
 
     @app.get("/issue")
-    def issue(subject: int, purpose: str, audience: str, auth: AuthPASETO = Depends()):
+    def issue(subject: int, purpose: str, audience: str, footer: str = "", auth: AuthPASETO = Depends()):
         wish = {"subject": subject, "purpose": purpose, "audience": audience}
+        if footer:
+            wish["footer"] = json.loads(footer)
         return {"access": auth.create_access_token(**wish), "refresh": auth.create_refresh_token(**wish)}
 
     @app.get("/guarded")
@@ -69,9 +72,13 @@ def application(keys, **settings):
     return TestClient(app)
 
 
-def issue(keys, purpose, subject, issuer, audience):
+def has_footers():
+    return "footer" in inspect.signature(AuthPASETO.create_access_token).parameters
+
+
+def issue(keys, purpose, subject, issuer, audience, footer):
     client = application(keys, authpaseto_encode_issuer=issuer)
-    wish = {"subject": subject, "purpose": purpose, "audience": audience}
+    wish = {"subject": subject, "purpose": purpose, "audience": audience, "footer": footer}
     return client.get("/issue", params=wish).json()
 
 
@@ -82,4 +89,4 @@ def verify(keys, token, issuer, audience):
 
 
 wish = json.load(sys.stdin)
-print(json.dumps({"keys": keys, "issue": issue, "verify": verify}[wish.pop("do")](**wish)))
+print(json.dumps({"keys": keys, "has_footers": has_footers, "issue": issue, "verify": verify}[wish.pop("do")](**wish)))

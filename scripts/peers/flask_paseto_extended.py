@@ -7,6 +7,8 @@ import sys
 sys.path.pop(0)
 
 import flask
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ed25519
 from flask_paseto_extended import PasetoIssuer
 from flask_paseto_extended import PasetoVerifier
 from flask_paseto_extended import current_paseto
@@ -14,18 +16,34 @@ from flask_paseto_extended import paseto_required
 from pyseto import Key
 
 
-def issue(key, iss, use_kid, payload):
+def keys():
+    """Makes a key pair, each half in both forms that its documentation has."""
+    pair = ed25519.Ed25519PrivateKey.generate()
+    encoding = serialization.Encoding.PEM
+    secret = pair.private_bytes(encoding, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    public = pair.public_key().public_bytes(encoding, serialization.PublicFormat.SubjectPublicKeyInfo)
+    halves = {"secret": secret.decode(), "public": public.decode()}
+    paserk = {half: Key.new(4, "public", pem).to_paserk() for half, pem in halves.items()}
+    return {"pem": halves, "paserk": paserk}
+
+
+def entry(form, key):
+    return {"paserk": key} if form == "paserk" else {"version": 4, "key": key}
+
+
+def issue(form, key, iss, use_kid, payload):
     """Issues a token as its documentation does."""
     app = flask.Flask("issuer")
-    app.config.update(PASETO_ISS=iss, PASETO_USE_KID=use_kid, PASETO_PRIVATE_KEYS=[{"paserk": key}])
+    app.config.update(PASETO_ISS=iss, PASETO_USE_KID=use_kid, PASETO_PRIVATE_KEYS=[entry(form, key)])
     token = PasetoIssuer(app).issue(payload=payload)
-    return {"token": token.decode(), "kid": Key.from_paserk(key).to_paserk_id()}
+    loaded = Key.from_paserk(key) if form == "paserk" else Key.new(4, "public", key)
+    return {"token": token.decode(), "kid": loaded.to_paserk_id()}
 
 
-def verify(key, iss, token):
+def verify(form, key, iss, token):
     """Asks a guarded route, as its documentation has it."""
     app = flask.Flask("verifier")
-    app.config["PASETO_PUBLIC_KEYS"] = [{"iss": iss, "paserk": key}]
+    app.config["PASETO_PUBLIC_KEYS"] = [{"iss": iss, **entry(form, key)}]
     verifier = PasetoVerifier(app)
     verifier.token_loader(lambda request: request.headers.get("X-Token"))
     verifier.verification_error_handler(lambda: flask.jsonify(None))
@@ -33,10 +51,10 @@ def verify(key, iss, token):
     @app.route("/")
     @paseto_required()
     def guarded():
-        return flask.jsonify(current_paseto.payload)
+        return flask.jsonify({"payload": current_paseto.payload, "footer": current_paseto.footer or None})
 
-    return {"payload": app.test_client().get("/", headers={"X-Token": token}).get_json()}
+    return app.test_client().get("/", headers={"X-Token": token}).get_json() or {"payload": None}
 
 
 wish = json.load(sys.stdin)
-print(json.dumps({"issue": issue, "verify": verify}[wish.pop("do")](**wish)))
+print(json.dumps({"keys": keys, "issue": issue, "verify": verify}[wish.pop("do")](**wish)))

@@ -41,6 +41,7 @@ mod mail_templates;
 mod mechanisms;
 mod migrations;
 mod must_change;
+mod official_vectors;
 mod outage;
 mod outbox;
 mod own_row;

@@ -96,6 +96,17 @@ impl TokenKey {
         Self::parse_unchecked(text, version, None)
     }
 
+    /// Opens a wrapped key of a test vector, which everybody has.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyFault`] as for [`parse_test_vector`](TokenKey::parse_test_vector), and for one that does
+    /// not open.
+    #[cfg(feature = "testing")]
+    pub fn unwrap_test_vector(text: &str, passphrase: &Secret<String>) -> Result<Self, KeyFault> {
+        Self::parse_unchecked(text, None, Some(passphrase))
+    }
+
     fn parse_unchecked(
         text: &str,
         version: Option<u8>,
