@@ -90,6 +90,56 @@ fn tokens_of_another_implementation_open_with_every_form_of_their_key() {
 }
 
 #[test]
+fn tokens_of_another_implementation_that_were_changed_open_with_no_key() {
+    let document = document();
+    let passphrase = Secret::new(document.passphrase.clone());
+    let all: Vec<TokenKey> =
+        document.vectors.iter().flat_map(|vector| vector.keys(&passphrase)).collect();
+    for vector in &document.vectors {
+        for Made { token, footer } in &vector.tokens {
+            let parts: Vec<&str> = token.split('.').collect();
+            let (head, body) = (parts[..2].join("."), parts[2]);
+            let tail = parts.get(3).map(|footer| format!(".{footer}")).unwrap_or_default();
+            let other = |at: usize| if body.as_bytes()[at] == b'A' { "B" } else { "A" };
+            let swapped = |at: usize| format!("{}{}{}", &body[..at], other(at), &body[at + 1..]);
+            let changed = [
+                format!("{head}.{}{tail}", swapped(0)),
+                format!("{head}.{}{tail}", swapped(body.len() / 2)),
+                format!("{head}.{}{tail}", &body[4..]),
+                format!("{head}.{}{tail}", &body[..body.len() - 4]),
+                format!("{head}.{tail}"),
+                format!("{head}.{body}.e30"),
+                token.replacen(&head, "v1.local", 1),
+                token.replacen(&head, "v9.local", 1),
+            ];
+            for changed in changed {
+                for key in &all {
+                    assert_eq!(key.open(&changed, footer, &document.assertion), None, "{changed}");
+                }
+            }
+            let others = all.iter().filter(|key| key.id() != vector.id);
+            for key in others {
+                assert_eq!(key.open(token, footer, &document.assertion), None, "{token}");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_version_and_purpose_has_tokens_with_and_without_a_footer() {
+    let document: Document = serde_json::from_str(include_str!("../vectors/tokens.json")).unwrap();
+    for version in [2, 3, 4] {
+        for purpose in ["local", "public"] {
+            let head = format!("v{version}.{purpose}.");
+            let tokens = document.vectors.iter().flat_map(|vector| &vector.tokens);
+            let made: Vec<&Made> = tokens.filter(|made| made.token.starts_with(&head)).collect();
+            assert!(made.iter().any(|made| made.footer.is_empty()), "{head}");
+            assert!(made.iter().any(|made| made.footer.contains("kid")), "{head}");
+        }
+    }
+}
+
+#[test]
 fn tokens_of_another_implementation_are_verified_where_their_issuer_is_trusted() {
     let document = document();
     for vector in &document.vectors {
