@@ -92,6 +92,7 @@ const TABLE: &[Row] = &[
     ("a token of another kind", [401, 422, 401, 401], "InvalidTokenHeader"),
     ("a token whose session was ended", [401, 401, 403, 401], "BlacklistedError"),
     ("a token of somebody switched off", [401, 401, 403, 401], "BlacklistedError"),
+    ("a refresh token used twice", [401, 401, 403, 401], "BlacklistedError"),
     ("two tokens", [400, 422, 401, 400], "InvalidTokenHeader"),
     ("a wrong password by Basic", [401, 401, 401, 401], "AuthenticationError"),
     ("a login too long ago", [401, 401, 401, 401], "PraetorianError"),
@@ -145,6 +146,16 @@ async fn ask(app: &TestApp, own: &str, situation: &str) -> Answer {
             let change = UserChange::active(false);
             app.store().update_user(bob.id, &change, &Together::nothing()).await.unwrap();
             get("/by-token", bearer(&token)).await
+        }
+        "a refresh token used twice" => {
+            let post = async |path: &str, body: Value| {
+                let body = body.to_string();
+                app.browser().post_raw(path, "application/json", body.as_bytes()).await
+            };
+            let pair = post("/token", json!({"email": ANN, "password": PASSWORD})).await;
+            let token = json!({"refresh_token": pair.response("user")["refresh_token"]});
+            assert_eq!(post("/refresh-token", token.clone()).await.status, Status::Ok);
+            post("/refresh-token", token).await
         }
         "two tokens" => {
             let request = app.client().get("/by-token").header(accept());

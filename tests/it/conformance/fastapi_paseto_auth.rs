@@ -11,6 +11,7 @@
 //! | B-C1 | different on purpose | the defaults; clocks may be half a minute apart |
 //! | B-C2 | different on purpose | a token without an end is of a kind that says so |
 //! | B-C3 | different on purpose | without a secret a key is derived |
+//! | B-C4 | different on purpose | tokens can be denied without any setting |
 //! | B-C5 | stricter | a setting of a wrong type, or of no name |
 //! | B-H1 | same | a header without a token |
 //! | B-H2 | same | the scheme is a word in any case |
@@ -21,8 +22,13 @@
 //! | B-D5 | different on purpose | a token in Base64 once more |
 //! | B-D6 | different on purpose | an audience is one of several |
 //! | B-G1 | same | no token |
+//! | B-G2 | same | a refresh token is no access token |
+//! | B-G3 | stricter | an access token is no refresh token, and a refresh token is good once |
 //! | B-G4 | stricter | a fresh token, and a stale one |
 //! | B-G5 | different on purpose | a guest is welcome, a bad token is no guest's |
+//! | B-N1 | same | a token that is not denied, and one that is |
+//! | B-N2 | stricter | a refresh token that is taken back |
+//! | B-N3 | different on purpose | by kind it is chosen how often it is asked, for guards of the token alone |
 //! | B-O1 | same | a token that is handed over by the program |
 //! | B-F1 | same | a footer of one's own, encrypted and signed |
 //! | B-F2 | same | an implicit assertion |
@@ -47,11 +53,15 @@ use rocket_security::Fresh;
 use rocket_security::Maybe;
 use rocket_security::Security;
 use rocket_security::TokenKind;
+use rocket_security::Verifier;
 use rocket_security::config::TokenPurpose;
+use rocket_security::event::Origin;
+use rocket_security::flow::Flow;
 use rocket_security::rejection::TokenFault;
 use rocket_security::testing::TestApp;
 use rocket_security::token::Access;
 use rocket_security::token::Lifetime;
+use rocket_security::token::NoClaims;
 use rocket_security::via;
 use serde_json::Map;
 use serde_json::Value;
@@ -61,6 +71,10 @@ use crate::conformance::ANN;
 use crate::conformance::fault_of_token;
 use crate::conformance::fault_of_tokens;
 use crate::conformance::get_with;
+use crate::conformance::log_in_program;
+use crate::conformance::pair_in;
+use crate::conformance::post;
+use crate::conformance::refresh;
 use crate::conformance::token_of;
 use crate::support::bearer::bearer;
 use crate::support::bearer::begin_session;
@@ -162,6 +176,16 @@ fn without_a_secret_a_key_is_derived() {
     let token = us.tokens.access(&user()).issue().unwrap();
     assert_eq!(fault_of_token(&us, &token), None);
     assert!(fault_of_tokens("purpose = \"public\"").starts_with("security.tokens.purpose: "));
+}
+
+/// B-C4, different on purpose: the store keeps which are denied, so that no callback can be forgotten, or
+/// say yes to everything.
+#[rocket::async_test]
+async fn tokens_can_be_denied_without_any_setting() {
+    let app = app().await;
+    let pair = log_in_program(&app).await;
+    assert!(deny(&app, &pair.access).await);
+    assert!(fault_of_tokens("denylist_enabled = true").starts_with("security.tokens.denylist_"));
 }
 
 /// B-C5, stricter: theirs ignores a setting whose name is misspelt.
@@ -324,6 +348,30 @@ async fn without_a_token_nobody_is_let_in() {
     }
 }
 
+/// B-G2, same.
+#[rocket::async_test]
+async fn a_refresh_token_is_no_access_token() {
+    let app = app().await;
+    let pair = log_in_program(&app).await;
+    for path in ["/protected", "/optional", "/fresh", "/any"] {
+        let answer = get_with(&app, path, bearer(&pair.refresh)).await;
+        assert_eq!(answer.status, Status::Unauthorized, "{path}");
+    }
+}
+
+/// B-G3, stricter: theirs is good for any number of times in thirty days.
+#[rocket::async_test]
+async fn an_access_token_is_no_refresh_token_and_a_refresh_token_is_good_once() {
+    let app = app().await;
+    let pair = log_in_program(&app).await;
+    assert_eq!(refresh(&app, &pair.access).await.status, Status::Unauthorized);
+    let next = pair_in(&refresh(&app, &pair.refresh).await);
+    assert_eq!(get_with(&app, "/protected", bearer(&next.access)).await.body, ANN);
+    assert_eq!(refresh(&app, &pair.refresh).await.reasons(), ["refresh_token_reused"]);
+    // Two have what one should: both are out.
+    assert_eq!(refresh(&app, &next.refresh).await.status, Status::Unauthorized);
+}
+
 /// B-G4, stricter: fresh is a time since the proof, not a word for the token's whole life.
 #[rocket::async_test]
 async fn a_token_is_fresh_for_as_long_as_the_route_says() {
@@ -348,6 +396,56 @@ async fn a_guest_is_welcome_and_a_bad_token_is_no_guest_s() {
     let bad = get_with(&app, "/optional", bearer(&format!("{token}A"))).await;
     assert_eq!(bad.status, Status::Unauthorized);
     assert_eq!(app.browser().get("/optional").await.body, "a guest");
+}
+
+/// Denies a token; says whether it was not denied before.
+async fn deny(app: &TestApp, token: &str) -> bool {
+    let flow = app.client().rocket().state::<Flow>().unwrap();
+    let verifier = app.client().rocket().state::<Verifier>().unwrap();
+    let token = verifier.verify::<NoClaims, Access>(token).unwrap();
+    flow.deny_token(Origin::new(app.clock().now(), None), &token).await.unwrap()
+}
+
+/// B-N1, same; a guest is none either.
+#[rocket::async_test]
+async fn a_token_that_is_denied_opens_nothing() {
+    let app = app().await;
+    let (pair, other) = (log_in_program(&app).await, log_in_program(&app).await);
+    for path in ["/protected", "/optional", "/fresh"] {
+        assert_eq!(get_with(&app, path, bearer(&pair.access)).await.status, Status::Ok, "{path}");
+    }
+    deny(&app, &pair.access).await;
+    for path in ["/protected", "/optional", "/fresh"] {
+        let answer = get_with(&app, path, bearer(&pair.access)).await;
+        assert_eq!(answer.status, Status::Unauthorized, "{path}");
+        assert_eq!(get_with(&app, path, bearer(&other.access)).await.status, Status::Ok, "{path}");
+    }
+}
+
+/// B-N2, stricter: the access tokens that came of it end with it.
+#[rocket::async_test]
+async fn a_refresh_token_that_is_taken_back_ends_with_its_access_token() {
+    let app = app().await;
+    let pair = log_in_program(&app).await;
+    let body = json!({"refresh_token": pair.refresh});
+    assert_eq!(post(&app, "/logout", body).await.status, Status::Ok);
+    assert_eq!(refresh(&app, &pair.refresh).await.status, Status::Unauthorized);
+    let answer = get_with(&app, "/protected", bearer(&pair.access)).await;
+    assert_eq!(answer.status, Status::Unauthorized);
+}
+
+/// B-N3, different on purpose: kinds of one's own can be denied, too, and a guard that loads its user asks in
+/// any case.
+#[rocket::async_test]
+async fn a_guard_for_users_asks_whatever_is_configured_for_the_kind() {
+    let settings = json!({"tokens": {"check": {"access": "never"}}});
+    let app = TestApp::launch_with(rocket(), settings).await;
+    app.user(ANN).await;
+    let pair = log_in_program(&app).await;
+    deny(&app, &pair.access).await;
+    let answer = get_with(&app, "/protected", bearer(&pair.access)).await;
+    assert_eq!(answer.status, Status::Unauthorized);
+    assert!(fault_of_tokens("check = [\"access\"]").starts_with("security.tokens.check"));
 }
 
 /// B-O1, same: no request is needed.

@@ -10,17 +10,25 @@
 //! | C-U1, C-U7 | same | a store that is complete is taken as it is |
 //! | C-U2 to C-U6 | different on purpose | one that lacks something does not compile |
 //! | C-T1 | same | claims that are missing |
+//! | C-T2 | same | a token that is denied |
 //! | C-T3 | same | an access token that has expired |
+//! | C-T4 | different on purpose | nobody refreshes too early |
+//! | C-T5 | same | a refresh token that has expired |
 //! | C-T6, C-T7 | stricter | a mailed token is no access token |
 //! | C-T8 | same | a good access token |
+//! | C-T9 | stricter | a good refresh token, once |
 //! | C-T10 | same | a good confirmation |
 //! | C-E1 | different on purpose | the claims, without the roles |
 //! | C-E2, C-E3 | same | lifetimes by the call, of a type |
-//! | C-E4 | stricter | an access token ends with what it came with |
+//! | C-E4 | same | an access token lasts no longer than its refresh token |
 //! | C-E5 | same | nobody issues for somebody switched off |
 //! | C-E6, C-E7 | same | own claims, and none that are reserved |
 //! | C-E8 | different on purpose | a token without an end is of a kind that says so |
 //! | C-E9 | same | an id is a text |
+//! | C-R1 | same | refreshing: other times, the same end, the same user |
+//! | C-R2, C-R3 | different on purpose | how long the next one lasts is configured, and cut at the end |
+//! | C-R4, C-R5 | stricter | nobody refreshes for somebody switched off, or deleted |
+//! | C-R6 | different on purpose | own claims are of tokens that an application issues |
 //! | C-X1 | stricter | a token in the header |
 //! | C-X3 | different on purpose | a header is the scheme and the token |
 //! | C-M1 | same | a mail is written and in the outbox |
@@ -53,25 +61,35 @@ use rocket_security::MemoryDatastore;
 use rocket_security::RoleName;
 use rocket_security::Security;
 use rocket_security::TokenKind;
+use rocket_security::Verifier;
+use rocket_security::config::TokenPurpose;
 use rocket_security::crypto::random_uuid;
 use rocket_security::datastore::Together;
 use rocket_security::datastore::user::UserChange;
+use rocket_security::event::Origin;
+use rocket_security::flow::Flow;
 use rocket_security::rejection::TokenFault;
 use rocket_security::testing::PASSWORD;
 use rocket_security::testing::TestApp;
 use rocket_security::testing::link_in;
 use rocket_security::token::Access;
 use rocket_security::token::Lifetime;
+use rocket_security::token::NoClaims;
+use rocket_security::token::Refresh;
 use serde_json::Map;
 use serde_json::Value;
 use serde_json::json;
 
 use crate::conformance::ANN;
 use crate::conformance::CHOSEN;
+use crate::conformance::Pair;
 use crate::conformance::fault_of;
 use crate::conformance::fault_of_token;
 use crate::conformance::fault_of_tokens;
 use crate::conformance::get_with;
+use crate::conformance::log_in_program;
+use crate::conformance::pair_in;
+use crate::conformance::refresh;
 use crate::conformance::token_of;
 use crate::support::app;
 use crate::support::app_with;
@@ -85,7 +103,6 @@ use crate::support::tokens::good_claims;
 use crate::support::tokens::issuer;
 use crate::support::tokens::key;
 use crate::support::tokens::user;
-use rocket_security::config::TokenPurpose;
 
 async fn app_with_ann() -> TestApp {
     let app = app().await;
@@ -147,6 +164,18 @@ fn a_token_that_lacks_a_claim_is_refused() {
     }
 }
 
+/// C-T2, same; the store keeps which are denied, where theirs has a callback.
+#[rocket::async_test]
+async fn a_token_that_is_denied_is_refused() {
+    let app = app_with_ann().await;
+    let pair = log_in_program(&app).await;
+    let verifier = app.client().rocket().state::<Verifier>().unwrap();
+    let token = verifier.verify::<NoClaims, Access>(&pair.access).unwrap();
+    let flow = app.client().rocket().state::<Flow>().unwrap();
+    flow.deny_token(Origin::new(app.clock().now(), None), &token).await.unwrap();
+    assert_eq!(get_with(&app, "/me", bearer(&pair.access)).await.status, Status::Unauthorized);
+}
+
 /// C-T3, same.
 #[test]
 fn an_access_token_that_has_expired_is_refused() {
@@ -154,6 +183,25 @@ fn an_access_token_that_has_expired_is_refused() {
     let token = us.tokens.access(&user()).issue().unwrap();
     us.clock.advance(TimeDelta::minutes(16));
     assert_eq!(fault_of_token(&us, &token), Some(TokenFault::Expired));
+}
+
+/// C-T4, different on purpose: a program that refreshes before it has to is no danger, and an access token
+/// cannot be refreshed at all.
+#[rocket::async_test]
+async fn nobody_refreshes_too_early() {
+    let app = app_with_ann().await;
+    let pair = log_in_program(&app).await;
+    assert_eq!(refresh(&app, &pair.access).await.status, Status::Unauthorized);
+    assert_eq!(refresh(&app, &pair.refresh).await.status, Status::Ok);
+}
+
+/// C-T5, same.
+#[rocket::async_test]
+async fn a_refresh_token_that_has_expired_is_refused() {
+    let app = app_with_ann().await;
+    let pair = log_in_program(&app).await;
+    app.clock().advance(TimeDelta::days(31));
+    assert_eq!(refresh(&app, &pair.refresh).await.status, Status::Unauthorized);
 }
 
 /// C-T6, C-T7, stricter: what is mailed is of another make altogether, random and kept as a digest.
@@ -175,6 +223,17 @@ async fn a_good_access_token_opens_a_route() {
     let app = app_with_ann().await;
     let token = token_of(&app.browser()).await;
     assert_eq!(get_with(&app, "/me", bearer(&token)).await.body, ANN);
+}
+
+/// C-T9, stricter: theirs refreshes any number of times with one token.
+#[rocket::async_test]
+async fn a_good_refresh_token_gives_the_next_two_once() {
+    let app = app_with_ann().await;
+    let pair = log_in_program(&app).await;
+    app.clock().advance(TimeDelta::minutes(16));
+    let next = pair_in(&refresh(&app, &pair.refresh).await);
+    assert_eq!(get_with(&app, "/me", bearer(&next.access)).await.body, ANN);
+    assert_eq!(refresh(&app, &pair.refresh).await.status, Status::Unauthorized);
 }
 
 /// C-T10, same.
@@ -216,15 +275,15 @@ fn a_call_says_how_long_a_token_lasts() {
     }
 }
 
-/// C-E4, stricter: it ends with its session, and an idle one ends it, too, whatever its lifetime says.
+/// C-E4, same.
 #[rocket::async_test]
-async fn an_access_token_lasts_no_longer_than_what_it_came_with() {
-    let settings = json!({"tokens": {"lifetime": "10h"}, "session": {"idle": "1h"}});
+async fn an_access_token_lasts_no_longer_than_its_refresh_token() {
+    let settings = json!({"tokens": {"lifetime": "10h", "refresh_idle": "1h"}});
     let app = app_with(settings).await;
     app.user(ANN).await;
-    let token = token_of(&app.browser()).await;
+    let pair = log_in_program(&app).await;
     app.clock().advance(TimeDelta::minutes(62));
-    assert_eq!(get_with(&app, "/me", bearer(&token)).await.status, Status::Unauthorized);
+    assert_eq!(get_with(&app, "/me", bearer(&pair.access)).await.status, Status::Unauthorized);
 }
 
 /// C-E5, same.
@@ -274,6 +333,77 @@ fn an_id_is_written_as_text() {
     assert_eq!(read.subject().unwrap().parse(), Ok(ann.id));
 }
 
+/// C-R1, same; each has an id of its own, where theirs keeps one.
+#[rocket::async_test]
+async fn refreshing_gives_other_times_the_same_end_and_the_same_user() {
+    let app = app_with(json!({"tokens": {"refresh_lifetime": "2h", "refresh_idle": "2h"}})).await;
+    app.user(ANN).await;
+    let verifier = app.client().rocket().state::<Verifier>().unwrap();
+    let read = |pair: &Pair| {
+        let access = verifier.verify::<NoClaims, Access>(&pair.access).unwrap();
+        let refresh = verifier.verify::<NoClaims, Refresh>(&pair.refresh).unwrap();
+        (access, refresh)
+    };
+    let first = read(&log_in_program(&app).await);
+    let pair = log_in_program(&app).await;
+    let before = read(&pair);
+    app.clock().advance(TimeDelta::minutes(10));
+    let after = read(&pair_in(&refresh(&app, &pair.refresh).await));
+    assert_eq!(
+        after.0.issued_at().unwrap() - before.0.issued_at().unwrap(),
+        TimeDelta::minutes(10)
+    );
+    assert_eq!(after.1.expires_at(), before.1.expires_at(), "the login ends when it would have");
+    assert_eq!(after.0.subject(), before.0.subject());
+    assert_ne!(after.0.id(), before.0.id());
+    assert_ne!(first.1.id(), before.1.id());
+}
+
+/// C-R2, C-R3, different on purpose: a caller asks for nothing; what is configured holds, and no token
+/// outlasts its login.
+#[rocket::async_test]
+async fn a_refreshed_token_lasts_as_configured_and_no_longer_than_its_login() {
+    let settings =
+        json!({"tokens": {"lifetime": "1h", "refresh_lifetime": "90m", "refresh_idle": "90m"}});
+    let app = app_with(settings).await;
+    app.user(ANN).await;
+    let pair = log_in_program(&app).await;
+    app.clock().advance(TimeDelta::minutes(59));
+    let next = pair_in(&refresh(&app, &pair.refresh).await);
+    let verifier = app.client().rocket().state::<Verifier>().unwrap();
+    let token = verifier.verify::<NoClaims, Access>(&next.access).unwrap();
+    let lasts = token.expires_at().unwrap() - token.issued_at().unwrap();
+    assert!(lasts <= TimeDelta::minutes(32), "{lasts}");
+}
+
+/// C-R4, C-R5, stricter: their access tokens are over with it, too.
+#[rocket::async_test]
+async fn nobody_refreshes_for_somebody_switched_off_or_deleted() {
+    let app = app_with_ann().await;
+    let ann = app.user(ANN).await;
+    let pair = log_in_program(&app).await;
+    let off = UserChange::active(false);
+    app.store().update_user(ann.id, &off, &Together::nothing()).await.unwrap().unwrap();
+    assert_eq!(refresh(&app, &pair.refresh).await.status, Status::Unauthorized);
+    let on = UserChange::active(true);
+    app.store().update_user(ann.id, &on, &Together::nothing()).await.unwrap().unwrap();
+    let pair = log_in_program(&app).await;
+    app.store().delete_user(ann.id, &Together::nothing()).await.unwrap();
+    assert_eq!(refresh(&app, &pair.refresh).await.status, Status::Unauthorized);
+    assert_eq!(get_with(&app, "/me", bearer(&pair.access)).await.status, Status::Unauthorized);
+}
+
+/// C-R6, different on purpose: what an application says of a user it says anew, in a token that it issues
+/// itself; what is refreshed has the framework's claims alone.
+#[rocket::async_test]
+async fn a_refreshed_token_has_the_framework_s_claims_alone() {
+    let app = app_with_ann().await;
+    let next = pair_in(&refresh(&app, &log_in_program(&app).await.refresh).await);
+    let verifier = app.client().rocket().state::<Verifier>().unwrap();
+    let token = verifier.verify::<Map<String, Value>, Access>(&next.access).unwrap();
+    assert!(token.claims.is_empty(), "{:?}", token.claims);
+}
+
 /// C-X1, stricter: theirs takes a scheme without a blank behind it, and ignores what follows the token.
 #[rocket::async_test]
 async fn a_token_is_read_from_the_header() {
@@ -313,7 +443,7 @@ async fn a_mail_is_written_with_subject_link_and_sender() {
     let mail = app.newest_mail_to(ANN).await;
     assert!(!mail.subject.is_empty());
     let link = mail.link.as_deref().unwrap();
-    assert!(mail.text.contains(link) && mail.html.contains("<a href="), "{}", mail.html);
+    assert!(mail.text.contains(link) && mail.html.contains("href=\""), "{}", mail.html);
 }
 
 /// C-M2, different on purpose: without one, mail is from the site; what is no address stops the launch.

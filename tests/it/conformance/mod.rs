@@ -69,6 +69,35 @@ async fn token_of(browser: &Browser<'_>) -> String {
     answer.response("user")["authentication_token"].as_str().unwrap().to_owned()
 }
 
+/// An access and a refresh token.
+struct Pair {
+    access: String,
+    refresh: String,
+}
+
+/// Sends JSON as a program without cookies does.
+async fn post(app: &TestApp, path: &str, body: Value) -> Answer {
+    app.browser().post_raw(path, "application/json", body.to_string().as_bytes()).await
+}
+
+/// Gives the tokens of an answer.
+fn pair_in(answer: &Answer) -> Pair {
+    assert_eq!(answer.status, Status::Ok, "{}", answer.body);
+    let user = answer.response("user");
+    let text = |name: &str| user[name].as_str().unwrap().to_owned();
+    Pair { access: text("authentication_token"), refresh: text("refresh_token") }
+}
+
+/// Logs a program of Ann's in.
+async fn log_in_program(app: &TestApp) -> Pair {
+    pair_in(&post(app, "/token", json!({"email": ANN, "password": PASSWORD})).await)
+}
+
+/// Asks for the next two tokens.
+async fn refresh(app: &TestApp, token: &str) -> Answer {
+    post(app, "/refresh-token", json!({"refresh_token": token})).await
+}
+
 /// Asks for a page as a program that has that header and nothing else.
 async fn get_with(app: &TestApp, path: &str, header: Header<'static>) -> Answer {
     let request =
