@@ -218,7 +218,7 @@ def with_fastapi(app, name):
         check(read["status"] == 200 and read["payload"]["iss"] == US, f"we issue v4.{purpose}, and {name} verifies")
         token = app.issue(*wish, "--footer", '{"note":"n"}')
         read = peer.ask("verify", keys=made, token=token, issuer=US, audience=US)
-        check((read["status"] == 200) == has_footers, f"with a footer, {'too' if has_footers else 'not'}")
+        check((read["status"] == 200) == has_footers, f"and {'takes' if has_footers else 'refuses'} one with a footer")
 
 
 def main():
