@@ -75,6 +75,7 @@ fn keys(version: u8, vector: &Value) -> Vec<TokenKey> {
 }
 
 #[test]
+#[allow(clippy::print_stdout, reason = "whoever runs it is told how many there were")]
 #[ignore = "reads the official vectors from the folder in SECURITY_TEST_VECTORS"]
 fn official_tokens_open_with_their_key_and_those_that_must_fail_do() {
     let (mut opened, mut refused, mut sealed) = (0, 0, 0);
@@ -123,6 +124,7 @@ fn official_tokens_open_with_their_key_and_those_that_must_fail_do() {
 }
 
 #[test]
+#[allow(clippy::print_stdout, reason = "whoever runs it is told how many there were")]
 #[ignore = "reads the official vectors from the folder in SECURITY_TEST_VECTORS"]
 fn official_keys_are_read_and_named_as_they_should_be() {
     let (mut read, mut passed_over) = (0, 0);

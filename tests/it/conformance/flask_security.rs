@@ -844,7 +844,7 @@ async fn a_role_is_given_once_and_taken_once() {
     let ann = app.grant(ANN, "editor").await;
     let (store, editor) = (app.store(), RoleName::parse("editor").unwrap());
     assert!(store.grant_role(ann.id, &editor, &Together::nothing()).await.unwrap());
-    assert_eq!(app.user(ANN).await.roles.iter().count(), 1);
+    assert_eq!(app.user(ANN).await.roles.len(), 1);
     assert!(store.revoke_role(ann.id, &editor, &Together::nothing()).await.unwrap());
     assert!(!store.revoke_role(ann.id, &editor, &Together::nothing()).await.unwrap());
     assert!(!store.create_role(&editor, "").await.unwrap());
