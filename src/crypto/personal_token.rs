@@ -5,6 +5,9 @@
 //! them from what only looks like one, and spares the store a question. Neither makes one harder to guess:
 //! that is the 256 bits.
 
+use crc::CRC_32_ISO_HDLC;
+use crc::Crc;
+
 use crate::crypto::one_time::Token;
 use crate::secret::Secret;
 
@@ -13,6 +16,9 @@ const SECRET: usize = 43;
 
 /// How many characters the checksum has: 62^6 is above 2^32.
 const CHECKSUM: usize = 6;
+
+/// That of zlib and PNG.
+const CRC_32: Crc<u32> = Crc::<u32>::new(&CRC_32_ISO_HDLC);
 
 const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
@@ -88,7 +94,7 @@ fn digit(value: u32) -> u8 {
 
 /// Gives the CRC-32 of a text, that of zlib and PNG, to the base of 62.
 fn checksum(text: &str) -> String {
-    let mut rest = crc32(text.as_bytes());
+    let mut rest = CRC_32.checksum(text.as_bytes());
     let mut digits = Vec::new();
     for _ in 0..CHECKSUM {
         digits.push(digit(rest % 62));
@@ -97,22 +103,12 @@ fn checksum(text: &str) -> String {
     digits.into_iter().rev().map(char::from).collect()
 }
 
-fn crc32(bytes: &[u8]) -> u32 {
-    let step = |crc: u32, byte: &u8| {
-        (0..8).fold(crc ^ u32::from(*byte), |crc, _| {
-            let shifted = crc >> 1;
-            if crc & 1 == 1 { shifted ^ 0xedb8_8320 } else { shifted }
-        })
-    };
-    !bytes.iter().fold(u32::MAX, step)
-}
-
 #[cfg(test)]
 mod tests {
     use crate::crypto::one_time::Token;
+    use crate::crypto::personal_token::CRC_32;
     use crate::crypto::personal_token::begins;
     use crate::crypto::personal_token::checksum;
-    use crate::crypto::personal_token::crc32;
     use crate::crypto::personal_token::decode;
     use crate::crypto::personal_token::encode;
     use crate::crypto::personal_token::parse;
@@ -160,7 +156,7 @@ mod tests {
     #[test]
     fn the_checksum_is_that_of_others() {
         // The check value of CRC-32/ISO-HDLC, as catalogues of such checksums have it.
-        assert_eq!(crc32(b"123456789"), 0xcbf4_3926);
+        assert_eq!(CRC_32.checksum(b"123456789"), 0xcbf4_3926);
         assert_eq!(checksum(""), "000000");
     }
 }
