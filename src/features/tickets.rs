@@ -59,8 +59,8 @@
 //!
 //! One handshake, within 30 seconds, by the parameter `ticket` of a request with `Upgrade: websocket`; any
 //! other request with one is not looked at for it. Of any number of handshakes at once one is let in. It is
-//! as old as the login behind it, for [`Fresh`](crate::Fresh). It dies with the session that it was asked for
-//! from, and with every change of the account. A user may have several at once, for several sockets; the
+//! as old as the login behind it, for [`Fresh`](crate::Fresh). It dies with the session, or the program's login,
+//! that it was asked for from, and with every change of the account. A user may have several at once, for several sockets; the
 //! store keeps digests.
 //!
 //! With the default order of mechanisms a live session decides before a ticket, which is not used up then.
@@ -94,6 +94,7 @@ use crate::feature::Feature;
 use crate::flow::Flow;
 use crate::flow::once::Admitted;
 use crate::flow::ticket::LIFETIME_SECONDS;
+use crate::flow::ticket::TicketBy;
 use crate::guard::AuthUser;
 use crate::guard::mechanism::Mechanism;
 use crate::guard::mechanism::TICKET;
@@ -131,7 +132,8 @@ impl<D> Feature<D> for Tickets {
 
 #[post("/ws-ticket")]
 async fn issue(user: AuthUser, web: &State<Web>, flow: &State<Flow>) -> Answer {
-    let ticket = flow.issue_ticket(&user, user.session_id(), web.clock().now()).await?;
+    let by = TicketBy::of(user.family_id(), user.session_id());
+    let ticket = flow.issue_ticket(&user, by, web.clock().now()).await?;
     let reply = Reply::data().with("ticket", ticket).with("expires_in", LIFETIME_SECONDS);
     Ok(reply.without_csrf_token())
 }

@@ -151,29 +151,28 @@ impl Flow {
     }
 
     async fn find(&self, web: &Web, whose: &Whose) -> Result<(User, Bearer), Rejection> {
+        let (user, lives_by) = self.find_alive(web, &whose.trace).await?;
+        Ok((user, bearer_by(&lives_by, whose.epoch, AUTHN_VIA)))
+    }
+
+    /// Finds whose a credential is, by what it lives by, if that goes on.
+    pub(super) async fn find_alive(
+        &self,
+        web: &Web,
+        trace: &TokenTrace,
+    ) -> Result<(User, LivesBy), Rejection> {
         let found = match self.programs.get() {
-            Some(programs) => programs.store.find_bearer(&whose.trace).await?,
-            None => self.find_without_programs(&whose.trace).await?,
+            Some(programs) => programs.store.find_bearer(trace).await?,
+            None => self.find_without_programs(trace).await?,
         };
-        let (user, lives_by) = found.ok_or(Rejection::CredentialsRefused)?;
         let now = web.clock().now();
         let (_, begun_after) = web.sessions().limits(now);
-        let bearer = Bearer::new(whose.epoch, AUTHN_VIA);
-        let (session, at) = match lives_by {
-            LivesBy::User => return Ok((user, bearer)),
-            LivesBy::Session(session) if session.created_at > begun_after => {
-                (Some(session.id), session.authenticated_at)
-            }
-            LivesBy::Family(family) if family.is_alive(now) => {
-                (family.session_id, family.authenticated_at)
-            }
-            LivesBy::Session(_) | LivesBy::Family(_) => return Err(Rejection::CredentialsRefused),
+        let is_alive = |lives_by: &LivesBy| match lives_by {
+            LivesBy::User => true,
+            LivesBy::Session(session) => session.created_at > begun_after,
+            LivesBy::Family(family) => family.is_alive(now),
         };
-        let bearer = session.into_iter().fold(bearer, Bearer::session);
-        if at > SessionRecord::NEVER {
-            return Ok((user, bearer.authenticated_at(at)));
-        }
-        Ok((user, bearer))
+        found.filter(|(_, lives_by)| is_alive(lives_by)).ok_or(Rejection::CredentialsRefused)
     }
 
     /// Finds the same where no feature keeps families and what is denied: there are none then.
@@ -192,6 +191,20 @@ impl Flow {
             }
         })
     }
+}
+
+/// Describes a credential by what it lives by.
+pub(super) fn bearer_by(lives_by: &LivesBy, epoch: i64, authn_via: &str) -> Bearer {
+    let bearer = Bearer::new(epoch, authn_via);
+    let (bearer, session, at) = match lives_by {
+        LivesBy::User => return bearer,
+        LivesBy::Session(session) => (bearer, Some(session.id), session.authenticated_at),
+        LivesBy::Family(family) => {
+            (bearer.family(family.id), family.session_id, family.authenticated_at)
+        }
+    };
+    let bearer = session.into_iter().fold(bearer, Bearer::session);
+    if at > SessionRecord::NEVER { bearer.authenticated_at(at) } else { bearer }
 }
 
 /// How much longer than it lasts a token is denied: the most that verifiers let clocks be apart.

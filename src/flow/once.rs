@@ -26,7 +26,7 @@ use crate::web::visit::Visit;
 ///
 /// fn admit(user: User) -> Admitted {
 ///     let authn_via = "magic".to_owned();
-///     Admitted { user, authn_via, authenticated_at: None, session: None, scopes: None }
+///     Admitted { user, authn_via, authenticated_at: None, session: None, family: None, scopes: None }
 /// }
 /// ```
 #[derive(Debug)]
@@ -35,6 +35,7 @@ pub struct Admitted {
     authn_via: String,
     authenticated_at: Option<Timestamp>,
     session: Option<Uuid>,
+    family: Option<Uuid>,
     scopes: Option<Vec<ScopeName>>,
 }
 
@@ -45,8 +46,8 @@ impl Admitted {
     }
 
     pub(crate) fn into_sender(self, mechanism: &'static str) -> Sender {
-        let Self { user, authn_via, authenticated_at, session, scopes } = self;
-        Sender { user, mechanism, authn_via, authenticated_at, session, scopes }
+        let Self { user, authn_via, authenticated_at, session, family, scopes } = self;
+        Sender { user, mechanism, authn_via, authenticated_at, session, family, scopes }
     }
 }
 
@@ -59,6 +60,7 @@ pub struct Bearer {
     authn_via: String,
     authenticated_at: Option<Timestamp>,
     session: Option<Uuid>,
+    family: Option<Uuid>,
     scopes: Option<Vec<ScopeName>>,
 }
 
@@ -68,13 +70,20 @@ impl Bearer {
     /// example `token`.
     pub fn new(epoch: i64, authn_via: impl Into<String>) -> Self {
         let authn_via = authn_via.into();
-        Self { epoch, authn_via, authenticated_at: None, session: None, scopes: None }
+        Self { epoch, authn_via, authenticated_at: None, session: None, family: None, scopes: None }
     }
 
     /// Says when the user proved to be them, for [`Fresh`](crate::Fresh): the time of the login that
     /// led to it, not that of its making. Without it the user is never fresh.
     pub fn authenticated_at(mut self, at: Timestamp) -> Self {
         self.authenticated_at = Some(at);
+        self
+    }
+
+    /// Names the login of a program that it belongs to, by the public id of its family of refresh tokens.
+    /// Whether that lives still is for the mechanism to find out.
+    pub fn family(mut self, id: Uuid) -> Self {
+        self.family = Some(id);
         self
     }
 
@@ -126,7 +135,14 @@ impl Flow {
         self.check_session(&user).await?;
         let authenticated_at = Some(visit.clock().now());
         let (user, authn_via) = (*user, authn_via.to_owned());
-        Ok(Admitted { user, authn_via, authenticated_at, session: None, scopes: None })
+        Ok(Admitted {
+            user,
+            authn_via,
+            authenticated_at,
+            session: None,
+            family: None,
+            scopes: None,
+        })
     }
 
     /// Admits the bearer of a credential that was found genuine, for this request alone. `user` is
@@ -162,7 +178,7 @@ impl Flow {
             return Err(Rejection::CredentialsRefused);
         }
         self.check_session(&user).await?;
-        let Bearer { authn_via, authenticated_at, session, scopes, .. } = bearer;
-        Ok(Admitted { user, authn_via, authenticated_at, session, scopes })
+        let Bearer { authn_via, authenticated_at, session, family, scopes, .. } = bearer;
+        Ok(Admitted { user, authn_via, authenticated_at, session, family, scopes })
     }
 }

@@ -8,12 +8,13 @@ use crate::clock::Timestamp;
 use crate::crypto::one_time::Token;
 use crate::crypto::random_uuid;
 use crate::datastore::one_time::OneTimeToken;
-use crate::datastore::session::SessionRecord;
+use crate::datastore::refresh::TokenTrace;
 use crate::flow::Flow;
+use crate::flow::bearer::bearer_by;
 use crate::flow::once::Admitted;
-use crate::flow::once::Bearer;
 use crate::rejection::Rejection;
 use crate::user::User;
+use crate::user::UserId;
 use crate::web::Web;
 
 /// How long a ticket waits for its handshake, in seconds: it is asked for just before.
@@ -22,9 +23,37 @@ pub const LIFETIME_SECONDS: u32 = 30;
 /// How many bytes of the digest tell the tickets of a user apart.
 const MARK_BYTES: usize = 8;
 
+/// What a ticket lives by: what its asker came by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TicketBy {
+    /// A program's login, by its public id.
+    Family(Uuid),
+    /// A session, by its public id.
+    Session(Uuid),
+    /// Neither.
+    User,
+}
+
+impl TicketBy {
+    /// Takes the program's login where there is one, for it outlives the session that it began in.
+    pub fn of(family: Option<Uuid>, session: Option<Uuid>) -> Self {
+        family.map(Self::Family).or(session.map(Self::Session)).unwrap_or(Self::User)
+    }
+
+    fn trace(self, user: UserId) -> TokenTrace {
+        let (family, session) = match self {
+            Self::Family(id) => (Some(id), None),
+            Self::Session(id) => (None, Some(id)),
+            Self::User => (None, None),
+        };
+        // It is no token, and so none that is denied.
+        TokenTrace { user, family, session, jti: String::new() }
+    }
+}
+
 impl Flow {
-    /// Issues a ticket for a user, which dies with the session that they asked from, if there is one, and
-    /// with any change of the account.
+    /// Issues a ticket for a user, which dies with the program's login or the session that they asked from,
+    /// if there is one, and with any change of the account.
     ///
     /// # Errors
     ///
@@ -33,10 +62,10 @@ impl Flow {
     pub async fn issue_ticket(
         &self,
         user: &User,
-        session: Option<Uuid>,
+        by: TicketBy,
         now: Timestamp,
     ) -> Result<String, Rejection> {
-        let ticket = Ticket { token: Token::random()?, session };
+        let ticket = Ticket { token: Token::random()?, by };
         let kept = OneTimeToken {
             digest: ticket.token.digest(),
             purpose: ticket.purpose(),
@@ -57,8 +86,8 @@ impl Flow {
     ///
     /// # Errors
     ///
-    /// [`Rejection::CredentialsRefused`] for one that was used, has expired, or never was, and when the
-    /// session that it was asked for from is over; the rest as [`admit_bearer`](Self::admit_bearer).
+    /// [`Rejection::CredentialsRefused`] for one that was used, has expired, or never was, and when what
+    /// it was asked for from is over; the rest as [`admit_bearer`](Self::admit_bearer).
     pub async fn admit_ticket(
         &self,
         request: &Request<'_>,
@@ -70,55 +99,49 @@ impl Flow {
         let (digest, now) = (ticket.token.digest(), web.clock().now());
         let spent = self.store.spend_token(&digest, &ticket.purpose(), now).await?;
         let spent = spent.ok_or(Rejection::CredentialsRefused)?;
-        let Some(id) = ticket.session else {
-            let user = self.store.find_user(spent.user_id).await?;
-            let user = user.ok_or(Rejection::CredentialsRefused)?;
-            // A change of the account would have taken the ticket along.
-            let bearer = Bearer::new(user.epoch, authn_via);
-            return self.admit_bearer(request, user, bearer).await;
-        };
-        let (_, begun_after) = web.sessions().limits(now);
-        let found = self.store.find_session_of(spent.user_id, id).await?;
-        let found = found.filter(|(session, _)| session.created_at > begun_after);
-        let (session, user) = found.ok_or(Rejection::CredentialsRefused)?;
-        let mut bearer = Bearer::new(session.epoch, authn_via).session(session.id);
-        if session.authenticated_at > SessionRecord::NEVER {
-            bearer = bearer.authenticated_at(session.authenticated_at);
-        }
+        let (user, lives_by) = self.find_alive(web, &ticket.by.trace(spent.user_id)).await?;
+        // A change of the account would have taken the ticket along.
+        let bearer = bearer_by(&lives_by, user.epoch, authn_via);
         self.admit_bearer(request, user, bearer).await
     }
 }
 
-/// What a ticket carries: a secret, and the session that it was asked for from.
+/// What a ticket carries: a secret, and what it lives by.
 struct Ticket {
     token: Token,
-    session: Option<Uuid>,
+    by: TicketBy,
 }
 
 impl Ticket {
     fn parse(text: &str) -> Option<Self> {
-        let (session, token) = text.split_once('.')?;
-        let session = match session {
-            "" => None,
-            session => Some(Uuid::try_parse(session).ok()?),
+        let (by, token) = text.split_once('.')?;
+        let by = match by.split_at_checked(1) {
+            None => TicketBy::User,
+            Some(("f", id)) => TicketBy::Family(Uuid::try_parse(id).ok()?),
+            Some(("s", id)) => TicketBy::Session(Uuid::try_parse(id).ok()?),
+            Some(_) => return None,
         };
-        Some(Self { token: Token::parse(token)?, session })
+        Some(Self { token: Token::parse(token)?, by })
     }
 
     fn reveal(&self) -> String {
-        format!("{}.{}", self.session_text(), self.token.reveal())
+        format!("{}.{}", self.by_text(), self.token.reveal())
     }
 
     /// Gives what the ticket is for. No other ticket is for the same, for a newer one would take its
-    /// place, and a browser opens several sockets at once; and none is for another session.
+    /// place, and a browser opens several sockets at once; and none lives by something else.
     fn purpose(&self) -> String {
         let digest = self.token.digest();
         let mark = digest.as_bytes().iter().take(MARK_BYTES).map(|byte| format!("{byte:02x}"));
-        format!("ticket:{}:{}", self.session_text(), mark.collect::<String>())
+        format!("ticket:{}:{}", self.by_text(), mark.collect::<String>())
     }
 
-    fn session_text(&self) -> String {
-        self.session.map(|id| id.simple().to_string()).unwrap_or_default()
+    fn by_text(&self) -> String {
+        match self.by {
+            TicketBy::Family(id) => format!("f{}", id.simple()),
+            TicketBy::Session(id) => format!("s{}", id.simple()),
+            TicketBy::User => String::new(),
+        }
     }
 }
 
@@ -128,29 +151,38 @@ mod tests {
 
     use crate::crypto::one_time::Token;
     use crate::flow::ticket::Ticket;
+    use crate::flow::ticket::TicketBy;
 
     #[test]
-    fn a_ticket_survives_its_text_and_is_for_one_session() {
+    fn a_ticket_survives_its_text_and_lives_by_one_thing() {
         let token = Token::random().unwrap();
-        let sessions = [None, Some(Uuid::from_u128(1)), Some(Uuid::from_u128(2))];
-        let tickets = sessions.map(|session| Ticket { token: token.clone(), session });
+        let (one, two) = (Uuid::from_u128(1), Uuid::from_u128(2));
+        let all =
+            [TicketBy::User, TicketBy::Session(one), TicketBy::Session(two), TicketBy::Family(one)];
+        let tickets = all.map(|by| Ticket { token: token.clone(), by });
         for ticket in &tickets {
             let read = Ticket::parse(&ticket.reveal()).unwrap();
-            assert_eq!((read.session, read.purpose()), (ticket.session, ticket.purpose()));
+            assert_eq!((read.by, read.purpose()), (ticket.by, ticket.purpose()));
             // What the store keeps a purpose in.
             assert!(ticket.purpose().len() <= 64);
+            let others = tickets.iter().filter(|other| other.by != ticket.by);
+            assert!(others.clone().count() == 3);
+            assert!(others.into_iter().all(|other| other.purpose() != ticket.purpose()));
         }
-        assert_ne!(tickets[0].purpose(), tickets[1].purpose());
-        assert_ne!(tickets[1].purpose(), tickets[2].purpose());
-        let other = Ticket { token: Token::random().unwrap(), session: None };
+        let other = Ticket { token: Token::random().unwrap(), by: TicketBy::User };
         assert_ne!(tickets[0].purpose(), other.purpose());
     }
 
     #[test]
     fn what_is_no_ticket_is_none() {
         let token = Token::random().unwrap().reveal();
-        for text in ["", ".", "a", "a.b", &token, &format!("x.{token}"), &format!(".{token}.")] {
+        let id = Uuid::from_u128(1).simple();
+        let wrong = [format!("x{id}.{token}"), format!("{id}.{token}"), format!("f.{token}")];
+        for text in ["", ".", "a", "a.b", &token, &format!(".{token}.")] {
             assert!(Ticket::parse(text).is_none(), "{text:?}");
+        }
+        for text in wrong {
+            assert!(Ticket::parse(&text).is_none(), "{text:?}");
         }
     }
 }

@@ -89,6 +89,12 @@ impl AuthUser {
         self.sender.scopes.as_deref()
     }
 
+    /// Gives the public id of the program's login that the request belongs to: of the family of refresh
+    /// tokens that its access token came with.
+    pub fn family_id(&self) -> Option<Uuid> {
+        self.sender.family
+    }
+
     /// Gives what is shown of the user, to be serialised: a
     /// [`UserPayload`](crate::user::UserPayload) (id, e-mail and roles), or what the application's
     /// [`Presentation`](crate::Presentation) gives in its place.

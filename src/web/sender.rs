@@ -33,6 +33,8 @@ pub(crate) struct Sender {
     pub(crate) authenticated_at: Option<Timestamp>,
     /// The public id of the session that it belongs to.
     pub(crate) session: Option<Uuid>,
+    /// The public id of the program's login that it belongs to.
+    pub(crate) family: Option<Uuid>,
     /// What alone the credentials may be used for; none when for whatever the user may do.
     pub(crate) scopes: Option<Vec<ScopeName>>,
 }
@@ -47,6 +49,7 @@ impl Sender {
             authn_via: record.authn_via.clone(),
             authenticated_at: Some(record.authenticated_at).filter(|at| *at > SessionRecord::NEVER),
             session: Some(record.id),
+            family: None,
             scopes: None,
         }
     }

@@ -30,6 +30,7 @@ use rocket_security::datastore::user::UserChange;
 use rocket_security::features::tickets::Tickets;
 use rocket_security::testing::Answer;
 use rocket_security::testing::Browser;
+use rocket_security::testing::PASSWORD;
 use rocket_security::testing::TestApp;
 use rocket_security::via;
 use rocket_ws::Channel;
@@ -322,7 +323,7 @@ async fn a_ticket_dies_with_its_session_and_with_a_change_of_the_account() {
     // Nor does it live by the session of somebody else's.
     let (one, two) = (ticket_of(&elsewhere).await, ticket_of(&app.log_in_as(ANN).await).await);
     let mixed = format!("{}.{}", one.split('.').next().unwrap(), two.split('.').nth(1).unwrap());
-    for ticket in [mixed.as_str(), &two[32..], &format!("{one}a"), "", ".", "a.b"] {
+    for ticket in [mixed.as_str(), &two[33..], &format!("{one}a"), "", ".", "a.b"] {
         assert_refused(&shake(&app, "/ticket", ticket).await);
     }
     let user = app.user(ANN).await;
@@ -334,6 +335,52 @@ async fn a_ticket_dies_with_its_session_and_with_a_change_of_the_account() {
     for ticket in [one, two, loose] {
         assert_refused(&shake(&app, "/ticket", &ticket).await);
     }
+}
+
+#[rocket::async_test]
+async fn a_ticket_lives_by_the_programs_login_that_asked_for_it_and_dies_with_that() {
+    let app = app().await;
+    app.user(ANN).await;
+    let program = app.browser();
+    let post = async |path: &str, body: Value| {
+        program.post_raw(path, "application/json", body.to_string().as_bytes()).await
+    };
+    let pair = post("/token", json!({"email": ANN, "password": PASSWORD})).await.response("user");
+    let access = pair["authentication_token"].as_str().unwrap().to_owned();
+    let ask = async || {
+        let request = app.client().post("/ws-ticket").header(bearer(&access));
+        let answer = app.browser().send(request).await;
+        assert_eq!(answer.status, Status::Ok, "{}", answer.body);
+        answer.response("ticket").as_str().unwrap().to_owned()
+    };
+    assert_eq!(shake(&app, "/ticket", &ask().await).await.body, format!("{ANN} false"));
+    assert_eq!(shake(&app, "/fresh", &ask().await).await.body, ANN);
+
+    let waiting = ask().await;
+    let body = json!({"refresh_token": pair["refresh_token"]});
+    assert_eq!(post("/logout", body).await.status, Status::Ok);
+    assert_refused(&shake(&app, "/ticket", &waiting).await);
+}
+
+#[rocket::async_test]
+async fn a_program_gets_tickets_when_the_session_it_began_in_is_over() {
+    let settings = json!({"session": {"idle": "10m"}, "tokens": {"lifetime": "2h"}});
+    let settings = merged(self::settings(), settings);
+    let app = TestApp::launch_with(rocket(), settings).await;
+    app.user(ANN).await;
+    let body = json!({"email": ANN, "password": PASSWORD});
+    let user = app.browser().post_json("/login?include_auth_token", body).await.response("user");
+    let access = user["authentication_token"].as_str().unwrap().to_owned();
+    app.clock().advance(TimeDelta::hours(1));
+    let request = app.client().post("/ws-ticket").header(bearer(&access));
+    let answer = app.browser().send(request).await;
+    let ticket = answer.response("ticket").as_str().unwrap().to_owned();
+    assert_eq!(shake(&app, "/ticket", &ticket).await.status, Status::Ok);
+}
+
+fn merged(mut all: Value, more: Value) -> Value {
+    all.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    all
 }
 
 #[rocket::async_test]
