@@ -61,6 +61,12 @@ pub(crate) fn enveloped(status: Status, response: Map<String, Value>) -> Value {
 
 fn status(rejection: &Rejection, style: ErrorStyle, is_ended: bool) -> Status {
     match (style, rejection) {
+        (ErrorStyle::SeedFastapi, Rejection::TokenRefused(fault)) if is_revoked(*fault) => {
+            Status::Unauthorized
+        }
+        (ErrorStyle::SeedPraetorian, Rejection::TokenRefused(fault)) if is_revoked(*fault) => {
+            Status::Forbidden
+        }
         (
             ErrorStyle::SeedFastapi,
             Rejection::InvalidInput(_)
@@ -79,6 +85,11 @@ fn status(rejection: &Rejection, style: ErrorStyle, is_ended: bool) -> Status {
         ) => Status::Unauthorized,
         _ => rejection.status(),
     }
+}
+
+/// Tells whether a fault is that of a genuine token that was taken back.
+fn is_revoked(fault: TokenFault) -> bool {
+    matches!(fault, TokenFault::Ended | TokenFault::Reused)
 }
 
 /// Tells whether it was a genuine token that opens no account any more. Only the challenge knows by
@@ -140,6 +151,7 @@ fn detail(rejection: &Rejection) -> Map<String, Value> {
 fn class(rejection: &Rejection, status: Status, is_ended: bool) -> Map<String, Value> {
     let name = match rejection {
         Rejection::Unauthenticated => "MissingToken",
+        Rejection::TokenRefused(fault) if is_revoked(*fault) => "BlacklistedError",
         Rejection::TokenRefused(TokenFault::Expired) => "ExpiredAccessError",
         Rejection::TokenRefused(TokenFault::MissingClaim(_) | TokenFault::MalformedClaim(_)) => {
             "MissingClaimError"

@@ -169,7 +169,8 @@ impl<'r> Responder<'r, 'static> for Refused {
         let rejection = self.rejection.remember(request);
         let web = request.rocket().state::<Web>().ok_or(Status::InternalServerError)?;
         let instead = Instead::of(&rejection, request, web);
-        let (status, response) = if wants_json(request) || self.is_data {
+        let is_json = wants_json(request) || self.is_data;
+        let (status, response) = if is_json {
             let style = web.config().error_style;
             let Refusal { status, kind, body } = Refusal::of(&rejection, instead, style, request);
             (status, json_response(request, status, kind, &body))
@@ -182,7 +183,7 @@ impl<'r> Responder<'r, 'static> for Refused {
             response.raw_header("Retry-After", whole_seconds(wait).to_string());
         }
         let is_asked_by_guard = challenge::noted(request).is_some();
-        if status == Status::Unauthorized && wants_json(request) && !is_asked_by_guard {
+        if status == Status::Unauthorized && is_json && !is_asked_by_guard {
             // What a guard asks for is said when the answer is finished.
             response.raw_header("WWW-Authenticate", challenge::SESSION);
         }

@@ -72,12 +72,12 @@ impl TokenKind for Download {
     const NAME: &'static str = "download";
 }
 
-#[get("/token")]
+#[get("/shown")]
 fn bare(token: Paseto) -> String {
     format!("{} {}", token.subject().unwrap_or("nobody"), token.is_foreign())
 }
 
-#[post("/token")]
+#[post("/shown")]
 fn post_bare(_token: Paseto) {}
 
 #[get("/plan")]
@@ -224,7 +224,7 @@ async fn a_handler_gets_the_claims_in_its_own_type_and_the_user_too() {
     let ann = app.user(ANN).await;
     let token = plan_token(&app, &ann).await;
     for (path, expected) in [
-        ("/token", format!("{} false", ann.id)),
+        ("/shown", format!("{} false", ann.id)),
         ("/plan", "free".to_owned()),
         ("/fresh", ann.id.to_string()),
         ("/user", format!("{ANN} token false")),
@@ -251,7 +251,7 @@ async fn a_handler_gets_the_claims_in_its_own_type_and_the_user_too() {
 async fn no_token_is_401_whoever_is_logged_in_and_a_page_leads_nowhere() {
     let app = app().await;
     let ann = app.log_in_as(ANN).await;
-    for path in ["/token", "/plan", "/download", "/fresh", "/user", "/user/plan"] {
+    for path in ["/shown", "/plan", "/download", "/fresh", "/user", "/user/plan"] {
         for browser in [&ann, &app.browser()] {
             assert_refused(&browser.get_json(path).await, "unauthenticated", path);
             let page = browser.get(path).await;
@@ -280,7 +280,7 @@ async fn a_bad_token_is_401_with_its_reason_and_makes_no_guest() {
     ];
     app.clock().advance(TimeDelta::seconds(40));
     let paths =
-        ["/token", "/plan", "/fresh", "/user", "/maybe/token", "/maybe/fresh", "/maybe/user"];
+        ["/shown", "/plan", "/fresh", "/user", "/maybe/token", "/maybe/fresh", "/maybe/user"];
     for (token, reason) in &bad {
         for path in paths {
             assert_refused(&get(&app, path, token).await, reason, path);
@@ -298,16 +298,16 @@ async fn a_bad_token_is_401_with_its_reason_and_makes_no_guest() {
 async fn a_token_that_is_good_no_more_is_refused_by_the_very_next_request() {
     let app = app().await;
     let ann = app.user(ANN).await;
-    let paths = ["/token", "/fresh", "/user", "/maybe/token", "/maybe/user"];
+    let paths = ["/shown", "/fresh", "/user", "/maybe/token", "/maybe/user"];
     let session = begin_session(&app, &ann, 0).await;
     let tied = issuer(&app).access(&ann).session(session.id).issue().unwrap();
     let loose = issuer(&app).access(&ann).issue().unwrap();
-    assert_eq!(get(&app, "/token", &tied).await.status, Status::Ok);
+    assert_eq!(get(&app, "/shown", &tied).await.status, Status::Ok);
     app.store().end_session(&session.digest, &Together::nothing()).await.unwrap();
     for path in paths {
         assert_refused(&get(&app, path, &tied).await, "credentials_refused", path);
     }
-    assert_eq!(get(&app, "/token", &loose).await.status, Status::Ok);
+    assert_eq!(get(&app, "/shown", &loose).await.status, Status::Ok);
     let off = UserChange::active(false);
     app.store().update_user(ann.id, &off, &Together::nothing()).await.unwrap().unwrap();
     for path in paths {
@@ -326,13 +326,13 @@ async fn a_store_that_does_not_answer_is_503_and_no_fault_of_the_token() {
     let token = plan_token(&app, &ann).await;
     let rename = |from, to| format!("ALTER TABLE security_{from} RENAME TO security_{to}");
     sql::execute(app.database(), &rename("sessions", "elsewhere")).await;
-    for path in ["/token", "/fresh", "/user", "/maybe/token"] {
+    for path in ["/shown", "/fresh", "/user", "/maybe/token"] {
         let answer = get(&app, path, &token).await;
         assert_eq!(answer.status, Status::ServiceUnavailable, "{path}: {}", answer.body);
         assert!(answer.header("Retry-After").is_some(), "{path}");
     }
     sql::execute(app.database(), &rename("elsewhere", "sessions")).await;
-    assert_eq!(get(&app, "/token", &token).await.status, Status::Ok);
+    assert_eq!(get(&app, "/shown", &token).await.status, Status::Ok);
 }
 
 #[rocket::async_test]
@@ -351,7 +351,7 @@ async fn whoever_logged_in_too_long_ago_is_told_how_long_ago_it_may_be() {
                             max_age=300";
             assert_eq!(answer.headers("WWW-Authenticate").collect::<Vec<_>>(), [expected]);
         }
-        assert_eq!(get_with(&app, "/token", &[header]).await.status, Status::Ok);
+        assert_eq!(get_with(&app, "/shown", &[header]).await.status, Status::Ok);
     }
     let fresh = token(&app, &ann, 4).await;
     assert_eq!(get_with(&app, "/fresh", &[fresh]).await.status, Status::Ok);
@@ -364,7 +364,7 @@ async fn a_trusted_issuer_s_token_is_taken_where_no_user_is_wanted() {
     let ann = app.user(ANN).await;
     for sub in ["somebody", &ann.id.to_string()] {
         let token = foreign(&app, sub);
-        assert_eq!(get(&app, "/token", &token).await.body, format!("{sub} true"));
+        assert_eq!(get(&app, "/shown", &token).await.body, format!("{sub} true"));
         assert_eq!(get(&app, "/plan", &token).await.body, "partner");
         for path in ["/user", "/user/plan", "/maybe/user", "/both"] {
             let answer = get(&app, path, &token).await;
@@ -453,7 +453,7 @@ async fn a_token_in_a_cookie_needs_the_anti_forgery_token_for_what_changes_somet
     browser.set_cookie(cookie.name(), cookie.value());
     assert_eq!(browser.get("/plan").await.body, "free");
     assert_eq!(browser.get("/user").await.body, format!("{ANN} token false"));
-    for path in ["/token"] {
+    for path in ["/shown"] {
         let answer = browser.post_form_as_is(path, &[("a", "b")]).await;
         assert_eq!(answer.status, Status::BadRequest, "{}", answer.body);
         // What is plainly a program's is not, with a cookie of ours.
@@ -468,7 +468,7 @@ async fn a_token_in_a_cookie_needs_the_anti_forgery_token_for_what_changes_somet
     }
     let twice = app.client().get("/plan").header(bearer(&token));
     assert_eq!(browser.send(twice).await.status, Status::BadRequest);
-    let by_header = app.client().post("/token").header(bearer(&token));
+    let by_header = app.client().post("/shown").header(bearer(&token));
     assert_eq!(app.browser().send(by_header).await.status, Status::Ok);
     browser.set_cookie("security_token", "forged");
     assert_eq!(browser.get("/maybe/token").await.status, Status::Unauthorized);
