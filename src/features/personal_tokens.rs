@@ -92,9 +92,10 @@
 //! minute.
 //!
 //! **It opens what names its scopes, and nothing else**: routes with [`Scoped`](crate::Scoped), and those
-//! with [`AuthVia<via::PersonalToken>`](crate::AuthVia), which take it whatever its scopes are. Any other
-//! guard answers 401 with the reason `token_scoped`, and takes nobody who sends one for a guest. So it
-//! cannot stand among [`security.mechanisms`](crate::config::Config::mechanisms), and our own pages do not
+//! with [`AuthVia<via::PersonalToken>`](crate::AuthVia), which take it whatever its scopes are.
+//! [`AuthUser`](crate::AuthUser) and whatever else goes by `security.mechanisms` answers 401 with the reason
+//! `token_scoped`, and takes nobody who sends one for a guest; guards of other ways in, such as
+//! [`Paseto`](crate::Paseto) or [`BasicUser`](crate::BasicUser), do not know it. So it cannot stand among [`security.mechanisms`](crate::config::Config::mechanisms), and our own pages do not
 //! take it either. It is never [`Fresh`](crate::Fresh). A token gives no more than its owner may do at that
 //! moment: roles are looked up with it.
 //!
@@ -718,7 +719,7 @@ impl Mechanism for Desk {
 
     fn is_present(&self, request: &Request<'_>) -> bool {
         let prefix = self.settings.prefix.as_str();
-        bearer::brought(request).any(|text| personal_token::begins(prefix, text))
+        bearer::in_headers(request).any(|text| personal_token::begins(prefix, text))
     }
 
     async fn authenticate(&self, request: &Request<'_>) -> Result<Admitted, Rejection> {

@@ -23,6 +23,7 @@ use crate::flow::Flow;
 use crate::flow::once::Bearer;
 use crate::rejection::Rejection;
 use crate::rejection::TokenFault;
+use crate::token::Refresh;
 use crate::token::TokenKind;
 use crate::token::Verified;
 use crate::user::User;
@@ -39,7 +40,8 @@ impl Flow {
     /// Finds out whether a token that [`Verifier`](crate::token::Verifier) accepted is good still: that it
     /// is not denied, that the program's login or the session that it belongs to goes on, and that its user
     /// is there and has not changed since. A token that is about no user, and one of a trusted issuer, is
-    /// only not to be denied.
+    /// only not to be denied. A refresh token is to be the one that its program has now: one that was
+    /// replaced is good no more, and is not used up by being looked at.
     ///
     /// How often the store is asked for tokens of this kind is
     /// [`tokens.check`](crate::config::TokensConfig::check): in one query with each request, unless it says
@@ -139,8 +141,9 @@ impl Flow {
     async fn ask(&self, web: &Web, facts: &Facts) -> Result<(), Rejection> {
         let is_good = match &facts.about {
             Some(whose) => {
-                let (user, _) = self.find(web, whose).await?;
-                user.is_open() && user.epoch == whose.epoch
+                let (user, lives_by) = self.find_alive(web, &whose.trace).await?;
+                let is_current = !facts.is_refresh || is_current(&lives_by, &facts.jti);
+                is_current && user.is_open() && user.epoch == whose.epoch
             }
             None => match self.programs.get() {
                 Some(programs) => !programs.store.is_denied(&facts.jti).await?,
@@ -193,6 +196,12 @@ impl Flow {
     }
 }
 
+/// Tells whether a refresh token is the one that its family has now, and was not replaced.
+fn is_current(lives_by: &LivesBy, jti: &str) -> bool {
+    let id = Uuid::parse_str(jti).ok();
+    matches!(lives_by, LivesBy::Family(family) if id == Some(family.token_id))
+}
+
 /// Describes a credential by what it lives by.
 pub(super) fn bearer_by(lives_by: &LivesBy, epoch: i64, authn_via: &str) -> Bearer {
     let bearer = Bearer::new(epoch, authn_via);
@@ -219,6 +228,8 @@ pub(super) struct Facts {
     pub(super) jti: String,
     /// Whose it is, if it is about a user of ours.
     pub(super) about: Option<Whose>,
+    /// Whether it is a refresh token, of which a family has one at a time.
+    is_refresh: bool,
 }
 
 /// What a token of ours says of its user.
@@ -230,8 +241,9 @@ pub(super) struct Whose {
 impl Facts {
     pub(super) fn of<C, K: TokenKind>(token: &Verified<C, K>) -> Result<Self, Rejection> {
         let jti = denied_by(token);
+        let is_refresh = K::NAME == Refresh::NAME;
         let Some(epoch) = token.epoch().filter(|_| !token.is_foreign()) else {
-            return Ok(Self { jti, about: None });
+            return Ok(Self { jti, about: None, is_refresh });
         };
         let malformed = |name| Rejection::TokenRefused(TokenFault::MalformedClaim(name));
         let id = |text: Option<&str>, name| {
@@ -244,7 +256,7 @@ impl Facts {
             session: id(token.session(), "sid")?,
             jti: jti.clone(),
         };
-        Ok(Self { jti, about: Some(Whose { trace, epoch }) })
+        Ok(Self { jti, about: Some(Whose { trace, epoch }), is_refresh })
     }
 
     /// Names it among all tokens.

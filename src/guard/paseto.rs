@@ -250,7 +250,8 @@ pub(super) fn refuse_token<G>(
 
 /// Says what a token is asked for with, where that is why a request is refused.
 pub(super) fn note_challenge(request: &Request<'_>, rejection: &Rejection) {
-    if rejection.status() == Status::Unauthorized {
+    let is_conflict = *rejection == Rejection::ConflictingCredentials;
+    if rejection.status() == Status::Unauthorized || is_conflict {
         let challenges = vec![challenge::bearer(Some(rejection))];
         challenge::note(request, Asked { challenges, ..Asked::default() });
     }

@@ -37,7 +37,7 @@ use crate::web::submission;
 
 /// A JSON body that carries its token itself: for callers that cannot set a header.
 ///
-/// The body is an object, no larger than Rocket's [limit](Limits) `json`, in which no name stands twice. The
+/// The body is an object, no larger than Rocket's [limit](Limits) `json`, in which no name stands twice, at any depth. The
 /// token of the kind `K` is its member `access_token`, or with another kind's name `refresh_token`,
 /// `download_token`; what else the body has is read into `T`, once the token was found good. That is checked as
 /// by [`Paseto`](crate::Paseto), and answered alike: 401 without a token or with a bad one. A request with

@@ -247,9 +247,19 @@ pub(super) async fn let_in(
             if rejection == Rejection::InsufficientScope {
                 challenge::note(request, ways.asked_scopes());
             }
+            if rejection == Rejection::ConflictingCredentials && by.is_some_and(is_a_token) {
+                let mut asked = Asked::default();
+                asked.add(challenge::bearer(Some(&rejection)));
+                challenge::note(request, asked);
+            }
             refuse(request, rejection)
         }
     }
+}
+
+/// Tells whether a mechanism takes tokens, of which a request may bring one (RFC 6750, section 2).
+fn is_a_token(name: &str) -> bool {
+    [TOKEN, PERSONAL_TOKEN].contains(&name)
 }
 
 /// Fails the request of a user who did not prove lately who they are.

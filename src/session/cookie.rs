@@ -117,27 +117,30 @@ impl Cookies {
 
     /// Makes the cookie that holds a token until the browser closes, for an application that wants a
     /// browser to come by it: `HttpOnly`, `SameSite=Lax`, `Path=/`, `Secure` over https. Browsers keep
-    /// no more than 4096 bytes of name and value. It is read where `"cookie"` is among
+    /// no more than 4096 bytes of name and value. A logout takes it away. It is read where `"cookie"` is among
     /// [`tokens.sources`](crate::config::TokensConfig::sources).
     ///
     /// ```
     /// # use rocket::State;
     /// # use rocket::http::CookieJar;
     /// # use rocket::post;
-    /// use rocket_security::AuthUser;
+    /// use rocket_security::AuthVia;
     /// use rocket_security::Rejection;
     /// use rocket_security::Tokens;
+    /// use rocket_security::via;
     /// use rocket_security::web::Web;
     ///
     /// #[post("/token-cookie")]
     /// fn keep(
-    ///     user: AuthUser,
+    ///     user: AuthVia<via::Session>,
     ///     tokens: &State<Tokens>,
     ///     web: &State<Web>,
     ///     jar: &CookieJar<'_>,
     /// ) -> Result<(), Rejection> {
-    ///     let token = tokens.access(&user).issue()?;
-    ///     jar.add(web.sessions().cookies().token(token));
+    ///     let token = tokens.access(&user);
+    ///     // It ends with the session.
+    ///     let token = user.session_id().into_iter().fold(token, |token, id| token.session(id));
+    ///     jar.add(web.sessions().cookies().token(token.issue()?));
     ///     Ok(())
     /// }
     /// ```
@@ -152,6 +155,11 @@ impl Cookies {
         let mut cookie = self.token(String::new());
         cookie.make_removal();
         cookie
+    }
+
+    /// Makes the cookie that takes the token away, where one is looked for in a cookie.
+    pub(super) fn token_removal(&self) -> Option<Cookie<'static>> {
+        self.reads_token.then(|| self.without_token())
     }
 
     /// Finds the token that a request carries in a cookie.

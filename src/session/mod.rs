@@ -230,6 +230,9 @@ impl Sessions {
         self.drop_data(request);
         self.forget_keepsake(request);
         self.forget_refresh_token(request);
+        if let Some(removal) = self.cookies.token_removal() {
+            cookie::set(request, removal);
+        }
         self.take_id(request);
     }
 

@@ -78,6 +78,13 @@ pub(crate) fn brought<'r>(request: &'r Request<'_>) -> impl Iterator<Item = &'r 
     sources(request).iter().flat_map(|source| in_source(request, *source))
 }
 
+/// Gives every token that a request brings in a header, where its sender has put it.
+pub(crate) fn in_headers<'r>(request: &'r Request<'_>) -> impl Iterator<Item = &'r str> {
+    let is_header =
+        |source: &&TokenSource| !matches!(source, TokenSource::Cookie | TokenSource::Query);
+    sources(request).iter().filter(is_header).flat_map(|source| in_source(request, *source))
+}
+
 fn in_source<'r>(request: &'r Request<'_>, source: TokenSource) -> Vec<&'r str> {
     let headers = request.headers();
     match source {

@@ -20,6 +20,7 @@ pub(crate) fn bearer(refused: Option<&Rejection>) -> String {
         // Whoever brought none is told of no error.
         None | Some(Rejection::Unauthenticated) => String::new(),
         Some(Rejection::NotFresh) => ", error=\"insufficient_user_authentication\"".to_owned(),
+        Some(Rejection::ConflictingCredentials) => ", error=\"invalid_request\"".to_owned(),
         Some(Rejection::TokenRefused(fault)) => {
             format!(", error=\"invalid_token\", error_description=\"{fault}\"")
         }
@@ -77,6 +78,8 @@ pub(crate) fn finish(request: &Request<'_>, response: &mut Response<'_>) {
         Status::Unauthorized => true,
         // RFC 6750, section 3.1: a token that is good, but not for this.
         Status::Forbidden => Rejection::of(request) == Some(&Rejection::InsufficientScope),
+        // The same section: more than one token.
+        Status::BadRequest => Rejection::of(request) == Some(&Rejection::ConflictingCredentials),
         _ => false,
     };
     if !is_asked_for || is_said {

@@ -33,7 +33,7 @@ use crate::event::Event;
 use crate::rejection::Rejection;
 use crate::session::Current;
 use crate::web::Web;
-use crate::web::is_handshake;
+use crate::web::asks_for_socket;
 use crate::web::multipart;
 use crate::web::submission::parse_pairs;
 
@@ -70,7 +70,7 @@ async fn verdict(
     submitted: Option<&str>,
 ) -> Result<(), Rejection> {
     let is_safe = is_safe(request.method());
-    if is_safe && !is_handshake(request) {
+    if is_safe && !asks_for_socket(request) {
         return Ok(());
     }
     if is_cross_site(request, web) {

@@ -52,6 +52,8 @@ use rocket::Ignite;
 use rocket::Request;
 use rocket::Rocket;
 use rocket::http::Accept;
+use rocket::http::MediaType;
+use rocket::http::Method;
 use serde_json::Value;
 use url::Url;
 use uuid::Uuid;
@@ -193,18 +195,34 @@ pub(crate) fn is_unattached<G>(rocket: &Rocket<Ignite>) -> bool {
     is_missing
 }
 
-/// Tells whether a request is to become a WebSocket (RFC 6455, section 4.1): a GET after which anything
-/// may be said.
+/// Tells whether a request is the opening handshake of a WebSocket (RFC 6455, section 4.1), and nothing
+/// else: what may be shown for a socket is shown by a request that does nothing but open one.
 pub(crate) fn is_handshake(request: &Request<'_>) -> bool {
-    let mut protocols = request.headers().get("Upgrade").flat_map(|header| header.split(','));
-    protocols.any(|protocol| protocol.trim().eq_ignore_ascii_case("websocket"))
+    let has_key = request.headers().contains("Sec-WebSocket-Key");
+    request.method() == Method::Get
+        && has_key
+        && lists(request, "Connection", "upgrade")
+        && asks_for_socket(request)
 }
 
-/// Tells whether a request wants JSON: its own body is JSON, its `Accept` prefers it, or it is to become a
-/// WebSocket, for which no page is any use.
+/// Tells whether a request speaks of becoming a WebSocket, whether or not it is a good handshake: what may
+/// not be done with a socket may not be done with such a request.
+pub(crate) fn asks_for_socket(request: &Request<'_>) -> bool {
+    lists(request, "Upgrade", "websocket")
+}
+
+/// Tells whether a header, which is a list of words, has that word in any case.
+fn lists(request: &Request<'_>, header: &str, word: &str) -> bool {
+    let mut words = request.headers().get(header).flat_map(|header| header.split(','));
+    words.any(|other| other.trim().eq_ignore_ascii_case(word))
+}
+
+/// Tells whether a request wants JSON: its own body is JSON, its `Accept` prefers JSON or a format that is
+/// written in it (RFC 6839, section 3.1), or it is to become a WebSocket, for which no page is any use.
 pub fn wants_json(request: &Request<'_>) -> bool {
     let sends_json = request.content_type().is_some_and(|kind| kind.is_json());
+    let is_json = |kind: &MediaType| kind.is_json() || kind.sub().as_str().ends_with("+json");
     sends_json
-        || is_handshake(request)
-        || request.accept().map(Accept::preferred).is_some_and(|kind| kind.is_json())
+        || asks_for_socket(request)
+        || request.accept().map(Accept::preferred).is_some_and(|kind| is_json(kind.media_type()))
 }

@@ -34,11 +34,13 @@ use rocket_security::testing::Answer;
 use rocket_security::testing::TestApp;
 use rocket_security::token::Lifetime;
 use rocket_security::token::NoClaims;
+use rocket_security::token::Refresh;
 use rocket_security::web::Web;
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::json;
 
+use crate::support::bearer::as_handshake;
 use crate::support::bearer::bearer;
 use crate::support::bearer::begin_session;
 use crate::support::bearer::forged;
@@ -88,6 +90,11 @@ fn plan(token: Paseto<Plan>) -> String {
 #[get("/download")]
 fn download(token: Paseto<NoClaims, Download>) -> String {
     token.into_token().subject().unwrap_or_default().to_owned()
+}
+
+#[get("/renewal")]
+fn renewal(token: Paseto<NoClaims, Refresh>) -> String {
+    token.subject().unwrap_or_default().to_owned()
 }
 
 #[get("/fresh")]
@@ -145,14 +152,28 @@ fn body(body: PasetoJson<Reading>) -> String {
     format!("{} {}", body.token.subject().unwrap_or("nobody"), body.value.celsius)
 }
 
+#[post("/body/renewal", data = "<body>")]
+fn body_renewal(body: PasetoJson<Reading, NoClaims, Refresh>) -> String {
+    body.token.subject().unwrap_or_default().to_owned()
+}
+
 #[post("/body/download", data = "<body>")]
 fn body_download(body: PasetoJson<Reading, NoClaims, Download>) -> String {
     body.value.celsius.to_string()
 }
 
 fn rocket(security: Security) -> Rocket<Build> {
-    let plain = routes![bare, post_bare, plan, download, fresh, user, user_plan, twice];
-    let more = routes![both, both_ways, maybe_token, maybe_fresh, maybe_user, body, body_download];
+    let plain = routes![bare, post_bare, plan, download, renewal, fresh, user, user_plan, twice];
+    let more = routes![
+        both,
+        both_ways,
+        maybe_token,
+        maybe_fresh,
+        maybe_user,
+        body,
+        body_download,
+        body_renewal
+    ];
     rocket::build().attach(security).mount("/", plain).mount("/", more)
 }
 
@@ -419,11 +440,12 @@ async fn a_token_is_read_from_the_places_that_are_configured_and_two_are_refused
             let answer = get_with(&app, path, &headers).await;
             assert_eq!(answer.status, Status::BadRequest, "{path}: {}", answer.body);
             assert_eq!(answer.reasons(), ["conflicting_credentials"], "{path}");
+            let challenge = "Bearer realm=\"login\", error=\"invalid_request\"";
+            assert_eq!(answer.header("WWW-Authenticate"), Some(challenge), "{path}");
         }
     }
-    let upgrade = Header::new("Upgrade", "websocket");
     for path in [format!("/plan?access_token={token}"), format!("/plan?token={token}")] {
-        let answer = get_with(&app, &path, std::slice::from_ref(&upgrade)).await;
+        let answer = app.browser().send(as_handshake(app.client().get(path.clone()))).await;
         assert_eq!(answer.reasons(), ["unauthenticated"], "{path}");
     }
     let cookie = Cookie::new("security_token", token.clone());
@@ -470,6 +492,11 @@ async fn a_token_in_a_cookie_needs_the_anti_forgery_token_for_what_changes_somet
     assert_eq!(browser.send(twice).await.status, Status::BadRequest);
     let by_header = app.client().post("/shown").header(bearer(&token));
     assert_eq!(app.browser().send(by_header).await.status, Status::Ok);
+    // Whoever logs out in this browser leaves no token behind.
+    let leaving = app.log_in_as(ANN).await;
+    leaving.set_cookie("security_token", &token);
+    leaving.log_out().await;
+    assert_eq!(leaving.cookie("security_token"), None);
     browser.set_cookie("security_token", "forged");
     assert_eq!(browser.get("/maybe/token").await.status, Status::Unauthorized);
 
@@ -579,7 +606,7 @@ async fn no_rubbish_in_header_cookie_address_or_body_is_our_fault() {
         assert_harmless(client.get(path).cookie(cookie), &said).await;
         let query: String = url::form_urlencoded::byte_serialize(said.as_bytes()).collect();
         let query = client.get(format!("{path}?access_token={query}"));
-        assert_harmless(query.header(Header::new("Upgrade", "websocket")), &said).await;
+        assert_harmless(as_handshake(query), &said).await;
         let bodies = [said.clone(), json!({"access_token": said, "celsius": 1}).to_string()];
         for body in bodies {
             let post = client.post("/body").header(ContentType::JSON);
@@ -605,4 +632,31 @@ async fn without_the_feature_a_guard_of_tokens_stops_the_launch() {
     assert!(!launches(rocket::build().mount("/", routes![user])).await);
     assert!(!launches(rocket::build().mount("/", routes![maybe_token])).await);
     assert!(!launches(rocket::build().mount("/", routes![body])).await);
+}
+
+#[rocket::async_test]
+async fn a_refresh_token_is_what_its_own_guard_takes_and_only_the_one_that_was_not_replaced() {
+    let app = app().await;
+    let ann = app.user("ann@example.org").await;
+    let pair = issuer(&app).refresh(&ann).issue().await.unwrap();
+    let (access, first) = (pair.access.expose(), pair.refresh.expose());
+    let body = |token: &str| json!({"refresh_token": token, "celsius": 1}).to_string();
+    for _ in 0..2 {
+        // It is looked at, and not used up.
+        assert_eq!(get(&app, "/renewal", first).await.body, ann.id.to_string());
+        assert_eq!(post_body(&app, "/body/renewal", &body(first)).await.body, ann.id.to_string());
+    }
+    assert_refused(&get(&app, "/renewal", access).await, "token_forged", "an access token");
+    assert_refused(&get(&app, "/shown", first).await, "token_forged", "a refresh token");
+
+    let sent = json!({"refresh_token": first}).to_string();
+    let next = post_body(&app, "/refresh-token", &sent).await.response("user");
+    let next = next["refresh_token"].as_str().unwrap();
+    assert_refused(&get(&app, "/renewal", first).await, "credentials_refused", "replaced");
+    let answer = post_body(&app, "/body/renewal", &body(first)).await;
+    assert_refused(&answer, "credentials_refused", "replaced, in a body");
+    assert_eq!(get(&app, "/renewal", next).await.body, ann.id.to_string());
+
+    assert_eq!(post_body(&app, "/refresh-token", &sent).await.reasons(), ["refresh_token_reused"]);
+    assert_refused(&get(&app, "/renewal", next).await, "credentials_refused", "of a dead family");
 }

@@ -38,6 +38,7 @@ use serde_json::json;
 use crate::support::Admin;
 use crate::support::ReadReports;
 use crate::support::WriteReports;
+use crate::support::bearer::as_handshake;
 use crate::support::bearer::bearer;
 use crate::support::bearer::issuer;
 use crate::support::sql;
@@ -723,4 +724,27 @@ async fn an_operator_lists_and_revokes_them() {
     let answer = place.run(&format!("personal-tokens revoke {ANN} --all")).succeeded();
     assert_eq!(answer.trim(), "2 tokens are revoked.");
     assert_eq!(listed(&ann).await, Vec::<Value>::new());
+}
+
+#[rocket::async_test]
+async fn a_token_counts_in_a_header_alone_whatever_browsers_send_by_themselves() {
+    let sources = json!(["authorization", "authentication-token", "cookie", "query"]);
+    let settings = json!({"tokens": {"sources": sources}});
+    let app = TestApp::launch_with(rocket_with(Security::default()), settings).await;
+    let ann = app.log_in_as(ANN).await;
+    let body = json!({"name": "Nightly", "scopes": ["reports:read", "reports:write"]});
+    let token = ann.post_json(PATH, body).await.response("token").as_str().unwrap().to_owned();
+    let shown = app.client().post("/reports").header(bearer(&token));
+    assert_eq!(app.browser().send(shown).await.body, ANN);
+
+    let cookie = || rocket::http::Cookie::new("security_token", token.clone());
+    for request in [
+        app.client().post("/reports").cookie(cookie()),
+        app.client().get("/reports").cookie(cookie()),
+        app.client().get("/any").cookie(cookie()),
+        as_handshake(app.client().get(format!("/reports?access_token={token}"))),
+    ] {
+        let answer = app.browser().send(request.header(rocket::http::Accept::JSON)).await;
+        assert_eq!(answer.status, Status::Unauthorized, "{}", answer.body);
+    }
 }

@@ -13,6 +13,7 @@ use rocket::get;
 use rocket::http::Header;
 use rocket::http::Status;
 use rocket::local::asynchronous::Client;
+use rocket::local::asynchronous::LocalRequest;
 use rocket::post;
 use rocket::routes;
 use rocket::tokio;
@@ -42,6 +43,8 @@ use tokio_tungstenite::client_async;
 use tokio_tungstenite::tungstenite::Error;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 
+use crate::support::bearer::HANDSHAKE;
+use crate::support::bearer::as_handshake;
 use crate::support::bearer::bearer;
 use crate::support::bearer::begin_session;
 use crate::support::bearer::issuer;
@@ -111,10 +114,6 @@ async fn app() -> TestApp {
     TestApp::launch_with(rocket(), settings()).await
 }
 
-fn upgrade() -> Header<'static> {
-    Header::new("Upgrade", "websocket")
-}
-
 async fn ticket_of(browser: &Browser<'_>) -> String {
     let answer = browser.post_json("/ws-ticket", json!({})).await;
     assert_eq!(answer.status, Status::Ok, "{}", answer.body);
@@ -125,7 +124,7 @@ async fn ticket_of(browser: &Browser<'_>) -> String {
 /// Asks for a path with a ticket, as a handshake does.
 async fn shake(app: &TestApp, path: &str, ticket: &str) -> Answer {
     let request = app.client().get(format!("{path}?ticket={ticket}"));
-    app.browser().send(request.header(upgrade())).await
+    app.browser().send(as_handshake(request)).await
 }
 
 fn assert_refused(answer: &Answer) {
@@ -263,10 +262,22 @@ async fn whoever_is_logged_in_gets_a_ticket_and_nobody_else() {
     let forged = app.client().post("/ws-ticket").header(bearer("forged"));
     assert_eq!(app.browser().send(forged).await.status, Status::Unauthorized);
     assert_eq!(ann.get_json("/ws-ticket").await.status, Status::NotFound, "a GET");
-    // A ticket gives no other ticket.
+    // A ticket opens a socket, and is nothing with what only looks like a handshake: it gives no other
+    // ticket, and changes nothing.
     let ticket = ticket_of(&ann).await;
-    let again = app.client().post(format!("/ws-ticket?ticket={ticket}"));
-    assert_eq!(app.browser().send(again).await.status, Status::SeeOther);
+    for path in ["/ws-ticket", "/who"] {
+        let post = app.client().post(format!("{path}?ticket={ticket}"));
+        let answer = app.browser().send(as_handshake(post)).await;
+        assert_eq!(answer.status, Status::Unauthorized, "{path}: {}", answer.body);
+    }
+    for (left_out, _) in HANDSHAKE {
+        let request = app.client().get(format!("/who?ticket={ticket}"));
+        let rest = HANDSHAKE.into_iter().filter(|(name, _)| *name != left_out);
+        let rest = rest.map(|(name, value)| Header::new(name, value));
+        let answer = app.browser().send(rest.fold(request, LocalRequest::header)).await;
+        assert_ne!(answer.status, Status::Ok, "without {left_out}");
+    }
+    assert_eq!(shake(&app, "/who", &ticket).await.body, format!("{ANN} ticket"));
 }
 
 #[rocket::async_test]
@@ -279,7 +290,7 @@ async fn a_ticket_is_good_once_for_half_a_minute_and_for_handshakes_alone() {
     let plain = app.browser().get(&format!("/maybe?ticket={ticket}")).await;
     assert_eq!(plain.body, "a guest");
     let twice = app.client().get(format!("/ticket?ticket={ticket}&ticket={ticket}"));
-    let answer = app.browser().send(twice.header(upgrade())).await;
+    let answer = app.browser().send(as_handshake(twice)).await;
     assert_eq!(answer.reasons(), ["conflicting_credentials"]);
     assert_eq!(shake(&app, "/ticket", &ticket).await.body, format!("{ANN} true"));
     for path in ["/ticket", "/who", "/maybe"] {
@@ -402,18 +413,16 @@ async fn a_token_stands_in_an_address_only_where_that_is_configured_and_for_a_ha
     let token = issuer(&app).access(&user).issue().unwrap();
     let path = format!("/paseto?access_token={token}");
     let ask = |path: &str| app.client().get(path.to_owned());
-    let answer = app.browser().send(ask(&path).header(upgrade())).await;
+    let answer = app.browser().send(as_handshake(ask(&path))).await;
     assert_eq!(answer.body, user.id.to_string());
     assert_eq!(app.browser().get_json(&path).await.reasons(), ["unauthenticated"]);
-    for (path, header) in
-        [(format!("{path}&access_token={token}"), upgrade()), (path.clone(), bearer(&token))]
-    {
-        let request = ask(&path).header(upgrade()).header(header);
+    let twice = ask(&format!("{path}&access_token={token}"));
+    for request in [as_handshake(twice), as_handshake(ask(&path)).header(bearer(&token))] {
         let answer = app.browser().send(request).await;
         assert_eq!(answer.reasons(), ["conflicting_credentials"], "{}", answer.body);
     }
     let who = format!("/who?access_token={token}");
-    let answer = app.browser().send(ask(&who).header(upgrade())).await;
+    let answer = app.browser().send(as_handshake(ask(&who))).await;
     assert_eq!(answer.body, format!("{ANN} token"));
 }
 
@@ -429,7 +438,8 @@ async fn without_the_feature_a_ticket_is_nothing_and_a_guard_of_tickets_stops_th
         launched.map_err(|fault| fault.kind().to_string())
     };
     let client = launch(routes![who]).await.unwrap();
-    let answer = client.get(format!("/who?ticket={ticket}")).header(upgrade()).dispatch().await;
+    let request = client.get(format!("/who?ticket={ticket}"));
+    let answer = as_handshake(request).dispatch().await;
     assert_eq!(answer.status(), Status::Unauthorized);
     assert_eq!(client.post("/ws-ticket").dispatch().await.status(), Status::NotFound);
     assert!(launch(routes![by_ticket]).await.is_err());

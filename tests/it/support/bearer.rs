@@ -3,6 +3,7 @@
 use chrono::TimeDelta;
 use rocket::http::Header;
 use rocket::http::Status;
+use rocket::local::asynchronous::LocalRequest;
 use rocket_security::Tokens;
 use rocket_security::User;
 use rocket_security::crypto::one_time::Token;
@@ -61,4 +62,17 @@ pub(crate) async fn personal_token(app: &TestApp, email: &str, scopes: &[&str]) 
     let made = browser.post_json("/personal-tokens", body).await;
     assert_eq!(made.status, Status::Ok, "{}", made.body);
     made.response("token").as_str().unwrap().to_owned()
+}
+
+/// What a handshake has (RFC 6455, section 4.1), beside being a GET.
+pub(crate) const HANDSHAKE: [(&str, &str); 3] = [
+    ("Connection", "keep-alive, Upgrade"),
+    ("Upgrade", "websocket"),
+    ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="),
+];
+
+/// Makes a request one.
+pub(crate) fn as_handshake<'c>(request: LocalRequest<'c>) -> LocalRequest<'c> {
+    let headers = HANDSHAKE.map(|(name, value)| Header::new(name, value));
+    headers.into_iter().fold(request, LocalRequest::header)
 }
