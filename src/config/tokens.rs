@@ -351,7 +351,7 @@ pub enum KeySource {
     /// `key`: in the configuration, or in the environment.
     Text(Secret<String>),
     /// `file`: in a file, relative to the one of the configuration; several PASERK keys may stand
-    /// there, one a line.
+    /// there, one a line, or the 32 bytes of one key as they are.
     File(RelativePathBuf),
 }
 

@@ -24,7 +24,7 @@ mod document;
 mod issue;
 mod refresh;
 mod ring;
-mod strict;
+pub(crate) mod strict;
 mod verify;
 
 pub use crate::token::claims::NoClaims;
@@ -36,6 +36,7 @@ pub use crate::token::issue::Tokens;
 pub use crate::token::refresh::RefreshBuilder;
 pub use crate::token::refresh::TokenPair;
 pub use crate::token::ring::TokenKeyInfo;
+pub use crate::token::ring::read_key_file;
 pub use crate::token::ring::read_keys;
 pub use crate::token::verify::Verified;
 pub use crate::token::verify::Verifier;

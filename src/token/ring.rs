@@ -1,9 +1,11 @@
 //! The keys of an application and of those it trusts, each with what it is good for.
 
 use std::fs;
+use std::io;
 use std::path::Path;
 
 use url::Url;
+use zeroize::Zeroizing;
 
 use crate::clock::Clock;
 use crate::config::Allowance;
@@ -24,6 +26,9 @@ use crate::secret::Secret;
 use crate::token::document::PublicKey;
 use crate::token::document::PublicKeys;
 use crate::token::refresh::FamilyLimits;
+
+/// The length of a symmetric key of every version (PASETO, section on keys). No text of a key is as short.
+const KEY_BYTES: usize = 32;
 
 /// What tokens are issued and verified with.
 pub(super) struct Ring {
@@ -255,16 +260,26 @@ fn keys_of(
         KeySource::Text(text) => (text.clone(), String::new()),
         KeySource::File(path) => {
             let path = path.relative();
-            (read_file(&path)?, format!(", in the file {}", path.display()))
+            (read_key_file(&path)?, format!(", in the file {}", path.display()))
         }
     };
     read_keys(text.expose(), entry.version, passphrase)
         .map_err(|fault| Error::config(name, format!("{}{place}", fault.fault()), fault.cure()))
 }
 
-fn read_file(path: &Path) -> Result<Secret<String>> {
+/// Reads a file of keys: text, or the 32 bytes of a key as they are, which are given in hexadecimal.
+///
+/// # Errors
+///
+/// [`Error::File`] when it cannot be read, or is neither.
+pub fn read_key_file(path: &Path) -> Result<Secret<String>> {
     let failed = |source| Error::File { path: path.display().to_string(), source };
-    fs::read_to_string(path).map(Secret::new).map_err(failed)
+    let bytes = Zeroizing::new(fs::read(path).map_err(failed)?);
+    if bytes.len() == KEY_BYTES {
+        return Ok(Secret::new(bytes.iter().map(|byte| format!("{byte:02x}")).collect()));
+    }
+    let text = std::str::from_utf8(&bytes).map_err(|fault| failed(io::Error::other(fault)))?;
+    Ok(Secret::new(text.to_owned()))
 }
 
 fn issuer(tokens: &TokensConfig, base_url: &Url) -> Result<String> {

@@ -20,7 +20,8 @@ pub(super) fn parse_object(text: &str) -> Option<Map<String, Value>> {
     }
 }
 
-struct Strict(Value);
+/// A value in which no object has a name twice.
+pub(crate) struct Strict(pub(crate) Value);
 
 impl<'de> Deserialize<'de> for Strict {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -1,5 +1,7 @@
 //! Answers: page, redirect or JSON from one value.
 
+use std::fmt;
+
 use rocket::Request;
 use rocket::Response;
 use rocket::Route;
@@ -36,13 +38,20 @@ pub type Answer = Result<Reply, Refused>;
 ///
 /// The JSON is Flask-Security's: `{"meta": {"code": 200}, "response": {…}}`, with the anti-forgery
 /// token in `response.csrf_token`.
-#[derive(Debug)]
 pub struct Reply {
     view: View,
     response: Map<String, Value>,
     has_csrf_token: bool,
     has_referrer: bool,
     notice: Option<Notice>,
+}
+
+/// What it says does not print: tokens may be among it.
+impl fmt::Debug for Reply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let says: Vec<&String> = self.response.keys().collect();
+        f.debug_struct("Reply").field("says", &says).finish_non_exhaustive()
+    }
 }
 
 /// What a browser is answered with.

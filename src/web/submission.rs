@@ -25,6 +25,7 @@ use serde_json::Value;
 use crate::rejection::FieldErrors;
 use crate::rejection::Rejection;
 use crate::secret::Secret;
+use crate::token::strict::Strict;
 use crate::web::Web;
 use crate::web::csrf;
 use crate::web::demand::Demand;
@@ -223,7 +224,7 @@ pub(crate) fn given<'de, D: Deserializer<'de>>(
     String::deserialize(deserializer).map(Some)
 }
 
-/// A JSON object in which no name stands twice. An array, which serde would take for a struct, is
+/// A JSON object in which no name stands twice, at any depth. An array, which serde would take for a struct, is
 /// none.
 struct Object(Map<String, Value>);
 
@@ -244,7 +245,7 @@ impl<'de> Visitor<'de> for ObjectVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Object, A::Error> {
         let mut fields = Map::new();
-        while let Some((name, value)) = access.next_entry::<String, Value>()? {
+        while let Some((name, Strict(value))) = access.next_entry::<String, Strict>()? {
             if fields.insert(name, value).is_some() {
                 return Err(serde::de::Error::custom("a field stands twice"));
             }

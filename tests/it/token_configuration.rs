@@ -100,6 +100,16 @@ fn keys_come_from_files_and_under_a_passphrase() {
     );
     assert!(from_file.tokens.access(&user()).issue().unwrap().starts_with("v4.public."));
 
+    // The bytes of a key as they are, as `openssl rand 32` gives them.
+    let (bytes, text) =
+        ([0xc3_u8; 16].into_iter().chain(0..16).collect::<Vec<_>>(), "c3".repeat(16));
+    fs::write(&path, &bytes).unwrap();
+    let digits: String = (0..16).map(|byte| format!("{byte:02x}")).collect();
+    let (raw, written) = (issuer(&settings), issuer(&format!("keys = \"{text}{digits}\"")));
+    assert_eq!(fault(&written, &raw.tokens.access(&user()).issue().unwrap()), None);
+    fs::write(&path, [0xff_u8; 33]).unwrap();
+    assert!(refusal(&settings).contains(&path.display().to_string()));
+
     let passphrase = Secret::new("correct horse battery staple".to_owned());
     let wrapped = TokenKey::parse(&new, None, None).ok().unwrap().wrap(&passphrase).unwrap();
     fs::write(&path, wrapped.expose()).unwrap();

@@ -10,6 +10,7 @@ use clap::ValueEnum;
 use rocket_security::Secret;
 use rocket_security::config::TokenPurpose;
 use rocket_security::crypto::token_key::TokenKey;
+use rocket_security::token::read_key_file;
 use rocket_security::token::read_keys;
 
 use crate::application::tokens;
@@ -154,7 +155,7 @@ fn rotate(path: &Path, keep: Option<usize>) -> Result<(), Failure> {
 }
 
 fn wrap(path: &Path) -> Result<(), Failure> {
-    let text = file::read(path)?;
+    let text = read_key_file(path)?;
     let [key] = read_keys(text.expose(), None, None)
         .map_err(|fault| Failure::refused(format!("{}: {fault}", path.display())))?
         .try_into()

@@ -10,6 +10,7 @@ use rocket_security::Secret;
 use rocket_security::config::TokenPurpose;
 use rocket_security::crypto::token_key::TokenKey;
 use rocket_security::crypto::token_key::TokenVersion;
+use rocket_security::token::read_key_file;
 use rocket_security::token::read_keys;
 
 use crate::keys::passphrase;
@@ -24,7 +25,7 @@ pub(crate) struct KeyFile {
 impl KeyFile {
     /// Reads a file; asks for the passphrase when a key is wrapped.
     pub(crate) fn read(path: &Path) -> Result<Self, Failure> {
-        let text = read(path)?;
+        let text = read_key_file(path)?;
         let is_wrapped = text.expose().contains("-pw.");
         let passphrase = if is_wrapped { Some(passphrase()?) } else { None };
         let refused = |fault: &dyn std::fmt::Display| {
@@ -105,12 +106,6 @@ impl KeyFile {
         }
         written.map_err(failed)
     }
-}
-
-/// Reads a file of keys.
-pub(crate) fn read(path: &Path) -> Result<Secret<String>, Failure> {
-    let failed = |source| Failure::Fault(Error::File { path: path.display().to_string(), source });
-    fs::read_to_string(path).map(Secret::new).map_err(failed)
 }
 
 /// Gives what is left of a key that only verifies: the public half, or a symmetric key as it is.
