@@ -3,9 +3,10 @@
 
 It starts the showcase and drives Chromium through registration with a username and the showcase's
 own fields, the mailed link, the log-in by address and by username, pages that are not for them, a
-change of password, sessions ended elsewhere, a change of username and its recovery, the question whether it is still them, a
-change of address and its undoing, a reset, the closing of the account, its opening again and its
-deletion, an invitation, and links that are dead. On every page it looks for scripts, for the
+change of password, sessions ended elsewhere, programs logged out and tokens made for them, a change of
+username and its recovery, the question whether it is still them, a change of address and its undoing, a
+reset, the closing of the account, its opening again and its deletion, an invitation, and links that are
+dead. On every page it looks for scripts, for the
 stylesheet, for what Chromium has to complain about, and whether it fits a narrow window. The two
 forms as they come, without usernames and fields, are those of the quickstart.
 
@@ -17,6 +18,7 @@ It needs Debian's chromium and chromium-driver, and takes about a minute: it wai
 no longer fresh.
 """
 
+import re
 import time
 from pathlib import Path
 
@@ -62,6 +64,7 @@ def main():
         look_around(person)
         look_as_program(person)
         end_a_session(person)
+        let_programs_in(person)
         log_out_and_come_back(person)
         change_password(person)
         change_username(person)
@@ -225,6 +228,36 @@ def end_a_session(person):
     person.sees("You are logged in here only.")
     person.take("sessions-this-one-only")
     check(elsewhere.get("/sessions").status == 401, "and so are all others")
+
+
+def let_programs_in(person):
+    print("logging out a program, and making a token for another")
+    program = Client(person.server.url)
+    program.post("/token", username=NAME, password=FIRST)
+    person.open("/tokens")
+    person.take("tokens")
+    person.press("Log it out")
+    person.sees("No program is logged in as you.")
+    person.open("/personal-tokens")
+    person.fill(name="Nightly download")
+    wait_until_stale()
+    person.press("Make a token")
+    person.is_at("/verify?next=%2Fpersonal-tokens", "it has to be proved who makes one")
+    person.fill(password=FIRST)
+    person.press("Go on")
+    check(person.browser.value("name") == "Nightly download", "and the form is as it was left")
+    person.press("Make a token", status=400)
+    person.take("personal-tokens-errors")
+    check(person.browser.value("name") == "Nightly download", "the name is there as it was typed")
+    person.browser.tick("scope.books:read")
+    person.press("Make a token")
+    person.sees("it is not shown again")
+    person.take("personal-tokens", "dark", "phone")
+    token = re.search(r"rspat_\w+", person.browser.text()).group()
+    person.open("/personal-tokens")
+    check(token not in person.browser.text(), "the token is shown once")
+    person.press("Revoke")
+    person.sees("You have none.")
 
 
 def log_out_and_come_back(person):

@@ -110,7 +110,8 @@ class Browser:
         self.command("POST", f"/element/{self.find(path, 'xpath')}/click", {})
 
     def tick(self, field):
-        self.command("POST", f"/element/{self.find(f'input[name={field}]')}/click", {})
+        element = self.find(f'input[name="{field}"]')
+        self.command("POST", f"/element/{element}/click", {})
 
     def press(self, label):
         """Presses the button or follows the link of that text, and waits for the next page."""
