@@ -32,8 +32,9 @@
 //! | [`SessionEnded`](Event::SessionEnded) | a session ended by its age, because its user had too many, or from elsewhere | `user`, `session`, `reason` |
 //! | [`RememberTheft`](Event::RememberTheft) | what a browser is remembered by was used a second time: two have what one should | `user` |
 //! | [`RefreshTrackerCreated`](Event::RefreshTrackerCreated) | a program logged in: a family of refresh tokens began | `user`, `family` |
-//! | [`RefreshTrackerRevoked`](Event::RefreshTrackerRevoked) | it ended by its age, because its user had too many, or was ended | `user`, `family`, `reason` |
-//! | [`TokenReuse`](Event::TokenReuse) | a refresh token was used a second time: two have what one should | `user`, `family` |
+//! | [`RefreshTrackerRevoked`](Event::RefreshTrackerRevoked) | it ended by its age, because its user had too many, or was ended by its user or an operator | `user`, `family`, `reason` |
+//! | [`TokenReuse`](Event::TokenReuse) | a refresh token was used a second time: two have what one should; its program's login ended | `user`, `family` |
+//! | [`TokenIssued`](Event::TokenIssued) | an operator issued an access token for an account | `user`, `token` |
 //! | [`TokenDenied`](Event::TokenDenied) | one token is good no more | `user` if it is about one, `token` |
 //! | [`TokensRevoked`](Event::TokensRevoked) | an operator ended whatever an account was logged in with | `user` |
 //! | [`PersonalTokenCreated`](Event::PersonalTokenCreated) | somebody made a token for a program of theirs | `user`, `token` |
@@ -71,7 +72,8 @@
 //! | [`EventsLost`](Event::EventsLost) | only in a journal: events were not written down | `count` |
 //!
 //! A session or a token that ends with a change of the account has no event of its own: the change tells of itself.
-//! Neither has a program's login that ends with a change or with the session that it began in.
+//! Neither has a program's login that ends with a change or with the session that it began in; of one that
+//! ends because a refresh token was used twice `TokenReuse` alone tells.
 //! That a session is too old is noticed when what is over is deleted, within ten minutes.
 //!
 //! That a mail went out is told when it did; from where, in which request and by whom it was asked for
@@ -226,7 +228,8 @@ events! {
         family: Uuid,
     }
 
-    /// A program's login ended, without a change of the account and not with a session.
+    /// A program's login ended, without a change of the account, not with a session, and not because a
+    /// refresh token was used twice: of that [`TokenReuse`](Self::TokenReuse) tells.
     RefreshTrackerRevoked, "refresh_tracker_revoked", Some(*user), {
         /// Whose it was.
         user: UserId,
@@ -249,8 +252,16 @@ events! {
     TokenDenied, "token_denied", *user, {
         /// Whose it is, if it is about an account.
         user: Option<UserId>,
-        /// Its id, `jti`.
+        /// By what it is [denied](crate::token::denied_as): its `jti`, or of a trusted issuer's a digest.
         token: String,
+    }
+
+    /// An operator issued an access token for an account.
+    TokenIssued, "token_issued", Some(*user), {
+        /// Whose.
+        user: UserId,
+        /// Its id, `jti`.
+        token: Uuid,
     }
 
     /// An operator ended whatever an account was logged in with: sessions, programs, tokens and links.

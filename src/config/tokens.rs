@@ -323,7 +323,7 @@ pub enum Allowance {
     NoIat,
     /// `nbf` may be missing.
     NoNbf,
-    /// `jti` may be missing.
+    /// `jti` may be missing. Tokens without it cannot be denied.
     NoJti,
     /// The kind is not in the implicit assertion, as it is not in tokens of other libraries. It is
     /// read from `typ` or `type`; where neither is there, `kinds` has to name one alone.

@@ -15,7 +15,8 @@ use crate::error::Result;
 )]
 pub trait Denylist: Send + Sync + 'static {
     /// Denies the token of that id, of at most [`MAX_JTI_BYTES`] bytes, until it would have expired. False
-    /// when it is denied already, and then nothing is committed together with it.
+    /// when it is denied already: then it is until the later of both ends, and nothing is committed together
+    /// with it.
     async fn deny(&self, jti: &str, until: Timestamp, together: &Together) -> Result<bool>;
 
     /// Tells whether the token of that id is denied, from any instance, from the moment of

@@ -12,8 +12,6 @@ use uuid::Uuid;
 
 use crate::clock::Timestamp;
 use crate::config::TokenCheck;
-use crate::crypto::one_time::keyed_digest;
-use crate::datastore::denylist::MAX_JTI_BYTES;
 use crate::datastore::refresh::LivesBy;
 use crate::datastore::refresh::TokenTrace;
 use crate::datastore::session::SessionRecord;
@@ -84,27 +82,27 @@ impl Flow {
     ///
     /// # Errors
     ///
-    /// [`Rejection::Unavailable`] when the feature [`tokens`](crate::features::tokens), which keeps it, is
+    /// [`Rejection::TokenRefused`] for one without `jti`, which a trusted issuer may be allowed: it cannot be
+    /// denied, for nothing tells it from others. [`Rejection::Unavailable`] when the feature [`tokens`](crate::features::tokens), which keeps it, is
     /// not enabled, and when the store does not answer.
     pub fn deny_token<'f, C, K: TokenKind>(
         &'f self,
         origin: Origin,
         token: &Verified<C, K>,
     ) -> impl Future<Output = Result<bool, Rejection>> + Send + use<'f, C, K> {
-        let jti = denied_by(token);
+        let denied_as = token.denied_as();
         let user = match token.epoch().filter(|_| !token.is_foreign()) {
             Some(_) => token.subject().and_then(|subject| subject.parse().ok()),
             None => None,
         };
-        // Verifiers let clocks be apart.
-        let until = token.expires_at().and_then(|end| end.checked_add_signed(LEEWAY));
+        let until = token.denied_until(origin.at);
         async move {
             let programs = self.programs()?;
-            let longest = origin.at + ENDLESS;
-            let until = until.map_or(longest, |until| until.min(longest));
-            let event = Event::TokenDenied { user, token: jti.clone(), origin };
+            let missing = Rejection::TokenRefused(TokenFault::MissingClaim("jti"));
+            let denied_as = denied_as.ok_or(missing)?;
+            let event = Event::TokenDenied { user, token: denied_as.clone(), origin };
             let together = self.along(&event, Vec::new()).await?;
-            let is_new = programs.store.deny(&jti, until, &together).await?;
+            let is_new = programs.store.deny(&denied_as, until, &together).await?;
             self.checked.forget();
             if is_new {
                 self.told(&event);
@@ -142,12 +140,12 @@ impl Flow {
         let is_good = match &facts.about {
             Some(whose) => {
                 let (user, lives_by) = self.find_alive(web, &whose.trace).await?;
-                let is_current = !facts.is_refresh || is_current(&lives_by, &facts.jti);
+                let is_current = !facts.is_refresh || is_current(&lives_by, &whose.trace.jti);
                 is_current && user.is_open() && user.epoch == whose.epoch
             }
-            None => match self.programs.get() {
-                Some(programs) => !programs.store.is_denied(&facts.jti).await?,
-                None => true,
+            None => match (self.programs.get(), &facts.denied_as) {
+                (Some(programs), Some(denied_as)) => !programs.store.is_denied(denied_as).await?,
+                _ => true,
             },
         };
         if is_good { Ok(()) } else { Err(Rejection::CredentialsRefused) }
@@ -216,16 +214,10 @@ pub(super) fn bearer_by(lives_by: &LivesBy, epoch: i64, authn_via: &str) -> Bear
     if at > SessionRecord::NEVER { bearer.authenticated_at(at) } else { bearer }
 }
 
-/// How much longer than it lasts a token is denied: the most that verifiers let clocks be apart.
-const LEEWAY: TimeDelta = TimeDelta::minutes(10);
-
-/// How long a token is denied that never expires, and any other at most.
-const ENDLESS: TimeDelta = TimeDelta::days(365_000);
-
 /// What a token that was found genuine says of itself.
 pub(super) struct Facts {
-    /// By what it is denied.
-    pub(super) jti: String,
+    /// By what it is denied; none when it cannot be.
+    denied_as: Option<String>,
     /// Whose it is, if it is about a user of ours.
     pub(super) about: Option<Whose>,
     /// Whether it is a refresh token, of which a family has one at a time.
@@ -240,10 +232,10 @@ pub(super) struct Whose {
 
 impl Facts {
     pub(super) fn of<C, K: TokenKind>(token: &Verified<C, K>) -> Result<Self, Rejection> {
-        let jti = denied_by(token);
+        let denied_as = token.denied_as();
         let is_refresh = K::NAME == Refresh::NAME;
         let Some(epoch) = token.epoch().filter(|_| !token.is_foreign()) else {
-            return Ok(Self { jti, about: None, is_refresh });
+            return Ok(Self { denied_as, about: None, is_refresh });
         };
         let malformed = |name| Rejection::TokenRefused(TokenFault::MalformedClaim(name));
         let id = |text: Option<&str>, name| {
@@ -254,9 +246,9 @@ impl Facts {
             user: user.ok_or_else(|| malformed("sub"))?,
             family: id(token.family(), "fam")?,
             session: id(token.session(), "sid")?,
-            jti: jti.clone(),
+            jti: denied_as.clone().unwrap_or_default(),
         };
-        Ok(Self { jti, about: Some(Whose { trace, epoch }), is_refresh })
+        Ok(Self { denied_as, about: Some(Whose { trace, epoch }), is_refresh })
     }
 
     /// Names it among all tokens.
@@ -265,21 +257,9 @@ impl Facts {
             let TokenTrace { user, family, session, .. } = &it.trace;
             format!("{user} {} {family:?} {session:?}", it.epoch)
         });
-        format!("{} {}", self.jti, about.unwrap_or_default())
+        let denied_as = self.denied_as.as_deref().unwrap_or_default();
+        format!("{denied_as} {}", about.unwrap_or_default())
     }
-}
-
-/// Gives by what a token is denied: its `jti`, where that is one as we make them; of a trusted issuer, who
-/// may use what others use, a digest.
-fn denied_by<C, K: TokenKind>(token: &Verified<C, K>) -> String {
-    let jti = token.id().unwrap_or_default();
-    let is_plain = jti.len() < MAX_JTI_BYTES && jti.bytes().all(|byte| byte.is_ascii_graphic());
-    if is_plain && !jti.is_empty() && !token.is_foreign() {
-        return jti.to_owned();
-    }
-    let parts = [token.issuer().as_bytes(), b"\n", jti.as_bytes()];
-    let digest = keyed_digest(b"rocket_security denied by issuer", &parts);
-    digest.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Which tokens were found good, and when.

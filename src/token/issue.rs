@@ -213,7 +213,9 @@ impl<'t, K: TokenKind> TokenBuilder<'t, K> {
         self
     }
 
-    pub(super) fn id(mut self, id: Uuid) -> Self {
+    /// Says its own id, `jti`, in place of a random one, to whoever has to write it down before there is a
+    /// token. No two tokens may have the same.
+    pub fn id(mut self, id: Uuid) -> Self {
         self.id = Some(id);
         self
     }

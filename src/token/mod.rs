@@ -20,6 +20,7 @@
 //! | `epoch` | the epoch of the user, [`User::epoch`](crate::User::epoch) | for a user |
 
 mod claims;
+mod denied;
 mod document;
 mod issue;
 mod refresh;
@@ -28,6 +29,7 @@ pub(crate) mod strict;
 mod verify;
 
 pub use crate::token::claims::NoClaims;
+pub use crate::token::denied::denied_as;
 pub use crate::token::document::PublicKey;
 pub use crate::token::document::PublicKeys;
 pub use crate::token::issue::Subject;

@@ -100,11 +100,26 @@ impl Application {
     /// feature is enabled the application alone knows; a journal that has a row, or whose settings
     /// are there, is gone on with.
     pub(crate) async fn along(&self, events: &[Event]) -> Result<Together, Failure> {
+        match self.journal_if_any().await? {
+            Some(journal) => Ok(journal.along(&events.iter().collect::<Vec<_>>())?),
+            None => Ok(Together::nothing()),
+        }
+    }
+
+    /// Writes down what comes with no change, if there is a journal.
+    pub(crate) async fn write_down(&self, event: &Event) -> Result<(), Failure> {
+        match self.journal_if_any().await? {
+            Some(journal) => Ok(journal.append(&[event]).await?),
+            None => Ok(()),
+        }
+    }
+
+    async fn journal_if_any(&self) -> Result<Option<Journal>, Failure> {
         let has_settings = rocket::Config::figment().contains("security.audit");
         if !has_settings && self.store.find_audit_head().await? == AuditHead::empty() {
-            return Ok(Together::nothing());
+            return Ok(None);
         }
-        Ok(self.journal()?.along(&events.iter().collect::<Vec<_>>())?)
+        self.journal().map(Some)
     }
 
     /// Finds an account, or says that there is none.

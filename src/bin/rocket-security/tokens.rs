@@ -9,17 +9,20 @@ use clap::Args;
 use clap::Subcommand;
 use rocket_security::Email;
 use rocket_security::Event;
+use rocket_security::UserId;
 use rocket_security::clock::Clock;
+use rocket_security::clock::Timestamp;
+use rocket_security::crypto::random_uuid;
 use rocket_security::datastore::Denylist;
 use rocket_security::datastore::RefreshStore;
 use rocket_security::datastore::UserDatastore;
-use rocket_security::datastore::denylist::MAX_JTI_BYTES;
 use rocket_security::datastore::refresh::FamilyRecord;
 use rocket_security::datastore::user::UserChange;
 use rocket_security::event::SessionEnd;
 use rocket_security::token::Access;
 use rocket_security::token::MAX_TOKEN_BYTES;
 use rocket_security::token::Verified;
+use rocket_security::token::denied_as;
 use serde::Serialize;
 use serde_json::Map;
 use serde_json::Value;
@@ -38,7 +41,7 @@ use crate::terminal::read_line;
 /// The commands for tokens.
 #[derive(Subcommand)]
 pub(crate) enum TokensCommand {
-    /// Issues an access token for an account, as the application would
+    /// Issues an access token for an account, as the application would; a journal tells of it
     Issue(Issue),
     /// Verifies the access token on the first line of standard input, and prints what it says
     ///
@@ -56,10 +59,12 @@ pub(crate) enum TokensCommand {
     },
     /// Ends what programs are logged in with; their next request is nobody's
     ///
-    /// --user ends everything that the account is logged in with: programs, sessions, remembered
-    /// browsers, mailed links, and every access token, also of those that belong to none of these.
-    /// The password stays as it is. --family logs out one program, by the id of `tokens list`.
-    /// --jti denies one token by the id that `tokens verify` prints, and no other of its program.
+    /// --user ends everything that opens the account but its password: programs, sessions,
+    /// remembered browsers, mailed links, personal access tokens, and every access token, also of
+    /// those that belong to none of these. --family logs out one program, by the id of `tokens
+    /// list`. --token denies one token, and no other of its program; so does --jti, by the id that
+    /// `tokens verify` prints, with --issuer for a token of a trusted issuer. One of those that has
+    /// no id cannot be denied.
     #[command(verbatim_doc_comment)]
     Revoke(Revoke),
 }
@@ -72,6 +77,9 @@ pub(crate) struct Revoke {
     /// How long a token is denied: at least until it expires
     #[arg(long, value_parser = humantime::parse_duration, default_value = "3650days", requires = "jti")]
     keep: Duration,
+    /// Whose token it is, where it is not one of ours: an `iss` of security.tokens.trusted
+    #[arg(long, value_name = "ISS", requires = "jti")]
+    issuer: Option<String>,
 }
 
 /// One of these.
@@ -87,6 +95,9 @@ struct What {
     /// The id of a token
     #[arg(long)]
     jti: Option<String>,
+    /// Reads an access token from the first line of standard input
+    #[arg(long)]
+    token: bool,
 }
 
 /// What a token is to say.
@@ -128,12 +139,13 @@ pub(crate) async fn run(command: TokensCommand) -> Result<(), Failure> {
         TokensCommand::Issue(wish) => issue(wish).await,
         TokensCommand::Verify => verify(),
         TokensCommand::List { user, json } => list(&Application::open().await?, &user, json).await,
-        TokensCommand::Revoke(Revoke { what, keep }) => {
+        TokensCommand::Revoke(Revoke { what, keep, issuer }) => {
             let application = Application::open().await?;
             match (what.user, what.family, what.jti) {
                 (Some(user), _, _) => revoke_all(&application, &user).await,
                 (_, Some(family), _) => revoke_family(&application, family).await,
-                (_, _, jti) => deny(&application, &jti.unwrap_or_default(), keep).await,
+                (_, _, Some(jti)) => deny_id(&application, issuer.as_deref(), &jti, keep).await,
+                (_, _, None) => deny_token(&application).await,
             }
         }
     }
@@ -204,7 +216,9 @@ async fn revoke_all(application: &Application, email: &Email) -> Result<(), Fail
     // A change of nothing ends whatever is older than it.
     let change = UserChange::default();
     match application.store.update_user(user.id, &change, &together).await? {
-        Some(_) => print(format_args!("Whatever {email} was logged in with is ended.")),
+        Some(_) => print(format_args!(
+            "Whatever {email} was logged in with is ended, and every token of theirs, personal ones too."
+        )),
         None => Err(Failure::refused(format!("{email} was deleted a moment ago"))),
     }
 }
@@ -226,27 +240,64 @@ async fn revoke_family(application: &Application, id: Uuid) -> Result<(), Failur
     Err(unknown())
 }
 
-async fn deny(application: &Application, jti: &str, keep: Duration) -> Result<(), Failure> {
-    let is_id = !jti.is_empty()
-        && jti.len() <= MAX_JTI_BYTES
-        && jti.bytes().all(|byte| byte.is_ascii_graphic());
-    let keep = TimeDelta::from_std(keep).unwrap_or(TimeDelta::MAX);
-    let until = Clock::default().now().checked_add_signed(keep.min(TimeDelta::days(36_500)));
-    let (true, Some(until)) = (is_id, until) else {
-        return Err(Failure::refused(format!("{jti:?} is no id of a token")));
-    };
-    let event = Event::TokenDenied { user: None, token: jti.to_owned(), origin: origin() };
+/// Denies a token of which the id is known.
+async fn deny_id(
+    application: &Application,
+    issuer: Option<&str>,
+    jti: &str,
+    keep: Duration,
+) -> Result<(), Failure> {
+    let denied_as = denied_as(issuer, jti);
+    let trusted = &application.config.tokens.trusted;
+    match issuer {
+        Some(issuer) if trusted.iter().all(|entry| entry.iss != issuer) => {
+            return Err(Failure::refused(format!(
+                "{issuer} is no `iss` of security.tokens.trusted. Leave --issuer out for a token of ours"
+            )));
+        }
+        None if denied_as != jti => {
+            return Err(Failure::refused(format!(
+                "{jti:?} is no id of a token of ours. Say with --issuer whose it is, or pipe the token \
+                 into `rocket-security tokens revoke --token`"
+            )));
+        }
+        _ if jti.is_empty() => return Err(Failure::refused("a token without id cannot be denied")),
+        _ => {}
+    }
+    let now = Clock::default().now();
+    let keep = TimeDelta::from_std(keep).unwrap_or(TimeDelta::MAX).min(TimeDelta::days(36_500));
+    deny(application, None, &denied_as, now.checked_add_signed(keep).unwrap_or(now)).await
+}
+
+/// Denies the token on standard input, until it expires.
+async fn deny_token(application: &Application) -> Result<(), Failure> {
+    let token = read_token()?;
+    let without_id = || Failure::refused("the token has no id, `jti`, so that it cannot be denied");
+    let denied_as = token.denied_as().ok_or_else(without_id)?;
+    let about = token.epoch().filter(|_| !token.is_foreign()).and_then(|_| token.subject());
+    let user = about.and_then(|subject| subject.parse().ok());
+    deny(application, user, &denied_as, token.denied_until(Clock::default().now())).await
+}
+
+async fn deny(
+    application: &Application,
+    user: Option<UserId>,
+    denied_as: &str,
+    until: Timestamp,
+) -> Result<(), Failure> {
+    let event = Event::TokenDenied { user, token: denied_as.to_owned(), origin: origin() };
     let together = application.along(&[event]).await?;
-    match application.store.deny(jti, until, &together).await? {
+    match application.store.deny(denied_as, until, &together).await? {
         true => print("That token is denied."),
         false => print("That token was denied already."),
     }
 }
 
 async fn issue(wish: Issue) -> Result<(), Failure> {
-    let user = Application::open().await?.find(&wish.email).await?;
-    let tokens = tokens()?;
-    let mut token = tokens.access(&user);
+    let application = Application::open().await?;
+    let user = application.find(&wish.email).await?;
+    let (tokens, id) = (tokens()?, random_uuid()?);
+    let mut token = tokens.access(&user).id(id);
     if let Some(claims) = wish.claims {
         token = token.claims(claims);
     }
@@ -268,15 +319,23 @@ async fn issue(wish: Issue) -> Result<(), Failure> {
     if wish.plain {
         token = token.plain();
     }
-    print(token.issue()?)
+    let token = token.issue()?;
+    let event = Event::TokenIssued { user: user.id, token: id, origin: origin() };
+    application.write_down(&event).await?;
+    print(token)
+}
+
+/// Reads a token from standard input, and verifies it.
+fn read_token() -> Result<Verified<Map<String, Value>, Access>, Failure> {
+    let verifier = tokens()?.verifier();
+    let token = read_line(MAX_TOKEN_BYTES)?;
+    verifier
+        .verify(token.expose().trim_end())
+        .map_err(|fault| Failure::refused(format!("{} ({})", fault, fault.reason())))
 }
 
 fn verify() -> Result<(), Failure> {
-    let verifier = tokens()?.verifier();
-    let token = read_line(MAX_TOKEN_BYTES)?;
-    let verified: Verified<Map<String, Value>, Access> = verifier
-        .verify(token.expose().trim_end())
-        .map_err(|fault| Failure::refused(format!("{} ({})", fault, fault.reason())))?;
+    let verified = read_token()?;
     print(json!({
         "issuer": verified.issuer(),
         "is_foreign": verified.is_foreign(),
@@ -286,6 +345,7 @@ fn verify() -> Result<(), Failure> {
         "not_before": verified.not_before(),
         "issued_at": verified.issued_at(),
         "id": verified.id(),
+        "denied_as": verified.denied_as(),
         "session": verified.session(),
         "family": verified.family(),
         "epoch": verified.epoch(),

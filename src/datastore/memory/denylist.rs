@@ -12,7 +12,8 @@ use crate::error::Result;
 impl Denylist for MemoryDatastore {
     async fn deny(&self, jti: &str, until: Timestamp, together: &Together) -> Result<bool> {
         let mut content = self.lock();
-        if content.denied.contains_key(jti) {
+        if let Some(end) = content.denied.get_mut(jti) {
+            *end = until.max(*end);
             return Ok(false);
         }
         content.check_together(together, |id| content.users.contains_key(&id))?;

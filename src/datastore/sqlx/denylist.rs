@@ -9,9 +9,14 @@ use crate::datastore::sqlx::SqlxDatastore;
 use crate::datastore::sqlx::fault::is_unique_violation;
 use crate::datastore::sqlx::outbox::push_all;
 use crate::datastore::sqlx::rows::row;
+use crate::error::Error;
 use crate::error::Result;
 
 const DENY: &str = "INSERT INTO security_denylist (jti, expires_at) VALUES (?, ?)";
+
+pub(super) const EXTEND_DENIAL: &str = "
+    UPDATE security_denylist SET expires_at = CASE WHEN expires_at < ? THEN ? ELSE expires_at END
+    WHERE jti = ?";
 
 pub(super) const FIND_DENIED: &str = "SELECT jti FROM security_denylist WHERE jti = ?";
 
@@ -20,19 +25,25 @@ const FIND_EXPIRED_DENIALS: &str = "
 
 const FORGET_DENIAL: &str = "DELETE FROM security_denylist WHERE jti = ?";
 
+/// How often a caller may find that another one made the row, or deleted it, a moment before.
+const ROUNDS: u32 = 10;
+
 #[async_trait]
 impl Denylist for SqlxDatastore {
     async fn deny(&self, jti: &str, until: Timestamp, together: &Together) -> Result<bool> {
-        in_transaction!(self, |transaction| {
-            let deny = transaction.query(DENY).bind(jti.to_owned()).bind(until);
-            match transaction.execute(deny).await {
-                Err(fault) if is_unique_violation(&fault) => return Ok(false),
-                denied => denied?,
-            };
-            push_all!(transaction, together);
-            transaction.keep();
-            Ok(true)
-        })
+        for _ in 0..ROUNDS {
+            if self.deny_first(jti, until, together).await? {
+                return Ok(true);
+            }
+            let extended: Result<u64> = on_database!(self, |database| {
+                let extend = database.query(EXTEND_DENIAL).bind(until).bind(until);
+                database.execute(extend.bind(jti.to_owned())).await
+            });
+            if extended? > 0 {
+                return Ok(false);
+            }
+        }
+        Err(Error::store("a row of what is denied came and went"))
     }
 
     async fn is_denied(&self, jti: &str) -> Result<bool> {
@@ -54,6 +65,22 @@ impl Denylist for SqlxDatastore {
             }
             transaction.keep();
             Ok(forgotten)
+        })
+    }
+}
+
+impl SqlxDatastore {
+    /// Denies a token that is not denied; false when it is.
+    async fn deny_first(&self, jti: &str, until: Timestamp, together: &Together) -> Result<bool> {
+        in_transaction!(self, |transaction| {
+            let deny = transaction.query(DENY).bind(jti.to_owned()).bind(until);
+            match transaction.execute(deny).await {
+                Err(fault) if is_unique_violation(&fault) => return Ok(false),
+                denied => denied?,
+            };
+            push_all!(transaction, together);
+            transaction.keep();
+            Ok(true)
         })
     }
 }

@@ -40,6 +40,7 @@ use crate::datastore::sqlx::attempt::FIND_BLOCK;
 use crate::datastore::sqlx::audit::LIST_AUDIT;
 use crate::datastore::sqlx::audit::LOCK_AUDIT_HEAD;
 use crate::datastore::sqlx::audit::MOVE_AUDIT_HEAD;
+use crate::datastore::sqlx::denylist::EXTEND_DENIAL;
 use crate::datastore::sqlx::denylist::FIND_DENIED;
 use crate::datastore::sqlx::dialect::Dialect;
 use crate::datastore::sqlx::one_time::CREATE_TOKEN;
@@ -211,6 +212,7 @@ async fn every_statement_that_a_request_waits_for_uses_an_index() {
                 FIND_FAMILY_BEARER(id, id, text);
                 FIND_USER_BEARER(id, text);
                 FIND_DENIED(text);
+                EXTEND_DENIAL(now, now, text);
                 LOCK_SESSION_OF(other_id, id);
                 BEGIN_FAMILY(
                     other_id, other_id, other_id, other_id, text, none, none, now, now, now, now,

@@ -21,6 +21,8 @@ section! {
     of_parallel_denials_of_one_token_one_counts,
     ids_are_told_apart_byte_for_byte,
     denials_of_tokens_that_have_expired_are_swept,
+    a_token_that_is_denied_again_is_until_the_later_end,
+    of_parallel_denials_of_one_token_the_latest_end_counts,
 }
 
 async fn deny(store: &Arc<impl Denylist>, jti: &str, second: i64) -> bool {
@@ -73,4 +75,35 @@ pub async fn denials_of_tokens_that_have_expired_are_swept(
     for (jti, expected) in [("one", false), ("two", false), ("three", true)] {
         assert_eq!(store.is_denied(jti).await.unwrap(), expected, "{jti}");
     }
+}
+
+pub async fn a_token_that_is_denied_again_is_until_the_later_end(
+    store: &Arc<impl UserDatastore + Denylist>,
+) {
+    for (jti, first, again) in [("longer", 100, 200), ("shorter", 200, 100), ("alike", 200, 200)] {
+        assert!(deny(store, jti, first).await);
+        assert!(!deny(store, jti, again).await, "{jti}");
+    }
+    assert!(deny(store, "another", 100).await);
+    assert_eq!(store.delete_expired_denials(at(199), 5).await.unwrap(), 1);
+    for jti in ["longer", "shorter", "alike"] {
+        assert!(store.is_denied(jti).await.unwrap(), "{jti}");
+    }
+    assert_eq!(store.delete_expired_denials(at(200), 5).await.unwrap(), 3);
+    assert!(deny(store, "longer", 300).await, "what is swept can be denied anew");
+}
+
+pub async fn of_parallel_denials_of_one_token_the_latest_end_counts(
+    store: &Arc<impl UserDatastore + Denylist>,
+) {
+    let answers = all_at_once(store, CALLERS, |store, caller| async move {
+        let second = 100 + i64::try_from(caller).unwrap();
+        store.deny("0f0c", at(second), &Together::nothing()).await.unwrap()
+    })
+    .await;
+    assert_eq!(count(&answers, &true), 1);
+    let latest = at(99 + i64::try_from(CALLERS).unwrap());
+    let before = latest - TimeDelta::microseconds(1);
+    assert_eq!(store.delete_expired_denials(before, 5).await.unwrap(), 0);
+    assert_eq!(store.delete_expired_denials(latest, 5).await.unwrap(), 1);
 }
