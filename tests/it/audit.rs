@@ -576,6 +576,7 @@ mod command_line {
             "roles include admin editor",
             "roles exclude admin editor",
             "roles exclude admin editor",
+            "tokens issue ann@example.org",
             "users deactivate ann@example.org",
             "users activate ann@example.org",
         ] {
@@ -593,6 +594,7 @@ mod command_line {
             "permission_revoked",
             "role_included",
             "role_excluded",
+            "token_issued",
             "user_deactivated",
             "user_activated",
         ];
@@ -607,6 +609,15 @@ mod command_line {
         assert!(rows[8].entry.payload.contains("\"role\":\"admin\",\"included\":\"editor\""));
         assert_eq!(verify(&app).await.broken, None);
         assert_eq!(app.browser().log_in(ANN, PASSWORD).await.status.code, 200);
+    }
+
+    #[rocket::async_test]
+    async fn without_its_row_in_the_journal_no_token_is_issued() {
+        let app = app_with_six_rows().await;
+        sql::execute(app.database(), "DROP TABLE security_audit").await;
+        let (status, stdout, stderr) = run(&app, "tokens issue ann@example.org");
+        assert_eq!((status, stdout.as_str()), (Some(1), ""));
+        assert!(stderr.starts_with("error: ") && !stderr.contains("v4."), "{stderr}");
     }
 
     #[rocket::async_test]

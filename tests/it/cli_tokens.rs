@@ -2,8 +2,13 @@
 
 use std::fs;
 
+use chrono::TimeDelta;
+use rocket::get;
 use rocket::http::Status;
+use rocket::routes;
+use rocket_security::Paseto;
 use rocket_security::Verifier;
+use rocket_security::config::TokenPurpose;
 use rocket_security::testing;
 use rocket_security::testing::TestApp;
 use rocket_security::token::Access;
@@ -17,6 +22,12 @@ use crate::support::operator::CHEAP_HASH;
 use crate::support::operator::PASSWORD;
 use crate::support::operator::Place;
 use crate::support::rocket;
+use crate::support::sql;
+use crate::support::tokens::ASSERTION;
+use crate::support::tokens::ISSUER;
+use crate::support::tokens::forge;
+use crate::support::tokens::key;
+use crate::support::tokens::public_half;
 
 const ANN: &str = "ann@example.org";
 
@@ -171,6 +182,7 @@ fn a_token_is_issued_for_an_account_and_verified() {
     assert_eq!(told["footer"]["zone"], "eu");
     assert_eq!(told["issuer"], "http://127.0.0.1:8000");
     assert_eq!(told["epoch"], 0);
+    assert!(told["id"].is_string() && told["denied_as"] == told["id"], "{told}");
 
     let other = place.run("tokens issue ann@example.org --audience https://b.example").succeeded();
     place.run_with_input("tokens verify", &other).refused(&["(token_audience_wrong)"]);
@@ -234,7 +246,7 @@ async fn an_operator_ends_whatever_an_account_is_logged_in_with() {
     assert!(is_good(&app, &loose).await);
     let place = Place::beside(app.database());
     let told = place.run(&format!("tokens revoke --user {ANN}")).succeeded();
-    assert!(told.contains("is ended"), "{told}");
+    assert!(told.contains("is ended") && told.contains("personal ones too"), "{told}");
     for pair in [&program, &loose] {
         assert!(!is_good(&app, pair).await);
     }
@@ -259,5 +271,134 @@ async fn an_operator_denies_one_token() {
     let browser = app.browser();
     let next = browser.post_raw("/refresh-token", "application/json", body.as_bytes()).await;
     assert!(is_good(&app, &next.response("user")).await);
-    place.run(&format!("tokens revoke --jti {}", "a".repeat(65))).refused(&["is no id"]);
+    for no_id in ["a".repeat(65), "\u{1f980}".to_owned()] {
+        let revoke = format!("tokens revoke --jti {no_id}");
+        place.run(&revoke).refused(&["is no id of a token of ours", "--issuer"]);
+    }
+    place.run_with(&["tokens", "revoke", "--jti", ""], b"").refused(&["is no id"]);
+    place
+        .run("tokens revoke --jti 1 --issuer https://nobody.example")
+        .refused(&["https://nobody.example is no `iss` of security.tokens.trusted"]);
+    place.run("tokens revoke --token --issuer https://partner.example").misspelt("--jti");
+    place.run("tokens revoke --token --jti 1").misspelt("cannot be used");
+}
+
+async fn is_denied(app: &TestApp, name: &str) -> bool {
+    let count = format!("SELECT COUNT(*) FROM security_denylist WHERE jti = '{name}'");
+    sql::number(app.database(), &count).await == 1
+}
+
+#[rocket::async_test]
+async fn an_operator_denies_the_token_that_they_pipe_in() {
+    let app = TestApp::launch(rocket()).await;
+    app.user(ANN).await;
+    let place = Place::beside(app.database());
+    let token = place.run(&format!("tokens issue {ANN}")).succeeded();
+    let told = place.run_with_input("tokens verify", &token).succeeded();
+    let told: Value = serde_json::from_str(&told).unwrap();
+    let revoke = || place.run_with_input("tokens revoke --token", &token).succeeded();
+    assert!(revoke().contains("is denied"));
+    assert!(revoke().contains("already"));
+    assert!(is_denied(&app, told["id"].as_str().unwrap()).await);
+    for (typed, reason) in [("v4.local.AAAA\n", "(token_forged)"), ("", "(token_malformed)")] {
+        place.run_with_input("tokens revoke --token", typed).refused(&[reason]);
+    }
+}
+
+/// Whoever shows a token, of ours or of a trusted issuer.
+#[get("/shown")]
+fn shown(token: Paseto) -> String {
+    token.issuer().to_owned()
+}
+
+const PARTNER: &str = "https://partner.example";
+
+#[rocket::async_test]
+async fn an_operator_denies_tokens_of_a_trusted_issuer_one_by_one() {
+    let (foreign, other) = (key(TokenPurpose::Public), key(TokenPurpose::Public));
+    let also = "https://also.example";
+    let entry =
+        |iss: &str, key: &str| json!({"iss": iss, "key": public_half(key), "allow": ["no-jti"]});
+    let trusted = json!([entry(PARTNER, &foreign), entry(also, &other)]);
+    let settings = json!({"tokens": {"trusted": trusted, "audience": ISSUER}});
+    let app = TestApp::launch_with(rocket().mount("/", routes![shown]), settings).await;
+    let place = Place::beside(app.database());
+    let entry = |iss: &str, key: &str| {
+        let key = public_half(key);
+        format!("{{ iss = \"{iss}\", key = \"{key}\", allow = [\"no-jti\"] }}")
+    };
+    let trusted = format!("[{}, {}]", entry(PARTNER, &foreign), entry(also, &other));
+    place.configure_tokens(&format!("audience = \"{ISSUER}\"\ntrusted = {trusted}"));
+    let token = |iss: &str, key: &str, jti: Option<&str>| {
+        let now = app.clock().now();
+        let mut claims = json!({
+            "iss": iss, "sub": "somebody", "aud": ISSUER, "typ": "access",
+            "exp": (now + TimeDelta::minutes(5)).to_rfc3339(), "nbf": now.to_rfc3339(),
+            "iat": now.to_rfc3339(),
+        });
+        if let Some(jti) = jti {
+            claims["jti"] = json!(jti);
+        }
+        forge(key, &claims, "", ASSERTION)
+    };
+    let tokens = [
+        token(PARTNER, &foreign, Some("1")),
+        token(PARTNER, &foreign, Some("2")),
+        token(PARTNER, &foreign, Some("3")),
+        token(PARTNER, &foreign, None),
+        token(also, &other, Some("1")),
+    ];
+    let shown = async || {
+        let mut good = Vec::new();
+        for token in &tokens {
+            let request = app.client().get("/shown").header(bearer(token));
+            good.push(app.browser().send(request).await.status == Status::Ok);
+        }
+        good
+    };
+    assert_eq!(shown().await, [true; 5]);
+
+    assert!(place.run("tokens revoke --jti 1").succeeded().contains("is denied"));
+    assert_eq!(shown().await, [true; 5], "that one would be ours");
+    let revoke = format!("tokens revoke --jti 1 --issuer {PARTNER}");
+    assert!(place.run(&revoke).succeeded().contains("is denied"));
+    assert!(place.run(&revoke).succeeded().contains("already"));
+    assert_eq!(shown().await, [false, true, true, true, true]);
+    let told = place.run_with_input("tokens revoke --token", &tokens[1]).succeeded();
+    assert!(told.contains("is denied"), "{told}");
+    assert_eq!(shown().await, [false, false, true, true, true]);
+
+    place.run_with_input("tokens revoke --token", &tokens[3]).refused(&["has no id, `jti`"]);
+    assert_eq!(shown().await, [false, false, true, true, true]);
+    for (token, expected) in [(&tokens[1], true), (&tokens[2], false)] {
+        let told = place.run_with_input("tokens verify", token).succeeded();
+        let told: Value = serde_json::from_str(&told).unwrap();
+        let denied_as = told["denied_as"].as_str().unwrap();
+        assert!(denied_as.len() == 64 && denied_as != told["id"], "{told}");
+        assert_eq!(is_denied(&app, denied_as).await, expected);
+        place.run(&format!("tokens revoke --jti {denied_as}")).refused(&["is no id"]);
+    }
+    let told = place.run_with_input("tokens verify", &tokens[3]).succeeded();
+    let told: Value = serde_json::from_str(&told).unwrap();
+    assert!(told["denied_as"].is_null(), "{told}");
+}
+
+#[test]
+fn who_issues_a_token_is_written_down_before_they_have_it() {
+    let place = Place::debug();
+    place.configure(&format!("{CHEAP_HASH}[default.security.audit]\n"));
+    place.run_with_input("users create ann@example.org --confirmed", &format!("{PASSWORD}\n"));
+    let token = place.run("tokens issue ann@example.org").succeeded();
+    let told = place.run_with_input("tokens verify", &token).succeeded();
+    let told: Value = serde_json::from_str(&told).unwrap();
+    let tail = || place.run("audit tail -n 1 --json").succeeded();
+    let newest = tail();
+    let row: Value = serde_json::from_str(&newest).unwrap();
+    assert_eq!(row["event"], "token_issued");
+    assert_eq!(row["user"], told["subject"]);
+    assert_eq!(row["payload"]["token"], told["id"]);
+    assert_eq!(row["payload"]["origin"]["authn_via"], "command_line");
+    assert!(!newest.contains(token.trim()), "{newest}");
+    place.run("tokens issue ann@example.org --lifetime 0s").refused(&["over before it begins"]);
+    assert_eq!(tail(), newest, "what was not issued is not written down");
 }

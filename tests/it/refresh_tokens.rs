@@ -35,6 +35,7 @@ use rocket_security::event::Origin;
 use rocket_security::feature::LoginAttempt;
 use rocket_security::feature::Verdict;
 use rocket_security::flow::Flow;
+use rocket_security::rejection::TokenFault;
 use rocket_security::testing::Answer;
 use rocket_security::testing::Browser;
 use rocket_security::testing::PASSWORD;
@@ -50,7 +51,11 @@ use serde_json::json;
 use crate::support::bearer::bearer;
 use crate::support::bearer::issuer;
 use crate::support::sql;
+use crate::support::tokens::ASSERTION;
+use crate::support::tokens::ISSUER;
+use crate::support::tokens::forge;
 use crate::support::tokens::key;
+use crate::support::tokens::public_half;
 
 const ANN: &str = "ann@example.org";
 const LOGIN: &str = "/login?include_auth_token";
@@ -295,6 +300,7 @@ async fn a_token_that_is_used_again_ends_its_family_and_the_owner_is_told() {
     }
     assert_eq!(app.mail().await.len(), 1);
     assert_eq!(told(&app, &events, "token_reuse").await.len(), 1);
+    assert_eq!(told(&app, &events, "refresh_tracker_revoked").await.len(), 0);
     assert_eq!(told(&app, &events, "refresh_tracker_created").await.len(), 2);
     assert_eq!(told(&app, &events, "user_authenticated").await.len(), 2);
     assert!(is_accepted(&app, &bystander.access).await);
@@ -713,6 +719,32 @@ async fn a_token_about_something_else_is_good_until_it_is_denied() {
     app.clock().advance(TimeDelta::minutes(11));
     app.sweep().await;
     assert_eq!(sql::number(app.database(), denied).await, 0);
+}
+
+#[rocket::async_test]
+async fn a_token_without_an_id_cannot_be_denied_and_harms_no_other_of_its_issuer() {
+    let foreign = key(TokenPurpose::Public);
+    let (iss, public) = ("https://partner.example", public_half(&foreign));
+    let trusted = json!([{"iss": iss, "key": public, "allow": ["no-jti"]}]);
+    let app = app_with(json!({"trusted": trusted, "audience": ISSUER})).await;
+    let now = app.clock().now();
+    let [one, other] = ["one", "other"].map(|sub| {
+        let claims = json!({
+            "iss": iss, "sub": sub, "aud": ISSUER, "typ": "access",
+            "exp": (now + TimeDelta::minutes(5)).to_rfc3339(), "nbf": now.to_rfc3339(),
+            "iat": now.to_rfc3339(),
+        });
+        forge(&foreign, &claims, "", ASSERTION)
+    });
+    let verifier: &Verifier = app.client().rocket().state().unwrap();
+    let flow: &Flow = app.client().rocket().state().unwrap();
+    let token = verifier.verify::<NoClaims, Access>(&one).unwrap();
+    assert_eq!(token.denied_as(), None);
+    let refused = flow.deny_token(Origin::new(now, None), &token).await;
+    assert_eq!(refused.unwrap_err(), Rejection::TokenRefused(TokenFault::MissingClaim("jti")));
+    for token in [&one, &other] {
+        assert!(is_good(&app, "access", token).await);
+    }
 }
 
 #[rocket::async_test]
