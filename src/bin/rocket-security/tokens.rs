@@ -69,16 +69,25 @@ pub(crate) enum TokensCommand {
     Revoke(Revoke),
 }
 
+/// What is ended otherwise than by its id. A group that is there already keeps clap from requiring the id.
+const OTHERS: [&str; 3] = ["user", "family", "token"];
+
 /// What is to be ended.
 #[derive(Args)]
 pub(crate) struct Revoke {
     #[command(flatten)]
     what: What,
     /// How long a token is denied: at least until it expires
-    #[arg(long, value_parser = humantime::parse_duration, default_value = "3650days", requires = "jti")]
+    #[arg(
+        long,
+        value_parser = humantime::parse_duration,
+        default_value = "3650days",
+        requires = "jti",
+        conflicts_with_all = OTHERS
+    )]
     keep: Duration,
     /// Whose token it is, where it is not one of ours: an `iss` of security.tokens.trusted
-    #[arg(long, value_name = "ISS", requires = "jti")]
+    #[arg(long, value_name = "ISS", requires = "jti", conflicts_with_all = OTHERS)]
     issuer: Option<String>,
 }
 
