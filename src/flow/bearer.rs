@@ -42,7 +42,7 @@ impl Flow {
     /// replaced is good no more, and is not used up by being looked at.
     ///
     /// How often the store is asked for tokens of this kind is
-    /// [`tokens.check`](crate::config::TokensConfig::check): in one query with each request, unless it says
+    /// [`tokens.check`](crate::config::TokensConfig): in one query with each request, unless it says
     /// otherwise.
     ///
     /// # Errors
