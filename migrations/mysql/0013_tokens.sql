@@ -6,6 +6,8 @@ CREATE TABLE IF NOT EXISTS security_refresh (
     token_id BINARY(16) NOT NULL,
     previous_id BINARY(16),
     session_id BINARY(16),
+    -- By what the browser of that session is remembered, if it is: session after session names it.
+    series BINARY(32),
     authn_via VARCHAR(64) NOT NULL,
     client VARCHAR(45),
     user_agent VARCHAR(255),
@@ -16,6 +18,7 @@ CREATE TABLE IF NOT EXISTS security_refresh (
     expires_at DATETIME(6) NOT NULL,
     INDEX security_refresh_user_id (user_id, created_at),
     INDEX security_refresh_session_id (session_id),
+    INDEX security_refresh_series (series),
     INDEX security_refresh_idle_expires_at (idle_expires_at),
     FOREIGN KEY (user_id) REFERENCES security_users (id) ON DELETE CASCADE
 ) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin COMMENT = 'rocket_security';

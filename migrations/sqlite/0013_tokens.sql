@@ -6,6 +6,8 @@ CREATE TABLE security_refresh (
     token_id BLOB NOT NULL,
     previous_id BLOB,
     session_id BLOB,
+    -- By what the browser of that session is remembered, if it is: session after session names it.
+    series BLOB,
     authn_via TEXT NOT NULL,
     client TEXT,
     user_agent TEXT,
@@ -17,6 +19,7 @@ CREATE TABLE security_refresh (
 );
 CREATE INDEX security_refresh_user_id ON security_refresh (user_id, created_at);
 CREATE INDEX security_refresh_session_id ON security_refresh (session_id);
+CREATE INDEX security_refresh_series ON security_refresh (series);
 CREATE INDEX security_refresh_idle_expires_at ON security_refresh (idle_expires_at);
 
 -- Tokens that are good no more, until they would have expired.

@@ -6,6 +6,7 @@ use rocket::async_trait;
 use uuid::Uuid;
 
 use crate::clock::Timestamp;
+use crate::crypto::one_time::Digest;
 use crate::datastore::Denylist;
 use crate::datastore::Together;
 use crate::datastore::session::SessionRecord;
@@ -18,9 +19,16 @@ use crate::user::UserId;
 /// A store that has this capability also ends families with what they began in: whatever ends a session
 /// for good ([`end_session`](crate::datastore::SessionStore::end_session), and
 /// [`begin_session`](crate::datastore::SessionStore::begin_session) one that gives way or is replaced)
-/// ends the families that name it, in the same step, and a change of a user
+/// ends the families that name it or its series, in the same step, and a change of a user
 /// ([`update_user`](crate::UserDatastore::update_user) and whatever else raises the epoch) ends all of
 /// theirs. That a session is over because nobody used it, and is deleted, ends none.
+///
+/// A browser that is remembered comes back to one session after the other, which all name its series. So
+/// whatever ends a series ([`end_series`](crate::datastore::RememberStore::end_series) and
+/// [`end_other_series`](crate::datastore::RememberStore::end_other_series)) ends the families that name it,
+/// whether a session is there or not; that it expires ends none. A series that
+/// [`create_series`](crate::datastore::RememberStore::create_series) ends for another is named by its
+/// families no more, and they live on.
 #[async_trait]
 #[diagnostic::on_unimplemented(
     message = "the feature `tokens` needs a store that keeps families of refresh tokens",
@@ -28,8 +36,11 @@ use crate::user::UserId;
     note = "implement `rocket_security::datastore::RefreshStore` for it, or do not enable `Tokens`"
 )]
 pub trait RefreshStore: Denylist {
-    /// Begins a family and ends the user's oldest others beyond `max_per_user`: gives which. The user
-    /// expires no more ([`User::expires_at`]): somebody has use of the account.
+    /// Begins a family and ends the user's oldest others beyond `max_per_user`, of which those that are
+    /// over by then are none: gives which. The user expires no more ([`User::expires_at`]): somebody has
+    /// use of the account.
+    ///
+    /// The family names the series that the session names at that moment, whatever `family` says.
     ///
     /// None when the user is gone, switched off, closed, or has another epoch by now, and when the session
     /// that it names has ended. Of any number of families begun at once, `max_per_user` remain.
@@ -81,6 +92,8 @@ pub struct FamilyRecord {
     pub previous_id: Option<Uuid>,
     /// The public id of the session that it began in, if it began in one.
     pub session_id: Option<Uuid>,
+    /// The series that this session named, if its browser is remembered: the store knows.
+    pub series: Option<Digest>,
     /// How its user proved to be them, for example `password`.
     pub authn_via: String,
     /// The network address it began from.

@@ -26,7 +26,7 @@ use crate::user::UserId;
 )]
 pub trait RememberStore: Send + Sync + 'static {
     /// Begins a series and ends the user's oldest others beyond `max_per_user`; the sessions of those
-    /// live on, and name no series any more.
+    /// live on, and name no series any more; nor do families.
     ///
     /// False when the user is gone, switched off, closed, or has another epoch by now. Of any number of
     /// series begun at once, `max_per_user` remain.
@@ -50,7 +50,7 @@ pub trait RememberStore: Send + Sync + 'static {
         together: &Together,
     ) -> Result<Turned>;
 
-    /// Ends a series of a user and the session that names it; none when there was no such series, and
+    /// Ends a series of a user, the session that names it, and the families of both; none when there was no such series, and
     /// then nothing is committed together with it.
     async fn end_series(
         &self,
@@ -59,7 +59,7 @@ pub trait RememberStore: Send + Sync + 'static {
         together: &Together,
     ) -> Result<Option<EndedSeries>>;
 
-    /// Ends all series of a user but `kept`, and the sessions that name them.
+    /// Ends all series of a user but `kept`, the sessions that name them, and the families of both.
     async fn end_other_series(
         &self,
         user: UserId,

@@ -77,8 +77,8 @@ pub trait SessionStore: Send + Sync + 'static {
     ) -> Result<()>;
 
     /// Ends a session, the series that it names, for its browser would come back by it, and in a
-    /// [`RefreshStore`](crate::datastore::RefreshStore) the families that began in it; false when there was
-    /// no such session, and then nothing is committed together with it.
+    /// [`RefreshStore`](crate::datastore::RefreshStore) the families that began in it or name that series; false
+    /// when there was no such session, and then nothing is committed together with it.
     async fn end_session(&self, digest: &Digest, together: &Together) -> Result<bool>;
 
     /// Deletes sessions that were last used at or before `idle`, or begun at or before `begun`, at most

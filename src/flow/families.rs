@@ -219,8 +219,8 @@ impl Flow {
         Ok(is_ended)
     }
 
-    /// Logs out all programs of whoever is logged in but those that began in the session they ask from;
-    /// says how many.
+    /// Logs out all programs of whoever is logged in but those that began in the session they ask from, or
+    /// in one that the same browser had before; says how many.
     pub(super) async fn end_other_families(
         &self,
         visit: &Visit<'_>,
@@ -230,8 +230,10 @@ impl Flow {
             return Ok(0);
         }
         let mut ended: u32 = 0;
+        let own = &active.record;
         for family in self.families_of(visit, &active.user).await? {
-            if family.session_id != Some(active.record.id) {
+            let is_same_browser = own.series.is_some() && family.series == own.series;
+            if family.session_id != Some(own.id) && !is_same_browser {
                 let family = EndedFamily { id: family.id, user_id: family.user_id };
                 ended += u32::from(self.end_family(visit, family).await?);
             }

@@ -182,8 +182,8 @@ impl Flow {
     }
 
     /// Ends all sessions of whoever is logged in but the one they ask from, what their other browsers are
-    /// remembered by, and the programs that did not log in with this session; says how many sessions that
-    /// were.
+    /// remembered by, and the programs that did not log in with this session, or with one that this browser
+    /// had before; says how many sessions that were.
     ///
     /// # Errors
     ///

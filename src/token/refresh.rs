@@ -176,6 +176,7 @@ impl Tokens {
             token_id: random_uuid()?,
             previous_id: None,
             session_id: None,
+            series: None,
             authn_via: String::new(),
             client: None,
             user_agent: None,

@@ -6,6 +6,7 @@ use rocket::async_trait;
 use uuid::Uuid;
 
 use crate::clock::Timestamp;
+use crate::crypto::one_time::Digest;
 use crate::datastore::RefreshStore;
 use crate::datastore::Together;
 use crate::datastore::memory::Content;
@@ -32,17 +33,19 @@ impl RefreshStore for MemoryDatastore {
         let mut content = self.lock();
         let user = content.users.get(&family.user_id).map(|found| &found.user);
         let is_theirs = user.is_some_and(|user| user.is_open() && user.epoch == family.epoch);
-        let has_session = family.session_id.is_none_or(|id| {
-            content.sessions.values().any(|it| it.id == id && it.user_id == family.user_id)
+        let session = family.session_id.map(|id| {
+            content.sessions.values().find(|it| it.id == id && it.user_id == family.user_id)
         });
-        if !is_theirs || !has_session {
+        let is_gone = matches!(session, Some(None));
+        let series = session.flatten().and_then(|session| session.series);
+        if !is_theirs || is_gone {
             return Ok(None);
         }
         if content.families.contains_key(&family.id) {
             return Err(duplicate("a family"));
         }
         content.check_together(together, |id| content.users.contains_key(&id))?;
-        content.families.insert(family.id, family.clone());
+        content.families.insert(family.id, FamilyRecord { series, ..family.clone() });
         if let Some(found) = content.users.get_mut(&family.user_id) {
             found.user.expires_at = None;
         }
@@ -130,15 +133,28 @@ impl RefreshStore for MemoryDatastore {
 }
 
 impl Content {
-    /// Ends the families that began in a session.
-    pub(super) fn end_families_of(&mut self, session: Uuid) {
+    /// Ends the families that began in a session, or name its series.
+    pub(super) fn end_families_of(&mut self, session: Uuid, series: Option<Digest>) {
         self.families.retain(|_, family| family.session_id != Some(session));
+        if let Some(series) = series {
+            self.end_families_of_series(&series);
+        }
     }
 
-    /// Ends all but `keep` families of a user: the one just begun, and the newest of the others.
+    /// Ends the families that name a series.
+    pub(super) fn end_families_of_series(&mut self, series: &Digest) {
+        self.families.retain(|_, family| family.series.as_ref() != Some(series));
+    }
+
+    /// Ends all but `keep` families of a user that are not over: the one just begun, and the newest of the
+    /// others.
     fn evict_families(&mut self, begun: &FamilyRecord, keep: u32) -> Vec<EndedFamily> {
         let keep = usize::try_from(keep).unwrap_or(usize::MAX);
-        let theirs = self.families.values().filter(|other| other.user_id == begun.user_id);
+        let is_counted = |other: &&FamilyRecord| {
+            let is_alive = other.id == begun.id || other.idle_expires_at > begun.created_at;
+            other.user_id == begun.user_id && is_alive
+        };
+        let theirs = self.families.values().filter(is_counted);
         let mut newest: Vec<_> =
             theirs.map(|it| (it.id != begun.id, Reverse(it.created_at), it.id)).collect();
         newest.sort();

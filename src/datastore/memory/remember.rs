@@ -94,8 +94,9 @@ impl RememberStore for MemoryDatastore {
         content.check_together(together, |id| content.users.contains_key(&id))?;
         let ended = content.end_series(series);
         if let Some(session) = ended.and_then(|ended| ended.session) {
-            content.end_families_of(session);
+            content.end_families_of(session, None);
         }
+        content.end_families_of_series(series);
         content.push_all(together);
         Ok(ended)
     }
@@ -111,7 +112,10 @@ impl RememberStore for MemoryDatastore {
         let others: Vec<Digest> = others.collect();
         let ended: Vec<_> = others.iter().filter_map(|it| content.end_series(it)).collect();
         for session in ended.iter().filter_map(|ended| ended.session) {
-            content.end_families_of(session);
+            content.end_families_of(session, None);
+        }
+        for series in &others {
+            content.end_families_of_series(series);
         }
         Ok(ended)
     }
@@ -138,7 +142,7 @@ impl Content {
     }
 
     /// Ends all but `keep` series of a user: the one just begun, and the newest of the others. The
-    /// sessions of those go on.
+    /// sessions of those go on, and the programs that logged in with them.
     fn forget_oldest(&mut self, begun: &SeriesRecord, keep: u32) {
         let keep = usize::try_from(keep).unwrap_or(usize::MAX);
         let theirs = self.series.values().filter(|other| other.user_id == begun.user_id);
@@ -150,6 +154,9 @@ impl Content {
             self.series.remove(&series);
             for session in self.sessions.values_mut() {
                 session.series = session.series.filter(|named| *named != series);
+            }
+            for family in self.families.values_mut() {
+                family.series = family.series.filter(|named| *named != series);
             }
         }
     }

@@ -32,7 +32,7 @@ impl SessionStore for MemoryDatastore {
         }
         content.check_together(together, |id| content.users.contains_key(&id))?;
         for replaced in content.replaced_by(session) {
-            content.end_families_of(replaced);
+            content.end_families_of(replaced, session.series);
         }
         let evicted = content.begin_session(session, max_per_user);
         content.push_all(together);
@@ -80,7 +80,7 @@ impl SessionStore for MemoryDatastore {
             if let Some(series) = session.series {
                 content.series.remove(&series);
             }
-            content.end_families_of(session.id);
+            content.end_families_of(session.id, session.series);
         }
         content.push_all(together);
         Ok(true)
@@ -148,15 +148,14 @@ impl Content {
         newest.sort();
         let evicted: Vec<_> = newest.into_iter().skip(keep).map(|(_, _, digest)| digest).collect();
         for digest in &evicted {
-            if let Some(series) = self.sessions.get(digest).and_then(|session| session.series) {
-                self.series.remove(&series);
+            let named = self.sessions.get(digest).map(|session| (session.id, session.series));
+            let Some((id, series)) = named else { continue };
+            if let Some(series) = &series {
+                self.series.remove(series);
             }
+            self.end_families_of(id, series);
         }
-        let ended = self.end_sessions(evicted);
-        for session in &ended {
-            self.end_families_of(session.id);
-        }
-        ended
+        self.end_sessions(evicted)
     }
 
     /// Names the sessions whose place a session takes.

@@ -76,11 +76,13 @@ use crate::datastore::sqlx::remember::FIND_OTHER_SERIES;
 use crate::datastore::sqlx::remember::FIND_SERIES;
 use crate::datastore::sqlx::remember::FIND_SERIES_TO_TURN;
 use crate::datastore::sqlx::remember::NAME_NO_SERIES;
+use crate::datastore::sqlx::remember::NAME_NO_SERIES_IN_FAMILIES;
 use crate::datastore::sqlx::remember::ROTATE_SERIES;
 use crate::datastore::sqlx::session::BEGIN_SESSION;
 use crate::datastore::sqlx::session::DELETE_FAMILY;
 use crate::datastore::sqlx::session::DELETE_SERIES;
 use crate::datastore::sqlx::session::DELETE_SESSION;
+use crate::datastore::sqlx::session::FIND_FAMILIES_OF_SERIES;
 use crate::datastore::sqlx::session::FIND_FAMILIES_OF_SESSION;
 use crate::datastore::sqlx::session::FIND_OTHER_SESSIONS;
 use crate::datastore::sqlx::session::FIND_SERIES_OF_SESSION;
@@ -215,16 +217,17 @@ async fn every_statement_that_a_request_waits_for_uses_an_index() {
                 EXTEND_DENIAL(now, now, text);
                 LOCK_SESSION_OF(other_id, id);
                 BEGIN_FAMILY(
-                    other_id, other_id, other_id, other_id, text, none, none, now, now, now, now,
-                    now, id, zero, some
+                    other_id, other_id, other_id, other_id, other, text, none, none, now, now, now,
+                    now, now, id, zero, some
                 );
-                FIND_OTHER_FAMILIES(id, other_id);
+                FIND_OTHER_FAMILIES(id, other_id, now);
                 LIST_FAMILIES(id);
                 FIND_FAMILY(id);
                 ROTATE_FAMILY(id, id, now, now, id, id, zero, id, now, now);
                 END_FAMILY(id, id);
                 DELETE_FAMILY(id);
                 FIND_FAMILIES_OF_SESSION(other_id);
+                FIND_FAMILIES_OF_SERIES(digest);
                 DELETE_FAMILIES_OF_USER(id);
                 BEGIN_SESSION(
                     other, other_id, text, none, none, now, now, now, other, id, zero, some
@@ -241,6 +244,7 @@ async fn every_statement_that_a_request_waits_for_uses_an_index() {
                 ROTATE_SERIES(other, other, now, digest, id, zero, digest, now);
                 FIND_OTHER_SERIES(id, digest);
                 NAME_NO_SERIES(digest);
+                NAME_NO_SERIES_IN_FAMILIES(digest);
                 KEEP_USER(id);
                 FIND_OTHER_SESSIONS(id, digest);
                 LIST_SESSIONS(id);
@@ -375,6 +379,7 @@ async fn fill(store: &SqlxDatastore, now: Timestamp) -> (User, Digest) {
             token_id: session.id,
             previous_id: None,
             session_id: Some(session.id),
+            series: session.series,
             authn_via: "password".to_owned(),
             client: None,
             user_agent: None,

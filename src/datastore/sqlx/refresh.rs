@@ -16,6 +16,7 @@ use crate::datastore::sqlx::SqlxDatastore;
 use crate::datastore::sqlx::outbox::push_all;
 use crate::datastore::sqlx::rows::UserRow;
 use crate::datastore::sqlx::rows::read_address;
+use crate::datastore::sqlx::rows::read_digest;
 use crate::datastore::sqlx::rows::row;
 use crate::datastore::sqlx::rows::select_user;
 use crate::datastore::sqlx::rows::users_from;
@@ -31,18 +32,20 @@ use crate::user::UserId;
 
 pub(super) const BEGIN_FAMILY: &str = "
     INSERT INTO security_refresh
-        (id, user_id, epoch, token_id, previous_id, session_id, authn_via, client, user_agent,
-         created_at, authenticated_at, rotated_at, idle_expires_at, expires_at)
-    SELECT ?, id, epoch, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? FROM security_users
+        (id, user_id, epoch, token_id, previous_id, session_id, series, authn_via, client,
+         user_agent, created_at, authenticated_at, rotated_at, idle_expires_at, expires_at)
+    SELECT ?, id, epoch, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? FROM security_users
     WHERE id = ? AND epoch = ? AND active = ? AND closes_at IS NULL";
 
 pub(super) const FIND_OTHER_FAMILIES: &str = "
     SELECT id, user_id FROM security_refresh
-    WHERE user_id = ? AND id <> ? ORDER BY created_at DESC, id FOR UPDATE";
+    WHERE user_id = ? AND id <> ? AND idle_expires_at > ?
+    ORDER BY created_at DESC, id FOR UPDATE";
 
 pub(super) const LIST_FAMILIES: &str = "
     SELECT id AS family_id, user_id AS family_user_id, epoch AS family_epoch, token_id, previous_id,
-           session_id AS family_session_id, authn_via AS family_authn_via, client AS family_client,
+           session_id AS family_session_id, series AS family_series,
+           authn_via AS family_authn_via, client AS family_client,
            user_agent AS family_user_agent, created_at AS family_created_at,
            authenticated_at AS family_authenticated_at, rotated_at, idle_expires_at,
            expires_at AS family_expires_at
@@ -52,8 +55,9 @@ pub(super) const LIST_FAMILIES: &str = "
 /// The query of every request with a token of a family: by primary key.
 pub(super) const FIND_FAMILY_BEARER: &str = select_user!(
     "f.id AS family_id, f.user_id AS family_user_id, f.epoch AS family_epoch, f.token_id,
-           f.previous_id, f.session_id AS family_session_id, f.authn_via AS family_authn_via,
-           f.client AS family_client, f.user_agent AS family_user_agent,
+           f.previous_id, f.session_id AS family_session_id, f.series AS family_series,
+           f.authn_via AS family_authn_via, f.client AS family_client,
+           f.user_agent AS family_user_agent,
            f.created_at AS family_created_at, f.authenticated_at AS family_authenticated_at,
            f.rotated_at, f.idle_expires_at, f.expires_at AS family_expires_at,",
     "security_refresh f
@@ -77,7 +81,8 @@ pub(super) const ROTATE_FAMILY: &str = "
 
 pub(super) const FIND_FAMILY: &str = "
     SELECT id AS family_id, user_id AS family_user_id, epoch AS family_epoch, token_id, previous_id,
-           session_id AS family_session_id, authn_via AS family_authn_via, client AS family_client,
+           session_id AS family_session_id, series AS family_series,
+           authn_via AS family_authn_via, client AS family_client,
            user_agent AS family_user_agent, created_at AS family_created_at,
            authenticated_at AS family_authenticated_at, rotated_at, idle_expires_at,
            expires_at AS family_expires_at
@@ -102,13 +107,15 @@ impl RefreshStore for SqlxDatastore {
             // Whoever else begins a family of this user, or changes the user, waits.
             let lock = transaction.query(LOCK_USER).bind(user);
             transaction.execute(lock).await?;
+            let mut series = None;
             if let Some(session) = family.session_id {
                 // Whoever ends the session has done so, or waits, and ends this family with it.
                 let lock = transaction.query_as(LOCK_SESSION_OF).bind(session).bind(user);
                 let locked: Option<EndedRow> = transaction.fetch_optional(lock).await?;
-                if locked.is_none() {
+                let Some(locked) = locked else {
                     return Ok(None);
-                }
+                };
+                series = locked.series;
             }
             let begin = transaction
                 .query(BEGIN_FAMILY)
@@ -116,6 +123,7 @@ impl RefreshStore for SqlxDatastore {
                 .bind(family.token_id)
                 .bind(family.previous_id)
                 .bind(family.session_id)
+                .bind(series.clone())
                 .bind(family.authn_via.clone())
                 .bind(family.client.map(|client| client.to_string()))
                 .bind(family.user_agent.clone())
@@ -133,6 +141,7 @@ impl RefreshStore for SqlxDatastore {
             let keep = transaction.query(KEEP_USER).bind(user);
             transaction.execute(keep).await?;
             let others = transaction.query_as(FIND_OTHER_FAMILIES).bind(user).bind(family.id);
+            let others = others.bind(family.created_at);
             let others: Vec<FamilyKeyRow> = transaction.fetch_all(others).await?;
             let kept = usize::try_from(max_per_user.saturating_sub(1)).unwrap_or(usize::MAX);
             let mut ended = Vec::new();
@@ -268,6 +277,7 @@ row! {
         token_id: uuid::Uuid,
         previous_id: Option<uuid::Uuid>,
         family_session_id: Option<uuid::Uuid>,
+        family_series: Option<Vec<u8>>,
         family_authn_via: String,
         family_client: Option<String>,
         family_user_agent: Option<String>,
@@ -288,6 +298,7 @@ impl FamilyRow {
             token_id: self.token_id,
             previous_id: self.previous_id,
             session_id: self.family_session_id,
+            series: self.family_series.map(read_digest).transpose()?,
             authn_via: self.family_authn_via,
             client: read_address(self.family_client.as_deref())?,
             user_agent: self.family_user_agent,

@@ -63,6 +63,10 @@ pub(super) const FIND_OTHER_SERIES: &str = "
 pub(super) const NAME_NO_SERIES: &str =
     "UPDATE security_sessions SET series = NULL WHERE series = ?";
 
+/// So do the programs that logged in with it.
+pub(super) const NAME_NO_SERIES_IN_FAMILIES: &str =
+    "UPDATE security_refresh SET series = NULL WHERE series = ?";
+
 pub(super) const DELETE_SERIES_OF: &str =
     "DELETE FROM security_remember WHERE series = ? AND user_id = ?";
 
@@ -70,11 +74,11 @@ const FIND_EXPIRED_SERIES: &str = "
     SELECT series, user_id FROM security_remember
     WHERE expires_at <= ? LIMIT ? FOR UPDATE SKIP LOCKED";
 
-/// Ends, within a transaction, the session that names a series, and the families that began in it unless
-/// it is but over; gives its public id.
+/// Ends, within a transaction, the session that names a series, and the families that began in it or name
+/// the series unless that is but over; gives its public id.
 macro_rules! end_session_of {
     ($transaction:ident, $series:expr, is_over: $is_over:expr) => {{
-        let find = $transaction.query_as(FIND_SESSIONS_OF_SERIES).bind($series);
+        let find = $transaction.query_as(FIND_SESSIONS_OF_SERIES).bind($series.clone());
         let named: Vec<EndedRow> = $transaction.fetch_all(find).await?;
         let mut ended = None;
         for row in named {
@@ -82,8 +86,11 @@ macro_rules! end_session_of {
             let end = $transaction.query(DELETE_SESSION).bind(row.digest);
             $transaction.execute(end).await?;
             if !$is_over {
-                end_families_of!($transaction, row.id);
+                end_families_of!($transaction, session: row.id, series: None::<Vec<u8>>);
             }
+        }
+        if !$is_over {
+            end_families_of!($transaction, series: $series);
         }
         ended
     }};
@@ -120,8 +127,10 @@ impl RememberStore for SqlxDatastore {
             for other in others.into_iter().skip(kept) {
                 let forget = transaction.query(DELETE_SERIES).bind(other.series.clone());
                 transaction.execute(forget).await?;
-                let go_on = transaction.query(NAME_NO_SERIES).bind(other.series);
-                transaction.execute(go_on).await?;
+                for go_on in [NAME_NO_SERIES, NAME_NO_SERIES_IN_FAMILIES] {
+                    let go_on = transaction.query(go_on).bind(other.series.clone());
+                    transaction.execute(go_on).await?;
+                }
             }
             transaction.keep();
             Ok(true)
@@ -189,7 +198,8 @@ impl RememberStore for SqlxDatastore {
             if transaction.execute(end).await? == 0 {
                 return Ok(None);
             }
-            let session = end_session_of!(transaction, series.as_bytes().to_vec(), is_over: false);
+            let key = series.as_bytes().to_vec();
+            let session = end_session_of!(transaction, key, is_over: false);
             push_all!(transaction, together);
             transaction.keep();
             Ok(Some(EndedSeries { user_id: user, session }))

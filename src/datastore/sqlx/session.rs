@@ -72,6 +72,9 @@ pub(super) const LOCK_SESSION_OF: &str = "
 pub(super) const FIND_FAMILIES_OF_SESSION: &str =
     "SELECT id FROM security_refresh WHERE session_id = ?";
 
+/// Those of the browser's sessions before it, too.
+pub(super) const FIND_FAMILIES_OF_SERIES: &str = "SELECT id FROM security_refresh WHERE series = ?";
+
 pub(super) const DELETE_FAMILY: &str = "DELETE FROM security_refresh WHERE id = ?";
 
 pub(super) const DELETE_SERIES: &str = "DELETE FROM security_remember WHERE series = ?";
@@ -168,14 +171,14 @@ impl SessionStore for SqlxDatastore {
             let Some(found) = found else {
                 return Ok(false);
             };
-            if let Some(series) = found.series {
+            if let Some(series) = found.series.clone() {
                 transaction.execute(transaction.query(DELETE_SERIES).bind(series)).await?;
             }
             let end = transaction.query(DELETE_SESSION).bind(digest.as_bytes().to_vec());
             if transaction.execute(end).await? == 0 {
                 return Ok(false);
             }
-            end_families_of!(transaction, found.id);
+            end_families_of!(transaction, session: found.id, series: found.series);
             push_all!(transaction, together);
             transaction.keep();
             Ok(true)
@@ -203,12 +206,25 @@ impl SessionStore for SqlxDatastore {
     }
 }
 
-/// Ends, within a transaction that has ended a session, the families that began in it, by their key.
+/// Ends, within a transaction that has ended a session, the families that name it or its series, by their
+/// key; or, where it has ended a series, those that name that.
 macro_rules! end_families_of {
-    ($transaction:ident, $session:expr) => {{
+    ($transaction:ident, session: $session:expr, series: $series:expr) => {{
         use crate::datastore::sqlx::session as sql;
         let find = $transaction.query_as(sql::FIND_FAMILIES_OF_SESSION).bind($session);
-        let families: Vec<sql::FamilyIdRow> = $transaction.fetch_all(find).await?;
+        sql::end_families_of!($transaction, found: find);
+        if let Some(series) = $series {
+            sql::end_families_of!($transaction, series: series);
+        }
+    }};
+    ($transaction:ident, series: $series:expr) => {{
+        use crate::datastore::sqlx::session as sql;
+        let find = $transaction.query_as(sql::FIND_FAMILIES_OF_SERIES).bind($series);
+        sql::end_families_of!($transaction, found: find);
+    }};
+    ($transaction:ident, found: $find:expr) => {{
+        use crate::datastore::sqlx::session as sql;
+        let families: Vec<sql::FamilyIdRow> = $transaction.fetch_all($find).await?;
         for family in families {
             let end = $transaction.query(sql::DELETE_FAMILY).bind(family.id);
             $transaction.execute(end).await?;
@@ -218,7 +234,7 @@ macro_rules! end_families_of {
 
 /// Begins a session within a transaction that has locked its user: gives which others ended for it,
 /// or none when it may not begin; the transaction is then of no further use. `ends_replaced` says whether
-/// families end that began in the one that it replaces. A macro, as `apply_change!`.
+/// families end that began in the one that it replaces, or those of its browser before. A macro, as `apply_change!`.
 macro_rules! begin_session {
     ($transaction:ident, $session:expr, $max_per_user:expr, ends_replaced: $ends_replaced:expr) => {{
         use crate::datastore::sqlx::session as sql;
@@ -267,7 +283,7 @@ macro_rules! begin_session {
                 $transaction.execute(end).await?;
             }
             for other in replaced.iter().filter(|_| $ends_replaced).chain(&evicted) {
-                sql::end_families_of!($transaction, other.id);
+                sql::end_families_of!($transaction, session: other.id, series: other.series.clone());
             }
             Some(evicted.iter().map(sql::EndedRow::session).collect::<Vec<_>>())
         } else {

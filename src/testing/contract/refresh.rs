@@ -68,6 +68,7 @@ fn family_of(user: &User) -> FamilyRecord {
         token_id: id(),
         previous_id: None,
         session_id: None,
+        series: None,
         authn_via: "password".to_owned(),
         client: Some(ip("192.0.2.1")),
         user_agent: Some("Program/1.0".to_owned()),
