@@ -19,6 +19,13 @@
 //!
 //! The session's row is deleted, the cookie removed, and the browser told to drop what it cached and stored
 //! (ASVS 5.0, 14.3.1); one that was remembered is no longer. Logging out twice is no mistake.
+//!
+//! The programs that logged in with the browser, by `/login?include_auth_token`, are logged out with it: also
+//! when its session was over already because nobody used it, as long as its row is there and the browser has
+//! its id. For that the anti-forgery token of the session that is over is taken. Once the row is deleted, or
+//! another page has told the browser that its session is over, nothing tells any more which programs were the
+//! browser's, unless it is remembered: they go on until they are logged out by their `refresh_token`, here or
+//! at `/refresh-token/end`, or at [`/tokens`](crate::features::tokens), or have been idle for too long.
 
 use rocket::Response;
 use rocket::Route;
@@ -88,6 +95,7 @@ struct LogoutForm {
 
 impl Form for LogoutForm {
     const SECRET: &'static [&'static str] = &["refresh_token"];
+    const OUTLIVES_SESSION: bool = true;
 }
 
 #[get("/logout")]

@@ -380,18 +380,22 @@ impl Flow {
     }
 
     /// Ends the session of a request, if it has one, and takes its id from the browser, which is no
-    /// longer remembered either.
+    /// longer remembered either. One that is over because nobody used it, and not deleted yet, is ended like
+    /// any other: with the programs that began in it.
     ///
     /// # Errors
     ///
     /// [`Rejection::Unavailable`] when the store does not answer; the session then lives on.
     pub async fn log_out(&self, visit: &Visit<'_>) -> Result<(), Rejection> {
-        if let Some(active) = visit.active() {
-            let event = Event::UserLoggedOut { user: active.user.id, origin: visit.origin() };
+        let outlived = visit.sessions().find_outlived(visit.request()).await?;
+        let outlived = outlived.as_ref().map(|(record, user)| (record, user));
+        let ended = visit.active().map(|active| (&active.record, &active.user)).or(outlived);
+        if let Some((record, user)) = ended {
+            let event = Event::UserLoggedOut { user: user.id, origin: visit.origin() };
             let together = self.along(&event, Vec::new()).await?;
-            let is_ended = self.store.end_session(&active.record.digest, &together).await?;
+            let is_ended = self.store.end_session(&record.digest, &together).await?;
             for hook in &*self.hooks {
-                if let Err(fault) = hook.after_logout(&active.user).await {
+                if let Err(fault) = hook.after_logout(user).await {
                     log::error!("a hook failed after a logout: {fault}");
                 }
             }

@@ -317,6 +317,32 @@ impl Sessions {
         }
     }
 
+    /// Gives the id of a session that the browser still has though the session lives no more: that proves
+    /// nothing but which browser it is.
+    pub(crate) async fn outlived_id(&self, request: &Request<'_>) -> Option<Token> {
+        if matches!(self.current(request).await, Current::Active(_) | Current::Unavailable) {
+            return None;
+        }
+        let sealed = self.cookies.find_session(request)?;
+        let payload: Payload = self.cookies.open_session(sealed)?;
+        Token::parse(&payload.id).filter(|_| payload.user)
+    }
+
+    /// Finds the session that the browser had until it was too old, with its user, unless it is deleted.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Store`](crate::Error::Store) when the store does not answer.
+    pub(crate) async fn find_outlived(
+        &self,
+        request: &Request<'_>,
+    ) -> Result<Option<(SessionRecord, User)>> {
+        match self.outlived_id(request).await {
+            Some(id) => self.store.find_session(&id.digest()).await,
+            None => Ok(None),
+        }
+    }
+
     async fn read_user(&self, token: Token) -> Current {
         match self.find_active(token, self.clock.now()).await {
             Ok(Some(active)) => Current::Active(Box::new(active)),

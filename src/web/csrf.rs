@@ -10,6 +10,8 @@
 //! server before it opens one from another site's page. It needs no token itself: script cannot add a
 //! header to it. A program sends no `Origin`, and passes.
 //!
+//! To log out, the token of a session that is too old by now is as good as one of a session that lives.
+//!
 //! One exemption: a request whose `Content-Type` is exactly `application/json` and that carries
 //! none of our cookies, no `Origin` and no `Sec-Fetch-*` header. No browser sends that, and
 //! without a cookie there is nothing to abuse.
@@ -56,7 +58,26 @@ pub async fn check(
     web: &Web,
     submitted: Option<&str>,
 ) -> Result<(), Rejection> {
-    let checked = verdict(request, web, submitted).await;
+    let checked = verdict(request, web, submitted, false).await;
+    tell(request, web, checked)
+}
+
+/// Checks a request that may also bring the token of the session that its browser had until that was too
+/// old: the page it comes from was ours all the same.
+///
+/// # Errors
+///
+/// Those of [`check`].
+pub(crate) async fn check_outlived(
+    request: &Request<'_>,
+    web: &Web,
+    submitted: Option<&str>,
+) -> Result<(), Rejection> {
+    let checked = verdict(request, web, submitted, true).await;
+    tell(request, web, checked)
+}
+
+fn tell(request: &Request<'_>, web: &Web, checked: Result<(), Rejection>) -> Result<(), Rejection> {
     if let Err(rejection @ (Rejection::CrossSite | Rejection::CsrfFailed)) = &checked {
         let (reason, origin) = (rejection.reason(), web.origin(request));
         web.signals().send(&Event::CsrfFailed { reason, origin });
@@ -68,6 +89,7 @@ async fn verdict(
     request: &Request<'_>,
     web: &Web,
     submitted: Option<&str>,
+    may_be_outlived: bool,
 ) -> Result<(), Rejection> {
     let is_safe = is_safe(request.method());
     if is_safe && !asks_for_socket(request) {
@@ -86,8 +108,15 @@ async fn verdict(
     let peeked = peeked(request);
     let token = HEADERS.iter().find_map(|name| request.headers().get_one(name));
     let token = token.or(submitted).or(peeked.as_deref());
-    match (current.token(), token) {
-        (Some(session), Some(token)) if session.verify_csrf_token(token) => Ok(()),
+    let Some(token) = token else {
+        return Err(Rejection::CsrfFailed);
+    };
+    if current.token().is_some_and(|session| session.verify_csrf_token(token)) {
+        return Ok(());
+    }
+    let outlived = if may_be_outlived { web.sessions().outlived_id(request).await } else { None };
+    match outlived {
+        Some(session) if session.verify_csrf_token(token) => Ok(()),
         _ => Err(Rejection::CsrfFailed),
     }
 }

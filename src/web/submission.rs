@@ -47,6 +47,9 @@ const MAX_FIELD_BYTES: usize = 4_096;
 pub trait Form: DeserializeOwned + Default + Send {
     /// The fields that are never shown again.
     const SECRET: &'static [&'static str];
+    /// Whether it is carried out for a browser whose session has become too old meanwhile: the anti-forgery
+    /// token of that session is taken, too. For what does nothing but end something.
+    const OUTLIVES_SESSION: bool = false;
 }
 
 /// A submitted form or JSON object, read, checked against forgery, and kept with what was typed,
@@ -120,7 +123,12 @@ async fn read<F: Form>(
             typed.insert(name.clone(), text.clone());
         }
     }
-    csrf::check(request, web, submitted.as_ref().and_then(Value::as_str)).await?;
+    let submitted = submitted.as_ref().and_then(Value::as_str);
+    if F::OUTLIVES_SESSION {
+        csrf::check_outlived(request, web, submitted).await?;
+    } else {
+        csrf::check(request, web, submitted).await?;
+    }
     check_texts(&fields)?;
     read_members(fields)
 }

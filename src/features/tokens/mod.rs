@@ -6,6 +6,7 @@
 //! | `POST /verify?include_auth_token`, `POST /change?include_auth_token` | | the same: the session is a new one, and the tokens of the older have ended with it |
 //! | `POST /token` `email`, `username` or `identity`, `password` | always JSON | 200 the same, `expires_in`, `token_type`; no session, no cookie |
 //! | `POST /refresh-token` `refresh_token`, or its cookie | always JSON | 200 the same: the next two |
+//! | `POST /refresh-token/end` `refresh_token`, or its cookie | always JSON | 200, an empty `response`: its program is logged out, and the cookie removed; also when it is none |
 //! | `GET /tokens` | one's programs, the newest first | 200 `programs`, `csrf_token` |
 //! | `POST /tokens/end` `program` | 303 to `/tokens` | 200 `csrf_token` |
 //!
@@ -80,12 +81,21 @@
 //! - when the session that it began in is ended, by logging out, from `/sessions`, by an operator, by a login
 //!   too many, or by `/verify`, which begins another in its place; that nobody uses the session, or that it is
 //!   too old, does not end it;
+//! - when its browser is [remembered](crate::features::remember) and came back: likewise with any later session
+//!   of that browser, and when a copy of what it is remembered by is found out;
 //! - when its user ends it at `/tokens`, or all others at `/sessions`, or an operator by `rocket-security
 //!   tokens revoke`;
 //! - with every change of the account;
 //! - when its user has more than [`session.max_per_user`](crate::config::SessionConfig::max_per_user) of them,
 //!   the oldest;
 //! - when a refresh token is used a second time.
+//!
+//! Whoever presses "log out" when their session is over already, because nobody used it, logs its programs out
+//! as long as its row is there and no other page has told the browser that it is over. After that nothing
+//! tells any more which programs began in it, and they go on until one of the above ends them: a program in a
+//! browser that is to end with "log out" in every case posts to `/refresh-token/end`, too. A browser that is
+//! remembered comes back first, and loses its programs. Where more browsers than `session.max_per_user` are
+//! remembered, the oldest is no longer; its programs then end with the session that they began in alone.
 //!
 //! Where [`session.aal`](crate::config::SessionConfig) is set, it lasts no longer than a session.
 //!
@@ -110,9 +120,11 @@
 //!
 //! With `refresh_in = "cookie"`, for programs that run in a browser, `/login`, `/verify` and `/change` put
 //! it into the cookie `security_refresh` instead (`__Secure-security_refresh` by https): `HttpOnly`,
-//! `SameSite=Strict`, and sent to `/refresh-token` alone, which answers it with another. As for every cookie,
-//! the anti-forgery token has to come along. `POST /token`, whose programs keep no cookies, answers in the
-//! body nevertheless. A cookie and a token in the body at once are refused.
+//! `SameSite=Strict`, and sent to `/refresh-token` and below alone, which answers it with another.
+//! `/logout` does not see it: `/refresh-token/end` logs its program out, whatever became of the session. As for
+//! every cookie, the anti-forgery token has to come along. `POST /token`, whose programs keep no cookies, answers in the
+//! body nevertheless. `/refresh-token` refuses a cookie and a token in the body at once;
+//! `/refresh-token/end` ends both.
 //!
 //! Tokens of [trusted issuers](crate::config::TrustedConfig) are no user's here: whom they name, only the
 //! application can tell. Neither are tokens of an application's own kinds. Both are taken by
@@ -188,13 +200,14 @@ impl<D: RefreshStore> Feature<D> for Tokens {
         vec![
             ("issue_token", "/token".to_owned()),
             ("refresh_token", REFRESH_PATH.to_owned()),
+            ("end_refresh_token", format!("{REFRESH_PATH}/end")),
             ("tokens", "/tokens".to_owned()),
             ("end_token", "/tokens/end".to_owned()),
         ]
     }
 
     fn routes(&self) -> Vec<Route> {
-        routes![issue::token, refresh::refresh, programs::show, programs::end]
+        routes![issue::token, refresh::refresh, refresh::end, programs::show, programs::end]
     }
 
     fn manage(&self, store: &Arc<D>, rocket: Rocket<Build>) -> Rocket<Build> {

@@ -1,4 +1,4 @@
-//! `POST /refresh-token`: how a program goes on.
+//! `POST /refresh-token`, how a program goes on, and `POST /refresh-token/end`, how it logs out.
 
 use rocket::State;
 use rocket::post;
@@ -18,7 +18,7 @@ use crate::web::submission::Form;
 use crate::web::submission::Submission;
 use crate::web::visit::Visit;
 
-/// What is submitted to `/refresh-token`.
+/// What is submitted to `/refresh-token`, and to end that.
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct RefreshForm {
@@ -43,6 +43,31 @@ pub(super) async fn refresh(
             Err(Refused::data(rejection))
         }
     }
+}
+
+#[post("/refresh-token/end", data = "<submitted>")]
+pub(super) async fn end(
+    visit: Visit<'_>,
+    flow: &State<Flow>,
+    submitted: Submission<RefreshForm>,
+) -> Answer {
+    log_out(&visit, flow, submitted).await.map_err(Refused::data)
+}
+
+/// Logs out the programs of all tokens that there are, and takes the cookie.
+async fn log_out(
+    visit: &Visit<'_>,
+    flow: &Flow,
+    submitted: Submission<RefreshForm>,
+) -> Result<Reply, Rejection> {
+    let form = submitted.read()?;
+    let kept = visit.sessions().refresh_token(visit.request());
+    let sent = Some(form.refresh_token.expose().as_str()).filter(|sent| !sent.is_empty());
+    for token in kept.into_iter().chain(sent) {
+        flow.log_out_program(visit, token).await?;
+    }
+    visit.sessions().forget_refresh_token(visit.request());
+    Ok(Reply::data().without_csrf_token())
 }
 
 /// Takes the token from where it is, and puts the next one there.
