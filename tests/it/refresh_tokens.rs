@@ -459,10 +459,155 @@ async fn a_browser_that_is_remembered_loses_its_programs_when_it_proves_it_again
     ann.restart();
     assert_eq!(ann.get("/me").await.body, ANN, "it has come back");
     assert!(is_accepted(&app, &second.access).await, "a browser that comes back ends nothing");
+    ann.log_out().await;
+    assert!(!is_accepted(&app, &second.access).await, "logging out once it has");
+    assert_refused(&refresh(&app, &second.refresh).await, "refresh_token_ended");
     let bob = app.browser();
     let third = pair_in(&bob.post_json(LOGIN, body).await);
     bob.log_out().await;
     assert!(!is_accepted(&app, &third.access).await);
+}
+
+/// A browser that is remembered, and a program that logged in with it.
+async fn remembered(app: &TestApp) -> (Browser<'_>, Pair) {
+    let browser = app.browser();
+    let body = json!({"email": ANN, "password": PASSWORD, "remember": true});
+    let pair = pair_in(&browser.post_json(LOGIN, body).await);
+    (browser, pair)
+}
+
+#[rocket::async_test]
+async fn whatever_ends_a_browser_that_has_come_back_ends_the_programs_of_its_sessions_before() {
+    let app = app().await;
+    let (bystander, other) = remembered(&app).await;
+    let elsewhere = app.log_in_as(ANN).await;
+
+    // Proving it again.
+    let (ann, pair) = remembered(&app).await;
+    ann.restart();
+    assert_eq!(ann.get("/me").await.body, ANN);
+    assert_eq!(ann.post_json("/verify", json!({"password": PASSWORD})).await.status, Status::Ok);
+    assert!(!is_accepted(&app, &pair.access).await);
+
+    // From another browser.
+    let (ann, pair) = remembered(&app).await;
+    ann.restart();
+    assert_eq!(ann.get("/me").await.body, ANN);
+    let sessions = elsewhere.get_json("/sessions").await.response("sessions");
+    let session = sessions[0]["id"].as_str().unwrap();
+    let end = json!({"session": session});
+    assert_eq!(elsewhere.post_json("/sessions/end", end).await.status, Status::Ok);
+    assert_eq!(ann.get_json("/me").await.status, Status::Unauthorized);
+    assert!(!is_accepted(&app, &pair.access).await);
+
+    // A copy that is found out.
+    let (ann, pair) = remembered(&app).await;
+    let copy = ann.cookie("security_remember").unwrap();
+    ann.restart();
+    assert_eq!(ann.get("/me").await.body, ANN);
+    app.clock().advance(TimeDelta::seconds(11));
+    assert!(is_accepted(&app, &pair.access).await);
+    let thief = app.browser();
+    thief.set_cookie("security_remember", &copy);
+    assert_eq!(thief.get_json("/me").await.status, Status::Unauthorized);
+    assert!(!is_accepted(&app, &pair.access).await);
+    assert_refused(&refresh(&app, &pair.refresh).await, "refresh_token_ended");
+
+    assert!(is_accepted(&app, &other.access).await, "nobody else's");
+    bystander.restart();
+    assert_eq!(bystander.post_json("/sessions/end-others", json!({})).await.status, Status::Ok);
+    assert!(is_accepted(&app, &other.access).await, "it is this browser's own");
+}
+
+#[rocket::async_test]
+async fn a_browser_that_comes_back_to_log_out_after_its_session_was_swept_ends_its_programs() {
+    let app = app().await;
+    for comes_back in [true, false] {
+        let (ann, pair) = remembered(&app).await;
+        app.clock().advance(TimeDelta::hours(25));
+        app.sweep().await;
+        let next = pair_in(&refresh(&app, &pair.refresh).await);
+        if comes_back {
+            assert_eq!(ann.get("/me").await.body, ANN);
+        }
+        ann.log_out().await;
+        assert!(!is_accepted(&app, &next.access).await);
+        assert_refused(&refresh(&app, &next.refresh).await, "refresh_token_ended");
+    }
+}
+
+#[rocket::async_test]
+async fn whoever_logs_out_when_nobody_used_the_session_ends_its_programs_unless_it_is_swept() {
+    let app = app().await;
+    for (is_swept, expected) in [(false, false), (true, true)] {
+        let ann = app.browser();
+        let pair = log_in(&ann).await;
+        let csrf_token = ann.csrf_token().await;
+        // The page with the button was left open.
+        app.clock().advance(TimeDelta::hours(25));
+        let pair = pair_in(&refresh(&app, &pair.refresh).await);
+        if is_swept {
+            app.sweep().await;
+        }
+        let forged = ann.cookie("security_session").unwrap();
+        let thief = app.browser();
+        thief.set_cookie("security_session", &forged);
+        let refused = thief.post_form_as_is("/logout", &[("csrf_token", "forged")]).await;
+        assert_eq!(refused.status, Status::BadRequest);
+        assert!(is_accepted(&app, &pair.access).await);
+        // Nothing else is done for a session that is over.
+        thief.set_cookie("security_session", &forged);
+        let fields = [("csrf_token", csrf_token.as_str()), ("email", ANN), ("password", PASSWORD)];
+        let refused = thief.post_form_as_is("/login", &fields).await;
+        assert_eq!(refused.status, Status::BadRequest);
+        let fields = [("csrf_token", csrf_token.as_str())];
+        let answer = ann.post_form_as_is("/logout", &fields).await;
+        assert_eq!((answer.status, answer.location()), (Status::SeeOther, "/"));
+        assert_eq!(ann.cookie("security_session"), None);
+        assert_eq!(is_accepted(&app, &pair.access).await, expected);
+    }
+}
+
+#[rocket::async_test]
+async fn a_program_logs_out_by_its_refresh_token_alone_in_the_body_or_in_a_cookie() {
+    let (app, events) = app_that_tells().await;
+    let (one, other) = (log_in_program(&app).await, log_in_program(&app).await);
+    let used = pair_in(&refresh(&app, &one.refresh).await);
+    let body = json!({"refresh_token": one.refresh});
+    for body in
+        [body, json!({"refresh_token": "forged"}), json!({"refresh_token": one.access}), json!({})]
+    {
+        let answer = post(&app, "/refresh-token/end", body).await;
+        assert_eq!(answer.json(), json!({"meta": {"code": 200}, "response": {}}));
+    }
+    assert!(!is_accepted(&app, &used.access).await);
+    assert_refused(&refresh(&app, &used.refresh).await, "refresh_token_ended");
+    assert!(is_accepted(&app, &other.access).await);
+    assert_eq!(told(&app, &events, "refresh_tracker_revoked").await.len(), 1);
+    assert_eq!(told(&app, &events, "token_reuse").await.len(), 0);
+
+    let app = app_with(json!({"refresh_in": "cookie"})).await;
+    let ann = app.browser();
+    let answer = ann.post_json(LOGIN, credentials()).await;
+    let access = answer.response("user")["authentication_token"].as_str().unwrap().to_owned();
+    let kept = ann.cookie("security_refresh").unwrap();
+    let forger = app.browser();
+    forger.set_cookie("security_refresh", &kept);
+    let forged = forger.post_raw("/refresh-token/end", "application/json", b"{}").await;
+    assert_eq!(forged.reasons(), ["csrf_failed"]);
+    assert!(is_accepted(&app, &access).await);
+    // The session is over, and swept: what is left is the cookie.
+    app.clock().advance(TimeDelta::hours(25));
+    app.sweep().await;
+    let answer = ann.post_json("/refresh-token", json!({})).await;
+    let access = answer.response("user")["authentication_token"].as_str().unwrap().to_owned();
+    assert!(is_accepted(&app, &access).await);
+    for _ in 0..2 {
+        let answer = ann.post_json("/refresh-token/end", json!({})).await;
+        assert_eq!(answer.json(), json!({"meta": {"code": 200}, "response": {}}));
+        assert_eq!(ann.cookie("security_refresh"), None);
+        assert!(!is_accepted(&app, &access).await);
+    }
 }
 
 #[rocket::async_test]

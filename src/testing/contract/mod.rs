@@ -35,6 +35,7 @@
 //! | [`TrackStore`], if it stands among the `capabilities` | `track` |
 //! | [`RememberStore`], likewise | `remember` |
 //! | [`RefreshStore`], likewise | `refresh`, `denylist` |
+//! | [`RememberStore`] and [`RefreshStore`], if both do | `refresh_remembered` |
 //! | [`Denylist`], likewise, without it | `denylist` |
 //! | [`PersonalTokenStore`], likewise | `personal_tokens` |
 //! | [`AuditStore`], likewise | `audit` |
@@ -124,6 +125,7 @@ mod outbox;
 mod permissions;
 mod personal_tokens;
 mod refresh;
+mod refresh_remembered;
 mod remember;
 mod roles;
 mod run;
@@ -149,6 +151,7 @@ pub mod sentences {
     pub use crate::testing::contract::permissions::sentences as permissions;
     pub use crate::testing::contract::personal_tokens::sentences as personal_tokens;
     pub use crate::testing::contract::refresh::sentences as refresh;
+    pub use crate::testing::contract::refresh_remembered::sentences as refresh_remembered;
     pub use crate::testing::contract::remember::sentences as remember;
     pub use crate::testing::contract::roles::sentences as roles;
     pub use crate::testing::contract::sessions::sentences as sessions;
@@ -205,7 +208,34 @@ macro_rules! datastore_contract {
         $crate::__contract_outbox!();
         $crate::__contract_attempts!();
         $($($crate::__contract_capability! { $capability })*)?
+        $($crate::__contract_capabilities! { $($capability)* })?
     };
+}
+
+/// Names the section of two capabilities together, in whichever order they stand.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __contract_capabilities {
+    (RememberStore $($rest:ident)*) => {
+        $crate::__contract_capabilities! { also RefreshStore: $($rest)* }
+    };
+    (RefreshStore $($rest:ident)*) => {
+        $crate::__contract_capabilities! { also RememberStore: $($rest)* }
+    };
+    (also RefreshStore: RefreshStore $($rest:ident)*) => {
+        $crate::__contract_refresh_remembered!();
+    };
+    (also RememberStore: RememberStore $($rest:ident)*) => {
+        $crate::__contract_refresh_remembered!();
+    };
+    (also $wanted:ident: $other:ident $($rest:ident)*) => {
+        $crate::__contract_capabilities! { also $wanted: $($rest)* }
+    };
+    (also $wanted:ident:) => {};
+    ($other:ident $($rest:ident)*) => {
+        $crate::__contract_capabilities! { $($rest)* }
+    };
+    () => {};
 }
 
 /// Names the section of a capability that not every store has.

@@ -7,7 +7,6 @@ use uuid::Uuid;
 
 use crate::crypto::random_uuid;
 use crate::datastore::RefreshStore;
-use crate::datastore::RememberStore;
 use crate::datastore::Together;
 use crate::datastore::UserDatastore;
 use crate::datastore::refresh::EndedFamily;
@@ -16,15 +15,11 @@ use crate::datastore::refresh::LivesBy;
 use crate::datastore::refresh::Rotated;
 use crate::datastore::refresh::Rotation;
 use crate::datastore::refresh::TokenTrace;
-use crate::datastore::remember::SeriesRecord;
-use crate::datastore::remember::Turn;
-use crate::datastore::remember::Turned;
 use crate::datastore::session::SessionRecord;
 use crate::datastore::user::NewUser;
 use crate::datastore::user::UserChange;
 use crate::testing::contract::makers::at;
 use crate::testing::contract::makers::begin;
-use crate::testing::contract::makers::digest;
 use crate::testing::contract::makers::ip;
 use crate::testing::contract::makers::mail;
 use crate::testing::contract::makers::new_user;
@@ -55,12 +50,6 @@ section! {
     a_session_that_is_ended_takes_its_families_along,
     a_session_that_gives_way_takes_its_families_along,
     a_session_that_is_over_leaves_its_families,
-    a_session_that_is_ended_takes_those_of_its_browser_before_along,
-    a_session_that_gives_way_or_is_replaced_takes_those_of_its_browser_before_along,
-    a_series_that_is_ended_takes_its_families_along,
-    a_series_that_expires_leaves_its_families,
-    a_series_that_gives_way_leaves_its_families_and_they_name_it_no_more,
-    no_family_outlives_the_end_of_its_series_that_was_under_way_with_it,
     no_family_outlives_the_end_of_its_session_that_was_under_way_with_it,
     a_change_of_its_user_ends_every_family,
     no_family_outlives_a_change_that_was_under_way_with_it,
@@ -72,7 +61,7 @@ fn id() -> Uuid {
     random_uuid().unwrap()
 }
 
-fn family_of(user: &User) -> FamilyRecord {
+pub(super) fn family_of(user: &User) -> FamilyRecord {
     FamilyRecord {
         id: id(),
         user_id: user.id,
@@ -92,11 +81,11 @@ fn family_of(user: &User) -> FamilyRecord {
     }
 }
 
-fn in_session(user: &User, session: &SessionRecord) -> FamilyRecord {
+pub(super) fn in_session(user: &User, session: &SessionRecord) -> FamilyRecord {
     FamilyRecord { session_id: Some(session.id), ..family_of(user) }
 }
 
-async fn begin_family(store: &Arc<impl RefreshStore>, family: &FamilyRecord) -> bool {
+pub(super) async fn begin_family(store: &Arc<impl RefreshStore>, family: &FamilyRecord) -> bool {
     store.begin_family(family, 100, &Together::nothing()).await.unwrap().is_some()
 }
 
@@ -117,7 +106,10 @@ fn trace(family: &FamilyRecord) -> TokenTrace {
     TokenTrace { user: family.user_id, family: Some(family.id), session, jti: "0f0c".to_owned() }
 }
 
-async fn find(store: &Arc<impl RefreshStore>, family: &FamilyRecord) -> Option<FamilyRecord> {
+pub(super) async fn find(
+    store: &Arc<impl RefreshStore>,
+    family: &FamilyRecord,
+) -> Option<FamilyRecord> {
     match store.find_bearer(&trace(family)).await.unwrap() {
         Some((_, LivesBy::Family(found))) => Some(found),
         None => None,
@@ -125,7 +117,7 @@ async fn find(store: &Arc<impl RefreshStore>, family: &FamilyRecord) -> Option<F
     }
 }
 
-async fn lives(store: &Arc<impl RefreshStore>, family: &FamilyRecord) -> bool {
+pub(super) async fn lives(store: &Arc<impl RefreshStore>, family: &FamilyRecord) -> bool {
     find(store, family).await.is_some()
 }
 
@@ -468,146 +460,6 @@ pub async fn a_session_that_is_over_leaves_its_families(
     let swept = store.delete_ended_sessions(at(10), at(-10), 100).await.unwrap();
     assert_eq!(swept.len(), 1);
     assert_eq!(find(store, &family).await, Some(family));
-}
-
-/// A browser that is remembered, with a family of the session it had before: gives the series, the session
-/// that it has come back to, and the family.
-async fn come_back(
-    store: &Arc<impl UserDatastore + RefreshStore + RememberStore>,
-    user: &User,
-) -> (SeriesRecord, SessionRecord, FamilyRecord) {
-    let series = SeriesRecord {
-        series: digest(),
-        user_id: user.id,
-        epoch: user.epoch,
-        validator: digest(),
-        previous: None,
-        created_at: at(0),
-        rotated_at: at(0),
-        expires_at: at(500),
-    };
-    assert!(store.create_series(&series, 100).await.unwrap());
-    let first = SessionRecord { series: Some(series.series), ..session_of(user) };
-    begin(store, &first).await;
-    let family = in_session(user, &first);
-    assert!(begin_family(store, &family).await);
-    let family = FamilyRecord { series: Some(series.series), ..family };
-    let second = SessionRecord { series: Some(series.series), ..session_of(user) };
-    let turn = Turn {
-        series: series.series,
-        presented: series.validator,
-        next: digest(),
-        now: at(1),
-        since: at(0),
-    };
-    let turned = store.rotate_series(&turn, &second, 100, &Together::nothing()).await.unwrap();
-    assert_eq!(turned, Turned::Rotated(Vec::new()));
-    assert_eq!(find(store, &family).await.as_ref(), Some(&family), "coming back ends nothing");
-    (series, second, family)
-}
-
-pub async fn a_session_that_is_ended_takes_those_of_its_browser_before_along(
-    store: &Arc<impl UserDatastore + RefreshStore + RememberStore>,
-) {
-    let ann = user(store, "ann@example.org").await;
-    let (_, session, family) = come_back(store, &ann).await;
-    let (_, _, other) = come_back(store, &ann).await;
-    let alone = family_of(&ann);
-    assert!(begin_family(store, &alone).await);
-    assert!(store.end_session(&session.digest, &Together::nothing()).await.unwrap());
-    for (family, expected) in [(&family, false), (&other, true), (&alone, true)] {
-        assert_eq!(lives(store, family).await, expected);
-    }
-}
-
-pub async fn a_session_that_gives_way_or_is_replaced_takes_those_of_its_browser_before_along(
-    store: &Arc<impl UserDatastore + RefreshStore + RememberStore>,
-) {
-    let ann = user(store, "ann@example.org").await;
-    let (series, _, of_replaced) = come_back(store, &ann).await;
-    let next = SessionRecord { series: Some(series.series), ..session_of(&ann) };
-    begin(store, &next).await;
-    assert!(!lives(store, &of_replaced).await);
-    let (_, _, of_evicted) = come_back(store, &ann).await;
-    let newest = SessionRecord { created_at: at(9), ..session_of(&ann) };
-    store.begin_session(&newest, 1, &Together::nothing()).await.unwrap().unwrap();
-    assert!(!lives(store, &of_evicted).await);
-}
-
-pub async fn a_series_that_is_ended_takes_its_families_along(
-    store: &Arc<impl UserDatastore + RefreshStore + RememberStore>,
-) {
-    let (ann, bob) = (user(store, "ann@example.org").await, user(store, "bob@example.org").await);
-    let (series, _, family) = come_back(store, &ann).await;
-    let (kept, _, of_kept) = come_back(store, &ann).await;
-    let (_, _, of_other) = come_back(store, &ann).await;
-    let (_, _, of_bob) = come_back(store, &bob).await;
-    let nothing = Together::nothing();
-    assert_eq!(store.end_series(bob.id, &series.series, &nothing).await.unwrap(), None);
-    assert!(lives(store, &family).await);
-    // Nobody used the sessions meanwhile.
-    store.delete_ended_sessions(at(10), at(-10), 100).await.unwrap();
-    assert!(store.end_series(ann.id, &series.series, &nothing).await.unwrap().is_some());
-    assert!(!lives(store, &family).await);
-    store.end_other_series(ann.id, Some(&kept.series)).await.unwrap();
-    for (family, expected) in [(&of_other, false), (&of_kept, true), (&of_bob, true)] {
-        assert_eq!(lives(store, family).await, expected);
-    }
-}
-
-pub async fn a_series_that_expires_leaves_its_families(
-    store: &Arc<impl UserDatastore + RefreshStore + RememberStore>,
-) {
-    let ann = user(store, "ann@example.org").await;
-    let (_, session, family) = come_back(store, &ann).await;
-    let second = in_session(&ann, &session);
-    assert!(begin_family(store, &second).await);
-    assert_eq!(store.delete_expired_series(at(500), 5).await.unwrap().len(), 1);
-    for family in [&family, &second] {
-        assert!(lives(store, family).await);
-    }
-}
-
-pub async fn a_series_that_gives_way_leaves_its_families_and_they_name_it_no_more(
-    store: &Arc<impl UserDatastore + RefreshStore + RememberStore>,
-) {
-    let ann = user(store, "ann@example.org").await;
-    let (series, session, family) = come_back(store, &ann).await;
-    let of_session = in_session(&ann, &session);
-    assert!(begin_family(store, &of_session).await);
-    let next = SeriesRecord { series: digest(), created_at: at(9), ..series };
-    assert!(store.create_series(&next, 1).await.unwrap());
-    let family = FamilyRecord { series: None, ..family };
-    for family in [&family, &of_session] {
-        assert_eq!(find(store, family).await.as_ref(), Some(family));
-    }
-    assert!(store.end_session(&session.digest, &Together::nothing()).await.unwrap());
-    assert!(!lives(store, &of_session).await);
-    assert!(lives(store, &family).await);
-}
-
-pub async fn no_family_outlives_the_end_of_its_series_that_was_under_way_with_it(
-    store: &Arc<impl UserDatastore + RefreshStore + RememberStore>,
-) {
-    let ann = user(store, "ann@example.org").await;
-    for _ in 0..4 {
-        let (series, session, _) = come_back(store, &ann).await;
-        let owner = ann.clone();
-        all_at_once(store, CALLERS, move |store, number| {
-            let (family, user) = (in_session(&owner, &session), owner.id);
-            let (series, digest) = (series.series, session.digest);
-            async move {
-                let nothing = Together::nothing();
-                match number {
-                    10 => drop(store.end_series(user, &series, &nothing).await.unwrap()),
-                    20 => drop(store.end_session(&digest, &nothing).await.unwrap()),
-                    _ => drop(store.begin_family(&family, 100, &nothing).await.unwrap()),
-                }
-            }
-        })
-        .await;
-        assert_eq!(store.list_families(ann.id).await.unwrap(), []);
-    }
 }
 
 pub async fn no_family_outlives_the_end_of_its_session_that_was_under_way_with_it(
