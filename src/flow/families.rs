@@ -16,6 +16,8 @@ use crate::datastore::refresh::FamilyRecord;
 use crate::datastore::refresh::LivesBy;
 use crate::datastore::refresh::Rotated;
 use crate::datastore::refresh::Rotation;
+use crate::datastore::refresh::TokenTrace;
+use crate::datastore::session::SessionRecord;
 use crate::error::Result;
 use crate::event::Event;
 use crate::event::Origin;
@@ -37,6 +39,7 @@ use crate::token::TokenPair;
 use crate::token::Tokens;
 use crate::user::Identity;
 use crate::user::User;
+use crate::user::UserId;
 use crate::web::visit::Visit;
 
 /// The mail that tells the owner of an account of a refresh token that was used twice.
@@ -330,6 +333,17 @@ impl Begins {
 impl BeginsFamilies for Begins {
     async fn begin(&self, family: &FamilyRecord) -> Result<bool> {
         self.begin_with(family, Origin::new(family.created_at, family.client), None).await
+    }
+
+    async fn find_session(&self, user: UserId, session: Uuid) -> Result<Option<SessionRecord>> {
+        // Of no token yet: none of that id is denied.
+        let jti = random_uuid()?.to_string();
+        let trace = TokenTrace { user, family: None, session: Some(session), jti };
+        let found = self.store.find_bearer(&trace).await?;
+        Ok(found.and_then(|(_, lives_by)| match lives_by {
+            LivesBy::Session(session) => Some(session),
+            LivesBy::Family(_) | LivesBy::User => None,
+        }))
     }
 }
 

@@ -19,6 +19,7 @@ use crate::token::Refresh;
 use crate::token::TokenBuilder;
 use crate::token::Tokens;
 use crate::user::User;
+use crate::user::UserId;
 
 /// How families that an application begins say their users proved to be them.
 const AUTHN_VIA: &str = "application";
@@ -43,6 +44,9 @@ pub struct TokenPair {
 pub(crate) trait BeginsFamilies: Send + Sync {
     /// False when the user may not log in, has changed, or the session has ended.
     async fn begin(&self, family: &FamilyRecord) -> Result<bool>;
+
+    /// Finds a session of a user; none when it has ended.
+    async fn find_session(&self, user: UserId, session: Uuid) -> Result<Option<SessionRecord>>;
 }
 
 /// How long families last.
@@ -87,6 +91,7 @@ impl<'t> RefreshBuilder<'t> {
     }
 
     /// Ties the family to a session, by the public id of that: whatever ends the session ends both tokens.
+    /// Where [`session.aal`](crate::config::SessionConfig) is set, it lasts no longer than the session may.
     pub fn session(mut self, id: Uuid) -> Self {
         self.session = Some(id);
         self
@@ -120,19 +125,28 @@ impl<'t> RefreshBuilder<'t> {
             ));
         };
         let now = self.tokens.ring.clock.now();
+        let mut family = self.tokens.new_family(self.user, now)?;
+        if let Some(id) = self.session {
+            let session = families.find_session(self.user.id, id).await?;
+            let session = session.ok_or_else(refused)?;
+            family = self.tokens.ending_with(family, &session);
+        }
         let family = FamilyRecord {
             session_id: self.session,
             authn_via: AUTHN_VIA.to_owned(),
             user_agent: self.device,
             authenticated_at: self.authenticated_at.min(now),
-            ..self.tokens.new_family(self.user, now)?
+            ..family
         };
-        if !families.begin(&family).await? {
-            let fault = "its user may not log in or has changed, or its session has ended";
-            return Err(Error::Token(fault.to_owned()));
+        if !family.is_alive(now) || !families.begin(&family).await? {
+            return Err(refused());
         }
         self.tokens.pair(self.user, &family)
     }
+}
+
+fn refused() -> Error {
+    Error::Token("its user may not log in or has changed, or its session has ended".to_owned())
 }
 
 impl Tokens {
@@ -195,20 +209,24 @@ impl Tokens {
         session: &SessionRecord,
         now: Timestamp,
     ) -> Result<FamilyRecord> {
-        let family = self.new_family(user, now)?;
-        let of_session = self.ring.families.of_session;
-        let end = of_session.map(|length| later(session.created_at, length));
-        let expires_at = end.map_or(family.expires_at, |end| end.min(family.expires_at));
+        let family = self.ending_with(self.new_family(user, now)?, session);
         Ok(FamilyRecord {
             session_id: Some(session.id),
             authn_via: session.authn_via.clone(),
             client: session.client,
             user_agent: session.user_agent.clone(),
             authenticated_at: session.authenticated_at,
-            idle_expires_at: family.idle_expires_at.min(expires_at),
-            expires_at,
             ..family
         })
+    }
+
+    /// Has a family be over by when a session is too old, where an assurance level says so.
+    fn ending_with(&self, family: FamilyRecord, session: &SessionRecord) -> FamilyRecord {
+        let of_session = self.ring.families.of_session;
+        let end = of_session.map(|length| later(session.created_at, length));
+        let expires_at = end.map_or(family.expires_at, |end| end.min(family.expires_at));
+        let idle_expires_at = family.idle_expires_at.min(expires_at);
+        FamilyRecord { idle_expires_at, expires_at, ..family }
     }
 
     /// Says when a family is over unless its token is replaced once more, if it is replaced now.

@@ -412,6 +412,16 @@ async fn where_an_assurance_level_is_set_a_program_is_logged_in_no_longer_than_a
     app.clock().advance(TimeDelta::minutes(50));
     assert_eq!(refresh(&app, &pair.refresh).await.status, Status::Unauthorized);
     assert_eq!(status_of(&app, &pair.access).await, Status::Unauthorized);
+    // One that the application ties to a session, too, however late.
+    log_in(&app.browser()).await;
+    let end = app.clock().now() + TimeDelta::hours(24);
+    let session = families(&app).await[0].session_id.unwrap();
+    let (user, tokens) = (app.user(ANN).await, issuer(&app));
+    app.clock().advance(TimeDelta::minutes(24 * 60 - 10));
+    let pair = tokens.refresh(&user).session(session).issue().await.unwrap();
+    assert!(pair.refresh_expires_at <= end, "{}", pair.refresh_expires_at);
+    app.clock().advance(TimeDelta::minutes(10));
+    assert!(tokens.refresh(&user).session(session).issue().await.is_err());
 }
 
 #[rocket::async_test]
