@@ -50,8 +50,8 @@ pub trait RememberStore: Send + Sync + 'static {
         together: &Together,
     ) -> Result<Turned>;
 
-    /// Ends a series of a user, the session that names it, and the families of both; none when there was no such series, and
-    /// then nothing is committed together with it.
+    /// Ends a series of a user, the session that names it, and the families of both; none when there was no
+    /// such series, and then nothing is committed together with it.
     async fn end_series(
         &self,
         user: UserId,

@@ -16,7 +16,7 @@
 //! no neighbouring host can set or read them. All are `HttpOnly`, `SameSite=Lax`, `Path=/`, and
 //! sealed as PASETO `v4.local`, but for the token, which is one already; but the last is `SameSite=Strict`,
 //! has the name that it was given, and is neither `HttpOnly` nor sealed, and `security_refresh` is
-//! `SameSite=Strict`, goes to `/refresh-token` alone, and so can have `__Secure-` only before its name.
+//! `SameSite=Strict`, goes to `/refresh-token` and below alone, and so can have `__Secure-` only before its name.
 
 use std::sync::Mutex;
 use std::sync::PoisonError;

@@ -234,7 +234,8 @@ macro_rules! end_families_of {
 
 /// Begins a session within a transaction that has locked its user: gives which others ended for it,
 /// or none when it may not begin; the transaction is then of no further use. `ends_replaced` says whether
-/// families end that began in the one that it replaces, or those of its browser before. A macro, as `apply_change!`.
+/// families end that began in the one that it replaces, or in one that its browser had before that.
+/// A macro, as `apply_change!`.
 macro_rules! begin_session {
     ($transaction:ident, $session:expr, $max_per_user:expr, ends_replaced: $ends_replaced:expr) => {{
         use crate::datastore::sqlx::session as sql;

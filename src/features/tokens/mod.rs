@@ -122,8 +122,8 @@
 //! it into the cookie `security_refresh` instead (`__Secure-security_refresh` by https): `HttpOnly`,
 //! `SameSite=Strict`, and sent to `/refresh-token` and below alone, which answers it with another.
 //! `/logout` does not see it: `/refresh-token/end` logs its program out, whatever became of the session. As for
-//! every cookie, the anti-forgery token has to come along. `POST /token`, whose programs keep no cookies, answers in the
-//! body nevertheless. `/refresh-token` refuses a cookie and a token in the body at once;
+//! every cookie, the anti-forgery token has to come along. `POST /token`, whose programs keep no cookies,
+//! answers in the body nevertheless. `/refresh-token` refuses a cookie and a token in the body at once;
 //! `/refresh-token/end` ends both.
 //!
 //! Tokens of [trusted issuers](crate::config::TrustedConfig) are no user's here: whom they name, only the
