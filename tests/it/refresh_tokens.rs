@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 use std::sync::Mutex;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use chrono::TimeDelta;
@@ -353,12 +355,15 @@ async fn of_40_logins_at_once_20_programs_remain() {
     let settings = json!({"throttle": {"scale": 100}, "password": {"queue": 100}});
     let app = TestApp::launch_with(rocket(Security::default()), settings).await;
     app.user(ANN).await;
+    // A machine that has much else to do may let some wait for the database too long: whoever is told so
+    // may be logged in all the same, and has no token of it.
+    let lost = AtomicUsize::new(0);
     let log_in = async || loop {
         let answer = post(&app, "/token", credentials()).await;
-        // A machine that has much else to do may let some wait for the database too long.
         if answer.status != Status::ServiceUnavailable {
             return pair_in(&answer);
         }
+        lost.fetch_add(1, Ordering::Relaxed);
     };
     let pairs = join_all((0..40).map(|_| log_in())).await;
     assert_eq!(families(&app).await.len(), 20);
@@ -366,7 +371,8 @@ async fn of_40_logins_at_once_20_programs_remain() {
     for pair in &pairs {
         good += usize::from(is_accepted(&app, &pair.access).await);
     }
-    assert_eq!(good, 20);
+    let lost = lost.into_inner();
+    assert!(good <= 20 && good + lost >= 20, "{good} of 40 are good, and {lost} were lost");
 }
 
 #[rocket::async_test]
