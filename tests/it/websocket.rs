@@ -5,9 +5,6 @@ use std::collections::BTreeSet;
 use chrono::TimeDelta;
 use rocket::Build;
 use rocket::Rocket;
-use rocket::fairing::AdHoc;
-use rocket::futures::SinkExt;
-use rocket::futures::StreamExt;
 use rocket::futures::future::join_all;
 use rocket::get;
 use rocket::http::Header;
@@ -16,9 +13,6 @@ use rocket::local::asynchronous::Client;
 use rocket::local::asynchronous::LocalRequest;
 use rocket::post;
 use rocket::routes;
-use rocket::tokio;
-use rocket::tokio::net::TcpStream;
-use rocket::tokio::sync::mpsc::unbounded_channel;
 use rocket_security::AuthUser;
 use rocket_security::AuthVia;
 use rocket_security::Fresh;
@@ -35,13 +29,9 @@ use rocket_security::testing::PASSWORD;
 use rocket_security::testing::TestApp;
 use rocket_security::via;
 use rocket_ws::Channel;
-use rocket_ws::Message;
 use rocket_ws::WebSocket;
 use serde_json::Value;
 use serde_json::json;
-use tokio_tungstenite::client_async;
-use tokio_tungstenite::tungstenite::Error;
-use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 
 use crate::support::bearer::HANDSHAKE;
 use crate::support::bearer::as_handshake;
@@ -49,25 +39,18 @@ use crate::support::bearer::bearer;
 use crate::support::bearer::begin_session;
 use crate::support::bearer::issuer;
 use crate::support::bearer::token;
+use crate::support::socket::greeting;
+use crate::support::socket::open;
+use crate::support::socket::serve;
 use crate::support::tokens::key;
 
 const ANN: &str = "ann@example.org";
 const HERE: &str = "http://127.0.0.1:8000";
 const ELSEWHERE: &str = "https://elsewhere.example";
 
-/// Greets, and then says back whatever it is told.
 #[get("/socket")]
 fn socket(socket: WebSocket, user: AuthUser) -> Channel<'static> {
-    let greeting = format!("Hello, {}, by {}!", user.email, user.mechanism());
-    socket.channel(move |mut stream| {
-        Box::pin(async move {
-            stream.send(greeting.into()).await?;
-            while let Some(said) = stream.next().await {
-                stream.send(said?).await?;
-            }
-            Ok(())
-        })
-    })
+    greeting(socket, format!("Hello, {}, by {}!", user.email, user.mechanism()))
 }
 
 #[get("/who")]
@@ -133,43 +116,11 @@ fn assert_refused(answer: &Answer) {
     assert!(answer.header("WWW-Authenticate").is_some());
 }
 
-/// The same application again, at a port of its own.
-async fn serve(app: &TestApp, settings: Value) -> u16 {
-    let (sender, mut ports) = unbounded_channel();
-    let rocket = rocket().attach(AdHoc::on_liftoff("port", move |rocket| {
-        sender.send(rocket.config().port).unwrap();
-        Box::pin(async {})
-    }));
-    let figment = TestApp::figment(rocket.figment(), app.database(), settings).merge(("port", 0));
-    tokio::spawn(rocket.configure(figment).launch());
-    ports.recv().await.unwrap()
-}
-
-/// Opens a socket with these headers; what it says first and says back, or the status that refuses.
-async fn open(port: u16, path: &str, headers: &[(&str, &str)]) -> Result<String, u16> {
-    let mut request = format!("ws://127.0.0.1:{port}{path}").into_client_request().unwrap();
-    for (name, value) in headers {
-        let name: tokio_tungstenite::tungstenite::http::HeaderName = name.parse().unwrap();
-        request.headers_mut().insert(name, value.parse().unwrap());
-    }
-    let stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
-    let mut socket = match client_async(request, stream).await {
-        Ok((socket, _)) => socket,
-        Err(Error::Http(answer)) => return Err(answer.status().as_u16()),
-        Err(fault) => panic!("{fault}"),
-    };
-    let greeting = socket.next().await.unwrap().unwrap().into_text().unwrap();
-    socket.send(Message::text("echo")).await.unwrap();
-    assert_eq!(socket.next().await.unwrap().unwrap().into_text().unwrap(), "echo");
-    socket.close(None).await.unwrap();
-    Ok(greeting)
-}
-
 #[rocket::async_test]
 async fn a_real_socket_opens_for_a_token_a_session_and_a_ticket_once_and_for_nobody_else() {
     let settings = settings();
     let app = TestApp::launch_with(rocket(), settings.clone()).await;
-    let port = serve(&app, settings).await;
+    let port = serve(rocket(), &app, settings).await;
     let ann = app.log_in_as(ANN).await;
     let user = app.user(ANN).await;
     let by = |way: &str| Ok(format!("Hello, {ANN}, by {way}!"));

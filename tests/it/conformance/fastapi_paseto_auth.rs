@@ -4,7 +4,8 @@
 //! credentials are wanted (RFC 6750, section 3.1); 422 is had by `error_style = "seed-fastapi"`
 //! (`tests/it/error_style.rs`). That alone is marked as different nowhere below.
 //!
-//! The letters are those of its suite's files, the numbers ours.
+//! The letters are those of its suite's files, the numbers ours. Its cases of other places than headers
+//! stand in [`places`]: B-J, B-O2, B-W.
 //!
 //! | case | mark | what |
 //! |---|---|---|
@@ -35,6 +36,8 @@
 //! | B-F3 | different on purpose | an application is one issuer |
 //! | B-F4 | same | reserved claims are refused |
 //! | B-F5 | same | a footer that is none |
+
+mod places;
 
 use std::time::Duration;
 

@@ -30,6 +30,7 @@
 //! | C-R4, C-R5 | stricter | nobody refreshes for somebody switched off, or deleted |
 //! | C-R6 | different on purpose | own claims are of tokens that an application issues |
 //! | C-X1 | stricter | a token in the header |
+//! | C-X2 | stricter | a token in a cookie |
 //! | C-X3 | different on purpose | a header is the scheme and the token |
 //! | C-M1 | same | a mail is written and in the outbox |
 //! | C-M2 | different on purpose | a sender that is missing is made up, and one that is none refused |
@@ -417,6 +418,31 @@ async fn a_token_is_read_from_the_header() {
     ] {
         let answer = get_with(&app, "/me", Header::new("Authorization", header)).await;
         assert_eq!(answer.status, status, "{}", answer.body);
+    }
+}
+
+/// C-X2, stricter: theirs looks into a cookie by default and asks nothing more of whoever is led here from
+/// elsewhere. Ours does where that is configured, and what changes something then needs the anti-forgery token.
+#[rocket::async_test]
+async fn a_token_is_read_from_a_cookie_where_that_is_configured() {
+    for (sources, status) in [
+        (json!(["authorization"]), Status::Unauthorized),
+        (json!(["authorization", "cookie"]), Status::Ok),
+    ] {
+        let settings = json!({"tokens": {"sources": sources}});
+        let app = app_with(settings).await;
+        app.user(ANN).await;
+        let browser = app.browser();
+        browser.set_cookie("security_token", &token_of(&app.browser()).await);
+        let answer = browser.get_json("/me").await;
+        assert_eq!(answer.status, status, "{}", answer.body);
+        if status == Status::Ok {
+            assert_eq!(answer.body, ANN);
+            let made = browser.post_raw("/thing", "application/json", b"{}").await;
+            assert_eq!(made.reasons(), ["csrf_failed"], "{}", made.body);
+        }
+        browser.set_cookie("security_token", "iammalformed");
+        assert_eq!(browser.get_json("/me").await.status, Status::Unauthorized);
     }
 }
 

@@ -1,5 +1,8 @@
 //! Issuers and verifiers of tokens, made of a configuration as an application's are.
 
+use chrono::DateTime;
+use chrono::TimeDelta;
+use chrono::Utc;
 use rocket::figment::Figment;
 use rocket::figment::providers::Format;
 use rocket::figment::providers::Toml;
@@ -71,8 +74,12 @@ pub(crate) fn forge(key: &str, claims: &Value, footer: &str, assertion: &str) ->
 
 /// The claims of an access token that is accepted at `issuer`'s.
 pub(crate) fn good_claims(issuer: &Issuer, iss: &str) -> Value {
-    let now = issuer.clock.now();
-    let end = now + chrono::TimeDelta::minutes(5);
+    good_claims_at(issuer.clock.now(), iss)
+}
+
+/// The same at a time.
+pub(crate) fn good_claims_at(now: DateTime<Utc>, iss: &str) -> Value {
+    let end = now + TimeDelta::minutes(5);
     json!({
         "iss": iss, "sub": "somebody", "aud": ISSUER, "exp": end.to_rfc3339(),
         "nbf": now.to_rfc3339(), "iat": now.to_rfc3339(), "jti": "1", "typ": "access",
