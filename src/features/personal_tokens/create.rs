@@ -1,0 +1,326 @@
+//! How one is made.
+
+use std::collections::BTreeMap;
+
+use chrono::TimeDelta;
+use rocket::State;
+use rocket::post;
+use serde::Deserialize;
+use serde::Deserializer;
+use serde_json::Value;
+
+use crate::clock::Timestamp;
+use crate::clock::in_words;
+use crate::crypto::one_time::Token;
+use crate::crypto::personal_token;
+use crate::crypto::random_uuid;
+use crate::datastore::outbox::NewMail;
+use crate::datastore::personal_token::Creation;
+use crate::datastore::personal_token::PersonalTokenRecord;
+use crate::error::Result;
+use crate::event::Event;
+use crate::features::personal_tokens::BOX;
+use crate::features::personal_tokens::Desk;
+use crate::features::personal_tokens::list::Listed;
+use crate::flow::Flow;
+use crate::rejection::FieldErrors;
+use crate::rejection::Rejection;
+use crate::secret::Secret;
+use crate::user::ScopeName;
+use crate::user::User;
+use crate::web::reply::Answer;
+use crate::web::reply::Reply;
+use crate::web::submission::Flag;
+use crate::web::submission::Form;
+use crate::web::submission::Submission;
+use crate::web::submission::unknown_field;
+use crate::web::visit::Visit;
+
+const NOTICE_SUBJECT: &str = "A personal access token was made";
+
+/// The longest name, in characters.
+const MAX_NAME: usize = 100;
+
+/// The longest that anybody can ask for.
+const MAX_DAYS: u32 = 3_650;
+
+/// What is submitted to `/personal-tokens`.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct CreateForm {
+    name: String,
+    scopes: Names,
+    expires_in_days: Days,
+    /// The boxes of a form, each with the name of its scope; anything else is refused.
+    #[serde(flatten)]
+    others: BTreeMap<String, Value>,
+}
+
+impl Form for CreateForm {
+    const SECRET: &'static [&'static str] = &[];
+}
+
+/// Names of scopes: a list, or a text with blanks between them (RFC 6749, section 3.3).
+#[derive(Default, Deserialize)]
+#[serde(from = "Sent")]
+pub(super) struct Names(Vec<String>);
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Sent {
+    List(Vec<String>),
+    Text(String),
+}
+
+impl From<Sent> for Names {
+    fn from(sent: Sent) -> Self {
+        Self(match sent {
+            Sent::List(names) => names,
+            Sent::Text(text) => text.split_ascii_whitespace().map(str::to_owned).collect(),
+        })
+    }
+}
+
+/// How long a token is to last.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub(super) enum Days {
+    /// Its owner does not say.
+    #[default]
+    Unsaid,
+    After(u32),
+    Never,
+    /// Something that is no number of days.
+    Wrong,
+}
+
+impl<'de> Deserialize<'de> for Days {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let number = |days: Option<u32>| match days {
+            Some(days) if (1..=MAX_DAYS).contains(&days) => Self::After(days),
+            _ => Self::Wrong,
+        };
+        Ok(match Value::deserialize(deserializer)? {
+            Value::Null => Self::Unsaid,
+            Value::String(text) if text.is_empty() => Self::Unsaid,
+            Value::String(text) if text == "never" => Self::Never,
+            Value::String(text) => number(text.parse().ok()),
+            Value::Number(days) => number(days.as_u64().and_then(|days| days.try_into().ok())),
+            _ => Self::Wrong,
+        })
+    }
+}
+
+#[post("/personal-tokens", data = "<submitted>")]
+pub(super) async fn create(
+    visit: Visit<'_>,
+    flow: &State<Flow>,
+    desk: &State<Desk>,
+    submitted: Submission<CreateForm>,
+) -> Answer {
+    let typed = submitted.typed();
+    match desk.create(&visit, flow, submitted).await {
+        Ok(Made { user, token, listed }) => {
+            // The token is shown this once, even if those beside it cannot be.
+            let all = desk.list(&visit, user).await.unwrap_or_else(|_| vec![listed.clone()]);
+            let page = desk.page(&all).with("token", token.expose()).with("made", &listed);
+            Ok(Reply::page(page).with("token", token.expose()).with("personal_token", listed))
+        }
+        Err(rejection) => {
+            let active = flow.require_user(&visit).await?;
+            let listed = desk.list(&visit, &active.user).await?;
+            Err(desk.page(&listed).typed(typed).refuse(rejection))
+        }
+    }
+}
+
+/// What was made.
+struct Made<'r> {
+    user: &'r User,
+    /// Shown once.
+    token: Secret<String>,
+    listed: Listed,
+}
+
+impl Desk {
+    /// Makes a token for whoever is logged in, and tells them by mail.
+    async fn create<'r>(
+        &self,
+        visit: &Visit<'r>,
+        flow: &Flow,
+        submitted: Submission<CreateForm>,
+    ) -> Result<Made<'r>, Rejection> {
+        let form = submitted.read()?;
+        let user = &flow.require_fresh(visit).await?.user;
+        flow.limits().admit(visit, "personal_tokens").await?;
+        let (secret, token) = self.describe(visit, user, form)?;
+        let (id, origin) = (token.id, visit.origin());
+        let event = Event::PersonalTokenCreated { user: user.id, token: id, origin };
+        let mail = self.notice(visit, flow, user, &token)?;
+        let together = flow.along(&event, vec![mail]).await?;
+        let at_most = self.settings.max_per_user;
+        match self.store.create_personal_token(&token, at_most, &together).await? {
+            Creation::Created => {}
+            Creation::TooMany => {
+                let text = format!("You have {at_most} tokens already. Revoke one of them first.");
+                return Err(FieldErrors::one("", "too_many_personal_tokens", text).into());
+            }
+            Creation::NameTaken => {
+                let text = "You have a token of this name already.";
+                return Err(FieldErrors::one("name", "name_taken", text).into());
+            }
+            Creation::AccountChanged => return Err(Rejection::Unauthenticated),
+        }
+        flow.told(&event);
+        let text = personal_token::reveal(&self.settings.prefix, &secret);
+        Ok(Made { user, token: text, listed: self.listed(token, visit.clock().now()) })
+    }
+
+    /// Makes a token of what was submitted.
+    fn describe(
+        &self,
+        visit: &Visit<'_>,
+        user: &User,
+        form: CreateForm,
+    ) -> Result<(Token, PersonalTokenRecord), Rejection> {
+        let now = visit.clock().now();
+        let mut errors = FieldErrors::new();
+        let name = errors.take("name", "name_invalid", read_name(&form.name));
+        let scopes = self.choose_scopes(form.scopes.0, &form.others, &mut errors)?;
+        let expires_at = self.choose_end(form.expires_in_days, now, &mut errors);
+        let (Some(name), true) = (name, errors.is_empty()) else {
+            return Err(errors.into());
+        };
+        let (secret, id) = (Token::random()?, random_uuid()?);
+        let token = PersonalTokenRecord {
+            digest: secret.digest(),
+            id,
+            user_id: user.id,
+            epoch: user.epoch,
+            name,
+            scopes,
+            created_at: now,
+            expires_at,
+            last_used_at: None,
+        };
+        Ok((secret, token))
+    }
+
+    /// Gives the scopes that were named or ticked, in the order in which the application has them.
+    fn choose_scopes(
+        &self,
+        mut chosen: Vec<String>,
+        boxes: &BTreeMap<String, Value>,
+        errors: &mut FieldErrors,
+    ) -> Result<Vec<ScopeName>, Rejection> {
+        for (field, value) in boxes {
+            let name = field.strip_prefix(BOX).ok_or_else(|| unknown_field(field))?;
+            if Flag::deserialize(value).map_err(|_| unknown_field(field))?.0 {
+                chosen.push(name.to_owned());
+            }
+        }
+        let is_known = |name: &&String| self.scopes.iter().any(|scope| scope.name == **name);
+        if chosen.is_empty() {
+            errors.push("scopes", "scope_required", "Say what the token is for.");
+        } else if !chosen.iter().all(|name| is_known(&name)) {
+            errors.push("scopes", "scope_unknown", "No token can be made for one of these scopes.");
+        }
+        let known = self.scopes.iter().map(|scope| scope.name);
+        let known = known.filter(|known| chosen.iter().any(|name| name == known));
+        Ok(known.filter_map(|name| ScopeName::parse(name).ok()).collect())
+    }
+
+    /// Gives when a token ends that is to last that long.
+    fn choose_end(
+        &self,
+        days: Days,
+        now: Timestamp,
+        errors: &mut FieldErrors,
+    ) -> Option<Timestamp> {
+        let longest = self.settings.max_lifetime;
+        let lifetime = match days {
+            Days::Unsaid => Some(self.settings.default_lifetime.delta()),
+            Days::After(days) => Some(TimeDelta::days(days.into())),
+            Days::Never => None,
+            Days::Wrong => {
+                let text = format!("Give a number of days up to {MAX_DAYS}, or never.");
+                errors.push("expires_in_days", "lifetime_invalid", text);
+                return None;
+            }
+        };
+        if let Some(longest) = longest
+            && lifetime.is_none_or(|lifetime| lifetime > longest.delta())
+        {
+            let text = format!("A token lasts {longest} at most.");
+            errors.push("expires_in_days", "lifetime_too_long", text);
+        }
+        lifetime.map(|lifetime| now + lifetime)
+    }
+
+    fn notice(
+        &self,
+        visit: &Visit<'_>,
+        flow: &Flow,
+        user: &User,
+        token: &PersonalTokenRecord,
+    ) -> Result<NewMail, Rejection> {
+        let (template, to) = ("personal_token_notice", &user.email);
+        let mail = flow.notice(visit, template, NOTICE_SUBJECT, user, to)?;
+        let scopes: Vec<&str> = token.scopes.iter().map(ScopeName::as_str).collect();
+        let end = self.end_of(token).map_or_else(|| "never".to_owned(), in_words);
+        let mail = mail.with("token_name", token.name.clone());
+        Ok(mail.with("token_scopes", scopes.join(", ")).with("token_end", end))
+    }
+}
+
+/// Reads what somebody calls a token.
+fn read_name(text: &str) -> Result<String, &'static str> {
+    let name = text.trim();
+    let fits = (1..=MAX_NAME).contains(&name.chars().count());
+    if !fits || name.contains(char::is_control) {
+        return Err("Give it a name of 1 to 100 characters, in one line.");
+    }
+    Ok(name.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use crate::features::personal_tokens::create::CreateForm;
+    use crate::features::personal_tokens::create::Days;
+    use crate::features::personal_tokens::create::read_name;
+
+    #[test]
+    fn a_name_is_one_line_of_a_hundred_characters() {
+        let longest = "\u{e9}".repeat(100);
+        assert_eq!(read_name("  Nightly download "), Ok("Nightly download".to_owned()));
+        assert_eq!(read_name(&longest), Ok(longest.clone()));
+        for text in ["", "  ", "two\nlines", "a\u{7}", &format!("{longest}x")] {
+            assert!(read_name(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn how_long_it_lasts_is_a_number_of_days_or_never() {
+        let read = |days| {
+            let form: CreateForm =
+                serde_json::from_value(json!({"expires_in_days": days})).unwrap();
+            form.expires_in_days
+        };
+        assert_eq!(read(json!(30)), Days::After(30));
+        assert_eq!(read(json!("30")), Days::After(30));
+        assert_eq!(read(json!("never")), Days::Never);
+        assert_eq!(read(json!("")), Days::Unsaid);
+        for wrong in [json!(0), json!(-1), json!(1.5), json!("soon"), json!(3_651), json!([7])] {
+            assert_eq!(read(wrong.clone()), Days::Wrong, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn scopes_are_a_list_or_a_text() {
+        for scopes in [json!(["a", "b"]), json!("a b"), json!(" a  b ")] {
+            let form: CreateForm = serde_json::from_value(json!({"scopes": scopes})).unwrap();
+            assert_eq!(form.scopes.0, ["a", "b"]);
+        }
+    }
+}

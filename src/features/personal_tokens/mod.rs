@@ -1,0 +1,341 @@
+//! Tokens that people make for programs of theirs: named, for some scopes, shown once, and revoked at any
+//! time.
+//!
+//! It is not enabled by default, for an application has to say which scopes there are:
+//!
+//! ```
+//! # use rocket::get;
+//! # use rocket::http::Header;
+//! # use rocket::routes;
+//! use rocket_security::Scoped;
+//! use rocket_security::Security;
+//! use rocket_security::features::personal_tokens::PersonalTokens;
+//! # use rocket_security::testing::TestApp;
+//! # use serde_json::json;
+//!
+//! rocket_security::scopes! {
+//!     pub ReadReports = "reports:read", "See your reports";
+//!     pub WriteReports = "reports:write", "Write reports in your name";
+//! }
+//!
+//! #[get("/reports")]
+//! fn reports(user: Scoped<ReadReports>) -> String {
+//!     format!("The reports of {}", user.email)
+//! }
+//!
+//! # rocket::async_test(async {
+//! let tokens = PersonalTokens::default().scopes::<(ReadReports, WriteReports)>();
+//! let security = Security::default().enable(tokens);
+//! let rocket = rocket::build().attach(security).mount("/", routes![reports]);
+//! # let app = TestApp::launch(rocket).await;
+//! # let ann = app.log_in_as("ann@example.org").await;
+//! # let body = json!({"name": "Nightly download", "scopes": ["reports:read"]});
+//! # let made = ann.post_json("/personal-tokens", body).await;
+//! # let token = format!("Bearer {}", made.response("token").as_str().unwrap());
+//! # let request = app.client().get("/reports").header(Header::new("Authorization", token));
+//! # assert_eq!(app.browser().send(request).await.body, "The reports of ann@example.org");
+//! # });
+//! ```
+//!
+//! | route | page | JSON |
+//! |---|---|---|
+//! | `GET /personal-tokens` | one's tokens, the newest first, and the form | 200 `personal_tokens`, `scopes`, `csrf_token` |
+//! | `POST /personal-tokens` `name`, `scopes`, `expires_in_days` | 200, with the token | 200 `token`, `personal_token`, `csrf_token` |
+//! | `POST /personal-tokens/revoke` `personal_token` | 303 to `/personal-tokens` | 200 `csrf_token` |
+//!
+//! | setting `[default.security.personal_tokens]` | default |
+//! |---|---|
+//! | `prefix` | `"rspat"` |
+//! | `max_per_user` | `50` |
+//! | `default_lifetime` | `"90days"` |
+//! | `max_lifetime` | none |
+//!
+//! Templates: `security/personal_tokens.html`. Mails: `personal_token_notice`. Events:
+//! `PersonalTokenCreated`, `PersonalTokenRevoked`; of requests `UserFailedAuthn`, `UserUnauthenticated`,
+//! `UserUnauthorized`. Refusals: `unauthenticated`, `reauth_required`, `invalid_input` (`name_invalid`,
+//! `name_taken`, `scope_required`, `scope_unknown`, `lifetime_invalid`, `lifetime_too_long`,
+//! `too_many_personal_tokens`, `personal_token_unknown`), `csrf_failed`, `cross_site`, `throttled`,
+//! `unavailable`; of requests with a token `token_malformed`, `token_expired`, `token_scoped`,
+//! `credentials_refused`, `insufficient_scope`, `conflicting_credentials`, `password_change_required`,
+//! `unavailable`. The store needs the capability [`PersonalTokenStore`].
+//!
+//! ```text
+//! GET /personal-tokens
+//!   200 {"meta": {"code": 200}, "response": {"csrf_token": "…", "personal_tokens": [{
+//!       "id": "0f0c…", "name": "Nightly download", "scopes": ["reports:read"], "is_expired": false,
+//!       "created_at": "2027-01-15T08:00:00Z", "expires_at": "2027-04-15T08:00:00Z", "last_used_at": null}],
+//!       "scopes": [{"name": "reports:read", "description": "See your reports"}, …]}}
+//! POST /personal-tokens {"name": "Nightly download", "scopes": ["reports:read"], "expires_in_days": 30}
+//!   200 {"meta": {"code": 200}, "response": {"csrf_token": "…", "token": "rspat_…", "personal_token": {"id": "0f0c…", …}}}
+//!   400 {"meta": {"code": 400}, "response": {"errors": ["…"], "field_errors": {"name": ["…"]}, "reasons": ["invalid_input", "name_taken"]}}
+//!   401 {"meta": {"code": 401}, "response": {"errors": ["…"], "reasons": ["reauth_required"], "reauth_required": true}}
+//! POST /personal-tokens/revoke {"personal_token": "0f0c…"}
+//!   200 {"meta": {"code": 200}, "response": {"csrf_token": "…"}}
+//! ```
+//!
+//! # Making one
+//!
+//! Whoever makes one came by a session and proved within `security.freshness` that it is them: by a token
+//! none is made, listed or revoked. `scopes` are some of those that the application has named, at least one:
+//! in JSON a list, or a text with blanks between them, in a form also a box each, `scope.reports:read`. `expires_in_days` is a
+//! whole number, or `never`; who says nothing gets `default_lifetime`. With `max_lifetime` there is no
+//! `never`, and it counts for tokens that are there already, too. A name is the owner's own, 1 to 100
+//! characters, and no two of theirs are alike, so that it is plain which is which. They are told by mail.
+//! The token stands in that one answer, which nobody may cache, and nowhere else: the store has its SHA-256
+//! digest.
+//!
+//! # What a request brings
+//!
+//! `Authorization: Bearer rspat_…` or `Authentication-Token: rspat_…`, as for an
+//! [access token](crate::features::tokens): one token, once. It needs no anti-forgery token, and gets no
+//! cookie. Each request asks the store, in one query; when a token was last used is written down once a
+//! minute.
+//!
+//! **It opens what names its scopes, and nothing else**: routes with [`Scoped`](crate::Scoped), and those
+//! with [`AuthVia<via::PersonalToken>`](crate::AuthVia), which take it whatever its scopes are.
+//! [`AuthUser`](crate::AuthUser) and whatever else goes by `security.mechanisms` answers 401 with the reason
+//! `token_scoped`, and takes nobody who sends one for a guest; guards of other ways in, such as
+//! [`Paseto`](crate::Paseto) or [`BasicUser`](crate::BasicUser), do not know it. So it cannot stand among [`security.mechanisms`](crate::config::Config::mechanisms), and our own pages do not
+//! take it either. It is never [`Fresh`](crate::Fresh). A token gives no more than its owner may do at that
+//! moment: roles are looked up with it.
+//!
+//! # When it ends
+//!
+//! At its time; when its owner, or an operator by `rocket-security personal-tokens revoke`, revokes it; and
+//! with **every change of the account**: password, address, username, a second factor, switching it off,
+//! closing it. That is what a change of a password is for: whoever had a way in has none any more, and
+//! programs get new tokens. With the next request it is over, on every instance. One that has expired is
+//! listed for 30 more days, so that its owner finds out why a program has stopped, and is deleted then.
+//!
+//! # For scanners
+//!
+//! A token is the prefix, `_`, and 49 characters: 43 hold 256 random bits, the last 6 a CRC-32 (that of
+//! zlib) over all that is before them; both are numbers to the base of 62, with the digits `0-9A-Za-z` in
+//! this order, the highest first. Scanners of repositories and logs find them by
+//!
+//! ```text
+//! \brspat_[0-9A-Za-z]{49}\b
+//! ```
+//!
+//! and tell by the checksum what only looks like one. So do we, before the store is asked. An application
+//! that others run, too, has a prefix of its own. Another prefix is another kind of token: those that were
+//! made before are refused from then on, until it is set back.
+//!
+//! There is no limit on guesses, for there is nothing to guess: of 2^256 tokens a user has 50.
+
+mod create;
+mod list;
+mod mechanism;
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+use rocket::Build;
+use rocket::Rocket;
+use rocket::Route;
+use rocket::async_trait;
+use rocket::routes;
+use serde::Deserialize;
+use serde::Serialize;
+
+use crate::clock::Timestamp;
+use crate::config::Span;
+use crate::datastore::PersonalTokenStore;
+use crate::datastore::personal_token::PersonalTokenRecord;
+use crate::error::Error;
+use crate::error::Result;
+use crate::feature::Announcer;
+use crate::feature::Feature;
+use crate::feature::Hooks;
+use crate::guard::mechanism::register;
+use crate::guard::scoped::Grantable;
+use crate::template::Embedded;
+use crate::user::KnownScope;
+use crate::user::ScopeSet;
+
+/// The feature `personal_tokens`; its value is `[default.security.personal_tokens]`. `S` are the scopes that
+/// tokens can be made for, without which it cannot be enabled.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields, bound = "")]
+#[non_exhaustive]
+pub struct PersonalTokens<S = Unnamed> {
+    /// How tokens begin, before a `_`: 2 to 20 lower-case letters and digits, a letter first. _Default:_
+    /// `"rspat"`.
+    pub prefix: String,
+    /// How many a user may have, those that have expired and are still listed among them. _Default:_ `50`.
+    pub max_per_user: u32,
+    /// How long one lasts whose owner does not say. _Default:_ `"90days"`.
+    pub default_lifetime: Span,
+    /// How long one may last at most, those that are there already included; without it as long as its owner
+    /// wants. _Default:_ none.
+    pub max_lifetime: Option<Span>,
+    #[serde(skip)]
+    scopes: PhantomData<fn() -> S>,
+}
+
+/// No scopes yet: what [`PersonalTokens::scopes`] replaces.
+#[derive(Clone, Copy, Debug)]
+pub enum Unnamed {}
+
+impl PersonalTokens {
+    /// Names the scopes that tokens can be made for: one, or a tuple of up to twelve.
+    pub fn scopes<S: ScopeSet>(self) -> PersonalTokens<S> {
+        self.about()
+    }
+}
+
+impl<S> PersonalTokens<S> {
+    /// Gives the same settings for other scopes.
+    fn about<T>(&self) -> PersonalTokens<T> {
+        PersonalTokens {
+            prefix: self.prefix.clone(),
+            max_per_user: self.max_per_user,
+            default_lifetime: self.default_lifetime,
+            max_lifetime: self.max_lifetime,
+            scopes: PhantomData,
+        }
+    }
+}
+
+impl Default for PersonalTokens {
+    fn default() -> Self {
+        Self {
+            prefix: "rspat".to_owned(),
+            max_per_user: 50,
+            default_lifetime: Span::hours(90 * 24),
+            max_lifetime: None,
+            scopes: PhantomData,
+        }
+    }
+}
+
+impl<S> Clone for PersonalTokens<S> {
+    fn clone(&self) -> Self {
+        self.about()
+    }
+}
+
+impl<S> fmt::Debug for PersonalTokens<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PersonalTokens")
+            .field("prefix", &self.prefix)
+            .field("max_per_user", &self.max_per_user)
+            .field("default_lifetime", &self.default_lifetime)
+            .field("max_lifetime", &self.max_lifetime)
+            .finish_non_exhaustive()
+    }
+}
+
+const PAGE: Embedded = (
+    "security/personal_tokens.html",
+    include_str!("../../../templates/security/personal_tokens.html"),
+);
+
+const TEMPLATES: &[Embedded] = &[
+    PAGE,
+    (
+        "security/email/personal_token_notice.txt",
+        include_str!("../../../templates/security/email/personal_token_notice.txt"),
+    ),
+    (
+        "security/email/personal_token_notice.html",
+        include_str!("../../../templates/security/email/personal_token_notice.html"),
+    ),
+];
+
+/// How the name of a scope's box begins.
+const BOX: &str = "scope.";
+
+impl<D: PersonalTokenStore, S: ScopeSet> Feature<D> for PersonalTokens<S> {
+    const NAME: &'static str = "personal_tokens";
+    const TEMPLATES: &'static [Embedded] = TEMPLATES;
+    const SENDS_MAIL: bool = true;
+
+    fn check(&self) -> Result<()> {
+        let is_plain = self.prefix.bytes().all(|it| it.is_ascii_lowercase() || it.is_ascii_digit());
+        let begins = self.prefix.starts_with(|first: char| first.is_ascii_lowercase());
+        if !is_plain || !begins || !(2..=20).contains(&self.prefix.len()) {
+            return Err(Error::config(
+                "personal_tokens.prefix",
+                "cannot begin a token",
+                "Use 2 to 20 lower-case letters and digits, a letter first, for example \"rspat\"",
+            ));
+        }
+        if self.max_per_user == 0 {
+            return Err(Error::config(
+                "personal_tokens.max_per_user",
+                "is 0, so that nobody could make one",
+                "Set it to 50, or do not enable the feature",
+            ));
+        }
+        if self.max_lifetime.is_some_and(|longest| longest < self.default_lifetime) {
+            return Err(Error::config(
+                "personal_tokens.default_lifetime",
+                "is longer than personal_tokens.max_lifetime",
+                "Set it to the same, or less",
+            ));
+        }
+        if self.max_lifetime.is_some_and(|longest| longest < Span::hours(24)) {
+            return Err(Error::config(
+                "personal_tokens.max_lifetime",
+                "is shorter than a day, and people say in days how long one lasts",
+                "Set it to \"1day\" or more, or leave it out",
+            ));
+        }
+        Ok(())
+    }
+
+    fn urls(&self) -> Vec<(&'static str, String)> {
+        vec![
+            ("personal_tokens", "/personal-tokens".to_owned()),
+            ("revoke_personal_token", "/personal-tokens/revoke".to_owned()),
+        ]
+    }
+
+    fn routes(&self) -> Vec<Route> {
+        routes![list::show, create::create, list::revoke]
+    }
+
+    fn manage(&self, store: &Arc<D>, rocket: Rocket<Build>) -> Rocket<Build> {
+        let desk =
+            Desk { settings: self.about(), scopes: S::scopes(), store: Arc::<D>::clone(store) };
+        let rocket = rocket.manage(Grantable(desk.scopes.clone())).manage(desk.clone());
+        register(rocket, desk)
+    }
+
+    fn hooks(&self, store: &Arc<D>) -> Option<Box<dyn Hooks>> {
+        Some(Box::new(Sweep(Arc::<D>::clone(store))))
+    }
+}
+
+/// What makes tokens, lists, revokes and recognises them.
+#[derive(Clone)]
+struct Desk {
+    settings: PersonalTokens,
+    scopes: Vec<KnownScope>,
+    store: Arc<dyn PersonalTokenStore>,
+}
+
+impl Desk {
+    /// Says when a token ends: what is configured since it was made counts, too.
+    fn end_of(&self, token: &PersonalTokenRecord) -> Option<Timestamp> {
+        let longest = self.settings.max_lifetime;
+        let at_last = longest.and_then(|it| token.created_at.checked_add_signed(it.delta()));
+        [token.expires_at, at_last].into_iter().flatten().min()
+    }
+}
+
+/// How long one that has expired is still listed.
+const KEPT: TimeDelta = TimeDelta::days(30);
+
+/// Deletes what is over.
+struct Sweep(Arc<dyn PersonalTokenStore>);
+
+#[async_trait]
+impl Hooks for Sweep {
+    async fn sweep(&self, now: Timestamp, _announcer: &Announcer) -> Result<u64> {
+        self.0.delete_expired_personal_tokens(now - KEPT).await
+    }
+}
