@@ -5,10 +5,16 @@
 
 mod csrf;
 mod error_style;
+mod identity;
+mod keys;
+mod mail;
+mod password;
 mod paths;
+mod read;
 mod redirects;
 mod session;
 mod span;
+mod throttle;
 mod tokens;
 
 pub(crate) use crate::config::paths::is_at_or_below;
@@ -16,13 +22,22 @@ pub(crate) use crate::config::paths::is_at_or_below;
 pub use crate::config::csrf::CookieName;
 pub use crate::config::csrf::CsrfConfig;
 pub use crate::config::error_style::ErrorStyle;
+pub use crate::config::identity::IdentityAttribute;
+pub use crate::config::identity::UsernameConfig;
+pub use crate::config::keys::Keys;
+pub use crate::config::mail::MailConfig;
+pub use crate::config::password::PasswordConfig;
 pub use crate::config::paths::Paths;
 pub use crate::config::paths::RequireGuard;
+pub use crate::config::read::check_keys;
+pub use crate::config::read::from_figment_error;
+pub use crate::config::read::is_debug;
 pub use crate::config::redirects::Origins;
 pub use crate::config::redirects::RedirectBehavior;
 pub use crate::config::redirects::read_url;
 pub use crate::config::session::SessionConfig;
 pub use crate::config::span::Span;
+pub use crate::config::throttle::ThrottleConfig;
 pub use crate::config::tokens::Allowance;
 pub use crate::config::tokens::KeySource;
 pub use crate::config::tokens::OneOrMany;
@@ -35,20 +50,13 @@ pub use crate::config::tokens::TokenSource;
 pub use crate::config::tokens::TokensConfig;
 pub use crate::config::tokens::TrustedConfig;
 
-use std::collections::BTreeMap;
-
 use ipnet::IpNet;
 use rocket::figment::Figment;
-use rocket::figment::value::Dict;
 use serde::Deserialize;
-use serde::Deserializer;
-use serde::Serialize;
-use serde::de::Error as _;
 use url::Url;
 
 use crate::error::Error;
 use crate::error::Result;
-use crate::secret::Secret;
 
 /// The keys of `[default.security]` that belong to no single feature.
 #[derive(Debug, Clone, Deserialize)]
@@ -185,107 +193,6 @@ pub enum RolesConfig {
     Ignore,
 }
 
-/// `[default.security.mail]`.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-#[non_exhaustive]
-pub struct MailConfig {
-    /// `smtp://host:port`, `smtps://user:password@host`, or `file:DIR`.
-    /// _Default:_ `file:security-mail` in the debug profile; required in any other when a feature
-    /// sends mail.
-    pub url: Option<Secret<String>>,
-    /// The sender of every mail, `name@example.org` or `Name <name@example.org>`.
-    /// _Default:_ `no-reply@` and the host of `base_url`.
-    pub from: Option<String>,
-    /// Where answers go, written alike. _Default:_ to the sender.
-    pub reply_to: Option<String>,
-    /// The subjects of mails by the names of their templates, for example
-    /// `welcome = "Welcome to {{ site_name }}"`. _Default:_ those of the features.
-    pub subjects: BTreeMap<String, String>,
-}
-
-/// What a user can go by: an entry of `security.identity`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum IdentityAttribute {
-    /// The e-mail address.
-    Email,
-    /// The username.
-    Username,
-}
-
-/// `[default.security.username]`.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-#[non_exhaustive]
-pub struct UsernameConfig {
-    /// The fewest characters a new username may have. _Default:_ 4.
-    pub min_length: usize,
-    /// The most characters a new username may have; at most 64. _Default:_ 32.
-    pub max_length: usize,
-    /// Names that nobody may choose, nor what looks like them, besides those that nobody may choose
-    /// anywhere, such as `admin` and `postmaster`. _Default:_ none.
-    pub reserved: Vec<String>,
-}
-
-impl Default for UsernameConfig {
-    fn default() -> Self {
-        Self { min_length: 4, max_length: 32, reserved: Vec::new() }
-    }
-}
-
-/// `[default.security.password]`.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-#[non_exhaustive]
-pub struct PasswordConfig {
-    /// The fewest characters a new password may have, counted in code points; at least 8.
-    /// _Default:_ 15 (NIST SP 800-63B-4, section 3.1.1.2, for a password as the only factor).
-    pub min_length: usize,
-    /// The memory that one hash takes, in KiB. _Default:_ 19456 (OWASP's first choice).
-    pub memory: u32,
-    /// How often the memory is passed over. _Default:_ 2.
-    pub iterations: u32,
-    /// The lanes of one hash. _Default:_ 1.
-    pub parallelism: u32,
-    /// The threads that hash. _Default:_ one for each core.
-    pub threads: Option<usize>,
-    /// How many passwords may wait for a thread before a login is answered with 503.
-    /// _Default:_ 32 for each thread.
-    pub queue: Option<usize>,
-}
-
-impl Default for PasswordConfig {
-    fn default() -> Self {
-        Self {
-            min_length: 15,
-            memory: 19_456,
-            iterations: 2,
-            parallelism: 1,
-            threads: None,
-            queue: None,
-        }
-    }
-}
-
-/// `[default.security.throttle]`.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-#[non_exhaustive]
-pub struct ThrottleConfig {
-    /// Whether attempts are limited at all. _Default:_ `true`.
-    pub enabled: bool,
-    /// Multiplies every limit. For load tests. _Default:_ 1.
-    pub scale: u32,
-}
-
-impl Default for ThrottleConfig {
-    fn default() -> Self {
-        Self { enabled: true, scale: 1 }
-    }
-}
-
 impl Config {
     /// Reads `[default.security]`, without the tables of the features.
     ///
@@ -310,6 +217,7 @@ impl Config {
             ));
         }
         self.check_identity()?;
+        self.username.check()?;
         let is_https = self.base_url.as_ref().is_some_and(|url| url.scheme() == "https");
         self.csrf.check(is_https)?;
         self.tokens.check(is_https)?;
@@ -317,34 +225,9 @@ impl Config {
         self.csrf.origins.check("csrf.origins", debug)?;
         self.check_paths()?;
         self.check_mechanisms()?;
-        if self.password.min_length < 8 {
-            return Err(Error::config(
-                "password.min_length",
-                "is below 8",
-                "Set it to 15, or to no less than 8 where a second factor is enforced",
-            ));
-        }
-        if !debug && !self.password.is_strong() {
-            return Err(Error::config(
-                "password.memory",
-                "together with password.iterations makes a hash that is too cheap",
-                "Remove both for memory = 19456 and iterations = 2, or choose no less",
-            ));
-        }
-        if self.throttle.scale == 0 {
-            return Err(Error::config("throttle.scale", "is 0", "Set it to 1 or more"));
-        }
-        if self.session.max_per_user == 0 {
-            return Err(Error::config("session.max_per_user", "is 0", "Set it to 1 or more"));
-        }
-        if self.session.idle > self.session.absolute {
-            return Err(Error::config(
-                "session.idle",
-                "is longer than session.absolute",
-                "Make it shorter, or the other longer",
-            ));
-        }
-        Ok(())
+        self.password.check(debug)?;
+        self.throttle.check()?;
+        self.session.check()
     }
 
     /// Gives `roles`, or in its absence what the profile has.
@@ -370,14 +253,6 @@ impl Config {
             let cure =
                 "Set it to [\"email\"], [\"email\", \"username\"], or [\"username\", \"email\"]";
             return Err(Error::config("identity", fault, cure));
-        }
-        let UsernameConfig { min_length, max_length, .. } = self.username;
-        if min_length == 0 || min_length > max_length || max_length > 64 {
-            return Err(Error::config(
-                "username",
-                "has lengths that no name can have",
-                "Set min_length to 1 or more, and max_length to no less and at most 64",
-            ));
         }
         Ok(())
     }
@@ -427,83 +302,6 @@ impl Config {
     }
 }
 
-impl PasswordConfig {
-    /// Tells whether a hash costs no less than OWASP's cheapest recommendation (Password Storage
-    /// Cheat Sheet: m=7168, t=5 up to m=47104, t=1; the products lie above 35840).
-    fn is_strong(&self) -> bool {
-        let cost = u64::from(self.memory) * u64::from(self.iterations);
-        self.memory >= 7_168 && cost >= 35_840
-    }
-}
-
-/// Tells whether the profile is `debug`, the only one in which defaults may be made up.
-pub fn is_debug(figment: &Figment) -> bool {
-    *figment.profile() == rocket::Config::DEBUG_PROFILE
-}
-
-/// Refuses keys of `[default.security]` that mean nothing, for they are misspelt ones.
-///
-/// # Errors
-///
-/// [`Error::Config`] naming the key and the ones that exist.
-pub fn check_keys(figment: &Figment, features: &[&str]) -> Result<()> {
-    let Ok(given) = figment.extract_inner::<Dict>("security") else {
-        return Ok(());
-    };
-    let own = [
-        "base_url",
-        "site_name",
-        "keys",
-        "trusted_proxies",
-        "migrate",
-        "roles",
-        "mail",
-        "identity",
-        "mechanisms",
-        "username",
-        "password",
-        "session",
-        "throttle",
-        "tokens",
-        "freshness",
-        "redirect_origins",
-        "redirect_behavior",
-        "error_style",
-        "csrf",
-        "require_guard",
-        "public",
-    ];
-    // A feature may have its settings in a table that is there without it.
-    let features = features.iter().filter(|name| !own.contains(name));
-    let known: Vec<&str> = own.iter().chain(features).copied().collect();
-    match given.keys().find(|key| !known.contains(&key.as_str())) {
-        None => Ok(()),
-        Some(key) => Err(Error::config(
-            key,
-            "is not a setting, or belongs to a feature that is not enabled",
-            format!("Remove it, or use one of: {}", known.join(", ")),
-        )),
-    }
-}
-
-/// Turns a failure to read the table `table` of the configuration into our own words.
-pub fn from_figment_error(table: &str, fault: &rocket::figment::Error) -> Error {
-    let mut path: Vec<&str> = fault.path.iter().map(String::as_str).collect();
-    path.insert(0, table);
-    if let rocket::figment::error::Kind::UnknownField(field, _) = &fault.kind {
-        path.push(field);
-    }
-    path.retain(|part| !part.is_empty());
-    path.dedup();
-    let key = path.join(".");
-    let place = fault.metadata.as_ref().map(|metadata| match &metadata.source {
-        Some(source) => source.to_string(),
-        None => metadata.name.to_string(),
-    });
-    let cure = place.map_or("Correct it".to_owned(), |place| format!("Correct it in {place}"));
-    Error::config(key, format!("is wrong: {}", fault.kind), cure)
-}
-
 fn check_base_url(url: &Url) -> Result<()> {
     let is_origin = matches!(url.scheme(), "http" | "https")
         && url.host_str().is_some()
@@ -520,26 +318,6 @@ fn check_base_url(url: &Url) -> Result<()> {
         format!("\"{url}\" is not scheme, host and port alone"),
         "Write it like \"https://example.org\"",
     ))
-}
-
-/// Keys as PASERK texts, the active one first.
-#[derive(Debug, Clone, Default)]
-pub struct Keys(pub Vec<Secret<String>>);
-
-impl<'de> Deserialize<'de> for Keys {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(untagged)]
-        enum OneOrMany {
-            One(Secret<String>),
-            Many(Vec<Secret<String>>),
-        }
-        match OneOrMany::deserialize(deserializer) {
-            Ok(OneOrMany::One(key)) => Ok(Self(vec![key])),
-            Ok(OneOrMany::Many(keys)) => Ok(Self(keys)),
-            Err(_) => Err(D::Error::custom("neither a key as text nor a list of them")),
-        }
-    }
 }
 
 #[cfg(test)]

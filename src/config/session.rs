@@ -3,6 +3,8 @@
 use serde::Deserialize;
 
 use crate::config::Span;
+use crate::error::Error;
+use crate::error::Result;
 
 /// `[default.security.session]`: how long a session lasts.
 ///
@@ -91,5 +93,21 @@ impl From<SessionSettings> for SessionConfig {
 impl Default for SessionConfig {
     fn default() -> Self {
         SessionSettings::default().into()
+    }
+}
+
+impl SessionConfig {
+    pub(super) fn check(&self) -> Result<()> {
+        if self.max_per_user == 0 {
+            return Err(Error::config("session.max_per_user", "is 0", "Set it to 1 or more"));
+        }
+        if self.idle > self.absolute {
+            return Err(Error::config(
+                "session.idle",
+                "is longer than session.absolute",
+                "Make it shorter, or the other longer",
+            ));
+        }
+        Ok(())
     }
 }

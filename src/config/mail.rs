@@ -1,0 +1,26 @@
+//! How mail is sent.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use crate::secret::Secret;
+
+/// `[default.security.mail]`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct MailConfig {
+    /// `smtp://host:port`, `smtps://user:password@host`, or `file:DIR`.
+    /// _Default:_ `file:security-mail` in the debug profile; required in any other when a feature
+    /// sends mail.
+    pub url: Option<Secret<String>>,
+    /// The sender of every mail, `name@example.org` or `Name <name@example.org>`.
+    /// _Default:_ `no-reply@` and the host of `base_url`.
+    pub from: Option<String>,
+    /// Where answers go, written alike. _Default:_ to the sender.
+    pub reply_to: Option<String>,
+    /// The subjects of mails by the names of their templates, for example
+    /// `welcome = "Welcome to {{ site_name }}"`. _Default:_ those of the features.
+    pub subjects: BTreeMap<String, String>,
+}

@@ -1,0 +1,32 @@
+//! How many attempts are allowed.
+
+use serde::Deserialize;
+
+use crate::error::Error;
+use crate::error::Result;
+
+/// `[default.security.throttle]`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct ThrottleConfig {
+    /// Whether attempts are limited at all. _Default:_ `true`.
+    pub enabled: bool,
+    /// Multiplies every limit. For load tests. _Default:_ 1.
+    pub scale: u32,
+}
+
+impl Default for ThrottleConfig {
+    fn default() -> Self {
+        Self { enabled: true, scale: 1 }
+    }
+}
+
+impl ThrottleConfig {
+    pub(super) fn check(&self) -> Result<()> {
+        if self.scale == 0 {
+            return Err(Error::config("throttle.scale", "is 0", "Set it to 1 or more"));
+        }
+        Ok(())
+    }
+}
