@@ -28,7 +28,7 @@ use crate::flow::Authenticated;
 use crate::flow::Entry;
 use crate::flow::Flow;
 use crate::flow::bearer::Facts;
-use crate::flow::user_agent;
+use crate::flow::session::user_agent;
 use crate::rejection::Rejection;
 use crate::rejection::TokenFault;
 use crate::session::Active;

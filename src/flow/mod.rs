@@ -11,6 +11,7 @@
 
 pub mod access;
 mod bearer;
+mod choice;
 pub(crate) mod families;
 pub mod lapse;
 pub mod limits;
@@ -18,35 +19,31 @@ pub mod link;
 pub mod once;
 mod own;
 mod remember;
+mod session;
 pub mod single_page;
 pub mod ticket;
 pub mod username;
 
+pub use crate::flow::choice::Choice;
+pub use crate::flow::choice::Chooser;
 pub use crate::flow::remember::Return;
 
 use std::sync::Arc;
 use std::sync::OnceLock;
 
-use rocket::http::HeaderMap;
-
 use crate::config::Span;
 use crate::crypto::hasher::Hasher;
-use crate::crypto::hasher::Slot;
 use crate::crypto::hasher::Verified;
-use crate::crypto::one_time::Token;
 use crate::crypto::password::Password;
 use crate::crypto::password::PasswordPolicy;
-use crate::crypto::random_uuid;
 use crate::datastore::Together;
 use crate::datastore::UserDatastore;
 use crate::datastore::outbox::NewMail;
-use crate::datastore::session::EndedSession;
 use crate::datastore::session::SessionRecord;
 use crate::datastore::user::Credentials;
 use crate::error::Result;
 use crate::event::Event;
 use crate::event::Origin;
-use crate::event::SessionEnd;
 use crate::feature::Announcer;
 use crate::feature::Hooks;
 use crate::feature::LoginAttempt;
@@ -58,16 +55,10 @@ use crate::flow::families::Programs;
 use crate::flow::limits::Limits;
 use crate::flow::username::UsernamePolicy;
 use crate::mail::worker::Bell;
-use crate::rejection::FieldErrors;
 use crate::rejection::Rejection;
-use crate::secret::Secret;
 use crate::user::Identity;
 use crate::user::User;
-use crate::user::Username;
 use crate::web::visit::Visit;
-
-/// How much of a `User-Agent` is kept, in characters.
-const USER_AGENT_CHARS: usize = 255;
 
 /// Somebody who proved who they are and may come in. Only [`Flow`] makes one.
 ///
@@ -211,39 +202,6 @@ impl Flow {
         &self.hasher
     }
 
-    /// Reads a password that somebody chooses, and adds what is wrong with it to `errors`.
-    ///
-    /// # Errors
-    ///
-    /// [`Rejection::Unavailable`] when a hook fails.
-    pub async fn choose_password(
-        &self,
-        slot: &Slot,
-        choice: Choice<'_>,
-        chooser: Chooser<'_>,
-        errors: &mut FieldErrors,
-    ) -> Result<Option<Password>, Rejection> {
-        let Choice { field, password, confirm } = choice;
-        let email = chooser.email;
-        let parsed = errors.take(field, "password_invalid", Password::parse(password));
-        if let Some(chosen) = &parsed {
-            let (policy, candidate, own) = (self.policy.clone(), chosen.clone(), chooser.words());
-            let check = move || {
-                let own: Vec<&str> = own.iter().map(String::as_str).collect();
-                policy.check(field, &candidate, &own)
-            };
-            errors.extend(self.hasher.run_with(slot, check).await?);
-            for hook in &*self.hooks {
-                errors.extend(hook.check_password(field, chosen, email).await?);
-            }
-        }
-        if confirm.is_some_and(|confirm| confirm != password) {
-            let field = format!("{field}_confirm");
-            errors.push(&field, "password_mismatch", "The two passwords differ.");
-        }
-        Ok(parsed)
-    }
-
     /// Finds out whether a password opens an account.
     ///
     /// # Errors
@@ -338,80 +296,6 @@ impl Flow {
         self.mail_is_waiting();
     }
 
-    /// Begins a session in place of the one that the browser had; false when the account changed
-    /// meanwhile.
-    async fn begin(
-        &self,
-        visit: &Visit<'_>,
-        (token, record): (Token, SessionRecord),
-        event: &Event,
-    ) -> Result<bool, Rejection> {
-        let together = self.along(event, Vec::new()).await?;
-        let begun = self.store.begin_session(&record, self.max_sessions, &together).await?;
-        let Some(evicted) = begun else {
-            return Ok(false);
-        };
-        self.tell_evicted(visit, evicted);
-        if let Some(before) = visit.active() {
-            self.store.end_session(&before.record.digest, &Together::nothing()).await?;
-        }
-        visit.sessions().become_user(visit.request(), &token, record.user_id)?;
-        access::note(visit.request(), &record);
-        Ok(true)
-    }
-
-    fn tell_evicted(&self, visit: &Visit<'_>, evicted: Vec<EndedSession>) {
-        for EndedSession { id, user_id } in evicted {
-            let (reason, origin) = (SessionEnd::Evicted, visit.origin());
-            let event = Event::SessionEnded { user: user_id, session: id, reason, origin };
-            visit.signals().send(&event);
-        }
-    }
-
-    fn new_session(
-        &self,
-        visit: &Visit<'_>,
-        user: &User,
-        authn_via: &str,
-    ) -> Result<(Token, SessionRecord), Rejection> {
-        let token = Token::random()?;
-        let record = session_of(visit, user, authn_via, &token)?;
-        Ok((token, record))
-    }
-
-    /// Ends the session of a request, if it has one, and takes its id from the browser, which is no
-    /// longer remembered either. One that is over because nobody used it, and not deleted yet, is ended like
-    /// any other: with the programs that began in it.
-    ///
-    /// # Errors
-    ///
-    /// [`Rejection::Unavailable`] when the store does not answer; the session then lives on.
-    pub async fn log_out(&self, visit: &Visit<'_>) -> Result<(), Rejection> {
-        let outlived = visit.sessions().find_outlived(visit.request()).await?;
-        let outlived = outlived.as_ref().map(|(record, user)| (record, user));
-        let ended = visit.active().map(|active| (&active.record, &active.user)).or(outlived);
-        if let Some((record, user)) = ended {
-            let event = Event::UserLoggedOut { user: user.id, origin: visit.origin() };
-            let together = self.along(&event, Vec::new()).await?;
-            let is_ended = self.store.end_session(&record.digest, &together).await?;
-            for hook in &*self.hooks {
-                if let Err(fault) = hook.after_logout(user).await {
-                    log::error!("a hook failed after a logout: {fault}");
-                }
-            }
-            if is_ended {
-                visit.signals().send_committed(&event);
-            } else {
-                // It had ended meanwhile, and nothing was committed.
-                visit.signals().send(&event);
-            }
-        }
-        // The session's series is gone; this one may be of a user who has no session now.
-        visit.sessions().end_remembered(visit.request()).await?;
-        visit.sessions().forget(visit.request());
-        Ok(())
-    }
-
     /// Asks the hooks what goes with a registration.
     ///
     /// # Errors
@@ -500,65 +384,4 @@ impl Flow {
         visit.signals().send(&Event::UserFailedAuthn { user, reason, origin });
         Ok(Rejection::InvalidCredentials)
     }
-}
-
-/// A password that somebody chooses, as it was submitted.
-#[derive(Clone, Copy, Debug)]
-pub struct Choice<'a> {
-    /// The name of its field.
-    pub field: &'static str,
-    /// What was typed.
-    pub password: &'a Secret<String>,
-    /// What was typed once more, if the form asks for it: its field ends in `_confirm`.
-    pub confirm: Option<&'a Secret<String>>,
-}
-
-/// Who chooses a password: it must not be made of what others know of them.
-#[derive(Clone, Copy, Debug)]
-pub struct Chooser<'a> {
-    /// Their address, as they typed it where they did.
-    pub email: &'a str,
-    /// Their username, if they go by one.
-    pub username: Option<&'a Username>,
-}
-
-impl Chooser<'_> {
-    /// Gives the words of their own.
-    pub fn words(self) -> Vec<String> {
-        let username = self.username.map(Username::to_string);
-        std::iter::once(self.email.to_owned()).chain(username).collect()
-    }
-}
-
-impl<'a> From<&'a User> for Chooser<'a> {
-    fn from(user: &'a User) -> Self {
-        Self { email: user.email.as_str(), username: user.username.as_ref() }
-    }
-}
-
-fn session_of(
-    visit: &Visit<'_>,
-    user: &User,
-    authn_via: &str,
-    token: &Token,
-) -> Result<SessionRecord> {
-    let origin = visit.origin();
-    Ok(SessionRecord {
-        digest: token.digest(),
-        id: random_uuid()?,
-        user_id: user.id,
-        epoch: user.epoch,
-        authn_via: authn_via.to_owned(),
-        client: origin.client,
-        user_agent: user_agent(visit.request().headers()),
-        created_at: origin.at,
-        authenticated_at: origin.at,
-        last_seen_at: origin.at,
-        series: None,
-    })
-}
-
-fn user_agent(headers: &HeaderMap<'_>) -> Option<String> {
-    let text = headers.get_one("User-Agent")?;
-    Some(text.chars().filter(|c| !c.is_control()).take(USER_AGENT_CHARS).collect())
 }

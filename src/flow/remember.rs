@@ -11,7 +11,7 @@ use crate::event::Event;
 use crate::feature::LoginAttempt;
 use crate::flow::Authenticated;
 use crate::flow::Flow;
-use crate::flow::session_of;
+use crate::flow::session::session_of;
 use crate::rejection::Rejection;
 use crate::session::Active;
 use crate::web::visit::Visit;

@@ -1,0 +1,123 @@
+//! How a session begins and ends.
+
+use rocket::http::HeaderMap;
+
+use crate::crypto::one_time::Token;
+use crate::crypto::random_uuid;
+use crate::datastore::Together;
+use crate::datastore::session::EndedSession;
+use crate::datastore::session::SessionRecord;
+use crate::error::Result;
+use crate::event::Event;
+use crate::event::SessionEnd;
+use crate::flow::Flow;
+use crate::flow::access;
+use crate::rejection::Rejection;
+use crate::user::User;
+use crate::web::visit::Visit;
+
+/// How much of a `User-Agent` is kept, in characters.
+const USER_AGENT_CHARS: usize = 255;
+
+impl Flow {
+    /// Ends the session of a request, if it has one, and takes its id from the browser, which is no
+    /// longer remembered either. One that is over because nobody used it, and not deleted yet, is ended like
+    /// any other: with the programs that began in it.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejection::Unavailable`] when the store does not answer; the session then lives on.
+    pub async fn log_out(&self, visit: &Visit<'_>) -> Result<(), Rejection> {
+        let outlived = visit.sessions().find_outlived(visit.request()).await?;
+        let outlived = outlived.as_ref().map(|(record, user)| (record, user));
+        let ended = visit.active().map(|active| (&active.record, &active.user)).or(outlived);
+        if let Some((record, user)) = ended {
+            let event = Event::UserLoggedOut { user: user.id, origin: visit.origin() };
+            let together = self.along(&event, Vec::new()).await?;
+            let is_ended = self.store.end_session(&record.digest, &together).await?;
+            for hook in &*self.hooks {
+                if let Err(fault) = hook.after_logout(user).await {
+                    log::error!("a hook failed after a logout: {fault}");
+                }
+            }
+            if is_ended {
+                visit.signals().send_committed(&event);
+            } else {
+                // It had ended meanwhile, and nothing was committed.
+                visit.signals().send(&event);
+            }
+        }
+        // The session's series is gone; this one may be of a user who has no session now.
+        visit.sessions().end_remembered(visit.request()).await?;
+        visit.sessions().forget(visit.request());
+        Ok(())
+    }
+
+    /// Begins a session in place of the one that the browser had; false when the account changed
+    /// meanwhile.
+    pub(super) async fn begin(
+        &self,
+        visit: &Visit<'_>,
+        (token, record): (Token, SessionRecord),
+        event: &Event,
+    ) -> Result<bool, Rejection> {
+        let together = self.along(event, Vec::new()).await?;
+        let begun = self.store.begin_session(&record, self.max_sessions, &together).await?;
+        let Some(evicted) = begun else {
+            return Ok(false);
+        };
+        self.tell_evicted(visit, evicted);
+        if let Some(before) = visit.active() {
+            self.store.end_session(&before.record.digest, &Together::nothing()).await?;
+        }
+        visit.sessions().become_user(visit.request(), &token, record.user_id)?;
+        access::note(visit.request(), &record);
+        Ok(true)
+    }
+
+    pub(super) fn tell_evicted(&self, visit: &Visit<'_>, evicted: Vec<EndedSession>) {
+        for EndedSession { id, user_id } in evicted {
+            let (reason, origin) = (SessionEnd::Evicted, visit.origin());
+            let event = Event::SessionEnded { user: user_id, session: id, reason, origin };
+            visit.signals().send(&event);
+        }
+    }
+
+    pub(super) fn new_session(
+        &self,
+        visit: &Visit<'_>,
+        user: &User,
+        authn_via: &str,
+    ) -> Result<(Token, SessionRecord), Rejection> {
+        let token = Token::random()?;
+        let record = session_of(visit, user, authn_via, &token)?;
+        Ok((token, record))
+    }
+}
+
+pub(super) fn session_of(
+    visit: &Visit<'_>,
+    user: &User,
+    authn_via: &str,
+    token: &Token,
+) -> Result<SessionRecord> {
+    let origin = visit.origin();
+    Ok(SessionRecord {
+        digest: token.digest(),
+        id: random_uuid()?,
+        user_id: user.id,
+        epoch: user.epoch,
+        authn_via: authn_via.to_owned(),
+        client: origin.client,
+        user_agent: user_agent(visit.request().headers()),
+        created_at: origin.at,
+        authenticated_at: origin.at,
+        last_seen_at: origin.at,
+        series: None,
+    })
+}
+
+pub(super) fn user_agent(headers: &HeaderMap<'_>) -> Option<String> {
+    let text = headers.get_one("User-Agent")?;
+    Some(text.chars().filter(|c| !c.is_control()).take(USER_AGENT_CHARS).collect())
+}
