@@ -26,6 +26,9 @@
 //! another page has told the browser that its session is over, nothing tells any more which programs were the
 //! browser's, unless it is remembered: they go on until they are logged out by their `refresh_token`, here or
 //! at `/refresh-token/end`, or at [`/tokens`](crate::features::tokens), or have been idle for too long.
+//!
+//! A `refresh_token` that is not accepted for now, as by a clock that is behind, is 401: the session is over
+//! then, and the program may live on.
 
 use rocket::Response;
 use rocket::Route;
@@ -118,10 +121,13 @@ async fn log_out(
     submitted: Submission<LogoutForm>,
 ) -> Result<LoggedOut, Rejection> {
     let form = submitted.read()?;
-    if let Some(token) = form.refresh_token {
-        flow.log_out_program(visit, token.expose()).await?;
-    }
+    let of_program = match form.refresh_token {
+        Some(token) => flow.log_out_program(visit, token.expose()).await,
+        None => Ok(()),
+    };
     flow.log_out(visit).await?;
+    // The session is over in any case; that a program may live on is said nevertheless.
+    of_program?;
     let next = visit.url("after_logout").unwrap_or_else(Next::home);
     Ok(LoggedOut(Reply::redirect(next).without_csrf_token().notice(LOGGED_OUT)))
 }

@@ -165,17 +165,21 @@ impl Flow {
         Ok((user, pair))
     }
 
-    /// Logs out the program that has that refresh token, used or not; one that is none logs out nobody.
+    /// Logs out the program that has that refresh token, used or not; one that [never
+    /// will](TokenFault::is_final) be one logs out nobody.
     ///
     /// # Errors
     ///
+    /// [`Rejection::TokenRefused`] for one that may be good at another instance or at a later moment, and
     /// [`Rejection::Unavailable`] when the store does not answer; the program then stays logged in.
     pub async fn log_out_program(&self, visit: &Visit<'_>, token: &str) -> Result<(), Rejection> {
         if self.programs.get().is_none() {
             return Ok(());
         }
-        let Ok(Presented { facts, family, .. }) = self.read_refresh_token(token) else {
-            return Ok(());
+        let Presented { facts, family, .. } = match self.read_refresh_token(token) {
+            Ok(presented) => presented,
+            Err(Rejection::TokenRefused(fault)) if fault.is_final() => return Ok(()),
+            Err(refused) => return Err(refused),
         };
         if let Some(whose) = facts.about {
             let ended = EndedFamily { id: family, user_id: whose.trace.user };

@@ -72,6 +72,32 @@ impl TokenFault {
             Self::Scoped => "token_scoped",
         }
     }
+
+    /// Tells whether the token will never be accepted where it was shown. What else is wrong may pass: a
+    /// clock is behind, or instances are restarted one after the other, and another one has the newer keys
+    /// and configuration already. Nobody throws such a token away, or takes its program for logged out.
+    pub fn is_final(self) -> bool {
+        match self {
+            Self::TooLong
+            | Self::Malformed
+            | Self::Forged
+            | Self::MalformedClaims
+            | Self::MissingClaim(_)
+            | Self::MalformedClaim(_)
+            | Self::WrongKind
+            | Self::Expired
+            | Self::Ended
+            | Self::Reused => true,
+            Self::Unsupported
+            | Self::UnknownKey
+            | Self::WrongIssuer
+            | Self::WrongAudience
+            | Self::NotYetValid
+            | Self::IssuedInFuture
+            | Self::UnreadableClaims
+            | Self::Scoped => false,
+        }
+    }
 }
 
 /// In words for people, in the characters that RFC 6750, section 3, allows.
@@ -128,6 +154,23 @@ mod tests {
         TokenFault::Reused,
         TokenFault::Scoped,
     ];
+
+    #[test]
+    fn what_another_instance_or_a_later_moment_may_accept_is_not_final() {
+        let passing = ALL.into_iter().filter(|fault| !fault.is_final());
+        let passing: Vec<&str> = passing.map(TokenFault::reason).collect();
+        let expected = [
+            "token_unsupported",
+            "token_key_unknown",
+            "token_issuer_wrong",
+            "token_audience_wrong",
+            "token_not_yet_valid",
+            "token_issued_in_future",
+            "token_claims_unreadable",
+            "token_scoped",
+        ];
+        assert_eq!(passing, expected);
+    }
 
     #[test]
     fn every_fault_has_a_reason_of_its_own_and_a_text_that_a_header_can_carry() {

@@ -824,6 +824,57 @@ async fn another_instance_refuses_what_was_revoked_with_the_very_next_request() 
     assert_eq!(status_of(&next.access).await, Status::Ok, "one token alone was denied");
 }
 
+#[rocket::async_test]
+async fn a_token_that_only_another_instance_knows_yet_is_neither_thrown_away_nor_taken_for_over() {
+    let (old, new) = (key(TokenPurpose::Local), key(TokenPurpose::Local));
+    let settings = json!({"keys": old, "tokens": {"refresh_in": "cookie"}});
+    let app = TestApp::launch_with(rocket(Security::default()), settings).await;
+    app.user(ANN).await;
+    let second = rocket(Security::default());
+    let settings = json!({"keys": [new, old]});
+    let figment = TestApp::figment(second.figment(), app.database(), settings);
+    let second = Client::untracked(second.configure(figment)).await.unwrap();
+    let ask = async |path: &'static str, body: Value| {
+        let request = second.post(path).header(rocket::http::ContentType::JSON);
+        let answer = request.body(body.to_string()).dispatch().await;
+        answer.into_json::<Value>().await.unwrap()["response"]["user"].clone()
+    };
+    let user = ask("/token", credentials()).await;
+    let token = user["refresh_token"].as_str().unwrap();
+    let sent = json!({"refresh_token": token});
+    for path in ["/refresh-token", "/refresh-token/end"] {
+        assert_refused(&post(&app, path, sent.clone()).await, "token_key_unknown");
+        let ann = app.browser();
+        ann.set_cookie("security_refresh", token);
+        assert_refused(&ann.post_json(path, json!({})).await, "token_key_unknown");
+        assert_eq!(ann.cookie("security_refresh").as_deref(), Some(token), "{path}");
+    }
+    let ann = app.log_in_as(ANN).await;
+    let answer = ann.post_json("/logout", sent.clone()).await;
+    assert_eq!(answer.reasons(), ["token_key_unknown"]);
+    assert_eq!(ann.get("/me").await.status, Status::SeeOther, "the session is over all the same");
+    let next = ask("/refresh-token", sent).await;
+    assert!(next["refresh_token"].is_string(), "it was good all the time: {next}");
+}
+
+#[rocket::async_test]
+async fn a_token_from_before_the_clock_was_set_back_stays() {
+    let app = app_with(json!({"refresh_in": "cookie"})).await;
+    let pair = log_in_program(&app).await;
+    app.clock().advance(-TimeDelta::hours(1));
+    let ann = app.browser();
+    ann.set_cookie("security_refresh", &pair.refresh);
+    for path in ["/refresh-token", "/refresh-token/end"] {
+        assert_refused(&ann.post_json(path, json!({})).await, "token_not_yet_valid");
+        assert_eq!(ann.cookie("security_refresh").as_ref(), Some(&pair.refresh), "{path}");
+    }
+    app.clock().advance(TimeDelta::hours(1));
+    assert!(is_accepted(&app, &pair.access).await);
+    assert_eq!(ann.post_json("/refresh-token/end", json!({})).await.status, Status::Ok);
+    assert_eq!(ann.cookie("security_refresh"), None);
+    assert!(!is_accepted(&app, &pair.access).await);
+}
+
 async fn is_good(app: &TestApp, kind: &str, token: &str) -> bool {
     let accept = Header::new("Accept", "application/json");
     let request = app.client().get(format!("/checked/{kind}/{token}")).header(accept);

@@ -6,7 +6,7 @@
 //! | `POST /verify?include_auth_token`, `POST /change?include_auth_token` | | the same: the session is a new one, and the tokens of the older have ended with it |
 //! | `POST /token` `email`, `username` or `identity`, `password` | always JSON | 200 the same, `expires_in`, `token_type`; no session, no cookie |
 //! | `POST /refresh-token` `refresh_token`, or its cookie | always JSON | 200 the same: the next two |
-//! | `POST /refresh-token/end` `refresh_token`, or its cookie | always JSON | 200, an empty `response`: its program is logged out, and the cookie removed; also when it is none |
+//! | `POST /refresh-token/end` `refresh_token`, or its cookie | always JSON | 200, an empty `response`: its program is logged out, and the cookie removed; also when it is none. 401 for one that is not accepted for now, as by a clock that is behind: nothing changes |
 //! | `GET /tokens` | one's programs, the newest first | 200 `programs`, `csrf_token` |
 //! | `POST /tokens/end` `program` | 303 to `/tokens` | 200 `csrf_token` |
 //!
@@ -124,7 +124,9 @@
 //! `/logout` does not see it: `/refresh-token/end` logs its program out, whatever became of the session. As for
 //! every cookie, the anti-forgery token has to come along. `POST /token`, whose programs keep no cookies,
 //! answers in the body nevertheless. `/refresh-token` refuses a cookie and a token in the body at once;
-//! `/refresh-token/end` ends both.
+//! `/refresh-token/end` ends both. The cookie is taken away only when its token will never be accepted again
+//! ([`TokenFault::is_final`](crate::rejection::TokenFault::is_final)): not while an instance lacks the key
+//! that another one made it with.
 //!
 //! Tokens of [trusted issuers](crate::config::TrustedConfig) are no user's here: whom they name, only the
 //! application can tell. Neither are tokens of an application's own kinds. Both are taken by

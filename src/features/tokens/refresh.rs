@@ -35,14 +35,7 @@ pub(super) async fn refresh(
     flow: &State<Flow>,
     submitted: Submission<RefreshForm>,
 ) -> Answer {
-    match go_on(&visit, flow, submitted).await {
-        Ok(reply) => Ok(reply),
-        Err(rejection) => {
-            let challenges = vec![challenge::bearer(Some(&rejection))];
-            challenge::note(visit.request(), Asked { challenges, ..Asked::default() });
-            Err(Refused::data(rejection))
-        }
-    }
+    go_on(&visit, flow, submitted).await.map_err(|rejection| refuse(&visit, rejection))
 }
 
 #[post("/refresh-token/end", data = "<submitted>")]
@@ -51,22 +44,32 @@ pub(super) async fn end(
     flow: &State<Flow>,
     submitted: Submission<RefreshForm>,
 ) -> Answer {
-    log_out(&visit, flow, submitted).await.map_err(Refused::data)
+    log_out(&visit, flow, submitted).await.map_err(|rejection| refuse(&visit, rejection))
 }
 
-/// Logs out the programs of all tokens that there are, and takes the cookie.
+fn refuse(visit: &Visit<'_>, rejection: Rejection) -> Refused {
+    let challenges = vec![challenge::bearer(Some(&rejection))];
+    challenge::note(visit.request(), Asked { challenges, ..Asked::default() });
+    Refused::data(rejection)
+}
+
+/// Logs out the programs of all tokens that there are, and takes the cookie: but not while its program may
+/// live on.
 async fn log_out(
     visit: &Visit<'_>,
     flow: &Flow,
     submitted: Submission<RefreshForm>,
 ) -> Result<Reply, Rejection> {
     let form = submitted.read()?;
-    let kept = visit.sessions().refresh_token(visit.request());
-    let sent = Some(form.refresh_token.expose().as_str()).filter(|sent| !sent.is_empty());
-    for token in kept.into_iter().chain(sent) {
-        flow.log_out_program(visit, token).await?;
+    let of_sent = match form.refresh_token.expose().as_str() {
+        "" => Ok(()),
+        sent => flow.log_out_program(visit, sent).await,
+    };
+    if let Some(kept) = visit.sessions().refresh_token(visit.request()) {
+        flow.log_out_program(visit, kept).await?;
+        visit.sessions().forget_refresh_token(visit.request());
     }
-    visit.sessions().forget_refresh_token(visit.request());
+    of_sent?;
     Ok(Reply::data().without_csrf_token())
 }
 
@@ -86,13 +89,13 @@ async fn go_on(
     };
     match flow.refresh(visit, token).await {
         Ok((user, pair)) => granted(visit, flow, &user, &pair, place).await,
-        Err(fault @ Rejection::TokenRefused(_)) => {
-            if place == RefreshIn::Cookie {
+        Err(refused) => {
+            let is_final = matches!(refused, Rejection::TokenRefused(fault) if fault.is_final());
+            if is_final && place == RefreshIn::Cookie {
                 // It opens nothing, any more or ever.
                 visit.sessions().forget_refresh_token(visit.request());
             }
-            Err(fault)
+            Err(refused)
         }
-        Err(fault) => Err(fault),
     }
 }
