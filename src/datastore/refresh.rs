@@ -66,7 +66,8 @@ pub trait RefreshStore: Denylist {
     async fn find_bearer(&self, token: &TokenTrace) -> Result<Option<(User, LivesBy)>>;
 
     /// Replaces the token that was presented by its successor. Of any number of callers who present one
-    /// token at once, one is told [`Rotated::Next`]; nothing else changes anything.
+    /// token at once, one is told [`Rotated::Next`]; nothing else changes anything. One whose id is
+    /// [denied](Denylist::deny) by then, whoever asked before, is [`Rotated::Over`].
     async fn rotate_family(&self, rotation: &Rotation) -> Result<Rotated>;
 
     /// Ends a family of a user; false when there was none, and then nothing is committed together with it.
@@ -123,6 +124,10 @@ impl FamilyRecord {
     pub fn judge(self, rotation: &Rotation) -> Rotated {
         let is_theirs = self.user_id == rotation.user_id && self.epoch == rotation.epoch;
         if !is_theirs || !self.is_alive(rotation.now) {
+            return Rotated::Over;
+        }
+        if self.token_id == rotation.presented {
+            // The one that is good, and yet it could not be: it is denied.
             return Rotated::Over;
         }
         let is_previous = self.previous_id == Some(rotation.presented);
@@ -187,7 +192,7 @@ pub enum Rotated {
     SameAgain(Box<FamilyRecord>),
     /// It was replaced earlier: two hold what one should.
     Reused,
-    /// There is no such family, or it is over.
+    /// There is no such family, or it is over, or the token is denied.
     Over,
 }
 

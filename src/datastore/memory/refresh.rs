@@ -93,7 +93,9 @@ impl RefreshStore for MemoryDatastore {
 
     async fn rotate_family(&self, rotation: &Rotation) -> Result<Rotated> {
         let mut content = self.lock();
-        let Some(family) = content.families.get_mut(&rotation.family) else {
+        let is_denied = content.denied.contains_key(&rotation.presented.to_string());
+        let family = content.families.get_mut(&rotation.family);
+        let Some(family) = family.filter(|_| !is_denied) else {
             return Ok(Rotated::Over);
         };
         let is_theirs = family.user_id == rotation.user_id && family.epoch == rotation.epoch;

@@ -67,6 +67,7 @@ use crate::datastore::sqlx::refresh::END_FAMILY;
 use crate::datastore::sqlx::refresh::FIND_FAMILY;
 use crate::datastore::sqlx::refresh::FIND_FAMILY_BEARER;
 use crate::datastore::sqlx::refresh::FIND_OTHER_FAMILIES;
+use crate::datastore::sqlx::refresh::FIND_ROTATED_FAMILY;
 use crate::datastore::sqlx::refresh::FIND_USER_BEARER;
 use crate::datastore::sqlx::refresh::LIST_FAMILIES;
 use crate::datastore::sqlx::refresh::ROTATE_FAMILY;
@@ -223,7 +224,8 @@ async fn every_statement_that_a_request_waits_for_uses_an_index() {
                 FIND_OTHER_FAMILIES(id, other_id, now);
                 LIST_FAMILIES(id);
                 FIND_FAMILY(id);
-                ROTATE_FAMILY(id, id, now, now, id, id, zero, id, now, now);
+                FIND_ROTATED_FAMILY(id, text);
+                ROTATE_FAMILY(id, id, now, now, id, id, zero, id, now, now, text);
                 END_FAMILY(id, id);
                 DELETE_FAMILY(id);
                 FIND_FAMILIES_OF_SESSION(other_id);

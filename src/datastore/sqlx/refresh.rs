@@ -42,15 +42,25 @@ pub(super) const FIND_OTHER_FAMILIES: &str = "
     WHERE user_id = ? AND id <> ? AND idle_expires_at > ?
     ORDER BY created_at DESC, id FOR UPDATE";
 
-pub(super) const LIST_FAMILIES: &str = "
+/// Selects families under names that no other table's columns have.
+macro_rules! select_family {
+    ($rest:literal) => {
+        concat!(
+            "
     SELECT id AS family_id, user_id AS family_user_id, epoch AS family_epoch, token_id, previous_id,
            session_id AS family_session_id, series AS family_series,
            authn_via AS family_authn_via, client AS family_client,
            user_agent AS family_user_agent, created_at AS family_created_at,
            authenticated_at AS family_authenticated_at, rotated_at, idle_expires_at,
            expires_at AS family_expires_at
-    FROM security_refresh
-    WHERE user_id = ? ORDER BY created_at DESC, id";
+    FROM security_refresh ",
+            $rest
+        )
+    };
+}
+
+pub(super) const LIST_FAMILIES: &str =
+    select_family!("WHERE user_id = ? ORDER BY created_at DESC, id");
 
 /// The query of every request with a token of a family: by primary key.
 pub(super) const FIND_FAMILY_BEARER: &str = select_user!(
@@ -77,16 +87,15 @@ pub(super) const ROTATE_FAMILY: &str = "
     UPDATE security_refresh
     SET previous_id = ?, token_id = ?, rotated_at = ?, idle_expires_at = ?
     WHERE id = ? AND user_id = ? AND epoch = ? AND token_id = ?
-        AND expires_at > ? AND idle_expires_at > ?";
+        AND expires_at > ? AND idle_expires_at > ?
+        AND NOT EXISTS (SELECT 1 FROM security_denylist d WHERE d.jti = ?)";
 
-pub(super) const FIND_FAMILY: &str = "
-    SELECT id AS family_id, user_id AS family_user_id, epoch AS family_epoch, token_id, previous_id,
-           session_id AS family_session_id, series AS family_series,
-           authn_via AS family_authn_via, client AS family_client,
-           user_agent AS family_user_agent, created_at AS family_created_at,
-           authenticated_at AS family_authenticated_at, rotated_at, idle_expires_at,
-           expires_at AS family_expires_at
-    FROM security_refresh WHERE id = ?";
+/// Finds what a token that could not be replaced belongs to; nothing for one that is denied.
+pub(super) const FIND_ROTATED_FAMILY: &str = select_family!(
+    "WHERE id = ? AND NOT EXISTS (SELECT 1 FROM security_denylist d WHERE d.jti = ?)"
+);
+
+pub(super) const FIND_FAMILY: &str = select_family!("WHERE id = ?");
 
 pub(super) const END_FAMILY: &str = "DELETE FROM security_refresh WHERE id = ? AND user_id = ?";
 
@@ -208,11 +217,13 @@ impl RefreshStore for SqlxDatastore {
                 .bind(rotation.epoch)
                 .bind(rotation.presented)
                 .bind(rotation.now)
-                .bind(rotation.now);
+                .bind(rotation.now)
+                .bind(rotation.presented.to_string());
             if database.execute(rotate).await? == 1 {
                 return Ok(Rotated::Next);
             }
-            let find = database.query_as(FIND_FAMILY).bind(rotation.family);
+            let find = database.query_as(FIND_ROTATED_FAMILY).bind(rotation.family);
+            let find = find.bind(rotation.presented.to_string());
             let found: Option<FamilyRow> = database.fetch_optional(find).await?;
             let Some(found) = found.map(FamilyRow::read).transpose()? else {
                 return Ok(Rotated::Over);

@@ -44,6 +44,7 @@ section! {
     a_rotation_replaces_the_token_and_nothing_else,
     a_token_that_was_replaced_is_told_its_successor_for_a_while_or_is_used_again,
     a_family_that_is_over_or_anothers_rotates_for_nobody,
+    a_token_that_was_denied_meanwhile_is_replaced_by_none,
     of_parallel_rotations_of_one_token_one_counts,
     of_parallel_rotations_with_time_for_others_all_are_told_the_same_successor,
     a_family_ends_once_and_for_its_user_alone,
@@ -369,6 +370,33 @@ pub async fn a_family_that_is_over_or_anothers_rotates_for_nobody(
     }
     assert_eq!(find(store, &idle).await, Some(idle.clone()));
     assert_eq!(rotate(store, &on_time).await, Rotated::Next);
+}
+
+pub async fn a_token_that_was_denied_meanwhile_is_replaced_by_none(
+    store: &Arc<impl UserDatastore + RefreshStore>,
+) {
+    let ann = user(store, "ann@example.org").await;
+    let (family, other) = (family_of(&ann), family_of(&ann));
+    for family in [&family, &other] {
+        assert!(begin_family(store, family).await);
+    }
+    let deny = async |token: Uuid| {
+        let token = token.to_string();
+        assert!(store.deny(&token, at(9_000), &Together::nothing()).await.unwrap());
+    };
+    deny(family.token_id).await;
+    let denied = rotation(&family, family.token_id, 50);
+    assert_eq!(rotate(store, &denied).await, Rotated::Over);
+    assert_eq!(find(store, &family).await.as_ref(), Some(&family), "nothing has changed");
+
+    // Neither is the successor of one that was replaced a moment ago told once more.
+    let replaced = rotation(&other, other.token_id, 50);
+    assert_eq!(rotate(store, &replaced).await, Rotated::Next);
+    deny(other.token_id).await;
+    let again = Rotation { since: Some(at(45)), ..rotation(&other, other.token_id, 51) };
+    assert_eq!(rotate(store, &again).await, Rotated::Over);
+    let next = rotation(&other, replaced.next, 60);
+    assert_eq!(rotate(store, &next).await, Rotated::Next, "the other one is good");
 }
 
 pub async fn of_parallel_rotations_of_one_token_one_counts(
