@@ -3,7 +3,6 @@
 use std::sync::Mutex;
 use std::sync::PoisonError;
 
-use chrono::TimeDelta;
 use rocket::Request;
 use serde_json::Map;
 use serde_json::Value;
@@ -11,6 +10,7 @@ use serde_json::Value;
 use crate::config::RefreshIn;
 use crate::datastore::session::SessionRecord;
 use crate::flow::Flow;
+use crate::flow::families::is_all_but_over;
 use crate::rejection::Rejection;
 use crate::token::TokenPair;
 use crate::user::User;
@@ -58,7 +58,7 @@ impl Flow {
         };
         let now = visit.clock().now();
         let family = programs.tokens.new_family_in(user, &session, now)?;
-        if family.idle_expires_at - now < TimeDelta::seconds(1) {
+        if is_all_but_over(family.idle_expires_at, now) {
             // The session is all but over where programs may not outlast one.
             return Ok(shown);
         }
@@ -67,8 +67,8 @@ impl Flow {
             log::error!("what `Presentation::user` gives is no object: no token in it");
             return Ok(shown);
         };
+        let pair = programs.tokens.pair(user, &family, now)?;
         if programs.begins.begin_with(&family, visit.origin(), None).await? {
-            let pair = programs.tokens.pair(user, &family)?;
             let place = visit.config().tokens.refresh_in;
             hand_over(visit, &pair, place, &mut shown);
         }

@@ -97,6 +97,7 @@ impl Flow {
             authenticated_at: origin.at,
             ..programs.tokens.new_family(&user, origin.at)?
         };
+        let pair = programs.tokens.pair(&user, &family, origin.at)?;
         let event = Event::UserAuthenticated {
             user: user.id,
             authn_via: authn_via.to_owned(),
@@ -107,7 +108,6 @@ impl Flow {
         }
         let attempt = LoginAttempt::new(&user, authn_via, origin.at, origin.client);
         self.tell_logged_in(&attempt).await;
-        let pair = programs.tokens.pair(&user, &family)?;
         Ok((*user, pair))
     }
 
@@ -136,8 +136,8 @@ impl Flow {
         };
         let now = visit.clock().now();
         let idle_expires_at = programs.tokens.idle_end(&found, now);
-        let is_all_but_over = idle_expires_at - now < TimeDelta::seconds(1);
-        if !user.is_open() || user.epoch != whose.epoch || is_all_but_over {
+        let is_changed = !user.is_open() || user.epoch != whose.epoch;
+        if is_changed || is_all_but_over(idle_expires_at, now) {
             return Err(ended);
         }
         self.check_session(&user).await?;
@@ -152,17 +152,21 @@ impl Flow {
             idle_expires_at,
             since: (!grace.is_zero()).then(|| now - grace),
         };
-        let family = match programs.store.rotate_family(&rotation).await? {
-            Rotated::Next => FamilyRecord { token_id: rotation.next, idle_expires_at, ..found },
-            Rotated::SameAgain(found) => *found,
-            Rotated::Over => return Err(ended),
-            Rotated::Reused => {
-                self.end_reused(visit, &found, &user).await?;
-                return Err(Rejection::TokenRefused(TokenFault::Reused));
+        let next = FamilyRecord { token_id: rotation.next, idle_expires_at, ..found };
+        let pair = programs.tokens.pair(&user, &next, now)?;
+        match programs.store.rotate_family(&rotation).await? {
+            Rotated::Next => Ok((user, pair)),
+            Rotated::SameAgain(found) if is_all_but_over(found.idle_expires_at, now) => Err(ended),
+            Rotated::SameAgain(found) => {
+                let pair = programs.tokens.pair(&user, &found, now)?;
+                Ok((user, pair))
             }
-        };
-        let pair = programs.tokens.pair(&user, &family)?;
-        Ok((user, pair))
+            Rotated::Over => Err(ended),
+            Rotated::Reused => {
+                self.end_reused(visit, &next, &user).await?;
+                Err(Rejection::TokenRefused(TokenFault::Reused))
+            }
+        }
     }
 
     /// Logs out the program that has that refresh token, used or not; one that [never
@@ -383,6 +387,11 @@ pub(crate) async fn sweep(
             return Ok(all);
         }
     }
+}
+
+/// Tells whether no token can be made that lasts until then: their times are in whole seconds.
+pub(super) fn is_all_but_over(end: Timestamp, now: Timestamp) -> bool {
+    end - now < TimeDelta::seconds(1)
 }
 
 fn revoked(family: EndedFamily, reason: SessionEnd, origin: Origin) -> Event {

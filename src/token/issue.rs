@@ -151,6 +151,7 @@ pub struct TokenBuilder<'t, K> {
     footer: Result<Map<String, Value>>,
     audience: Vec<String>,
     lifetime: Option<Lifetime>,
+    issued_at: Option<Timestamp>,
     assertion: String,
     purpose: Option<TokenPurpose>,
     is_plain: bool,
@@ -170,6 +171,7 @@ impl<'t, K: TokenKind> TokenBuilder<'t, K> {
             footer: Ok(Map::new()),
             audience: Vec::new(),
             lifetime: None,
+            issued_at: None,
             assertion: String::new(),
             purpose: None,
             is_plain: false,
@@ -210,6 +212,13 @@ impl<'t, K: TokenKind> TokenBuilder<'t, K> {
     /// Ties it to a family of refresh tokens, by the public id of that: it ends with the program's login.
     pub fn family(mut self, id: Uuid) -> Self {
         self.family = Some(id);
+        self
+    }
+
+    /// Says when it is issued, in place of the moment of [`issue`](Self::issue), to whoever has decided by
+    /// that moment that it may be.
+    pub(super) fn issued_at(mut self, now: Timestamp) -> Self {
+        self.issued_at = Some(now);
         self
     }
 
@@ -287,7 +296,7 @@ impl<'t, K: TokenKind> TokenBuilder<'t, K> {
     }
 
     fn full_claims(self) -> Result<Map<String, Value>> {
-        let now = self.ring.clock.now().trunc_subsecs(0);
+        let now = self.issued_at.unwrap_or_else(|| self.ring.clock.now()).trunc_subsecs(0);
         let lifetime = self.lifetime.or(K::LIFETIME).unwrap_or(Lifetime::After(self.ring.lifetime));
         let mut claims = self.claims?;
         let mut set = |name: &str, value: Value| claims.insert(name.to_owned(), value);

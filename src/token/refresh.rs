@@ -27,8 +27,11 @@ const AUTHN_VIA: &str = "application";
 /// The longest name of a program that is kept, in characters.
 const USER_AGENT_CHARS: usize = 255;
 
-/// An access token, and the refresh token of its family.
+/// An access token, and the refresh token of its family. Its times are in whole seconds, as those of tokens
+/// are.
 pub struct TokenPair {
+    /// When both were issued.
+    pub issued_at: Timestamp,
     /// What the program shows with its requests.
     pub access: Secret<String>,
     /// When that expires.
@@ -138,10 +141,11 @@ impl<'t> RefreshBuilder<'t> {
             authenticated_at: self.authenticated_at.min(now),
             ..family
         };
-        if !family.is_alive(now) || !families.begin(&family).await? {
+        if !family.is_alive(now) {
             return Err(refused());
         }
-        self.tokens.pair(self.user, &family)
+        let pair = self.tokens.pair(self.user, &family, now)?;
+        if families.begin(&family).await? { Ok(pair) } else { Err(refused()) }
     }
 }
 
@@ -234,19 +238,27 @@ impl Tokens {
         later(now, self.ring.families.idle).min(family.expires_at)
     }
 
-    /// Makes the tokens that a family has by now.
-    pub(crate) fn pair(&self, user: &User, family: &FamilyRecord) -> Result<TokenPair> {
+    /// Makes the tokens that a family has at that moment. They are made before the store is told of them, so
+    /// that nothing is begun or replaced by what cannot be made.
+    pub(crate) fn pair(
+        &self,
+        user: &User,
+        family: &FamilyRecord,
+        now: Timestamp,
+    ) -> Result<TokenPair> {
         let end = family.idle_expires_at.min(family.expires_at);
         let lifetime = TimeDelta::from_std(self.ring.lifetime).unwrap_or(TimeDelta::MAX);
-        let access_end = later(self.ring.clock.now(), lifetime).min(end);
-        let mut access = self.access(user).family(family.id).lifetime(whole(access_end));
+        let access_end = later(now, lifetime).min(end);
+        let access = self.access(user).family(family.id).issued_at(now);
+        let mut access = access.lifetime(whole(access_end));
         if let Some(session) = family.session_id {
             access = access.session(session);
         }
         // Nobody but this application reads it, which always has a key of its own for that.
-        let refresh = TokenBuilder::<Refresh>::new(&self.ring, user.into()).local();
+        let refresh = TokenBuilder::<Refresh>::new(&self.ring, user.into()).local().issued_at(now);
         let refresh = refresh.family(family.id).id(family.token_id).lifetime(whole(end));
         Ok(TokenPair {
+            issued_at: whole(now),
             access: Secret::new(access.issue()?),
             access_expires_at: whole(access_end),
             refresh: Secret::new(refresh.issue()?),

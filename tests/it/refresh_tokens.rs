@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::Mutex;
+use std::sync::OnceLock;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -26,7 +27,9 @@ use rocket_security::Result;
 use rocket_security::Security;
 use rocket_security::TokenKind;
 use rocket_security::Tokens;
+use rocket_security::User;
 use rocket_security::Verifier;
+use rocket_security::clock::Clock;
 use rocket_security::config::TokenPurpose;
 use rocket_security::datastore::RefreshStore;
 use rocket_security::datastore::SqlxDatastore;
@@ -208,8 +211,7 @@ async fn a_login_and_a_program_get_two_tokens_that_are_of_use() {
         assert_eq!(refresh(&app, &pair.access).await.status, Status::Unauthorized);
         let answer = refresh(&app, &pair.refresh).await;
         assert_eq!(answer.response("token_type"), "Bearer");
-        let left = answer.response("expires_in").as_i64().unwrap();
-        assert!((890..=900).contains(&left), "{left}");
+        assert_eq!(answer.response("expires_in"), 900);
         assert_eq!(answer.response("user")["email"], ANN);
         assert_eq!(answer.response("csrf_token"), Value::Null);
         assert_eq!(answer.header("Cache-Control"), Some("no-store"));
@@ -873,6 +875,63 @@ async fn a_token_from_before_the_clock_was_set_back_stays() {
     assert_eq!(ann.post_json("/refresh-token/end", json!({})).await.status, Status::Ok);
     assert_eq!(ann.cookie("security_refresh"), None);
     assert!(!is_accepted(&app, &pair.access).await);
+}
+
+#[rocket::async_test]
+async fn what_gives_no_tokens_begins_and_replaces_nothing() {
+    // Longer than any token may be: none can be made.
+    let audience = "x".repeat(20_000);
+    let settings = json!({"keys": key(TokenPurpose::Local)});
+    let app = TestApp::launch_with(rocket(Security::default()), settings.clone()).await;
+    app.user(ANN).await;
+    let pair = log_in_program(&app).await;
+    let begun = families(&app).await;
+    let mut settings = settings;
+    settings["tokens"] = json!({"audience": [ISSUER, "http://127.0.0.1:8000", audience]});
+    let broken = rocket(Security::default());
+    let figment = TestApp::figment(broken.figment(), app.database(), settings);
+    let broken = Client::untracked(broken.configure(figment)).await.unwrap();
+    for (path, body) in [
+        ("/token", credentials()),
+        (LOGIN, credentials()),
+        ("/refresh-token", json!({"refresh_token": pair.refresh})),
+    ] {
+        let request = broken.post(path).header(rocket::http::ContentType::JSON);
+        let status = request.body(body.to_string()).dispatch().await.status();
+        assert_eq!(status, Status::ServiceUnavailable, "{path}");
+    }
+    assert_eq!(families(&app).await, begun);
+    pair_in(&refresh(&app, &pair.refresh).await);
+}
+
+/// Lets time pass while a request is answered, once there is a clock.
+struct Slow(Arc<OnceLock<Clock>>);
+
+#[async_trait]
+impl Hooks for Slow {
+    async fn session_checked(&self, _user: &User) -> Result<Verdict> {
+        if let Some(clock) = self.0.get() {
+            clock.advance(TimeDelta::seconds(2));
+        }
+        Ok(Verdict::Allow)
+    }
+}
+
+#[rocket::async_test]
+async fn who_may_refresh_is_decided_once_however_long_the_answer_takes() {
+    let clock = Arc::new(OnceLock::new());
+    let security = Security::default().hooks(Slow(Arc::clone(&clock)));
+    let settings = json!({"tokens": {"refresh_lifetime": "1m", "refresh_idle": "1m"}});
+    let app = TestApp::launch_with(rocket(security), settings).await;
+    app.user(ANN).await;
+    let pair = log_in_program(&app).await;
+    let end = families(&app).await[0].expires_at;
+    app.clock().advance(end - app.clock().now() - TimeDelta::milliseconds(1_500));
+    assert!(clock.set(app.clock().clone()).is_ok());
+    let next = pair_in(&refresh(&app, &pair.refresh).await);
+    let (issued, refreshed) = (read(&app, &next.refresh), families(&app).await[0].rotated_at);
+    assert_eq!(issued.issued_at().unwrap().timestamp(), refreshed.timestamp());
+    assert_refused(&refresh(&app, &next.refresh).await, "refresh_token_ended");
 }
 
 async fn is_good(app: &TestApp, kind: &str, token: &str) -> bool {

@@ -278,7 +278,7 @@ async fn granted(
     place: RefreshIn,
 ) -> Result<Reply, Rejection> {
     let shown = flow.with_pair(visit, user, pair, place).await?;
-    let left = pair.access_expires_at - visit.clock().now();
+    let lifetime = pair.access_expires_at - pair.issued_at;
     let reply = Reply::data().with("user", shown).with("token_type", "Bearer");
-    Ok(reply.with("expires_in", left.num_seconds()).without_csrf_token())
+    Ok(reply.with("expires_in", lifetime.num_seconds()).without_csrf_token())
 }
