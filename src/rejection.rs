@@ -19,7 +19,8 @@ use crate::error::Error;
 /// Why a request is refused.
 ///
 /// Each has a [`reason`](Rejection::reason) for programs, a [`status`](Rejection::status), and a
-/// [`text`](Rejection::text) for people.
+/// [`text`](Rejection::text) for people, worded [otherwise](Rejection::text_for_programs) where there is no
+/// page.
 ///
 /// An application's own catcher finds the refusal that caused it with [`Rejection::of`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -182,6 +183,17 @@ impl Rejection {
             Self::TooLarge => "That is more than we can take.",
             Self::UnsupportedMediaType => "Send a form or JSON.",
             Self::Custom { text, .. } => text,
+        }
+    }
+
+    /// Gives the sentence of an answer in JSON, which has no page: often the same.
+    pub fn text_for_programs(&self) -> &str {
+        match self {
+            Self::CsrfFailed => {
+                "The anti-forgery token is missing or out of date. Send it as `X-XSRF-Token`, or, \
+                 from a program, send JSON without cookies, `Origin` and `Sec-Fetch-Site`."
+            }
+            _ => self.text(),
         }
     }
 

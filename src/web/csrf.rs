@@ -12,14 +12,19 @@
 //!
 //! To log out, the token of a session that is too old by now is as good as one of a session that lives.
 //!
-//! One exemption: a request whose `Content-Type` is exactly `application/json` and that carries
-//! none of our cookies, no `Origin` and no `Sec-Fetch-*` header. No browser sends that, and
-//! without a cookie there is nothing to abuse.
+//! One exemption, for programs: a request whose `Content-Type` is `application/json`, with whatever
+//! parameters, and that carries none of our cookies, no `Origin` and no `Sec-Fetch-*` header but
+//! `Sec-Fetch-Mode`. No browser sends that, and without a cookie there is nothing to abuse: a page of
+//! another site cannot have a browser send that content type before the server agreed to it, for what CORS
+//! lets pass goes by the type without its parameters (Fetch Standard, section 2.2.2). `Sec-Fetch-Mode` alone
+//! is a program's, the `fetch` of Node.js: a browser that sends it sends `Sec-Fetch-Site`, too.
+//!
+//! A request to `/refresh-token` or below with the refresh token in its body, and none of our cookies, needs
+//! no anti-forgery token either, whatever its content type: whoever would forge it has none to put there.
 //!
 //! A password by [Basic](crate::features::basic) needs the token like a cookie, for browsers send it by
-//! themselves. The exemption holds for it nevertheless: a page of another site cannot have a browser send
-//! that content type before the server agreed to it (CORS), and every browser since 2019 sends `Origin`
-//! along. A request that a guard authenticated by a bearer token needs none, and its `Origin`
+//! themselves. The exemption holds for it nevertheless: CORS is as said, and every browser since 2019 sends
+//! `Origin` along. A request that a guard authenticated by a bearer token needs none, and its `Origin`
 //! is not looked at: nobody else's page can add the token.
 
 use percent_encoding::percent_decode;
@@ -27,6 +32,7 @@ use rocket::Data;
 use rocket::Request;
 use rocket::http::Method;
 use rocket::http::Status;
+use rocket::http::uncased::UncasedStr;
 use rocket::post;
 use rocket::uri;
 use url::Url;
@@ -74,6 +80,24 @@ pub(crate) async fn check_outlived(
     submitted: Option<&str>,
 ) -> Result<(), Rejection> {
     let checked = verdict(request, web, submitted, true).await;
+    tell(request, web, checked)
+}
+
+/// Checks a request that brings a credential in its body, where no browser puts one by itself. Without a
+/// cookie beside it, it needs no token.
+///
+/// # Errors
+///
+/// Those of [`check`].
+pub(crate) async fn check_with_credential(
+    request: &Request<'_>,
+    web: &Web,
+    submitted: Option<&str>,
+) -> Result<(), Rejection> {
+    if web.sessions().cookies().any_in(request) {
+        return check(request, web, submitted).await;
+    }
+    let checked = if is_cross_site(request, web) { Err(Rejection::CrossSite) } else { Ok(()) };
     tell(request, web, checked)
 }
 
@@ -221,14 +245,26 @@ fn is_foreign(origin: &str, web: &Web) -> bool {
 }
 
 fn is_program(request: &Request<'_>, web: &Web) -> bool {
-    let headers = request.headers();
-    let is_json = headers
-        .get_one("Content-Type")
-        .is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"));
-    let is_browser = headers
-        .iter()
-        .any(|header| header.name() == "Origin" || header.name().starts_with("Sec-Fetch-"));
-    is_json && !is_browser && !web.sessions().cookies().any_in(request)
+    let is_of_browsers = |name: &UncasedStr| {
+        name == "Origin" || (name.starts_with("Sec-Fetch-") && name != "Sec-Fetch-Mode")
+    };
+    let is_browser = request.headers().iter().any(|header| is_of_browsers(header.name()));
+    sends_json(request) && !is_browser && !web.sessions().cookies().any_in(request)
+}
+
+/// Tells whether there is one `Content-Type`, and its type is `application/json`. One with a comma may be
+/// two that somebody on the way has joined.
+fn sends_json(request: &Request<'_>) -> bool {
+    let mut kinds = request.headers().get("Content-Type");
+    let (Some(kind), None) = (kinds.next(), kinds.next()) else {
+        return false;
+    };
+    is_json(kind)
+}
+
+fn is_json(kind: &str) -> bool {
+    let essence = kind.split(';').next().unwrap_or_default();
+    essence.trim().eq_ignore_ascii_case("application/json") && !kind.contains(',')
 }
 
 /// Tells whether an `Origin` header names a site that is served from `base_url`; without one, in
@@ -248,7 +284,40 @@ pub(crate) fn is_origin_of(base_url: &Url, is_local: bool, origin: &str) -> bool
 mod tests {
     use url::Url;
 
+    use crate::web::csrf::is_json;
     use crate::web::csrf::is_origin_of;
+
+    #[test]
+    fn json_has_parameters_in_any_case_and_is_no_list() {
+        for kind in [
+            "application/json",
+            "Application/JSON",
+            " application/json ",
+            "application/json; charset=utf-8",
+            "application/json;charset=UTF-8",
+            "application/json ; charset=\"utf-8\"; v=1",
+            "application/json;",
+        ] {
+            assert!(is_json(kind), "{kind}");
+        }
+        for kind in [
+            "",
+            ";",
+            "application/json, text/plain",
+            "application/json; charset=utf-8, text/plain",
+            "text/plain, application/json",
+            "text/plain; application/json",
+            "text/plain; a=\"application/json\"",
+            "; application/json",
+            "application/json text/plain",
+            "application/jsonp",
+            "application/problem+json",
+            "text/json",
+            "application/x-www-form-urlencoded",
+        ] {
+            assert!(!is_json(kind), "{kind}");
+        }
+    }
 
     #[test]
     fn only_the_own_origin_counts() {

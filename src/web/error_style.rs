@@ -107,7 +107,7 @@ fn errors(rejection: &Rejection) -> Map<String, Value> {
     let mut response = reasons(rejection);
     let texts = match rejection {
         Rejection::InvalidInput(errors) => errors.iter().map(|it| it.text.as_str()).collect(),
-        _ => vec![rejection.text()],
+        _ => vec![rejection.text_for_programs()],
     };
     response.insert("errors".to_owned(), json!(texts));
     response
@@ -121,7 +121,7 @@ fn reasons(rejection: &Rejection) -> Map<String, Value> {
         reasons.extend(errors.iter().map(|error| error.reason));
         said.insert("field_errors".to_owned(), by_field(errors));
     } else if rejection.status() == Status::BadRequest {
-        said.insert("field_errors".to_owned(), json!({"": [rejection.text()]}));
+        said.insert("field_errors".to_owned(), json!({"": [rejection.text_for_programs()]}));
     }
     if *rejection == Rejection::NotFresh {
         said.insert("reauth_required".to_owned(), json!(true));
@@ -190,7 +190,7 @@ fn sentence(rejection: &Rejection) -> String {
     match rejection {
         Rejection::TokenRefused(fault) => fault.to_string(),
         Rejection::InvalidInput(errors) => errors.to_string(),
-        _ => rejection.text().to_owned(),
+        _ => rejection.text_for_programs().to_owned(),
     }
 }
 

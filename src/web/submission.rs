@@ -50,6 +50,9 @@ pub trait Form: DeserializeOwned + Default + Send {
     /// Whether it is carried out for a browser whose session has become too old meanwhile: the anti-forgery
     /// token of that session is taken, too. For what does nothing but end something.
     const OUTLIVES_SESSION: bool = false;
+    /// A field that holds a credential no browser knows of: filled in, and with none of our cookies beside
+    /// it, it does without the anti-forgery token.
+    const CREDENTIAL: Option<&'static str> = None;
 }
 
 /// A submitted form or JSON object, read, checked against forgery, and kept with what was typed,
@@ -124,7 +127,10 @@ async fn read<F: Form>(
         }
     }
     let submitted = submitted.as_ref().and_then(Value::as_str);
-    if F::OUTLIVES_SESSION {
+    let credential = F::CREDENTIAL.and_then(|name| fields.get(name)).and_then(Value::as_str);
+    if credential.is_some_and(|credential| !credential.is_empty()) {
+        csrf::check_with_credential(request, web, submitted).await?;
+    } else if F::OUTLIVES_SESSION {
         csrf::check_outlived(request, web, submitted).await?;
     } else {
         csrf::check(request, web, submitted).await?;

@@ -31,8 +31,17 @@ async fn log_in_as_program(
 async fn a_program_without_cookies_needs_no_token() {
     let app = app().await;
     app.user(ANN).await;
-    let answer = log_in_as_program(&app, "application/json", &[]).await;
-    assert_eq!(answer.status, Status::Ok);
+    for (kind, more) in [
+        ("application/json", &[][..]),
+        // .NET, and others.
+        ("application/json; charset=utf-8", &[]),
+        ("Application/JSON;charset=UTF-8", &[]),
+        // Node.js.
+        ("application/json", &[("Sec-Fetch-Mode", "cors")]),
+    ] {
+        let answer = log_in_as_program(&app, kind, more).await;
+        assert_eq!(answer.status, Status::Ok, "{kind} {more:?}: {}", answer.body);
+    }
 }
 
 #[rocket::async_test]
@@ -42,13 +51,29 @@ async fn whatever_a_browser_could_have_sent_needs_one() {
     for (kind, more) in [
         ("application/json", &[("Origin", "http://127.0.0.1:8000")][..]),
         ("application/json", &[("Sec-Fetch-Site", "same-origin")]),
-        ("application/json", &[("Sec-Fetch-Mode", "cors")]),
-        ("application/json; charset=utf-8", &[]),
+        ("application/json", &[("Sec-Fetch-Dest", "empty")]),
+        ("application/json", &[("sec-fetch-user", "?1")]),
+        ("application/json", &[("Sec-Fetch-Mode", "cors"), ("Sec-Fetch-Site", "same-origin")]),
+        ("application/json; charset=utf-8", &[("Origin", "http://127.0.0.1:8000")]),
     ] {
         let answer = log_in_as_program(&app, kind, more).await;
         assert_eq!(answer.status, Status::BadRequest, "{kind} {more:?}");
         assert_eq!(answer.reasons(), ["csrf_failed"], "{kind} {more:?}");
+        assert!(answer.body.contains("`X-XSRF-Token`"), "{}", answer.body);
     }
+    // Types that are JSON to nobody, or not to everybody on the way.
+    for kind in [
+        "application/json, text/plain",
+        "text/plain, application/json",
+        "text/plain; application/json",
+        "application/problem+json",
+    ] {
+        let answer = log_in_as_program(&app, kind, &[]).await;
+        assert!(answer.status.class().is_client_error(), "{kind}: {}", answer.status);
+    }
+    let mut twice = app.client().post("/login").header(ContentType::JSON).body(body());
+    twice.add_header(Header::new("Content-Type", "text/plain"));
+    assert_eq!(app.browser().send(twice).await.reasons(), ["csrf_failed"]);
     for name in ["security_session", "__Host-security_session", "security_link"] {
         let browser = app.browser();
         browser.set_cookie(name, "x");

@@ -314,7 +314,7 @@ async fn basic_needs_one_unless_it_is_plainly_a_program() {
         ("Origin", "https://evil.example"),
         ("Origin", "http://127.0.0.1:8000"),
         ("Sec-Fetch-Site", "same-origin"),
-        ("Sec-Fetch-Mode", "cors"),
+        ("Sec-Fetch-Dest", "empty"),
     ] {
         let browser = app.browser().header(name, value);
         let answer = browser.send(post().header(ContentType::JSON)).await;

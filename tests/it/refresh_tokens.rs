@@ -247,6 +247,32 @@ async fn a_program_may_send_forms_and_is_answered_in_json() {
 }
 
 #[rocket::async_test]
+async fn a_refresh_token_in_the_body_of_a_form_needs_no_other_token_without_a_cookie() {
+    let app = app_with(json!({"refresh_in": "cookie"})).await;
+    let pair = log_in_program(&app).await;
+    let send = async |browser: &Browser<'_>, path: &str, token: &str| {
+        browser.post_form_as_is(path, &[("refresh_token", token)]).await
+    };
+    let pair = pair_in(&send(&app.browser(), "/refresh-token", &pair.refresh).await);
+    let forged = app.browser().header("Origin", "https://evil.example");
+    let answer = send(&forged, "/refresh-token", &pair.refresh).await;
+    assert_eq!(answer.reasons(), ["cross_site"]);
+    for path in ["/refresh-token", "/refresh-token/end"] {
+        assert_eq!(send(&app.browser(), path, "").await.reasons(), ["csrf_failed"], "{path}");
+        // What a browser has beside it is not for whoever sends it there.
+        for cookie in ["security_session", "security_refresh"] {
+            let ann = app.browser();
+            ann.set_cookie(cookie, "x");
+            let answer = send(&ann, path, &pair.refresh).await;
+            assert_eq!(answer.reasons(), ["csrf_failed"], "{path} {cookie}");
+        }
+    }
+    let answer = send(&app.browser(), "/refresh-token/end", &pair.refresh).await;
+    assert_eq!((answer.status, answer.headers("Set-Cookie").count()), (Status::Ok, 0));
+    assert!(!is_accepted(&app, &pair.access).await);
+}
+
+#[rocket::async_test]
 async fn whatever_is_no_refresh_token_of_ours_is_refused_with_the_reason() {
     let app = app().await;
     let pair = log_in_program(&app).await;

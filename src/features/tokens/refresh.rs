@@ -27,6 +27,7 @@ pub(super) struct RefreshForm {
 
 impl Form for RefreshForm {
     const SECRET: &'static [&'static str] = &["refresh_token"];
+    const CREDENTIAL: Option<&'static str> = Some("refresh_token");
 }
 
 #[post("/refresh-token", data = "<submitted>")]
