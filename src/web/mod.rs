@@ -218,11 +218,25 @@ fn lists(request: &Request<'_>, header: &str, word: &str) -> bool {
 }
 
 /// Tells whether a request wants JSON: its own body is JSON, its `Accept` prefers JSON or a format that is
-/// written in it (RFC 6839, section 3.1), or it is to become a WebSocket, for which no page is any use.
+/// written in it (RFC 6839, section 3.1), or it is to become a WebSocket, for which no page is any use. So
+/// does one with a token in a header, which no browser puts there by itself, unless its `Accept` prefers
+/// HTML: programs often say nothing, or that anything will do.
 pub fn wants_json(request: &Request<'_>) -> bool {
     let sends_json = request.content_type().is_some_and(|kind| kind.is_json());
-    let is_json = |kind: &MediaType| kind.is_json() || kind.sub().as_str().ends_with("+json");
+    let preferred = request.accept().map(Accept::preferred);
+    let prefers = |is_it: fn(&MediaType) -> bool| {
+        preferred.as_ref().is_some_and(|kind| is_it(kind.media_type()))
+    };
     sends_json
         || asks_for_socket(request)
-        || request.accept().map(Accept::preferred).is_some_and(|kind| is_json(kind.media_type()))
+        || prefers(is_json)
+        || (bearer::in_headers(request).next().is_some() && !prefers(is_html))
+}
+
+fn is_json(kind: &MediaType) -> bool {
+    kind.is_json() || kind.sub().as_str().ends_with("+json")
+}
+
+fn is_html(kind: &MediaType) -> bool {
+    kind.is_html() || kind.sub() == "xhtml+xml"
 }

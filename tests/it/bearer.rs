@@ -391,6 +391,34 @@ async fn what_our_key_did_not_make_as_an_access_token_is_refused() {
 }
 
 #[rocket::async_test]
+async fn whoever_brings_a_token_in_a_header_is_refused_in_json_unless_it_prefers_a_page() {
+    let app = app().await;
+    let headers = [bearer("bad"), Header::new("Authentication-Token", "bad")];
+    for header in headers {
+        for accept in [None, Some("*/*"), Some("text/plain, */*;q=0.5"), Some("application/json")] {
+            let mut request = app.client().get("/me").header(header.clone());
+            if let Some(accept) = accept {
+                request.add_header(Header::new("Accept", accept));
+            }
+            let answer = app.browser().send(request).await;
+            assert_eq!(answer.reasons(), ["token_malformed"], "{accept:?}: {}", answer.body);
+        }
+        for accept in ["text/html", "text/html,application/xhtml+xml,*/*;q=0.8"] {
+            let request = app.client().get("/me").header(header.clone());
+            let answer = app.browser().send(request.header(Header::new("Accept", accept))).await;
+            assert_eq!(answer.status, Status::Unauthorized, "{accept}");
+            assert!(answer.header("Content-Type").unwrap().starts_with("text/html"), "{accept}");
+        }
+    }
+    // A password is asked for by browsers, too, and a cookie is sent by them.
+    for header in [Header::new("Authorization", "Basic YTpi"), Header::new("Cookie", "a=b")] {
+        let request = app.client().get("/me").header(header);
+        let answer = app.browser().send(request.header(Header::new("Accept", "*/*"))).await;
+        assert_eq!(answer.location(), "/login?next=%2Fme");
+    }
+}
+
+#[rocket::async_test]
 async fn a_trusted_issuer_s_token_is_no_user_s_of_ours() {
     let (iss, foreign) = ("https://partner.example", key(TokenPurpose::Public));
     let trusted = json!([{"iss": iss, "key": public_half(&foreign)}]);
