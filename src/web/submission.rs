@@ -136,18 +136,47 @@ async fn read<F: Form>(
         csrf::check(request, web, submitted).await?;
     }
     check_texts(&fields)?;
-    read_members(fields)
+    read_members(fields, F::SECRET)
 }
 
-/// Reads what an object has into a type.
+/// Reads what an object has into a type. What is wrong with a member is said with its value, unless it is
+/// one of those that are secret.
 pub(crate) fn read_members<T: DeserializeOwned>(
     members: Map<String, Value>,
+    secret: &[&'static str],
 ) -> Result<T, Rejection> {
+    let sent = |name: &&'static str| members.get(*name).map(|value| (*name, kind_of(value)));
+    let sent: Vec<_> = secret.iter().filter_map(sent).collect();
     serde_path_to_error::deserialize(Value::Object(members)).map_err(|fault| {
-        let field = fault.path().to_string();
-        let field = if field == "." { "" } else { &field };
-        invalid(field, "unexpected_value", &format!("This cannot be taken: {}.", fault.inner()))
+        let path = fault.path().to_string();
+        let field = if path == "." { "" } else { &path };
+        let member = field.split(['.', '[']).next().unwrap_or_default();
+        // Nothing tells where the fault is in what is read member by member: it may be in a secret.
+        let is_it = |(name, kind): &&(&str, &str)| {
+            *name == member || (member.is_empty() && !["a text", "null"].contains(kind))
+        };
+        match sent.iter().find(is_it) {
+            Some((name, kind)) => {
+                let text = format!("This cannot be taken: {kind} was sent.");
+                invalid(name, "unexpected_value", &text)
+            }
+            None => {
+                let text = format!("This cannot be taken: {}.", fault.inner());
+                invalid(field, "unexpected_value", &text)
+            }
+        }
     })
+}
+
+fn kind_of(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "true or false",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a text",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "an object",
+    }
 }
 
 fn parse_body(request: &Request<'_>, body: &[u8]) -> Result<Map<String, Value>, Rejection> {
@@ -164,6 +193,10 @@ fn parse_body(request: &Request<'_>, body: &[u8]) -> Result<Map<String, Value>, 
 pub(crate) fn parse_json(body: &[u8]) -> Result<Map<String, Value>, Rejection> {
     if body.is_empty() {
         return Ok(Map::new());
+    }
+    if body.trim_ascii_start().first() != Some(&b'{') {
+        // What it is instead is not quoted: it may be the secret itself.
+        return Err(invalid("", "malformed", "This is no JSON object."));
     }
     match serde_json::from_slice(body) {
         Ok(Object(fields)) => Ok(fields),

@@ -226,6 +226,8 @@ async fn what_cannot_be_made_is_said_by_field() {
         (json!({"name": "a", "scopes": "Reports:Read"}), "scopes", "scope_unknown"),
         (json!({"name": "a", "scope.x": true}), "scopes", "scope_unknown"),
         (json!({"name": "a", "scopes": 1}), "scopes", "unexpected_value"),
+        (json!({"name": "a", "scopes": {"a": 1}}), "scopes", "unexpected_value"),
+        (json!({"name": "a", "scopes": [1]}), "scopes", "unexpected_value"),
         (json!({"name": "a", "scopes": some, "user": "bob"}), "user", "unexpected_value"),
         (
             json!({"name": "a", "scopes": some, "expires_in_days": 0}),

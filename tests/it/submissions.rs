@@ -83,6 +83,30 @@ async fn values_of_another_type_are_refused() {
 }
 
 #[rocket::async_test]
+async fn what_was_sent_in_place_of_a_secret_is_not_quoted() {
+    let app = app().await;
+    for (path, field) in [
+        ("/login", "password"),
+        ("/register", "password"),
+        ("/confirm/link", "token"),
+        ("/logout", "refresh_token"),
+        ("/refresh-token", "refresh_token"),
+        ("/token", "password"),
+    ] {
+        for (value, kind) in [("4711.5", "a number"), ("[4711]", "a list"), ("true", "true or")] {
+            let body = format!("{{\"{field}\": {value}}}");
+            let answer = post(&app, path, JSON, body.as_bytes()).await;
+            let said = answer.response("field_errors")[field][0].to_string();
+            assert!(said.contains(kind), "{path} {body}: {said}");
+            assert!(!answer.body.contains("4711"), "{path} {body}: {}", answer.body);
+        }
+        let answer = post(&app, path, JSON, b"\"v4.local.4711\"").await;
+        assert_eq!(answer.reasons(), ["invalid_input", "malformed"], "{path}");
+        assert!(!answer.body.contains("4711"), "{path}: {}", answer.body);
+    }
+}
+
+#[rocket::async_test]
 async fn nul_and_invalid_utf_8_are_refused() {
     let app = app().await;
     assert_refused(&app, JSON, b"{\"email\": \"a\\u0000@b.example\"}", "unexpected_value").await;

@@ -62,22 +62,19 @@ impl Form for CreateForm {
 
 /// Names of scopes: a list, or a text with blanks between them (RFC 6749, section 3.3).
 #[derive(Default, Deserialize)]
-#[serde(from = "Sent")]
+#[serde(try_from = "Value")]
 pub(super) struct Names(Vec<String>);
 
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Sent {
-    List(Vec<String>),
-    Text(String),
-}
+impl TryFrom<Value> for Names {
+    type Error = &'static str;
 
-impl From<Sent> for Names {
-    fn from(sent: Sent) -> Self {
-        Self(match sent {
-            Sent::List(names) => names,
-            Sent::Text(text) => text.split_ascii_whitespace().map(str::to_owned).collect(),
-        })
+    fn try_from(sent: Value) -> Result<Self, &'static str> {
+        let names = match sent {
+            Value::String(text) => Some(text.split_ascii_whitespace().map(str::to_owned).collect()),
+            list @ Value::Array(_) => serde_json::from_value(list).ok(),
+            _ => None,
+        };
+        names.map(Self).ok_or("give a list of names, or one text with blanks between them")
     }
 }
 
