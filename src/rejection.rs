@@ -33,6 +33,8 @@ pub enum Rejection {
     InvalidCredentials,
     /// Nobody is logged in.
     Unauthenticated,
+    /// The same where a program goes on by a refresh token, and has sent none.
+    RefreshTokenMissing,
     /// The request brought credentials of its own, such as a password by Basic, and they open no
     /// account. Deliberately the same for whatever is wrong with them.
     CredentialsRefused,
@@ -93,7 +95,7 @@ impl Rejection {
         match self {
             Self::InvalidInput(_) => "invalid_input",
             Self::InvalidCredentials => "invalid_credentials",
-            Self::Unauthenticated => "unauthenticated",
+            Self::Unauthenticated | Self::RefreshTokenMissing => "unauthenticated",
             Self::CredentialsRefused => "credentials_refused",
             Self::TokenRefused(fault) => fault.reason(),
             Self::ConflictingCredentials => "conflicting_credentials",
@@ -127,6 +129,7 @@ impl Rejection {
             | Self::CrossSite
             | Self::InvalidLink => Status::BadRequest,
             Self::Unauthenticated
+            | Self::RefreshTokenMissing
             | Self::CredentialsRefused
             | Self::TokenRefused(_)
             | Self::NotFresh => Status::Unauthorized,
@@ -152,6 +155,9 @@ impl Rejection {
                  now, confirm your address first by the link we mailed you."
             }
             Self::Unauthenticated => "Please log in to see this page.",
+            Self::RefreshTokenMissing => {
+                "The refresh token is missing: send it as `refresh_token`, or in its cookie."
+            }
             Self::CredentialsRefused => "What this request was sent with opens no account.",
             Self::TokenRefused(_) => "The token that this request was sent with is not accepted.",
             Self::ConflictingCredentials => {
@@ -189,10 +195,12 @@ impl Rejection {
     /// Gives the sentence of an answer in JSON, which has no page: often the same.
     pub fn text_for_programs(&self) -> &str {
         match self {
+            Self::Unauthenticated => "Please log in first.",
             Self::CsrfFailed => {
                 "The anti-forgery token is missing or out of date. Send it as `X-XSRF-Token`, or, \
                  from a program, send JSON without cookies, `Origin` and `Sec-Fetch-Site`."
             }
+            Self::OwnRowMissing => "Your account lacks something that is needed here.",
             _ => self.text(),
         }
     }

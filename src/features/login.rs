@@ -41,6 +41,7 @@ use rocket::routes;
 use serde::Deserialize;
 use serde::Serialize;
 
+use crate::config::IdentityAttribute;
 use crate::crypto::password::Password;
 use crate::feature::Feature;
 use crate::flow::Entry;
@@ -111,6 +112,10 @@ struct LoginForm {
 
 impl Form for LoginForm {
     const SECRET: &'static [&'static str] = &["password"];
+
+    fn has(field: &str, known: &[IdentityAttribute]) -> bool {
+        NamedBy::has(field, known)
+    }
 }
 
 #[get("/login?<next>")]

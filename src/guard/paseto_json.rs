@@ -135,7 +135,7 @@ where
         tell_unauthenticated(request, web);
     }
     let token = verified?;
-    Ok(PasetoJson { value: submission::read_members(members, &[])?, token })
+    Ok(PasetoJson { value: submission::read_members(members, &[], |_| true)?, token })
 }
 
 async fn verify<C, K>(

@@ -18,7 +18,7 @@ pub(crate) const SESSION: &str = "Session realm=\"login\"";
 pub(crate) fn bearer(refused: Option<&Rejection>) -> String {
     let why = match refused {
         // Whoever brought none is told of no error.
-        None | Some(Rejection::Unauthenticated) => String::new(),
+        None | Some(Rejection::Unauthenticated | Rejection::RefreshTokenMissing) => String::new(),
         Some(Rejection::NotFresh) => ", error=\"insufficient_user_authentication\"".to_owned(),
         Some(Rejection::ConflictingCredentials) => ", error=\"invalid_request\"".to_owned(),
         Some(Rejection::TokenRefused(fault)) => {

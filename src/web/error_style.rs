@@ -150,7 +150,7 @@ fn detail(rejection: &Rejection) -> Map<String, Value> {
 /// for which it has no word.
 fn class(rejection: &Rejection, status: Status, is_ended: bool) -> Map<String, Value> {
     let name = match rejection {
-        Rejection::Unauthenticated => "MissingToken",
+        Rejection::Unauthenticated | Rejection::RefreshTokenMissing => "MissingToken",
         Rejection::TokenRefused(fault) if is_revoked(*fault) => "BlacklistedError",
         Rejection::TokenRefused(TokenFault::Expired) => "ExpiredAccessError",
         Rejection::TokenRefused(TokenFault::MissingClaim(_) | TokenFault::MalformedClaim(_)) => {

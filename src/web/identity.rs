@@ -17,6 +17,11 @@ pub(crate) struct NamedBy<'f> {
 }
 
 impl NamedBy<'_> {
+    /// Tells whether a field is one where users go by `known`: without usernames, those for them are none.
+    pub(crate) fn has(field: &str, known: &[IdentityAttribute]) -> bool {
+        !["username", "identity"].contains(&field) || known.contains(&IdentityAttribute::Username)
+    }
+
     /// Reads who somebody says they are, in the one field that is filled in.
     ///
     /// # Errors
@@ -28,18 +33,12 @@ impl NamedBy<'_> {
         known: &[IdentityAttribute],
         errors: &mut FieldErrors,
     ) -> Result<Option<Identity>, Rejection> {
-        let by_username = known.contains(&IdentityAttribute::Username);
-        let fields = [
-            ("email", self.email, true),
-            ("username", self.username, by_username),
-            ("identity", self.identity, by_username),
-        ];
-        if let Some((name, ..)) =
-            fields.iter().find(|(_, typed, is_known)| typed.is_some() && !is_known)
-        {
+        let fields =
+            [("email", self.email), ("username", self.username), ("identity", self.identity)];
+        let typed = fields.iter().filter_map(|(name, typed)| Some((*name, (*typed)?)));
+        if let Some((name, _)) = typed.clone().find(|(name, _)| !Self::has(name, known)) {
             return Err(unknown_field(name));
         }
-        let typed = fields.iter().filter_map(|(name, typed, _)| Some((*name, (*typed)?)));
         let mut filled = typed.filter(|(_, typed)| !typed.is_empty());
         let (field, typed) = filled.next().unwrap_or((page_field(known), ""));
         if let Some((second, _)) = filled.next() {

@@ -22,6 +22,7 @@ use serde::de::Visitor;
 use serde_json::Map;
 use serde_json::Value;
 
+use crate::config::IdentityAttribute;
 use crate::rejection::FieldErrors;
 use crate::rejection::Rejection;
 use crate::secret::Secret;
@@ -53,6 +54,12 @@ pub trait Form: DeserializeOwned + Default + Send {
     /// A field that holds a credential no browser knows of: filled in, and with none of our cookies beside
     /// it, it does without the anti-forgery token.
     const CREDENTIAL: Option<&'static str> = None;
+
+    /// Tells whether a field is one where users are named by `known`: whoever mistakes a name is told of no
+    /// other. To refuse one that is none is the handler's.
+    fn has(_field: &str, _known: &[IdentityAttribute]) -> bool {
+        true
+    }
 }
 
 /// A submitted form or JSON object, read, checked against forgery, and kept with what was typed,
@@ -136,14 +143,15 @@ async fn read<F: Form>(
         csrf::check(request, web, submitted).await?;
     }
     check_texts(&fields)?;
-    read_members(fields, F::SECRET)
+    read_members(fields, F::SECRET, |field| F::has(field, &web.config().identity))
 }
 
-/// Reads what an object has into a type. What is wrong with a member is said with its value, unless it is
-/// one of those that are secret.
+/// Reads what an object has into a type, which has these members. What is wrong with one is said with its
+/// value, unless it is one of those that are secret.
 pub(crate) fn read_members<T: DeserializeOwned>(
     members: Map<String, Value>,
     secret: &[&'static str],
+    has: impl Fn(&str) -> bool,
 ) -> Result<T, Rejection> {
     let sent = |name: &&'static str| members.get(*name).map(|value| (*name, kind_of(value)));
     let sent: Vec<_> = secret.iter().filter_map(sent).collect();
@@ -161,11 +169,23 @@ pub(crate) fn read_members<T: DeserializeOwned>(
                 invalid(name, "unexpected_value", &text)
             }
             None => {
-                let text = format!("This cannot be taken: {}.", fault.inner());
-                invalid(field, "unexpected_value", &text)
+                let fault = without_others(&fault.inner().to_string(), has);
+                invalid(field, "unexpected_value", &format!("This cannot be taken: {fault}."))
             }
         }
     })
+}
+
+/// Takes from the list of members that `serde` gives to whoever sent one that is unknown those that a type
+/// does not have here.
+fn without_others(fault: &str, has: impl Fn(&str) -> bool) -> String {
+    let listed = fault.strip_prefix("unknown field `").and_then(|_| fault.rsplit_once("expected "));
+    let Some((unknown, listed)) = listed else {
+        return fault.to_owned();
+    };
+    let had = listed.split('`').skip(1).step_by(2).filter(|member| has(member));
+    let had: Vec<String> = had.map(|member| format!("`{member}`")).collect();
+    format!("{unknown}expected {}", had.join(" or "))
 }
 
 fn kind_of(value: &Value) -> &'static str {

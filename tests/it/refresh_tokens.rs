@@ -294,6 +294,7 @@ async fn whatever_is_no_refresh_token_of_ours_is_refused_with_the_reason() {
         let answer = post(&app, "/refresh-token", body).await;
         assert_eq!(answer.status, Status::Unauthorized);
         assert_eq!(answer.reasons(), ["unauthenticated"]);
+        assert!(answer.body.contains("send it as `refresh_token`"), "{}", answer.body);
         let challenges: Vec<&str> = answer.headers("WWW-Authenticate").collect();
         assert_eq!(challenges, ["Bearer realm=\"login\""]);
     }

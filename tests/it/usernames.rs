@@ -191,6 +191,12 @@ async fn where_users_go_by_addresses_everything_is_as_if_there_were_no_usernames
         assert_eq!(answer.reasons(), ["invalid_input", "unexpected_value"]);
         assert!(answer.response("field_errors")[field].is_array());
     }
+    for path in ["/login", "/token"] {
+        let body = json!({"email": ANN, "passwd": PASSWORD});
+        let said = app.browser().post_json(path, body).await.response("field_errors").to_string();
+        assert!(said.contains("`passwd`, expected `email` or `password`"), "{path}: {said}");
+        assert!(!said.contains("username") && !said.contains("identity"), "{path}: {said}");
+    }
     for name in ["annalee", ""] {
         let answer = register(&app, "bob@example.org", name).await;
         assert_eq!(answer.reasons(), ["invalid_input", "unexpected_value"]);

@@ -4,6 +4,7 @@ use rocket::State;
 use rocket::post;
 use serde::Deserialize;
 
+use crate::config::IdentityAttribute;
 use crate::config::RefreshIn;
 use crate::crypto::password::Password;
 use crate::features::tokens::granted;
@@ -36,6 +37,10 @@ pub(super) struct TokenForm {
 
 impl Form for TokenForm {
     const SECRET: &'static [&'static str] = &["password"];
+
+    fn has(field: &str, known: &[IdentityAttribute]) -> bool {
+        NamedBy::has(field, known)
+    }
 }
 
 #[post("/token", data = "<submitted>")]

@@ -83,7 +83,7 @@ async fn go_on(
     let form = submitted.read()?;
     let kept = visit.sessions().refresh_token(visit.request());
     let (token, place) = match (form.refresh_token.expose().as_str(), kept) {
-        ("", None) => return Err(Rejection::Unauthenticated),
+        ("", None) => return Err(Rejection::RefreshTokenMissing),
         ("", Some(kept)) => (kept, RefreshIn::Cookie),
         (sent, None) => (sent, RefreshIn::Body),
         (_, Some(_)) => return Err(Rejection::ConflictingCredentials),
