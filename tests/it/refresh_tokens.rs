@@ -31,6 +31,7 @@ use rocket_security::User;
 use rocket_security::Verifier;
 use rocket_security::clock::Clock;
 use rocket_security::config::TokenPurpose;
+use rocket_security::datastore::Denylist;
 use rocket_security::datastore::RefreshStore;
 use rocket_security::datastore::SqlxDatastore;
 use rocket_security::datastore::Together;
@@ -959,6 +960,37 @@ async fn who_may_refresh_is_decided_once_however_long_the_answer_takes() {
     let (issued, refreshed) = (read(&app, &next.refresh), families(&app).await[0].rotated_at);
     assert_eq!(issued.issued_at().unwrap().timestamp(), refreshed.timestamp());
     assert_refused(&refresh(&app, &next.refresh).await, "refresh_token_ended");
+}
+
+/// Denies a token while somebody asks for its successor, once there is one.
+struct Denying(Arc<OnceLock<(SqlxDatastore, Verified<NoClaims, Refresh>)>>);
+
+#[async_trait]
+impl Hooks for Denying {
+    async fn session_checked(&self, user: &User) -> Result<Verdict> {
+        if let Some((store, token)) = self.0.get() {
+            let until = token.denied_until(user.created_at);
+            store.deny(token.id().unwrap(), until, &Together::nothing()).await?;
+        }
+        Ok(Verdict::Allow)
+    }
+}
+
+#[rocket::async_test]
+async fn a_token_that_is_denied_while_it_is_presented_has_no_successor() {
+    let denied = Arc::new(OnceLock::new());
+    let security = Security::default().hooks(Denying(Arc::clone(&denied)));
+    let app = TestApp::launch(rocket(security)).await;
+    app.user(ANN).await;
+    let (pair, begun) = (log_in_program(&app).await, families(&app).await);
+    let figment = app.database().figment(rocket::Config::figment());
+    let store = SqlxDatastore::connect(&figment).await.unwrap();
+    assert!(denied.set((store, read(&app, &pair.refresh))).is_ok());
+    for _ in 0..2 {
+        assert_refused(&refresh(&app, &pair.refresh).await, "refresh_token_ended");
+    }
+    assert_eq!(families(&app).await, begun, "nothing was replaced");
+    assert!(app.mail().await.is_empty(), "and it is no theft");
 }
 
 async fn is_good(app: &TestApp, kind: &str, token: &str) -> bool {
