@@ -25,10 +25,15 @@ impl<C, K: TokenKind> Verified<C, K> {
 
     /// Gives until when it is to be denied: somewhat longer than any verifier accepts it.
     pub fn denied_until(&self, now: Timestamp) -> Timestamp {
-        let longest = now.checked_add_signed(ENDLESS).unwrap_or(now);
+        let longest = denied_at_most_until(now);
         let end = self.expires_at().and_then(|end| end.checked_add_signed(LEEWAY));
         end.map_or(longest, |end| end.min(longest))
     }
+}
+
+/// Gives until when a token is to be denied of which nobody here knows when it expires: as long as any is.
+pub fn denied_at_most_until(now: Timestamp) -> Timestamp {
+    now.checked_add_signed(ENDLESS).unwrap_or(now)
 }
 
 /// Gives by what the token of that `jti` is denied: in the [store](crate::datastore::Denylist), and in

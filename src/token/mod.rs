@@ -30,6 +30,7 @@ mod verify;
 
 pub use crate::token::claims::NoClaims;
 pub use crate::token::denied::denied_as;
+pub use crate::token::denied::denied_at_most_until;
 pub use crate::token::document::PublicKey;
 pub use crate::token::document::PublicKeys;
 pub use crate::token::issue::Subject;

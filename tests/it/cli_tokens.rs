@@ -1,6 +1,7 @@
 //! Keys and tokens on the command line.
 
 use std::fs;
+use std::time::Duration;
 
 use chrono::TimeDelta;
 use rocket::get;
@@ -9,6 +10,7 @@ use rocket::routes;
 use rocket_security::Paseto;
 use rocket_security::Verifier;
 use rocket_security::config::TokenPurpose;
+use rocket_security::crypto::random_uuid;
 use rocket_security::testing;
 use rocket_security::testing::TestApp;
 use rocket_security::token::Access;
@@ -264,23 +266,45 @@ async fn an_operator_denies_one_token() {
     let token = verifier.verify::<NoClaims, Access>(token).unwrap();
     let place = Place::beside(app.database());
     let revoke = format!("tokens revoke --jti {}", token.id().unwrap());
-    assert!(place.run(&revoke).succeeded().contains("is denied"));
+    let told = place.run(&revoke).succeeded();
+    assert!(told.contains("Denied: ") && told.contains("cannot be known"), "{told}");
     assert!(place.run(&revoke).succeeded().contains("already"));
     assert!(!is_good(&app, &program).await);
     let body = json!({"refresh_token": program["refresh_token"]}).to_string();
     let browser = app.browser();
     let next = browser.post_raw("/refresh-token", "application/json", body.as_bytes()).await;
     assert!(is_good(&app, &next.response("user")).await);
-    for no_id in ["a".repeat(65), "\u{1f980}".to_owned()] {
+    for no_id in ["a".repeat(65), "\u{1f980}".to_owned(), "nope".to_owned(), "1".to_owned()] {
         let revoke = format!("tokens revoke --jti {no_id}");
-        place.run(&revoke).refused(&["is no id of a token of ours", "--issuer"]);
+        place.run(&revoke).refused(&["is no id of a token of ours", "UUID", "--issuer"]);
     }
     place.run_with(&["tokens", "revoke", "--jti", ""], b"").refused(&["is no id"]);
+    place.run(&format!("{revoke} --keep 1s")).misspelt("--keep");
     place
         .run("tokens revoke --jti 1 --issuer https://nobody.example")
         .refused(&["https://nobody.example is no `iss` of security.tokens.trusted"]);
     place.run("tokens revoke --token --issuer https://partner.example").misspelt("--jti");
     place.run("tokens revoke --token --jti 1").misspelt("cannot be used");
+}
+
+#[rocket::async_test]
+async fn what_an_operator_denies_by_its_id_is_denied_as_long_as_any_token_may_last() {
+    let app = TestApp::launch(rocket()).await;
+    let ann = app.user(ANN).await;
+    let place = Place::beside(app.database());
+    let id = random_uuid().unwrap();
+    let lifetime = Duration::from_secs(300 * 365 * 86_400);
+    let token = issuer(&app).access(&ann).id(id).lifetime(lifetime).issue().unwrap();
+    let pair = json!({"authentication_token": token});
+    assert!(is_good(&app, &pair).await);
+    let as_typed = id.to_string().to_uppercase();
+    place.run(&format!("tokens revoke --jti {as_typed}")).succeeded();
+    assert!(is_denied(&app, &id.to_string()).await, "by what the token itself says");
+    assert!(!is_good(&app, &pair).await);
+    app.clock().advance(TimeDelta::days(290 * 365));
+    app.sweep().await;
+    assert!(!is_good(&app, &pair).await);
+    assert!(is_denied(&app, &id.to_string()).await);
 }
 
 async fn is_denied(app: &TestApp, name: &str) -> bool {
@@ -358,10 +382,8 @@ async fn an_operator_denies_tokens_of_a_trusted_issuer_one_by_one() {
     };
     assert_eq!(shown().await, [true; 5]);
 
-    assert!(place.run("tokens revoke --jti 1").succeeded().contains("is denied"));
-    assert_eq!(shown().await, [true; 5], "that one would be ours");
     let revoke = format!("tokens revoke --jti 1 --issuer {PARTNER}");
-    assert!(place.run(&revoke).succeeded().contains("is denied"));
+    assert!(place.run(&revoke).succeeded().contains("Denied: "));
     assert!(place.run(&revoke).succeeded().contains("already"));
     assert_eq!(shown().await, [false, true, true, true, true]);
     let told = place.run_with_input("tokens revoke --token", &tokens[1]).succeeded();

@@ -1,8 +1,5 @@
 //! `rocket-security tokens revoke`.
 
-use std::time::Duration;
-
-use chrono::TimeDelta;
 use clap::Args;
 use rocket_security::Email;
 use rocket_security::Event;
@@ -15,6 +12,7 @@ use rocket_security::datastore::UserDatastore;
 use rocket_security::datastore::user::UserChange;
 use rocket_security::event::SessionEnd;
 use rocket_security::token::denied_as;
+use rocket_security::token::denied_at_most_until;
 use uuid::Uuid;
 
 use crate::application::Application;
@@ -31,15 +29,6 @@ const OTHERS: [&str; 3] = ["user", "family", "token"];
 pub(crate) struct Revoke {
     #[command(flatten)]
     what: What,
-    /// How long a token is denied: at least until it expires
-    #[arg(
-        long,
-        value_parser = humantime::parse_duration,
-        default_value = "3650days",
-        requires = "jti",
-        conflicts_with_all = OTHERS
-    )]
-    keep: Duration,
     /// Whose token it is, where it is not one of ours: an `iss` of security.tokens.trusted
     #[arg(long, value_name = "ISS", requires = "jti", conflicts_with_all = OTHERS)]
     issuer: Option<String>,
@@ -65,12 +54,12 @@ struct What {
 
 /// Runs it.
 pub(crate) async fn run(wish: Revoke) -> Result<(), Failure> {
-    let Revoke { what, keep, issuer } = wish;
+    let Revoke { what, issuer } = wish;
     let application = Application::open().await?;
     match (what.user, what.family, what.jti) {
         (Some(user), _, _) => revoke_all(&application, &user).await,
         (_, Some(family), _) => revoke_family(&application, family).await,
-        (_, _, Some(jti)) => deny_id(&application, issuer.as_deref(), &jti, keep).await,
+        (_, _, Some(jti)) => deny_id(&application, issuer.as_deref(), &jti).await,
         (_, _, None) => deny_token(&application).await,
     }
 }
@@ -106,33 +95,48 @@ async fn revoke_family(application: &Application, id: Uuid) -> Result<(), Failur
     Err(unknown())
 }
 
-/// Denies a token of which the id is known.
+/// Denies a token of which the id alone is known: nobody knows when it expires, or whether there is one.
 async fn deny_id(
     application: &Application,
     issuer: Option<&str>,
     jti: &str,
-    keep: Duration,
 ) -> Result<(), Failure> {
-    let denied_as = denied_as(issuer, jti);
+    let denied_as = match issuer {
+        Some(issuer) => foreign(application, issuer, jti)?,
+        None => own(jti)?,
+    };
+    let until = denied_at_most_until(Clock::default().now());
+    let is_new = deny(application, None, &denied_as, until).await?;
+    let told = if is_new { "Denied" } else { "Denied already" };
+    print(format_args!(
+        "{told}: the token with the id {jti}. Whether there is one cannot be known here."
+    ))
+}
+
+/// Gives by what a token of ours is denied: its id is a UUID, as we write it.
+fn own(jti: &str) -> Result<String, Failure> {
+    let id = Uuid::parse_str(jti).map_err(|_| {
+        Failure::refused(format!(
+            "{jti:?} is no id of a token of ours, which is a UUID such as \
+             0f0c3a52-8f0e-4c5b-9d5e-3b1f6a7c2d10. Say with --issuer whose it is, or pipe the token into \
+             `rocket-security tokens revoke --token`"
+        ))
+    })?;
+    Ok(denied_as(None, &id.to_string()))
+}
+
+/// Gives by what a token of a trusted issuer is denied, whose ids may be any text.
+fn foreign(application: &Application, issuer: &str, jti: &str) -> Result<String, Failure> {
     let trusted = &application.config.tokens.trusted;
-    match issuer {
-        Some(issuer) if trusted.iter().all(|entry| entry.iss != issuer) => {
-            return Err(Failure::refused(format!(
-                "{issuer} is no `iss` of security.tokens.trusted. Leave --issuer out for a token of ours"
-            )));
-        }
-        None if denied_as != jti => {
-            return Err(Failure::refused(format!(
-                "{jti:?} is no id of a token of ours. Say with --issuer whose it is, or pipe the token \
-                 into `rocket-security tokens revoke --token`"
-            )));
-        }
-        _ if jti.is_empty() => return Err(Failure::refused("a token without id cannot be denied")),
-        _ => {}
+    if trusted.iter().all(|entry| entry.iss != issuer) {
+        return Err(Failure::refused(format!(
+            "{issuer} is no `iss` of security.tokens.trusted. Leave --issuer out for a token of ours"
+        )));
     }
-    let now = Clock::default().now();
-    let keep = TimeDelta::from_std(keep).unwrap_or(TimeDelta::MAX).min(TimeDelta::days(36_500));
-    deny(application, None, &denied_as, now.checked_add_signed(keep).unwrap_or(now)).await
+    if jti.is_empty() {
+        return Err(Failure::refused("a token without id cannot be denied"));
+    }
+    Ok(denied_as(Some(issuer), jti))
 }
 
 /// Denies the token on standard input, until it expires.
@@ -142,19 +146,21 @@ async fn deny_token(application: &Application) -> Result<(), Failure> {
     let denied_as = token.denied_as().ok_or_else(without_id)?;
     let about = token.epoch().filter(|_| !token.is_foreign()).and_then(|_| token.subject());
     let user = about.and_then(|subject| subject.parse().ok());
-    deny(application, user, &denied_as, token.denied_until(Clock::default().now())).await
+    let until = token.denied_until(Clock::default().now());
+    match deny(application, user, &denied_as, until).await? {
+        true => print("That token is denied."),
+        false => print("That token was denied already."),
+    }
 }
 
+/// Denies a token; false when it was already.
 async fn deny(
     application: &Application,
     user: Option<UserId>,
     denied_as: &str,
     until: Timestamp,
-) -> Result<(), Failure> {
+) -> Result<bool, Failure> {
     let event = Event::TokenDenied { user, token: denied_as.to_owned(), origin: origin() };
     let together = application.along(&[event]).await?;
-    match application.store.deny(denied_as, until, &together).await? {
-        true => print("That token is denied."),
-        false => print("That token was denied already."),
-    }
+    Ok(application.store.deny(denied_as, until, &together).await?)
 }
