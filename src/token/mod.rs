@@ -41,6 +41,8 @@ pub use crate::token::refresh::TokenPair;
 pub use crate::token::ring::TokenKeyInfo;
 pub use crate::token::ring::read_key_file;
 pub use crate::token::ring::read_keys;
+#[doc(hidden)]
+pub use crate::token::verify::Examined;
 pub use crate::token::verify::Verified;
 pub use crate::token::verify::Verifier;
 

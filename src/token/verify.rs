@@ -20,6 +20,7 @@ use crate::token::MAX_TOKEN_BYTES;
 use crate::token::TokenKind;
 use crate::token::assertion_of;
 use crate::token::claims::Standard;
+use crate::token::is_taken;
 use crate::token::ring::Ring;
 use crate::token::ring::RingKey;
 use crate::token::ring::Trust;
@@ -82,26 +83,48 @@ impl Verifier {
         C: DeserializeOwned,
         K: TokenKind,
     {
-        let untrusted = Untrusted::parse(token)?;
-        let (key, payload) = self.open::<K>(&untrusted, assertion)?;
-        let mut claims = parse_object(&payload).ok_or(TokenFault::MalformedClaims)?;
-        let standard = Standard::take(&mut claims, key.trust.allow())?;
-        self.check_source::<K>(key, &standard, &claims)?;
-        self.check_times::<K>(key, &standard)?;
-        Ok(Verified {
-            claims: read(claims)?,
-            standard,
-            footer: untrusted.footer_object,
-            key_id: key.kid.clone(),
-            is_foreign: matches!(key.trust, Trust::Foreign { .. }),
-            kind: PhantomData,
+        let opened = self.open(token, K::NAME, assertion)?;
+        self.check_source(&opened, K::NAME)?;
+        self.check_times(&opened, K::LIFETIME == Some(Lifetime::Never))?;
+        opened.verified()
+    }
+
+    /// Looks at a token of a kind of which the name alone is known, for the command line: also at one that
+    /// is not accepted, once a key has made it.
+    ///
+    /// # Errors
+    ///
+    /// [`TokenFault`] for what no key has made for this kind, and for claims that cannot be read.
+    #[doc(hidden)]
+    pub fn examine(&self, token: &str, kind: &str) -> Result<Examined, TokenFault> {
+        let opened = self.open(token, kind, "")?;
+        // Whether a kind of the application's may be without end, the application alone knows.
+        let may_be_endless = !is_taken(kind);
+        let source = self.check_source(&opened, kind);
+        let fault = source.and_then(|()| self.check_times(&opened, may_be_endless)).err();
+        let issuer = self.issuer_of(opened.key).to_owned();
+        Ok(Examined {
+            token: opened.verified()?,
+            fault,
+            issuer,
+            audience: self.ring.audience.clone(),
         })
     }
 
+    /// Reads what a key made for this kind.
+    fn open(&self, token: &str, kind: &str, assertion: &str) -> Result<Opened<'_>, TokenFault> {
+        let untrusted = Untrusted::parse(token)?;
+        let (key, payload) = self.find_key(&untrusted, kind, assertion)?;
+        let mut claims = parse_object(&payload).ok_or(TokenFault::MalformedClaims)?;
+        let standard = Standard::take(&mut claims, key.trust.allow())?;
+        Ok(Opened { key, standard, claims, footer: untrusted.footer_object })
+    }
+
     /// Finds the key that made the token for this kind, and gives what is inside.
-    fn open<K: TokenKind>(
+    fn find_key(
         &self,
         token: &Untrusted<'_>,
+        kind: &str,
         assertion: &str,
     ) -> Result<(&RingKey, String), TokenFault> {
         let (version, purpose) = (token.version, token.purpose);
@@ -109,7 +132,7 @@ impl Verifier {
         if !is_assertable || self.ring.keys_for(version, purpose).next().is_none() {
             return Err(TokenFault::Unsupported);
         }
-        let bound = assertion_of(K::NAME, assertion);
+        let bound = assertion_of(kind, assertion);
         let mut fault = TokenFault::UnknownKey;
         for key in self.ring.keys_for(version, purpose) {
             if token.kid().is_some_and(|kid| kid != key.kid) {
@@ -126,27 +149,23 @@ impl Verifier {
     }
 
     /// Checks issuer, kind and audience.
-    fn check_source<K: TokenKind>(
-        &self,
-        key: &RingKey,
-        standard: &Standard,
-        claims: &Map<String, Value>,
-    ) -> Result<(), TokenFault> {
-        let (issuer, is_kind) = match &key.trust {
-            Trust::Own => (&self.ring.issuer, standard.typ.as_deref() == Some(K::NAME)),
-            Trust::Foreign { iss, kinds, allow } => {
+    fn check_source(&self, opened: &Opened<'_>, kind: &str) -> Result<(), TokenFault> {
+        let Opened { key, standard, claims, .. } = opened;
+        let is_kind = match &key.trust {
+            Trust::Own => standard.typ.as_deref() == Some(kind),
+            Trust::Foreign { kinds, allow, .. } => {
                 let is_unbound = allow.contains(&Allowance::Unbound);
                 let said = match (&standard.typ, claims.get("type")) {
                     (Some(typ), _) => Some(typ.as_str()),
                     (None, Some(typ)) if is_unbound => Some(typ.as_str().unwrap_or_default()),
                     (None, _) => None,
                 };
-                let is_listed = kinds.iter().any(|kind| kind == K::NAME);
-                let is_said = said.map_or(is_unbound && kinds.len() == 1, |said| said == K::NAME);
-                (iss, is_listed && is_said)
+                let is_listed = kinds.iter().any(|listed| listed == kind);
+                let is_said = said.map_or(is_unbound && kinds.len() == 1, |said| said == kind);
+                is_listed && is_said
             }
         };
-        if standard.iss != *issuer {
+        if standard.iss != self.issuer_of(key) {
             return Err(TokenFault::WrongIssuer);
         }
         if !is_kind {
@@ -161,15 +180,20 @@ impl Verifier {
         Ok(())
     }
 
-    fn check_times<K: TokenKind>(
-        &self,
-        key: &RingKey,
-        standard: &Standard,
-    ) -> Result<(), TokenFault> {
+    /// Gives the issuer that speaks by a key.
+    fn issuer_of<'k>(&'k self, key: &'k RingKey) -> &'k str {
+        match &key.trust {
+            Trust::Own => &self.ring.issuer,
+            Trust::Foreign { iss, .. } => iss,
+        }
+    }
+
+    fn check_times(&self, opened: &Opened<'_>, may_be_endless: bool) -> Result<(), TokenFault> {
+        let Opened { key, standard, .. } = opened;
         let now = self.ring.clock.now();
         let early = now.checked_sub_signed(self.ring.leeway).unwrap_or(now);
         let late = now.checked_add_signed(self.ring.leeway).unwrap_or(now);
-        let is_endless = matches!(key.trust, Trust::Own) && K::LIFETIME == Some(Lifetime::Never);
+        let is_endless = matches!(key.trust, Trust::Own) && may_be_endless;
         match standard.exp {
             None if !is_endless => return Err(TokenFault::MissingClaim("exp")),
             Some(end) if early >= end => return Err(TokenFault::Expired),
@@ -185,6 +209,40 @@ impl Verifier {
     }
 }
 
+/// What a key has made, before anything else is checked.
+struct Opened<'r> {
+    key: &'r RingKey,
+    standard: Standard,
+    claims: Map<String, Value>,
+    footer: Map<String, Value>,
+}
+
+impl Opened<'_> {
+    fn verified<C: DeserializeOwned, K>(self) -> Result<Verified<C, K>, TokenFault> {
+        Ok(Verified {
+            claims: read(self.claims)?,
+            standard: self.standard,
+            footer: self.footer,
+            key_id: self.key.kid.clone(),
+            is_foreign: matches!(self.key.trust, Trust::Foreign { .. }),
+            kind: PhantomData,
+        })
+    }
+}
+
+/// What a key has made, and whether it is accepted.
+#[doc(hidden)]
+pub struct Examined {
+    /// What it says.
+    pub token: Verified<Map<String, Value>, ()>,
+    /// Why it is not accepted; none when it is.
+    pub fault: Option<TokenFault>,
+    /// The issuer that speaks by its key: ours, or one that is trusted.
+    pub issuer: String,
+    /// Our audience: it has to name one of these.
+    pub audience: Vec<String>,
+}
+
 /// A token of the kind `K` that was verified, with claims of the application's own.
 pub struct Verified<C, K> {
     /// The claims of the application's own.
@@ -196,7 +254,7 @@ pub struct Verified<C, K> {
     kind: PhantomData<K>,
 }
 
-impl<C, K: TokenKind> Verified<C, K> {
+impl<C, K> Verified<C, K> {
     /// Gives the issuer: ours, or one that is trusted.
     pub fn issuer(&self) -> &str {
         &self.standard.iss

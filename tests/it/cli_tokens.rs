@@ -4,21 +4,26 @@ use std::fs;
 use std::time::Duration;
 
 use chrono::TimeDelta;
+use rocket::Build;
+use rocket::Rocket;
 use rocket::get;
 use rocket::http::Status;
 use rocket::routes;
 use rocket_security::Paseto;
+use rocket_security::TokenKind;
 use rocket_security::Verifier;
 use rocket_security::config::TokenPurpose;
 use rocket_security::crypto::random_uuid;
 use rocket_security::testing;
 use rocket_security::testing::TestApp;
 use rocket_security::token::Access;
+use rocket_security::token::Lifetime;
 use rocket_security::token::NoClaims;
 use serde_json::Value;
 use serde_json::json;
 
 use crate::support::bearer::bearer;
+use crate::support::bearer::begin_session;
 use crate::support::bearer::issuer;
 use crate::support::operator::CHEAP_HASH;
 use crate::support::operator::PASSWORD;
@@ -199,6 +204,16 @@ fn a_token_is_issued_for_an_account_and_verified() {
     place.run("tokens issue ann@example.org").refused(&["an account that is not open"]);
 }
 
+/// An application, and an operator who works beside it with its keys.
+async fn app_with_an_operator(rocket: Rocket<Build>) -> (TestApp, Place) {
+    let key = key(TokenPurpose::Local);
+    let settings = json!({"tokens": {"keys": key, "issuer": ISSUER}});
+    let app = TestApp::launch_with(rocket, settings).await;
+    let place = Place::beside(app.database());
+    place.configure_tokens(&format!("keys = \"{key}\"\nissuer = \"{ISSUER}\""));
+    (app, place)
+}
+
 /// An application beside which an operator works, and a program that is logged in there.
 async fn app_with_a_program() -> (TestApp, Value) {
     let app = TestApp::launch(rocket()).await;
@@ -307,6 +322,146 @@ async fn what_an_operator_denies_by_its_id_is_denied_as_long_as_any_token_may_la
     assert!(is_denied(&app, &id.to_string()).await);
 }
 
+/// Asserts that a token is refused on the command line as a request with it is.
+async fn assert_good_no_more(app: &TestApp, place: &Place, token: &str, why: &str) {
+    assert!(!is_good(app, &json!({"authentication_token": token})).await);
+    place.run_with_input("tokens verify", token).refused(&["(credentials_refused)", why]);
+    let done = place.run_with_input("tokens verify --keys-only", token);
+    assert!(done.stderr.contains("may have been revoked"), "{done:?}");
+    assert!(done.succeeded().contains("\"subject\""));
+}
+
+#[rocket::async_test]
+async fn a_token_that_is_good_no_more_is_refused_with_the_reason() {
+    let (app, place) = app_with_an_operator(rocket()).await;
+    app.user(ANN).await;
+    let program = log_in(&app).await;
+    let text = |name: &str| program[name].as_str().unwrap().to_owned();
+    let (token, refresh) = (text("authentication_token"), text("refresh_token"));
+    place.run_with_input("tokens verify", &token).succeeded();
+    place.run_with_input("tokens verify --kind refresh", &refresh).succeeded();
+    let ann = app.user(ANN).await;
+    let session = begin_session(&app, &ann, 0).await;
+    let of_session = issuer(&app).access(&ann).session(session.id).issue().unwrap();
+    let loose = issuer(&app).access(&ann).issue().unwrap();
+    place.run_with_input("tokens verify", &of_session).succeeded();
+    place.run(&format!("sessions end {ANN} {}", session.id)).succeeded();
+    assert_good_no_more(&app, &place, &of_session, "its session has ended").await;
+
+    let body = json!({"refresh_token": refresh}).to_string();
+    let next = app.browser().post_raw("/refresh-token", "application/json", body.as_bytes()).await;
+    let next = next.response("user");
+    let verify = "tokens verify --kind refresh";
+    place.run_with_input(verify, &refresh).refused(&["another has taken its place"]);
+    place.run_with_input(verify, next["refresh_token"].as_str().unwrap()).succeeded();
+    let told = place.run_with_input("tokens verify", &token).succeeded();
+    let told: Value = serde_json::from_str(&told).unwrap();
+    place.run(&format!("tokens revoke --family {}", told["family"].as_str().unwrap())).succeeded();
+    assert_good_no_more(&app, &place, &token, "its program is logged out").await;
+
+    place.run_with_input("tokens verify", &loose).succeeded();
+    place.run_with_input("tokens revoke --token", &loose).succeeded();
+    assert_good_no_more(&app, &place, &loose, "it is denied").await;
+    let loose = issuer(&app).access(&ann).issue().unwrap();
+    place.run(&format!("tokens revoke --user {ANN}")).succeeded();
+    assert_good_no_more(&app, &place, &loose, "everything revoked").await;
+    place.run(&format!("users deactivate {ANN}")).succeeded();
+    assert_good_no_more(&app, &place, &loose, "its account is not open").await;
+}
+
+#[rocket::async_test]
+async fn an_operator_logs_a_program_out_by_its_refresh_token() {
+    let (app, place) = app_with_an_operator(rocket()).await;
+    app.user(ANN).await;
+    let program = log_in(&app).await;
+    let refresh = program["refresh_token"].as_str().unwrap();
+    for command in ["tokens verify", "tokens revoke --token"] {
+        place.run_with_input(command, refresh).refused(&["--kind refresh"]);
+    }
+    assert!(is_good(&app, &program).await);
+    let revoke = || place.run_with_input("tokens revoke --token --kind refresh", refresh);
+    assert!(revoke().succeeded().contains("logged out."));
+    assert!(revoke().succeeded().contains("already"));
+    assert!(!is_good(&app, &program).await, "its access token ended with it");
+    let body = json!({"refresh_token": refresh}).to_string();
+    let next = app.browser().post_raw("/refresh-token", "application/json", body.as_bytes()).await;
+    assert_eq!(next.status, Status::Unauthorized);
+    place.run("tokens revoke --kind refresh --jti 1").misspelt("--kind");
+}
+
+/// Lets its bearer fetch one file.
+struct Download;
+
+impl TokenKind for Download {
+    const NAME: &'static str = "download";
+    const LIFETIME: Option<Lifetime> = Some(Lifetime::Never);
+}
+
+#[get("/file")]
+fn file(token: Paseto<NoClaims, Download>) -> String {
+    token.subject().unwrap_or_default().to_owned()
+}
+
+#[rocket::async_test]
+async fn an_operator_denies_a_token_of_an_applications_own_kind() {
+    let (app, place) = app_with_an_operator(rocket().mount("/", routes![file])).await;
+    let token = issuer(&app).of::<Download>("report.pdf").lifetime(Lifetime::Never);
+    let token = token.issue().unwrap();
+    let fetched = async || {
+        let request = app.client().get("/file").header(bearer(&token));
+        app.browser().send(request).await.status
+    };
+    assert_eq!(fetched().await, Status::Ok);
+    for command in ["tokens verify", "tokens verify --kind upload", "tokens revoke --token"] {
+        place.run_with_input(command, &token).refused(&["(token_forged)", "--kind"]);
+    }
+    let verify = "tokens verify --kind download";
+    let told = place.run_with_input(verify, &token).succeeded();
+    assert!(told.contains("report.pdf"), "{told}");
+    let told = place.run_with_input("tokens revoke --token --kind download", &token).succeeded();
+    assert!(told.contains("is denied"), "{told}");
+    assert_eq!(fetched().await, Status::Unauthorized);
+    place.run_with_input(verify, &token).refused(&["it is denied"]);
+    let access = place.run_with_input(verify, "v4.local.AAAA");
+    access.refused(&["(token_forged)", "download"]);
+}
+
+#[test]
+fn whom_a_token_is_from_and_for_is_told_beside_what_is_wanted() {
+    let place = Place::debug();
+    let theirs = key(TokenPurpose::Public);
+    let ours = key(TokenPurpose::Public);
+    let trusted = format!(
+        "keys = \"{ours}\"\ntrusted = [{{ iss = \"{PARTNER}\", key = \"{}\" }}]",
+        public_half(&theirs)
+    );
+    place.configure_tokens(&trusted);
+    let now = chrono::Utc::now();
+    let token = |key: &str, iss: &str, aud: &str| {
+        let claims = json!({
+            "iss": iss, "sub": "somebody", "aud": aud, "typ": "access", "jti": "1",
+            "exp": (now + TimeDelta::minutes(5)).to_rfc3339(), "nbf": now.to_rfc3339(),
+            "iat": now.to_rfc3339(),
+        });
+        forge(key, &claims, "", ASSERTION)
+    };
+    let verify = |token: &str| place.run_with_input("tokens verify --keys-only", token);
+    let local = "http://127.0.0.1:8000";
+    verify(&token(&ours, "https://old.example", local)).refused(&[
+        "(token_issuer_wrong)",
+        "\"https://old.example\"; ours is \"http://127.0.0.1:8000\" (security.tokens.issuer",
+    ]);
+    verify(&token(&theirs, "https://old.example", local)).refused(&[
+        "(token_issuer_wrong)",
+        "\"https://old.example\"; its key is that of \"https://partner.example\"",
+    ]);
+    verify(&token(&ours, local, "https://b.example")).refused(&[
+        "(token_audience_wrong)",
+        "[\"https://b.example\"]; ours is [\"http://127.0.0.1:8000\"] (security.tokens.audience",
+    ]);
+    verify(&token(&ours, local, local)).succeeded();
+}
+
 async fn is_denied(app: &TestApp, name: &str) -> bool {
     let count = format!("SELECT COUNT(*) FROM security_denylist WHERE jti = '{name}'");
     sql::number(app.database(), &count).await == 1
@@ -392,8 +547,10 @@ async fn an_operator_denies_tokens_of_a_trusted_issuer_one_by_one() {
 
     place.run_with_input("tokens revoke --token", &tokens[3]).refused(&["has no id, `jti`"]);
     assert_eq!(shown().await, [false, false, true, true, true]);
+    place.run_with_input("tokens verify", &tokens[1]).refused(&["it is denied"]);
+    place.run_with_input("tokens verify", &tokens[2]).succeeded();
     for (token, expected) in [(&tokens[1], true), (&tokens[2], false)] {
-        let told = place.run_with_input("tokens verify", token).succeeded();
+        let told = place.run_with_input("tokens verify --keys-only", token).succeeded();
         let told: Value = serde_json::from_str(&told).unwrap();
         let denied_as = told["denied_as"].as_str().unwrap();
         assert!(denied_as.len() == 64 && denied_as != told["id"], "{told}");

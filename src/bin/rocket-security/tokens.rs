@@ -28,17 +28,21 @@ use crate::terminal::note;
 use crate::terminal::print;
 use crate::terminal::print_table;
 use crate::tokens::revoke::Revoke;
+use crate::tokens::verify::Verify;
 
 /// The commands for tokens.
 #[derive(Subcommand)]
 pub(crate) enum TokensCommand {
     /// Issues an access token for an account, as the application would; a journal tells of it
     Issue(Issue),
-    /// Verifies the access token on the first line of standard input, and prints what it says
+    /// Verifies the token on the first line of standard input, and prints what it says
     ///
-    /// A token that is not accepted is refused with the reason that the application would give.
+    /// A token that is not accepted is refused with the reason that the application would give. The
+    /// store is asked whether it is good still, as for a request: that it is not denied, and that its
+    /// account, program and session are what they were. Where only the keys are at hand, --keys-only
+    /// tells whether it is genuine and in time.
     #[command(verbatim_doc_comment)]
-    Verify,
+    Verify(Verify),
     /// Lists the programs that the owner of an account is logged in with, the newest first
     List {
         /// The address of the account
@@ -53,9 +57,9 @@ pub(crate) enum TokensCommand {
     /// --user ends everything that opens the account but its password: programs, sessions,
     /// remembered browsers, mailed links, personal access tokens, and every access token, also of
     /// those that belong to none of these. --family logs out one program, by the id of `tokens
-    /// list`. --token denies one token, and no other of its program; so does --jti, by the id that
-    /// `tokens verify` prints, with --issuer for a token of a trusted issuer. One of those that has
-    /// no id cannot be denied.
+    /// list`. --token denies one token, and no other of its program; with --kind refresh it logs the
+    /// program out. So does --jti deny one, by the id that `tokens verify` prints, with --issuer for a
+    /// token of a trusted issuer. One of those that has no id cannot be denied.
     #[command(verbatim_doc_comment)]
     Revoke(Revoke),
 }
@@ -84,7 +88,7 @@ pub(crate) struct Issue {
     #[arg(long)]
     public: bool,
     /// Leaves out what verifiers of other makes may not know: the id of the key, and the implicit
-    /// assertion
+    /// assertion. This application does not accept it
     #[arg(long)]
     plain: bool,
 }
@@ -97,7 +101,7 @@ fn parse_object(text: &str) -> Result<Map<String, Value>, serde_json::Error> {
 pub(crate) async fn run(command: TokensCommand) -> Result<(), Failure> {
     match command {
         TokensCommand::Issue(wish) => issue(wish).await,
-        TokensCommand::Verify => verify::run(),
+        TokensCommand::Verify(wish) => verify::run(wish).await,
         TokensCommand::List { user, json } => list(&Application::open().await?, &user, json).await,
         TokensCommand::Revoke(wish) => revoke::run(wish).await,
     }

@@ -11,6 +11,9 @@ use rocket_security::datastore::RefreshStore;
 use rocket_security::datastore::UserDatastore;
 use rocket_security::datastore::user::UserChange;
 use rocket_security::event::SessionEnd;
+use rocket_security::token::Access;
+use rocket_security::token::Refresh;
+use rocket_security::token::TokenKind;
 use rocket_security::token::denied_as;
 use rocket_security::token::denied_at_most_until;
 use uuid::Uuid;
@@ -19,10 +22,14 @@ use crate::application::Application;
 use crate::application::origin;
 use crate::terminal::Failure;
 use crate::terminal::print;
+use crate::tokens::verify::Token;
 use crate::tokens::verify::read_token;
 
 /// What is ended otherwise than by its id. A group that is there already keeps clap from requiring the id.
 const OTHERS: [&str; 3] = ["user", "family", "token"];
+
+/// What is ended otherwise than by the token itself.
+const NO_TOKEN: [&str; 3] = ["user", "family", "jti"];
 
 /// What is to be ended.
 #[derive(Args)]
@@ -32,6 +39,9 @@ pub(crate) struct Revoke {
     /// Whose token it is, where it is not one of ours: an `iss` of security.tokens.trusted
     #[arg(long, value_name = "ISS", requires = "jti", conflicts_with_all = OTHERS)]
     issuer: Option<String>,
+    /// The kind of the token that is read: "access" unless given, "refresh", or one of the application's
+    #[arg(long, value_name = "NAME", requires = "token", conflicts_with_all = NO_TOKEN)]
+    kind: Option<String>,
 }
 
 /// One of these.
@@ -47,20 +57,20 @@ struct What {
     /// The id of a token
     #[arg(long)]
     jti: Option<String>,
-    /// Reads an access token from the first line of standard input
+    /// Reads a token from the first line of standard input
     #[arg(long)]
     token: bool,
 }
 
 /// Runs it.
 pub(crate) async fn run(wish: Revoke) -> Result<(), Failure> {
-    let Revoke { what, issuer } = wish;
+    let Revoke { what, issuer, kind } = wish;
     let application = Application::open().await?;
     match (what.user, what.family, what.jti) {
         (Some(user), _, _) => revoke_all(&application, &user).await,
         (_, Some(family), _) => revoke_family(&application, family).await,
         (_, _, Some(jti)) => deny_id(&application, issuer.as_deref(), &jti).await,
-        (_, _, None) => deny_token(&application).await,
+        (_, _, None) => deny_token(&application, kind.as_deref().unwrap_or(Access::NAME)).await,
     }
 }
 
@@ -86,13 +96,18 @@ async fn revoke_family(application: &Application, id: Uuid) -> Result<(), Failur
         ))
     };
     let family = application.store.find_family(id).await?.ok_or_else(unknown)?;
-    let (user, reason) = (family.user_id, SessionEnd::ByOperator);
-    let event = Event::RefreshTrackerRevoked { user, family: id, reason, origin: origin() };
-    let together = application.along(&[event]).await?;
-    if application.store.end_family(user, id, &together).await? {
+    if end_family(application, family.user_id, id).await? {
         return print("That program is logged out.");
     }
     Err(unknown())
+}
+
+/// Logs a program out; false when it was already.
+async fn end_family(application: &Application, user: UserId, id: Uuid) -> Result<bool, Failure> {
+    let reason = SessionEnd::ByOperator;
+    let event = Event::RefreshTrackerRevoked { user, family: id, reason, origin: origin() };
+    let together = application.along(&[event]).await?;
+    Ok(application.store.end_family(user, id, &together).await?)
 }
 
 /// Denies a token of which the id alone is known: nobody knows when it expires, or whether there is one.
@@ -140,17 +155,34 @@ fn foreign(application: &Application, issuer: &str, jti: &str) -> Result<String,
 }
 
 /// Denies the token on standard input, until it expires.
-async fn deny_token(application: &Application) -> Result<(), Failure> {
-    let token = read_token()?;
+async fn deny_token(application: &Application, kind: &str) -> Result<(), Failure> {
+    let token = read_token(kind)?;
+    if kind == Refresh::NAME
+        && let Some((user, family)) = program_of(&token)
+    {
+        return match end_family(application, user, family).await? {
+            true => print("That program is logged out."),
+            false => print("That program was logged out already."),
+        };
+    }
     let without_id = || Failure::refused("the token has no id, `jti`, so that it cannot be denied");
     let denied_as = token.denied_as().ok_or_else(without_id)?;
-    let about = token.epoch().filter(|_| !token.is_foreign()).and_then(|_| token.subject());
-    let user = about.and_then(|subject| subject.parse().ok());
     let until = token.denied_until(Clock::default().now());
-    match deny(application, user, &denied_as, until).await? {
+    match deny(application, user_of(&token), &denied_as, until).await? {
         true => print("That token is denied."),
         false => print("That token was denied already."),
     }
+}
+
+/// Gives whose program has a refresh token of ours, and the id of its login.
+fn program_of(token: &Token) -> Option<(UserId, Uuid)> {
+    Some((user_of(token)?, Uuid::parse_str(token.family()?).ok()?))
+}
+
+/// Gives the user that a token of ours is about.
+fn user_of(token: &Token) -> Option<UserId> {
+    let about = token.epoch().filter(|_| !token.is_foreign()).and_then(|_| token.subject());
+    about.and_then(|subject| subject.parse().ok())
 }
 
 /// Denies a token; false when it was already.

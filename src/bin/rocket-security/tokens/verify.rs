@@ -1,44 +1,207 @@
 //! `rocket-security tokens verify`.
 
+use clap::Args;
+use rocket_security::Config;
+use rocket_security::UserId;
+use rocket_security::clock::Clock;
+use rocket_security::datastore::Denylist;
+use rocket_security::datastore::RefreshStore;
+use rocket_security::datastore::UserDatastore;
+use rocket_security::datastore::refresh::LivesBy;
+use rocket_security::datastore::refresh::TokenTrace;
+use rocket_security::rejection::TokenFault;
 use rocket_security::token::Access;
+use rocket_security::token::Examined;
 use rocket_security::token::MAX_TOKEN_BYTES;
+use rocket_security::token::Refresh;
+use rocket_security::token::TokenKind;
 use rocket_security::token::Verified;
 use serde_json::Map;
 use serde_json::Value;
 use serde_json::json;
+use uuid::Uuid;
 
+use crate::application::Application;
 use crate::application::tokens;
 use crate::terminal::Failure;
+use crate::terminal::note;
 use crate::terminal::print;
 use crate::terminal::read_line;
 
+/// A token of any kind, with the application's own claims.
+pub(crate) type Token = Verified<Map<String, Value>, ()>;
+
+/// What is to be verified.
+#[derive(Args)]
+pub(crate) struct Verify {
+    /// The kind of the token: "access", "refresh", or one of the application's own
+    #[arg(long, value_name = "NAME", default_value = Access::NAME)]
+    kind: String,
+    /// Asks no store: what was revoked, or ended with its user or login, is told from nothing else
+    #[arg(long)]
+    keys_only: bool,
+}
+
 /// Runs it.
-pub(crate) fn run() -> Result<(), Failure> {
-    let verified = read_token()?;
+pub(crate) async fn run(wish: Verify) -> Result<(), Failure> {
+    let token = read_token(&wish.kind)?;
+    if wish.keys_only {
+        note(
+            "The keys alone were asked: the token may have been revoked, or have ended otherwise.",
+        );
+    } else {
+        check(&Application::open().await?, &token, &wish.kind).await?;
+    }
     print(json!({
-        "issuer": verified.issuer(),
-        "is_foreign": verified.is_foreign(),
-        "subject": verified.subject(),
-        "audience": verified.audience(),
-        "expires_at": verified.expires_at(),
-        "not_before": verified.not_before(),
-        "issued_at": verified.issued_at(),
-        "id": verified.id(),
-        "denied_as": verified.denied_as(),
-        "session": verified.session(),
-        "family": verified.family(),
-        "epoch": verified.epoch(),
-        "key": verified.key_id(),
-        "footer": verified.footer(),
-        "claims": verified.claims,
+        "issuer": token.issuer(),
+        "is_foreign": token.is_foreign(),
+        "subject": token.subject(),
+        "audience": token.audience(),
+        "expires_at": token.expires_at(),
+        "not_before": token.not_before(),
+        "issued_at": token.issued_at(),
+        "id": token.id(),
+        "denied_as": token.denied_as(),
+        "session": token.session(),
+        "family": token.family(),
+        "epoch": token.epoch(),
+        "key": token.key_id(),
+        "footer": token.footer(),
+        "claims": token.claims,
     }))
 }
 
-/// Reads a token from standard input, and verifies it.
-pub(crate) fn read_token() -> Result<Verified<Map<String, Value>, Access>, Failure> {
+/// Reads a token of that kind from standard input, and verifies it.
+pub(crate) fn read_token(kind: &str) -> Result<Token, Failure> {
     let verifier = tokens()?.verifier();
-    let token = read_line(MAX_TOKEN_BYTES)?;
-    verifier
-        .verify(token.expose().trim_end())
-        .map_err(|fault| Failure::refused(format!("{} ({})", fault, fault.reason())))
+    let text = read_line(MAX_TOKEN_BYTES)?;
+    let text = text.expose().trim_end();
+    let found = verifier.examine(text, kind).map_err(|fault| {
+        let is_of = |other: &&str| *other != kind && verifier.examine(text, other).is_ok();
+        match [Access::NAME, Refresh::NAME].iter().find(|other| is_of(other)) {
+            Some(other) => Failure::refused(format!(
+                "the token is of the kind \"{other}\". Add --kind {other} ({})",
+                TokenFault::WrongKind.reason()
+            )),
+            None => refused(fault, &unopened(fault, kind)),
+        }
+    })?;
+    match found.fault {
+        None => Ok(found.token),
+        Some(fault) => Err(refused(fault, &unaccepted(fault, &found))),
+    }
+}
+
+fn refused(fault: TokenFault, more: &str) -> Failure {
+    Failure::refused(format!("{fault} ({}){more}", fault.reason()))
+}
+
+/// Says more of what no key has made for that kind.
+fn unopened(fault: TokenFault, kind: &str) -> String {
+    if fault != TokenFault::Forged {
+        return String::new();
+    }
+    format!(
+        " An application's own may also be of another kind than \"{kind}\", which --kind names, or be \
+         made with `assertion` or `plain`"
+    )
+}
+
+/// Says more of what a key has made and what is not accepted.
+fn unaccepted(fault: TokenFault, found: &Examined) -> String {
+    let token = &found.token;
+    match fault {
+        TokenFault::WrongIssuer if token.is_foreign() => format!(
+            " It names the issuer {:?}; its key is that of {:?} in security.tokens.trusted",
+            token.issuer(),
+            found.issuer
+        ),
+        TokenFault::WrongIssuer => format!(
+            " It names the issuer {:?}; ours is {:?} (security.tokens.issuer, or base_url)",
+            token.issuer(),
+            found.issuer
+        ),
+        TokenFault::WrongAudience => format!(
+            " It names the audience {:?}; ours is {:?} (security.tokens.audience, or the issuer)",
+            token.audience(),
+            found.audience
+        ),
+        _ => String::new(),
+    }
+}
+
+/// Refuses a token that is genuine and good no more, as a request that brings it is.
+async fn check(application: &Application, token: &Token, kind: &str) -> Result<(), Failure> {
+    let Some(why) = end_of(application, token, kind).await? else {
+        return Ok(());
+    };
+    Err(Failure::refused(format!(
+        "the token is genuine, and good no more: {why} (credentials_refused). What it says is printed \
+         with --keys-only"
+    )))
+}
+
+/// Says why a token is good no more, by what `Flow::check_token` asks; none for one that is good still.
+async fn end_of(
+    application: &Application,
+    token: &Token,
+    kind: &str,
+) -> Result<Option<&'static str>, Failure> {
+    let Application { store, config, .. } = application;
+    let denied_as = token.denied_as();
+    if let Some(denied_as) = &denied_as
+        && store.is_denied(denied_as).await?
+    {
+        return Ok(Some("it is denied"));
+    }
+    let Some(epoch) = token.epoch().filter(|_| !token.is_foreign()) else {
+        return Ok(None);
+    };
+    let trace = trace_of(token, denied_as.unwrap_or_default())?;
+    match store.find_user(trace.user).await? {
+        None => return Ok(Some("its account is deleted")),
+        Some(user) if !user.is_open() => return Ok(Some("its account is not open")),
+        Some(user) if user.epoch != epoch => {
+            return Ok(Some("its account was changed, or everything revoked, since it was issued"));
+        }
+        Some(_) => {}
+    }
+    let found = store.find_bearer(&trace).await?;
+    Ok(match found.filter(|(_, lives_by)| is_alive(lives_by, config)) {
+        None if trace.family.is_some() => Some("its program is logged out"),
+        None => Some("its session has ended"),
+        Some((_, lives_by)) if kind == Refresh::NAME && !is_current(&lives_by, token) => {
+            Some("another has taken its place")
+        }
+        Some(_) => None,
+    })
+}
+
+fn trace_of(token: &Token, jti: String) -> Result<TokenTrace, Failure> {
+    let malformed = |name| refused(TokenFault::MalformedClaim(name), "");
+    let id = |text: Option<&str>, name| {
+        text.map(Uuid::parse_str).transpose().map_err(|_| malformed(name))
+    };
+    let user: Option<UserId> = token.subject().and_then(|subject| subject.parse().ok());
+    Ok(TokenTrace {
+        user: user.ok_or_else(|| malformed("sub"))?,
+        family: id(token.family(), "fam")?,
+        session: id(token.session(), "sid")?,
+        jti,
+    })
+}
+
+fn is_alive(lives_by: &LivesBy, config: &Config) -> bool {
+    let now = Clock::default().now();
+    match lives_by {
+        LivesBy::User => true,
+        LivesBy::Session(session) => session.created_at > now - config.session.absolute.delta(),
+        LivesBy::Family(family) => family.is_alive(now),
+    }
+}
+
+/// Tells whether a refresh token is the one that its family has now.
+fn is_current(lives_by: &LivesBy, token: &Token) -> bool {
+    let id = token.id().and_then(|id| Uuid::parse_str(id).ok());
+    matches!(lives_by, LivesBy::Family(family) if id == Some(family.token_id))
 }
