@@ -30,11 +30,14 @@ use crate::support::operator::PASSWORD;
 use crate::support::operator::Place;
 use crate::support::rocket;
 use crate::support::sql;
+use crate::support::tokens;
 use crate::support::tokens::ASSERTION;
 use crate::support::tokens::ISSUER;
+use crate::support::tokens::Issuer;
 use crate::support::tokens::forge;
 use crate::support::tokens::key;
 use crate::support::tokens::public_half;
+use crate::support::tokens::user;
 
 const ANN: &str = "ann@example.org";
 
@@ -54,6 +57,12 @@ impl Place {
         fs::write(self.path().join(name), text).unwrap();
     }
 
+    #[cfg(unix)]
+    fn mode(&self, name: &str) -> u32 {
+        use std::os::unix::fs::PermissionsExt;
+        fs::metadata(self.path().join(name)).unwrap().permissions().mode() & 0o777
+    }
+
     fn read(&self, name: &str) -> Vec<String> {
         let text = fs::read_to_string(self.path().join(name)).unwrap();
         text.lines().map(str::to_owned).collect()
@@ -69,6 +78,26 @@ fn a_key_is_made_of_the_kind_that_is_asked_for() {
     assert!(done.succeeded().starts_with("k4.secret."));
     assert!(place.key("public").starts_with("k4.secret."));
     place.run("keys generate --kind rsa").misspelt("[possible values: local, secret]");
+    let done = place.run("keys generate");
+    assert!(done.stderr.contains("[release.security.tokens]"), "{done:?}");
+    assert!(done.stderr.contains("must not be in both"), "{done:?}");
+}
+
+#[test]
+fn a_key_is_written_into_a_new_file_that_its_owner_alone_reads() {
+    let place = Place::debug();
+    let done = place.run("keys generate --kind secret --out token.keys");
+    assert!(done.stderr.contains("file = \"token.keys\""), "{done:?}");
+    assert!(!done.stderr.contains("k4.secret."), "{done:?}");
+    let id = done.succeeded();
+    assert!(id.starts_with("k4.pid."), "{id}");
+    let lines = place.read("token.keys");
+    assert!(lines.len() == 1 && lines[0].starts_with("k4.secret."));
+    #[cfg(unix)]
+    assert_eq!(place.mode("token.keys"), 0o600);
+    assert!(place.run("keys inspect token.keys").succeeded().contains(id.trim()));
+    place.run("keys generate --out token.keys").refused(&["is there already", "keys rotate"]);
+    assert_eq!(place.read("token.keys"), lines);
 }
 
 #[test]
@@ -124,16 +153,24 @@ fn a_file_is_rotated_in_one_step_and_its_older_keys_verify_on() {
     assert!(!place.path().join("token.keys.new").exists());
     #[cfg(unix)]
     {
-        use std::os::unix::fs::PermissionsExt;
-        let mode = || fs::metadata(place.path().join("token.keys")).unwrap().permissions().mode();
-        let before = mode();
+        let before = place.mode("token.keys");
         place.run("keys rotate token.keys").succeeded();
-        assert_eq!(mode(), before);
+        assert_eq!(place.mode("token.keys"), before);
+        std::os::unix::fs::symlink("token.keys", place.path().join("link.keys")).unwrap();
+        let id = place.run("keys rotate link.keys").succeeded();
+        assert!(place.path().join("link.keys").is_symlink());
+        assert!(place.run("keys inspect token.keys").succeeded().contains(id.trim()));
     }
     let told = place.run_with_input("tokens verify", &token).succeeded();
     assert!(!told.contains(id.trim()));
 
-    place.run("keys rotate token.keys --keep 0").succeeded();
+    let older = place.read("token.keys").len() - 2;
+    let done = place.run("keys rotate token.keys --keep 1");
+    let warning = format!("Tokens of {} removed key", older);
+    assert!(done.stderr.contains(&warning), "{done:?}");
+    place.run_with_input("tokens verify", &token).refused(&["(token_key_unknown)"]);
+    let done = place.run("keys rotate token.keys --keep 0");
+    assert!(done.stderr.contains("Tokens of 2 removed keys are refused"), "{done:?}");
     assert_eq!(place.read("token.keys").len(), 2);
     place.run_with_input("tokens verify", &token).refused(&["(token_key_unknown)"]);
 
@@ -148,12 +185,24 @@ fn a_key_is_wrapped_and_rotated_under_its_passphrase() {
     let typed = format!("{PASSPHRASE}\n");
     let wrapped = place.run_with_input("keys wrap token.keys", &typed).succeeded();
     assert!(wrapped.starts_with("k4.local-pw."));
-    place.run_with_input("keys wrap token.keys", "short\n").refused(&["15 characters"]);
+    let short = place.run_with_input("keys wrap token.keys", "short\n");
+    assert_eq!(short.stderr, "error: the passphrase is shorter than 15 characters\n");
 
     place.write("token.keys", &wrapped);
     let told = place.run_with_input("keys inspect token.keys", &typed).succeeded();
     let id = told.lines().nth(1).unwrap().split_whitespace().next().unwrap().to_owned();
-    place.run_with_input("keys inspect token.keys", "wrong\n").refused(&["does not open"]);
+    place
+        .run_with_input("keys inspect token.keys", "wrong\n")
+        .refused(&["does not open", "Give the one that it was wrapped with"]);
+    place.run("keys wrap token.keys").refused(&["token.keys is wrapped already"]);
+    place.write("several.keys", &format!("{wrapped}{}\n", place.key("local")));
+    place
+        .run("keys wrap several.keys")
+        .refused(&["several.keys holds several keys. Put each into a file of its own, wrap it"]);
+    place.write("empty.keys", "\n");
+    for command in ["wrap", "inspect", "rotate"] {
+        place.run(&format!("keys {command} empty.keys")).refused(&["empty.keys is empty"]);
+    }
     place.configure_tokens("keys = { file = \"token.keys\" }");
     place.run("keys inspect").refused(&["security.tokens.keys[0]", "security.tokens.passphrase"]);
 
@@ -164,6 +213,72 @@ fn a_key_is_wrapped_and_rotated_under_its_passphrase() {
     ));
     let told = place.run("keys inspect").succeeded();
     assert!(told.contains(new.trim()) && told.contains(&id), "{told}");
+    assert_eq!(place.run("keys inspect token.keys").succeeded().lines().count(), 3);
+    place.run("keys rotate token.keys --announce").succeeded();
+    assert!(place.read("token.keys").iter().all(|line| line.starts_with("k4.local-pw.")));
+    assert_eq!(place.run("keys inspect").succeeded().lines().count(), 4);
+    place.configure_tokens("passphrase = \"another that is long enough\"");
+    place
+        .run_with_input("keys inspect token.keys", &typed)
+        .refused(&["does not open", "Check security.tokens.passphrase"]);
+}
+
+/// A verifier and an issuer with the keys that stand in a file now.
+fn instance(place: &Place, name: &str) -> Issuer {
+    let keys: Vec<String> = place.read(name).iter().map(|line| format!("\"{line}\"")).collect();
+    tokens::issuer(&format!("keys = [{}]", keys.join(", ")))
+}
+
+fn issued_by(instance: &Issuer) -> String {
+    let token = instance.tokens.access(&user()).issue().unwrap();
+    assert!(accepts(instance, &token));
+    token
+}
+
+fn accepts(instance: &Issuer, token: &str) -> bool {
+    instance.tokens.verifier().verify::<NoClaims, Access>(token).is_ok()
+}
+
+#[test]
+fn a_key_is_announced_to_every_instance_before_one_issues_with_it() {
+    let place = Place::debug();
+    for kind in ["local", "secret"] {
+        let other = place.key(if kind == "local" { "secret" } else { "local" });
+        place.write("token.keys", &format!("{}\n{other}\n", place.key(kind)));
+        let before = instance(&place, "token.keys");
+        let old = issued_by(&before);
+        let done = place.run("keys rotate token.keys --announce");
+        assert!(done.stderr.contains("Bring the file to every instance"), "{done:?}");
+        let id = done.stdout.trim().to_owned();
+        let next = format!("keys rotate token.keys --activate {id}");
+        assert!(done.stderr.contains(&next), "{done:?}");
+        let announced = instance(&place, "token.keys");
+        assert_eq!(place.read("token.keys").len(), 3);
+        assert!(accepts(&before, &issued_by(&announced)), "the old key issues still");
+
+        let done = place.run(&next);
+        assert!(done.stderr.contains("issued with this key"), "{done:?}");
+        assert_eq!(done.succeeded().trim(), id);
+        let lines = place.read("token.keys");
+        assert!(lines.len() == 3 && lines[0].starts_with(&format!("k4.{kind}.")));
+        assert_eq!(lines[1].starts_with("k4.public."), kind == "secret");
+        assert_eq!(lines[2], other);
+        let activated = instance(&place, "token.keys");
+        let new = issued_by(&activated);
+        assert!(!accepts(&before, &new));
+        for instance in [&announced, &activated] {
+            assert!(accepts(instance, &old) && accepts(instance, &new), "{kind}");
+        }
+        place.run(&next).refused(&["issues already"]);
+        place.run("keys rotate token.keys --activate k4.lid.x").refused(&["no key with the id"]);
+    }
+    place.write("token.keys", &format!("{}\n{}\n", place.key("local"), place.key("secret")));
+    let told = place.run("keys inspect token.keys").succeeded();
+    let pair =
+        told.lines().find_map(|line| line.split_whitespace().find(|id| id.starts_with("k4.pid.")));
+    let activate = format!("keys rotate token.keys --activate {}", pair.unwrap());
+    place.run(&activate).refused(&["tokens of another purpose"]);
+    place.run(&format!("{activate} --announce")).misspelt("cannot be used");
 }
 
 #[test]

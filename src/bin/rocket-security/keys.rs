@@ -10,11 +10,13 @@ use clap::ValueEnum;
 use rocket_security::Secret;
 use rocket_security::config::TokenPurpose;
 use rocket_security::crypto::token_key::TokenKey;
-use rocket_security::token::read_key_file;
-use rocket_security::token::read_keys;
 
 use crate::application::tokens;
 use crate::keys::file::KeyFile;
+use crate::keys::file::Rotated;
+use crate::keys::file::read_bare;
+use crate::keys::file::wrapped;
+use crate::keys::file::write_new;
 use crate::terminal::Failure;
 use crate::terminal::ask_password;
 use crate::terminal::is_interactive;
@@ -28,16 +30,22 @@ use crate::terminal::read_password;
 pub(crate) enum KeysCommand {
     /// Prints a new random key, for `security.keys` or for `security.tokens.keys`
     ///
-    /// The key alone goes to standard output. No configuration is read and nothing is changed.
+    /// The key alone goes to standard output; with --out into a new file that only its owner reads, and
+    /// standard output has its id. No configuration is read.
     #[command(verbatim_doc_comment)]
     Generate {
         /// What the key is for: `local` encrypts, `secret` signs and has a public half
         #[arg(long, default_value = "local")]
         kind: KeyKind,
+        /// The new file for the key, which `file = "…"` in `security.tokens.keys` names
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
     },
     /// Tells what the keys in a file are for, and their ids; without a file, those configured
     ///
-    /// A key pair is shown with its public half, which verifiers need. No secret is printed.
+    /// A key pair is shown with its public half, which verifiers need. No secret is printed. A wrapped
+    /// key's passphrase is that of security.tokens.passphrase; without it, it is read from the terminal,
+    /// or from the first line of standard input.
     #[command(verbatim_doc_comment)]
     Inspect {
         /// The file with the keys: PASERK, one a line, or a PEM
@@ -48,13 +56,29 @@ pub(crate) enum KeysCommand {
     /// The new key is of the kind of the first in the file, and wrapped with the same passphrase if
     /// that is wrapped. Of older key pairs the public half alone is kept. The file is replaced in one
     /// step; applications read it when they start.
+    ///
+    /// Where several instances run, each has to know a key before another issues with it. Then
+    ///
+    ///   1. keys rotate FILE --announce       adds the new key last, where it verifies alone
+    ///   2. bring the file to every instance, and restart each
+    ///   3. keys rotate FILE --activate ID    puts it first
+    ///   4. bring the file to every instance, and restart each
+    ///
+    /// A wrapped key's passphrase is that of security.tokens.passphrase; without it, it is read from the
+    /// terminal, or from the first line of standard input.
     #[command(verbatim_doc_comment)]
     Rotate {
         /// The file, which `file = "…"` in `security.tokens.keys` names
         file: PathBuf,
         /// How many of the older keys to keep; all unless given
-        #[arg(long)]
+        #[arg(long, conflicts_with = "announce")]
         keep: Option<usize>,
+        /// Adds the new key last: it verifies, and issues nothing yet
+        #[arg(long)]
+        announce: bool,
+        /// Puts the key of that id, which was announced, first, and makes none
+        #[arg(long, value_name = "ID", conflicts_with = "announce")]
+        activate: Option<String>,
     },
     /// Prints the key in a file under a passphrase: `k4.local-pw.…` or `k4.secret-pw.…`
     ///
@@ -83,24 +107,37 @@ pub(crate) enum KeyKind {
 /// Runs one of them.
 pub(crate) fn run(command: KeysCommand) -> Result<(), Failure> {
     match command {
-        KeysCommand::Generate { kind } => generate(kind),
+        KeysCommand::Generate { kind, out } => generate(kind, out.as_deref()),
         KeysCommand::Inspect { file: Some(file) } => inspect(&file),
         KeysCommand::Inspect { file: None } => inspect_configured(),
-        KeysCommand::Rotate { file, keep } => rotate(&file, keep),
+        KeysCommand::Rotate { file, announce: true, .. } => announce(&file),
+        KeysCommand::Rotate { file, activate: Some(id), keep, .. } => activate(&file, &id, keep),
+        KeysCommand::Rotate { file, keep, .. } => rotate(&file, keep),
         KeysCommand::Wrap { file } => wrap(&file),
         KeysCommand::Public => public(),
     }
 }
 
-fn generate(kind: KeyKind) -> Result<(), Failure> {
+fn generate(kind: KeyKind, out: Option<&Path>) -> Result<(), Failure> {
     let purpose = match kind {
         KeyKind::Local => TokenPurpose::Local,
         KeyKind::Secret => TokenPurpose::Public,
     };
     let key = TokenKey::generate(purpose)?;
-    print(key.to_paserk().expose())?;
+    if let Some(path) = out {
+        write_new(path, &key)?;
+        print(key.id())?;
+        note(format_args!(
+            "Keep {0} secret: only its owner may read it. Rocket.toml names it,\n    \
+             [release.security.tokens]\n    keys = {{ file = \"{0}\" }}",
+            path.display()
+        ));
+    } else {
+        print(key.to_paserk().expose())?;
+    }
     match key.public_paserk() {
-        None => note(WHERE_TO_PUT_IT),
+        None if out.is_none() => note(WHERE_TO_PUT_IT),
+        None => {}
         Some(public) => note(format_args!(
             "Keep this key secret: it signs tokens, as the first in security.tokens.keys. Its public \
              half, for those who verify them, is\n    {public}\nwith the id\n    {}",
@@ -118,7 +155,11 @@ or, where nobody else can read Rocket.toml, in that file:
     keys = \"<key>\"
 To replace a key, put the new one before it, keys = [\"<new>\", \"<old>\"], and remove the old one
 when the sessions that it sealed have ended, a day later unless session.absolute says otherwise.
-The journal of the feature `audit` is still verified then, once it has a row of the new key.";
+The journal of the feature `audit` is still verified then, once it has a row of the new key.
+For tokens alone, such as those that others read with it, a key may instead stand in
+    [release.security.tokens]
+    keys = \"<key>\"
+One key must not be in both.";
 
 fn inspect(path: &Path) -> Result<(), Failure> {
     let file = KeyFile::read(path)?;
@@ -147,30 +188,76 @@ fn inspect_configured() -> Result<(), Failure> {
 
 fn rotate(path: &Path, keep: Option<usize>) -> Result<(), Failure> {
     let mut file = KeyFile::read(path)?;
-    let id = file.rotate(keep)?;
+    let rotated = file.rotate(keep)?;
     file.write(path)?;
-    print(id)?;
+    print(&rotated.id)?;
     note("Restart the application everywhere: tokens are issued with the new key from then on.");
+    warn_of(&rotated);
     Ok(())
 }
 
+fn announce(path: &Path) -> Result<(), Failure> {
+    let mut file = KeyFile::read(path)?;
+    let id = file.announce()?;
+    file.write(path)?;
+    print(&id)?;
+    note(format_args!(
+        "Bring the file to every instance, and restart each: the new key verifies from then on, and \
+         issues nothing yet. When all have it, let it issue with\n    rocket-security keys rotate {} \
+         --activate {id}",
+        path.display()
+    ));
+    Ok(())
+}
+
+fn activate(path: &Path, id: &str, keep: Option<usize>) -> Result<(), Failure> {
+    let mut file = KeyFile::read(path)?;
+    let rotated = file.activate(id, keep)?;
+    file.write(path)?;
+    print(&rotated.id)?;
+    note(
+        "Bring the file to every instance, and restart each: tokens are issued with this key from \
+         then on.",
+    );
+    warn_of(&rotated);
+    Ok(())
+}
+
+/// Says what becomes of tokens whose keys are there no more.
+fn warn_of(rotated: &Rotated) {
+    match rotated.removed {
+        0 => {}
+        1 => note("Tokens of 1 removed key are refused from the restart on."),
+        removed => {
+            note(format_args!("Tokens of {removed} removed keys are refused from the restart on."))
+        }
+    }
+}
+
 fn wrap(path: &Path) -> Result<(), Failure> {
-    let text = read_key_file(path)?;
-    let [key] = read_keys(text.expose(), None, None)
-        .map_err(|fault| Failure::refused(format!("{}: {fault}", path.display())))?
-        .try_into()
-        .map_err(|_| Failure::refused("the file holds several keys. Wrap them one by one"))?;
+    let key = read_bare(path)?;
     let asks = is_interactive();
     let passphrase = passphrase()?;
     if asks && ask_password("The same once more: ")? != passphrase {
         return Err(Failure::refused("the two are not the same. Try again"));
     }
-    print(key.wrap(&passphrase)?.expose())
+    print(wrapped(&key, &passphrase)?.expose())
 }
 
 fn public() -> Result<(), Failure> {
     let document = tokens()?.public_keys();
     print(serde_json::to_string(&document).map_err(|fault| Failure::Output(fault.into()))?)
+}
+
+/// Gives the configured passphrase of wrapped keys, if there is one. Nothing else of the configuration
+/// need be there.
+fn configured_passphrase() -> Result<Option<Secret<String>>, Failure> {
+    const KEY: &str = "security.tokens.passphrase";
+    let figment = rocket::Config::figment();
+    if !figment.contains(KEY) {
+        return Ok(None);
+    }
+    figment.extract_inner(KEY).map(Some).map_err(|_| Failure::refused(format!("{KEY} is no text")))
 }
 
 /// Asks for the passphrase of a key, or reads it from standard input.

@@ -38,9 +38,9 @@ pub(crate) enum TokensCommand {
     /// Verifies the token on the first line of standard input, and prints what it says
     ///
     /// A token that is not accepted is refused with the reason that the application would give. The
-    /// store is asked whether it is good still, as for a request: that it is not denied, and that its
-    /// account, program and session are what they were. Where only the keys are at hand, --keys-only
-    /// tells whether it is genuine and in time.
+    /// store is asked whether it is good still, whatever security.tokens.check says: that it is not
+    /// denied, and that its account, program and session are what they were. Where only the keys are
+    /// at hand, --keys-only tells whether it is genuine and in time.
     #[command(verbatim_doc_comment)]
     Verify(Verify),
     /// Lists the programs that the owner of an account is logged in with, the newest first
@@ -58,7 +58,7 @@ pub(crate) enum TokensCommand {
     /// remembered browsers, mailed links, personal access tokens, and every access token, also of
     /// those that belong to none of these. --family logs out one program, by the id of `tokens
     /// list`. --token denies one token, and no other of its program; with --kind refresh it logs the
-    /// program out. So does --jti deny one, by the id that `tokens verify` prints, with --issuer for a
+    /// program out. --jti denies one token by the id that `tokens verify` prints, with --issuer for a
     /// token of a trusted issuer. One of those that has no id cannot be denied.
     #[command(verbatim_doc_comment)]
     Revoke(Revoke),

@@ -1,18 +1,22 @@
 //! A file of keys: PASERK, one a line, or a PEM.
 
 use std::fs;
+use std::fs::File;
 use std::fs::OpenOptions;
+use std::io;
 use std::io::Write;
 use std::path::Path;
 
 use rocket_security::Error;
 use rocket_security::Secret;
 use rocket_security::config::TokenPurpose;
+use rocket_security::crypto::token_key::KeyFault;
 use rocket_security::crypto::token_key::TokenKey;
 use rocket_security::crypto::token_key::TokenVersion;
 use rocket_security::token::read_key_file;
 use rocket_security::token::read_keys;
 
+use crate::keys::configured_passphrase;
 use crate::keys::passphrase;
 use crate::terminal::Failure;
 
@@ -22,23 +26,31 @@ pub(crate) struct KeyFile {
     passphrase: Option<Secret<String>>,
 }
 
+/// What came of a rotation.
+pub(crate) struct Rotated {
+    /// The id of the key that issues from then on.
+    pub(crate) id: String,
+    /// How many of the older keys are there no more.
+    pub(crate) removed: usize,
+}
+
 impl KeyFile {
-    /// Reads a file; asks for the passphrase when a key is wrapped.
+    /// Reads a file. The passphrase of a wrapped key is the configured one; without it, it is asked for.
     pub(crate) fn read(path: &Path) -> Result<Self, Failure> {
-        let text = read_key_file(path)?;
-        let is_wrapped = text.expose().contains("-pw.");
-        let passphrase = if is_wrapped { Some(passphrase()?) } else { None };
-        let refused = |fault: &dyn std::fmt::Display| {
-            Failure::refused(format!("{}: {fault}", path.display()))
+        let text = read_text(path)?;
+        let (passphrase, is_typed) = match text.expose().contains(WRAPPED) {
+            false => (None, false),
+            true => match configured_passphrase()? {
+                Some(configured) => (Some(configured), false),
+                None => (Some(passphrase()?), true),
+            },
         };
-        let keys =
-            read_keys(text.expose(), None, passphrase.as_ref()).map_err(|fault| refused(&fault))?;
-        // A PEM has many lines and one key.
-        let lines = text.expose().lines().filter(|line| !line.trim().is_empty());
-        let lines: Vec<String> = if text.expose().contains("-----BEGIN ") {
+        let keys = read_keys(text.expose(), None, passphrase.as_ref())
+            .map_err(|fault| unread(path, &fault, is_typed))?;
+        let lines: Vec<String> = if is_pem(&text) {
             keys.iter().map(|key| key.to_paserk().expose().clone()).collect()
         } else {
-            lines.map(str::to_owned).collect()
+            lines(&text).map(str::to_owned).collect()
         };
         let keys = keys.into_iter().zip(lines.into_iter().map(Secret::new)).collect();
         Ok(Self { keys, passphrase })
@@ -48,57 +60,64 @@ impl KeyFile {
         self.keys.iter().map(|(key, _)| key)
     }
 
-    /// Puts a new key before the first, which verifies from then on, and gives the new one's id.
-    pub(crate) fn rotate(&mut self, keep: Option<usize>) -> Result<String, Failure> {
-        let first = self.keys().next().filter(|key| key.can_issue());
-        let Some(purpose) = first.map(TokenKey::purpose) else {
-            return Err(Failure::refused(
-                "the first key of the file issues no tokens. Rotate where the secret key is",
-            ));
-        };
-        if self.keys().next().is_some_and(|first| first.version() != TokenVersion::V4) {
-            return Err(Failure::refused(
-                "the first key of the file is of an older version, and keys of version 4 alone are \
-                 made. Put one before it, made with `rocket-security keys generate`",
-            ));
-        }
-        let key = TokenKey::generate(purpose)?;
-        let text = match &self.passphrase {
-            Some(passphrase) => key.wrap(passphrase)?,
-            None => key.to_paserk(),
-        };
-        let mut left = keep.unwrap_or(usize::MAX);
-        let mut keys = vec![(key, text)];
-        for (key, text) in self.keys.drain(..) {
-            if key.purpose() != purpose {
-                keys.push((key, text));
-            } else if left > 0 {
-                left -= 1;
-                keys.push(verifying(key, text));
-            }
-        }
-        self.keys = keys;
-        Ok(self.keys().next().map(|key| key.id().to_owned()).unwrap_or_default())
+    /// Puts a new key before the first, which verifies from then on.
+    pub(crate) fn rotate(&mut self, keep: Option<usize>) -> Result<Rotated, Failure> {
+        let (key, text) = self.make()?;
+        Ok(self.put_first(key, text, keep))
     }
 
-    /// Replaces the file in one step. The new one belongs to whom the old one belonged to.
+    /// Adds a new key at the end, which verifies and does not issue, for the first that can issue does; gives
+    /// its id.
+    pub(crate) fn announce(&mut self) -> Result<String, Failure> {
+        let (key, text) = self.make()?;
+        let id = key.id().to_owned();
+        self.keys.push((key, text));
+        Ok(id)
+    }
+
+    /// Puts an announced key before the first, which verifies from then on.
+    pub(crate) fn activate(&mut self, id: &str, keep: Option<usize>) -> Result<Rotated, Failure> {
+        let purpose = self.issuing()?.purpose();
+        let Some(at) = self.keys().position(|key| key.id() == id) else {
+            return Err(Failure::refused(format!(
+                "the file has no key with the id {id}. See `rocket-security keys inspect`, or add a new \
+                 key with --announce"
+            )));
+        };
+        let is_fit = |key: &TokenKey| key.can_issue() && key.purpose() == purpose;
+        match self.keys().nth(at) {
+            Some(key) if at > 0 && is_fit(key) => {}
+            Some(_) if at == 0 => {
+                return Err(Failure::refused(
+                    "that key issues already: it is the first of the file",
+                ));
+            }
+            _ => {
+                return Err(Failure::refused(
+                    "that key cannot take the place of the first: it issues nothing, or tokens of another \
+                     purpose",
+                ));
+            }
+        }
+        let (key, text) = self.keys.remove(at);
+        Ok(self.put_first(key, text, keep))
+    }
+
+    /// Replaces the file in one step, behind a link the file that it leads to. The new one belongs to whom
+    /// the old one belonged to.
     pub(crate) fn write(&self, path: &Path) -> Result<(), Failure> {
-        let failed =
-            |source| Failure::Fault(Error::File { path: path.display().to_string(), source });
+        let failed = |source| fault_of(path, source);
+        let path = fs::canonicalize(path).map_err(failed)?;
         let mut name = path.as_os_str().to_owned();
         name.push(".new");
-        let mut options = OpenOptions::new();
-        options.write(true).create_new(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let mut file = options.open(&name).map_err(failed)?;
+        let mut file = create(Path::new(&name)).map_err(failed)?;
         let write = || {
             for (_, text) in &self.keys {
                 writeln!(file, "{}", text.expose())?;
             }
-            keep_owner(path, Path::new(&name))?;
+            keep_owner(&path, Path::new(&name))?;
             file.sync_all()?;
-            fs::rename(&name, path)
+            fs::rename(&name, &path)
         };
         let written = { write }();
         if written.is_err() {
@@ -106,6 +125,138 @@ impl KeyFile {
         }
         written.map_err(failed)
     }
+
+    /// Gives the first key, if it issues.
+    fn issuing(&self) -> Result<&TokenKey, Failure> {
+        self.keys().next().filter(|key| key.can_issue()).ok_or_else(|| {
+            Failure::refused(
+                "the first key of the file issues no tokens. Rotate where the secret key is",
+            )
+        })
+    }
+
+    /// Makes a key that is to take the place of the first.
+    fn make(&self) -> Result<(TokenKey, Secret<String>), Failure> {
+        let first = self.issuing()?;
+        if first.version() != TokenVersion::V4 {
+            return Err(Failure::refused(
+                "the first key of the file is of an older version, and keys of version 4 alone are \
+                 made. Put one before it, made with `rocket-security keys generate`",
+            ));
+        }
+        let key = TokenKey::generate(first.purpose())?;
+        let text = match &self.passphrase {
+            Some(passphrase) => wrapped(&key, passphrase)?,
+            None => key.to_paserk(),
+        };
+        Ok((key, text))
+    }
+
+    fn put_first(&mut self, key: TokenKey, text: Secret<String>, keep: Option<usize>) -> Rotated {
+        let (id, purpose) = (key.id().to_owned(), key.purpose());
+        let mut left = keep.unwrap_or(usize::MAX);
+        let mut removed = 0;
+        let mut keys = vec![(key, text)];
+        for (key, text) in self.keys.drain(..) {
+            if key.purpose() != purpose {
+                keys.push((key, text));
+            } else if left > 0 {
+                left -= 1;
+                keys.push(verifying(key, text));
+            } else {
+                removed += 1;
+            }
+        }
+        self.keys = keys;
+        Rotated { id, removed }
+    }
+}
+
+/// Gives the one key of a file that is to be wrapped.
+pub(crate) fn read_bare(path: &Path) -> Result<TokenKey, Failure> {
+    let text = read_text(path)?;
+    if !is_pem(&text) && lines(&text).count() > 1 {
+        return Err(Failure::refused(format!(
+            "{} holds several keys. Put each into a file of its own, wrap it, and put the lines together",
+            path.display()
+        )));
+    }
+    if text.expose().contains(WRAPPED) {
+        return Err(Failure::refused(format!("{} is wrapped already", path.display())));
+    }
+    let keys = read_keys(text.expose(), None, None).map_err(|fault| unread(path, &fault, false))?;
+    keys.into_iter().next().ok_or_else(|| empty(path))
+}
+
+/// Wraps a key.
+pub(crate) fn wrapped(
+    key: &TokenKey,
+    passphrase: &Secret<String>,
+) -> Result<Secret<String>, Failure> {
+    key.wrap(passphrase).map_err(|fault| match fault {
+        Error::Crypto(text) => Failure::refused(text),
+        fault => Failure::Fault(fault),
+    })
+}
+
+/// Writes a key into a file that is not there yet, for its owner alone.
+pub(crate) fn write_new(path: &Path, key: &TokenKey) -> Result<(), Failure> {
+    let write = || {
+        let mut file = create(path)?;
+        writeln!(file, "{}", key.to_paserk().expose())?;
+        file.sync_all()
+    };
+    write().map_err(|fault| match fault.kind() {
+        io::ErrorKind::AlreadyExists => Failure::refused(format!(
+            "{0} is there already. Name another file, or rotate its keys with `rocket-security keys \
+             rotate {0}`",
+            path.display()
+        )),
+        _ => fault_of(path, fault),
+    })
+}
+
+/// How the kinds of wrapped keys end.
+const WRAPPED: &str = "-pw.";
+
+fn read_text(path: &Path) -> Result<Secret<String>, Failure> {
+    let text = read_key_file(path)?;
+    if text.expose().trim().is_empty() { Err(empty(path)) } else { Ok(text) }
+}
+
+fn lines(text: &Secret<String>) -> impl Iterator<Item = &str> {
+    text.expose().lines().filter(|line| !line.trim().is_empty())
+}
+
+/// A PEM has many lines and one key.
+fn is_pem(text: &Secret<String>) -> bool {
+    text.expose().contains("-----BEGIN ")
+}
+
+fn empty(path: &Path) -> Failure {
+    Failure::refused(format!("{} is empty", path.display()))
+}
+
+/// Says what is wrong with a key. Whoever typed the passphrase is not sent to the configuration.
+fn unread(path: &Path, fault: &KeyFault, is_typed: bool) -> Failure {
+    let cure = match is_typed && fault.fault().contains("does not open") {
+        true => "Give the one that it was wrapped with, or set security.tokens.passphrase",
+        false => fault.cure(),
+    };
+    Failure::refused(format!("{}: the key {}. {cure}", path.display(), fault.fault()))
+}
+
+fn fault_of(path: &Path, source: io::Error) -> Failure {
+    Failure::Fault(Error::File { path: path.display().to_string(), source })
+}
+
+/// Makes a file that only its owner reads.
+fn create(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
 }
 
 /// Gives what is left of a key that only verifies: the public half, or a symmetric key as it is.
@@ -117,7 +268,7 @@ fn verifying(key: TokenKey, text: Secret<String>) -> (TokenKey, Secret<String>) 
 }
 
 #[cfg(unix)]
-fn keep_owner(old: &Path, new: &Path) -> std::io::Result<()> {
+fn keep_owner(old: &Path, new: &Path) -> io::Result<()> {
     use std::os::unix::fs::MetadataExt;
     use std::os::unix::fs::chown;
     let (before, after) = (fs::metadata(old)?, fs::metadata(new)?);
@@ -128,6 +279,6 @@ fn keep_owner(old: &Path, new: &Path) -> std::io::Result<()> {
 }
 
 #[cfg(not(unix))]
-fn keep_owner(_old: &Path, _new: &Path) -> std::io::Result<()> {
+fn keep_owner(_old: &Path, _new: &Path) -> io::Result<()> {
     Ok(())
 }

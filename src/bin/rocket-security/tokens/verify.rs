@@ -37,7 +37,7 @@ pub(crate) struct Verify {
     /// The kind of the token: "access", "refresh", or one of the application's own
     #[arg(long, value_name = "NAME", default_value = Access::NAME)]
     kind: String,
-    /// Asks no store: what was revoked, or ended with its user or login, is told from nothing else
+    /// Asks no store, and so does not tell whether it was revoked, or has ended otherwise
     #[arg(long)]
     keys_only: bool,
 }
