@@ -28,7 +28,8 @@ pub(crate) mod challenge;
 pub mod client_ip;
 pub mod csrf;
 pub mod demand;
-pub(crate) mod device;
+#[doc(hidden)]
+pub mod device;
 mod error_style;
 pub mod field;
 pub mod fields;

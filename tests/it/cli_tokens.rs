@@ -354,17 +354,23 @@ async fn an_operator_sees_programs_and_logs_them_out() {
     let (app, one) = app_with_a_program().await;
     let other = log_in(&app).await;
     let place = Place::beside(app.database());
-    let listed = place.run(&format!("tokens list --user {ANN} --json")).succeeded();
+    let listed = place.run(&format!("tokens list {ANN} --json")).succeeded();
     let listed: Vec<Value> =
         listed.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(listed.len(), 2);
-    let table = place.run(&format!("tokens list --user {ANN}")).succeeded();
+    assert_eq!(listed[0]["device"], "An unknown device", "as /tokens has it");
+    let table = place.run(&format!("tokens list {ANN}")).succeeded();
     assert!(table.contains("REFRESHED") && !table.contains("v4."), "{table}");
     let id = listed[0]["id"].as_str().unwrap();
     assert!(place.run(&format!("tokens revoke --family {id}")).succeeded().contains("logged out"));
     assert_ne!(is_good(&app, &one).await, is_good(&app, &other).await);
-    place.run(&format!("tokens revoke --family {id}")).refused(&[id, "tokens list --user"]);
+    place.run(&format!("tokens revoke --family {id}")).refused(&[id, "tokens list EMAIL"]);
     place.run("tokens revoke").misspelt("--user");
+    place.run("tokens revoke --family nope").misspelt("is not an id; see `rocket-security tokens");
+    for command in ["sessions end", "personal-tokens revoke"] {
+        place.run(&format!("{command} {ANN}")).misspelt("Give the id, or --all");
+        place.run(&format!("{command} {ANN} nope")).misspelt("is not an id; see `rocket-security");
+    }
     place.run(&format!("tokens revoke --family {id} --user {ANN}")).misspelt("cannot be used");
 }
 
@@ -383,7 +389,7 @@ async fn an_operator_ends_whatever_an_account_is_logged_in_with() {
         assert!(!is_good(&app, pair).await);
     }
     assert_eq!(browser.get_json("/me").await.status, Status::Unauthorized);
-    assert!(place.run(&format!("tokens list --user {ANN} --json")).succeeded().is_empty());
+    assert!(place.run(&format!("tokens list {ANN} --json")).succeeded().is_empty());
     assert!(is_good(&app, &log_in(&app).await).await, "the password is what it was");
     place.run("tokens revoke --user bob@example.org").refused(&["bob@example.org"]);
 }

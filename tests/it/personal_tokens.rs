@@ -717,7 +717,7 @@ async fn an_operator_lists_and_revokes_them() {
     assert!(!table.contains(token), "{table}");
     let lines = place.run(&format!("personal-tokens list {ANN} --json")).succeeded();
     let first: Value = serde_json::from_str(lines.lines().last().unwrap()).unwrap();
-    assert_eq!(first["name"], "one");
+    assert_eq!((&first["name"], &first["is_expired"]), (&json!("one"), &json!(false)));
     place.run(&format!("personal-tokens revoke {BOB} {id}")).refused(&["has no account"]);
     let answer = place.run(&format!("personal-tokens revoke {ANN} {id}")).succeeded();
     assert_eq!(answer.trim(), "1 token is revoked.");

@@ -6,6 +6,7 @@ use clap::Subcommand;
 use rocket_security::Email;
 use rocket_security::Event;
 use rocket_security::ScopeName;
+use rocket_security::clock::Clock;
 use rocket_security::datastore::PersonalTokenStore;
 use rocket_security::datastore::personal_token::PersonalTokenRecord;
 use serde::Serialize;
@@ -14,6 +15,7 @@ use uuid::Uuid;
 use crate::application::Application;
 use crate::application::origin;
 use crate::terminal::Failure;
+use crate::terminal::id_of;
 use crate::terminal::note;
 use crate::terminal::print;
 use crate::terminal::print_table;
@@ -37,7 +39,7 @@ pub(crate) enum PersonalTokensCommand {
         /// The address of the account
         email: Email,
         /// The id of the token
-        #[arg(required_unless_present = "all", conflicts_with = "all")]
+        #[arg(value_parser = id_of("personal-tokens list"), conflicts_with = "all")]
         token: Option<Uuid>,
         /// Revokes all of them
         #[arg(long)]
@@ -47,6 +49,9 @@ pub(crate) enum PersonalTokensCommand {
 
 /// Runs one of them.
 pub(crate) async fn run(command: PersonalTokensCommand) -> Result<(), Failure> {
+    if matches!(&command, PersonalTokensCommand::Revoke { token: None, all: false, .. }) {
+        return Err(Failure::Misspelt("no token is named. Give the id, or --all"));
+    }
     let application = Application::open().await?;
     match command {
         PersonalTokensCommand::List { email, json } => list(&application, &email, json).await,
@@ -65,10 +70,11 @@ struct Listed {
     created_at: DateTime<Utc>,
     expires_at: Option<DateTime<Utc>>,
     last_used_at: Option<DateTime<Utc>>,
+    is_expired: bool,
 }
 
-impl From<PersonalTokenRecord> for Listed {
-    fn from(token: PersonalTokenRecord) -> Self {
+impl Listed {
+    fn of(token: PersonalTokenRecord, now: DateTime<Utc>) -> Self {
         Self {
             id: token.id,
             name: token.name,
@@ -76,6 +82,7 @@ impl From<PersonalTokenRecord> for Listed {
             created_at: token.created_at,
             expires_at: token.expires_at,
             last_used_at: token.last_used_at,
+            is_expired: token.expires_at.is_some_and(|end| end <= now),
         }
     }
 }
@@ -87,7 +94,8 @@ async fn list(application: &Application, email: &Email, json: bool) -> Result<()
         note(format_args!("{email} has no personal tokens."));
         return Ok(());
     }
-    let listed = tokens.into_iter().map(Listed::from);
+    let now = Clock::default().now();
+    let listed = tokens.into_iter().map(|token| Listed::of(token, now));
     if json {
         for token in listed {
             let line =

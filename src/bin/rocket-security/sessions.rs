@@ -17,6 +17,7 @@ use uuid::Uuid;
 use crate::application::Application;
 use crate::application::origin;
 use crate::terminal::Failure;
+use crate::terminal::id_of;
 use crate::terminal::note;
 use crate::terminal::print;
 use crate::terminal::print_table;
@@ -43,7 +44,7 @@ pub(crate) enum SessionsCommand {
         /// The address of the account
         email: Email,
         /// The id of the session
-        #[arg(required_unless_present = "all", conflicts_with = "all")]
+        #[arg(value_parser = id_of("sessions list"), conflicts_with = "all")]
         session: Option<Uuid>,
         /// Ends all of them
         #[arg(long)]
@@ -53,6 +54,9 @@ pub(crate) enum SessionsCommand {
 
 /// Runs one of them.
 pub(crate) async fn run(command: SessionsCommand) -> Result<(), Failure> {
+    if matches!(&command, SessionsCommand::End { session: None, all: false, .. }) {
+        return Err(Failure::Misspelt("no session is named. Give the id, or --all"));
+    }
     let application = Application::open().await?;
     match command {
         SessionsCommand::List { email, json } => list(&application, &email, json).await,

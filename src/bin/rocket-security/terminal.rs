@@ -12,6 +12,7 @@ use rocket_security::Error;
 use rocket_security::Secret;
 use rocket_security::crypto::password::MAX_BYTES;
 use rocket_security::rejection::FieldErrors;
+use uuid::Uuid;
 use zeroize::Zeroize;
 
 /// Why a command did not do what it was asked to, in words for whoever asked.
@@ -20,6 +21,9 @@ pub(crate) enum Failure {
     /// It cannot be done as asked; the text says why and what to do instead.
     #[error("{0}")]
     Refused(String),
+    /// What was asked for is not said in full, or misspelt.
+    #[error("{0}")]
+    Misspelt(&'static str),
     /// Something failed underneath.
     #[error("{0}")]
     Fault(#[from] Error),
@@ -47,6 +51,9 @@ impl From<FieldErrors> for Failure {
     }
 }
 
+/// The status that clap ends with, too.
+const MISSPELT: u8 = 2;
+
 /// Prints why a command failed, on one line, and gives the status to end with.
 pub(crate) fn report(failure: &Failure) -> ExitCode {
     // Whoever reads the answer has enough: `rocket-security users list | head` is no failure.
@@ -56,7 +63,11 @@ pub(crate) fn report(failure: &Failure) -> ExitCode {
     let text = failure.to_string();
     let lines: Vec<&str> = text.lines().filter(|line| !is_excerpt(line)).map(str::trim).collect();
     note(format_args!("error: {}", lines.join(" ")));
-    ExitCode::FAILURE
+    if matches!(failure, Failure::Misspelt(_)) {
+        ExitCode::from(MISSPELT)
+    } else {
+        ExitCode::FAILURE
+    }
 }
 
 /// Tells whether a line of a message quotes the configuration, as TOML's do: `2 | keys = "…`. A
@@ -64,6 +75,16 @@ pub(crate) fn report(failure: &Failure) -> ExitCode {
 fn is_excerpt(line: &str) -> bool {
     let digits_and_blanks = |c: char| c.is_ascii_digit() || c == ' ';
     line.trim_start_matches(digits_and_blanks).starts_with('|')
+}
+
+/// Reads an id from an argument; says of what is none by which command ids are listed.
+pub(crate) fn id_of(
+    list: &'static str,
+) -> impl Fn(&str) -> Result<Uuid, String> + Clone + Send + Sync + 'static {
+    move |text| {
+        let said = |_| format!("is not an id; see `rocket-security {list}`");
+        Uuid::parse_str(text).map_err(said)
+    }
 }
 
 /// Prints a line of the answer.

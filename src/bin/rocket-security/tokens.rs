@@ -15,6 +15,7 @@ use rocket_security::clock::Clock;
 use rocket_security::crypto::random_uuid;
 use rocket_security::datastore::RefreshStore;
 use rocket_security::datastore::refresh::FamilyRecord;
+use rocket_security::web::device::device;
 use serde::Serialize;
 use serde_json::Map;
 use serde_json::Value;
@@ -46,8 +47,7 @@ pub(crate) enum TokensCommand {
     /// Lists the programs that the owner of an account is logged in with, the newest first
     List {
         /// The address of the account
-        #[arg(long, value_name = "EMAIL")]
-        user: Email,
+        email: Email,
         /// Prints JSON, an object a line
         #[arg(long)]
         json: bool,
@@ -102,7 +102,9 @@ pub(crate) async fn run(command: TokensCommand) -> Result<(), Failure> {
     match command {
         TokensCommand::Issue(wish) => issue(wish).await,
         TokensCommand::Verify(wish) => verify::run(wish).await,
-        TokensCommand::List { user, json } => list(&Application::open().await?, &user, json).await,
+        TokensCommand::List { email, json } => {
+            list(&Application::open().await?, &email, json).await
+        }
         TokensCommand::Revoke(wish) => revoke::run(wish).await,
     }
 }
@@ -116,7 +118,7 @@ struct Listed {
     expires_at: DateTime<Utc>,
     authn_via: String,
     client: Option<String>,
-    user_agent: Option<String>,
+    device: String,
 }
 
 impl From<FamilyRecord> for Listed {
@@ -128,7 +130,7 @@ impl From<FamilyRecord> for Listed {
             expires_at: family.idle_expires_at,
             authn_via: family.authn_via,
             client: family.client.map(|client| client.to_string()),
-            user_agent: family.user_agent,
+            device: device(family.user_agent.as_deref()),
         }
     }
 }
@@ -159,7 +161,7 @@ async fn list(application: &Application, email: &Email, json: bool) -> Result<()
             said(program.refreshed_at),
             said(program.expires_at),
             program.client.unwrap_or_else(|| "-".to_owned()),
-            program.user_agent.unwrap_or_else(|| "-".to_owned()),
+            program.device,
         ]
     };
     print_table(["ID", "SINCE", "REFRESHED", "ENDS", "FROM", "DEVICE"], listed.map(row).collect())

@@ -21,6 +21,7 @@ use uuid::Uuid;
 use crate::application::Application;
 use crate::application::origin;
 use crate::terminal::Failure;
+use crate::terminal::id_of;
 use crate::terminal::print;
 use crate::tokens::verify::Token;
 use crate::tokens::verify::read_token;
@@ -52,7 +53,7 @@ struct What {
     #[arg(long, value_name = "EMAIL")]
     user: Option<Email>,
     /// The id of a program's login
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = id_of("tokens list"))]
     family: Option<Uuid>,
     /// The id of a token
     #[arg(long)]
@@ -92,7 +93,7 @@ async fn revoke_family(application: &Application, id: Uuid) -> Result<(), Failur
     let unknown = || {
         Failure::refused(format!(
             "no program is logged in by the id {id}. List those of an account with \
-             `rocket-security tokens list --user EMAIL`"
+             `rocket-security tokens list EMAIL`"
         ))
     };
     let family = application.store.find_family(id).await?.ok_or_else(unknown)?;
