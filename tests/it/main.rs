@@ -16,6 +16,8 @@ mod change_username;
 #[cfg(feature = "cli")]
 mod cli;
 #[cfg(feature = "cli")]
+mod cli_keys;
+#[cfg(feature = "cli")]
 mod cli_tokens;
 mod close_account;
 mod configuration;

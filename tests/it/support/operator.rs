@@ -61,6 +61,11 @@ impl Place {
         fs::write(self.path().join("Rocket.toml"), toml).unwrap();
     }
 
+    /// Has these settings in `[default.security.tokens]`, and cheap hashes.
+    pub(crate) fn configure_tokens(&self, settings: &str) {
+        self.configure(&format!("{CHEAP_HASH}[default.security.tokens]\n{settings}\n"));
+    }
+
     pub(crate) fn path(&self) -> &Path {
         self.folder.path()
     }
