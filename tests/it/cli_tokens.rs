@@ -354,7 +354,11 @@ async fn an_operator_denies_the_token_that_they_pipe_in() {
     assert!(revoke().contains("is denied"));
     assert!(revoke().contains("already"));
     assert!(is_denied(&app, told["id"].as_str().unwrap()).await);
-    for (typed, reason) in [("v4.local.AAAA\n", "(token_forged)"), ("", "(token_malformed)")] {
+    for (typed, reason) in [
+        ("v4.local.AAAA\n", "(token_forged)"),
+        ("", "(token_malformed)"),
+        ("rspat_0\n", "personal-tokens revoke"),
+    ] {
         place.run_with_input("tokens revoke --token", typed).refused(&[reason]);
     }
 }

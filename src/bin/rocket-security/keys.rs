@@ -124,28 +124,32 @@ fn generate(kind: KeyKind, out: Option<&Path>) -> Result<(), Failure> {
         KeyKind::Secret => TokenPurpose::Public,
     };
     let key = TokenKey::generate(purpose)?;
-    if let Some(path) = out {
-        write_new(path, &key)?;
-        print(key.id())?;
-        note(format_args!(
-            "Keep {0} secret: only its owner may read it. Rocket.toml names it,\n    \
-             [release.security.tokens]\n    keys = {{ file = \"{0}\" }}",
-            path.display()
-        ));
-    } else {
-        print(key.to_paserk().expose())?;
+    match out {
+        Some(path) => {
+            write_new(path, &key)?;
+            print(key.id())?;
+            note(format_args!(
+                "Keep {0} secret: its owner alone may read it. Rocket.toml names it,\n    \
+                 [release.security.tokens]\n    keys = {{ file = \"{0}\" }}",
+                path.display()
+            ));
+        }
+        None => print(key.to_paserk().expose())?,
     }
-    match key.public_paserk() {
-        None if out.is_none() => note(WHERE_TO_PUT_IT),
-        None => {}
-        Some(public) => note(format_args!(
-            "Keep this key secret: it signs tokens, as the first in security.tokens.keys. Its public \
-             half, for those who verify them, is\n    {public}\nwith the id\n    {}",
+    match (key.public_paserk(), out) {
+        (None, None) => note(WHERE_TO_PUT_IT),
+        (None, Some(_)) => {}
+        (Some(public), _) => note(format_args!(
+            "{}Its public half, for those who verify tokens, is\n    {public}\nwith the id\n    {}",
+            if out.is_none() { KEEP_IT_SECRET } else { "" },
             key.id()
         )),
     }
     Ok(())
 }
+
+const KEEP_IT_SECRET: &str =
+    "Keep this key secret: it signs tokens, as the first in security.tokens.keys. ";
 
 const WHERE_TO_PUT_IT: &str = "\
 Keep this key secret. Give it to the application in its environment,

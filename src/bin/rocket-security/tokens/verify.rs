@@ -83,7 +83,7 @@ pub(crate) fn read_token(kind: &str) -> Result<Token, Failure> {
                 "the token is of the kind \"{other}\". Add --kind {other} ({})",
                 TokenFault::WrongKind.reason()
             )),
-            None => refused(fault, &unopened(fault, kind)),
+            None => refused(fault, &unopened(fault, text, kind)),
         }
     })?;
     match found.fault {
@@ -97,14 +97,19 @@ fn refused(fault: TokenFault, more: &str) -> Failure {
 }
 
 /// Says more of what no key has made for that kind.
-fn unopened(fault: TokenFault, kind: &str) -> String {
-    if fault != TokenFault::Forged {
-        return String::new();
+fn unopened(fault: TokenFault, text: &str, kind: &str) -> String {
+    match fault {
+        TokenFault::Forged => format!(
+            " An application's own may also be of another kind than \"{kind}\", which --kind names, or \
+             be made with `assertion` or `plain`"
+        ),
+        TokenFault::Malformed if text.starts_with("rspat_") => {
+            " A personal access token is revoked with \
+             `rocket-security personal-tokens revoke`"
+                .to_owned()
+        }
+        _ => String::new(),
     }
-    format!(
-        " An application's own may also be of another kind than \"{kind}\", which --kind names, or be \
-         made with `assertion` or `plain`"
-    )
 }
 
 /// Says more of what a key has made and what is not accepted.
