@@ -36,6 +36,7 @@ use crate::token::is_taken;
 use crate::token::ring::Ring;
 use crate::token::ring::RingKey;
 use crate::token::ring::TokenKeyInfo;
+use crate::token::subject::Subject;
 use crate::token::verify::Verifier;
 use crate::user::User;
 
@@ -117,25 +118,6 @@ impl Tokens {
     /// Lists the keys, our own first.
     pub fn keys(&self) -> Vec<TokenKeyInfo> {
         self.ring.list()
-    }
-}
-
-/// Whom or what a token is about: a user, or any text.
-pub struct Subject {
-    text: String,
-    epoch: Option<i64>,
-    is_open: bool,
-}
-
-impl From<&User> for Subject {
-    fn from(user: &User) -> Self {
-        Self { text: user.id.to_string(), epoch: Some(user.epoch), is_open: user.is_open() }
-    }
-}
-
-impl From<&str> for Subject {
-    fn from(text: &str) -> Self {
-        Self { text: text.to_owned(), epoch: None, is_open: true }
     }
 }
 

@@ -26,6 +26,7 @@ mod issue;
 mod refresh;
 mod ring;
 pub(crate) mod strict;
+mod subject;
 mod verify;
 
 pub use crate::token::claims::NoClaims;
@@ -33,7 +34,6 @@ pub use crate::token::denied::denied_as;
 pub use crate::token::denied::denied_at_most_until;
 pub use crate::token::document::PublicKey;
 pub use crate::token::document::PublicKeys;
-pub use crate::token::issue::Subject;
 pub use crate::token::issue::TokenBuilder;
 pub use crate::token::issue::Tokens;
 pub use crate::token::refresh::RefreshBuilder;
@@ -41,6 +41,7 @@ pub use crate::token::refresh::TokenPair;
 pub use crate::token::ring::TokenKeyInfo;
 pub use crate::token::ring::read_key_file;
 pub use crate::token::ring::read_keys;
+pub use crate::token::subject::Subject;
 #[doc(hidden)]
 pub use crate::token::verify::Examined;
 pub use crate::token::verify::Verified;
