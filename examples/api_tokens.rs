@@ -15,7 +15,6 @@
 
 use std::time::Duration;
 
-use rocket::State;
 use rocket::get;
 use rocket::launch;
 use rocket::post;
@@ -72,11 +71,7 @@ fn pay_out(_token: FreshPaseto<5>) -> &'static str {
 
 /// A token of the application's own kind, for whoever comes by an access token.
 #[post("/files/<name>/token")]
-fn share(
-    _user: AuthVia<via::Token>,
-    name: &str,
-    tokens: &State<Tokens>,
-) -> Result<String, Rejection> {
+fn share(_user: AuthVia<via::Token>, name: &str, tokens: &Tokens) -> Result<String, Rejection> {
     Ok(tokens.of::<Download>(name).claims(Pages { from: 1, to: 4 }).issue()?)
 }
 

@@ -19,6 +19,7 @@ use crate::guard::maybe::Credentials;
 use crate::guard::who;
 use crate::guard::who::Ways;
 use crate::rejection::Rejection;
+use crate::token::Holder;
 use crate::user::ScopeName;
 use crate::user::User;
 use crate::web::demand::Demand;
@@ -105,6 +106,44 @@ impl AuthUser {
     /// Tells whether the user proved to be them no longer ago than `window`.
     pub(super) fn is_fresh(&self, window: Span, now: Timestamp) -> bool {
         self.sender.is_fresh(window, now)
+    }
+}
+
+/// A token that is made for them ends with the login that they came by.
+impl Holder for AuthUser {
+    fn user(&self) -> &User {
+        self
+    }
+
+    fn session_id(&self) -> Option<Uuid> {
+        self.sender.session
+    }
+
+    fn family_id(&self) -> Option<Uuid> {
+        self.sender.family
+    }
+
+    fn is_scoped(&self) -> bool {
+        self.sender.scopes.is_some()
+    }
+}
+
+/// As for the [`AuthUser`] that it gives.
+impl<G: Deref<Target = AuthUser>> Holder for G {
+    fn user(&self) -> &User {
+        self
+    }
+
+    fn session_id(&self) -> Option<Uuid> {
+        self.deref().session_id()
+    }
+
+    fn family_id(&self) -> Option<Uuid> {
+        self.deref().family_id()
+    }
+
+    fn is_scoped(&self) -> bool {
+        self.scopes().is_some()
     }
 }
 

@@ -21,6 +21,7 @@
 //! | [`Public`] | everybody, and says so | |
 //! | [`Session`] | everybody, with what the application keeps for them | |
 //! | [`Csrf`] | everybody, with the anti-forgery token of their own: for forms of guests, too | 400 |
+//! | [`&Tokens`](crate::Tokens) | everybody: the handler issues tokens | |
 //!
 //! [`guide::guards`](crate::guide::guards) says how they go together, and what they answer when.
 //!
@@ -83,6 +84,7 @@ pub(crate) mod scoped;
 mod session;
 mod set;
 mod token_user;
+mod tokens;
 pub mod via;
 mod who;
 

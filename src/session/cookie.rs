@@ -133,14 +133,13 @@ impl Cookies {
     /// #[post("/token-cookie")]
     /// fn keep(
     ///     user: AuthVia<via::Session>,
-    ///     tokens: &State<Tokens>,
+    ///     tokens: &Tokens,
     ///     web: &State<Web>,
     ///     jar: &CookieJar<'_>,
     /// ) -> Result<(), Rejection> {
-    ///     let token = tokens.access(&user);
     ///     // It ends with the session.
-    ///     let token = user.session_id().into_iter().fold(token, |token, id| token.session(id));
-    ///     jar.add(web.sessions().cookies().token(token.issue()?));
+    ///     let token = tokens.access(&user).issue()?;
+    ///     jar.add(web.sessions().cookies().token(token));
     ///     Ok(())
     /// }
     /// ```

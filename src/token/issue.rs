@@ -36,18 +36,18 @@ use crate::token::is_taken;
 use crate::token::ring::Ring;
 use crate::token::ring::RingKey;
 use crate::token::ring::TokenKeyInfo;
+use crate::token::subject::Holder;
 use crate::token::subject::Subject;
 use crate::token::verify::Verifier;
-use crate::user::User;
 
-/// Issues tokens. It stands in Rocket's managed state.
+/// Issues tokens. It is a guard, and stands in Rocket's managed state.
 ///
 /// ```
-/// # use rocket::State;
 /// # use rocket::post;
-/// use rocket_security::AuthUser;
+/// use rocket_security::AuthVia;
 /// use rocket_security::Rejection;
 /// use rocket_security::Tokens;
+/// use rocket_security::via;
 /// # use serde::Serialize;
 ///
 /// #[derive(Serialize)]
@@ -56,10 +56,16 @@ use crate::user::User;
 /// }
 ///
 /// #[post("/report-token")]
-/// fn token(user: AuthUser, tokens: &State<Tokens>) -> Result<String, Rejection> {
+/// fn token(user: AuthVia<via::Session>, tokens: &Tokens) -> Result<String, Rejection> {
 ///     Ok(tokens.access(&user).claims(Claims { plan: "free" }).issue()?)
 /// }
 /// ```
+///
+/// The token ends with the session: with the logout, at once. Were it made for whoever comes, as an
+/// [`AuthUser`](crate::AuthUser), a program could have its next one made by its last for as long as its
+/// login goes on.
+///
+/// As a guard it is `&Tokens`, and lets everybody in; without [`Security`](crate::Security) the launch stops.
 #[derive(Clone)]
 pub struct Tokens {
     pub(super) ring: Arc<Ring>,
@@ -84,12 +90,15 @@ impl Tokens {
         Verifier::new(Arc::clone(&self.ring))
     }
 
-    /// Begins an access token for a user.
-    pub fn access(&self, user: &User) -> TokenBuilder<'_, Access> {
-        TokenBuilder::new(&self.ring, user.into())
+    /// Begins an access token for a user, which ends with the login that they ask by: with the session of an
+    /// [`AuthUser`](crate::AuthUser) who came by one, or with the program's login that their own access token
+    /// belongs to. For a [`User`](crate::User) it ends with a change of the account, and its `exp`, alone.
+    pub fn access(&self, holder: &impl Holder) -> TokenBuilder<'_, Access> {
+        TokenBuilder::new(&self.ring, holder.into())
     }
 
-    /// Begins a token of an application's own kind, about a user or about anything else.
+    /// Begins a token of an application's own kind, about a user, as for [`access`](Self::access), or about
+    /// anything else, by its text.
     ///
     /// The name of the kind is looked at when the program is compiled: this one is the framework's.
     ///
@@ -185,13 +194,14 @@ impl<'t, K: TokenKind> TokenBuilder<'t, K> {
         self
     }
 
-    /// Ties it to a session, by the public id of that.
+    /// Ties it to a session, by the public id of that, in place of the login that its user came by.
     pub fn session(mut self, id: Uuid) -> Self {
         self.session = Some(id);
         self
     }
 
-    /// Ties it to a family of refresh tokens, by the public id of that: it ends with the program's login.
+    /// Ties it to a family of refresh tokens, by the public id of that, in place of the login that its user
+    /// came by: it ends with the program's login.
     pub fn family(mut self, id: Uuid) -> Self {
         self.family = Some(id);
         self
@@ -254,13 +264,13 @@ impl<'t, K: TokenKind> TokenBuilder<'t, K> {
     ///
     /// # Errors
     ///
-    /// [`Error::Token`] for a user who is switched off, claims that are no object or have names of
+    /// [`Error::Token`] for a user who is switched off or came by a personal token, claims that are no object or have names of
     /// the framework's, a lifetime of zero, in the past or beyond the year 9999, one without end for
     /// a kind that does not say so, a token or footer that is too long, or when there is no key.
     /// [`Error::Crypto`] when there is no randomness.
     pub fn issue(mut self) -> Result<String> {
-        if self.subject.text.is_empty() || !self.subject.is_open {
-            return Err(refuse("it is about nobody, or about an account that is not open"));
+        if let Some(fault) = self.subject.fault {
+            return Err(refuse(fault));
         }
         let purpose = self.purpose.unwrap_or(self.ring.purpose);
         let key = self.ring.active(purpose).ok_or_else(|| {
@@ -295,10 +305,14 @@ impl<'t, K: TokenKind> TokenBuilder<'t, K> {
         let id = self.id.map_or_else(random_uuid, Ok)?;
         set("jti", id.to_string().into());
         set("typ", K::NAME.into());
-        if let Some(session) = self.session {
+        let (session, family) = match (self.session, self.family) {
+            (None, None) => (self.subject.session, self.subject.family),
+            said => said,
+        };
+        if let Some(session) = session {
             set("sid", session.to_string().into());
         }
-        if let Some(family) = self.family {
+        if let Some(family) = family {
             set("fam", family.to_string().into());
         }
         if let Some(epoch) = self.subject.epoch {

@@ -1,6 +1,6 @@
 //! PASETO tokens for programs: what is issued, and what is accepted.
 //!
-//! [`Tokens`] issues, [`Verifier`] accepts; both stand in Rocket's managed state. A token is of a
+//! [`Tokens`] issues, and is a guard; [`Verifier`] accepts; both stand in Rocket's managed state. A token is of a
 //! [`TokenKind`], which stands in its claim `typ` and in its implicit assertion, so that one kind
 //! never serves as another. Settings are those of [`TokensConfig`](crate::config::TokensConfig); the
 //! whole story is told in [`guide::tokens`](crate::guide::tokens).
@@ -15,8 +15,8 @@
 //! | `iat` | when it was issued | always |
 //! | `jti` | its own id | always |
 //! | `typ` | its kind | always |
-//! | `sid` | the session that it was made in, by its public id | with [`session`](TokenBuilder::session) |
-//! | `fam` | the family of refresh tokens that it belongs to, by its public id | with [`family`](TokenBuilder::family) |
+//! | `sid` | the session that it was made in, by its public id | for an [`AuthUser`](crate::AuthUser) whose request belongs to one, and with [`session`](TokenBuilder::session) |
+//! | `fam` | the family of refresh tokens that it belongs to, by its public id | for an `AuthUser` whose access token belongs to one, and with [`family`](TokenBuilder::family) |
 //! | `epoch` | the epoch of the user, [`User::epoch`](crate::User::epoch) | for a user |
 
 mod claims;
@@ -41,6 +41,7 @@ pub use crate::token::refresh::TokenPair;
 pub use crate::token::ring::TokenKeyInfo;
 pub use crate::token::ring::read_key_file;
 pub use crate::token::ring::read_keys;
+pub use crate::token::subject::Holder;
 pub use crate::token::subject::Subject;
 #[doc(hidden)]
 pub use crate::token::verify::Examined;

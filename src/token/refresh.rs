@@ -18,6 +18,8 @@ use crate::secret::Secret;
 use crate::token::Refresh;
 use crate::token::TokenBuilder;
 use crate::token::Tokens;
+use crate::token::subject::Holder;
+use crate::token::subject::fault_of;
 use crate::user::User;
 use crate::user::UserId;
 
@@ -83,17 +85,26 @@ impl FamilyLimits {
 pub struct RefreshBuilder<'t> {
     tokens: &'t Tokens,
     user: &'t User,
+    fault: Option<&'static str>,
     session: Option<Uuid>,
     authenticated_at: Timestamp,
     device: Option<String>,
 }
 
 impl<'t> RefreshBuilder<'t> {
-    pub(super) fn new(tokens: &'t Tokens, user: &'t User) -> Self {
-        Self { tokens, user, session: None, authenticated_at: SessionRecord::NEVER, device: None }
+    pub(super) fn new(tokens: &'t Tokens, holder: &'t impl Holder) -> Self {
+        Self {
+            tokens,
+            user: holder.user(),
+            fault: fault_of(holder),
+            session: holder.session_id(),
+            authenticated_at: SessionRecord::NEVER,
+            device: None,
+        }
     }
 
-    /// Ties the family to a session, by the public id of that: whatever ends the session ends both tokens.
+    /// Ties the family to a session, by the public id of that, in place of the one that its user came by:
+    /// whatever ends the session ends both tokens.
     /// Where [`session.aal`](crate::config::SessionConfig) is set, it lasts no longer than the session may.
     pub fn session(mut self, id: Uuid) -> Self {
         self.session = Some(id);
@@ -119,7 +130,8 @@ impl<'t> RefreshBuilder<'t> {
     /// # Errors
     ///
     /// [`Error::Token`] when the feature [`tokens`](crate::features::tokens) is not enabled, and for a user
-    /// who may not log in, has changed since they were looked up, or whose session has ended;
+    /// who may not log in, has changed since they were looked up, whose session has ended, or who came by a
+    /// personal token;
     /// [`Error::Store`] when the store does not answer; [`Error::Crypto`] when there is no randomness.
     pub async fn issue(self) -> Result<TokenPair> {
         let Some(families) = self.tokens.families.get() else {
@@ -127,6 +139,9 @@ impl<'t> RefreshBuilder<'t> {
                 "the feature `tokens`, which keeps them, is not enabled".into(),
             ));
         };
+        if let Some(fault) = self.fault {
+            return Err(Error::Token(fault.to_owned()));
+        }
         let now = self.tokens.ring.clock.now();
         let mut family = self.tokens.new_family(self.user, now)?;
         if let Some(id) = self.session {
@@ -155,32 +170,34 @@ fn refused() -> Error {
 
 impl Tokens {
     /// Begins a program's login for a user: gives it an access token, and the refresh token by which it
-    /// gets the next ones at `/refresh-token`, until the user, an operator or the time ends that.
+    /// gets the next ones at `/refresh-token`, until the user, an operator or the time ends that. As with
+    /// [`access`](Tokens::access), it ends with the session of an [`AuthUser`](crate::AuthUser) who came by
+    /// one; for a [`User`] it goes on after their logout.
     ///
-    /// As with [`access`](Tokens::access), whoever calls it vouches for the user: a handler behind
-    /// [`AuthVia<via::Session>`](crate::AuthVia) does. One that takes any `AuthUser` lets whoever comes by
-    /// an access token log in other programs.
+    /// Whoever calls it vouches for the user: a handler behind [`AuthVia<via::Session>`](crate::AuthVia) does.
+    /// One that takes any `AuthUser` lets whoever comes by an access token log in other programs, which go on
+    /// when theirs is ended.
     ///
     /// ```
-    /// # use rocket::State;
     /// # use rocket::post;
     /// use rocket_security::AuthVia;
     /// use rocket_security::Rejection;
     /// use rocket_security::Tokens;
     /// use rocket_security::via;
     ///
-    /// /// Pairs a device with whoever is logged in with this browser.
+    /// /// Pairs a device with whoever is logged in with this browser. It goes on when they log out here.
     /// #[post("/pair")]
     /// async fn pair(
     ///     user: AuthVia<via::Session>,
-    ///     tokens: &State<Tokens>,
+    ///     tokens: &Tokens,
     /// ) -> Result<String, Rejection> {
+    ///     let user = user.into_user();
     ///     let pair = tokens.refresh(&user).device("The kitchen's display").issue().await?;
     ///     Ok(pair.refresh.expose().clone())
     /// }
     /// ```
-    pub fn refresh<'t>(&'t self, user: &'t User) -> RefreshBuilder<'t> {
-        RefreshBuilder::new(self, user)
+    pub fn refresh<'t>(&'t self, holder: &'t impl Holder) -> RefreshBuilder<'t> {
+        RefreshBuilder::new(self, holder)
     }
 
     /// Gives a family that begins at that moment, with nobody's proof, in no session.

@@ -1,22 +1,92 @@
-//! Whom or what a token is about.
+//! Whom or what a token is about, and by which login it is asked for.
+
+use uuid::Uuid;
 
 use crate::user::User;
 
-/// Whom or what a token is about: a user, or any text.
+/// Whom a token is made for, and by which login they ask for it: so that the token ends with that login.
+///
+/// | it is | the token ends |
+/// |---|---|
+/// | [`AuthUser`](crate::AuthUser), and every guard that gives one, such as [`AuthVia`](crate::AuthVia) | with the session, or the program's login, that the request came by; of a request that has neither, as with Basic, as for a `User` |
+/// | [`User`] | with a change of the account, its `exp`, or its denial alone |
+///
+/// Whoever wants a token that goes on after the logout says so, by `&user.into_user()`.
+///
+/// Who came by a [personal token](crate::features::personal_tokens) may do what its scopes say: for them none
+/// is made that could do more.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` says not for whom a token is",
+    label = "no user",
+    note = "tokens are made for a `User`, an `AuthUser`, and whatever derefs to an `AuthUser`"
+)]
+pub trait Holder {
+    /// Gives the user.
+    fn user(&self) -> &User;
+
+    /// Gives the public id of the session that the request belongs to. _Default:_ none.
+    fn session_id(&self) -> Option<Uuid> {
+        None
+    }
+
+    /// Gives the public id of the program's login that the request belongs to. _Default:_ none.
+    fn family_id(&self) -> Option<Uuid> {
+        None
+    }
+
+    /// Tells whether the request may be for some scopes alone. _Default:_ no.
+    fn is_scoped(&self) -> bool {
+        false
+    }
+}
+
+impl Holder for &User {
+    fn user(&self) -> &User {
+        self
+    }
+}
+
+impl Holder for User {
+    fn user(&self) -> &User {
+        self
+    }
+}
+
+/// Whom or what a token is about: a user with the login that they ask by, or any text.
 pub struct Subject {
     pub(super) text: String,
     pub(super) epoch: Option<i64>,
-    pub(super) is_open: bool,
+    pub(super) session: Option<Uuid>,
+    pub(super) family: Option<Uuid>,
+    /// Why there is no token about it.
+    pub(super) fault: Option<&'static str>,
 }
 
-impl From<&User> for Subject {
-    fn from(user: &User) -> Self {
-        Self { text: user.id.to_string(), epoch: Some(user.epoch), is_open: user.is_open() }
+impl<H: Holder> From<&H> for Subject {
+    fn from(holder: &H) -> Self {
+        let user = holder.user();
+        Self {
+            text: user.id.to_string(),
+            epoch: Some(user.epoch),
+            session: holder.session_id(),
+            family: holder.family_id(),
+            fault: fault_of(holder),
+        }
     }
 }
 
 impl From<&str> for Subject {
     fn from(text: &str) -> Self {
-        Self { text: text.to_owned(), epoch: None, is_open: true }
+        let fault = text.is_empty().then_some("it is about nobody");
+        Self { text: text.to_owned(), epoch: None, session: None, family: None, fault }
+    }
+}
+
+/// Says why somebody gets no token.
+pub(super) fn fault_of(holder: &impl Holder) -> Option<&'static str> {
+    match (holder.user().is_open(), holder.is_scoped()) {
+        (false, _) => Some("it is about an account that is not open"),
+        (true, true) => Some("whoever asks for it came by a token that is for some scopes alone"),
+        (true, false) => None,
     }
 }

@@ -19,6 +19,7 @@ use rocket_security::RolesAccepted;
 use rocket_security::RolesRequired;
 use rocket_security::Security;
 use rocket_security::Session;
+use rocket_security::Tokens;
 use rocket_security::datastore::Together;
 use rocket_security::testing::Browser;
 use rocket_security::testing::TestApp;
@@ -291,6 +292,8 @@ fn any_permitted(_user: Maybe<PermissionsAccepted<EditPosts>>) {}
 fn maybe(_user: Maybe<AuthUser>) {}
 #[get("/csrf")]
 fn csrf(_csrf: rocket_security::Csrf<'_>) {}
+#[get("/tokens")]
+fn issues(_tokens: &Tokens) {}
 #[get("/public")]
 fn public(_everybody: Public) {}
 #[get("/anonymous")]
@@ -322,6 +325,7 @@ async fn a_guard_without_the_fairing_stops_the_launch() {
         routes![context],
         routes![visit],
         routes![csrf],
+        routes![issues],
     ] {
         let figment = rocket::Config::figment().merge(("log_level", "off"));
         let rocket = rocket::custom(figment).mount("/", route);

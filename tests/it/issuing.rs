@@ -333,7 +333,7 @@ fn every_claim_is_looked_at() {
 }
 
 #[post("/token/<plan>")]
-fn give(plan: &str, tokens: &State<Tokens>) -> Result<String, Rejection> {
+fn give(plan: &str, tokens: &Tokens) -> Result<String, Rejection> {
     Ok(tokens.of::<Download>("report.pdf").claims(json!({ "plan": plan })).issue()?)
 }
 

@@ -33,6 +33,7 @@ mod error_style;
 mod events;
 mod guard_table;
 mod guards;
+mod holders;
 mod hooks;
 mod invite;
 mod issuing;

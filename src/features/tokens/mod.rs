@@ -102,11 +102,11 @@
 //! For [`Fresh`](crate::Fresh) an access token is as old as the login, or the `/verify`, that its family began
 //! with: refreshing makes nobody fresh.
 //!
-//! What an application issues by [`Tokens::access`](crate::Tokens::access) is taken likewise. One
-//! without [`session`](crate::token::TokenBuilder::session) or
-//! [`family`](crate::token::TokenBuilder::family) ends with a change of the account, its `exp`, or
-//! [`Flow::deny_token`] alone, and is never fresh. A handler that issues to whoever comes by a token lets
-//! them go on for ever: `AuthVia<via::Session>` before it does not.
+//! What an application issues by [`Tokens::access`](crate::Tokens::access) is taken likewise. One for an
+//! [`AuthUser`](crate::AuthUser) ends with the session, or the program's login, that the request came by, and is
+//! as fresh. One that belongs to neither, as for a [`User`](crate::User), ends with a change of the account, its
+//! `exp`, or [`Flow::deny_token`] alone, and is never fresh. A handler that issues to whoever comes by such a
+//! token lets them go on for ever: `AuthVia<via::Session>` before it does not.
 //! [`Tokens::refresh`](crate::Tokens::refresh) begins a program's login.
 //!
 //! # Refreshing

@@ -1,0 +1,36 @@
+//! What issues tokens, in a handler's signature.
+
+use rocket::Ignite;
+use rocket::Request;
+use rocket::Rocket;
+use rocket::Sentinel;
+use rocket::async_trait;
+use rocket::outcome::Outcome;
+use rocket::request;
+use rocket::request::FromRequest;
+
+use crate::guard::refuse;
+use crate::rejection::Rejection;
+use crate::token::Tokens;
+use crate::web::demand::Demand;
+use crate::web::demand::demands;
+use crate::web::is_unattached;
+
+#[async_trait]
+impl<'r> FromRequest<'r> for &'r Tokens {
+    type Error = Rejection;
+
+    async fn from_request(request: &'r Request<'_>) -> request::Outcome<Self, Rejection> {
+        match request.rocket().state::<Tokens>() {
+            Some(tokens) => Outcome::Success(tokens),
+            // The sentinel sees to it that it is there.
+            None => refuse(request, Rejection::Unavailable),
+        }
+    }
+}
+
+impl Sentinel for &Tokens {
+    fn abort(rocket: &Rocket<Ignite>) -> bool {
+        demands(rocket, Demand::tool("Tokens"), || is_unattached::<Self>(rocket))
+    }
+}
