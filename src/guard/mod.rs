@@ -86,6 +86,7 @@ mod set;
 mod token_user;
 mod tokens;
 pub mod via;
+mod ways;
 mod who;
 
 pub use crate::guard::anonymous_only::AnonymousOnly;

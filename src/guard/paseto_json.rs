@@ -21,7 +21,7 @@ use crate::guard::paseto::decide;
 use crate::guard::paseto::lacks_tokens;
 use crate::guard::paseto::note_challenge;
 use crate::guard::paseto::way_of;
-use crate::guard::who::tell_unauthenticated;
+use crate::guard::ways::tell_unauthenticated;
 use crate::rejection::Rejection;
 use crate::rejection::TokenFault;
 use crate::token::Access;

@@ -1,0 +1,258 @@
+//! By which ways a guard finds out who a request is from.
+
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::time::Duration;
+
+use rocket::Request;
+use rocket::http::Status;
+use rocket::tokio::sync::OnceCell;
+
+use crate::event::Event;
+use crate::flow::Flow;
+use crate::guard::mechanism::Mechanism;
+use crate::guard::mechanism::Mechanisms;
+use crate::guard::mechanism::PERSONAL_TOKEN;
+use crate::guard::mechanism::SESSION;
+use crate::guard::mechanism::TOKEN;
+use crate::patience::shared;
+use crate::rejection::Rejection;
+use crate::rejection::TokenFault;
+use crate::session::Current;
+use crate::web::Web;
+use crate::web::challenge::Asked;
+use crate::web::sender;
+use crate::web::sender::Sender;
+
+/// The mechanisms that a guard takes, in the order in which they are tried.
+pub(super) struct Ways {
+    pub(super) ways: Vec<Way>,
+    /// Whether the guard is content with whoever a guard before it let in.
+    takes_anybody: bool,
+    /// The scopes that the guard asks for; none when it names none.
+    pub(super) scopes: Option<Vec<&'static str>>,
+}
+
+/// One of them.
+pub(super) enum Way {
+    Session,
+    Other(Arc<dyn Mechanism>),
+}
+
+impl Ways {
+    /// Takes what `security.mechanisms` says, and whomever a guard of the same route before it let in
+    /// by another way. Looks at a personal token, too, for whoever sends one is no guest, and refuses it.
+    pub(super) fn configured(request: &Request<'_>) -> Self {
+        let config = request.rocket().state::<Web>().map(Web::config);
+        let names = config.map(|config| config.mechanisms.as_slice()).unwrap_or_default();
+        let names = names.iter().map(String::as_str).chain([PERSONAL_TOKEN]);
+        Self::new(request, names, true)
+    }
+
+    /// Takes the same, and a personal token that has these scopes.
+    pub(super) fn scoped(request: &Request<'_>, scopes: Vec<&'static str>) -> Self {
+        Self { scopes: Some(scopes), ..Self::configured(request) }
+    }
+
+    /// Takes these and no other.
+    pub(super) fn only(request: &Request<'_>, names: &[&str]) -> Self {
+        Self::new(request, names.iter().copied(), false)
+    }
+
+    fn new<'n>(
+        request: &Request<'_>,
+        names: impl Iterator<Item = &'n str>,
+        takes_anybody: bool,
+    ) -> Self {
+        let mechanisms = request.rocket().state::<Mechanisms>();
+        let way = |name| match name {
+            SESSION => Some(Way::Session),
+            name => mechanisms.and_then(|all| all.find(name)).map(Way::Other),
+        };
+        let mut ways: Vec<Way> = names.filter_map(way).collect();
+        let place = |name| ways.iter().position(|way| way.name() == name);
+        // The one knows its own by how they begin, the other takes whatever is a token.
+        if let (Some(token), Some(personal)) = (place(TOKEN), place(PERSONAL_TOKEN))
+            && token < personal
+        {
+            let personal = ways.remove(personal);
+            ways.insert(token, personal);
+        }
+        Self { ways, takes_anybody, scopes: None }
+    }
+
+    /// Gives whoever a guard before this one let in, if they will do.
+    pub(super) fn found(&self, request: &Request<'_>) -> Option<Arc<Sender>> {
+        let found = sender::decided_here(request)?;
+        let is_taken = self.ways.iter().any(|way| way.name() == found.mechanism);
+        (self.takes_anybody || is_taken).then_some(found)
+    }
+
+    /// Gives the first of them that a request brings.
+    pub(super) async fn brought(&self, request: &Request<'_>, web: &Web) -> Option<&Way> {
+        for way in &self.ways {
+            if way.is_brought(request, web).await {
+                return Some(way);
+            }
+        }
+        None
+    }
+
+    /// Says what would have been taken of somebody who had proved lately who they are.
+    pub(super) fn asked_again(&self, max_age: Duration) -> Asked {
+        let mut asked = Asked::default();
+        for way in &self.ways {
+            match way {
+                Way::Session => asked.takes_session = true,
+                Way::Other(mechanism) => {
+                    asked.challenges.extend(mechanism.challenge_stale(max_age));
+                    asked.is_asked_by_browsers |= mechanism.is_asked_by_browsers();
+                }
+            }
+        }
+        asked
+    }
+
+    /// Says what would have been taken. `refused` is whose credentials were not good enough, and why.
+    pub(super) fn asked(&self, refused: Option<(&str, &Rejection)>) -> Asked {
+        let mut asked = Asked::default();
+        for way in &self.ways {
+            match way {
+                Way::Session => asked.takes_session = true,
+                Way::Other(mechanism) => {
+                    let why = refused.filter(|(name, _)| *name == mechanism.name());
+                    if why.is_none() && !self.takes(mechanism.name()) {
+                        continue;
+                    }
+                    if let Some(challenge) = mechanism.challenge(why.map(|(_, why)| why)) {
+                        asked.add(challenge);
+                    }
+                    asked.is_asked_by_browsers |= mechanism.is_asked_by_browsers();
+                }
+            }
+        }
+        asked
+    }
+
+    /// Tells whether a mechanism is asked for, and not only looked at to be refused.
+    fn takes(&self, name: &str) -> bool {
+        name != PERSONAL_TOKEN || !self.takes_anybody || self.scopes.is_some()
+    }
+
+    /// Refuses credentials that are for other scopes than the guard asks for.
+    pub(super) fn check_scopes(&self, sender: &Sender) -> Result<(), Rejection> {
+        let Some(granted) = &sender.scopes else {
+            return Ok(());
+        };
+        let has = |name: &&str| granted.iter().any(|scope| scope.as_str() == *name);
+        match &self.scopes {
+            Some(names) if names.iter().all(has) => Ok(()),
+            Some(_) => Err(Rejection::InsufficientScope),
+            None if self.takes_anybody => Err(Rejection::TokenRefused(TokenFault::Scoped)),
+            // The guard names the mechanism, whatever the scopes.
+            None => Ok(()),
+        }
+    }
+
+    /// Says which scopes would have sufficed (RFC 6750, section 3.1).
+    pub(super) fn asked_scopes(&self) -> Asked {
+        let names = self.scopes.as_deref().unwrap_or_default().join(" ");
+        let mut asked = Asked::default();
+        asked.add(format!(
+            "Bearer realm=\"login\", error=\"insufficient_scope\", scope=\"{names}\""
+        ));
+        asked
+    }
+}
+
+impl Way {
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            Self::Session => SESSION,
+            Self::Other(mechanism) => mechanism.name(),
+        }
+    }
+
+    async fn is_brought(&self, request: &Request<'_>, web: &Web) -> bool {
+        match self {
+            Self::Session => matches!(
+                web.sessions().current(request).await,
+                Current::Active(_) | Current::Ended | Current::Unavailable
+            ),
+            Self::Other(mechanism) => mechanism.is_present(request),
+        }
+    }
+
+    /// Finds out who it is: once a request, whoever asks.
+    pub(super) async fn verify(
+        &self,
+        request: &Request<'_>,
+        web: &Web,
+        flow: &Flow,
+    ) -> Result<Arc<Sender>, Rejection> {
+        let cell = cell(request, self.name());
+        let verified = cell.get_or_init(|| async {
+            let found = match self {
+                Self::Session => session_user(request, web, flow).await,
+                Self::Other(mechanism) => shared(mechanism.authenticate(request))
+                    .await
+                    .map(|admitted| admitted.into_sender(mechanism.name())),
+            };
+            match found {
+                Ok(sender) => {
+                    let sender = Arc::new(sender);
+                    sender::note(request, &sender);
+                    Ok(sender)
+                }
+                Err(rejection) => {
+                    if rejection.status() == Status::Unauthorized {
+                        tell_unauthenticated(request, web);
+                    }
+                    Err(rejection)
+                }
+            }
+        });
+        verified.await.clone()
+    }
+
+    pub(super) fn needs_csrf(&self, request: &Request<'_>) -> bool {
+        match self {
+            Self::Session => true,
+            Self::Other(mechanism) => mechanism.needs_csrf(request),
+        }
+    }
+}
+
+pub(super) fn tell_unauthenticated(request: &Request<'_>, web: &Web) {
+    web.signals().send(&Event::UserUnauthenticated { origin: web.origin(request) });
+}
+
+async fn session_user(request: &Request<'_>, web: &Web, flow: &Flow) -> Result<Sender, Rejection> {
+    match web.sessions().current(request).await {
+        Current::Active(active) => {
+            flow.check_session(&active.user).await?;
+            Ok(Sender::of_session(SESSION, active))
+        }
+        Current::Unavailable => Err(Rejection::Unavailable),
+        Current::Nobody | Current::Anonymous(_) | Current::Expired | Current::Ended => {
+            Err(Rejection::Unauthenticated)
+        }
+    }
+}
+
+type Verified = Arc<OnceCell<Result<Arc<Sender>, Rejection>>>;
+
+/// What came of each mechanism that was tried.
+struct Tried(Mutex<Vec<(&'static str, Verified)>>);
+
+fn cell(request: &Request<'_>, name: &'static str) -> Verified {
+    let tried = request.local_cache(|| Tried(Mutex::default()));
+    let mut tried = tried.0.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some((_, cell)) = tried.iter().find(|(other, _)| *other == name) {
+        return Arc::clone(cell);
+    }
+    let cell = Verified::default();
+    tried.push((name, Arc::clone(&cell)));
+    cell
+}
