@@ -81,12 +81,35 @@ pub const MAX_FOOTER_BYTES: usize = 1_024;
 /// ```
 pub trait TokenKind: Send + Sync + 'static {
     /// The name, which goes into the tokens: at most 32 of a to z, 0 to 9, `-` and `_`. `access` and
-    /// `refresh` are the framework's.
+    /// `refresh` are the framework's: under another type they are neither issued nor accepted, which is looked
+    /// at when the program is compiled.
+    ///
+    /// ```compile_fail,E0080
+    /// # use rocket::get;
+    /// # use rocket::routes;
+    /// use rocket_security::Paseto;
+    /// use rocket_security::TokenKind;
+    /// use rocket_security::token::NoClaims;
+    ///
+    /// struct Mine;
+    ///
+    /// impl TokenKind for Mine {
+    ///     const NAME: &'static str = "access";
+    /// }
+    ///
+    /// #[get("/")]
+    /// fn index(_token: Paseto<NoClaims, Mine>) {}
+    /// # std::hint::black_box(routes![index]);
+    /// ```
     const NAME: &'static str;
 
     /// How long a token of this kind lasts unless the call says; none is `security.tokens.lifetime`.
     /// A kind whose tokens may be without end says [`Lifetime::Never`], and no other has such.
     const LIFETIME: Option<Lifetime> = None;
+
+    /// Who has named it. Nobody else can say that it is the framework.
+    #[doc(hidden)]
+    const NAMED_BY: kind::NamedBy = kind::NamedBy::Application;
 }
 
 /// The kind of token that a program shows with its requests.
@@ -94,6 +117,7 @@ pub struct Access;
 
 impl TokenKind for Access {
     const NAME: &'static str = "access";
+    const NAMED_BY: kind::NamedBy = kind::NamedBy::Framework;
 }
 
 /// The kind of token by which a program gets its next access token, and its own successor: good for that
@@ -102,6 +126,7 @@ pub struct Refresh;
 
 impl TokenKind for Refresh {
     const NAME: &'static str = "refresh";
+    const NAMED_BY: kind::NamedBy = kind::NamedBy::Framework;
 }
 
 /// How long a token lasts.
@@ -134,6 +159,20 @@ fn assertion_of(kind: &str, own: &str) -> String {
         return format!("rocket-security:{kind}");
     }
     format!("rocket-security:{kind}:{own}")
+}
+
+/// What is out of reach for applications, which cannot name it.
+mod kind {
+    /// Who has named a kind of token.
+    pub enum NamedBy {
+        Framework,
+        Application,
+    }
+}
+
+/// Tells whether a kind of an application's own has the name of one of the framework's.
+const fn is_disguised<K: TokenKind>() -> bool {
+    is_taken(K::NAME) && matches!(K::NAMED_BY, kind::NamedBy::Application)
 }
 
 /// Stops the build for a kind whose name is none.

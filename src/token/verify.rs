@@ -20,6 +20,7 @@ use crate::token::MAX_TOKEN_BYTES;
 use crate::token::TokenKind;
 use crate::token::assertion_of;
 use crate::token::claims::Standard;
+use crate::token::is_disguised;
 use crate::token::is_taken;
 use crate::token::ring::Ring;
 use crate::token::ring::RingKey;
@@ -57,6 +58,9 @@ impl Verifier {
     /// Verifies a token of the kind `K`, and reads its claims into `C`: any type that is read from
     /// an object. The framework's claims are not among them.
     ///
+    /// A kind of an application's own with the [name](TokenKind::NAME) of one of the framework's does not
+    /// compile.
+    ///
     /// # Errors
     ///
     /// [`TokenFault`]: what is wrong with it.
@@ -83,6 +87,7 @@ impl Verifier {
         C: DeserializeOwned,
         K: TokenKind,
     {
+        const { assert!(!is_disguised::<K>(), "this name of a kind is the framework's") };
         let opened = self.open(token, K::NAME, assertion)?;
         self.check_source(&opened, K::NAME)?;
         self.check_times(&opened, K::LIFETIME == Some(Lifetime::Never))?;
