@@ -90,9 +90,10 @@ pub struct Config {
     /// address, and not every one a username, such as that of somebody who was invited.
     /// _Default:_ `["email"]`.
     pub identity: Vec<IdentityAttribute>,
-    /// By what a request may say who it is from where a guard does not say so itself, in the order in
-    /// which they are tried: the first that a request brings decides, good or bad. `"session"` is the
-    /// cookie of whoever logged in, `"token"` a token of the feature [`tokens`](crate::features::tokens),
+    /// By what a request may say who it is from where a guard does not say so itself. Whatever it brings of
+    /// these has to be good and to mean one user: a bad one is refused, and two users are 400
+    /// `conflicting_credentials`. The first in this order says how the user came, and with it whether an
+    /// unsafe request needs the anti-forgery token. `"session"` is the cookie of whoever logged in, `"token"` a token of the feature [`tokens`](crate::features::tokens),
     /// `"ticket"` one of the feature [`tickets`](crate::features::tickets),
     /// `"basic"` a password with each request, by the feature [`basic`](crate::features::basic); a mechanism
     /// of the application's own goes by its [name](crate::guard::mechanism::Mechanism::name).

@@ -63,7 +63,8 @@
 //! that it was asked for from, and with every change of the account. A user may have several at once, for several sockets; the
 //! store keeps digests.
 //!
-//! With the default order of mechanisms a live session decides before a ticket, which is not used up then.
+//! Beside the cookie of a live session it has to be of the same user, and is used up; it is by the session, as
+//! the first of the default mechanisms, that they come then.
 //! `AuthVia<via::Ticket>` takes the ticket alone, from a page of any origin: whoever has it was given it.
 //!
 //! A socket that is open stays open: what ends a session afterwards, closes no connection. A handler that

@@ -29,8 +29,8 @@ use crate::web::is_unattached;
 use crate::web::sender::Sender;
 
 /// The user whom a request is from, with their roles as they are at this moment: whoever is logged
-/// in, or sends a token, as [`security.mechanisms`](crate::config::Config::mechanisms) says. The first
-/// mechanism of these that a request brings decides, good or bad.
+/// in, or sends a token, as [`security.mechanisms`](crate::config::Config::mechanisms) says. Whatever a request
+/// brings by these has to be good and to mean one user; the first in their order is how the user came.
 ///
 /// Nobody is answered with 401, or for a page with 303 to the login page and back; where Basic is
 /// among the mechanisms, the page is 401, too, for the browser asks by itself.

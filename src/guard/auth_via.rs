@@ -28,8 +28,9 @@ use crate::web::demand::demands;
 use crate::web::is_unattached;
 
 /// A user whose request was authenticated by one of the mechanisms in `M`: one of [`via`], or a tuple
-/// of them. They are tried in the order of the tuple, and the first that the request brings decides,
-/// whatever [`security.mechanisms`](crate::config::Config::mechanisms) says.
+/// of them, whatever [`security.mechanisms`](crate::config::Config::mechanisms) says. What else a request brings
+/// is not looked at; what it brings by these has to be good and to mean one user, who came by the first of the
+/// tuple.
 ///
 /// Answers otherwise as [`AuthUser`] does; a browser is led to the login page only where a session is
 /// among them. With guards of roles and the like it stands **before** them: they take whom it let in,

@@ -150,7 +150,7 @@ pub trait Mechanism: Send + Sync + 'static {
     fn name(&self) -> &'static str;
 
     /// Tells whether a request brings credentials of this kind, good or bad, by a look at its headers.
-    /// Where it does, nothing else is tried, and nobody takes it for a guest.
+    /// Where it does, they have to be good, whatever else it brings, and nobody takes it for a guest.
     fn is_present(&self, request: &Request<'_>) -> bool;
 
     /// Finds out who a request is from that brings such credentials. Called once a request at most,

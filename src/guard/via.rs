@@ -56,7 +56,7 @@ impl Via for PersonalToken {
     const NAME: &'static str = PERSONAL_TOKEN;
 }
 
-/// One mechanism, or a tuple of up to four in the order in which they are tried.
+/// One mechanism, or a tuple of up to four, of which the first that a request brings is how its user came.
 pub trait ViaSet: Send + Sync + 'static {
     /// Gives the names in the set.
     fn names() -> Vec<&'static str>;

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use rocket::Request;
@@ -20,19 +22,24 @@ use crate::patience::shared;
 use crate::rejection::Rejection;
 use crate::rejection::TokenFault;
 use crate::session::Current;
+use crate::token::Access;
 use crate::web::Web;
+use crate::web::bearer;
 use crate::web::challenge::Asked;
 use crate::web::sender;
 use crate::web::sender::Sender;
 
-/// The mechanisms that a guard takes, in the order in which they are tried.
+/// The mechanisms that a guard takes, in their order.
 pub(super) struct Ways {
-    pub(super) ways: Vec<Way>,
+    ways: Vec<Way>,
     /// Whether the guard is content with whoever a guard before it let in.
     takes_anybody: bool,
     /// The scopes that the guard asks for; none when it names none.
     pub(super) scopes: Option<Vec<&'static str>>,
 }
+
+/// A refusal, and the mechanism whose credentials were refused.
+pub(super) type Refusal = (Rejection, Option<&'static str>);
 
 /// One of them.
 pub(super) enum Way {
@@ -89,14 +96,82 @@ impl Ways {
         (self.takes_anybody || is_taken).then_some(found)
     }
 
-    /// Gives the first of them that a request brings.
-    pub(super) async fn brought(&self, request: &Request<'_>, web: &Web) -> Option<&Way> {
-        for way in &self.ways {
-            if way.is_brought(request, web).await {
-                return Some(way);
+    /// Leaves out the session.
+    pub(super) fn without_session(mut self) -> Self {
+        self.ways.retain(|way| way.name() != SESSION);
+        self
+    }
+
+    /// Tells whether a request brings one of them.
+    pub(super) async fn is_any_brought(&self, request: &Request<'_>, web: &Web) -> bool {
+        !self.brought(request, web).await.is_empty()
+    }
+
+    /// Finds out who a request is from by each of them that it brings, in their order: all of them must be
+    /// good, and mean one user. Nobody, where it brings none.
+    ///
+    /// One that says nothing counts only where there is no other.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the first that is bad; [`Rejection::ConflictingCredentials`] for two users.
+    pub(super) async fn senders(
+        &self,
+        request: &Request<'_>,
+        web: &Web,
+        flow: &Flow,
+    ) -> Result<Vec<(&Way, Arc<Sender>)>, Refusal> {
+        let found = self.verify(request, web, flow).await;
+        if found.as_ref().is_err_and(|(why, _)| why.status() == Status::Unauthorized) {
+            tell_unauthenticated(request, web);
+        }
+        let senders = found?;
+        let is_other = |(_, sender): &(&Way, Arc<Sender>)| {
+            senders.first().is_some_and(|(_, first)| first.user.id != sender.user.id)
+        };
+        if !senders.iter().any(is_other) {
+            return Ok(senders);
+        }
+        let mut names = senders.iter().map(|(way, _)| way.name());
+        Err((Rejection::ConflictingCredentials, names.find(|name| is_a_token(name))))
+    }
+
+    async fn verify(
+        &self,
+        request: &Request<'_>,
+        web: &Web,
+        flow: &Flow,
+    ) -> Result<Vec<(&Way, Arc<Sender>)>, Refusal> {
+        let mut good = Vec::new();
+        let mut silent = None;
+        for way in self.brought(request, web).await {
+            match way.verify(request, web, flow).await {
+                Ok(sender) => good.push((way, sender)),
+                Err(why) if way.says_nothing(request, web, &why).await => {
+                    silent = silent.or(Some((why, Some(way.name()))));
+                }
+                Err(why) => return Err((why, Some(way.name()))),
             }
         }
-        None
+        match silent {
+            Some(refusal) if good.is_empty() => Err(refusal),
+            _ => Ok(good),
+        }
+    }
+
+    /// Gives those that a request brings.
+    async fn brought(&self, request: &Request<'_>, web: &Web) -> Vec<&Way> {
+        let mut brought = Vec::new();
+        for way in &self.ways {
+            if way.is_brought(request, web).await {
+                brought.push(way);
+            }
+        }
+        // Whatever stands where tokens do is a token to the one, and a personal token is none of its.
+        if brought.iter().any(|way| way.name() == PERSONAL_TOKEN) {
+            brought.retain(|way| way.name() != TOKEN);
+        }
+        brought
     }
 
     /// Says what would have been taken of somebody who had proved lately who they are.
@@ -166,6 +241,11 @@ impl Ways {
     }
 }
 
+/// Tells whether a mechanism takes tokens, of which a request may bring one (RFC 6750, section 2).
+pub(super) fn is_a_token(name: &str) -> bool {
+    [TOKEN, PERSONAL_TOKEN].contains(&name)
+}
+
 impl Way {
     pub(super) fn name(&self) -> &'static str {
         match self {
@@ -185,7 +265,7 @@ impl Way {
     }
 
     /// Finds out who it is: once a request, whoever asks.
-    pub(super) async fn verify(
+    async fn verify(
         &self,
         request: &Request<'_>,
         web: &Web,
@@ -205,15 +285,27 @@ impl Way {
                     sender::note(request, &sender);
                     Ok(sender)
                 }
-                Err(rejection) => {
-                    if rejection.status() == Status::Unauthorized {
-                        tell_unauthenticated(request, web);
-                    }
-                    Err(rejection)
-                }
+                Err(why) => Err(why),
             }
         });
         verified.await.clone()
+    }
+
+    /// Tells whether what was refused says nothing of who a request is from, where something else does: a
+    /// cookie of a session that has ended, which browsers send until they are told; likewise a token in a
+    /// cookie; and a token of a trusted issuer, whose users are not ours.
+    async fn says_nothing(&self, request: &Request<'_>, web: &Web, why: &Rejection) -> bool {
+        if why.status() != Status::Unauthorized {
+            return false;
+        }
+        match self {
+            Self::Session => matches!(web.sessions().current(request).await, Current::Ended),
+            Self::Other(mechanism) => {
+                let is_foreign =
+                    || bearer::verified::<Access>(request).is_ok_and(|token| token.is_foreign());
+                mechanism.name() == TOKEN && (bearer::is_in_cookie(request) || is_foreign())
+            }
+        }
     }
 
     pub(super) fn needs_csrf(&self, request: &Request<'_>) -> bool {
@@ -224,7 +316,13 @@ impl Way {
     }
 }
 
+/// Tells of a request that nobody was let in with: once, however many guards refuse it.
 pub(super) fn tell_unauthenticated(request: &Request<'_>, web: &Web) {
+    struct Told(AtomicBool);
+    let Told(told) = request.local_cache(|| Told(AtomicBool::new(false)));
+    if told.swap(true, Ordering::Relaxed) {
+        return;
+    }
     web.signals().send(&Event::UserUnauthenticated { origin: web.origin(request) });
 }
 

@@ -1,5 +1,6 @@
 //! Finds out who a request is from, once for all guards.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use rocket::Request;
@@ -8,13 +9,12 @@ use rocket::outcome::Outcome;
 use rocket::request;
 
 use crate::guard::AuthUser;
-use crate::guard::mechanism::PERSONAL_TOKEN;
-use crate::guard::mechanism::SESSION;
-use crate::guard::mechanism::TOKEN;
 use crate::guard::parts;
 use crate::guard::refuse;
 use crate::guard::set;
+use crate::guard::ways::Refusal;
 use crate::guard::ways::Ways;
+use crate::guard::ways::is_a_token;
 use crate::guard::ways::tell_unauthenticated;
 use crate::rejection::Rejection;
 use crate::web::challenge;
@@ -48,11 +48,6 @@ pub(super) async fn let_in(
     }
 }
 
-/// Tells whether a mechanism takes tokens, of which a request may bring one (RFC 6750, section 2).
-fn is_a_token(name: &str) -> bool {
-    [TOKEN, PERSONAL_TOKEN].contains(&name)
-}
-
 /// Fails the request of a user who did not prove lately who they are.
 pub(super) fn refuse_stale<G>(
     request: &Request<'_>,
@@ -66,7 +61,7 @@ pub(super) fn refuse_stale<G>(
 /// Tells whether a request is from somebody, or claims to be, by one of these ways.
 pub(super) async fn is_from_somebody(request: &Request<'_>, ways: &Ways) -> bool {
     match parts(request) {
-        Ok((web, _)) => ways.found(request).is_some() || ways.brought(request, web).await.is_some(),
+        Ok((web, _)) => ways.found(request).is_some() || ways.is_any_brought(request, web).await,
         Err(_) => true,
     }
 }
@@ -78,19 +73,13 @@ pub(super) async fn is_from_somebody(request: &Request<'_>, ways: &Ways) -> bool
 /// Whatever is wrong with the credentials.
 pub(super) async fn is_from_a_bearer(request: &Request<'_>) -> Result<bool, Rejection> {
     let (web, flow) = parts(request)?;
-    let mut ways = Ways::configured(request);
-    ways.ways.retain(|way| way.name() != SESSION);
+    let ways = Ways::configured(request).without_session();
     if ways.found(request).is_some() {
         return Ok(true);
     }
-    match ways.brought(request, web).await {
-        Some(way) => way.verify(request, web, flow).await.map(|_| true),
-        None => Ok(false),
-    }
+    let senders = ways.senders(request, web, flow).await;
+    senders.map(|senders| !senders.is_empty()).map_err(|(rejection, _)| rejection)
 }
-
-/// A refusal, and the mechanism whose credentials were refused.
-type Refusal = (Rejection, Option<&'static str>);
 
 async fn find(request: &Request<'_>, ways: &Ways) -> Result<AuthUser, Refusal> {
     let (web, flow) = parts(request).map_err(of_nobody)?;
@@ -102,17 +91,21 @@ async fn find(request: &Request<'_>, ways: &Ways) -> Result<AuthUser, Refusal> {
             found
         }
         None => {
-            let Some(way) = ways.brought(request, web).await else {
+            let senders = ways.senders(request, web, flow).await?;
+            let Some((way, sender)) = senders.first() else {
                 tell_unauthenticated(request, web);
                 return Err(of_nobody(Rejection::Unauthenticated));
             };
-            let of_this_way = |rejection| (rejection, Some(way.name()));
-            let sender = way.verify(request, web, flow).await.map_err(of_this_way)?;
+            // The request does what its sender may, and the others can only refuse it: what no browser sends
+            // by itself and is of the same user stands before them as well as any anti-forgery token.
             if way.needs_csrf(request) {
+                let of_this_way = |rejection| (rejection, Some(way.name()));
                 csrf::check(request, web, None).await.map_err(of_this_way)?;
             }
-            check_scopes(request, ways, &sender)?;
-            sender
+            for (_, sender) in &senders {
+                check_scopes(request, ways, sender)?;
+            }
+            Arc::clone(sender)
         }
     };
     let payload = presentation::show(request, web, &sender.user).await.map_err(of_nobody)?;

@@ -302,10 +302,18 @@ async fn a_session_and_a_token_are_never_mixed() {
     let token = log_in(&app.browser()).await;
     let bob = app.log_in_as(BOB).await;
     let get = |path: &'static str| app.client().get(path).header(bearer(&token));
-    assert_eq!(bob.send(get("/me")).await.body, BOB, "by default the session comes first");
-    assert_eq!(bob.send(get("/facts")).await.body, "token token true true");
     app.grant(BOB, "admin").await;
-    assert_eq!(bob.send(get("/admin")).await.status, Status::Ok);
+    for path in ["/me", "/admin", "/maybe"] {
+        let answer = bob.send(get(path).header(Header::new("Accept", "application/json"))).await;
+        assert_eq!(answer.status, Status::BadRequest, "{path}: {}", answer.body);
+        assert_eq!(answer.reasons(), ["conflicting_credentials"], "{path}");
+        let challenge = "Bearer realm=\"login\", error=\"invalid_request\"";
+        assert_eq!(answer.header("WWW-Authenticate"), Some(challenge), "{path}");
+    }
+    assert_eq!(bob.send(get("/facts")).await.body, "token token true true");
+    let ann = app.browser();
+    ann.log_in(ANN, PASSWORD).await;
+    assert_eq!(ann.send(get("/me")).await.body, ANN);
     assert_eq!(app.browser().send(get("/admin")).await.status, Status::Forbidden);
 }
 

@@ -207,54 +207,124 @@ fn is_refused(answer: &Answer, status: u16, reason: &str) -> bool {
 }
 
 #[rocket::async_test]
-async fn a_live_session_decides_and_without_one_a_token_does() {
-    let app = app().await;
-    let bob = app.user(BOB).await;
-    let ann = app.log_in_as(ANN).await;
-    let stranger = app.browser();
-    assert_eq!(
-        get(&ann, &app, "/any", &token(&app, &bob, 0).await).await.body,
-        "ann@example.org by session"
-    );
-    assert_eq!(get(&ann, &app, "/any", &forged()).await.body, "ann@example.org by session");
-    assert_eq!(
-        get(&stranger, &app, "/any", &token(&app, &bob, 0).await).await.body,
-        "bob@example.org by token"
-    );
-    let visitor = app.browser();
-    visitor.csrf_token().await;
-    assert_eq!(
-        get(&visitor, &app, "/any", &token(&app, &bob, 0).await).await.body,
-        "bob@example.org by token"
-    );
-    app.clock().advance(chrono::TimeDelta::hours(25));
-    let answer = get(&ann, &app, "/any", &token(&app, &bob, 0).await).await;
-    assert_eq!(answer.body, "bob@example.org by token", "a session that is old is none");
+async fn a_session_and_a_token_are_one_user_or_nobody() {
+    let bearer = "Bearer realm=\"login\"";
+    for (mechanisms, by) in [(["session", "token"], "session"), (["token", "session"], "token")] {
+        let app = app_by(&mechanisms).await;
+        let (bob, ann) = (app.user(BOB).await, app.log_in_as(ANN).await);
+        let (of_ann, of_bob) =
+            (token(&app, &app.user(ANN).await, 0).await, token(&app, &bob, 0).await);
+        for path in ["/any", "/maybe"] {
+            let answer = get(&ann, &app, path, &of_bob).await;
+            assert!(is_refused(&answer, 400, "conflicting_credentials"), "{}", answer.body);
+            let challenge = format!("{bearer}, error=\"invalid_request\"");
+            assert_eq!(answer.header("WWW-Authenticate"), Some(challenge.as_str()));
+            let answer = get(&ann, &app, path, &forged()).await;
+            assert!(is_refused(&answer, 401, "token_malformed"), "{}", answer.body);
+            let why = "error=\"invalid_token\", error_description=\"This is not a token.\"";
+            let challenges: Vec<&str> = answer.headers("WWW-Authenticate").collect();
+            assert_eq!(challenges, ["Session realm=\"login\"", &format!("{bearer}, {why}")]);
+            let answer = get(&ann, &app, path, &of_ann).await;
+            assert_eq!(answer.body, format!("{ANN} by {by}"), "the first says how they came");
+        }
+        assert_eq!(ann.get_json("/any").await.body, "ann@example.org by session");
+        let stranger = app.browser();
+        let answer = get(&stranger, &app, "/any", &of_bob).await;
+        assert_eq!(answer.body, "bob@example.org by token");
+        let visitor = app.browser();
+        visitor.csrf_token().await;
+        let answer = get(&visitor, &app, "/any", &of_bob).await;
+        assert_eq!(answer.body, "bob@example.org by token");
+    }
 }
 
 #[rocket::async_test]
-async fn whichever_is_brought_first_decides_also_when_it_is_bad() {
-    let app = app().await;
-    let bob = app.user(BOB).await;
-    let browser = app.browser();
-    browser.set_cookie(SESSION, "v4.local.AAAA");
-    let answer = get(&browser, &app, "/any", &token(&app, &bob, 0).await).await;
-    assert!(is_refused(&answer, 401, "unauthenticated"), "{}", answer.body);
-    assert_eq!(browser.cookie(SESSION), None, "the bad cookie is removed");
+async fn a_session_that_is_over_is_nothing_beside_a_token_and_401_alone() {
+    for mechanisms in [["session", "token"], ["token", "session"]] {
+        let app = app_by(&mechanisms).await;
+        let bob = app.user(BOB).await;
+        let of_bob = token(&app, &bob, 0).await;
+        let (ended, forged_one) = (app.log_in_as(ANN).await, app.browser());
+        let cookie = ended.cookie(SESSION).unwrap();
+        ended.log_out().await;
+        for (browser, cookie) in [(&ended, cookie.as_str()), (&forged_one, "v4.local.AAAA")] {
+            for post in [false, true] {
+                browser.set_cookie(SESSION, cookie);
+                let request =
+                    if post { app.client().post("/any") } else { app.client().get("/any") };
+                let answer = browser.send(request.header(of_bob.clone())).await;
+                assert_eq!(answer.body, "bob@example.org by token");
+            }
+            browser.set_cookie(SESSION, cookie);
+            let answer = get(browser, &app, "/any", &forged()).await;
+            assert!(is_refused(&answer, 401, "token_malformed"), "{}", answer.body);
+            browser.set_cookie(SESSION, cookie);
+            for path in ["/any", "/maybe"] {
+                browser.set_cookie(SESSION, cookie);
+                let answer = browser.get_json(path).await;
+                assert!(is_refused(&answer, 401, "unauthenticated"), "{}", answer.body);
+                assert_eq!(browser.cookie(SESSION), None, "the bad cookie is removed");
+            }
+        }
+        let ann = app.log_in_as(ANN).await;
+        app.clock().advance(chrono::TimeDelta::hours(25));
+        let answer = get(&ann, &app, "/any", &token(&app, &bob, 0).await).await;
+        assert_eq!(answer.body, "bob@example.org by token", "a session that is old is none");
+    }
+}
 
-    let app = app_by(&["token", "session"]).await;
-    let (bob, ann) = (app.user(BOB).await, app.log_in_as(ANN).await);
-    let answer = get(&ann, &app, "/any", &forged()).await;
-    assert!(is_refused(&answer, 401, "token_malformed"), "{}", answer.body);
-    let challenges: Vec<&str> = answer.headers("WWW-Authenticate").collect();
-    let bearer = "Bearer realm=\"login\", error=\"invalid_token\", \
-                  error_description=\"This is not a token.\"";
-    assert_eq!(challenges, ["Session realm=\"login\"", bearer]);
-    assert_eq!(
-        get(&ann, &app, "/any", &token(&app, &bob, 0).await).await.body,
-        "bob@example.org by token"
-    );
-    assert_eq!(ann.get_json("/any").await.body, "ann@example.org by session");
+#[rocket::async_test]
+async fn a_bad_token_in_a_cookie_locks_nobody_out_who_is_logged_in() {
+    let settings = json!({"tokens": {"sources": ["authorization", "cookie"]}});
+    let app = app_with(settings).await;
+    let ann = app.log_in_as(ANN).await;
+    let bob = app.user(BOB).await;
+    let text = |header: &Header<'_>| header.value().trim_start_matches("Bearer ").to_owned();
+    ann.set_cookie("security_token", &text(&token(&app, &bob, 0).await));
+    let answer = ann.get_json("/any").await;
+    assert!(is_refused(&answer, 400, "conflicting_credentials"), "{}", answer.body);
+    let of_ann = text(&token(&app, &app.user(ANN).await, 0).await);
+    for cookie in [of_ann.as_str(), "v4.local.AAAA"] {
+        ann.set_cookie("security_token", cookie);
+        assert_eq!(ann.get_json("/any").await.body, "ann@example.org by session");
+        assert_eq!(ann.json(Method::Post, "/any", json!({})).await.status, Status::Ok);
+        let forged_form = ann.send(app.client().post("/any").header(ContentType::Form)).await;
+        assert_eq!(forged_form.status, Status::BadRequest);
+    }
+    ann.set_cookie("security_token", &of_ann);
+    let answer = get(&ann, &app, "/any", &token(&app, &app.user(ANN).await, 0).await).await;
+    assert!(is_refused(&answer, 400, "conflicting_credentials"), "two tokens: {}", answer.body);
+    let stranger = app.browser();
+    stranger.set_cookie("security_token", "v4.local.AAAA");
+    assert_eq!(stranger.get_json("/any").await.status, Status::Unauthorized);
+    assert_eq!(stranger.get_json("/maybe").await.status, Status::Unauthorized, "no guest");
+}
+
+#[rocket::async_test]
+async fn a_password_beside_a_token_or_a_session_has_to_be_the_same_users() {
+    let app = app_by(&["session", "basic", "token"]).await;
+    let (ann, bob) = (app.log_in_as(ANN).await, app.user(BOB).await);
+    let of_bob = token(&app, &bob, 0).await;
+    let own = Header::new("Authentication-Token", of_bob.value()["Bearer ".len()..].to_owned());
+    let stranger = app.browser();
+    let both = |with| app.client().get("/any").header(own.clone()).header(with);
+    let answer = stranger.send(both(basic(ANN)).header(rocket::http::Accept::JSON)).await;
+    assert!(is_refused(&answer, 400, "conflicting_credentials"), "{}", answer.body);
+    let challenge = "Bearer realm=\"login\", error=\"invalid_request\"";
+    assert_eq!(answer.header("WWW-Authenticate"), Some(challenge));
+    let hashes = app.hashes();
+    assert_eq!(stranger.send(both(basic(BOB))).await.body, "bob@example.org by basic");
+    let answer = get(&ann, &app, "/any", &basic(BOB)).await;
+    assert!(is_refused(&answer, 400, "conflicting_credentials"), "{}", answer.body);
+    assert_eq!(answer.header("WWW-Authenticate"), None, "no token is among them");
+    assert_eq!(get(&ann, &app, "/any", &basic(ANN)).await.body, "ann@example.org by session");
+    let wrong = crate::basic::basic_with(ANN, "no such password");
+    let answer = get(&ann, &app, "/any", &wrong).await;
+    assert!(is_refused(&answer, 401, "credentials_refused"), "{}", answer.body);
+    assert_eq!(app.hashes() - hashes, 4, "one a request");
+    // Our own pages go by the session alone.
+    let answer = get(&ann, &app, "/sessions", &of_bob).await;
+    assert_eq!(answer.status, Status::Ok, "{}", answer.body);
 }
 
 #[rocket::async_test]
@@ -281,8 +351,13 @@ async fn a_token_needs_no_anti_forgery_token_and_a_session_does() {
     let post = |path: &'static str| app.client().post(path).header(ContentType::Form);
     let ann = app.log_in_as(ANN).await;
     assert_eq!(ann.send(post("/any")).await.status, Status::BadRequest);
-    let answer = ann.send(post("/any").header(token(&app, &bob, 0).await)).await;
-    assert_eq!(answer.status, Status::BadRequest, "the session decides");
+    let of_ann = token(&app, &app.user(ANN).await, 0).await;
+    let answer = ann.send(post("/any").header(of_ann.clone())).await;
+    assert_eq!(answer.status, Status::BadRequest, "they came by the session first of all");
+    assert!(answer.body.contains("form"), "{}", answer.body);
+    let csrf = Header::new("X-XSRF-Token", ann.csrf_token().await);
+    let answer = ann.send(post("/any").header(of_ann).header(csrf)).await;
+    assert_eq!(answer.body, "ann@example.org by session");
     let stranger = app.browser();
     assert_eq!(
         stranger.send(post("/any").header(token(&app, &bob, 0).await)).await.status,
@@ -297,6 +372,15 @@ async fn a_token_needs_no_anti_forgery_token_and_a_session_does() {
     let answer = ann.send(post("/by-token").header(token(&app, &bob, 0).await)).await;
     assert_eq!(answer.body, "bob@example.org by token");
     assert_eq!(ann.send(post("/by-token")).await.status, Status::Unauthorized);
+
+    let app = app_by(&["token", "session"]).await;
+    let ann = app.log_in_as(ANN).await;
+    let of_ann = token(&app, &app.user(ANN).await, 0).await;
+    let post = || app.client().post("/any").header(ContentType::Form);
+    assert_eq!(ann.send(post().header(of_ann)).await.body, "ann@example.org by token");
+    assert_eq!(ann.send(post()).await.status, Status::BadRequest);
+    let of_bob = token(&app, &app.user(BOB).await, 0).await;
+    assert_eq!(ann.send(post().header(of_bob)).await.status, Status::BadRequest, "two users");
 }
 
 #[rocket::async_test]
@@ -350,7 +434,9 @@ async fn a_route_takes_the_ways_in_that_it_names_and_no_other() {
     assert_eq!(ann.get("/by-token").await.status, Status::Unauthorized, "no way to the login page");
     assert!(is_refused(&get(&ann, &app, "/by-token", &forged()).await, 401, "token_malformed"));
 
-    assert_eq!(get(&ann, &app, "/either", &token).await.body, "bob@example.org by token");
+    let answer = get(&ann, &app, "/either", &token).await;
+    assert!(is_refused(&answer, 400, "conflicting_credentials"), "{}", answer.body);
+    assert_eq!(get(&stranger, &app, "/either", &token).await.body, "bob@example.org by token");
     assert_eq!(ann.get("/either").await.body, "ann@example.org by session");
     assert_eq!(get(&ann, &app, "/either", &forged()).await.status, Status::Unauthorized);
     assert_eq!(stranger.get("/either").await.location(), "/login?next=%2Feither");
@@ -475,9 +561,10 @@ async fn a_bearer_of_anything_is_no_guest() {
 
 #[rocket::async_test]
 async fn a_page_knows_whom_a_guard_let_in_and_a_visit_whose_session_it_is() {
-    let app = app_by(&["token", "session"]).await;
+    let app = app_by(&["session"]).await;
+    assert_eq!(app.log_in_as(ANN).await.get("/context").await.body, "\"ann@example.org\"");
+    let app = app_by(&["token"]).await;
     let (bob, ann) = (app.user(BOB).await, app.log_in_as(ANN).await);
-    assert_eq!(ann.get("/context").await.body, "\"ann@example.org\"");
     assert_eq!(
         get(&ann, &app, "/context", &token(&app, &bob, 0).await).await.body,
         "\"bob@example.org\""

@@ -391,9 +391,14 @@ async fn whoever_comes_by_themselves_needs_no_scope() {
     let stranger = app.browser().get("/reports").await;
     assert_eq!(stranger.status, Status::SeeOther);
     let (token, _) = make(&ann, body("nightly")).await;
+    let request = |path: &'static str| app.client().get(path).header(bearer(&token));
     let bob = app.log_in_as(BOB).await;
-    let request = app.client().get("/reports").header(bearer(&token));
-    assert_eq!(bob.send(request).await.body, "bob@example.org by session as password");
+    let answer = bob.send(request("/reports").header(ContentType::JSON)).await;
+    assert_eq!(answer.reasons(), ["conflicting_credentials"]);
+    let answer = ann.send(request("/reports")).await;
+    assert_eq!(answer.body, "ann@example.org by session as password");
+    let answer = ann.send(request("/me").header(ContentType::JSON)).await;
+    assert_eq!(answer.reasons(), ["token_scoped"], "beside the best of sessions");
 }
 
 #[rocket::async_test]

@@ -343,6 +343,13 @@ async fn a_request_with_a_token_is_one_read() {
     for _ in 0..3 {
         assert_eq!(logged.during(get()).await, ["SELECT refresh"]);
     }
+    // A request with a session, too, is one for each, however many guards ask.
+    let ann = app.log_in_as(ANN).await;
+    let both = async || {
+        let answer = ann.send(app.client().get("/all").header(bearer(&access))).await;
+        assert_eq!(answer.status, Status::Ok, "{}", answer.body);
+    };
+    assert_eq!(logged.during(both()).await, [READ, "SELECT refresh"]);
     let refreshed = logged.during(async {
         post("/refresh-token", json!({"refresh_token": pair["refresh_token"]})).await;
     });

@@ -60,7 +60,9 @@
 //!
 //! `Authorization: Bearer <token>` (RFC 6750, section 2.1; the scheme in any case), or
 //! `Authentication-Token: <token>`, as with Flask-Security, for where a proxy wants `Authorization`
-//! for itself. One of them, once: both, or either twice, is 400 `conflicting_credentials`.
+//! for itself. One of them, once: both, or either twice, is 400 `conflicting_credentials`. A proxy that puts a
+//! `Bearer` of its own there needs `tokens.sources = ["authentication-token"]`: else that is taken for a bad
+//! token, also of whoever is logged in.
 //! [`tokens.sources`](crate::config::TokensConfig::sources) has the places, where a cookie may be added, and
 //! for handshakes of WebSockets the query. Elsewhere nothing is looked at; a body is by the guard
 //! [`PasetoJson`](crate::PasetoJson) alone.
