@@ -113,11 +113,14 @@ use rocket::Request;
 use rocket::Rocket;
 use rocket::async_trait;
 
+use crate::crypto::personal_token;
 use crate::error::Error;
 use crate::error::Result;
 use crate::flow::once::Admitted;
 use crate::rejection::Rejection;
+use crate::rejection::TokenFault;
 use crate::web::Web;
+use crate::web::bearer;
 
 /// The name of the mechanism that is always there.
 pub const SESSION: &str = "session";
@@ -261,6 +264,25 @@ pub(crate) fn check(rocket: &Rocket<Build>) -> Result<()> {
             format!("Remove it, or use some of: {}", known.join(", ")),
         )),
     }
+}
+
+/// Says why a text that is no token of the one kind is refused: a personal token, where there are such, is for
+/// other guards. The store is not asked.
+pub(super) fn tell_apart(request: &Request<'_>, why: Rejection) -> Rejection {
+    if why != Rejection::TokenRefused(TokenFault::Malformed) {
+        return why;
+    }
+    let personal = request.rocket().state::<Mechanisms>().and_then(|all| all.find(PERSONAL_TOKEN));
+    let is_whole = |text: &str| {
+        let (prefix, _) = text.rsplit_once('_').unwrap_or_default();
+        personal_token::parse(prefix, text).is_some()
+    };
+    if personal.is_some_and(|it| it.is_present(request))
+        && bearer::the_one_brought(request).is_ok_and(is_whole)
+    {
+        return Rejection::TokenRefused(TokenFault::Scoped);
+    }
+    why
 }
 
 /// Tells whether a mechanism that the guard `G` names is missing, and says what to do.

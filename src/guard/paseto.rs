@@ -22,6 +22,7 @@ use crate::guard::fresh::max_age;
 use crate::guard::maybe::Credentials;
 use crate::guard::mechanism::TOKEN;
 use crate::guard::mechanism::is_missing;
+use crate::guard::mechanism::tell_apart;
 use crate::guard::parts;
 use crate::guard::refuse;
 use crate::guard::ways::Ways;
@@ -287,7 +288,7 @@ async fn find<K: TokenKind>(request: &Request<'_>) -> Result<Genuine<K>, Rejecti
         let (web, _) = parts(request)?;
         let found = match bearer::verified::<K>(request) {
             Ok(token) => check(request, &token).await.map(|()| token),
-            Err(rejection) => Err(rejection),
+            Err(rejection) => Err(tell_apart(request, rejection)),
         };
         if found.as_ref().is_err_and(|why| why.status() == Status::Unauthorized) {
             tell_unauthenticated(request, web);

@@ -18,6 +18,7 @@ use crate::guard::mechanism::Mechanisms;
 use crate::guard::mechanism::PERSONAL_TOKEN;
 use crate::guard::mechanism::SESSION;
 use crate::guard::mechanism::TOKEN;
+use crate::guard::mechanism::tell_apart;
 use crate::patience::shared;
 use crate::rejection::Rejection;
 use crate::rejection::TokenFault;
@@ -285,6 +286,7 @@ impl Way {
                     sender::note(request, &sender);
                     Ok(sender)
                 }
+                Err(why) if self.name() == TOKEN => Err(tell_apart(request, why)),
                 Err(why) => Err(why),
             }
         });

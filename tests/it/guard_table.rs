@@ -391,6 +391,17 @@ async fn a_personal_token_opens_what_names_its_scopes_and_nothing_else() {
         }
         assert_eq!(outcomes, expected, "{path}");
     }
+    // A guard of tokens says that it is one, but of the wrong sort.
+    for path in ["/auth-user", "/via-token", "/via-all", "/paseto", "/fresh-paseto", "/token-user"]
+    {
+        for (header, reason) in [(&headers[2], "token_scoped"), (&headers[3], "token_malformed")] {
+            let request = app.client().get(path).header(rocket::http::Accept::JSON);
+            let answer = app.browser().send(request.header(header.clone())).await;
+            assert_eq!(answer.reasons(), [reason], "{path}");
+            let said = "Bearer realm=\"login\", error=\"invalid_token\"";
+            assert!(answer.headers("WWW-Authenticate").any(|it| it.starts_with(said)), "{path}");
+        }
+    }
 }
 
 #[rocket::async_test]

@@ -9,6 +9,7 @@ use rocket::Build;
 use rocket::Rocket;
 use rocket::futures::future::BoxFuture;
 use rocket::get;
+use rocket::http::Accept;
 use rocket::http::Status;
 use rocket::post;
 use rocket::routes;
@@ -16,6 +17,7 @@ use rocket::tokio::time::sleep;
 use rocket_security::AuthUser;
 use rocket_security::Fresh;
 use rocket_security::Maybe;
+use rocket_security::Paseto;
 use rocket_security::PermissionsAccepted;
 use rocket_security::RolesAccepted;
 use rocket_security::RolesRequired;
@@ -24,6 +26,7 @@ use rocket_security::Security;
 use rocket_security::Session;
 use rocket_security::SqlxDatastore;
 use rocket_security::SqlxPool;
+use rocket_security::TokenUser;
 use rocket_security::datastore::Together;
 use rocket_security::features::login::Login;
 use rocket_security::features::logout::Logout;
@@ -79,6 +82,12 @@ fn guest(user: Maybe<AuthUser>, session: Session<'_>) -> &'static str {
 fn reports(user: Scoped<ReadReports>, _admin: RolesRequired<Admin>) -> String {
     user.email.to_string()
 }
+
+#[get("/paseto")]
+fn paseto(_token: Paseto) {}
+
+#[get("/token-user")]
+fn token_user(_user: TokenUser) {}
 
 /// What was said to all databases of the tests below, each of which has a prefix of its own.
 static SAID: Mutex<Vec<String>> = Mutex::new(Vec::new());
@@ -226,7 +235,9 @@ fn rocket(store: SqlxDatastore) -> Rocket<Build> {
         .enable(Tokens::default())
         .enable(Verify::default())
         .enable(PersonalTokens::default().scopes::<ReadReports>());
-    rocket::build().attach(security).mount("/", routes![all, change, guest, reports])
+    rocket::build()
+        .attach(security)
+        .mount("/", routes![all, change, guest, reports, paseto, token_user])
 }
 
 async fn assert_all(browser: &Browser<'_>) {
@@ -368,7 +379,7 @@ async fn a_request_with_a_personal_token_is_one_read_and_at_most_one_write_a_min
     assert_eq!(app.mail().await.len(), 1, "nothing is left to be mailed meanwhile");
     let get = async |path: &'static str, token: &str| {
         let request = app.client().get(path).header(bearer(token));
-        app.browser().send(request).await
+        app.browser().send(request.header(Accept::JSON)).await
     };
     let ask = async || assert_eq!(get("/reports", &token).await.body, ANN);
     let (read, write) = ("SELECT personal_tokens", "UPDATE personal_tokens");
@@ -378,6 +389,13 @@ async fn a_request_with_a_personal_token_is_one_read_and_at_most_one_write_a_min
     app.clock().advance(TimeDelta::seconds(2));
     assert_eq!(logged.during(ask()).await, [read, write]);
     assert_eq!(logged.during(ask()).await, [read]);
+
+    // Guards of access tokens see by the text alone that it is none.
+    let said = logged.during(async {
+        assert_eq!(get("/paseto", &token).await.reasons(), ["token_scoped"]);
+        assert_eq!(get("/token-user", &token).await.reasons(), ["token_scoped"]);
+    });
+    assert_eq!(said.await, Vec::<String>::new());
 
     // What is none of ours is told by its checksum.
     let (head, last) = token.split_at(token.len() - 1);

@@ -94,8 +94,9 @@
 //! **It opens what names its scopes, and nothing else**: routes with [`Scoped`](crate::Scoped), and those
 //! with [`AuthVia<via::PersonalToken>`](crate::AuthVia), which take it whatever its scopes are.
 //! [`AuthUser`](crate::AuthUser) and whatever else goes by `security.mechanisms` answers 401 with the reason
-//! `token_scoped`, and takes nobody who sends one for a guest; guards of other ways in, such as
-//! [`Paseto`](crate::Paseto) or [`BasicUser`](crate::BasicUser), do not know it. So it cannot stand among [`security.mechanisms`](crate::config::Config::mechanisms), and our own pages do not
+//! `token_scoped`, and takes nobody who sends one for a guest; so do the guards of tokens, such as
+//! [`Paseto`](crate::Paseto), without asking the store. Guards that take no token, such as
+//! [`BasicUser`](crate::BasicUser), do not know it. So it cannot stand among [`security.mechanisms`](crate::config::Config::mechanisms), and our own pages do not
 //! take it either. It is never [`Fresh`](crate::Fresh). A token gives no more than its owner may do at that
 //! moment: roles are looked up with it.
 //!
