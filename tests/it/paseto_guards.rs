@@ -413,6 +413,11 @@ async fn a_request_is_from_one_user_whichever_guard_finds_out_first() {
         assert_eq!(of_ann.send(request()).await.body, ANN, "{path}");
         assert_eq!(app.browser().send(request()).await.body, ANN, "{path}");
     }
+    // A token of another kind is no good one beside a session.
+    let download = issuer(&app).of::<Download>(&ann).issue().unwrap();
+    let request = app.client().get("/both").header(bearer(&download));
+    let answer = of_ann.send(request.header(Header::new("Accept", "application/json"))).await;
+    assert_eq!(answer.reasons(), ["token_forged"]);
     // What looks at tokens alone takes the token, whoever is logged in.
     let alone = app.client().get("/user").header(header);
     assert_eq!(of_bob.send(alone).await.body, format!("{ANN} token false"));
