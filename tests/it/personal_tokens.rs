@@ -212,6 +212,24 @@ async fn the_page_does_the_same_with_boxes() {
 }
 
 #[rocket::async_test]
+async fn whoever_does_not_say_gets_90_days_or_the_most_there_is() {
+    for (settings, days) in [
+        (json!({}), 90),
+        (json!({"max_lifetime": "30days"}), 30),
+        (json!({"max_lifetime": "365days"}), 90),
+        (json!({"default_lifetime": "7days", "max_lifetime": "30days"}), 7),
+    ] {
+        let app = app_with(settings.clone()).await;
+        let ann = app.log_in_as(ANN).await;
+        let end = app.clock().now() + TimeDelta::days(days);
+        make(&ann, body("nightly")).await;
+        let told = moment(&listed(&ann).await[0]["expires_at"]);
+        assert!((told - end).abs() < TimeDelta::minutes(1), "{settings}: {told}");
+        assert!(ann.get(PATH).await.body.contains(&format!("{days} days, as usual")));
+    }
+}
+
+#[rocket::async_test]
 async fn what_cannot_be_made_is_said_by_field() {
     let app = app_with(json!({"max_lifetime": "365days", "max_per_user": 1})).await;
     let ann = app.log_in_as(ANN).await;
@@ -686,7 +704,11 @@ async fn what_makes_no_sense_stops_the_launch() {
         (prefix("1rspat"), false),
         (prefix(&"x".repeat(21)), false),
         (json!({"personal_tokens": {"max_per_user": 0}}), false),
-        (json!({"personal_tokens": {"max_lifetime": "30days"}}), false),
+        (json!({"personal_tokens": {"max_lifetime": "30days"}}), true),
+        (
+            json!({"personal_tokens": {"default_lifetime": "31days", "max_lifetime": "30days"}}),
+            false,
+        ),
         (json!({"personal_tokens": {"default_lifetime": "1h", "max_lifetime": "2h"}}), false),
         (json!({"personal_tokens": {"lifetime": "1h"}}), false),
         (json!({"mechanisms": ["session", "personal_token"]}), false),

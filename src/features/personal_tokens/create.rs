@@ -235,7 +235,7 @@ impl Desk {
     ) -> Option<Timestamp> {
         let longest = self.settings.max_lifetime;
         let lifetime = match days {
-            Days::Unsaid => Some(self.settings.default_lifetime.delta()),
+            Days::Unsaid => Some(self.settings.usual_lifetime().delta()),
             Days::After(days) => Some(TimeDelta::days(days.into())),
             Days::Never => None,
             Days::Wrong => {

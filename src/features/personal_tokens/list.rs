@@ -138,7 +138,7 @@ impl Desk {
             .with("personal_tokens", shown)
             .with("scopes", boxes)
             .with("offered_days", offered)
-            .with("default_lifetime", self.settings.default_lifetime.to_string())
+            .with("default_lifetime", self.settings.usual_lifetime().to_string())
             .with("has_never", longest.is_none())
     }
 }

@@ -47,7 +47,7 @@
 //! |---|---|
 //! | `prefix` | `"rspat"` |
 //! | `max_per_user` | `50` |
-//! | `default_lifetime` | `"90days"` |
+//! | `default_lifetime` | `"90days"`, or `max_lifetime` where that is less |
 //! | `max_lifetime` | none |
 //!
 //! Templates: `security/personal_tokens.html`. Mails: `personal_token_notice`. Events:
@@ -78,7 +78,7 @@
 //! Whoever makes one came by a session and proved within `security.freshness` that it is them: by a token
 //! none is made, listed or revoked. `scopes` are some of those that the application has named, at least one:
 //! in JSON a list, or a text with blanks between them, in a form also a box each, `scope.reports:read`. `expires_in_days` is a
-//! whole number, or `never`; who says nothing gets `default_lifetime`. With `max_lifetime` there is no
+//! whole number of at most 3650, or `never`; who says nothing gets `default_lifetime`. With `max_lifetime` there is no
 //! `never`, and it counts for tokens that are there already, too. A name is the owner's own, 1 to 100
 //! characters, and no two of theirs are alike, so that it is plain which is which. They are told by mail.
 //! The token stands in that one answer, which nobody may cache, and nowhere else: the store has its SHA-256
@@ -167,8 +167,9 @@ pub struct PersonalTokens<S = Unnamed> {
     pub prefix: String,
     /// How many a user may have, those that have expired and are still listed among them. _Default:_ `50`.
     pub max_per_user: u32,
-    /// How long one lasts whose owner does not say. _Default:_ `"90days"`.
-    pub default_lifetime: Span,
+    /// How long one lasts whose owner does not say. _Default:_ `"90days"`, or `max_lifetime` where that is
+    /// less.
+    pub default_lifetime: Option<Span>,
     /// How long one may last at most, those that are there already included; without it as long as its owner
     /// wants. _Default:_ none.
     pub max_lifetime: Option<Span>,
@@ -188,6 +189,13 @@ impl PersonalTokens {
 }
 
 impl<S> PersonalTokens<S> {
+    /// Gives how long a token lasts whose owner does not say.
+    fn usual_lifetime(&self) -> Span {
+        let usual = Span::hours(90 * 24);
+        let unset = self.max_lifetime.map_or(usual, |longest| longest.min(usual));
+        self.default_lifetime.unwrap_or(unset)
+    }
+
     /// Gives the same settings for other scopes.
     fn about<T>(&self) -> PersonalTokens<T> {
         PersonalTokens {
@@ -205,7 +213,7 @@ impl Default for PersonalTokens {
         Self {
             prefix: "rspat".to_owned(),
             max_per_user: 50,
-            default_lifetime: Span::hours(90 * 24),
+            default_lifetime: None,
             max_lifetime: None,
             scopes: PhantomData,
         }
@@ -271,7 +279,7 @@ impl<D: PersonalTokenStore, S: ScopeSet> Feature<D> for PersonalTokens<S> {
                 "Set it to 50, or do not enable the feature",
             ));
         }
-        if self.max_lifetime.is_some_and(|longest| longest < self.default_lifetime) {
+        if self.max_lifetime.is_some_and(|longest| longest < self.usual_lifetime()) {
             return Err(Error::config(
                 "personal_tokens.default_lifetime",
                 "is longer than personal_tokens.max_lifetime",
