@@ -64,7 +64,7 @@ const KEPT: &str = "public, max-age=300";
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct TokenKeys {
-    /// Where the document is. _Default:_ `"/.well-known/paseto-keys"`.
+    /// Where the document is: a path at which no page of ours is. _Default:_ `"/.well-known/paseto-keys"`.
     pub path: String,
 }
 

@@ -14,6 +14,7 @@ use rocket::async_trait;
 use rocket::figment::Figment;
 use rocket::get;
 use rocket::http::Header;
+use rocket::http::Method;
 use rocket::route;
 use rocket::route::Handler;
 use rocket::routes;
@@ -35,7 +36,9 @@ use crate::error::Result;
 use crate::event::Event;
 use crate::event::Signals;
 use crate::feature::Announcer;
+use crate::feature::Feature;
 use crate::feature::Hooks;
+use crate::features::token_keys::TokenKeys;
 use crate::flow::Flow;
 use crate::flow::FlowParts;
 use crate::flow::limits::Limits;
@@ -69,6 +72,9 @@ use crate::web::demand::Recorder;
 use crate::web::page::STYLESHEET;
 use crate::web::page::register_functions;
 
+/// The feature whose document can be moved.
+const TOKEN_KEYS: &str = <TokenKeys as Feature<()>>::NAME;
+
 /// Everything, ready to be handed to Rocket.
 pub(super) struct Assembly<D> {
     store: Arc<D>,
@@ -96,6 +102,7 @@ pub(super) async fn assemble<D: UserDatastore>(
     let base_url = config.base_url_or_local(figment)?;
     let features: Vec<Box<dyn Configured<D>>> =
         features.into_iter().map(|it| (it.configure)(figment)).collect::<Result<_>>()?;
+    check_document(&features)?;
     let keyring = keyring(&config, figment)?;
     let (mailer, capture) = choose_mailer(mailer, &config, figment, &features)?;
     let urls = urls(&features);
@@ -314,6 +321,24 @@ fn choose_mailer<D>(
             "mail.url",
             "is missing, and features that are enabled send mail",
             "Set it to your mail server, for example \"smtps://user:password@mail.example.org\"",
+        )),
+    }
+}
+
+/// Refuses a place for the document of public keys at which a page of ours is: that one would be shown.
+fn check_document<D>(features: &[Box<dyn Configured<D>>]) -> Result<()> {
+    let others = features.iter().filter(|it| it.name() != TOKEN_KEYS);
+    let pages = others.flat_map(|it| it.routes()).filter(|it| it.method == Method::Get);
+    let taken: Vec<String> = pages.map(|page| page.uri.path().to_owned()).collect();
+    let is_taken = |path: &str| path == STYLESHEET || taken.iter().any(|taken| taken == path);
+    let document = features.iter().filter(|it| it.name() == TOKEN_KEYS);
+    let places = document.flat_map(|it| it.routes());
+    match places.map(|it| it.uri.path().to_owned()).find(|path| is_taken(path)) {
+        None => Ok(()),
+        Some(path) => Err(Error::config(
+            "token_keys.path",
+            format!("is \"{path}\", where a page of ours is"),
+            "Remove it, or choose a path that is free",
         )),
     }
 }
