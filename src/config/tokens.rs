@@ -40,7 +40,8 @@ const MAX_REFRESH_LIFETIME: Duration = Duration::from_secs(365 * 86_400);
 #[non_exhaustive]
 pub struct TokensConfig {
     /// The application's own keys: texts, or tables as in [`TokenKeyConfig`]. The first of a
-    /// purpose that can issue is the active one, the others verify.
+    /// purpose that can issue is the active one, the others verify. Without a local key of your own, one
+    /// derived from `security.keys` is added, for refresh tokens and `.local()`.
     /// _Default:_ a key for `v4.local`, derived from `security.keys`.
     pub keys: TokenKeysConfig,
     /// What opens keys that are wrapped with a password (`k4.local-pw`, `k4.secret-pw`).

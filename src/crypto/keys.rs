@@ -79,6 +79,8 @@ const PUBLISHED: &[&str] = &[
 pub struct Keyring {
     active: Secret<[u8; 32]>,
     older: Vec<Secret<[u8; 32]>>,
+    /// What the active one comes from, where it is not a key itself: Rocket's `secret_key`.
+    origin: Option<Secret<Vec<u8>>>,
 }
 
 impl Keyring {
@@ -99,7 +101,7 @@ impl Keyring {
         }
         let mut keys = keys.into_iter();
         let active = keys.next().ok_or_else(|| refuse("keys", "is empty"))?;
-        Ok(Self { active, older: keys.collect() })
+        Ok(Self { active, older: keys.collect(), origin: None })
     }
 
     /// Reads Rocket's `secret_key`: at least 32 bytes as base64 or hexadecimal text.
@@ -118,17 +120,18 @@ impl Keyring {
         let bytes = decode_hex(text)
             .or_else(|| STANDARD.decode(text).ok())
             .or_else(|| URL_SAFE_NO_PAD.decode(text).ok())
+            .map(Secret::new)
             .ok_or_else(|| refuse_it("is neither base64 nor hexadecimal"))?;
-        if bytes.len() < 32 {
+        if bytes.expose().len() < 32 {
             return Err(refuse_it("is shorter than 32 bytes"));
         }
-        check_quality(&bytes).map_err(|fault| refuse_it(&fault))?;
+        check_quality(bytes.expose()).map_err(|fault| refuse_it(&fault))?;
         let mut key = [0; 32];
         // HKDF gives up to 8160 bytes (RFC 5869, section 2.3); 32 never fail.
-        Hkdf::<Sha256>::new(None, &bytes)
+        Hkdf::<Sha256>::new(None, bytes.expose())
             .expand(b"rocket_security master from secret_key", &mut key)
             .map_err(|fault| Error::Crypto(fault.to_string()))?;
-        Ok(Self { active: Secret::new(key), older: Vec::new() })
+        Ok(Self { active: Secret::new(key), older: Vec::new(), origin: Some(bytes) })
     }
 
     /// Reads the key in the file `path`, or makes one and writes it there for its owner alone
@@ -168,6 +171,14 @@ impl Keyring {
             fault => fault,
         })?;
         Ok((keyring, made))
+    }
+
+    /// Tells whether any of these bytes are `the_one`: a master key, or Rocket's `secret_key` that one comes
+    /// from.
+    pub fn any_is(&self, the_one: impl Fn(&[u8]) -> bool) -> bool {
+        let origin = self.origin.as_ref().map(|origin| origin.expose().as_slice());
+        let masters = std::iter::once(&self.active).chain(&self.older);
+        masters.map(|master| master.expose().as_slice()).chain(origin).any(the_one)
     }
 
     /// Derives the key for `purpose` from each master key, the active one first.

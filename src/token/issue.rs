@@ -78,8 +78,8 @@ impl Tokens {
     ///
     /// # Errors
     ///
-    /// [`Error::Config`] for a key that is none, naming the setting and the cure; [`Error::File`]
-    /// for a file that cannot be read.
+    /// [`Error::Config`] for a key that is none and for a file that cannot be read, naming the setting
+    /// and the cure.
     pub fn new(config: &Config, base_url: &Url, keyring: &Keyring, clock: Clock) -> Result<Self> {
         let ring = Arc::new(Ring::new(config, base_url, keyring, clock)?);
         Ok(Self { ring, families: Arc::default() })

@@ -14,10 +14,9 @@ use crate::crypto::token_key::TokenKey;
 use crate::crypto::token_key::TokenVersion;
 use crate::error::Error;
 use crate::error::Result;
-use crate::secret::Secret;
 use crate::token::document::PublicKey;
 use crate::token::document::PublicKeys;
-use crate::token::key_source::keys_of;
+use crate::token::key_source::KeyReader;
 use crate::token::refresh::FamilyLimits;
 
 /// What tokens are issued and verified with.
@@ -92,9 +91,13 @@ impl Ring {
             leeway: chrono::TimeDelta::from_std(tokens.leeway).unwrap_or_default(),
             clock,
         };
-        ring.add_own(tokens, keyring)?;
+        let mut reader = KeyReader::new(tokens.passphrase.as_ref(), keyring);
+        ring.add_own(tokens, keyring, &mut reader)?;
         for (index, entry) in tokens.trusted.iter().enumerate() {
-            ring.add_trusted(index, entry, tokens.passphrase.as_ref())?;
+            ring.add_trusted(index, entry, &mut reader)?;
+        }
+        for warning in reader.into_warnings() {
+            log::warn!("{warning}");
         }
         Ok(ring)
     }
@@ -148,14 +151,26 @@ impl Ring {
         self.keys.iter().map(info).collect()
     }
 
-    fn add_own(&mut self, tokens: &TokensConfig, keyring: &Keyring) -> Result<()> {
+    fn add_own(
+        &mut self,
+        tokens: &TokensConfig,
+        keyring: &Keyring,
+        reader: &mut KeyReader<'_>,
+    ) -> Result<()> {
         for (index, entry) in tokens.keys.0.iter().enumerate() {
             let name = format!("tokens.keys[{index}]");
-            for key in keys_of(entry, &name, tokens.passphrase.as_ref())? {
+            for key in reader.read(entry, &name)? {
                 self.add(&name, key, None, Trust::Own)?;
             }
         }
         let first = self.keys.iter().find(|key| key.key.can_issue());
+        if first.is_none() && !self.keys.is_empty() {
+            reader.warn(
+                "security.tokens.keys: holds no key that issues, so that tokens are issued under one \
+                 derived from security.keys. Make one with `rocket-security keys generate`, and set it \
+                 with these",
+            );
+        }
         self.purpose = tokens
             .purpose
             .or_else(|| first.map(|key| key.key.purpose()))
@@ -179,7 +194,7 @@ impl Ring {
         &mut self,
         index: usize,
         entry: &TrustedConfig,
-        passphrase: Option<&Secret<String>>,
+        reader: &mut KeyReader<'_>,
     ) -> Result<()> {
         let at = format!("tokens.trusted[{index}]");
         if entry.iss.is_empty() || entry.iss == self.issuer {
@@ -190,7 +205,7 @@ impl Ring {
             ));
         }
         let name = format!("{at}.key");
-        for key in keys_of(&entry.key, &name, passphrase)? {
+        for key in reader.read(&entry.key, &name)? {
             if key.purpose() == TokenPurpose::Public && key.can_issue() {
                 return Err(Error::config(
                     name,
@@ -210,13 +225,21 @@ impl Ring {
 
     fn add(&mut self, name: &str, key: TokenKey, kid: Option<String>, trust: Trust) -> Result<()> {
         let kid = kid.unwrap_or_else(|| key.id().to_owned());
-        let is_known = |other: &RingKey| other.key.is_same_as(&key) || other.kid == kid;
-        if self.keys.iter().any(is_known) {
-            return Err(Error::config(
-                name,
-                "holds a key that is there already, or has the id of another",
-                "Remove one of the two: a key is for one version, purpose and issuer",
-            ));
+        let is_known = |other: &&RingKey| other.key.is_same_as(&key) || other.kid == kid;
+        if let Some(known) = self.keys.iter().find(is_known) {
+            let (fault, cure) = if known.key.purpose() == key.purpose() {
+                (
+                    "holds a key that is there already, or has the id of another",
+                    "Remove one of the two: a key is for one version, purpose and issuer",
+                )
+            } else {
+                (
+                    "holds a key of the same bytes as one of another purpose, which others may know, or \
+                     with its id",
+                    "Make another with `rocket-security keys generate`",
+                )
+            };
+            return Err(Error::config(name, fault, cure));
         }
         self.keys.push(RingKey { key, kid, trust });
         Ok(())

@@ -15,6 +15,9 @@ use rocket::http::Status;
 use rocket::local::asynchronous::Client;
 use rocket_security::MemoryDatastore;
 use rocket_security::Security;
+use rocket_security::config::TokenPurpose;
+use rocket_security::crypto::keys::generate_paserk;
+use rocket_security::crypto::token_key::TokenKey;
 use rocket_security::features::login::Login;
 use rocket_security::features::track::Track;
 use rocket_security::testing::TestApp;
@@ -26,9 +29,14 @@ use crate::support::rocket_with;
 
 const GOOD_KEY: &str = "k4.local.qmMwdTgzhPlqS8Hc-JQMSg9YFBqFv1_w_LbT4HMZ3gs";
 
-/// Launches the quickstart as an operator would, in a folder of its own, and gives the lines that
-/// name a key of the configuration.
+/// Launches the quickstart as an operator would, and gives what stops it.
 fn faults_of(profile: &str, toml: &str) -> Vec<String> {
+    told_by(profile, toml, "Error: ")
+}
+
+/// Launches the quickstart in a folder of its own, and gives the lines that begin like that and name a
+/// key of the configuration.
+fn told_by(profile: &str, toml: &str, head: &str) -> Vec<String> {
     let folder = tempfile::tempdir().unwrap();
     let database = format!("sqlite:{}", folder.path().join("security.sqlite").display());
     let config = folder.path().join("Rocket.toml");
@@ -58,7 +66,7 @@ fn faults_of(profile: &str, toml: &str) -> Vec<String> {
     let text = [output.stdout, output.stderr].concat();
     String::from_utf8_lossy(&text)
         .lines()
-        .filter_map(|line| line.strip_prefix("Error: "))
+        .filter_map(|line| line.strip_prefix(head))
         .filter(|line| line.starts_with("security.") || line.starts_with("databases."))
         .map(str::to_owned)
         .collect()
@@ -313,6 +321,45 @@ async fn a_wrong_configuration_stops_the_launch_with_one_line_that_names_key_and
     ] {
         let faults = faults_of("debug", &format!("{database}{toml}"));
         assert!(faults[0].starts_with(key), "{key}: {faults:?}");
+    }
+}
+
+/// What stops this launch is found last.
+#[cfg(unix)]
+#[test]
+fn what_an_operator_should_know_of_keys_is_told_at_the_launch() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("token.keys");
+    let local = generate_paserk().unwrap();
+    std::fs::write(&path, local.expose()).unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
+    let public = TokenKey::generate(TokenPurpose::Public).unwrap().public_paserk().unwrap();
+    let file = format!("{{ file = \"{}\" }}", path.display());
+    for (settings, expected) in [
+        (
+            format!("keys = \"{public}\"\npassphrase = \"correct horse battery staple\""),
+            vec![
+                "security.tokens.keys: holds no key that issues, so that tokens are issued under one",
+                "security.tokens.passphrase: opens nothing",
+            ],
+        ),
+        (
+            format!("keys = [\"{public}\", {file}]"),
+            vec!["security.tokens.keys[1]: others may read the file"],
+        ),
+        (format!("keys = [\"{public}\", \"{}\"]", local.expose()), vec![]),
+        (String::new(), vec![]),
+    ] {
+        let toml = format!(
+            "[default.databases.security]\nurl = \"DATABASE\"\n[default.security]\n\
+             mechanisms = [\"cookie\"]\n[default.security.tokens]\n{settings}"
+        );
+        let told = told_by("debug", &toml, "Warning: ");
+        assert_eq!(told.len(), expected.len(), "{told:?}");
+        for (told, expected) in told.iter().zip(expected) {
+            assert!(told.starts_with(expected), "{told}");
+        }
     }
 }
 

@@ -2,8 +2,19 @@
 
 use std::fs;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ed25519_dalek::SigningKey;
+use rocket::figment::Figment;
+use rocket::figment::providers::Format;
+use rocket::figment::providers::Toml;
+use rocket_security::Config;
 use rocket_security::Secret;
+use rocket_security::Tokens;
+use rocket_security::clock::Clock;
 use rocket_security::config::TokenPurpose;
+use rocket_security::crypto::keys::Keyring;
 use rocket_security::crypto::token_key::TokenKey;
 use rocket_security::rejection::TokenFault;
 use rocket_security::token::Access;
@@ -11,6 +22,7 @@ use rocket_security::token::PublicKeys;
 use serde_json::Map;
 use serde_json::Value;
 use serde_json::json;
+use url::Url;
 
 use crate::support::tokens::ASSERTION;
 use crate::support::tokens::ISSUER;
@@ -141,7 +153,11 @@ fn a_wrong_setting_is_refused_with_its_name_and_the_cure_and_no_key_is_shown() {
             "security.tokens.keys[1]: holds",
             "Remove one",
         ),
-        ("keys = { file = \"/nowhere/at.all\" }", "/nowhere/at.all: ", ""),
+        (
+            "keys = { file = \"/nowhere/at.all\" }",
+            "security.tokens.keys[0]: names the file /nowhere/at.all, which cannot be read (No such file",
+            "Correct `file`, or make the key with `rocket-security keys generate`",
+        ),
         (
             &format!("keys = {{ key = \"{local}\", file = \"x\" }}"),
             "security.tokens.keys: is wrong",
@@ -250,6 +266,74 @@ fn what_an_issuer_may_leave_out_is_allowed_one_by_one() {
     let everything =
         "allow = [\"no-sub\", \"no-aud\", \"no-iat\", \"no-nbf\", \"no-jti\", \"unbound\"]";
     let us = trusting(&public, everything);
+/// The bytes of a key as PASERK has them: of a pair the secret half, and the public one behind it.
+fn bytes_of(key: &str) -> Vec<u8> {
+    URL_SAFE_NO_PAD.decode(key.rsplit('.').next().unwrap()).unwrap()
+}
+
+fn paserk(kind: &str, bytes: &[u8]) -> String {
+    format!("k4.{kind}.{}", URL_SAFE_NO_PAD.encode(bytes))
+}
+
+#[test]
+fn a_key_that_others_know_as_another_is_refused() {
+    let pair = key(TokenPurpose::Public);
+    let public = public_half(&pair);
+    let (as_public, as_seed) = (bytes_of(&public), bytes_of(&pair)[..32].to_vec());
+    let fault = "holds a key of the same bytes as one of another purpose";
+    for bytes in [as_public, as_seed] {
+        let local = paserk("local", &bytes);
+        for (settings, name) in [
+            (format!("keys = [\"{pair}\", \"{local}\"]"), "keys[1]"),
+            (format!("keys = [\"{local}\", \"{pair}\"]"), "keys[1]"),
+            (format!("keys = \"{pair}\"\n{}", trusted(&local, "")), "trusted[0].key"),
+        ] {
+            let said = refusal(&settings);
+            assert!(said.starts_with(&format!("security.tokens.{name}: {fault}")), "{said}");
+            assert!(said.ends_with("`rocket-security keys generate`"), "{said}");
+        }
+    }
+    // Everybody may know the public key of a partner, too.
+    let local = paserk("local", &bytes_of(&public));
+    let said = refusal(&format!("keys = \"{local}\"\n{}", trusted(&public, "")));
+    assert!(said.starts_with(&format!("security.tokens.trusted[0].key: {fault}")), "{said}");
+}
+
+#[test]
+fn a_master_key_is_no_key_of_tokens_in_any_dress() {
+    let master = key(TokenPurpose::Local);
+    let refusal = |settings: &str| {
+        try_issuer_with_key(settings, &master).err().map(|it| it.to_string()).unwrap_or_default()
+    };
+    let pair = SigningKey::from_bytes(&bytes_of(&master).try_into().unwrap());
+    let pair = paserk("secret", &pair.to_keypair_bytes());
+    for (settings, name) in [
+        (format!("keys = \"{master}\""), "keys[0]"),
+        (format!("keys = \"{pair}\""), "keys[0]"),
+        (trusted(&master, ""), "trusted[0].key"),
+    ] {
+        let said = refusal(&settings);
+        let expected = format!("security.tokens.{name}: holds a master key, of security.keys");
+        assert!(said.starts_with(&expected), "{said}");
+        assert!(said.contains("`rocket-security keys generate`"), "{said}");
+        assert!(!said.contains(master.rsplit('.').next().unwrap()), "{said}");
+    }
+    assert_eq!(refusal(&format!("keys = \"{}\"", key(TokenPurpose::Local))), "");
+
+    // What Rocket's `secret_key` is made of.
+    let figment = Figment::from(rocket::Config::debug_default());
+    let config = |settings: &str| {
+        let toml = format!("[default.security.tokens]\n{settings}");
+        Config::from_figment(&figment.clone().merge(Toml::string(&toml).nested())).unwrap()
+    };
+    let keyring = Keyring::from_secret_key(&STANDARD.encode(bytes_of(&master))).unwrap();
+    let base_url = Url::parse(ISSUER).unwrap();
+    let tokens = |config: &Config| Tokens::new(config, &base_url, &keyring, Clock::default());
+    let said = tokens(&config(&format!("keys = \"{master}\""))).err().unwrap().to_string();
+    assert!(said.contains("holds a master key, of security.keys or Rocket's secret_key"), "{said}");
+    assert!(tokens(&config("")).is_ok());
+}
+
     let token = forge(&pair, &json!({ "iss": PARTNER }), "", "");
     assert_eq!(fault(&us, &token), Some(TokenFault::MissingClaim("exp")));
 }

@@ -38,6 +38,7 @@ use rusty_paseto::core::PasetoSymmetricKey;
 use rusty_paseto::core::Payload;
 use rusty_paseto::core::Public;
 use rusty_paseto::core::V4;
+use subtle::ConstantTimeEq;
 
 use crate::config::TokenPurpose;
 use crate::crypto::random_bytes;
@@ -171,15 +172,27 @@ impl TokenKey {
         })
     }
 
-    /// Tells whether both are made of the same, whatever version they are for. A key is for one.
+    /// Tells whether a part of one is a part of the other, whatever version and purpose they are for: a
+    /// key is for one. A symmetric key of the same bytes as a public one would be known to everybody.
     pub fn is_same_as(&self, other: &Self) -> bool {
-        match (&self.material, &other.material) {
-            (Material::Local(mine), Material::Local(others)) => mine == others,
-            (
-                Material::Secret(_, mine) | Material::Public(mine),
-                Material::Secret(_, others) | Material::Public(others),
-            ) => mine == others,
-            _ => false,
+        other.parts().into_iter().any(|part| self.has_part(part))
+    }
+
+    /// Tells whether it is made of these bytes: they are a symmetric key, or a half of a key pair.
+    pub fn has_part(&self, bytes: &[u8]) -> bool {
+        self.parts().into_iter().any(|part| part.ct_eq(bytes).into())
+    }
+
+    /// Gives a symmetric key, or the halves of a key pair that are here. PASERK has the secret half of
+    /// Ed25519 with the public one behind it.
+    fn parts(&self) -> Vec<&[u8]> {
+        match &self.material {
+            Material::Local(bytes) => vec![bytes.expose()],
+            Material::Secret(secret, public) => {
+                let secret = secret.expose().as_slice();
+                vec![secret.strip_suffix(public.as_slice()).unwrap_or(secret), public]
+            }
+            Material::Public(public) => vec![public],
         }
     }
 
@@ -294,6 +307,7 @@ fn id_of(version: TokenVersion, id: &str, kind: &str, bytes: &[u8]) -> String {
 mod tests {
     use crate::config::TokenPurpose;
     use crate::crypto::token_key::TokenKey;
+    use crate::secret::Secret;
 
     #[test]
     fn what_one_key_made_opens_with_it_alone_and_with_the_same_footer_and_assertion() {
@@ -331,5 +345,24 @@ mod tests {
         assert!(public.is_same_as(&pair));
         let local = TokenKey::generate(TokenPurpose::Local).unwrap();
         assert!(local.id().starts_with("k4.lid.") && local.public_paserk().is_none());
+    }
+
+    #[test]
+    fn keys_are_the_same_when_a_part_of_them_is_whatever_they_are_for() {
+        let pair = TokenKey::generate(TokenPurpose::Public).unwrap();
+        let halves: Vec<[u8; 32]> =
+            pair.parts().into_iter().map(|part| part.try_into().unwrap()).collect();
+        assert_eq!(halves.len(), 2);
+        for &bytes in &halves {
+            let local = TokenKey::local(Secret::new(bytes));
+            assert!(local.is_same_as(&pair) && pair.is_same_as(&local));
+            assert!(pair.has_part(&bytes));
+        }
+        let public_alone =
+            TokenKey::parse(&pair.public_paserk().unwrap(), None, None).ok().unwrap();
+        assert!(!TokenKey::local(Secret::new(halves[0])).is_same_as(&public_alone));
+        for purpose in [TokenPurpose::Local, TokenPurpose::Public] {
+            assert!(!TokenKey::generate(purpose).unwrap().is_same_as(&pair));
+        }
     }
 }
