@@ -33,7 +33,7 @@ impl CsrfConfig {
         if needs_https && !is_https {
             return Err(Error::config(
                 "csrf.cookie",
-                "has a prefix that browsers take from https only, and base_url is none",
+                "has a prefix that browsers take from https only, and base_url is not https",
                 "Set base_url to an https address, or choose a name without prefix",
             ));
         }
@@ -51,9 +51,9 @@ impl CookieName {
     pub fn parse(text: &str) -> Option<Self> {
         let is_token =
             |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-        let bare = PREFIXES.iter().find_map(|prefix| text.strip_prefix(prefix)).unwrap_or(text);
-        let is_good = !bare.is_empty() && text.len() <= MAX_BYTES && text.bytes().all(is_token);
-        (is_good && !bare.starts_with("security_")).then(|| Self(text.to_owned()))
+        let is_good = text.len() <= MAX_BYTES && text.bytes().all(is_token);
+        let is_free = !bare(text).is_empty() && !bare(text).starts_with(OURS);
+        (is_good && is_free).then(|| Self(text.to_owned()))
     }
 
     /// Gives the name as text.
@@ -70,6 +70,9 @@ impl CookieName {
 /// What browsers take for a promise about the cookie.
 const PREFIXES: [&str; 2] = ["__Host-", "__Secure-"];
 
+/// How the names of our own cookies begin.
+const OURS: &str = "security_";
+
 /// More than anybody needs for a name.
 const MAX_BYTES: usize = 64;
 
@@ -77,9 +80,19 @@ impl<'de> Deserialize<'de> for CookieName {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         Self::parse(&text).ok_or_else(|| {
-            D::Error::custom(format!("\"{text}\" is no name for a cookie, like \"XSRF-TOKEN\""))
+            let fault = if bare(&text).starts_with(OURS) {
+                format!("and names that begin with \"{OURS}\" are ours")
+            } else {
+                "which no cookie can have as its name".to_owned()
+            };
+            D::Error::custom(format!("it is \"{text}\", {fault}. Write one like \"XSRF-TOKEN\""))
         })
     }
+}
+
+/// Gives a name without what browsers take for a promise.
+fn bare(name: &str) -> &str {
+    PREFIXES.iter().find_map(|prefix| name.strip_prefix(prefix)).unwrap_or(name)
 }
 
 #[cfg(test)]

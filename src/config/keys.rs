@@ -22,7 +22,7 @@ impl<'de> Deserialize<'de> for Keys {
         match OneOrMany::deserialize(deserializer) {
             Ok(OneOrMany::One(key)) => Ok(Self(vec![key])),
             Ok(OneOrMany::Many(keys)) => Ok(Self(keys)),
-            Err(_) => Err(D::Error::custom("neither a key as text nor a list of them")),
+            Err(_) => Err(D::Error::custom("it is neither a key as text nor a list of them")),
         }
     }
 }

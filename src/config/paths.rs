@@ -85,7 +85,7 @@ impl<'de> Deserialize<'de> for RequireGuard {
             Ok(Given::Everywhere(true)) => Ok(Self::Everywhere),
             Ok(Given::Everywhere(false)) => Ok(Self::Nowhere),
             Ok(Given::Below(paths)) => Ok(Self::Below(paths)),
-            Err(_) => Err(D::Error::custom("neither true, false nor a list of paths")),
+            Err(_) => Err(D::Error::custom("it is neither true, false nor a list of paths")),
         }
     }
 }

@@ -1,6 +1,8 @@
 //! How a configuration is read, and what is said of one that is wrong.
 
 use rocket::figment::Figment;
+use rocket::figment::error::Actual;
+use rocket::figment::error::Kind;
 use rocket::figment::value::Dict;
 
 use crate::error::Error;
@@ -60,16 +62,51 @@ pub fn check_keys(figment: &Figment, features: &[&str]) -> Result<()> {
 pub fn from_figment_error(table: &str, fault: &rocket::figment::Error) -> Error {
     let mut path: Vec<&str> = fault.path.iter().map(String::as_str).collect();
     path.insert(0, table);
-    if let rocket::figment::error::Kind::UnknownField(field, _) = &fault.kind {
+    if let Kind::UnknownField(field, _) = &fault.kind {
         path.push(field);
     }
     path.retain(|part| !part.is_empty());
     path.dedup();
-    let key = path.join(".");
     let place = fault.metadata.as_ref().map(|metadata| match &metadata.source {
         Some(source) => source.to_string(),
         None => metadata.name.to_string(),
     });
-    let cure = place.map_or("Correct it".to_owned(), |place| format!("Correct it in {place}"));
-    Error::config(key, format!("is wrong: {}", fault.kind), cure)
+    let (what, cure) = explain(&fault.kind);
+    let cure = match (cure, place) {
+        (Some(cure), Some(place)) => format!("{cure}, in {place}"),
+        (Some(cure), None) => cure,
+        (None, Some(place)) => format!("Correct it in {place}"),
+        (None, None) => "Correct it".to_owned(),
+    };
+    Error::config(key_of(&path), format!("is wrong: {what}"), cure)
+}
+
+/// Writes where a value is, as `tokens.keys[0]`.
+fn key_of(path: &[&str]) -> String {
+    let mut key = String::new();
+    for part in path {
+        let is_index = part.bytes().all(|byte| byte.is_ascii_digit());
+        if is_index {
+            key.push_str(&format!("[{part}]"));
+        } else {
+            key.push_str(if key.is_empty() { "" } else { "." });
+            key.push_str(part);
+        }
+    }
+    key
+}
+
+/// Says what is wrong, and the cure where it is known. Our own types say so in a sentence about "it", and
+/// some have the cure in a second one.
+fn explain(kind: &Kind) -> (String, Option<String>) {
+    match kind {
+        Kind::Message(text) => match text.split_once(". ") {
+            Some((what, cure)) => (what.to_owned(), Some(cure.to_owned())),
+            None => (text.clone(), None),
+        },
+        Kind::InvalidType(Actual::Str(text), expected) if expected == "a sequence" => {
+            ("it is one text".to_owned(), Some(format!("Write a list: [\"{text}\"]")))
+        }
+        kind => (kind.to_string(), None),
+    }
 }

@@ -67,7 +67,8 @@ impl<'de> Deserialize<'de> for Origins {
         let read = |text: String| {
             Self::parse(&text).ok_or_else(|| {
                 D::Error::custom(format!(
-                    "\"{text}\" is not scheme, host and port alone, like \"https://app.example.org\""
+                    "it has \"{text}\", which is not scheme, host and port alone, like \
+                     \"https://app.example.org\""
                 ))
             })
         };

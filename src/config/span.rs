@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde::Deserializer;
 use serde::Serialize;
 use serde::Serializer;
-use serde::de::Error as _;
+use serde::de::Visitor;
 
 /// A length of time, written in the configuration as `"90s"`, `"1h 30m"` or `"2 days"`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -61,17 +61,58 @@ impl fmt::Display for Span {
 
 impl<'de> Deserialize<'de> for Span {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        let span = humantime::parse_duration(&text).map_err(|fault| {
-            D::Error::custom(format!("not a length of time such as \"90s\" or \"2h\" ({fault})"))
-        })?;
-        let longest = Duration::from_secs(10 * 366 * 86_400);
-        if span.is_zero() || span > longest {
-            return Err(D::Error::custom("a length of time between 1 second and 10 years"));
-        }
-        Ok(Self(span))
+        let most = Duration::from_secs(10 * 366 * 86_400);
+        let bounds = Bounds::new(Duration::from_secs(1), most, "between 1 second and 10 years");
+        deserializer.deserialize_any(bounds).map(Self)
     }
 }
+
+/// Reads a length of time in the configuration that is neither shorter nor longer than it may be.
+pub(super) struct Bounds {
+    least: Duration,
+    most: Duration,
+    /// Both in words, to go on after "a length of time".
+    words: &'static str,
+}
+
+impl Bounds {
+    pub(super) const fn new(least: Duration, most: Duration, words: &'static str) -> Self {
+        Self { least, most, words }
+    }
+}
+
+impl<'de> Visitor<'de> for Bounds {
+    type Value = Duration;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a length of time such as \"90s\" or \"2h\"")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Duration, E> {
+        let length = humantime::parse_duration(text).map_err(|fault| {
+            E::custom(format!("it is not a length of time such as \"90s\" or \"2h\" ({fault})"))
+        })?;
+        if length < self.least || length > self.most {
+            return Err(E::custom(format!("it is not a length of time {}", self.words)));
+        }
+        Ok(length)
+    }
+
+    fn visit_i64<E: serde::de::Error>(self, _number: i64) -> Result<Duration, E> {
+        Err(E::custom(WITHOUT_UNIT))
+    }
+
+    fn visit_u64<E: serde::de::Error>(self, _number: u64) -> Result<Duration, E> {
+        Err(E::custom(WITHOUT_UNIT))
+    }
+
+    fn visit_f64<E: serde::de::Error>(self, _number: f64) -> Result<Duration, E> {
+        Err(E::custom(WITHOUT_UNIT))
+    }
+}
+
+const WITHOUT_UNIT: &str =
+    "it is a number without a unit. Write it with a unit, in quotes: \"15m\"";
 
 impl Serialize for Span {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -81,7 +122,29 @@ impl Serialize for Span {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use crate::config::Span;
+
+    #[test]
+    fn a_span_is_a_second_at_least_and_has_a_unit() {
+        for text in ["1s", "1000ms", "90s", "1h 30m", "3650days"] {
+            assert!(serde_json::from_value::<Span>(json!(text)).is_ok(), "{text}");
+        }
+        for (value, fault) in [
+            (json!("0s"), "it is not a length of time between 1 second and 10 years"),
+            (json!("999ms"), "it is not a length of time between 1 second and 10 years"),
+            (json!("11years"), "it is not a length of time between 1 second and 10 years"),
+            (json!("soon"), "it is not a length of time such as \"90s\" or \"2h\" ("),
+            (json!(900), "it is a number without a unit. Write it with a unit, in quotes: \"15m\""),
+            (json!(-1), "it is a number without a unit"),
+            (json!(1.5), "it is a number without a unit"),
+            (json!(["1s"]), "invalid type: sequence, expected a length of time such as"),
+        ] {
+            let told = serde_json::from_value::<Span>(value).unwrap_err().to_string();
+            assert!(told.starts_with(fault), "{told}");
+        }
+    }
 
     #[test]
     fn spans_read_as_words() {

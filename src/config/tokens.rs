@@ -15,12 +15,13 @@ use serde::de::value::MapAccessDeserializer;
 
 use crate::config::CookieName;
 use crate::config::Span;
+use crate::config::span::Bounds;
 use crate::error::Error;
 use crate::error::Result as Checked;
 use crate::secret::Secret;
 
-/// The most that clocks may be apart, in seconds: a longer one would keep expired tokens alive.
-const MAX_LEEWAY: u64 = 600;
+/// The most that clocks may be apart: a longer one would keep expired tokens alive.
+const MAX_LEEWAY: Duration = Duration::from_secs(600);
 
 /// The longest that a refresh token which was replaced leads to its successor: a thief who is as quick is
 /// not found out at once.
@@ -58,9 +59,10 @@ pub struct TokensConfig {
     /// How long an access token lasts; one that comes with a refresh token no longer than that.
     /// _Default:_ `"15m"`.
     pub lifetime: Span,
-    /// How long a program stays logged in after its login, however often it refreshes; at most 365 days, and
-    /// no longer than a session where [`session.aal`](crate::config::SessionConfig) is set.
+    /// How long a program stays logged in after its login, however often it refreshes: 1 minute to 365 days,
+    /// and no longer than a session where [`session.aal`](crate::config::SessionConfig) is set.
     /// _Default:_ `"30days"` (NIST SP 800-63B-4, section 2.1.3).
+    #[serde(deserialize_with = "refresh_lifetime")]
     pub refresh_lifetime: Span,
     /// How long a program stays logged in without refreshing. _Default:_ `"7days"`.
     pub refresh_idle: Span,
@@ -73,9 +75,10 @@ pub struct TokensConfig {
     /// `/refresh-token` alone and that script cannot read. _Default:_ `"body"`.
     pub refresh_in: RefreshIn,
     /// By kind, whether it is asked with each request if a token is good still: `"always"`, `"never"`, or
-    /// `"cached(30s)"`, which takes an answer for true that long, at most `"cached(10m)"`. It holds for guards
+    /// `"cached(30s)"`, which takes an answer for true that long, 1 second to 10 minutes. It holds for guards
     /// that need the token alone; one that needs its user asks in any case.
     /// _Default:_ `"always"` for every kind.
+    #[serde(deserialize_with = "by_kind")]
     pub check: BTreeMap<String, TokenCheck>,
     /// How far clocks may be apart, for `exp`, `nbf` and `iat`; at most `"10m"`.
     /// _Default:_ `"30s"`.
@@ -121,18 +124,12 @@ impl TokensConfig {
 
     pub(super) fn check(&self, is_https: bool) -> Checked<()> {
         self.check_families()?;
+        self.check_kinds()?;
+        self.check_trusted()?;
         self.check_sources(is_https)
     }
 
     fn check_families(&self) -> Checked<()> {
-        let lifetime = self.refresh_lifetime.duration();
-        if lifetime < Duration::from_secs(60) || lifetime > MAX_REFRESH_LIFETIME {
-            return Err(Error::config(
-                "tokens.refresh_lifetime",
-                "is shorter than a minute or longer than 365 days",
-                "Set it to \"30days\" or less",
-            ));
-        }
         if self.refresh_idle > self.refresh_lifetime {
             return Err(Error::config(
                 "tokens.refresh_idle",
@@ -140,11 +137,11 @@ impl TokensConfig {
                 "Make it shorter, or the other longer",
             ));
         }
-        let is_name = |kind: &str| {
-            let is_plain = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_');
-            (1..=32).contains(&kind.len()) && kind.bytes().all(is_plain)
-        };
-        match self.check.keys().find(|kind| !is_name(kind) || *kind == "refresh") {
+        Ok(())
+    }
+
+    fn check_kinds(&self) -> Checked<()> {
+        match self.check.keys().find(|kind| !is_kind(kind) || *kind == "refresh") {
             None => Ok(()),
             Some(kind) if kind == "refresh" => Err(Error::config(
                 "tokens.check.refresh",
@@ -157,6 +154,27 @@ impl TokensConfig {
                 "Use \"access\", or the NAME of a kind of your own",
             )),
         }
+    }
+
+    /// Refuses lists of kinds that let in nothing, or less than they seem to.
+    fn check_trusted(&self) -> Checked<()> {
+        for (index, TrustedConfig { kinds, .. }) in self.trusted.iter().enumerate() {
+            let is_repeated = |(at, kind)| kinds.iter().take(at).any(|before| before == kind);
+            let fault = if kinds.is_empty() {
+                "is empty, and no token would be accepted".to_owned()
+            } else if kinds.iter().any(|kind| kind == "refresh") {
+                "names \"refresh\", and refresh tokens of others are never accepted".to_owned()
+            } else if let Some(kind) = kinds.iter().find(|kind| !is_kind(kind)) {
+                format!("names \"{kind}\", which is no kind of token")
+            } else if kinds.iter().enumerate().any(is_repeated) {
+                "says the same twice".to_owned()
+            } else {
+                continue;
+            };
+            let cure = "Remove it for [\"access\"], or use that and the NAMEs of kinds of your own";
+            return Err(Error::config(format!("tokens.trusted[{index}].kinds"), fault, cure));
+        }
+        Ok(())
     }
 
     /// Tells whether tokens are looked for there.
@@ -191,7 +209,7 @@ impl TokensConfig {
         if cookie.is_prefixed() && !is_https {
             return Err(Error::config(
                 "tokens.cookie",
-                "has a prefix that browsers take from https only, and base_url is none",
+                "has a prefix that browsers take from https only, and base_url is not https",
                 "Set base_url to an https address, or choose a name without prefix",
             ));
         }
@@ -243,7 +261,7 @@ pub enum TokenCheck {
 impl<'de> Deserialize<'de> for TokenCheck {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        let fault = || D::Error::custom("neither \"always\", \"never\" nor \"cached(30s)\"");
+        let fault = || D::Error::custom("it is neither \"always\", \"never\" nor \"cached(30s)\"");
         match text.as_str() {
             "always" => return Ok(Self::Always),
             "never" => return Ok(Self::Never),
@@ -252,8 +270,8 @@ impl<'de> Deserialize<'de> for TokenCheck {
         let length = text.strip_prefix("cached(").and_then(|rest| rest.strip_suffix(')'));
         let length = length.and_then(|length| humantime::parse_duration(length).ok());
         let length = length.ok_or_else(fault)?;
-        if length.is_zero() || length > MAX_CACHED {
-            return Err(D::Error::custom("cached for 1 second to 10 minutes"));
+        if length < Duration::from_secs(1) || length > MAX_CACHED {
+            return Err(D::Error::custom("it is not cached for 1 second to 10 minutes"));
         }
         Ok(Self::Cached(length))
     }
@@ -391,7 +409,12 @@ impl<'de> Visitor<'de> for KeyVisitor {
         let source = match (table.key, table.file) {
             (Some(key), None) => KeySource::Text(key),
             (None, Some(file)) => KeySource::File(file),
-            _ => return Err(A::Error::custom("a key has either `key` or `file`")),
+            (Some(_), Some(_)) => {
+                return Err(A::Error::custom("it has both `key` and `file`. Remove one of them"));
+            }
+            (None, None) => {
+                return Err(A::Error::custom("it has neither `key` nor `file`. Set one of them"));
+            }
         };
         Ok(TokenKeyConfig { source, version: table.version })
     }
@@ -447,32 +470,57 @@ impl<'de> Deserialize<'de> for OneOrMany {
         }
         match Written::deserialize(deserializer) {
             Ok(Written::One(text)) => Ok(Self(vec![text])),
+            Ok(Written::Many(texts)) if texts.is_empty() => {
+                Err(D::Error::custom("it is an empty list. Remove it, or write one text or more"))
+            }
             Ok(Written::Many(texts)) => Ok(Self(texts)),
-            Err(_) => Err(D::Error::custom("neither a text nor a list of them")),
+            Err(_) => Err(D::Error::custom("it is neither a text nor a list of them")),
         }
     }
 }
 
-fn grace<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
-    let grace = length(deserializer)?;
-    if grace > MAX_GRACE {
-        return Err(D::Error::custom("a length of time of at most 10 seconds"));
-    }
-    Ok(grace)
+/// Tells whether a kind of token can have that name.
+fn is_kind(name: &str) -> bool {
+    let is_plain = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_');
+    (1..=32).contains(&name.len()) && name.bytes().all(is_plain)
 }
 
-/// Reads a length of time that may be none at all.
-fn length<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
-    let text = String::deserialize(deserializer)?;
-    humantime::parse_duration(&text).map_err(|fault| {
-        D::Error::custom(format!("not a length of time such as \"30s\" ({fault})"))
-    })
+fn refresh_lifetime<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Span, D::Error> {
+    let least = Duration::from_secs(60);
+    let bounds = Bounds::new(least, MAX_REFRESH_LIFETIME, "between 1 minute and 365 days");
+    deserializer.deserialize_any(bounds).map(Span::new)
+}
+
+fn grace<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    deserializer.deserialize_any(Bounds::new(Duration::ZERO, MAX_GRACE, "of at most 10 seconds"))
 }
 
 fn leeway<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
-    let leeway = length(deserializer)?;
-    if leeway > Duration::from_secs(MAX_LEEWAY) {
-        return Err(D::Error::custom("a length of time of at most 10 minutes"));
+    deserializer.deserialize_any(Bounds::new(Duration::ZERO, MAX_LEEWAY, "of at most 10 minutes"))
+}
+
+fn by_kind<'de, D>(deserializer: D) -> Result<BTreeMap<String, TokenCheck>, D::Error>
+where
+    D: Deserializer<'de>,
+{
+    deserializer.deserialize_any(ByKind)
+}
+
+struct ByKind;
+
+impl<'de> Visitor<'de> for ByKind {
+    type Value = BTreeMap<String, TokenCheck>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a table by kinds of tokens")
     }
-    Ok(leeway)
+
+    /// Whoever writes one for all means access tokens.
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Self::Value, E> {
+        Err(E::custom(format!("it names no kind of token. Write {{ access = \"{text}\" }}")))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+        BTreeMap::deserialize(MapAccessDeserializer::new(map))
+    }
 }

@@ -99,8 +99,9 @@ impl fmt::Display for Next {
 impl<'de> Deserialize<'de> for Next {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        Self::parse(&text)
-            .ok_or_else(|| serde::de::Error::custom("a path on this site, like \"/welcome\""))
+        Self::parse(&text).ok_or_else(|| {
+            serde::de::Error::custom("it is no path on this site, like \"/welcome\"")
+        })
     }
 }
 

@@ -61,7 +61,7 @@ impl<'de> Deserialize<'de> for View {
         let text = String::deserialize(deserializer)?;
         Self::parse(&text).ok_or_else(|| {
             D::Error::custom(
-                "a path on this site, like \"/welcome\", or a page like \
+                "it is neither a path on this site, like \"/welcome\", nor a page like \
                  \"https://app.example.org/welcome\", without a fragment",
             )
         })

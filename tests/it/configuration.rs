@@ -250,8 +250,8 @@ async fn a_wrong_configuration_stops_the_launch_with_one_line_that_names_key_and
         ),
         (
             with("[default.security.csrf]\ncookie = \"security_session\""),
-            "security.csrf.cookie: ",
-            "Correct it",
+            "security.csrf.cookie: is wrong: it is \"security_session\"",
+            "Write one like \"XSRF-TOKEN\"",
         ),
         (
             with("[default.security.csrf]\ncookie = \"__Host-csrf\"")

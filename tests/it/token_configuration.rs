@@ -160,8 +160,8 @@ fn a_wrong_setting_is_refused_with_its_name_and_the_cure_and_no_key_is_shown() {
         ),
         (
             &format!("keys = {{ key = \"{local}\", file = \"x\" }}"),
-            "security.tokens.keys: is wrong",
-            "Correct it",
+            "security.tokens.keys: is wrong: it has both `key` and `file`",
+            "Remove one of them",
         ),
         (
             &format!("keys = {{ key = \"{local}\", version = 1 }}"),
@@ -179,7 +179,22 @@ fn a_wrong_setting_is_refused_with_its_name_and_the_cure_and_no_key_is_shown() {
             "security.tokens.sources: says the same twice",
             "\"authorization\"",
         ),
-        ("sources = [\"header\"]", "security.tokens.sources", "Correct it"),
+        ("sources = [\"header\"]", "security.tokens.sources[0]: is wrong: unknown", "Correct it"),
+        (
+            "sources = \"cookie\"",
+            "security.tokens.sources: is wrong: it is one text",
+            "Write a list: [\"cookie\"]",
+        ),
+        (
+            &format!("keys = [\"{pair}\", {{ kye = \"x\" }}]"),
+            "security.tokens.keys[1].kye: is wrong",
+            "Correct it",
+        ),
+        (
+            "audience = []",
+            "security.tokens.audience: is wrong: it is an empty list",
+            "Remove it, or write one text or more",
+        ),
         (
             "cookie = \"token\"",
             "security.tokens.cookie: names a cookie, and no token",
@@ -187,12 +202,26 @@ fn a_wrong_setting_is_refused_with_its_name_and_the_cure_and_no_key_is_shown() {
         ),
         (
             "sources = [\"cookie\"]\ncookie = \"security_session\"",
-            "security.tokens.cookie: is wrong",
-            "Correct it",
+            "security.tokens.cookie: is wrong: it is \"security_session\", and names that begin with",
+            "Write one like \"XSRF-TOKEN\"",
         ),
         ("audience = 7", "security.tokens.audience: is wrong", "Correct it"),
-        ("lifetime = \"0s\"", "security.tokens.lifetime: is wrong", "Correct it"),
-        ("leeway = \"11m\"", "security.tokens.leeway: is wrong", "Correct it"),
+        (
+            "lifetime = \"500ms\"",
+            "security.tokens.lifetime: is wrong: it is not a length of time between 1 second and 10 years",
+            "Correct it",
+        ),
+        (
+            "lifetime = 900",
+            "security.tokens.lifetime: is wrong: it is a number without a unit. Write it with a unit",
+            "in quotes: \"15m\"",
+        ),
+        (
+            "leeway = \"11m\"",
+            "security.tokens.leeway: is wrong: it is not a length of time of at most 10 minutes",
+            "Correct it",
+        ),
+        ("leeway = 30", "security.tokens.leeway: is wrong: it is a number without", "\"15m\""),
         ("leewya = \"1m\"", "security.tokens.leewya: is wrong", "Correct it"),
         (&trusted_pair, "security.tokens.trusted[0].key: holds a secret key", "public key"),
         (&own, "security.tokens.trusted[0].iss: is empty, or the issuer", "tokens.keys"),
@@ -202,7 +231,31 @@ fn a_wrong_setting_is_refused_with_its_name_and_the_cure_and_no_key_is_shown() {
             "security.tokens.trusted[0].key: is the id of a key",
             "itself",
         ),
-        (&trusted(&local, "allow = [\"everything\"]"), "security.tokens.trusted", "Correct it"),
+        (
+            &trusted(&local, "allow = [\"everything\"]"),
+            "security.tokens.trusted[0].allow[0]: is wrong",
+            "Correct it",
+        ),
+        (
+            &trusted(&local, "kinds = []"),
+            "security.tokens.trusted[0].kinds: is empty, and no token would be accepted",
+            "Remove it for [\"access\"]",
+        ),
+        (
+            &trusted(&local, "kinds = [\"access\", \"refresh\"]"),
+            "security.tokens.trusted[0].kinds: names \"refresh\"",
+            "Remove it for [\"access\"]",
+        ),
+        (
+            &trusted(&local, "kinds = [\"Access\"]"),
+            "security.tokens.trusted[0].kinds: names \"Access\", which is no kind of token",
+            "Remove it for [\"access\"]",
+        ),
+        (
+            &trusted(&local, "kinds = [\"access\", \"access\"]"),
+            "security.tokens.trusted[0].kinds: says the same twice",
+            "Remove it for [\"access\"]",
+        ),
     ] {
         let said = refusal(settings);
         assert!(said.starts_with(start) && said.contains(cure), "{settings}: {said}");
@@ -213,59 +266,6 @@ fn a_wrong_setting_is_refused_with_its_name_and_the_cure_and_no_key_is_shown() {
     assert_eq!(refusal("leeway = \"0s\"\naudience = \"a\"\nlifetime = \"1s\""), "");
 }
 
-#[test]
-fn the_issuer_of_a_key_says_that_it_is_theirs_and_nobody_else() {
-    let pair = key(TokenPurpose::Public);
-    let us = trusting(&public_half(&pair), "");
-    let token = |iss: &str| forge(&pair, &good_claims(&us, iss), "", ASSERTION);
-    let verified =
-        us.tokens.verifier().verify::<Map<String, Value>, Access>(&token(PARTNER)).ok().unwrap();
-    assert!(verified.is_foreign() && verified.issuer() == PARTNER);
-    // A partner makes no tokens of ours, nor of a third.
-    assert_eq!(fault(&us, &token(ISSUER)), Some(TokenFault::WrongIssuer));
-    assert_eq!(fault(&us, &token("https://third.example")), Some(TokenFault::WrongIssuer));
-    let ours = us.tokens.access(&user()).issue().unwrap();
-    assert_eq!(fault(&us, &ours), None);
-    // Their key is not published as ours, and issues nothing.
-    assert!(us.tokens.public_keys().keys.is_empty());
-    assert!(us.tokens.access(&user()).public().issue().is_err());
-}
-
-#[test]
-fn what_an_issuer_may_leave_out_is_allowed_one_by_one() {
-    let pair = key(TokenPurpose::Public);
-    let public = public_half(&pair);
-    let strict = trusting(&public, "");
-    for (name, allowance) in [
-        ("sub", "no-sub"),
-        ("aud", "no-aud"),
-        ("iat", "no-iat"),
-        ("nbf", "no-nbf"),
-        ("jti", "no-jti"),
-    ] {
-        let us = trusting(&public, &format!("allow = [\"{allowance}\"]"));
-        let mut claims = good_claims(&us, PARTNER);
-        claims.as_object_mut().unwrap().remove(name);
-        let token = forge(&pair, &claims, "", ASSERTION);
-        assert_eq!(fault(&us, &token), None, "{name}");
-        assert_eq!(fault(&strict, &token), Some(TokenFault::MissingClaim(name)));
-        claims[name] = json!({"no": "text"});
-        let token = forge(&pair, &claims, "", ASSERTION);
-        assert_eq!(fault(&us, &token), Some(TokenFault::MalformedClaim(name)));
-    }
-    let us = trusting(&public, "allow = [\"integer-sub\"]");
-    let mut claims = good_claims(&us, PARTNER);
-    claims["sub"] = json!(7);
-    let token = forge(&pair, &claims, "", ASSERTION);
-    let read = us.tokens.verifier().verify::<Map<String, Value>, Access>(&token).ok().unwrap();
-    assert_eq!(read.subject(), Some("7"));
-    assert_eq!(fault(&strict, &token), Some(TokenFault::MalformedClaim("sub")));
-    claims["sub"] = json!(7.5);
-    assert!(fault(&us, &forge(&pair, &claims, "", ASSERTION)).is_some());
-    // A token of a partner ends, whatever is allowed, and ours leave nothing out.
-    let everything =
-        "allow = [\"no-sub\", \"no-aud\", \"no-iat\", \"no-nbf\", \"no-jti\", \"unbound\"]";
-    let us = trusting(&public, everything);
 /// The bytes of a key as PASERK has them: of a pair the secret half, and the public one behind it.
 fn bytes_of(key: &str) -> Vec<u8> {
     URL_SAFE_NO_PAD.decode(key.rsplit('.').next().unwrap()).unwrap()
@@ -334,6 +334,59 @@ fn a_master_key_is_no_key_of_tokens_in_any_dress() {
     assert!(tokens(&config("")).is_ok());
 }
 
+#[test]
+fn the_issuer_of_a_key_says_that_it_is_theirs_and_nobody_else() {
+    let pair = key(TokenPurpose::Public);
+    let us = trusting(&public_half(&pair), "");
+    let token = |iss: &str| forge(&pair, &good_claims(&us, iss), "", ASSERTION);
+    let verified =
+        us.tokens.verifier().verify::<Map<String, Value>, Access>(&token(PARTNER)).ok().unwrap();
+    assert!(verified.is_foreign() && verified.issuer() == PARTNER);
+    // A partner makes no tokens of ours, nor of a third.
+    assert_eq!(fault(&us, &token(ISSUER)), Some(TokenFault::WrongIssuer));
+    assert_eq!(fault(&us, &token("https://third.example")), Some(TokenFault::WrongIssuer));
+    let ours = us.tokens.access(&user()).issue().unwrap();
+    assert_eq!(fault(&us, &ours), None);
+    // Their key is not published as ours, and issues nothing.
+    assert!(us.tokens.public_keys().keys.is_empty());
+    assert!(us.tokens.access(&user()).public().issue().is_err());
+}
+
+#[test]
+fn what_an_issuer_may_leave_out_is_allowed_one_by_one() {
+    let pair = key(TokenPurpose::Public);
+    let public = public_half(&pair);
+    let strict = trusting(&public, "");
+    for (name, allowance) in [
+        ("sub", "no-sub"),
+        ("aud", "no-aud"),
+        ("iat", "no-iat"),
+        ("nbf", "no-nbf"),
+        ("jti", "no-jti"),
+    ] {
+        let us = trusting(&public, &format!("allow = [\"{allowance}\"]"));
+        let mut claims = good_claims(&us, PARTNER);
+        claims.as_object_mut().unwrap().remove(name);
+        let token = forge(&pair, &claims, "", ASSERTION);
+        assert_eq!(fault(&us, &token), None, "{name}");
+        assert_eq!(fault(&strict, &token), Some(TokenFault::MissingClaim(name)));
+        claims[name] = json!({"no": "text"});
+        let token = forge(&pair, &claims, "", ASSERTION);
+        assert_eq!(fault(&us, &token), Some(TokenFault::MalformedClaim(name)));
+    }
+    let us = trusting(&public, "allow = [\"integer-sub\"]");
+    let mut claims = good_claims(&us, PARTNER);
+    claims["sub"] = json!(7);
+    let token = forge(&pair, &claims, "", ASSERTION);
+    let read = us.tokens.verifier().verify::<Map<String, Value>, Access>(&token).ok().unwrap();
+    assert_eq!(read.subject(), Some("7"));
+    assert_eq!(fault(&strict, &token), Some(TokenFault::MalformedClaim("sub")));
+    claims["sub"] = json!(7.5);
+    assert!(fault(&us, &forge(&pair, &claims, "", ASSERTION)).is_some());
+    // A token of a partner ends, whatever is allowed, and ours leave nothing out.
+    let everything =
+        "allow = [\"no-sub\", \"no-aud\", \"no-iat\", \"no-nbf\", \"no-jti\", \"unbound\"]";
+    let us = trusting(&public, everything);
     let token = forge(&pair, &json!({ "iss": PARTNER }), "", "");
     assert_eq!(fault(&us, &token), Some(TokenFault::MissingClaim("exp")));
 }
@@ -453,11 +506,15 @@ fn keys_of_older_versions_issue_and_verify_tokens_of_theirs_alone() {
     }
 }
 
+const REFRESH_LIFETIME: &str = "security.tokens.refresh_lifetime: is wrong: it is not a length of time \
+                                between 1 minute and 365 days";
+
 #[test]
 fn settings_of_refresh_tokens_that_make_no_sense_stop_the_launch() {
     for (settings, expected) in [
-        ("refresh_lifetime = \"366days\"", "security.tokens.refresh_lifetime: is shorter than"),
-        ("refresh_lifetime = \"30s\"", "security.tokens.refresh_lifetime: is shorter than"),
+        ("refresh_lifetime = \"366days\"", REFRESH_LIFETIME),
+        ("refresh_lifetime = \"11years\"", REFRESH_LIFETIME),
+        ("refresh_lifetime = \"30s\"", REFRESH_LIFETIME),
         ("refresh_lifetime = \"soon\"", "security.tokens.refresh_lifetime: is wrong"),
         ("refresh_idle = \"31days\"", "security.tokens.refresh_idle: is longer than"),
         ("refresh_idle = \"0s\"", "security.tokens.refresh_idle: is wrong"),
@@ -466,10 +523,17 @@ fn settings_of_refresh_tokens_that_make_no_sense_stop_the_launch() {
         ("check = { access = \"sometimes\" }", "security.tokens.check.access: is wrong"),
         ("check = { access = \"cached\" }", "security.tokens.check.access: is wrong"),
         ("check = { access = \"cached(0s)\" }", "security.tokens.check.access: is wrong"),
+        (
+            "check = { access = \"cached(1ms)\" }",
+            "security.tokens.check.access: is wrong: it is not cached for 1 second to 10 minutes",
+        ),
         ("check = { access = \"cached(11m)\" }", "security.tokens.check.access: is wrong"),
         ("check = { refresh = \"never\" }", "security.tokens.check.refresh: cannot be set"),
         ("check = { \"my kind\" = \"never\" }", "security.tokens.check.my kind: is for no kind"),
-        ("check = \"never\"", "security.tokens.check: is wrong"),
+        (
+            "check = \"never\"",
+            "security.tokens.check: is wrong: it names no kind of token. Write { access = \"never\" }",
+        ),
     ] {
         let fault = refusal(settings);
         assert!(fault.starts_with(expected), "{settings}: {fault}");
