@@ -1,5 +1,5 @@
 //! What the launch does with the access map: it stops where a route has to name a guard and names
-//! none, and it tells the map to the command line.
+//! none, warns of kinds of tokens that no guard names, and tells the map to the command line.
 
 use std::convert::Infallible;
 use std::io;
@@ -15,12 +15,15 @@ use rocket::request;
 use rocket::request::FromRequest;
 
 use crate::config;
+use crate::config::TokensConfig;
 use crate::config::is_at_or_below;
 use crate::error::Error;
 use crate::security::access_map::AccessMap;
 use crate::security::access_map::Declared;
 use crate::security::access_map::Drawn;
 use crate::security::access_map::RouteAccess;
+use crate::token::Access;
+use crate::token::TokenKind;
 use crate::web::Web;
 
 /// The variable of the environment by which `rocket-security routes` asks a program for its map.
@@ -52,14 +55,19 @@ impl Sentinel for RequireGuard {
             return false;
         };
         let required = &web.config().require_guard;
+        let kinds = configured_kinds(&web.config().tokens);
         let is_asked = std::env::var_os(ROUTES_VARIABLE).is_some();
-        if !is_asked && *required == config::RequireGuard::Nowhere {
+        let is_needed = *required != config::RequireGuard::Nowhere || !kinds.is_empty();
+        if !is_asked && !is_needed {
             return false;
         }
         let map = AccessMap::draw(rocket, Some(rocket));
         if is_asked {
             tell(&map);
             return true;
+        }
+        for warning in unnamed(&map, &kinds) {
+            log::warn!("{warning}");
         }
         let faults = faults(&map, required);
         for fault in &faults {
@@ -80,6 +88,39 @@ fn tell(map: &AccessMap) {
     if let Err(fault) = told {
         log::error!("the access map could not be printed: {fault}");
     }
+}
+
+/// Gives the kinds of an application's own that settings are for, each with its key.
+fn configured_kinds(tokens: &TokensConfig) -> Vec<(String, &str)> {
+    let checked = tokens.check.keys().map(|kind| (format!("tokens.check.{kind}"), kind.as_str()));
+    let trusted = tokens.trusted.iter().enumerate().flat_map(|(index, entry)| {
+        let key = move |kind| (format!("tokens.trusted[{index}].kinds"), kind);
+        entry.kinds.iter().map(String::as_str).map(key)
+    });
+    checked.chain(trusted).filter(|(_, kind)| *kind != Access::NAME).collect()
+}
+
+/// Warns of those that no guard names, for they are most likely misspelt. A program can ask for tokens of
+/// theirs without a guard.
+fn unnamed(map: &AccessMap, kinds: &[(String, &str)]) -> Vec<Error> {
+    let ways = map.routes().iter().flat_map(|route| &route.guards).flat_map(|guard| &guard.ways);
+    let mut named: Vec<&str> = ways.filter_map(|way| way.strip_suffix(" token")).collect();
+    named.push(Access::NAME);
+    named.sort_unstable();
+    named.dedup();
+    let unnamed = kinds.iter().filter(|(_, kind)| !named.contains(kind));
+    let warning = |(key, kind): &(String, &str)| {
+        Error::config(
+            key,
+            format!("is for the kind \"{kind}\", which no guard names"),
+            format!(
+                "Correct it to one of those that guards name ({}), or leave it if the program verifies \
+                 such tokens itself",
+                named.join(", ")
+            ),
+        )
+    };
+    unnamed.map(warning).collect()
 }
 
 /// Gives what keeps the application from launching: all of it, not the first alone.
@@ -122,8 +163,13 @@ mod tests {
     use serde_json::json;
 
     use crate::config::RequireGuard;
+    use crate::config::TokensConfig;
     use crate::security::access_map::AccessMap;
+    use crate::security::access_map::require::configured_kinds;
     use crate::security::access_map::require::faults;
+    use crate::security::access_map::require::unnamed;
+    use crate::web::demand::Demand;
+    use crate::web::demand::Who;
 
     fn told(required: serde_json::Value) -> Vec<String> {
         let route = |method: &str, uri: &str, name: Option<&str>, declared: &str| {
@@ -159,6 +205,39 @@ mod tests {
         assert_eq!(told(json!(["/admin/<id>"])), expected[1..]);
         assert_eq!(told(json!(["/login"])), [""; 0]);
         assert_eq!(told(json!(false)), [""; 0]);
+    }
+
+    #[test]
+    fn kinds_of_tokens_that_no_guard_names_are_told_with_those_there_are() {
+        let guard = |way: &str| Demand::of(Who::Users, "Paseto").ways(&[way]);
+        let map: AccessMap = serde_json::from_value(json!([{
+            "method": "GET", "uri": "/", "rank": 1, "format": null, "name": null, "feature": null,
+            "declared": "guards", "guards": [guard("token"), guard("download token")],
+            "csrf": "not_needed",
+        }]))
+        .unwrap();
+        let told = |tokens: serde_json::Value| -> Vec<String> {
+            let tokens: TokensConfig = serde_json::from_value(tokens).unwrap();
+            let told = unnamed(&map, &configured_kinds(&tokens));
+            told.iter().map(ToString::to_string).collect()
+        };
+        let cure = "Correct it to one of those that guards name (access, download), or leave it if the \
+                    program verifies such tokens itself";
+        assert_eq!(
+            told(json!({"check": {"acess": "never", "access": "never", "download": "never"}})),
+            [format!(
+                "security.tokens.check.acess: is for the kind \"acess\", which no guard names. {cure}"
+            )]
+        );
+        let partner = |kinds: &[&str]| json!({"iss": "x", "key": "y", "kinds": kinds});
+        assert_eq!(
+            told(json!({"trusted": [partner(&["download"]), partner(&["access", "downlaod"])]})),
+            [format!(
+                "security.tokens.trusted[1].kinds: is for the kind \"downlaod\", which no guard names. \
+                 {cure}"
+            )]
+        );
+        assert_eq!(told(json!({})), [""; 0]);
     }
 
     #[test]
