@@ -1,0 +1,121 @@
+//! The keys of tokens, as they are configured.
+
+use std::fmt;
+
+use rocket::figment::value::magic::RelativePathBuf;
+use serde::Deserialize;
+use serde::Deserializer;
+use serde::de::Error as _;
+use serde::de::MapAccess;
+use serde::de::SeqAccess;
+use serde::de::Visitor;
+use serde::de::value::MapAccessDeserializer;
+
+use crate::secret::Secret;
+
+/// A key as it is configured: a text alone, or a table with these.
+///
+/// The text is PASERK (`k4.local`, `k4.secret`, `k4.public`, and wrapped with a password
+/// `k4.local-pw`, `k4.secret-pw`), PEM (PKCS#8 or SPKI), or 32 bytes for `v4.local` as hexadecimal or
+/// base64url.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct TokenKeyConfig {
+    /// Where the text is: here or in a file.
+    pub source: KeySource,
+    /// The version of PASETO, for texts that do not say: PEM and bare bytes. _Default:_ 4; 3 for a
+    /// PEM of the curve P-384.
+    pub version: Option<u8>,
+}
+
+/// Where the text of a key is.
+#[derive(Debug, Clone)]
+pub enum KeySource {
+    /// `key`: in the configuration, or in the environment.
+    Text(Secret<String>),
+    /// `file`: in a file, relative to the one of the configuration; several PASERK keys may stand
+    /// there, one a line, or the 32 bytes of one key as they are.
+    File(RelativePathBuf),
+}
+
+/// [`TokenKeyConfig`] as a table.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct KeyTable {
+    key: Option<Secret<String>>,
+    file: Option<RelativePathBuf>,
+    version: Option<u8>,
+}
+
+impl<'de> Deserialize<'de> for TokenKeyConfig {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(KeyVisitor)
+    }
+}
+
+/// Reads a key without quoting it: serde's own messages would.
+struct KeyVisitor;
+
+impl<'de> Visitor<'de> for KeyVisitor {
+    type Value = TokenKeyConfig;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a key as text, or a table with `key` or `file`")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<TokenKeyConfig, E> {
+        let source = KeySource::Text(Secret::new(text.to_owned()));
+        Ok(TokenKeyConfig { source, version: None })
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<TokenKeyConfig, A::Error> {
+        let table = KeyTable::deserialize(MapAccessDeserializer::new(map))?;
+        let source = match (table.key, table.file) {
+            (Some(key), None) => KeySource::Text(key),
+            (None, Some(file)) => KeySource::File(file),
+            (Some(_), Some(_)) => {
+                return Err(A::Error::custom("it has both `key` and `file`. Remove one of them"));
+            }
+            (None, None) => {
+                return Err(A::Error::custom("it has neither `key` nor `file`. Set one of them"));
+            }
+        };
+        Ok(TokenKeyConfig { source, version: table.version })
+    }
+}
+
+/// Keys, one or a list, the active one of each purpose first.
+#[derive(Debug, Clone, Default)]
+pub struct TokenKeysConfig(pub Vec<TokenKeyConfig>);
+
+impl<'de> Deserialize<'de> for TokenKeysConfig {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(KeysVisitor)
+    }
+}
+
+struct KeysVisitor;
+
+impl<'de> Visitor<'de> for KeysVisitor {
+    type Value = TokenKeysConfig;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a key, or a list of them")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<TokenKeysConfig, E> {
+        Ok(TokenKeysConfig(vec![KeyVisitor.visit_str(text)?]))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<TokenKeysConfig, A::Error> {
+        Ok(TokenKeysConfig(vec![KeyVisitor.visit_map(map)?]))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<TokenKeysConfig, A::Error> {
+        let mut keys = Vec::new();
+        while let Some(key) = list.next_element()? {
+            keys.push(key);
+        }
+        Ok(TokenKeysConfig(keys))
+    }
+}
