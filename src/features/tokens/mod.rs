@@ -25,7 +25,8 @@
 //!
 //! Templates: `security/tokens.html`. Mails: `token_reuse`. Events: `UserAuthenticated` (`POST /token`),
 //! `RefreshTrackerCreated`, `RefreshTrackerRevoked`, `TokenReuse`, `TokenDenied`, `UserFailedAuthn`,
-//! `UserUnauthenticated`. Refusals: the reasons of [`TokenFault`](crate::rejection::TokenFault), among them `refresh_token_reused` and
+//! `UserUnauthenticated`; of the command line `TokenIssued`, `TokensRevoked`. Refusals: the reasons of
+//! [`TokenFault`](crate::rejection::TokenFault), among them `refresh_token_reused` and
 //! `refresh_token_ended`; `credentials_refused`, `conflicting_credentials`, `invalid_credentials`,
 //! `invalid_input` (`program_unknown`), `unauthenticated`, `reauth_required`, `password_change_required`,
 //! `csrf_failed`, `cross_site`, `throttled`, `saturated`, `unavailable`. The store needs the capabilities
