@@ -6,6 +6,7 @@ use crate::clock::Timestamp;
 use crate::datastore::Denylist;
 use crate::datastore::Together;
 use crate::datastore::sqlx::SqlxDatastore;
+use crate::datastore::sqlx::far::Far;
 use crate::datastore::sqlx::fault::is_unique_violation;
 use crate::datastore::sqlx::outbox::push_all;
 use crate::datastore::sqlx::rows::row;
@@ -36,7 +37,7 @@ impl Denylist for SqlxDatastore {
                 return Ok(true);
             }
             let extended: Result<u64> = on_database!(self, |database| {
-                let extend = database.query(EXTEND_DENIAL).bind(until).bind(until);
+                let extend = database.query(EXTEND_DENIAL).bind(Far(until)).bind(Far(until));
                 database.execute(extend.bind(jti.to_owned())).await
             });
             if extended? > 0 {
@@ -73,7 +74,7 @@ impl SqlxDatastore {
     /// Denies a token that is not denied; false when it is.
     async fn deny_first(&self, jti: &str, until: Timestamp, together: &Together) -> Result<bool> {
         in_transaction!(self, |transaction| {
-            let deny = transaction.query(DENY).bind(jti.to_owned()).bind(until);
+            let deny = transaction.query(DENY).bind(jti.to_owned()).bind(Far(until));
             match transaction.execute(deny).await {
                 Err(fault) if is_unique_violation(&fault) => return Ok(false),
                 denied => denied?,

@@ -19,6 +19,7 @@ mod attempt;
 mod audit;
 mod denylist;
 mod explain;
+mod far;
 mod fault;
 mod hierarchy;
 mod migrations;

@@ -10,6 +10,7 @@ use crate::datastore::Together;
 use crate::datastore::personal_token::Creation;
 use crate::datastore::personal_token::PersonalTokenRecord;
 use crate::datastore::sqlx::SqlxDatastore;
+use crate::datastore::sqlx::far::Far;
 use crate::datastore::sqlx::outbox::push_all;
 use crate::datastore::sqlx::rows::UserRow;
 use crate::datastore::sqlx::rows::corrupt;
@@ -90,7 +91,7 @@ impl PersonalTokenStore for SqlxDatastore {
                 .bind(token.name.clone())
                 .bind(scopes.clone())
                 .bind(token.created_at)
-                .bind(token.expires_at)
+                .bind(token.expires_at.map(Far))
                 .bind(token.last_used_at)
                 .bind(user)
                 .bind(token.epoch)

@@ -21,6 +21,7 @@ section! {
     of_parallel_denials_of_one_token_one_counts,
     ids_are_told_apart_byte_for_byte,
     denials_of_tokens_that_have_expired_are_swept,
+    a_token_can_be_denied_for_a_thousand_years,
     a_token_that_is_denied_again_is_until_the_later_end,
     of_parallel_denials_of_one_token_the_latest_end_counts,
 }
@@ -74,6 +75,22 @@ pub async fn denials_of_tokens_that_have_expired_are_swept(
     assert_eq!(store.delete_expired_denials(late, 5).await.unwrap(), 0);
     for (jti, expected) in [("one", false), ("two", false), ("three", true)] {
         assert_eq!(store.is_denied(jti).await.unwrap(), expected, "{jti}");
+    }
+}
+
+/// As long as any may last; MySQL has a type for times that ends with the year 2038.
+pub async fn a_token_can_be_denied_for_a_thousand_years(
+    store: &Arc<impl UserDatastore + Denylist>,
+) {
+    let years = |years: i64| at(0) + TimeDelta::days(365 * years);
+    for (jti, until) in [("a century", years(100)), ("a millennium", years(1_000))] {
+        let nothing = Together::nothing();
+        assert!(store.deny(jti, until, &nothing).await.unwrap(), "{jti}");
+        assert!(!store.deny(jti, until, &nothing).await.unwrap(), "{jti}");
+    }
+    assert_eq!(store.delete_expired_denials(years(20), 5).await.unwrap(), 0);
+    for jti in ["a century", "a millennium"] {
+        assert!(store.is_denied(jti).await.unwrap(), "{jti}");
     }
 }
 

@@ -119,7 +119,11 @@ pub async fn every_part_of_a_token_is_kept(store: &Arc<impl UserDatastore + Pers
         expires_at: None,
         ..token_of(&ann, "'; DROP TABLE security_users; --")
     };
-    for token in [full, bare] {
+    let lasting = PersonalTokenRecord {
+        expires_at: Some(at(0) + TimeDelta::days(36_500)),
+        ..token_of(&ann, "for a century")
+    };
+    for token in [full, bare, lasting] {
         assert_eq!(try_create(store, &token, 100).await, Creation::Created);
         assert_eq!(find(store, &token).await, Some(token));
     }

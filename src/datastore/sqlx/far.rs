@@ -1,0 +1,45 @@
+//! Times that lie far ahead.
+
+use std::result::Result as StdResult;
+
+use ::sqlx::Encode;
+use ::sqlx::Type;
+use ::sqlx::encode::IsNull;
+use ::sqlx::error::BoxDynError;
+
+use crate::clock::Timestamp;
+
+/// A time that may be beyond the year 2038, as a parameter of a statement.
+///
+/// sqlx hands a `DateTime<Utc>` to MySQL and MariaDB as a `TIMESTAMP`, which ends on 2038-01-19 there, whatever
+/// the column holds: one beyond is taken for `NULL`. As a `DATETIME`, which the columns are, it goes on to the
+/// year 9999.
+pub(super) struct Far(pub(super) Timestamp);
+
+macro_rules! bound_as {
+    ($driver:ident, $type:ty, |$time:ident| $value:expr) => {
+        impl Type<::sqlx::$driver> for Far {
+            fn type_info() -> <::sqlx::$driver as ::sqlx::Database>::TypeInfo {
+                <$type as Type<::sqlx::$driver>>::type_info()
+            }
+        }
+
+        impl Encode<'_, ::sqlx::$driver> for Far {
+            fn encode_by_ref(
+                &self,
+                buffer: &mut <::sqlx::$driver as ::sqlx::Database>::ArgumentBuffer,
+            ) -> StdResult<IsNull, BoxDynError> {
+                let $time = self.0;
+                let value: $type = $value;
+                <$type as Encode<'_, ::sqlx::$driver>>::encode(value, buffer)
+            }
+        }
+    };
+}
+
+#[cfg(feature = "sqlite")]
+bound_as!(Sqlite, Timestamp, |time| time);
+#[cfg(feature = "postgres")]
+bound_as!(Postgres, Timestamp, |time| time);
+#[cfg(feature = "mysql")]
+bound_as!(MySql, chrono::NaiveDateTime, |time| time.naive_utc());
