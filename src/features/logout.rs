@@ -27,8 +27,8 @@
 //! browser's, unless it is remembered: they go on until they are logged out by their `refresh_token`, here or
 //! at `/refresh-token/end`, or at [`/tokens`](crate::features::tokens), or have been idle for too long.
 //!
-//! A `refresh_token` that is not accepted for now, as by a clock that is behind, is 401: the session is over
-//! then, and the program may live on.
+//! A `refresh_token` that is not accepted for now, as by a clock that is behind, is 401 in JSON, and a page says
+//! so: the session is over then, and the program may live on.
 
 use rocket::Response;
 use rocket::Route;
@@ -45,15 +45,19 @@ use crate::flow::Flow;
 use crate::rejection::Rejection;
 use crate::secret::Secret;
 use crate::template::Embedded;
+use crate::web::challenge;
+use crate::web::challenge::Asked;
 use crate::web::next::Next;
 use crate::web::page::Notice;
 use crate::web::page::Page;
+use crate::web::reply::Answer;
 use crate::web::reply::Refused;
 use crate::web::reply::Reply;
 use crate::web::submission::Form;
 use crate::web::submission::Submission;
 use crate::web::view::View;
 use crate::web::visit::Visit;
+use crate::web::wants_json;
 
 /// The feature `logout`; its value is `[default.security.logout]`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -74,6 +78,10 @@ const PAGE: Embedded =
     ("security/logout.html", include_str!("../../templates/security/logout.html"));
 
 const LOGGED_OUT: Notice = Notice::success("You are logged out.");
+
+const BUT_NO_PROGRAM: Notice = Notice::info(
+    "You are logged out here. The program could not be: it may still be logged in. Please end it later.",
+);
 
 impl<D> Feature<D> for Logout {
     const NAME: &'static str = "logout";
@@ -112,28 +120,43 @@ async fn submit(
     flow: &State<Flow>,
     submitted: Submission<LogoutForm>,
 ) -> Result<LoggedOut, Refused> {
-    log_out(&visit, flow, submitted).await.map_err(|it| Page::new(PAGE.0).refuse(it))
+    let of_program = log_out(&visit, flow, submitted).await;
+    let of_program = of_program.map_err(|refusal| Page::new(PAGE.0).refuse(refusal))?;
+    Ok(LoggedOut(tell(&visit, of_program)))
 }
 
+/// Logs the browser out, and says what became of the program.
 async fn log_out(
     visit: &Visit<'_>,
     flow: &Flow,
     submitted: Submission<LogoutForm>,
-) -> Result<LoggedOut, Rejection> {
+) -> Result<Result<(), Rejection>, Rejection> {
     let form = submitted.read()?;
     let of_program = match form.refresh_token {
         Some(token) => flow.log_out_program(visit, token.expose()).await,
         None => Ok(()),
     };
     flow.log_out(visit).await?;
-    // The session is over in any case; that a program may live on is said nevertheless.
-    of_program?;
-    let next = visit.url("after_logout").unwrap_or_else(Next::home);
-    Ok(LoggedOut(Reply::redirect(next).without_csrf_token().notice(LOGGED_OUT)))
+    Ok(of_program)
 }
 
-/// A reply that has the browser drop what belonged to the session.
-struct LoggedOut(Reply);
+/// The session is over in any case; that a program may live on is said nevertheless.
+fn tell(visit: &Visit<'_>, of_program: Result<(), Rejection>) -> Answer {
+    let next = visit.url("after_logout").unwrap_or_else(Next::home);
+    let reply = Reply::redirect(next).without_csrf_token();
+    match of_program {
+        Ok(()) => Ok(reply.notice(LOGGED_OUT)),
+        Err(refusal) if wants_json(visit.request()) => {
+            let challenges = vec![challenge::bearer(Some(&refusal))];
+            challenge::note(visit.request(), Asked { challenges, ..Asked::default() });
+            Err(Refused::data(refusal))
+        }
+        Err(_) => Ok(reply.notice(BUT_NO_PROGRAM)),
+    }
+}
+
+/// An answer that has the browser drop what belonged to the session.
+struct LoggedOut(Answer);
 
 impl<'r> Responder<'r, 'static> for LoggedOut {
     fn respond_to(self, request: &'r rocket::Request<'_>) -> rocket::response::Result<'static> {

@@ -110,8 +110,15 @@ async fn a_token_that_only_another_instance_knows_yet_is_neither_thrown_away_nor
     }
     let ann = app.log_in_as(ANN).await;
     let answer = ann.post_json("/logout", sent.clone()).await;
-    assert_eq!(answer.reasons(), ["token_key_unknown"]);
+    assert_refused(&answer, "token_key_unknown");
+    assert!(answer.header("Clear-Site-Data").is_some());
     assert_eq!(ann.get("/me").await.status, Status::SeeOther, "the session is over all the same");
+    let ann = app.log_in_as(ANN).await;
+    let answer = ann.post_form("/logout", &[("refresh_token", token)]).await;
+    assert_eq!(answer.status, Status::SeeOther, "{}", answer.body);
+    assert!(answer.header("Clear-Site-Data").is_some());
+    let home = ann.get("/login").await;
+    assert!(home.body.contains("may still be logged in"), "{}", home.body);
     let next = ask("/refresh-token", sent).await;
     assert!(next["refresh_token"].is_string(), "it was good all the time: {next}");
 }
