@@ -47,6 +47,10 @@ pub enum Error {
     #[error("a token cannot be issued: {0}")]
     Token(String),
 
+    /// A token is issued to somebody else than whoever asks for it: a refusal is the source.
+    #[error("a token cannot be issued: {0}")]
+    TokenRefused(#[source] Box<dyn StdError + Send + Sync>),
+
     /// A template is missing or wrong.
     #[error("a template failed: {}", with_causes(.0))]
     Template(#[from] tera::Error),
@@ -96,6 +100,11 @@ impl Error {
     /// Wraps a failure of a datastore, for stores of an application's own.
     pub fn store(source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         Self::Store(source.into())
+    }
+
+    /// Wraps the refusal of a token to whoever asks for it: clients are told that.
+    pub(crate) fn token_refused(refusal: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self::TokenRefused(refusal.into())
     }
 
     /// Wraps a failure to send mail.

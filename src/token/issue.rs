@@ -194,6 +194,13 @@ impl<'t, K: TokenKind> TokenBuilder<'t, K> {
         self
     }
 
+    /// Has it go on after the login that its user came by: until a change of the account, its `exp`, or its
+    /// denial.
+    pub fn beyond_login(mut self) -> Self {
+        (self.subject.session, self.subject.family) = (None, None);
+        self
+    }
+
     /// Ties it to a session, by the public id of that, in place of the login that its user came by.
     pub fn session(mut self, id: Uuid) -> Self {
         self.session = Some(id);
@@ -264,13 +271,17 @@ impl<'t, K: TokenKind> TokenBuilder<'t, K> {
     ///
     /// # Errors
     ///
-    /// [`Error::Token`] for a user who is switched off or came by a personal token, claims that are no object or have names of
-    /// the framework's, a lifetime of zero, in the past or beyond the year 9999, one without end for
-    /// a kind that does not say so, a token or footer that is too long, or when there is no key.
+    /// [`Error::TokenRefused`] for a user who is switched off or came by a personal token: their request is
+    /// refused. [`Error::Token`] for claims that are no object or have names of the framework's, a lifetime of
+    /// zero, in the past or beyond the year 9999, one without end for a kind that does not say so, a token or
+    /// footer that is too long, or when there is no key.
     /// [`Error::Crypto`] when there is no randomness.
     pub fn issue(mut self) -> Result<String> {
-        if let Some(fault) = self.subject.fault {
-            return Err(refuse(fault));
+        if let Some(refusal) = self.subject.refusal.take() {
+            return Err(Error::token_refused(refusal));
+        }
+        if self.subject.text.is_empty() {
+            return Err(refuse("it is about nobody"));
         }
         let purpose = self.purpose.unwrap_or(self.ring.purpose);
         let key = self.ring.active(purpose).ok_or_else(|| {

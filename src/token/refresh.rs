@@ -14,12 +14,13 @@ use crate::datastore::refresh::FamilyRecord;
 use crate::datastore::session::SessionRecord;
 use crate::error::Error;
 use crate::error::Result;
+use crate::rejection::Rejection;
 use crate::secret::Secret;
 use crate::token::Refresh;
 use crate::token::TokenBuilder;
 use crate::token::Tokens;
 use crate::token::subject::Holder;
-use crate::token::subject::fault_of;
+use crate::token::subject::refusal_of;
 use crate::user::User;
 use crate::user::UserId;
 
@@ -85,8 +86,10 @@ impl FamilyLimits {
 pub struct RefreshBuilder<'t> {
     tokens: &'t Tokens,
     user: &'t User,
-    fault: Option<&'static str>,
+    refusal: Option<Rejection>,
     session: Option<Uuid>,
+    /// Whether its user came by a program's login, which none of ours ends with.
+    is_of_program: bool,
     authenticated_at: Timestamp,
     device: Option<String>,
 }
@@ -96,18 +99,26 @@ impl<'t> RefreshBuilder<'t> {
         Self {
             tokens,
             user: holder.user(),
-            fault: fault_of(holder),
+            refusal: refusal_of(holder),
             session: holder.session_id(),
+            is_of_program: holder.family_id().is_some(),
             authenticated_at: SessionRecord::NEVER,
             device: None,
         }
     }
 
-    /// Ties the family to a session, by the public id of that, in place of the one that its user came by:
+    /// Has the family go on after the login that its user came by, be it a session or a program's: until the
+    /// user, an operator or the time ends it.
+    pub fn beyond_login(mut self) -> Self {
+        (self.session, self.is_of_program) = (None, false);
+        self
+    }
+
+    /// Ties the family to a session, by the public id of that, in place of the login that its user came by:
     /// whatever ends the session ends both tokens.
     /// Where [`session.aal`](crate::config::SessionConfig) is set, it lasts no longer than the session may.
     pub fn session(mut self, id: Uuid) -> Self {
-        self.session = Some(id);
+        (self.session, self.is_of_program) = (Some(id), false);
         self
     }
 
@@ -129,18 +140,21 @@ impl<'t> RefreshBuilder<'t> {
     ///
     /// # Errors
     ///
-    /// [`Error::Token`] when the feature [`tokens`](crate::features::tokens) is not enabled, and for a user
-    /// who may not log in, has changed since they were looked up, whose session has ended, or who came by a
-    /// personal token;
-    /// [`Error::Store`] when the store does not answer; [`Error::Crypto`] when there is no randomness.
+    /// [`Error::TokenRefused`] for a user who may not log in, has changed since they were looked up, whose
+    /// session has ended, who came by a personal token, or by a program's login without
+    /// [`beyond_login`](Self::beyond_login): their request is refused. [`Error::Token`] when the feature
+    /// [`tokens`](crate::features::tokens) is not enabled; [`Error::Store`] when the store does not answer; [`Error::Crypto`] when there is no randomness.
     pub async fn issue(self) -> Result<TokenPair> {
         let Some(families) = self.tokens.families.get() else {
             return Err(Error::Token(
                 "the feature `tokens`, which keeps them, is not enabled".into(),
             ));
         };
-        if let Some(fault) = self.fault {
-            return Err(Error::Token(fault.to_owned()));
+        if let Some(refusal) = self.refusal {
+            return Err(Error::token_refused(refusal));
+        }
+        if self.is_of_program {
+            return Err(Error::token_refused(Rejection::Forbidden));
         }
         let now = self.tokens.ring.clock.now();
         let mut family = self.tokens.new_family(self.user, now)?;
@@ -164,8 +178,9 @@ impl<'t> RefreshBuilder<'t> {
     }
 }
 
+/// The account, or the session, is not what it was when the guard looked.
 fn refused() -> Error {
-    Error::Token("its user may not log in or has changed, or its session has ended".to_owned())
+    Error::token_refused(Rejection::CredentialsRefused)
 }
 
 impl Tokens {
@@ -175,8 +190,8 @@ impl Tokens {
     /// one; for a [`User`] it goes on after their logout.
     ///
     /// Whoever calls it vouches for the user: a handler behind [`AuthVia<via::Session>`](crate::AuthVia) does.
-    /// One that takes any `AuthUser` lets whoever comes by an access token log in other programs, which go on
-    /// when theirs is ended.
+    /// A program that comes by an access token logs in no other: that would not end with its own login. It is
+    /// 403, unless the handler says [`beyond_login`](RefreshBuilder::beyond_login).
     ///
     /// ```
     /// # use rocket::post;
@@ -191,9 +206,8 @@ impl Tokens {
     ///     user: AuthVia<via::Session>,
     ///     tokens: &Tokens,
     /// ) -> Result<String, Rejection> {
-    ///     let user = user.into_user();
-    ///     let pair = tokens.refresh(&user).device("The kitchen's display").issue().await?;
-    ///     Ok(pair.refresh.expose().clone())
+    ///     let pair = tokens.refresh(&user).beyond_login().device("The kitchen's display");
+    ///     Ok(pair.issue().await?.refresh.expose().clone())
     /// }
     /// ```
     pub fn refresh<'t>(&'t self, holder: &'t impl Holder) -> RefreshBuilder<'t> {

@@ -2,6 +2,8 @@
 
 use uuid::Uuid;
 
+use crate::rejection::Rejection;
+use crate::rejection::TokenFault;
 use crate::user::User;
 
 /// Whom a token is made for, and by which login they ask for it: so that the token ends with that login.
@@ -11,10 +13,12 @@ use crate::user::User;
 /// | [`AuthUser`](crate::AuthUser), and every guard that gives one, such as [`AuthVia`](crate::AuthVia) | with the session, or the program's login, that the request came by; of a request that has neither, as with Basic, as for a `User` |
 /// | [`User`] | with a change of the account, its `exp`, or its denial alone |
 ///
-/// Whoever wants a token that goes on after the logout says so, by `&user.into_user()`.
+/// Whoever wants a token that goes on after the logout says so:
+/// [`beyond_login`](crate::token::TokenBuilder::beyond_login).
 ///
 /// Who came by a [personal token](crate::features::personal_tokens) may do what its scopes say: for them none
-/// is made that could do more.
+/// is made that could do more. A `User` says nothing of that: one that was taken out of a guard, as by
+/// `into_user`, is for whoever vouches for it.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` says not for whom a token is",
     label = "no user",
@@ -58,8 +62,8 @@ pub struct Subject {
     pub(super) epoch: Option<i64>,
     pub(super) session: Option<Uuid>,
     pub(super) family: Option<Uuid>,
-    /// Why there is no token about it.
-    pub(super) fault: Option<&'static str>,
+    /// Why whoever asks gets no token about it.
+    pub(super) refusal: Option<Rejection>,
 }
 
 impl<H: Holder> From<&H> for Subject {
@@ -70,23 +74,22 @@ impl<H: Holder> From<&H> for Subject {
             epoch: Some(user.epoch),
             session: holder.session_id(),
             family: holder.family_id(),
-            fault: fault_of(holder),
+            refusal: refusal_of(holder),
         }
     }
 }
 
 impl From<&str> for Subject {
     fn from(text: &str) -> Self {
-        let fault = text.is_empty().then_some("it is about nobody");
-        Self { text: text.to_owned(), epoch: None, session: None, family: None, fault }
+        Self { text: text.to_owned(), epoch: None, session: None, family: None, refusal: None }
     }
 }
 
 /// Says why somebody gets no token.
-pub(super) fn fault_of(holder: &impl Holder) -> Option<&'static str> {
+pub(super) fn refusal_of(holder: &impl Holder) -> Option<Rejection> {
     match (holder.user().is_open(), holder.is_scoped()) {
-        (false, _) => Some("it is about an account that is not open"),
-        (true, true) => Some("whoever asks for it came by a token that is for some scopes alone"),
+        (false, _) => Some(Rejection::CredentialsRefused),
+        (true, true) => Some(Rejection::TokenRefused(TokenFault::Scoped)),
         (true, false) => None,
     }
 }

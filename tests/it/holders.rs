@@ -1,5 +1,6 @@
 //! Tokens that a handler makes for whoever its request is from: how long they go on.
 
+use chrono::TimeDelta;
 use rocket::Build;
 use rocket::Rocket;
 use rocket::get;
@@ -79,7 +80,7 @@ fn program_token(user: TokenUser, tokens: &Tokens) -> Result<String, Rejection> 
 
 #[post("/loose-token")]
 fn loose_token(user: AuthUser, tokens: &Tokens) -> Result<String, Rejection> {
-    Ok(tokens.access(&user.into_user()).issue()?)
+    Ok(tokens.access(&user).beyond_login().issue()?)
 }
 
 #[post("/download")]
@@ -99,8 +100,22 @@ async fn pair(user: AuthVia<via::Session>, tokens: &Tokens) -> Result<String, Re
 
 #[post("/pair-device")]
 async fn pair_device(user: AuthVia<via::Session>, tokens: &Tokens) -> Result<String, Rejection> {
-    let user = user.into_user();
+    Ok(tokens.refresh(&user).beyond_login().issue().await?.access.expose().clone())
+}
+
+#[post("/pair-any")]
+async fn pair_any(user: AuthUser, tokens: &Tokens) -> Result<String, Rejection> {
     Ok(tokens.refresh(&user).issue().await?.access.expose().clone())
+}
+
+#[post("/pair-any-device")]
+async fn pair_any_device(user: AuthUser, tokens: &Tokens) -> Result<String, Rejection> {
+    Ok(tokens.refresh(&user).beyond_login().issue().await?.access.expose().clone())
+}
+
+#[post("/scoped-loose-token")]
+fn scoped_loose_token(user: Scoped<ReadReports>, tokens: &Tokens) -> Result<String, Rejection> {
+    Ok(tokens.access(&user).beyond_login().issue()?)
 }
 
 #[post("/scoped-token")]
@@ -118,7 +133,8 @@ fn rocket() -> Rocket<Build> {
     let security = Security::default().enable(Basic::default()).enable(tokens);
     let mut routes = routes![me, file, report_token, any_token, admin_token, program_token];
     routes.extend(routes![loose_token, download, other, pair, pair_device]);
-    routes.extend(routes![scoped_token, scoped_pair]);
+    routes.extend(routes![pair_any, pair_any_device]);
+    routes.extend(routes![scoped_token, scoped_loose_token, scoped_pair]);
     rocket::build().attach(security).mount("/", routes)
 }
 
@@ -231,6 +247,28 @@ async fn a_program_that_logged_in_with_a_session_hands_on_both() {
 }
 
 #[rocket::async_test]
+async fn a_program_logs_in_no_other_unless_the_handler_says_so_whatever_became_of_its_session() {
+    let settings = json!({"session": {"idle": "10m"}, "tokens": {"lifetime": "2h"}});
+    let app = TestApp::launch_with(rocket(), settings).await;
+    app.user(ANN).await;
+    let body = json!({"email": ANN, "password": PASSWORD});
+    let answer = app.browser().post_json("/login?include_auth_token", body).await;
+    let access = answer.response("user")["authentication_token"].as_str().unwrap().to_owned();
+    for is_swept in [false, true] {
+        if is_swept {
+            app.clock().advance(TimeDelta::hours(1));
+            app.sweep().await;
+        }
+        let answer = post_with(&app, "/pair-any", bearer(&access)).await;
+        assert_eq!(answer.status, Status::Forbidden, "{}", answer.body);
+        assert_eq!(answer.reasons(), ["forbidden"]);
+        let device = post_with(&app, "/pair-any-device", bearer(&access)).await;
+        assert_eq!(device.status, Status::Ok, "{}", device.body);
+        assert_eq!(read::<Access>(&app, &device.body).session(), None);
+    }
+}
+
+#[rocket::async_test]
 async fn a_token_for_a_user_goes_on_after_the_logout_until_the_account_changes() {
     let app = app().await;
     let ann = app.log_in_as(ANN).await;
@@ -280,9 +318,10 @@ async fn whoever_names_a_session_ties_the_token_to_that_alone() {
 async fn a_personal_token_gets_none_that_can_do_more() {
     let app = app().await;
     let token = personal_token(&app, ANN, &["reports:read"]).await;
-    for path in ["/scoped-token", "/scoped-pair"] {
+    for path in ["/scoped-token", "/scoped-loose-token", "/scoped-pair"] {
         let answer = post_with(&app, path, bearer(&token)).await;
-        assert_eq!(answer.status, Status::ServiceUnavailable, "{path}: {}", answer.body);
+        assert_eq!(answer.status, Status::Unauthorized, "{path}: {}", answer.body);
+        assert_eq!(answer.reasons(), ["token_scoped"], "{path}");
     }
     let ann = app.log_in_as(ANN).await;
     assert!(opens(&app, "/me", &post(&ann, "/scoped-token").await).await);

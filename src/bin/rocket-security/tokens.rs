@@ -170,6 +170,10 @@ async fn list(application: &Application, email: &Email, json: bool) -> Result<()
 async fn issue(wish: Issue) -> Result<(), Failure> {
     let application = Application::open().await?;
     let user = application.find(&wish.email).await?;
+    if !user.is_open() {
+        let fault = format!("{} has an account that is not open. No token is issued", wish.email);
+        return Err(Failure::refused(fault));
+    }
     let (tokens, id) = (tokens()?, random_uuid()?);
     let mut token = tokens.access(&user).id(id);
     if let Some(claims) = wish.claims {
