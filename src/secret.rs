@@ -4,6 +4,10 @@ use std::fmt;
 
 use serde::Deserialize;
 use serde::Deserializer;
+use serde::de::Error as _;
+use serde::de::MapAccess;
+use serde::de::SeqAccess;
+use serde::de::Visitor;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroize;
 
@@ -52,9 +56,62 @@ impl<T: Zeroize + AsRef<[u8]>> PartialEq for Secret<T> {
 
 impl<T: Zeroize + AsRef<[u8]>> Eq for Secret<T> {}
 
-impl<'de, T: Zeroize + Deserialize<'de>> Deserialize<'de> for Secret<T> {
+impl<'de> Deserialize<'de> for Secret<String> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        T::deserialize(deserializer).map(Self)
+        // Asked for a text, some formats refuse what is none themselves, and quote it.
+        deserializer.deserialize_any(TextVisitor)
+    }
+}
+
+/// Gives a visitor the methods by which it refuses numbers and truth values with a sentence: serde's own
+/// quotes them.
+macro_rules! refuse_scalars {
+    ($sentence:expr) => {
+        refuse_scalars!($sentence, visit_bool: bool, visit_i64: i64, visit_u64: u64);
+        refuse_scalars!($sentence, visit_i128: i128, visit_u128: u128, visit_f64: f64);
+    };
+    ($sentence:expr, $($visit:ident: $scalar:ty),+) => {
+        $(fn $visit<E: serde::de::Error>(self, _: $scalar) -> Result<Self::Value, E> {
+            Err(E::custom($sentence))
+        })+
+    };
+}
+
+pub(crate) use refuse_scalars;
+
+/// What is said of a value that is to be a text and is none.
+const NO_TEXT: &str = "it is no text. Write it in quotes";
+
+/// Reads a text, and quotes nothing that is none.
+struct TextVisitor;
+
+impl<'de> Visitor<'de> for TextVisitor {
+    type Value = Secret<String>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a text")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Secret<String>, E> {
+        Ok(Secret::new(text.to_owned()))
+    }
+
+    fn visit_string<E: serde::de::Error>(self, text: String) -> Result<Secret<String>, E> {
+        Ok(Secret::new(text))
+    }
+
+    refuse_scalars!(NO_TEXT);
+
+    fn visit_unit<E: serde::de::Error>(self) -> Result<Secret<String>, E> {
+        Err(E::custom(NO_TEXT))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, _: A) -> Result<Secret<String>, A::Error> {
+        Err(A::Error::custom(NO_TEXT))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, _: A) -> Result<Secret<String>, A::Error> {
+        Err(A::Error::custom(NO_TEXT))
     }
 }
 
@@ -71,5 +128,17 @@ mod tests {
     fn secrets_compare_by_value() {
         assert_eq!(Secret::new("a".to_owned()), Secret::new("a".to_owned()));
         assert_ne!(Secret::new("a".to_owned()), Secret::new("b".to_owned()));
+    }
+
+    #[test]
+    fn what_is_no_text_is_refused_and_not_quoted() {
+        let read = |json: &str| serde_json::from_str::<Secret<String>>(json);
+        assert_eq!(read("\"12345\"").unwrap().expose(), "12345");
+        for json in ["12345", "-12345", "12345.5", "true", "null", "[\"12345\"]", "{\"12345\": 1}"]
+        {
+            let fault = read(json).unwrap_err().to_string();
+            assert!(fault.starts_with("it is no text. Write it in quotes"), "{json}: {fault}");
+            assert!(!fault.contains("12345") && !fault.contains("true"), "{fault}");
+        }
     }
 }

@@ -356,6 +356,36 @@ mod tests {
     }
 
     #[test]
+    fn a_secret_that_is_no_text_is_not_quoted() {
+        const NUMBER: &str = "1234567890123456";
+        for (line, fault) in [
+            (
+                "tokens.passphrase = N",
+                "tokens.passphrase: is wrong: it is no text. Write it in quotes",
+            ),
+            ("tokens.passphrase = [N]", "tokens.passphrase: is wrong: it is no text. Write it"),
+            ("tokens.keys = N", "tokens.keys: is wrong: it is neither a key as text nor a table"),
+            ("tokens.keys = N.5", "tokens.keys: is wrong: it is neither a key as text nor a table"),
+            (
+                "tokens.keys = [N]",
+                "tokens.keys[0]: is wrong: it is neither a key as text nor a table",
+            ),
+            ("tokens.keys = { key = N }", "tokens.keys.key: is wrong: it is no text"),
+            ("tokens.keys = [{ key = N }]", "tokens.keys[0].key: is wrong: it is no text"),
+            ("mail.url = N", "mail.url: is wrong: it is no text. Write it in quotes"),
+            ("mail.url = { N = N }", "mail.url: is wrong: it is no text. Write it in quotes"),
+            ("mail = \"smtps://user:N@example.org\"", "mail: is wrong: it is no table. Correct it"),
+            ("tokens = N", "tokens: is wrong: it is no table. Correct it"),
+            ("keys = N", "keys: is wrong: it is neither a key as text nor a list"),
+        ] {
+            let line = line.replace('N', NUMBER);
+            let told = faults_of("debug", &format!("[debug.security]\n{line}"));
+            assert!(told.starts_with(&format!("security.{fault}")), "{line}: {told}");
+            assert!(!told.contains(NUMBER), "{line}: {told}");
+        }
+    }
+
+    #[test]
     fn what_a_user_goes_by_is_named_once_and_known() {
         for (identity, fault) in [
             ("[]", "security.identity: is empty. Set it to"),

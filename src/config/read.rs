@@ -107,6 +107,10 @@ fn explain(kind: &Kind) -> (String, Option<String>) {
         Kind::InvalidType(Actual::Str(text), expected) if expected == "a sequence" => {
             ("it is one text".to_owned(), Some(format!("Write a list: [\"{text}\"]")))
         }
+        // What stands there may be a secret that belongs one level deeper.
+        Kind::InvalidType(_, expected) if expected.starts_with("struct ") => {
+            ("it is no table".to_owned(), None)
+        }
         kind => (kind.to_string(), None),
     }
 }

@@ -12,6 +12,7 @@ use serde::de::Visitor;
 use serde::de::value::MapAccessDeserializer;
 
 use crate::secret::Secret;
+use crate::secret::refuse_scalars;
 
 /// A key as it is configured: a text alone, or a table with these.
 ///
@@ -53,6 +54,9 @@ impl<'de> Deserialize<'de> for TokenKeyConfig {
     }
 }
 
+/// What is said of a key that is a number, or a truth value.
+const NO_KEY: &str = "it is neither a key as text nor a table. Write the text in quotes";
+
 /// Reads a key without quoting it: serde's own messages would.
 struct KeyVisitor;
 
@@ -67,6 +71,8 @@ impl<'de> Visitor<'de> for KeyVisitor {
         let source = KeySource::Text(Secret::new(text.to_owned()));
         Ok(TokenKeyConfig { source, version: None })
     }
+
+    refuse_scalars!(NO_KEY);
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<TokenKeyConfig, A::Error> {
         let table = KeyTable::deserialize(MapAccessDeserializer::new(map))?;
@@ -106,6 +112,8 @@ impl<'de> Visitor<'de> for KeysVisitor {
     fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<TokenKeysConfig, E> {
         Ok(TokenKeysConfig(vec![KeyVisitor.visit_str(text)?]))
     }
+
+    refuse_scalars!(NO_KEY);
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<TokenKeysConfig, A::Error> {
         Ok(TokenKeysConfig(vec![KeyVisitor.visit_map(map)?]))
