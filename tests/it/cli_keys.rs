@@ -247,3 +247,40 @@ fn a_key_is_announced_to_every_instance_before_one_issues_with_it() {
     place.run(&activate).refused(&["tokens of another purpose"]);
     place.run(&format!("{activate} --announce")).misspelt("cannot be used");
 }
+
+/// Tells of each line of the file whether it is a key pair, and not the public half of one.
+fn pairs(place: &Place) -> Vec<bool> {
+    place.read("token.keys").iter().map(|line| line.starts_with("k4.secret.")).collect()
+}
+
+#[test]
+fn a_key_that_is_announced_outlives_the_rotations_before_its_own() {
+    let place = Place::debug();
+    let begin = || {
+        place.write("token.keys", &place.key("secret"));
+        let announce = || place.run("keys rotate token.keys --announce").succeeded();
+        (announce().trim().to_owned(), announce().trim().to_owned())
+    };
+    let activate = |id: &str, more: &str| {
+        place.run(&format!("keys rotate token.keys --activate {id}{more}")).succeeded()
+    };
+    let (one, other) = begin();
+    activate(&one, "");
+    assert_eq!(pairs(&place), [true, false, true]);
+    assert_eq!(activate(&other, "").trim(), other);
+    assert_eq!(pairs(&place), [true, false, false]);
+    assert!(accepts(&instance(&place, "token.keys"), &issued_by(&instance(&place, "token.keys"))));
+
+    let (one, other) = begin();
+    place.run("keys rotate token.keys").succeeded();
+    assert_eq!(pairs(&place), [true, false, true, true]);
+    activate(&other, "");
+    activate(&one, "");
+    assert_eq!(pairs(&place), [true, false, false, false]);
+
+    let (one, other) = begin();
+    activate(&one, " --keep 2");
+    assert_eq!(pairs(&place), [true, false, true]);
+    activate(&other, " --keep 1");
+    assert_eq!(pairs(&place), [true, false]);
+}

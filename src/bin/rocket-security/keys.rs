@@ -54,8 +54,9 @@ pub(crate) enum KeysCommand {
     /// Puts a new key at the head of a file of keys, and keeps the ones before it for verification
     ///
     /// The new key is of the kind of the first in the file, and wrapped with the same passphrase if
-    /// that is wrapped. Of older key pairs the public half alone is kept. The file is replaced in one
-    /// step; applications read it when they start.
+    /// that is wrapped. Of the key pair that was the first, the public half alone is kept; pairs behind it
+    /// may be announced ones, and stay as they are. The file is replaced in one step; applications read it
+    /// when they start.
     ///
     /// Where several instances run, each has to know a key before another issues with it. Then
     ///
@@ -70,7 +71,8 @@ pub(crate) enum KeysCommand {
     Rotate {
         /// The file, which `file = "…"` in `security.tokens.keys` names
         file: PathBuf,
-        /// How many of the older keys to keep; all unless given
+        /// How many of the other keys to keep, counted from the head of the file, announced ones too; all
+        /// unless given
         #[arg(long, conflicts_with = "announce")]
         keep: Option<usize>,
         /// Adds the new key last: it verifies, and issues nothing yet

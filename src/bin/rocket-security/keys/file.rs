@@ -60,7 +60,8 @@ impl KeyFile {
         self.keys.iter().map(|(key, _)| key)
     }
 
-    /// Puts a new key before the first, which verifies from then on.
+    /// Puts a new key before the first, which verifies from then on. Announced ones that are kept can be
+    /// activated still.
     pub(crate) fn rotate(&mut self, keep: Option<usize>) -> Result<Rotated, Failure> {
         let (key, text) = self.make()?;
         Ok(self.put_first(key, text, keep))
@@ -75,7 +76,8 @@ impl KeyFile {
         Ok(id)
     }
 
-    /// Puts an announced key before the first, which verifies from then on.
+    /// Puts an announced key before the first, which verifies from then on. Others that are announced and
+    /// kept can be activated still.
     pub(crate) fn activate(&mut self, id: &str, keep: Option<usize>) -> Result<Rotated, Failure> {
         let purpose = self.issuing()?.purpose();
         let Some(at) = self.keys().position(|key| key.id() == id) else {
@@ -157,12 +159,13 @@ impl KeyFile {
         let mut left = keep.unwrap_or(usize::MAX);
         let mut removed = 0;
         let mut keys = vec![(key, text)];
-        for (key, text) in self.keys.drain(..) {
+        for (at, (key, text)) in self.keys.drain(..).enumerate() {
             if key.purpose() != purpose {
                 keys.push((key, text));
             } else if left > 0 {
                 left -= 1;
-                keys.push(verifying(key, text));
+                // A pair behind it may be announced, and is to issue yet.
+                keys.push(if at == 0 { verifying(key, text) } else { (key, text) });
             } else {
                 removed += 1;
             }
