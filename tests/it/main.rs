@@ -19,6 +19,8 @@ mod cli;
 mod cli_keys;
 #[cfg(feature = "cli")]
 mod cli_tokens;
+#[cfg(feature = "cli")]
+mod cli_verify;
 mod close_account;
 mod configuration;
 mod confirm;
