@@ -1,6 +1,8 @@
 //! Keys on the command line.
 
 use std::fs;
+#[cfg(unix)]
+use std::process::Command;
 
 use rocket_security::token::Access;
 use rocket_security::token::NoClaims;
@@ -283,4 +285,19 @@ fn a_key_that_is_announced_outlives_the_rotations_before_its_own() {
     assert_eq!(pairs(&place), [true, false, true]);
     activate(&other, " --keep 1");
     assert_eq!(pairs(&place), [true, false]);
+}
+
+#[cfg(unix)]
+#[test]
+fn of_a_key_that_cannot_be_written_nothing_is_left() {
+    let place = Place::debug();
+    let program = env!("CARGO_BIN_EXE_rocket-security");
+    // No file may grow, as on a disk that is full.
+    let line =
+        format!("trap '' XFSZ; ulimit -f 0; exec '{program}' keys generate --out token.keys");
+    let done = Command::new("sh").args(["-c", &line]).current_dir(place.path()).output().unwrap();
+    let told = String::from_utf8(done.stderr).unwrap();
+    assert!(!done.status.success() && told.contains("token.keys"), "{told}");
+    assert!(!place.path().join("token.keys").exists());
+    place.run("keys generate --out token.keys").succeeded();
 }

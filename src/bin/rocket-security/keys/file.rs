@@ -204,18 +204,19 @@ pub(crate) fn wrapped(
 
 /// Writes a key into a file that is not there yet, for its owner alone.
 pub(crate) fn write_new(path: &Path, key: &TokenKey) -> Result<(), Failure> {
-    let write = || {
-        let mut file = create(path)?;
-        writeln!(file, "{}", key.to_paserk().expose())?;
-        file.sync_all()
-    };
-    write().map_err(|fault| match fault.kind() {
+    let mut file = create(path).map_err(|fault| match fault.kind() {
         io::ErrorKind::AlreadyExists => Failure::refused(format!(
             "{0} is there already. Name another file, or rotate its keys with `rocket-security keys \
              rotate {0}`",
             path.display()
         )),
         _ => fault_of(path, fault),
+    })?;
+    let written = writeln!(file, "{}", key.to_paserk().expose()).and_then(|()| file.sync_all());
+    written.map_err(|fault| {
+        // What is half written is no key, and would be in the way of the next try.
+        let _ = fs::remove_file(path);
+        fault_of(path, fault)
     })
 }
 
