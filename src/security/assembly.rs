@@ -330,7 +330,8 @@ fn check_document<D>(features: &[Box<dyn Configured<D>>]) -> Result<()> {
     let others = features.iter().filter(|it| it.name() != TOKEN_KEYS);
     let pages = others.flat_map(|it| it.routes()).filter(|it| it.method == Method::Get);
     let taken: Vec<String> = pages.map(|page| page.uri.path().to_owned()).collect();
-    let is_taken = |path: &str| path == STYLESHEET || taken.iter().any(|taken| taken == path);
+    let is_taken =
+        |path: &str| path == STYLESHEET || taken.iter().any(|taken| leads_to(taken, path));
     let document = features.iter().filter(|it| it.name() == TOKEN_KEYS);
     let places = document.flat_map(|it| it.routes());
     match places.map(|it| it.uri.path().to_owned()).find(|path| is_taken(path)) {
@@ -341,6 +342,22 @@ fn check_document<D>(features: &[Box<dyn Configured<D>>]) -> Result<()> {
             "Remove it, or choose a path that is free",
         )),
     }
+}
+
+/// Tells whether a path of a route, such as `/confirm/<token>`, leads to this address.
+fn leads_to(route: &str, path: &str) -> bool {
+    let mut parts = path.split('/');
+    for wanted in route.split('/') {
+        let is_parameter = wanted.starts_with('<');
+        if is_parameter && wanted.ends_with("..>") {
+            return true;
+        }
+        match parts.next() {
+            Some(part) if is_parameter || part == wanted => {}
+            _ => return false,
+        }
+    }
+    parts.next().is_none()
 }
 
 fn offered<D>(features: &[Box<dyn Configured<D>>]) -> Vec<&'static str> {

@@ -169,7 +169,9 @@ async fn the_access_map_says_that_it_is_for_everybody() {
 
 #[rocket::async_test]
 async fn a_path_that_is_none_stops_the_launch() {
-    for path in ["keys", "/", "/<keys>", "/login", "/sessions", "/security/style.css"] {
+    for path in
+        ["keys", "/", "/<keys>", "/login", "/sessions", "/security/style.css", "/confirm/abc"]
+    {
         let database = TestDatabase::create().await;
         let rocket = rocket::build().attach(Security::default());
         let settings = json!({"token_keys": {"path": path}});
