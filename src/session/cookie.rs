@@ -9,7 +9,7 @@
 //! | `security_data` | what the application keeps with the session, bound to its id | the session ends, or the browser closes |
 //! | `security_remember` | by what the browser is remembered: the selector of its series, and a validator | [`remember.lifetime`](crate::features::remember), 30 days after the login by default |
 //! | `security_refresh` | the refresh token of a program that runs in this browser, where `security.tokens.refresh_in` is `"cookie"` | the token expires, or somebody logs out |
-//! | `security_token`, or the one that `security.tokens.cookie` names | a token that the application set, where `"cookie"` is among [`tokens.sources`](crate::config::TokensConfig::sources) | the browser closes, or the application takes it away |
+//! | `security_token`, or the one that `security.tokens.cookie` names | a token that the application set, where `"cookie"` is among [`tokens.sources`](crate::config::TokensConfig::sources) | somebody logs in or out, the browser closes, or the application takes it away |
 //! | the one that `security.csrf.cookie` names, if it does | a copy of the anti-forgery token, for script to read | the id of the browser changes, or the browser closes |
 //!
 //! With an `https` base URL the names begin with `__Host-` and the cookies are `Secure`, so that
@@ -117,7 +117,8 @@ impl Cookies {
 
     /// Makes the cookie that holds a token until the browser closes, for an application that wants a
     /// browser to come by it: `HttpOnly`, `SameSite=Lax`, `Path=/`, `Secure` over https. Browsers keep
-    /// no more than 4096 bytes of name and value. A logout takes it away. It is read where `"cookie"` is among
+    /// no more than 4096 bytes of name and value. A logout takes it away, and so does the beginning of a
+    /// session, whoever's, unless the same answer sets it. It is read where `"cookie"` is among
     /// [`tokens.sources`](crate::config::TokensConfig::sources).
     ///
     /// ```
@@ -392,6 +393,12 @@ pub(crate) fn set(request: &Request<'_>, cookie: Cookie<'static>) {
     let mut pending = pending(request).0.lock().unwrap_or_else(PoisonError::into_inner);
     pending.retain(|other| other.name() != cookie.name());
     pending.push(cookie);
+}
+
+/// Drops what was noted of a cookie of that name: the answer has one already.
+pub(super) fn leave(request: &Request<'_>, name: &str) {
+    let mut pending = pending(request).0.lock().unwrap_or_else(PoisonError::into_inner);
+    pending.retain(|other| other.name() != name);
 }
 
 /// Writes what was noted to the answer.

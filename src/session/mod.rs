@@ -18,6 +18,7 @@ mod csrf_cookie;
 pub mod data;
 mod refresh;
 pub mod remember;
+mod token_cookie;
 
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -213,6 +214,7 @@ impl Sessions {
         user: UserId,
     ) -> Result<()> {
         self.carry_data(request, user);
+        self.forget_token(request);
         self.set_id(request, token, Holder::User)
     }
 
@@ -230,9 +232,7 @@ impl Sessions {
         self.drop_data(request);
         self.forget_keepsake(request);
         self.forget_refresh_token(request);
-        if let Some(removal) = self.cookies.token_removal() {
-            cookie::set(request, removal);
-        }
+        self.forget_token(request);
         self.take_id(request);
     }
 
@@ -264,6 +264,7 @@ impl Sessions {
             data::keep_private(response);
         }
         self.finish_csrf_cookie(request, response);
+        self.finish_token_cookie(request, response);
         cookie::write(request, response);
     }
 

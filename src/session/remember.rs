@@ -133,6 +133,7 @@ impl Sessions {
             log::error!("a browser that is remembered could not be told its session: {fault}");
             return Current::Unavailable;
         }
+        self.forget_token(request);
         if let Current::Anonymous(guest) = &before {
             self.adopt_data(request, guest);
         }

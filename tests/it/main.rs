@@ -74,6 +74,7 @@ mod submissions;
 mod throttle;
 mod together;
 mod token_configuration;
+mod token_cookie;
 mod token_keys;
 mod token_properties;
 mod token_vectors;
