@@ -452,6 +452,23 @@ async fn it_comes_in_either_header_and_beside_no_other_token() {
 }
 
 #[rocket::async_test]
+async fn beside_the_cookie_of_a_token_it_is_one_too_many_for_every_guard() {
+    let settings = json!({"tokens": {"sources": ["authorization", "cookie"]}});
+    let app = TestApp::launch_with(rocket(), settings).await;
+    let (token, _) = make(&app.log_in_as(ANN).await, body("nightly")).await;
+    let access = issuer(&app).access(&app.user(ANN).await).issue().unwrap();
+    for cookie in [access.as_str(), "v4.local.AAAA", &token] {
+        for path in ["/reports", "/any", "/me"] {
+            let browser = app.browser();
+            browser.set_cookie("security_token", cookie);
+            let request = app.client().get(path).header(ContentType::JSON).header(bearer(&token));
+            let answer = browser.send(request).await;
+            assert_eq!(answer.reasons(), ["conflicting_credentials"], "{path}: {}", answer.body);
+        }
+    }
+}
+
+#[rocket::async_test]
 async fn a_text_that_is_none_is_refused() {
     let app = app().await;
     let ann = app.log_in_as(ANN).await;
