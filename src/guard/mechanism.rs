@@ -153,7 +153,9 @@ pub trait Mechanism: Send + Sync + 'static {
     fn name(&self) -> &'static str;
 
     /// Tells whether a request brings credentials of this kind, good or bad, by a look at its headers.
-    /// Where it does, they have to be good, whatever else it brings, and nobody takes it for a guest.
+    /// Where it does, they have to be good, whatever else it brings (but see
+    /// [`is_sent_unasked`](Self::is_sent_unasked)), and nobody takes it for a
+    /// guest.
     fn is_present(&self, request: &Request<'_>) -> bool;
 
     /// Finds out who a request is from that brings such credentials. Called once a request at most,
@@ -167,6 +169,12 @@ pub trait Mechanism: Send + Sync + 'static {
     ///
     /// [`Flow`]: crate::flow::Flow
     async fn authenticate(&self, request: &Request<'_>) -> Result<Admitted, Rejection>;
+
+    /// Tells whether browsers send the credentials of this request by themselves, as they do cookies, and go on
+    /// when they are good no more: bad ones (401) then count only where there is nothing else. _Default:_ no.
+    fn is_sent_unasked(&self, _request: &Request<'_>) -> bool {
+        false
+    }
 
     /// Tells whether an unsafe request has to bring the anti-forgery token, too: yes, where a browser
     /// may add the credentials by itself. _Default:_ yes.

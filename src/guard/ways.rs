@@ -294,8 +294,8 @@ impl Way {
     }
 
     /// Tells whether what was refused says nothing of who a request is from, where something else does: a
-    /// cookie of a session that has ended, which browsers send until they are told; likewise a token in a
-    /// cookie; and a token of a trusted issuer, whose users are not ours.
+    /// cookie of a session that has ended, which browsers send until they are told; whatever else they send
+    /// unasked; and a token of a trusted issuer, whose users are not ours.
     async fn says_nothing(&self, request: &Request<'_>, web: &Web, why: &Rejection) -> bool {
         if why.status() != Status::Unauthorized {
             return false;
@@ -305,7 +305,7 @@ impl Way {
             Self::Other(mechanism) => {
                 let is_foreign =
                     || bearer::verified::<Access>(request).is_ok_and(|token| token.is_foreign());
-                mechanism.name() == TOKEN && (bearer::is_in_cookie(request) || is_foreign())
+                mechanism.is_sent_unasked(request) || (mechanism.name() == TOKEN && is_foreign())
             }
         }
     }

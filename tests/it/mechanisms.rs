@@ -1,6 +1,9 @@
 //! By what a request says who it is from, and what becomes of one that says it twice.
 
+use std::sync::Arc;
+
 use rocket::Build;
+use rocket::Request;
 use rocket::Rocket;
 use rocket::get;
 use rocket::http::ContentType;
@@ -15,21 +18,31 @@ use rocket_security::AuthUser;
 use rocket_security::AuthVia;
 use rocket_security::BasicUser;
 use rocket_security::Event;
+use rocket_security::Feature;
 use rocket_security::Fresh;
 use rocket_security::Maybe;
 use rocket_security::PageContext;
+use rocket_security::Rejection;
 use rocket_security::RolesRequired;
 use rocket_security::Security;
+use rocket_security::UserId;
 use rocket_security::datastore::Together;
 use rocket_security::datastore::user::UserChange;
 use rocket_security::features::basic::Basic;
 use rocket_security::features::tokens::Tokens;
+use rocket_security::flow::Flow;
+use rocket_security::flow::once::Admitted;
+use rocket_security::flow::once::Bearer;
+use rocket_security::guard::mechanism::Mechanism;
+use rocket_security::guard::mechanism::register;
 use rocket_security::testing::Answer;
 use rocket_security::testing::Browser;
 use rocket_security::testing::TestApp;
 use rocket_security::testing::TestDatabase;
 use rocket_security::via;
 use rocket_security::web::visit::Visit;
+use serde::Deserialize;
+use serde::Serialize;
 use serde_json::Value;
 use serde_json::json;
 
@@ -294,6 +307,16 @@ async fn a_bad_token_in_a_cookie_locks_nobody_out_who_is_logged_in() {
     ann.set_cookie("security_token", &of_ann);
     let answer = get(&ann, &app, "/any", &token(&app, &app.user(ANN).await, 0).await).await;
     assert!(is_refused(&answer, 400, "conflicting_credentials"), "two tokens: {}", answer.body);
+    for cookie in [of_ann.as_str(), "v4.local.AAAA"] {
+        let stranger = app.browser();
+        stranger.set_cookie("security_token", cookie);
+        let answer = get(&stranger, &app, "/any", &token(&app, &bob, 0).await).await;
+        assert!(
+            is_refused(&answer, 400, "conflicting_credentials"),
+            "bad or good: {}",
+            answer.body
+        );
+    }
     let stranger = app.browser();
     stranger.set_cookie("security_token", "v4.local.AAAA");
     assert_eq!(stranger.get_json("/any").await.status, Status::Unauthorized);
@@ -325,6 +348,73 @@ async fn a_password_beside_a_token_or_a_session_has_to_be_the_same_users() {
     // Our own pages go by the session alone.
     let answer = get(&ann, &app, "/sessions", &of_bob).await;
     assert_eq!(answer.status, Status::Ok, "{}", answer.body);
+}
+
+/// What a company's gate leaves with a browser.
+struct Badge;
+
+#[rocket::async_trait]
+impl Mechanism for Badge {
+    fn name(&self) -> &'static str {
+        "badge"
+    }
+
+    fn is_present(&self, request: &Request<'_>) -> bool {
+        badge(request).is_some()
+    }
+
+    async fn authenticate(&self, request: &Request<'_>) -> Result<Admitted, Rejection> {
+        let flow = request.rocket().state::<Flow>().unwrap();
+        let id: Option<UserId> = badge(request).and_then(|badge| badge.parse().ok());
+        let id = id.ok_or(Rejection::CredentialsRefused)?;
+        let user = flow.store().find_user(id).await?.ok_or(Rejection::CredentialsRefused)?;
+        let bearer = Bearer::new(user.epoch, self.name());
+        flow.admit_bearer(request, user, bearer).await
+    }
+
+    fn is_sent_unasked(&self, request: &Request<'_>) -> bool {
+        request.cookies().get("badge").is_some()
+    }
+}
+
+fn badge<'r>(request: &'r Request<'_>) -> Option<&'r str> {
+    let cookie = request.cookies().get("badge").map(|cookie| cookie.value());
+    cookie.or(request.headers().get_one("X-Badge"))
+}
+
+#[derive(Clone, Serialize, Deserialize)]
+struct Badges {}
+
+impl<D> Feature<D> for Badges {
+    const NAME: &'static str = "badges";
+
+    fn manage(&self, _store: &Arc<D>, rocket: Rocket<Build>) -> Rocket<Build> {
+        register(rocket, Badge)
+    }
+}
+
+#[rocket::async_test]
+async fn what_browsers_send_unasked_counts_when_it_is_good_or_alone() {
+    for mechanisms in [["session", "badge"], ["badge", "session"]] {
+        let security = security().enable(Badges {});
+        let settings = json!({"mechanisms": mechanisms});
+        let app = TestApp::launch_with(rocket(security), settings).await;
+        let (ann, bob) = (app.log_in_as(ANN).await, app.user(BOB).await);
+        ann.set_cookie("badge", "of-long-ago");
+        assert_eq!(ann.get_json("/any").await.body, "ann@example.org by session");
+        ann.set_cookie("badge", &bob.id.to_string());
+        let answer = ann.get_json("/any").await;
+        assert!(is_refused(&answer, 400, "conflicting_credentials"), "{}", answer.body);
+        let stranger = app.browser();
+        stranger.set_cookie("badge", "of-long-ago");
+        for path in ["/any", "/maybe"] {
+            let answer = stranger.get_json(path).await;
+            assert!(is_refused(&answer, 401, "credentials_refused"), "{}", answer.body);
+        }
+        let ann = app.log_in_as(ANN).await;
+        let answer = get(&ann, &app, "/any", &Header::new("X-Badge", "of-long-ago")).await;
+        assert!(is_refused(&answer, 401, "credentials_refused"), "a header: {}", answer.body);
+    }
 }
 
 #[rocket::async_test]

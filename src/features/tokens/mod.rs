@@ -259,6 +259,10 @@ impl Mechanism for Tokens {
         flow.admit_bearer(request, user, bearer).await
     }
 
+    fn is_sent_unasked(&self, request: &Request<'_>) -> bool {
+        bearer::is_in_cookie(request)
+    }
+
     fn needs_csrf(&self, request: &Request<'_>) -> bool {
         bearer::is_in_cookie(request)
     }
