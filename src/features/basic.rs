@@ -42,8 +42,8 @@
 //!
 //! Guards: [`BasicUser`](crate::BasicUser), [`AuthVia<via::Basic>`](crate::AuthVia); with `"basic"` in
 //! [`security.mechanisms`](crate::config::Config::mechanisms) every other. Events: `UserFailedAuthn`,
-//! `Throttled`. Refusals: `credentials_refused`, `password_change_required`, `csrf_failed`,
-//! `cross_site`, `throttled`, `saturated`, `unavailable`.
+//! `Throttled`. Refusals: `credentials_refused`, `conflicting_credentials`, `password_change_required`,
+//! `csrf_failed`, `cross_site`, `throttled`, `saturated`, `unavailable`.
 //!
 //! A user is named by what [`security.identity`](crate::config::Config::identity) says: an address, or
 //! a username. Unknown names, wrong passwords, accounts in no state to log in and headers that are no
@@ -54,6 +54,10 @@
 //! passed over: whoever has one cannot come in by a password alone, and is answered as for a wrong one.
 //! No session begins, no cookie is set, [`after_login`](crate::Hooks::after_login) is not asked, and
 //! `UserAuthenticated` not told.
+//!
+//! Beside other credentials that come before `"basic"` in `security.mechanisms`, such as a session, only the name is
+//! looked at: with theirs, the password is not verified and costs nothing; another's is 400
+//! `conflicting_credentials`. So a browser that once answered the prompt goes on with its session.
 //!
 //! So it is for a program that asks now and then:
 //!
@@ -96,7 +100,9 @@ use crate::rejection::Rejection;
 use crate::secret::Secret;
 use crate::user::Email;
 use crate::user::Identity;
+use crate::user::User;
 use crate::user::Username;
+use crate::web::Web;
 use crate::web::visit::Visit;
 
 /// The longest credentials, encoded: those of the longest address and the longest password need 1,708
@@ -159,6 +165,15 @@ impl Mechanism for Basic {
         flow.admit_password(&visit, &identity, &password, BASIC).await
     }
 
+    fn claims(&self, request: &Request<'_>, user: &User) -> Option<bool> {
+        let web = request.rocket().state::<Web>()?;
+        let (name, _) = sent(request)?;
+        Some(match identity(&name, web.config())? {
+            Identity::Email(email) => email == user.email,
+            Identity::Username(name) => Some(name) == user.username,
+        })
+    }
+
     fn challenge(&self, _refused: Option<&Rejection>) -> Option<String> {
         Some(format!("Basic realm=\"{}\", charset=\"UTF-8\"", self.realm))
     }
@@ -168,18 +183,26 @@ impl Mechanism for Basic {
     }
 }
 
-/// Reads who somebody says they are, and their password; none of a request with two of this header.
+/// Reads who somebody says they are, and their password.
 fn credentials(request: &Request<'_>, config: &Config) -> Option<(Identity, Password)> {
+    let (name, password) = sent(request)?;
+    Some((identity(&name, config)?, Password::parse(&password).ok()?))
+}
+
+fn identity(name: &str, config: &Config) -> Option<Identity> {
+    config.identity.iter().find_map(|attribute| match attribute {
+        IdentityAttribute::Email => Email::parse(name).ok().map(Identity::Email),
+        IdentityAttribute::Username => Username::parse(name).ok().map(Identity::Username),
+    })
+}
+
+/// Gives a name and a password as they were sent; none of a request with two of this header.
+fn sent(request: &Request<'_>) -> Option<(String, Secret<String>)> {
     let mut headers = request.headers().get("Authorization");
     let (header, None) = (headers.next()?, headers.next()) else {
         return None;
     };
-    let (name, password) = decode(encoded(header)?)?;
-    let identity = config.identity.iter().find_map(|attribute| match attribute {
-        IdentityAttribute::Email => Email::parse(&name).ok().map(Identity::Email),
-        IdentityAttribute::Username => Username::parse(&name).ok().map(Identity::Username),
-    })?;
-    Some((identity, Password::parse(&password).ok()?))
+    decode(encoded(header)?)
 }
 
 /// Gives what follows the scheme, whose case does not matter (RFC 9110, section 11.1).

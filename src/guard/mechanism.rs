@@ -119,6 +119,7 @@ use crate::error::Result;
 use crate::flow::once::Admitted;
 use crate::rejection::Rejection;
 use crate::rejection::TokenFault;
+use crate::user::User;
 use crate::web::Web;
 use crate::web::bearer;
 
@@ -154,7 +155,7 @@ pub trait Mechanism: Send + Sync + 'static {
 
     /// Tells whether a request brings credentials of this kind, good or bad, by a look at its headers.
     /// Where it does, they have to be good, whatever else it brings (but see
-    /// [`is_sent_unasked`](Self::is_sent_unasked)), and nobody takes it for a
+    /// [`is_sent_unasked`](Self::is_sent_unasked) and [`claims`](Self::claims)), and nobody takes it for a
     /// guest.
     fn is_present(&self, request: &Request<'_>) -> bool;
 
@@ -174,6 +175,15 @@ pub trait Mechanism: Send + Sync + 'static {
     /// when they are good no more: bad ones (401) then count only where there is nothing else. _Default:_ no.
     fn is_sent_unasked(&self, _request: &Request<'_>) -> bool {
         false
+    }
+
+    /// Tells whether the credentials say that they are this user's, without finding out whether they are
+    /// good; none where that cannot be told. For what is costly to verify and sent by browsers for ever: it
+    /// is asked where other credentials, earlier in the order, are good and this user's. Those that say the same
+    /// are not verified then, and those that say another are [`Rejection::ConflictingCredentials`].
+    /// _Default:_ none.
+    fn claims(&self, _request: &Request<'_>, _user: &User) -> Option<bool> {
+        None
     }
 
     /// Tells whether an unsafe request has to bring the anti-forgery token, too: yes, where a browser

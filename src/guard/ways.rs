@@ -24,6 +24,7 @@ use crate::rejection::Rejection;
 use crate::rejection::TokenFault;
 use crate::session::Current;
 use crate::token::Access;
+use crate::user::User;
 use crate::web::Web;
 use crate::web::bearer;
 use crate::web::challenge::Asked;
@@ -111,7 +112,8 @@ impl Ways {
     /// Finds out who a request is from by each of them that it brings, in their order: all of them must be
     /// good, and mean one user. Nobody, where it brings none.
     ///
-    /// One that says nothing counts only where there is no other.
+    /// One that says nothing counts only where there is no other. One that claims to be of the user who was
+    /// found before is not verified, and not given.
     ///
     /// # Errors
     ///
@@ -133,8 +135,7 @@ impl Ways {
         if !senders.iter().any(is_other) {
             return Ok(senders);
         }
-        let mut names = senders.iter().map(|(way, _)| way.name());
-        Err((Rejection::ConflictingCredentials, names.find(|name| is_a_token(name))))
+        Err(conflict(senders.iter().map(|(way, _)| way.name())))
     }
 
     async fn verify(
@@ -143,9 +144,17 @@ impl Ways {
         web: &Web,
         flow: &Flow,
     ) -> Result<Vec<(&Way, Arc<Sender>)>, Refusal> {
-        let mut good = Vec::new();
+        let mut good: Vec<(&Way, Arc<Sender>)> = Vec::new();
         let mut silent = None;
         for way in self.brought(request, web).await {
+            let claims = good.first().and_then(|(_, first)| way.claims(request, &first.user));
+            match claims {
+                Some(true) => continue,
+                Some(false) => {
+                    return Err(conflict(good.iter().map(|(way, _)| way.name())));
+                }
+                None => {}
+            }
             match way.verify(request, web, flow).await {
                 Ok(sender) => good.push((way, sender)),
                 Err(why) if way.says_nothing(request, web, &why).await => {
@@ -242,6 +251,11 @@ impl Ways {
     }
 }
 
+/// Refuses what these mechanisms found, one of which may take tokens.
+fn conflict(mut names: impl Iterator<Item = &'static str>) -> Refusal {
+    (Rejection::ConflictingCredentials, names.find(|name| is_a_token(name)))
+}
+
 /// Tells whether a mechanism takes tokens, of which a request may bring one (RFC 6750, section 2).
 pub(super) fn is_a_token(name: &str) -> bool {
     [TOKEN, PERSONAL_TOKEN].contains(&name)
@@ -307,6 +321,13 @@ impl Way {
                     || bearer::verified::<Access>(request).is_ok_and(|token| token.is_foreign());
                 mechanism.is_sent_unasked(request) || (mechanism.name() == TOKEN && is_foreign())
             }
+        }
+    }
+
+    fn claims(&self, request: &Request<'_>, user: &User) -> Option<bool> {
+        match self {
+            Self::Session => None,
+            Self::Other(mechanism) => mechanism.claims(request, user),
         }
     }
 
