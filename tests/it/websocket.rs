@@ -256,6 +256,29 @@ async fn a_ticket_is_good_once_for_half_a_minute_and_for_handshakes_alone() {
 }
 
 #[rocket::async_test]
+async fn a_ticket_beside_a_session_is_of_the_same_user_and_used_up() {
+    for (mechanisms, by) in [(["session", "ticket"], "session"), (["ticket", "session"], "ticket")]
+    {
+        let settings = merged(settings(), json!({"mechanisms": mechanisms}));
+        let app = TestApp::launch_with(rocket(), settings).await;
+        let (ann, bob) = (app.log_in_as(ANN).await, app.log_in_as("bob@example.org").await);
+        let with = |ticket: &str| as_handshake(app.client().get(format!("/who?ticket={ticket}")));
+        let ticket = ticket_of(&ann).await;
+        assert_eq!(ann.send(with(&ticket)).await.body, format!("{ANN} {by}"));
+        assert_refused(&ann.send(with(&ticket)).await);
+        assert_refused(&shake(&app, "/ticket", &ticket).await);
+        let of_bob = ticket_of(&bob).await;
+        let answer = ann.send(with(&of_bob)).await;
+        assert_eq!(answer.status, Status::BadRequest, "{}", answer.body);
+        assert_eq!(answer.reasons(), ["conflicting_credentials"]);
+        // The guard that names tickets takes the ticket alone.
+        let of_bob = ticket_of(&bob).await;
+        let request = as_handshake(app.client().get(format!("/ticket?ticket={of_bob}")));
+        assert_eq!(ann.send(request).await.body, "bob@example.org true");
+    }
+}
+
+#[rocket::async_test]
 async fn of_thirty_two_handshakes_at_once_with_one_ticket_one_is_let_in() {
     let app = app().await;
     let ann = app.log_in_as(ANN).await;
