@@ -9,6 +9,7 @@ use crate::datastore::OneTimeStore;
 use crate::datastore::Together;
 use crate::datastore::one_time::OneTimeToken;
 use crate::datastore::sqlx::SqlxDatastore;
+use crate::datastore::sqlx::far::Far;
 use crate::datastore::sqlx::rows::DigestRow;
 use crate::datastore::sqlx::rows::read_digest;
 use crate::datastore::sqlx::rows::row;
@@ -90,7 +91,7 @@ impl OneTimeStore for SqlxDatastore {
                 .bind(token.mail_id)
                 .bind(token.lasting)
                 .bind(token.asked_at)
-                .bind(token.expires_at)
+                .bind(Far(token.expires_at))
                 .bind(token.user_id.as_uuid())
                 .bind(epoch);
             if transaction.execute(create).await? == 0 {

@@ -13,6 +13,7 @@ use crate::datastore::remember::Turn;
 use crate::datastore::remember::Turned;
 use crate::datastore::session::SessionRecord;
 use crate::datastore::sqlx::SqlxDatastore;
+use crate::datastore::sqlx::far::Far;
 use crate::datastore::sqlx::outbox::push_all;
 use crate::datastore::sqlx::rows::UserRow;
 use crate::datastore::sqlx::rows::read_digest;
@@ -111,7 +112,7 @@ impl RememberStore for SqlxDatastore {
                 .bind(series.previous.map(|previous| previous.as_bytes().to_vec()))
                 .bind(series.created_at)
                 .bind(series.rotated_at)
-                .bind(series.expires_at)
+                .bind(Far(series.expires_at))
                 .bind(user)
                 .bind(series.epoch)
                 .bind(true);

@@ -9,6 +9,7 @@ use crate::crypto::hasher::PasswordHash;
 use crate::datastore::Together;
 use crate::datastore::UserDatastore;
 use crate::datastore::sqlx::SqlxDatastore;
+use crate::datastore::sqlx::far::Far;
 use crate::datastore::sqlx::fault::is_foreign_key_violation;
 use crate::datastore::sqlx::fault::is_unique_violation;
 use crate::datastore::sqlx::fault::is_unique_violation_of;
@@ -245,7 +246,7 @@ impl UserDatastore for SqlxDatastore {
                 .bind(user.password_hash.as_ref().map(|hash| hash.as_str().to_owned()))
                 .bind(true)
                 .bind(user.confirmed_at)
-                .bind(user.expires_at)
+                .bind(user.expires_at.map(Far))
                 .bind(user.created_at);
             match transaction.execute(create).await {
                 Err(fault) if is_unique_violation_of(&fault, &USERNAME_KEYS) => {
@@ -293,7 +294,7 @@ impl UserDatastore for SqlxDatastore {
                 .bind(username.map(|name| name.as_str().to_owned()))
                 .bind(username.map(Username::canonical))
                 .bind(username.map(Username::skeleton))
-                .bind(contest.expires_at)
+                .bind(Far(contest.expires_at))
                 .bind(id.as_uuid());
             match transaction.execute(update).await {
                 Ok(0) => return Ok(false),
