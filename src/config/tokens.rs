@@ -228,7 +228,8 @@ pub enum TokenSource {
     AuthenticationToken,
     /// A cookie. Browsers send it by themselves: an unsafe request that comes by it needs the
     /// anti-forgery token, and a bad one counts for nothing beside a session. Beside a token in another place it
-    /// is a second one, good or bad: 400 `conflicting_credentials`. It is taken away when a session begins or ends.
+    /// is a second one, good or bad: 400 `conflicting_credentials`. It is taken away when somebody
+    /// logs in or out, and when it was refused for good.
     Cookie,
     /// The parameter `access_token` of the address (RFC 6750, section 2.3), of handshakes of
     /// WebSockets and no other request. Addresses are written down by every server and proxy on the

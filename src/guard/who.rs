@@ -9,6 +9,7 @@ use rocket::outcome::Outcome;
 use rocket::request;
 
 use crate::guard::AuthUser;
+use crate::guard::mechanism::TOKEN;
 use crate::guard::parts;
 use crate::guard::refuse;
 use crate::guard::set;
@@ -17,6 +18,8 @@ use crate::guard::ways::Ways;
 use crate::guard::ways::is_a_token;
 use crate::guard::ways::tell_unauthenticated;
 use crate::rejection::Rejection;
+use crate::web::Web;
+use crate::web::bearer;
 use crate::web::challenge;
 use crate::web::challenge::Asked;
 use crate::web::csrf;
@@ -32,6 +35,12 @@ pub(super) async fn let_in(
     match find(request, ways).await {
         Ok(user) => Outcome::Success(user),
         Err((rejection, by)) => {
+            if by == Some(TOKEN) && opens_nothing(&rejection) && bearer::is_in_cookie(request) {
+                // As a dead session's cookie, it would keep its browser from being a guest.
+                if let Some(web) = request.rocket().state::<Web>() {
+                    web.sessions().forget_token(request);
+                }
+            }
             if rejection.status() == Status::Unauthorized {
                 challenge::note(request, ways.asked(by.map(|name| (name, &rejection))));
             }
@@ -45,6 +54,15 @@ pub(super) async fn let_in(
             }
             refuse(request, rejection)
         }
+    }
+}
+
+/// Tells whether a token that was refused will never be accepted.
+fn opens_nothing(refused: &Rejection) -> bool {
+    match refused {
+        Rejection::CredentialsRefused => true,
+        Rejection::TokenRefused(fault) => fault.is_final(),
+        _ => false,
     }
 }
 

@@ -9,7 +9,7 @@
 //! | `security_data` | what the application keeps with the session, bound to its id | the session ends, or the browser closes |
 //! | `security_remember` | by what the browser is remembered: the selector of its series, and a validator | [`remember.lifetime`](crate::features::remember), 30 days after the login by default |
 //! | `security_refresh` | the refresh token of a program that runs in this browser, where `security.tokens.refresh_in` is `"cookie"` | the token expires, or somebody logs out |
-//! | `security_token`, or the one that `security.tokens.cookie` names | a token that the application set, where `"cookie"` is among [`tokens.sources`](crate::config::TokensConfig::sources) | somebody logs in or out, the browser closes, or the application takes it away |
+//! | `security_token`, or the one that `security.tokens.cookie` names | a token that the application set, where `"cookie"` is among [`tokens.sources`](crate::config::TokensConfig::sources) | somebody logs in or out, it was refused for good, the browser closes, or the application takes it away |
 //! | the one that `security.csrf.cookie` names, if it does | a copy of the anti-forgery token, for script to read | the id of the browser changes, or the browser closes |
 //!
 //! With an `https` base URL the names begin with `__Host-` and the cookies are `Secure`, so that

@@ -3,27 +3,25 @@
 use rocket::Request;
 use rocket::Response;
 
-use crate::session::Change;
 use crate::session::Sessions;
-use crate::session::changes;
 use crate::session::cookie;
 
 impl Sessions {
     /// Takes the token from the browser, whether it has one or not: it was for whoever had the browser before,
-    /// and two users at once are nobody. Script could not do it.
-    pub(super) fn forget_token(&self, request: &Request<'_>) {
+    /// and two users at once are nobody; or it opens nothing any more. Script could not do it.
+    pub(crate) fn forget_token(&self, request: &Request<'_>) {
         if let Some(removal) = self.cookies.token_removal() {
             cookie::set(request, removal);
         }
     }
 
-    /// Leaves the browser the token that a handler gives to whoever it has logged in.
+    /// Leaves the browser the token that a handler gives it with the same answer, as to whoever it has just
+    /// logged in.
     pub(super) fn finish_token_cookie(&self, request: &Request<'_>, response: &Response<'_>) {
         let Some(removal) = self.cookies.token_removal() else {
             return;
         };
-        let begins = matches!(*changes(request), Some(Change::Become(_)));
-        if begins && response.cookies().any(|given| given.name() == removal.name()) {
+        if response.cookies().any(|given| given.name() == removal.name()) {
             cookie::leave(request, removal.name());
         }
     }

@@ -112,6 +112,26 @@ async fn a_browser_that_comes_back_is_not_kept_out_by_the_token_of_somebody_else
 }
 
 #[rocket::async_test]
+async fn a_token_that_opens_nothing_any_more_keeps_nobody_from_being_a_guest() {
+    let app = app().await;
+    let ann = app.user(ANN).await;
+    let browser = app.browser();
+    browser.set_cookie(COOKIE, &token_of(&app, &ann));
+    app.clock().advance(TimeDelta::minutes(16));
+    let answer = browser.get_json("/any").await;
+    assert_eq!(answer.reasons(), ["token_expired"]);
+    assert_eq!(browser.cookie(COOKIE), None);
+    assert_eq!(browser.get("/any").await.status, Status::SeeOther, "to the login");
+
+    // One that may be good at another instance, or later, stays.
+    let early = token_of(&app, &ann);
+    app.clock().advance(TimeDelta::minutes(-5));
+    browser.set_cookie(COOKIE, &early);
+    assert_eq!(browser.get_json("/any").await.reasons(), ["token_not_yet_valid"]);
+    assert!(browser.cookie(COOKIE).is_some());
+}
+
+#[rocket::async_test]
 async fn a_token_that_comes_with_the_login_stays() {
     let app = app().await;
     let (ann, bob) = (app.user(ANN).await, app.user(BOB).await);
