@@ -55,9 +55,10 @@
 //! No session begins, no cookie is set, [`after_login`](crate::Hooks::after_login) is not asked, and
 //! `UserAuthenticated` not told.
 //!
-//! Beside other credentials that come before `"basic"` in `security.mechanisms`, such as a session, only the name is
-//! looked at: with theirs, the password is not verified and costs nothing; another's is 400
-//! `conflicting_credentials`. So a browser that once answered the prompt goes on with its session.
+//! Beside other credentials that come before `"basic"` in `security.mechanisms`, such as a session, a password
+//! under the name of the same user is not verified, and costs nothing: a browser that once answered the prompt
+//! goes on with its session. Under another name it is verified: a bad one is 401, so that the browser asks again,
+//! and a good one is 400 `conflicting_credentials`.
 //!
 //! So it is for a program that asks now and then:
 //!
@@ -165,13 +166,14 @@ impl Mechanism for Basic {
         flow.admit_password(&visit, &identity, &password, BASIC).await
     }
 
-    fn claims(&self, request: &Request<'_>, user: &User) -> Option<bool> {
-        let web = request.rocket().state::<Web>()?;
-        let (name, _) = sent(request)?;
-        Some(match identity(&name, web.config())? {
-            Identity::Email(email) => email == user.email,
-            Identity::Username(name) => Some(name) == user.username,
-        })
+    fn claims(&self, request: &Request<'_>, user: &User) -> bool {
+        let config = request.rocket().state::<Web>().map(Web::config);
+        let named = sent(request).zip(config);
+        match named.and_then(|((name, _), config)| identity(&name, config)) {
+            Some(Identity::Email(email)) => email == user.email,
+            Some(Identity::Username(name)) => Some(name) == user.username,
+            None => false,
+        }
     }
 
     fn challenge(&self, _refused: Option<&Rejection>) -> Option<String> {

@@ -178,12 +178,11 @@ pub trait Mechanism: Send + Sync + 'static {
     }
 
     /// Tells whether the credentials say that they are this user's, without finding out whether they are
-    /// good; none where that cannot be told. For what is costly to verify and sent by browsers for ever: it
-    /// is asked where other credentials, earlier in the order, are good and this user's. Those that say the same
-    /// are not verified then, and those that say another are [`Rejection::ConflictingCredentials`].
-    /// _Default:_ none.
-    fn claims(&self, _request: &Request<'_>, _user: &User) -> Option<bool> {
-        None
+    /// good. For what is costly to verify and sent by browsers for ever: it is asked where other credentials,
+    /// earlier in the order, are good and this user's, and those that say so are not verified then.
+    /// _Default:_ no.
+    fn claims(&self, _request: &Request<'_>, _user: &User) -> bool {
+        false
     }
 
     /// Tells whether an unsafe request has to bring the anti-forgery token, too: yes, where a browser

@@ -135,7 +135,8 @@ impl Ways {
         if !senders.iter().any(is_other) {
             return Ok(senders);
         }
-        Err(conflict(senders.iter().map(|(way, _)| way.name())))
+        let mut names = senders.iter().map(|(way, _)| way.name());
+        Err((Rejection::ConflictingCredentials, names.find(|name| is_a_token(name))))
     }
 
     async fn verify(
@@ -147,13 +148,8 @@ impl Ways {
         let mut good: Vec<(&Way, Arc<Sender>)> = Vec::new();
         let mut silent = None;
         for way in self.brought(request, web).await {
-            let claims = good.first().and_then(|(_, first)| way.claims(request, &first.user));
-            match claims {
-                Some(true) => continue,
-                Some(false) => {
-                    return Err(conflict(good.iter().map(|(way, _)| way.name())));
-                }
-                None => {}
+            if good.first().is_some_and(|(_, first)| way.claims(request, &first.user)) {
+                continue;
             }
             match way.verify(request, web, flow).await {
                 Ok(sender) => good.push((way, sender)),
@@ -251,11 +247,6 @@ impl Ways {
     }
 }
 
-/// Refuses what these mechanisms found, one of which may take tokens.
-fn conflict(mut names: impl Iterator<Item = &'static str>) -> Refusal {
-    (Rejection::ConflictingCredentials, names.find(|name| is_a_token(name)))
-}
-
 /// Tells whether a mechanism takes tokens, of which a request may bring one (RFC 6750, section 2).
 pub(super) fn is_a_token(name: &str) -> bool {
     [TOKEN, PERSONAL_TOKEN].contains(&name)
@@ -324,9 +315,9 @@ impl Way {
         }
     }
 
-    fn claims(&self, request: &Request<'_>, user: &User) -> Option<bool> {
+    fn claims(&self, request: &Request<'_>, user: &User) -> bool {
         match self {
-            Self::Session => None,
+            Self::Session => false,
             Self::Other(mechanism) => mechanism.claims(request, user),
         }
     }
