@@ -47,7 +47,7 @@ pub enum Error {
     #[error("a token cannot be issued: {0}")]
     Token(String),
 
-    /// A token is issued to somebody else than whoever asks for it: a refusal is the source.
+    /// A token cannot be issued to whoever asks for it: the refusal that they are told is the source.
     #[error("a token cannot be issued: {0}")]
     TokenRefused(#[source] Box<dyn StdError + Send + Sync>),
 

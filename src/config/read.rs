@@ -104,8 +104,8 @@ fn explain(kind: &Kind) -> (String, Option<String>) {
             Some((what, cure)) => (what.to_owned(), Some(cure.to_owned())),
             None => (text.clone(), None),
         },
-        Kind::InvalidType(Actual::Str(text), expected) if expected == "a sequence" => {
-            ("it is one text".to_owned(), Some(format!("Write a list: [\"{text}\"]")))
+        Kind::InvalidType(Actual::Str(_), expected) if expected == "a sequence" => {
+            ("it is one text".to_owned(), Some("Write a list: [\"…\"]".to_owned()))
         }
         // What stands there may be a secret that belongs one level deeper.
         Kind::InvalidType(_, expected) if expected.starts_with("struct ") => {

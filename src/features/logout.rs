@@ -27,8 +27,8 @@
 //! browser's, unless it is remembered: they go on until they are logged out by their `refresh_token`, here or
 //! at `/refresh-token/end`, or at [`/tokens`](crate::features::tokens), or have been idle for too long.
 //!
-//! A `refresh_token` that is not accepted for now, as by a clock that is behind, is 401 in JSON, and a page says
-//! so: the session is over then, and the program may live on.
+//! A `refresh_token` that is not accepted for now, as by a clock that is behind, is 401 in JSON, and a
+//! notice of the next page says so: the session is over then, and the program may live on.
 
 use rocket::Response;
 use rocket::Route;

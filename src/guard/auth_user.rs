@@ -16,6 +16,7 @@ use uuid::Uuid;
 use crate::clock::Timestamp;
 use crate::config::Span;
 use crate::guard::maybe::Credentials;
+use crate::guard::mechanism::SESSION;
 use crate::guard::ways::Ways;
 use crate::guard::who;
 use crate::rejection::Rejection;
@@ -126,6 +127,10 @@ impl Holder for AuthUser {
     fn is_scoped(&self) -> bool {
         self.sender.scopes.is_some()
     }
+
+    fn is_without_session(&self) -> bool {
+        self.sender.mechanism != SESSION
+    }
 }
 
 /// As for the [`AuthUser`] that it gives.
@@ -144,6 +149,10 @@ impl<G: Deref<Target = AuthUser>> Holder for G {
 
     fn is_scoped(&self) -> bool {
         self.scopes().is_some()
+    }
+
+    fn is_without_session(&self) -> bool {
+        self.deref().is_without_session()
     }
 }
 

@@ -198,6 +198,7 @@ impl<'t, K: TokenKind> TokenBuilder<'t, K> {
     /// denial.
     pub fn beyond_login(mut self) -> Self {
         (self.subject.session, self.subject.family) = (None, None);
+        (self.session, self.family) = (None, None);
         self
     }
 
@@ -271,14 +272,14 @@ impl<'t, K: TokenKind> TokenBuilder<'t, K> {
     ///
     /// # Errors
     ///
-    /// [`Error::TokenRefused`] for a user who is switched off or came by a personal token: their request is
-    /// refused. [`Error::Token`] for claims that are no object or have names of the framework's, a lifetime of
+    /// [`Error::TokenRefused`] for a user who came by a personal token: their request is refused, 403.
+    /// [`Error::Token`] for an account that is switched off, claims that are no object or have names of the framework's, a lifetime of
     /// zero, in the past or beyond the year 9999, one without end for a kind that does not say so, a token or
     /// footer that is too long, or when there is no key.
     /// [`Error::Crypto`] when there is no randomness.
     pub fn issue(mut self) -> Result<String> {
-        if let Some(refusal) = self.subject.refusal.take() {
-            return Err(Error::token_refused(refusal));
+        if let Some(fault) = self.subject.fault.take() {
+            return Err(fault);
         }
         if self.subject.text.is_empty() {
             return Err(refuse("it is about nobody"));

@@ -20,7 +20,7 @@ use crate::token::Refresh;
 use crate::token::TokenBuilder;
 use crate::token::Tokens;
 use crate::token::subject::Holder;
-use crate::token::subject::refusal_of;
+use crate::token::subject::fault_of;
 use crate::user::User;
 use crate::user::UserId;
 
@@ -86,10 +86,10 @@ impl FamilyLimits {
 pub struct RefreshBuilder<'t> {
     tokens: &'t Tokens,
     user: &'t User,
-    refusal: Option<Rejection>,
+    fault: Option<Error>,
     session: Option<Uuid>,
-    /// Whether its user came by a program's login, which none of ours ends with.
-    is_of_program: bool,
+    /// Whether its user came by something that no family ends with.
+    is_without_session: bool,
     authenticated_at: Timestamp,
     device: Option<String>,
 }
@@ -99,9 +99,9 @@ impl<'t> RefreshBuilder<'t> {
         Self {
             tokens,
             user: holder.user(),
-            refusal: refusal_of(holder),
+            fault: fault_of(holder),
             session: holder.session_id(),
-            is_of_program: holder.family_id().is_some(),
+            is_without_session: holder.is_without_session(),
             authenticated_at: SessionRecord::NEVER,
             device: None,
         }
@@ -110,7 +110,7 @@ impl<'t> RefreshBuilder<'t> {
     /// Has the family go on after the login that its user came by, be it a session or a program's: until the
     /// user, an operator or the time ends it.
     pub fn beyond_login(mut self) -> Self {
-        (self.session, self.is_of_program) = (None, false);
+        (self.session, self.is_without_session) = (None, false);
         self
     }
 
@@ -118,7 +118,7 @@ impl<'t> RefreshBuilder<'t> {
     /// whatever ends the session ends both tokens.
     /// Where [`session.aal`](crate::config::SessionConfig) is set, it lasts no longer than the session may.
     pub fn session(mut self, id: Uuid) -> Self {
-        (self.session, self.is_of_program) = (Some(id), false);
+        (self.session, self.is_without_session) = (Some(id), false);
         self
     }
 
@@ -140,20 +140,20 @@ impl<'t> RefreshBuilder<'t> {
     ///
     /// # Errors
     ///
-    /// [`Error::TokenRefused`] for a user who may not log in, has changed since they were looked up, whose
-    /// session has ended, who came by a personal token, or by a program's login without
-    /// [`beyond_login`](Self::beyond_login): their request is refused. [`Error::Token`] when the feature
-    /// [`tokens`](crate::features::tokens) is not enabled; [`Error::Store`] when the store does not answer; [`Error::Crypto`] when there is no randomness.
+    /// [`Error::TokenRefused`] for a user who has changed since they were looked up, whose session has ended,
+    /// who came by a personal token, or by anything but a session without
+    /// [`beyond_login`](Self::beyond_login): their request is refused. [`Error::Token`] for an account that is
+    /// switched off, and when the feature [`tokens`](crate::features::tokens) is not enabled; [`Error::Store`] when the store does not answer; [`Error::Crypto`] when there is no randomness.
     pub async fn issue(self) -> Result<TokenPair> {
         let Some(families) = self.tokens.families.get() else {
             return Err(Error::Token(
                 "the feature `tokens`, which keeps them, is not enabled".into(),
             ));
         };
-        if let Some(refusal) = self.refusal {
-            return Err(Error::token_refused(refusal));
+        if let Some(fault) = self.fault {
+            return Err(fault);
         }
-        if self.is_of_program {
+        if self.is_without_session {
             return Err(Error::token_refused(Rejection::Forbidden));
         }
         let now = self.tokens.ring.clock.now();
@@ -190,8 +190,9 @@ impl Tokens {
     /// one; for a [`User`] it goes on after their logout.
     ///
     /// Whoever calls it vouches for the user: a handler behind [`AuthVia<via::Session>`](crate::AuthVia) does.
-    /// A program that comes by an access token logs in no other: that would not end with its own login. It is
-    /// 403, unless the handler says [`beyond_login`](RefreshBuilder::beyond_login).
+    /// Whoever comes by anything but a session, such as a program by its access token, logs in no program: that
+    /// would not end with their own login. It is 403, unless the handler says
+    /// [`beyond_login`](RefreshBuilder::beyond_login).
     ///
     /// ```
     /// # use rocket::post;

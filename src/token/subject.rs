@@ -2,8 +2,8 @@
 
 use uuid::Uuid;
 
+use crate::error::Error;
 use crate::rejection::Rejection;
-use crate::rejection::TokenFault;
 use crate::user::User;
 
 /// Whom a token is made for, and by which login they ask for it: so that the token ends with that login.
@@ -42,6 +42,12 @@ pub trait Holder {
     fn is_scoped(&self) -> bool {
         false
     }
+
+    /// Tells whether it came by something that no program's login can end with: by anything but a session.
+    /// _Default:_ no.
+    fn is_without_session(&self) -> bool {
+        false
+    }
 }
 
 impl Holder for &User {
@@ -62,8 +68,8 @@ pub struct Subject {
     pub(super) epoch: Option<i64>,
     pub(super) session: Option<Uuid>,
     pub(super) family: Option<Uuid>,
-    /// Why whoever asks gets no token about it.
-    pub(super) refusal: Option<Rejection>,
+    /// Why there is no token about it.
+    pub(super) fault: Option<Error>,
 }
 
 impl<H: Holder> From<&H> for Subject {
@@ -74,22 +80,22 @@ impl<H: Holder> From<&H> for Subject {
             epoch: Some(user.epoch),
             session: holder.session_id(),
             family: holder.family_id(),
-            refusal: refusal_of(holder),
+            fault: fault_of(holder),
         }
     }
 }
 
 impl From<&str> for Subject {
     fn from(text: &str) -> Self {
-        Self { text: text.to_owned(), epoch: None, session: None, family: None, refusal: None }
+        Self { text: text.to_owned(), epoch: None, session: None, family: None, fault: None }
     }
 }
 
-/// Says why somebody gets no token.
-pub(super) fn refusal_of(holder: &impl Holder) -> Option<Rejection> {
-    match (holder.user().is_open(), holder.is_scoped()) {
-        (false, _) => Some(Rejection::CredentialsRefused),
-        (true, true) => Some(Rejection::TokenRefused(TokenFault::Scoped)),
-        (true, false) => None,
+/// Says why there is no token about somebody.
+pub(super) fn fault_of(holder: &impl Holder) -> Option<Error> {
+    if holder.is_scoped() {
+        return Some(Error::token_refused(Rejection::Forbidden));
     }
+    let is_closed = !holder.user().is_open();
+    is_closed.then(|| Error::Token("it is about an account that is not open".to_owned()))
 }

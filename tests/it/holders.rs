@@ -251,6 +251,8 @@ async fn a_program_logs_in_no_other_unless_the_handler_says_so_whatever_became_o
     let settings = json!({"session": {"idle": "10m"}, "tokens": {"lifetime": "2h"}});
     let app = TestApp::launch_with(rocket(), settings).await;
     app.user(ANN).await;
+    let loose = bearer(&issuer(&app).access(&app.user(ANN).await).issue().unwrap());
+    assert_eq!(post_with(&app, "/pair-any", loose).await.status, Status::Forbidden);
     let body = json!({"email": ANN, "password": PASSWORD});
     let answer = app.browser().post_json("/login?include_auth_token", body).await;
     let access = answer.response("user")["authentication_token"].as_str().unwrap().to_owned();
@@ -320,8 +322,8 @@ async fn a_personal_token_gets_none_that_can_do_more() {
     let token = personal_token(&app, ANN, &["reports:read"]).await;
     for path in ["/scoped-token", "/scoped-loose-token", "/scoped-pair"] {
         let answer = post_with(&app, path, bearer(&token)).await;
-        assert_eq!(answer.status, Status::Unauthorized, "{path}: {}", answer.body);
-        assert_eq!(answer.reasons(), ["token_scoped"], "{path}");
+        assert_eq!(answer.status, Status::Forbidden, "{path}: {}", answer.body);
+        assert_eq!(answer.reasons(), ["forbidden"], "{path}");
     }
     let ann = app.log_in_as(ANN).await;
     assert!(opens(&app, "/me", &post(&ann, "/scoped-token").await).await);

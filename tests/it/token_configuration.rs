@@ -183,7 +183,7 @@ fn a_wrong_setting_is_refused_with_its_name_and_the_cure_and_no_key_is_shown() {
         (
             "sources = \"cookie\"",
             "security.tokens.sources: is wrong: it is one text",
-            "Write a list: [\"cookie\"]",
+            "Write a list: [\"…\"]",
         ),
         (
             &format!("keys = [\"{pair}\", {{ kye = \"x\" }}]"),

@@ -9,6 +9,7 @@ use rocket::async_trait;
 use rocket::futures::future::join_all;
 use rocket::http::Status;
 use rocket_security::Hooks;
+use rocket_security::Rejection;
 use rocket_security::Result;
 use rocket_security::Security;
 use rocket_security::Tokens;
@@ -150,7 +151,8 @@ async fn an_application_logs_programs_in_by_itself() {
             != Pair { access: access.clone(), refresh: token.clone() }
     );
     let gone = rocket_security::crypto::random_uuid().unwrap();
-    assert!(tokens.refresh(&ann).session(gone).issue().await.is_err());
+    let fault = tokens.refresh(&ann).session(gone).issue().await.err().unwrap();
+    assert_eq!(Rejection::from(fault), Rejection::CredentialsRefused);
     let off = UserChange::active(false);
     app.store().update_user(ann.id, &off, &Together::nothing()).await.unwrap().unwrap();
     assert!(tokens.refresh(&ann).issue().await.is_err());
