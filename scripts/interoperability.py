@@ -146,7 +146,7 @@ def with_pyseto(app):
                 check(good, f"{name}: pyseto issues, {'with kid' if footer else 'no footer'}, and we verify")
             token = peer.ask("issue", key=made["issuing"], claims=claims(), footer='{"kid":"k4.pid.x"}', assertion=ASSERTION)
             check(app.refuses(token, "token_key_unknown"), f"{name}: an unknown kid is refused")
-            token = peer.ask("issue", key=made["issuing"], claims=claims(), footer="", assertion="rocket-security:refresh")
+            token = peer.ask("issue", key=made["issuing"], claims=claims(), footer="", assertion="rocket-security:download")
             check(app.refuses(token, "token_forged"), f"{name}: another kind is refused")
             token = peer.ask("issue", key=made["issuing"], claims=claims(), footer="", assertion=ASSERTION, exp=-600)
             check(app.refuses(token, "token_claim_missing"), f"{name}: a token without an end is refused")
