@@ -81,7 +81,7 @@ impl Ways {
         };
         let mut ways: Vec<Way> = names.filter_map(way).collect();
         let place = |name| ways.iter().position(|way| way.name() == name);
-        // The one knows its own by how they begin, the other takes whatever is a token.
+        // A personal token comes where tokens come in the order.
         if let (Some(token), Some(personal)) = (place(TOKEN), place(PERSONAL_TOKEN))
             && token < personal
         {

@@ -177,7 +177,7 @@ async fn nobody_else_gets_one() {
 }
 
 /// Wants a second factor.
-struct SecondFactor;
+pub(crate) struct SecondFactor;
 
 #[async_trait]
 impl Hooks for SecondFactor {

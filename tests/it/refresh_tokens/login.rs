@@ -5,23 +5,19 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use rocket::async_trait;
 use rocket::futures::future::join_all;
 use rocket::http::Status;
-use rocket_security::Hooks;
 use rocket_security::Rejection;
-use rocket_security::Result;
 use rocket_security::Security;
 use rocket_security::Tokens;
 use rocket_security::datastore::Together;
 use rocket_security::datastore::user::UserChange;
-use rocket_security::feature::LoginAttempt;
-use rocket_security::feature::Verdict;
 use rocket_security::testing::PASSWORD;
 use rocket_security::testing::TestApp;
 use serde_json::Value;
 use serde_json::json;
 
+use crate::bearer::SecondFactor;
 use crate::refresh_tokens::ANN;
 use crate::refresh_tokens::Pair;
 use crate::refresh_tokens::app;
@@ -107,16 +103,6 @@ async fn of_40_logins_at_once_20_programs_remain() {
     }
     let lost = lost.into_inner();
     assert!(good <= 20 && good + lost >= 20, "{good} of 40 are good, and {lost} were lost");
-}
-
-/// Wants a second factor.
-struct SecondFactor;
-
-#[async_trait]
-impl Hooks for SecondFactor {
-    async fn before_login(&self, _attempt: &LoginAttempt<'_>) -> Result<Verdict> {
-        Ok(Verdict::Divert { page: "verify" })
-    }
 }
 
 #[rocket::async_test]
