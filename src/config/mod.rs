@@ -10,6 +10,7 @@ mod keys;
 mod mail;
 mod password;
 mod paths;
+mod proxies;
 mod read;
 mod redirects;
 mod session;
@@ -30,6 +31,8 @@ pub use crate::config::mail::MailConfig;
 pub use crate::config::password::PasswordConfig;
 pub use crate::config::paths::Paths;
 pub use crate::config::paths::RequireGuard;
+pub use crate::config::proxies::ProxyHeader;
+pub use crate::config::proxies::ProxyNetwork;
 pub use crate::config::read::check_keys;
 pub use crate::config::read::from_figment_error;
 pub use crate::config::read::is_debug;
@@ -51,7 +54,6 @@ pub use crate::config::tokens::TokenSource;
 pub use crate::config::tokens::TokensConfig;
 pub use crate::config::tokens::TrustedConfig;
 
-use ipnet::IpNet;
 use rocket::figment::Figment;
 use serde::Deserialize;
 use url::Url;
@@ -75,9 +77,16 @@ pub struct Config {
     /// _Default:_ Rocket's `secret_key`; in the debug profile keys are made once and kept in
     /// `security.keys` beside the database.
     pub keys: Keys,
-    /// The networks of the reverse proxies whose `X-Forwarded-For` is believed.
-    /// _Default:_ none: the client is whoever opened the connection.
-    pub trusted_proxies: Vec<IpNet>,
+    /// The addresses and networks of the reverse proxies that name the client in
+    /// [`proxy_header`](Self::proxy_header), such as `["10.0.0.5", "fd00::/8"]`. An empty list says that
+    /// there are none. _Default:_ none, and the client is the peer that opened the connection; required
+    /// outside the debug profile when `base_url` is `https` and Rocket does not speak TLS itself.
+    pub trusted_proxies: Option<Vec<ProxyNetwork>>,
+    /// The header in which trusted proxies name the client: a list of addresses such as
+    /// `"X-Forwarded-For"`, a single one such as `"X-Real-IP"`, or `"Forwarded"` (RFC 7239). The proxy has
+    /// to append to the header or replace it. One that hands on what the client sent lets the client
+    /// choose its address, so no other header is read. _Default:_ `"X-Forwarded-For"`.
+    pub proxy_header: ProxyHeader,
     /// What happens to the schema of the database at a launch. _Default:_ `"on-launch"`.
     pub migrate: MigrateConfig,
     /// What happens at a launch to a role that a guard names and the store does not have.
@@ -145,7 +154,8 @@ impl Default for Config {
             base_url: None,
             site_name: "This site".into(),
             keys: Keys::default(),
-            trusted_proxies: Vec::new(),
+            trusted_proxies: None,
+            proxy_header: ProxyHeader::default(),
             migrate: MigrateConfig::default(),
             roles: None,
             mail: MailConfig::default(),

@@ -27,6 +27,7 @@ pub fn check_keys(figment: &Figment, features: &[&str]) -> Result<()> {
         "site_name",
         "keys",
         "trusted_proxies",
+        "proxy_header",
         "migrate",
         "roles",
         "mail",

@@ -100,6 +100,7 @@ pub(super) async fn assemble<D: UserDatastore>(
     config::check_keys(figment, &names)?;
     let config = Config::from_figment(figment)?;
     let base_url = config.base_url_or_local(figment)?;
+    config.check_proxies(figment, &base_url)?;
     let features: Vec<Box<dyn Configured<D>>> =
         features.into_iter().map(|it| (it.configure)(figment)).collect::<Result<_>>()?;
     check_document(&features)?;

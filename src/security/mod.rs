@@ -377,6 +377,9 @@ impl<D: UserDatastore> Fairing for Security<D> {
     }
 
     async fn on_request(&self, request: &mut Request<'_>, data: &mut Data<'_>) {
+        if let Some(web) = request.rocket().state::<Web>() {
+            web.proxies().inspect(request);
+        }
         csrf::inspect(request, data).await;
     }
 

@@ -2,81 +2,207 @@
 
 use std::net::IpAddr;
 use std::net::Ipv6Addr;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
 
-use ipnet::IpNet;
 use rocket::Request;
 
-/// Gives the network address of the client.
-///
-/// It is whoever opened the connection. When that is one of the trusted proxies,
-/// `X-Forwarded-For` is read from its end, and the first address that is not a trusted proxy is
-/// the client: what stands before it was written by the client itself. `X-Real-IP` is not looked
-/// at.
-pub fn client_ip(request: &Request<'_>, trusted: &[IpNet]) -> Option<IpAddr> {
-    let peer = request.remote()?.ip().to_canonical();
-    let forwarded: Vec<&str> =
-        request.headers().get("X-Forwarded-For").flat_map(|line| line.split(',')).collect();
-    Some(find_client(peer, &forwarded, trusted))
+use crate::config::Config;
+use crate::config::ProxyHeader;
+use crate::config::ProxyNetwork;
+use crate::web::hops;
+
+/// The headers in which proxies usually name the client.
+const USUAL: [&str; 3] = ["X-Forwarded-For", "Forwarded", "X-Real-IP"];
+
+/// Finds the network address of the client, and logs once what keeps it from being found.
+#[derive(Debug)]
+pub struct Proxies {
+    trusted: Vec<ProxyNetwork>,
+    header: ProxyHeader,
+    has_told_untrusted: AtomicBool,
+    has_told_unread: AtomicBool,
 }
 
-/// Gives what attempts from an address are counted by: the address, or for IPv6 its /64, which is
-/// what one subscriber gets (RFC 6177, section 2).
+impl Proxies {
+    pub(crate) fn new(config: &Config) -> Self {
+        Self {
+            trusted: config.trusted_proxies.clone().unwrap_or_default(),
+            header: config.proxy_header.clone(),
+            has_told_untrusted: AtomicBool::new(false),
+            has_told_unread: AtomicBool::new(false),
+        }
+    }
+
+    /// Returns the network address of the client.
+    ///
+    /// It is the address of the peer that opened the connection. When that is a trusted proxy, the
+    /// header that `security.proxy_header` names is read from its end, and the first address that is
+    /// not a trusted proxy is the client: what stands before it was written by the client itself. No
+    /// other header is read.
+    pub fn client(&self, request: &Request<'_>) -> Option<IpAddr> {
+        let peer = request.remote()?.ip().to_canonical();
+        Some(self.found(request, peer).client)
+    }
+
+    /// Logs, once each, a proxy that nobody trusts and a hop that is no address.
+    pub(crate) fn inspect(&self, request: &Request<'_>) {
+        let Some(peer) = request.remote().map(|remote| remote.ip().to_canonical()) else {
+            return;
+        };
+        let brings = |name: &str| request.headers().contains(name);
+        if !self.trusts(peer) {
+            let brought = USUAL.iter().find(|name| brings(name));
+            if let Some(header) = brought.filter(|_| is_near(peer))
+                && !self.has_told_untrusted.swap(true, Ordering::Relaxed)
+            {
+                log::error!(
+                    "security.trusted_proxies: a request from {peer} brings {header}, but {peer} is \
+                     not a trusted proxy, so all visitors who come through it count as one network, \
+                     and a few wrong passwords of one of them lock out the others. Set \
+                     trusted_proxies = [\"{peer}\"] if that is your reverse proxy"
+                );
+            }
+            return;
+        }
+        let header = self.header.as_str();
+        let is_other = |name: &&&str| !name.eq_ignore_ascii_case(header) && brings(name);
+        let other = USUAL.iter().find(is_other);
+        let fault = match (brings(header), other) {
+            (false, Some(other)) => format!("brings {other} and no {header}"),
+            _ if self.found(request, peer).is_unread => {
+                format!("brings {header} with a hop that is not an IP address")
+            }
+            _ => return,
+        };
+        if !self.has_told_unread.swap(true, Ordering::Relaxed) {
+            log::warn!(
+                "security.proxy_header: the trusted proxy {peer} {fault}, so the client counts as \
+                 the last address that could be read. Have the proxy write each client's address \
+                 into {header}, or set proxy_header to the header that it writes"
+            );
+        }
+    }
+
+    fn found(&self, request: &Request<'_>, peer: IpAddr) -> Found {
+        let lines = request.headers().get(self.header.as_str());
+        let hops = if self.header.is_forwarded() {
+            hops::of_forwarded(lines)
+        } else {
+            hops::of_list(lines)
+        };
+        find_client(peer, &hops, |address| self.trusts(address))
+    }
+
+    fn trusts(&self, address: IpAddr) -> bool {
+        self.trusted.iter().any(|network| network.contains(address))
+    }
+}
+
+/// Returns the key by which attempts from an address are counted: the address, or for IPv6 its /64,
+/// which is what one subscriber gets at least (RFC 6177, section 2).
 pub fn network_of(address: IpAddr) -> String {
     match address.to_canonical() {
         IpAddr::V4(address) => address.to_string(),
-        IpAddr::V6(address) => {
-            let prefix = address.to_bits() & !u128::from(u64::MAX);
-            format!("{}/64", Ipv6Addr::from_bits(prefix))
-        }
+        IpAddr::V6(address) => prefix_of(address, 64),
     }
 }
 
-fn find_client(peer: IpAddr, forwarded: &[&str], trusted: &[IpNet]) -> IpAddr {
-    let is_trusted = |address: &IpAddr| trusted.iter().any(|network| network.contains(address));
+/// Returns the larger networks that an address belongs to, the smallest first: for IPv6 the /56 and
+/// the /48 that a provider hands to one customer (RFC 6177, section 2; RIPE-690), none for IPv4.
+pub fn networks_above(address: IpAddr) -> Vec<String> {
+    match address.to_canonical() {
+        IpAddr::V4(_) => Vec::new(),
+        IpAddr::V6(address) => vec![prefix_of(address, 56), prefix_of(address, 48)],
+    }
+}
+
+fn prefix_of(address: Ipv6Addr, length: u32) -> String {
+    let rest = u128::MAX.checked_shr(length).unwrap_or_default();
+    format!("{}/{length}", Ipv6Addr::from_bits(address.to_bits() & !rest))
+}
+
+/// The client, and whether a hop on the way to it was no address.
+struct Found {
+    client: IpAddr,
+    is_unread: bool,
+}
+
+fn find_client(peer: IpAddr, hops: &[Option<IpAddr>], trusts: impl Fn(IpAddr) -> bool) -> Found {
     let mut client = peer;
-    for hop in forwarded.iter().rev() {
-        if !is_trusted(&client) {
+    for hop in hops.iter().rev() {
+        if !trusts(client) {
             break;
         }
-        match hop.trim().parse::<IpAddr>() {
-            Ok(address) => client = address.to_canonical(),
-            Err(_) => break,
-        }
+        let Some(address) = hop else {
+            return Found { client, is_unread: true };
+        };
+        client = *address;
     }
-    client
+    Found { client, is_unread: false }
+}
+
+/// Returns whether an address is one that no stranger on the Internet connects from: loopback,
+/// private, or link-local.
+fn is_near(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(it) => it.is_loopback() || it.is_private() || it.is_link_local(),
+        IpAddr::V6(it) => it.is_loopback() || it.is_unique_local() || it.is_unicast_link_local(),
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::web::client_ip::find_client;
-    use crate::web::client_ip::network_of;
+    use std::net::IpAddr;
 
-    fn client(peer: &str, forwarded: &[&str], trusted: &[&str]) -> String {
-        let trusted: Vec<_> = trusted.iter().map(|network| network.parse().unwrap()).collect();
-        find_client(peer.parse().unwrap(), forwarded, &trusted).to_string()
+    use crate::web::client_ip::find_client;
+    use crate::web::client_ip::is_near;
+    use crate::web::client_ip::network_of;
+    use crate::web::client_ip::networks_above;
+    use crate::web::hops;
+
+    fn client(peer: &str, forwarded: &[&str], trusted: &str) -> String {
+        let hops = hops::of_list(forwarded.iter().copied());
+        let trusts = |address: IpAddr| address.to_string().starts_with(trusted);
+        find_client(peer.parse().unwrap(), &hops, trusts).client.to_string()
     }
 
     #[test]
-    fn nobody_is_believed_by_default() {
-        assert_eq!(client("203.0.113.9", &["198.51.100.1"], &[]), "203.0.113.9");
+    fn a_peer_that_is_not_trusted_is_the_client() {
+        assert_eq!(client("203.0.113.9", &["198.51.100.1"], "10."), "203.0.113.9");
     }
 
     #[test]
     fn a_trusted_proxy_names_the_client_and_the_clients_own_words_are_skipped() {
-        let trusted = ["10.0.0.0/8"];
-        assert_eq!(client("10.0.0.1", &["1.1.1.1", " 203.0.113.9"], &trusted), "203.0.113.9");
-        assert_eq!(client("10.0.0.1", &["203.0.113.9", "10.0.0.2"], &trusted), "203.0.113.9");
-        assert_eq!(client("203.0.113.9", &["10.0.0.2"], &trusted), "203.0.113.9");
+        assert_eq!(client("10.0.0.1", &["1.1.1.1", " 203.0.113.9"], "10."), "203.0.113.9");
+        assert_eq!(client("10.0.0.1", &["203.0.113.9, 10.0.0.2"], "10."), "203.0.113.9");
+        assert_eq!(client("203.0.113.9", &["10.0.0.2"], "10."), "203.0.113.9");
     }
 
     #[test]
     fn garbage_leaves_the_last_address_that_is_known() {
-        assert_eq!(client("10.0.0.1", &["203.0.113.9", "unknown"], &["10.0.0.0/8"]), "10.0.0.1");
+        assert_eq!(client("10.0.0.1", &["203.0.113.9", "unknown"], "10."), "10.0.0.1");
     }
 
     #[test]
-    fn ipv6_is_counted_by_subscriber() {
-        assert_eq!(network_of("2001:db8:1:2:3:4:5:6".parse().unwrap()), "2001:db8:1:2::/64");
-        assert_eq!(network_of("::ffff:192.0.2.1".parse().unwrap()), "192.0.2.1");
+    fn ipv6_is_counted_by_subscriber_and_by_what_a_subscriber_may_have() {
+        let address = "2001:db8:1:234:3:4:5:6".parse().unwrap();
+        assert_eq!(network_of(address), "2001:db8:1:234::/64");
+        assert_eq!(networks_above(address), ["2001:db8:1:200::/56", "2001:db8:1::/48"]);
+        let mapped = "::ffff:192.0.2.1".parse().unwrap();
+        assert_eq!(network_of(mapped), "192.0.2.1");
+        assert!(networks_above(mapped).is_empty());
+    }
+
+    #[test]
+    fn a_proxy_is_near() {
+        for near in
+            ["127.0.0.1", "::1", "10.1.2.3", "192.168.0.1", "169.254.1.1", "fd00::1", "fe80::1"]
+        {
+            assert!(is_near(near.parse().unwrap()), "{near}");
+        }
+        for far in ["203.0.113.9", "172.15.0.1", "2001:db8::1"] {
+            assert!(!is_near(far.parse().unwrap()), "{far}");
+        }
     }
 }

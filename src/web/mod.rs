@@ -7,6 +7,7 @@
 //! | [`page`] | pages from templates |
 //! | [`field`] | a field that an application adds to a form |
 //! | [`fields`] | what an application asks of whoever registers |
+//! | `hops` | the addresses that proxies write into a request |
 //! | `identity` | who somebody says they are, in one of several fields |
 //! | [`presentation`] | what an application changes in what we show |
 //! | [`csrf`] | protection against forged requests |
@@ -33,6 +34,7 @@ pub mod device;
 mod error_style;
 pub mod field;
 pub mod fields;
+mod hops;
 pub(crate) mod identity;
 mod multipart;
 pub mod next;
@@ -70,13 +72,14 @@ use crate::session::Current;
 use crate::session::Sessions;
 use crate::template::Templates;
 use crate::user::User;
-use crate::web::client_ip::client_ip;
+use crate::web::client_ip::Proxies;
 use crate::web::next::Next;
 use crate::web::presentation::Presentation;
 
 /// What answering a request takes, the same for all: in Rocket's managed state.
 pub struct Web {
     config: Config,
+    proxies: Proxies,
     base_url: Url,
     templates: Arc<Templates>,
     sessions: Sessions,
@@ -107,7 +110,19 @@ impl Web {
     pub(crate) fn new(parts: WebParts) -> Self {
         let WebParts { config, base_url, templates, sessions, signals, clock, .. } = parts;
         let WebParts { urls, features, presentation, .. } = parts;
-        Self { config, base_url, templates, sessions, signals, clock, urls, features, presentation }
+        let proxies = Proxies::new(&config);
+        Self {
+            config,
+            proxies,
+            base_url,
+            templates,
+            sessions,
+            signals,
+            clock,
+            urls,
+            features,
+            presentation,
+        }
     }
 
     /// Gives the configuration.
@@ -166,7 +181,12 @@ impl Web {
 
     /// Gives the network address of the client.
     pub fn client(&self, request: &Request<'_>) -> Option<IpAddr> {
-        client_ip(request, &self.config.trusted_proxies)
+        self.proxies.client(request)
+    }
+
+    /// Returns what finds the client's address behind reverse proxies.
+    pub(crate) fn proxies(&self) -> &Proxies {
+        &self.proxies
     }
 
     pub(crate) fn is_own_origin(&self, origin: &str) -> bool {

@@ -95,7 +95,7 @@ async fn a_wrong_configuration_stops_the_launch_with_one_line_that_names_key_and
     let database = "[default.databases.security]\nurl = \"DATABASE\"\n";
     let complete = format!(
         "{database}[default.security]\nbase_url = \"https://example.org\"\nkeys = \"{GOOD_KEY}\"\n\
-         roles = \"create\"\n[default.security.mail]\nurl = \"capture:\"\n"
+         trusted_proxies = []\nroles = \"create\"\n[default.security.mail]\nurl = \"capture:\"\n"
     );
     assert!(launches("release", &complete).await);
     assert!(launches("debug", database).await);
@@ -109,6 +109,21 @@ async fn a_wrong_configuration_stops_the_launch_with_one_line_that_names_key_and
     for (toml, key, cure) in [
         (without("base_url"), "security.base_url: is missing", "Set it to the address people use"),
         (without("keys"), "security.keys: is missing", "rocket-security keys generate"),
+        (
+            without("trusted_proxies"),
+            "security.trusted_proxies: is missing, although base_url is https",
+            "or to [] if there is none",
+        ),
+        (
+            complete.replace("[]", "[\"10.0.0.1\", \"proxy.local\"]"),
+            "security.trusted_proxies[1]: is wrong: \"proxy.local\" is neither an address nor a network",
+            "Write it like \"10.0.0.5\"",
+        ),
+        (
+            complete.replace("trusted_proxies = []", "trusted_proxies = []\nproxy_header = \"\""),
+            "security.proxy_header: is wrong: it is not the name of a header",
+            "Write it like \"X-Forwarded-For\"",
+        ),
         (without("DATABASE"), "databases.security.url: is missing", "[default.databases.security]"),
         (without("capture"), "security.mail.url: is missing", "Set it to your mail server"),
         (

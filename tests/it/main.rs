@@ -56,6 +56,7 @@ mod paseto_guards;
 mod personal_tokens;
 mod policies;
 mod presentation;
+mod proxies;
 mod recover_username;
 mod redirects;
 mod refresh_tokens;
