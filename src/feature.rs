@@ -214,7 +214,11 @@ pub trait Hooks: Send + Sync + 'static {
         Ok(())
     }
 
-    /// When a password is chosen: says what is wrong with it, for checks of an application's own.
+    /// Judges a password that a user chooses, for checks of an application's own.
+    ///
+    /// It runs on a thread for such checks, of which there are four, and may block it: logins do not
+    /// wait. A request waits for at most three seconds, the queue included, and is answered with 503
+    /// then. A network can have a quarter of the queue.
     async fn check_password(
         &self,
         _field: &str,

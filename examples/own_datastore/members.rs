@@ -103,6 +103,30 @@ impl UserDatastore for MemberStore {
         rows.iter().map(read_user).collect()
     }
 
+    async fn list_password_hashes(
+        &self,
+        after: Option<UserId>,
+        limit: u32,
+    ) -> Result<Vec<(UserId, PasswordHash)>> {
+        let after = after.map(UserId::as_uuid);
+        let rows = sqlx::query(
+            "SELECT public_id, passphrase FROM members
+             WHERE (? IS NULL OR public_id > ?) AND passphrase IS NOT NULL
+             ORDER BY public_id LIMIT ?",
+        )
+        .bind(after)
+        .bind(after)
+        .bind(limit)
+        .fetch_all(&self.readers)
+        .await
+        .map_err(Error::store)?;
+        let read = |row| -> Result<_> {
+            let hash = PasswordHash::from_stored(column(row, "passphrase")?);
+            Ok((UserId::from_uuid(column(row, "public_id")?), hash))
+        };
+        rows.iter().map(read).collect()
+    }
+
     async fn find_username_holders(&self, username: &Username) -> Result<Vec<UserId>> {
         let rows = sqlx::query(
             "SELECT public_id FROM members WHERE nickname_key = ? OR nickname_look = ?",

@@ -10,18 +10,20 @@ use crate::error::Result;
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct PasswordConfig {
-    /// The fewest characters a new password may have, counted in code points; at least 8.
+    /// The fewest characters a new password may have, counted in code points; 8 to 64.
     /// _Default:_ 15 (NIST SP 800-63B-4, section 3.1.1.2, for a password as the only factor).
     pub min_length: usize,
-    /// The memory that one hash takes, in KiB. _Default:_ 19456 (OWASP's first choice).
+    /// The memory that one hash takes, in KiB; 8 for each lane to 262144.
+    /// _Default:_ 19456 (OWASP's first choice).
     pub memory: u32,
-    /// How often the memory is passed over. _Default:_ 2.
+    /// The number of passes over the memory; 1 to 16. _Default:_ 2.
     pub iterations: u32,
-    /// The lanes of one hash. _Default:_ 1.
+    /// The lanes of one hash; 1 to 16. _Default:_ 1.
     pub parallelism: u32,
-    /// The threads that hash. _Default:_ one for each core.
+    /// The threads that hash; 1 to 1024. _Default:_ one for each core.
     pub threads: Option<usize>,
-    /// How many passwords may wait for a thread before a login is answered with 503.
+    /// How many passwords may wait for a thread before a login is answered with 503; at most 100000.
+    /// One network can hold a quarter of the places, of the threads and the queue together.
     /// _Default:_ 32 for each thread.
     pub queue: Option<usize>,
 }
@@ -39,6 +41,23 @@ impl Default for PasswordConfig {
     }
 }
 
+/// The bounds of what one hash may cost. They hold for new hashes and for stored ones alike: a row of
+/// the table must not be able to make a login take 4 GiB, and a hash beyond the bounds would never be
+/// accepted again. Passlib's defaults (64 MiB, t=3, p=4) lie within.
+const MAX_MEMORY_KIB: u32 = 262_144;
+const MAX_ITERATIONS: u32 = 16;
+const MAX_PARALLELISM: u32 = 16;
+
+/// The memory of a lane (RFC 9106, section 3.1).
+const LANE_KIB: u32 = 8;
+
+const MAX_THREADS: usize = 1_024;
+const MAX_QUEUE: usize = 100_000;
+
+/// The longest password that may be asked for: NIST SP 800-63B-4, section 3.1.1.2, has 64 characters
+/// as the least that any site accepts.
+const MAX_MIN_LENGTH: usize = 64;
+
 impl PasswordConfig {
     pub(super) fn check(&self, debug: bool) -> Result<()> {
         if self.min_length < 8 {
@@ -48,6 +67,14 @@ impl PasswordConfig {
                 "Set it to 15, or to no less than 8 where a second factor is enforced",
             ));
         }
+        if self.min_length > MAX_MIN_LENGTH {
+            return Err(Error::config(
+                "password.min_length",
+                "is above 64, so that long passwords would be refused",
+                "Set it to 15, or to no more than 64",
+            ));
+        }
+        self.check_bounds()?;
         if !debug && !self.is_strong() {
             return Err(Error::config(
                 "password.memory",
@@ -56,6 +83,52 @@ impl PasswordConfig {
             ));
         }
         Ok(())
+    }
+
+    /// Checks that hashes of these parameters can be computed and will be accepted when they are read.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Config`] naming the parameter and its bounds.
+    pub fn check_bounds(&self) -> Result<()> {
+        let refused = |key: &str, fault: String, cure: &str| {
+            Err(Error::config(format!("password.{key}"), fault, cure))
+        };
+        let Self { memory, iterations, parallelism, .. } = *self;
+        if !(1..=MAX_PARALLELISM).contains(&parallelism) {
+            let fault = format!(
+                "is {parallelism}, and hashes with more than 16 lanes or none are not verified"
+            );
+            return refused("parallelism", fault, "Remove it for 1, or choose 1 to 16");
+        }
+        if !(1..=MAX_ITERATIONS).contains(&iterations) {
+            let fault = format!(
+                "is {iterations}, and hashes of more than 16 passes or none are not verified"
+            );
+            return refused("iterations", fault, "Remove it for 2, or choose 1 to 16");
+        }
+        if !Self::may_cost(memory, iterations, parallelism) {
+            let fault = format!(
+                "is {memory} KiB, and hashes of more than 262144 KiB, or less than 8 for each lane, are not verified"
+            );
+            return refused("memory", fault, "Remove it for 19456, or choose no more than 262144");
+        }
+        if self.threads.is_some_and(|threads| !(1..=MAX_THREADS).contains(&threads)) {
+            let fault = "is not between 1 and 1024".to_owned();
+            return refused("threads", fault, "Remove it for one thread a core");
+        }
+        if self.queue.is_some_and(|queue| queue > MAX_QUEUE) {
+            let fault = "is above 100000".to_owned();
+            return refused("queue", fault, "Remove it for 32 a thread");
+        }
+        Ok(())
+    }
+
+    /// Returns `true` for parameters that a hash may have: those that are verified.
+    pub(crate) fn may_cost(memory: u32, iterations: u32, parallelism: u32) -> bool {
+        (1..=MAX_PARALLELISM).contains(&parallelism)
+            && (1..=MAX_ITERATIONS).contains(&iterations)
+            && (LANE_KIB * parallelism..=MAX_MEMORY_KIB).contains(&memory)
     }
 
     /// Tells whether a hash costs no less than OWASP's cheapest recommendation (Password Storage

@@ -9,10 +9,16 @@
 //! | [`personal_token`] | the text of tokens that people make for programs | CRC-32 |
 //! | [`lineage`] | what a remembered browser keeps, and what comes after it | HMAC-SHA-256 |
 //! | [`chain`] | the chain of the audit journal, and its seals | SHA-256, HMAC-SHA-256 |
-//! | [`password`] | what a password may be | NFC, zxcvbn |
+//! | [`password`] | what a password may be | NFC |
+//! | `guessable` | which passwords are guessed first | zxcvbn |
 //! | [`hasher`] | hashing passwords on threads of their own | Argon2id (RFC 9106) |
+//! | [`scheme`] | the parameters of a hash, and its computation | Argon2id (RFC 9106) |
+//! | [`decoys`] | the work for accounts that do not exist | |
+//! | `pool` | threads behind a bounded queue | |
 
 pub mod chain;
+pub mod decoys;
+mod guessable;
 pub mod hasher;
 pub mod keys;
 pub mod lineage;
@@ -20,6 +26,8 @@ pub mod one_time;
 pub mod paseto;
 pub mod password;
 pub mod personal_token;
+pub(crate) mod pool;
+pub mod scheme;
 pub mod token_key;
 
 use crate::error::Error;

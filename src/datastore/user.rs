@@ -46,6 +46,17 @@ pub trait UserDatastore: SessionStore + OneTimeStore + OutboxStore + AttemptStor
     /// Lists users in the order of their ids, beginning behind `after`, at most `limit`.
     async fn list_users(&self, after: Option<UserId>, limit: u32) -> Result<Vec<User>>;
 
+    /// Lists the password hashes of users in the order of their ids, beginning behind `after`, at most
+    /// `limit`: those of users who have one.
+    ///
+    /// It is asked at the launch and every ten minutes, for the parameters that the hashes were made
+    /// with: the work for accounts that do not exist follows them.
+    async fn list_password_hashes(
+        &self,
+        after: Option<UserId>,
+        limit: u32,
+    ) -> Result<Vec<(UserId, PasswordHash)>>;
+
     /// Finds who has a username that is looked up alike ([`Username::canonical`]) or looks alike
     /// ([`Username::skeleton`]): nobody else may have it. That can be two users.
     async fn find_username_holders(&self, username: &Username) -> Result<Vec<UserId>>;

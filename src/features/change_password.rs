@@ -150,9 +150,9 @@ async fn change(
     submitted: Submission<ChangeForm>,
 ) -> Result<User, Rejection> {
     let form = submitted.read()?;
-    let slot = flow.hasher().reserve()?;
     if has_password {
-        flow.check_own_password(visit, &slot, &active.user, &form.password).await?;
+        // Its place is free again while the new password is judged.
+        flow.check_own_password(visit, &active.user, &form.password).await?;
     } else {
         flow.require_fresh(visit).await?;
     }
@@ -160,14 +160,14 @@ async fn change(
     let confirm = form.new_password_confirm.as_ref();
     let choice = Choice { field: "new_password", password: &form.new_password, confirm };
     let chooser = Chooser::from(&active.user);
-    let chosen = flow.choose_password(&slot, choice, chooser, &mut errors).await?;
+    let chosen = flow.choose_password(visit, choice, chooser, &mut errors).await?;
     if has_password && form.password == form.new_password {
         errors.push("new_password", "password_unchanged", "This is the password you have already.");
     }
     let (Some(chosen), true) = (chosen, errors.is_empty()) else {
         return Err(errors.into());
     };
-    let hash = flow.hasher().hash(&slot, &chosen).await?;
+    let hash = flow.hasher().hash(&flow.reserve(visit)?, &chosen).await?;
     let user = &active.user;
     let subject = "Your password was changed";
     let notice = flow.notice(visit, "change_notice", subject, user, &user.email)?;

@@ -239,9 +239,8 @@ async fn close(
 ) -> Result<Timestamp, Rejection> {
     let form = submitted.read()?;
     let user = &flow.require_fresh(visit).await?.user;
-    let slot = flow.hasher().reserve()?;
     if flow.has_password(user).await? {
-        flow.check_own_password(visit, &slot, user, &form.password).await?;
+        flow.check_own_password(visit, user, &form.password).await?;
     }
     let deleted_at = visit.clock().now() + settings.grace.delta();
     let event = Event::UserClosed { user: user.id, origin: visit.origin() };

@@ -280,7 +280,7 @@ impl MailedLink for Confirm {
         form: NewPassword,
     ) -> Result<Reply, Rejection> {
         let password_hash = if !link.has_password || form.password.is_some() {
-            Some(form.hash(flow, link).await?)
+            Some(form.hash(visit, flow, link).await?)
         } else {
             None
         };

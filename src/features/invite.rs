@@ -267,7 +267,7 @@ impl MailedLink for Invite {
         link: &OpenLink,
         form: NewPassword,
     ) -> Result<Reply, Rejection> {
-        let hash = form.hash(flow, link).await?;
+        let hash = form.hash(visit, flow, link).await?;
         let (digest, now) = (link.token.digest(), visit.clock().now());
         let event = Event::InvitationAccepted { user: link.user.id, origin: visit.origin() };
         let (subject, user) = ("Your invitation was accepted", &link.user);

@@ -67,7 +67,6 @@ use serde_json::Value;
 
 use crate::config::IdentityAttribute;
 use crate::crypto::hasher::PasswordHash;
-use crate::crypto::hasher::Slot;
 use crate::crypto::hasher::Verified;
 use crate::crypto::password::Password;
 use crate::crypto::random_uuid;
@@ -319,11 +318,10 @@ async fn register(
     submitted: Submission<RegisterForm>,
 ) -> Result<(), Rejection> {
     let form = submitted.read()?;
-    let slot = flow.hasher().reserve()?;
     flow.limits().admit(visit, "register").await?;
     let mut held = None;
-    let outcome = match check(visit, flow, terms, &slot, form, &mut held).await {
-        Ok(checked) => apply(visit, flow, &slot, checked).await,
+    let outcome = match check(visit, flow, terms, form, &mut held).await {
+        Ok(checked) => apply(visit, flow, checked).await,
         Err(rejection) => Err(rejection),
     };
     if let (Err(_), Some(held)) = (&outcome, held) {
@@ -333,22 +331,19 @@ async fn register(
 }
 
 /// Makes the account, or tells the owner of the address, with the same work.
-async fn apply(
-    visit: &Visit<'_>,
-    flow: &Flow,
-    slot: &Slot,
-    checked: Checked,
-) -> Result<(), Rejection> {
+async fn apply(visit: &Visit<'_>, flow: &Flow, checked: Checked) -> Result<(), Rejection> {
     let Checked { email, username, password, save } = checked;
-    let hash = flow.hasher().hash(slot, &password).await?;
+    let slot = flow.reserve(visit)?;
+    let hash = flow.hasher().hash(&slot, &password).await?;
     let may_mail = flow.limits().may_mail(visit, "register", &email).await?;
 
     // Asked for before anybody knows whether there is an account, so that a fault does not tell.
     let id = UserId::from_uuid(random_uuid()?);
     let own = save(&Registration::new(id, &email, visit.clock().now()))?;
-    let found = flow.store().find_credentials(&Identity::Email(email.clone())).await?;
+    let identity = Identity::Email(email.clone());
+    let found = flow.store().find_credentials(&identity).await?;
     let stored = found.as_ref().and_then(|found| found.password_hash.as_ref());
-    let verified = flow.hasher().verify(slot, &password, stored).await?;
+    let verified = flow.verify_password(&slot, &identity, &password, stored).await?;
     let username = username.as_ref();
     let applicant = Applicant { visit, flow, email: &email, username, hash: &hash, may_mail };
     let existing = match found {
@@ -357,7 +352,7 @@ async fn apply(
             Created::Now => return Ok(()),
             Created::Meanwhile(found) => {
                 let stored = found.password_hash.as_ref();
-                let verified = flow.hasher().verify(slot, &password, stored).await?;
+                let verified = flow.verify_password(&slot, &identity, &password, stored).await?;
                 (found.user, verified != Verified::No)
             }
         },
@@ -371,7 +366,6 @@ async fn check(
     visit: &Visit<'_>,
     flow: &Flow,
     terms: &Terms,
-    slot: &Slot,
     form: RegisterForm,
     held: &mut Option<HeldUsername>,
 ) -> Result<Checked, Rejection> {
@@ -392,7 +386,7 @@ async fn check(
     let confirm = form.password_confirm.as_ref();
     let choice = Choice { field: "password", password: &form.password, confirm };
     let chooser = Chooser { email: &form.email, username: username.as_ref() };
-    let password = flow.choose_password(slot, choice, chooser, &mut errors).await?;
+    let password = flow.choose_password(visit, choice, chooser, &mut errors).await?;
     let save = terms.own.read(form.own, visit.request(), &mut errors).await?;
     match (email, password, save) {
         (Some(email), Some(password), Some(save)) if errors.is_empty() => {

@@ -267,7 +267,7 @@ impl MailedLink for Reset {
         link: &OpenLink,
         form: NewPassword,
     ) -> Result<Reply, Rejection> {
-        let hash = form.hash(flow, link).await?;
+        let hash = form.hash(visit, flow, link).await?;
         let (digest, now, user) = (link.token.digest(), visit.clock().now(), &link.user);
         let event = Event::PasswordReset { user: user.id, origin: visit.origin() };
         let notice =

@@ -125,8 +125,7 @@ async fn verify(
 ) -> Result<Reply, Rejection> {
     let form = submitted.read()?;
     let active = flow.require_user(visit).await?;
-    let slot = flow.hasher().reserve()?;
-    flow.check_own_password(visit, &slot, &active.user, &form.password).await?;
+    flow.check_own_password(visit, &active.user, &form.password).await?;
     flow.step_up(visit, active).await?;
     let next = next.or_else(|| visit.url("after_verify")).unwrap_or_else(Next::home);
     let shown = visit.payload(&active.user).await?;

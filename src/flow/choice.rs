@@ -1,14 +1,38 @@
-//! Passwords that people choose.
+//! Passwords that people choose, and how they are judged.
+//!
+//! Judging is work whose size the client chooses: `zxcvbn` looks for every word in every place, and an
+//! application's [`check_password`](crate::feature::Hooks::check_password) may ask another service. So
+//! it has threads and a queue of its own, from which a network gets a quarter of the places, and a
+//! deadline. Logins do not wait for it.
 
-use crate::crypto::hasher::Slot;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rocket::tokio::runtime::Handle;
+use rocket::tokio::time::timeout;
+
+use crate::config::PasswordConfig;
 use crate::crypto::password::Password;
+use crate::crypto::password::PasswordPolicy;
+use crate::crypto::pool::Pool;
 use crate::error::Result;
+use crate::feature::Hooks;
 use crate::flow::Flow;
 use crate::rejection::FieldErrors;
 use crate::rejection::Rejection;
 use crate::secret::Secret;
 use crate::user::User;
 use crate::user::Username;
+use crate::web::visit::Visit;
+
+/// The threads that judge. More than one, because hooks may wait for other services.
+const THREADS: usize = 4;
+
+/// How many passwords may wait to be judged, unless `password.queue` says otherwise.
+const QUEUE: usize = 60;
+
+/// How long a request waits until its password is judged.
+const DEADLINE: Duration = Duration::from_secs(3);
 
 /// A password that somebody chooses, as it was submitted.
 #[derive(Clone, Copy, Debug)]
@@ -44,37 +68,95 @@ impl<'a> From<&'a User> for Chooser<'a> {
     }
 }
 
+/// The threads that judge passwords.
+pub(crate) struct Judges(Pool<()>);
+
+impl Judges {
+    /// Starts the threads.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::File`](crate::Error::File) if the operating system refuses a thread.
+    pub(crate) fn start(config: &PasswordConfig) -> Result<Self> {
+        Pool::start("password-check", THREADS, config.queue.unwrap_or(QUEUE)).map(Self)
+    }
+}
+
+/// A password to be judged, on whichever thread.
+struct Candidate {
+    field: &'static str,
+    password: Password,
+    email: String,
+    words: Vec<String>,
+    policy: PasswordPolicy,
+    hooks: Arc<[Box<dyn Hooks>]>,
+}
+
+impl Candidate {
+    async fn judge(self) -> Result<FieldErrors> {
+        let words: Vec<&str> = self.words.iter().map(String::as_str).collect();
+        let mut errors = self.policy.check(self.field, &self.password, &words);
+        for hook in &*self.hooks {
+            errors.extend(hook.check_password(self.field, &self.password, &self.email).await?);
+        }
+        Ok(errors)
+    }
+}
+
 impl Flow {
     /// Reads a password that somebody chooses, and adds what is wrong with it to `errors`.
     ///
     /// # Errors
     ///
-    /// [`Rejection::Unavailable`] when a hook fails.
+    /// [`Rejection::Saturated`] if too many passwords wait to be judged;
+    /// [`Rejection::Unavailable`] if a hook fails, or takes longer than three seconds.
     pub async fn choose_password(
         &self,
-        slot: &Slot,
+        visit: &Visit<'_>,
         choice: Choice<'_>,
         chooser: Chooser<'_>,
         errors: &mut FieldErrors,
     ) -> Result<Option<Password>, Rejection> {
         let Choice { field, password, confirm } = choice;
-        let email = chooser.email;
         let parsed = errors.take(field, "password_invalid", Password::parse(password));
         if let Some(chosen) = &parsed {
-            let (policy, candidate, own) = (self.policy.clone(), chosen.clone(), chooser.words());
-            let check = move || {
-                let own: Vec<&str> = own.iter().map(String::as_str).collect();
-                policy.check(field, &candidate, &own)
+            let candidate = Candidate {
+                field,
+                password: chosen.clone(),
+                email: chooser.email.to_owned(),
+                words: chooser.words(),
+                policy: self.policy.clone(),
+                hooks: Arc::clone(&self.hooks),
             };
-            errors.extend(self.hasher.run_with(slot, check).await?);
-            for hook in &*self.hooks {
-                errors.extend(hook.check_password(field, chosen, email).await?);
-            }
+            errors.extend(self.judge(visit, candidate).await?);
         }
         if confirm.is_some_and(|confirm| confirm != password) {
             let field = format!("{field}_confirm");
             errors.push(&field, "password_mismatch", "The two passwords differ.");
         }
         Ok(parsed)
+    }
+
+    async fn judge(
+        &self,
+        visit: &Visit<'_>,
+        candidate: Candidate,
+    ) -> Result<FieldErrors, Rejection> {
+        let Judges(pool) = &self.judges;
+        let slot = pool.reserve_for(self.limits.network_digest(visit))?;
+        let runtime = Handle::current();
+        // Twice the deadline: the inner one frees the thread from a hook that waits for ever, the
+        // outer one the request from a hook that computes for ever.
+        let judge = move |(): &mut ()| {
+            runtime.block_on(async { timeout(DEADLINE, candidate.judge()).await })
+        };
+        match timeout(DEADLINE, pool.run(&slot, judge)).await {
+            Ok(Ok(Ok(judged))) => Ok(judged?),
+            Ok(Err(fault)) => Err(fault.into()),
+            Ok(Ok(Err(_))) | Err(_) => {
+                log::error!("a password was not judged within {DEADLINE:?}: a hook is too slow");
+                Err(Rejection::Unavailable)
+            }
+        }
     }
 }

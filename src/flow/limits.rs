@@ -186,6 +186,16 @@ impl Limits {
         self.digest(&["account", &identity.canonical(), &network(visit)])
     }
 
+    /// Returns what the places are counted by that the network of a request holds in a queue.
+    pub(in crate::flow) fn network_digest(&self, visit: &Visit<'_>) -> Digest {
+        self.digest(&["places", &network(visit)])
+    }
+
+    /// Returns what chooses the work for an account that may not exist.
+    pub(in crate::flow) fn identity_digest(&self, identity: &Identity) -> Digest {
+        self.digest(&["work", &identity.canonical()])
+    }
+
     /// Gives a limit as configured; none when there are no limits.
     fn scaled(&self, limit: u32) -> Option<u32> {
         self.config.enabled.then(|| limit.saturating_mul(self.config.scale))

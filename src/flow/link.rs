@@ -149,17 +149,23 @@ impl NewPassword {
     ///
     /// [`Rejection::InvalidInput`] when it is not good enough; [`Rejection::Saturated`] when too many
     /// wait to be hashed.
-    pub async fn hash(&self, flow: &Flow, link: &OpenLink) -> Result<PasswordHash, Rejection> {
-        let slot = flow.hasher().reserve()?;
+    pub async fn hash(
+        &self,
+        visit: &Visit<'_>,
+        flow: &Flow,
+        link: &OpenLink,
+    ) -> Result<PasswordHash, Rejection> {
         let mut errors = FieldErrors::new();
         let password = self.password.clone().unwrap_or_default();
         let confirm = self.password_confirm.as_ref();
         let choice = Choice { field: "password", password: &password, confirm };
         let username = link.user.username.as_ref();
         let chooser = Chooser { email: link.address.as_str(), username };
-        let chosen = flow.choose_password(&slot, choice, chooser, &mut errors).await?;
+        let chosen = flow.choose_password(visit, choice, chooser, &mut errors).await?;
         match chosen {
-            Some(chosen) if errors.is_empty() => Ok(flow.hasher().hash(&slot, &chosen).await?),
+            Some(chosen) if errors.is_empty() => {
+                Ok(flow.hasher().hash(&flow.reserve(visit)?, &chosen).await?)
+            }
             _ => Err(errors.into()),
         }
     }

@@ -4,10 +4,11 @@
 //! make; it alone issues session ids. So a path that skips the active check, a second factor or
 //! the limits on attempts does not type-check.
 //!
-//! The order for a password is part of the design: a place in the hash queue first, so that a full
-//! one costs nothing and counts nobody's attempt; then the attempt is charged, before the
-//! password is looked at, so that attempts at once cannot outrun the count; then one hash, whether
-//! there is such a user or not; then the state of the account; then the hooks.
+//! The order for a password is part of the design. The limit of the network comes first, so that a
+//! client beyond it takes no place in the hash queue from others. Then comes a place in that queue: a
+//! full one costs nothing, and counts no failed attempt of an account. Then the attempt is charged,
+//! before the password is looked at, so that attempts at once cannot outrun the count; then comes one
+//! hash, whether there is such a user or not; then the state of the account; then the hooks.
 
 pub mod access;
 mod bearer;
@@ -24,6 +25,8 @@ pub mod single_page;
 pub mod ticket;
 pub mod username;
 
+pub(crate) use crate::flow::choice::Judges;
+
 pub use crate::flow::choice::Choice;
 pub use crate::flow::choice::Chooser;
 pub use crate::flow::remember::Return;
@@ -33,6 +36,8 @@ use std::sync::OnceLock;
 
 use crate::config::Span;
 use crate::crypto::hasher::Hasher;
+use crate::crypto::hasher::PasswordHash;
+use crate::crypto::hasher::Slot;
 use crate::crypto::hasher::Verified;
 use crate::crypto::password::Password;
 use crate::crypto::password::PasswordPolicy;
@@ -137,6 +142,7 @@ pub struct Flow {
     hooks: Arc<[Box<dyn Hooks>]>,
     announcer: Announcer,
     hasher: Hasher,
+    judges: Judges,
     policy: PasswordPolicy,
     usernames: UsernamePolicy,
     limits: Limits,
@@ -154,6 +160,7 @@ pub(crate) struct FlowParts {
     pub(crate) hooks: Arc<[Box<dyn Hooks>]>,
     pub(crate) announcer: Announcer,
     pub(crate) hasher: Hasher,
+    pub(crate) judges: Judges,
     pub(crate) policy: PasswordPolicy,
     pub(crate) usernames: UsernamePolicy,
     pub(crate) limits: Limits,
@@ -165,12 +172,13 @@ pub(crate) struct FlowParts {
 impl Flow {
     pub(crate) fn new(parts: FlowParts) -> Self {
         let FlowParts { store, hooks, announcer, hasher, policy, usernames, .. } = parts;
-        let FlowParts { limits, max_sessions, freshness, bell, .. } = parts;
+        let FlowParts { judges, limits, max_sessions, freshness, bell, .. } = parts;
         Self {
             store,
             hooks,
             announcer,
             hasher,
+            judges,
             policy,
             usernames,
             limits,
@@ -202,12 +210,39 @@ impl Flow {
         &self.hasher
     }
 
+    /// Takes a place in the hash queue for the network of a request, which can hold a quarter of them.
+    /// Ask the [limit](Limits::admit) of the network first.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejection::Saturated`] if the queue is full, or the network has its part of it.
+    pub fn reserve(&self, visit: &Visit<'_>) -> Result<Slot, Rejection> {
+        self.hasher.reserve_for(self.limits.network_digest(visit))
+    }
+
+    /// Compares a password with the hash of an account. For an account that does not exist or has no
+    /// password, it does the work of one that exists.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejection::Unavailable`] if the comparison fails.
+    pub async fn verify_password(
+        &self,
+        slot: &Slot,
+        identity: &Identity,
+        password: &Password,
+        stored: Option<&PasswordHash>,
+    ) -> Result<Verified, Rejection> {
+        let identity = self.limits.identity_digest(identity);
+        Ok(self.hasher.verify(slot, password, stored, &identity).await?)
+    }
+
     /// Finds out whether a password opens an account.
     ///
     /// # Errors
     ///
-    /// [`Rejection::Saturated`] when the hash queue is full, and nothing was looked up or counted;
-    /// [`Rejection::Throttled`] when there were too many attempts; [`Rejection::InvalidCredentials`]
+    /// [`Rejection::Saturated`] when the hash queue is full, and nothing was looked up, nor an attempt
+    /// counted; [`Rejection::Throttled`] when there were too many attempts; [`Rejection::InvalidCredentials`]
     /// for an unknown identity, a wrong password and an account in no state to log in alike; what
     /// a hook refused with; [`Rejection::Unavailable`] when the store does not answer.
     pub async fn authenticate_password(
@@ -216,13 +251,13 @@ impl Flow {
         identity: &Identity,
         password: &Password,
     ) -> Result<Entry, Rejection> {
-        let slot = self.hasher.reserve()?;
         self.limits.admit(visit, "login").await?;
+        let slot = self.reserve(visit)?;
         let charged = self.limits.charge(visit, identity).await?;
 
         let found = self.store.find_credentials(identity).await?;
         let stored = found.as_ref().and_then(|found| found.password_hash.as_ref());
-        let verified = self.hasher.verify(&slot, password, stored).await?;
+        let verified = self.verify_password(&slot, identity, password, stored).await?;
         let Some(Credentials { user, password_hash }) = found else {
             return Err(self.fail(visit, None, "unknown_identity").await?);
         };

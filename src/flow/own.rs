@@ -3,7 +3,6 @@
 //! A change of it ends every session; the browser that asked for it goes on with a new one.
 
 use crate::clock::in_words;
-use crate::crypto::hasher::Slot;
 use crate::crypto::hasher::Verified;
 use crate::crypto::password::Password;
 use crate::datastore::Together;
@@ -101,7 +100,6 @@ impl Flow {
     pub async fn check_own_password(
         &self,
         visit: &Visit<'_>,
-        slot: &Slot,
         user: &User,
         password: &Secret<String>,
     ) -> Result<(), Rejection> {
@@ -112,11 +110,13 @@ impl Flow {
         };
         let identity = Identity::Email(user.email.clone());
         self.limits.admit(visit, "login").await?;
+        let slot = self.reserve(visit)?;
         let charged = self.limits.charge(visit, &identity).await?;
         let found = self.store.find_credentials(&identity).await?;
         let found = found.filter(|found| found.user.id == user.id);
         let stored = found.as_ref().and_then(|found| found.password_hash.as_ref());
-        if self.hasher.verify(slot, &password, stored).await? == Verified::No {
+        let verified = self.verify_password(&slot, &identity, &password, stored).await?;
+        if verified == Verified::No {
             self.fail(visit, Some(user), "wrong_password").await?;
             let text = "This is not the password of your account.";
             return Err(FieldErrors::one("password", "invalid_password", text).into());

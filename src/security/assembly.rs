@@ -41,6 +41,7 @@ use crate::feature::Hooks;
 use crate::features::token_keys::TokenKeys;
 use crate::flow::Flow;
 use crate::flow::FlowParts;
+use crate::flow::Judges;
 use crate::flow::limits::Limits;
 use crate::flow::username::UsernamePolicy;
 use crate::guard::mechanism::Mechanisms;
@@ -58,6 +59,7 @@ use crate::security::access_map::Mounted;
 use crate::security::access_map::RequireGuard;
 use crate::security::housekeeping::Housekeeping;
 use crate::security::registry::Configured;
+use crate::security::survey::Survey;
 use crate::session::Sessions;
 use crate::session::cookie::Cookies;
 use crate::template::SHARED;
@@ -110,10 +112,12 @@ pub(super) async fn assemble<D: UserDatastore>(
     let templates = Arc::new(load_templates(&features, &urls, figment)?);
     let composer =
         { Composer::new(&config, base_url.clone(), Arc::clone(&templates), offered(&features))? };
-    let hasher = Hasher::start(&config.password)?;
+    let (hasher, judges) = (Hasher::start(&config.password)?, Judges::start(&config.password)?);
 
     let store = Arc::new(open(figment.clone()).await?);
     let shared: Arc<dyn UserDatastore> = Arc::<D>::clone(&store);
+    let survey = Survey::new(Arc::clone(&shared), hasher.clone());
+    survey.step().await?;
     let named = Named::read(config.roles_or_default(figment), &*shared).await?;
     let (clock, bell) = (Clock::default(), Bell::default());
     let tokens = Tokens::new(&config, &base_url, &keyring, clock.clone())?;
@@ -146,6 +150,7 @@ pub(super) async fn assemble<D: UserDatastore>(
         hooks: Arc::clone(&hooks),
         announcer: announcer.clone(),
         hasher,
+        judges,
         policy: PasswordPolicy::new(&config, &base_url),
         usernames: UsernamePolicy::new(&config),
         limits: Limits::new(
@@ -163,6 +168,7 @@ pub(super) async fn assemble<D: UserDatastore>(
         announcer,
         config.session.clone(),
         clock.clone(),
+        survey,
     ));
     let sessions = Sessions::new(shared, cookies, config.session.clone(), clock.clone());
     let stylesheet = Stylesheet(templates.render("security/style.css", &serde_json::json!({}))?);

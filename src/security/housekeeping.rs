@@ -1,5 +1,5 @@
 //! Deletes what is over: sessions, links, counts of attempts, mail that was given up, and what
-//! features have.
+//! features have. It also takes note of what the stored password hashes cost.
 //!
 //! Nothing depends on it, for whatever is over is not found either; it keeps tables small and old
 //! data away (ASVS 5.0, 14.2.7).
@@ -23,6 +23,7 @@ use crate::event::Origin;
 use crate::event::SessionEnd;
 use crate::feature::Announcer;
 use crate::feature::Hooks;
+use crate::security::survey::Survey;
 
 /// How often it is done.
 const PAUSE: Duration = Duration::from_secs(600);
@@ -44,6 +45,7 @@ pub(crate) struct Housekeeping {
     announcer: Announcer,
     sessions: SessionConfig,
     clock: Clock,
+    survey: Survey,
 }
 
 impl Housekeeping {
@@ -53,8 +55,9 @@ impl Housekeeping {
         announcer: Announcer,
         sessions: SessionConfig,
         clock: Clock,
+        survey: Survey,
     ) -> Self {
-        Self { store, hooks, announcer, sessions, clock }
+        Self { store, hooks, announcer, sessions, clock, survey }
     }
 
     /// Does it every ten minutes, for ever.
@@ -70,6 +73,9 @@ impl Housekeeping {
     /// Does it once; says how many rows were deleted.
     pub(crate) async fn sweep(&self) -> Result<u64> {
         let now = self.clock.now();
+        if let Err(fault) = self.survey.step().await {
+            log::error!("the parameters of the stored password hashes were not read: {fault}");
+        }
         let (idle, absolute) = (self.sessions.idle.delta(), self.sessions.absolute.delta());
         let sessions = self.end_sessions(now, now - idle, now - absolute).await?;
         let tokens = self.store.delete_expired_tokens(now).await?;

@@ -4,6 +4,7 @@ mod access_map;
 mod assembly;
 pub(crate) mod housekeeping;
 mod registry;
+mod survey;
 
 pub use crate::security::access_map::AccessMap;
 pub use crate::security::access_map::Csrf;

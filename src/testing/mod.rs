@@ -138,6 +138,7 @@ impl TestApp {
             .merge(("security.mail.url", "capture:"))
             .merge(("security.password.memory", 8))
             .merge(("security.password.iterations", 1))
+            .merge(("security.password.queue", 1_000))
             .merge(("security.throttle.scale", 1_000))
             .merge(("security", security))
     }
@@ -249,6 +250,12 @@ impl TestApp {
     /// Says how many hashes were computed since the launch.
     pub fn hashes(&self) -> u64 {
         self.flow().hasher().hashes()
+    }
+
+    /// Returns how much work all hashes since the launch were: the KiB that they filled, each pass
+    /// counted. It must not depend on whether an account exists.
+    pub fn hash_work(&self) -> u64 {
+        self.flow().hasher().work()
     }
 
     /// Gives the path of a feature's page by its name, if the feature is enabled.

@@ -246,12 +246,23 @@ impl Ring {
     }
 }
 
+/// The most that the configuration can put into each token: a token beyond
+/// [`MAX_TOKEN_BYTES`](crate::token::MAX_TOKEN_BYTES) is not accepted, and a browser keeps no cookie
+/// beyond 4096 bytes.
+const MAX_ISSUER_BYTES: usize = 256;
+const MAX_AUDIENCE_BYTES: usize = 1_024;
+
 fn issuer(tokens: &TokensConfig, base_url: &Url) -> Result<String> {
     match &tokens.issuer {
         Some(issuer) if issuer.is_empty() => Err(Error::config(
             "tokens.issuer",
             "is empty",
             "Remove it for the base_url, or set it to a name that verifiers know",
+        )),
+        Some(issuer) if issuer.len() > MAX_ISSUER_BYTES => Err(Error::config(
+            "tokens.issuer",
+            "is longer than 256 bytes",
+            "Choose a shorter name: it is in each token, and cookies and headers have bounds",
         )),
         Some(issuer) => Ok(issuer.clone()),
         None => Ok(base_url.as_str().trim_end_matches('/').to_owned()),
@@ -265,6 +276,13 @@ fn audience(tokens: &TokensConfig, issuer: &str) -> Result<Vec<String>> {
             "tokens.audience",
             "holds an empty text",
             "Remove it, or name whom the tokens are for",
+        ));
+    }
+    if audience.iter().map(String::len).sum::<usize>() > MAX_AUDIENCE_BYTES {
+        return Err(Error::config(
+            "tokens.audience",
+            "is longer than 1024 bytes",
+            "Name fewer, or shorter: they are in each token, and cookies and headers have bounds",
         ));
     }
     Ok(if audience.is_empty() { vec![issuer.to_owned()] } else { audience.clone() })

@@ -127,7 +127,7 @@ async fn verify(password: &str, hash: &rocket_security::crypto::hasher::Password
     let hasher = Hasher::start(&Config::default().password).unwrap();
     let password = Password::parse(&Secret::new(password.to_owned())).unwrap();
     let slot = hasher.reserve().unwrap();
-    hasher.verify(&slot, &password, Some(hash)).await.unwrap()
+    hasher.verify(&slot, &password, Some(hash), &Token::random().unwrap().digest()).await.unwrap()
 }
 
 #[test]

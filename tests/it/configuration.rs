@@ -189,6 +189,36 @@ async fn a_wrong_configuration_stops_the_launch_with_one_line_that_names_key_and
             "Remove both",
         ),
         (
+            with("[default.security.password]\nmemory = 262145"),
+            "security.password.memory: is 262145 KiB",
+            "choose no more than 262144",
+        ),
+        (
+            with("[default.security.password]\nmemory = 19456\niterations = 17"),
+            "security.password.iterations: is 17",
+            "choose 1 to 16",
+        ),
+        (
+            with("[default.security.password]\nparallelism = 17"),
+            "security.password.parallelism: is 17",
+            "choose 1 to 16",
+        ),
+        (
+            with("[default.security.password]\nmin_length = 65"),
+            "security.password.min_length: is above 64",
+            "Set it to 15",
+        ),
+        (
+            with("[default.security.password]\nthreads = 0"),
+            "security.password.threads: is not between 1 and 1024",
+            "Remove it",
+        ),
+        (
+            with("[default.security.password]\nqueue = 9000000000000000000"),
+            "security.password.queue: is above 100000",
+            "Remove it",
+        ),
+        (
             with("[default.security.throttle]\nscale = 0"),
             "security.throttle.scale: is 0",
             "Set it to 1",

@@ -53,6 +53,8 @@ mod outbox;
 mod own_row;
 mod pages;
 mod paseto_guards;
+mod password_queue;
+mod password_work;
 mod personal_tokens;
 mod policies;
 mod presentation;

@@ -130,8 +130,7 @@ async fn a_user_has_twenty_sessions_and_the_oldest_gives_way() {
 
 #[rocket::async_test]
 async fn of_40_logins_at_once_20_stay_and_all_older_sessions_give_way() {
-    // Room for all of them, whatever the number of cores.
-    let app = app_with(json!({"password": {"queue": 64}})).await;
+    let app = app().await;
     let (ann, bob) = (app.user(ANN).await, app.log_in_as("bob@example.org").await);
     let older = [app.log_in_as(ANN).await, app.log_in_as(ANN).await];
     app.clock().advance(TimeDelta::seconds(1));

@@ -173,6 +173,16 @@ fn a_wrong_setting_is_refused_with_its_name_and_the_cure_and_no_key_is_shown() {
         ("purpose = \"secret\"", "security.tokens.purpose: is wrong", "Correct it"),
         ("issuer = \"\"", "security.tokens.issuer: is empty", "Remove it"),
         ("audience = [\"a\", \"\"]", "security.tokens.audience: holds an empty", "name whom"),
+        (
+            &format!("issuer = \"{}\"", "x".repeat(257)),
+            "security.tokens.issuer: is longer than 256 bytes",
+            "Choose a shorter name",
+        ),
+        (
+            &format!("audience = \"{}\"", "x".repeat(1_025)),
+            "security.tokens.audience: is longer than 1024 bytes",
+            "Name fewer",
+        ),
         ("sources = []", "security.tokens.sources: is empty", "or to what is wanted"),
         (
             "sources = [\"cookie\", \"cookie\"]",

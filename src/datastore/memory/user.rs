@@ -58,6 +58,19 @@ impl UserDatastore for MemoryDatastore {
         Ok(users.map(|(_, found)| content.seen(&found.user)).collect())
     }
 
+    async fn list_password_hashes(
+        &self,
+        after: Option<UserId>,
+        limit: u32,
+    ) -> Result<Vec<(UserId, PasswordHash)>> {
+        let first = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let content = self.lock();
+        let users = content.users.range((first, Bound::Unbounded));
+        let hashes = users.filter_map(|(id, found)| Some((*id, found.password_hash.clone()?)));
+        Ok(hashes.take(limit).collect())
+    }
+
     async fn find_username_holders(&self, username: &Username) -> Result<Vec<UserId>> {
         Ok(self.lock().holders(username).collect())
     }

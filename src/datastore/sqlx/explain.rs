@@ -107,6 +107,7 @@ use crate::datastore::sqlx::user::FIND_BY_USERNAME;
 use crate::datastore::sqlx::user::FIND_USER;
 use crate::datastore::sqlx::user::FIND_USERNAME_HOLDERS;
 use crate::datastore::sqlx::user::KEEP_USER;
+use crate::datastore::sqlx::user::LIST_PASSWORD_HASHES;
 use crate::datastore::sqlx::user::LOCK_USER;
 use crate::datastore::sqlx::user::REPLACE_PASSWORD_HASH;
 use crate::datastore::sqlx::user::UPDATE_USER;
@@ -256,6 +257,7 @@ async fn every_statement_that_a_request_waits_for_uses_an_index() {
                 FIND_BY_EMAIL(text);
                 FIND_BY_USERNAME(text);
                 FIND_USERNAME_HOLDERS(text, text);
+                LIST_PASSWORD_HASHES(id, 1_i64);
                 LOCK_USER(id);
                 UPDATE_USER(
                     some, now, text, text, text, text, text, some, some, now, some, some, text, id,

@@ -50,6 +50,10 @@ pub(super) const FIND_USERNAME_HOLDERS: &str = "
     UNION ALL
     SELECT id FROM security_users WHERE username_skeleton = ?";
 
+pub(super) const LIST_PASSWORD_HASHES: &str = "
+    SELECT id, password_hash FROM security_users
+    WHERE id > ? AND password_hash IS NOT NULL ORDER BY id LIMIT ?";
+
 const LIST_USERS: &str = select_user!(
     "",
     "(SELECT * FROM security_users WHERE id > ? ORDER BY id LIMIT ?) u",
@@ -226,6 +230,22 @@ impl UserDatastore for SqlxDatastore {
             let list = database.query_as(LIST_USERS).bind(after).bind(i64::from(limit));
             let rows: Vec<UserRow> = database.fetch_all(list).await?;
             Ok(users_from(rows)?.into_iter().map(|found| found.user).collect())
+        })
+    }
+
+    async fn list_password_hashes(
+        &self,
+        after: Option<UserId>,
+        limit: u32,
+    ) -> Result<Vec<(UserId, PasswordHash)>> {
+        let after = after.map_or(uuid::Uuid::nil(), UserId::as_uuid);
+        on_database!(self, |database| {
+            let list = database.query_as(LIST_PASSWORD_HASHES).bind(after).bind(i64::from(limit));
+            let rows: Vec<HashRow> = database.fetch_all(list).await?;
+            let read = |row: HashRow| {
+                (UserId::from_uuid(row.id), PasswordHash::from_stored(row.password_hash))
+            };
+            Ok(rows.into_iter().map(read).collect())
         })
     }
 
@@ -500,6 +520,11 @@ impl UserDatastore for SqlxDatastore {
     ) -> Result<bool> {
         self.remove_inclusion(role, included, together).await
     }
+}
+
+row! {
+    /// A user and the hash of the password.
+    HashRow { id: uuid::Uuid, password_hash: String }
 }
 
 row! {

@@ -45,6 +45,7 @@ section! {
     a_user_is_found_by_any_spelling_of_the_address_and_keeps_their_own,
     an_address_is_not_read_as_a_pattern,
     users_are_listed_in_the_order_of_their_ids_page_by_page,
+    password_hashes_are_listed_in_the_order_of_the_ids_page_by_page,
     a_second_user_of_one_address_is_refused_whatever_the_spelling,
     of_parallel_registrations_of_one_address_one_wins,
     a_user_with_a_username_is_found_by_any_spelling_of_it_and_keeps_their_own,
@@ -132,6 +133,24 @@ pub async fn users_are_listed_in_the_order_of_their_ids_page_by_page(
     assert_eq!(page(Some(ids[4]), 2).await, []);
     assert_eq!(page(None, 0).await, []);
     assert_eq!(page(None, 100).await, ids);
+}
+
+pub async fn password_hashes_are_listed_in_the_order_of_the_ids_page_by_page(
+    store: &Arc<impl UserDatastore>,
+) {
+    let mut expected = Vec::new();
+    for number in 0..5 {
+        let mut new = new_user(&format!("user{number}@example.org"));
+        new.password_hash = (number != 2).then(|| hash(&number.to_string()));
+        store.create_user(&new, &Together::nothing()).await.unwrap().unwrap();
+        expected.extend(new.password_hash.map(|hash| (new.id, hash)));
+    }
+    expected.sort_by_key(|(id, _)| *id);
+    let page = async |after, limit| store.list_password_hashes(after, limit).await.unwrap();
+    assert_eq!(page(None, 3).await, expected[..3]);
+    assert_eq!(page(Some(expected[2].0), 3).await, expected[3..]);
+    assert_eq!(page(Some(expected[3].0), 3).await, []);
+    assert_eq!(page(None, 0).await, []);
 }
 
 pub async fn a_second_user_of_one_address_is_refused_whatever_the_spelling(

@@ -82,7 +82,7 @@ async fn a_program_may_send_forms_and_is_answered_in_json() {
 
 #[rocket::async_test]
 async fn of_40_logins_at_once_20_programs_remain() {
-    let settings = json!({"throttle": {"scale": 100}, "password": {"queue": 100}});
+    let settings = json!({"throttle": {"scale": 100}});
     let app = TestApp::launch_with(rocket(Security::default()), settings).await;
     app.user(ANN).await;
     // A machine that has much else to do may let some wait for the database too long: whoever is told so
