@@ -100,8 +100,9 @@ def login(number):
 class Connections:
     """Connections that are kept open and used again."""
 
-    def __init__(self, port):
+    def __init__(self, port, source="127.0.0.1"):
         self.port = port
+        self.source = source
         self.idle = []
 
     async def ask(self, due, kind, request):
@@ -128,7 +129,8 @@ class Connections:
             reader, writer = self.idle.pop()
             if not reader.at_eof():
                 return reader, writer
-        return await asyncio.open_connection("127.0.0.1", self.port)
+        source = (self.source, 0)
+        return await asyncio.open_connection("127.0.0.1", self.port, local_addr=source)
 
     def close(self):
         for _, writer in self.idle:
