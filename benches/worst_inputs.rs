@@ -91,25 +91,25 @@ fn texts() -> Vec<(&'static str, String)> {
 }
 
 fn bodies() -> Vec<(&'static str, &'static str, Vec<u8>)> {
-    let names: Vec<String> = (0..4_000).map(|number| format!("\"n{number}\":1")).collect();
+    let names: Vec<String> = (0..3_000).map(|number| format!("\"n{number}\":1")).collect();
     let fields: Vec<String> = (0..4_000).map(|number| format!("f{number}=1")).collect();
     let (json, form) = ("application/json", "application/x-www-form-urlencoded");
     vec![
-        ("JSON of 4000 names", json, format!("{{{}}}", names.join(",")).into_bytes()),
-        ("JSON nested 20000 deep", json, "{\"email\":".repeat(20_000).into_bytes()),
-        ("JSON of 60000 escapes", json, escapes().into_bytes()),
+        ("JSON of 3000 names", json, format!("{{{}}}", names.join(",")).into_bytes()),
+        ("JSON nested 3500 deep", json, "{\"email\":".repeat(3_500).into_bytes()),
+        ("JSON of 5000 escapes", json, escapes().into_bytes()),
         ("a form of 4000 fields", form, fields.join("&").into_bytes()),
-        ("a form of 20000 escapes", form, format!("email={}", "%41".repeat(20_000)).into_bytes()),
+        ("a form of 10000 escapes", form, format!("email={}", "%41".repeat(10_000)).into_bytes()),
         (
-            "an address of 32 KiB",
+            "an address of 32000 bytes",
             json,
-            json!({"email": "a".repeat(32_768)}).to_string().into_bytes(),
+            json!({"email": "a".repeat(32_000)}).to_string().into_bytes(),
         ),
     ]
 }
 
 fn escapes() -> String {
-    format!("{{\"email\":\"{}\",\"password\":\"x\"}}", "\\u0041".repeat(10_000))
+    format!("{{\"email\":\"{}\",\"password\":\"x\"}}", "\\u0041".repeat(5_000))
 }
 
 fn headers() -> Vec<(&'static str, &'static str, String)> {

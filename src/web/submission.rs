@@ -41,6 +41,9 @@ fn body_limit() -> ByteUnit {
 /// The longest value of any field, in bytes.
 const MAX_FIELD_BYTES: usize = 4_096;
 
+/// The most fields of a form or an object: far more than any form has, and few enough to be read at once.
+const MAX_FIELDS: usize = 256;
+
 /// What may be submitted to a route, as a form or as JSON alike.
 ///
 /// Derive `Deserialize` with `#[serde(default, deny_unknown_fields)]`, so that a missing field is
@@ -127,6 +130,9 @@ async fn read<F: Form>(
         return Err(Rejection::TooLarge);
     }
     let mut fields = parse_body(request, &body)?;
+    if fields.len() > MAX_FIELDS {
+        return Err(invalid("", "too_many_fields", "This has more than 256 fields."));
+    }
     let submitted = fields.remove(csrf::FIELD);
     for (name, value) in &fields {
         if let Value::String(text) = value {

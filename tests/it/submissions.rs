@@ -56,6 +56,8 @@ async fn fields_that_stand_twice_are_refused() {
     let app = app().await;
     assert_refused(&app, JSON, br#"{"email": "a", "email": "b"}"#, "malformed").await;
     assert_refused(&app, FORM, b"email=a&email=b", "duplicate_field").await;
+    let many: Vec<String> = (0..257).map(|number| format!("f{number}=1")).collect();
+    assert_refused(&app, FORM, many.join("&").as_bytes(), "too_many_fields").await;
 }
 
 #[rocket::async_test]
