@@ -33,8 +33,10 @@ pub enum Rejection {
     InvalidCredentials,
     /// Nobody is logged in.
     Unauthenticated,
-    /// The same where a program goes on by a refresh token, and has sent none.
+    /// A program asked for its next tokens and sent no refresh token.
     RefreshTokenMissing,
+    /// The refresh token that a program sent is not accepted: RFC 6749, section 5.2, `invalid_grant`.
+    RefreshTokenRefused(TokenFault),
     /// The request brought credentials of its own, such as a password by Basic, and they open no
     /// account. Deliberately the same for whatever is wrong with them.
     CredentialsRefused,
@@ -95,9 +97,10 @@ impl Rejection {
         match self {
             Self::InvalidInput(_) => "invalid_input",
             Self::InvalidCredentials => "invalid_credentials",
-            Self::Unauthenticated | Self::RefreshTokenMissing => "unauthenticated",
+            Self::Unauthenticated => "unauthenticated",
+            Self::RefreshTokenMissing => "refresh_token_missing",
             Self::CredentialsRefused => "credentials_refused",
-            Self::TokenRefused(fault) => fault.reason(),
+            Self::TokenRefused(fault) | Self::RefreshTokenRefused(fault) => fault.reason(),
             Self::ConflictingCredentials => "conflicting_credentials",
             Self::AlreadyAuthenticated => "already_authenticated",
             Self::NotFresh => "reauth_required",
@@ -123,13 +126,14 @@ impl Rejection {
         match self {
             Self::InvalidInput(_)
             | Self::InvalidCredentials
+            | Self::RefreshTokenMissing
+            | Self::RefreshTokenRefused(_)
             | Self::ConflictingCredentials
             | Self::AlreadyAuthenticated
             | Self::CsrfFailed
             | Self::CrossSite
             | Self::InvalidLink => Status::BadRequest,
             Self::Unauthenticated
-            | Self::RefreshTokenMissing
             | Self::CredentialsRefused
             | Self::TokenRefused(_)
             | Self::NotFresh => Status::Unauthorized,
@@ -158,6 +162,7 @@ impl Rejection {
             Self::RefreshTokenMissing => {
                 "The refresh token is missing: send it as `refresh_token`, or in its cookie."
             }
+            Self::RefreshTokenRefused(_) => "The refresh token is not accepted.",
             Self::CredentialsRefused => "What this request was sent with opens no account.",
             Self::TokenRefused(_) => "The token that this request was sent with is not accepted.",
             Self::ConflictingCredentials => {

@@ -3,14 +3,16 @@
 //! | route | page | JSON |
 //! |---|---|---|
 //! | `GET /logout` | a page with one button; changes nothing | 200 `csrf_token` |
-//! | `POST /logout` | 303 to `post_logout_view` | 200, an empty `response` |
+//! | `POST /logout` `next`, `refresh_token` | 303 to `next`, or to `post_logout_view` | 200, an empty `response` |
 //!
 //! | setting `[default.security.logout]` | default |
 //! |---|---|
 //! | `post_logout_view` | `"/"` |
 //!
 //! Templates: `security/logout.html`, and the partial `security/_logout.html` for the pages of an
-//! application. Events: `UserLoggedOut`. Refusals: `csrf_failed`, `cross_site`, `unavailable`.
+//! application. Events: `UserLoggedOut`; of a program `RefreshTrackerRevoked`, `SessionEnded` or
+//! `TokenDenied`. Refusals: `csrf_failed`, `cross_site`, `conflicting_credentials`, those of a token,
+//! `unavailable`.
 //!
 //! ```text
 //! POST /logout, with the header X-XSRF-Token
@@ -27,7 +29,16 @@
 //! browser's, unless it is remembered: they go on until they are logged out by their `refresh_token`, here or
 //! at `/refresh-token/end`, or at [`/tokens`](crate::features::tokens), or have been idle for too long.
 //!
-//! A `refresh_token` that is not accepted for now, as by a clock that is behind, is 401 in JSON, and a
+//! A request with an access token logs out the program that sent it: the family of refresh tokens that the
+//! token belongs to, or else the session that it was issued in. A token that belongs to neither is denied
+//! from then on. With a session beside it, both end; a session of another user is 400
+//! `conflicting_credentials`. A token that is not accepted is 401, and nothing ends. A program needs no
+//! anti-forgery token.
+//!
+//! `next`, in the query or as a field, is a path on this site, or a page at one of
+//! [`security.redirect_origins`](crate::Config::redirect_origins). Anything else is ignored.
+//!
+//! A `refresh_token` that is not accepted for now, as by a clock that is behind, is 400 in JSON, and a
 //! notice of the next page says so: the session is over then, and the program may live on.
 
 use rocket::Response;
@@ -102,6 +113,7 @@ impl<D> Feature<D> for Logout {
 struct LogoutForm {
     /// That of a program, which is logged out with it; without the feature `tokens` it is ignored.
     refresh_token: Option<Secret<String>>,
+    next: Option<String>,
 }
 
 impl Form for LogoutForm {
@@ -109,20 +121,37 @@ impl Form for LogoutForm {
     const OUTLIVES_SESSION: bool = true;
 }
 
-#[get("/logout")]
-fn show(_visit: Visit<'_>) -> Reply {
-    Reply::page(Page::new(PAGE.0))
+#[get("/logout?<next>")]
+fn show(visit: Visit<'_>, next: Option<&str>) -> Reply {
+    Reply::page(page(&visit, next))
 }
 
-#[post("/logout", data = "<submitted>")]
+#[post("/logout?<next>", data = "<submitted>")]
 async fn submit(
     visit: Visit<'_>,
     flow: &State<Flow>,
+    next: Option<&str>,
     submitted: Submission<LogoutForm>,
 ) -> Result<LoggedOut, Refused> {
+    let typed = submitted.typed();
+    let next = typed.get("next").map(String::as_str).or(next);
     let of_program = log_out(&visit, flow, submitted).await;
-    let of_program = of_program.map_err(|refusal| Page::new(PAGE.0).refuse(refusal))?;
-    Ok(LoggedOut(tell(&visit, of_program)))
+    let of_program = of_program.map_err(|refusal| refuse(&visit, next, refusal))?;
+    Ok(LoggedOut(tell(&visit, next, of_program)))
+}
+
+fn page(visit: &Visit<'_>, next: Option<&str>) -> Page {
+    Page::new(PAGE.0).with("next", next.and_then(|next| visit.next(next)))
+}
+
+fn refuse(visit: &Visit<'_>, next: Option<&str>, refusal: Rejection) -> Refused {
+    challenge(visit, &refusal);
+    page(visit, next).refuse(refusal)
+}
+
+fn challenge(visit: &Visit<'_>, refusal: &Rejection) {
+    let challenges = vec![challenge::bearer(Some(refusal))];
+    challenge::note(visit.request(), Asked { challenges, ..Asked::default() });
 }
 
 /// Logs the browser out, and says what became of the program.
@@ -132,23 +161,22 @@ async fn log_out(
     submitted: Submission<LogoutForm>,
 ) -> Result<Result<(), Rejection>, Rejection> {
     let form = submitted.read()?;
-    let of_program = match form.refresh_token {
+    flow.log_out(visit).await?;
+    Ok(match form.refresh_token {
         Some(token) => flow.log_out_program(visit, token.expose()).await,
         None => Ok(()),
-    };
-    flow.log_out(visit).await?;
-    Ok(of_program)
+    })
 }
 
 /// The session is over in any case; that a program may live on is said nevertheless.
-fn tell(visit: &Visit<'_>, of_program: Result<(), Rejection>) -> Answer {
-    let next = visit.url("after_logout").unwrap_or_else(Next::home);
+fn tell(visit: &Visit<'_>, next: Option<&str>, of_program: Result<(), Rejection>) -> Answer {
+    let next = next.and_then(|next| visit.next(next)).or_else(|| visit.url("after_logout"));
+    let next = next.unwrap_or_else(Next::home);
     let reply = Reply::redirect(next).without_csrf_token();
     match of_program {
         Ok(()) => Ok(reply.notice(LOGGED_OUT)),
         Err(refusal) if wants_json(visit.request()) => {
-            let challenges = vec![challenge::bearer(Some(&refusal))];
-            challenge::note(visit.request(), Asked { challenges, ..Asked::default() });
+            challenge(visit, &refusal);
             Err(Refused::data(refusal))
         }
         Err(_) => Ok(reply.notice(BUT_NO_PROGRAM)),

@@ -55,7 +55,7 @@ impl Flow {
         web: &'f Web,
         token: &Verified<C, K>,
     ) -> impl Future<Output = Result<(), Rejection>> + Send + use<'f, C, K> {
-        let facts = Facts::of(token);
+        let facts = Facts::of(token).map_err(Rejection::TokenRefused);
         async move {
             let facts = facts?;
             let now = web.clock().now();
@@ -122,7 +122,7 @@ impl Flow {
         web: &'f Web,
         token: &Verified<C, K>,
     ) -> impl Future<Output = Result<(User, Bearer), Rejection>> + Send + use<'f, C, K> {
-        let facts = Facts::of(token);
+        let facts = Facts::of(token).map_err(Rejection::TokenRefused);
         let is_foreign = token.is_foreign();
         async move {
             let whose = match (facts?.about, is_foreign) {
@@ -231,13 +231,13 @@ pub(super) struct Whose {
 }
 
 impl Facts {
-    pub(super) fn of<C, K: TokenKind>(token: &Verified<C, K>) -> Result<Self, Rejection> {
+    pub(super) fn of<C, K: TokenKind>(token: &Verified<C, K>) -> Result<Self, TokenFault> {
         let denied_as = token.denied_as();
         let is_refresh = K::NAME == Refresh::NAME;
         let Some(epoch) = token.epoch().filter(|_| !token.is_foreign()) else {
             return Ok(Self { denied_as, about: None, is_refresh });
         };
-        let malformed = |name| Rejection::TokenRefused(TokenFault::MalformedClaim(name));
+        let malformed = TokenFault::MalformedClaim;
         let id = |text: Option<&str>, name| {
             text.map(Uuid::parse_str).transpose().map_err(|_| malformed(name))
         };

@@ -28,10 +28,12 @@ use crate::flow::Authenticated;
 use crate::flow::Entry;
 use crate::flow::Flow;
 use crate::flow::bearer::Facts;
+use crate::flow::bearer::Whose;
 use crate::flow::session::user_agent;
 use crate::rejection::Rejection;
 use crate::rejection::TokenFault;
 use crate::session::Active;
+use crate::token::Access;
 use crate::token::BeginsFamilies;
 use crate::token::NoClaims;
 use crate::token::Refresh;
@@ -40,6 +42,7 @@ use crate::token::Tokens;
 use crate::user::Identity;
 use crate::user::User;
 use crate::user::UserId;
+use crate::web::bearer;
 use crate::web::visit::Visit;
 
 /// The mail that tells the owner of an account of a refresh token that was used twice.
@@ -119,7 +122,7 @@ impl Flow {
     ///
     /// # Errors
     ///
-    /// [`Rejection::TokenRefused`] with what is wrong with the token; [`Rejection::MustChange`]; what a hook
+    /// [`Rejection::RefreshTokenRefused`] with what is wrong with the token; [`Rejection::MustChange`]; what a hook
     /// refused with; [`Rejection::Unavailable`] when the store does not answer, and nothing has changed.
     pub async fn refresh(
         &self,
@@ -128,7 +131,7 @@ impl Flow {
     ) -> Result<(User, TokenPair), Rejection> {
         let programs = self.programs()?;
         let Presented { facts, family, id } = self.read_refresh_token(token)?;
-        let ended = Rejection::TokenRefused(TokenFault::Ended);
+        let ended = Rejection::RefreshTokenRefused(TokenFault::Ended);
         let whose = facts.about.ok_or_else(|| ended.clone())?;
         let found = programs.store.find_bearer(&whose.trace).await?;
         let Some((user, LivesBy::Family(found))) = found else {
@@ -164,7 +167,7 @@ impl Flow {
             Rotated::Over => Err(ended),
             Rotated::Reused => {
                 self.end_reused(visit, &next, &user).await?;
-                Err(Rejection::TokenRefused(TokenFault::Reused))
+                Err(Rejection::RefreshTokenRefused(TokenFault::Reused))
             }
         }
     }
@@ -174,7 +177,7 @@ impl Flow {
     ///
     /// # Errors
     ///
-    /// [`Rejection::TokenRefused`] for one that may be good at another instance or at a later moment, and
+    /// [`Rejection::RefreshTokenRefused`] for one that may be good at another instance or at a later moment, and
     /// [`Rejection::Unavailable`] when the store does not answer; the program then stays logged in.
     pub async fn log_out_program(&self, visit: &Visit<'_>, token: &str) -> Result<(), Rejection> {
         if self.programs.get().is_none() {
@@ -182,12 +185,44 @@ impl Flow {
         }
         let Presented { facts, family, .. } = match self.read_refresh_token(token) {
             Ok(presented) => presented,
-            Err(Rejection::TokenRefused(fault)) if fault.is_final() => return Ok(()),
+            Err(Rejection::RefreshTokenRefused(fault)) if fault.is_final() => return Ok(()),
             Err(refused) => return Err(refused),
         };
         if let Some(whose) = facts.about {
             let ended = EndedFamily { id: family, user_id: whose.trace.user };
             self.end_family(visit, ended).await?;
+        }
+        Ok(())
+    }
+
+    /// Ends the login of the program that sent a request with an access token, if one did.
+    pub(super) async fn log_out_bearer(&self, visit: &Visit<'_>) -> Result<(), Rejection> {
+        if self.programs.get().is_none() {
+            return Ok(());
+        }
+        let request = visit.request();
+        let token = match bearer::verified::<Access>(request) {
+            Ok(token) => token,
+            // What a browser sends by itself counts only when it is good.
+            Err(_) if bearer::in_headers(request).next().is_none() => return Ok(()),
+            Err(refused) => return Err(refused),
+        };
+        let facts = Facts::of(&token).map_err(Rejection::TokenRefused)?;
+        let Some(Whose { trace, .. }) = facts.about else {
+            return Err(Rejection::TokenRefused(TokenFault::WrongIssuer));
+        };
+        if visit.user().is_some_and(|user| user.id != trace.user) {
+            return Err(Rejection::ConflictingCredentials);
+        }
+        if let Some(id) = trace.family {
+            self.end_family(visit, EndedFamily { id, user_id: trace.user }).await?;
+        } else if let Some(session) = trace.session {
+            let found = self.store.find_session_of(trace.user, session).await?;
+            if let Some((session, _)) = found {
+                self.end_session(visit, &session).await?;
+            }
+        } else {
+            self.deny_token(visit.origin(), &*token).await?;
         }
         Ok(())
     }
@@ -261,14 +296,15 @@ impl Flow {
 
     fn read_refresh_token(&self, token: &str) -> Result<Presented, Rejection> {
         let verifier = self.programs()?.tokens.verifier();
-        let token = verifier.verify::<NoClaims, Refresh>(token).map_err(Rejection::TokenRefused)?;
+        let refused = Rejection::RefreshTokenRefused;
+        let token = verifier.verify::<NoClaims, Refresh>(token).map_err(refused)?;
         if token.is_foreign() {
-            return Err(Rejection::TokenRefused(TokenFault::WrongIssuer));
+            return Err(refused(TokenFault::WrongIssuer));
         }
-        let facts = Facts::of(&token)?;
+        let facts = Facts::of(&token).map_err(refused)?;
         let family = facts.about.as_ref().and_then(|whose| whose.trace.family);
-        let missing = Rejection::TokenRefused(TokenFault::MissingClaim("fam"));
-        let malformed = Rejection::TokenRefused(TokenFault::MalformedClaim("jti"));
+        let missing = refused(TokenFault::MissingClaim("fam"));
+        let malformed = refused(TokenFault::MalformedClaim("jti"));
         let id = token.id().and_then(|id| Uuid::parse_str(id).ok());
         Ok(Presented { facts, family: family.ok_or(missing)?, id: id.ok_or(malformed)? })
     }

@@ -223,7 +223,10 @@ pub async fn go_on(
             let user = flow.log_in(visit, authenticated).await?;
             let home = visit.url("home").unwrap_or_else(Next::home);
             Ok(Reply::redirect(home)
-                .with("user", visit.payload(&user).await?)
+                .with(
+                    "user",
+                    flow.with_access_token(visit, &user, visit.payload(&user).await?).await?,
+                )
                 .with("tf_required", false))
         }
         Entry::Diverted { page } => {

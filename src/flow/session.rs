@@ -24,10 +24,16 @@ impl Flow {
     /// longer remembered either. One that is over because nobody used it, and not deleted yet, is ended like
     /// any other: with the programs that began in it.
     ///
+    /// A request with an access token also ends the login of the program that sent it: its family of refresh
+    /// tokens, or else the session that the token was issued in. A token of neither is denied.
+    ///
     /// # Errors
     ///
+    /// [`Rejection::TokenRefused`] for an access token that is not accepted,
+    /// [`Rejection::ConflictingCredentials`] for one of another user than the session's: nothing ends.
     /// [`Rejection::Unavailable`] when the store does not answer; the session then lives on.
     pub async fn log_out(&self, visit: &Visit<'_>) -> Result<(), Rejection> {
+        self.log_out_bearer(visit).await?;
         let outlived = visit.sessions().find_outlived(visit.request()).await?;
         let outlived = outlived.as_ref().map(|(record, user)| (record, user));
         let ended = visit.active().map(|active| (&active.record, &active.user)).or(outlived);

@@ -21,7 +21,7 @@ pub(crate) fn bearer(refused: Option<&Rejection>) -> String {
         None | Some(Rejection::Unauthenticated | Rejection::RefreshTokenMissing) => String::new(),
         Some(Rejection::NotFresh) => ", error=\"insufficient_user_authentication\"".to_owned(),
         Some(Rejection::ConflictingCredentials) => ", error=\"invalid_request\"".to_owned(),
-        Some(Rejection::TokenRefused(fault)) => {
+        Some(Rejection::TokenRefused(fault) | Rejection::RefreshTokenRefused(fault)) => {
             format!(", error=\"invalid_token\", error_description=\"{fault}\"")
         }
         Some(_) => ", error=\"invalid_token\"".to_owned(),

@@ -32,6 +32,7 @@ impl Refusal {
         style: ErrorStyle,
         request: &Request<'_>,
     ) -> Self {
+        let rejection = &in_words_of(style, rejection);
         let is_ended = is_ended_token(rejection, request);
         let status = instead.status.unwrap_or_else(|| status(rejection, style, is_ended));
         let mut body = match style {
@@ -54,6 +55,18 @@ impl Refusal {
     }
 }
 
+/// Returns a refusal as a style knows it: the two seeds answer for a refresh token what they answer for
+/// any other.
+fn in_words_of(style: ErrorStyle, rejection: &Rejection) -> Rejection {
+    match (style, rejection) {
+        (
+            ErrorStyle::SeedFastapi | ErrorStyle::SeedPraetorian,
+            Rejection::RefreshTokenRefused(fault),
+        ) => Rejection::TokenRefused(*fault),
+        _ => rejection.clone(),
+    }
+}
+
 /// Puts what is said into Flask-Security's envelope.
 pub(crate) fn enveloped(status: Status, response: Map<String, Value>) -> Value {
     json!({"meta": {"code": status.code}, "response": response})
@@ -73,13 +86,17 @@ fn status(rejection: &Rejection, style: ErrorStyle, is_ended: bool) -> Status {
             | Rejection::TokenRefused(_)
             | Rejection::ConflictingCredentials,
         ) => Status::UnprocessableEntity,
-        (ErrorStyle::SeedFastapi, Rejection::InvalidCredentials) => Status::Unauthorized,
+        (
+            ErrorStyle::SeedFastapi,
+            Rejection::InvalidCredentials | Rejection::RefreshTokenMissing,
+        ) => Status::Unauthorized,
         (ErrorStyle::SeedPraetorian, Rejection::CredentialsRefused) if is_ended => {
             Status::Forbidden
         }
         (
             ErrorStyle::SeedPraetorian,
             Rejection::InvalidCredentials
+            | Rejection::RefreshTokenMissing
             | Rejection::ConflictingCredentials
             | Rejection::InvalidLink,
         ) => Status::Unauthorized,
@@ -106,8 +123,8 @@ fn is_ended_token(rejection: &Rejection, request: &Request<'_>) -> bool {
 fn errors(rejection: &Rejection) -> Map<String, Value> {
     let mut response = reasons(rejection);
     let texts = match rejection {
-        Rejection::InvalidInput(errors) => errors.iter().map(|it| it.text.as_str()).collect(),
-        _ => vec![rejection.text_for_programs()],
+        Rejection::InvalidInput(errors) => errors.iter().map(|it| it.text.clone()).collect(),
+        _ => vec![text(rejection)],
     };
     response.insert("errors".to_owned(), json!(texts));
     response
@@ -121,7 +138,7 @@ fn reasons(rejection: &Rejection) -> Map<String, Value> {
         reasons.extend(errors.iter().map(|error| error.reason));
         said.insert("field_errors".to_owned(), by_field(errors));
     } else if rejection.status() == Status::BadRequest {
-        said.insert("field_errors".to_owned(), json!({"": [rejection.text_for_programs()]}));
+        said.insert("field_errors".to_owned(), json!({"": [text(rejection)]}));
     }
     if *rejection == Rejection::NotFresh {
         said.insert("reauth_required".to_owned(), json!(true));
@@ -190,6 +207,15 @@ fn sentence(rejection: &Rejection) -> String {
     match rejection {
         Rejection::TokenRefused(fault) => fault.to_string(),
         Rejection::InvalidInput(errors) => errors.to_string(),
+        _ => text(rejection),
+    }
+}
+
+/// Returns the sentence for programs. A refresh token that is refused has no challenge beside it to say
+/// what is wrong with it.
+fn text(rejection: &Rejection) -> String {
+    match rejection {
+        Rejection::RefreshTokenRefused(fault) => fault.to_string(),
         _ => rejection.text_for_programs().to_owned(),
     }
 }

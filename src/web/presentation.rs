@@ -134,9 +134,7 @@ impl Instead {
     /// Asks the application what it answers to a refusal.
     pub(crate) fn of(rejection: &Rejection, request: &Request<'_>, web: &Web) -> Self {
         match rejection {
-            Rejection::Unauthenticated | Rejection::RefreshTokenMissing => {
-                web.presentation().unauthenticated(request)
-            }
+            Rejection::Unauthenticated => web.presentation().unauthenticated(request),
             Rejection::Forbidden => web.presentation().forbidden(request),
             Rejection::NotFresh => web.presentation().not_fresh(request),
             _ => Self::ours(),

@@ -28,6 +28,7 @@ use crate::rejection::Rejection;
 use crate::secret::Secret;
 use crate::token::strict::Strict;
 use crate::web::Web;
+use crate::web::bearer;
 use crate::web::csrf;
 use crate::web::demand::Demand;
 use crate::web::demand::demands;
@@ -52,7 +53,8 @@ pub trait Form: DeserializeOwned + Default + Send {
     /// The fields that are never shown again.
     const SECRET: &'static [&'static str];
     /// Whether it is carried out for a browser whose session has become too old meanwhile: the anti-forgery
-    /// token of that session is taken, too. For what does nothing but end something.
+    /// token of that session is taken, too. A program with a token in a header and no cookie of ours needs no
+    /// anti-forgery token then. For what does nothing but end something.
     const OUTLIVES_SESSION: bool = false;
     /// A field that holds a credential no browser knows of: filled in, and with none of our cookies beside
     /// it, it does without the anti-forgery token.
@@ -141,7 +143,11 @@ async fn read<F: Form>(
     }
     let submitted = submitted.as_ref().and_then(Value::as_str);
     let credential = F::CREDENTIAL.and_then(|name| fields.get(name)).and_then(Value::as_str);
-    if credential.is_some_and(|credential| !credential.is_empty()) {
+    let has_credential = match credential {
+        Some(credential) => !credential.is_empty(),
+        None => F::OUTLIVES_SESSION && is_of_program(request, web),
+    };
+    if has_credential {
         csrf::check_with_credential(request, web, submitted).await?;
     } else if F::OUTLIVES_SESSION {
         csrf::check_outlived(request, web, submitted).await?;
@@ -150,6 +156,11 @@ async fn read<F: Form>(
     }
     check_texts(&fields)?;
     read_members(fields, F::SECRET, |field| F::has(field, &web.config().identity))
+}
+
+/// Tells whether a request brings a token where no browser puts one by itself, and none of our cookies.
+fn is_of_program(request: &Request<'_>, web: &Web) -> bool {
+    bearer::in_headers(request).next().is_some() && !web.sessions().cookies().any_in(request)
 }
 
 /// Reads what an object has into a type, which has these members. What is wrong with one is said with its

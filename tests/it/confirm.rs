@@ -51,7 +51,9 @@ async fn it_logs_in_only_where_that_is_configured() {
     let app = app_with(json!({"confirm": {"log_in": true}})).await;
     let link = register(&app).await;
     let browser = app.browser();
-    assert_eq!(browser.post_json(&link, json!({})).await.response("user")["email"], ANN);
+    let answer = browser.post_json(&format!("{link}?include_auth_token"), json!({})).await;
+    assert_eq!(answer.response("user")["email"], ANN);
+    assert!(answer.response("user")["authentication_token"].is_string(), "{}", answer.body);
     assert_eq!(browser.get("/me").await.body, ANN);
 }
 

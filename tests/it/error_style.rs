@@ -92,7 +92,7 @@ const TABLE: &[Row] = &[
     ("a token of another kind", [401, 422, 401, 401], "InvalidTokenHeader"),
     ("a token whose session was ended", [401, 401, 403, 401], "BlacklistedError"),
     ("a token of somebody switched off", [401, 401, 403, 401], "BlacklistedError"),
-    ("a refresh token used twice", [401, 401, 403, 401], "BlacklistedError"),
+    ("a refresh token used twice", [400, 401, 403, 400], "BlacklistedError"),
     ("two tokens", [400, 422, 401, 400], "InvalidTokenHeader"),
     ("a wrong password by Basic", [401, 401, 401, 401], "AuthenticationError"),
     ("a login too long ago", [401, 401, 401, 401], "PraetorianError"),

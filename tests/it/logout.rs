@@ -87,3 +87,24 @@ async fn ids_and_csrf_tokens_change_at_login_and_at_logout() {
     seen.dedup();
     assert_eq!(seen.len(), count);
 }
+
+#[rocket::async_test]
+async fn it_leads_to_next_where_that_is_a_page_of_this_site() {
+    let app = app().await;
+    for (next, expected) in
+        [("/page1?a=b", "/page1?a=b"), ("https://evil.example/", "/"), ("//evil.example", "/")]
+    {
+        let path = format!("/logout?next={}", next.replace('?', "%3F"));
+        let ann = app.log_in_as(ANN).await;
+        let answer = ann.post_form(&path, &[]).await;
+        assert_eq!((answer.status, answer.location()), (Status::SeeOther, expected));
+        let ann = app.log_in_as(ANN).await;
+        let answer = ann.post_form("/logout", &[("next", next)]).await;
+        assert_eq!((answer.status, answer.location()), (Status::SeeOther, expected));
+    }
+    let ann = app.log_in_as(ANN).await;
+    let page = ann.get("/logout?next=/page1").await.body;
+    assert!(page.contains("name=\"next\" value=\"/page1\""), "{page}");
+    assert!(!ann.get("/logout?next=//evil.example").await.body.contains("evil.example"));
+    assert_eq!(ann.post_json("/logout?next=/page1", json!({})).await.status, Status::Ok);
+}

@@ -137,12 +137,14 @@ async fn is_accepted(app: &TestApp, token: &str) -> bool {
     }
 }
 
+/// Asserts that a refresh token was refused with the reason, in codes and in words.
 fn assert_refused(answer: &Answer, reason: &str) {
-    assert_eq!(answer.status, Status::Unauthorized, "{}", answer.body);
+    assert_eq!(answer.status, Status::BadRequest, "{}", answer.body);
     assert_eq!(answer.reasons(), [reason]);
-    let challenges: Vec<&str> = answer.headers("WWW-Authenticate").collect();
-    let [challenge] = challenges.as_slice() else { panic!("{challenges:?}") };
-    assert!(challenge.starts_with("Bearer realm=\"login\", error=\"invalid_token\""));
+    let errors = answer.response("errors");
+    assert_eq!(answer.response("field_errors"), json!({"": errors}));
+    assert_ne!(errors[0], "The refresh token is not accepted.", "no reason in words");
+    assert_eq!(answer.headers("WWW-Authenticate").count(), 0, "nothing to log in to");
 }
 
 fn read(app: &TestApp, token: &str) -> Verified<NoClaims, Refresh> {

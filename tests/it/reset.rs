@@ -263,8 +263,10 @@ async fn it_logs_in_only_where_that_is_configured() {
     app.user(ANN).await;
     let link = ask(&app).await;
     let browser = app.browser();
-    let answer = browser.post_json(&link, json!({"password": CHOSEN})).await;
+    let path = format!("{link}?include_auth_token");
+    let answer = browser.post_json(&path, json!({"password": CHOSEN})).await;
     assert_eq!(answer.response("user")["email"], ANN, "{}", answer.body);
+    assert!(answer.response("user")["authentication_token"].is_string(), "{}", answer.body);
     assert_eq!(browser.get("/me").await.body, ANN);
 }
 

@@ -438,7 +438,8 @@ impl MailedLink for ChangeEmail {
         flow.told(&event);
         flow.go_on(visit, &user, active).await?;
         let next = visit.url("after_change_email").unwrap_or_else(Next::home);
-        Ok(Reply::redirect(next).with("user", visit.payload(&user).await?).notice(CHANGED))
+        let shown = flow.with_access_token(visit, &user, visit.payload(&user).await?).await?;
+        Ok(Reply::redirect(next).with("user", shown).notice(CHANGED))
     }
 }
 

@@ -3,14 +3,19 @@
 //! | route | page | JSON |
 //! |---|---|---|
 //! | `POST /login?include_auth_token` | | 200 `user.authentication_token`, `user.refresh_token` |
-//! | `POST /verify?include_auth_token`, `POST /change?include_auth_token` | | the same: the session is a new one, and the tokens of the older have ended with it |
+//! | `POST /verify?include_auth_token`, and alike `/change`, `/change-username`, `/change-email/<token>` | | the same: the session is a new one, and the tokens of the older have ended with it |
+//! | `POST /reset/<token>?include_auth_token`, `POST /confirm/<token>?include_auth_token` | | the same, where the link logs in (`reset.log_in`, `confirm.log_in`) |
 //! | `POST /token` `email`, `username` or `identity`, `password` | always JSON | 200 the same, `expires_in`, `token_type`; no session, no cookie |
 //! | `POST /refresh-token` `refresh_token`, or its cookie | always JSON | 200 the same: the next two |
-//! | `POST /refresh-token/end` `refresh_token`, or its cookie | always JSON | 200, an empty `response`: its program is logged out, and the cookie removed; also when it is none. 401 for one that is not accepted for now, as by a clock that is behind: nothing changes |
+//! | `POST /refresh-token/end` `refresh_token`, or its cookie | always JSON | 200, an empty `response`: its program is logged out, and the cookie removed; also when it is none. 400 for one that is not accepted for now, as by a clock that is behind: nothing changes |
 //! | `GET /tokens` | one's programs, the newest first | 200 `programs`, `csrf_token` |
 //! | `POST /tokens/end` `program` | 303 to `/tokens` | 200 `csrf_token` |
 //!
-//! `POST /logout` takes a `refresh_token`, too, and logs its program out.
+//! `POST /logout` with an access token, or with a `refresh_token` in its body, logs the program out.
+//!
+//! A refresh token that is missing or not accepted is 400 at `/refresh-token` (RFC 6749, section 5.2), and
+//! an access token that is not accepted is 401 at a guard (RFC 6750, section 3.1): a client that gets 401
+//! refreshes, and one that gets 400 logs in again.
 //!
 //! | setting `[default.security.tokens]` | default |
 //! |---|---|
@@ -27,7 +32,7 @@
 //! `RefreshTrackerCreated`, `RefreshTrackerRevoked`, `TokenReuse`, `TokenDenied`, `UserFailedAuthn`,
 //! `UserUnauthenticated`; of the command line `TokenIssued`, `TokensRevoked`. Refusals: the reasons of
 //! [`TokenFault`](crate::rejection::TokenFault), among them `refresh_token_reused` and
-//! `refresh_token_ended`; `credentials_refused`, `conflicting_credentials`, `invalid_credentials`,
+//! `refresh_token_ended`; `refresh_token_missing`, `credentials_refused`, `conflicting_credentials`, `invalid_credentials`,
 //! `invalid_input` (`program_unknown`), `unauthenticated`, `reauth_required`, `password_change_required`,
 //! `csrf_failed`, `cross_site`, `throttled`, `saturated`, `unavailable`. The store needs the capabilities
 //! [`RefreshStore`] and [`Denylist`](crate::datastore::Denylist).
@@ -41,8 +46,8 @@
 //!       {"meta": {"code": 401}, "response": {"errors": ["…"], "reasons": ["token_expired"]}}
 //! POST /refresh-token {"refresh_token": "v4.local.…"}
 //!   200 as above, with the next two
-//!   401 WWW-Authenticate: Bearer realm="login", error="invalid_token", error_description="The token was used before."
-//!       {"meta": {"code": 401}, "response": {"errors": ["…"], "reasons": ["refresh_token_reused"]}}
+//!   400 {"meta": {"code": 400}, "response": {"errors": ["The token was used before."],
+//!       "field_errors": {"": ["The token was used before."]}, "reasons": ["refresh_token_reused"]}}
 //! GET /tokens
 //!   200 {"meta": {"code": 200}, "response": {"csrf_token": "…", "programs": [{"id": "0f0c…",
 //!       "device": "backup-script/2", "client": "192.0.2.7", "authn_via": "password",

@@ -91,7 +91,8 @@ async fn go_on(
     match flow.refresh(visit, token).await {
         Ok((user, pair)) => granted(visit, flow, &user, &pair, place).await,
         Err(refused) => {
-            let is_final = matches!(refused, Rejection::TokenRefused(fault) if fault.is_final());
+            let is_final =
+                matches!(refused, Rejection::RefreshTokenRefused(fault) if fault.is_final());
             if is_final && place == RefreshIn::Cookie {
                 // It opens nothing, any more or ever.
                 visit.sessions().forget_refresh_token(visit.request());

@@ -1,10 +1,12 @@
 //! What ends a program's login.
 
 use chrono::TimeDelta;
+use rocket::http::Header;
 use rocket::http::Status;
 use rocket_security::Security;
 use rocket_security::datastore::Together;
 use rocket_security::datastore::user::UserChange;
+use rocket_security::testing::Answer;
 use rocket_security::testing::Browser;
 use rocket_security::testing::PASSWORD;
 use rocket_security::testing::TestApp;
@@ -29,6 +31,7 @@ use crate::refresh_tokens::refresh;
 use crate::refresh_tokens::rocket;
 use crate::refresh_tokens::status_of;
 use crate::refresh_tokens::told;
+use crate::support::bearer::bearer;
 use crate::support::bearer::issuer;
 
 #[rocket::async_test]
@@ -55,6 +58,75 @@ async fn a_program_is_logged_in_for_30_days_and_for_7_without_refreshing() {
     assert_eq!(families(&app).await, []);
 }
 
+/// Logs out by an access token alone, as a program does.
+async fn log_out_by(app: &TestApp, token: &str, kind: Option<&str>) -> Answer {
+    let mut request = app.client().post("/logout").header(bearer(token));
+    request.add_header(Header::new("Accept", "application/json"));
+    if let Some(kind) = kind {
+        request.add_header(Header::new("Content-Type", kind.to_owned()));
+    }
+    app.browser().send(request).await
+}
+
+#[rocket::async_test]
+async fn a_logout_with_an_access_token_alone_ends_the_login_of_its_program() {
+    let (app, events) = app_that_tells().await;
+    let bystander = log_in_program(&app).await;
+    let kinds = [None, Some("application/json"), Some("application/x-www-form-urlencoded")];
+    for kind in kinds {
+        let pair = log_in_program(&app).await;
+        let answer = log_out_by(&app, &pair.access, kind).await;
+        assert_eq!(answer.status, Status::Ok, "{kind:?}: {}", answer.body);
+        assert!(!is_accepted(&app, &pair.access).await);
+        assert_refused(&refresh(&app, &pair.refresh).await, "refresh_token_ended");
+        assert_eq!(log_out_by(&app, &pair.access, kind).await.status, Status::Ok, "once more");
+    }
+    assert_eq!(told(&app, &events, "refresh_tracker_revoked").await.len(), kinds.len());
+    // With a session, and without: the program's login ends, the browser's goes on.
+    let ann = app.browser();
+    let pair = log_in(&ann).await;
+    let session = families(&app).await.iter().find_map(|family| family.session_id).unwrap();
+    assert_eq!(log_out_by(&app, &pair.access, None).await.status, Status::Ok);
+    assert!(!is_accepted(&app, &pair.access).await);
+    assert_eq!(ann.get("/me").await.body, ANN);
+    // A token of the session itself ends that, and one of neither is denied.
+    let (user, tokens) = (app.user(ANN).await, issuer(&app));
+    let of_session = tokens.access(&user).session(session).issue().unwrap();
+    assert!(is_accepted(&app, &of_session).await);
+    assert_eq!(log_out_by(&app, &of_session, None).await.status, Status::Ok);
+    assert!(!is_accepted(&app, &of_session).await);
+    assert_eq!(ann.get_json("/me").await.status, Status::Unauthorized);
+    let loose = tokens.access(&user).issue().unwrap();
+    assert!(is_accepted(&app, &loose).await);
+    assert_eq!(log_out_by(&app, &loose, None).await.status, Status::Ok);
+    assert!(!is_accepted(&app, &loose).await);
+    assert_eq!(told(&app, &events, "token_denied").await.len(), 1);
+    assert!(is_accepted(&app, &bystander.access).await);
+}
+
+#[rocket::async_test]
+async fn a_logout_with_a_bad_access_token_or_one_of_another_user_ends_nothing() {
+    let app = app().await;
+    let pair = log_in_program(&app).await;
+    for token in ["forged", &pair.refresh] {
+        let answer = log_out_by(&app, token, None).await;
+        assert_eq!(answer.status, Status::Unauthorized, "{}", answer.body);
+        assert_eq!(answer.headers("WWW-Authenticate").count(), 1);
+    }
+    let header = Box::leak(format!("Bearer {}", pair.access).into_boxed_str());
+    let bob = app.log_in_as("bob@example.org").await.header("Authorization", header);
+    let answer = bob.post_json("/logout", json!({})).await;
+    assert_eq!(answer.reasons(), ["conflicting_credentials"], "{}", answer.body);
+    // Another site cannot have a browser do so.
+    let request = app.client().post("/logout").header(bearer(&pair.access));
+    let answer =
+        app.browser().send(request.header(Header::new("Sec-Fetch-Site", "cross-site"))).await;
+    assert_eq!(answer.status, Status::BadRequest);
+    app.clock().advance(TimeDelta::minutes(16));
+    assert_eq!(log_out_by(&app, &pair.access, None).await.reasons(), ["token_expired"]);
+    pair_in(&refresh(&app, &pair.refresh).await);
+}
+
 #[rocket::async_test]
 async fn where_an_assurance_level_is_set_a_program_is_logged_in_no_longer_than_a_session() {
     use rocket_security::features::remember::Remember;
@@ -63,7 +135,7 @@ async fn where_an_assurance_level_is_set_a_program_is_logged_in_no_longer_than_a
     app.user(ANN).await;
     let idle = log_in_program(&app).await;
     app.clock().advance(TimeDelta::minutes(61));
-    assert_eq!(refresh(&app, &idle.refresh).await.status, Status::Unauthorized);
+    assert_eq!(refresh(&app, &idle.refresh).await.status, Status::BadRequest);
     let ann = app.browser();
     let mut pair = log_in(&ann).await;
     let begun = app.clock().now();
@@ -72,7 +144,7 @@ async fn where_an_assurance_level_is_set_a_program_is_logged_in_no_longer_than_a
         pair = pair_in(&refresh(&app, &pair.refresh).await);
     }
     app.clock().advance(TimeDelta::minutes(50));
-    assert_eq!(refresh(&app, &pair.refresh).await.status, Status::Unauthorized);
+    assert_eq!(refresh(&app, &pair.refresh).await.status, Status::BadRequest);
     assert_eq!(status_of(&app, &pair.access).await, Status::Unauthorized);
     // One that the application ties to a session, too, however late.
     log_in(&app.browser()).await;
@@ -116,7 +188,7 @@ async fn what_ends_a_session_ends_its_programs_at_once_and_its_age_does_not() {
     assert_eq!(four.post_json("/sessions/end-others", json!({})).await.status, Status::Ok);
     assert!(is_accepted(&app, &of_four.access).await);
     assert!(!is_accepted(&app, &next.access).await);
-    assert_eq!(refresh(&app, &alone.refresh).await.status, Status::Unauthorized);
+    assert_eq!(refresh(&app, &alone.refresh).await.status, Status::BadRequest);
 }
 
 #[rocket::async_test]

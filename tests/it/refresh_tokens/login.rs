@@ -42,7 +42,7 @@ async fn a_login_and_a_program_get_two_tokens_that_are_of_use() {
     for pair in [log_in(&ann).await, log_in_program(&app).await] {
         assert!(is_accepted(&app, &pair.access).await);
         assert!(!is_accepted(&app, &pair.refresh).await, "a refresh token is no access token");
-        assert_eq!(refresh(&app, &pair.access).await.status, Status::Unauthorized);
+        assert_eq!(refresh(&app, &pair.access).await.status, Status::BadRequest);
         let answer = refresh(&app, &pair.refresh).await;
         assert_eq!(answer.response("token_type"), "Bearer");
         assert_eq!(answer.response("expires_in"), 900);
