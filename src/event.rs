@@ -62,6 +62,7 @@
 //! | [`PermissionGranted`](Event::PermissionGranted) | a role got a permission | `role`, `permission` |
 //! | [`PermissionRevoked`](Event::PermissionRevoked) | a role lost a permission | `role`, `permission` |
 //! | [`RoleIncluded`](Event::RoleIncluded) | a role includes another from now on | `role`, `included` |
+//! | [`RoleDeleted`](Event::RoleDeleted) | a role is deleted, and no user has it | `role` |
 //! | [`RoleExcluded`](Event::RoleExcluded) | a role includes another no more | `role`, `included` |
 //! | [`UserInvited`](Event::UserInvited) | an account was made for somebody | `user` |
 //! | [`InvitationSent`](Event::InvitationSent) | mail with an invitation went out | `user` |
@@ -443,6 +444,12 @@ events! {
         role: RoleName,
         /// The role that it included.
         included: RoleName,
+    }
+
+    /// A role was deleted: no user has it.
+    RoleDeleted, "role_deleted", None, {
+        /// The role's name.
+        role: RoleName,
     }
 
     /// Somebody was invited: there is an account, and mail with a link to choose its password.

@@ -328,6 +328,21 @@ impl UserDatastore for MemberStore {
         Ok(made.rows_affected() == 1)
     }
 
+    async fn delete_role(&self, name: &RoleName, together: &Together) -> Result<bool> {
+        let mut transaction = self.begin().await?;
+        let mut deleted = 0;
+        for sql in ["DELETE FROM member_ranks WHERE rank = ?", "DELETE FROM ranks WHERE rank = ?"] {
+            let delete = sqlx::query(sql).bind(name.as_str()).execute(&mut *transaction).await;
+            deleted = delete.map_err(Error::store)?.rows_affected();
+        }
+        if deleted == 0 {
+            return Ok(false);
+        }
+        push_all(&mut transaction, together).await?;
+        transaction.commit().await.map_err(Error::store)?;
+        Ok(true)
+    }
+
     async fn list_roles(&self) -> Result<Vec<RoleRecord>> {
         let rows = sqlx::query(
             "SELECT rank, description,
@@ -499,15 +514,16 @@ pub(crate) async fn apply_change(
     together: &Together,
 ) -> Result<Option<User>> {
     let passphrase = change.password_hash.as_ref();
+    let username = change.username.iter().flatten().next();
     let changed = sqlx::query(
         "UPDATE members
          SET suspended = COALESCE(?, suspended),
              proved_at = COALESCE(?, proved_at),
              mail_address = COALESCE(?, mail_address),
              mail_key = COALESCE(?, mail_key),
-             nickname = COALESCE(?, nickname),
-             nickname_key = COALESCE(?, nickname_key),
-             nickname_look = COALESCE(?, nickname_look),
+             nickname = CASE WHEN ? THEN ? ELSE nickname END,
+             nickname_key = CASE WHEN ? THEN ? ELSE nickname_key END,
+             nickname_look = CASE WHEN ? THEN ? ELSE nickname_look END,
              must_choose_anew = COALESCE(?, must_choose_anew),
              leaves_at = CASE WHEN ? THEN ? ELSE leaves_at END,
              forgotten_at = CASE WHEN ? THEN NULL ELSE forgotten_at END,
@@ -520,9 +536,12 @@ pub(crate) async fn apply_change(
     .bind(change.confirmed_at.map(micros))
     .bind(change.email.as_ref().map(Email::as_str))
     .bind(change.email.as_ref().map(Email::canonical))
-    .bind(change.username.as_ref().map(Username::as_str))
-    .bind(change.username.as_ref().map(Username::canonical))
-    .bind(change.username.as_ref().map(Username::skeleton))
+    .bind(change.username.is_some())
+    .bind(username.map(Username::as_str))
+    .bind(change.username.is_some())
+    .bind(username.map(Username::canonical))
+    .bind(change.username.is_some())
+    .bind(username.map(Username::skeleton))
     .bind(change.must_change)
     .bind(change.closes_at.is_some())
     .bind(change.closes_at.flatten().map(micros))

@@ -28,6 +28,18 @@ impl Hierarchy {
         Self(all)
     }
 
+    /// Takes a role out, and out of every role that includes it; false when it is not among them.
+    #[cfg_attr(
+        not(any(feature = "sqlite", feature = "postgres", feature = "mysql")),
+        allow(dead_code, reason = "only a database writes it down")
+    )]
+    pub(super) fn remove(&mut self, role: &RoleName) -> bool {
+        for its in self.0.values_mut() {
+            its.remove(role);
+        }
+        self.0.remove(role).is_some()
+    }
+
     /// Has a role include another; false when it does already.
     pub(super) fn include(
         &mut self,

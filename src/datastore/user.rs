@@ -132,8 +132,13 @@ pub trait UserDatastore: SessionStore + OneTimeStore + OutboxStore + AttemptStor
         together: &Together,
     ) -> Result<bool>;
 
-    /// Makes a role; false when there is one of that name.
+    /// Makes a role; false when there is one of that name. A new role belongs to no user, permits nothing,
+    /// and includes nothing, whatever a role of that name did before.
     async fn create_role(&self, name: &RoleName, description: &str) -> Result<bool>;
+
+    /// Deletes a role: no user has it from the next request on, and no other role includes it or what it
+    /// alone led to. False, and nothing done, when there is no such role.
+    async fn delete_role(&self, name: &RoleName, together: &Together) -> Result<bool>;
 
     /// Lists the roles by name, each with its permissions and with what it includes.
     async fn list_roles(&self) -> Result<Vec<RoleRecord>>;
@@ -255,8 +260,8 @@ pub struct UserChange {
     pub password_hash: Option<Option<PasswordHash>>,
     /// Sets the address.
     pub email: Option<Email>,
-    /// Sets the username.
-    pub username: Option<Username>,
+    /// Sets the username, or removes it.
+    pub username: Option<Option<Username>>,
     /// Says whether the password has to be changed before anything else.
     pub must_change: Option<bool>,
     /// Closes the account until it is deleted at that time, or opens it again.
@@ -290,7 +295,12 @@ impl UserChange {
 
     /// Sets the username.
     pub fn username(username: Username) -> Self {
-        Self { username: Some(username), ..Self::default() }
+        Self { username: Some(Some(username)), ..Self::default() }
+    }
+
+    /// Removes the username.
+    pub fn without_username() -> Self {
+        Self { username: Some(None), ..Self::default() }
     }
 
     /// Has the password changed before anything else.

@@ -3,7 +3,7 @@
 //! | route | page | JSON |
 //! |---|---|---|
 //! | `GET /change-username` | the form | 200 `current_username` (null when there is none), `csrf_token` |
-//! | `POST /change-username` `username` | 303 to `post_change_username_view` | 200 `user`, `csrf_token` |
+//! | `POST /change-username` `username`; empty to remove it | 303 to `post_change_username_view` | 200 `user`, `csrf_token` |
 //!
 //! | setting `[default.security.change_username]` | default |
 //! |---|---|
@@ -27,6 +27,8 @@
 //!
 //! It is not among the default features, and has a point only where users go by usernames: with
 //! `security.identity = ["email", "username"]`. It asks for a password again when that was long ago.
+//! An empty `username` removes the name where accounts need none, which is where `register` has
+//! `username_required = false` or is not enabled; elsewhere it is refused as `username_invalid`.
 //! What is older dies with the change: the other sessions, and links that were mailed. The name that
 //! was given up is free at once for anybody, unless it was registered within the last three days:
 //! then when these are over.
@@ -89,6 +91,8 @@ const TEMPLATES: &[Embedded] = &[
 
 const CHANGED: Notice = Notice::success("Your username is changed.");
 
+const REMOVED: Notice = Notice::success("Your username is removed.");
+
 const FIELD: &str = "username";
 
 impl<D> Feature<D> for ChangeUsername {
@@ -137,8 +141,10 @@ async fn submit(
     match change(&visit, flow, submitted).await {
         Ok(user) => {
             let next = visit.url("after_change_username").or_else(|| visit.url("home"));
-            let reply = Reply::redirect(next.unwrap_or_else(Next::home)).notice(CHANGED);
-            Ok(reply.with("user", visit.payload(&user).await?))
+            let notice = if user.username.is_some() { CHANGED } else { REMOVED };
+            let reply = Reply::redirect(next.unwrap_or_else(Next::home)).notice(notice);
+            let shown = flow.with_access_token(&visit, &user, visit.payload(&user).await?).await?;
+            Ok(reply.with("user", shown))
         }
         Err(rejection) => Err(page.refuse(rejection)),
     }
@@ -155,6 +161,9 @@ async fn change(
     flow.limits().admit(visit, "change_username").await?;
     let mut errors = FieldErrors::new();
     let user = &active.user;
+    if form.username.trim().is_empty() && !flow.username_policy().is_required() {
+        return remove(visit, flow, active).await;
+    }
     let chosen =
         flow.choose_username(visit, FIELD, &form.username, Some(user), &mut errors).await?;
     let Some((username, held)) = chosen else {
@@ -173,6 +182,18 @@ async fn change(
     outcome
 }
 
+async fn remove(visit: &Visit<'_>, flow: &Flow, active: &Active) -> Result<User, Rejection> {
+    let user = &active.user;
+    if user.username.is_none() {
+        let text = "You have no username.";
+        return Err(FieldErrors::one(FIELD, "username_unchanged", text).into());
+    }
+    let event = Event::UsernameChanged { user: user.id, origin: visit.origin() };
+    let notice = notice(visit, flow, user, None)?;
+    let change = UserChange::without_username();
+    flow.change_own(visit, active, change, event, vec![notice]).await
+}
+
 async fn apply(
     visit: &Visit<'_>,
     flow: &Flow,
@@ -181,7 +202,7 @@ async fn apply(
 ) -> Result<User, Rejection> {
     let user = &active.user;
     let event = Event::UsernameChanged { user: user.id, origin: visit.origin() };
-    let notice = notice(visit, flow, user, username)?;
+    let notice = notice(visit, flow, user, Some(username))?;
     let change = UserChange::username(username.clone());
     match flow.change_own(visit, active, change, event, vec![notice]).await {
         // Somebody took it since we looked; or it is the account that changed.
@@ -198,12 +219,13 @@ fn notice(
     visit: &Visit<'_>,
     flow: &Flow,
     user: &User,
-    username: &Username,
+    username: Option<&Username>,
 ) -> Result<NewMail, Rejection> {
     let (template, subject) = ("change_username_notice", "Your username was changed");
     let mail = flow.notice(visit, template, subject, user, &user.email)?;
-    let before = user.username.as_ref().map_or("", Username::as_str);
-    Ok(mail.with("old_username", before).with("new_username", username.as_str()))
+    let text = |username: Option<&Username>| username.map_or("", Username::as_str).to_owned();
+    let before = text(user.username.as_ref());
+    Ok(mail.with("old_username", before).with("new_username", text(username)))
 }
 
 fn page(flow: &Flow, user: Option<&User>) -> Page {
@@ -211,6 +233,7 @@ fn page(flow: &Flow, user: Option<&User>) -> Page {
     let current = user.and_then(|user| user.username.as_ref());
     Page::new(PAGE.0)
         .with("current_username", current.map(Username::as_str))
+        .with("username_required", names.is_required())
         .with("username_min", names.min_length)
         .with("username_max", names.max_length)
 }

@@ -248,6 +248,9 @@ impl<D, F: RegistrationFields> Feature<D> for Register<F> {
 
     fn manage(&self, _store: &Arc<D>, rocket: Rocket<Build>) -> Rocket<Build> {
         let Self { admission, username_required, .. } = *self;
+        if let Some(flow) = rocket.state::<Flow>().filter(|_| username_required) {
+            flow.require_usernames();
+        }
         rocket.manage(Terms { admission, username_required, own: OwnFields::of::<F>() })
     }
 }

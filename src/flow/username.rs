@@ -5,6 +5,8 @@
 //! for the name once more would tell that; so a name that somebody registered is held ([`HELD_FOR`]),
 //! whatever became of the registration: until an account that nobody confirms is deleted.
 
+use std::sync::OnceLock;
+
 use chrono::TimeDelta;
 
 use crate::config::Config;
@@ -101,6 +103,8 @@ pub struct UsernamePolicy {
     pub max_length: usize,
     /// What the names look like that nobody may choose.
     reserved: Vec<String>,
+    /// Set where an account has to have a username.
+    required: OnceLock<()>,
 }
 
 impl UsernamePolicy {
@@ -112,7 +116,13 @@ impl UsernamePolicy {
             min_length: config.username.min_length,
             max_length: config.username.max_length,
             reserved: reserved.map(|name| look(&Username::from_stored(name.to_owned()))).collect(),
+            required: OnceLock::new(),
         }
+    }
+
+    /// Checks whether an account has to have a username.
+    pub fn is_required(&self) -> bool {
+        self.required.get().is_some()
     }
 
     /// Reads a username that somebody chooses, and adds what is wrong with it to `errors`.
@@ -147,6 +157,12 @@ impl Flow {
     /// Gives the rules for new usernames.
     pub fn username_policy(&self) -> &UsernamePolicy {
         &self.usernames
+    }
+
+    /// Has every account keep a username once it has one.
+    pub(crate) fn require_usernames(&self) {
+        // Set already where an application was launched before.
+        let _ = self.usernames.required.set(());
     }
 
     /// Reads a username that somebody chooses, `owner` if they have an account, and holds it for them;

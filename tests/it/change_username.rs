@@ -63,7 +63,9 @@ async fn json_tells_the_current_name_and_changes_it() {
     let app = app().await;
     let ann = app.log_in_as(ANN).await;
     assert!(ann.get_json("/change-username").await.response("current_username").is_null());
-    let answer = ann.post_json("/change-username", json!({"username": "annlee"})).await;
+    let path = "/change-username?include_auth_token";
+    let answer = ann.post_json(path, json!({"username": "annlee"})).await;
+    assert!(answer.response("user")["authentication_token"].is_string(), "{}", answer.body);
     assert_eq!(
         (answer.status, &answer.response("user")["username"]),
         (Status::Ok, &json!("annlee"))
@@ -106,12 +108,38 @@ async fn a_name_that_is_taken_reserved_or_none_changes_nothing() {
         let answer = bob.post_json("/change-username", json!({"username": name})).await;
         assert_eq!(answer.reasons(), ["invalid_input", reason], "{name}");
     }
+    assert!(!bob.get("/change-username").await.body.contains("Leave the field empty"));
     let page = bob.post_form("/change-username", &[("username", "alice")]).await;
     assert_eq!(page.status, Status::BadRequest);
     assert!(page.body.contains("id=\"error-username\"") && page.body.contains("value=\"alice\""));
     assert_eq!(bob.get_json("/me").await.status, Status::Ok);
     assert_eq!(holder(&app, "bobby").await.as_deref(), Some("bob@example.org"));
     assert!(app.mail().await.is_empty());
+}
+
+#[rocket::async_test]
+async fn an_empty_name_removes_it_where_accounts_need_none() {
+    let app = app_with_usernames(json!({"register": {"username_required": false}})).await;
+    named_user(&app, ANN, "annlee").await;
+    let (ann, elsewhere) = (app.log_in_as(ANN).await, app.log_in_as(ANN).await);
+    assert!(ann.get("/change-username").await.body.contains("Leave the field empty"));
+    let answer = ann.post_json("/change-username", json!({"username": ""})).await;
+    assert_eq!(answer.status, Status::Ok, "{}", answer.body);
+    assert!(answer.response("user").get("username").is_none(), "{}", answer.body);
+    assert_eq!(holder(&app, "annlee").await, None);
+    assert_eq!(elsewhere.get_json("/me").await.status, Status::Unauthorized, "older sessions end");
+    let mail = app.newest_mail_to(ANN).await;
+    for part in [&mail.text, &mail.html] {
+        assert!(part.contains("was removed. It was ") && part.contains("annlee"), "{part}");
+    }
+    let answer = ann.post_json("/change-username", json!({"username": ""})).await;
+    assert_eq!(answer.reasons(), ["invalid_input", "username_unchanged"]);
+    let bob = app.log_in_as("bob@example.org").await;
+    let answer = bob.post_form("/change-username", &[("username", "annlee")]).await;
+    assert_eq!(answer.status, Status::SeeOther, "what was removed is free");
+    let answer = bob.post_form("/change-username", &[("username", " ")]).await;
+    assert_eq!(answer.status, Status::SeeOther);
+    assert_eq!(holder(&app, "annlee").await, None);
 }
 
 #[rocket::async_test]

@@ -206,6 +206,23 @@ impl UserDatastore for MemoryDatastore {
         Ok(true)
     }
 
+    async fn delete_role(&self, name: &RoleName, together: &Together) -> Result<bool> {
+        let mut content = self.lock();
+        if !content.roles.contains_key(name) {
+            return Ok(false);
+        }
+        content.check_together(together, |other| content.users.contains_key(&other))?;
+        content.roles.remove(name);
+        for role in content.roles.values_mut() {
+            role.includes.retain(|its| its != name);
+        }
+        for found in content.users.values_mut() {
+            found.user.granted_roles.retain(|theirs| theirs != name);
+        }
+        content.push_all(together);
+        Ok(true)
+    }
+
     async fn list_roles(&self) -> Result<Vec<RoleRecord>> {
         Ok(self.lock().roles.values().cloned().collect())
     }
@@ -356,7 +373,7 @@ impl Content {
         let holder = address.as_ref().and_then(|address| self.addresses.get(address)).copied();
         let holder = holder.filter(|holder| *holder != id);
         let others = |name: &Username| self.holders(name).any(|holder| holder != id);
-        let is_taken = holder.is_some() || change.username.as_ref().is_some_and(others);
+        let is_taken = holder.is_some() || change.username.iter().flatten().any(others);
         if is_barred || is_taken {
             return Ok(None);
         }
@@ -374,10 +391,10 @@ impl Content {
             self.addresses.insert(address, id);
             found.user.email = email.clone();
         }
-        if change.username.is_some() {
+        if let Some(username) = &change.username {
             self.unname(id);
-            self.name(id, change.username.as_ref());
-            found.user.username = change.username.clone();
+            self.name(id, username.as_ref());
+            found.user.username = username.clone();
         }
         if let Some(password_hash) = &change.password_hash {
             found.password_hash = password_hash.clone();

@@ -1,4 +1,4 @@
-//! What roles include.
+//! Roles, and what they include.
 //!
 //! `security_roles_inclusions` holds what was told, `security_roles_included` what comes of it, so that
 //! a request is recognised without following a chain. An inclusion adds to the second in one statement;
@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use crate::datastore::Together;
 use crate::datastore::hierarchy::Hierarchy;
 use crate::datastore::sqlx::SqlxDatastore;
+use crate::datastore::sqlx::fault::is_unique_violation;
 use crate::datastore::sqlx::outbox::push_all;
 use crate::datastore::sqlx::rows::read_role;
 use crate::datastore::sqlx::rows::row;
@@ -31,7 +32,7 @@ const ADD_INCLUSION: &str =
 const REMOVE_INCLUSION: &str =
     "DELETE FROM security_roles_inclusions WHERE role_name = ? AND included_name = ?";
 
-pub(super) const ADD_INCLUDED: &str =
+const ADD_INCLUDED: &str =
     "INSERT INTO security_roles_included (role_name, included_name) VALUES (?, ?)";
 
 /// A role that an older version made, or an operator by hand, does not include itself yet.
@@ -55,6 +56,17 @@ const JOIN_INCLUDED: &str = "
 const REMOVE_INCLUDED: &str =
     "DELETE FROM security_roles_included WHERE role_name = ? AND included_name = ?";
 
+/// What may still name a role that an operator has deleted by hand, past the foreign keys. A role that is
+/// made again must find none of it.
+const FORGET_ROLE: [&str; 6] = [
+    "DELETE FROM security_users_roles WHERE role_name = ?",
+    "DELETE FROM security_roles_permissions WHERE role_name = ?",
+    "DELETE FROM security_roles_inclusions WHERE role_name = ?",
+    "DELETE FROM security_roles_inclusions WHERE included_name = ?",
+    "DELETE FROM security_roles_included WHERE role_name = ?",
+    "DELETE FROM security_roles_included WHERE included_name = ?",
+];
+
 row! {
     NameRow { name: String }
 }
@@ -76,7 +88,72 @@ macro_rules! lock_hierarchy {
     }};
 }
 
+/// Writes down what comes of the inclusions, in a transaction that has locked them.
+macro_rules! write_closure {
+    ($transaction:ident, $hierarchy:expr) => {{
+        let list = $transaction.query_as(LIST_INCLUDED);
+        let rows: Vec<InclusionRow> = $transaction.fetch_all(list).await?;
+        let (had, has) = (pairs_from(rows)?, $hierarchy.closure());
+        let removed = had.difference(&has).map(|pair| (REMOVE_INCLUDED, pair));
+        let added = has.difference(&had).map(|pair| (ADD_INCLUDED, pair));
+        for (sql, (role, included)) in removed.chain(added) {
+            let write = $transaction
+                .query(sql)
+                .bind(role.as_str().to_owned())
+                .bind(included.as_str().to_owned());
+            $transaction.execute(write).await?;
+        }
+    }};
+}
+
 impl SqlxDatastore {
+    pub(super) async fn add_role(&self, name: &RoleName, description: &str) -> Result<bool> {
+        in_transaction!(self, |transaction| {
+            let create = transaction
+                .query("INSERT INTO security_roles (name, description) VALUES (?, ?)")
+                .bind(name.as_str().to_owned())
+                .bind(description.to_owned());
+            match transaction.execute(create).await {
+                Ok(_) => {}
+                Err(fault) if is_unique_violation(&fault) => return Ok(false),
+                Err(fault) => return Err(fault),
+            }
+            let mut leftovers = 0;
+            for sql in FORGET_ROLE {
+                let forget = transaction.query(sql).bind(name.as_str().to_owned());
+                leftovers += transaction.execute(forget).await?;
+            }
+            if leftovers == 0 {
+                let (name, itself) = (name.as_str().to_owned(), name.as_str().to_owned());
+                let include = transaction.query(ADD_INCLUDED).bind(name).bind(itself);
+                transaction.execute(include).await?;
+            } else {
+                let hierarchy = lock_hierarchy!(transaction);
+                write_closure!(transaction, hierarchy);
+            }
+            transaction.keep();
+            Ok(true)
+        })
+    }
+
+    pub(super) async fn remove_role(&self, name: &RoleName, together: &Together) -> Result<bool> {
+        in_transaction!(self, |transaction| {
+            let mut hierarchy = lock_hierarchy!(transaction);
+            if !hierarchy.remove(name) {
+                return Ok(false);
+            }
+            for sql in FORGET_ROLE.into_iter().chain(["DELETE FROM security_roles WHERE name = ?"])
+            {
+                let delete = transaction.query(sql).bind(name.as_str().to_owned());
+                transaction.execute(delete).await?;
+            }
+            write_closure!(transaction, hierarchy);
+            push_all!(transaction, together);
+            transaction.keep();
+            Ok(true)
+        })
+    }
+
     pub(super) async fn add_inclusion(
         &self,
         role: &RoleName,
@@ -115,19 +192,12 @@ impl SqlxDatastore {
             if !hierarchy.exclude(role, included) {
                 return Ok(false);
             }
-            let list = transaction.query_as(LIST_INCLUDED);
-            let rows: Vec<InclusionRow> = transaction.fetch_all(list).await?;
-            let (had, has) = (pairs_from(rows)?, hierarchy.closure());
-            let change = (REMOVE_INCLUSION, role, included);
-            let removed = had.difference(&has).map(|(role, its)| (REMOVE_INCLUDED, role, its));
-            let added = has.difference(&had).map(|(role, its)| (ADD_INCLUDED, role, its));
-            for (sql, role, included) in [change].into_iter().chain(removed).chain(added) {
-                let write = transaction
-                    .query(sql)
-                    .bind(role.as_str().to_owned())
-                    .bind(included.as_str().to_owned());
-                transaction.execute(write).await?;
-            }
+            let remove = transaction
+                .query(REMOVE_INCLUSION)
+                .bind(role.as_str().to_owned())
+                .bind(included.as_str().to_owned());
+            transaction.execute(remove).await?;
+            write_closure!(transaction, hierarchy);
             push_all!(transaction, together);
             transaction.keep();
             Ok(true)

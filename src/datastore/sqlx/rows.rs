@@ -49,7 +49,7 @@ macro_rules! read {
 }
 
 /// Selects users with their roles, what these include, and the permissions of all of them, as a
-/// [`UserRow`] has them: behind `$more` columns, from `$from`, which has users as `u`; `$rest` says which.
+/// [`UserRow`] has them: what an operator has deleted by hand counts for nothing, whatever still names it. Behind `$more` columns, from `$from`, which has users as `u`; `$rest` says which.
 macro_rules! select_user {
     ($more:literal, $from:literal, $rest:literal) => {
         concat!(
@@ -59,14 +59,15 @@ macro_rules! select_user {
             "
            u.id AS user_id, u.email, u.username, u.password_hash, u.active, u.confirmed_at,
            u.must_change, u.closes_at, u.expires_at, u.epoch AS user_epoch,
-           u.created_at AS user_created_at, r.role_name, i.included_name, p.permission_name
+           u.created_at AS user_created_at, g.name AS role_name, n.name AS included_name, p.permission_name
     FROM ",
             $from,
             "
     LEFT JOIN security_users_roles r ON r.user_id = u.id
-    LEFT JOIN security_roles_included i ON i.role_name = r.role_name
-    LEFT JOIN security_roles_permissions p
-        ON p.role_name = COALESCE(i.included_name, r.role_name)
+    LEFT JOIN security_roles g ON g.name = r.role_name
+    LEFT JOIN security_roles_included i ON i.role_name = g.name
+    LEFT JOIN security_roles n ON n.name = COALESCE(i.included_name, g.name)
+    LEFT JOIN security_roles_permissions p ON p.role_name = n.name
     ",
             $rest
         )

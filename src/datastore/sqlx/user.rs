@@ -13,7 +13,6 @@ use crate::datastore::sqlx::far::Far;
 use crate::datastore::sqlx::fault::is_foreign_key_violation;
 use crate::datastore::sqlx::fault::is_unique_violation;
 use crate::datastore::sqlx::fault::is_unique_violation_of;
-use crate::datastore::sqlx::hierarchy::ADD_INCLUDED;
 use crate::datastore::sqlx::outbox::push_all;
 use crate::datastore::sqlx::rows::UserRow;
 use crate::datastore::sqlx::rows::read_permission;
@@ -83,13 +82,14 @@ const FIND_CLOSED: &str = closed_for_good!(
     SELECT u.id AS user_id, u.email, u.username, u.password_hash, u.active, u.confirmed_at,
            u.must_change, u.closes_at, u.expires_at, u.epoch AS user_epoch,
            u.created_at AS user_created_at,
-           r.role_name, i.included_name, p.permission_name
+           g.name AS role_name, n.name AS included_name, p.permission_name
     FROM (SELECT * FROM security_users WHERE ",
     " ORDER BY closes_at LIMIT ?) u
     LEFT JOIN security_users_roles r ON r.user_id = u.id
-    LEFT JOIN security_roles_included i ON i.role_name = r.role_name
-    LEFT JOIN security_roles_permissions p
-        ON p.role_name = COALESCE(i.included_name, r.role_name)
+    LEFT JOIN security_roles g ON g.name = r.role_name
+    LEFT JOIN security_roles_included i ON i.role_name = g.name
+    LEFT JOIN security_roles n ON n.name = COALESCE(i.included_name, g.name)
+    LEFT JOIN security_roles_permissions p ON p.role_name = n.name
     ORDER BY u.id"
 );
 
@@ -99,12 +99,13 @@ const FIND_EXPIRED: &str = "
     SELECT u.id AS user_id, u.email, u.username, u.password_hash, u.active, u.confirmed_at,
            u.must_change, u.closes_at, u.expires_at, u.epoch AS user_epoch,
            u.created_at AS user_created_at,
-           r.role_name, i.included_name, p.permission_name
+           g.name AS role_name, n.name AS included_name, p.permission_name
     FROM (SELECT * FROM security_users WHERE expires_at <= ? ORDER BY expires_at LIMIT ?) u
     LEFT JOIN security_users_roles r ON r.user_id = u.id
-    LEFT JOIN security_roles_included i ON i.role_name = r.role_name
-    LEFT JOIN security_roles_permissions p
-        ON p.role_name = COALESCE(i.included_name, r.role_name)
+    LEFT JOIN security_roles g ON g.name = r.role_name
+    LEFT JOIN security_roles_included i ON i.role_name = g.name
+    LEFT JOIN security_roles n ON n.name = COALESCE(i.included_name, g.name)
+    LEFT JOIN security_roles_permissions p ON p.role_name = n.name
     ORDER BY u.id";
 
 const DELETE_EXPIRED: &str = "DELETE FROM security_users WHERE id = ? AND expires_at <= ?";
@@ -125,9 +126,9 @@ pub(super) const UPDATE_USER: &str = "
         confirmed_at = COALESCE(?, confirmed_at),
         email = COALESCE(?, email),
         email_canonical = COALESCE(?, email_canonical),
-        username = COALESCE(?, username),
-        username_canonical = COALESCE(?, username_canonical),
-        username_skeleton = COALESCE(?, username_skeleton),
+        username = CASE WHEN ? THEN ? ELSE username END,
+        username_canonical = CASE WHEN ? THEN ? ELSE username_canonical END,
+        username_skeleton = CASE WHEN ? THEN ? ELSE username_skeleton END,
         must_change = COALESCE(?, must_change),
         closes_at = CASE WHEN ? THEN ? ELSE closes_at END,
         expires_at = CASE WHEN ? THEN NULL ELSE expires_at END,
@@ -183,13 +184,15 @@ const GRANT_ROLE: &str = "
     WHERE u.id = ? AND r.name = ?";
 
 const LIST_ROLES: &str = "
-    SELECT r.name, r.description, p.permission_name, i.included_name
+    SELECT r.name, r.description, p.permission_name, n.name AS included_name
     FROM security_roles r
     LEFT JOIN security_roles_permissions p ON p.role_name = r.name
-    LEFT JOIN security_roles_inclusions i ON i.role_name = r.name";
+    LEFT JOIN security_roles_inclusions i ON i.role_name = r.name
+    LEFT JOIN security_roles n ON n.name = i.included_name";
 
 const GRANT_PERMISSION: &str = "
-    INSERT INTO security_roles_permissions (role_name, permission_name) VALUES (?, ?)";
+    INSERT INTO security_roles_permissions (role_name, permission_name)
+    SELECT r.name, ? FROM security_roles r WHERE r.name = ?";
 
 #[async_trait]
 impl UserDatastore for SqlxDatastore {
@@ -399,22 +402,11 @@ impl UserDatastore for SqlxDatastore {
     }
 
     async fn create_role(&self, name: &RoleName, description: &str) -> Result<bool> {
-        in_transaction!(self, |transaction| {
-            let create = transaction
-                .query("INSERT INTO security_roles (name, description) VALUES (?, ?)")
-                .bind(name.as_str().to_owned())
-                .bind(description.to_owned());
-            match transaction.execute(create).await {
-                Ok(_) => {}
-                Err(fault) if is_unique_violation(&fault) => return Ok(false),
-                Err(fault) => return Err(fault),
-            }
-            let (name, itself) = (name.as_str().to_owned(), name.as_str().to_owned());
-            let include = transaction.query(ADD_INCLUDED).bind(name).bind(itself);
-            transaction.execute(include).await?;
-            transaction.keep();
-            Ok(true)
-        })
+        self.add_role(name, description).await
+    }
+
+    async fn delete_role(&self, name: &RoleName, together: &Together) -> Result<bool> {
+        self.remove_role(name, together).await
     }
 
     async fn list_roles(&self) -> Result<Vec<RoleRecord>> {
@@ -466,10 +458,11 @@ impl UserDatastore for SqlxDatastore {
         in_transaction!(self, |transaction| {
             let grant = transaction
                 .query(GRANT_PERMISSION)
-                .bind(role.as_str().to_owned())
-                .bind(permission.as_str().to_owned());
+                .bind(permission.as_str().to_owned())
+                .bind(role.as_str().to_owned());
             match transaction.execute(grant).await {
-                Ok(_) => {}
+                Ok(1) => {}
+                Ok(_) => return Ok(false),
                 Err(fault) if is_unique_violation(&fault) => return Ok(true),
                 Err(fault) if is_foreign_key_violation(&fault) => return Ok(false),
                 Err(fault) => return Err(fault),
@@ -578,15 +571,19 @@ macro_rules! apply_change {
     ($transaction:ident, $id:expr, $change:expr, $together:expr) => {{
         let (id, change, together) = ($id, $change, $together);
         let hash = change.password_hash.iter().flatten().next();
+        let username = change.username.iter().flatten().next();
         let update = $transaction
             .query(crate::datastore::sqlx::user::UPDATE_USER)
             .bind(change.active)
             .bind(change.confirmed_at)
             .bind(change.email.as_ref().map(|email| email.as_str().to_owned()))
             .bind(change.email.as_ref().map(crate::user::Email::canonical))
-            .bind(change.username.as_ref().map(|name| name.as_str().to_owned()))
-            .bind(change.username.as_ref().map(crate::user::Username::canonical))
-            .bind(change.username.as_ref().map(crate::user::Username::skeleton))
+            .bind(change.username.is_some())
+            .bind(username.map(|name| name.as_str().to_owned()))
+            .bind(change.username.is_some())
+            .bind(username.map(crate::user::Username::canonical))
+            .bind(change.username.is_some())
+            .bind(username.map(crate::user::Username::skeleton))
             .bind(change.must_change)
             .bind(change.closes_at.is_some())
             .bind(change.closes_at.flatten())

@@ -170,6 +170,14 @@ pub async fn a_change_of_the_username_frees_the_old_one(store: &Arc<impl UserDat
     assert_eq!(find_named(store, "anna").await, Some(changed));
     assert_eq!(find_named(store, "alice").await, None);
     assert!(find_session(store, &session).await.is_none());
+    // One that is removed is free, too, and no other change brings it back.
+    let none = UserChange::without_username();
+    let removed = store.update_user(ann.id, &none, &Together::nothing()).await.unwrap().unwrap();
+    assert_eq!((removed.username, removed.epoch), (None, 4));
+    assert_eq!(find_named(store, "anna").await, None);
+    let change = UserChange::active(true);
+    let changed = store.update_user(ann.id, &change, &Together::nothing()).await.unwrap().unwrap();
+    assert_eq!(changed.username, None);
     let bob = user(store, "bob@example.org").await;
     assert!(set(bob.id, "Alice").await.is_some());
     assert!(store.delete_user(bob.id, &Together::nothing()).await.unwrap());

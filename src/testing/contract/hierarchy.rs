@@ -44,6 +44,7 @@ section! {
     inclusions_and_exclusions_at_once_leave_what_is_listed,
     roles_that_are_made_meanwhile_are_roles,
     what_comes_with_an_inclusion_comes_once_with_the_change_alone,
+    a_role_that_is_deleted_has_no_power_and_begins_anew_when_it_is_made_again,
 }
 
 /// Makes roles, if need be.
@@ -388,4 +389,34 @@ pub async fn what_comes_with_an_inclusion_comes_once_with_the_change_alone(
     assert!(store.exclude_role(&admin, &editor, &with(&letters[4])).await.unwrap());
     assert!(!store.exclude_role(&admin, &editor, &with(&letters[5])).await.unwrap());
     assert_eq!(outbox(store).await, BTreeSet::from([letters[1].id, letters[4].id]));
+}
+
+pub async fn a_role_that_is_deleted_has_no_power_and_begins_anew_when_it_is_made_again(
+    store: &Arc<impl UserDatastore>,
+) {
+    make(store, &["admin", "editor", "reader"]).await;
+    include(&**store, "admin", "editor").await.unwrap();
+    include(&**store, "editor", "reader").await.unwrap();
+    let (editor, right) = (role_name("editor"), permission_name("posts.edit"));
+    assert!(store.grant_permission(&editor, &right, &Together::nothing()).await.unwrap());
+    let ann = user(store, "ann@example.org").await;
+    for role in ["admin", "editor"] {
+        assert!(store.grant_role(ann.id, &role_name(role), &Together::nothing()).await.unwrap());
+    }
+    let together = || Together::mail(vec![mail("ann@example.org")]);
+    assert!(store.delete_role(&editor, &together()).await.unwrap());
+    assert!(!store.delete_role(&editor, &together()).await.unwrap());
+    assert_eq!(outbox(store).await.len(), 1);
+    for is_made_again in [false, true] {
+        if is_made_again {
+            assert!(store.create_role(&editor, "").await.unwrap());
+        }
+        let found = store.find_user(ann.id).await.unwrap().unwrap();
+        assert_eq!(found.granted_roles, [role_name("admin")]);
+        assert_eq!(found.roles, [role_name("admin")]);
+        assert_eq!(found.permissions, []);
+        let roles = store.list_roles().await.unwrap();
+        assert!(roles.iter().all(|role| role.includes.is_empty() && role.permissions.is_empty()));
+    }
+    assert!(!store.delete_role(&role_name("unknown"), &Together::nothing()).await.unwrap());
 }
