@@ -21,6 +21,15 @@
 //! Where names have to be unique, let them be usernames, which the framework holds in either case
 //! (`security.identity = ["email", "username"]`), or ask for them when somebody is logged in.
 //!
+//! `rocket-security` on the command line reads the configuration, and knows nothing of a pool that the
+//! application opens. Name the same database in `Rocket.toml`; the launch warns when the two differ. The
+//! examples share one `Rocket.toml`, which names that of `showcase`, so this one does warn.
+//!
+//! ```toml
+//! [default.databases.security]
+//! url = "sqlite:together.sqlite"
+//! ```
+//!
 //! What needs no field, such as a row with defaults, is simpler still: see
 //! [`Hooks::after_register`](rocket_security::Hooks::after_register).
 

@@ -31,6 +31,7 @@ use crate::crypto::keys::Purpose;
 use crate::crypto::password::PasswordPolicy;
 use crate::datastore::UserDatastore;
 use crate::datastore::sqlx::database_url;
+use crate::datastore::sqlx::warn_of_another_database;
 use crate::error::Error;
 use crate::error::Result;
 use crate::event::Event;
@@ -115,6 +116,7 @@ pub(super) async fn assemble<D: UserDatastore>(
     let (hasher, judges) = (Hasher::start(&config.password)?, Judges::start(&config.password)?);
 
     let store = Arc::new(open(figment.clone()).await?);
+    warn_of_another_database(&*store, figment);
     let shared: Arc<dyn UserDatastore> = Arc::<D>::clone(&store);
     let survey = Survey::new(Arc::clone(&shared), hasher.clone());
     survey.step().await?;

@@ -148,10 +148,67 @@ fn the_columns_of_the_list_are_aligned() {
 #[test]
 fn nobody_is_there_by_default() {
     let place = Place::debug();
+    place.run("migrate").succeeded();
     let listed = place.run("users list");
     assert!(listed.stderr.contains("users create"), "{listed:?}");
     assert_eq!(listed.succeeded(), "");
     assert!(place.accounts().is_empty());
+}
+
+#[test]
+fn what_only_looks_makes_no_database_and_what_makes_one_says_where() {
+    // Whatever the suite runs on, nothing is configured here.
+    let place = Place::new("debug", CHEAP_HASH);
+    let file = place.path().join("security.sqlite");
+    let path = place.path().canonicalize().unwrap().join("security.sqlite").display().to_string();
+    for line in [
+        "users list",
+        "users list --json",
+        "users confirm ann@example.org",
+        "roles list",
+        "roles grant ann@example.org admin",
+        "roles delete admin",
+        "sessions list ann@example.org",
+        "outbox list",
+        "personal-tokens list ann@example.org",
+        "tokens list ann@example.org",
+        "audit verify",
+        "audit tail",
+    ] {
+        place.run(line).refused(&["there is no database", &path, "[default.databases.security]"]);
+        assert!(!file.exists(), "{line}");
+        assert_eq!(fs::read_dir(place.path()).unwrap().count(), 1, "{line}");
+    }
+    let made = place.run("roles create admin");
+    assert!(made.stderr.contains(&format!("Database: sqlite:{path}, made just now")), "{made:?}");
+    made.succeeded();
+    let listed = place.run("roles list");
+    assert_eq!(listed.stderr, format!("Database: sqlite:{path}\n"));
+}
+
+#[test]
+fn the_database_is_named_without_its_password() {
+    let toml =
+        "[default.databases.security]\nurl = \"postgres://ann:open-sesame@127.0.0.1:1/app\"\n";
+    let done = Place::new("debug", toml).run("users list");
+    assert!(!done.stderr.contains("open-sesame"), "{done:?}");
+}
+
+#[test]
+fn a_role_is_deleted_with_what_came_of_it() {
+    let place = Place::debug();
+    place.run("roles create admin").succeeded();
+    place.run("roles create editor").succeeded();
+    place.make_account("ann@example.org");
+    place.run("roles include admin editor").succeeded();
+    place.run("roles grant ann@example.org admin").succeeded();
+    assert_eq!(place.account()["included_roles"], json!(["editor"]));
+    place.run("roles delete nobody").refused(&["there is no role \"nobody\""]);
+    let deleted = place.run("roles delete editor").succeeded();
+    assert_eq!(deleted, "The role \"editor\" is deleted.\n");
+    assert!(place.account().get("included_roles").is_none());
+    assert!(place.run("roles create editor").succeeded().contains("is made"));
+    assert!(place.account().get("included_roles").is_none());
 }
 
 #[test]
@@ -712,7 +769,8 @@ fn a_reader_that_has_enough_is_no_failure() {
     drop(child.stdout.take());
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(0));
-    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(told.lines().all(|line| line.starts_with("Database: ")), "{told}");
 }
 
 #[test]

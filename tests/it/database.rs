@@ -1,5 +1,8 @@
 //! The database: shared with the application, and gone.
 
+use std::sync::Arc;
+use std::sync::Mutex;
+
 use rocket::futures::future::BoxFuture;
 use rocket::get;
 use rocket::http::Status;
@@ -11,12 +14,20 @@ use rocket_security::Maybe;
 use rocket_security::Security;
 use rocket_security::SqlxDatastore;
 use rocket_security::SqlxPool;
+use rocket_security::UserDatastore;
+use rocket_security::UserId;
+use rocket_security::clock::Clock;
+use rocket_security::crypto::random_uuid;
+use rocket_security::datastore::Together;
+use rocket_security::datastore::user::NewUser;
 use rocket_security::features::login::Login;
 use rocket_security::features::logout::Logout;
 use rocket_security::testing::PASSWORD;
 use rocket_security::testing::TestApp;
 use rocket_security::testing::TestDatabase;
 use serde_json::json;
+
+use crate::support::sql;
 
 const ANN: &str = "ann@example.org";
 
@@ -95,6 +106,84 @@ async fn connections_are_opened_with_a_log_foreign_keys_and_patience() {
     assert_eq!(pragma("SELECT journal_mode FROM pragma_journal_mode").await, "wal");
     assert_eq!(pragma("SELECT CAST(foreign_keys AS TEXT) FROM pragma_foreign_keys").await, "1");
     assert_eq!(pragma("SELECT CAST(timeout AS TEXT) FROM pragma_busy_timeout").await, "2000");
+}
+
+/// Counts the notes twice in the transaction of a change, with another's note committed in between.
+macro_rules! counted_twice {
+    ($db:ty, $store:path, $database:ident) => {{
+        let pool = sqlx::Pool::<$db>::connect($database.url()).await.unwrap();
+        let store = $store(SqlxPool::new(pool.clone()));
+        store.migrate().await.unwrap();
+        sql::execute(&$database, "CREATE TABLE notes (name VARCHAR(40) NOT NULL)").await;
+        let counts: Arc<Mutex<Vec<i64>>> = Arc::default();
+        let seen = Arc::clone(&counts);
+        let work =
+            Together::nothing().and(move |connection: &mut <$db as sqlx::Database>::Connection| {
+                let (seen, pool) = (Arc::clone(&seen), pool.clone());
+                Box::pin(async move {
+                    for _ in 0..2 {
+                        let count = sqlx::query_as("SELECT COUNT(*) FROM notes");
+                        let (count,): (i64,) = count.fetch_one(&mut *connection).await?;
+                        seen.lock().unwrap().push(count);
+                        sqlx::query("INSERT INTO notes (name) VALUES ('a')").execute(&pool).await?;
+                    }
+                    Ok(())
+                })
+            });
+        let user = NewUser {
+            id: UserId::from_uuid(random_uuid().unwrap()),
+            email: "ann@example.org".parse().unwrap(),
+            username: None,
+            password_hash: None,
+            expires_at: None,
+            confirmed_at: None,
+            created_at: Clock::default().now(),
+        };
+        store.create_user(&user, &work).await.unwrap().unwrap();
+        let counts = counts.lock().unwrap().clone();
+        counts
+    }};
+}
+
+#[rocket::async_test]
+async fn on_a_pool_that_the_application_opened_a_transaction_sees_what_others_commit() {
+    let database = TestDatabase::create().await;
+    let counts: Vec<i64> = match database.url().split(':').next().unwrap() {
+        #[cfg(feature = "postgres")]
+        "postgres" => counted_twice!(sqlx::Postgres, SqlxDatastore::postgres, database),
+        #[cfg(feature = "mysql")]
+        "mysql" => counted_twice!(sqlx::MySql, SqlxDatastore::mysql, database),
+        // One transaction writes at a time.
+        _ => return,
+    };
+    assert_eq!(counts, [0, 1]);
+}
+
+#[rocket::async_test]
+async fn a_pool_whose_connections_are_set_otherwise_than_is_needed_stops_the_launch() {
+    let database = TestDatabase::create().await;
+    let refused = match database.url().split(':').next().unwrap() {
+        #[cfg(feature = "mysql")]
+        "mysql" => {
+            let options = sqlx::mysql::MySqlPoolOptions::new().after_connect(|connection, _| {
+                Box::pin(async move {
+                    sqlx::Executor::execute(connection, "SET SESSION sql_mode = ''").await.map(drop)
+                })
+            });
+            let pool = options.connect(database.url()).await.unwrap();
+            SqlxDatastore::mysql(SqlxPool::new(pool)).migrate().await.unwrap_err().to_string()
+        }
+        #[cfg(feature = "postgres")]
+        "postgres" => return,
+        _ => {
+            let options: sqlx::sqlite::SqliteConnectOptions = database.url().parse().unwrap();
+            let options = options.create_if_missing(true).foreign_keys(false);
+            let pool = sqlx::SqlitePool::connect_with(options).await.unwrap();
+            SqlxDatastore::sqlite(SqlxPool::new(pool)).migrate().await.unwrap_err().to_string()
+        }
+    };
+    assert!(refused.contains("foreign_keys") || refused.contains("sql_mode"), "{refused}");
+    assert!(refused.contains("SqlxPool::open"), "{refused}");
 }
 
 #[rocket::async_test]

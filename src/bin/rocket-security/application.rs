@@ -19,6 +19,7 @@ use rocket_security::config::MigrateConfig;
 use rocket_security::config::check_keys;
 use rocket_security::config::is_debug;
 use rocket_security::datastore::AuditStore;
+use rocket_security::datastore::DatabaseName;
 use rocket_security::datastore::OutboxStore;
 use rocket_security::datastore::Together;
 use rocket_security::datastore::audit::AuditHead;
@@ -34,6 +35,7 @@ use rocket_security::user::Identity;
 use url::Url;
 
 use crate::terminal::Failure;
+use crate::terminal::note;
 
 /// What the commands work on.
 pub(crate) struct Application {
@@ -44,12 +46,20 @@ pub(crate) struct Application {
 }
 
 impl Application {
-    /// Reads the configuration and opens the store. In the debug profile it also brings the schema
-    /// up to date, so that the first account can be made before the first start; in any other the
-    /// schema has to be.
+    /// Reads the configuration and opens the store of an application that is there: makes no database,
+    /// and changes no schema.
     pub(crate) async fn open() -> Result<Self, Failure> {
+        let application = Self::connect(&rocket::Config::figment(), IfMissing::Refuse).await?;
+        application.store.check_schema().await?;
+        Ok(application)
+    }
+
+    /// Does the same for what is made before the first start: in the debug profile it makes the database,
+    /// and brings its schema up to date. In any other profile the schema has to be.
+    pub(crate) async fn open_or_make() -> Result<Self, Failure> {
         let figment = rocket::Config::figment();
-        let application = Self::connect(&figment).await?;
+        let if_missing = if is_debug(&figment) { IfMissing::Make } else { IfMissing::Refuse };
+        let application = Self::connect(&figment, if_missing).await?;
         if is_debug(&figment) && application.config.migrate == MigrateConfig::OnLaunch {
             application.store.migrate().await?;
         } else {
@@ -58,30 +68,32 @@ impl Application {
         Ok(application)
     }
 
-    /// Does the same, and brings the schema up to date in any profile.
+    /// Makes the database where there is none, and brings the schema up to date in any profile.
     pub(crate) async fn open_and_migrate() -> Result<Self, Failure> {
-        let application = Self::connect(&rocket::Config::figment()).await?;
+        let application = Self::connect(&rocket::Config::figment(), IfMissing::Make).await?;
         application.store.migrate().await?;
         Ok(application)
     }
 
-    async fn connect(figment: &Figment) -> Result<Self, Failure> {
+    async fn connect(figment: &Figment, if_missing: IfMissing) -> Result<Self, Failure> {
         // A file that cannot be read looks like one that sets nothing, unless Rocket's part of the
         // configuration is asked for first.
         rocket::Config::try_from(figment).map_err(|fault| {
             Failure::refused(format!("Rocket's configuration cannot be read: {fault}"))
         })?;
-        Self::read(figment).await.map_err(|fault| with_profile(fault, figment))
-    }
-
-    /// Reads and checks in the order of the launch, so that both find the same fault first.
-    async fn read(figment: &Figment) -> Result<Self, Error> {
-        let tables = feature_tables(figment);
-        let features = DEFAULT_FEATURES.iter().copied().chain(tables.iter().map(String::as_str));
-        check_keys(figment, &features.collect::<Vec<_>>())?;
-        let config = Config::from_figment(figment)?;
-        let base_url = config.base_url_or_local(figment)?;
-        let store = SqlxDatastore::connect(figment).await?;
+        let (config, base_url) = read(figment).map_err(|fault| with_profile(fault, figment))?;
+        let name = DatabaseName::configured(figment).map_err(|it| with_profile(it, figment))?;
+        let missing = name.filter(DatabaseName::is_missing);
+        if let (Some(name), IfMissing::Refuse) = (&missing, if_missing) {
+            return Err(no_database(name));
+        }
+        let store = SqlxDatastore::connect(figment).await;
+        let store = store.map_err(|fault| with_profile(fault, figment))?;
+        let name = store.database_name();
+        note(match missing {
+            Some(_) => format!("Database: {name}, made just now"),
+            None => format!("Database: {name}"),
+        });
         Ok(Self { figment: figment.clone(), config, base_url, store })
     }
 
@@ -143,6 +155,30 @@ impl Application {
             Some(name) => Err(unknown_role(name)),
         }
     }
+}
+
+/// Reads and checks in the order of the launch, so that both find the same fault first.
+fn read(figment: &Figment) -> Result<(Config, Url), Error> {
+    let tables = feature_tables(figment);
+    let features = DEFAULT_FEATURES.iter().copied().chain(tables.iter().map(String::as_str));
+    check_keys(figment, &features.collect::<Vec<_>>())?;
+    let config = Config::from_figment(figment)?;
+    let base_url = config.base_url_or_local(figment)?;
+    Ok((config, base_url))
+}
+
+/// What a command does where there is no database yet.
+enum IfMissing {
+    Make,
+    Refuse,
+}
+
+fn no_database(name: &DatabaseName) -> Failure {
+    Failure::refused(format!(
+        "there is no database {name}. Run this in the application's folder, and set url in \
+         [default.databases.security] to the database that the application uses; or make one with \
+         `rocket-security migrate`"
+    ))
 }
 
 /// Gives what issues and verifies the application's tokens. No store is needed.

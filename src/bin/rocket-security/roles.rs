@@ -33,6 +33,15 @@ pub(crate) enum RolesCommand {
     },
     /// Lists the roles, what they include, and what they may do
     List,
+    /// Deletes a role: no account has it from its next request on
+    ///
+    /// A role that includes it loses what came with it. A role of the same name that is made later
+    /// begins anew: no account has it.
+    #[command(verbatim_doc_comment)]
+    Delete {
+        /// The name of the role
+        name: RoleName,
+    },
     /// Gives an account a role; its next request has it
     Grant {
         /// The address of the account
@@ -85,12 +94,16 @@ pub(crate) enum RolesCommand {
 
 /// Runs one of them.
 pub(crate) async fn run(command: RolesCommand) -> Result<(), Failure> {
-    let application = Application::open().await?;
+    let application = match &command {
+        RolesCommand::Create { .. } => Application::open_or_make().await?,
+        _ => Application::open().await?,
+    };
     match command {
         RolesCommand::Create { name, description } => {
             create(&application, &name, &description).await
         }
         RolesCommand::List => list(&application).await,
+        RolesCommand::Delete { name } => delete(&application, &name).await,
         RolesCommand::Grant { email, role } => grant(&application, &email, &role).await,
         RolesCommand::Revoke { email, role } => revoke(&application, &email, &role).await,
         RolesCommand::AddPermission { role, permission } => {
@@ -130,6 +143,15 @@ async fn list(application: &Application) -> Result<(), Failure> {
     print_table(["ROLE", "INCLUDES", "PERMISSIONS", "DESCRIPTION"], rows.collect())
 }
 
+async fn delete(application: &Application, name: &RoleName) -> Result<(), Failure> {
+    let event = Event::RoleDeleted { role: name.clone(), origin: origin() };
+    let together = application.along(&[event]).await?;
+    if !application.store.delete_role(name, &together).await? {
+        return Err(unknown_role(name));
+    }
+    print(format_args!("The role \"{name}\" is deleted."))
+}
+
 async fn grant(application: &Application, email: &Email, role: &RoleName) -> Result<(), Failure> {
     let user = application.find(email).await?;
     let event = Event::RoleGranted { user: user.id, role: role.clone(), origin: origin() };
@@ -141,13 +163,16 @@ async fn grant(application: &Application, email: &Email, role: &RoleName) -> Res
     print(format_args!("{} has the role \"{role}\"{already}.", user.email))
 }
 
-/// A role that nobody knows is refused: whoever misspells it must not believe that it was taken.
+/// An unknown role is refused: an operator who misspells it must not believe that it was taken. One that
+/// the account has is taken even when the role itself was deleted by hand.
 async fn revoke(application: &Application, email: &Email, role: &RoleName) -> Result<(), Failure> {
     let user = application.find(email).await?;
-    application.check_roles(std::slice::from_ref(role)).await?;
     let event = Event::RoleRevoked { user: user.id, role: role.clone(), origin: origin() };
     let together = application.along(&[event]).await?;
     let revoked = application.store.revoke_role(user.id, role, &together).await?;
+    if !revoked {
+        application.check_roles(std::slice::from_ref(role)).await?;
+    }
     let email = &user.email;
     // Whoever takes a role away must not believe that it is gone while another one brings it.
     let has_still = application.find(email).await?.has_role(role.as_str());

@@ -98,7 +98,12 @@ pub(crate) enum UsersCommand {
 
 /// Runs one of them.
 pub(crate) async fn run(command: UsersCommand) -> Result<(), Failure> {
-    let application = Application::open().await?;
+    let application = match &command {
+        UsersCommand::Create(_) | UsersCommand::Invite { .. } => {
+            Application::open_or_make().await?
+        }
+        _ => Application::open().await?,
+    };
     match command {
         UsersCommand::Create(account) => create::create(&application, &account).await,
         UsersCommand::List { json: true } => list::list_json(&application).await,

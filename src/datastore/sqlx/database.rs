@@ -26,6 +26,7 @@ use crate::datastore::sqlx::fault::failed;
 use crate::datastore::sqlx::fault::is_harmless;
 use crate::datastore::sqlx::fault::judge;
 use crate::datastore::sqlx::fault::uncertain;
+use crate::datastore::sqlx::name::DatabaseName;
 use crate::datastore::sqlx::transaction::Lease;
 use crate::datastore::sqlx::words::TABLE_PREFIX;
 use crate::datastore::sqlx::words::Words;
@@ -164,6 +165,11 @@ impl<DB: Dialect> Database<DB> {
 
     pub(super) fn with_transaction_pooling(self) -> Self {
         Self { has_transaction_pooling: true, ..self }
+    }
+
+    /// Names the database that the pool leads to.
+    pub(super) fn name(&self) -> DatabaseName {
+        DB::name_of(&self.pool.connect_options())
     }
 
     /// Prepares a statement.

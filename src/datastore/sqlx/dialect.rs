@@ -77,6 +77,9 @@ pub(super) trait Dialect:
 {
     /// Begins a transaction that writes.
     const BEGIN: &'static str = "BEGIN";
+    /// Names each setting of a connection without which our statements do something else, and is not
+    /// set: the application may have opened the pool.
+    const FIND_UNFIT: Option<&'static str> = None;
     /// What is said before the schema is changed, which may take longer.
     const BEFORE_MIGRATION: &'static [&'static str] = &[];
     /// Names a table that a migration would take for its own though it is not, where a migration
@@ -119,6 +122,11 @@ pub(super) enum Diagnosis {
 impl Dialect for ::sqlx::Sqlite {
     // A deferred transaction that reads first cannot wait for its turn to write: it fails at once.
     const BEGIN: &'static str = "BEGIN IMMEDIATE";
+    const FIND_UNFIT: Option<&'static str> = Some(
+        "SELECT 'foreign_keys' AS name FROM pragma_foreign_keys WHERE foreign_keys = 0
+         UNION ALL
+         SELECT 'busy_timeout' AS name FROM pragma_busy_timeout WHERE timeout = 0",
+    );
     const SCHEMA: &'static Schema = &crate::datastore::sqlx::migrations::SQLITE;
 
     fn say(sql: &str) -> String {
@@ -150,6 +158,8 @@ impl Dialect for ::sqlx::Postgres {
     // Whatever the role's own level is: our statements decide by themselves, and a stricter one
     // would only have them fail and be repeated.
     const BEGIN: &'static str = "BEGIN ISOLATION LEVEL READ COMMITTED";
+    // Nothing is asked of its connections: times and texts are sent in binary and as UTF-8, whatever the
+    // time zone and the locale are.
     const BEFORE_MIGRATION: &'static [&'static str] =
         &["SET LOCAL lock_timeout = '60s'", "SET LOCAL statement_timeout = 0"];
     const SCHEMA: &'static Schema = &crate::datastore::sqlx::migrations::POSTGRES;
@@ -187,6 +197,20 @@ impl Dialect for ::sqlx::Postgres {
 
 #[cfg(feature = "mysql")]
 impl Dialect for ::sqlx::MySql {
+    // The level of the one transaction that follows, in one round trip. At the server's own level, a change
+    // that waited for a lock would still read what was there before.
+    const BEGIN: &'static str = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED; BEGIN";
+    // Without strict mode a value that is too long is cut instead of refused.
+    const FIND_UNFIT: Option<&'static str> = Some(
+        "SELECT 'sql_mode' AS name FROM DUAL WHERE @@sql_mode NOT LIKE '%STRICT_%'
+         UNION ALL
+         SELECT 'foreign_key_checks' AS name FROM DUAL WHERE @@foreign_key_checks = 0
+         UNION ALL
+         SELECT 'autocommit' AS name FROM DUAL WHERE @@autocommit = 0
+         UNION ALL
+         SELECT 'character_set_client' AS name FROM DUAL
+         WHERE @@character_set_client NOT LIKE 'utf8%'",
+    );
     const BEFORE_MIGRATION: &'static [&'static str] = &[
         "SET SESSION lock_wait_timeout = 60",
         "DO GET_LOCK(CONCAT('rocket_security.', LEFT(SHA2(DATABASE(), 256), 40)), 60)",

@@ -110,8 +110,10 @@ pub(super) async fn check<DB>(database: &Database<DB>) -> Result<()>
 where
     DB: Dialect,
     AppliedRow: for<'r> ::sqlx::FromRow<'r, DB::Row>,
+    ForeignRow: for<'r> ::sqlx::FromRow<'r, DB::Row>,
     for<'c> &'c mut DB::Connection: Executor<'c, Database = DB>,
 {
+    check_connection(database).await?;
     let applied = match database.fetch_all(database.query_as(LIST_APPLIED)).await {
         Err(fault) if is_missing_table::<DB>(&fault) => Vec::new(),
         applied => applied?,
@@ -121,6 +123,26 @@ where
         Some(migration) => Err(Error::schema(
             format!("lacks migration {} and what follows it", migration.description),
             "Run `rocket-security migrate`, or set security.migrate = \"on-launch\"",
+        )),
+    }
+}
+
+/// Refuses a pool whose connections are set otherwise than our statements need it.
+async fn check_connection<DB>(database: &Database<DB>) -> Result<()>
+where
+    DB: Dialect,
+    ForeignRow: for<'r> ::sqlx::FromRow<'r, DB::Row>,
+    for<'c> &'c mut DB::Connection: Executor<'c, Database = DB>,
+{
+    let Some(find) = DB::FIND_UNFIT else {
+        return Ok(());
+    };
+    let unfit: Vec<ForeignRow> = database.fetch_all(database.query_as(find)).await?;
+    match unfit.into_iter().next() {
+        None => Ok(()),
+        Some(ForeignRow { name }) => Err(Error::schema(
+            format!("is used through a pool whose connections have {name} switched off"),
+            "Open the pool with `SqlxPool::open`, or leave that setting at the driver's default",
         )),
     }
 }
@@ -223,7 +245,7 @@ row! {
 }
 
 row! {
-    /// A table that is not ours.
+    /// A table that is not ours, or a setting.
     ForeignRow { name: String }
 }
 

@@ -23,6 +23,7 @@ mod far;
 mod fault;
 mod hierarchy;
 mod migrations;
+mod name;
 mod one_time;
 mod outbox;
 mod personal_token;
@@ -36,6 +37,8 @@ mod transaction;
 mod user;
 mod words;
 
+pub use crate::datastore::sqlx::name::DatabaseName;
+pub(crate) use crate::datastore::sqlx::name::warn_of_another_database;
 pub use crate::datastore::sqlx::pool::Backend;
 pub use crate::datastore::sqlx::pool::SqlxPool;
 
@@ -144,6 +147,11 @@ impl SqlxDatastore {
             Some(prefix) => store.with_table_prefix(prefix),
             None => Ok(store),
         }
+    }
+
+    /// Names the database.
+    pub fn database_name(&self) -> DatabaseName {
+        on_each!(self, |database| database.name())
     }
 
     /// Brings the schema up to date. Of any number of callers at once, one does it; one that was

@@ -18,6 +18,8 @@ use sqlx::Executor;
 use sqlx::pool::PoolConnection;
 use sqlx::pool::PoolOptions;
 
+use crate::datastore::sqlx::name::DatabaseName;
+
 /// A pool of sqlx 0.9 for `rocket_db_pools`, and the one that this framework uses.
 ///
 /// An application that keeps its own tables in the same SQLite database uses this type too: two
@@ -97,7 +99,7 @@ const BUSY_PAUSE: Duration = Duration::from_millis(50);
 const WHY: Duration = Duration::from_secs(2);
 
 /// The options with which a database's connections are opened.
-type Options<DB> = <<DB as Database>::Connection as Connection>::Options;
+pub(super) type Options<DB> = <<DB as Database>::Connection as Connection>::Options;
 
 /// A database that [`SqlxPool`] can open.
 pub trait Backend: Database {
@@ -124,6 +126,9 @@ pub trait Backend: Database {
     fn is_busy(_fault: &sqlx::Error) -> bool {
         false
     }
+
+    /// Names the database that these options lead to.
+    fn name_of(options: &Options<Self>) -> DatabaseName;
 
     /// Says how many connections make sense, given how many were asked for.
     fn max_connections(_options: &Options<Self>, wanted: u32) -> u32 {
@@ -170,6 +175,14 @@ impl Backend for sqlx::Sqlite {
         })
     }
 
+    fn name_of(options: &Options<Self>) -> DatabaseName {
+        if is_in_memory(options) {
+            DatabaseName::in_memory()
+        } else {
+            DatabaseName::of_file(options.get_filename())
+        }
+    }
+
     /// Switching a new file to the write-ahead log is the one thing SQLite does not wait for.
     fn is_busy(fault: &sqlx::Error) -> bool {
         let code = fault.as_database_error().and_then(|fault| fault.code());
@@ -178,13 +191,14 @@ impl Backend for sqlx::Sqlite {
 
     /// A database in memory belongs to one connection.
     fn max_connections(options: &Options<Self>, wanted: u32) -> u32 {
-        let in_memory = options.get_filename().as_os_str().to_string_lossy();
-        if in_memory.contains(":memory:") || in_memory.starts_with("file:sqlx-in-memory") {
-            1
-        } else {
-            wanted
-        }
+        if is_in_memory(options) { 1 } else { wanted }
     }
+}
+
+#[cfg(feature = "sqlite")]
+fn is_in_memory(options: &Options<sqlx::Sqlite>) -> bool {
+    let name = options.get_filename().as_os_str().to_string_lossy();
+    name.contains(":memory:") || name.starts_with("file:sqlx-in-memory")
 }
 
 #[cfg(feature = "postgres")]
@@ -194,6 +208,13 @@ impl Backend for sqlx::Postgres {
         "SET statement_timeout = '3s'",
         "SET idle_in_transaction_session_timeout = '10s'",
     ];
+
+    fn name_of(options: &Options<Self>) -> DatabaseName {
+        let database = options.get_database().unwrap_or_else(|| options.get_username());
+        let socket = options.get_socket().map(|socket| socket.display().to_string());
+        let host = socket.as_deref().unwrap_or_else(|| options.get_host());
+        DatabaseName::on_server("postgres", host, options.get_port(), database)
+    }
 
     /// Leaves out the parameter `extra_float_digits`, which PgBouncer refuses, and names the
     /// application for whoever looks at the server.
@@ -215,6 +236,13 @@ impl Backend for sqlx::MySql {
         "SET SESSION innodb_lock_wait_timeout = 2",
         "SET SESSION lock_wait_timeout = 2",
     ];
+
+    fn name_of(options: &Options<Self>) -> DatabaseName {
+        let database = options.get_database().unwrap_or_default();
+        let socket = options.get_socket().map(|socket| socket.display().to_string());
+        let host = socket.as_deref().unwrap_or_else(|| options.get_host());
+        DatabaseName::on_server("mysql", host, options.get_port(), database)
+    }
 
     /// Connections speak UTC and UTF-8, which are the driver's defaults.
     fn tune(options: Options<Self>) -> Options<Self> {
