@@ -504,8 +504,8 @@ mod command_line {
         let app = app_with_six_rows().await;
         sql::execute(app.database(), "DELETE FROM security_audit WHERE sequence = 3").await;
         let (status, stdout, stderr) = run(&app, "audit verify");
-        let text = "error: the journal is broken: row 3 is missing. It was verified up to row 2\n";
-        assert_eq!((status, stdout.as_str(), stderr.as_str()), (Some(1), "", text));
+        let text = "error: the journal is broken: row 3 is missing. It was verified up to row 2";
+        assert_eq!((status, stdout.as_str(), stderr.lines().last()), (Some(1), "", Some(text)));
     }
 
     #[rocket::async_test]
@@ -617,7 +617,7 @@ mod command_line {
         sql::execute(app.database(), "DROP TABLE security_audit").await;
         let (status, stdout, stderr) = run(&app, "tokens issue ann@example.org");
         assert_eq!((status, stdout.as_str()), (Some(1), ""));
-        assert!(stderr.starts_with("error: ") && !stderr.contains("v4."), "{stderr}");
+        assert!(stderr.contains("error: ") && !stderr.contains("v4."), "{stderr}");
     }
 
     #[rocket::async_test]

@@ -421,6 +421,7 @@ fn a_misspelt_role_or_address_is_neither_granted_nor_revoked() {
 #[test]
 fn roles_are_listed_with_what_they_are_for() {
     let place = Place::debug();
+    place.run("migrate").succeeded();
     assert!(place.run("roles list").stderr.contains("roles create NAME"));
     place.run("roles create editor").succeeded();
     let arguments = ["roles", "create", "admin", "--description", "May do\neverything"];
@@ -729,6 +730,7 @@ fn an_account_is_confirmed() {
 #[test]
 fn an_address_without_an_account_is_not_switched() {
     let place = Place::debug();
+    place.run("migrate").succeeded();
     for verb in ["confirm", "activate", "deactivate"] {
         place
             .run(&format!("users {verb} nobody@example.org"))
@@ -844,7 +846,7 @@ fn a_configuration_that_cannot_be_read_is_not_taken_for_an_empty_one_and_not_quo
 #[test]
 fn a_database_that_cannot_be_opened_is_named_with_its_key() {
     let toml = "[default.databases.security]\nurl = \"sqlite:no-such-folder/security.sqlite\"\n";
-    Place::new("debug", toml).run("users list").refused(&[
+    Place::new("debug", toml).run("migrate").refused(&[
         "databases.security.url: names a database",
         "no-such-folder/",
         "cannot be made",

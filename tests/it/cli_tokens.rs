@@ -264,7 +264,7 @@ async fn an_operator_logs_a_program_out_by_its_refresh_token() {
     assert!(!is_good(&app, &program).await, "its access token ended with it");
     let body = json!({"refresh_token": refresh}).to_string();
     let next = app.browser().post_raw("/refresh-token", "application/json", body.as_bytes()).await;
-    assert_eq!(next.status, Status::Unauthorized);
+    assert_eq!(next.status, Status::BadRequest);
     place.run("tokens revoke --kind refresh --jti 1").misspelt("--kind");
 }
 

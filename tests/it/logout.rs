@@ -104,7 +104,7 @@ async fn it_leads_to_next_where_that_is_a_page_of_this_site() {
     }
     let ann = app.log_in_as(ANN).await;
     let page = ann.get("/logout?next=/page1").await.body;
-    assert!(page.contains("name=\"next\" value=\"/page1\""), "{page}");
+    assert!(page.contains("name=\"next\" value=\"&#x2F;page1\""), "{page}");
     assert!(!ann.get("/logout?next=//evil.example").await.body.contains("evil.example"));
     assert_eq!(ann.post_json("/logout?next=/page1", json!({})).await.status, Status::Ok);
 }

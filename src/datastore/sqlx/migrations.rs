@@ -90,8 +90,9 @@ where
     ForeignRow: for<'r> ::sqlx::FromRow<'r, DB::Row>,
     for<'c> &'c mut DB::Connection: Executor<'c, Database = DB>,
 {
+    check_connection(database).await?;
     // Whoever may not change the schema has no need to, when nothing is missing.
-    match check(database).await {
+    match check_applied(database).await {
         Ok(()) => return Ok(()),
         Err(Error::Schema { .. }) => {}
         Err(fault) => return Err(fault),
@@ -114,6 +115,15 @@ where
     for<'c> &'c mut DB::Connection: Executor<'c, Database = DB>,
 {
     check_connection(database).await?;
+    check_applied(database).await
+}
+
+async fn check_applied<DB>(database: &Database<DB>) -> Result<()>
+where
+    DB: Dialect,
+    AppliedRow: for<'r> ::sqlx::FromRow<'r, DB::Row>,
+    for<'c> &'c mut DB::Connection: Executor<'c, Database = DB>,
+{
     let applied = match database.fetch_all(database.query_as(LIST_APPLIED)).await {
         Err(fault) if is_missing_table::<DB>(&fault) => Vec::new(),
         applied => applied?,

@@ -367,12 +367,12 @@ async fn a_refresh_token_is_no_access_token() {
 async fn an_access_token_is_no_refresh_token_and_a_refresh_token_is_good_once() {
     let app = app().await;
     let pair = log_in_program(&app).await;
-    assert_eq!(refresh(&app, &pair.access).await.status, Status::Unauthorized);
+    assert_eq!(refresh(&app, &pair.access).await.status, Status::BadRequest);
     let next = pair_in(&refresh(&app, &pair.refresh).await);
     assert_eq!(get_with(&app, "/protected", bearer(&next.access)).await.body, ANN);
     assert_eq!(refresh(&app, &pair.refresh).await.reasons(), ["refresh_token_reused"]);
     // Two have what one should: both are out.
-    assert_eq!(refresh(&app, &next.refresh).await.status, Status::Unauthorized);
+    assert_eq!(refresh(&app, &next.refresh).await.status, Status::BadRequest);
 }
 
 /// B-G4, stricter: fresh is a time since the proof, not a word for the token's whole life.
@@ -432,7 +432,7 @@ async fn a_refresh_token_that_is_taken_back_ends_with_its_access_token() {
     let pair = log_in_program(&app).await;
     let body = json!({"refresh_token": pair.refresh});
     assert_eq!(post(&app, "/logout", body).await.status, Status::Ok);
-    assert_eq!(refresh(&app, &pair.refresh).await.status, Status::Unauthorized);
+    assert_eq!(refresh(&app, &pair.refresh).await.status, Status::BadRequest);
     let answer = get_with(&app, "/protected", bearer(&pair.access)).await;
     assert_eq!(answer.status, Status::Unauthorized);
 }

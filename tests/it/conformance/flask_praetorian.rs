@@ -192,7 +192,7 @@ fn an_access_token_that_has_expired_is_refused() {
 async fn nobody_refreshes_too_early() {
     let app = app_with_ann().await;
     let pair = log_in_program(&app).await;
-    assert_eq!(refresh(&app, &pair.access).await.status, Status::Unauthorized);
+    assert_eq!(refresh(&app, &pair.access).await.status, Status::BadRequest);
     assert_eq!(refresh(&app, &pair.refresh).await.status, Status::Ok);
 }
 
@@ -202,7 +202,7 @@ async fn a_refresh_token_that_has_expired_is_refused() {
     let app = app_with_ann().await;
     let pair = log_in_program(&app).await;
     app.clock().advance(TimeDelta::days(31));
-    assert_eq!(refresh(&app, &pair.refresh).await.status, Status::Unauthorized);
+    assert_eq!(refresh(&app, &pair.refresh).await.status, Status::BadRequest);
 }
 
 /// C-T6, C-T7, stricter: what is mailed is of another make altogether, random and kept as a digest.
@@ -234,7 +234,7 @@ async fn a_good_refresh_token_gives_the_next_two_once() {
     app.clock().advance(TimeDelta::minutes(16));
     let next = pair_in(&refresh(&app, &pair.refresh).await);
     assert_eq!(get_with(&app, "/me", bearer(&next.access)).await.body, ANN);
-    assert_eq!(refresh(&app, &pair.refresh).await.status, Status::Unauthorized);
+    assert_eq!(refresh(&app, &pair.refresh).await.status, Status::BadRequest);
 }
 
 /// C-T10, same.
@@ -385,12 +385,12 @@ async fn nobody_refreshes_for_somebody_switched_off_or_deleted() {
     let pair = log_in_program(&app).await;
     let off = UserChange::active(false);
     app.store().update_user(ann.id, &off, &Together::nothing()).await.unwrap().unwrap();
-    assert_eq!(refresh(&app, &pair.refresh).await.status, Status::Unauthorized);
+    assert_eq!(refresh(&app, &pair.refresh).await.status, Status::BadRequest);
     let on = UserChange::active(true);
     app.store().update_user(ann.id, &on, &Together::nothing()).await.unwrap().unwrap();
     let pair = log_in_program(&app).await;
     app.store().delete_user(ann.id, &Together::nothing()).await.unwrap();
-    assert_eq!(refresh(&app, &pair.refresh).await.status, Status::Unauthorized);
+    assert_eq!(refresh(&app, &pair.refresh).await.status, Status::BadRequest);
     assert_eq!(get_with(&app, "/me", bearer(&pair.access)).await.status, Status::Unauthorized);
 }
 
