@@ -22,9 +22,10 @@ use crate::datastore::sqlx::name::DatabaseName;
 
 /// A pool of sqlx 0.9 for `rocket_db_pools`, and the one that this framework uses.
 ///
-/// An application that keeps its own tables in the same SQLite database uses this type too: two
-/// versions of SQLite's binding cannot be linked into one program, so `rocket_db_pools`' own
-/// `sqlx_sqlite` is not an option next to ours.
+/// An application that keeps its own tables in the same SQLite database uses this type too, with
+/// `sqlx = "0.9"`. Cargo links one version of `libsqlite3-sys` into a program. sqlx 0.9 takes 0.30.1 to
+/// 0.37, as `rusqlite` 0.32 to 0.39 does. `rocket_db_pools`' own `sqlx_sqlite` takes 0.26, so it is not an
+/// option.
 ///
 /// ```
 /// use rocket_db_pools::Database;
