@@ -6,6 +6,7 @@
 //! | how the application's configuration is read and its store opened | `application.rs` |
 //! | what is printed, asked and refused | `terminal.rs` |
 //! | a group of commands | the file of its name |
+//! | which command is meant by a name that none has | `suggest.rs` |
 //!
 //! What a command found goes to standard output, everything else to standard error. It ends with
 //! 0 when what was asked for is so, 1 when it was refused or failed, 2 when it was misspelt.
@@ -19,6 +20,7 @@ mod personal_tokens;
 mod roles;
 mod routes;
 mod sessions;
+mod suggest;
 mod terminal;
 mod tokens;
 mod users;
@@ -101,7 +103,11 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    match run(CommandLine::parse().command) {
+    let line = CommandLine::try_parse().unwrap_or_else(|mut error| {
+        suggest::command(&mut error, std::env::args().nth(1).as_deref());
+        error.exit()
+    });
+    match run(line.command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => terminal::report(&failure),
     }
