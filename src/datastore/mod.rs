@@ -88,8 +88,8 @@ impl Together {
     /// connection: it is committed with the change, and the change with it, or neither is.
     ///
     /// `C` is the connection of the store: `sqlx::SqliteConnection`, `sqlx::PgConnection` or
-    /// `sqlx::MySqlConnection` for a [`SqlxDatastore`]. A store whose transactions are of another
-    /// kind refuses the change.
+    /// `sqlx::MySqlConnection` of sqlx 0.9 for a [`SqlxDatastore`], or the [`StoreConnection`] of a
+    /// store of your own. If it is that of another store, the change is refused.
     ///
     /// Behind a pooler in transaction mode each statement is said with `.persistent(false)`: a
     /// statement that is prepared for longer is not there on the next connection.
@@ -120,9 +120,18 @@ impl Together {
     ///     })
     /// });
     /// ```
+    ///
+    /// Any other connection does not compile, such as that of another version of sqlx:
+    ///
+    /// ```compile_fail,E0277
+    /// # use rocket_security::datastore::Together;
+    /// struct OfAnotherVersion;
+    ///
+    /// let together = Together::nothing().and(|_: &mut OfAnotherVersion| Box::pin(async { Ok(()) }));
+    /// ```
     pub fn and<C, F>(mut self, work: F) -> Self
     where
-        C: Send + 'static,
+        C: StoreConnection,
         F: for<'c> Fn(&'c mut C) -> BoxFuture<'c, Result<(), WorkFault>> + Send + Sync + 'static,
     {
         self.work.push(Work::on(work));
@@ -134,7 +143,7 @@ impl Together {
     /// meets nobody in a deadlock.
     pub fn and_last<C, F>(mut self, work: F) -> Self
     where
-        C: Send + 'static,
+        C: StoreConnection,
         F: for<'c> Fn(&'c mut C) -> BoxFuture<'c, Result<(), WorkFault>> + Send + Sync + 'static,
     {
         self.last.push(Work::on(work));
@@ -167,6 +176,20 @@ impl Together {
         Ok(())
     }
 }
+
+/// A connection on which an application does its own work, in the transaction of a change.
+///
+/// The connections of the enabled drivers of [`SqlxDatastore`] are. A store of your own implements it
+/// for the type that it hands to [`Together::run_in`].
+#[diagnostic::on_unimplemented(
+    message = "no store has a connection of the type `{Self}`",
+    label = "not the connection of a store",
+    note = "for `SqlxDatastore` it is `sqlx::SqliteConnection`, `sqlx::PgConnection` or \
+            `sqlx::MySqlConnection` of sqlx 0.9: write `sqlx = \"0.9\"` in your Cargo.toml",
+    note = "enable the cargo feature of rocket_security for its driver: `sqlite`, `postgres` or `mysql`",
+    note = "a store of your own implements `StoreConnection` for its connection"
+)]
+pub trait StoreConnection: Send + 'static {}
 
 /// What can go wrong with an application's work.
 pub type WorkFault = Box<dyn StdError + Send + Sync>;

@@ -24,6 +24,7 @@ use rocket_security::crypto::keys::Keyring;
 use rocket_security::crypto::keys::generate_paserk;
 use rocket_security::crypto::one_time::Digest;
 use rocket_security::datastore::AuditStore;
+use rocket_security::datastore::StoreConnection;
 use rocket_security::datastore::Together;
 use rocket_security::datastore::audit::AuditRow;
 use rocket_security::event::Origin;
@@ -186,6 +187,8 @@ struct Spoilsport;
 impl Hooks for Spoilsport {
     async fn before_commit(&self, event: &Event) -> Result<Together> {
         struct Foreign;
+
+        impl StoreConnection for Foreign {}
         let nothing = Together::nothing();
         Ok(match event {
             Event::UserAuthenticated { .. } => {

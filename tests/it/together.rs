@@ -18,6 +18,7 @@ use rocket_security::clock::Clock;
 use rocket_security::crypto::one_time::Token;
 use rocket_security::crypto::random_uuid;
 use rocket_security::datastore::OneTimeStore;
+use rocket_security::datastore::StoreConnection;
 use rocket_security::datastore::Together;
 use rocket_security::datastore::UserDatastore;
 use rocket_security::datastore::one_time::OneTimeToken;
@@ -306,6 +307,8 @@ async fn of_callers_at_once_the_work_of_the_one_who_wins_is_done() {
 #[rocket::async_test]
 async fn work_for_another_kind_of_connection_refuses_the_change() {
     struct Foreign;
+
+    impl StoreConnection for Foreign {}
     let shared = Shared::create().await;
     let foreign = shared
         .work(WRITE)

@@ -47,11 +47,21 @@ use rocket::figment::providers::Serialized;
 use rocket::figment::value::Dict;
 use serde::Deserialize;
 
+use crate::datastore::StoreConnection;
 use crate::datastore::sqlx::database::Database;
 use crate::datastore::sqlx::dialect::Chosen;
 use crate::datastore::sqlx::dialect::Dialect;
 use crate::error::Error;
 use crate::error::Result;
+
+#[cfg(feature = "sqlite")]
+impl StoreConnection for ::sqlx::SqliteConnection {}
+
+#[cfg(feature = "postgres")]
+impl StoreConnection for ::sqlx::PgConnection {}
+
+#[cfg(feature = "mysql")]
+impl StoreConnection for ::sqlx::MySqlConnection {}
 
 /// The store in an SQL database, chosen by the URL in `[default.databases.security]`.
 ///

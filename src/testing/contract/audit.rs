@@ -8,6 +8,7 @@ use crate::crypto::chain::Vouched;
 use crate::crypto::keys::Keyring;
 use crate::crypto::keys::generate_paserk;
 use crate::datastore::AuditStore;
+use crate::datastore::StoreConnection;
 use crate::datastore::Together;
 use crate::datastore::UserDatastore;
 use crate::datastore::audit::AuditEntry;
@@ -122,6 +123,8 @@ pub async fn a_change_that_fails_behind_its_row_leaves_none(
     store: &Arc<impl UserDatastore + AuditStore>,
 ) {
     struct Foreign;
+
+    impl StoreConnection for Foreign {}
     let sealer = sealer();
     let along = store
         .audit_along(vec![entry(1)], &sealer)

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use crate::datastore::StoreConnection;
 use crate::datastore::Together;
 use crate::datastore::UserDatastore;
 use crate::datastore::user::UserChange;
@@ -37,6 +38,8 @@ section! {
 
 /// The connection of no store.
 struct Foreign;
+
+impl StoreConnection for Foreign {}
 
 /// A mail that could be sent, and work that cannot be done.
 fn foreign() -> Together {
