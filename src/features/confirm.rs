@@ -3,7 +3,7 @@
 //! | route | page | JSON |
 //! |---|---|---|
 //! | `GET /confirm` | the form to ask for another link | 200 `csrf_token` |
-//! | `POST /confirm` `email` | 303 to the login page | 200 `csrf_token` |
+//! | `POST /confirm` `email`, `next` | 303 to the login page | 200 `csrf_token` |
 //! | `GET /confirm/<token>` | 303 to `/confirm/link`, the token in a cookie | 200 `password_required`, or 400 for a bad link; changes nothing |
 //! | `GET /confirm/link` | a button, or why the link is not valid | as above |
 //! | `POST /confirm/link` `token`, and `password`, `password_confirm` for an account without a password | 303 to `post_confirm_view` | 200 `csrf_token` |
@@ -73,6 +73,7 @@ use crate::rejection::FieldErrors;
 use crate::rejection::Rejection;
 use crate::template::Embedded;
 use crate::user::Email;
+use crate::web::kept_next;
 use crate::web::next::Next;
 use crate::web::page::Notice;
 use crate::web::page::Page;
@@ -191,27 +192,34 @@ impl<D: UserDatastore> Feature<D> for Confirm {
 #[serde(default, deny_unknown_fields)]
 struct ResendForm {
     email: String,
+    /// Read from the form as it was sent, to be kept in the browser.
+    #[allow(dead_code, reason = "a field of the form")]
+    next: Option<String>,
 }
 
 impl Form for ResendForm {
     const SECRET: &'static [&'static str] = &[];
 }
 
-#[get("/confirm")]
-fn show(_visit: Visit<'_>) -> Reply {
-    Reply::page(Page::new(PAGE.0))
+#[get("/confirm?<next>")]
+fn show(visit: Visit<'_>, next: Option<&str>) -> Reply {
+    let next = next.and_then(|next| visit.next(next));
+    Reply::page(Page::new(PAGE.0).with("next", next))
 }
 
-#[post("/confirm", data = "<submitted>")]
+#[post("/confirm?<next>", data = "<submitted>")]
 async fn submit(
     visit: Visit<'_>,
     flow: &State<Flow>,
     confirm: &State<Confirm>,
+    next: Option<&str>,
     submitted: Submission<ResendForm>,
 ) -> Answer {
-    let page = Page::new(PAGE.0).typed(submitted.typed());
+    let next = submitted.next(&visit, next);
+    let page = Page::new(PAGE.0).with("next", &next).typed(submitted.typed());
     match send_again(&visit, flow, confirm, submitted).await {
         Ok(()) => {
+            kept_next::keep(&visit, next.as_ref());
             let login = visit.url("login").unwrap_or_else(Next::home);
             Ok(Reply::redirect(login).notice(LINK_IS_SENT))
         }

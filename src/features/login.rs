@@ -2,8 +2,8 @@
 //!
 //! | route | page | JSON |
 //! |---|---|---|
-//! | `GET /login` | the form; logged in: 303 to `post_login_view` | who am I: `identity_attributes`, `csrf_token`, and `user` when logged in |
-//! | `POST /login` `email`, `username` or `identity`, `password`, `remember`, `next` | 303 to `next` or `post_login_view` | 200 `user`, `csrf_token`, `tf_required` |
+//! | `GET /login` | the form; logged in: 303 to `next` or `post_login_view` | who am I: `identity_attributes`, `csrf_token`, and `user` when logged in |
+//! | `POST /login` `email`, `username` or `identity`, `password`, `remember`, `next` | 303 to `next` or `post_login_view`, also for a user who is logged in already | 200 `user`, `csrf_token`, `tf_required` |
 //!
 //! | setting `[default.security.login]` | default |
 //! |---|---|
@@ -52,6 +52,7 @@ use crate::secret::Secret;
 use crate::template::Embedded;
 use crate::web::identity::NamedBy;
 use crate::web::identity::page_field;
+use crate::web::kept_next;
 use crate::web::next::Next;
 use crate::web::page::Page;
 use crate::web::reply::Answer;
@@ -120,12 +121,16 @@ impl Form for LoginForm {
 
 #[get("/login?<next>")]
 async fn show(visit: Visit<'_>, next: Option<&str>) -> Answer {
+    let next = next.and_then(|next| visit.next(next));
     let reply = match visit.user() {
-        // In JSON this is "who am I"; a page is of no use to whoever is in already.
-        Some(user) => Reply::redirect(home(&visit)).with("user", visit.payload(user).await?),
+        // JSON answers "who am I". A browser goes on: the page is of no use to this user.
+        Some(user) => {
+            let next = next.unwrap_or_else(|| home(&visit));
+            Reply::redirect(next).with("user", visit.payload(user).await?)
+        }
         None => {
             let preset = visit.sessions().offers_remembering(visit.request());
-            Reply::page(page(&visit, next).with("remember_preset", preset))
+            Reply::page(page(&visit, next.as_ref()).with("remember_preset", preset))
         }
     };
     Ok(reply.with("identity_attributes", &visit.config().identity))
@@ -138,11 +143,9 @@ async fn submit(
     next: Option<&str>,
     submitted: Submission<LoginForm>,
 ) -> Answer {
-    visit.anonymous_only()?;
-    let typed = submitted.typed();
-    let next = typed.get("next").map(String::as_str).or(next);
-    let page = page(&visit, next).typed(typed.clone());
-    let next = next.and_then(|next| visit.next(next));
+    let next = submitted.next(&visit, next);
+    visit.anonymous_only(next.as_ref())?;
+    let page = page(&visit, next.as_ref()).typed(submitted.typed());
     log_in(&visit, flow, submitted, next).await.map_err(|rejection| page.refuse(rejection))
 }
 
@@ -169,7 +172,8 @@ async fn log_in(
             let authenticated = authenticated.remembering(form.remember.0);
             let user = flow.log_in(visit, authenticated).await?;
             let shown = flow.with_access_token(visit, &user, visit.payload(&user).await?).await?;
-            Ok(Reply::redirect(next.unwrap_or_else(|| home(visit)))
+            let kept = kept_next::take(visit);
+            Ok(Reply::redirect(next.or(kept).unwrap_or_else(|| home(visit)))
                 .with("user", shown)
                 .with("tf_required", false))
         }
@@ -180,9 +184,9 @@ async fn log_in(
     }
 }
 
-fn page(visit: &Visit<'_>, next: Option<&str>) -> Page {
+fn page(visit: &Visit<'_>, next: Option<&Next>) -> Page {
     Page::new(PAGE.0)
-        .with("next", next.and_then(|next| visit.next(next)))
+        .with("next", next)
         .with("remember", visit.sessions().offers_remembering(visit.request()).is_some())
         .with("identity_field", page_field(&visit.config().identity))
 }

@@ -3,7 +3,7 @@
 //! | route | page | JSON |
 //! |---|---|---|
 //! | `GET /recover-username` | the form; logged in: 303 home | 200 `csrf_token`; logged in: 400 |
-//! | `POST /recover-username` `email` | 303 to the login page | 200 `csrf_token` |
+//! | `POST /recover-username` `email`, `next` | 303 to the login page | 200 `csrf_token` |
 //!
 //! It has no settings. Templates: `security/recover_username.html`. Mails: `username_recovery`.
 //! Events: `UsernameRecoveryEmailSent`. Refusals: `invalid_input` (`email_invalid`),
@@ -40,6 +40,7 @@ use crate::rejection::FieldErrors;
 use crate::rejection::Rejection;
 use crate::template::Embedded;
 use crate::user::Email;
+use crate::web::kept_next;
 use crate::web::next::Next;
 use crate::web::page::Notice;
 use crate::web::page::Page;
@@ -95,28 +96,35 @@ impl<D> Feature<D> for RecoverUsername {
 #[serde(default, deny_unknown_fields)]
 struct RecoverUsernameForm {
     email: String,
+    /// Read from the form as it was sent, to be kept in the browser.
+    #[allow(dead_code, reason = "a field of the form")]
+    next: Option<String>,
 }
 
 impl Form for RecoverUsernameForm {
     const SECRET: &'static [&'static str] = &[];
 }
 
-#[get("/recover-username")]
-fn show(visit: Visit<'_>) -> Answer {
-    visit.anonymous_only()?;
-    Ok(Reply::page(Page::new(PAGE.0)))
+#[get("/recover-username?<next>")]
+fn show(visit: Visit<'_>, next: Option<&str>) -> Answer {
+    let next = next.and_then(|next| visit.next(next));
+    visit.anonymous_only(next.as_ref())?;
+    Ok(Reply::page(Page::new(PAGE.0).with("next", next)))
 }
 
-#[post("/recover-username", data = "<submitted>")]
+#[post("/recover-username?<next>", data = "<submitted>")]
 async fn submit(
     visit: Visit<'_>,
     flow: &State<Flow>,
+    next: Option<&str>,
     submitted: Submission<RecoverUsernameForm>,
 ) -> Answer {
-    visit.anonymous_only()?;
-    let page = Page::new(PAGE.0).typed(submitted.typed());
+    let next = submitted.next(&visit, next);
+    visit.anonymous_only(next.as_ref())?;
+    let page = Page::new(PAGE.0).with("next", &next).typed(submitted.typed());
     match send(&visit, flow, submitted).await {
         Ok(()) => {
+            kept_next::keep(&visit, next.as_ref());
             let login = visit.url("login").unwrap_or_else(Next::home);
             Ok(Reply::redirect(login).notice(IS_SENT))
         }

@@ -101,6 +101,7 @@ use crate::web::fields::OwnFields;
 use crate::web::fields::RegistrationFields;
 use crate::web::fields::Save;
 use crate::web::fields::check_names;
+use crate::web::kept_next;
 use crate::web::next::Next;
 use crate::web::page::Notice;
 use crate::web::page::Page;
@@ -288,9 +289,10 @@ impl Form for RegisterForm {
 
 #[get("/register?<next>")]
 fn show(visit: Visit<'_>, flow: &State<Flow>, terms: &State<Terms>, next: Option<&str>) -> Answer {
-    visit.anonymous_only()?;
+    let next = next.and_then(|next| visit.next(next));
+    visit.anonymous_only(next.as_ref())?;
     terms.admission.admit()?;
-    Ok(Reply::page(page(&visit, flow, terms, next)))
+    Ok(Reply::page(page(&visit, flow, terms, next.as_ref())))
 }
 
 #[post("/register?<next>", data = "<submitted>")]
@@ -301,14 +303,15 @@ async fn submit(
     next: Option<&str>,
     submitted: Submission<RegisterForm>,
 ) -> Answer {
-    visit.anonymous_only()?;
+    let next = submitted.next(&visit, next);
+    visit.anonymous_only(next.as_ref())?;
     terms.admission.admit()?;
-    let typed = submitted.typed();
-    let next = typed.get("next").map(String::as_str).or(next);
-    let page = page(&visit, flow, terms, next).typed(typed.clone());
-    let next = next.and_then(|next| visit.next(next));
+    let page = page(&visit, flow, terms, next.as_ref()).typed(submitted.typed());
     match register(&visit, flow, terms, submitted).await {
-        Ok(()) => Ok(Reply::redirect(after(&visit, next)).notice(CHECK_YOUR_MAIL)),
+        Ok(()) => {
+            kept_next::keep(&visit, next.as_ref());
+            Ok(Reply::redirect(after(&visit, next)).notice(CHECK_YOUR_MAIL))
+        }
         Err(rejection) => Err(page.refuse(rejection)),
     }
 }
@@ -510,10 +513,10 @@ impl Applicant<'_> {
     }
 }
 
-fn page(visit: &Visit<'_>, flow: &Flow, terms: &Terms, next: Option<&str>) -> Page {
+fn page(visit: &Visit<'_>, flow: &Flow, terms: &Terms, next: Option<&Next>) -> Page {
     let names = flow.username_policy();
     Page::new(PAGE.0)
-        .with("next", next.and_then(|next| visit.next(next)))
+        .with("next", next)
         .with("password_min", flow.password_policy().min_length)
         .with("own_fields", terms.own.fields)
         .with("has_usernames", has_usernames(visit))

@@ -3,7 +3,7 @@
 //! | route | page | JSON |
 //! |---|---|---|
 //! | `GET /reset` | the form to ask for a link | 200 `csrf_token` |
-//! | `POST /reset` `email` | 303 to the login page | 200 `csrf_token` |
+//! | `POST /reset` `email`, `next` | 303 to the login page | 200 `csrf_token` |
 //! | `GET /reset/<token>` | 303 to `/reset/link`, the token in a cookie | 200, or 400 for a bad link; changes nothing |
 //! | `GET /reset/link` | the form for the new password, or why the link is not valid | as above |
 //! | `POST /reset/link` `password`, `password_confirm`, `token` | 303 to `post_reset_view` | 200, an empty `response` |
@@ -68,6 +68,7 @@ use crate::template::Embedded;
 use crate::user::Email;
 use crate::user::Identity;
 use crate::user::User;
+use crate::web::kept_next;
 use crate::web::next::Next;
 use crate::web::page::Notice;
 use crate::web::page::Page;
@@ -177,27 +178,34 @@ impl<D> Feature<D> for Reset {
 #[serde(default, deny_unknown_fields)]
 struct ResetForm {
     email: String,
+    /// Read from the form as it was sent, to be kept in the browser.
+    #[allow(dead_code, reason = "a field of the form")]
+    next: Option<String>,
 }
 
 impl Form for ResetForm {
     const SECRET: &'static [&'static str] = &[];
 }
 
-#[get("/reset")]
-fn show(_visit: Visit<'_>) -> Reply {
-    Reply::page(Page::new(PAGE.0))
+#[get("/reset?<next>")]
+fn show(visit: Visit<'_>, next: Option<&str>) -> Reply {
+    let next = next.and_then(|next| visit.next(next));
+    Reply::page(Page::new(PAGE.0).with("next", next))
 }
 
-#[post("/reset", data = "<submitted>")]
+#[post("/reset?<next>", data = "<submitted>")]
 async fn submit(
     visit: Visit<'_>,
     flow: &State<Flow>,
     reset: &State<Reset>,
+    next: Option<&str>,
     submitted: Submission<ResetForm>,
 ) -> Answer {
-    let page = Page::new(PAGE.0).typed(submitted.typed());
+    let next = submitted.next(&visit, next);
+    let page = Page::new(PAGE.0).with("next", &next).typed(submitted.typed());
     match ask(&visit, flow, reset, submitted).await {
         Ok(()) => {
+            kept_next::keep(&visit, next.as_ref());
             let login = visit.url("login").unwrap_or_else(Next::home);
             Ok(Reply::redirect(login).notice(LINK_IS_SENT))
         }

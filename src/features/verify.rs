@@ -96,7 +96,8 @@ impl Form for VerifyForm {
 #[get("/verify?<next>")]
 async fn show(visit: Visit<'_>, flow: &State<Flow>, next: Option<&str>) -> Answer {
     let active = flow.require_user(&visit).await?;
-    Ok(Reply::page(page(&visit, next))
+    let next = next.and_then(|next| visit.next(next));
+    Ok(Reply::page(page(next.as_ref()))
         .with("user", visit.payload(&active.user).await?)
         .with("has_webauthn_verify_credential", false)
         .with("oauth_enabled", false)
@@ -110,10 +111,8 @@ async fn submit(
     next: Option<&str>,
     submitted: Submission<VerifyForm>,
 ) -> Answer {
-    let typed = submitted.typed();
-    let next = typed.get("next").map(String::as_str).or(next);
-    let page = page(&visit, next);
-    let next = next.and_then(|next| visit.next(next));
+    let next = submitted.next(&visit, next);
+    let page = page(next.as_ref());
     verify(&visit, flow, submitted, next).await.map_err(|rejection| page.refuse(rejection))
 }
 
@@ -133,6 +132,6 @@ async fn verify(
         .with("user", flow.with_access_token(visit, &active.user, shown).await?))
 }
 
-fn page(visit: &Visit<'_>, next: Option<&str>) -> Page {
-    Page::new(PAGE.0).with("next", next.and_then(|next| visit.next(next)))
+fn page(next: Option<&Next>) -> Page {
+    Page::new(PAGE.0).with("next", next)
 }

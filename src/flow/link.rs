@@ -46,6 +46,7 @@ use crate::secret::Secret;
 use crate::session::cookie;
 use crate::user::Email;
 use crate::user::User;
+use crate::web::kept_next;
 use crate::web::next::Next;
 use crate::web::page::Page;
 use crate::web::reply::Answer;
@@ -221,12 +222,10 @@ pub async fn go_on(
     match flow.enter(visit, user, authn_via).await? {
         Entry::Open(authenticated) => {
             let user = flow.log_in(visit, authenticated).await?;
-            let home = visit.url("home").unwrap_or_else(Next::home);
-            Ok(Reply::redirect(home)
-                .with(
-                    "user",
-                    flow.with_access_token(visit, &user, visit.payload(&user).await?).await?,
-                )
+            let shown = flow.with_access_token(visit, &user, visit.payload(&user).await?).await?;
+            let next = kept_next::take(visit).or_else(|| visit.url("home"));
+            Ok(Reply::redirect(next.unwrap_or_else(Next::home))
+                .with("user", shown)
                 .with("tf_required", false))
         }
         Entry::Diverted { page } => {

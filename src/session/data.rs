@@ -254,11 +254,14 @@ struct Content {
     values: BTreeMap<String, Value>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     flashes: Vec<Flash>,
+    /// Where the visitor was going before they went to look for a mail.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    next: Option<String>,
 }
 
 impl Content {
     fn is_empty(&self) -> bool {
-        self.values.is_empty() && self.flashes.is_empty()
+        self.values.is_empty() && self.flashes.is_empty() && self.next.is_none()
     }
 }
 
@@ -309,7 +312,21 @@ impl Data {
     pub(crate) fn clear(&mut self) {
         self.content.values.clear();
         self.content.flashes.clear();
+        self.content.next = None;
         self.shown.clear();
+    }
+
+    /// Keeps where the visitor was going. If there is no room for it, nothing is kept.
+    pub(crate) fn keep_next(&mut self, sessions: &Sessions, next: &str) {
+        self.content.next = Some(next.to_owned());
+        if self.check_size(sessions, "next").is_err() {
+            self.content.next = None;
+        }
+    }
+
+    /// Takes out where the visitor was going.
+    pub(crate) fn take_next(&mut self) -> Option<String> {
+        self.content.next.take()
     }
 
     /// Leaves a sentence for the next page.
@@ -355,7 +372,9 @@ impl Data {
     /// nothing, such as a redirect, has shown no sentence either.
     fn written(self, shows_nothing: bool) -> Option<Content> {
         let content = if shows_nothing { self.with_shown() } else { self.content };
-        let is_changed = content.values != self.came.values || content.flashes != self.came.flashes;
+        let is_changed = content.values != self.came.values
+            || content.flashes != self.came.flashes
+            || content.next != self.came.next;
         (is_changed || self.is_moved || self.is_stale).then_some(content)
     }
 }

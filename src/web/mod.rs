@@ -36,6 +36,7 @@ pub mod field;
 pub mod fields;
 mod hops;
 pub(crate) mod identity;
+pub(crate) mod kept_next;
 mod multipart;
 pub mod next;
 pub mod page;

@@ -150,26 +150,33 @@ impl<'r> Responder<'r, 'static> for Reply {
 pub struct Refused {
     rejection: Rejection,
     page: Option<Box<Page>>,
+    /// Where to lead a user who is logged in already.
+    next: Option<Next>,
     is_data: bool,
 }
 
 impl Refused {
     /// Refuses in JSON, whatever the request wants: for routes that are for programs alone.
     pub(crate) fn data(rejection: Rejection) -> Self {
-        Self { rejection, page: None, is_data: true }
+        Self { is_data: true, ..Self::from(rejection) }
+    }
+
+    /// Leads a browser to `next` where it would be led home.
+    pub(crate) fn leading_to(self, next: Option<&Next>) -> Self {
+        Self { next: next.cloned(), ..self }
     }
 }
 
 impl Page {
     /// Shows this page again with what is wrong.
     pub(crate) fn refuse(self, rejection: Rejection) -> Refused {
-        Refused { rejection, page: Some(Box::new(self)), is_data: false }
+        Refused { page: Some(Box::new(self)), ..Refused::from(rejection) }
     }
 }
 
 impl From<Rejection> for Refused {
     fn from(rejection: Rejection) -> Self {
-        Self { rejection, page: None, is_data: false }
+        Self { rejection, page: None, next: None, is_data: false }
     }
 }
 
@@ -185,7 +192,8 @@ impl<'r> Responder<'r, 'static> for Refused {
             (status, json_response(request, status, kind, &body))
         } else {
             let status = instead.status.unwrap_or(rejection.status());
-            (status, page_for(&rejection, self.page, instead, request, web)?)
+            let home = self.next.or_else(|| web.url("home"));
+            (status, page_for(&rejection, self.page, home, instead, request, web)?)
         };
         let mut response = Response::build_from(response);
         if let Some(wait) = rejection.retry_after() {
@@ -210,6 +218,7 @@ impl<'r> Responder<'r, 'static> for Rejection {
 fn page_for(
     rejection: &Rejection,
     page: Option<Box<Page>>,
+    home: Option<Next>,
     instead: Instead,
     request: &Request<'_>,
     web: &Web,
@@ -236,7 +245,7 @@ fn page_for(
         Rejection::Unauthenticated => leading_back("login", request, web),
         Rejection::NotFresh => leading_back("verify", request, web),
         Rejection::MustChange => web.url("change"),
-        Rejection::AlreadyAuthenticated => web.url("home"),
+        Rejection::AlreadyAuthenticated => home,
         _ => None,
     };
     if let Some(next) = elsewhere {

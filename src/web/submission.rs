@@ -33,6 +33,8 @@ use crate::web::csrf;
 use crate::web::demand::Demand;
 use crate::web::demand::demands;
 use crate::web::is_unattached;
+use crate::web::next::Next;
+use crate::web::visit::Visit;
 
 /// The largest body that is read.
 fn body_limit() -> ByteUnit {
@@ -93,6 +95,12 @@ impl<F: Form> Submission<F> {
     /// Gives the field `token`, also of a form that cannot be carried out: whose page is shown again.
     pub(crate) fn token(&self) -> Option<&Secret<String>> {
         self.token.as_ref()
+    }
+
+    /// Returns where the visitor was going: the page that the field `next` names, or else the query.
+    pub(crate) fn next(&self, visit: &Visit<'_>, in_query: Option<&str>) -> Option<Next> {
+        let next = self.typed.get("next").map(String::as_str).or(in_query);
+        next.and_then(|next| visit.next(next))
     }
 
     /// Gives what was typed into the fields that are not secret.

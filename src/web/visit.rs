@@ -20,7 +20,9 @@ use crate::web::Web;
 use crate::web::demand::Demand;
 use crate::web::demand::demands;
 use crate::web::is_unattached;
+use crate::web::next::Next;
 use crate::web::presentation;
+use crate::web::reply::Refused;
 use crate::web::wants_json;
 
 /// A request whose session was read, with [`Web`]: what our handlers begin with.
@@ -68,14 +70,14 @@ impl<'r> Visit<'r> {
         wants_json(self.request)
     }
 
-    /// Refuses whoever is logged in.
+    /// Refuses a user who is logged in. A browser is led to `next`, or home.
     ///
     /// # Errors
     ///
     /// [`Rejection::AlreadyAuthenticated`].
-    pub fn anonymous_only(&self) -> Result<(), Rejection> {
+    pub fn anonymous_only(&self, next: Option<&Next>) -> Result<(), Refused> {
         match self.active {
-            Some(_) => Err(Rejection::AlreadyAuthenticated),
+            Some(_) => Err(Refused::from(Rejection::AlreadyAuthenticated).leading_to(next)),
             None => Ok(()),
         }
     }

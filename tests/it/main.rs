@@ -39,6 +39,7 @@ mod holders;
 mod hooks;
 mod invite;
 mod issuing;
+mod kept_next;
 mod layers;
 mod login;
 mod logout;
