@@ -52,8 +52,13 @@ pub enum Error {
     TokenRefused(#[source] Box<dyn StdError + Send + Sync>),
 
     /// A template is missing or wrong.
-    #[error("a template failed: {}", with_causes(.0))]
-    Template(#[from] tera::Error),
+    #[error("{fault}")]
+    Template {
+        /// The template, what is wrong with it, and the line if it is known.
+        fault: String,
+        /// What the template engine said.
+        source: Box<tera::Error>,
+    },
 
     /// A message could not be written or delivered.
     #[error("mail could not be sent: {0}")]
@@ -97,6 +102,12 @@ impl Error {
         Self::Schema { fault: fault.into(), cure: cure.into() }
     }
 
+    /// Wraps what a template engine says, with its causes: it names the file first and the line last.
+    pub(crate) fn template(source: tera::Error) -> Self {
+        let fault = format!("a template failed: {}", with_causes(&source));
+        Self::Template { fault, source: Box::new(source) }
+    }
+
     /// Wraps a failure of a datastore, for stores of an application's own.
     pub fn store(source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         Self::Store(source.into())
@@ -119,8 +130,8 @@ impl Error {
     }
 }
 
-/// Gives a fault with what caused it: a template engine names the file first and the line last.
-fn with_causes(fault: &dyn StdError) -> String {
+/// Returns a fault with what caused it, in one line.
+pub(crate) fn with_causes(fault: &dyn StdError) -> String {
     let causes = std::iter::successors(Some(fault), |fault: &&dyn StdError| (*fault).source());
     let texts: Vec<String> = causes.map(|fault| fault.to_string().replace('\n', " ")).collect();
     texts.join(": ")

@@ -3,8 +3,10 @@
 //! What went wrong on our own side is an [`Error`]; it reaches the client as
 //! [`Rejection::Unavailable`].
 
+mod csrf;
 mod token;
 
+pub use crate::rejection::csrf::CsrfFault;
 pub use crate::rejection::token::TokenFault;
 
 use std::error::Error as StdError;
@@ -62,7 +64,7 @@ pub enum Rejection {
         by_invitation: bool,
     },
     /// The anti-forgery token is missing, old, or of another session.
-    CsrfFailed,
+    CsrfFailed(CsrfFault),
     /// A browser says that the request was started by another site.
     CrossSite,
     /// The mailed link was used, replaced, has expired, or never was.
@@ -109,7 +111,7 @@ impl Rejection {
             Self::InsufficientScope => "insufficient_scope",
             Self::OwnRowMissing => "own_row_missing",
             Self::RegistrationClosed { .. } => "registration_closed",
-            Self::CsrfFailed => "csrf_failed",
+            Self::CsrfFailed(_) => "csrf_failed",
             Self::CrossSite => "cross_site",
             Self::InvalidLink => "invalid_link",
             Self::Throttled { .. } => "throttled",
@@ -130,7 +132,7 @@ impl Rejection {
             | Self::RefreshTokenRefused(_)
             | Self::ConflictingCredentials
             | Self::AlreadyAuthenticated
-            | Self::CsrfFailed
+            | Self::CsrfFailed(_)
             | Self::CrossSite
             | Self::InvalidLink => Status::BadRequest,
             Self::Unauthenticated
@@ -183,7 +185,7 @@ impl Rejection {
             Self::RegistrationClosed { by_invitation: false } => {
                 "No new accounts are made here at the moment."
             }
-            Self::CsrfFailed => {
+            Self::CsrfFailed(_) => {
                 "This page was open for too long, or your browser keeps no cookies. Please try again."
             }
             Self::CrossSite => "This request came from another site and was not carried out.",
@@ -201,9 +203,9 @@ impl Rejection {
     pub fn text_for_programs(&self) -> &str {
         match self {
             Self::Unauthenticated => "Please log in first.",
-            Self::CsrfFailed => {
-                "The anti-forgery token is missing or out of date. Send it as `X-XSRF-Token`, or, \
-                 from a program, send JSON without cookies, `Origin` and `Sec-Fetch-Site`."
+            Self::CsrfFailed(_) => {
+                "From a program, send JSON without cookies, `Origin` and `Sec-Fetch-Site`; from a page, \
+                 send the anti-forgery token as `X-XSRF-Token`. It is missing or out of date."
             }
             Self::OwnRowMissing => "Your account lacks something that is needed here.",
             _ => self.text(),

@@ -5,6 +5,8 @@
 //! of the name of one of ours replaces it, so that `templates/security/login.html` is the login
 //! page, and may extend any other file there.
 
+mod fault;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
@@ -15,6 +17,7 @@ use tera::Tera;
 
 use crate::error::Error;
 use crate::error::Result;
+use crate::template::fault::explain;
 
 /// A template that comes with the framework: its name and its text.
 pub type Embedded = (&'static str, &'static str);
@@ -32,6 +35,7 @@ pub const SHARED: &[Embedded] = &[
 /// Renders pages and mails.
 pub struct Templates {
     tera: Tera,
+    sources: BTreeMap<String, String>,
 }
 
 impl Templates {
@@ -55,8 +59,10 @@ impl Templates {
         let mut tera = Tera::default();
         tera.autoescape_on(vec![".html"]);
         prepare(&mut tera);
-        tera.add_raw_templates(sources)?;
-        Ok(Self { tera })
+        match tera.add_raw_templates(&sources) {
+            Ok(()) => Ok(Self { tera, sources }),
+            Err(source) => Err(explain(source, &sources)),
+        }
     }
 
     /// Renders the template `name`.
@@ -65,7 +71,8 @@ impl Templates {
     ///
     /// [`Error::Template`] when there is none of that name, or when it fails.
     pub fn render(&self, name: &str, context: &impl Serialize) -> Result<String> {
-        Ok(self.tera.render(name, &Context::from_serialize(context)?)?)
+        let context = Context::from_serialize(context).map_err(Error::template)?;
+        self.tera.render(name, &context).map_err(|source| explain(source, &self.sources))
     }
 
     /// Gives the names of all templates.
@@ -80,7 +87,13 @@ impl Templates {
 ///
 /// [`Error::Template`] when it fails.
 pub fn render_text(text: &str, context: &impl Serialize) -> Result<String> {
-    Ok(Tera::one_off(text, &Context::from_serialize(context)?, false)?)
+    let context = Context::from_serialize(context).map_err(Error::template)?;
+    let sources = BTreeMap::from([("text".to_owned(), text.to_owned())]);
+    let mut tera = Tera::default();
+    tera.autoescape_on(Vec::new());
+    let added = tera.add_raw_templates(&sources);
+    let rendered = added.and_then(|()| tera.render("text", &context));
+    rendered.map_err(|source| explain(source, &sources))
 }
 
 fn collect_files(root: &Path, folder: &Path, sources: &mut BTreeMap<String, String>) -> Result<()> {
@@ -138,7 +151,7 @@ mod tests {
     fn a_broken_file_is_named() {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("broken.html"), "{% if %}").unwrap();
-        let fault = Templates::load([], folder.path(), |_| {}).err().unwrap();
-        assert!(format!("{:?}", fault).contains("broken.html"));
+        let fault = Templates::load([], folder.path(), |_| {}).err().unwrap().to_string();
+        assert!(fault.starts_with("the template \"broken.html\" cannot be parsed at line 1, "));
     }
 }

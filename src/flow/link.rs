@@ -397,7 +397,7 @@ impl<L: MailedLink> Handled<'_, L> {
     async fn refuse(&self, token: Option<Token>, rejection: Rejection) -> Refused {
         match &rejection {
             Rejection::InvalidLink => self.link.page(self.flow, None).refuse(rejection),
-            Rejection::InvalidInput(_) | Rejection::CsrfFailed if !self.visit.wants_json() => {
+            Rejection::InvalidInput(_) | Rejection::CsrfFailed(_) if !self.visit.wants_json() => {
                 match self.find(token).await {
                     Ok(link) => self.link.page(self.flow, Some(&link)).refuse(rejection),
                     Err(_) => rejection.into(),

@@ -185,6 +185,7 @@ pub(super) async fn assemble<D: UserDatastore>(
         urls,
         features: names,
         presentation,
+        is_debug: is_debug(figment),
     });
     Ok(Assembly {
         store,

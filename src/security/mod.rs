@@ -68,6 +68,7 @@ use crate::web::csrf;
 use crate::web::presentation::AsItComes;
 use crate::web::presentation::Presentation;
 use crate::web::protection;
+use crate::web::render;
 
 /// The security of an application: a fairing with the features it has.
 ///
@@ -386,6 +387,7 @@ impl<D: UserDatastore> Fairing for Security<D> {
 
     async fn on_response<'r>(&self, request: &'r Request<'_>, response: &mut Response<'r>) {
         if let Some(web) = request.rocket().state::<Web>() {
+            render::finish(request, web, response).await;
             web.sessions().finish(request, response);
             challenge::finish(request, response);
             protection::finish(request, web, response);

@@ -69,6 +69,7 @@ use crate::mail::worker::Worker;
 use crate::secret::Secret;
 use crate::security::housekeeping::Housekeeping;
 use crate::user::Email;
+use crate::user::Identity;
 use crate::user::RoleName;
 use crate::user::User;
 use crate::user::UserId;
@@ -165,7 +166,7 @@ impl TestApp {
         if let Ok(user) = orderly(store.create_user(&user, &Together::nothing()).await) {
             return user;
         }
-        let identity = crate::user::Identity::Email(email);
+        let identity = Identity::Email(email);
         match orderly(store.find_credentials(&identity).await) {
             Some(found) => found.user,
             None => panic!("the user could neither be made nor found"),
@@ -180,13 +181,62 @@ impl TestApp {
         self.user(email).await
     }
 
-    /// Gives a browser in which the user of that address, made if need be, is logged in.
+    /// Gives a browser in which the user of that address, made if need be, is logged in. Where the
+    /// registration has fields of the application's own, [`register`](Self::register) fills them in.
     pub async fn log_in_as(&self, email: &str) -> Browser<'_> {
         self.user(email).await;
+        self.logged_in(email, PASSWORD).await
+    }
+
+    async fn logged_in(&self, email: &str, password: &str) -> Browser<'_> {
         let browser = self.browser();
-        let answer = browser.log_in(email, PASSWORD).await;
+        let answer = browser.log_in(email, password).await;
         assert_eq!(answer.status, Status::Ok, "{email} could not log in: {}", answer.body);
         browser
+    }
+
+    /// Registers a user as a person does, and returns a browser in which they are logged in.
+    ///
+    /// `fields` is what the form asks beside the address: the application's own
+    /// [`RegistrationFields`](crate::RegistrationFields), a `username`, or a `password` in place of
+    /// [`PASSWORD`]. What the application keeps of them is saved, its hooks and listeners are told, and the
+    /// link in the confirmation mail is followed. [`log_in_as`](Self::log_in_as) does none of that.
+    ///
+    /// ```
+    /// # use rocket_security::Security;
+    /// # use rocket_security::testing::TestApp;
+    /// # use serde_json::json;
+    /// # rocket::async_test(async {
+    /// # let security = Security::fairing();
+    /// # let figment = rocket::Config::figment();
+    /// # let figment = figment.merge(("security.identity", ["email", "username"]));
+    /// let app = TestApp::launch(rocket::custom(figment).attach(security)).await;
+    /// let ann = app.register("ann@example.org", json!({"username": "ann"})).await;
+    /// assert!(ann.get("/change").await.body.contains("ann@example.org"));
+    /// # });
+    /// ```
+    pub async fn register(&self, email: &str, fields: Value) -> Browser<'_> {
+        let identity = Identity::Email(orderly(Email::parse(email)));
+        if orderly(self.store().find_credentials(&identity).await).is_some() {
+            panic!("{email} has an account already: `log_in_as` logs in");
+        }
+        let mut form = json!({"email": email, "password": PASSWORD});
+        match (&mut form, fields) {
+            (Value::Object(form), Value::Object(fields)) => form.extend(fields),
+            (_, other) => panic!("the fields of a registration are an object, not {other}"),
+        }
+        let password = form.get("password").and_then(Value::as_str).unwrap_or_default().to_owned();
+        let Some(path) = self.path_of("register") else {
+            panic!("the feature `register` is not enabled");
+        };
+        let answer = self.browser().post_json(&path, form).await;
+        assert_eq!(answer.status, Status::Ok, "{email} could not register: {}", answer.body);
+        if self.flow().awaits_confirmation() {
+            let link = link_in(&self.newest_mail_to(email).await);
+            let answer = self.browser().post_json(&link, json!({})).await;
+            assert_eq!(answer.status, Status::Ok, "{email} could not confirm: {}", answer.body);
+        }
+        self.logged_in(email, &password).await
     }
 
     /// Delivers what is due and gives all mail so far, oldest first.

@@ -38,6 +38,7 @@ use rocket::uri;
 use url::Url;
 
 use crate::event::Event;
+use crate::rejection::CsrfFault;
 use crate::rejection::Rejection;
 use crate::session::Current;
 use crate::web::Web;
@@ -102,7 +103,12 @@ pub(crate) async fn check_with_credential(
 }
 
 fn tell(request: &Request<'_>, web: &Web, checked: Result<(), Rejection>) -> Result<(), Rejection> {
-    if let Err(rejection @ (Rejection::CrossSite | Rejection::CsrfFailed)) = &checked {
+    if let Err(rejection @ (Rejection::CrossSite | Rejection::CsrfFailed(_))) = &checked {
+        if let Some(advice) = web.advice(rejection) {
+            // Not the path as it was sent: it may hold the token of a link.
+            let route = request.route().map_or_else(String::new, |route| route.uri.to_string());
+            log::warn!("{} {route} was refused: {advice}", request.method());
+        }
         let (reason, origin) = (rejection.reason(), web.origin(request));
         web.signals().send(&Event::CsrfFailed { reason, origin });
     }
@@ -133,7 +139,7 @@ async fn verdict(
     let token = HEADERS.iter().find_map(|name| request.headers().get_one(name));
     let token = token.or(submitted).or(peeked.as_deref());
     let Some(token) = token else {
-        return Err(Rejection::CsrfFailed);
+        return Err(Rejection::CsrfFailed(CsrfFault::Missing));
     };
     if current.token().is_some_and(|session| session.verify_csrf_token(token)) {
         return Ok(());
@@ -141,7 +147,18 @@ async fn verdict(
     let outlived = if may_be_outlived { web.sessions().outlived_id(request).await } else { None };
     match outlived {
         Some(session) if session.verify_csrf_token(token) => Ok(()),
-        _ => Err(Rejection::CsrfFailed),
+        _ => Err(Rejection::CsrfFailed(fault_in(current))),
+    }
+}
+
+/// Returns why a token that was sent does not belong to the session of its request.
+fn fault_in(current: &Current) -> CsrfFault {
+    match current {
+        Current::Nobody => CsrfFault::NoSession,
+        Current::Expired | Current::Ended => CsrfFault::SessionOver,
+        Current::Anonymous(_) | Current::Active(_) | Current::Unavailable => {
+            CsrfFault::OtherSession
+        }
     }
 }
 

@@ -5,6 +5,7 @@
 //! | [`submission`] | one input type for form and JSON |
 //! | [`reply`] | page, redirect or JSON from one value |
 //! | [`page`] | pages from templates |
+//! | `render` | when and how pages are rendered |
 //! | [`field`] | a field that an application adds to a form |
 //! | [`fields`] | what an application asks of whoever registers |
 //! | `hops` | the addresses that proxies write into a request |
@@ -42,6 +43,7 @@ pub mod next;
 pub mod page;
 pub mod presentation;
 pub(crate) mod protection;
+pub(crate) mod render;
 pub mod reply;
 pub(crate) mod sender;
 pub mod submission;
@@ -89,6 +91,7 @@ pub struct Web {
     urls: Urls,
     features: Vec<&'static str>,
     presentation: Arc<dyn Presentation>,
+    is_debug: bool,
 }
 
 /// The paths of the features' pages by name, as for `security_url(name="…")`.
@@ -105,12 +108,13 @@ pub(crate) struct WebParts {
     pub(crate) urls: Urls,
     pub(crate) features: Vec<&'static str>,
     pub(crate) presentation: Arc<dyn Presentation>,
+    pub(crate) is_debug: bool,
 }
 
 impl Web {
     pub(crate) fn new(parts: WebParts) -> Self {
         let WebParts { config, base_url, templates, sessions, signals, clock, .. } = parts;
-        let WebParts { urls, features, presentation, .. } = parts;
+        let WebParts { urls, features, presentation, is_debug, .. } = parts;
         let proxies = Proxies::new(&config);
         Self {
             config,
@@ -123,6 +127,7 @@ impl Web {
             urls,
             features,
             presentation,
+            is_debug,
         }
     }
 
@@ -153,6 +158,20 @@ impl Web {
     /// [`Rejection::Unavailable`] when the application could not tell.
     pub async fn payload(&self, user: &User) -> Result<Value, Rejection> {
         Ok(self.presentation.user(user).await?)
+    }
+
+    /// Returns whether the application runs in the debug profile, so that answers may say what its
+    /// developer has to mend.
+    pub(crate) fn is_debug(&self) -> bool {
+        self.is_debug
+    }
+
+    /// Returns what the application's developer can do about a refusal, in the debug profile.
+    pub(crate) fn advice(&self, rejection: &Rejection) -> Option<&'static str> {
+        match rejection {
+            Rejection::CsrfFailed(fault) if self.is_debug => Some(fault.text()),
+            _ => None,
+        }
     }
 
     pub(crate) fn presentation(&self) -> &dyn Presentation {

@@ -7,18 +7,14 @@ use std::fmt;
 
 use rocket::Ignite;
 use rocket::Request;
-use rocket::Response;
 use rocket::Rocket;
 use rocket::Sentinel;
 use rocket::async_trait;
-use rocket::http::ContentType;
 use rocket::http::Method;
 use rocket::http::Status;
 use rocket::outcome::Outcome;
 use rocket::request;
 use rocket::request::FromRequest;
-use rocket::response;
-use rocket::response::Responder;
 use serde::Deserialize;
 use serde::Serialize;
 use serde_json::Map;
@@ -26,6 +22,7 @@ use serde_json::Value;
 use serde_json::json;
 use tera::Tera;
 
+use crate::error::Error;
 use crate::error::Result;
 use crate::rejection::Rejection;
 use crate::session;
@@ -39,9 +36,6 @@ use crate::web::demand::Demand;
 use crate::web::demand::demands;
 use crate::web::is_unattached;
 use crate::web::presentation;
-use crate::web::protection::Protection;
-use crate::web::protection::protect;
-use crate::web::sender;
 
 /// The path of our stylesheet.
 pub(crate) const STYLESHEET: &str = "/security/style.css";
@@ -51,8 +45,7 @@ pub(crate) const STYLESHEET: &str = "/security/style.css";
 /// Besides what is put in [`with`](Page::with), a template sees `csrf_token`, `current_user`,
 /// `site_name`, `features` and `notice`, can call `security_url(name="login")` and
 /// `csrf_field(token=csrf_token)`, the first element of every form, and include
-/// `security/_logout.html`. So that `current_user` is known, the handler names a guard that asks
-/// for it: `AuthUser`, `Maybe<AuthUser>` or [`PageContext`].
+/// `security/_logout.html`. `current_user` is whoever is logged in, whether or not the route has a guard.
 ///
 /// ```
 /// # use rocket::get;
@@ -115,60 +108,23 @@ impl Page {
     }
 
     /// Says what is wrong, above the form and beside its fields.
-    pub(crate) fn refused(self, rejection: &Rejection) -> Self {
+    pub(crate) fn refused(self, rejection: &Rejection, text: &str) -> Self {
         let errors: Vec<Value> = match rejection {
             Rejection::InvalidInput(errors) => errors
                 .iter()
                 .map(|error| json!({"field": error.field, "text": error.text}))
                 .collect(),
-            other => vec![json!({"field": "", "text": other.text()})],
+            _ => vec![json!({"field": "", "text": text})],
         };
         self.status(rejection.status()).with("errors", errors)
     }
 
-    /// Renders the page as it answers `request`.
-    pub(crate) fn render<'r>(self, request: &Request<'_>) -> response::Result<'r> {
-        let Some(web) = request.rocket().state::<Web>() else {
-            log::error!("a page was rendered without `Security::fairing()` attached");
-            return Err(Status::InternalServerError);
-        };
-        let page = web.presentation().page(self, request);
-        page.render_as_is(request, web)
+    pub(super) fn status_code(&self) -> Status {
+        self.status
     }
 
-    fn render_as_is<'r>(self, request: &Request<'_>, web: &Web) -> response::Result<'r> {
-        let (template, status) = (self.template.clone(), self.status);
-        let is_ours = template.starts_with("security/");
-        let without_randomness = |fault| {
-            log::error!("{fault}");
-            Status::ServiceUnavailable
-        };
-        let offer = web.sessions().offer_csrf_token(request).map_err(without_randomness)?;
-        let context = self.full_context(request, web, &offer.csrf_token);
-        let html = web.templates.render(&template, &context).map_err(|fault| {
-            log::error!("the page {template} failed: {fault:?}");
-            Status::InternalServerError
-        })?;
-        let is_personal = sender::decided(request).is_some()
-            || session::loaded(request).is_some_and(|it| it.active().is_some());
-        let has_token = html.contains(&offer.csrf_token);
-        if has_token {
-            web.sessions().accept(request, &offer).map_err(without_randomness)?;
-        }
-        let mut response = Response::build();
-        response.status(status).header(ContentType::HTML);
-        response.sized_body(html.len(), std::io::Cursor::new(html));
-        response.raw_header("Vary", "Cookie, Accept");
-        if has_token || is_personal {
-            response.raw_header("Cache-Control", "no-store");
-        }
-        if is_ours {
-            protect(request, Protection::Page);
-        }
-        response.ok()
-    }
-
-    fn full_context(self, request: &Request<'_>, web: &Web, csrf_token: &str) -> Value {
+    /// Returns everything that the template sees.
+    pub(super) fn full_context(self, request: &Request<'_>, web: &Web, csrf_token: &str) -> Value {
         let form = kept_form(request, web).unwrap_or_default();
         let mut context = json!({"form": form, "errors": [], "next": null});
         let shared = json!(PageContext::of(request, web, csrf_token.to_owned()));
@@ -177,12 +133,6 @@ impl Page {
             context.extend(self.context);
         }
         context
-    }
-}
-
-impl<'r> Responder<'r, 'static> for Page {
-    fn respond_to(self, request: &'r Request<'_>) -> response::Result<'static> {
-        self.render(request)
     }
 }
 
@@ -317,7 +267,7 @@ impl Notice {
 pub fn extend(tera: &mut Tera, web: &Web) -> Result<()> {
     register_functions(tera, web.urls.clone());
     let partial = include_str!("../../templates/security/_logout.html");
-    Ok(tera.add_raw_template("security/_logout.html", partial)?)
+    tera.add_raw_template("security/_logout.html", partial).map_err(Error::template)
 }
 
 /// Adds `security_url(name="…")` and `csrf_field(token=csrf_token)` to a Tera engine.

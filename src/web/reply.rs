@@ -188,6 +188,10 @@ impl<'r> Responder<'r, 'static> for Refused {
         let is_json = wants_json(request) || self.is_data;
         let (status, response) = if is_json {
             let style = web.config().error_style;
+            let instead = match web.advice(&rejection) {
+                Some(advice) => instead.with("advice", advice),
+                None => instead,
+            };
             let Refusal { status, kind, body } = Refusal::of(&rejection, instead, style, request);
             (status, json_response(request, status, kind, &body))
         } else {
@@ -251,14 +255,15 @@ fn page_for(
     if let Some(next) = elsewhere {
         return Reply::redirect(next).respond_to(request);
     }
+    let text = web.advice(rejection).unwrap_or_else(|| rejection.text());
     if let Some(page) = page {
-        return page.refused(rejection).render(request);
+        return page.refused(rejection, text).render(request);
     }
     Page::new("security/error.html")
         .status(status)
         .with("status", status.code)
         .with("title", title(rejection))
-        .with("text", rejection.text())
+        .with("text", text)
         .with("reason", rejection.reason())
         .with("retry_after", rejection.retry_after().map(whole_seconds))
         .render(request)

@@ -120,7 +120,7 @@ async fn the_token_of_another_browser_is_worth_nothing() {
     let fields = [("csrf_token", token.as_str()), ("email", ANN), ("password", PASSWORD)];
     let answer = victim.post_form_as_is("/login", &fields).await;
     assert_eq!(answer.status, Status::BadRequest);
-    assert!(answer.body.contains("open for too long"), "{}", answer.body);
+    assert!(answer.body.contains("not that of this browser"), "{}", answer.body);
 }
 
 #[rocket::async_test]

@@ -52,6 +52,7 @@ mod official_vectors;
 mod outage;
 mod outbox;
 mod own_row;
+mod page_faults;
 mod pages;
 mod paseto_guards;
 mod password_queue;

@@ -1,17 +1,27 @@
 //! Pages, and pages in their place.
 
+use rocket::Request;
+use rocket::catch;
+use rocket::catchers;
 use rocket::get;
 use rocket::http::Status;
+use rocket::request::FromRequest;
+use rocket::request::Outcome;
+use rocket::response;
+use rocket::response::Responder;
 use rocket::routes;
+use rocket::tokio::io::AsyncReadExt;
 use rocket_security::AuthUser;
 use rocket_security::Maybe;
 use rocket_security::Page;
 use rocket_security::PageContext;
 use rocket_security::Security;
+use rocket_security::testing::PASSWORD;
 use rocket_security::testing::TestApp;
 use serde_json::json;
 
 use crate::support::app;
+use crate::support::sql;
 
 const ANN: &str = "ann@example.org";
 
@@ -30,6 +40,46 @@ fn form() -> Page {
     Page::new("form.html")
 }
 
+/// What an application's own compression does with a page: it reads the body when it is sent.
+struct Framed(Page);
+
+impl<'r> Responder<'r, 'static> for Framed {
+    fn respond_to(self, request: &'r Request<'_>) -> response::Result<'static> {
+        let mut response = self.0.respond_to(request)?;
+        let body = response.body_mut().take();
+        response.set_streamed_body(b"<<".chain(body).chain(&b">>"[..]));
+        Ok(response)
+    }
+}
+
+#[get("/framed")]
+fn framed() -> Framed {
+    Framed(Page::new("plain.html"))
+}
+
+/// A page that is made and not shown.
+#[get("/dropped")]
+fn dropped(request: RequestOf<'_>) -> &'static str {
+    let _ = Page::new("plain.html").respond_to(request.0);
+    "something else"
+}
+
+struct RequestOf<'r>(&'r Request<'r>);
+
+#[rocket::async_trait]
+impl<'r> FromRequest<'r> for RequestOf<'r> {
+    type Error = ();
+
+    async fn from_request(request: &'r Request<'_>) -> Outcome<Self, ()> {
+        Outcome::Success(Self(request))
+    }
+}
+
+#[catch(404)]
+fn lost() -> Page {
+    Page::new("plain.html").status(Status::NotFound)
+}
+
 #[get("/context")]
 fn context(context: PageContext) -> String {
     json!(context).to_string()
@@ -44,7 +94,8 @@ async fn app_with_templates(files: &[(&str, &str)]) -> (TestApp, tempfile::TempD
     let figment = rocket::Config::figment().merge(("template_dir", folder.path()));
     let rocket = rocket::custom(figment)
         .attach(Security::fairing())
-        .mount("/", routes![page, plain, form, context]);
+        .mount("/", routes![page, plain, form, framed, dropped, context])
+        .register("/", catchers![lost]);
     (TestApp::launch(rocket).await, folder)
 }
 
@@ -163,6 +214,58 @@ async fn a_page_with_a_form_on_a_route_without_a_guard_logs_nobody_out() {
     assert_eq!(answer.header("Set-Cookie"), None);
     assert_eq!(answer.header("Cache-Control"), Some("no-store"));
     assert_eq!(ann.get("/page").await.body, ANN);
+}
+
+const WHO: &str = "{{ current_user.email | default(value=\"nobody\") }}";
+
+#[rocket::async_test]
+async fn a_page_of_a_route_without_a_guard_shows_who_is_logged_in() {
+    let (app, _folder) = app_with_templates(&[("plain.html", WHO)]).await;
+    assert_eq!(app.browser().get("/plain").await.body, "nobody");
+    assert_eq!(app.browser().get("/plain").await.header("Cache-Control"), None);
+
+    let ann = app.log_in_as(ANN).await;
+    let answer = ann.get("/plain").await;
+    assert_eq!((answer.status, answer.body.as_str()), (Status::Ok, ANN));
+    assert_eq!(answer.header("Cache-Control"), Some("no-store"));
+    assert_eq!(ann.get("/no-such-page").await.body, ANN, "a catcher's page, too");
+    assert_eq!(ann.get("/framed").await.body, format!("<<{ANN}>>"));
+    assert_eq!(ann.get("/dropped").await.body, "something else");
+    let head = app.client().head("/plain").dispatch().await;
+    assert_eq!((head.status(), head.into_string().await), (Status::Ok, None));
+
+    ann.log_out().await;
+    assert_eq!(ann.get("/plain").await.body, "nobody");
+}
+
+#[rocket::async_test]
+async fn a_session_that_was_ended_elsewhere_is_a_guests_whose_token_is_good() {
+    let form = format!("{WHO} {{{{ csrf_token }}}}");
+    let (app, _folder) = app_with_templates(&[("form.html", &form)]).await;
+    let (ann, elsewhere) = (app.log_in_as(ANN).await, app.browser());
+    elsewhere.set_cookie("security_session", &ann.cookie("security_session").unwrap());
+    elsewhere.log_out().await;
+    let page = ann.get("/form").await.body;
+    let token = page.strip_prefix("nobody ").unwrap();
+    let fields = [("csrf_token", token), ("email", ANN), ("password", PASSWORD)];
+    assert_eq!(ann.post_form_as_is("/login", &fields).await.status, Status::SeeOther);
+    assert_eq!(ann.get("/page").await.status, Status::Ok);
+}
+
+#[rocket::async_test]
+async fn a_store_that_is_down_breaks_no_public_page_and_takes_nothing_away() {
+    let (app, _folder) = app_with_templates(&[("plain.html", WHO), ("mine.html", WHO)]).await;
+    let ann = app.log_in_as(ANN).await;
+    sql::execute(app.database(), "ALTER TABLE security_sessions RENAME TO security_elsewhere")
+        .await;
+    let answer = ann.get("/plain").await;
+    assert_eq!((answer.status, answer.body.as_str()), (Status::Ok, "nobody"));
+    assert_eq!(answer.header("Set-Cookie"), None);
+    assert_eq!(answer.header("Cache-Control"), Some("no-store"));
+    assert_eq!(ann.get("/page").await.status, Status::ServiceUnavailable, "it asks who it is for");
+    sql::execute(app.database(), "ALTER TABLE security_elsewhere RENAME TO security_sessions")
+        .await;
+    assert_eq!(ann.get("/plain").await.body, ANN);
 }
 
 #[rocket::async_test]

@@ -12,6 +12,7 @@ use rocket_security::SqlxDatastore;
 use rocket_security::datastore::Together;
 use rocket_security::feature::Feature;
 use rocket_security::feature::Registration;
+use rocket_security::features::confirm::Confirm;
 use rocket_security::features::register::Register;
 use rocket_security::rejection::FieldErrors;
 use rocket_security::testing::Answer;
@@ -183,6 +184,32 @@ async fn a_form_and_json_make_the_same_account_with_its_row() {
     let users = app.store().list_users(None, 10).await.unwrap();
     let members = sql::dump(app.database(), "members").await;
     assert!(users.iter().all(|user| members.contains(&user.id.as_uuid().to_string())));
+}
+
+#[rocket::async_test]
+async fn the_test_kit_registers_a_user_with_the_fields_of_the_application() {
+    let app = members().await;
+    let ann = app.register(ANN, json!({"nickname": "Annie", "age": 30, "terms": true})).await;
+    assert_eq!(ann.get("/me").await.body, ANN);
+    assert!(sql::dump(app.database(), "members").await.contains("Annie"));
+    let own = json!({"nickname": "Bobby", "terms": true, "password": "another long passphrase"});
+    app.register(BOB, own).await;
+    let bob = app.browser().log_in(BOB, "another long passphrase").await;
+    assert_eq!(bob.status, Status::Ok);
+    assert_eq!(count(&app, "members").await, 2);
+}
+
+#[rocket::async_test]
+async fn the_test_kit_registers_where_addresses_are_not_confirmed() {
+    let security = Security::default().disable::<Confirm>();
+    let app = TestApp::launch(rocket_with(security)).await;
+    assert_eq!(app.register(ANN, json!({})).await.get("/me").await.body, ANN);
+}
+
+#[rocket::async_test]
+#[should_panic(expected = "could not register")]
+async fn the_test_kit_says_which_field_is_missing() {
+    members().await.register(ANN, json!({"nickname": "Annie"})).await;
 }
 
 #[rocket::async_test]

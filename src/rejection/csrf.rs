@@ -1,0 +1,50 @@
+//! What is wrong with the anti-forgery token of a request.
+
+use std::fmt;
+
+/// Why a request is refused as one that may be forged.
+///
+/// Clients are told the same of all of them. The text is for the application's developer: pages, JSON and
+/// the log show it in the debug profile alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CsrfFault {
+    /// The request has no token.
+    Missing,
+    /// The request has a token, but no session cookie that it could belong to.
+    NoSession,
+    /// The session that the browser had has expired or ended.
+    SessionOver,
+    /// The token is not that of the browser's session.
+    OtherSession,
+}
+
+impl CsrfFault {
+    /// Returns what is wrong and how to mend it, for the application's developer.
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::Missing => {
+                "The anti-forgery token is missing. Put {{ csrf_field(token=csrf_token) }} directly \
+                 behind the <form> tag, or send the token in the header X-XSRF-Token."
+            }
+            Self::NoSession => {
+                "The request has an anti-forgery token, but no session cookie that it belongs to. The \
+                 browser has to keep the cookie that came with the token, and send it along."
+            }
+            Self::SessionOver => {
+                "The session of the anti-forgery token has expired or was ended. Load the page again to \
+                 get a new token."
+            }
+            Self::OtherSession => {
+                "The anti-forgery token is not that of this browser's session. A login and a logout \
+                 change the session: load the page again, or take the token from the newest answer."
+            }
+        }
+    }
+}
+
+impl fmt::Display for CsrfFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.text())
+    }
+}
