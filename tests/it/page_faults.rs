@@ -5,6 +5,7 @@ use rocket::Build;
 use rocket::Rocket;
 use rocket::catch;
 use rocket::catchers;
+use rocket::error::ErrorKind;
 use rocket::figment::Figment;
 use rocket::get;
 use rocket::http::ContentType;
@@ -19,6 +20,7 @@ use rocket_security::Page;
 use rocket_security::Security;
 use rocket_security::testing::Browser;
 use rocket_security::testing::TestApp;
+use rocket_security::testing::TestDatabase;
 use serde_json::Value;
 use serde_json::json;
 use tempfile::TempDir;
@@ -157,11 +159,13 @@ async fn a_template_that_cannot_be_parsed_stops_the_launch() {
     let folder = tempfile::tempdir().unwrap();
     let rocket = application(&folder);
     std::fs::write(folder.path().join("contact.html"), "<p>\n{% if %}</p>").unwrap();
-    let fault = match rocket.ignite().await {
+    let database = TestDatabase::create().await;
+    let figment = TestApp::figment(rocket.figment(), &database, json!({}));
+    let fault = match rocket.configure(figment).ignite().await {
         Ok(_) => panic!("it launched"),
-        Err(fault) => fault.to_string(),
+        Err(fault) => fault,
     };
-    assert!(fault.contains("rocket_security"), "{fault}");
+    assert!(matches!(fault.kind(), ErrorKind::FailedFairings(_)), "{fault}");
 }
 
 /// Sends the form and JSON with this token, and returns what the page says, and the JSON.

@@ -232,7 +232,7 @@ async fn a_page_of_a_route_without_a_guard_shows_who_is_logged_in() {
     assert_eq!(ann.get("/framed").await.body, format!("<<{ANN}>>"));
     assert_eq!(ann.get("/dropped").await.body, "something else");
     let head = app.client().head("/plain").dispatch().await;
-    assert_eq!((head.status(), head.into_string().await), (Status::Ok, None));
+    assert_eq!((head.status(), head.into_string().await), (Status::Ok, Some(String::new())));
 
     ann.log_out().await;
     assert_eq!(ann.get("/plain").await.body, "nobody");
@@ -249,7 +249,7 @@ async fn a_session_that_was_ended_elsewhere_is_a_guests_whose_token_is_good() {
     let token = page.strip_prefix("nobody ").unwrap();
     let fields = [("csrf_token", token), ("email", ANN), ("password", PASSWORD)];
     assert_eq!(ann.post_form_as_is("/login", &fields).await.status, Status::SeeOther);
-    assert_eq!(ann.get("/page").await.status, Status::Ok);
+    assert!(ann.get("/form").await.body.starts_with(ANN));
 }
 
 #[rocket::async_test]
