@@ -201,18 +201,22 @@ impl Flow {
             return Ok(());
         }
         let request = visit.request();
+        // What a browser sends by itself counts only when it is good, and the session's user's.
+        let is_sent_unasked = bearer::in_headers(request).next().is_none();
+        let refuse = |why| if is_sent_unasked { Ok(()) } else { Err(why) };
         let token = match bearer::verified::<Access>(request) {
             Ok(token) => token,
-            // What a browser sends by itself counts only when it is good.
-            Err(_) if bearer::in_headers(request).next().is_none() => return Ok(()),
-            Err(refused) => return Err(refused),
+            Err(refused) => return refuse(refused),
         };
-        let facts = Facts::of(&token).map_err(Rejection::TokenRefused)?;
+        let facts = match Facts::of(&token) {
+            Ok(facts) => facts,
+            Err(fault) => return refuse(Rejection::TokenRefused(fault)),
+        };
         let Some(Whose { trace, .. }) = facts.about else {
-            return Err(Rejection::TokenRefused(TokenFault::WrongIssuer));
+            return refuse(Rejection::TokenRefused(TokenFault::WrongIssuer));
         };
         if visit.user().is_some_and(|user| user.id != trace.user) {
-            return Err(Rejection::ConflictingCredentials);
+            return refuse(Rejection::ConflictingCredentials);
         }
         if let Some(id) = trace.family {
             self.end_family(visit, EndedFamily { id, user_id: trace.user }).await?;
