@@ -45,7 +45,9 @@ impl OutboxStore for MemberStore {
         let rows = sqlx::query(
             "UPDATE outgoing_mail SET leased = TRUE, due_at = ?, attempts = attempts + 1
              WHERE mail_id IN (
-                 SELECT mail_id FROM outgoing_mail WHERE due_at <= ? ORDER BY due_at LIMIT ?
+                 SELECT mail_id FROM outgoing_mail WHERE due_at <= ?
+                 ORDER BY member IS NULL OR NOT (link_purpose IS NULL OR link_lasting), due_at
+                 LIMIT ?
              )
              RETURNING *",
         )

@@ -29,6 +29,18 @@ pub trait OneTimeStore: Send + Sync + 'static {
     /// its mail is not in the outbox any more: whoever took the account back has dropped it.
     async fn create_token(&self, token: &OneTimeToken, epoch: i64) -> Result<bool>;
 
+    /// Keeps a token beside the user's others of its purpose, of which the oldest beyond `at_most` go:
+    /// one that no mail carries, of which a user may have several at once.
+    ///
+    /// False, and nothing changed, when the user is gone or has another epoch by now. Of any number of
+    /// tokens made at once, `at_most` remain.
+    async fn create_token_beside(
+        &self,
+        token: &OneTimeToken,
+        at_most: u32,
+        epoch: i64,
+    ) -> Result<bool>;
+
     /// Finds a token that may still be used. Changes nothing.
     async fn find_token(
         &self,

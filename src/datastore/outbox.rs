@@ -35,7 +35,8 @@ pub trait OutboxStore: Send + Sync + 'static {
     /// newest would work.
     async fn push_mail(&self, mail: &NewMail) -> Result<()>;
 
-    /// Hands out at most `limit` mails that are due, and hides them until `until`.
+    /// Hands out at most `limit` mails that are due, and hides them until `until`: all
+    /// [urgent](NewMail::is_urgent) ones before any other.
     ///
     /// Of any number of callers at once, one gets a mail. Whoever has not settled it by `until`
     /// has died, and it is handed out again.
@@ -144,6 +145,12 @@ impl NewMail {
             created_at: at,
             asker: None,
         })
+    }
+
+    /// Returns whether it tells its user what happened to their account, or leads back to it: it goes out
+    /// before mail that strangers can ask for, however much of that waits.
+    pub fn is_urgent(&self) -> bool {
+        self.addressee.user_id().is_some() && self.link.as_ref().is_none_or(|link| link.lasting)
     }
 
     /// Says whom it concerns.

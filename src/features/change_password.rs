@@ -150,6 +150,7 @@ async fn change(
     submitted: Submission<ChangeForm>,
 ) -> Result<User, Rejection> {
     let form = submitted.read()?;
+    flow.limits().admit_user(visit, active.user.id, "change_password").await?;
     if has_password {
         // Its place is free again while the new password is judged.
         flow.check_own_password(visit, &active.user, &form.password).await?;

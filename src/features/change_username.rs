@@ -159,6 +159,7 @@ async fn change(
     let form = submitted.read()?;
     let active = flow.require_fresh(visit).await?;
     flow.limits().admit(visit, "change_username").await?;
+    flow.limits().admit_user(visit, active.user.id, "change_username").await?;
     let mut errors = FieldErrors::new();
     let user = &active.user;
     if form.username.trim().is_empty() && !flow.username_policy().is_required() {

@@ -66,7 +66,6 @@ use crate::rejection::FieldErrors;
 use crate::rejection::Rejection;
 use crate::template::Embedded;
 use crate::user::Email;
-use crate::user::Identity;
 use crate::user::User;
 use crate::web::kept_next;
 use crate::web::next::Next;
@@ -230,14 +229,10 @@ async fn ask(
     Ok(())
 }
 
-/// Ends the wait of whoever guessed too often, by whichever name. The password is changed, whatever
-/// becomes of that.
+/// Ends the wait after too many wrong passwords. The password is changed, whatever becomes of that.
 async fn forgive(visit: &Visit<'_>, flow: &Flow, user: &User) {
-    let name = user.username.clone().map(Identity::Username);
-    for identity in [Identity::Email(user.email.clone())].into_iter().chain(name) {
-        if flow.limits().forgive(visit, &identity).await.is_err() {
-            log::warn!("after a reset, the attempts of {} are still counted", user.id);
-        }
+    if flow.limits().forgive(visit, user).await.is_err() {
+        log::warn!("after a reset, the attempts of {} are still counted", user.id);
     }
 }
 

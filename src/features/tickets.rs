@@ -60,8 +60,8 @@
 //! One handshake, within 30 seconds, by the parameter `ticket` of a request with `Upgrade: websocket`; any
 //! other request with one is not looked at for it. Of any number of handshakes at once one is let in. It is
 //! as old as the login behind it, for [`Fresh`](crate::Fresh). It dies with the session, or the program's login,
-//! that it was asked for from, and with every change of the account. A user may have several at once, for several sockets; the
-//! store keeps digests.
+//! that it was asked for from, and with every change of the account. A login has at most 20 at once, for several sockets;
+//! the oldest give way. The store keeps digests.
 //!
 //! Beside the cookie of a live session it has to be of the same user, and is used up; it is by the session, as
 //! the first of the default mechanisms, that they come then.

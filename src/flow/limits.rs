@@ -4,13 +4,21 @@
 //! |---|---|---|
 //! | failed logins of an account from a network | from the fifth, 30 s, then twice that, up to 1 h | 429 |
 //! | requests of a network to a route for strangers | 100 in 10 minutes | 429 |
+//! | changes of one kind that a user makes to their account | 20 an hour | 429 |
 //! | mails of a kind to an address, whoever asks | 5 an hour | no mail; the asker is not told |
 //! | the same where one has to be logged in to ask | 5 an hour for each account, 20 an hour in all | the same |
+//! | mails of all kinds to an address that somebody asks for | 10 an hour, beyond that the first of each kind | the same |
 //!
-//! An account is what was typed, not who it is: whoever goes by an address and a username is counted
-//! by each for itself, so that a guesser who knows both has twice as many attempts. Counting both as
-//! one would tell, by when the wait begins, which address and which username are one person's, and so
-//! that the address has an account.
+//! A network is an IPv4 address or an IPv6 /64. The networks around it are counted, too: an IPv6 /56 may do
+//! 4 times, an IPv6 /48 and an IPv4 /24 may do 16 times as much.
+//!
+//! An account is counted as one, whether its address or its username is typed. Identities without an account are
+//! counted as they are typed. So where there are usernames, wrong passwords that are sent for an address and for a
+//! username tell by when the wait begins whether both are one account's.
+//!
+//! The limit on mails of all kinds lets the first mail of each kind in an hour pass, so that a stranger who
+//! asks for mails of other kinds keeps nobody from a link to reset their password. Notices, which tell the owner
+//! of an account what happened to it, are not limited.
 //!
 //! `security.throttle.scale` multiplies them all. What is counted by are keyed digests: the table
 //! tells nobody who tried what.
@@ -32,8 +40,9 @@ use crate::rejection::Rejection;
 use crate::secret::Secret;
 use crate::user::Email;
 use crate::user::Identity;
+use crate::user::User;
 use crate::user::UserId;
-use crate::web::client_ip::network_of;
+use crate::web::client_ip::networks_of;
 use crate::web::visit::Visit;
 
 /// The back-off of an account from one network: from the fifth failure, 30 s to 1 h
@@ -54,6 +63,14 @@ const MAIL_WINDOW: TimeDelta = TimeDelta::hours(1);
 /// themselves: it takes four accounts to use up what others could ask for.
 const MAIL_LIMIT_OF_ALL: u32 = 20;
 
+/// How many mails of all kinds may go to one address in a window.
+const MAIL_LIMIT_OF_KINDS: u32 = 10;
+
+/// How many changes of one kind a user may make to their account in a window. Each writes rows, and many
+/// send mail.
+const CHANGE_LIMIT: u32 = 20;
+const CHANGE_WINDOW: TimeDelta = TimeDelta::hours(1);
+
 /// Counts attempts and turns them away.
 pub struct Limits {
     store: Arc<dyn UserDatastore>,
@@ -63,7 +80,7 @@ pub struct Limits {
 
 /// An attempt that was charged, to be forgotten when it succeeds.
 #[derive(Debug)]
-pub struct Charged(Digest);
+pub struct Charged(Vec<Digest>);
 
 impl Limits {
     /// Counts in `store`, by digests under `key`.
@@ -81,16 +98,41 @@ impl Limits {
     ///
     /// [`Rejection::Throttled`] when the limit is reached.
     pub async fn admit(&self, visit: &Visit<'_>, route: &str) -> Result<(), Rejection> {
-        let Some(limit) = self.scaled(NETWORK_LIMIT) else {
+        let now = visit.clock().now();
+        // The smallest first: what is turned away is not counted against those around it.
+        for (network, times) in networks(visit) {
+            let Some(limit) = self.scaled(NETWORK_LIMIT.saturating_mul(times)) else {
+                return Ok(());
+            };
+            let key = self.digest(&["network", route, &network]);
+            let charge = self.store.count_event(&key, limit, NETWORK_WINDOW, now).await?;
+            turn_away(visit, charge, now)?;
+        }
+        Ok(())
+    }
+
+    /// Counts a change that a logged-in user makes to their account against the limit for changes of
+    /// that kind.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejection::Throttled`] when the limit is reached.
+    pub async fn admit_user(
+        &self,
+        visit: &Visit<'_>,
+        user: UserId,
+        kind: &str,
+    ) -> Result<(), Rejection> {
+        let Some(limit) = self.scaled(CHANGE_LIMIT) else {
             return Ok(());
         };
-        let (key, now) = (self.digest(&["network", route, &network(visit)]), visit.clock().now());
-        let charge = self.store.count_event(&key, limit, NETWORK_WINDOW, now).await?;
+        let (key, now) = (self.digest(&["change", kind, &user.to_string()]), visit.clock().now());
+        let charge = self.store.count_event(&key, limit, CHANGE_WINDOW, now).await?;
         turn_away(visit, charge, now)
     }
 
-    /// Charges an attempt to log in, before its password is looked at. Accounts that do not exist
-    /// are charged alike.
+    /// Charges an attempt to log in, before its password is looked at, to the `user` that the identity
+    /// belongs to. An identity without an account is charged alike, as it was typed.
     ///
     /// # Errors
     ///
@@ -99,15 +141,18 @@ impl Limits {
         &self,
         visit: &Visit<'_>,
         identity: &Identity,
+        user: Option<UserId>,
     ) -> Result<Charged, Rejection> {
-        let key = self.account_key(visit, identity);
-        if let Some(from) = self.scaled(BACK_OFF.from) {
-            let now = visit.clock().now();
-            let back_off = BackOff { from, ..BACK_OFF };
-            let charge = self.store.charge_attempt(&key, &back_off, now).await?;
-            turn_away(visit, charge, now)?;
+        let (keys, now) = (self.account_keys(visit, identity, user), visit.clock().now());
+        // The smallest network first, as for requests.
+        for (key, times) in &keys {
+            if let Some(from) = self.scaled(BACK_OFF.from.saturating_mul(*times)) {
+                let back_off = BackOff { from, ..BACK_OFF };
+                let charge = self.store.charge_attempt(key, &back_off, now).await?;
+                turn_away(visit, charge, now)?;
+            }
         }
-        Ok(Charged(key))
+        Ok(Charged(keys.into_iter().map(|(key, _)| key).collect()))
     }
 
     /// Forgets the attempts that were charged together with this one: it succeeded.
@@ -117,7 +162,9 @@ impl Limits {
     /// [`Rejection::Unavailable`] when the store does not answer.
     pub async fn clear(&self, charged: Charged) -> Result<(), Rejection> {
         if self.config.enabled {
-            self.store.clear_attempts(&charged.0).await?;
+            for key in &charged.0 {
+                self.store.clear_attempts(key).await?;
+            }
         }
         Ok(())
     }
@@ -128,8 +175,10 @@ impl Limits {
     /// # Errors
     ///
     /// [`Rejection::Unavailable`] when the store does not answer.
-    pub async fn forgive(&self, visit: &Visit<'_>, identity: &Identity) -> Result<(), Rejection> {
-        self.clear(Charged(self.account_key(visit, identity))).await
+    pub async fn forgive(&self, visit: &Visit<'_>, user: &User) -> Result<(), Rejection> {
+        let identity = Identity::Email(user.email.clone());
+        let keys = self.account_keys(visit, &identity, Some(user.id));
+        self.clear(Charged(keys.into_iter().map(|(key, _)| key).collect())).await
     }
 
     /// Tells whether another mail of that kind may go to an address by now; counts it if so.
@@ -145,7 +194,10 @@ impl Limits {
         kind: &str,
         email: &Email,
     ) -> Result<bool, Rejection> {
-        self.count_mail(visit, &["mail", kind, &email.canonical()], MAIL_LIMIT).await
+        let address = email.canonical();
+        let of_kind = [kind, &address];
+        Ok(self.count_mail(visit, &["mail", kind, &address], MAIL_LIMIT).await?
+            && self.fits_all_kinds(visit, &of_kind, &address).await?)
     }
 
     /// Tells the same where one has to be logged in to ask: whoever asked for too much keeps nobody
@@ -165,7 +217,32 @@ impl Limits {
         let of_asker = ["mail of", kind, &asker, &address];
         // In this order: what an asker is refused is not counted against the others.
         Ok(self.count_mail(visit, &of_asker, MAIL_LIMIT).await?
-            && self.count_mail(visit, &["mail", kind, &address], MAIL_LIMIT_OF_ALL).await?)
+            && self.count_mail(visit, &["mail", kind, &address], MAIL_LIMIT_OF_ALL).await?
+            && self.fits_all_kinds(visit, &[kind, &address, &asker], &address).await?)
+    }
+
+    /// Counts a mail against the limit of its address for mails of all kinds. The first mail that is
+    /// counted by `first_of` in a window always fits.
+    async fn fits_all_kinds(
+        &self,
+        visit: &Visit<'_>,
+        first_of: &[&str],
+        address: &str,
+    ) -> Result<bool, Rejection> {
+        let first_of = [&["first mail"], first_of].concat();
+        let is_first = self.count_mail_once(visit, &first_of).await?;
+        let of_kinds = ["mail of all kinds", address];
+        Ok(self.count_mail(visit, &of_kinds, MAIL_LIMIT_OF_KINDS).await? || is_first)
+    }
+
+    /// Returns whether a mail is the first in its window.
+    async fn count_mail_once(
+        &self,
+        visit: &Visit<'_>,
+        counted_by: &[&str],
+    ) -> Result<bool, Rejection> {
+        let (key, now) = (self.digest(counted_by), visit.clock().now());
+        Ok(self.store.count_event(&key, 1, MAIL_WINDOW, now).await? == Charge::Allowed)
     }
 
     async fn count_mail(
@@ -182,13 +259,25 @@ impl Limits {
         Ok(charge == Charge::Allowed)
     }
 
-    fn account_key(&self, visit: &Visit<'_>, identity: &Identity) -> Digest {
-        self.digest(&["account", &identity.canonical(), &network(visit)])
+    /// Returns what attempts on an account are counted by, each with how many times as much as from one
+    /// network may be done.
+    fn account_keys(
+        &self,
+        visit: &Visit<'_>,
+        identity: &Identity,
+        user: Option<UserId>,
+    ) -> Vec<(Digest, u32)> {
+        let (kind, account) = match user {
+            Some(user) => ("account of user", user.to_string()),
+            None => ("account", identity.canonical()),
+        };
+        let key = |network: String| self.digest(&[kind, &account, &network]);
+        networks(visit).into_iter().map(|(network, times)| (key(network), times)).collect()
     }
 
     /// Returns what the places are counted by that the network of a request holds in a queue.
     pub(in crate::flow) fn network_digest(&self, visit: &Visit<'_>) -> Digest {
-        self.digest(&["places", &network(visit)])
+        self.digest(&["places", &smallest_network(visit)])
     }
 
     /// Returns what chooses the work for an account that may not exist.
@@ -208,8 +297,15 @@ impl Limits {
     }
 }
 
-fn network(visit: &Visit<'_>) -> String {
-    visit.client(visit.request()).map(network_of).unwrap_or_default()
+/// Returns the networks that a request is counted by; all requests without an address are one.
+fn networks(visit: &Visit<'_>) -> Vec<(String, u32)> {
+    let client = visit.client(visit.request());
+    client.map_or_else(|| vec![(String::new(), 1)], networks_of)
+}
+
+/// Returns the smallest network that a request is counted by.
+fn smallest_network(visit: &Visit<'_>) -> String {
+    networks(visit).into_iter().next().map(|(network, _)| network).unwrap_or_default()
 }
 
 fn turn_away(visit: &Visit<'_>, charge: Charge, now: Timestamp) -> Result<(), Rejection> {

@@ -253,9 +253,10 @@ impl Flow {
     ) -> Result<Entry, Rejection> {
         self.limits.admit(visit, "login").await?;
         let slot = self.reserve(visit)?;
-        let charged = self.limits.charge(visit, identity).await?;
-
         let found = self.store.find_credentials(identity).await?;
+        let whose = found.as_ref().map(|found| found.user.id);
+        let charged = self.limits.charge(visit, identity, whose).await?;
+
         let stored = found.as_ref().and_then(|found| found.password_hash.as_ref());
         let verified = self.verify_password(&slot, identity, password, stored).await?;
         let Some(Credentials { user, password_hash }) = found else {

@@ -111,7 +111,7 @@ impl Flow {
         let identity = Identity::Email(user.email.clone());
         self.limits.admit(visit, "login").await?;
         let slot = self.reserve(visit)?;
-        let charged = self.limits.charge(visit, &identity).await?;
+        let charged = self.limits.charge(visit, &identity, Some(user.id)).await?;
         let found = self.store.find_credentials(&identity).await?;
         let found = found.filter(|found| found.user.id == user.id);
         let stored = found.as_ref().and_then(|found| found.password_hash.as_ref());

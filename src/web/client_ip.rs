@@ -1,6 +1,7 @@
 //! Where a request comes from.
 
 use std::net::IpAddr;
+use std::net::Ipv4Addr;
 use std::net::Ipv6Addr;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
@@ -108,12 +109,23 @@ pub fn network_of(address: IpAddr) -> String {
     }
 }
 
-/// Returns the larger networks that an address belongs to, the smallest first: for IPv6 the /56 and
-/// the /48 that a provider hands to one customer (RFC 6177, section 2; RIPE-690), none for IPv4.
-pub fn networks_above(address: IpAddr) -> Vec<String> {
+/// Returns the networks by which attempts from an address are counted, the smallest first, each with
+/// how many times as much as one address it may do: an attacker gets a larger network as easily as one
+/// address of it.
+///
+/// For IPv6 these are the /64, and the /56 and /48 that a provider hands to one customer (RFC 6177,
+/// section 2; RIPE-690). For IPv4 they are the address and its /24, the smallest block that is routed
+/// on its own.
+pub fn networks_of(address: IpAddr) -> Vec<(String, u32)> {
+    let own = (network_of(address), 1);
     match address.to_canonical() {
-        IpAddr::V4(_) => Vec::new(),
-        IpAddr::V6(address) => vec![prefix_of(address, 56), prefix_of(address, 48)],
+        IpAddr::V4(address) => {
+            let [a, b, c, _] = address.octets();
+            vec![own, (format!("{}/24", Ipv4Addr::new(a, b, c, 0)), 16)]
+        }
+        IpAddr::V6(address) => {
+            vec![own, (prefix_of(address, 56), 4), (prefix_of(address, 48), 16)]
+        }
     }
 }
 
@@ -158,7 +170,7 @@ mod tests {
     use crate::web::client_ip::find_client;
     use crate::web::client_ip::is_near;
     use crate::web::client_ip::network_of;
-    use crate::web::client_ip::networks_above;
+    use crate::web::client_ip::networks_of;
     use crate::web::hops;
 
     fn client(peer: &str, forwarded: &[&str], trusted: &str) -> String {
@@ -188,10 +200,14 @@ mod tests {
     fn ipv6_is_counted_by_subscriber_and_by_what_a_subscriber_may_have() {
         let address = "2001:db8:1:234:3:4:5:6".parse().unwrap();
         assert_eq!(network_of(address), "2001:db8:1:234::/64");
-        assert_eq!(networks_above(address), ["2001:db8:1:200::/56", "2001:db8:1::/48"]);
+        let networks = ["2001:db8:1:234::/64", "2001:db8:1:200::/56", "2001:db8:1::/48"];
+        assert_eq!(networks_of(address).into_iter().map(|it| it.0).collect::<Vec<_>>(), networks);
         let mapped = "::ffff:192.0.2.1".parse().unwrap();
         assert_eq!(network_of(mapped), "192.0.2.1");
-        assert!(networks_above(mapped).is_empty());
+        assert_eq!(
+            networks_of(mapped).into_iter().map(|it| it.0).collect::<Vec<_>>(),
+            ["192.0.2.1", "192.0.2.0/24"]
+        );
     }
 
     #[test]

@@ -2,8 +2,12 @@
 
 use chrono::TimeDelta;
 use rocket::http::Status;
+use rocket_security::UserDatastore;
+use rocket_security::datastore::Together;
+use rocket_security::datastore::user::UserChange;
 use rocket_security::testing::PASSWORD;
 use rocket_security::testing::TestApp;
+use rocket_security::user::Username;
 use serde_json::json;
 
 use crate::support::app_with;
@@ -144,4 +148,115 @@ async fn limits_can_be_switched_off() {
     let app = app_with(json!({"throttle": {"enabled": false}})).await;
     app.user(ANN).await;
     assert_eq!(fail(&app, ANN, 20).await, [400; 20]);
+}
+
+/// Sends wrong passwords from as many /64s, and gives the statuses.
+async fn fail_from(app: &TestApp, networks: impl Iterator<Item = String>) -> Vec<u16> {
+    let mut statuses = Vec::new();
+    for network in networks {
+        let browser = app.browser().at(network.parse().unwrap());
+        statuses.push(browser.log_in(ANN, "a wrong password").await.status.code);
+    }
+    statuses
+}
+
+#[rocket::async_test]
+async fn a_larger_network_guesses_no_longer_than_it_may() {
+    let app = app().await;
+    let of_56 = |number| format!("2001:db8:0:1{number:02x}::1");
+    let statuses = fail_from(&app, (0..21).map(of_56)).await;
+    assert_eq!(statuses[..20], [400; 20]);
+    assert_eq!(statuses[20], 429, "a /56");
+    // What is turned away by it is not counted against the /48.
+    let of_48 = |number| format!("2001:db8:0:{:x}00::1", number + 2);
+    let statuses = fail_from(&app, (0..61).map(of_48)).await;
+    assert_eq!(statuses[..60], [400; 60]);
+    assert_eq!(statuses[60], 429, "a /48");
+    let other = app.browser().at("2001:db8:1::1".parse().unwrap());
+    assert_eq!(other.log_in(ANN, PASSWORD).await.status, Status::Ok);
+}
+
+#[rocket::async_test]
+async fn a_block_of_ipv4_guesses_no_longer_than_it_may() {
+    let app = app().await;
+    let statuses = fail_from(&app, (0..81).map(|last| format!("203.0.113.{last}"))).await;
+    assert_eq!(statuses[..80], [400; 80]);
+    assert_eq!(statuses[80], 429);
+    let other = app.browser().at([203, 0, 114, 1].into());
+    assert_eq!(other.log_in(ANN, PASSWORD).await.status, Status::Ok);
+}
+
+#[rocket::async_test]
+async fn a_larger_network_has_a_limit_on_every_route_for_strangers() {
+    let app = app().await;
+    let ask = async |network: u32, number: u32| {
+        let address = format!("2001:db8:0:{network:x}::1").parse().unwrap();
+        let body = json!({"email": format!("x{number}@example.org")});
+        app.browser().at(address).post_json("/confirm", body).await.status.code
+    };
+    for network in 0..4 {
+        for number in 0..100 {
+            assert_eq!(ask(network, network * 100 + number).await, 200, "{network} {number}");
+        }
+    }
+    assert_eq!(ask(4, 400).await, 429, "the same /56");
+    assert_eq!(ask(0x100, 400).await, 200, "another /56");
+}
+
+#[rocket::async_test]
+async fn an_address_and_a_username_are_one_account() {
+    let settings = json!({
+        "throttle": {"scale": 1},
+        "identity": ["email", "username"],
+    });
+    let app = app_with(settings).await;
+    let ann = app.user(ANN).await;
+    let change = UserChange::username(Username::parse("ann_of_harbour").unwrap());
+    app.store().update_user(ann.id, &change, &Together::nothing()).await.unwrap().unwrap();
+    let guess = async |identity: &str| {
+        let body = json!({"identity": identity, "password": "a wrong password"});
+        app.browser().post_json("/login", body).await.status.code
+    };
+    for identity in ["ann_of_harbour", ANN, "Ann_Of_Harbour", ANN, "ann_of_harbour"] {
+        assert_eq!(guess(identity).await, 400);
+    }
+    assert_eq!([guess(ANN).await, guess("ann_of_harbour").await], [429; 2]);
+    assert_eq!(guess("bob_of_harbour").await, 400);
+}
+
+#[rocket::async_test]
+async fn an_address_gets_ten_mails_an_hour_and_beyond_the_first_of_each_kind() {
+    let app = app().await;
+    let ask = async |path: &str| {
+        let before = app.mail().await.len();
+        for number in 0..6 {
+            // Each from a network of its own, for none of them is turned away.
+            let browser = app.browser().at([198, 51, 100, number].into());
+            let body = json!({"email": "bob@example.org", "password": PASSWORD});
+            let body = if path == "/register" { body } else { json!({"email": "bob@example.org"}) };
+            assert_eq!(browser.post_json(path, body).await.status, Status::Ok, "{path}");
+            app.mail().await;
+        }
+        app.mail().await.len() - before
+    };
+    assert_eq!(ask("/register").await, 5);
+    assert_eq!(ask("/confirm").await, 5);
+    assert_eq!(ask("/reset").await, 1, "a stranger keeps nobody from a reset");
+    app.clock().advance(TimeDelta::hours(1));
+    assert_eq!(ask("/reset").await, 5);
+}
+
+#[rocket::async_test]
+async fn a_user_changes_their_account_twenty_times_an_hour() {
+    let app = app().await;
+    let ann = app.log_in_as(ANN).await;
+    let mut passwords = [PASSWORD, "a ferry leaves at half past"].into_iter().cycle();
+    let mut current = passwords.next().unwrap();
+    for number in 0..21 {
+        let next = passwords.next().unwrap();
+        let body = json!({"password": current, "new_password": next});
+        let status = ann.post_json("/change", body).await.status;
+        assert_eq!(status == Status::TooManyRequests, number == 20, "{number} {status}");
+        current = next;
+    }
 }

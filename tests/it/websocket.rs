@@ -42,6 +42,7 @@ use crate::support::bearer::token;
 use crate::support::socket::greeting;
 use crate::support::socket::open;
 use crate::support::socket::serve;
+use crate::support::sql;
 use crate::support::tokens::key;
 
 const ANN: &str = "ann@example.org";
@@ -418,4 +419,23 @@ async fn without_the_feature_a_ticket_is_nothing_and_a_guard_of_tickets_stops_th
     assert_eq!(client.post("/ws-ticket").dispatch().await.status(), Status::NotFound);
     assert!(launch(routes![by_ticket]).await.is_err());
     assert!(launch(routes![maybe]).await.is_err());
+}
+
+#[rocket::async_test]
+async fn a_login_has_twenty_tickets_and_the_oldest_give_way() {
+    let app = app().await;
+    app.user(ANN).await;
+    let (ann, elsewhere) = (app.log_in_as(ANN).await, app.log_in_as(ANN).await);
+    let untouched = ticket_of(&elsewhere).await;
+    let mut tickets = Vec::new();
+    for _ in 0..30 {
+        app.clock().advance(TimeDelta::milliseconds(1));
+        tickets.push(ticket_of(&ann).await);
+    }
+    let kept = "SELECT COUNT(*) FROM security_one_time_tokens";
+    assert_eq!(sql::number(app.database(), kept).await, 21);
+    assert_refused(&shake(&app, "/who", &tickets[9]).await);
+    for ticket in [&tickets[10], &tickets[29], &untouched] {
+        assert_eq!(shake(&app, "/who", ticket).await.body, format!("{ANN} ticket"));
+    }
 }

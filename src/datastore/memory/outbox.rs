@@ -82,7 +82,9 @@ impl OutboxStore for MemoryDatastore {
         let mut content = self.lock();
         let mut due: Vec<&mut Queued> = content.outbox.values_mut().collect();
         due.retain(|queued| queued.next_attempt_at.is_some_and(|at| at <= now));
-        due.sort_by_key(|queued| (queued.next_attempt_at, queued.mail.id));
+        due.sort_by_key(|queued| {
+            (!queued.mail.is_urgent(), queued.next_attempt_at, queued.mail.id)
+        });
         due.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
         due.sort_by_key(|queued| queued.mail.created_at);
         let leased = due.into_iter().map(|queued| {

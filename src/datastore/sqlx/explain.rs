@@ -50,6 +50,7 @@ use crate::datastore::sqlx::one_time::DELETE_TOKEN_OF_MAIL;
 use crate::datastore::sqlx::one_time::FIND_MAIL;
 use crate::datastore::sqlx::one_time::FIND_NEWER_TOKENS;
 use crate::datastore::sqlx::one_time::FIND_TOKEN;
+use crate::datastore::sqlx::one_time::LIST_TOKENS_OF_PURPOSE;
 use crate::datastore::sqlx::outbox::DELETE_OLDER_MAIL;
 use crate::datastore::sqlx::outbox::DELETE_OLDER_MAIL_OF_USER;
 use crate::datastore::sqlx::outbox::FIND_DEAD;
@@ -279,6 +280,7 @@ async fn every_statement_that_a_request_waits_for_uses_an_index() {
                 CREATE_TOKEN(other, text, text, other_id, some, now, now, id, zero);
                 FIND_MAIL(id);
                 FIND_NEWER_TOKENS(id, text, now);
+                LIST_TOKENS_OF_PURPOSE(id, text);
                 DELETE_OLDER_TOKENS(id, text);
                 DELETE_OLDER_MAIL(text, text);
                 DELETE_OLDER_MAIL_OF_USER(text, text, id);
@@ -287,7 +289,7 @@ async fn every_statement_that_a_request_waits_for_uses_an_index() {
                 DELETE_TOKEN_OF_MAIL(id);
                 LEASE_MAIL(id, now, id);
                 RECORD_NEXT_LOGIN(now, none, id);
-                FIND_DUE(now, 1_i64);
+                FIND_DUE(some, now, 1_i64);
                 FIND_DEAD(now, 1_i64);
                 LIST_MAIL(id, 1_i64);
                 CHARGE_NEXT(

@@ -76,6 +76,7 @@ schemas![
     12 "0012_role_hierarchy",
     13 "0013_tokens",
     14 "0014_personal_tokens",
+    15 "0015_urgent_mail",
 ];
 
 /// How often, and with what pause, it is tried while another instance does the same.

@@ -43,6 +43,11 @@ pub(super) const DELETE_OLDER_TOKENS: &str = "
     DELETE FROM security_one_time_tokens
     WHERE user_id = ? AND purpose = ? AND lasting = FALSE";
 
+pub(super) const LIST_TOKENS_OF_PURPOSE: &str = "
+    SELECT digest FROM security_one_time_tokens
+    WHERE user_id = ? AND purpose = ? AND lasting = FALSE
+    ORDER BY asked_at DESC, digest";
+
 const FIND_EXPIRED: &str = "
     SELECT digest FROM security_one_time_tokens
     WHERE expires_at <= ? LIMIT ? FOR UPDATE SKIP LOCKED";
@@ -51,6 +56,23 @@ pub(super) const DELETE_TOKEN: &str = "DELETE FROM security_one_time_tokens WHER
 
 pub(super) const DELETE_TOKEN_OF_MAIL: &str =
     "DELETE FROM security_one_time_tokens WHERE mail_id = ?";
+
+/// Binds a token to [`CREATE_TOKEN`].
+macro_rules! bind_token {
+    ($query:expr, $token:expr, $epoch:expr) => {{
+        let token = $token;
+        $query
+            .bind(token.digest.as_bytes().to_vec())
+            .bind(token.purpose.clone())
+            .bind(token.address.clone())
+            .bind(token.mail_id)
+            .bind(token.lasting)
+            .bind(token.asked_at)
+            .bind(Far(token.expires_at))
+            .bind(token.user_id.as_uuid())
+            .bind($epoch)
+    }};
+}
 
 #[async_trait]
 impl OneTimeStore for SqlxDatastore {
@@ -83,17 +105,35 @@ impl OneTimeStore for SqlxDatastore {
                     .bind(token.purpose.clone());
                 transaction.execute(older).await?;
             }
-            let create = transaction
-                .query(CREATE_TOKEN)
-                .bind(token.digest.as_bytes().to_vec())
-                .bind(token.purpose.clone())
-                .bind(token.address.clone())
-                .bind(token.mail_id)
-                .bind(token.lasting)
-                .bind(token.asked_at)
-                .bind(Far(token.expires_at))
+            let create = bind_token!(transaction.query(CREATE_TOKEN), token, epoch);
+            if transaction.execute(create).await? == 0 {
+                return Ok(false);
+            }
+            transaction.keep();
+            Ok(true)
+        })
+    }
+
+    async fn create_token_beside(
+        &self,
+        token: &OneTimeToken,
+        at_most: u32,
+        epoch: i64,
+    ) -> Result<bool> {
+        let kept = usize::try_from(at_most.saturating_sub(1)).unwrap_or(usize::MAX);
+        in_transaction!(self, |transaction| {
+            let lock = transaction.query(LOCK_USER).bind(token.user_id.as_uuid());
+            transaction.execute(lock).await?;
+            let others = transaction
+                .query_as(LIST_TOKENS_OF_PURPOSE)
                 .bind(token.user_id.as_uuid())
-                .bind(epoch);
+                .bind(token.purpose.clone());
+            let others: Vec<DigestRow> = transaction.fetch_all(others).await?;
+            for oldest in others.into_iter().skip(kept) {
+                let delete = transaction.query(DELETE_TOKEN).bind(oldest.digest);
+                transaction.execute(delete).await?;
+            }
+            let create = bind_token!(transaction.query(CREATE_TOKEN), token, epoch);
             if transaction.execute(create).await? == 0 {
                 return Ok(false);
             }

@@ -28,9 +28,9 @@ use crate::user::UserId;
 pub(super) const PUSH_MAIL: &str = "
     INSERT INTO security_outbox
         (id, template, subject, recipient, user_id, to_holder, only_unconfirmed, epoch,
-         link_purpose, link_lifetime, link_lasting, context, asker, created_at, attempts,
+         link_purpose, link_lifetime, link_lasting, context, asker, urgent, created_at, attempts,
          next_attempt_at)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?)";
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?)";
 
 pub(super) const DELETE_OLDER_MAIL: &str = "
     DELETE FROM security_outbox
@@ -59,6 +59,7 @@ macro_rules! bind_mail {
             .bind(link.is_some_and(|link| link.lasting))
             .bind(crate::datastore::sqlx::outbox::write_context(&mail.context))
             .bind(mail.asker.as_ref().map(|asker| serde_json::json!(asker).to_string()))
+            .bind(mail.is_urgent())
             .bind(mail.created_at)
             .bind(mail.created_at)
     }};
@@ -113,7 +114,8 @@ macro_rules! select_mail {
 
 /// A mail that another worker is taking is passed over.
 pub(super) const FIND_DUE: &str = select_mail!(
-    "WHERE next_attempt_at <= ? ORDER BY next_attempt_at, id LIMIT ? FOR UPDATE SKIP LOCKED"
+    "WHERE urgent = ? AND next_attempt_at <= ?
+    ORDER BY next_attempt_at, id LIMIT ? FOR UPDATE SKIP LOCKED"
 );
 
 pub(super) const LIST_MAIL: &str = select_mail!("WHERE id > ? ORDER BY id LIMIT ?");
@@ -156,8 +158,15 @@ impl OutboxStore for SqlxDatastore {
     ) -> Result<Vec<OutboxMail>> {
         let lease = random_uuid()?;
         in_transaction!(self, |transaction| {
-            let find = transaction.query_as(FIND_DUE).bind(now).bind(i64::from(limit));
-            let rows: Vec<MailRow> = transaction.fetch_all(find).await?;
+            let mut rows: Vec<MailRow> = Vec::new();
+            for is_urgent in [true, false] {
+                let taken = u32::try_from(rows.len()).unwrap_or(limit);
+                let left = i64::from(limit.saturating_sub(taken));
+                if left > 0 {
+                    let find = transaction.query_as(FIND_DUE).bind(is_urgent).bind(now).bind(left);
+                    rows.append(&mut transaction.fetch_all(find).await?);
+                }
+            }
             for row in &rows {
                 let take = transaction.query(LEASE_MAIL).bind(lease).bind(until).bind(row.id);
                 transaction.execute(take).await?;

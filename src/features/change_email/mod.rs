@@ -40,6 +40,7 @@
 //! is logged in: an address that was mistyped gives nobody the account. The answer to whoever asks
 //! is the same whether the address has an account or not, and whether mail goes out or not: an
 //! account can have five an hour sent to an address, and an address gets twenty an hour.
+//! The [limit on mails of all kinds](crate::flow::limits) holds, too.
 //!
 //! A change ends every session and every link of the account; the browser that pressed the button goes
 //! on with a new session.
@@ -307,6 +308,7 @@ async fn ask(
     let form = submitted.read()?;
     let user = &flow.require_fresh(visit).await?.user;
     flow.limits().admit(visit, "change_email").await?;
+    flow.limits().admit_user(visit, user.id, "change_email").await?;
     let email = Email::parse(&form.email)
         .map_err(|fault| FieldErrors::one("email", "email_invalid", fault.to_string()))?;
     if email.as_str() == user.email.as_str() {

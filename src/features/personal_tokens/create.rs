@@ -149,6 +149,7 @@ impl Desk {
         let form = submitted.read()?;
         let user = &flow.require_fresh(visit).await?.user;
         flow.limits().admit(visit, "personal_tokens").await?;
+        flow.limits().admit_user(visit, user.id, "personal_tokens").await?;
         let (secret, token) = self.describe(visit, user, form)?;
         let (id, origin) = (token.id, visit.origin());
         let event = Event::PersonalTokenCreated { user: user.id, token: id, origin };

@@ -32,6 +32,7 @@ section! {
     a_renewed_lease_hides_its_mail_for_longer,
     a_lease_that_is_over_is_not_renewed,
     no_more_mail_is_handed_out_than_asked_for,
+    mail_that_tells_of_an_account_is_handed_out_before_what_strangers_ask_for,
     of_parallel_workers_one_gets_a_mail,
     of_parallel_workers_one_takes_over_from_the_dead,
     a_delivered_mail_is_gone,
@@ -81,6 +82,32 @@ pub async fn a_mail_is_handed_out_as_written(store: &Arc<impl UserDatastore>) {
         assert_eq!(leased[0].mail.to.as_str(), "Ann@example.org");
         assert_eq!(leased[0].attempts, 1);
     }
+}
+
+pub async fn mail_that_tells_of_an_account_is_handed_out_before_what_strangers_ask_for(
+    store: &Arc<impl UserDatastore>,
+) {
+    let ann = user(store, "ann@example.org").await;
+    let of_ann = |second| NewMail {
+        addressee: Addressee::User(ann.id),
+        created_at: at(second),
+        ..mail("ann@example.org")
+    };
+    let asked_for = [
+        mail("ann@example.org").link("reset", Span::hours(1)),
+        NewMail { addressee: Addressee::Holder, ..mail("ann@example.org") },
+        of_ann(0).link("confirm", Span::hours(1)),
+    ];
+    let urgent = [of_ann(2), of_ann(3).lasting_link("undo", Span::hours(1))];
+    for mail in asked_for.iter().chain(&urgent) {
+        store.push_mail(mail).await.unwrap();
+    }
+    for mail in &urgent {
+        let leased = store.lease_mail(at(5), at(600), 1).await.unwrap();
+        assert_eq!(leased.len(), 1);
+        assert_eq!(leased[0].mail.id, mail.id);
+    }
+    assert_eq!(store.lease_mail(at(5), at(600), 10).await.unwrap().len(), 3);
 }
 
 pub async fn a_mail_without_user_and_link_is_handed_out_as_written(
