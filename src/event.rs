@@ -67,6 +67,7 @@
 //! | [`UserInvited`](Event::UserInvited) | an account was made for somebody | `user` |
 //! | [`InvitationSent`](Event::InvitationSent) | mail with an invitation went out | `user` |
 //! | [`InvitationAccepted`](Event::InvitationAccepted) | somebody who was invited chose their password | `user` |
+//! | [`PasswordDisabled`](Event::PasswordDisabled) | 100 wrong passwords in a row disabled a password where they came from | `user` |
 //! | [`LinkRefused`](Event::LinkRefused) | a mailed link was used that is forged, used up or too old | `purpose` |
 //! | [`CsrfFailed`](Event::CsrfFailed) | a request was forged, or looked so | `reason` |
 //! | [`Throttled`](Event::Throttled) | attempts were turned away | |
@@ -172,6 +173,12 @@ events! {
         user: UserId,
         /// How they proved it, for example `password`.
         authn_via: String,
+    }
+
+    /// Too many wrong passwords in a row disabled a password where they were counted.
+    PasswordDisabled, "password_disabled", Some(*user), {
+        /// Whose password.
+        user: UserId,
     }
 
     /// Somebody tried to log in, or to prove that it is still them, and was refused.

@@ -88,6 +88,12 @@ impl AttemptStore for MemberStore {
         Ok(Charge::Allowed)
     }
 
+    async fn has_counted(&self, key: &Digest, count: u32, now: Timestamp) -> Result<bool> {
+        let mut transaction = self.begin().await?;
+        let counted = find_count(&mut transaction, key).await?;
+        Ok(counted.until > micros(now) && counted.attempts >= count)
+    }
+
     async fn delete_old_attempts(&self, before: Timestamp) -> Result<u64> {
         let before = micros(before);
         let deleted =

@@ -46,6 +46,9 @@ pub trait AttemptStore: Send + Sync + 'static {
         now: Timestamp,
     ) -> Result<Charge>;
 
+    /// Returns whether a window that lasts has at least `count` events, without counting one.
+    async fn has_counted(&self, key: &Digest, count: u32, now: Timestamp) -> Result<bool>;
+
     /// Deletes what was last counted at or before `before`, unless it blocks beyond; says how many.
     async fn delete_old_attempts(&self, before: Timestamp) -> Result<u64>;
 }

@@ -12,12 +12,17 @@
 //! With the feature [`remember`](crate::features::remember) the page has a box, and who ticks it, or sends
 //! `remember`, need not log in again in this browser for a while; without it `remember` is accepted and ignored.
 //!
-//! Templates: `security/login.html`. Events: `UserAuthenticated`, `UserFailedAuthn`, `Throttled`.
+//! Templates: `security/login.html`. Mails: `password_disabled`. Events: `UserAuthenticated`,
+//! `UserFailedAuthn`, `PasswordDisabled`, `Throttled`.
 //! Refusals: `invalid_input`, `invalid_credentials`, `already_authenticated`, `csrf_failed`,
 //! `cross_site`, `throttled`, `saturated`, `unavailable`.
 //!
 //! With the feature [`tokens`](crate::features::tokens), `POST /login?include_auth_token` gives a program an
 //! access token as `user.authentication_token`, and a refresh token; without it the parameter is ignored.
+//!
+//! After 100 wrong passwords in a row a password is [disabled](crate::flow::limits) until it is changed, and its owner
+//! is told by mail. Networks from which the user logged in lately and browsers in which they are logged in have
+//! counts of their own, so that strangers lock no owner out at home.
 //!
 //! What a user goes by, `security.identity` says: `["email"]` by default. Then there is the field
 //! `email` alone. With `"username"` there is `username`, and `identity`, which takes either; the page
@@ -81,9 +86,21 @@ impl Default for Login {
 
 const PAGE: Embedded = ("security/login.html", include_str!("../../templates/security/login.html"));
 
+const TEMPLATES: &[Embedded] = &[
+    PAGE,
+    (
+        "security/email/password_disabled.txt",
+        include_str!("../../templates/security/email/password_disabled.txt"),
+    ),
+    (
+        "security/email/password_disabled.html",
+        include_str!("../../templates/security/email/password_disabled.html"),
+    ),
+];
+
 impl<D> Feature<D> for Login {
     const NAME: &'static str = "login";
-    const TEMPLATES: &'static [Embedded] = &[PAGE];
+    const TEMPLATES: &'static [Embedded] = TEMPLATES;
 
     fn urls(&self) -> Vec<(&'static str, String)> {
         vec![("login", "/login".to_owned()), ("home", self.post_login_view.to_string())]

@@ -3,11 +3,16 @@
 //! | counted | limit | what happens beyond |
 //! |---|---|---|
 //! | failed logins of an account from a network | from the fifth, 30 s, then twice that, up to 1 h | 429 |
+//! | wrong passwords in a row for an account, where it is not logged in and was not lately | 100 | the password is disabled there until it is changed |
+//! | the same from each network with a login to the account within 90 days, and in browsers where it is logged in | 100 each | the same |
 //! | requests of a network to a route for strangers | 100 in 10 minutes | 429 |
 //! | changes of one kind that a user makes to their account | 20 an hour | 429 |
 //! | mails of a kind to an address, whoever asks | 5 an hour | no mail; the asker is not told |
 //! | the same where one has to be logged in to ask | 5 an hour for each account, 20 an hour in all | the same |
 //! | mails of all kinds to an address that somebody asks for | 10 an hour, beyond that the first of each kind | the same |
+//!
+//! A disabled password is refused like a wrong one, and the owner is told by mail (`password_disabled`). Without the
+//! feature [`reset`](crate::features::reset) nothing is disabled, for nobody could enable it again.
 //!
 //! A network is an IPv4 address or an IPv6 /64. The networks around it are counted, too: an IPv6 /56 may do
 //! 4 times, an IPv6 /48 and an IPv4 /24 may do 16 times as much.
@@ -22,6 +27,8 @@
 //!
 //! `security.throttle.scale` multiplies them all. What is counted by are keyed digests: the table
 //! tells nobody who tried what.
+
+pub(in crate::flow) mod failures;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -229,20 +236,10 @@ impl Limits {
         first_of: &[&str],
         address: &str,
     ) -> Result<bool, Rejection> {
-        let first_of = [&["first mail"], first_of].concat();
-        let is_first = self.count_mail_once(visit, &first_of).await?;
+        let first_of = [&["first mail"][..], first_of].concat();
+        let is_first = self.count_mail(visit, &first_of, 1).await?;
         let of_kinds = ["mail of all kinds", address];
         Ok(self.count_mail(visit, &of_kinds, MAIL_LIMIT_OF_KINDS).await? || is_first)
-    }
-
-    /// Returns whether a mail is the first in its window.
-    async fn count_mail_once(
-        &self,
-        visit: &Visit<'_>,
-        counted_by: &[&str],
-    ) -> Result<bool, Rejection> {
-        let (key, now) = (self.digest(counted_by), visit.clock().now());
-        Ok(self.store.count_event(&key, 1, MAIL_WINDOW, now).await? == Charge::Allowed)
     }
 
     async fn count_mail(

@@ -13,6 +13,7 @@
 pub mod access;
 mod bearer;
 mod choice;
+mod disabled;
 pub(crate) mod families;
 pub mod lapse;
 pub mod limits;
@@ -256,18 +257,23 @@ impl Flow {
         let found = self.store.find_credentials(identity).await?;
         let whose = found.as_ref().map(|found| found.user.id);
         let charged = self.limits.charge(visit, identity, whose).await?;
+        let user = found.as_ref().map(|found| &found.user);
+        let tally = self.limits.count_failure(visit, identity, user).await?;
 
         let stored = found.as_ref().and_then(|found| found.password_hash.as_ref());
         let verified = self.verify_password(&slot, identity, password, stored).await?;
         let Some(Credentials { user, password_hash }) = found else {
+            // The same work as for an account.
+            self.limits.is_used_up(visit, &tally).await?;
             return Err(self.fail(visit, None, "unknown_identity").await?);
         };
-        if verified == Verified::No {
-            return Err(self.fail(visit, Some(&user), "wrong_password").await?);
+        if verified == Verified::No || tally.is_disabled {
+            return Err(self.fail_password(visit, &user, &tally, verified).await?);
         }
         let entry = self.enter(visit, user.clone(), "password").await?;
-        if matches!(entry, Entry::Open(_)) {
+        if let Entry::Open(Authenticated { user: entered, .. }) = &entry {
             self.limits.clear(charged).await?;
+            self.limits.clear_failures(visit, &tally, entered).await?;
         }
         if let (Verified::Outdated, Some(old)) = (verified, password_hash) {
             let new = self.hasher.hash(&slot, password).await?;

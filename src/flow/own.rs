@@ -114,14 +114,16 @@ impl Flow {
         let charged = self.limits.charge(visit, &identity, Some(user.id)).await?;
         let found = self.store.find_credentials(&identity).await?;
         let found = found.filter(|found| found.user.id == user.id);
+        let tally = self.limits.count_failure(visit, &identity, Some(user)).await?;
         let stored = found.as_ref().and_then(|found| found.password_hash.as_ref());
         let verified = self.verify_password(&slot, &identity, &password, stored).await?;
-        if verified == Verified::No {
-            self.fail(visit, Some(user), "wrong_password").await?;
+        if verified == Verified::No || tally.is_disabled {
+            self.fail_password(visit, user, &tally, verified).await?;
             let text = "This is not the password of your account.";
             return Err(FieldErrors::one("password", "invalid_password", text).into());
         }
-        self.limits.clear(charged).await
+        self.limits.clear(charged).await?;
+        self.limits.clear_failures(visit, &tally, user).await
     }
 
     /// Begins another session for whoever is logged in, in place of theirs: they proved just now that

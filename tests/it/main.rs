@@ -55,6 +55,7 @@ mod own_row;
 mod page_faults;
 mod pages;
 mod paseto_guards;
+mod password_disabled;
 mod password_queue;
 mod password_work;
 mod personal_tokens;

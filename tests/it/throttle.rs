@@ -2,7 +2,6 @@
 
 use chrono::TimeDelta;
 use rocket::http::Status;
-use rocket_security::UserDatastore;
 use rocket_security::datastore::Together;
 use rocket_security::datastore::user::UserChange;
 use rocket_security::testing::PASSWORD;

@@ -79,6 +79,12 @@ impl AttemptStore for MemoryDatastore {
         Ok(Charge::Allowed)
     }
 
+    async fn has_counted(&self, key: &Digest, count: u32, now: Timestamp) -> Result<bool> {
+        let content = self.lock();
+        let counted = content.attempts.get(key);
+        Ok(counted.is_some_and(|counted| counted.until > now && counted.attempts >= count))
+    }
+
     async fn delete_old_attempts(&self, before: Timestamp) -> Result<u64> {
         // Whoever is blocked stays blocked.
         Ok(sweep(&mut self.lock().attempts, |count| {

@@ -150,6 +150,15 @@ impl AttemptStore for SqlxDatastore {
         })
     }
 
+    async fn has_counted(&self, key: &Digest, count: u32, now: Timestamp) -> Result<bool> {
+        on_database!(self, |database| {
+            let find = database.query_as(FIND_BLOCK).bind(key.as_bytes().to_vec());
+            let find = find.bind(now.timestamp_micros()).bind(i64::from(count));
+            let found: Option<BlockRow> = database.fetch_optional(find).await?;
+            Ok(found.is_some())
+        })
+    }
+
     async fn delete_old_attempts(&self, before: Timestamp) -> Result<u64> {
         let before = before.timestamp_micros();
         in_batches!(self, DELETE_ATTEMPTS, |transaction| {

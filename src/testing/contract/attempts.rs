@@ -27,6 +27,7 @@ section! {
     cleared_attempts_are_forgotten,
     keys_are_charged_apart,
     events_are_counted_from_the_first_until_the_window_ends,
+    looking_at_events_counts_none,
     of_parallel_events_the_limit_is_let_through,
     of_parallel_events_after_a_window_the_limit_is_let_through,
     a_limit_of_none_lets_nothing_through,
@@ -34,6 +35,24 @@ section! {
     what_was_counted_at_the_very_time_is_swept_and_nothing_later,
     an_attempt_that_still_blocks_is_not_swept,
     a_window_that_lasts_is_not_swept,
+}
+
+pub async fn looking_at_events_counts_none(store: &Arc<impl UserDatastore>) {
+    let key = digest();
+    let has = async |count, now| store.has_counted(&key, count, now).await.unwrap();
+    assert!(!has(1, at(0)).await);
+    let window = TimeDelta::seconds(60);
+    for _ in 0..2 {
+        store.count_event(&key, 5, window, at(0)).await.unwrap();
+    }
+    for _ in 0..3 {
+        assert!(has(2, at(59)).await);
+        assert!(!has(3, at(59)).await);
+    }
+    assert!(!has(1, at(60)).await, "the window is over");
+    assert!(!store.has_counted(&digest(), 1, at(0)).await.unwrap(), "another key");
+    store.clear_attempts(&key).await.unwrap();
+    assert!(!has(1, at(0)).await);
 }
 
 pub async fn attempts_are_delayed_from_the_number_given(store: &Arc<impl UserDatastore>) {

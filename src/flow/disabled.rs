@@ -1,0 +1,49 @@
+//! What follows a wrong password, or a right one that is disabled.
+
+use crate::crypto::hasher::Verified;
+use crate::event::Event;
+use crate::flow::Flow;
+use crate::flow::limits::failures::Tally;
+use crate::rejection::Rejection;
+use crate::user::User;
+use crate::web::visit::Visit;
+
+/// The mail that tells the owner of an account that the password is disabled.
+const MAIL: &str = "password_disabled";
+
+const SUBJECT: &str = "Your password is disabled";
+
+impl Flow {
+    /// Refuses a password, and tells the owner of the account once if it is disabled by now.
+    pub(super) async fn fail_password(
+        &self,
+        visit: &Visit<'_>,
+        user: &User,
+        tally: &Tally,
+        verified: Verified,
+    ) -> Result<Rejection, Rejection> {
+        if self.limits.is_used_up(visit, tally).await?
+            && self.limits.tell_disabled(visit, tally).await?
+            && let Err(fault) = self.tell_owner(visit, user, tally).await
+        {
+            self.limits.untell_disabled(tally).await?;
+            return Err(fault);
+        }
+        let is_wrong = verified == Verified::No;
+        let reason = if is_wrong { "wrong_password" } else { "password_disabled" };
+        self.fail(visit, Some(user), reason).await
+    }
+
+    async fn tell_owner(
+        &self,
+        visit: &Visit<'_>,
+        user: &User,
+        tally: &Tally,
+    ) -> Result<(), Rejection> {
+        let origin = visit.origin();
+        let mail = self.notice(visit, MAIL, SUBJECT, user, &user.email)?;
+        self.post(mail.with("where", tally.place()), &origin).await?;
+        visit.signals().send(&Event::PasswordDisabled { user: user.id, origin });
+        Ok(())
+    }
+}

@@ -1,0 +1,150 @@
+//! Wrong passwords in a row, which disable a password (NIST SP 800-63B-4, section 3.2.2).
+//!
+//! Of an account there are several counts, so that strangers cannot disable its password for its owner: one
+//! for each network from which somebody logged in to it lately, one for the browsers in which it is logged
+//! in, and one for everywhere else. A count that is used up disables the password where it is counted,
+//! until the user's epoch rises: every change of a credential begins new counts.
+
+use chrono::TimeDelta;
+
+use crate::crypto::one_time::Digest;
+use crate::datastore::attempt::Charge;
+use crate::flow::limits::Limits;
+use crate::flow::limits::smallest_network;
+use crate::rejection::Rejection;
+use crate::user::Identity;
+use crate::user::User;
+use crate::web::visit::Visit;
+
+/// How many wrong passwords in a row disable a password where they are counted.
+const AT_MOST: u32 = 100;
+
+/// How long wrong passwords are remembered, and a password stays disabled that nobody changes.
+const REMEMBERED: TimeDelta = TimeDelta::days(3_650);
+
+/// How long they are for an identity without an account, of which anybody can make up any number.
+const REMEMBERED_OF_NOBODY: TimeDelta = TimeDelta::hours(24);
+
+/// How long a network counts as one of the user's after a login.
+const AT_HOME: TimeDelta = TimeDelta::days(90);
+
+/// Where a wrong password is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    /// A network from which somebody logged in to the account lately.
+    Network,
+    /// A browser in which the account is logged in.
+    Browser,
+    Elsewhere,
+}
+
+/// An attempt that is counted as a failure until it succeeds.
+#[derive(Debug)]
+pub(in crate::flow) struct Tally {
+    key: Digest,
+    place: Place,
+    /// Whether the password is disabled here: a right one is refused like a wrong one.
+    pub(in crate::flow) is_disabled: bool,
+}
+
+impl Tally {
+    /// Returns where the password no longer works, to go on after "works".
+    pub(in crate::flow) fn place(&self) -> &'static str {
+        match self.place {
+            Place::Network => "on the network that these attempts came from",
+            Place::Browser => "in browsers in which you are logged in",
+            Place::Elsewhere => "on networks from which you have not logged in lately",
+        }
+    }
+}
+
+impl Limits {
+    /// Counts an attempt as a failure, before its password is looked at. An identity without an account is
+    /// counted alike.
+    pub(in crate::flow) async fn count_failure(
+        &self,
+        visit: &Visit<'_>,
+        identity: &Identity,
+        user: Option<&User>,
+    ) -> Result<Tally, Rejection> {
+        let (network, now) = (smallest_network(visit), visit.clock().now());
+        let account = user.map_or_else(|| identity.canonical(), |user| user.id.to_string());
+        let epoch = user.map_or_else(|| "none".to_owned(), |user| user.epoch.to_string());
+        let home = self.digest(&["home", &account, &network]);
+        let is_own = visit.user().is_some_and(|own| user.is_some_and(|user| user.id == own.id));
+        let (place, counted_by) = if self.store.has_counted(&home, 1, now).await? {
+            (Place::Network, network.as_str())
+        } else if is_own {
+            (Place::Browser, "browser")
+        } else {
+            (Place::Elsewhere, "elsewhere")
+        };
+        let key = self.digest(&["failures", &account, &epoch, counted_by]);
+        let window = if user.is_some() { REMEMBERED } else { REMEMBERED_OF_NOBODY };
+        let is_disabled = match self.failures_allowed(visit) {
+            Some(limit) => {
+                self.store.count_event(&key, limit, window, now).await? != Charge::Allowed
+            }
+            None => false,
+        };
+        Ok(Tally { key, place, is_disabled })
+    }
+
+    /// Forgets the failures that were counted together with this attempt: it succeeded. Its network counts as
+    /// one of the user's from now on.
+    pub(in crate::flow) async fn clear_failures(
+        &self,
+        visit: &Visit<'_>,
+        tally: &Tally,
+        user: &User,
+    ) -> Result<(), Rejection> {
+        if self.failures_allowed(visit).is_none() {
+            return Ok(());
+        }
+        self.store.clear_attempts(&tally.key).await?;
+        let (network, now) = (smallest_network(visit), visit.clock().now());
+        let home = self.digest(&["home", &user.id.to_string(), &network]);
+        self.store.count_event(&home, u32::MAX, AT_HOME, now).await?;
+        Ok(())
+    }
+
+    /// Returns whether the password is disabled where an attempt was counted: for one that was the last,
+    /// too.
+    pub(in crate::flow) async fn is_used_up(
+        &self,
+        visit: &Visit<'_>,
+        tally: &Tally,
+    ) -> Result<bool, Rejection> {
+        let Some(limit) = self.failures_allowed(visit) else {
+            return Ok(false);
+        };
+        Ok(self.store.has_counted(&tally.key, limit, visit.clock().now()).await?)
+    }
+
+    /// Returns whether nobody was told yet that the password is disabled there. Of any number of callers
+    /// one is told so, until [`untell_disabled`](Self::untell_disabled).
+    pub(in crate::flow) async fn tell_disabled(
+        &self,
+        visit: &Visit<'_>,
+        tally: &Tally,
+    ) -> Result<bool, Rejection> {
+        let (key, now) = (self.told_key(tally), visit.clock().now());
+        Ok(self.store.count_event(&key, 1, REMEMBERED, now).await? == Charge::Allowed)
+    }
+
+    /// Notes that telling has failed.
+    pub(in crate::flow) async fn untell_disabled(&self, tally: &Tally) -> Result<(), Rejection> {
+        Ok(self.store.clear_attempts(&self.told_key(tally)).await?)
+    }
+
+    fn told_key(&self, tally: &Tally) -> Digest {
+        let key: String = tally.key.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+        self.digest(&["failures told", &key])
+    }
+
+    /// Returns how many failures in a row are allowed; none where no page leads to a new password, for
+    /// then nobody could enable a password that strangers have disabled.
+    fn failures_allowed(&self, visit: &Visit<'_>) -> Option<u32> {
+        visit.url("reset").and_then(|_| self.scaled(AT_MOST))
+    }
+}
