@@ -6,7 +6,7 @@
 //! | wrong passwords in a row for an account, where it is not logged in and was not lately | 100 | the password is disabled there until it is changed |
 //! | the same from each network with a login to the account within 90 days, and in browsers where it is logged in | 100 each | the same |
 //! | requests of a network to a route for strangers | 100 in 10 minutes | 429 |
-//! | changes of one kind that a user makes to their account | 20 an hour | 429 |
+//! | passwords, usernames and personal tokens that a user sets | 20 an hour of each | 429 |
 //! | mails of a kind to an address, whoever asks | 5 an hour | no mail; the asker is not told |
 //! | the same where one has to be logged in to ask | 5 an hour for each account, 20 an hour in all | the same |
 //! | mails of all kinds to an address that somebody asks for | 10 an hour, beyond that the first of each kind | the same |

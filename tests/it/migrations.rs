@@ -136,7 +136,7 @@ async fn roles_that_were_there_before_roles_could_include_others_count_on() {
         "DROP TABLE security_refresh",
         "DROP TABLE security_denylist",
         "DROP TABLE security_personal_tokens",
-        "DELETE FROM security_migrations WHERE version >= 12",
+        "DELETE FROM security_migrations WHERE version IN (12, 13, 14)",
     ] {
         sql::execute(app.database(), undo).await;
     }

@@ -308,7 +308,6 @@ async fn ask(
     let form = submitted.read()?;
     let user = &flow.require_fresh(visit).await?.user;
     flow.limits().admit(visit, "change_email").await?;
-    flow.limits().admit_user(visit, user.id, "change_email").await?;
     let email = Email::parse(&form.email)
         .map_err(|fault| FieldErrors::one("email", "email_invalid", fault.to_string()))?;
     if email.as_str() == user.email.as_str() {
