@@ -54,7 +54,9 @@ fn unparsed(name: &str, said: &str) -> String {
 fn failed(said: &str, sources: &Sources) -> String {
     let subject = SUBJECTS.iter().find_map(|(before, after)| between(said, before, after));
     let named = move || PLACES.iter().filter_map(move |before| between(said, before, "'"));
-    let place = named().find_map(|name| Some((name, line_of(subject?, sources.get(name)?)?)));
+    // Tera does not always name the layout or the partial in which it fails.
+    let mut places = named().chain(named().flat_map(|name| used_by(name, sources)));
+    let place = places.find_map(|name| Some((name, line_of(subject?, sources.get(name)?)?)));
     let what = match subject {
         Some(subject) if said.contains("` not found in context") => {
             format!("uses the unknown variable \"{subject}\"")
@@ -64,11 +66,18 @@ fn failed(said: &str, sources: &Sources) -> String {
             format!("fails: {}", without_values(cause.map_or(said, |(_, cause)| cause), sources))
         }
     };
-    match (place, named().last()) {
+    match (place, named().next_back()) {
         (Some((name, line)), _) => format!("the template \"{name}\" {what} (line {line})"),
         (None, Some(name)) => format!("the template \"{name}\" {what}"),
         (None, None) => format!("a template {what}"),
     }
+}
+
+/// Returns the templates that a template extends, includes or imports.
+fn used_by<'a>(name: &str, sources: &'a Sources) -> impl Iterator<Item = &'a str> {
+    let source = sources.get(name).map(String::as_str).unwrap_or_default().to_owned();
+    let names = sources.keys().map(String::as_str);
+    names.filter(move |other| source.contains(&format!("\"{other}\"")))
 }
 
 /// Leaves out what Tera quotes that stands in no template: a value, which may be a secret.

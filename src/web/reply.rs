@@ -15,6 +15,7 @@ use serde_json::Map;
 use serde_json::Value;
 use serde_json::json;
 
+use crate::config::ErrorStyle;
 use crate::rejection::Rejection;
 use crate::session::cookie;
 use crate::web::Web;
@@ -188,7 +189,9 @@ impl<'r> Responder<'r, 'static> for Refused {
         let is_json = wants_json(request) || self.is_data;
         let (status, response) = if is_json {
             let style = web.config().error_style;
-            let instead = match web.advice(&rejection) {
+            // The other styles are those of clients that know what members to expect.
+            let advice = web.advice(&rejection).filter(|_| style == ErrorStyle::FlaskSecurity);
+            let instead = match advice {
                 Some(advice) => instead.with("advice", advice),
                 None => instead,
             };

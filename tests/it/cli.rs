@@ -856,7 +856,9 @@ fn a_database_that_cannot_be_opened_is_named_with_its_key() {
 #[test]
 fn parameters_that_no_hash_takes_are_refused_before_a_password_is_read() {
     let place = Place::new("debug", "[default.security.password]\nmemory = 1\n");
-    place.run("users create ann@example.org").refused(&["security.password", "Argon2"]);
+    place
+        .run("users create ann@example.org")
+        .refused(&["security.password.memory: is 1 KiB", "choose no more than 262144"]);
 }
 
 #[test]

@@ -191,8 +191,8 @@ async fn what_is_over_is_deleted_and_what_is_not_stays() {
     app.mail().await;
     assert_eq!(app.sweep().await, 0);
     app.clock().advance(TimeDelta::hours(25));
-    // The session, the link, the failed login, and three counts of a network or an address.
-    assert_eq!(app.sweep().await, 6);
+    // The session, the link, the failed login, and eight counts of networks and addresses.
+    assert_eq!(app.sweep().await, 11);
     app.clock().advance(TimeDelta::hours(26));
     // The account that nobody confirmed.
     assert_eq!(app.sweep().await, 1);

@@ -140,7 +140,7 @@ async fn the_pages_have_a_field_for_it() {
 
     let page = browser.get("/login").await.body;
     assert!(page.contains("Email address or username") && page.contains("name=\"identity\""));
-    assert!(!page.contains("name=\"email\"") && page.contains("href=\"/recover-username\""));
+    assert!(!page.contains("name=\"email\"") && page.contains("href=\"&#x2F;recover-username\""));
     let wrong = [("identity", "annlee"), ("password", "not my password")];
     let refused = browser.post_form("/login", &wrong).await;
     assert_eq!(refused.status, Status::BadRequest);

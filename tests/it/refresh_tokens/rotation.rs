@@ -7,13 +7,11 @@ use chrono::TimeDelta;
 use rocket::async_trait;
 use rocket::futures::future::join_all;
 use rocket::http::Status;
-use rocket::local::asynchronous::Client;
 use rocket_security::Hooks;
 use rocket_security::Result;
 use rocket_security::Security;
 use rocket_security::User;
 use rocket_security::clock::Clock;
-use rocket_security::config::TokenPurpose;
 use rocket_security::feature::Verdict;
 use rocket_security::testing::Answer;
 use rocket_security::testing::Browser;
@@ -40,8 +38,6 @@ use crate::refresh_tokens::rocket;
 use crate::refresh_tokens::told;
 use crate::support::bearer::bearer;
 use crate::support::bearer::issuer;
-use crate::support::tokens::ISSUER;
-use crate::support::tokens::key;
 
 #[rocket::async_test]
 async fn a_refresh_token_in_the_body_of_a_form_needs_no_other_token_without_a_cookie() {
@@ -242,33 +238,6 @@ async fn a_browser_keeps_the_refresh_token_in_a_cookie_for_that_path_alone() {
     let answer = ann.post_json("/refresh-token", json!({})).await;
     assert_refused(&answer, "refresh_token_ended");
     assert!(line(&answer).unwrap().contains("Max-Age=0"));
-}
-
-#[rocket::async_test]
-async fn what_gives_no_tokens_begins_and_replaces_nothing() {
-    // Longer than any token may be: none can be made.
-    let audience = "x".repeat(20_000);
-    let settings = json!({"keys": key(TokenPurpose::Local)});
-    let app = TestApp::launch_with(rocket(Security::default()), settings.clone()).await;
-    app.user(ANN).await;
-    let pair = log_in_program(&app).await;
-    let begun = families(&app).await;
-    let mut settings = settings;
-    settings["tokens"] = json!({"audience": [ISSUER, "http://127.0.0.1:8000", audience]});
-    let broken = rocket(Security::default());
-    let figment = TestApp::figment(broken.figment(), app.database(), settings);
-    let broken = Client::untracked(broken.configure(figment)).await.unwrap();
-    for (path, body) in [
-        ("/token", credentials()),
-        (LOGIN, credentials()),
-        ("/refresh-token", json!({"refresh_token": pair.refresh})),
-    ] {
-        let request = broken.post(path).header(rocket::http::ContentType::JSON);
-        let status = request.body(body.to_string()).dispatch().await.status();
-        assert_eq!(status, Status::ServiceUnavailable, "{path}");
-    }
-    assert_eq!(families(&app).await, begun);
-    pair_in(&refresh(&app, &pair.refresh).await);
 }
 
 /// Lets time pass while a request is answered, once there is a clock.
