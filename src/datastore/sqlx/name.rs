@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::fmt;
+#[cfg(feature = "sqlite")]
 use std::path::Path;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -43,6 +44,7 @@ impl DatabaseName {
     }
 
     /// Names a file.
+    #[cfg(feature = "sqlite")]
     pub(super) fn of_file(path: &Path) -> Self {
         let absolute = || std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
         let file = path.canonicalize().unwrap_or_else(|_| absolute());
@@ -50,11 +52,13 @@ impl DatabaseName {
     }
 
     /// Names a database in memory.
+    #[cfg(feature = "sqlite")]
     pub(super) fn in_memory() -> Self {
         Self { text: "sqlite::memory:".to_owned(), file: None }
     }
 
     /// Names a database on a server.
+    #[cfg(any(feature = "postgres", feature = "mysql"))]
     pub(super) fn on_server(kind: &str, host: &str, port: u16, database: &str) -> Self {
         // A socket's folder stands for the host, too.
         let host = if host == "localhost" { "127.0.0.1" } else { host };
