@@ -261,8 +261,8 @@ async fn every_statement_that_a_request_waits_for_uses_an_index() {
                 LIST_PASSWORD_HASHES(id, 1_i64);
                 LOCK_USER(id);
                 UPDATE_USER(
-                    some, now, text, text, text, text, text, some, some, now, some, some, text, id,
-                    some, some, zero, some
+                    some, now, text, text, some, text, some, text, some, text, some, some, now, some,
+                    some, text, id, some, some, zero, some
                 );
                 CONTEST_USER(some, text, text, text, now, id);
                 REPLACE_PASSWORD_HASH(text, id, text);
