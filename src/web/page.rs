@@ -263,7 +263,7 @@ impl Notice {
 ///
 /// # Errors
 ///
-/// [`Error::Template`](crate::Error::Template) when Tera does not take the partial.
+/// [`Error::Template`] when Tera does not take the partial.
 pub fn extend(tera: &mut Tera, web: &Web) -> Result<()> {
     register_functions(tera, web.urls.clone());
     let partial = include_str!("../../templates/security/_logout.html");
