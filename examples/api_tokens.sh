@@ -27,7 +27,7 @@ ACCESS=$(echo "$NEXT" | field authentication_token)
 curl -sf "$SITE/me" -H "Authorization: Bearer $ACCESS"                     # Hello, ann@example.org!
 
 # Used again it is a copy: the program is logged out, its access token included.
-status "$SITE/refresh-token" -H "$JSON" -d "{\"refresh_token\": \"$REFRESH\"}"   # 401
+status "$SITE/refresh-token" -H "$JSON" -d "{\"refresh_token\": \"$REFRESH\"}"   # 400
 status "$SITE/me" -H "Authorization: Bearer $ACCESS"                       # 401
 
 # A person logs in with a browser, which keeps cookies, and makes a token for a program of theirs.
