@@ -211,7 +211,7 @@ impl TestApp {
     /// # let figment = rocket::Config::figment();
     /// # let figment = figment.merge(("security.identity", ["email", "username"]));
     /// let app = TestApp::launch(rocket::custom(figment).attach(security)).await;
-    /// let ann = app.register("ann@example.org", json!({"username": "ann"})).await;
+    /// let ann = app.register("ann@example.org", json!({"username": "annlee"})).await;
     /// assert!(ann.get("/change").await.body.contains("ann@example.org"));
     /// # });
     /// ```
