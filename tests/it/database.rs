@@ -111,7 +111,7 @@ async fn connections_are_opened_with_a_log_foreign_keys_and_patience() {
 /// Counts the notes twice in the transaction of a change, with another's note committed in between.
 macro_rules! counted_twice {
     ($db:ty, $store:path, $database:ident) => {{
-        let pool = sqlx::Pool::<$db>::connect($database.url()).await.unwrap();
+        let pool = sqlx::Pool::<$db>::connect($database.direct_url()).await.unwrap();
         let store = $store(SqlxPool::new(pool.clone()));
         store.migrate().await.unwrap();
         sql::execute(&$database, "CREATE TABLE notes (name VARCHAR(40) NOT NULL)").await;
