@@ -92,7 +92,7 @@ impl PasswordPolicy {
     /// or made of little else. Of a long one, the first and the last 24 characters are looked at, and
     /// one good part suffices. Of each word, the first 254 bytes count.
     ///
-    /// This takes up to 5 ms, whatever the password; call it off the async threads.
+    /// The work is bounded, whatever the password. Call it off the async threads.
     pub fn check(&self, field: &str, password: &Password, own_words: &[&str]) -> FieldErrors {
         let mut errors = FieldErrors::new();
         if password.as_str().chars().count() < self.min_length {
