@@ -403,6 +403,16 @@ async fn where_it_is_required_one_route_without_a_guard_stops_the_launch() {
     }
 }
 
+#[get("/public-option")]
+fn public_option(_everybody: Public, _user: Option<AuthUser>) {}
+
+#[rocket::async_test]
+async fn where_it_is_required_a_guard_within_option_stops_the_launch_beside_public_too() {
+    let rocket = || rocket().mount("/", routes![public_option]);
+    assert!(is_refused(rocket(), json!({ "require_guard": ["/public-option"] })).await);
+    assert!(!is_refused(rocket(), json!({})).await);
+}
+
 #[rocket::async_test]
 async fn where_it_is_required_below_a_path_others_are_free() {
     let rocket = || rocket().mount("/", routes![nothing]).mount("/office", routes![admin]);

@@ -166,10 +166,24 @@ impl AccessMap {
     /// Draws the map. An application that has just been ignited can be asked itself: a guard of its own
     /// that looks for managed state before it hands the question on finds it there.
     fn draw<P: Phase>(rocket: &Rocket<P>, ignited: Option<&Rocket<Ignite>>) -> Self {
+        Self::draw_routes(rocket, ignited, rocket.routes().collect())
+    }
+
+    /// Draws the part with the application's own routes, without asking the guards of ours.
+    fn draw_application(ignited: &Rocket<Ignite>) -> Self {
+        let mounted = ignited.state::<Mounted>();
+        let is_own = |route: &&Route| mounted.and_then(|it| it.feature_of(route)).is_none();
+        Self::draw_routes(ignited, Some(ignited), ignited.routes().filter(is_own).collect())
+    }
+
+    fn draw_routes<P: Phase>(
+        rocket: &Rocket<P>,
+        ignited: Option<&Rocket<Ignite>>,
+        routes: Vec<&Route>,
+    ) -> Self {
         let colors = rocket.figment().extract_inner("cli_colors").unwrap_or(true);
         let config = rocket.state::<Web>().map(Web::config);
         let mounted = rocket.state::<Mounted>();
-        let routes: Vec<&Route> = rocket.routes().collect();
         let demands = demands_of(&routes, ignited, colors);
         let told = routes.into_iter().zip(demands).map(|(route, guards)| {
             let feature = mounted.and_then(|mounted| mounted.feature_of(route));

@@ -23,7 +23,7 @@ use crate::web::demand::Demand;
 use crate::web::demand::Recorder;
 
 /// Types of others that let in requests without the guard within them.
-const LENIENT: [&str; 3] = ["Option", "Result", "Either"];
+pub(super) const LENIENT: [&str; 3] = ["Option", "Result", "Either"];
 
 /// Gives what each route demands.
 pub(super) fn demands_of(

@@ -1,5 +1,6 @@
 //! What the launch does with the access map: it stops where a route has to name a guard and names
-//! none, warns of kinds of tokens that no guard names, and tells the map to the command line.
+//! none, warns of guards that keep nobody out and of kinds of tokens that no guard names, and tells the
+//! map to the command line.
 
 use std::convert::Infallible;
 use std::io;
@@ -22,9 +23,12 @@ use crate::security::access_map::AccessMap;
 use crate::security::access_map::Declared;
 use crate::security::access_map::Drawn;
 use crate::security::access_map::RouteAccess;
+use crate::security::access_map::probe::LENIENT;
 use crate::token::Access;
 use crate::token::TokenKind;
 use crate::web::Web;
+use crate::web::demand::Demand;
+use crate::web::demand::Who;
 
 /// The variable of the environment by which `rocket-security routes` asks a program for its map.
 ///
@@ -59,6 +63,7 @@ impl Sentinel for RequireGuard {
         let is_asked = std::env::var_os(ROUTES_VARIABLE).is_some();
         let is_needed = *required != config::RequireGuard::Nowhere || !kinds.is_empty();
         if !is_asked && !is_needed {
+            hidden(&AccessMap::draw_application(rocket)).iter().for_each(Hidden::warn);
             return false;
         }
         let map = AccessMap::draw(rocket, Some(rocket));
@@ -69,7 +74,12 @@ impl Sentinel for RequireGuard {
         for warning in unnamed(&map, &kinds) {
             log::warn!("{warning}");
         }
-        let faults = faults(&map, required);
+        let (refused, others): (Vec<Hidden<'_>>, _) = hidden(&map)
+            .into_iter()
+            .partition(|it| it.is_certain && required.covers(it.route.path()));
+        others.iter().for_each(Hidden::warn);
+        let bare = faults(&map, required).into_iter();
+        let faults: Vec<Error> = refused.iter().map(Hidden::fault).chain(bare).collect();
         for fault in &faults {
             log::error!("{fault}");
         }
@@ -123,9 +133,89 @@ fn unnamed(map: &AccessMap, kinds: &[(String, &str)]) -> Vec<Error> {
     unnamed.map(warning).collect()
 }
 
+/// A guard whose refusals the signature of a handler hides.
+struct Hidden<'m> {
+    route: &'m RouteAccess,
+    guard: &'m Demand,
+    /// Whether it is within a type that is known to hide refusals. `Result` with an error type that is no
+    /// sentinel cannot be told from a type of the application.
+    is_certain: bool,
+}
+
+impl Hidden<'_> {
+    fn warn(&self) {
+        log::warn!("{}. {}", self.what(), self.cure());
+    }
+
+    fn fault(&self) -> Error {
+        Error::config("require_guard", self.what(), self.cure())
+    }
+
+    fn what(&self) -> String {
+        let RouteAccess { method, uri, .. } = self.route;
+        let (handler, written) = (handler(self.route), written(self.guard));
+        if self.is_certain {
+            return format!(
+                "{method} {uri}{handler} takes `{written}`, which hides every refusal: a forged session, a \
+                 failed CSRF check and a store that does not answer all look like a guest"
+            );
+        }
+        let guard = &self.guard.guard;
+        format!(
+            "{method} {uri}{handler} takes `{guard}` within another type: `Result` hides every refusal, so \
+             that a forged session, a failed CSRF check and a store that does not answer look like a guest"
+        )
+    }
+
+    fn cure(&self) -> String {
+        let guard = &self.guard.guard;
+        let cure =
+            format!("Take `Maybe<{guard}>` if the route is for guests too, or else `{guard}`");
+        if self.is_certain {
+            return cure;
+        }
+        format!("{cure}; if it is a type of your own, implement `rocket::Sentinel` for it")
+    }
+}
+
+/// Finds the guards within `Option`, `Result` and the like on routes of the application. A route that
+/// takes a guard by itself too is protected by that one.
+fn hidden(map: &AccessMap) -> Vec<Hidden<'_>> {
+    let is_open = |route: &&RouteAccess| {
+        let keeps_out = |guard: &Demand| guard.required && guard.who == Some(Who::Users);
+        route.feature.is_none() && !route.guards.iter().any(keeps_out)
+    };
+    map.routes().iter().filter(is_open).flat_map(hidden_in).collect()
+}
+
+fn hidden_in(route: &RouteAccess) -> impl Iterator<Item = Hidden<'_>> {
+    route.guards.iter().filter_map(move |guard| {
+        let is_within = |name: &str| guard.within.iter().any(|outer| outer == name);
+        let is_certain = LENIENT.into_iter().any(is_within);
+        let keeps_out = matches!(guard.who, Some(Who::Users | Who::Guests)) || guard.checks_csrf;
+        let is_hidden = keeps_out && (is_certain || is_within("_"));
+        is_hidden.then_some(Hidden { route, guard, is_certain })
+    })
+}
+
+fn handler(route: &RouteAccess) -> String {
+    route.name.as_ref().map_or(String::new(), |name| format!(" ({name})"))
+}
+
+/// Writes a guard as it stands in a signature.
+fn written(guard: &Demand) -> String {
+    guard.within.iter().rev().fold(guard.guard.clone(), |inner, outer| match outer.as_str() {
+        "Result" => format!("Result<{inner}, _>"),
+        outer => format!("{outer}<{inner}>"),
+    })
+}
+
 /// Gives what keeps the application from launching: all of it, not the first alone.
 fn faults(map: &AccessMap, required: &config::RequireGuard) -> Vec<Error> {
-    let is_bare = |route: &&RouteAccess| route.declared == Declared::Nothing;
+    // One whose guard is hidden is told as that.
+    let is_bare = |route: &&RouteAccess| {
+        route.declared == Declared::Nothing && !hidden_in(route).any(|it| it.is_certain)
+    };
     let bare = map.routes().iter().filter(is_bare).filter(|it| required.covers(it.path()));
     let idle = match required {
         config::RequireGuard::Nowhere | config::RequireGuard::Everywhere => Vec::new(),
@@ -139,8 +229,8 @@ fn is_idle(map: &AccessMap, path: &str) -> bool {
 }
 
 fn bare_fault(route: &RouteAccess) -> Error {
-    let RouteAccess { method, uri, name, .. } = route;
-    let handler = name.as_ref().map_or(String::new(), |name| format!(" ({name})"));
+    let RouteAccess { method, uri, .. } = route;
+    let handler = handler(route);
     Error::config(
         "require_guard",
         format!("{method} {uri}{handler} names no guard that counts"),
@@ -167,6 +257,7 @@ mod tests {
     use crate::security::access_map::AccessMap;
     use crate::security::access_map::require::configured_kinds;
     use crate::security::access_map::require::faults;
+    use crate::security::access_map::require::hidden;
     use crate::security::access_map::require::unnamed;
     use crate::web::demand::Demand;
     use crate::web::demand::Who;
@@ -238,6 +329,52 @@ mod tests {
             )]
         );
         assert_eq!(told(json!({})), [""; 0]);
+    }
+
+    #[test]
+    fn a_guard_whose_refusals_are_hidden_is_told_with_its_route_and_the_cure() {
+        let guard = |within: &str| Demand {
+            within: vec![within.to_owned()],
+            required: false,
+            ..Demand::of(Who::Users, "AuthUser")
+        };
+        let route = |uri: &str, name: Option<&str>, guards: &[Demand]| {
+            json!({
+                "method": "GET", "uri": uri, "rank": 1, "format": null, "name": name, "feature": null,
+                "declared": "nothing", "guards": guards, "csrf": "not_needed",
+            })
+        };
+        let user = Demand::of(Who::Users, "AuthUser");
+        let public =
+            Demand { within: vec!["Option".to_owned()], ..Demand::of(Who::Everybody, "Public") };
+        let map: AccessMap = serde_json::from_value(json!([
+            route("/option", Some("option"), &[guard("Option")]),
+            route("/result", None, &[guard("_")]),
+            route("/maybe", None, &[guard("Maybe")]),
+            route("/both", None, &[guard("Option"), user]),
+            route("/public", None, &[public]),
+            route(
+                "/tool",
+                None,
+                &[Demand { within: vec!["Option".to_owned()], ..Demand::tool("Session") }]
+            ),
+        ]))
+        .unwrap();
+        let told: Vec<String> = hidden(&map).iter().map(|it| it.fault().to_string()).collect();
+        assert_eq!(
+            told,
+            [
+                "security.require_guard: GET /option (option) takes `Option<AuthUser>`, which hides every \
+                 refusal: a forged session, a failed CSRF check and a store that does not answer all look \
+                 like a guest. Take `Maybe<AuthUser>` if the route is for guests too, or else `AuthUser`",
+                "security.require_guard: GET /result takes `AuthUser` within another type: `Result` hides \
+                 every refusal, so that a forged session, a failed CSRF check and a store that does not \
+                 answer look like a guest. Take `Maybe<AuthUser>` if the route is for guests too, or else \
+                 `AuthUser`; if it is a type of your own, implement `rocket::Sentinel` for it",
+            ]
+        );
+        let bare = faults(&map, &RequireGuard::Everywhere);
+        assert!(bare.iter().all(|it| !it.to_string().contains("/option")), "{bare:?}");
     }
 
     #[test]
