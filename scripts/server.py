@@ -108,6 +108,7 @@ class Server:
             "site_name": "Harbour Library",
             "roles": "create",
             "mail": {"url": "file:security-mail", "from": "library@example.org"},
+            "allow_insecure": ["mail.url", "throttle.scale", "throttle.enabled"],
         }
         database = {"security": {"url": database_url or f"sqlite:{self.database}"}}
         own = {name: text for name, text in os.environ.items() if not name.startswith("ROCKET_")}

@@ -22,6 +22,10 @@ pub enum Error {
         cure: String,
     },
 
+    /// The configuration has several faults; the launch stops and tells all of them.
+    #[error("{}", one_a_line(.0))]
+    Several(Vec<Error>),
+
     /// The datastore did not answer, or answered with a failure.
     #[error("the datastore failed: {0}")]
     Store(#[source] Box<dyn StdError + Send + Sync>),
@@ -128,6 +132,76 @@ impl Error {
     pub fn mail_refused(source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         Self::MailRefused(source.into())
     }
+}
+
+/// Collects faults, so that one launch tells all of them and not only the first.
+///
+/// Of one setting, and of what is below it, the first fault is kept: the next are most likely its
+/// consequences.
+#[derive(Debug, Default)]
+pub struct Faults(Vec<Error>);
+
+impl Faults {
+    /// Returns the value of a result, or notes its fault.
+    pub fn note<T>(&mut self, result: Result<T>) -> Option<T> {
+        match result {
+            Ok(value) => Some(value),
+            Err(fault) => {
+                self.push(fault);
+                None
+            }
+        }
+    }
+
+    /// Notes a fault, or several.
+    pub fn push(&mut self, fault: Error) {
+        match fault {
+            Error::Several(faults) => faults.into_iter().for_each(|fault| self.push(fault)),
+            Error::Config { key, .. } if self.concern(&key) => {}
+            fault => self.0.push(fault),
+        }
+    }
+
+    /// Returns success if no fault was noted.
+    ///
+    /// # Errors
+    ///
+    /// The fault that was noted, or [`Error::Several`] with all of them.
+    pub fn finish(mut self) -> Result<()> {
+        match (self.0.pop(), self.0.is_empty()) {
+            (None, _) => Ok(()),
+            (Some(only), true) => Err(only),
+            (Some(last), false) => {
+                self.0.push(last);
+                Err(Error::Several(self.0))
+            }
+        }
+    }
+
+    /// Returns the value if no fault was noted.
+    ///
+    /// # Errors
+    ///
+    /// As for [`finish`](Self::finish).
+    pub fn settle<T>(self, value: Option<T>) -> Result<T> {
+        self.finish()?;
+        // Where a value is missing, a fault was noted.
+        value.ok_or_else(|| Error::Corrupt("a configuration without a fault".to_owned()))
+    }
+
+    fn concern(&self, key: &str) -> bool {
+        let is_at_or_above = |noted: &str| {
+            // Of a list, the whole list.
+            let noted = noted.split('[').next().unwrap_or_default();
+            key.strip_prefix(noted)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+        };
+        self.0.iter().any(|fault| matches!(fault, Error::Config { key, .. } if is_at_or_above(key)))
+    }
+}
+
+fn one_a_line(faults: &[Error]) -> String {
+    faults.iter().map(Error::to_string).collect::<Vec<_>>().join("\n")
 }
 
 /// Returns a fault with what caused it, in one line.

@@ -21,6 +21,7 @@ use crate::datastore::outbox::Asker;
 use crate::datastore::outbox::NewMail;
 use crate::datastore::session::EndedSession;
 use crate::datastore::session::SessionRecord;
+use crate::error::Faults;
 use crate::error::Result;
 use crate::event::Event;
 use crate::event::Origin;
@@ -109,15 +110,15 @@ pub trait Feature<D>: Clone + Serialize + DeserializeOwned + Send + Sync + 'stat
 ///
 /// # Errors
 ///
-/// [`Error::Config`](crate::Error::Config) naming the key that is wrong.
+/// [`Error::Config`](crate::Error::Config) for each key that is wrong.
 pub fn configured<D, F: Feature<D>>(feature: F, figment: &Figment) -> Result<F> {
-    let value: F = Figment::from(Serialized::defaults(feature))
+    let figment = Figment::from(Serialized::defaults(feature.clone()))
         .merge(figment.focus(&format!("security.{}", F::NAME)))
-        .select(figment.profile().clone())
-        .extract()
-        .map_err(|fault| config::from_figment_error(F::NAME, &fault))?;
-    value.check()?;
-    Ok(value)
+        .select(figment.profile().clone());
+    let mut faults = Faults::default();
+    let value: F = config::read_table(&figment, F::NAME, &mut faults).unwrap_or(feature);
+    faults.note(value.check());
+    faults.finish().map(|()| value)
 }
 
 /// The moments at which a feature, or an application, takes part in a flow.

@@ -66,6 +66,7 @@ pub mod flow;
 pub mod guard;
 pub mod guide;
 pub mod mail;
+mod nearest;
 mod patience;
 pub mod rejection;
 pub mod secret;

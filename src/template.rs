@@ -81,6 +81,45 @@ impl Templates {
     }
 }
 
+/// Finds the files below `security/` of the application's template folder that replace none of the
+/// templates `known` and that no other template names: misspelt ones, which nothing would render.
+///
+/// # Errors
+///
+/// [`Error::File`] when a file cannot be read.
+pub(crate) fn strangers(folder: &Path, known: &[&str]) -> Result<Vec<String>> {
+    let (mut files, mut sources) = (Vec::new(), BTreeMap::new());
+    if !folder.join("security").is_dir() {
+        return Ok(files);
+    }
+    list_files(folder, &folder.join("security"), &mut files)?;
+    collect_files(folder, folder, &mut sources)?;
+    let is_named = |name: &str| {
+        let quoted = [format!("\"{name}\""), format!("'{name}'")];
+        sources.values().any(|text| quoted.iter().any(|quoted| text.contains(quoted)))
+    };
+    files.retain(|name| !known.contains(&name.as_str()) && !is_named(name));
+    files.sort();
+    Ok(files)
+}
+
+/// Lists all files but those of editors, which are hidden or end with a tilde.
+fn list_files(root: &Path, folder: &Path, files: &mut Vec<String>) -> Result<()> {
+    let unreadable = |source| Error::File { path: folder.display().to_string(), source };
+    for entry in fs::read_dir(folder).map_err(unreadable)? {
+        let path = entry.map_err(unreadable)?.path();
+        if path.is_dir() {
+            list_files(root, &path, files)?;
+        } else if let Some(name) = name_below(root, &path) {
+            let last = name.rsplit('/').next().unwrap_or_default();
+            if !last.starts_with('.') && !last.ends_with('~') {
+                files.push(name);
+            }
+        }
+    }
+    Ok(())
+}
+
 /// Renders a text that stands by itself, without escaping.
 ///
 /// # Errors
@@ -111,15 +150,18 @@ fn collect_files(root: &Path, folder: &Path, sources: &mut BTreeMap<String, Stri
     Ok(())
 }
 
-/// Gives the name of the template in a file: its path below the folder, with `/` between the
-/// parts and without `.tera`.
+/// Gives the name of the template in a file, if it is one.
 fn template_name(root: &Path, path: &Path) -> Option<String> {
+    let is_ours = |name: &String| [".html", ".txt", ".css"].iter().any(|it| name.ends_with(it));
+    name_below(root, path).filter(is_ours)
+}
+
+/// Gives the path of a file below a folder, with `/` between the parts and without `.tera`.
+fn name_below(root: &Path, path: &Path) -> Option<String> {
     let parts: Option<Vec<&str>> =
         path.strip_prefix(root).ok()?.iter().map(|part| part.to_str()).collect();
     let name = parts?.join("/");
-    let name = name.strip_suffix(".tera").unwrap_or(&name);
-    let is_ours = [".html", ".txt", ".css"].iter().any(|ending| name.ends_with(ending));
-    is_ours.then(|| name.to_owned())
+    Some(name.strip_suffix(".tera").unwrap_or(&name).to_owned())
 }
 
 #[cfg(test)]

@@ -11,7 +11,8 @@ use crate::secret::Secret;
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct MailConfig {
-    /// `smtp://host:port`, `smtps://user:password@host`, or `file:DIR`.
+    /// `smtp://host:port`, `smtps://user:password@host`, or `file:DIR`. A path of the first two is the
+    /// name that the mail server is greeted with, instead of the host of `base_url`.
     /// _Default:_ `file:security-mail` in the debug profile; required in any other when a feature
     /// sends mail.
     pub url: Option<Secret<String>>,

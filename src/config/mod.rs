@@ -35,7 +35,9 @@ pub use crate::config::proxies::ProxyHeader;
 pub use crate::config::proxies::ProxyNetwork;
 pub use crate::config::read::check_keys;
 pub use crate::config::read::from_figment_error;
+pub use crate::config::read::instead_of;
 pub use crate::config::read::is_debug;
+pub use crate::config::read::read_table;
 pub use crate::config::redirects::Origins;
 pub use crate::config::redirects::RedirectBehavior;
 pub use crate::config::redirects::read_url;
@@ -59,6 +61,7 @@ use serde::Deserialize;
 use url::Url;
 
 use crate::error::Error;
+use crate::error::Faults;
 use crate::error::Result;
 
 /// The keys of `[default.security]` that belong to no single feature.
@@ -77,6 +80,11 @@ pub struct Config {
     /// _Default:_ Rocket's `secret_key`; in the debug profile keys are made once and kept in
     /// `security.keys` beside the database.
     pub keys: Keys,
+    /// The settings that may give up protection outside the debug profile: any of `"base_url"` (plain
+    /// `http`), `"mail.url"` (mail that reaches nobody), `"password.min_length"` (below 15),
+    /// `"throttle.enabled"` and `"throttle.scale"` (few or no limits on attempts). A launch stops at one
+    /// that is not named here. _Default:_ none.
+    pub allow_insecure: Vec<String>,
     /// The addresses and networks of the reverse proxies that name the client in
     /// [`proxy_header`](Self::proxy_header), such as `["10.0.0.5", "fd00::/8"]`. An empty list says that
     /// there are none. _Default:_ none, and the client is the peer that opened the connection; required
@@ -157,6 +165,7 @@ impl Default for Config {
             trusted_proxies: None,
             proxy_header: ProxyHeader::default(),
             migrate: MigrateConfig::default(),
+            allow_insecure: Vec::new(),
             roles: None,
             mail: MailConfig::default(),
             identity: vec![IdentityAttribute::Email],
@@ -210,36 +219,50 @@ impl Config {
     ///
     /// # Errors
     ///
-    /// [`Error::Config`] for a value that is wrong, naming the key and the cure.
+    /// [`Error::Config`] for each value that is wrong, naming the key and the cure.
     pub fn from_figment(figment: &Figment) -> Result<Self> {
-        let config: Self =
-            figment.focus("security").extract().map_err(|fault| from_figment_error("", &fault))?;
-        config.check(is_debug(figment))?;
-        Ok(config)
+        let mut faults = Faults::default();
+        let config = Self::read(figment, &mut faults);
+        faults.finish().map(|()| config)
     }
 
-    fn check(&self, debug: bool) -> Result<()> {
-        if let Some(url) = &self.base_url {
-            check_base_url(url)?;
-        } else if !debug {
-            return Err(Error::config(
+    /// Reads the same and notes every fault. What cannot be read has its default.
+    pub(crate) fn read(figment: &Figment, faults: &mut Faults) -> Self {
+        let config: Option<Self> = read_table(&figment.focus("security"), "", faults);
+        let config = config.unwrap_or_default();
+        config.check(figment, faults);
+        config
+    }
+
+    fn check(&self, figment: &Figment, faults: &mut Faults) {
+        let debug = is_debug(figment);
+        // One that is missing is told as that.
+        let is_https = self.base_url.as_ref().map_or(!debug, |url| url.scheme() == "https");
+        faults.note(self.check_base_url(figment));
+        faults.note(self.check_identity());
+        faults.note(self.username.check());
+        faults.note(self.csrf.check(is_https));
+        self.tokens.check(is_https, faults);
+        faults.note(self.redirect_origins.check("redirect_origins", debug));
+        faults.note(self.csrf.origins.check("csrf.origins", debug));
+        faults.note(self.require_guard.check("require_guard"));
+        faults.note(self.check_public());
+        faults.note(self.check_mechanisms());
+        self.password.check(debug, faults);
+        faults.note(self.throttle.check());
+        self.session.check(faults);
+    }
+
+    fn check_base_url(&self, figment: &Figment) -> Result<()> {
+        match &self.base_url {
+            Some(url) => check_base_url(url),
+            None if is_debug(figment) => Ok(()),
+            None => Err(Error::config(
                 "base_url",
                 "is missing",
                 "Set it to the address people use, for example \"https://example.org\"",
-            ));
+            )),
         }
-        self.check_identity()?;
-        self.username.check()?;
-        let is_https = self.base_url.as_ref().is_some_and(|url| url.scheme() == "https");
-        self.csrf.check(is_https)?;
-        self.tokens.check(is_https)?;
-        self.redirect_origins.check("redirect_origins", debug)?;
-        self.csrf.origins.check("csrf.origins", debug)?;
-        self.check_paths()?;
-        self.check_mechanisms()?;
-        self.password.check(debug)?;
-        self.throttle.check()?;
-        self.session.check()
     }
 
     /// Gives `roles`, or in its absence what the profile has.
@@ -269,8 +292,7 @@ impl Config {
         Ok(())
     }
 
-    fn check_paths(&self) -> Result<()> {
-        self.require_guard.check("require_guard")?;
+    fn check_public(&self) -> Result<()> {
         self.public.check("public")?;
         if self.public.are_everything() {
             return Err(Error::config(

@@ -3,6 +3,7 @@
 use serde::Deserialize;
 
 use crate::error::Error;
+use crate::error::Faults;
 use crate::error::Result;
 
 /// `[default.security.password]`.
@@ -59,30 +60,29 @@ const MAX_QUEUE: usize = 100_000;
 const MAX_MIN_LENGTH: usize = 64;
 
 impl PasswordConfig {
-    pub(super) fn check(&self, debug: bool) -> Result<()> {
+    pub(super) fn check(&self, debug: bool, faults: &mut Faults) {
         if self.min_length < 8 {
-            return Err(Error::config(
+            faults.push(Error::config(
                 "password.min_length",
                 "is below 8",
                 "Set it to 15, or to no less than 8 where a second factor is enforced",
             ));
         }
         if self.min_length > MAX_MIN_LENGTH {
-            return Err(Error::config(
+            faults.push(Error::config(
                 "password.min_length",
                 "is above 64, so that long passwords would be refused",
                 "Set it to 15, or to no more than 64",
             ));
         }
-        self.check_bounds()?;
+        faults.note(self.check_bounds());
         if !debug && !self.is_strong() {
-            return Err(Error::config(
+            faults.push(Error::config(
                 "password.memory",
                 "together with password.iterations makes a hash that is too cheap",
                 "Remove both for memory = 19456 and iterations = 2, or choose no less",
             ));
         }
-        Ok(())
     }
 
     /// Checks that hashes of these parameters can be computed and will be accepted when they are read.

@@ -1,61 +1,159 @@
 //! How a configuration is read, and what is said of one that is wrong.
 
 use rocket::figment::Figment;
+use rocket::figment::Metadata;
+use rocket::figment::Profile;
+use rocket::figment::Provider;
 use rocket::figment::error::Actual;
 use rocket::figment::error::Kind;
 use rocket::figment::value::Dict;
+use rocket::figment::value::Map;
+use rocket::figment::value::Value;
+use serde::de::DeserializeOwned;
 
 use crate::error::Error;
+use crate::error::Faults;
 use crate::error::Result;
+use crate::nearest::nearest;
 
 /// Tells whether the profile is `debug`, the only one in which defaults may be made up.
 pub fn is_debug(figment: &Figment) -> bool {
     *figment.profile() == rocket::Config::DEBUG_PROFILE
 }
 
-/// Refuses keys of `[default.security]` that mean nothing, for they are misspelt ones.
+/// The keys of `[default.security]` that belong to no feature.
+const OWN: [&str; 23] = [
+    "base_url",
+    "site_name",
+    "keys",
+    "allow_insecure",
+    "trusted_proxies",
+    "proxy_header",
+    "migrate",
+    "roles",
+    "mail",
+    "identity",
+    "mechanisms",
+    "username",
+    "password",
+    "session",
+    "throttle",
+    "tokens",
+    "freshness",
+    "redirect_origins",
+    "redirect_behavior",
+    "error_style",
+    "csrf",
+    "require_guard",
+    "public",
+];
+
+/// Refuses keys of `[default.security]` that are no settings. `enabled` has the names of the features that
+/// are enabled; `features` has those of all features, each with the type that enables it.
 ///
 /// # Errors
 ///
-/// [`Error::Config`] naming the key and the ones that exist.
-pub fn check_keys(figment: &Figment, features: &[&str]) -> Result<()> {
+/// [`Error::Config`] for each of them, with the setting that it most likely means, or with how to enable
+/// the feature whose table it is.
+pub fn check_keys(figment: &Figment, enabled: &[&str], features: &[(&str, &str)]) -> Result<()> {
     let Ok(given) = figment.extract_inner::<Dict>("security") else {
         return Ok(());
     };
-    let own = [
-        "base_url",
-        "site_name",
-        "keys",
-        "trusted_proxies",
-        "proxy_header",
-        "migrate",
-        "roles",
-        "mail",
-        "identity",
-        "mechanisms",
-        "username",
-        "password",
-        "session",
-        "throttle",
-        "tokens",
-        "freshness",
-        "redirect_origins",
-        "redirect_behavior",
-        "error_style",
-        "csrf",
-        "require_guard",
-        "public",
-    ];
     // A feature may have its settings in a table that is there without it.
-    let features = features.iter().filter(|name| !own.contains(name));
-    let known: Vec<&str> = own.iter().chain(features).copied().collect();
-    match given.keys().find(|key| !known.contains(&key.as_str())) {
-        None => Ok(()),
-        Some(key) => Err(Error::config(
-            key,
-            "is not a setting, or belongs to a feature that is not enabled",
-            format!("Remove it, or use one of: {}", known.join(", ")),
-        )),
+    let enabled = enabled.iter().filter(|name| !OWN.contains(name));
+    let known: Vec<&str> = OWN.iter().chain(enabled).copied().collect();
+    let mut faults = Faults::default();
+    for key in given.keys().filter(|key| !known.contains(&key.as_str())) {
+        let fault = match features.iter().find(|(name, _)| name == key) {
+            Some((name, enabled_by)) => Error::config(
+                key,
+                format!("has the settings of the feature {name}, which is not enabled"),
+                format!(
+                    "Enable `{enabled_by}` on the application's `Security`, or remove the table"
+                ),
+            ),
+            None => Error::config(key, "is not a setting", instead_of(key, &known)),
+        };
+        faults.push(fault);
+    }
+    faults.finish()
+}
+
+/// Names what a misspelt setting most likely means, or what there is.
+pub fn instead_of(key: &str, known: &[&str]) -> String {
+    match nearest(key, known.iter().copied()) {
+        Some(near) => format!("Write \"{near}\", or remove it"),
+        None if known.is_empty() => "Remove it".to_owned(),
+        None => format!("Remove it, or use one of: {}", known.join(", ")),
+    }
+}
+
+/// Reads the table `table` below `security` and notes everything in it that cannot be read: what is wrong
+/// is left out, and the rest is read again.
+pub fn read_table<T: DeserializeOwned>(
+    figment: &Figment,
+    table: &str,
+    faults: &mut Faults,
+) -> Option<T> {
+    let mut fault = match figment.extract() {
+        Ok(value) => return Some(value),
+        Err(fault) => fault,
+    };
+    let Ok(Value::Dict(_, mut rest)) = figment.find_value("") else {
+        return faults.note(Err(from_figment_error(table, &fault)));
+    };
+    let mut left_out: Vec<Vec<String>> = Vec::new();
+    loop {
+        let mut path = fault.path.clone();
+        if let Kind::UnknownField(field, _) = &fault.kind {
+            path.push(field.clone());
+        }
+        // A table may miss what was left out of it; that is no fault of its own.
+        let is_consequence = left_out.iter().any(|before| before.starts_with(&path));
+        if !is_consequence {
+            faults.push(from_figment_error(table, &fault));
+        }
+        if !leave_out(&mut rest, &path) {
+            return None;
+        }
+        left_out.push(path);
+        let remaining = Remaining { rest: &rest, all: figment };
+        match Figment::from(remaining).select(figment.profile().clone()).extract() {
+            Ok(value) => return Some(value),
+            Err(next) => fault = next,
+        }
+        let place = figment.find_metadata(&fault.path.join("."));
+        fault.metadata = place.cloned().or(fault.metadata);
+    }
+}
+
+/// Removes what is at a path; within a list, the whole list. Returns whether it was there.
+fn leave_out(dict: &mut Dict, path: &[String]) -> bool {
+    let Some((key, below)) = path.split_first() else {
+        return false;
+    };
+    if let Some(Value::Dict(_, inner)) = dict.get_mut(key)
+        && leave_out(inner, below)
+    {
+        return true;
+    }
+    dict.remove(key).is_some()
+}
+
+/// What is left of a table, as a source of its own.
+struct Remaining<'r> {
+    rest: &'r Dict,
+    all: &'r Figment,
+}
+
+impl Provider for Remaining<'_> {
+    fn metadata(&self) -> Metadata {
+        let place = self.rest.keys().find_map(|key| self.all.find_metadata(key));
+        place.cloned().unwrap_or_default()
+    }
+
+    fn data(&self) -> std::result::Result<Map<Profile, Dict>, rocket::figment::Error> {
+        Ok([(self.all.profile().clone(), self.rest.clone())].into_iter().collect())
     }
 }
 
@@ -73,13 +171,17 @@ pub fn from_figment_error(table: &str, fault: &rocket::figment::Error) -> Error 
         None => metadata.name.to_string(),
     });
     let (what, cure) = explain(&fault.kind);
+    let what = match &fault.kind {
+        Kind::UnknownField(..) => what,
+        _ => format!("is wrong: {what}"),
+    };
     let cure = match (cure, place) {
         (Some(cure), Some(place)) => format!("{cure}, in {place}"),
         (Some(cure), None) => cure,
         (None, Some(place)) => format!("Correct it in {place}"),
         (None, None) => "Correct it".to_owned(),
     };
-    Error::config(key_of(&path), format!("is wrong: {what}"), cure)
+    Error::config(key_of(&path), what, cure)
 }
 
 /// Writes where a value is, as `tokens.keys[0]`.
@@ -101,6 +203,9 @@ fn key_of(path: &[&str]) -> String {
 /// some have the cure in a second one.
 fn explain(kind: &Kind) -> (String, Option<String>) {
     match kind {
+        Kind::UnknownField(field, known) => {
+            ("is not a setting".to_owned(), Some(instead_of(field, known)))
+        }
         Kind::Message(text) => match text.split_once(". ") {
             Some((what, cure)) => (what.to_owned(), Some(cure.to_owned())),
             None => (text.clone(), None),

@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use crate::config::Span;
 use crate::error::Error;
-use crate::error::Result;
+use crate::error::Faults;
 
 /// `[default.security.session]`: how long a session lasts.
 ///
@@ -97,17 +97,17 @@ impl Default for SessionConfig {
 }
 
 impl SessionConfig {
-    pub(super) fn check(&self) -> Result<()> {
+    pub(super) fn check(&self, faults: &mut Faults) {
         if self.max_per_user == 0 {
-            return Err(Error::config("session.max_per_user", "is 0", "Set it to 1 or more"));
+            let cure = "Set it to 1 or more";
+            faults.push(Error::config("session.max_per_user", "is 0", cure));
         }
         if self.idle > self.absolute {
-            return Err(Error::config(
+            faults.push(Error::config(
                 "session.idle",
                 "is longer than session.absolute",
                 "Make it shorter, or the other longer",
             ));
         }
-        Ok(())
     }
 }

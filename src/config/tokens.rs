@@ -17,6 +17,7 @@ use crate::config::TokenKeyConfig;
 use crate::config::TokenKeysConfig;
 use crate::config::span::Bounds;
 use crate::error::Error;
+use crate::error::Faults;
 use crate::error::Result as Checked;
 use crate::secret::Secret;
 
@@ -122,11 +123,11 @@ impl TokensConfig {
         self.check.get(kind).copied().unwrap_or_default()
     }
 
-    pub(super) fn check(&self, is_https: bool) -> Checked<()> {
-        self.check_families()?;
-        self.check_kinds()?;
-        self.check_trusted()?;
-        self.check_sources(is_https)
+    pub(super) fn check(&self, is_https: bool, faults: &mut Faults) {
+        faults.note(self.check_families());
+        faults.note(self.check_kinds());
+        faults.note(self.check_trusted());
+        faults.note(self.check_sources(is_https));
     }
 
     fn check_families(&self) -> Checked<()> {

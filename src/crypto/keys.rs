@@ -226,7 +226,7 @@ fn expand(master: &Secret<[u8; 32]>, purpose: Purpose) -> Result<Secret<[u8; 32]
 
 fn parse_paserk(text: &str) -> Result<Secret<[u8; 32]>, String> {
     let Some(encoded) = text.strip_prefix(PASERK_LOCAL) else {
-        return Err(format!("holds a key that does not begin with {PASERK_LOCAL}"));
+        return Err(format!("holds a key that does not begin with \"{PASERK_LOCAL}\""));
     };
     let bytes = URL_SAFE_NO_PAD
         .decode(encoded)
@@ -293,7 +293,7 @@ mod tests {
     #[test]
     fn keys_that_are_none_are_refused_with_the_cure() {
         for (text, fault) in [
-            ("k4.public.AAAA", "does not begin with k4.local."),
+            ("k4.public.AAAA", "does not begin with \"k4.local.\""),
             ("k4.local.****", "is not unpadded base64url"),
             ("k4.local.AAAA", "is not 32 bytes long"),
             ("k4.local.AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "is not random"),

@@ -25,6 +25,11 @@ pub mod tokens;
 pub mod track;
 pub mod verify;
 
+use crate::datastore::SqlxDatastore;
+use crate::feature::Feature;
+use crate::template::Embedded;
+use crate::user::Scope;
+
 /// Names the features that [`Security::fairing`](crate::Security::fairing) comes with, once for all.
 macro_rules! default_features {
     ($dollar:tt $($module:ident::$feature:ident),+ $(,)?) => {
@@ -59,3 +64,54 @@ default_features! { $
 }
 
 pub(crate) use enable_default_features;
+
+/// Names all features, each with the type that enables it.
+macro_rules! all_features {
+    ($($module:ident::$feature:ident $(<$scopes:ty>)?),+ $(,)?) => {
+        /// The names of all features, each with the type that enables it.
+        pub const FEATURES: &[(&str, &str)] = &[$((
+            stringify!($module),
+            concat!("rocket_security::features::", stringify!($module), "::", stringify!($feature)),
+        )),+];
+
+        /// Gives the templates of all features.
+        pub(crate) fn all_templates() -> impl Iterator<Item = Embedded> {
+            [$(templates_of::<$module::$feature $(<$scopes>)?>()),+].into_iter().flatten().copied()
+        }
+    };
+}
+
+all_features! {
+    audit::Audit,
+    basic::Basic,
+    change_email::ChangeEmail,
+    change_password::ChangePassword,
+    change_username::ChangeUsername,
+    close_account::CloseAccount,
+    confirm::Confirm,
+    invite::Invite,
+    login::Login,
+    logout::Logout,
+    personal_tokens::PersonalTokens<AnyScope>,
+    recover_username::RecoverUsername,
+    register::Register,
+    remember::Remember,
+    reset::Reset,
+    sessions::Sessions,
+    tickets::Tickets,
+    token_keys::TokenKeys,
+    tokens::Tokens,
+    track::Track,
+    verify::Verify,
+}
+
+/// Stands for the scopes that an application names.
+struct AnyScope;
+
+impl Scope for AnyScope {
+    const NAME: &'static str = "any";
+}
+
+fn templates_of<F: Feature<SqlxDatastore>>() -> &'static [Embedded] {
+    F::TEMPLATES
+}

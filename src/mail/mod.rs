@@ -45,6 +45,7 @@ use lettre::message::header::Header;
 use lettre::message::header::HeaderName;
 use lettre::message::header::HeaderValue;
 use rocket::async_trait;
+use url::Url;
 use uuid::Uuid;
 
 use crate::clock::Timestamp;
@@ -168,13 +169,15 @@ impl Header for AutoResponseSuppress {
     }
 }
 
-/// Makes the transport that a URL names.
+/// Makes the transport that a URL names, for the site at `base_url`.
 ///
 /// # Errors
 ///
 /// [`Error::Config`] naming `security.mail.url` when it names none.
-pub fn mailer_from_url(url: &str) -> Result<Arc<dyn Mailer>> {
-    if let Some(folder) = url.strip_prefix("file:") {
+pub fn mailer_from_url(url: &str, base_url: &Url) -> Result<Arc<dyn Mailer>> {
+    #[cfg(not(feature = "smtp"))]
+    let _ = base_url;
+    if let Some(folder) = url.strip_prefix("file:").filter(|folder| !folder.is_empty()) {
         return Ok(Arc::new(file::FileMailer::new(folder.into())));
     }
     if url == "capture:" {
@@ -182,7 +185,7 @@ pub fn mailer_from_url(url: &str) -> Result<Arc<dyn Mailer>> {
     }
     #[cfg(feature = "smtp")]
     if url.starts_with("smtp://") || url.starts_with("smtps://") {
-        return Ok(Arc::new(smtp::SmtpMailer::from_url(url)?));
+        return Ok(Arc::new(smtp::SmtpMailer::from_url(url, base_url)?));
     }
     Err(Error::config(
         "mail.url",

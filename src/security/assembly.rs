@@ -18,6 +18,7 @@ use rocket::http::Method;
 use rocket::route;
 use rocket::route::Handler;
 use rocket::routes;
+use url::Url;
 
 use crate::clock::Clock;
 use crate::config;
@@ -33,12 +34,16 @@ use crate::datastore::UserDatastore;
 use crate::datastore::sqlx::database_url;
 use crate::datastore::sqlx::warn_of_another_database;
 use crate::error::Error;
+use crate::error::Faults;
 use crate::error::Result;
 use crate::event::Event;
+use crate::event::Listeners;
 use crate::event::Signals;
 use crate::feature::Announcer;
 use crate::feature::Feature;
 use crate::feature::Hooks;
+use crate::features::FEATURES;
+use crate::features::all_templates;
 use crate::features::token_keys::TokenKeys;
 use crate::flow::Flow;
 use crate::flow::FlowParts;
@@ -53,11 +58,14 @@ use crate::mail::compose::Composer;
 use crate::mail::mailer_from_url;
 use crate::mail::worker::Bell;
 use crate::mail::worker::Worker;
+use crate::nearest::nearest;
 use crate::patience::shared;
+use crate::security::Open;
 use crate::security::Setup;
 use crate::security::access_map::Drawn;
 use crate::security::access_map::Mounted;
 use crate::security::access_map::RequireGuard;
+use crate::security::concessions;
 use crate::security::housekeeping::Housekeeping;
 use crate::security::registry::Configured;
 use crate::security::survey::Survey;
@@ -65,6 +73,7 @@ use crate::session::Sessions;
 use crate::session::cookie::Cookies;
 use crate::template::SHARED;
 use crate::template::Templates;
+use crate::template::strangers;
 use crate::token::Tokens;
 use crate::web::Urls;
 use crate::web::Web;
@@ -74,6 +83,7 @@ use crate::web::csrf;
 use crate::web::demand::Recorder;
 use crate::web::page::STYLESHEET;
 use crate::web::page::register_functions;
+use crate::web::presentation::Presentation;
 
 /// The feature whose document can be moved.
 const TOKEN_KEYS: &str = <TokenKeys as Feature<()>>::NAME;
@@ -97,32 +107,29 @@ pub(super) async fn assemble<D: UserDatastore>(
     setup: Setup<D>,
     rocket: &Rocket<Build>,
 ) -> Result<Assembly<D>> {
-    let Setup { open, features, mut hooks, presentation, mailer, mut listeners } = setup;
     let figment = rocket.figment();
-    let names: Vec<&'static str> = features.iter().map(|feature| feature.name).collect();
-    config::check_keys(figment, &names)?;
-    let config = Config::from_figment(figment)?;
-    let base_url = config.base_url_or_local(figment)?;
-    config.check_proxies(figment, &base_url)?;
-    let features: Vec<Box<dyn Configured<D>>> =
-        features.into_iter().map(|it| (it.configure)(figment)).collect::<Result<_>>()?;
-    check_document(&features)?;
-    let keyring = keyring(&config, figment)?;
-    let (mailer, capture) = choose_mailer(mailer, &config, figment, &features)?;
-    let urls = urls(&features);
-    let templates = Arc::new(load_templates(&features, &urls, figment)?);
-    let composer =
-        { Composer::new(&config, base_url.clone(), Arc::clone(&templates), offered(&features))? };
+    let Settled {
+        config,
+        base_url,
+        features,
+        keyring,
+        mailer: (mailer, capture),
+        urls,
+        templates,
+        composer,
+        tokens,
+        clock,
+        rest,
+    } = settle(setup, figment)?;
+    let Rest { open, mut hooks, presentation, mut listeners } = rest;
     let (hasher, judges) = (Hasher::start(&config.password)?, Judges::start(&config.password)?);
-
     let store = Arc::new(open(figment.clone()).await?);
     warn_of_another_database(&*store, figment);
     let shared: Arc<dyn UserDatastore> = Arc::<D>::clone(&store);
     let survey = Survey::new(Arc::clone(&shared), hasher.clone());
     survey.step().await?;
     let named = Named::read(config.roles_or_default(figment), &*shared).await?;
-    let (clock, bell) = (Clock::default(), Bell::default());
-    let tokens = Tokens::new(&config, &base_url, &keyring, clock.clone())?;
+    let bell = Bell::default();
     let mut feature_hooks: Vec<Box<dyn Hooks>> = Vec::new();
     for feature in &features {
         feature_hooks.append(&mut feature.hooks(&store, &keyring)?);
@@ -200,6 +207,80 @@ pub(super) async fn assemble<D: UserDatastore>(
         named,
         tokens,
     })
+}
+
+/// What follows from the configuration alone, before the store is opened.
+struct Settled<D> {
+    config: Config,
+    base_url: Url,
+    features: Vec<Box<dyn Configured<D>>>,
+    keyring: Keyring,
+    mailer: ChosenMailer,
+    urls: Urls,
+    templates: Arc<Templates>,
+    composer: Composer,
+    tokens: Tokens,
+    clock: Clock,
+    rest: Rest<D>,
+}
+
+/// What the application gave that needs no configuration.
+struct Rest<D> {
+    open: Open<D>,
+    hooks: Vec<Box<dyn Hooks>>,
+    presentation: Arc<dyn Presentation>,
+    listeners: Listeners,
+}
+
+/// Reads the configuration.
+///
+/// # Errors
+///
+/// All of its faults, so that one launch tells what would otherwise take several.
+fn settle<D: UserDatastore>(setup: Setup<D>, figment: &Figment) -> Result<Settled<D>> {
+    let Setup { open, check_store, features, hooks, presentation, mailer, listeners } = setup;
+    let mut faults = Faults::default();
+    let names: Vec<&'static str> = features.iter().map(|feature| feature.name).collect();
+    faults.note(config::check_keys(figment, &names, FEATURES));
+    let config = Config::read(figment, &mut faults);
+    let base_url = config.base_url_or_local(figment)?;
+    faults.note(config.check_proxies(figment, &base_url));
+    let sends_mail = features.iter().any(|feature| feature.sends_mail);
+    let has_own_mailer = mailer.is_some();
+    let features = features.into_iter().map(|it| (it.configure)(figment, &config));
+    let features: Vec<Box<dyn Configured<D>>> =
+        features.filter_map(|feature| faults.note(feature)).collect();
+    faults.note(check_document(&features));
+    let keyring = faults.note(keyring(&config, figment));
+    let mailer = faults.note(choose_mailer(mailer, &config, figment, sends_mail, &base_url));
+    faults.note(check_store(figment));
+    let urls = urls(&features);
+    let templates = faults.note(load_templates(&features, &urls, figment)).map(Arc::new);
+    let composer = templates.as_ref().and_then(|templates| {
+        let templates = Arc::clone(templates);
+        faults.note(Composer::new(&config, base_url.clone(), templates, offered(&features)))
+    });
+    let clock = Clock::default();
+    let tokens = keyring
+        .as_ref()
+        .and_then(|keyring| faults.note(Tokens::new(&config, &base_url, keyring, clock.clone())));
+    faults.note(concessions::check(&config, figment, has_own_mailer));
+    let settled = || {
+        Some(Settled {
+            config,
+            base_url,
+            features,
+            keyring: keyring?,
+            mailer: mailer?,
+            urls,
+            templates: templates?,
+            composer: composer?,
+            tokens: tokens?,
+            clock,
+            rest: Rest { open, hooks, presentation, listeners },
+        })
+    };
+    faults.settle(settled())
 }
 
 /// Has the hooks write down what came with no change; tells whether all of them could.
@@ -308,11 +389,12 @@ fn key_file(figment: &Figment) -> PathBuf {
 type ChosenMailer = (Arc<dyn Mailer>, Option<CaptureMailer>);
 
 /// Finds the transport: given in code, configured, or in the debug profile a folder.
-fn choose_mailer<D>(
+fn choose_mailer(
     given: Option<Arc<dyn Mailer>>,
     config: &Config,
     figment: &Figment,
-    features: &[Box<dyn Configured<D>>],
+    sends_mail: bool,
+    base_url: &Url,
 ) -> Result<ChosenMailer> {
     if let Some(mailer) = given {
         return Ok((mailer, None));
@@ -323,9 +405,9 @@ fn choose_mailer<D>(
             let capture = CaptureMailer::default();
             Ok((Arc::new(capture.clone()), Some(capture)))
         }
-        Some(url) => Ok((mailer_from_url(url)?, None)),
-        None if is_debug(figment) || features.iter().all(|it| !it.sends_mail()) => {
-            Ok((mailer_from_url("file:security-mail")?, None))
+        Some(url) => Ok((mailer_from_url(url, base_url)?, None)),
+        None if is_debug(figment) || !sends_mail => {
+            Ok((mailer_from_url("file:security-mail", base_url)?, None))
         }
         None => Err(Error::config(
             "mail.url",
@@ -389,6 +471,17 @@ fn load_templates<D>(
         .extract_inner::<rocket::figment::value::magic::RelativePathBuf>("template_dir")
         .map_or_else(|_| PathBuf::from("templates"), |path| path.relative());
     let embedded = features.iter().flat_map(|feature| feature.templates()).chain(SHARED).copied();
+    let known: Vec<&str> = embedded.clone().chain(all_templates()).map(|(name, _)| name).collect();
+    for name in strangers(&folder, &known)? {
+        let near = nearest(&name, known.iter().copied());
+        let near =
+            near.map_or(String::new(), |near| format!("; most likely it is meant for {near}"));
+        log::warn!(
+            "{}: replaces none of the templates of rocket_security, and no template names it{near}. \
+             Rename it, or keep templates of your own outside security/",
+            folder.join(&name).display()
+        );
+    }
     Templates::load(embedded, &folder, |tera| register_functions(tera, urls.clone()))
 }
 

@@ -2,6 +2,7 @@
 
 mod access_map;
 mod assembly;
+mod concessions;
 pub(crate) mod housekeeping;
 mod registry;
 mod survey;
@@ -46,6 +47,7 @@ use crate::datastore::RememberStore;
 use crate::datastore::SqlxDatastore;
 use crate::datastore::TrackStore;
 use crate::datastore::UserDatastore;
+use crate::error::Error;
 use crate::error::Result;
 use crate::event::Event;
 use crate::event::Listeners;
@@ -102,6 +104,7 @@ const LAST_EVENTS: Duration = Duration::from_secs(5);
 /// What is known before the launch.
 struct Setup<D> {
     open: Open<D>,
+    check_store: CheckStore,
     features: Vec<Registered<D>>,
     hooks: Vec<Box<dyn Hooks>>,
     presentation: Arc<dyn Presentation>,
@@ -109,8 +112,11 @@ struct Setup<D> {
     listeners: Listeners,
 }
 
-/// Gives the store, given the configuration.
+/// Opens the store, given the configuration.
 type Open<D> = Box<dyn FnOnce(Figment) -> BoxFuture<'static, Result<D>> + Send>;
+
+/// Checks the settings of the store without opening it.
+type CheckStore = fn(&Figment) -> Result<()>;
 
 impl Security {
     /// Gives the fairing with the default store and the default features.
@@ -140,7 +146,7 @@ impl Default for Security {
                 Ok(store)
             })
         });
-        enable_default_features!(Self::with_store(open))
+        enable_default_features!(Self::with_store(open, SqlxDatastore::check_settings))
     }
 }
 
@@ -173,7 +179,7 @@ impl<D: UserDatastore + TrackStore + RememberStore + RefreshStore> Security<D> {
 impl<D: UserDatastore> Security<D> {
     /// Uses a store that is open already, and no features.
     pub fn new(datastore: D) -> Self {
-        Self::with_store(Box::new(move |_| Box::pin(async move { Ok(datastore) })))
+        Self::with_store(Box::new(move |_| Box::pin(async move { Ok(datastore) })), |_| Ok(()))
     }
 
     /// Enables a feature, in place of one of the same name. `[default.security.<name>]` is laid
@@ -219,7 +225,10 @@ impl<D: UserDatastore> Security<D> {
             setup.features.retain(|other| other.name != F::NAME);
             setup.features.push(Registered {
                 name: F::NAME,
-                configure: Box::new(move |figment| Ok(Box::new(configure(feature, figment)?))),
+                sends_mail: F::SENDS_MAIL,
+                configure: Box::new(move |figment, config| {
+                    Ok(Box::new(configure(feature, figment, config)?))
+                }),
             });
         })
     }
@@ -295,9 +304,10 @@ impl<D: UserDatastore> Security<D> {
         }
     }
 
-    fn with_store(open: Open<D>) -> Self {
+    fn with_store(open: Open<D>, check_store: CheckStore) -> Self {
         let setup = Setup {
             open,
+            check_store,
             features: Vec::new(),
             hooks: Vec::new(),
             presentation: Arc::new(AsItComes),
@@ -324,19 +334,18 @@ impl<D: UserDatastore> Fairing for Security<D> {
     fn info(&self) -> Info {
         Info {
             name: "rocket_security",
-            kind: Kind::Ignite
-                | Kind::Liftoff
-                | Kind::Request
-                | Kind::Response
-                | Kind::Shutdown
-                | Kind::Singleton,
+            kind: Kind::Ignite | Kind::Liftoff | Kind::Request | Kind::Response | Kind::Shutdown,
         }
     }
 
     async fn on_ignite(&self, rocket: Rocket<Build>) -> fairing::Result {
         let setup = self.setup.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let Some(setup) = setup else {
-            log::error!("a `Security` can be attached once only");
+        // Rocket would keep the last one of a singleton, and not say that the others are gone.
+        let (Some(setup), None) = (setup, rocket.state::<Web>()) else {
+            log::error!(
+                "`Security` is attached twice, and only one of them could hold. Attach it once, with all \
+                 features enabled on it"
+            );
             return Err(rocket);
         };
         match assemble(setup, &rocket).await {
@@ -347,13 +356,13 @@ impl<D: UserDatastore> Fairing for Security<D> {
                 match mechanism::check(&rocket) {
                     Ok(()) => Ok(rocket),
                     Err(fault) => {
-                        log::error!("{fault}");
+                        tell(&fault);
                         Err(rocket)
                     }
                 }
             }
             Err(fault) => {
-                log::error!("{fault}");
+                tell(&fault);
                 Err(rocket)
             }
         }
@@ -405,6 +414,14 @@ impl<D: UserDatastore> Fairing for Security<D> {
             log::error!("a listener did not hear of everything before the shutdown");
         }
         self.stop();
+    }
+}
+
+/// Logs what stops a launch, each fault on a line of its own.
+fn tell(fault: &Error) {
+    match fault {
+        Error::Several(faults) => faults.iter().for_each(tell),
+        fault => log::error!("{fault}"),
     }
 }
 

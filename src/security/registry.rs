@@ -12,6 +12,7 @@ use crate::config::IdentityAttribute;
 use crate::config::RedirectBehavior;
 use crate::crypto::keys::Keyring;
 use crate::error::Error;
+use crate::error::Faults;
 use crate::error::Result;
 use crate::feature;
 use crate::feature::Feature;
@@ -22,17 +23,18 @@ use crate::web::next::Next;
 /// A feature that is enabled, its type forgotten.
 pub(super) struct Registered<D> {
     pub(super) name: &'static str,
+    pub(super) sends_mail: bool,
     pub(super) configure: Configure<D>,
 }
 
 /// Reads a feature's settings.
-pub(super) type Configure<D> = Box<dyn FnOnce(&Figment) -> Result<Box<dyn Configured<D>>> + Send>;
+pub(super) type Configure<D> =
+    Box<dyn FnOnce(&Figment, &Config) -> Result<Box<dyn Configured<D>>> + Send>;
 
 /// A feature whose value is known.
 pub(super) trait Configured<D>: Send {
     fn name(&self) -> &'static str;
     fn templates(&self) -> &'static [Embedded];
-    fn sends_mail(&self) -> bool;
     fn urls(&self) -> Vec<(&'static str, String)>;
     fn is_offered(&self) -> bool;
     fn routes(&self) -> Vec<Route>;
@@ -44,11 +46,12 @@ pub(super) trait Configured<D>: Send {
 pub(super) fn configure<D: 'static, F: Feature<D>>(
     feature: F,
     figment: &Figment,
+    config: &Config,
 ) -> Result<WithValue<F>> {
-    let value = feature::configured(feature, figment)?;
-    let config = Config::from_figment(figment)?;
+    let mut faults = Faults::default();
+    let value = faults.note(feature::configured(feature, figment));
     if F::OUTLIVES_SESSIONS && config.session.ends_for_good {
-        return Err(Error::config(
+        faults.push(Error::config(
             "session.aal",
             format!(
                 "is a level at which nobody comes back without a proof, and the feature {} brings \
@@ -59,14 +62,16 @@ pub(super) fn configure<D: 'static, F: Feature<D>>(
         ));
     }
     if F::NEEDS_USERNAMES && !config.identifies_by(IdentityAttribute::Username) {
-        return Err(Error::config(
+        faults.push(Error::config(
             "identity",
             format!("lacks \"username\", without which the feature {} has no point", F::NAME),
             "Set it to [\"email\", \"username\"], or do not enable the feature",
         ));
     }
-    check_urls::<D, F>(&value, &config)?;
-    Ok(WithValue(value))
+    let value = value.inspect(|value| {
+        faults.note(check_urls::<D, F>(value, config));
+    });
+    faults.settle(value.map(WithValue))
 }
 
 /// Refuses a feature that leads people where the configuration does not allow it, or mailed links to
@@ -105,10 +110,6 @@ impl<D, F: Feature<D>> Configured<D> for WithValue<F> {
 
     fn templates(&self) -> &'static [Embedded] {
         F::TEMPLATES
-    }
-
-    fn sends_mail(&self) -> bool {
-        F::SENDS_MAIL
     }
 
     fn urls(&self) -> Vec<(&'static str, String)> {

@@ -101,18 +101,23 @@ async fn converse(
 ) -> std::io::Result<()> {
     let (reader, mut writer) = stream.into_split();
     let mut lines = BufReader::new(reader).lines();
+    let mut hello = String::new();
     let greeting = refusal.reply_to("a connection");
     writer.write_all(greeting.as_deref().unwrap_or("220 test\r\n").as_bytes()).await?;
     while let Some(line) = lines.next_line().await? {
         let verb = line.split([' ', ':']).next().unwrap_or_default().to_ascii_uppercase();
         let refused = refusal.reply_to(&verb);
+        if verb == "EHLO" {
+            hello.clone_from(&line);
+        }
         let reply = match (refused, verb.as_str()) {
             (Some(refused), _) => refused,
             (None, "EHLO") => "250-test\r\n250-AUTH PLAIN\r\n250 8BITMIME\r\n".to_owned(),
             (None, "AUTH") => "235 welcome\r\n".to_owned(),
             (None, "DATA") => {
                 writer.write_all(b"354 go on\r\n").await?;
-                let mut mail = String::new();
+                // What the client greeted with stands above the mail.
+                let mut mail = format!("{hello}\n");
                 while let Some(line) = lines.next_line().await? {
                     if line == "." {
                         break;
@@ -415,13 +420,36 @@ async fn a_mail_sent_twice_keeps_its_id_and_only_its_newest_link_works() {
     assert_eq!(press(&sent[1]).await.status, Status::Ok);
 }
 
+#[cfg(feature = "smtp")]
+#[rocket::async_test]
+async fn a_mail_server_is_greeted_with_the_host_of_the_site_or_the_name_in_the_url() {
+    for (base_url, path, hello) in [
+        ("https://harbour.example", "", "EHLO harbour.example"),
+        (
+            "https://harbour.example:8443",
+            "/outbound.harbour.example",
+            "EHLO outbound.harbour.example",
+        ),
+        ("http://127.0.0.1:8000", "", "EHLO [127.0.0.1]"),
+        ("https://[2001:db8::7]", "", "EHLO [IPv6:2001:db8::7]"),
+    ] {
+        let (port, mails) = mail_server(Refusal::none()).await;
+        let url = format!("smtp://127.0.0.1:{port}{path}");
+        let settings = json!({"base_url": base_url, "mail": {"url": url, "from": "a@example.org"}});
+        let app = TestApp::launch_with(rocket(), settings).await;
+        register(&app).await;
+        assert_eq!(wait_for_mail(&mails).await.lines().next(), Some(hello), "{base_url}{path}");
+    }
+}
+
 /// Rocket drops what it manages when the runtime has ended.
 #[cfg(feature = "smtp")]
 #[test]
 fn an_smtp_transport_is_dropped_without_a_runtime() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
+    let site = "https://example.org".parse().unwrap();
     let mailer = runtime.block_on(async {
-        rocket_security::mail::mailer_from_url("smtp://127.0.0.1:2525").unwrap()
+        rocket_security::mail::mailer_from_url("smtp://127.0.0.1:2525", &site).unwrap()
     });
     drop(runtime);
     drop(mailer);

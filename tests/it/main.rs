@@ -40,6 +40,7 @@ mod hooks;
 mod invite;
 mod issuing;
 mod kept_next;
+mod launch;
 mod layers;
 mod login;
 mod logout;

@@ -25,10 +25,12 @@ use rocket_security::datastore::Together;
 use rocket_security::datastore::audit::AuditHead;
 use rocket_security::datastore::outbox::Asker;
 use rocket_security::datastore::outbox::NewMail;
+use rocket_security::error::Faults;
 use rocket_security::event::Origin;
 use rocket_security::feature::Feature;
 use rocket_security::feature::configured;
 use rocket_security::features::DEFAULT_FEATURES;
+use rocket_security::features::FEATURES;
 use rocket_security::features::audit::Journal;
 use rocket_security::security::keyring;
 use rocket_security::user::Identity;
@@ -161,8 +163,10 @@ impl Application {
 fn read(figment: &Figment) -> Result<(Config, Url), Error> {
     let tables = feature_tables(figment);
     let features = DEFAULT_FEATURES.iter().copied().chain(tables.iter().map(String::as_str));
-    check_keys(figment, &features.collect::<Vec<_>>())?;
-    let config = Config::from_figment(figment)?;
+    let mut faults = Faults::default();
+    faults.note(check_keys(figment, &features.collect::<Vec<_>>(), FEATURES));
+    let config = faults.note(Config::from_figment(figment));
+    let config = faults.settle(config)?;
     let base_url = config.base_url_or_local(figment)?;
     Ok((config, base_url))
 }

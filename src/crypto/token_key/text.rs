@@ -135,7 +135,7 @@ fn from_paserk(
         "k2" => 2,
         "k3" => 3,
         "k4" => 4,
-        _ => return Err(KeyFault::new("is no PASERK: it does not begin with k4.")),
+        _ => return Err(KeyFault::new("is no PASERK: it does not begin with \"k4.\"")),
     };
     let version = version_of(number)?;
     if expected.is_some_and(|expected| expected != number) {

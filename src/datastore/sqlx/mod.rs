@@ -47,11 +47,13 @@ use rocket::figment::providers::Serialized;
 use rocket::figment::value::Dict;
 use serde::Deserialize;
 
+use crate::config::instead_of;
 use crate::datastore::StoreConnection;
 use crate::datastore::sqlx::database::Database;
 use crate::datastore::sqlx::dialect::Chosen;
 use crate::datastore::sqlx::dialect::Dialect;
 use crate::error::Error;
+use crate::error::Faults;
 use crate::error::Result;
 
 #[cfg(feature = "sqlite")]
@@ -137,9 +139,8 @@ impl SqlxDatastore {
     /// [`Error::Config`] when no database is configured, its driver is not compiled in, or it
     /// cannot be opened.
     pub async fn connect(figment: &Figment) -> Result<Self> {
-        check_database_keys(figment)?;
+        Self::check_settings(figment)?;
         let url = database_url(figment)?;
-        check_parameters(&url)?;
         let settings = DatabaseSettings::from_figment(figment)?;
         let pool_figment = with_pool_defaults(figment, &url);
         let store: Self = match url.split(':').next().unwrap_or_default() {
@@ -162,6 +163,25 @@ impl SqlxDatastore {
     /// Names the database.
     pub fn database_name(&self) -> DatabaseName {
         on_each!(self, |database| database.name())
+    }
+
+    /// Checks `[default.databases.security]` without opening anything.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Config`] for each setting that is wrong or missing.
+    pub(crate) fn check_settings(figment: &Figment) -> Result<()> {
+        let mut faults = Faults::default();
+        faults.note(check_database_keys(figment));
+        if let Some(url) = faults.note(database_url(figment)) {
+            faults.note(check_scheme(&url));
+            faults.note(check_parameters(&url));
+        }
+        if let Some(settings) = faults.note(DatabaseSettings::from_figment(figment)) {
+            let prefix = settings.table_prefix.as_deref();
+            faults.note(prefix.map_or(Ok(()), check_table_prefix));
+        }
+        faults.finish()
     }
 
     /// Brings the schema up to date. Of any number of callers at once, one does it; one that was
@@ -233,14 +253,13 @@ fn check_database_keys(figment: &Figment) -> Result<()> {
             ));
         }
     };
-    match given.keys().find(|key| !known.contains(&key.as_str())) {
-        None => Ok(()),
-        Some(key) => Err(Error::rocket_config(
-            format!("databases.security.{key}"),
-            "is not a setting",
-            format!("Remove it, or use one of: {}", known.join(", ")),
-        )),
+    let mut faults = Faults::default();
+    for key in given.keys().filter(|key| !known.contains(&key.as_str())) {
+        let cure = instead_of(key, &known);
+        let key = format!("databases.security.{key}");
+        faults.push(Error::rocket_config(key, "is not a setting", cure));
     }
+    faults.finish()
 }
 
 fn check_table_prefix(prefix: &str) -> Result<()> {
@@ -299,6 +318,17 @@ fn check_parameters(url: &str) -> Result<()> {
             format!("Remove it, or use one of: {}, {}", tls.join(", "), own.join(", ")),
         )),
     }
+}
+
+fn check_scheme(url: &str) -> Result<()> {
+    let scheme = url.split(':').next().unwrap_or_default();
+    let is_compiled_in = match scheme {
+        "sqlite" => cfg!(feature = "sqlite"),
+        "postgres" | "postgresql" => cfg!(feature = "postgres"),
+        "mysql" | "mariadb" => cfg!(feature = "mysql"),
+        _ => false,
+    };
+    if is_compiled_in { Ok(()) } else { Err(unknown_scheme(scheme)) }
 }
 
 fn unknown_scheme(scheme: &str) -> Error {

@@ -39,7 +39,8 @@ fn fault_of(settings: Value) -> String {
     let figment = Figment::from(rocket::Config::debug_default())
         .merge(("security", settings))
         .select(rocket::Config::DEBUG_PROFILE);
-    let read = Config::from_figment(&figment).and_then(|_| check_keys(&figment, DEFAULT_FEATURES));
+    let read =
+        Config::from_figment(&figment).and_then(|_| check_keys(&figment, DEFAULT_FEATURES, &[]));
     read.err().map(|fault| fault.to_string()).unwrap_or_default()
 }
 

@@ -1,0 +1,167 @@
+//! What a configuration gives up, told at each launch outside the debug profile.
+//!
+//! Some settings are for load tests, for development or for a network of one's own, and take protection
+//! away where people depend on it. Each is named when the application launches, at error level. Those that
+//! leave passwords or accounts open stop the launch unless `security.allow_insecure` names them.
+
+use rocket::figment::Figment;
+use url::Host;
+use url::Url;
+
+use crate::config::Config;
+use crate::config::ProxyNetwork;
+use crate::config::Span;
+use crate::config::instead_of;
+use crate::config::is_debug;
+use crate::error::Error;
+use crate::error::Faults;
+use crate::error::Result;
+#[cfg(feature = "smtp")]
+use crate::mail::smtp::may_be_read_on_the_way;
+
+/// The settings that stop a launch unless `security.allow_insecure` names them.
+const NEED_CONSENT: [&str; 5] =
+    ["base_url", "mail.url", "password.min_length", "throttle.enabled", "throttle.scale"];
+
+/// The highest `throttle.scale` that still limits attempts.
+const LARGEST_SCALE: u32 = 10;
+
+/// The fewest characters of a password that is the only factor (NIST SP 800-63B-4, section 3.1.1.2).
+const SHORTEST_PASSWORD: usize = 15;
+
+/// The longest that a login may last before it is as good as for ever.
+const LONGEST_LOGIN: Span = Span::hours(366 * 24);
+
+/// A setting that gives up protection.
+struct Concession {
+    setting: &'static str,
+    gives_up: &'static str,
+    cure: &'static str,
+}
+
+/// Tells what the configuration gives up.
+///
+/// # Errors
+///
+/// [`Error::Config`] for each setting that needs consent and does not have it, and for each entry of
+/// `security.allow_insecure` that is not such a setting.
+pub(super) fn check(config: &Config, figment: &Figment, has_own_mailer: bool) -> Result<()> {
+    let mut faults = Faults::default();
+    for name in config.allow_insecure.iter().filter(|name| !NEED_CONSENT.contains(&name.as_str())) {
+        let fault = format!("names \"{name}\", which is not a setting that needs to be allowed");
+        faults.push(Error::config("allow_insecure", fault, instead_of(name, &NEED_CONSENT)));
+    }
+    if is_debug(figment) {
+        return faults.finish();
+    }
+    let mail = config.mail.url.as_ref().map(|url| url.expose().as_str());
+    let mail = mail.filter(|_| !has_own_mailer).unwrap_or_default();
+    for Concession { setting, gives_up, cure } in needing_consent(config, mail) {
+        if config.allow_insecure.iter().any(|name| name == setting) {
+            log::error!("security.{setting}: {gives_up}. security.allow_insecure allows it");
+        } else {
+            let cure = format!("{cure}, or allow it: security.allow_insecure = [\"{setting}\"]");
+            faults.push(Error::config(setting, gives_up, cure));
+        }
+    }
+    for Concession { setting, gives_up, cure } in others(config, mail) {
+        log::error!("security.{setting}: {gives_up}. {cure}");
+    }
+    faults.finish()
+}
+
+/// What stops a launch unless it is allowed.
+fn needing_consent(config: &Config, mail: &str) -> Vec<Concession> {
+    given_up([
+        (
+            config.base_url.as_ref().is_some_and(is_plain),
+            "base_url",
+            "is http, so that anybody on the way can read passwords and take over sessions",
+            "Serve the application by https and set its address",
+        ),
+        (
+            mail.starts_with("file:") || mail.starts_with("capture:"),
+            "mail.url",
+            "is no mail server, so that mail reaches no user and its links are kept on this machine",
+            "Set it to your mail server, for example \"smtps://user:password@mail.example.org\"",
+        ),
+        (
+            (8..SHORTEST_PASSWORD).contains(&config.password.min_length),
+            "password.min_length",
+            "is below 15, which is too short for a password that is the only factor (NIST SP 800-63B-4, \
+             section 3.1.1.2)",
+            "Remove it",
+        ),
+        (
+            !config.throttle.enabled,
+            "throttle.enabled",
+            "is false, so that passwords can be guessed without limit",
+            "Remove it",
+        ),
+        (
+            config.throttle.scale > LARGEST_SCALE,
+            "throttle.scale",
+            "is above 10, so that passwords can be guessed almost without limit",
+            "Remove it, for it is meant for load tests",
+        ),
+    ])
+}
+
+/// What is told and stops nothing.
+fn others(config: &Config, mail: &str) -> Vec<Concession> {
+    given_up([
+        (
+            trusts_everybody(config),
+            "trusted_proxies",
+            "has a network of /0, so that every client chooses its own address and escapes the limits",
+            "Name the addresses of your proxies",
+        ),
+        (
+            config.session.absolute > LONGEST_LOGIN,
+            "session.absolute",
+            "is longer than a year, so that a stolen cookie works for years",
+            "Set it to \"30days\" or less",
+        ),
+        (
+            config.tokens.refresh_lifetime > LONGEST_LOGIN,
+            "tokens.refresh_lifetime",
+            "is longer than a year, so that a stolen refresh token works for years",
+            "Set it to \"30days\" or less",
+        ),
+        (
+            may_be_read_on_the_way(mail),
+            "mail.url",
+            "lets mail to another host travel unencrypted, so that its links can be read on the way",
+            "Remove the parameter tls",
+        ),
+    ])
+}
+
+/// Whether a setting gives up protection, its name, what it gives up, and the cure.
+type Rule = (bool, &'static str, &'static str, &'static str);
+
+fn given_up(rules: impl IntoIterator<Item = Rule>) -> Vec<Concession> {
+    let broken = rules.into_iter().filter(|(is_given_up, ..)| *is_given_up);
+    broken.map(|(_, setting, gives_up, cure)| Concession { setting, gives_up, cure }).collect()
+}
+
+fn trusts_everybody(config: &Config) -> bool {
+    let proxies = config.trusted_proxies.iter().flatten();
+    proxies.map(ProxyNetwork::network).any(|network| network.prefix_len() == 0)
+}
+
+fn is_plain(base_url: &Url) -> bool {
+    let is_local = match base_url.host() {
+        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    };
+    base_url.scheme() == "http" && !is_local
+}
+
+/// Without the transport there is no such mail.
+#[cfg(not(feature = "smtp"))]
+fn may_be_read_on_the_way(_url: &str) -> bool {
+    false
+}
