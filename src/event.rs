@@ -1,6 +1,6 @@
 //! What happened: told after the fact, to whoever listens.
 //!
-//! An event carries no secret and no address, and cannot stop anything; what can is a
+//! An event shows no secret and no e-mail address, and cannot stop anything; what can is a
 //! [`Hooks`](crate::feature::Hooks). Whoever listens keeps nobody waiting:
 //!
 //! | listener | runs | when it cannot keep up |
@@ -17,16 +17,17 @@
 //!
 //! # All events
 //!
-//! Every event has an [`Origin`]: when, from where, in which request, and how whoever sent it had
-//! proved to be them. As JSON an event is one object: `event` is its [name](Event::name), beside it
-//! stand its fields.
+//! Every event has an [`Origin`]: when, from where, in which request to which route, and how its sender
+//! had proved to be them (ASVS 5.0, 16.2.1). A route is named by its pattern, such as `/reset/<token>`,
+//! so that no token of a path gets into an event. As JSON an event is one object: `event` is its
+//! [name](Event::name), beside it stand its fields.
 //!
 //! | event | told when | fields |
 //! |---|---|---|
 //! | [`UserAuthenticated`](Event::UserAuthenticated) | a session began | `user`, `authn_via` |
-//! | [`UserFailedAuthn`](Event::UserFailedAuthn) | a login, a proof that it is still them, or a request by [Basic](crate::features::basic) or with a token of an account that it does not open any more, was refused | `user` if there is one, `reason` |
+//! | [`UserFailedAuthn`](Event::UserFailedAuthn) | a login, a proof that it is still them, or a request by [Basic](crate::features::basic) or with a token of an account that it does not open any more, was refused | `user` if there is one, `authn_via`, `reason` |
 //! | [`UserUnauthenticated`](Event::UserUnauthenticated) | a request needed somebody logged in | |
-//! | [`UserUnauthorized`](Event::UserUnauthorized) | a request needed a role or a permission that its user lacks, or a scope that its token does, or a policy denied it | `user` |
+//! | [`UserUnauthorized`](Event::UserUnauthorized) | a request needed a role or a permission that its user lacks, or a scope that its token does, or a policy denied it | `user`, `missing` |
 //! | [`UserVerified`](Event::UserVerified) | somebody proved that it is still them | `user` |
 //! | [`UserLoggedOut`](Event::UserLoggedOut) | a session was ended by its user | `user` |
 //! | [`SessionEnded`](Event::SessionEnded) | a session ended by its age, because its user had too many, or from elsewhere | `user`, `session`, `reason` |
@@ -41,7 +42,7 @@
 //! | [`PersonalTokenRevoked`](Event::PersonalTokenRevoked) | one was revoked, by its owner or an operator | `user`, `token` |
 //! | [`UserRegistered`](Event::UserRegistered) | an account was made | `user` |
 //! | [`UserNotRegistered`](Event::UserNotRegistered) | somebody registered an address that has an account | `existing`, `contested` |
-//! | [`ConfirmInstructionsSent`](Event::ConfirmInstructionsSent) | mail with a confirmation link went out | `user` |
+//! | [`ConfirmInstructionsSent`](Event::ConfirmInstructionsSent) | mail with another confirmation link went out, because the user asked for one; the first link comes with the registration | `user` |
 //! | [`UserConfirmed`](Event::UserConfirmed) | an address was confirmed | `user` |
 //! | [`ResetPasswordInstructionsSent`](Event::ResetPasswordInstructionsSent) | mail with a link for a new password went out | `user` |
 //! | [`PasswordReset`](Event::PasswordReset) | a password was replaced by such a link | `user` |
@@ -71,7 +72,7 @@
 //! | [`LinkRefused`](Event::LinkRefused) | a mailed link was used that is forged, used up or too old | `purpose` |
 //! | [`CsrfFailed`](Event::CsrfFailed) | a request was forged, or looked so | `reason` |
 //! | [`Throttled`](Event::Throttled) | attempts were turned away | |
-//! | [`EventsLost`](Event::EventsLost) | only in a journal: events were not written down | `count` |
+//! | [`EventsLost`](Event::EventsLost) | only in a journal: events were not written down | `lost`, `count`, `since` |
 //!
 //! A session or a token that ends with a change of the account has no event of its own: the change tells of itself.
 //! Neither has a program's login that ends with a change or with the session that it began in; of one that
@@ -100,20 +101,30 @@
 //! | `us_security_token_sent`, `us_profile_changed`, `login_instructions_sent` | come with the feature `unified_signin` |
 //! | `wan_registered`, `wan_deleted` | come with the feature `webauthn` |
 //!
-//! None of them holds a token or an address, as Flask-Security's do.
+//! None of them holds a token, as Flask-Security's do. The old address and the old username, which
+//! `change_email_confirmed` and `username_changed` carry, are [secrets](crate::Secret): a listener in the
+//! application reads them with [`expose`](crate::Secret::expose); they are in no log line, no JSON and no
+//! journal.
 
+mod recorder;
 mod signals;
 
 use std::net::IpAddr;
 
+use rocket::http::Method;
 use serde::Serialize;
+use serde::Serializer;
 use uuid::Uuid;
 
 use crate::clock::Timestamp;
+use crate::secret::Secret;
 use crate::user::PermissionName;
 use crate::user::RoleName;
 use crate::user::UserId;
 
+pub use crate::event::recorder::Counted;
+pub use crate::event::recorder::ROOM;
+pub use crate::event::recorder::WINDOW;
 pub use crate::event::signals::LONGEST;
 pub use crate::event::signals::Listeners;
 pub use crate::event::signals::QUEUE;
@@ -162,6 +173,12 @@ macro_rules! events {
                     $(Self::$variant { origin, .. } => origin,)+
                 }
             }
+
+            fn origin_mut(&mut self) -> &mut Origin {
+                match self {
+                    $(Self::$variant { origin, .. } => origin,)+
+                }
+            }
         }
     };
 }
@@ -185,6 +202,8 @@ events! {
     UserFailedAuthn, "user_failed_authn", *user, {
         /// Whose account it was, if there is one.
         user: Option<UserId>,
+        /// By which method, for example `password` or `token`.
+        authn_via: String,
         /// The reason code of the refusal, for the operator's eyes.
         reason: &'static str,
     }
@@ -197,6 +216,8 @@ events! {
     UserUnauthorized, "user_unauthorized", Some(*user), {
         /// Who.
         user: UserId,
+        /// What would have let them in.
+        missing: Missing,
     }
 
     /// Somebody proved that it is still them.
@@ -309,7 +330,7 @@ events! {
         contested: bool,
     }
 
-    /// Mail with a confirmation link was sent.
+    /// Mail with another confirmation link was sent, because the user asked for one.
     ConfirmInstructionsSent, "confirm_instructions_sent", Some(*user), {
         /// For whom.
         user: UserId,
@@ -355,6 +376,9 @@ events! {
     ChangeEmailConfirmed, "change_email_confirmed", Some(*user), {
         /// Whose.
         user: UserId,
+        /// The address that the account had before. It is not in the JSON.
+        #[serde(skip)]
+        old_email: Secret<String>,
     }
 
     /// A change of address was undone from the old address.
@@ -367,6 +391,9 @@ events! {
     UsernameChanged, "username_changed", Some(*user), {
         /// Whose.
         user: UserId,
+        /// The username that the account had before, if it had one. It is not in the JSON.
+        #[serde(skip)]
+        old_username: Option<Secret<String>>,
     }
 
     /// Mail with their username was sent to somebody who had asked for it.
@@ -492,20 +519,35 @@ events! {
     /// Attempts were turned away because there were too many.
     Throttled, "throttled", None, {}
 
-    /// Events that came with no change were not written down, for too many waited, or the store took
-    /// none. Listeners are not told: it stands in the journal, where they are missing.
+    /// Events that came with no change were not written down, because too many came at once or the store
+    /// did not answer. Listeners are not told: it stands in the journal, where the events are missing.
     EventsLost, "events_lost", None, {
+        /// The name of the lost events.
+        lost: &'static str,
         /// How many.
         count: u64,
+        /// When the first of them happened; the last happened at the time of this event.
+        since: Timestamp,
     }
 }
 
 impl Event {
+    /// The name of [`EventsLost`](Self::EventsLost).
+    pub(crate) const LOST: &'static str = "events_lost";
+
     /// Gives the event for mail that went out with a link of that purpose, or without one and of that
     /// template, if it has one.
-    pub(crate) fn instructions_sent(purpose: &str, user: UserId, origin: Origin) -> Option<Self> {
+    ///
+    /// A first confirmation link comes with a registration, which has an event of its own: `was_asked_for`
+    /// tells it from another one that somebody asked for by the address.
+    pub(crate) fn instructions_sent(
+        purpose: &str,
+        was_asked_for: bool,
+        user: UserId,
+        origin: Origin,
+    ) -> Option<Self> {
         match purpose {
-            "confirm" => Some(Self::ConfirmInstructionsSent { user, origin }),
+            "confirm" if was_asked_for => Some(Self::ConfirmInstructionsSent { user, origin }),
             "reset" => Some(Self::ResetPasswordInstructionsSent { user, origin }),
             "change_email" => Some(Self::ChangeEmailInstructionsSent { user, origin }),
             "username_recovery" => Some(Self::UsernameRecoveryEmailSent { user, origin }),
@@ -513,6 +555,21 @@ impl Event {
             _ => None,
         }
     }
+}
+
+/// What a user, or the token of a request, lacked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Missing {
+    /// Roles, by name: all that the guard requires and the user lacks, or all of which it accepts any.
+    Roles(Vec<&'static str>),
+    /// Permissions, by name, likewise.
+    Permissions(Vec<&'static str>),
+    /// Scopes that the token does not have, by name.
+    Scopes(Vec<&'static str>),
+    /// The consent of this [policy](crate::Policy), by the name of its type.
+    Policy(&'static str),
 }
 
 /// Why a session ended without its browser asking for it.
@@ -542,6 +599,12 @@ pub struct Origin {
     pub client: Option<IpAddr>,
     /// The request, as the header `X-Request-Id` of its answer tells; none outside requests.
     pub request_id: Option<Uuid>,
+    /// The method of the request; none outside requests.
+    #[serde(serialize_with = "method_name")]
+    pub method: Option<Method>,
+    /// The route that answered the request, as the pattern of its path: `/reset/<token>`. None outside
+    /// requests, and where no route took it.
+    pub route: Option<String>,
     /// How whoever sent the request had proved to be them: what their session began with, such as
     /// `password`, or the [mechanism](crate::guard::mechanism) of a request that came by another, such as
     /// `basic` or `token`. None when nobody had.
@@ -551,7 +614,14 @@ pub struct Origin {
 impl Origin {
     /// Says when and from where.
     pub fn new(at: Timestamp, client: Option<IpAddr>) -> Self {
-        Self { at, client, request_id: None, authn_via: None }
+        Self { at, client, request_id: None, method: None, route: None, authn_via: None }
+    }
+
+    /// Sets the method of the request, and the pattern of the route that answered it.
+    pub fn at_route(mut self, method: Method, route: Option<String>) -> Self {
+        self.method = Some(method);
+        self.route = route;
+        self
     }
 
     /// Says in which request, and how its sender had proved to be them.
@@ -560,4 +630,8 @@ impl Origin {
         self.authn_via = authn_via;
         self
     }
+}
+
+fn method_name<S: Serializer>(method: &Option<Method>, serializer: S) -> Result<S::Ok, S::Error> {
+    method.map(|method| method.as_str()).serialize(serializer)
 }

@@ -23,6 +23,7 @@ use crate::datastore::session::EndedSession;
 use crate::datastore::session::SessionRecord;
 use crate::error::Faults;
 use crate::error::Result;
+use crate::event::Counted;
 use crate::event::Event;
 use crate::event::Origin;
 use crate::event::Signals;
@@ -196,11 +197,13 @@ pub trait Hooks: Send + Sync + 'static {
         Ok(Together::nothing())
     }
 
-    /// After things happened that came with no change, such as logins that failed: writes them down,
-    /// in order, in its own time. Nobody waits for it; a fault is logged. While it is at it, 1,024
-    /// events wait, and what comes then is dropped: the next call is told how many that were, by
-    /// [`Event::EventsLost`], and how many a call before failed with.
-    async fn happened(&self, _events: &[Arc<Event>]) -> Result<()> {
+    /// Writes down what happened without a change in the store, such as failed logins, in order.
+    ///
+    /// No request waits for it; a fault is logged. The first of [equal](crate::event::Counted) events
+    /// comes at once, those of the next minute as one count. Of each kind of event, at most
+    /// [`ROOM`](crate::event::ROOM) that differ come in a [`WINDOW`](crate::event::WINDOW) or wait. What is
+    /// dropped beyond that, and what a call failed to write, comes later as [`Event::EventsLost`].
+    async fn happened(&self, _events: &[Counted]) -> Result<()> {
         Ok(())
     }
 

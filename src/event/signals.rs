@@ -11,6 +11,7 @@ use std::panic::catch_unwind;
 use std::sync::Arc;
 use std::sync::PoisonError;
 use std::sync::RwLock;
+use std::sync::RwLockReadGuard;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
@@ -28,7 +29,9 @@ use rocket::tokio::task::AbortHandle;
 use rocket::tokio::time::timeout;
 
 use crate::event::Event;
-use crate::event::Origin;
+use crate::event::recorder::Counted;
+use crate::event::recorder::Record;
+use crate::event::recorder::Recorder;
 
 /// How many events wait for one listener; also how far a receiver of
 /// [`subscribe`](Signals::subscribe) may lag behind.
@@ -37,29 +40,24 @@ pub const QUEUE: usize = 1_024;
 /// How long an asynchronous listener may take for one event before it is given up for the next.
 pub const LONGEST: Duration = Duration::from_secs(30);
 
-/// How many events a recorder is given at a time.
-const BATCH: usize = 64;
-
 type Listen = Box<dyn Fn(&Event) + Send + Sync>;
 type ListenAsync = Box<dyn Fn(Arc<Event>) -> BoxFuture<'static, ()> + Send + Sync>;
-type Record = Box<dyn Fn(Vec<Arc<Event>>) -> BoxFuture<'static, bool> + Send + Sync>;
 
 /// The listeners of an application, before its launch.
 pub struct Listeners {
     listeners: Vec<Listener>,
+    record: Option<Record>,
     broadcast: broadcast::Sender<Arc<Event>>,
 }
 
 enum Listener {
     Sync(Listen),
     Async(ListenAsync),
-    /// Is told only what no change of the store has written down.
-    Recorder(Record),
 }
 
 impl Default for Listeners {
     fn default() -> Self {
-        Self { listeners: Vec::new(), broadcast: broadcast::Sender::new(QUEUE) }
+        Self { listeners: Vec::new(), record: None, broadcast: broadcast::Sender::new(QUEUE) }
     }
 }
 
@@ -78,14 +76,14 @@ impl Listeners {
         self.listeners.push(Listener::Async(Box::new(move |event| listener(event).boxed())));
     }
 
-    /// Adds what writes down events that came with no change: it is told of those alone, several at
-    /// a time, may take as long as it takes, and says whether it wrote them down.
+    /// Sets what writes down events that came with no change. It gets those alone, several at a time
+    /// and counted, may take as long as it takes, and returns whether it wrote them down.
     pub(crate) fn record<F, W>(&mut self, recorder: F)
     where
-        F: Fn(Vec<Arc<Event>>) -> W + Send + Sync + 'static,
+        F: Fn(Vec<Counted>) -> W + Send + Sync + 'static,
         W: Future<Output = bool> + Send + 'static,
     {
-        self.listeners.push(Listener::Recorder(Box::new(move |events| recorder(events).boxed())));
+        self.record = Some(Box::new(move |events| recorder(events).boxed()));
     }
 
     /// Gives what an asynchronous application reads events from.
@@ -100,7 +98,8 @@ impl Listeners {
         let outlets =
             self.listeners.into_iter().map(|listener| Outlet::start(listener, &is_closed));
         let outlets = RwLock::new(outlets.collect());
-        Signals(Arc::new(Inner { outlets, is_closed, broadcast: self.broadcast }))
+        let recorder = RwLock::new(self.record.map(Recorder::start));
+        Signals(Arc::new(Inner { outlets, recorder, is_closed, broadcast: self.broadcast }))
     }
 }
 
@@ -112,6 +111,7 @@ pub struct Signals(Arc<Inner>);
 
 struct Inner {
     outlets: RwLock<Vec<Outlet>>,
+    recorder: RwLock<Option<Recorder>>,
     is_closed: Arc<AtomicBool>,
     broadcast: broadcast::Sender<Arc<Event>>,
 }
@@ -155,7 +155,8 @@ impl Signals {
     /// Waits until everything that was told so far has arrived: every listener has returned from
     /// it, or was given up.
     pub async fn told(&self) {
-        let waits: Vec<_> = self.outlets().iter().map(Outlet::position).collect();
+        let mut waits: Vec<_> = self.outlets().iter().map(Outlet::position).collect();
+        waits.extend(self.recorder().as_ref().map(Recorder::finish));
         for (sent, mut done) in waits {
             // A listener that has ended will not be told any more.
             let _ = done.wait_for(|done| *done >= sent).await;
@@ -167,19 +168,28 @@ impl Signals {
         self.0.is_closed.store(true, Ordering::SeqCst);
         let mut outlets = self.0.outlets.write().unwrap_or_else(PoisonError::into_inner);
         outlets.clear();
+        drop(outlets);
+        *self.0.recorder.write().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     fn tell(&self, event: &Event, is_alone: bool) {
         log::debug!("{event:?}");
         let event = Arc::new(event.clone());
-        for outlet in self.outlets().iter().filter(|outlet| is_alone || !outlet.is_recorder) {
+        for outlet in self.outlets().iter() {
             outlet.put(&event);
+        }
+        if let Some(recorder) = self.recorder().as_ref().filter(|_| is_alone) {
+            recorder.put(&event);
         }
         // Nobody may have subscribed.
         let _ = self.0.broadcast.send(event);
     }
 
-    fn outlets(&self) -> std::sync::RwLockReadGuard<'_, Vec<Outlet>> {
+    fn recorder(&self) -> RwLockReadGuard<'_, Option<Recorder>> {
+        self.0.recorder.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn outlets(&self) -> RwLockReadGuard<'_, Vec<Outlet>> {
         self.0.outlets.read().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -192,13 +202,10 @@ impl fmt::Debug for Signals {
 
 /// The way to one listener.
 struct Outlet {
-    is_recorder: bool,
     queue: mpsc::Sender<Arc<Event>>,
     sent: AtomicU64,
     /// How many were dropped in a row.
     dropped: AtomicU64,
-    /// How many a recorder has not written down, and has not said so yet.
-    lost: Arc<AtomicU64>,
     done: watch::Receiver<u64>,
     task: Option<AbortHandle>,
 }
@@ -207,8 +214,6 @@ impl Outlet {
     fn start(listener: Listener, is_closed: &Arc<AtomicBool>) -> Self {
         let (queue, inbox) = mpsc::channel(QUEUE);
         let (counter, done) = watch::channel(0);
-        let lost = Arc::<AtomicU64>::default();
-        let is_recorder = matches!(listener, Listener::Recorder(_));
         let task = match listener {
             Listener::Sync(listen) => {
                 let is_closed = Arc::clone(is_closed);
@@ -220,20 +225,9 @@ impl Outlet {
                 None
             }
             Listener::Async(listen) => Some(tokio::spawn(hear_async(listen, inbox, counter))),
-            Listener::Recorder(record) => {
-                Some(tokio::spawn(hear_all(record, inbox, counter, Arc::clone(&lost))))
-            }
         };
         let task = task.map(|task| task.abort_handle());
-        Self {
-            is_recorder,
-            queue,
-            sent: AtomicU64::new(0),
-            dropped: AtomicU64::new(0),
-            lost,
-            done,
-            task,
-        }
+        Self { queue, sent: AtomicU64::new(0), dropped: AtomicU64::new(0), done, task }
     }
 
     /// Puts an event into the queue, or drops it when that is full.
@@ -247,7 +241,6 @@ impl Outlet {
                 }
             }
             Err(TrySendError::Full(_)) => {
-                self.lost.fetch_add(1, Ordering::SeqCst);
                 if self.dropped.fetch_add(1, Ordering::Relaxed) == 0 {
                     log::error!("a listener is too slow: it is not told of {}", event.name());
                 }
@@ -303,33 +296,5 @@ async fn hear_async(
             Err(_) => log::error!("a listener took too long for {name} and was given up"),
         }
         done.send_modify(|done| *done += 1);
-    }
-}
-
-async fn hear_all(
-    record: Record,
-    mut inbox: mpsc::Receiver<Arc<Event>>,
-    done: watch::Sender<u64>,
-    lost: Arc<AtomicU64>,
-) {
-    let mut events = Vec::new();
-    loop {
-        let count = inbox.recv_many(&mut events, BATCH).await;
-        if count == 0 {
-            return;
-        }
-        let count = u64::try_from(count).unwrap_or(u64::MAX);
-        let mut batch = std::mem::take(&mut events);
-        let missing = lost.swap(0, Ordering::SeqCst);
-        if let Some(last) = batch.last().filter(|_| missing > 0) {
-            let origin = Origin::new(last.origin().at, None);
-            batch.push(Arc::new(Event::EventsLost { count: missing, origin }));
-        }
-        let recorded = AssertUnwindSafe(async { record(batch).await }).catch_unwind().await;
-        if !matches!(recorded, Ok(true)) {
-            log::error!("{count} events were not written down");
-            lost.fetch_add(missing.saturating_add(count), Ordering::SeqCst);
-        }
-        done.send_modify(|done| *done += count);
     }
 }

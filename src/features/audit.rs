@@ -13,19 +13,27 @@
 //!
 //! Every [`Event`] but those that anybody can make happen without limit, for they would let strangers
 //! fill the disk: `user_unauthenticated`, `csrf_failed` and `throttled` are written down with
-//! `record_unlimited = true` only. Of an event: its time, its name, the account it is about, and the event itself as JSON. An
-//! account's id stays when the account is deleted. As events hold none, no row holds a secret or an
-//! e-mail address; network addresses are there.
+//! `record_unlimited = true` only. Of an event: its time, its name, the account it is about, and the event itself as JSON,
+//! with the method and the route of its request. A refusal names the missing role, permission or scope.
+//! An account's id stays when the account is deleted. No row holds a secret or an e-mail address;
+//! network addresses are there.
 //!
 //! - A change and its row are committed together, or neither is: when the row cannot be written, the
 //!   change does not happen, and the visitor is told to try again later, with 503. It is written at
 //!   the end of the transaction. Changes wait for each other there, for one journal has one end.
 //!   Sessions that end by their age, or because there are too many, are the exception: they are gone
 //!   first and written down afterwards.
-//! - What comes with no change, such as a login that failed, is written off the request, up to 64 in
-//!   one transaction, and tried again for ten seconds when the store does not answer. A process that
-//!   is killed loses what it has not written. When more than 1,024 wait, or ten seconds were not
-//!   enough, they are lost too, and a row `events_lost` says how many.
+//! - What comes with no change, such as a failed login, is written after the request, up to 64 rows in
+//!   one transaction. If the store does not answer, the journal tries again for ten seconds. A process
+//!   that is killed loses what it has not written.
+//! - Equal events are counted: the first is written at once, and those of the next minute become one
+//!   row, with their number as `count` and the time of the last as `last_at`. Events are equal if they
+//!   differ only in their time, their request, and the client's address within one IPv6 network (/48).
+//! - Each kind of event has a queue of its own, so that one user's flood of forbidden requests crowds
+//!   out no failed login. Of one kind, at most 512 events that differ are written a minute, and 512 counts.
+//!   What is beyond that, or could not be written, is lost. A row `events_lost` then names the event, how
+//!   many are missing and from when to when, and `audit verify` reports it.
+//! - Ended logins are not counted together. Up to 16,384 of them wait.
 //! - Changes that an operator makes with `rocket-security` are written down once the journal has a
 //!   row, or `[default.security.audit]` stands in the configuration.
 //!
@@ -40,7 +48,8 @@
 //! | `key_id`, `seal` | HMAC-SHA-256 of the hash, by a key derived from `security.keys` |
 //!
 //! `rocket-security audit verify` goes through all of it, names the first row where something is
-//! wrong, and ends with 1 then. It finds a row that was changed, inserted, deleted or moved, also by
+//! wrong, and ends with 1 then. If no row is wrong but events were lost, it prints how many and when in
+//! place of calling the journal whole, and ends with 0: no row was tampered with. It finds a row that was changed, inserted, deleted or moved, also by
 //! somebody who can write to the tables and recomputes every hash, for they cannot make the seals.
 //! The head, which is sealed too, says what the last row is, so that rows that were cut off at the
 //! end are missed.
@@ -68,6 +77,7 @@
 //! | `rocket-security audit verify --expect N:HASH` | also that the row of that number has that hash |
 //! | `rocket-security audit tail [-n N] [--json] [--follow]` | prints the newest rows |
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -77,6 +87,7 @@ use rocket::tokio::time::sleep;
 use serde::Deserialize;
 use serde::Serialize;
 
+use crate::clock::Timestamp;
 use crate::crypto::chain::Sealed;
 use crate::crypto::chain::Sealer;
 use crate::crypto::chain::Vouched;
@@ -89,6 +100,7 @@ use crate::datastore::audit::AuditHead;
 use crate::datastore::audit::AuditRow;
 use crate::error::Error;
 use crate::error::Result;
+use crate::event::Counted;
 use crate::event::Event;
 use crate::feature::Feature;
 use crate::feature::Hooks;
@@ -141,7 +153,7 @@ impl Journal {
     ///
     /// Never in practice: every event can be written as JSON.
     pub fn along(&self, events: &[&Event]) -> Result<Together> {
-        let entries = events.iter().map(|event| entry(event)).collect::<Result<_>>()?;
+        let entries = events.iter().map(|event| entry(event, None)).collect::<Result<_>>()?;
         Ok(self.store.audit_along(entries, &self.sealer))
     }
 
@@ -151,7 +163,17 @@ impl Journal {
     ///
     /// [`Error::Store`] when the store does not answer.
     pub async fn append(&self, events: &[&Event]) -> Result<()> {
-        let entries = events.iter().map(|event| entry(event)).collect::<Result<_>>()?;
+        let entries = events.iter().map(|event| entry(event, None)).collect::<Result<_>>()?;
+        self.store.append_audit(entries, &self.sealer).await
+    }
+
+    async fn append_counted(&self, events: &[&Counted]) -> Result<()> {
+        let entry = |counted: &&Counted| {
+            let repeated = (counted.count > 1)
+                .then_some(Repeated { count: counted.count, last_at: counted.last_at });
+            entry(&counted.event, repeated)
+        };
+        let entries = events.iter().map(entry).collect::<Result<_>>()?;
         self.store.append_audit(entries, &self.sealer).await
     }
 
@@ -220,21 +242,21 @@ impl Hooks for Recorder {
         self.journal.along(&[event])
     }
 
-    async fn happened(&self, events: &[Arc<Event>]) -> Result<()> {
-        let events = events.iter().map(Arc::as_ref);
-        let events: Vec<&Event> =
-            events.filter(|event| self.record_unlimited || !is_unlimited(event)).collect();
+    async fn happened(&self, events: &[Counted]) -> Result<()> {
+        let is_recorded =
+            |counted: &&Counted| self.record_unlimited || !is_unlimited(&counted.event);
+        let events: Vec<&Counted> = events.iter().filter(is_recorded).collect();
         if events.is_empty() {
             return Ok(());
         }
         for _ in 1..ATTEMPTS {
-            match self.journal.append(&events).await {
+            match self.journal.append_counted(&events).await {
                 Ok(()) => return Ok(()),
                 Err(fault) => log::warn!("the journal takes no row at the moment: {fault}"),
             }
             sleep(PAUSE).await;
         }
-        self.journal.append(&events).await
+        self.journal.append_counted(&events).await
     }
 }
 
@@ -258,6 +280,22 @@ pub struct Report {
     pub hash: Digest,
     /// What is wrong behind it, if something is.
     pub broken: Option<Broken>,
+    /// What these rows report as lost: events that happened and have no row.
+    pub lost: Vec<Lost>,
+}
+
+/// Events of one name that were not written down.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Lost {
+    /// The name of the events. `None` in rows that were written before it was noted.
+    pub event: Option<String>,
+    /// How many were lost, in all.
+    pub count: u64,
+    /// When the first of them happened.
+    pub since: Timestamp,
+    /// When the last of them happened.
+    pub until: Timestamp,
 }
 
 /// Where a journal is not as it was written.
@@ -306,11 +344,13 @@ struct Walk<'s> {
     end: AuditHead,
     /// The first row for which nothing vouches yet.
     unvouched: Option<i64>,
+    lost: BTreeMap<Option<String>, Lost>,
 }
 
 impl<'s> Walk<'s> {
     fn new(sealer: &'s Sealer, expected: Option<(i64, Digest)>) -> Self {
-        Self { sealer, expected, rows: 0, end: AuditHead::empty(), unvouched: None }
+        let (end, lost) = (AuditHead::empty(), BTreeMap::new());
+        Self { sealer, expected, rows: 0, end, unvouched: None, lost }
     }
 
     fn step(&mut self, row: AuditRow) -> std::result::Result<(), Broken> {
@@ -335,7 +375,27 @@ impl<'s> Walk<'s> {
         }
         self.rows = self.rows.saturating_add(1);
         self.end = AuditHead { sequence, hash: row.hash, key_id: row.key_id, seal: row.seal };
+        if row.entry.event == Event::LOST {
+            self.note_lost(&row.entry);
+        }
         Ok(())
+    }
+
+    fn note_lost(&mut self, entry: &AuditEntry) {
+        // What the application wrote can be read.
+        let Ok(noted) = serde_json::from_str::<NotedLoss>(&entry.payload) else {
+            return;
+        };
+        let (count, since, until) = (noted.count, noted.since.unwrap_or(entry.at), entry.at);
+        let lost = self.lost.entry(noted.lost.clone()).or_insert(Lost {
+            event: noted.lost,
+            count: 0,
+            since,
+            until,
+        });
+        lost.count = lost.count.saturating_add(count);
+        lost.since = lost.since.min(since);
+        lost.until = lost.until.max(until);
     }
 
     /// Compares the last row with the head.
@@ -367,12 +427,36 @@ impl<'s> Walk<'s> {
     }
 
     fn report(self, broken: Option<Broken>) -> Report {
-        Report { rows: self.rows, end: self.end.sequence, hash: self.end.hash, broken }
+        let (end, hash) = (self.end.sequence, self.end.hash);
+        Report { rows: self.rows, end, hash, broken, lost: self.lost.into_values().collect() }
     }
 }
 
-fn entry(event: &Event) -> Result<AuditEntry> {
-    let payload = serde_json::to_string(event)
+/// What an `events_lost` row says. Older rows have the number alone.
+#[derive(Deserialize)]
+struct NotedLoss {
+    lost: Option<String>,
+    count: u64,
+    since: Option<Timestamp>,
+}
+
+/// What a row says that stands for several events, beside the first of them.
+#[derive(Serialize)]
+struct Repeated {
+    count: u64,
+    last_at: Timestamp,
+}
+
+#[derive(Serialize)]
+struct Payload<'e> {
+    #[serde(flatten)]
+    event: &'e Event,
+    #[serde(flatten)]
+    repeated: Option<Repeated>,
+}
+
+fn entry(event: &Event, repeated: Option<Repeated>) -> Result<AuditEntry> {
+    let payload = serde_json::to_string(&Payload { event, repeated })
         .map_err(|fault| Error::Corrupt(format!("an event cannot be written as JSON: {fault}")))?;
     Ok(AuditEntry {
         at: event.origin().at,

@@ -49,6 +49,7 @@ use crate::flow::Flow;
 use crate::flow::username::username_taken;
 use crate::rejection::FieldErrors;
 use crate::rejection::Rejection;
+use crate::secret::Secret;
 use crate::session::Active;
 use crate::template::Embedded;
 use crate::user::User;
@@ -189,7 +190,7 @@ async fn remove(visit: &Visit<'_>, flow: &Flow, active: &Active) -> Result<User,
         let text = "You have no username.";
         return Err(FieldErrors::one(FIELD, "username_unchanged", text).into());
     }
-    let event = Event::UsernameChanged { user: user.id, origin: visit.origin() };
+    let event = changed(visit, user);
     let notice = notice(visit, flow, user, None)?;
     let change = UserChange::without_username();
     flow.change_own(visit, active, change, event, vec![notice]).await
@@ -202,7 +203,7 @@ async fn apply(
     username: &Username,
 ) -> Result<User, Rejection> {
     let user = &active.user;
-    let event = Event::UsernameChanged { user: user.id, origin: visit.origin() };
+    let event = changed(visit, user);
     let notice = notice(visit, flow, user, Some(username))?;
     let change = UserChange::username(username.clone());
     match flow.change_own(visit, active, change, event, vec![notice]).await {
@@ -213,6 +214,14 @@ async fn apply(
             Err(username_taken(FIELD))
         }
         outcome => outcome,
+    }
+}
+
+fn changed(visit: &Visit<'_>, user: &User) -> Event {
+    Event::UsernameChanged {
+        user: user.id,
+        old_username: user.username.as_ref().map(|name| Secret::new(name.to_string())),
+        origin: visit.origin(),
     }
 }
 

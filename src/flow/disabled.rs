@@ -3,6 +3,7 @@
 use crate::crypto::hasher::Verified;
 use crate::event::Event;
 use crate::flow::Flow;
+use crate::flow::PASSWORD;
 use crate::flow::limits::failures::Tally;
 use crate::rejection::Rejection;
 use crate::user::User;
@@ -31,7 +32,7 @@ impl Flow {
         }
         let is_wrong = verified == Verified::No;
         let reason = if is_wrong { "wrong_password" } else { "password_disabled" };
-        self.fail(visit, Some(user), reason).await
+        self.fail(visit, Some(user), PASSWORD, reason).await
     }
 
     async fn tell_owner(

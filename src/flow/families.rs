@@ -27,6 +27,7 @@ use crate::feature::LoginAttempt;
 use crate::flow::Authenticated;
 use crate::flow::Entry;
 use crate::flow::Flow;
+use crate::flow::PASSWORD;
 use crate::flow::bearer::Facts;
 use crate::flow::bearer::Whose;
 use crate::flow::session::user_agent;
@@ -88,7 +89,7 @@ impl Flow {
         else {
             let found = self.store.find_credentials(identity).await?;
             let user = found.as_ref().map(|found| &found.user);
-            return Err(self.fail(visit, user, "second_factor_required").await?);
+            return Err(self.fail(visit, user, PASSWORD, "second_factor_required").await?);
         };
         let Authenticated { user, authn_via, .. } = authenticated;
         self.check_session(&user).await?;
@@ -107,7 +108,7 @@ impl Flow {
             origin: origin.clone(),
         };
         if !programs.begins.begin_with(&family, origin.clone(), Some(&event)).await? {
-            return Err(self.fail(visit, Some(&user), "account_changed").await?);
+            return Err(self.fail(visit, Some(&user), authn_via, "account_changed").await?);
         }
         let attempt = LoginAttempt::new(&user, authn_via, origin.at, origin.client);
         self.tell_logged_in(&attempt).await;

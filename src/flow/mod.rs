@@ -66,6 +66,9 @@ use crate::user::Identity;
 use crate::user::User;
 use crate::web::visit::Visit;
 
+/// The method of a login by password, as events name it.
+const PASSWORD: &str = "password";
+
 /// Somebody who proved who they are and may come in. Only [`Flow`] makes one.
 ///
 /// A session begins with nothing else: not with a user,
@@ -265,12 +268,12 @@ impl Flow {
         let Some(Credentials { user, password_hash }) = found else {
             // The same work as for an account.
             self.limits.is_used_up(visit, &tally).await?;
-            return Err(self.fail(visit, None, "unknown_identity").await?);
+            return Err(self.fail(visit, None, PASSWORD, "unknown_identity").await?);
         };
         if verified == Verified::No || tally.is_disabled {
             return Err(self.fail_password(visit, &user, &tally, verified).await?);
         }
-        let entry = self.enter(visit, user.clone(), "password").await?;
+        let entry = self.enter(visit, user.clone(), PASSWORD).await?;
         if let Entry::Open(Authenticated { user: entered, .. }) = &entry {
             self.limits.clear(charged).await?;
             self.limits.clear_failures(visit, &tally, entered).await?;
@@ -305,7 +308,7 @@ impl Flow {
         let (token, record) = self.new_session(visit, &user, authn_via)?;
         let series = keepsake.as_ref().map(|keepsake| keepsake.series.digest());
         if !self.begin(visit, (token, SessionRecord { series, ..record }), &event).await? {
-            return Err(self.fail(visit, Some(&user), "account_changed").await?);
+            return Err(self.fail(visit, Some(&user), authn_via, "account_changed").await?);
         }
         self.replace_keepsake(visit, keepsake.as_ref()).await?;
         self.tell_logged_in(&attempt).await;
@@ -395,7 +398,7 @@ impl Flow {
     ) -> Result<Entry, Rejection> {
         if !user.is_open() {
             let reason = if user.active { "closed" } else { "inactive" };
-            return Err(self.fail(visit, Some(&user), reason).await?);
+            return Err(self.fail(visit, Some(&user), authn_via, reason).await?);
         }
         let origin = visit.origin();
         let attempt = LoginAttempt::new(&user, authn_via, origin.at, origin.client);
@@ -404,7 +407,7 @@ impl Flow {
                 Verdict::Allow => {}
                 Verdict::Divert { page } => return Ok(Entry::Diverted { page }),
                 Verdict::Refuse(rejection) => {
-                    self.fail(visit, Some(&user), rejection.reason()).await?;
+                    self.fail(visit, Some(&user), authn_via, rejection.reason()).await?;
                     return Err(rejection);
                 }
             }
@@ -417,13 +420,15 @@ impl Flow {
         &self,
         visit: &Visit<'_>,
         user: Option<&User>,
+        authn_via: &str,
         reason: &'static str,
     ) -> Result<Rejection, Rejection> {
         for hook in &*self.hooks {
             hook.login_failed(user, reason).await?;
         }
-        let (user, origin) = (user.map(|user| user.id), visit.origin());
-        visit.signals().send(&Event::UserFailedAuthn { user, reason, origin });
+        let (user, authn_via) = (user.map(|user| user.id), authn_via.to_owned());
+        let origin = visit.origin();
+        visit.signals().send(&Event::UserFailedAuthn { user, authn_via, reason, origin });
         Ok(Rejection::InvalidCredentials)
     }
 }

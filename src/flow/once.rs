@@ -9,6 +9,7 @@ use crate::event::Event;
 use crate::flow::Authenticated;
 use crate::flow::Entry;
 use crate::flow::Flow;
+use crate::flow::PASSWORD;
 use crate::rejection::Rejection;
 use crate::user::Identity;
 use crate::user::ScopeName;
@@ -129,7 +130,7 @@ impl Flow {
         let Entry::Open(Authenticated { user, .. }) = entry? else {
             let found = self.store.find_credentials(identity).await?;
             let user = found.as_ref().map(|found| &found.user);
-            self.fail(visit, user, "second_factor_required").await?;
+            self.fail(visit, user, PASSWORD, "second_factor_required").await?;
             return Err(Rejection::CredentialsRefused);
         };
         self.check_session(&user).await?;
@@ -172,8 +173,9 @@ impl Flow {
             // No hook is asked, for one may lock accounts: a program that goes on with an old token
             // guesses nothing.
             if let Some(web) = request.rocket().state::<Web>() {
-                let (user, origin) = (Some(user.id), web.origin(request));
-                web.signals().send(&Event::UserFailedAuthn { user, reason, origin });
+                let (user, authn_via) = (Some(user.id), bearer.authn_via);
+                let origin = web.origin(request);
+                web.signals().send(&Event::UserFailedAuthn { user, authn_via, reason, origin });
             }
             return Err(Rejection::CredentialsRefused);
         }

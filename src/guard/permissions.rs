@@ -106,6 +106,7 @@ set_guard!(
     PermissionSet,
     all,
     has_permission,
+    Permissions,
     lacks_permission,
     all_permissions
 );
@@ -114,6 +115,7 @@ set_guard!(
     PermissionSet,
     any,
     has_permission,
+    Permissions,
     lacks_permission,
     any_permission
 );

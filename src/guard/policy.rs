@@ -1,5 +1,6 @@
 //! Who may do what with one object.
 
+use std::any::type_name;
 use std::error::Error as StdError;
 use std::fmt;
 
@@ -10,6 +11,7 @@ use rocket::response;
 use rocket::response::Responder;
 
 use crate::error::Result;
+use crate::event::Missing;
 use crate::guard::AuthUser;
 use crate::guard::set::tell;
 use crate::rejection::Rejection;
@@ -117,7 +119,7 @@ impl AuthUser {
             Ok(Decision::Hide) => Because::Hidden,
             Err(fault) => Because::Fault(Rejection::from(fault)),
         };
-        Err(Denied { user: Box::new(User::clone(self)), because })
+        Err(Denied { user: Box::new(User::clone(self)), policy: type_name::<P>(), because })
     }
 }
 
@@ -130,6 +132,7 @@ impl AuthUser {
 #[derive(Debug)]
 pub struct Denied {
     user: Box<User>,
+    policy: &'static str,
     because: Because,
 }
 
@@ -154,13 +157,14 @@ impl Denied {
 impl<'r> Responder<'r, 'static> for Denied {
     fn respond_to(self, request: &'r Request<'_>) -> response::Result<'static> {
         let status = self.status();
+        let tell = || tell(request, &self.user, Missing::Policy(self.policy));
         match self.because {
             Because::Forbidden => {
-                tell(request, &self.user);
+                tell();
                 Rejection::Forbidden.remember(request);
             }
             // A catcher that finds a refusal could answer otherwise than for what is not there.
-            Because::Hidden => tell(request, &self.user),
+            Because::Hidden => tell(),
             Because::Fault(rejection) => return rejection.respond_to(request),
         }
         Err(status)

@@ -83,5 +83,5 @@ pub struct RolesAccepted<R> {
     set: PhantomData<R>,
 }
 
-set_guard!(RolesRequired, RoleSet, all, has_role, lacks_role, all_roles);
-set_guard!(RolesAccepted, RoleSet, any, has_role, lacks_role, any_role);
+set_guard!(RolesRequired, RoleSet, all, has_role, Roles, lacks_role, all_roles);
+set_guard!(RolesAccepted, RoleSet, any, has_role, Roles, lacks_role, any_role);

@@ -3,14 +3,15 @@
 use rocket::Request;
 
 use crate::event::Event;
+use crate::event::Missing;
 use crate::user::User;
 use crate::web::Web;
 
 /// Makes a guard of a struct with the fields `user` and `set`: it lets in whoever has
-/// (`$has`) all or any (`$quantifier`) of the names in a set, and looks them up (`$lacks`) at the
-/// launch; `$demands` puts them into the access map.
+/// (`$has`) all or any (`$quantifier`) of the names in a set, tells what is missing (`$missing`), and looks the
+/// names up (`$lacks`) at the launch; `$demands` puts them into the access map.
 macro_rules! set_guard {
-    ($guard:ident, $set:ident, $quantifier:ident, $has:ident, $lacks:ident, $demands:ident) => {
+    ($guard:ident, $set:ident, $quantifier:ident, $has:ident, $missing:ident, $lacks:ident, $demands:ident) => {
         impl<S> $guard<S> {
             /// Gives the user.
             pub fn into_user(self) -> User {
@@ -39,10 +40,13 @@ macro_rules! set_guard {
             async fn from_request(request: &'r Request<'_>) -> request::Outcome<Self, Rejection> {
                 match AuthUser::from_request(request).await {
                     Outcome::Success(user) => {
-                        if S::names().into_iter().$quantifier(|name| user.$has(name)) {
+                        let mut names = S::names();
+                        if names.iter().$quantifier(|name| user.$has(name)) {
                             Outcome::Success(Self { user, set: PhantomData })
                         } else {
-                            crate::guard::set::tell(request, &user);
+                            names.retain(|name| !user.$has(name));
+                            let missing = crate::event::Missing::$missing(names);
+                            crate::guard::set::tell(request, &user, missing);
                             crate::guard::refuse(request, Rejection::Forbidden)
                         }
                     }
@@ -75,9 +79,9 @@ macro_rules! set_guard {
 pub(super) use set_guard;
 
 /// Tells of somebody who lacks a role or a permission.
-pub(super) fn tell(request: &Request<'_>, user: &User) {
+pub(super) fn tell(request: &Request<'_>, user: &User, missing: Missing) {
     if let Some(web) = request.rocket().state::<Web>() {
-        let event = Event::UserUnauthorized { user: user.id, origin: web.origin(request) };
+        let event = Event::UserUnauthorized { user: user.id, missing, origin: web.origin(request) };
         web.signals().send(&event);
     }
 }

@@ -223,17 +223,23 @@ impl Ways {
 
     /// Refuses credentials that are for other scopes than the guard asks for.
     pub(super) fn check_scopes(&self, sender: &Sender) -> Result<(), Rejection> {
-        let Some(granted) = &sender.scopes else {
-            return Ok(());
-        };
-        let has = |name: &&str| granted.iter().any(|scope| scope.as_str() == *name);
         match &self.scopes {
-            Some(names) if names.iter().all(has) => Ok(()),
+            _ if sender.scopes.is_none() => Ok(()),
+            Some(_) if self.missing_scopes(sender).is_empty() => Ok(()),
             Some(_) => Err(Rejection::InsufficientScope),
             None if self.takes_anybody => Err(Rejection::TokenRefused(TokenFault::Scoped)),
             // The guard names the mechanism, whatever the scopes.
             None => Ok(()),
         }
+    }
+
+    /// Returns the scopes that the guard asks for and the credential does not have.
+    pub(super) fn missing_scopes(&self, sender: &Sender) -> Vec<&'static str> {
+        let Some(granted) = &sender.scopes else {
+            return Vec::new();
+        };
+        let has = |name: &str| granted.iter().any(|scope| scope.as_str() == name);
+        self.scopes.iter().flatten().copied().filter(|name| !has(name)).collect()
     }
 
     /// Says which scopes would have sufficed (RFC 6750, section 3.1).

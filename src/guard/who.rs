@@ -8,6 +8,7 @@ use rocket::http::Status;
 use rocket::outcome::Outcome;
 use rocket::request;
 
+use crate::event::Missing;
 use crate::guard::AuthUser;
 use crate::guard::mechanism::TOKEN;
 use crate::guard::parts;
@@ -137,7 +138,8 @@ async fn find(request: &Request<'_>, ways: &Ways) -> Result<AuthUser, Refusal> {
 fn check_scopes(request: &Request<'_>, ways: &Ways, sender: &Sender) -> Result<(), Refusal> {
     ways.check_scopes(sender).map_err(|rejection| {
         if rejection == Rejection::InsufficientScope {
-            set::tell(request, &sender.user);
+            let missing = Missing::Scopes(ways.missing_scopes(sender));
+            set::tell(request, &sender.user, missing);
         }
         (rejection, Some(sender.mechanism))
     })

@@ -241,7 +241,9 @@ impl Worker {
         let asker = mail.asker.clone().unwrap_or_default();
         let origin =
             Origin::new(self.clock.now(), asker.client).within(asker.request_id, asker.authn_via);
-        let event = user.and_then(|user| Event::instructions_sent(sent, user.id, origin));
+        let was_asked_for = mail.addressee == Addressee::Holder;
+        let event =
+            user.and_then(|user| Event::instructions_sent(sent, was_asked_for, user.id, origin));
         if let Some(event) = event {
             self.signals.send(&event);
         }

@@ -36,7 +36,7 @@ use crate::datastore::sqlx::warn_of_another_database;
 use crate::error::Error;
 use crate::error::Faults;
 use crate::error::Result;
-use crate::event::Event;
+use crate::event::Counted;
 use crate::event::Listeners;
 use crate::event::Signals;
 use crate::feature::Announcer;
@@ -284,7 +284,7 @@ fn settle<D: UserDatastore>(setup: Setup<D>, figment: &Figment) -> Result<Settle
 }
 
 /// Has the hooks write down what came with no change; tells whether all of them could.
-async fn write_down(hooks: Arc<[Box<dyn Hooks>]>, events: Vec<Arc<Event>>) -> bool {
+async fn write_down(hooks: Arc<[Box<dyn Hooks>]>, events: Vec<Counted>) -> bool {
     let mut is_written = true;
     for hook in &*hooks {
         if let Err(fault) = hook.happened(&events).await {

@@ -196,7 +196,11 @@ impl Web {
             Some(active.record.authn_via.clone())
         };
         let authn_via = sender::known(request).map(|it| it.authn_via.clone()).or_else(of_session);
-        Origin::new(self.clock.now(), self.client(request)).within(request_id(request), authn_via)
+        // The path itself may hold a token.
+        let route = request.route().map(|route| route.uri.path().to_string());
+        Origin::new(self.clock.now(), self.client(request))
+            .within(request_id(request), authn_via)
+            .at_route(request.method(), route)
     }
 
     /// Gives the network address of the client.

@@ -1,5 +1,6 @@
 //! The journal: everything that happens, in a chain that nobody can change unseen.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::time::Duration;
@@ -12,7 +13,6 @@ use rocket::futures::future::join_all;
 use rocket::http::Status;
 use rocket::serde::json::Value;
 use rocket::tokio::sync::Semaphore;
-use rocket::tokio::time::sleep;
 use rocket_security::Error;
 use rocket_security::Event;
 use rocket_security::Hooks;
@@ -20,15 +20,22 @@ use rocket_security::Result;
 use rocket_security::Secret;
 use rocket_security::Security;
 use rocket_security::SqlxDatastore;
+use rocket_security::UserId;
+use rocket_security::clock::Timestamp;
+use rocket_security::crypto::chain::Sealer;
 use rocket_security::crypto::keys::Keyring;
 use rocket_security::crypto::keys::generate_paserk;
 use rocket_security::crypto::one_time::Digest;
 use rocket_security::datastore::AuditStore;
 use rocket_security::datastore::StoreConnection;
 use rocket_security::datastore::Together;
+use rocket_security::datastore::audit::AuditEntry;
 use rocket_security::datastore::audit::AuditRow;
+use rocket_security::event::Counted;
+use rocket_security::event::Missing;
 use rocket_security::event::Origin;
-use rocket_security::event::QUEUE;
+use rocket_security::event::ROOM;
+use rocket_security::event::SessionEnd;
 use rocket_security::event::Signals;
 use rocket_security::features::audit::Audit;
 use rocket_security::features::audit::Fault;
@@ -39,6 +46,7 @@ use rocket_security::testing::TestApp;
 use rocket_security::testing::link_in;
 use rocket_security::user::Identity;
 use serde_json::json;
+use uuid::Uuid;
 
 use crate::support::rocket_with;
 use crate::support::sql;
@@ -167,7 +175,7 @@ async fn every_event_of_a_life_is_written_down_once_with_all_that_listeners_are_
     written.sort_by_key(Value::to_string);
     heard.sort_by_key(Value::to_string);
     assert_eq!(written, heard);
-    assert_eq!(written.len(), 12);
+    assert_eq!(written.len(), 11);
 
     let dump = sql::dump(app.database(), "security_audit").await
         + &sql::dump(app.database(), "security_audit_head").await;
@@ -237,18 +245,134 @@ async fn a_failed_login_waits_for_no_journal_and_is_written_down_when_it_can_be(
     }
     assert!(begun.elapsed() < Duration::from_millis(1_500));
     sql::execute(app.database(), "ALTER TABLE elsewhere RENAME TO security_audit").await;
-    assert_eq!(names(&app).await, ["user_failed_authn"; 3]);
+    assert_eq!(counts(&app, "user_failed_authn").await, [1, 2]);
     assert_eq!(verify(&app).await.broken, None);
 }
 
-/// Holds up whoever writes down what came with no change.
+/// Holds up the writing of what came with no change.
 struct Slow(Arc<Semaphore>);
 
 #[async_trait]
 impl Hooks for Slow {
-    async fn happened(&self, _events: &[Arc<Event>]) -> Result<()> {
+    async fn happened(&self, _events: &[Counted]) -> Result<()> {
         self.0.acquire().await.map(drop).map_err(Error::store)
     }
+}
+
+/// Returns for how many events each row of that name stands.
+async fn counts(app: &TestApp, name: &str) -> Vec<u64> {
+    let rows = rows(app).await;
+    let rows = rows.iter().filter(|row| row.entry.event == name);
+    rows.map(|row| payload(row)["count"].as_u64().unwrap_or(1)).collect()
+}
+
+fn payload(row: &AuditRow) -> Value {
+    rocket::serde::json::from_str(&row.entry.payload).unwrap()
+}
+
+/// A refusal of a user of that number, who does not exist.
+fn refusal(app: &TestApp, number: u128) -> Event {
+    Event::UserUnauthorized {
+        user: UserId::from_uuid(Uuid::from_u128(number)),
+        missing: Missing::Roles(vec!["admin"]),
+        origin: Origin::new(app.clock().now(), None),
+    }
+}
+
+#[rocket::async_test]
+async fn a_user_who_asks_for_forbidden_pages_again_and_again_fills_two_rows() {
+    let app = app().await;
+    let ann = app.log_in_as(ANN).await;
+    for _ in 0..40 {
+        assert_eq!(ann.get("/admin").await.status, Status::Forbidden);
+    }
+    assert_eq!(counts(&app, "user_unauthorized").await, [1, 39]);
+    let rows = rows(&app).await;
+    let last = payload(rows.last().unwrap());
+    assert_eq!(last["missing"], json!({"roles": ["admin"]}));
+    let origin = &last["origin"];
+    assert_eq!((&origin["method"], &origin["route"]), (&json!("GET"), &json!("/admin")));
+    let time = |value: &Value| value.as_str().unwrap().parse::<Timestamp>().unwrap();
+    assert!(time(&last["last_at"]) > time(&origin["at"]), "{last}");
+    assert_eq!(verify(&app).await.lost, []);
+    // The next window begins with a row again.
+    ann.get("/admin").await;
+    assert_eq!(counts(&app, "user_unauthorized").await, [1, 39, 1]);
+}
+
+#[rocket::async_test]
+async fn one_who_takes_another_address_of_their_network_for_each_request_is_counted_too() {
+    let app = app().await;
+    app.user(ANN).await;
+    for (number, network) in [(1, "1"), (2, "1"), (3, "1"), (1, "2")] {
+        let from = format!("2001:db8:{network}:{number}::{number}").parse().unwrap();
+        let answer = app.browser().at(from).log_in(ANN, "a wrong password").await;
+        assert_eq!(answer.status, Status::BadRequest);
+    }
+    assert_eq!(counts(&app, "user_failed_authn").await, [1, 1, 2]);
+}
+
+#[rocket::async_test]
+async fn a_flood_of_refusals_crowds_out_no_failed_login_and_is_bounded_and_reported() {
+    let gate = Arc::new(Semaphore::new(0));
+    let slow = Slow(Arc::clone(&gate));
+    let app =
+        TestApp::launch(rocket_with(Security::default().enable(Audit::default()).hooks(slow)));
+    let app = app.await;
+    let signals = app.client().rocket().state::<Signals>().unwrap();
+    let flood = u128::try_from(ROOM).unwrap() + 30;
+    for number in 0..flood {
+        signals.send(&refusal(&app, number));
+    }
+    for number in 0..40_u8 {
+        let from = IpAddr::from([203, 0, 113, number]);
+        app.browser().at(from).log_in("nobody@example.org", PASSWORD).await;
+    }
+    gate.add_permits(100);
+    assert_eq!(counts(&app, "user_failed_authn").await, [1; 40]);
+    assert_eq!(counts(&app, "user_unauthorized").await.len(), ROOM);
+    let report = verify(&app).await;
+    assert_eq!(report.broken, None);
+    let [lost] = &report.lost[..] else { panic!("{report:?}") };
+    assert_eq!((lost.event.as_deref(), lost.count), (Some("user_unauthorized"), 30));
+    assert!(lost.since <= lost.until && lost.until <= app.clock().now());
+    // What comes afterwards is written again.
+    signals.send(&refusal(&app, flood));
+    assert_eq!(counts(&app, "user_unauthorized").await.len(), ROOM + 1);
+}
+
+#[rocket::async_test]
+async fn sessions_that_a_sweep_ends_at_once_are_all_written_down() {
+    let app = app().await;
+    let signals = app.client().rocket().state::<Signals>().unwrap();
+    let many = 3 * ROOM;
+    for _ in 0..many {
+        let origin = Origin::new(app.clock().now(), None);
+        let user = UserId::from_uuid(Uuid::from_u128(1));
+        let (session, reason) = (Uuid::from_u128(2), SessionEnd::Expired);
+        signals.send(&Event::SessionEnded { user, session, reason, origin });
+    }
+    app.told().await;
+    let report = verify(&app).await;
+    assert_eq!((report.rows, report.lost), (u64::try_from(many).unwrap(), vec![]));
+}
+
+#[rocket::async_test]
+async fn what_an_older_journal_says_is_lost_is_reported_without_its_name() {
+    let app = app().await;
+    let at = app.clock().now();
+    let old = |count: u64| AuditEntry {
+        at,
+        event: "events_lost".to_owned(),
+        user_id: None,
+        payload: json!({"event": "events_lost", "count": count, "origin": {"at": at}}).to_string(),
+    };
+    let sealer = Sealer::new(&Keyring::from_paserk(&[keys(&app)]).unwrap()).unwrap();
+    store(&app).await.append_audit(vec![old(21), old(2)], &Arc::new(sealer)).await.unwrap();
+    let report = verify(&app).await;
+    assert_eq!((report.rows, &report.broken), (2, &None));
+    let [lost] = &report.lost[..] else { panic!("{report:?}") };
+    assert_eq!((&lost.event, lost.count, lost.since, lost.until), (&None, 23, at, at));
 }
 
 #[rocket::async_test]
@@ -258,32 +382,6 @@ async fn strangers_cannot_fill_the_journal() {
     stranger.get("/me").await;
     stranger.post_form_as_is("/login", &[("email", ANN), ("password", PASSWORD)]).await;
     assert_eq!(names(&app).await, Vec::<String>::new());
-}
-
-#[rocket::async_test]
-async fn what_is_lost_because_too_much_happens_is_counted_in_the_journal() {
-    let gate = Arc::new(Semaphore::new(0));
-    let slow = Slow(Arc::clone(&gate));
-    let security = Security::default().enable(Audit::default()).hooks(slow);
-    let everything = json!({"audit": {"record_unlimited": true}});
-    let app = TestApp::launch_with(rocket_with(security), everything).await;
-    let signals = app.client().rocket().state::<Signals>().unwrap();
-    let event = || Event::Throttled { origin: Origin::new(app.clock().now(), None) };
-    signals.send(&event());
-    // The one that is held up.
-    while store(&app).await.list_audit(0, 10).await.unwrap().is_empty() {
-        sleep(Duration::from_millis(10)).await;
-    }
-    for _ in 0..QUEUE + 30 {
-        signals.send(&event());
-    }
-    gate.add_permits(1);
-    app.told().await;
-    let rows = store(&app).await.list_audit(0, 2_000).await.unwrap();
-    let lost: Vec<&AuditRow> = rows.iter().filter(|row| row.entry.event == "events_lost").collect();
-    assert_eq!((rows.len(), lost.len()), (1 + QUEUE + 1, 1));
-    assert!(lost[0].entry.payload.contains("\"count\":30"), "{}", lost[0].entry.payload);
-    assert_eq!(verify(&app).await.broken, None);
 }
 
 #[rocket::async_test]
@@ -449,6 +547,8 @@ mod command_line {
     use std::process::Stdio;
 
     use rocket::serde::json::Value;
+    use rocket_security::event::ROOM;
+    use rocket_security::event::Signals;
     use rocket_security::testing::PASSWORD;
     use rocket_security::testing::TestApp;
 
@@ -457,6 +557,7 @@ mod command_line {
     use crate::audit::app_with_six_rows;
     use crate::audit::keys;
     use crate::audit::names;
+    use crate::audit::refusal;
     use crate::audit::rows;
     use crate::audit::verify;
     use crate::support::rocket_with;
@@ -503,6 +604,20 @@ mod command_line {
     }
 
     #[rocket::async_test]
+    async fn a_journal_that_lacks_events_is_not_called_whole() {
+        let app = app_with_six_rows().await;
+        let signals = app.client().rocket().state::<Signals>().unwrap();
+        for number in 0..u128::try_from(ROOM).unwrap() + 21 {
+            signals.send(&refusal(&app, number));
+        }
+        app.told().await;
+        let (status, stdout, _) = run(&app, "audit verify");
+        assert_eq!(status, Some(0), "no row was changed");
+        assert!(!stdout.contains("whole") && stdout.contains(", the end is 519:"), "{stdout}");
+        assert!(stdout.contains("\n21 user_unauthorized between 20"), "{stdout}");
+    }
+
+    #[rocket::async_test]
     async fn a_broken_journal_is_told_of_with_its_first_broken_row() {
         let app = app_with_six_rows().await;
         sql::execute(app.database(), "DELETE FROM security_audit WHERE sequence = 3").await;
@@ -521,7 +636,8 @@ mod command_line {
         let lines: Vec<&str> = stdout.lines().collect();
         assert_eq!((status, lines.len()), (Some(0), 2));
         assert!(lines[0].starts_with("6 ") && lines[1].starts_with("7 "), "{stdout}");
-        for part in ["user_failed_authn", "reason=wrong_password", &id, "request_id="] {
+        let parts = ["user_failed_authn", "authn_via=password", "reason=wrong_password", &id];
+        for part in parts.into_iter().chain(["request_id=", "method=POST", "route=/login"]) {
             assert!(lines[1].contains(part), "{stdout}");
         }
         let (_, stdout, _) = run(&app, "audit tail --json");

@@ -285,7 +285,8 @@ async fn a_second_factor_is_refused_and_never_passed_over() {
     app.told().await;
     let mut reasons = Vec::new();
     while let Ok(event) = events.try_recv() {
-        if let Event::UserFailedAuthn { user, reason, .. } = &*event {
+        if let Event::UserFailedAuthn { user, authn_via, reason, .. } = &*event {
+            assert_eq!(authn_via, "password");
             reasons.push((*user == Some(ann.id), *reason));
         }
     }

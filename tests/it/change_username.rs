@@ -210,9 +210,17 @@ async fn it_leads_where_it_is_configured_to_and_is_told() {
     let ann = app.log_in_as(ANN).await;
     let answer = ann.post_form("/change-username", &[("username", "annlee")]).await;
     assert_eq!(answer.location(), "/me");
+    ann.post_form("/change-username", &[("username", "annlee2")]).await;
     app.told().await;
     let events = events.lock().unwrap();
-    let told = events.iter().filter(|event| matches!(event, Event::UsernameChanged { .. }));
-    assert_eq!(told.count(), 1);
+    let told: Vec<_> = events
+        .iter()
+        .filter_map(|event| match event {
+            Event::UsernameChanged { old_username, .. } => Some(old_username.as_ref()),
+            _ => None,
+        })
+        .map(|old| old.map(|old| old.expose().as_str()))
+        .collect();
+    assert_eq!(told, [None, Some("annlee")]);
     assert!(!format!("{events:?}").contains("annlee"));
 }

@@ -730,7 +730,7 @@ async fn a_user_says_by_what_they_came_and_so_do_events() {
     app.told().await;
     let mut lacking = Vec::new();
     while let Ok(event) = events.try_recv() {
-        if let Event::UserUnauthorized { user, origin } = &*event {
+        if let Event::UserUnauthorized { user, origin, .. } = &*event {
             lacking.push((*user == bob.id, origin.authn_via.clone().unwrap()));
         }
     }

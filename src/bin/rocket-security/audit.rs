@@ -9,6 +9,7 @@ use rocket::tokio::time::sleep;
 use rocket_security::crypto::one_time::Digest;
 use rocket_security::datastore::audit::AuditRow;
 use rocket_security::features::audit::Journal;
+use rocket_security::features::audit::Lost;
 use serde_json::Value;
 use serde_json::json;
 
@@ -24,6 +25,7 @@ pub(crate) enum AuditCommand {
     ///
     /// It says how many rows there are and what the end is, and ends with 0; or it names the first
     /// row where something is wrong, and ends with 1. The keys have to be those of the application.
+    /// If events were lost because too many came at once, it says how many and when, and ends with 0.
     ///
     /// That both tables were put back to an earlier state it cannot see by itself. Note the end it
     /// prints somewhere else, and hand it back with --expect.
@@ -77,6 +79,9 @@ impl FromStr for End {
 /// How often it is looked for new rows.
 const PAUSE: Duration = Duration::from_secs(1);
 
+/// How times are printed.
+const TIME: &str = "%Y-%m-%d %H:%M:%SZ";
+
 /// How many rows are read at a time.
 const PAGE: u32 = 500;
 
@@ -99,9 +104,15 @@ async fn verify(journal: &Journal, expect: Option<End>) -> Result<(), Failure> {
             broken.sequence.saturating_sub(1)
         ))),
         None if rows == 0 => print("The journal has no rows."),
-        None => {
+        None if report.lost.is_empty() => {
             let hash = hex(&report.hash);
             print(format_args!("The journal is whole: {rows} rows, the end is {rows}:{hash}"))
+        }
+        None => {
+            let hash = hex(&report.hash);
+            print(format_args!("No row was changed: {rows} rows, the end is {rows}:{hash}"))?;
+            print("Events are missing. Too many came at once, or the database did not answer:")?;
+            report.lost.iter().try_for_each(|lost| print(lost_line(lost)))
         }
     }
 }
@@ -127,10 +138,17 @@ async fn tail(journal: &Journal, arguments: &Tail) -> Result<(), Failure> {
     }
 }
 
+fn lost_line(lost: &Lost) -> String {
+    let Lost { event, count, since, until, .. } = lost;
+    let event = event.as_deref().unwrap_or("events of all kinds");
+    let (since, until) = (since.format(TIME), until.format(TIME));
+    format!("{count} {event} between {since} and {until}").replace(char::is_control, " ")
+}
+
 /// Says what a row does, for people. A row may have been changed by anybody: nothing in it reaches
 /// the terminal but printable characters.
 fn line(row: &AuditRow) -> String {
-    let at = row.entry.at.format("%Y-%m-%d %H:%M:%SZ");
+    let at = row.entry.at.format(TIME);
     let mut line = format!("{} {at} {}", row.sequence, row.entry.event);
     if let Ok(Value::Object(fields)) = serde_json::from_str(&row.entry.payload) {
         let origin = fields.get("origin").and_then(Value::as_object).into_iter().flatten();

@@ -106,6 +106,7 @@ use crate::flow::link::OpenLink;
 use crate::flow::single_page;
 use crate::rejection::FieldErrors;
 use crate::rejection::Rejection;
+use crate::secret::Secret;
 use crate::template::Embedded;
 use crate::user::Email;
 use crate::user::Identity;
@@ -426,7 +427,11 @@ impl MailedLink for ChangeEmail {
     ) -> Result<Reply, Rejection> {
         let active = flow.require_user(visit).await?;
         let (digest, now, user) = (link.token.digest(), visit.clock().now(), &link.user);
-        let event = Event::ChangeEmailConfirmed { user: user.id, origin: visit.origin() };
+        let event = Event::ChangeEmailConfirmed {
+            user: user.id,
+            old_email: Secret::new(user.email.to_string()),
+            origin: visit.origin(),
+        };
         let notices = self.notices(visit, flow, user, &link.address)?;
         let together = flow.along(&event, notices).await?;
         let change = UserChange::email(link.address.clone(), now).unless_changed_since(user.epoch);

@@ -1,0 +1,290 @@
+//! The way to what writes down the events that come with no change of the store.
+//!
+//! Anybody with an account can make some of these events happen as often as they like. Two rules
+//! keep the journal readable and bounded. Events that differ only in their time and their request
+//! are counted: the first is written at once, and what follows until the end of the [`WINDOW`] is
+//! written as one more. And each kind of event has [`ROOM`] of its own, so that a flood of one kind
+//! crowds out no other: failed logins are still written while somebody asks for forbidden pages.
+//! What does not fit is counted, and written down as [`Event::EventsLost`].
+
+use std::collections::HashMap;
+use std::collections::VecDeque;
+use std::net::IpAddr;
+use std::net::Ipv6Addr;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
+use std::time::Duration;
+
+use rocket::futures::FutureExt;
+use rocket::futures::future::BoxFuture;
+use rocket::tokio;
+use rocket::tokio::sync::Notify;
+use rocket::tokio::sync::watch;
+use rocket::tokio::task::AbortHandle;
+use rocket::tokio::time::MissedTickBehavior;
+use rocket::tokio::time::interval;
+
+use crate::clock::Timestamp;
+use crate::event::Event;
+use crate::event::Origin;
+
+/// How many events of one kind that differ are written within a [`WINDOW`], and as many counts of
+/// events that repeated them.
+pub const ROOM: usize = 512;
+
+/// How long equal events are counted before the count is written.
+pub const WINDOW: Duration = Duration::from_secs(60);
+
+/// How many ended logins wait at most. A sweep ends many at once, and no client causes more of
+/// these events than it began logins.
+const ROOM_FOR_ENDS: usize = 16_384;
+
+/// How many events are written at a time.
+const BATCH: usize = 64;
+
+pub(super) type Record = Box<dyn Fn(Vec<Counted>) -> BoxFuture<'static, bool> + Send + Sync>;
+
+/// An event, and how many like it happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Counted {
+    /// The first of them.
+    pub event: Arc<Event>,
+    /// How many there were. They differ in their time, their request, and at most in the address
+    /// within one IPv6 network (/48).
+    pub count: u64,
+    /// When the last of them happened.
+    pub last_at: Timestamp,
+}
+
+impl Counted {
+    /// Counts one event.
+    pub fn once(event: Arc<Event>) -> Self {
+        let last_at = event.origin().at;
+        Self { event, count: 1, last_at }
+    }
+}
+
+/// The task that writes events down, and what waits for it.
+pub(super) struct Recorder {
+    shared: Arc<Shared>,
+    finished: watch::Receiver<u64>,
+    task: AbortHandle,
+}
+
+struct Shared {
+    pile: Mutex<Pile>,
+    bell: Notify,
+}
+
+impl Recorder {
+    pub(super) fn start(record: Record) -> Self {
+        let shared = Arc::new(Shared { pile: Mutex::default(), bell: Notify::new() });
+        let (counter, finished) = watch::channel(0);
+        let task = tokio::spawn(write(record, Arc::clone(&shared), counter));
+        Self { shared, finished, task: task.abort_handle() }
+    }
+
+    pub(super) fn put(&self, event: &Arc<Event>) {
+        self.shared.pile().put(event);
+        self.shared.bell.notify_one();
+    }
+
+    /// Ends the window, and returns what to wait for until everything that was put here has been
+    /// written, or was lost.
+    pub(super) fn finish(&self) -> (u64, watch::Receiver<u64>) {
+        let mut pile = self.shared.pile();
+        pile.end_window();
+        pile.asked += 1;
+        self.shared.bell.notify_one();
+        (pile.asked, self.finished.clone())
+    }
+}
+
+impl Drop for Recorder {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Shared {
+    fn pile(&self) -> MutexGuard<'_, Pile> {
+        self.pile.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+async fn write(record: Record, shared: Arc<Shared>, finished: watch::Sender<u64>) {
+    let mut windows = interval(WINDOW);
+    windows.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        let (batch, asked) = {
+            let mut pile = shared.pile();
+            (pile.take(), pile.asked)
+        };
+        if batch.is_empty() {
+            finished.send_replace(asked);
+            tokio::select! {
+                () = shared.bell.notified() => {}
+                _ = windows.tick() => shared.pile().end_window(),
+            }
+            continue;
+        }
+        let recorded = AssertUnwindSafe(async { record(batch.clone()).await }).catch_unwind();
+        if !matches!(recorded.await, Ok(true)) {
+            log::error!("{} events were not written down", batch.len());
+            shared.pile().lose(&batch);
+        }
+    }
+}
+
+/// What waits to be written, in the order in which it happened.
+#[derive(Default)]
+struct Pile {
+    due: VecDeque<Counted>,
+    kinds: HashMap<&'static str, Kind>,
+    /// How often somebody asked for everything to be written.
+    asked: u64,
+}
+
+/// What is known of the events of one name.
+#[derive(Default)]
+struct Kind {
+    /// How many are due.
+    waiting: usize,
+    /// The events of this window, and what repeated them since they were due.
+    seen: HashMap<String, Option<Counted>>,
+    lost: Option<Lost>,
+}
+
+struct Lost {
+    count: u64,
+    since: Timestamp,
+    until: Timestamp,
+}
+
+impl Pile {
+    fn put(&mut self, event: &Arc<Event>) {
+        let kind = self.kinds.entry(event.name()).or_default();
+        let counted = Counted::once(Arc::clone(event));
+        if is_an_end(event) {
+            if kind.waiting < ROOM_FOR_ENDS {
+                kind.waiting += 1;
+                self.due.push_back(counted);
+            } else {
+                kind.lose(&counted);
+            }
+            return;
+        }
+        let likeness = likeness(event);
+        let has_room = kind.seen.len() < ROOM && kind.waiting < ROOM;
+        match kind.seen.get_mut(&likeness) {
+            Some(Some(repeated)) => {
+                repeated.count = repeated.count.saturating_add(1);
+                repeated.last_at = repeated.last_at.max(counted.last_at);
+            }
+            Some(repeated) => *repeated = Some(counted),
+            None if has_room => {
+                kind.seen.insert(likeness, None);
+                kind.waiting += 1;
+                self.due.push_back(counted);
+            }
+            None => kind.lose(&counted),
+        }
+    }
+
+    /// Makes due what was counted since the last window.
+    fn end_window(&mut self) {
+        let mut due = Vec::new();
+        let lost_name = Event::LOST;
+        let mut lost_waiting = self.kinds.get(lost_name).map_or(0, |kind| kind.waiting);
+        for (name, kind) in &mut self.kinds {
+            for repeated in std::mem::take(&mut kind.seen).into_values().flatten() {
+                if kind.waiting < ROOM {
+                    kind.waiting += 1;
+                    due.push(repeated);
+                } else {
+                    kind.lose(&repeated);
+                }
+            }
+            if let Some(lost) = kind.lost.take_if(|_| lost_waiting < ROOM) {
+                lost_waiting += 1;
+                due.push(Counted::once(Arc::new(lost.of(name))));
+            }
+        }
+        self.kinds.entry(lost_name).or_default().waiting = lost_waiting;
+        due.sort_by_key(|counted| counted.last_at);
+        self.due.extend(due);
+    }
+
+    fn take(&mut self) -> Vec<Counted> {
+        let batch: Vec<Counted> = self.due.drain(..BATCH.min(self.due.len())).collect();
+        for counted in &batch {
+            let kind = self.kinds.entry(counted.event.name()).or_default();
+            kind.waiting = kind.waiting.saturating_sub(1);
+        }
+        batch
+    }
+
+    fn lose(&mut self, batch: &[Counted]) {
+        for counted in batch {
+            match &*counted.event {
+                Event::EventsLost { lost, count, since, origin } => {
+                    let (count, since, until) = (*count, *since, origin.at);
+                    self.kinds.entry(lost).or_default().add_lost(Lost { count, since, until });
+                }
+                event => self.kinds.entry(event.name()).or_default().lose(counted),
+            }
+        }
+    }
+}
+
+impl Kind {
+    fn lose(&mut self, counted: &Counted) {
+        if self.lost.is_none() {
+            log::error!("too much happens at once: {} is not written down", counted.event.name());
+        }
+        let (since, until) = (counted.event.origin().at, counted.last_at);
+        self.add_lost(Lost { count: counted.count, since, until });
+    }
+
+    fn add_lost(&mut self, more: Lost) {
+        self.lost = Some(match self.lost.take() {
+            None => more,
+            Some(lost) => Lost {
+                count: lost.count.saturating_add(more.count),
+                since: lost.since.min(more.since),
+                until: lost.until.max(more.until),
+            },
+        });
+    }
+}
+
+impl Lost {
+    fn of(self, name: &'static str) -> Event {
+        let Self { count, since, until } = self;
+        Event::EventsLost { lost: name, count, since, origin: Origin::new(until, None) }
+    }
+}
+
+/// Checks whether an event tells of the end of a login that began before.
+fn is_an_end(event: &Event) -> bool {
+    matches!(event, Event::SessionEnded { .. } | Event::RefreshTrackerRevoked { .. })
+}
+
+/// Returns what an event has in common with those it is counted with: all that a journal shows of
+/// it but time, request, and the last 80 bits of an IPv6 address, which its sender chooses.
+fn likeness(event: &Event) -> String {
+    let mut event = event.clone();
+    let origin = event.origin_mut();
+    origin.at = Timestamp::default();
+    origin.request_id = None;
+    if let Some(IpAddr::V6(address)) = origin.client {
+        let network = address.to_bits() >> 80 << 80;
+        origin.client = Some(IpAddr::V6(Ipv6Addr::from_bits(network)));
+    }
+    // Every event can be written as JSON.
+    serde_json::to_string(&event).unwrap_or_default()
+}
