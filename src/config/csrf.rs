@@ -3,6 +3,7 @@
 use serde::Deserialize;
 use serde::Deserializer;
 use serde::de::Error as _;
+use url::Url;
 
 use crate::config::Origins;
 use crate::error::Error;
@@ -23,8 +24,9 @@ pub struct CsrfConfig {
     /// `["https://app.example.org"]`: of the same site, for cookies do not travel to another. They
     /// need the token all the same, and answers to CORS that the application gives itself. Origins
     /// that [`redirect_origins`](crate::Config::redirect_origins) has are not among them: a page
-    /// that people may be led to need not be one that acts for them. _Default:_ none.
-    pub origins: Origins,
+    /// that people may be led to need not be one that acts for them. The origin of a web view can be
+    /// listed, too: `["capacitor://localhost"]`. _Default:_ none.
+    pub origins: ScriptOrigins,
 }
 
 impl CsrfConfig {
@@ -39,6 +41,65 @@ impl CsrfConfig {
         }
         Ok(())
     }
+}
+
+/// A list of origins whose scripts may send requests: [`Origins`] of the web, and those of web views, whose
+/// schemes are their own, such as `capacitor://localhost` and `tauri://localhost`.
+///
+/// No redirect leads to one of a scheme of its own: [`Origins`], which decides about redirects, takes none.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ScriptOrigins {
+    web: Origins,
+    views: Vec<String>,
+}
+
+impl ScriptOrigins {
+    /// Returns `true` if the value of an `Origin` header is one of them.
+    pub fn have(&self, origin: &str) -> bool {
+        self.views.iter().any(|view| view.eq_ignore_ascii_case(origin))
+            || Url::parse(origin).is_ok_and(|origin| self.web.have(&origin))
+    }
+
+    pub(super) fn check(&self, key: &str, debug: bool) -> Result<()> {
+        self.web.check(key, debug)
+    }
+}
+
+/// A list of texts; one that is no origin stops the launch.
+impl<'de> Deserialize<'de> for ScriptOrigins {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let (mut web, mut views) = (Vec::new(), Vec::new());
+        for text in Vec::<String>::deserialize(deserializer)? {
+            match Origins::parse(&text) {
+                Some(url) => web.push(url),
+                None if is_view(&text) => views.push(text),
+                None => {
+                    return Err(D::Error::custom(format!(
+                        "it has \"{text}\", which is not scheme, host and port alone, like \
+                         \"https://app.example.org\" or \"capacitor://localhost\""
+                    )));
+                }
+            }
+        }
+        Ok(Self { web: Origins::of(web), views })
+    }
+}
+
+/// Returns `true` for an origin with a scheme of its own, as web views send it: scheme, host and port. The
+/// schemes that browsers know mean something else, or have no origin at all.
+fn is_view(text: &str) -> bool {
+    const KNOWN: [&str; 10] =
+        ["http", "https", "ws", "wss", "ftp", "file", "data", "blob", "javascript", "about"];
+    let Some((scheme, host)) = text.split_once("://") else {
+        return false;
+    };
+    let of_scheme = |byte: u8| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte);
+    let of_host = |byte: u8| byte.is_ascii_alphanumeric() || b"-._:".contains(&byte);
+    scheme.starts_with(|first: char| first.is_ascii_alphabetic())
+        && scheme.bytes().all(of_scheme)
+        && !KNOWN.iter().any(|known| known.eq_ignore_ascii_case(scheme))
+        && !host.is_empty()
+        && host.bytes().all(of_host)
 }
 
 /// The name of a cookie of the application's choice (RFC 6265, section 4.1.1), none that begins like
@@ -97,7 +158,40 @@ fn bare(name: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use crate::config::CookieName;
+    use crate::config::Origins;
+    use crate::config::ScriptOrigins;
+
+    #[test]
+    fn the_origin_of_a_web_view_is_listed_for_scripts_and_never_for_redirects() {
+        for view in ["capacitor://localhost", "tauri://localhost", "ionic://app:80", "app://x.y"] {
+            let listed: ScriptOrigins = serde_json::from_value(json!([view])).unwrap();
+            assert!(listed.have(view) && listed.have(&view.to_uppercase()), "{view}");
+            assert!(!listed.have("null") && !listed.have("https://localhost"), "{view}");
+            assert!(!listed.have(&format!("{view}.evil.example")), "{view}");
+            assert!(serde_json::from_value::<Origins>(json!([view])).is_err(), "{view}");
+        }
+        for text in [
+            "null",
+            "*",
+            "file://localhost",
+            "data://x",
+            "javascript://x",
+            "blob://x",
+            "HTTPS:app.example.org",
+            "https://*.example.org",
+            "capacitor://",
+            "capacitor://localhost/",
+            "capacitor://*",
+            "capacitor:localhost",
+            "://localhost",
+            "1a://localhost",
+        ] {
+            assert!(serde_json::from_value::<ScriptOrigins>(json!([text])).is_err(), "{text}");
+        }
+    }
 
     #[test]
     fn a_name_is_one_that_a_cookie_can_have_and_none_of_ours() {

@@ -23,6 +23,7 @@ pub(crate) use crate::config::paths::is_at_or_below;
 
 pub use crate::config::csrf::CookieName;
 pub use crate::config::csrf::CsrfConfig;
+pub use crate::config::csrf::ScriptOrigins;
 pub use crate::config::error_style::ErrorStyle;
 pub use crate::config::identity::IdentityAttribute;
 pub use crate::config::identity::UsernameConfig;

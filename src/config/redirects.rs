@@ -31,11 +31,15 @@ pub struct Origins(Vec<Url>);
 
 impl Origins {
     /// Reads one origin. A pattern is none: what is allowed is written out.
-    fn parse(text: &str) -> Option<Url> {
+    pub(super) fn parse(text: &str) -> Option<Url> {
         let url = read_url(text)?;
         let is_bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
         let is_pattern = url.host_str().is_some_and(|host| host.contains('*'));
         (is_bare && !is_pattern).then_some(url)
+    }
+
+    pub(super) fn of(urls: Vec<Url>) -> Self {
+        Self(urls)
     }
 
     /// Tells whether that is a URL at one of them.

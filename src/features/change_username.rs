@@ -138,6 +138,7 @@ async fn submit(
     flow: &State<Flow>,
     submitted: Submission<ChangeUsernameForm>,
 ) -> Answer {
+    flow.require_user(&visit).await?;
     let page = page(flow, visit.user()).typed(submitted.typed());
     match change(&visit, flow, submitted).await {
         Ok(user) => {

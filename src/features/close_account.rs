@@ -221,6 +221,7 @@ async fn submit(
     settings: &State<CloseAccount>,
     submitted: Submission<CloseForm>,
 ) -> Answer {
+    flow.require_user(&visit).await?;
     match close(&visit, flow, settings, submitted).await {
         Ok(deleted_at) => {
             let next = visit.url("after_close_account").unwrap_or_else(Next::home);

@@ -65,7 +65,6 @@ use crate::web::reply::Reply;
 use crate::web::submission::Flag;
 use crate::web::submission::Form;
 use crate::web::submission::Submission;
-use crate::web::submission::given;
 use crate::web::view::View;
 use crate::web::visit::Visit;
 
@@ -115,12 +114,9 @@ impl<D> Feature<D> for Login {
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct LoginForm {
-    #[serde(deserialize_with = "given")]
     email: Option<String>,
-    #[serde(deserialize_with = "given")]
     username: Option<String>,
     /// Whichever of the two it is.
-    #[serde(deserialize_with = "given")]
     identity: Option<String>,
     password: Secret<String>,
     /// Whether this browser is to be remembered, where there is a feature that does.

@@ -109,7 +109,6 @@ use crate::web::reply::Answer;
 use crate::web::reply::Reply;
 use crate::web::submission::Form;
 use crate::web::submission::Submission;
-use crate::web::submission::given;
 use crate::web::submission::unknown_field;
 use crate::web::view::View;
 use crate::web::visit::Visit;
@@ -272,7 +271,6 @@ struct Terms {
 #[serde(default)]
 struct RegisterForm {
     email: String,
-    #[serde(deserialize_with = "given")]
     username: Option<String>,
     password: Secret<String>,
     /// The password once more, if the form asks for it.
@@ -323,7 +321,12 @@ async fn register(
     terms: &Terms,
     submitted: Submission<RegisterForm>,
 ) -> Result<(), Rejection> {
-    let form = submitted.read()?;
+    let is_form = submitted.is_form();
+    let mut form = submitted.read()?;
+    if is_form {
+        form.own.retain(|name, _| terms.own.has(name));
+        form.username = form.username.filter(|_| has_usernames(visit));
+    }
     flow.limits().admit(visit, "register").await?;
     let mut held = None;
     let outcome = match check(visit, flow, terms, form, &mut held).await {

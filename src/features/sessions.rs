@@ -133,8 +133,10 @@ async fn end_others(
     flow: &State<Flow>,
     submitted: Submission<EndOthersForm>,
 ) -> Answer {
-    submitted.read()?;
     let active = flow.require_user(&visit).await?;
+    if let Err(rejection) = submitted.read() {
+        return Err(page(&list(&visit, flow).await?).refuse(rejection));
+    }
     let ended = flow.end_other_sessions(&visit, active).await?;
     Ok(Reply::redirect(here(&visit)).with("ended", ended).notice(OTHERS_ENDED))
 }

@@ -111,6 +111,7 @@ async fn submit(
     next: Option<&str>,
     submitted: Submission<VerifyForm>,
 ) -> Answer {
+    flow.require_user(&visit).await?;
     let next = submitted.next(&visit, next);
     let page = page(next.as_ref());
     verify(&visit, flow, submitted, next).await.map_err(|rejection| page.refuse(rejection))

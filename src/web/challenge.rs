@@ -9,6 +9,7 @@ use rocket::Response;
 use rocket::http::Status;
 
 use crate::rejection::Rejection;
+use crate::web::is_of_script;
 use crate::web::wants_json;
 
 /// What stands for logging in at the login page: no registered scheme means that.
@@ -88,7 +89,7 @@ pub(crate) fn finish(request: &Request<'_>, response: &mut Response<'_>) {
     let Some(asked) = noted(request) else {
         return;
     };
-    if asked.takes_session && wants_json(request) {
+    if asked.takes_session && (wants_json(request) || is_of_script(request)) {
         response.adjoin_raw_header("WWW-Authenticate", SESSION);
     }
     for challenge in asked.challenges {

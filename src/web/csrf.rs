@@ -19,6 +19,14 @@
 //! lets pass goes by the type without its parameters (Fetch Standard, section 2.2.2). `Sec-Fetch-Mode` alone
 //! is a program's, the `fetch` of Node.js: a browser that sends it sends `Sec-Fetch-Site`, too.
 //!
+//! `POST /token` needs no token for JSON without any cookie of ours and without `Authorization`, whichever
+//! page or program sends it: its answer sets no cookie, and only a page that CORS lets read it can use what
+//! it says. So a page of another origin, or a web view (`capacitor://localhost`), logs in there.
+//!
+//! `Origin: null` is another site's, unless the browser says `Sec-Fetch-Site: same-origin`, which no script
+//! can set: a proxy that sets `Referrer-Policy: no-referrer` makes browsers send that from our own pages. The
+//! token decides then.
+//!
 //! A request to `/refresh-token` or below with the refresh token in its body, and none of our cookies, needs
 //! no anti-forgery token either, whatever its content type: whoever would forge it has none to put there.
 //!
@@ -95,11 +103,21 @@ pub(crate) async fn check_with_credential(
     web: &Web,
     submitted: Option<&str>,
 ) -> Result<(), Rejection> {
+    if is_unforgeable(request, web) {
+        return Ok(());
+    }
     if web.sessions().cookies().any_in(request) {
         return check(request, web, submitted).await;
     }
     let checked = if is_cross_site(request, web) { Err(Rejection::CrossSite) } else { Ok(()) };
     tell(request, web, checked)
+}
+
+/// Returns `true` if a request says everything it can do in its body, as JSON: a browser adds nothing to it
+/// by itself, neither a cookie nor a password by Basic. For routes that answer in the body, too.
+pub(crate) fn is_unforgeable(request: &Request<'_>, web: &Web) -> bool {
+    let has_authorization = request.headers().contains("Authorization");
+    sends_json(request) && !has_authorization && !web.sessions().cookies().any_in(request)
 }
 
 fn tell(request: &Request<'_>, web: &Web, checked: Result<(), Rejection>) -> Result<(), Rejection> {
@@ -249,7 +267,15 @@ pub(crate) fn is_safe(method: Method) -> bool {
 fn is_cross_site(request: &Request<'_>, web: &Web) -> bool {
     let headers = request.headers();
     let is_told = headers.get("Sec-Fetch-Site").any(|site| site == "cross-site");
-    is_told || headers.get("Origin").any(|origin| is_foreign(origin, web))
+    let is_ours = |origin: &str| origin == "null" && is_same_origin(request);
+    is_told || headers.get("Origin").any(|origin| !is_ours(origin) && is_foreign(origin, web))
+}
+
+/// Returns `true` if the browser says that a page of ours sent the request. A WebSocket is not believed: no
+/// token decides there.
+fn is_same_origin(request: &Request<'_>) -> bool {
+    let mut sites = request.headers().get("Sec-Fetch-Site");
+    sites.next() == Some("same-origin") && sites.next().is_none() && !asks_for_socket(request)
 }
 
 fn is_foreign(origin: &str, web: &Web) -> bool {

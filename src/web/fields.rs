@@ -20,6 +20,9 @@ use crate::feature::Registration;
 use crate::rejection::FieldErrors;
 use crate::web::field::Field;
 use crate::web::field::sort;
+use crate::web::submission::kinds;
+use crate::web::submission::quoted;
+use crate::web::submission::untaken;
 
 /// What an application asks of whoever registers, beside the address and the password: its fields,
 /// on the page and in JSON, and what becomes of them.
@@ -140,6 +143,11 @@ impl OwnFields {
         Self { fields: F::FIELDS, reader: Box::new(As::<F>(PhantomData)) }
     }
 
+    /// Returns `true` if the application has a field of that name.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.fields.iter().any(|field| field.name() == name)
+    }
+
     /// Reads what was sent beside our own fields, and adds what is wrong with it to `errors`.
     pub(crate) async fn read(
         &self,
@@ -177,6 +185,7 @@ impl<F: RegistrationFields> Reader for As<F> {
         request: &Request<'_>,
         errors: &mut FieldErrors,
     ) -> Result<Option<Save>> {
+        let kinds = kinds(&fields);
         let value: F = match serde_path_to_error::deserialize(Value::Object(fields)) {
             Ok(value) => value,
             Err(fault) => {
@@ -184,8 +193,14 @@ impl<F: RegistrationFields> Reader for As<F> {
                 if errors.is_empty() {
                     let field = fault.path().to_string();
                     let field = if field == "." { "" } else { &field };
-                    let text = format!("This cannot be taken: {}.", fault.inner());
-                    errors.push(field, "unexpected_value", text);
+                    let words = fault.inner().to_string();
+                    match quoted(&words, "missing field `") {
+                        Some(name) => errors.push(name, "required", "This is missing."),
+                        None => {
+                            let text = untaken(kinds.get(field).copied());
+                            errors.push(field, "unexpected_value", text);
+                        }
+                    }
                 }
                 return Ok(None);
             }

@@ -178,6 +178,11 @@ impl Web {
         self.presentation.as_ref()
     }
 
+    /// Returns the names of the features that are enabled and open.
+    pub fn features(&self) -> impl Iterator<Item = &'static str> {
+        self.features.iter().copied()
+    }
+
     /// Gives where a feature's page is; none when the feature is not enabled.
     pub fn url(&self, name: &str) -> Option<Next> {
         self.urls.get(name).and_then(|path| self.next(path))
@@ -215,7 +220,7 @@ impl Web {
 
     pub(crate) fn is_own_origin(&self, origin: &str) -> bool {
         csrf::is_origin_of(&self.base_url, self.config.base_url.is_none(), origin)
-            || Url::parse(origin).is_ok_and(|origin| self.config.csrf.origins.have(&origin))
+            || self.config.csrf.origins.have(origin)
     }
 
     fn is_https(&self) -> bool {
@@ -266,6 +271,9 @@ fn lists(request: &Request<'_>, header: &str, word: &str) -> bool {
 /// written in it (RFC 6839, section 3.1), or it is to become a WebSocket, for which no page is any use. So
 /// does one with a token in a header, which no browser puts there by itself, unless its `Accept` prefers
 /// HTML: programs often say nothing, or that anything will do.
+///
+/// A request by script (`fetch`, `XMLHttpRequest`) whose `Accept` names no HTML gets pages like any other,
+/// but is not led to another page: without a session, or without a recent proof, it gets 401 as JSON.
 pub fn wants_json(request: &Request<'_>) -> bool {
     let sends_json = request.content_type().is_some_and(|kind| kind.is_json());
     let preferred = request.accept().map(Accept::preferred);
@@ -276,6 +284,18 @@ pub fn wants_json(request: &Request<'_>) -> bool {
         || asks_for_socket(request)
         || prefers(is_json)
         || (bearer::in_headers(request).next().is_some() && !prefers(is_html))
+}
+
+/// Returns `true` if script sent a request (`fetch`, `XMLHttpRequest`) and its `Accept` does not ask for
+/// HTML, as that of a library does which shows the page itself. A redirect to another page is no use to such
+/// a script: it cannot see it, and finds that page with the status 200.
+pub(crate) fn is_of_script(request: &Request<'_>) -> bool {
+    let headers = request.headers();
+    let is_fetch = headers.get_one("Sec-Fetch-Dest") == Some("empty");
+    let sender = headers.get_one("X-Requested-With");
+    let is_script = is_fetch || sender.is_some_and(|it| it.eq_ignore_ascii_case("XMLHttpRequest"));
+    let names_html = || request.accept().is_some_and(|accept| accept.media_types().any(is_html));
+    is_script && !names_html()
 }
 
 fn is_json(kind: &MediaType) -> bool {

@@ -23,6 +23,7 @@ use crate::web::challenge;
 use crate::web::csrf;
 use crate::web::error_style::Refusal;
 use crate::web::error_style::enveloped;
+use crate::web::is_of_script;
 use crate::web::next::Next;
 use crate::web::page::Notice;
 use crate::web::page::Page;
@@ -186,7 +187,9 @@ impl<'r> Responder<'r, 'static> for Refused {
         let rejection = self.rejection.remember(request);
         let web = request.rocket().state::<Web>().ok_or(Status::InternalServerError)?;
         let instead = Instead::of(&rejection, request, web);
-        let is_json = wants_json(request) || self.is_data;
+        let is_json = wants_json(request)
+            || self.is_data
+            || (leads_elsewhere(&rejection) && is_of_script(request));
         let (status, response) = if is_json {
             let style = web.config().error_style;
             // The other styles are those of clients that know what members to expect.
@@ -219,6 +222,12 @@ impl<'r> Responder<'r, 'static> for Rejection {
     fn respond_to(self, request: &'r Request<'_>) -> response::Result<'static> {
         Refused::from(self).respond_to(request)
     }
+}
+
+/// Returns `true` for a refusal that leads a browser to another page of ours. A script that follows it
+/// there takes that page for what it asked for.
+fn leads_elsewhere(rejection: &Rejection) -> bool {
+    matches!(rejection, Rejection::Unauthenticated | Rejection::NotFresh | Rejection::MustChange)
 }
 
 /// Gives the page that refuses: the form again, the login page, or a page of its own.
@@ -256,7 +265,12 @@ fn page_for(
         _ => None,
     };
     if let Some(next) = elsewhere {
-        return Reply::redirect(next).respond_to(request);
+        let reply = Reply::redirect(next);
+        return match rejection {
+            Rejection::Unauthenticated => reply.notice(why_log_in(request)),
+            _ => reply,
+        }
+        .respond_to(request);
     }
     let text = web.advice(rejection).unwrap_or_else(|| rejection.text());
     if let Some(page) = page {
@@ -270,6 +284,15 @@ fn page_for(
         .with("reason", rejection.reason())
         .with("retry_after", rejection.retry_after().map(whole_seconds))
         .render(request)
+}
+
+/// Says on the login page why it is shown.
+fn why_log_in(request: &Request<'_>) -> Notice {
+    if csrf::is_safe(request.method()) {
+        Notice::info("Please log in to see this page.")
+    } else {
+        Notice::info("Please log in first. What you sent was not carried out.")
+    }
 }
 
 /// Gives the page of that name with the way back to where the request wanted to go. What was to be

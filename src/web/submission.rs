@@ -17,10 +17,12 @@ use rocket::data::ToByteUnit;
 use serde::Deserialize;
 use serde::Deserializer;
 use serde::de::DeserializeOwned;
+use serde::de::Error as _;
 use serde::de::MapAccess;
 use serde::de::Visitor;
 use serde_json::Map;
 use serde_json::Value;
+use serde_json::error::Category;
 
 use crate::config::IdentityAttribute;
 use crate::rejection::FieldErrors;
@@ -49,8 +51,13 @@ const MAX_FIELDS: usize = 256;
 
 /// What may be submitted to a route, as a form or as JSON alike.
 ///
-/// Derive `Deserialize` with `#[serde(default, deny_unknown_fields)]`, so that a missing field is
-/// an empty one, to be complained about with the others, and an unknown field is refused.
+/// Derive `Deserialize` with `#[serde(default, deny_unknown_fields)]`. A missing field is then an
+/// empty one, reported together with the others. An unknown member of a JSON object is refused; an
+/// unknown field of a form is ignored, because buttons and templates from elsewhere send some.
+///
+/// A field that is optional is an `Option`: `null` is then its absence in JSON. A field named
+/// `…_confirm` repeats another one. A form that sends the first has to send the second; JSON may
+/// leave it out.
 pub trait Form: DeserializeOwned + Default + Send {
     /// The fields that are never shown again.
     const SECRET: &'static [&'static str];
@@ -61,6 +68,9 @@ pub trait Form: DeserializeOwned + Default + Send {
     /// A field that holds a credential no browser knows of: filled in, and with none of our cookies beside
     /// it, it does without the anti-forgery token.
     const CREDENTIAL: Option<&'static str> = None;
+    /// Whether the answer is for programs alone and sets no cookie. JSON without any cookie of ours then
+    /// needs no anti-forgery token, wherever it comes from: there is nothing to forge.
+    const FOR_PROGRAMS: bool = false;
 
     /// Tells whether a field is one where users are named by `known`: whoever mistakes a name is told of no
     /// other. To refuse one that is none is the handler's.
@@ -78,6 +88,7 @@ pub struct Submission<F> {
     outcome: Result<F, Rejection>,
     typed: BTreeMap<String, String>,
     token: Option<Secret<String>>,
+    is_form: bool,
 }
 
 impl<F: Form> Submission<F> {
@@ -103,6 +114,11 @@ impl<F: Form> Submission<F> {
         next.and_then(|next| visit.next(next))
     }
 
+    /// Returns `true` if a form was submitted, whose unknown fields are ignored.
+    pub(crate) fn is_form(&self) -> bool {
+        self.is_form
+    }
+
     /// Gives what was typed into the fields that are not secret.
     pub fn typed(&self) -> BTreeMap<String, String> {
         self.typed.clone()
@@ -118,7 +134,7 @@ impl<'r, F: Form> FromData<'r> for Submission<F> {
         let outcome = read(request, data, &mut typed).await;
         let token = typed.get("token").cloned().map(Secret::new);
         typed.retain(|field, _| !F::SECRET.contains(&field.as_str()));
-        Outcome::Success(Self { outcome, typed, token })
+        Outcome::Success(Self { outcome, typed, token, is_form: is_form(request) })
     }
 }
 
@@ -144,6 +160,9 @@ async fn read<F: Form>(
         return Err(invalid("", "too_many_fields", "This has more than 256 fields."));
     }
     let submitted = fields.remove(csrf::FIELD);
+    if is_form(request) {
+        complete::<F>(&mut fields, &web.config().identity);
+    }
     for (name, value) in &fields {
         if let Value::String(text) = value {
             typed.insert(name.clone(), text.clone());
@@ -155,7 +174,9 @@ async fn read<F: Form>(
         Some(credential) => !credential.is_empty(),
         None => F::OUTLIVES_SESSION && is_of_program(request, web),
     };
-    if has_credential {
+    if F::FOR_PROGRAMS && csrf::is_unforgeable(request, web) {
+        // There is nothing to check.
+    } else if has_credential {
         csrf::check_with_credential(request, web, submitted).await?;
     } else if F::OUTLIVES_SESSION {
         csrf::check_outlived(request, web, submitted).await?;
@@ -171,46 +192,121 @@ fn is_of_program(request: &Request<'_>, web: &Web) -> bool {
     bearer::in_headers(request).next().is_some() && !web.sessions().cookies().any_in(request)
 }
 
-/// Reads what an object has into a type, which has these members. What is wrong with one is said with its
-/// value, unless it is one of those that are secret.
+/// Leaves out the fields that a form does not have here, and adds each `…_confirm` that is missing
+/// beside the field that it repeats: as an empty one, it differs.
+fn complete<F: Form>(fields: &mut Map<String, Value>, known: &[IdentityAttribute]) {
+    if let Some(names) = names_of::<F>() {
+        fields.retain(|name, _| names.contains(&name.as_str()) && F::has(name, known));
+    }
+    for name in F::SECRET {
+        let repeats = name.strip_suffix("_confirm").is_some_and(|first| fields.contains_key(first));
+        if repeats && !fields.contains_key(*name) {
+            fields.insert((*name).to_owned(), Value::String(String::new()));
+        }
+    }
+}
+
+fn is_form(request: &Request<'_>) -> bool {
+    request.content_type().is_some_and(|kind| kind.is_form())
+}
+
+/// Reads an object into a type that has these members, and says in our own words what is wrong. No value
+/// is quoted, because it may be a secret.
+///
+/// # Errors
+///
+/// [`Rejection::InvalidInput`], naming the member.
 pub(crate) fn read_members<T: DeserializeOwned>(
     members: Map<String, Value>,
     secret: &[&'static str],
     has: impl Fn(&str) -> bool,
 ) -> Result<T, Rejection> {
-    let sent = |name: &&'static str| members.get(*name).map(|value| (*name, kind_of(value)));
-    let sent: Vec<_> = secret.iter().filter_map(sent).collect();
+    let kinds = kinds(&members);
     serde_path_to_error::deserialize(Value::Object(members)).map_err(|fault| {
         let path = fault.path().to_string();
         let field = if path == "." { "" } else { &path };
-        let member = field.split(['.', '[']).next().unwrap_or_default();
-        // Nothing tells where the fault is in what is read member by member: it may be in a secret.
-        let is_it = |(name, kind): &&(&str, &str)| {
-            *name == member || (member.is_empty() && !["a text", "null"].contains(kind))
-        };
-        match sent.iter().find(is_it) {
-            Some((name, kind)) => {
-                let text = format!("This cannot be taken: {kind} was sent.");
-                invalid(name, "unexpected_value", &text)
-            }
-            None => {
-                let fault = without_others(&fault.inner().to_string(), has);
-                invalid(field, "unexpected_value", &format!("This cannot be taken: {fault}."))
-            }
+        let words = fault.inner().to_string();
+        if words.starts_with("unknown field `") {
+            return no_such_member(field, names_of::<T>().unwrap_or_default(), has);
         }
+        if let Some(name) = quoted(&words, "missing field `") {
+            return invalid(name, "required", "This is missing.");
+        }
+        // Nothing tells where the fault is in what is read member by member: it may be in a secret.
+        let is_wrong_secret = |name: &&&'static str| {
+            kinds.get(**name).is_some_and(|kind| !["a text", "null"].contains(kind))
+        };
+        let of_secret = || secret.iter().find(is_wrong_secret).copied();
+        let field = if field.is_empty() { of_secret().unwrap_or_default() } else { field };
+        invalid(field, "unexpected_value", &untaken(kinds.get(field).copied()))
     })
 }
 
-/// Takes from the list of members that `serde` gives to whoever sent one that is unknown those that a type
-/// does not have here.
-fn without_others(fault: &str, has: impl Fn(&str) -> bool) -> String {
-    let listed = fault.strip_prefix("unknown field `").and_then(|_| fault.rsplit_once("expected "));
-    let Some((unknown, listed)) = listed else {
-        return fault.to_owned();
+/// Words that a value was not taken, of which the kind is known or not.
+pub(crate) fn untaken(kind: Option<&str>) -> String {
+    match kind {
+        None | Some("a text") => "This cannot be taken: it is no value of this field.".to_owned(),
+        Some(kind) => format!("This cannot be taken: {kind} was sent."),
+    }
+}
+
+/// Returns what stands between backticks behind the beginning of one of serde's sentences.
+pub(crate) fn quoted<'w>(words: &'w str, beginning: &str) -> Option<&'w str> {
+    words.strip_prefix(beginning)?.split('`').next()
+}
+
+/// Refuses a member that is unknown, and names those that there are. A user who mistakes a name is not told
+/// of members that this configuration does not have.
+fn no_such_member(name: &str, names: &[&str], has: impl Fn(&str) -> bool) -> Rejection {
+    let known: Vec<&str> = names.iter().copied().filter(|name| has(name)).collect();
+    let known = match known.as_slice() {
+        [] => "It is not expected here.".to_owned(),
+        known => format!("Expected: {}.", known.join(", ")),
     };
-    let had = listed.split('`').skip(1).step_by(2).filter(|member| has(member));
-    let had: Vec<String> = had.map(|member| format!("`{member}`")).collect();
-    format!("{unknown}expected {}", had.join(" or "))
+    invalid(
+        name,
+        "unexpected_value",
+        &format!("There is no member \u{201c}{name}\u{201d}. {known}"),
+    )
+}
+
+/// Returns the names of the members that a type has, in their order; none for a type that is read member by
+/// member.
+fn names_of<T: DeserializeOwned>() -> Option<&'static [&'static str]> {
+    let mut names = None;
+    // It notes the names and reads nothing.
+    let _ = T::deserialize(Names(&mut names));
+    names
+}
+
+struct Names<'n>(&'n mut Option<&'static [&'static str]>);
+
+impl<'de> Deserializer<'de> for Names<'_> {
+    type Error = serde::de::value::Error;
+
+    fn deserialize_any<V: Visitor<'de>>(self, _visitor: V) -> Result<V::Value, Self::Error> {
+        Err(Self::Error::custom("nothing is read"))
+    }
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Self::Error> {
+        *self.0 = Some(fields);
+        self.deserialize_any(visitor)
+    }
+
+    serde::forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option unit
+        unit_struct newtype_struct seq tuple tuple_struct map enum identifier ignored_any
+    }
+}
+
+/// Returns of what kind each member is, to tell without quoting it.
+pub(crate) fn kinds(members: &Map<String, Value>) -> BTreeMap<String, &'static str> {
+    members.iter().map(|(name, value)| (name.clone(), kind_of(value))).collect()
 }
 
 fn kind_of(value: &Value) -> &'static str {
@@ -245,8 +341,19 @@ pub(crate) fn parse_json(body: &[u8]) -> Result<Map<String, Value>, Rejection> {
     }
     match serde_json::from_slice(body) {
         Ok(Object(fields)) => Ok(fields),
-        Err(fault) => Err(invalid("", "malformed", &format!("This is no JSON object: {fault}."))),
+        Err(fault) => Err(invalid("", "malformed", &malformed(&fault))),
     }
+}
+
+/// Says what is wrong with a text that is no JSON object, and where.
+fn malformed(fault: &serde_json::Error) -> String {
+    let what = match fault.classify() {
+        Category::Eof => "it ends too early",
+        Category::Data => "a name stands twice",
+        Category::Syntax | Category::Io => "something is wrong",
+    };
+    let (line, column) = (fault.line(), fault.column());
+    format!("This is no JSON object: {what} at line {line}, column {column}.")
 }
 
 fn parse_form(body: &[u8]) -> Result<Map<String, Value>, Rejection> {
@@ -306,14 +413,7 @@ fn invalid(field: &str, reason: &'static str, text: &str) -> Rejection {
 /// Refuses a field that is not one, as the form does where it does not know the field at all: for one
 /// that only some configurations have.
 pub(crate) fn unknown_field(name: &str) -> Rejection {
-    invalid(name, "unexpected_value", &format!("This cannot be taken: unknown field `{name}`."))
-}
-
-/// Reads a field that need not be there; but what is there is a text. For `deserialize_with`.
-pub(crate) fn given<'de, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Option<String>, D::Error> {
-    String::deserialize(deserializer).map(Some)
+    no_such_member(name, &[], |_| true)
 }
 
 /// A JSON object in which no name stands twice, at any depth. An array, which serde would take for a struct, is
@@ -346,8 +446,8 @@ impl<'de> Visitor<'de> for ObjectVisitor {
     }
 }
 
-/// A tick box: `true` in JSON; `true`, `on`, `y`, `yes` or `1` in a form, where its absence means
-/// no.
+/// A tick box: `true` in JSON; `true`, `on`, `y`, `yes` or `1` in a form. Its absence means no, and so
+/// does `null`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Flag(pub bool);
 
@@ -358,8 +458,10 @@ impl<'de> Deserialize<'de> for Flag {
         enum Sent {
             Bool(bool),
             Text(String),
+            Absent(()),
         }
         match Sent::deserialize(deserializer) {
+            Ok(Sent::Absent(())) => Ok(Self(false)),
             Ok(Sent::Bool(flag)) => Ok(Self(flag)),
             Ok(Sent::Text(text)) => match text.to_ascii_lowercase().as_str() {
                 "true" | "on" | "y" | "yes" | "1" => Ok(Self(true)),

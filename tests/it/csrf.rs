@@ -93,6 +93,95 @@ async fn other_content_types_are_refused_whatever_their_body_says() {
 }
 
 #[rocket::async_test]
+async fn an_origin_of_null_is_believed_when_the_browser_says_that_the_page_is_ours() {
+    let app = app().await;
+    app.user(ANN).await;
+    let null = || app.browser().header("Origin", "null");
+    let ours = null().header("Sec-Fetch-Site", "same-origin");
+    let fields = [("email", ANN), ("password", PASSWORD)];
+    let answer = ours.post_form_as_is("/login", &fields).await;
+    assert_eq!(answer.status, Status::BadRequest, "the token decides");
+    assert_eq!(ours.log_in(ANN, PASSWORD).await.status, Status::Ok);
+    for site in ["same-site", "cross-site", "none"] {
+        let browser = null().header("Sec-Fetch-Site", site);
+        assert_eq!(browser.log_in(ANN, PASSWORD).await.reasons(), ["cross_site"], "{site}");
+    }
+    let twice = null().header("Sec-Fetch-Site", "same-origin").header("Sec-Fetch-Site", "x");
+    assert_eq!(twice.log_in(ANN, PASSWORD).await.reasons(), ["cross_site"]);
+    let evil = app.browser().header("Sec-Fetch-Site", "same-origin");
+    let evil = evil.header("Origin", "https://evil.example");
+    assert_eq!(evil.log_in(ANN, PASSWORD).await.reasons(), ["cross_site"]);
+}
+
+#[rocket::async_test]
+async fn a_page_of_any_origin_logs_in_at_token_by_json_without_cookies() {
+    let app = app().await;
+    app.user(ANN).await;
+    for origin in ["capacitor://localhost", "tauri://localhost", "https://localhost", "null"] {
+        let browser = app.browser().header("Origin", origin).header("Sec-Fetch-Site", "cross-site");
+        let answer = browser.post_raw("/token", "application/json", body().as_bytes()).await;
+        assert_eq!(answer.status, Status::Ok, "{origin}: {}", answer.body);
+        assert_eq!(answer.header("Set-Cookie"), None, "{origin}");
+        let token = answer.response("refresh_token").as_str().map(str::to_owned).unwrap();
+        let refresh = serde_json::json!({"refresh_token": token}).to_string();
+        let answer =
+            browser.post_raw("/refresh-token", "application/json", refresh.as_bytes()).await;
+        assert_eq!(answer.status, Status::Ok, "{origin}: {}", answer.body);
+        // A form, a cookie of ours, and what browsers add by themselves are refused.
+        let answer = browser.post_form_as_is("/token", &[("email", ANN), ("password", PASSWORD)]);
+        assert_eq!(answer.await.reasons(), ["cross_site"], "{origin}");
+        let answer = browser.post_raw("/login", "application/json", body().as_bytes()).await;
+        assert_eq!(answer.reasons(), ["cross_site"], "{origin}");
+        browser.set_cookie("security_session", "x");
+        let answer = browser.post_raw("/token", "application/json", body().as_bytes()).await;
+        assert_eq!(answer.reasons(), ["cross_site"], "{origin}");
+    }
+    let browser = app.browser().header("Origin", "https://evil.example");
+    let browser = browser.header("Authorization", "Basic YW5uOng=");
+    let answer = browser.post_raw("/token", "application/json", body().as_bytes()).await;
+    assert_eq!(answer.reasons(), ["cross_site"]);
+}
+
+#[rocket::async_test]
+async fn a_script_without_a_session_gets_401_as_json_instead_of_the_login_page() {
+    let app = app().await;
+    let any = |name, value| app.browser().header(name, value);
+    for browser in [
+        any("Sec-Fetch-Dest", "empty"),
+        any("Sec-Fetch-Dest", "empty").header("Accept", "*/*"),
+        any("X-Requested-With", "XMLHttpRequest"),
+    ] {
+        let answer = browser.get("/me").await;
+        assert_eq!(answer.status, Status::Unauthorized);
+        assert_eq!(answer.reasons(), ["unauthenticated"]);
+        assert_eq!(answer.header("WWW-Authenticate"), Some("Session realm=\"login\""));
+        assert_eq!(answer.header("Set-Cookie"), None);
+        // What does not lead elsewhere is a page, as `Accept` has it.
+        assert!(browser.get("/login").await.body.contains("<form"));
+        let answer = browser.post_form("/login", &[("email", ANN), ("password", "x")]).await;
+        assert!(answer.body.contains("<form"), "{}", answer.body);
+    }
+    // A library that shows the page itself asks for one, and a browser that opens an address does.
+    for (name, value, accept) in [
+        ("Sec-Fetch-Dest", "empty", "text/vnd.turbo-stream.html, text/html, application/xhtml+xml"),
+        ("Sec-Fetch-Dest", "document", "text/html,*/*;q=0.8"),
+        ("X-Requested-With", "com.example.browser", "text/html,*/*;q=0.8"),
+    ] {
+        let answer = any(name, value).header("Accept", accept).get("/me").await;
+        assert_eq!(answer.status, Status::SeeOther, "{accept}");
+    }
+    app.user(ANN).await;
+    let ann = any("Sec-Fetch-Dest", "empty");
+    ann.log_in(ANN, PASSWORD).await;
+    app.clock().advance(chrono::TimeDelta::minutes(30));
+    let answer = ann.get("/payout").await;
+    assert_eq!(
+        (answer.status, answer.reasons()),
+        (Status::Unauthorized, vec!["reauth_required".to_owned()])
+    );
+}
+
+#[rocket::async_test]
 async fn another_site_is_refused_even_with_the_token() {
     let app = app().await;
     app.user(ANN).await;

@@ -33,6 +33,8 @@ mod datastore_contract;
 mod enumeration;
 mod error_style;
 mod events;
+mod every_route;
+mod every_template;
 mod guard_table;
 mod guards;
 mod holders;

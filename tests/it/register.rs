@@ -233,10 +233,13 @@ async fn whoever_is_logged_in_is_sent_home_or_told() {
 #[rocket::async_test]
 async fn next_is_led_through_the_login_page() {
     let app = app().await;
-    let fields = [("email", ANN), ("password", PASSWORD), ("next", "/drafts")];
-    let answer = app.browser().post_form("/register", &fields).await;
+    let fields = [("password", PASSWORD), ("password_confirm", PASSWORD)];
+    let fields = |more: [(&'static str, &'static str); 2]| [&fields[..], &more[..]].concat();
+    let answer = app.browser();
+    let answer =
+        answer.post_form("/register", &fields([("email", ANN), ("next", "/drafts")])).await;
     assert_eq!(answer.location(), "/login?next=%2Fdrafts");
-    let fields = [("email", "bob@example.org"), ("password", PASSWORD), ("next", "//evil.example")];
+    let fields = fields([("email", "bob@example.org"), ("next", "//evil.example")]);
     assert_eq!(app.browser().post_form("/register", &fields).await.location(), "/login");
 }
 

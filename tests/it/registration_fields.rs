@@ -130,7 +130,8 @@ async fn assert_counts(app: &TestApp, users: i64, members: i64, mails: usize) {
 }
 
 async fn post_form(browser: &Browser<'_>, email: &str, own: &[(&str, &str)]) -> Answer {
-    let fields = [&[("email", email), ("password", PASSWORD)], own].concat();
+    let fields =
+        [&[("email", email), ("password", PASSWORD), ("password_confirm", PASSWORD)], own].concat();
     browser.post_form("/register", &fields).await
 }
 

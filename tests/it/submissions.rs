@@ -1,9 +1,18 @@
 //! What no form of ours would send: refused with a 4xx, never a 5xx.
 
+use rocket::http::Status;
 use rocket_security::testing::Answer;
+use rocket_security::testing::PASSWORD;
 use rocket_security::testing::TestApp;
+use rocket_security::testing::link_in;
+use serde_json::Value;
+use serde_json::json;
 
+use crate::every_route::everything;
+use crate::every_route::launch;
 use crate::support::app;
+
+const ANN: &str = "ann@example.org";
 
 const JSON: &str = "application/json";
 const FORM: &str = "application/x-www-form-urlencoded";
@@ -43,12 +52,166 @@ async fn json_that_is_no_object_is_refused() {
 }
 
 #[rocket::async_test]
-async fn unknown_fields_are_refused() {
+async fn unknown_members_of_json_are_refused_by_name() {
     let app = app().await;
-    assert_refused(&app, JSON, br#"{"active": true}"#, "unexpected_value").await;
-    assert_refused(&app, FORM, b"roles=admin", "unexpected_value").await;
-    assert_refused(&app, FORM, b"email%5B%5D=a%40b.example", "unexpected_value").await;
-    assert_refused(&app, FORM, b"_method=delete", "unexpected_value").await;
+    for body in [r#"{"active": true}"#, r#"{"active": null}"#] {
+        assert_refused(&app, JSON, body.as_bytes(), "unexpected_value").await;
+    }
+    let answer = post(&app, "/login", JSON, br#"{"submit": "Log in"}"#).await;
+    let said =
+        "There is no member \u{201c}submit\u{201d}. Expected: email, password, remember, next.";
+    assert_eq!(answer.response("field_errors")["submit"][0], said);
+}
+
+#[rocket::async_test]
+async fn unknown_fields_of_forms_are_ignored() {
+    let app = app().await;
+    app.user(ANN).await;
+    for unknown in ["submit", "roles", "email[]", "username", "identity"] {
+        let fields = [("email", ANN), ("password", PASSWORD), (unknown, "x")];
+        let answer = app.browser().post_form("/login", &fields).await;
+        assert_eq!(answer.status, Status::SeeOther, "{unknown}: {}", answer.body);
+    }
+    let fields = [
+        ("email", "new@example.org"),
+        ("password", PASSWORD),
+        ("password_confirm", PASSWORD),
+        ("username", "newcomer"),
+        ("submit", "Register"),
+    ];
+    let answer = app.browser().post_form("/register", &fields).await;
+    assert_eq!(answer.status, Status::SeeOther, "{}", answer.body);
+    assert_eq!(app.mail().await.len(), 1);
+}
+
+#[rocket::async_test]
+async fn null_is_the_absence_of_an_optional_member() {
+    let app = launch(everything()).await;
+    app.user(ANN).await;
+    let names = json!({"username": null, "identity": null, "remember": null, "next": null});
+    let with = |more: Value| {
+        let mut body = more;
+        body.as_object_mut().unwrap().extend(names.as_object().unwrap().clone());
+        body
+    };
+    let body = with(json!({"email": ANN, "password": PASSWORD}));
+    assert_eq!(app.browser().post_json("/login", body).await.status, Status::Ok);
+    let body = json!({"email": ANN, "username": null, "identity": null, "password": PASSWORD});
+    assert_eq!(app.browser().post_json("/token", body).await.status, Status::Ok);
+    let ann = app.log_in_as(ANN).await;
+    for (path, body) in [
+        ("/verify", json!({"password": PASSWORD, "next": null})),
+        (
+            "/personal-tokens",
+            json!({"name": "x", "scopes": ["reports:read"], "expires_in_days": null}),
+        ),
+        (
+            "/change",
+            json!({
+                "password": PASSWORD,
+                "new_password": "another horse battery staple",
+                "new_password_confirm": null,
+            }),
+        ),
+        ("/logout", json!({"refresh_token": null})),
+    ] {
+        let answer = ann.post_json(path, body).await;
+        assert_eq!(answer.status, Status::Ok, "{path}: {}", answer.body);
+    }
+    // Where there are no usernames, a client that always names its members is served, too.
+    let app = self::app().await;
+    let body = json!({"email": "new@example.org", "username": null, "password": PASSWORD,
+        "password_confirm": null, "next": null});
+    let answer = app.browser().post_json("/register", body).await;
+    assert_eq!(answer.status, Status::Ok, "{}", answer.body);
+}
+
+#[rocket::async_test]
+async fn null_is_no_password() {
+    let app = app().await;
+    for path in ["/login", "/register", "/token"] {
+        let body = json!({"email": ANN, "password": null});
+        let answer = app.browser().post_json(path, body).await;
+        assert_eq!(answer.status, Status::BadRequest, "{path}");
+        let said = &answer.response("field_errors")["password"];
+        assert_eq!(
+            *said,
+            json!(["This cannot be taken: null was sent."]),
+            "{path}: {}",
+            answer.body
+        );
+    }
+}
+
+#[rocket::async_test]
+async fn a_form_repeats_the_password_where_json_may_leave_that_out() {
+    let app = app().await;
+    let fields = [("email", ANN), ("password", PASSWORD)];
+    let page = app.browser().post_form("/register", &fields).await;
+    assert_eq!(page.status, Status::BadRequest);
+    assert!(page.body.contains("id=\"error-password_confirm\""), "{}", page.body);
+    assert!(app.mail().await.is_empty());
+
+    let ann = app.log_in_as(ANN).await;
+    let new = "another horse battery staple";
+    let fields = [("password", PASSWORD), ("new_password", new)];
+    let page = ann.post_form("/change", &fields).await;
+    assert_eq!(page.status, Status::BadRequest);
+    assert!(page.body.contains("id=\"error-new_password_confirm\""), "{}", page.body);
+
+    app.browser().post_json("/reset", json!({"email": ANN})).await;
+    let link = link_in(&app.newest_mail_to(ANN).await);
+    for _ in 0..2 {
+        let asks = app.browser().header("Accept", "application/json");
+        let answer = asks.post_form(&link, &[("password", new)]).await;
+        assert_eq!(answer.reasons(), ["invalid_input", "password_mismatch"]);
+        assert!(answer.response("field_errors")["password_confirm"].is_array());
+    }
+    let fields = [("password", new), ("password_confirm", new)];
+    let answer = app.browser().post_form(&link, &fields).await;
+    assert_eq!(answer.status, Status::SeeOther, "a failed attempt does not use the link up");
+}
+
+#[rocket::async_test]
+async fn no_parsers_words_reach_a_reader() {
+    let app = app().await;
+    let bodies = [
+        "{",
+        "{}x",
+        "[1]",
+        "nul",
+        "{\"email\": }",
+        "{\"email\": 1}",
+        "{\"email\": \"a\", \"email\": 1}",
+        "{\"x\": 1}",
+        "{\"remember\": 1e999}",
+        "{\"remember\": \"x\"}",
+        "{\"remember\": [1]}",
+        "{\"password\": 1}",
+        "{\"password\": {\"a\": 1}}",
+        "{\"next\": 1}",
+        "{\"email\": \"\\ud800\"}",
+    ];
+    const WORDS: [&str; 9] = [
+        "invalid type",
+        "expected ",
+        "unknown field",
+        "missing field",
+        "EOF",
+        "trailing",
+        "did not match any variant",
+        "out of range",
+        "`",
+    ];
+    for path in ROUTES {
+        for body in bodies {
+            let answer = app.browser().post_raw(path, JSON, body.as_bytes()).await;
+            let errors = answer.response("errors").to_string();
+            for words in WORDS {
+                assert!(!errors.contains(words), "{path} {body}: {errors}");
+            }
+        }
+    }
 }
 
 #[rocket::async_test]

@@ -71,6 +71,7 @@ impl TryFrom<Value> for Names {
     fn try_from(sent: Value) -> Result<Self, &'static str> {
         let names = match sent {
             Value::String(text) => Some(text.split_ascii_whitespace().map(str::to_owned).collect()),
+            Value::Null => Some(Vec::new()),
             list @ Value::Array(_) => serde_json::from_value(list).ok(),
             _ => None,
         };
@@ -146,7 +147,11 @@ impl Desk {
         flow: &Flow,
         submitted: Submission<CreateForm>,
     ) -> Result<Made<'r>, Rejection> {
-        let form = submitted.read()?;
+        let is_form = submitted.is_form();
+        let mut form = submitted.read()?;
+        if is_form {
+            form.others.retain(|field, _| field.starts_with(BOX));
+        }
         let user = &flow.require_fresh(visit).await?.user;
         flow.limits().admit(visit, "personal_tokens").await?;
         flow.limits().admit_user(visit, user.id, "personal_tokens").await?;

@@ -18,25 +18,22 @@ use crate::web::reply::Refused;
 use crate::web::reply::Reply;
 use crate::web::submission::Form;
 use crate::web::submission::Submission;
-use crate::web::submission::given;
 use crate::web::visit::Visit;
 
 /// What is submitted to `/token`.
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct TokenForm {
-    #[serde(deserialize_with = "given")]
     email: Option<String>,
-    #[serde(deserialize_with = "given")]
     username: Option<String>,
     /// Whichever of the two it is.
-    #[serde(deserialize_with = "given")]
     identity: Option<String>,
     password: Secret<String>,
 }
 
 impl Form for TokenForm {
     const SECRET: &'static [&'static str] = &["password"];
+    const FOR_PROGRAMS: bool = true;
 
     fn has(field: &str, known: &[IdentityAttribute]) -> bool {
         NamedBy::has(field, known)

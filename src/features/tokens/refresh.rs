@@ -22,7 +22,15 @@ use crate::web::visit::Visit;
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct RefreshForm {
-    refresh_token: Secret<String>,
+    /// Absent where it is in its cookie.
+    refresh_token: Option<Secret<String>>,
+}
+
+impl RefreshForm {
+    /// Returns the token that was sent, empty if there was none.
+    fn sent(&self) -> &str {
+        self.refresh_token.as_ref().map_or("", |token| token.expose().as_str())
+    }
 }
 
 impl Form for RefreshForm {
@@ -62,7 +70,7 @@ async fn log_out(
     submitted: Submission<RefreshForm>,
 ) -> Result<Reply, Rejection> {
     let form = submitted.read()?;
-    let of_sent = match form.refresh_token.expose().as_str() {
+    let of_sent = match form.sent() {
         "" => Ok(()),
         sent => flow.log_out_program(visit, sent).await,
     };
@@ -82,7 +90,7 @@ async fn go_on(
 ) -> Result<Reply, Rejection> {
     let form = submitted.read()?;
     let kept = visit.sessions().refresh_token(visit.request());
-    let (token, place) = match (form.refresh_token.expose().as_str(), kept) {
+    let (token, place) = match (form.sent(), kept) {
         ("", None) => return Err(Rejection::RefreshTokenMissing),
         ("", Some(kept)) => (kept, RefreshIn::Cookie),
         (sent, None) => (sent, RefreshIn::Body),
