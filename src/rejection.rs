@@ -186,7 +186,8 @@ impl Rejection {
                 "No new accounts are made here at the moment."
             }
             Self::CsrfFailed(_) => {
-                "This page was open for too long, or your browser keeps no cookies. Please try again."
+                "This page was open for too long, or your browser sent none of our cookies. Please try again; \
+                 if that does not help, delete the cookies of this site."
             }
             Self::CrossSite => "This request came from another site and was not carried out.",
             Self::InvalidLink => "This link is not valid any more. Please ask for a new one.",

@@ -110,11 +110,21 @@ pub struct CookieName(String);
 impl CookieName {
     /// Reads a name.
     pub fn parse(text: &str) -> Option<Self> {
+        let is_free = !bare(text).is_empty() && !bare(text).starts_with(OURS);
+        (Self::is_token(text) && is_free).then(|| Self(text.to_owned()))
+    }
+
+    /// Returns whether a cookie can have that name, ours or not.
+    pub(super) fn is_token(text: &str) -> bool {
         let is_token =
             |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-        let is_good = text.len() <= MAX_BYTES && text.bytes().all(is_token);
-        let is_free = !bare(text).is_empty() && !bare(text).starts_with(OURS);
-        (is_good && is_free).then(|| Self(text.to_owned()))
+        !text.is_empty() && text.len() <= MAX_BYTES && text.bytes().all(is_token)
+    }
+
+    /// Returns whether browsers read a promise from that name.
+    pub(super) fn has_prefix(text: &str) -> bool {
+        let name = text.to_ascii_lowercase();
+        PREFIXES.iter().any(|prefix| name.starts_with(&prefix.to_ascii_lowercase()))
     }
 
     /// Gives the name as text.
@@ -123,8 +133,16 @@ impl CookieName {
     }
 
     pub(super) fn is_prefixed(&self) -> bool {
-        let name = self.0.to_ascii_lowercase();
-        PREFIXES.iter().any(|prefix| name.starts_with(&prefix.to_ascii_lowercase()))
+        Self::has_prefix(&self.0)
+    }
+
+    pub(super) fn is_host_prefixed(&self) -> bool {
+        self.0.to_ascii_lowercase().starts_with("__host-")
+    }
+
+    /// Returns the name without its prefix.
+    pub(super) fn bare(&self) -> &str {
+        bare(&self.0)
     }
 }
 

@@ -3,6 +3,7 @@
 //! A feature's own settings live in the table of its name, for example `[default.security.login]`,
 //! and are documented with the feature.
 
+mod cookies;
 mod csrf;
 mod error_style;
 mod identity;
@@ -21,6 +22,8 @@ mod tokens;
 
 pub(crate) use crate::config::paths::is_at_or_below;
 
+pub use crate::config::cookies::CookiesConfig;
+pub use crate::config::cookies::SameSiteConfig;
 pub use crate::config::csrf::CookieName;
 pub use crate::config::csrf::CsrfConfig;
 pub use crate::config::csrf::ScriptOrigins;
@@ -124,6 +127,8 @@ pub struct Config {
     pub password: PasswordConfig,
     /// How long a session lasts.
     pub session: SessionConfig,
+    /// What our cookies are called, and where browsers send them.
+    pub cookies: CookiesConfig,
     /// How many attempts are allowed.
     pub throttle: ThrottleConfig,
     /// What tokens for programs are made and read with.
@@ -174,6 +179,7 @@ impl Default for Config {
             username: UsernameConfig::default(),
             password: PasswordConfig::default(),
             session: SessionConfig::default(),
+            cookies: CookiesConfig::default(),
             throttle: ThrottleConfig::default(),
             tokens: TokensConfig::default(),
             freshness: Span::minutes(10),
@@ -242,6 +248,7 @@ impl Config {
         faults.note(self.check_base_url(figment));
         faults.note(self.check_identity());
         faults.note(self.username.check());
+        self.check_cookies(faults);
         faults.note(self.csrf.check(is_https));
         self.tokens.check(is_https, faults);
         faults.note(self.redirect_origins.check("redirect_origins", debug));
@@ -252,6 +259,12 @@ impl Config {
         self.password.check(debug, faults);
         faults.note(self.throttle.check());
         self.session.check(faults);
+    }
+
+    fn check_cookies(&self, faults: &mut Faults) {
+        faults.note(self.cookies.check(self.base_url.as_ref()));
+        faults.note(self.cookies.check_other("csrf.cookie", self.csrf.cookie.as_ref()));
+        faults.note(self.cookies.check_other("tokens.cookie", self.tokens.cookie.as_ref()));
     }
 
     fn check_base_url(&self, figment: &Figment) -> Result<()> {

@@ -22,7 +22,7 @@ pub fn is_debug(figment: &Figment) -> bool {
 }
 
 /// The keys of `[default.security]` that belong to no feature.
-const OWN: [&str; 23] = [
+const OWN: [&str; 24] = [
     "base_url",
     "site_name",
     "keys",
@@ -41,6 +41,7 @@ const OWN: [&str; 23] = [
     "tokens",
     "freshness",
     "redirect_origins",
+    "cookies",
     "redirect_behavior",
     "error_style",
     "csrf",

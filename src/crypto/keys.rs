@@ -23,6 +23,8 @@ use crate::secret::Secret;
 pub enum Purpose {
     /// Seals the session cookie.
     Session,
+    /// Seals the cookie that holds the id of a guest.
+    Guest,
     /// Seals the cookie that holds a mailed link's token after it left the address bar.
     Link,
     /// Seals the cookie that holds a one-shot notice.
@@ -48,6 +50,7 @@ impl Purpose {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Session => "session",
+            Self::Guest => "guest",
             Self::Link => "link",
             Self::Notice => "notice",
             Self::Form => "form",

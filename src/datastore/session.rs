@@ -68,12 +68,23 @@ pub trait SessionStore: Send + Sync + 'static {
         }
     }
 
-    /// Notes that the session was used, unless that was noted after `unless_since`.
+    /// Notes that the session was used, unless that was noted after `unless_since` or the session has
+    /// [expired](Self::expire_session).
     async fn touch_session(
         &self,
         digest: &Digest,
         now: Timestamp,
         unless_since: Timestamp,
+    ) -> Result<()>;
+
+    /// Makes a session unused since [`NEVER`](SessionRecord::NEVER), so that no clock that steps back revives
+    /// it, if it was last used at or before `idle` or begun at or before `begun`. The row stays: a logout
+    /// still finds it.
+    async fn expire_session(
+        &self,
+        digest: &Digest,
+        idle: Timestamp,
+        begun: Timestamp,
     ) -> Result<()>;
 
     /// Ends a session, the series that it names, for its browser would come back by it, and in a

@@ -39,8 +39,9 @@
 //!   change of password, address or status on every instance, when a user has more than
 //!   `security.session.max_per_user` of them (the oldest), and when somebody else logs in. Its session
 //!   alone ends when it was not used for long: the next request begins another.
-//! - **A cookie that opens nothing** (forged, expired, of another site, ended) is taken away by the same
-//!   answer; its browser is a guest's. A store that is down is 503 and takes nothing away.
+//! - **A cookie that opens nothing** (forged, expired, of another site, ended) stays where it is; its browser
+//!   is a guest's. The answer may be late, and a newer cookie may be there by now. One that has ended is
+//!   marked in the cookie `security_guest`, and the store is not asked again. A store that is down is 503.
 //! - **Links that log in** remember nobody.
 //! - A store that was stolen opens nothing, and guests store nothing.
 //!
@@ -215,10 +216,19 @@ impl Series {
         let now = visit.clock().now();
         let (series, presented) = (keepsake.series.digest(), keepsake.validator.digest());
         let since = now - self.settings.window.delta();
-        let found = self.store.find_series(&series).await?;
-        let Some((found, user)) = found.filter(|(found, _)| found.expires_at > now) else {
+        let Some((found, user)) = self.store.find_series(&series).await? else {
             return Ok(Restored::Forgotten);
         };
+        if found.expires_at <= now {
+            // No clock that steps back revives it.
+            let ended = self.store.end_series(user.id, &series, &Together::nothing()).await?;
+            let event =
+                ended.and_then(|it| session_ended(&it, SessionEnd::Expired, visit.origin()));
+            if let Some(event) = event {
+                visit.signals().send(&event);
+            }
+            return Ok(Restored::Forgotten);
+        }
         if found.judge(&presented, since) == Presented::Stale {
             return self.end_stolen(visit, flow, &found, &user).await;
         }

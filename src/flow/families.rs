@@ -92,6 +92,7 @@ impl Flow {
             return Err(self.fail(visit, user, PASSWORD, "second_factor_required").await?);
         };
         let Authenticated { user, authn_via, .. } = authenticated;
+        visit.only_of(user.id)?;
         self.check_session(&user).await?;
         let origin = visit.origin();
         let family = FamilyRecord {
@@ -138,6 +139,7 @@ impl Flow {
         let Some((user, LivesBy::Family(found))) = found else {
             return Err(ended);
         };
+        visit.only_of(user.id)?;
         let now = visit.clock().now();
         let idle_expires_at = programs.tokens.idle_end(&found, now);
         let is_changed = !user.is_open() || user.epoch != whose.epoch;
@@ -181,19 +183,37 @@ impl Flow {
     /// [`Rejection::RefreshTokenRefused`] for one that may be good at another instance or at a later moment, and
     /// [`Rejection::Unavailable`] when the store does not answer; the program then stays logged in.
     pub async fn log_out_program(&self, visit: &Visit<'_>, token: &str) -> Result<(), Rejection> {
+        if let Some(program) = self.program_of(visit, token)? {
+            self.end_family(visit, program).await?;
+        }
+        Ok(())
+    }
+
+    /// Returns the program that has that refresh token, used or not; none for one that [never
+    /// will](TokenFault::is_final) be one.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejection::RefreshTokenRefused`] for one that may be good at another instance or at a later moment,
+    /// and [`Rejection::ConflictingCredentials`] for one of another user than the session's.
+    pub fn program_of(
+        &self,
+        visit: &Visit<'_>,
+        token: &str,
+    ) -> Result<Option<EndedFamily>, Rejection> {
         if self.programs.get().is_none() {
-            return Ok(());
+            return Ok(None);
         }
         let Presented { facts, family, .. } = match self.read_refresh_token(token) {
             Ok(presented) => presented,
-            Err(Rejection::RefreshTokenRefused(fault)) if fault.is_final() => return Ok(()),
+            Err(Rejection::RefreshTokenRefused(fault)) if fault.is_final() => return Ok(None),
             Err(refused) => return Err(refused),
         };
-        if let Some(whose) = facts.about {
-            let ended = EndedFamily { id: family, user_id: whose.trace.user };
-            self.end_family(visit, ended).await?;
-        }
-        Ok(())
+        let Some(Whose { trace, .. }) = facts.about else {
+            return Ok(None);
+        };
+        visit.only_of(trace.user)?;
+        Ok(Some(EndedFamily { id: family, user_id: trace.user }))
     }
 
     /// Ends the login of the program that sent a request with an access token, if one did.

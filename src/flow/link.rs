@@ -204,7 +204,8 @@ pub fn check_lifetime(key: &str, within: Span) -> Result<()> {
 }
 
 /// Goes on after a link was used: to `next`, or, if the settings let a link log in, through the
-/// door.
+/// door. The page that this browser asked for before the registration or the reset comes after that. Where
+/// another user is logged in, nobody is logged in by the link.
 ///
 /// # Errors
 ///
@@ -216,7 +217,9 @@ pub async fn go_on(
     logs_in_via: Option<&'static str>,
     next: Next,
 ) -> Result<Reply, Rejection> {
-    let Some(authn_via) = logs_in_via else {
+    let is_anothers = visit.user().is_some_and(|other| other.id != user.id);
+    // The link of one user does not move the browser of another into their account.
+    let Some(authn_via) = logs_in_via.filter(|_| !is_anothers) else {
         return Ok(Reply::redirect(next));
     };
     match flow.enter(visit, user, authn_via).await? {
@@ -367,9 +370,8 @@ impl<L: MailedLink> Handled<'_, L> {
     async fn act(&self, token: Option<Token>, form: L::Form) -> Result<Reply, Rejection> {
         self.flow.limits().admit(&self.visit, &format!("{}_link", L::PURPOSE)).await?;
         let link = self.find(token).await?;
-        let reply = self.link.press(&self.visit, self.flow, &link, form).await?;
-        cookie::set(self.visit.request(), self.visit.sessions().cookies().without_link());
-        Ok(reply)
+        // The cookie stays: it may be that of a newer link by now, and a used link opens nothing.
+        self.link.press(&self.visit, self.flow, &link, form).await
     }
 
     /// Finds a link that may still be used, by whoever may see it.

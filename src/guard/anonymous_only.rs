@@ -47,7 +47,7 @@ impl<'r> FromRequest<'r> for AnonymousOnly {
             Err(rejection) => return refuse(request, rejection),
         };
         match web.sessions().current(request).await {
-            Current::Nobody | Current::Anonymous(_) | Current::Expired | Current::Ended => {}
+            Current::Nobody | Current::Anonymous(_) | Current::Ended(_) => {}
             Current::Active(_) => return refuse(request, Rejection::AlreadyAuthenticated),
             Current::Unavailable => return refuse(request, Rejection::Unavailable),
         }

@@ -328,6 +328,10 @@ pub(super) fn decide<C, K: TokenKind>(
         Some(user) if !sender::decide_bearer(request, user) => {
             Err(Rejection::ConflictingCredentials)
         }
-        _ => Ok(()),
+        Some(_) => Ok(()),
+        None => {
+            sender::decide_foreign(request);
+            Ok(())
+        }
     }
 }

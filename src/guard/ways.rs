@@ -270,7 +270,7 @@ impl Way {
         match self {
             Self::Session => matches!(
                 web.sessions().current(request).await,
-                Current::Active(_) | Current::Ended | Current::Unavailable
+                Current::Active(_) | Current::Ended(_) | Current::Unavailable
             ),
             Self::Other(mechanism) => mechanism.is_present(request),
         }
@@ -312,7 +312,7 @@ impl Way {
             return false;
         }
         match self {
-            Self::Session => matches!(web.sessions().current(request).await, Current::Ended),
+            Self::Session => matches!(web.sessions().current(request).await, Current::Ended(_)),
             Self::Other(mechanism) => {
                 let is_foreign =
                     || bearer::verified::<Access>(request).is_ok_and(|token| token.is_foreign());
@@ -353,7 +353,7 @@ async fn session_user(request: &Request<'_>, web: &Web, flow: &Flow) -> Result<S
             Ok(Sender::of_session(SESSION, active))
         }
         Current::Unavailable => Err(Rejection::Unavailable),
-        Current::Nobody | Current::Anonymous(_) | Current::Expired | Current::Ended => {
+        Current::Nobody | Current::Anonymous(_) | Current::Ended(_) => {
             Err(Rejection::Unauthenticated)
         }
     }

@@ -39,7 +39,7 @@ pub(super) async fn let_in(
             if by == Some(TOKEN) && opens_nothing(&rejection) && bearer::is_in_cookie(request) {
                 // As a dead session's cookie, it would keep its browser from being a guest.
                 if let Some(web) = request.rocket().state::<Web>() {
-                    web.sessions().forget_token(request);
+                    web.sessions().bury_token(request);
                 }
             }
             if rejection.status() == Status::Unauthorized {

@@ -81,6 +81,7 @@ use crate::web::WebParts;
 use crate::web::catchers;
 use crate::web::csrf;
 use crate::web::demand::Recorder;
+use crate::web::doubled;
 use crate::web::page::STYLESHEET;
 use crate::web::page::register_functions;
 use crate::web::presentation::Presentation;
@@ -140,7 +141,13 @@ pub(super) async fn assemble<D: UserDatastore>(
     listeners.record(move |events| write_down(Arc::clone(&recorders), events));
     let signals = listeners.start();
     let announcer = Announcer::new(Arc::clone(&hooks), signals.clone());
-    let cookies = Cookies::new(&keyring, base_url.scheme() == "https")?;
+    let cookies = Cookies::new(&keyring, config.cookies.clone(), base_url.scheme() == "https")?;
+    if base_url.scheme() == "https" && !config.cookies.are_bound_to_host() {
+        log::warn!(
+            "security.cookies: domain or path is set, so that the cookies have no prefix \"__Host-\": other \
+             hosts of the domain can plant them"
+        );
+    }
     let mut cookies = cookies.with_csrf(config.csrf.cookie.clone());
     if config.tokens.reads(TokenSource::Cookie) {
         cookies = cookies.with_token(config.tokens.cookie.clone());
@@ -315,7 +322,7 @@ impl<D: UserDatastore> Assembly<D> {
             named,
             tokens,
         } = self;
-        let own = routes![style, csrf::refuse_override];
+        let own = routes![style, csrf::refuse_override, doubled::refuse_doubled];
         let mut mounted = Mounted::default();
         mounted.note("security", &own);
         let mut rocket = rocket

@@ -67,6 +67,7 @@ use crate::security::registry::configure;
 use crate::web::Web;
 use crate::web::challenge;
 use crate::web::csrf;
+use crate::web::doubled;
 use crate::web::presentation::AsItComes;
 use crate::web::presentation::Presentation;
 use crate::web::protection;
@@ -392,6 +393,7 @@ impl<D: UserDatastore> Fairing for Security<D> {
             web.proxies().inspect(request);
         }
         csrf::inspect(request, data).await;
+        doubled::inspect(request);
     }
 
     async fn on_response<'r>(&self, request: &'r Request<'_>, response: &mut Response<'r>) {

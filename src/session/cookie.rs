@@ -1,22 +1,40 @@
-//! Our cookies: names, prefixes, attributes, and what is sealed into them.
+//! Our cookies: what is sealed into them.
 //!
 //! | cookie | holds | until |
 //! |---|---|---|
-//! | `security_session` | the id of the session, or of an anonymous visitor | the browser closes |
-//! | `security_link` | the token of a mailed link after it left the address bar | the link is used, somebody logs out, or the browser closes |
+//! | `security_session` | the id of the session | somebody logs out, or the browser closes |
+//! | `security_guest` | the id of a guest, and which of the other cookies are dead | a login, a day, or the browser closes |
+//! | `security_link` | the token of a mailed link after it left the address bar | somebody logs out, or the browser closes |
 //! | `security_notice` | one sentence for the next page | that page |
 //! | `security_form` | what was typed into a form, secrets apart, while its user proves that it is still them | ten minutes |
-//! | `security_data` | what the application keeps with the session, bound to its id | the session ends, or the browser closes |
+//! | `security_data` | what the application keeps with the session, bound to its id | a logout, or the browser closes |
+//! | `security_guest_data` | what the application keeps with a guest, bound to their id | a login, or the browser closes |
 //! | `security_remember` | by what the browser is remembered: the selector of its series, and a validator | [`remember.lifetime`](crate::features::remember), 30 days after the login by default |
 //! | `security_refresh` | the refresh token of a program that runs in this browser, where `security.tokens.refresh_in` is `"cookie"` | the token expires, or somebody logs out |
-//! | `security_token`, or the one that `security.tokens.cookie` names | a token that the application set, where `"cookie"` is among [`tokens.sources`](crate::config::TokensConfig::sources) | somebody logs in or out, it was refused for good, the browser closes, or the application takes it away |
-//! | the one that `security.csrf.cookie` names, if it does | a copy of the anti-forgery token, for script to read | the id of the browser changes, or the browser closes |
+//! | `security_token`, or the one that `security.tokens.cookie` names | a token that the application set, where `"cookie"` is among [`tokens.sources`](crate::config::TokensConfig::sources) | somebody logs in or out, the browser closes, or the application removes it |
+//! | the one that `security.csrf.cookie` names, if it does | a copy of the anti-forgery token, for script to read | somebody logs out, or the browser closes |
 //!
+//! [`security.cookies`](crate::config::CookiesConfig) changes the names, the domain, the path and `SameSite`.
 //! With an `https` base URL the names begin with `__Host-` and the cookies are `Secure`, so that
 //! no neighbouring host can set or read them. All are `HttpOnly`, `SameSite=Lax`, `Path=/`, and
-//! sealed as PASETO `v4.local`, but for the token, which is one already; but the last is `SameSite=Strict`,
-//! has the name that it was given, and is neither `HttpOnly` nor sealed, and `security_refresh` is
-//! `SameSite=Strict`, goes to `/refresh-token` and below alone, and so can have `__Secure-` only before its name.
+//! sealed as PASETO `v4.local`. There are three exceptions: the token is a PASETO token already; the copy for
+//! script is `SameSite=Strict`, has the name that it was given, and is neither `HttpOnly` nor sealed; and
+//! `security_refresh` is `SameSite=Strict` and goes to `/refresh-token` and below alone, for which browsers
+//! accept no stronger prefix than `__Secure-`.
+//!
+//! # Answers that come late
+//!
+//! Two tabs send requests at once, and browsers keep the cookies of whichever answer comes last. So no answer
+//! overwrites or removes a cookie because the one that the request brought is dead: a newer one may
+//! be in its place by then. Sessions and guests have cookies of their own, and a dead cookie is marked in
+//! `security_guest` instead, by a digest of its value. Only a login, a change of credentials and a logout
+//! write the session's cookie.
+//!
+//! A cookie that none of our keys opens is a stranger's, such as that of another application on the same host.
+//! Its browser is a guest's, and no answer removes it.
+//!
+//! A request that brings one of these cookies twice is refused with 400 `conflicting_credentials`: one of the
+//! two may have been planted.
 
 use std::sync::Mutex;
 use std::sync::PoisonError;
@@ -25,13 +43,13 @@ use chrono::TimeDelta;
 use rocket::Request;
 use rocket::Response;
 use rocket::http::Cookie;
-use rocket::http::SameSite;
 use rocket::time::Duration;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::clock::Timestamp;
 use crate::config::CookieName;
+use crate::config::CookiesConfig;
 use crate::crypto::keys::Keyring;
 use crate::crypto::keys::Purpose;
 use crate::crypto::lineage::Keepsake;
@@ -39,20 +57,9 @@ use crate::crypto::lineage::Lineage;
 use crate::crypto::one_time::Token;
 use crate::crypto::paseto::Sealer;
 use crate::error::Result;
-
-const SESSION: &str = "security_session";
-const LINK: &str = "security_link";
-const NOTICE: &str = "security_notice";
-const FORM: &str = "security_form";
-const DATA: &str = "security_data";
-const REMEMBER: &str = "security_remember";
-const REFRESH: &str = "security_refresh";
-const TOKEN: &str = "security_token";
-const HOST_PREFIX: &str = "__Host-";
-const SECURE_PREFIX: &str = "__Secure-";
-
-/// Where a refresh token goes to.
-pub(crate) const REFRESH_PATH: &str = "/refresh-token";
+use crate::session::guest::Guest;
+use crate::session::names::Kind;
+use crate::session::names::Names;
 
 /// How long what was typed waits for its user to prove that it is still them.
 const FORM_LIFETIME: Duration = Duration::minutes(10);
@@ -63,18 +70,16 @@ const MAX_VALUE: usize = 3_800;
 
 /// Makes, finds and opens our cookies.
 pub struct Cookies {
+    names: Names,
     session: Sealer,
+    guest: Sealer,
     link: Sealer,
     notice: Sealer,
     form: Sealer,
     data: Sealer,
-    csrf: Option<CookieName>,
-    token: Option<CookieName>,
-    reads_token: bool,
     remember: Sealer,
     lineage: Lineage,
     has_refresh: bool,
-    secure: bool,
 }
 
 impl Cookies {
@@ -83,26 +88,24 @@ impl Cookies {
     /// # Errors
     ///
     /// [`Error::Crypto`](crate::Error::Crypto) when keys cannot be derived.
-    pub fn new(keyring: &Keyring, secure: bool) -> Result<Self> {
+    pub fn new(keyring: &Keyring, settings: CookiesConfig, secure: bool) -> Result<Self> {
         Ok(Self {
+            names: Names::new(settings, secure),
             session: Sealer::new(keyring, Purpose::Session)?,
+            guest: Sealer::new(keyring, Purpose::Guest)?,
             link: Sealer::new(keyring, Purpose::Link)?,
             notice: Sealer::new(keyring, Purpose::Notice)?,
             form: Sealer::new(keyring, Purpose::Form)?,
             data: Sealer::new(keyring, Purpose::Data)?,
-            csrf: None,
-            token: None,
-            reads_token: false,
             remember: Sealer::new(keyring, Purpose::Remember)?,
             lineage: Lineage::new(keyring)?,
             has_refresh: false,
-            secure,
         })
     }
 
     /// Has script find the anti-forgery token in a cookie of that name, if there is one.
     pub fn with_csrf(self, name: Option<CookieName>) -> Self {
-        Self { csrf: name, ..self }
+        Self { names: self.names.with_csrf(name), ..self }
     }
 
     /// Has browsers keep refresh tokens in a cookie, if that is chosen.
@@ -112,7 +115,7 @@ impl Cookies {
 
     /// Has tokens looked for in a cookie, of that name if there is one.
     pub fn with_token(self, name: Option<CookieName>) -> Self {
-        Self { token: name, reads_token: true, ..self }
+        Self { names: self.names.with_token(name), ..self }
     }
 
     /// Makes the cookie that holds a token until the browser closes, for an application that wants a
@@ -145,75 +148,90 @@ impl Cookies {
     /// }
     /// ```
     pub fn token(&self, token: String) -> Cookie<'static> {
-        let mut cookie = self.cookie(TOKEN, token);
-        cookie.set_name(self.token_name());
-        cookie
+        self.names.cookie(Kind::Token, token)
     }
 
     /// Makes the cookie that takes the token away.
     pub fn without_token(&self) -> Cookie<'static> {
-        let mut cookie = self.token(String::new());
-        cookie.make_removal();
-        cookie
+        self.names.removal(Kind::Token)
     }
 
     /// Makes the cookie that takes the token away, where one is looked for in a cookie.
     pub(super) fn token_removal(&self) -> Option<Cookie<'static>> {
-        self.reads_token.then(|| self.without_token())
+        self.names.reads_token().then(|| self.without_token())
     }
 
     /// Finds the token that a request carries in a cookie.
     pub(crate) fn find_token<'r>(&self, request: &'r Request<'_>) -> Option<&'r str> {
-        request.cookies().get(&self.token_name()).map(Cookie::value)
-    }
-
-    fn token_name(&self) -> String {
-        self.token.as_ref().map_or_else(|| self.name(TOKEN), |name| name.as_str().to_owned())
+        self.find(Kind::Token, request)
     }
 
     /// Tells whether a request carries any cookie of ours, by whichever name.
     pub fn any_in(&self, request: &Request<'_>) -> bool {
-        let token = self.reads_token.then(|| self.token_name());
-        request.cookies().iter().any(|cookie| {
-            let name = cookie.name();
-            if token.as_deref() == Some(name) {
-                return true;
-            }
-            let is_copy = self.csrf.as_ref().is_some_and(|copy| copy.as_str() == name);
-            let name = name.strip_prefix(HOST_PREFIX).unwrap_or(name);
-            let name = name.strip_prefix(SECURE_PREFIX).unwrap_or(name);
-            is_copy || [SESSION, LINK, NOTICE, FORM, DATA, REMEMBER, REFRESH].contains(&name)
-        })
+        request.cookies().iter().any(|cookie| self.names.are_ours(cookie.name()))
+    }
+
+    /// Returns the name of a cookie of ours that a request brings twice.
+    pub(crate) fn doubled(&self, request: &Request<'_>) -> Option<String> {
+        self.names.doubled(request)
+    }
+
+    /// Finds a cookie of a request, unless it is marked as dead.
+    pub(super) fn find<'r>(&self, kind: Kind, request: &'r Request<'_>) -> Option<&'r str> {
+        let guest = self.guest(request);
+        let is_dead = |value: &&str| guest.is_some_and(|guest| guest.has_marked(value));
+        self.names.find(kind, request).filter(|value| !is_dead(value))
+    }
+
+    /// Tells whether a request brings a cookie, dead or not.
+    pub(super) fn has(&self, kind: Kind, request: &Request<'_>) -> bool {
+        self.names.find(kind, request).is_some()
+    }
+
+    /// Makes the cookie that removes another.
+    pub(super) fn removal(&self, kind: Kind) -> Cookie<'static> {
+        self.names.removal(kind)
+    }
+
+    pub(super) fn guest_cookie(&self, guest: &Guest) -> Result<Cookie<'static>> {
+        Ok(self.names.cookie(Kind::Guest, self.guest.seal(guest)?))
+    }
+
+    /// Opens the cookie of a guest, once a request.
+    pub(super) fn guest<'r>(&self, request: &'r Request<'_>) -> Option<&'r Guest> {
+        struct Opened(Option<Guest>);
+        let open = || self.names.find(Kind::Guest, request).and_then(|it| self.guest.open(it));
+        request.local_cache(|| Opened(open())).0.as_ref()
     }
 
     /// Makes the cookie that holds the token of a mailed link.
     pub(crate) fn link(&self, value: &impl Serialize) -> Result<Cookie<'static>> {
-        Ok(self.cookie(LINK, self.link.seal(value)?))
+        Ok(self.names.cookie(Kind::Link, self.link.seal(value)?))
     }
 
     /// Opens the cookie that holds the token of a mailed link.
     pub(crate) fn open_link<T: DeserializeOwned>(&self, request: &Request<'_>) -> Option<T> {
-        self.link.open(self.find(LINK, request)?)
+        self.link.open(self.find(Kind::Link, request)?)
     }
 
     /// Makes the cookie that takes the token of a mailed link away.
     pub(crate) fn without_link(&self) -> Cookie<'static> {
-        self.removal(LINK)
+        self.removal(Kind::Link)
     }
 
     /// Makes the cookie that holds a sentence for the next page.
     pub(crate) fn notice(&self, value: &impl Serialize) -> Result<Cookie<'static>> {
-        Ok(self.cookie(NOTICE, self.notice.seal(value)?))
+        Ok(self.names.cookie(Kind::Notice, self.notice.seal(value)?))
     }
 
     /// Opens the cookie that holds a sentence for this page.
     pub(crate) fn open_notice<T: DeserializeOwned>(&self, request: &Request<'_>) -> Option<T> {
-        self.notice.open(self.find(NOTICE, request)?)
+        self.notice.open(self.find(Kind::Notice, request)?)
     }
 
     /// Makes the cookie that takes the sentence away.
     pub(crate) fn without_notice(&self) -> Cookie<'static> {
-        self.removal(NOTICE)
+        self.removal(Kind::Notice)
     }
 
     /// Makes the cookie that holds what was typed into a form; none when that is too much for one.
@@ -222,125 +240,87 @@ impl Cookies {
         if sealed.len() > MAX_VALUE {
             return Ok(None);
         }
-        let mut cookie = self.cookie(FORM, sealed);
+        let mut cookie = self.names.cookie(Kind::Form, sealed);
         cookie.set_max_age(FORM_LIFETIME);
         Ok(Some(cookie))
     }
 
     /// Opens the cookie that holds what was typed into a form.
     pub(crate) fn open_form<T: DeserializeOwned>(&self, request: &Request<'_>) -> Option<T> {
-        self.form.open(self.find(FORM, request)?)
+        self.form.open(self.find(Kind::Form, request)?)
     }
 
-    /// Makes the cookie that takes away what was typed into a form.
-    pub(crate) fn without_form(&self) -> Cookie<'static> {
-        self.removal(FORM)
-    }
-
-    /// Makes the cookies that take away the link, the form and the data that a request still carries.
+    /// Makes the cookies that take away what somebody who logs out leaves in the browser of a request.
     pub(super) fn without_leftovers(&self, request: &Request<'_>) -> Vec<Cookie<'static>> {
-        let left = [LINK, FORM, DATA].into_iter().filter(|name| self.find(name, request).is_some());
-        left.map(|name| self.removal(name)).collect()
+        let left = [Kind::Guest, Kind::Link, Kind::Form, Kind::Data, Kind::GuestData];
+        let left = left.into_iter().filter(|kind| self.has(*kind, request));
+        left.map(|kind| self.removal(kind)).collect()
     }
 
-    /// Makes the cookie of the data that belongs to the session whose id is `owner`.
-    pub(super) fn data(&self, value: &impl Serialize, owner: &Token) -> Result<Cookie<'static>> {
-        Ok(self.cookie(DATA, self.data.seal_to(value, owner)?))
+    /// Makes the cookie of the data that belongs to the session, or the guest, whose id is `owner`.
+    pub(super) fn data(
+        &self,
+        kind: Kind,
+        value: &impl Serialize,
+        owner: &Token,
+    ) -> Result<Cookie<'static>> {
+        Ok(self.names.cookie(kind, self.data.seal_to(value, owner)?))
     }
 
     /// Says how many bytes the line of that cookie has when its value is of so many bytes of JSON.
     pub(super) fn data_size(&self, payload: usize) -> usize {
-        self.cookie(DATA, String::new()).to_string().len() + Sealer::sealed_length(payload)
-    }
-
-    pub(super) fn has_data(&self, request: &Request<'_>) -> bool {
-        self.find(DATA, request).is_some()
+        let line = self.names.cookie(Kind::GuestData, String::new()).to_string();
+        line.len() + Sealer::sealed_length(payload)
     }
 
     pub(super) fn open_data<T: DeserializeOwned>(
         &self,
+        kind: Kind,
         request: &Request<'_>,
         owner: &Token,
     ) -> Option<T> {
-        self.data.open_of(self.find(DATA, request)?, owner)
-    }
-
-    pub(super) fn without_data(&self) -> Cookie<'static> {
-        self.removal(DATA)
+        self.data.open_of(self.find(kind, request)?, owner)
     }
 
     pub(super) fn csrf_name(&self) -> Option<&CookieName> {
-        self.csrf.as_ref()
+        self.names.csrf()
     }
 
     pub(super) fn csrf(&self, name: &CookieName, id: &Token) -> Cookie<'static> {
-        Cookie::build((name.as_str().to_owned(), id.csrf_token()))
-            .path("/")
-            .http_only(false)
-            .secure(self.secure)
-            .same_site(SameSite::Strict)
-            .build()
+        self.names.copy(name, id.csrf_token())
     }
 
     pub(super) fn without_csrf(&self, name: &CookieName) -> Cookie<'static> {
-        let mut cookie = Cookie::build((name.as_str().to_owned(), ""))
-            .path("/")
-            .secure(self.secure)
-            .same_site(SameSite::Strict)
-            .build();
+        let mut cookie = self.names.copy(name, String::new());
         cookie.make_removal();
         cookie
     }
 
     /// Makes the cookie by which a browser is remembered, for as long as it is at `now`.
     pub(super) fn remember(&self, keepsake: &Keepsake, now: Timestamp) -> Result<Cookie<'static>> {
-        let mut cookie = self.cookie(REMEMBER, self.remember.seal(keepsake)?);
+        let mut cookie = self.names.cookie(Kind::Remember, self.remember.seal(keepsake)?);
         let left = keepsake.expires_at() - now;
         cookie.set_max_age(Duration::seconds(left.num_seconds()));
         Ok(cookie)
     }
 
-    /// Opens the cookie by which a browser is remembered.
+    /// Opens the cookie by which a browser is remembered, also one that is marked as dead.
     pub(super) fn open_remember(&self, request: &Request<'_>) -> Option<Keepsake> {
-        self.remember.open(self.find(REMEMBER, request)?)
-    }
-
-    pub(super) fn has_remember(&self, request: &Request<'_>) -> bool {
-        self.find(REMEMBER, request).is_some()
-    }
-
-    pub(super) fn without_remember(&self) -> Cookie<'static> {
-        self.removal(REMEMBER)
+        self.remember.open(self.names.find(Kind::Remember, request)?)
     }
 
     pub(super) fn refresh(&self, token: &str, left: TimeDelta) -> Cookie<'static> {
-        let mut cookie = self.refresh_cookie(token.to_owned());
+        let mut cookie = self.names.cookie(Kind::Refresh, token.to_owned());
         cookie.set_max_age(Duration::seconds(left.num_seconds()));
         cookie
     }
 
     pub(super) fn find_refresh<'r>(&self, request: &'r Request<'_>) -> Option<&'r str> {
-        let cookie = request.cookies().get(&self.refresh_name())?;
-        self.has_refresh.then_some(cookie.value())
+        self.names.find(Kind::Refresh, request).filter(|_| self.has_refresh)
     }
 
     pub(super) fn without_refresh(&self) -> Option<Cookie<'static>> {
-        let mut cookie = self.refresh_cookie(String::new());
-        cookie.make_removal();
-        self.has_refresh.then_some(cookie)
-    }
-
-    fn refresh_cookie(&self, value: String) -> Cookie<'static> {
-        Cookie::build((self.refresh_name(), value))
-            .path(REFRESH_PATH)
-            .http_only(true)
-            .secure(self.secure)
-            .same_site(SameSite::Strict)
-            .build()
-    }
-
-    fn refresh_name(&self) -> String {
-        if self.secure { format!("{SECURE_PREFIX}{REFRESH}") } else { REFRESH.to_owned() }
+        self.has_refresh.then(|| self.removal(Kind::Refresh))
     }
 
     /// Gives what derives the successors of a keepsake.
@@ -349,42 +329,17 @@ impl Cookies {
     }
 
     pub(super) fn session(&self, value: &impl Serialize) -> Result<Cookie<'static>> {
-        Ok(self.cookie(SESSION, self.session.seal(value)?))
+        Ok(self.names.cookie(Kind::Session, self.session.seal(value)?))
     }
 
-    pub(super) fn find_session<'r>(&self, request: &'r Request<'_>) -> Option<&'r str> {
-        self.find(SESSION, request)
+    /// Opens the cookie of the session, unless it is marked as dead.
+    pub(super) fn open_session<T: DeserializeOwned>(&self, request: &Request<'_>) -> Option<T> {
+        self.session.open(self.find(Kind::Session, request)?)
     }
 
-    pub(super) fn open_session<T: DeserializeOwned>(&self, sealed: &str) -> Option<T> {
-        self.session.open(sealed)
-    }
-
-    pub(super) fn without_session(&self) -> Cookie<'static> {
-        self.removal(SESSION)
-    }
-
-    fn name(&self, name: &str) -> String {
-        if self.secure { format!("{HOST_PREFIX}{name}") } else { name.to_owned() }
-    }
-
-    fn find<'r>(&self, name: &str, request: &'r Request<'_>) -> Option<&'r str> {
-        request.cookies().get(&self.name(name)).map(Cookie::value)
-    }
-
-    fn cookie(&self, name: &str, value: String) -> Cookie<'static> {
-        Cookie::build((self.name(name), value))
-            .path("/")
-            .http_only(true)
-            .secure(self.secure)
-            .same_site(SameSite::Lax)
-            .build()
-    }
-
-    fn removal(&self, name: &str) -> Cookie<'static> {
-        let mut cookie = self.cookie(name, String::new());
-        cookie.make_removal();
-        cookie
+    /// Opens the cookie of the session, also one that is marked as dead.
+    pub(super) fn open_any_session<T: DeserializeOwned>(&self, request: &Request<'_>) -> Option<T> {
+        self.session.open(self.names.find(Kind::Session, request)?)
     }
 }
 

@@ -11,7 +11,6 @@ use rocket::Request;
 use rocket::Response;
 use rocket::http::Cookie;
 
-use crate::config::CookieName;
 use crate::crypto::one_time::Token;
 use crate::session::Change;
 use crate::session::Current;
@@ -23,40 +22,45 @@ use crate::session::loaded;
 
 impl Sessions {
     /// Keeps the cookie in step with the id that the browser has from this answer on. Where nobody
-    /// asked for the session, or nobody knows it, the browser is left alone.
-    pub(super) fn finish_csrf_cookie(&self, request: &Request<'_>, response: &mut Response<'_>) {
-        if let (Some(name), Some(id)) = (self.cookies.csrf_name(), id_to_come(request))
-            && let Some(cookie) = self.csrf_cookie(name, id.as_ref(), request)
-        {
-            cookie::set(request, cookie);
-            keep_private(response);
-        }
-    }
-
-    /// Gives what changes with the cookie: none when the browser has what it should.
-    fn csrf_cookie(
+    /// asked for the session, nobody knows it, or it has ended, the browser is left alone: another tab may
+    /// have a newer one. Only an answer that tells script the token of the guest keeps the cookie in step
+    /// with that: the next answer puts it right if a newer session is there.
+    pub(super) fn finish_csrf_cookie(
         &self,
-        name: &CookieName,
-        id: Option<&Token>,
         request: &Request<'_>,
-    ) -> Option<Cookie<'static>> {
+        response: &mut Response<'_>,
+        tells_token: bool,
+    ) {
+        let Some(name) = self.cookies.csrf_name() else {
+            return;
+        };
         let held = request.cookies().get(name.as_str()).map(Cookie::value);
-        match (id, held) {
-            (Some(id), Some(held)) if id.verify_csrf_token(held) => None,
-            (Some(id), _) => Some(self.cookies.csrf(name, id)),
-            (None, Some(_)) => Some(self.cookies.without_csrf(name)),
-            (None, None) => None,
-        }
+        let cookie = match (to_come(request, tells_token), held) {
+            (Copy::Kept, _) | (Copy::Gone, None) => return,
+            (Copy::Of(id), Some(held)) if id.verify_csrf_token(held) => return,
+            (Copy::Of(id), _) => self.cookies.csrf(name, &id),
+            (Copy::Gone, Some(_)) => self.cookies.without_csrf(name),
+        };
+        cookie::set(request, cookie);
+        keep_private(response);
     }
 }
 
-/// Gives the id that the browser has from this answer on, if it has one; nothing where that is not
-/// known.
-fn id_to_come(request: &Request<'_>) -> Option<Option<Token>> {
+/// What becomes of the cookie with an answer.
+enum Copy {
+    Of(Token),
+    Gone,
+    Kept,
+}
+
+fn to_come(request: &Request<'_>, tells_token: bool) -> Copy {
     match (&*changes(request), loaded(request)) {
-        (Some(Change::Become(token)), _) => Some(Some(token.clone())),
-        (Some(Change::Forget), _) => Some(None),
-        (None, None | Some(Current::Unavailable)) => None,
-        (None, Some(current)) => Some(current.token().cloned()),
+        (Some(Change::User(id)), _) => Copy::Of(id.clone()),
+        (Some(Change::Forget), _) => Copy::Gone,
+        (_, Some(Current::Ended(_))) if !tells_token => Copy::Kept,
+        (Some(Change::Guest(id)), _) => Copy::Of(id.clone()),
+        (None, current) => {
+            current.and_then(Current::token).map_or(Copy::Kept, |id| Copy::Of(id.clone()))
+        }
     }
 }

@@ -30,11 +30,11 @@ use crate::rejection::Rejection;
 use crate::session::ANONYMOUS_LIFETIME;
 use crate::session::Change;
 use crate::session::Current;
-use crate::session::Holder;
 use crate::session::Sessions;
 use crate::session::changes;
 use crate::session::cookie;
 use crate::session::loaded;
+use crate::session::names::Kind;
 use crate::user::UserId;
 
 /// How large the cookie may be, in bytes: the whole line, its name and attributes included (RFC 6265,
@@ -136,13 +136,13 @@ impl Sessions {
     /// yet, so that the guest's id is handed over.
     pub(super) fn adopt_data(&self, request: &Request<'_>, guest: &Token) {
         let until = self.in_future(self.config.absolute.delta());
-        let opened = self.cookies.open_data::<Content>(request, guest);
+        let opened = self.cookies.open_data::<Content>(Kind::GuestData, request, guest);
         let Some(came) = opened.filter(|it| self.clock.now().timestamp() < it.until) else {
             return;
         };
         let content = Content { until, ..came.clone() };
-        let (shown, is_moved, is_stale, is_used) = (Vec::new(), true, false, false);
-        let data = Data { content, came, shown, is_moved, is_stale, is_used };
+        let (shown, is_moved, is_used) = (Vec::new(), true, false);
+        let data = Data { content, came, shown, is_moved, is_used };
         *cell(request).0.lock().unwrap_or_else(PoisonError::into_inner) = Some(data);
     }
 
@@ -176,11 +176,21 @@ impl Sessions {
     }
 
     fn write_data(&self, request: &Request<'_>, content: &Content) -> Result<()> {
+        let is_users = match (&*changes(request), loaded(request)) {
+            (Some(Change::User(_)), _) => true,
+            (Some(Change::Guest(_) | Change::Forget), _) => false,
+            (None, current) => current.and_then(Current::active).is_some(),
+        };
+        let kind = if is_users { Kind::Data } else { Kind::GuestData };
         if !content.is_empty() {
             let owner = self.owner(request)?;
-            cookie::set(request, self.cookies.data(content, &owner)?);
-        } else if self.cookies.has_data(request) {
-            cookie::set(request, self.cookies.without_data());
+            cookie::set(request, self.cookies.data(kind, content, &owner)?);
+        } else if self.cookies.has(kind, request) {
+            cookie::set(request, self.cookies.removal(kind));
+        }
+        if is_users && self.cookies.has(Kind::GuestData, request) {
+            // What was the guest's is the user's by now.
+            cookie::set(request, self.cookies.removal(Kind::GuestData));
         }
         Ok(())
     }
@@ -188,7 +198,7 @@ impl Sessions {
     /// Gives the id that the browser has from this answer on. One who has none gets one.
     fn owner(&self, request: &Request<'_>) -> Result<Token> {
         let known = match &*changes(request) {
-            Some(Change::Become(token)) => Some(token.clone()),
+            Some(Change::User(token) | Change::Guest(token)) => Some(token.clone()),
             Some(Change::Forget) => None,
             None => loaded(request).and_then(Current::token).cloned(),
         };
@@ -196,7 +206,7 @@ impl Sessions {
             return Ok(token);
         }
         let id = Token::random()?;
-        self.set_id(request, &id, Holder::Guest)?;
+        self.set_guest(request, &id)?;
         Ok(id)
     }
 
@@ -205,25 +215,19 @@ impl Sessions {
     }
 
     fn open_data(&self, request: &Request<'_>) -> Data {
-        let (owner, until) = match loaded(request) {
+        let (kind, until) = match loaded(request) {
             Some(Current::Active(active)) => {
                 let end = active.record.created_at + self.config.absolute.delta();
-                (Some(&active.token), end.timestamp())
+                (Kind::Data, end.timestamp())
             }
-            other => (other.and_then(Current::token), self.in_future(ANONYMOUS_LIFETIME)),
+            _ => (Kind::GuestData, self.in_future(ANONYMOUS_LIFETIME)),
         };
-        let opened = owner.and_then(|it| self.cookies.open_data::<Content>(request, it));
+        let owner = loaded(request).and_then(Current::token);
+        // What does not open is left as it is: another tab may have what opens it.
+        let opened = owner.and_then(|it| self.cookies.open_data::<Content>(kind, request, it));
         let opened = opened.filter(|it| self.clock.now().timestamp() < it.until);
-        let is_stale = opened.is_none() && self.cookies.has_data(request);
         let content = opened.unwrap_or_else(|| Content { until, ..Content::default() });
-        Data {
-            came: content.clone(),
-            content,
-            shown: Vec::new(),
-            is_moved: false,
-            is_stale,
-            is_used: false,
-        }
+        Data { came: content.clone(), content, shown: Vec::new(), is_moved: false, is_used: false }
     }
 
     fn in_future(&self, lifetime: TimeDelta) -> i64 {
@@ -239,8 +243,6 @@ pub(crate) struct Data {
     shown: Vec<Flash>,
     /// Whether it has to be sealed to another id.
     is_moved: bool,
-    /// Whether there was a cookie that opened to nothing.
-    is_stale: bool,
     /// Whether the answer may depend on it.
     is_used: bool,
 }
@@ -375,7 +377,7 @@ impl Data {
         let is_changed = content.values != self.came.values
             || content.flashes != self.came.flashes
             || content.next != self.came.next;
-        (is_changed || self.is_moved || self.is_stale).then_some(content)
+        (is_changed || self.is_moved).then_some(content)
     }
 }
 

@@ -1,8 +1,8 @@
 //! Sessions: who a request comes from.
 //!
-//! A browser holds one cookie of ours with a random 256-bit id, sealed as PASETO `v4.local`. The
-//! id of somebody logged in leads, through its digest, to a row in the store; the id of an
-//! anonymous visitor leads nowhere and only ties anti-forgery tokens to one browser, so that
+//! The browser of a user who is logged in holds a cookie with a random 256-bit id, sealed as PASETO
+//! `v4.local`. The id leads, through its digest, to a row in the store. The browser of a guest holds an id in
+//! a cookie of its own, which leads nowhere and only ties anti-forgery tokens to one browser, so that
 //! anonymous traffic stores nothing.
 //!
 //! Where `security.csrf.cookie` names one, script finds the anti-forgery token in a cookie beside it.
@@ -16,6 +16,8 @@
 pub mod cookie;
 mod csrf_cookie;
 pub mod data;
+mod guest;
+pub(crate) mod names;
 mod refresh;
 pub mod remember;
 mod token_cookie;
@@ -43,6 +45,8 @@ use crate::datastore::session::SessionRecord;
 use crate::error::Result;
 use crate::patience::shared;
 use crate::session::cookie::Cookies;
+use crate::session::guest::Guest;
+use crate::session::names::Kind;
 use crate::user::User;
 use crate::user::UserId;
 
@@ -68,10 +72,8 @@ pub enum Current {
     Anonymous(Token),
     /// Somebody who is.
     Active(Box<Active>),
-    /// The cookie is older than any session may be: a guest's, and no sign of an attack.
-    Expired,
-    /// The cookie opens nothing, any more or ever.
-    Ended,
+    /// The cookie is that of a session that has ended, beside the id of a guest if there is one.
+    Ended(Option<Token>),
     /// The store did not answer: nobody knows.
     Unavailable,
 }
@@ -107,7 +109,8 @@ impl Current {
         match self {
             Self::Anonymous(token) => Some(token),
             Self::Active(active) => Some(&active.token),
-            Self::Nobody | Self::Expired | Self::Ended | Self::Unavailable => None,
+            Self::Ended(guest) => guest.as_ref(),
+            Self::Nobody | Self::Unavailable => None,
         }
     }
 }
@@ -122,26 +125,8 @@ pub(crate) struct Offer {
 #[derive(Serialize, Deserialize)]
 struct Payload {
     id: String,
-    /// Whether the id leads to a row.
-    user: bool,
-    /// Whether it is a guest's though their browser is remembered: nobody asks again.
-    #[serde(default, skip_serializing_if = "is_no")]
-    declined: bool,
     /// When the cookie was made, in seconds since 1970.
     at: i64,
-}
-
-/// Whose an id is.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Holder {
-    Guest,
-    /// A guest's whose browser is remembered, which was not enough.
-    Declined,
-    User,
-}
-
-fn is_no(flag: &bool) -> bool {
-    !flag
 }
 
 impl Sessions {
@@ -186,7 +171,7 @@ impl Sessions {
     /// [`Error::Crypto`](crate::Error::Crypto) when there is no randomness for an id.
     pub(crate) fn offer_csrf_token(&self, request: &Request<'_>) -> Result<Offer> {
         let known = match &*changes(request) {
-            Some(Change::Become(token)) => Some(token.csrf_token()),
+            Some(Change::User(token) | Change::Guest(token)) => Some(token.csrf_token()),
             Some(Change::Forget) => None,
             None => self.known_token(request).as_ref().map(Token::csrf_token),
         };
@@ -200,7 +185,7 @@ impl Sessions {
     /// Makes the browser the one to which an offered token is tied.
     pub(crate) fn accept(&self, request: &Request<'_>, offer: &Offer) -> Result<()> {
         match &offer.id {
-            Some(id) => self.set_id(request, id, Holder::Guest),
+            Some(id) => self.set_guest(request, id),
             None => Ok(()),
         }
     }
@@ -215,15 +200,16 @@ impl Sessions {
     ) -> Result<()> {
         self.carry_data(request, user);
         self.forget_token(request);
-        self.set_id(request, token, Holder::User)
+        self.set_user(request, token)
     }
 
-    fn set_id(&self, request: &Request<'_>, token: &Token, holder: Holder) -> Result<()> {
-        let at = self.clock.now().timestamp();
-        let (user, declined) = (holder == Holder::User, holder == Holder::Declined);
-        let payload = Payload { id: token.reveal(), user, declined, at };
+    fn set_user(&self, request: &Request<'_>, token: &Token) -> Result<()> {
+        let payload = Payload { id: token.reveal(), at: self.clock.now().timestamp() };
         cookie::set(request, self.cookies.session(&payload)?);
-        *changes(request) = Some(Change::Become(token.clone()));
+        if self.cookies.has(Kind::Guest, request) {
+            cookie::set(request, self.cookies.removal(Kind::Guest));
+        }
+        *changes(request) = Some(Change::User(token.clone()));
         Ok(())
     }
 
@@ -233,11 +219,7 @@ impl Sessions {
         self.forget_keepsake(request);
         self.forget_refresh_token(request);
         self.forget_token(request);
-        self.take_id(request);
-    }
-
-    fn take_id(&self, request: &Request<'_>) {
-        cookie::set(request, self.cookies.without_session());
+        cookie::set(request, self.cookies.removal(Kind::Session));
         // What somebody left in this browser is not for whoever comes next.
         for cookie in self.cookies.without_leftovers(request) {
             cookie::set(request, cookie);
@@ -247,11 +229,12 @@ impl Sessions {
 
     /// Writes what changed to the answer, whatever became of the handler.
     pub(crate) fn finish(&self, request: &Request<'_>, response: &mut Response<'_>) {
-        let is_dead = matches!(loaded(request), Some(Current::Ended | Current::Expired));
-        if is_dead && changes(request).is_none() {
-            self.take_id(request);
-        }
-        if matches!(*changes(request), Some(Change::Become(_))) {
+        self.finish_data(request, response);
+        let tells = tells_token(request).load(Ordering::Relaxed);
+        self.finish_csrf_cookie(request, response, tells);
+        let is_told = self.finish_guest(request);
+        if tells || is_told || matches!(*changes(request), Some(Change::User(_) | Change::Guest(_)))
+        {
             // Whoever comes back does so with whatever page they ask for, also one that may be cached.
             data::keep_private(response);
         }
@@ -259,11 +242,6 @@ impl Sessions {
             // A guard has asked who it is, and the answer may go by that.
             data::vary_by_cookie(response);
         }
-        self.finish_data(request, response);
-        if tells_token(request).load(Ordering::Relaxed) {
-            data::keep_private(response);
-        }
-        self.finish_csrf_cookie(request, response);
         self.finish_token_cookie(request, response);
         cookie::write(request, response);
     }
@@ -277,40 +255,34 @@ impl Sessions {
     /// one must not be given another in its place because nobody asked the store yet.
     fn known_token(&self, request: &Request<'_>) -> Option<Token> {
         match loaded(request) {
-            Some(Current::Unavailable) | None => match self.open(request) {
-                Opened::Anonymous(token, _) | Opened::User(token) => Some(token),
-                Opened::Nothing | Opened::Expired | Opened::Bad => None,
-            },
+            Some(Current::Unavailable) | None => self
+                .open(request)
+                .filter(|it| !it.is_over)
+                .map(|it| it.token)
+                .or_else(|| self.guest_id(request)),
             Some(current) => current.token().cloned(),
         }
     }
 
-    /// Opens the cookie, without asking the store.
-    fn open(&self, request: &Request<'_>) -> Opened {
-        let Some(sealed) = self.cookies.find_session(request) else {
-            return Opened::Nothing;
-        };
-        let payload = self.cookies.open_session::<Payload>(sealed);
-        let Some((payload, token)) =
-            payload.and_then(|it| Token::parse(&it.id).map(|token| (it, token)))
-        else {
-            return Opened::Bad;
-        };
-        let lifetime = if payload.user { self.config.absolute.delta() } else { ANONYMOUS_LIFETIME };
-        if self.clock.now().timestamp() >= payload.at.saturating_add(lifetime.num_seconds()) {
-            return Opened::Expired;
-        }
-        if payload.user { Opened::User(token) } else { Opened::Anonymous(token, payload.declined) }
+    /// Opens the cookie of the session, without asking the store. One that none of our keys opens is a
+    /// stranger's, and one that is older than any session may be is no sign of an attack.
+    fn open(&self, request: &Request<'_>) -> Option<Opened> {
+        let payload: Payload = self.cookies.open_session(request)?;
+        let end = payload.at.saturating_add(self.config.absolute.delta().num_seconds());
+        let is_over = self.clock.now().timestamp() >= end;
+        Token::parse(&payload.id).map(|token| Opened { token, is_over })
+    }
+
+    fn is_over(&self, guest: &Guest) -> bool {
+        let end = guest.made_at().saturating_add(ANONYMOUS_LIFETIME.num_seconds());
+        self.clock.now().timestamp() >= end
     }
 
     async fn read(&self, request: &Request<'_>) -> Current {
         let current = match self.open(request) {
-            Opened::Nothing => Current::Nobody,
-            Opened::Bad => Current::Ended,
-            Opened::Expired => Current::Expired,
-            Opened::Anonymous(token, true) => return Current::Anonymous(token),
-            Opened::Anonymous(token, false) => Current::Anonymous(token),
-            Opened::User(token) => self.read_user(token).await,
+            Some(Opened { token, is_over: false }) => self.read_user(request, token).await,
+            Some(Opened { token, is_over: true }) => self.read_outlived(request, &token).await,
+            None => self.guest_id(request).map_or(Current::Nobody, Current::Anonymous),
         };
         match current {
             Current::Active(_) | Current::Unavailable => current,
@@ -324,9 +296,8 @@ impl Sessions {
         if matches!(self.current(request).await, Current::Active(_) | Current::Unavailable) {
             return None;
         }
-        let sealed = self.cookies.find_session(request)?;
-        let payload: Payload = self.cookies.open_session(sealed)?;
-        Token::parse(&payload.id).filter(|_| payload.user)
+        let payload: Payload = self.cookies.open_any_session(request)?;
+        Token::parse(&payload.id)
     }
 
     /// Finds the session that the browser had until it was too old, with its user, unless it is deleted.
@@ -344,14 +315,35 @@ impl Sessions {
         }
     }
 
-    async fn read_user(&self, token: Token) -> Current {
+    async fn read_user(&self, request: &Request<'_>, token: Token) -> Current {
         match self.find_active(token, self.clock.now()).await {
             Ok(Some(active)) => Current::Active(Box::new(active)),
-            Ok(None) => Current::Ended,
+            Ok(None) => {
+                // What somebody left in this browser is not for whoever comes next.
+                self.bury(request, &[Kind::Session, Kind::Link, Kind::Form]);
+                Current::Ended(self.guest_id(request))
+            }
             Err(fault) => {
                 log::error!("a session could not be read: {fault}");
                 Current::Unavailable
             }
+        }
+    }
+
+    /// Treats the browser of a session that is older than any may be as a guest's.
+    async fn read_outlived(&self, request: &Request<'_>, token: &Token) -> Current {
+        self.expire(token, self.clock.now()).await;
+        self.bury(request, &[Kind::Session, Kind::Link, Kind::Form]);
+        self.guest_id(request).map_or(Current::Nobody, Current::Anonymous)
+    }
+
+    /// Keeps a session dead that is too old at `now`, whatever the clock says next. One that ends for another
+    /// reason is left as it is. A store that can be read and not written keeps nobody from being refused.
+    async fn expire(&self, token: &Token, now: Timestamp) {
+        let (used_after, begun_after) = self.limits(now);
+        let expired = self.store.expire_session(&token.digest(), used_after, begun_after).await;
+        if let Err(fault) = expired {
+            log::warn!("the end of a session could not be noted: {fault}");
         }
     }
 
@@ -364,6 +356,9 @@ impl Sessions {
         let is_alive =
             user.is_open() && record.last_seen_at > used_after && record.created_at > begun_after;
         if !is_alive {
+            if record.last_seen_at > SessionRecord::NEVER {
+                self.expire(&token, now).await;
+            }
             return Ok(None);
         }
         if record.last_seen_at <= now - TOUCH_INTERVAL {
@@ -377,14 +372,11 @@ impl Sessions {
     }
 }
 
-/// What the cookie of a request holds, before the store is asked.
-enum Opened {
-    Nothing,
-    Bad,
-    Expired,
-    /// A guest's, and whether it was declined to take them for a user by their browser.
-    Anonymous(Token, bool),
-    User(Token),
+/// What the cookie of a session holds, before the store is asked.
+struct Opened {
+    token: Token,
+    /// Whether it is older than any session may be.
+    is_over: bool,
 }
 
 /// Gives the session of a request, if a guard has asked for it already.
@@ -408,7 +400,10 @@ fn tells_token<'r>(request: &'r Request<'_>) -> &'r AtomicBool {
 
 /// What becomes of the browser's id with the answer.
 enum Change {
-    Become(Token),
+    /// It is that of a session from now on.
+    User(Token),
+    /// It is that of a guest from now on.
+    Guest(Token),
     Forget,
 }
 

@@ -10,13 +10,12 @@ use rocket::async_trait;
 
 use crate::crypto::lineage::Heir;
 use crate::crypto::lineage::Keepsake;
-use crate::crypto::one_time::Token;
 use crate::error::Result;
 use crate::session::Active;
 use crate::session::Current;
-use crate::session::Holder;
 use crate::session::Sessions;
 use crate::session::cookie;
+use crate::session::names::Kind;
 
 /// Restores sessions: the feature that remembers browsers.
 #[async_trait]
@@ -44,7 +43,7 @@ pub enum Restored {
     Again(Heir),
     /// Nobody is logged in, for a hook wants more than that a browser is remembered.
     Declined,
-    /// It opens nothing, any more or ever: it is taken from the browser.
+    /// It opens nothing, any more or ever: it counts for nothing from now on.
     Forgotten,
     /// Nobody is logged in, and nothing changes.
     Nobody,
@@ -69,8 +68,8 @@ impl Sessions {
 
     /// Takes from the browser by what it is remembered.
     pub(crate) fn forget_keepsake(&self, request: &Request<'_>) {
-        if self.cookies.has_remember(request) {
-            cookie::set(request, self.cookies.without_remember());
+        if self.cookies.has(Kind::Remember, request) {
+            cookie::set(request, self.cookies.removal(Kind::Remember));
         }
     }
 
@@ -85,22 +84,22 @@ impl Sessions {
 
     /// Gives the session to which a browser comes back that has none, if it is remembered.
     pub(super) async fn come_back(&self, request: &Request<'_>, current: Current) -> Current {
-        let Some(restorer) = restorer(request).filter(|_| self.cookies.has_remember(request))
-        else {
+        let is_heeded = self.cookies.find(Kind::Remember, request).is_some();
+        let Some(restorer) = restorer(request).filter(|_| is_heeded) else {
             return current;
         };
         let Some(keepsake) = self.cookies.open_remember(request) else {
-            self.forget_keepsake(request);
             return current;
         };
         match restorer.restore(request, &keepsake).await {
             Restored::Begun(next, active) => self.enter(request, current, &next, active),
             Restored::Again(heir) => self.follow(request, current, heir).await,
-            Restored::Declined => self.decline(request, current),
-            Restored::Forgotten => {
-                self.forget_keepsake(request);
+            Restored::Declined => self.disregard(request),
+            Restored::Forgotten if matches!(current, Current::Ended(_)) => {
+                self.bury(request, &[Kind::Remember]);
                 current
             }
+            Restored::Forgotten => self.disregard(request),
             Restored::Nobody => unchanged(current),
             Restored::Unavailable => Current::Unavailable,
         }
@@ -126,9 +125,8 @@ impl Sessions {
         next: &Keepsake,
         active: Box<Active>,
     ) -> Current {
-        let is_set = self
-            .remember(request, next)
-            .and_then(|()| self.set_id(request, &active.token, Holder::User));
+        let is_set =
+            self.remember(request, next).and_then(|()| self.set_user(request, &active.token));
         if let Err(fault) = is_set {
             log::error!("a browser that is remembered could not be told its session: {fault}");
             return Current::Unavailable;
@@ -140,28 +138,21 @@ impl Sessions {
         Current::Active(active)
     }
 
-    /// Has the browser go on as a guest's. It says so itself, so that nobody is asked again with its
-    /// every request: what a hook does to send its user for a second factor, it does once.
-    fn decline(&self, request: &Request<'_>, current: Current) -> Current {
-        let guest = match current {
-            Current::Anonymous(token) => Ok(token),
-            _ => Token::random(),
-        };
-        let told = guest.and_then(|guest| {
-            self.set_id(request, &guest, Holder::Declined)?;
-            Ok(Current::Anonymous(guest))
-        });
-        told.unwrap_or_else(|fault| {
+    /// Has the browser go on as a guest's, and the cookie count for nothing: nobody is asked again with its
+    /// every request, and what a hook does to send its user for a second factor, it does once.
+    fn disregard(&self, request: &Request<'_>) -> Current {
+        self.bury(request, &[Kind::Remember]);
+        self.become_guest(request).map(Current::Anonymous).unwrap_or_else(|fault| {
             log::error!("a browser could not be told that it is a guest's: {fault}");
             Current::Unavailable
         })
     }
 }
 
-/// Leaves the browser its cookie, also one that opens nothing: a newer one may be there by now.
+/// Treats a session that has ended as if there were none: a newer one may be there by now.
 fn unchanged(current: Current) -> Current {
     match current {
-        Current::Ended | Current::Expired => Current::Nobody,
+        Current::Ended(guest) => guest.map_or(Current::Nobody, Current::Anonymous),
         other => other,
     }
 }

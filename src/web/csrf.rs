@@ -35,6 +35,8 @@
 //! `Origin` along. A request that a guard authenticated by a bearer token needs none, and its `Origin`
 //! is not looked at: nobody else's page can add the token.
 
+use std::sync::Once;
+
 use percent_encoding::percent_decode;
 use rocket::Data;
 use rocket::Request;
@@ -162,6 +164,9 @@ async fn verdict(
     if current.token().is_some_and(|session| session.verify_csrf_token(token)) {
         return Ok(());
     }
+    if request.cookies().iter().next().is_none() {
+        warn_of_no_cookie();
+    }
     let outlived = if may_be_outlived { web.sessions().outlived_id(request).await } else { None };
     match outlived {
         Some(session) if session.verify_csrf_token(token) => Ok(()),
@@ -178,6 +183,19 @@ fn fault_in(current: &Current) -> CsrfFault {
             CsrfFault::OtherSession
         }
     }
+}
+
+/// Warns once of a request that brings a token and no cookie at all. Rocket drops a `Cookie` line that is not
+/// UTF-8, and nothing of it is left to be seen here.
+fn warn_of_no_cookie() {
+    static WARNED: Once = Once::new();
+    WARNED.call_once(|| {
+        log::warn!(
+            "a form came with an anti-forgery token and without any cookie: its browser keeps none, or one of \
+             them is not UTF-8. Rocket drops the whole line then, and logs \"Header 'cookie' contains invalid \
+             UTF-8\". Find who sets that cookie on this host or a domain above it"
+        );
+    });
 }
 
 /// Looks at the beginning of a form before its handler reads it, so that a guard can find the

@@ -13,6 +13,7 @@
 //! | [`presentation`] | what an application changes in what we show |
 //! | [`csrf`] | protection against forged requests |
 //! | [`demand`] | what guards demand, told by themselves |
+//! | `doubled` | cookies of ours that a request brings twice |
 //! | `device` | what a browser calls itself, for people |
 //! | [`next`] | where to go next |
 //! | [`view`] | where the configuration leads to |
@@ -32,6 +33,7 @@ pub mod csrf;
 pub mod demand;
 #[doc(hidden)]
 pub mod device;
+pub(crate) mod doubled;
 mod error_style;
 pub mod field;
 pub mod fields;

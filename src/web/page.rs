@@ -218,7 +218,7 @@ fn kept_form(request: &Request<'_>, web: &Web) -> Option<Map<String, Value>> {
     if request.method() != Method::Get || kept.path != request.uri().path().as_str() {
         return None;
     }
-    cookie::set(request, cookies.without_form());
+    web.sessions().bury_form(request);
     (kept.user == current_user(request)).then_some(kept.fields)
 }
 

@@ -5,6 +5,7 @@ use rocket::Response;
 
 use crate::web::Web;
 use crate::web::request_id;
+use crate::web::sender;
 
 /// What kind of answer of ours it is that is protected.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -46,6 +47,10 @@ pub(crate) fn protect(request: &Request<'_>, protection: Protection) {
 /// Rocket's shield gives all of them.
 pub(crate) fn finish(request: &Request<'_>, web: &Web, response: &mut Response<'_>) {
     let Protected(Some(protection)) = *request.local_cache(|| Protected(None)) else {
+        if sender::is_let_in(request) && !response.headers().contains("Cache-Control") {
+            // The page of whoever a guard let in is for them alone, unless its handler says otherwise.
+            response.set_raw_header("Cache-Control", "no-store");
+        }
         return;
     };
     response.set_raw_header("Content-Security-Policy", protection.csp(web));

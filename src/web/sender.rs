@@ -98,6 +98,19 @@ pub(crate) fn decided(request: &Request<'_>) -> Option<Arc<Sender>> {
     lock(request).sender.as_ref().map(|(sender, _)| Arc::clone(sender))
 }
 
+/// Returns whether a guard has let somebody in.
+pub(crate) fn is_let_in(request: &Request<'_>) -> bool {
+    let decided = lock(request);
+    decided.sender.is_some()
+        || decided.bearer.is_some()
+        || slots(request).is_foreign.get().is_some()
+}
+
+/// Notes that a guard let in the bearer of a token that is about no user of ours.
+pub(crate) fn decide_foreign(request: &Request<'_>) {
+    slots(request).is_foreign.get_or_init(|| ());
+}
+
 /// Gives the same, if it was a guard of the route that is being tried: what another route took, to
 /// which the request went before, this one may not.
 pub(crate) fn decided_here(request: &Request<'_>) -> Option<Arc<Sender>> {
@@ -113,6 +126,7 @@ pub(crate) fn known(request: &Request<'_>) -> Option<Arc<Sender>> {
 #[derive(Default)]
 struct Slots {
     noted: OnceLock<Arc<Sender>>,
+    is_foreign: OnceLock<()>,
     decided: Mutex<Decided>,
 }
 

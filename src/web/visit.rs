@@ -15,7 +15,9 @@ use crate::event::Origin;
 use crate::rejection::Rejection;
 use crate::session::Active;
 use crate::session::Current;
+use crate::session::cookie;
 use crate::user::User;
+use crate::user::UserId;
 use crate::web::Web;
 use crate::web::demand::Demand;
 use crate::web::demand::demands;
@@ -70,6 +72,18 @@ impl<'r> Visit<'r> {
         wants_json(self.request)
     }
 
+    /// Refuses a credential of `user` beside the live session of another user.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejection::ConflictingCredentials`].
+    pub fn only_of(&self, user: UserId) -> Result<(), Rejection> {
+        match self.user() {
+            Some(other) if other.id != user => Err(Rejection::ConflictingCredentials),
+            _ => Ok(()),
+        }
+    }
+
     /// Refuses a user who is logged in. A browser is led to `next`, or home.
     ///
     /// # Errors
@@ -102,7 +116,7 @@ impl<'r> FromRequest<'r> for Visit<'r> {
         let active = match presentation::current(request, web).await {
             Err(_) | Ok(Current::Unavailable) => return refuse(request),
             Ok(Current::Active(active)) => Some(active.as_ref()),
-            Ok(Current::Nobody | Current::Anonymous(_) | Current::Expired | Current::Ended) => None,
+            Ok(Current::Nobody | Current::Anonymous(_) | Current::Ended(_)) => None,
         };
         Outcome::Success(Self { request, web, active })
     }

@@ -255,7 +255,7 @@ async fn outcome(
     if answer.body == "a guest" { 0 } else { answer.status.code }
 }
 
-/// Nobody; a session of a member, of an admin, forged; a token alike; a password by Basic of a member,
+/// Nobody; a session of a member, of an admin, one that ended; a token of a member, of an admin, forged; a password by Basic of a member,
 /// and a wrong one. `security.mechanisms` is the default: `AuthUser` takes no Basic.
 #[rustfmt::skip]
 const TABLE: &[(&str, [u16; 9])] = &[
@@ -350,7 +350,9 @@ async fn every_guard_lets_in_whom_it_is_for_and_nobody_else() {
     let app = app().await;
     let (member, admin) = (app.user(MEMBER).await, app.user(ADMIN).await);
     let (of_member, of_admin) = (app.log_in_as(MEMBER).await, app.log_in_as(ADMIN).await);
-    let stranger = app.browser();
+    let (stranger, leaving) = (app.browser(), app.log_in_as(MEMBER).await);
+    let ended = leaving.cookie("security_session").unwrap();
+    leaving.log_out().await;
     let headers = [
         token(&app, &member, 0).await,
         token(&app, &admin, 0).await,
@@ -363,9 +365,9 @@ async fn every_guard_lets_in_whom_it_is_for_and_nobody_else() {
         for browser in [&stranger, &of_member, &of_admin] {
             outcomes.push(outcome(&app, browser, path, None).await);
         }
-        let forger = app.browser();
-        forger.set_cookie("security_session", "v4.local.AAAA");
-        outcomes.push(outcome(&app, &forger, path, None).await);
+        let thief = app.browser();
+        thief.set_cookie("security_session", &ended);
+        outcomes.push(outcome(&app, &thief, path, None).await);
         for header in &headers {
             outcomes.push(outcome(&app, &app.browser(), path, Some(header)).await);
         }

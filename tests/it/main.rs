@@ -25,6 +25,7 @@ mod close_account;
 mod configuration;
 mod confirm;
 mod conformance;
+mod cookies;
 mod csrf;
 mod csrf_applications;
 mod csrf_cookie;

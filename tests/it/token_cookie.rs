@@ -120,8 +120,13 @@ async fn a_token_that_opens_nothing_any_more_keeps_nobody_from_being_a_guest() {
     app.clock().advance(TimeDelta::minutes(16));
     let answer = browser.get_json("/any").await;
     assert_eq!(answer.reasons(), ["token_expired"]);
-    assert_eq!(browser.cookie(COOKIE), None);
+    assert_eq!(
+        browser.get_json("/any").await.reasons(),
+        ["unauthenticated"],
+        "it counts no longer"
+    );
     assert_eq!(browser.get("/any").await.status, Status::SeeOther, "to the login");
+    assert!(browser.cookie(COOKIE).is_some(), "a newer one may be there by now");
 
     // One that may be good at another instance, or later, stays.
     let early = token_of(&app, &ann);

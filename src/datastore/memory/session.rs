@@ -64,7 +64,27 @@ impl SessionStore for MemoryDatastore {
         unless_since: Timestamp,
     ) -> Result<()> {
         match self.lock().sessions.get_mut(digest) {
-            Some(session) if session.last_seen_at <= unless_since => session.last_seen_at = now,
+            Some(session)
+                if session.last_seen_at <= unless_since
+                    && session.last_seen_at > SessionRecord::NEVER =>
+            {
+                session.last_seen_at = now;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    async fn expire_session(
+        &self,
+        digest: &Digest,
+        idle: Timestamp,
+        begun: Timestamp,
+    ) -> Result<()> {
+        match self.lock().sessions.get_mut(digest) {
+            Some(session) if session.last_seen_at <= idle || session.created_at <= begun => {
+                session.last_seen_at = SessionRecord::NEVER;
+            }
             _ => {}
         }
         Ok(())

@@ -84,6 +84,7 @@ use crate::datastore::sqlx::session::BEGIN_SESSION;
 use crate::datastore::sqlx::session::DELETE_FAMILY;
 use crate::datastore::sqlx::session::DELETE_SERIES;
 use crate::datastore::sqlx::session::DELETE_SESSION;
+use crate::datastore::sqlx::session::EXPIRE_SESSION;
 use crate::datastore::sqlx::session::FIND_FAMILIES_OF_SERIES;
 use crate::datastore::sqlx::session::FIND_FAMILIES_OF_SESSION;
 use crate::datastore::sqlx::session::FIND_OTHER_SESSIONS;
@@ -253,7 +254,8 @@ async fn every_statement_that_a_request_waits_for_uses_an_index() {
                 FIND_OTHER_SESSIONS(id, digest);
                 LIST_SESSIONS(id);
                 DELETE_SESSION(digest);
-                TOUCH_SESSION(now, digest, now);
+                TOUCH_SESSION(now, digest, now, now);
+                EXPIRE_SESSION(now, digest, now, now);
                 FIND_USER(id);
                 FIND_BY_EMAIL(text);
                 FIND_BY_USERNAME(text);

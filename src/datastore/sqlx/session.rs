@@ -93,7 +93,12 @@ pub(super) const LIST_SESSIONS: &str = "
 pub(super) const DELETE_SESSION: &str = "DELETE FROM security_sessions WHERE digest = ?";
 
 pub(super) const TOUCH_SESSION: &str = "
-    UPDATE security_sessions SET last_seen_at = ? WHERE digest = ? AND last_seen_at <= ?";
+    UPDATE security_sessions SET last_seen_at = ?
+    WHERE digest = ? AND last_seen_at <= ? AND last_seen_at > ?";
+
+pub(super) const EXPIRE_SESSION: &str = "
+    UPDATE security_sessions SET last_seen_at = ?
+    WHERE digest = ? AND (last_seen_at <= ? OR created_at <= ?)";
 
 const FIND_ENDED: &str = "
     SELECT digest, id, user_id, series FROM security_sessions
@@ -158,8 +163,26 @@ impl SessionStore for SqlxDatastore {
                 .query(TOUCH_SESSION)
                 .bind(now)
                 .bind(digest.as_bytes().to_vec())
-                .bind(unless_since);
+                .bind(unless_since)
+                .bind(SessionRecord::NEVER);
             database.execute(touch).await.map(drop)
+        })
+    }
+
+    async fn expire_session(
+        &self,
+        digest: &Digest,
+        idle: Timestamp,
+        begun: Timestamp,
+    ) -> Result<()> {
+        on_database!(self, |database| {
+            let expire = database
+                .query(EXPIRE_SESSION)
+                .bind(SessionRecord::NEVER)
+                .bind(digest.as_bytes().to_vec())
+                .bind(idle)
+                .bind(begun);
+            database.execute(expire).await.map(drop)
         })
     }
 

@@ -171,7 +171,7 @@ use crate::guard::mechanism::Mechanism;
 use crate::guard::mechanism::TOKEN;
 use crate::guard::mechanism::register;
 use crate::rejection::Rejection;
-use crate::session::cookie::REFRESH_PATH;
+use crate::session::names::REFRESH_PATH;
 use crate::template::Embedded;
 use crate::token;
 use crate::token::Access;

@@ -98,14 +98,7 @@ async fn go_on(
     };
     match flow.refresh(visit, token).await {
         Ok((user, pair)) => granted(visit, flow, &user, &pair, place).await,
-        Err(refused) => {
-            let is_final =
-                matches!(refused, Rejection::RefreshTokenRefused(fault) if fault.is_final());
-            if is_final && place == RefreshIn::Cookie {
-                // It opens nothing, any more or ever.
-                visit.sessions().forget_refresh_token(visit.request());
-            }
-            Err(refused)
-        }
+        // The cookie stays: another tab may have put a newer one in its place.
+        Err(refused) => Err(refused),
     }
 }

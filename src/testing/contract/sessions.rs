@@ -20,6 +20,7 @@ use crate::testing::contract::makers::user;
 use crate::testing::contract::run::CALLERS;
 use crate::testing::contract::run::all_at_once;
 use crate::testing::contract::run::count;
+use crate::user::User;
 
 section! {
     sessions in __contract_sessions:
@@ -38,6 +39,8 @@ section! {
     parallel_sessions_of_many_users_do_not_hinder_each_other,
     a_use_is_noted_unless_one_was_noted_since,
     a_use_of_an_unknown_session_is_no_fault,
+    a_session_that_expired_is_used_no_more,
+    a_session_in_use_does_not_expire,
     a_session_ends_once_and_alone,
     a_use_under_way_with_the_end_does_not_bring_the_session_back,
     ended_sessions_are_swept,
@@ -254,6 +257,31 @@ pub async fn a_use_of_an_unknown_session_is_no_fault(store: &Arc<impl UserDatast
     let unknown = digest();
     store.touch_session(&unknown, at(1), at(0)).await.unwrap();
     assert_eq!(store.find_session(&unknown).await.unwrap(), None);
+}
+
+fn used_at(user: &User, seconds: i64) -> SessionRecord {
+    SessionRecord { created_at: at(seconds), last_seen_at: at(seconds), ..session_of(user) }
+}
+
+pub async fn a_session_that_expired_is_used_no_more(store: &Arc<impl UserDatastore>) {
+    let ann = user(store, "ann@example.org").await;
+    for (idle, begun) in [(at(60), at(0)), (at(0), at(60))] {
+        let session = used_at(&ann, 60);
+        begin(store, &session).await;
+        store.expire_session(&session.digest, idle, begun).await.unwrap();
+        store.touch_session(&session.digest, at(120), at(60)).await.unwrap();
+        let expired = SessionRecord { last_seen_at: SessionRecord::NEVER, ..session.clone() };
+        assert_eq!(find_session(store, &session).await, Some((expired, ann.clone())));
+        assert!(store.end_session(&session.digest, &Together::nothing()).await.unwrap());
+    }
+}
+
+pub async fn a_session_in_use_does_not_expire(store: &Arc<impl UserDatastore>) {
+    let ann = user(store, "ann@example.org").await;
+    let session = used_at(&ann, 60);
+    begin(store, &session).await;
+    store.expire_session(&session.digest, at(59), at(59)).await.unwrap();
+    assert_eq!(find_session(store, &session).await, Some((session, ann)));
 }
 
 pub async fn a_session_ends_once_and_alone(store: &Arc<impl UserDatastore>) {

@@ -237,7 +237,7 @@ async fn a_browser_keeps_the_refresh_token_in_a_cookie_for_that_path_alone() {
     ann.set_cookie("__Secure-security_refresh", &second);
     let answer = ann.post_json("/refresh-token", json!({})).await;
     assert_refused(&answer, "refresh_token_ended");
-    assert!(line(&answer).unwrap().contains("Max-Age=0"));
+    assert_eq!(line(&answer), None, "another tab may have a newer one");
 }
 
 /// Lets time pass while a request is answered, once there is a clock.

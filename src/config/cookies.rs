@@ -1,0 +1,205 @@
+//! `[default.security.cookies]`.
+
+use rocket::http::SameSite;
+use serde::Deserialize;
+use url::Url;
+
+use crate::config::CookieName;
+use crate::error::Error;
+use crate::error::Result;
+
+/// `[default.security.cookies]`: what our cookies are called, and where browsers send them.
+///
+/// Cookies know no ports: two applications on one host share them. Set another `name` in one of the two,
+/// and neither overwrites the cookies of the other.
+///
+/// Over https every name gets the prefix `__Host-`, so that no neighbouring host can set the cookie. Browsers
+/// accept it only without `domain` and with the path `/`. With either of them set, the prefix is
+/// `__Secure-`, and the launch says so in the log.
+///
+/// ```toml
+/// [default.security.cookies]
+/// name = "shop"
+/// same_site = "Strict"
+/// ```
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct CookiesConfig {
+    /// How the names of all our cookies begin: `"shop"` makes `shop_session`. _Default:_ `"security"`.
+    pub name: String,
+    /// The whole name of the session cookie, without prefix. _Default:_ `name` and `_session`.
+    pub session: Option<String>,
+    /// The whole name of the cookie of the feature [`remember`](crate::features::remember), without prefix.
+    /// _Default:_ `name` and `_remember`.
+    pub remember: Option<String>,
+    /// The domain that receives the cookies together with all its subdomains, such as `"example.org"`. It
+    /// has to be the host of `base_url` or a parent of it. _Default:_ none: the host of `base_url` alone.
+    pub domain: Option<String>,
+    /// The path below which browsers send the cookies. It has to cover every page of the application, as
+    /// browsers see it. _Default:_ `"/"`.
+    pub path: String,
+    /// Whether browsers send the cookies with requests that other sites start: `"Lax"`, `"Strict"`, or
+    /// `"None"`, which needs an https `base_url`. With `"Strict"`, a user who follows a link from another
+    /// site arrives as a guest. _Default:_ `"Lax"`.
+    pub same_site: SameSiteConfig,
+}
+
+impl Default for CookiesConfig {
+    fn default() -> Self {
+        Self {
+            name: "security".to_owned(),
+            session: None,
+            remember: None,
+            domain: None,
+            path: "/".to_owned(),
+            same_site: SameSiteConfig::default(),
+        }
+    }
+}
+
+/// `security.cookies.same_site` (RFC 6265bis, section 4.1.2.7).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[non_exhaustive]
+pub enum SameSiteConfig {
+    /// Browsers send the cookies with requests of this site, and when a link leads to it.
+    #[default]
+    Lax,
+    /// Browsers send the cookies with requests of this site alone.
+    Strict,
+    /// Browsers send the cookies with every request.
+    None,
+}
+
+impl SameSiteConfig {
+    /// Returns the attribute of our cookies.
+    pub(crate) fn attribute(self) -> SameSite {
+        match self {
+            Self::Lax => SameSite::Lax,
+            Self::Strict => SameSite::Strict,
+            Self::None => SameSite::None,
+        }
+    }
+
+    /// Returns the attribute of cookies that only requests of this site need.
+    pub(crate) fn strictest(self) -> SameSite {
+        if self == Self::None { SameSite::None } else { SameSite::Strict }
+    }
+}
+
+impl CookiesConfig {
+    /// Returns whether browsers keep the cookies to one host.
+    pub(crate) fn are_bound_to_host(&self) -> bool {
+        self.domain.is_none() && self.path == "/"
+    }
+
+    /// Returns the names of the session and of the remembered browser, without prefix.
+    pub(crate) fn session_name(&self) -> String {
+        self.session.clone().unwrap_or_else(|| format!("{}_session", self.name))
+    }
+
+    pub(crate) fn remember_name(&self) -> String {
+        self.remember.clone().unwrap_or_else(|| format!("{}_remember", self.name))
+    }
+
+    /// Checks everything but what the application named elsewhere.
+    pub(super) fn check(&self, base_url: Option<&Url>) -> Result<()> {
+        let named = [("name", Some(&self.name)), ("session", self.session.as_ref())];
+        for (key, name) in named.into_iter().chain([("remember", self.remember.as_ref())]) {
+            let key = format!("cookies.{key}");
+            match name {
+                Some(name) if !CookieName::is_token(name) => return Err(no_name(&key, name)),
+                Some(name) if CookieName::has_prefix(name) => return Err(prefixed(&key, name)),
+                _ => {}
+            }
+        }
+        let own = |last| format!("{}_{last}", self.name);
+        let mut names = vec![self.session_name(), self.remember_name()];
+        names.extend(OTHERS.map(own));
+        names.sort_unstable();
+        if let Some([name, _]) = names.array_windows().find(|[one, next]| one == next) {
+            return Err(Error::config(
+                "cookies",
+                format!("calls two cookies \"{name}\""),
+                "Give each of `session` and `remember` a name of its own",
+            ));
+        }
+        self.check_domain(base_url)?;
+        let is_path = |byte: u8| byte.is_ascii_graphic() && byte != b';';
+        if !self.path.starts_with('/') || !self.path.bytes().all(is_path) {
+            return Err(Error::config(
+                "cookies.path",
+                format!("is \"{}\", which is no path", self.path),
+                "Write it like \"/\" or \"/shop\"",
+            ));
+        }
+        if self.same_site == SameSiteConfig::None
+            && base_url.is_none_or(|it| it.scheme() != "https")
+        {
+            return Err(Error::config(
+                "cookies.same_site",
+                "is \"None\", which browsers accept over https only, and base_url is not https",
+                "Set base_url to an https address, or same_site to \"Lax\"",
+            ));
+        }
+        Ok(())
+    }
+
+    /// Refuses a name that the application chose for another cookie and that is one of ours, or promises
+    /// browsers what these settings do not keep.
+    pub(super) fn check_other(&self, key: &str, other: Option<&CookieName>) -> Result<()> {
+        let Some(other) = other else {
+            return Ok(());
+        };
+        let own = OTHERS.map(|last| format!("{}_{last}", self.name));
+        let mut own = own.into_iter().chain([self.session_name(), self.remember_name()]);
+        if own.any(|name| name == other.bare()) {
+            return Err(Error::config(
+                key,
+                format!("is \"{}\", which is one of our own cookies", other.as_str()),
+                "Choose another name",
+            ));
+        }
+        if other.is_host_prefixed() && !self.are_bound_to_host() {
+            return Err(Error::config(
+                key,
+                "begins with \"__Host-\", and cookies.domain or cookies.path is set",
+                "Choose a name without that prefix",
+            ));
+        }
+        Ok(())
+    }
+
+    fn check_domain(&self, base_url: Option<&Url>) -> Result<()> {
+        let Some(domain) = &self.domain else {
+            return Ok(());
+        };
+        let host = base_url.and_then(Url::domain).unwrap_or_default();
+        let is_above = |host: &str| {
+            host.strip_suffix(domain.as_str()).is_some_and(|it| it.is_empty() || it.ends_with('.'))
+        };
+        if !domain.is_empty() && domain.contains('.') && !domain.starts_with('.') && is_above(host)
+        {
+            return Ok(());
+        }
+        Err(Error::config(
+            "cookies.domain",
+            format!("is \"{domain}\", which is neither the host of base_url nor a domain above it"),
+            "Write it like \"example.org\", without a dot in front, or remove it",
+        ))
+    }
+}
+
+/// How the names of our other cookies end.
+const OTHERS: [&str; 9] =
+    ["guest", "link", "notice", "form", "data", "guest_data", "next", "refresh", "token"];
+
+fn no_name(key: &str, name: &str) -> Error {
+    let fault = format!("is \"{name}\", which cannot be the name of a cookie");
+    Error::config(key, fault, "Use letters, digits, `-` and `_`, 64 at most")
+}
+
+fn prefixed(key: &str, name: &str) -> Error {
+    let fault = format!("is \"{name}\", and the prefix is added where browsers accept it");
+    Error::config(key, fault, "Remove the prefix")
+}
