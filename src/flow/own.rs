@@ -17,7 +17,6 @@ use crate::event::Origin;
 use crate::event::SessionEnd;
 use crate::feature::Verdict;
 use crate::flow::Flow;
-use crate::flow::PASSWORD;
 use crate::flow::access;
 use crate::rejection::FieldErrors;
 use crate::rejection::Rejection;
