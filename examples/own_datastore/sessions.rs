@@ -112,12 +112,35 @@ impl SessionStore for MemberStore {
         now: Timestamp,
         unless_since: Timestamp,
     ) -> Result<()> {
+        // One that has expired stays so.
         sqlx::query(
-            "UPDATE member_sessions SET last_seen_at = ? WHERE digest = ? AND last_seen_at <= ?",
+            "UPDATE member_sessions SET last_seen_at = ?
+             WHERE digest = ? AND last_seen_at <= ? AND last_seen_at > ?",
         )
         .bind(micros(now))
         .bind(digest.as_bytes().as_slice())
         .bind(micros(unless_since))
+        .bind(micros(SessionRecord::NEVER))
+        .execute(&self.writer)
+        .await
+        .map_err(Error::store)?;
+        Ok(())
+    }
+
+    async fn expire_session(
+        &self,
+        digest: &Digest,
+        idle: Timestamp,
+        begun: Timestamp,
+    ) -> Result<()> {
+        sqlx::query(
+            "UPDATE member_sessions SET last_seen_at = ?
+             WHERE digest = ? AND (last_seen_at <= ? OR begun_at <= ?)",
+        )
+        .bind(micros(SessionRecord::NEVER))
+        .bind(digest.as_bytes().as_slice())
+        .bind(micros(idle))
+        .bind(micros(begun))
         .execute(&self.writer)
         .await
         .map_err(Error::store)?;

@@ -150,7 +150,8 @@ async fn submit(
     let next = typed.get("next").map(String::as_str).or(next);
     let of_program = log_out(&visit, flow, submitted).await;
     let of_program = of_program.map_err(|refusal| refuse(&visit, next, refusal))?;
-    Ok(LoggedOut(tell(&visit, next, of_program)))
+    let clears = if settings.clear_cache { "\"cache\", \"storage\"" } else { "\"storage\"" };
+    Ok(LoggedOut { answer: tell(&visit, next, of_program), clears })
 }
 
 fn page(visit: &Visit<'_>, next: Option<&str>) -> Page {
@@ -165,9 +166,6 @@ fn refuse(visit: &Visit<'_>, next: Option<&str>, refusal: Rejection) -> Refused 
 fn challenge(visit: &Visit<'_>, refusal: &Rejection) {
     let challenges = vec![challenge::bearer(Some(refusal))];
     challenge::note(visit.request(), Asked { challenges, ..Asked::default() });
-    let of_program = of_program.map_err(|refusal| Page::new(PAGE.0).refuse(refusal))?;
-    let clears = if settings.clear_cache { "\"cache\", \"storage\"" } else { "\"storage\"" };
-    Ok(LoggedOut { answer: tell(&visit, of_program), clears })
 }
 
 /// Logs the browser out, and says what became of the program.

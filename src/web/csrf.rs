@@ -178,7 +178,7 @@ async fn verdict(
 fn fault_in(current: &Current) -> CsrfFault {
     match current {
         Current::Nobody => CsrfFault::NoSession,
-        Current::Expired | Current::Ended => CsrfFault::SessionOver,
+        Current::Ended(_) => CsrfFault::SessionOver,
         Current::Anonymous(_) | Current::Active(_) | Current::Unavailable => {
             CsrfFault::OtherSession
         }

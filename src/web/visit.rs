@@ -15,7 +15,6 @@ use crate::event::Origin;
 use crate::rejection::Rejection;
 use crate::session::Active;
 use crate::session::Current;
-use crate::session::cookie;
 use crate::user::User;
 use crate::user::UserId;
 use crate::web::Web;
