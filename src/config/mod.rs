@@ -398,7 +398,7 @@ mod tests {
         let fault = faults_of("debug", "[debug.security.session]\nidle = \"soon\"");
         assert!(fault.starts_with("security.session.idle: is wrong"), "{fault}");
         let fault = faults_of("debug", "[debug.security.session]\nidel = \"1h\"");
-        assert!(fault.starts_with("security.session.idel: is wrong"), "{fault}");
+        assert!(fault.starts_with("security.session.idel: is not a setting"), "{fault}");
     }
 
     #[test]

@@ -290,6 +290,11 @@ impl Sessions {
         }
     }
 
+    /// Returns whether the browser has the cookie of a session, however old.
+    pub(crate) fn brings_session(&self, request: &Request<'_>) -> bool {
+        self.cookies.open_any_session::<Payload>(request).is_some()
+    }
+
     /// Gives the id of a session that the browser still has though the session lives no more: that proves
     /// nothing but which browser it is.
     pub(crate) async fn outlived_id(&self, request: &Request<'_>) -> Option<Token> {

@@ -217,6 +217,7 @@ async fn ask(
         }
         "register" => {
             fields.insert("password".to_owned(), json!(PASSWORD));
+            fields.insert("password_confirm".to_owned(), json!(PASSWORD));
             let extra = extra.as_object().cloned().unwrap_or_default();
             fields.extend(extra);
         }

@@ -170,18 +170,18 @@ async fn verdict(
     let outlived = if may_be_outlived { web.sessions().outlived_id(request).await } else { None };
     match outlived {
         Some(session) if session.verify_csrf_token(token) => Ok(()),
-        _ => Err(Rejection::CsrfFailed(fault_in(current))),
+        _ => Err(Rejection::CsrfFailed(fault_in(current, request, web))),
     }
 }
 
 /// Returns why a token that was sent does not belong to the session of its request.
-fn fault_in(current: &Current) -> CsrfFault {
+fn fault_in(current: &Current, request: &Request<'_>, web: &Web) -> CsrfFault {
     match current {
-        Current::Nobody => CsrfFault::NoSession,
+        Current::Active(_) | Current::Unavailable => CsrfFault::OtherSession,
         Current::Ended(_) => CsrfFault::SessionOver,
-        Current::Anonymous(_) | Current::Active(_) | Current::Unavailable => {
-            CsrfFault::OtherSession
-        }
+        _ if web.sessions().brings_session(request) => CsrfFault::SessionOver,
+        Current::Anonymous(_) => CsrfFault::OtherSession,
+        Current::Nobody => CsrfFault::NoSession,
     }
 }
 

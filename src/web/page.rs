@@ -160,14 +160,16 @@ pub struct PageContext {
 impl PageContext {
     fn of(request: &Request<'_>, web: &Web, csrf_token: String) -> Self {
         let sessions = web.sessions();
-        let notice = sessions.cookies().open_notice(request);
+        let notice: Option<Notice> = sessions.cookies().open_notice(request);
         if notice.is_some() {
             cookie::set(request, sessions.cookies().without_notice());
         }
+        let current_user = presentation::current_user(request);
+        let notice = notice.filter(|notice| !notice.is_for_guests || current_user.is_none());
         Self {
             site_name: web.config().site_name.clone(),
             csrf_token,
-            current_user: presentation::current_user(request),
+            current_user,
             notice,
             features: web.features.clone(),
         }
@@ -244,17 +246,25 @@ pub struct Notice {
     pub level: Cow<'static, str>,
     /// The sentence.
     pub text: Cow<'static, str>,
+    /// Whether it means nothing to a user who is logged in.
+    #[serde(default)]
+    is_for_guests: bool,
 }
 
 impl Notice {
     /// Something was done.
     pub const fn success(text: &'static str) -> Self {
-        Self { level: Cow::Borrowed("success"), text: Cow::Borrowed(text) }
+        Self { level: Cow::Borrowed("success"), text: Cow::Borrowed(text), is_for_guests: false }
     }
 
     /// Something is to be known.
     pub const fn info(text: &'static str) -> Self {
-        Self { level: Cow::Borrowed("info"), text: Cow::Borrowed(text) }
+        Self { level: Cow::Borrowed("info"), text: Cow::Borrowed(text), is_for_guests: false }
+    }
+
+    /// Keeps it from users who are logged in, such as in another tab since it was left.
+    pub(crate) fn for_guests(self) -> Self {
+        Self { is_for_guests: true, ..self }
     }
 }
 

@@ -288,11 +288,12 @@ fn page_for(
 
 /// Says on the login page why it is shown.
 fn why_log_in(request: &Request<'_>) -> Notice {
-    if csrf::is_safe(request.method()) {
+    let notice = if csrf::is_safe(request.method()) {
         Notice::info("Please log in to see this page.")
     } else {
         Notice::info("Please log in first. What you sent was not carried out.")
-    }
+    };
+    notice.for_guests()
 }
 
 /// Gives the page of that name with the way back to where the request wanted to go. What was to be

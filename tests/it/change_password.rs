@@ -125,8 +125,12 @@ async fn of_16_changes_at_once_one_wins() {
         let browser = app.browser();
         browser.set_cookie("security_session", &cookie);
         let new = format!("{CHOSEN}, number {number}");
-        let fields =
-            [("csrf_token", csrf_token.as_str()), ("password", PASSWORD), ("new_password", &new)];
+        let fields = [
+            ("csrf_token", csrf_token.as_str()),
+            ("password", PASSWORD),
+            ("new_password", &new),
+            ("new_password_confirm", &new),
+        ];
         let answer = browser.post_form_as_is("/change", &fields).await;
         (answer.location() == "/", new)
     };

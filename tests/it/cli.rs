@@ -817,8 +817,12 @@ fn outside_debug_no_other_command_touches_the_schema() {
 #[test]
 fn a_wrong_key_is_named_with_its_cure() {
     let place = Place::new("debug", "[default.security]\nbase_ulr = \"https://example.org\"\n");
+    let cure = "Write \"base_url\", or remove it";
+    place.run("users list").refused(&["security.base_ulr: is not a setting", cure]);
+
+    place.configure("[default.security]\nzebra = 1\n");
     let cure = "Remove it, or use one of: base_url, site_name,";
-    place.run("users list").refused(&["security.base_ulr: is not a setting", cure, "register"]);
+    place.run("users list").refused(&["security.zebra: is not a setting", cure, "register"]);
 
     place.configure("[default.security.password]\nmin_lenght = 20\n");
     place

@@ -122,7 +122,7 @@ async fn a_page_of_any_origin_logs_in_at_token_by_json_without_cookies() {
         let answer = browser.post_raw("/token", "application/json", body().as_bytes()).await;
         assert_eq!(answer.status, Status::Ok, "{origin}: {}", answer.body);
         assert_eq!(answer.header("Set-Cookie"), None, "{origin}");
-        let token = answer.response("refresh_token").as_str().map(str::to_owned).unwrap();
+        let token = answer.response("user")["refresh_token"].as_str().map(str::to_owned).unwrap();
         let refresh = serde_json::json!({"refresh_token": token}).to_string();
         let answer =
             browser.post_raw("/refresh-token", "application/json", refresh.as_bytes()).await;

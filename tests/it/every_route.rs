@@ -18,6 +18,7 @@ use rocket_security::testing::Browser;
 use rocket_security::testing::PASSWORD;
 use rocket_security::testing::TestApp;
 use rocket_security::web::Web;
+use serde_json::Value;
 use serde_json::json;
 
 use crate::support::ReadReports;
@@ -39,7 +40,11 @@ pub(crate) fn everything() -> Security {
 
 /// Launches an application that has our routes and no others, with usernames.
 pub(crate) async fn launch(security: Security) -> TestApp {
-    let settings = json!({"identity": ["email", "username"], "reset": {"log_in": true}});
+    launch_with(security, json!({"reset": {"log_in": true}})).await
+}
+
+pub(crate) async fn launch_with(security: Security, mut settings: Value) -> TestApp {
+    settings["identity"] = json!(["email", "username"]);
     TestApp::launch_with(rocket::build().attach(security), settings).await
 }
 

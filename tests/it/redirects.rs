@@ -99,7 +99,7 @@ async fn the_way_is_kept_from_page_to_page() {
     let evil = app.browser().get("/login?next=https%3A%2F%2Fevil.example%2F").await;
     assert!(!evil.body.contains("evil.example"), "{}", evil.body);
 
-    let fields = [("email", ANN), ("password", PASSWORD)];
+    let fields = [("email", ANN), ("password", PASSWORD), ("password_confirm", PASSWORD)];
     let answer = app.browser().post_form(&format!("/register?next={next}"), &fields).await;
     assert_eq!(answer.location(), format!("/login?next={next}"));
 

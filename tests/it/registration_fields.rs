@@ -263,15 +263,21 @@ async fn a_value_of_another_type_is_refused_beside_its_field() {
 }
 
 #[rocket::async_test]
-async fn a_field_that_nobody_asks_for_is_refused_by_its_name() {
+async fn a_field_that_nobody_asks_for_is_refused_in_json_and_ignored_in_a_form() {
     let app = members().await;
     let own = json!({"nickname": "ann", "terms": true, "role": "admin"});
     let answer = post_json(&app.browser(), ANN, own).await;
     assert_eq!(answer.reasons(), ["invalid_input", "unexpected_value"]);
     assert!(answer.response("field_errors")["role"].is_array());
-    let own = [("nickname", "ann"), ("terms", "on"), ("user_id", "1")];
-    assert_eq!(post_form(&app.browser(), ANN, &own).await.status, Status::BadRequest);
     assert_counts(&app, 0, 0, 0).await;
+
+    let own = [("nickname", "ann"), ("terms", "on"), ("user_id", "1"), ("role", "admin")];
+    assert_eq!(post_form(&app.browser(), ANN, &own).await.status, Status::SeeOther);
+    assert_counts(&app, 1, 1, 1).await;
+    let [user] = &app.store().list_users(None, 2).await.unwrap()[..] else {
+        panic!("there is one user");
+    };
+    assert!(user.roles.is_empty(), "{user:?}");
 }
 
 #[rocket::async_test]

@@ -168,7 +168,7 @@ fn a_wrong_setting_is_refused_with_its_name_and_the_cure_and_no_key_is_shown() {
             "security.tokens.keys[0]: is of version 4",
             "Remove",
         ),
-        ("keys = { kye = \"x\" }", "security.tokens.keys.kye: is wrong", "Correct it"),
+        ("keys = { kye = \"x\" }", "security.tokens.keys.kye: is not a setting", "Write \"key\""),
         ("purpose = \"public\"", "security.tokens.purpose: is \"public\"", "--kind secret"),
         ("purpose = \"secret\"", "security.tokens.purpose: is wrong", "Correct it"),
         ("issuer = \"\"", "security.tokens.issuer: is empty", "Remove it"),
@@ -197,8 +197,8 @@ fn a_wrong_setting_is_refused_with_its_name_and_the_cure_and_no_key_is_shown() {
         ),
         (
             &format!("keys = [\"{pair}\", {{ kye = \"x\" }}]"),
-            "security.tokens.keys[1].kye: is wrong",
-            "Correct it",
+            "security.tokens.keys[1].kye: is not a setting",
+            "Write \"key\"",
         ),
         (
             "audience = []",
@@ -232,7 +232,7 @@ fn a_wrong_setting_is_refused_with_its_name_and_the_cure_and_no_key_is_shown() {
             "Correct it",
         ),
         ("leeway = 30", "security.tokens.leeway: is wrong: it is a number without", "\"15m\""),
-        ("leewya = \"1m\"", "security.tokens.leewya: is wrong", "Correct it"),
+        ("leewya = \"1m\"", "security.tokens.leewya: is not a setting", "Write \"leeway\""),
         (&trusted_pair, "security.tokens.trusted[0].key: holds a secret key", "public key"),
         (&own, "security.tokens.trusted[0].iss: is empty, or the issuer", "tokens.keys"),
         (&both, "security.tokens.trusted[0].key: holds a key that is there", "Remove one"),

@@ -222,7 +222,12 @@ async fn an_account_has_to_have_a_username_unless_it_is_said_otherwise() {
     let app = app_with_usernames(json!({"register": {"username_required": false}})).await;
     assert!(app.browser().get("/register").await.body.contains("Username (optional)"));
     assert_eq!(app.browser().post_json("/register", body).await.status, Status::Ok);
-    let form = [("email", "bob@example.org"), ("username", ""), ("password", PASSWORD)];
+    let form = [
+        ("email", "bob@example.org"),
+        ("username", ""),
+        ("password", PASSWORD),
+        ("password_confirm", PASSWORD),
+    ];
     assert_eq!(app.browser().post_form("/register", &form).await.status, Status::SeeOther);
     let users = app.store().list_users(None, 10).await.unwrap();
     assert!(users.len() == 2 && users.iter().all(|user| user.username.is_none()));

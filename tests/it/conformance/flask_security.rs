@@ -444,7 +444,7 @@ async fn a_feature_that_is_off_has_no_routes() {
 fn a_scheme_of_hashes_is_no_setting() {
     for key in ["hash", "schemes", "salt", "single_hash"] {
         let said = fault_of(json!({"password": {key: "plaintext"}}));
-        assert!(said.starts_with(&format!("security.password.{key}: is wrong")), "{said}");
+        assert!(said.starts_with(&format!("security.password.{key}: is not a setting")), "{said}");
     }
 }
 
