@@ -152,7 +152,7 @@ def confirm(person):
     path = open_link(person, ANN, "Confirm your address", "confirm")
     person.press("Confirm my address")
     person.is_at("/login", "the button leads to the login page")
-    person.sees("Your address is confirmed")
+    person.sees("is confirmed. You can log in now.")
     find_dead(person, path, "confirm")
     person.press("Log in")
 
@@ -386,7 +386,7 @@ def undo_the_change(person):
     path = open_link(person, ANN, "Your email address was changed", "change-email-undo")
     person.press("Undo the change")
     person.is_at("/reset", "that leads to where a new password is chosen")
-    person.sees("Your account has its old address again")
+    person.sees("Your account has the address ")
     person.take("reset-after-undo")
     find_dead(person, path, "change-email-undo")
 
@@ -411,7 +411,7 @@ def reset_password(person):
     person.fill(password=THIRD, password_confirm=THIRD)
     person.press("Change my password")
     person.is_at("/login", "that leads to the login page")
-    person.sees("Your password is changed")
+    person.sees("is changed. You can log in with it now.")
     find_dead(person, path, "reset")
     person.open("/login")
     person.fill(identity=ANN, password=SECOND)
@@ -440,7 +440,7 @@ def open_it_again(person):
     path = open_link(person, ANN, "Your account is closed", "close-account")
     person.press("Open my account")
     person.is_at("/login", "that leads to the login page")
-    person.sees("Your account is open again")
+    person.sees("is open again. You can log in now.")
     find_dead(person, path, "close-account")
     person.open("/login")
     log_in(person, ANN, THIRD)
@@ -573,9 +573,9 @@ def open_link(person, to, subject, page):
 
 
 def find_dead(person, path, page):
-    """Follows a link that was used."""
+    """Follows a link that was used just now."""
     person.open(path, status=400)
-    person.sees("This link does not work any more")
+    person.sees("This link was used just now")
     person.take(f"{page}-link-dead")
 
 

@@ -69,6 +69,8 @@ pub enum Rejection {
     CrossSite,
     /// The mailed link was used, replaced, has expired, or never was.
     InvalidLink,
+    /// The mailed link was used a moment ago: most likely its button was pressed twice. Says what it did.
+    LinkUsed(&'static str),
     /// Too many attempts.
     Throttled {
         /// How long to wait.
@@ -113,7 +115,7 @@ impl Rejection {
             Self::RegistrationClosed { .. } => "registration_closed",
             Self::CsrfFailed(_) => "csrf_failed",
             Self::CrossSite => "cross_site",
-            Self::InvalidLink => "invalid_link",
+            Self::InvalidLink | Self::LinkUsed(_) => "invalid_link",
             Self::Throttled { .. } => "throttled",
             Self::Saturated => "saturated",
             Self::Unavailable => "unavailable",
@@ -134,7 +136,8 @@ impl Rejection {
             | Self::AlreadyAuthenticated
             | Self::CsrfFailed(_)
             | Self::CrossSite
-            | Self::InvalidLink => Status::BadRequest,
+            | Self::InvalidLink
+            | Self::LinkUsed(_) => Status::BadRequest,
             Self::Unauthenticated
             | Self::CredentialsRefused
             | Self::TokenRefused(_)
@@ -191,6 +194,7 @@ impl Rejection {
             }
             Self::CrossSite => "This request came from another site and was not carried out.",
             Self::InvalidLink => "This link is not valid any more. Please ask for a new one.",
+            Self::LinkUsed(done) => done,
             Self::Throttled { .. } => "Too many attempts. Please wait a while and try again.",
             Self::Saturated => "Too many people are logging in right now. Please try again.",
             Self::Unavailable => "This does not work right now. Please try again in a moment.",

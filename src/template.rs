@@ -25,6 +25,7 @@ pub type Embedded = (&'static str, &'static str);
 /// The templates that belong to no single feature.
 pub const SHARED: &[Embedded] = &[
     ("security/base.html", include_str!("../templates/security/base.html")),
+    ("security/_dead_link.html", include_str!("../templates/security/_dead_link.html")),
     ("security/_field.html", include_str!("../templates/security/_field.html")),
     ("security/_logout.html", include_str!("../templates/security/_logout.html")),
     ("security/error.html", include_str!("../templates/security/error.html")),

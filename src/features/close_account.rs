@@ -162,7 +162,11 @@ const CLOSED: Notice = Notice::info(
     "Your account is closed. We sent you a mail by which you can open it again for a while.",
 );
 
-const REOPENED: Notice = Notice::success("Your account is open again. You can log in now.");
+/// Names the account: another one may be logged in here.
+fn is_reopened(user: &User) -> Notice {
+    let email = &user.email;
+    Notice::success_of(format!("The account of {email} is open again. You can log in now."))
+}
 
 impl<D: UserDatastore> Feature<D> for CloseAccount {
     const NAME: &'static str = "close_account";
@@ -263,6 +267,8 @@ impl MailedLink for CloseAccount {
     const PURPOSE: &'static str = "close_account";
     const VIEW: &'static str = "reopen_view";
     const ERROR_VIEW: &'static str = "reopen_error_view";
+    const DONE: &'static str =
+        "This link was used just now: the account is open again. You can log in.";
     type Form = Button;
 
     fn page(&self, _flow: &Flow, link: Option<&OpenLink>) -> Page {
@@ -306,10 +312,10 @@ impl MailedLink for CloseAccount {
         let change = UserChange::reopened().unless_changed_since(user.epoch);
         let store = flow.store();
         let opened = store.consume_token(&digest, Self::PURPOSE, now, &change, &together).await?;
-        opened.ok_or(Rejection::InvalidLink)?;
+        let user = opened.ok_or(Rejection::InvalidLink)?;
         flow.told(&event);
         let login = visit.url("login").unwrap_or_else(Next::home);
-        Ok(Reply::redirect(login).notice(REOPENED))
+        Ok(Reply::redirect(login).notice(is_reopened(&user)))
     }
 }
 

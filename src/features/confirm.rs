@@ -73,6 +73,7 @@ use crate::rejection::FieldErrors;
 use crate::rejection::Rejection;
 use crate::template::Embedded;
 use crate::user::Email;
+use crate::user::User;
 use crate::web::kept_next;
 use crate::web::next::Next;
 use crate::web::page::Notice;
@@ -142,7 +143,11 @@ const TEMPLATES: &[Embedded] = &[
     ),
 ];
 
-const CONFIRMED: Notice = Notice::success("Your address is confirmed. You can log in now.");
+/// Names the account: another one may be logged in here.
+fn is_confirmed(user: &User) -> Notice {
+    let email = &user.email;
+    Notice::success_of(format!("The address {email} is confirmed. You can log in now."))
+}
 
 const LINK_IS_SENT: Notice = Notice::info(
     "If this address has an account that waits for confirmation, a new link is on its way to it.",
@@ -259,6 +264,8 @@ impl MailedLink for Confirm {
     const PURPOSE: &'static str = "confirm";
     const VIEW: &'static str = "confirm_view";
     const ERROR_VIEW: &'static str = "confirm_error_view";
+    const DONE: &'static str =
+        "This link was used just now: the address is confirmed. You can log in.";
     type Form = NewPassword;
 
     fn page(&self, flow: &Flow, link: Option<&OpenLink>) -> Page {
@@ -313,7 +320,8 @@ impl MailedLink for Confirm {
         flow.told(&event);
         let next = visit.url("after_confirm").unwrap_or_else(Next::home);
         let logs_in_via = self.log_in.then_some("confirm");
-        Ok(link::go_on(visit, flow, user, logs_in_via, next).await?.notice(CONFIRMED))
+        let notice = is_confirmed(&user);
+        Ok(link::go_on(visit, flow, user, logs_in_via, next).await?.notice(notice))
     }
 }
 

@@ -145,7 +145,11 @@ const TEMPLATES: &[Embedded] = &[
     ),
 ];
 
-const ACCEPTED: Notice = Notice::success("Welcome! Your account is ready: you can log in now.");
+/// Names the account: another one may be logged in here.
+fn is_accepted(user: &User) -> Notice {
+    let email = &user.email;
+    Notice::success_of(format!("Welcome! The account of {email} is ready. You can log in now."))
+}
 
 impl<D> Feature<D> for Invite {
     const NAME: &'static str = "invite";
@@ -247,6 +251,7 @@ impl MailedLink for Invite {
     const PURPOSE: &'static str = "invite";
     const VIEW: &'static str = "invite_view";
     const ERROR_VIEW: &'static str = "invite_error_view";
+    const DONE: &'static str = "This link was used just now: the account is ready. You can log in.";
     type Form = NewPassword;
 
     fn page(&self, flow: &Flow, link: Option<&OpenLink>) -> Page {
@@ -275,9 +280,9 @@ impl MailedLink for Invite {
         let together = flow.along(&event, vec![notice]).await?;
         let (store, change) = (flow.store(), UserChange::confirmed(now, Some(hash)));
         let accepted = store.consume_token(&digest, Self::PURPOSE, now, &change, &together).await?;
-        accepted.ok_or(Rejection::InvalidLink)?;
+        let user = accepted.ok_or(Rejection::InvalidLink)?;
         flow.told(&event);
         let next = visit.url("after_invite").unwrap_or_else(Next::home);
-        Ok(Reply::redirect(next).notice(ACCEPTED))
+        Ok(Reply::redirect(next).notice(is_accepted(&user)))
     }
 }

@@ -139,7 +139,11 @@ const LINK_IS_SENT: Notice = Notice::info(
     "If this address has an account, a link to choose a new password is on its way to it.",
 );
 
-const RESET: Notice = Notice::success("Your password is changed. You can log in with it now.");
+/// Names the account: another one may be logged in here.
+fn is_reset(user: &User) -> Notice {
+    let email = &user.email;
+    Notice::success_of(format!("The password of {email} is changed. You can log in with it now."))
+}
 
 impl<D> Feature<D> for Reset {
     const NAME: &'static str = "reset";
@@ -254,6 +258,8 @@ impl MailedLink for Reset {
     const PURPOSE: &'static str = "reset";
     const VIEW: &'static str = "reset_view";
     const ERROR_VIEW: &'static str = "reset_error_view";
+    const DONE: &'static str =
+        "This link was used just now: the password is changed. You can log in with it.";
     type Form = NewPassword;
 
     fn page(&self, flow: &Flow, link: Option<&OpenLink>) -> Page {
@@ -284,7 +290,8 @@ impl MailedLink for Reset {
         flow.told(&event);
         forgive(visit, flow, &user).await;
         let next = visit.url("after_reset").unwrap_or_else(Next::home);
+        let notice = is_reset(&user);
         let reply = link::go_on(visit, flow, user, self.log_in.then_some("reset"), next).await?;
-        Ok(if self.log_in { reply } else { reply.without_csrf_token().notice(RESET) })
+        Ok(if self.log_in { reply } else { reply.without_csrf_token().notice(notice) })
     }
 }

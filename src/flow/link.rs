@@ -11,10 +11,12 @@
 //!
 //! In single-page mode the first leads into the application: [`single_page`].
 //!
-//! Looking at a link changes nothing, for mail scanners look at every link: pressing the button does.
+//! Looking at a link changes nothing, for mail scanners look at every link: pressing the button does. Pressing
+//! it again within ten minutes, as a double click does, is told what it did.
 
 use std::marker::PhantomData;
 
+use chrono::TimeDelta;
 use rocket::Data;
 use rocket::Request;
 use rocket::Route;
@@ -30,6 +32,7 @@ use serde::Deserialize;
 use crate::config::RedirectBehavior;
 use crate::config::Span;
 use crate::crypto::hasher::PasswordHash;
+use crate::crypto::one_time::Digest;
 use crate::crypto::one_time::Token;
 use crate::datastore::one_time::OneTimeToken;
 use crate::error::Error;
@@ -68,6 +71,9 @@ pub trait MailedLink: Send + Sync + Sized + 'static {
     /// The setting that names the page for links that are no good.
     const ERROR_VIEW: &'static str;
 
+    /// The sentence for whoever presses the button a second time: what it did.
+    const DONE: &'static str;
+
     /// What is submitted by the button.
     type Form: Form;
 
@@ -98,6 +104,9 @@ pub trait MailedLink: Send + Sync + Sized + 'static {
         form: Self::Form,
     ) -> Result<Reply, Rejection>;
 }
+
+/// How long a link that was used is told from one that never worked.
+const JUST_NOW: TimeDelta = TimeDelta::minutes(10);
 
 /// A link that may still be used.
 pub struct OpenLink {
@@ -371,7 +380,33 @@ impl<L: MailedLink> Handled<'_, L> {
         self.flow.limits().admit(&self.visit, &format!("{}_link", L::PURPOSE)).await?;
         let link = self.find(token).await?;
         // The cookie stays: it may be that of a newer link by now, and a used link opens nothing.
-        self.link.press(&self.visit, self.flow, &link, form).await
+        match self.link.press(&self.visit, self.flow, &link, form).await {
+            Ok(reply) => {
+                self.note_use(&link.token).await;
+                Ok(reply)
+            }
+            Err(Rejection::InvalidLink) => Err(self.dead(&link.token).await?),
+            Err(rejection) => Err(rejection),
+        }
+    }
+
+    /// Notes that a link was used. When the store does not answer, a second press is told less.
+    async fn note_use(&self, token: &Token) {
+        let (key, now) = (self.use_digest(token), self.visit.clock().now());
+        if let Err(fault) = self.flow.store().count_event(&key, 1, JUST_NOW, now).await {
+            log::warn!("the use of a link could not be noted: {fault}");
+        }
+    }
+
+    /// Returns why a link that the store does not have is refused.
+    async fn dead(&self, token: &Token) -> Result<Rejection, Rejection> {
+        let (key, now) = (self.use_digest(token), self.visit.clock().now());
+        let is_used = self.flow.store().has_counted(&key, 1, now).await?;
+        Ok(if is_used { Rejection::LinkUsed(L::DONE) } else { Rejection::InvalidLink })
+    }
+
+    fn use_digest(&self, token: &Token) -> Digest {
+        self.flow.limits().digest(&["used link", L::PURPOSE, &token.reveal()])
     }
 
     /// Finds a link that may still be used, by whoever may see it.
@@ -379,7 +414,9 @@ impl<L: MailedLink> Handled<'_, L> {
         let token = token.ok_or(Rejection::InvalidLink)?;
         let (store, now) = (self.flow.store(), self.visit.clock().now());
         let kept = store.find_token(&token.digest(), L::PURPOSE, now).await?;
-        let kept = kept.ok_or(Rejection::InvalidLink)?;
+        let Some(kept) = kept else {
+            return Err(self.dead(&token).await?);
+        };
         let user = store.find_user(kept.user_id).await?.ok_or(Rejection::InvalidLink)?;
         let has_password = self.flow.has_password(&user).await?;
         let address = Email::parse(&kept.address).map_err(|_| Rejection::InvalidLink)?;
@@ -398,7 +435,9 @@ impl<L: MailedLink> Handled<'_, L> {
     /// neither link nor input is what is wrong, on a page of its own.
     async fn refuse(&self, token: Option<Token>, rejection: Rejection) -> Refused {
         match &rejection {
-            Rejection::InvalidLink => self.link.page(self.flow, None).refuse(rejection),
+            Rejection::InvalidLink | Rejection::LinkUsed(_) => {
+                self.link.page(self.flow, None).refuse(rejection)
+            }
             Rejection::InvalidInput(_) | Rejection::CsrfFailed(_) if !self.visit.wants_json() => {
                 match self.find(token).await {
                     Ok(link) => self.link.page(self.flow, Some(&link)).refuse(rejection),

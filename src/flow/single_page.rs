@@ -44,7 +44,7 @@ pub(super) fn lead<L: MailedLink>(
     let page = |name: &str| visit.url(name).ok_or(Rejection::Unavailable);
     let next = match (found, token) {
         (Err(Rejection::Unavailable), _) => return Err(Rejection::Unavailable),
-        (Err(Rejection::InvalidLink), _) | (_, None) => {
+        (Err(Rejection::InvalidLink | Rejection::LinkUsed(_)), _) | (_, None) => {
             page(L::ERROR_VIEW)?.with_fragment(&[("error", Rejection::InvalidLink.reason())])
         }
         // Whatever else its reader lacks, such as a login, the application can see to.

@@ -98,7 +98,8 @@ fn status(rejection: &Rejection, style: ErrorStyle, is_ended: bool) -> Status {
             Rejection::InvalidCredentials
             | Rejection::RefreshTokenMissing
             | Rejection::ConflictingCredentials
-            | Rejection::InvalidLink,
+            | Rejection::InvalidLink
+            | Rejection::LinkUsed(_),
         ) => Status::Unauthorized,
         _ => rejection.status(),
     }

@@ -109,6 +109,9 @@ impl Page {
 
     /// Says what is wrong, above the form and beside its fields.
     pub(crate) fn refused(self, rejection: &Rejection, text: &str) -> Self {
+        if let Rejection::LinkUsed(done) = rejection {
+            return self.status(rejection.status()).with("used", done);
+        }
         let errors: Vec<Value> = match rejection {
             Rejection::InvalidInput(errors) => errors
                 .iter()
@@ -255,6 +258,11 @@ impl Notice {
     /// Something was done.
     pub const fn success(text: &'static str) -> Self {
         Self { level: Cow::Borrowed("success"), text: Cow::Borrowed(text), is_for_guests: false }
+    }
+
+    /// Something was done, to what the sentence names.
+    pub fn success_of(text: String) -> Self {
+        Self { level: Cow::Borrowed("success"), text: Cow::Owned(text), is_for_guests: false }
     }
 
     /// Something is to be known.

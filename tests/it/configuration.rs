@@ -323,11 +323,6 @@ async fn a_wrong_configuration_stops_the_launch_with_one_line_that_names_key_and
             "Set base_url to an https address",
         ),
         (
-            complete.replace("keys =", "redirect_behavior = \"spa\"\nkeys ="),
-            "security.confirm.confirm_view: is missing, and redirect_behavior is \"spa\"",
-            "Set it to the page of your application",
-        ),
-        (
             complete.replace("keys =", "redirect_behavior = \"SPA\"\nkeys ="),
             "security.redirect_behavior",
             "Correct it",
@@ -364,6 +359,15 @@ async fn a_wrong_configuration_stops_the_launch_with_one_line_that_names_key_and
         assert!(faults[0].contains(cure), "{cure}: {faults:?}");
         assert!(!faults[0].contains(GOOD_KEY), "{faults:?}");
     }
+    let spa = complete.replace("keys =", "redirect_behavior = \"spa\"\nkeys =");
+    let faults = faults_of("release", &spa);
+    for (fault, key) in
+        faults.iter().zip(["confirm.confirm_view", "reset.reset_view", "change_email.", "invite."])
+    {
+        assert!(fault.starts_with(&format!("security.{key}")), "{faults:?}");
+        assert!(fault.contains("is missing, and redirect_behavior is \"spa\". Set it"), "{fault}");
+    }
+    assert_eq!(faults.len(), 4, "{faults:?}");
 
     let secret_key = |key: &str| format!("[default]\nsecret_key = \"{key}\"\n{}", without("keys"));
     let good = "d5b0a36ef3d1fd5c8d9dcd5f2cd03ecb0ae8cf1f3e1ad1c9a5a27a1e4f3b6c78";

@@ -41,7 +41,7 @@ async fn the_link_leaves_the_address_bar_shows_a_button_and_the_button_confirms(
 
     let answer = browser.post_form("/confirm/link", &[("token", token)]).await;
     assert_eq!((answer.status, answer.location()), (Status::SeeOther, "/login"));
-    assert!(browser.get("/login").await.body.contains("Your address is confirmed"));
+    assert!(browser.get("/login").await.body.contains("is confirmed. You can log in now."));
     assert_eq!(browser.get("/me").await.status, Status::SeeOther, "confirming logs nobody in");
     assert_eq!(app.browser().log_in(ANN, PASSWORD).await.status, Status::Ok);
 }

@@ -85,10 +85,10 @@ async fn log_in<'a>(app: &'a TestApp, without: &str) -> Browser<'a> {
         return app.log_in_as(ANN).await;
     }
     app.user(ANN).await;
-    let browser = app.browser();
     let body = json!({"email": ANN}).to_string();
-    browser.post_raw("/reset", "application/json", body.as_bytes()).await;
+    app.browser().post_raw("/reset", "application/json", body.as_bytes()).await;
     let link = link_in(&app.newest_mail_to(ANN).await);
+    let browser = app.browser();
     let body = json!({"password": "another horse battery staple"}).to_string();
     let answer = browser.post_raw(&link, "application/json", body.as_bytes()).await;
     assert_eq!(answer.status, Status::Ok, "{}", answer.body);

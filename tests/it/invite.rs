@@ -41,11 +41,11 @@ async fn invite(
     })
 }
 
-fn application() -> Rocket<Build> {
+pub(crate) fn application() -> Rocket<Build> {
     rocket().mount("/", routes![invite])
 }
 
-async fn send(app: &TestApp) -> String {
+pub(crate) async fn send(app: &TestApp) -> String {
     app.grant("boss@example.org", "admin").await;
     let boss = app.log_in_as("boss@example.org").await;
     boss.post_form(&format!("/members/{ANN}"), &[]).await.body

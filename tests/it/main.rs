@@ -89,6 +89,7 @@ mod token_keys;
 mod token_properties;
 mod token_vectors;
 mod track;
+mod used_links;
 mod usernames;
 mod verify;
 mod websocket;

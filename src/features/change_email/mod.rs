@@ -392,6 +392,7 @@ impl MailedLink for ChangeEmail {
     const PURPOSE: &'static str = "change_email";
     const VIEW: &'static str = "change_email_view";
     const ERROR_VIEW: &'static str = "change_email_error_view";
+    const DONE: &'static str = "This link was used just now: the account has the new address.";
     type Form = Button;
 
     fn page(&self, _flow: &Flow, link: Option<&OpenLink>) -> Page {

@@ -13,6 +13,7 @@ use crate::flow::link::MailedLink;
 use crate::flow::link::OpenLink;
 use crate::rejection::Rejection;
 use crate::template::Embedded;
+use crate::user::User;
 use crate::user::Username;
 use crate::web::next::Next;
 use crate::web::page::Notice;
@@ -26,15 +27,16 @@ pub(super) const PAGE: Embedded = (
     include_str!("../../../templates/security/change_email_undo_link.html"),
 );
 
-const ASK_FOR_A_PASSWORD: Notice = Notice::success(
-    "Your account has its old address again. Whoever changed it knew your password, which works no \
-     more: ask whoever runs this site for another.",
-);
-
-const CHOOSE_A_PASSWORD: Notice = Notice::success(
-    "Your account has its old address again. Whoever changed it knew your password: have a link \
-     sent here, and choose a new one.",
-);
+/// Names the account: another one may be logged in here.
+fn is_undone(user: &User, has_reset: bool) -> Notice {
+    let next = if has_reset {
+        "Ask for a link here and choose a new password: whoever changed the address knew the old one."
+    } else {
+        "Its password does not work any more, because whoever changed the address knew it. Ask whoever \
+         runs this site for a new one."
+    };
+    Notice::success_of(format!("Your account has the address {} again. {next}", user.email))
+}
 
 /// The link by which the old address takes an account back.
 pub(super) struct Undo;
@@ -44,6 +46,7 @@ impl MailedLink for Undo {
     const PURPOSE: &'static str = "change_email_undo";
     const VIEW: &'static str = "change_email_undo_view";
     const ERROR_VIEW: &'static str = "change_email_undo_error_view";
+    const DONE: &'static str = "This link was used just now: the account has its old address again. Choose a new password for it.";
     type Form = Button;
 
     fn page(&self, _flow: &Flow, link: Option<&OpenLink>) -> Page {
@@ -81,18 +84,15 @@ impl MailedLink for Undo {
         flow.make_way(&link.address, &visit.origin()).await?;
         let store = flow.store();
         let undone = store.consume_token(&digest, Self::PURPOSE, now, &change, &together).await?;
-        if undone.is_none() {
+        let Some(user) = undone else {
             let why = unusable(visit, flow, link, Self::PURPOSE).await?;
             return Err(with_cure(why, visit.url("reset").is_some()));
-        }
+        };
         flow.told(&event);
-        Ok(match visit.url("reset") {
-            Some(reset) => Reply::redirect(reset).notice(CHOOSE_A_PASSWORD),
-            None => {
-                let login = visit.url("login").unwrap_or_else(Next::home);
-                Reply::redirect(login).notice(ASK_FOR_A_PASSWORD)
-            }
-        })
+        let reset = visit.url("reset");
+        let notice = is_undone(&user, reset.is_some());
+        let next = reset.or_else(|| visit.url("login")).unwrap_or_else(Next::home);
+        Ok(Reply::redirect(next).notice(notice))
     }
 }
 
