@@ -367,7 +367,7 @@ impl<L: MailedLink> Handled<'_, L> {
         match self.act(token.clone(), form).await {
             Ok(reply) => Ok(reply),
             Err(rejection) => {
-                if matches!(rejection, Rejection::InvalidLink) {
+                if matches!(rejection, Rejection::InvalidLink | Rejection::LinkUsed(_)) {
                     let (purpose, origin) = (L::PURPOSE, self.visit.origin());
                     self.visit.signals().send(&Event::LinkRefused { purpose, origin });
                 }

@@ -412,7 +412,7 @@ async fn where_there_is_no_reset_the_thiefs_password_does_not_stay_either() {
     let answer = owner.post_form("/change-email-undo/link", &[]).await;
     assert_eq!(answer.location(), "/login");
     let page = owner.get("/login").await.body;
-    assert!(page.contains("which works no more: ask whoever runs this site"), "{page}");
+    assert!(page.contains("Its password does not work any more"), "{page}");
     for password in [PASSWORD, "the thief makes it hers"] {
         for email in [OLD, NEW] {
             assert_eq!(app.browser().log_in(email, password).await.status, Status::BadRequest);

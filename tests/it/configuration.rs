@@ -348,7 +348,7 @@ async fn a_wrong_configuration_stops_the_launch_with_one_line_that_names_key_and
             "Write \"confirm\"",
         ),
         (
-            complete.replace("keys =", "secret_keys ="),
+            complete.replace("keys =", "secret_keys = \"x\"\nkeys ="),
             "security.secret_keys: is not a setting",
             "use one of",
         ),

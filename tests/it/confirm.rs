@@ -77,6 +77,7 @@ async fn a_used_link_is_refused() {
     app.browser().post_json(&link, json!({})).await;
     assert_eq!(app.browser().post_json(&link, json!({})).await.reasons(), ["invalid_link"]);
     assert_eq!(app.browser().get_json(&link).await.reasons(), ["invalid_link"]);
+    app.clock().advance(TimeDelta::minutes(10));
     let browser = app.browser();
     browser.get(&link).await;
     let page = browser.get("/confirm/link").await;

@@ -84,6 +84,9 @@ async fn a_used_link_is_refused() {
     let browser = app.browser();
     browser.get(&link).await;
     let page = browser.get("/reset/link").await;
+    assert!(page.body.contains("Not you? <a href=\"/reset\">"), "{}", page.body);
+    app.clock().advance(TimeDelta::minutes(10));
+    let page = browser.get("/reset/link").await;
     assert_eq!(page.status, Status::BadRequest);
     assert!(page.body.contains("action=\"/reset\""), "it offers another one: {}", page.body);
 }
