@@ -399,10 +399,12 @@ async fn what_happens_at_once_makes_one_chain() {
     .await;
     let names = names(&app).await;
     let count = |name: &str| names.iter().filter(|other| *other == name).count();
-    // Whoever waited for too long on a slow machine was turned away, and left no row.
-    let begun = answers.iter().filter(|status| **status == 200).count();
-    assert!(begun > 0 && answers.iter().all(|status| [200, 400, 503].contains(status)));
-    assert_eq!(count("user_authenticated"), begun);
+    // Who waited too long on a slow machine was told to try again, before or after the login was written down.
+    let answered = |code: u16| answers.iter().filter(|status| **status == code).count();
+    let (begun, late) = (answered(200), answered(503));
+    assert!(begun > 0 && begun + late + answered(400) == answers.len(), "{answers:?}");
+    let written = count("user_authenticated");
+    assert!((begun..=begun + late).contains(&written), "{written} of {answers:?}");
     let report = verify(&app).await;
     assert_eq!((report.broken, report.rows), (None, u64::try_from(names.len()).unwrap()));
 }

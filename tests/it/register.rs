@@ -136,7 +136,11 @@ async fn of_32_registrations_of_one_address_at_once_one_makes_the_account() {
         app.browser().post_json("/register", json!({"email": ANN, "password": PASSWORD})).await
     };
     let answers = rocket::futures::future::join_all((0..32).map(|_| register())).await;
-    assert!(answers.iter().all(|answer| answer.status == Status::Ok));
+    // Who waited too long for the others is told to try again.
+    let statuses: Vec<Status> = answers.iter().map(|answer| answer.status).collect();
+    assert!(statuses.contains(&Status::Ok), "{statuses:?}");
+    let told = [Status::Ok, Status::ServiceUnavailable];
+    assert!(statuses.iter().all(|status| told.contains(status)), "{statuses:?}");
     let users = app.store().list_users(None, 100).await.unwrap();
     assert_eq!(users.len(), 1);
 }

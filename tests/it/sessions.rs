@@ -135,22 +135,25 @@ async fn of_40_logins_at_once_20_stay_and_all_older_sessions_give_way() {
     let older = [app.log_in_as(ANN).await, app.log_in_as(ANN).await];
     app.clock().advance(TimeDelta::seconds(1));
     let browsers: Vec<_> = (0..40).map(|_| app.browser()).collect();
-    join_all(browsers.iter().map(|browser| async {
-        // Who waited too long for the others is told to try again.
+    let tries = join_all(browsers.iter().map(|browser| async {
+        // Who waited too long for the others is told to try again, and may leave a session that no browser has.
+        let mut tries: usize = 1;
         loop {
             let answer = browser.log_in(ANN, PASSWORD).await;
             if answer.status == Status::Ok {
-                break;
+                break tries;
             }
             assert_eq!(answer.status, Status::ServiceUnavailable, "{}", answer.body);
+            tries += 1;
         }
     }))
     .await;
+    let told_to_try_again = tries.iter().sum::<usize>() - browsers.len();
     let mut stay = 0;
     for browser in &browsers {
         stay += usize::from(browser.get("/me").await.status == Status::Ok);
     }
-    assert_eq!(stay, 20);
+    assert!((20_usize.saturating_sub(told_to_try_again)..=20).contains(&stay), "{stay}");
     assert_eq!(app.store().list_sessions(ann.id).await.unwrap().len(), 20);
     for browser in &older {
         assert_eq!(browser.get("/me").await.status, Status::SeeOther);
@@ -189,13 +192,30 @@ async fn what_is_over_is_deleted_and_what_is_not_stays() {
         .post_json("/register", json!({"email": "carol@example.org", "password": PASSWORD}))
         .await;
     app.mail().await;
+    let rows = async |table: &str| {
+        sql::number(app.database(), &format!("SELECT COUNT(*) FROM security_{table}")).await
+    };
+    let all = async || {
+        let mut all = 0;
+        for table in ["sessions", "one_time_tokens", "attempts", "users"] {
+            all += rows(table).await;
+        }
+        all
+    };
     assert_eq!(app.sweep().await, 0);
+    assert_eq!((rows("sessions").await, rows("one_time_tokens").await), (1, 1));
+    assert!(rows("attempts").await > 2);
+
     app.clock().advance(TimeDelta::hours(25));
-    // The session, the link, the failed login, and eight counts of networks and addresses.
-    assert_eq!(app.sweep().await, 11);
+    let before = all().await;
+    let swept = app.sweep().await;
+    assert_eq!(all().await, before - i64::try_from(swept).unwrap());
+    assert_eq!((rows("sessions").await, rows("one_time_tokens").await), (0, 0));
+    assert_eq!(rows("users").await, 2, "an account may be confirmed for two days");
+
     app.clock().advance(TimeDelta::hours(26));
-    // The account that nobody confirmed, and the last of the counts.
-    assert_eq!(app.sweep().await, 2);
+    app.sweep().await;
+    assert_eq!((rows("users").await, rows("attempts").await), (1, 0));
     assert_eq!(app.sweep().await, 0);
 }
 
