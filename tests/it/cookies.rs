@@ -29,7 +29,7 @@ const REMEMBER: &str = "security_remember";
 
 #[get("/basket/<thing>")]
 fn fill(session: Session<'_>, thing: &str) -> Result<(), rocket_security::Rejection> {
-    Ok(session.insert("basket", &thing)?)
+    Ok(session.insert("basket", thing)?)
 }
 
 #[get("/basket")]
@@ -196,7 +196,11 @@ async fn a_cookie_that_comes_twice_is_refused_whatever_it_holds() {
     }
     for line in [format!("{SESSION}={ann}; x=1; x=2"), format!("{SESSION}={ann}; {SESSION}2={bob}")]
     {
-        assert_ne!(send(&[line.clone()], "/").await.status, Status::BadRequest, "{line}");
+        assert_ne!(
+            send(std::slice::from_ref(&line), "/").await.status,
+            Status::BadRequest,
+            "{line}"
+        );
     }
     let page =
         app.client().get("/me").header(Header::new("Cookie", format!("{SESSION}=a;{SESSION}=b")));

@@ -133,7 +133,7 @@ async fn without_a_session_every_post_leads_to_the_login_or_is_refused_and_never
                     } else {
                         assert_eq!(answer.status, Status::SeeOther, "{said}");
                         assert!(answer.location().starts_with("/login"), "{said}");
-                        let login = browser.get(&answer.location()).await;
+                        let login = browser.get(answer.location()).await;
                         assert_eq!(login.status, Status::Ok, "{case}");
                         assert!(login.body.contains("Please log in first."), "{case}");
                     }
@@ -167,8 +167,8 @@ async fn a_form_that_was_sent_without_a_session_is_found_again_after_the_login()
         let answer = post(&browser, path, Sent::Stale, false).await;
         let login = answer.location();
         assert_eq!(login, format!("/login?next={}", path.replace('/', "%2F")));
-        browser.get(&login).await;
-        let answer = browser.post_form(&login, &[("identity", ANN), ("password", PASSWORD)]).await;
+        browser.get(login).await;
+        let answer = browser.post_form(login, &[("identity", ANN), ("password", PASSWORD)]).await;
         assert_eq!(answer.location(), path);
         assert_eq!(browser.get(path).await.status, Status::Ok, "{path}");
     }

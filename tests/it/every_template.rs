@@ -117,7 +117,7 @@ async fn every_page_is_shown_whichever_feature_is_disabled() {
             for browser in [&app.browser(), &user] {
                 let mut answer = browser.get(&path).await;
                 if answer.status == Status::SeeOther && answer.location().ends_with("/link") {
-                    answer = browser.get(&answer.location()).await;
+                    answer = browser.get(answer.location()).await;
                 }
                 let said = format!("{path} without {name}: {}", answer.body);
                 assert!(answer.status.code < 500, "{said}");

@@ -322,12 +322,9 @@ fn check_parameters(url: &str) -> Result<()> {
 
 fn check_scheme(url: &str) -> Result<()> {
     let scheme = url.split(':').next().unwrap_or_default();
-    let is_compiled_in = match scheme {
-        "sqlite" => cfg!(feature = "sqlite"),
-        "postgres" | "postgresql" => cfg!(feature = "postgres"),
-        "mysql" | "mariadb" => cfg!(feature = "mysql"),
-        _ => false,
-    };
+    let is_compiled_in = (cfg!(feature = "sqlite") && scheme == "sqlite")
+        || (cfg!(feature = "postgres") && ["postgres", "postgresql"].contains(&scheme))
+        || (cfg!(feature = "mysql") && ["mysql", "mariadb"].contains(&scheme));
     if is_compiled_in { Ok(()) } else { Err(unknown_scheme(scheme)) }
 }
 
