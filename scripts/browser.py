@@ -459,7 +459,7 @@ def accept_an_invitation(person):
     person.take("invite-link-errors")
     person.fill(password=FIRST, password_confirm=FIRST)
     person.press("Accept the invitation")
-    person.sees("Your account is ready")
+    person.sees("is ready. You can log in now.")
     find_dead(person, path, "invite")
 
 
