@@ -122,7 +122,8 @@ fn headers() -> Vec<(&'static str, &'static str, String)> {
         ),
         ("150 cookies", "Cookie", cookies.join("; ")),
         ("a token of 8 KiB", "Authorization", format!("Bearer v4.local.{}", "A".repeat(8_100))),
-        ("8 KiB of types", "Accept", vec!["text/html;q=0.1"; 500].join(",")),
+        ("200 KiB of types", "Accept", vec!["a/b"; 51_200].join(",")),
+        ("16 KiB of parameters", "Accept", format!("a/b{}", ";c=d".repeat(4_096))),
         ("1000 hops", "X-Forwarded-For", vec!["192.0.2.1"; 1_000].join(",")),
     ]
 }

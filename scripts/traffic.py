@@ -150,7 +150,7 @@ class Traffic:
             return self.accounts[-1]
 
     def register(self, account, attempt=0, is_browser=False):
-        fields = {"email": account.spelt(attempt), "password": PASSWORD}
+        fields = {"email": account.spelt(attempt), "password": PASSWORD, "password_confirm": PASSWORD}
         visitor = self.visitor(is_browser)
         expected = {303, 503} if is_browser else {200, 503}
         reply = visitor.post(REGISTER, "/register", fields, expected)

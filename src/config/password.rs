@@ -91,37 +91,38 @@ impl PasswordConfig {
     ///
     /// [`Error::Config`] naming the parameter and its bounds.
     pub fn check_bounds(&self) -> Result<()> {
-        let refused = |key: &str, fault: String, cure: &str| {
-            Err(Error::config(format!("password.{key}"), fault, cure))
+        let mut faults = Faults::default();
+        let mut refuse = |key: &str, fault: String, cure: &str| {
+            faults.push(Error::config(format!("password.{key}"), fault, cure));
         };
         let Self { memory, iterations, parallelism, .. } = *self;
         if !(1..=MAX_PARALLELISM).contains(&parallelism) {
             let fault = format!(
                 "is {parallelism}, and hashes with more than 16 lanes or none are not verified"
             );
-            return refused("parallelism", fault, "Remove it for 1, or choose 1 to 16");
+            refuse("parallelism", fault, "Remove it for 1, or choose 1 to 16");
         }
         if !(1..=MAX_ITERATIONS).contains(&iterations) {
             let fault = format!(
                 "is {iterations}, and hashes of more than 16 passes or none are not verified"
             );
-            return refused("iterations", fault, "Remove it for 2, or choose 1 to 16");
+            refuse("iterations", fault, "Remove it for 2, or choose 1 to 16");
         }
         if !Self::may_cost(memory, iterations, parallelism) {
             let fault = format!(
                 "is {memory} KiB, and hashes of more than 262144 KiB, or less than 8 for each lane, are not verified"
             );
-            return refused("memory", fault, "Remove it for 19456, or choose no more than 262144");
+            refuse("memory", fault, "Remove it for 19456, or choose no more than 262144");
         }
         if self.threads.is_some_and(|threads| !(1..=MAX_THREADS).contains(&threads)) {
             let fault = "is not between 1 and 1024".to_owned();
-            return refused("threads", fault, "Remove it for one thread a core");
+            refuse("threads", fault, "Remove it for one thread a core");
         }
         if self.queue.is_some_and(|queue| queue > MAX_QUEUE) {
             let fault = "is above 100000".to_owned();
-            return refused("queue", fault, "Remove it for 32 a thread");
+            refuse("queue", fault, "Remove it for 32 a thread");
         }
-        Ok(())
+        faults.finish()
     }
 
     /// Returns `true` for parameters that a hash may have: those that are verified.

@@ -118,7 +118,8 @@ impl<D> Feature<D> for ChangeUsername {
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct ChangeUsernameForm {
-    username: String,
+    /// One that is empty removes the name where accounts need none.
+    username: Option<String>,
 }
 
 impl Form for ChangeUsernameForm {
@@ -164,11 +165,13 @@ async fn change(
     flow.limits().admit_user(visit, active.user.id, "change_username").await?;
     let mut errors = FieldErrors::new();
     let user = &active.user;
-    if form.username.trim().is_empty() && !flow.username_policy().is_required() {
+    let username = form.username.as_deref();
+    if username.is_some_and(|it| it.trim().is_empty()) && !flow.username_policy().is_required() {
         return remove(visit, flow, active).await;
     }
-    let chosen =
-        flow.choose_username(visit, FIELD, &form.username, Some(user), &mut errors).await?;
+    let chosen = flow
+        .choose_username(visit, FIELD, username.unwrap_or_default(), Some(user), &mut errors)
+        .await?;
     let Some((username, held)) = chosen else {
         return Err(errors.into());
     };

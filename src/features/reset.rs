@@ -258,8 +258,7 @@ impl MailedLink for Reset {
     const PURPOSE: &'static str = "reset";
     const VIEW: &'static str = "reset_view";
     const ERROR_VIEW: &'static str = "reset_error_view";
-    const DONE: &'static str =
-        "This link was used just now: the password is changed. You can log in with it.";
+    const DONE: &'static str = "This link was used just now: the password of the account that it was mailed to is changed.";
     type Form = NewPassword;
 
     fn page(&self, flow: &Flow, link: Option<&OpenLink>) -> Page {

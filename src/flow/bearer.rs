@@ -8,6 +8,7 @@ use std::sync::PoisonError;
 use std::time::Duration;
 
 use chrono::TimeDelta;
+use rocket::Request;
 use uuid::Uuid;
 
 use crate::clock::Timestamp;
@@ -21,12 +22,15 @@ use crate::flow::Flow;
 use crate::flow::once::Bearer;
 use crate::rejection::Rejection;
 use crate::rejection::TokenFault;
+use crate::token::Access;
 use crate::token::Refresh;
 use crate::token::TokenKind;
 use crate::token::Verified;
 use crate::user::User;
 use crate::user::UserId;
 use crate::web::Web;
+use crate::web::bearer;
+use crate::web::visit::Visit;
 
 /// How many answers are kept at most, some 200 bytes each.
 const MOST_KEPT: usize = 10_000;
@@ -222,6 +226,39 @@ pub(super) struct Facts {
     pub(super) about: Option<Whose>,
     /// Whether it is a refresh token, of which a family has one at a time.
     is_refresh: bool,
+}
+
+/// Refuses a credential of `user` beside the live session, or a good access token in a header, of another
+/// user.
+///
+/// # Errors
+///
+/// [`Rejection::ConflictingCredentials`].
+pub(super) fn only_of(visit: &Visit<'_>, user: UserId) -> Result<(), Rejection> {
+    match visit.user() {
+        Some(other) if other.id != user => Err(Rejection::ConflictingCredentials),
+        _ => sent_by_no_other(visit, user),
+    }
+}
+
+/// Refuses a login of `user` beside a good access token, in a header, of another user.
+///
+/// # Errors
+///
+/// [`Rejection::ConflictingCredentials`].
+pub(super) fn sent_by_no_other(visit: &Visit<'_>, user: UserId) -> Result<(), Rejection> {
+    match sender(visit.request()) {
+        Some(other) if other != user => Err(Rejection::ConflictingCredentials),
+        _ => Ok(()),
+    }
+}
+
+/// Returns the user whose access token a request brings in a header, if it is genuine. A program may send one
+/// that has expired beside what gets it another: that one counts as none.
+fn sender(request: &Request<'_>) -> Option<UserId> {
+    bearer::in_headers(request).next()?;
+    let token = bearer::verified::<Access>(request).ok()?;
+    Facts::of(&token).ok()?.about.map(|whose| whose.trace.user)
 }
 
 /// What a token of ours says of its user.

@@ -30,6 +30,7 @@ use crate::flow::Flow;
 use crate::flow::PASSWORD;
 use crate::flow::bearer::Facts;
 use crate::flow::bearer::Whose;
+use crate::flow::bearer::only_of;
 use crate::flow::session::user_agent;
 use crate::rejection::Rejection;
 use crate::rejection::TokenFault;
@@ -92,7 +93,7 @@ impl Flow {
             return Err(self.fail(visit, user, PASSWORD, "second_factor_required").await?);
         };
         let Authenticated { user, authn_via, .. } = authenticated;
-        visit.only_of(user.id)?;
+        only_of(visit, user.id)?;
         self.check_session(&user).await?;
         let origin = visit.origin();
         let family = FamilyRecord {
@@ -139,7 +140,7 @@ impl Flow {
         let Some((user, LivesBy::Family(found))) = found else {
             return Err(ended);
         };
-        visit.only_of(user.id)?;
+        only_of(visit, user.id)?;
         let now = visit.clock().now();
         let idle_expires_at = programs.tokens.idle_end(&found, now);
         let is_changed = !user.is_open() || user.epoch != whose.epoch;
@@ -212,7 +213,7 @@ impl Flow {
         let Some(Whose { trace, .. }) = facts.about else {
             return Ok(None);
         };
-        visit.only_of(trace.user)?;
+        only_of(visit, trace.user)?;
         Ok(Some(EndedFamily { id: family, user_id: trace.user }))
     }
 

@@ -9,6 +9,7 @@
 //! | passwords, usernames and personal tokens that a user sets | 20 an hour of each | 429 |
 //! | mails of a kind to an address, whoever asks | 5 an hour | no mail; the asker is not told |
 //! | the same where one has to be logged in to ask | 5 an hour for each account, 20 an hour in all | the same |
+//! | mails of a kind that a user has sent, to whatever addresses | 20 an hour | the same |
 //! | mails of all kinds to an address that somebody asks for | 10 an hour, beyond that the first of each kind | the same |
 //!
 //! A disabled password is refused like a wrong one, and the owner is told by mail (`password_disabled`). Without the
@@ -25,7 +26,7 @@
 //! asks for mails of other kinds keeps nobody from a link to reset their password. Notices, which tell the owner
 //! of an account what happened to it, are not limited.
 //!
-//! `security.throttle.scale` multiplies them all. What is counted by are keyed digests: the table
+//! `security.throttle.scale` multiplies them all but the number of wrong passwords that disables one. What is counted by are keyed digests: the table
 //! tells nobody who tried what.
 
 pub(in crate::flow) mod failures;
@@ -69,6 +70,9 @@ const MAIL_WINDOW: TimeDelta = TimeDelta::hours(1);
 /// How many mails of one kind may go to one address in a window where each asker is counted for
 /// themselves: it takes four accounts to use up what others could ask for.
 const MAIL_LIMIT_OF_ALL: u32 = 20;
+
+/// How many mails of one kind a user may have sent in a window, to whatever addresses.
+const MAIL_LIMIT_OF_ASKER: u32 = 20;
 
 /// How many mails of all kinds may go to one address in a window.
 const MAIL_LIMIT_OF_KINDS: u32 = 10;
@@ -224,6 +228,7 @@ impl Limits {
         let of_asker = ["mail of", kind, &asker, &address];
         // In this order: what an asker is refused is not counted against the others.
         Ok(self.count_mail(visit, &of_asker, MAIL_LIMIT).await?
+            && self.count_mail(visit, &["mails of", kind, &asker], MAIL_LIMIT_OF_ASKER).await?
             && self.count_mail(visit, &["mail", kind, &address], MAIL_LIMIT_OF_ALL).await?
             && self.fits_all_kinds(visit, &[kind, &address, &asker], &address).await?)
     }

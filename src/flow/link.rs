@@ -441,6 +441,10 @@ impl<L: MailedLink> Handled<'_, L> {
             Rejection::InvalidInput(_) | Rejection::CsrfFailed(_) if !self.visit.wants_json() => {
                 match self.find(token).await {
                     Ok(link) => self.link.page(self.flow, Some(&link)).refuse(rejection),
+                    // The first press may have ended the session that the form belongs to.
+                    Err(used @ Rejection::LinkUsed(_)) => {
+                        self.link.page(self.flow, None).refuse(used)
+                    }
                     Err(_) => rejection.into(),
                 }
             }

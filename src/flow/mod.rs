@@ -57,6 +57,7 @@ use crate::feature::Registration;
 use crate::feature::Verdict;
 use crate::feature::asker;
 use crate::flow::bearer::Checked;
+use crate::flow::bearer::sent_by_no_other;
 use crate::flow::families::Programs;
 use crate::flow::limits::Limits;
 use crate::flow::username::UsernamePolicy;
@@ -290,6 +291,7 @@ impl Flow {
     /// # Errors
     ///
     /// [`Rejection::InvalidCredentials`] when the account changed while the login was under way;
+    /// [`Rejection::ConflictingCredentials`] beside a good access token, in a header, of another user;
     /// [`Rejection::Unavailable`] when the store does not answer.
     pub async fn log_in(
         &self,
@@ -297,6 +299,7 @@ impl Flow {
         authenticated: Authenticated,
     ) -> Result<User, Rejection> {
         let Authenticated { user, authn_via, remember } = authenticated;
+        sent_by_no_other(visit, user.id)?;
         let origin = visit.origin();
         let event = Event::UserAuthenticated {
             user: user.id,

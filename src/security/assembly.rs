@@ -351,6 +351,12 @@ impl<D: UserDatastore> Assembly<D> {
     }
 }
 
+/// Returns whether [`keyring`] finds keys, and makes none.
+pub fn has_keys(config: &Config, figment: &Figment) -> bool {
+    let is_configured = !config.keys.0.is_empty() || figment.contains("secret_key");
+    is_configured || !is_debug(figment) || key_file(figment).exists()
+}
+
 /// Finds the keys: configured, Rocket's, or in the debug profile those beside the database, which are
 /// made if need be.
 ///

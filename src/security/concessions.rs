@@ -33,6 +33,11 @@ const SHORTEST_PASSWORD: usize = 15;
 const LONGEST_LOGIN: Span = Span::hours(366 * 24);
 
 /// A setting that gives up protection.
+/// The shortest prefixes that a network of proxies has: no private network is larger than 10.0.0.0/8
+/// (RFC 1918) or fc00::/7 (RFC 4193).
+const SHORTEST_IPV4: u8 = 8;
+const SHORTEST_IPV6: u8 = 7;
+
 struct Concession {
     setting: &'static str,
     gives_up: &'static str,
@@ -47,9 +52,14 @@ struct Concession {
 /// `security.allow_insecure` that is not such a setting.
 pub(super) fn check(config: &Config, figment: &Figment, has_own_mailer: bool) -> Result<()> {
     let mut faults = Faults::default();
-    for name in config.allow_insecure.iter().filter(|name| !NEED_CONSENT.contains(&name.as_str())) {
+    let names = config.allow_insecure.iter().enumerate();
+    for (at, name) in names.filter(|(_, name)| !NEED_CONSENT.contains(&name.as_str())) {
         let fault = format!("names \"{name}\", which is not a setting that needs to be allowed");
-        faults.push(Error::config("allow_insecure", fault, instead_of(name, &NEED_CONSENT)));
+        faults.push(Error::config(
+            format!("allow_insecure[{at}]"),
+            fault,
+            instead_of(name, &NEED_CONSENT),
+        ));
     }
     if is_debug(figment) {
         return faults.finish();
@@ -113,7 +123,8 @@ fn others(config: &Config, mail: &str) -> Vec<Concession> {
         (
             trusts_everybody(config),
             "trusted_proxies",
-            "has a network of /0, so that every client chooses its own address and escapes the limits",
+            "has a network that much of the internet is in, so that clients choose their own address and \
+             escape the limits",
             "Name the addresses of your proxies",
         ),
         (
@@ -146,8 +157,11 @@ fn given_up(rules: impl IntoIterator<Item = Rule>) -> Vec<Concession> {
 }
 
 fn trusts_everybody(config: &Config) -> bool {
-    let proxies = config.trusted_proxies.iter().flatten();
-    proxies.map(ProxyNetwork::network).any(|network| network.prefix_len() == 0)
+    let networks = config.trusted_proxies.iter().flatten().map(ProxyNetwork::network);
+    networks.into_iter().any(|network| {
+        let shortest = if network.addr().is_ipv4() { SHORTEST_IPV4 } else { SHORTEST_IPV6 };
+        network.prefix_len() < shortest
+    })
 }
 
 fn is_plain(base_url: &Url) -> bool {

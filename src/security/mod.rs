@@ -13,6 +13,7 @@ pub use crate::security::access_map::Declared;
 pub use crate::security::access_map::ROUTES_MARK;
 pub use crate::security::access_map::ROUTES_VARIABLE;
 pub use crate::security::access_map::RouteAccess;
+pub use crate::security::assembly::has_keys;
 pub use crate::security::assembly::keyring;
 
 use std::future::Future;
@@ -68,6 +69,7 @@ use crate::web::Web;
 use crate::web::challenge;
 use crate::web::csrf;
 use crate::web::doubled;
+use crate::web::media_types;
 use crate::web::presentation::AsItComes;
 use crate::web::presentation::Presentation;
 use crate::web::protection;
@@ -392,6 +394,7 @@ impl<D: UserDatastore> Fairing for Security<D> {
         if let Some(web) = request.rocket().state::<Web>() {
             web.proxies().inspect(request);
         }
+        media_types::bound(request);
         csrf::inspect(request, data).await;
         doubled::inspect(request);
     }
@@ -399,7 +402,7 @@ impl<D: UserDatastore> Fairing for Security<D> {
     async fn on_response<'r>(&self, request: &'r Request<'_>, response: &mut Response<'r>) {
         if let Some(web) = request.rocket().state::<Web>() {
             render::finish(request, web, response).await;
-            web.sessions().finish(request, response);
+            web.sessions().finish(request, response).await;
             challenge::finish(request, response);
             protection::finish(request, web, response);
         }

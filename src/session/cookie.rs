@@ -31,7 +31,8 @@
 //! write the session's cookie.
 //!
 //! A cookie that none of our keys opens is a stranger's, such as that of another application on the same host.
-//! Its browser is a guest's, and no answer removes it.
+//! Its browser is a guest's, and no answer removes it, but for data, which opens with one id alone: a login and
+//! a logout remove it.
 //!
 //! A request that brings one of these cookies twice is refused with 400 `conflicting_credentials`: one of the
 //! two may have been planted.
@@ -46,6 +47,7 @@ use rocket::http::Cookie;
 use rocket::time::Duration;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::de::IgnoredAny;
 
 use crate::clock::Timestamp;
 use crate::config::CookieName;
@@ -183,9 +185,22 @@ impl Cookies {
         self.names.find(kind, request).filter(|value| !is_dead(value))
     }
 
-    /// Tells whether a request brings a cookie, dead or not.
-    pub(super) fn has(&self, kind: Kind, request: &Request<'_>) -> bool {
-        self.names.find(kind, request).is_some()
+    /// Finds a cookie that a request brings, dead or not, if one of our keys opens it: what no key of ours
+    /// opens is a stranger's, and stays in the browser. Data opens with one id alone, so that a stranger's
+    /// cannot be told.
+    pub(super) fn brought<'r>(&self, kind: Kind, request: &'r Request<'_>) -> Option<&'r str> {
+        let value = self.names.find(kind, request)?;
+        let opens = |sealer: &Sealer| sealer.open::<IgnoredAny>(value).is_some();
+        let is_ours = match kind {
+            Kind::Session => opens(&self.session),
+            Kind::Guest => self.guest(request).is_some(),
+            Kind::Link => opens(&self.link),
+            Kind::Notice => opens(&self.notice),
+            Kind::Form => opens(&self.form),
+            Kind::Remember => opens(&self.remember),
+            Kind::Data | Kind::GuestData | Kind::Refresh | Kind::Token => true,
+        };
+        is_ours.then_some(value)
     }
 
     /// Makes the cookie that removes another.
@@ -253,7 +268,7 @@ impl Cookies {
     /// Makes the cookies that take away what somebody who logs out leaves in the browser of a request.
     pub(super) fn without_leftovers(&self, request: &Request<'_>) -> Vec<Cookie<'static>> {
         let left = [Kind::Guest, Kind::Link, Kind::Form, Kind::Data, Kind::GuestData];
-        let left = left.into_iter().filter(|kind| self.has(*kind, request));
+        let left = left.into_iter().filter(|kind| self.brought(*kind, request).is_some());
         left.map(|kind| self.removal(kind)).collect()
     }
 

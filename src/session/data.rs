@@ -157,7 +157,7 @@ impl Sessions {
     }
 
     /// Notes the cookie to be written, if the data changed.
-    pub(super) fn finish_data(&self, request: &Request<'_>, response: &mut Response<'_>) {
+    pub(super) async fn finish_data(&self, request: &Request<'_>, response: &mut Response<'_>) {
         let Some(data) = self.take_data(request) else {
             return;
         };
@@ -168,10 +168,26 @@ impl Sessions {
             || [StatusClass::Redirection, StatusClass::ServerError]
                 .contains(&response.status().class());
         let written = data.written(shows_nothing);
-        if let Some(content) = written
-            && let Err(fault) = self.write_data(request, &content)
-        {
+        let Some(content) = written else {
+            return;
+        };
+        if self.is_outrun(request).await {
+            return;
+        }
+        if let Err(fault) = self.write_data(request, &content) {
             log::error!("session data could not be written: {fault}");
+        }
+    }
+
+    /// Tells whether the session of a request has ended or was replaced while the request was answered. Its
+    /// data would open with no id any more, and take the place of the data of the session that came after.
+    async fn is_outrun(&self, request: &Request<'_>) -> bool {
+        let is_changed_here = changes(request).is_some();
+        match loaded(request).and_then(Current::active) {
+            Some(active) if !is_changed_here => {
+                matches!(self.store.find_session(&active.token.digest()).await, Ok(None))
+            }
+            _ => false,
         }
     }
 
@@ -185,10 +201,10 @@ impl Sessions {
         if !content.is_empty() {
             let owner = self.owner(request)?;
             cookie::set(request, self.cookies.data(kind, content, &owner)?);
-        } else if self.cookies.has(kind, request) {
+        } else if self.cookies.brought(kind, request).is_some() {
             cookie::set(request, self.cookies.removal(kind));
         }
-        if is_users && self.cookies.has(Kind::GuestData, request) {
+        if is_users && self.cookies.brought(Kind::GuestData, request).is_some() {
             // What was the guest's is the user's by now.
             cookie::set(request, self.cookies.removal(Kind::GuestData));
         }

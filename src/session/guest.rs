@@ -90,6 +90,22 @@ impl Sessions {
         self.bury(request, &[Kind::Token]);
     }
 
+    /// Takes the guest's cookie from the browser, and with its marks what is marked.
+    pub(super) fn forget_guest(&self, request: &Request<'_>) {
+        for kind in [Kind::Link, Kind::Form] {
+            let Some(value) = self.cookies.brought(kind, request) else {
+                continue;
+            };
+            let is_marked = self.cookies.guest(request).is_some_and(|it| it.has_marked(value));
+            if is_marked || buried(request).contains(&mark(value)) {
+                cookie::set(request, self.cookies.removal(kind));
+            }
+        }
+        if self.cookies.brought(Kind::Guest, request).is_some() {
+            cookie::set(request, self.cookies.removal(Kind::Guest));
+        }
+    }
+
     /// Writes the marks of what was buried; returns whether there were any.
     pub(super) fn finish_guest(&self, request: &Request<'_>) -> bool {
         let guest = match &*changes(request) {
@@ -120,8 +136,8 @@ impl Sessions {
 
     fn write_guest(&self, request: &Request<'_>, id: &Token) -> Result<()> {
         let mut dead = buried(request).clone();
-        let before = self.cookies.guest(request).filter(|guest| !self.is_over(guest));
-        if let Some(before) = before {
+        // What is dead stays dead, however old the cookie that says so.
+        if let Some(before) = self.cookies.guest(request) {
             // Marks of cookies that the browser has no more go.
             let brought: Vec<String> =
                 request.cookies().iter().map(|cookie| mark(cookie.value())).collect();

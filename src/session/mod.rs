@@ -206,9 +206,7 @@ impl Sessions {
     fn set_user(&self, request: &Request<'_>, token: &Token) -> Result<()> {
         let payload = Payload { id: token.reveal(), at: self.clock.now().timestamp() };
         cookie::set(request, self.cookies.session(&payload)?);
-        if self.cookies.has(Kind::Guest, request) {
-            cookie::set(request, self.cookies.removal(Kind::Guest));
-        }
+        self.forget_guest(request);
         *changes(request) = Some(Change::User(token.clone()));
         Ok(())
     }
@@ -228,8 +226,8 @@ impl Sessions {
     }
 
     /// Writes what changed to the answer, whatever became of the handler.
-    pub(crate) fn finish(&self, request: &Request<'_>, response: &mut Response<'_>) {
-        self.finish_data(request, response);
+    pub(crate) async fn finish(&self, request: &Request<'_>, response: &mut Response<'_>) {
+        self.finish_data(request, response).await;
         let tells = tells_token(request).load(Ordering::Relaxed);
         self.finish_csrf_cookie(request, response, tells);
         let is_told = self.finish_guest(request);

@@ -68,7 +68,7 @@ impl Sessions {
 
     /// Takes from the browser by what it is remembered.
     pub(crate) fn forget_keepsake(&self, request: &Request<'_>) {
-        if self.cookies.has(Kind::Remember, request) {
+        if self.cookies.brought(Kind::Remember, request).is_some() {
             cookie::set(request, self.cookies.removal(Kind::Remember));
         }
     }

@@ -53,7 +53,8 @@ impl Proxies {
         };
         let brings = |name: &str| request.headers().contains(name);
         if !self.trusts(peer) {
-            let brought = USUAL.iter().find(|name| brings(name));
+            let brought =
+                USUAL.iter().copied().chain([self.header.as_str()]).find(|name| brings(name));
             if let Some(header) = brought.filter(|_| is_near(peer))
                 && !self.has_told_untrusted.swap(true, Ordering::Relaxed)
             {

@@ -158,7 +158,7 @@ async fn verdict(
     let peeked = peeked(request);
     let token = HEADERS.iter().find_map(|name| request.headers().get_one(name));
     let token = token.or(submitted).or(peeked.as_deref());
-    let Some(token) = token else {
+    let Some(token) = token.filter(|it| !it.is_empty()) else {
         return Err(Rejection::CsrfFailed(CsrfFault::Missing));
     };
     if current.token().is_some_and(|session| session.verify_csrf_token(token)) {

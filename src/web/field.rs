@@ -185,7 +185,8 @@ pub(crate) fn sort(
         }
     }
     for name in sent.keys() {
-        errors.push(name, "unexpected_value", "This cannot be taken: there is no such field.");
+        let text = format!("There is no member \u{201c}{name}\u{201d}.");
+        errors.push(name, "unexpected_value", text);
     }
     values
 }

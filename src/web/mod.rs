@@ -40,6 +40,7 @@ pub mod fields;
 mod hops;
 pub(crate) mod identity;
 pub(crate) mod kept_next;
+pub(crate) mod media_types;
 mod multipart;
 pub mod next;
 pub mod page;

@@ -297,26 +297,34 @@ fn why_log_in(request: &Request<'_>) -> Notice {
 }
 
 /// Gives the page of that name with the way back to where the request wanted to go. What was to be
-/// done by a POST cannot be done by going there: it leads to the page of the same path, which has the
-/// form, if there is one.
+/// done by a POST cannot be done by going there: it leads to the page that has the form, which is that of the
+/// same path, or else of the path above it.
 fn leading_back(name: &str, request: &Request<'_>, web: &Web) -> Option<Next> {
     let page = web.url(name)?;
     let uri = request.uri();
     let wanted = match request.method() {
         Method::Get | Method::Head => Next::parse(&uri.to_string()),
         _ if has_page(request) => Next::parse(uri.path().as_str()),
-        _ => None,
+        _ => page_above(request).and_then(|path| Next::parse(&path)),
     };
     Some(wanted.map_or(page.clone(), |wanted| page.with_next(&wanted)))
 }
 
 /// Tells whether the route of a request has a page of the same path.
 fn has_page(request: &Request<'_>) -> bool {
-    request.route().is_some_and(|own| {
-        let is_alike =
-            |other: &Route| other.method == Method::Get && other.uri.as_str() == own.uri.as_str();
-        request.rocket().routes().any(is_alike)
-    })
+    request.route().is_some_and(|own| is_page(request, own.uri.as_str()))
+}
+
+/// Returns the path above that of a request, if there is a page.
+fn page_above(request: &Request<'_>) -> Option<String> {
+    let above = |path: &str| path.rsplit_once('/').map(|(above, _)| above.to_owned());
+    let route = above(request.route()?.uri.path())?;
+    is_page(request, &route).then(|| above(request.uri().path().as_str()))?
+}
+
+fn is_page(request: &Request<'_>, uri: &str) -> bool {
+    let is_it = |route: &Route| route.method == Method::Get && route.uri.as_str() == uri;
+    request.rocket().routes().any(is_it)
 }
 
 fn title(rejection: &Rejection) -> &'static str {

@@ -16,7 +16,6 @@ use crate::rejection::Rejection;
 use crate::session::Active;
 use crate::session::Current;
 use crate::user::User;
-use crate::user::UserId;
 use crate::web::Web;
 use crate::web::demand::Demand;
 use crate::web::demand::demands;
@@ -69,18 +68,6 @@ impl<'r> Visit<'r> {
     /// Tells whether the request wants JSON.
     pub fn wants_json(&self) -> bool {
         wants_json(self.request)
-    }
-
-    /// Refuses a credential of `user` beside the live session of another user.
-    ///
-    /// # Errors
-    ///
-    /// [`Rejection::ConflictingCredentials`].
-    pub fn only_of(&self, user: UserId) -> Result<(), Rejection> {
-        match self.user() {
-            Some(other) if other.id != user => Err(Rejection::ConflictingCredentials),
-            _ => Ok(()),
-        }
     }
 
     /// Refuses a user who is logged in. A browser is led to `next`, or home.

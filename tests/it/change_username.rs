@@ -143,6 +143,21 @@ async fn an_empty_name_removes_it_where_accounts_need_none() {
 }
 
 #[rocket::async_test]
+async fn a_name_that_is_not_sent_removes_nothing() {
+    let app = app_with_usernames(json!({"register": {"username_required": false}})).await;
+    let ann = app.log_in_as(ANN).await;
+    let name = json!({"username": "annlee"});
+    assert_eq!(ann.post_json("/change-username", name).await.status, Status::Ok);
+    for body in [json!({}), json!({"username": null})] {
+        let answer = ann.post_json("/change-username", body).await;
+        assert_eq!(answer.reasons(), ["invalid_input", "username_invalid"], "{}", answer.body);
+    }
+    assert_eq!(ann.post_form("/change-username", &[]).await.status, Status::BadRequest);
+    let user = ann.get_json("/login").await.response("user");
+    assert_eq!(user["username"], "annlee");
+}
+
+#[rocket::async_test]
 async fn it_takes_somebody_who_proved_lately_who_they_are_and_a_token() {
     let app = app().await;
     let body = json!({"username": "annlee"});

@@ -1,10 +1,14 @@
 //! Our cookies: several tabs, several applications on one host, and what is planted.
 
 use chrono::TimeDelta;
+use rocket::State;
 use rocket::get;
+use rocket::http::ContentType;
 use rocket::http::Header;
 use rocket::http::Status;
 use rocket::routes;
+use rocket::tokio::join;
+use rocket::tokio::sync::Notify;
 use rocket_security::AuthUser;
 use rocket_security::Maybe;
 use rocket_security::Page;
@@ -15,6 +19,7 @@ use rocket_security::testing::Answer;
 use rocket_security::testing::Browser;
 use rocket_security::testing::PASSWORD;
 use rocket_security::testing::TestApp;
+use rocket_security::testing::link_in;
 use serde_json::Value;
 use serde_json::json;
 
@@ -37,6 +42,25 @@ fn basket(session: Session<'_>) -> Result<String, rocket_security::Rejection> {
     Ok(session.get("basket")?.unwrap_or_default())
 }
 
+/// Puts something into the basket, and answers when it is let.
+#[get("/slowly/<thing>")]
+async fn fill_slowly(
+    session: Session<'_>,
+    gate: &State<Gate>,
+    thing: &str,
+) -> Result<(), rocket_security::Rejection> {
+    session.insert("basket", thing)?;
+    gate.is_at_work.notify_one();
+    gate.goes_on.notified().await;
+    Ok(())
+}
+
+#[derive(Default)]
+struct Gate {
+    is_at_work: Notify,
+    goes_on: Notify,
+}
+
 #[get("/form")]
 fn form() -> Page {
     Page::new("security/login.html")
@@ -56,8 +80,9 @@ fn cached(_user: AuthUser) -> (Status, Cached) {
 struct Cached(&'static str, Header<'static>);
 
 async fn launch(settings: Value) -> TestApp {
-    let routes = routes![fill, basket, form, personal, cached];
-    TestApp::launch_with(rocket().mount("/", routes), settings).await
+    let routes = routes![fill, fill_slowly, basket, form, personal, cached];
+    let rocket = rocket().manage(Gate::default()).mount("/", routes);
+    TestApp::launch_with(rocket, settings).await
 }
 
 /// Gives the names of the cookies that an answer sets or removes.
@@ -334,6 +359,96 @@ async fn a_credential_of_one_user_beside_the_session_of_another_is_refused() {
     assert_eq!(ann.post_json("/refresh-token", json!({})).await.status, Status::Ok);
     let own = bob.post_json("/token", json!({"email": BOB, "password": PASSWORD})).await;
     assert_eq!(own.status, Status::Ok, "{}", own.body);
+}
+
+#[rocket::async_test]
+async fn a_credential_of_one_user_beside_the_access_token_of_another_is_refused() {
+    let app = app().await;
+    let log_in = async |email: &str| {
+        app.user(email).await;
+        let body = json!({"email": email, "password": PASSWORD});
+        app.browser().post_json("/token", body).await.response("user")
+    };
+    let (anns, bobs) = (log_in(ANN).await, log_in(BOB).await);
+    let bearer =
+        |user: &Value| format!("Bearer {}", user["authentication_token"].as_str().unwrap());
+    let post = async |path: &'static str, authorization: String, body: &Value| {
+        let request = app.client().post(path).header(Header::new("Authorization", authorization));
+        let request = request.header(ContentType::JSON).body(body.to_string());
+        app.browser().send(request).await
+    };
+    for (path, body) in [
+        ("/login", json!({"email": BOB, "password": PASSWORD})),
+        ("/token", json!({"email": BOB, "password": PASSWORD})),
+        ("/refresh-token", json!({"refresh_token": bobs["refresh_token"]})),
+        ("/logout", json!({"refresh_token": bobs["refresh_token"]})),
+    ] {
+        let answer = post(path, bearer(&anns), &body).await;
+        assert_eq!(answer.reasons(), ["conflicting_credentials"], "{path}: {}", answer.body);
+    }
+    // One's own, and one that opens nothing any more, are no hindrance.
+    let body = json!({"refresh_token": bobs["refresh_token"]});
+    assert_eq!(post("/refresh-token", bearer(&bobs), &body).await.status, Status::Ok);
+    let body = json!({"email": BOB, "password": PASSWORD});
+    assert_eq!(post("/token", "Bearer v4.public.x".to_owned(), &body).await.status, Status::Ok);
+}
+
+#[rocket::async_test]
+async fn a_link_that_died_with_a_session_stays_dead_after_the_next_login() {
+    let app = app().await;
+    for looks_between in [true, false] {
+        let browser = app.log_in_as(BOB).await;
+        browser.post_json("/reset", json!({"email": BOB})).await;
+        browser.get(&link_in(&app.newest_mail_to(BOB).await)).await;
+        assert_eq!(browser.get("/reset/link").await.status, Status::Ok);
+        let elsewhere = app.log_in_as(BOB).await;
+        elsewhere.post_json("/sessions/end-others", json!({})).await;
+        if looks_between {
+            browser.get("/me").await;
+            assert_eq!(browser.get("/reset/link").await.status, Status::BadRequest);
+        }
+        app.user(ANN).await;
+        assert_eq!(browser.log_in(ANN, PASSWORD).await.status, Status::Ok);
+        let page = browser.get("/reset/link").await;
+        assert_eq!(page.status, Status::BadRequest, "{looks_between}: {}", page.body);
+        assert!(!page.body.contains(BOB), "{}", page.body);
+        app.clock().advance(TimeDelta::hours(2));
+    }
+}
+
+#[rocket::async_test]
+async fn an_answer_that_was_under_way_when_its_session_was_replaced_destroys_no_data() {
+    let app = launch(json!({})).await;
+    let ann = app.log_in_as(ANN).await;
+    ann.get("/basket/pears").await;
+    let late = copy(&app, &ann, &[SESSION, "security_data"]);
+    let gate: &Gate = app.client().rocket().state().unwrap();
+    let (answer, ()) = join!(late.get("/slowly/plums"), async {
+        gate.is_at_work.notified().await;
+        let proved = ann.post_json("/verify", json!({"password": PASSWORD})).await;
+        assert_eq!(proved.status, Status::Ok);
+        gate.goes_on.notify_one();
+    });
+    assert_eq!(written(&answer), Vec::<String>::new());
+    assert_eq!(ann.get("/basket").await.body, "pears");
+}
+
+#[rocket::async_test]
+async fn the_cookies_of_another_application_survive_login_and_logout() {
+    let app = app().await;
+    app.user(ANN).await;
+    let browser = app.browser();
+    let others = ["security_remember", "security_link", "security_form"];
+    browser.csrf_token().await;
+    for name in others {
+        browser.set_cookie(name, "v4.local.of-another-application");
+    }
+    assert_eq!(browser.log_in(ANN, PASSWORD).await.status, Status::Ok);
+    assert_eq!(browser.log_out().await.status, Status::Ok);
+    for name in others {
+        let kept = browser.cookie(name);
+        assert_eq!(kept.as_deref(), Some("v4.local.of-another-application"), "{name}");
+    }
 }
 
 #[rocket::async_test]

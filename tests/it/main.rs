@@ -50,6 +50,7 @@ mod logout;
 mod mail;
 mod mail_templates;
 mod mechanisms;
+mod media_types;
 mod migrations;
 mod must_change;
 mod official_vectors;

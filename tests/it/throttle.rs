@@ -246,6 +246,17 @@ async fn an_address_gets_ten_mails_an_hour_and_beyond_the_first_of_each_kind() {
 }
 
 #[rocket::async_test]
+async fn a_user_has_twenty_addresses_mailed_an_hour() {
+    let app = app().await;
+    let ann = app.log_in_as(ANN).await;
+    for number in 0..21 {
+        let body = json!({"email": format!("ann{number}@example.net")});
+        assert_eq!(ann.post_json("/change-email", body).await.status, Status::Ok, "{number}");
+    }
+    assert_eq!(app.mail().await.len(), 20);
+}
+
+#[rocket::async_test]
 async fn a_user_changes_their_account_twenty_times_an_hour() {
     let app = app().await;
     let ann = app.log_in_as(ANN).await;

@@ -54,7 +54,13 @@ async fn links(app: &TestApp) -> Vec<Link> {
     };
     vec![
         link("new@example.org", "/confirm/link", &[], "the address is confirmed.").await,
-        link("ann@example.org", "/reset/link", CHOSEN, "the password is changed.").await,
+        link(
+            "ann@example.org",
+            "/reset/link",
+            CHOSEN,
+            "the password of the account that it was mailed to is changed.",
+        )
+        .await,
         link(
             "carol@example.org",
             "/change-email-undo/link",
@@ -100,6 +106,26 @@ async fn a_second_press_is_told_what_the_first_one_did() {
 
         app.clock().advance(TimeDelta::minutes(11));
         assert!(browser.post_form(page, fields).await.body.contains(DEAD), "{page}, later");
+    }
+}
+
+/// The first press replaces the session that the form belongs to.
+#[rocket::async_test]
+async fn a_double_click_is_told_so_too_where_the_first_press_changes_the_session() {
+    let app = app().await;
+    let carol = app.log_in_as("carol@example.org").await;
+    carol.post_json("/change-email", json!({"email": "carol@example.net"})).await;
+    carol.get(&link_in(&app.newest_mail_to("carol@example.net").await)).await;
+    let token = carol.csrf_token().await;
+    let again = app.browser();
+    for name in ["security_session", "security_link"] {
+        again.set_cookie(name, &carol.cookie(name).unwrap());
+    }
+    let fields = [("csrf_token", token.as_str())];
+    for browser in [&carol, &again, &carol] {
+        let answer = browser.post_form_as_is("/change-email/link", &fields).await;
+        let is_told = answer.body.contains("This link was used just now: the account has the new");
+        assert!(answer.status == Status::SeeOther || is_told, "{}", answer.body);
     }
 }
 

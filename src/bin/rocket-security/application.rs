@@ -32,6 +32,7 @@ use rocket_security::feature::configured;
 use rocket_security::features::DEFAULT_FEATURES;
 use rocket_security::features::FEATURES;
 use rocket_security::features::audit::Journal;
+use rocket_security::security::has_keys;
 use rocket_security::security::keyring;
 use rocket_security::user::Identity;
 use url::Url;
@@ -104,9 +105,19 @@ impl Application {
         Ok(configured(feature, &self.figment)?)
     }
 
-    /// Gives the journal of the feature `audit`.
+    /// Gives the journal of the feature `audit`, to be read: no keys are made for it.
     pub(crate) fn journal(&self) -> Result<Journal, Failure> {
-        let keyring = keyring(&self.config, &rocket::Config::figment())?;
+        require_keys(&self.config, &rocket::Config::figment())?;
+        self.journal_to_write()
+    }
+
+    fn journal_to_write(&self) -> Result<Journal, Failure> {
+        let figment = rocket::Config::figment();
+        let is_made = !has_keys(&self.config, &figment);
+        let keyring = keyring(&self.config, &figment)?;
+        if is_made {
+            note("Keys: made just now in security.keys, beside the database".to_owned());
+        }
         Ok(Journal::new(Arc::new(self.store.clone()), &keyring)?)
     }
 
@@ -133,7 +144,7 @@ impl Application {
         if !has_settings && self.store.find_audit_head().await? == AuditHead::empty() {
             return Ok(None);
         }
-        self.journal().map(Some)
+        self.journal_to_write().map(Some)
     }
 
     /// Finds an account, or says that there is none.
@@ -185,11 +196,22 @@ fn no_database(name: &DatabaseName) -> Failure {
     ))
 }
 
+/// Refuses to go on without keys: those that would be made now have sealed and signed nothing.
+fn require_keys(config: &Config, figment: &Figment) -> Result<(), Failure> {
+    if has_keys(config, figment) {
+        return Ok(());
+    }
+    Err(Failure::refused(
+        "there are no keys yet. Run this in the application's folder after the application has started \
+         once, or set security.keys to a key of `rocket-security keys generate`",
+    ))
+}
+
 /// Gives what issues and verifies the application's tokens. No store is needed.
 pub(crate) fn tokens() -> Result<Tokens, Failure> {
     let figment = rocket::Config::figment();
+    let config = Config::from_figment(&figment).map_err(|fault| with_profile(fault, &figment))?;
     let read = || {
-        let config = Config::from_figment(&figment)?;
         let base_url = config.base_url_or_local(&figment)?;
         Tokens::new(&config, &base_url, &keyring(&config, &figment)?, Clock::default())
     };

@@ -55,7 +55,8 @@ struct CommandLine {
 }
 
 const FIRST_STEPS: &str = "\
-The first administrator is made here, for no account exists by default:
+The first administrator is made here, for no account exists by default. Outside the debug profile,
+`rocket-security migrate` makes the schema first:
 
   rocket-security roles create admin
   rocket-security users create you@example.org --role admin --confirmed";
@@ -96,8 +97,8 @@ enum Command {
     Audit(AuditCommand),
     /// Brings the schema of the database up to date
     ///
-    /// The application does so itself when it starts, and in the debug profile every command here
-    /// does. In any other profile this one alone changes the schema.
+    /// The application does so itself when it starts. In the debug profile, commands that write make a
+    /// database that is not there. In any other profile this one alone makes or changes a schema.
     #[command(verbatim_doc_comment)]
     Migrate,
 }
