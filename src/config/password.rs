@@ -108,7 +108,7 @@ impl PasswordConfig {
             );
             refuse("iterations", fault, "Remove it for 2, or choose 1 to 16");
         }
-        if !Self::may_cost(memory, iterations, parallelism) {
+        if !Self::may_cost(memory, 1, parallelism.clamp(1, MAX_PARALLELISM)) {
             let fault = format!(
                 "is {memory} KiB, and hashes of more than 262144 KiB, or less than 8 for each lane, are not verified"
             );
