@@ -109,7 +109,8 @@ async fn a_member_registers_confirms_logs_in_and_out() {
     let (store, _folder) = store().await;
     let app = TestApp::launch(application(store.clone())).await;
     let ann = app.browser();
-    let fields = [("email", "Ann@example.org"), ("password", PASSWORD)];
+    let fields =
+        [("email", "Ann@example.org"), ("password", PASSWORD), ("password_confirm", PASSWORD)];
     let answer = ann.post_form("/register", &fields).await;
     assert_eq!((answer.status, members(&store).await), (Status::SeeOther, 1));
     assert_eq!(ann.log_in("ann@example.org", PASSWORD).await.status, Status::BadRequest);

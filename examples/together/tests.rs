@@ -36,8 +36,13 @@ async fn execute(pool: &SqlitePool, sql: &'static str) {
 }
 
 async fn register(browser: &Browser<'_>, email: &str, name: &str) -> Answer {
-    let fields =
-        [("email", email), ("password", PASSWORD), ("display_name", name), ("terms", "true")];
+    let fields = [
+        ("email", email),
+        ("password", PASSWORD),
+        ("password_confirm", PASSWORD),
+        ("display_name", name),
+        ("terms", "true"),
+    ];
     browser.post_form("/register", &fields).await
 }
 
@@ -135,7 +140,12 @@ async fn many_may_have_one_name_at_once() {
 async fn a_name_is_missing_or_too_long_and_the_terms_are_not_accepted() {
     let (app, pool, _folder) = app().await;
     for name in ["", " ", &"a".repeat(41)] {
-        let fields = [("email", ANN), ("password", PASSWORD), ("display_name", name)];
+        let fields = [
+            ("email", ANN),
+            ("password", PASSWORD),
+            ("password_confirm", PASSWORD),
+            ("display_name", name),
+        ];
         let page = app.browser().post_form("/register", &fields).await;
         assert_eq!(page.status, Status::BadRequest);
         for field in ["display_name", "terms"] {
