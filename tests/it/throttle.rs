@@ -252,6 +252,8 @@ async fn a_user_has_twenty_addresses_mailed_an_hour() {
     for number in 0..21 {
         let body = json!({"email": format!("ann{number}@example.net")});
         assert_eq!(ann.post_json("/change-email", body).await.status, Status::Ok, "{number}");
+        // One whose link was replaced before it was sent is dropped.
+        app.mail().await;
     }
     assert_eq!(app.mail().await.len(), 20);
 }
