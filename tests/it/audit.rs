@@ -391,18 +391,26 @@ async fn what_happens_at_once_makes_one_chain() {
     for address in &addresses {
         app.user(address).await;
     }
+    // Who waits too long on a slow machine is told to try again, before or after the login is written down.
     let answers = join_all((0..32).map(|number| {
         let (app, address) = (&app, &addresses[number % 8]);
         let password = if number % 4 == 3 { "a wrong password" } else { PASSWORD };
-        async move { app.browser().log_in(address, password).await.status.code }
+        async move {
+            for late in 0..20 {
+                let status = app.browser().log_in(address, password).await.status.code;
+                if status != 503 {
+                    return (status, late);
+                }
+            }
+            (503, 20)
+        }
     }))
     .await;
     let names = names(&app).await;
     let count = |name: &str| names.iter().filter(|other| *other == name).count();
-    // Who waited too long on a slow machine was told to try again, before or after the login was written down.
-    let answered = |code: u16| answers.iter().filter(|status| **status == code).count();
-    let (begun, late) = (answered(200), answered(503));
-    assert!(begun > 0 && begun + late + answered(400) == answers.len(), "{answers:?}");
+    let begun = answers.iter().filter(|(status, _)| *status == 200).count();
+    let late: usize = answers.iter().map(|(_, late)| late).sum();
+    assert!(begun > 0 && answers.iter().all(|(code, _)| [200, 400, 503].contains(code)));
     let written = count("user_authenticated");
     assert!((begun..=begun + late).contains(&written), "{written} of {answers:?}");
     let report = verify(&app).await;
