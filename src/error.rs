@@ -192,10 +192,8 @@ impl Faults {
     fn concern(&self, key: &str) -> bool {
         let is_at_or_above = |noted: &str| {
             // Of a list, each entry; after any of them, the whole list is not looked at again.
-            let noted = match key.contains('[') {
-                true => noted,
-                false => noted.split('[').next().unwrap_or_default(),
-            };
+            let list = noted.split('[').next().unwrap_or_default();
+            let noted = if key.contains('[') { noted } else { list };
             key.strip_prefix(noted)
                 .is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
         };

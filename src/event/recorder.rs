@@ -4,7 +4,7 @@
 //! keep the journal readable and bounded. Events that differ only in their time and their request
 //! are counted: the first is written at once, and what follows until the end of the [`WINDOW`] is
 //! written as one more. And each kind of event has [`ROOM`] of its own, so that a flood of one kind
-//! crowds out no other: failed logins are still written while somebody asks for forbidden pages.
+//! crowds out no other: failed logins are still written during a flood of requests for forbidden pages.
 //! What does not fit is counted, and written down as [`Event::EventsLost`].
 
 use std::collections::HashMap;
@@ -145,7 +145,7 @@ async fn write(record: Record, shared: Arc<Shared>, finished: watch::Sender<u64>
 struct Pile {
     due: VecDeque<Counted>,
     kinds: HashMap<&'static str, Kind>,
-    /// How often somebody asked for everything to be written.
+    /// How many requests there were to write everything.
     asked: u64,
 }
 

@@ -28,7 +28,8 @@
 //! when its session was over already because nobody used it, as long as its row is there and the browser has
 //! its id. For that the anti-forgery token of the session that is over is taken. Once the row is deleted, nothing
 //! tells any more which programs were the browser's, unless it is remembered: they go on until they are logged
-//! out by their `refresh_token`, here or at `/refresh-token/end`, or at [`/tokens`](crate::features::tokens), or have been idle for too long.
+//! out by their `refresh_token`, here or at `/refresh-token/end`, or at [`/tokens`](crate::features::tokens), or
+//! have been idle for too long.
 //!
 //! A request with an access token logs out the program that sent it: the family of refresh tokens that the
 //! token belongs to, or else the session that it was issued in. A token that belongs to neither is denied

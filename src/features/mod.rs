@@ -74,7 +74,7 @@ macro_rules! all_features {
             concat!("rocket_security::features::", stringify!($module), "::", stringify!($feature)),
         )),+];
 
-        /// Gives the templates of all features.
+        /// Returns the templates of all features.
         pub(crate) fn all_templates() -> impl Iterator<Item = Embedded> {
             [$(templates_of::<$module::$feature $(<$scopes>)?>()),+].into_iter().flatten().copied()
         }

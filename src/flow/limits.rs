@@ -26,8 +26,8 @@
 //! asks for mails of other kinds keeps nobody from a link to reset their password. Notices, which tell the owner
 //! of an account what happened to it, are not limited.
 //!
-//! `security.throttle.scale` multiplies them all but the number of wrong passwords that disables one. What is counted by are keyed digests: the table
-//! tells nobody who tried what.
+//! `security.throttle.scale` multiplies all limits except the number of wrong passwords that disables a password.
+//! Everything is counted under keyed digests, so the table does not tell who tried what.
 
 pub(in crate::flow) mod failures;
 

@@ -71,7 +71,7 @@ pub trait MailedLink: Send + Sync + Sized + 'static {
     /// The setting that names the page for links that are no good.
     const ERROR_VIEW: &'static str;
 
-    /// The sentence for whoever presses the button a second time: what it did.
+    /// The sentence that a second press of the button is answered with: what the first one did.
     const DONE: &'static str;
 
     /// What is submitted by the button.

@@ -100,7 +100,7 @@ fn wrong(fault: impl Into<String>) -> Error {
     Error::config("mail.url", fault, "Write smtp://host:port or smtps://user:password@host")
 }
 
-/// Refuses what would be ignored, for whoever wrote it counts on it.
+/// Refuses parameters that would be ignored: an operator who sets one expects it to work.
 fn check_parts(url: &Url) -> Result<()> {
     let mut names_tls = false;
     for (name, value) in url.query_pairs() {

@@ -44,7 +44,7 @@ struct Concession {
     cure: &'static str,
 }
 
-/// Tells what the configuration gives up.
+/// Reports the protection that the configuration gives up.
 ///
 /// # Errors
 ///

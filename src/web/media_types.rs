@@ -1,5 +1,5 @@
 //! A bound on the headers that name media types. Reading `Accept` takes Rocket time that grows with the square of
-//! its length: 18 s for 200 KiB in a build without optimisation, and no other request of that thread goes on.
+//! its length: 18 s for 200 KB in a build without optimisation, and no other request of that thread goes on.
 
 use rocket::Request;
 use rocket::http::Header;

@@ -105,7 +105,7 @@ impl Application {
         Ok(configured(feature, &self.figment)?)
     }
 
-    /// Gives the journal of the feature `audit`, to be read: no keys are made for it.
+    /// Returns the journal of the feature `audit` for reading. It makes no keys.
     pub(crate) fn journal(&self) -> Result<Journal, Failure> {
         require_keys(&self.config, &rocket::Config::figment())?;
         self.journal_to_write()

@@ -30,10 +30,10 @@ pub(super) const PAGE: Embedded = (
 /// Names the account: another one may be logged in here.
 fn is_undone(user: &User, has_reset: bool) -> Notice {
     let next = if has_reset {
-        "Ask for a link here and choose a new password: whoever changed the address knew the old one."
+        "Now choose a new password by a link that we mail you: the person who changed the address knew the old one."
     } else {
-        "Its password does not work any more, because whoever changed the address knew it. Ask whoever \
-         runs this site for a new one."
+        "Its password does not work any more, because the person who changed the address knew it. Ask the \
+         people who run this site for a new one."
     };
     Notice::success_of(format!("Your account has the address {} again. {next}", user.email))
 }

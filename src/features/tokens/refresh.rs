@@ -96,9 +96,7 @@ async fn go_on(
         (sent, None) => (sent, RefreshIn::Body),
         (_, Some(_)) => return Err(Rejection::ConflictingCredentials),
     };
-    match flow.refresh(visit, token).await {
-        Ok((user, pair)) => granted(visit, flow, &user, &pair, place).await,
-        // The cookie stays: another tab may have put a newer one in its place.
-        Err(refused) => Err(refused),
-    }
+    // The cookie of a token that is refused stays: another tab may have put a newer one in its place.
+    let (user, pair) = flow.refresh(visit, token).await?;
+    granted(visit, flow, &user, &pair, place).await
 }
