@@ -30,7 +30,7 @@ static TOKENS: LazyLock<Tokens> = LazyLock::new(|| {
     let mut config = Config::default();
     config.tokens.keys = TokenKeysConfig(vec![text(LOCAL), text(PAIR)]);
     let base_url = ISSUER.parse().expect("it is a URL");
-    Tokens::new(&config, &base_url, &keyring(), Clock::default()).expect("the keys are good")
+    Tokens::new(&config, &base_url, Some(&keyring()), Clock::default()).expect("the keys are good")
 });
 
 static SEALER: LazyLock<Sealer> =

@@ -1,11 +1,12 @@
 //! Finds what a misspelt name most likely means.
 
 /// Returns the candidate that differs least from `name`, if it differs by no more than a third of its
-/// characters. Two neighbours that changed places count as one difference.
+/// characters. Two neighbours that changed places count as one difference, and capital letters as none.
 pub(crate) fn nearest<'c>(
     name: &str,
     candidates: impl IntoIterator<Item = &'c str>,
 ) -> Option<&'c str> {
+    let name = &name.to_lowercase();
     let most = (name.chars().count() / 3).max(1);
     let measured = candidates.into_iter().map(|candidate| (difference(name, candidate), candidate));
     let (least, candidate) = measured.min()?;
@@ -61,5 +62,6 @@ mod tests {
         assert_eq!(nearest("secret_keys", known), None);
         assert_eq!(nearest("base_ulr", known), Some("base_url"));
         assert_eq!(nearest("sitename", known), Some("site_name"));
+        assert_eq!(nearest("KEYS", known), Some("keys"));
     }
 }

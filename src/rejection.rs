@@ -13,7 +13,10 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::time::Duration;
 
+use rocket::Ignite;
 use rocket::Request;
+use rocket::Rocket;
+use rocket::Sentinel;
 use rocket::http::Status;
 
 use crate::error::Error;
@@ -268,6 +271,14 @@ fn cause(fault: &(dyn StdError + 'static)) -> Option<Rejection> {
 }
 
 impl StdError for Rejection {}
+
+/// Never stops a launch by itself. Rocket looks into `Result<AuthUser, Rejection>` in a signature only if both
+/// are sentinels, and the launch reports a guard that it finds there.
+impl Sentinel for Rejection {
+    fn abort(_rocket: &Rocket<Ignite>) -> bool {
+        false
+    }
+}
 
 impl fmt::Display for Rejection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

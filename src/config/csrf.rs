@@ -69,19 +69,33 @@ impl ScriptOrigins {
 impl<'de> Deserialize<'de> for ScriptOrigins {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let (mut web, mut views) = (Vec::new(), Vec::new());
-        for text in Vec::<String>::deserialize(deserializer)? {
-            match Origins::parse(&text) {
-                Some(url) => web.push(url),
-                None if is_view(&text) => views.push(text),
-                None => {
-                    return Err(D::Error::custom(format!(
-                        "it has \"{text}\", which is not scheme, host and port alone, like \
-                         \"https://app.example.org\" or \"capacitor://localhost\""
-                    )));
-                }
+        for origin in Vec::<ScriptOrigin>::deserialize(deserializer)? {
+            match origin {
+                ScriptOrigin::Web(url) => web.push(url),
+                ScriptOrigin::View(text) => views.push(text),
             }
         }
         Ok(Self { web: Origins::of(web), views })
+    }
+}
+
+/// One of a list, so that a fault names its place.
+enum ScriptOrigin {
+    Web(Url),
+    View(String),
+}
+
+impl<'de> Deserialize<'de> for ScriptOrigin {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        match Origins::parse(&text) {
+            Some(url) => Ok(Self::Web(url)),
+            None if is_view(&text) => Ok(Self::View(text)),
+            None => Err(D::Error::custom(format!(
+                "it has \"{text}\", which is not scheme, host and port alone, like \
+                 \"https://app.example.org\" or \"capacitor://localhost\""
+            ))),
+        }
     }
 }
 

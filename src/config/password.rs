@@ -24,7 +24,8 @@ pub struct PasswordConfig {
     /// The threads that hash; 1 to 1024. _Default:_ one for each core.
     pub threads: Option<usize>,
     /// How many passwords may wait for a thread before a login is answered with 503; at most 100000.
-    /// One network can hold a quarter of the places, of the threads and the queue together.
+    /// One network can hold a quarter of the places, of the threads and the queue together, and a larger
+    /// network around it half of them.
     /// _Default:_ 32 for each thread.
     pub queue: Option<usize>,
 }

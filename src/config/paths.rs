@@ -5,6 +5,7 @@ use serde::Deserializer;
 use serde::de::Error as _;
 
 use crate::error::Error;
+use crate::error::Faults;
 use crate::error::Result;
 
 /// Paths, each of which stands for itself and everything below it.
@@ -39,14 +40,17 @@ impl Paths {
 
     /// Refuses what is no path.
     pub(super) fn check(&self, key: &str) -> Result<()> {
-        match self.iter().find(|path| !path.starts_with('/') || path.contains(['?', '#'])) {
-            None => Ok(()),
-            Some(path) => Err(Error::config(
-                key,
-                format!("names \"{path}\", which is no path"),
-                "Write it like \"/admin\", as it stands in the routes",
-            )),
+        let mut faults = Faults::default();
+        for (index, path) in self.iter().enumerate() {
+            if !path.starts_with('/') || path.contains(['?', '#']) {
+                faults.push(Error::config(
+                    format!("{key}[{index}]"),
+                    format!("is \"{path}\", which is no path"),
+                    "Write it like \"/admin\", as it stands in the routes",
+                ));
+            }
         }
+        faults.finish()
     }
 
     /// Tells whether one of them is the root, and with it everything.

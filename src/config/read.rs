@@ -103,42 +103,96 @@ pub fn read_table<T: DeserializeOwned>(
     let Ok(Value::Dict(_, mut rest)) = figment.find_value("") else {
         return faults.note(Err(from_figment_error(table, &fault)));
     };
-    let mut left_out: Vec<Vec<String>> = Vec::new();
+    let mut left_out = LeftOut::default();
     loop {
         let mut path = fault.path.clone();
         if let Kind::UnknownField(field, _) = &fault.kind {
             path.push(field.clone());
         }
         // A table may miss what was left out of it; that is no fault of its own.
-        let is_consequence = left_out.iter().any(|before| before.starts_with(&path));
-        if !is_consequence {
+        if !left_out.is_below(&left_out.original(&path)) {
+            fault.path = left_out.original(&fault.path);
             faults.push(from_figment_error(table, &fault));
         }
         if !leave_out(&mut rest, &path) {
             return None;
         }
-        left_out.push(path);
+        left_out.note(&path);
         let remaining = Remaining { rest: &rest, all: figment };
         match Figment::from(remaining).select(figment.profile().clone()).extract() {
             Ok(value) => return Some(value),
             Err(next) => fault = next,
         }
-        let place = figment.find_metadata(&fault.path.join("."));
-        fault.metadata = place.cloned().or(fault.metadata);
+        fault.metadata = place_of(figment, &fault.path).or(fault.metadata);
     }
 }
 
-/// Removes what is at a path; within a list, the whole list. Returns whether it was there.
+/// Returns where a value is set; for one within a list, where the list is.
+fn place_of(figment: &Figment, path: &[String]) -> Option<Metadata> {
+    (1..=path.len()).rev().find_map(|length| {
+        let above = path.get(..length)?.join(".");
+        figment.find_metadata(&above).cloned()
+    })
+}
+
+/// Removes what is at a path; of a list, that entry. Returns whether it was there.
 fn leave_out(dict: &mut Dict, path: &[String]) -> bool {
     let Some((key, below)) = path.split_first() else {
         return false;
     };
-    if let Some(Value::Dict(_, inner)) = dict.get_mut(key)
-        && leave_out(inner, below)
-    {
-        return true;
+    match dict.get_mut(key) {
+        Some(Value::Dict(_, inner)) => {
+            if leave_out(inner, below) {
+                return true;
+            }
+        }
+        Some(Value::Array(_, entries)) => {
+            let index = below.first().and_then(|index| index.parse().ok());
+            if let Some(index) = index.filter(|index| *index < entries.len()) {
+                entries.remove(index);
+                return true;
+            }
+        }
+        _ => {}
     }
     dict.remove(key).is_some()
+}
+
+/// The paths that were left out, as they were written.
+#[derive(Default)]
+struct LeftOut(Vec<Vec<String>>);
+
+impl LeftOut {
+    /// Returns whether something below a path was left out, or the path itself.
+    fn is_below(&self, path: &[String]) -> bool {
+        self.0.iter().any(|before| before.starts_with(path))
+    }
+
+    fn note(&mut self, path: &[String]) {
+        self.0.push(self.original(path));
+        // In the order of the entries of a list, which `original` counts them in.
+        self.0.sort_by_key(|path| path.last().and_then(|last| last.parse::<usize>().ok()));
+    }
+
+    /// Returns a path with the indices that its entries had before any was left out.
+    fn original(&self, path: &[String]) -> Vec<String> {
+        let mut original: Vec<String> = Vec::new();
+        for part in path {
+            let mut part = part.clone();
+            if let Ok(mut index) = part.parse::<usize>() {
+                let of_list = |before: &&Vec<String>| {
+                    before.len() == original.len() + 1 && before.starts_with(&original)
+                };
+                for before in self.0.iter().filter(of_list) {
+                    let removed = before.last().and_then(|last| last.parse::<usize>().ok());
+                    index += usize::from(removed.is_some_and(|removed| removed <= index));
+                }
+                part = index.to_string();
+            }
+            original.push(part);
+        }
+        original
+    }
 }
 
 /// What is left of a table, as a source of its own.
@@ -177,7 +231,7 @@ pub fn from_figment_error(table: &str, fault: &rocket::figment::Error) -> Error 
         _ => format!("is wrong: {what}"),
     };
     let cure = match (cure, place) {
-        (Some(cure), Some(place)) => format!("{cure}, in {place}"),
+        (Some(cure), Some(place)) => format!("{cure} (in {place})"),
         (Some(cure), None) => cure,
         (None, Some(place)) => format!("Correct it in {place}"),
         (None, None) => "Correct it".to_owned(),
@@ -214,10 +268,46 @@ fn explain(kind: &Kind) -> (String, Option<String>) {
         Kind::InvalidType(Actual::Str(_), expected) if expected == "a sequence" => {
             ("it is one text".to_owned(), Some("Write a list: [\"…\"]".to_owned()))
         }
+        Kind::UnknownVariant(value, known) => (
+            format!("it is \"{value}\", which is none of its values"),
+            Some(instead_of(value, known)),
+        ),
         // What stands there may be a secret that belongs one level deeper.
         Kind::InvalidType(_, expected) if expected.starts_with("struct ") => {
             ("it is no table".to_owned(), None)
         }
+        Kind::InvalidType(found, wanted) | Kind::InvalidValue(found, wanted) => {
+            (format!("it is {}, and has to be {}", name_found(found), name_wanted(wanted)), None)
+        }
+        Kind::ISizeOutOfRange(found) => (format!("it is {found}, which is too small"), None),
+        Kind::USizeOutOfRange(found) => (format!("it is {found}, which is too large"), None),
+        Kind::MissingField(field) => (format!("it lacks \"{field}\""), None),
         kind => (kind.to_string(), None),
+    }
+}
+
+fn name_found(found: &Actual) -> String {
+    match found {
+        Actual::Bool(value) => value.to_string(),
+        Actual::Unsigned(value) => value.to_string(),
+        Actual::Signed(value) => value.to_string(),
+        Actual::Float(value) => value.to_string(),
+        Actual::Str(text) => format!("\"{text}\""),
+        Actual::Seq => "a list".to_owned(),
+        Actual::Map => "a table".to_owned(),
+        other => other.to_string(),
+    }
+}
+
+/// Names the types of Rust and serde as a reader of a configuration knows them.
+fn name_wanted(wanted: &str) -> &str {
+    match wanted {
+        "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number from 0",
+        "i8" | "i16" | "i32" | "i64" | "isize" => "a whole number",
+        "a boolean" => "true or false",
+        "a string" => "a text in quotes",
+        "a sequence" => "a list",
+        other if other.starts_with("enum ") => "one of its values, in quotes",
+        other => other,
     }
 }

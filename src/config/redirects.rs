@@ -53,30 +53,39 @@ impl Origins {
     }
 
     pub(super) fn check(&self, key: &str, debug: bool) -> Result<()> {
-        match self.0.iter().find(|url| url.scheme() != "https") {
-            Some(url) if !debug => Err(Error::config(
-                key,
-                format!("has {url}, which anybody on the way can read and change"),
-                "Write it with https",
-            )),
-            _ => Ok(()),
+        let is_open = |url: &&Url| !debug && url.scheme() != "https";
+        let open: Vec<&str> = self.0.iter().filter(is_open).map(Url::as_str).collect();
+        if open.is_empty() {
+            return Ok(());
         }
+        Err(Error::config(
+            key,
+            format!("has {}, which anybody on the way can read and change", open.join(", ")),
+            "Write it with https",
+        ))
     }
 }
 
 /// A list of texts; one that is no origin stops the launch.
 impl<'de> Deserialize<'de> for Origins {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let texts = Vec::<String>::deserialize(deserializer)?;
-        let read = |text: String| {
-            Self::parse(&text).ok_or_else(|| {
-                D::Error::custom(format!(
-                    "it has \"{text}\", which is not scheme, host and port alone, like \
-                     \"https://app.example.org\""
-                ))
-            })
-        };
-        texts.into_iter().map(read).collect::<Result<_, _>>().map(Self)
+        let origins = Vec::<Origin>::deserialize(deserializer)?;
+        Ok(Self(origins.into_iter().map(|Origin(url)| url).collect()))
+    }
+}
+
+/// One of a list, so that a fault names its place.
+struct Origin(Url);
+
+impl<'de> Deserialize<'de> for Origin {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Origins::parse(&text).map(Self).ok_or_else(|| {
+            D::Error::custom(format!(
+                "it has \"{text}\", which is not scheme, host and port alone, like \
+                 \"https://app.example.org\""
+            ))
+        })
     }
 }
 

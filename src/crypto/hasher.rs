@@ -124,13 +124,15 @@ impl Hasher {
         self.pool.reserve()
     }
 
-    /// Takes a place in the queue for a request from a network, known by a keyed digest of it.
+    /// Takes a place in the queue for a request from networks, the smallest first, each known by a keyed
+    /// digest of it.
     ///
     /// # Errors
     ///
-    /// [`Rejection::Saturated`] if the queue is full, or the network holds a quarter of it.
-    pub fn reserve_for(&self, network: Digest) -> Result<Slot, Rejection> {
-        self.pool.reserve_for(network)
+    /// [`Rejection::Saturated`] if the queue is full, the smallest network holds a quarter of it, or one of
+    /// the others holds half of it.
+    pub fn reserve_for(&self, networks: Vec<Digest>) -> Result<Slot, Rejection> {
+        self.pool.reserve_for(networks)
     }
 
     /// Hashes a password with today's parameters and a fresh salt.

@@ -15,6 +15,7 @@ use sha2::Sha256;
 
 use crate::crypto::random_bytes;
 use crate::error::Error;
+use crate::error::Faults;
 use crate::error::Result;
 use crate::secret::Secret;
 
@@ -94,14 +95,18 @@ impl Keyring {
     /// [`Error::Config`] naming `security.keys` for a key that is of another kind, of the wrong
     /// length, published, repeated, or visibly not random; and when there is none.
     pub fn from_paserk(texts: &[Secret<String>]) -> Result<Self> {
-        let mut keys = Vec::new();
-        for text in texts {
-            let key = parse_paserk(text.expose()).map_err(|fault| refuse("keys", &fault))?;
-            if keys.contains(&key) {
-                return Err(refuse("keys", "holds the same key twice"));
+        let (mut keys, mut faults) = (Vec::new(), Faults::default());
+        for (index, text) in texts.iter().enumerate() {
+            let name = if texts.len() > 1 { format!("keys[{index}]") } else { "keys".to_owned() };
+            match parse_paserk(text.expose()) {
+                Ok(key) if keys.contains(&key) => {
+                    faults.push(refuse(&name, "holds the same key twice"))
+                }
+                Ok(key) => keys.push(key),
+                Err(fault) => faults.push(refuse(&name, &fault)),
             }
-            keys.push(key);
         }
+        faults.finish()?;
         let mut keys = keys.into_iter();
         let active = keys.next().ok_or_else(|| refuse("keys", "is empty"))?;
         Ok(Self { active, older: keys.collect(), origin: None })

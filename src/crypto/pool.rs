@@ -2,10 +2,11 @@
 //!
 //! Left to the async runtime's blocking pool, a flood of requests would run hundreds of such jobs at
 //! once. Here as many run as there are threads, a bounded number waits, and further requests are
-//! refused before anything else is done for them. One network can hold a quarter of the places, so
-//! that a single client cannot keep everyone else out.
+//! refused before anything else is done for them. One network can hold a quarter of the places, and the
+//! networks around it half of them each, so that a single client cannot keep everyone else out.
 
 use std::collections::HashMap;
+use std::iter;
 use std::panic::AssertUnwindSafe;
 use std::panic::catch_unwind;
 use std::sync::Arc;
@@ -27,7 +28,10 @@ use crate::rejection::Rejection;
 /// The part of all places that one network can hold: one in so many.
 const NETWORK_SHARE: usize = 4;
 
-/// The places that one network can hold at least.
+/// The part that a larger network around it can hold: one in so many.
+const SURROUNDING_SHARE: usize = 2;
+
+/// The places that a network can hold at least.
 const NETWORK_LEAST: usize = 2;
 
 type Job<S> = Box<dyn FnOnce(&mut S) + Send>;
@@ -69,11 +73,8 @@ impl<S: Default + 'static> Pool<S> {
                 .map_err(|source| Error::File { path: format!("{name} thread"), source })?;
         }
         let all = threads.saturating_add(queue).min(Semaphore::MAX_PERMITS);
-        let places = Places {
-            free: Arc::new(Semaphore::new(all)),
-            most: (all / NETWORK_SHARE).max(NETWORK_LEAST),
-            held: Mutex::default(),
-        };
+        let free = Arc::new(Semaphore::new(all));
+        let places = Places { free, all, held: Mutex::default() };
         Ok(Self { jobs, places: Arc::new(places) })
     }
 
@@ -87,21 +88,25 @@ impl<S: Default + 'static> Pool<S> {
         Ok(Slot { _place: Arc::new(place) })
     }
 
-    /// Takes a place for a request from a network, known by a keyed digest of it.
+    /// Takes a place for a request from networks, the smallest first, each known by a keyed digest of it.
     ///
     /// # Errors
     ///
-    /// [`Rejection::Saturated`] if the queue is full, or the network has its part of it.
-    pub(crate) fn reserve_for(&self, network: Digest) -> Result<Slot, Rejection> {
+    /// [`Rejection::Saturated`] if the queue is full, or one of the networks has its part of it.
+    pub(crate) fn reserve_for(&self, networks: Vec<Digest>) -> Result<Slot, Rejection> {
         let mut held = self.places.held();
-        let count = held.get(&network).copied().unwrap_or_default();
-        if count >= self.places.most {
+        let count = |network| held.get(network).copied().unwrap_or_default();
+        let mut shares = iter::once(NETWORK_SHARE).chain(iter::repeat(SURROUNDING_SHARE));
+        let is_within = |(network, share)| count(network) < self.places.at_most(share);
+        if !networks.iter().zip(&mut shares).all(is_within) {
             return Err(Rejection::Saturated);
         }
         let permit = self.places.permit()?;
-        held.insert(network, count + 1);
+        for network in &networks {
+            *held.entry(*network).or_default() += 1;
+        }
         drop(held);
-        let held_by = Some((network, Arc::clone(&self.places)));
+        let held_by = Some((networks, Arc::clone(&self.places)));
         Ok(Slot { _place: Arc::new(Place { _permit: permit, held_by }) })
     }
 
@@ -151,13 +156,17 @@ fn work<S: Default>(inbox: &Mutex<mpsc::Receiver<Job<S>>>) {
 /// The places of a pool.
 struct Places {
     free: Arc<Semaphore>,
-    most: usize,
+    all: usize,
     held: Mutex<HashMap<Digest, usize>>,
 }
 
 impl Places {
     fn permit(&self) -> Result<OwnedSemaphorePermit, Rejection> {
         Arc::clone(&self.free).try_acquire_owned().map_err(|_| Rejection::Saturated)
+    }
+
+    fn at_most(&self, share: usize) -> usize {
+        (self.all / share).max(NETWORK_LEAST)
     }
 
     fn held(&self) -> MutexGuard<'_, HashMap<Digest, usize>> {
@@ -167,19 +176,21 @@ impl Places {
 
 struct Place {
     _permit: OwnedSemaphorePermit,
-    held_by: Option<(Digest, Arc<Places>)>,
+    held_by: Option<(Vec<Digest>, Arc<Places>)>,
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let Some((network, places)) = &self.held_by else {
+        let Some((networks, places)) = &self.held_by else {
             return;
         };
         let mut held = places.held();
-        match held.get_mut(network) {
-            Some(count) if *count > 1 => *count -= 1,
-            _ => {
-                held.remove(network);
+        for network in networks {
+            match held.get_mut(network) {
+                Some(count) if *count > 1 => *count -= 1,
+                _ => {
+                    held.remove(network);
+                }
             }
         }
     }
@@ -192,7 +203,11 @@ mod tests {
     use crate::crypto::pool::Pool;
     use crate::rejection::Rejection;
 
-    fn network(name: &str) -> Digest {
+    fn network(name: &str) -> Vec<Digest> {
+        vec![digest(name)]
+    }
+
+    fn digest(name: &str) -> Digest {
         keyed_digest(&[0; 32], &[name.as_bytes()])
     }
 
@@ -208,6 +223,22 @@ mod tests {
         assert!(other.is_ok());
         slots.pop();
         assert!(pool.reserve_for(network("a")).is_ok());
+    }
+
+    #[test]
+    fn the_networks_around_one_hold_half_of_the_places_together() {
+        let pool: Pool<()> = Pool::start("test", 1, 15).unwrap();
+        let within = |name| vec![digest(name), digest("block")];
+        let mut slots = Vec::new();
+        for name in ["a", "b", "c", "d"].repeat(2) {
+            slots.push(pool.reserve_for(within(name)).unwrap());
+        }
+        assert_eq!(pool.reserve_for(within("e")).err(), Some(Rejection::Saturated));
+        assert!(pool.reserve_for(network("elsewhere")).is_ok());
+        slots.pop();
+        assert!(pool.reserve_for(within("e")).is_ok());
+        drop(slots);
+        assert!(pool.places.held().is_empty());
     }
 
     #[test]

@@ -5,7 +5,8 @@
 //! are counted: the first is written at once, and what follows until the end of the [`WINDOW`] is
 //! written as one more. And each kind of event has [`ROOM`] of its own, so that a flood of one kind
 //! crowds out no other: failed logins are still written during a flood of requests for forbidden pages.
-//! What does not fit is counted, and written down as [`Event::EventsLost`].
+//! What does not fit is written down as [`Event::EventsLost`]: the first of a window at once, so that the
+//! journal says so from then on, and the number of the others when the window ends.
 
 use std::collections::HashMap;
 use std::collections::VecDeque;
@@ -156,6 +157,9 @@ struct Kind {
     waiting: usize,
     /// The events of this window, and what repeated them since they were due.
     seen: HashMap<String, Option<Counted>>,
+    /// Whether the journal says that events of this window are missing.
+    is_losing: bool,
+    /// What is missing beyond that.
     lost: Option<Lost>,
 }
 
@@ -174,7 +178,7 @@ impl Pile {
                 kind.waiting += 1;
                 self.due.push_back(counted);
             } else {
-                kind.lose(&counted);
+                self.lose_one(&counted);
             }
             return;
         }
@@ -191,8 +195,23 @@ impl Pile {
                 kind.waiting += 1;
                 self.due.push_back(counted);
             }
-            None => kind.lose(&counted),
+            None => self.lose_one(&counted),
         }
+    }
+
+    /// Notes that an event is missing. The first of a window is due at once.
+    fn lose_one(&mut self, counted: &Counted) {
+        let name = counted.event.name();
+        let has_room = self.kinds.get(Event::LOST).is_none_or(|told| told.waiting < ROOM);
+        let kind = self.kinds.entry(name).or_default();
+        if kind.is_losing || !has_room {
+            kind.add_lost(Lost::one(counted));
+            return;
+        }
+        log::error!("too much happens at once: {name} is not written down");
+        kind.is_losing = true;
+        self.due.push_back(Counted::once(Arc::new(Lost::one(counted).of(name))));
+        self.kinds.entry(Event::LOST).or_default().waiting += 1;
     }
 
     /// Makes due what was counted since the last window.
@@ -206,9 +225,10 @@ impl Pile {
                     kind.waiting += 1;
                     due.push(repeated);
                 } else {
-                    kind.lose(&repeated);
+                    kind.add_lost(Lost::one(&repeated));
                 }
             }
+            kind.is_losing = false;
             if let Some(lost) = kind.lost.take_if(|_| lost_waiting < ROOM) {
                 lost_waiting += 1;
                 due.push(Counted::once(Arc::new(lost.of(name))));
@@ -235,21 +255,13 @@ impl Pile {
                     let (count, since, until) = (*count, *since, origin.at);
                     self.kinds.entry(lost).or_default().add_lost(Lost { count, since, until });
                 }
-                event => self.kinds.entry(event.name()).or_default().lose(counted),
+                _ => self.lose_one(counted),
             }
         }
     }
 }
 
 impl Kind {
-    fn lose(&mut self, counted: &Counted) {
-        if self.lost.is_none() {
-            log::error!("too much happens at once: {} is not written down", counted.event.name());
-        }
-        let (since, until) = (counted.event.origin().at, counted.last_at);
-        self.add_lost(Lost { count: counted.count, since, until });
-    }
-
     fn add_lost(&mut self, more: Lost) {
         self.lost = Some(match self.lost.take() {
             None => more,
@@ -263,6 +275,11 @@ impl Kind {
 }
 
 impl Lost {
+    fn one(counted: &Counted) -> Self {
+        let (since, until) = (counted.event.origin().at, counted.last_at);
+        Self { count: counted.count, since, until }
+    }
+
     fn of(self, name: &'static str) -> Event {
         let Self { count, since, until } = self;
         Event::EventsLost { lost: name, count, since, origin: Origin::new(until, None) }

@@ -32,7 +32,8 @@
 //! - Each kind of event has a queue of its own, so that one user's flood of forbidden requests crowds
 //!   out no failed login. Of one kind, at most 512 events that differ are written a minute, and 512 counts.
 //!   What is beyond that, or could not be written, is lost. A row `events_lost` then names the event, how
-//!   many are missing and from when to when, and `audit verify` reports it.
+//!   many are missing and from when to when, and `audit verify` reports it. The first that is lost in a
+//!   minute has such a row at once, and the others of that minute have one together.
 //! - Ended logins are not counted together. Up to 16,384 of them wait.
 //! - Changes that an operator makes with `rocket-security` are written down once the journal has a
 //!   row, or `[default.security.audit]` stands in the configuration.

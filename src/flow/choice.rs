@@ -143,7 +143,7 @@ impl Flow {
         candidate: Candidate,
     ) -> Result<FieldErrors, Rejection> {
         let Judges(pool) = &self.judges;
-        let slot = pool.reserve_for(self.limits.network_digest(visit))?;
+        let slot = pool.reserve_for(self.limits.network_digests(visit))?;
         let runtime = Handle::current();
         // Twice the deadline: the inner one frees the thread from a hook that waits for ever, the
         // outer one the request from a hook that computes for ever.

@@ -132,6 +132,16 @@ impl Flow {
         visit: &Visit<'_>,
         token: &str,
     ) -> Result<(User, TokenPair), Rejection> {
+        let refreshed = self.rotate(visit, token).await;
+        let of_age = [TokenFault::Expired, TokenFault::Ended].map(Rejection::RefreshTokenRefused);
+        if refreshed.as_ref().is_err_and(|refused| of_age.contains(refused)) {
+            // What is refused for its age must not work again when the clock steps back: its family ends.
+            sweep(&*self.programs()?.store, visit.clock().now(), &self.announcer).await?;
+        }
+        refreshed
+    }
+
+    async fn rotate(&self, visit: &Visit<'_>, token: &str) -> Result<(User, TokenPair), Rejection> {
         let programs = self.programs()?;
         let Presented { facts, family, id } = self.read_refresh_token(token)?;
         let ended = Rejection::RefreshTokenRefused(TokenFault::Ended);

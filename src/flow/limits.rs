@@ -30,6 +30,7 @@
 //! Everything is counted under keyed digests, so the table does not tell who tried what.
 
 pub(in crate::flow) mod failures;
+mod owed;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -44,6 +45,7 @@ use crate::datastore::UserDatastore;
 use crate::datastore::attempt::BackOff;
 use crate::datastore::attempt::Charge;
 use crate::event::Event;
+use crate::flow::limits::owed::Owed;
 use crate::rejection::Rejection;
 use crate::secret::Secret;
 use crate::user::Email;
@@ -87,6 +89,7 @@ pub struct Limits {
     store: Arc<dyn UserDatastore>,
     key: Secret<[u8; 32]>,
     config: ThrottleConfig,
+    owed: Owed,
 }
 
 /// An attempt that was charged, to be forgotten when it succeeds.
@@ -100,7 +103,7 @@ impl Limits {
         key: Secret<[u8; 32]>,
         config: ThrottleConfig,
     ) -> Self {
-        Self { store, key, config }
+        Self { store, key, config, owed: Owed::default() }
     }
 
     /// Counts a request to a route that anybody can use against the limit of its network.
@@ -109,6 +112,7 @@ impl Limits {
     ///
     /// [`Rejection::Throttled`] when the limit is reached.
     pub async fn admit(&self, visit: &Visit<'_>, route: &str) -> Result<(), Rejection> {
+        self.owed.pay(&*self.store).await;
         let now = visit.clock().now();
         // The smallest first: what is turned away is not counted against those around it.
         for (network, times) in networks(visit) {
@@ -154,6 +158,7 @@ impl Limits {
         identity: &Identity,
         user: Option<UserId>,
     ) -> Result<Charged, Rejection> {
+        self.owed.pay(&*self.store).await;
         let (keys, now) = (self.account_keys(visit, identity, user), visit.clock().now());
         // The smallest network first, as for requests.
         for (key, times) in &keys {
@@ -166,20 +171,6 @@ impl Limits {
         Ok(Charged(keys.into_iter().map(|(key, _)| key).collect()))
     }
 
-    /// Forgets the attempts that were charged together with this one: it succeeded.
-    ///
-    /// # Errors
-    ///
-    /// [`Rejection::Unavailable`] when the store does not answer.
-    pub async fn clear(&self, charged: Charged) -> Result<(), Rejection> {
-        if self.config.enabled {
-            for key in &charged.0 {
-                self.store.clear_attempts(key).await?;
-            }
-        }
-        Ok(())
-    }
-
     /// Forgets the attempts that were charged to an account from the network of a request: whoever sent
     /// it has proved to be its owner in another way.
     ///
@@ -188,8 +179,12 @@ impl Limits {
     /// [`Rejection::Unavailable`] when the store does not answer.
     pub async fn forgive(&self, visit: &Visit<'_>, user: &User) -> Result<(), Rejection> {
         let identity = Identity::Email(user.email.clone());
-        let keys = self.account_keys(visit, &identity, Some(user.id));
-        self.clear(Charged(keys.into_iter().map(|(key, _)| key).collect())).await
+        if self.config.enabled {
+            for (key, _) in self.account_keys(visit, &identity, Some(user.id)) {
+                self.store.clear_attempts(&key).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Tells whether another mail of that kind may go to an address by now; counts it if so.
@@ -277,9 +272,11 @@ impl Limits {
         networks(visit).into_iter().map(|(network, times)| (key(network), times)).collect()
     }
 
-    /// Returns what the places are counted by that the network of a request holds in a queue.
-    pub(in crate::flow) fn network_digest(&self, visit: &Visit<'_>) -> Digest {
-        self.digest(&["places", &smallest_network(visit)])
+    /// Returns what the places are counted by that the networks of a request hold in a queue, the smallest
+    /// network first.
+    pub(in crate::flow) fn network_digests(&self, visit: &Visit<'_>) -> Vec<Digest> {
+        let digest = |(network, _): (String, u32)| self.digest(&["places", &network]);
+        networks(visit).into_iter().map(digest).collect()
     }
 
     /// Returns what chooses the work for an account that may not exist.

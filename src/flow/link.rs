@@ -398,9 +398,11 @@ impl<L: MailedLink> Handled<'_, L> {
         }
     }
 
-    /// Returns why a link that the store does not have is refused.
+    /// Returns why a link that the store does not have is refused. If that is for its age, the link is deleted:
+    /// it must not work again when the clock steps back.
     async fn dead(&self, token: &Token) -> Result<Rejection, Rejection> {
         let (key, now) = (self.use_digest(token), self.visit.clock().now());
+        self.flow.store().delete_expired_tokens(now).await?;
         let is_used = self.flow.store().has_counted(&key, 1, now).await?;
         Ok(if is_used { Rejection::LinkUsed(L::DONE) } else { Rejection::InvalidLink })
     }

@@ -215,14 +215,15 @@ impl Flow {
         &self.hasher
     }
 
-    /// Takes a place in the hash queue for the network of a request, which can hold a quarter of them.
+    /// Takes a place in the hash queue for the network of a request, which can hold a quarter of them;
+    /// the larger networks around it can hold half of them each.
     /// Ask the [limit](Limits::admit) of the network first.
     ///
     /// # Errors
     ///
     /// [`Rejection::Saturated`] if the queue is full, or the network has its part of it.
     pub fn reserve(&self, visit: &Visit<'_>) -> Result<Slot, Rejection> {
-        self.hasher.reserve_for(self.limits.network_digest(visit))
+        self.hasher.reserve_for(self.limits.network_digests(visit))
     }
 
     /// Compares a password with the hash of an account. For an account that does not exist or has no
@@ -274,11 +275,18 @@ impl Flow {
         if verified == Verified::No || tally.is_disabled {
             return Err(self.fail_password(visit, &user, &tally, verified).await?);
         }
-        let entry = self.enter(visit, user.clone(), PASSWORD).await?;
-        if let Entry::Open(Authenticated { user: entered, .. }) = &entry {
-            self.limits.clear(charged).await?;
-            self.limits.clear_failures(visit, &tally, entered).await?;
-        }
+        let right = self.limits.found_right(visit, charged, &tally);
+        let entry = match self.enter(visit, user.clone(), PASSWORD).await {
+            Err(fault @ (Rejection::Unavailable | Rejection::Saturated)) => return Err(fault),
+            Ok(entry @ Entry::Open(_)) => {
+                self.limits.clear(visit, right, &user).await?;
+                entry
+            }
+            other => {
+                right.leave();
+                other?
+            }
+        };
         if let (Verified::Outdated, Some(old)) = (verified, password_hash) {
             let new = self.hasher.hash(&slot, password).await?;
             self.store.replace_password_hash(user.id, &old, &new).await?;

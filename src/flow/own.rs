@@ -122,8 +122,8 @@ impl Flow {
             let text = "This is not the password of your account.";
             return Err(FieldErrors::one("password", "invalid_password", text).into());
         }
-        self.limits.clear(charged).await?;
-        self.limits.clear_failures(visit, &tally, user).await
+        let right = self.limits.found_right(visit, charged, &tally);
+        self.limits.clear(visit, right, user).await
     }
 
     /// Begins another session for whoever is logged in, in place of theirs: they proved just now that

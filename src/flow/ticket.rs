@@ -99,7 +99,11 @@ impl Flow {
         let ticket = Ticket::parse(ticket).ok_or(Rejection::CredentialsRefused)?;
         let (digest, now) = (ticket.token.digest(), web.clock().now());
         let spent = self.store.spend_token(&digest, &ticket.purpose(), now).await?;
-        let spent = spent.ok_or(Rejection::CredentialsRefused)?;
+        let Some(spent) = spent else {
+            // One that is refused for its age must not work again when the clock steps back.
+            self.store.delete_expired_tokens(now).await?;
+            return Err(Rejection::CredentialsRefused);
+        };
         let (user, lives_by) = self.find_alive(web, &ticket.by.trace(spent.user_id)).await?;
         // A change of the account would have taken the ticket along.
         let bearer = bearer_by(&lives_by, user.epoch, authn_via);

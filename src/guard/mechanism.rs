@@ -113,8 +113,10 @@ use rocket::Request;
 use rocket::Rocket;
 use rocket::async_trait;
 
+use crate::config::instead_of;
 use crate::crypto::personal_token;
 use crate::error::Error;
+use crate::error::Faults;
 use crate::error::Result;
 use crate::flow::once::Admitted;
 use crate::rejection::Rejection;
@@ -249,37 +251,52 @@ impl Mechanisms {
 ///
 /// # Errors
 ///
-/// [`Error::Config`] with the cure.
+/// As for [`check_names`].
 pub(crate) fn check(rocket: &Rocket<Build>) -> Result<()> {
-    let (Some(web), Some(mechanisms)) = (rocket.state::<Web>(), rocket.state::<Mechanisms>())
-    else {
-        return Ok(());
-    };
-    let provided = mechanisms.names();
+    match (rocket.state::<Web>(), rocket.state::<Mechanisms>()) {
+        (Some(web), Some(all)) => check_names(&web.config().mechanisms, &all.names()),
+        _ => Ok(()),
+    }
+}
+
+/// Refuses names that are not among the mechanisms that are `provided`.
+///
+/// # Errors
+///
+/// [`Error::Config`] for each of them, with the cure.
+pub(crate) fn check_names(names: &[String], provided: &[&'static str]) -> Result<()> {
     // The default names both, whether they are enabled or not.
     let optional = [TOKEN, TICKET];
     let mut known = vec![SESSION];
     known.extend(optional);
     let is_other = |name: &&&str| !optional.contains(*name) && **name != PERSONAL_TOKEN;
     known.extend(provided.iter().filter(is_other));
-    let unknown = web.config().mechanisms.iter().find(|name| !known.contains(&name.as_str()));
-    match unknown {
-        None => Ok(()),
-        Some(name) if name == BASIC => Err(Error::config(
-            "mechanisms",
-            "names \"basic\", and the feature basic is not enabled",
+    let mut faults = Faults::default();
+    for (index, name) in names.iter().enumerate() {
+        if !known.contains(&name.as_str()) {
+            faults.push(refuse(&format!("mechanisms[{index}]"), name, &known));
+        }
+    }
+    faults.finish()
+}
+
+fn refuse(key: &str, name: &str, known: &[&str]) -> Error {
+    match name {
+        BASIC => Error::config(
+            key,
+            "is \"basic\", and the feature basic is not enabled",
             "Enable `rocket_security::features::basic::Basic`, or remove the name",
-        )),
-        Some(name) if name == PERSONAL_TOKEN => Err(Error::config(
-            "mechanisms",
-            "names \"personal_token\", whose bearers may do only what their scopes say",
+        ),
+        PERSONAL_TOKEN => Error::config(
+            key,
+            "is \"personal_token\", whose bearers may do only what their scopes say",
             "Remove the name, and have the routes that are for such tokens take `Scoped`",
-        )),
-        Some(name) => Err(Error::config(
-            "mechanisms",
-            format!("names \"{name}\", which nothing provides"),
-            format!("Remove it, or use some of: {}", known.join(", ")),
-        )),
+        ),
+        name => Error::config(
+            key,
+            format!("is \"{name}\", which nothing provides"),
+            instead_of(name, known),
+        ),
     }
 }
 

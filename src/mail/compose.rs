@@ -13,6 +13,7 @@ use crate::config::Config;
 use crate::crypto::one_time::Token;
 use crate::datastore::outbox::NewMail;
 use crate::datastore::user::Credentials;
+use crate::error::Faults;
 use crate::error::Result;
 use crate::mail::Message;
 use crate::mail::mailbox::mailbox_of_site;
@@ -22,40 +23,53 @@ use crate::mail::subjects::one_line;
 use crate::template::Templates;
 use crate::user::UserPayload;
 
+/// From whom mails are, and who gets the answers.
+pub struct Originator {
+    from: Mailbox,
+    reply_to: Option<Mailbox>,
+}
+
+impl Originator {
+    /// Reads it from the configuration.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Config`](crate::Error::Config) if `security.mail.from` or `security.mail.reply_to` is not an
+    /// address.
+    pub fn read(config: &Config, base_url: &Url) -> Result<Self> {
+        let mut faults = Faults::default();
+        let from = faults.note(match &config.mail.from {
+            Some(from) => read_mailbox("mail.from", from),
+            None => mailbox_of_site(base_url),
+        });
+        let reply_to = config.mail.reply_to.as_deref();
+        let reply_to = reply_to.map(|text| read_mailbox("mail.reply_to", text)).transpose();
+        let reply_to = faults.note(reply_to).flatten();
+        faults.settle(from.map(|from| Self { from, reply_to }))
+    }
+}
+
 /// Puts messages together.
 pub struct Composer {
     templates: Arc<Templates>,
     base_url: Url,
     site_name: String,
-    from: Mailbox,
-    reply_to: Option<Mailbox>,
+    originator: Originator,
     subjects: Subjects,
     features: Vec<&'static str>,
 }
 
 impl Composer {
-    /// Takes the sender, the subjects and the site from the configuration; templates are told which
-    /// features there are.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Config`](crate::Error::Config) when `security.mail.from` or `security.mail.reply_to`
-    /// is not an address, or one of `security.mail.subjects` is of no use.
+    /// Takes what was read from the configuration; templates are told which features there are.
     pub fn new(
         config: &Config,
         base_url: Url,
+        (originator, subjects): (Originator, Subjects),
         templates: Arc<Templates>,
         features: Vec<&'static str>,
-    ) -> Result<Self> {
-        let from = match &config.mail.from {
-            Some(from) => read_mailbox("mail.from", from)?,
-            None => mailbox_of_site(&base_url)?,
-        };
-        let reply_to = config.mail.reply_to.as_deref();
-        let reply_to = reply_to.map(|text| read_mailbox("mail.reply_to", text)).transpose()?;
-        let subjects = Subjects::render(config, &templates)?;
+    ) -> Self {
         let site_name = config.site_name.clone();
-        Ok(Self { templates, base_url, site_name, from, reply_to, subjects, features })
+        Self { templates, base_url, site_name, originator, subjects, features }
     }
 
     /// Renders a mail that concerns `account`, if it concerns one, with the link that carries `token`.
@@ -99,9 +113,9 @@ impl Composer {
         };
         Ok(Message {
             id: mail.id,
-            from: self.from.clone(),
+            from: self.originator.from.clone(),
             to: mail.to.clone(),
-            reply_to: self.reply_to.clone(),
+            reply_to: self.originator.reply_to.clone(),
             subject: self.subjects.of(&mail.template, &mail.subject),
             text: render("txt")?,
             html: render("html")?,

@@ -33,7 +33,7 @@ mod mailbox;
 mod outage;
 #[cfg(feature = "smtp")]
 pub mod smtp;
-mod subjects;
+pub(crate) mod subjects;
 pub mod worker;
 
 use std::fmt;

@@ -5,14 +5,16 @@ use std::collections::BTreeMap;
 use serde_json::json;
 
 use crate::config::Config;
+use crate::config::instead_of;
 use crate::error::Error;
+use crate::error::Faults;
 use crate::error::Result;
 use crate::template::Templates;
 use crate::template::render_text;
 
 /// What `[default.security.mail.subjects]` says, rendered at the launch: a subject holds nothing of
 /// the person who gets it.
-pub(super) struct Subjects(BTreeMap<String, String>);
+pub struct Subjects(BTreeMap<String, String>);
 
 /// The longest subject in bytes: encoded (RFC 2047) and folded, it stays a header that mail servers
 /// take.
@@ -25,45 +27,50 @@ impl Subjects {
     ///
     /// [`Error::Config`] naming the key of one that belongs to no mail, does not render, or is not
     /// one line.
-    pub(super) fn render(config: &Config, templates: &Templates) -> Result<Self> {
+    pub fn render(config: &Config, templates: &Templates) -> Result<Self> {
         let known = known_mails(templates);
-        let context = json!({ "site_name": config.site_name });
-        let mut subjects = BTreeMap::new();
+        let (mut subjects, mut faults) = (BTreeMap::new(), Faults::default());
         for (mail, template) in &config.mail.subjects {
-            let key = format!("mail.subjects.{mail}");
-            if !known.contains(&mail.as_str()) {
-                return Err(Error::config(
-                    key,
-                    "is the subject of no mail, or of one whose feature is not enabled",
-                    format!("Remove it, or use one of: {}", known.join(", ")),
-                ));
+            if let Some(subject) = faults.note(render(config, mail, template, &known)) {
+                subjects.insert(mail.clone(), subject);
             }
-            let subject = render_text(template, &context).map_err(|fault| {
-                Error::config(
-                    &key,
-                    format!("does not render: {fault}"),
-                    "Write text, with {{ site_name }} for the name of the site",
-                )
-            })?;
-            let is_line = !subject.trim().is_empty()
-                && subject.len() <= LONGEST
-                && subject == one_line(&subject);
-            if !is_line {
-                return Err(Error::config(
-                    key,
-                    "is not one line of 1 to 255 bytes",
-                    "Write a short text without line breaks",
-                ));
-            }
-            subjects.insert(mail.clone(), subject);
         }
-        Ok(Self(subjects))
+        faults.finish().map(|()| Self(subjects))
     }
 
     /// Gives the subject of a mail: the configured one, or `default`, in one line.
     pub(super) fn of(&self, mail: &str, default: &str) -> String {
         self.0.get(mail).cloned().unwrap_or_else(|| one_line(default))
     }
+}
+
+fn render(config: &Config, mail: &str, template: &str, known: &[&str]) -> Result<String> {
+    let key = format!("mail.subjects.{mail}");
+    if !known.contains(&mail) {
+        return Err(Error::config(
+            key,
+            "is the subject of no mail, or of one whose feature is not enabled",
+            instead_of(mail, known),
+        ));
+    }
+    let context = json!({ "site_name": config.site_name });
+    let subject = render_text(template, &context).map_err(|fault| {
+        Error::config(
+            &key,
+            format!("does not render: {fault}"),
+            "Write text, with {{ site_name }} for the name of the site",
+        )
+    })?;
+    let is_line =
+        !subject.trim().is_empty() && subject.len() <= LONGEST && subject == one_line(&subject);
+    if !is_line {
+        return Err(Error::config(
+            key,
+            "is not one line of 1 to 255 bytes",
+            "Write a short text without line breaks",
+        ));
+    }
+    Ok(subject)
 }
 
 /// Puts a blank for whatever ends a line, controls a terminal, or turns the direction of writing:
@@ -116,7 +123,7 @@ mod tests {
     #[test]
     fn a_subject_that_is_of_no_use_is_named_with_its_cure() {
         for (mail, subject, fault, cure) in [
-            ("welcom", "x", "is the subject of no mail", "use one of: goodbye, welcome"),
+            ("welcom", "x", "is the subject of no mail", "Write \"welcome\""),
             ("welcome", "{{ user.email }}", "does not render", "{{ site_name }}"),
             ("welcome", "{{ site_name", "does not render", "{{ site_name }}"),
             ("welcome", "{% include \"security/email/welcome.txt\" %}", "does not render", "text"),

@@ -20,6 +20,21 @@ pub enum CsrfFault {
 }
 
 impl CsrfFault {
+    /// Returns what is wrong and how to mend it where there is no page: in JSON.
+    pub fn text_for_programs(self) -> &'static str {
+        match self {
+            Self::Missing => {
+                "The anti-forgery token is missing. Send it in the header X-XSRF-Token: `GET /login` has it \
+                 as `response.csrf_token`."
+            }
+            Self::SessionOver => {
+                "The session of the anti-forgery token has expired or was ended. Take a new token from \
+                 `GET /login`."
+            }
+            Self::NoSession | Self::OtherSession => self.text(),
+        }
+    }
+
     /// Returns what is wrong and how to mend it, for the application's developer.
     pub fn text(self) -> &'static str {
         match self {

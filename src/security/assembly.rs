@@ -50,12 +50,16 @@ use crate::flow::FlowParts;
 use crate::flow::Judges;
 use crate::flow::limits::Limits;
 use crate::flow::username::UsernamePolicy;
+use crate::guard::mechanism::BASIC;
 use crate::guard::mechanism::Mechanisms;
+use crate::guard::mechanism::check_names;
 use crate::guard::named::Named;
 use crate::mail::Mailer;
 use crate::mail::capture::CaptureMailer;
 use crate::mail::compose::Composer;
+use crate::mail::compose::Originator;
 use crate::mail::mailer_from_url;
+use crate::mail::subjects::Subjects;
 use crate::mail::worker::Bell;
 use crate::mail::worker::Worker;
 use crate::nearest::nearest;
@@ -261,18 +265,19 @@ fn settle<D: UserDatastore>(setup: Setup<D>, figment: &Figment) -> Result<Settle
     let keyring = faults.note(keyring(&config, figment));
     let mailer = faults.note(choose_mailer(mailer, &config, figment, sends_mail, &base_url));
     faults.note(check_store(figment));
+    faults.note(check_mechanisms(&config, &names));
+    let originator = faults.note(Originator::read(&config, &base_url));
     let urls = urls(&features);
     let templates = faults.note(load_templates(&features, &urls, figment)).map(Arc::new);
-    let composer = templates.as_ref().and_then(|templates| {
-        let templates = Arc::clone(templates);
-        faults.note(Composer::new(&config, base_url.clone(), templates, offered(&features)))
-    });
+    let subjects = templates.as_ref().and_then(|it| faults.note(Subjects::render(&config, it)));
     let clock = Clock::default();
-    let tokens = keyring
-        .as_ref()
-        .and_then(|keyring| faults.note(Tokens::new(&config, &base_url, keyring, clock.clone())));
+    let tokens = Tokens::new(&config, &base_url, keyring.as_ref(), clock.clone());
+    let tokens = faults.note(tokens);
     faults.note(concessions::check(&config, figment, has_own_mailer));
     let settled = || {
+        let (templates, mails, names) = (templates?, (originator?, subjects?), offered(&features));
+        let at = base_url.clone();
+        let composer = Composer::new(&config, at, mails, Arc::clone(&templates), names);
         Some(Settled {
             config,
             base_url,
@@ -280,14 +285,25 @@ fn settle<D: UserDatastore>(setup: Setup<D>, figment: &Figment) -> Result<Settle
             keyring: keyring?,
             mailer: mailer?,
             urls,
-            templates: templates?,
-            composer: composer?,
+            templates,
+            composer,
             tokens: tokens?,
             clock,
             rest: Rest { open, hooks, presentation, listeners },
         })
     };
     faults.settle(settled())
+}
+
+/// Refuses mechanisms that nothing provides, where all features are ours. What a feature of the
+/// application's provides shows only when it is [managed](Feature::manage).
+fn check_mechanisms(config: &Config, enabled: &[&'static str]) -> Result<()> {
+    let is_ours = |name: &&str| FEATURES.iter().any(|(ours, _)| ours == name);
+    if !enabled.iter().all(is_ours) {
+        return Ok(());
+    }
+    let provided: &[&str] = if enabled.contains(&BASIC) { &[BASIC] } else { &[] };
+    check_names(&config.mechanisms, provided)
 }
 
 /// Has the hooks write down what came with no change; tells whether all of them could.
@@ -486,9 +502,11 @@ fn load_templates<D>(
     let embedded = features.iter().flat_map(|feature| feature.templates()).chain(SHARED).copied();
     let known: Vec<&str> = embedded.clone().chain(all_templates()).map(|(name, _)| name).collect();
     for name in strangers(&folder, &known)? {
-        let near = nearest(&name, known.iter().copied());
-        let near =
-            near.map_or(String::new(), |near| format!("; most likely it is meant for {near}"));
+        // All of them are in the same folder: it makes no name more alike.
+        let within = known.iter().filter_map(|name| name.strip_prefix("security/"));
+        let near = nearest(name.strip_prefix("security/").unwrap_or(&name), within);
+        let near = near
+            .map_or(String::new(), |near| format!("; most likely it is meant for security/{near}"));
         log::warn!(
             "{}: replaces none of the templates of rocket_security, and no template names it{near}. \
              Rename it, or keep templates of your own outside security/",

@@ -32,12 +32,12 @@ const SHORTEST_PASSWORD: usize = 15;
 /// The longest that a login may last before it is as good as for ever.
 const LONGEST_LOGIN: Span = Span::hours(366 * 24);
 
-/// A setting that gives up protection.
 /// The shortest prefixes that a network of proxies has: no private network is larger than 10.0.0.0/8
 /// (RFC 1918) or fc00::/7 (RFC 4193).
 const SHORTEST_IPV4: u8 = 8;
 const SHORTEST_IPV6: u8 = 7;
 
+/// A setting that gives up protection.
 struct Concession {
     setting: &'static str,
     gives_up: &'static str,

@@ -74,13 +74,19 @@ pub struct Tokens {
 }
 
 impl Tokens {
-    /// Reads the keys of `security.tokens`, or derives one from `keyring` where there are none.
+    /// Reads the keys of `security.tokens`, and derives one from `keyring` where there is none that issues
+    /// local tokens. Without a keyring the configured keys are all.
     ///
     /// # Errors
     ///
     /// [`Error::Config`] for a key that is none and for a file that cannot be read, naming the setting
     /// and the cure.
-    pub fn new(config: &Config, base_url: &Url, keyring: &Keyring, clock: Clock) -> Result<Self> {
+    pub fn new(
+        config: &Config,
+        base_url: &Url,
+        keyring: Option<&Keyring>,
+        clock: Clock,
+    ) -> Result<Self> {
         let ring = Arc::new(Ring::new(config, base_url, keyring, clock)?);
         Ok(Self { ring, families: Arc::default() })
     }

@@ -23,13 +23,16 @@ const KEY_BYTES: usize = 32;
 /// Reads the keys that entries of the configuration name, and notes what an operator should know.
 pub(super) struct KeyReader<'a> {
     passphrase: Option<&'a Secret<String>>,
-    keyring: &'a Keyring,
+    keyring: Option<&'a Keyring>,
     is_passphrase_needed: bool,
     warnings: Vec<String>,
 }
 
 impl<'a> KeyReader<'a> {
-    pub(super) fn new(passphrase: Option<&'a Secret<String>>, keyring: &'a Keyring) -> Self {
+    pub(super) fn new(
+        passphrase: Option<&'a Secret<String>>,
+        keyring: Option<&'a Keyring>,
+    ) -> Self {
         Self { passphrase, keyring, is_passphrase_needed: false, warnings: Vec::new() }
     }
 
@@ -51,7 +54,10 @@ impl<'a> KeyReader<'a> {
             let fault_there = format!("{}{}", fault.fault(), place.unwrap_or_default());
             Error::config(name, fault_there, fault.cure())
         })?;
-        if keys.iter().any(|key| self.keyring.any_is(|master| key.has_part(master))) {
+        let is_master = |key: &TokenKey| {
+            self.keyring.is_some_and(|keyring| keyring.any_is(|master| key.has_part(master)))
+        };
+        if keys.iter().any(is_master) {
             return Err(Error::config(
                 name,
                 "holds a master key, of security.keys or Rocket's secret_key, which cookies and mailed \
@@ -170,7 +176,7 @@ mod tests {
     fn told(entries: &[KeySource], passphrase: Option<&str>) -> Vec<String> {
         let keyring = Keyring::from_paserk(&[generate_paserk().unwrap()]).unwrap();
         let passphrase = passphrase.map(|text| Secret::new(text.to_owned()));
-        let mut reader = KeyReader::new(passphrase.as_ref(), &keyring);
+        let mut reader = KeyReader::new(passphrase.as_ref(), Some(&keyring));
         for source in entries {
             let entry = TokenKeyConfig { source: source.clone(), version: None };
             reader.read(&entry, "tokens.keys[0]").unwrap();

@@ -13,6 +13,7 @@ use crate::crypto::keys::Purpose;
 use crate::crypto::token_key::TokenKey;
 use crate::crypto::token_key::TokenVersion;
 use crate::error::Error;
+use crate::error::Faults;
 use crate::error::Result;
 use crate::token::document::PublicKey;
 use crate::token::document::PublicKeys;
@@ -76,14 +77,15 @@ impl Ring {
     pub(super) fn new(
         config: &Config,
         base_url: &Url,
-        keyring: &Keyring,
+        keyring: Option<&Keyring>,
         clock: Clock,
     ) -> Result<Self> {
         let tokens = &config.tokens;
-        let issuer = issuer(tokens, base_url)?;
+        let mut faults = Faults::default();
+        let issuer = faults.note(issuer(tokens, base_url)).unwrap_or_default();
         let mut ring = Self {
             keys: Vec::new(),
-            audience: audience(tokens, &issuer)?,
+            audience: faults.note(audience(tokens, &issuer)).unwrap_or_default(),
             issuer,
             purpose: TokenPurpose::Local,
             lifetime: tokens.lifetime.duration(),
@@ -92,10 +94,11 @@ impl Ring {
             clock,
         };
         let mut reader = KeyReader::new(tokens.passphrase.as_ref(), keyring);
-        ring.add_own(tokens, keyring, &mut reader)?;
+        faults.note(ring.add_own(tokens, keyring, &mut reader));
         for (index, entry) in tokens.trusted.iter().enumerate() {
-            ring.add_trusted(index, entry, &mut reader)?;
+            faults.note(ring.add_trusted(index, entry, &mut reader));
         }
+        faults.finish()?;
         for warning in reader.into_warnings() {
             log::warn!("{warning}");
         }
@@ -154,15 +157,17 @@ impl Ring {
     fn add_own(
         &mut self,
         tokens: &TokensConfig,
-        keyring: &Keyring,
+        keyring: Option<&Keyring>,
         reader: &mut KeyReader<'_>,
     ) -> Result<()> {
+        let mut faults = Faults::default();
         for (index, entry) in tokens.keys.0.iter().enumerate() {
             let name = format!("tokens.keys[{index}]");
-            for key in reader.read(entry, &name)? {
-                self.add(&name, key, None, Trust::Own)?;
+            for key in faults.note(reader.read(entry, &name)).unwrap_or_default() {
+                faults.note(self.add(&name, key, None, Trust::Own));
             }
         }
+        faults.finish()?;
         let first = self.keys.iter().find(|key| key.key.can_issue());
         if first.is_none() && !self.keys.is_empty() {
             reader.warn(
@@ -175,12 +180,12 @@ impl Ring {
             .purpose
             .or_else(|| first.map(|key| key.key.purpose()))
             .unwrap_or(TokenPurpose::Local);
-        if self.active(TokenPurpose::Local).is_none() {
+        if let Some(keyring) = keyring.filter(|_| self.active(TokenPurpose::Local).is_none()) {
             for bytes in keyring.derive(Purpose::Tokens)? {
                 self.add("keys", TokenKey::local(bytes), None, Trust::Own)?;
             }
         }
-        if self.active(self.purpose).is_none() {
+        if self.purpose == TokenPurpose::Public && self.active(self.purpose).is_none() {
             return Err(Error::config(
                 "tokens.purpose",
                 "is \"public\", and no key in security.tokens.keys can sign",

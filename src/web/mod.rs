@@ -72,6 +72,7 @@ use crate::config::Config;
 use crate::crypto::random_uuid;
 use crate::event::Origin;
 use crate::event::Signals;
+use crate::rejection::CsrfFault;
 use crate::rejection::Rejection;
 use crate::session;
 use crate::session::Current;
@@ -171,8 +172,17 @@ impl Web {
 
     /// Returns what the application's developer can do about a refusal, in the debug profile.
     pub(crate) fn advice(&self, rejection: &Rejection) -> Option<&'static str> {
+        self.csrf_fault(rejection).map(CsrfFault::text)
+    }
+
+    /// Returns the same where there is no page.
+    pub(crate) fn advice_for_programs(&self, rejection: &Rejection) -> Option<&'static str> {
+        self.csrf_fault(rejection).map(CsrfFault::text_for_programs)
+    }
+
+    fn csrf_fault(&self, rejection: &Rejection) -> Option<CsrfFault> {
         match rejection {
-            Rejection::CsrfFailed(fault) if self.is_debug => Some(fault.text()),
+            Rejection::CsrfFailed(fault) if self.is_debug => Some(*fault),
             _ => None,
         }
     }

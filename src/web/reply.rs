@@ -193,7 +193,8 @@ impl<'r> Responder<'r, 'static> for Refused {
         let (status, response) = if is_json {
             let style = web.config().error_style;
             // The other styles are those of clients that know what members to expect.
-            let advice = web.advice(&rejection).filter(|_| style == ErrorStyle::FlaskSecurity);
+            let advice = web.advice_for_programs(&rejection);
+            let advice = advice.filter(|_| style == ErrorStyle::FlaskSecurity);
             let instead = match advice {
                 Some(advice) => instead.with("advice", advice),
                 None => instead,

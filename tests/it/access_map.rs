@@ -300,7 +300,7 @@ async fn what_rocket_makes_of_a_guard_is_no_demand_that_everybody_has_to_meet() 
             ("/opaque", "nothing declared"),
             ("/option", "nothing declared, Option(AuthUser)"),
             ("/option-and-user", "Option(AuthUser), AuthUser"),
-            ("/result", "nothing declared, _(AuthUser)"),
+            ("/result", "nothing declared, Result(AuthUser)"),
         ],
     );
     for route in map.routes() {

@@ -13,6 +13,7 @@ use rocket::futures::future::join_all;
 use rocket::http::Status;
 use rocket::serde::json::Value;
 use rocket::tokio::sync::Semaphore;
+use rocket::tokio::time::sleep;
 use rocket_security::Error;
 use rocket_security::Event;
 use rocket_security::Hooks;
@@ -342,6 +343,28 @@ async fn a_flood_of_refusals_crowds_out_no_failed_login_and_is_bounded_and_repor
 }
 
 #[rocket::async_test]
+async fn a_loss_is_reported_before_its_minute_ends() {
+    let app = app().await;
+    let signals = app.client().rocket().state::<Signals>().unwrap();
+    for number in 0..u128::try_from(ROOM).unwrap() + 2 {
+        signals.send(&refusal(&app, number));
+    }
+    // Not `told`, which would end the minute.
+    let begun = Instant::now();
+    let lost = loop {
+        let report = verify(&app).await;
+        if report.rows > u64::try_from(ROOM).unwrap() {
+            break report.lost;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(20), "{report:?}");
+        sleep(Duration::from_millis(20)).await;
+    };
+    assert_eq!(lost.iter().map(|lost| lost.count).collect::<Vec<_>>(), [1]);
+    app.told().await;
+    assert_eq!(verify(&app).await.lost[0].count, 2);
+}
+
+#[rocket::async_test]
 async fn sessions_that_a_sweep_ends_at_once_are_all_written_down() {
     let app = app().await;
     let signals = app.client().rocket().state::<Signals>().unwrap();
@@ -623,7 +646,7 @@ mod command_line {
         app.told().await;
         let (status, stdout, _) = run(&app, "audit verify");
         assert_eq!(status, Some(0), "no row was changed");
-        assert!(!stdout.contains("whole") && stdout.contains(", the end is 519:"), "{stdout}");
+        assert!(!stdout.contains("whole") && stdout.contains(", the end is 520:"), "{stdout}");
         assert!(stdout.contains("\n21 user_unauthorized between 20"), "{stdout}");
     }
 

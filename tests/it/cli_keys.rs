@@ -93,10 +93,14 @@ fn keys_that_are_configured_are_told_with_what_they_do() {
     let place = Place::debug();
     let (new, old) = (place.key("secret"), place.key("secret"));
     place.configure_tokens(&format!("keys = [\"{new}\", \"{old}\"]"));
-    let told = place.run("keys inspect").succeeded();
-    let does: Vec<bool> =
-        told.lines().skip(1).map(|line| line.contains("issues and verifies")).collect();
-    assert_eq!(does, [true, false, true], "{told}");
+    let issues = |place: &Place| -> Vec<bool> {
+        let told = place.run("keys inspect").succeeded();
+        told.lines().skip(1).map(|line| line.contains("issues and verifies")).collect()
+    };
+    assert_eq!(issues(&place), [true, false], "there are no security.keys that one comes of");
+    assert!(!place.path().join("security.keys").exists(), "and reading makes none");
+    place.write("security.keys", &place.key("local"));
+    assert_eq!(issues(&place), [true, false, true]);
     let document: Value = serde_json::from_str(&place.run("keys public").succeeded()).unwrap();
     assert_eq!(document["issuer"], "http://127.0.0.1:8000");
     assert_eq!(document["keys"].as_array().map(Vec::len), Some(2));

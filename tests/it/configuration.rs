@@ -172,7 +172,7 @@ async fn a_wrong_configuration_stops_the_launch_with_one_line_that_names_key_and
         (
             with("subjects.welcom = \"Welcome\""),
             "security.mail.subjects.welcom: is the subject of no mail",
-            "confirmation_instructions, ",
+            "Write \"welcome\", or remove it",
         ),
         (
             with("subjects.welcome = \"Welcome, {{ user.email }}\""),
@@ -253,7 +253,7 @@ async fn a_wrong_configuration_stops_the_launch_with_one_line_that_names_key_and
         (
             complete.replace("keys =", "identity = [\"email\", \"phone\"]\nkeys ="),
             "security.identity",
-            "Correct it",
+            "use one of: email, username",
         ),
         (
             complete.replace("keys =", "mechanisms = []\nkeys ="),
@@ -267,8 +267,8 @@ async fn a_wrong_configuration_stops_the_launch_with_one_line_that_names_key_and
         ),
         (
             complete.replace("keys =", "mechanisms = [\"session\", \"cookie\"]\nkeys ="),
-            "security.mechanisms: names \"cookie\", which nothing provides",
-            "use some of: session, token",
+            "security.mechanisms[1]: is \"cookie\", which nothing provides",
+            "use one of: session, token",
         ),
         (
             with("[default.security.login]\npost_login_view = \"//x\""),
@@ -325,7 +325,7 @@ async fn a_wrong_configuration_stops_the_launch_with_one_line_that_names_key_and
         (
             complete.replace("keys =", "redirect_behavior = \"SPA\"\nkeys ="),
             "security.redirect_behavior",
-            "Correct it",
+            "Write \"spa\"",
         ),
         (
             with("[default.security.confirm]\nwithin = \"2 days\""),

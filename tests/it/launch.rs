@@ -111,6 +111,57 @@ fn a_fault_is_told_with_the_file_it_is_in_and_quoted_so_that_its_end_is_seen() {
     assert!(told.iter().all(|line| line.contains("Rocket.toml")), "{told:#?}");
 }
 
+#[test]
+fn each_wrong_entry_of_a_list_is_told_by_its_place() {
+    let toml = format!(
+        "[release.security]\n\
+         base_url = \"https://example.org\"\n\
+         keys = [\"k3.local.AAAA\", \"{GOOD_KEY}\", \"x\"]\n\
+         trusted_proxies = [\"10.0.0.1\", \"localhost\", \"10.0.0.0/8\", \"10.0.0.0/99\"]\n\
+         redirect_origins = [\"https://a.example/x\", \"https://b.example\", \"c\"]\n\
+         mechanisms = [\"session\", \"tocken\", \"basic\"]\n\
+         public = [\"here\", \"/there\", \"elsewhere\"]\n\
+         roles = \"chek\"\n\
+         migrate = 7\n\
+         csrf.origins = [\"x\", \"capacitor://localhost\", \"y\"]\n\
+         mail.url = \"smtps://user:password@mail.example.org\"\n\
+         mail.from = \"nobody\"\n\
+         mail.reply_to = \"nobody\"\n\
+         mail.subjects.welcom = \"x\"\n\
+         mail.subjects.reset_notice = \"\"\n\
+         tokens.keys = [\"k4.nothing\", \"zz\"]\n\
+         tokens.issuer = \"\"\n\
+         [release.databases.security]\n\
+         url = \"sqlite:x.sqlite\"\n"
+    );
+    assert_told(
+        &told_by("release", &toml, "Error: "),
+        &[
+            "security.keys[0]: ",
+            "security.keys[2]: ",
+            "security.trusted_proxies[1]: is wrong",
+            "security.trusted_proxies[3]: is wrong",
+            "security.redirect_origins[0]: is wrong",
+            "security.redirect_origins[2]: is wrong",
+            "security.mechanisms[1]: is \"tocken\", which nothing provides. Write \"token\"",
+            "security.mechanisms[2]: is \"basic\", and the feature basic is not enabled",
+            "security.public[0]: is \"here\", which is no path",
+            "security.public[2]: is \"elsewhere\", which is no path",
+            "security.roles: is wrong: it is \"chek\", which is none of its values. Write \"check\"",
+            "security.migrate: is wrong: it is 7, and has to be",
+            "security.csrf.origins[0]: is wrong",
+            "security.csrf.origins[2]: is wrong",
+            "security.mail.from: is not an address",
+            "security.mail.reply_to: is not an address",
+            "security.mail.subjects.welcom: is the subject of no mail",
+            "security.mail.subjects.reset_notice: is not one line",
+            "security.tokens.keys[0]: ",
+            "security.tokens.keys[1]: ",
+            "security.tokens.issuer: is empty",
+        ],
+    );
+}
+
 /// What gives up protection: lines of the configuration, and what is told of them.
 const GIVEN_UP: [(&str, &str, &str); 5] = [
     (
@@ -156,10 +207,10 @@ fn a_release_that_gives_up_protection_stops_and_names_what_has_to_be_allowed() {
         assert!(line.starts_with(expected), "{line}");
         assert!(line.ends_with("security.allow_insecure allows it"), "{line}");
     }
-    assert!(told[5].starts_with("security.mechanisms: "), "{told:#?}");
+    assert!(told[5].starts_with("security.mechanisms[0]: "), "{told:#?}");
 
     let told = told_by("debug", &format!("{toml}mechanisms = [\"cookie\"]\n"), "Error: ");
-    assert_told(&told, &["security.mechanisms: "]);
+    assert_told(&told, &["security.mechanisms[0]: "]);
 }
 
 #[test]
@@ -178,11 +229,11 @@ fn what_else_is_given_up_is_told_and_stops_nothing() {
             "security.trusted_proxies: has a network that much of the internet is in",
             "security.session.absolute: is longer than a year",
             "security.mail.url: lets mail to another host travel unencrypted",
-            "security.mechanisms: ",
+            "security.mechanisms[0]: ",
         ],
     );
     let told = told_by("release", &release("mechanisms = [\"cookie\"]"), "Error: ");
-    assert_told(&told, &["security.mechanisms: "]);
+    assert_told(&told, &["security.mechanisms[0]: "]);
 }
 
 #[test]

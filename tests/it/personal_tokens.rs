@@ -488,6 +488,16 @@ async fn a_text_that_is_none_is_refused() {
 }
 
 #[rocket::async_test]
+async fn one_that_was_refused_for_its_age_stays_dead_when_the_clock_steps_back() {
+    let app = app().await;
+    let token = make(&app.log_in_as(ANN).await, body("a")).await.0;
+    app.clock().advance(TimeDelta::days(90));
+    assert_refused(&app, &token, "token_expired").await;
+    app.clock().advance(-TimeDelta::days(1));
+    assert_refused(&app, &token, "token_expired").await;
+}
+
+#[rocket::async_test]
 async fn it_lasts_as_long_as_was_said_and_is_listed_a_while_longer() {
     let app = app().await;
     let (usual, forever) = {

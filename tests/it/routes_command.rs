@@ -42,6 +42,8 @@ fn a_built_application_prints_its_map_and_serves_nobody() {
         assert!(lines.contains(&line.to_owned()), "{line:?} is missing:\n{table}");
     }
     assert!(!table.contains("nothing declared"), "{table}");
+    let files = std::fs::read_dir(place.path()).unwrap().map(|it| it.unwrap().file_name());
+    assert_eq!(files.collect::<Vec<_>>(), ["Rocket.toml"], "asking makes nothing");
 }
 
 #[test]

@@ -1,15 +1,27 @@
 //! The limits on attempts.
 
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
+
 use chrono::TimeDelta;
+use rocket::async_trait;
 use rocket::http::Status;
+use rocket_security::Error;
+use rocket_security::Hooks;
+use rocket_security::Result;
+use rocket_security::Security;
 use rocket_security::datastore::Together;
 use rocket_security::datastore::user::UserChange;
+use rocket_security::feature::LoginAttempt;
+use rocket_security::feature::Verdict;
 use rocket_security::testing::PASSWORD;
 use rocket_security::testing::TestApp;
 use rocket_security::user::Username;
 use serde_json::json;
 
 use crate::support::app_with;
+use crate::support::rocket_with;
 
 const ANN: &str = "ann@example.org";
 
@@ -62,6 +74,34 @@ async fn a_success_forgets_the_failures() {
     fail(&app, ANN, 4).await;
     assert_eq!(app.browser().log_in(ANN, PASSWORD).await.status, Status::Ok);
     assert_eq!(fail(&app, ANN, 5).await, [400; 5]);
+}
+
+/// A hook whose service is down until the switch is set.
+struct Down(Arc<AtomicBool>);
+
+#[async_trait]
+impl Hooks for Down {
+    async fn before_login(&self, attempt: &LoginAttempt<'_>) -> Result<Verdict> {
+        if attempt.user.email.as_str() == ANN && self.0.load(Ordering::SeqCst) {
+            return Err(Error::store("the service is down"));
+        }
+        Ok(Verdict::Allow)
+    }
+}
+
+#[rocket::async_test]
+async fn a_right_password_that_ends_in_503_counts_as_no_failure() {
+    let is_down = Arc::new(AtomicBool::new(true));
+    let rocket = rocket_with(Security::default().hooks(Down(Arc::clone(&is_down))));
+    let app = TestApp::launch_with(rocket, json!({"throttle": {"scale": 1}})).await;
+    app.user(ANN).await;
+    for _ in 0..6 {
+        let answer = app.browser().log_in(ANN, PASSWORD).await;
+        assert_eq!(answer.status, Status::ServiceUnavailable, "{}", answer.body);
+    }
+    is_down.store(false, Ordering::SeqCst);
+    assert_eq!(fail(&app, ANN, 5).await, [400; 5], "of which each counts");
+    assert_eq!(app.browser().log_in(ANN, PASSWORD).await.status, Status::TooManyRequests);
 }
 
 #[rocket::async_test]

@@ -170,7 +170,7 @@ fn a_wrong_setting_is_refused_with_its_name_and_the_cure_and_no_key_is_shown() {
         ),
         ("keys = { kye = \"x\" }", "security.tokens.keys.kye: is not a setting", "Write \"key\""),
         ("purpose = \"public\"", "security.tokens.purpose: is \"public\"", "--kind secret"),
-        ("purpose = \"secret\"", "security.tokens.purpose: is wrong", "Correct it"),
+        ("purpose = \"secret\"", "security.tokens.purpose: is wrong", "use one of: local, public"),
         ("issuer = \"\"", "security.tokens.issuer: is empty", "Remove it"),
         ("audience = [\"a\", \"\"]", "security.tokens.audience: holds an empty", "name whom"),
         (
@@ -189,7 +189,11 @@ fn a_wrong_setting_is_refused_with_its_name_and_the_cure_and_no_key_is_shown() {
             "security.tokens.sources: says the same twice",
             "\"authorization\"",
         ),
-        ("sources = [\"header\"]", "security.tokens.sources[0]: is wrong: unknown", "Correct it"),
+        (
+            "sources = [\"header\"]",
+            "security.tokens.sources[0]: is wrong: it is \"header\"",
+            "use one of: authorization",
+        ),
         (
             "sources = \"cookie\"",
             "security.tokens.sources: is wrong: it is one text",
@@ -244,7 +248,7 @@ fn a_wrong_setting_is_refused_with_its_name_and_the_cure_and_no_key_is_shown() {
         (
             &trusted(&local, "allow = [\"everything\"]"),
             "security.tokens.trusted[0].allow[0]: is wrong",
-            "Correct it",
+            "use one of: integer-sub",
         ),
         (
             &trusted(&local, "kinds = []"),
@@ -338,7 +342,7 @@ fn a_master_key_is_no_key_of_tokens_in_any_dress() {
     };
     let keyring = Keyring::from_secret_key(&STANDARD.encode(bytes_of(&master))).unwrap();
     let base_url = Url::parse(ISSUER).unwrap();
-    let tokens = |config: &Config| Tokens::new(config, &base_url, &keyring, Clock::default());
+    let tokens = |config: &Config| Tokens::new(config, &base_url, Some(&keyring), Clock::default());
     let said = tokens(&config(&format!("keys = \"{master}\""))).err().unwrap().to_string();
     assert!(said.contains("holds a master key, of security.keys or Rocket's secret_key"), "{said}");
     assert!(tokens(&config("")).is_ok());

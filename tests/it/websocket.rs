@@ -254,6 +254,9 @@ async fn a_ticket_is_good_once_for_half_a_minute_and_for_handshakes_alone() {
     assert_eq!(shake(&app, "/who", &early).await.body, format!("{ANN} ticket"));
     app.clock().advance(TimeDelta::seconds(1));
     assert_refused(&shake(&app, "/who", &late).await);
+    // Refused once, it stays dead when the clock steps back.
+    app.clock().advance(-TimeDelta::seconds(10));
+    assert_refused(&shake(&app, "/who", &late).await);
 }
 
 #[rocket::async_test]

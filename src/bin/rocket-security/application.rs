@@ -18,6 +18,7 @@ use rocket_security::clock::Clock;
 use rocket_security::config::MigrateConfig;
 use rocket_security::config::check_keys;
 use rocket_security::config::is_debug;
+use rocket_security::crypto::keys::Keyring;
 use rocket_security::datastore::AuditStore;
 use rocket_security::datastore::DatabaseName;
 use rocket_security::datastore::OutboxStore;
@@ -198,22 +199,40 @@ fn no_database(name: &DatabaseName) -> Failure {
 
 /// Refuses to go on without keys: those that would be made now have sealed and signed nothing.
 fn require_keys(config: &Config, figment: &Figment) -> Result<(), Failure> {
-    if has_keys(config, figment) {
-        return Ok(());
-    }
-    Err(Failure::refused(
-        "there are no keys yet. Run this in the application's folder after the application has started \
-         once, or set security.keys to a key of `rocket-security keys generate`",
-    ))
+    if has_keys(config, figment) { Ok(()) } else { Err(no_keys()) }
 }
 
-/// Gives what issues and verifies the application's tokens. No store is needed.
-pub(crate) fn tokens() -> Result<Tokens, Failure> {
+fn no_keys() -> Failure {
+    Failure::refused(
+        "there are no keys yet. Run this in the application's folder after the application has started \
+         once, or set security.keys to a key of `rocket-security keys generate`",
+    )
+}
+
+/// Returns what issues and verifies the application's tokens. No store is needed. In the debug profile it
+/// makes keys where there are none.
+pub(crate) fn tokens_to_issue() -> Result<Tokens, Failure> {
+    tokens(|config, figment| keyring(config, figment).map(Some))
+}
+
+/// Returns what verifies the application's tokens. It makes no keys: without any, those configured for tokens
+/// are all.
+pub(crate) fn tokens_to_verify() -> Result<Tokens, Failure> {
+    let tokens = tokens(|config, figment| {
+        has_keys(config, figment).then(|| keyring(config, figment)).transpose()
+    })?;
+    if tokens.keys().is_empty() { Err(no_keys()) } else { Ok(tokens) }
+}
+
+fn tokens(
+    keyring: impl FnOnce(&Config, &Figment) -> Result<Option<Keyring>, Error>,
+) -> Result<Tokens, Failure> {
     let figment = rocket::Config::figment();
     let config = Config::from_figment(&figment).map_err(|fault| with_profile(fault, &figment))?;
     let read = || {
         let base_url = config.base_url_or_local(&figment)?;
-        Tokens::new(&config, &base_url, &keyring(&config, &figment)?, Clock::default())
+        let keyring = keyring(&config, &figment)?;
+        Tokens::new(&config, &base_url, keyring.as_ref(), Clock::default())
     };
     read().map_err(|fault| with_profile(fault, &figment))
 }

@@ -11,7 +11,7 @@ use rocket_security::Secret;
 use rocket_security::config::TokenPurpose;
 use rocket_security::crypto::token_key::TokenKey;
 
-use crate::application::tokens;
+use crate::application::tokens_to_verify;
 use crate::keys::file::KeyFile;
 use crate::keys::file::Rotated;
 use crate::keys::file::read_bare;
@@ -183,7 +183,7 @@ fn inspect(path: &Path) -> Result<(), Failure> {
 }
 
 fn inspect_configured() -> Result<(), Failure> {
-    let keys = tokens()?.keys();
+    let keys = tokens_to_verify()?.keys();
     let row = |key: rocket_security::token::TokenKeyInfo| {
         let does = if key.is_active { "issues and verifies" } else { "verifies" };
         let tokens = format!("{}.{}", key.version, key.purpose);
@@ -251,7 +251,7 @@ fn wrap(path: &Path) -> Result<(), Failure> {
 }
 
 fn public() -> Result<(), Failure> {
-    let document = tokens()?.public_keys();
+    let document = tokens_to_verify()?.public_keys();
     print(serde_json::to_string(&document).map_err(|fault| Failure::Output(fault.into()))?)
 }
 

@@ -72,7 +72,8 @@ enum Command {
     /// Prints every route of a built application with what it demands of a request
     ///
     /// The program is run until all routes are mounted, and ends before it binds a port. It is
-    /// configured as for any launch, and brings its schema up to date as at any launch:
+    /// configured as for any launch, and brings its schema up to date as at any launch. Where there is no
+    /// database yet, it gets one that is deleted afterwards:
     ///
     ///   rocket-security routes -- target/debug/my-application
     #[command(verbatim_doc_comment)]

@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::io::BufRead;
 use std::io::BufReader;
 use std::io::Read;
+use std::path::Path;
 use std::process::Child;
 use std::process::Command;
 use std::process::Stdio;
@@ -15,12 +16,17 @@ use std::time::Instant;
 
 use clap::Args;
 use rocket_security::AccessMap;
+use rocket_security::datastore::DatabaseName;
 use rocket_security::security::ROUTES_MARK;
 use rocket_security::security::ROUTES_VARIABLE;
+use tempfile::TempDir;
 
 use crate::terminal::Failure;
 use crate::terminal::note;
 use crate::terminal::print;
+
+/// The variable of Rocket that has the databases of any profile.
+const DATABASES: &str = "ROCKET_DATABASES";
 
 /// How long what a program said may take to get here when it has ended.
 const LAST_WORDS: Duration = Duration::from_millis(500);
@@ -52,7 +58,8 @@ pub(crate) fn run(command: &RoutesCommand) -> Result<(), Failure> {
 }
 
 fn ask(command: &RoutesCommand) -> Result<AccessMap, Failure> {
-    let mut child = start(&command.program)?;
+    let folder = stand_in()?;
+    let mut child = start(&command.program, folder.as_ref().map(TempDir::path))?;
     let stdout = child.stdout.take().map(lines);
     let stderr = child.stderr.take().map(lines);
     let (mut map, mut said) = (None, Vec::new());
@@ -75,12 +82,36 @@ fn ask(command: &RoutesCommand) -> Result<AccessMap, Failure> {
     Err(no_map(&command.program, is_late.then_some(patience), &said))
 }
 
-/// Starts the program. Should it be no application of ours, it serves nobody but this machine, at a
-/// port that nobody knows.
-fn start(program: &[OsString]) -> Result<Child, Failure> {
+/// Returns a folder for a database where the application has none yet, so that asking for its routes makes
+/// none. It is deleted afterwards, with the keys that the debug profile makes beside the database.
+fn stand_in() -> Result<Option<TempDir>, Failure> {
+    let figment = rocket::Config::figment();
+    // The program may have another profile than this one, if none is chosen.
+    let profiles = match std::env::var_os("ROCKET_PROFILE") {
+        Some(_) => vec![figment.profile().clone()],
+        None => vec![rocket::Config::DEBUG_PROFILE, rocket::Config::RELEASE_PROFILE],
+    };
+    let figments = profiles.into_iter().map(|profile| figment.clone().select(profile));
+    let names: Vec<DatabaseName> =
+        figments.filter_map(|it| DatabaseName::configured(&it).ok().flatten()).collect();
+    let is_set_elsewhere = std::env::var_os(DATABASES).is_some();
+    if is_set_elsewhere || names.is_empty() || !names.iter().all(DatabaseName::is_missing) {
+        return Ok(None);
+    }
+    tempfile::tempdir().map(Some).map_err(Failure::Output)
+}
+
+/// Starts the program, with its database in `folder` if there is one. Should it be no application of ours, it
+/// serves nobody but this machine, at a port that nobody knows.
+fn start(program: &[OsString], folder: Option<&Path>) -> Result<Child, Failure> {
     let (name, arguments) = program.split_first().ok_or_else(|| Failure::refused("no program"))?;
+    let database = folder.map(|folder| {
+        let file = folder.join("routes.sqlite");
+        (DATABASES, format!("{{security={{url=\"sqlite:{}\"}}}}", file.display()))
+    });
     Command::new(name)
         .args(arguments)
+        .envs(database)
         .env(ROUTES_VARIABLE, "json")
         .env("ROCKET_ADDRESS", "127.0.0.1")
         .env("ROCKET_PORT", "0")

@@ -3,16 +3,37 @@
 //! clap finds names that are spelt alike. The names here are those that other tools and habits use for
 //! commands of ours.
 
+use clap::Command;
+use clap::CommandFactory;
 use clap::Error;
 use clap::error::ContextKind;
 use clap::error::ContextValue;
 use clap::error::ErrorKind;
 
+use crate::CommandLine;
+
 /// The group, the names that are tried in it, and the command that does it.
 const MEANT: &[(&str, &[&str], &str)] = &[
     ("users", &["add", "new", "make", "register"], "users create EMAIL"),
-    ("users", &["add-role", "grant", "grant-role", "give-role"], "roles grant EMAIL ROLE"),
-    ("users", &["remove-role", "revoke", "revoke-role", "take-role"], "roles revoke EMAIL ROLE"),
+    (
+        "users",
+        &[
+            "add-role",
+            "set-role",
+            "grant",
+            "grant-role",
+            "give-role",
+            "assign-role",
+            "roles",
+            "role",
+        ],
+        "roles grant EMAIL ROLE",
+    ),
+    (
+        "users",
+        &["remove-role", "delete-role", "unset-role", "revoke", "revoke-role", "take-role"],
+        "roles revoke EMAIL ROLE",
+    ),
     (
         "users",
         &["password", "change-password", "set-password", "reset-password", "reset-access"],
@@ -24,15 +45,36 @@ const MEANT: &[(&str, &[&str], &str)] = &[
     ("users", &["log-out", "logout", "end-sessions"], "sessions end EMAIL"),
     ("users", &["sessions"], "sessions list EMAIL"),
     ("roles", &["new", "make"], "roles create NAME"),
-    ("roles", &["add", "assign", "give"], "roles grant EMAIL ROLE"),
+    ("roles", &["add", "assign", "give", "set"], "roles grant EMAIL ROLE"),
+    ("roles", &["show"], "roles list"),
+    ("roles", &["add-permissions", "grant-permission"], "roles add-permission ROLE PERMISSION"),
     ("roles", &["remove", "unassign", "take"], "roles revoke EMAIL ROLE"),
     ("roles", &["inherit"], "roles include ROLE INCLUDED"),
     ("sessions", &["delete", "revoke", "kill", "remove"], "sessions end EMAIL"),
     ("keys", &["create", "new", "make"], "keys generate"),
     ("tokens", &["create", "new", "make"], "tokens issue"),
+    ("tokens", &["check", "inspect", "decode", "show"], "tokens verify TOKEN"),
+    ("tokens", &["deny", "delete", "end"], "tokens revoke"),
+    ("audit", &["list", "show", "log", "print", "read"], "audit tail"),
+    ("audit", &["check"], "audit verify"),
+    ("outbox", &["show", "dead"], "outbox list"),
+    ("outbox", &["resend", "send", "flush"], "outbox retry"),
+    ("outbox", &["delete", "remove", "purge"], "outbox drop"),
+    (
+        "",
+        &["create-user", "add-user", "user-add", "create-admin", "create-superuser"],
+        "users create EMAIL",
+    ),
+    ("", &["add-role", "set-role", "grant", "grant-role"], "roles grant EMAIL ROLE"),
+    ("", &["remove-role", "revoke-role"], "roles revoke EMAIL ROLE"),
+    ("", &["create-role"], "roles create NAME"),
+    ("", &["init", "init-db", "upgrade", "db"], "migrate"),
+    ("", &["journal", "log"], "audit tail"),
+    ("", &["mail", "mails"], "outbox list"),
+    ("", &["generate-key", "secret"], "keys generate"),
 ];
 
-/// Adds to the error for an unknown command the one that is meant.
+/// Adds to the error for an unknown command the one that is meant, or those that its group has.
 pub(crate) fn command(error: &mut Error, group: Option<&str>) {
     if error.kind() != ErrorKind::InvalidSubcommand {
         return;
@@ -40,18 +82,30 @@ pub(crate) fn command(error: &mut Error, group: Option<&str>) {
     let Some(ContextValue::String(tried)) = error.get(ContextKind::InvalidSubcommand) else {
         return;
     };
-    if let Some(meant) = group.and_then(|group| meant(group, tried)) {
-        error.remove(ContextKind::SuggestedSubcommand);
-        let tip = format!("use `rocket-security {meant}`");
-        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip.into()]));
-    }
+    let all = CommandLine::command();
+    let group = group.filter(|group| all.find_subcommand(group).is_some());
+    let tip = match meant(group.unwrap_or_default(), tried) {
+        Some(meant) => format!("use `rocket-security {meant}`"),
+        None if error.get(ContextKind::SuggestedSubcommand).is_some() => return,
+        None => format!("the commands are: {}", commands_of(&all, group).join(", ")),
+    };
+    error.remove(ContextKind::SuggestedSubcommand);
+    error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip.into()]));
 }
 
-/// Returns the command that is meant by a name in a group.
+/// Returns the command that is meant by a name in a group; the group without a name is that of all.
 fn meant(group: &str, tried: &str) -> Option<&'static str> {
-    let tried = tried.to_ascii_lowercase().replace('_', "-");
-    let is_it = |row: &&(&str, &[&str], &str)| row.0 == group && row.1.contains(&tried.as_str());
+    let bare = |name: &str| name.to_ascii_lowercase().replace(['_', '-'], "");
+    let tried = bare(tried);
+    let is_it = |row: &&(&str, &[&str], &str)| {
+        row.0 == group && row.1.iter().any(|name| bare(name) == tried)
+    };
     MEANT.iter().find(is_it).map(|row| row.2)
+}
+
+fn commands_of<'c>(all: &'c Command, group: Option<&str>) -> Vec<&'c str> {
+    let group = group.and_then(|group| all.find_subcommand(group)).unwrap_or(all);
+    group.get_subcommands().map(Command::get_name).collect()
 }
 
 #[cfg(test)]
@@ -67,26 +121,46 @@ mod tests {
     fn every_command_that_is_suggested_exists_and_no_name_that_is_tried_does() {
         let known = |group: &str, name: &str| {
             let commands = CommandLine::command();
-            let group = commands.find_subcommand(group).expect(group).clone();
+            let group = if group.is_empty() {
+                commands
+            } else {
+                commands.find_subcommand(group).expect(group).clone()
+            };
             group.find_subcommand(name).is_some()
         };
         for (group, tried, meant) in MEANT {
-            let (in_group, rest) = meant.split_once(' ').unwrap();
-            assert!(known(in_group, rest.split(' ').next().unwrap()), "{meant}");
+            let mut words = meant.split(' ');
+            let (first, second) = (words.next().unwrap(), words.next());
+            assert!(known("", first), "{meant}");
+            assert!(second.is_none_or(|second| known(first, second)), "{meant}");
             for name in *tried {
                 assert!(!known(group, name), "{group} {name} is a command");
             }
         }
     }
 
+    fn told(arguments: &[&str]) -> String {
+        let line = ["rocket-security"].iter().chain(arguments);
+        let mut error = CommandLine::try_parse_from(line).err().unwrap();
+        command(&mut error, arguments.first().copied());
+        error.to_string()
+    }
+
     #[test]
     fn the_right_command_stands_in_the_error() {
-        for name in ["add-role", "add_role", "ADD-ROLE"] {
-            let arguments = ["rocket-security", "users", name, "ann@example.org", "admin"];
-            let mut error = CommandLine::try_parse_from(arguments).err().unwrap();
-            command(&mut error, Some("users"));
-            let text = error.to_string();
+        for name in ["add-role", "add_role", "ADD-ROLE", "addrole", "set-role", "roles"] {
+            let text = told(&["users", name, "ann@example.org", "admin"]);
             assert!(text.contains("use `rocket-security roles grant EMAIL ROLE`"), "{text}");
         }
+        assert!(told(&["audit", "list"]).contains("use `rocket-security audit tail`"));
+        assert!(told(&["createsuperuser"]).contains("use `rocket-security users create EMAIL`"));
+    }
+
+    #[test]
+    fn a_name_that_means_none_is_answered_with_those_there_are() {
+        let text = told(&["audit", "frobnicate"]);
+        assert!(text.contains("the commands are: verify, tail"), "{text}");
+        assert!(told(&["frobnicate"]).contains("the commands are: users, roles, routes"));
+        assert!(told(&["roles", "grent"]).contains("grant"), "clap knows what is spelt alike");
     }
 }

@@ -23,7 +23,7 @@ use uuid::Uuid;
 
 use crate::application::Application;
 use crate::application::origin;
-use crate::application::tokens;
+use crate::application::tokens_to_issue;
 use crate::terminal::Failure;
 use crate::terminal::note;
 use crate::terminal::print;
@@ -174,7 +174,7 @@ async fn issue(wish: Issue) -> Result<(), Failure> {
         let fault = format!("{} has an account that is not open. No token is issued", wish.email);
         return Err(Failure::refused(fault));
     }
-    let (tokens, id) = (tokens()?, random_uuid()?);
+    let (tokens, id) = (tokens_to_issue()?, random_uuid()?);
     let mut token = tokens.access(&user).id(id);
     if let Some(claims) = wish.claims {
         token = token.claims(claims);

@@ -45,7 +45,11 @@ impl Mechanism for Desk {
         let found = self.store.find_personal_token(&token.digest()).await?;
         let (token, user) = found.ok_or(Rejection::CredentialsRefused)?;
         let now = web.clock().now();
-        if self.end_of(&token).is_some_and(|end| end <= now) {
+        if let Some(end) = self.end_of(&token).filter(|end| *end <= now.max(last_tried(&token))) {
+            // Noted so that it does not work again when the clock steps back.
+            if last_tried(&token) < end {
+                self.store.touch_personal_token(&token.digest, now, now).await?;
+            }
             return Err(Rejection::TokenRefused(TokenFault::Expired));
         }
         let bearer = Bearer::new(token.epoch, PERSONAL_TOKEN).scopes(token.scopes.clone());
@@ -62,6 +66,11 @@ impl Mechanism for Desk {
     fn challenge(&self, refused: Option<&Rejection>) -> Option<String> {
         Some(challenge::bearer(refused))
     }
+}
+
+/// Returns when a token was last used, or refused for its age.
+fn last_tried(token: &PersonalTokenRecord) -> Timestamp {
+    token.last_used_at.unwrap_or(token.created_at)
 }
 
 impl Desk {

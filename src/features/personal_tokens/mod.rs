@@ -143,6 +143,7 @@ use serde::Serialize;
 
 use crate::clock::Timestamp;
 use crate::config::Span;
+use crate::config::is_debug;
 use crate::datastore::PersonalTokenStore;
 use crate::datastore::personal_token::PersonalTokenRecord;
 use crate::error::Error;
@@ -194,6 +195,20 @@ impl<S> PersonalTokens<S> {
         let usual = Span::hours(90 * 24);
         let unset = self.max_lifetime.map_or(usual, |longest| longest.min(usual));
         self.default_lifetime.unwrap_or(unset)
+    }
+
+    /// Reports lifetimes that give up protection.
+    fn tell_of_years(&self) {
+        let lifetimes = [
+            ("default_lifetime", Some(self.usual_lifetime())),
+            ("max_lifetime", self.max_lifetime),
+        ];
+        for (setting, _) in lifetimes.iter().filter(|(_, it)| it.is_some_and(|it| it > YEAR)) {
+            log::error!(
+                "security.personal_tokens.{setting}: is longer than a year, so that a stolen token works \
+                 for years. Set it to \"365days\" or less"
+            );
+        }
     }
 
     /// Gives the same settings for other scopes.
@@ -254,6 +269,9 @@ const TEMPLATES: &[Embedded] = &[
     ),
 ];
 
+/// The longest that a token may last before the launch tells of it.
+const YEAR: Span = Span::hours(366 * 24);
+
 /// How the name of a scope's box begins.
 const BOX: &str = "scope.";
 
@@ -310,6 +328,9 @@ impl<D: PersonalTokenStore, S: ScopeSet> Feature<D> for PersonalTokens<S> {
     fn manage(&self, store: &Arc<D>, rocket: Rocket<Build>) -> Rocket<Build> {
         let desk =
             Desk { settings: self.about(), scopes: S::scopes(), store: Arc::<D>::clone(store) };
+        if !is_debug(rocket.figment()) {
+            self.tell_of_years();
+        }
         let rocket = rocket.manage(Grantable(desk.scopes.clone())).manage(desk.clone());
         register(rocket, desk)
     }

@@ -9,7 +9,9 @@ use chrono::TimeDelta;
 
 use crate::crypto::one_time::Digest;
 use crate::datastore::attempt::Charge;
+use crate::flow::limits::Charged;
 use crate::flow::limits::Limits;
+use crate::flow::limits::owed::Right;
 use crate::flow::limits::smallest_network;
 use crate::rejection::Rejection;
 use crate::user::Identity;
@@ -91,18 +93,33 @@ impl Limits {
         Ok(Tally { key, place, is_disabled })
     }
 
-    /// Forgets the failures that were counted together with this attempt: it succeeded. Its network counts as
-    /// one of the user's from now on.
-    pub(in crate::flow) async fn clear_failures(
+    /// Takes the charges of an attempt whose password is right, to be cleared or left.
+    pub(in crate::flow) fn found_right(
         &self,
         visit: &Visit<'_>,
+        charged: Charged,
         tally: &Tally,
+    ) -> Right {
+        let Charged(mut keys) = charged;
+        if self.failures_allowed(visit).is_some() {
+            keys.push(tally.key);
+        }
+        let keys = if self.config.enabled { keys } else { Vec::new() };
+        Right::new(keys, &self.owed)
+    }
+
+    /// Forgets the attempts and failures that were counted together with this attempt: it succeeded. Its
+    /// network counts as one of the user's from now on.
+    pub(in crate::flow) async fn clear(
+        &self,
+        visit: &Visit<'_>,
+        right: Right,
         user: &User,
     ) -> Result<(), Rejection> {
+        right.clear(&*self.store).await?;
         if self.failures_allowed(visit).is_none() {
             return Ok(());
         }
-        self.store.clear_attempts(&tally.key).await?;
         let (network, now) = (smallest_network(visit), visit.clock().now());
         let home = self.digest(&["home", &user.id.to_string(), &network]);
         self.store.count_event(&home, u32::MAX, AT_HOME, now).await?;

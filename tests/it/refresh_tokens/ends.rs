@@ -53,9 +53,19 @@ async fn a_program_is_logged_in_for_30_days_and_for_7_without_refreshing() {
     assert_refused(&refresh(&app, &idle.refresh).await, "refresh_token_ended");
     app.clock().advance(TimeDelta::minutes(1));
     assert_refused(&refresh(&app, &idle.refresh).await, "token_expired");
-    assert_eq!(families(&app).await.len(), 2);
-    app.sweep().await;
     assert_eq!(families(&app).await, []);
+}
+
+#[rocket::async_test]
+async fn a_login_that_was_refused_for_its_age_stays_dead_when_the_clock_steps_back() {
+    for late in [TimeDelta::zero(), TimeDelta::minutes(2)] {
+        let app = app().await;
+        let idle = log_in_program(&app).await;
+        app.clock().advance(TimeDelta::days(7) + late);
+        assert_eq!(refresh(&app, &idle.refresh).await.status, Status::BadRequest);
+        app.clock().advance(-TimeDelta::days(1));
+        assert_refused(&refresh(&app, &idle.refresh).await, "refresh_token_ended");
+    }
 }
 
 /// Logs out by an access token alone, as a program does.

@@ -53,7 +53,7 @@ pub(crate) fn try_issuer_with_key(settings: &str, master: &str) -> Result<Issuer
     let keyring = Keyring::from_paserk(&[Secret::new(master.to_owned())])?;
     let base_url = config.base_url_or_local(&figment)?;
     let clock = Clock::default();
-    Ok(Issuer { tokens: Tokens::new(&config, &base_url, &keyring, clock.clone())?, clock })
+    Ok(Issuer { tokens: Tokens::new(&config, &base_url, Some(&keyring), clock.clone())?, clock })
 }
 
 /// A new key as PASERK.

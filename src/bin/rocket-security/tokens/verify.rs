@@ -22,7 +22,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use crate::application::Application;
-use crate::application::tokens;
+use crate::application::tokens_to_verify;
 use crate::terminal::Failure;
 use crate::terminal::note;
 use crate::terminal::print;
@@ -73,7 +73,7 @@ pub(crate) async fn run(wish: Verify) -> Result<(), Failure> {
 
 /// Reads a token of that kind from standard input, and verifies it.
 pub(crate) fn read_token(kind: &str) -> Result<Token, Failure> {
-    let verifier = tokens()?.verifier();
+    let verifier = tokens_to_verify()?.verifier();
     let text = read_line(MAX_TOKEN_BYTES)?;
     let text = text.expose().trim_end();
     let found = verifier.examine(text, kind).map_err(|fault| {
