@@ -10,6 +10,10 @@ mod fault;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
+#[cfg(feature = "testing")]
+use std::sync::Mutex;
+#[cfg(feature = "testing")]
+use std::sync::PoisonError;
 
 use serde::Serialize;
 use tera::Context;
@@ -57,11 +61,11 @@ impl Templates {
         if folder.is_dir() {
             collect_files(folder, folder, &mut sources)?;
         }
-        let mut tera = Tera::default();
-        tera.autoescape_on(vec![".html"]);
-        prepare(&mut tera);
-        match tera.add_raw_templates(&sources) {
-            Ok(()) => Ok(Self { tera, sources }),
+        match parsed(&sources) {
+            Ok(mut tera) => {
+                prepare(&mut tera);
+                Ok(Self { tera, sources })
+            }
             Err(source) => Err(explain(source, &sources)),
         }
     }
@@ -80,6 +84,36 @@ impl Templates {
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.tera.get_template_names()
     }
+}
+
+#[cfg(not(feature = "testing"))]
+use self::parse as parsed;
+
+/// Parses templates, or copies those of an earlier launch: a suite launches the same application again and
+/// again, and parsing is most of a launch.
+#[cfg(feature = "testing")]
+fn parsed(sources: &BTreeMap<String, String>) -> tera::Result<Tera> {
+    type Earlier = Vec<(BTreeMap<String, String>, Tera)>;
+    static EARLIER: Mutex<Earlier> = Mutex::new(Vec::new());
+    let mut earlier = EARLIER.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some((_, tera)) = earlier.iter().find(|(of, _)| of == sources) {
+        return Ok(tera.clone());
+    }
+    let tera = parse(sources)?;
+    earlier.truncate(LAUNCHES_KEPT - 1);
+    earlier.insert(0, (sources.clone(), tera.clone()));
+    Ok(tera)
+}
+
+/// Of how many different launches the templates are kept.
+#[cfg(feature = "testing")]
+const LAUNCHES_KEPT: usize = 16;
+
+fn parse(sources: &BTreeMap<String, String>) -> tera::Result<Tera> {
+    let mut tera = Tera::default();
+    tera.autoescape_on(vec![".html"]);
+    tera.add_raw_templates(sources)?;
+    Ok(tera)
 }
 
 /// Finds the files below `security/` of the application's template folder that replace none of the

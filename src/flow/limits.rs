@@ -29,6 +29,7 @@
 //! `security.throttle.scale` multiplies all limits except the number of wrong passwords that disables a password.
 //! Everything is counted under keyed digests, so the table does not tell who tried what.
 
+mod blocked;
 pub(in crate::flow) mod failures;
 mod owed;
 
@@ -45,6 +46,7 @@ use crate::datastore::UserDatastore;
 use crate::datastore::attempt::BackOff;
 use crate::datastore::attempt::Charge;
 use crate::event::Event;
+use crate::flow::limits::blocked::Blocked;
 use crate::flow::limits::owed::Owed;
 use crate::rejection::Rejection;
 use crate::secret::Secret;
@@ -90,6 +92,7 @@ pub struct Limits {
     key: Secret<[u8; 32]>,
     config: ThrottleConfig,
     owed: Owed,
+    blocked: Blocked,
 }
 
 /// An attempt that was charged, to be forgotten when it succeeds.
@@ -103,7 +106,7 @@ impl Limits {
         key: Secret<[u8; 32]>,
         config: ThrottleConfig,
     ) -> Self {
-        Self { store, key, config, owed: Owed::default() }
+        Self { store, key, config, owed: Owed::default(), blocked: Blocked::default() }
     }
 
     /// Counts a request to a route that anybody can use against the limit of its network.
@@ -120,7 +123,13 @@ impl Limits {
                 return Ok(());
             };
             let key = self.digest(&["network", route, &network]);
-            let charge = self.store.count_event(&key, limit, NETWORK_WINDOW, now).await?;
+            let charge = match self.blocked.until(&key, now) {
+                Some(until) => Charge::BlockedUntil(until),
+                None => self.store.count_event(&key, limit, NETWORK_WINDOW, now).await?,
+            };
+            if let Charge::BlockedUntil(until) = charge {
+                self.blocked.note(key, until, now);
+            }
             turn_away(visit, charge, now)?;
         }
         Ok(())

@@ -86,6 +86,7 @@ use crate::web::catchers;
 use crate::web::csrf;
 use crate::web::demand::Recorder;
 use crate::web::doubled;
+use crate::web::media_types;
 use crate::web::page::STYLESHEET;
 use crate::web::page::register_functions;
 use crate::web::presentation::Presentation;
@@ -338,7 +339,12 @@ impl<D: UserDatastore> Assembly<D> {
             named,
             tokens,
         } = self;
-        let own = routes![style, csrf::refuse_override, doubled::refuse_doubled];
+        let own = routes![
+            style,
+            csrf::refuse_override,
+            doubled::refuse_doubled,
+            media_types::refuse_long
+        ];
         let mut mounted = Mounted::default();
         mounted.note("security", &own);
         let mut rocket = rocket

@@ -394,7 +394,9 @@ impl<D: UserDatastore> Fairing for Security<D> {
         if let Some(web) = request.rocket().state::<Web>() {
             web.proxies().inspect(request);
         }
-        media_types::bound(request);
+        if media_types::is_refused(request) {
+            return;
+        }
         csrf::inspect(request, data).await;
         doubled::inspect(request);
     }

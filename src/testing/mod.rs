@@ -37,6 +37,7 @@ mod browser;
 pub mod contract;
 mod database;
 pub mod enumeration;
+mod migrated;
 
 pub use crate::testing::browser::Answer;
 pub use crate::testing::browser::Browser;
@@ -97,7 +98,7 @@ impl TestApp {
     /// Does so with settings laid over `[default.security]`, for example
     /// `json!({"throttle": {"scale": 1}})`.
     pub async fn launch_with(rocket: Rocket<Build>, security: Value) -> Self {
-        Self::launch_on(TestDatabase::create().await, rocket, security).await
+        Self::launch_on(TestDatabase::create_migrated().await, rocket, security).await
     }
 
     /// Ends the application as a crash would, and launches another one on what it left.

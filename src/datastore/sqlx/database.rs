@@ -167,6 +167,12 @@ impl<DB: Dialect> Database<DB> {
         Self { has_transaction_pooling: true, ..self }
     }
 
+    /// Closes the pool, and waits until its connections are closed.
+    #[cfg(feature = "testing")]
+    pub(super) async fn close(&self) {
+        self.pool.close().await;
+    }
+
     /// Names the database that the pool leads to.
     pub(super) fn name(&self) -> DatabaseName {
         DB::name_of(&self.pool.connect_options())

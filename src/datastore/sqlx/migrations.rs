@@ -12,6 +12,12 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+#[cfg(all(feature = "postgres", feature = "testing"))]
+use std::hash::DefaultHasher;
+#[cfg(all(feature = "postgres", feature = "testing"))]
+use std::hash::Hash;
+#[cfg(all(feature = "postgres", feature = "testing"))]
+use std::hash::Hasher;
 use std::time::Duration;
 
 use ::sqlx::AssertSqlSafe;
@@ -35,6 +41,14 @@ pub(super) struct Schema {
     applied: &'static str,
     /// The number, the name and the statements of each migration, in order.
     migrations: &'static [(i64, &'static str, &'static str)],
+}
+
+/// Returns what tells the PostgreSQL schema of one version from that of another.
+#[cfg(all(feature = "postgres", feature = "testing"))]
+pub(crate) fn fingerprint() -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (POSTGRES.applied, POSTGRES.migrations).hash(&mut hasher);
+    hasher.finish()
 }
 
 macro_rules! schema {

@@ -37,6 +37,8 @@ mod transaction;
 mod user;
 mod words;
 
+#[cfg(all(feature = "postgres", feature = "testing"))]
+pub(crate) use crate::datastore::sqlx::migrations::fingerprint;
 pub use crate::datastore::sqlx::name::DatabaseName;
 pub(crate) use crate::datastore::sqlx::name::warn_of_another_database;
 pub use crate::datastore::sqlx::pool::Backend;
@@ -193,6 +195,12 @@ impl SqlxDatastore {
     /// newer than this version or was edited.
     pub async fn migrate(&self) -> Result<()> {
         on_each!(self, |database| migrations::run(database).await)
+    }
+
+    /// Closes the pool, and waits until its connections are closed.
+    #[cfg(feature = "testing")]
+    pub(crate) async fn close(self) {
+        on_each!(self, |database| database.close().await);
     }
 
     /// Checks that the schema is up to date, and changes nothing.
