@@ -40,12 +40,11 @@ pub(super) async fn create_on_postgres(server: &str, name: &str) {
 #[cfg(feature = "postgres")]
 async fn make_template(server: &str) -> String {
     let template = format!("security_template_{:016x}", crate::datastore::sqlx::fingerprint());
-    // Only what is whole gets the name, whoever else makes it at the same time.
-    let draft = format!("security_draft_{}", orderly(crate::crypto::random_uuid()).simple());
-    if run_on_postgres(server, &format!("COMMENT ON DATABASE \"{template}\" IS NULL")).await.is_ok()
-    {
+    if orderly(is_there(server, &template).await) {
         return template;
     }
+    // Only what is whole gets the name, whoever else makes it at the same time.
+    let draft = format!("security_draft_{}", orderly(crate::crypto::random_uuid()).simple());
     orderly(run_on_postgres(server, &format!("CREATE DATABASE \"{draft}\"")).await);
     migrate(&crate::testing::database::database_at(server, &draft)).await;
     let rename = format!("ALTER DATABASE \"{draft}\" RENAME TO \"{template}\"");
@@ -53,6 +52,14 @@ async fn make_template(server: &str) -> String {
         orderly(run_on_postgres(server, &format!("DROP DATABASE \"{draft}\" WITH (FORCE)")).await);
     }
     template
+}
+
+#[cfg(feature = "postgres")]
+async fn is_there(server: &str, database: &str) -> sqlx::Result<bool> {
+    use sqlx::Connection;
+    let mut connection = sqlx::PgConnection::connect(server).await?;
+    let find = sqlx::query("SELECT 1 FROM pg_database WHERE datname = $1").bind(database);
+    Ok(find.fetch_optional(&mut connection).await?.is_some())
 }
 
 #[cfg(feature = "postgres")]
