@@ -14,7 +14,7 @@ showcase and the command line have to be built.
     cargo build --example showcase && cargo build --features cli --bin rocket-security
     scripts/instances.py                                        # about 20 s
 
-    cargo build --features cli,postgres --example showcase --bin rocket-security
+    cargo build --no-default-features --features cli,postgres,smtp --example showcase --bin rocket-security
     scripts/with_database.py postgres -- scripts/instances.py
 """
 

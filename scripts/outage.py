@@ -17,7 +17,7 @@ held against this:
 
 A 503 may mean "done" or "not done"; doing it again must not do it twice.
 
-    cargo build --example showcase --features postgres
+    cargo build --example showcase --no-default-features --features postgres,smtp
     scripts/outage.py                             # about 100 s
     scripts/outage.py --short                     # about 35 s
 """

@@ -17,7 +17,8 @@
 //! | `routes.txt`, `tests.rs` | who can reach what, as `rocket-security routes` prints it, and the test that pins it |
 //! | `templates/` | pages of the application's own, and a mail in place of one of ours |
 //!
-//! It is built for SQLite; with `--features postgres` for PostgreSQL, at `databases.security.url`.
+//! It is built for SQLite; with `--no-default-features --features postgres,smtp` for PostgreSQL, at
+//! `databases.security.url`.
 
 mod presentation;
 mod profile;

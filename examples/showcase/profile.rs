@@ -28,11 +28,13 @@ use rocket_security::rejection::FieldErrors;
 #[database("security")]
 pub(crate) struct Db(SqlxPool<Kind>);
 
-// An application has one kind of database. This one has SQLite, unless it is built for PostgreSQL.
-#[cfg(not(feature = "postgres"))]
+// An application has one kind of database. This one has SQLite, unless it is built without.
+#[cfg(feature = "sqlite")]
 type Kind = sqlx::Sqlite;
-#[cfg(feature = "postgres")]
+#[cfg(all(feature = "postgres", not(feature = "sqlite")))]
 type Kind = sqlx::Postgres;
+#[cfg(not(any(feature = "sqlite", feature = "postgres")))]
+compile_error!("the showcase is built for SQLite or PostgreSQL");
 type Raw = <Kind as sqlx::Database>::Connection;
 
 const TABLE: &str = "
