@@ -17,7 +17,7 @@ held against this:
 
 A 503 may mean "done" or "not done"; doing it again must not do it twice.
 
-    cargo build --example showcase --no-default-features --features postgres,smtp
+    cargo build --no-default-features --features cli,postgres,smtp --example showcase --bin rocket-security
     scripts/outage.py                             # about 100 s
     scripts/outage.py --short                     # about 35 s
 """

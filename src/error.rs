@@ -139,7 +139,11 @@ impl Error {
 /// Of one setting, and of what is below it, the first fault is kept: the next are most likely its
 /// consequences.
 #[derive(Debug, Default)]
-pub struct Faults(Vec<Error>);
+pub struct Faults {
+    noted: Vec<Error>,
+    /// How many of them were found while reading.
+    of_reading: usize,
+}
 
 impl Faults {
     /// Returns the value of a result, or notes its fault.
@@ -158,8 +162,14 @@ impl Faults {
         match fault {
             Error::Several(faults) => faults.into_iter().for_each(|fault| self.push(fault)),
             Error::Config { key, .. } if self.concern(&key) => {}
-            fault => self.0.push(fault),
+            fault => self.noted.push(fault),
         }
+    }
+
+    /// Notes that everything is read. A wrong entry was left out of its list: from now on, what is found of
+    /// that list is not noted, for its entries have other places.
+    pub(crate) fn end_reading(&mut self) {
+        self.of_reading = self.noted.len();
     }
 
     /// Returns success if no fault was noted.
@@ -168,12 +178,12 @@ impl Faults {
     ///
     /// The fault that was noted, or [`Error::Several`] with all of them.
     pub fn finish(mut self) -> Result<()> {
-        match (self.0.pop(), self.0.is_empty()) {
+        match (self.noted.pop(), self.noted.is_empty()) {
             (None, _) => Ok(()),
             (Some(only), true) => Err(only),
             (Some(last), false) => {
-                self.0.push(last);
-                Err(Error::Several(self.0))
+                self.noted.push(last);
+                Err(Error::Several(self.noted))
             }
         }
     }
@@ -189,15 +199,17 @@ impl Faults {
         value.ok_or_else(|| Error::Corrupt("a configuration without a fault".to_owned()))
     }
 
+    /// Returns whether a key is noted, or what it is below.
     fn concern(&self, key: &str) -> bool {
-        let is_at_or_above = |noted: &str| {
-            // Of a list, each entry; after any of them, the whole list is not looked at again.
+        self.noted.iter().enumerate().any(|(at, fault)| {
+            let Error::Config { key: noted, .. } = fault else {
+                return false;
+            };
             let list = noted.split('[').next().unwrap_or_default();
-            let noted = if key.contains('[') { noted } else { list };
-            key.strip_prefix(noted)
+            let is_whole_list = at < self.of_reading || !key.contains('[');
+            key.strip_prefix(if is_whole_list { list } else { noted })
                 .is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
-        };
-        self.0.iter().any(|fault| matches!(fault, Error::Config { key, .. } if is_at_or_above(key)))
+        })
     }
 }
 

@@ -8,7 +8,9 @@ pub(crate) fn nearest<'c>(
 ) -> Option<&'c str> {
     let name = &name.to_lowercase();
     let most = (name.chars().count() / 3).max(1);
-    let measured = candidates.into_iter().map(|candidate| (difference(name, candidate), candidate));
+    let measured = candidates
+        .into_iter()
+        .map(|candidate| (difference(name, &candidate.to_lowercase()), candidate));
     let (least, candidate) = measured.min()?;
     (least <= most).then_some(candidate)
 }

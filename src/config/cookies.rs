@@ -6,6 +6,7 @@ use url::Url;
 
 use crate::config::CookieName;
 use crate::error::Error;
+use crate::error::Faults;
 use crate::error::Result;
 
 /// `[default.security.cookies]`: what our cookies are called, and where browsers send them.
@@ -104,30 +105,12 @@ impl CookiesConfig {
 
     /// Checks everything but what the application named elsewhere.
     pub(super) fn check(&self, base_url: Option<&Url>) -> Result<()> {
-        let named = [("name", Some(&self.name)), ("session", self.session.as_ref())];
-        for (key, name) in named.into_iter().chain([("remember", self.remember.as_ref())]) {
-            let key = format!("cookies.{key}");
-            match name {
-                Some(name) if !CookieName::is_token(name) => return Err(no_name(&key, name)),
-                Some(name) if CookieName::has_prefix(name) => return Err(prefixed(&key, name)),
-                _ => {}
-            }
-        }
-        let own = |last| format!("{}_{last}", self.name);
-        let mut names = vec![self.session_name(), self.remember_name()];
-        names.extend(OTHERS.map(own));
-        names.sort_unstable();
-        if let Some([name, _]) = names.array_windows().find(|[one, next]| one == next) {
-            return Err(Error::config(
-                "cookies",
-                format!("calls two cookies \"{name}\""),
-                "Give each of `session` and `remember` a name of its own",
-            ));
-        }
-        self.check_domain(base_url)?;
+        let mut faults = Faults::default();
+        faults.note(self.check_names());
+        faults.note(self.check_domain(base_url));
         let is_path = |byte: u8| byte.is_ascii_graphic() && byte != b';';
         if !self.path.starts_with('/') || !self.path.bytes().all(is_path) {
-            return Err(Error::config(
+            faults.push(Error::config(
                 "cookies.path",
                 format!("is \"{}\", which is no path", self.path),
                 "Write it like \"/\" or \"/shop\"",
@@ -136,13 +119,39 @@ impl CookiesConfig {
         if self.same_site == SameSiteConfig::None
             && base_url.is_none_or(|it| it.scheme() != "https")
         {
-            return Err(Error::config(
+            faults.push(Error::config(
                 "cookies.same_site",
                 "is \"None\", which browsers accept over https only, and base_url is not https",
                 "Set base_url to an https address, or same_site to \"Lax\"",
             ));
         }
-        Ok(())
+        faults.finish()
+    }
+
+    fn check_names(&self) -> Result<()> {
+        let mut faults = Faults::default();
+        let named = [("name", Some(&self.name)), ("session", self.session.as_ref())];
+        for (key, name) in named.into_iter().chain([("remember", self.remember.as_ref())]) {
+            let key = format!("cookies.{key}");
+            match name {
+                Some(name) if !CookieName::is_token(name) => faults.push(no_name(&key, name)),
+                Some(name) if CookieName::has_prefix(name) => faults.push(prefixed(&key, name)),
+                _ => {}
+            }
+        }
+        faults.finish()?;
+        let own = |last| format!("{}_{last}", self.name);
+        let mut names = vec![self.session_name(), self.remember_name()];
+        names.extend(OTHERS.map(own));
+        names.sort_unstable();
+        match names.array_windows().find(|[one, next]| one == next) {
+            None => Ok(()),
+            Some([name, _]) => Err(Error::config(
+                "cookies",
+                format!("calls two cookies \"{name}\""),
+                "Give each of `session` and `remember` a name of its own",
+            )),
+        }
     }
 
     /// Refuses a name that the application chose for another cookie and that is one of ours, or promises

@@ -92,7 +92,7 @@ impl<'de> Deserialize<'de> for ScriptOrigin {
             Some(url) => Ok(Self::Web(url)),
             None if is_view(&text) => Ok(Self::View(text)),
             None => Err(D::Error::custom(format!(
-                "it has \"{text}\", which is not scheme, host and port alone, like \
+                "it is \"{text}\", which is not scheme, host and port alone, like \
                  \"https://app.example.org\" or \"capacitor://localhost\""
             ))),
         }

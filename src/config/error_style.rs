@@ -4,6 +4,8 @@ use serde::Deserialize;
 use serde::Deserializer;
 use serde::de::Error as _;
 
+use crate::config::read::instead_of;
+
 /// `security.error_style`: in which dialect programs are told that they are refused.
 /// [`guide::migration`](crate::guide::migration) has the table.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -44,8 +46,8 @@ impl<'de> Deserialize<'de> for ErrorStyle {
         let written = String::deserialize(deserializer)?;
         let known = Self::ALL.into_iter().find(|style| style.as_str() == written);
         known.ok_or_else(|| {
-            let names = Self::ALL.map(|style| format!("\"{}\"", style.as_str())).join(", ");
-            D::Error::custom(format!("\"{written}\" is none of {names}"))
+            let cure = instead_of(&written, &Self::ALL.map(Self::as_str));
+            D::Error::custom(format!("it is \"{written}\", which is none of its values. {cure}"))
         })
     }
 }

@@ -237,6 +237,7 @@ impl Config {
     pub(crate) fn read(figment: &Figment, faults: &mut Faults) -> Self {
         let config: Option<Self> = read_table(&figment.focus("security"), "", faults);
         let config = config.unwrap_or_default();
+        faults.end_reading();
         config.check(figment, faults);
         config
     }
@@ -307,31 +308,28 @@ impl Config {
     }
 
     fn check_public(&self) -> Result<()> {
-        self.public.check("public")?;
+        let mut faults = Faults::default();
         if self.public.are_everything() {
-            return Err(Error::config(
+            faults.push(Error::config(
                 "public",
                 "names \"/\", below which everything is",
                 "Name the routes, for example \"/<path..>\" of a FileServer at the root",
             ));
         }
-        Ok(())
+        faults.note(self.public.check("public"));
+        faults.finish()
     }
 
     /// Whether there are mechanisms of these names is known once the features are.
     fn check_mechanisms(&self) -> Result<()> {
-        let mut rest = self.mechanisms.iter();
-        let mut is_repeated = false;
-        while let Some(name) = rest.next() {
-            is_repeated |= rest.clone().any(|other| other == name);
+        if !self.mechanisms.is_empty() {
+            return Ok(());
         }
-        let fault = match (self.mechanisms.is_empty(), is_repeated) {
-            (true, _) => "is empty, and nobody could get past a guard",
-            (_, true) => "says the same twice",
-            (false, false) => return Ok(()),
-        };
-        let cure = "Set it to [\"session\", \"token\"], or to those of them that are wanted";
-        Err(Error::config("mechanisms", fault, cure))
+        Err(Error::config(
+            "mechanisms",
+            "is empty, and nobody could get past a guard",
+            "Set it to [\"session\", \"token\"], or to those of them that are wanted",
+        ))
     }
 
     /// Tells whether that is among what a user goes by.
@@ -391,6 +389,40 @@ mod tests {
         let fault = faults_of("release", "");
         assert!(fault.starts_with("security.base_url: is missing. Set it"), "{fault}");
         assert_eq!(faults_of("debug", ""), "");
+    }
+
+    #[test]
+    fn each_wrong_entry_is_named_by_the_place_where_it_stands() {
+        let faults = faults_of(
+            "debug",
+            "[debug.security]\n\
+             public = [7, \"here\"]\n\
+             trusted_proxies = [\"x\", \"::1\", [1], \"y\"]\n\
+             [[debug.security.tokens.trusted]]\n\
+             iss = \"a\"\nkey = \"x\"\nallow = [\"everything\", \"no-sub\", \"nothing\"]\n\
+             [[debug.security.tokens.trusted]]\n\
+             iss = \"b\"\nkey = \"x\"\nallow = [\"everything\"]\ncolour = 1\n\
+             [[debug.security.tokens.trusted]]\n\
+             key = \"x\"\n",
+        );
+        let mut keys: Vec<&str> =
+            faults.lines().map(|line| line.split(": ").next().unwrap()).collect();
+        keys.sort_unstable();
+        assert_eq!(
+            keys,
+            [
+                "security.public[0]",
+                "security.tokens.trusted[0].allow[0]",
+                "security.tokens.trusted[0].allow[2]",
+                "security.tokens.trusted[1].allow[0]",
+                "security.tokens.trusted[1].colour",
+                "security.tokens.trusted[2]",
+                "security.trusted_proxies[0]",
+                "security.trusted_proxies[2]",
+                "security.trusted_proxies[3]",
+            ],
+            "{faults}"
+        );
     }
 
     #[test]

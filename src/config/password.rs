@@ -25,7 +25,7 @@ pub struct PasswordConfig {
     pub threads: Option<usize>,
     /// How many passwords may wait for a thread before a login is answered with 503; at most 100000.
     /// One network can hold a quarter of the places, of the threads and the queue together, and a larger
-    /// network around it half of them.
+    /// network around it half of them, at least two each.
     /// _Default:_ 32 for each thread.
     pub queue: Option<usize>,
 }

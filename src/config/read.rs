@@ -1,5 +1,9 @@
 //! How a configuration is read, and what is said of one that is wrong.
 
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::iter;
+
 use rocket::figment::Figment;
 use rocket::figment::Metadata;
 use rocket::figment::Profile;
@@ -57,12 +61,17 @@ const OWN: [&str; 24] = [
 /// [`Error::Config`] for each of them, with the setting that it most likely means, or with how to enable
 /// the feature whose table it is.
 pub fn check_keys(figment: &Figment, enabled: &[&str], features: &[(&str, &str)]) -> Result<()> {
-    let Ok(given) = figment.extract_inner::<Dict>("security") else {
-        return Ok(());
+    let given = match figment.find_value("security") {
+        Ok(Value::Dict(_, given)) => given,
+        Ok(_) => {
+            let cure = "Write [default.security], and its settings below";
+            return Err(Error::rocket_config("security", "is no table", cure));
+        }
+        Err(_) => return Ok(()),
     };
     // A feature may have its settings in a table that is there without it.
-    let enabled = enabled.iter().filter(|name| !OWN.contains(name));
-    let known: Vec<&str> = OWN.iter().chain(enabled).copied().collect();
+    let enabled: Vec<&str> = enabled.iter().filter(|name| !OWN.contains(name)).copied().collect();
+    let known: Vec<&str> = OWN.iter().chain(&enabled).copied().collect();
     let mut faults = Faults::default();
     for key in given.keys().filter(|key| !known.contains(&key.as_str())) {
         let fault = match features.iter().find(|(name, _)| name == key) {
@@ -77,7 +86,23 @@ pub fn check_keys(figment: &Figment, enabled: &[&str], features: &[(&str, &str)]
         };
         faults.push(fault);
     }
+    // Read by serde, a list would do for a table, and anything else for that of a feature.
+    for (key, value) in
+        given.iter().filter(|(key, _)| is_table(key) || enabled.contains(&key.as_str()))
+    {
+        if !matches!(value, Value::Dict(..)) {
+            let cure = format!("Write [default.security.{key}], and its settings below");
+            faults.push(Error::config(key, "is no table", cure));
+        }
+    }
     faults.finish()
+}
+
+/// Checks whether a key of ours has a table.
+fn is_table(key: &str) -> bool {
+    const TABLES: [&str; 8] =
+        ["mail", "username", "password", "session", "throttle", "tokens", "cookies", "csrf"];
+    TABLES.contains(&key)
 }
 
 /// Names what a misspelt setting most likely means, or what there is.
@@ -109,21 +134,20 @@ pub fn read_table<T: DeserializeOwned>(
         if let Kind::UnknownField(field, _) = &fault.kind {
             path.push(field.clone());
         }
-        // A table may miss what was left out of it; that is no fault of its own.
-        if !left_out.is_below(&left_out.original(&path)) {
+        if !left_out.is_cause_of(&left_out.original(&path), &fault.kind) {
             fault.path = left_out.original(&fault.path);
             faults.push(from_figment_error(table, &fault));
         }
-        if !leave_out(&mut rest, &path) {
+        let Some(removed) = leave_out(&mut rest, &path) else {
             return None;
-        }
-        left_out.note(&path);
+        };
+        left_out.note(&removed);
         let remaining = Remaining { rest: &rest, all: figment };
         match Figment::from(remaining).select(figment.profile().clone()).extract() {
             Ok(value) => return Some(value),
             Err(next) => fault = next,
         }
-        fault.metadata = place_of(figment, &fault.path).or(fault.metadata);
+        fault.metadata = place_of(figment, &left_out.original(&fault.path)).or(fault.metadata);
     }
 }
 
@@ -135,60 +159,92 @@ fn place_of(figment: &Figment, path: &[String]) -> Option<Metadata> {
     })
 }
 
-/// Removes what is at a path; of a list, that entry. Returns whether it was there.
-fn leave_out(dict: &mut Dict, path: &[String]) -> bool {
-    let Some((key, below)) = path.split_first() else {
-        return false;
-    };
-    match dict.get_mut(key) {
-        Some(Value::Dict(_, inner)) => {
-            if leave_out(inner, below) {
-                return true;
-            }
-        }
-        Some(Value::Array(_, entries)) => {
-            let index = below.first().and_then(|index| index.parse().ok());
-            if let Some(index) = index.filter(|index| *index < entries.len()) {
-                entries.remove(index);
-                return true;
-            }
-        }
-        _ => {}
-    }
-    dict.remove(key).is_some()
+/// What was removed.
+struct Removed {
+    path: Vec<String>,
+    /// Whether it was an entry of a list, so that those behind it have another index now.
+    is_entry: bool,
 }
 
-/// The paths that were left out, as they were written.
+impl Removed {
+    fn within(self, key: &str) -> Self {
+        Self { path: iter::once(key.to_owned()).chain(self.path).collect(), ..self }
+    }
+}
+
+/// Removes what is at a path, or what it is within: of a list, that entry.
+fn leave_out(dict: &mut Dict, path: &[String]) -> Option<Removed> {
+    let (key, below) = path.split_first()?;
+    let within = match dict.get_mut(key) {
+        Some(Value::Dict(_, inner)) => leave_out(inner, below),
+        Some(Value::Array(_, entries)) => leave_out_entry(entries, below),
+        _ => None,
+    };
+    let removed = match within {
+        Some(removed) => removed,
+        None => dict.remove(key).map(|_| Removed { path: Vec::new(), is_entry: false })?,
+    };
+    Some(removed.within(key))
+}
+
+fn leave_out_entry(entries: &mut Vec<Value>, path: &[String]) -> Option<Removed> {
+    let (key, below) = path.split_first()?;
+    let index: usize = key.parse().ok()?;
+    let within = match entries.get_mut(index)? {
+        Value::Dict(_, inner) => leave_out(inner, below),
+        _ => None,
+    };
+    let removed = within.unwrap_or_else(|| {
+        entries.remove(index);
+        Removed { path: Vec::new(), is_entry: true }
+    });
+    Some(removed.within(key))
+}
+
+/// What was left out, as it was written.
 #[derive(Default)]
-struct LeftOut(Vec<Vec<String>>);
+struct LeftOut {
+    paths: Vec<Vec<String>>,
+    /// The lists that lost entries, and their indices in order.
+    entries: BTreeMap<Vec<String>, BTreeSet<usize>>,
+}
 
 impl LeftOut {
-    /// Returns whether something below a path was left out, or the path itself.
-    fn is_below(&self, path: &[String]) -> bool {
-        self.0.iter().any(|before| before.starts_with(path))
+    /// Returns whether a fault comes of what was left out: a table may miss it.
+    fn is_cause_of(&self, path: &[String], kind: &Kind) -> bool {
+        match kind {
+            Kind::MissingField(field) => {
+                let missing: Vec<String> =
+                    path.iter().cloned().chain([field.to_string()]).collect();
+                self.paths.iter().any(|before| before.starts_with(&missing))
+            }
+            _ => self.paths.iter().any(|before| before.starts_with(path)),
+        }
     }
 
-    fn note(&mut self, path: &[String]) {
-        self.0.push(self.original(path));
-        // In the order of the entries of a list, which `original` counts them in.
-        self.0.sort_by_key(|path| path.last().and_then(|last| last.parse::<usize>().ok()));
+    fn note(&mut self, removed: &Removed) {
+        let path = self.original(&removed.path);
+        if removed.is_entry
+            && let Some((index, list)) = path.split_last()
+            && let Ok(index) = index.parse()
+        {
+            self.entries.entry(list.to_vec()).or_default().insert(index);
+        }
+        self.paths.push(path);
     }
 
     /// Returns a path with the indices that its entries had before any was left out.
     fn original(&self, path: &[String]) -> Vec<String> {
         let mut original: Vec<String> = Vec::new();
         for part in path {
-            let mut part = part.clone();
-            if let Ok(mut index) = part.parse::<usize>() {
-                let of_list = |before: &&Vec<String>| {
-                    before.len() == original.len() + 1 && before.starts_with(&original)
-                };
-                for before in self.0.iter().filter(of_list) {
-                    let removed = before.last().and_then(|last| last.parse::<usize>().ok());
-                    index += usize::from(removed.is_some_and(|removed| removed <= index));
+            let removed = self.entries.get(&original);
+            let part = match (removed, part.parse::<usize>()) {
+                (Some(removed), Ok(index)) => {
+                    let behind = |index, removed: &usize| index + usize::from(*removed <= index);
+                    removed.iter().fold(index, behind).to_string()
                 }
-                part = index.to_string();
-            }
+                _ => part.clone(),
+            };
             original.push(part);
         }
         original

@@ -82,7 +82,7 @@ impl<'de> Deserialize<'de> for Origin {
         let text = String::deserialize(deserializer)?;
         Origins::parse(&text).map(Self).ok_or_else(|| {
             D::Error::custom(format!(
-                "it has \"{text}\", which is not scheme, host and port alone, like \
+                "it is \"{text}\", which is not scheme, host and port alone, like \
                  \"https://app.example.org\""
             ))
         })

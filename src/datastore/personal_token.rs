@@ -50,7 +50,7 @@ pub trait PersonalTokenStore: Send + Sync + 'static {
         digest: &Digest,
     ) -> Result<Option<(PersonalTokenRecord, User)>>;
 
-    /// Notes that a token was used, unless that was noted after `unless_since`.
+    /// Notes that a token was used, or refused for its age, unless that was noted after `unless_since`.
     async fn touch_personal_token(
         &self,
         digest: &Digest,
@@ -105,6 +105,6 @@ pub struct PersonalTokenRecord {
     pub created_at: Timestamp,
     /// When it ends; none when it does not by itself.
     pub expires_at: Option<Timestamp>,
-    /// When it was last used, to the minute.
+    /// When it was last used, or refused for its age, to the minute.
     pub last_used_at: Option<Timestamp>,
 }

@@ -157,9 +157,9 @@ struct Kind {
     waiting: usize,
     /// The events of this window, and what repeated them since they were due.
     seen: HashMap<String, Option<Counted>>,
-    /// Whether the journal says that events of this window are missing.
+    /// Whether an event of this window is missing, of which the first was made due.
     is_losing: bool,
-    /// What is missing beyond that.
+    /// What is missing and not due yet.
     lost: Option<Lost>,
 }
 
@@ -204,12 +204,14 @@ impl Pile {
         let name = counted.event.name();
         let has_room = self.kinds.get(Event::LOST).is_none_or(|told| told.waiting < ROOM);
         let kind = self.kinds.entry(name).or_default();
-        if kind.is_losing || !has_room {
+        let is_first = !std::mem::replace(&mut kind.is_losing, true);
+        if is_first {
+            log::error!("too much happens at once: {name} is not written down");
+        }
+        if !is_first || !has_room {
             kind.add_lost(Lost::one(counted));
             return;
         }
-        log::error!("too much happens at once: {name} is not written down");
-        kind.is_losing = true;
         self.due.push_back(Counted::once(Arc::new(Lost::one(counted).of(name))));
         self.kinds.entry(Event::LOST).or_default().waiting += 1;
     }

@@ -39,6 +39,7 @@ use crate::token::Access;
 use crate::token::BeginsFamilies;
 use crate::token::NoClaims;
 use crate::token::Refresh;
+use crate::token::TokenKind;
 use crate::token::TokenPair;
 use crate::token::Tokens;
 use crate::user::Identity;
@@ -135,10 +136,37 @@ impl Flow {
         let refreshed = self.rotate(visit, token).await;
         let of_age = [TokenFault::Expired, TokenFault::Ended].map(Rejection::RefreshTokenRefused);
         if refreshed.as_ref().is_err_and(|refused| of_age.contains(refused)) {
-            // What is refused for its age must not work again when the clock steps back: its family ends.
-            sweep(&*self.programs()?.store, visit.clock().now(), &self.announcer).await?;
+            self.end_lapsed(visit, token).await?;
         }
         refreshed
+    }
+
+    /// Ends the family of a refresh token if it is over: what was refused for its age must not work again when
+    /// the clock steps back.
+    async fn end_lapsed(&self, visit: &Visit<'_>, token: &str) -> Result<(), Rejection> {
+        let programs = self.programs()?;
+        let Ok(examined) = programs.tokens.verifier().examine(token, Refresh::NAME) else {
+            return Ok(());
+        };
+        let family = examined.token.family().and_then(|id| Uuid::parse_str(id).ok());
+        let Some(id) = family.filter(|_| !examined.token.is_foreign()) else {
+            return Ok(());
+        };
+        let now = visit.clock().now();
+        let found = programs.store.find_family(id).await?;
+        let Some(family) = found.filter(|it| is_all_but_over(it.idle_expires_at, now)) else {
+            return Ok(());
+        };
+        let event = revoked(
+            EndedFamily { id, user_id: family.user_id },
+            SessionEnd::Expired,
+            visit.origin(),
+        );
+        let together = self.along(&event, Vec::new()).await?;
+        if programs.store.end_family(family.user_id, id, &together).await? {
+            self.told(&event);
+        }
+        Ok(())
     }
 
     async fn rotate(&self, visit: &Visit<'_>, token: &str) -> Result<(User, TokenPair), Rejection> {

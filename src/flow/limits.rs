@@ -115,18 +115,20 @@ impl Limits {
     ///
     /// [`Rejection::Throttled`] when the limit is reached.
     pub async fn admit(&self, visit: &Visit<'_>, route: &str) -> Result<(), Rejection> {
-        self.owed.pay(&*self.store).await;
+        if !self.config.enabled {
+            return Ok(());
+        }
         let now = visit.clock().now();
+        let digest = |network: &str| self.digest(&["network", route, network]);
+        let keys: Vec<(Digest, u32)> =
+            networks(visit).iter().map(|(network, times)| (digest(network), *times)).collect();
+        if let Some(until) = keys.iter().find_map(|(key, _)| self.blocked.until(key, now)) {
+            return turn_away(visit, Charge::BlockedUntil(until), now);
+        }
         // The smallest first: what is turned away is not counted against those around it.
-        for (network, times) in networks(visit) {
-            let Some(limit) = self.scaled(NETWORK_LIMIT.saturating_mul(times)) else {
-                return Ok(());
-            };
-            let key = self.digest(&["network", route, &network]);
-            let charge = match self.blocked.until(&key, now) {
-                Some(until) => Charge::BlockedUntil(until),
-                None => self.store.count_event(&key, limit, NETWORK_WINDOW, now).await?,
-            };
+        for (key, times) in keys {
+            let limit = NETWORK_LIMIT.saturating_mul(times).saturating_mul(self.config.scale);
+            let charge = self.store.count_event(&key, limit, NETWORK_WINDOW, now).await?;
             if let Charge::BlockedUntil(until) = charge {
                 self.blocked.note(key, until, now);
             }
@@ -167,17 +169,28 @@ impl Limits {
         identity: &Identity,
         user: Option<UserId>,
     ) -> Result<Charged, Rejection> {
-        self.owed.pay(&*self.store).await;
         let (keys, now) = (self.account_keys(visit, identity, user), visit.clock().now());
+        let digests: Vec<Digest> = keys.iter().map(|(key, _)| *key).collect();
+        self.owed.pay(&*self.store, &digests).await?;
+        // What a larger network is turned away for is not counted against the smaller ones.
+        let mut ordered: Vec<&(Digest, u32)> = keys.iter().collect();
+        if self.config.enabled {
+            for (at, (key, _)) in keys.iter().enumerate().skip(1) {
+                if self.store.has_counted(key, 1, now).await? {
+                    ordered = keys.get(at).into_iter().collect();
+                    break;
+                }
+            }
+        }
         // The smallest network first, as for requests.
-        for (key, times) in &keys {
+        for (key, times) in ordered {
             if let Some(from) = self.scaled(BACK_OFF.from.saturating_mul(*times)) {
                 let back_off = BackOff { from, ..BACK_OFF };
                 let charge = self.store.charge_attempt(key, &back_off, now).await?;
                 turn_away(visit, charge, now)?;
             }
         }
-        Ok(Charged(keys.into_iter().map(|(key, _)| key).collect()))
+        Ok(Charged(digests))
     }
 
     /// Forgets the attempts that were charged to an account from the network of a request: whoever sent

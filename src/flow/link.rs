@@ -29,6 +29,7 @@ use rocket::route;
 use rocket::route::Handler;
 use serde::Deserialize;
 
+use crate::clock::Timestamp;
 use crate::config::RedirectBehavior;
 use crate::config::Span;
 use crate::crypto::hasher::PasswordHash;
@@ -378,7 +379,11 @@ impl<L: MailedLink> Handled<'_, L> {
 
     async fn act(&self, token: Option<Token>, form: L::Form) -> Result<Reply, Rejection> {
         self.flow.limits().admit(&self.visit, &format!("{}_link", L::PURPOSE)).await?;
-        let link = self.find(token).await?;
+        let found = self.find(token.clone()).await;
+        if let (Err(Rejection::InvalidLink), Some(token)) = (&found, &token) {
+            self.bury(token).await?;
+        }
+        let link = found?;
         // The cookie stays: it may be that of a newer link by now, and a used link opens nothing.
         match self.link.press(&self.visit, self.flow, &link, form).await {
             Ok(reply) => {
@@ -390,6 +395,16 @@ impl<L: MailedLink> Handled<'_, L> {
         }
     }
 
+    /// Deletes a link that was refused for its age: it must not work again when the clock steps back.
+    async fn bury(&self, token: &Token) -> Result<(), Rejection> {
+        let (store, digest, now) = (self.flow.store(), token.digest(), self.visit.clock().now());
+        if store.find_token(&digest, L::PURPOSE, now).await?.is_none() {
+            // At the beginning of time no link is too old to be used up.
+            store.spend_token(&digest, L::PURPOSE, Timestamp::default()).await?;
+        }
+        Ok(())
+    }
+
     /// Notes that a link was used. When the store does not answer, a second press is told less.
     async fn note_use(&self, token: &Token) {
         let (key, now) = (self.use_digest(token), self.visit.clock().now());
@@ -398,11 +413,9 @@ impl<L: MailedLink> Handled<'_, L> {
         }
     }
 
-    /// Returns why a link that the store does not have is refused. If that is for its age, the link is deleted:
-    /// it must not work again when the clock steps back.
+    /// Returns why a link that the store does not have is refused.
     async fn dead(&self, token: &Token) -> Result<Rejection, Rejection> {
         let (key, now) = (self.use_digest(token), self.visit.clock().now());
-        self.flow.store().delete_expired_tokens(now).await?;
         let is_used = self.flow.store().has_counted(&key, 1, now).await?;
         Ok(if is_used { Rejection::LinkUsed(L::DONE) } else { Rejection::InvalidLink })
     }

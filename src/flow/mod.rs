@@ -141,6 +141,13 @@ pub enum Entry {
     },
 }
 
+/// What is thought of somebody who proved who they are, before anybody is told.
+enum Judged {
+    Open,
+    Diverted { page: &'static str },
+    Refused { reason: &'static str, rejection: Rejection },
+}
+
 /// The one door: in Rocket's managed state.
 pub struct Flow {
     store: Arc<dyn UserDatastore>,
@@ -221,7 +228,7 @@ impl Flow {
     ///
     /// # Errors
     ///
-    /// [`Rejection::Saturated`] if the queue is full, or the network has its part of it.
+    /// [`Rejection::Saturated`] if the queue is full, or one of the networks has its part of it.
     pub fn reserve(&self, visit: &Visit<'_>) -> Result<Slot, Rejection> {
         self.hasher.reserve_for(self.limits.network_digests(visit))
     }
@@ -276,17 +283,19 @@ impl Flow {
             return Err(self.fail_password(visit, &user, &tally, verified).await?);
         }
         let right = self.limits.found_right(visit, charged, &tally);
-        let entry = match self.enter(visit, user.clone(), PASSWORD).await {
-            Err(fault @ (Rejection::Unavailable | Rejection::Saturated)) => return Err(fault),
-            Ok(entry @ Entry::Open(_)) => {
-                self.limits.clear(visit, right, &user).await?;
-                entry
-            }
-            other => {
-                right.leave();
-                other?
+        let judged = match self.judge_login(visit, &user, PASSWORD).await {
+            Ok(judged) => judged,
+            Err(fault) => {
+                // If the store fails, too, the charges are remembered.
+                let _ = right.clear(&*self.store).await;
+                return Err(fault);
             }
         };
+        match judged {
+            Judged::Open => self.limits.clear(visit, right, &user).await?,
+            Judged::Diverted { .. } | Judged::Refused { .. } => right.leave(),
+        }
+        let entry = self.conclude_login(visit, user.clone(), PASSWORD, judged).await?;
         if let (Verified::Outdated, Some(old)) = (verified, password_hash) {
             let new = self.hasher.hash(&slot, password).await?;
             self.store.replace_password_hash(user.id, &old, &new).await?;
@@ -407,23 +416,53 @@ impl Flow {
         user: User,
         authn_via: &'static str,
     ) -> Result<Entry, Rejection> {
+        let judged = self.judge_login(visit, &user, authn_via).await?;
+        self.conclude_login(visit, user, authn_via, judged).await
+    }
+
+    /// Checks the state of an account, and asks the hooks.
+    async fn judge_login(
+        &self,
+        visit: &Visit<'_>,
+        user: &User,
+        authn_via: &'static str,
+    ) -> Result<Judged, Rejection> {
         if !user.is_open() {
             let reason = if user.active { "closed" } else { "inactive" };
-            return Err(self.fail(visit, Some(&user), authn_via, reason).await?);
+            return Ok(Judged::Refused { reason, rejection: Rejection::InvalidCredentials });
         }
         let origin = visit.origin();
-        let attempt = LoginAttempt::new(&user, authn_via, origin.at, origin.client);
+        let attempt = LoginAttempt::new(user, authn_via, origin.at, origin.client);
         for hook in &*self.hooks {
             match hook.before_login(&attempt).await? {
                 Verdict::Allow => {}
-                Verdict::Divert { page } => return Ok(Entry::Diverted { page }),
+                Verdict::Divert { page } => return Ok(Judged::Diverted { page }),
                 Verdict::Refuse(rejection) => {
-                    self.fail(visit, Some(&user), authn_via, rejection.reason()).await?;
-                    return Err(rejection);
+                    return Ok(Judged::Refused { reason: rejection.reason(), rejection });
                 }
             }
         }
-        Ok(Entry::Open(Authenticated { user: Box::new(user), authn_via, remember: false }))
+        Ok(Judged::Open)
+    }
+
+    /// Does what follows from a judgement.
+    async fn conclude_login(
+        &self,
+        visit: &Visit<'_>,
+        user: User,
+        authn_via: &'static str,
+        judged: Judged,
+    ) -> Result<Entry, Rejection> {
+        match judged {
+            Judged::Open => {
+                Ok(Entry::Open(Authenticated { user: Box::new(user), authn_via, remember: false }))
+            }
+            Judged::Diverted { page } => Ok(Entry::Diverted { page }),
+            Judged::Refused { reason, rejection } => {
+                self.fail(visit, Some(&user), authn_via, reason).await?;
+                Err(rejection)
+            }
+        }
     }
 
     /// Tells everybody but the client why a login failed.

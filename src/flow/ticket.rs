@@ -100,8 +100,9 @@ impl Flow {
         let (digest, now) = (ticket.token.digest(), web.clock().now());
         let spent = self.store.spend_token(&digest, &ticket.purpose(), now).await?;
         let Some(spent) = spent else {
-            // One that is refused for its age must not work again when the clock steps back.
-            self.store.delete_expired_tokens(now).await?;
+            // One that is too old must not work again when the clock steps back: at the beginning of time
+            // it is used up.
+            self.store.spend_token(&digest, &ticket.purpose(), Timestamp::default()).await?;
             return Err(Rejection::CredentialsRefused);
         };
         let (user, lives_by) = self.find_alive(web, &ticket.by.trace(spent.user_id)).await?;

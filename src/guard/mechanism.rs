@@ -273,8 +273,11 @@ pub(crate) fn check_names(names: &[String], provided: &[&'static str]) -> Result
     known.extend(provided.iter().filter(is_other));
     let mut faults = Faults::default();
     for (index, name) in names.iter().enumerate() {
+        let key = format!("mechanisms[{index}]");
         if !known.contains(&name.as_str()) {
-            faults.push(refuse(&format!("mechanisms[{index}]"), name, &known));
+            faults.push(refuse(&key, name, &known));
+        } else if names.iter().take(index).any(|before| before == name) {
+            faults.push(Error::config(key, format!("is \"{name}\" once more"), "Remove it"));
         }
     }
     faults.finish()

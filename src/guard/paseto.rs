@@ -17,6 +17,7 @@ use rocket::tokio::sync::OnceCell;
 use serde::de::DeserializeOwned;
 
 use crate::config::TokenSource;
+use crate::deadline::with_deadline;
 use crate::guard::fresh::is_fresh;
 use crate::guard::fresh::max_age;
 use crate::guard::maybe::Credentials;
@@ -29,7 +30,6 @@ use crate::guard::ways::Ways;
 use crate::guard::ways::tell_unauthenticated;
 use crate::guard::who;
 use crate::guard::who::refuse_stale;
-use crate::patience::shared;
 use crate::rejection::Rejection;
 use crate::token::Access;
 use crate::token::NoClaims;
@@ -313,7 +313,7 @@ where
     C: Sync,
 {
     let (web, flow) = parts(request)?;
-    shared(flow.check_token(web, token)).await
+    with_deadline(flow.check_token(web, token)).await
 }
 
 /// Refuses a token of somebody else than whom the request is from.

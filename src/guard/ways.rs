@@ -11,6 +11,7 @@ use rocket::Request;
 use rocket::http::Status;
 use rocket::tokio::sync::OnceCell;
 
+use crate::deadline::with_deadline;
 use crate::event::Event;
 use crate::flow::Flow;
 use crate::guard::mechanism::Mechanism;
@@ -19,7 +20,6 @@ use crate::guard::mechanism::PERSONAL_TOKEN;
 use crate::guard::mechanism::SESSION;
 use crate::guard::mechanism::TOKEN;
 use crate::guard::mechanism::tell_apart;
-use crate::patience::shared;
 use crate::rejection::Rejection;
 use crate::rejection::TokenFault;
 use crate::session::Current;
@@ -287,7 +287,7 @@ impl Way {
         let verified = cell.get_or_init(|| async {
             let found = match self {
                 Self::Session => session_user(request, web, flow).await,
-                Self::Other(mechanism) => shared(mechanism.authenticate(request))
+                Self::Other(mechanism) => with_deadline(mechanism.authenticate(request))
                     .await
                     .map(|admitted| admitted.into_sender(mechanism.name())),
             };

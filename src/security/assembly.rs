@@ -29,10 +29,12 @@ use crate::config::is_debug;
 use crate::crypto::hasher::Hasher;
 use crate::crypto::keys::Keyring;
 use crate::crypto::keys::Purpose;
+use crate::crypto::keys::generate_paserk;
 use crate::crypto::password::PasswordPolicy;
 use crate::datastore::UserDatastore;
 use crate::datastore::sqlx::database_url;
 use crate::datastore::sqlx::warn_of_another_database;
+use crate::deadline::with_deadline;
 use crate::error::Error;
 use crate::error::Faults;
 use crate::error::Result;
@@ -63,11 +65,11 @@ use crate::mail::subjects::Subjects;
 use crate::mail::worker::Bell;
 use crate::mail::worker::Worker;
 use crate::nearest::nearest;
-use crate::patience::shared;
 use crate::security::Open;
 use crate::security::Setup;
 use crate::security::access_map::Drawn;
 use crate::security::access_map::Mounted;
+use crate::security::access_map::ROUTES_VARIABLE;
 use crate::security::access_map::RequireGuard;
 use crate::security::concessions;
 use crate::security::housekeeping::Housekeeping;
@@ -365,7 +367,7 @@ impl<D: UserDatastore> Assembly<D> {
             rocket = rocket.manage(capture);
         }
         for feature in &features {
-            let routes = feature.routes().into_iter().map(Patient::route).collect::<Vec<_>>();
+            let routes = feature.routes().into_iter().map(WithDeadline::route).collect::<Vec<_>>();
             mounted.note(feature.name(), &routes);
             rocket = feature.manage(&store, rocket).mount("/", routes);
         }
@@ -400,6 +402,10 @@ pub fn keyring(config: &Config, figment: &Figment) -> Result<Keyring> {
         ));
     }
     let path = key_file(figment);
+    if std::env::var_os(ROUTES_VARIABLE).is_some() && !path.exists() {
+        // To be asked for its routes is no reason for an application to make keys.
+        return Keyring::from_paserk(&[generate_paserk()?]);
+    }
     let (keyring, made) = Keyring::from_file_or_new(&path)?;
     if made {
         log::warn!(
@@ -524,9 +530,9 @@ fn load_templates<D>(
 
 /// A route that waits for the store no longer than a request may, its guards included.
 #[derive(Clone)]
-struct Patient(Box<dyn Handler>);
+struct WithDeadline(Box<dyn Handler>);
 
-impl Patient {
+impl WithDeadline {
     fn route(mut route: Route) -> Route {
         route.handler = Box::new(Self(route.handler));
         route
@@ -534,9 +540,9 @@ impl Patient {
 }
 
 #[async_trait]
-impl Handler for Patient {
+impl Handler for WithDeadline {
     async fn handle<'r>(&self, request: &'r Request<'_>, data: Data<'r>) -> route::Outcome<'r> {
-        shared(self.0.handle(request, data)).await
+        with_deadline(self.0.handle(request, data)).await
     }
 }
 

@@ -42,8 +42,8 @@ use crate::config::Span;
 use crate::crypto::one_time::Token;
 use crate::datastore::UserDatastore;
 use crate::datastore::session::SessionRecord;
+use crate::deadline::with_deadline;
 use crate::error::Result;
-use crate::patience::shared;
 use crate::session::cookie::Cookies;
 use crate::session::guest::Guest;
 use crate::session::names::Kind;
@@ -147,7 +147,7 @@ impl Sessions {
 
     /// Gives the session of a request. The store is asked once a request, whoever asks here.
     pub async fn current<'r>(&self, request: &'r Request<'_>) -> &'r Current {
-        cell(request).get_or_init(|| shared(self.read(request))).await
+        cell(request).get_or_init(|| with_deadline(self.read(request))).await
     }
 
     /// Gives the anti-forgery token for what this request is answered with: that of the session

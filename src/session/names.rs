@@ -155,18 +155,18 @@ impl Names {
         let lines = request.headers().get("Cookie");
         let pairs = lines.flat_map(|line| line.split(';')).filter_map(|it| it.split_once('='));
         let names = pairs.map(|(name, _)| percent_decode_str(name.trim()).decode_utf8_lossy());
-        let mut ours: Vec<_> = names.filter(|name| self.are_read(name)).collect();
+        let read = self.read();
+        let mut ours: Vec<_> = names.filter(|name| read.iter().any(|it| it == name)).collect();
         ours.sort_unstable();
         let mut rest = ours.iter().skip(1);
         ours.iter().find(|name| rest.next() == Some(name)).map(|name| name.to_string())
     }
 
-    /// Returns whether a cookie of that very name is read.
-    fn are_read(&self, name: &str) -> bool {
-        let is_kind = |kind: &Kind| name == self.name(*kind);
-        let is_copy = self.csrf.as_ref().is_some_and(|copy| copy.as_str() == name);
-        let is_token = self.reads_token && is_kind(&Kind::Token);
-        is_copy || is_token || ALWAYS.iter().any(is_kind)
+    /// Returns the names of the cookies that are read: made once for a request, which may bring thousands.
+    fn read(&self) -> Vec<String> {
+        let token = self.reads_token.then(|| self.name(Kind::Token));
+        let copy = self.csrf.as_ref().map(|copy| copy.as_str().to_owned());
+        ALWAYS.iter().map(|kind| self.name(*kind)).chain(token).chain(copy).collect()
     }
 }
 

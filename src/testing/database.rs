@@ -12,6 +12,7 @@ use tempfile::TempDir;
 
 use crate::crypto::keys::generate_paserk;
 use crate::crypto::random_uuid;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
 use crate::testing::migrated;
 use crate::testing::orderly;
 
@@ -25,7 +26,7 @@ const ADMIN: &str = "SECURITY_TEST_ADMIN_URL";
 /// The name of the file of a SQLite database.
 const FILE: &str = "security.sqlite";
 
-/// A fresh, empty database, which is dropped with this value.
+/// A fresh database, which is dropped with this value.
 ///
 /// It is a SQLite file in a temporary folder, unless the environment names a server:
 ///
@@ -39,11 +40,15 @@ pub struct TestDatabase {
     admin_url: Option<String>,
     keys: String,
     /// Holds the file of a SQLite database.
+    #[cfg_attr(
+        not(feature = "sqlite"),
+        expect(dead_code, reason = "it is deleted when it is dropped")
+    )]
     folder: TempDir,
 }
 
 impl TestDatabase {
-    /// Makes a database.
+    /// Makes an empty database.
     pub async fn create() -> Self {
         let database = Self::draft();
         if let Some(url) = &database.admin_url {
@@ -52,9 +57,8 @@ impl TestDatabase {
         database
     }
 
-    /// Makes a database that has our tables, which is faster than a launch that makes them. On MySQL and
-    /// MariaDB it is empty. On PostgreSQL the database that it is copied from stays on the server, one for each
-    /// version of the tables: `security_template_…`.
+    /// Makes a database that has our tables, so that a launch need not make them; on MySQL and MariaDB it is empty.
+    /// On PostgreSQL the database that it is copied from stays on the server: `security_template_…`.
     pub async fn create_migrated() -> Self {
         let database = Self::draft();
         match &database.admin_url {
@@ -66,7 +70,8 @@ impl TestDatabase {
             #[cfg(feature = "postgres")]
             Some(url) if scheme(url).starts_with("postgres") => {
                 let server = std::env::var(ADMIN).or_else(|_| std::env::var(SERVER));
-                let name = url.rsplit('/').next().unwrap_or_default();
+                let url = orderly(url::Url::parse(url));
+                let name = url.path().trim_start_matches('/');
                 migrated::create_on_postgres(&orderly(server), name).await;
             }
             Some(url) => create(url).await,

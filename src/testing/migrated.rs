@@ -48,8 +48,13 @@ async fn make_template(server: &str) -> String {
     orderly(run_on_postgres(server, &format!("CREATE DATABASE \"{draft}\"")).await);
     migrate(&crate::testing::database::database_at(server, &draft)).await;
     let rename = format!("ALTER DATABASE \"{draft}\" RENAME TO \"{template}\"");
-    if run_on_postgres(server, &rename).await.is_err() {
-        orderly(run_on_postgres(server, &format!("DROP DATABASE \"{draft}\" WITH (FORCE)")).await);
+    if let Err(fault) = run_on_postgres(server, &rename).await {
+        let drop = format!("DROP DATABASE \"{draft}\" WITH (FORCE)");
+        orderly(run_on_postgres(server, &drop).await);
+        // Another process may have been faster.
+        if !orderly(is_there(server, &template).await) {
+            orderly::<(), _>(Err(fault));
+        }
     }
     template
 }

@@ -37,6 +37,7 @@ mod browser;
 pub mod contract;
 mod database;
 pub mod enumeration;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod migrated;
 
 pub use crate::testing::browser::Answer;

@@ -169,7 +169,7 @@ impl Ring {
         }
         faults.finish()?;
         let first = self.keys.iter().find(|key| key.key.can_issue());
-        if first.is_none() && !self.keys.is_empty() {
+        if first.is_none() && !self.keys.is_empty() && keyring.is_some() {
             reader.warn(
                 "security.tokens.keys: holds no key that issues, so that tokens are issued under one \
                  derived from security.keys. Make one with `rocket-security keys generate`, and set it \

@@ -289,7 +289,7 @@ fn lists(request: &Request<'_>, header: &str, word: &str) -> bool {
 /// but is not led to another page: without a session, or without a recent proof, it gets 401 as JSON.
 pub fn wants_json(request: &Request<'_>) -> bool {
     let sends_json = request.content_type().is_some_and(|kind| kind.is_json());
-    let preferred = request.accept().map(Accept::preferred);
+    let preferred = media_types::accept(request).map(Accept::preferred);
     let prefers = |is_it: fn(&MediaType) -> bool| {
         preferred.as_ref().is_some_and(|kind| is_it(kind.media_type()))
     };
@@ -307,7 +307,8 @@ pub(crate) fn is_of_script(request: &Request<'_>) -> bool {
     let is_fetch = headers.get_one("Sec-Fetch-Dest") == Some("empty");
     let sender = headers.get_one("X-Requested-With");
     let is_script = is_fetch || sender.is_some_and(|it| it.eq_ignore_ascii_case("XMLHttpRequest"));
-    let names_html = || request.accept().is_some_and(|accept| accept.media_types().any(is_html));
+    let accept = media_types::accept(request);
+    let names_html = || accept.is_some_and(|accept| accept.media_types().any(is_html));
     is_script && !names_html()
 }
 

@@ -262,8 +262,8 @@ async fn a_wrong_configuration_stops_the_launch_with_one_line_that_names_key_and
         ),
         (
             complete.replace("keys =", "mechanisms = [\"session\", \"session\"]\nkeys ="),
-            "security.mechanisms: says the same twice",
-            "Set it to [\"session\", \"token\"]",
+            "security.mechanisms[1]: is \"session\" once more",
+            "Remove it",
         ),
         (
             complete.replace("keys =", "mechanisms = [\"session\", \"cookie\"]\nkeys ="),

@@ -162,6 +162,31 @@ fn each_wrong_entry_of_a_list_is_told_by_its_place() {
     );
 }
 
+#[test]
+fn what_is_no_table_is_told_instead_of_being_ignored() {
+    let toml = "\
+        [debug.security]\n\
+        login = 3\n\
+        remember = \"off\"\n\
+        throttle = [false, 3]\n\
+        [[debug.security.register]]\n\
+        admission = \"closed\"\n";
+    assert_told(
+        &told_by("debug", toml, "Error: "),
+        &[
+            "security.login: is no table. Write [default.security.login]",
+            "security.register: is no table",
+            "security.remember: is no table",
+            "security.throttle: is no table",
+        ],
+    );
+    let said = said_by("debug", "[debug]\nsecurity = 3\n", &[]);
+    assert!(
+        said.iter().any(|line| line.starts_with("Error: security: is no table. ")),
+        "{said:#?}"
+    );
+}
+
 /// What gives up protection: lines of the configuration, and what is told of them.
 const GIVEN_UP: [(&str, &str, &str); 5] = [
     (

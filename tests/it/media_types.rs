@@ -2,10 +2,15 @@
 
 use rocket::http::Header;
 use rocket::http::Status;
+use rocket::tokio::io::AsyncReadExt;
+use rocket::tokio::io::AsyncWriteExt;
+use rocket::tokio::net::TcpStream;
 use rocket_security::testing::PASSWORD;
 use serde_json::json;
 
 use crate::support::app;
+use crate::support::rocket;
+use crate::support::socket::serve;
 
 const ANN: &str = "ann@example.org";
 
@@ -38,5 +43,24 @@ async fn so_is_a_content_type() {
         let request = request.body(&body);
         let answer = app.browser().send(request).await;
         assert_eq!(answer.status, status, "{length}: {}", answer.body);
+    }
+}
+
+#[rocket::async_test]
+async fn a_catcher_reads_no_long_accept_of_a_request_that_no_fairing_sees() {
+    let app = app().await;
+    let port = serve(rocket(), &app, json!({})).await;
+    for (length, is_json) in [(1, true), (1_000, false)] {
+        let types = vec!["application/json"; length].join(",");
+        // A method that Rocket does not know.
+        let request = format!(
+            "BREW / HTTP/1.1\r\nHost: localhost\r\nAccept: {types}\r\nConnection: close\r\n\r\n"
+        );
+        let mut stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 400"), "{answer}");
+        assert_eq!(answer.contains("application/json"), is_json, "{length}: {answer}");
     }
 }

@@ -95,7 +95,7 @@ fn a_program_that_is_none_of_ours_is_named() {
     let place = Place::new("debug", CHEAP_HASH);
     run(&place, "", "./nowhere").refused(&["./nowhere cannot be run", "that is built"]);
     run(&place, "", "true").refused(&["true ended and told no map", "rocket_security::Security"]);
-    run(&place, "--patience 1", "sleep 60").refused(&["sleep told no map within 1 s."]);
+    run(&place, "--timeout 1", "sleep 60").refused(&["sleep told no map within 1 s."]);
     place.run("routes").misspelt("Usage: rocket-security routes");
 }
 

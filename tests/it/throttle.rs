@@ -216,6 +216,19 @@ async fn a_larger_network_guesses_no_longer_than_it_may() {
 }
 
 #[rocket::async_test]
+async fn what_a_larger_network_is_turned_away_for_is_not_counted_against_an_address() {
+    let app = app().await;
+    let guessers = (0..80).map(|number| format!("203.0.113.{}", number % 20));
+    fail_from(&app, guessers).await;
+    let home = app.browser().at([203, 0, 113, 200].into());
+    for _ in 0..10 {
+        assert_eq!(home.log_in(ANN, PASSWORD).await.status, Status::TooManyRequests);
+    }
+    app.clock().advance(TimeDelta::seconds(31));
+    assert_eq!(home.log_in(ANN, PASSWORD).await.status, Status::Ok);
+}
+
+#[rocket::async_test]
 async fn a_block_of_ipv4_guesses_no_longer_than_it_may() {
     let app = app().await;
     let statuses = fail_from(&app, (0..81).map(|last| format!("203.0.113.{last}"))).await;

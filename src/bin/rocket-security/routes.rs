@@ -39,7 +39,7 @@ pub(crate) struct RoutesCommand {
     json: bool,
     /// How long to wait for the map
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
-    patience: u64,
+    timeout: u64,
     /// The built application and its arguments
     #[arg(last = true, required = true)]
     program: Vec<OsString>,
@@ -63,8 +63,8 @@ fn ask(command: &RoutesCommand) -> Result<AccessMap, Failure> {
     let stdout = child.stdout.take().map(lines);
     let stderr = child.stderr.take().map(lines);
     let (mut map, mut said) = (None, Vec::new());
-    let patience = Duration::from_secs(command.patience);
-    let is_late = stdout.is_some_and(|lines| listen(&lines, patience, &mut map, &mut said));
+    let timeout = Duration::from_secs(command.timeout);
+    let is_late = stdout.is_some_and(|lines| listen(&lines, timeout, &mut map, &mut said));
     // Whoever has told its map ends by itself; nobody has to wait for that.
     let _ = child.kill();
     let _ = child.wait();
@@ -79,7 +79,7 @@ fn ask(command: &RoutesCommand) -> Result<AccessMap, Failure> {
     while let Some(Ok(line)) = stderr.as_ref().map(|it| it.recv_timeout(LAST_WORDS)) {
         said.push(line);
     }
-    Err(no_map(&command.program, is_late.then_some(patience), &said))
+    Err(no_map(&command.program, is_late.then_some(timeout), &said))
 }
 
 /// Returns a folder for a database where the application has none yet, so that asking for its routes makes
@@ -140,16 +140,16 @@ fn lines(stream: impl Read + Send + 'static) -> Receiver<String> {
     receiver
 }
 
-/// Listens until the map is told or nothing comes any more; tells whether patience ended before.
+/// Listens until the map is told or nothing comes any more; returns whether the timeout ended before.
 fn listen(
     lines: &Receiver<String>,
-    patience: Duration,
+    timeout: Duration,
     map: &mut Option<String>,
     said: &mut Vec<String>,
 ) -> bool {
     let begun = Instant::now();
     loop {
-        match lines.recv_timeout(patience.saturating_sub(begun.elapsed())) {
+        match lines.recv_timeout(timeout.saturating_sub(begun.elapsed())) {
             Ok(line) => match line.strip_prefix(ROUTES_MARK) {
                 Some(told) => {
                     *map = Some(told.to_owned());
@@ -170,7 +170,7 @@ fn no_map(program: &[OsString], late: Option<Duration>, said: &[String]) -> Fail
     }
     let name = program.first().map(|name| name.to_string_lossy()).unwrap_or_default();
     let how = match late {
-        Some(patience) => format!("told no map within {} s", patience.as_secs()),
+        Some(timeout) => format!("told no map within {} s", timeout.as_secs()),
         None => "ended and told no map".to_owned(),
     };
     Failure::refused(format!(

@@ -30,9 +30,9 @@ use crate::datastore::sqlx::name::DatabaseName;
 use crate::datastore::sqlx::transaction::Lease;
 use crate::datastore::sqlx::words::TABLE_PREFIX;
 use crate::datastore::sqlx::words::Words;
+use crate::deadline::until_deadline;
 use crate::error::Error;
 use crate::error::Result;
-use crate::patience::limited;
 
 /// How often an operation is repeated.
 const REPETITIONS: u32 = 3;
@@ -120,7 +120,7 @@ pub(super) const BATCH: u32 = 200;
 
 /// Gives up an operation that takes too long, its repetitions included.
 pub(super) async fn within_limit<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
-    limited(work).await.unwrap_or_else(|| Err(Error::store("it took too long to answer")))
+    until_deadline(work).await.unwrap_or_else(|| Err(Error::store("it took too long to answer")))
 }
 
 /// Counts how often an operation was repeated.

@@ -197,20 +197,6 @@ impl<S> PersonalTokens<S> {
         self.default_lifetime.unwrap_or(unset)
     }
 
-    /// Reports lifetimes that give up protection.
-    fn tell_of_years(&self) {
-        let lifetimes = [
-            ("default_lifetime", Some(self.usual_lifetime())),
-            ("max_lifetime", self.max_lifetime),
-        ];
-        for (setting, _) in lifetimes.iter().filter(|(_, it)| it.is_some_and(|it| it > YEAR)) {
-            log::error!(
-                "security.personal_tokens.{setting}: is longer than a year, so that a stolen token works \
-                 for years. Set it to \"365days\" or less"
-            );
-        }
-    }
-
     /// Gives the same settings for other scopes.
     fn about<T>(&self) -> PersonalTokens<T> {
         PersonalTokens {
@@ -269,7 +255,7 @@ const TEMPLATES: &[Embedded] = &[
     ),
 ];
 
-/// The longest that a token may last before the launch tells of it.
+/// The longest that a token lasts unasked before the launch tells of it.
 const YEAR: Span = Span::hours(366 * 24);
 
 /// How the name of a scope's box begins.
@@ -328,8 +314,11 @@ impl<D: PersonalTokenStore, S: ScopeSet> Feature<D> for PersonalTokens<S> {
     fn manage(&self, store: &Arc<D>, rocket: Rocket<Build>) -> Rocket<Build> {
         let desk =
             Desk { settings: self.about(), scopes: S::scopes(), store: Arc::<D>::clone(store) };
-        if !is_debug(rocket.figment()) {
-            self.tell_of_years();
+        if !is_debug(rocket.figment()) && self.usual_lifetime() > YEAR {
+            log::error!(
+                "security.personal_tokens.default_lifetime: is longer than a year, so that a stolen token \
+                 works for years. Set it to \"90days\" or less"
+            );
         }
         let rocket = rocket.manage(Grantable(desk.scopes.clone())).manage(desk.clone());
         register(rocket, desk)

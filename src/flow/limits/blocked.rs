@@ -10,7 +10,7 @@ use std::sync::PoisonError;
 use crate::clock::Timestamp;
 use crate::crypto::one_time::Digest;
 
-/// How many networks are remembered at most: 40 bytes each, so 400 KB.
+/// How many networks are remembered at most. For those beyond, the store is asked.
 const MOST: usize = 10_000;
 
 /// The networks that are blocked, by a keyed digest of each.

@@ -83,6 +83,7 @@ impl Limits {
             (Place::Elsewhere, "elsewhere")
         };
         let key = self.digest(&["failures", &account, &epoch, counted_by]);
+        self.owed.pay(&*self.store, &[key]).await?;
         let window = if user.is_some() { REMEMBERED } else { REMEMBERED_OF_NOBODY };
         let is_disabled = match self.failures_allowed(visit) {
             Some(limit) => {

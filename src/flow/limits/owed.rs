@@ -1,9 +1,9 @@
 //! Charges of right passwords that are still to be cleared.
 //!
-//! A right password can end in 503: a hook fails, the store stops answering, or the request has waited too
-//! long. That is no failed attempt, but the store that failed cannot clear the charge now. So it is remembered
-//! in memory and cleared before the next request is counted. A restart forgets it; the charge then ends like
-//! any other.
+//! A right password can end in 503: a hook fails, or the store stops answering. That is no failed attempt, so
+//! its charge is cleared. If the store cannot do so at that moment, the charge is remembered in memory and cleared
+//! before the next attempt on the same account from the same network is counted. A restart forgets it; the charge
+//! then counts like any other.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -15,26 +15,36 @@ use crate::crypto::one_time::Digest;
 use crate::datastore::UserDatastore;
 use crate::error::Result;
 
-/// How many charges are remembered at most: 32 bytes each, so 320 KB.
+/// How many charges are remembered at most. Beyond that, one is forgotten for each that is added.
 const MOST: usize = 10_000;
-
-/// How many are cleared with one request.
-const BATCH: usize = 16;
 
 /// The charges that are still to be cleared.
 #[derive(Clone, Default)]
 pub(super) struct Owed(Arc<Mutex<HashSet<Digest>>>);
 
 impl Owed {
-    /// Clears some of them. Those that the store does not clear stay.
-    pub(super) async fn pay(&self, store: &dyn UserDatastore) {
-        let some: Vec<Digest> = self.lock().iter().take(BATCH).copied().collect();
-        for key in some {
-            if store.clear_attempts(&key).await.is_err() {
-                return;
+    /// Clears those of these charges that are still to be cleared.
+    pub(super) async fn pay(&self, store: &dyn UserDatastore, keys: &[Digest]) -> Result<()> {
+        for key in keys {
+            if !self.lock().remove(key) {
+                continue;
             }
-            self.lock().remove(&key);
+            if let Err(fault) = store.clear_attempts(key).await {
+                self.remember(*key);
+                return Err(fault);
+            }
         }
+        Ok(())
+    }
+
+    fn remember(&self, key: Digest) {
+        let mut owed = self.lock();
+        if owed.len() >= MOST
+            && let Some(any) = owed.iter().next().copied()
+        {
+            owed.remove(&any);
+        }
+        owed.insert(key);
     }
 
     fn lock(&self) -> MutexGuard<'_, HashSet<Digest>> {
@@ -42,8 +52,7 @@ impl Owed {
     }
 }
 
-/// The charges of a right password. Dropped before they are cleared or left standing, they are owed: the
-/// request failed through a fault of ours, or was given up.
+/// The charges of a right password. Dropped before they are cleared or left standing, they are remembered.
 #[must_use]
 pub(in crate::flow) struct Right {
     keys: Vec<Digest>,
@@ -56,7 +65,7 @@ impl Right {
     }
 
     /// Clears them.
-    pub(super) async fn clear(mut self, store: &dyn UserDatastore) -> Result<()> {
+    pub(in crate::flow) async fn clear(mut self, store: &dyn UserDatastore) -> Result<()> {
         while let Some(key) = self.keys.last() {
             store.clear_attempts(key).await?;
             self.keys.pop();
@@ -72,12 +81,49 @@ impl Right {
 
 impl Drop for Right {
     fn drop(&mut self) {
-        if self.keys.is_empty() {
-            return;
+        for key in self.keys.drain(..) {
+            self.owed.remember(key);
         }
-        let mut owed = self.owed.lock();
-        if owed.len() + self.keys.len() <= MOST {
-            owed.extend(self.keys.drain(..));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+
+    use crate::clock::Clock;
+    use crate::crypto::one_time::Digest;
+    use crate::datastore::AttemptStore;
+    use crate::datastore::memory::MemoryDatastore;
+    use crate::flow::limits::owed::MOST;
+    use crate::flow::limits::owed::Owed;
+    use crate::flow::limits::owed::Right;
+
+    #[rocket::async_test]
+    async fn charges_that_were_not_cleared_are_cleared_with_the_next_attempt_on_the_same_keys() {
+        let (store, owed, now) = (MemoryDatastore::new(), Owed::default(), Clock::default().now());
+        let [right, other, left] = [1, 2, 3].map(|byte| Digest::from_bytes([byte; 32]));
+        for key in [&right, &other, &left] {
+            store.count_event(key, 5, TimeDelta::hours(1), now).await.unwrap();
         }
+        drop(Right::new(vec![right], &owed));
+        drop(Right::new(vec![other], &owed));
+        Right::new(vec![left], &owed).leave();
+        owed.pay(&store, &[right, left]).await.unwrap();
+        let has = async |key| store.has_counted(key, 1, now).await.unwrap();
+        assert!(!has(&right).await && has(&left).await && has(&other).await);
+        owed.pay(&store, &[other]).await.unwrap();
+        assert!(!has(&other).await);
+    }
+
+    #[test]
+    fn no_more_than_so_many_are_remembered() {
+        let owed = Owed::default();
+        for number in 0..=MOST {
+            let mut bytes = [0; 32];
+            bytes[..8].copy_from_slice(&number.to_le_bytes());
+            drop(Right::new(vec![Digest::from_bytes(bytes)], &owed));
+        }
+        assert_eq!(owed.lock().len(), MOST);
     }
 }
