@@ -138,9 +138,7 @@ pub fn read_table<T: DeserializeOwned>(
             fault.path = left_out.original(&fault.path);
             faults.push(from_figment_error(table, &fault));
         }
-        let Some(removed) = leave_out(&mut rest, &path) else {
-            return None;
-        };
+        let removed = leave_out(&mut rest, &path)?;
         left_out.note(&removed);
         let remaining = Remaining { rest: &rest, all: figment };
         match Figment::from(remaining).select(figment.profile().clone()).extract() {
