@@ -88,7 +88,7 @@ use crate::web::catchers;
 use crate::web::csrf;
 use crate::web::demand::Recorder;
 use crate::web::doubled;
-use crate::web::media_types;
+use crate::web::headers;
 use crate::web::page::STYLESHEET;
 use crate::web::page::register_functions;
 use crate::web::presentation::Presentation;
@@ -341,12 +341,8 @@ impl<D: UserDatastore> Assembly<D> {
             named,
             tokens,
         } = self;
-        let own = routes![
-            style,
-            csrf::refuse_override,
-            doubled::refuse_doubled,
-            media_types::refuse_long
-        ];
+        let own =
+            routes![style, csrf::refuse_override, doubled::refuse_doubled, headers::refuse_long];
         let mut mounted = Mounted::default();
         mounted.note("security", &own);
         let mut rocket = rocket

@@ -69,7 +69,7 @@ use crate::web::Web;
 use crate::web::challenge;
 use crate::web::csrf;
 use crate::web::doubled;
-use crate::web::media_types;
+use crate::web::headers;
 use crate::web::presentation::AsItComes;
 use crate::web::presentation::Presentation;
 use crate::web::protection;
@@ -391,11 +391,11 @@ impl<D: UserDatastore> Fairing for Security<D> {
     }
 
     async fn on_request(&self, request: &mut Request<'_>, data: &mut Data<'_>) {
+        if headers::are_refused(request) {
+            return;
+        }
         if let Some(web) = request.rocket().state::<Web>() {
             web.proxies().inspect(request);
-        }
-        if media_types::is_refused(request) {
-            return;
         }
         csrf::inspect(request, data).await;
         doubled::inspect(request);

@@ -37,10 +37,10 @@ pub(crate) mod doubled;
 mod error_style;
 pub mod field;
 pub mod fields;
+pub(crate) mod headers;
 mod hops;
 pub(crate) mod identity;
 pub(crate) mod kept_next;
-pub(crate) mod media_types;
 mod multipart;
 pub mod next;
 pub mod page;
@@ -285,11 +285,11 @@ fn lists(request: &Request<'_>, header: &str, word: &str) -> bool {
 /// does one with a token in a header, which no browser puts there by itself, unless its `Accept` prefers
 /// HTML: programs often say nothing, or that anything will do.
 ///
-/// A request by script (`fetch`, `XMLHttpRequest`) whose `Accept` names no HTML gets pages like any other,
-/// but is not led to another page: without a session, or without a recent proof, it gets 401 as JSON.
+/// A request by script (`fetch`, `XMLHttpRequest`) gets pages like any other, but is not led to another page:
+/// without a session, or without a recent proof, it gets 401 as JSON.
 pub fn wants_json(request: &Request<'_>) -> bool {
     let sends_json = request.content_type().is_some_and(|kind| kind.is_json());
-    let preferred = media_types::accept(request).map(Accept::preferred);
+    let preferred = headers::accept(request).map(Accept::preferred);
     let prefers = |is_it: fn(&MediaType) -> bool| {
         preferred.as_ref().is_some_and(|kind| is_it(kind.media_type()))
     };
@@ -299,17 +299,13 @@ pub fn wants_json(request: &Request<'_>) -> bool {
         || (bearer::in_headers(request).next().is_some() && !prefers(is_html))
 }
 
-/// Returns `true` if script sent a request (`fetch`, `XMLHttpRequest`) and its `Accept` does not ask for
-/// HTML, as that of a library does which shows the page itself. A redirect to another page is no use to such
-/// a script: it cannot see it, and finds that page with the status 200.
+/// Returns `true` if script sent a request (`fetch`, `XMLHttpRequest`). A redirect to another page is no use to
+/// it: it cannot see the redirect, and finds that page with the status 200.
 pub(crate) fn is_of_script(request: &Request<'_>) -> bool {
     let headers = request.headers();
     let is_fetch = headers.get_one("Sec-Fetch-Dest") == Some("empty");
     let sender = headers.get_one("X-Requested-With");
-    let is_script = is_fetch || sender.is_some_and(|it| it.eq_ignore_ascii_case("XMLHttpRequest"));
-    let accept = media_types::accept(request);
-    let names_html = || accept.is_some_and(|accept| accept.media_types().any(is_html));
-    is_script && !names_html()
+    is_fetch || sender.is_some_and(|it| it.eq_ignore_ascii_case("XMLHttpRequest"))
 }
 
 fn is_json(kind: &MediaType) -> bool {

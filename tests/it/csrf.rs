@@ -149,6 +149,7 @@ async fn a_script_without_a_session_gets_401_as_json_instead_of_the_login_page()
     for browser in [
         any("Sec-Fetch-Dest", "empty"),
         any("Sec-Fetch-Dest", "empty").header("Accept", "*/*"),
+        any("Sec-Fetch-Dest", "empty").header("Accept", "text/vnd.turbo-stream.html, text/html"),
         any("X-Requested-With", "XMLHttpRequest"),
     ] {
         let answer = browser.get("/me").await;
@@ -161,9 +162,8 @@ async fn a_script_without_a_session_gets_401_as_json_instead_of_the_login_page()
         let answer = browser.post_form("/login", &[("email", ANN), ("password", "x")]).await;
         assert!(answer.body.contains("<form"), "{}", answer.body);
     }
-    // A library that shows the page itself asks for one, and a browser that opens an address does.
+    // A browser that opens an address is led to the login.
     for (name, value, accept) in [
-        ("Sec-Fetch-Dest", "empty", "text/vnd.turbo-stream.html, text/html, application/xhtml+xml"),
         ("Sec-Fetch-Dest", "document", "text/html,*/*;q=0.8"),
         ("X-Requested-With", "com.example.browser", "text/html,*/*;q=0.8"),
     ] {

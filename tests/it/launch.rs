@@ -50,6 +50,8 @@ fn every_fault_is_told_at_once_and_none_twice() {
         [release.databases.security]\n\
         url = \"oracle://h\"\n\
         tabel_prefix = \"x_\"\n\
+        max_connections = 0\n\
+        connect_timeout = \"soon\"\n\
         [release.security]\n\
         base_url = \"example\"\n\
         keys = [1]\n\
@@ -77,6 +79,8 @@ fn every_fault_is_told_at_once_and_none_twice() {
     assert_told(
         &told_by("release", toml, "Error: "),
         &[
+            "databases.security.max_connections: is wrong",
+            "databases.security.connect_timeout: is wrong",
             "databases.security.tabel_prefix: is not a setting. Write \"table_prefix\", or remove it",
             "databases.security.url: names a database of the unknown kind \"oracle\"",
             "security.audit: has the settings of the feature audit, which is not enabled. Enable \

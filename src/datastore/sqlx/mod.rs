@@ -44,10 +44,13 @@ pub(crate) use crate::datastore::sqlx::name::warn_of_another_database;
 pub use crate::datastore::sqlx::pool::Backend;
 pub use crate::datastore::sqlx::pool::SqlxPool;
 
+use std::num::NonZeroUsize;
+
 use rocket::figment::Figment;
 use rocket::figment::providers::Serialized;
 use rocket::figment::value::Dict;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 use crate::config::instead_of;
 use crate::datastore::StoreConnection;
@@ -267,7 +270,25 @@ fn check_database_keys(figment: &Figment) -> Result<()> {
         let key = format!("databases.security.{key}");
         faults.push(Error::rocket_config(key, "is not a setting", cure));
     }
+    faults.note(check_value::<Option<u32>>(figment, "min_connections"));
+    faults.note(check_value::<NonZeroUsize>(figment, "max_connections"));
+    faults.note(check_value::<u64>(figment, "connect_timeout"));
+    faults.note(check_value::<Option<u64>>(figment, "idle_timeout"));
+    faults.note(check_value::<Option<Vec<String>>>(figment, "extensions"));
     faults.finish()
+}
+
+/// Refuses a value that `rocket_db_pools` would refuse when it opens the pool.
+fn check_value<T: DeserializeOwned>(figment: &Figment, key: &str) -> Result<()> {
+    let key = format!("databases.security.{key}");
+    match figment.extract_inner::<T>(&key) {
+        Err(fault) if !fault.missing() => Err(Error::rocket_config(
+            key,
+            format!("is wrong: {}", fault.kind),
+            "Correct it, or leave it out",
+        )),
+        _ => Ok(()),
+    }
 }
 
 fn check_table_prefix(prefix: &str) -> Result<()> {

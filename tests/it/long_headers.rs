@@ -1,4 +1,4 @@
-//! Headers that name media types at great length.
+//! Headers of great length.
 
 use rocket::http::Header;
 use rocket::http::Status;
@@ -27,6 +27,17 @@ async fn an_accept_that_is_too_long_is_refused() {
             let answer = browser.send(request).await;
             assert_eq!(answer.status, status, "{length} {path}: {}", answer.body);
         }
+    }
+}
+
+#[rocket::async_test]
+async fn so_are_headers_that_are_too_long_together() {
+    let app = app().await;
+    for (count, status) in [(300, Status::Ok), (5_000, TOO_LARGE)] {
+        let cookies = vec!["a=b"; count].join("; ");
+        let request = app.client().get("/login").header(Header::new("Cookie", cookies.clone()));
+        let request = request.header(Header::new("X-Forwarded-For", "192.0.2.1,".repeat(count)));
+        assert_eq!(app.browser().send(request).await.status, status, "{count}");
     }
 }
 
