@@ -121,6 +121,8 @@ fn headers() -> Vec<(&'static str, &'static str, String)> {
             format!("security_session=v4.local.{}", "A".repeat(8_000)),
         ),
         ("150 cookies", "Cookie", cookies.join("; ")),
+        ("30 KiB of cookies", "Cookie", vec!["a=b"; 6_000].join("; ")),
+        ("350 KiB of cookies", "Cookie", vec!["a=b"; 70_000].join("; ")),
         ("a token of 8 KiB", "Authorization", format!("Bearer v4.local.{}", "A".repeat(8_100))),
         ("200 KiB of types", "Accept", vec!["a/b"; 51_200].join(",")),
         ("16 KiB of parameters", "Accept", format!("a/b{}", ";c=d".repeat(4_096))),
