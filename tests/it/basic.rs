@@ -175,7 +175,7 @@ async fn what_is_no_credentials_is_refused_and_not_hashed() {
         encoded(b"ann:correct horse battery staple"),
         encoded(format!("{ANN}:{}", "x".repeat(1_025)).as_bytes()),
         encoded(format!("{}@example.org:x", "x".repeat(300)).as_bytes()),
-        encoded(&[b'x'; 100_000]),
+        encoded(&[b'x'; 20_000]),
     ] {
         let shown = header.chars().take(60).collect::<String>();
         let answer = get(&app, "/feed", Header::new("Authorization", header)).await;

@@ -386,7 +386,7 @@ async fn what_our_key_did_not_make_as_an_access_token_is_refused() {
         let answer = get(&app, "/me", token).await;
         assert_eq!(answer.status, Status::Unauthorized, "{token}: {}", answer.body);
     }
-    for token in ["v4.local.".repeat(5_000), "\u{e9}\u{1f980}".to_owned(), "\"\\\t".to_owned()] {
+    for token in ["v4.local.".repeat(3_000), "\u{e9}\u{1f980}".to_owned(), "\"\\\t".to_owned()] {
         let answer = get(&app, "/me", &token).await;
         assert_eq!(answer.status, Status::Unauthorized, "{}", answer.body);
     }
