@@ -21,6 +21,7 @@ mod token_keys;
 mod tokens;
 
 pub(crate) use crate::config::paths::is_at_or_below;
+pub(crate) use crate::config::read::explain;
 
 pub use crate::config::cookies::CookiesConfig;
 pub use crate::config::cookies::SameSiteConfig;

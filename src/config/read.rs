@@ -310,7 +310,7 @@ fn key_of(path: &[&str]) -> String {
 
 /// Says what is wrong, and the cure where it is known. Our own types say so in a sentence about "it", and
 /// some have the cure in a second one.
-fn explain(kind: &Kind) -> (String, Option<String>) {
+pub(crate) fn explain(kind: &Kind) -> (String, Option<String>) {
     match kind {
         Kind::UnknownField(field, known) => {
             ("is not a setting".to_owned(), Some(instead_of(field, known)))
@@ -357,6 +357,7 @@ fn name_found(found: &Actual) -> String {
 fn name_wanted(wanted: &str) -> &str {
     match wanted {
         "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number from 0",
+        "a nonzero usize" => "a whole number from 1",
         "i8" | "i16" | "i32" | "i64" | "isize" => "a whole number",
         "a boolean" => "true or false",
         "a string" => "a text in quotes",

@@ -3,8 +3,7 @@
 //! Left to the async runtime's blocking pool, a flood of requests would run hundreds of such jobs at
 //! once. Here as many run as there are threads, a bounded number waits, and further requests are
 //! refused before anything else is done for them. One network can hold a quarter of the places, and the
-//! networks around it half of them each, at least two
-//! each, so that a single network cannot keep everyone else out.
+//! networks around it half of them, at least two each, so that a single network cannot keep everyone else out.
 
 use std::collections::HashMap;
 use std::iter;

@@ -173,24 +173,29 @@ impl Limits {
         let digests: Vec<Digest> = keys.iter().map(|(key, _)| *key).collect();
         self.owed.pay(&*self.store, &digests).await?;
         // What a larger network is turned away for is not counted against the smaller ones.
-        let mut ordered: Vec<&(Digest, u32)> = keys.iter().collect();
-        if self.config.enabled {
-            for (at, (key, _)) in keys.iter().enumerate().skip(1) {
-                if self.store.has_counted(key, 1, now).await? {
-                    ordered = keys.get(at).into_iter().collect();
-                    break;
-                }
+        for (key, times) in keys.iter().skip(1).filter(|_| self.config.enabled) {
+            if self.store.has_counted(key, 1, now).await? {
+                turn_away(visit, self.charge_one(key, *times, now).await?, now)?;
             }
         }
         // The smallest network first, as for requests.
-        for (key, times) in ordered {
-            if let Some(from) = self.scaled(BACK_OFF.from.saturating_mul(*times)) {
-                let back_off = BackOff { from, ..BACK_OFF };
-                let charge = self.store.charge_attempt(key, &back_off, now).await?;
-                turn_away(visit, charge, now)?;
-            }
+        for (key, times) in &keys {
+            turn_away(visit, self.charge_one(key, *times, now).await?, now)?;
         }
         Ok(Charged(digests))
+    }
+
+    /// Charges an attempt to one network, which may do `times` as much as an address.
+    async fn charge_one(
+        &self,
+        key: &Digest,
+        times: u32,
+        now: Timestamp,
+    ) -> Result<Charge, Rejection> {
+        let Some(from) = self.scaled(BACK_OFF.from.saturating_mul(times)) else {
+            return Ok(Charge::Allowed);
+        };
+        Ok(self.store.charge_attempt(key, &BackOff { from, ..BACK_OFF }, now).await?)
     }
 
     /// Forgets the attempts that were charged to an account from the network of a request: whoever sent

@@ -141,7 +141,7 @@ pub enum Entry {
     },
 }
 
-/// What is thought of somebody who proved who they are, before anybody is told.
+/// Whether the account of a user who proved who they are may log in. Nothing is reported yet.
 enum Judged {
     Open,
     Diverted { page: &'static str },

@@ -40,11 +40,7 @@ pub struct TestDatabase {
     admin_url: Option<String>,
     keys: String,
     /// Holds the file of a SQLite database.
-    #[cfg_attr(
-        not(feature = "sqlite"),
-        expect(dead_code, reason = "it is deleted when it is dropped")
-    )]
-    folder: TempDir,
+    _folder: TempDir,
 }
 
 impl TestDatabase {
@@ -64,7 +60,7 @@ impl TestDatabase {
         match &database.admin_url {
             #[cfg(feature = "sqlite")]
             None => {
-                let file = database.folder.path().join(FILE);
+                let file = database.url.trim_start_matches("sqlite:");
                 orderly(std::fs::write(file, migrated::sqlite_file().await));
             }
             #[cfg(feature = "postgres")]
@@ -88,11 +84,11 @@ impl TestDatabase {
         let name = format!("security_test_{}", orderly(random_uuid()).simple());
         let Ok(server) = std::env::var(SERVER) else {
             let url = format!("sqlite:{}", folder.path().join(FILE).display());
-            return Self { url, admin_url: None, keys, folder };
+            return Self { url, admin_url: None, keys, _folder: folder };
         };
         let url = database_at(&server, &name);
         let admin_url = std::env::var(ADMIN).map_or(url.clone(), |it| database_at(&it, &name));
-        Self { url, admin_url: Some(admin_url), keys, folder }
+        Self { url, admin_url: Some(admin_url), keys, _folder: folder }
     }
 
     /// Gives the URL of the database, as an application reaches it.

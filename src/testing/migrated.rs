@@ -43,7 +43,7 @@ async fn make_template(server: &str) -> String {
     if orderly(is_there(server, &template).await) {
         return template;
     }
-    // Only what is whole gets the name, whoever else makes it at the same time.
+    // Another process may be making it, too: the database gets the name when it is complete.
     let draft = format!("security_draft_{}", orderly(crate::crypto::random_uuid()).simple());
     orderly(run_on_postgres(server, &format!("CREATE DATABASE \"{draft}\"")).await);
     migrate(&crate::testing::database::database_at(server, &draft)).await;

@@ -94,7 +94,7 @@ impl Verifier {
         opened.verified()
     }
 
-    /// Looks at a token of a kind of which the name alone is known, for the command line: also at one that
+    /// Looks at a token of a kind of which the name alone is known, for the command line and for what was refused: also at one that
     /// is not accepted, once a key has made it.
     ///
     /// # Errors

@@ -79,8 +79,8 @@ fn every_fault_is_told_at_once_and_none_twice() {
     assert_told(
         &told_by("release", toml, "Error: "),
         &[
-            "databases.security.max_connections: is wrong",
-            "databases.security.connect_timeout: is wrong",
+            "databases.security.max_connections: is wrong: it is 0, and has to be a whole number from 1",
+            "databases.security.connect_timeout: is wrong: it is \"soon\", and has to be a whole number",
             "databases.security.tabel_prefix: is not a setting. Write \"table_prefix\", or remove it",
             "databases.security.url: names a database of the unknown kind \"oracle\"",
             "security.audit: has the settings of the feature audit, which is not enabled. Enable \

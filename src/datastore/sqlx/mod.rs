@@ -52,6 +52,7 @@ use rocket::figment::value::Dict;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+use crate::config::explain;
 use crate::config::instead_of;
 use crate::datastore::StoreConnection;
 use crate::datastore::sqlx::database::Database;
@@ -233,7 +234,7 @@ impl DatabaseSettings {
             let path = fault.path.join(".");
             Error::rocket_config(
                 format!("databases.security.{path}"),
-                format!("is wrong: {}", fault.kind),
+                format!("is wrong: {}", explain(&fault.kind).0),
                 "Correct it, or leave it out",
             )
         })
@@ -284,7 +285,7 @@ fn check_value<T: DeserializeOwned>(figment: &Figment, key: &str) -> Result<()> 
     match figment.extract_inner::<T>(&key) {
         Err(fault) if !fault.missing() => Err(Error::rocket_config(
             key,
-            format!("is wrong: {}", fault.kind),
+            format!("is wrong: {}", explain(&fault.kind).0),
             "Correct it, or leave it out",
         )),
         _ => Ok(()),
