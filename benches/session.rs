@@ -7,25 +7,19 @@
 
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::print_stdout)]
 
-use std::time::Duration;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use rocket_security::MemoryDatastore;
-use rocket_security::PermissionName;
-use rocket_security::RoleName;
-use rocket_security::SqlxDatastore;
-use rocket_security::SqlxPool;
-use rocket_security::UserDatastore;
 use rocket_security::clock::Clock;
-use rocket_security::crypto::one_time::Digest;
-use rocket_security::crypto::one_time::Token;
+use rocket_security::crypto::one_time::{Digest, Token};
 use rocket_security::crypto::random_uuid;
 use rocket_security::datastore::Together;
 use rocket_security::datastore::session::SessionRecord;
 use rocket_security::datastore::user::NewUser;
 use rocket_security::testing::TestDatabase;
-use rocket_security::user::Email;
-use rocket_security::user::UserId;
+use rocket_security::user::{Email, UserId};
+use rocket_security::{
+    MemoryDatastore, PermissionName, RoleName, SqlxDatastore, SqlxPool, UserDatastore,
+};
 
 const ROUNDS: usize = 20;
 const CALLS: u32 = 500;

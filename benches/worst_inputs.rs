@@ -8,19 +8,14 @@
 
 use std::hint::black_box;
 use std::process::ExitCode;
-use std::time::Duration;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rocket::http::Header;
-use rocket_security::Email;
-use rocket_security::Secret;
-use rocket_security::Security;
-use rocket_security::Username;
 use rocket_security::config::Config;
-use rocket_security::crypto::password::Password;
-use rocket_security::crypto::password::PasswordPolicy;
+use rocket_security::crypto::password::{Password, PasswordPolicy};
 use rocket_security::testing::TestApp;
 use rocket_security::web::next::Next;
+use rocket_security::{Email, Secret, Security, Username};
 use serde_json::json;
 
 const LIMIT: Duration = Duration::from_millis(5);

@@ -15,24 +15,13 @@
 
 use std::time::Duration;
 
-use rocket::get;
-use rocket::launch;
-use rocket::post;
-use rocket::routes;
-use rocket_security::AuthVia;
-use rocket_security::FreshPaseto;
-use rocket_security::Paseto;
-use rocket_security::Rejection;
-use rocket_security::Scoped;
-use rocket_security::Security;
-use rocket_security::TokenKind;
-use rocket_security::TokenUser;
-use rocket_security::Tokens;
+use rocket::{get, launch, post, routes};
 use rocket_security::features::personal_tokens::PersonalTokens;
 use rocket_security::token::Lifetime;
-use rocket_security::via;
-use serde::Deserialize;
-use serde::Serialize;
+use rocket_security::{
+    AuthVia, FreshPaseto, Paseto, Rejection, Scoped, Security, TokenKind, TokenUser, Tokens, via,
+};
+use serde::{Deserialize, Serialize};
 
 rocket_security::scopes! { pub ReadReports = "reports:read", "See your reports"; }
 

@@ -4,14 +4,9 @@
 //! is in the log; confirm, log in, look around, log out. It leaves a database, keys and mails
 //! (`security.sqlite`, `security.keys`, `security-mail/`) in the working directory.
 
-use rocket::get;
-use rocket::launch;
 use rocket::response::content::RawHtml;
-use rocket::routes;
-use rocket_security::AuthUser;
-use rocket_security::Maybe;
-use rocket_security::RolesRequired;
-use rocket_security::Security;
+use rocket::{get, launch, routes};
+use rocket_security::{AuthUser, Maybe, RolesRequired, Security};
 
 rocket_security::roles! { pub Admin = "admin"; }
 

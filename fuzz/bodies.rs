@@ -3,20 +3,15 @@
 
 use std::sync::LazyLock;
 
-use rocket_security::Config;
-use rocket_security::Secret;
-use rocket_security::Tokens;
 use rocket_security::clock::Clock;
-use rocket_security::config::TokenKeyConfig;
-use rocket_security::config::TokenKeysConfig;
-use rocket_security::crypto::keys::Keyring;
-use rocket_security::crypto::keys::Purpose;
+use rocket_security::config::{TokenKeyConfig, TokenKeysConfig};
+use rocket_security::crypto::keys::{Keyring, Purpose};
 use rocket_security::crypto::one_time::Token;
 use rocket_security::crypto::paseto::Sealer;
 use rocket_security::crypto::token_key::TokenKey;
 use rocket_security::token::Access;
-use serde_json::Map;
-use serde_json::Value;
+use rocket_security::{Config, Secret, Tokens};
+use serde_json::{Map, Value};
 
 const ISSUER: &str = "https://app.example";
 const ASSERTION: &str = "rocket-security:access";

@@ -5,13 +5,9 @@
 //! the databases keep.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicI64;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicI64, Ordering};
 
-use chrono::DateTime;
-use chrono::SubsecRound;
-use chrono::TimeDelta;
-use chrono::Utc;
+use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 
 /// A moment in UTC.
 pub type Timestamp = DateTime<Utc>;

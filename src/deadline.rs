@@ -7,8 +7,7 @@ use std::cell::Cell;
 use std::time::Duration;
 
 use rocket::tokio::task_local;
-use rocket::tokio::time::Instant;
-use rocket::tokio::time::timeout;
+use rocket::tokio::time::{Instant, timeout};
 
 /// How long a request waits for the store in all, and how long an operation waits that belongs to no request.
 pub(crate) const DEADLINE: Duration = Duration::from_millis(2_500);
@@ -43,10 +42,7 @@ mod tests {
 
     use rocket::tokio::time::sleep;
 
-    use crate::deadline::DEADLINE;
-    use crate::deadline::LEFT;
-    use crate::deadline::until_deadline;
-    use crate::deadline::with_deadline;
+    use crate::deadline::{DEADLINE, LEFT, until_deadline, with_deadline};
 
     #[rocket::async_test]
     async fn operations_of_one_request_share_its_deadline() {

@@ -112,23 +112,15 @@ mod signals;
 use std::net::IpAddr;
 
 use rocket::http::Method;
-use serde::Serialize;
-use serde::Serializer;
+use serde::{Serialize, Serializer};
 use uuid::Uuid;
 
 use crate::clock::Timestamp;
 use crate::secret::Secret;
-use crate::user::PermissionName;
-use crate::user::RoleName;
-use crate::user::UserId;
+use crate::user::{PermissionName, RoleName, UserId};
 
-pub use crate::event::recorder::Counted;
-pub use crate::event::recorder::ROOM;
-pub use crate::event::recorder::WINDOW;
-pub use crate::event::signals::LONGEST;
-pub use crate::event::signals::Listeners;
-pub use crate::event::signals::QUEUE;
-pub use crate::event::signals::Signals;
+pub use crate::event::recorder::{Counted, ROOM, WINDOW};
+pub use crate::event::signals::{LONGEST, Listeners, QUEUE, Signals};
 
 /// Declares the events: a name and a field or two each; every one has an [`Origin`] besides.
 macro_rules! events {

@@ -3,12 +3,9 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use rocket::Build;
-use rocket::Rocket;
-use rocket::Route;
-use rocket::async_trait;
 use rocket::figment::Figment;
 use rocket::figment::providers::Serialized;
+use rocket::{Build, Rocket, Route, async_trait};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -17,22 +14,13 @@ use crate::config;
 use crate::crypto::keys::Keyring;
 use crate::crypto::lineage::Keepsake;
 use crate::datastore::Together;
-use crate::datastore::outbox::Asker;
-use crate::datastore::outbox::NewMail;
-use crate::datastore::session::EndedSession;
-use crate::datastore::session::SessionRecord;
-use crate::error::Faults;
-use crate::error::Result;
-use crate::event::Counted;
-use crate::event::Event;
-use crate::event::Origin;
-use crate::event::Signals;
-use crate::rejection::FieldErrors;
-use crate::rejection::Rejection;
+use crate::datastore::outbox::{Asker, NewMail};
+use crate::datastore::session::{EndedSession, SessionRecord};
+use crate::error::{Faults, Result};
+use crate::event::{Counted, Event, Origin, Signals};
+use crate::rejection::{FieldErrors, Rejection};
 use crate::template::Embedded;
-use crate::user::Email;
-use crate::user::User;
-use crate::user::UserId;
+use crate::user::{Email, User, UserId};
 
 /// A unit of behaviour that an application enables: its routes, templates, settings and hooks.
 ///

@@ -80,63 +80,26 @@ pub mod user;
 pub mod web;
 
 pub use crate::config::Config;
-pub use crate::datastore::MemoryDatastore;
-pub use crate::datastore::SqlxDatastore;
-pub use crate::datastore::UserDatastore;
 pub use crate::datastore::sqlx::SqlxPool;
-pub use crate::error::Error;
-pub use crate::error::Result;
+pub use crate::datastore::{MemoryDatastore, SqlxDatastore, UserDatastore};
+pub use crate::error::{Error, Result};
 pub use crate::event::Event;
-pub use crate::feature::Feature;
-pub use crate::feature::Hooks;
-pub use crate::guard::AnonymousOnly;
-pub use crate::guard::AuthUser;
-pub use crate::guard::AuthVia;
-pub use crate::guard::BasicUser;
-pub use crate::guard::Csrf;
-pub use crate::guard::Decision;
-pub use crate::guard::Denied;
-pub use crate::guard::Fresh;
-pub use crate::guard::FreshPaseto;
-pub use crate::guard::Maybe;
-pub use crate::guard::Own;
-pub use crate::guard::OwnRow;
-pub use crate::guard::Paseto;
-pub use crate::guard::PasetoJson;
-pub use crate::guard::PermissionsAccepted;
-pub use crate::guard::PermissionsRequired;
-pub use crate::guard::Policy;
-pub use crate::guard::Public;
-pub use crate::guard::RolesAccepted;
-pub use crate::guard::RolesRequired;
-pub use crate::guard::Scoped;
-pub use crate::guard::Session;
-pub use crate::guard::TokenUser;
-pub use crate::guard::via;
+pub use crate::feature::{Feature, Hooks};
+pub use crate::guard::{
+    AnonymousOnly, AuthUser, AuthVia, BasicUser, Csrf, Decision, Denied, Fresh, FreshPaseto, Maybe,
+    Own, OwnRow, Paseto, PasetoJson, PermissionsAccepted, PermissionsRequired, Policy, Public,
+    RolesAccepted, RolesRequired, Scoped, Session, TokenUser, via,
+};
 pub use crate::rejection::Rejection;
 pub use crate::secret::Secret;
-pub use crate::security::AccessMap;
-pub use crate::security::Security;
+pub use crate::security::{AccessMap, Security};
 pub use crate::session::data::SessionError;
-pub use crate::token::TokenKind;
-pub use crate::token::Tokens;
-pub use crate::token::Verifier;
-pub use crate::user::Email;
-pub use crate::user::Permission;
-pub use crate::user::PermissionName;
-pub use crate::user::PermissionSet;
-pub use crate::user::Role;
-pub use crate::user::RoleName;
-pub use crate::user::RoleSet;
-pub use crate::user::Scope;
-pub use crate::user::ScopeName;
-pub use crate::user::ScopeSet;
-pub use crate::user::User;
-pub use crate::user::UserId;
-pub use crate::user::Username;
+pub use crate::token::{TokenKind, Tokens, Verifier};
+pub use crate::user::{
+    Email, Permission, PermissionName, PermissionSet, Role, RoleName, RoleSet, Scope, ScopeName,
+    ScopeSet, User, UserId, Username,
+};
 pub use crate::web::field::Field;
 pub use crate::web::fields::RegistrationFields;
-pub use crate::web::page::Page;
-pub use crate::web::page::PageContext;
-pub use crate::web::presentation::Instead;
-pub use crate::web::presentation::Presentation;
+pub use crate::web::page::{Page, PageContext};
+pub use crate::web::presentation::{Instead, Presentation};

@@ -46,8 +46,7 @@ fn difference(one: &str, other: &str) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use crate::nearest::difference;
-    use crate::nearest::nearest;
+    use crate::nearest::{difference, nearest};
 
     #[test]
     fn a_slip_is_one_difference_and_a_name_that_is_far_from_all_has_no_nearest() {

@@ -13,11 +13,8 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::time::Duration;
 
-use rocket::Ignite;
-use rocket::Request;
-use rocket::Rocket;
-use rocket::Sentinel;
 use rocket::http::Status;
+use rocket::{Ignite, Request, Rocket, Sentinel};
 
 use crate::error::Error;
 

@@ -16,11 +16,9 @@ use std::sync::Mutex;
 use std::sync::PoisonError;
 
 use serde::Serialize;
-use tera::Context;
-use tera::Tera;
+use tera::{Context, Tera};
 
-use crate::error::Error;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::template::fault::explain;
 
 /// A template that comes with the framework: its name and its text.

@@ -6,19 +6,14 @@
 
 use chrono::TimeDelta;
 use rocket::async_trait;
-use rocket_security::Error;
-use rocket_security::Result;
 use rocket_security::clock::Timestamp;
 use rocket_security::crypto::one_time::Digest;
 use rocket_security::datastore::AttemptStore;
-use rocket_security::datastore::attempt::BackOff;
-use rocket_security::datastore::attempt::Charge;
+use rocket_security::datastore::attempt::{BackOff, Charge};
+use rocket_security::{Error, Result};
 use sqlx::SqliteConnection;
 
-use crate::store::MemberStore;
-use crate::store::column;
-use crate::store::from_micros;
-use crate::store::micros;
+use crate::store::{MemberStore, column, from_micros, micros};
 
 /// What was counted under a key; times and spans in microseconds.
 #[derive(Default)]

@@ -47,20 +47,13 @@ mod sessions;
 mod store;
 mod tokens;
 
-use rocket::Build;
-use rocket::Rocket;
-use rocket::State;
-use rocket::get;
 use rocket::response::content::RawHtml;
-use rocket::routes;
-use rocket_security::AuthUser;
-use rocket_security::Maybe;
-use rocket_security::Rejection;
-use rocket_security::Security;
+use rocket::{Build, Rocket, State, get, routes};
 use rocket_security::features::confirm::Confirm;
 use rocket_security::features::login::Login;
 use rocket_security::features::logout::Logout;
 use rocket_security::features::register::Register;
+use rocket_security::{AuthUser, Maybe, Rejection, Security};
 
 use crate::store::MemberStore;
 

@@ -3,37 +3,21 @@
 use std::collections::BTreeSet;
 
 use rocket::async_trait;
-use rocket_security::Email;
-use rocket_security::Error;
-use rocket_security::PermissionName;
-use rocket_security::Result;
-use rocket_security::RoleName;
-use rocket_security::User;
-use rocket_security::UserDatastore;
-use rocket_security::UserId;
-use rocket_security::Username;
 use rocket_security::clock::Timestamp;
 use rocket_security::crypto::hasher::PasswordHash;
 use rocket_security::datastore::Together;
-use rocket_security::datastore::user::Contest;
-use rocket_security::datastore::user::Credentials;
-use rocket_security::datastore::user::Lapse;
-use rocket_security::datastore::user::NewUser;
-use rocket_security::datastore::user::NotIncluded;
-use rocket_security::datastore::user::RoleRecord;
-use rocket_security::datastore::user::Taken;
-use rocket_security::datastore::user::UserChange;
+use rocket_security::datastore::user::{
+    Contest, Credentials, Lapse, NewUser, NotIncluded, RoleRecord, Taken, UserChange,
+};
 use rocket_security::user::Identity;
+use rocket_security::{
+    Email, Error, PermissionName, Result, RoleName, User, UserDatastore, UserId, Username,
+};
 use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteRow;
 
 use crate::outbox::push_all;
-use crate::store::MemberStore;
-use crate::store::column;
-use crate::store::corrupt;
-use crate::store::micros;
-use crate::store::some_time;
-use crate::store::time;
+use crate::store::{MemberStore, column, corrupt, micros, some_time, time};
 
 /// A member as the application sees one, beside the framework.
 pub(crate) struct Member {

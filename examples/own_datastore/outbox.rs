@@ -3,30 +3,18 @@
 use std::time::Duration;
 
 use rocket::async_trait;
-use rocket_security::Email;
-use rocket_security::Error;
-use rocket_security::Result;
-use rocket_security::UserId;
 use rocket_security::clock::Timestamp;
 use rocket_security::config::Span;
-use rocket_security::datastore::OutboxStore;
-use rocket_security::datastore::Together;
-use rocket_security::datastore::outbox::Addressee;
-use rocket_security::datastore::outbox::ListedMail;
-use rocket_security::datastore::outbox::MailState;
-use rocket_security::datastore::outbox::NewLink;
-use rocket_security::datastore::outbox::NewMail;
-use rocket_security::datastore::outbox::OutboxMail;
+use rocket_security::datastore::outbox::{
+    Addressee, ListedMail, MailState, NewLink, NewMail, OutboxMail,
+};
+use rocket_security::datastore::{OutboxStore, Together};
+use rocket_security::{Email, Error, Result, UserId};
 use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteRow;
 use uuid::Uuid;
 
-use crate::store::MemberStore;
-use crate::store::column;
-use crate::store::corrupt;
-use crate::store::micros;
-use crate::store::some_time;
-use crate::store::time;
+use crate::store::{MemberStore, column, corrupt, micros, some_time, time};
 
 #[async_trait]
 impl OutboxStore for MemberStore {

@@ -1,26 +1,16 @@
 //! Sessions.
 
 use rocket::async_trait;
-use rocket_security::Error;
-use rocket_security::Result;
-use rocket_security::User;
-use rocket_security::UserId;
 use rocket_security::clock::Timestamp;
 use rocket_security::crypto::one_time::Digest;
-use rocket_security::datastore::SessionStore;
-use rocket_security::datastore::Together;
-use rocket_security::datastore::session::EndedSession;
-use rocket_security::datastore::session::SessionRecord;
+use rocket_security::datastore::session::{EndedSession, SessionRecord};
+use rocket_security::datastore::{SessionStore, Together};
+use rocket_security::{Error, Result, User, UserId};
 use sqlx::sqlite::SqliteRow;
 
 use crate::members::read_user;
 use crate::outbox::push_all;
-use crate::store::MemberStore;
-use crate::store::column;
-use crate::store::corrupt;
-use crate::store::digest;
-use crate::store::micros;
-use crate::store::time;
+use crate::store::{MemberStore, column, corrupt, digest, micros, time};
 
 #[async_trait]
 impl SessionStore for MemberStore {

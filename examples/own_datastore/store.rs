@@ -4,21 +4,13 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use chrono::DateTime;
-use rocket_security::Error;
-use rocket_security::Result;
 use rocket_security::clock::Timestamp;
 use rocket_security::crypto::one_time::Digest;
-use sqlx::Decode;
-use sqlx::Row;
-use sqlx::Sqlite;
-use sqlx::SqlitePool;
-use sqlx::Transaction;
-use sqlx::Type;
-use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::sqlite::SqliteJournalMode;
-use sqlx::sqlite::SqlitePoolOptions;
-use sqlx::sqlite::SqliteRow;
-use sqlx::sqlite::SqliteSynchronous;
+use rocket_security::{Error, Result};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
+};
+use sqlx::{Decode, Row, Sqlite, SqlitePool, Transaction, Type};
 
 /// Keeps the members. Clones share their connections.
 #[derive(Clone, Debug)]

@@ -1,20 +1,15 @@
 //! The contract of every store, what that leaves to this one, and a member's way through the pages.
 
 use rocket::http::Status;
-use rocket_security::Email;
-use rocket_security::UserDatastore;
-use rocket_security::UserId;
 use rocket_security::clock::Clock;
 use rocket_security::crypto::one_time::Token;
 use rocket_security::crypto::random_uuid;
-use rocket_security::datastore::SessionStore;
-use rocket_security::datastore::Together;
 use rocket_security::datastore::session::SessionRecord;
 use rocket_security::datastore::user::NewUser;
-use rocket_security::testing::PASSWORD;
-use rocket_security::testing::TestApp;
-use rocket_security::testing::link_in;
+use rocket_security::datastore::{SessionStore, Together};
+use rocket_security::testing::{PASSWORD, TestApp, link_in};
 use rocket_security::user::User;
+use rocket_security::{Email, UserDatastore, UserId};
 use sqlx::SqliteConnection;
 use tempfile::TempDir;
 

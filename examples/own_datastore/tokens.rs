@@ -1,24 +1,16 @@
 //! One-time tokens: what mailed links carry.
 
 use rocket::async_trait;
-use rocket_security::Error;
-use rocket_security::Result;
-use rocket_security::User;
-use rocket_security::UserId;
 use rocket_security::clock::Timestamp;
 use rocket_security::crypto::one_time::Digest;
-use rocket_security::datastore::OneTimeStore;
-use rocket_security::datastore::Together;
 use rocket_security::datastore::one_time::OneTimeToken;
 use rocket_security::datastore::user::UserChange;
+use rocket_security::datastore::{OneTimeStore, Together};
+use rocket_security::{Error, Result, User, UserId};
 use sqlx::sqlite::SqliteRow;
 
 use crate::members::apply_change;
-use crate::store::MemberStore;
-use crate::store::column;
-use crate::store::digest;
-use crate::store::micros;
-use crate::store::time;
+use crate::store::{MemberStore, column, digest, micros, time};
 
 #[async_trait]
 impl OneTimeStore for MemberStore {

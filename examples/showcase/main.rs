@@ -26,34 +26,11 @@ mod reading_list;
 
 use std::path::PathBuf;
 
-use rocket::FromForm;
-use rocket::Responder;
-use rocket::State;
-use rocket::delete;
 use rocket::figment::providers::Serialized;
 use rocket::form::Form;
-use rocket::get;
-use rocket::launch;
-use rocket::post;
-use rocket::routes;
-use rocket::serde::json::Json;
-use rocket::serde::json::Value;
-use rocket::serde::json::json;
+use rocket::serde::json::{Json, Value, json};
+use rocket::{FromForm, Responder, State, delete, get, launch, post, routes};
 use rocket_db_pools::Database;
-use rocket_security::AnonymousOnly;
-use rocket_security::AuthUser;
-use rocket_security::BasicUser;
-use rocket_security::Email;
-use rocket_security::Fresh;
-use rocket_security::Maybe;
-use rocket_security::Own;
-use rocket_security::Page;
-use rocket_security::Public;
-use rocket_security::Rejection;
-use rocket_security::RolesAccepted;
-use rocket_security::RolesRequired;
-use rocket_security::Scoped;
-use rocket_security::Security;
 use rocket_security::features::audit::Audit;
 use rocket_security::features::basic::Basic;
 use rocket_security::features::change_username::ChangeUsername;
@@ -65,10 +42,13 @@ use rocket_security::features::register::Register;
 use rocket_security::features::tickets::Tickets;
 use rocket_security::flow::Flow;
 use rocket_security::web::visit::Visit;
+use rocket_security::{
+    AnonymousOnly, AuthUser, BasicUser, Email, Fresh, Maybe, Own, Page, Public, Rejection,
+    RolesAccepted, RolesRequired, Scoped, Security,
+};
 
 use crate::presentation::Library;
-use crate::profile::Db;
-use crate::profile::Profile;
+use crate::profile::{Db, Profile};
 
 rocket_security::roles! {
     /// May do everything.

@@ -3,15 +3,9 @@
 //! One mail is replaced as well, by templates of its names: `templates/security/email/` says of a
 //! deleted account that its profile is gone, too.
 
-use rocket::Request;
-use rocket::async_trait;
-use rocket::serde::json::Value;
-use rocket::serde::json::json;
-use rocket_security::Instead;
-use rocket_security::Page;
-use rocket_security::Presentation;
-use rocket_security::Result;
-use rocket_security::User;
+use rocket::serde::json::{Value, json};
+use rocket::{Request, async_trait};
+use rocket_security::{Instead, Page, Presentation, Result, User};
 
 pub(crate) struct Library;
 

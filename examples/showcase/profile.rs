@@ -2,26 +2,15 @@
 //!
 //! The example `together` goes further: migrations, a name that is taken once, tests.
 
-use rocket::Request;
-use rocket::async_trait;
-use rocket::error;
-use rocket::fairing::AdHoc;
-use rocket::fairing::Fairing;
+use rocket::fairing::{AdHoc, Fairing};
 use rocket::outcome::Outcome;
-use rocket::serde::Deserialize;
-use rocket::serde::Serialize;
-use rocket_db_pools::Connection;
-use rocket_db_pools::Database;
-use rocket_security::Error;
-use rocket_security::Field;
-use rocket_security::OwnRow;
-use rocket_security::RegistrationFields;
-use rocket_security::Result;
-use rocket_security::SqlxPool;
-use rocket_security::User;
+use rocket::serde::{Deserialize, Serialize};
+use rocket::{Request, async_trait, error};
+use rocket_db_pools::{Connection, Database};
 use rocket_security::datastore::Together;
 use rocket_security::feature::Registration;
 use rocket_security::rejection::FieldErrors;
+use rocket_security::{Error, Field, OwnRow, RegistrationFields, Result, SqlxPool, User};
 
 /// A pool of the application's own, of the database that the framework uses.
 #[derive(Database)]

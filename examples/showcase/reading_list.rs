@@ -1,20 +1,11 @@
 //! What a visitor means to borrow: kept with the session, before the login as after it.
 
-use rocket::FromForm;
-use rocket::Responder;
 use rocket::form::Form;
-use rocket::get;
-use rocket::post;
 use rocket::response::Redirect;
-use rocket::serde::json::Json;
-use rocket::serde::json::Value;
-use rocket::serde::json::json;
-use rocket_security::Page;
-use rocket_security::Public;
-use rocket_security::Rejection;
-use rocket_security::Session;
-use rocket_security::SessionError;
+use rocket::serde::json::{Json, Value, json};
+use rocket::{FromForm, Responder, get, post};
 use rocket_security::web::visit::Visit;
+use rocket_security::{Page, Public, Rejection, Session, SessionError};
 
 type Answered<T> = Result<T, Rejection>;
 

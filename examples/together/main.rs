@@ -35,31 +35,18 @@
 
 use std::path::Path;
 
-use rocket::Build;
-use rocket::Rocket;
-use rocket::State;
-use rocket::async_trait;
-use rocket::get;
 use rocket::response::content::RawHtml;
-use rocket::routes;
 use rocket::serde::Deserialize;
-use rocket_security::AuthUser;
-use rocket_security::Error;
-use rocket_security::Field;
-use rocket_security::Maybe;
-use rocket_security::RegistrationFields;
-use rocket_security::Rejection;
-use rocket_security::Result;
-use rocket_security::Security;
-use rocket_security::SqlxDatastore;
-use rocket_security::SqlxPool;
+use rocket::{Build, Rocket, State, async_trait, get, routes};
 use rocket_security::datastore::Together;
 use rocket_security::feature::Registration;
 use rocket_security::features::register::Register;
-use sqlx::Sqlite;
-use sqlx::SqliteConnection;
-use sqlx::SqlitePool;
+use rocket_security::{
+    AuthUser, Error, Field, Maybe, RegistrationFields, Rejection, Result, Security, SqlxDatastore,
+    SqlxPool,
+};
 use sqlx::migrate::Migrator;
+use sqlx::{Sqlite, SqliteConnection, SqlitePool};
 
 /// What is asked of whoever registers, beside the address and the password.
 #[derive(Deserialize)]

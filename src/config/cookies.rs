@@ -5,9 +5,7 @@ use serde::Deserialize;
 use url::Url;
 
 use crate::config::CookieName;
-use crate::error::Error;
-use crate::error::Faults;
-use crate::error::Result;
+use crate::error::{Error, Faults, Result};
 
 /// `[default.security.cookies]`: what our cookies are called, and where browsers send them.
 ///

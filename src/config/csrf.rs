@@ -1,13 +1,11 @@
 //! `[default.security.csrf]`.
 
-use serde::Deserialize;
-use serde::Deserializer;
 use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 use url::Url;
 
 use crate::config::Origins;
-use crate::error::Error;
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// `[default.security.csrf]`: protection against forged requests, for applications that run in the
 /// browser. See [`guide::single_page`](crate::guide::single_page).
@@ -192,9 +190,7 @@ fn bare(name: &str) -> &str {
 mod tests {
     use serde_json::json;
 
-    use crate::config::CookieName;
-    use crate::config::Origins;
-    use crate::config::ScriptOrigins;
+    use crate::config::{CookieName, Origins, ScriptOrigins};
 
     #[test]
     fn the_origin_of_a_web_view_is_listed_for_scripts_and_never_for_redirects() {

@@ -1,8 +1,7 @@
 //! The dialect of refusals.
 
-use serde::Deserialize;
-use serde::Deserializer;
 use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 
 use crate::config::read::instead_of;
 

@@ -1,8 +1,7 @@
 //! The keys that everything is derived from.
 
-use serde::Deserialize;
-use serde::Deserializer;
 use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 
 use crate::error::Result;
 use crate::secret::Secret;

@@ -23,51 +23,31 @@ mod tokens;
 pub(crate) use crate::config::paths::is_at_or_below;
 pub(crate) use crate::config::read::explain;
 
-pub use crate::config::cookies::CookiesConfig;
-pub use crate::config::cookies::SameSiteConfig;
-pub use crate::config::csrf::CookieName;
-pub use crate::config::csrf::CsrfConfig;
-pub use crate::config::csrf::ScriptOrigins;
+pub use crate::config::cookies::{CookiesConfig, SameSiteConfig};
+pub use crate::config::csrf::{CookieName, CsrfConfig, ScriptOrigins};
 pub use crate::config::error_style::ErrorStyle;
-pub use crate::config::identity::IdentityAttribute;
-pub use crate::config::identity::UsernameConfig;
+pub use crate::config::identity::{IdentityAttribute, UsernameConfig};
 pub use crate::config::keys::Keys;
 pub use crate::config::mail::MailConfig;
 pub use crate::config::password::PasswordConfig;
-pub use crate::config::paths::Paths;
-pub use crate::config::paths::RequireGuard;
-pub use crate::config::proxies::ProxyHeader;
-pub use crate::config::proxies::ProxyNetwork;
-pub use crate::config::read::check_keys;
-pub use crate::config::read::from_figment_error;
-pub use crate::config::read::instead_of;
-pub use crate::config::read::is_debug;
-pub use crate::config::read::read_table;
-pub use crate::config::redirects::Origins;
-pub use crate::config::redirects::RedirectBehavior;
-pub use crate::config::redirects::read_url;
+pub use crate::config::paths::{Paths, RequireGuard};
+pub use crate::config::proxies::{ProxyHeader, ProxyNetwork};
+pub use crate::config::read::{check_keys, from_figment_error, instead_of, is_debug, read_table};
+pub use crate::config::redirects::{Origins, RedirectBehavior, read_url};
 pub use crate::config::session::SessionConfig;
 pub use crate::config::span::Span;
 pub use crate::config::throttle::ThrottleConfig;
-pub use crate::config::token_keys::KeySource;
-pub use crate::config::token_keys::TokenKeyConfig;
-pub use crate::config::token_keys::TokenKeysConfig;
-pub use crate::config::tokens::Allowance;
-pub use crate::config::tokens::OneOrMany;
-pub use crate::config::tokens::RefreshIn;
-pub use crate::config::tokens::TokenCheck;
-pub use crate::config::tokens::TokenPurpose;
-pub use crate::config::tokens::TokenSource;
-pub use crate::config::tokens::TokensConfig;
-pub use crate::config::tokens::TrustedConfig;
+pub use crate::config::token_keys::{KeySource, TokenKeyConfig, TokenKeysConfig};
+pub use crate::config::tokens::{
+    Allowance, OneOrMany, RefreshIn, TokenCheck, TokenPurpose, TokenSource, TokensConfig,
+    TrustedConfig,
+};
 
 use rocket::figment::Figment;
 use serde::Deserialize;
 use url::Url;
 
-use crate::error::Error;
-use crate::error::Faults;
-use crate::error::Result;
+use crate::error::{Error, Faults, Result};
 
 /// The keys of `[default.security]` that belong to no single feature.
 #[derive(Debug, Clone, Deserialize)]
@@ -374,8 +354,7 @@ mod tests {
     use crate::config::Config;
 
     fn faults_of(profile: &str, toml: &str) -> String {
-        use rocket::figment::providers::Format;
-        use rocket::figment::providers::Toml;
+        use rocket::figment::providers::{Format, Toml};
         let figment = Figment::from(rocket::Config::default())
             .merge(Toml::string(toml).nested())
             .select(profile);

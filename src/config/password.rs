@@ -2,9 +2,7 @@
 
 use serde::Deserialize;
 
-use crate::error::Error;
-use crate::error::Faults;
-use crate::error::Result;
+use crate::error::{Error, Faults, Result};
 
 /// `[default.security.password]`.
 #[derive(Debug, Clone, Deserialize)]

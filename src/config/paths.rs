@@ -1,12 +1,9 @@
 //! Paths of the application, in lists of the configuration.
 
-use serde::Deserialize;
-use serde::Deserializer;
 use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 
-use crate::error::Error;
-use crate::error::Faults;
-use crate::error::Result;
+use crate::error::{Error, Faults, Result};
 
 /// Paths, each of which stands for itself and everything below it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]

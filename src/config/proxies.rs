@@ -2,17 +2,13 @@
 
 use std::net::IpAddr;
 
-use ipnet::IpNet;
-use ipnet::Ipv4Net;
+use ipnet::{IpNet, Ipv4Net};
 use rocket::figment::Figment;
-use serde::Deserialize;
-use serde::Deserializer;
+use serde::{Deserialize, Deserializer};
 use url::Url;
 
-use crate::config::Config;
-use crate::config::is_debug;
-use crate::error::Error;
-use crate::error::Result;
+use crate::config::{Config, is_debug};
+use crate::error::{Error, Result};
 
 /// An entry of `security.trusted_proxies`: an address, or a network of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -125,8 +121,7 @@ impl Config {
 mod tests {
     use serde_json::json;
 
-    use crate::config::ProxyHeader;
-    use crate::config::ProxyNetwork;
+    use crate::config::{ProxyHeader, ProxyNetwork};
 
     #[test]
     fn an_address_is_a_network_of_its_own() {

@@ -1,23 +1,14 @@
 //! How a configuration is read, and what is said of one that is wrong.
 
-use std::collections::BTreeMap;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::iter;
 
-use rocket::figment::Figment;
-use rocket::figment::Metadata;
-use rocket::figment::Profile;
-use rocket::figment::Provider;
-use rocket::figment::error::Actual;
-use rocket::figment::error::Kind;
-use rocket::figment::value::Dict;
-use rocket::figment::value::Map;
-use rocket::figment::value::Value;
+use rocket::figment::error::{Actual, Kind};
+use rocket::figment::value::{Dict, Map, Value};
+use rocket::figment::{Figment, Metadata, Profile, Provider};
 use serde::de::DeserializeOwned;
 
-use crate::error::Error;
-use crate::error::Faults;
-use crate::error::Result;
+use crate::error::{Error, Faults, Result};
 use crate::nearest::nearest;
 
 /// Tells whether the profile is `debug`, the only one in which defaults may be made up.

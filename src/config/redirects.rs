@@ -1,12 +1,10 @@
 //! Where people may be led to, besides here.
 
-use serde::Deserialize;
-use serde::Deserializer;
 use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 use url::Url;
 
-use crate::error::Error;
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// `security.redirect_behavior`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]

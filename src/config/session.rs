@@ -3,8 +3,7 @@
 use serde::Deserialize;
 
 use crate::config::Span;
-use crate::error::Error;
-use crate::error::Faults;
+use crate::error::{Error, Faults};
 
 /// `[default.security.session]`: how long a session lasts.
 ///

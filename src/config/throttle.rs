@@ -2,8 +2,7 @@
 
 use serde::Deserialize;
 
-use crate::error::Error;
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// `[default.security.throttle]`.
 #[derive(Debug, Clone, Deserialize)]

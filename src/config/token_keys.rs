@@ -3,16 +3,11 @@
 use std::fmt;
 
 use rocket::figment::value::magic::RelativePathBuf;
-use serde::Deserialize;
-use serde::Deserializer;
-use serde::de::Error as _;
-use serde::de::MapAccess;
-use serde::de::SeqAccess;
-use serde::de::Visitor;
 use serde::de::value::MapAccessDeserializer;
+use serde::de::{Error as _, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 
-use crate::secret::Secret;
-use crate::secret::refuse_scalars;
+use crate::secret::{Secret, refuse_scalars};
 
 /// A key as it is configured: a text alone, or a table with these.
 ///

@@ -4,21 +4,13 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-use serde::Deserialize;
-use serde::Deserializer;
-use serde::de::Error as _;
-use serde::de::MapAccess;
-use serde::de::Visitor;
 use serde::de::value::MapAccessDeserializer;
+use serde::de::{Error as _, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 
-use crate::config::CookieName;
-use crate::config::Span;
-use crate::config::TokenKeyConfig;
-use crate::config::TokenKeysConfig;
 use crate::config::span::Bounds;
-use crate::error::Error;
-use crate::error::Faults;
-use crate::error::Result as Checked;
+use crate::config::{CookieName, Span, TokenKeyConfig, TokenKeysConfig};
+use crate::error::{Error, Faults, Result as Checked};
 use crate::secret::Secret;
 
 /// The most that clocks may be apart: a longer one would keep expired tokens alive.

@@ -6,14 +6,11 @@
 
 use std::fmt;
 
-use sha2::Digest as _;
-use sha2::Sha256;
+use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq;
 
-use crate::crypto::keys::Keyring;
-use crate::crypto::keys::Purpose;
-use crate::crypto::one_time::Digest;
-use crate::crypto::one_time::keyed_digest;
+use crate::crypto::keys::{Keyring, Purpose};
+use crate::crypto::one_time::{Digest, keyed_digest};
 use crate::error::Result;
 use crate::secret::Secret;
 
@@ -117,12 +114,8 @@ fn key_id(key: &Secret<[u8; 32]>) -> i64 {
 
 #[cfg(test)]
 mod tests {
-    use crate::crypto::chain::Sealed;
-    use crate::crypto::chain::Sealer;
-    use crate::crypto::chain::Vouched;
-    use crate::crypto::chain::link;
-    use crate::crypto::keys::Keyring;
-    use crate::crypto::keys::generate_paserk;
+    use crate::crypto::chain::{Sealed, Sealer, Vouched, link};
+    use crate::crypto::keys::{Keyring, generate_paserk};
     use crate::crypto::one_time::Digest;
 
     #[test]

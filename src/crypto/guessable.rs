@@ -8,8 +8,7 @@
 //!
 //! A password is as hard to guess as its hardest part, so that one good part suffices.
 
-use zxcvbn::Score;
-use zxcvbn::zxcvbn;
+use zxcvbn::{Score, zxcvbn};
 
 /// The characters of a part. Three random words are more than is asked for; so are nine random
 /// characters.
@@ -116,9 +115,7 @@ fn as_nothing(character: char) -> char {
 
 #[cfg(test)]
 mod tests {
-    use crate::crypto::guessable::MAX_READINGS;
-    use crate::crypto::guessable::is_guessable;
-    use crate::crypto::guessable::readings;
+    use crate::crypto::guessable::{MAX_READINGS, is_guessable, readings};
 
     #[test]
     fn digits_alone_are_read_in_every_way() {

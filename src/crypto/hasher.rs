@@ -4,13 +4,9 @@
 //! are threads, and a bounded number waits. Each thread keeps its
 //! memory, because page faults cost a third of a fresh hash.
 
-use std::fmt;
-use std::sync::Arc;
-use std::sync::PoisonError;
-use std::sync::RwLock;
-use std::sync::atomic::AtomicU64;
-use std::sync::atomic::Ordering;
-use std::thread;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::{fmt, thread};
 
 use argon2::Block;
 
@@ -19,10 +15,8 @@ use crate::crypto::decoys::Schemes;
 use crate::crypto::one_time::Digest;
 use crate::crypto::password::Password;
 use crate::crypto::pool::Pool;
-use crate::crypto::scheme::Scheme;
-use crate::crypto::scheme::Target;
-use crate::error::Error;
-use crate::error::Result;
+use crate::crypto::scheme::{Scheme, Target};
+use crate::error::{Error, Result};
 use crate::rejection::Rejection;
 
 pub use crate::crypto::pool::Slot;
@@ -197,9 +191,7 @@ impl Hasher {
 mod tests {
     use crate::config::PasswordConfig;
     use crate::crypto::decoys::Schemes;
-    use crate::crypto::hasher::Hasher;
-    use crate::crypto::hasher::PasswordHash;
-    use crate::crypto::hasher::Verified;
+    use crate::crypto::hasher::{Hasher, PasswordHash, Verified};
     use crate::crypto::one_time::Digest;
     use crate::crypto::password::Password;
     use crate::secret::Secret;

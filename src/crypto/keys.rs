@@ -8,15 +8,12 @@ use std::io::Write;
 use std::path::Path;
 
 use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use hkdf::Hkdf;
 use sha2::Sha256;
 
 use crate::crypto::random_bytes;
-use crate::error::Error;
-use crate::error::Faults;
-use crate::error::Result;
+use crate::error::{Error, Faults, Result};
 use crate::secret::Secret;
 
 /// What a derived key is for. The text goes into the derivation.
@@ -276,9 +273,7 @@ pub(super) fn decode_hex(text: &str) -> Option<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
-    use crate::crypto::keys::Keyring;
-    use crate::crypto::keys::Purpose;
-    use crate::crypto::keys::generate_paserk;
+    use crate::crypto::keys::{Keyring, Purpose, generate_paserk};
     use crate::secret::Secret;
 
     fn fault_of(text: &str) -> String {

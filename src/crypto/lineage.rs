@@ -6,15 +6,11 @@
 //! only. Without the key nobody can tell the next keepsake from this one.
 
 use chrono::DateTime;
-use serde::Deserialize;
-use serde::Deserializer;
-use serde::Serialize;
-use serde::Serializer;
 use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::clock::Timestamp;
-use crate::crypto::keys::Keyring;
-use crate::crypto::keys::Purpose;
+use crate::crypto::keys::{Keyring, Purpose};
 use crate::crypto::one_time::Token;
 use crate::error::Result;
 use crate::secret::Secret;
@@ -98,10 +94,8 @@ fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Token, D::Error> {
 #[cfg(test)]
 mod tests {
     use crate::clock::Clock;
-    use crate::crypto::keys::Keyring;
-    use crate::crypto::keys::generate_paserk;
-    use crate::crypto::lineage::Keepsake;
-    use crate::crypto::lineage::Lineage;
+    use crate::crypto::keys::{Keyring, generate_paserk};
+    use crate::crypto::lineage::{Keepsake, Lineage};
 
     #[test]
     fn one_keepsake_has_one_heir_a_key_and_the_active_one_comes_first() {

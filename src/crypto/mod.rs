@@ -30,8 +30,7 @@ pub(crate) mod pool;
 pub mod scheme;
 pub mod token_key;
 
-use crate::error::Error;
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// Gives `N` bytes from the operating system's generator.
 ///

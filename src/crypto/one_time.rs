@@ -4,11 +4,8 @@ use std::fmt;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use hmac::Hmac;
-use hmac::KeyInit;
-use hmac::Mac;
-use sha2::Digest as _;
-use sha2::Sha256;
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq;
 
 use crate::crypto::random_bytes;
@@ -127,8 +124,7 @@ pub fn mark(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use crate::crypto::one_time::Token;
-    use crate::crypto::one_time::keyed_digest;
+    use crate::crypto::one_time::{Token, keyed_digest};
 
     #[test]
     fn a_token_survives_its_text() {

@@ -1,22 +1,15 @@
 //! Sealing small values into cookies, as PASETO `v4.local`.
 
-use rusty_paseto::core::ImplicitAssertion;
-use rusty_paseto::core::Key;
-use rusty_paseto::core::Local;
-use rusty_paseto::core::Paseto;
-use rusty_paseto::core::PasetoNonce;
-use rusty_paseto::core::PasetoSymmetricKey;
-use rusty_paseto::core::Payload;
-use rusty_paseto::core::V4;
+use rusty_paseto::core::{
+    ImplicitAssertion, Key, Local, Paseto, PasetoNonce, PasetoSymmetricKey, Payload, V4,
+};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::crypto::keys::Keyring;
-use crate::crypto::keys::Purpose;
+use crate::crypto::keys::{Keyring, Purpose};
 use crate::crypto::one_time::Token;
 use crate::crypto::random_bytes;
-use crate::error::Error;
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// The longest token that is looked at, in bytes: a browser keeps no larger cookie (RFC 6265,
 /// section 6.1).
@@ -112,9 +105,7 @@ impl Sealer {
 
 #[cfg(test)]
 mod tests {
-    use crate::crypto::keys::Keyring;
-    use crate::crypto::keys::Purpose;
-    use crate::crypto::keys::generate_paserk;
+    use crate::crypto::keys::{Keyring, Purpose, generate_paserk};
     use crate::crypto::one_time::Token;
     use crate::crypto::paseto::Sealer;
 

@@ -147,9 +147,7 @@ fn split_words(text: &str) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use crate::crypto::password::Password;
-    use crate::crypto::password::PasswordError;
-    use crate::crypto::password::PasswordPolicy;
+    use crate::crypto::password::{Password, PasswordError, PasswordPolicy};
     use crate::secret::Secret;
 
     fn password(text: &str) -> Password {

@@ -5,8 +5,7 @@
 //! them from what only looks like one, and spares the store a question. Neither makes one harder to guess:
 //! that is the 256 bits.
 
-use crc::CRC_32_ISO_HDLC;
-use crc::Crc;
+use crc::{CRC_32_ISO_HDLC, Crc};
 
 use crate::crypto::one_time::Token;
 use crate::secret::Secret;
@@ -106,13 +105,7 @@ fn checksum(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use crate::crypto::one_time::Token;
-    use crate::crypto::personal_token::CRC_32;
-    use crate::crypto::personal_token::begins;
-    use crate::crypto::personal_token::checksum;
-    use crate::crypto::personal_token::decode;
-    use crate::crypto::personal_token::encode;
-    use crate::crypto::personal_token::parse;
-    use crate::crypto::personal_token::reveal;
+    use crate::crypto::personal_token::{CRC_32, begins, checksum, decode, encode, parse, reveal};
 
     #[test]
     fn a_token_survives_its_text() {

@@ -6,23 +6,14 @@
 //! networks around it half of them, at least two each, so that a single network cannot keep everyone else out.
 
 use std::collections::HashMap;
-use std::iter;
-use std::panic::AssertUnwindSafe;
-use std::panic::catch_unwind;
-use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::MutexGuard;
-use std::sync::PoisonError;
-use std::sync::mpsc;
-use std::thread;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
+use std::{iter, thread};
 
-use rocket::tokio::sync::OwnedSemaphorePermit;
-use rocket::tokio::sync::Semaphore;
-use rocket::tokio::sync::oneshot;
+use rocket::tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use crate::crypto::one_time::Digest;
-use crate::error::Error;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::rejection::Rejection;
 
 /// The part of all places that one network can hold: one in so many.
@@ -198,8 +189,7 @@ impl Drop for Place {
 
 #[cfg(test)]
 mod tests {
-    use crate::crypto::one_time::Digest;
-    use crate::crypto::one_time::keyed_digest;
+    use crate::crypto::one_time::{Digest, keyed_digest};
     use crate::crypto::pool::Pool;
     use crate::rejection::Rejection;
 

@@ -3,20 +3,13 @@
 //! Only what [`PasswordConfig::check_bounds`](crate::config::PasswordConfig::check_bounds) accepts for
 //! new hashes is verified, and all of it is.
 
-use argon2::Algorithm;
-use argon2::Argon2;
-use argon2::Block;
-use argon2::Params;
-use argon2::Version;
 use argon2::password_hash::phc;
-use argon2::password_hash::phc::Output;
-use argon2::password_hash::phc::ParamsString;
-use argon2::password_hash::phc::Salt;
+use argon2::password_hash::phc::{Output, ParamsString, Salt};
+use argon2::{Algorithm, Argon2, Block, Params, Version};
 
 use crate::config::PasswordConfig;
 use crate::crypto::random_bytes;
-use crate::error::Error;
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// The bytes of a salt (NIST SP 800-63B-4, section 3.1.1.2, asks for 4) and of a hash.
 const SALT_BYTES: usize = 16;

@@ -5,9 +5,7 @@ use std::sync::Arc;
 use rocket::async_trait;
 
 use crate::clock::Timestamp;
-use crate::crypto::chain::Sealed;
-use crate::crypto::chain::Sealer;
-use crate::crypto::chain::link;
+use crate::crypto::chain::{Sealed, Sealer, link};
 use crate::crypto::one_time::Digest;
 use crate::datastore::Together;
 use crate::error::Result;

@@ -1,7 +1,6 @@
 //! What roles include, one step or many.
 
-use std::collections::BTreeMap;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::datastore::user::NotIncluded;
 use crate::user::RoleName;

@@ -8,8 +8,7 @@ use crate::crypto::one_time::Digest;
 use crate::datastore::Together;
 use crate::datastore::user::UserChange;
 use crate::error::Result;
-use crate::user::User;
-use crate::user::UserId;
+use crate::user::{User, UserId};
 
 /// Keeps one-time tokens, as digests.
 #[async_trait]

@@ -8,16 +8,14 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use rocket::async_trait;
-use serde::Deserialize;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::clock::Timestamp;
 use crate::config::Span;
 use crate::crypto::random_uuid;
 use crate::error::Result;
-use crate::user::Email;
-use crate::user::UserId;
+use crate::user::{Email, UserId};
 
 /// Keeps mail until it is delivered.
 #[async_trait]

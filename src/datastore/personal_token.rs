@@ -7,9 +7,7 @@ use crate::clock::Timestamp;
 use crate::crypto::one_time::Digest;
 use crate::datastore::Together;
 use crate::error::Result;
-use crate::user::ScopeName;
-use crate::user::User;
-use crate::user::UserId;
+use crate::user::{ScopeName, User, UserId};
 
 /// Keeps personal access tokens.
 ///

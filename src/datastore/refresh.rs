@@ -7,12 +7,10 @@ use uuid::Uuid;
 
 use crate::clock::Timestamp;
 use crate::crypto::one_time::Digest;
-use crate::datastore::Denylist;
-use crate::datastore::Together;
 use crate::datastore::session::SessionRecord;
+use crate::datastore::{Denylist, Together};
 use crate::error::Result;
-use crate::user::User;
-use crate::user::UserId;
+use crate::user::{User, UserId};
 
 /// Keeps families of refresh tokens.
 ///

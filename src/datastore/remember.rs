@@ -6,11 +6,9 @@ use uuid::Uuid;
 use crate::clock::Timestamp;
 use crate::crypto::one_time::Digest;
 use crate::datastore::Together;
-use crate::datastore::session::EndedSession;
-use crate::datastore::session::SessionRecord;
+use crate::datastore::session::{EndedSession, SessionRecord};
 use crate::error::Result;
-use crate::user::User;
-use crate::user::UserId;
+use crate::user::{User, UserId};
 
 /// Keeps the series by which browsers are remembered.
 ///

@@ -10,8 +10,7 @@ use crate::clock::Timestamp;
 use crate::crypto::one_time::Digest;
 use crate::datastore::Together;
 use crate::error::Result;
-use crate::user::User;
-use crate::user::UserId;
+use crate::user::{User, UserId};
 
 /// Keeps sessions.
 #[async_trait]

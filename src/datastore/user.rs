@@ -4,19 +4,9 @@ use rocket::async_trait;
 
 use crate::clock::Timestamp;
 use crate::crypto::hasher::PasswordHash;
-use crate::datastore::AttemptStore;
-use crate::datastore::OneTimeStore;
-use crate::datastore::OutboxStore;
-use crate::datastore::SessionStore;
-use crate::datastore::Together;
+use crate::datastore::{AttemptStore, OneTimeStore, OutboxStore, SessionStore, Together};
 use crate::error::Result;
-use crate::user::Email;
-use crate::user::Identity;
-use crate::user::PermissionName;
-use crate::user::RoleName;
-use crate::user::User;
-use crate::user::UserId;
-use crate::user::Username;
+use crate::user::{Email, Identity, PermissionName, RoleName, User, UserId, Username};
 
 /// Keeps users, their roles, and what those include and permit.
 ///

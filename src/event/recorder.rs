@@ -8,29 +8,21 @@
 //! What does not fit is written down as [`Event::EventsLost`]: the first of a window at once, so that the
 //! journal says so from then on, and the number of the others when the window ends.
 
-use std::collections::HashMap;
-use std::collections::VecDeque;
-use std::net::IpAddr;
-use std::net::Ipv6Addr;
+use std::collections::{HashMap, VecDeque};
+use std::net::{IpAddr, Ipv6Addr};
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::MutexGuard;
-use std::sync::PoisonError;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rocket::futures::FutureExt;
 use rocket::futures::future::BoxFuture;
 use rocket::tokio;
-use rocket::tokio::sync::Notify;
-use rocket::tokio::sync::watch;
+use rocket::tokio::sync::{Notify, watch};
 use rocket::tokio::task::AbortHandle;
-use rocket::tokio::time::MissedTickBehavior;
-use rocket::tokio::time::interval;
+use rocket::tokio::time::{MissedTickBehavior, interval};
 
 use crate::clock::Timestamp;
-use crate::event::Event;
-use crate::event::Origin;
+use crate::event::{Event, Origin};
 
 /// How many events of one kind that differ are written within a [`WINDOW`], and as many counts of
 /// events that repeated them.

@@ -4,34 +4,23 @@
 //! event puts it there and goes on. When a queue is full, because its listener is slower than what
 //! happens, the event is dropped for that listener, and the log says so.
 
-use std::fmt;
 use std::future::Future;
-use std::panic::AssertUnwindSafe;
-use std::panic::catch_unwind;
-use std::sync::Arc;
-use std::sync::PoisonError;
-use std::sync::RwLock;
-use std::sync::RwLockReadGuard;
-use std::sync::atomic::AtomicBool;
-use std::sync::atomic::AtomicU64;
-use std::sync::atomic::Ordering;
-use std::thread;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
+use std::{fmt, thread};
 
 use rocket::futures::FutureExt;
 use rocket::futures::future::BoxFuture;
 use rocket::tokio;
-use rocket::tokio::sync::broadcast;
-use rocket::tokio::sync::mpsc;
 use rocket::tokio::sync::mpsc::error::TrySendError;
-use rocket::tokio::sync::watch;
+use rocket::tokio::sync::{broadcast, mpsc, watch};
 use rocket::tokio::task::AbortHandle;
 use rocket::tokio::time::timeout;
 
 use crate::event::Event;
-use crate::event::recorder::Counted;
-use crate::event::recorder::Record;
-use crate::event::recorder::Recorder;
+use crate::event::recorder::{Counted, Record, Recorder};
 
 /// How many events wait for one listener; also how far a receiver of
 /// [`subscribe`](Signals::subscribe) may lag behind.

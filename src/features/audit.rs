@@ -85,26 +85,17 @@ use std::time::Duration;
 
 use rocket::async_trait;
 use rocket::tokio::time::sleep;
-use serde::Deserialize;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
-use crate::crypto::chain::Sealed;
-use crate::crypto::chain::Sealer;
-use crate::crypto::chain::Vouched;
+use crate::crypto::chain::{Sealed, Sealer, Vouched};
 use crate::crypto::keys::Keyring;
 use crate::crypto::one_time::Digest;
-use crate::datastore::AuditStore;
-use crate::datastore::Together;
-use crate::datastore::audit::AuditEntry;
-use crate::datastore::audit::AuditHead;
-use crate::datastore::audit::AuditRow;
-use crate::error::Error;
-use crate::error::Result;
-use crate::event::Counted;
-use crate::event::Event;
-use crate::feature::Feature;
-use crate::feature::Hooks;
+use crate::datastore::audit::{AuditEntry, AuditHead, AuditRow};
+use crate::datastore::{AuditStore, Together};
+use crate::error::{Error, Result};
+use crate::event::{Counted, Event};
+use crate::feature::{Feature, Hooks};
 
 /// The feature `audit`.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]

@@ -77,32 +77,21 @@ use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use rocket::Build;
-use rocket::Request;
-use rocket::Rocket;
-use rocket::async_trait;
 use rocket::outcome::Outcome;
 use rocket::request::FromRequest;
-use serde::Deserialize;
-use serde::Serialize;
+use rocket::{Build, Request, Rocket, async_trait};
+use serde::{Deserialize, Serialize};
 
-use crate::config::Config;
-use crate::config::IdentityAttribute;
+use crate::config::{Config, IdentityAttribute};
 use crate::crypto::password::Password;
-use crate::error::Error;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::feature::Feature;
 use crate::flow::Flow;
 use crate::flow::once::Admitted;
-use crate::guard::mechanism::BASIC;
-use crate::guard::mechanism::Mechanism;
-use crate::guard::mechanism::register;
+use crate::guard::mechanism::{BASIC, Mechanism, register};
 use crate::rejection::Rejection;
 use crate::secret::Secret;
-use crate::user::Email;
-use crate::user::Identity;
-use crate::user::User;
-use crate::user::Username;
+use crate::user::{Email, Identity, User, Username};
 use crate::web::Web;
 use crate::web::visit::Visit;
 
@@ -234,9 +223,7 @@ mod tests {
     use base64::engine::general_purpose::STANDARD;
 
     use crate::feature::Feature;
-    use crate::features::basic::Basic;
-    use crate::features::basic::decode;
-    use crate::features::basic::encoded;
+    use crate::features::basic::{Basic, decode, encoded};
 
     fn read(bytes: &[u8]) -> Option<(String, String)> {
         let (name, password) = decode(&STANDARD.encode(bytes))?;

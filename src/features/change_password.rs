@@ -26,33 +26,22 @@
 //! token. It is also the one page, beside the logout, for somebody who must change their password
 //! before anything else.
 
-use rocket::Route;
-use rocket::State;
-use rocket::get;
-use rocket::post;
-use rocket::routes;
-use serde::Deserialize;
-use serde::Serialize;
+use rocket::{Route, State, get, post, routes};
+use serde::{Deserialize, Serialize};
 
 use crate::datastore::user::UserChange;
 use crate::event::Event;
 use crate::feature::Feature;
-use crate::flow::Choice;
-use crate::flow::Chooser;
-use crate::flow::Flow;
-use crate::rejection::FieldErrors;
-use crate::rejection::Rejection;
+use crate::flow::{Choice, Chooser, Flow};
+use crate::rejection::{FieldErrors, Rejection};
 use crate::secret::Secret;
 use crate::session::Active;
 use crate::template::Embedded;
 use crate::user::User;
 use crate::web::next::Next;
-use crate::web::page::Notice;
-use crate::web::page::Page;
-use crate::web::reply::Answer;
-use crate::web::reply::Reply;
-use crate::web::submission::Form;
-use crate::web::submission::Submission;
+use crate::web::page::{Notice, Page};
+use crate::web::reply::{Answer, Reply};
+use crate::web::submission::{Form, Submission};
 use crate::web::view::View;
 use crate::web::visit::Visit;
 

@@ -33,13 +33,8 @@
 //! was given up is free at once for anybody, unless it was registered within the last three days:
 //! then when these are over.
 
-use rocket::Route;
-use rocket::State;
-use rocket::get;
-use rocket::post;
-use rocket::routes;
-use serde::Deserialize;
-use serde::Serialize;
+use rocket::{Route, State, get, post, routes};
+use serde::{Deserialize, Serialize};
 
 use crate::datastore::outbox::NewMail;
 use crate::datastore::user::UserChange;
@@ -47,20 +42,15 @@ use crate::event::Event;
 use crate::feature::Feature;
 use crate::flow::Flow;
 use crate::flow::username::username_taken;
-use crate::rejection::FieldErrors;
-use crate::rejection::Rejection;
+use crate::rejection::{FieldErrors, Rejection};
 use crate::secret::Secret;
 use crate::session::Active;
 use crate::template::Embedded;
-use crate::user::User;
-use crate::user::Username;
+use crate::user::{User, Username};
 use crate::web::next::Next;
-use crate::web::page::Notice;
-use crate::web::page::Page;
-use crate::web::reply::Answer;
-use crate::web::reply::Reply;
-use crate::web::submission::Form;
-use crate::web::submission::Submission;
+use crate::web::page::{Notice, Page};
+use crate::web::reply::{Answer, Reply};
+use crate::web::submission::{Form, Submission};
 use crate::web::view::View;
 use crate::web::visit::Visit;
 

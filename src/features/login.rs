@@ -38,33 +38,22 @@
 //! The answer to an unknown address or username, a wrong password, and the right password of an account that
 //! is unconfirmed or switched off is the same, and so is the work behind it.
 
-use rocket::Route;
-use rocket::State;
-use rocket::get;
-use rocket::post;
-use rocket::routes;
-use serde::Deserialize;
-use serde::Serialize;
+use rocket::{Route, State, get, post, routes};
+use serde::{Deserialize, Serialize};
 
 use crate::config::IdentityAttribute;
 use crate::crypto::password::Password;
 use crate::feature::Feature;
-use crate::flow::Entry;
-use crate::flow::Flow;
-use crate::rejection::FieldErrors;
-use crate::rejection::Rejection;
+use crate::flow::{Entry, Flow};
+use crate::rejection::{FieldErrors, Rejection};
 use crate::secret::Secret;
 use crate::template::Embedded;
-use crate::web::identity::NamedBy;
-use crate::web::identity::page_field;
+use crate::web::identity::{NamedBy, page_field};
 use crate::web::kept_next;
 use crate::web::next::Next;
 use crate::web::page::Page;
-use crate::web::reply::Answer;
-use crate::web::reply::Reply;
-use crate::web::submission::Flag;
-use crate::web::submission::Form;
-use crate::web::submission::Submission;
+use crate::web::reply::{Answer, Reply};
+use crate::web::submission::{Flag, Form, Submission};
 use crate::web::view::View;
 use crate::web::visit::Visit;
 

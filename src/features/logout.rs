@@ -45,36 +45,23 @@
 
 use std::sync::Arc;
 
-use rocket::Build;
-use rocket::Response;
-use rocket::Rocket;
-use rocket::Route;
-use rocket::State;
-use rocket::get;
-use rocket::post;
 use rocket::response::Responder;
-use rocket::routes;
-use serde::Deserialize;
-use serde::Serialize;
+use rocket::{Build, Response, Rocket, Route, State, get, post, routes};
+use serde::{Deserialize, Serialize};
 
 use crate::feature::Feature;
 use crate::flow::Flow;
 use crate::rejection::Rejection;
 use crate::secret::Secret;
 use crate::template::Embedded;
-use crate::web::challenge;
 use crate::web::challenge::Asked;
 use crate::web::next::Next;
-use crate::web::page::Notice;
-use crate::web::page::Page;
-use crate::web::reply::Answer;
-use crate::web::reply::Refused;
-use crate::web::reply::Reply;
-use crate::web::submission::Form;
-use crate::web::submission::Submission;
+use crate::web::page::{Notice, Page};
+use crate::web::reply::{Answer, Refused, Reply};
+use crate::web::submission::{Form, Submission};
 use crate::web::view::View;
 use crate::web::visit::Visit;
-use crate::web::wants_json;
+use crate::web::{challenge, wants_json};
 
 /// The feature `logout`; its value is `[default.security.logout]`.
 #[derive(Clone, Debug, Serialize, Deserialize)]

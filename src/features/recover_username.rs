@@ -24,30 +24,20 @@
 //! features, and has a point only where users go by usernames: with
 //! `security.identity = ["email", "username"]`.
 
-use rocket::Route;
-use rocket::State;
-use rocket::get;
-use rocket::post;
-use rocket::routes;
-use serde::Deserialize;
-use serde::Serialize;
+use rocket::{Route, State, get, post, routes};
+use serde::{Deserialize, Serialize};
 
-use crate::datastore::outbox::Addressee;
-use crate::datastore::outbox::NewMail;
+use crate::datastore::outbox::{Addressee, NewMail};
 use crate::feature::Feature;
 use crate::flow::Flow;
-use crate::rejection::FieldErrors;
-use crate::rejection::Rejection;
+use crate::rejection::{FieldErrors, Rejection};
 use crate::template::Embedded;
 use crate::user::Email;
 use crate::web::kept_next;
 use crate::web::next::Next;
-use crate::web::page::Notice;
-use crate::web::page::Page;
-use crate::web::reply::Answer;
-use crate::web::reply::Reply;
-use crate::web::submission::Form;
-use crate::web::submission::Submission;
+use crate::web::page::{Notice, Page};
+use crate::web::reply::{Answer, Reply};
+use crate::web::submission::{Form, Submission};
 use crate::web::visit::Visit;
 
 /// The feature `recover_username`; its value is `[default.security.recover_username]`.

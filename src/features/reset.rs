@@ -37,44 +37,26 @@
 
 use std::sync::Arc;
 
-use rocket::Build;
-use rocket::Rocket;
-use rocket::Route;
-use rocket::State;
-use rocket::async_trait;
-use rocket::get;
-use rocket::post;
-use rocket::routes;
-use serde::Deserialize;
-use serde::Serialize;
+use rocket::{Build, Rocket, Route, State, async_trait, get, post, routes};
+use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
 use crate::config::Span;
-use crate::datastore::outbox::Addressee;
-use crate::datastore::outbox::NewMail;
+use crate::datastore::outbox::{Addressee, NewMail};
 use crate::datastore::user::UserChange;
 use crate::error::Result;
 use crate::event::Event;
 use crate::feature::Feature;
-use crate::flow::Flow;
-use crate::flow::link;
-use crate::flow::link::MailedLink;
-use crate::flow::link::NewPassword;
-use crate::flow::link::OpenLink;
-use crate::flow::single_page;
-use crate::rejection::FieldErrors;
-use crate::rejection::Rejection;
+use crate::flow::link::{MailedLink, NewPassword, OpenLink};
+use crate::flow::{Flow, link, single_page};
+use crate::rejection::{FieldErrors, Rejection};
 use crate::template::Embedded;
-use crate::user::Email;
-use crate::user::User;
+use crate::user::{Email, User};
 use crate::web::kept_next;
 use crate::web::next::Next;
-use crate::web::page::Notice;
-use crate::web::page::Page;
-use crate::web::reply::Answer;
-use crate::web::reply::Reply;
-use crate::web::submission::Form;
-use crate::web::submission::Submission;
+use crate::web::page::{Notice, Page};
+use crate::web::reply::{Answer, Reply};
+use crate::web::submission::{Form, Submission};
 use crate::web::view::View;
 use crate::web::visit::Visit;
 

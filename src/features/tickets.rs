@@ -80,31 +80,18 @@
 
 use std::sync::Arc;
 
-use rocket::Build;
-use rocket::Request;
-use rocket::Rocket;
-use rocket::Route;
-use rocket::State;
-use rocket::async_trait;
-use rocket::post;
-use rocket::routes;
-use serde::Deserialize;
-use serde::Serialize;
+use rocket::{Build, Request, Rocket, Route, State, async_trait, post, routes};
+use serde::{Deserialize, Serialize};
 
 use crate::feature::Feature;
 use crate::flow::Flow;
 use crate::flow::once::Admitted;
-use crate::flow::ticket::LIFETIME_SECONDS;
-use crate::flow::ticket::TicketBy;
+use crate::flow::ticket::{LIFETIME_SECONDS, TicketBy};
 use crate::guard::AuthUser;
-use crate::guard::mechanism::Mechanism;
-use crate::guard::mechanism::TICKET;
-use crate::guard::mechanism::register;
+use crate::guard::mechanism::{Mechanism, TICKET, register};
 use crate::rejection::Rejection;
-use crate::web::Web;
-use crate::web::is_handshake;
-use crate::web::reply::Answer;
-use crate::web::reply::Reply;
+use crate::web::reply::{Answer, Reply};
+use crate::web::{Web, is_handshake};
 
 /// The parameter of the address.
 const PARAMETER: &str = "ticket";

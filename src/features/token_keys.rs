@@ -30,28 +30,17 @@
 //! [`guide::tokens`](crate::guide::tokens) says, is known to all five minutes later. A verifier that
 //! meets a `kid` it does not know asks again, no more than once a minute, for anybody can make one up.
 
-use rocket::Data;
-use rocket::Request;
-use rocket::Route;
-use rocket::State;
-use rocket::async_trait;
-use rocket::get;
-use rocket::http::Header;
-use rocket::http::Method;
 use rocket::http::uri::Origin;
-use rocket::route;
+use rocket::http::{Header, Method};
 use rocket::route::Handler;
-use rocket::routes;
 use rocket::serde::json::Json;
-use serde::Deserialize;
-use serde::Serialize;
+use rocket::{Data, Request, Route, State, async_trait, get, route, routes};
+use serde::{Deserialize, Serialize};
 
-use crate::error::Error;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::feature::Feature;
 use crate::guard::Public;
-use crate::token::PublicKeys;
-use crate::token::Tokens;
+use crate::token::{PublicKeys, Tokens};
 
 /// Where the document is, unless it is configured.
 const PATH: &str = "/.well-known/paseto-keys";

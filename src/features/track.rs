@@ -7,14 +7,11 @@
 use std::sync::Arc;
 
 use rocket::async_trait;
-use serde::Deserialize;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::datastore::TrackStore;
 use crate::error::Result;
-use crate::feature::Feature;
-use crate::feature::Hooks;
-use crate::feature::LoginAttempt;
+use crate::feature::{Feature, Hooks, LoginAttempt};
 
 /// The feature `track`.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]

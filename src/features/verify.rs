@@ -33,13 +33,8 @@
 //!
 //! A second factor is not asked for again: whoever is logged in has passed it.
 
-use rocket::Route;
-use rocket::State;
-use rocket::get;
-use rocket::post;
-use rocket::routes;
-use serde::Deserialize;
-use serde::Serialize;
+use rocket::{Route, State, get, post, routes};
+use serde::{Deserialize, Serialize};
 
 use crate::feature::Feature;
 use crate::flow::Flow;
@@ -48,10 +43,8 @@ use crate::secret::Secret;
 use crate::template::Embedded;
 use crate::web::next::Next;
 use crate::web::page::Page;
-use crate::web::reply::Answer;
-use crate::web::reply::Reply;
-use crate::web::submission::Form;
-use crate::web::submission::Submission;
+use crate::web::reply::{Answer, Reply};
+use crate::web::submission::{Form, Submission};
 use crate::web::view::View;
 use crate::web::visit::Visit;
 

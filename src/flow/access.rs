@@ -1,11 +1,9 @@
 //! Tokens for whoever comes in, where the request asks for them.
 
-use std::sync::Mutex;
-use std::sync::PoisonError;
+use std::sync::{Mutex, PoisonError};
 
 use rocket::Request;
-use serde_json::Map;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::config::RefreshIn;
 use crate::datastore::session::SessionRecord;

@@ -2,9 +2,7 @@
 
 use std::collections::HashMap;
 use std::future::Future;
-use std::sync::Mutex;
-use std::sync::MutexGuard;
-use std::sync::PoisonError;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use chrono::TimeDelta;
@@ -13,24 +11,16 @@ use uuid::Uuid;
 
 use crate::clock::Timestamp;
 use crate::config::TokenCheck;
-use crate::datastore::refresh::LivesBy;
-use crate::datastore::refresh::TokenTrace;
+use crate::datastore::refresh::{LivesBy, TokenTrace};
 use crate::datastore::session::SessionRecord;
-use crate::event::Event;
-use crate::event::Origin;
+use crate::event::{Event, Origin};
 use crate::flow::Flow;
 use crate::flow::once::Bearer;
-use crate::rejection::Rejection;
-use crate::rejection::TokenFault;
-use crate::token::Access;
-use crate::token::Refresh;
-use crate::token::TokenKind;
-use crate::token::Verified;
-use crate::user::User;
-use crate::user::UserId;
-use crate::web::Web;
-use crate::web::bearer;
+use crate::rejection::{Rejection, TokenFault};
+use crate::token::{Access, Refresh, TokenKind, Verified};
+use crate::user::{User, UserId};
 use crate::web::visit::Visit;
+use crate::web::{Web, bearer};
 
 /// How many answers are kept at most, some 200 bytes each.
 const MOST_KEPT: usize = 10_000;

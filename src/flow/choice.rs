@@ -12,17 +12,14 @@ use rocket::tokio::runtime::Handle;
 use rocket::tokio::time::timeout;
 
 use crate::config::PasswordConfig;
-use crate::crypto::password::Password;
-use crate::crypto::password::PasswordPolicy;
+use crate::crypto::password::{Password, PasswordPolicy};
 use crate::crypto::pool::Pool;
 use crate::error::Result;
 use crate::feature::Hooks;
 use crate::flow::Flow;
-use crate::rejection::FieldErrors;
-use crate::rejection::Rejection;
+use crate::rejection::{FieldErrors, Rejection};
 use crate::secret::Secret;
-use crate::user::User;
-use crate::user::Username;
+use crate::user::{User, Username};
 use crate::web::visit::Visit;
 
 /// The threads that judge. More than one, because hooks may wait for other services.

@@ -2,9 +2,8 @@
 
 use crate::crypto::hasher::Verified;
 use crate::event::Event;
-use crate::flow::Flow;
-use crate::flow::PASSWORD;
 use crate::flow::limits::failures::Tally;
+use crate::flow::{Flow, PASSWORD};
 use crate::rejection::Rejection;
 use crate::user::User;
 use crate::web::visit::Visit;

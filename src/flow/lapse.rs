@@ -11,15 +11,11 @@ use crate::datastore::UserDatastore;
 use crate::datastore::outbox::NewMail;
 use crate::datastore::user::Lapse;
 use crate::error::Result;
-use crate::event::Event;
-use crate::event::Origin;
+use crate::event::{Event, Origin};
 use crate::feature::Announcer;
 use crate::flow::Flow;
 use crate::rejection::Rejection;
-use crate::user::Email;
-use crate::user::Identity;
-use crate::user::User;
-use crate::user::UserId;
+use crate::user::{Email, Identity, User, UserId};
 
 /// How long after its registration an account is deleted that nobody confirmed: a day longer than the
 /// longest link lasts, so that whoever comes back late can ask for another.

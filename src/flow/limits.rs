@@ -40,20 +40,15 @@ use chrono::TimeDelta;
 
 use crate::clock::Timestamp;
 use crate::config::ThrottleConfig;
-use crate::crypto::one_time::Digest;
-use crate::crypto::one_time::keyed_digest;
+use crate::crypto::one_time::{Digest, keyed_digest};
 use crate::datastore::UserDatastore;
-use crate::datastore::attempt::BackOff;
-use crate::datastore::attempt::Charge;
+use crate::datastore::attempt::{BackOff, Charge};
 use crate::event::Event;
 use crate::flow::limits::blocked::Blocked;
 use crate::flow::limits::owed::Owed;
 use crate::rejection::Rejection;
 use crate::secret::Secret;
-use crate::user::Email;
-use crate::user::Identity;
-use crate::user::User;
-use crate::user::UserId;
+use crate::user::{Email, Identity, User, UserId};
 use crate::web::client_ip::networks_of;
 use crate::web::visit::Visit;
 

@@ -17,47 +17,31 @@
 use std::marker::PhantomData;
 
 use chrono::TimeDelta;
-use rocket::Data;
-use rocket::Request;
-use rocket::Route;
-use rocket::async_trait;
 use rocket::data::FromData;
 use rocket::http::Method;
 use rocket::outcome::Outcome;
 use rocket::request::FromRequest;
-use rocket::route;
 use rocket::route::Handler;
+use rocket::{Data, Request, Route, async_trait, route};
 use serde::Deserialize;
 
 use crate::clock::Timestamp;
-use crate::config::RedirectBehavior;
-use crate::config::Span;
+use crate::config::{RedirectBehavior, Span};
 use crate::crypto::hasher::PasswordHash;
-use crate::crypto::one_time::Digest;
-use crate::crypto::one_time::Token;
+use crate::crypto::one_time::{Digest, Token};
 use crate::datastore::one_time::OneTimeToken;
-use crate::error::Error;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::event::Event;
-use crate::flow::Choice;
-use crate::flow::Chooser;
-use crate::flow::Entry;
-use crate::flow::Flow;
-use crate::flow::single_page;
-use crate::rejection::FieldErrors;
-use crate::rejection::Rejection;
+use crate::flow::{Choice, Chooser, Entry, Flow, single_page};
+use crate::rejection::{FieldErrors, Rejection};
 use crate::secret::Secret;
 use crate::session::cookie;
-use crate::user::Email;
-use crate::user::User;
+use crate::user::{Email, User};
 use crate::web::kept_next;
 use crate::web::next::Next;
 use crate::web::page::Page;
-use crate::web::reply::Answer;
-use crate::web::reply::Refused;
-use crate::web::reply::Reply;
-use crate::web::submission::Form;
-use crate::web::submission::Submission;
+use crate::web::reply::{Answer, Refused, Reply};
+use crate::web::submission::{Form, Submission};
 use crate::web::visit::Visit;
 
 /// What a feature's link does: the settings of the feature, in managed state.

@@ -28,43 +28,28 @@ pub mod username;
 
 pub(crate) use crate::flow::choice::Judges;
 
-pub use crate::flow::choice::Choice;
-pub use crate::flow::choice::Chooser;
+pub use crate::flow::choice::{Choice, Chooser};
 pub use crate::flow::remember::Return;
 
-use std::sync::Arc;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use crate::config::Span;
-use crate::crypto::hasher::Hasher;
-use crate::crypto::hasher::PasswordHash;
-use crate::crypto::hasher::Slot;
-use crate::crypto::hasher::Verified;
-use crate::crypto::password::Password;
-use crate::crypto::password::PasswordPolicy;
-use crate::datastore::Together;
-use crate::datastore::UserDatastore;
+use crate::crypto::hasher::{Hasher, PasswordHash, Slot, Verified};
+use crate::crypto::password::{Password, PasswordPolicy};
 use crate::datastore::outbox::NewMail;
 use crate::datastore::session::SessionRecord;
 use crate::datastore::user::Credentials;
+use crate::datastore::{Together, UserDatastore};
 use crate::error::Result;
-use crate::event::Event;
-use crate::event::Origin;
-use crate::feature::Announcer;
-use crate::feature::Hooks;
-use crate::feature::LoginAttempt;
-use crate::feature::Registration;
-use crate::feature::Verdict;
-use crate::feature::asker;
-use crate::flow::bearer::Checked;
-use crate::flow::bearer::sent_by_no_other;
+use crate::event::{Event, Origin};
+use crate::feature::{Announcer, Hooks, LoginAttempt, Registration, Verdict, asker};
+use crate::flow::bearer::{Checked, sent_by_no_other};
 use crate::flow::families::Programs;
 use crate::flow::limits::Limits;
 use crate::flow::username::UsernamePolicy;
 use crate::mail::worker::Bell;
 use crate::rejection::Rejection;
-use crate::user::Identity;
-use crate::user::User;
+use crate::user::{Identity, User};
 use crate::web::visit::Visit;
 
 /// The method of a login by password, as events name it.

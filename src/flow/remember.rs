@@ -3,15 +3,13 @@
 use crate::crypto::lineage::Keepsake;
 use crate::crypto::one_time::Token;
 use crate::datastore::RememberStore;
-use crate::datastore::remember::Turn;
-use crate::datastore::remember::Turned;
+use crate::datastore::remember::{Turn, Turned};
 use crate::datastore::session::SessionRecord;
 use crate::error::Result;
 use crate::event::Event;
 use crate::feature::LoginAttempt;
-use crate::flow::Authenticated;
-use crate::flow::Flow;
 use crate::flow::session::session_of;
+use crate::flow::{Authenticated, Flow};
 use crate::rejection::Rejection;
 use crate::session::Active;
 use crate::web::visit::Visit;

@@ -13,8 +13,7 @@ use crate::flow::Flow;
 use crate::flow::bearer::bearer_by;
 use crate::flow::once::Admitted;
 use crate::rejection::Rejection;
-use crate::user::User;
-use crate::user::UserId;
+use crate::user::{User, UserId};
 use crate::web::Web;
 
 /// How long a ticket waits for its handshake, in seconds: it is asked for just before.
@@ -154,8 +153,7 @@ mod tests {
     use uuid::Uuid;
 
     use crate::crypto::one_time::Token;
-    use crate::flow::ticket::Ticket;
-    use crate::flow::ticket::TicketBy;
+    use crate::flow::ticket::{Ticket, TicketBy};
 
     #[test]
     fn a_ticket_survives_its_text_and_lives_by_one_thing() {

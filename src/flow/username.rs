@@ -14,11 +14,8 @@ use crate::crypto::one_time::Digest;
 use crate::datastore::attempt::Charge;
 use crate::flow::Flow;
 use crate::flow::lapse::UNCONFIRMED_FOR;
-use crate::rejection::FieldErrors;
-use crate::rejection::Rejection;
-use crate::user::User;
-use crate::user::UserId;
-use crate::user::Username;
+use crate::rejection::{FieldErrors, Rejection};
+use crate::user::{User, UserId, Username};
 use crate::web::visit::Visit;
 
 /// How long a username that somebody asked for is nobody else's: a day longer than an account lives

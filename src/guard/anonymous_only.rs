@@ -1,22 +1,14 @@
 //! Whoever is not logged in.
 
-use rocket::Ignite;
-use rocket::Request;
-use rocket::Rocket;
-use rocket::Sentinel;
-use rocket::async_trait;
 use rocket::outcome::Outcome;
-use rocket::request;
 use rocket::request::FromRequest;
+use rocket::{Ignite, Request, Rocket, Sentinel, async_trait, request};
 
-use crate::guard::parts;
-use crate::guard::refuse;
 use crate::guard::who::is_from_a_bearer;
+use crate::guard::{parts, refuse};
 use crate::rejection::Rejection;
 use crate::session::Current;
-use crate::web::demand::Demand;
-use crate::web::demand::Who;
-use crate::web::demand::demands;
+use crate::web::demand::{Demand, Who, demands};
 use crate::web::is_unattached;
 
 /// Nobody logged in: for pages such as registration.

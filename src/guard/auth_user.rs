@@ -3,13 +3,8 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
-use rocket::Ignite;
-use rocket::Request;
-use rocket::Rocket;
-use rocket::Sentinel;
-use rocket::async_trait;
-use rocket::request;
 use rocket::request::FromRequest;
+use rocket::{Ignite, Request, Rocket, Sentinel, async_trait, request};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -21,11 +16,8 @@ use crate::guard::ways::Ways;
 use crate::guard::who;
 use crate::rejection::Rejection;
 use crate::token::Holder;
-use crate::user::ScopeName;
-use crate::user::User;
-use crate::web::demand::Demand;
-use crate::web::demand::Who;
-use crate::web::demand::demands;
+use crate::user::{ScopeName, User};
+use crate::web::demand::{Demand, Who, demands};
 use crate::web::is_unattached;
 use crate::web::sender::Sender;
 

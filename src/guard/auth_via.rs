@@ -4,27 +4,17 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::ops::Deref;
 
-use rocket::Ignite;
-use rocket::Request;
-use rocket::Rocket;
-use rocket::Sentinel;
-use rocket::async_trait;
-use rocket::request;
 use rocket::request::FromRequest;
+use rocket::{Ignite, Request, Rocket, Sentinel, async_trait, request};
 
-use crate::guard::AuthUser;
 use crate::guard::maybe::Credentials;
 use crate::guard::mechanism::is_missing;
-use crate::guard::via::Basic;
-use crate::guard::via::Via;
-use crate::guard::via::ViaSet;
+use crate::guard::via::{Basic, Via, ViaSet};
 use crate::guard::ways::Ways;
-use crate::guard::who;
+use crate::guard::{AuthUser, who};
 use crate::rejection::Rejection;
 use crate::user::User;
-use crate::web::demand::Demand;
-use crate::web::demand::Who;
-use crate::web::demand::demands;
+use crate::web::demand::{Demand, Who, demands};
 use crate::web::is_unattached;
 
 /// A user whose request was authenticated by one of the mechanisms in `M`: one of [`via`], or a tuple

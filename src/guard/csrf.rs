@@ -2,24 +2,15 @@
 
 use std::fmt;
 
-use rocket::Ignite;
-use rocket::Request;
-use rocket::Rocket;
-use rocket::Sentinel;
-use rocket::async_trait;
 use rocket::outcome::Outcome;
-use rocket::request;
 use rocket::request::FromRequest;
+use rocket::{Ignite, Request, Rocket, Sentinel, async_trait, request};
 
-use crate::guard::parts;
-use crate::guard::refuse;
+use crate::guard::{parts, refuse};
 use crate::rejection::Rejection;
-use crate::session::Current;
-use crate::session::Sessions;
-use crate::web::csrf;
-use crate::web::demand::Demand;
-use crate::web::demand::demands;
-use crate::web::is_unattached;
+use crate::session::{Current, Sessions};
+use crate::web::demand::{Demand, demands};
+use crate::web::{csrf, is_unattached};
 
 /// Protection against forged requests for an application's own forms and JSON, of anybody, logged in
 /// or not: a contact form, a vote, a newsletter.

@@ -3,25 +3,17 @@
 use std::ops::Deref;
 use std::time::Duration;
 
-use rocket::Ignite;
-use rocket::Request;
-use rocket::Rocket;
-use rocket::Sentinel;
-use rocket::async_trait;
 use rocket::outcome::Outcome;
-use rocket::request;
 use rocket::request::FromRequest;
+use rocket::{Ignite, Request, Rocket, Sentinel, async_trait, request};
 
 use crate::config::Span;
-use crate::guard::AuthUser;
 use crate::guard::maybe::Credentials;
-use crate::guard::parts;
 use crate::guard::who::refuse_stale;
+use crate::guard::{AuthUser, parts};
 use crate::rejection::Rejection;
 use crate::user::User;
-use crate::web::demand::Demand;
-use crate::web::demand::Who;
-use crate::web::demand::demands;
+use crate::web::demand::{Demand, Who, demands};
 use crate::web::is_unattached;
 
 /// A user who proved who they are within the last `MINUTES` minutes, by logging in or at `/verify`.

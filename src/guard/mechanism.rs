@@ -102,28 +102,18 @@
 //! ```
 
 use std::any::type_name;
-use std::sync::Arc;
-use std::sync::PoisonError;
-use std::sync::RwLock;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use rocket::Build;
-use rocket::Ignite;
-use rocket::Request;
-use rocket::Rocket;
-use rocket::async_trait;
+use rocket::{Build, Ignite, Request, Rocket, async_trait};
 
 use crate::config::instead_of;
 use crate::crypto::personal_token;
-use crate::error::Error;
-use crate::error::Faults;
-use crate::error::Result;
+use crate::error::{Error, Faults, Result};
 use crate::flow::once::Admitted;
-use crate::rejection::Rejection;
-use crate::rejection::TokenFault;
+use crate::rejection::{Rejection, TokenFault};
 use crate::user::User;
-use crate::web::Web;
-use crate::web::bearer;
+use crate::web::{Web, bearer};
 
 /// The name of the mechanism that is always there.
 pub const SESSION: &str = "session";

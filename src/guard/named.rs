@@ -6,17 +6,14 @@
 
 use std::any::type_name;
 use std::collections::BTreeSet;
-use std::sync::Mutex;
-use std::sync::PoisonError;
+use std::sync::{Mutex, PoisonError};
 
-use rocket::Ignite;
-use rocket::Rocket;
+use rocket::{Ignite, Rocket};
 
 use crate::config::RolesConfig;
 use crate::datastore::UserDatastore;
 use crate::datastore::user::RoleRecord;
-use crate::error::Error;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::user::RoleName;
 
 /// What the store had when the launch began, and what guards name beyond it.

@@ -4,24 +4,16 @@ use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 
-use rocket::Ignite;
-use rocket::Request;
-use rocket::Rocket;
-use rocket::Sentinel;
-use rocket::async_trait;
 use rocket::outcome::Outcome;
-use rocket::request;
 use rocket::request::FromRequest;
+use rocket::{Ignite, Request, Rocket, Sentinel, async_trait, request};
 
 use crate::error::Result;
-use crate::guard::AuthUser;
 use crate::guard::maybe::Credentials;
-use crate::guard::refuse;
+use crate::guard::{AuthUser, refuse};
 use crate::rejection::Rejection;
 use crate::user::User;
-use crate::web::demand::Demand;
-use crate::web::demand::Who;
-use crate::web::demand::demands;
+use crate::web::demand::{Demand, Who, demands};
 use crate::web::is_unattached;
 
 /// What an application keeps of a user in a table of its own, loaded by the guard [`Own`].

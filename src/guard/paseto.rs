@@ -4,49 +4,28 @@ use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 
-use rocket::Ignite;
-use rocket::Request;
-use rocket::Rocket;
-use rocket::Sentinel;
-use rocket::async_trait;
 use rocket::http::Status;
 use rocket::outcome::Outcome;
-use rocket::request;
 use rocket::request::FromRequest;
 use rocket::tokio::sync::OnceCell;
+use rocket::{Ignite, Request, Rocket, Sentinel, async_trait, request};
 use serde::de::DeserializeOwned;
 
 use crate::config::TokenSource;
 use crate::deadline::with_deadline;
-use crate::guard::fresh::is_fresh;
-use crate::guard::fresh::max_age;
+use crate::guard::fresh::{is_fresh, max_age};
 use crate::guard::maybe::Credentials;
-use crate::guard::mechanism::TOKEN;
-use crate::guard::mechanism::is_missing;
-use crate::guard::mechanism::tell_apart;
-use crate::guard::parts;
-use crate::guard::refuse;
-use crate::guard::ways::Ways;
-use crate::guard::ways::tell_unauthenticated;
-use crate::guard::who;
+use crate::guard::mechanism::{TOKEN, is_missing, tell_apart};
+use crate::guard::ways::{Ways, tell_unauthenticated};
 use crate::guard::who::refuse_stale;
+use crate::guard::{parts, refuse, who};
 use crate::rejection::Rejection;
-use crate::token::Access;
-use crate::token::NoClaims;
-use crate::token::TokenKind;
-use crate::token::Verified;
+use crate::token::{Access, NoClaims, TokenKind, Verified};
 use crate::user::UserId;
-use crate::web::Web;
-use crate::web::bearer;
 use crate::web::bearer::Genuine;
-use crate::web::challenge;
 use crate::web::challenge::Asked;
-use crate::web::csrf;
-use crate::web::demand::Demand;
-use crate::web::demand::Who;
-use crate::web::demand::demands;
-use crate::web::is_unattached;
-use crate::web::sender;
+use crate::web::demand::{Demand, Who, demands};
+use crate::web::{Web, bearer, challenge, csrf, is_unattached, sender};
 
 /// A token of the kind `K` that a request shows, with its claims read into `C`.
 ///

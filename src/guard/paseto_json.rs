@@ -2,38 +2,19 @@
 
 use std::fmt;
 
-use rocket::Data;
-use rocket::Ignite;
-use rocket::Request;
-use rocket::Rocket;
-use rocket::Sentinel;
-use rocket::async_trait;
-use rocket::data::FromData;
-use rocket::data::Limits;
-use rocket::data::Outcome;
+use rocket::data::{FromData, Limits, Outcome};
 use rocket::http::Status;
+use rocket::{Data, Ignite, Request, Rocket, Sentinel, async_trait};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::guard::parts;
-use crate::guard::paseto::check;
-use crate::guard::paseto::decide;
-use crate::guard::paseto::lacks_tokens;
-use crate::guard::paseto::note_challenge;
-use crate::guard::paseto::way_of;
+use crate::guard::paseto::{check, decide, lacks_tokens, note_challenge, way_of};
 use crate::guard::ways::tell_unauthenticated;
-use crate::rejection::Rejection;
-use crate::rejection::TokenFault;
-use crate::token::Access;
-use crate::token::NoClaims;
-use crate::token::TokenKind;
-use crate::token::Verified;
-use crate::token::Verifier;
-use crate::web::bearer;
-use crate::web::demand::Demand;
-use crate::web::demand::Who;
-use crate::web::demand::demands;
-use crate::web::submission;
+use crate::rejection::{Rejection, TokenFault};
+use crate::token::{Access, NoClaims, TokenKind, Verified, Verifier};
+use crate::web::demand::{Demand, Who, demands};
+use crate::web::{bearer, submission};
 
 /// A JSON body that carries its token itself: for callers that cannot set a header.
 ///

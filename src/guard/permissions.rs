@@ -4,24 +4,16 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::ops::Deref;
 
-use rocket::Ignite;
-use rocket::Request;
-use rocket::Rocket;
-use rocket::Sentinel;
-use rocket::async_trait;
 use rocket::outcome::Outcome;
-use rocket::request;
 use rocket::request::FromRequest;
+use rocket::{Ignite, Request, Rocket, Sentinel, async_trait, request};
 
 use crate::guard::AuthUser;
 use crate::guard::maybe::Credentials;
 use crate::guard::set::set_guard;
 use crate::rejection::Rejection;
-use crate::user::PermissionSet;
-use crate::user::User;
-use crate::web::demand::Demand;
-use crate::web::demand::Who;
-use crate::web::demand::demands;
+use crate::user::{PermissionSet, User};
+use crate::web::demand::{Demand, Who, demands};
 use crate::web::is_unattached;
 
 /// A user who has every permission in `P`: one permission, or a tuple of them.

@@ -4,11 +4,9 @@ use std::any::type_name;
 use std::error::Error as StdError;
 use std::fmt;
 
-use rocket::Request;
-use rocket::async_trait;
 use rocket::http::Status;
-use rocket::response;
 use rocket::response::Responder;
+use rocket::{Request, async_trait, response};
 
 use crate::error::Result;
 use crate::event::Missing;

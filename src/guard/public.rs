@@ -2,18 +2,11 @@
 
 use std::convert::Infallible;
 
-use rocket::Ignite;
-use rocket::Request;
-use rocket::Rocket;
-use rocket::Sentinel;
-use rocket::async_trait;
 use rocket::outcome::Outcome;
-use rocket::request;
 use rocket::request::FromRequest;
+use rocket::{Ignite, Request, Rocket, Sentinel, async_trait, request};
 
-use crate::web::demand::Demand;
-use crate::web::demand::Who;
-use crate::web::demand::demands;
+use crate::web::demand::{Demand, Who, demands};
 use crate::web::is_unattached;
 
 /// Everybody: it says that a route is meant for them, and lets every request in.

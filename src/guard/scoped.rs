@@ -5,27 +5,16 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::ops::Deref;
 
-use rocket::Ignite;
-use rocket::Request;
-use rocket::Rocket;
-use rocket::Sentinel;
-use rocket::async_trait;
-use rocket::request;
 use rocket::request::FromRequest;
+use rocket::{Ignite, Request, Rocket, Sentinel, async_trait, request};
 
-use crate::guard::AuthUser;
 use crate::guard::maybe::Credentials;
-use crate::guard::mechanism::PERSONAL_TOKEN;
-use crate::guard::mechanism::is_missing;
+use crate::guard::mechanism::{PERSONAL_TOKEN, is_missing};
 use crate::guard::ways::Ways;
-use crate::guard::who;
+use crate::guard::{AuthUser, who};
 use crate::rejection::Rejection;
-use crate::user::KnownScope;
-use crate::user::ScopeSet;
-use crate::user::User;
-use crate::web::demand::Demand;
-use crate::web::demand::Who;
-use crate::web::demand::demands;
+use crate::user::{KnownScope, ScopeSet, User};
+use crate::web::demand::{Demand, Who, demands};
 use crate::web::is_unattached;
 
 /// A user who came by themselves, or by a [personal access token](crate::features::personal_tokens) that

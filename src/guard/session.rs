@@ -2,29 +2,18 @@
 
 use std::fmt;
 
-use rocket::Ignite;
-use rocket::Request;
-use rocket::Rocket;
-use rocket::Sentinel;
-use rocket::async_trait;
 use rocket::outcome::Outcome;
-use rocket::request;
 use rocket::request::FromRequest;
+use rocket::{Ignite, Request, Rocket, Sentinel, async_trait, request};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::guard::parts;
-use crate::guard::refuse;
+use crate::guard::{parts, refuse};
 use crate::rejection::Rejection;
-use crate::session::Current;
-use crate::session::Sessions;
-use crate::session::data::Data;
-use crate::session::data::Flash;
-use crate::session::data::SessionError;
-use crate::web::csrf;
-use crate::web::demand::Demand;
-use crate::web::demand::demands;
-use crate::web::is_unattached;
+use crate::session::data::{Data, Flash, SessionError};
+use crate::session::{Current, Sessions};
+use crate::web::demand::{Demand, demands};
+use crate::web::{csrf, is_unattached};
 
 /// What the application keeps with the session of a visitor, logged in or not: values by name, and
 /// sentences that are shown once.

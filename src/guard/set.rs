@@ -2,8 +2,7 @@
 
 use rocket::Request;
 
-use crate::event::Event;
-use crate::event::Missing;
+use crate::event::{Event, Missing};
 use crate::user::User;
 use crate::web::Web;
 

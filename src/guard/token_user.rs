@@ -3,34 +3,21 @@
 use std::fmt;
 use std::ops::Deref;
 
-use rocket::Ignite;
-use rocket::Request;
-use rocket::Rocket;
-use rocket::Sentinel;
-use rocket::async_trait;
 use rocket::outcome::Outcome;
-use rocket::request;
 use rocket::request::FromRequest;
+use rocket::{Ignite, Request, Rocket, Sentinel, async_trait, request};
 use serde::de::DeserializeOwned;
 
-use crate::guard::AuthUser;
 use crate::guard::maybe::Credentials;
 use crate::guard::mechanism::TOKEN;
-use crate::guard::paseto::lacks_tokens;
-use crate::guard::paseto::read;
-use crate::guard::paseto::refuse_token;
-use crate::guard::paseto::with_csrf;
+use crate::guard::paseto::{lacks_tokens, read, refuse_token, with_csrf};
 use crate::guard::ways::Ways;
-use crate::guard::who;
+use crate::guard::{AuthUser, who};
 use crate::rejection::Rejection;
-use crate::token::Access;
-use crate::token::NoClaims;
-use crate::token::Verified;
+use crate::token::{Access, NoClaims, Verified};
 use crate::user::User;
 use crate::web::bearer;
-use crate::web::demand::Demand;
-use crate::web::demand::Who;
-use crate::web::demand::demands;
+use crate::web::demand::{Demand, Who, demands};
 
 /// A user whose access token a request shows, loaded and checked as whoever is logged in, and the token
 /// with its claims read into `C`.

@@ -1,19 +1,13 @@
 //! What issues tokens, in a handler's signature.
 
-use rocket::Ignite;
-use rocket::Request;
-use rocket::Rocket;
-use rocket::Sentinel;
-use rocket::async_trait;
 use rocket::outcome::Outcome;
-use rocket::request;
 use rocket::request::FromRequest;
+use rocket::{Ignite, Request, Rocket, Sentinel, async_trait, request};
 
 use crate::guard::refuse;
 use crate::rejection::Rejection;
 use crate::token::Tokens;
-use crate::web::demand::Demand;
-use crate::web::demand::demands;
+use crate::web::demand::{Demand, demands};
 use crate::web::is_unattached;
 
 #[async_trait]

@@ -3,11 +3,7 @@
 //! A request is authenticated by a [`Session`], a [`Token`], a [`PersonalToken`] or [`Basic`]; a mechanism of
 //! an application's own gets a type by implementing [`Via`].
 
-use crate::guard::mechanism::BASIC;
-use crate::guard::mechanism::PERSONAL_TOKEN;
-use crate::guard::mechanism::SESSION;
-use crate::guard::mechanism::TICKET;
-use crate::guard::mechanism::TOKEN;
+use crate::guard::mechanism::{BASIC, PERSONAL_TOKEN, SESSION, TICKET, TOKEN};
 
 /// A mechanism as a type.
 pub trait Via: Send + Sync + 'static {

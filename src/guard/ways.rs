@@ -1,10 +1,7 @@
 //! By which ways a guard finds out who a request is from.
 
-use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::PoisonError;
-use std::sync::atomic::AtomicBool;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rocket::Request;
@@ -14,22 +11,14 @@ use rocket::tokio::sync::OnceCell;
 use crate::deadline::with_deadline;
 use crate::event::Event;
 use crate::flow::Flow;
-use crate::guard::mechanism::Mechanism;
-use crate::guard::mechanism::Mechanisms;
-use crate::guard::mechanism::PERSONAL_TOKEN;
-use crate::guard::mechanism::SESSION;
-use crate::guard::mechanism::TOKEN;
-use crate::guard::mechanism::tell_apart;
-use crate::rejection::Rejection;
-use crate::rejection::TokenFault;
+use crate::guard::mechanism::{Mechanism, Mechanisms, PERSONAL_TOKEN, SESSION, TOKEN, tell_apart};
+use crate::rejection::{Rejection, TokenFault};
 use crate::session::Current;
 use crate::token::Access;
 use crate::user::User;
-use crate::web::Web;
-use crate::web::bearer;
 use crate::web::challenge::Asked;
-use crate::web::sender;
 use crate::web::sender::Sender;
+use crate::web::{Web, bearer, sender};
 
 /// The mechanisms that a guard takes, in their order.
 pub(super) struct Ways {

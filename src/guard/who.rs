@@ -3,30 +3,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use rocket::Request;
 use rocket::http::Status;
 use rocket::outcome::Outcome;
-use rocket::request;
+use rocket::{Request, request};
 
 use crate::event::Missing;
-use crate::guard::AuthUser;
 use crate::guard::mechanism::TOKEN;
-use crate::guard::parts;
-use crate::guard::refuse;
-use crate::guard::set;
-use crate::guard::ways::Refusal;
-use crate::guard::ways::Ways;
-use crate::guard::ways::is_a_token;
-use crate::guard::ways::tell_unauthenticated;
+use crate::guard::ways::{Refusal, Ways, is_a_token, tell_unauthenticated};
+use crate::guard::{AuthUser, parts, refuse, set};
 use crate::rejection::Rejection;
-use crate::web::Web;
-use crate::web::bearer;
-use crate::web::challenge;
 use crate::web::challenge::Asked;
-use crate::web::csrf;
-use crate::web::presentation;
-use crate::web::sender;
 use crate::web::sender::Sender;
+use crate::web::{Web, bearer, challenge, csrf, presentation, sender};
 
 /// Lets in whoever a request is from by one of these ways, or fails the request.
 pub(super) async fn let_in(

@@ -1,14 +1,11 @@
 //! Mail kept in memory, for tests.
 
-use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::PoisonError;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rocket::async_trait;
 
 use crate::error::Result;
-use crate::mail::Mailer;
-use crate::mail::Message;
+use crate::mail::{Mailer, Message};
 
 /// Keeps every message for a test to read. Clones share what they keep.
 #[derive(Clone, Debug, Default)]

@@ -3,23 +3,18 @@
 use std::sync::Arc;
 
 use lettre::message::Mailbox;
-use serde_json::Value;
-use serde_json::json;
+use serde_json::{Value, json};
 use url::Url;
 
-use crate::clock::Timestamp;
-use crate::clock::in_words;
+use crate::clock::{Timestamp, in_words};
 use crate::config::Config;
 use crate::crypto::one_time::Token;
 use crate::datastore::outbox::NewMail;
 use crate::datastore::user::Credentials;
-use crate::error::Faults;
-use crate::error::Result;
+use crate::error::{Faults, Result};
 use crate::mail::Message;
-use crate::mail::mailbox::mailbox_of_site;
-use crate::mail::mailbox::read_mailbox;
-use crate::mail::subjects::Subjects;
-use crate::mail::subjects::one_line;
+use crate::mail::mailbox::{mailbox_of_site, read_mailbox};
+use crate::mail::subjects::{Subjects, one_line};
 use crate::template::Templates;
 use crate::user::UserPayload;
 

@@ -2,16 +2,12 @@
 
 use std::path::PathBuf;
 
-use lettre::AsyncFileTransport;
-use lettre::AsyncTransport;
-use lettre::Tokio1Executor;
+use lettre::{AsyncFileTransport, AsyncTransport, Tokio1Executor};
 use rocket::async_trait;
 use rocket::tokio::fs;
 
-use crate::error::Error;
-use crate::error::Result;
-use crate::mail::Mailer;
-use crate::mail::Message;
+use crate::error::{Error, Result};
+use crate::mail::{Mailer, Message};
 
 /// Writes each message to a file of its own, `<uuid>.eml`, and logs where it lies and the link it
 /// carries.

@@ -2,11 +2,9 @@
 
 use lettre::Address;
 use lettre::message::Mailbox;
-use url::Host;
-use url::Url;
+use url::{Host, Url};
 
-use crate::error::Error;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::user::Email;
 
 /// Reads `name@example.org` or `Name <name@example.org>`, the value of the setting `key`. The
@@ -54,8 +52,7 @@ pub(super) fn mailbox_of_site(base_url: &Url) -> Result<Mailbox> {
 mod tests {
     use url::Url;
 
-    use crate::mail::mailbox::mailbox_of_site;
-    use crate::mail::mailbox::read_mailbox;
+    use crate::mail::mailbox::{mailbox_of_site, read_mailbox};
 
     #[test]
     fn a_sender_is_an_address_with_or_without_a_name() {

@@ -39,18 +39,14 @@ pub mod worker;
 use std::fmt;
 use std::sync::Arc;
 
-use lettre::message::Mailbox;
-use lettre::message::MultiPart;
-use lettre::message::header::Header;
-use lettre::message::header::HeaderName;
-use lettre::message::header::HeaderValue;
+use lettre::message::header::{Header, HeaderName, HeaderValue};
+use lettre::message::{Mailbox, MultiPart};
 use rocket::async_trait;
 use url::Url;
 use uuid::Uuid;
 
 use crate::clock::Timestamp;
-use crate::error::Error;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::user::Email;
 
 /// Delivers messages.

@@ -73,8 +73,7 @@ mod tests {
     use chrono::TimeDelta;
 
     use crate::clock::Clock;
-    use crate::mail::outage::News;
-    use crate::mail::outage::Outage;
+    use crate::mail::outage::{News, Outage};
 
     #[test]
     fn a_failure_is_told_of_when_it_begins_every_ten_minutes_and_when_it_is_over() {

@@ -4,19 +4,14 @@ use std::borrow::Cow;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use lettre::AsyncSmtpTransport;
-use lettre::AsyncTransport;
-use lettre::Tokio1Executor;
 use lettre::transport::smtp::extension::ClientId;
 use lettre::transport::smtp::response::Category;
+use lettre::{AsyncSmtpTransport, AsyncTransport, Tokio1Executor};
 use rocket::async_trait;
-use url::Host;
-use url::Url;
+use url::{Host, Url};
 
-use crate::error::Error;
-use crate::error::Result;
-use crate::mail::Mailer;
-use crate::mail::Message;
+use crate::error::{Error, Result};
+use crate::mail::{Mailer, Message};
 
 /// Sends by SMTP, over a connection for each mail: lettre's pool cannot be dropped once the runtime
 /// has ended, which is when Rocket drops what it manages.
@@ -178,8 +173,7 @@ fn is_loopback(url: &Url) -> bool {
 mod tests {
     use url::Url;
 
-    use crate::mail::smtp::SmtpMailer;
-    use crate::mail::smtp::may_be_read_on_the_way;
+    use crate::mail::smtp::{SmtpMailer, may_be_read_on_the_way};
 
     fn fault_of(url: &str) -> String {
         let site = Url::parse("https://example.org").unwrap();

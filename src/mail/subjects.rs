@@ -4,13 +4,9 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 
-use crate::config::Config;
-use crate::config::instead_of;
-use crate::error::Error;
-use crate::error::Faults;
-use crate::error::Result;
-use crate::template::Templates;
-use crate::template::render_text;
+use crate::config::{Config, instead_of};
+use crate::error::{Error, Faults, Result};
+use crate::template::{Templates, render_text};
 
 /// What `[default.security.mail.subjects]` says, rendered at the launch: a subject holds nothing of
 /// the person who gets it.
@@ -98,8 +94,7 @@ mod tests {
     use std::path::Path;
 
     use crate::config::Config;
-    use crate::mail::subjects::Subjects;
-    use crate::mail::subjects::one_line;
+    use crate::mail::subjects::{Subjects, one_line};
     use crate::template::Templates;
 
     fn subjects(mail: &str, subject: &str) -> Result<Subjects, String> {

@@ -2,42 +2,28 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use chrono::TimeDelta;
 use rocket::futures::FutureExt;
-use rocket::tokio::pin;
-use rocket::tokio::select;
-use rocket::tokio::sync::Mutex;
-use rocket::tokio::sync::Notify;
-use rocket::tokio::time::sleep;
-use rocket::tokio::time::timeout;
+use rocket::tokio::sync::{Mutex, Notify};
+use rocket::tokio::time::{sleep, timeout};
+use rocket::tokio::{pin, select};
 
-use crate::clock::Clock;
-use crate::clock::Timestamp;
+use crate::clock::{Clock, Timestamp};
 use crate::config::Span;
 use crate::crypto::one_time::Token;
 use crate::datastore::UserDatastore;
 use crate::datastore::one_time::OneTimeToken;
-use crate::datastore::outbox::Addressee;
-use crate::datastore::outbox::NewLink;
-use crate::datastore::outbox::NewMail;
-use crate::datastore::outbox::OutboxMail;
+use crate::datastore::outbox::{Addressee, NewLink, NewMail, OutboxMail};
 use crate::datastore::user::Credentials;
-use crate::error::Error;
-use crate::error::Result;
-use crate::event::Event;
-use crate::event::Origin;
-use crate::event::Signals;
+use crate::error::{Error, Result};
+use crate::event::{Event, Origin, Signals};
 use crate::mail::Mailer;
 use crate::mail::compose::Composer;
-use crate::mail::outage::News;
-use crate::mail::outage::Outage;
-use crate::user::Identity;
-use crate::user::User;
-use crate::user::UserId;
+use crate::mail::outage::{News, Outage};
+use crate::user::{Identity, User, UserId};
 
 /// How many mails are taken out at a time. One: what a worker holds when it dies comes late.
 const BATCH: u32 = 1;

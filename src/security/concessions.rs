@@ -5,17 +5,10 @@
 //! leave passwords or accounts open stop the launch unless `security.allow_insecure` names them.
 
 use rocket::figment::Figment;
-use url::Host;
-use url::Url;
+use url::{Host, Url};
 
-use crate::config::Config;
-use crate::config::ProxyNetwork;
-use crate::config::Span;
-use crate::config::instead_of;
-use crate::config::is_debug;
-use crate::error::Error;
-use crate::error::Faults;
-use crate::error::Result;
+use crate::config::{Config, ProxyNetwork, Span, instead_of, is_debug};
+use crate::error::{Error, Faults, Result};
 #[cfg(feature = "smtp")]
 use crate::mail::smtp::may_be_read_on_the_way;
 

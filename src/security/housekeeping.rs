@@ -12,17 +12,13 @@ use chrono::TimeDelta;
 use rocket::futures::FutureExt;
 use rocket::tokio::time::sleep;
 
-use crate::clock::Clock;
-use crate::clock::Timestamp;
+use crate::clock::{Clock, Timestamp};
 use crate::config::SessionConfig;
 use crate::datastore::UserDatastore;
 use crate::datastore::session::EndedSession;
 use crate::error::Result;
-use crate::event::Event;
-use crate::event::Origin;
-use crate::event::SessionEnd;
-use crate::feature::Announcer;
-use crate::feature::Hooks;
+use crate::event::{Event, Origin, SessionEnd};
+use crate::feature::{Announcer, Hooks};
 use crate::security::survey::Survey;
 
 /// How often it is done.

@@ -7,54 +7,28 @@ pub(crate) mod housekeeping;
 mod registry;
 mod survey;
 
-pub use crate::security::access_map::AccessMap;
-pub use crate::security::access_map::Csrf;
-pub use crate::security::access_map::Declared;
-pub use crate::security::access_map::ROUTES_MARK;
-pub use crate::security::access_map::ROUTES_VARIABLE;
-pub use crate::security::access_map::RouteAccess;
-pub use crate::security::assembly::has_keys;
-pub use crate::security::assembly::keyring;
+pub use crate::security::access_map::{
+    AccessMap, Csrf, Declared, ROUTES_MARK, ROUTES_VARIABLE, RouteAccess,
+};
+pub use crate::security::assembly::{has_keys, keyring};
 
 use std::future::Future;
-use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::OnceLock;
-use std::sync::PoisonError;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-use rocket::Build;
-use rocket::Data;
-use rocket::Orbit;
-use rocket::Request;
-use rocket::Response;
-use rocket::Rocket;
-use rocket::async_trait;
-use rocket::fairing;
-use rocket::fairing::Fairing;
-use rocket::fairing::Info;
-use rocket::fairing::Kind;
+use rocket::fairing::{Fairing, Info, Kind};
 use rocket::figment::Figment;
 use rocket::futures::future::BoxFuture;
-use rocket::tokio;
 use rocket::tokio::sync::broadcast;
 use rocket::tokio::task::JoinHandle;
 use rocket::tokio::time::timeout;
+use rocket::{Build, Data, Orbit, Request, Response, Rocket, async_trait, fairing, tokio};
 
-use crate::config::Config;
-use crate::config::MigrateConfig;
-use crate::datastore::RefreshStore;
-use crate::datastore::RememberStore;
-use crate::datastore::SqlxDatastore;
-use crate::datastore::TrackStore;
-use crate::datastore::UserDatastore;
-use crate::error::Error;
-use crate::error::Result;
-use crate::event::Event;
-use crate::event::Listeners;
-use crate::event::Signals;
-use crate::feature::Feature;
-use crate::feature::Hooks;
+use crate::config::{Config, MigrateConfig};
+use crate::datastore::{RefreshStore, RememberStore, SqlxDatastore, TrackStore, UserDatastore};
+use crate::error::{Error, Result};
+use crate::event::{Event, Listeners, Signals};
+use crate::feature::{Feature, Hooks};
 use crate::features::enable_default_features;
 use crate::flow::Flow;
 use crate::guard::mechanism;
@@ -63,17 +37,9 @@ use crate::mail::Mailer;
 use crate::mail::worker::Worker;
 use crate::security::assembly::assemble;
 use crate::security::housekeeping::Housekeeping;
-use crate::security::registry::Registered;
-use crate::security::registry::configure;
-use crate::web::Web;
-use crate::web::challenge;
-use crate::web::csrf;
-use crate::web::doubled;
-use crate::web::headers;
-use crate::web::presentation::AsItComes;
-use crate::web::presentation::Presentation;
-use crate::web::protection;
-use crate::web::render;
+use crate::security::registry::{Registered, configure};
+use crate::web::presentation::{AsItComes, Presentation};
+use crate::web::{Web, challenge, csrf, doubled, headers, protection, render};
 
 /// The security of an application: a fairing with the features it has.
 ///

@@ -2,21 +2,14 @@
 
 use std::sync::Arc;
 
-use rocket::Build;
-use rocket::Rocket;
-use rocket::Route;
 use rocket::figment::Figment;
+use rocket::{Build, Rocket, Route};
 
-use crate::config::Config;
-use crate::config::IdentityAttribute;
-use crate::config::RedirectBehavior;
+use crate::config::{Config, IdentityAttribute, RedirectBehavior};
 use crate::crypto::keys::Keyring;
-use crate::error::Error;
-use crate::error::Faults;
-use crate::error::Result;
+use crate::error::{Error, Faults, Result};
 use crate::feature;
-use crate::feature::Feature;
-use crate::feature::Hooks;
+use crate::feature::{Feature, Hooks};
 use crate::template::Embedded;
 use crate::web::next::Next;
 

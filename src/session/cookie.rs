@@ -37,31 +37,24 @@
 //! A request that brings one of these cookies twice is refused with 400 `conflicting_credentials`: one of the
 //! two may have been planted.
 
-use std::sync::Mutex;
-use std::sync::PoisonError;
+use std::sync::{Mutex, PoisonError};
 
 use chrono::TimeDelta;
-use rocket::Request;
-use rocket::Response;
 use rocket::http::Cookie;
 use rocket::time::Duration;
+use rocket::{Request, Response};
 use serde::Serialize;
-use serde::de::DeserializeOwned;
-use serde::de::IgnoredAny;
+use serde::de::{DeserializeOwned, IgnoredAny};
 
 use crate::clock::Timestamp;
-use crate::config::CookieName;
-use crate::config::CookiesConfig;
-use crate::crypto::keys::Keyring;
-use crate::crypto::keys::Purpose;
-use crate::crypto::lineage::Keepsake;
-use crate::crypto::lineage::Lineage;
+use crate::config::{CookieName, CookiesConfig};
+use crate::crypto::keys::{Keyring, Purpose};
+use crate::crypto::lineage::{Keepsake, Lineage};
 use crate::crypto::one_time::Token;
 use crate::crypto::paseto::Sealer;
 use crate::error::Result;
 use crate::session::guest::Guest;
-use crate::session::names::Kind;
-use crate::session::names::Names;
+use crate::session::names::{Kind, Names};
 
 /// How long what was typed waits for its user to prove that it is still them.
 const FORM_LIFETIME: Duration = Duration::minutes(10);

@@ -7,18 +7,12 @@
 //! token, such as `GET /login` in JSON or a page with a form, or that keeps something with them, and
 //! with no other.
 
-use rocket::Request;
-use rocket::Response;
 use rocket::http::Cookie;
+use rocket::{Request, Response};
 
 use crate::crypto::one_time::Token;
-use crate::session::Change;
-use crate::session::Current;
-use crate::session::Sessions;
-use crate::session::changes;
-use crate::session::cookie;
 use crate::session::data::keep_private;
-use crate::session::loaded;
+use crate::session::{Change, Current, Sessions, changes, cookie, loaded};
 
 impl Sessions {
     /// Keeps the cookie in step with the id that the browser has from this answer on. Where nobody

@@ -10,31 +10,20 @@
 use std::any::type_name;
 use std::collections::BTreeMap;
 use std::mem::take;
-use std::sync::Mutex;
-use std::sync::PoisonError;
+use std::sync::{Mutex, PoisonError};
 
 use chrono::TimeDelta;
-use rocket::Request;
-use rocket::Response;
-use rocket::http::Method;
-use rocket::http::Status;
-use rocket::http::StatusClass;
-use serde::Deserialize;
-use serde::Serialize;
+use rocket::http::{Method, Status, StatusClass};
+use rocket::{Request, Response};
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::crypto::one_time::Token;
 use crate::error::Result;
 use crate::rejection::Rejection;
-use crate::session::ANONYMOUS_LIFETIME;
-use crate::session::Change;
-use crate::session::Current;
-use crate::session::Sessions;
-use crate::session::changes;
-use crate::session::cookie;
-use crate::session::loaded;
 use crate::session::names::Kind;
+use crate::session::{ANONYMOUS_LIFETIME, Change, Current, Sessions, changes, cookie, loaded};
 use crate::user::UserId;
 
 /// How large the cookie may be, in bytes: the whole line, its name and attributes included (RFC 6265,

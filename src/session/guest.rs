@@ -6,24 +6,15 @@
 //! removes a dead cookie. It marks it in this cookie instead, and requests that bring both treat the
 //! marked one as absent. A newer cookie of the same name has another mark and counts.
 
-use std::sync::Mutex;
-use std::sync::MutexGuard;
-use std::sync::PoisonError;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rocket::Request;
-use serde::Deserialize;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use crate::crypto::one_time::Token;
-use crate::crypto::one_time::mark;
+use crate::crypto::one_time::{Token, mark};
 use crate::error::Result;
-use crate::session::Change;
-use crate::session::Current;
-use crate::session::Sessions;
-use crate::session::changes;
-use crate::session::cookie;
-use crate::session::loaded;
 use crate::session::names::Kind;
+use crate::session::{Change, Current, Sessions, changes, cookie, loaded};
 
 /// How many marks are kept: more than we have cookies that can be dead.
 const MOST_MARKS: usize = 8;

@@ -22,23 +22,16 @@ mod refresh;
 pub mod remember;
 mod token_cookie;
 
-use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::PoisonError;
-use std::sync::atomic::AtomicBool;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::TimeDelta;
-use rocket::Request;
-use rocket::Response;
 use rocket::tokio::sync::OnceCell;
-use serde::Deserialize;
-use serde::Serialize;
+use rocket::{Request, Response};
+use serde::{Deserialize, Serialize};
 
-use crate::clock::Clock;
-use crate::clock::Timestamp;
-use crate::config::SessionConfig;
-use crate::config::Span;
+use crate::clock::{Clock, Timestamp};
+use crate::config::{SessionConfig, Span};
 use crate::crypto::one_time::Token;
 use crate::datastore::UserDatastore;
 use crate::datastore::session::SessionRecord;
@@ -47,8 +40,7 @@ use crate::error::Result;
 use crate::session::cookie::Cookies;
 use crate::session::guest::Guest;
 use crate::session::names::Kind;
-use crate::user::User;
-use crate::user::UserId;
+use crate::user::{User, UserId};
 
 /// How long an anonymous id is good for: a form may lie open for a day.
 const ANONYMOUS_LIFETIME: TimeDelta = TimeDelta::hours(24);

@@ -2,11 +2,9 @@
 
 use percent_encoding::percent_decode_str;
 use rocket::Request;
-use rocket::http::Cookie;
-use rocket::http::SameSite;
+use rocket::http::{Cookie, SameSite};
 
-use crate::config::CookieName;
-use crate::config::CookiesConfig;
+use crate::config::{CookieName, CookiesConfig};
 
 const HOST_PREFIX: &str = "__Host-";
 const SECURE_PREFIX: &str = "__Secure-";

@@ -3,8 +3,7 @@
 use rocket::Request;
 
 use crate::clock::Timestamp;
-use crate::session::Sessions;
-use crate::session::cookie;
+use crate::session::{Sessions, cookie};
 
 impl Sessions {
     /// Gives the refresh token that a request brings in its cookie, if it does and cookies are chosen.

@@ -5,17 +5,12 @@
 
 use std::sync::Arc;
 
-use rocket::Request;
-use rocket::async_trait;
+use rocket::{Request, async_trait};
 
-use crate::crypto::lineage::Heir;
-use crate::crypto::lineage::Keepsake;
+use crate::crypto::lineage::{Heir, Keepsake};
 use crate::error::Result;
-use crate::session::Active;
-use crate::session::Current;
-use crate::session::Sessions;
-use crate::session::cookie;
 use crate::session::names::Kind;
+use crate::session::{Active, Current, Sessions, cookie};
 
 /// Restores sessions: the feature that remembers browsers.
 #[async_trait]

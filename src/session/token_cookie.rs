@@ -1,10 +1,8 @@
 //! The cookie of a token that the application set, where `"cookie"` is among `security.tokens.sources`.
 
-use rocket::Request;
-use rocket::Response;
+use rocket::{Request, Response};
 
-use crate::session::Sessions;
-use crate::session::cookie;
+use crate::session::{Sessions, cookie};
 
 impl Sessions {
     /// Takes the token from the browser, whether it has one or not: it was for whoever had the browser before,

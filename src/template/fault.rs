@@ -8,8 +8,7 @@ use std::iter;
 
 use tera::ErrorKind;
 
-use crate::error::Error;
-use crate::error::with_causes;
+use crate::error::{Error, with_causes};
 
 type Sources = BTreeMap<String, String>;
 
@@ -157,8 +156,7 @@ fn between<'a>(text: &'a str, before: &str, after: &str) -> Option<&'a str> {
 mod tests {
     use serde_json::json;
 
-    use crate::template::Templates;
-    use crate::template::render_text;
+    use crate::template::{Templates, render_text};
 
     /// Returns what is said of the template `page.html` among these.
     fn fault_of(files: &[(&str, &str)]) -> String {

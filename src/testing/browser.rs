@@ -4,21 +4,12 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
-use std::net::IpAddr;
-use std::net::SocketAddr;
-use std::sync::Mutex;
-use std::sync::PoisonError;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Mutex, PoisonError};
 
-use rocket::http::ContentType;
-use rocket::http::Cookie;
-use rocket::http::Header;
-use rocket::http::Method;
-use rocket::http::Status;
-use rocket::local::asynchronous::Client;
-use rocket::local::asynchronous::LocalRequest;
-use rocket::local::asynchronous::LocalResponse;
-use serde_json::Value;
-use serde_json::json;
+use rocket::http::{ContentType, Cookie, Header, Method, Status};
+use rocket::local::asynchronous::{Client, LocalRequest, LocalResponse};
+use serde_json::{Value, json};
 
 use crate::testing::orderly;
 

@@ -33,23 +33,16 @@ use std::collections::BTreeMap;
 
 use chrono::TimeDelta;
 use rocket::http::Status;
-use serde_json::Value;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::clock::Timestamp;
 use crate::config::IdentityAttribute;
 use crate::crypto::random_uuid;
 use crate::datastore::Together;
-use crate::datastore::user::NewUser;
-use crate::datastore::user::UserChange;
+use crate::datastore::user::{NewUser, UserChange};
 use crate::flow::lapse::UNCONFIRMED_FOR;
-use crate::testing::Answer;
-use crate::testing::Browser;
-use crate::testing::PASSWORD;
-use crate::testing::TestApp;
-use crate::testing::orderly;
-use crate::user::Email;
-use crate::user::UserId;
+use crate::testing::{Answer, Browser, PASSWORD, TestApp, orderly};
+use crate::user::{Email, UserId};
 use crate::web::Web;
 
 /// How often each form is sent for an address: once more than it gets mails an hour.

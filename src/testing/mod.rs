@@ -40,41 +40,33 @@ pub mod enumeration;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod migrated;
 
-pub use crate::testing::browser::Answer;
-pub use crate::testing::browser::Browser;
+pub use crate::testing::browser::{Answer, Browser};
 pub use crate::testing::database::TestDatabase;
 
 use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rocket::Build;
-use rocket::Rocket;
 use rocket::figment::Figment;
 use rocket::http::Status;
 use rocket::local::asynchronous::Client;
 use rocket::tokio::time::timeout;
-use serde_json::Value;
-use serde_json::json;
+use rocket::{Build, Rocket};
+use serde_json::{Value, json};
 
 use crate::clock::Clock;
 use crate::crypto::hasher::PasswordHash;
 use crate::crypto::password::Password;
 use crate::crypto::random_uuid;
-use crate::datastore::Together;
-use crate::datastore::UserDatastore;
 use crate::datastore::user::NewUser;
+use crate::datastore::{Together, UserDatastore};
 use crate::flow::Flow;
 use crate::mail::Message;
 use crate::mail::capture::CaptureMailer;
 use crate::mail::worker::Worker;
 use crate::secret::Secret;
 use crate::security::housekeeping::Housekeeping;
-use crate::user::Email;
-use crate::user::Identity;
-use crate::user::RoleName;
-use crate::user::User;
-use crate::user::UserId;
+use crate::user::{Email, Identity, RoleName, User, UserId};
 use crate::web::Web;
 
 /// The password of everybody that the kit makes.

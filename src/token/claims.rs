@@ -1,12 +1,8 @@
 //! The claims that mean something to the framework, read and checked for their types.
 
-use chrono::DateTime;
-use chrono::SecondsFormat;
-use chrono::Utc;
-use serde::Deserialize;
-use serde::Serialize;
-use serde_json::Map;
-use serde_json::Value;
+use chrono::{DateTime, SecondsFormat, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use crate::clock::Timestamp;
 use crate::config::Allowance;

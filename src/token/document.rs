@@ -1,7 +1,6 @@
 //! The public keys, for whoever verifies our tokens elsewhere.
 
-use serde::Deserialize;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// The document that tells others how to verify our signed tokens: as JSON,
 /// `{"issuer":"https://example.org","keys":[{"kid":"k4.pid.…","key":"k4.public.…"}]}`.

@@ -1,44 +1,28 @@
 //! Issuing.
 
 use std::marker::PhantomData;
-use std::sync::Arc;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
-use chrono::Datelike;
-use chrono::SubsecRound;
-use chrono::TimeDelta;
+use chrono::{Datelike, SubsecRound, TimeDelta};
 use serde::Serialize;
-use serde_json::Map;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use url::Url;
 use uuid::Uuid;
 
-use crate::clock::Clock;
-use crate::clock::Timestamp;
-use crate::config::Config;
-use crate::config::TokenPurpose;
+use crate::clock::{Clock, Timestamp};
+use crate::config::{Config, TokenPurpose};
 use crate::crypto::keys::Keyring;
 use crate::crypto::random_uuid;
-use crate::error::Error;
-use crate::error::Result;
-use crate::token::Access;
-use crate::token::BeginsFamilies;
-use crate::token::Lifetime;
-use crate::token::MAX_FOOTER_BYTES;
-use crate::token::MAX_TOKEN_BYTES;
-use crate::token::TokenKind;
-use crate::token::assertion_of;
-use crate::token::claims::RESERVED;
-use crate::token::claims::write_time;
+use crate::error::{Error, Result};
+use crate::token::claims::{RESERVED, write_time};
 use crate::token::document::PublicKeys;
-use crate::token::is_name;
-use crate::token::is_taken;
-use crate::token::ring::Ring;
-use crate::token::ring::RingKey;
-use crate::token::ring::TokenKeyInfo;
-use crate::token::subject::Holder;
-use crate::token::subject::Subject;
+use crate::token::ring::{Ring, RingKey, TokenKeyInfo};
+use crate::token::subject::{Holder, Subject};
 use crate::token::verify::Verifier;
+use crate::token::{
+    Access, BeginsFamilies, Lifetime, MAX_FOOTER_BYTES, MAX_TOKEN_BYTES, TokenKind, assertion_of,
+    is_name, is_taken,
+};
 
 /// Issues tokens. It is a guard, and stands in Rocket's managed state.
 ///

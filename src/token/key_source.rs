@@ -1,20 +1,16 @@
 //! Reading the keys of tokens where the configuration says they are.
 
-use std::fs;
-use std::io;
 #[cfg(unix)]
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::{fs, io};
 
 use zeroize::Zeroizing;
 
-use crate::config::KeySource;
-use crate::config::TokenKeyConfig;
+use crate::config::{KeySource, TokenKeyConfig};
 use crate::crypto::keys::Keyring;
-use crate::crypto::token_key::KeyFault;
-use crate::crypto::token_key::TokenKey;
-use crate::error::Error;
-use crate::error::Result;
+use crate::crypto::token_key::{KeyFault, TokenKey};
+use crate::error::{Error, Result};
 use crate::secret::Secret;
 
 /// The length of a symmetric key of every version (PASETO, section on keys). No text of a key is as short.
@@ -163,11 +159,8 @@ fn mode_for_others(_path: &Path) -> Option<u32> {
 mod tests {
     use std::fs;
 
-    use crate::config::KeySource;
-    use crate::config::TokenKeyConfig;
-    use crate::config::TokenPurpose;
-    use crate::crypto::keys::Keyring;
-    use crate::crypto::keys::generate_paserk;
+    use crate::config::{KeySource, TokenKeyConfig, TokenPurpose};
+    use crate::crypto::keys::{Keyring, generate_paserk};
     use crate::crypto::token_key::TokenKey;
     use crate::secret::Secret;
     use crate::token::key_source::KeyReader;

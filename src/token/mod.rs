@@ -31,23 +31,16 @@ mod subject;
 mod verify;
 
 pub use crate::token::claims::NoClaims;
-pub use crate::token::denied::denied_as;
-pub use crate::token::denied::denied_at_most_until;
-pub use crate::token::document::PublicKey;
-pub use crate::token::document::PublicKeys;
-pub use crate::token::issue::TokenBuilder;
-pub use crate::token::issue::Tokens;
-pub use crate::token::key_source::read_key_file;
-pub use crate::token::key_source::read_keys;
-pub use crate::token::refresh::RefreshBuilder;
-pub use crate::token::refresh::TokenPair;
+pub use crate::token::denied::{denied_as, denied_at_most_until};
+pub use crate::token::document::{PublicKey, PublicKeys};
+pub use crate::token::issue::{TokenBuilder, Tokens};
+pub use crate::token::key_source::{read_key_file, read_keys};
+pub use crate::token::refresh::{RefreshBuilder, TokenPair};
 pub use crate::token::ring::TokenKeyInfo;
-pub use crate::token::subject::Holder;
-pub use crate::token::subject::Subject;
+pub use crate::token::subject::{Holder, Subject};
 #[doc(hidden)]
 pub use crate::token::verify::Examined;
-pub use crate::token::verify::Verified;
-pub use crate::token::verify::Verifier;
+pub use crate::token::verify::{Verified, Verifier};
 
 pub(crate) use crate::token::refresh::BeginsFamilies;
 

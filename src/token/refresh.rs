@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use chrono::DurationRound;
-use chrono::TimeDelta;
+use chrono::{DurationRound, TimeDelta};
 use rocket::async_trait;
 use uuid::Uuid;
 
@@ -12,17 +11,12 @@ use crate::config::Config;
 use crate::crypto::random_uuid;
 use crate::datastore::refresh::FamilyRecord;
 use crate::datastore::session::SessionRecord;
-use crate::error::Error;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::rejection::Rejection;
 use crate::secret::Secret;
-use crate::token::Refresh;
-use crate::token::TokenBuilder;
-use crate::token::Tokens;
-use crate::token::subject::Holder;
-use crate::token::subject::fault_of;
-use crate::user::User;
-use crate::user::UserId;
+use crate::token::subject::{Holder, fault_of};
+use crate::token::{Refresh, TokenBuilder, Tokens};
+use crate::user::{User, UserId};
 
 /// How families that an application begins say their users proved to be them.
 const AUTHN_VIA: &str = "application";

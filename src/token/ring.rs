@@ -3,20 +3,11 @@
 use url::Url;
 
 use crate::clock::Clock;
-use crate::config::Allowance;
-use crate::config::Config;
-use crate::config::TokenPurpose;
-use crate::config::TokensConfig;
-use crate::config::TrustedConfig;
-use crate::crypto::keys::Keyring;
-use crate::crypto::keys::Purpose;
-use crate::crypto::token_key::TokenKey;
-use crate::crypto::token_key::TokenVersion;
-use crate::error::Error;
-use crate::error::Faults;
-use crate::error::Result;
-use crate::token::document::PublicKey;
-use crate::token::document::PublicKeys;
+use crate::config::{Allowance, Config, TokenPurpose, TokensConfig, TrustedConfig};
+use crate::crypto::keys::{Keyring, Purpose};
+use crate::crypto::token_key::{TokenKey, TokenVersion};
+use crate::error::{Error, Faults, Result};
+use crate::token::document::{PublicKey, PublicKeys};
 use crate::token::key_source::KeyReader;
 use crate::token::refresh::FamilyLimits;
 

@@ -6,26 +6,18 @@ use std::sync::Arc;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::de::DeserializeOwned;
-use serde_json::Map;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::clock::Timestamp;
-use crate::config::Allowance;
-use crate::config::TokenPurpose;
+use crate::config::{Allowance, TokenPurpose};
 use crate::crypto::token_key::TokenVersion;
 use crate::rejection::TokenFault;
-use crate::token::Lifetime;
-use crate::token::MAX_FOOTER_BYTES;
-use crate::token::MAX_TOKEN_BYTES;
-use crate::token::TokenKind;
-use crate::token::assertion_of;
 use crate::token::claims::Standard;
-use crate::token::is_disguised;
-use crate::token::is_taken;
-use crate::token::ring::Ring;
-use crate::token::ring::RingKey;
-use crate::token::ring::Trust;
+use crate::token::ring::{Ring, RingKey, Trust};
 use crate::token::strict::parse_object;
+use crate::token::{
+    Lifetime, MAX_FOOTER_BYTES, MAX_TOKEN_BYTES, TokenKind, assertion_of, is_disguised, is_taken,
+};
 
 /// Verifies tokens, in a request or outside of one. It stands in Rocket's managed state.
 ///

@@ -104,8 +104,7 @@ fn is_plain_address(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use crate::user::email::Email;
-    use crate::user::email::EmailError;
+    use crate::user::email::{Email, EmailError};
 
     #[test]
     fn ordinary_addresses_are_read() {

@@ -5,27 +5,15 @@ mod permission;
 mod scope;
 mod username;
 
-pub use crate::user::email::EMAIL_MAX_BYTES;
-pub use crate::user::email::Email;
-pub use crate::user::email::EmailError;
-pub use crate::user::permission::Permission;
-pub use crate::user::permission::PermissionName;
-pub use crate::user::permission::PermissionNameError;
-pub use crate::user::permission::PermissionSet;
-pub use crate::user::scope::KnownScope;
-pub use crate::user::scope::Scope;
-pub use crate::user::scope::ScopeName;
-pub use crate::user::scope::ScopeNameError;
-pub use crate::user::scope::ScopeSet;
-pub use crate::user::username::USERNAME_MAX_CHARS;
-pub use crate::user::username::Username;
-pub use crate::user::username::UsernameError;
+pub use crate::user::email::{EMAIL_MAX_BYTES, Email, EmailError};
+pub use crate::user::permission::{Permission, PermissionName, PermissionNameError, PermissionSet};
+pub use crate::user::scope::{KnownScope, Scope, ScopeName, ScopeNameError, ScopeSet};
+pub use crate::user::username::{USERNAME_MAX_CHARS, Username, UsernameError};
 
 use std::fmt;
 use std::str::FromStr;
 
-use serde::Deserialize;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::clock::Timestamp;

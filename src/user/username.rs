@@ -7,10 +7,9 @@ use icu_casemap::CaseMapper;
 use serde::Serialize;
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
-use unicode_security::GeneralSecurityProfile;
-use unicode_security::RestrictionLevel;
-use unicode_security::RestrictionLevelDetection;
-use unicode_security::skeleton;
+use unicode_security::{
+    GeneralSecurityProfile, RestrictionLevel, RestrictionLevelDetection, skeleton,
+};
 
 /// A name that its owner chose, by which everybody may know them, and which names one user.
 ///
@@ -167,8 +166,7 @@ fn fold(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use crate::user::username::Username;
-    use crate::user::username::UsernameError;
+    use crate::user::username::{Username, UsernameError};
 
     fn name(text: &str) -> Username {
         Username::parse(text).expect(text)

@@ -3,16 +3,12 @@
 use std::sync::Arc;
 
 use rocket::Request;
-use serde_json::Map;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::config::TokenSource;
 use crate::rejection::Rejection;
-use crate::token::TokenKind;
-use crate::token::Verified;
-use crate::token::Verifier;
-use crate::web::Web;
-use crate::web::is_handshake;
+use crate::token::{TokenKind, Verified, Verifier};
+use crate::web::{Web, is_handshake};
 
 /// The header that Flask-Security's clients send.
 const HEADER: &str = "Authentication-Token";

@@ -1,17 +1,11 @@
 //! Answers for guards that fail, where the application has none of its own.
 
-use rocket::Build;
-use rocket::Catcher;
-use rocket::Request;
-use rocket::Rocket;
-use rocket::async_trait;
-use rocket::catcher;
 use rocket::http::Status;
 use rocket::response::Responder;
+use rocket::{Build, Catcher, Request, Rocket, async_trait, catcher};
 
 use crate::rejection::Rejection;
-use crate::web::Web;
-use crate::web::presentation;
+use crate::web::{Web, presentation};
 
 /// The statuses that guards of ours fail with.
 const CODES: [u16; 5] = [400, 401, 403, 429, 503];

@@ -1,16 +1,13 @@
 //! What an answer of 401 asks for: its `WWW-Authenticate` (RFC 9110, section 11.6.1).
 
-use std::sync::Mutex;
-use std::sync::PoisonError;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use rocket::Request;
-use rocket::Response;
 use rocket::http::Status;
+use rocket::{Request, Response};
 
 use crate::rejection::Rejection;
-use crate::web::is_of_script;
-use crate::web::wants_json;
+use crate::web::{is_of_script, wants_json};
 
 /// What stands for logging in at the login page: no registered scheme means that.
 pub(crate) const SESSION: &str = "Session realm=\"login\"";

@@ -1,16 +1,11 @@
 //! Where a request comes from.
 
-use std::net::IpAddr;
-use std::net::Ipv4Addr;
-use std::net::Ipv6Addr;
-use std::sync::atomic::AtomicBool;
-use std::sync::atomic::Ordering;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rocket::Request;
 
-use crate::config::Config;
-use crate::config::ProxyHeader;
-use crate::config::ProxyNetwork;
+use crate::config::{Config, ProxyHeader, ProxyNetwork};
 use crate::web::hops;
 
 /// The headers in which proxies usually name the client.
@@ -168,10 +163,7 @@ fn is_near(address: IpAddr) -> bool {
 mod tests {
     use std::net::IpAddr;
 
-    use crate::web::client_ip::find_client;
-    use crate::web::client_ip::is_near;
-    use crate::web::client_ip::network_of;
-    use crate::web::client_ip::networks_of;
+    use crate::web::client_ip::{find_client, is_near, network_of, networks_of};
     use crate::web::hops;
 
     fn client(peer: &str, forwarded: &[&str], trusted: &str) -> String {

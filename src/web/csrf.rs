@@ -38,23 +38,16 @@
 use std::sync::Once;
 
 use percent_encoding::percent_decode;
-use rocket::Data;
-use rocket::Request;
-use rocket::http::Method;
-use rocket::http::Status;
 use rocket::http::uncased::UncasedStr;
-use rocket::post;
-use rocket::uri;
+use rocket::http::{Method, Status};
+use rocket::{Data, Request, post, uri};
 use url::Url;
 
 use crate::event::Event;
-use crate::rejection::CsrfFault;
-use crate::rejection::Rejection;
+use crate::rejection::{CsrfFault, Rejection};
 use crate::session::Current;
-use crate::web::Web;
-use crate::web::asks_for_socket;
-use crate::web::multipart;
 use crate::web::submission::parse_pairs;
+use crate::web::{Web, asks_for_socket, multipart};
 
 /// The name of the form field.
 pub const FIELD: &str = "csrf_token";
@@ -345,8 +338,7 @@ pub(crate) fn is_origin_of(base_url: &Url, is_local: bool, origin: &str) -> bool
 mod tests {
     use url::Url;
 
-    use crate::web::csrf::is_json;
-    use crate::web::csrf::is_origin_of;
+    use crate::web::csrf::{is_json, is_origin_of};
 
     #[test]
     fn json_has_parameters_in_any_case_and_is_no_list() {

@@ -6,14 +6,10 @@
 //! it demands. So a guard that is added stands in the map by one call of [`demands`] in its sentinel.
 
 use std::fmt;
-use std::sync::Mutex;
-use std::sync::MutexGuard;
-use std::sync::PoisonError;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use rocket::Ignite;
-use rocket::Rocket;
-use serde::Deserialize;
-use serde::Serialize;
+use rocket::{Ignite, Rocket};
+use serde::{Deserialize, Serialize};
 
 /// What a guard demands of a request.
 ///

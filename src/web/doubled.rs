@@ -4,11 +4,8 @@
 //! neighbouring host that plants one. Two cookies of one name are two credentials, and nothing says which of
 //! them is the user's. So the request is refused, before any guard or handler reads one of the two.
 
-use rocket::Request;
-use rocket::http::Method;
-use rocket::http::Status;
-use rocket::post;
-use rocket::uri;
+use rocket::http::{Method, Status};
+use rocket::{Request, post, uri};
 
 use crate::rejection::Rejection;
 use crate::web::Web;

@@ -4,16 +4,11 @@
 //! in every other, and none of them tells more than `reasons` do.
 
 use rocket::Request;
-use rocket::http::ContentType;
-use rocket::http::Status;
-use serde_json::Map;
-use serde_json::Value;
-use serde_json::json;
+use rocket::http::{ContentType, Status};
+use serde_json::{Map, Value, json};
 
 use crate::config::ErrorStyle;
-use crate::rejection::FieldErrors;
-use crate::rejection::Rejection;
-use crate::rejection::TokenFault;
+use crate::rejection::{FieldErrors, Rejection, TokenFault};
 use crate::web::challenge;
 use crate::web::presentation::Instead;
 

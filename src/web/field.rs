@@ -1,10 +1,7 @@
 //! A field that an application adds to a form of ours: how it is shown, and what it takes.
 
 use serde::Serialize;
-use serde_json::Map;
-use serde_json::Number;
-use serde_json::Value;
-use serde_json::json;
+use serde_json::{Map, Number, Value, json};
 
 use crate::rejection::FieldErrors;
 use crate::web::submission::Flag;
@@ -217,13 +214,10 @@ fn read_number(sent: Value) -> Result<Value, Fault> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::Map;
-    use serde_json::Value;
-    use serde_json::json;
+    use serde_json::{Map, Value, json};
 
     use crate::rejection::FieldErrors;
-    use crate::web::field::Field;
-    use crate::web::field::sort;
+    use crate::web::field::{Field, sort};
 
     const FIELDS: &[Field] = &[
         Field::text("name", "Name").required().max_length(5),

@@ -6,23 +6,17 @@
 
 use std::marker::PhantomData;
 
-use rocket::Request;
-use rocket::async_trait;
+use rocket::{Request, async_trait};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_json::Map;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::datastore::Together;
-use crate::error::Error;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::feature::Registration;
 use crate::rejection::FieldErrors;
-use crate::web::field::Field;
-use crate::web::field::sort;
-use crate::web::submission::kinds;
-use crate::web::submission::quoted;
-use crate::web::submission::untaken;
+use crate::web::field::{Field, sort};
+use crate::web::submission::{kinds, quoted, untaken};
 
 /// What an application asks of whoever registers, beside the address and the password: its fields,
 /// on the page and in JSON, and what becomes of them.

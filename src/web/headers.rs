@@ -9,12 +9,8 @@
 //! their length (25 ms for 350 KB), and the first of several `Accept` headers while it takes in the second. A
 //! reverse proxy that bounds headers, as nginx does at 8 KB each, keeps them out.
 
-use rocket::Request;
-use rocket::http::Accept;
-use rocket::http::Method;
-use rocket::http::Status;
-use rocket::post;
-use rocket::uri;
+use rocket::http::{Accept, Method, Status};
+use rocket::{Request, post, uri};
 
 /// The longest header that names media types, in bytes. Browsers send less than 300.
 const LONGEST: usize = 1_024;

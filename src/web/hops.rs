@@ -98,8 +98,7 @@ fn is_port(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use crate::web::hops::of_forwarded;
-    use crate::web::hops::of_list;
+    use crate::web::hops::{of_forwarded, of_list};
 
     fn shown(hops: Vec<Option<std::net::IpAddr>>) -> Vec<String> {
         hops.iter().map(|hop| hop.map_or_else(|| "-".to_owned(), |it| it.to_string())).collect()

@@ -1,11 +1,8 @@
 //! Who somebody says they are, in one of several fields.
 
 use crate::config::IdentityAttribute;
-use crate::rejection::FieldErrors;
-use crate::rejection::Rejection;
-use crate::user::Email;
-use crate::user::Identity;
-use crate::user::Username;
+use crate::rejection::{FieldErrors, Rejection};
+use crate::user::{Email, Identity, Username};
 use crate::web::submission::unknown_field;
 
 /// The fields of a form that name somebody.

@@ -2,18 +2,13 @@
 
 use std::fmt;
 
-use rocket::Request;
-use rocket::Response;
 use rocket::http::Status;
-use rocket::response;
 use rocket::response::Responder;
-use serde::Deserialize;
-use serde::Deserializer;
-use serde::Serialize;
+use rocket::{Request, Response, response};
+use serde::{Deserialize, Deserializer, Serialize};
 use url::Url;
 
-use crate::config::Origins;
-use crate::config::read_url;
+use crate::config::{Origins, read_url};
 
 /// A path with an optional query on this site, or a URL at one of
 /// [`security.redirect_origins`](crate::Config::redirect_origins).

@@ -1,41 +1,24 @@
 //! Pages from templates: ours, and those of the application.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 
-use rocket::Ignite;
-use rocket::Request;
-use rocket::Rocket;
-use rocket::Sentinel;
-use rocket::async_trait;
-use rocket::http::Method;
-use rocket::http::Status;
+use rocket::http::{Method, Status};
 use rocket::outcome::Outcome;
-use rocket::request;
 use rocket::request::FromRequest;
-use serde::Deserialize;
-use serde::Serialize;
-use serde_json::Map;
-use serde_json::Value;
-use serde_json::json;
+use rocket::{Ignite, Request, Rocket, Sentinel, async_trait, request};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
 use tera::Tera;
 
-use crate::error::Error;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::rejection::Rejection;
 use crate::session;
-use crate::session::Current;
-use crate::session::cookie;
+use crate::session::{Current, cookie};
 use crate::user::UserId;
-use crate::web::Urls;
-use crate::web::Web;
-use crate::web::csrf;
-use crate::web::demand::Demand;
-use crate::web::demand::demands;
-use crate::web::is_unattached;
-use crate::web::presentation;
+use crate::web::demand::{Demand, demands};
+use crate::web::{Urls, Web, csrf, is_unattached, presentation};
 
 /// The path of our stylesheet.
 pub(crate) const STYLESHEET: &str = "/security/style.css";

@@ -1,29 +1,21 @@
 //! How an application presents what is ours: its pages, its user, its answers to 401 and 403.
 
-use std::sync::Mutex;
-use std::sync::MutexGuard;
-use std::sync::PoisonError;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use rocket::Request;
-use rocket::async_trait;
 use rocket::http::Status;
+use rocket::{Request, async_trait};
 use serde::Serialize;
-use serde_json::Map;
-use serde_json::Value;
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 use crate::error::Result;
 use crate::rejection::Rejection;
 use crate::session;
 use crate::session::Current;
-use crate::user::User;
-use crate::user::UserId;
-use crate::user::UserPayload;
-use crate::web::Web;
+use crate::user::{User, UserId, UserPayload};
 use crate::web::next::Next;
 use crate::web::page::Page;
 use crate::web::reply::View;
-use crate::web::sender;
+use crate::web::{Web, sender};
 
 /// What an application changes in what we show, method by method; each leaves things as they are
 /// until it is written. Handed to [`Security::presentation`](crate::Security::presentation).

@@ -1,11 +1,8 @@
 //! The headers of our own answers.
 
-use rocket::Request;
-use rocket::Response;
+use rocket::{Request, Response};
 
-use crate::web::Web;
-use crate::web::request_id;
-use crate::web::sender;
+use crate::web::{Web, request_id, sender};
 
 /// What kind of answer of ours it is that is protected.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -11,32 +11,20 @@
 
 use std::io::Cursor;
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::MutexGuard;
-use std::sync::OnceLock;
-use std::sync::PoisonError;
-use std::sync::Weak;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
-use rocket::Catcher;
-use rocket::Request;
-use rocket::Response;
 use rocket::futures::FutureExt;
-use rocket::http::ContentType;
-use rocket::http::Status;
-use rocket::response;
+use rocket::http::{ContentType, Status};
 use rocket::response::Responder;
+use rocket::{Catcher, Request, Response, response};
 use tera::escape_html;
 
 use crate::error::Error;
 use crate::session;
 use crate::session::Current;
-use crate::web::Web;
 use crate::web::page::Page;
-use crate::web::presentation;
-use crate::web::protection::Protection;
-use crate::web::protection::protect;
-use crate::web::sender;
+use crate::web::protection::{Protection, protect};
+use crate::web::{Web, presentation, sender};
 
 impl Page {
     /// Answers `request` with the page, which is rendered when the answer is finished.

@@ -2,36 +2,21 @@
 
 use std::fmt;
 
-use rocket::Request;
-use rocket::Response;
-use rocket::Route;
-use rocket::http::ContentType;
-use rocket::http::Method;
-use rocket::http::Status;
-use rocket::response;
+use rocket::http::{ContentType, Method, Status};
 use rocket::response::Responder;
+use rocket::{Request, Response, Route, response};
 use serde::Serialize;
-use serde_json::Map;
-use serde_json::Value;
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 use crate::config::ErrorStyle;
 use crate::rejection::Rejection;
 use crate::session::cookie;
-use crate::web::Web;
-use crate::web::challenge;
-use crate::web::csrf;
-use crate::web::error_style::Refusal;
-use crate::web::error_style::enveloped;
-use crate::web::is_of_script;
+use crate::web::error_style::{Refusal, enveloped};
 use crate::web::next::Next;
-use crate::web::page::Notice;
-use crate::web::page::Page;
-use crate::web::page::keep_fields;
+use crate::web::page::{Notice, Page, keep_fields};
 use crate::web::presentation::Instead;
-use crate::web::protection::Protection;
-use crate::web::protection::protect;
-use crate::web::wants_json;
+use crate::web::protection::{Protection, protect};
+use crate::web::{Web, challenge, csrf, is_of_script, wants_json};
 
 /// What a handler of ours answers with.
 pub type Answer = Result<Reply, Refused>;

@@ -4,11 +4,7 @@
 //! after it is about the same user or refuses.
 
 use std::ptr;
-use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::MutexGuard;
-use std::sync::OnceLock;
-use std::sync::PoisonError;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use rocket::Request;
 use uuid::Uuid;
@@ -17,9 +13,7 @@ use crate::clock::Timestamp;
 use crate::config::Span;
 use crate::datastore::session::SessionRecord;
 use crate::session::Active;
-use crate::user::ScopeName;
-use crate::user::User;
-use crate::user::UserId;
+use crate::user::{ScopeName, User, UserId};
 
 /// Who sent a request, and how that was found out.
 #[derive(Clone, Debug)]

@@ -4,39 +4,21 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use percent_encoding::percent_decode;
-use rocket::Data;
-use rocket::Ignite;
-use rocket::Request;
-use rocket::Rocket;
-use rocket::Sentinel;
-use rocket::async_trait;
-use rocket::data::ByteUnit;
-use rocket::data::FromData;
-use rocket::data::Outcome;
-use rocket::data::ToByteUnit;
-use serde::Deserialize;
-use serde::Deserializer;
-use serde::de::DeserializeOwned;
-use serde::de::Error as _;
-use serde::de::MapAccess;
-use serde::de::Visitor;
-use serde_json::Map;
-use serde_json::Value;
+use rocket::data::{ByteUnit, FromData, Outcome, ToByteUnit};
+use rocket::{Data, Ignite, Request, Rocket, Sentinel, async_trait};
+use serde::de::{DeserializeOwned, Error as _, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::error::Category;
+use serde_json::{Map, Value};
 
 use crate::config::IdentityAttribute;
-use crate::rejection::FieldErrors;
-use crate::rejection::Rejection;
+use crate::rejection::{FieldErrors, Rejection};
 use crate::secret::Secret;
 use crate::token::strict::Strict;
-use crate::web::Web;
-use crate::web::bearer;
-use crate::web::csrf;
-use crate::web::demand::Demand;
-use crate::web::demand::demands;
-use crate::web::is_unattached;
+use crate::web::demand::{Demand, demands};
 use crate::web::next::Next;
 use crate::web::visit::Visit;
+use crate::web::{Web, bearer, csrf, is_unattached};
 
 /// The largest body that is read.
 fn body_limit() -> ByteUnit {
@@ -475,9 +457,7 @@ impl<'de> Deserialize<'de> for Flag {
 
 #[cfg(test)]
 mod tests {
-    use crate::web::submission::parse_form;
-    use crate::web::submission::parse_json;
-    use crate::web::submission::parse_pairs;
+    use crate::web::submission::{parse_form, parse_json, parse_pairs};
 
     #[test]
     fn a_form_is_split_and_decoded() {

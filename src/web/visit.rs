@@ -2,28 +2,18 @@
 
 use std::ops::Deref;
 
-use rocket::Ignite;
-use rocket::Request;
-use rocket::Rocket;
-use rocket::Sentinel;
-use rocket::async_trait;
 use rocket::outcome::Outcome;
-use rocket::request;
 use rocket::request::FromRequest;
+use rocket::{Ignite, Request, Rocket, Sentinel, async_trait, request};
 
 use crate::event::Origin;
 use crate::rejection::Rejection;
-use crate::session::Active;
-use crate::session::Current;
+use crate::session::{Active, Current};
 use crate::user::User;
-use crate::web::Web;
-use crate::web::demand::Demand;
-use crate::web::demand::demands;
-use crate::web::is_unattached;
+use crate::web::demand::{Demand, demands};
 use crate::web::next::Next;
-use crate::web::presentation;
 use crate::web::reply::Refused;
-use crate::web::wants_json;
+use crate::web::{Web, is_unattached, presentation, wants_json};
 
 /// A request whose session was read, with [`Web`]: what our handlers begin with.
 ///

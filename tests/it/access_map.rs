@@ -1,54 +1,27 @@
 //! Who can reach what, as the signatures of an application tell it.
 
-use rocket::Build;
-use rocket::Ignite;
-use rocket::Request;
-use rocket::Rocket;
-use rocket::Sentinel;
-use rocket::State;
-use rocket::async_trait;
-use rocket::delete;
 use rocket::fairing::AdHoc;
 use rocket::fs::FileServer;
-use rocket::get;
 use rocket::local::asynchronous::Client;
-use rocket::post;
-use rocket::request::FromRequest;
-use rocket::request::Outcome;
-use rocket::routes;
-use rocket_security::AccessMap;
-use rocket_security::AnonymousOnly;
-use rocket_security::AuthUser;
-use rocket_security::Fresh;
-use rocket_security::Maybe;
-use rocket_security::PageContext;
-use rocket_security::PermissionsAccepted;
-use rocket_security::PermissionsRequired;
-use rocket_security::Public;
-use rocket_security::Rejection;
-use rocket_security::RolesAccepted;
-use rocket_security::RolesRequired;
-use rocket_security::Security;
-use rocket_security::Session;
+use rocket::request::{FromRequest, Outcome};
+use rocket::{
+    Build, Ignite, Request, Rocket, Sentinel, State, async_trait, delete, get, post, routes,
+};
 use rocket_security::features::audit::Audit;
 use rocket_security::features::change_username::ChangeUsername;
 use rocket_security::features::close_account::CloseAccount;
 use rocket_security::features::recover_username::RecoverUsername;
-use rocket_security::guard::Demand;
-use rocket_security::guard::Who;
-use rocket_security::guard::demands;
-use rocket_security::security::Csrf;
-use rocket_security::security::Declared;
-use rocket_security::testing::TestApp;
-use rocket_security::testing::TestDatabase;
+use rocket_security::guard::{Demand, Who, demands};
+use rocket_security::security::{Csrf, Declared};
+use rocket_security::testing::{TestApp, TestDatabase};
 use rocket_security::web::visit::Visit;
-use serde_json::Value;
-use serde_json::json;
+use rocket_security::{
+    AccessMap, AnonymousOnly, AuthUser, Fresh, Maybe, PageContext, PermissionsAccepted,
+    PermissionsRequired, Public, Rejection, RolesAccepted, RolesRequired, Security, Session,
+};
+use serde_json::{Value, json};
 
-use crate::support::Admin;
-use crate::support::DeletePosts;
-use crate::support::EditPosts;
-use crate::support::Editor;
+use crate::support::{Admin, DeletePosts, EditPosts, Editor};
 
 #[get("/nothing")]
 fn nothing() {}

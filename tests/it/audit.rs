@@ -1,56 +1,30 @@
 //! The journal: everything that happens, in a chain that nobody can change unseen.
 
 use std::net::IpAddr;
-use std::sync::Arc;
-use std::sync::Mutex;
-use std::time::Duration;
-use std::time::Instant;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
-use rocket::Build;
-use rocket::Rocket;
-use rocket::async_trait;
 use rocket::futures::future::join_all;
 use rocket::http::Status;
 use rocket::serde::json::Value;
 use rocket::tokio::sync::Semaphore;
 use rocket::tokio::time::sleep;
-use rocket_security::Error;
-use rocket_security::Event;
-use rocket_security::Hooks;
-use rocket_security::Result;
-use rocket_security::Secret;
-use rocket_security::Security;
-use rocket_security::SqlxDatastore;
-use rocket_security::UserId;
+use rocket::{Build, Rocket, async_trait};
 use rocket_security::clock::Timestamp;
 use rocket_security::crypto::chain::Sealer;
-use rocket_security::crypto::keys::Keyring;
-use rocket_security::crypto::keys::generate_paserk;
+use rocket_security::crypto::keys::{Keyring, generate_paserk};
 use rocket_security::crypto::one_time::Digest;
-use rocket_security::datastore::AuditStore;
-use rocket_security::datastore::StoreConnection;
-use rocket_security::datastore::Together;
-use rocket_security::datastore::audit::AuditEntry;
-use rocket_security::datastore::audit::AuditRow;
-use rocket_security::event::Counted;
-use rocket_security::event::Missing;
-use rocket_security::event::Origin;
-use rocket_security::event::ROOM;
-use rocket_security::event::SessionEnd;
-use rocket_security::event::Signals;
-use rocket_security::features::audit::Audit;
-use rocket_security::features::audit::Fault;
-use rocket_security::features::audit::Journal;
-use rocket_security::features::audit::Report;
-use rocket_security::testing::PASSWORD;
-use rocket_security::testing::TestApp;
-use rocket_security::testing::link_in;
+use rocket_security::datastore::audit::{AuditEntry, AuditRow};
+use rocket_security::datastore::{AuditStore, StoreConnection, Together};
+use rocket_security::event::{Counted, Missing, Origin, ROOM, SessionEnd, Signals};
+use rocket_security::features::audit::{Audit, Fault, Journal, Report};
+use rocket_security::testing::{PASSWORD, TestApp, link_in};
 use rocket_security::user::Identity;
+use rocket_security::{Error, Event, Hooks, Result, Secret, Security, SqlxDatastore, UserId};
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::support::rocket_with;
-use crate::support::sql;
+use crate::support::{rocket_with, sql};
 
 const ANN: &str = "ann@example.org";
 
@@ -576,25 +550,14 @@ async fn without_the_feature_nothing_is_written_down() {
 
 #[cfg(feature = "cli")]
 mod command_line {
-    use std::process::Command;
-    use std::process::Stdio;
+    use std::process::{Command, Stdio};
 
     use rocket::serde::json::Value;
-    use rocket_security::event::ROOM;
-    use rocket_security::event::Signals;
-    use rocket_security::testing::PASSWORD;
-    use rocket_security::testing::TestApp;
+    use rocket_security::event::{ROOM, Signals};
+    use rocket_security::testing::{PASSWORD, TestApp};
 
-    use crate::audit::ANN;
-    use crate::audit::app;
-    use crate::audit::app_with_six_rows;
-    use crate::audit::keys;
-    use crate::audit::names;
-    use crate::audit::refusal;
-    use crate::audit::rows;
-    use crate::audit::verify;
-    use crate::support::rocket_with;
-    use crate::support::sql;
+    use crate::audit::{ANN, app, app_with_six_rows, keys, names, refusal, rows, verify};
+    use crate::support::{rocket_with, sql};
 
     /// Runs a command beside an application; gives its status and what it printed on either side.
     fn run(app: &TestApp, line: &str) -> (Option<i32>, String, String) {
@@ -698,8 +661,7 @@ mod command_line {
 
     #[rocket::async_test]
     async fn a_journal_that_is_followed_shows_what_is_added() {
-        use std::io::BufRead;
-        use std::io::BufReader;
+        use std::io::{BufRead, BufReader};
         let app = app_with_six_rows().await;
         let mut child = command(&app, "audit tail -n 1 --follow").spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();

@@ -2,29 +2,17 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use rocket::get;
-use rocket::http::Header;
-use rocket::http::Status;
-use rocket::routes;
-use rocket_security::AuthUser;
-use rocket_security::BasicUser;
-use rocket_security::Event;
-use rocket_security::Hooks;
-use rocket_security::Maybe;
-use rocket_security::Rejection;
-use rocket_security::Result;
-use rocket_security::Security;
-use rocket_security::User;
+use rocket::http::{Header, Status};
+use rocket::{get, routes};
 use rocket_security::datastore::Together;
 use rocket_security::datastore::user::UserChange;
-use rocket_security::feature::LoginAttempt;
-use rocket_security::feature::Verdict;
+use rocket_security::feature::{LoginAttempt, Verdict};
 use rocket_security::features::basic::Basic;
-use rocket_security::testing::Answer;
-use rocket_security::testing::PASSWORD;
-use rocket_security::testing::TestApp;
-use serde_json::Value;
-use serde_json::json;
+use rocket_security::testing::{Answer, PASSWORD, TestApp};
+use rocket_security::{
+    AuthUser, BasicUser, Event, Hooks, Maybe, Rejection, Result, Security, User,
+};
+use serde_json::{Value, json};
 
 const ANN: &str = "ann@example.org";
 const CHALLENGE: &str = "Basic realm=\"login\", charset=\"UTF-8\"";

@@ -3,50 +3,24 @@
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use rocket::Build;
-use rocket::Rocket;
-use rocket::async_trait;
-use rocket::get;
-use rocket::http::ContentType;
-use rocket::http::Header;
-use rocket::http::Status;
+use rocket::http::{ContentType, Header, Status};
 use rocket::local::asynchronous::Client;
-use rocket::post;
-use rocket::routes;
-use rocket_security::AuthUser;
-use rocket_security::AuthVia;
-use rocket_security::Fresh;
-use rocket_security::Hooks;
-use rocket_security::Maybe;
-use rocket_security::Result;
-use rocket_security::RolesRequired;
-use rocket_security::Security;
-use rocket_security::TokenKind;
+use rocket::{Build, Rocket, async_trait, get, post, routes};
 use rocket_security::config::TokenPurpose;
 use rocket_security::datastore::Together;
 use rocket_security::datastore::user::UserChange;
-use rocket_security::feature::LoginAttempt;
-use rocket_security::feature::Verdict;
+use rocket_security::feature::{LoginAttempt, Verdict};
 use rocket_security::features::tokens::Tokens;
-use rocket_security::testing::Answer;
-use rocket_security::testing::Browser;
-use rocket_security::testing::PASSWORD;
-use rocket_security::testing::TestApp;
+use rocket_security::testing::{Answer, Browser, PASSWORD, TestApp};
 use rocket_security::token::Lifetime;
-use rocket_security::via;
-use serde_json::Value;
-use serde_json::json;
+use rocket_security::{
+    AuthUser, AuthVia, Fresh, Hooks, Maybe, Result, RolesRequired, Security, TokenKind, via,
+};
+use serde_json::{Value, json};
 
-use crate::support::Admin;
-use crate::support::bearer::bearer;
-use crate::support::bearer::begin_session;
-use crate::support::bearer::issuer;
-use crate::support::sql;
-use crate::support::tokens::ASSERTION;
-use crate::support::tokens::ISSUER;
-use crate::support::tokens::forge;
-use crate::support::tokens::key;
-use crate::support::tokens::public_half;
+use crate::support::bearer::{bearer, begin_session, issuer};
+use crate::support::tokens::{ASSERTION, ISSUER, forge, key, public_half};
+use crate::support::{Admin, sql};
 
 const ANN: &str = "ann@example.org";
 const BOB: &str = "bob@example.org";

@@ -1,32 +1,23 @@
 //! Moving an account to another address, and back.
 
-use std::sync::Arc;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use chrono::TimeDelta;
 use rocket::http::Status;
-use rocket_security::Email;
-use rocket_security::Security;
 use rocket_security::config::Span;
 use rocket_security::datastore::Together;
-use rocket_security::datastore::outbox::Addressee;
-use rocket_security::datastore::outbox::NewMail;
+use rocket_security::datastore::outbox::{Addressee, NewMail};
 use rocket_security::datastore::user::UserChange;
 use rocket_security::event::Origin;
 use rocket_security::features::invite::Invite;
 use rocket_security::features::reset::Reset;
 use rocket_security::flow::Flow;
-use rocket_security::testing::Browser;
-use rocket_security::testing::PASSWORD;
-use rocket_security::testing::TestApp;
-use rocket_security::testing::link_in;
+use rocket_security::testing::{Browser, PASSWORD, TestApp, link_in};
+use rocket_security::{Email, Security};
 use serde_json::json;
 
-use crate::support::app;
-use crate::support::app_with;
-use crate::support::rocket_with;
-use crate::usernames::app_with_usernames;
-use crate::usernames::named_user;
+use crate::support::{app, app_with, rocket_with};
+use crate::usernames::{app_with_usernames, named_user};
 
 const OLD: &str = "ann@example.org";
 const NEW: &str = "Ann@Example.net";

@@ -4,13 +4,10 @@ use chrono::TimeDelta;
 use rocket::http::Status;
 use rocket_security::datastore::Together;
 use rocket_security::datastore::user::UserChange;
-use rocket_security::testing::PASSWORD;
-use rocket_security::testing::link_in;
-use serde_json::Value;
-use serde_json::json;
+use rocket_security::testing::{PASSWORD, link_in};
+use serde_json::{Value, json};
 
-use crate::support::app;
-use crate::support::app_with;
+use crate::support::{app, app_with};
 
 const ANN: &str = "ann@example.org";
 const CHOSEN: &str = "a ferry leaves at seven";

@@ -1,22 +1,17 @@
 //! Choosing another username.
 
-use std::sync::Arc;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use chrono::TimeDelta;
 use rocket::http::Status;
-use rocket_security::Event;
-use rocket_security::Security;
 use rocket_security::features::change_username::ChangeUsername;
-use rocket_security::testing::PASSWORD;
-use rocket_security::testing::TestApp;
-use rocket_security::user::Identity;
-use rocket_security::user::Username;
+use rocket_security::testing::{PASSWORD, TestApp};
+use rocket_security::user::{Identity, Username};
+use rocket_security::{Event, Security};
 use serde_json::json;
 
 use crate::support::rocket_with;
-use crate::usernames::app_with_usernames;
-use crate::usernames::named_user;
+use crate::usernames::{app_with_usernames, named_user};
 
 const ANN: &str = "ann@example.org";
 const SESSION: &str = "security_session";

@@ -1,38 +1,24 @@
 //! The command line, run as an operator runs it.
 
-use std::fs;
-use std::thread;
 use std::time::Duration;
+use std::{fs, thread};
 
 use chrono::TimeDelta;
-use rocket::serde::json::Value;
-use rocket::serde::json::json;
-use rocket_security::Config;
-use rocket_security::Email;
-use rocket_security::Secret;
-use rocket_security::UserDatastore;
-use rocket_security::UserId;
-use rocket_security::Username;
+use rocket::serde::json::{Value, json};
 use rocket_security::clock::Clock;
-use rocket_security::crypto::hasher::Hasher;
-use rocket_security::crypto::hasher::Verified;
+use rocket_security::crypto::hasher::{Hasher, Verified};
 use rocket_security::crypto::keys::Keyring;
 use rocket_security::crypto::one_time::Token;
 use rocket_security::crypto::password::Password;
 use rocket_security::crypto::random_uuid;
-use rocket_security::datastore::OutboxStore;
-use rocket_security::datastore::RememberStore;
-use rocket_security::datastore::SessionStore;
-use rocket_security::datastore::Together;
 use rocket_security::datastore::remember::SeriesRecord;
 use rocket_security::datastore::session::SessionRecord;
-use rocket_security::datastore::user::Credentials;
-use rocket_security::datastore::user::NewUser;
+use rocket_security::datastore::user::{Credentials, NewUser};
+use rocket_security::datastore::{OutboxStore, RememberStore, SessionStore, Together};
 use rocket_security::user::Identity;
+use rocket_security::{Config, Email, Secret, UserDatastore, UserId, Username};
 
-use crate::support::operator::CHEAP_HASH;
-use crate::support::operator::PASSWORD;
-use crate::support::operator::Place;
+use crate::support::operator::{CHEAP_HASH, PASSWORD, Place};
 
 const RELEASE: &str = "[default.security]\nbase_url = \"https://example.org\"\n\
                        [default.databases.security]\nurl = \"sqlite:production.sqlite\"\n";

@@ -4,15 +4,12 @@ use std::fs;
 #[cfg(unix)]
 use std::process::Command;
 
-use rocket_security::token::Access;
-use rocket_security::token::NoClaims;
+use rocket_security::token::{Access, NoClaims};
 use serde_json::Value;
 
-use crate::support::operator::PASSWORD;
-use crate::support::operator::Place;
+use crate::support::operator::{PASSWORD, Place};
 use crate::support::tokens;
-use crate::support::tokens::Issuer;
-use crate::support::tokens::user;
+use crate::support::tokens::{Issuer, user};
 
 const PASSPHRASE: &str = "correct horse battery staple";
 

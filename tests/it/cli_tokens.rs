@@ -3,39 +3,20 @@
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use rocket::Build;
-use rocket::Rocket;
-use rocket::get;
 use rocket::http::Status;
-use rocket::routes;
-use rocket_security::Paseto;
-use rocket_security::TokenKind;
-use rocket_security::Verifier;
+use rocket::{Build, Rocket, get, routes};
 use rocket_security::clock::Clock;
 use rocket_security::config::TokenPurpose;
 use rocket_security::crypto::random_uuid;
-use rocket_security::testing;
 use rocket_security::testing::TestApp;
-use rocket_security::token::Access;
-use rocket_security::token::Lifetime;
-use rocket_security::token::NoClaims;
-use serde_json::Value;
-use serde_json::json;
+use rocket_security::token::{Access, Lifetime, NoClaims};
+use rocket_security::{Paseto, TokenKind, Verifier, testing};
+use serde_json::{Value, json};
 
-use crate::support::bearer::bearer;
-use crate::support::bearer::begin_session;
-use crate::support::bearer::issuer;
-use crate::support::operator::CHEAP_HASH;
-use crate::support::operator::PASSWORD;
-use crate::support::operator::Place;
-use crate::support::rocket;
-use crate::support::sql;
-use crate::support::tokens::ASSERTION;
-use crate::support::tokens::ISSUER;
-use crate::support::tokens::forge;
-use crate::support::tokens::good_claims_at;
-use crate::support::tokens::key;
-use crate::support::tokens::public_half;
+use crate::support::bearer::{bearer, begin_session, issuer};
+use crate::support::operator::{CHEAP_HASH, PASSWORD, Place};
+use crate::support::tokens::{ASSERTION, ISSUER, forge, good_claims_at, key, public_half};
+use crate::support::{rocket, sql};
 
 const ANN: &str = "ann@example.org";
 

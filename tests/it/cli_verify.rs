@@ -1,26 +1,19 @@
 //! `rocket-security tokens verify` says of a token what the application says of it.
 
-use rocket::get;
 use rocket::http::Status;
-use rocket::routes;
-use rocket_security::Paseto;
+use rocket::{get, routes};
 use rocket_security::config::TokenPurpose;
 use rocket_security::datastore::Together;
-use rocket_security::testing;
 use rocket_security::testing::TestApp;
-use rocket_security::token::NoClaims;
-use rocket_security::token::Refresh;
+use rocket_security::token::{NoClaims, Refresh};
 use rocket_security::user::User;
-use serde_json::Value;
-use serde_json::json;
+use rocket_security::{Paseto, testing};
+use serde_json::{Value, json};
 
-use crate::support::bearer::bearer;
-use crate::support::bearer::begin_session;
-use crate::support::bearer::issuer;
+use crate::support::bearer::{bearer, begin_session, issuer};
 use crate::support::operator::Place;
 use crate::support::rocket;
-use crate::support::tokens::ISSUER;
-use crate::support::tokens::key;
+use crate::support::tokens::{ISSUER, key};
 
 #[get("/checked/access")]
 fn checked(_token: Paseto) -> &'static str {

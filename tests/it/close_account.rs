@@ -9,14 +9,10 @@ use rocket_security::datastore::user::UserChange;
 use rocket_security::features::change_username::ChangeUsername;
 use rocket_security::features::close_account::CloseAccount;
 use rocket_security::features::recover_username::RecoverUsername;
-use rocket_security::testing::Browser;
-use rocket_security::testing::PASSWORD;
-use rocket_security::testing::TestApp;
-use rocket_security::testing::link_in;
+use rocket_security::testing::{Browser, PASSWORD, TestApp, link_in};
 use serde_json::json;
 
-use crate::support::rocket_with;
-use crate::support::sql;
+use crate::support::{rocket_with, sql};
 
 const ANN: &str = "ann@example.org";
 

@@ -1,31 +1,25 @@
 //! What stops a launch, and what it says.
 
 use std::path::Path;
-use std::process::Command;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
-use rocket::catch;
-use rocket::catchers;
 use rocket::figment::Figment;
-use rocket::figment::providers::Format;
-use rocket::figment::providers::Toml;
+use rocket::figment::providers::{Format, Toml};
 use rocket::http::Status;
 use rocket::local::asynchronous::Client;
-use rocket_security::MemoryDatastore;
-use rocket_security::Security;
+use rocket::{catch, catchers};
 use rocket_security::config::TokenPurpose;
 use rocket_security::crypto::keys::generate_paserk;
 use rocket_security::crypto::token_key::TokenKey;
 use rocket_security::features::login::Login;
 use rocket_security::features::track::Track;
-use rocket_security::testing::TestApp;
-use rocket_security::testing::TestDatabase;
+use rocket_security::testing::{TestApp, TestDatabase};
+use rocket_security::{MemoryDatastore, Security};
 use serde_json::json;
 
-use crate::support::rocket;
-use crate::support::rocket_with;
+use crate::support::{rocket, rocket_with};
 
 pub(crate) const GOOD_KEY: &str = "k4.local.qmMwdTgzhPlqS8Hc-JQMSg9YFBqFv1_w_LbT4HMZ3gs";
 

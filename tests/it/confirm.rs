@@ -2,22 +2,16 @@
 
 use chrono::TimeDelta;
 use rocket::http::Status;
-use rocket_security::Email;
-use rocket_security::Security;
 use rocket_security::crypto::random_uuid;
 use rocket_security::datastore::Together;
 use rocket_security::datastore::user::NewUser;
 use rocket_security::features::confirm::Confirm;
-use rocket_security::testing::PASSWORD;
-use rocket_security::testing::TestApp;
-use rocket_security::testing::link_in;
+use rocket_security::testing::{PASSWORD, TestApp, link_in};
 use rocket_security::user::UserId;
+use rocket_security::{Email, Security};
 use serde_json::json;
 
-use crate::support::app;
-use crate::support::app_with;
-use crate::support::rocket;
-use crate::support::rocket_with;
+use crate::support::{app, app_with, rocket, rocket_with};
 
 const ANN: &str = "ann@example.org";
 

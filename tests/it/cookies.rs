@@ -1,31 +1,16 @@
 //! Our cookies: several tabs, several applications on one host, and what is planted.
 
 use chrono::TimeDelta;
-use rocket::State;
-use rocket::get;
-use rocket::http::ContentType;
-use rocket::http::Header;
-use rocket::http::Status;
-use rocket::routes;
+use rocket::http::{ContentType, Header, Status};
 use rocket::tokio::join;
 use rocket::tokio::sync::Notify;
-use rocket_security::AuthUser;
-use rocket_security::Maybe;
-use rocket_security::Page;
-use rocket_security::Security;
-use rocket_security::Session;
+use rocket::{State, get, routes};
 use rocket_security::features::remember::Remember;
-use rocket_security::testing::Answer;
-use rocket_security::testing::Browser;
-use rocket_security::testing::PASSWORD;
-use rocket_security::testing::TestApp;
-use rocket_security::testing::link_in;
-use serde_json::Value;
-use serde_json::json;
+use rocket_security::testing::{Answer, Browser, PASSWORD, TestApp, link_in};
+use rocket_security::{AuthUser, Maybe, Page, Security, Session};
+use serde_json::{Value, json};
 
-use crate::support::app;
-use crate::support::app_with;
-use crate::support::rocket;
+use crate::support::{app, app_with, rocket};
 
 const ANN: &str = "ann@example.org";
 const BOB: &str = "bob@example.org";

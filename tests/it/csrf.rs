@@ -1,11 +1,7 @@
 //! Forged requests.
 
-use rocket::http::ContentType;
-use rocket::http::Header;
-use rocket::http::Status;
-use rocket_security::testing::Answer;
-use rocket_security::testing::PASSWORD;
-use rocket_security::testing::TestApp;
+use rocket::http::{ContentType, Header, Status};
+use rocket_security::testing::{Answer, PASSWORD, TestApp};
 
 use crate::support::app;
 

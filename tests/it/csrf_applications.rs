@@ -1,28 +1,13 @@
 //! Forms, uploads and JSON of the application's own, of anybody.
 
-use rocket::Build;
-use rocket::FromForm;
-use rocket::Rocket;
 use rocket::form::Form;
 use rocket::fs::TempFile;
-use rocket::get;
-use rocket::http::ContentType;
-use rocket::http::Header;
-use rocket::http::Status;
-use rocket::post;
-use rocket::routes;
+use rocket::http::{ContentType, Header, Status};
 use rocket::serde::json::Json;
-use rocket_security::AuthUser;
-use rocket_security::Csrf;
-use rocket_security::Page;
-use rocket_security::PageContext;
-use rocket_security::Rejection;
-use rocket_security::testing::Answer;
-use rocket_security::testing::Browser;
-use rocket_security::testing::PASSWORD;
-use rocket_security::testing::TestApp;
-use serde_json::Value;
-use serde_json::json;
+use rocket::{Build, FromForm, Rocket, get, post, routes};
+use rocket_security::testing::{Answer, Browser, PASSWORD, TestApp};
+use rocket_security::{AuthUser, Csrf, Page, PageContext, Rejection};
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::support::rocket;

@@ -1,21 +1,12 @@
 //! The anti-forgery token in a cookie, for applications that run in the browser.
 
 use chrono::TimeDelta;
-use rocket::get;
-use rocket::http::ContentType;
-use rocket::http::Header;
-use rocket::http::Status;
-use rocket::routes;
-use rocket_security::testing::Answer;
-use rocket_security::testing::Browser;
-use rocket_security::testing::PASSWORD;
-use rocket_security::testing::TestApp;
-use serde_json::Value;
-use serde_json::json;
+use rocket::http::{ContentType, Header, Status};
+use rocket::{get, routes};
+use rocket_security::testing::{Answer, Browser, PASSWORD, TestApp};
+use serde_json::{Value, json};
 
-use crate::support::app as app_without;
-use crate::support::app_with;
-use crate::support::rocket;
+use crate::support::{app as app_without, app_with, rocket};
 
 const ANN: &str = "ann@example.org";
 const COOKIE: &str = "XSRF-TOKEN";

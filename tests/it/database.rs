@@ -1,30 +1,19 @@
 //! The database: shared with the application, and gone.
 
-use std::sync::Arc;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use rocket::futures::future::BoxFuture;
-use rocket::get;
 use rocket::http::Status;
-use rocket::routes;
-use rocket_db_pools::Connection;
-use rocket_db_pools::Database;
-use rocket_security::AuthUser;
-use rocket_security::Maybe;
-use rocket_security::Security;
-use rocket_security::SqlxDatastore;
-use rocket_security::SqlxPool;
-use rocket_security::UserDatastore;
-use rocket_security::UserId;
+use rocket::{get, routes};
+use rocket_db_pools::{Connection, Database};
 use rocket_security::clock::Clock;
 use rocket_security::crypto::random_uuid;
 use rocket_security::datastore::Together;
 use rocket_security::datastore::user::NewUser;
 use rocket_security::features::login::Login;
 use rocket_security::features::logout::Logout;
-use rocket_security::testing::PASSWORD;
-use rocket_security::testing::TestApp;
-use rocket_security::testing::TestDatabase;
+use rocket_security::testing::{PASSWORD, TestApp, TestDatabase};
+use rocket_security::{AuthUser, Maybe, Security, SqlxDatastore, SqlxPool, UserDatastore, UserId};
 use serde_json::json;
 
 use crate::support::sql;

@@ -3,21 +3,16 @@
 use std::future::pending;
 
 use rocket::async_trait;
-use rocket_security::Error;
-use rocket_security::Result;
-use rocket_security::Security;
 use rocket_security::features::change_username::ChangeUsername;
 use rocket_security::features::confirm::Confirm;
 use rocket_security::features::recover_username::RecoverUsername;
-use rocket_security::mail::Mailer;
-use rocket_security::mail::Message;
+use rocket_security::mail::{Mailer, Message};
 use rocket_security::testing::TestApp;
 use rocket_security::testing::enumeration::assert_that_nobody_learns_who_has_an_account;
+use rocket_security::{Error, Result, Security};
 use serde_json::json;
 
-use crate::support::app;
-use crate::support::app_with;
-use crate::support::rocket_with;
+use crate::support::{app, app_with, rocket_with};
 
 #[rocket::async_test]
 async fn every_form_is_answered_alike_for_every_kind_of_address() {

@@ -4,40 +4,23 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use rocket::figment::Figment;
-use rocket::get;
-use rocket::http::Header;
-use rocket::http::Status;
-use rocket::routes;
-use rocket_security::AuthVia;
-use rocket_security::BasicUser;
-use rocket_security::Config;
-use rocket_security::Fresh;
-use rocket_security::Instead;
-use rocket_security::Presentation;
-use rocket_security::Rejection;
-use rocket_security::RolesRequired;
-use rocket_security::Security;
-use rocket_security::config::ErrorStyle;
-use rocket_security::config::TokenPurpose;
+use rocket::http::{Header, Status};
+use rocket::{get, routes};
+use rocket_security::config::{ErrorStyle, TokenPurpose};
 use rocket_security::datastore::Together;
 use rocket_security::datastore::user::UserChange;
 use rocket_security::features::basic::Basic;
-use rocket_security::testing::Answer;
-use rocket_security::testing::PASSWORD;
-use rocket_security::testing::TestApp;
-use rocket_security::via;
-use serde_json::Value;
-use serde_json::json;
+use rocket_security::testing::{Answer, PASSWORD, TestApp};
+use rocket_security::{
+    AuthVia, BasicUser, Config, Fresh, Instead, Presentation, Rejection, RolesRequired, Security,
+    via,
+};
+use serde_json::{Value, json};
 
 use crate::basic::basic_with;
-use crate::support::Admin;
-use crate::support::app_with;
-use crate::support::bearer::bearer;
-use crate::support::bearer::begin_session;
-use crate::support::bearer::issuer;
-use crate::support::tokens::ASSERTION;
-use crate::support::tokens::forge;
-use crate::support::tokens::key;
+use crate::support::bearer::{bearer, begin_session, issuer};
+use crate::support::tokens::{ASSERTION, forge, key};
+use crate::support::{Admin, app_with};
 
 const ANN: &str = "ann@example.org";
 const ISS: &str = "http://127.0.0.1:8000";

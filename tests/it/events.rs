@@ -1,27 +1,16 @@
 //! What listeners are told.
 
-use std::sync::Arc;
-use std::sync::Barrier;
-use std::sync::Mutex;
+use std::sync::{Arc, Barrier, Mutex};
 use std::thread;
-use std::time::Duration;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use chrono::TimeDelta;
 use rocket::http::Status;
 use rocket::tokio::time::sleep;
-use rocket_security::Event;
-use rocket_security::Security;
-use rocket_security::UserId;
 use rocket_security::clock::Clock;
-use rocket_security::event::Missing;
-use rocket_security::event::Origin;
-use rocket_security::event::QUEUE;
-use rocket_security::event::SessionEnd;
-use rocket_security::event::Signals;
-use rocket_security::testing::PASSWORD;
-use rocket_security::testing::TestApp;
-use rocket_security::testing::link_in;
+use rocket_security::event::{Missing, Origin, QUEUE, SessionEnd, Signals};
+use rocket_security::testing::{PASSWORD, TestApp, link_in};
+use rocket_security::{Event, Security, UserId};
 use serde_json::json;
 use uuid::Uuid;
 

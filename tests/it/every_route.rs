@@ -3,8 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use rocket::http::Method;
-use rocket::http::Status;
+use rocket::http::{Method, Status};
 use rocket_security::Security;
 use rocket_security::features::audit::Audit;
 use rocket_security::features::basic::Basic;
@@ -13,16 +12,11 @@ use rocket_security::features::close_account::CloseAccount;
 use rocket_security::features::personal_tokens::PersonalTokens;
 use rocket_security::features::recover_username::RecoverUsername;
 use rocket_security::features::tickets::Tickets;
-use rocket_security::testing::Answer;
-use rocket_security::testing::Browser;
-use rocket_security::testing::PASSWORD;
-use rocket_security::testing::TestApp;
+use rocket_security::testing::{Answer, Browser, PASSWORD, TestApp};
 use rocket_security::web::Web;
-use serde_json::Value;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::support::ReadReports;
-use crate::support::WriteReports;
+use crate::support::{ReadReports, WriteReports};
 
 const ANN: &str = "ann@example.org";
 

@@ -1,13 +1,10 @@
 //! Every page with each feature disabled: features and pages are found, so that a new one is held to it, too.
 
-use std::collections::BTreeMap;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::Path;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use rocket::http::Method;
-use rocket::http::Status;
+use rocket::http::{Method, Status};
 use rocket_security::Security;
 use rocket_security::features::audit::Audit;
 use rocket_security::features::basic::Basic;
@@ -30,18 +27,11 @@ use rocket_security::features::token_keys::TokenKeys;
 use rocket_security::features::tokens::Tokens;
 use rocket_security::features::track::Track;
 use rocket_security::features::verify::Verify;
-use rocket_security::testing::Browser;
-use rocket_security::testing::PASSWORD;
-use rocket_security::testing::TestApp;
-use rocket_security::testing::link_in;
+use rocket_security::testing::{Browser, PASSWORD, TestApp, link_in};
 use serde_json::json;
 
-use crate::every_route::everything;
-use crate::every_route::launch;
-use crate::every_route::launch_with;
-use crate::every_route::paths;
-use crate::support::ReadReports;
-use crate::support::WriteReports;
+use crate::every_route::{everything, launch, launch_with, paths};
+use crate::support::{ReadReports, WriteReports};
 
 const ANN: &str = "ann@example.org";
 

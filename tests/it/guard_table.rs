@@ -1,51 +1,20 @@
 //! Every guard, and whom it lets in: one table.
 
-use rocket::Build;
-use rocket::Request;
-use rocket::Rocket;
-use rocket::async_trait;
-use rocket::get;
 use rocket::http::Header;
-use rocket::routes;
-use rocket_security::AnonymousOnly;
-use rocket_security::AuthUser;
-use rocket_security::AuthVia;
-use rocket_security::BasicUser;
-use rocket_security::Fresh;
-use rocket_security::FreshPaseto;
-use rocket_security::Maybe;
-use rocket_security::Own;
-use rocket_security::OwnRow;
-use rocket_security::Paseto;
-use rocket_security::PermissionsAccepted;
-use rocket_security::PermissionsRequired;
-use rocket_security::Result;
-use rocket_security::RolesAccepted;
-use rocket_security::RolesRequired;
-use rocket_security::Scoped;
-use rocket_security::Security;
-use rocket_security::Session;
-use rocket_security::TokenUser;
-use rocket_security::User;
+use rocket::{Build, Request, Rocket, async_trait, get, routes};
 use rocket_security::datastore::Together;
 use rocket_security::features::basic::Basic;
 use rocket_security::features::personal_tokens::PersonalTokens;
-use rocket_security::testing::Browser;
-use rocket_security::testing::TestApp;
-use rocket_security::via;
+use rocket_security::testing::{Browser, TestApp};
+use rocket_security::{
+    AnonymousOnly, AuthUser, AuthVia, BasicUser, Fresh, FreshPaseto, Maybe, Own, OwnRow, Paseto,
+    PermissionsAccepted, PermissionsRequired, Result, RolesAccepted, RolesRequired, Scoped,
+    Security, Session, TokenUser, User, via,
+};
 
-use crate::basic::basic;
-use crate::basic::basic_with;
-use crate::support::Admin;
-use crate::support::DeletePosts;
-use crate::support::EditPosts;
-use crate::support::Editor;
-use crate::support::ReadReports;
-use crate::support::WriteReports;
-use crate::support::bearer::bearer;
-use crate::support::bearer::forged;
-use crate::support::bearer::personal_token;
-use crate::support::bearer::token;
+use crate::basic::{basic, basic_with};
+use crate::support::bearer::{bearer, forged, personal_token, token};
+use crate::support::{Admin, DeletePosts, EditPosts, Editor, ReadReports, WriteReports};
 
 const MEMBER: &str = "member@example.org";
 const ADMIN: &str = "admin@example.org";

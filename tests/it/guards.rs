@@ -1,35 +1,18 @@
 //! What a handler's signature demands.
 
-use rocket::get;
-use rocket::http::Method;
-use rocket::http::Status;
+use rocket::http::{Method, Status};
 use rocket::local::asynchronous::Client;
-use rocket::routes;
-use rocket_security::AnonymousOnly;
-use rocket_security::AuthUser;
-use rocket_security::AuthVia;
-use rocket_security::BasicUser;
-use rocket_security::Fresh;
-use rocket_security::Maybe;
-use rocket_security::PageContext;
-use rocket_security::PermissionsAccepted;
-use rocket_security::PermissionsRequired;
-use rocket_security::Public;
-use rocket_security::RolesAccepted;
-use rocket_security::RolesRequired;
-use rocket_security::Security;
-use rocket_security::Session;
-use rocket_security::Tokens;
+use rocket::{get, routes};
 use rocket_security::datastore::Together;
-use rocket_security::testing::Browser;
-use rocket_security::testing::TestApp;
-use rocket_security::via;
+use rocket_security::testing::{Browser, TestApp};
 use rocket_security::web::visit::Visit;
+use rocket_security::{
+    AnonymousOnly, AuthUser, AuthVia, BasicUser, Fresh, Maybe, PageContext, PermissionsAccepted,
+    PermissionsRequired, Public, RolesAccepted, RolesRequired, Security, Session, Tokens, via,
+};
 use serde_json::json;
 
-use crate::support::Admin;
-use crate::support::EditPosts;
-use crate::support::app;
+use crate::support::{Admin, EditPosts, app};
 
 const ANN: &str = "ann@example.org";
 const SESSION: &str = "security_session";

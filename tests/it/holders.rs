@@ -1,43 +1,21 @@
 //! Tokens that a handler makes for whoever its request is from: how long they go on.
 
 use chrono::TimeDelta;
-use rocket::Build;
-use rocket::Rocket;
-use rocket::get;
-use rocket::http::ContentType;
-use rocket::http::Header;
-use rocket::http::Status;
-use rocket::post;
-use rocket::routes;
-use rocket_security::AuthUser;
-use rocket_security::AuthVia;
-use rocket_security::Paseto;
-use rocket_security::Rejection;
-use rocket_security::RolesRequired;
-use rocket_security::Scoped;
-use rocket_security::Security;
-use rocket_security::TokenKind;
-use rocket_security::TokenUser;
-use rocket_security::Tokens;
-use rocket_security::Verifier;
+use rocket::http::{ContentType, Header, Status};
+use rocket::{Build, Rocket, get, post, routes};
 use rocket_security::features::basic::Basic;
 use rocket_security::features::personal_tokens::PersonalTokens;
-use rocket_security::testing::Answer;
-use rocket_security::testing::Browser;
-use rocket_security::testing::PASSWORD;
-use rocket_security::testing::TestApp;
-use rocket_security::token::Access;
-use rocket_security::token::NoClaims;
-use rocket_security::token::Verified;
-use rocket_security::via;
+use rocket_security::testing::{Answer, Browser, PASSWORD, TestApp};
+use rocket_security::token::{Access, NoClaims, Verified};
+use rocket_security::{
+    AuthUser, AuthVia, Paseto, Rejection, RolesRequired, Scoped, Security, TokenKind, TokenUser,
+    Tokens, Verifier, via,
+};
 use serde_json::json;
 
 use crate::basic::basic;
-use crate::support::Admin;
-use crate::support::ReadReports;
-use crate::support::bearer::bearer;
-use crate::support::bearer::issuer;
-use crate::support::bearer::personal_token;
+use crate::support::bearer::{bearer, issuer, personal_token};
+use crate::support::{Admin, ReadReports};
 
 const ANN: &str = "ann@example.org";
 

@@ -2,19 +2,12 @@
 
 use rocket::async_trait;
 use rocket::http::Status;
-use rocket_security::Hooks;
-use rocket_security::Rejection;
-use rocket_security::Result;
-use rocket_security::Security;
 use rocket_security::clock::Timestamp;
-use rocket_security::feature::Announcer;
-use rocket_security::feature::LoginAttempt;
-use rocket_security::feature::Verdict;
+use rocket_security::feature::{Announcer, LoginAttempt, Verdict};
 use rocket_security::rejection::FieldErrors;
-use rocket_security::testing::PASSWORD;
-use rocket_security::testing::TestApp;
-use rocket_security::testing::link_in;
+use rocket_security::testing::{PASSWORD, TestApp, link_in};
 use rocket_security::user::User;
+use rocket_security::{Hooks, Rejection, Result, Security};
 use serde_json::json;
 
 use crate::support::rocket_with;

@@ -1,28 +1,17 @@
 //! Inviting people.
 
 use chrono::TimeDelta;
-use rocket::Build;
-use rocket::Rocket;
-use rocket::State;
 use rocket::http::Status;
-use rocket::post;
-use rocket::routes;
-use rocket_security::Email;
-use rocket_security::Rejection;
-use rocket_security::RolesRequired;
-use rocket_security::Security;
+use rocket::{Build, Rocket, State, post, routes};
 use rocket_security::features::change_username::ChangeUsername;
 use rocket_security::features::invite::Invite;
 use rocket_security::flow::Flow;
-use rocket_security::testing::PASSWORD;
-use rocket_security::testing::TestApp;
-use rocket_security::testing::link_in;
+use rocket_security::testing::{PASSWORD, TestApp, link_in};
 use rocket_security::web::visit::Visit;
+use rocket_security::{Email, Rejection, RolesRequired, Security};
 use serde_json::json;
 
-use crate::support::Admin;
-use crate::support::rocket;
-use crate::support::rocket_with;
+use crate::support::{Admin, rocket, rocket_with};
 
 const ANN: &str = "ann@example.org";
 

@@ -4,40 +4,19 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use chrono::DateTime;
-use chrono::TimeDelta;
-use rocket::State;
-use rocket::get;
-use rocket::http::Accept;
-use rocket::http::Status;
-use rocket::post;
-use rocket::routes;
-use rocket_security::Rejection;
-use rocket_security::Security;
-use rocket_security::TokenKind;
-use rocket_security::Tokens;
-use rocket_security::Verifier;
+use chrono::{DateTime, TimeDelta};
+use rocket::http::{Accept, Status};
+use rocket::{State, get, post, routes};
 use rocket_security::config::TokenPurpose;
 use rocket_security::crypto::random_uuid;
 use rocket_security::rejection::TokenFault;
 use rocket_security::testing::TestApp;
-use rocket_security::token::Access;
-use rocket_security::token::Lifetime;
-use rocket_security::token::NoClaims;
-use serde::Deserialize;
-use serde::Serialize;
-use serde_json::Map;
-use serde_json::Value;
-use serde_json::json;
+use rocket_security::token::{Access, Lifetime, NoClaims};
+use rocket_security::{Rejection, Security, TokenKind, Tokens, Verifier};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
 
-use crate::support::tokens::ASSERTION;
-use crate::support::tokens::ISSUER;
-use crate::support::tokens::Issuer;
-use crate::support::tokens::forge;
-use crate::support::tokens::good_claims;
-use crate::support::tokens::issuer;
-use crate::support::tokens::key;
-use crate::support::tokens::user;
+use crate::support::tokens::{ASSERTION, ISSUER, Issuer, forge, good_claims, issuer, key, user};
 
 type Object = Map<String, Value>;
 

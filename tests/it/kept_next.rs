@@ -3,15 +3,10 @@
 use rocket::http::Status;
 use rocket_security::Security;
 use rocket_security::features::recover_username::RecoverUsername;
-use rocket_security::testing::Browser;
-use rocket_security::testing::PASSWORD;
-use rocket_security::testing::TestApp;
-use rocket_security::testing::link_in;
+use rocket_security::testing::{Browser, PASSWORD, TestApp, link_in};
 use serde_json::json;
 
-use crate::support::app;
-use crate::support::app_with;
-use crate::support::rocket_with;
+use crate::support::{app, app_with, rocket_with};
 
 const ANN: &str = "ann@example.org";
 const CHOSEN: &str = "a ferry leaves at seven";

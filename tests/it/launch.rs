@@ -3,15 +3,11 @@
 use rocket::error::ErrorKind;
 use rocket::figment::Figment;
 use rocket::local::asynchronous::Client;
-use rocket_security::MemoryDatastore;
-use rocket_security::Security;
-use rocket_security::testing::TestApp;
-use rocket_security::testing::TestDatabase;
+use rocket_security::testing::{TestApp, TestDatabase};
+use rocket_security::{MemoryDatastore, Security};
 use serde_json::json;
 
-use crate::configuration::GOOD_KEY;
-use crate::configuration::said_by;
-use crate::configuration::told_by;
+use crate::configuration::{GOOD_KEY, said_by, told_by};
 use crate::support::rocket;
 
 /// A complete configuration for a release, to which lines of `[default.security]` are added.

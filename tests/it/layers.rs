@@ -1,8 +1,7 @@
 //! The ladder of CONTRIBUTING.md, read off the source: a module uses only what stands below it.
 
 use std::fs;
-use std::path::Path;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The rungs from the top. Modules on one rung do not know each other.
 const LADDER: &[&[&str]] = &[

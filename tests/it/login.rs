@@ -1,19 +1,15 @@
 //! Logging in.
 
 use rocket::http::Status;
-use rocket_security::Security;
-use rocket_security::UserId;
 use rocket_security::crypto::hasher::PasswordHash;
 use rocket_security::crypto::random_uuid;
 use rocket_security::datastore::Together;
 use rocket_security::datastore::user::NewUser;
-use rocket_security::testing::PASSWORD;
-use rocket_security::testing::TestApp;
+use rocket_security::testing::{PASSWORD, TestApp};
+use rocket_security::{Security, UserId};
 use serde_json::json;
 
-use crate::support::app;
-use crate::support::rocket;
-use crate::support::rocket_with;
+use crate::support::{app, rocket, rocket_with};
 
 const ANN: &str = "ann@example.org";
 

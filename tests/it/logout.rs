@@ -3,8 +3,7 @@
 use rocket::http::Status;
 use serde_json::json;
 
-use crate::support::app;
-use crate::support::app_with;
+use crate::support::{app, app_with};
 
 const ANN: &str = "ann@example.org";
 const SESSION: &str = "security_session";

@@ -1,16 +1,13 @@
 //! Headers of great length.
 
-use rocket::http::Header;
-use rocket::http::Status;
-use rocket::tokio::io::AsyncReadExt;
-use rocket::tokio::io::AsyncWriteExt;
+use rocket::http::{Header, Status};
+use rocket::tokio::io::{AsyncReadExt, AsyncWriteExt};
 use rocket::tokio::net::TcpStream;
 use rocket_security::testing::PASSWORD;
 use serde_json::json;
 
-use crate::support::app;
-use crate::support::rocket;
 use crate::support::socket::serve;
+use crate::support::{app, rocket};
 
 const ANN: &str = "ann@example.org";
 

@@ -1,23 +1,14 @@
 //! Mail that arrives.
 
-use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::atomic::AtomicUsize;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use rocket::async_trait;
 use rocket::http::Status;
-use rocket::tokio;
-use rocket::tokio::io::AsyncBufReadExt;
-use rocket::tokio::io::AsyncWriteExt;
-use rocket::tokio::io::BufReader;
-use rocket::tokio::net::TcpListener;
-use rocket::tokio::net::TcpStream;
-use rocket_security::Error;
-use rocket_security::Result;
-use rocket_security::Security;
+use rocket::tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use rocket::tokio::net::{TcpListener, TcpStream};
+use rocket::{async_trait, tokio};
 #[cfg(feature = "smtp")]
 use rocket_security::config::Span;
 #[cfg(feature = "smtp")]
@@ -26,18 +17,14 @@ use rocket_security::datastore::outbox::Addressee;
 use rocket_security::datastore::outbox::MailState;
 #[cfg(feature = "smtp")]
 use rocket_security::datastore::outbox::NewMail;
-use rocket_security::mail::Mailer;
-use rocket_security::mail::Message;
 #[cfg(feature = "smtp")]
 use rocket_security::mail::worker::Worker;
-use rocket_security::testing::PASSWORD;
-use rocket_security::testing::TestApp;
-use rocket_security::testing::link_in;
+use rocket_security::mail::{Mailer, Message};
+use rocket_security::testing::{PASSWORD, TestApp, link_in};
+use rocket_security::{Error, Result, Security};
 use serde_json::json;
 
-use crate::support::app;
-use crate::support::rocket;
-use crate::support::rocket_with;
+use crate::support::{app, rocket, rocket_with};
 
 const ANN: &str = "ann@example.org";
 

@@ -1,24 +1,19 @@
 //! What every mail has in common, whichever feature sends it: found by the files of the templates,
 //! so that a new one is held to it, too.
 
-use std::collections::BTreeMap;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::Path;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use rocket::http::Status;
 use rocket_security::Email;
 use rocket_security::clock::Clock;
 use rocket_security::datastore::outbox::NewMail;
 use rocket_security::template::Templates;
-use rocket_security::testing::PASSWORD;
-use rocket_security::testing::TestApp;
-use serde_json::Value;
-use serde_json::json;
+use rocket_security::testing::{PASSWORD, TestApp};
+use serde_json::{Value, json};
 
-use crate::support::app_with;
-use crate::support::rocket;
+use crate::support::{app_with, rocket};
 
 const LINK: &str = "https://harbour.example/confirm/8dS0rQ-Zk_1";
 const LOGIN: &str = "https://harbour.example/login";

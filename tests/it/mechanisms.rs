@@ -2,57 +2,28 @@
 
 use std::sync::Arc;
 
-use rocket::Build;
-use rocket::Request;
-use rocket::Rocket;
-use rocket::get;
-use rocket::http::ContentType;
-use rocket::http::Header;
-use rocket::http::Method;
-use rocket::http::Status;
+use rocket::http::{ContentType, Header, Method, Status};
 use rocket::local::asynchronous::Client;
-use rocket::post;
-use rocket::routes;
-use rocket_security::AnonymousOnly;
-use rocket_security::AuthUser;
-use rocket_security::AuthVia;
-use rocket_security::BasicUser;
-use rocket_security::Event;
-use rocket_security::Feature;
-use rocket_security::Fresh;
-use rocket_security::Maybe;
-use rocket_security::PageContext;
-use rocket_security::Rejection;
-use rocket_security::RolesRequired;
-use rocket_security::Security;
-use rocket_security::UserId;
+use rocket::{Build, Request, Rocket, get, post, routes};
 use rocket_security::datastore::Together;
 use rocket_security::datastore::user::UserChange;
 use rocket_security::features::basic::Basic;
 use rocket_security::features::tokens::Tokens;
 use rocket_security::flow::Flow;
-use rocket_security::flow::once::Admitted;
-use rocket_security::flow::once::Bearer;
-use rocket_security::guard::mechanism::Mechanism;
-use rocket_security::guard::mechanism::register;
-use rocket_security::testing::Answer;
-use rocket_security::testing::Browser;
-use rocket_security::testing::PASSWORD;
-use rocket_security::testing::TestApp;
-use rocket_security::testing::TestDatabase;
-use rocket_security::via;
+use rocket_security::flow::once::{Admitted, Bearer};
+use rocket_security::guard::mechanism::{Mechanism, register};
+use rocket_security::testing::{Answer, Browser, PASSWORD, TestApp, TestDatabase};
 use rocket_security::web::visit::Visit;
-use serde::Deserialize;
-use serde::Serialize;
-use serde_json::Value;
-use serde_json::json;
+use rocket_security::{
+    AnonymousOnly, AuthUser, AuthVia, BasicUser, Event, Feature, Fresh, Maybe, PageContext,
+    Rejection, RolesRequired, Security, UserId, via,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
-use crate::basic::basic;
-use crate::basic::basic_with;
+use crate::basic::{basic, basic_with};
 use crate::support::Admin;
-use crate::support::bearer::forged;
-use crate::support::bearer::issuer;
-use crate::support::bearer::token;
+use crate::support::bearer::{forged, issuer, token};
 
 const ANN: &str = "ann@example.org";
 const BOB: &str = "bob@example.org";

@@ -1,22 +1,14 @@
 //! The schema: made once, beside whatever else the database holds, and never misunderstood.
 
 use rocket::local::asynchronous::Client;
-use rocket_security::Error;
-use rocket_security::Security;
-use rocket_security::SqlxDatastore;
-use rocket_security::UserDatastore;
 use rocket_security::datastore::Together;
-use rocket_security::testing::TestApp;
-use rocket_security::testing::TestDatabase;
+use rocket_security::testing::{TestApp, TestDatabase};
+use rocket_security::{Error, Security, SqlxDatastore, UserDatastore};
 use serde_json::json;
 use sqlx::SqlSafeStr;
-use sqlx::migrate::Migration;
-use sqlx::migrate::MigrationType;
-use sqlx::migrate::Migrator;
+use sqlx::migrate::{Migration, MigrationType, Migrator};
 
-use crate::support::rocket;
-use crate::support::rocket_with;
-use crate::support::sql;
+use crate::support::{rocket, rocket_with, sql};
 
 const APPLIED: &str = "SELECT COUNT(*) FROM security_migrations";
 const ANN: &str = "ann@example.org";

@@ -3,8 +3,7 @@
 use rocket::http::Status;
 use rocket_security::datastore::Together;
 use rocket_security::datastore::user::UserChange;
-use rocket_security::testing::PASSWORD;
-use rocket_security::testing::TestApp;
+use rocket_security::testing::{PASSWORD, TestApp};
 use serde_json::json;
 
 use crate::support::app;

@@ -1,25 +1,18 @@
 //! The database does not answer, or not in time: 503, never 401, and nothing is lost or done twice.
 
-use std::time::Duration;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use chrono::TimeDelta;
 use rocket::futures::future::join_all;
 use rocket::http::Status;
-use rocket::tokio::join;
-use rocket::tokio::spawn;
 use rocket::tokio::time::sleep;
+use rocket::tokio::{join, spawn};
 use rocket_security::datastore::Together;
 use rocket_security::datastore::user::UserChange;
-use rocket_security::testing::Answer;
-use rocket_security::testing::PASSWORD;
-use rocket_security::testing::TestApp;
-use serde_json::Value;
-use serde_json::json;
+use rocket_security::testing::{Answer, PASSWORD, TestApp};
+use serde_json::{Value, json};
 
-use crate::support::app;
-use crate::support::rocket;
-use crate::support::sql;
+use crate::support::{app, rocket, sql};
 
 const ANN: &str = "ann@example.org";
 const BOB: &str = "bob@example.org";

@@ -1,9 +1,7 @@
 //! The outbox: what becomes of mail while the mail server, or the application, is away.
 
-use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::atomic::AtomicBool;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
 use chrono::TimeDelta;
 use rocket::async_trait;
@@ -11,23 +9,15 @@ use rocket::http::Status;
 use rocket::tokio::sync::Notify;
 #[cfg(feature = "cli")]
 use rocket_security::Email;
-use rocket_security::Error;
-use rocket_security::Result;
-use rocket_security::Security;
 use rocket_security::config::Span;
 use rocket_security::datastore::Together;
-use rocket_security::datastore::outbox::Addressee;
-use rocket_security::datastore::outbox::ListedMail;
-use rocket_security::datastore::outbox::MailState;
-use rocket_security::datastore::outbox::NewMail;
+use rocket_security::datastore::outbox::{Addressee, ListedMail, MailState, NewMail};
 use rocket_security::datastore::user::UserChange;
 use rocket_security::features::close_account::CloseAccount;
-use rocket_security::mail::Mailer;
-use rocket_security::mail::Message;
 use rocket_security::mail::worker::Worker;
-use rocket_security::testing::PASSWORD;
-use rocket_security::testing::TestApp;
-use rocket_security::testing::link_in;
+use rocket_security::mail::{Mailer, Message};
+use rocket_security::testing::{PASSWORD, TestApp, link_in};
+use rocket_security::{Error, Result, Security};
 use serde_json::json;
 
 #[cfg(feature = "cli")]

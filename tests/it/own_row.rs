@@ -1,25 +1,13 @@
 //! The application's own row for a user.
 
-use std::sync::atomic::AtomicUsize;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use rocket::Request;
-use rocket::async_trait;
-use rocket::get;
 use rocket::http::Status;
-use rocket::post;
-use rocket::routes;
-use rocket_security::AuthVia;
-use rocket_security::Error;
-use rocket_security::Maybe;
-use rocket_security::Own;
-use rocket_security::OwnRow;
-use rocket_security::Result;
-use rocket_security::RolesRequired;
-use rocket_security::Security;
-use rocket_security::User;
+use rocket::{Request, async_trait, get, post, routes};
 use rocket_security::testing::TestApp;
-use rocket_security::via;
+use rocket_security::{
+    AuthVia, Error, Maybe, Own, OwnRow, Result, RolesRequired, Security, User, via,
+};
 use serde_json::json;
 
 use crate::support::Admin;

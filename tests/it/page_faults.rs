@@ -1,28 +1,14 @@
 //! Pages that cannot be shown, and forms that forgot their token: what a developer reads in the debug
 //! profile, and what the public reads in release.
 
-use rocket::Build;
-use rocket::Rocket;
-use rocket::catch;
-use rocket::catchers;
 use rocket::error::ErrorKind;
 use rocket::figment::Figment;
-use rocket::get;
-use rocket::http::ContentType;
-use rocket::http::Header;
-use rocket::http::Status;
-use rocket::local::asynchronous::Client;
-use rocket::local::asynchronous::LocalRequest;
-use rocket::post;
-use rocket::routes;
-use rocket_security::Csrf;
-use rocket_security::Page;
-use rocket_security::Security;
-use rocket_security::testing::Browser;
-use rocket_security::testing::TestApp;
-use rocket_security::testing::TestDatabase;
-use serde_json::Value;
-use serde_json::json;
+use rocket::http::{ContentType, Header, Status};
+use rocket::local::asynchronous::{Client, LocalRequest};
+use rocket::{Build, Rocket, catch, catchers, get, post, routes};
+use rocket_security::testing::{Browser, TestApp, TestDatabase};
+use rocket_security::{Csrf, Page, Security};
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 const ANN: &str = "ann@example.org";

@@ -1,27 +1,15 @@
 //! Pages, and pages in their place.
 
-use rocket::Request;
-use rocket::catch;
-use rocket::catchers;
-use rocket::get;
 use rocket::http::Status;
-use rocket::request::FromRequest;
-use rocket::request::Outcome;
-use rocket::response;
+use rocket::request::{FromRequest, Outcome};
 use rocket::response::Responder;
-use rocket::routes;
 use rocket::tokio::io::AsyncReadExt;
-use rocket_security::AuthUser;
-use rocket_security::Maybe;
-use rocket_security::Page;
-use rocket_security::PageContext;
-use rocket_security::Security;
-use rocket_security::testing::PASSWORD;
-use rocket_security::testing::TestApp;
+use rocket::{Request, catch, catchers, get, response, routes};
+use rocket_security::testing::{PASSWORD, TestApp};
+use rocket_security::{AuthUser, Maybe, Page, PageContext, Security};
 use serde_json::json;
 
-use crate::support::app;
-use crate::support::sql;
+use crate::support::{app, sql};
 
 const ANN: &str = "ann@example.org";
 

@@ -1,15 +1,12 @@
 //! A password that is disabled by too many wrong ones.
 
-use std::sync::Arc;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use chrono::TimeDelta;
 use rocket::http::Status;
 use rocket_security::Security;
 use rocket_security::features::reset::Reset;
-use rocket_security::testing::PASSWORD;
-use rocket_security::testing::TestApp;
-use rocket_security::testing::link_in;
+use rocket_security::testing::{PASSWORD, TestApp, link_in};
 use serde_json::json;
 
 use crate::support::rocket_with;

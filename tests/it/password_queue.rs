@@ -1,29 +1,21 @@
 //! The queues in which passwords wait: to be hashed, and to be judged.
 
-use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::mpsc;
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
 use rocket::async_trait;
-use rocket::futures::future::join;
-use rocket::futures::future::join3;
+use rocket::futures::future::{join, join3};
 use rocket::http::Status;
 use rocket::tokio::sync::Semaphore;
-use rocket_security::Hooks;
-use rocket_security::Result;
-use rocket_security::Security;
 use rocket_security::crypto::password::Password;
-use rocket_security::feature::LoginAttempt;
-use rocket_security::feature::Verdict;
+use rocket_security::feature::{LoginAttempt, Verdict};
 use rocket_security::flow::Flow;
 use rocket_security::rejection::FieldErrors;
-use rocket_security::testing::PASSWORD;
-use rocket_security::testing::TestApp;
+use rocket_security::testing::{PASSWORD, TestApp};
+use rocket_security::{Hooks, Result, Security};
 use serde_json::json;
 
-use crate::support::app_with;
-use crate::support::rocket_with;
+use crate::support::{app_with, rocket_with};
 
 const ANN: &str = "ann@example.org";
 const BOB: &str = "bob@example.org";

@@ -1,16 +1,11 @@
 //! What is computed for a password must not tell who has an account, whatever hashes the store has.
 
-use rocket::get;
-use rocket::http::Header;
-use rocket::http::Status;
-use rocket::routes;
-use rocket_security::BasicUser;
-use rocket_security::Security;
+use rocket::http::{Header, Status};
+use rocket::{get, routes};
 use rocket_security::features::basic::Basic;
-use rocket_security::testing::PASSWORD;
-use rocket_security::testing::TestApp;
-use serde_json::Value;
-use serde_json::json;
+use rocket_security::testing::{PASSWORD, TestApp};
+use rocket_security::{BasicUser, Security};
+use serde_json::{Value, json};
 
 use crate::basic::basic_with;
 

@@ -1,48 +1,24 @@
 //! Tokens that people make for programs of theirs, and what they open.
 
-use std::sync::Arc;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use chrono::TimeDelta;
-use rocket::Build;
-use rocket::Rocket;
 use rocket::futures::future::join_all;
-use rocket::get;
-use rocket::http::ContentType;
-use rocket::http::Header;
-use rocket::http::Status;
+use rocket::http::{ContentType, Header, Status};
 use rocket::local::asynchronous::Client;
-use rocket::post;
-use rocket::routes;
-use rocket_security::AuthUser;
-use rocket_security::AuthVia;
-use rocket_security::Event;
-use rocket_security::Fresh;
-use rocket_security::RolesRequired;
-use rocket_security::Scoped;
-use rocket_security::Security;
+use rocket::{Build, Rocket, get, post, routes};
 use rocket_security::clock::Timestamp;
 use rocket_security::config::TokenPurpose;
 use rocket_security::datastore::Together;
 use rocket_security::datastore::user::UserChange;
 use rocket_security::features::personal_tokens::PersonalTokens;
-use rocket_security::testing::Answer;
-use rocket_security::testing::Browser;
-use rocket_security::testing::PASSWORD;
-use rocket_security::testing::TestApp;
-use rocket_security::testing::TestDatabase;
-use rocket_security::via;
-use serde_json::Value;
-use serde_json::json;
+use rocket_security::testing::{Answer, Browser, PASSWORD, TestApp, TestDatabase};
+use rocket_security::{AuthUser, AuthVia, Event, Fresh, RolesRequired, Scoped, Security, via};
+use serde_json::{Value, json};
 
-use crate::support::Admin;
-use crate::support::ReadReports;
-use crate::support::WriteReports;
-use crate::support::bearer::as_handshake;
-use crate::support::bearer::bearer;
-use crate::support::bearer::issuer;
-use crate::support::sql;
+use crate::support::bearer::{as_handshake, bearer, issuer};
 use crate::support::tokens::key;
+use crate::support::{Admin, ReadReports, WriteReports, sql};
 
 const ANN: &str = "ann@example.org";
 const BOB: &str = "bob@example.org";

@@ -3,26 +3,14 @@
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
-use rocket::State;
-use rocket::async_trait;
-use rocket::get;
 use rocket::http::Status;
-use rocket::post;
-use rocket::routes;
-use rocket_security::AuthUser;
-use rocket_security::Decision;
-use rocket_security::Denied;
-use rocket_security::Error;
-use rocket_security::Policy;
-use rocket_security::Result;
-use rocket_security::RolesRequired;
-use rocket_security::Security;
-use rocket_security::User;
-use rocket_security::UserId;
+use rocket::{State, async_trait, get, post, routes};
 use rocket_security::testing::TestApp;
+use rocket_security::{
+    AuthUser, Decision, Denied, Error, Policy, Result, RolesRequired, Security, User, UserId,
+};
 
-use crate::support::Admin;
-use crate::support::rocket_with;
+use crate::support::{Admin, rocket_with};
 
 const ANN: &str = "ann@example.org";
 const BOB: &str = "bob@example.org";

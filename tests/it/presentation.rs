@@ -1,38 +1,21 @@
 //! What an application changes in what we show.
 
-use rocket::Build;
-use rocket::Request;
-use rocket::Rocket;
-use rocket::State;
-use rocket::async_trait;
-use rocket::get;
 use rocket::http::Status;
-use rocket::routes;
 use rocket::serde::json::Json;
-use rocket_security::AuthUser;
-use rocket_security::Error;
-use rocket_security::Instead;
-use rocket_security::Maybe;
-use rocket_security::Page;
-use rocket_security::PageContext;
-use rocket_security::Presentation;
-use rocket_security::Rejection;
-use rocket_security::Result;
-use rocket_security::RolesRequired;
-use rocket_security::Security;
+use rocket::{Build, Request, Rocket, State, async_trait, get, routes};
 use rocket_security::flow::Flow;
-use rocket_security::testing::PASSWORD;
-use rocket_security::testing::TestApp;
-use rocket_security::testing::link_in;
+use rocket_security::testing::{PASSWORD, TestApp, link_in};
 use rocket_security::user::User;
 use rocket_security::web::next::Next;
 use rocket_security::web::visit::Visit;
-use serde_json::Value;
-use serde_json::json;
+use rocket_security::{
+    AuthUser, Error, Instead, Maybe, Page, PageContext, Presentation, Rejection, Result,
+    RolesRequired, Security,
+};
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::support::Admin;
-use crate::support::rocket_with;
+use crate::support::{Admin, rocket_with};
 
 const ANN: &str = "ann@example.org";
 

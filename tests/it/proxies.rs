@@ -1,19 +1,12 @@
 //! Where a request comes from, behind reverse proxies.
 
-use std::io::BufRead;
-use std::io::BufReader;
-use std::io::Read;
-use std::io::Write;
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
-use std::process::Child;
-use std::process::Command;
-use std::process::Stdio;
+use std::process::{Child, Command, Stdio};
 
-use rocket_security::testing::PASSWORD;
-use rocket_security::testing::TestApp;
-use serde_json::Value;
-use serde_json::json;
+use rocket_security::testing::{PASSWORD, TestApp};
+use serde_json::{Value, json};
 
 use crate::support::app_with;
 

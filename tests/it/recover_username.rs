@@ -1,20 +1,17 @@
 //! Being told one's username by mail.
 
-use std::sync::Arc;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use rocket::http::Status;
-use rocket_security::Event;
-use rocket_security::Security;
 use rocket_security::datastore::Together;
 use rocket_security::datastore::user::UserChange;
 use rocket_security::features::recover_username::RecoverUsername;
 use rocket_security::testing::TestApp;
+use rocket_security::{Event, Security};
 use serde_json::json;
 
 use crate::support::rocket_with;
-use crate::usernames::app_with_usernames;
-use crate::usernames::named_user;
+use crate::usernames::{app_with_usernames, named_user};
 
 const ANN: &str = "ann@example.org";
 

@@ -1,22 +1,14 @@
 //! Where people are led to: this site, and the origins that the configuration allows.
 
-use rocket::Request;
-use rocket::get;
 use rocket::http::Status;
-use rocket::routes;
-use rocket_security::AuthUser;
-use rocket_security::Instead;
-use rocket_security::Presentation;
-use rocket_security::Security;
-use rocket_security::testing::PASSWORD;
-use rocket_security::testing::TestApp;
+use rocket::{Request, get, routes};
+use rocket_security::testing::{PASSWORD, TestApp};
 use rocket_security::web::Web;
 use rocket_security::web::next::Next;
+use rocket_security::{AuthUser, Instead, Presentation, Security};
 use serde_json::json;
 
-use crate::support::app;
-use crate::support::app_with;
-use crate::support::rocket_with;
+use crate::support::{app, app_with, rocket_with};
 
 const ANN: &str = "ann@example.org";
 

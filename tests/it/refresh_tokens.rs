@@ -6,33 +6,16 @@ mod instances;
 mod login;
 mod rotation;
 
-use std::sync::Arc;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
-use rocket::Build;
-use rocket::Rocket;
-use rocket::get;
-use rocket::http::Header;
-use rocket::http::Status;
-use rocket::routes;
-use rocket_security::AuthUser;
-use rocket_security::Event;
-use rocket_security::Fresh;
-use rocket_security::Security;
-use rocket_security::TokenKind;
-use rocket_security::Verifier;
-use rocket_security::datastore::RefreshStore;
-use rocket_security::datastore::SqlxDatastore;
+use rocket::http::{Header, Status};
+use rocket::{Build, Rocket, get, routes};
 use rocket_security::datastore::refresh::FamilyRecord;
-use rocket_security::testing::Answer;
-use rocket_security::testing::Browser;
-use rocket_security::testing::PASSWORD;
-use rocket_security::testing::TestApp;
-use rocket_security::token::NoClaims;
-use rocket_security::token::Refresh;
-use rocket_security::token::Verified;
-use serde_json::Value;
-use serde_json::json;
+use rocket_security::datastore::{RefreshStore, SqlxDatastore};
+use rocket_security::testing::{Answer, Browser, PASSWORD, TestApp};
+use rocket_security::token::{NoClaims, Refresh, Verified};
+use rocket_security::{AuthUser, Event, Fresh, Security, TokenKind, Verifier};
+use serde_json::{Value, json};
 
 use crate::support::bearer::bearer;
 

@@ -1,35 +1,20 @@
 //! What an application asks of whoever registers, and who may register at all.
 
-use rocket::Request;
-use rocket::async_trait;
 use rocket::futures::future::join_all;
 use rocket::http::Status;
-use rocket_security::Field;
-use rocket_security::RegistrationFields;
-use rocket_security::Result;
-use rocket_security::Security;
-use rocket_security::SqlxDatastore;
+use rocket::{Request, async_trait};
 use rocket_security::datastore::Together;
-use rocket_security::feature::Feature;
-use rocket_security::feature::Registration;
+use rocket_security::feature::{Feature, Registration};
 use rocket_security::features::confirm::Confirm;
 use rocket_security::features::register::Register;
 use rocket_security::rejection::FieldErrors;
-use rocket_security::testing::Answer;
-use rocket_security::testing::Browser;
-use rocket_security::testing::PASSWORD;
-use rocket_security::testing::TestApp;
-use rocket_security::testing::link_in;
+use rocket_security::testing::{Answer, Browser, PASSWORD, TestApp, link_in};
+use rocket_security::{Field, RegistrationFields, Result, Security, SqlxDatastore};
 use serde::Deserialize;
-use serde_json::Value;
-use serde_json::json;
+use serde_json::{Value, json};
 use sqlx::AssertSqlSafe;
 
-use crate::support::app;
-use crate::support::app_with;
-use crate::support::rocket;
-use crate::support::rocket_with;
-use crate::support::sql;
+use crate::support::{app, app_with, rocket, rocket_with, sql};
 
 const ANN: &str = "ann@example.org";
 const BOB: &str = "bob@example.org";

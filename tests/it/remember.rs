@@ -1,44 +1,21 @@
 //! Browsers that are remembered.
 
-use std::sync::Arc;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use chrono::TimeDelta;
-use rocket::async_trait;
 use rocket::error::ErrorKind;
 use rocket::futures::future::join_all;
-use rocket::get;
 use rocket::http::Status;
-use rocket::post;
-use rocket::routes;
-use rocket_security::AuthUser;
-use rocket_security::Event;
-use rocket_security::Fresh;
-use rocket_security::Hooks;
-use rocket_security::Rejection;
-use rocket_security::Result;
-use rocket_security::Security;
-use rocket_security::Session;
-use rocket_security::datastore::RememberStore;
-use rocket_security::datastore::SqlxDatastore;
-use rocket_security::datastore::Together;
+use rocket::{async_trait, get, post, routes};
 use rocket_security::datastore::user::UserChange;
-use rocket_security::feature::LoginAttempt;
-use rocket_security::feature::Verdict;
+use rocket_security::datastore::{RememberStore, SqlxDatastore, Together};
+use rocket_security::feature::{LoginAttempt, Verdict};
 use rocket_security::features::remember::Remember;
-use rocket_security::testing::Answer;
-use rocket_security::testing::Browser;
-use rocket_security::testing::PASSWORD;
-use rocket_security::testing::TestApp;
-use rocket_security::testing::link_in;
-use serde_json::Value;
-use serde_json::json;
+use rocket_security::testing::{Answer, Browser, PASSWORD, TestApp, link_in};
+use rocket_security::{AuthUser, Event, Fresh, Hooks, Rejection, Result, Security, Session};
+use serde_json::{Value, json};
 
-use crate::support::app;
-use crate::support::app_with;
-use crate::support::rocket;
-use crate::support::rocket_with;
-use crate::support::sql;
+use crate::support::{app, app_with, rocket, rocket_with, sql};
 
 const ANN: &str = "ann@example.org";
 const SESSION: &str = "security_session";

@@ -5,14 +5,10 @@ use rocket::http::Status;
 use rocket_security::Security;
 use rocket_security::datastore::Together;
 use rocket_security::datastore::user::UserChange;
-use rocket_security::testing::PASSWORD;
-use rocket_security::testing::TestApp;
-use rocket_security::testing::link_in;
+use rocket_security::testing::{PASSWORD, TestApp, link_in};
 use serde_json::json;
 
-use crate::support::app;
-use crate::support::app_with;
-use crate::support::rocket_with;
+use crate::support::{app, app_with, rocket_with};
 
 const ANN: &str = "ann@example.org";
 const CHOSEN: &str = "a ferry leaves at seven";

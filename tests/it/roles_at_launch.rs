@@ -1,32 +1,19 @@
 //! Roles that guards name, and what the store has of them when an application launches.
 
-use rocket::Build;
-use rocket::Rocket;
-use rocket::get;
 use rocket::local::asynchronous::Client;
-use rocket::routes;
-use rocket_security::Maybe;
-use rocket_security::PermissionName;
-use rocket_security::PermissionsRequired;
-use rocket_security::RoleName;
-use rocket_security::RolesAccepted;
-use rocket_security::RolesRequired;
-use rocket_security::Security;
-use rocket_security::SqlxDatastore;
-use rocket_security::UserDatastore;
-use rocket_security::UserId;
+use rocket::{Build, Rocket, get, routes};
 use rocket_security::clock::Clock;
 use rocket_security::crypto::random_uuid;
 use rocket_security::datastore::Together;
 use rocket_security::datastore::user::NewUser;
-use rocket_security::testing::TestApp;
-use rocket_security::testing::TestDatabase;
+use rocket_security::testing::{TestApp, TestDatabase};
+use rocket_security::{
+    Maybe, PermissionName, PermissionsRequired, RoleName, RolesAccepted, RolesRequired, Security,
+    SqlxDatastore, UserDatastore, UserId,
+};
 use serde_json::json;
 
-use crate::support::Admin;
-use crate::support::EditPosts;
-use crate::support::Editor;
-use crate::support::sql;
+use crate::support::{Admin, EditPosts, Editor, sql};
 
 rocket_security::roles! {
     Nameless = "two words";

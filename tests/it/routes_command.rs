@@ -1,16 +1,12 @@
 //! `rocket-security routes`, run on built programs.
 
-use std::path::Path;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use rocket::serde::json::Value;
-use rocket_security::security::ROUTES_MARK;
-use rocket_security::security::ROUTES_VARIABLE;
+use rocket_security::security::{ROUTES_MARK, ROUTES_VARIABLE};
 
-use crate::support::operator::CHEAP_HASH;
-use crate::support::operator::Done;
-use crate::support::operator::Place;
+use crate::support::operator::{CHEAP_HASH, Done, Place};
 
 /// Gives a built example.
 fn example(name: &str) -> PathBuf {

@@ -1,26 +1,17 @@
 //! How long a session lasts, and who ends it.
 
-use std::sync::Arc;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use chrono::TimeDelta;
 use rocket::futures::future::join_all;
 use rocket::http::Status;
-use rocket_security::Event;
-use rocket_security::Security;
 use rocket_security::clock::Timestamp;
 use rocket_security::features::remember::Remember;
-use rocket_security::testing::Browser;
-use rocket_security::testing::PASSWORD;
-use rocket_security::testing::TestApp;
-use rocket_security::testing::link_in;
-use serde_json::Value;
-use serde_json::json;
+use rocket_security::testing::{Browser, PASSWORD, TestApp, link_in};
+use rocket_security::{Event, Security};
+use serde_json::{Value, json};
 
-use crate::support::app;
-use crate::support::app_with;
-use crate::support::rocket_with;
-use crate::support::sql;
+use crate::support::{app, app_with, rocket_with, sql};
 
 const ANN: &str = "ann@example.org";
 const SESSION: &str = "security_session";

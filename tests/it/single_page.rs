@@ -1,21 +1,13 @@
 //! Mailed links of an application that runs in the browser, from the mail to the JSON.
 
-use rocket::http::ContentType;
-use rocket::http::Header;
-use rocket::http::Status;
-use rocket_security::Email;
-use rocket_security::Security;
+use rocket::http::{ContentType, Header, Status};
 use rocket_security::event::Origin;
 use rocket_security::features::close_account::CloseAccount;
 use rocket_security::features::invite::Invite;
 use rocket_security::flow::Flow;
-use rocket_security::testing::Answer;
-use rocket_security::testing::Browser;
-use rocket_security::testing::PASSWORD;
-use rocket_security::testing::TestApp;
-use rocket_security::testing::link_in;
-use serde_json::Value;
-use serde_json::json;
+use rocket_security::testing::{Answer, Browser, PASSWORD, TestApp, link_in};
+use rocket_security::{Email, Security};
+use serde_json::{Value, json};
 
 use crate::support::rocket_with;
 

@@ -1,32 +1,13 @@
 //! What a request costs the database, by the log that sqlx keeps of every statement.
 
-use std::sync::Mutex;
-use std::sync::Once;
+use std::sync::{Mutex, Once};
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use rocket::Build;
-use rocket::Rocket;
 use rocket::futures::future::BoxFuture;
-use rocket::get;
-use rocket::http::Accept;
-use rocket::http::Status;
-use rocket::post;
-use rocket::routes;
+use rocket::http::{Accept, Status};
 use rocket::tokio::time::sleep;
-use rocket_security::AuthUser;
-use rocket_security::Fresh;
-use rocket_security::Maybe;
-use rocket_security::Paseto;
-use rocket_security::PermissionsAccepted;
-use rocket_security::RolesAccepted;
-use rocket_security::RolesRequired;
-use rocket_security::Scoped;
-use rocket_security::Security;
-use rocket_security::Session;
-use rocket_security::SqlxDatastore;
-use rocket_security::SqlxPool;
-use rocket_security::TokenUser;
+use rocket::{Build, Rocket, get, post, routes};
 use rocket_security::datastore::Together;
 use rocket_security::features::login::Login;
 use rocket_security::features::logout::Logout;
@@ -34,22 +15,17 @@ use rocket_security::features::personal_tokens::PersonalTokens;
 use rocket_security::features::sessions::Sessions;
 use rocket_security::features::tokens::Tokens;
 use rocket_security::features::verify::Verify;
-use rocket_security::testing::Browser;
-use rocket_security::testing::PASSWORD;
-use rocket_security::testing::TestApp;
-use rocket_security::testing::TestDatabase;
+use rocket_security::testing::{Browser, PASSWORD, TestApp, TestDatabase};
+use rocket_security::{
+    AuthUser, Fresh, Maybe, Paseto, PermissionsAccepted, RolesAccepted, RolesRequired, Scoped,
+    Security, Session, SqlxDatastore, SqlxPool, TokenUser,
+};
 use serde_json::json;
-use tracing::Event;
-use tracing::Metadata;
-use tracing::field::Field;
-use tracing::field::Visit;
-use tracing::span;
+use tracing::field::{Field, Visit};
+use tracing::{Event, Metadata, span};
 
-use crate::support::Admin;
-use crate::support::EditPosts;
-use crate::support::Editor;
-use crate::support::ReadReports;
 use crate::support::bearer::bearer;
+use crate::support::{Admin, EditPosts, Editor, ReadReports};
 
 const ANN: &str = "ann@example.org";
 const SESSION: &str = "security_session";

@@ -1,15 +1,10 @@
 //! What no form of ours would send: refused with a 4xx, never a 5xx.
 
 use rocket::http::Status;
-use rocket_security::testing::Answer;
-use rocket_security::testing::PASSWORD;
-use rocket_security::testing::TestApp;
-use rocket_security::testing::link_in;
-use serde_json::Value;
-use serde_json::json;
+use rocket_security::testing::{Answer, PASSWORD, TestApp, link_in};
+use serde_json::{Value, json};
 
-use crate::every_route::everything;
-use crate::every_route::launch;
+use crate::every_route::{everything, launch};
 use crate::support::app;
 
 const ANN: &str = "ann@example.org";

@@ -1,27 +1,20 @@
 //! The limits on attempts.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use chrono::TimeDelta;
 use rocket::async_trait;
 use rocket::http::Status;
-use rocket_security::Error;
-use rocket_security::Hooks;
-use rocket_security::Result;
-use rocket_security::Security;
 use rocket_security::datastore::Together;
 use rocket_security::datastore::user::UserChange;
-use rocket_security::feature::LoginAttempt;
-use rocket_security::feature::Verdict;
-use rocket_security::testing::PASSWORD;
-use rocket_security::testing::TestApp;
+use rocket_security::feature::{LoginAttempt, Verdict};
+use rocket_security::testing::{PASSWORD, TestApp};
 use rocket_security::user::Username;
+use rocket_security::{Error, Hooks, Result, Security};
 use serde_json::json;
 
-use crate::support::app_with;
-use crate::support::rocket_with;
+use crate::support::{app_with, rocket_with};
 
 const ANN: &str = "ann@example.org";
 

@@ -1,37 +1,23 @@
 //! What an application does in the transaction of a change: committed with it, or not at all.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use chrono::TimeDelta;
 use rocket::async_trait;
 use rocket::futures::future::join_all;
 use rocket::http::Status;
-use rocket_security::Email;
-use rocket_security::Hooks;
-use rocket_security::Result;
-use rocket_security::Security;
-use rocket_security::SqlxDatastore;
-use rocket_security::UserId;
 use rocket_security::clock::Clock;
 use rocket_security::crypto::one_time::Token;
 use rocket_security::crypto::random_uuid;
-use rocket_security::datastore::OneTimeStore;
-use rocket_security::datastore::StoreConnection;
-use rocket_security::datastore::Together;
-use rocket_security::datastore::UserDatastore;
 use rocket_security::datastore::one_time::OneTimeToken;
 use rocket_security::datastore::outbox::NewMail;
-use rocket_security::datastore::user::Contest;
-use rocket_security::datastore::user::NewUser;
-use rocket_security::datastore::user::Taken;
-use rocket_security::datastore::user::UserChange;
+use rocket_security::datastore::user::{Contest, NewUser, Taken, UserChange};
+use rocket_security::datastore::{OneTimeStore, StoreConnection, Together, UserDatastore};
 use rocket_security::feature::Registration;
-use rocket_security::testing::PASSWORD;
-use rocket_security::testing::TestApp;
-use rocket_security::testing::TestDatabase;
+use rocket_security::testing::{PASSWORD, TestApp, TestDatabase};
 use rocket_security::user::User;
+use rocket_security::{Email, Hooks, Result, Security, SqlxDatastore, UserId};
 use serde_json::json;
 
 use crate::support::sql;

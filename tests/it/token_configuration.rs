@@ -3,38 +3,24 @@
 use std::fs;
 
 use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use ed25519_dalek::SigningKey;
 use rocket::figment::Figment;
-use rocket::figment::providers::Format;
-use rocket::figment::providers::Toml;
-use rocket_security::Config;
-use rocket_security::Secret;
-use rocket_security::Tokens;
+use rocket::figment::providers::{Format, Toml};
 use rocket_security::clock::Clock;
 use rocket_security::config::TokenPurpose;
 use rocket_security::crypto::keys::Keyring;
 use rocket_security::crypto::token_key::TokenKey;
 use rocket_security::rejection::TokenFault;
-use rocket_security::token::Access;
-use rocket_security::token::PublicKeys;
-use serde_json::Map;
-use serde_json::Value;
-use serde_json::json;
+use rocket_security::token::{Access, PublicKeys};
+use rocket_security::{Config, Secret, Tokens};
+use serde_json::{Map, Value, json};
 use url::Url;
 
-use crate::support::tokens::ASSERTION;
-use crate::support::tokens::ISSUER;
-use crate::support::tokens::Issuer;
-use crate::support::tokens::forge;
-use crate::support::tokens::good_claims;
-use crate::support::tokens::issuer;
-use crate::support::tokens::key;
-use crate::support::tokens::public_half;
-use crate::support::tokens::try_issuer;
-use crate::support::tokens::try_issuer_with_key;
-use crate::support::tokens::user;
+use crate::support::tokens::{
+    ASSERTION, ISSUER, Issuer, forge, good_claims, issuer, key, public_half, try_issuer,
+    try_issuer_with_key, user,
+};
 
 const PARTNER: &str = "https://partner.example";
 

@@ -1,31 +1,16 @@
 //! The cookie of a token, and whoever has the browser after its user.
 
 use chrono::TimeDelta;
-use rocket::Build;
-use rocket::Rocket;
-use rocket::State;
-use rocket::get;
-use rocket::http::CookieJar;
-use rocket::http::Method;
-use rocket::http::Status;
-use rocket::post;
-use rocket::routes;
-use rocket_security::AuthUser;
-use rocket_security::Rejection;
-use rocket_security::Secret;
-use rocket_security::Security;
-use rocket_security::Tokens;
-use rocket_security::User;
+use rocket::http::{CookieJar, Method, Status};
+use rocket::{Build, Rocket, State, get, post, routes};
 use rocket_security::crypto::password::Password;
 use rocket_security::features::remember::Remember;
-use rocket_security::flow::Entry;
-use rocket_security::flow::Flow;
-use rocket_security::testing::Browser;
-use rocket_security::testing::PASSWORD;
-use rocket_security::testing::TestApp;
+use rocket_security::flow::{Entry, Flow};
+use rocket_security::testing::{Browser, PASSWORD, TestApp};
 use rocket_security::user::Identity;
 use rocket_security::web::Web;
 use rocket_security::web::visit::Visit;
+use rocket_security::{AuthUser, Rejection, Secret, Security, Tokens, User};
 use serde_json::json;
 
 use crate::support::bearer::issuer;

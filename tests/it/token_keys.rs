@@ -1,30 +1,19 @@
 //! The document of public keys.
 
 use rocket::error::ErrorKind;
-use rocket::http::ContentType;
-use rocket::http::Status;
+use rocket::http::{ContentType, Status};
 use rocket::local::asynchronous::Client;
-use rocket_security::AccessMap;
-use rocket_security::Secret;
-use rocket_security::Security;
 use rocket_security::config::TokenPurpose;
 use rocket_security::crypto::token_key::TokenKey;
 use rocket_security::features::token_keys::TokenKeys;
 use rocket_security::rejection::TokenFault;
-use rocket_security::testing::Answer;
-use rocket_security::testing::TestApp;
-use rocket_security::testing::TestDatabase;
-use rocket_security::token::Access;
-use rocket_security::token::NoClaims;
-use rocket_security::token::PublicKeys;
-use serde_json::Value;
-use serde_json::json;
+use rocket_security::testing::{Answer, TestApp, TestDatabase};
+use rocket_security::token::{Access, NoClaims, PublicKeys};
+use rocket_security::{AccessMap, Secret, Security};
+use serde_json::{Value, json};
 
 use crate::support::bearer::issuer as issuer_of;
-use crate::support::tokens::ISSUER;
-use crate::support::tokens::issuer;
-use crate::support::tokens::key;
-use crate::support::tokens::public_half;
+use crate::support::tokens::{ISSUER, issuer, key, public_half};
 
 const PATH: &str = "/.well-known/paseto-keys";
 

@@ -1,27 +1,14 @@
 //! What holds of all tokens, tried on many.
 
 use chrono::TimeDelta;
-use proptest::prelude::Just;
-use proptest::prelude::Strategy;
-use proptest::prelude::any;
-use proptest::prelude::prop;
-use proptest::prelude::prop_assert;
-use proptest::prelude::prop_assert_eq;
-use proptest::prelude::prop_oneof;
+use proptest::prelude::{Just, Strategy, any, prop, prop_assert, prop_assert_eq, prop_oneof};
 use proptest::proptest;
 use proptest::test_runner::Config;
 use rocket_security::config::TokenPurpose;
 use rocket_security::token::Access;
-use serde_json::Map;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-use crate::support::tokens::ASSERTION;
-use crate::support::tokens::ISSUER;
-use crate::support::tokens::forge;
-use crate::support::tokens::good_claims;
-use crate::support::tokens::issuer;
-use crate::support::tokens::key;
-use crate::support::tokens::user;
+use crate::support::tokens::{ASSERTION, ISSUER, forge, good_claims, issuer, key, user};
 
 #[path = "../../fuzz/bodies.rs"]
 mod bodies;

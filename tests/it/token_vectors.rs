@@ -5,11 +5,9 @@ use rocket_security::config::TokenPurpose;
 use rocket_security::crypto::token_key::TokenKey;
 use rocket_security::token::Access;
 use serde::Deserialize;
-use serde_json::Map;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-use crate::support::tokens::issuer;
-use crate::support::tokens::key;
+use crate::support::tokens::{issuer, key};
 
 #[derive(Deserialize)]
 struct Document {

@@ -1,15 +1,12 @@
 //! The last two logins.
 
 use chrono::TimeDelta;
-use rocket_security::Security;
-use rocket_security::SqlxDatastore;
 use rocket_security::datastore::TrackStore;
 use rocket_security::features::track::Track;
-use rocket_security::testing::PASSWORD;
-use rocket_security::testing::TestApp;
+use rocket_security::testing::{PASSWORD, TestApp};
+use rocket_security::{Security, SqlxDatastore};
 
-use crate::support::app;
-use crate::support::rocket_with;
+use crate::support::{app, rocket_with};
 
 const ANN: &str = "ann@example.org";
 

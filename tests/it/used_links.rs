@@ -3,14 +3,10 @@
 use chrono::TimeDelta;
 use rocket::futures::future::join_all;
 use rocket::http::Status;
-use rocket_security::testing::Browser;
-use rocket_security::testing::PASSWORD;
-use rocket_security::testing::TestApp;
-use rocket_security::testing::link_in;
+use rocket_security::testing::{Browser, PASSWORD, TestApp, link_in};
 use serde_json::json;
 
-use crate::every_route::everything;
-use crate::every_route::launch_with;
+use crate::every_route::{everything, launch_with};
 use crate::invite;
 
 const NEW: &str = "another horse battery staple";

@@ -5,27 +5,17 @@ use std::collections::BTreeSet;
 use chrono::TimeDelta;
 use rocket::http::Status;
 use rocket::local::asynchronous::Client;
-use rocket_security::Email;
-use rocket_security::Security;
-use rocket_security::User;
 use rocket_security::datastore::Together;
 use rocket_security::datastore::user::UserChange;
 use rocket_security::features::change_username::ChangeUsername;
 use rocket_security::features::confirm::Confirm;
 use rocket_security::features::recover_username::RecoverUsername;
-use rocket_security::testing::Answer;
-use rocket_security::testing::PASSWORD;
-use rocket_security::testing::TestApp;
-use rocket_security::testing::TestDatabase;
-use rocket_security::testing::link_in;
-use rocket_security::user::Identity;
-use rocket_security::user::UserId;
-use rocket_security::user::Username;
-use serde_json::Value;
-use serde_json::json;
+use rocket_security::testing::{Answer, PASSWORD, TestApp, TestDatabase, link_in};
+use rocket_security::user::{Identity, UserId, Username};
+use rocket_security::{Email, Security, User};
+use serde_json::{Value, json};
 
-use crate::support::app;
-use crate::support::rocket_with;
+use crate::support::{app, rocket_with};
 
 const ANN: &str = "ann@example.org";
 

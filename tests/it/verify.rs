@@ -1,25 +1,15 @@
 //! Proving that it is still you.
 
 use chrono::TimeDelta;
-use rocket::Build;
-use rocket::Rocket;
-use rocket::get;
 use rocket::http::Status;
-use rocket::post;
-use rocket::routes;
-use rocket_security::AuthUser;
-use rocket_security::Fresh;
-use rocket_security::Security;
+use rocket::{Build, Rocket, get, post, routes};
 use rocket_security::features::verify::Verify;
-use rocket_security::testing::PASSWORD;
-use rocket_security::testing::TestApp;
-use rocket_security::testing::TestDatabase;
+use rocket_security::testing::{PASSWORD, TestApp, TestDatabase};
 use rocket_security::web::page::Page;
+use rocket_security::{AuthUser, Fresh, Security};
 use serde_json::json;
 
-use crate::support::app;
-use crate::support::app_with;
-use crate::support::rocket;
+use crate::support::{app, app_with, rocket};
 
 const ANN: &str = "ann@example.org";
 

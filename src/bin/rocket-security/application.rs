@@ -3,43 +3,26 @@
 use std::sync::Arc;
 
 use rocket::figment::Figment;
-use rocket::figment::value::Dict;
-use rocket::figment::value::Value;
-use rocket_security::Config;
-use rocket_security::Email;
-use rocket_security::Error;
-use rocket_security::Event;
-use rocket_security::RoleName;
-use rocket_security::SqlxDatastore;
-use rocket_security::Tokens;
-use rocket_security::User;
-use rocket_security::UserDatastore;
+use rocket::figment::value::{Dict, Value};
 use rocket_security::clock::Clock;
-use rocket_security::config::MigrateConfig;
-use rocket_security::config::check_keys;
-use rocket_security::config::is_debug;
+use rocket_security::config::{MigrateConfig, check_keys, is_debug};
 use rocket_security::crypto::keys::Keyring;
-use rocket_security::datastore::AuditStore;
-use rocket_security::datastore::DatabaseName;
-use rocket_security::datastore::OutboxStore;
-use rocket_security::datastore::Together;
 use rocket_security::datastore::audit::AuditHead;
-use rocket_security::datastore::outbox::Asker;
-use rocket_security::datastore::outbox::NewMail;
+use rocket_security::datastore::outbox::{Asker, NewMail};
+use rocket_security::datastore::{AuditStore, DatabaseName, OutboxStore, Together};
 use rocket_security::error::Faults;
 use rocket_security::event::Origin;
-use rocket_security::feature::Feature;
-use rocket_security::feature::configured;
-use rocket_security::features::DEFAULT_FEATURES;
-use rocket_security::features::FEATURES;
+use rocket_security::feature::{Feature, configured};
 use rocket_security::features::audit::Journal;
-use rocket_security::security::has_keys;
-use rocket_security::security::keyring;
+use rocket_security::features::{DEFAULT_FEATURES, FEATURES};
+use rocket_security::security::{has_keys, keyring};
 use rocket_security::user::Identity;
+use rocket_security::{
+    Config, Email, Error, Event, RoleName, SqlxDatastore, Tokens, User, UserDatastore,
+};
 use url::Url;
 
-use crate::terminal::Failure;
-use crate::terminal::note;
+use crate::terminal::{Failure, note};
 
 /// What the commands work on.
 pub(crate) struct Application {

@@ -3,20 +3,15 @@
 use std::str::FromStr;
 use std::time::Duration;
 
-use clap::Args;
-use clap::Subcommand;
+use clap::{Args, Subcommand};
 use rocket::tokio::time::sleep;
 use rocket_security::crypto::one_time::Digest;
 use rocket_security::datastore::audit::AuditRow;
-use rocket_security::features::audit::Journal;
-use rocket_security::features::audit::Lost;
-use serde_json::Value;
-use serde_json::json;
+use rocket_security::features::audit::{Journal, Lost};
+use serde_json::{Value, json};
 
 use crate::application::Application;
-use crate::terminal::Failure;
-use crate::terminal::note;
-use crate::terminal::print;
+use crate::terminal::{Failure, note, print};
 
 /// The commands for the journal.
 #[derive(Subcommand)]

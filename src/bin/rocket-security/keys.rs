@@ -2,28 +2,18 @@
 
 mod file;
 
-use std::path::Path;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use clap::Subcommand;
-use clap::ValueEnum;
+use clap::{Subcommand, ValueEnum};
 use rocket_security::Secret;
 use rocket_security::config::TokenPurpose;
 use rocket_security::crypto::token_key::TokenKey;
 
 use crate::application::tokens_to_verify;
-use crate::keys::file::KeyFile;
-use crate::keys::file::Rotated;
-use crate::keys::file::read_bare;
-use crate::keys::file::wrapped;
-use crate::keys::file::write_new;
-use crate::terminal::Failure;
-use crate::terminal::ask_password;
-use crate::terminal::is_interactive;
-use crate::terminal::note;
-use crate::terminal::print;
-use crate::terminal::print_table;
-use crate::terminal::read_password;
+use crate::keys::file::{KeyFile, Rotated, read_bare, wrapped, write_new};
+use crate::terminal::{
+    Failure, ask_password, is_interactive, note, print, print_table, read_password,
+};
 
 /// The commands for keys.
 #[derive(Subcommand)]

@@ -27,8 +27,7 @@ mod users;
 
 use std::process::ExitCode;
 
-use clap::Parser;
-use clap::Subcommand;
+use clap::{Parser, Subcommand};
 use rocket::tokio::runtime::Builder;
 
 use crate::audit::AuditCommand;

@@ -1,22 +1,16 @@
 //! `rocket-security outbox …`.
 
 use chrono::SecondsFormat;
-use clap::Args;
-use clap::Subcommand;
+use clap::{Args, Subcommand};
 use rocket_security::Email;
-use rocket_security::clock::Clock;
-use rocket_security::clock::Timestamp;
+use rocket_security::clock::{Clock, Timestamp};
 use rocket_security::datastore::OutboxStore;
-use rocket_security::datastore::outbox::ListedMail;
-use rocket_security::datastore::outbox::MailState;
+use rocket_security::datastore::outbox::{ListedMail, MailState};
 use serde::Serialize;
 use uuid::Uuid;
 
 use crate::application::Application;
-use crate::terminal::Failure;
-use crate::terminal::note;
-use crate::terminal::print;
-use crate::terminal::print_table;
+use crate::terminal::{Failure, note, print, print_table};
 
 /// The commands for outgoing mail.
 #[derive(Subcommand)]

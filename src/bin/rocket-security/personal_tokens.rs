@@ -1,24 +1,16 @@
 //! `rocket-security personal-tokens …`.
 
-use chrono::DateTime;
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 use clap::Subcommand;
-use rocket_security::Email;
-use rocket_security::Event;
-use rocket_security::ScopeName;
 use rocket_security::clock::Clock;
 use rocket_security::datastore::PersonalTokenStore;
 use rocket_security::datastore::personal_token::PersonalTokenRecord;
+use rocket_security::{Email, Event, ScopeName};
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::application::Application;
-use crate::application::origin;
-use crate::terminal::Failure;
-use crate::terminal::id_of;
-use crate::terminal::note;
-use crate::terminal::print;
-use crate::terminal::print_table;
+use crate::application::{Application, origin};
+use crate::terminal::{Failure, id_of, note, print, print_table};
 
 /// The commands for tokens that people made for their programs.
 #[derive(Subcommand)]

@@ -1,20 +1,11 @@
 //! `rocket-security roles …`.
 
 use clap::Subcommand;
-use rocket_security::Email;
-use rocket_security::Event;
-use rocket_security::PermissionName;
-use rocket_security::RoleName;
-use rocket_security::UserDatastore;
 use rocket_security::datastore::user::NotIncluded;
+use rocket_security::{Email, Event, PermissionName, RoleName, UserDatastore};
 
-use crate::application::Application;
-use crate::application::origin;
-use crate::application::unknown_role;
-use crate::terminal::Failure;
-use crate::terminal::note;
-use crate::terminal::print;
-use crate::terminal::print_table;
+use crate::application::{Application, origin, unknown_role};
+use crate::terminal::{Failure, note, print, print_table};
 
 /// The commands for roles.
 #[derive(Subcommand)]

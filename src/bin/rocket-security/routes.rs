@@ -1,29 +1,21 @@
 //! `rocket-security routes …`.
 
 use std::ffi::OsString;
-use std::io::BufRead;
-use std::io::BufReader;
-use std::io::Read;
+use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
-use std::process::Child;
-use std::process::Command;
-use std::process::Stdio;
+use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::sync::mpsc::Receiver;
 use std::thread;
-use std::time::Duration;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use clap::Args;
 use rocket_security::AccessMap;
 use rocket_security::datastore::DatabaseName;
-use rocket_security::security::ROUTES_MARK;
-use rocket_security::security::ROUTES_VARIABLE;
+use rocket_security::security::{ROUTES_MARK, ROUTES_VARIABLE};
 use tempfile::TempDir;
 
-use crate::terminal::Failure;
-use crate::terminal::note;
-use crate::terminal::print;
+use crate::terminal::{Failure, note, print};
 
 /// The variable of Rocket that has the databases of any profile.
 const DATABASES: &str = "ROCKET_DATABASES";

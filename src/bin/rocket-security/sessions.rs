@@ -1,26 +1,17 @@
 //! `rocket-security sessions …`.
 
-use chrono::DateTime;
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 use clap::Subcommand;
-use rocket_security::Email;
-use rocket_security::Event;
 use rocket_security::clock::Clock;
-use rocket_security::datastore::RefreshStore;
-use rocket_security::datastore::RememberStore;
-use rocket_security::datastore::SessionStore;
 use rocket_security::datastore::session::SessionRecord;
+use rocket_security::datastore::{RefreshStore, RememberStore, SessionStore};
 use rocket_security::event::SessionEnd;
+use rocket_security::{Email, Event};
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::application::Application;
-use crate::application::origin;
-use crate::terminal::Failure;
-use crate::terminal::id_of;
-use crate::terminal::note;
-use crate::terminal::print;
-use crate::terminal::print_table;
+use crate::application::{Application, origin};
+use crate::terminal::{Failure, id_of, note, print, print_table};
 
 /// The commands for sessions.
 #[derive(Subcommand)]

@@ -3,12 +3,8 @@
 //! clap finds names that are spelt alike. The names here are those that other tools and habits use for
 //! commands of ours.
 
-use clap::Command;
-use clap::CommandFactory;
-use clap::Error;
-use clap::error::ContextKind;
-use clap::error::ContextValue;
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Command, CommandFactory, Error};
 
 use crate::CommandLine;
 
@@ -110,12 +106,10 @@ fn commands_of<'c>(all: &'c Command, group: Option<&str>) -> Vec<&'c str> {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-    use clap::Parser;
+    use clap::{CommandFactory, Parser};
 
     use crate::CommandLine;
-    use crate::suggest::MEANT;
-    use crate::suggest::command;
+    use crate::suggest::{MEANT, command};
 
     #[test]
     fn every_command_that_is_suggested_exists_and_no_name_that_is_tried_does() {

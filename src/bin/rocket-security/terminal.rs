@@ -2,16 +2,12 @@
 
 use std::fmt::Display;
 use std::io;
-use std::io::BufRead;
-use std::io::IsTerminal;
-use std::io::Read;
-use std::io::Write;
+use std::io::{BufRead, IsTerminal, Read, Write};
 use std::process::ExitCode;
 
-use rocket_security::Error;
-use rocket_security::Secret;
 use rocket_security::crypto::password::MAX_BYTES;
 use rocket_security::rejection::FieldErrors;
+use rocket_security::{Error, Secret};
 use uuid::Uuid;
 use zeroize::Zeroize;
 

@@ -5,29 +5,20 @@ mod verify;
 
 use std::time::Duration;
 
-use chrono::DateTime;
-use chrono::Utc;
-use clap::Args;
-use clap::Subcommand;
-use rocket_security::Email;
-use rocket_security::Event;
+use chrono::{DateTime, Utc};
+use clap::{Args, Subcommand};
 use rocket_security::clock::Clock;
 use rocket_security::crypto::random_uuid;
 use rocket_security::datastore::RefreshStore;
 use rocket_security::datastore::refresh::FamilyRecord;
 use rocket_security::web::device::device;
+use rocket_security::{Email, Event};
 use serde::Serialize;
-use serde_json::Map;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use crate::application::Application;
-use crate::application::origin;
-use crate::application::tokens_to_issue;
-use crate::terminal::Failure;
-use crate::terminal::note;
-use crate::terminal::print;
-use crate::terminal::print_table;
+use crate::application::{Application, origin, tokens_to_issue};
+use crate::terminal::{Failure, note, print, print_table};
 use crate::tokens::revoke::Revoke;
 use crate::tokens::verify::Verify;
 

@@ -4,20 +4,13 @@ mod create;
 mod list;
 
 use clap::Subcommand;
-use rocket_security::Email;
-use rocket_security::Event;
-use rocket_security::RoleName;
-use rocket_security::User;
-use rocket_security::UserDatastore;
 use rocket_security::clock::Clock;
 use rocket_security::datastore::user::UserChange;
 use rocket_security::features::reset::Reset;
+use rocket_security::{Email, Event, RoleName, User, UserDatastore};
 
-use crate::application::Application;
-use crate::application::no_account;
-use crate::application::origin;
-use crate::terminal::Failure;
-use crate::terminal::print;
+use crate::application::{Application, no_account, origin};
+use crate::terminal::{Failure, print};
 use crate::users::create::Create;
 
 /// The commands for accounts.

@@ -3,38 +3,22 @@
 //! `local` tokens are rusty_paseto's; `public` ones are pasetors', for rusty_paseto compiles the
 //! signatures of one version alone.
 
-use p384::PublicKey;
-use p384::SecretKey;
 use p384::elliptic_curve::sec1::ToSec1Point;
 use p384::pkcs8::DecodePublicKey;
-use pasetors::Public;
-use pasetors::keys::AsymmetricPublicKey;
-use pasetors::keys::AsymmetricSecretKey;
+use p384::{PublicKey, SecretKey};
+use pasetors::keys::{AsymmetricPublicKey, AsymmetricSecretKey};
 use pasetors::token::UntrustedToken;
-use pasetors::version2;
 use pasetors::version2::V2 as PublicV2;
-use pasetors::version3;
 use pasetors::version3::V3 as PublicV3;
-use rusty_paseto::core::Footer;
-use rusty_paseto::core::ImplicitAssertion;
-use rusty_paseto::core::Key;
-use rusty_paseto::core::Local;
-use rusty_paseto::core::Paseto;
-use rusty_paseto::core::PasetoNonce;
-use rusty_paseto::core::PasetoSymmetricKey;
-use rusty_paseto::core::Payload;
-use rusty_paseto::core::V2;
-use rusty_paseto::core::V3;
-use sha2::Digest;
-use sha2::Sha384;
+use pasetors::{Public, version2, version3};
+use rusty_paseto::core::{
+    Footer, ImplicitAssertion, Key, Local, Paseto, PasetoNonce, PasetoSymmetricKey, Payload, V2, V3,
+};
+use sha2::{Digest, Sha384};
 
 use crate::crypto::random_bytes;
-use crate::crypto::token_key::KeyFault;
-use crate::crypto::token_key::Material;
-use crate::crypto::token_key::NO_SECRET;
-use crate::crypto::token_key::TokenVersion;
-use crate::error::Error;
-use crate::error::Result;
+use crate::crypto::token_key::{KeyFault, Material, NO_SECRET, TokenVersion};
+use crate::error::{Error, Result};
 use crate::secret::Secret;
 
 pub(super) fn seal(

@@ -26,24 +26,15 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ed25519_dalek::SigningKey;
 use paserk::core::operations::id::compute_id;
 use paserk::core::version::K4;
-use rusty_paseto::core::Footer;
-use rusty_paseto::core::ImplicitAssertion;
-use rusty_paseto::core::Key;
-use rusty_paseto::core::Local;
-use rusty_paseto::core::Paseto;
-use rusty_paseto::core::PasetoAsymmetricPrivateKey;
-use rusty_paseto::core::PasetoAsymmetricPublicKey;
-use rusty_paseto::core::PasetoNonce;
-use rusty_paseto::core::PasetoSymmetricKey;
-use rusty_paseto::core::Payload;
-use rusty_paseto::core::Public;
-use rusty_paseto::core::V4;
+use rusty_paseto::core::{
+    Footer, ImplicitAssertion, Key, Local, Paseto, PasetoAsymmetricPrivateKey,
+    PasetoAsymmetricPublicKey, PasetoNonce, PasetoSymmetricKey, Payload, Public, V4,
+};
 use subtle::ConstantTimeEq;
 
 use crate::config::TokenPurpose;
 use crate::crypto::random_bytes;
-use crate::error::Error;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::secret::Secret;
 
 /// A version of PASETO.

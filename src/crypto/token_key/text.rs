@@ -3,22 +3,15 @@
 use std::fmt;
 
 use base64::Engine;
-use base64::engine::general_purpose::STANDARD_NO_PAD;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use ed25519_dalek::SigningKey;
-use ed25519_dalek::VerifyingKey;
-use ed25519_dalek::pkcs8::DecodePrivateKey;
-use ed25519_dalek::pkcs8::DecodePublicKey;
+use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+use ed25519_dalek::pkcs8::{DecodePrivateKey, DecodePublicKey};
+use ed25519_dalek::{SigningKey, VerifyingKey};
 
-use crate::crypto::keys::check_quality;
-use crate::crypto::keys::decode_hex;
-use crate::crypto::token_key::Material;
-use crate::crypto::token_key::TokenKey;
-use crate::crypto::token_key::TokenVersion;
+use crate::crypto::keys::{check_quality, decode_hex};
 #[cfg(feature = "legacy-paseto")]
 use crate::crypto::token_key::legacy;
 use crate::crypto::token_key::published::is_published;
-use crate::crypto::token_key::wrapped;
+use crate::crypto::token_key::{Material, TokenKey, TokenVersion, wrapped};
 use crate::secret::Secret;
 
 /// What is wrong with the text of a key, and the cure. It never quotes the text.

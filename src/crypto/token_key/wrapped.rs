@@ -3,17 +3,11 @@
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use paserk::core::operations::pbkw::Argon2Params;
-use paserk::core::types::PaserkLocal;
-use paserk::core::types::PaserkLocalPw;
-use paserk::core::types::PaserkSecret;
-use paserk::core::types::PaserkSecretPw;
+use paserk::core::types::{PaserkLocal, PaserkLocalPw, PaserkSecret, PaserkSecretPw};
 use paserk::core::version::K4;
 
-use crate::crypto::token_key::Material;
-use crate::crypto::token_key::TokenKey;
-use crate::crypto::token_key::TokenVersion;
-use crate::error::Error;
-use crate::error::Result;
+use crate::crypto::token_key::{Material, TokenKey, TokenVersion};
+use crate::error::{Error, Result};
 use crate::secret::Secret;
 
 /// The fewest characters of a passphrase: those of a password as the only factor (NIST SP

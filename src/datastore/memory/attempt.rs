@@ -8,10 +8,8 @@ use rocket::async_trait;
 use crate::clock::Timestamp;
 use crate::crypto::one_time::Digest;
 use crate::datastore::AttemptStore;
-use crate::datastore::attempt::BackOff;
-use crate::datastore::attempt::Charge;
-use crate::datastore::memory::MemoryDatastore;
-use crate::datastore::memory::sweep;
+use crate::datastore::attempt::{BackOff, Charge};
+use crate::datastore::memory::{MemoryDatastore, sweep};
 use crate::error::Result;
 
 /// What was counted under a key.

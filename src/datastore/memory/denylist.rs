@@ -3,9 +3,8 @@
 use rocket::async_trait;
 
 use crate::clock::Timestamp;
-use crate::datastore::Denylist;
-use crate::datastore::Together;
 use crate::datastore::memory::MemoryDatastore;
+use crate::datastore::{Denylist, Together};
 use crate::error::Result;
 
 #[async_trait]

@@ -14,13 +14,9 @@ mod session;
 mod track;
 mod user;
 
-use std::collections::BTreeMap;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
-use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::MutexGuard;
-use std::sync::PoisonError;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use uuid::Uuid;
 
@@ -34,11 +30,9 @@ use crate::datastore::refresh::FamilyRecord;
 use crate::datastore::remember::SeriesRecord;
 use crate::datastore::session::SessionRecord;
 use crate::datastore::track::Track;
-use crate::datastore::user::Credentials;
-use crate::datastore::user::RoleRecord;
+use crate::datastore::user::{Credentials, RoleRecord};
 use crate::error::Error;
-use crate::user::RoleName;
-use crate::user::UserId;
+use crate::user::{RoleName, UserId};
 
 /// The store in memory, for tests and for trying things out: it ends with the process.
 ///

@@ -4,14 +4,10 @@ use rocket::async_trait;
 
 use crate::clock::Timestamp;
 use crate::crypto::one_time::Digest;
-use crate::datastore::OneTimeStore;
-use crate::datastore::Together;
-use crate::datastore::memory::Content;
-use crate::datastore::memory::MemoryDatastore;
-use crate::datastore::memory::duplicate;
-use crate::datastore::memory::sweep;
+use crate::datastore::memory::{Content, MemoryDatastore, duplicate, sweep};
 use crate::datastore::one_time::OneTimeToken;
 use crate::datastore::user::UserChange;
+use crate::datastore::{OneTimeStore, Together};
 use crate::error::Result;
 use crate::user::User;
 

@@ -6,19 +6,10 @@ use rocket::async_trait;
 use uuid::Uuid;
 
 use crate::clock::Timestamp;
-use crate::datastore::OutboxStore;
-use crate::datastore::Together;
-use crate::datastore::memory::Content;
-use crate::datastore::memory::MemoryDatastore;
-use crate::datastore::memory::duplicate;
-use crate::datastore::memory::orphan;
-use crate::datastore::outbox::ListedMail;
-use crate::datastore::outbox::MailState;
-use crate::datastore::outbox::NewLink;
-use crate::datastore::outbox::NewMail;
-use crate::datastore::outbox::OutboxMail;
-use crate::error::Error;
-use crate::error::Result;
+use crate::datastore::memory::{Content, MemoryDatastore, duplicate, orphan};
+use crate::datastore::outbox::{ListedMail, MailState, NewLink, NewMail, OutboxMail};
+use crate::datastore::{OutboxStore, Together};
+use crate::error::{Error, Result};
 use crate::user::UserId;
 
 /// A mail that is not delivered yet.

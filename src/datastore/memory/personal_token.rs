@@ -7,16 +7,11 @@ use uuid::Uuid;
 
 use crate::clock::Timestamp;
 use crate::crypto::one_time::Digest;
-use crate::datastore::PersonalTokenStore;
-use crate::datastore::Together;
-use crate::datastore::memory::MemoryDatastore;
-use crate::datastore::memory::duplicate;
-use crate::datastore::memory::sweep;
-use crate::datastore::personal_token::Creation;
-use crate::datastore::personal_token::PersonalTokenRecord;
+use crate::datastore::memory::{MemoryDatastore, duplicate, sweep};
+use crate::datastore::personal_token::{Creation, PersonalTokenRecord};
+use crate::datastore::{PersonalTokenStore, Together};
 use crate::error::Result;
-use crate::user::User;
-use crate::user::UserId;
+use crate::user::{User, UserId};
 
 #[async_trait]
 impl PersonalTokenStore for MemoryDatastore {

@@ -7,20 +7,13 @@ use uuid::Uuid;
 
 use crate::clock::Timestamp;
 use crate::crypto::one_time::Digest;
-use crate::datastore::RefreshStore;
-use crate::datastore::Together;
-use crate::datastore::memory::Content;
-use crate::datastore::memory::MemoryDatastore;
-use crate::datastore::memory::duplicate;
-use crate::datastore::refresh::EndedFamily;
-use crate::datastore::refresh::FamilyRecord;
-use crate::datastore::refresh::LivesBy;
-use crate::datastore::refresh::Rotated;
-use crate::datastore::refresh::Rotation;
-use crate::datastore::refresh::TokenTrace;
+use crate::datastore::memory::{Content, MemoryDatastore, duplicate};
+use crate::datastore::refresh::{
+    EndedFamily, FamilyRecord, LivesBy, Rotated, Rotation, TokenTrace,
+};
+use crate::datastore::{RefreshStore, Together};
 use crate::error::Result;
-use crate::user::User;
-use crate::user::UserId;
+use crate::user::{User, UserId};
 
 #[async_trait]
 impl RefreshStore for MemoryDatastore {

@@ -6,20 +6,12 @@ use rocket::async_trait;
 
 use crate::clock::Timestamp;
 use crate::crypto::one_time::Digest;
-use crate::datastore::RememberStore;
-use crate::datastore::Together;
-use crate::datastore::memory::Content;
-use crate::datastore::memory::MemoryDatastore;
-use crate::datastore::memory::duplicate;
-use crate::datastore::remember::EndedSeries;
-use crate::datastore::remember::Presented;
-use crate::datastore::remember::SeriesRecord;
-use crate::datastore::remember::Turn;
-use crate::datastore::remember::Turned;
+use crate::datastore::memory::{Content, MemoryDatastore, duplicate};
+use crate::datastore::remember::{EndedSeries, Presented, SeriesRecord, Turn, Turned};
 use crate::datastore::session::SessionRecord;
+use crate::datastore::{RememberStore, Together};
 use crate::error::Result;
-use crate::user::User;
-use crate::user::UserId;
+use crate::user::{User, UserId};
 
 #[async_trait]
 impl RememberStore for MemoryDatastore {

@@ -7,16 +7,11 @@ use uuid::Uuid;
 
 use crate::clock::Timestamp;
 use crate::crypto::one_time::Digest;
-use crate::datastore::SessionStore;
-use crate::datastore::Together;
-use crate::datastore::memory::Content;
-use crate::datastore::memory::MemoryDatastore;
-use crate::datastore::memory::duplicate;
-use crate::datastore::session::EndedSession;
-use crate::datastore::session::SessionRecord;
+use crate::datastore::memory::{Content, MemoryDatastore, duplicate};
+use crate::datastore::session::{EndedSession, SessionRecord};
+use crate::datastore::{SessionStore, Together};
 use crate::error::Result;
-use crate::user::User;
-use crate::user::UserId;
+use crate::user::{User, UserId};
 
 #[async_trait]
 impl SessionStore for MemoryDatastore {

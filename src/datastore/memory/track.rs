@@ -6,8 +6,7 @@ use rocket::async_trait;
 
 use crate::clock::Timestamp;
 use crate::datastore::TrackStore;
-use crate::datastore::memory::MemoryDatastore;
-use crate::datastore::memory::orphan;
+use crate::datastore::memory::{MemoryDatastore, orphan};
 use crate::datastore::track::Track;
 use crate::error::Result;
 use crate::user::UserId;

@@ -7,30 +7,17 @@ use rocket::async_trait;
 
 use crate::clock::Timestamp;
 use crate::crypto::hasher::PasswordHash;
-use crate::datastore::Together;
-use crate::datastore::UserDatastore;
 use crate::datastore::hierarchy::Hierarchy;
-use crate::datastore::memory::Content;
-use crate::datastore::memory::MemoryDatastore;
 use crate::datastore::memory::outbox::Queued;
+use crate::datastore::memory::{Content, MemoryDatastore};
 use crate::datastore::one_time::OneTimeToken;
 use crate::datastore::outbox::Addressee;
-use crate::datastore::user::Contest;
-use crate::datastore::user::Credentials;
-use crate::datastore::user::Lapse;
-use crate::datastore::user::NewUser;
-use crate::datastore::user::NotIncluded;
-use crate::datastore::user::RoleRecord;
-use crate::datastore::user::Taken;
-use crate::datastore::user::UserChange;
+use crate::datastore::user::{
+    Contest, Credentials, Lapse, NewUser, NotIncluded, RoleRecord, Taken, UserChange,
+};
+use crate::datastore::{Together, UserDatastore};
 use crate::error::Result;
-use crate::user::Email;
-use crate::user::Identity;
-use crate::user::PermissionName;
-use crate::user::RoleName;
-use crate::user::User;
-use crate::user::UserId;
-use crate::user::Username;
+use crate::user::{Email, Identity, PermissionName, RoleName, User, UserId, Username};
 
 #[async_trait]
 impl UserDatastore for MemoryDatastore {

@@ -3,21 +3,17 @@
 //! The row of a key is changed if it may be, else looked at, else made. The key is unique: of two
 //! callers that make the row at once, one begins again.
 
-use chrono::DateTime;
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta};
 use rocket::async_trait;
 
 use crate::clock::Timestamp;
 use crate::crypto::one_time::Digest;
 use crate::datastore::AttemptStore;
-use crate::datastore::attempt::BackOff;
-use crate::datastore::attempt::Charge;
+use crate::datastore::attempt::{BackOff, Charge};
 use crate::datastore::sqlx::SqlxDatastore;
 use crate::datastore::sqlx::fault::is_unique_violation;
-use crate::datastore::sqlx::rows::corrupt;
-use crate::datastore::sqlx::rows::row;
-use crate::error::Error;
-use crate::error::Result;
+use crate::datastore::sqlx::rows::{corrupt, row};
+use crate::error::{Error, Result};
 
 /// No row is changed while the key is blocked. The delay after the attempt is reckoned twice, in
 /// an order that is right whether an assignment sees the old row or the new one. An attempt without

@@ -7,18 +7,12 @@ use uuid::Uuid;
 
 use crate::clock::Timestamp;
 use crate::crypto::chain::Sealer;
-use crate::datastore::AuditStore;
-use crate::datastore::Together;
-use crate::datastore::audit::AuditEntry;
-use crate::datastore::audit::AuditHead;
-use crate::datastore::audit::AuditRow;
+use crate::datastore::audit::{AuditEntry, AuditHead, AuditRow};
 use crate::datastore::sqlx::SqlxDatastore;
 use crate::datastore::sqlx::dialect::Chosen;
-use crate::datastore::sqlx::rows::corrupt;
-use crate::datastore::sqlx::rows::read_digest;
-use crate::datastore::sqlx::rows::row;
-use crate::error::Error;
-use crate::error::Result;
+use crate::datastore::sqlx::rows::{corrupt, read_digest, row};
+use crate::datastore::{AuditStore, Together};
+use crate::error::{Error, Result};
 use crate::user::UserId;
 
 /// Whoever adds to the journal waits here for the others.

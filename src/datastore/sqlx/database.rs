@@ -11,28 +11,20 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ::sqlx::AssertSqlSafe;
-use ::sqlx::Executor;
-use ::sqlx::FromRow;
-use ::sqlx::query::Query;
-use ::sqlx::query::QueryAs;
+use ::sqlx::query::{Query, QueryAs};
+use ::sqlx::{AssertSqlSafe, Executor, FromRow};
 use rocket::futures::future::BoxFuture;
 use rocket::tokio::time::sleep;
 
 use crate::crypto::random_bytes;
 use crate::datastore::sqlx::SqlxPool;
 use crate::datastore::sqlx::dialect::Dialect;
-use crate::datastore::sqlx::fault::failed;
-use crate::datastore::sqlx::fault::is_harmless;
-use crate::datastore::sqlx::fault::judge;
-use crate::datastore::sqlx::fault::uncertain;
+use crate::datastore::sqlx::fault::{failed, is_harmless, judge, uncertain};
 use crate::datastore::sqlx::name::DatabaseName;
 use crate::datastore::sqlx::transaction::Lease;
-use crate::datastore::sqlx::words::TABLE_PREFIX;
-use crate::datastore::sqlx::words::Words;
+use crate::datastore::sqlx::words::{TABLE_PREFIX, Words};
 use crate::deadline::until_deadline;
-use crate::error::Error;
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// How often an operation is repeated.
 const REPETITIONS: u32 = 3;
@@ -285,15 +277,13 @@ impl<DB: ::sqlx::Database> fmt::Debug for Database<DB> {
 #[cfg(test)]
 #[cfg(feature = "sqlite")]
 mod tests {
-    use std::sync::atomic::AtomicU32;
-    use std::sync::atomic::Ordering;
+    use std::sync::atomic::{AtomicU32, Ordering};
     use std::time::Instant;
 
     use crate::datastore::SqlxDatastore;
     use crate::datastore::sqlx::SqlxPool;
     use crate::datastore::sqlx::fault::Fault;
-    use crate::error::Error;
-    use crate::error::Result;
+    use crate::error::{Error, Result};
 
     fn store() -> SqlxDatastore {
         let pool = ::sqlx::SqlitePool::connect_lazy("sqlite::memory:");

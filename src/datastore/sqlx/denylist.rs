@@ -3,15 +3,13 @@
 use rocket::async_trait;
 
 use crate::clock::Timestamp;
-use crate::datastore::Denylist;
-use crate::datastore::Together;
 use crate::datastore::sqlx::SqlxDatastore;
 use crate::datastore::sqlx::far::Far;
 use crate::datastore::sqlx::fault::is_unique_violation;
 use crate::datastore::sqlx::outbox::push_all;
 use crate::datastore::sqlx::rows::row;
-use crate::error::Error;
-use crate::error::Result;
+use crate::datastore::{Denylist, Together};
+use crate::error::{Error, Result};
 
 const DENY: &str = "INSERT INTO security_denylist (jti, expires_at) VALUES (?, ?)";
 

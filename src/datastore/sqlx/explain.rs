@@ -3,124 +3,62 @@
 #![cfg(all(test, feature = "testing"))]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test ends by a panic")]
 
-use ::sqlx::AssertSqlSafe;
-use ::sqlx::Connection;
-use ::sqlx::Executor;
-use ::sqlx::Row;
+use ::sqlx::{AssertSqlSafe, Connection, Executor, Row};
 use chrono::TimeDelta;
 
-use crate::clock::Clock;
-use crate::clock::Timestamp;
+use crate::clock::{Clock, Timestamp};
 use crate::config::Span;
 use crate::crypto::one_time::Digest;
-use crate::crypto::random_bytes;
-use crate::crypto::random_uuid;
-use crate::datastore::AttemptStore;
-use crate::datastore::Denylist;
-use crate::datastore::OneTimeStore;
-use crate::datastore::OutboxStore;
-use crate::datastore::PersonalTokenStore;
-use crate::datastore::RefreshStore;
-use crate::datastore::RememberStore;
-use crate::datastore::SessionStore;
-use crate::datastore::SqlxDatastore;
-use crate::datastore::Together;
-use crate::datastore::UserDatastore;
+use crate::crypto::{random_bytes, random_uuid};
 use crate::datastore::one_time::OneTimeToken;
-use crate::datastore::outbox::Addressee;
-use crate::datastore::outbox::NewMail;
-use crate::datastore::personal_token::Creation;
-use crate::datastore::personal_token::PersonalTokenRecord;
+use crate::datastore::outbox::{Addressee, NewMail};
+use crate::datastore::personal_token::{Creation, PersonalTokenRecord};
 use crate::datastore::refresh::FamilyRecord;
 use crate::datastore::remember::SeriesRecord;
 use crate::datastore::session::SessionRecord;
-use crate::datastore::sqlx::attempt::CHARGE_NEXT;
-use crate::datastore::sqlx::attempt::COUNT_NEXT;
-use crate::datastore::sqlx::attempt::FIND_BLOCK;
-use crate::datastore::sqlx::audit::LIST_AUDIT;
-use crate::datastore::sqlx::audit::LOCK_AUDIT_HEAD;
-use crate::datastore::sqlx::audit::MOVE_AUDIT_HEAD;
-use crate::datastore::sqlx::denylist::EXTEND_DENIAL;
-use crate::datastore::sqlx::denylist::FIND_DENIED;
+use crate::datastore::sqlx::attempt::{CHARGE_NEXT, COUNT_NEXT, FIND_BLOCK};
+use crate::datastore::sqlx::audit::{LIST_AUDIT, LOCK_AUDIT_HEAD, MOVE_AUDIT_HEAD};
+use crate::datastore::sqlx::denylist::{EXTEND_DENIAL, FIND_DENIED};
 use crate::datastore::sqlx::dialect::Dialect;
-use crate::datastore::sqlx::one_time::CREATE_TOKEN;
-use crate::datastore::sqlx::one_time::DELETE_OLDER_TOKENS;
-use crate::datastore::sqlx::one_time::DELETE_TOKEN;
-use crate::datastore::sqlx::one_time::DELETE_TOKEN_OF_MAIL;
-use crate::datastore::sqlx::one_time::FIND_MAIL;
-use crate::datastore::sqlx::one_time::FIND_NEWER_TOKENS;
-use crate::datastore::sqlx::one_time::FIND_TOKEN;
-use crate::datastore::sqlx::one_time::LIST_TOKENS_OF_PURPOSE;
-use crate::datastore::sqlx::outbox::DELETE_OLDER_MAIL;
-use crate::datastore::sqlx::outbox::DELETE_OLDER_MAIL_OF_USER;
-use crate::datastore::sqlx::outbox::FIND_DEAD;
-use crate::datastore::sqlx::outbox::FIND_DUE;
-use crate::datastore::sqlx::outbox::LEASE_MAIL;
-use crate::datastore::sqlx::outbox::LIST_MAIL;
-use crate::datastore::sqlx::personal_token::CREATE_PERSONAL_TOKEN;
-use crate::datastore::sqlx::personal_token::FIND_PERSONAL_TOKEN;
-use crate::datastore::sqlx::personal_token::LIST_PERSONAL_TOKEN_NAMES;
-use crate::datastore::sqlx::personal_token::LIST_PERSONAL_TOKENS;
-use crate::datastore::sqlx::personal_token::REVOKE_PERSONAL_TOKEN;
-use crate::datastore::sqlx::personal_token::TOUCH_PERSONAL_TOKEN;
-use crate::datastore::sqlx::refresh::BEGIN_FAMILY;
-use crate::datastore::sqlx::refresh::END_FAMILY;
-use crate::datastore::sqlx::refresh::FIND_FAMILY;
-use crate::datastore::sqlx::refresh::FIND_FAMILY_BEARER;
-use crate::datastore::sqlx::refresh::FIND_OTHER_FAMILIES;
-use crate::datastore::sqlx::refresh::FIND_ROTATED_FAMILY;
-use crate::datastore::sqlx::refresh::FIND_USER_BEARER;
-use crate::datastore::sqlx::refresh::LIST_FAMILIES;
-use crate::datastore::sqlx::refresh::ROTATE_FAMILY;
-use crate::datastore::sqlx::remember::CREATE_SERIES;
-use crate::datastore::sqlx::remember::DELETE_SERIES_OF;
-use crate::datastore::sqlx::remember::FIND_OTHER_SERIES;
-use crate::datastore::sqlx::remember::FIND_SERIES;
-use crate::datastore::sqlx::remember::FIND_SERIES_TO_TURN;
-use crate::datastore::sqlx::remember::NAME_NO_SERIES;
-use crate::datastore::sqlx::remember::NAME_NO_SERIES_IN_FAMILIES;
-use crate::datastore::sqlx::remember::ROTATE_SERIES;
-use crate::datastore::sqlx::session::BEGIN_SESSION;
-use crate::datastore::sqlx::session::DELETE_FAMILY;
-use crate::datastore::sqlx::session::DELETE_SERIES;
-use crate::datastore::sqlx::session::DELETE_SESSION;
-use crate::datastore::sqlx::session::EXPIRE_SESSION;
-use crate::datastore::sqlx::session::FIND_FAMILIES_OF_SERIES;
-use crate::datastore::sqlx::session::FIND_FAMILIES_OF_SESSION;
-use crate::datastore::sqlx::session::FIND_OTHER_SESSIONS;
-use crate::datastore::sqlx::session::FIND_SERIES_OF_SESSION;
-use crate::datastore::sqlx::session::FIND_SESSION;
-use crate::datastore::sqlx::session::FIND_SESSION_BEARER;
-use crate::datastore::sqlx::session::FIND_SESSION_OF;
-use crate::datastore::sqlx::session::FIND_SESSIONS_OF_SERIES;
-use crate::datastore::sqlx::session::LIST_SESSIONS;
-use crate::datastore::sqlx::session::LOCK_SERIES;
-use crate::datastore::sqlx::session::LOCK_SESSION_OF;
-use crate::datastore::sqlx::session::TOUCH_SESSION;
+use crate::datastore::sqlx::one_time::{
+    CREATE_TOKEN, DELETE_OLDER_TOKENS, DELETE_TOKEN, DELETE_TOKEN_OF_MAIL, FIND_MAIL,
+    FIND_NEWER_TOKENS, FIND_TOKEN, LIST_TOKENS_OF_PURPOSE,
+};
+use crate::datastore::sqlx::outbox::{
+    DELETE_OLDER_MAIL, DELETE_OLDER_MAIL_OF_USER, FIND_DEAD, FIND_DUE, LEASE_MAIL, LIST_MAIL,
+};
+use crate::datastore::sqlx::personal_token::{
+    CREATE_PERSONAL_TOKEN, FIND_PERSONAL_TOKEN, LIST_PERSONAL_TOKEN_NAMES, LIST_PERSONAL_TOKENS,
+    REVOKE_PERSONAL_TOKEN, TOUCH_PERSONAL_TOKEN,
+};
+use crate::datastore::sqlx::refresh::{
+    BEGIN_FAMILY, END_FAMILY, FIND_FAMILY, FIND_FAMILY_BEARER, FIND_OTHER_FAMILIES,
+    FIND_ROTATED_FAMILY, FIND_USER_BEARER, LIST_FAMILIES, ROTATE_FAMILY,
+};
+use crate::datastore::sqlx::remember::{
+    CREATE_SERIES, DELETE_SERIES_OF, FIND_OTHER_SERIES, FIND_SERIES, FIND_SERIES_TO_TURN,
+    NAME_NO_SERIES, NAME_NO_SERIES_IN_FAMILIES, ROTATE_SERIES,
+};
+use crate::datastore::sqlx::session::{
+    BEGIN_SESSION, DELETE_FAMILY, DELETE_SERIES, DELETE_SESSION, EXPIRE_SESSION,
+    FIND_FAMILIES_OF_SERIES, FIND_FAMILIES_OF_SESSION, FIND_OTHER_SESSIONS, FIND_SERIES_OF_SESSION,
+    FIND_SESSION, FIND_SESSION_BEARER, FIND_SESSION_OF, FIND_SESSIONS_OF_SERIES, LIST_SESSIONS,
+    LOCK_SERIES, LOCK_SESSION_OF, TOUCH_SESSION,
+};
 use crate::datastore::sqlx::track::RECORD_NEXT_LOGIN;
-use crate::datastore::sqlx::user::CONTEST_USER;
-use crate::datastore::sqlx::user::DELETE_FAMILIES_OF_USER;
-use crate::datastore::sqlx::user::DELETE_PERSONAL_TOKENS_OF_USER;
-use crate::datastore::sqlx::user::DELETE_SERIES_OF_USER;
-use crate::datastore::sqlx::user::DELETE_SESSIONS_OF_USER;
-use crate::datastore::sqlx::user::DELETE_TOKENS_OF_USER;
-use crate::datastore::sqlx::user::FIND_BY_EMAIL;
-use crate::datastore::sqlx::user::FIND_BY_USERNAME;
-use crate::datastore::sqlx::user::FIND_USER;
-use crate::datastore::sqlx::user::FIND_USERNAME_HOLDERS;
-use crate::datastore::sqlx::user::KEEP_USER;
-use crate::datastore::sqlx::user::LIST_PASSWORD_HASHES;
-use crate::datastore::sqlx::user::LOCK_USER;
-use crate::datastore::sqlx::user::REPLACE_PASSWORD_HASH;
-use crate::datastore::sqlx::user::UPDATE_USER;
+use crate::datastore::sqlx::user::{
+    CONTEST_USER, DELETE_FAMILIES_OF_USER, DELETE_PERSONAL_TOKENS_OF_USER, DELETE_SERIES_OF_USER,
+    DELETE_SESSIONS_OF_USER, DELETE_TOKENS_OF_USER, FIND_BY_EMAIL, FIND_BY_USERNAME, FIND_USER,
+    FIND_USERNAME_HOLDERS, KEEP_USER, LIST_PASSWORD_HASHES, LOCK_USER, REPLACE_PASSWORD_HASH,
+    UPDATE_USER,
+};
 use crate::datastore::user::NewUser;
+use crate::datastore::{
+    AttemptStore, Denylist, OneTimeStore, OutboxStore, PersonalTokenStore, RefreshStore,
+    RememberStore, SessionStore, SqlxDatastore, Together, UserDatastore,
+};
 use crate::testing::TestDatabase;
-use crate::user::Email;
-use crate::user::PermissionName;
-use crate::user::RoleName;
-use crate::user::User;
-use crate::user::UserId;
-use crate::user::Username;
+use crate::user::{Email, PermissionName, RoleName, User, UserId, Username};
 
 /// Enough rows for an index to be worth its while.
 const USERS: usize = 200;

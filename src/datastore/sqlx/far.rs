@@ -2,10 +2,9 @@
 
 use std::result::Result as StdResult;
 
-use ::sqlx::Encode;
-use ::sqlx::Type;
 use ::sqlx::encode::IsNull;
 use ::sqlx::error::BoxDynError;
+use ::sqlx::{Encode, Type};
 
 use crate::clock::Timestamp;
 

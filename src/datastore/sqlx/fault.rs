@@ -2,8 +2,7 @@
 
 use ::sqlx::error::ErrorKind;
 
-use crate::datastore::sqlx::dialect::Diagnosis;
-use crate::datastore::sqlx::dialect::Dialect;
+use crate::datastore::sqlx::dialect::{Diagnosis, Dialect};
 use crate::error::Error;
 
 /// A failure of the database.

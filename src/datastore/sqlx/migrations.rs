@@ -20,11 +20,8 @@ use std::hash::Hash;
 use std::hash::Hasher;
 use std::time::Duration;
 
-use ::sqlx::AssertSqlSafe;
-use ::sqlx::Executor;
-use ::sqlx::SqlStr;
-use ::sqlx::migrate::Migration;
-use ::sqlx::migrate::MigrationType;
+use ::sqlx::migrate::{Migration, MigrationType};
+use ::sqlx::{AssertSqlSafe, Executor, SqlStr};
 use rocket::tokio::time::sleep;
 
 use crate::datastore::sqlx::database::Database;
@@ -32,8 +29,7 @@ use crate::datastore::sqlx::dialect::Dialect;
 use crate::datastore::sqlx::fault::is_missing_table;
 use crate::datastore::sqlx::rows::row;
 use crate::datastore::sqlx::transaction::Transaction;
-use crate::error::Error;
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// The schema of a database.
 pub(super) struct Schema {

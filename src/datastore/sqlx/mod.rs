@@ -41,8 +41,7 @@ mod words;
 pub(crate) use crate::datastore::sqlx::migrations::fingerprint;
 pub use crate::datastore::sqlx::name::DatabaseName;
 pub(crate) use crate::datastore::sqlx::name::warn_of_another_database;
-pub use crate::datastore::sqlx::pool::Backend;
-pub use crate::datastore::sqlx::pool::SqlxPool;
+pub use crate::datastore::sqlx::pool::{Backend, SqlxPool};
 
 use std::num::NonZeroUsize;
 
@@ -52,15 +51,11 @@ use rocket::figment::value::Dict;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use crate::config::explain;
-use crate::config::instead_of;
+use crate::config::{explain, instead_of};
 use crate::datastore::StoreConnection;
 use crate::datastore::sqlx::database::Database;
-use crate::datastore::sqlx::dialect::Chosen;
-use crate::datastore::sqlx::dialect::Dialect;
-use crate::error::Error;
-use crate::error::Faults;
-use crate::error::Result;
+use crate::datastore::sqlx::dialect::{Chosen, Dialect};
+use crate::error::{Error, Faults, Result};
 
 #[cfg(feature = "sqlite")]
 impl StoreConnection for ::sqlx::SqliteConnection {}
@@ -431,11 +426,9 @@ where
 #[cfg(test)]
 mod tests {
     use rocket::figment::Figment;
-    use rocket::figment::providers::Format;
-    use rocket::figment::providers::Toml;
+    use rocket::figment::providers::{Format, Toml};
 
-    use crate::datastore::sqlx::pool;
-    use crate::datastore::sqlx::with_pool_defaults;
+    use crate::datastore::sqlx::{pool, with_pool_defaults};
 
     fn pool_of(toml: &str) -> (u64, u64) {
         let figment = Figment::new().merge(Toml::string(toml).nested()).select("release");

@@ -9,10 +9,8 @@ use std::str::FromStr;
 
 use rocket::figment::Figment;
 
-use crate::datastore::sqlx::SqlxDatastore;
-use crate::datastore::sqlx::database_url;
-use crate::datastore::sqlx::pool::Backend;
-use crate::datastore::sqlx::pool::Options;
+use crate::datastore::sqlx::pool::{Backend, Options};
+use crate::datastore::sqlx::{SqlxDatastore, database_url};
 use crate::error::Result;
 
 /// The kind and the place of a database, without its users and passwords.

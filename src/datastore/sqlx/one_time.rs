@@ -5,21 +5,15 @@ use uuid::Uuid;
 
 use crate::clock::Timestamp;
 use crate::crypto::one_time::Digest;
-use crate::datastore::OneTimeStore;
-use crate::datastore::Together;
 use crate::datastore::one_time::OneTimeToken;
 use crate::datastore::sqlx::SqlxDatastore;
 use crate::datastore::sqlx::far::Far;
-use crate::datastore::sqlx::rows::DigestRow;
-use crate::datastore::sqlx::rows::read_digest;
-use crate::datastore::sqlx::rows::row;
-use crate::datastore::sqlx::rows::users_from;
-use crate::datastore::sqlx::user::LOCK_USER;
-use crate::datastore::sqlx::user::apply_change;
+use crate::datastore::sqlx::rows::{DigestRow, read_digest, row, users_from};
+use crate::datastore::sqlx::user::{LOCK_USER, apply_change};
 use crate::datastore::user::UserChange;
+use crate::datastore::{OneTimeStore, Together};
 use crate::error::Result;
-use crate::user::User;
-use crate::user::UserId;
+use crate::user::{User, UserId};
 
 pub(super) const CREATE_TOKEN: &str = "
     INSERT INTO security_one_time_tokens

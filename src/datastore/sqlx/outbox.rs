@@ -9,19 +9,12 @@ use uuid::Uuid;
 use crate::clock::Timestamp;
 use crate::config::Span;
 use crate::crypto::random_uuid;
-use crate::datastore::OutboxStore;
-use crate::datastore::Together;
-use crate::datastore::outbox::Addressee;
-use crate::datastore::outbox::Asker;
-use crate::datastore::outbox::ListedMail;
-use crate::datastore::outbox::MailState;
-use crate::datastore::outbox::NewLink;
-use crate::datastore::outbox::NewMail;
-use crate::datastore::outbox::OutboxMail;
+use crate::datastore::outbox::{
+    Addressee, Asker, ListedMail, MailState, NewLink, NewMail, OutboxMail,
+};
 use crate::datastore::sqlx::SqlxDatastore;
-use crate::datastore::sqlx::rows::corrupt;
-use crate::datastore::sqlx::rows::read_email;
-use crate::datastore::sqlx::rows::row;
+use crate::datastore::sqlx::rows::{corrupt, read_email, row};
+use crate::datastore::{OutboxStore, Together};
 use crate::error::Result;
 use crate::user::UserId;
 

@@ -5,24 +5,15 @@ use uuid::Uuid;
 
 use crate::clock::Timestamp;
 use crate::crypto::one_time::Digest;
-use crate::datastore::PersonalTokenStore;
-use crate::datastore::Together;
-use crate::datastore::personal_token::Creation;
-use crate::datastore::personal_token::PersonalTokenRecord;
+use crate::datastore::personal_token::{Creation, PersonalTokenRecord};
 use crate::datastore::sqlx::SqlxDatastore;
 use crate::datastore::sqlx::far::Far;
 use crate::datastore::sqlx::outbox::push_all;
-use crate::datastore::sqlx::rows::UserRow;
-use crate::datastore::sqlx::rows::corrupt;
-use crate::datastore::sqlx::rows::read_digest;
-use crate::datastore::sqlx::rows::row;
-use crate::datastore::sqlx::rows::select_user;
-use crate::datastore::sqlx::rows::users_from;
+use crate::datastore::sqlx::rows::{UserRow, corrupt, read_digest, row, select_user, users_from};
 use crate::datastore::sqlx::user::LOCK_USER;
+use crate::datastore::{PersonalTokenStore, Together};
 use crate::error::Result;
-use crate::user::ScopeName;
-use crate::user::User;
-use crate::user::UserId;
+use crate::user::{ScopeName, User, UserId};
 
 /// The query of every request with such a token: by primary key.
 pub(super) const FIND_PERSONAL_TOKEN: &str = select_user!(

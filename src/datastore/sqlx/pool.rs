@@ -7,16 +7,10 @@ use std::time::Duration;
 
 use rocket::async_trait;
 use rocket::figment::Figment;
-use rocket::tokio::time::sleep;
-use rocket::tokio::time::timeout;
-use rocket_db_pools::Config;
-use rocket_db_pools::Error;
-use sqlx::ConnectOptions;
-use sqlx::Connection;
-use sqlx::Database;
-use sqlx::Executor;
-use sqlx::pool::PoolConnection;
-use sqlx::pool::PoolOptions;
+use rocket::tokio::time::{sleep, timeout};
+use rocket_db_pools::{Config, Error};
+use sqlx::pool::{PoolConnection, PoolOptions};
+use sqlx::{ConnectOptions, Connection, Database, Executor};
 
 use crate::datastore::sqlx::name::DatabaseName;
 

@@ -4,31 +4,19 @@ use rocket::async_trait;
 use uuid::Uuid;
 
 use crate::clock::Timestamp;
-use crate::datastore::RefreshStore;
-use crate::datastore::Together;
-use crate::datastore::refresh::EndedFamily;
-use crate::datastore::refresh::FamilyRecord;
-use crate::datastore::refresh::LivesBy;
-use crate::datastore::refresh::Rotated;
-use crate::datastore::refresh::Rotation;
-use crate::datastore::refresh::TokenTrace;
-use crate::datastore::sqlx::SqlxDatastore;
+use crate::datastore::refresh::{
+    EndedFamily, FamilyRecord, LivesBy, Rotated, Rotation, TokenTrace,
+};
 use crate::datastore::sqlx::outbox::push_all;
-use crate::datastore::sqlx::rows::UserRow;
-use crate::datastore::sqlx::rows::read_address;
-use crate::datastore::sqlx::rows::read_digest;
-use crate::datastore::sqlx::rows::row;
-use crate::datastore::sqlx::rows::select_user;
-use crate::datastore::sqlx::rows::users_from;
-use crate::datastore::sqlx::session;
-use crate::datastore::sqlx::session::EndedRow;
-use crate::datastore::sqlx::session::FIND_SESSION_BEARER;
-use crate::datastore::sqlx::session::LOCK_SESSION_OF;
-use crate::datastore::sqlx::user::KEEP_USER;
-use crate::datastore::sqlx::user::LOCK_USER;
+use crate::datastore::sqlx::rows::{
+    UserRow, read_address, read_digest, row, select_user, users_from,
+};
+use crate::datastore::sqlx::session::{EndedRow, FIND_SESSION_BEARER, LOCK_SESSION_OF};
+use crate::datastore::sqlx::user::{KEEP_USER, LOCK_USER};
+use crate::datastore::sqlx::{SqlxDatastore, session};
+use crate::datastore::{RefreshStore, Together};
 use crate::error::Result;
-use crate::user::User;
-use crate::user::UserId;
+use crate::user::{User, UserId};
 
 pub(super) const BEGIN_FAMILY: &str = "
     INSERT INTO security_refresh

@@ -4,33 +4,20 @@ use rocket::async_trait;
 
 use crate::clock::Timestamp;
 use crate::crypto::one_time::Digest;
-use crate::datastore::RememberStore;
-use crate::datastore::Together;
-use crate::datastore::remember::EndedSeries;
-use crate::datastore::remember::Presented;
-use crate::datastore::remember::SeriesRecord;
-use crate::datastore::remember::Turn;
-use crate::datastore::remember::Turned;
+use crate::datastore::remember::{EndedSeries, Presented, SeriesRecord, Turn, Turned};
 use crate::datastore::session::SessionRecord;
 use crate::datastore::sqlx::SqlxDatastore;
 use crate::datastore::sqlx::far::Far;
 use crate::datastore::sqlx::outbox::push_all;
-use crate::datastore::sqlx::rows::UserRow;
-use crate::datastore::sqlx::rows::read_digest;
-use crate::datastore::sqlx::rows::row;
-use crate::datastore::sqlx::rows::select_user;
-use crate::datastore::sqlx::rows::users_from;
-use crate::datastore::sqlx::session::DELETE_SERIES;
-use crate::datastore::sqlx::session::DELETE_SESSION;
-use crate::datastore::sqlx::session::EndedRow;
-use crate::datastore::sqlx::session::FIND_SESSIONS_OF_SERIES;
-use crate::datastore::sqlx::session::SeriesKeyRow;
-use crate::datastore::sqlx::session::begin_session;
-use crate::datastore::sqlx::session::end_families_of;
+use crate::datastore::sqlx::rows::{UserRow, read_digest, row, select_user, users_from};
+use crate::datastore::sqlx::session::{
+    DELETE_SERIES, DELETE_SESSION, EndedRow, FIND_SESSIONS_OF_SERIES, SeriesKeyRow, begin_session,
+    end_families_of,
+};
 use crate::datastore::sqlx::user::LOCK_USER;
+use crate::datastore::{RememberStore, Together};
 use crate::error::Result;
-use crate::user::User;
-use crate::user::UserId;
+use crate::user::{User, UserId};
 
 pub(super) const CREATE_SERIES: &str = "
     INSERT INTO security_remember

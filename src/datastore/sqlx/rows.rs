@@ -2,22 +2,15 @@
 
 use std::net::IpAddr;
 
-use chrono::DateTime;
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use crate::crypto::hasher::PasswordHash;
 use crate::crypto::one_time::Digest;
 use crate::datastore::session::SessionRecord;
 use crate::datastore::user::Credentials;
-use crate::error::Error;
-use crate::error::Result;
-use crate::user::Email;
-use crate::user::PermissionName;
-use crate::user::RoleName;
-use crate::user::User;
-use crate::user::UserId;
-use crate::user::Username;
+use crate::error::{Error, Result};
+use crate::user::{Email, PermissionName, RoleName, User, UserId, Username};
 
 /// Declares a row and reads it by the names of its columns, for every driver that is enabled.
 macro_rules! row {

@@ -5,21 +5,14 @@ use uuid::Uuid;
 
 use crate::clock::Timestamp;
 use crate::crypto::one_time::Digest;
-use crate::datastore::SessionStore;
-use crate::datastore::Together;
-use crate::datastore::session::EndedSession;
-use crate::datastore::session::SessionRecord;
+use crate::datastore::session::{EndedSession, SessionRecord};
 use crate::datastore::sqlx::SqlxDatastore;
 use crate::datastore::sqlx::outbox::push_all;
-use crate::datastore::sqlx::rows::SessionRow;
-use crate::datastore::sqlx::rows::UserRow;
-use crate::datastore::sqlx::rows::row;
-use crate::datastore::sqlx::rows::select_user;
-use crate::datastore::sqlx::rows::users_from;
+use crate::datastore::sqlx::rows::{SessionRow, UserRow, row, select_user, users_from};
 use crate::datastore::sqlx::user::LOCK_USER;
+use crate::datastore::{SessionStore, Together};
 use crate::error::Result;
-use crate::user::User;
-use crate::user::UserId;
+use crate::user::{User, UserId};
 
 /// A session with its user, joined by primary keys.
 macro_rules! find_session {

@@ -3,23 +3,16 @@
 //! A connection is given back at the end of each operation, and never once it was lost, refused a
 //! change, or was given up in the middle of something.
 
-use ::sqlx::Connection;
-use ::sqlx::Executor;
-use ::sqlx::FromRow;
-use ::sqlx::SqlSafeStr;
 use ::sqlx::pool::PoolConnection;
-use ::sqlx::query::Query;
-use ::sqlx::query::QueryAs;
+use ::sqlx::query::{Query, QueryAs};
+use ::sqlx::{Connection, Executor, FromRow, SqlSafeStr};
 use rocket::futures::future::BoxFuture;
 
 use crate::datastore::Together;
 use crate::datastore::sqlx::database::Database;
 use crate::datastore::sqlx::dialect::Dialect;
-use crate::datastore::sqlx::fault::failed;
-use crate::datastore::sqlx::fault::judge;
-use crate::datastore::sqlx::fault::uncertain;
-use crate::error::Error;
-use crate::error::Result;
+use crate::datastore::sqlx::fault::{failed, judge, uncertain};
+use crate::error::{Error, Result};
 
 /// A connection for one operation.
 pub(super) struct Lease<'d, DB: Dialect> {

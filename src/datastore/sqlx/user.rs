@@ -6,35 +6,21 @@ use rocket::async_trait;
 
 use crate::clock::Timestamp;
 use crate::crypto::hasher::PasswordHash;
-use crate::datastore::Together;
-use crate::datastore::UserDatastore;
 use crate::datastore::sqlx::SqlxDatastore;
 use crate::datastore::sqlx::far::Far;
-use crate::datastore::sqlx::fault::is_foreign_key_violation;
-use crate::datastore::sqlx::fault::is_unique_violation;
-use crate::datastore::sqlx::fault::is_unique_violation_of;
+use crate::datastore::sqlx::fault::{
+    is_foreign_key_violation, is_unique_violation, is_unique_violation_of,
+};
 use crate::datastore::sqlx::outbox::push_all;
-use crate::datastore::sqlx::rows::UserRow;
-use crate::datastore::sqlx::rows::read_permission;
-use crate::datastore::sqlx::rows::read_role;
-use crate::datastore::sqlx::rows::row;
-use crate::datastore::sqlx::rows::select_user;
-use crate::datastore::sqlx::rows::users_from;
-use crate::datastore::user::Contest;
-use crate::datastore::user::Credentials;
-use crate::datastore::user::Lapse;
-use crate::datastore::user::NewUser;
-use crate::datastore::user::NotIncluded;
-use crate::datastore::user::RoleRecord;
-use crate::datastore::user::Taken;
-use crate::datastore::user::UserChange;
+use crate::datastore::sqlx::rows::{
+    UserRow, read_permission, read_role, row, select_user, users_from,
+};
+use crate::datastore::user::{
+    Contest, Credentials, Lapse, NewUser, NotIncluded, RoleRecord, Taken, UserChange,
+};
+use crate::datastore::{Together, UserDatastore};
 use crate::error::Result;
-use crate::user::Identity;
-use crate::user::PermissionName;
-use crate::user::RoleName;
-use crate::user::User;
-use crate::user::UserId;
-use crate::user::Username;
+use crate::user::{Identity, PermissionName, RoleName, User, UserId, Username};
 
 pub(super) const FIND_USER: &str = select_user!("", "security_users u", "WHERE u.id = ?");
 

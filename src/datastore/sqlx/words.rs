@@ -1,9 +1,7 @@
 //! Our statements in a database's own words, with the prefix of our tables.
 
 use std::collections::HashMap;
-use std::sync::Arc;
-use std::sync::PoisonError;
-use std::sync::RwLock;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::datastore::sqlx::dialect::Dialect;
 

@@ -3,37 +3,25 @@
 use std::collections::BTreeMap;
 
 use chrono::TimeDelta;
-use rocket::State;
-use rocket::post;
-use serde::Deserialize;
-use serde::Deserializer;
+use rocket::{State, post};
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-use crate::clock::Timestamp;
-use crate::clock::in_words;
+use crate::clock::{Timestamp, in_words};
 use crate::crypto::one_time::Token;
-use crate::crypto::personal_token;
-use crate::crypto::random_uuid;
+use crate::crypto::{personal_token, random_uuid};
 use crate::datastore::outbox::NewMail;
-use crate::datastore::personal_token::Creation;
-use crate::datastore::personal_token::PersonalTokenRecord;
+use crate::datastore::personal_token::{Creation, PersonalTokenRecord};
 use crate::error::Result;
 use crate::event::Event;
-use crate::features::personal_tokens::BOX;
-use crate::features::personal_tokens::Desk;
 use crate::features::personal_tokens::list::Listed;
+use crate::features::personal_tokens::{BOX, Desk};
 use crate::flow::Flow;
-use crate::rejection::FieldErrors;
-use crate::rejection::Rejection;
+use crate::rejection::{FieldErrors, Rejection};
 use crate::secret::Secret;
-use crate::user::ScopeName;
-use crate::user::User;
-use crate::web::reply::Answer;
-use crate::web::reply::Reply;
-use crate::web::submission::Flag;
-use crate::web::submission::Form;
-use crate::web::submission::Submission;
-use crate::web::submission::unknown_field;
+use crate::user::{ScopeName, User};
+use crate::web::reply::{Answer, Reply};
+use crate::web::submission::{Flag, Form, Submission, unknown_field};
 use crate::web::visit::Visit;
 
 const NOTICE_SUBJECT: &str = "A personal access token was made";
@@ -289,9 +277,7 @@ fn read_name(text: &str) -> Result<String, &'static str> {
 mod tests {
     use serde_json::json;
 
-    use crate::features::personal_tokens::create::CreateForm;
-    use crate::features::personal_tokens::create::Days;
-    use crate::features::personal_tokens::create::read_name;
+    use crate::features::personal_tokens::create::{CreateForm, Days, read_name};
 
     #[test]
     fn a_name_is_one_line_of_a_hundred_characters() {

@@ -1,34 +1,22 @@
 //! What somebody has made, and how they take it back.
 
-use rocket::State;
-use rocket::get;
-use rocket::post;
-use serde::Deserialize;
-use serde::Serialize;
+use rocket::{State, get, post};
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::clock::Timestamp;
-use crate::clock::in_words;
+use crate::clock::{Timestamp, in_words};
 use crate::config::Span;
 use crate::datastore::personal_token::PersonalTokenRecord;
 use crate::error::Result;
 use crate::event::Event;
-use crate::features::personal_tokens::BOX;
-use crate::features::personal_tokens::Desk;
-use crate::features::personal_tokens::PAGE;
+use crate::features::personal_tokens::{BOX, Desk, PAGE};
 use crate::flow::Flow;
-use crate::rejection::FieldErrors;
-use crate::rejection::Rejection;
-use crate::user::KnownScope;
-use crate::user::ScopeName;
-use crate::user::User;
+use crate::rejection::{FieldErrors, Rejection};
+use crate::user::{KnownScope, ScopeName, User};
 use crate::web::next::Next;
-use crate::web::page::Notice;
-use crate::web::page::Page;
-use crate::web::reply::Answer;
-use crate::web::reply::Reply;
-use crate::web::submission::Form;
-use crate::web::submission::Submission;
+use crate::web::page::{Notice, Page};
+use crate::web::reply::{Answer, Reply};
+use crate::web::submission::{Form, Submission};
 use crate::web::visit::Visit;
 
 const REVOKED: Notice = Notice::success("That token is revoked. Whoever has it gets in no more.");

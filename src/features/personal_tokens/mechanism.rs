@@ -1,8 +1,7 @@
 //! What a request with one brings.
 
 use chrono::TimeDelta;
-use rocket::Request;
-use rocket::async_trait;
+use rocket::{Request, async_trait};
 
 use crate::clock::Timestamp;
 use crate::crypto::personal_token;
@@ -10,15 +9,10 @@ use crate::datastore::personal_token::PersonalTokenRecord;
 use crate::error::Result;
 use crate::features::personal_tokens::Desk;
 use crate::flow::Flow;
-use crate::flow::once::Admitted;
-use crate::flow::once::Bearer;
-use crate::guard::mechanism::Mechanism;
-use crate::guard::mechanism::PERSONAL_TOKEN;
-use crate::rejection::Rejection;
-use crate::rejection::TokenFault;
-use crate::web::Web;
-use crate::web::bearer;
-use crate::web::challenge;
+use crate::flow::once::{Admitted, Bearer};
+use crate::guard::mechanism::{Mechanism, PERSONAL_TOKEN};
+use crate::rejection::{Rejection, TokenFault};
+use crate::web::{Web, bearer, challenge};
 
 /// Use is noted no more often.
 const TOUCH_INTERVAL: TimeDelta = TimeDelta::minutes(1);

@@ -133,29 +133,19 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use chrono::TimeDelta;
-use rocket::Build;
-use rocket::Rocket;
-use rocket::Route;
-use rocket::async_trait;
-use rocket::routes;
-use serde::Deserialize;
-use serde::Serialize;
+use rocket::{Build, Rocket, Route, async_trait, routes};
+use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
-use crate::config::Span;
-use crate::config::is_debug;
+use crate::config::{Span, is_debug};
 use crate::datastore::PersonalTokenStore;
 use crate::datastore::personal_token::PersonalTokenRecord;
-use crate::error::Error;
-use crate::error::Result;
-use crate::feature::Announcer;
-use crate::feature::Feature;
-use crate::feature::Hooks;
+use crate::error::{Error, Result};
+use crate::feature::{Announcer, Feature, Hooks};
 use crate::guard::mechanism::register;
 use crate::guard::scoped::Grantable;
 use crate::template::Embedded;
-use crate::user::KnownScope;
-use crate::user::ScopeSet;
+use crate::user::{KnownScope, ScopeSet};
 
 /// The feature `personal_tokens`; its value is `[default.security.personal_tokens]`. `S` are the scopes that
 /// tokens can be made for, without which it cannot be enabled.

@@ -1,23 +1,17 @@
 //! `POST /token`: how a program without cookies logs in.
 
-use rocket::State;
-use rocket::post;
+use rocket::{State, post};
 use serde::Deserialize;
 
-use crate::config::IdentityAttribute;
-use crate::config::RefreshIn;
+use crate::config::{IdentityAttribute, RefreshIn};
 use crate::crypto::password::Password;
 use crate::features::tokens::granted;
 use crate::flow::Flow;
-use crate::rejection::FieldErrors;
-use crate::rejection::Rejection;
+use crate::rejection::{FieldErrors, Rejection};
 use crate::secret::Secret;
 use crate::web::identity::NamedBy;
-use crate::web::reply::Answer;
-use crate::web::reply::Refused;
-use crate::web::reply::Reply;
-use crate::web::submission::Form;
-use crate::web::submission::Submission;
+use crate::web::reply::{Answer, Refused, Reply};
+use crate::web::submission::{Form, Submission};
 use crate::web::visit::Visit;
 
 /// What is submitted to `/token`.

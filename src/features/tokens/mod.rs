@@ -148,40 +148,26 @@ mod refresh;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rocket::Build;
-use rocket::Request;
-use rocket::Rocket;
-use rocket::Route;
-use rocket::async_trait;
-use rocket::routes;
-use serde::Deserialize;
-use serde::Serialize;
+use rocket::{Build, Request, Rocket, Route, async_trait, routes};
+use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
 use crate::config::RefreshIn;
 use crate::datastore::RefreshStore;
 use crate::error::Result;
-use crate::feature::Announcer;
-use crate::feature::Feature;
-use crate::feature::Hooks;
-use crate::flow::Flow;
-use crate::flow::families;
+use crate::feature::{Announcer, Feature, Hooks};
 use crate::flow::once::Admitted;
-use crate::guard::mechanism::Mechanism;
-use crate::guard::mechanism::TOKEN;
-use crate::guard::mechanism::register;
+use crate::flow::{Flow, families};
+use crate::guard::mechanism::{Mechanism, TOKEN, register};
 use crate::rejection::Rejection;
 use crate::session::names::REFRESH_PATH;
 use crate::template::Embedded;
 use crate::token;
-use crate::token::Access;
-use crate::token::TokenPair;
+use crate::token::{Access, TokenPair};
 use crate::user::User;
-use crate::web::Web;
-use crate::web::bearer;
-use crate::web::challenge;
 use crate::web::reply::Reply;
 use crate::web::visit::Visit;
+use crate::web::{Web, bearer, challenge};
 
 const PAGE: Embedded =
     ("security/tokens.html", include_str!("../../../templates/security/tokens.html"));

@@ -1,27 +1,19 @@
 //! `/tokens`: the programs that somebody is logged in with.
 
-use rocket::State;
-use rocket::get;
-use rocket::post;
-use serde::Deserialize;
-use serde::Serialize;
+use rocket::{State, get, post};
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::clock::Timestamp;
-use crate::datastore::refresh::EndedFamily;
-use crate::datastore::refresh::FamilyRecord;
+use crate::datastore::refresh::{EndedFamily, FamilyRecord};
 use crate::features::tokens::PAGE;
 use crate::flow::Flow;
-use crate::rejection::FieldErrors;
-use crate::rejection::Rejection;
+use crate::rejection::{FieldErrors, Rejection};
 use crate::web::device::device;
 use crate::web::next::Next;
-use crate::web::page::Notice;
-use crate::web::page::Page;
-use crate::web::reply::Answer;
-use crate::web::reply::Reply;
-use crate::web::submission::Form;
-use crate::web::submission::Submission;
+use crate::web::page::{Notice, Page};
+use crate::web::reply::{Answer, Reply};
+use crate::web::submission::{Form, Submission};
 use crate::web::visit::Visit;
 
 const ENDED: Notice = Notice::success("That program is logged out.");

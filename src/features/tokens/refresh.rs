@@ -1,7 +1,6 @@
 //! `POST /refresh-token`, how a program goes on, and `POST /refresh-token/end`, how it logs out.
 
-use rocket::State;
-use rocket::post;
+use rocket::{State, post};
 use serde::Deserialize;
 
 use crate::config::RefreshIn;
@@ -11,11 +10,8 @@ use crate::rejection::Rejection;
 use crate::secret::Secret;
 use crate::web::challenge;
 use crate::web::challenge::Asked;
-use crate::web::reply::Answer;
-use crate::web::reply::Refused;
-use crate::web::reply::Reply;
-use crate::web::submission::Form;
-use crate::web::submission::Submission;
+use crate::web::reply::{Answer, Refused, Reply};
+use crate::web::submission::{Form, Submission};
 use crate::web::visit::Visit;
 
 /// What is submitted to `/refresh-token`, and to end that.

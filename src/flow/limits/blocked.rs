@@ -4,8 +4,7 @@
 //! then without asking again. So a flood beyond a limit takes no connection from others.
 
 use std::collections::HashMap;
-use std::sync::Mutex;
-use std::sync::PoisonError;
+use std::sync::{Mutex, PoisonError};
 
 use crate::clock::Timestamp;
 use crate::crypto::one_time::Digest;
@@ -42,8 +41,7 @@ mod tests {
 
     use crate::clock::Clock;
     use crate::crypto::one_time::Digest;
-    use crate::flow::limits::blocked::Blocked;
-    use crate::flow::limits::blocked::MOST;
+    use crate::flow::limits::blocked::{Blocked, MOST};
 
     fn key(number: usize) -> Digest {
         let mut bytes = [0; 32];

@@ -9,13 +9,10 @@ use chrono::TimeDelta;
 
 use crate::crypto::one_time::Digest;
 use crate::datastore::attempt::Charge;
-use crate::flow::limits::Charged;
-use crate::flow::limits::Limits;
 use crate::flow::limits::owed::Right;
-use crate::flow::limits::smallest_network;
+use crate::flow::limits::{Charged, Limits, smallest_network};
 use crate::rejection::Rejection;
-use crate::user::Identity;
-use crate::user::User;
+use crate::user::{Identity, User};
 use crate::web::visit::Visit;
 
 /// How many wrong passwords in a row disable a password where they are counted: NIST's limit, which

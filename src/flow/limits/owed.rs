@@ -6,10 +6,7 @@
 //! then counts like any other.
 
 use std::collections::HashSet;
-use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::MutexGuard;
-use std::sync::PoisonError;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::crypto::one_time::Digest;
 use crate::datastore::UserDatastore;
@@ -95,9 +92,7 @@ mod tests {
     use crate::crypto::one_time::Digest;
     use crate::datastore::AttemptStore;
     use crate::datastore::memory::MemoryDatastore;
-    use crate::flow::limits::owed::MOST;
-    use crate::flow::limits::owed::Owed;
-    use crate::flow::limits::owed::Right;
+    use crate::flow::limits::owed::{MOST, Owed, Right};
 
     #[rocket::async_test]
     async fn charges_that_were_not_cleared_are_cleared_with_the_next_attempt_on_the_same_keys() {

@@ -4,27 +4,21 @@ mod probe;
 mod require;
 mod table;
 
-pub use crate::security::access_map::require::ROUTES_MARK;
-pub use crate::security::access_map::require::ROUTES_VARIABLE;
+pub use crate::security::access_map::require::{ROUTES_MARK, ROUTES_VARIABLE};
 
 pub(super) use crate::security::access_map::require::RequireGuard;
 
 use std::sync::OnceLock;
 
-use rocket::Ignite;
-use rocket::Phase;
-use rocket::Rocket;
-use rocket::Route;
 use rocket::http::Method;
-use serde::Deserialize;
-use serde::Serialize;
+use rocket::{Ignite, Phase, Rocket, Route};
+use serde::{Deserialize, Serialize};
 
 use crate::config::Config;
 use crate::security::access_map::probe::demands_of;
 use crate::web::Web;
 use crate::web::csrf::is_safe;
-use crate::web::demand::Demand;
-use crate::web::demand::Who;
+use crate::web::demand::{Demand, Who};
 
 /// Who can reach what: every route that is mounted, with what it demands of a request.
 ///

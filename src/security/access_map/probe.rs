@@ -5,22 +5,16 @@
 //! themselves known by aborting; each type that did is then asked what it demands.
 
 use std::collections::HashSet;
-use std::sync::Mutex;
-use std::sync::PoisonError;
+use std::sync::{Mutex, PoisonError};
 
 use log::LevelFilter;
-use rocket::Config;
-use rocket::Ignite;
-use rocket::Rocket;
-use rocket::Route;
 use rocket::config::LogLevel;
-use rocket::error::Error;
-use rocket::error::ErrorKind;
+use rocket::error::{Error, ErrorKind};
 use rocket::figment::Figment;
 use rocket::futures::FutureExt;
+use rocket::{Config, Ignite, Rocket, Route};
 
-use crate::web::demand::Demand;
-use crate::web::demand::Recorder;
+use crate::web::demand::{Demand, Recorder};
 
 /// Types of others that let in requests without the guard within them.
 pub(super) const LENIENT: [&str; 3] = ["Option", "Result", "Either"];

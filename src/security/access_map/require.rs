@@ -6,29 +6,18 @@ use std::convert::Infallible;
 use std::io;
 use std::io::Write;
 
-use rocket::Ignite;
-use rocket::Request;
-use rocket::Rocket;
-use rocket::Sentinel;
-use rocket::async_trait;
 use rocket::outcome::Outcome;
-use rocket::request;
 use rocket::request::FromRequest;
+use rocket::{Ignite, Request, Rocket, Sentinel, async_trait, request};
 
 use crate::config;
-use crate::config::TokensConfig;
-use crate::config::is_at_or_below;
+use crate::config::{TokensConfig, is_at_or_below};
 use crate::error::Error;
-use crate::security::access_map::AccessMap;
-use crate::security::access_map::Declared;
-use crate::security::access_map::Drawn;
-use crate::security::access_map::RouteAccess;
 use crate::security::access_map::probe::LENIENT;
-use crate::token::Access;
-use crate::token::TokenKind;
+use crate::security::access_map::{AccessMap, Declared, Drawn, RouteAccess};
+use crate::token::{Access, TokenKind};
 use crate::web::Web;
-use crate::web::demand::Demand;
-use crate::web::demand::Who;
+use crate::web::demand::{Demand, Who};
 
 /// The variable of the environment by which `rocket-security routes` asks a program for its map.
 ///
@@ -252,15 +241,10 @@ fn idle_fault(path: &str) -> Error {
 mod tests {
     use serde_json::json;
 
-    use crate::config::RequireGuard;
-    use crate::config::TokensConfig;
+    use crate::config::{RequireGuard, TokensConfig};
     use crate::security::access_map::AccessMap;
-    use crate::security::access_map::require::configured_kinds;
-    use crate::security::access_map::require::faults;
-    use crate::security::access_map::require::hidden;
-    use crate::security::access_map::require::unnamed;
-    use crate::web::demand::Demand;
-    use crate::web::demand::Who;
+    use crate::security::access_map::require::{configured_kinds, faults, hidden, unnamed};
+    use crate::web::demand::{Demand, Who};
 
     fn told(required: serde_json::Value) -> Vec<String> {
         let route = |method: &str, uri: &str, name: Option<&str>, declared: &str| {

@@ -2,10 +2,7 @@
 
 use std::fmt;
 
-use crate::security::access_map::AccessMap;
-use crate::security::access_map::Csrf;
-use crate::security::access_map::Declared;
-use crate::security::access_map::RouteAccess;
+use crate::security::access_map::{AccessMap, Csrf, Declared, RouteAccess};
 
 const HEAD: [&str; 8] = ["METHOD", "ROUTE", "RANK", "FORMAT", "HANDLER", "FROM", "GUARDS", "CSRF"];
 

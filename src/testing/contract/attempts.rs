@@ -5,15 +5,9 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 
 use crate::datastore::UserDatastore;
-use crate::datastore::attempt::BackOff;
-use crate::datastore::attempt::Charge;
-use crate::testing::contract::makers::BACK_OFF;
-use crate::testing::contract::makers::at;
-use crate::testing::contract::makers::charge;
-use crate::testing::contract::makers::digest;
-use crate::testing::contract::run::CALLERS;
-use crate::testing::contract::run::all_at_once;
-use crate::testing::contract::run::count;
+use crate::datastore::attempt::{BackOff, Charge};
+use crate::testing::contract::makers::{BACK_OFF, at, charge, digest};
+use crate::testing::contract::run::{CALLERS, all_at_once, count};
 
 section! {
     attempts in __contract_attempts:

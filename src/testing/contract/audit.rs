@@ -2,26 +2,13 @@
 
 use std::sync::Arc;
 
-use crate::crypto::chain::Sealed;
-use crate::crypto::chain::Sealer;
-use crate::crypto::chain::Vouched;
-use crate::crypto::keys::Keyring;
-use crate::crypto::keys::generate_paserk;
-use crate::datastore::AuditStore;
-use crate::datastore::StoreConnection;
-use crate::datastore::Together;
-use crate::datastore::UserDatastore;
-use crate::datastore::audit::AuditEntry;
-use crate::datastore::audit::AuditHead;
-use crate::datastore::audit::AuditRow;
+use crate::crypto::chain::{Sealed, Sealer, Vouched};
+use crate::crypto::keys::{Keyring, generate_paserk};
+use crate::datastore::audit::{AuditEntry, AuditHead, AuditRow};
 use crate::datastore::user::UserChange;
-use crate::testing::contract::makers::at;
-use crate::testing::contract::makers::new_user;
-use crate::testing::contract::makers::some_user_id;
-use crate::testing::contract::makers::user;
-use crate::testing::contract::run::CALLERS;
-use crate::testing::contract::run::all_at_once;
-use crate::testing::contract::run::count;
+use crate::datastore::{AuditStore, StoreConnection, Together, UserDatastore};
+use crate::testing::contract::makers::{at, new_user, some_user_id, user};
+use crate::testing::contract::run::{CALLERS, all_at_once, count};
 
 section! {
     audit in __contract_audit:

@@ -6,36 +6,15 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 
 use crate::config::Span;
-use crate::datastore::Together;
-use crate::datastore::UserDatastore;
 use crate::datastore::one_time::OneTimeToken;
-use crate::datastore::outbox::Addressee;
-use crate::datastore::outbox::NewMail;
-use crate::datastore::user::Lapse;
-use crate::datastore::user::NewUser;
-use crate::datastore::user::UserChange;
-use crate::testing::contract::makers::at;
-use crate::testing::contract::makers::begin;
-use crate::testing::contract::makers::consume;
-use crate::testing::contract::makers::contested;
-use crate::testing::contract::makers::create;
-use crate::testing::contract::makers::find;
-use crate::testing::contract::makers::find_session;
-use crate::testing::contract::makers::find_token;
-use crate::testing::contract::makers::hash;
-use crate::testing::contract::makers::mail;
-use crate::testing::contract::makers::new_user;
-use crate::testing::contract::makers::outbox;
-use crate::testing::contract::makers::push_mail_of;
-use crate::testing::contract::makers::role_name;
-use crate::testing::contract::makers::session_of;
-use crate::testing::contract::makers::some_user_id;
-use crate::testing::contract::makers::token_for;
-use crate::testing::contract::makers::token_of;
-use crate::testing::contract::makers::user;
-use crate::testing::contract::run::CALLERS;
-use crate::testing::contract::run::all_at_once;
-use crate::testing::contract::run::count;
+use crate::datastore::outbox::{Addressee, NewMail};
+use crate::datastore::user::{Lapse, NewUser, UserChange};
+use crate::datastore::{Together, UserDatastore};
+use crate::testing::contract::makers::{
+    at, begin, consume, contested, create, find, find_session, find_token, hash, mail, new_user,
+    outbox, push_mail_of, role_name, session_of, some_user_id, token_for, token_of, user,
+};
+use crate::testing::contract::run::{CALLERS, all_at_once, count};
 use crate::user::User;
 
 section! {

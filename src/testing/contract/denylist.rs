@@ -4,16 +4,10 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 
-use crate::datastore::Denylist;
-use crate::datastore::Together;
-use crate::datastore::UserDatastore;
 use crate::datastore::denylist::MAX_JTI_BYTES;
-use crate::testing::contract::makers::at;
-use crate::testing::contract::makers::mail;
-use crate::testing::contract::makers::outbox;
-use crate::testing::contract::run::CALLERS;
-use crate::testing::contract::run::all_at_once;
-use crate::testing::contract::run::count;
+use crate::datastore::{Denylist, Together, UserDatastore};
+use crate::testing::contract::makers::{at, mail, outbox};
+use crate::testing::contract::run::{CALLERS, all_at_once, count};
 
 section! {
     denylist in __contract_denylist:

@@ -1,38 +1,24 @@
 //! What the sentences stand on: people, times, mails, and the short way to ask a store.
 
-use std::collections::BTreeMap;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use chrono::DateTime;
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta};
 use uuid::Uuid;
 
 use crate::clock::Timestamp;
 use crate::crypto::hasher::PasswordHash;
-use crate::crypto::one_time::Digest;
-use crate::crypto::one_time::Token;
+use crate::crypto::one_time::{Digest, Token};
 use crate::crypto::random_uuid;
-use crate::datastore::Together;
-use crate::datastore::UserDatastore;
-use crate::datastore::attempt::BackOff;
-use crate::datastore::attempt::Charge;
+use crate::datastore::attempt::{BackOff, Charge};
 use crate::datastore::one_time::OneTimeToken;
-use crate::datastore::outbox::Addressee;
-use crate::datastore::outbox::NewMail;
+use crate::datastore::outbox::{Addressee, NewMail};
 use crate::datastore::session::SessionRecord;
-use crate::datastore::user::Contest;
-use crate::datastore::user::NewUser;
-use crate::datastore::user::UserChange;
-use crate::user::Email;
-use crate::user::Identity;
-use crate::user::PermissionName;
-use crate::user::RoleName;
-use crate::user::User;
-use crate::user::UserId;
-use crate::user::Username;
+use crate::datastore::user::{Contest, NewUser, UserChange};
+use crate::datastore::{Together, UserDatastore};
+use crate::user::{Email, Identity, PermissionName, RoleName, User, UserId, Username};
 
 pub(super) const BACK_OFF: BackOff =
     BackOff { from: 5, first_delay: TimeDelta::seconds(10), longest_delay: TimeDelta::seconds(45) };

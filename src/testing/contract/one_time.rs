@@ -6,31 +6,15 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 
 use crate::crypto::random_uuid;
-use crate::datastore::Together;
-use crate::datastore::UserDatastore;
 use crate::datastore::one_time::OneTimeToken;
-use crate::datastore::outbox::Addressee;
-use crate::datastore::outbox::NewMail;
+use crate::datastore::outbox::{Addressee, NewMail};
 use crate::datastore::user::UserChange;
-use crate::testing::contract::makers::at;
-use crate::testing::contract::makers::begin;
-use crate::testing::contract::makers::confirmed_user;
-use crate::testing::contract::makers::consume;
-use crate::testing::contract::makers::contested;
-use crate::testing::contract::makers::create;
-use crate::testing::contract::makers::digest;
-use crate::testing::contract::makers::find;
-use crate::testing::contract::makers::find_session;
-use crate::testing::contract::makers::find_token;
-use crate::testing::contract::makers::hash;
-use crate::testing::contract::makers::mail;
-use crate::testing::contract::makers::outbox;
-use crate::testing::contract::makers::session_of;
-use crate::testing::contract::makers::token_for;
-use crate::testing::contract::makers::token_of;
-use crate::testing::contract::makers::user;
-use crate::testing::contract::run::CALLERS;
-use crate::testing::contract::run::all_at_once;
+use crate::datastore::{Together, UserDatastore};
+use crate::testing::contract::makers::{
+    at, begin, confirmed_user, consume, contested, create, digest, find, find_session, find_token,
+    hash, mail, outbox, session_of, token_for, token_of, user,
+};
+use crate::testing::contract::run::{CALLERS, all_at_once};
 
 section! {
     one_time in __contract_one_time:

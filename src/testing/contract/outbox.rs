@@ -1,7 +1,6 @@
 //! The outbox.
 
-use std::collections::BTreeMap;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use chrono::TimeDelta;
@@ -9,18 +8,9 @@ use chrono::TimeDelta;
 use crate::config::Span;
 use crate::crypto::random_uuid;
 use crate::datastore::UserDatastore;
-use crate::datastore::outbox::Addressee;
-use crate::datastore::outbox::Asker;
-use crate::datastore::outbox::ListedMail;
-use crate::datastore::outbox::MailState;
-use crate::datastore::outbox::NewLink;
-use crate::datastore::outbox::NewMail;
-use crate::testing::contract::makers::at;
-use crate::testing::contract::makers::mail;
-use crate::testing::contract::makers::outbox;
-use crate::testing::contract::makers::user;
-use crate::testing::contract::run::CALLERS;
-use crate::testing::contract::run::all_at_once;
+use crate::datastore::outbox::{Addressee, Asker, ListedMail, MailState, NewLink, NewMail};
+use crate::testing::contract::makers::{at, mail, outbox, user};
+use crate::testing::contract::run::{CALLERS, all_at_once};
 use crate::user::User;
 
 section! {

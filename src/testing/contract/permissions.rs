@@ -3,22 +3,13 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::datastore::Together;
-use crate::datastore::UserDatastore;
 use crate::datastore::outbox::NewMail;
 use crate::datastore::user::UserChange;
-use crate::testing::contract::makers::begin;
-use crate::testing::contract::makers::find;
-use crate::testing::contract::makers::find_session;
-use crate::testing::contract::makers::mail;
-use crate::testing::contract::makers::outbox;
-use crate::testing::contract::makers::permission_name;
-use crate::testing::contract::makers::role_name;
-use crate::testing::contract::makers::session_of;
-use crate::testing::contract::makers::user;
-use crate::testing::contract::run::CALLERS;
-use crate::testing::contract::run::all_at_once;
-use crate::testing::contract::run::count;
+use crate::datastore::{Together, UserDatastore};
+use crate::testing::contract::makers::{
+    begin, find, find_session, mail, outbox, permission_name, role_name, session_of, user,
+};
+use crate::testing::contract::run::{CALLERS, all_at_once, count};
 use crate::user::PermissionName;
 
 section! {

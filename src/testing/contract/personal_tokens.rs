@@ -5,26 +5,14 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 
 use crate::clock::Timestamp;
-use crate::datastore::PersonalTokenStore;
-use crate::datastore::Together;
-use crate::datastore::UserDatastore;
-use crate::datastore::personal_token::Creation;
-use crate::datastore::personal_token::PersonalTokenRecord;
+use crate::datastore::personal_token::{Creation, PersonalTokenRecord};
 use crate::datastore::user::UserChange;
-use crate::testing::contract::makers::at;
-use crate::testing::contract::makers::change;
-use crate::testing::contract::makers::digest;
-use crate::testing::contract::makers::hash;
-use crate::testing::contract::makers::mail;
-use crate::testing::contract::makers::outbox;
-use crate::testing::contract::makers::role_name;
-use crate::testing::contract::makers::some_user_id;
-use crate::testing::contract::makers::user;
-use crate::testing::contract::run::CALLERS;
-use crate::testing::contract::run::all_at_once;
-use crate::testing::contract::run::count;
-use crate::user::ScopeName;
-use crate::user::User;
+use crate::datastore::{PersonalTokenStore, Together, UserDatastore};
+use crate::testing::contract::makers::{
+    at, change, digest, hash, mail, outbox, role_name, some_user_id, user,
+};
+use crate::testing::contract::run::{CALLERS, all_at_once, count};
+use crate::user::{ScopeName, User};
 
 section! {
     personal_tokens in __contract_personal_tokens:

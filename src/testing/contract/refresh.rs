@@ -6,29 +6,14 @@ use chrono::TimeDelta;
 use uuid::Uuid;
 
 use crate::crypto::random_uuid;
-use crate::datastore::RefreshStore;
-use crate::datastore::Together;
-use crate::datastore::UserDatastore;
-use crate::datastore::refresh::EndedFamily;
-use crate::datastore::refresh::FamilyRecord;
-use crate::datastore::refresh::LivesBy;
-use crate::datastore::refresh::Rotated;
-use crate::datastore::refresh::Rotation;
-use crate::datastore::refresh::TokenTrace;
+use crate::datastore::refresh::{
+    EndedFamily, FamilyRecord, LivesBy, Rotated, Rotation, TokenTrace,
+};
 use crate::datastore::session::SessionRecord;
-use crate::datastore::user::NewUser;
-use crate::datastore::user::UserChange;
-use crate::testing::contract::makers::at;
-use crate::testing::contract::makers::begin;
-use crate::testing::contract::makers::ip;
-use crate::testing::contract::makers::mail;
-use crate::testing::contract::makers::new_user;
-use crate::testing::contract::makers::outbox;
-use crate::testing::contract::makers::session_of;
-use crate::testing::contract::makers::user;
-use crate::testing::contract::run::CALLERS;
-use crate::testing::contract::run::all_at_once;
-use crate::testing::contract::run::count;
+use crate::datastore::user::{NewUser, UserChange};
+use crate::datastore::{RefreshStore, Together, UserDatastore};
+use crate::testing::contract::makers::{at, begin, ip, mail, new_user, outbox, session_of, user};
+use crate::testing::contract::run::{CALLERS, all_at_once, count};
 use crate::user::User;
 
 section! {

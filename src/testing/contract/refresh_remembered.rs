@@ -2,27 +2,13 @@
 
 use std::sync::Arc;
 
-use crate::datastore::RefreshStore;
-use crate::datastore::RememberStore;
-use crate::datastore::Together;
-use crate::datastore::UserDatastore;
 use crate::datastore::refresh::FamilyRecord;
-use crate::datastore::remember::SeriesRecord;
-use crate::datastore::remember::Turn;
-use crate::datastore::remember::Turned;
+use crate::datastore::remember::{SeriesRecord, Turn, Turned};
 use crate::datastore::session::SessionRecord;
-use crate::testing::contract::makers::at;
-use crate::testing::contract::makers::begin;
-use crate::testing::contract::makers::digest;
-use crate::testing::contract::makers::session_of;
-use crate::testing::contract::makers::user;
-use crate::testing::contract::refresh::begin_family;
-use crate::testing::contract::refresh::family_of;
-use crate::testing::contract::refresh::find;
-use crate::testing::contract::refresh::in_session;
-use crate::testing::contract::refresh::lives;
-use crate::testing::contract::run::CALLERS;
-use crate::testing::contract::run::all_at_once;
+use crate::datastore::{RefreshStore, RememberStore, Together, UserDatastore};
+use crate::testing::contract::makers::{at, begin, digest, session_of, user};
+use crate::testing::contract::refresh::{begin_family, family_of, find, in_session, lives};
+use crate::testing::contract::run::{CALLERS, all_at_once};
 use crate::user::User;
 
 section! {

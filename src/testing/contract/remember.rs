@@ -5,28 +5,14 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 
 use crate::crypto::one_time::Digest;
-use crate::datastore::RememberStore;
-use crate::datastore::Together;
-use crate::datastore::UserDatastore;
-use crate::datastore::remember::EndedSeries;
-use crate::datastore::remember::SeriesRecord;
-use crate::datastore::remember::Turn;
-use crate::datastore::remember::Turned;
-use crate::datastore::session::EndedSession;
-use crate::datastore::session::SessionRecord;
+use crate::datastore::remember::{EndedSeries, SeriesRecord, Turn, Turned};
+use crate::datastore::session::{EndedSession, SessionRecord};
 use crate::datastore::user::UserChange;
-use crate::testing::contract::makers::assert_refused;
-use crate::testing::contract::makers::at;
-use crate::testing::contract::makers::begin;
-use crate::testing::contract::makers::digest;
-use crate::testing::contract::makers::find_session;
-use crate::testing::contract::makers::mail;
-use crate::testing::contract::makers::outbox;
-use crate::testing::contract::makers::session_of;
-use crate::testing::contract::makers::user;
-use crate::testing::contract::run::CALLERS;
-use crate::testing::contract::run::all_at_once;
-use crate::testing::contract::run::count;
+use crate::datastore::{RememberStore, Together, UserDatastore};
+use crate::testing::contract::makers::{
+    assert_refused, at, begin, digest, find_session, mail, outbox, session_of, user,
+};
+use crate::testing::contract::run::{CALLERS, all_at_once, count};
 use crate::user::User;
 
 section! {

@@ -4,22 +4,13 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 
-use crate::datastore::Together;
-use crate::datastore::UserDatastore;
-use crate::datastore::session::EndedSession;
-use crate::datastore::session::SessionRecord;
+use crate::datastore::session::{EndedSession, SessionRecord};
 use crate::datastore::user::UserChange;
-use crate::testing::contract::makers::assert_refused;
-use crate::testing::contract::makers::at;
-use crate::testing::contract::makers::begin;
-use crate::testing::contract::makers::digest;
-use crate::testing::contract::makers::find_session;
-use crate::testing::contract::makers::ip;
-use crate::testing::contract::makers::session_of;
-use crate::testing::contract::makers::user;
-use crate::testing::contract::run::CALLERS;
-use crate::testing::contract::run::all_at_once;
-use crate::testing::contract::run::count;
+use crate::datastore::{Together, UserDatastore};
+use crate::testing::contract::makers::{
+    assert_refused, at, begin, digest, find_session, ip, session_of, user,
+};
+use crate::testing::contract::run::{CALLERS, all_at_once, count};
 use crate::user::User;
 
 section! {

@@ -3,26 +3,12 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::datastore::StoreConnection;
-use crate::datastore::Together;
-use crate::datastore::UserDatastore;
 use crate::datastore::user::UserChange;
-use crate::testing::contract::makers::at;
-use crate::testing::contract::makers::begin;
-use crate::testing::contract::makers::contested;
-use crate::testing::contract::makers::create;
-use crate::testing::contract::makers::find;
-use crate::testing::contract::makers::find_session;
-use crate::testing::contract::makers::find_token;
-use crate::testing::contract::makers::hash;
-use crate::testing::contract::makers::mail;
-use crate::testing::contract::makers::new_user;
-use crate::testing::contract::makers::outbox;
-use crate::testing::contract::makers::permission_name;
-use crate::testing::contract::makers::role_name;
-use crate::testing::contract::makers::session_of;
-use crate::testing::contract::makers::token_of;
-use crate::testing::contract::makers::user;
+use crate::datastore::{StoreConnection, Together, UserDatastore};
+use crate::testing::contract::makers::{
+    at, begin, contested, create, find, find_session, find_token, hash, mail, new_user, outbox,
+    permission_name, role_name, session_of, token_of, user,
+};
 
 section! {
     together in __contract_together:

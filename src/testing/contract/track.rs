@@ -4,16 +4,10 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 
-use crate::datastore::Together;
-use crate::datastore::TrackStore;
-use crate::datastore::UserDatastore;
 use crate::datastore::track::Track;
-use crate::testing::contract::makers::at;
-use crate::testing::contract::makers::ip;
-use crate::testing::contract::makers::some_user_id;
-use crate::testing::contract::makers::user;
-use crate::testing::contract::run::CALLERS;
-use crate::testing::contract::run::all_at_once;
+use crate::datastore::{Together, TrackStore, UserDatastore};
+use crate::testing::contract::makers::{at, ip, some_user_id, user};
+use crate::testing::contract::run::{CALLERS, all_at_once};
 
 section! {
     track in __contract_track:

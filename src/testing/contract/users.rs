@@ -3,38 +3,16 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::datastore::Together;
-use crate::datastore::UserDatastore;
-use crate::datastore::outbox::Addressee;
-use crate::datastore::outbox::NewMail;
-use crate::datastore::user::NewUser;
-use crate::datastore::user::Taken;
-use crate::datastore::user::UserChange;
-use crate::testing::contract::makers::at;
-use crate::testing::contract::makers::begin;
-use crate::testing::contract::makers::contested;
-use crate::testing::contract::makers::create;
-use crate::testing::contract::makers::email;
-use crate::testing::contract::makers::find;
-use crate::testing::contract::makers::find_named;
-use crate::testing::contract::makers::find_session;
-use crate::testing::contract::makers::find_token;
-use crate::testing::contract::makers::hash;
-use crate::testing::contract::makers::mail;
-use crate::testing::contract::makers::new_user;
-use crate::testing::contract::makers::new_user_named;
-use crate::testing::contract::makers::outbox;
-use crate::testing::contract::makers::role_name;
-use crate::testing::contract::makers::session_of;
-use crate::testing::contract::makers::some_user_id;
-use crate::testing::contract::makers::token_of;
-use crate::testing::contract::makers::user;
-use crate::testing::contract::makers::user_named;
-use crate::testing::contract::makers::username;
-use crate::testing::contract::run::CALLERS;
-use crate::testing::contract::run::all_at_once;
-use crate::user::User;
-use crate::user::UserId;
+use crate::datastore::outbox::{Addressee, NewMail};
+use crate::datastore::user::{NewUser, Taken, UserChange};
+use crate::datastore::{Together, UserDatastore};
+use crate::testing::contract::makers::{
+    at, begin, contested, create, email, find, find_named, find_session, find_token, hash, mail,
+    new_user, new_user_named, outbox, role_name, session_of, some_user_id, token_of, user,
+    user_named, username,
+};
+use crate::testing::contract::run::{CALLERS, all_at_once};
+use crate::user::{User, UserId};
 
 section! {
     users in __contract_users:

@@ -44,50 +44,23 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use chrono::TimeDelta;
-use rocket::Build;
-use rocket::Rocket;
-use rocket::get;
-use rocket::http::Header;
-use rocket::http::Status;
-use rocket::routes;
-use rocket_security::AuthUser;
-use rocket_security::AuthVia;
-use rocket_security::Fresh;
-use rocket_security::Maybe;
-use rocket_security::Security;
-use rocket_security::TokenKind;
-use rocket_security::Verifier;
+use rocket::http::{Header, Status};
+use rocket::{Build, Rocket, get, routes};
 use rocket_security::config::TokenPurpose;
 use rocket_security::event::Origin;
 use rocket_security::flow::Flow;
 use rocket_security::rejection::TokenFault;
 use rocket_security::testing::TestApp;
-use rocket_security::token::Access;
-use rocket_security::token::Lifetime;
-use rocket_security::token::NoClaims;
-use rocket_security::via;
-use serde_json::Map;
-use serde_json::Value;
-use serde_json::json;
+use rocket_security::token::{Access, Lifetime, NoClaims};
+use rocket_security::{AuthUser, AuthVia, Fresh, Maybe, Security, TokenKind, Verifier, via};
+use serde_json::{Map, Value, json};
 
-use crate::conformance::ANN;
-use crate::conformance::fault_of_token;
-use crate::conformance::fault_of_tokens;
-use crate::conformance::get_with;
-use crate::conformance::log_in_program;
-use crate::conformance::pair_in;
-use crate::conformance::post;
-use crate::conformance::refresh;
-use crate::conformance::token_of;
-use crate::support::bearer::bearer;
-use crate::support::bearer::begin_session;
-use crate::support::bearer::issuer as issuer_of;
-use crate::support::tokens::ISSUER;
-use crate::support::tokens::forge;
-use crate::support::tokens::good_claims;
-use crate::support::tokens::issuer;
-use crate::support::tokens::key;
-use crate::support::tokens::user;
+use crate::conformance::{
+    ANN, fault_of_token, fault_of_tokens, get_with, log_in_program, pair_in, post, refresh,
+    token_of,
+};
+use crate::support::bearer::{bearer, begin_session, issuer as issuer_of};
+use crate::support::tokens::{ISSUER, forge, good_claims, issuer, key, user};
 
 const THEM: &str = "https://issuer.example";
 

@@ -46,9 +46,6 @@ use chrono::TimeDelta;
 use rocket::error::ErrorKind;
 use rocket::http::Status;
 use rocket::local::asynchronous::Client;
-use rocket_security::Config;
-use rocket_security::Secret;
-use rocket_security::Tokens;
 use rocket_security::config::TokenPurpose;
 use rocket_security::crypto::keys::Keyring;
 use rocket_security::features::remember::Remember;
@@ -56,31 +53,17 @@ use rocket_security::rejection::TokenFault;
 use rocket_security::security::keyring;
 use rocket_security::testing::PASSWORD;
 use rocket_security::token::Access;
-use serde::Serialize;
-use serde::Serializer;
+use rocket_security::{Config, Secret, Tokens};
 use serde::ser::Error as _;
-use serde_json::Map;
-use serde_json::Value;
-use serde_json::json;
+use serde::{Serialize, Serializer};
+use serde_json::{Map, Value, json};
 
-use crate::conformance::ANN;
-use crate::conformance::fault_of;
-use crate::conformance::fault_of_feature;
-use crate::conformance::fault_of_token;
-use crate::conformance::fault_of_tokens;
-use crate::conformance::get_with;
-use crate::conformance::token_of;
-use crate::support::app;
-use crate::support::app_with;
+use crate::conformance::{
+    ANN, fault_of, fault_of_feature, fault_of_token, fault_of_tokens, get_with, token_of,
+};
 use crate::support::bearer::bearer;
-use crate::support::rocket;
-use crate::support::tokens::ISSUER;
-use crate::support::tokens::forge;
-use crate::support::tokens::good_claims;
-use crate::support::tokens::issuer;
-use crate::support::tokens::key;
-use crate::support::tokens::public_half;
-use crate::support::tokens::user;
+use crate::support::tokens::{ISSUER, forge, good_claims, issuer, key, public_half, user};
+use crate::support::{app, app_with, rocket};
 
 const PEM: &str = "-----BEGIN PRIVATE KEY-----
 MC4CAQAwBQYDK2VwBCIEILSwD1PhDQ/CGjJ4t95NmdcUDmm8uA5ulIIJta1kXDsn

@@ -52,17 +52,8 @@
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use rocket::get;
-use rocket::http::Header;
-use rocket::http::Status;
-use rocket::routes;
-use rocket_security::AuthUser;
-use rocket_security::Config;
-use rocket_security::MemoryDatastore;
-use rocket_security::RoleName;
-use rocket_security::Security;
-use rocket_security::TokenKind;
-use rocket_security::Verifier;
+use rocket::http::{Header, Status};
+use rocket::{get, routes};
 use rocket_security::config::TokenPurpose;
 use rocket_security::crypto::random_uuid;
 use rocket_security::datastore::Together;
@@ -70,40 +61,18 @@ use rocket_security::datastore::user::UserChange;
 use rocket_security::event::Origin;
 use rocket_security::flow::Flow;
 use rocket_security::rejection::TokenFault;
-use rocket_security::testing::PASSWORD;
-use rocket_security::testing::TestApp;
-use rocket_security::testing::link_in;
-use rocket_security::token::Access;
-use rocket_security::token::Lifetime;
-use rocket_security::token::NoClaims;
-use rocket_security::token::Refresh;
-use serde_json::Map;
-use serde_json::Value;
-use serde_json::json;
+use rocket_security::testing::{PASSWORD, TestApp, link_in};
+use rocket_security::token::{Access, Lifetime, NoClaims, Refresh};
+use rocket_security::{AuthUser, Config, MemoryDatastore, RoleName, Security, TokenKind, Verifier};
+use serde_json::{Map, Value, json};
 
-use crate::conformance::ANN;
-use crate::conformance::CHOSEN;
-use crate::conformance::Pair;
-use crate::conformance::fault_of;
-use crate::conformance::fault_of_token;
-use crate::conformance::fault_of_tokens;
-use crate::conformance::get_with;
-use crate::conformance::log_in_program;
-use crate::conformance::pair_in;
-use crate::conformance::refresh;
-use crate::conformance::token_of;
-use crate::support::app;
-use crate::support::app_with;
-use crate::support::bearer::bearer;
-use crate::support::bearer::issuer as issuer_of;
-use crate::support::rocket;
-use crate::support::tokens::ASSERTION;
-use crate::support::tokens::ISSUER;
-use crate::support::tokens::forge;
-use crate::support::tokens::good_claims;
-use crate::support::tokens::issuer;
-use crate::support::tokens::key;
-use crate::support::tokens::user;
+use crate::conformance::{
+    ANN, CHOSEN, Pair, fault_of, fault_of_token, fault_of_tokens, get_with, log_in_program,
+    pair_in, refresh, token_of,
+};
+use crate::support::bearer::{bearer, issuer as issuer_of};
+use crate::support::tokens::{ASSERTION, ISSUER, forge, good_claims, issuer, key, user};
+use crate::support::{app, app_with, rocket};
 
 async fn app_with_ann() -> TestApp {
     let app = app().await;

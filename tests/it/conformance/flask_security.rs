@@ -64,50 +64,25 @@
 //! `cli` tests.
 
 use chrono::TimeDelta;
-use rocket::Request;
-use rocket::async_trait;
 use rocket::figment::Figment;
-use rocket::get;
-use rocket::http::Header;
-use rocket::http::Status;
-use rocket::routes;
-use rocket_security::AuthUser;
-use rocket_security::BasicUser;
-use rocket_security::Config;
-use rocket_security::Email;
-use rocket_security::Instead;
-use rocket_security::Page;
-use rocket_security::Presentation;
-use rocket_security::Role;
-use rocket_security::RoleName;
-use rocket_security::Security;
-use rocket_security::SqlxDatastore;
-use rocket_security::datastore::Together;
-use rocket_security::datastore::TrackStore;
+use rocket::http::{Header, Status};
+use rocket::{Request, async_trait, get, routes};
 use rocket_security::datastore::user::UserChange;
+use rocket_security::datastore::{Together, TrackStore};
 use rocket_security::features::basic::Basic;
 use rocket_security::features::register::Register;
-use rocket_security::testing::Answer;
-use rocket_security::testing::PASSWORD;
-use rocket_security::testing::TestApp;
-use rocket_security::testing::link_in;
+use rocket_security::testing::{Answer, PASSWORD, TestApp, link_in};
 use rocket_security::user::Identity;
-use serde_json::Value;
-use serde_json::json;
+use rocket_security::{
+    AuthUser, BasicUser, Config, Email, Instead, Page, Presentation, Role, RoleName, Security,
+    SqlxDatastore,
+};
+use serde_json::{Value, json};
 
-use crate::basic::basic;
-use crate::basic::basic_with;
-use crate::conformance::ANN;
-use crate::conformance::CHOSEN;
-use crate::conformance::fault_of;
-use crate::conformance::get_with;
-use crate::conformance::token_of;
-use crate::support::Admin;
-use crate::support::Editor;
-use crate::support::app;
-use crate::support::app_with;
+use crate::basic::{basic, basic_with};
+use crate::conformance::{ANN, CHOSEN, fault_of, get_with, token_of};
 use crate::support::bearer::bearer;
-use crate::support::rocket_with;
+use crate::support::{Admin, Editor, app, app_with, rocket_with};
 
 const BOB: &str = "bob@example.org";
 

@@ -10,26 +10,17 @@ mod flask_praetorian;
 mod flask_security;
 
 use rocket::figment::Figment;
-use rocket::http::Header;
-use rocket::http::Status;
-use rocket_security::Config;
-use rocket_security::SqlxDatastore;
+use rocket::http::{Header, Status};
 use rocket_security::config::check_keys;
-use rocket_security::feature::Feature;
-use rocket_security::feature::configured;
+use rocket_security::feature::{Feature, configured};
 use rocket_security::features::DEFAULT_FEATURES;
 use rocket_security::rejection::TokenFault;
-use rocket_security::testing::Answer;
-use rocket_security::testing::Browser;
-use rocket_security::testing::PASSWORD;
-use rocket_security::testing::TestApp;
+use rocket_security::testing::{Answer, Browser, PASSWORD, TestApp};
 use rocket_security::token::Access;
-use serde_json::Map;
-use serde_json::Value;
-use serde_json::json;
+use rocket_security::{Config, SqlxDatastore};
+use serde_json::{Map, Value, json};
 
-use crate::support::tokens::Issuer;
-use crate::support::tokens::try_issuer;
+use crate::support::tokens::{Issuer, try_issuer};
 
 const ANN: &str = "ann@example.org";
 const CHOSEN: &str = "a ferry leaves at seven";

@@ -1,56 +1,30 @@
 //! Single tokens that are taken back, and whether it is asked.
 
-use std::sync::Arc;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use chrono::TimeDelta;
-use rocket::State;
-use rocket::async_trait;
-use rocket::get;
-use rocket::http::Header;
-use rocket::http::Status;
-use rocket_security::Hooks;
-use rocket_security::Rejection;
-use rocket_security::Result;
-use rocket_security::Security;
-use rocket_security::User;
-use rocket_security::Verifier;
+use rocket::http::{Header, Status};
+use rocket::{State, async_trait, get};
 use rocket_security::config::TokenPurpose;
-use rocket_security::datastore::Denylist;
-use rocket_security::datastore::SqlxDatastore;
-use rocket_security::datastore::Together;
 use rocket_security::datastore::user::UserChange;
+use rocket_security::datastore::{Denylist, SqlxDatastore, Together};
 use rocket_security::event::Origin;
 use rocket_security::feature::Verdict;
 use rocket_security::flow::Flow;
 use rocket_security::rejection::TokenFault;
 use rocket_security::testing::TestApp;
-use rocket_security::token::Access;
-use rocket_security::token::NoClaims;
-use rocket_security::token::Refresh;
-use rocket_security::token::Verified;
+use rocket_security::token::{Access, NoClaims, Refresh, Verified};
 use rocket_security::web::Web;
-use serde_json::Value;
-use serde_json::json;
+use rocket_security::{Hooks, Rejection, Result, Security, User, Verifier};
+use serde_json::{Value, json};
 
-use crate::refresh_tokens::ANN;
-use crate::refresh_tokens::Download;
-use crate::refresh_tokens::app;
-use crate::refresh_tokens::app_with;
-use crate::refresh_tokens::assert_refused;
-use crate::refresh_tokens::families;
-use crate::refresh_tokens::is_accepted;
-use crate::refresh_tokens::log_in_program;
-use crate::refresh_tokens::read;
-use crate::refresh_tokens::refresh;
-use crate::refresh_tokens::rocket;
+use crate::refresh_tokens::{
+    ANN, Download, app, app_with, assert_refused, families, is_accepted, log_in_program, read,
+    refresh, rocket,
+};
 use crate::support::bearer::issuer;
 use crate::support::sql;
-use crate::support::tokens::ASSERTION;
-use crate::support::tokens::ISSUER;
-use crate::support::tokens::forge;
-use crate::support::tokens::key;
-use crate::support::tokens::public_half;
+use crate::support::tokens::{ASSERTION, ISSUER, forge, key, public_half};
 
 /// What a guard that needs the token alone asks.
 #[get("/checked/<kind>/<token>")]

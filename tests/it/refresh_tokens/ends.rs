@@ -1,38 +1,18 @@
 //! What ends a program's login.
 
 use chrono::TimeDelta;
-use rocket::http::Header;
-use rocket::http::Status;
+use rocket::http::{Header, Status};
 use rocket_security::Security;
 use rocket_security::datastore::Together;
 use rocket_security::datastore::user::UserChange;
-use rocket_security::testing::Answer;
-use rocket_security::testing::Browser;
-use rocket_security::testing::PASSWORD;
-use rocket_security::testing::TestApp;
+use rocket_security::testing::{Answer, Browser, PASSWORD, TestApp};
 use serde_json::json;
 
-use crate::refresh_tokens::ANN;
-use crate::refresh_tokens::LOGIN;
-use crate::refresh_tokens::Pair;
-use crate::refresh_tokens::app;
-use crate::refresh_tokens::app_that_tells;
-use crate::refresh_tokens::app_with;
-use crate::refresh_tokens::assert_refused;
-use crate::refresh_tokens::credentials;
-use crate::refresh_tokens::families;
-use crate::refresh_tokens::is_accepted;
-use crate::refresh_tokens::log_in;
-use crate::refresh_tokens::log_in_program;
-use crate::refresh_tokens::pair_in;
-use crate::refresh_tokens::post;
-use crate::refresh_tokens::read;
-use crate::refresh_tokens::refresh;
-use crate::refresh_tokens::rocket;
-use crate::refresh_tokens::status_of;
-use crate::refresh_tokens::told;
-use crate::support::bearer::bearer;
-use crate::support::bearer::issuer;
+use crate::refresh_tokens::{
+    ANN, LOGIN, Pair, app, app_that_tells, app_with, assert_refused, credentials, families,
+    is_accepted, log_in, log_in_program, pair_in, post, read, refresh, rocket, status_of, told,
+};
+use crate::support::bearer::{bearer, issuer};
 
 #[rocket::async_test]
 async fn a_program_is_logged_in_for_30_days_and_for_7_without_refreshing() {

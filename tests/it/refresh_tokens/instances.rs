@@ -3,29 +3,18 @@
 use chrono::TimeDelta;
 use rocket::http::Status;
 use rocket::local::asynchronous::Client;
-use rocket_security::Security;
-use rocket_security::Verifier;
 use rocket_security::config::TokenPurpose;
 use rocket_security::event::Origin;
 use rocket_security::flow::Flow;
 use rocket_security::testing::TestApp;
-use rocket_security::token::Access;
-use rocket_security::token::NoClaims;
-use serde_json::Value;
-use serde_json::json;
+use rocket_security::token::{Access, NoClaims};
+use rocket_security::{Security, Verifier};
+use serde_json::{Value, json};
 
-use crate::refresh_tokens::ANN;
-use crate::refresh_tokens::LOGIN;
-use crate::refresh_tokens::app_with;
-use crate::refresh_tokens::assert_refused;
-use crate::refresh_tokens::credentials;
-use crate::refresh_tokens::is_accepted;
-use crate::refresh_tokens::log_in_program;
-use crate::refresh_tokens::pair_in;
-use crate::refresh_tokens::post;
-use crate::refresh_tokens::refresh;
-use crate::refresh_tokens::rocket;
-use crate::refresh_tokens::status_of;
+use crate::refresh_tokens::{
+    ANN, LOGIN, app_with, assert_refused, credentials, is_accepted, log_in_program, pair_in, post,
+    refresh, rocket, status_of,
+};
 use crate::support::bearer::bearer;
 use crate::support::sql;
 use crate::support::tokens::key;

@@ -1,38 +1,22 @@
 //! What a program logs in by, and what it gets.
 
-use std::sync::atomic::AtomicUsize;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use chrono::TimeDelta;
 use rocket::futures::future::join_all;
 use rocket::http::Status;
-use rocket_security::Rejection;
-use rocket_security::Security;
-use rocket_security::Tokens;
 use rocket_security::datastore::Together;
 use rocket_security::datastore::user::UserChange;
-use rocket_security::testing::PASSWORD;
-use rocket_security::testing::TestApp;
-use serde_json::Value;
-use serde_json::json;
+use rocket_security::testing::{PASSWORD, TestApp};
+use rocket_security::{Rejection, Security, Tokens};
+use serde_json::{Value, json};
 
 use crate::bearer::SecondFactor;
-use crate::refresh_tokens::ANN;
-use crate::refresh_tokens::Pair;
-use crate::refresh_tokens::app;
-use crate::refresh_tokens::app_with;
-use crate::refresh_tokens::assert_refused;
-use crate::refresh_tokens::credentials;
-use crate::refresh_tokens::families;
-use crate::refresh_tokens::is_accepted;
-use crate::refresh_tokens::log_in;
-use crate::refresh_tokens::log_in_program;
-use crate::refresh_tokens::pair_in;
-use crate::refresh_tokens::post;
-use crate::refresh_tokens::read;
-use crate::refresh_tokens::refresh;
-use crate::refresh_tokens::rocket;
+use crate::refresh_tokens::{
+    ANN, Pair, app, app_with, assert_refused, credentials, families, is_accepted, log_in,
+    log_in_program, pair_in, post, read, refresh, rocket,
+};
 use crate::support::bearer::issuer;
 
 #[rocket::async_test]

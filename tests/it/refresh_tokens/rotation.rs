@@ -1,43 +1,22 @@
 //! A refresh token is good once.
 
-use std::sync::Arc;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use chrono::TimeDelta;
 use rocket::async_trait;
 use rocket::futures::future::join_all;
 use rocket::http::Status;
-use rocket_security::Hooks;
-use rocket_security::Result;
-use rocket_security::Security;
-use rocket_security::User;
 use rocket_security::clock::Clock;
 use rocket_security::feature::Verdict;
-use rocket_security::testing::Answer;
-use rocket_security::testing::Browser;
-use rocket_security::testing::TestApp;
+use rocket_security::testing::{Answer, Browser, TestApp};
+use rocket_security::{Hooks, Result, Security, User};
 use serde_json::json;
 
-use crate::refresh_tokens::ANN;
-use crate::refresh_tokens::Download;
-use crate::refresh_tokens::LOGIN;
-use crate::refresh_tokens::Pair;
-use crate::refresh_tokens::app;
-use crate::refresh_tokens::app_that_tells;
-use crate::refresh_tokens::app_with;
-use crate::refresh_tokens::assert_refused;
-use crate::refresh_tokens::credentials;
-use crate::refresh_tokens::families;
-use crate::refresh_tokens::is_accepted;
-use crate::refresh_tokens::log_in_program;
-use crate::refresh_tokens::pair_in;
-use crate::refresh_tokens::post;
-use crate::refresh_tokens::read;
-use crate::refresh_tokens::refresh;
-use crate::refresh_tokens::rocket;
-use crate::refresh_tokens::told;
-use crate::support::bearer::bearer;
-use crate::support::bearer::issuer;
+use crate::refresh_tokens::{
+    ANN, Download, LOGIN, Pair, app, app_that_tells, app_with, assert_refused, credentials,
+    families, is_accepted, log_in_program, pair_in, post, read, refresh, rocket, told,
+};
+use crate::support::bearer::{bearer, issuer};
 
 #[rocket::async_test]
 async fn a_refresh_token_in_the_body_of_a_form_needs_no_other_token_without_a_cookie() {

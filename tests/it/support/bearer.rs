@@ -1,16 +1,14 @@
 //! Requests with tokens.
 
 use chrono::TimeDelta;
-use rocket::http::Header;
-use rocket::http::Status;
+use rocket::http::{Header, Status};
 use rocket::local::asynchronous::LocalRequest;
-use rocket_security::Tokens;
-use rocket_security::User;
 use rocket_security::crypto::one_time::Token;
 use rocket_security::crypto::random_uuid;
 use rocket_security::datastore::Together;
 use rocket_security::datastore::session::SessionRecord;
 use rocket_security::testing::TestApp;
+use rocket_security::{Tokens, User};
 use serde_json::json;
 
 /// The header of a token.

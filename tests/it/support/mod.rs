@@ -7,22 +7,12 @@ pub(crate) mod socket;
 pub(crate) mod sql;
 pub(crate) mod tokens;
 
-use rocket::Build;
-use rocket::Rocket;
-use rocket::delete;
-use rocket::get;
-use rocket::post;
-use rocket::routes;
-use rocket_security::AnonymousOnly;
-use rocket_security::AuthUser;
-use rocket_security::Fresh;
-use rocket_security::Maybe;
-use rocket_security::PermissionsAccepted;
-use rocket_security::PermissionsRequired;
-use rocket_security::RolesAccepted;
-use rocket_security::RolesRequired;
-use rocket_security::Security;
+use rocket::{Build, Rocket, delete, get, post, routes};
 use rocket_security::testing::TestApp;
+use rocket_security::{
+    AnonymousOnly, AuthUser, Fresh, Maybe, PermissionsAccepted, PermissionsRequired, RolesAccepted,
+    RolesRequired, Security,
+};
 use serde_json::Value;
 
 rocket_security::roles! {

@@ -1,11 +1,9 @@
 //! An operator: the built program, a folder with its `Rocket.toml`, arguments, and what is piped in.
 
-use std::fs;
 use std::io::Write;
 use std::path::Path;
-use std::process::Command;
-use std::process::Stdio;
-use std::thread;
+use std::process::{Command, Stdio};
+use std::{fs, thread};
 
 use rocket::figment::Figment;
 use rocket::tokio::runtime::Builder;

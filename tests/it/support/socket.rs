@@ -1,17 +1,12 @@
 //! Sockets as programs open them.
 
-use rocket::Build;
-use rocket::Rocket;
 use rocket::fairing::AdHoc;
-use rocket::futures::SinkExt;
-use rocket::futures::StreamExt;
-use rocket::tokio;
+use rocket::futures::{SinkExt, StreamExt};
 use rocket::tokio::net::TcpStream;
 use rocket::tokio::sync::mpsc::unbounded_channel;
+use rocket::{Build, Rocket, tokio};
 use rocket_security::testing::TestApp;
-use rocket_ws::Channel;
-use rocket_ws::Message;
-use rocket_ws::WebSocket;
+use rocket_ws::{Channel, Message, WebSocket};
 use serde_json::Value;
 use tokio_tungstenite::client_async;
 use tokio_tungstenite::tungstenite::Error;

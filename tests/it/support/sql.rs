@@ -59,8 +59,7 @@ pub(crate) async fn number(database: &TestDatabase, sql: &str) -> i64 {
 /// Gives the content of a table as text, whatever its columns are.
 pub(crate) async fn dump(database: &TestDatabase, table: &str) -> String {
     on_connection!(database, |connection| {
-        use sqlx::Column;
-        use sqlx::Row;
+        use sqlx::{Column, Row};
         let sql = AssertSqlSafe(format!("SELECT * FROM {table}"));
         let rows = sqlx::raw_sql(sql).fetch_all(&mut connection).await.unwrap();
         let mut text = String::new();
@@ -131,8 +130,7 @@ pub(crate) async fn kill_connections(database: &TestDatabase) {
     }
     #[cfg(feature = "mysql")]
     if url.starts_with("mysql:") {
-        use sqlx::Connection;
-        use sqlx::Row;
+        use sqlx::{Connection, Row};
         let mut connection = sqlx::MySqlConnection::connect(url).await.unwrap();
         let own = sqlx::raw_sql("SELECT CONNECTION_ID()").fetch_one(&mut connection).await.unwrap();
         let own: u64 = own.try_get_unchecked(0).unwrap();

@@ -1,25 +1,15 @@
 //! Issuers and verifiers of tokens, made of a configuration as an application's are.
 
-use chrono::DateTime;
-use chrono::TimeDelta;
-use chrono::Utc;
+use chrono::{DateTime, TimeDelta, Utc};
 use rocket::figment::Figment;
-use rocket::figment::providers::Format;
-use rocket::figment::providers::Toml;
-use rocket_security::Config;
-use rocket_security::Email;
-use rocket_security::Result;
-use rocket_security::Secret;
-use rocket_security::Tokens;
-use rocket_security::User;
-use rocket_security::UserId;
+use rocket::figment::providers::{Format, Toml};
 use rocket_security::clock::Clock;
 use rocket_security::config::TokenPurpose;
 use rocket_security::crypto::keys::Keyring;
 use rocket_security::crypto::random_uuid;
 use rocket_security::crypto::token_key::TokenKey;
-use serde_json::Value;
-use serde_json::json;
+use rocket_security::{Config, Email, Result, Secret, Tokens, User, UserId};
+use serde_json::{Value, json};
 
 pub(crate) const ISSUER: &str = "https://app.example";
 

@@ -1,23 +1,16 @@
 //! A file of keys: PASERK, one a line, or a PEM.
 
-use std::fs;
-use std::fs::File;
-use std::fs::OpenOptions;
-use std::io;
+use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::Path;
+use std::{fs, io};
 
-use rocket_security::Error;
-use rocket_security::Secret;
 use rocket_security::config::TokenPurpose;
-use rocket_security::crypto::token_key::KeyFault;
-use rocket_security::crypto::token_key::TokenKey;
-use rocket_security::crypto::token_key::TokenVersion;
-use rocket_security::token::read_key_file;
-use rocket_security::token::read_keys;
+use rocket_security::crypto::token_key::{KeyFault, TokenKey, TokenVersion};
+use rocket_security::token::{read_key_file, read_keys};
+use rocket_security::{Error, Secret};
 
-use crate::keys::configured_passphrase;
-use crate::keys::passphrase;
+use crate::keys::{configured_passphrase, passphrase};
 use crate::terminal::Failure;
 
 /// The keys of a file, each with the text that stands for it there.
@@ -273,8 +266,7 @@ fn verifying(key: TokenKey, text: Secret<String>) -> (TokenKey, Secret<String>) 
 
 #[cfg(unix)]
 fn keep_owner(old: &Path, new: &Path) -> io::Result<()> {
-    use std::os::unix::fs::MetadataExt;
-    use std::os::unix::fs::chown;
+    use std::os::unix::fs::{MetadataExt, chown};
     let (before, after) = (fs::metadata(old)?, fs::metadata(new)?);
     if (before.uid(), before.gid()) != (after.uid(), after.gid()) {
         chown(new, Some(before.uid()), Some(before.gid()))?;

@@ -1,30 +1,17 @@
 //! `rocket-security tokens revoke`.
 
 use clap::Args;
-use rocket_security::Email;
-use rocket_security::Event;
-use rocket_security::UserId;
-use rocket_security::clock::Clock;
-use rocket_security::clock::Timestamp;
-use rocket_security::datastore::Denylist;
-use rocket_security::datastore::RefreshStore;
-use rocket_security::datastore::UserDatastore;
+use rocket_security::clock::{Clock, Timestamp};
 use rocket_security::datastore::user::UserChange;
+use rocket_security::datastore::{Denylist, RefreshStore, UserDatastore};
 use rocket_security::event::SessionEnd;
-use rocket_security::token::Access;
-use rocket_security::token::Refresh;
-use rocket_security::token::TokenKind;
-use rocket_security::token::denied_as;
-use rocket_security::token::denied_at_most_until;
+use rocket_security::token::{Access, Refresh, TokenKind, denied_as, denied_at_most_until};
+use rocket_security::{Email, Event, UserId};
 use uuid::Uuid;
 
-use crate::application::Application;
-use crate::application::origin;
-use crate::terminal::Failure;
-use crate::terminal::id_of;
-use crate::terminal::print;
-use crate::tokens::verify::Token;
-use crate::tokens::verify::read_token;
+use crate::application::{Application, origin};
+use crate::terminal::{Failure, id_of, print};
+use crate::tokens::verify::{Token, read_token};
 
 /// What is ended otherwise than by its id. A group that is there already keeps clap from requiring the id.
 const OTHERS: [&str; 3] = ["user", "family", "token"];

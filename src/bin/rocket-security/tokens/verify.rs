@@ -1,32 +1,17 @@
 //! `rocket-security tokens verify`.
 
 use clap::Args;
-use rocket_security::Config;
-use rocket_security::UserId;
 use rocket_security::clock::Clock;
-use rocket_security::datastore::Denylist;
-use rocket_security::datastore::RefreshStore;
-use rocket_security::datastore::UserDatastore;
-use rocket_security::datastore::refresh::LivesBy;
-use rocket_security::datastore::refresh::TokenTrace;
+use rocket_security::datastore::refresh::{LivesBy, TokenTrace};
+use rocket_security::datastore::{Denylist, RefreshStore, UserDatastore};
 use rocket_security::rejection::TokenFault;
-use rocket_security::token::Access;
-use rocket_security::token::Examined;
-use rocket_security::token::MAX_TOKEN_BYTES;
-use rocket_security::token::Refresh;
-use rocket_security::token::TokenKind;
-use rocket_security::token::Verified;
-use serde_json::Map;
-use serde_json::Value;
-use serde_json::json;
+use rocket_security::token::{Access, Examined, MAX_TOKEN_BYTES, Refresh, TokenKind, Verified};
+use rocket_security::{Config, UserId};
+use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use crate::application::Application;
-use crate::application::tokens_to_verify;
-use crate::terminal::Failure;
-use crate::terminal::note;
-use crate::terminal::print;
-use crate::terminal::read_line;
+use crate::application::{Application, tokens_to_verify};
+use crate::terminal::{Failure, note, print, read_line};
 
 /// A token of any kind, with the application's own claims.
 pub(crate) type Token = Verified<Map<String, Value>, ()>;

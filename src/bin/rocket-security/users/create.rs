@@ -1,38 +1,21 @@
 //! `rocket-security users create` and `users invite`.
 
 use clap::Args;
-use rocket_security::Email;
-use rocket_security::Event;
-use rocket_security::RoleName;
-use rocket_security::User;
-use rocket_security::UserDatastore;
-use rocket_security::UserId;
-use rocket_security::Username;
 use rocket_security::clock::Clock;
-use rocket_security::crypto::hasher::Hasher;
-use rocket_security::crypto::hasher::PasswordHash;
-use rocket_security::crypto::password::Password;
-use rocket_security::crypto::password::PasswordPolicy;
+use rocket_security::crypto::hasher::{Hasher, PasswordHash};
+use rocket_security::crypto::password::{Password, PasswordPolicy};
 use rocket_security::crypto::random_uuid;
 use rocket_security::datastore::Together;
-use rocket_security::datastore::user::Lapse;
-use rocket_security::datastore::user::NewUser;
-use rocket_security::datastore::user::Taken;
+use rocket_security::datastore::user::{Lapse, NewUser, Taken};
 use rocket_security::features::invite::Invite;
 use rocket_security::flow::Chooser;
 use rocket_security::flow::username::UsernamePolicy;
 use rocket_security::rejection::FieldErrors;
 use rocket_security::user::Identity;
+use rocket_security::{Email, Event, RoleName, User, UserDatastore, UserId, Username};
 
-use crate::application::Application;
-use crate::application::origin;
-use crate::application::unknown_role;
-use crate::terminal::Failure;
-use crate::terminal::ask_password;
-use crate::terminal::is_interactive;
-use crate::terminal::note;
-use crate::terminal::print;
-use crate::terminal::read_password;
+use crate::application::{Application, origin, unknown_role};
+use crate::terminal::{Failure, ask_password, is_interactive, note, print, read_password};
 use crate::users::in_use;
 
 /// What `users create` is given.

@@ -1,18 +1,10 @@
 //! `rocket-security users list`.
 
-use rocket_security::Email;
-use rocket_security::RoleName;
-use rocket_security::User;
-use rocket_security::UserDatastore;
-use rocket_security::UserId;
-use rocket_security::Username;
+use rocket_security::{Email, RoleName, User, UserDatastore, UserId, Username};
 use serde::Serialize;
 
 use crate::application::Application;
-use crate::terminal::Failure;
-use crate::terminal::note;
-use crate::terminal::print;
-use crate::terminal::print_table;
+use crate::terminal::{Failure, note, print, print_table};
 
 pub(super) async fn list(application: &Application) -> Result<(), Failure> {
     let mut rows = Vec::new();

@@ -25,56 +25,25 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use rocket::Build;
-use rocket::Rocket;
-use rocket::State;
-use rocket::get;
-use rocket::http::ContentType;
-use rocket::http::Header;
-use rocket::http::Status;
+use rocket::http::{ContentType, Header, Status};
 use rocket::local::asynchronous::LocalRequest;
-use rocket::post;
-use rocket::routes;
-use rocket_security::FreshPaseto;
-use rocket_security::Maybe;
-use rocket_security::Paseto;
-use rocket_security::PasetoJson;
-use rocket_security::Security;
-use rocket_security::TokenKind;
-use rocket_security::TokenUser;
-use rocket_security::User;
-use rocket_security::Verifier;
+use rocket::{Build, Rocket, State, get, post, routes};
 use rocket_security::config::TokenPurpose;
 use rocket_security::rejection::Rejection;
-use rocket_security::testing::Answer;
-use rocket_security::testing::TestApp;
-use rocket_security::token::Access;
-use rocket_security::token::NoClaims;
-use rocket_security::token::Refresh;
-use rocket_ws::Channel;
-use rocket_ws::WebSocket;
+use rocket_security::testing::{Answer, TestApp};
+use rocket_security::token::{Access, NoClaims, Refresh};
+use rocket_security::{
+    FreshPaseto, Maybe, Paseto, PasetoJson, Security, TokenKind, TokenUser, User, Verifier,
+};
+use rocket_ws::{Channel, WebSocket};
 use serde::Deserialize;
-use serde_json::Value;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::conformance::ANN;
-use crate::conformance::fastapi_paseto_auth::THEM;
-use crate::conformance::fastapi_paseto_auth::deny;
-use crate::conformance::fault_of_tokens;
-use crate::conformance::log_in_program;
-use crate::conformance::post;
-use crate::support::bearer::as_handshake;
-use crate::support::bearer::bearer;
-use crate::support::bearer::begin_session;
-use crate::support::bearer::issuer;
-use crate::support::socket::greeting;
-use crate::support::socket::open;
-use crate::support::socket::serve;
-use crate::support::tokens::ASSERTION;
-use crate::support::tokens::ISSUER;
-use crate::support::tokens::forge;
-use crate::support::tokens::good_claims_at;
-use crate::support::tokens::key;
+use crate::conformance::fastapi_paseto_auth::{THEM, deny};
+use crate::conformance::{ANN, fault_of_tokens, log_in_program, post};
+use crate::support::bearer::{as_handshake, bearer, begin_session, issuer};
+use crate::support::socket::{greeting, open, serve};
+use crate::support::tokens::{ASSERTION, ISSUER, forge, good_claims_at, key};
 
 /// Lets its bearer into one room.
 struct Pass;
