@@ -16,7 +16,7 @@ use rocket_security::datastore::Together;
 use rocket_security::datastore::session::SessionRecord;
 use rocket_security::datastore::user::NewUser;
 use rocket_security::testing::TestDatabase;
-use rocket_security::user::{Email, UserId};
+use rocket_security::user::{Email, Method, Proof, Proofs, UserId};
 use rocket_security::{
     MemoryDatastore, PermissionName, RoleName, SqlxDatastore, SqlxPool, UserDatastore,
 };
@@ -90,11 +90,10 @@ async fn fill(store: &impl UserDatastore) -> Digest {
         id: random_uuid().expect("randomness"),
         user_id: user.id,
         epoch: user.epoch,
-        authn_via: "password".to_owned(),
+        proofs: Proofs::from(Proof::new(Method::Password, now)),
         client: None,
         user_agent: None,
         created_at: now,
-        authenticated_at: now,
         last_seen_at: now,
         series: None,
     };

@@ -12,6 +12,9 @@ use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 /// A moment in UTC.
 pub type Timestamp = DateTime<Utc>;
 
+/// The moment before all others, 1970: when nothing was ever proved or used.
+pub const NEVER: Timestamp = Timestamp::UNIX_EPOCH;
+
 /// Tells the time of one application.
 ///
 /// Clones share their offset: moving one moves all.

@@ -1,13 +1,15 @@
 //! What a feature is, and the moments at which features take part in what others do.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use rocket::figment::Figment;
 use rocket::figment::providers::Serialized;
 use rocket::{Build, Rocket, Route, async_trait};
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::clock::Timestamp;
 use crate::config;
@@ -20,7 +22,7 @@ use crate::error::{Faults, Result};
 use crate::event::{Counted, Event, Origin, Signals};
 use crate::rejection::{FieldErrors, Rejection};
 use crate::template::Embedded;
-use crate::user::{Email, User, UserId};
+use crate::user::{Email, Proofs, User, UserId};
 
 /// A unit of behaviour that an application enables: its routes, templates, settings and hooks.
 ///
@@ -119,12 +121,14 @@ pub trait Hooks: Send + Sync + 'static {
     /// Before a session begins, a program logs in at `/token`, or a request with a password of its own is let
     /// in by [Basic](crate::features::basic), after the credentials were found right.
     ///
-    /// At `/token`, too, whatever is not [`Verdict::Allow`] refuses it. It is not asked when a program
+    /// All hooks are asked, and the strongest answer counts, whatever their order: [`Verdict::Refuse`], then
+    /// [`Verdict::Require`], then [`Verdict::Allow`]. A login that lacks a proof is held as a
+    /// [`PendingLogin`](crate::flow::pending::PendingLogin), and every hook is asked again once the user has
+    /// proved more: so a hook must not act, such as send a code, but answer from [`LoginAttempt::proofs`].
+    ///
+    /// A program at `/token` and a request by Basic cannot go on elsewhere: [`Verdict::Require`] refuses
+    /// them like a wrong password. With Basic it is asked with every request. It is not asked when a program
     /// refreshes its tokens: [`session_checked`](Self::session_checked) is.
-    ///
-    /// With Basic it is asked with every request, and whatever is not [`Verdict::Allow`] refuses it.
-    ///
-    /// The first answer other than [`Verdict::Allow`] counts.
     async fn before_login(&self, _attempt: &LoginAttempt<'_>) -> Result<Verdict> {
         Ok(Verdict::Allow)
     }
@@ -275,36 +279,113 @@ pub enum Verdict {
     Allow,
     /// Stop, and tell the client why.
     Refuse(Rejection),
-    /// Go on elsewhere first, at the page of that name: how a second factor takes over.
-    Divert {
-        /// The name of the page, as for `security_url`.
-        page: &'static str,
-    },
+    /// Go on once the user has proved more: how a second factor takes over.
+    Require(Required),
+}
+
+impl Verdict {
+    /// Returns the stronger of two answers, whichever was given first.
+    ///
+    /// Of two refusals that one counts which tells less: [`Rejection::InvalidCredentials`], which is also the
+    /// answer to a wrong password.
+    pub(crate) fn or_stronger(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Refuse(one), Self::Refuse(other)) => {
+                let tells = |it: &Rejection| (*it != Rejection::InvalidCredentials, it.reason());
+                Self::Refuse(if tells(&other) < tells(&one) { other } else { one })
+            }
+            (refused @ Self::Refuse(_), _) | (_, refused @ Self::Refuse(_)) => refused,
+            (required @ Self::Require(_), _) | (_, required @ Self::Require(_)) => required,
+            (Self::Allow, Self::Allow) => Self::Allow,
+        }
+    }
+}
+
+/// What a login lacks, and at which page the user proves it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Required {
+    page: Cow<'static, str>,
+    state: State,
+    methods: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+enum State {
+    Ready,
+    SetUp,
+    Choice,
+}
+
+impl Required {
+    /// Requires a proof by `method`, for example `totp`, at the page of that name, as for `security_url`.
+    pub fn proof(page: &'static str, method: impl Into<String>) -> Self {
+        Self { page: page.into(), state: State::Ready, methods: vec![method.into()] }
+    }
+
+    /// Requires a proof by one of several methods, among which the user chooses at that page.
+    pub fn one_of(page: &'static str, methods: Vec<String>) -> Self {
+        Self { page: page.into(), state: State::Choice, methods }
+    }
+
+    /// Requires that the user sets up a second factor, at that page.
+    pub fn set_up(page: &'static str) -> Self {
+        Self { page: page.into(), state: State::SetUp, methods: Vec::new() }
+    }
+
+    /// Returns the name of the page, as for `security_url`.
+    pub fn page(&self) -> &str {
+        &self.page
+    }
+
+    /// Returns the members of the answer in JSON, as Flask-Security publishes them: `tf_state`, and
+    /// `tf_method` with its older name `tf_primary_method`, or `tf_select` with `tf_setup_methods`.
+    pub(crate) fn members(&self) -> Vec<(&'static str, Value)> {
+        match (self.state, self.methods.first()) {
+            (State::SetUp, _) => vec![("tf_state", "setup_from_login".into())],
+            (State::Choice, _) => {
+                let methods = self.methods.clone();
+                vec![("tf_select", true.into()), ("tf_setup_methods", methods.into())]
+            }
+            (State::Ready, method) => {
+                let method = Value::from(method.cloned());
+                let (new, old) = (("tf_method", method.clone()), ("tf_primary_method", method));
+                vec![("tf_state", "ready".into()), new, old]
+            }
+        }
+    }
 }
 
 /// A login whose credentials were found right.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct LoginAttempt<'r> {
-    /// Who it is.
+    /// The user.
     pub user: &'r User,
-    /// How they proved it.
-    pub authn_via: &'static str,
+    /// What the user proved, now.
+    pub proofs: &'r Proofs,
+    /// What the user had proved when the browser began to be remembered, if that is how it comes back.
+    /// It proves nothing now; a hook can rely on it nevertheless.
+    pub remembered: Option<&'r Proofs>,
     /// When.
     pub at: Timestamp,
-    /// From where.
+    /// The address of the client, if it is known.
     pub client: Option<IpAddr>,
 }
 
 impl<'r> LoginAttempt<'r> {
     /// Describes a login.
-    pub fn new(
-        user: &'r User,
-        authn_via: &'static str,
-        at: Timestamp,
-        client: Option<IpAddr>,
-    ) -> Self {
-        Self { user, authn_via, at, client }
+    pub fn new(user: &'r User, proofs: &'r Proofs, at: Timestamp, client: Option<IpAddr>) -> Self {
+        Self { user, proofs, remembered: None, at, client }
+    }
+
+    /// Returns the name of the method that the login began with, for example `password`.
+    pub fn authn_via(&self) -> &'r str {
+        self.proofs.authn_via()
+    }
+
+    /// Returns the proofs that a browser is remembered with after this login.
+    pub(crate) fn proofs_to_remember(&self) -> Proofs {
+        self.remembered.map_or_else(|| self.proofs.clone(), |it| it.clone().and_all(self.proofs))
     }
 }
 

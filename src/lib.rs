@@ -86,9 +86,10 @@ pub use crate::error::{Error, Result};
 pub use crate::event::Event;
 pub use crate::feature::{Feature, Hooks};
 pub use crate::guard::{
-    AnonymousOnly, AuthUser, AuthVia, BasicUser, Csrf, Decision, Denied, Fresh, FreshPaseto, Maybe,
-    Own, OwnRow, Paseto, PasetoJson, PermissionsAccepted, PermissionsRequired, Policy, Public,
-    RolesAccepted, RolesRequired, Scoped, Session, TokenUser, via,
+    AnonymousOnly, Assured, AuthUser, AuthVia, BasicUser, Csrf, Decision, Denied, Fresh,
+    FreshPaseto, Maybe, One, Own, OwnRow, Paseto, PasetoJson, PermissionsAccepted,
+    PermissionsRequired, Policy, Public, RolesAccepted, RolesRequired, Scoped, Session, TokenUser,
+    Two, via,
 };
 pub use crate::rejection::Rejection;
 pub use crate::secret::Secret;

@@ -50,6 +50,9 @@ pub enum Rejection {
     AlreadyAuthenticated,
     /// The user has to prove that it is still them.
     NotFresh,
+    /// The user has to prove who they are by more factors: those of the level of that name, as in the `acr_values`
+    /// of RFC 9470.
+    NotAssured(&'static str),
     /// The user has to change the password before anything else.
     MustChange,
     /// The user lacks a role or a permission.
@@ -96,6 +99,15 @@ pub enum Rejection {
 }
 
 impl Rejection {
+    /// Returns what the user has to prove at `/verify`, if that is what is missing.
+    pub(crate) fn lacking(&self) -> Option<Lacking> {
+        match self {
+            Self::NotFresh => Some(Lacking::Freshness { max_age: None }),
+            Self::NotAssured(level) => Some(Lacking::Level(*level)),
+            _ => None,
+        }
+    }
+
     /// Gives the stable code for programs, in snake case.
     pub fn reason(&self) -> &'static str {
         match self {
@@ -108,6 +120,7 @@ impl Rejection {
             Self::ConflictingCredentials => "conflicting_credentials",
             Self::AlreadyAuthenticated => "already_authenticated",
             Self::NotFresh => "reauth_required",
+            Self::NotAssured(_) => "second_factor_required",
             Self::MustChange => "password_change_required",
             Self::Forbidden => "forbidden",
             Self::InsufficientScope => "insufficient_scope",
@@ -141,7 +154,8 @@ impl Rejection {
             Self::Unauthenticated
             | Self::CredentialsRefused
             | Self::TokenRefused(_)
-            | Self::NotFresh => Status::Unauthorized,
+            | Self::NotFresh
+            | Self::NotAssured(_) => Status::Unauthorized,
             Self::Forbidden
             | Self::InsufficientScope
             | Self::OwnRowMissing
@@ -175,6 +189,7 @@ impl Rejection {
             }
             Self::AlreadyAuthenticated => "You are logged in already.",
             Self::NotFresh => "Please enter your password again, so that we know it is still you.",
+            Self::NotAssured(_) => "Please prove who you are with a second factor to go on.",
             Self::MustChange => "Please choose a new password first.",
             Self::Forbidden => "Your account may not do this.",
             Self::InsufficientScope => {
@@ -238,6 +253,29 @@ impl Rejection {
     pub(crate) fn remember(self, request: &Request<'_>) -> Self {
         request.local_cache(|| Refused(Some(self.clone())));
         self
+    }
+}
+
+/// What credentials lack that are good otherwise (RFC 9470, section 3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Lacking {
+    /// A proof that is no older than that, if the route says how old.
+    Freshness {
+        /// How old it can be.
+        max_age: Option<Duration>,
+    },
+    /// Proofs of the level of that name.
+    Level(&'static str),
+}
+
+impl Lacking {
+    /// Returns the refusal for it.
+    pub fn rejection(self) -> Rejection {
+        match self {
+            Self::Freshness { .. } => Rejection::NotFresh,
+            Self::Level(level) => Rejection::NotAssured(level),
+        }
     }
 }
 

@@ -76,11 +76,10 @@ CREATE TABLE IF NOT EXISTS member_sessions (
     session_id BLOB NOT NULL UNIQUE,
     member BLOB NOT NULL REFERENCES members (public_id) ON DELETE CASCADE,
     member_generation INTEGER NOT NULL,
-    authn_via TEXT NOT NULL,
+    proofs TEXT NOT NULL,
     client TEXT,
     user_agent TEXT,
     begun_at INTEGER NOT NULL,
-    authenticated_at INTEGER NOT NULL,
     last_seen_at INTEGER NOT NULL
 );
 CREATE INDEX IF NOT EXISTS member_sessions_member ON member_sessions (member, begun_at);

@@ -1,10 +1,11 @@
 //! Sessions.
 
 use rocket::async_trait;
-use rocket_security::clock::Timestamp;
+use rocket_security::clock::{NEVER, Timestamp};
 use rocket_security::crypto::one_time::Digest;
 use rocket_security::datastore::session::{EndedSession, SessionRecord};
 use rocket_security::datastore::{SessionStore, Together};
+use rocket_security::user::Proofs;
 use rocket_security::{Error, Result, User, UserId};
 use sqlx::sqlite::SqliteRow;
 
@@ -26,19 +27,18 @@ impl SessionStore for MemberStore {
         // another password since this login began, gets no session.
         let begun = sqlx::query(
             "INSERT INTO member_sessions
-                 (digest, session_id, member, member_generation, authn_via, client, user_agent,
-                  begun_at, authenticated_at, last_seen_at)
-             SELECT ?, ?, public_id, generation, ?, ?, ?, ?, ?, ? FROM members
+                 (digest, session_id, member, member_generation, proofs, client, user_agent,
+                  begun_at, last_seen_at)
+             SELECT ?, ?, public_id, generation, ?, ?, ?, ?, ? FROM members
              WHERE public_id = ? AND generation = ? AND NOT suspended
                  AND leaves_at IS NULL",
         )
         .bind(session.digest.as_bytes().as_slice())
         .bind(session.id)
-        .bind(&session.authn_via)
+        .bind(session.proofs.to_string())
         .bind(session.client.map(|client| client.to_string()))
         .bind(&session.user_agent)
         .bind(micros(session.created_at))
-        .bind(micros(session.authenticated_at))
         .bind(micros(session.last_seen_at))
         .bind(member)
         .bind(session.epoch)
@@ -110,7 +110,7 @@ impl SessionStore for MemberStore {
         .bind(micros(now))
         .bind(digest.as_bytes().as_slice())
         .bind(micros(unless_since))
-        .bind(micros(SessionRecord::NEVER))
+        .bind(micros(NEVER))
         .execute(&self.writer)
         .await
         .map_err(Error::store)?;
@@ -127,7 +127,7 @@ impl SessionStore for MemberStore {
             "UPDATE member_sessions SET last_seen_at = ?
              WHERE digest = ? AND (last_seen_at <= ? OR begun_at <= ?)",
         )
-        .bind(micros(SessionRecord::NEVER))
+        .bind(micros(NEVER))
         .bind(digest.as_bytes().as_slice())
         .bind(micros(idle))
         .bind(micros(begun))
@@ -178,6 +178,10 @@ fn read_ended(row: &SqliteRow) -> Result<EndedSession> {
     Ok(EndedSession { id: column(row, "session_id")?, user_id })
 }
 
+fn proofs(row: &SqliteRow) -> Result<Proofs> {
+    column::<&str>(row, "proofs")?.parse().map_err(|_| corrupt("proofs"))
+}
+
 fn read_session(row: &SqliteRow) -> Result<SessionRecord> {
     let client: Option<&str> = column(row, "client")?;
     let client = client.map(|client| client.parse().map_err(|_| corrupt("client"))).transpose()?;
@@ -186,11 +190,10 @@ fn read_session(row: &SqliteRow) -> Result<SessionRecord> {
         id: column(row, "session_id")?,
         user_id: UserId::from_uuid(column(row, "member")?),
         epoch: column(row, "member_generation")?,
-        authn_via: column(row, "authn_via")?,
+        proofs: proofs(row)?,
         client,
         user_agent: column(row, "user_agent")?,
         created_at: time(row, "begun_at")?,
-        authenticated_at: time(row, "authenticated_at")?,
         last_seen_at: time(row, "last_seen_at")?,
         // No browser is remembered: this store is no `RememberStore`.
         series: None,

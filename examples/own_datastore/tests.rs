@@ -8,7 +8,7 @@ use rocket_security::datastore::session::SessionRecord;
 use rocket_security::datastore::user::NewUser;
 use rocket_security::datastore::{SessionStore, Together};
 use rocket_security::testing::{PASSWORD, TestApp, link_in};
-use rocket_security::user::User;
+use rocket_security::user::{Method, Proof, Proofs, User};
 use rocket_security::{Email, UserDatastore, UserId};
 use sqlx::SqliteConnection;
 use tempfile::TempDir;
@@ -85,11 +85,10 @@ async fn a_session_of_another_generation_is_not_found() {
         id: random_uuid().unwrap(),
         user_id: ann.id,
         epoch: ann.epoch,
-        authn_via: "password".to_owned(),
+        proofs: Proofs::from(Proof::new(Method::Password, ann.created_at)),
         client: None,
         user_agent: None,
         created_at: ann.created_at,
-        authenticated_at: ann.created_at,
         last_seen_at: ann.created_at,
         series: None,
     };

@@ -29,6 +29,8 @@ pub enum Purpose {
     Notice,
     /// What was typed into a form while its user proves that it is still them.
     Form,
+    /// Seals the cookie that holds a login that is not finished.
+    PendingLogin,
     /// Seals the cookie that holds what an application keeps with a session.
     Data,
     /// Seals the cookie by which a browser is remembered.
@@ -52,6 +54,7 @@ impl Purpose {
             Self::Link => "link",
             Self::Notice => "notice",
             Self::Form => "form",
+            Self::PendingLogin => "pending login",
             Self::Data => "data",
             Self::Remember => "remember",
             Self::Succession => "succession",

@@ -10,7 +10,7 @@ use crate::crypto::one_time::Digest;
 use crate::datastore::session::SessionRecord;
 use crate::datastore::{Denylist, Together};
 use crate::error::Result;
-use crate::user::{User, UserId};
+use crate::user::{Proofs, User, UserId};
 
 /// Keeps families of refresh tokens.
 ///
@@ -93,17 +93,14 @@ pub struct FamilyRecord {
     pub session_id: Option<Uuid>,
     /// The series that this session named, if its browser is remembered: the store knows.
     pub series: Option<Digest>,
-    /// How its user proved to be them, for example `password`.
-    pub authn_via: String,
+    /// What its user proved.
+    pub proofs: Proofs,
     /// The network address it began from.
     pub client: Option<IpAddr>,
     /// What its program called itself, cut to 255 characters.
     pub user_agent: Option<String>,
     /// When it began.
     pub created_at: Timestamp,
-    /// When its user proved to be them, at the login that it began with; [`SessionRecord::NEVER`] when
-    /// nobody says.
-    pub authenticated_at: Timestamp,
     /// When its token was last replaced.
     pub rotated_at: Timestamp,
     /// When it is over unless its token is replaced before; no later than `expires_at`.

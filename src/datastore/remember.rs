@@ -8,7 +8,7 @@ use crate::crypto::one_time::Digest;
 use crate::datastore::Together;
 use crate::datastore::session::{EndedSession, SessionRecord};
 use crate::error::Result;
-use crate::user::{User, UserId};
+use crate::user::{Proofs, User, UserId};
 
 /// Keeps the series by which browsers are remembered.
 ///
@@ -82,6 +82,8 @@ pub struct SeriesRecord {
     pub validator: Digest,
     /// The digest of the one before.
     pub previous: Option<Digest>,
+    /// What its user proved at the login that it began with.
+    pub proofs: Proofs,
     /// When it began.
     pub created_at: Timestamp,
     /// When the validator was last replaced.

@@ -6,11 +6,11 @@ use chrono::TimeDelta;
 use rocket::async_trait;
 use uuid::Uuid;
 
-use crate::clock::Timestamp;
+use crate::clock::{NEVER, Timestamp};
 use crate::crypto::one_time::Digest;
 use crate::datastore::Together;
 use crate::error::Result;
-use crate::user::{User, UserId};
+use crate::user::{Proofs, User, UserId};
 
 /// Keeps sessions.
 #[async_trait]
@@ -76,7 +76,7 @@ pub trait SessionStore: Send + Sync + 'static {
         unless_since: Timestamp,
     ) -> Result<()>;
 
-    /// Makes a session unused since [`NEVER`](SessionRecord::NEVER), so that no clock that steps back revives
+    /// Makes a session unused since [`NEVER`], so that no clock that steps back revives
     /// it, if it was last used at or before `idle` or begun at or before `begun`. The row stays: a logout
     /// still finds it.
     async fn expire_session(
@@ -121,17 +121,14 @@ pub struct SessionRecord {
     pub user_id: UserId,
     /// The user's epoch when it began.
     pub epoch: i64,
-    /// How its user proved to be them, for example `password`.
-    pub authn_via: String,
+    /// What its user proved.
+    pub proofs: Proofs,
     /// The network address it began from.
     pub client: Option<IpAddr>,
     /// The browser it began in, cut to 255 characters.
     pub user_agent: Option<String>,
     /// When it began.
     pub created_at: Timestamp,
-    /// When its user last proved to be them; [`NEVER`](Self::NEVER) when their browser was remembered
-    /// and nothing more.
-    pub authenticated_at: Timestamp,
     /// When it was last used, to the minute.
     pub last_seen_at: Timestamp,
     /// The digest of the selector of the series by which its browser is remembered, if it is.
@@ -139,12 +136,21 @@ pub struct SessionRecord {
 }
 
 impl SessionRecord {
-    /// The time at which nobody proved anything: 1970.
-    pub const NEVER: Timestamp = Timestamp::UNIX_EPOCH;
+    /// Returns the name of the method that the session began with, for example `password`.
+    pub fn authn_via(&self) -> &str {
+        self.proofs.authn_via()
+    }
 
-    /// Tells whether its user proved to be them no longer ago than `window`.
+    /// Returns the time of the user's latest proof; [`NEVER`] if their browser was remembered and nothing
+    /// more.
+    pub fn authenticated_at(&self) -> Timestamp {
+        self.proofs.latest()
+    }
+
+    /// Checks whether the user proved who they are no longer ago than `window`.
     pub fn is_fresh(&self, window: TimeDelta, now: Timestamp) -> bool {
-        self.authenticated_at > Self::NEVER && now - self.authenticated_at < window
+        let at = self.authenticated_at();
+        at > NEVER && now - at < window
     }
 }
 
@@ -156,7 +162,7 @@ mod tests {
     use crate::clock::Clock;
     use crate::crypto::one_time::Digest;
     use crate::datastore::session::SessionRecord;
-    use crate::user::UserId;
+    use crate::user::{Method, Proof, Proofs, UserId};
 
     #[test]
     fn a_session_that_nobody_proved_anything_for_is_fresh_in_no_window() {
@@ -166,15 +172,15 @@ mod tests {
             id: Uuid::nil(),
             user_id: UserId::from_uuid(Uuid::nil()),
             epoch: 0,
-            authn_via: "remember".to_owned(),
+            proofs: Proofs::from(Proof::new(Method::Password, now)),
             client: None,
             user_agent: None,
             created_at: now,
-            authenticated_at: now,
             last_seen_at: now,
             series: None,
         };
-        let never = SessionRecord { authenticated_at: SessionRecord::NEVER, ..proved.clone() };
+        let remembered = Proofs::from(Proof::new(Method::Remembered, now));
+        let never = SessionRecord { proofs: remembered, ..proved.clone() };
         for window in [TimeDelta::minutes(5), TimeDelta::days(36_500), TimeDelta::MAX] {
             assert!(proved.is_fresh(window, now));
             assert!(!never.is_fresh(window, now));

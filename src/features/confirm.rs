@@ -53,7 +53,7 @@ use crate::flow::link::{MailedLink, NewPassword, OpenLink};
 use crate::flow::{Flow, link, single_page};
 use crate::rejection::{FieldErrors, Rejection};
 use crate::template::Embedded;
-use crate::user::{Email, User};
+use crate::user::{Email, Method, User};
 use crate::web::kept_next;
 use crate::web::next::Next;
 use crate::web::page::{Notice, Page};
@@ -296,9 +296,9 @@ impl MailedLink for Confirm {
         };
         flow.told(&event);
         let next = visit.url("after_confirm").unwrap_or_else(Next::home);
-        let logs_in_via = self.log_in.then_some("confirm");
+        let logs_in_by = self.log_in.then(|| Method::Link("confirm".into()));
         let notice = is_confirmed(&user);
-        Ok(link::go_on(visit, flow, user, logs_in_via, next).await?.notice(notice))
+        Ok(link::go_on(visit, flow, user, logs_in_by, next).await?.notice(notice))
     }
 }
 

@@ -44,12 +44,11 @@ use serde::{Deserialize, Serialize};
 use crate::config::IdentityAttribute;
 use crate::crypto::password::Password;
 use crate::feature::Feature;
-use crate::flow::{Entry, Flow};
+use crate::flow::Flow;
 use crate::rejection::{FieldErrors, Rejection};
 use crate::secret::Secret;
 use crate::template::Embedded;
 use crate::web::identity::{NamedBy, page_field};
-use crate::web::kept_next;
 use crate::web::next::Next;
 use crate::web::page::Page;
 use crate::web::reply::{Answer, Reply};
@@ -122,8 +121,11 @@ impl Form for LoginForm {
 }
 
 #[get("/login?<next>")]
-async fn show(visit: Visit<'_>, next: Option<&str>) -> Answer {
+async fn show(visit: Visit<'_>, flow: &State<Flow>, next: Option<&str>) -> Answer {
     let next = next.and_then(|next| visit.next(next));
+    if let Some(page) = flow.page_to_return_by(&visit).await? {
+        return Ok(Reply::redirect(next.map_or(page.clone(), |next| page.with_next(&next))));
+    }
     let reply = match visit.user() {
         // JSON answers "who am I". A browser goes on: the page is of no use to this user.
         Some(user) => {
@@ -169,21 +171,8 @@ async fn log_in(
     let (Some(identity), Some(password)) = (identity, password) else {
         return Err(errors.into());
     };
-    match flow.authenticate_password(visit, &identity, &password).await? {
-        Entry::Open(authenticated) => {
-            let authenticated = authenticated.remembering(form.remember.0);
-            let user = flow.log_in(visit, authenticated).await?;
-            let shown = flow.with_access_token(visit, &user, visit.payload(&user).await?).await?;
-            let kept = kept_next::take(visit);
-            Ok(Reply::redirect(next.or(kept).unwrap_or_else(|| home(visit)))
-                .with("user", shown)
-                .with("tf_required", false))
-        }
-        Entry::Diverted { page } => {
-            let elsewhere = visit.url(page).ok_or(Rejection::Unavailable)?;
-            Ok(Reply::redirect(elsewhere).with("tf_required", true))
-        }
-    }
+    let entry = flow.authenticate_password(visit, &identity, &password).await?;
+    flow.finish(visit, entry.remembering(form.remember.0).leading_to(next)).await
 }
 
 fn page(visit: &Visit<'_>, next: Option<&Next>) -> Page {

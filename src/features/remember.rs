@@ -25,10 +25,10 @@
 //! The cookie `security_remember` holds a selector, which names a series, and a validator, sealed with a
 //! key of its own; the store has a row for each series, with digests of both. When a request comes whose
 //! session is missing, over or ended, and the validator is the series' newest, a session begins and the
-//! validator is replaced, in one transaction. It passes the same door as a login: an account that was
-//! locked, or a hook that refuses or diverts (a second factor), is nobody logged in. The series stays
-//! then, and the browser goes on as a guest's: it is not asked for again until it was closed, or a day
-//! has passed.
+//! validator is replaced, in one transaction. It passes the same door as a login. If the account was locked,
+//! or a hook refuses, nobody is logged in: the series stays, and the browser goes on as a guest's until it is
+//! closed, or a day has passed. If a hook requires a proof, such as a second factor, the browser keeps a
+//! login that lacks it: `/login` leads to the page for it, and with the proof the session begins.
 //!
 //! - **It lasts 30 days**, from the login on and however often it is used: NIST SP 800-63B-4, section
 //!   2.1.3. The session ends with it, at most ten minutes later.
@@ -127,9 +127,6 @@ const LONGEST_LIFETIME: TimeDelta = TimeDelta::days(365);
 /// How many series are ended at a time.
 const BATCH: u32 = 200;
 
-/// How somebody proved to be them who came back: not at all.
-const AUTHN_VIA: &str = "remember";
-
 const THEFT_TEXT: Embedded = (
     "security/email/remember_theft.txt",
     include_str!("../../templates/security/email/remember_theft.txt"),
@@ -211,10 +208,15 @@ impl Series {
         if found.judge(&presented, since) == Presented::Stale {
             return self.end_stolen(visit, flow, &found, &user).await;
         }
-        let authenticated = match flow.enter(visit, user.clone(), AUTHN_VIA).await {
+        let entry = flow.return_remembered(visit, user.clone(), found.proofs.clone()).await;
+        let authenticated = match entry {
             Ok(Entry::Open(authenticated)) => authenticated,
+            Ok(Entry::Pending(pending)) => {
+                flow.hold(visit, &pending).await?;
+                return Ok(Restored::Pending);
+            }
             Err(fault @ (Rejection::Unavailable | Rejection::Saturated)) => return Err(fault),
-            Ok(Entry::Diverted { .. }) | Err(_) => return Ok(Restored::Declined),
+            Err(_) => return Ok(Restored::Declined),
         };
         let mut heirs = visit.sessions().cookies().lineage().heirs(keepsake);
         let Heir { keepsake: next, session } = heirs.next().ok_or(Rejection::Unavailable)?;
@@ -290,6 +292,7 @@ impl Hooks for Series {
             epoch: attempt.user.epoch,
             validator: keepsake.validator.digest(),
             previous: None,
+            proofs: attempt.proofs_to_remember(),
             created_at: attempt.at,
             rotated_at: attempt.at,
             expires_at,

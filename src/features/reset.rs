@@ -51,7 +51,7 @@ use crate::flow::link::{MailedLink, NewPassword, OpenLink};
 use crate::flow::{Flow, link, single_page};
 use crate::rejection::{FieldErrors, Rejection};
 use crate::template::Embedded;
-use crate::user::{Email, User};
+use crate::user::{Email, Method, User};
 use crate::web::kept_next;
 use crate::web::next::Next;
 use crate::web::page::{Notice, Page};
@@ -272,7 +272,8 @@ impl MailedLink for Reset {
         forgive(visit, flow, &user).await;
         let next = visit.url("after_reset").unwrap_or_else(Next::home);
         let notice = is_reset(&user);
-        let reply = link::go_on(visit, flow, user, self.log_in.then_some("reset"), next).await?;
+        let logs_in_by = self.log_in.then(|| Method::Link("reset".into()));
+        let reply = link::go_on(visit, flow, user, logs_in_by, next).await?;
         Ok(if self.log_in { reply } else { reply.without_csrf_token().notice(notice) })
     }
 }

@@ -175,7 +175,7 @@ async fn list(visit: &Visit<'_>, flow: &Flow) -> Result<Vec<Listed>, Rejection> 
         id: session.id,
         device: device(session.user_agent.as_deref()),
         client: session.client.map(|client| client.to_string()),
-        authn_via: session.authn_via,
+        authn_via: session.authn_via().to_owned(),
         is_remembered: session.series.is_some(),
         created_at: session.created_at,
         last_seen_at: session.last_seen_at,

@@ -41,6 +41,7 @@ use crate::flow::Flow;
 use crate::rejection::Rejection;
 use crate::secret::Secret;
 use crate::template::Embedded;
+use crate::user::{Method, Proof};
 use crate::web::next::Next;
 use crate::web::page::Page;
 use crate::web::reply::{Answer, Reply};
@@ -119,11 +120,9 @@ async fn verify(
     let form = submitted.read()?;
     let active = flow.require_user(visit).await?;
     flow.check_own_password(visit, &active.user, &form.password).await?;
-    flow.step_up(visit, active).await?;
-    let next = next.or_else(|| visit.url("after_verify")).unwrap_or_else(Next::home);
-    let shown = visit.payload(&active.user).await?;
-    Ok(Reply::redirect(next)
-        .with("user", flow.with_access_token(visit, &active.user, shown).await?))
+    let proof = Proof::new(Method::Password, visit.clock().now());
+    flow.step_up(visit, active, proof).await?;
+    flow.stepped_up(visit, active, next).await
 }
 
 fn page(next: Option<&Next>) -> Page {

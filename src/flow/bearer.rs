@@ -12,9 +12,8 @@ use uuid::Uuid;
 use crate::clock::Timestamp;
 use crate::config::TokenCheck;
 use crate::datastore::refresh::{LivesBy, TokenTrace};
-use crate::datastore::session::SessionRecord;
 use crate::event::{Event, Origin};
-use crate::flow::Flow;
+use crate::flow::door::Flow;
 use crate::flow::once::Bearer;
 use crate::rejection::{Rejection, TokenFault};
 use crate::token::{Access, Refresh, TokenKind, Verified};
@@ -197,15 +196,12 @@ fn is_current(lives_by: &LivesBy, jti: &str) -> bool {
 /// Describes a credential by what it lives by.
 pub(super) fn bearer_by(lives_by: &LivesBy, epoch: i64, authn_via: &str) -> Bearer {
     let bearer = Bearer::new(epoch, authn_via);
-    let (bearer, session, at) = match lives_by {
+    let (bearer, session, proofs) = match lives_by {
         LivesBy::User => return bearer,
-        LivesBy::Session(session) => (bearer, Some(session.id), session.authenticated_at),
-        LivesBy::Family(family) => {
-            (bearer.family(family.id), family.session_id, family.authenticated_at)
-        }
+        LivesBy::Session(session) => (bearer, Some(session.id), &session.proofs),
+        LivesBy::Family(family) => (bearer.family(family.id), family.session_id, &family.proofs),
     };
-    let bearer = session.into_iter().fold(bearer, Bearer::session);
-    if at > SessionRecord::NEVER { bearer.authenticated_at(at) } else { bearer }
+    session.into_iter().fold(bearer, Bearer::session).proofs(proofs.clone())
 }
 
 /// What a token that was found genuine says of itself.

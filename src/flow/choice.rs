@@ -125,7 +125,7 @@ impl Flow {
                 policy: self.policy.clone(),
                 hooks: Arc::clone(&self.hooks),
             };
-            errors.extend(self.judge(visit, candidate).await?);
+            errors.extend(self.judge_password(visit, candidate).await?);
         }
         if confirm.is_some_and(|confirm| confirm != password) {
             let field = format!("{field}_confirm");
@@ -134,7 +134,7 @@ impl Flow {
         Ok(parsed)
     }
 
-    async fn judge(
+    async fn judge_password(
         &self,
         visit: &Visit<'_>,
         candidate: Candidate,

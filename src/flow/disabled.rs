@@ -2,10 +2,10 @@
 
 use crate::crypto::hasher::Verified;
 use crate::event::Event;
+use crate::flow::door::Flow;
 use crate::flow::limits::failures::Tally;
-use crate::flow::{Flow, PASSWORD};
 use crate::rejection::Rejection;
-use crate::user::User;
+use crate::user::{Method, User};
 use crate::web::visit::Visit;
 
 /// The mail that tells the owner of an account that the password is disabled.
@@ -31,7 +31,7 @@ impl Flow {
         }
         let is_wrong = verified == Verified::No;
         let reason = if is_wrong { "wrong_password" } else { "password_disabled" };
-        self.fail(visit, Some(user), PASSWORD, reason).await
+        self.fail(visit, Some(user), Method::Password.authn_via(), reason).await
     }
 
     async fn tell_owner(

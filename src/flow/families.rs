@@ -16,10 +16,11 @@ use crate::datastore::session::SessionRecord;
 use crate::datastore::{RefreshStore, Together};
 use crate::error::Result;
 use crate::event::{Event, Origin, SessionEnd};
-use crate::feature::{Announcer, LoginAttempt};
+use crate::feature::Announcer;
 use crate::flow::bearer::{Facts, Whose, only_of};
-use crate::flow::session::user_agent;
-use crate::flow::{Authenticated, Entry, Flow, PASSWORD};
+use crate::flow::door::Flow;
+use crate::flow::entry::Authenticated;
+use crate::flow::session::{authenticated_event, user_agent};
 use crate::rejection::{Rejection, TokenFault};
 use crate::session::Active;
 use crate::token::{Access, BeginsFamilies, NoClaims, Refresh, TokenKind, TokenPair, Tokens};
@@ -65,36 +66,24 @@ impl Flow {
         password: &Password,
     ) -> Result<(User, TokenPair), Rejection> {
         let programs = self.programs()?;
-        let Entry::Open(authenticated) =
-            self.authenticate_password(visit, identity, password).await?
-        else {
-            let found = self.store.find_credentials(identity).await?;
-            let user = found.as_ref().map(|found| &found.user);
-            return Err(self.fail(visit, user, PASSWORD, "second_factor_required").await?);
-        };
-        let Authenticated { user, authn_via, .. } = authenticated;
+        let authenticated = self.authenticate_program(visit, identity, password).await?;
+        let Authenticated { user, proofs, .. } = &authenticated;
         only_of(visit, user.id)?;
-        self.check_session(&user).await?;
+        self.check_session(user).await?;
         let origin = visit.origin();
         let family = FamilyRecord {
-            authn_via: authn_via.to_owned(),
             client: origin.client,
             user_agent: user_agent(visit.request().headers()),
-            authenticated_at: origin.at,
-            ..programs.tokens.new_family(&user, origin.at)?
+            ..programs.tokens.new_family(user, proofs.clone(), origin.at)?
         };
-        let pair = programs.tokens.pair(&user, &family, origin.at)?;
-        let event = Event::UserAuthenticated {
-            user: user.id,
-            authn_via: authn_via.to_owned(),
-            origin: origin.clone(),
-        };
-        if !programs.begins.begin_with(&family, origin.clone(), Some(&event)).await? {
-            return Err(self.fail(visit, Some(&user), authn_via, "account_changed").await?);
+        let pair = programs.tokens.pair(user, &family, origin.at)?;
+        let event = authenticated_event(visit, &authenticated);
+        if !programs.begins.begin_with(&family, origin, Some(&event)).await? {
+            let authn_via = proofs.authn_via();
+            return Err(self.fail(visit, Some(user), authn_via, "account_changed").await?);
         }
-        let attempt = LoginAttempt::new(&user, authn_via, origin.at, origin.client);
-        self.tell_logged_in(&attempt).await;
-        Ok((*user, pair))
+        self.tell_logged_in(&self.attempt_of(visit, &authenticated)).await;
+        Ok((*authenticated.user, pair))
     }
 
     /// Gives a program its next access token and the successor of its refresh token, which is good no more.

@@ -5,6 +5,7 @@
 //! | failed logins of an account from a network | from the fifth, 30 s, then twice that, up to 1 h | 429 |
 //! | wrong passwords in a row for an account, where it is not logged in and was not lately | 100 | the password is disabled there until it is changed |
 //! | the same from each network with a login to the account within 90 days, and in browsers where it is logged in | 100 each | the same |
+//! | failed proofs of an account by one method other than the password | from the fifth, 30 s, then twice that, up to 1 h | 429 |
 //! | requests of a network to a route for strangers | 100 in 10 minutes | 429 |
 //! | passwords, usernames and personal tokens that a user sets | 20 an hour of each | 429 |
 //! | mails of a kind to an address, whoever asks | 5 an hour | no mail; the asker is not told |
@@ -31,7 +32,7 @@
 
 mod blocked;
 pub(in crate::flow) mod failures;
-mod owed;
+pub(in crate::flow) mod owed;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -48,7 +49,7 @@ use crate::flow::limits::blocked::Blocked;
 use crate::flow::limits::owed::Owed;
 use crate::rejection::Rejection;
 use crate::secret::Secret;
-use crate::user::{Email, Identity, User, UserId};
+use crate::user::{Email, Identity, Method, User, UserId};
 use crate::web::client_ip::networks_of;
 use crate::web::visit::Visit;
 
@@ -191,6 +192,31 @@ impl Limits {
             return Ok(Charge::Allowed);
         };
         Ok(self.store.charge_attempt(key, &BackOff { from, ..BACK_OFF }, now).await?)
+    }
+
+    /// Charges an attempt to prove who a user is by something other than the password, before the proof is
+    /// looked at. It is counted for the account, from wherever it comes: the client knows the first proof
+    /// already.
+    pub(in crate::flow) async fn charge_proof(
+        &self,
+        visit: &Visit<'_>,
+        user: UserId,
+        method: &Method,
+    ) -> Result<Charged, Rejection> {
+        self.admit(visit, "proof").await?;
+        let key = self.digest(&["proof", method.authn_via(), &user.to_string()]);
+        let now = visit.clock().now();
+        turn_away(visit, self.charge_one(&key, 1, now).await?, now)?;
+        Ok(Charged(vec![key]))
+    }
+
+    /// Forgets what was charged for an attempt: it succeeded.
+    pub(in crate::flow) async fn uncharge(&self, charged: Charged) -> Result<(), Rejection> {
+        let Charged(keys) = charged;
+        for key in keys.iter().filter(|_| self.config.enabled) {
+            self.store.clear_attempts(key).await?;
+        }
+        Ok(())
     }
 
     /// Forgets the attempts that were charged to an account from the network of a request: whoever sent

@@ -32,12 +32,12 @@ use crate::crypto::one_time::{Digest, Token};
 use crate::datastore::one_time::OneTimeToken;
 use crate::error::{Error, Result};
 use crate::event::Event;
-use crate::flow::{Choice, Chooser, Entry, Flow, single_page};
+use crate::flow::{Choice, Chooser, Flow, single_page};
 use crate::rejection::{FieldErrors, Rejection};
 use crate::secret::Secret;
 use crate::session::cookie;
-use crate::user::{Email, User};
-use crate::web::kept_next;
+use crate::user;
+use crate::user::{Email, Proof, User};
 use crate::web::next::Next;
 use crate::web::page::Page;
 use crate::web::reply::{Answer, Refused, Reply};
@@ -208,28 +208,17 @@ pub async fn go_on(
     visit: &Visit<'_>,
     flow: &Flow,
     user: User,
-    logs_in_via: Option<&'static str>,
+    logs_in_by: Option<user::Method>,
     next: Next,
 ) -> Result<Reply, Rejection> {
     let is_anothers = visit.user().is_some_and(|other| other.id != user.id);
     // The link of one user does not move the browser of another into their account.
-    let Some(authn_via) = logs_in_via.filter(|_| !is_anothers) else {
+    let Some(method) = logs_in_by.filter(|_| !is_anothers) else {
         return Ok(Reply::redirect(next));
     };
-    match flow.enter(visit, user, authn_via).await? {
-        Entry::Open(authenticated) => {
-            let user = flow.log_in(visit, authenticated).await?;
-            let shown = flow.with_access_token(visit, &user, visit.payload(&user).await?).await?;
-            let next = kept_next::take(visit).or_else(|| visit.url("home"));
-            Ok(Reply::redirect(next.unwrap_or_else(Next::home))
-                .with("user", shown)
-                .with("tf_required", false))
-        }
-        Entry::Diverted { page } => {
-            let elsewhere = visit.url(page).ok_or(Rejection::Unavailable)?;
-            Ok(Reply::redirect(elsewhere).with("tf_required", true))
-        }
-    }
+    let proof = Proof::new(method, visit.clock().now());
+    let entry = flow.enter(visit, user, proof).await?;
+    flow.finish(visit, entry).await
 }
 
 fn path<L: MailedLink>(last: &str) -> String {

@@ -3,12 +3,12 @@
 use rocket::Request;
 use uuid::Uuid;
 
-use crate::clock::Timestamp;
 use crate::crypto::password::Password;
 use crate::event::Event;
-use crate::flow::{Authenticated, Entry, Flow, PASSWORD};
+use crate::flow::door::Flow;
+use crate::flow::entry::Authenticated;
 use crate::rejection::Rejection;
-use crate::user::{Identity, ScopeName, User};
+use crate::user::{Identity, Proofs, ScopeName, User};
 use crate::web::Web;
 use crate::web::sender::Sender;
 use crate::web::visit::Visit;
@@ -22,14 +22,14 @@ use crate::web::visit::Visit;
 ///
 /// fn admit(user: User) -> Admitted {
 ///     let authn_via = "magic".to_owned();
-///     Admitted { user, authn_via, authenticated_at: None, session: None, family: None, scopes: None }
+///     Admitted { user, authn_via, proofs: None, session: None, family: None, scopes: None }
 /// }
 /// ```
 #[derive(Debug)]
 pub struct Admitted {
     user: User,
     authn_via: String,
-    authenticated_at: Option<Timestamp>,
+    proofs: Option<Proofs>,
     session: Option<Uuid>,
     family: Option<Uuid>,
     scopes: Option<Vec<ScopeName>>,
@@ -42,8 +42,8 @@ impl Admitted {
     }
 
     pub(crate) fn into_sender(self, mechanism: &'static str) -> Sender {
-        let Self { user, authn_via, authenticated_at, session, family, scopes } = self;
-        Sender { user, mechanism, authn_via, authenticated_at, session, family, scopes }
+        let Self { user, authn_via, proofs, session, family, scopes } = self;
+        Sender { user, mechanism, authn_via, proofs, session, family, scopes }
     }
 }
 
@@ -54,7 +54,7 @@ impl Admitted {
 pub struct Bearer {
     epoch: i64,
     authn_via: String,
-    authenticated_at: Option<Timestamp>,
+    proofs: Option<Proofs>,
     session: Option<Uuid>,
     family: Option<Uuid>,
     scopes: Option<Vec<ScopeName>>,
@@ -66,13 +66,13 @@ impl Bearer {
     /// example `token`.
     pub fn new(epoch: i64, authn_via: impl Into<String>) -> Self {
         let authn_via = authn_via.into();
-        Self { epoch, authn_via, authenticated_at: None, session: None, family: None, scopes: None }
+        Self { epoch, authn_via, proofs: None, session: None, family: None, scopes: None }
     }
 
-    /// Says when the user proved to be them, for [`Fresh`](crate::Fresh): the time of the login that
-    /// led to it, not that of its making. Without it the user is never fresh.
-    pub fn authenticated_at(mut self, at: Timestamp) -> Self {
-        self.authenticated_at = Some(at);
+    /// Sets what the user had proved at the login that led to it, and when. Without it the user is never
+    /// [fresh](crate::Fresh), and has proved one factor.
+    pub fn proofs(mut self, proofs: Proofs) -> Self {
+        self.proofs = Some(proofs);
         self
     }
 
@@ -118,27 +118,14 @@ impl Flow {
         password: &Password,
         authn_via: &str,
     ) -> Result<Admitted, Rejection> {
-        let entry = match self.authenticate_password(visit, identity, password).await {
+        let authenticated = match self.authenticate_program(visit, identity, password).await {
             Err(Rejection::InvalidCredentials) => Err(Rejection::CredentialsRefused),
             other => other,
         };
-        let Entry::Open(Authenticated { user, .. }) = entry? else {
-            let found = self.store.find_credentials(identity).await?;
-            let user = found.as_ref().map(|found| &found.user);
-            self.fail(visit, user, PASSWORD, "second_factor_required").await?;
-            return Err(Rejection::CredentialsRefused);
-        };
+        let Authenticated { user, proofs, .. } = authenticated?;
         self.check_session(&user).await?;
-        let authenticated_at = Some(visit.clock().now());
-        let (user, authn_via) = (*user, authn_via.to_owned());
-        Ok(Admitted {
-            user,
-            authn_via,
-            authenticated_at,
-            session: None,
-            family: None,
-            scopes: None,
-        })
+        let (user, authn_via, proofs) = (*user, authn_via.to_owned(), Some(proofs));
+        Ok(Admitted { user, authn_via, proofs, session: None, family: None, scopes: None })
     }
 
     /// Admits the bearer of a credential that was found genuine, for this request alone. `user` is
@@ -175,7 +162,7 @@ impl Flow {
             return Err(Rejection::CredentialsRefused);
         }
         self.check_session(&user).await?;
-        let Bearer { authn_via, authenticated_at, session, family, scopes, .. } = bearer;
-        Ok(Admitted { user, authn_via, authenticated_at, session, family, scopes })
+        let Bearer { authn_via, proofs, session, family, scopes, .. } = bearer;
+        Ok(Admitted { user, authn_via, proofs, session, family, scopes })
     }
 }

@@ -12,11 +12,13 @@ use crate::datastore::user::UserChange;
 use crate::error::Result;
 use crate::event::{Event, Origin, SessionEnd};
 use crate::feature::Verdict;
-use crate::flow::{Flow, access};
+use crate::flow::access;
+use crate::flow::door::Flow;
+use crate::flow::session::new_session;
 use crate::rejection::{FieldErrors, Rejection};
 use crate::secret::Secret;
 use crate::session::Active;
-use crate::user::{Email, Identity, User};
+use crate::user::{Email, Identity, Level, Proofs, User};
 use crate::web::visit::Visit;
 
 impl Flow {
@@ -118,17 +120,15 @@ impl Flow {
         self.limits.clear(visit, right, user).await
     }
 
-    /// Begins another session for whoever is logged in, in place of theirs: they proved just now that
-    /// it is still them. It ends when theirs would have: a password alone prolongs no session that may
-    /// have begun with more.
-    ///
-    /// # Errors
-    ///
-    /// [`Rejection::Unauthenticated`] when the account changed meanwhile;
-    /// [`Rejection::Unavailable`] when the store does not answer.
-    pub async fn step_up(&self, visit: &Visit<'_>, active: &Active) -> Result<(), Rejection> {
+    /// Begins a session with these proofs in place of the one that the user has. It ends when that would have.
+    pub(super) async fn begin_stepped_up(
+        &self,
+        visit: &Visit<'_>,
+        active: &Active,
+        proofs: Proofs,
+    ) -> Result<(), Rejection> {
         let event = Event::UserVerified { user: active.user.id, origin: visit.origin() };
-        let (token, record) = self.new_session(visit, &active.user, &active.record.authn_via)?;
+        let (token, record) = new_session(visit, &active.user, proofs)?;
         let (created_at, series) = (active.record.created_at, active.record.series);
         let record = SessionRecord { created_at, series, ..record };
         if !self.begin(visit, (token, record), &event).await? {
@@ -242,10 +242,8 @@ impl Flow {
         user: &User,
         before: &Active,
     ) -> Result<(), Rejection> {
-        let (token, record) = self.new_session(visit, user, &before.record.authn_via)?;
-        let (created_at, authenticated_at) =
-            (before.record.created_at, before.record.authenticated_at);
-        let record = SessionRecord { created_at, authenticated_at, ..record };
+        let (token, record) = new_session(visit, user, before.record.proofs.clone())?;
+        let record = SessionRecord { created_at: before.record.created_at, ..record };
         let nothing = Together::nothing();
         let begun = self.store.begin_session(&record, self.max_sessions, &nothing).await?;
         if let Some(evicted) = begun {
@@ -283,7 +281,7 @@ impl Flow {
             match hook.session_checked(user).await? {
                 Verdict::Allow => {}
                 Verdict::Refuse(rejection) => return Err(rejection),
-                Verdict::Divert { .. } => return Err(Rejection::Forbidden),
+                Verdict::Require(_) => return Err(Rejection::NotAssured(Level::Two.acr())),
             }
         }
         Ok(())

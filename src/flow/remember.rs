@@ -6,12 +6,13 @@ use crate::datastore::RememberStore;
 use crate::datastore::remember::{Turn, Turned};
 use crate::datastore::session::SessionRecord;
 use crate::error::Result;
-use crate::event::Event;
 use crate::feature::LoginAttempt;
-use crate::flow::session::session_of;
-use crate::flow::{Authenticated, Flow};
+use crate::flow::door::Flow;
+use crate::flow::entry::{Authenticated, Entry};
+use crate::flow::session::{authenticated_event, session_of};
 use crate::rejection::Rejection;
 use crate::session::Active;
+use crate::user::{Method, Proof, Proofs, User};
 use crate::web::visit::Visit;
 
 /// What came of a browser that is remembered.
@@ -23,6 +24,22 @@ pub enum Return {
 }
 
 impl Flow {
+    /// Checks whether a user may come back whose browser is remembered with these proofs, and asks the hooks.
+    ///
+    /// # Errors
+    ///
+    /// As for [`enter`](Self::enter).
+    pub async fn return_remembered(
+        &self,
+        visit: &Visit<'_>,
+        user: User,
+        remembered: Proofs,
+    ) -> Result<Entry, Rejection> {
+        let proofs = Proofs::from(Proof::new(Method::Remembered, visit.clock().now()));
+        let judged = self.judge(visit, user, proofs, Some(remembered)).await?;
+        Ok(self.conclude(visit, judged).await?.remembering(true))
+    }
+
     /// Begins the session of whoever comes back by a browser that is remembered, with the id `token`, in
     /// one step with replacing what it is remembered by. Nobody has proved anything: the session is
     /// fresh in no window until [`step_up`](Flow::step_up).
@@ -38,17 +55,11 @@ impl Flow {
         turn: &Turn,
         token: Token,
     ) -> Result<Return, Rejection> {
-        let Authenticated { user, authn_via, .. } = authenticated;
-        let origin = visit.origin();
-        let event = Event::UserAuthenticated {
-            user: user.id,
-            authn_via: authn_via.to_owned(),
-            origin: origin.clone(),
-        };
+        let event = authenticated_event(visit, &authenticated);
+        let Authenticated { user, proofs, .. } = &authenticated;
         let record = SessionRecord {
-            authenticated_at: SessionRecord::NEVER,
             series: Some(turn.series),
-            ..session_of(visit, &user, authn_via, &token)?
+            ..session_of(visit, user, proofs.clone(), &token)?
         };
         let together = self.along(&event, Vec::new()).await?;
         let turned = store.rotate_series(turn, &record, self.max_sessions, &together).await?;
@@ -56,10 +67,10 @@ impl Flow {
             return Ok(Return::Not(turned));
         };
         self.tell_evicted(visit, evicted);
-        let attempt = LoginAttempt::new(&user, authn_via, origin.at, origin.client);
-        self.tell_logged_in(&attempt).await;
+        self.tell_logged_in(&self.attempt_of(visit, &authenticated)).await;
         visit.signals().send_committed(&event);
-        Ok(Return::Begun(Box::new(Active { token, record, user: *user })))
+        let user = *authenticated.user;
+        Ok(Return::Begun(Box::new(Active { token, record, user })))
     }
 
     /// Asks the hooks what the browser of a login is to keep to be remembered.

@@ -8,15 +8,57 @@ use crate::datastore::Together;
 use crate::datastore::session::{EndedSession, SessionRecord};
 use crate::error::Result;
 use crate::event::{Event, SessionEnd};
-use crate::flow::{Flow, access};
+use crate::feature::LoginAttempt;
+use crate::flow::access;
+use crate::flow::bearer::sent_by_no_other;
+use crate::flow::door::Flow;
+use crate::flow::entry::Authenticated;
 use crate::rejection::Rejection;
-use crate::user::User;
+use crate::user::{Proofs, User};
 use crate::web::visit::Visit;
 
 /// How much of a `User-Agent` is kept, in characters.
 const USER_AGENT_CHARS: usize = 255;
 
 impl Flow {
+    /// Begins a session: a new id, in place of whatever id the browser had.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejection::InvalidCredentials`] when the account changed while the login was under way;
+    /// [`Rejection::ConflictingCredentials`] beside a good access token, in a header, of another user;
+    /// [`Rejection::Unavailable`] when the store does not answer.
+    pub async fn log_in(
+        &self,
+        visit: &Visit<'_>,
+        authenticated: Authenticated,
+    ) -> Result<User, Rejection> {
+        let Authenticated { user, proofs, .. } = &authenticated;
+        sent_by_no_other(visit, user.id)?;
+        let event = authenticated_event(visit, &authenticated);
+        let attempt = self.attempt_of(visit, &authenticated);
+        let keepsake = if authenticated.remember { self.keepsake(&attempt).await? } else { None };
+        let (token, record) = new_session(visit, user, proofs.clone())?;
+        let series = keepsake.as_ref().map(|keepsake| keepsake.series.digest());
+        if !self.begin(visit, (token, SessionRecord { series, ..record }), &event).await? {
+            let authn_via = proofs.authn_via();
+            return Err(self.fail(visit, Some(user), authn_via, "account_changed").await?);
+        }
+        self.replace_keepsake(visit, keepsake.as_ref()).await?;
+        self.tell_logged_in(&attempt).await;
+        visit.signals().send_committed(&event);
+        Ok(*authenticated.user)
+    }
+
+    pub(super) async fn tell_logged_in(&self, attempt: &LoginAttempt<'_>) {
+        for hook in &*self.hooks {
+            // The session has begun: a hook that fails now cannot make it undone.
+            if let Err(fault) = hook.after_login(attempt).await {
+                log::error!("a hook failed after a login: {fault}");
+            }
+        }
+    }
+
     /// Ends the session of a request, if it has one, and takes its id from the browser, which is no
     /// longer remembered either. One that is over because nobody used it, and not deleted yet, is ended like
     /// any other: with the programs that began in it.
@@ -52,6 +94,7 @@ impl Flow {
         }
         // The session's series is gone; this one may be of a user who has no session now.
         visit.sessions().end_remembered(visit.request()).await?;
+        self.end_pending(visit).await?;
         visit.sessions().forget(visit.request());
         Ok(())
     }
@@ -64,6 +107,7 @@ impl Flow {
         (token, record): (Token, SessionRecord),
         event: &Event,
     ) -> Result<bool, Rejection> {
+        self.end_pending(visit).await?;
         let together = self.along(event, Vec::new()).await?;
         let begun = self.store.begin_session(&record, self.max_sessions, &together).await?;
         let Some(evicted) = begun else {
@@ -85,23 +129,24 @@ impl Flow {
             visit.signals().send(&event);
         }
     }
-
-    pub(super) fn new_session(
-        &self,
-        visit: &Visit<'_>,
-        user: &User,
-        authn_via: &str,
-    ) -> Result<(Token, SessionRecord), Rejection> {
-        let token = Token::random()?;
-        let record = session_of(visit, user, authn_via, &token)?;
-        Ok((token, record))
-    }
 }
 
+/// Makes the session of a user who proved this, and its id.
+pub(super) fn new_session(
+    visit: &Visit<'_>,
+    user: &User,
+    proofs: Proofs,
+) -> Result<(Token, SessionRecord), Rejection> {
+    let token = Token::random()?;
+    let record = session_of(visit, user, proofs, &token)?;
+    Ok((token, record))
+}
+
+/// Makes the session of that id.
 pub(super) fn session_of(
     visit: &Visit<'_>,
     user: &User,
-    authn_via: &str,
+    proofs: Proofs,
     token: &Token,
 ) -> Result<SessionRecord> {
     let origin = visit.origin();
@@ -110,14 +155,19 @@ pub(super) fn session_of(
         id: random_uuid()?,
         user_id: user.id,
         epoch: user.epoch,
-        authn_via: authn_via.to_owned(),
+        proofs,
         client: origin.client,
         user_agent: user_agent(visit.request().headers()),
         created_at: origin.at,
-        authenticated_at: origin.at,
         last_seen_at: origin.at,
         series: None,
     })
+}
+
+/// Tells that a login succeeded.
+pub(super) fn authenticated_event(visit: &Visit<'_>, authenticated: &Authenticated) -> Event {
+    let (user, authn_via) = (authenticated.user.id, authenticated.proofs.authn_via().to_owned());
+    Event::UserAuthenticated { user, authn_via, origin: visit.origin() }
 }
 
 pub(super) fn user_agent(headers: &HeaderMap<'_>) -> Option<String> {

@@ -16,7 +16,7 @@ use crate::guard::ways::Ways;
 use crate::guard::who;
 use crate::rejection::Rejection;
 use crate::token::Holder;
-use crate::user::{ScopeName, User};
+use crate::user::{Level, Proofs, ScopeName, User};
 use crate::web::demand::{Demand, Who, demands};
 use crate::web::is_unattached;
 use crate::web::sender::Sender;
@@ -68,7 +68,18 @@ impl AuthUser {
     /// Says when that was: at the login, or at the last `/verify`, and with Basic just now. None when
     /// the mechanism cannot tell; then the user is never [`Fresh`](crate::Fresh).
     pub fn authenticated_at(&self) -> Option<Timestamp> {
-        self.sender.authenticated_at
+        self.sender.authenticated_at()
+    }
+
+    /// Returns what the user proved for the login that the request belongs to; none when the mechanism cannot
+    /// tell.
+    pub fn proofs(&self) -> Option<&Proofs> {
+        self.sender.proofs.as_ref()
+    }
+
+    /// Returns how much that is worth: one factor or two. See [`Assured`](crate::Assured).
+    pub fn level(&self) -> Level {
+        self.sender.level()
     }
 
     /// Gives the public id of the session that the request belongs to, also when it came with a token
@@ -114,6 +125,10 @@ impl Holder for AuthUser {
 
     fn family_id(&self) -> Option<Uuid> {
         self.sender.family
+    }
+
+    fn proofs(&self) -> Option<&Proofs> {
+        self.sender.proofs.as_ref()
     }
 
     fn is_scoped(&self) -> bool {

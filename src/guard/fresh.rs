@@ -9,9 +9,9 @@ use rocket::{Ignite, Request, Rocket, Sentinel, async_trait, request};
 
 use crate::config::Span;
 use crate::guard::maybe::Credentials;
-use crate::guard::who::refuse_stale;
+use crate::guard::who::refuse_insufficient;
 use crate::guard::{AuthUser, parts};
-use crate::rejection::Rejection;
+use crate::rejection::{Lacking, Rejection};
 use crate::user::User;
 use crate::web::demand::{Demand, Who, demands};
 use crate::web::is_unattached;
@@ -66,7 +66,7 @@ impl<'r, const MINUTES: u32> FromRequest<'r> for Fresh<MINUTES> {
             Outcome::Success(user) if is_fresh(request, &user, MINUTES) => {
                 Outcome::Success(Self(user))
             }
-            Outcome::Success(user) => refuse_stale(request, &user, max_age(MINUTES)),
+            Outcome::Success(user) => refuse_insufficient(request, &user, within(MINUTES)),
             Outcome::Error(error) => Outcome::Error(error),
             Outcome::Forward(status) => Outcome::Forward(status),
         }
@@ -87,8 +87,8 @@ impl<const MINUTES: u32> Sentinel for Fresh<MINUTES> {
     }
 }
 
-/// Tells whether nobody can become fresh again, and says what to do.
-fn lacks_page<G>(rocket: &Rocket<Ignite>) -> bool {
+/// Checks whether no page lets a user prove who they are again, and says what to do.
+pub(super) fn lacks_page<G>(rocket: &Rocket<Ignite>) -> bool {
     let has_page = rocket.routes().any(|route| route.uri.path() == "/verify");
     if !has_page {
         let guard = std::any::type_name::<G>();
@@ -97,9 +97,9 @@ fn lacks_page<G>(rocket: &Rocket<Ignite>) -> bool {
     !has_page
 }
 
-/// Gives a window as a challenge tells it.
-pub(super) fn max_age(minutes: u32) -> Duration {
-    Duration::from_secs(u64::from(minutes) * 60)
+/// Returns what a user lacks who proved nothing within that time.
+pub(super) fn within(minutes: u32) -> Lacking {
+    Lacking::Freshness { max_age: Some(Duration::from_secs(u64::from(minutes) * 60)) }
 }
 
 /// Tells whether a user proved within that time who they are.

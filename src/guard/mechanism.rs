@@ -103,7 +103,6 @@
 
 use std::any::type_name;
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
 
 use rocket::{Build, Ignite, Request, Rocket, async_trait};
 
@@ -111,7 +110,7 @@ use crate::config::instead_of;
 use crate::crypto::personal_token;
 use crate::error::{Error, Faults, Result};
 use crate::flow::once::Admitted;
-use crate::rejection::{Rejection, TokenFault};
+use crate::rejection::{Lacking, Rejection, TokenFault};
 use crate::user::User;
 use crate::web::{Web, bearer};
 
@@ -190,11 +189,10 @@ pub trait Mechanism: Send + Sync + 'static {
         None
     }
 
-    /// Gives the same where its credentials are good and its user proved too long ago who they are:
-    /// longer than `max_age`. _Default:_ what [`challenge`](Self::challenge) says to
-    /// [`Rejection::NotFresh`].
-    fn challenge_stale(&self, _max_age: Duration) -> Option<String> {
-        self.challenge(Some(&Rejection::NotFresh))
+    /// Returns the same where the credentials are good and what their user proved does not suffice: it is
+    /// too old, or of too few factors. _Default:_ what [`challenge`](Self::challenge) says to the refusal.
+    fn challenge_insufficient(&self, lacking: Lacking) -> Option<String> {
+        self.challenge(Some(&lacking.rejection()))
     }
 
     /// Tells whether a browser answers the challenge by asking its user; it is not led to the login

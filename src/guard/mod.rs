@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | [`AuthUser`] | whoever is logged in, or sends a token | 401; page: 303 to the login page |
 //! | [`Fresh<MINUTES>`](Fresh) | whoever proved lately who they are | 401; page: 303 to `/verify` |
+//! | [`Assured<Two>`](Assured) | users who proved who they are by two factors | 401; page: 303 to `/verify` |
 //! | [`RolesRequired<R>`] | users with every role in `R` | 401, 403 |
 //! | [`RolesAccepted<R>`] | users with at least one role in `R` | 401, 403 |
 //! | [`PermissionsRequired<P>`] | users whose roles have every permission in `P` | 401, 403 |
@@ -66,6 +67,7 @@
 //! before it.
 
 mod anonymous_only;
+mod assured;
 mod auth_user;
 mod auth_via;
 mod csrf;
@@ -90,6 +92,7 @@ mod ways;
 mod who;
 
 pub use crate::guard::anonymous_only::AnonymousOnly;
+pub use crate::guard::assured::{AssuranceLevel, Assured, One, Two};
 pub use crate::guard::auth_user::AuthUser;
 pub use crate::guard::auth_via::{AuthVia, BasicUser};
 pub use crate::guard::csrf::Csrf;

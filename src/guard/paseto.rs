@@ -13,11 +13,11 @@ use serde::de::DeserializeOwned;
 
 use crate::config::TokenSource;
 use crate::deadline::with_deadline;
-use crate::guard::fresh::{is_fresh, max_age};
+use crate::guard::fresh::{is_fresh, within};
 use crate::guard::maybe::Credentials;
 use crate::guard::mechanism::{TOKEN, is_missing, tell_apart};
 use crate::guard::ways::{Ways, tell_unauthenticated};
-use crate::guard::who::refuse_stale;
+use crate::guard::who::refuse_insufficient;
 use crate::guard::{parts, refuse, who};
 use crate::rejection::Rejection;
 use crate::token::{Access, NoClaims, TokenKind, Verified};
@@ -86,7 +86,7 @@ pub struct Paseto<C = NoClaims, K = Access>(Verified<C, K>);
 /// `reauth_required`, and how long ago it may be (RFC 9470):
 ///
 /// ```text
-/// WWW-Authenticate: Bearer realm="login", error="insufficient_user_authentication", max_age=300
+/// WWW-Authenticate: Bearer realm="login", error="insufficient_user_authentication", within=300
 /// ```
 ///
 /// The user is loaded and checked on the way, as for [`TokenUser`](crate::TokenUser). Otherwise it answers as
@@ -175,7 +175,7 @@ impl<'r, const MINUTES: u32, C: DeserializeOwned> FromRequest<'r> for FreshPaset
                     Err(rejection) => refuse_token(request, rejection),
                 }
             }
-            Outcome::Success(user) => refuse_stale(request, &user, max_age(MINUTES)),
+            Outcome::Success(user) => refuse_insufficient(request, &user, within(MINUTES)),
             Outcome::Error(error) => Outcome::Error(error),
             Outcome::Forward(status) => Outcome::Forward(status),
         }
@@ -238,7 +238,7 @@ pub(super) fn note_challenge(request: &Request<'_>, rejection: &Rejection) {
 }
 
 fn refuse_old_token<G>(request: &Request<'_>, minutes: u32) -> request::Outcome<G, Rejection> {
-    let challenges = vec![challenge::fresher_bearer(max_age(minutes))];
+    let challenges = vec![challenge::better_bearer(within(minutes))];
     challenge::note(request, Asked { challenges, ..Asked::default() });
     refuse(request, Rejection::NotFresh)
 }

@@ -2,7 +2,6 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use rocket::Request;
 use rocket::http::Status;
@@ -12,7 +11,7 @@ use crate::deadline::with_deadline;
 use crate::event::Event;
 use crate::flow::Flow;
 use crate::guard::mechanism::{Mechanism, Mechanisms, PERSONAL_TOKEN, SESSION, TOKEN, tell_apart};
-use crate::rejection::{Rejection, TokenFault};
+use crate::rejection::{Lacking, Rejection, TokenFault};
 use crate::session::Current;
 use crate::token::Access;
 use crate::user::User;
@@ -169,14 +168,14 @@ impl Ways {
         brought
     }
 
-    /// Says what would have been taken of somebody who had proved lately who they are.
-    pub(super) fn asked_again(&self, max_age: Duration) -> Asked {
+    /// Says what would have been taken of a user whose proofs sufficed.
+    pub(super) fn asked_again(&self, lacking: Lacking) -> Asked {
         let mut asked = Asked::default();
         for way in &self.ways {
             match way {
                 Way::Session => asked.takes_session = true,
                 Way::Other(mechanism) => {
-                    asked.challenges.extend(mechanism.challenge_stale(max_age));
+                    asked.challenges.extend(mechanism.challenge_insufficient(lacking));
                     asked.is_asked_by_browsers |= mechanism.is_asked_by_browsers();
                 }
             }

@@ -1,7 +1,6 @@
 //! Finds out who a request is from, once for all guards.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use rocket::http::Status;
 use rocket::outcome::Outcome;
@@ -11,7 +10,7 @@ use crate::event::Missing;
 use crate::guard::mechanism::TOKEN;
 use crate::guard::ways::{Refusal, Ways, is_a_token, tell_unauthenticated};
 use crate::guard::{AuthUser, parts, refuse, set};
-use crate::rejection::Rejection;
+use crate::rejection::{Lacking, Rejection};
 use crate::web::challenge::Asked;
 use crate::web::sender::Sender;
 use crate::web::{Web, bearer, challenge, csrf, presentation, sender};
@@ -56,13 +55,13 @@ fn opens_nothing(refused: &Rejection) -> bool {
 }
 
 /// Fails the request of a user who did not prove lately who they are.
-pub(super) fn refuse_stale<G>(
+pub(super) fn refuse_insufficient<G>(
     request: &Request<'_>,
     user: &AuthUser,
-    max_age: Duration,
+    lacking: Lacking,
 ) -> request::Outcome<G, Rejection> {
-    challenge::note(request, Ways::only(request, &[user.mechanism()]).asked_again(max_age));
-    refuse(request, Rejection::NotFresh)
+    challenge::note(request, Ways::only(request, &[user.mechanism()]).asked_again(lacking));
+    refuse(request, lacking.rejection())
 }
 
 /// Tells whether a request is from somebody, or claims to be, by one of these ways.

@@ -7,6 +7,7 @@
 //! | `security_link` | the token of a mailed link after it left the address bar | somebody logs out, or the browser closes |
 //! | `security_notice` | one sentence for the next page | that page |
 //! | `security_form` | what was typed into a form, secrets apart, while its user proves that it is still them | ten minutes |
+//! | `security_pending` | a login that is not finished, bound to the id of the guest | the login is finished, ten minutes, or a logout |
 //! | `security_data` | what the application keeps with the session, bound to its id | a logout, or the browser closes |
 //! | `security_guest_data` | what the application keeps with a guest, bound to their id | a login, or the browser closes |
 //! | `security_remember` | by what the browser is remembered: the selector of its series, and a validator | [`remember.lifetime`](crate::features::remember), 30 days after the login by default |
@@ -59,6 +60,9 @@ use crate::session::names::{Kind, Names};
 /// How long what was typed waits for its user to prove that it is still them.
 const FORM_LIFETIME: Duration = Duration::minutes(10);
 
+/// How long a login can wait for what it lacks.
+pub(super) const PENDING_LIFETIME: Duration = Duration::minutes(10);
+
 /// The longest value of a cookie that every browser keeps, with room for name and attributes (RFC
 /// 6265, section 6.1).
 const MAX_VALUE: usize = 3_800;
@@ -71,6 +75,7 @@ pub struct Cookies {
     link: Sealer,
     notice: Sealer,
     form: Sealer,
+    pending: Sealer,
     data: Sealer,
     remember: Sealer,
     lineage: Lineage,
@@ -91,6 +96,7 @@ impl Cookies {
             link: Sealer::new(keyring, Purpose::Link)?,
             notice: Sealer::new(keyring, Purpose::Notice)?,
             form: Sealer::new(keyring, Purpose::Form)?,
+            pending: Sealer::new(keyring, Purpose::PendingLogin)?,
             data: Sealer::new(keyring, Purpose::Data)?,
             remember: Sealer::new(keyring, Purpose::Remember)?,
             lineage: Lineage::new(keyring)?,
@@ -191,7 +197,7 @@ impl Cookies {
             Kind::Notice => opens(&self.notice),
             Kind::Form => opens(&self.form),
             Kind::Remember => opens(&self.remember),
-            Kind::Data | Kind::GuestData | Kind::Refresh | Kind::Token => true,
+            Kind::Pending | Kind::Data | Kind::GuestData | Kind::Refresh | Kind::Token => true,
         };
         is_ours.then_some(value)
     }
@@ -258,9 +264,35 @@ impl Cookies {
         self.form.open(self.find(Kind::Form, request)?)
     }
 
+    /// Makes the cookie that holds a login for so many seconds, for the guest of that id alone; none when it
+    /// is too much for a cookie.
+    pub(super) fn pending(
+        &self,
+        login: &impl Serialize,
+        guest: &Token,
+        seconds: i64,
+    ) -> Result<Option<Cookie<'static>>> {
+        let sealed = self.pending.seal_to(login, guest)?;
+        if sealed.len() > MAX_VALUE {
+            return Ok(None);
+        }
+        let mut cookie = self.names.cookie(Kind::Pending, sealed);
+        cookie.set_max_age(Duration::seconds(seconds));
+        Ok(Some(cookie))
+    }
+
+    pub(super) fn open_pending<T: DeserializeOwned>(
+        &self,
+        request: &Request<'_>,
+        guest: &Token,
+    ) -> Option<T> {
+        self.pending.open_of(self.find(Kind::Pending, request)?, guest)
+    }
+
     /// Makes the cookies that take away what somebody who logs out leaves in the browser of a request.
     pub(super) fn without_leftovers(&self, request: &Request<'_>) -> Vec<Cookie<'static>> {
-        let left = [Kind::Guest, Kind::Link, Kind::Form, Kind::Data, Kind::GuestData];
+        let left =
+            [Kind::Guest, Kind::Link, Kind::Form, Kind::Pending, Kind::Data, Kind::GuestData];
         let left = left.into_iter().filter(|kind| self.brought(*kind, request).is_some());
         left.map(|kind| self.removal(kind)).collect()
     }

@@ -49,6 +49,9 @@ impl Sessions {
 
     /// Makes the browser a guest's from this answer on, with the id that it has as such, or a new one.
     pub(super) fn become_guest(&self, request: &Request<'_>) -> Result<Token> {
+        if let Some(Change::Guest(id)) = &*changes(request) {
+            return Ok(id.clone());
+        }
         let id = match self.guest_id(request) {
             Some(id) => id,
             None => Token::random()?,
@@ -125,7 +128,7 @@ impl Sessions {
         true
     }
 
-    fn write_guest(&self, request: &Request<'_>, id: &Token) -> Result<()> {
+    pub(super) fn write_guest(&self, request: &Request<'_>, id: &Token) -> Result<()> {
         let mut dead = buried(request).clone();
         // What is dead stays dead, however old the cookie that says so.
         if let Some(before) = self.cookies.guest(request) {

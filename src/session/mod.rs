@@ -18,6 +18,7 @@ mod csrf_cookie;
 pub mod data;
 mod guest;
 pub(crate) mod names;
+mod pending;
 mod refresh;
 pub mod remember;
 mod token_cookie;
@@ -30,7 +31,7 @@ use rocket::tokio::sync::OnceCell;
 use rocket::{Request, Response};
 use serde::{Deserialize, Serialize};
 
-use crate::clock::{Clock, Timestamp};
+use crate::clock::{Clock, NEVER, Timestamp};
 use crate::config::{SessionConfig, Span};
 use crate::crypto::one_time::Token;
 use crate::datastore::UserDatastore;
@@ -191,6 +192,7 @@ impl Sessions {
         user: UserId,
     ) -> Result<()> {
         self.carry_data(request, user);
+        self.drop_login(request);
         self.forget_token(request);
         self.set_user(request, token)
     }
@@ -206,6 +208,7 @@ impl Sessions {
     /// Takes the id from the browser with this answer, and by what it is remembered.
     pub(crate) fn forget(&self, request: &Request<'_>) {
         self.drop_data(request);
+        self.drop_login(request);
         self.forget_keepsake(request);
         self.forget_refresh_token(request);
         self.forget_token(request);
@@ -351,7 +354,7 @@ impl Sessions {
         let is_alive =
             user.is_open() && record.last_seen_at > used_after && record.created_at > begun_after;
         if !is_alive {
-            if record.last_seen_at > SessionRecord::NEVER {
+            if record.last_seen_at > NEVER {
                 self.expire(&token, now).await;
             }
             return Ok(None);

@@ -20,6 +20,7 @@ pub(super) enum Kind {
     Link,
     Notice,
     Form,
+    Pending,
     Data,
     GuestData,
     Remember,
@@ -28,12 +29,13 @@ pub(super) enum Kind {
 }
 
 /// Those whose name does not depend on whether a feature wants them.
-const ALWAYS: [Kind; 9] = [
+const ALWAYS: [Kind; 10] = [
     Kind::Session,
     Kind::Guest,
     Kind::Link,
     Kind::Notice,
     Kind::Form,
+    Kind::Pending,
     Kind::Data,
     Kind::GuestData,
     Kind::Remember,
@@ -79,6 +81,7 @@ impl Names {
             Kind::Link => own("link"),
             Kind::Notice => own("notice"),
             Kind::Form => own("form"),
+            Kind::Pending => own("pending"),
             Kind::Data => own("data"),
             Kind::GuestData => own("guest_data"),
             Kind::Refresh => own("refresh"),

@@ -36,7 +36,9 @@ pub enum Restored {
     Begun(Keepsake, Box<Active>),
     /// Another request of the same browser has just begun it.
     Again(Heir),
-    /// Nobody is logged in, for a hook wants more than that a browser is remembered.
+    /// The user has to prove more: the browser keeps a login that is not finished.
+    Pending,
+    /// A hook refuses the user.
     Declined,
     /// It opens nothing, any more or ever: it counts for nothing from now on.
     Forgotten,
@@ -79,7 +81,9 @@ impl Sessions {
 
     /// Gives the session to which a browser comes back that has none, if it is remembered.
     pub(super) async fn come_back(&self, request: &Request<'_>, current: Current) -> Current {
-        let is_heeded = self.cookies.find(Kind::Remember, request).is_some();
+        // One login at a time: the user proves what the one that is held lacks, or begins another.
+        let is_heeded =
+            self.cookies.find(Kind::Remember, request).is_some() && !self.holds_login(request);
         let Some(restorer) = restorer(request).filter(|_| is_heeded) else {
             return current;
         };
@@ -89,6 +93,7 @@ impl Sessions {
         match restorer.restore(request, &keepsake).await {
             Restored::Begun(next, active) => self.enter(request, current, &next, active),
             Restored::Again(heir) => self.follow(request, current, heir).await,
+            Restored::Pending => self.go_on_as_guest(request),
             Restored::Declined => self.disregard(request),
             Restored::Forgotten if matches!(current, Current::Ended(_)) => {
                 self.bury(request, &[Kind::Remember]);
@@ -133,10 +138,14 @@ impl Sessions {
         Current::Active(active)
     }
 
-    /// Has the browser go on as a guest's, and the cookie count for nothing: nobody is asked again with its
-    /// every request, and what a hook does to send its user for a second factor, it does once.
+    /// Has the browser go on as a guest's, and the cookie count for nothing: the hooks are not asked again
+    /// with its every request.
     fn disregard(&self, request: &Request<'_>) -> Current {
         self.bury(request, &[Kind::Remember]);
+        self.go_on_as_guest(request)
+    }
+
+    fn go_on_as_guest(&self, request: &Request<'_>) -> Current {
         self.become_guest(request).map(Current::Anonymous).unwrap_or_else(|fault| {
             log::error!("a browser could not be told that it is a guest's: {fault}");
             Current::Unavailable

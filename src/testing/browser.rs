@@ -45,6 +45,13 @@ impl<'a> Browser<'a> {
         self
     }
 
+    /// Returns another browser at the same address, with a copy of all cookies: what a thief has.
+    pub fn copy(&self) -> Self {
+        let cookies = self.cookies.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let (client, remote, headers) = (self.client, self.remote, self.headers.clone());
+        Self { client, cookies: Mutex::new(cookies), remote, headers }
+    }
+
     /// Asks for a page.
     pub async fn get(&self, path: &str) -> Answer {
         self.send(self.client.get(path.to_owned())).await

@@ -1,6 +1,7 @@
 //! The claims that mean something to the framework, read and checked for their types.
 
 use chrono::{DateTime, SecondsFormat, Utc};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -9,8 +10,8 @@ use crate::config::Allowance;
 use crate::rejection::TokenFault;
 
 /// The names that an application's claims cannot have.
-pub(super) const RESERVED: [&str; 11] =
-    ["iss", "sub", "aud", "exp", "nbf", "iat", "jti", "typ", "sid", "fam", "epoch"];
+pub(super) const RESERVED: [&str; 13] =
+    ["iss", "sub", "aud", "exp", "nbf", "iat", "jti", "typ", "sid", "fam", "epoch", "amr", "acr"];
 
 /// No claims of an application's own; others that are there are ignored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,6 +31,8 @@ pub(super) struct Standard {
     pub(super) sid: Option<String>,
     pub(super) fam: Option<String>,
     pub(super) epoch: Option<i64>,
+    pub(super) amr: Vec<String>,
+    pub(super) acr: Option<String>,
 }
 
 impl Standard {
@@ -51,6 +54,8 @@ impl Standard {
             sid: take_text(claims, "sid")?,
             fam: take_text(claims, "fam")?,
             epoch: take_integer(claims, "epoch")?,
+            amr: take_if(claims, "amr").unwrap_or_default(),
+            acr: take_if(claims, "acr"),
         };
         for (name, is_there, allowance) in [
             ("sub", standard.sub.is_some(), Allowance::NoSub),
@@ -70,6 +75,13 @@ impl Standard {
 /// Writes a time as tokens have it: RFC 3339, in UTC, in whole seconds.
 pub(super) fn write_time(at: Timestamp) -> String {
     at.to_rfc3339_opts(SecondsFormat::Secs, true)
+}
+
+/// Takes a claim if it is of that type. One of another type stays among the application's.
+fn take_if<T: DeserializeOwned>(claims: &mut Map<String, Value>, name: &str) -> Option<T> {
+    let value = serde_json::from_value(claims.get(name)?.clone()).ok()?;
+    claims.remove(name);
+    Some(value)
 }
 
 fn take_text(

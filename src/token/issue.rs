@@ -23,6 +23,7 @@ use crate::token::{
     Access, BeginsFamilies, Lifetime, MAX_FOOTER_BYTES, MAX_TOKEN_BYTES, TokenKind, assertion_of,
     is_name, is_taken,
 };
+use crate::user::Proofs;
 
 /// Issues tokens. It is a guard, and stands in Rocket's managed state.
 ///
@@ -205,6 +206,12 @@ impl<'t, K: TokenKind> TokenBuilder<'t, K> {
         self
     }
 
+    /// Says what the user proved for the login that it belongs to.
+    pub(super) fn proofs(mut self, proofs: &Proofs) -> Self {
+        self.subject.proofs = Some(proofs.clone());
+        self
+    }
+
     /// Says when it is issued, in place of the moment of [`issue`](Self::issue), to whoever has decided by
     /// that moment that it may be.
     pub(super) fn issued_at(mut self, now: Timestamp) -> Self {
@@ -316,6 +323,10 @@ impl<'t, K: TokenKind> TokenBuilder<'t, K> {
         }
         if let Some(family) = family {
             set("fam", family.to_string().into());
+        }
+        if let Some(proofs) = self.subject.proofs {
+            set("amr", proofs.amr().into());
+            set("acr", proofs.level().acr().into());
         }
         if let Some(epoch) = self.subject.epoch {
             set("epoch", epoch.into());

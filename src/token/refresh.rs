@@ -6,7 +6,7 @@ use chrono::{DurationRound, TimeDelta};
 use rocket::async_trait;
 use uuid::Uuid;
 
-use crate::clock::Timestamp;
+use crate::clock::{NEVER, Timestamp};
 use crate::config::Config;
 use crate::crypto::random_uuid;
 use crate::datastore::refresh::FamilyRecord;
@@ -16,7 +16,7 @@ use crate::rejection::Rejection;
 use crate::secret::Secret;
 use crate::token::subject::{Holder, fault_of};
 use crate::token::{Refresh, TokenBuilder, Tokens};
-use crate::user::{User, UserId};
+use crate::user::{Method, Proof, Proofs, User, UserId};
 
 /// How families that an application begins say their users proved to be them.
 const AUTHN_VIA: &str = "application";
@@ -96,7 +96,7 @@ impl<'t> RefreshBuilder<'t> {
             fault: fault_of(holder),
             session: holder.session_id(),
             is_without_session: holder.is_without_session(),
-            authenticated_at: SessionRecord::NEVER,
+            authenticated_at: NEVER,
             device: None,
         }
     }
@@ -151,19 +151,14 @@ impl<'t> RefreshBuilder<'t> {
             return Err(Error::token_refused(Rejection::Forbidden));
         }
         let now = self.tokens.ring.clock.now();
-        let mut family = self.tokens.new_family(self.user, now)?;
+        let proof = Proof::new(Method::custom(AUTHN_VIA), self.authenticated_at.min(now));
+        let mut family = self.tokens.new_family(self.user, proof.into(), now)?;
         if let Some(id) = self.session {
             let session = families.find_session(self.user.id, id).await?;
             let session = session.ok_or_else(refused)?;
             family = self.tokens.ending_with(family, &session);
         }
-        let family = FamilyRecord {
-            session_id: self.session,
-            authn_via: AUTHN_VIA.to_owned(),
-            user_agent: self.device,
-            authenticated_at: self.authenticated_at.min(now),
-            ..family
-        };
+        let family = FamilyRecord { session_id: self.session, user_agent: self.device, ..family };
         if !family.is_alive(now) {
             return Err(refused());
         }
@@ -209,8 +204,13 @@ impl Tokens {
         RefreshBuilder::new(self, holder)
     }
 
-    /// Gives a family that begins at that moment, with nobody's proof, in no session.
-    pub(crate) fn new_family(&self, user: &User, now: Timestamp) -> Result<FamilyRecord> {
+    /// Makes a family that begins at that moment, with these proofs, in no session.
+    pub(crate) fn new_family(
+        &self,
+        user: &User,
+        proofs: Proofs,
+        now: Timestamp,
+    ) -> Result<FamilyRecord> {
         let limits = &self.ring.families;
         let expires_at = later(now, limits.absolute);
         Ok(FamilyRecord {
@@ -221,11 +221,10 @@ impl Tokens {
             previous_id: None,
             session_id: None,
             series: None,
-            authn_via: String::new(),
+            proofs,
             client: None,
             user_agent: None,
             created_at: now,
-            authenticated_at: SessionRecord::NEVER,
             rotated_at: now,
             idle_expires_at: later(now, limits.idle).min(expires_at),
             expires_at,
@@ -239,13 +238,12 @@ impl Tokens {
         session: &SessionRecord,
         now: Timestamp,
     ) -> Result<FamilyRecord> {
-        let family = self.ending_with(self.new_family(user, now)?, session);
+        let family = self.new_family(user, session.proofs.clone(), now)?;
+        let family = self.ending_with(family, session);
         Ok(FamilyRecord {
             session_id: Some(session.id),
-            authn_via: session.authn_via.clone(),
             client: session.client,
             user_agent: session.user_agent.clone(),
-            authenticated_at: session.authenticated_at,
             ..family
         })
     }
@@ -275,7 +273,7 @@ impl Tokens {
         let end = family.idle_expires_at.min(family.expires_at);
         let lifetime = TimeDelta::from_std(self.ring.lifetime).unwrap_or(TimeDelta::MAX);
         let access_end = later(now, lifetime).min(end);
-        let access = self.access(user).family(family.id).issued_at(now);
+        let access = self.access(user).family(family.id).proofs(&family.proofs).issued_at(now);
         let mut access = access.lifetime(whole(access_end));
         if let Some(session) = family.session_id {
             access = access.session(session);

@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use crate::error::Error;
 use crate::rejection::Rejection;
-use crate::user::User;
+use crate::user::{Proofs, User};
 
 /// Whom a token is made for, and by which login they ask for it: so that the token ends with that login.
 ///
@@ -38,6 +38,11 @@ pub trait Holder {
         None
     }
 
+    /// Returns what the user proved for that login. _Default:_ none.
+    fn proofs(&self) -> Option<&Proofs> {
+        None
+    }
+
     /// Tells whether the request may be for some scopes alone. _Default:_ no.
     fn is_scoped(&self) -> bool {
         false
@@ -68,6 +73,7 @@ pub struct Subject {
     pub(super) epoch: Option<i64>,
     pub(super) session: Option<Uuid>,
     pub(super) family: Option<Uuid>,
+    pub(super) proofs: Option<Proofs>,
     /// Why there is no token about it.
     pub(super) fault: Option<Error>,
 }
@@ -80,6 +86,7 @@ impl<H: Holder> From<&H> for Subject {
             epoch: Some(user.epoch),
             session: holder.session_id(),
             family: holder.family_id(),
+            proofs: holder.proofs().cloned(),
             fault: fault_of(holder),
         }
     }
@@ -87,7 +94,8 @@ impl<H: Holder> From<&H> for Subject {
 
 impl From<&str> for Subject {
     fn from(text: &str) -> Self {
-        Self { text: text.to_owned(), epoch: None, session: None, family: None, fault: None }
+        let text = text.to_owned();
+        Self { text, epoch: None, session: None, family: None, proofs: None, fault: None }
     }
 }
 

@@ -308,6 +308,16 @@ impl<C, K> Verified<C, K> {
         self.standard.epoch
     }
 
+    /// Returns how the user proved who they are (RFC 8176), `amr`; empty if it does not say.
+    pub fn amr(&self) -> &[String] {
+        &self.standard.amr
+    }
+
+    /// Returns the level of what the user proved, `acr`: `aal1` or `aal2` for a token of ours.
+    pub fn acr(&self) -> Option<&str> {
+        self.standard.acr.as_deref()
+    }
+
     /// Gives what stands in its footer, `kid` among it; empty for one that is no JSON object.
     pub fn footer(&self) -> &Map<String, Value> {
         &self.footer

@@ -2,11 +2,13 @@
 
 mod email;
 mod permission;
+mod proof;
 mod scope;
 mod username;
 
 pub use crate::user::email::{EMAIL_MAX_BYTES, Email, EmailError};
 pub use crate::user::permission::{Permission, PermissionName, PermissionNameError, PermissionSet};
+pub use crate::user::proof::{Channel, Level, Method, Proof, Proofs};
 pub use crate::user::scope::{KnownScope, Scope, ScopeName, ScopeNameError, ScopeSet};
 pub use crate::user::username::{USERNAME_MAX_CHARS, Username, UsernameError};
 

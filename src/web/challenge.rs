@@ -1,12 +1,11 @@
 //! What an answer of 401 asks for: its `WWW-Authenticate` (RFC 9110, section 11.6.1).
 
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
 
 use rocket::http::Status;
 use rocket::{Request, Response};
 
-use crate::rejection::Rejection;
+use crate::rejection::{Lacking, Rejection};
 use crate::web::{is_of_script, wants_json};
 
 /// What stands for logging in at the login page: no registered scheme means that.
@@ -17,7 +16,9 @@ pub(crate) fn bearer(refused: Option<&Rejection>) -> String {
     let why = match refused {
         // Whoever brought none is told of no error.
         None | Some(Rejection::Unauthenticated | Rejection::RefreshTokenMissing) => String::new(),
-        Some(Rejection::NotFresh) => ", error=\"insufficient_user_authentication\"".to_owned(),
+        Some(Rejection::NotFresh | Rejection::NotAssured(_)) => {
+            ", error=\"insufficient_user_authentication\"".to_owned()
+        }
         Some(Rejection::ConflictingCredentials) => ", error=\"invalid_request\"".to_owned(),
         Some(Rejection::TokenRefused(fault) | Rejection::RefreshTokenRefused(fault)) => {
             format!(", error=\"invalid_token\", error_description=\"{fault}\"")
@@ -27,9 +28,14 @@ pub(crate) fn bearer(refused: Option<&Rejection>) -> String {
     format!("Bearer realm=\"login\"{why}")
 }
 
-/// Asks for a token of a login that was no longer ago (RFC 9470, section 3).
-pub(crate) fn fresher_bearer(max_age: Duration) -> String {
-    format!("{}, max_age={}", bearer(Some(&Rejection::NotFresh)), max_age.as_secs())
+/// Asks for a token of a login with a newer proof, or with more (RFC 9470, section 3).
+pub(crate) fn better_bearer(lacking: Lacking) -> String {
+    let asked = bearer(Some(&lacking.rejection()));
+    match lacking {
+        Lacking::Freshness { max_age: Some(age) } => format!("{asked}, max_age={}", age.as_secs()),
+        Lacking::Freshness { max_age: None } => asked,
+        Lacking::Level(level) => format!("{asked}, acr_values=\"{}\"", level),
+    }
 }
 
 /// What a guard that refused would have taken.

@@ -5,6 +5,7 @@
 //! [`AccessMap`](crate::security::AccessMap) is drawn, a guard of ours answers that question with what
 //! it demands. So a guard that is added stands in the map by one call of [`demands`] in its sentinel.
 
+use crate::user::Level;
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -41,6 +42,9 @@ pub struct Demand {
     pub scopes: Option<Names>,
     /// How many minutes ago a user may have proved who they are.
     pub fresh_minutes: Option<u32>,
+    /// The level that the proofs of a user have to be worth.
+    #[serde(default)]
+    pub level: Option<Level>,
     /// The ways in that it accepts; none when it accepts all that the application has.
     pub ways: Vec<String>,
     /// Whether it refuses an unsafe request that brings no anti-forgery token.
@@ -88,6 +92,7 @@ impl Demand {
             permissions: None,
             scopes: None,
             fresh_minutes: None,
+            level: None,
             ways: Vec::new(),
             checks_csrf: false,
         }
@@ -123,6 +128,11 @@ impl Demand {
         Self { fresh_minutes: Some(minutes), ..self }
     }
 
+    /// Asks for proofs that are worth that level.
+    pub fn level(self, level: Level) -> Self {
+        Self { level: Some(level), ..self }
+    }
+
     /// Accepts these ways in alone.
     pub fn ways(self, names: &[&str]) -> Self {
         Self { ways: owned(names), ..self }
@@ -143,6 +153,7 @@ impl fmt::Display for Demand {
             1 => "1 minute".to_owned(),
             minutes => format!("{minutes} minutes"),
         }));
+        asked.extend(self.level.map(|level| level.acr().to_owned()));
         asked.extend((!self.ways.is_empty()).then(|| self.ways.join(" or ")));
         for outer in &self.within {
             write!(f, "{outer}(")?;

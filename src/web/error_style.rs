@@ -8,7 +8,7 @@ use rocket::http::{ContentType, Status};
 use serde_json::{Map, Value, json};
 
 use crate::config::ErrorStyle;
-use crate::rejection::{FieldErrors, Rejection, TokenFault};
+use crate::rejection::{FieldErrors, Lacking, Rejection, TokenFault};
 use crate::web::challenge;
 use crate::web::presentation::Instead;
 
@@ -136,8 +136,11 @@ fn reasons(rejection: &Rejection) -> Map<String, Value> {
     } else if rejection.status() == Status::BadRequest {
         said.insert("field_errors".to_owned(), json!({"": [text(rejection)]}));
     }
-    if *rejection == Rejection::NotFresh {
+    if let Some(lacking) = rejection.lacking() {
         said.insert("reauth_required".to_owned(), json!(true));
+        if let Lacking::Level(level) = lacking {
+            said.insert("acr_values".to_owned(), json!(level));
+        }
     }
     said.insert("reasons".to_owned(), json!(reasons));
     said

@@ -204,7 +204,7 @@ impl Web {
     pub fn origin(&self, request: &Request<'_>) -> Origin {
         let of_session = || {
             let active = session::loaded(request).and_then(Current::active)?;
-            Some(active.record.authn_via.clone())
+            Some(active.record.authn_via().to_owned())
         };
         let authn_via = sender::known(request).map(|it| it.authn_via.clone()).or_else(of_session);
         // The path itself may hold a token.

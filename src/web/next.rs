@@ -69,8 +69,13 @@ impl Next {
 
     /// Gives this page with `next` in its query, for a page that leads back there.
     pub fn with_next(&self, next: &Next) -> Self {
+        self.with(&[("next", next.as_str())])
+    }
+
+    /// Returns this page with these pairs in its query.
+    pub(crate) fn with(&self, content: &[(&str, &str)]) -> Self {
         let first = if self.0.contains('?') { '&' } else { '?' };
-        Self(format!("{}{first}{}", self.0, pairs(&[("next", next.as_str())])))
+        Self(format!("{}{first}{}", self.0, pairs(content)))
     }
 
     /// Gives this page with these pairs in its fragment, which only script there reads: browsers

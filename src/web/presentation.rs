@@ -128,7 +128,7 @@ impl Instead {
         match rejection {
             Rejection::Unauthenticated => web.presentation().unauthenticated(request),
             Rejection::Forbidden => web.presentation().forbidden(request),
-            Rejection::NotFresh => web.presentation().not_fresh(request),
+            Rejection::NotFresh | Rejection::NotAssured(_) => web.presentation().not_fresh(request),
             _ => Self::ours(),
         }
     }

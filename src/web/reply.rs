@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::config::ErrorStyle;
-use crate::rejection::Rejection;
+use crate::rejection::{FieldErrors, Rejection};
 use crate::session::cookie;
 use crate::web::error_style::{Refusal, enveloped};
 use crate::web::next::Next;
@@ -161,6 +161,12 @@ impl Page {
     }
 }
 
+impl From<FieldErrors> for Refused {
+    fn from(errors: FieldErrors) -> Self {
+        Rejection::from(errors).into()
+    }
+}
+
 impl From<Rejection> for Refused {
     fn from(rejection: Rejection) -> Self {
         Self { rejection, page: None, next: None, is_data: false }
@@ -213,7 +219,8 @@ impl<'r> Responder<'r, 'static> for Rejection {
 /// Returns `true` for a refusal that leads a browser to another page of ours. A script that follows it
 /// there takes that page for what it asked for.
 fn leads_elsewhere(rejection: &Rejection) -> bool {
-    matches!(rejection, Rejection::Unauthenticated | Rejection::NotFresh | Rejection::MustChange)
+    let is_named = matches!(rejection, Rejection::Unauthenticated | Rejection::MustChange);
+    is_named || rejection.lacking().is_some()
 }
 
 /// Gives the page that refuses: the form again, the login page, or a page of its own.
@@ -226,10 +233,10 @@ fn page_for(
     web: &Web,
 ) -> response::Result<'static> {
     let is_led = challenge::noted(request).is_none_or(|asked| asked.leads_to_page());
-    match (rejection, &page) {
-        (Rejection::NotFresh, _) if !is_led => {}
-        (Rejection::NotFresh, Some(page)) => page.keep_form(request, web),
-        (Rejection::NotFresh, None) if has_page(request) && !csrf::typed(request).is_empty() => {
+    match (rejection.lacking(), &page) {
+        (Some(_), _) if !is_led => {}
+        (Some(_), Some(page)) => page.keep_form(request, web),
+        (Some(_), None) if has_page(request) && !csrf::typed(request).is_empty() => {
             let typed = csrf::typed(request).iter();
             let fields = typed.map(|(name, value)| (name.clone(), Value::from(value.clone())));
             keep_fields(fields.collect(), request, web);
@@ -243,9 +250,14 @@ fn page_for(
         Some(View::Data) | None => {}
     }
     let elsewhere = match rejection {
-        Rejection::Unauthenticated | Rejection::NotFresh if !is_led => None,
+        Rejection::Unauthenticated | Rejection::NotFresh | Rejection::NotAssured(_) if !is_led => {
+            None
+        }
         Rejection::Unauthenticated => leading_back("login", request, web),
         Rejection::NotFresh => leading_back("verify", request, web),
+        Rejection::NotAssured(level) => {
+            leading_back("verify", request, web).map(|page| page.with(&[("acr_values", level)]))
+        }
         Rejection::MustChange => web.url("change"),
         Rejection::AlreadyAuthenticated => home,
         _ => None,

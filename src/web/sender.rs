@@ -9,11 +9,10 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use rocket::Request;
 use uuid::Uuid;
 
-use crate::clock::Timestamp;
+use crate::clock::{NEVER, Timestamp};
 use crate::config::Span;
-use crate::datastore::session::SessionRecord;
 use crate::session::Active;
-use crate::user::{ScopeName, User, UserId};
+use crate::user::{Level, Proofs, ScopeName, User, UserId};
 
 /// Who sent a request, and how that was found out.
 #[derive(Clone, Debug)]
@@ -21,10 +20,10 @@ pub(crate) struct Sender {
     pub(crate) user: User,
     /// The mechanism by which the request was authenticated.
     pub(crate) mechanism: &'static str,
-    /// How the user had proved to be them.
+    /// How the request was authenticated, as events tell it.
     pub(crate) authn_via: String,
-    /// When that was.
-    pub(crate) authenticated_at: Option<Timestamp>,
+    /// What the user had proved; none when the mechanism cannot tell.
+    pub(crate) proofs: Option<Proofs>,
     /// The public id of the session that it belongs to.
     pub(crate) session: Option<Uuid>,
     /// The public id of the program's login that it belongs to.
@@ -40,17 +39,27 @@ impl Sender {
         Self {
             user: user.clone(),
             mechanism,
-            authn_via: record.authn_via.clone(),
-            authenticated_at: Some(record.authenticated_at).filter(|at| *at > SessionRecord::NEVER),
+            authn_via: record.authn_via().to_owned(),
+            proofs: Some(record.proofs.clone()),
             session: Some(record.id),
             family: None,
             scopes: None,
         }
     }
 
-    /// Tells whether its user proved to be them no longer ago than `window`.
+    /// Returns the time of the user's latest proof, if there is one.
+    pub(crate) fn authenticated_at(&self) -> Option<Timestamp> {
+        self.proofs.as_ref().map(Proofs::latest).filter(|at| *at > NEVER)
+    }
+
+    /// Returns what the proofs are worth.
+    pub(crate) fn level(&self) -> Level {
+        self.proofs.as_ref().map_or(Level::One, Proofs::level)
+    }
+
+    /// Checks whether the user proved who they are no longer ago than `window`.
     pub(crate) fn is_fresh(&self, window: Span, now: Timestamp) -> bool {
-        self.authenticated_at.is_some_and(|at| now - at < window.delta())
+        self.authenticated_at().is_some_and(|at| now - at < window.delta())
     }
 }
 

@@ -91,7 +91,7 @@ impl<F: Form> Submission<F> {
     }
 
     /// Returns where the visitor was going: the page that the field `next` names, or else the query.
-    pub(crate) fn next(&self, visit: &Visit<'_>, in_query: Option<&str>) -> Option<Next> {
+    pub fn next(&self, visit: &Visit<'_>, in_query: Option<&str>) -> Option<Next> {
         let next = self.typed.get("next").map(String::as_str).or(in_query);
         next.and_then(|next| visit.next(next))
     }

@@ -313,6 +313,7 @@ async fn a_route_is_told_in_json_with_all_that_rocket_knows_of_it() {
             "permissions": null,
             "scopes": null,
             "fresh_minutes": null,
+            "level": null,
             "ways": [],
             "checks_csrf": true,
         }],

@@ -6,7 +6,7 @@ use rocket::http::{Header, Status};
 use rocket::{get, routes};
 use rocket_security::datastore::Together;
 use rocket_security::datastore::user::UserChange;
-use rocket_security::feature::{LoginAttempt, Verdict};
+use rocket_security::feature::{LoginAttempt, Required, Verdict};
 use rocket_security::features::basic::Basic;
 use rocket_security::testing::{Answer, PASSWORD, TestApp};
 use rocket_security::{
@@ -240,9 +240,9 @@ struct Doorkeeper;
 #[rocket::async_trait]
 impl Hooks for Doorkeeper {
     async fn before_login(&self, attempt: &LoginAttempt<'_>) -> Result<Verdict> {
-        assert_eq!(attempt.authn_via, "password");
+        assert_eq!(attempt.authn_via(), "password");
         Ok(match attempt.user.email.as_str() {
-            ANN => Verdict::Divert { page: "logout" },
+            ANN => Verdict::Require(Required::proof("logout", "totp")),
             "bob@example.org" => Verdict::Refuse(Rejection::Custom {
                 reason: "closed",
                 status: Status::Forbidden,

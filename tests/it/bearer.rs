@@ -9,7 +9,7 @@ use rocket::{Build, Rocket, async_trait, get, post, routes};
 use rocket_security::config::TokenPurpose;
 use rocket_security::datastore::Together;
 use rocket_security::datastore::user::UserChange;
-use rocket_security::feature::{LoginAttempt, Verdict};
+use rocket_security::feature::{LoginAttempt, Required, Verdict};
 use rocket_security::features::tokens::Tokens;
 use rocket_security::testing::{Answer, Browser, PASSWORD, TestApp};
 use rocket_security::token::Lifetime;
@@ -156,7 +156,7 @@ pub(crate) struct SecondFactor;
 #[async_trait]
 impl Hooks for SecondFactor {
     async fn before_login(&self, _attempt: &LoginAttempt<'_>) -> Result<Verdict> {
-        Ok(Verdict::Divert { page: "verify" })
+        Ok(Verdict::Require(Required::proof("verify", "totp")))
     }
 }
 

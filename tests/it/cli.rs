@@ -15,7 +15,7 @@ use rocket_security::datastore::remember::SeriesRecord;
 use rocket_security::datastore::session::SessionRecord;
 use rocket_security::datastore::user::{Credentials, NewUser};
 use rocket_security::datastore::{OutboxStore, RememberStore, SessionStore, Together};
-use rocket_security::user::Identity;
+use rocket_security::user::{Identity, Method, Proof, Proofs};
 use rocket_security::{Config, Email, Secret, UserDatastore, UserId, Username};
 
 use crate::support::operator::{CHEAP_HASH, PASSWORD, Place};
@@ -543,11 +543,10 @@ async fn begin_session(place: &Place) -> Token {
         id: random_uuid().unwrap(),
         user_id: user.id,
         epoch: user.epoch,
-        authn_via: "password".to_owned(),
+        proofs: Proofs::from(Proof::new(Method::Password, now)),
         client: None,
         user_agent: None,
         created_at: now,
-        authenticated_at: now,
         last_seen_at: now,
         series: None,
     };
@@ -606,6 +605,7 @@ async fn a_session_that_an_operator_ends_does_not_come_back_by_a_remembered_brow
             epoch: user.epoch,
             validator: Token::random().unwrap().digest(),
             previous: None,
+            proofs: Proofs::from(Proof::new(Method::Password, now)),
             created_at: now,
             rotated_at: now,
             expires_at: now + chrono::TimeDelta::days(1),

@@ -3,7 +3,7 @@
 use rocket::async_trait;
 use rocket::http::Status;
 use rocket_security::clock::Timestamp;
-use rocket_security::feature::{Announcer, LoginAttempt, Verdict};
+use rocket_security::feature::{Announcer, LoginAttempt, Required, Verdict};
 use rocket_security::rejection::FieldErrors;
 use rocket_security::testing::{PASSWORD, TestApp, link_in};
 use rocket_security::user::User;
@@ -20,7 +20,7 @@ struct Closed;
 impl Hooks for Closed {
     async fn before_login(&self, attempt: &LoginAttempt<'_>) -> Result<Verdict> {
         Ok(match attempt.user.email.as_str() {
-            "bob@example.org" => Verdict::Divert { page: "logout" },
+            "bob@example.org" => Verdict::Require(Required::proof("logout", "totp")),
             _ => Verdict::Refuse(Rejection::Custom {
                 reason: "closed",
                 status: Status::Forbidden,
@@ -61,7 +61,7 @@ async fn a_hook_refuses_a_login_in_its_own_words() {
 }
 
 #[rocket::async_test]
-async fn a_hook_that_diverts_is_asked_after_a_reset_that_logs_in_too() {
+async fn a_hook_that_requires_a_proof_is_asked_after_a_reset_that_logs_in_too() {
     let rocket = rocket_with(Security::default().hooks(Closed));
     let app = TestApp::launch_with(rocket, json!({"reset": {"log_in": true}})).await;
     app.user("bob@example.org").await;
@@ -74,12 +74,15 @@ async fn a_hook_that_diverts_is_asked_after_a_reset_that_logs_in_too() {
 }
 
 #[rocket::async_test]
-async fn a_hook_that_diverts_begins_no_session() {
+async fn a_hook_that_requires_a_proof_begins_no_session() {
     let app = TestApp::launch(rocket_with(Security::default().hooks(Closed))).await;
     app.user("bob@example.org").await;
     let browser = app.browser();
     let answer = browser.log_in("bob@example.org", PASSWORD).await;
     assert_eq!(answer.json()["response"]["tf_required"], true);
+    assert_eq!(answer.response("tf_state"), "ready");
+    assert_eq!(answer.response("tf_method"), "totp");
+    assert_eq!(answer.response("tf_primary_method"), "totp");
     assert!(answer.json()["response"].get("user").is_none());
     assert_eq!(browser.get_json("/me").await.status, Status::Unauthorized);
     let fields = [("email", "bob@example.org"), ("password", PASSWORD)];

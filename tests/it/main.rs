@@ -63,6 +63,7 @@ mod paseto_guards;
 mod password_disabled;
 mod password_queue;
 mod password_work;
+mod pending;
 mod personal_tokens;
 mod policies;
 mod presentation;

@@ -53,7 +53,7 @@ async fn is_forgotten(browser: &Browser<'_>) -> bool {
 }
 
 async fn count(app: &TestApp, table: &str) -> i64 {
-    sql::number(app.database(), &format!("SELECT COUNT(*) FROM security_{table}")).await
+    sql::count(app.database(), table).await
 }
 
 /// An application, and what it tells of.
@@ -618,7 +618,7 @@ struct Strict(Mutex<Option<Verdict>>, Mutex<u32>);
 #[async_trait]
 impl Hooks for &'static Strict {
     async fn before_login(&self, attempt: &LoginAttempt<'_>) -> Result<Verdict> {
-        if attempt.authn_via != "remember" {
+        if attempt.authn_via() != "remember" {
             return Ok(Verdict::Allow);
         }
         *self.1.lock().unwrap() += 1;
@@ -627,36 +627,34 @@ impl Hooks for &'static Strict {
 }
 
 #[rocket::async_test]
-async fn a_hook_that_wants_more_leaves_a_guest_whose_browser_stays_remembered() {
-    let refusal = Verdict::Refuse(Rejection::Forbidden);
-    for verdict in [Verdict::Divert { page: "logout" }, refusal] {
-        let hook: &'static Strict = Box::leak(Box::new(Strict(Mutex::new(None), Mutex::new(0))));
-        let app = TestApp::launch(rocket_with(Security::default().hooks(hook))).await;
-        let ann = remembered(&app, ANN).await;
-        *hook.0.lock().unwrap() = Some(verdict.clone());
-        ann.restart();
-        let keepsake = keepsake_of(&ann);
-        for _ in 0..3 {
-            assert_eq!(ann.get("/").await.body, "a guest");
-        }
-        assert_eq!(ann.get_json("/me").await.status, Status::Unauthorized);
-        assert_eq!(*hook.1.lock().unwrap(), 1, "nobody is asked with every request");
-        assert_eq!(keepsake_of(&ann), keepsake, "nothing was replaced");
-        // A guest with forms of their own.
-        assert_eq!(ann.get("/login").await.status, Status::Ok);
-        assert_eq!(ann.log_in(ANN, "a wrong password").await.status, Status::BadRequest);
-        // Allowed again, the browser comes back once it was closed.
-        *hook.0.lock().unwrap() = None;
-        ann.restart();
-        assert_eq!(ann.get("/me").await.body, ANN);
-        // Who logs out as such a guest is forgotten on the server, too.
-        *hook.0.lock().unwrap() = Some(verdict);
-        ann.restart();
+async fn a_hook_that_refuses_leaves_a_guest_whose_browser_stays_remembered() {
+    let verdict = Verdict::Refuse(Rejection::Forbidden);
+    let hook: &'static Strict = Box::leak(Box::new(Strict(Mutex::new(None), Mutex::new(0))));
+    let app = TestApp::launch(rocket_with(Security::default().hooks(hook))).await;
+    let ann = remembered(&app, ANN).await;
+    *hook.0.lock().unwrap() = Some(verdict.clone());
+    ann.restart();
+    let keepsake = keepsake_of(&ann);
+    for _ in 0..3 {
         assert_eq!(ann.get("/").await.body, "a guest");
-        assert_eq!(ann.log_out().await.status, Status::Ok);
-        assert_eq!(ann.cookie(REMEMBER), None);
-        assert_eq!(count(&app, "remember").await, 0);
     }
+    assert_eq!(ann.get_json("/me").await.status, Status::Unauthorized);
+    assert_eq!(*hook.1.lock().unwrap(), 1, "nobody is asked with every request");
+    assert_eq!(keepsake_of(&ann), keepsake, "nothing was replaced");
+    // A guest with forms of their own.
+    assert_eq!(ann.get("/login").await.status, Status::Ok);
+    assert_eq!(ann.log_in(ANN, "a wrong password").await.status, Status::BadRequest);
+    // Allowed again, the browser comes back once it was closed.
+    *hook.0.lock().unwrap() = None;
+    ann.restart();
+    assert_eq!(ann.get("/me").await.body, ANN);
+    // Who logs out as such a guest is forgotten on the server, too.
+    *hook.0.lock().unwrap() = Some(verdict);
+    ann.restart();
+    assert_eq!(ann.get("/").await.body, "a guest");
+    assert_eq!(ann.log_out().await.status, Status::Ok);
+    assert_eq!(ann.cookie(REMEMBER), None);
+    assert_eq!(count(&app, "remember").await, 0);
 }
 
 #[rocket::async_test]
@@ -665,7 +663,7 @@ async fn whoever_logs_in_takes_the_place_of_who_was_remembered() {
     let app = TestApp::launch(rocket_with(Security::default().hooks(hook))).await;
     let browser = remembered(&app, ANN).await;
     app.user("bob@example.org").await;
-    *hook.0.lock().unwrap() = Some(Verdict::Divert { page: "logout" });
+    *hook.0.lock().unwrap() = Some(Verdict::Refuse(Rejection::Forbidden));
     browser.restart();
     let copy = keepsake_of(&browser);
     assert_eq!(browser.log_in("bob@example.org", PASSWORD).await.status, Status::Ok);

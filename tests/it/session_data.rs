@@ -212,7 +212,7 @@ async fn switch(visit: Visit<'_>, flow: &State<Flow>, email: &str) -> Result<(),
     let password = Password::parse(&Secret::new(PASSWORD.to_owned())).unwrap();
     match flow.authenticate_password(&visit, &identity, &password).await? {
         Entry::Open(authenticated) => flow.log_in(&visit, authenticated).await.map(drop),
-        Entry::Diverted { page } => panic!("diverted to {page}"),
+        Entry::Pending(pending) => panic!("{:?} is missing", pending.required()),
     }
 }
 

@@ -72,7 +72,7 @@ impl From<SessionRecord> for Listed {
             id: session.id,
             created_at: session.created_at,
             last_seen_at: session.last_seen_at,
-            authn_via: session.authn_via,
+            authn_via: session.authn_via().to_owned(),
             client: session.client.map(|client| client.to_string()),
             user_agent: session.user_agent,
         }

@@ -119,7 +119,7 @@ impl From<FamilyRecord> for Listed {
             created_at: family.created_at,
             refreshed_at: family.rotated_at,
             expires_at: family.idle_expires_at,
-            authn_via: family.authn_via,
+            authn_via: family.proofs.authn_via().to_owned(),
             client: family.client.map(|client| client.to_string()),
             device: device(family.user_agent.as_deref()),
         }

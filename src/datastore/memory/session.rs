@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use rocket::async_trait;
 use uuid::Uuid;
 
-use crate::clock::Timestamp;
+use crate::clock::{NEVER, Timestamp};
 use crate::crypto::one_time::Digest;
 use crate::datastore::memory::{Content, MemoryDatastore, duplicate};
 use crate::datastore::session::{EndedSession, SessionRecord};
@@ -60,8 +60,7 @@ impl SessionStore for MemoryDatastore {
     ) -> Result<()> {
         match self.lock().sessions.get_mut(digest) {
             Some(session)
-                if session.last_seen_at <= unless_since
-                    && session.last_seen_at > SessionRecord::NEVER =>
+                if session.last_seen_at <= unless_since && session.last_seen_at > NEVER =>
             {
                 session.last_seen_at = now;
             }
@@ -78,7 +77,7 @@ impl SessionStore for MemoryDatastore {
     ) -> Result<()> {
         match self.lock().sessions.get_mut(digest) {
             Some(session) if session.last_seen_at <= idle || session.created_at <= begun => {
-                session.last_seen_at = SessionRecord::NEVER;
+                session.last_seen_at = NEVER;
             }
             _ => {}
         }

@@ -58,7 +58,7 @@ use crate::datastore::{
     RememberStore, SessionStore, SqlxDatastore, Together, UserDatastore,
 };
 use crate::testing::TestDatabase;
-use crate::user::{Email, PermissionName, RoleName, User, UserId, Username};
+use crate::user::{Email, Method, PermissionName, Proof, Proofs, RoleName, User, UserId, Username};
 
 /// Enough rows for an index to be worth its while.
 const USERS: usize = 200;
@@ -298,11 +298,10 @@ async fn fill(store: &SqlxDatastore, now: Timestamp) -> (User, Digest) {
             id: random_uuid().unwrap(),
             user_id: user.id,
             epoch: user.epoch,
-            authn_via: "password".to_owned(),
+            proofs: Proofs::from(Proof::new(Method::Password, now)),
             client: None,
             user_agent: None,
             created_at: now,
-            authenticated_at: now,
             last_seen_at: now,
             series: Some(digest),
         };
@@ -312,6 +311,7 @@ async fn fill(store: &SqlxDatastore, now: Timestamp) -> (User, Digest) {
             epoch: user.epoch,
             validator: digest,
             previous: None,
+            proofs: Proofs::from(Proof::new(Method::Password, now)),
             created_at: now,
             rotated_at: now,
             expires_at: now,
@@ -326,11 +326,10 @@ async fn fill(store: &SqlxDatastore, now: Timestamp) -> (User, Digest) {
             previous_id: None,
             session_id: Some(session.id),
             series: session.series,
-            authn_via: "password".to_owned(),
+            proofs: Proofs::from(Proof::new(Method::Password, now)),
             client: None,
             user_agent: None,
             created_at: now,
-            authenticated_at: now,
             rotated_at: now,
             idle_expires_at: now,
             expires_at: now,

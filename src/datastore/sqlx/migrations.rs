@@ -87,6 +87,7 @@ schemas![
     13 "0013_tokens",
     14 "0014_personal_tokens",
     15 "0015_urgent_mail",
+    17 "0017_proofs",
 ];
 
 /// How often, and with what pause, it is tried while another instance does the same.

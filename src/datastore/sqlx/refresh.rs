@@ -9,7 +9,7 @@ use crate::datastore::refresh::{
 };
 use crate::datastore::sqlx::outbox::push_all;
 use crate::datastore::sqlx::rows::{
-    UserRow, read_address, read_digest, row, select_user, users_from,
+    UserRow, read_address, read_digest, read_proofs, row, select_user, users_from,
 };
 use crate::datastore::sqlx::session::{EndedRow, FIND_SESSION_BEARER, LOCK_SESSION_OF};
 use crate::datastore::sqlx::user::{KEEP_USER, LOCK_USER};
@@ -20,9 +20,9 @@ use crate::user::{User, UserId};
 
 pub(super) const BEGIN_FAMILY: &str = "
     INSERT INTO security_refresh
-        (id, user_id, epoch, token_id, previous_id, session_id, series, authn_via, client,
-         user_agent, created_at, authenticated_at, rotated_at, idle_expires_at, expires_at)
-    SELECT ?, id, epoch, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? FROM security_users
+        (id, user_id, epoch, token_id, previous_id, session_id, series, proofs, client,
+         user_agent, created_at, rotated_at, idle_expires_at, expires_at)
+    SELECT ?, id, epoch, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? FROM security_users
     WHERE id = ? AND epoch = ? AND active = ? AND closes_at IS NULL";
 
 pub(super) const FIND_OTHER_FAMILIES: &str = "
@@ -37,9 +37,9 @@ macro_rules! select_family {
             "
     SELECT id AS family_id, user_id AS family_user_id, epoch AS family_epoch, token_id, previous_id,
            session_id AS family_session_id, series AS family_series,
-           authn_via AS family_authn_via, client AS family_client,
+           proofs AS family_proofs, client AS family_client,
            user_agent AS family_user_agent, created_at AS family_created_at,
-           authenticated_at AS family_authenticated_at, rotated_at, idle_expires_at,
+           rotated_at, idle_expires_at,
            expires_at AS family_expires_at
     FROM security_refresh ",
             $rest
@@ -54,9 +54,9 @@ pub(super) const LIST_FAMILIES: &str =
 pub(super) const FIND_FAMILY_BEARER: &str = select_user!(
     "f.id AS family_id, f.user_id AS family_user_id, f.epoch AS family_epoch, f.token_id,
            f.previous_id, f.session_id AS family_session_id, f.series AS family_series,
-           f.authn_via AS family_authn_via, f.client AS family_client,
+           f.proofs AS family_proofs, f.client AS family_client,
            f.user_agent AS family_user_agent,
-           f.created_at AS family_created_at, f.authenticated_at AS family_authenticated_at,
+           f.created_at AS family_created_at,
            f.rotated_at, f.idle_expires_at, f.expires_at AS family_expires_at,",
     "security_refresh f
     JOIN security_users u ON u.id = f.user_id AND u.epoch = f.epoch",
@@ -121,11 +121,10 @@ impl RefreshStore for SqlxDatastore {
                 .bind(family.previous_id)
                 .bind(family.session_id)
                 .bind(series.clone())
-                .bind(family.authn_via.clone())
+                .bind(family.proofs.to_string())
                 .bind(family.client.map(|client| client.to_string()))
                 .bind(family.user_agent.clone())
                 .bind(family.created_at)
-                .bind(family.authenticated_at)
                 .bind(family.rotated_at)
                 .bind(family.idle_expires_at)
                 .bind(family.expires_at)
@@ -277,11 +276,10 @@ row! {
         previous_id: Option<uuid::Uuid>,
         family_session_id: Option<uuid::Uuid>,
         family_series: Option<Vec<u8>>,
-        family_authn_via: String,
+        family_proofs: String,
         family_client: Option<String>,
         family_user_agent: Option<String>,
         family_created_at: Timestamp,
-        family_authenticated_at: Timestamp,
         rotated_at: Timestamp,
         idle_expires_at: Timestamp,
         family_expires_at: Timestamp,
@@ -298,11 +296,10 @@ impl FamilyRow {
             previous_id: self.previous_id,
             session_id: self.family_session_id,
             series: self.family_series.map(read_digest).transpose()?,
-            authn_via: self.family_authn_via,
+            proofs: read_proofs(&self.family_proofs)?,
             client: read_address(self.family_client.as_deref())?,
             user_agent: self.family_user_agent,
             created_at: self.family_created_at,
-            authenticated_at: self.family_authenticated_at,
             rotated_at: self.rotated_at,
             idle_expires_at: self.idle_expires_at,
             expires_at: self.family_expires_at,

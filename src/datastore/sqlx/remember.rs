@@ -9,7 +9,9 @@ use crate::datastore::session::SessionRecord;
 use crate::datastore::sqlx::SqlxDatastore;
 use crate::datastore::sqlx::far::Far;
 use crate::datastore::sqlx::outbox::push_all;
-use crate::datastore::sqlx::rows::{UserRow, read_digest, row, select_user, users_from};
+use crate::datastore::sqlx::rows::{
+    UserRow, read_digest, read_proofs, row, select_user, users_from,
+};
 use crate::datastore::sqlx::session::{
     DELETE_SERIES, DELETE_SESSION, EndedRow, FIND_SESSIONS_OF_SERIES, SeriesKeyRow, begin_session,
     end_families_of,
@@ -21,13 +23,13 @@ use crate::user::{User, UserId};
 
 pub(super) const CREATE_SERIES: &str = "
     INSERT INTO security_remember
-        (series, user_id, epoch, validator, previous, created_at, rotated_at, expires_at)
-    SELECT ?, id, epoch, ?, ?, ?, ?, ? FROM security_users
+        (series, user_id, epoch, validator, previous, proofs, created_at, rotated_at, expires_at)
+    SELECT ?, id, epoch, ?, ?, ?, ?, ?, ? FROM security_users
     WHERE id = ? AND epoch = ? AND active = ? AND closes_at IS NULL";
 
 pub(super) const FIND_SERIES: &str = select_user!(
     "m.series, m.user_id AS series_user_id, m.epoch AS series_epoch, m.validator, m.previous,
-           m.created_at AS series_created_at, m.rotated_at, m.expires_at AS series_expires_at,",
+           m.proofs AS series_proofs, m.created_at AS series_created_at, m.rotated_at, m.expires_at AS series_expires_at,",
     "security_remember m
     JOIN security_users u ON u.id = m.user_id AND u.epoch = m.epoch",
     "WHERE m.series = ?"
@@ -36,7 +38,7 @@ pub(super) const FIND_SERIES: &str = select_user!(
 /// The series alone, to be turned: nobody else turns or ends it meanwhile.
 pub(super) const FIND_SERIES_TO_TURN: &str = "
     SELECT series, user_id AS series_user_id, epoch AS series_epoch, validator, previous,
-           created_at AS series_created_at, rotated_at, expires_at AS series_expires_at
+           proofs AS series_proofs, created_at AS series_created_at, rotated_at, expires_at AS series_expires_at
     FROM security_remember WHERE series = ? FOR UPDATE";
 
 pub(super) const ROTATE_SERIES: &str = "
@@ -97,6 +99,7 @@ impl RememberStore for SqlxDatastore {
                 .bind(series.series.as_bytes().to_vec())
                 .bind(series.validator.as_bytes().to_vec())
                 .bind(series.previous.map(|previous| previous.as_bytes().to_vec()))
+                .bind(series.proofs.to_string())
                 .bind(series.created_at)
                 .bind(series.rotated_at)
                 .bind(Far(series.expires_at))
@@ -260,6 +263,7 @@ row! {
         series_epoch: i64,
         validator: Vec<u8>,
         previous: Option<Vec<u8>>,
+        series_proofs: String,
         series_created_at: Timestamp,
         rotated_at: Timestamp,
         series_expires_at: Timestamp,
@@ -274,6 +278,7 @@ impl SeriesRow {
             epoch: self.series_epoch,
             validator: read_digest(self.validator)?,
             previous: self.previous.map(read_digest).transpose()?,
+            proofs: read_proofs(&self.series_proofs)?,
             created_at: self.series_created_at,
             rotated_at: self.rotated_at,
             expires_at: self.series_expires_at,

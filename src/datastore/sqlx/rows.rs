@@ -10,7 +10,7 @@ use crate::crypto::one_time::Digest;
 use crate::datastore::session::SessionRecord;
 use crate::datastore::user::Credentials;
 use crate::error::{Error, Result};
-use crate::user::{Email, PermissionName, RoleName, User, UserId, Username};
+use crate::user::{Email, PermissionName, Proofs, RoleName, User, UserId, Username};
 
 /// Declares a row and reads it by the names of its columns, for every driver that is enabled.
 macro_rules! row {
@@ -103,11 +103,10 @@ row! {
         digest: Vec<u8>,
         session_id: Uuid,
         session_epoch: i64,
-        authn_via: String,
+        session_proofs: String,
         client: Option<String>,
         user_agent: Option<String>,
         session_created_at: DateTime<Utc>,
-        authenticated_at: DateTime<Utc>,
         last_seen_at: DateTime<Utc>,
         session_series: Option<Vec<u8>>,
     }
@@ -151,11 +150,10 @@ impl SessionRow {
             id: self.session_id,
             user_id,
             epoch: self.session_epoch,
-            authn_via: self.authn_via,
+            proofs: read_proofs(&self.session_proofs)?,
             client: read_address(self.client.as_deref())?,
             user_agent: self.user_agent,
             created_at: self.session_created_at,
-            authenticated_at: self.authenticated_at,
             last_seen_at: self.last_seen_at,
             series: self.session_series.map(read_digest).transpose()?,
         })
@@ -169,6 +167,10 @@ pub(super) fn read_digest(bytes: Vec<u8>) -> Result<Digest> {
 
 pub(super) fn read_address(text: Option<&str>) -> Result<Option<IpAddr>> {
     text.map(|text| text.parse().map_err(|_| corrupt("a network address"))).transpose()
+}
+
+pub(super) fn read_proofs(text: &str) -> Result<Proofs> {
+    text.parse().map_err(|_| corrupt("the proofs of a login"))
 }
 
 pub(super) fn read_email(text: &str) -> Result<Email> {

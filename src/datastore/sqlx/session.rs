@@ -3,7 +3,7 @@
 use rocket::async_trait;
 use uuid::Uuid;
 
-use crate::clock::Timestamp;
+use crate::clock::{NEVER, Timestamp};
 use crate::crypto::one_time::Digest;
 use crate::datastore::session::{EndedSession, SessionRecord};
 use crate::datastore::sqlx::SqlxDatastore;
@@ -18,8 +18,8 @@ use crate::user::{User, UserId};
 macro_rules! find_session {
     ($which:literal) => {
         select_user!(
-            "s.digest, s.id AS session_id, s.epoch AS session_epoch, s.authn_via, s.client,
-           s.user_agent, s.created_at AS session_created_at, s.authenticated_at, s.last_seen_at,
+            "s.digest, s.id AS session_id, s.epoch AS session_epoch, s.proofs AS session_proofs,
+           s.client, s.user_agent, s.created_at AS session_created_at, s.last_seen_at,
            s.series AS session_series,",
             "security_sessions s
     JOIN security_users u ON u.id = s.user_id AND u.epoch = s.epoch",
@@ -42,9 +42,9 @@ pub(super) const FIND_SESSION_BEARER: &str = find_session!(
 
 pub(super) const BEGIN_SESSION: &str = "
     INSERT INTO security_sessions
-        (digest, id, user_id, epoch, authn_via, client, user_agent,
-         created_at, authenticated_at, last_seen_at, series)
-    SELECT ?, ?, id, epoch, ?, ?, ?, ?, ?, ?, ? FROM security_users
+        (digest, id, user_id, epoch, proofs, client, user_agent,
+         created_at, last_seen_at, series)
+    SELECT ?, ?, id, epoch, ?, ?, ?, ?, ?, ? FROM security_users
     WHERE id = ? AND epoch = ? AND active = ? AND closes_at IS NULL";
 
 /// What a session names is locked before the session: so does everybody who ends both.
@@ -77,8 +77,8 @@ pub(super) const FIND_OTHER_SESSIONS: &str = "
     WHERE user_id = ? AND digest <> ? ORDER BY created_at DESC, digest";
 
 pub(super) const LIST_SESSIONS: &str = "
-    SELECT digest, id AS session_id, epoch AS session_epoch, authn_via, client, user_agent,
-           created_at AS session_created_at, authenticated_at, last_seen_at,
+    SELECT digest, id AS session_id, epoch AS session_epoch, proofs AS session_proofs, client,
+           user_agent, created_at AS session_created_at, last_seen_at,
            series AS session_series
     FROM security_sessions
     WHERE user_id = ? ORDER BY created_at DESC, digest";
@@ -157,7 +157,7 @@ impl SessionStore for SqlxDatastore {
                 .bind(now)
                 .bind(digest.as_bytes().to_vec())
                 .bind(unless_since)
-                .bind(SessionRecord::NEVER);
+                .bind(NEVER);
             database.execute(touch).await.map(drop)
         })
     }
@@ -171,7 +171,7 @@ impl SessionStore for SqlxDatastore {
         on_database!(self, |database| {
             let expire = database
                 .query(EXPIRE_SESSION)
-                .bind(SessionRecord::NEVER)
+                .bind(NEVER)
                 .bind(digest.as_bytes().to_vec())
                 .bind(idle)
                 .bind(begun);
@@ -269,11 +269,10 @@ macro_rules! begin_session {
                 .query(sql::BEGIN_SESSION)
                 .bind(digest.clone())
                 .bind(session.id)
-                .bind(session.authn_via.clone())
+                .bind(session.proofs.to_string())
                 .bind(session.client.map(|client| client.to_string()))
                 .bind(session.user_agent.clone())
                 .bind(session.created_at)
-                .bind(session.authenticated_at)
                 .bind(session.last_seen_at)
                 .bind(series.clone())
                 .bind(user)

@@ -146,7 +146,6 @@ mod programs;
 mod refresh;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use rocket::{Build, Request, Rocket, Route, async_trait, routes};
 use serde::{Deserialize, Serialize};
@@ -159,7 +158,7 @@ use crate::feature::{Announcer, Feature, Hooks};
 use crate::flow::once::Admitted;
 use crate::flow::{Flow, families};
 use crate::guard::mechanism::{Mechanism, TOKEN, register};
-use crate::rejection::Rejection;
+use crate::rejection::{Lacking, Rejection};
 use crate::session::names::REFRESH_PATH;
 use crate::template::Embedded;
 use crate::token;
@@ -262,8 +261,8 @@ impl Mechanism for Tokens {
         Some(challenge::bearer(refused))
     }
 
-    fn challenge_stale(&self, max_age: Duration) -> Option<String> {
-        Some(challenge::fresher_bearer(max_age))
+    fn challenge_insufficient(&self, lacking: Lacking) -> Option<String> {
+        Some(challenge::better_bearer(lacking))
     }
 }
 

@@ -84,7 +84,7 @@ async fn list(visit: &Visit<'_>, flow: &Flow) -> Result<Vec<Listed>, Rejection> 
         id: family.id,
         device: device(family.user_agent.as_deref()),
         client: family.client.map(|client| client.to_string()),
-        authn_via: family.authn_via,
+        authn_via: family.proofs.authn_via().to_owned(),
         created_at: family.created_at,
         refreshed_at: family.rotated_at,
         expires_at: family.idle_expires_at,

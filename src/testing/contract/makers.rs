@@ -18,7 +18,9 @@ use crate::datastore::outbox::{Addressee, NewMail};
 use crate::datastore::session::SessionRecord;
 use crate::datastore::user::{Contest, NewUser, UserChange};
 use crate::datastore::{Together, UserDatastore};
-use crate::user::{Email, Identity, PermissionName, RoleName, User, UserId, Username};
+use crate::user::{
+    Email, Identity, Method, PermissionName, Proof, Proofs, RoleName, User, UserId, Username,
+};
 
 pub(super) const BACK_OFF: BackOff =
     BackOff { from: 5, first_delay: TimeDelta::seconds(10), longest_delay: TimeDelta::seconds(45) };
@@ -120,17 +122,21 @@ pub(super) async fn find_named(store: &Arc<impl UserDatastore>, typed: &str) -> 
     store.find_credentials(&identity).await.unwrap().map(|found| found.user)
 }
 
+/// The proofs of a login by password at that time.
+pub(super) fn password_at(time: Timestamp) -> Proofs {
+    Proofs::from(Proof::new(Method::Password, time))
+}
+
 pub(super) fn session_of(user: &User) -> SessionRecord {
     SessionRecord {
         digest: digest(),
         id: random_uuid().unwrap(),
         user_id: user.id,
         epoch: user.epoch,
-        authn_via: "password".to_owned(),
+        proofs: password_at(at(0)),
         client: Some(ip("192.0.2.1")),
         user_agent: Some("Browser/1.0".to_owned()),
         created_at: at(0),
-        authenticated_at: at(0),
         last_seen_at: at(0),
         series: None,
     }

@@ -12,9 +12,11 @@ use crate::datastore::refresh::{
 use crate::datastore::session::SessionRecord;
 use crate::datastore::user::{NewUser, UserChange};
 use crate::datastore::{RefreshStore, Together, UserDatastore};
-use crate::testing::contract::makers::{at, begin, ip, mail, new_user, outbox, session_of, user};
+use crate::testing::contract::makers::{
+    at, begin, ip, mail, new_user, outbox, password_at, session_of, user,
+};
 use crate::testing::contract::run::{CALLERS, all_at_once, count};
-use crate::user::User;
+use crate::user::{Method, Proof, User};
 
 section! {
     refresh in __contract_refresh:
@@ -56,11 +58,10 @@ pub(super) fn family_of(user: &User) -> FamilyRecord {
         previous_id: None,
         session_id: None,
         series: None,
-        authn_via: "password".to_owned(),
+        proofs: password_at(at(0)),
         client: Some(ip("192.0.2.1")),
         user_agent: Some("Program/1.0".to_owned()),
         created_at: at(0),
-        authenticated_at: at(0),
         rotated_at: at(0),
         idle_expires_at: at(1_000),
         expires_at: at(10_000),
@@ -138,7 +139,7 @@ pub async fn a_family_is_found_as_begun_with_its_user(
     let micro = TimeDelta::microseconds(1);
     let family = FamilyRecord {
         created_at: at(1) + micro,
-        authenticated_at: at(2),
+        proofs: password_at(at(2)).and(Proof::new(Method::custom("smart_card"), at(3))),
         rotated_at: at(3),
         previous_id: Some(id()),
         ..in_session(&ann, &session)

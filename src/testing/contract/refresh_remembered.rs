@@ -6,7 +6,7 @@ use crate::datastore::refresh::FamilyRecord;
 use crate::datastore::remember::{SeriesRecord, Turn, Turned};
 use crate::datastore::session::SessionRecord;
 use crate::datastore::{RefreshStore, RememberStore, Together, UserDatastore};
-use crate::testing::contract::makers::{at, begin, digest, session_of, user};
+use crate::testing::contract::makers::{at, begin, digest, password_at, session_of, user};
 use crate::testing::contract::refresh::{begin_family, family_of, find, in_session, lives};
 use crate::testing::contract::run::{CALLERS, all_at_once};
 use crate::user::User;
@@ -33,6 +33,7 @@ async fn come_back(
         epoch: user.epoch,
         validator: digest(),
         previous: None,
+        proofs: password_at(at(0)),
         created_at: at(0),
         rotated_at: at(0),
         expires_at: at(500),

@@ -10,10 +10,10 @@ use crate::datastore::session::{EndedSession, SessionRecord};
 use crate::datastore::user::UserChange;
 use crate::datastore::{RememberStore, Together, UserDatastore};
 use crate::testing::contract::makers::{
-    assert_refused, at, begin, digest, find_session, mail, outbox, session_of, user,
+    assert_refused, at, begin, digest, find_session, mail, outbox, password_at, session_of, user,
 };
 use crate::testing::contract::run::{CALLERS, all_at_once, count};
-use crate::user::User;
+use crate::user::{Method, Proof, Proofs, User};
 
 section! {
     remember in __contract_remember:
@@ -50,6 +50,7 @@ fn series_of(user: &User) -> SeriesRecord {
         epoch: user.epoch,
         validator: digest(),
         previous: None,
+        proofs: password_at(at(0)),
         created_at: at(0),
         rotated_at: at(0),
         expires_at: at(1_000_000),
@@ -162,7 +163,8 @@ pub async fn a_turn_replaces_the_validator_and_begins_the_session(
     let ann = user(store, "ann@example.org").await;
     let series = series_of(&ann);
     assert!(store.create_series(&series, 20).await.unwrap());
-    let never = SessionRecord { authenticated_at: SessionRecord::NEVER, ..naming(&ann, &series) };
+    let remembered = Proofs::from(Proof::new(Method::Remembered, at(50)));
+    let never = SessionRecord { proofs: remembered, ..naming(&ann, &series) };
     let turn = turn(&series, series.validator, digest(), 50);
     assert_eq!(rotate(store, &turn, &never).await, Turned::Rotated(Vec::new()));
     let turned = SeriesRecord {

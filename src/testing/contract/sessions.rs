@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 
+use crate::clock::NEVER;
 use crate::datastore::session::{EndedSession, SessionRecord};
 use crate::datastore::user::UserChange;
 use crate::datastore::{Together, UserDatastore};
 use crate::testing::contract::makers::{
-    assert_refused, at, begin, digest, find_session, ip, session_of, user,
+    assert_refused, at, begin, digest, find_session, ip, password_at, session_of, user,
 };
 use crate::testing::contract::run::{CALLERS, all_at_once, count};
 use crate::user::User;
@@ -41,11 +42,10 @@ pub async fn a_session_is_found_as_begun(store: &Arc<impl UserDatastore>) {
     let ann = user(store, "Ann@example.org").await;
     for client in ["2001:db8::7", "::ffff:192.0.2.7", "192.0.2.7"] {
         let session = SessionRecord {
-            authn_via: "password".to_owned(),
+            proofs: password_at(at(2) + TimeDelta::milliseconds(2)),
             client: Some(ip(client)),
             user_agent: Some("\u{1f980}".repeat(255)),
             created_at: at(1) + TimeDelta::microseconds(1),
-            authenticated_at: at(2) + TimeDelta::milliseconds(2),
             last_seen_at: at(3),
             ..session_of(&ann)
         };
@@ -261,7 +261,7 @@ pub async fn a_session_that_expired_is_used_no_more(store: &Arc<impl UserDatasto
         begin(store, &session).await;
         store.expire_session(&session.digest, idle, begun).await.unwrap();
         store.touch_session(&session.digest, at(120), at(60)).await.unwrap();
-        let expired = SessionRecord { last_seen_at: SessionRecord::NEVER, ..session.clone() };
+        let expired = SessionRecord { last_seen_at: NEVER, ..session.clone() };
         assert_eq!(find_session(store, &session).await, Some((expired, ann.clone())));
         assert!(store.end_session(&session.digest, &Together::nothing()).await.unwrap());
     }

@@ -8,6 +8,7 @@ use rocket_security::crypto::random_uuid;
 use rocket_security::datastore::Together;
 use rocket_security::datastore::session::SessionRecord;
 use rocket_security::testing::TestApp;
+use rocket_security::user::{Method, Proof, Proofs};
 use rocket_security::{Tokens, User};
 use serde_json::json;
 
@@ -40,11 +41,10 @@ pub(crate) async fn begin_session(app: &TestApp, user: &User, minutes: i64) -> S
         id: random_uuid().unwrap(),
         user_id: user.id,
         epoch: user.epoch,
-        authn_via: "password".to_owned(),
+        proofs: Proofs::from(Proof::new(Method::Password, now - TimeDelta::minutes(minutes))),
         client: None,
         user_agent: None,
         created_at: now,
-        authenticated_at: now - TimeDelta::minutes(minutes),
         last_seen_at: now,
         series: None,
     };

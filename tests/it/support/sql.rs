@@ -28,6 +28,11 @@ macro_rules! on_connection {
     }};
 }
 
+/// Counts the rows of one of our tables.
+pub(crate) async fn count(database: &TestDatabase, table: &str) -> i64 {
+    number(database, &format!("SELECT COUNT(*) FROM security_{table}")).await
+}
+
 /// Runs statements.
 pub(crate) async fn execute(database: &TestDatabase, sql: &str) {
     try_execute(database, sql).await.unwrap();

@@ -1,0 +1,198 @@
+//! [`Flow`]: what a login needs, in one place.
+
+use std::sync::{Arc, OnceLock};
+
+use crate::config::Span;
+use crate::crypto::hasher::{Hasher, PasswordHash, Slot, Verified};
+use crate::crypto::password::{Password, PasswordPolicy};
+use crate::datastore::outbox::NewMail;
+use crate::datastore::{Together, UserDatastore};
+use crate::event::{Event, Origin};
+use crate::feature::{Announcer, Hooks, Registration, asker};
+use crate::flow::bearer::Checked;
+use crate::flow::choice::Judges;
+use crate::flow::families::Programs;
+use crate::flow::limits::Limits;
+use crate::flow::username::UsernamePolicy;
+use crate::mail::worker::Bell;
+use crate::rejection::Rejection;
+use crate::user::{Identity, User};
+use crate::web::visit::Visit;
+
+/// The one door: in Rocket's managed state.
+pub struct Flow {
+    pub(in crate::flow) store: Arc<dyn UserDatastore>,
+    pub(in crate::flow) hooks: Arc<[Box<dyn Hooks>]>,
+    pub(in crate::flow) announcer: Announcer,
+    pub(in crate::flow) hasher: Hasher,
+    pub(in crate::flow) judges: Judges,
+    pub(in crate::flow) policy: PasswordPolicy,
+    pub(in crate::flow) usernames: UsernamePolicy,
+    pub(in crate::flow) limits: Limits,
+    pub(in crate::flow) max_sessions: u32,
+    pub(in crate::flow) freshness: Span,
+    pub(in crate::flow) bell: Bell,
+    /// What keeps programs, once a feature does.
+    pub(in crate::flow) programs: OnceLock<Programs>,
+    pub(in crate::flow) checked: Checked,
+}
+
+/// The parts of [`Flow`].
+pub(crate) struct FlowParts {
+    pub(crate) store: Arc<dyn UserDatastore>,
+    pub(crate) hooks: Arc<[Box<dyn Hooks>]>,
+    pub(crate) announcer: Announcer,
+    pub(crate) hasher: Hasher,
+    pub(crate) judges: Judges,
+    pub(crate) policy: PasswordPolicy,
+    pub(crate) usernames: UsernamePolicy,
+    pub(crate) limits: Limits,
+    pub(crate) max_sessions: u32,
+    pub(crate) freshness: Span,
+    pub(crate) bell: Bell,
+}
+
+impl Flow {
+    pub(crate) fn new(parts: FlowParts) -> Self {
+        let FlowParts { store, hooks, announcer, hasher, policy, usernames, .. } = parts;
+        let FlowParts { judges, limits, max_sessions, freshness, bell, .. } = parts;
+        Self {
+            store,
+            hooks,
+            announcer,
+            hasher,
+            judges,
+            policy,
+            usernames,
+            limits,
+            max_sessions,
+            freshness,
+            bell,
+            programs: OnceLock::new(),
+            checked: Checked::default(),
+        }
+    }
+
+    /// Gives the store, for flows that lead to no session.
+    pub fn store(&self) -> &Arc<dyn UserDatastore> {
+        &self.store
+    }
+
+    /// Gives the rules for new passwords.
+    pub fn password_policy(&self) -> &PasswordPolicy {
+        &self.policy
+    }
+
+    /// Gives the limits on attempts.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// Gives the threads that hash.
+    pub fn hasher(&self) -> &Hasher {
+        &self.hasher
+    }
+
+    /// Takes a place in the hash queue for the network of a request, which can hold a quarter of them;
+    /// the larger networks around it can hold half of them each.
+    /// Ask the [limit](Limits::admit) of the network first.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejection::Saturated`] if the queue is full, or one of the networks has its part of it.
+    pub fn reserve(&self, visit: &Visit<'_>) -> Result<Slot, Rejection> {
+        self.hasher.reserve_for(self.limits.network_digests(visit))
+    }
+
+    /// Compares a password with the hash of an account. For an account that does not exist or has no
+    /// password, it does the work of one that exists.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejection::Unavailable`] if the comparison fails.
+    pub async fn verify_password(
+        &self,
+        slot: &Slot,
+        identity: &Identity,
+        password: &Password,
+        stored: Option<&PasswordHash>,
+    ) -> Result<Verified, Rejection> {
+        let identity = self.limits.identity_digest(identity);
+        Ok(self.hasher.verify(slot, password, stored, &identity).await?)
+    }
+
+    /// Gives what a change is committed together with: these mails, and what the hooks want to have
+    /// along with the event that tells of it.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejection::Unavailable`] when a hook fails; then the change must not happen.
+    pub async fn along(&self, event: &Event, mail: Vec<NewMail>) -> Result<Together, Rejection> {
+        Ok(self.announcer.along(event, mail).await?)
+    }
+
+    /// Tells of a change that was committed.
+    pub fn told(&self, event: &Event) {
+        self.announcer.told(event);
+        self.mail_is_waiting();
+    }
+
+    /// Asks the hooks what goes with a registration.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejection::Unavailable`] when a hook fails.
+    pub async fn with_registration(
+        &self,
+        visit: &Visit<'_>,
+        registration: &Registration<'_>,
+    ) -> Result<Together, Rejection> {
+        let mut together = Together::nothing();
+        for hook in &*self.hooks {
+            together = together.join(hook.after_register(registration).await?);
+        }
+        let asker = asker(&visit.origin());
+        together.mail =
+            together.mail.into_iter().map(|mail| mail.asked_by(asker.clone())).collect();
+        Ok(together)
+    }
+
+    /// Puts a mail into the outbox that comes with no change, and says who asked for it.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejection::Unavailable`] when the store does not answer.
+    pub async fn post(&self, mail: NewMail, origin: &Origin) -> Result<(), Rejection> {
+        self.store.push_mail(&mail.asked_by(asker(origin))).await?;
+        self.mail_is_waiting();
+        Ok(())
+    }
+
+    /// Tells whether a new account waits for its owner to prove the address; one that nobody proves is
+    /// deleted after [`UNCONFIRMED_FOR`](lapse::UNCONFIRMED_FOR).
+    pub fn awaits_confirmation(&self) -> bool {
+        self.hooks.iter().any(|hook| hook.awaits_confirmation())
+    }
+
+    /// Says that there is new mail in the outbox.
+    pub fn mail_is_waiting(&self) {
+        self.bell.ring();
+    }
+
+    /// Tells everybody but the client why a login failed.
+    pub(in crate::flow) async fn fail(
+        &self,
+        visit: &Visit<'_>,
+        user: Option<&User>,
+        authn_via: &str,
+        reason: &'static str,
+    ) -> Result<Rejection, Rejection> {
+        for hook in &*self.hooks {
+            hook.login_failed(user, reason).await?;
+        }
+        let (user, authn_via) = (user.map(|user| user.id), authn_via.to_owned());
+        let origin = visit.origin();
+        visit.signals().send(&Event::UserFailedAuthn { user, authn_via, reason, origin });
+        Ok(Rejection::InvalidCredentials)
+    }
+}

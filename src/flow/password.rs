@@ -1,0 +1,131 @@
+//! Logins by password.
+//!
+//! The order is part of the design. The limit of the network comes first, so that a client beyond it takes no
+//! place in the hash queue from others. Then comes a place in that queue: a full one costs nothing, and
+//! counts no failed attempt of an account. Then the attempt is charged, before the password is looked at,
+//! so that attempts at once cannot outrun the count; then comes one hash, whether there is such a user or
+//! not; then the state of the account; then the hooks.
+
+use crate::crypto::hasher::{PasswordHash, Slot, Verified};
+use crate::crypto::password::Password;
+use crate::datastore::user::Credentials;
+use crate::feature::Verdict;
+use crate::flow::door::Flow;
+use crate::flow::entry::{Authenticated, Entry, Judged};
+use crate::flow::limits::owed::Right;
+use crate::rejection::Rejection;
+use crate::user::{Identity, Method, Proof, Proofs};
+use crate::web::visit::Visit;
+
+/// A login whose password is right, with what was charged for it.
+struct RightPassword {
+    judged: Judged,
+    right: Right,
+    slot: Slot,
+    /// The stored hash, if it has to be replaced.
+    outdated: Option<PasswordHash>,
+}
+
+impl Flow {
+    /// Finds out whether a password opens an account, for a login that can be
+    /// [finished](Self::finish) at another page.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejection::Saturated`] if the hash queue is full; nothing was looked up then, nor an attempt counted.
+    /// [`Rejection::Throttled`] after too many attempts. [`Rejection::InvalidCredentials`] for an unknown
+    /// identity, a wrong password and an account in no state to log in alike. The refusal of a hook.
+    /// [`Rejection::Unavailable`] if the store does not answer.
+    pub async fn authenticate_password(
+        &self,
+        visit: &Visit<'_>,
+        identity: &Identity,
+        password: &Password,
+    ) -> Result<Entry, Rejection> {
+        let RightPassword { judged, right, slot, outdated } =
+            self.check_password(visit, identity, password).await?;
+        match judged.verdict {
+            // The answer says that the password was right.
+            Verdict::Allow | Verdict::Require(_) => {
+                self.limits.clear(visit, right, &judged.user).await?;
+            }
+            // What is refused like a wrong password is counted like one.
+            Verdict::Refuse(_) => right.leave(),
+        }
+        let user = judged.user.id;
+        let entry = self.conclude(visit, judged).await?;
+        if let Some(old) = outdated {
+            let new = self.hasher.hash(&slot, password).await?;
+            self.store.replace_password_hash(user, &old, &new).await?;
+        }
+        Ok(entry)
+    }
+
+    /// Finds out whether a password alone opens an account, for programs, which can go on at no other page:
+    /// a login that lacks a proof is refused like a wrong password, and counted like one.
+    ///
+    /// # Errors
+    ///
+    /// As for [`authenticate_password`](Self::authenticate_password).
+    pub(in crate::flow) async fn authenticate_program(
+        &self,
+        visit: &Visit<'_>,
+        identity: &Identity,
+        password: &Password,
+    ) -> Result<Authenticated, Rejection> {
+        let RightPassword { judged, right, slot, outdated } =
+            self.check_password(visit, identity, password).await?;
+        match judged.verdict {
+            Verdict::Allow => self.limits.clear(visit, right, &judged.user).await?,
+            Verdict::Require(_) | Verdict::Refuse(_) => right.leave(),
+        }
+        let authenticated = match self.conclude(visit, judged).await? {
+            Entry::Open(authenticated) => authenticated,
+            Entry::Pending(pending) => return Err(self.refuse_pending(visit, &pending).await?),
+        };
+        if let Some(old) = outdated {
+            let new = self.hasher.hash(&slot, password).await?;
+            self.store.replace_password_hash(authenticated.user.id, &old, &new).await?;
+        }
+        Ok(authenticated)
+    }
+
+    async fn check_password(
+        &self,
+        visit: &Visit<'_>,
+        identity: &Identity,
+        password: &Password,
+    ) -> Result<RightPassword, Rejection> {
+        self.limits.admit(visit, "login").await?;
+        let slot = self.reserve(visit)?;
+        let found = self.store.find_credentials(identity).await?;
+        let whose = found.as_ref().map(|found| found.user.id);
+        let charged = self.limits.charge(visit, identity, whose).await?;
+        let user = found.as_ref().map(|found| &found.user);
+        let tally = self.limits.count_failure(visit, identity, user).await?;
+
+        let stored = found.as_ref().and_then(|found| found.password_hash.as_ref());
+        let verified = self.verify_password(&slot, identity, password, stored).await?;
+        let Some(Credentials { user, password_hash }) = found else {
+            // The same work as for an account.
+            self.limits.is_used_up(visit, &tally).await?;
+            let authn_via = Method::Password.authn_via();
+            return Err(self.fail(visit, None, authn_via, "unknown_identity").await?);
+        };
+        if verified == Verified::No || tally.is_disabled {
+            return Err(self.fail_password(visit, &user, &tally, verified).await?);
+        }
+        let right = self.limits.found_right(visit, charged, &tally);
+        let proofs = Proofs::from(Proof::new(Method::Password, visit.clock().now()));
+        let judged = match self.judge(visit, user, proofs, None).await {
+            Ok(judged) => judged,
+            Err(fault) => {
+                // If the store fails, too, the charges are remembered.
+                let _ = right.clear(&*self.store).await;
+                return Err(fault);
+            }
+        };
+        let outdated = password_hash.filter(|_| verified == Verified::Outdated);
+        Ok(RightPassword { judged, right, slot, outdated })
+    }
+}

@@ -1,0 +1,77 @@
+//! The cookie of a login that is not finished: what its user has proved so far.
+//!
+//! It is sealed to the id that the browser has as a guest, and opens with that id alone, for ten minutes.
+//! What is in it belongs to `flow`.
+
+use rocket::Request;
+use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::{Deserialize, Serialize};
+
+use crate::clock::Timestamp;
+use crate::crypto::one_time::Token;
+use crate::error::Result;
+use crate::session::cookie::PENDING_LIFETIME;
+use crate::session::names::Kind;
+use crate::session::{Sessions, cookie, loaded};
+
+#[derive(Serialize, Deserialize)]
+struct Held<T> {
+    /// When the login began, in seconds since 1970.
+    at: i64,
+    login: T,
+}
+
+impl Sessions {
+    /// Has the browser keep a login that began at `began_at`. Returns false if it is too large for a cookie.
+    pub(crate) fn hold_login(
+        &self,
+        request: &Request<'_>,
+        began_at: Timestamp,
+        login: &impl Serialize,
+    ) -> Result<bool> {
+        let guest = self.guest_to_bind(request)?;
+        let left = PENDING_LIFETIME.whole_seconds() - (self.clock.now() - began_at).num_seconds();
+        let held = Held { at: began_at.timestamp(), login };
+        let Some(cookie) = self.cookies.pending(&held, &guest, left)? else {
+            return Ok(false);
+        };
+        cookie::set(request, cookie);
+        Ok(true)
+    }
+
+    /// Returns the login that the browser keeps, with its beginning, unless it is too old.
+    pub(crate) fn held_login<T: DeserializeOwned>(
+        &self,
+        request: &Request<'_>,
+    ) -> Option<(Timestamp, T)> {
+        let Held { at, login } = self.cookies.open_pending(request, &self.guest_id(request)?)?;
+        let began_at = Timestamp::from_timestamp(at, 0)?;
+        let age = self.clock.now() - began_at;
+        (age.num_seconds() < PENDING_LIFETIME.whole_seconds()).then_some((began_at, login))
+    }
+
+    /// Checks whether the browser keeps a login that can still be finished.
+    pub(crate) fn holds_login(&self, request: &Request<'_>) -> bool {
+        self.held_login::<IgnoredAny>(request).is_some()
+    }
+
+    /// Takes the login from the browser.
+    pub(crate) fn drop_login(&self, request: &Request<'_>) {
+        if self.cookies.find(Kind::Pending, request).is_some() {
+            cookie::set(request, self.cookies.removal(Kind::Pending));
+        } else {
+            // One that this very request began.
+            cookie::leave(request, &self.cookies.removal(Kind::Pending).name().to_owned());
+        }
+    }
+
+    /// Returns the id that the browser has as a guest after this answer. A browser with a session keeps that.
+    fn guest_to_bind(&self, request: &Request<'_>) -> Result<Token> {
+        if loaded(request).is_some_and(|current| current.active().is_some()) {
+            let id = self.guest_id(request).map_or_else(Token::random, Ok)?;
+            self.write_guest(request, &id)?;
+            return Ok(id);
+        }
+        self.become_guest(request)
+    }
+}
