@@ -54,6 +54,9 @@
 //! | a store of one's own | [`datastore`], `testing::contract`, which tests it, and the example `own_datastore` |
 //! | tests of an application | `testing`, with the cargo feature of that name |
 
+#[cfg(feature = "cli")]
+#[doc(hidden)]
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod crypto;

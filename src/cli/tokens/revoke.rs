@@ -1,17 +1,17 @@
 //! `rocket-security tokens revoke`.
 
 use clap::Args;
-use rocket_security::clock::{Clock, Timestamp};
-use rocket_security::datastore::user::UserChange;
-use rocket_security::datastore::{Denylist, RefreshStore, UserDatastore};
-use rocket_security::event::SessionEnd;
-use rocket_security::token::{Access, Refresh, TokenKind, denied_as, denied_at_most_until};
-use rocket_security::{Email, Event, UserId};
 use uuid::Uuid;
 
-use crate::application::{Application, origin};
-use crate::terminal::{Failure, id_of, print};
-use crate::tokens::verify::{Token, read_token};
+use crate::cli::application::{Application, origin};
+use crate::cli::terminal::{Failure, id_of, print};
+use crate::cli::tokens::verify::{Token, read_token};
+use crate::clock::{Clock, Timestamp};
+use crate::datastore::user::UserChange;
+use crate::datastore::{Denylist, RefreshStore, UserDatastore};
+use crate::event::{Event, SessionEnd};
+use crate::token::{Access, Refresh, TokenKind, denied_as, denied_at_most_until};
+use crate::user::{Email, UserId};
 
 /// What is ended otherwise than by its id. A group that is there already keeps clap from requiring the id.
 const OTHERS: [&str; 3] = ["user", "family", "token"];

@@ -5,13 +5,13 @@ use std::io::Write;
 use std::path::Path;
 use std::{fs, io};
 
-use rocket_security::config::TokenPurpose;
-use rocket_security::crypto::token_key::{KeyFault, TokenKey, TokenVersion};
-use rocket_security::token::{read_key_file, read_keys};
-use rocket_security::{Error, Secret};
-
-use crate::keys::{configured_passphrase, passphrase};
-use crate::terminal::Failure;
+use crate::cli::keys::{configured_passphrase, passphrase};
+use crate::cli::terminal::Failure;
+use crate::config::TokenPurpose;
+use crate::crypto::token_key::{KeyFault, TokenKey, TokenVersion};
+use crate::error::Error;
+use crate::secret::Secret;
+use crate::token::{read_key_file, read_keys};
 
 /// The keys of a file, each with the text that stands for it there.
 pub(crate) struct KeyFile {

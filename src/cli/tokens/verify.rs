@@ -1,17 +1,18 @@
 //! `rocket-security tokens verify`.
 
 use clap::Args;
-use rocket_security::clock::Clock;
-use rocket_security::datastore::refresh::{LivesBy, TokenTrace};
-use rocket_security::datastore::{Denylist, RefreshStore, UserDatastore};
-use rocket_security::rejection::TokenFault;
-use rocket_security::token::{Access, Examined, MAX_TOKEN_BYTES, Refresh, TokenKind, Verified};
-use rocket_security::{Config, UserId};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use crate::application::{Application, tokens_to_verify};
-use crate::terminal::{Failure, note, print, read_line};
+use crate::cli::application::{Application, tokens_to_verify};
+use crate::cli::terminal::{Failure, note, print, read_line};
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::datastore::refresh::{LivesBy, TokenTrace};
+use crate::datastore::{Denylist, RefreshStore, UserDatastore};
+use crate::rejection::TokenFault;
+use crate::token::{Access, Examined, MAX_TOKEN_BYTES, Refresh, TokenKind, Verified};
+use crate::user::UserId;
 
 /// A token of any kind, with the application's own claims.
 pub(crate) type Token = Verified<Map<String, Value>, ()>;

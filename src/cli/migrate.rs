@@ -1,7 +1,7 @@
 //! `rocket-security migrate`.
 
-use crate::application::Application;
-use crate::terminal::{Failure, print};
+use crate::cli::application::Application;
+use crate::cli::terminal::{Failure, print};
 
 /// Brings the schema up to date, and says so.
 pub(crate) async fn run() -> Result<(), Failure> {

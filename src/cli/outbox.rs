@@ -2,15 +2,15 @@
 
 use chrono::SecondsFormat;
 use clap::{Args, Subcommand};
-use rocket_security::Email;
-use rocket_security::clock::{Clock, Timestamp};
-use rocket_security::datastore::OutboxStore;
-use rocket_security::datastore::outbox::{ListedMail, MailState};
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::application::Application;
-use crate::terminal::{Failure, note, print, print_table};
+use crate::cli::application::Application;
+use crate::cli::terminal::{Failure, note, print, print_table};
+use crate::clock::{Clock, Timestamp};
+use crate::datastore::OutboxStore;
+use crate::datastore::outbox::{ListedMail, MailState};
+use crate::user::Email;
 
 /// The commands for outgoing mail.
 #[derive(Subcommand)]

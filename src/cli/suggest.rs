@@ -6,7 +6,7 @@
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Command, CommandFactory, Error};
 
-use crate::CommandLine;
+use crate::cli::CommandLine;
 
 /// The group, the names that are tried in it, and the command that does it.
 const MEANT: &[(&str, &[&str], &str)] = &[
@@ -108,8 +108,8 @@ fn commands_of<'c>(all: &'c Command, group: Option<&str>) -> Vec<&'c str> {
 mod tests {
     use clap::{CommandFactory, Parser};
 
-    use crate::CommandLine;
-    use crate::suggest::{MEANT, command};
+    use crate::cli::CommandLine;
+    use crate::cli::suggest::{MEANT, command};
 
     #[test]
     fn every_command_that_is_suggested_exists_and_no_name_that_is_tried_does() {

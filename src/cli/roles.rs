@@ -1,11 +1,13 @@
 //! `rocket-security roles …`.
 
 use clap::Subcommand;
-use rocket_security::datastore::user::NotIncluded;
-use rocket_security::{Email, Event, PermissionName, RoleName, UserDatastore};
 
-use crate::application::{Application, origin, unknown_role};
-use crate::terminal::{Failure, note, print, print_table};
+use crate::cli::application::{Application, origin, unknown_role};
+use crate::cli::terminal::{Failure, note, print, print_table};
+use crate::datastore::UserDatastore;
+use crate::datastore::user::NotIncluded;
+use crate::event::Event;
+use crate::user::{Email, PermissionName, RoleName};
 
 /// The commands for roles.
 #[derive(Subcommand)]

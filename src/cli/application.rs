@@ -4,25 +4,25 @@ use std::sync::Arc;
 
 use rocket::figment::Figment;
 use rocket::figment::value::{Dict, Value};
-use rocket_security::clock::Clock;
-use rocket_security::config::{MigrateConfig, check_keys, is_debug};
-use rocket_security::crypto::keys::Keyring;
-use rocket_security::datastore::audit::AuditHead;
-use rocket_security::datastore::outbox::{Asker, NewMail};
-use rocket_security::datastore::{AuditStore, DatabaseName, OutboxStore, Together};
-use rocket_security::error::Faults;
-use rocket_security::event::Origin;
-use rocket_security::feature::{Feature, configured};
-use rocket_security::features::audit::Journal;
-use rocket_security::features::{DEFAULT_FEATURES, FEATURES};
-use rocket_security::security::{has_keys, keyring};
-use rocket_security::user::Identity;
-use rocket_security::{
-    Config, Email, Error, Event, RoleName, SqlxDatastore, Tokens, User, UserDatastore,
-};
 use url::Url;
 
-use crate::terminal::{Failure, note};
+use crate::cli::terminal::{Failure, note};
+use crate::clock::Clock;
+use crate::config::{Config, MigrateConfig, check_keys, is_debug};
+use crate::crypto::keys::Keyring;
+use crate::datastore::audit::AuditHead;
+use crate::datastore::outbox::{Asker, NewMail};
+use crate::datastore::{
+    AuditStore, DatabaseName, OutboxStore, SqlxDatastore, Together, UserDatastore,
+};
+use crate::error::{Error, Faults};
+use crate::event::{Event, Origin};
+use crate::feature::{Feature, configured};
+use crate::features::audit::Journal;
+use crate::features::{DEFAULT_FEATURES, FEATURES};
+use crate::security::{has_keys, keyring};
+use crate::token::Tokens;
+use crate::user::{Email, Identity, RoleName, User};
 
 /// What the commands work on.
 pub(crate) struct Application {

@@ -10,12 +10,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use rocket_security::AccessMap;
-use rocket_security::datastore::DatabaseName;
-use rocket_security::security::{ROUTES_MARK, ROUTES_VARIABLE};
 use tempfile::TempDir;
 
-use crate::terminal::{Failure, note, print};
+use crate::cli::terminal::{Failure, note, print};
+use crate::datastore::DatabaseName;
+use crate::security::{AccessMap, ROUTES_MARK, ROUTES_VARIABLE};
 
 /// The variable of Rocket that has the databases of any profile.
 const DATABASES: &str = "ROCKET_DATABASES";

@@ -7,20 +7,21 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use clap::{Args, Subcommand};
-use rocket_security::clock::Clock;
-use rocket_security::crypto::random_uuid;
-use rocket_security::datastore::RefreshStore;
-use rocket_security::datastore::refresh::FamilyRecord;
-use rocket_security::web::device::device;
-use rocket_security::{Email, Event};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use crate::application::{Application, origin, tokens_to_issue};
-use crate::terminal::{Failure, note, print, print_table};
-use crate::tokens::revoke::Revoke;
-use crate::tokens::verify::Verify;
+use crate::cli::application::{Application, origin, tokens_to_issue};
+use crate::cli::terminal::{Failure, note, print, print_table};
+use crate::cli::tokens::revoke::Revoke;
+use crate::cli::tokens::verify::Verify;
+use crate::clock::Clock;
+use crate::crypto::random_uuid;
+use crate::datastore::RefreshStore;
+use crate::datastore::refresh::FamilyRecord;
+use crate::event::Event;
+use crate::user::Email;
+use crate::web::device::device;
 
 /// The commands for tokens.
 #[derive(Subcommand)]

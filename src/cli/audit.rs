@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use rocket::tokio::time::sleep;
-use rocket_security::crypto::one_time::Digest;
-use rocket_security::datastore::audit::AuditRow;
-use rocket_security::features::audit::{Journal, Lost};
 use serde_json::{Value, json};
 
-use crate::application::Application;
-use crate::terminal::{Failure, note, print};
+use crate::cli::application::Application;
+use crate::cli::terminal::{Failure, note, print};
+use crate::crypto::one_time::Digest;
+use crate::datastore::audit::AuditRow;
+use crate::features::audit::{Journal, Lost};
 
 /// The commands for the journal.
 #[derive(Subcommand)]

@@ -5,11 +5,13 @@ use std::io;
 use std::io::{BufRead, IsTerminal, Read, Write};
 use std::process::ExitCode;
 
-use rocket_security::crypto::password::MAX_BYTES;
-use rocket_security::rejection::FieldErrors;
-use rocket_security::{Error, Secret};
 use uuid::Uuid;
 use zeroize::Zeroize;
+
+use crate::crypto::password::MAX_BYTES;
+use crate::error::Error;
+use crate::rejection::FieldErrors;
+use crate::secret::Secret;
 
 /// Why a command did not do what it was asked to, in words for whoever asked.
 #[derive(Debug, thiserror::Error)]

@@ -2,15 +2,16 @@
 
 use chrono::{DateTime, Utc};
 use clap::Subcommand;
-use rocket_security::clock::Clock;
-use rocket_security::datastore::PersonalTokenStore;
-use rocket_security::datastore::personal_token::PersonalTokenRecord;
-use rocket_security::{Email, Event, ScopeName};
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::application::{Application, origin};
-use crate::terminal::{Failure, id_of, note, print, print_table};
+use crate::cli::application::{Application, origin};
+use crate::cli::terminal::{Failure, id_of, note, print, print_table};
+use crate::clock::Clock;
+use crate::datastore::PersonalTokenStore;
+use crate::datastore::personal_token::PersonalTokenRecord;
+use crate::event::Event;
+use crate::user::{Email, ScopeName};
 
 /// The commands for tokens that people made for their programs.
 #[derive(Subcommand)]

@@ -30,16 +30,16 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use rocket::tokio::runtime::Builder;
 
-use crate::audit::AuditCommand;
-use crate::keys::KeysCommand;
-use crate::outbox::OutboxCommand;
-use crate::personal_tokens::PersonalTokensCommand;
-use crate::roles::RolesCommand;
-use crate::routes::RoutesCommand;
-use crate::sessions::SessionsCommand;
-use crate::terminal::Failure;
-use crate::tokens::TokensCommand;
-use crate::users::UsersCommand;
+use crate::cli::audit::AuditCommand;
+use crate::cli::keys::KeysCommand;
+use crate::cli::outbox::OutboxCommand;
+use crate::cli::personal_tokens::PersonalTokensCommand;
+use crate::cli::roles::RolesCommand;
+use crate::cli::routes::RoutesCommand;
+use crate::cli::sessions::SessionsCommand;
+use crate::cli::terminal::Failure;
+use crate::cli::tokens::TokensCommand;
+use crate::cli::users::UsersCommand;
 
 /// Looks after the accounts, roles, mail, keys and schema of an application.
 ///
@@ -103,7 +103,9 @@ enum Command {
     Migrate,
 }
 
-fn main() -> ExitCode {
+/// Runs the command that the arguments of this process name, and returns the status to end with.
+#[doc(hidden)]
+pub fn main() -> ExitCode {
     let line = CommandLine::try_parse().unwrap_or_else(|mut error| {
         suggest::command(&mut error, std::env::args().nth(1).as_deref());
         error.exit()

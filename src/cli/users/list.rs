@@ -1,10 +1,11 @@
 //! `rocket-security users list`.
 
-use rocket_security::{Email, RoleName, User, UserDatastore, UserId, Username};
 use serde::Serialize;
 
-use crate::application::Application;
-use crate::terminal::{Failure, note, print, print_table};
+use crate::cli::application::Application;
+use crate::cli::terminal::{Failure, note, print, print_table};
+use crate::datastore::UserDatastore;
+use crate::user::{Email, RoleName, User, UserId, Username};
 
 pub(super) async fn list(application: &Application) -> Result<(), Failure> {
     let mut rows = Vec::new();

@@ -5,15 +5,15 @@ mod file;
 use std::path::{Path, PathBuf};
 
 use clap::{Subcommand, ValueEnum};
-use rocket_security::Secret;
-use rocket_security::config::TokenPurpose;
-use rocket_security::crypto::token_key::TokenKey;
 
-use crate::application::tokens_to_verify;
-use crate::keys::file::{KeyFile, Rotated, read_bare, wrapped, write_new};
-use crate::terminal::{
+use crate::cli::application::tokens_to_verify;
+use crate::cli::keys::file::{KeyFile, Rotated, read_bare, wrapped, write_new};
+use crate::cli::terminal::{
     Failure, ask_password, is_interactive, note, print, print_table, read_password,
 };
+use crate::config::TokenPurpose;
+use crate::crypto::token_key::TokenKey;
+use crate::secret::Secret;
 
 /// The commands for keys.
 #[derive(Subcommand)]
@@ -174,7 +174,7 @@ fn inspect(path: &Path) -> Result<(), Failure> {
 
 fn inspect_configured() -> Result<(), Failure> {
     let keys = tokens_to_verify()?.keys();
-    let row = |key: rocket_security::token::TokenKeyInfo| {
+    let row = |key: crate::token::TokenKeyInfo| {
         let does = if key.is_active { "issues and verifies" } else { "verifies" };
         let tokens = format!("{}.{}", key.version, key.purpose);
         [key.kid, tokens, does.to_owned(), key.issuer]

@@ -4,14 +4,16 @@ mod create;
 mod list;
 
 use clap::Subcommand;
-use rocket_security::clock::Clock;
-use rocket_security::datastore::user::UserChange;
-use rocket_security::features::reset::Reset;
-use rocket_security::{Email, Event, RoleName, User, UserDatastore};
 
-use crate::application::{Application, no_account, origin};
-use crate::terminal::{Failure, print};
-use crate::users::create::Create;
+use crate::cli::application::{Application, no_account, origin};
+use crate::cli::terminal::{Failure, print};
+use crate::cli::users::create::Create;
+use crate::clock::Clock;
+use crate::datastore::UserDatastore;
+use crate::datastore::user::UserChange;
+use crate::event::Event;
+use crate::features::reset::Reset;
+use crate::user::{Email, RoleName, User};
 
 /// The commands for accounts.
 #[derive(Subcommand)]

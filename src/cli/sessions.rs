@@ -2,16 +2,16 @@
 
 use chrono::{DateTime, Utc};
 use clap::Subcommand;
-use rocket_security::clock::Clock;
-use rocket_security::datastore::session::SessionRecord;
-use rocket_security::datastore::{RefreshStore, RememberStore, SessionStore};
-use rocket_security::event::SessionEnd;
-use rocket_security::{Email, Event};
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::application::{Application, origin};
-use crate::terminal::{Failure, id_of, note, print, print_table};
+use crate::cli::application::{Application, origin};
+use crate::cli::terminal::{Failure, id_of, note, print, print_table};
+use crate::clock::Clock;
+use crate::datastore::session::SessionRecord;
+use crate::datastore::{RefreshStore, RememberStore, SessionStore};
+use crate::event::{Event, SessionEnd};
+use crate::user::Email;
 
 /// The commands for sessions.
 #[derive(Subcommand)]

@@ -1,22 +1,22 @@
 //! `rocket-security users create` and `users invite`.
 
 use clap::Args;
-use rocket_security::clock::Clock;
-use rocket_security::crypto::hasher::{Hasher, PasswordHash};
-use rocket_security::crypto::password::{Password, PasswordPolicy};
-use rocket_security::crypto::random_uuid;
-use rocket_security::datastore::Together;
-use rocket_security::datastore::user::{Lapse, NewUser, Taken};
-use rocket_security::features::invite::Invite;
-use rocket_security::flow::Chooser;
-use rocket_security::flow::username::UsernamePolicy;
-use rocket_security::rejection::FieldErrors;
-use rocket_security::user::Identity;
-use rocket_security::{Email, Event, RoleName, User, UserDatastore, UserId, Username};
 
-use crate::application::{Application, origin, unknown_role};
-use crate::terminal::{Failure, ask_password, is_interactive, note, print, read_password};
-use crate::users::in_use;
+use crate::cli::application::{Application, origin, unknown_role};
+use crate::cli::terminal::{Failure, ask_password, is_interactive, note, print, read_password};
+use crate::cli::users::in_use;
+use crate::clock::Clock;
+use crate::crypto::hasher::{Hasher, PasswordHash};
+use crate::crypto::password::{Password, PasswordPolicy};
+use crate::crypto::random_uuid;
+use crate::datastore::user::{Lapse, NewUser, Taken};
+use crate::datastore::{Together, UserDatastore};
+use crate::event::Event;
+use crate::features::invite::Invite;
+use crate::flow::Chooser;
+use crate::flow::username::UsernamePolicy;
+use crate::rejection::FieldErrors;
+use crate::user::{Email, Identity, RoleName, User, UserId, Username};
 
 /// What `users create` is given.
 #[derive(Args)]
