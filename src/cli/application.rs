@@ -12,15 +12,14 @@ use crate::config::{Config, MigrateConfig, check_keys, is_debug};
 use crate::crypto::keys::Keyring;
 use crate::datastore::audit::AuditHead;
 use crate::datastore::outbox::{Asker, NewMail};
-use crate::datastore::{
-    AuditStore, DatabaseName, OutboxStore, SqlxDatastore, Together, UserDatastore,
-};
+use crate::datastore::sqlx::name::DatabaseName;
+use crate::datastore::{AuditStore, OutboxStore, SqlxDatastore, Together, UserDatastore};
 use crate::error::{Error, Faults};
 use crate::event::{Event, Origin};
 use crate::feature::{Feature, configured};
 use crate::features::audit::Journal;
 use crate::features::{DEFAULT_FEATURES, FEATURES};
-use crate::security::{has_keys, keyring};
+use crate::security::assembly::{has_keys, keyring};
 use crate::token::Tokens;
 use crate::user::{Email, Identity, RoleName, User};
 

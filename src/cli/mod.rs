@@ -27,7 +27,7 @@ mod users;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use rocket::tokio::runtime::Builder;
 
 use crate::cli::audit::AuditCommand;
@@ -106,10 +106,14 @@ enum Command {
 /// Runs the command that the arguments of this process name, and returns the status to end with.
 #[doc(hidden)]
 pub fn main() -> ExitCode {
-    let line = CommandLine::try_parse().unwrap_or_else(|mut error| {
-        suggest::command(&mut error, std::env::args().nth(1).as_deref());
-        error.exit()
-    });
+    let line = match CommandLine::try_parse() {
+        Ok(line) => line,
+        Err(mut error) => {
+            let group = std::env::args().nth(1);
+            suggest::command(&CommandLine::command(), group.as_deref(), &mut error);
+            return terminal::answer(&error);
+        }
+    };
     match run(line.command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => terminal::report(&failure),

@@ -4,9 +4,7 @@
 //! commands of ours.
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{Command, CommandFactory, Error};
-
-use crate::cli::CommandLine;
+use clap::{Command, Error};
 
 /// The group, the names that are tried in it, and the command that does it.
 const MEANT: &[(&str, &[&str], &str)] = &[
@@ -70,20 +68,20 @@ const MEANT: &[(&str, &[&str], &str)] = &[
     ("", &["generate-key", "secret"], "keys generate"),
 ];
 
-/// Adds to the error for an unknown command the one that is meant, or those that its group has.
-pub(crate) fn command(error: &mut Error, group: Option<&str>) {
+/// Adds to the error for an unknown command the one that is meant, or those that its group has. `all` is
+/// the command line, and `group` its first argument.
+pub(crate) fn command(all: &Command, group: Option<&str>, error: &mut Error) {
     if error.kind() != ErrorKind::InvalidSubcommand {
         return;
     }
     let Some(ContextValue::String(tried)) = error.get(ContextKind::InvalidSubcommand) else {
         return;
     };
-    let all = CommandLine::command();
     let group = group.filter(|group| all.find_subcommand(group).is_some());
     let tip = match meant(group.unwrap_or_default(), tried) {
         Some(meant) => format!("use `rocket-security {meant}`"),
         None if error.get(ContextKind::SuggestedSubcommand).is_some() => return,
-        None => format!("the commands are: {}", commands_of(&all, group).join(", ")),
+        None => format!("the commands are: {}", commands_of(all, group).join(", ")),
     };
     error.remove(ContextKind::SuggestedSubcommand);
     error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip.into()]));
@@ -136,7 +134,7 @@ mod tests {
     fn told(arguments: &[&str]) -> String {
         let line = ["rocket-security"].iter().chain(arguments);
         let mut error = CommandLine::try_parse_from(line).err().unwrap();
-        command(&mut error, arguments.first().copied());
+        command(&CommandLine::command(), arguments.first().copied(), &mut error);
         error.to_string()
     }
 

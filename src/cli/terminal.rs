@@ -68,6 +68,14 @@ pub(crate) fn report(failure: &Failure) -> ExitCode {
     }
 }
 
+/// Prints what the arguments have for an answer before any command runs: the help, or how they are
+/// misspelt. Returns the status to end with.
+pub(crate) fn answer(error: &clap::Error) -> ExitCode {
+    // When nobody can read it, it is lost.
+    let _ = error.print();
+    if error.use_stderr() { ExitCode::from(MISSPELT) } else { ExitCode::SUCCESS }
+}
+
 /// Tells whether a line of a message quotes the configuration, as TOML's do: `2 | keys = "…`. A
 /// password or a key may stand there.
 fn is_excerpt(line: &str) -> bool {

@@ -21,7 +21,7 @@ mod token_keys;
 mod tokens;
 
 pub(crate) use crate::config::paths::is_at_or_below;
-pub(crate) use crate::config::read::explain;
+pub(crate) use crate::config::read::{explain, is_debug};
 
 pub use crate::config::cookies::{CookiesConfig, SameSiteConfig};
 pub use crate::config::csrf::{CookieName, CsrfConfig, ScriptOrigins};
@@ -32,7 +32,7 @@ pub use crate::config::mail::MailConfig;
 pub use crate::config::password::PasswordConfig;
 pub use crate::config::paths::{Paths, RequireGuard};
 pub use crate::config::proxies::{ProxyHeader, ProxyNetwork};
-pub use crate::config::read::{check_keys, from_figment_error, instead_of, is_debug, read_table};
+pub use crate::config::read::{check_keys, from_figment_error, instead_of, read_table};
 pub use crate::config::redirects::{Origins, RedirectBehavior, read_url};
 pub use crate::config::session::SessionConfig;
 pub use crate::config::span::Span;

@@ -12,7 +12,7 @@ use crate::error::{Error, Faults, Result};
 use crate::nearest::nearest;
 
 /// Tells whether the profile is `debug`, the only one in which defaults may be made up.
-pub fn is_debug(figment: &Figment) -> bool {
+pub(crate) fn is_debug(figment: &Figment) -> bool {
     *figment.profile() == rocket::Config::DEBUG_PROFILE
 }
 

@@ -47,7 +47,7 @@ pub use crate::datastore::personal_token::PersonalTokenStore;
 pub use crate::datastore::refresh::RefreshStore;
 pub use crate::datastore::remember::RememberStore;
 pub use crate::datastore::session::SessionStore;
-pub use crate::datastore::sqlx::{DatabaseName, SqlxDatastore};
+pub use crate::datastore::sqlx::SqlxDatastore;
 pub use crate::datastore::track::TrackStore;
 pub use crate::datastore::user::UserDatastore;
 

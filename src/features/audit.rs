@@ -144,7 +144,7 @@ impl Journal {
     /// # Errors
     ///
     /// Never in practice: every event can be written as JSON.
-    pub fn along(&self, events: &[&Event]) -> Result<Together> {
+    pub(crate) fn along(&self, events: &[&Event]) -> Result<Together> {
         let entries = events.iter().map(|event| entry(event, None)).collect::<Result<_>>()?;
         Ok(self.store.audit_along(entries, &self.sealer))
     }
@@ -174,7 +174,8 @@ impl Journal {
     /// # Errors
     ///
     /// [`Error::Store`] when the store does not answer.
-    pub async fn tail(&self, count: u32) -> Result<Vec<AuditRow>> {
+    #[cfg(feature = "cli")]
+    pub(crate) async fn tail(&self, count: u32) -> Result<Vec<AuditRow>> {
         let end = self.store.find_audit_head().await?.sequence;
         self.after(end.saturating_sub(i64::from(count)), count).await
     }
@@ -184,7 +185,7 @@ impl Journal {
     /// # Errors
     ///
     /// [`Error::Store`] when the store does not answer.
-    pub async fn after(&self, sequence: i64, count: u32) -> Result<Vec<AuditRow>> {
+    pub(crate) async fn after(&self, sequence: i64, count: u32) -> Result<Vec<AuditRow>> {
         self.store.list_audit(sequence, count).await
     }
 

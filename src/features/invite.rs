@@ -201,7 +201,7 @@ impl Invite {
     }
 
     /// Gives the account of somebody who is invited: nobody can log in to it yet.
-    pub fn guest(id: UserId, email: &Email, at: Timestamp) -> NewUser {
+    pub(crate) fn guest(id: UserId, email: &Email, at: Timestamp) -> NewUser {
         NewUser {
             id,
             email: email.clone(),
@@ -214,7 +214,7 @@ impl Invite {
     }
 
     /// Tells whether an account was made by an invitation that nobody has accepted.
-    pub fn is_waiting(account: &Credentials) -> bool {
+    pub(crate) fn is_waiting(account: &Credentials) -> bool {
         account.user.confirmed_at.is_none() && account.password_hash.is_none()
     }
 
@@ -223,7 +223,7 @@ impl Invite {
     /// # Errors
     ///
     /// [`Error::Crypto`](crate::Error::Crypto) when there is no randomness.
-    pub fn invitation(&self, id: UserId, to: &Email, at: Timestamp) -> Result<NewMail> {
+    pub(crate) fn invitation(&self, id: UserId, to: &Email, at: Timestamp) -> Result<NewMail> {
         let mail = NewMail::new("invitation", "You are invited", to, at)?;
         let mail = mail.concerns(Addressee::User(id)).link(Self::PURPOSE, self.within);
         Ok(NewMail { only_unconfirmed: true, ..mail })

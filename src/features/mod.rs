@@ -69,7 +69,7 @@ pub(crate) use enable_default_features;
 macro_rules! all_features {
     ($($module:ident::$feature:ident $(<$scopes:ty>)?),+ $(,)?) => {
         /// The names of all features, each with the type that enables it.
-        pub const FEATURES: &[(&str, &str)] = &[$((
+        pub(crate) const FEATURES: &[(&str, &str)] = &[$((
             stringify!($module),
             concat!("rocket_security::features::", stringify!($module), "::", stringify!($feature)),
         )),+];

@@ -229,7 +229,7 @@ impl Reset {
     /// # Errors
     ///
     /// [`Error::Crypto`](crate::Error::Crypto) when there is no randomness.
-    pub fn instructions(&self, to: &Email, at: Timestamp) -> Result<NewMail> {
+    pub(crate) fn instructions(&self, to: &Email, at: Timestamp) -> Result<NewMail> {
         let mail = NewMail::new("reset_instructions", "Choose a new password", to, at)?;
         Ok(mail.concerns(Addressee::Holder).link(Self::PURPOSE, self.within))
     }

@@ -53,7 +53,7 @@ pub struct Chooser<'a> {
 
 impl Chooser<'_> {
     /// Gives the words of their own.
-    pub fn words(self) -> Vec<String> {
+    pub(crate) fn words(self) -> Vec<String> {
         let username = self.username.map(Username::to_string);
         std::iter::once(self.email.to_owned()).chain(username).collect()
     }

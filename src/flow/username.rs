@@ -106,7 +106,7 @@ pub struct UsernamePolicy {
 
 impl UsernamePolicy {
     /// Takes the lengths and further reserved names from the configuration.
-    pub fn new(config: &Config) -> Self {
+    pub(crate) fn new(config: &Config) -> Self {
         let own = config.username.reserved.iter().map(String::as_str);
         let reserved = RESERVED.iter().copied().chain(own);
         Self {

@@ -16,7 +16,8 @@ use crate::crypto::hasher::Hasher;
 use crate::crypto::keys::{Keyring, Purpose, generate_paserk};
 use crate::crypto::password::PasswordPolicy;
 use crate::datastore::UserDatastore;
-use crate::datastore::sqlx::{database_url, warn_of_another_database};
+use crate::datastore::sqlx::database_url;
+use crate::datastore::sqlx::name::warn_of_another_database;
 use crate::deadline::with_deadline;
 use crate::error::{Error, Faults, Result};
 use crate::event::{Counted, Listeners, Signals};
@@ -327,7 +328,8 @@ impl<D: UserDatastore> Assembly<D> {
 }
 
 /// Returns whether [`keyring`] finds keys, and makes none.
-pub fn has_keys(config: &Config, figment: &Figment) -> bool {
+#[cfg(feature = "cli")]
+pub(crate) fn has_keys(config: &Config, figment: &Figment) -> bool {
     let is_configured = !config.keys.0.is_empty() || figment.contains("secret_key");
     is_configured || !is_debug(figment) || key_file(figment).exists()
 }

@@ -1,7 +1,7 @@
 //! [`Security`]: the fairing that puts everything together.
 
 mod access_map;
-mod assembly;
+pub(crate) mod assembly;
 mod concessions;
 pub(crate) mod housekeeping;
 mod registry;
@@ -10,7 +10,7 @@ mod survey;
 pub use crate::security::access_map::{
     AccessMap, Csrf, Declared, ROUTES_MARK, ROUTES_VARIABLE, RouteAccess,
 };
-pub use crate::security::assembly::{has_keys, keyring};
+pub use crate::security::assembly::keyring;
 
 use std::future::Future;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};

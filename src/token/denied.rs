@@ -31,7 +31,7 @@ impl<C, K> Verified<C, K> {
 }
 
 /// Gives until when a token is to be denied of which nobody here knows when it expires: as long as any is.
-pub fn denied_at_most_until(now: Timestamp) -> Timestamp {
+pub(crate) fn denied_at_most_until(now: Timestamp) -> Timestamp {
     now.checked_add_signed(ENDLESS).unwrap_or(now)
 }
 

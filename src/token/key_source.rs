@@ -97,7 +97,7 @@ impl<'a> KeyReader<'a> {
 /// # Errors
 ///
 /// [`KeyFault`] when one of them is none; also when there is none at all.
-pub fn read_keys(
+pub(crate) fn read_keys(
     text: &str,
     version: Option<u8>,
     passphrase: Option<&Secret<String>>,
@@ -115,7 +115,7 @@ pub fn read_keys(
 /// # Errors
 ///
 /// [`Error::File`] when it cannot be read, or is neither.
-pub fn read_key_file(path: &Path) -> Result<Secret<String>> {
+pub(crate) fn read_key_file(path: &Path) -> Result<Secret<String>> {
     let failed = |source| Error::File { path: path.display().to_string(), source };
     let bytes = Zeroizing::new(fs::read(path).map_err(failed)?);
     if bytes.len() == KEY_BYTES {

@@ -20,26 +20,23 @@
 //! | `epoch` | the epoch of the user, [`User::epoch`](crate::User::epoch) | for a user |
 
 mod claims;
-mod denied;
+pub(crate) mod denied;
 mod document;
 mod issue;
-mod key_source;
+pub(crate) mod key_source;
 mod refresh;
 mod ring;
 pub(crate) mod strict;
 mod subject;
-mod verify;
+pub(crate) mod verify;
 
 pub use crate::token::claims::NoClaims;
-pub use crate::token::denied::{denied_as, denied_at_most_until};
+pub use crate::token::denied::denied_as;
 pub use crate::token::document::{PublicKey, PublicKeys};
 pub use crate::token::issue::{TokenBuilder, Tokens};
-pub use crate::token::key_source::{read_key_file, read_keys};
 pub use crate::token::refresh::{RefreshBuilder, TokenPair};
 pub use crate::token::ring::TokenKeyInfo;
 pub use crate::token::subject::{Holder, Subject};
-#[doc(hidden)]
-pub use crate::token::verify::Examined;
 pub use crate::token::verify::{Verified, Verifier};
 
 pub(crate) use crate::token::refresh::BeginsFamilies;

@@ -86,14 +86,13 @@ impl Verifier {
         opened.verified()
     }
 
-    /// Looks at a token of a kind of which the name alone is known, for the command line and for what was refused: also at one that
-    /// is not accepted, once a key has made it.
+    /// Looks at a token of a kind of which the name alone is known, for the command line and for what was
+    /// refused: also at one that is not accepted, once a key has made it.
     ///
     /// # Errors
     ///
     /// [`TokenFault`] for what no key has made for this kind, and for claims that cannot be read.
-    #[doc(hidden)]
-    pub fn examine(&self, token: &str, kind: &str) -> Result<Examined, TokenFault> {
+    pub(crate) fn examine(&self, token: &str, kind: &str) -> Result<Examined, TokenFault> {
         let opened = self.open(token, kind, "")?;
         // Whether a kind of the application's may be without end, the application alone knows.
         let may_be_endless = !is_taken(kind);
@@ -228,16 +227,19 @@ impl Opened<'_> {
 }
 
 /// What a key has made, and whether it is accepted.
-#[doc(hidden)]
-pub struct Examined {
+#[cfg_attr(
+    not(feature = "cli"),
+    expect(dead_code, reason = "the command line alone says why one is not accepted")
+)]
+pub(crate) struct Examined {
     /// What it says.
-    pub token: Verified<Map<String, Value>, ()>,
+    pub(crate) token: Verified<Map<String, Value>, ()>,
     /// Why it is not accepted; none when it is.
-    pub fault: Option<TokenFault>,
+    pub(crate) fault: Option<TokenFault>,
     /// The issuer that speaks by its key: ours, or one that is trusted.
-    pub issuer: String,
+    pub(crate) issuer: String,
     /// Our audience: it has to name one of these.
-    pub audience: Vec<String>,
+    pub(crate) audience: Vec<String>,
 }
 
 /// A token of the kind `K` that was verified, with claims of the application's own.

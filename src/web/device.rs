@@ -3,7 +3,7 @@
 use woothee::parser::Parser;
 
 /// Says what a browser or a program calls itself, for people.
-pub fn device(user_agent: Option<&str>) -> String {
+pub(crate) fn device(user_agent: Option<&str>) -> String {
     let Some(text) = user_agent.filter(|text| !text.trim().is_empty()) else {
         return "An unknown device".to_owned();
     };

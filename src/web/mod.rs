@@ -31,8 +31,7 @@ pub(crate) mod challenge;
 pub mod client_ip;
 pub mod csrf;
 pub mod demand;
-#[doc(hidden)]
-pub mod device;
+pub(crate) mod device;
 pub(crate) mod doubled;
 mod error_style;
 pub mod field;

@@ -11,7 +11,7 @@ use crate::config::TokenPurpose;
 use crate::crypto::token_key::{KeyFault, TokenKey, TokenVersion};
 use crate::error::Error;
 use crate::secret::Secret;
-use crate::token::{read_key_file, read_keys};
+use crate::token::key_source::{read_key_file, read_keys};
 
 /// The keys of a file, each with the text that stands for it there.
 pub(crate) struct KeyFile {

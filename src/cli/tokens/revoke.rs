@@ -10,7 +10,8 @@ use crate::clock::{Clock, Timestamp};
 use crate::datastore::user::UserChange;
 use crate::datastore::{Denylist, RefreshStore, UserDatastore};
 use crate::event::{Event, SessionEnd};
-use crate::token::{Access, Refresh, TokenKind, denied_as, denied_at_most_until};
+use crate::token::denied::{denied_as, denied_at_most_until};
+use crate::token::{Access, Refresh, TokenKind};
 use crate::user::{Email, UserId};
 
 /// What is ended otherwise than by its id. A group that is there already keeps clap from requiring the id.

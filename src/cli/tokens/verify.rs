@@ -11,7 +11,8 @@ use crate::config::Config;
 use crate::datastore::refresh::{LivesBy, TokenTrace};
 use crate::datastore::{Denylist, RefreshStore, UserDatastore};
 use crate::rejection::TokenFault;
-use crate::token::{Access, Examined, MAX_TOKEN_BYTES, Refresh, TokenKind, Verified};
+use crate::token::verify::Examined;
+use crate::token::{Access, MAX_TOKEN_BYTES, Refresh, TokenKind, Verified};
 use crate::user::UserId;
 
 /// A token of any kind, with the application's own claims.

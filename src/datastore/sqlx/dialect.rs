@@ -19,7 +19,10 @@ use ::sqlx::pool::PoolConnection;
 
 use crate::datastore::sqlx::database::Database;
 use crate::datastore::sqlx::migrations::Schema;
-use crate::datastore::sqlx::pool::Backend;
+use crate::datastore::sqlx::name::DatabaseName;
+#[cfg(feature = "sqlite")]
+use crate::datastore::sqlx::pool::is_in_memory;
+use crate::datastore::sqlx::pool::{Backend, Options};
 
 /// The database that was configured.
 #[derive(Clone, Debug)]
@@ -88,6 +91,9 @@ pub(super) trait Dialect:
     /// The schema.
     const SCHEMA: &'static Schema;
 
+    /// Names the database that these options lead to.
+    fn name_of(options: &Options<Self>) -> DatabaseName;
+
     /// Says a statement in the database's own words.
     fn say(sql: &str) -> String;
 
@@ -129,6 +135,14 @@ impl Dialect for ::sqlx::Sqlite {
     );
     const SCHEMA: &'static Schema = &crate::datastore::sqlx::migrations::SQLITE;
 
+    fn name_of(options: &Options<Self>) -> DatabaseName {
+        if is_in_memory(options) {
+            DatabaseName::in_memory()
+        } else {
+            DatabaseName::of_file(options.get_filename())
+        }
+    }
+
     fn say(sql: &str) -> String {
         sql.replace(" FOR UPDATE SKIP LOCKED", "").replace(" FOR UPDATE", "")
     }
@@ -163,6 +177,13 @@ impl Dialect for ::sqlx::Postgres {
     const BEFORE_MIGRATION: &'static [&'static str] =
         &["SET LOCAL lock_timeout = '60s'", "SET LOCAL statement_timeout = 0"];
     const SCHEMA: &'static Schema = &crate::datastore::sqlx::migrations::POSTGRES;
+
+    fn name_of(options: &Options<Self>) -> DatabaseName {
+        let database = options.get_database().unwrap_or_else(|| options.get_username());
+        let socket = options.get_socket().map(|socket| socket.display().to_string());
+        let host = socket.as_deref().unwrap_or_else(|| options.get_host());
+        DatabaseName::on_server("postgres", host, options.get_port(), database)
+    }
 
     fn say(sql: &str) -> String {
         let mut pieces = sql.split('?');
@@ -226,6 +247,13 @@ impl Dialect for ::sqlx::MySql {
              'security_personal_tokens')",
     );
     const SCHEMA: &'static Schema = &crate::datastore::sqlx::migrations::MYSQL;
+
+    fn name_of(options: &Options<Self>) -> DatabaseName {
+        let database = options.get_database().unwrap_or_default();
+        let socket = options.get_socket().map(|socket| socket.display().to_string());
+        let host = socket.as_deref().unwrap_or_else(|| options.get_host());
+        DatabaseName::on_server("mysql", host, options.get_port(), database)
+    }
 
     fn say(sql: &str) -> String {
         sql.to_owned()

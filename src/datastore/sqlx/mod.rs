@@ -23,7 +23,7 @@ mod far;
 mod fault;
 mod hierarchy;
 mod migrations;
-mod name;
+pub(crate) mod name;
 mod one_time;
 mod outbox;
 mod personal_token;
@@ -39,8 +39,6 @@ mod words;
 
 #[cfg(all(feature = "postgres", feature = "testing"))]
 pub(crate) use crate::datastore::sqlx::migrations::fingerprint;
-pub use crate::datastore::sqlx::name::DatabaseName;
-pub(crate) use crate::datastore::sqlx::name::warn_of_another_database;
 pub use crate::datastore::sqlx::pool::{Backend, SqlxPool};
 
 use std::num::NonZeroUsize;
@@ -55,6 +53,7 @@ use crate::config::{explain, instead_of};
 use crate::datastore::StoreConnection;
 use crate::datastore::sqlx::database::Database;
 use crate::datastore::sqlx::dialect::{Chosen, Dialect};
+use crate::datastore::sqlx::name::DatabaseName;
 use crate::error::{Error, Faults, Result};
 
 #[cfg(feature = "sqlite")]
@@ -162,7 +161,7 @@ impl SqlxDatastore {
     }
 
     /// Names the database.
-    pub fn database_name(&self) -> DatabaseName {
+    pub(crate) fn database_name(&self) -> DatabaseName {
         on_each!(self, |database| database.name())
     }
 

@@ -9,13 +9,14 @@ use std::str::FromStr;
 
 use rocket::figment::Figment;
 
-use crate::datastore::sqlx::pool::{Backend, Options};
+use crate::datastore::sqlx::dialect::Dialect;
+use crate::datastore::sqlx::pool::Options;
 use crate::datastore::sqlx::{SqlxDatastore, database_url};
 use crate::error::Result;
 
 /// The kind and the place of a database, without its users and passwords.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DatabaseName {
+pub(crate) struct DatabaseName {
     text: String,
     /// The file of a SQLite database that is not in memory.
     file: Option<PathBuf>,
@@ -28,7 +29,7 @@ impl DatabaseName {
     /// # Errors
     ///
     /// [`Error::Config`](crate::Error::Config) when no database is configured.
-    pub fn configured(figment: &Figment) -> Result<Option<Self>> {
+    pub(crate) fn configured(figment: &Figment) -> Result<Option<Self>> {
         let url = database_url(figment)?;
         Ok(match url.split(':').next().unwrap_or_default() {
             #[cfg(feature = "sqlite")]
@@ -64,7 +65,8 @@ impl DatabaseName {
     }
 
     /// Checks whether it is a SQLite file that does not exist.
-    pub fn is_missing(&self) -> bool {
+    #[cfg(feature = "cli")]
+    pub(crate) fn is_missing(&self) -> bool {
         self.file.as_ref().is_some_and(|file| !file.exists())
     }
 }
@@ -75,7 +77,7 @@ impl fmt::Display for DatabaseName {
     }
 }
 
-fn of_url<DB: Backend>(url: &str) -> Option<DatabaseName>
+fn of_url<DB: Dialect>(url: &str) -> Option<DatabaseName>
 where
     Options<DB>: FromStr<Err = ::sqlx::Error>,
 {

@@ -12,8 +12,6 @@ use rocket_db_pools::{Config, Error};
 use sqlx::pool::{PoolConnection, PoolOptions};
 use sqlx::{ConnectOptions, Connection, Database, Executor};
 
-use crate::datastore::sqlx::name::DatabaseName;
-
 /// A pool of sqlx 0.9 for `rocket_db_pools`, and the one that this framework uses.
 ///
 /// An application that keeps its own tables in the same SQLite database uses this type too, with
@@ -122,9 +120,6 @@ pub trait Backend: Database {
         false
     }
 
-    /// Names the database that these options lead to.
-    fn name_of(options: &Options<Self>) -> DatabaseName;
-
     /// Says how many connections make sense, given how many were asked for.
     fn max_connections(_options: &Options<Self>, wanted: u32) -> u32 {
         wanted
@@ -170,14 +165,6 @@ impl Backend for sqlx::Sqlite {
         })
     }
 
-    fn name_of(options: &Options<Self>) -> DatabaseName {
-        if is_in_memory(options) {
-            DatabaseName::in_memory()
-        } else {
-            DatabaseName::of_file(options.get_filename())
-        }
-    }
-
     /// Switching a new file to the write-ahead log is the one thing SQLite does not wait for.
     fn is_busy(fault: &sqlx::Error) -> bool {
         let code = fault.as_database_error().and_then(|fault| fault.code());
@@ -191,7 +178,7 @@ impl Backend for sqlx::Sqlite {
 }
 
 #[cfg(feature = "sqlite")]
-fn is_in_memory(options: &Options<sqlx::Sqlite>) -> bool {
+pub(super) fn is_in_memory(options: &Options<sqlx::Sqlite>) -> bool {
     let name = options.get_filename().as_os_str().to_string_lossy();
     name.contains(":memory:") || name.starts_with("file:sqlx-in-memory")
 }
@@ -203,13 +190,6 @@ impl Backend for sqlx::Postgres {
         "SET statement_timeout = '3s'",
         "SET idle_in_transaction_session_timeout = '10s'",
     ];
-
-    fn name_of(options: &Options<Self>) -> DatabaseName {
-        let database = options.get_database().unwrap_or_else(|| options.get_username());
-        let socket = options.get_socket().map(|socket| socket.display().to_string());
-        let host = socket.as_deref().unwrap_or_else(|| options.get_host());
-        DatabaseName::on_server("postgres", host, options.get_port(), database)
-    }
 
     /// Leaves out the parameter `extra_float_digits`, which PgBouncer refuses, and names the
     /// application for whoever looks at the server.
@@ -231,13 +211,6 @@ impl Backend for sqlx::MySql {
         "SET SESSION innodb_lock_wait_timeout = 2",
         "SET SESSION lock_wait_timeout = 2",
     ];
-
-    fn name_of(options: &Options<Self>) -> DatabaseName {
-        let database = options.get_database().unwrap_or_default();
-        let socket = options.get_socket().map(|socket| socket.display().to_string());
-        let host = socket.as_deref().unwrap_or_else(|| options.get_host());
-        DatabaseName::on_server("mysql", host, options.get_port(), database)
-    }
 
     /// Connections speak UTC and UTF-8, which are the driver's defaults.
     fn tune(options: Options<Self>) -> Options<Self> {
