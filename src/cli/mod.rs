@@ -25,6 +25,7 @@ mod terminal;
 mod tokens;
 mod users;
 
+use std::ffi::OsStr;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
@@ -109,8 +110,9 @@ pub fn main() -> ExitCode {
     let line = match CommandLine::try_parse() {
         Ok(line) => line,
         Err(mut error) => {
-            let group = std::env::args().nth(1);
-            suggest::command(&CommandLine::command(), group.as_deref(), &mut error);
+            let group = std::env::args_os().nth(1);
+            let group = group.as_deref().and_then(OsStr::to_str);
+            suggest::command(&CommandLine::command(), group, &mut error);
             return terminal::answer(&error);
         }
     };

@@ -368,6 +368,19 @@ fn values_that_are_typed_wrong_are_explained() {
     place.run("users create").misspelt("<EMAIL>");
 }
 
+#[cfg(unix)]
+#[test]
+fn an_argument_that_is_not_utf_8_is_misspelt() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+    let place = Place::debug();
+    let argument = OsStr::from_bytes(b"us\xffers");
+    let done = place.command(&[]).arg(argument).output().unwrap();
+    let told = String::from_utf8(done.stderr).unwrap();
+    assert_eq!(done.status.code(), Some(2), "{told}");
+    assert!(told.contains("Usage: rocket-security"), "{told}");
+}
+
 #[test]
 fn a_role_is_granted_and_revoked() {
     let place = Place::debug();
