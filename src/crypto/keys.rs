@@ -43,6 +43,8 @@ pub enum Purpose {
     Audit,
     /// Encrypts tokens for programs where they have no keys of their own.
     Tokens,
+    /// Seals secrets in the store that have to be read again.
+    Vault,
 }
 
 impl Purpose {
@@ -61,6 +63,7 @@ impl Purpose {
             Self::Attempts => "attempts",
             Self::Audit => "audit",
             Self::Tokens => "tokens",
+            Self::Vault => "vault",
         }
     }
 }

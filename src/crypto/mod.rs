@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | [`keys`] | one key for each purpose, derived from the configured ones | HKDF-SHA-256 (RFC 5869) |
 //! | [`paseto`] | sealing our cookies | PASETO `v4.local` |
+//! | [`vault`] | secrets in the store that have to be read again | PASETO `v4.local` |
 //! | [`token_key`] | the keys of tokens for programs | PASETO, PASERK |
 //! | [`one_time`] | random tokens, and their digests for the store | SHA-256, HMAC-SHA-256 |
 //! | [`personal_token`] | the text of tokens that people make for programs | CRC-32 |
@@ -29,6 +30,7 @@ pub mod personal_token;
 pub(crate) mod pool;
 pub mod scheme;
 pub mod token_key;
+pub mod vault;
 
 use crate::error::{Error, Result};
 

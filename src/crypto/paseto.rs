@@ -1,4 +1,4 @@
-//! Sealing small values into cookies, as PASETO `v4.local`.
+//! Sealing values for one purpose, as PASETO `v4.local`: small ones into cookies, and secrets for the store.
 
 use rusty_paseto::core::{
     ImplicitAssertion, Key, Local, Paseto, PasetoNonce, PasetoSymmetricKey, Payload, V4,
@@ -10,12 +10,22 @@ use crate::crypto::keys::{Keyring, Purpose};
 use crate::crypto::one_time::Token;
 use crate::crypto::random_bytes;
 use crate::error::{Error, Result};
+use crate::secret::Secret;
 
 /// The longest token that is looked at, in bytes: a browser keeps no larger cookie (RFC 6265,
 /// section 6.1).
 const MAX_BYTES: usize = 4_096;
 
 const HEADER: &str = "v4.local.";
+
+/// Which key sealed a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Age {
+    /// The one that seals now.
+    Active,
+    /// One that only opens.
+    Older,
+}
 
 /// Encrypts and authenticates values for one purpose.
 ///
@@ -81,25 +91,41 @@ impl Sealer {
     }
 
     fn seal_with(&self, value: &impl Serialize, assertion: &str) -> Result<String> {
-        let failed = |fault: &dyn std::fmt::Display| Error::Crypto(fault.to_string());
-        let payload = serde_json::to_string(value).map_err(|fault| failed(&fault))?;
-        let nonce = Key::<32>::from(random_bytes::<32>()?);
-        Paseto::<V4, Local>::builder()
-            .set_payload(Payload::from(payload.as_str()))
-            .set_implicit_assertion(ImplicitAssertion::from(assertion))
-            .try_encrypt(&self.active, &PasetoNonce::from(&nonce))
-            .map_err(|fault| failed(&fault))
+        let payload =
+            serde_json::to_string(value).map_err(|fault| Error::Crypto(fault.to_string()))?;
+        self.seal_text(&payload, assertion)
     }
 
     fn open_with<T: DeserializeOwned>(&self, token: &str, assertion: &str) -> Option<T> {
         if token.len() > MAX_BYTES {
             return None;
         }
+        let (payload, _) = self.open_text(token, assertion)?;
+        serde_json::from_str(payload.expose()).ok()
+    }
+
+    /// Seals a text as it is; it opens with the same assertion alone.
+    pub(super) fn seal_text(&self, text: &str, assertion: &str) -> Result<String> {
+        let nonce = Key::<32>::from(random_bytes::<32>()?);
+        Paseto::<V4, Local>::builder()
+            .set_payload(Payload::from(text))
+            .set_implicit_assertion(ImplicitAssertion::from(assertion))
+            .try_encrypt(&self.active, &PasetoNonce::from(&nonce))
+            .map_err(|fault| Error::Crypto(fault.to_string()))
+    }
+
+    /// Opens a text that any of the keys sealed with the same assertion, and says which.
+    pub(super) fn open_text(&self, token: &str, assertion: &str) -> Option<(Secret<String>, Age)> {
+        // A footer that is empty is not authenticated: with another dot it would be the same token.
+        if token.ends_with('.') {
+            return None;
+        }
         let assertion = ImplicitAssertion::from(assertion);
-        let payload = std::iter::once(&self.active)
-            .chain(&self.older)
-            .find_map(|key| Paseto::<V4, Local>::try_decrypt(token, key, None, assertion).ok())?;
-        serde_json::from_str(&payload).ok()
+        let open = |key| Paseto::<V4, Local>::try_decrypt(token, key, None, assertion).ok();
+        let active = open(&self.active).map(|text| (text, Age::Active));
+        let (text, age) =
+            active.or_else(|| self.older.iter().find_map(open).map(|text| (text, Age::Older)))?;
+        Some((Secret::new(text), age))
     }
 }
 
@@ -162,8 +188,9 @@ mod tests {
         let ring = Keyring::from_paserk(&[generate_paserk().unwrap()]).unwrap();
         let sealer = Sealer::new(&ring, Purpose::Session).unwrap();
         let token = sealer.seal(&1).unwrap();
-        let longer = format!("{token}A");
-        for text in ["", "v4.local.", "v4.local.AAAA", "v4.public.AAAA", &token[..40], &longer] {
+        let (longer, dotted) = (format!("{token}A"), format!("{token}."));
+        let short = &token[..40];
+        for text in ["", "v4.local.", "v4.local.AAAA", "v4.public.AAAA", short, &longer, &dotted] {
             assert_eq!(sealer.open::<u8>(text), None, "{text}");
         }
         assert_eq!(sealer.open::<u8>(&"v4.local.".repeat(1_000)), None);

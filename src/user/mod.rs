@@ -1,11 +1,13 @@
 //! Who somebody is: users, the names they go by, and what they may do.
 
+mod credential_kind;
 mod email;
 mod permission;
 mod proof;
 mod scope;
 mod username;
 
+pub use crate::user::credential_kind::{CredentialKind, CredentialKindError};
 pub use crate::user::email::{EMAIL_MAX_BYTES, Email, EmailError};
 pub use crate::user::permission::{Permission, PermissionName, PermissionNameError, PermissionSet};
 pub use crate::user::proof::{Channel, Level, Method, Proof, Proofs};
