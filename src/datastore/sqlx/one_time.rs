@@ -8,7 +8,7 @@ use crate::crypto::one_time::Digest;
 use crate::datastore::one_time::OneTimeToken;
 use crate::datastore::sqlx::SqlxDatastore;
 use crate::datastore::sqlx::far::Far;
-use crate::datastore::sqlx::rows::{DigestRow, read_digest, row, users_from};
+use crate::datastore::sqlx::rows::{DigestRow, read_digest, row};
 use crate::datastore::sqlx::user::{LOCK_USER, apply_change};
 use crate::datastore::user::UserChange;
 use crate::datastore::{OneTimeStore, Together};

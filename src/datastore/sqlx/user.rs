@@ -589,30 +589,46 @@ macro_rules! apply_change {
         if updated == 0 {
             None
         } else {
-            for sql in [
-                crate::datastore::sqlx::user::DELETE_SERIES_OF_USER,
-                crate::datastore::sqlx::user::DELETE_SESSIONS_OF_USER,
-                crate::datastore::sqlx::user::DELETE_FAMILIES_OF_USER,
-                crate::datastore::sqlx::user::DELETE_TOKENS_OF_USER,
-                crate::datastore::sqlx::user::DELETE_PERSONAL_TOKENS_OF_USER,
-            ] {
-                let delete = $transaction.query(sql).bind(id.as_uuid());
-                $transaction.execute(delete).await?;
-            }
+            crate::datastore::sqlx::user::end_older!($transaction, id);
             if let Some(after) = change.ends_lasting_after {
                 for sql in crate::datastore::sqlx::user::DELETE_LATER_LASTING {
                     let delete = $transaction.query(sql).bind(id.as_uuid()).bind(after);
                     $transaction.execute(delete).await?;
                 }
             }
-            crate::datastore::sqlx::outbox::push_all!($transaction, together);
-            let find =
-                $transaction.query_as(crate::datastore::sqlx::user::FIND_USER).bind(id.as_uuid());
-            let rows: Vec<crate::datastore::sqlx::rows::UserRow> =
-                $transaction.fetch_all(find).await?;
-            users_from(rows)?.pop().map(|found| found.user)
+            crate::datastore::sqlx::user::settle_change!($transaction, id, together)
         }
     }};
 }
 
+/// Ends, within a transaction that has raised a user's epoch, everything of theirs that is older.
+macro_rules! end_older {
+    ($transaction:ident, $id:expr) => {
+        for sql in [
+            crate::datastore::sqlx::user::DELETE_SERIES_OF_USER,
+            crate::datastore::sqlx::user::DELETE_SESSIONS_OF_USER,
+            crate::datastore::sqlx::user::DELETE_FAMILIES_OF_USER,
+            crate::datastore::sqlx::user::DELETE_TOKENS_OF_USER,
+            crate::datastore::sqlx::user::DELETE_PERSONAL_TOKENS_OF_USER,
+        ] {
+            let delete = $transaction.query(sql).bind($id.as_uuid());
+            $transaction.execute(delete).await?;
+        }
+    };
+}
+
+/// Takes in, within a transaction that has changed a user, what is committed with the change; returns the
+/// user as changed.
+macro_rules! settle_change {
+    ($transaction:ident, $id:expr, $together:expr) => {{
+        crate::datastore::sqlx::outbox::push_all!($transaction, $together);
+        let find =
+            $transaction.query_as(crate::datastore::sqlx::user::FIND_USER).bind($id.as_uuid());
+        let rows: Vec<crate::datastore::sqlx::rows::UserRow> = $transaction.fetch_all(find).await?;
+        crate::datastore::sqlx::rows::users_from(rows)?.pop().map(|found| found.user)
+    }};
+}
+
 pub(super) use apply_change;
+pub(super) use end_older;
+pub(super) use settle_change;
