@@ -12,6 +12,7 @@
 //! | [`RefreshStore`] | `refresh.rs` | the feature `tokens` |
 //! | [`Denylist`] | `denylist.rs` | the feature `tokens` |
 //! | [`PersonalTokenStore`] | `personal_token.rs` | the feature `personal_tokens` |
+//! | [`CredentialStore`] | `credential.rs` | features with credentials beside the password |
 //! | [`AuditStore`] | `audit.rs` | the feature `audit`; not in memory |
 //!
 //! [`SqlxDatastore`] keeps them in a database, [`MemoryDatastore`] in memory. The example
@@ -24,6 +25,7 @@
 
 pub mod attempt;
 pub mod audit;
+pub mod credential;
 pub mod denylist;
 mod hierarchy;
 pub mod memory;
@@ -39,6 +41,7 @@ pub mod user;
 
 pub use crate::datastore::attempt::AttemptStore;
 pub use crate::datastore::audit::AuditStore;
+pub use crate::datastore::credential::CredentialStore;
 pub use crate::datastore::denylist::Denylist;
 pub use crate::datastore::memory::MemoryDatastore;
 pub use crate::datastore::one_time::OneTimeStore;

@@ -39,7 +39,7 @@
 //!
 //! | table | what becomes of its rows |
 //! |---|---|
-//! | `security_users`, `security_users_roles`, `security_track` | deleted |
+//! | `security_users`, `security_users_roles`, `security_track`, `security_credentials` | deleted |
 //! | `security_sessions`, `security_one_time_tokens`, `security_personal_tokens` | deleted; sessions, links and tokens end with the closing |
 //! | `security_outbox` | mails that name the user are deleted, and the last one names none. One that names the holder of an address, such as a link that somebody asked for at `/reset`, is dropped when its turn comes, for there is no such account. Of a mail that was given up, such as the last one to a mailbox that is gone, the address stays until 30 days after it was written |
 //! | `security_attempts` | hold keyed digests only, and go within a day after they count for anything |

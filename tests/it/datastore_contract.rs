@@ -4,7 +4,13 @@ mod memory {
     use rocket_security::MemoryDatastore;
 
     rocket_security::datastore_contract! {
-        capabilities: [TrackStore, RememberStore, RefreshStore, PersonalTokenStore],
+        capabilities: [
+            TrackStore,
+            RememberStore,
+            RefreshStore,
+            PersonalTokenStore,
+            CredentialStore,
+        ],
         store: async { (MemoryDatastore::new(), ()) },
     }
 }
@@ -14,7 +20,14 @@ mod database {
     use rocket_security::testing::TestDatabase;
 
     rocket_security::datastore_contract! {
-        capabilities: [TrackStore, RememberStore, RefreshStore, PersonalTokenStore, AuditStore],
+        capabilities: [
+            TrackStore,
+            RememberStore,
+            RefreshStore,
+            PersonalTokenStore,
+            CredentialStore,
+            AuditStore,
+        ],
         /// A database of its own, of the kind that the suite runs on.
         store: async {
             let database = TestDatabase::create().await;

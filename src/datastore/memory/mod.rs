@@ -4,6 +4,7 @@
 //! alone makes every operation one step.
 
 mod attempt;
+mod credential;
 mod denylist;
 mod one_time;
 mod outbox;
@@ -22,6 +23,7 @@ use uuid::Uuid;
 
 use crate::clock::Timestamp;
 use crate::crypto::one_time::Digest;
+use crate::datastore::credential::CredentialRecord;
 use crate::datastore::memory::attempt::Count;
 use crate::datastore::memory::outbox::Queued;
 use crate::datastore::one_time::OneTimeToken;
@@ -94,6 +96,7 @@ struct Content {
     attempts: HashMap<Digest, Count>,
     tracks: HashMap<UserId, Track>,
     personal_tokens: HashMap<Digest, PersonalTokenRecord>,
+    credentials: HashMap<Uuid, CredentialRecord>,
 }
 
 /// Deletes what `is_over`; says how many.

@@ -388,7 +388,7 @@ impl Content {
         }
         let user = self.seen(&found.user);
         self.users.insert(id, found);
-        self.end_credentials(id);
+        self.end_older(id);
         if let Some(after) = change.ends_lasting_after {
             self.end_lasting(id, after);
         }
@@ -414,7 +414,7 @@ impl Content {
 
     /// Ends every session, series, family, every token for programs and every one-time token of a user, but
     /// for the lasting ones.
-    fn end_credentials(&mut self, id: UserId) {
+    fn end_older(&mut self, id: UserId) {
         self.personal_tokens.retain(|_, token| token.user_id != id);
         self.series.retain(|_, series| series.user_id != id);
         self.sessions.retain(|_, session| session.user_id != id);
@@ -448,6 +448,7 @@ impl Content {
         self.tokens.retain(|_, token| token.user_id != id);
         self.outbox.retain(|_, queued| queued.mail.addressee != Addressee::User(id));
         self.tracks.remove(&id);
+        self.credentials.retain(|_, credential| credential.user_id != id);
         self.push_all(together);
         Ok(true)
     }

@@ -244,7 +244,7 @@ impl Dialect for ::sqlx::MySql {
              'security_outbox', 'security_attempts', 'security_track', 'security_audit',
              'security_audit_head', 'security_remember', 'security_roles_inclusions',
              'security_roles_included', 'security_refresh', 'security_denylist',
-             'security_personal_tokens')",
+             'security_personal_tokens', 'security_credentials')",
     );
     const SCHEMA: &'static Schema = &crate::datastore::sqlx::migrations::MYSQL;
 

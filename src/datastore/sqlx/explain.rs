@@ -18,6 +18,10 @@ use crate::datastore::remember::SeriesRecord;
 use crate::datastore::session::SessionRecord;
 use crate::datastore::sqlx::attempt::{CHARGE_NEXT, COUNT_NEXT, FIND_BLOCK};
 use crate::datastore::sqlx::audit::{LIST_AUDIT, LOCK_AUDIT_HEAD, MOVE_AUDIT_HEAD};
+use crate::datastore::sqlx::credential::{
+    CREATE_CREDENTIAL, DELETE_CREDENTIAL, DELETE_CREDENTIALS_OF_KIND, DELETE_CREDENTIALS_OF_USER,
+    FIND_CREDENTIAL, LIST_CREDENTIALS, RAISE_EPOCH, RENAME_CREDENTIAL, USE_CREDENTIAL,
+};
 use crate::datastore::sqlx::denylist::{EXTEND_DENIAL, FIND_DENIED};
 use crate::datastore::sqlx::dialect::Dialect;
 use crate::datastore::sqlx::one_time::{
@@ -104,7 +108,8 @@ impl Explain for ::sqlx::MySql {
     const EXPLAIN: &'static str = "EXPLAIN FORMAT = TRADITIONAL";
     const BEFORE: &'static [&'static str] = &["ANALYZE TABLE security_users, security_sessions, \
          security_users_roles, security_roles_permissions, security_one_time_tokens, security_outbox, security_attempts, \
-         security_remember, security_refresh, security_denylist, security_personal_tokens"];
+         security_remember, security_refresh, security_denylist, security_personal_tokens, \
+         security_credentials"];
 
     fn faults(plan: &[Self::Row]) -> Vec<String> {
         let fault = |step: &Self::Row| {
@@ -217,6 +222,14 @@ async fn every_statement_that_a_request_waits_for_uses_an_index() {
                 TOUCH_PERSONAL_TOKEN(now, digest, now);
                 REVOKE_PERSONAL_TOKEN(other_id, id);
                 DELETE_PERSONAL_TOKENS_OF_USER(id);
+                RAISE_EPOCH(id, zero, some);
+                FIND_CREDENTIAL(text, digest);
+                LIST_CREDENTIALS(id);
+                USE_CREDENTIAL(none, now, zero, id, id, zero);
+                RENAME_CREDENTIAL(text, id, id);
+                DELETE_CREDENTIAL(id, id);
+                DELETE_CREDENTIALS_OF_KIND(id, text);
+                DELETE_CREDENTIALS_OF_USER(id);
                 CREATE_TOKEN(other, text, text, other_id, some, now, now, id, zero);
                 FIND_MAIL(id);
                 FIND_NEWER_TOKENS(id, text, now);
@@ -360,6 +373,15 @@ async fn fill(store: &SqlxDatastore, now: Timestamp) -> (User, Digest) {
             expires_at: now + TimeDelta::hours(1),
         };
         assert!(store.create_token(&token, user.epoch).await.unwrap());
+        // A change of credentials would end all of the above.
+        let (id, text) = (user.id.as_uuid(), user.email.canonical());
+        let created = on_database!(store, |database| {
+            let create = database.query(CREATE_CREDENTIAL).bind(id).bind(id).bind(text.clone());
+            let create = create.bind(text.clone()).bind(digest.as_bytes().to_vec());
+            let create = create.bind(text.clone()).bind(0_i64).bind(now).bind(now);
+            database.execute(create).await
+        });
+        assert_eq!(created.unwrap(), 1);
         // Of a queue, little is due.
         let at = now + TimeDelta::seconds(i64::try_from(number).unwrap());
         let mail = NewMail::new("welcome", "Welcome", &user.email, at).unwrap();

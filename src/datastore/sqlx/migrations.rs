@@ -87,6 +87,7 @@ schemas![
     13 "0013_tokens",
     14 "0014_personal_tokens",
     15 "0015_urgent_mail",
+    16 "0016_credentials",
     17 "0017_proofs",
 ];
 

@@ -17,6 +17,7 @@ mod dialect;
 mod database;
 mod attempt;
 mod audit;
+mod credential;
 mod denylist;
 mod explain;
 mod far;

@@ -38,6 +38,8 @@
 //! | [`RememberStore`] and [`RefreshStore`], if both do | `refresh_remembered` |
 //! | [`Denylist`], likewise, without it | `denylist` |
 //! | [`PersonalTokenStore`], likewise | `personal_tokens` |
+//! | [`CredentialStore`], likewise | `credentials`, `credential_changes` |
+//! | [`CredentialStore`] and [`RememberStore`], [`RefreshStore`] or [`PersonalTokenStore`], if both do | `credentials_remember`, `credentials_refresh`, `credentials_personal_tokens` |
 //! | [`AuditStore`], likewise | `audit` |
 //!
 //! The first five always run, for [`UserDatastore`] requires the other four; `capabilities` names
@@ -67,6 +69,7 @@
 //!
 //! [`AttemptStore`]: crate::datastore::AttemptStore
 //! [`AuditStore`]: crate::datastore::AuditStore
+//! [`CredentialStore`]: crate::datastore::CredentialStore
 //! [`Denylist`]: crate::datastore::Denylist
 //! [`MemoryDatastore`]: crate::datastore::MemoryDatastore
 //! [`OneTimeStore`]: crate::datastore::OneTimeStore
@@ -116,6 +119,11 @@ macro_rules! section {
 mod attempts;
 mod audit;
 mod changes;
+mod credential_changes;
+mod credentials;
+mod credentials_personal_tokens;
+mod credentials_refresh;
+mod credentials_remember;
 mod deletions;
 mod denylist;
 mod hierarchy;
@@ -143,6 +151,11 @@ pub mod sentences {
     pub use crate::testing::contract::attempts::sentences as attempts;
     pub use crate::testing::contract::audit::sentences as audit;
     pub use crate::testing::contract::changes::sentences as changes;
+    pub use crate::testing::contract::credential_changes::sentences as credential_changes;
+    pub use crate::testing::contract::credentials::sentences as credentials;
+    pub use crate::testing::contract::credentials_personal_tokens::sentences as credentials_personal_tokens;
+    pub use crate::testing::contract::credentials_refresh::sentences as credentials_refresh;
+    pub use crate::testing::contract::credentials_remember::sentences as credentials_remember;
     pub use crate::testing::contract::deletions::sentences as deletions;
     pub use crate::testing::contract::denylist::sentences as denylist;
     pub use crate::testing::contract::hierarchy::sentences as hierarchy;
@@ -209,6 +222,7 @@ macro_rules! datastore_contract {
         $crate::__contract_attempts!();
         $($($crate::__contract_capability! { $capability })*)?
         $($crate::__contract_capabilities! { $($capability)* })?
+        $($crate::__contract_with_credentials! { [$($capability)*] $($capability)* })?
     };
 }
 
@@ -238,6 +252,36 @@ macro_rules! __contract_capabilities {
     () => {};
 }
 
+/// Names the sections of `CredentialStore` together with each other capability, in whichever order they
+/// stand.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __contract_with_credentials {
+    ([$($all:ident)*] CredentialStore $($rest:ident)*) => {
+        $($crate::__contract_credentials_and! { $all })*
+    };
+    ([$($all:ident)*] $other:ident $($rest:ident)*) => {
+        $crate::__contract_with_credentials! { [$($all)*] $($rest)* }
+    };
+    ([$($all:ident)*]) => {};
+}
+
+/// Names the section of `CredentialStore` together with another capability.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __contract_credentials_and {
+    (RememberStore) => {
+        $crate::__contract_credentials_remember!();
+    };
+    (RefreshStore) => {
+        $crate::__contract_credentials_refresh!();
+    };
+    (PersonalTokenStore) => {
+        $crate::__contract_credentials_personal_tokens!();
+    };
+    ($other:ident) => {};
+}
+
 /// Names the section of a capability that not every store has.
 #[doc(hidden)]
 #[macro_export]
@@ -258,6 +302,10 @@ macro_rules! __contract_capability {
     (PersonalTokenStore) => {
         $crate::__contract_personal_tokens!();
     };
+    (CredentialStore) => {
+        $crate::__contract_credentials!();
+        $crate::__contract_credential_changes!();
+    };
     (AuditStore) => {
         $crate::__contract_audit!();
     };
@@ -266,7 +314,7 @@ macro_rules! __contract_capability {
             concat!(
                 "`", stringify!($other),
                 "` is none of `TrackStore`, `RememberStore`, `RefreshStore`, `Denylist`, \
-`PersonalTokenStore` and `AuditStore`: no other capability is optional"
+`PersonalTokenStore`, `CredentialStore` and `AuditStore`: no other capability is optional"
             )
         }
     };

@@ -58,7 +58,7 @@ async fn try_create(
 }
 
 /// Keeps a token of that user.
-async fn create(
+pub(super) async fn create(
     store: &Arc<impl PersonalTokenStore>,
     user: &User,
     name: &str,

@@ -43,7 +43,7 @@ section! {
 /// How long a previous validator is the same browser's.
 const WINDOW: TimeDelta = TimeDelta::seconds(10);
 
-fn series_of(user: &User) -> SeriesRecord {
+pub(super) fn series_of(user: &User) -> SeriesRecord {
     SeriesRecord {
         series: digest(),
         user_id: user.id,
