@@ -19,7 +19,7 @@ use crate::event::{Event, Origin};
 use crate::feature::{Feature, configured};
 use crate::features::audit::Journal;
 use crate::features::{DEFAULT_FEATURES, FEATURES};
-use crate::security::assembly::{has_keys, keyring};
+use crate::security::master_keys::{has_keys, keyring};
 use crate::token::Tokens;
 use crate::user::{Email, Identity, RoleName, User};
 
@@ -85,7 +85,7 @@ impl Application {
 
     /// Gives a feature as it is configured. Whether the application has it enabled is not known here.
     pub(crate) fn feature<F: Feature<SqlxDatastore>>(&self, feature: F) -> Result<F, Failure> {
-        Ok(configured(feature, &self.figment)?)
+        Ok(configured(feature, &self.figment, &self.config)?)
     }
 
     /// Returns the journal of the feature `audit` for reading. It makes no keys.

@@ -24,4 +24,8 @@ pub struct MailConfig {
     /// The subjects of mails by the names of their templates, for example
     /// `welcome = "Welcome to {{ site_name }}"`. _Default:_ those of the features.
     pub subjects: BTreeMap<String, String>,
+    /// Whether a launch found nothing that sends mail: no `url`, no transport of the application's, and no
+    /// debug profile.
+    #[serde(skip)]
+    pub(crate) lacks_transport: bool,
 }

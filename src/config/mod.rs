@@ -223,6 +223,56 @@ impl Config {
         config
     }
 
+    /// Refuses a feature that sends mail where nothing says how.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Config`] for `mail.url`.
+    pub fn require_mail(&self) -> Result<()> {
+        if !self.mail.lacks_transport {
+            return Ok(());
+        }
+        Err(Error::config(
+            "mail.url",
+            "is missing, and features that are enabled send mail",
+            "Set it to your mail server, for example \"smtps://user:password@mail.example.org\"",
+        ))
+    }
+
+    /// Refuses the feature of that name where users have no usernames.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Config`] for `identity`.
+    pub fn require_usernames(&self, feature: &str) -> Result<()> {
+        if self.identifies_by(IdentityAttribute::Username) {
+            return Ok(());
+        }
+        Err(Error::config(
+            "identity",
+            format!("lacks \"username\", without which the feature {feature} has no point"),
+            "Set it to [\"email\", \"username\"], or do not enable the feature",
+        ))
+    }
+
+    /// Refuses a feature whose mailed links lead to a page of a single-page application that `view`, the
+    /// setting at `key`, does not name.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Config`] for `key`, if `redirect_behavior` is `"spa"`.
+    pub fn require_view(&self, key: &str, is_named: bool) -> Result<()> {
+        if is_named || self.redirect_behavior != RedirectBehavior::Spa {
+            return Ok(());
+        }
+        Err(Error::config(
+            key,
+            "is missing, and redirect_behavior is \"spa\"",
+            "Set it to the page of your application that a mailed link leads to, for example \
+             \"/app/link\", or do not enable the feature",
+        ))
+    }
+
     fn check(&self, figment: &Figment, faults: &mut Faults) {
         let debug = is_debug(figment);
         // One that is missing is told as that.

@@ -95,7 +95,7 @@ use crate::datastore::audit::{AuditEntry, AuditHead, AuditRow};
 use crate::datastore::{AuditStore, Together};
 use crate::error::{Error, Result};
 use crate::event::{Counted, Event};
-use crate::feature::{Feature, Hooks};
+use crate::feature::{Feature, Installation, Journaling};
 
 /// The feature `audit`.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -109,9 +109,10 @@ pub struct Audit {
 impl<D: AuditStore> Feature<D> for Audit {
     const NAME: &'static str = "audit";
 
-    fn keyed_hooks(&self, store: &Arc<D>, keyring: &Keyring) -> Result<Option<Box<dyn Hooks>>> {
-        let journal = Journal::new(Arc::<D>::clone(store), keyring)?;
-        Ok(Some(Box::new(Recorder { journal, record_unlimited: self.record_unlimited })))
+    fn install(&self, at: &mut Installation<'_, D>) -> Result<()> {
+        let journal = Journal::new(at.store(), at.keyring())?;
+        at.journaling(Recorder { journal, record_unlimited: self.record_unlimited });
+        Ok(())
     }
 }
 
@@ -230,7 +231,7 @@ struct Recorder {
 }
 
 #[async_trait]
-impl Hooks for Recorder {
+impl Journaling for Recorder {
     async fn before_commit(&self, event: &Event) -> Result<Together> {
         self.journal.along(&[event])
     }

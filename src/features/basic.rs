@@ -73,22 +73,20 @@
 //!
 //! For anything else there are tokens.
 
-use std::sync::Arc;
-
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use rocket::outcome::Outcome;
 use rocket::request::FromRequest;
-use rocket::{Build, Request, Rocket, async_trait};
+use rocket::{Request, async_trait};
 use serde::{Deserialize, Serialize};
 
 use crate::config::{Config, IdentityAttribute};
 use crate::crypto::password::Password;
 use crate::error::{Error, Result};
-use crate::feature::Feature;
+use crate::feature::{Feature, Installation};
 use crate::flow::Flow;
 use crate::flow::once::Admitted;
-use crate::guard::mechanism::{BASIC, Mechanism, register};
+use crate::guard::mechanism::{BASIC, InstallMechanism, Mechanism};
 use crate::rejection::Rejection;
 use crate::secret::Secret;
 use crate::user::{Email, Identity, User, Username};
@@ -118,7 +116,7 @@ impl Default for Basic {
 impl<D> Feature<D> for Basic {
     const NAME: &'static str = "basic";
 
-    fn check(&self) -> Result<()> {
+    fn check(&self, _config: &Config) -> Result<()> {
         let is_plain = |c: char| (' '..='~').contains(&c) && !['"', '\\'].contains(&c);
         if self.realm.chars().all(is_plain) {
             return Ok(());
@@ -130,8 +128,9 @@ impl<D> Feature<D> for Basic {
         ))
     }
 
-    fn manage(&self, _store: &Arc<D>, rocket: Rocket<Build>) -> Rocket<Build> {
-        register(rocket, self.clone())
+    fn install(&self, at: &mut Installation<'_, D>) -> Result<()> {
+        at.mechanism(self.clone());
+        Ok(())
     }
 }
 
@@ -222,6 +221,7 @@ mod tests {
     use base64::Engine;
     use base64::engine::general_purpose::STANDARD;
 
+    use crate::config::Config;
     use crate::feature::Feature;
     use crate::features::basic::{Basic, decode, encoded};
 
@@ -264,7 +264,9 @@ mod tests {
     }
     #[test]
     fn a_realm_that_no_header_can_quote_stops_the_launch() {
-        let check = |realm: &str| Feature::<()>::check(&Basic { realm: realm.to_owned() });
+        let check = |realm: &str| {
+            Feature::<()>::check(&Basic { realm: realm.to_owned() }, &Config::default())
+        };
         assert!(check("the library").is_ok());
         for realm in ["the \"library\"", "a\\b", "caf\u{e9}", "a\r\nb"] {
             let fault = check(realm).unwrap_err().to_string();

@@ -29,7 +29,9 @@
 use rocket::{Route, State, get, post, routes};
 use serde::{Deserialize, Serialize};
 
+use crate::config::Config;
 use crate::datastore::user::UserChange;
+use crate::error::Result;
 use crate::event::Event;
 use crate::feature::Feature;
 use crate::flow::{Choice, Chooser, Flow};
@@ -78,7 +80,10 @@ const CHANGED: Notice = Notice::success(
 impl<D> Feature<D> for ChangePassword {
     const NAME: &'static str = "change_password";
     const TEMPLATES: &'static [Embedded] = TEMPLATES;
-    const SENDS_MAIL: bool = true;
+
+    fn check(&self, config: &Config) -> Result<()> {
+        config.require_mail()
+    }
 
     fn urls(&self) -> Vec<(&'static str, String)> {
         let next = self.post_change_view.as_ref().map_or("/", View::as_str);

@@ -36,8 +36,10 @@
 use rocket::{Route, State, get, post, routes};
 use serde::{Deserialize, Serialize};
 
+use crate::config::Config;
 use crate::datastore::outbox::NewMail;
 use crate::datastore::user::UserChange;
+use crate::error::{Faults, Result};
 use crate::event::Event;
 use crate::feature::Feature;
 use crate::flow::Flow;
@@ -89,8 +91,13 @@ const FIELD: &str = "username";
 impl<D> Feature<D> for ChangeUsername {
     const NAME: &'static str = "change_username";
     const TEMPLATES: &'static [Embedded] = TEMPLATES;
-    const SENDS_MAIL: bool = true;
-    const NEEDS_USERNAMES: bool = true;
+
+    fn check(&self, config: &Config) -> Result<()> {
+        let mut faults = Faults::default();
+        faults.note(config.require_mail());
+        faults.note(config.require_usernames("change_username"));
+        faults.finish()
+    }
 
     fn urls(&self) -> Vec<(&'static str, String)> {
         let page = ("change_username", "/change-username".to_owned());

@@ -48,17 +48,17 @@
 
 use std::sync::Arc;
 
-use rocket::{Build, Rocket, Route, State, async_trait, get, post, routes};
+use rocket::{Route, State, async_trait, get, post, routes};
 use serde::{Deserialize, Serialize};
 
 use crate::clock::{Timestamp, in_words};
-use crate::config::Span;
+use crate::config::{Config, Span};
 use crate::datastore::UserDatastore;
 use crate::datastore::outbox::NewMail;
 use crate::datastore::user::{Lapse, UserChange};
-use crate::error::Result;
+use crate::error::{Faults, Result};
 use crate::event::Event;
-use crate::feature::{Announcer, Feature, Hooks};
+use crate::feature::{Announcer, Feature, Installation, Sweeping};
 use crate::flow::lapse::delete_lapsed;
 use crate::flow::link::{Button, MailedLink, OpenLink};
 use crate::flow::{Flow, link, single_page};
@@ -151,8 +151,13 @@ fn is_reopened(user: &User) -> Notice {
 impl<D: UserDatastore> Feature<D> for CloseAccount {
     const NAME: &'static str = "close_account";
     const TEMPLATES: &'static [Embedded] = TEMPLATES;
-    const SENDS_MAIL: bool = true;
-    const SINGLE_PAGE_VIEWS: &'static [&'static str] = &[Self::VIEW];
+
+    fn check(&self, config: &Config) -> Result<()> {
+        let mut faults = Faults::default();
+        faults.note(config.require_mail());
+        faults.note(config.require_view("close_account.reopen_view", self.reopen_view.is_some()));
+        faults.finish()
+    }
 
     fn urls(&self) -> Vec<(&'static str, String)> {
         let next = self.post_close_account_view.as_ref().map_or("/", View::as_str);
@@ -170,12 +175,11 @@ impl<D: UserDatastore> Feature<D> for CloseAccount {
         [routes![show, submit], link::routes::<Self>()].concat()
     }
 
-    fn manage(&self, _store: &Arc<D>, rocket: Rocket<Build>) -> Rocket<Build> {
-        rocket.manage(self.clone())
-    }
-
-    fn hooks(&self, store: &Arc<D>) -> Option<Box<dyn Hooks>> {
-        Some(Box::new(Deletion { store: Arc::<D>::clone(store) }))
+    fn install(&self, at: &mut Installation<'_, D>) -> Result<()> {
+        let store: Arc<dyn UserDatastore> = at.store();
+        at.manage(self.clone());
+        at.sweeping(Deletion { store });
+        Ok(())
     }
 }
 
@@ -314,7 +318,7 @@ struct Deletion {
 }
 
 #[async_trait]
-impl Hooks for Deletion {
+impl Sweeping for Deletion {
     async fn sweep(&self, now: Timestamp, announcer: &Announcer) -> Result<u64> {
         let farewell = |user: &User| {
             let subject = "Your account is deleted";

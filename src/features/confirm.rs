@@ -41,13 +41,16 @@ use rocket::{Route, State, async_trait, get, post, routes};
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
-use crate::config::Span;
+use crate::config::{Config, Span};
 use crate::datastore::outbox::{Addressee, NewMail};
 use crate::datastore::user::{Lapse, UserChange};
 use crate::datastore::{Together, UserDatastore};
-use crate::error::Result;
+use crate::error::{Faults, Result};
 use crate::event::Event;
-use crate::feature::{Announcer, Feature, Hooks, LoginAttempt, Registration, Verdict};
+use crate::feature::{
+    Announcer, Feature, Hooks, Installation, LoginAttempt, Registering, Registration, Sweeping,
+    Verdict,
+};
 use crate::flow::lapse::delete_lapsed;
 use crate::flow::link::{MailedLink, NewPassword, OpenLink};
 use crate::flow::{Flow, link, single_page};
@@ -133,11 +136,14 @@ const LINK_IS_SENT: Notice = Notice::info(
 impl<D: UserDatastore> Feature<D> for Confirm {
     const NAME: &'static str = "confirm";
     const TEMPLATES: &'static [Embedded] = TEMPLATES;
-    const SENDS_MAIL: bool = true;
-    const SINGLE_PAGE_VIEWS: &'static [&'static str] = &[Self::VIEW];
 
-    fn check(&self) -> Result<()> {
-        link::check_lifetime("confirm.within", self.within)
+    fn check(&self, config: &Config) -> Result<()> {
+        let mut faults = Faults::default();
+        faults.note(config.require_mail());
+        faults.note(link::check_lifetime("confirm.within", self.within));
+        let has_view = self.confirm_view.is_some() || self.post_confirm_view.is_some();
+        faults.note(config.require_view("confirm.confirm_view", has_view));
+        faults.finish()
     }
 
     fn urls(&self) -> Vec<(&'static str, String)> {
@@ -156,16 +162,13 @@ impl<D: UserDatastore> Feature<D> for Confirm {
         [routes![show, submit], link::routes::<Self>()].concat()
     }
 
-    fn manage(
-        &self,
-        _store: &Arc<D>,
-        rocket: rocket::Rocket<rocket::Build>,
-    ) -> rocket::Rocket<rocket::Build> {
-        rocket.manage(self.clone())
-    }
-
-    fn hooks(&self, store: &Arc<D>) -> Option<Box<dyn Hooks>> {
-        Some(Box::new(Confirmation { settings: self.clone(), store: Arc::<D>::clone(store) }))
+    fn install(&self, at: &mut Installation<'_, D>) -> Result<()> {
+        let store: Arc<dyn UserDatastore> = at.store();
+        at.manage(self.clone());
+        at.hooks(OnlyConfirmed);
+        at.registering(Confirmation { settings: self.clone() });
+        at.sweeping(Unconfirmed { store });
+        Ok(())
     }
 }
 
@@ -302,21 +305,26 @@ impl MailedLink for Confirm {
     }
 }
 
-/// What happens to accounts that wait for their confirmation.
+/// Mails the link that confirms a new account.
 struct Confirmation {
     settings: Confirm,
-    store: Arc<dyn UserDatastore>,
 }
 
+/// Lets in those alone whose address is confirmed.
+struct OnlyConfirmed;
+
 #[async_trait]
-impl Hooks for Confirmation {
+impl Hooks for OnlyConfirmed {
     async fn before_login(&self, attempt: &LoginAttempt<'_>) -> Result<Verdict> {
         Ok(match attempt.user.confirmed_at {
             Some(_) => Verdict::Allow,
             None => Verdict::Refuse(Rejection::InvalidCredentials),
         })
     }
+}
 
+#[async_trait]
+impl Registering for Confirmation {
     async fn after_register(&self, registration: &Registration<'_>) -> Result<Together> {
         let Registration { user_id, email, at, .. } = *registration;
         Ok(Together::mail(vec![self.settings.mail(Addressee::User(user_id), email, at)?]))
@@ -325,7 +333,15 @@ impl Hooks for Confirmation {
     fn awaits_confirmation(&self) -> bool {
         true
     }
+}
 
+/// Deletes accounts that nobody has confirmed.
+struct Unconfirmed {
+    store: Arc<dyn UserDatastore>,
+}
+
+#[async_trait]
+impl Sweeping for Unconfirmed {
     async fn sweep(&self, now: Timestamp, announcer: &Announcer) -> Result<u64> {
         delete_lapsed(&self.store, announcer, Lapse::Unconfirmed, now, |_| Ok(None)).await
     }

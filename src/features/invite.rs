@@ -54,19 +54,17 @@
 //! }
 //! ```
 
-use std::sync::Arc;
-
-use rocket::{Build, Rocket, Route, async_trait};
+use rocket::{Route, async_trait};
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
-use crate::config::Span;
+use crate::config::{Config, Span};
 use crate::crypto::random_uuid;
 use crate::datastore::outbox::{Addressee, NewMail};
 use crate::datastore::user::{Credentials, NewUser, UserChange};
-use crate::error::Result;
+use crate::error::{Faults, Result};
 use crate::event::{Event, Origin};
-use crate::feature::Feature;
+use crate::feature::{Feature, Installation};
 use crate::flow::link::{MailedLink, NewPassword, OpenLink};
 use crate::flow::{Flow, link, single_page};
 use crate::rejection::Rejection;
@@ -138,11 +136,13 @@ fn is_accepted(user: &User) -> Notice {
 impl<D> Feature<D> for Invite {
     const NAME: &'static str = "invite";
     const TEMPLATES: &'static [Embedded] = TEMPLATES;
-    const SENDS_MAIL: bool = true;
-    const SINGLE_PAGE_VIEWS: &'static [&'static str] = &[Self::VIEW];
 
-    fn check(&self) -> Result<()> {
-        link::check_lifetime("invite.within", self.within)
+    fn check(&self, config: &Config) -> Result<()> {
+        let mut faults = Faults::default();
+        faults.note(config.require_mail());
+        faults.note(link::check_lifetime("invite.within", self.within));
+        faults.note(config.require_view("invite.invite_view", self.invite_view.is_some()));
+        faults.finish()
     }
 
     fn urls(&self) -> Vec<(&'static str, String)> {
@@ -158,8 +158,9 @@ impl<D> Feature<D> for Invite {
         link::routes::<Self>()
     }
 
-    fn manage(&self, _store: &Arc<D>, rocket: Rocket<Build>) -> Rocket<Build> {
-        rocket.manage(self.clone())
+    fn install(&self, at: &mut Installation<'_, D>) -> Result<()> {
+        at.manage(self.clone());
+        Ok(())
     }
 }
 

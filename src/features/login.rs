@@ -133,7 +133,7 @@ async fn show(visit: Visit<'_>, flow: &State<Flow>, next: Option<&str>) -> Answe
             Reply::redirect(next).with("user", visit.payload(user).await?)
         }
         None => {
-            let preset = visit.sessions().offers_remembering(visit.request());
+            let preset = visit.sessions().offers_remembering();
             Reply::page(page(&visit, next.as_ref()).with("remember_preset", preset))
         }
     };
@@ -178,7 +178,7 @@ async fn log_in(
 fn page(visit: &Visit<'_>, next: Option<&Next>) -> Page {
     Page::new(PAGE.0)
         .with("next", next)
-        .with("remember", visit.sessions().offers_remembering(visit.request()).is_some())
+        .with("remember", visit.sessions().offers_remembering().is_some())
         .with("identity_field", page_field(&visit.config().identity))
 }
 

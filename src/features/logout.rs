@@ -43,13 +43,12 @@
 //! A `refresh_token` that is not accepted for now, as by a clock that is behind, is 400 in JSON, and a
 //! notice of the next page says so: the session is over then, and the program may live on.
 
-use std::sync::Arc;
-
 use rocket::response::Responder;
-use rocket::{Build, Response, Rocket, Route, State, get, post, routes};
+use rocket::{Response, Route, State, get, post, routes};
 use serde::{Deserialize, Serialize};
 
-use crate::feature::Feature;
+use crate::error::Result;
+use crate::feature::{Feature, Installation};
 use crate::flow::Flow;
 use crate::rejection::Rejection;
 use crate::secret::Secret;
@@ -102,8 +101,9 @@ impl<D> Feature<D> for Logout {
         routes![show, submit]
     }
 
-    fn manage(&self, _store: &Arc<D>, rocket: Rocket<Build>) -> Rocket<Build> {
-        rocket.manage(self.clone())
+    fn install(&self, at: &mut Installation<'_, D>) -> Result<()> {
+        at.manage(self.clone());
+        Ok(())
     }
 }
 

@@ -27,7 +27,9 @@
 use rocket::{Route, State, get, post, routes};
 use serde::{Deserialize, Serialize};
 
+use crate::config::Config;
 use crate::datastore::outbox::{Addressee, NewMail};
+use crate::error::{Faults, Result};
 use crate::feature::Feature;
 use crate::flow::Flow;
 use crate::rejection::{FieldErrors, Rejection};
@@ -69,8 +71,13 @@ const IS_SENT: Notice =
 impl<D> Feature<D> for RecoverUsername {
     const NAME: &'static str = "recover_username";
     const TEMPLATES: &'static [Embedded] = TEMPLATES;
-    const SENDS_MAIL: bool = true;
-    const NEEDS_USERNAMES: bool = true;
+
+    fn check(&self, config: &Config) -> Result<()> {
+        let mut faults = Faults::default();
+        faults.note(config.require_mail());
+        faults.note(config.require_usernames("recover_username"));
+        faults.finish()
+    }
 
     fn urls(&self) -> Vec<(&'static str, String)> {
         vec![("recover_username", "/recover-username".to_owned())]

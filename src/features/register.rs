@@ -51,24 +51,23 @@
 
 use std::fmt;
 use std::marker::PhantomData;
-use std::sync::Arc;
 
-use rocket::{Build, Rocket, Route, State, get, post, routes};
+use rocket::{Route, State, get, post, routes};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::config::IdentityAttribute;
+use crate::config::{Config, IdentityAttribute};
 use crate::crypto::hasher::{PasswordHash, Verified};
 use crate::crypto::password::Password;
 use crate::crypto::random_uuid;
 use crate::datastore::Together;
 use crate::datastore::outbox::{Addressee, NewMail};
 use crate::datastore::user::{Contest, Credentials, NewUser, Taken};
-use crate::error::Result;
+use crate::error::{Faults, Result};
 use crate::event::Event;
-use crate::feature::{Feature, Registration};
+use crate::feature::{Feature, Installation, Registration};
 use crate::flow::lapse::UNCONFIRMED_FOR;
-use crate::flow::username::{HeldUsername, username_taken};
+use crate::flow::username::{HeldUsername, UsernamesRequired, username_taken};
 use crate::flow::{Choice, Chooser, Flow};
 use crate::rejection::{FieldErrors, Rejection};
 use crate::secret::Secret;
@@ -197,10 +196,12 @@ const CHECK_YOUR_MAIL: Notice = Notice::info(
 impl<D, F: RegistrationFields> Feature<D> for Register<F> {
     const NAME: &'static str = "register";
     const TEMPLATES: &'static [Embedded] = TEMPLATES;
-    const SENDS_MAIL: bool = true;
 
-    fn check(&self) -> Result<()> {
-        check_names::<F>(FIELDS)
+    fn check(&self, config: &Config) -> Result<()> {
+        let mut faults = Faults::default();
+        faults.note(config.require_mail());
+        faults.note(check_names::<F>(FIELDS));
+        faults.finish()
     }
 
     fn urls(&self) -> Vec<(&'static str, String)> {
@@ -216,12 +217,13 @@ impl<D, F: RegistrationFields> Feature<D> for Register<F> {
         self.admission == Admission::Open
     }
 
-    fn manage(&self, _store: &Arc<D>, rocket: Rocket<Build>) -> Rocket<Build> {
+    fn install(&self, at: &mut Installation<'_, D>) -> Result<()> {
         let Self { admission, username_required, .. } = *self;
-        if let Some(flow) = rocket.state::<Flow>().filter(|_| username_required) {
-            flow.require_usernames();
+        if username_required {
+            at.offer(UsernamesRequired);
         }
-        rocket.manage(Terms { admission, username_required, own: OwnFields::of::<F>() })
+        at.manage(Terms { admission, username_required, own: OwnFields::of::<F>() });
+        Ok(())
     }
 }
 

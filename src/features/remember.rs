@@ -73,18 +73,18 @@
 use std::sync::Arc;
 
 use chrono::TimeDelta;
-use rocket::{Build, Request, Rocket, async_trait};
+use rocket::{Request, async_trait};
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
-use crate::config::Span;
+use crate::config::{Config, Span};
 use crate::crypto::lineage::{Heir, Keepsake};
 use crate::datastore::remember::{EndedSeries, Presented, SeriesRecord, Turn, Turned};
 use crate::datastore::session::{EndedSession, SessionRecord};
 use crate::datastore::{RememberStore, Together};
-use crate::error::{Error, Result};
+use crate::error::{Error, Faults, Result};
 use crate::event::{Event, Origin, SessionEnd};
-use crate::feature::{Announcer, Feature, Hooks, LoginAttempt};
+use crate::feature::{Announcer, Feature, Installation, LoginAttempt, Remembering, Sweeping};
 use crate::flow::{Entry, Flow, Return};
 use crate::rejection::Rejection;
 use crate::session::remember::{Restore, Restored, Restorer};
@@ -141,48 +141,54 @@ const THEFT_SUBJECT: &str = "A browser of yours is no longer remembered";
 impl<D: RememberStore> Feature<D> for Remember {
     const NAME: &'static str = "remember";
     const TEMPLATES: &'static [Embedded] = &[THEFT_TEXT, THEFT_HTML];
-    const SENDS_MAIL: bool = true;
-    const OUTLIVES_SESSIONS: bool = true;
 
-    fn check(&self) -> Result<()> {
+    fn check(&self, config: &Config) -> Result<()> {
+        let mut faults = Faults::default();
+        faults.note(config.require_mail());
+        if config.session.ends_for_good {
+            faults.push(Error::config(
+                "session.aal",
+                "is a level at which nobody comes back without a proof, and the feature remember brings \
+                 browsers back",
+                "Disable the feature, or set session.idle and session.absolute instead of a level",
+            ));
+        }
         let (lifetime, window) = (self.lifetime.delta(), self.window.delta());
         if lifetime < TimeDelta::minutes(1) || lifetime > LONGEST_LIFETIME {
-            return Err(Error::config(
+            faults.push(Error::config(
                 "remember.lifetime",
                 "is shorter than a minute or longer than 365 days",
                 "Set it to \"30days\" or less",
             ));
         }
         if window < TimeDelta::seconds(1) || window > LONGEST_WINDOW {
-            return Err(Error::config(
+            faults.push(Error::config(
                 "remember.window",
                 "is shorter than a second or longer than a minute",
                 "Set it to \"10s\"",
             ));
         }
+        faults.finish()
+    }
+
+    fn install(&self, at: &mut Installation<'_, D>) -> Result<()> {
+        let store: Arc<dyn RememberStore> = at.store();
+        let series = Series { settings: self.clone(), store };
+        at.remembering(series.clone());
+        at.sweeping(series.clone());
+        at.offer(Restorer(Arc::new(series)));
         Ok(())
-    }
-
-    fn manage(&self, store: &Arc<D>, rocket: Rocket<Build>) -> Rocket<Build> {
-        rocket.manage(Restorer(Arc::new(Series::new(self, store))))
-    }
-
-    fn hooks(&self, store: &Arc<D>) -> Option<Box<dyn Hooks>> {
-        Some(Box::new(Series::new(self, store)))
     }
 }
 
 /// The series of a store.
+#[derive(Clone)]
 struct Series {
     settings: Remember,
     store: Arc<dyn RememberStore>,
 }
 
 impl Series {
-    fn new<D: RememberStore>(settings: &Remember, store: &Arc<D>) -> Self {
-        Self { settings: settings.clone(), store: Arc::<D>::clone(store) }
-    }
-
     async fn find_out(
         &self,
         visit: &Visit<'_>,
@@ -282,7 +288,7 @@ impl Restore for Series {
 }
 
 #[async_trait]
-impl Hooks for Series {
+impl Remembering for Series {
     async fn remember(&self, attempt: &LoginAttempt<'_>, at_most: u32) -> Result<Option<Keepsake>> {
         let expires_at = attempt.at + self.settings.lifetime.delta();
         let keepsake = Keepsake::new(expires_at)?;
@@ -307,7 +313,10 @@ impl Hooks for Series {
         let ended = ended.into_iter().filter_map(session);
         Ok(ended.map(|(id, user_id)| EndedSession { id, user_id }).collect())
     }
+}
 
+#[async_trait]
+impl Sweeping for Series {
     async fn sweep(&self, now: Timestamp, announcer: &Announcer) -> Result<u64> {
         let mut all = 0;
         loop {

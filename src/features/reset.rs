@@ -35,18 +35,16 @@
 //! session and every other link of the account, and tells its owner. It neither logs in nor takes a
 //! second factor away: with `log_in` a second factor is asked for as after any password.
 
-use std::sync::Arc;
-
-use rocket::{Build, Rocket, Route, State, async_trait, get, post, routes};
+use rocket::{Route, State, async_trait, get, post, routes};
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
-use crate::config::Span;
+use crate::config::{Config, Span};
 use crate::datastore::outbox::{Addressee, NewMail};
 use crate::datastore::user::UserChange;
-use crate::error::Result;
+use crate::error::{Faults, Result};
 use crate::event::Event;
-use crate::feature::Feature;
+use crate::feature::{Feature, Installation};
 use crate::flow::link::{MailedLink, NewPassword, OpenLink};
 use crate::flow::{Flow, link, single_page};
 use crate::rejection::{FieldErrors, Rejection};
@@ -130,11 +128,13 @@ fn is_reset(user: &User) -> Notice {
 impl<D> Feature<D> for Reset {
     const NAME: &'static str = "reset";
     const TEMPLATES: &'static [Embedded] = TEMPLATES;
-    const SENDS_MAIL: bool = true;
-    const SINGLE_PAGE_VIEWS: &'static [&'static str] = &[Self::VIEW];
 
-    fn check(&self) -> Result<()> {
-        link::check_lifetime("reset.within", self.within)
+    fn check(&self, config: &Config) -> Result<()> {
+        let mut faults = Faults::default();
+        faults.note(config.require_mail());
+        faults.note(link::check_lifetime("reset.within", self.within));
+        faults.note(config.require_view("reset.reset_view", self.reset_view.is_some()));
+        faults.finish()
     }
 
     fn urls(&self) -> Vec<(&'static str, String)> {
@@ -153,8 +153,9 @@ impl<D> Feature<D> for Reset {
         [routes![show, submit], link::routes::<Self>()].concat()
     }
 
-    fn manage(&self, _store: &Arc<D>, rocket: Rocket<Build>) -> Rocket<Build> {
-        rocket.manage(self.clone())
+    fn install(&self, at: &mut Installation<'_, D>) -> Result<()> {
+        at.manage(self.clone());
+        Ok(())
     }
 }
 

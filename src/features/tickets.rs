@@ -78,17 +78,16 @@
 //! it may be written down on the way. By then it is used up, or has expired: that is why the ticket is there
 //! and not the token.
 
-use std::sync::Arc;
-
-use rocket::{Build, Request, Rocket, Route, State, async_trait, post, routes};
+use rocket::{Request, Route, State, async_trait, post, routes};
 use serde::{Deserialize, Serialize};
 
-use crate::feature::Feature;
+use crate::error::Result;
+use crate::feature::{Feature, Installation};
 use crate::flow::Flow;
 use crate::flow::once::Admitted;
 use crate::flow::ticket::{LIFETIME_SECONDS, TicketBy};
 use crate::guard::AuthUser;
-use crate::guard::mechanism::{Mechanism, TICKET, register};
+use crate::guard::mechanism::{InstallMechanism, Mechanism, TICKET};
 use crate::rejection::Rejection;
 use crate::web::reply::{Answer, Reply};
 use crate::web::{Web, is_handshake};
@@ -113,8 +112,9 @@ impl<D> Feature<D> for Tickets {
         routes![issue]
     }
 
-    fn manage(&self, _store: &Arc<D>, rocket: Rocket<Build>) -> Rocket<Build> {
-        register(rocket, self.clone())
+    fn install(&self, at: &mut Installation<'_, D>) -> Result<()> {
+        at.mechanism(self.clone());
+        Ok(())
     }
 }
 

@@ -37,6 +37,7 @@ use rocket::serde::json::Json;
 use rocket::{Data, Request, Route, State, async_trait, get, route, routes};
 use serde::{Deserialize, Serialize};
 
+use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::feature::Feature;
 use crate::guard::Public;
@@ -66,7 +67,7 @@ impl Default for TokenKeys {
 impl<D> Feature<D> for TokenKeys {
     const NAME: &'static str = "token_keys";
 
-    fn check(&self) -> Result<()> {
+    fn check(&self, _config: &Config) -> Result<()> {
         let is_route = Origin::parse(&self.path)
             .is_ok_and(|uri| uri.query().is_none() && uri.is_normalized() && uri.path() != "/");
         if is_route {
@@ -118,12 +119,15 @@ fn document(_everybody: Public, tokens: &State<Tokens>) -> Document {
 
 #[cfg(test)]
 mod tests {
+    use crate::config::Config;
     use crate::feature::Feature;
     use crate::features::token_keys::TokenKeys;
 
     #[test]
     fn a_path_that_no_document_can_have_stops_the_launch() {
-        let check = |path: &str| Feature::<()>::check(&TokenKeys { path: path.to_owned() });
+        let check = |path: &str| {
+            Feature::<()>::check(&TokenKeys { path: path.to_owned() }, &Config::default())
+        };
         for path in ["/keys", "/.well-known/keys.json", "/api/v1/keys"] {
             assert!(check(path).is_ok(), "{path}");
         }

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::datastore::TrackStore;
 use crate::error::Result;
-use crate::feature::{Feature, Hooks, LoginAttempt};
+use crate::feature::{Feature, Hooks, Installation, LoginAttempt};
 
 /// The feature `track`.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -22,9 +22,9 @@ pub struct Track {}
 impl<D: TrackStore> Feature<D> for Track {
     const NAME: &'static str = "track";
 
-    fn hooks(&self, store: &Arc<D>) -> Option<Box<dyn Hooks>> {
-        let store: Arc<dyn TrackStore> = Arc::<D>::clone(store);
-        Some(Box::new(Tracker(store)))
+    fn install(&self, at: &mut Installation<'_, D>) -> Result<()> {
+        at.hooks(Tracker(at.store()));
+        Ok(())
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! | route | page | JSON |
 //! |---|---|---|
-//! | `GET /verify` | the form | 200 `has_webauthn_verify_credential`, `oauth_enabled`, `oauth_providers`, `user`, `csrf_token` |
+//! | `GET /verify` `next`, `acr_values` | the form, and links to the pages of other factors | 200 `factors`, `has_webauthn_verify_credential`, `oauth_enabled`, `oauth_providers`, `user`, `csrf_token` |
 //! | `POST /verify` `password`, `next` | 303 to `next` or `post_verify_view` | 200 `user`, `csrf_token` |
 //!
 //! | setting `[default.security.verify]` | default |
@@ -31,17 +31,20 @@
 //! `?include_auth_token` gives a program another [access token](crate::features::tokens): that of the old
 //! session ended with it.
 //!
-//! A second factor is not asked for again: whoever is logged in has passed it.
+//! The password is one way to do it. The page also leads to the [factors](crate::feature::Factor) that the user
+//! has set up, which is the only way for a user without a password, and for a page that asks for
+//! [two factors](crate::Assured) of a user who gave the password already.
 
 use rocket::{Route, State, get, post, routes};
 use serde::{Deserialize, Serialize};
 
-use crate::feature::Feature;
+use crate::feature::{Factors, Feature};
 use crate::flow::Flow;
 use crate::rejection::Rejection;
 use crate::secret::Secret;
+use crate::session::Active;
 use crate::template::Embedded;
-use crate::user::{Method, Proof};
+use crate::user::{Level, Method, Proof};
 use crate::web::next::Next;
 use crate::web::page::Page;
 use crate::web::reply::{Answer, Reply};
@@ -87,11 +90,19 @@ impl Form for VerifyForm {
     const SECRET: &'static [&'static str] = &["password"];
 }
 
-#[get("/verify?<next>")]
-async fn show(visit: Visit<'_>, flow: &State<Flow>, next: Option<&str>) -> Answer {
+#[get("/verify?<next>&<acr_values>")]
+async fn show(
+    visit: Visit<'_>,
+    flow: &State<Flow>,
+    factors: &State<Factors>,
+    next: Option<&str>,
+    acr_values: Option<&str>,
+) -> Answer {
     let active = flow.require_user(&visit).await?;
     let next = next.and_then(|next| visit.next(next));
-    Ok(Reply::page(page(next.as_ref()))
+    let ways = ways(&visit, flow, factors, active, next.as_ref(), acr_values).await?;
+    Ok(Reply::page(page(next.as_ref(), &ways))
+        .with("factors", &ways.factors)
         .with("user", visit.payload(&active.user).await?)
         .with("has_webauthn_verify_credential", false)
         .with("oauth_enabled", false)
@@ -102,12 +113,14 @@ async fn show(visit: Visit<'_>, flow: &State<Flow>, next: Option<&str>) -> Answe
 async fn submit(
     visit: Visit<'_>,
     flow: &State<Flow>,
+    factors: &State<Factors>,
     next: Option<&str>,
     submitted: Submission<VerifyForm>,
 ) -> Answer {
-    flow.require_user(&visit).await?;
+    let active = flow.require_user(&visit).await?;
     let next = submitted.next(&visit, next);
-    let page = page(next.as_ref());
+    let page =
+        page(next.as_ref(), &ways(&visit, flow, factors, active, next.as_ref(), None).await?);
     verify(&visit, flow, submitted, next).await.map_err(|rejection| page.refuse(rejection))
 }
 
@@ -125,6 +138,46 @@ async fn verify(
     flow.stepped_up(visit, active, next).await
 }
 
-fn page(next: Option<&Next>) -> Page {
-    Page::new(PAGE.0).with("next", next)
+/// By what a user can prove who they are.
+struct Ways {
+    /// Whether the password is asked for.
+    takes_password: bool,
+    factors: Vec<Way>,
+}
+
+/// A factor that a user has set up.
+#[derive(Serialize)]
+struct Way {
+    method: String,
+    label: &'static str,
+    url: Next,
+}
+
+async fn ways(
+    visit: &Visit<'_>,
+    flow: &Flow,
+    factors: &Factors,
+    active: &Active,
+    next: Option<&Next>,
+    acr_values: Option<&str>,
+) -> Result<Ways, Rejection> {
+    let mut found = Vec::new();
+    for factor in factors.of(&active.user).await? {
+        let page = visit.url(factor.page()).ok_or(Rejection::Unavailable)?;
+        let url = next.map_or(page.clone(), |next| page.with_next(next));
+        let method = factor.method().authn_via().to_owned();
+        found.push(Way { method, label: factor.label(), url });
+    }
+    let password = Proof::new(Method::Password, visit.clock().now());
+    let is_enough = acr_values != Some(Level::Two.acr())
+        || active.record.proofs.clone().and(password).level() == Level::Two;
+    let takes_password = is_enough && flow.has_password(&active.user).await?;
+    Ok(Ways { takes_password, factors: found })
+}
+
+fn page(next: Option<&Next>, ways: &Ways) -> Page {
+    Page::new(PAGE.0)
+        .with("next", next)
+        .with("takes_password", ways.takes_password)
+        .with("factors", &ways.factors)
 }

@@ -46,7 +46,7 @@ impl Flow {
     ) -> Result<Value, Rejection> {
         let request = visit.request();
         let is_wanted = request.query_value::<&str>(QUERY).is_some() && visit.wants_json();
-        let (true, Some(programs)) = (is_wanted, self.programs.get()) else {
+        let (true, Some(programs)) = (is_wanted, &self.programs) else {
             return Ok(shown);
         };
         let begun = slot(request).0.lock().unwrap_or_else(PoisonError::into_inner).clone();
@@ -65,7 +65,8 @@ impl Flow {
             log::error!("what `Presentation::user` gives is no object: no token in it");
             return Ok(shown);
         };
-        let pair = programs.tokens.pair(user, &family, now)?;
+        let claims = self.moments.token_claims(user, &family.proofs).await?;
+        let pair = programs.tokens.pair(user, &family, now, claims)?;
         if programs.begins.begin_with(&family, visit.origin(), None).await? {
             let place = visit.config().tokens.refresh_in;
             hand_over(visit, &pair, place, &mut shown);

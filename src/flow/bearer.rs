@@ -136,7 +136,7 @@ impl Flow {
                 let is_current = !facts.is_refresh || is_current(&lives_by, &whose.trace.jti);
                 is_current && user.is_open() && user.epoch == whose.epoch
             }
-            None => match (self.programs.get(), &facts.denied_as) {
+            None => match (self.programs.as_ref(), &facts.denied_as) {
                 (Some(programs), Some(denied_as)) => !programs.store.is_denied(denied_as).await?,
                 _ => true,
             },
@@ -155,7 +155,7 @@ impl Flow {
         web: &Web,
         trace: &TokenTrace,
     ) -> Result<(User, LivesBy), Rejection> {
-        let found = match self.programs.get() {
+        let found = match self.programs.as_ref() {
             Some(programs) => programs.store.find_bearer(trace).await?,
             None => self.find_without_programs(trace).await?,
         };

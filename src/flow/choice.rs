@@ -5,7 +5,6 @@
 //! it has threads and a queue of its own, from which a network gets a quarter of the places, and a
 //! deadline. Logins do not wait for it.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use rocket::tokio::runtime::Handle;
@@ -15,7 +14,7 @@ use crate::config::PasswordConfig;
 use crate::crypto::password::{Password, PasswordPolicy};
 use crate::crypto::pool::Pool;
 use crate::error::Result;
-use crate::feature::Hooks;
+use crate::feature::Moments;
 use crate::flow::Flow;
 use crate::rejection::{FieldErrors, Rejection};
 use crate::secret::Secret;
@@ -86,16 +85,15 @@ struct Candidate {
     email: String,
     words: Vec<String>,
     policy: PasswordPolicy,
-    hooks: Arc<[Box<dyn Hooks>]>,
+    moments: Moments,
 }
 
 impl Candidate {
     async fn judge(self) -> Result<FieldErrors> {
         let words: Vec<&str> = self.words.iter().map(String::as_str).collect();
         let mut errors = self.policy.check(self.field, &self.password, &words);
-        for hook in &*self.hooks {
-            errors.extend(hook.check_password(self.field, &self.password, &self.email).await?);
-        }
+        let own = self.moments.check_password(self.field, &self.password, &self.email);
+        errors.extend(own.await?);
         Ok(errors)
     }
 }
@@ -123,7 +121,7 @@ impl Flow {
                 email: chooser.email.to_owned(),
                 words: chooser.words(),
                 policy: self.policy.clone(),
-                hooks: Arc::clone(&self.hooks),
+                moments: self.moments.clone(),
             };
             errors.extend(self.judge_password(visit, candidate).await?);
         }

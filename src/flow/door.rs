@@ -1,6 +1,6 @@
 //! [`Flow`]: what a login needs, in one place.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use crate::config::Span;
 use crate::crypto::hasher::{Hasher, PasswordHash, Slot, Verified};
@@ -8,7 +8,7 @@ use crate::crypto::password::{Password, PasswordPolicy};
 use crate::datastore::outbox::NewMail;
 use crate::datastore::{Together, UserDatastore};
 use crate::event::{Event, Origin};
-use crate::feature::{Announcer, Hooks, Registration, asker};
+use crate::feature::{Announcer, Moments, Registration, asker};
 use crate::flow::bearer::Checked;
 use crate::flow::choice::Judges;
 use crate::flow::families::Programs;
@@ -22,7 +22,7 @@ use crate::web::visit::Visit;
 /// The one door: in Rocket's managed state.
 pub struct Flow {
     pub(in crate::flow) store: Arc<dyn UserDatastore>,
-    pub(in crate::flow) hooks: Arc<[Box<dyn Hooks>]>,
+    pub(in crate::flow) moments: Moments,
     pub(in crate::flow) announcer: Announcer,
     pub(in crate::flow) hasher: Hasher,
     pub(in crate::flow) judges: Judges,
@@ -32,15 +32,15 @@ pub struct Flow {
     pub(in crate::flow) max_sessions: u32,
     pub(in crate::flow) freshness: Span,
     pub(in crate::flow) bell: Bell,
-    /// What keeps programs, once a feature does.
-    pub(in crate::flow) programs: OnceLock<Programs>,
+    /// What keeps programs, if a feature does.
+    pub(in crate::flow) programs: Option<Programs>,
     pub(in crate::flow) checked: Checked,
 }
 
 /// The parts of [`Flow`].
 pub(crate) struct FlowParts {
     pub(crate) store: Arc<dyn UserDatastore>,
-    pub(crate) hooks: Arc<[Box<dyn Hooks>]>,
+    pub(crate) moments: Moments,
     pub(crate) announcer: Announcer,
     pub(crate) hasher: Hasher,
     pub(crate) judges: Judges,
@@ -50,15 +50,16 @@ pub(crate) struct FlowParts {
     pub(crate) max_sessions: u32,
     pub(crate) freshness: Span,
     pub(crate) bell: Bell,
+    pub(crate) programs: Option<Programs>,
 }
 
 impl Flow {
     pub(crate) fn new(parts: FlowParts) -> Self {
-        let FlowParts { store, hooks, announcer, hasher, policy, usernames, .. } = parts;
-        let FlowParts { judges, limits, max_sessions, freshness, bell, .. } = parts;
+        let FlowParts { store, moments, announcer, hasher, policy, usernames, .. } = parts;
+        let FlowParts { judges, limits, max_sessions, freshness, bell, programs, .. } = parts;
         Self {
             store,
-            hooks,
+            moments,
             announcer,
             hasher,
             judges,
@@ -68,7 +69,7 @@ impl Flow {
             max_sessions,
             freshness,
             bell,
-            programs: OnceLock::new(),
+            programs,
             checked: Checked::default(),
         }
     }
@@ -147,10 +148,7 @@ impl Flow {
         visit: &Visit<'_>,
         registration: &Registration<'_>,
     ) -> Result<Together, Rejection> {
-        let mut together = Together::nothing();
-        for hook in &*self.hooks {
-            together = together.join(hook.after_register(registration).await?);
-        }
+        let mut together = self.moments.after_register(registration).await?;
         let asker = asker(&visit.origin());
         together.mail =
             together.mail.into_iter().map(|mail| mail.asked_by(asker.clone())).collect();
@@ -171,7 +169,7 @@ impl Flow {
     /// Tells whether a new account waits for its owner to prove the address; one that nobody proves is
     /// deleted after [`UNCONFIRMED_FOR`](lapse::UNCONFIRMED_FOR).
     pub fn awaits_confirmation(&self) -> bool {
-        self.hooks.iter().any(|hook| hook.awaits_confirmation())
+        self.moments.awaits_confirmation()
     }
 
     /// Says that there is new mail in the outbox.
@@ -187,9 +185,7 @@ impl Flow {
         authn_via: &str,
         reason: &'static str,
     ) -> Result<Rejection, Rejection> {
-        for hook in &*self.hooks {
-            hook.login_failed(user, reason).await?;
-        }
+        self.moments.login_failed(user, reason).await?;
         let (user, authn_via) = (user.map(|user| user.id), authn_via.to_owned());
         let origin = visit.origin();
         visit.signals().send(&Event::UserFailedAuthn { user, authn_via, reason, origin });

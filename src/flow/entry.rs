@@ -209,23 +209,21 @@ impl Flow {
         proofs: Proofs,
         remembered: Option<Proofs>,
     ) -> Result<Judged, Rejection> {
-        let (mut verdict, mut reason) = (Verdict::Allow, "refused");
-        if user.is_open() {
-            let origin = visit.origin();
-            let attempt = LoginAttempt {
-                remembered: remembered.as_ref(),
-                ..LoginAttempt::new(&user, &proofs, origin.at, origin.client)
-            };
-            for hook in &*self.hooks {
-                verdict = verdict.or_stronger(hook.before_login(&attempt).await?);
-            }
-            if let Verdict::Refuse(rejection) = &verdict {
-                reason = rejection.reason();
-            }
-        } else {
-            reason = if user.active { "closed" } else { "inactive" };
-            verdict = Verdict::Refuse(Rejection::InvalidCredentials);
+        if !user.is_open() {
+            let reason = if user.active { "closed" } else { "inactive" };
+            let verdict = Verdict::Refuse(Rejection::InvalidCredentials);
+            return Ok(Judged { user: Box::new(user), proofs, remembered, verdict, reason });
         }
+        let origin = visit.origin();
+        let attempt = LoginAttempt {
+            remembered: remembered.as_ref(),
+            ..LoginAttempt::new(&user, &proofs, origin.at, origin.client)
+        };
+        let verdict = self.moments.before_login(&attempt).await?;
+        let reason = match &verdict {
+            Verdict::Refuse(rejection) => rejection.reason(),
+            Verdict::Allow | Verdict::Require(_) => "allowed",
+        };
         Ok(Judged { user: Box::new(user), proofs, remembered, verdict, reason })
     }
 

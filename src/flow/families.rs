@@ -33,23 +33,37 @@ pub(crate) const REUSE_MAIL: &str = "token_reuse";
 
 const REUSE_SUBJECT: &str = "A program of yours is logged out";
 
-/// What programs are logged in with, once a feature keeps it.
-pub(super) struct Programs {
+/// Where programs are kept: what the feature [`tokens`](crate::features::tokens) hands over in `install`.
+pub(crate) struct ProgramsIn(pub(crate) Arc<dyn RefreshStore>);
+
+/// What programs are logged in with, if a feature keeps it.
+pub(crate) struct Programs {
     pub(super) store: Arc<dyn RefreshStore>,
     pub(super) tokens: Tokens,
     pub(super) begins: Arc<Begins>,
 }
 
-impl Flow {
-    /// Has programs log in, and keeps that in a store.
-    pub(crate) fn keep_programs(&self, store: Arc<dyn RefreshStore>, tokens: &Tokens) {
-        let (announcer, at_most) = (self.announcer.clone(), self.max_sessions);
+impl Programs {
+    /// Keeps at most so many programs of each user, and has `tokens` begin others alike.
+    pub(crate) fn new(
+        store: ProgramsIn,
+        tokens: Tokens,
+        announcer: Announcer,
+        at_most: u32,
+    ) -> Self {
+        let ProgramsIn(store) = store;
         let begins = Arc::new(Begins { store: Arc::clone(&store), announcer, at_most });
-        tokens.keep_families(Arc::<Begins>::clone(&begins));
-        // Where an application is launched once, it is set once.
-        let _ = self.programs.set(Programs { store, tokens: tokens.clone(), begins });
+        let tokens = tokens.keeping_families(Arc::<Begins>::clone(&begins));
+        Self { store, tokens, begins }
     }
 
+    /// Returns what issues tokens.
+    pub(crate) fn tokens(&self) -> &Tokens {
+        &self.tokens
+    }
+}
+
+impl Flow {
     /// Logs a program in by a password: no session begins, and no cookie is set. Limits, work and hooks are
     /// those of a login; a hook that wants something else first, such as a second factor, has asked for what
     /// cannot be given here, and refuses.
@@ -76,13 +90,14 @@ impl Flow {
             user_agent: user_agent(visit.request().headers()),
             ..programs.tokens.new_family(user, proofs.clone(), origin.at)?
         };
-        let pair = programs.tokens.pair(user, &family, origin.at)?;
+        let claims = self.moments.token_claims(user, proofs).await?;
+        let pair = programs.tokens.pair(user, &family, origin.at, claims)?;
         let event = authenticated_event(visit, &authenticated);
         if !programs.begins.begin_with(&family, origin, Some(&event)).await? {
             let authn_via = proofs.authn_via();
             return Err(self.fail(visit, Some(user), authn_via, "account_changed").await?);
         }
-        self.tell_logged_in(&self.attempt_of(visit, &authenticated)).await;
+        self.moments.after_login(&self.attempt_of(visit, &authenticated)).await;
         Ok((*authenticated.user, pair))
     }
 
@@ -166,12 +181,13 @@ impl Flow {
             since: (!grace.is_zero()).then(|| now - grace),
         };
         let next = FamilyRecord { token_id: rotation.next, idle_expires_at, ..found };
-        let pair = programs.tokens.pair(&user, &next, now)?;
+        let claims = self.moments.token_claims(&user, &next.proofs).await?;
+        let pair = programs.tokens.pair(&user, &next, now, claims.clone())?;
         match programs.store.rotate_family(&rotation).await? {
             Rotated::Next => Ok((user, pair)),
             Rotated::SameAgain(found) if is_all_but_over(found.idle_expires_at, now) => Err(ended),
             Rotated::SameAgain(found) => {
-                let pair = programs.tokens.pair(&user, &found, now)?;
+                let pair = programs.tokens.pair(&user, &found, now, claims)?;
                 Ok((user, pair))
             }
             Rotated::Over => Err(ended),
@@ -208,7 +224,7 @@ impl Flow {
         visit: &Visit<'_>,
         token: &str,
     ) -> Result<Option<EndedFamily>, Rejection> {
-        if self.programs.get().is_none() {
+        if self.programs.is_none() {
             return Ok(None);
         }
         let Presented { facts, family, .. } = match self.read_refresh_token(token) {
@@ -225,7 +241,7 @@ impl Flow {
 
     /// Ends the login of the program that sent a request with an access token, if one did.
     pub(super) async fn log_out_bearer(&self, visit: &Visit<'_>) -> Result<(), Rejection> {
-        if self.programs.get().is_none() {
+        if self.programs.is_none() {
             return Ok(());
         }
         let request = visit.request();
@@ -304,7 +320,7 @@ impl Flow {
         visit: &Visit<'_>,
         active: &Active,
     ) -> Result<u32, Rejection> {
-        if self.programs.get().is_none() {
+        if self.programs.is_none() {
             return Ok(0);
         }
         let mut ended: u32 = 0;
@@ -320,7 +336,7 @@ impl Flow {
     }
 
     pub(super) fn programs(&self) -> Result<&Programs, Rejection> {
-        self.programs.get().ok_or_else(|| {
+        self.programs.as_ref().ok_or_else(|| {
             log::error!("enable `rocket_security::features::tokens::Tokens`, which keeps programs");
             Rejection::Unavailable
         })

@@ -194,13 +194,11 @@ impl Flow {
             }
         }
         self.end_other_families(visit, active).await?;
-        for hook in &*self.hooks {
-            for EndedSession { id, user_id } in hook.end_others(&active.record).await? {
-                let (reason, origin) = (SessionEnd::ByUser, visit.origin());
-                let event = Event::SessionEnded { user: user_id, session: id, reason, origin };
-                visit.signals().send(&event);
-                ended += 1;
-            }
+        for EndedSession { id, user_id } in self.moments.end_others(&active.record).await? {
+            let (reason, origin) = (SessionEnd::ByUser, visit.origin());
+            let event = Event::SessionEnded { user: user_id, session: id, reason, origin };
+            visit.signals().send(&event);
+            ended += 1;
         }
         Ok(ended)
     }
@@ -277,14 +275,11 @@ impl Flow {
     }
 
     async fn ask_hooks(&self, user: &User) -> Result<(), Rejection> {
-        for hook in &*self.hooks {
-            match hook.session_checked(user).await? {
-                Verdict::Allow => {}
-                Verdict::Refuse(rejection) => return Err(rejection),
-                Verdict::Require(_) => return Err(Rejection::NotAssured(Level::Two.acr())),
-            }
+        match self.moments.session_checked(user).await? {
+            Verdict::Allow => Ok(()),
+            Verdict::Refuse(rejection) => Err(rejection),
+            Verdict::Require(_) => Err(Rejection::NotAssured(Level::Two.acr())),
         }
-        Ok(())
     }
 }
 

@@ -14,7 +14,7 @@ use crate::feature::{Required, Verdict};
 use crate::flow::door::Flow;
 use crate::flow::entry::{Authenticated, Entry, PendingLogin};
 use crate::flow::limits::Charged;
-use crate::rejection::Rejection;
+use crate::rejection::{FieldErrors, Rejection};
 use crate::session::Active;
 use crate::user::{Method, Proof, Proofs, User, UserId};
 use crate::web::next::Next;
@@ -199,7 +199,8 @@ impl Flow {
         Ok(Attempt { method, charged })
     }
 
-    /// Reports an attempt that failed: to the hooks, to the listeners, and to the journal. It stays charged.
+    /// Reports an attempt that failed, to the hooks, to the listeners and to the journal, and returns the
+    /// refusal of the code in that field. The attempt stays charged.
     ///
     /// # Errors
     ///
@@ -209,9 +210,12 @@ impl Flow {
         visit: &Visit<'_>,
         proving: &Proving<'_>,
         attempt: Attempt,
-    ) -> Result<(), Rejection> {
+        field: &str,
+    ) -> Result<Rejection, Rejection> {
         let via = attempt.method.authn_via();
-        self.fail(visit, Some(proving.user()), via, "wrong_proof").await.map(drop)
+        self.fail(visit, Some(proving.user()), via, "wrong_proof").await?;
+        let text = "This code is not right, or was used already.";
+        Ok(FieldErrors::one(field, "invalid_code", text).into())
     }
 
     /// Accepts an attempt that succeeded: goes on with the login, or steps the session up and leads to

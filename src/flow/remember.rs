@@ -6,7 +6,6 @@ use crate::datastore::RememberStore;
 use crate::datastore::remember::{Turn, Turned};
 use crate::datastore::session::SessionRecord;
 use crate::error::Result;
-use crate::feature::LoginAttempt;
 use crate::flow::door::Flow;
 use crate::flow::entry::{Authenticated, Entry};
 use crate::flow::session::{authenticated_event, session_of};
@@ -67,21 +66,10 @@ impl Flow {
             return Ok(Return::Not(turned));
         };
         self.tell_evicted(visit, evicted);
-        self.tell_logged_in(&self.attempt_of(visit, &authenticated)).await;
+        self.moments.after_login(&self.attempt_of(visit, &authenticated)).await;
         visit.signals().send_committed(&event);
         let user = *authenticated.user;
         Ok(Return::Begun(Box::new(Active { token, record, user })))
-    }
-
-    /// Asks the hooks what the browser of a login is to keep to be remembered.
-    pub(super) async fn keepsake(&self, attempt: &LoginAttempt<'_>) -> Result<Option<Keepsake>> {
-        for hook in &*self.hooks {
-            let keepsake = hook.remember(attempt, self.max_sessions).await?;
-            if keepsake.is_some() {
-                return Ok(keepsake);
-            }
-        }
-        Ok(None)
     }
 
     /// Has a browser keep that and nothing older: by what it was remembered before, perhaps for somebody

@@ -8,7 +8,6 @@ use crate::datastore::Together;
 use crate::datastore::session::{EndedSession, SessionRecord};
 use crate::error::Result;
 use crate::event::{Event, SessionEnd};
-use crate::feature::LoginAttempt;
 use crate::flow::access;
 use crate::flow::bearer::sent_by_no_other;
 use crate::flow::door::Flow;
@@ -37,7 +36,11 @@ impl Flow {
         sent_by_no_other(visit, user.id)?;
         let event = authenticated_event(visit, &authenticated);
         let attempt = self.attempt_of(visit, &authenticated);
-        let keepsake = if authenticated.remember { self.keepsake(&attempt).await? } else { None };
+        let keepsake = if authenticated.remember {
+            self.moments.remember(&attempt, self.max_sessions).await?
+        } else {
+            None
+        };
         let (token, record) = new_session(visit, user, proofs.clone())?;
         let series = keepsake.as_ref().map(|keepsake| keepsake.series.digest());
         if !self.begin(visit, (token, SessionRecord { series, ..record }), &event).await? {
@@ -45,18 +48,9 @@ impl Flow {
             return Err(self.fail(visit, Some(user), authn_via, "account_changed").await?);
         }
         self.replace_keepsake(visit, keepsake.as_ref()).await?;
-        self.tell_logged_in(&attempt).await;
+        self.moments.after_login(&attempt).await;
         visit.signals().send_committed(&event);
         Ok(*authenticated.user)
-    }
-
-    pub(super) async fn tell_logged_in(&self, attempt: &LoginAttempt<'_>) {
-        for hook in &*self.hooks {
-            // The session has begun: a hook that fails now cannot make it undone.
-            if let Err(fault) = hook.after_login(attempt).await {
-                log::error!("a hook failed after a login: {fault}");
-            }
-        }
     }
 
     /// Ends the session of a request, if it has one, and takes its id from the browser, which is no
@@ -80,11 +74,7 @@ impl Flow {
             let event = Event::UserLoggedOut { user: user.id, origin: visit.origin() };
             let together = self.along(&event, Vec::new()).await?;
             let is_ended = self.store.end_session(&record.digest, &together).await?;
-            for hook in &*self.hooks {
-                if let Err(fault) = hook.after_logout(user).await {
-                    log::error!("a hook failed after a logout: {fault}");
-                }
-            }
+            self.moments.after_logout(user).await;
             if is_ended {
                 visit.signals().send_committed(&event);
             } else {

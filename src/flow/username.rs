@@ -5,8 +5,6 @@
 //! for the name once more would tell that; so a name that somebody registered is held ([`HELD_FOR`]),
 //! whatever became of the registration: until an account that nobody confirms is deleted.
 
-use std::sync::OnceLock;
-
 use chrono::TimeDelta;
 
 use crate::config::Config;
@@ -100,8 +98,8 @@ pub struct UsernamePolicy {
     pub max_length: usize,
     /// What the names look like that nobody may choose.
     reserved: Vec<String>,
-    /// Set where an account has to have a username.
-    required: OnceLock<()>,
+    /// Whether an account has to have a username.
+    is_required: bool,
 }
 
 impl UsernamePolicy {
@@ -113,13 +111,18 @@ impl UsernamePolicy {
             min_length: config.username.min_length,
             max_length: config.username.max_length,
             reserved: reserved.map(|name| look(&Username::from_stored(name.to_owned()))).collect(),
-            required: OnceLock::new(),
+            is_required: false,
         }
+    }
+
+    /// Requires that every account keeps a username once it has one, if that is so.
+    pub(crate) fn required(self, is_required: bool) -> Self {
+        Self { is_required, ..self }
     }
 
     /// Checks whether an account has to have a username.
     pub fn is_required(&self) -> bool {
-        self.required.get().is_some()
+        self.is_required
     }
 
     /// Reads a username that somebody chooses, and adds what is wrong with it to `errors`.
@@ -140,6 +143,9 @@ impl UsernamePolicy {
     }
 }
 
+/// Requires usernames: what the feature [`register`](crate::features::register) hands over in `install`.
+pub(crate) struct UsernamesRequired;
+
 /// Gives what a name looks like without the signs in it: nobody is `ad.min` either.
 fn look(username: &Username) -> String {
     let skeleton = username.skeleton();
@@ -154,12 +160,6 @@ impl Flow {
     /// Gives the rules for new usernames.
     pub fn username_policy(&self) -> &UsernamePolicy {
         &self.usernames
-    }
-
-    /// Has every account keep a username once it has one.
-    pub(crate) fn require_usernames(&self) {
-        // Set already where an application was launched before.
-        let _ = self.usernames.required.set(());
     }
 
     /// Reads a username that somebody chooses, `owner` if they have an account, and holds it for them;

@@ -15,13 +15,10 @@
 //!
 //! A [`Mechanism`] finds out who a request is from, and ends in [`Flow`](crate::flow::Flow), which
 //! alone makes the [`Admitted`] that it answers with. A feature adds it in
-//! [`Feature::manage`](crate::Feature::manage):
+//! [`Feature::install`](crate::Feature::install):
 //!
 //! ```
-//! # use std::sync::Arc;
-//! # use rocket::Build;
 //! # use rocket::Request;
-//! # use rocket::Rocket;
 //! # use rocket::async_trait;
 //! # use rocket::get;
 //! # use rocket::http::Header;
@@ -38,8 +35,9 @@
 //! use rocket_security::flow::Flow;
 //! use rocket_security::flow::once::Admitted;
 //! use rocket_security::flow::once::Bearer;
+//! use rocket_security::feature::Installation;
+//! use rocket_security::guard::mechanism::InstallMechanism;
 //! use rocket_security::guard::mechanism::Mechanism;
-//! use rocket_security::guard::mechanism::register;
 //! use rocket_security::via::Via;
 //!
 //! /// What the gate of this company puts on a request, beyond the reach of others.
@@ -73,8 +71,9 @@
 //! impl<D> Feature<D> for Badges {
 //!     const NAME: &'static str = "badges";
 //!
-//!     fn manage(&self, _store: &Arc<D>, rocket: Rocket<Build>) -> Rocket<Build> {
-//!         register(rocket, Badge)
+//!     fn install(&self, at: &mut Installation<'_, D>) -> rocket_security::Result<()> {
+//!         at.mechanism(Badge);
+//!         Ok(())
 //!     }
 //! }
 //!
@@ -102,17 +101,18 @@
 //! ```
 
 use std::any::type_name;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
-use rocket::{Build, Ignite, Request, Rocket, async_trait};
+use rocket::{Ignite, Request, Rocket, async_trait};
 
 use crate::config::instead_of;
 use crate::crypto::personal_token;
 use crate::error::{Error, Faults, Result};
+use crate::feature::Installation;
 use crate::flow::once::Admitted;
 use crate::rejection::{Lacking, Rejection, TokenFault};
 use crate::user::User;
-use crate::web::{Web, bearer};
+use crate::web::bearer;
 
 /// The name of the mechanism that is always there.
 pub const SESSION: &str = "session";
@@ -202,48 +202,46 @@ pub trait Mechanism: Send + Sync + 'static {
     }
 }
 
-/// Adds a mechanism to an application, in place of one of the same name: for
-/// [`Feature::manage`](crate::Feature::manage).
-pub fn register(rocket: Rocket<Build>, mechanism: impl Mechanism) -> Rocket<Build> {
-    match rocket.state::<Mechanisms>() {
-        Some(mechanisms) => mechanisms.add(Arc::new(mechanism)),
-        None => log::error!("a mechanism can be added in `Feature::manage` only"),
+/// Adds mechanisms in [`Feature::install`](crate::Feature::install).
+pub trait InstallMechanism {
+    /// Adds a mechanism, in place of one of the same name.
+    fn mechanism(&mut self, mechanism: impl Mechanism);
+}
+
+impl<D> InstallMechanism for Installation<'_, D> {
+    fn mechanism(&mut self, mechanism: impl Mechanism) {
+        self.offer::<Arc<dyn Mechanism>>(Arc::new(mechanism));
     }
-    rocket
 }
 
 /// The mechanisms of an application but the session, by name.
 #[derive(Default)]
-pub(crate) struct Mechanisms(RwLock<Vec<Arc<dyn Mechanism>>>);
+pub(crate) struct Mechanisms(Vec<Arc<dyn Mechanism>>);
 
 impl Mechanisms {
-    fn add(&self, mechanism: Arc<dyn Mechanism>) {
-        let mut all = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        all.retain(|other| other.name() != mechanism.name());
-        all.push(mechanism);
+    /// Takes those that were installed; of two of one name, the later.
+    pub(crate) fn new(installed: Vec<Arc<dyn Mechanism>>) -> Self {
+        let mut all: Vec<Arc<dyn Mechanism>> = Vec::new();
+        for mechanism in installed {
+            all.retain(|other| other.name() != mechanism.name());
+            all.push(mechanism);
+        }
+        Self(all)
     }
 
-    /// Gives the mechanism of that name, if a feature provides it.
+    /// Returns the mechanism of that name, if a feature provides it.
     pub(super) fn find(&self, name: &str) -> Option<Arc<dyn Mechanism>> {
-        let all = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        all.iter().find(|mechanism| mechanism.name() == name).cloned()
+        self.0.iter().find(|mechanism| mechanism.name() == name).cloned()
     }
 
-    fn names(&self) -> Vec<&'static str> {
-        let all = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        all.iter().map(|mechanism| mechanism.name()).collect()
-    }
-}
-
-/// Refuses names in `security.mechanisms` that nothing provides, once every feature has added its own.
-///
-/// # Errors
-///
-/// As for [`check_names`].
-pub(crate) fn check(rocket: &Rocket<Build>) -> Result<()> {
-    match (rocket.state::<Web>(), rocket.state::<Mechanisms>()) {
-        (Some(web), Some(all)) => check_names(&web.config().mechanisms, &all.names()),
-        _ => Ok(()),
+    /// Refuses names in `security.mechanisms` that nothing provides.
+    ///
+    /// # Errors
+    ///
+    /// As for [`check_names`].
+    pub(crate) fn check(&self, names: &[String]) -> Result<()> {
+        let provided: Vec<_> = self.0.iter().map(|mechanism| mechanism.name()).collect();
+        check_names(names, &provided)
     }
 }
 

@@ -18,7 +18,7 @@ use crate::datastore::UserDatastore;
 use crate::datastore::session::EndedSession;
 use crate::error::Result;
 use crate::event::{Event, Origin, SessionEnd};
-use crate::feature::{Announcer, Hooks};
+use crate::feature::{Announcer, Sweeping};
 use crate::security::survey::Survey;
 
 /// How often it is done.
@@ -37,7 +37,7 @@ const DEAD_MAIL_KEPT: TimeDelta = TimeDelta::days(30);
 /// Deletes what is over.
 pub(crate) struct Housekeeping {
     store: Arc<dyn UserDatastore>,
-    hooks: Arc<[Box<dyn Hooks>]>,
+    sweeping: Vec<Box<dyn Sweeping>>,
     announcer: Announcer,
     sessions: SessionConfig,
     clock: Clock,
@@ -47,13 +47,13 @@ pub(crate) struct Housekeeping {
 impl Housekeeping {
     pub(super) fn new(
         store: Arc<dyn UserDatastore>,
-        hooks: Arc<[Box<dyn Hooks>]>,
+        sweeping: Vec<Box<dyn Sweeping>>,
         announcer: Announcer,
         sessions: SessionConfig,
         clock: Clock,
         survey: Survey,
     ) -> Self {
-        Self { store, hooks, announcer, sessions, clock, survey }
+        Self { store, sweeping, announcer, sessions, clock, survey }
     }
 
     /// Does it every ten minutes, for ever.
@@ -78,12 +78,12 @@ impl Housekeeping {
         let attempts = self.store.delete_old_attempts(now - ATTEMPTS_KEPT).await?;
         let mail = self.store.delete_dead_mail(now - DEAD_MAIL_KEPT).await?;
         let mut deleted = sessions + tokens + attempts + mail;
-        for hook in &*self.hooks {
+        for feature in &self.sweeping {
             // One that fails, or panics, keeps none of the others from their work.
-            match AssertUnwindSafe(hook.sweep(now, &self.announcer)).catch_unwind().await {
+            match AssertUnwindSafe(feature.sweep(now, &self.announcer)).catch_unwind().await {
                 Ok(Ok(rows)) => deleted += rows,
-                Ok(Err(fault)) => log::error!("a hook could not delete what is over: {fault}"),
-                Err(_) => log::error!("a hook panicked while deleting what is over"),
+                Ok(Err(fault)) => log::error!("a feature could not delete what is over: {fault}"),
+                Err(_) => log::error!("a feature panicked while deleting what is over"),
             }
         }
         Ok(deleted)

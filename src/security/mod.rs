@@ -1,16 +1,22 @@
 //! [`Security`]: the fairing that puts everything together.
 
 mod access_map;
-pub(crate) mod assembly;
+mod assembly;
 mod concessions;
 pub(crate) mod housekeeping;
+mod hurried;
+pub(crate) mod master_keys;
+mod own_pages;
 mod registry;
+mod settled;
+mod stylesheet;
 mod survey;
+mod transport;
 
 pub use crate::security::access_map::{
     AccessMap, Csrf, Declared, ROUTES_MARK, ROUTES_VARIABLE, RouteAccess,
 };
-pub use crate::security::assembly::keyring;
+pub use crate::security::master_keys::keyring;
 
 use std::future::Future;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -28,10 +34,9 @@ use crate::config::{Config, MigrateConfig};
 use crate::datastore::{RefreshStore, RememberStore, SqlxDatastore, TrackStore, UserDatastore};
 use crate::error::{Error, Result};
 use crate::event::{Event, Listeners, Signals};
-use crate::feature::{Feature, Hooks};
+use crate::feature::{Feature, Hooks, Installation};
 use crate::features::enable_default_features;
 use crate::flow::Flow;
-use crate::guard::mechanism;
 use crate::guard::named::Named;
 use crate::mail::Mailer;
 use crate::mail::worker::Worker;
@@ -75,7 +80,7 @@ struct Setup<D> {
     open: Open<D>,
     check_store: CheckStore,
     features: Vec<Registered<D>>,
-    hooks: Vec<Box<dyn Hooks>>,
+    installs: Vec<Install<D>>,
     presentation: Arc<dyn Presentation>,
     mailer: Option<Arc<dyn Mailer>>,
     listeners: Listeners,
@@ -83,6 +88,9 @@ struct Setup<D> {
 
 /// Opens the store, given the configuration.
 type Open<D> = Box<dyn FnOnce(Figment) -> BoxFuture<'static, Result<D>> + Send>;
+
+/// Adds what the application has beside its features.
+type Install<D> = Box<dyn FnOnce(&mut Installation<'_, D>) -> Result<()> + Send>;
 
 /// Checks the settings of the store without opening it.
 type CheckStore = fn(&Figment) -> Result<()>;
@@ -194,7 +202,6 @@ impl<D: UserDatastore> Security<D> {
             setup.features.retain(|other| other.name != F::NAME);
             setup.features.push(Registered {
                 name: F::NAME,
-                sends_mail: F::SENDS_MAIL,
                 configure: Box::new(move |figment, config| {
                     Ok(Box::new(configure(feature, figment, config)?))
                 }),
@@ -209,7 +216,43 @@ impl<D: UserDatastore> Security<D> {
 
     /// Adds hooks of the application's own, behind those of the features.
     pub fn hooks(self, hooks: impl Hooks) -> Self {
-        self.change(|setup| setup.hooks.push(Box::new(hooks)))
+        self.install(|at| {
+            at.hooks(hooks);
+            Ok(())
+        })
+    }
+
+    /// Adds to the application what a feature can add, such as what is committed with a registration, behind
+    /// the features and without a feature of its own.
+    ///
+    /// ```
+    /// # use rocket::async_trait;
+    /// use rocket_security::Result;
+    /// use rocket_security::Security;
+    /// use rocket_security::datastore::Together;
+    /// use rocket_security::feature::Registering;
+    /// use rocket_security::feature::Registration;
+    ///
+    /// struct Profiles;
+    ///
+    /// #[async_trait]
+    /// impl Registering for Profiles {
+    ///     async fn after_register(&self, _registration: &Registration<'_>) -> Result<Together> {
+    ///         Ok(Together::nothing())
+    ///     }
+    /// }
+    ///
+    /// let security = Security::default().install(|at| {
+    ///     at.registering(Profiles);
+    ///     Ok(())
+    /// });
+    /// # drop(security);
+    /// ```
+    pub fn install<I>(self, install: I) -> Self
+    where
+        I: FnOnce(&mut Installation<'_, D>) -> Result<()> + Send + 'static,
+    {
+        self.change(|setup| setup.installs.push(Box::new(install)))
     }
 
     /// Has the application present what is ours: its pages, its user, its answers to 401 and 403.
@@ -278,7 +321,7 @@ impl<D: UserDatastore> Security<D> {
             open,
             check_store,
             features: Vec::new(),
-            hooks: Vec::new(),
+            installs: Vec::new(),
             presentation: Arc::new(AsItComes),
             mailer: None,
             listeners: Listeners::default(),
@@ -321,14 +364,7 @@ impl<D: UserDatastore> Fairing for Security<D> {
             Ok(assembly) => {
                 // Attached once, it is set once.
                 let _ = self.signals.set(assembly.signals().clone());
-                let rocket = assembly.install(rocket);
-                match mechanism::check(&rocket) {
-                    Ok(()) => Ok(rocket),
-                    Err(fault) => {
-                        tell(&fault);
-                        Err(rocket)
-                    }
-                }
+                Ok(assembly.install(rocket))
             }
             Err(fault) => {
                 tell(&fault);

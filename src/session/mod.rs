@@ -41,6 +41,7 @@ use crate::error::Result;
 use crate::session::cookie::Cookies;
 use crate::session::guest::Guest;
 use crate::session::names::Kind;
+use crate::session::remember::Restorer;
 use crate::user::{User, UserId};
 
 /// How long an anonymous id is good for: a form may lie open for a day.
@@ -55,6 +56,7 @@ pub struct Sessions {
     cookies: Cookies,
     config: SessionConfig,
     clock: Clock,
+    restorer: Option<Restorer>,
 }
 
 /// The session of a request, as its cookie told when it came.
@@ -130,7 +132,12 @@ impl Sessions {
         config: SessionConfig,
         clock: Clock,
     ) -> Self {
-        Self { store, cookies, config, clock }
+        Self { store, cookies, config, clock, restorer: None }
+    }
+
+    /// Brings browsers back that are remembered, if a feature does.
+    pub(crate) fn restored_by(self, restorer: Option<Restorer>) -> Self {
+        Self { restorer, ..self }
     }
 
     /// Gives the cookies, for the features that keep something in one.

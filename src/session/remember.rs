@@ -48,13 +48,13 @@ pub enum Restored {
     Unavailable,
 }
 
-/// Where [`Sessions`] finds the feature, if it is enabled: in Rocket's managed state.
+/// What the feature hands over in `install`.
 pub struct Restorer(pub Arc<dyn Restore>);
 
 impl Sessions {
     /// Tells whether browsers are remembered, and whether the box for it is ticked by itself.
-    pub fn offers_remembering(&self, request: &Request<'_>) -> Option<bool> {
-        restorer(request).map(Restore::is_preset)
+    pub fn offers_remembering(&self) -> Option<bool> {
+        self.restorer.as_ref().map(|Restorer(it)| it.is_preset())
     }
 
     /// Has the browser keep this from now on. Nobody but `flow` calls it.
@@ -73,8 +73,8 @@ impl Sessions {
     /// Ends the series by which the browser is remembered, if it is.
     pub(crate) async fn end_remembered(&self, request: &Request<'_>) -> Result<()> {
         let keepsake = self.cookies.open_remember(request);
-        match restorer(request).zip(keepsake) {
-            Some((restorer, keepsake)) => restorer.end(&keepsake).await,
+        match self.restorer.as_ref().zip(keepsake) {
+            Some((Restorer(restorer), keepsake)) => restorer.end(&keepsake).await,
             None => Ok(()),
         }
     }
@@ -84,7 +84,7 @@ impl Sessions {
         // One login at a time: the user proves what the one that is held lacks, or begins another.
         let is_heeded =
             self.cookies.find(Kind::Remember, request).is_some() && !self.holds_login(request);
-        let Some(restorer) = restorer(request).filter(|_| is_heeded) else {
+        let Some(Restorer(restorer)) = self.restorer.as_ref().filter(|_| is_heeded) else {
             return current;
         };
         let Some(keepsake) = self.cookies.open_remember(request) else {
@@ -159,8 +159,4 @@ fn unchanged(current: Current) -> Current {
         Current::Ended(guest) => guest.map_or(Current::Nobody, Current::Anonymous),
         other => other,
     }
-}
-
-fn restorer<'r>(request: &'r Request<'_>) -> Option<&'r dyn Restore> {
-    request.rocket().state::<Restorer>().map(|restorer| &*restorer.0)
 }

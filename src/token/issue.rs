@@ -1,7 +1,7 @@
 //! Issuing.
 
 use std::marker::PhantomData;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use chrono::{Datelike, SubsecRound, TimeDelta};
 use serde::Serialize;
@@ -54,8 +54,8 @@ use crate::user::Proofs;
 #[derive(Clone)]
 pub struct Tokens {
     pub(super) ring: Arc<Ring>,
-    /// What begins families, once a feature does.
-    pub(super) families: Arc<OnceLock<Arc<dyn BeginsFamilies>>>,
+    /// What begins families, if a feature does.
+    pub(super) families: Option<Arc<dyn BeginsFamilies>>,
 }
 
 impl Tokens {
@@ -73,7 +73,7 @@ impl Tokens {
         clock: Clock,
     ) -> Result<Self> {
         let ring = Arc::new(Ring::new(config, base_url, keyring, clock)?);
-        Ok(Self { ring, families: Arc::default() })
+        Ok(Self { ring, families: None })
     }
 
     /// Gives what verifies the tokens that this issues.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use chrono::{DurationRound, TimeDelta};
 use rocket::async_trait;
+use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use crate::clock::{NEVER, Timestamp};
@@ -139,7 +140,7 @@ impl<'t> RefreshBuilder<'t> {
     /// [`beyond_login`](Self::beyond_login): their request is refused. [`Error::Token`] for an account that is
     /// switched off, and when the feature [`tokens`](crate::features::tokens) is not enabled; [`Error::Store`] when the store does not answer; [`Error::Crypto`] when there is no randomness.
     pub async fn issue(self) -> Result<TokenPair> {
-        let Some(families) = self.tokens.families.get() else {
+        let Some(families) = &self.tokens.families else {
             return Err(Error::Token(
                 "the feature `tokens`, which keeps them, is not enabled".into(),
             ));
@@ -162,7 +163,7 @@ impl<'t> RefreshBuilder<'t> {
         if !family.is_alive(now) {
             return Err(refused());
         }
-        let pair = self.tokens.pair(self.user, &family, now)?;
+        let pair = self.tokens.pair(self.user, &family, now, Map::new())?;
         if families.begin(&family).await? { Ok(pair) } else { Err(refused()) }
     }
 }
@@ -269,11 +270,13 @@ impl Tokens {
         user: &User,
         family: &FamilyRecord,
         now: Timestamp,
+        claims: Map<String, Value>,
     ) -> Result<TokenPair> {
         let end = family.idle_expires_at.min(family.expires_at);
         let lifetime = TimeDelta::from_std(self.ring.lifetime).unwrap_or(TimeDelta::MAX);
         let access_end = later(now, lifetime).min(end);
         let access = self.access(user).family(family.id).proofs(&family.proofs).issued_at(now);
+        let access = access.claims(claims);
         let mut access = access.lifetime(whole(access_end));
         if let Some(session) = family.session_id {
             access = access.session(session);
@@ -290,10 +293,9 @@ impl Tokens {
         })
     }
 
-    /// Has families begun by that.
-    pub(crate) fn keep_families(&self, families: Arc<dyn BeginsFamilies>) {
-        // Where an application is launched once, it is set once.
-        let _ = self.families.set(families);
+    /// Begins families by that.
+    pub(crate) fn keeping_families(self, families: Arc<dyn BeginsFamilies>) -> Self {
+        Self { families: Some(families), ..self }
     }
 }
 

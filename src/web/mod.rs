@@ -52,6 +52,10 @@ pub mod submission;
 pub mod view;
 pub mod visit;
 
+pub use crate::web::reply::{Answer, Reply};
+pub use crate::web::submission::{Form, Submission};
+pub use crate::web::visit::Visit;
+
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;

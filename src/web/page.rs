@@ -45,6 +45,7 @@ pub struct Page {
     template: Cow<'static, str>,
     status: Status,
     context: Map<String, Value>,
+    has_script: bool,
 }
 
 /// What a template sees may be a live token: it does not print.
@@ -57,13 +58,31 @@ impl fmt::Debug for Page {
 impl Page {
     /// Makes a page from the template of that name.
     pub fn new(template: impl Into<Cow<'static, str>>) -> Self {
-        Self { template: template.into(), status: Status::Ok, context: Map::new() }
+        Self {
+            template: template.into(),
+            status: Status::Ok,
+            context: Map::new(),
+            has_script: false,
+        }
     }
 
     /// Lets the template see `value` as `key`. A value that cannot be serialised is null.
     pub fn with(mut self, key: &str, value: impl Serialize) -> Self {
         self.context.insert(key.to_owned(), json!(value));
         self
+    }
+
+    /// Lets the page run scripts from files of this site, and lets these send requests to it, as a passkey
+    /// needs. Its content security policy allows neither for any other page, and inline scripts for none.
+    ///
+    /// It concerns the pages below `security/`, which have a policy of ours.
+    pub fn scripted(mut self) -> Self {
+        self.has_script = true;
+        self
+    }
+
+    pub(super) fn has_script(&self) -> bool {
+        self.has_script
     }
 
     /// Gives the name of its template.

@@ -9,6 +9,8 @@ use crate::web::{Web, request_id, sender};
 pub(crate) enum Protection {
     /// A page.
     Page,
+    /// A page that runs scripts of this site.
+    ScriptedPage,
     /// JSON, or a redirect.
     Data,
     /// A redirect from an address that nobody else may learn of.
@@ -19,13 +21,17 @@ impl Protection {
     /// Gives the content security policy. A form may be answered by a redirect to one of
     /// `security.redirect_origins`, and browsers hold the policy of its page against that, too.
     fn csp(self, web: &Web) -> String {
-        if self != Self::Page {
-            return "default-src 'none'; frame-ancestors 'none'".to_owned();
-        }
+        let script = match self {
+            Self::Page => "",
+            Self::ScriptedPage => " script-src 'self'; connect-src 'self';",
+            Self::Data | Self::Secret => {
+                return "default-src 'none'; frame-ancestors 'none'".to_owned();
+            }
+        };
         let elsewhere = web.config().redirect_origins.texts();
         let form_action: String = elsewhere.map(|origin| format!(" {origin}")).collect();
         format!(
-            "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'{form_action}; \
+            "default-src 'none';{script} style-src 'self'; img-src 'self'; form-action 'self'{form_action}; \
              base-uri 'none'; frame-ancestors 'none'"
         )
     }

@@ -35,7 +35,8 @@ impl Page {
         };
         let page = web.presentation().page(self, request);
         if page.template().starts_with("security/") {
-            protect(request, Protection::Page);
+            let has_script = page.has_script();
+            protect(request, if has_script { Protection::ScriptedPage } else { Protection::Page });
         }
         let html = Html::default();
         let mut response = Response::build();

@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::config::ErrorStyle;
+use crate::error::Error;
 use crate::rejection::{FieldErrors, Rejection};
 use crate::session::cookie;
 use crate::web::error_style::{Refusal, enveloped};
@@ -156,8 +157,14 @@ impl Refused {
 
 impl Page {
     /// Shows this page again with what is wrong.
-    pub(crate) fn refuse(self, rejection: Rejection) -> Refused {
+    pub fn refuse(self, rejection: Rejection) -> Refused {
         Refused { page: Some(Box::new(self)), ..Refused::from(rejection) }
+    }
+}
+
+impl From<Error> for Refused {
+    fn from(fault: Error) -> Self {
+        Rejection::from(fault).into()
     }
 }
 
@@ -310,7 +317,7 @@ fn leading_back(name: &str, request: &Request<'_>, web: &Web) -> Option<Next> {
 
 /// Tells whether the route of a request has a page of the same path.
 fn has_page(request: &Request<'_>) -> bool {
-    request.route().is_some_and(|own| is_page(request, own.uri.as_str()))
+    request.route().is_some_and(|own| is_page(request, own.uri.path()))
 }
 
 /// Returns the path above that of a request, if there is a page.
@@ -320,8 +327,8 @@ fn page_above(request: &Request<'_>) -> Option<String> {
     is_page(request, &route).then(|| above(request.uri().path().as_str()))?
 }
 
-fn is_page(request: &Request<'_>, uri: &str) -> bool {
-    let is_it = |route: &Route| route.method == Method::Get && route.uri.as_str() == uri;
+fn is_page(request: &Request<'_>, path: &str) -> bool {
+    let is_it = |route: &Route| route.method == Method::Get && route.uri.path() == path;
     request.rocket().routes().any(is_it)
 }
 

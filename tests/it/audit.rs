@@ -17,10 +17,11 @@ use rocket_security::crypto::one_time::Digest;
 use rocket_security::datastore::audit::{AuditEntry, AuditRow};
 use rocket_security::datastore::{AuditStore, StoreConnection, Together};
 use rocket_security::event::{Counted, Missing, Origin, ROOM, SessionEnd, Signals};
+use rocket_security::feature::Journaling;
 use rocket_security::features::audit::{Audit, Fault, Journal, Report};
 use rocket_security::testing::{PASSWORD, TestApp, link_in};
 use rocket_security::user::Identity;
-use rocket_security::{Error, Event, Hooks, Result, Secret, Security, SqlxDatastore, UserId};
+use rocket_security::{Error, Event, Result, Secret, Security, SqlxDatastore, UserId};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -167,7 +168,7 @@ async fn every_event_of_a_life_is_written_down_once_with_all_that_listeners_are_
 struct Spoilsport;
 
 #[async_trait]
-impl Hooks for Spoilsport {
+impl Journaling for Spoilsport {
     async fn before_commit(&self, event: &Event) -> Result<Together> {
         struct Foreign;
 
@@ -184,7 +185,10 @@ impl Hooks for Spoilsport {
 
 #[rocket::async_test]
 async fn a_change_that_is_rolled_back_is_not_in_the_journal() {
-    let security = Security::default().enable(Audit::default()).hooks(Spoilsport);
+    let security = Security::default().enable(Audit::default()).install(|at| {
+        at.journaling(Spoilsport);
+        Ok(())
+    });
     let app = TestApp::launch(rocket_with(security)).await;
     app.user(ANN).await;
     assert_eq!(app.browser().log_in(ANN, PASSWORD).await.status, Status::ServiceUnavailable);
@@ -228,7 +232,7 @@ async fn a_failed_login_waits_for_no_journal_and_is_written_down_when_it_can_be(
 struct Slow(Arc<Semaphore>);
 
 #[async_trait]
-impl Hooks for Slow {
+impl Journaling for Slow {
     async fn happened(&self, _events: &[Counted]) -> Result<()> {
         self.0.acquire().await.map(drop).map_err(Error::store)
     }
@@ -292,7 +296,10 @@ async fn a_flood_of_refusals_crowds_out_no_failed_login_and_is_bounded_and_repor
     let gate = Arc::new(Semaphore::new(0));
     let slow = Slow(Arc::clone(&gate));
     let app =
-        TestApp::launch(rocket_with(Security::default().enable(Audit::default()).hooks(slow)));
+        TestApp::launch(rocket_with(Security::default().enable(Audit::default()).install(|at| {
+            at.journaling(slow);
+            Ok(())
+        })));
     let app = app.await;
     let signals = app.client().rocket().state::<Signals>().unwrap();
     let flood = u128::try_from(ROOM).unwrap() + 30;

@@ -3,7 +3,7 @@
 use rocket::async_trait;
 use rocket::http::Status;
 use rocket_security::clock::Timestamp;
-use rocket_security::feature::{Announcer, LoginAttempt, Required, Verdict};
+use rocket_security::feature::{Announcer, LoginAttempt, Required, Sweeping, Verdict};
 use rocket_security::rejection::FieldErrors;
 use rocket_security::testing::{PASSWORD, TestApp, link_in};
 use rocket_security::user::User;
@@ -102,7 +102,7 @@ async fn a_hook_judges_passwords_and_sessions() {
 struct PanickingSweep;
 
 #[async_trait]
-impl Hooks for PanickingSweep {
+impl Sweeping for PanickingSweep {
     async fn sweep(&self, _now: Timestamp, _announcer: &Announcer) -> Result<u64> {
         panic!("a bug of the application's")
     }
@@ -111,7 +111,7 @@ impl Hooks for PanickingSweep {
 struct Sweep;
 
 #[async_trait]
-impl Hooks for Sweep {
+impl Sweeping for Sweep {
     async fn sweep(&self, _now: Timestamp, _announcer: &Announcer) -> Result<u64> {
         Ok(1_000)
     }
@@ -119,7 +119,11 @@ impl Hooks for Sweep {
 
 #[rocket::async_test]
 async fn a_sweep_that_panics_keeps_no_other_from_its_work() {
-    let security = Security::default().hooks(PanickingSweep).hooks(Sweep);
+    let security = Security::default().install(|at| {
+        at.sweeping(PanickingSweep);
+        at.sweeping(Sweep);
+        Ok(())
+    });
     let app = TestApp::launch(rocket_with(security)).await;
     assert_eq!(app.sweep().await, 1_000);
     assert_eq!(app.sweep().await, 1_000);

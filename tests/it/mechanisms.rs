@@ -1,17 +1,16 @@
 //! By what a request says who it is from, and what becomes of one that says it twice.
 
-use std::sync::Arc;
-
 use rocket::http::{ContentType, Header, Method, Status};
 use rocket::local::asynchronous::Client;
 use rocket::{Build, Request, Rocket, get, post, routes};
 use rocket_security::datastore::Together;
 use rocket_security::datastore::user::UserChange;
+use rocket_security::feature::Installation;
 use rocket_security::features::basic::Basic;
 use rocket_security::features::tokens::Tokens;
 use rocket_security::flow::Flow;
 use rocket_security::flow::once::{Admitted, Bearer};
-use rocket_security::guard::mechanism::{Mechanism, register};
+use rocket_security::guard::mechanism::{InstallMechanism, Mechanism};
 use rocket_security::testing::{Answer, Browser, PASSWORD, TestApp, TestDatabase};
 use rocket_security::web::visit::Visit;
 use rocket_security::{
@@ -398,8 +397,9 @@ struct Badges {}
 impl<D> Feature<D> for Badges {
     const NAME: &'static str = "badges";
 
-    fn manage(&self, _store: &Arc<D>, rocket: Rocket<Build>) -> Rocket<Build> {
-        register(rocket, Badge)
+    fn install(&self, at: &mut Installation<'_, D>) -> rocket_security::Result<()> {
+        at.mechanism(Badge);
+        Ok(())
     }
 }
 

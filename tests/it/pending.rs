@@ -1,17 +1,14 @@
 //! A login that lacks a proof: how it is held, finished and ended, and what its proofs are worth.
 
-use std::sync::Arc;
-
 use chrono::TimeDelta;
 use rocket::http::{Header, Status};
 use rocket::serde::{Deserialize, Serialize};
 use rocket::{Build, Rocket, Route, State, async_trait, get, post, routes};
 use rocket_security::datastore::Together;
 use rocket_security::datastore::user::UserChange;
-use rocket_security::feature::{LoginAttempt, Required, Verdict};
+use rocket_security::feature::{Installation, LoginAttempt, Required, Verdict};
 use rocket_security::features::confirm::Confirm;
 use rocket_security::flow::Flow;
-use rocket_security::rejection::FieldErrors;
 use rocket_security::testing::{Answer, Browser, PASSWORD, TestApp, link_in};
 use rocket_security::user::Method;
 use rocket_security::web::reply::{Answer as Reply, Reply as Page};
@@ -50,8 +47,9 @@ impl<D> Feature<D> for Codes {
         routes![enter, page]
     }
 
-    fn hooks(&self, _store: &Arc<D>) -> Option<Box<dyn Hooks>> {
-        Some(Box::new(self.clone()))
+    fn install(&self, at: &mut Installation<'_, D>) -> Result<()> {
+        at.hooks(self.clone());
+        Ok(())
     }
 }
 
@@ -88,8 +86,7 @@ async fn enter(visit: Visit<'_>, flow: &State<Flow>, submitted: Submission<CodeF
     let proving = flow.proving(&visit).await?;
     let attempt = flow.attempt(&visit, &proving, code()).await?;
     if form.code != CODE {
-        flow.refuse(&visit, &proving, attempt).await?;
-        return Err(FieldErrors::one("code", "invalid_code", "That is not the code.").into());
+        return Err(flow.refuse(&visit, &proving, attempt, "code").await?.into());
     }
     Ok(flow.accept(&visit, proving, attempt, next).await?)
 }
@@ -449,6 +446,32 @@ async fn tokens_say_what_was_proved() {
         let token = verifier.verify::<Value, rocket_security::token::Access>(&next).unwrap();
         assert_eq!(token.acr(), Some("aal1"));
     }
+}
+
+#[get("/with-script")]
+fn with_script() -> rocket_security::Page {
+    rocket_security::Page::new("security/verify.html").scripted()
+}
+
+/// Fault: the policy of our pages allowed no script at all, so that no passkey could be used on them.
+#[rocket::async_test]
+async fn a_page_that_says_so_may_run_scripts_of_this_site() {
+    let security = Security::default();
+    let app = TestApp::launch(rocket_with(security).mount("/", routes![with_script])).await;
+    let policy = async |path| {
+        let answer = app.browser().get(path).await;
+        answer.header("Content-Security-Policy").unwrap().to_owned()
+    };
+    let scripted = policy("/with-script").await;
+    assert!(scripted.contains("script-src 'self'; connect-src 'self'"), "{scripted}");
+    for policy in [scripted, policy("/login").await] {
+        assert!(policy.starts_with("default-src 'none';"), "{policy}");
+        assert!(
+            !policy.contains("unsafe") && policy.contains("frame-ancestors 'none'"),
+            "{policy}"
+        );
+    }
+    assert!(!policy("/login").await.contains("script"));
 }
 
 /// What is proved by a page that no hook wants is refused where nobody is asked for anything.

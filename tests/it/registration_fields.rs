@@ -9,7 +9,7 @@ use rocket_security::features::confirm::Confirm;
 use rocket_security::features::register::Register;
 use rocket_security::rejection::FieldErrors;
 use rocket_security::testing::{Answer, Browser, PASSWORD, TestApp, link_in};
-use rocket_security::{Field, RegistrationFields, Result, Security, SqlxDatastore};
+use rocket_security::{Config, Field, RegistrationFields, Result, Security, SqlxDatastore};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use sqlx::AssertSqlSafe;
@@ -405,7 +405,7 @@ asks_for!(Markup: "a\"b");
 asks_for!(Plain: "nickname", "age_2");
 
 fn fault_of<F: RegistrationFields>() -> String {
-    match Feature::<SqlxDatastore>::check(&Register::asking::<F>()) {
+    match Feature::<SqlxDatastore>::check(&Register::asking::<F>(), &Config::default()) {
         Ok(()) => String::new(),
         Err(fault) => fault.to_string(),
     }

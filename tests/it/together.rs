@@ -14,10 +14,10 @@ use rocket_security::datastore::one_time::OneTimeToken;
 use rocket_security::datastore::outbox::NewMail;
 use rocket_security::datastore::user::{Contest, NewUser, Taken, UserChange};
 use rocket_security::datastore::{OneTimeStore, StoreConnection, Together, UserDatastore};
-use rocket_security::feature::Registration;
+use rocket_security::feature::{Registering, Registration};
 use rocket_security::testing::{PASSWORD, TestApp, TestDatabase};
 use rocket_security::user::User;
-use rocket_security::{Email, Hooks, Result, Security, SqlxDatastore, UserId};
+use rocket_security::{Email, Result, Security, SqlxDatastore, UserId};
 use serde_json::json;
 
 use crate::support::sql;
@@ -330,7 +330,7 @@ async fn work_is_done_again_when_the_transaction_was_lost_and_only_then() {
 struct Notes(Together);
 
 #[async_trait]
-impl Hooks for Notes {
+impl Registering for Notes {
     async fn after_register(&self, _registration: &Registration<'_>) -> Result<Together> {
         Ok(self.0.clone())
     }
@@ -341,7 +341,10 @@ async fn a_registration_commits_everything_that_hooks_give_or_nothing() {
     let shared = Shared::create().await;
     let notes = Notes(shared.work(WRITE));
     let Shared { store, database } = shared;
-    let security = Security::with_default_features(store).hooks(notes);
+    let security = Security::with_default_features(store).install(|at| {
+        at.registering(notes);
+        Ok(())
+    });
     let app = TestApp::launch_on(database, rocket::build().attach(security), json!({})).await;
     let register = async |email| {
         let body = json!({"email": email, "password": PASSWORD});

@@ -71,22 +71,20 @@
 
 mod undo;
 
-use std::sync::Arc;
-
 use rocket::http::Status;
-use rocket::{Build, Rocket, Route, State, async_trait, get, post, routes};
+use rocket::{Route, State, async_trait, get, post, routes};
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
-use crate::config::Span;
+use crate::config::{Config, Span};
 use crate::crypto::one_time::Token;
 use crate::crypto::random_uuid;
 use crate::datastore::one_time::OneTimeToken;
 use crate::datastore::outbox::{Addressee, NewMail};
 use crate::datastore::user::UserChange;
-use crate::error::{Error, Result};
+use crate::error::{Error, Faults, Result};
 use crate::event::Event;
-use crate::feature::Feature;
+use crate::feature::{Feature, Installation};
 use crate::features::change_email::undo::Undo;
 use crate::flow::link::{Button, MailedLink, OpenLink};
 use crate::flow::{Flow, link, single_page};
@@ -204,19 +202,24 @@ const CHANGED: Notice = Notice::success("Your email address is changed.");
 impl<D> Feature<D> for ChangeEmail {
     const NAME: &'static str = "change_email";
     const TEMPLATES: &'static [Embedded] = TEMPLATES;
-    const SENDS_MAIL: bool = true;
-    const SINGLE_PAGE_VIEWS: &'static [&'static str] = &[Self::VIEW, Undo::VIEW];
 
-    fn check(&self) -> Result<()> {
-        link::check_lifetime("change_email.within", self.within)?;
+    fn check(&self, config: &Config) -> Result<()> {
+        let mut faults = Faults::default();
+        faults.note(config.require_mail());
+        let has_view = self.change_email_view.is_some() || self.post_change_email_view.is_some();
+        faults.note(config.require_view("change_email.change_email_view", has_view));
+        let has_undo_view = self.change_email_undo_view.is_some();
+        let key = "change_email.change_email_undo_view";
+        faults.note(config.require_view(key, has_undo_view));
+        faults.note(link::check_lifetime("change_email.within", self.within));
         if self.undo_within < SHORTEST_UNDO {
-            return Err(Error::config(
+            faults.push(Error::config(
                 "change_email.undo_within",
                 "is shorter than a day, and mail may take longer",
                 "Set it to \"24h\" or more",
             ));
         }
-        Ok(())
+        faults.finish()
     }
 
     fn urls(&self) -> Vec<(&'static str, String)> {
@@ -239,8 +242,10 @@ impl<D> Feature<D> for ChangeEmail {
         [routes![show, submit], link::routes::<Self>(), link::routes::<Undo>()].concat()
     }
 
-    fn manage(&self, _store: &Arc<D>, rocket: Rocket<Build>) -> Rocket<Build> {
-        rocket.manage(self.clone()).manage(Undo)
+    fn install(&self, at: &mut Installation<'_, D>) -> Result<()> {
+        at.manage(self.clone());
+        at.manage(Undo);
+        Ok(())
     }
 }
 

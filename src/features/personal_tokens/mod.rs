@@ -133,16 +133,16 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use chrono::TimeDelta;
-use rocket::{Build, Rocket, Route, async_trait, routes};
+use rocket::{Route, async_trait, routes};
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
-use crate::config::{Span, is_debug};
+use crate::config::{Config, Span};
 use crate::datastore::PersonalTokenStore;
 use crate::datastore::personal_token::PersonalTokenRecord;
 use crate::error::{Error, Result};
-use crate::feature::{Announcer, Feature, Hooks};
-use crate::guard::mechanism::register;
+use crate::feature::{Announcer, Feature, Installation, Sweeping};
+use crate::guard::mechanism::InstallMechanism;
 use crate::guard::scoped::Grantable;
 use crate::template::Embedded;
 use crate::user::{KnownScope, ScopeSet};
@@ -254,9 +254,9 @@ const BOX: &str = "scope.";
 impl<D: PersonalTokenStore, S: ScopeSet> Feature<D> for PersonalTokens<S> {
     const NAME: &'static str = "personal_tokens";
     const TEMPLATES: &'static [Embedded] = TEMPLATES;
-    const SENDS_MAIL: bool = true;
 
-    fn check(&self) -> Result<()> {
+    fn check(&self, config: &Config) -> Result<()> {
+        config.require_mail()?;
         let is_plain = self.prefix.bytes().all(|it| it.is_ascii_lowercase() || it.is_ascii_digit());
         let begins = self.prefix.starts_with(|first: char| first.is_ascii_lowercase());
         if !is_plain || !begins || !(2..=20).contains(&self.prefix.len()) {
@@ -301,21 +301,20 @@ impl<D: PersonalTokenStore, S: ScopeSet> Feature<D> for PersonalTokens<S> {
         routes![list::show, create::create, list::revoke]
     }
 
-    fn manage(&self, store: &Arc<D>, rocket: Rocket<Build>) -> Rocket<Build> {
-        let desk =
-            Desk { settings: self.about(), scopes: S::scopes(), store: Arc::<D>::clone(store) };
-        if !is_debug(rocket.figment()) && self.usual_lifetime() > YEAR {
+    fn install(&self, at: &mut Installation<'_, D>) -> Result<()> {
+        let store: Arc<dyn PersonalTokenStore> = at.store();
+        let desk = Desk { settings: self.about(), scopes: S::scopes(), store: Arc::clone(&store) };
+        if !at.is_debug() && self.usual_lifetime() > YEAR {
             log::error!(
                 "security.personal_tokens.default_lifetime: is longer than a year, so that a stolen token \
                  works for years. Set it to \"90days\" or less"
             );
         }
-        let rocket = rocket.manage(Grantable(desk.scopes.clone())).manage(desk.clone());
-        register(rocket, desk)
-    }
-
-    fn hooks(&self, store: &Arc<D>) -> Option<Box<dyn Hooks>> {
-        Some(Box::new(Sweep(Arc::<D>::clone(store))))
+        at.manage(Grantable(desk.scopes.clone()));
+        at.manage(desk.clone());
+        at.mechanism(desk);
+        at.sweeping(Sweep(store));
+        Ok(())
     }
 }
 
@@ -343,7 +342,7 @@ const KEPT: TimeDelta = TimeDelta::days(30);
 struct Sweep(Arc<dyn PersonalTokenStore>);
 
 #[async_trait]
-impl Hooks for Sweep {
+impl Sweeping for Sweep {
     async fn sweep(&self, now: Timestamp, _announcer: &Announcer) -> Result<u64> {
         self.0.delete_expired_personal_tokens(now - KEPT).await
     }

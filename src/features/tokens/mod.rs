@@ -147,21 +147,21 @@ mod refresh;
 
 use std::sync::Arc;
 
-use rocket::{Build, Request, Rocket, Route, async_trait, routes};
+use rocket::{Request, Route, async_trait, routes};
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
-use crate::config::RefreshIn;
+use crate::config::{Config, RefreshIn};
 use crate::datastore::RefreshStore;
 use crate::error::Result;
-use crate::feature::{Announcer, Feature, Hooks};
+use crate::feature::{Announcer, Feature, Installation, Sweeping};
+use crate::flow::families::ProgramsIn;
 use crate::flow::once::Admitted;
 use crate::flow::{Flow, families};
-use crate::guard::mechanism::{Mechanism, TOKEN, register};
+use crate::guard::mechanism::{InstallMechanism, Mechanism, TOKEN};
 use crate::rejection::{Lacking, Rejection};
 use crate::session::names::REFRESH_PATH;
 use crate::template::Embedded;
-use crate::token;
 use crate::token::{Access, TokenPair};
 use crate::user::User;
 use crate::web::reply::Reply;
@@ -189,7 +189,6 @@ pub struct Tokens {}
 impl<D: RefreshStore> Feature<D> for Tokens {
     const NAME: &'static str = "tokens";
     const TEMPLATES: &'static [Embedded] = &[PAGE, REUSE_TEXT, REUSE_HTML];
-    const SENDS_MAIL: bool = true;
 
     fn urls(&self) -> Vec<(&'static str, String)> {
         vec![
@@ -205,17 +204,16 @@ impl<D: RefreshStore> Feature<D> for Tokens {
         routes![issue::token, refresh::refresh, refresh::end, programs::show, programs::end]
     }
 
-    fn manage(&self, store: &Arc<D>, rocket: Rocket<Build>) -> Rocket<Build> {
-        if let (Some(flow), Some(tokens)) =
-            (rocket.state::<Flow>(), rocket.state::<token::Tokens>())
-        {
-            flow.keep_programs(Arc::<D>::clone(store), tokens);
-        }
-        register(rocket, self.clone())
+    fn check(&self, config: &Config) -> Result<()> {
+        config.require_mail()
     }
 
-    fn hooks(&self, store: &Arc<D>) -> Option<Box<dyn Hooks>> {
-        Some(Box::new(Sweeper(Arc::<D>::clone(store))))
+    fn install(&self, at: &mut Installation<'_, D>) -> Result<()> {
+        let store: Arc<dyn RefreshStore> = at.store();
+        at.offer(ProgramsIn(Arc::clone(&store)));
+        at.sweeping(Sweeper(store));
+        at.mechanism(self.clone());
+        Ok(())
     }
 }
 
@@ -223,7 +221,7 @@ impl<D: RefreshStore> Feature<D> for Tokens {
 struct Sweeper(Arc<dyn RefreshStore>);
 
 #[async_trait]
-impl Hooks for Sweeper {
+impl Sweeping for Sweeper {
     async fn sweep(&self, now: Timestamp, announcer: &Announcer) -> Result<u64> {
         families::sweep(&*self.0, now, announcer).await
     }

@@ -39,7 +39,7 @@ fn fault_of(settings: Value) -> String {
 fn fault_of_feature<F: Feature<SqlxDatastore> + Default>(settings: Value) -> String {
     let table = format!("security.{}", F::NAME);
     let figment = Figment::from(rocket::Config::debug_default()).merge((table, settings));
-    let read = configured::<SqlxDatastore, F>(F::default(), &figment);
+    let read = configured::<SqlxDatastore, F>(F::default(), &figment, &Config::default());
     read.err().map(|fault| fault.to_string()).unwrap_or_default()
 }
 

@@ -1,0 +1,117 @@
+//! A second factor of an application's own: codes that the user reads from a printed list.
+//!
+//! `cargo run --example second_factor`. Register, confirm, log in, and `POST /codes` for ten more codes: from then
+//! on the password opens no session without one. An application keeps them by `CredentialStore`.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use rocket::tokio::sync::Mutex;
+use rocket::{Route, State, async_trait, get, launch, post, routes};
+use rocket_security::crypto::random_bytes;
+use rocket_security::feature::{Factor, Installation, LoginAttempt, Required, Verdict};
+use rocket_security::flow::Flow;
+use rocket_security::template::Embedded;
+use rocket_security::user::Method;
+use rocket_security::web::{Answer, Form, Reply, Submission, Visit};
+use rocket_security::{Csrf, Feature, Fresh, Hooks, Page, Result, Security, User, UserId};
+use serde::{Deserialize, Serialize};
+
+const CODE: &str = "printed_code";
+const PAGE: Embedded = ("security/printed_code.html", include_str!("printed_code.html"));
+
+/// The codes that are not used yet.
+#[derive(Clone, Default, Serialize, Deserialize)]
+struct PrintedCodes {
+    #[serde(skip)]
+    codes: Arc<Mutex<HashSet<(UserId, String)>>>,
+}
+
+impl<D> Feature<D> for PrintedCodes {
+    const NAME: &'static str = "printed_codes";
+    const TEMPLATES: &'static [Embedded] = &[PAGE];
+    fn urls(&self) -> Vec<(&'static str, String)> {
+        vec![(CODE, "/code".to_owned())]
+    }
+    fn routes(&self) -> Vec<Route> {
+        routes![show, submit, print]
+    }
+    fn install(&self, at: &mut Installation<'_, D>) -> Result<()> {
+        at.hooks(self.clone());
+        at.factor(self.clone());
+        at.manage(self.clone());
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Hooks for PrintedCodes {
+    async fn before_login(&self, attempt: &LoginAttempt<'_>) -> Result<Verdict> {
+        let is_missing = self.is_set_up(attempt.user).await? && !attempt.proofs.has(&self.method());
+        Ok(if is_missing { Verdict::Require(Required::proof(CODE, CODE)) } else { Verdict::Allow })
+    }
+}
+
+#[async_trait]
+impl Factor for PrintedCodes {
+    fn method(&self) -> Method {
+        Method::custom(CODE)
+    }
+    fn page(&self) -> &'static str {
+        CODE
+    }
+    fn label(&self) -> &'static str {
+        "Use a code from your printed list"
+    }
+    async fn is_set_up(&self, user: &User) -> Result<bool> {
+        Ok(self.codes.lock().await.iter().any(|(owner, _)| *owner == user.id))
+    }
+}
+
+#[derive(Default, Deserialize)]
+struct CodeForm {
+    code: String,
+}
+impl Form for CodeForm {
+    const SECRET: &'static [&'static str] = &["code"];
+}
+
+#[get("/code?<next>")]
+async fn show(visit: Visit<'_>, flow: &State<Flow>, next: Option<&str>) -> Answer {
+    flow.proving(&visit).await?;
+    Ok(Reply::page(Page::new(PAGE.0).with("next", next.and_then(|next| visit.next(next)))))
+}
+
+#[post("/code", data = "<submitted>")]
+async fn submit(
+    visit: Visit<'_>,
+    flow: &State<Flow>,
+    codes: &State<PrintedCodes>,
+    submitted: Submission<CodeForm>,
+) -> Answer {
+    let next = submitted.next(&visit, None);
+    let typed = submitted.read()?.code;
+    let proving = flow.proving(&visit).await?;
+    let attempt = flow.attempt(&visit, &proving, codes.method()).await?;
+    if !codes.codes.lock().await.remove(&(proving.user().id, typed)) {
+        let wrong = flow.refuse(&visit, &proving, attempt, "code").await?;
+        return Err(Page::new(PAGE.0).with("next", next).refuse(wrong));
+    }
+    Ok(flow.accept(&visit, proving, attempt, next).await?)
+}
+
+#[post("/codes")]
+async fn print(_csrf: Csrf<'_>, user: Fresh<10>, codes: &State<PrintedCodes>) -> Answer {
+    let code = || Ok(random_bytes::<8>()?.map(|byte| format!("{byte:02x}")).concat());
+    let new = (0..10).map(|_| code()).collect::<Result<Vec<_>>>()?;
+    codes.codes.lock().await.extend(new.iter().map(|code| (user.id, code.clone())));
+    Ok(Reply::data().with("codes", new))
+}
+
+#[launch]
+fn rocket() -> _ {
+    rocket::build().attach(Security::default().enable(PrintedCodes::default()))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,129 @@
+//! What a feature adds to an application.
+
+use std::any::{Any, TypeId};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use rocket::{Build, Rocket};
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::crypto::keys::Keyring;
+use crate::feature::factor::Factor;
+use crate::feature::hooks::Hooks;
+use crate::feature::journaling::Journaling;
+use crate::feature::registering::Registering;
+use crate::feature::remembering::Remembering;
+use crate::feature::sweeping::Sweeping;
+
+/// What a feature is installed into: it has what the feature needs, and takes what the feature adds.
+pub struct Installation<'a, D> {
+    store: &'a Arc<D>,
+    config: &'a Config,
+    keyring: &'a Keyring,
+    clock: &'a Clock,
+    is_debug: bool,
+    parts: &'a mut Parts,
+}
+
+impl<'a, D> Installation<'a, D> {
+    pub(crate) fn new(
+        store: &'a Arc<D>,
+        config: &'a Config,
+        keyring: &'a Keyring,
+        clock: &'a Clock,
+        is_debug: bool,
+        parts: &'a mut Parts,
+    ) -> Self {
+        Self { store, config, keyring, clock, is_debug, parts }
+    }
+
+    /// Returns the store.
+    pub fn store(&self) -> Arc<D> {
+        Arc::clone(self.store)
+    }
+
+    /// Returns the configuration.
+    pub fn config(&self) -> &Config {
+        self.config
+    }
+
+    /// Returns the keys that everything is derived from.
+    pub fn keyring(&self) -> &Keyring {
+        self.keyring
+    }
+
+    /// Returns `true` in the debug profile.
+    pub fn is_debug(&self) -> bool {
+        self.is_debug
+    }
+
+    /// Returns the clock of the application.
+    pub fn clock(&self) -> Clock {
+        self.clock.clone()
+    }
+
+    /// Takes part in logins.
+    pub fn hooks(&mut self, hooks: impl Hooks) {
+        self.offer::<Box<dyn Hooks>>(Box::new(hooks));
+    }
+
+    /// Takes part in registrations.
+    pub fn registering(&mut self, registering: impl Registering) {
+        self.offer::<Box<dyn Registering>>(Box::new(registering));
+    }
+
+    /// Remembers browsers.
+    pub fn remembering(&mut self, remembering: impl Remembering) {
+        self.offer::<Box<dyn Remembering>>(Box::new(remembering));
+    }
+
+    /// Writes down what happens.
+    pub fn journaling(&mut self, journaling: impl Journaling) {
+        self.offer::<Box<dyn Journaling>>(Box::new(journaling));
+    }
+
+    /// Deletes what is over.
+    pub fn sweeping(&mut self, sweeping: impl Sweeping) {
+        self.offer::<Box<dyn Sweeping>>(Box::new(sweeping));
+    }
+
+    /// Adds a way to prove who one is.
+    pub fn factor(&mut self, factor: impl Factor) {
+        self.offer::<Box<dyn Factor>>(Box::new(factor));
+    }
+
+    /// Puts a value into Rocket's managed state, for the feature's handlers.
+    pub fn manage<T: Send + Sync + 'static>(&mut self, value: T) {
+        self.parts.managed.push(Box::new(|rocket| rocket.manage(value)));
+    }
+
+    /// Hands over what a higher part of the framework takes, such as a
+    /// [mechanism](crate::guard::mechanism::InstallMechanism).
+    pub(crate) fn offer<T: Send + 'static>(&mut self, part: T) {
+        self.parts.offers.entry(TypeId::of::<T>()).or_default().push(Box::new(part));
+    }
+}
+
+/// Puts a value into managed state.
+type Manage = Box<dyn FnOnce(Rocket<Build>) -> Rocket<Build> + Send>;
+
+/// What the features of an application have added.
+#[derive(Default)]
+pub(crate) struct Parts {
+    offers: HashMap<TypeId, Vec<Box<dyn Any + Send>>>,
+    managed: Vec<Manage>,
+}
+
+impl Parts {
+    /// Takes out everything of one type, in the order in which it was added.
+    pub(crate) fn take<T: 'static>(&mut self) -> Vec<T> {
+        let parts = self.offers.remove(&TypeId::of::<T>()).unwrap_or_default();
+        parts.into_iter().filter_map(|part| part.downcast().ok()).map(|part| *part).collect()
+    }
+
+    /// Puts what is to be managed into managed state.
+    pub(crate) fn manage(self, rocket: Rocket<Build>) -> Rocket<Build> {
+        self.managed.into_iter().fold(rocket, |rocket, manage| manage(rocket))
+    }
+}

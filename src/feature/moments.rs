@@ -1,0 +1,146 @@
+//! The loops over what takes part in the flows.
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+use crate::crypto::lineage::Keepsake;
+use crate::crypto::password::Password;
+use crate::datastore::Together;
+use crate::datastore::session::{EndedSession, SessionRecord};
+use crate::error::Result;
+use crate::feature::attempt::LoginAttempt;
+use crate::feature::hooks::Hooks;
+use crate::feature::registering::{Registering, Registration};
+use crate::feature::remembering::Remembering;
+use crate::feature::verdict::Verdict;
+use crate::rejection::FieldErrors;
+use crate::user::{Proofs, User};
+
+/// Everything that takes part in logins and registrations, in the order in which it was enabled.
+#[derive(Clone)]
+pub(crate) struct Moments {
+    hooks: Arc<[Box<dyn Hooks>]>,
+    remembering: Arc<[Box<dyn Remembering>]>,
+    registering: Arc<[Box<dyn Registering>]>,
+}
+
+impl Moments {
+    pub(crate) fn new(
+        hooks: Vec<Box<dyn Hooks>>,
+        remembering: Vec<Box<dyn Remembering>>,
+        registering: Vec<Box<dyn Registering>>,
+    ) -> Self {
+        Self {
+            hooks: hooks.into(),
+            remembering: remembering.into(),
+            registering: registering.into(),
+        }
+    }
+
+    /// Asks all hooks; returns the strongest answer.
+    pub(crate) async fn before_login(&self, attempt: &LoginAttempt<'_>) -> Result<Verdict> {
+        let mut verdict = Verdict::Allow;
+        for hook in &*self.hooks {
+            verdict = verdict.or_stronger(hook.before_login(attempt).await?);
+        }
+        Ok(verdict)
+    }
+
+    pub(crate) async fn login_failed(
+        &self,
+        user: Option<&User>,
+        reason: &'static str,
+    ) -> Result<()> {
+        for hook in &*self.hooks {
+            hook.login_failed(user, reason).await?;
+        }
+        Ok(())
+    }
+
+    /// Tells the hooks that a login has begun: one that fails now cannot make it undone.
+    pub(crate) async fn after_login(&self, attempt: &LoginAttempt<'_>) {
+        for hook in &*self.hooks {
+            if let Err(fault) = hook.after_login(attempt).await {
+                log::error!("a hook failed after a login: {fault}");
+            }
+        }
+    }
+
+    /// Asks all hooks; returns the strongest answer.
+    pub(crate) async fn session_checked(&self, user: &User) -> Result<Verdict> {
+        let mut verdict = Verdict::Allow;
+        for hook in &*self.hooks {
+            verdict = verdict.or_stronger(hook.session_checked(user).await?);
+        }
+        Ok(verdict)
+    }
+
+    pub(crate) async fn after_logout(&self, user: &User) {
+        for hook in &*self.hooks {
+            if let Err(fault) = hook.after_logout(user).await {
+                log::error!("a hook failed after a logout: {fault}");
+            }
+        }
+    }
+
+    pub(crate) async fn check_password(
+        &self,
+        field: &str,
+        password: &Password,
+        email: &str,
+    ) -> Result<FieldErrors> {
+        let mut errors = FieldErrors::new();
+        for hook in &*self.hooks {
+            errors.extend(hook.check_password(field, password, email).await?);
+        }
+        Ok(errors)
+    }
+
+    pub(crate) async fn token_claims(
+        &self,
+        user: &User,
+        proofs: &Proofs,
+    ) -> Result<Map<String, Value>> {
+        let mut claims = Map::new();
+        for hook in &*self.hooks {
+            claims.extend(hook.token_claims(user, proofs).await?);
+        }
+        Ok(claims)
+    }
+
+    /// Returns what a browser keeps to be remembered, of the first feature that remembers browsers.
+    pub(crate) async fn remember(
+        &self,
+        attempt: &LoginAttempt<'_>,
+        at_most: u32,
+    ) -> Result<Option<Keepsake>> {
+        for feature in &*self.remembering {
+            let keepsake = feature.remember(attempt, at_most).await?;
+            if keepsake.is_some() {
+                return Ok(keepsake);
+            }
+        }
+        Ok(None)
+    }
+
+    pub(crate) async fn end_others(&self, kept: &SessionRecord) -> Result<Vec<EndedSession>> {
+        let mut ended = Vec::new();
+        for feature in &*self.remembering {
+            ended.extend(feature.end_others(kept).await?);
+        }
+        Ok(ended)
+    }
+
+    pub(crate) async fn after_register(&self, registration: &Registration<'_>) -> Result<Together> {
+        let mut together = Together::nothing();
+        for feature in &*self.registering {
+            together = together.join(feature.after_register(registration).await?);
+        }
+        Ok(together)
+    }
+
+    pub(crate) fn awaits_confirmation(&self) -> bool {
+        self.registering.iter().any(|feature| feature.awaits_confirmation())
+    }
+}

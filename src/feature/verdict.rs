@@ -1,0 +1,92 @@
+//! What a hook answers, and what a login lacks.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::rejection::Rejection;
+
+/// What a hook decides.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Verdict {
+    /// Go on.
+    Allow,
+    /// Stop, and tell the client why.
+    Refuse(Rejection),
+    /// Go on once the user has proved more: how a second factor takes over.
+    Require(Required),
+}
+
+impl Verdict {
+    /// Returns the stronger of two answers, whichever was given first.
+    ///
+    /// Of two refusals that one counts which tells less: [`Rejection::InvalidCredentials`], which is also the
+    /// answer to a wrong password.
+    pub(crate) fn or_stronger(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Refuse(one), Self::Refuse(other)) => {
+                let tells = |it: &Rejection| (*it != Rejection::InvalidCredentials, it.reason());
+                Self::Refuse(if tells(&other) < tells(&one) { other } else { one })
+            }
+            (refused @ Self::Refuse(_), _) | (_, refused @ Self::Refuse(_)) => refused,
+            (required @ Self::Require(_), _) | (_, required @ Self::Require(_)) => required,
+            (Self::Allow, Self::Allow) => Self::Allow,
+        }
+    }
+}
+
+/// What a login lacks, and at which page the user proves it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Required {
+    page: Cow<'static, str>,
+    state: State,
+    methods: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+enum State {
+    Ready,
+    SetUp,
+    Choice,
+}
+
+impl Required {
+    /// Requires a proof by `method`, for example `totp`, at the page of that name, as for `security_url`.
+    pub fn proof(page: &'static str, method: impl Into<String>) -> Self {
+        Self { page: page.into(), state: State::Ready, methods: vec![method.into()] }
+    }
+
+    /// Requires a proof by one of several methods, among which the user chooses at that page.
+    pub fn one_of(page: &'static str, methods: Vec<String>) -> Self {
+        Self { page: page.into(), state: State::Choice, methods }
+    }
+
+    /// Requires that the user sets up a second factor, at that page.
+    pub fn set_up(page: &'static str) -> Self {
+        Self { page: page.into(), state: State::SetUp, methods: Vec::new() }
+    }
+
+    /// Returns the name of the page, as for `security_url`.
+    pub fn page(&self) -> &str {
+        &self.page
+    }
+
+    /// Returns the members of the answer in JSON, as Flask-Security publishes them: `tf_state`, and
+    /// `tf_method` with its older name `tf_primary_method`, or `tf_select` with `tf_setup_methods`.
+    pub(crate) fn members(&self) -> Vec<(&'static str, Value)> {
+        match (self.state, self.methods.first()) {
+            (State::SetUp, _) => vec![("tf_state", "setup_from_login".into())],
+            (State::Choice, _) => {
+                let methods = self.methods.clone();
+                vec![("tf_select", true.into()), ("tf_setup_methods", methods.into())]
+            }
+            (State::Ready, method) => {
+                let method = Value::from(method.cloned());
+                let (new, old) = (("tf_method", method.clone()), ("tf_primary_method", method));
+                vec![("tf_state", "ready".into()), new, old]
+            }
+        }
+    }
+}
