@@ -12,9 +12,9 @@ use std::time::{Duration, Instant};
 use rocket_security::clock::Clock;
 use rocket_security::crypto::one_time::{Digest, Token};
 use rocket_security::crypto::random_uuid;
-use rocket_security::datastore::Together;
 use rocket_security::datastore::session::SessionRecord;
 use rocket_security::datastore::user::NewUser;
+use rocket_security::datastore::{RoleStore, Together};
 use rocket_security::testing::TestDatabase;
 use rocket_security::user::{Email, Method, Proof, Proofs, UserId};
 use rocket_security::{
@@ -62,7 +62,7 @@ async fn main() {
     }
 }
 
-async fn fill(store: &impl UserDatastore) -> Digest {
+async fn fill(store: &(impl UserDatastore + RoleStore)) -> Digest {
     let now = Clock::default().now();
     let user = NewUser {
         id: UserId::from_uuid(random_uuid().expect("randomness")),
@@ -103,7 +103,7 @@ async fn fill(store: &impl UserDatastore) -> Digest {
     digest
 }
 
-async fn find(store: &impl UserDatastore, digest: &Digest) -> Duration {
+async fn find(store: &(impl UserDatastore + RoleStore), digest: &Digest) -> Duration {
     let begun = Instant::now();
     for _ in 0..CALLS {
         assert!(store.find_session(digest).await.expect("a store").is_some());

@@ -10,9 +10,9 @@
 //!
 //! | file | capability | tables |
 //! |---|---|---|
-//! | `schema.sql` | | all of them, and the view `accounts`: a member as the framework sees one |
+//! | `schema.sql` | | all of them |
 //! | `store.rs` | | how the database is opened, and what a transaction is |
-//! | `members.rs` | `UserDatastore` | `members`, `ranks`, `member_ranks`, `rank_rights`, `rank_parts`, and the view `rank_reach` |
+//! | `members.rs` | `UserDatastore` | `members`, and the view `leaving` |
 //! | `sessions.rs` | `SessionStore` | `member_sessions` |
 //! | `tokens.rs` | `OneTimeStore` | `member_tokens` |
 //! | `outbox.rs` | `OutboxStore` | `outgoing_mail` |
@@ -31,7 +31,9 @@
 //!
 //! # What it leaves out
 //!
-//! It is no [`TrackStore`](rocket_security::datastore::TrackStore): the feature `track` is not
+//! It is no [`RoleStore`](rocket_security::datastore::RoleStore): its members have no roles, and guards that
+//! name one refuse all of them. A store whose users have roles puts them into
+//! [`User::roles`](rocket_security::User::roles). It is no [`TrackStore`](rocket_security::datastore::TrackStore): the feature `track` is not
 //! enabled, and could not be. Nor is it a
 //! [`RememberStore`](rocket_security::datastore::RememberStore): its login page has no box "Remember me", and
 //! no session names a series; nor a [`RefreshStore`](rocket_security::datastore::RefreshStore): programs do not

@@ -1,18 +1,12 @@
-//! Members, their ranks, and what a rank may do: the framework's users, roles and permissions.
-
-use std::collections::BTreeSet;
+//! Members: the framework's users.
 
 use rocket::async_trait;
 use rocket_security::clock::Timestamp;
 use rocket_security::crypto::hasher::PasswordHash;
 use rocket_security::datastore::Together;
-use rocket_security::datastore::user::{
-    Contest, Credentials, Lapse, NewUser, NotIncluded, RoleRecord, Taken, UserChange,
-};
+use rocket_security::datastore::user::{Contest, Credentials, Lapse, NewUser, Taken, UserChange};
 use rocket_security::user::Identity;
-use rocket_security::{
-    Email, Error, PermissionName, Result, RoleName, User, UserDatastore, UserId, Username,
-};
+use rocket_security::{Email, Error, Result, User, UserDatastore, UserId, Username};
 use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteRow;
 
@@ -46,7 +40,7 @@ impl MemberStore {
 #[async_trait]
 impl UserDatastore for MemberStore {
     async fn find_user(&self, id: UserId) -> Result<Option<User>> {
-        let row = sqlx::query("SELECT * FROM accounts WHERE public_id = ?")
+        let row = sqlx::query("SELECT * FROM members WHERE public_id = ?")
             .bind(id.as_uuid())
             .fetch_optional(&self.readers)
             .await
@@ -56,8 +50,8 @@ impl UserDatastore for MemberStore {
 
     async fn find_credentials(&self, identity: &Identity) -> Result<Option<Credentials>> {
         let find = match identity {
-            Identity::Email(_) => "SELECT * FROM accounts WHERE mail_key = ?",
-            Identity::Username(_) => "SELECT * FROM accounts WHERE nickname_key = ?",
+            Identity::Email(_) => "SELECT * FROM members WHERE mail_key = ?",
+            Identity::Username(_) => "SELECT * FROM members WHERE nickname_key = ?",
             other => return Err(Error::store(format!("members do not go by {other:?}"))),
         };
         let row = sqlx::query(find)
@@ -76,7 +70,7 @@ impl UserDatastore for MemberStore {
     async fn list_users(&self, after: Option<UserId>, limit: u32) -> Result<Vec<User>> {
         let after = after.map(UserId::as_uuid);
         let rows = sqlx::query(
-            "SELECT * FROM accounts WHERE ? IS NULL OR public_id > ? ORDER BY public_id LIMIT ?",
+            "SELECT * FROM members WHERE ? IS NULL OR public_id > ? ORDER BY public_id LIMIT ?",
         )
         .bind(after)
         .bind(after)
@@ -261,7 +255,7 @@ impl UserDatastore for MemberStore {
             Lapse::Closed => {
                 "SELECT * FROM leaving WHERE leaves_at <= ?1 AND stays_until <= ?1 LIMIT ?2"
             }
-            Lapse::Unconfirmed => "SELECT * FROM accounts WHERE forgotten_at <= ?1 LIMIT ?2",
+            Lapse::Unconfirmed => "SELECT * FROM members WHERE forgotten_at <= ?1 LIMIT ?2",
         })
         .bind(micros(now))
         .bind(limit)
@@ -293,194 +287,6 @@ impl UserDatastore for MemberStore {
         .await
         .map_err(Error::store)?;
         if deleted.rows_affected() == 0 {
-            return Ok(false);
-        }
-        push_all(&mut transaction, together).await?;
-        transaction.commit().await.map_err(Error::store)?;
-        Ok(true)
-    }
-
-    async fn create_role(&self, name: &RoleName, description: &str) -> Result<bool> {
-        let made = sqlx::query(
-            "INSERT INTO ranks (rank, description) VALUES (?, ?) ON CONFLICT DO NOTHING",
-        )
-        .bind(name.as_str())
-        .bind(description)
-        .execute(&self.writer)
-        .await
-        .map_err(Error::store)?;
-        Ok(made.rows_affected() == 1)
-    }
-
-    async fn delete_role(&self, name: &RoleName, together: &Together) -> Result<bool> {
-        let mut transaction = self.begin().await?;
-        let mut deleted = 0;
-        for sql in ["DELETE FROM member_ranks WHERE rank = ?", "DELETE FROM ranks WHERE rank = ?"] {
-            let delete = sqlx::query(sql).bind(name.as_str()).execute(&mut *transaction).await;
-            deleted = delete.map_err(Error::store)?.rows_affected();
-        }
-        if deleted == 0 {
-            return Ok(false);
-        }
-        push_all(&mut transaction, together).await?;
-        transaction.commit().await.map_err(Error::store)?;
-        Ok(true)
-    }
-
-    async fn list_roles(&self) -> Result<Vec<RoleRecord>> {
-        let rows = sqlx::query(
-            "SELECT rank, description,
-                    (SELECT group_concat(permission, ' ') FROM rank_rights
-                     WHERE rank_rights.rank = ranks.rank) AS rights,
-                    (SELECT group_concat(part, ' ') FROM rank_parts
-                     WHERE rank_parts.rank = ranks.rank) AS parts
-             FROM ranks ORDER BY rank",
-        )
-        .fetch_all(&self.readers)
-        .await
-        .map_err(Error::store)?;
-        let read = |row: &SqliteRow| {
-            let name = read_role(column(row, "rank")?)?;
-            let description = column(row, "description")?;
-            let (permissions, includes) = (read_permissions(row)?, read_roles(row, "parts")?);
-            Ok(RoleRecord { name, description, permissions, includes })
-        };
-        rows.iter().map(read).collect()
-    }
-
-    async fn grant_role(&self, id: UserId, role: &RoleName, together: &Together) -> Result<bool> {
-        let mut transaction = self.begin().await?;
-        let has = "SELECT 1 FROM member_ranks WHERE member = ? AND rank = ?";
-        let has = sqlx::query(has).bind(id.as_uuid()).bind(role.as_str());
-        if has.fetch_optional(&mut *transaction).await.map_err(Error::store)?.is_some() {
-            return Ok(true);
-        }
-        let granted = sqlx::query(
-            "INSERT INTO member_ranks (member, rank)
-             SELECT public_id, rank FROM members CROSS JOIN ranks WHERE public_id = ? AND rank = ?",
-        )
-        .bind(id.as_uuid())
-        .bind(role.as_str())
-        .execute(&mut *transaction)
-        .await
-        .map_err(Error::store)?;
-        if granted.rows_affected() == 0 {
-            return Ok(false);
-        }
-        push_all(&mut transaction, together).await?;
-        transaction.commit().await.map_err(Error::store)?;
-        Ok(true)
-    }
-
-    async fn revoke_role(&self, id: UserId, role: &RoleName, together: &Together) -> Result<bool> {
-        let mut transaction = self.begin().await?;
-        let revoked = sqlx::query("DELETE FROM member_ranks WHERE member = ? AND rank = ?")
-            .bind(id.as_uuid())
-            .bind(role.as_str())
-            .execute(&mut *transaction)
-            .await
-            .map_err(Error::store)?;
-        if revoked.rows_affected() == 0 {
-            return Ok(false);
-        }
-        push_all(&mut transaction, together).await?;
-        transaction.commit().await.map_err(Error::store)?;
-        Ok(true)
-    }
-
-    async fn grant_permission(
-        &self,
-        role: &RoleName,
-        permission: &PermissionName,
-        together: &Together,
-    ) -> Result<bool> {
-        let mut transaction = self.begin().await?;
-        let has = "SELECT 1 FROM rank_rights WHERE rank = ? AND permission = ?";
-        let has = sqlx::query(has).bind(role.as_str()).bind(permission.as_str());
-        if has.fetch_optional(&mut *transaction).await.map_err(Error::store)?.is_some() {
-            return Ok(true);
-        }
-        let granted = sqlx::query(
-            "INSERT INTO rank_rights (rank, permission) SELECT rank, ? FROM ranks WHERE rank = ?",
-        )
-        .bind(permission.as_str())
-        .bind(role.as_str())
-        .execute(&mut *transaction)
-        .await
-        .map_err(Error::store)?;
-        if granted.rows_affected() == 0 {
-            return Ok(false);
-        }
-        push_all(&mut transaction, together).await?;
-        transaction.commit().await.map_err(Error::store)?;
-        Ok(true)
-    }
-
-    async fn revoke_permission(
-        &self,
-        role: &RoleName,
-        permission: &PermissionName,
-        together: &Together,
-    ) -> Result<bool> {
-        let mut transaction = self.begin().await?;
-        let revoked = sqlx::query("DELETE FROM rank_rights WHERE rank = ? AND permission = ?")
-            .bind(role.as_str())
-            .bind(permission.as_str())
-            .execute(&mut *transaction)
-            .await
-            .map_err(Error::store)?;
-        if revoked.rows_affected() == 0 {
-            return Ok(false);
-        }
-        push_all(&mut transaction, together).await?;
-        transaction.commit().await.map_err(Error::store)?;
-        Ok(true)
-    }
-
-    async fn include_role(
-        &self,
-        role: &RoleName,
-        included: &RoleName,
-        together: &Together,
-    ) -> Result<Result<(), NotIncluded>> {
-        // One transaction writes at a time: what is seen here is so until the end.
-        let mut transaction = self.begin().await?;
-        for rank in [role, included] {
-            let known = sqlx::query("SELECT 1 FROM ranks WHERE rank = ?").bind(rank.as_str());
-            if known.fetch_optional(&mut *transaction).await.map_err(Error::store)?.is_none() {
-                return Ok(Err(NotIncluded::Unknown));
-            }
-        }
-        let circle = sqlx::query("SELECT 1 FROM rank_reach WHERE rank = ? AND reached = ?")
-            .bind(included.as_str())
-            .bind(role.as_str());
-        if circle.fetch_optional(&mut *transaction).await.map_err(Error::store)?.is_some() {
-            return Ok(Err(NotIncluded::Circle));
-        }
-        let put = "INSERT INTO rank_parts (rank, part) VALUES (?, ?) ON CONFLICT DO NOTHING";
-        let put = sqlx::query(put).bind(role.as_str()).bind(included.as_str());
-        if put.execute(&mut *transaction).await.map_err(Error::store)?.rows_affected() == 0 {
-            return Ok(Ok(()));
-        }
-        push_all(&mut transaction, together).await?;
-        transaction.commit().await.map_err(Error::store)?;
-        Ok(Ok(()))
-    }
-
-    async fn exclude_role(
-        &self,
-        role: &RoleName,
-        included: &RoleName,
-        together: &Together,
-    ) -> Result<bool> {
-        let mut transaction = self.begin().await?;
-        let removed = sqlx::query("DELETE FROM rank_parts WHERE rank = ? AND part = ?")
-            .bind(role.as_str())
-            .bind(included.as_str())
-            .execute(&mut *transaction)
-            .await
-            .map_err(Error::store)?;
-        if removed.rows_affected() == 0 {
             return Ok(false);
         }
         push_all(&mut transaction, together).await?;
@@ -565,7 +371,7 @@ pub(crate) async fn apply_change(
         }
     }
     push_all(connection, together).await?;
-    let row = sqlx::query("SELECT * FROM accounts WHERE public_id = ?")
+    let row = sqlx::query("SELECT * FROM members WHERE public_id = ?")
         .bind(id.as_uuid())
         .fetch_one(connection)
         .await
@@ -573,7 +379,7 @@ pub(crate) async fn apply_change(
     read_user(&row).map(Some)
 }
 
-/// Reads a row of `accounts`.
+/// Reads a row of `members`.
 pub(crate) fn read_user(row: &SqliteRow) -> Result<User> {
     let id = UserId::from_uuid(column(row, "public_id")?);
     let email = Email::parse(column(row, "mail_address")?).map_err(|_| corrupt("mail_address"))?;
@@ -585,27 +391,5 @@ pub(crate) fn read_user(row: &SqliteRow) -> Result<User> {
     user.closes_at = some_time(row, "leaves_at")?;
     user.expires_at = some_time(row, "forgotten_at")?;
     user.epoch = column(row, "generation")?;
-    user.roles = read_roles(row, "reached_ranks")?;
-    user.granted_roles = read_roles(row, "ranks")?;
-    user.permissions = read_permissions(row)?;
     Ok(user)
-}
-
-/// Reads the column `rights`, in which a permission of two ranks stands twice.
-fn read_permissions(row: &SqliteRow) -> Result<Vec<PermissionName>> {
-    let rights: Option<&str> = column(row, "rights")?;
-    let rights: BTreeSet<&str> = rights.unwrap_or_default().split_whitespace().collect();
-    let read = |text| PermissionName::parse(text).map_err(|_| corrupt("permission"));
-    rights.into_iter().map(read).collect()
-}
-
-/// Reads a column of ranks, in which one that is reached two ways stands twice.
-fn read_roles(row: &SqliteRow, name: &str) -> Result<Vec<RoleName>> {
-    let ranks: Option<&str> = column(row, name)?;
-    let ranks: BTreeSet<&str> = ranks.unwrap_or_default().split_whitespace().collect();
-    ranks.into_iter().map(read_role).collect()
-}
-
-fn read_role(text: &str) -> Result<RoleName> {
-    RoleName::parse(text).map_err(|_| corrupt("rank"))
 }

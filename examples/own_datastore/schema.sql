@@ -23,54 +23,6 @@ CREATE TABLE IF NOT EXISTS members (
     joined_at INTEGER NOT NULL
 );
 
-CREATE TABLE IF NOT EXISTS ranks (
-    rank TEXT NOT NULL PRIMARY KEY,
-    description TEXT NOT NULL
-);
-
-CREATE TABLE IF NOT EXISTS member_ranks (
-    member BLOB NOT NULL REFERENCES members (public_id) ON DELETE CASCADE,
-    rank TEXT NOT NULL REFERENCES ranks (rank),
-    PRIMARY KEY (member, rank)
-);
-
--- What members of a rank may do.
-CREATE TABLE IF NOT EXISTS rank_rights (
-    rank TEXT NOT NULL REFERENCES ranks (rank) ON DELETE CASCADE,
-    permission TEXT NOT NULL,
-    PRIMARY KEY (rank, permission)
-);
-
--- Which ranks stand below a rank: whoever has the rank has those, too.
-CREATE TABLE IF NOT EXISTS rank_parts (
-    rank TEXT NOT NULL REFERENCES ranks (rank) ON DELETE CASCADE,
-    part TEXT NOT NULL REFERENCES ranks (rank) ON DELETE CASCADE,
-    PRIMARY KEY (rank, part)
-);
-
--- Each rank with itself and everything below it. It is worked out with each query, which few ranks
--- allow; the framework's own store writes it down instead.
-CREATE VIEW IF NOT EXISTS rank_reach AS
-WITH RECURSIVE reach (rank, reached) AS (
-    SELECT rank, rank FROM ranks
-    UNION
-    SELECT reach.rank, part FROM reach JOIN rank_parts ON rank_parts.rank = reached
-)
-SELECT rank, reached FROM reach;
-
--- A member in one row, as the framework wants to see one. No rank and no permission has a blank in its
--- name.
-CREATE VIEW IF NOT EXISTS accounts AS
-SELECT public_id, mail_address, mail_key, nickname, nickname_key, passphrase, suspended, proved_at,
-       must_choose_anew, leaves_at, forgotten_at, generation, joined_at,
-       (SELECT group_concat(rank, ' ') FROM member_ranks WHERE member = public_id) AS ranks,
-       (SELECT group_concat(reached, ' ') FROM member_ranks JOIN rank_reach USING (rank)
-        WHERE member = public_id) AS reached_ranks,
-       (SELECT group_concat(permission, ' ') FROM member_ranks JOIN rank_reach USING (rank)
-        JOIN rank_rights ON rank_rights.rank = reached
-        WHERE member = public_id) AS rights
-FROM members;
-
 CREATE TABLE IF NOT EXISTS member_sessions (
     digest BLOB NOT NULL PRIMARY KEY,
     session_id BLOB NOT NULL UNIQUE,
@@ -125,10 +77,10 @@ CREATE INDEX IF NOT EXISTS outgoing_mail_member ON outgoing_mail (member);
 -- Members who leave, unless a mail is on its way that brings a way back; and until when the last way
 -- back lasts.
 CREATE VIEW IF NOT EXISTS leaving AS
-SELECT accounts.*,
+SELECT members.*,
        COALESCE((SELECT MAX(expires_at) FROM member_tokens WHERE member = public_id AND lasting),
                 leaves_at) AS stays_until
-FROM accounts
+FROM members
 WHERE leaves_at IS NOT NULL AND NOT EXISTS (
     SELECT 1 FROM outgoing_mail
     WHERE member = public_id AND link_lasting AND due_at IS NOT NULL);

@@ -86,7 +86,7 @@ impl SessionStore for MemberStore {
     async fn find_session(&self, digest: &Digest) -> Result<Option<(SessionRecord, User)>> {
         let row = sqlx::query(
             "SELECT * FROM member_sessions s
-             JOIN accounts a ON a.public_id = s.member AND a.generation = s.member_generation
+             JOIN members a ON a.public_id = s.member AND a.generation = s.member_generation
              WHERE s.digest = ?",
         )
         .bind(digest.as_bytes().as_slice())

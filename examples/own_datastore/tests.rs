@@ -9,7 +9,8 @@ use rocket_security::datastore::user::NewUser;
 use rocket_security::datastore::{SessionStore, Together};
 use rocket_security::testing::{PASSWORD, TestApp, link_in};
 use rocket_security::user::{Method, Proof, Proofs, User};
-use rocket_security::{Email, UserDatastore, UserId};
+use rocket_security::{Email, RolesRequired, UserDatastore, UserId};
+use serde_json::json;
 use sqlx::SqliteConnection;
 use tempfile::TempDir;
 
@@ -116,4 +117,22 @@ async fn a_member_registers_confirms_logs_in_and_out() {
     assert_eq!(ann.get("/me").await.body, "Hello, Ann! You are member number 1.");
     assert_eq!(ann.log_out().await.status, Status::Ok);
     assert_eq!(ann.get("/me").await.status, Status::SeeOther);
+}
+
+rocket_security::roles! { Chair = "chair"; }
+
+#[rocket::get("/minutes")]
+fn minutes(user: RolesRequired<Chair>) -> String {
+    user.email.to_string()
+}
+
+#[rocket::async_test]
+async fn a_guard_that_names_a_role_lets_no_member_in_and_keeps_nobody_from_launching() {
+    let (store, _folder) = store().await;
+    for roles in ["check", "create"] {
+        let rocket = application(store.clone()).mount("/", rocket::routes![minutes]);
+        let app = TestApp::launch_with(rocket, json!({ "roles": roles })).await;
+        let ann = app.log_in_as("ann@example.org").await;
+        assert_eq!(ann.get("/minutes").await.status, Status::Forbidden, "{roles}");
+    }
 }

@@ -13,7 +13,9 @@ use crate::crypto::keys::Keyring;
 use crate::datastore::audit::AuditHead;
 use crate::datastore::outbox::{Asker, NewMail};
 use crate::datastore::sqlx::name::DatabaseName;
-use crate::datastore::{AuditStore, OutboxStore, SqlxDatastore, Together, UserDatastore};
+use crate::datastore::{
+    AuditStore, OutboxStore, RoleStore, SqlxDatastore, Together, UserDatastore,
+};
 use crate::error::{Error, Faults};
 use crate::event::{Event, Origin};
 use crate::feature::{Feature, configured};

@@ -4,8 +4,8 @@ use clap::Subcommand;
 
 use crate::cli::application::{Application, origin, unknown_role};
 use crate::cli::terminal::{Failure, note, print, print_table};
-use crate::datastore::UserDatastore;
-use crate::datastore::user::NotIncluded;
+use crate::datastore::RoleStore;
+use crate::datastore::role::NotIncluded;
 use crate::event::Event;
 use crate::user::{Email, PermissionName, RoleName};
 

@@ -188,7 +188,8 @@ pub enum MigrateConfig {
 }
 
 /// `security.roles`: what becomes of a role that a guard names and the store does not have. Which
-/// guards are looked at stands in [`guard`](crate::guard).
+/// guards are looked at stands in [`guard`](crate::guard). In a store that is no
+/// [`RoleStore`](crate::datastore::RoleStore), roles are neither created nor checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]

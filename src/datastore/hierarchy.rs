@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::datastore::user::NotIncluded;
+use crate::datastore::role::NotIncluded;
 use crate::user::RoleName;
 
 /// Which roles there are, and what each was told to include.
@@ -90,7 +90,7 @@ impl Hierarchy {
 #[cfg(test)]
 mod tests {
     use crate::datastore::hierarchy::Hierarchy;
-    use crate::datastore::user::NotIncluded;
+    use crate::datastore::role::NotIncluded;
     use crate::user::RoleName;
 
     fn name(text: &str) -> RoleName {

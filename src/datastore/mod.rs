@@ -7,6 +7,7 @@
 //! | [`OneTimeStore`] | `one_time.rs` | mailed links |
 //! | [`OutboxStore`] | `outbox.rs` | mail |
 //! | [`AttemptStore`] | `attempt.rs` | the limits on attempts |
+//! | [`RoleStore`] | `role.rs` | the command line, and launches that create or check roles |
 //! | [`TrackStore`] | `track.rs` | the feature `track` |
 //! | [`RememberStore`] | `remember.rs` | the feature `remember` |
 //! | [`RefreshStore`] | `refresh.rs` | the feature `tokens` |
@@ -34,6 +35,7 @@ pub mod outbox;
 pub mod personal_token;
 pub mod refresh;
 pub mod remember;
+pub mod role;
 pub mod session;
 pub mod sqlx;
 pub mod track;
@@ -49,6 +51,7 @@ pub use crate::datastore::outbox::OutboxStore;
 pub use crate::datastore::personal_token::PersonalTokenStore;
 pub use crate::datastore::refresh::RefreshStore;
 pub use crate::datastore::remember::RememberStore;
+pub use crate::datastore::role::RoleStore;
 pub use crate::datastore::session::SessionStore;
 pub use crate::datastore::sqlx::SqlxDatastore;
 pub use crate::datastore::track::TrackStore;

@@ -12,7 +12,7 @@ use rocket::{Ignite, Rocket};
 
 use crate::config::RolesConfig;
 use crate::datastore::UserDatastore;
-use crate::datastore::user::RoleRecord;
+use crate::datastore::role::RoleRecord;
 use crate::error::{Error, Result};
 use crate::user::RoleName;
 
@@ -24,11 +24,11 @@ pub(crate) struct Named {
 }
 
 impl Named {
-    /// Reads what the store has, if it matters.
+    /// Reads what the store has, if it matters. In one that keeps no roles nothing is looked up.
     pub(crate) async fn read(config: RolesConfig, store: &dyn UserDatastore) -> Result<Self> {
-        let known = match config {
-            RolesConfig::Ignore => Vec::new(),
-            RolesConfig::Create | RolesConfig::Check => store.list_roles().await?,
+        let (config, known) = match (config, store.role_store()) {
+            (RolesConfig::Ignore, _) | (_, None) => (RolesConfig::Ignore, Vec::new()),
+            (config, Some(roles)) => (config, roles.list_roles().await?),
         };
         Ok(Self { config, known, missing: Mutex::default() })
     }
@@ -37,8 +37,11 @@ impl Named {
     /// them by now: the store lets one of them do it, and both are content.
     pub(crate) async fn create_missing(&self, store: &dyn UserDatastore) -> Result<()> {
         let missing = self.missing.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let Some(roles) = store.role_store() else {
+            return Ok(());
+        };
         for role in missing {
-            if store.create_role(&role, "").await? {
+            if roles.create_role(&role, "").await? {
                 log::warn!("made the role \"{role}\", which a guard names; nobody has it yet");
             }
         }

@@ -59,7 +59,7 @@ use crate::crypto::hasher::PasswordHash;
 use crate::crypto::password::Password;
 use crate::crypto::random_uuid;
 use crate::datastore::user::NewUser;
-use crate::datastore::{Together, UserDatastore};
+use crate::datastore::{RoleStore, Together, UserDatastore};
 use crate::flow::Flow;
 use crate::mail::Message;
 use crate::mail::capture::CaptureMailer;
@@ -170,8 +170,8 @@ impl TestApp {
     /// Gives a user a role, which is made if need be.
     pub async fn grant(&self, email: &str, role: &str) -> User {
         let (user, role) = (self.user(email).await, orderly(RoleName::parse(role)));
-        orderly(self.store().create_role(&role, "").await);
-        orderly(self.store().grant_role(user.id, &role, &Together::nothing()).await);
+        orderly(self.roles().create_role(&role, "").await);
+        orderly(self.roles().grant_role(user.id, &role, &Together::nothing()).await);
         self.user(email).await
     }
 
@@ -271,6 +271,14 @@ impl TestApp {
     /// Gives the application's store.
     pub fn store(&self) -> &Arc<dyn UserDatastore> {
         self.flow().store()
+    }
+
+    /// Returns the application's store as one that keeps roles.
+    pub fn roles(&self) -> &dyn RoleStore {
+        match self.store().role_store() {
+            Some(roles) => roles,
+            None => panic!("the store keeps no roles: it is no `RoleStore`"),
+        }
     }
 
     /// Gives the application's database.

@@ -483,6 +483,6 @@ async fn the_map_changes_nothing_of_what_guards_do() {
     assert_eq!(browser.get_json("/user").await.status.code, 401);
     assert_eq!(app.log_in_as("ann@example.org").await.get_json("/admin").await.status.code, 403);
     // Roles that guards name are still looked up.
-    let roles = app.store().list_roles().await.unwrap();
+    let roles = app.roles().list_roles().await.unwrap();
     assert_eq!(roles.iter().map(|role| role.name.as_str()).collect::<Vec<_>>(), ["admin"]);
 }

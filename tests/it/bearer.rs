@@ -205,7 +205,7 @@ async fn a_token_opens_what_its_user_may_do_at_this_moment() {
     let ann = app.grant(ANN, "admin").await;
     assert_eq!(get(&app, "/admin", &token).await.body, "the administration");
     let admin = "admin".parse().unwrap();
-    app.store().revoke_role(ann.id, &admin, &Together::nothing()).await.unwrap();
+    app.roles().revoke_role(ann.id, &admin, &Together::nothing()).await.unwrap();
     assert_eq!(get(&app, "/admin", &token).await.status, Status::Forbidden);
 }
 

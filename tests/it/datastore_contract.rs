@@ -5,6 +5,7 @@ mod memory {
 
     rocket_security::datastore_contract! {
         capabilities: [
+            RoleStore,
             TrackStore,
             RememberStore,
             RefreshStore,
@@ -21,6 +22,7 @@ mod database {
 
     rocket_security::datastore_contract! {
         capabilities: [
+            RoleStore,
             TrackStore,
             RememberStore,
             RefreshStore,

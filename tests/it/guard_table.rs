@@ -204,7 +204,7 @@ async fn app() -> TestApp {
         app.grant(ADMIN, role).await;
     }
     let (admin, edit) = ("admin".parse().unwrap(), "posts.edit".parse().unwrap());
-    let granted = app.store().grant_permission(&admin, &edit, &Together::nothing()).await;
+    let granted = app.roles().grant_permission(&admin, &edit, &Together::nothing()).await;
     assert!(granted.unwrap());
     app
 }

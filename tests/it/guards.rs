@@ -44,15 +44,15 @@ async fn a_role_that_is_taken_away_is_gone_with_the_next_request() {
     let browser = app.log_in_as(ANN).await;
     assert_eq!(browser.get("/admin").await.status, Status::Ok);
     let admin = "admin".parse().unwrap();
-    assert!(app.store().revoke_role(ann.id, &admin, &Together::nothing()).await.unwrap());
+    assert!(app.roles().revoke_role(ann.id, &admin, &Together::nothing()).await.unwrap());
     assert_eq!(browser.get("/admin").await.status, Status::Forbidden);
 }
 
 /// Gives `editor` a permission.
 async fn permit(app: &TestApp, permission: &str) {
     let (editor, permission) = ("editor".parse().unwrap(), permission.parse().unwrap());
-    app.store().create_role(&editor, "").await.unwrap();
-    let granted = app.store().grant_permission(&editor, &permission, &Together::nothing()).await;
+    app.roles().create_role(&editor, "").await.unwrap();
+    let granted = app.roles().grant_permission(&editor, &permission, &Together::nothing()).await;
     assert!(granted.unwrap());
 }
 
@@ -78,10 +78,10 @@ async fn a_permission_is_had_by_a_role_from_the_next_request_on_and_lost_with_it
     assert_eq!(statuses_by_permission(&browser).await, [200, 200, 200]);
 
     let (editor, edit) = ("editor".parse().unwrap(), "posts.edit".parse().unwrap());
-    let revoked = app.store().revoke_permission(&editor, &edit, &Together::nothing()).await;
+    let revoked = app.roles().revoke_permission(&editor, &edit, &Together::nothing()).await;
     assert!(revoked.unwrap());
     assert_eq!(statuses_by_permission(&browser).await, [403, 403, 200]);
-    assert!(app.store().revoke_role(ann.id, &editor, &Together::nothing()).await.unwrap());
+    assert!(app.roles().revoke_role(ann.id, &editor, &Together::nothing()).await.unwrap());
     assert_eq!(statuses_by_permission(&browser).await, [403, 403, 403]);
 }
 
@@ -95,12 +95,12 @@ async fn a_role_has_what_it_includes_in_every_guard_from_the_next_request_on() {
     assert_eq!(browser.get("/drafts").await.status, Status::Forbidden);
     assert_eq!(statuses_by_permission(&browser).await, [403, 403, 403]);
 
-    app.store().include_role(&chief, &editor, &nothing).await.unwrap().unwrap();
+    app.roles().include_role(&chief, &editor, &nothing).await.unwrap().unwrap();
     assert_eq!(browser.get("/drafts").await.status, Status::Ok);
     assert_eq!(statuses_by_permission(&browser).await, [200, 403, 200]);
     assert_eq!(browser.get("/admin").await.status, Status::Forbidden);
 
-    assert!(app.store().exclude_role(&chief, &editor, &nothing).await.unwrap());
+    assert!(app.roles().exclude_role(&chief, &editor, &nothing).await.unwrap());
     assert_eq!(browser.get("/drafts").await.status, Status::Forbidden);
     assert_eq!(statuses_by_permission(&browser).await, [403, 403, 403]);
 }

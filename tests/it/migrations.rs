@@ -1,9 +1,9 @@
 //! The schema: made once, beside whatever else the database holds, and never misunderstood.
 
 use rocket::local::asynchronous::Client;
-use rocket_security::datastore::Together;
+use rocket_security::datastore::{RoleStore, Together};
 use rocket_security::testing::{TestApp, TestDatabase};
-use rocket_security::{Error, Security, SqlxDatastore, UserDatastore};
+use rocket_security::{Error, Security, SqlxDatastore};
 use serde_json::json;
 use sqlx::SqlSafeStr;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
@@ -49,7 +49,7 @@ async fn instances_that_start_at_once_make_one_schema() {
     for instance in instances {
         instance.await.unwrap().unwrap();
     }
-    assert_eq!(sql::number(&database, APPLIED).await, 16);
+    assert_eq!(sql::number(&database, APPLIED).await, 17);
     store_on(&database).await.check_schema().await.unwrap();
 }
 
@@ -58,7 +58,7 @@ async fn migrating_again_changes_nothing() {
     let (database, store) = migrated().await;
     store.migrate().await.unwrap();
     store.check_schema().await.unwrap();
-    assert_eq!(sql::number(&database, APPLIED).await, 16);
+    assert_eq!(sql::number(&database, APPLIED).await, 17);
 }
 
 #[rocket::async_test]
@@ -182,7 +182,7 @@ async fn two_applications_with_prefixes_of_their_own_share_a_database() {
     app.grant(ANN, "admin").await;
     assert_eq!(app.log_in_as(ANN).await.get("/admin").await.body, "the administration");
     assert_eq!(sql::number(app.database(), "SELECT COUNT(*) FROM auth_users").await, 1);
-    assert_eq!(sql::number(app.database(), "SELECT COUNT(*) FROM auth_migrations").await, 16);
+    assert_eq!(sql::number(app.database(), "SELECT COUNT(*) FROM auth_migrations").await, 17);
 
     let app = app.restart(prefixed("other_")).await;
     assert_eq!(sql::number(app.database(), "SELECT COUNT(*) FROM other_users").await, 0);
@@ -213,7 +213,7 @@ async fn an_application_keeps_its_own_migrations_beside_ours() {
     }
     assert_eq!(sql::number(&database, "SELECT COUNT(*) FROM profiles").await, 0);
     assert_eq!(sql::number(&database, "SELECT COUNT(*) FROM _sqlx_migrations").await, 1);
-    assert_eq!(sql::number(&database, APPLIED).await, 16);
+    assert_eq!(sql::number(&database, APPLIED).await, 17);
 }
 
 #[rocket::async_test]

@@ -364,7 +364,7 @@ async fn it_gives_no_more_than_its_owner_may_do_at_this_moment() {
     let user = app.grant(ANN, "admin").await;
     assert_eq!(get(&app, "/desk", &token).await.body, "the desk");
     let admin = "admin".parse().unwrap();
-    app.store().revoke_role(user.id, &admin, &Together::nothing()).await.unwrap();
+    app.roles().revoke_role(user.id, &admin, &Together::nothing()).await.unwrap();
     assert_eq!(get(&app, "/desk", &token).await.reasons(), ["forbidden"]);
 }
 

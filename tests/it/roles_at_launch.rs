@@ -4,8 +4,8 @@ use rocket::local::asynchronous::Client;
 use rocket::{Build, Rocket, get, routes};
 use rocket_security::clock::Clock;
 use rocket_security::crypto::random_uuid;
-use rocket_security::datastore::Together;
 use rocket_security::datastore::user::NewUser;
+use rocket_security::datastore::{RoleStore, Together};
 use rocket_security::testing::{TestApp, TestDatabase};
 use rocket_security::{
     Maybe, PermissionName, PermissionsRequired, RoleName, RolesAccepted, RolesRequired, Security,
@@ -128,7 +128,7 @@ async fn roles_that_are_missing_are_made_and_others_stay_as_they_are() {
 #[rocket::async_test]
 async fn in_the_debug_profile_they_are_made_unless_something_else_is_said() {
     let app = TestApp::launch(rocket()).await;
-    let roles = app.store().list_roles().await.unwrap();
+    let roles = app.roles().list_roles().await.unwrap();
     assert_eq!(roles.iter().map(|it| it.name.as_str()).collect::<Vec<_>>(), ["admin", "editor"]);
 }
 

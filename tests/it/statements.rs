@@ -230,10 +230,10 @@ async fn a_request_with_a_session_is_one_read_and_at_most_one_write_a_minute() {
     let app = &logged.app;
     app.grant(ANN, "admin").await;
     let (admin, editor) = ("admin".parse().unwrap(), "editor".parse().unwrap());
-    app.store().create_role(&editor, "").await.unwrap();
-    app.store().include_role(&admin, &editor, &Together::nothing()).await.unwrap().unwrap();
+    app.roles().create_role(&editor, "").await.unwrap();
+    app.roles().include_role(&admin, &editor, &Together::nothing()).await.unwrap().unwrap();
     let edit = "posts.edit".parse().unwrap();
-    app.store().grant_permission(&editor, &edit, &Together::nothing()).await.unwrap();
+    app.roles().grant_permission(&editor, &edit, &Together::nothing()).await.unwrap();
     let browser = app.log_in_as(ANN).await;
 
     // Six guards share what the first of them has read.
@@ -317,7 +317,7 @@ async fn a_request_with_a_token_is_one_read() {
     app.grant(ANN, "admin").await;
     let edit = "posts.edit".parse().unwrap();
     let admin = "admin".parse().unwrap();
-    app.store().grant_permission(&admin, &edit, &Together::nothing()).await.unwrap();
+    app.roles().grant_permission(&admin, &edit, &Together::nothing()).await.unwrap();
     let post = async |path: &str, body: serde_json::Value| {
         let body = body.to_string();
         app.browser().post_raw(path, "application/json", body.as_bytes()).await.response("user")

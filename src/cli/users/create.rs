@@ -10,7 +10,7 @@ use crate::crypto::hasher::{Hasher, PasswordHash};
 use crate::crypto::password::{Password, PasswordPolicy};
 use crate::crypto::random_uuid;
 use crate::datastore::user::{Lapse, NewUser, Taken};
-use crate::datastore::{Together, UserDatastore};
+use crate::datastore::{RoleStore, Together, UserDatastore};
 use crate::event::Event;
 use crate::features::invite::Invite;
 use crate::flow::Chooser;

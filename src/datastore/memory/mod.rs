@@ -11,6 +11,7 @@ mod outbox;
 mod personal_token;
 mod refresh;
 mod remember;
+mod role;
 mod session;
 mod track;
 mod user;
@@ -30,9 +31,10 @@ use crate::datastore::one_time::OneTimeToken;
 use crate::datastore::personal_token::PersonalTokenRecord;
 use crate::datastore::refresh::FamilyRecord;
 use crate::datastore::remember::SeriesRecord;
+use crate::datastore::role::RoleRecord;
 use crate::datastore::session::SessionRecord;
 use crate::datastore::track::Track;
-use crate::datastore::user::{Credentials, RoleRecord};
+use crate::datastore::user::Credentials;
 use crate::error::Error;
 use crate::user::{RoleName, UserId};
 
@@ -42,7 +44,7 @@ use crate::user::{RoleName, UserId};
 ///
 /// ```
 /// use rocket_security::datastore::MemoryDatastore;
-/// use rocket_security::datastore::UserDatastore;
+/// use rocket_security::datastore::RoleStore;
 /// use rocket_security::user::RoleName;
 ///
 /// # rocket::async_test(async {

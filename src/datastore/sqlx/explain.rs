@@ -59,7 +59,7 @@ use crate::datastore::sqlx::user::{
 use crate::datastore::user::NewUser;
 use crate::datastore::{
     AttemptStore, Denylist, OneTimeStore, OutboxStore, PersonalTokenStore, RefreshStore,
-    RememberStore, SessionStore, SqlxDatastore, Together, UserDatastore,
+    RememberStore, RoleStore, SessionStore, SqlxDatastore, Together, UserDatastore,
 };
 use crate::testing::TestDatabase;
 use crate::user::{Email, Method, PermissionName, Proof, Proofs, RoleName, User, UserId, Username};

@@ -31,6 +31,7 @@ mod personal_token;
 mod pool;
 mod refresh;
 mod remember;
+mod role;
 mod rows;
 mod session;
 mod track;

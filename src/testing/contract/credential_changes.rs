@@ -13,7 +13,7 @@ use crate::testing::contract::credentials::{
     add, change_of, credential_of, find, list, try_change,
 };
 use crate::testing::contract::makers::{
-    at, begin, create, digest, find_session, find_token, mail, outbox, role_name, session_of,
+    at, begin, create, digest, find_session, find_token, grant, mail, outbox, session_of,
     some_user_id, token_of, user,
 };
 use crate::testing::contract::run::{CALLERS, all_at_once, count};
@@ -68,9 +68,7 @@ pub async fn a_change_raises_the_epoch_and_returns_the_user(
     store: &Arc<impl UserDatastore + CredentialStore>,
 ) {
     let ann = user(store, "ann@example.org").await;
-    let admin = role_name("admin");
-    assert!(store.create_role(&admin, "").await.unwrap());
-    assert!(store.grant_role(ann.id, &admin, &Together::nothing()).await.unwrap());
+    grant(store, &ann, &["admin"]).await;
     let mut expected = store.find_user(ann.id).await.unwrap().unwrap();
     let totp = credential_of(&ann, TOTP);
     let sent = mail("ann@example.org");

@@ -11,8 +11,8 @@ use crate::datastore::credential::{
 use crate::datastore::user::UserChange;
 use crate::datastore::{CredentialStore, Together, UserDatastore};
 use crate::testing::contract::makers::{
-    at, begin, change, digest, find_session, hash, mail, outbox, role_name, session_of,
-    some_user_id, user,
+    at, begin, change, digest, find_session, grant, hash, mail, outbox, session_of, some_user_id,
+    user,
 };
 use crate::testing::contract::run::{CALLERS, all_at_once, count};
 use crate::user::{CredentialKind, User};
@@ -111,16 +111,12 @@ pub async fn a_credential_is_found_by_its_lookup_with_its_user_and_their_roles(
     let passkey = credential_of(&ann, PASSKEY);
     add(store, &ann, &passkey).await;
     add(store, &bob, &credential_of(&bob, PASSKEY)).await;
-    for name in ["admin", "editor"] {
-        let role = role_name(name);
-        assert!(store.create_role(&role, "").await.unwrap());
-        assert!(store.grant_role(ann.id, &role, &Together::nothing()).await.unwrap());
-    }
+    let roles = grant(store, &ann, &["admin", "editor"]).await;
     let lookup = passkey.lookup.unwrap();
     let (found, owner) = store.find_credential(&PASSKEY, &lookup).await.unwrap().unwrap();
     assert_eq!(found, passkey);
     assert_eq!(Some(&owner), store.find_user(ann.id).await.unwrap().as_ref());
-    assert_eq!(owner.roles, [role_name("admin"), role_name("editor")]);
+    assert_eq!(owner.roles, roles);
     assert_eq!(store.find_credential(&PASSKEY, &digest()).await.unwrap(), None);
     // Whether the account is open is not the store's to judge.
     let off = UserChange::active(false);

@@ -11,8 +11,8 @@ use crate::datastore::outbox::{Addressee, NewMail};
 use crate::datastore::user::{Lapse, NewUser, UserChange};
 use crate::datastore::{Together, UserDatastore};
 use crate::testing::contract::makers::{
-    at, begin, consume, contested, create, find, find_session, find_token, hash, mail, new_user,
-    outbox, push_mail_of, role_name, session_of, some_user_id, token_for, token_of, user,
+    at, begin, consume, contested, create, find, find_session, find_token, grant, hash, mail,
+    new_user, outbox, push_mail_of, role_name, session_of, some_user_id, token_for, token_of, user,
 };
 use crate::testing::contract::run::{CALLERS, all_at_once, count};
 use crate::user::User;
@@ -38,8 +38,6 @@ section! {
 
 pub async fn a_deleted_user_takes_everything_along(store: &Arc<impl UserDatastore>) {
     let (ann, bob) = (user(store, "ann@example.org").await, user(store, "bob@example.org").await);
-    let admin = role_name("admin");
-    store.create_role(&admin, "").await.unwrap();
     let mut kept = Vec::new();
     for user in [&ann, &bob] {
         let (session, token) = (session_of(user), token_of(user));
@@ -47,7 +45,7 @@ pub async fn a_deleted_user_takes_everything_along(store: &Arc<impl UserDatastor
         begin(store, &session).await;
         create(store, &token).await;
         store.push_mail(&mail).await.unwrap();
-        assert!(store.grant_role(user.id, &admin, &Together::nothing()).await.unwrap());
+        grant(store, user, &["admin"]).await;
         kept.push((user.id, session, token, mail.id));
     }
 
@@ -64,7 +62,10 @@ pub async fn a_deleted_user_takes_everything_along(store: &Arc<impl UserDatastor
         assert_eq!(find_session(store, &session).await.is_some(), is_bobs);
         assert_eq!(find_token(store, &token).await.is_some(), is_bobs);
         assert_eq!(mails.contains(&mail), is_bobs);
-        assert_eq!(store.revoke_role(id, &admin, &Together::nothing()).await.unwrap(), is_bobs);
+        if let Some(roles) = store.role_store() {
+            let revoked = roles.revoke_role(id, &role_name("admin"), &Together::nothing()).await;
+            assert_eq!(revoked.unwrap(), is_bobs);
+        }
     }
 }
 
@@ -158,7 +159,9 @@ pub async fn no_change_under_way_with_a_deletion_brings_the_user_back(
 ) {
     let id = user(store, "ann@example.org").await.id;
     let admin = role_name("admin");
-    store.create_role(&admin, "").await.unwrap();
+    if let Some(roles) = store.role_store() {
+        roles.create_role(&admin, "").await.unwrap();
+    }
     let deletes = CALLERS / 2;
     all_at_once(store, CALLERS, move |store, number| async move {
         let nothing = Together::nothing();
@@ -175,7 +178,9 @@ pub async fn no_change_under_way_with_a_deletion_brings_the_user_back(
                 store.replace_password_hash(id, &old, &new).await.unwrap();
             }
             _ => {
-                store.grant_role(id, &role_name("admin"), &Together::nothing()).await.unwrap();
+                if let Some(roles) = store.role_store() {
+                    roles.grant_role(id, &role_name("admin"), &nothing).await.unwrap();
+                }
             }
         }
     })
@@ -183,7 +188,9 @@ pub async fn no_change_under_way_with_a_deletion_brings_the_user_back(
     assert_eq!(store.find_user(id).await.unwrap(), None);
     assert_eq!(find(store, "ann@example.org").await, None);
     assert_eq!(store.list_users(None, 100).await.unwrap(), []);
-    assert!(!store.revoke_role(id, &admin, &Together::nothing()).await.unwrap());
+    if let Some(roles) = store.role_store() {
+        assert!(!roles.revoke_role(id, &admin, &Together::nothing()).await.unwrap());
+    }
 }
 
 pub async fn a_deletion_takes_along_the_mail_that_workers_are_fetching(

@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::datastore::outbox::NewMail;
+use crate::datastore::role::NotIncluded;
 use crate::datastore::session::SessionRecord;
-use crate::datastore::user::{NotIncluded, UserChange};
-use crate::datastore::{Together, UserDatastore};
+use crate::datastore::user::UserChange;
+use crate::datastore::{RoleStore, Together, UserDatastore};
 use crate::testing::contract::makers::{
-    begin, find, find_session, mail, outbox, permission_name, role_name, session_of, user,
+    begin, find, find_session, foreign, mail, outbox, permission_name, role_name, session_of, user,
 };
 use crate::testing::contract::run::{CALLERS, all_at_once, count};
 use crate::user::{RoleName, User};
@@ -34,27 +35,32 @@ section! {
     roles_that_are_made_meanwhile_are_roles,
     what_comes_with_an_inclusion_comes_once_with_the_change_alone,
     a_role_that_is_deleted_has_no_power_and_begins_anew_when_it_is_made_again,
+    an_inclusion_with_work_for_a_foreign_connection_is_neither_begun_nor_ended,
 }
 
 /// Makes roles, if need be.
-async fn make(store: &Arc<impl UserDatastore>, names: &[&str]) {
+async fn make(store: &Arc<impl UserDatastore + RoleStore>, names: &[&str]) {
     for name in names {
         store.create_role(&role_name(name), "").await.unwrap();
     }
 }
 
-async fn include(store: &impl UserDatastore, role: &str, its: &str) -> Result<(), NotIncluded> {
+async fn include(
+    store: &(impl UserDatastore + RoleStore),
+    role: &str,
+    its: &str,
+) -> Result<(), NotIncluded> {
     let (role, its) = (role_name(role), role_name(its));
     store.include_role(&role, &its, &Together::nothing()).await.unwrap()
 }
 
-async fn exclude(store: &impl UserDatastore, role: &str, its: &str) -> bool {
+async fn exclude(store: &(impl UserDatastore + RoleStore), role: &str, its: &str) -> bool {
     let (role, its) = (role_name(role), role_name(its));
     store.exclude_role(&role, &its, &Together::nothing()).await.unwrap()
 }
 
 /// Makes a chain of roles, each of which includes the next.
-async fn chain(store: &Arc<impl UserDatastore>, names: &[&str]) {
+async fn chain(store: &Arc<impl UserDatastore + RoleStore>, names: &[&str]) {
     make(store, names).await;
     for pair in names.windows(2) {
         assert_eq!(include(&**store, pair[0], pair[1]).await, Ok(()));
@@ -62,7 +68,7 @@ async fn chain(store: &Arc<impl UserDatastore>, names: &[&str]) {
 }
 
 /// A user who was given a role, and their session.
-async fn holder(store: &Arc<impl UserDatastore>, role: &str) -> (User, SessionRecord) {
+async fn holder(store: &Arc<impl UserDatastore + RoleStore>, role: &str) -> (User, SessionRecord) {
     let ann = user(store, "ann@example.org").await;
     let session = session_of(&ann);
     begin(store, &session).await;
@@ -72,7 +78,10 @@ async fn holder(store: &Arc<impl UserDatastore>, role: &str) -> (User, SessionRe
 }
 
 /// The roles that count for whoever has that session.
-async fn roles_by(store: &Arc<impl UserDatastore>, session: &SessionRecord) -> Vec<RoleName> {
+async fn roles_by(
+    store: &Arc<impl UserDatastore + RoleStore>,
+    session: &SessionRecord,
+) -> Vec<RoleName> {
     find_session(store, session).await.unwrap().1.roles
 }
 
@@ -81,7 +90,7 @@ fn names(names: &[&str]) -> Vec<RoleName> {
 }
 
 pub async fn what_a_role_includes_is_seen_wherever_its_user_is_found(
-    store: &Arc<impl UserDatastore>,
+    store: &Arc<impl UserDatastore + RoleStore>,
 ) {
     chain(store, &["Zoo", "editor", "author", "reader"]).await;
     make(store, &["other"]).await;
@@ -112,7 +121,7 @@ pub async fn what_a_role_includes_is_seen_wherever_its_user_is_found(
 }
 
 pub async fn what_is_included_counts_from_the_next_look_on_and_no_longer(
-    store: &Arc<impl UserDatastore>,
+    store: &Arc<impl UserDatastore + RoleStore>,
 ) {
     let (_, session) = holder(store, "admin").await;
     make(store, &["editor"]).await;
@@ -128,7 +137,7 @@ pub async fn what_is_included_counts_from_the_next_look_on_and_no_longer(
 }
 
 pub async fn a_role_that_is_included_two_ways_is_had_until_both_are_gone(
-    store: &Arc<impl UserDatastore>,
+    store: &Arc<impl UserDatastore + RoleStore>,
 ) {
     let (_, session) = holder(store, "admin").await;
     chain(store, &["admin", "editor", "reader"]).await;
@@ -144,7 +153,7 @@ pub async fn a_role_that_is_included_two_ways_is_had_until_both_are_gone(
 }
 
 pub async fn a_role_that_was_given_too_stays_when_it_is_included_no_more(
-    store: &Arc<impl UserDatastore>,
+    store: &Arc<impl UserDatastore + RoleStore>,
 ) {
     let (ann, session) = holder(store, "admin").await;
     chain(store, &["admin", "editor"]).await;
@@ -156,7 +165,7 @@ pub async fn a_role_that_was_given_too_stays_when_it_is_included_no_more(
     assert_eq!(roles_by(store, &session).await, names(&["admin"]));
 }
 
-pub async fn what_is_included_is_not_taken_by_itself(store: &Arc<impl UserDatastore>) {
+pub async fn what_is_included_is_not_taken_by_itself(store: &Arc<impl UserDatastore + RoleStore>) {
     let (ann, session) = holder(store, "admin").await;
     chain(store, &["admin", "editor"]).await;
     let (admin, editor) = (role_name("admin"), role_name("editor"));
@@ -166,7 +175,7 @@ pub async fn what_is_included_is_not_taken_by_itself(store: &Arc<impl UserDatast
     assert_eq!(roles_by(store, &session).await, []);
 }
 
-pub async fn including_goes_down_and_not_up(store: &Arc<impl UserDatastore>) {
+pub async fn including_goes_down_and_not_up(store: &Arc<impl UserDatastore + RoleStore>) {
     let (_, session) = holder(store, "editor").await;
     chain(store, &["admin", "editor"]).await;
     let (admin, all) = (role_name("admin"), permission_name("all"));
@@ -176,7 +185,7 @@ pub async fn including_goes_down_and_not_up(store: &Arc<impl UserDatastore>) {
 }
 
 pub async fn a_role_includes_neither_itself_nor_one_that_includes_it(
-    store: &Arc<impl UserDatastore>,
+    store: &Arc<impl UserDatastore + RoleStore>,
 ) {
     let (_, session) = holder(store, "reader").await;
     chain(store, &["admin", "editor", "reader"]).await;
@@ -190,7 +199,9 @@ pub async fn a_role_includes_neither_itself_nor_one_that_includes_it(
     assert_eq!(roles_by(store, &session).await, names(&["admin", "reader"]));
 }
 
-pub async fn an_unknown_role_includes_nothing_and_is_not_included(store: &Arc<impl UserDatastore>) {
+pub async fn an_unknown_role_includes_nothing_and_is_not_included(
+    store: &Arc<impl UserDatastore + RoleStore>,
+) {
     make(store, &["admin"]).await;
     for (role, its) in [("admin", "editor"), ("editor", "admin"), ("editor", "editor")] {
         assert_eq!(include(&**store, role, its).await, Err(NotIncluded::Unknown), "{role} {its}");
@@ -200,7 +211,9 @@ pub async fn an_unknown_role_includes_nothing_and_is_not_included(store: &Arc<im
     assert_eq!((roles.len(), &roles[0].includes[..]), (1, &[][..]));
 }
 
-pub async fn included_roles_are_compared_byte_for_byte(store: &Arc<impl UserDatastore>) {
+pub async fn included_roles_are_compared_byte_for_byte(
+    store: &Arc<impl UserDatastore + RoleStore>,
+) {
     let (_, session) = holder(store, "admin").await;
     make(store, &["Admin", "editor"]).await;
     assert_eq!(include(&**store, "admin", "Editor").await, Err(NotIncluded::Unknown));
@@ -211,7 +224,9 @@ pub async fn included_roles_are_compared_byte_for_byte(store: &Arc<impl UserData
     assert_eq!(roles_by(store, &session).await, names(&["Admin", "Editor", "admin"]));
 }
 
-pub async fn roles_are_listed_with_what_they_were_told_to_include(store: &Arc<impl UserDatastore>) {
+pub async fn roles_are_listed_with_what_they_were_told_to_include(
+    store: &Arc<impl UserDatastore + RoleStore>,
+) {
     make(store, &["b", "a", "Z"]).await;
     for its in ["b", "Z"] {
         let permission = permission_name(its);
@@ -228,7 +243,9 @@ pub async fn roles_are_listed_with_what_they_were_told_to_include(store: &Arc<im
     assert_eq!(listed, expected);
 }
 
-pub async fn saying_an_inclusion_twice_is_saying_it_once(store: &Arc<impl UserDatastore>) {
+pub async fn saying_an_inclusion_twice_is_saying_it_once(
+    store: &Arc<impl UserDatastore + RoleStore>,
+) {
     let (_, session) = holder(store, "admin").await;
     make(store, &["editor"]).await;
     let answers =
@@ -244,7 +261,7 @@ pub async fn saying_an_inclusion_twice_is_saying_it_once(store: &Arc<impl UserDa
     assert_eq!(roles_by(store, &session).await, names(&["admin"]));
 }
 
-pub async fn of_parallel_inclusions_none_is_lost(store: &Arc<impl UserDatastore>) {
+pub async fn of_parallel_inclusions_none_is_lost(store: &Arc<impl UserDatastore + RoleStore>) {
     let (_, session) = holder(store, "role0").await;
     let mut all: Vec<_> = (0..=CALLERS).map(|it| role_name(&format!("role{it}"))).collect();
     for role in &all {
@@ -261,7 +278,7 @@ pub async fn of_parallel_inclusions_none_is_lost(store: &Arc<impl UserDatastore>
 }
 
 pub async fn of_parallel_inclusions_around_a_circle_the_last_is_refused(
-    store: &Arc<impl UserDatastore>,
+    store: &Arc<impl UserDatastore + RoleStore>,
 ) {
     for number in 0..CALLERS {
         store.create_role(&role_name(&format!("role{number}")), "").await.unwrap();
@@ -276,7 +293,7 @@ pub async fn of_parallel_inclusions_around_a_circle_the_last_is_refused(
 }
 
 pub async fn of_parallel_inclusions_of_two_roles_in_each_other_one_way_wins(
-    store: &Arc<impl UserDatastore>,
+    store: &Arc<impl UserDatastore + RoleStore>,
 ) {
     make(store, &["a", "b"]).await;
     let answers = all_at_once(store, CALLERS, |store, number| async move {
@@ -289,7 +306,7 @@ pub async fn of_parallel_inclusions_of_two_roles_in_each_other_one_way_wins(
     assert_eq!(roles.iter().map(|role| role.includes.len()).sum::<usize>(), 1);
 }
 
-pub async fn of_parallel_exclusions_one_wins(store: &Arc<impl UserDatastore>) {
+pub async fn of_parallel_exclusions_one_wins(store: &Arc<impl UserDatastore + RoleStore>) {
     let (_, session) = holder(store, "admin").await;
     chain(store, &["admin", "editor", "reader"]).await;
     let answers =
@@ -304,7 +321,7 @@ pub async fn of_parallel_exclusions_one_wins(store: &Arc<impl UserDatastore>) {
 }
 
 pub async fn inclusions_and_exclusions_at_once_leave_what_is_listed(
-    store: &Arc<impl UserDatastore>,
+    store: &Arc<impl UserDatastore + RoleStore>,
 ) {
     const NAMES: [&str; 4] = ["a", "b", "c", "d"];
     make(store, &NAMES).await;
@@ -334,7 +351,7 @@ pub async fn inclusions_and_exclusions_at_once_leave_what_is_listed(
     assert_eq!(store.find_user(ann.id).await.unwrap().unwrap().granted_roles, names(&["a"]));
 }
 
-pub async fn roles_that_are_made_meanwhile_are_roles(store: &Arc<impl UserDatastore>) {
+pub async fn roles_that_are_made_meanwhile_are_roles(store: &Arc<impl UserDatastore + RoleStore>) {
     let (ann, session) = holder(store, "role0").await;
     make(store, &["reader"]).await;
     let id = ann.id;
@@ -360,7 +377,7 @@ pub async fn roles_that_are_made_meanwhile_are_roles(store: &Arc<impl UserDatast
 }
 
 pub async fn what_comes_with_an_inclusion_comes_once_with_the_change_alone(
-    store: &Arc<impl UserDatastore>,
+    store: &Arc<impl UserDatastore + RoleStore>,
 ) {
     let (admin, editor) = (role_name("admin"), role_name("editor"));
     let with = |letter: &NewMail| Together::mail(vec![letter.clone()]);
@@ -381,7 +398,7 @@ pub async fn what_comes_with_an_inclusion_comes_once_with_the_change_alone(
 }
 
 pub async fn a_role_that_is_deleted_has_no_power_and_begins_anew_when_it_is_made_again(
-    store: &Arc<impl UserDatastore>,
+    store: &Arc<impl UserDatastore + RoleStore>,
 ) {
     make(store, &["admin", "editor", "reader"]).await;
     include(&**store, "admin", "editor").await.unwrap();
@@ -408,4 +425,24 @@ pub async fn a_role_that_is_deleted_has_no_power_and_begins_anew_when_it_is_made
         assert!(roles.iter().all(|role| role.includes.is_empty() && role.permissions.is_empty()));
     }
     assert!(!store.delete_role(&role_name("unknown"), &Together::nothing()).await.unwrap());
+}
+
+pub async fn an_inclusion_with_work_for_a_foreign_connection_is_neither_begun_nor_ended(
+    store: &Arc<impl UserDatastore + RoleStore>,
+) {
+    let (admin, editor) = (role_name("admin"), role_name("editor"));
+    let ann = user(store, "ann@example.org").await;
+    for role in [&editor, &admin] {
+        assert!(store.create_role(role, "").await.unwrap());
+    }
+    assert!(store.grant_role(ann.id, &admin, &Together::nothing()).await.unwrap());
+    let has = async || store.find_user(ann.id).await.unwrap().unwrap().has_role("editor");
+    assert!(store.include_role(&admin, &editor, &foreign()).await.is_err());
+    assert_eq!(store.list_roles().await.unwrap()[0].includes, []);
+    assert!(!has().await);
+    store.include_role(&admin, &editor, &Together::nothing()).await.unwrap().unwrap();
+    assert!(store.exclude_role(&admin, &editor, &foreign()).await.is_err());
+    assert_eq!(store.list_roles().await.unwrap()[0].includes, [editor]);
+    assert!(has().await);
+    assert_eq!(outbox(store).await, BTreeSet::new());
 }

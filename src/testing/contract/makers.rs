@@ -17,7 +17,7 @@ use crate::datastore::one_time::OneTimeToken;
 use crate::datastore::outbox::{Addressee, NewMail};
 use crate::datastore::session::SessionRecord;
 use crate::datastore::user::{Contest, NewUser, UserChange};
-use crate::datastore::{Together, UserDatastore};
+use crate::datastore::{StoreConnection, Together, UserDatastore};
 use crate::user::{
     Email, Identity, Method, PermissionName, Proof, Proofs, RoleName, User, UserId, Username,
 };
@@ -99,6 +99,23 @@ pub(super) fn new_user_named(address: &str, name: &str) -> NewUser {
 pub(super) async fn user_named(store: &Arc<impl UserDatastore>, address: &str, name: &str) -> User {
     let new = new_user_named(address, name);
     store.create_user(&new, &Together::nothing()).await.unwrap().unwrap()
+}
+
+/// Grants a user roles, created if need be, where the store keeps any; returns which.
+pub(super) async fn grant(
+    store: &Arc<impl UserDatastore>,
+    user: &User,
+    names: &[&str],
+) -> Vec<RoleName> {
+    let Some(roles) = store.role_store() else {
+        return Vec::new();
+    };
+    let names: Vec<RoleName> = names.iter().map(|name| role_name(name)).collect();
+    for role in &names {
+        roles.create_role(role, "").await.unwrap();
+        assert!(roles.grant_role(user.id, role, &Together::nothing()).await.unwrap());
+    }
+    names
 }
 
 pub(super) async fn confirmed_user(store: &Arc<impl UserDatastore>, address: &str) -> User {
@@ -226,6 +243,17 @@ pub(super) fn mail(to: &str) -> NewMail {
         created_at: at(0),
         asker: None,
     }
+}
+
+/// The connection of no store.
+struct Foreign;
+
+impl StoreConnection for Foreign {}
+
+/// A mail that could be sent, and work that cannot be done.
+pub(super) fn foreign() -> Together {
+    Together::mail(vec![mail("ann@example.org")])
+        .and(|_: &mut Foreign| Box::pin(async { unreachable!("nobody has such a connection") }))
 }
 
 /// Says which mails are waiting. They are handed out for it, and are due again at once.

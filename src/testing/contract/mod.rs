@@ -27,12 +27,13 @@
 //!
 //! | capability | modules of tests |
 //! |---|---|
-//! | [`UserDatastore`] | `users`, `changes`, `deletions`, `together`, `roles`, `permissions`, `hierarchy` |
+//! | [`UserDatastore`] | `users`, `changes`, `deletions`, `together` |
 //! | [`SessionStore`] | `sessions` |
 //! | [`OneTimeStore`] | `one_time` |
 //! | [`OutboxStore`] | `outbox` |
 //! | [`AttemptStore`] | `attempts` |
-//! | [`TrackStore`], if it stands among the `capabilities` | `track` |
+//! | [`RoleStore`], if it stands among the `capabilities` | `roles`, `permissions`, `hierarchy` |
+//! | [`TrackStore`], likewise | `track` |
 //! | [`RememberStore`], likewise | `remember` |
 //! | [`RefreshStore`], likewise | `refresh`, `denylist` |
 //! | [`RememberStore`] and [`RefreshStore`], if both do | `refresh_remembered` |
@@ -77,6 +78,7 @@
 //! [`RefreshStore`]: crate::datastore::RefreshStore
 //! [`PersonalTokenStore`]: crate::datastore::PersonalTokenStore
 //! [`RememberStore`]: crate::datastore::RememberStore
+//! [`RoleStore`]: crate::datastore::RoleStore
 //! [`SessionStore`]: crate::datastore::SessionStore
 //! [`SqlxDatastore`]: crate::datastore::SqlxDatastore
 //! [`TrackStore`]: crate::datastore::TrackStore
@@ -213,9 +215,6 @@ macro_rules! datastore_contract {
         $crate::__contract_changes!();
         $crate::__contract_deletions!();
         $crate::__contract_together!();
-        $crate::__contract_roles!();
-        $crate::__contract_permissions!();
-        $crate::__contract_hierarchy!();
         $crate::__contract_sessions!();
         $crate::__contract_one_time!();
         $crate::__contract_outbox!();
@@ -286,6 +285,11 @@ macro_rules! __contract_credentials_and {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __contract_capability {
+    (RoleStore) => {
+        $crate::__contract_roles!();
+        $crate::__contract_permissions!();
+        $crate::__contract_hierarchy!();
+    };
     (TrackStore) => {
         $crate::__contract_track!();
     };
@@ -313,7 +317,7 @@ macro_rules! __contract_capability {
         ::core::compile_error! {
             concat!(
                 "`", stringify!($other),
-                "` is none of `TrackStore`, `RememberStore`, `RefreshStore`, `Denylist`, \
+                "` is none of `RoleStore`, `TrackStore`, `RememberStore`, `RefreshStore`, `Denylist`, \
 `PersonalTokenStore`, `CredentialStore` and `AuditStore`: no other capability is optional"
             )
         }

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use crate::datastore::outbox::NewMail;
 use crate::datastore::user::UserChange;
-use crate::datastore::{Together, UserDatastore};
+use crate::datastore::{RoleStore, Together, UserDatastore};
 use crate::testing::contract::makers::{
-    begin, find, find_session, mail, outbox, permission_name, role_name, session_of, user,
+    begin, find, find_session, foreign, mail, outbox, permission_name, role_name, session_of, user,
 };
 use crate::testing::contract::run::{CALLERS, all_at_once, count};
 use crate::user::PermissionName;
@@ -24,10 +24,11 @@ section! {
     of_parallel_grants_of_permissions_none_is_lost,
     of_parallel_revocations_of_a_permission_one_wins,
     what_comes_with_a_permission_comes_once_with_the_change_alone,
+    a_permission_with_work_for_a_foreign_connection_is_neither_given_nor_taken,
 }
 
 /// Makes roles, if need be, and gives each of them permissions.
-async fn permit(store: &Arc<impl UserDatastore>, roles: &[&str], permissions: &[&str]) {
+async fn permit(store: &Arc<impl UserDatastore + RoleStore>, roles: &[&str], permissions: &[&str]) {
     for role in roles {
         store.create_role(&role_name(role), "").await.unwrap();
         for permission in permissions {
@@ -44,7 +45,7 @@ fn names(names: &[&str]) -> Vec<PermissionName> {
 }
 
 pub async fn a_permission_of_a_role_is_seen_wherever_its_user_is_found(
-    store: &Arc<impl UserDatastore>,
+    store: &Arc<impl UserDatastore + RoleStore>,
 ) {
     let ann = user(store, "ann@example.org").await;
     let session = session_of(&ann);
@@ -75,7 +76,7 @@ pub async fn a_permission_of_a_role_is_seen_wherever_its_user_is_found(
 }
 
 pub async fn a_permission_of_two_roles_is_had_once_and_until_both_have_lost_it(
-    store: &Arc<impl UserDatastore>,
+    store: &Arc<impl UserDatastore + RoleStore>,
 ) {
     let ann = user(store, "ann@example.org").await;
     let session = session_of(&ann);
@@ -92,7 +93,7 @@ pub async fn a_permission_of_two_roles_is_had_once_and_until_both_have_lost_it(
     }
 }
 
-pub async fn permissions_are_those_of_ones_own_roles(store: &Arc<impl UserDatastore>) {
+pub async fn permissions_are_those_of_ones_own_roles(store: &Arc<impl UserDatastore + RoleStore>) {
     let (ann, bob) = (user(store, "ann@example.org").await, user(store, "bob@example.org").await);
     permit(store, &["editor"], &["posts.edit"]).await;
     permit(store, &["reader"], &["posts.read"]).await;
@@ -109,7 +110,9 @@ pub async fn permissions_are_those_of_ones_own_roles(store: &Arc<impl UserDatast
     assert_eq!(store.find_user(ann.id).await.unwrap().unwrap().permissions, []);
 }
 
-pub async fn permission_names_are_compared_byte_for_byte(store: &Arc<impl UserDatastore>) {
+pub async fn permission_names_are_compared_byte_for_byte(
+    store: &Arc<impl UserDatastore + RoleStore>,
+) {
     permit(store, &["editor"], &["posts.edit", "Posts.edit"]).await;
     let (editor, nothing) = (role_name("editor"), Together::nothing());
     let upper = permission_name("POSTS.EDIT");
@@ -119,7 +122,7 @@ pub async fn permission_names_are_compared_byte_for_byte(store: &Arc<impl UserDa
     assert_eq!(store.list_roles().await.unwrap()[0].permissions, names(&["Posts.edit"]));
 }
 
-pub async fn roles_are_listed_with_their_permissions(store: &Arc<impl UserDatastore>) {
+pub async fn roles_are_listed_with_their_permissions(store: &Arc<impl UserDatastore + RoleStore>) {
     permit(store, &["b", "A"], &["y", "x", "Z"]).await;
     permit(store, &["bare"], &[]).await;
     let roles = store.list_roles().await.unwrap();
@@ -128,7 +131,7 @@ pub async fn roles_are_listed_with_their_permissions(store: &Arc<impl UserDatast
     assert_eq!(listed, [("A", &all[..]), ("b", &all[..]), ("bare", &[])]);
 }
 
-pub async fn an_unknown_role_gets_no_permission(store: &Arc<impl UserDatastore>) {
+pub async fn an_unknown_role_gets_no_permission(store: &Arc<impl UserDatastore + RoleStore>) {
     permit(store, &["editor"], &[]).await;
     let (unknown, edit) = (role_name("Editor"), permission_name("posts.edit"));
     assert!(!store.grant_permission(&unknown, &edit, &Together::nothing()).await.unwrap());
@@ -137,7 +140,9 @@ pub async fn an_unknown_role_gets_no_permission(store: &Arc<impl UserDatastore>)
     assert_eq!((roles.len(), &roles[0].permissions[..]), (1, &[][..]));
 }
 
-pub async fn giving_a_permission_twice_is_giving_it_once(store: &Arc<impl UserDatastore>) {
+pub async fn giving_a_permission_twice_is_giving_it_once(
+    store: &Arc<impl UserDatastore + RoleStore>,
+) {
     permit(store, &["editor"], &[]).await;
     let answers = all_at_once(store, CALLERS, |store, _| async move {
         let (editor, edit) = (role_name("editor"), permission_name("posts.edit"));
@@ -148,7 +153,9 @@ pub async fn giving_a_permission_twice_is_giving_it_once(store: &Arc<impl UserDa
     assert_eq!(store.list_roles().await.unwrap()[0].permissions, names(&["posts.edit"]));
 }
 
-pub async fn of_parallel_grants_of_permissions_none_is_lost(store: &Arc<impl UserDatastore>) {
+pub async fn of_parallel_grants_of_permissions_none_is_lost(
+    store: &Arc<impl UserDatastore + RoleStore>,
+) {
     permit(store, &["editor"], &[]).await;
     let name = |number| permission_name(&format!("permission{number}"));
     all_at_once(store, CALLERS, move |store, number| async move {
@@ -162,7 +169,9 @@ pub async fn of_parallel_grants_of_permissions_none_is_lost(store: &Arc<impl Use
     assert_eq!(store.list_roles().await.unwrap()[0].permissions, all);
 }
 
-pub async fn of_parallel_revocations_of_a_permission_one_wins(store: &Arc<impl UserDatastore>) {
+pub async fn of_parallel_revocations_of_a_permission_one_wins(
+    store: &Arc<impl UserDatastore + RoleStore>,
+) {
     permit(store, &["editor"], &["posts.edit"]).await;
     let answers = all_at_once(store, CALLERS, |store, _| async move {
         let (editor, edit) = (role_name("editor"), permission_name("posts.edit"));
@@ -174,7 +183,7 @@ pub async fn of_parallel_revocations_of_a_permission_one_wins(store: &Arc<impl U
 }
 
 pub async fn what_comes_with_a_permission_comes_once_with_the_change_alone(
-    store: &Arc<impl UserDatastore>,
+    store: &Arc<impl UserDatastore + RoleStore>,
 ) {
     let (editor, edit) = (role_name("editor"), permission_name("posts.edit"));
     let with = |letter: &NewMail| Together::mail(vec![letter.clone()]);
@@ -186,4 +195,17 @@ pub async fn what_comes_with_a_permission_comes_once_with_the_change_alone(
     assert!(store.revoke_permission(&editor, &edit, &with(&letters[3])).await.unwrap());
     assert!(!store.revoke_permission(&editor, &edit, &with(&letters[4])).await.unwrap());
     assert_eq!(outbox(store).await, BTreeSet::from([letters[1].id, letters[3].id]));
+}
+
+pub async fn a_permission_with_work_for_a_foreign_connection_is_neither_given_nor_taken(
+    store: &Arc<impl UserDatastore + RoleStore>,
+) {
+    let (admin, edit) = (role_name("admin"), permission_name("posts.edit"));
+    assert!(store.create_role(&admin, "").await.unwrap());
+    assert!(store.grant_permission(&admin, &edit, &foreign()).await.is_err());
+    assert_eq!(store.list_roles().await.unwrap()[0].permissions, []);
+    assert!(store.grant_permission(&admin, &edit, &Together::nothing()).await.unwrap());
+    assert!(store.revoke_permission(&admin, &edit, &foreign()).await.is_err());
+    assert_eq!(store.list_roles().await.unwrap()[0].permissions, [edit]);
+    assert_eq!(outbox(store).await, BTreeSet::new());
 }

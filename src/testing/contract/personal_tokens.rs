@@ -9,7 +9,7 @@ use crate::datastore::personal_token::{Creation, PersonalTokenRecord};
 use crate::datastore::user::UserChange;
 use crate::datastore::{PersonalTokenStore, Together, UserDatastore};
 use crate::testing::contract::makers::{
-    at, change, digest, hash, mail, outbox, role_name, some_user_id, user,
+    at, change, digest, grant, hash, mail, outbox, some_user_id, user,
 };
 use crate::testing::contract::run::{CALLERS, all_at_once, count};
 use crate::user::{ScopeName, User};
@@ -81,14 +81,10 @@ pub async fn a_token_is_found_by_its_digest_with_its_user_and_their_roles(
     let (ann, bob) = (user(store, "ann@example.org").await, user(store, "bob@example.org").await);
     let token = create(store, &ann, "nightly").await;
     create(store, &bob, "nightly").await;
-    for name in ["admin", "editor"] {
-        let role = role_name(name);
-        assert!(store.create_role(&role, "").await.unwrap());
-        assert!(store.grant_role(ann.id, &role, &Together::nothing()).await.unwrap());
-    }
+    let roles = grant(store, &ann, &["admin", "editor"]).await;
     let (found, owner) = store.find_personal_token(&token.digest).await.unwrap().unwrap();
     assert_eq!(found, token);
-    assert_eq!((owner.id, owner.roles), (ann.id, vec![role_name("admin"), role_name("editor")]));
+    assert_eq!((owner.id, owner.roles), (ann.id, roles));
     assert_eq!(store.find_personal_token(&digest()).await.unwrap(), None);
 }
 

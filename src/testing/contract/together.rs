@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::datastore::user::UserChange;
-use crate::datastore::{StoreConnection, Together, UserDatastore};
+use crate::datastore::{Together, UserDatastore};
 use crate::testing::contract::makers::{
-    at, begin, contested, create, find, find_session, find_token, hash, mail, new_user, outbox,
-    permission_name, role_name, session_of, token_of, user,
+    at, begin, contested, create, find, find_session, find_token, foreign, hash, new_user, outbox,
+    session_of, token_of, user,
 };
 
 section! {
@@ -17,20 +17,6 @@ section! {
     a_contest_with_work_for_a_foreign_connection_takes_no_password,
     a_deletion_with_work_for_a_foreign_connection_deletes_nothing,
     a_token_with_work_for_a_foreign_connection_is_not_used_up,
-    a_role_with_work_for_a_foreign_connection_is_neither_given_nor_taken,
-    a_permission_with_work_for_a_foreign_connection_is_neither_given_nor_taken,
-    an_inclusion_with_work_for_a_foreign_connection_is_neither_begun_nor_ended,
-}
-
-/// The connection of no store.
-struct Foreign;
-
-impl StoreConnection for Foreign {}
-
-/// A mail that could be sent, and work that cannot be done.
-fn foreign() -> Together {
-    Together::mail(vec![mail("ann@example.org")])
-        .and(|_: &mut Foreign| Box::pin(async { unreachable!("nobody has such a connection") }))
 }
 
 pub async fn a_new_user_with_work_for_a_foreign_connection_is_not_made(
@@ -94,50 +80,4 @@ pub async fn a_token_with_work_for_a_foreign_connection_is_not_used_up(
     assert_eq!(find_token(store, &token).await, Some(token.clone()));
     assert_eq!(outbox(store).await, BTreeSet::new());
     assert!(consume(Together::nothing()).await.unwrap().is_some());
-}
-
-pub async fn a_role_with_work_for_a_foreign_connection_is_neither_given_nor_taken(
-    store: &Arc<impl UserDatastore>,
-) {
-    let (ann, admin) = (user(store, "ann@example.org").await, role_name("admin"));
-    assert!(store.create_role(&admin, "").await.unwrap());
-    assert!(store.grant_role(ann.id, &admin, &foreign()).await.is_err());
-    assert_eq!(store.find_user(ann.id).await.unwrap(), Some(ann.clone()));
-    assert!(store.grant_role(ann.id, &admin, &Together::nothing()).await.unwrap());
-    assert!(store.revoke_role(ann.id, &admin, &foreign()).await.is_err());
-    assert!(store.find_user(ann.id).await.unwrap().unwrap().has_role("admin"));
-    assert_eq!(outbox(store).await, BTreeSet::new());
-}
-
-pub async fn a_permission_with_work_for_a_foreign_connection_is_neither_given_nor_taken(
-    store: &Arc<impl UserDatastore>,
-) {
-    let (admin, edit) = (role_name("admin"), permission_name("posts.edit"));
-    assert!(store.create_role(&admin, "").await.unwrap());
-    assert!(store.grant_permission(&admin, &edit, &foreign()).await.is_err());
-    assert_eq!(store.list_roles().await.unwrap()[0].permissions, []);
-    assert!(store.grant_permission(&admin, &edit, &Together::nothing()).await.unwrap());
-    assert!(store.revoke_permission(&admin, &edit, &foreign()).await.is_err());
-    assert_eq!(store.list_roles().await.unwrap()[0].permissions, [edit]);
-    assert_eq!(outbox(store).await, BTreeSet::new());
-}
-
-pub async fn an_inclusion_with_work_for_a_foreign_connection_is_neither_begun_nor_ended(
-    store: &Arc<impl UserDatastore>,
-) {
-    let (admin, editor) = (role_name("admin"), role_name("editor"));
-    let ann = user(store, "ann@example.org").await;
-    for role in [&editor, &admin] {
-        assert!(store.create_role(role, "").await.unwrap());
-    }
-    assert!(store.grant_role(ann.id, &admin, &Together::nothing()).await.unwrap());
-    let has = async || store.find_user(ann.id).await.unwrap().unwrap().has_role("editor");
-    assert!(store.include_role(&admin, &editor, &foreign()).await.is_err());
-    assert_eq!(store.list_roles().await.unwrap()[0].includes, []);
-    assert!(!has().await);
-    store.include_role(&admin, &editor, &Together::nothing()).await.unwrap().unwrap();
-    assert!(store.exclude_role(&admin, &editor, &foreign()).await.is_err());
-    assert_eq!(store.list_roles().await.unwrap()[0].includes, [editor]);
-    assert!(has().await);
-    assert_eq!(outbox(store).await, BTreeSet::new());
 }

@@ -7,9 +7,9 @@ use crate::datastore::outbox::{Addressee, NewMail};
 use crate::datastore::user::{NewUser, Taken, UserChange};
 use crate::datastore::{Together, UserDatastore};
 use crate::testing::contract::makers::{
-    at, begin, contested, create, email, find, find_named, find_session, find_token, hash, mail,
-    new_user, new_user_named, outbox, role_name, session_of, some_user_id, token_of, user,
-    user_named, username,
+    at, begin, contested, create, email, find, find_named, find_session, find_token, grant, hash,
+    mail, new_user, new_user_named, outbox, session_of, some_user_id, token_of, user, user_named,
+    username,
 };
 use crate::testing::contract::run::{CALLERS, all_at_once};
 use crate::user::{User, UserId};
@@ -89,15 +89,10 @@ pub async fn an_address_is_not_read_as_a_pattern(store: &Arc<impl UserDatastore>
 pub async fn users_are_listed_in_the_order_of_their_ids_page_by_page(
     store: &Arc<impl UserDatastore>,
 ) {
-    for role in ["a", "b", "c"] {
-        store.create_role(&role_name(role), "").await.unwrap();
-    }
     let mut ids = Vec::new();
     for number in 0..5 {
         let made = user(store, &format!("user{number}@example.org")).await;
-        for role in ["a", "b", "c"] {
-            store.grant_role(made.id, &role_name(role), &Together::nothing()).await.unwrap();
-        }
+        grant(store, &made, &["a", "b", "c"]).await;
         ids.push(made.id);
     }
     ids.sort();

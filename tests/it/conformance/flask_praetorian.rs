@@ -593,7 +593,7 @@ async fn roles_are_those_of_this_moment() {
     let token = token_of(&app.browser()).await;
     assert_eq!(get_with(&app, "/admin", bearer(&token)).await.status, Status::Ok);
     let admin = RoleName::parse("admin").unwrap();
-    app.store().revoke_role(ann.id, &admin, &Together::nothing()).await.unwrap();
+    app.roles().revoke_role(ann.id, &admin, &Together::nothing()).await.unwrap();
     assert_eq!(get_with(&app, "/admin", bearer(&token)).await.status, Status::Forbidden);
 }
 

@@ -817,7 +817,7 @@ async fn a_user_is_found_by_id_and_address_and_no_letter_stands_for_others() {
 async fn a_role_is_given_once_and_taken_once() {
     let app = app().await;
     let ann = app.grant(ANN, "editor").await;
-    let (store, editor) = (app.store(), RoleName::parse("editor").unwrap());
+    let (store, editor) = (app.roles(), RoleName::parse("editor").unwrap());
     assert!(store.grant_role(ann.id, &editor, &Together::nothing()).await.unwrap());
     assert_eq!(app.user(ANN).await.roles.len(), 1);
     assert!(store.revoke_role(ann.id, &editor, &Together::nothing()).await.unwrap());
