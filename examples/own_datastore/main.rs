@@ -12,7 +12,7 @@
 //! |---|---|---|
 //! | `schema.sql` | | all of them |
 //! | `store.rs` | | how the database is opened, and what a transaction is |
-//! | `members.rs` | `UserDatastore` | `members`, and the view `leaving` |
+//! | `members.rs` | `UserDatastore`, `LapseStore` | `members`, and the view `leaving` |
 //! | `sessions.rs` | `SessionStore` | `member_sessions` |
 //! | `tokens.rs` | `OneTimeStore` | `member_tokens` |
 //! | `outbox.rs` | `OutboxStore` | `outgoing_mail` |
@@ -33,11 +33,16 @@
 //!
 //! It is no [`RoleStore`](rocket_security::datastore::RoleStore): its members have no roles, and guards that
 //! name one refuse all of them. A store whose users have roles puts them into
-//! [`User::roles`](rocket_security::User::roles). It is no [`TrackStore`](rocket_security::datastore::TrackStore): the feature `track` is not
-//! enabled, and could not be. Nor is it a
+//! [`User::roles`](rocket_security::User::roles). It is no
+//! [`OutboxAdmin`](rocket_security::datastore::OutboxAdmin): its operators look into the table itself. It is no
+//! [`TrackStore`](rocket_security::datastore::TrackStore): the feature `track` is not enabled, and could not
+//! be. Nor is it a [`TicketStore`](rocket_security::datastore::TicketStore), nor a
 //! [`RememberStore`](rocket_security::datastore::RememberStore): its login page has no box "Remember me", and
 //! no session names a series; nor a [`RefreshStore`](rocket_security::datastore::RefreshStore): programs do not
 //! log in. Add `.enable(Track::default())` below to see what the compiler says.
+//!
+//! It leaves to their defaults what it could answer with one query where the default takes several:
+//! `list_password_hashes`, `find_username_holders`, `find_session_of` and `expire_session`.
 //!
 //! Its schema is one script that does nothing the second time. An application that lives for long
 //! has migrations: the example `together` shows them.

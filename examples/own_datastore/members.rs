@@ -3,8 +3,9 @@
 use rocket::async_trait;
 use rocket_security::clock::Timestamp;
 use rocket_security::crypto::hasher::PasswordHash;
-use rocket_security::datastore::Together;
-use rocket_security::datastore::user::{Contest, Credentials, Lapse, NewUser, Taken, UserChange};
+use rocket_security::datastore::lapse::{Contest, Lapse};
+use rocket_security::datastore::user::{Credentials, NewUser, Taken, UserChange};
+use rocket_security::datastore::{LapseStore, Together};
 use rocket_security::user::Identity;
 use rocket_security::{Email, Error, Result, User, UserDatastore, UserId, Username};
 use sqlx::SqliteConnection;
@@ -39,6 +40,10 @@ impl MemberStore {
 
 #[async_trait]
 impl UserDatastore for MemberStore {
+    fn lapse_store(&self) -> Option<&dyn LapseStore> {
+        Some(self)
+    }
+
     async fn find_user(&self, id: UserId) -> Result<Option<User>> {
         let row = sqlx::query("SELECT * FROM members WHERE public_id = ?")
             .bind(id.as_uuid())
@@ -79,42 +84,6 @@ impl UserDatastore for MemberStore {
         .await
         .map_err(Error::store)?;
         rows.iter().map(read_user).collect()
-    }
-
-    async fn list_password_hashes(
-        &self,
-        after: Option<UserId>,
-        limit: u32,
-    ) -> Result<Vec<(UserId, PasswordHash)>> {
-        let after = after.map(UserId::as_uuid);
-        let rows = sqlx::query(
-            "SELECT public_id, passphrase FROM members
-             WHERE (? IS NULL OR public_id > ?) AND passphrase IS NOT NULL
-             ORDER BY public_id LIMIT ?",
-        )
-        .bind(after)
-        .bind(after)
-        .bind(limit)
-        .fetch_all(&self.readers)
-        .await
-        .map_err(Error::store)?;
-        let read = |row| -> Result<_> {
-            let hash = PasswordHash::from_stored(column(row, "passphrase")?);
-            Ok((UserId::from_uuid(column(row, "public_id")?), hash))
-        };
-        rows.iter().map(read).collect()
-    }
-
-    async fn find_username_holders(&self, username: &Username) -> Result<Vec<UserId>> {
-        let rows = sqlx::query(
-            "SELECT public_id FROM members WHERE nickname_key = ? OR nickname_look = ?",
-        )
-        .bind(username.canonical())
-        .bind(username.skeleton())
-        .fetch_all(&self.readers)
-        .await
-        .map_err(Error::store)?;
-        rows.iter().map(|row| column(row, "public_id").map(UserId::from_uuid)).collect()
     }
 
     async fn create_user(
@@ -178,6 +147,42 @@ impl UserDatastore for MemberStore {
         Ok(Some(user))
     }
 
+    async fn replace_password_hash(
+        &self,
+        id: UserId,
+        old: &PasswordHash,
+        new: &PasswordHash,
+    ) -> Result<bool> {
+        let replaced =
+            sqlx::query("UPDATE members SET passphrase = ? WHERE public_id = ? AND passphrase = ?")
+                .bind(new.as_str())
+                .bind(id.as_uuid())
+                .bind(old.as_str())
+                .execute(&self.writer)
+                .await
+                .map_err(Error::store)?;
+        Ok(replaced.rows_affected() == 1)
+    }
+
+    /// Everything that is the member's goes along, by the foreign keys.
+    async fn delete_user(&self, id: UserId, together: &Together) -> Result<bool> {
+        let mut transaction = self.begin().await?;
+        let deleted = sqlx::query("DELETE FROM members WHERE public_id = ?")
+            .bind(id.as_uuid())
+            .execute(&mut *transaction)
+            .await
+            .map_err(Error::store)?;
+        if deleted.rows_affected() == 0 {
+            return Ok(false);
+        }
+        push_all(&mut transaction, together).await?;
+        transaction.commit().await.map_err(Error::store)?;
+        Ok(true)
+    }
+}
+
+#[async_trait]
+impl LapseStore for MemberStore {
     async fn contest_user(
         &self,
         id: UserId,
@@ -205,39 +210,6 @@ impl UserDatastore for MemberStore {
         .await
         .map_err(Error::store)?;
         if contested.rows_affected() == 0 {
-            return Ok(false);
-        }
-        push_all(&mut transaction, together).await?;
-        transaction.commit().await.map_err(Error::store)?;
-        Ok(true)
-    }
-
-    async fn replace_password_hash(
-        &self,
-        id: UserId,
-        old: &PasswordHash,
-        new: &PasswordHash,
-    ) -> Result<bool> {
-        let replaced =
-            sqlx::query("UPDATE members SET passphrase = ? WHERE public_id = ? AND passphrase = ?")
-                .bind(new.as_str())
-                .bind(id.as_uuid())
-                .bind(old.as_str())
-                .execute(&self.writer)
-                .await
-                .map_err(Error::store)?;
-        Ok(replaced.rows_affected() == 1)
-    }
-
-    /// Everything that is the member's goes along, by the foreign keys.
-    async fn delete_user(&self, id: UserId, together: &Together) -> Result<bool> {
-        let mut transaction = self.begin().await?;
-        let deleted = sqlx::query("DELETE FROM members WHERE public_id = ?")
-            .bind(id.as_uuid())
-            .execute(&mut *transaction)
-            .await
-            .map_err(Error::store)?;
-        if deleted.rows_affected() == 0 {
             return Ok(false);
         }
         push_all(&mut transaction, together).await?;

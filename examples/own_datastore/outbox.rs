@@ -5,16 +5,14 @@ use std::time::Duration;
 use rocket::async_trait;
 use rocket_security::clock::Timestamp;
 use rocket_security::config::Span;
-use rocket_security::datastore::outbox::{
-    Addressee, ListedMail, MailState, NewLink, NewMail, OutboxMail,
-};
+use rocket_security::datastore::outbox::{Addressee, NewLink, NewMail, OutboxMail};
 use rocket_security::datastore::{OutboxStore, Together};
 use rocket_security::{Email, Error, Result, UserId};
 use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteRow;
 use uuid::Uuid;
 
-use crate::store::{MemberStore, column, corrupt, micros, some_time, time};
+use crate::store::{MemberStore, column, corrupt, micros, time};
 
 #[async_trait]
 impl OutboxStore for MemberStore {
@@ -87,31 +85,6 @@ impl OutboxStore for MemberStore {
         Ok(())
     }
 
-    async fn list_mail(&self, after: Option<Uuid>, limit: u32) -> Result<Vec<ListedMail>> {
-        let rows = sqlx::query(
-            "SELECT * FROM outgoing_mail WHERE ? IS NULL OR mail_id > ? ORDER BY mail_id LIMIT ?",
-        )
-        .bind(after)
-        .bind(after)
-        .bind(limit)
-        .fetch_all(&self.readers)
-        .await
-        .map_err(Error::store)?;
-        rows.iter().map(read_listed).collect()
-    }
-
-    async fn retry_mail(&self, id: Uuid, now: Timestamp) -> Result<bool> {
-        let retried = sqlx::query(
-            "UPDATE outgoing_mail SET due_at = ?, attempts = 0 WHERE mail_id = ? AND NOT leased",
-        )
-        .bind(micros(now))
-        .bind(id)
-        .execute(&self.writer)
-        .await
-        .map_err(Error::store)?;
-        Ok(retried.rows_affected() == 1)
-    }
-
     async fn delete_dead_mail(&self, written_until: Timestamp) -> Result<u64> {
         let deleted =
             sqlx::query("DELETE FROM outgoing_mail WHERE due_at IS NULL AND written_at <= ?")
@@ -173,15 +146,6 @@ async fn push(connection: &mut SqliteConnection, mail: &NewMail) -> Result<()> {
     .await
     .map_err(Error::store)?;
     Ok(())
-}
-
-fn read_listed(row: &SqliteRow) -> Result<ListedMail> {
-    Ok(ListedMail {
-        mail: read_mail(row)?,
-        state: MailState::new(some_time(row, "due_at")?, column(row, "leased")?),
-        attempts: column(row, "attempts")?,
-        fault: column(row, "fault")?,
-    })
 }
 
 fn read_mail(row: &SqliteRow) -> Result<NewMail> {

@@ -117,26 +117,6 @@ impl SessionStore for MemberStore {
         Ok(())
     }
 
-    async fn expire_session(
-        &self,
-        digest: &Digest,
-        idle: Timestamp,
-        begun: Timestamp,
-    ) -> Result<()> {
-        sqlx::query(
-            "UPDATE member_sessions SET last_seen_at = ?
-             WHERE digest = ? AND (last_seen_at <= ? OR begun_at <= ?)",
-        )
-        .bind(micros(NEVER))
-        .bind(digest.as_bytes().as_slice())
-        .bind(micros(idle))
-        .bind(micros(begun))
-        .execute(&self.writer)
-        .await
-        .map_err(Error::store)?;
-        Ok(())
-    }
-
     async fn end_session(&self, digest: &Digest, together: &Together) -> Result<bool> {
         let mut transaction = self.begin().await?;
         let ended = sqlx::query("DELETE FROM member_sessions WHERE digest = ?")

@@ -19,6 +19,7 @@ use crate::store::MemberStore;
 
 mod contract {
     rocket_security::datastore_contract! {
+        capabilities: [LapseStore],
         store: crate::tests::store(),
     }
 }

@@ -59,49 +59,6 @@ impl OneTimeStore for MemberStore {
         Ok(true)
     }
 
-    async fn create_token_beside(
-        &self,
-        token: &OneTimeToken,
-        at_most: u32,
-        epoch: i64,
-    ) -> Result<bool> {
-        let mut transaction = self.begin().await?;
-        sqlx::query(
-            "DELETE FROM member_tokens WHERE digest IN (
-                 SELECT digest FROM member_tokens WHERE member = ? AND purpose = ? AND NOT lasting
-                 ORDER BY asked_at DESC LIMIT -1 OFFSET ?)",
-        )
-        .bind(token.user_id.as_uuid())
-        .bind(&token.purpose)
-        .bind(at_most.saturating_sub(1))
-        .execute(&mut *transaction)
-        .await
-        .map_err(Error::store)?;
-        let created = sqlx::query(
-            "INSERT INTO member_tokens
-                 (digest, purpose, member, mail_key, mail_id, lasting, asked_at, expires_at)
-             SELECT ?, ?, public_id, ?, ?, ?, ?, ? FROM members
-             WHERE public_id = ? AND generation = ?",
-        )
-        .bind(token.digest.as_bytes().as_slice())
-        .bind(&token.purpose)
-        .bind(&token.address)
-        .bind(token.mail_id)
-        .bind(token.lasting)
-        .bind(micros(token.asked_at))
-        .bind(micros(token.expires_at))
-        .bind(token.user_id.as_uuid())
-        .bind(epoch)
-        .execute(&mut *transaction)
-        .await
-        .map_err(Error::store)?;
-        if created.rows_affected() == 0 {
-            return Ok(false);
-        }
-        transaction.commit().await.map_err(Error::store)?;
-        Ok(true)
-    }
-
     async fn find_token(
         &self,
         digest: &Digest,

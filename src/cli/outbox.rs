@@ -8,8 +8,8 @@ use uuid::Uuid;
 use crate::cli::application::Application;
 use crate::cli::terminal::{Failure, note, print, print_table};
 use crate::clock::{Clock, Timestamp};
-use crate::datastore::OutboxStore;
 use crate::datastore::outbox::{ListedMail, MailState};
+use crate::datastore::{OutboxAdmin, OutboxStore};
 use crate::user::Email;
 
 /// The commands for outgoing mail.

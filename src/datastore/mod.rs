@@ -7,6 +7,9 @@
 //! | [`OneTimeStore`] | `one_time.rs` | mailed links |
 //! | [`OutboxStore`] | `outbox.rs` | mail |
 //! | [`AttemptStore`] | `attempt.rs` | the limits on attempts |
+//! | [`LapseStore`] | `lapse.rs` | the features `confirm` and `close_account` |
+//! | [`TicketStore`] | `one_time.rs` | the feature `tickets` |
+//! | [`OutboxAdmin`] | `outbox.rs` | the command line |
 //! | [`RoleStore`] | `role.rs` | the command line, and launches that create or check roles |
 //! | [`TrackStore`] | `track.rs` | the feature `track` |
 //! | [`RememberStore`] | `remember.rs` | the feature `remember` |
@@ -29,6 +32,7 @@ pub mod audit;
 pub mod credential;
 pub mod denylist;
 mod hierarchy;
+pub mod lapse;
 pub mod memory;
 pub mod one_time;
 pub mod outbox;
@@ -45,9 +49,10 @@ pub use crate::datastore::attempt::AttemptStore;
 pub use crate::datastore::audit::AuditStore;
 pub use crate::datastore::credential::CredentialStore;
 pub use crate::datastore::denylist::Denylist;
+pub use crate::datastore::lapse::LapseStore;
 pub use crate::datastore::memory::MemoryDatastore;
-pub use crate::datastore::one_time::OneTimeStore;
-pub use crate::datastore::outbox::OutboxStore;
+pub use crate::datastore::one_time::{OneTimeStore, TicketStore};
+pub use crate::datastore::outbox::{OutboxAdmin, OutboxStore};
 pub use crate::datastore::personal_token::PersonalTokenStore;
 pub use crate::datastore::refresh::RefreshStore;
 pub use crate::datastore::remember::RememberStore;

@@ -28,18 +28,6 @@ pub trait OneTimeStore: Send + Sync + 'static {
     /// its mail is not in the outbox any more: whoever took the account back has dropped it.
     async fn create_token(&self, token: &OneTimeToken, epoch: i64) -> Result<bool>;
 
-    /// Keeps a token beside the user's others of its purpose, of which the oldest beyond `at_most` go:
-    /// one that no mail carries, of which a user may have several at once.
-    ///
-    /// False, and nothing changed, when the user is gone or has another epoch by now. Of any number of
-    /// tokens made at once, `at_most` remain.
-    async fn create_token_beside(
-        &self,
-        token: &OneTimeToken,
-        at_most: u32,
-        epoch: i64,
-    ) -> Result<bool>;
-
     /// Finds a token that may still be used. Changes nothing.
     async fn find_token(
         &self,
@@ -76,6 +64,27 @@ pub trait OneTimeStore: Send + Sync + 'static {
 
     /// Deletes tokens that have expired; says how many.
     async fn delete_expired_tokens(&self, now: Timestamp) -> Result<u64>;
+}
+
+/// Keeps one-time tokens of which a user may have several at once.
+#[async_trait]
+#[diagnostic::on_unimplemented(
+    message = "the feature `tickets` needs a store in which a user can have several tokens at once",
+    label = "`{Self}` does not implement `TicketStore`",
+    note = "implement `rocket_security::datastore::TicketStore` for it, or do not enable `Tickets`"
+)]
+pub trait TicketStore: Send + Sync + 'static {
+    /// Keeps a token beside the user's others of its purpose, of which the oldest beyond `at_most` go:
+    /// one that no mail carries, of which a user may have several at once.
+    ///
+    /// False, and nothing changed, when the user is gone or has another epoch by now. Of any number of
+    /// tokens made at once, `at_most` remain.
+    async fn create_token_beside(
+        &self,
+        token: &OneTimeToken,
+        at_most: u32,
+        epoch: i64,
+    ) -> Result<bool>;
 }
 
 /// A one-time token as the store keeps it: for one purpose, one user, one address, one use.

@@ -59,6 +59,18 @@ pub trait OutboxStore: Send + Sync + 'static {
         fault: &str,
     ) -> Result<()>;
 
+    /// Deletes mail that was given up and written at `written_until` or before; says how many.
+    async fn delete_dead_mail(&self, written_until: Timestamp) -> Result<u64>;
+}
+
+/// Shows operators the outbox, and has mail sent again.
+#[async_trait]
+#[diagnostic::on_unimplemented(
+    message = "operators need a store that lists its outbox, which `{Self}` does not",
+    label = "`{Self}` does not implement `OutboxAdmin`",
+    note = "implement `rocket_security::datastore::OutboxAdmin` for it"
+)]
+pub trait OutboxAdmin: Send + Sync + 'static {
     /// Lists what is in the outbox, whatever its state, in the order of the ids and from the one
     /// behind `after`; at most `limit` mails.
     async fn list_mail(&self, after: Option<Uuid>, limit: u32) -> Result<Vec<ListedMail>>;
@@ -68,9 +80,6 @@ pub trait OutboxStore: Send + Sync + 'static {
     ///
     /// False, and nothing changed, when it is being sent or is not there.
     async fn retry_mail(&self, id: Uuid, now: Timestamp) -> Result<bool>;
-
-    /// Deletes mail that was given up and written at `written_until` or before; says how many.
-    async fn delete_dead_mail(&self, written_until: Timestamp) -> Result<u64>;
 }
 
 /// A mail to be sent.
@@ -223,7 +232,7 @@ pub struct ListedMail {
     /// What becomes of it next.
     pub state: MailState,
     /// How often it was handed out, since it was last made due by
-    /// [`retry_mail`](OutboxStore::retry_mail) if it was.
+    /// [`retry_mail`](OutboxAdmin::retry_mail) if it was.
     pub attempts: u32,
     /// Why it was not delivered the last time.
     pub fault: Option<String>,

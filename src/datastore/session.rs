@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta};
 use rocket::async_trait;
 use uuid::Uuid;
 
@@ -79,12 +79,23 @@ pub trait SessionStore: Send + Sync + 'static {
     /// Makes a session unused since [`NEVER`], so that no clock that steps back revives
     /// it, if it was last used at or before `idle` or begun at or before `begun`. The row stays: a logout
     /// still finds it.
+    ///
+    /// The default is right for any store whose [`touch_session`](Self::touch_session) is, and takes three
+    /// statements where one would do.
     async fn expire_session(
         &self,
         digest: &Digest,
         idle: Timestamp,
         begun: Timestamp,
-    ) -> Result<()>;
+    ) -> Result<()> {
+        self.touch_session(digest, NEVER, idle).await?;
+        match self.find_session(digest).await? {
+            Some((session, _)) if session.created_at <= begun => {
+                self.touch_session(digest, NEVER, AFTER_ALL_USE).await
+            }
+            _ => Ok(()),
+        }
+    }
 
     /// Ends a session, the series that it names, for its browser would come back by it, and in a
     /// [`RefreshStore`](crate::datastore::RefreshStore) the families that began in it or name that series; false
@@ -100,6 +111,12 @@ pub trait SessionStore: Send + Sync + 'static {
         limit: u32,
     ) -> Result<Vec<EndedSession>>;
 }
+
+/// A moment after every use of a session: the beginning of the year 9999, to which all databases count.
+const AFTER_ALL_USE: Timestamp = match DateTime::from_timestamp(253_370_764_800, 0) {
+    Some(time) => time,
+    None => Timestamp::MAX_UTC,
+};
 
 /// A session that is no more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -5,7 +5,7 @@ use rocket::async_trait;
 use crate::clock::Timestamp;
 use crate::crypto::hasher::PasswordHash;
 use crate::datastore::{
-    AttemptStore, OneTimeStore, OutboxStore, RoleStore, SessionStore, Together,
+    AttemptStore, LapseStore, OneTimeStore, OutboxStore, RoleStore, SessionStore, Together,
 };
 use crate::error::Result;
 use crate::user::{Email, Identity, User, UserId, Username};
@@ -42,16 +42,52 @@ pub trait UserDatastore: SessionStore + OneTimeStore + OutboxStore + AttemptStor
     /// `limit`: those of users who have one.
     ///
     /// It is asked at the launch and every ten minutes, for the parameters that the hashes were made
-    /// with: the work for accounts that do not exist follows them.
+    /// with: the work for accounts that do not exist follows them. The default is right for any store, and
+    /// takes a query for each user where one would do.
     async fn list_password_hashes(
         &self,
         after: Option<UserId>,
         limit: u32,
-    ) -> Result<Vec<(UserId, PasswordHash)>>;
+    ) -> Result<Vec<(UserId, PasswordHash)>> {
+        let (mut hashes, mut after) = (Vec::new(), after);
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        while hashes.len() < limit {
+            let users = self.list_users(after, PAGE).await?;
+            let Some(last) = users.last().map(|user| user.id) else {
+                break;
+            };
+            for user in users {
+                let found = self.find_credentials(&Identity::Email(user.email)).await?;
+                let found = found.filter(|found| found.user.id == user.id);
+                let hash = found.and_then(|found| found.password_hash);
+                hashes.extend(hash.map(|hash| (user.id, hash)));
+            }
+            after = Some(last);
+        }
+        hashes.truncate(limit);
+        Ok(hashes)
+    }
 
     /// Finds who has a username that is looked up alike ([`Username::canonical`]) or looks alike
     /// ([`Username::skeleton`]): nobody else may have it. That can be two users.
-    async fn find_username_holders(&self, username: &Username) -> Result<Vec<UserId>>;
+    ///
+    /// It is asked when a user chooses a username. The default is right for any store, and reads all users:
+    /// a store whose users go by usernames looks them up.
+    async fn find_username_holders(&self, username: &Username) -> Result<Vec<UserId>> {
+        let (mut holders, mut after) = (Vec::new(), None);
+        let is_alike = |other: &Username| {
+            other.canonical() == username.canonical() || other.skeleton() == username.skeleton()
+        };
+        loop {
+            let users = self.list_users(after, PAGE).await?;
+            let Some(last) = users.last().map(|user| user.id) else {
+                return Ok(holders);
+            };
+            let alike = users.iter().filter(|user| user.username.as_ref().is_some_and(is_alike));
+            holders.extend(alike.map(|user| user.id));
+            after = Some(last);
+        }
+    }
 
     /// Makes a user, or says what of theirs is taken: the address, or the username, by one that is
     /// looked up alike or looks alike. When both are, either is said.
@@ -74,20 +110,6 @@ pub trait UserDatastore: SessionStore + OneTimeStore + OutboxStore + AttemptStor
         together: &Together,
     ) -> Result<Option<User>>;
 
-    /// Notes that somebody registered the address of a user again who has not proved it yet; false,
-    /// and nothing done, when it was proved, or the username is another's.
-    ///
-    /// Unless it is the same, the password goes, for nobody knows whose it is: whoever proves the
-    /// address chooses one. An account that expires goes by the newest registration's username, for
-    /// as long as that says; one that does not keeps its own. Sessions are left
-    /// alone: where addresses have to be proved, such an account has none.
-    async fn contest_user(
-        &self,
-        id: UserId,
-        contest: &Contest,
-        together: &Together,
-    ) -> Result<bool>;
-
     /// Replaces the hash `old` of the same password by `new`; false when `old` is not there any
     /// more. Nothing else changes: the password is the same.
     async fn replace_password_hash(
@@ -101,28 +123,12 @@ pub trait UserDatastore: SessionStore + OneTimeStore + OutboxStore + AttemptStor
     /// never given to another.
     async fn delete_user(&self, id: UserId, together: &Together) -> Result<bool>;
 
-    /// Lists users whose account has lapsed by `now`, and is to be deleted; at most `limit`.
+    /// Returns this store as one whose accounts come to an end by themselves, if they do.
     ///
-    /// None that is closed and to which a way back leads still: who has a
-    /// [`lasting`](crate::datastore::one_time::OneTimeToken::lasting) token that has not expired, or
-    /// whom a mail concerns that is not given up and would carry one.
-    async fn find_lapsed_users(
-        &self,
-        lapse: Lapse,
-        now: Timestamp,
-        limit: u32,
-    ) -> Result<Vec<User>>;
-
-    /// Deletes a user as [`delete_user`](Self::delete_user) does, if
-    /// [`find_lapsed_users`](Self::find_lapsed_users) would still list them; false, and nothing done,
-    /// when it would not. No lasting token is made for a user between this look and this step.
-    async fn delete_lapsed_user(
-        &self,
-        id: UserId,
-        lapse: Lapse,
-        now: Timestamp,
-        together: &Together,
-    ) -> Result<bool>;
+    /// A [`LapseStore`] writes `Some(self)`.
+    fn lapse_store(&self) -> Option<&dyn LapseStore> {
+        None
+    }
 
     /// Returns this store as one that keeps roles, if it does: what the launch creates and checks the roles
     /// by that guards name. Without it, the launch does neither, and users have the roles that the store
@@ -133,6 +139,9 @@ pub trait UserDatastore: SessionStore + OneTimeStore + OutboxStore + AttemptStor
         None
     }
 }
+
+/// How many users a default method reads at a time.
+const PAGE: u32 = 1_000;
 
 /// A user to be made.
 #[derive(Clone, Debug)]
@@ -151,26 +160,6 @@ pub struct NewUser {
     pub expires_at: Option<Timestamp>,
     /// The time of making.
     pub created_at: Timestamp,
-}
-
-/// How an account comes to its end without an operator.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Lapse {
-    /// Its owner closed it, and [`User::closes_at`] has come.
-    Closed,
-    /// Nobody proved its address, and [`User::expires_at`] has come.
-    Unconfirmed,
-}
-
-/// Another registration of an address that was not proved yet.
-#[derive(Clone, Debug)]
-pub struct Contest {
-    /// Whether the password is the account's: the same person once more.
-    pub is_same: bool,
-    /// The username of this registration, if it has one.
-    pub username: Option<Username>,
-    /// When the account is deleted now unless its address is proved before.
-    pub expires_at: Timestamp,
 }
 
 /// What of a new user is another's already.

@@ -53,9 +53,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::{Timestamp, in_words};
 use crate::config::{Config, Span};
-use crate::datastore::UserDatastore;
+use crate::datastore::LapseStore;
+use crate::datastore::lapse::Lapse;
 use crate::datastore::outbox::NewMail;
-use crate::datastore::user::{Lapse, UserChange};
+use crate::datastore::user::UserChange;
 use crate::error::{Faults, Result};
 use crate::event::Event;
 use crate::feature::{Announcer, Feature, Installation, Sweeping};
@@ -148,7 +149,7 @@ fn is_reopened(user: &User) -> Notice {
     Notice::success_of(format!("The account of {email} is open again. You can log in now."))
 }
 
-impl<D: UserDatastore> Feature<D> for CloseAccount {
+impl<D: LapseStore> Feature<D> for CloseAccount {
     const NAME: &'static str = "close_account";
     const TEMPLATES: &'static [Embedded] = TEMPLATES;
 
@@ -176,7 +177,7 @@ impl<D: UserDatastore> Feature<D> for CloseAccount {
     }
 
     fn install(&self, at: &mut Installation<'_, D>) -> Result<()> {
-        let store: Arc<dyn UserDatastore> = at.store();
+        let store: Arc<dyn LapseStore> = at.store();
         at.manage(self.clone());
         at.sweeping(Deletion { store });
         Ok(())
@@ -314,7 +315,7 @@ async fn page(visit: &Visit<'_>, flow: &Flow, settings: &CloseAccount) -> Result
 
 /// Deletes accounts whose time has come.
 struct Deletion {
-    store: Arc<dyn UserDatastore>,
+    store: Arc<dyn LapseStore>,
 }
 
 #[async_trait]

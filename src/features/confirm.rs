@@ -42,9 +42,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
 use crate::config::{Config, Span};
+use crate::datastore::lapse::Lapse;
 use crate::datastore::outbox::{Addressee, NewMail};
-use crate::datastore::user::{Lapse, UserChange};
-use crate::datastore::{Together, UserDatastore};
+use crate::datastore::user::UserChange;
+use crate::datastore::{LapseStore, Together};
 use crate::error::{Faults, Result};
 use crate::event::Event;
 use crate::feature::{
@@ -133,7 +134,7 @@ const LINK_IS_SENT: Notice = Notice::info(
     "If this address has an account that waits for confirmation, a new link is on its way to it.",
 );
 
-impl<D: UserDatastore> Feature<D> for Confirm {
+impl<D: LapseStore> Feature<D> for Confirm {
     const NAME: &'static str = "confirm";
     const TEMPLATES: &'static [Embedded] = TEMPLATES;
 
@@ -163,7 +164,7 @@ impl<D: UserDatastore> Feature<D> for Confirm {
     }
 
     fn install(&self, at: &mut Installation<'_, D>) -> Result<()> {
-        let store: Arc<dyn UserDatastore> = at.store();
+        let store: Arc<dyn LapseStore> = at.store();
         at.manage(self.clone());
         at.hooks(OnlyConfirmed);
         at.registering(Confirmation { settings: self.clone() });
@@ -337,7 +338,7 @@ impl Registering for Confirmation {
 
 /// Deletes accounts that nobody has confirmed.
 struct Unconfirmed {
-    store: Arc<dyn UserDatastore>,
+    store: Arc<dyn LapseStore>,
 }
 
 #[async_trait]

@@ -61,8 +61,9 @@ use crate::crypto::hasher::{PasswordHash, Verified};
 use crate::crypto::password::Password;
 use crate::crypto::random_uuid;
 use crate::datastore::Together;
+use crate::datastore::lapse::Contest;
 use crate::datastore::outbox::{Addressee, NewMail};
-use crate::datastore::user::{Contest, Credentials, NewUser, Taken};
+use crate::datastore::user::{Credentials, NewUser, Taken};
 use crate::error::{Faults, Result};
 use crate::event::Event;
 use crate::feature::{Feature, Installation, Registration};
@@ -448,7 +449,10 @@ impl Applicant<'_> {
             |contested| Event::UserNotRegistered { existing, contested, origin: origin.clone() };
         // Where addresses are confirmed: whoever asked for too much mail keeps nobody's password in
         // place. The link that is out already asks for another one then.
-        if user.confirmed_at.is_none() && self.flow.awaits_confirmation() {
+        if user.confirmed_at.is_none()
+            && self.flow.awaits_confirmation()
+            && let Some(store) = store.lapse_store()
+        {
             let mut links = self.goes_along(&user).await?.mail;
             if !self.may_mail {
                 links.clear();

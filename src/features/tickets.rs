@@ -81,6 +81,7 @@
 use rocket::{Request, Route, State, async_trait, post, routes};
 use serde::{Deserialize, Serialize};
 
+use crate::datastore::TicketStore;
 use crate::error::Result;
 use crate::feature::{Feature, Installation};
 use crate::flow::Flow;
@@ -101,7 +102,7 @@ const PARAMETER: &str = "ticket";
 #[non_exhaustive]
 pub struct Tickets {}
 
-impl<D> Feature<D> for Tickets {
+impl<D: TicketStore> Feature<D> for Tickets {
     const NAME: &'static str = "tickets";
 
     fn urls(&self) -> Vec<(&'static str, String)> {
@@ -114,14 +115,23 @@ impl<D> Feature<D> for Tickets {
 
     fn install(&self, at: &mut Installation<'_, D>) -> Result<()> {
         at.mechanism(self.clone());
+        at.manage(Tokens(at.store()));
         Ok(())
     }
 }
 
+/// Where tickets are kept.
+struct Tokens(Arc<dyn TicketStore>);
+
 #[post("/ws-ticket")]
-async fn issue(user: AuthUser, web: &State<Web>, flow: &State<Flow>) -> Answer {
+async fn issue(
+    user: AuthUser,
+    web: &State<Web>,
+    flow: &State<Flow>,
+    tokens: &State<Tokens>,
+) -> Answer {
     let by = TicketBy::of(user.family_id(), user.session_id());
-    let ticket = flow.issue_ticket(&user, by, web.clock().now()).await?;
+    let ticket = flow.issue_ticket(&*tokens.0, &user, by, web.clock().now()).await?;
     let reply = Reply::data().with("ticket", ticket).with("expires_in", LIFETIME_SECONDS);
     Ok(reply.without_csrf_token())
 }

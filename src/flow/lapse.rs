@@ -7,9 +7,9 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 
 use crate::clock::Timestamp;
-use crate::datastore::UserDatastore;
+use crate::datastore::LapseStore;
+use crate::datastore::lapse::Lapse;
 use crate::datastore::outbox::NewMail;
-use crate::datastore::user::Lapse;
 use crate::error::Result;
 use crate::event::{Event, Origin};
 use crate::feature::Announcer;
@@ -32,6 +32,9 @@ impl Flow {
     ///
     /// [`Rejection::Unavailable`] when the store does not answer, or a hook fails.
     pub async fn make_way(&self, email: &Email, origin: &Origin) -> Result<(), Rejection> {
+        let Some(store) = self.store.lapse_store() else {
+            return Ok(());
+        };
         let found = self.store.find_credentials(&Identity::Email(email.clone())).await?;
         let Some((id, end)) = found.and_then(|found| Some((found.user.id, found.user.expires_at?)))
         else {
@@ -39,7 +42,7 @@ impl Flow {
         };
         let event = Event::UserDeleted { user: id, origin: origin.clone() };
         let together = self.along(&event, Vec::new()).await?;
-        if self.store.delete_lapsed_user(id, Lapse::Unconfirmed, end, &together).await? {
+        if store.delete_lapsed_user(id, Lapse::Unconfirmed, end, &together).await? {
             self.told(&event);
         }
         Ok(())
@@ -52,7 +55,7 @@ impl Flow {
 ///
 /// [`Error::Store`](crate::Error::Store) when the store does not answer, and what a hook fails with.
 pub async fn delete_lapsed(
-    store: &Arc<dyn UserDatastore>,
+    store: &Arc<dyn LapseStore>,
     announcer: &Announcer,
     lapse: Lapse,
     now: Timestamp,

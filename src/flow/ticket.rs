@@ -7,6 +7,7 @@ use uuid::Uuid;
 use crate::clock::Timestamp;
 use crate::crypto::one_time::Token;
 use crate::crypto::random_uuid;
+use crate::datastore::TicketStore;
 use crate::datastore::one_time::OneTimeToken;
 use crate::datastore::refresh::TokenTrace;
 use crate::flow::Flow;
@@ -61,6 +62,7 @@ impl Flow {
     /// [`Rejection::Unavailable`] when the store does not answer.
     pub async fn issue_ticket(
         &self,
+        store: &dyn TicketStore,
         user: &User,
         by: TicketBy,
         now: Timestamp,
@@ -76,7 +78,7 @@ impl Flow {
             asked_at: now,
             expires_at: now + TimeDelta::seconds(LIFETIME_SECONDS.into()),
         };
-        if !self.store.create_token_beside(&kept, AT_MOST, user.epoch).await? {
+        if !store.create_token_beside(&kept, AT_MOST, user.epoch).await? {
             return Err(Rejection::CredentialsRefused);
         }
         Ok(ticket.reveal())

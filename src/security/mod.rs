@@ -31,7 +31,9 @@ use rocket::tokio::time::timeout;
 use rocket::{Build, Data, Orbit, Request, Response, Rocket, async_trait, fairing, tokio};
 
 use crate::config::{Config, MigrateConfig};
-use crate::datastore::{RefreshStore, RememberStore, SqlxDatastore, TrackStore, UserDatastore};
+use crate::datastore::{
+    LapseStore, RefreshStore, RememberStore, SqlxDatastore, TrackStore, UserDatastore,
+};
 use crate::error::{Error, Result};
 use crate::event::{Event, Listeners, Signals};
 use crate::feature::{Feature, Hooks, Installation};
@@ -127,7 +129,7 @@ impl Default for Security {
     }
 }
 
-impl<D: UserDatastore + TrackStore + RememberStore + RefreshStore> Security<D> {
+impl<D: UserDatastore + LapseStore + TrackStore + RememberStore + RefreshStore> Security<D> {
     /// Uses a store that is open already, and the default features: those of
     /// [`Security::fairing()`].
     ///

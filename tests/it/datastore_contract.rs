@@ -6,6 +6,9 @@ mod memory {
     rocket_security::datastore_contract! {
         capabilities: [
             RoleStore,
+            LapseStore,
+            TicketStore,
+            OutboxAdmin,
             TrackStore,
             RememberStore,
             RefreshStore,
@@ -23,6 +26,9 @@ mod database {
     rocket_security::datastore_contract! {
         capabilities: [
             RoleStore,
+            LapseStore,
+            TicketStore,
+            OutboxAdmin,
             TrackStore,
             RememberStore,
             RefreshStore,

@@ -10,10 +10,13 @@ use rocket::http::Status;
 use rocket_security::clock::Clock;
 use rocket_security::crypto::one_time::Token;
 use rocket_security::crypto::random_uuid;
+use rocket_security::datastore::lapse::Contest;
 use rocket_security::datastore::one_time::OneTimeToken;
 use rocket_security::datastore::outbox::NewMail;
-use rocket_security::datastore::user::{Contest, NewUser, Taken, UserChange};
-use rocket_security::datastore::{OneTimeStore, StoreConnection, Together, UserDatastore};
+use rocket_security::datastore::user::{NewUser, Taken, UserChange};
+use rocket_security::datastore::{
+    LapseStore, OneTimeStore, StoreConnection, Together, UserDatastore,
+};
 use rocket_security::feature::{Registering, Registration};
 use rocket_security::testing::{PASSWORD, TestApp, TestDatabase};
 use rocket_security::user::User;

@@ -6,6 +6,7 @@
 mod attempt;
 mod credential;
 mod denylist;
+mod lapse;
 mod one_time;
 mod outbox;
 mod personal_token;

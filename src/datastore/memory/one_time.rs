@@ -7,7 +7,7 @@ use crate::crypto::one_time::Digest;
 use crate::datastore::memory::{Content, MemoryDatastore, duplicate, sweep};
 use crate::datastore::one_time::OneTimeToken;
 use crate::datastore::user::UserChange;
-use crate::datastore::{OneTimeStore, Together};
+use crate::datastore::{OneTimeStore, TicketStore, Together};
 use crate::error::Result;
 use crate::user::User;
 
@@ -35,35 +35,6 @@ impl OneTimeStore for MemoryDatastore {
             return Err(duplicate("a token"));
         }
         content.tokens.retain(|_, kept| kept.mail_id != token.mail_id && !is_rival(kept));
-        content.tokens.insert(token.digest, token.clone());
-        Ok(true)
-    }
-
-    async fn create_token_beside(
-        &self,
-        token: &OneTimeToken,
-        at_most: u32,
-        epoch: i64,
-    ) -> Result<bool> {
-        let mut content = self.lock();
-        let user = content.users.get(&token.user_id);
-        if user.is_none_or(|found| found.user.epoch != epoch) {
-            return Ok(false);
-        }
-        let is_alike = |kept: &&OneTimeToken| {
-            kept.user_id == token.user_id && kept.purpose == token.purpose && !kept.lasting
-        };
-        let mut others: Vec<(Timestamp, Digest)> = content
-            .tokens
-            .values()
-            .filter(is_alike)
-            .map(|kept| (kept.asked_at, kept.digest))
-            .collect();
-        others.sort_by_key(|(asked_at, _)| std::cmp::Reverse(*asked_at));
-        let kept = usize::try_from(at_most.saturating_sub(1)).unwrap_or(usize::MAX);
-        for (_, oldest) in others.into_iter().skip(kept) {
-            content.tokens.remove(&oldest);
-        }
         content.tokens.insert(token.digest, token.clone());
         Ok(true)
     }
@@ -112,6 +83,38 @@ impl OneTimeStore for MemoryDatastore {
 
     async fn delete_expired_tokens(&self, now: Timestamp) -> Result<u64> {
         Ok(sweep(&mut self.lock().tokens, |token| token.expires_at <= now))
+    }
+}
+
+#[async_trait]
+impl TicketStore for MemoryDatastore {
+    async fn create_token_beside(
+        &self,
+        token: &OneTimeToken,
+        at_most: u32,
+        epoch: i64,
+    ) -> Result<bool> {
+        let mut content = self.lock();
+        let user = content.users.get(&token.user_id);
+        if user.is_none_or(|found| found.user.epoch != epoch) {
+            return Ok(false);
+        }
+        let is_alike = |kept: &&OneTimeToken| {
+            kept.user_id == token.user_id && kept.purpose == token.purpose && !kept.lasting
+        };
+        let mut others: Vec<(Timestamp, Digest)> = content
+            .tokens
+            .values()
+            .filter(is_alike)
+            .map(|kept| (kept.asked_at, kept.digest))
+            .collect();
+        others.sort_by_key(|(asked_at, _)| std::cmp::Reverse(*asked_at));
+        let kept = usize::try_from(at_most.saturating_sub(1)).unwrap_or(usize::MAX);
+        for (_, oldest) in others.into_iter().skip(kept) {
+            content.tokens.remove(&oldest);
+        }
+        content.tokens.insert(token.digest, token.clone());
+        Ok(true)
     }
 }
 

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use crate::clock::Timestamp;
 use crate::datastore::memory::{Content, MemoryDatastore, duplicate, orphan};
 use crate::datastore::outbox::{ListedMail, MailState, NewLink, NewMail, OutboxMail};
-use crate::datastore::{OutboxStore, Together};
+use crate::datastore::{OutboxAdmin, OutboxStore, Together};
 use crate::error::{Error, Result};
 use crate::user::UserId;
 
@@ -113,6 +113,19 @@ impl OutboxStore for MemoryDatastore {
         Ok(())
     }
 
+    async fn delete_dead_mail(&self, written_until: Timestamp) -> Result<u64> {
+        let mut deleted = 0;
+        self.lock().outbox.retain(|_, queued| {
+            let stays = !(queued.is_given_up() && queued.mail.created_at <= written_until);
+            deleted += u64::from(!stays);
+            stays
+        });
+        Ok(deleted)
+    }
+}
+
+#[async_trait]
+impl OutboxAdmin for MemoryDatastore {
     async fn list_mail(&self, after: Option<Uuid>, limit: u32) -> Result<Vec<ListedMail>> {
         let content = self.lock();
         let behind = content.outbox.values().filter(|it| after.is_none_or(|id| it.mail.id > id));
@@ -131,16 +144,6 @@ impl OutboxStore for MemoryDatastore {
             }
             _ => Ok(false),
         }
-    }
-
-    async fn delete_dead_mail(&self, written_until: Timestamp) -> Result<u64> {
-        let mut deleted = 0;
-        self.lock().outbox.retain(|_, queued| {
-            let stays = !(queued.is_given_up() && queued.mail.created_at <= written_until);
-            deleted += u64::from(!stays);
-            stays
-        });
-        Ok(deleted)
     }
 }
 

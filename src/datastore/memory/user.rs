@@ -6,12 +6,10 @@ use rocket::async_trait;
 
 use crate::clock::Timestamp;
 use crate::crypto::hasher::PasswordHash;
-use crate::datastore::memory::outbox::Queued;
 use crate::datastore::memory::{Content, MemoryDatastore};
-use crate::datastore::one_time::OneTimeToken;
 use crate::datastore::outbox::Addressee;
-use crate::datastore::user::{Contest, Credentials, Lapse, NewUser, Taken, UserChange};
-use crate::datastore::{RoleStore, Together, UserDatastore};
+use crate::datastore::user::{Credentials, NewUser, Taken, UserChange};
+use crate::datastore::{LapseStore, RoleStore, Together, UserDatastore};
 use crate::error::Result;
 use crate::user::{Email, Identity, User, UserId, Username};
 
@@ -93,39 +91,6 @@ impl UserDatastore for MemoryDatastore {
         self.lock().change_user(id, change, together)
     }
 
-    async fn contest_user(
-        &self,
-        id: UserId,
-        contest: &Contest,
-        together: &Together,
-    ) -> Result<bool> {
-        let mut content = self.lock();
-        let Some(found) = content.users.get(&id).cloned() else {
-            return Ok(false);
-        };
-        let username = contest.username.as_ref().filter(|_| found.user.expires_at.is_some());
-        let is_taken = username.is_some_and(|name| content.holders(name).any(|it| it != id));
-        if found.user.confirmed_at.is_some() || is_taken {
-            return Ok(false);
-        }
-        content.check_together(together, |other| content.users.contains_key(&other))?;
-        if found.user.expires_at.is_some() {
-            content.unname(id);
-            content.name(id, contest.username.as_ref());
-        }
-        if let Some(found) = content.users.get_mut(&id) {
-            if !contest.is_same {
-                found.password_hash = None;
-            }
-            if found.user.expires_at.is_some() {
-                found.user.username = contest.username.clone();
-                found.user.expires_at = Some(contest.expires_at);
-            }
-        }
-        content.push_all(together);
-        Ok(true)
-    }
-
     async fn replace_password_hash(
         &self,
         id: UserId,
@@ -147,31 +112,8 @@ impl UserDatastore for MemoryDatastore {
         content.delete_user(id, together)
     }
 
-    async fn find_lapsed_users(
-        &self,
-        lapse: Lapse,
-        now: Timestamp,
-        limit: u32,
-    ) -> Result<Vec<User>> {
-        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        let content = self.lock();
-        let users = content.users.values();
-        let lapsed = users.filter(|found| content.has_lapsed(&found.user, lapse, now));
-        Ok(lapsed.take(limit).map(|found| content.seen(&found.user)).collect())
-    }
-
-    async fn delete_lapsed_user(
-        &self,
-        id: UserId,
-        lapse: Lapse,
-        now: Timestamp,
-        together: &Together,
-    ) -> Result<bool> {
-        let mut content = self.lock();
-        if content.users.get(&id).is_none_or(|it| !content.has_lapsed(&it.user, lapse, now)) {
-            return Ok(false);
-        }
-        content.delete_user(id, together)
+    fn lapse_store(&self) -> Option<&dyn LapseStore> {
+        Some(self)
     }
 
     fn role_store(&self) -> Option<&dyn RoleStore> {
@@ -234,17 +176,17 @@ impl Content {
     }
 
     /// Gives whose a username is, or one that looks like it.
-    fn holders(&self, username: &Username) -> impl Iterator<Item = UserId> + use<> {
+    pub(super) fn holders(&self, username: &Username) -> impl Iterator<Item = UserId> + use<> {
         let alike = self.usernames.get(&username.canonical()).copied();
         alike.into_iter().chain(self.skeletons.get(&username.skeleton()).copied())
     }
 
-    fn name(&mut self, id: UserId, username: Option<&Username>) {
+    pub(super) fn name(&mut self, id: UserId, username: Option<&Username>) {
         self.usernames.extend(username.map(|name| (name.canonical(), id)));
         self.skeletons.extend(username.map(|name| (name.skeleton(), id)));
     }
 
-    fn unname(&mut self, id: UserId) {
+    pub(super) fn unname(&mut self, id: UserId) {
         self.usernames.retain(|_, holder| *holder != id);
         self.skeletons.retain(|_, holder| *holder != id);
     }
@@ -270,7 +212,7 @@ impl Content {
         });
     }
 
-    fn delete_user(&mut self, id: UserId, together: &Together) -> Result<bool> {
+    pub(super) fn delete_user(&mut self, id: UserId, together: &Together) -> Result<bool> {
         let Some(address) = self.users.get(&id).map(|found| found.user.email.canonical()) else {
             return Ok(false);
         };
@@ -288,24 +230,5 @@ impl Content {
         self.credentials.retain(|_, credential| credential.user_id != id);
         self.push_all(together);
         Ok(true)
-    }
-
-    /// Tells whether an account is to be deleted by now; a closed one is not while something leads back
-    /// to it.
-    fn has_lapsed(&self, user: &User, lapse: Lapse, now: Timestamp) -> bool {
-        if lapse == Lapse::Unconfirmed {
-            return user.expires_at.is_some_and(|at| at <= now);
-        }
-        let leads_back = |token: &OneTimeToken| {
-            token.user_id == user.id && token.lasting && token.expires_at > now
-        };
-        let will_lead_back = |queued: &Queued| {
-            queued.mail.addressee == Addressee::User(user.id)
-                && queued.mail.link.as_ref().is_some_and(|link| link.lasting)
-                && !queued.is_given_up()
-        };
-        user.closes_at.is_some_and(|at| at <= now)
-            && !self.tokens.values().any(leads_back)
-            && !self.outbox.values().any(will_lead_back)
     }
 }

@@ -24,6 +24,7 @@ use crate::datastore::sqlx::credential::{
 };
 use crate::datastore::sqlx::denylist::{EXTEND_DENIAL, FIND_DENIED};
 use crate::datastore::sqlx::dialect::Dialect;
+use crate::datastore::sqlx::lapse::CONTEST_USER;
 use crate::datastore::sqlx::one_time::{
     CREATE_TOKEN, DELETE_OLDER_TOKENS, DELETE_TOKEN, DELETE_TOKEN_OF_MAIL, FIND_MAIL,
     FIND_NEWER_TOKENS, FIND_TOKEN, LIST_TOKENS_OF_PURPOSE,
@@ -51,7 +52,7 @@ use crate::datastore::sqlx::session::{
 };
 use crate::datastore::sqlx::track::RECORD_NEXT_LOGIN;
 use crate::datastore::sqlx::user::{
-    CONTEST_USER, DELETE_FAMILIES_OF_USER, DELETE_PERSONAL_TOKENS_OF_USER, DELETE_SERIES_OF_USER,
+    DELETE_FAMILIES_OF_USER, DELETE_PERSONAL_TOKENS_OF_USER, DELETE_SERIES_OF_USER,
     DELETE_SESSIONS_OF_USER, DELETE_TOKENS_OF_USER, FIND_BY_EMAIL, FIND_BY_USERNAME, FIND_USER,
     FIND_USERNAME_HOLDERS, KEEP_USER, LIST_PASSWORD_HASHES, LOCK_USER, REPLACE_PASSWORD_HASH,
     UPDATE_USER,

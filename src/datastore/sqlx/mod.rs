@@ -23,6 +23,7 @@ mod explain;
 mod far;
 mod fault;
 mod hierarchy;
+mod lapse;
 mod migrations;
 pub(crate) mod name;
 mod one_time;

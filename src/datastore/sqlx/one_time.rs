@@ -11,7 +11,7 @@ use crate::datastore::sqlx::far::Far;
 use crate::datastore::sqlx::rows::{DigestRow, read_digest, row};
 use crate::datastore::sqlx::user::{LOCK_USER, apply_change};
 use crate::datastore::user::UserChange;
-use crate::datastore::{OneTimeStore, Together};
+use crate::datastore::{OneTimeStore, TicketStore, Together};
 use crate::error::Result;
 use crate::user::{User, UserId};
 
@@ -108,34 +108,6 @@ impl OneTimeStore for SqlxDatastore {
         })
     }
 
-    async fn create_token_beside(
-        &self,
-        token: &OneTimeToken,
-        at_most: u32,
-        epoch: i64,
-    ) -> Result<bool> {
-        let kept = usize::try_from(at_most.saturating_sub(1)).unwrap_or(usize::MAX);
-        in_transaction!(self, |transaction| {
-            let lock = transaction.query(LOCK_USER).bind(token.user_id.as_uuid());
-            transaction.execute(lock).await?;
-            let others = transaction
-                .query_as(LIST_TOKENS_OF_PURPOSE)
-                .bind(token.user_id.as_uuid())
-                .bind(token.purpose.clone());
-            let others: Vec<DigestRow> = transaction.fetch_all(others).await?;
-            for oldest in others.into_iter().skip(kept) {
-                let delete = transaction.query(DELETE_TOKEN).bind(oldest.digest);
-                transaction.execute(delete).await?;
-            }
-            let create = bind_token!(transaction.query(CREATE_TOKEN), token, epoch);
-            if transaction.execute(create).await? == 0 {
-                return Ok(false);
-            }
-            transaction.keep();
-            Ok(true)
-        })
-    }
-
     async fn find_token(
         &self,
         digest: &Digest,
@@ -209,6 +181,37 @@ impl OneTimeStore for SqlxDatastore {
     async fn delete_expired_tokens(&self, now: Timestamp) -> Result<u64> {
         in_batches!(self, DELETE_TOKEN, |transaction| {
             transaction.query_as(FIND_EXPIRED).bind(now)
+        })
+    }
+}
+
+#[async_trait]
+impl TicketStore for SqlxDatastore {
+    async fn create_token_beside(
+        &self,
+        token: &OneTimeToken,
+        at_most: u32,
+        epoch: i64,
+    ) -> Result<bool> {
+        let kept = usize::try_from(at_most.saturating_sub(1)).unwrap_or(usize::MAX);
+        in_transaction!(self, |transaction| {
+            let lock = transaction.query(LOCK_USER).bind(token.user_id.as_uuid());
+            transaction.execute(lock).await?;
+            let others = transaction
+                .query_as(LIST_TOKENS_OF_PURPOSE)
+                .bind(token.user_id.as_uuid())
+                .bind(token.purpose.clone());
+            let others: Vec<DigestRow> = transaction.fetch_all(others).await?;
+            for oldest in others.into_iter().skip(kept) {
+                let delete = transaction.query(DELETE_TOKEN).bind(oldest.digest);
+                transaction.execute(delete).await?;
+            }
+            let create = bind_token!(transaction.query(CREATE_TOKEN), token, epoch);
+            if transaction.execute(create).await? == 0 {
+                return Ok(false);
+            }
+            transaction.keep();
+            Ok(true)
         })
     }
 }

@@ -14,7 +14,7 @@ use crate::datastore::outbox::{
 };
 use crate::datastore::sqlx::SqlxDatastore;
 use crate::datastore::sqlx::rows::{corrupt, read_email, row};
-use crate::datastore::{OutboxStore, Together};
+use crate::datastore::{OutboxAdmin, OutboxStore, Together};
 use crate::error::Result;
 use crate::user::UserId;
 
@@ -198,6 +198,15 @@ impl OutboxStore for SqlxDatastore {
         })
     }
 
+    async fn delete_dead_mail(&self, written_until: Timestamp) -> Result<u64> {
+        in_batches!(self, DELETE_MAIL, IdRow => id, |transaction| {
+            transaction.query_as(FIND_DEAD).bind(written_until)
+        })
+    }
+}
+
+#[async_trait]
+impl OutboxAdmin for SqlxDatastore {
     async fn list_mail(&self, after: Option<Uuid>, limit: u32) -> Result<Vec<ListedMail>> {
         on_database!(self, |database| {
             let list = database
@@ -213,12 +222,6 @@ impl OutboxStore for SqlxDatastore {
         on_database!(self, |database| {
             let retry = database.query(RETRY_MAIL).bind(now).bind(id);
             Ok(database.execute(retry).await? == 1)
-        })
-    }
-
-    async fn delete_dead_mail(&self, written_until: Timestamp) -> Result<u64> {
-        in_batches!(self, DELETE_MAIL, IdRow => id, |transaction| {
-            transaction.query_as(FIND_DEAD).bind(written_until)
         })
     }
 }

@@ -9,11 +9,11 @@ use crate::datastore::outbox::{Addressee, NewMail};
 use crate::datastore::user::UserChange;
 use crate::datastore::{Together, UserDatastore};
 use crate::testing::contract::makers::{
-    assert_refused, at, begin, change, confirmed_user, consume, contested, create, email, find,
-    find_named, find_session, find_token, hash, mail, outbox, session_of, some_user_id, token_for,
-    token_of, user, user_named, username,
+    assert_refused, at, begin, change, confirmed_user, consume, create, email, find, find_named,
+    find_session, find_token, hash, mail, outbox, session_of, some_user_id, token_for, token_of,
+    user, user_named, username,
 };
-use crate::testing::contract::run::{CALLERS, all_at_once, count};
+use crate::testing::contract::run::{CALLERS, all_at_once};
 use crate::user::User;
 
 section! {
@@ -37,12 +37,6 @@ section! {
     a_change_for_the_unconfirmed_leaves_the_confirmed_alone,
     a_change_for_those_with_a_password_leaves_the_others_alone,
     of_parallel_first_confirmations_one_wins,
-    a_contested_user_loses_the_password_and_keeps_the_links,
-    a_contest_leaves_sessions_alone,
-    a_user_is_contested_however_often,
-    a_confirmed_user_cannot_be_contested,
-    nobody_cannot_be_contested,
-    of_parallel_contests_and_confirmations_no_account_is_confirmed_without_a_password,
     a_better_hash_replaces_the_old_and_changes_nothing_else,
     a_hash_that_is_not_there_any_more_is_not_replaced,
     of_parallel_replacements_of_one_hash_one_wins,
@@ -322,7 +316,8 @@ pub async fn a_change_for_those_with_a_password_leaves_the_others_alone(
     store: &Arc<impl UserDatastore>,
 ) {
     let ann = user(store, "ann@example.org").await;
-    assert!(store.contest_user(ann.id, &contested(), &Together::nothing()).await.unwrap());
+    let without = change(|it| it.password_hash = Some(None));
+    let ann = store.update_user(ann.id, &without, &Together::nothing()).await.unwrap().unwrap();
     let (session, token) = (session_of(&ann), token_of(&ann));
     begin(store, &session).await;
     create(store, &token).await;
@@ -359,85 +354,6 @@ pub async fn of_parallel_first_confirmations_one_wins(store: &Arc<impl UserDatas
     assert_eq!(outbox(store).await.len(), 1);
 }
 
-pub async fn a_contested_user_loses_the_password_and_keeps_the_links(
-    store: &Arc<impl UserDatastore>,
-) {
-    let ann = user(store, "ann@example.org").await;
-    let token = token_of(&ann);
-    create(store, &token).await;
-    let mail = mail("ann@example.org");
-    let together = Together::mail(vec![mail.clone()]);
-    assert!(store.contest_user(ann.id, &contested(), &together).await.unwrap());
-    let (found, password_hash) = find(store, "ann@example.org").await.unwrap();
-    assert_eq!((found.confirmed_at, password_hash), (None, None));
-    assert_eq!(find_token(store, &token).await, Some(token));
-    assert_eq!(outbox(store).await, BTreeSet::from([mail.id]));
-}
-
-pub async fn a_contest_leaves_sessions_alone(store: &Arc<impl UserDatastore>) {
-    let ann = user(store, "ann@example.org").await;
-    let session = session_of(&ann);
-    begin(store, &session).await;
-    assert!(store.contest_user(ann.id, &contested(), &Together::nothing()).await.unwrap());
-    assert_eq!(find_session(store, &session).await, Some((session, ann)));
-}
-
-pub async fn a_user_is_contested_however_often(store: &Arc<impl UserDatastore>) {
-    let id = user(store, "ann@example.org").await.id;
-    let mut written = BTreeSet::new();
-    for _ in 0..3 {
-        let mail = mail("ann@example.org");
-        let together = Together::mail(vec![mail.clone()]);
-        assert!(store.contest_user(id, &contested(), &together).await.unwrap());
-        written.insert(mail.id);
-    }
-    assert_eq!(outbox(store).await, written);
-}
-
-pub async fn a_confirmed_user_cannot_be_contested(store: &Arc<impl UserDatastore>) {
-    let ann = confirmed_user(store, "ann@example.org").await;
-    let together = Together::mail(vec![mail("ann@example.org")]);
-    assert!(!store.contest_user(ann.id, &contested(), &together).await.unwrap());
-    let found = find(store, "ann@example.org").await.unwrap();
-    assert_eq!(found, (ann, Some(hash("first"))));
-    assert_eq!(outbox(store).await, BTreeSet::new());
-}
-
-pub async fn nobody_cannot_be_contested(store: &Arc<impl UserDatastore>) {
-    let together = Together::mail(vec![mail("ann@example.org")]);
-    assert!(!store.contest_user(some_user_id(), &contested(), &together).await.unwrap());
-    assert_eq!(outbox(store).await, BTreeSet::new());
-}
-
-pub async fn of_parallel_contests_and_confirmations_no_account_is_confirmed_without_a_password(
-    store: &Arc<impl UserDatastore>,
-) {
-    // Whoever comes first decides: in every second round, somebody else is likely to.
-    for round in 0..6 {
-        let address = format!("user{round}@example.org");
-        let id = user(store, &address).await.id;
-        let answers = all_at_once(store, CALLERS, move |store, number| async move {
-            let nothing = Together::nothing();
-            if (number + round) % 2 == 0 {
-                let contested = store.contest_user(id, &contested(), &nothing).await.unwrap();
-                contested.then_some("contested")
-            } else {
-                let change = UserChange::confirmed(at(1), None);
-                let confirmed = store.update_user(id, &change, &nothing).await.unwrap();
-                confirmed.map(|_| "confirmed")
-            }
-        })
-        .await;
-        let (found, password_hash) = find(store, &address).await.unwrap();
-        let is_confirmed = found.confirmed_at.is_some();
-        let confirmed = count(&answers, &Some("confirmed"));
-        let contested = count(&answers, &Some("contested"));
-        let expected = if is_confirmed { (1, 0) } else { (0, CALLERS / 2) };
-        assert_eq!((confirmed, contested), expected);
-        assert_eq!(password_hash.is_some(), is_confirmed);
-    }
-}
-
 pub async fn a_better_hash_replaces_the_old_and_changes_nothing_else(
     store: &Arc<impl UserDatastore>,
 ) {
@@ -462,7 +378,8 @@ pub async fn a_hash_that_is_not_there_any_more_is_not_replaced(store: &Arc<impl 
     let nobody = some_user_id();
     assert!(!store.replace_password_hash(nobody, &hash("first"), &new).await.unwrap());
     assert_eq!(find(store, "ann@example.org").await.unwrap().1, Some(hash("first")));
-    assert!(store.contest_user(ann.id, &contested(), &Together::nothing()).await.unwrap());
+    let without = change(|it| it.password_hash = Some(None));
+    store.update_user(ann.id, &without, &Together::nothing()).await.unwrap().unwrap();
     assert!(!store.replace_password_hash(ann.id, &hash("first"), &new).await.unwrap());
     assert_eq!(find(store, "ann@example.org").await.unwrap().1, None);
 }

@@ -3,19 +3,14 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use chrono::TimeDelta;
-
-use crate::config::Span;
-use crate::datastore::one_time::OneTimeToken;
 use crate::datastore::outbox::{Addressee, NewMail};
-use crate::datastore::user::{Lapse, NewUser, UserChange};
+use crate::datastore::user::UserChange;
 use crate::datastore::{Together, UserDatastore};
 use crate::testing::contract::makers::{
     at, begin, consume, contested, create, find, find_session, find_token, grant, hash, mail,
-    new_user, outbox, push_mail_of, role_name, session_of, some_user_id, token_for, token_of, user,
+    outbox, role_name, session_of, some_user_id, token_for, token_of, user,
 };
 use crate::testing::contract::run::{CALLERS, all_at_once, count};
-use crate::user::User;
 
 section! {
     deletions in __contract_deletions:
@@ -28,12 +23,6 @@ section! {
     no_token_outlives_a_deletion_that_was_under_way_with_it,
     no_change_under_way_with_a_deletion_brings_the_user_back,
     a_deletion_takes_along_the_mail_that_workers_are_fetching,
-    a_closed_user_is_deleted_when_the_time_has_come,
-    an_account_that_nobody_confirms_is_deleted_when_the_time_has_come,
-    an_account_that_was_confirmed_or_used_does_not_expire,
-    an_account_that_was_opened_again_is_not_deleted,
-    a_closed_user_stays_while_something_leads_back,
-    no_way_back_is_made_to_a_closed_user_who_is_being_deleted,
 }
 
 pub async fn a_deleted_user_takes_everything_along(store: &Arc<impl UserDatastore>) {
@@ -171,7 +160,9 @@ pub async fn no_change_under_way_with_a_deletion_brings_the_user_back(
                 store.update_user(id, &UserChange::active(true), &nothing).await.unwrap();
             }
             _ if number % 4 == 1 => {
-                store.contest_user(id, &contested(), &nothing).await.unwrap();
+                if let Some(lapses) = store.lapse_store() {
+                    lapses.contest_user(id, &contested(), &nothing).await.unwrap();
+                }
             }
             _ if number % 4 == 2 => {
                 let (old, new) = (hash("first"), hash("better"));
@@ -214,157 +205,4 @@ pub async fn a_deletion_takes_along_the_mail_that_workers_are_fetching(
     })
     .await;
     assert_eq!(outbox(store).await, BTreeSet::new());
-}
-
-pub async fn a_closed_user_is_deleted_when_the_time_has_come(store: &Arc<impl UserDatastore>) {
-    let (ann, bob) = (user(store, "ann@example.org").await, user(store, "bob@example.org").await);
-    let nothing = Together::nothing();
-    let closing = UserChange::closing(at(90));
-    let ann = store.update_user(ann.id, &closing, &nothing).await.unwrap().unwrap();
-    let early = at(90) - TimeDelta::microseconds(1);
-    assert_eq!(store.find_lapsed_users(Lapse::Closed, early, 10).await.unwrap(), []);
-    assert!(!store.delete_lapsed_user(ann.id, Lapse::Closed, early, &nothing).await.unwrap());
-    let due = store.find_lapsed_users(Lapse::Closed, at(90), 10).await.unwrap();
-    assert_eq!(due, std::slice::from_ref(&ann));
-    assert_eq!(store.find_lapsed_users(Lapse::Closed, at(90), 0).await.unwrap(), []);
-    let told = mail("ann@example.org");
-    let together = Together::mail(vec![told.clone()]);
-    assert!(store.delete_lapsed_user(ann.id, Lapse::Closed, at(90), &together).await.unwrap());
-    assert!(!store.delete_lapsed_user(ann.id, Lapse::Closed, at(90), &together).await.unwrap());
-    assert!(!store.delete_lapsed_user(bob.id, Lapse::Closed, at(90), &together).await.unwrap());
-    assert_eq!(store.find_user(ann.id).await.unwrap(), None);
-    assert_eq!(outbox(store).await, BTreeSet::from([told.id]));
-    user(store, "ann@example.org").await;
-}
-
-pub async fn an_account_that_was_opened_again_is_not_deleted(store: &Arc<impl UserDatastore>) {
-    let ann = user(store, "ann@example.org").await;
-    let nothing = Together::nothing();
-    for change in [UserChange::closing(at(90)), UserChange::reopened()] {
-        store.update_user(ann.id, &change, &nothing).await.unwrap().unwrap();
-    }
-    assert_eq!(store.find_lapsed_users(Lapse::Closed, at(900), 10).await.unwrap(), []);
-    assert!(!store.delete_lapsed_user(ann.id, Lapse::Closed, at(900), &nothing).await.unwrap());
-    assert!(store.find_user(ann.id).await.unwrap().is_some());
-}
-
-pub async fn an_account_that_nobody_confirms_is_deleted_when_the_time_has_come(
-    store: &Arc<impl UserDatastore>,
-) {
-    let nothing = Together::nothing();
-    let new = NewUser { expires_at: Some(at(90)), ..new_user("ann@example.org") };
-    let ann = store.create_user(&new, &nothing).await.unwrap().unwrap();
-    assert_eq!((ann.expires_at, ann.is_open()), (Some(at(90)), true));
-    assert_eq!(store.find_user(ann.id).await.unwrap().as_ref(), Some(&ann));
-    user(store, "bob@example.org").await;
-    let early = at(90) - TimeDelta::microseconds(1);
-    let lapse = Lapse::Unconfirmed;
-    assert_eq!(store.find_lapsed_users(lapse, early, 10).await.unwrap(), []);
-    assert!(!store.delete_lapsed_user(ann.id, lapse, early, &nothing).await.unwrap());
-    // Changes that prove nothing do not keep it.
-    let change = UserChange::active(false);
-    let ann = store.update_user(ann.id, &change, &nothing).await.unwrap().unwrap();
-    assert_eq!(store.find_lapsed_users(Lapse::Closed, at(900), 10).await.unwrap(), []);
-    assert!(!store.delete_lapsed_user(ann.id, Lapse::Closed, at(900), &nothing).await.unwrap());
-    let due = store.find_lapsed_users(lapse, at(90), 10).await.unwrap();
-    assert_eq!(due, std::slice::from_ref(&ann));
-    let told = mail("ann@example.org");
-    let together = Together::mail(vec![told.clone()]);
-    assert!(store.delete_lapsed_user(ann.id, lapse, at(90), &together).await.unwrap());
-    assert!(!store.delete_lapsed_user(ann.id, lapse, at(90), &together).await.unwrap());
-    assert_eq!(store.find_user(ann.id).await.unwrap(), None);
-    assert_eq!(outbox(store).await, BTreeSet::from([told.id]));
-}
-
-pub async fn an_account_that_was_confirmed_or_used_does_not_expire(
-    store: &Arc<impl UserDatastore>,
-) {
-    let nothing = Together::nothing();
-    for (address, is_confirmed) in [("ann@example.org", true), ("bob@example.org", false)] {
-        let new = NewUser { expires_at: Some(at(90)), ..new_user(address) };
-        let user = store.create_user(&new, &nothing).await.unwrap().unwrap();
-        if is_confirmed {
-            let change = UserChange::confirmed(at(5), None);
-            let user = store.update_user(user.id, &change, &nothing).await.unwrap().unwrap();
-            assert_eq!(user.expires_at, None);
-        } else {
-            let session = session_of(&user);
-            assert!(store.begin_session(&session, 5, &nothing).await.unwrap().is_some());
-        }
-        let kept = store.find_user(user.id).await.unwrap().unwrap();
-        assert_eq!(kept.expires_at, None, "{address}");
-        let lapse = Lapse::Unconfirmed;
-        assert!(!store.delete_lapsed_user(user.id, lapse, at(900), &nothing).await.unwrap());
-    }
-    assert_eq!(store.find_lapsed_users(Lapse::Unconfirmed, at(900), 10).await.unwrap(), []);
-}
-
-pub async fn a_closed_user_stays_while_something_leads_back(store: &Arc<impl UserDatastore>) {
-    let (ann, bob) = (user(store, "ann@example.org").await, user(store, "bob@example.org").await);
-    let nothing = Together::nothing();
-    let lasts = |user: &User, until| OneTimeToken {
-        lasting: true,
-        expires_at: at(until),
-        ..token_for(user, "way_back")
-    };
-    create(store, &lasts(&bob, 900)).await;
-    create(store, &lasts(&ann, 200)).await;
-    let closing = UserChange::closing(at(90));
-    let ann = store.update_user(ann.id, &closing, &nothing).await.unwrap().unwrap();
-    // A link that does not last holds up nothing.
-    create(store, &OneTimeToken { expires_at: at(900), ..token_of(&ann) }).await;
-    let stays = async |now| {
-        let due = store.find_lapsed_users(Lapse::Closed, at(now), 10).await.unwrap();
-        assert_eq!(due, [], "at {now}");
-        assert!(
-            !store.delete_lapsed_user(ann.id, Lapse::Closed, at(now), &nothing).await.unwrap(),
-            "at {now}"
-        );
-    };
-    stays(90).await;
-    stays(199).await;
-    let mail = mail("ann@example.org").concerns(Addressee::User(ann.id));
-    let waits = mail.lasting_link("way_back", Span::hours(1));
-    store.push_mail(&waits).await.unwrap();
-    stays(200).await;
-    assert_eq!(store.lease_mail(at(300), at(400), 10).await.unwrap().len(), 1);
-    stays(300).await;
-    store.postpone_mail(waits.id, None, "550 no such user").await.unwrap();
-    let due = store.find_lapsed_users(Lapse::Closed, at(300), 10).await.unwrap();
-    assert_eq!(due, std::slice::from_ref(&ann));
-    assert!(store.delete_lapsed_user(ann.id, Lapse::Closed, at(300), &nothing).await.unwrap());
-}
-
-pub async fn no_way_back_is_made_to_a_closed_user_who_is_being_deleted(
-    store: &Arc<impl UserDatastore>,
-) {
-    for deletes in 0..CALLERS / 2 {
-        let ann = user(store, &format!("ann{deletes}@example.org")).await;
-        let (closing, nothing) = (UserChange::closing(at(90)), Together::nothing());
-        let ann = store.update_user(ann.id, &closing, &nothing).await.unwrap().unwrap();
-        let (id, epoch) = (ann.id, ann.epoch);
-        let tokens: Vec<_> = (0..CALLERS)
-            .map(|number| OneTimeToken { lasting: true, ..token_for(&ann, number) })
-            .collect();
-        for token in &tokens {
-            push_mail_of(store, token).await;
-        }
-        let done = all_at_once(store, CALLERS, move |store, number| {
-            let token = tokens[number].clone();
-            async move {
-                if number == deletes {
-                    store
-                        .delete_lapsed_user(id, Lapse::Closed, at(90), &Together::nothing())
-                        .await
-                        .unwrap()
-                } else {
-                    store.create_token(&token, epoch).await.unwrap()
-                }
-            }
-        })
-        .await;
-        let (is_deleted, done) = (done[deletes], count(&done, &true));
-        assert!(!is_deleted || done == 1, "{} ways back were made and lost", done - 1);
-        assert_eq!(store.find_user(id).await.unwrap().is_none(), is_deleted);
-    }
 }

@@ -13,10 +13,11 @@ use crate::crypto::hasher::PasswordHash;
 use crate::crypto::one_time::{Digest, Token};
 use crate::crypto::random_uuid;
 use crate::datastore::attempt::{BackOff, Charge};
+use crate::datastore::lapse::Contest;
 use crate::datastore::one_time::OneTimeToken;
 use crate::datastore::outbox::{Addressee, NewMail};
 use crate::datastore::session::SessionRecord;
-use crate::datastore::user::{Contest, NewUser, UserChange};
+use crate::datastore::user::{NewUser, UserChange};
 use crate::datastore::{StoreConnection, Together, UserDatastore};
 use crate::user::{
     Email, Identity, Method, PermissionName, Proof, Proofs, RoleName, User, UserId, Username,

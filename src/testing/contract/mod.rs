@@ -33,6 +33,9 @@
 //! | [`OutboxStore`] | `outbox` |
 //! | [`AttemptStore`] | `attempts` |
 //! | [`RoleStore`], if it stands among the `capabilities` | `roles`, `permissions`, `hierarchy` |
+//! | [`LapseStore`], likewise | `lapses` |
+//! | [`TicketStore`], likewise | `tickets` |
+//! | [`OutboxAdmin`], likewise | `outbox_admin` |
 //! | [`TrackStore`], likewise | `track` |
 //! | [`RememberStore`], likewise | `remember` |
 //! | [`RefreshStore`], likewise | `refresh`, `denylist` |
@@ -72,8 +75,10 @@
 //! [`AuditStore`]: crate::datastore::AuditStore
 //! [`CredentialStore`]: crate::datastore::CredentialStore
 //! [`Denylist`]: crate::datastore::Denylist
+//! [`LapseStore`]: crate::datastore::LapseStore
 //! [`MemoryDatastore`]: crate::datastore::MemoryDatastore
 //! [`OneTimeStore`]: crate::datastore::OneTimeStore
+//! [`OutboxAdmin`]: crate::datastore::OutboxAdmin
 //! [`OutboxStore`]: crate::datastore::OutboxStore
 //! [`RefreshStore`]: crate::datastore::RefreshStore
 //! [`PersonalTokenStore`]: crate::datastore::PersonalTokenStore
@@ -81,6 +86,7 @@
 //! [`RoleStore`]: crate::datastore::RoleStore
 //! [`SessionStore`]: crate::datastore::SessionStore
 //! [`SqlxDatastore`]: crate::datastore::SqlxDatastore
+//! [`TicketStore`]: crate::datastore::TicketStore
 //! [`TrackStore`]: crate::datastore::TrackStore
 //! [`UserDatastore`]: crate::datastore::UserDatastore
 
@@ -129,9 +135,11 @@ mod credentials_remember;
 mod deletions;
 mod denylist;
 mod hierarchy;
+mod lapses;
 mod makers;
 mod one_time;
 mod outbox;
+mod outbox_admin;
 mod permissions;
 mod personal_tokens;
 mod refresh;
@@ -140,6 +148,7 @@ mod remember;
 mod roles;
 mod run;
 mod sessions;
+mod tickets;
 mod together;
 mod track;
 mod users;
@@ -161,8 +170,10 @@ pub mod sentences {
     pub use crate::testing::contract::deletions::sentences as deletions;
     pub use crate::testing::contract::denylist::sentences as denylist;
     pub use crate::testing::contract::hierarchy::sentences as hierarchy;
+    pub use crate::testing::contract::lapses::sentences as lapses;
     pub use crate::testing::contract::one_time::sentences as one_time;
     pub use crate::testing::contract::outbox::sentences as outbox;
+    pub use crate::testing::contract::outbox_admin::sentences as outbox_admin;
     pub use crate::testing::contract::permissions::sentences as permissions;
     pub use crate::testing::contract::personal_tokens::sentences as personal_tokens;
     pub use crate::testing::contract::refresh::sentences as refresh;
@@ -170,6 +181,7 @@ pub mod sentences {
     pub use crate::testing::contract::remember::sentences as remember;
     pub use crate::testing::contract::roles::sentences as roles;
     pub use crate::testing::contract::sessions::sentences as sessions;
+    pub use crate::testing::contract::tickets::sentences as tickets;
     pub use crate::testing::contract::together::sentences as together;
     pub use crate::testing::contract::track::sentences as track;
     pub use crate::testing::contract::users::sentences as users;
@@ -290,6 +302,15 @@ macro_rules! __contract_capability {
         $crate::__contract_permissions!();
         $crate::__contract_hierarchy!();
     };
+    (LapseStore) => {
+        $crate::__contract_lapses!();
+    };
+    (TicketStore) => {
+        $crate::__contract_tickets!();
+    };
+    (OutboxAdmin) => {
+        $crate::__contract_outbox_admin!();
+    };
     (TrackStore) => {
         $crate::__contract_track!();
     };
@@ -317,8 +338,8 @@ macro_rules! __contract_capability {
         ::core::compile_error! {
             concat!(
                 "`", stringify!($other),
-                "` is none of `RoleStore`, `TrackStore`, `RememberStore`, `RefreshStore`, `Denylist`, \
-`PersonalTokenStore`, `CredentialStore` and `AuditStore`: no other capability is optional"
+                "` is none of `RoleStore`, `LapseStore`, `TicketStore`, `OutboxAdmin`, `TrackStore`, \
+`RememberStore`, `RefreshStore`, `Denylist`, `PersonalTokenStore`, `CredentialStore` and `AuditStore`: no other capability is optional"
             )
         }
     };

@@ -11,7 +11,7 @@ use crate::datastore::outbox::{Addressee, NewMail};
 use crate::datastore::user::UserChange;
 use crate::datastore::{Together, UserDatastore};
 use crate::testing::contract::makers::{
-    at, begin, confirmed_user, consume, contested, create, digest, find, find_session, find_token,
+    at, begin, change, confirmed_user, consume, create, digest, find, find_session, find_token,
     hash, mail, outbox, session_of, token_for, token_of, user,
 };
 use crate::testing::contract::run::{CALLERS, all_at_once};
@@ -28,9 +28,6 @@ section! {
     a_newer_token_kills_the_older_ones_of_its_purpose,
     a_token_that_was_asked_for_earlier_is_refused,
     a_lasting_token_stands_beside_others,
-    of_tokens_beside_one_another_the_newest_remain,
-    a_token_beside_others_of_an_epoch_that_is_over_takes_nothing_away,
-    of_parallel_tokens_beside_one_another_no_more_than_may_remain,
     a_lasting_token_is_made_for_a_mail_alone_that_waits,
     of_parallel_tokens_of_one_purpose_one_remains,
     of_parallel_tokens_of_one_mail_one_remains,
@@ -47,57 +44,6 @@ section! {
     of_parallel_spenders_of_one_token_one_wins,
     the_epoch_rises_as_often_as_somebody_gets_the_user,
     expired_tokens_are_swept,
-}
-
-pub async fn of_tokens_beside_one_another_the_newest_remain(store: &Arc<impl UserDatastore>) {
-    let (ann, bob) = (user(store, "ann@example.org").await, user(store, "bob@example.org").await);
-    let untouched = [token_of(&ann), token_for(&bob, "ticket")];
-    for token in &untouched {
-        create(store, token).await;
-    }
-    let tokens = [0, 1, 2, 3]
-        .map(|second| OneTimeToken { asked_at: at(second), ..token_for(&ann, "ticket") });
-    for token in &tokens {
-        assert!(store.create_token_beside(token, 3, ann.epoch).await.unwrap());
-    }
-    let [oldest, rest @ ..] = &tokens;
-    assert_eq!(store.find_token(&oldest.digest, "ticket", at(1)).await.unwrap(), None);
-    for token in rest.iter().chain(&untouched) {
-        let found = store.find_token(&token.digest, &token.purpose, at(1)).await.unwrap();
-        assert_eq!(found.as_ref(), Some(token));
-    }
-}
-
-pub async fn a_token_beside_others_of_an_epoch_that_is_over_takes_nothing_away(
-    store: &Arc<impl UserDatastore>,
-) {
-    let ann = user(store, "ann@example.org").await;
-    let (first, late) = (token_for(&ann, "ticket"), token_for(&ann, "ticket"));
-    assert!(store.create_token_beside(&first, 1, ann.epoch).await.unwrap());
-    assert!(!store.create_token_beside(&late, 1, ann.epoch + 1).await.unwrap());
-    assert_eq!(store.find_token(&first.digest, "ticket", at(1)).await.unwrap(), Some(first));
-    assert_eq!(store.find_token(&late.digest, "ticket", at(1)).await.unwrap(), None);
-}
-
-pub async fn of_parallel_tokens_beside_one_another_no_more_than_may_remain(
-    store: &Arc<impl UserDatastore>,
-) {
-    let ann = user(store, "ann@example.org").await;
-    let epoch = ann.epoch;
-    let tokens: Vec<OneTimeToken> = (0..CALLERS).map(|_| token_for(&ann, "ticket")).collect();
-    let created = tokens.clone();
-    let made = all_at_once(store, CALLERS, move |store, number| {
-        let token = created[number].clone();
-        async move { store.create_token_beside(&token, 2, epoch).await.unwrap() }
-    })
-    .await;
-    assert!(made.iter().all(|made| *made));
-    let mut remaining = 0;
-    for token in &tokens {
-        let found = store.find_token(&token.digest, "ticket", at(1)).await.unwrap();
-        remaining += usize::from(found.is_some());
-    }
-    assert_eq!(remaining, 2);
 }
 
 pub async fn a_token_is_found_as_made_however_often(store: &Arc<impl UserDatastore>) {
@@ -319,9 +265,10 @@ pub async fn a_token_whose_change_does_not_apply_consumes_nothing(store: &Arc<im
 
 pub async fn a_token_confirms_no_account_without_a_password(store: &Arc<impl UserDatastore>) {
     let ann = user(store, "ann@example.org").await;
+    let without = change(|it| it.password_hash = Some(None));
+    let ann = store.update_user(ann.id, &without, &Together::nothing()).await.unwrap().unwrap();
     let token = token_of(&ann);
     create(store, &token).await;
-    assert!(store.contest_user(ann.id, &contested(), &Together::nothing()).await.unwrap());
     let together = Together::mail(vec![mail("ann@example.org")]);
     let change = UserChange::confirmed(at(1), None);
     let consumed =

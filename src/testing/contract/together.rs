@@ -6,15 +6,14 @@ use std::sync::Arc;
 use crate::datastore::user::UserChange;
 use crate::datastore::{Together, UserDatastore};
 use crate::testing::contract::makers::{
-    at, begin, contested, create, find, find_session, find_token, foreign, hash, new_user, outbox,
-    session_of, token_of, user,
+    at, begin, create, find_session, find_token, foreign, new_user, outbox, session_of, token_of,
+    user,
 };
 
 section! {
     together in __contract_together:
     a_new_user_with_work_for_a_foreign_connection_is_not_made,
     a_change_with_work_for_a_foreign_connection_changes_nothing,
-    a_contest_with_work_for_a_foreign_connection_takes_no_password,
     a_deletion_with_work_for_a_foreign_connection_deletes_nothing,
     a_token_with_work_for_a_foreign_connection_is_not_used_up,
 }
@@ -41,16 +40,6 @@ pub async fn a_change_with_work_for_a_foreign_connection_changes_nothing(
     assert_eq!(store.find_user(ann.id).await.unwrap(), Some(ann.clone()));
     assert_eq!(find_session(store, &session).await, Some((session, ann)));
     assert_eq!(find_token(store, &token).await, Some(token));
-    assert_eq!(outbox(store).await, BTreeSet::new());
-}
-
-pub async fn a_contest_with_work_for_a_foreign_connection_takes_no_password(
-    store: &Arc<impl UserDatastore>,
-) {
-    let ann = user(store, "ann@example.org").await;
-    assert!(store.contest_user(ann.id, &contested(), &foreign()).await.is_err());
-    let found = find(store, "ann@example.org").await;
-    assert_eq!(found, Some((ann, Some(hash("first")))));
     assert_eq!(outbox(store).await, BTreeSet::new());
 }
 

@@ -256,7 +256,9 @@ pub async fn what_cannot_be_committed_together_changes_nothing(store: &Arc<impl 
     let bob = new_user("bob@example.org");
     assert!(store.create_user(&bob, &together).await.is_err());
     assert!(store.update_user(ann.id, &change, &together).await.is_err());
-    assert!(store.contest_user(ann.id, &contested(), &together).await.is_err());
+    if let Some(lapses) = store.lapse_store() {
+        assert!(lapses.contest_user(ann.id, &contested(), &together).await.is_err());
+    }
     assert!(store.delete_user(ann.id, &together).await.is_err());
     let consumed = store.consume_token(&token.digest, "confirm", at(1), &change, &together).await;
     assert!(consumed.is_err());
