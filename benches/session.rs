@@ -64,15 +64,12 @@ async fn main() {
 
 async fn fill(store: &(impl UserDatastore + RoleStore)) -> Digest {
     let now = Clock::default().now();
-    let user = NewUser {
-        id: UserId::from_uuid(random_uuid().expect("randomness")),
-        email: Email::parse("ann@example.org").expect("an address"),
-        username: None,
-        password_hash: None,
-        confirmed_at: Some(now),
-        expires_at: None,
-        created_at: now,
-    };
+    let mut user = NewUser::new(
+        UserId::from_uuid(random_uuid().expect("randomness")),
+        Email::parse("ann@example.org").expect("an address"),
+        now,
+    );
+    user.confirmed_at = Some(now);
     let user = store.create_user(&user, &Together::nothing()).await.expect("a store");
     let user = user.expect("the first of that address");
     let editor = RoleName::parse("editor").expect("a name");
@@ -85,18 +82,14 @@ async fn fill(store: &(impl UserDatastore + RoleStore)) -> Digest {
     let granted = store.grant_role(user.id, &editor, &Together::nothing()).await;
     assert!(granted.expect("a store"));
     let digest = Token::random().expect("randomness").digest();
-    let session = SessionRecord {
+    let session = SessionRecord::new(
         digest,
-        id: random_uuid().expect("randomness"),
-        user_id: user.id,
-        epoch: user.epoch,
-        proofs: Proofs::from(Proof::new(Method::Password, now)),
-        client: None,
-        user_agent: None,
-        created_at: now,
-        last_seen_at: now,
-        series: None,
-    };
+        random_uuid().expect("randomness"),
+        user.id,
+        user.epoch,
+        Proofs::from(Proof::new(Method::Password, now)),
+        now,
+    );
     assert!(
         store.begin_session(&session, 20, &Together::nothing()).await.expect("a store").is_some()
     );

@@ -67,7 +67,7 @@ impl UserDatastore for MemberStore {
         let read = |row: SqliteRow| {
             let password_hash: Option<String> = column(&row, "passphrase")?;
             let password_hash = password_hash.map(PasswordHash::from_stored);
-            Ok(Credentials { user: read_user(&row)?, password_hash })
+            Ok(Credentials::new(read_user(&row)?, password_hash))
         };
         row.map(read).transpose()
     }

@@ -43,8 +43,7 @@ impl OutboxStore for MemberStore {
         .fetch_all(&self.writer)
         .await
         .map_err(Error::store)?;
-        let read =
-            |row| Ok(OutboxMail { mail: read_mail(row)?, attempts: column(row, "attempts")? });
+        let read = |row| Ok(OutboxMail::new(read_mail(row)?, column(row, "attempts")?));
         rows.iter().map(read).collect()
     }
 
@@ -150,32 +149,31 @@ async fn push(connection: &mut SqliteConnection, mail: &NewMail) -> Result<()> {
 
 fn read_mail(row: &SqliteRow) -> Result<NewMail> {
     let to = Email::parse(column(row, "recipient")?).map_err(|_| corrupt("recipient"))?;
-    Ok(NewMail {
-        id: column(row, "mail_id")?,
-        template: column(row, "template")?,
-        subject: column(row, "subject")?,
-        to,
-        addressee: match column::<Option<Uuid>>(row, "member")? {
-            Some(id) => Addressee::User(UserId::from_uuid(id)),
-            None if column(row, "to_holder")? => Addressee::Holder,
-            None => Addressee::Anybody,
-        },
-        only_unconfirmed: column(row, "only_unconfirmed")?,
-        epoch: column(row, "generation")?,
-        link: read_link(row)?,
-        context: serde_json::from_str(column(row, "context")?).map_err(|_| corrupt("context"))?,
-        created_at: time(row, "written_at")?,
-        asker: serde_json::from_str(column(row, "asker")?).map_err(|_| corrupt("asker"))?,
-    })
+    let (id, written_at) = (column(row, "mail_id")?, time(row, "written_at")?);
+    let (template, subject) = (column(row, "template")?, column(row, "subject")?);
+    let mut mail = NewMail::with_id(id, template, subject, &to, written_at);
+    mail.addressee = match column::<Option<Uuid>>(row, "member")? {
+        Some(id) => Addressee::User(UserId::from_uuid(id)),
+        None if column(row, "to_holder")? => Addressee::Holder,
+        None => Addressee::Anybody,
+    };
+    mail.only_unconfirmed = column(row, "only_unconfirmed")?;
+    mail.epoch = column(row, "generation")?;
+    mail.link = read_link(row)?;
+    mail.context = serde_json::from_str(column(row, "context")?).map_err(|_| corrupt("context"))?;
+    mail.asker = serde_json::from_str(column(row, "asker")?).map_err(|_| corrupt("asker"))?;
+    Ok(mail)
 }
 
 fn read_link(row: &SqliteRow) -> Result<Option<NewLink>> {
     let (Some(purpose), Some(seconds)) =
-        (column(row, "link_purpose")?, column::<Option<i64>>(row, "link_seconds")?)
+        (column::<Option<&str>>(row, "link_purpose")?, column::<Option<i64>>(row, "link_seconds")?)
     else {
         return Ok(None);
     };
     let seconds = u64::try_from(seconds).map_err(|_| corrupt("link_seconds"))?;
     let lifetime = Span::new(Duration::from_secs(seconds));
-    Ok(Some(NewLink { purpose, lifetime, lasting: column(row, "link_lasting")? }))
+    let mut link = NewLink::new(purpose, lifetime);
+    link.lasting = column(row, "link_lasting")?;
+    Ok(Some(link))
 }

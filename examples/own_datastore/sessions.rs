@@ -155,7 +155,7 @@ impl SessionStore for MemberStore {
 
 fn read_ended(row: &SqliteRow) -> Result<EndedSession> {
     let user_id = UserId::from_uuid(column(row, "member")?);
-    Ok(EndedSession { id: column(row, "session_id")?, user_id })
+    Ok(EndedSession::new(column(row, "session_id")?, user_id))
 }
 
 fn proofs(row: &SqliteRow) -> Result<Proofs> {
@@ -163,19 +163,19 @@ fn proofs(row: &SqliteRow) -> Result<Proofs> {
 }
 
 fn read_session(row: &SqliteRow) -> Result<SessionRecord> {
+    // No browser is remembered: this store is no `RememberStore`, and no session names a series.
+    let mut session = SessionRecord::new(
+        digest(row, "digest")?,
+        column(row, "session_id")?,
+        UserId::from_uuid(column(row, "member")?),
+        column(row, "member_generation")?,
+        proofs(row)?,
+        time(row, "begun_at")?,
+    );
     let client: Option<&str> = column(row, "client")?;
-    let client = client.map(|client| client.parse().map_err(|_| corrupt("client"))).transpose()?;
-    Ok(SessionRecord {
-        digest: digest(row, "digest")?,
-        id: column(row, "session_id")?,
-        user_id: UserId::from_uuid(column(row, "member")?),
-        epoch: column(row, "member_generation")?,
-        proofs: proofs(row)?,
-        client,
-        user_agent: column(row, "user_agent")?,
-        created_at: time(row, "begun_at")?,
-        last_seen_at: time(row, "last_seen_at")?,
-        // No browser is remembered: this store is no `RememberStore`.
-        series: None,
-    })
+    session.client =
+        client.map(|client| client.parse().map_err(|_| corrupt("client"))).transpose()?;
+    session.user_agent = column(row, "user_agent")?;
+    session.last_seen_at = time(row, "last_seen_at")?;
+    Ok(session)
 }

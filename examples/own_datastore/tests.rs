@@ -32,15 +32,8 @@ async fn store() -> (MemberStore, TempDir) {
 }
 
 fn new_user(address: &str) -> NewUser {
-    NewUser {
-        id: UserId::from_uuid(random_uuid().unwrap()),
-        email: Email::parse(address).unwrap(),
-        username: None,
-        password_hash: None,
-        confirmed_at: None,
-        expires_at: None,
-        created_at: Clock::default().now(),
-    }
+    let id = UserId::from_uuid(random_uuid().unwrap());
+    NewUser::new(id, Email::parse(address).unwrap(), Clock::default().now())
 }
 
 async fn user(store: &MemberStore) -> User {
@@ -82,18 +75,14 @@ async fn what_the_application_does_along_is_committed_with_the_user_or_neither_i
 async fn a_session_of_another_generation_is_not_found() {
     let (store, _folder) = store().await;
     let ann = user(&store).await;
-    let session = SessionRecord {
-        digest: Token::random().unwrap().digest(),
-        id: random_uuid().unwrap(),
-        user_id: ann.id,
-        epoch: ann.epoch,
-        proofs: Proofs::from(Proof::new(Method::Password, ann.created_at)),
-        client: None,
-        user_agent: None,
-        created_at: ann.created_at,
-        last_seen_at: ann.created_at,
-        series: None,
-    };
+    let session = SessionRecord::new(
+        Token::random().unwrap().digest(),
+        random_uuid().unwrap(),
+        ann.id,
+        ann.epoch,
+        Proofs::from(Proof::new(Method::Password, ann.created_at)),
+        ann.created_at,
+    );
     assert!(store.begin_session(&session, 20, &Together::nothing()).await.unwrap().is_some());
     assert!(store.find_session(&session.digest).await.unwrap().is_some());
     execute(&store, "UPDATE members SET generation = generation + 1").await;

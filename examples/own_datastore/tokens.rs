@@ -139,14 +139,15 @@ impl OneTimeStore for MemberStore {
 }
 
 fn read_token(row: &SqliteRow) -> Result<OneTimeToken> {
-    Ok(OneTimeToken {
-        digest: digest(row, "digest")?,
-        purpose: column(row, "purpose")?,
-        user_id: UserId::from_uuid(column(row, "member")?),
-        address: column(row, "mail_key")?,
-        mail_id: column(row, "mail_id")?,
-        lasting: column(row, "lasting")?,
-        asked_at: time(row, "asked_at")?,
-        expires_at: time(row, "expires_at")?,
-    })
+    let mut token = OneTimeToken::new(
+        digest(row, "digest")?,
+        column::<&str>(row, "purpose")?,
+        UserId::from_uuid(column(row, "member")?),
+        column::<&str>(row, "mail_key")?,
+        column(row, "mail_id")?,
+        time(row, "asked_at")?,
+        time(row, "expires_at")?,
+    );
+    token.lasting = column(row, "lasting")?;
+    Ok(token)
 }

@@ -55,6 +55,7 @@ pub trait AttemptStore: Send + Sync + 'static {
 
 /// How delays grow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct BackOff {
     /// The number of the first attempt that is followed by a delay.
     pub from: u32,
@@ -62,6 +63,13 @@ pub struct BackOff {
     pub first_delay: TimeDelta,
     /// The delay beyond which it does not grow.
     pub longest_delay: TimeDelta,
+}
+
+impl BackOff {
+    /// Returns delays that begin after the attempt of that number and double up to the longest.
+    pub const fn new(from: u32, first_delay: TimeDelta, longest_delay: TimeDelta) -> Self {
+        Self { from, first_delay, longest_delay }
+    }
 }
 
 /// Whether an attempt may be made.

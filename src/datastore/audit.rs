@@ -43,6 +43,7 @@ pub trait AuditStore: Send + Sync + 'static {
 
 /// Something to be written down.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct AuditEntry {
     /// When it happened.
     pub at: Timestamp,
@@ -54,8 +55,16 @@ pub struct AuditEntry {
     pub payload: String,
 }
 
+impl AuditEntry {
+    /// Returns an entry about no account.
+    pub fn new(at: Timestamp, event: impl Into<String>, payload: impl Into<String>) -> Self {
+        Self { at, event: event.into(), user_id: None, payload: payload.into() }
+    }
+}
+
 /// What was written down.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct AuditRow {
     /// The number: 1, 2, 3, …
     pub sequence: i64,
@@ -72,6 +81,18 @@ pub struct AuditRow {
 }
 
 impl AuditRow {
+    /// Returns a row as it was written, for stores that read it.
+    pub fn new(
+        sequence: i64,
+        entry: AuditEntry,
+        previous: Digest,
+        hash: Digest,
+        key_id: i64,
+        seal: Digest,
+    ) -> Self {
+        Self { sequence, entry, previous, hash, key_id, seal }
+    }
+
     /// Computes what the hash has to be.
     pub fn right_hash(&self) -> Digest {
         let Self { sequence, entry, previous, .. } = self;
@@ -97,6 +118,7 @@ impl AuditRow {
 
 /// What the last row of a journal is.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct AuditHead {
     /// Its number; 0 when there is no row.
     pub sequence: i64,
@@ -109,6 +131,11 @@ pub struct AuditHead {
 }
 
 impl AuditHead {
+    /// Returns a head as it was written, for stores that read it.
+    pub fn new(sequence: i64, hash: Digest, key_id: i64, seal: Digest) -> Self {
+        Self { sequence, hash, key_id, seal }
+    }
+
     /// The head of a journal without rows.
     pub fn empty() -> Self {
         let zero = Digest::from_bytes([0; 32]);

@@ -68,6 +68,7 @@ pub enum Lapse {
 
 /// Another registration of an address that was not proved yet.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Contest {
     /// Whether the password is the account's: the same person once more.
     pub is_same: bool,
@@ -75,4 +76,11 @@ pub struct Contest {
     pub username: Option<Username>,
     /// When the account is deleted now unless its address is proved before.
     pub expires_at: Timestamp,
+}
+
+impl Contest {
+    /// Returns a registration without a username.
+    pub fn new(is_same: bool, expires_at: Timestamp) -> Self {
+        Self { is_same, username: None, expires_at }
+    }
 }

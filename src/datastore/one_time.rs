@@ -89,6 +89,7 @@ pub trait TicketStore: Send + Sync + 'static {
 
 /// A one-time token as the store keeps it: for one purpose, one user, one address, one use.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct OneTimeToken {
     /// The digest of what the link carries.
     pub digest: Digest,
@@ -107,4 +108,20 @@ pub struct OneTimeToken {
     pub asked_at: Timestamp,
     /// Until when it may be used.
     pub expires_at: Timestamp,
+}
+
+impl OneTimeToken {
+    /// Returns a token that does not outlive a change of its user's credentials.
+    pub fn new(
+        digest: Digest,
+        purpose: impl Into<String>,
+        user_id: UserId,
+        address: impl Into<String>,
+        mail_id: Uuid,
+        asked_at: Timestamp,
+        expires_at: Timestamp,
+    ) -> Self {
+        let (purpose, address) = (purpose.into(), address.into());
+        Self { digest, purpose, user_id, address, mail_id, lasting: false, asked_at, expires_at }
+    }
 }

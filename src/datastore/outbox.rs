@@ -84,6 +84,7 @@ pub trait OutboxAdmin: Send + Sync + 'static {
 
 /// A mail to be sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct NewMail {
     /// The identifier, random; also the `Message-ID`, the same however often it is sent.
     pub id: Uuid,
@@ -139,8 +140,13 @@ impl NewMail {
     ///
     /// [`Error::Crypto`](crate::Error::Crypto) when there is no randomness for an identifier.
     pub fn new(template: &str, subject: &str, to: &Email, at: Timestamp) -> Result<Self> {
-        Ok(Self {
-            id: random_uuid()?,
+        Ok(Self::with_id(random_uuid()?, template, subject, to, at))
+    }
+
+    /// Does so with an identifier that the mail has already, for stores that read it.
+    pub fn with_id(id: Uuid, template: &str, subject: &str, to: &Email, at: Timestamp) -> Self {
+        Self {
+            id,
             template: template.to_owned(),
             subject: subject.to_owned(),
             to: to.clone(),
@@ -151,7 +157,7 @@ impl NewMail {
             context: BTreeMap::new(),
             created_at: at,
             asker: None,
-        })
+        }
     }
 
     /// Returns whether it tells its user what happened to their account, or leads back to it: it goes out
@@ -195,6 +201,7 @@ impl NewMail {
 
 /// Who asked for a mail, as far as the request told.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Asker {
     /// The client's network address, if it is known.
     pub client: Option<IpAddr>,
@@ -206,6 +213,7 @@ pub struct Asker {
 
 /// A link to be made when its mail is sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct NewLink {
     /// What it is for: the stem of the feature, and the first part of its path.
     pub purpose: String,
@@ -215,8 +223,16 @@ pub struct NewLink {
     pub lasting: bool,
 }
 
+impl NewLink {
+    /// Returns a link whose token is not lasting.
+    pub fn new(purpose: impl Into<String>, lifetime: Span) -> Self {
+        Self { purpose: purpose.into(), lifetime, lasting: false }
+    }
+}
+
 /// A mail that was handed out to be sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct OutboxMail {
     /// The mail.
     pub mail: NewMail,
@@ -224,8 +240,16 @@ pub struct OutboxMail {
     pub attempts: u32,
 }
 
+impl OutboxMail {
+    /// Returns a mail that was handed out so often.
+    pub fn new(mail: NewMail, attempts: u32) -> Self {
+        Self { mail, attempts }
+    }
+}
+
 /// A mail as an operator sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ListedMail {
     /// The mail.
     pub mail: NewMail,
@@ -238,8 +262,16 @@ pub struct ListedMail {
     pub fault: Option<String>,
 }
 
+impl ListedMail {
+    /// Returns a mail that was handed out so often and has not failed yet.
+    pub fn new(mail: NewMail, state: MailState, attempts: u32) -> Self {
+        Self { mail, state, attempts, fault: None }
+    }
+}
+
 /// What becomes of a mail next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum MailState {
     /// It is sent at that time, or as soon as a worker gets to it.
     Waiting {

@@ -86,6 +86,7 @@ pub enum Creation {
 
 /// A token as the store keeps it.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct PersonalTokenRecord {
     /// The digest of its secret.
     pub digest: Digest,
@@ -105,4 +106,28 @@ pub struct PersonalTokenRecord {
     pub expires_at: Option<Timestamp>,
     /// When it was last used, or refused for its age, to the minute.
     pub last_used_at: Option<Timestamp>,
+}
+
+impl PersonalTokenRecord {
+    /// Returns a token without scopes that does not end by itself and was not used yet.
+    pub fn new(
+        digest: Digest,
+        id: Uuid,
+        user_id: UserId,
+        epoch: i64,
+        name: impl Into<String>,
+        created_at: Timestamp,
+    ) -> Self {
+        Self {
+            digest,
+            id,
+            user_id,
+            epoch,
+            name: name.into(),
+            scopes: Vec::new(),
+            created_at,
+            expires_at: None,
+            last_used_at: None,
+        }
+    }
 }

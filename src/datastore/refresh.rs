@@ -78,6 +78,7 @@ pub trait RefreshStore: Denylist {
 
 /// A family as the store keeps it: a program that is logged in.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct FamilyRecord {
     /// Its name, for people and in tokens; no credential.
     pub id: Uuid,
@@ -110,6 +111,34 @@ pub struct FamilyRecord {
 }
 
 impl FamilyRecord {
+    /// Returns a family that begins now, in no session, and is over when its lifetime is.
+    pub fn new(
+        id: Uuid,
+        user_id: UserId,
+        epoch: i64,
+        token_id: Uuid,
+        proofs: Proofs,
+        created_at: Timestamp,
+        expires_at: Timestamp,
+    ) -> Self {
+        Self {
+            id,
+            user_id,
+            epoch,
+            token_id,
+            previous_id: None,
+            session_id: None,
+            series: None,
+            proofs,
+            client: None,
+            user_agent: None,
+            created_at,
+            rotated_at: created_at,
+            idle_expires_at: expires_at,
+            expires_at,
+        }
+    }
+
     /// Tells whether it is not over yet.
     pub fn is_alive(&self, now: Timestamp) -> bool {
         self.idle_expires_at > now && self.expires_at > now
@@ -135,6 +164,7 @@ impl FamilyRecord {
 
 /// What a token says of its bearer.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct TokenTrace {
     /// Whose it is.
     pub user: UserId,
@@ -144,6 +174,13 @@ pub struct TokenTrace {
     pub session: Option<Uuid>,
     /// By what the [`Denylist`] knows it.
     pub jti: String,
+}
+
+impl TokenTrace {
+    /// Returns what a token says that belongs to no family and was made in no session.
+    pub fn new(user: UserId, jti: impl Into<String>) -> Self {
+        Self { user, family: None, session: None, jti: jti.into() }
+    }
 }
 
 /// By what a token lives.
@@ -159,6 +196,7 @@ pub enum LivesBy {
 
 /// A refresh token that is presented, and what is to replace it.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct Rotation {
     /// Its family.
     pub family: Uuid,
@@ -193,9 +231,17 @@ pub enum Rotated {
 
 /// A family that is no more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
 pub struct EndedFamily {
     /// Its name.
     pub id: Uuid,
     /// Whose it was.
     pub user_id: UserId,
+}
+
+impl EndedFamily {
+    /// Returns a family of a user that has ended.
+    pub fn new(id: Uuid, user_id: UserId) -> Self {
+        Self { id, user_id }
+    }
 }

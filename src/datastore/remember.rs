@@ -71,6 +71,7 @@ pub trait RememberStore: Send + Sync + 'static {
 
 /// A series as the store keeps it: a browser that is remembered.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct SeriesRecord {
     /// The digest of its selector, which stays.
     pub series: Digest,
@@ -93,6 +94,29 @@ pub struct SeriesRecord {
 }
 
 impl SeriesRecord {
+    /// Returns a series that begins now.
+    pub fn new(
+        series: Digest,
+        user_id: UserId,
+        epoch: i64,
+        validator: Digest,
+        proofs: Proofs,
+        created_at: Timestamp,
+        expires_at: Timestamp,
+    ) -> Self {
+        Self {
+            series,
+            user_id,
+            epoch,
+            validator,
+            previous: None,
+            proofs,
+            created_at,
+            rotated_at: created_at,
+            expires_at,
+        }
+    }
+
     /// Says what a validator is by now whose digest was presented: a previous one is taken for the
     /// current one if that replaced it after `since`.
     pub fn judge(&self, presented: &Digest, since: Timestamp) -> Presented {
@@ -119,6 +143,7 @@ pub enum Presented {
 
 /// A validator that is presented, and what is to replace it.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct Turn {
     /// The digest of the series' selector.
     pub series: Digest,
@@ -147,9 +172,17 @@ pub enum Turned {
 
 /// A series that is no more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
 pub struct EndedSeries {
     /// Whose it was.
     pub user_id: UserId,
     /// The public id of the session that ended with it, if there was one.
     pub session: Option<Uuid>,
+}
+
+impl EndedSeries {
+    /// Returns a series of a user that has ended, with the session that ended with it.
+    pub fn new(user_id: UserId, session: Option<Uuid>) -> Self {
+        Self { user_id, session }
+    }
 }

@@ -84,6 +84,7 @@ pub trait RoleStore: Send + Sync + 'static {
 
 /// A role as the store keeps it.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct RoleRecord {
     /// The name, compared byte for byte.
     pub name: RoleName,
@@ -95,8 +96,17 @@ pub struct RoleRecord {
     pub includes: Vec<RoleName>,
 }
 
+impl RoleRecord {
+    /// Returns a role that permits and includes nothing.
+    pub fn new(name: RoleName, description: impl Into<String>) -> Self {
+        let description = description.into();
+        Self { name, description, permissions: Vec::new(), includes: Vec::new() }
+    }
+}
+
 /// Why a role does not include another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum NotIncluded {
     /// There is no role of one of the names.
     #[error("one of the roles does not exist")]

@@ -120,6 +120,7 @@ const AFTER_ALL_USE: Timestamp = match DateTime::from_timestamp(253_370_764_800,
 
 /// A session that is no more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
 pub struct EndedSession {
     /// Its public id.
     pub id: Uuid,
@@ -127,8 +128,16 @@ pub struct EndedSession {
     pub user_id: UserId,
 }
 
+impl EndedSession {
+    /// Returns a session of a user that has ended.
+    pub fn new(id: Uuid, user_id: UserId) -> Self {
+        Self { id, user_id }
+    }
+}
+
 /// A session as the store keeps it.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct SessionRecord {
     /// The digest of the id that the cookie holds.
     pub digest: Digest,
@@ -153,6 +162,29 @@ pub struct SessionRecord {
 }
 
 impl SessionRecord {
+    /// Returns a session that begins now, of which neither address nor browser is known.
+    pub fn new(
+        digest: Digest,
+        id: Uuid,
+        user_id: UserId,
+        epoch: i64,
+        proofs: Proofs,
+        created_at: Timestamp,
+    ) -> Self {
+        Self {
+            digest,
+            id,
+            user_id,
+            epoch,
+            proofs,
+            client: None,
+            user_agent: None,
+            created_at,
+            last_seen_at: created_at,
+            series: None,
+        }
+    }
+
     /// Returns the name of the method that the session began with, for example `password`.
     pub fn authn_via(&self) -> &str {
         self.proofs.authn_via()

@@ -25,6 +25,7 @@ pub trait TrackStore: Send + Sync + 'static {
 
 /// The logins of a user.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Track {
     /// When they logged in this time.
     pub current_login_at: Timestamp,
@@ -36,4 +37,17 @@ pub struct Track {
     pub last_login_ip: Option<IpAddr>,
     /// How often they logged in.
     pub login_count: i64,
+}
+
+impl Track {
+    /// Returns what is known after a user's first login.
+    pub fn new(at: Timestamp, client: Option<IpAddr>) -> Self {
+        Self {
+            current_login_at: at,
+            current_login_ip: client,
+            last_login_at: None,
+            last_login_ip: None,
+            login_count: 1,
+        }
+    }
 }

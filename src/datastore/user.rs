@@ -145,6 +145,7 @@ const PAGE: u32 = 1_000;
 
 /// A user to be made.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct NewUser {
     /// The identifier, random.
     pub id: UserId,
@@ -162,8 +163,24 @@ pub struct NewUser {
     pub created_at: Timestamp,
 }
 
+impl NewUser {
+    /// Returns a user without username and password, whose address was not proved.
+    pub fn new(id: UserId, email: Email, created_at: Timestamp) -> Self {
+        Self {
+            id,
+            email,
+            username: None,
+            password_hash: None,
+            confirmed_at: None,
+            expires_at: None,
+            created_at,
+        }
+    }
+}
+
 /// What of a new user is another's already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Taken {
     /// The address.
     Email,
@@ -173,11 +190,19 @@ pub enum Taken {
 
 /// A user and what proves to be them.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Credentials {
     /// The user, with roles.
     pub user: User,
     /// The hash of the password, if there is one.
     pub password_hash: Option<PasswordHash>,
+}
+
+impl Credentials {
+    /// Returns a user with the hash of the password, if there is one.
+    pub fn new(user: User, password_hash: Option<PasswordHash>) -> Self {
+        Self { user, password_hash }
+    }
 }
 
 /// A change of a user's credentials or status. What is `None` stays as it is.

@@ -27,6 +27,7 @@ const USER_AGENT_CHARS: usize = 255;
 
 /// An access token, and the refresh token of its family. Its times are in whole seconds, as those of tokens
 /// are.
+#[non_exhaustive]
 pub struct TokenPair {
     /// When both were issued.
     pub issued_at: Timestamp,

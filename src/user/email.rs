@@ -71,6 +71,7 @@ impl FromStr for Email {
 
 /// Why a text is not an [`Email`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum EmailError {
     /// There is none.
     #[error("Enter your email address.")]

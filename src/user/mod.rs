@@ -126,6 +126,7 @@ impl User {
 
 /// What the outside may know of a user: the `user` of templates and of JSON answers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct UserPayload {
     /// The stable identifier.
     pub id: UserId,

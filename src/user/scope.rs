@@ -71,11 +71,19 @@ pub trait Scope: Send + Sync + 'static {
 
 /// A scope, as people are asked for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct KnownScope {
     /// Its name.
     pub name: &'static str,
     /// What it lets a program do.
     pub description: &'static str,
+}
+
+impl KnownScope {
+    /// Returns a scope of that name and description.
+    pub const fn new(name: &'static str, description: &'static str) -> Self {
+        Self { name, description }
+    }
 }
 
 /// One scope or a tuple of up to twelve: for the guard [`Scoped`](crate::Scoped), and for what

@@ -113,6 +113,7 @@ impl FromStr for Username {
 
 /// Why a text is not a [`Username`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum UsernameError {
     /// There is none.
     #[error("Enter a username.")]

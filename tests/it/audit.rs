@@ -365,11 +365,9 @@ async fn sessions_that_a_sweep_ends_at_once_are_all_written_down() {
 async fn what_an_older_journal_says_is_lost_is_reported_without_its_name() {
     let app = app().await;
     let at = app.clock().now();
-    let old = |count: u64| AuditEntry {
-        at,
-        event: "events_lost".to_owned(),
-        user_id: None,
-        payload: json!({"event": "events_lost", "count": count, "origin": {"at": at}}).to_string(),
+    let old = |count: u64| {
+        let payload = json!({"event": "events_lost", "count": count, "origin": {"at": at}});
+        AuditEntry::new(at, "events_lost", payload.to_string())
     };
     let sealer = Sealer::new(&Keyring::from_paserk(&[keys(&app)]).unwrap()).unwrap();
     store(&app).await.append_audit(vec![old(21), old(2)], &Arc::new(sealer)).await.unwrap();

@@ -256,8 +256,9 @@ async fn mail_that_was_written_before_another_change_is_not_sent_after_it() {
             app.clock().now(),
         );
         let mail = mail.unwrap().concerns(Addressee::User(ann.id));
-        let mail = mail.link("change_email", Span::hours(2));
-        app.store().push_mail(&NewMail { epoch: Some(epoch), ..mail }).await.unwrap();
+        let mut mail = mail.link("change_email", Span::hours(2));
+        mail.epoch = Some(epoch);
+        app.store().push_mail(&mail).await.unwrap();
     }
     let sent: Vec<String> = app.mail().await.iter().map(|mail| mail.to.to_string()).collect();
     assert_eq!(sent, ["after@example.net"]);

@@ -46,15 +46,9 @@ impl Place {
     /// Makes an account as a registration does that waits for its confirmation.
     async fn register_unproved(&self, email: &str, username: &str) -> UserId {
         let (id, now) = (UserId::from_uuid(random_uuid().unwrap()), Clock::default().now());
-        let user = NewUser {
-            id,
-            email: Email::parse(email).unwrap(),
-            username: Some(Username::parse(username).unwrap()),
-            password_hash: None,
-            confirmed_at: None,
-            expires_at: Some(now + TimeDelta::hours(48)),
-            created_at: now,
-        };
+        let mut user = NewUser::new(id, Email::parse(email).unwrap(), now);
+        user.username = Some(Username::parse(username).unwrap());
+        user.expires_at = Some(now + TimeDelta::hours(48));
         self.store().await.create_user(&user, &Together::nothing()).await.unwrap().unwrap();
         id
     }
@@ -551,18 +545,14 @@ async fn activating_or_confirming_what_is_so_already_ends_no_session() {
 async fn begin_session(place: &Place) -> Token {
     let user = place.credentials("ann@example.org").await.user;
     let (token, now) = (Token::random().unwrap(), Clock::default().now());
-    let record = SessionRecord {
-        digest: token.digest(),
-        id: random_uuid().unwrap(),
-        user_id: user.id,
-        epoch: user.epoch,
-        proofs: Proofs::from(Proof::new(Method::Password, now)),
-        client: None,
-        user_agent: None,
-        created_at: now,
-        last_seen_at: now,
-        series: None,
-    };
+    let record = SessionRecord::new(
+        token.digest(),
+        random_uuid().unwrap(),
+        user.id,
+        user.epoch,
+        Proofs::from(Proof::new(Method::Password, now)),
+        now,
+    );
     assert!(
         place
             .store()
@@ -612,28 +602,24 @@ async fn a_session_that_an_operator_ends_does_not_come_back_by_a_remembered_brow
     let (store, now) = (place.store().await, Clock::default().now());
     let mut all = Vec::new();
     for _ in 0..3 {
-        let series = SeriesRecord {
-            series: Token::random().unwrap().digest(),
-            user_id: user.id,
-            epoch: user.epoch,
-            validator: Token::random().unwrap().digest(),
-            previous: None,
-            proofs: Proofs::from(Proof::new(Method::Password, now)),
-            created_at: now,
-            rotated_at: now,
-            expires_at: now + chrono::TimeDelta::days(1),
-        };
+        let series = SeriesRecord::new(
+            Token::random().unwrap().digest(),
+            user.id,
+            user.epoch,
+            Token::random().unwrap().digest(),
+            Proofs::from(Proof::new(Method::Password, now)),
+            now,
+            now + chrono::TimeDelta::days(1),
+        );
         assert!(store.create_series(&series, 20).await.unwrap());
         all.push(series.series);
     }
     let token = begin_session(&place).await;
     let (session, _) = store.find_session(&token.digest()).await.unwrap().unwrap();
-    let named = SessionRecord {
-        digest: Token::random().unwrap().digest(),
-        id: random_uuid().unwrap(),
-        series: Some(all[0]),
-        ..session
-    };
+    let mut named = session;
+    named.digest = Token::random().unwrap().digest();
+    named.id = random_uuid().unwrap();
+    named.series = Some(all[0]);
     assert!(store.begin_session(&named, 20, &Together::nothing()).await.unwrap().is_some());
     place.run(&format!("sessions end ann@example.org {}", named.id)).succeeded();
     assert_eq!(store.find_series(&all[0]).await.unwrap(), None);
@@ -743,15 +729,11 @@ async fn the_list_goes_on_behind_its_first_page() {
     place.run("migrate").succeeded();
     let store = place.store().await;
     for number in 0..401 {
-        let user = NewUser {
-            id: UserId::from_uuid(random_uuid().unwrap()),
-            email: Email::parse(&format!("user{number}@example.org")).unwrap(),
-            username: None,
-            password_hash: None,
-            expires_at: None,
-            confirmed_at: None,
-            created_at: Clock::default().now(),
-        };
+        let user = NewUser::new(
+            UserId::from_uuid(random_uuid().unwrap()),
+            Email::parse(&format!("user{number}@example.org")).unwrap(),
+            Clock::default().now(),
+        );
         assert!(store.create_user(&user, &Together::nothing()).await.unwrap().is_ok());
     }
     let mut emails: Vec<String> =

@@ -259,15 +259,11 @@ async fn an_account_that_nobody_confirms_is_deleted_after_two_days_and_the_addre
 #[rocket::async_test]
 async fn accounts_of_an_operators_making_stay_though_nobody_confirms_them() {
     let app = app().await;
-    let user = NewUser {
-        id: UserId::from_uuid(random_uuid().unwrap()),
-        email: Email::parse(ANN).unwrap(),
-        username: None,
-        password_hash: None,
-        confirmed_at: None,
-        expires_at: None,
-        created_at: app.clock().now(),
-    };
+    let user = NewUser::new(
+        UserId::from_uuid(random_uuid().unwrap()),
+        Email::parse(ANN).unwrap(),
+        app.clock().now(),
+    );
     app.store().create_user(&user, &Together::nothing()).await.unwrap().unwrap();
     app.clock().advance(TimeDelta::days(365));
     app.sweep().await;

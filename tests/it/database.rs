@@ -119,15 +119,11 @@ macro_rules! counted_twice {
                     Ok(())
                 })
             });
-        let user = NewUser {
-            id: UserId::from_uuid(random_uuid().unwrap()),
-            email: "ann@example.org".parse().unwrap(),
-            username: None,
-            password_hash: None,
-            expires_at: None,
-            confirmed_at: None,
-            created_at: Clock::default().now(),
-        };
+        let user = NewUser::new(
+            UserId::from_uuid(random_uuid().unwrap()),
+            "ann@example.org".parse().unwrap(),
+            Clock::default().now(),
+        );
         store.create_user(&user, &work).await.unwrap().unwrap();
         let counts = counts.lock().unwrap().clone();
         counts

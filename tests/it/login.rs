@@ -123,15 +123,13 @@ async fn every_login_costs_one_hash_and_every_registration_two() {
 #[rocket::async_test]
 async fn an_account_with_a_hash_of_another_kind_costs_one_hash_too() {
     let app = app().await;
-    let user = NewUser {
-        id: UserId::from_uuid(random_uuid().unwrap()),
-        email: ANN.parse().unwrap(),
-        username: None,
-        password_hash: Some(PasswordHash::from_stored("$2b$12$abcdefghijklmnopqrstuu".into())),
-        confirmed_at: Some(app.clock().now()),
-        expires_at: None,
-        created_at: app.clock().now(),
-    };
+    let mut user = NewUser::new(
+        UserId::from_uuid(random_uuid().unwrap()),
+        ANN.parse().unwrap(),
+        app.clock().now(),
+    );
+    user.password_hash = Some(PasswordHash::from_stored("$2b$12$abcdefghijklmnopqrstuu".into()));
+    user.confirmed_at = Some(app.clock().now());
     app.store().create_user(&user, &Together::nothing()).await.unwrap().unwrap();
     let flow: &rocket_security::flow::Flow = app.client().rocket().state().unwrap();
     let before = flow.hasher().hashes();

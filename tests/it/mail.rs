@@ -306,8 +306,9 @@ async fn a_mail_with_a_way_back_is_tried_for_four_days_though_it_is_refused_for_
     let (port, _mails) = mail_server(refusal).await;
     let app = app_with_server(port).await;
     let user = app.user(ANN).await;
-    let mail = NewMail { to: user.email.clone(), addressee: Addressee::User(user.id), ..mail };
-    let mail = NewMail { created_at: app.clock().now(), ..mail };
+    let mut mail = mail.concerns(Addressee::User(user.id));
+    mail.to = user.email.clone();
+    mail.created_at = app.clock().now();
     app.store().push_mail(&mail).await.unwrap();
     assert_eq!(try_mail(&app, 9).await, (9, false));
     app.clock().advance(TimeDelta::days(4));

@@ -74,15 +74,11 @@ async fn a_role_that_was_deleted_by_hand_has_no_power_and_can_be_revoked_and_mad
     let (admin, editor) = (RoleName::parse("admin").unwrap(), RoleName::parse("editor").unwrap());
     let right: PermissionName = "posts.edit".parse().unwrap();
     let nothing = Together::nothing();
-    let new = NewUser {
-        id: UserId::from_uuid(random_uuid().unwrap()),
-        email: "ann@example.org".parse().unwrap(),
-        username: None,
-        password_hash: None,
-        expires_at: None,
-        confirmed_at: None,
-        created_at: Clock::default().now(),
-    };
+    let new = NewUser::new(
+        UserId::from_uuid(random_uuid().unwrap()),
+        "ann@example.org".parse().unwrap(),
+        Clock::default().now(),
+    );
     let ann = store.create_user(&new, &nothing).await.unwrap().unwrap().id;
     for role in [&admin, &editor] {
         assert!(store.create_role(role, "").await.unwrap());

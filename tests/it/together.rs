@@ -144,16 +144,15 @@ impl Shared {
     }
 
     async fn token(&self, user: &User) -> OneTimeToken {
-        let token = OneTimeToken {
-            digest: Token::random().unwrap().digest(),
-            purpose: "confirm".to_owned(),
-            user_id: user.id,
-            address: user.email.canonical(),
-            mail_id: random_uuid().unwrap(),
-            lasting: false,
-            asked_at: user.created_at,
-            expires_at: user.created_at + TimeDelta::hours(1),
-        };
+        let token = OneTimeToken::new(
+            Token::random().unwrap().digest(),
+            "confirm".to_owned(),
+            user.id,
+            user.email.canonical(),
+            random_uuid().unwrap(),
+            user.created_at,
+            user.created_at + TimeDelta::hours(1),
+        );
         assert!(self.store.create_token(&token, user.epoch).await.unwrap());
         token
     }
@@ -175,19 +174,16 @@ impl Shared {
 }
 
 fn contested() -> Contest {
-    Contest { is_same: false, username: None, expires_at: Clock::default().now() }
+    Contest::new(false, Clock::default().now())
 }
 
 fn new_user() -> NewUser {
-    NewUser {
-        id: UserId::from_uuid(random_uuid().unwrap()),
-        email: Email::parse(ANN).unwrap(),
-        username: None,
-        password_hash: None,
-        confirmed_at: None,
-        expires_at: None,
-        created_at: Clock::default().now(),
-    }
+    new_user_of(ANN)
+}
+
+fn new_user_of(address: &str) -> NewUser {
+    let id = UserId::from_uuid(random_uuid().unwrap());
+    NewUser::new(id, Email::parse(address).unwrap(), Clock::default().now())
 }
 
 fn mail() -> NewMail {
@@ -389,10 +385,7 @@ async fn nobody_is_told_of_a_user_that_deaf_work_kept_from_being_made() {
 #[rocket::async_test]
 async fn work_with_values_is_done_for_each_of_many_users_at_once() {
     let shared = Shared::create().await;
-    let users = (0..40).map(|number| {
-        let email = Email::parse(&format!("user{number}@example.org")).unwrap();
-        NewUser { email, ..new_user() }
-    });
+    let users = (0..40).map(|number| new_user_of(&format!("user{number}@example.org")));
     let users: Vec<NewUser> = users.collect();
     let (store, work) = (&shared.store, &shared.bound_work());
     let made = join_all(users.iter().map(|user| store.create_user(user, work))).await;

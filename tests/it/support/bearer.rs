@@ -36,18 +36,14 @@ pub(crate) fn issuer(app: &TestApp) -> &Tokens {
 /// Begins a session of a user who proved that many minutes ago who they are.
 pub(crate) async fn begin_session(app: &TestApp, user: &User, minutes: i64) -> SessionRecord {
     let now = app.clock().now();
-    let session = SessionRecord {
-        digest: Token::random().unwrap().digest(),
-        id: random_uuid().unwrap(),
-        user_id: user.id,
-        epoch: user.epoch,
-        proofs: Proofs::from(Proof::new(Method::Password, now - TimeDelta::minutes(minutes))),
-        client: None,
-        user_agent: None,
-        created_at: now,
-        last_seen_at: now,
-        series: None,
-    };
+    let session = SessionRecord::new(
+        Token::random().unwrap().digest(),
+        random_uuid().unwrap(),
+        user.id,
+        user.epoch,
+        Proofs::from(Proof::new(Method::Password, now - TimeDelta::minutes(minutes))),
+        now,
+    );
     let begun = app.store().begin_session(&session, 20, &Together::nothing()).await.unwrap();
     assert!(begun.is_some(), "{} may begin no session", user.email);
     session
