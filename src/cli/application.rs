@@ -12,7 +12,7 @@ use crate::config::{Config, MigrateConfig, check_keys, is_debug};
 use crate::crypto::keys::Keyring;
 use crate::datastore::audit::AuditHead;
 use crate::datastore::outbox::{Asker, NewMail};
-use crate::datastore::sqlx::name::DatabaseName;
+use crate::datastore::sqlx::DatabaseName;
 use crate::datastore::{
     AuditStore, OutboxStore, RoleStore, SqlxDatastore, Together, UserDatastore,
 };

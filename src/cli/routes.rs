@@ -13,7 +13,7 @@ use clap::Args;
 use tempfile::TempDir;
 
 use crate::cli::terminal::{Failure, note, print};
-use crate::datastore::sqlx::name::DatabaseName;
+use crate::datastore::sqlx::DatabaseName;
 use crate::security::{AccessMap, ROUTES_MARK, ROUTES_VARIABLE};
 
 /// The variable of Rocket that has the databases of any profile.

@@ -10,7 +10,7 @@ use crate::crypto::hasher::Hasher;
 use crate::crypto::keys::{Keyring, Purpose};
 use crate::crypto::password::PasswordPolicy;
 use crate::datastore::UserDatastore;
-use crate::datastore::sqlx::name::warn_of_another_database;
+use crate::datastore::sqlx::warn_of_another_database;
 use crate::error::Result;
 use crate::event::Signals;
 use crate::feature::{Announcer, Factor, Factors, Installation, Moments, Parts, write_down};

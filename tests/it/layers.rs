@@ -1,5 +1,6 @@
 //! The ladder of CONTRIBUTING.md, read off the source: a module uses only what stands below it.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -105,6 +106,37 @@ fn no_path_climbs() {
         }
     }
     assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+/// Files that import each other can only be read as one.
+#[test]
+fn the_files_of_the_store_in_a_database_import_each_other_in_one_direction() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/datastore/sqlx");
+    let mut uses = BTreeMap::new();
+    for path in source_files(&folder) {
+        let own = path.file_stem().unwrap().to_str().unwrap().to_owned();
+        let text = fs::read_to_string(&path).unwrap();
+        let code = text.split("#[cfg(test)]\n").next().unwrap_or_default();
+        let used = code.lines().flat_map(crate_paths).filter_map(|path| {
+            let file = path.strip_prefix("datastore::sqlx::")?.split("::").next()?;
+            Some(file.to_owned())
+        });
+        let used: BTreeSet<String> = used.filter(|file| *file != own).collect();
+        if own != "mod" {
+            uses.insert(own, used);
+        }
+    }
+    // Takes away, again and again, what imports nothing that is left.
+    loop {
+        let is_free = |used: &BTreeSet<String>| !used.iter().any(|file| uses.contains_key(file));
+        let free: Vec<String> =
+            uses.iter().filter(|(_, used)| is_free(used)).map(|(file, _)| file.clone()).collect();
+        if free.is_empty() {
+            break;
+        }
+        uses.retain(|file, _| !free.contains(file));
+    }
+    assert!(uses.is_empty(), "{uses:#?}");
 }
 
 #[test]

@@ -10,9 +10,9 @@ use crate::clock::Timestamp;
 use crate::crypto::one_time::Digest;
 use crate::datastore::AttemptStore;
 use crate::datastore::attempt::{BackOff, Charge};
-use crate::datastore::sqlx::SqlxDatastore;
 use crate::datastore::sqlx::fault::is_unique_violation;
 use crate::datastore::sqlx::rows::{corrupt, row};
+use crate::datastore::sqlx::store::SqlxDatastore;
 use crate::error::{Error, Result};
 
 /// No row is changed while the key is blocked. The delay after the attempt is reckoned twice, in

@@ -8,11 +8,12 @@ use crate::crypto::one_time::Digest;
 use crate::datastore::credential::{
     CredentialChange, CredentialRecord, CredentialUse, CredentialsUnchanged, Ended,
 };
-use crate::datastore::sqlx::SqlxDatastore;
 use crate::datastore::sqlx::fault::is_unique_violation_of;
 use crate::datastore::sqlx::outbox::push_all;
 use crate::datastore::sqlx::rows::{UserRow, corrupt, read_digest, row, select_user, users_from};
-use crate::datastore::sqlx::user::{LOCK_USER, end_older, settle_change};
+use crate::datastore::sqlx::store::SqlxDatastore;
+use crate::datastore::sqlx::user::LOCK_USER;
+use crate::datastore::sqlx::user_change::{end_older, settle_change};
 use crate::datastore::{CredentialStore, Together};
 use crate::error::Result;
 use crate::user::{CredentialKind, User, UserId};

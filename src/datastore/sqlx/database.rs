@@ -12,17 +12,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ::sqlx::query::{Query, QueryAs};
-use ::sqlx::{AssertSqlSafe, Executor, FromRow};
+use ::sqlx::{Executor, FromRow};
 use rocket::futures::future::BoxFuture;
 use rocket::tokio::time::sleep;
 
 use crate::crypto::random_bytes;
-use crate::datastore::sqlx::SqlxPool;
 use crate::datastore::sqlx::dialect::Dialect;
 use crate::datastore::sqlx::fault::{failed, is_harmless, judge, uncertain};
 use crate::datastore::sqlx::name::DatabaseName;
+use crate::datastore::sqlx::pool::SqlxPool;
 use crate::datastore::sqlx::transaction::Lease;
-use crate::datastore::sqlx::words::{TABLE_PREFIX, Words};
+use crate::datastore::sqlx::words::Words;
 use crate::deadline::until_deadline;
 use crate::error::{Error, Result};
 
@@ -141,22 +141,19 @@ impl Repetition {
 pub(super) struct Database<DB: ::sqlx::Database> {
     pool: SqlxPool<DB>,
     words: Arc<Words>,
-    /// A pooler may give each transaction another connection: no statement outlives one.
-    has_transaction_pooling: bool,
 }
 
 impl<DB: Dialect> Database<DB> {
     pub(super) fn new(pool: SqlxPool<DB>) -> Self {
-        let words = Arc::new(Words::new(TABLE_PREFIX.to_owned()));
-        Self { pool, words, has_transaction_pooling: false }
+        Self { pool, words: Arc::new(Words::new()) }
     }
 
     pub(super) fn with_table_prefix(self, prefix: &str) -> Self {
-        Self { words: Arc::new(Words::new(prefix.to_owned())), ..self }
+        Self { words: Arc::new(self.words.with_table_prefix(prefix)), ..self }
     }
 
     pub(super) fn with_transaction_pooling(self) -> Self {
-        Self { has_transaction_pooling: true, ..self }
+        Self { words: Arc::new(self.words.with_transaction_pooling()), ..self }
     }
 
     /// Closes the pool, and waits until its connections are closed.
@@ -172,8 +169,7 @@ impl<DB: Dialect> Database<DB> {
 
     /// Prepares a statement.
     pub(super) fn query(&self, sql: &'static str) -> Query<'static, DB, DB::Arguments> {
-        let said = AssertSqlSafe(self.words.say::<DB>(sql));
-        ::sqlx::query(said).persistent(!self.has_transaction_pooling)
+        self.words.query(sql)
     }
 
     /// Prepares a statement whose rows are read as `O`.
@@ -181,8 +177,7 @@ impl<DB: Dialect> Database<DB> {
     where
         O: for<'r> FromRow<'r, DB::Row>,
     {
-        let said = AssertSqlSafe(self.words.say::<DB>(sql));
-        ::sqlx::query_as(said).persistent(!self.has_transaction_pooling)
+        self.words.query_as(sql)
     }
 
     /// Gives a text with our tables' prefix.
@@ -194,7 +189,7 @@ impl<DB: Dialect> Database<DB> {
     pub(super) fn acquire(&self) -> BoxFuture<'_, Result<Lease<'_, DB>>> {
         Box::pin(async move {
             let connection = self.pool.acquire().await.map_err(failed::<DB>)?;
-            Ok(Lease::new(self, connection))
+            Ok(Lease::new(&self.words, connection))
         })
     }
 }
@@ -211,7 +206,7 @@ where
     ) -> BoxFuture<'a, Result<u64>> {
         Box::pin(async move {
             let mut lease = self.acquire().await?;
-            let done = if self.has_transaction_pooling {
+            let done = if self.words.has_transaction_pooling {
                 let mut transaction = lease.begin().await?;
                 let done = transaction.execute(query).await;
                 transaction.keep();
@@ -236,7 +231,7 @@ where
     {
         Box::pin(async move {
             let mut lease = self.acquire().await?;
-            let rows = if self.has_transaction_pooling {
+            let rows = if self.words.has_transaction_pooling {
                 let mut transaction = lease.begin().await?;
                 let rows = transaction.fetch_all(query).await;
                 transaction.end(rows).await
@@ -263,8 +258,7 @@ where
 
 impl<DB: ::sqlx::Database> Clone for Database<DB> {
     fn clone(&self) -> Self {
-        let (pool, words) = (self.pool.clone(), Arc::clone(&self.words));
-        Self { pool, words, has_transaction_pooling: self.has_transaction_pooling }
+        Self { pool: self.pool.clone(), words: Arc::clone(&self.words) }
     }
 }
 
@@ -281,8 +275,8 @@ mod tests {
     use std::time::Instant;
 
     use crate::datastore::SqlxDatastore;
-    use crate::datastore::sqlx::SqlxPool;
     use crate::datastore::sqlx::fault::Fault;
+    use crate::datastore::sqlx::pool::SqlxPool;
     use crate::error::{Error, Result};
 
     fn store() -> SqlxDatastore {

@@ -3,11 +3,11 @@
 use rocket::async_trait;
 
 use crate::clock::Timestamp;
-use crate::datastore::sqlx::SqlxDatastore;
 use crate::datastore::sqlx::far::Far;
 use crate::datastore::sqlx::fault::is_unique_violation;
 use crate::datastore::sqlx::outbox::push_all;
 use crate::datastore::sqlx::rows::row;
+use crate::datastore::sqlx::store::SqlxDatastore;
 use crate::datastore::{Denylist, Together};
 use crate::error::{Error, Result};
 

@@ -11,68 +11,15 @@
 //! relies on whether an assignment sees the old row or the new one: what is read by a later
 //! assignment is assigned last.
 
-use std::convert::Infallible;
-
 use ::sqlx::IntoArguments;
 use ::sqlx::error::DatabaseError;
 use ::sqlx::pool::PoolConnection;
 
-use crate::datastore::sqlx::database::Database;
-use crate::datastore::sqlx::migrations::Schema;
 use crate::datastore::sqlx::name::DatabaseName;
 #[cfg(feature = "sqlite")]
 use crate::datastore::sqlx::pool::is_in_memory;
 use crate::datastore::sqlx::pool::{Backend, Options};
-
-/// The database that was configured.
-#[derive(Clone, Debug)]
-pub(super) enum Chosen {
-    #[cfg(feature = "sqlite")]
-    Sqlite(Database<::sqlx::Sqlite>),
-    #[cfg(feature = "postgres")]
-    Postgres(Database<::sqlx::Postgres>),
-    #[cfg(feature = "mysql")]
-    MySql(Database<::sqlx::MySql>),
-    /// Keeps the type inhabited by nobody when no driver is compiled in.
-    #[allow(dead_code, reason = "never made")]
-    None(Infallible),
-}
-
-/// Compiles a body once for each driver that is enabled, with `$database` as its database.
-macro_rules! on_each {
-    ($store:expr, |$database:ident| $body:expr) => {
-        match &$store.database {
-            #[cfg(feature = "sqlite")]
-            $crate::datastore::sqlx::dialect::Chosen::Sqlite($database) => $body,
-            #[cfg(feature = "postgres")]
-            $crate::datastore::sqlx::dialect::Chosen::Postgres($database) => $body,
-            #[cfg(feature = "mysql")]
-            $crate::datastore::sqlx::dialect::Chosen::MySql($database) => $body,
-            $crate::datastore::sqlx::dialect::Chosen::None(never) => match *never {},
-        }
-    };
-}
-
-/// Makes another [`Chosen`] of the database of a store.
-macro_rules! map_each {
-    ($store:expr, |$database:ident| $body:expr) => {
-        match $store.database {
-            #[cfg(feature = "sqlite")]
-            $crate::datastore::sqlx::dialect::Chosen::Sqlite($database) => {
-                $crate::datastore::sqlx::dialect::Chosen::Sqlite($body)
-            }
-            #[cfg(feature = "postgres")]
-            $crate::datastore::sqlx::dialect::Chosen::Postgres($database) => {
-                $crate::datastore::sqlx::dialect::Chosen::Postgres($body)
-            }
-            #[cfg(feature = "mysql")]
-            $crate::datastore::sqlx::dialect::Chosen::MySql($database) => {
-                $crate::datastore::sqlx::dialect::Chosen::MySql($body)
-            }
-            $crate::datastore::sqlx::dialect::Chosen::None(never) => match never {},
-        }
-    };
-}
+use crate::datastore::sqlx::schema::Schema;
 
 /// What a database wants said or done differently.
 pub(super) trait Dialect:
@@ -133,7 +80,7 @@ impl Dialect for ::sqlx::Sqlite {
          UNION ALL
          SELECT 'busy_timeout' AS name FROM pragma_busy_timeout WHERE timeout = 0",
     );
-    const SCHEMA: &'static Schema = &crate::datastore::sqlx::migrations::SQLITE;
+    const SCHEMA: &'static Schema = &crate::datastore::sqlx::schema::SQLITE;
 
     fn name_of(options: &Options<Self>) -> DatabaseName {
         if is_in_memory(options) {
@@ -176,7 +123,7 @@ impl Dialect for ::sqlx::Postgres {
     // time zone and the locale are.
     const BEFORE_MIGRATION: &'static [&'static str] =
         &["SET LOCAL lock_timeout = '60s'", "SET LOCAL statement_timeout = 0"];
-    const SCHEMA: &'static Schema = &crate::datastore::sqlx::migrations::POSTGRES;
+    const SCHEMA: &'static Schema = &crate::datastore::sqlx::schema::POSTGRES;
 
     fn name_of(options: &Options<Self>) -> DatabaseName {
         let database = options.get_database().unwrap_or_else(|| options.get_username());
@@ -246,7 +193,7 @@ impl Dialect for ::sqlx::MySql {
              'security_roles_included', 'security_refresh', 'security_denylist',
              'security_personal_tokens', 'security_credentials')",
     );
-    const SCHEMA: &'static Schema = &crate::datastore::sqlx::migrations::MYSQL;
+    const SCHEMA: &'static Schema = &crate::datastore::sqlx::schema::MYSQL;
 
     fn name_of(options: &Options<Self>) -> DatabaseName {
         let database = options.get_database().unwrap_or_default();

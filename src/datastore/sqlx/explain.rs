@@ -3,27 +3,18 @@
 #![cfg(all(test, feature = "testing"))]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test ends by a panic")]
 
-use ::sqlx::{AssertSqlSafe, Connection, Executor, Row};
-use chrono::TimeDelta;
-
-use crate::clock::{Clock, Timestamp};
-use crate::config::Span;
-use crate::crypto::one_time::Digest;
-use crate::crypto::{random_bytes, random_uuid};
-use crate::datastore::one_time::OneTimeToken;
-use crate::datastore::outbox::{Addressee, NewMail};
-use crate::datastore::personal_token::{Creation, PersonalTokenRecord};
-use crate::datastore::refresh::FamilyRecord;
-use crate::datastore::remember::SeriesRecord;
-use crate::datastore::session::SessionRecord;
+use crate::clock::Clock;
+use crate::crypto::random_uuid;
+use crate::datastore::SqlxDatastore;
 use crate::datastore::sqlx::attempt::{CHARGE_NEXT, COUNT_NEXT, FIND_BLOCK};
 use crate::datastore::sqlx::audit::{LIST_AUDIT, LOCK_AUDIT_HEAD, MOVE_AUDIT_HEAD};
 use crate::datastore::sqlx::credential::{
-    CREATE_CREDENTIAL, DELETE_CREDENTIAL, DELETE_CREDENTIALS_OF_KIND, DELETE_CREDENTIALS_OF_USER,
-    FIND_CREDENTIAL, LIST_CREDENTIALS, RAISE_EPOCH, RENAME_CREDENTIAL, USE_CREDENTIAL,
+    DELETE_CREDENTIAL, DELETE_CREDENTIALS_OF_KIND, DELETE_CREDENTIALS_OF_USER, FIND_CREDENTIAL,
+    LIST_CREDENTIALS, RAISE_EPOCH, RENAME_CREDENTIAL, USE_CREDENTIAL,
 };
 use crate::datastore::sqlx::denylist::{EXTEND_DENIAL, FIND_DENIED};
 use crate::datastore::sqlx::dialect::Dialect;
+use crate::datastore::sqlx::filled::fill;
 use crate::datastore::sqlx::lapse::CONTEST_USER;
 use crate::datastore::sqlx::one_time::{
     CREATE_TOKEN, DELETE_OLDER_TOKENS, DELETE_TOKEN, DELETE_TOKEN_OF_MAIL, FIND_MAIL,
@@ -44,6 +35,7 @@ use crate::datastore::sqlx::remember::{
     CREATE_SERIES, DELETE_SERIES_OF, FIND_OTHER_SERIES, FIND_SERIES, FIND_SERIES_TO_TURN,
     NAME_NO_SERIES, NAME_NO_SERIES_IN_FAMILIES, ROTATE_SERIES,
 };
+use crate::datastore::sqlx::rows::FIND_USER;
 use crate::datastore::sqlx::session::{
     BEGIN_SESSION, DELETE_FAMILY, DELETE_SERIES, DELETE_SESSION, EXPIRE_SESSION,
     FIND_FAMILIES_OF_SERIES, FIND_FAMILIES_OF_SESSION, FIND_OTHER_SESSIONS, FIND_SERIES_OF_SESSION,
@@ -52,21 +44,15 @@ use crate::datastore::sqlx::session::{
 };
 use crate::datastore::sqlx::track::RECORD_NEXT_LOGIN;
 use crate::datastore::sqlx::user::{
-    DELETE_FAMILIES_OF_USER, DELETE_PERSONAL_TOKENS_OF_USER, DELETE_SERIES_OF_USER,
-    DELETE_SESSIONS_OF_USER, DELETE_TOKENS_OF_USER, FIND_BY_EMAIL, FIND_BY_USERNAME, FIND_USER,
-    FIND_USERNAME_HOLDERS, KEEP_USER, LIST_PASSWORD_HASHES, LOCK_USER, REPLACE_PASSWORD_HASH,
-    UPDATE_USER,
+    FIND_BY_EMAIL, FIND_BY_USERNAME, FIND_USERNAME_HOLDERS, KEEP_USER, LIST_PASSWORD_HASHES,
+    LOCK_USER, REPLACE_PASSWORD_HASH,
 };
-use crate::datastore::user::NewUser;
-use crate::datastore::{
-    AttemptStore, Denylist, OneTimeStore, OutboxStore, PersonalTokenStore, RefreshStore,
-    RememberStore, RoleStore, SessionStore, SqlxDatastore, Together, UserDatastore,
+use crate::datastore::sqlx::user_change::{
+    DELETE_FAMILIES_OF_USER, DELETE_PERSONAL_TOKENS_OF_USER, DELETE_SERIES_OF_USER,
+    DELETE_SESSIONS_OF_USER, DELETE_TOKENS_OF_USER, UPDATE_USER,
 };
 use crate::testing::TestDatabase;
-use crate::user::{Email, Method, PermissionName, Proof, Proofs, RoleName, User, UserId, Username};
-
-/// Enough rows for an index to be worth its while.
-const USERS: usize = 200;
+use ::sqlx::{AssertSqlSafe, Connection, Executor, Row};
 
 /// How a database tells of its plans.
 trait Explain: Dialect {
@@ -266,130 +252,4 @@ async fn every_statement_that_a_request_waits_for_uses_an_index() {
         "sqlite" => assert_all!(::sqlx::Sqlite),
         scheme => panic!("{scheme} has no plans"),
     }
-}
-
-/// Fills every table; gives one of the users, and the digest by which everything of theirs goes.
-async fn fill(store: &SqlxDatastore, now: Timestamp) -> (User, Digest) {
-    let roles = ["admin", "editor", "reader"].map(|name| RoleName::parse(name).unwrap());
-    for role in &roles {
-        assert!(store.create_role(role, "").await.unwrap());
-    }
-    // Most permissions belong to roles that a user does not have, and that come before theirs: read in
-    // order, theirs would be found late.
-    let others = (0..USERS).map(|number| RoleName::parse(&format!("a{number}")).unwrap());
-    for role in others.chain(roles.clone()) {
-        store.create_role(&role, "").await.unwrap();
-        for permission in ["posts.edit", "posts.read"] {
-            let permission = PermissionName::parse(permission).unwrap();
-            let granted = store.grant_permission(&role, &permission, &Together::nothing()).await;
-            assert!(granted.unwrap());
-        }
-    }
-    // Most of what is included, too.
-    for (role, included) in [("a1", "a2"), ("admin", "editor"), ("editor", "reader")] {
-        let (role, included) = (RoleName::parse(role).unwrap(), RoleName::parse(included).unwrap());
-        let included = store.include_role(&role, &included, &Together::nothing()).await;
-        included.unwrap().unwrap();
-    }
-    let mut last = None;
-    for number in 0..USERS {
-        let user = NewUser {
-            id: UserId::from_uuid(random_uuid().unwrap()),
-            email: Email::parse(&format!("user{number}@example.org")).unwrap(),
-            username: Some(Username::parse(&format!("user{number}")).unwrap()),
-            password_hash: None,
-            expires_at: None,
-            confirmed_at: Some(now),
-            created_at: now,
-        };
-        let user = store.create_user(&user, &Together::nothing()).await.unwrap().unwrap();
-        for role in &roles {
-            assert!(store.grant_role(user.id, role, &Together::nothing()).await.unwrap());
-        }
-        let digest = Digest::from_bytes(random_bytes().unwrap());
-        let session = SessionRecord {
-            digest,
-            id: random_uuid().unwrap(),
-            user_id: user.id,
-            epoch: user.epoch,
-            proofs: Proofs::from(Proof::new(Method::Password, now)),
-            client: None,
-            user_agent: None,
-            created_at: now,
-            last_seen_at: now,
-            series: Some(digest),
-        };
-        let series = SeriesRecord {
-            series: digest,
-            user_id: user.id,
-            epoch: user.epoch,
-            validator: digest,
-            previous: None,
-            proofs: Proofs::from(Proof::new(Method::Password, now)),
-            created_at: now,
-            rotated_at: now,
-            expires_at: now,
-        };
-        assert!(store.create_series(&series, 20).await.unwrap());
-        assert!(store.begin_session(&session, 20, &Together::nothing()).await.unwrap().is_some());
-        let family = FamilyRecord {
-            id: user.id.as_uuid(),
-            user_id: user.id,
-            epoch: user.epoch,
-            token_id: session.id,
-            previous_id: None,
-            session_id: Some(session.id),
-            series: session.series,
-            proofs: Proofs::from(Proof::new(Method::Password, now)),
-            client: None,
-            user_agent: None,
-            created_at: now,
-            rotated_at: now,
-            idle_expires_at: now,
-            expires_at: now,
-        };
-        assert!(store.begin_family(&family, 20, &Together::nothing()).await.unwrap().is_some());
-        assert!(store.deny(user.email.as_str(), now, &Together::nothing()).await.unwrap());
-        let token = PersonalTokenRecord {
-            digest,
-            id: random_uuid().unwrap(),
-            user_id: user.id,
-            epoch: user.epoch,
-            name: "nightly".to_owned(),
-            scopes: Vec::new(),
-            created_at: now,
-            expires_at: None,
-            last_used_at: None,
-        };
-        let created = store.create_personal_token(&token, 20, &Together::nothing()).await;
-        assert_eq!(created.unwrap(), Creation::Created);
-        let token = OneTimeToken {
-            digest,
-            purpose: "confirm".to_owned(),
-            user_id: user.id,
-            address: user.email.canonical(),
-            mail_id: random_uuid().unwrap(),
-            lasting: false,
-            asked_at: now,
-            expires_at: now + TimeDelta::hours(1),
-        };
-        assert!(store.create_token(&token, user.epoch).await.unwrap());
-        // A change of credentials would end all of the above.
-        let (id, text) = (user.id.as_uuid(), user.email.canonical());
-        let created = on_database!(store, |database| {
-            let create = database.query(CREATE_CREDENTIAL).bind(id).bind(id).bind(text.clone());
-            let create = create.bind(text.clone()).bind(digest.as_bytes().to_vec());
-            let create = create.bind(text.clone()).bind(0_i64).bind(now).bind(now);
-            database.execute(create).await
-        });
-        assert_eq!(created.unwrap(), 1);
-        // Of a queue, little is due.
-        let at = now + TimeDelta::seconds(i64::try_from(number).unwrap());
-        let mail = NewMail::new("welcome", "Welcome", &user.email, at).unwrap();
-        let mail = mail.concerns(Addressee::User(user.id)).link("confirm", Span::hours(1));
-        store.push_mail(&mail).await.unwrap();
-        store.count_event(&digest, 5, TimeDelta::hours(1), now).await.unwrap();
-        last = Some((user, digest));
-    }
-    last.unwrap()
 }

@@ -4,11 +4,11 @@ use rocket::async_trait;
 
 use crate::clock::Timestamp;
 use crate::datastore::lapse::{Contest, Lapse};
-use crate::datastore::sqlx::SqlxDatastore;
 use crate::datastore::sqlx::far::Far;
 use crate::datastore::sqlx::fault::is_unique_violation;
 use crate::datastore::sqlx::outbox::push_all;
 use crate::datastore::sqlx::rows::{UserRow, users_from};
+use crate::datastore::sqlx::store::SqlxDatastore;
 use crate::datastore::sqlx::user::LOCK_USER;
 use crate::datastore::{LapseStore, Together};
 use crate::error::Result;

@@ -1,18 +1,9 @@
 //! Which database a pool leads to, in words.
 
-use std::any::Any;
 use std::fmt;
 #[cfg(feature = "sqlite")]
 use std::path::Path;
 use std::path::PathBuf;
-use std::str::FromStr;
-
-use rocket::figment::Figment;
-
-use crate::datastore::sqlx::dialect::Dialect;
-use crate::datastore::sqlx::pool::Options;
-use crate::datastore::sqlx::{SqlxDatastore, database_url};
-use crate::error::Result;
 
 /// The kind and the place of a database, without its users and passwords.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,25 +14,6 @@ pub(crate) struct DatabaseName {
 }
 
 impl DatabaseName {
-    /// Names the database of `[default.databases.security]`, or in the debug profile the SQLite file that
-    /// stands for it. Returns `None` for a URL that no driver understands.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Config`](crate::Error::Config) when no database is configured.
-    pub(crate) fn configured(figment: &Figment) -> Result<Option<Self>> {
-        let url = database_url(figment)?;
-        Ok(match url.split(':').next().unwrap_or_default() {
-            #[cfg(feature = "sqlite")]
-            "sqlite" => of_url::<::sqlx::Sqlite>(&url),
-            #[cfg(feature = "postgres")]
-            "postgres" | "postgresql" => of_url::<::sqlx::Postgres>(&url),
-            #[cfg(feature = "mysql")]
-            "mysql" | "mariadb" => of_url::<::sqlx::MySql>(&url),
-            _ => None,
-        })
-    }
-
     /// Names a file.
     #[cfg(feature = "sqlite")]
     pub(super) fn of_file(path: &Path) -> Self {
@@ -74,31 +46,5 @@ impl DatabaseName {
 impl fmt::Display for DatabaseName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
-    }
-}
-
-fn of_url<DB: Dialect>(url: &str) -> Option<DatabaseName>
-where
-    Options<DB>: FromStr<Err = ::sqlx::Error>,
-{
-    Options::<DB>::from_str(url).ok().map(|options| DB::name_of(&options))
-}
-
-/// Warns of a store that is in another database than the configuration names, which is where the command
-/// line works.
-pub(crate) fn warn_of_another_database(store: &dyn Any, figment: &Figment) {
-    let Some(store) = store.downcast_ref::<SqlxDatastore>() else {
-        return;
-    };
-    // Where none is configured, the command line refuses, and says so.
-    let Ok(Some(configured)) = DatabaseName::configured(figment) else {
-        return;
-    };
-    let used = store.database_name();
-    if used != configured {
-        log::warn!(
-            "the application has its accounts in {used}, and `rocket-security` on the command line \
-             works on {configured}: set url in [default.databases.security] to the same database"
-        );
     }
 }

@@ -12,8 +12,8 @@ use crate::crypto::random_uuid;
 use crate::datastore::outbox::{
     Addressee, Asker, ListedMail, MailState, NewLink, NewMail, OutboxMail,
 };
-use crate::datastore::sqlx::SqlxDatastore;
 use crate::datastore::sqlx::rows::{corrupt, read_email, row};
+use crate::datastore::sqlx::store::SqlxDatastore;
 use crate::datastore::{OutboxAdmin, OutboxStore, Together};
 use crate::error::Result;
 use crate::user::UserId;

@@ -6,7 +6,6 @@ use crate::clock::Timestamp;
 use crate::crypto::one_time::Digest;
 use crate::datastore::remember::{EndedSeries, Presented, SeriesRecord, Turn, Turned};
 use crate::datastore::session::SessionRecord;
-use crate::datastore::sqlx::SqlxDatastore;
 use crate::datastore::sqlx::far::Far;
 use crate::datastore::sqlx::outbox::push_all;
 use crate::datastore::sqlx::rows::{
@@ -16,6 +15,7 @@ use crate::datastore::sqlx::session::{
     DELETE_SERIES, DELETE_SESSION, EndedRow, FIND_SESSIONS_OF_SERIES, SeriesKeyRow, begin_session,
     end_families_of,
 };
+use crate::datastore::sqlx::store::SqlxDatastore;
 use crate::datastore::sqlx::user::LOCK_USER;
 use crate::datastore::{RememberStore, Together};
 use crate::error::Result;

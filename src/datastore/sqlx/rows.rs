@@ -67,6 +67,8 @@ macro_rules! select_user {
     };
 }
 
+pub(super) const FIND_USER: &str = select_user!("", "security_users u", "WHERE u.id = ?");
+
 pub(super) use read;
 pub(super) use row;
 pub(super) use select_user;

@@ -6,9 +6,9 @@ use rocket::async_trait;
 
 use crate::clock::Timestamp;
 use crate::datastore::TrackStore;
-use crate::datastore::sqlx::SqlxDatastore;
 use crate::datastore::sqlx::fault::is_unique_violation;
 use crate::datastore::sqlx::rows::{read_address, row};
+use crate::datastore::sqlx::store::SqlxDatastore;
 use crate::datastore::track::Track;
 use crate::error::Result;
 use crate::user::UserId;

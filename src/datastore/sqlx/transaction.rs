@@ -9,14 +9,14 @@ use ::sqlx::{Connection, Executor, FromRow, SqlSafeStr};
 use rocket::futures::future::BoxFuture;
 
 use crate::datastore::Together;
-use crate::datastore::sqlx::database::Database;
 use crate::datastore::sqlx::dialect::Dialect;
 use crate::datastore::sqlx::fault::{failed, judge, uncertain};
+use crate::datastore::sqlx::words::Words;
 use crate::error::{Error, Result};
 
 /// A connection for one operation.
 pub(super) struct Lease<'d, DB: Dialect> {
-    database: &'d Database<DB>,
+    words: &'d Words,
     pub(super) connection: PoolConnection<DB>,
     /// Nothing is under way on it.
     is_settled: bool,
@@ -25,17 +25,17 @@ pub(super) struct Lease<'d, DB: Dialect> {
 }
 
 impl<'d, DB: Dialect> Lease<'d, DB> {
-    pub(super) fn new(database: &'d Database<DB>, connection: PoolConnection<DB>) -> Self {
-        Self { database, connection, is_settled: false, is_spent: false }
+    pub(super) fn new(words: &'d Words, connection: PoolConnection<DB>) -> Self {
+        Self { words, connection, is_settled: false, is_spent: false }
     }
 
     /// Begins a transaction that writes.
     pub(super) fn begin(&mut self) -> BoxFuture<'_, Result<Transaction<'_, 'd, DB>>> {
         Box::pin(async move {
-            let Self { database, connection, is_spent, .. } = self;
+            let Self { words, connection, is_spent, .. } = self;
             let begun = connection.begin_with(DB::BEGIN).await;
             let inner = judge::<DB, _>(begun, is_spent).map_err(failed::<DB>)?;
-            Ok(Transaction { database, inner, is_spent, is_kept: false })
+            Ok(Transaction { words, inner, is_spent, is_kept: false })
         })
     }
 
@@ -61,7 +61,7 @@ impl<DB: Dialect> Drop for Lease<'_, DB> {
 
 /// A transaction that writes.
 pub(super) struct Transaction<'l, 'd, DB: Dialect> {
-    database: &'d Database<DB>,
+    words: &'d Words,
     inner: ::sqlx::Transaction<'l, DB>,
     is_spent: &'l mut bool,
     is_kept: bool,
@@ -70,7 +70,7 @@ pub(super) struct Transaction<'l, 'd, DB: Dialect> {
 impl<'l, DB: Dialect> Transaction<'l, '_, DB> {
     /// Prepares a statement.
     pub(super) fn query(&self, sql: &'static str) -> Query<'static, DB, DB::Arguments> {
-        self.database.query(sql)
+        self.words.query(sql)
     }
 
     /// Prepares a statement whose rows are read as `O`.
@@ -78,7 +78,7 @@ impl<'l, DB: Dialect> Transaction<'l, '_, DB> {
     where
         O: for<'r> FromRow<'r, DB::Row>,
     {
-        self.database.query_as(sql)
+        self.words.query_as(sql)
     }
 
     /// Says that the transaction is to be committed at its end.

@@ -3,17 +3,16 @@
 use rocket::async_trait;
 
 use crate::crypto::hasher::PasswordHash;
-use crate::datastore::sqlx::SqlxDatastore;
 use crate::datastore::sqlx::far::Far;
 use crate::datastore::sqlx::fault::{is_unique_violation, is_unique_violation_of};
 use crate::datastore::sqlx::outbox::push_all;
-use crate::datastore::sqlx::rows::{UserRow, row, select_user, users_from};
+use crate::datastore::sqlx::rows::{FIND_USER, UserRow, row, select_user, users_from};
+use crate::datastore::sqlx::store::SqlxDatastore;
+use crate::datastore::sqlx::user_change::apply_change;
 use crate::datastore::user::{Credentials, NewUser, Taken, UserChange};
 use crate::datastore::{LapseStore, RoleStore, Together, UserDatastore};
 use crate::error::Result;
 use crate::user::{Identity, User, UserId, Username};
-
-pub(super) const FIND_USER: &str = select_user!("", "security_users u", "WHERE u.id = ?");
 
 pub(super) const FIND_BY_EMAIL: &str =
     select_user!("", "security_users u", "WHERE u.email_canonical = ?");
@@ -46,50 +45,11 @@ const CREATE_USER: &str = "
          password_hash, active, confirmed_at, expires_at, epoch, created_at)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?)";
 
-pub(super) const UPDATE_USER: &str = "
-    UPDATE security_users
-    SET active = COALESCE(?, active),
-        confirmed_at = COALESCE(?, confirmed_at),
-        email = COALESCE(?, email),
-        email_canonical = COALESCE(?, email_canonical),
-        username = CASE WHEN ? THEN ? ELSE username END,
-        username_canonical = CASE WHEN ? THEN ? ELSE username_canonical END,
-        username_skeleton = CASE WHEN ? THEN ? ELSE username_skeleton END,
-        must_change = COALESCE(?, must_change),
-        closes_at = CASE WHEN ? THEN ? ELSE closes_at END,
-        expires_at = CASE WHEN ? THEN NULL ELSE expires_at END,
-        password_hash = CASE WHEN ? THEN ? ELSE password_hash END,
-        epoch = epoch + 1
-    WHERE id = ? AND (confirmed_at IS NULL OR NOT ?) AND (password_hash IS NOT NULL OR NOT ?)
-        AND (epoch = ? OR NOT ?)";
-
 /// How the names of the keys end that a username is unique by.
 const USERNAME_KEYS: [&str; 2] = ["username_canonical", "username_skeleton"];
 
 /// Whoever changes what belongs to a user locks the user first.
 pub(super) const LOCK_USER: &str = "SELECT id FROM security_users WHERE id = ? FOR UPDATE";
-
-pub(super) const DELETE_SESSIONS_OF_USER: &str = "DELETE FROM security_sessions WHERE user_id = ?";
-
-pub(super) const DELETE_SERIES_OF_USER: &str = "DELETE FROM security_remember WHERE user_id = ?";
-
-pub(super) const DELETE_FAMILIES_OF_USER: &str = "DELETE FROM security_refresh WHERE user_id = ?";
-
-pub(super) const DELETE_PERSONAL_TOKENS_OF_USER: &str =
-    "DELETE FROM security_personal_tokens WHERE user_id = ?";
-
-pub(super) const DELETE_TOKENS_OF_USER: &str =
-    "DELETE FROM security_one_time_tokens WHERE user_id = ? AND lasting = FALSE";
-
-const DELETE_LATER_LASTING_TOKENS: &str = "
-    DELETE FROM security_one_time_tokens WHERE user_id = ? AND lasting = TRUE AND asked_at > ?";
-
-const DELETE_LATER_LASTING_MAIL: &str = "
-    DELETE FROM security_outbox WHERE user_id = ? AND link_lasting = TRUE AND created_at > ?";
-
-/// What goes when an account is taken back.
-pub(super) const DELETE_LATER_LASTING: [&str; 2] =
-    [DELETE_LATER_LASTING_TOKENS, DELETE_LATER_LASTING_MAIL];
 
 pub(super) const REPLACE_PASSWORD_HASH: &str = "
     UPDATE security_users SET password_hash = ? WHERE id = ? AND password_hash = ?";
@@ -250,87 +210,3 @@ row! {
     /// Who has a username.
     HolderRow { id: uuid::Uuid }
 }
-
-/// Applies a change within a transaction: the user, what dies with it, what is committed with it.
-///
-/// Gives the changed user, or none when the change did not apply; the transaction is then of no
-/// further use. A macro, for a function generic over the database would need a bound for each bound value.
-macro_rules! apply_change {
-    ($transaction:ident, $id:expr, $change:expr, $together:expr) => {{
-        let (id, change, together) = ($id, $change, $together);
-        let hash = change.password_hash.iter().flatten().next();
-        let username = change.username.iter().flatten().next();
-        let update = $transaction
-            .query(crate::datastore::sqlx::user::UPDATE_USER)
-            .bind(change.active)
-            .bind(change.confirmed_at)
-            .bind(change.email.as_ref().map(|email| email.as_str().to_owned()))
-            .bind(change.email.as_ref().map(crate::user::Email::canonical))
-            .bind(change.username.is_some())
-            .bind(username.map(|name| name.as_str().to_owned()))
-            .bind(change.username.is_some())
-            .bind(username.map(crate::user::Username::canonical))
-            .bind(change.username.is_some())
-            .bind(username.map(crate::user::Username::skeleton))
-            .bind(change.must_change)
-            .bind(change.closes_at.is_some())
-            .bind(change.closes_at.flatten())
-            .bind(change.confirmed_at.is_some())
-            .bind(change.password_hash.is_some())
-            .bind(hash.map(|hash| hash.as_str().to_owned()))
-            .bind(id.as_uuid())
-            .bind(change.only_unconfirmed)
-            .bind(change.only_with_password)
-            .bind(change.epoch.unwrap_or_default())
-            .bind(change.epoch.is_some());
-        let updated = match $transaction.execute(update).await {
-            // The address or the username is another's.
-            Err(fault) if crate::datastore::sqlx::fault::is_unique_violation(&fault) => 0,
-            updated => updated?,
-        };
-        if updated == 0 {
-            None
-        } else {
-            crate::datastore::sqlx::user::end_older!($transaction, id);
-            if let Some(after) = change.ends_lasting_after {
-                for sql in crate::datastore::sqlx::user::DELETE_LATER_LASTING {
-                    let delete = $transaction.query(sql).bind(id.as_uuid()).bind(after);
-                    $transaction.execute(delete).await?;
-                }
-            }
-            crate::datastore::sqlx::user::settle_change!($transaction, id, together)
-        }
-    }};
-}
-
-/// Ends, within a transaction that has raised a user's epoch, everything of theirs that is older.
-macro_rules! end_older {
-    ($transaction:ident, $id:expr) => {
-        for sql in [
-            crate::datastore::sqlx::user::DELETE_SERIES_OF_USER,
-            crate::datastore::sqlx::user::DELETE_SESSIONS_OF_USER,
-            crate::datastore::sqlx::user::DELETE_FAMILIES_OF_USER,
-            crate::datastore::sqlx::user::DELETE_TOKENS_OF_USER,
-            crate::datastore::sqlx::user::DELETE_PERSONAL_TOKENS_OF_USER,
-        ] {
-            let delete = $transaction.query(sql).bind($id.as_uuid());
-            $transaction.execute(delete).await?;
-        }
-    };
-}
-
-/// Takes in, within a transaction that has changed a user, what is committed with the change; returns the
-/// user as changed.
-macro_rules! settle_change {
-    ($transaction:ident, $id:expr, $together:expr) => {{
-        crate::datastore::sqlx::outbox::push_all!($transaction, $together);
-        let find =
-            $transaction.query_as(crate::datastore::sqlx::user::FIND_USER).bind($id.as_uuid());
-        let rows: Vec<crate::datastore::sqlx::rows::UserRow> = $transaction.fetch_all(find).await?;
-        crate::datastore::sqlx::rows::users_from(rows)?.pop().map(|found| found.user)
-    }};
-}
-
-pub(super) use apply_change;
-pub(super) use end_older;
-pub(super) use settle_change;
