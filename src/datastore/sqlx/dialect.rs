@@ -183,16 +183,7 @@ impl Dialect for ::sqlx::MySql {
         "SET SESSION lock_wait_timeout = 60",
         "DO GET_LOCK(CONCAT('rocket_security.', LEFT(SHA2(DATABASE(), 256), 40)), 60)",
     ];
-    const FIND_FOREIGN: Option<&'static str> = Some(
-        "SELECT table_name AS name FROM information_schema.tables
-         WHERE table_schema = DATABASE() AND table_comment <> 'rocket_security' AND table_name IN (
-             'security_migrations', 'security_users', 'security_roles', 'security_users_roles',
-             'security_roles_permissions', 'security_sessions', 'security_one_time_tokens',
-             'security_outbox', 'security_attempts', 'security_track', 'security_audit',
-             'security_audit_head', 'security_remember', 'security_roles_inclusions',
-             'security_roles_included', 'security_refresh', 'security_denylist',
-             'security_personal_tokens', 'security_credentials')",
-    );
+    const FIND_FOREIGN: Option<&'static str> = Some(crate::datastore::sqlx::schema::FIND_FOREIGN);
     const SCHEMA: &'static Schema = &crate::datastore::sqlx::schema::MYSQL;
 
     fn name_of(options: &Options<Self>) -> DatabaseName {

@@ -3,6 +3,8 @@
 #![cfg(all(test, feature = "testing"))]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test ends by a panic")]
 
+use chrono::TimeDelta;
+
 use crate::clock::Timestamp;
 use crate::config::Span;
 use crate::crypto::one_time::Digest;
@@ -20,7 +22,6 @@ use crate::datastore::{
     RememberStore, RoleStore, SessionStore, SqlxDatastore, Together, UserDatastore,
 };
 use crate::user::{Email, Method, PermissionName, Proof, Proofs, RoleName, User, UserId, Username};
-use chrono::TimeDelta;
 
 /// Enough rows for an index to be worth its while.
 const USERS: usize = 200;

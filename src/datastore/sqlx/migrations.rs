@@ -224,18 +224,12 @@ impl MigrationFault {
 #[cfg(test)]
 #[cfg(feature = "mysql")]
 mod tests {
-    use crate::datastore::sqlx::dialect::Dialect;
     use crate::datastore::sqlx::schema::MYSQL;
 
     #[test]
-    fn every_table_is_looked_for_among_those_of_others() {
-        let find = <::sqlx::MySql as Dialect>::FIND_FOREIGN.unwrap();
+    fn every_table_says_that_it_is_ours() {
         let scripts = MYSQL.migrations.iter().map(|(_, _, sql)| *sql).chain([MYSQL.applied]);
         for script in scripts {
-            for line in script.lines().filter(|line| line.starts_with("CREATE TABLE")) {
-                let name = line.split_whitespace().nth(5).unwrap();
-                assert!(find.contains(&format!("'{name}'")), "{name}");
-            }
             let tables = script.matches("CREATE TABLE IF NOT EXISTS").count();
             assert_eq!(script.matches("COMMENT = 'rocket_security'").count(), tables);
         }

@@ -48,6 +48,7 @@ mod user_change;
 mod words;
 
 pub(crate) use crate::datastore::sqlx::configured::warn_of_another_database;
+#[cfg(feature = "cli")]
 pub(crate) use crate::datastore::sqlx::name::DatabaseName;
 pub use crate::datastore::sqlx::pool::{Backend, SqlxPool};
 #[cfg(all(feature = "postgres", feature = "testing"))]

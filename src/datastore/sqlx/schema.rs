@@ -1,4 +1,7 @@
-//! The migrations of each database, embedded.
+//! The tables, and the migrations that make them, embedded.
+//!
+//! What has to know all tables reads it here: what ends with a user's epoch, and whether a table of our name
+//! is another's.
 
 #[cfg(all(feature = "postgres", feature = "testing"))]
 use std::hash::DefaultHasher;
@@ -6,6 +9,51 @@ use std::hash::DefaultHasher;
 use std::hash::Hash;
 #[cfg(all(feature = "postgres", feature = "testing"))]
 use std::hash::Hasher;
+
+/// Declares the tables: each by name, and the rows in it that end when their user's epoch rises.
+macro_rules! tables {
+    ($($table:literal $(ends $rows:literal)?;)+) => {
+        /// The tables.
+        #[cfg(test)]
+        pub(super) const TABLES: &[&str] = &[$($table),+];
+
+        /// What ends, in each table, everything of a user that is older than their epoch.
+        pub(super) const END_OLDER: &[&str] =
+            &[$($(concat!("DELETE FROM ", $table, " WHERE ", $rows),)?)+];
+
+        /// Names a table of MySQL that has the name of one of ours and is another's.
+        #[cfg(feature = "mysql")]
+        pub(super) const FIND_FOREIGN: &str = concat!(
+            "SELECT table_name AS name FROM information_schema.tables
+             WHERE table_schema = DATABASE() AND table_comment <> 'rocket_security' AND table_name IN (",
+            $("'", $table, "', ",)+
+            "'')"
+        );
+    };
+}
+
+// Whoever locks rows of several tables does so in this order.
+tables! {
+    "security_migrations";
+    "security_users";
+    "security_roles";
+    "security_users_roles";
+    "security_roles_permissions";
+    "security_roles_inclusions";
+    "security_roles_included";
+    "security_remember" ends "user_id = ?";
+    "security_sessions" ends "user_id = ?";
+    "security_refresh" ends "user_id = ?";
+    "security_one_time_tokens" ends "user_id = ? AND lasting = FALSE";
+    "security_personal_tokens" ends "user_id = ?";
+    "security_credentials";
+    "security_outbox";
+    "security_attempts";
+    "security_track";
+    "security_denylist";
+    "security_audit";
+    "security_audit_head";
+}
 
 /// The schema of a database.
 pub(super) struct Schema {
@@ -66,3 +114,57 @@ schemas![
     16 "0016_credentials",
     17 "0017_proofs",
 ];
+
+#[cfg(test)]
+#[cfg(any(feature = "sqlite", feature = "postgres", feature = "mysql"))]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use crate::datastore::sqlx::schema::{END_OLDER, Schema, TABLES};
+
+    fn schemas() -> Vec<&'static Schema> {
+        vec![
+            #[cfg(feature = "sqlite")]
+            &crate::datastore::sqlx::schema::SQLITE,
+            #[cfg(feature = "postgres")]
+            &crate::datastore::sqlx::schema::POSTGRES,
+            #[cfg(feature = "mysql")]
+            &crate::datastore::sqlx::schema::MYSQL,
+        ]
+    }
+
+    /// The tables that the migrations make, each with how it is made.
+    fn made(schema: &Schema) -> BTreeMap<&'static str, &'static str> {
+        let scripts = schema.migrations.iter().map(|(_, _, sql)| *sql).chain([schema.applied]);
+        let tables = scripts.flat_map(|script| script.split("CREATE TABLE ").skip(1));
+        let named = tables.map(|table| {
+            let table = table.strip_prefix("IF NOT EXISTS ").unwrap_or(table);
+            let table = table.split_once(';').map_or(table, |(table, _)| table);
+            (table.split_whitespace().next().unwrap(), table)
+        });
+        named.collect()
+    }
+
+    #[test]
+    fn the_migrations_of_each_database_make_these_tables() {
+        for schema in schemas() {
+            let made: BTreeSet<&str> = made(schema).into_keys().collect();
+            assert_eq!(made, TABLES.iter().copied().collect());
+        }
+    }
+
+    #[test]
+    fn whatever_is_of_a_user_and_an_epoch_ends_with_it() {
+        for schema in schemas() {
+            for (name, table) in made(schema) {
+                let has =
+                    |column: &str| table.lines().any(|line| line.trim_start().starts_with(column));
+                // Mail of an epoch that is over is dropped when it is to be sent.
+                if has("user_id ") && has("epoch ") && name != "security_outbox" {
+                    let end = format!("DELETE FROM {name} WHERE user_id = ?");
+                    assert!(END_OLDER.iter().any(|sql| sql.starts_with(&end)), "{name}");
+                }
+            }
+        }
+    }
+}

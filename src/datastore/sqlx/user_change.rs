@@ -17,18 +17,6 @@ pub(super) const UPDATE_USER: &str = "
     WHERE id = ? AND (confirmed_at IS NULL OR NOT ?) AND (password_hash IS NOT NULL OR NOT ?)
         AND (epoch = ? OR NOT ?)";
 
-pub(super) const DELETE_SESSIONS_OF_USER: &str = "DELETE FROM security_sessions WHERE user_id = ?";
-
-pub(super) const DELETE_SERIES_OF_USER: &str = "DELETE FROM security_remember WHERE user_id = ?";
-
-pub(super) const DELETE_FAMILIES_OF_USER: &str = "DELETE FROM security_refresh WHERE user_id = ?";
-
-pub(super) const DELETE_PERSONAL_TOKENS_OF_USER: &str =
-    "DELETE FROM security_personal_tokens WHERE user_id = ?";
-
-pub(super) const DELETE_TOKENS_OF_USER: &str =
-    "DELETE FROM security_one_time_tokens WHERE user_id = ? AND lasting = FALSE";
-
 const DELETE_LATER_LASTING_TOKENS: &str = "
     DELETE FROM security_one_time_tokens WHERE user_id = ? AND lasting = TRUE AND asked_at > ?";
 
@@ -94,13 +82,7 @@ macro_rules! apply_change {
 /// Ends, within a transaction that has raised a user's epoch, everything of theirs that is older.
 macro_rules! end_older {
     ($transaction:ident, $id:expr) => {
-        for sql in [
-            crate::datastore::sqlx::user_change::DELETE_SERIES_OF_USER,
-            crate::datastore::sqlx::user_change::DELETE_SESSIONS_OF_USER,
-            crate::datastore::sqlx::user_change::DELETE_FAMILIES_OF_USER,
-            crate::datastore::sqlx::user_change::DELETE_TOKENS_OF_USER,
-            crate::datastore::sqlx::user_change::DELETE_PERSONAL_TOKENS_OF_USER,
-        ] {
+        for sql in crate::datastore::sqlx::schema::END_OLDER {
             let delete = $transaction.query(sql).bind($id.as_uuid());
             $transaction.execute(delete).await?;
         }
