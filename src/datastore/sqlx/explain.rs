@@ -170,7 +170,7 @@ async fn every_statement_that_a_request_waits_for_uses_an_index() {
                 LOCK_SESSION_OF(other_id, id);
                 BEGIN_FAMILY(
                     other_id, other_id, other_id, other_id, other, text, none, none, now, now, now,
-                    now, now, id, zero, some
+                    now, id, zero, some
                 );
                 FIND_OTHER_FAMILIES(id, other_id, now);
                 LIST_FAMILIES(id);
@@ -182,14 +182,14 @@ async fn every_statement_that_a_request_waits_for_uses_an_index() {
                 FIND_FAMILIES_OF_SESSION(other_id);
                 FIND_FAMILIES_OF_SERIES(digest);
                 BEGIN_SESSION(
-                    other, other_id, text, none, none, now, now, now, other, id, zero, some
+                    other, other_id, text, none, none, now, now, other, id, zero, some
                 );
                 LOCK_SERIES(digest, id);
                 FIND_SESSIONS_OF_SERIES(digest);
                 FIND_SERIES_OF_SESSION(digest);
                 DELETE_SERIES(digest);
                 DELETE_SERIES_OF(digest, id);
-                CREATE_SERIES(other, other, other, now, now, now, id, zero, some);
+                CREATE_SERIES(other, other, other, text, now, now, now, id, zero, some);
                 FIND_SERIES(digest);
                 FIND_SERIES_TO_TURN(digest);
                 ROTATE_SERIES(other, other, now, digest, id, zero, digest, now);
