@@ -74,8 +74,8 @@ impl SqlxDatastore {
     ///
     /// # Errors
     ///
-    /// [`Error::Config`] when it is not 1 to 24 lower-case letters, digits and underscores that
-    /// begin with a letter.
+    /// [`Error::Config`](crate::Error::Config) when it is not 1 to 24 lower-case letters, digits and
+    /// underscores that begin with a letter.
     pub fn with_table_prefix(self, prefix: &str) -> Result<Self> {
         check_table_prefix(prefix)?;
         Ok(Self { database: map_each!(self, |database| database.with_table_prefix(prefix)) })
@@ -91,8 +91,8 @@ impl SqlxDatastore {
     ///
     /// # Errors
     ///
-    /// [`Error::Config`] when no database is configured, its driver is not compiled in, or it
-    /// cannot be opened.
+    /// [`Error::Config`](crate::Error::Config) when no database is configured, its driver is not
+    /// compiled in, or it cannot be opened.
     pub async fn connect(figment: &Figment) -> Result<Self> {
         check_settings(figment)?;
         let url = database_url(figment)?;
@@ -119,7 +119,7 @@ impl SqlxDatastore {
     ///
     /// # Errors
     ///
-    /// [`Error::Config`] for each setting that is wrong or missing.
+    /// [`Error::Config`](crate::Error::Config) for each setting that is wrong or missing.
     pub(crate) fn check_settings(figment: &Figment) -> Result<()> {
         check_settings(figment)
     }
@@ -134,8 +134,8 @@ impl SqlxDatastore {
     ///
     /// # Errors
     ///
-    /// [`Error::Store`] when the database cannot be reached, [`Error::Schema`] when its schema is
-    /// newer than this version or was edited.
+    /// [`Error::Store`](crate::Error::Store) when the database cannot be reached,
+    /// [`Error::Schema`](crate::Error::Schema) when its schema is newer than this version or was edited.
     pub async fn migrate(&self) -> Result<()> {
         on_each!(self, |database| migrations::run(database).await)
     }
@@ -150,8 +150,9 @@ impl SqlxDatastore {
     ///
     /// # Errors
     ///
-    /// [`Error::Store`] when the database cannot be reached, [`Error::Schema`] when its schema is
-    /// missing, older or newer than this version, or was edited.
+    /// [`Error::Store`](crate::Error::Store) when the database cannot be reached,
+    /// [`Error::Schema`](crate::Error::Schema) when its schema is missing, older or newer than this version,
+    /// or was edited.
     pub async fn check_schema(&self) -> Result<()> {
         on_each!(self, |database| migrations::check(database).await)
     }
