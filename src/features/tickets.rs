@@ -78,6 +78,8 @@
 //! it may be written down on the way. By then it is used up, or has expired: that is why the ticket is there
 //! and not the token.
 
+use std::sync::Arc;
+
 use rocket::{Request, Route, State, async_trait, post, routes};
 use serde::{Deserialize, Serialize};
 
