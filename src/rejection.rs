@@ -103,7 +103,7 @@ impl Rejection {
     pub(crate) fn lacking(&self) -> Option<Lacking> {
         match self {
             Self::NotFresh => Some(Lacking::Freshness { max_age: None }),
-            Self::NotAssured(level) => Some(Lacking::Level(*level)),
+            Self::NotAssured(level) => Some(Lacking::Level(level)),
             _ => None,
         }
     }

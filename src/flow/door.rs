@@ -167,7 +167,7 @@ impl Flow {
     }
 
     /// Tells whether a new account waits for its owner to prove the address; one that nobody proves is
-    /// deleted after [`UNCONFIRMED_FOR`](lapse::UNCONFIRMED_FOR).
+    /// deleted after [`UNCONFIRMED_FOR`](crate::flow::lapse::UNCONFIRMED_FOR).
     pub fn awaits_confirmation(&self) -> bool {
         self.moments.awaits_confirmation()
     }

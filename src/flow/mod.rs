@@ -2,7 +2,7 @@
 //!
 //! Every way in ends in [`Flow::log_in`] with an [`Authenticated`], which this module alone can make; it
 //! alone issues session ids. So a path that skips the active check, a second factor or the limits on
-//! attempts does not type-check. What is half in is a [`PendingLogin`](pending::PendingLogin) and nothing
+//! attempts does not type-check. What is half in is a [`PendingLogin`] and nothing
 //! else.
 
 pub mod access;
@@ -30,5 +30,5 @@ pub(crate) use crate::flow::door::FlowParts;
 
 pub use crate::flow::choice::{Choice, Chooser};
 pub use crate::flow::door::Flow;
-pub use crate::flow::entry::{Authenticated, Entry};
+pub use crate::flow::entry::{Authenticated, Entry, PendingLogin};
 pub use crate::flow::remember::Return;

@@ -61,7 +61,7 @@ impl Sessions {
             cookie::set(request, self.cookies.removal(Kind::Pending));
         } else {
             // One that this very request began.
-            cookie::leave(request, &self.cookies.removal(Kind::Pending).name().to_owned());
+            cookie::leave(request, self.cookies.removal(Kind::Pending).name());
         }
     }
 

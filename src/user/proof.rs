@@ -336,7 +336,7 @@ mod tests {
     fn two_factors_of_different_kinds_are_level_two() {
         let now = Clock::default().now();
         let passkey = |user_verified| Method::Passkey { user_verified };
-        let mail = || [Method::Link("reset".into()), Method::Code(Channel::Mail)];
+        let mail = [Method::Link("reset".into()), Method::Code(Channel::Mail)];
         let level = |methods: &[Method]| at(now, methods).level();
         for second in [Method::Totp, Method::RecoveryCode, Method::custom("card"), passkey(false)] {
             assert_eq!(level(&[Method::Password, second.clone()]), Level::Two);
@@ -346,7 +346,7 @@ mod tests {
             assert_eq!(level(&[Method::Remembered, second]), Level::One);
         }
         assert_eq!(level(&[passkey(true)]), Level::Two);
-        for mail in mail() {
+        for mail in mail {
             assert_eq!(level(&[Method::Password, mail.clone()]), Level::One);
             assert_eq!(level(&[Method::Totp, mail]), Level::One);
         }
