@@ -1,5 +1,5 @@
 // What is fuzzed: each takes any bytes and must neither panic nor accept what it should not. The
-// suite runs the same on bytes of its own making (tests/it/token_properties.rs).
+// suite runs the same on bytes of its own making (tests/it/token/token_properties.rs).
 
 use std::sync::LazyLock;
 

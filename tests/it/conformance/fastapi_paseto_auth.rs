@@ -2,7 +2,7 @@
 //!
 //! Its status for a token that is not accepted is 422. Ours is 401, by which programs know that other
 //! credentials are wanted (RFC 6750, section 3.1); 422 is had by `error_style = "seed-fastapi"`
-//! (`tests/it/error_style.rs`). That alone is marked as different nowhere below.
+//! (`tests/it/web/error_style.rs`). That alone is marked as different nowhere below.
 //!
 //! The letters are those of its suite's files, the numbers ours. Its cases of other places than headers
 //! stand in [`places`]: B-J, B-O2, B-W.

@@ -79,8 +79,8 @@ use rocket_security::{
 };
 use serde_json::{Value, json};
 
-use crate::basic::{basic, basic_with};
 use crate::conformance::{ANN, CHOSEN, fault_of, get_with, token_of};
+use crate::guard::basic::{basic, basic_with};
 use crate::support::bearer::bearer;
 use crate::support::{Admin, Editor, app, app_with, rocket_with};
 

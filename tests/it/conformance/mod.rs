@@ -1,4 +1,5 @@
-//! The four systems that the framework follows, case by case as their own suites pin them.
+//! The four systems that the framework follows, case by case as their own suites pin them; and the vectors
+//! of PASETO itself.
 //!
 //! One module a system, one test a case. Each says how we do it: *same*; *stricter*, where what we accept
 //! they accept, too, but not the other way round; or *different on purpose*, with the reason. What a
@@ -8,6 +9,7 @@ mod fastapi_paseto_auth;
 mod flask_paseto_extended;
 mod flask_praetorian;
 mod flask_security;
+mod official_vectors;
 
 use rocket::figment::Figment;
 use rocket::http::{Header, Status};

@@ -1,0 +1,8 @@
+//! The store, and the database behind it.
+
+mod database;
+mod datastore_contract;
+mod migrations;
+mod outage;
+mod statements;
+mod together;

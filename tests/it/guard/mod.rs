@@ -1,0 +1,9 @@
+//! Guards, and by what a request authenticates.
+
+mod access_map;
+pub(crate) mod basic;
+mod guard_table;
+mod guards;
+mod mechanisms;
+mod own_row;
+mod policies;

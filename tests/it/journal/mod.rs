@@ -1,0 +1,5 @@
+//! What is told and kept of what happens.
+
+mod audit;
+mod events;
+mod track;

@@ -1,0 +1,5 @@
+//! What stops a launch, and what a launch tells and makes.
+
+mod configuration;
+mod launch;
+mod roles_at_launch;

@@ -1,0 +1,11 @@
+//! Logging in and out: passwords, their limits, and what stands between them and a session.
+
+mod hooks;
+mod login;
+mod logout;
+mod password_disabled;
+mod password_queue;
+mod password_work;
+mod pending;
+mod throttle;
+mod verify;

@@ -1,0 +1,161 @@
+//! Single tokens that are taken back, and whether it is asked.
+
+use std::sync::{Arc, OnceLock};
+
+use chrono::TimeDelta;
+use rocket::http::{Header, Status};
+use rocket::{State, async_trait, get};
+use rocket_security::config::TokenPurpose;
+use rocket_security::datastore::user::UserChange;
+use rocket_security::datastore::{Denylist, SqlxDatastore, Together};
+use rocket_security::event::Origin;
+use rocket_security::feature::Verdict;
+use rocket_security::flow::Flow;
+use rocket_security::rejection::TokenFault;
+use rocket_security::testing::TestApp;
+use rocket_security::token::{Access, NoClaims, Refresh, Verified};
+use rocket_security::web::Web;
+use rocket_security::{Hooks, Rejection, Result, Security, User, Verifier};
+use serde_json::{Value, json};
+
+use crate::support::bearer::issuer;
+use crate::support::sql;
+use crate::support::tokens::{ASSERTION, ISSUER, forge, key, public_half};
+use crate::token::refresh_tokens::{
+    ANN, Download, app, app_with, assert_refused, families, is_accepted, log_in_program, read,
+    refresh, rocket,
+};
+
+/// What a guard that needs the token alone asks.
+#[get("/checked/<kind>/<token>")]
+pub(super) async fn checked(
+    kind: &str,
+    token: &str,
+    flow: &State<Flow>,
+    web: &State<Web>,
+    verifier: &State<Verifier>,
+) -> Result<&'static str, Rejection> {
+    if kind == "access" {
+        let token = verifier.verify::<NoClaims, Access>(token).map_err(Rejection::TokenRefused)?;
+        flow.check_token(web, &token).await?;
+    } else {
+        let token = verifier.verify::<Value, Download>(token).map_err(Rejection::TokenRefused)?;
+        flow.check_token(web, &token).await?;
+    }
+    Ok("good")
+}
+
+/// Denies a token while somebody asks for its successor, once there is one.
+struct Denying(Arc<OnceLock<(SqlxDatastore, Verified<NoClaims, Refresh>)>>);
+
+#[async_trait]
+impl Hooks for Denying {
+    async fn session_checked(&self, user: &User) -> Result<Verdict> {
+        if let Some((store, token)) = self.0.get() {
+            let until = token.denied_until(user.created_at);
+            store.deny(token.id().unwrap(), until, &Together::nothing()).await?;
+        }
+        Ok(Verdict::Allow)
+    }
+}
+
+#[rocket::async_test]
+async fn a_token_that_is_denied_while_it_is_presented_has_no_successor() {
+    let denied = Arc::new(OnceLock::new());
+    let security = Security::default().hooks(Denying(Arc::clone(&denied)));
+    let app = TestApp::launch(rocket(security)).await;
+    app.user(ANN).await;
+    let (pair, begun) = (log_in_program(&app).await, families(&app).await);
+    let figment = app.database().figment(rocket::Config::figment());
+    let store = SqlxDatastore::connect(&figment).await.unwrap();
+    assert!(denied.set((store, read(&app, &pair.refresh))).is_ok());
+    for _ in 0..2 {
+        assert_refused(&refresh(&app, &pair.refresh).await, "refresh_token_ended");
+    }
+    assert_eq!(families(&app).await, begun, "nothing was replaced");
+    assert!(app.mail().await.is_empty(), "and it is no theft");
+}
+
+async fn is_good(app: &TestApp, kind: &str, token: &str) -> bool {
+    let accept = Header::new("Accept", "application/json");
+    let request = app.client().get(format!("/checked/{kind}/{token}")).header(accept);
+    app.browser().send(request).await.status == Status::Ok
+}
+
+#[rocket::async_test]
+async fn how_often_it_is_asked_whether_a_token_is_good_can_be_chosen_by_kind() {
+    for (setting, at_once, within, later) in [
+        ("always", false, false, false),
+        ("cached(30s)", true, true, false),
+        ("never", true, true, true),
+    ] {
+        let check = json!({"check": {"access": setting, "download": setting}});
+        let app = app_with(check).await;
+        let ann = app.user(ANN).await;
+        let pair = log_in_program(&app).await;
+        let download = issuer(&app).of::<Download>(&ann).issue().unwrap();
+        for (kind, token) in [("access", &pair.access), ("download", &download)] {
+            assert!(is_good(&app, kind, token).await, "{setting}");
+        }
+        // By another process, of which this one hears nothing.
+        let change = UserChange::active(true);
+        app.store().update_user(ann.id, &change, &Together::nothing()).await.unwrap().unwrap();
+        for (wait, expected) in [(0, at_once), (29, within), (2, later)] {
+            app.clock().advance(TimeDelta::seconds(wait));
+            for (kind, token) in [("access", &pair.access), ("download", &download)] {
+                assert_eq!(is_good(&app, kind, token).await, expected, "{setting} after {wait}");
+            }
+        }
+        assert!(!is_accepted(&app, &pair.access).await, "a guard that needs the user asks anyway");
+    }
+}
+
+#[rocket::async_test]
+async fn a_token_about_something_else_is_good_until_it_is_denied() {
+    let app = app().await;
+    let (one, other) = (
+        issuer(&app).of::<Download>("report.pdf").issue().unwrap(),
+        issuer(&app).of::<Download>("report.pdf").issue().unwrap(),
+    );
+    assert!(is_good(&app, "download", &one).await);
+    let verifier: &Verifier = app.client().rocket().state().unwrap();
+    let flow: &Flow = app.client().rocket().state().unwrap();
+    let token = verifier.verify::<Value, Download>(&one).unwrap();
+    let origin = Origin::new(app.clock().now(), None);
+    assert!(flow.deny_token(origin, &token).await.unwrap());
+    assert!(!is_good(&app, "download", &one).await);
+    assert!(is_good(&app, "download", &other).await);
+    let denied = "SELECT COUNT(*) FROM security_denylist";
+    app.clock().advance(TimeDelta::minutes(15));
+    app.sweep().await;
+    assert_eq!(sql::number(app.database(), denied).await, 1);
+    app.clock().advance(TimeDelta::minutes(11));
+    app.sweep().await;
+    assert_eq!(sql::number(app.database(), denied).await, 0);
+}
+
+#[rocket::async_test]
+async fn a_token_without_an_id_cannot_be_denied_and_harms_no_other_of_its_issuer() {
+    let foreign = key(TokenPurpose::Public);
+    let (iss, public) = ("https://partner.example", public_half(&foreign));
+    let trusted = json!([{"iss": iss, "key": public, "allow": ["no-jti"]}]);
+    let app = app_with(json!({"trusted": trusted, "audience": ISSUER})).await;
+    let now = app.clock().now();
+    let [one, other] = ["one", "other"].map(|sub| {
+        let claims = json!({
+            "iss": iss, "sub": sub, "aud": ISSUER, "typ": "access",
+            "exp": (now + TimeDelta::minutes(5)).to_rfc3339(), "nbf": now.to_rfc3339(),
+            "iat": now.to_rfc3339(),
+        });
+        forge(&foreign, &claims, "", ASSERTION)
+    });
+    let verifier: &Verifier = app.client().rocket().state().unwrap();
+    let flow: &Flow = app.client().rocket().state().unwrap();
+    let token = verifier.verify::<NoClaims, Access>(&one).unwrap();
+    assert_eq!(token.denied_as(), None);
+    let refused = flow.deny_token(Origin::new(now, None), &token).await;
+    assert_eq!(refused.unwrap_err(), Rejection::TokenRefused(TokenFault::MissingClaim("jti")));
+    for token in [&one, &other] {
+        assert!(is_good(&app, "access", token).await);
+    }
+}
