@@ -7,10 +7,7 @@ use rocket_security::datastore::user::UserChange;
 use rocket_security::testing::{PASSWORD, link_in};
 use serde_json::{Value, json};
 
-use crate::support::{app, app_with};
-
-const ANN: &str = "ann@example.org";
-const CHOSEN: &str = "a ferry leaves at seven";
+use crate::support::{ANN, CHOSEN, app, app_with};
 
 fn change() -> Value {
     json!({"password": PASSWORD, "new_password": CHOSEN, "new_password_confirm": CHOSEN})

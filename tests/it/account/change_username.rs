@@ -11,10 +11,7 @@ use rocket_security::{Event, Security};
 use serde_json::json;
 
 use crate::account::usernames::{app_with_usernames, named_user};
-use crate::support::rocket_with;
-
-const ANN: &str = "ann@example.org";
-const SESSION: &str = "security_session";
+use crate::support::{ANN, SESSION, rocket_with};
 
 async fn app() -> TestApp {
     app_with_usernames(json!({})).await

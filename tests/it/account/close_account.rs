@@ -12,9 +12,7 @@ use rocket_security::features::recover_username::RecoverUsername;
 use rocket_security::testing::{Browser, PASSWORD, TestApp, link_in};
 use serde_json::json;
 
-use crate::support::{rocket_with, sql};
-
-const ANN: &str = "ann@example.org";
+use crate::support::{ANN, rocket_with, sql};
 
 async fn app() -> TestApp {
     TestApp::launch(rocket_with(Security::default().enable(CloseAccount::default()))).await

@@ -11,9 +11,7 @@ use rocket_security::user::UserId;
 use rocket_security::{Email, Security};
 use serde_json::json;
 
-use crate::support::{app, app_with, rocket, rocket_with};
-
-const ANN: &str = "ann@example.org";
+use crate::support::{ANN, app, app_with, rocket, rocket_with};
 
 async fn register(app: &TestApp) -> String {
     let body = json!({"email": ANN, "password": PASSWORD});

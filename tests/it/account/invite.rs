@@ -11,9 +11,7 @@ use rocket_security::web::visit::Visit;
 use rocket_security::{Email, Rejection, RolesRequired, Security};
 use serde_json::json;
 
-use crate::support::{Admin, rocket, rocket_with};
-
-const ANN: &str = "ann@example.org";
+use crate::support::{ANN, Admin, rocket, rocket_with};
 
 #[post("/members/<email>")]
 async fn invite(

@@ -6,10 +6,7 @@ use rocket_security::datastore::user::UserChange;
 use rocket_security::testing::{PASSWORD, TestApp};
 use serde_json::json;
 
-use crate::support::app;
-
-const ANN: &str = "ann@example.org";
-const CHOSEN: &str = "a ferry leaves at seven";
+use crate::support::{ANN, CHOSEN, app};
 
 async fn app_where_ann_must_change() -> TestApp {
     let app = app().await;

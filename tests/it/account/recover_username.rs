@@ -11,9 +11,7 @@ use rocket_security::{Event, Security};
 use serde_json::json;
 
 use crate::account::usernames::{app_with_usernames, named_user};
-use crate::support::rocket_with;
-
-const ANN: &str = "ann@example.org";
+use crate::support::{ANN, rocket_with};
 
 #[rocket::async_test]
 async fn the_holder_of_the_address_is_mailed_their_name() {

@@ -10,9 +10,7 @@ use rocket_security::testing::{PASSWORD, TestApp, link_in};
 use rocket_security::user::{Email, Identity};
 use serde_json::json;
 
-use crate::support::{app, app_with, rocket_with};
-
-const ANN: &str = "ann@example.org";
+use crate::support::{ANN, app, app_with, rocket_with};
 
 #[rocket::async_test]
 async fn a_form_leads_to_the_login_page_which_says_to_check_the_mail() {

@@ -14,10 +14,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use sqlx::AssertSqlSafe;
 
-use crate::support::{app, app_with, rocket, rocket_with, sql};
-
-const ANN: &str = "ann@example.org";
-const BOB: &str = "bob@example.org";
+use crate::support::{ANN, BOB, app, app_with, rocket, rocket_with, sql};
 
 /// What the application keeps of a member. A nickname is taken once.
 #[derive(Deserialize)]

@@ -8,10 +8,7 @@ use rocket_security::datastore::user::UserChange;
 use rocket_security::testing::{PASSWORD, TestApp, link_in};
 use serde_json::json;
 
-use crate::support::{app, app_with, rocket_with};
-
-const ANN: &str = "ann@example.org";
-const CHOSEN: &str = "a ferry leaves at seven";
+use crate::support::{ANN, CHOSEN, app, app_with, rocket_with};
 
 async fn ask(app: &TestApp) -> String {
     let answer = app.browser().post_json("/reset", json!({"email": ANN})).await;

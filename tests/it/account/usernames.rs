@@ -15,9 +15,7 @@ use rocket_security::user::{Identity, UserId, Username};
 use rocket_security::{Email, Security, User};
 use serde_json::{Value, json};
 
-use crate::support::{app, rocket_with};
-
-const ANN: &str = "ann@example.org";
+use crate::support::{ANN, app, rocket_with};
 
 /// An application whose users go by address and username, with the features that have to do with it.
 pub(crate) async fn app_with_usernames(mut security: Value) -> TestApp {

@@ -16,9 +16,7 @@ use serde_json::{Value, json};
 use crate::support::bearer::{bearer, begin_session, issuer};
 use crate::support::operator::{CHEAP_HASH, PASSWORD, Place};
 use crate::support::tokens::{ASSERTION, ISSUER, forge, good_claims_at, key, public_half};
-use crate::support::{rocket, sql};
-
-const ANN: &str = "ann@example.org";
+use crate::support::{ANN, rocket, sql};
 
 #[test]
 fn a_token_is_issued_for_an_account_and_verified() {

@@ -56,9 +56,9 @@ use rocket_security::{AuthUser, AuthVia, Fresh, Maybe, Security, TokenKind, Veri
 use serde_json::{Map, Value, json};
 
 use crate::conformance::{
-    ANN, fault_of_token, fault_of_tokens, get_with, log_in_program, pair_in, post, refresh,
-    token_of,
+    fault_of_token, fault_of_tokens, get_with, log_in_program, pair_in, post, refresh, token_of,
 };
+use crate::support::ANN;
 use crate::support::bearer::{bearer, begin_session, issuer as issuer_of};
 use crate::support::tokens::{ISSUER, forge, good_claims, issuer, key, user};
 

@@ -59,11 +59,11 @@ use serde::{Serialize, Serializer};
 use serde_json::{Map, Value, json};
 
 use crate::conformance::{
-    ANN, fault_of, fault_of_feature, fault_of_token, fault_of_tokens, get_with, token_of,
+    fault_of, fault_of_feature, fault_of_token, fault_of_tokens, get_with, token_of,
 };
 use crate::support::bearer::bearer;
 use crate::support::tokens::{ISSUER, forge, good_claims, issuer, key, public_half, user};
-use crate::support::{app, app_with, rocket};
+use crate::support::{ANN, app, app_with, rocket};
 
 const PEM: &str = "-----BEGIN PRIVATE KEY-----
 MC4CAQAwBQYDK2VwBCIEILSwD1PhDQ/CGjJ4t95NmdcUDmm8uA5ulIIJta1kXDsn

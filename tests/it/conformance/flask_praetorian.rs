@@ -67,12 +67,12 @@ use rocket_security::{AuthUser, Config, MemoryDatastore, RoleName, Security, Tok
 use serde_json::{Map, Value, json};
 
 use crate::conformance::{
-    ANN, CHOSEN, Pair, fault_of, fault_of_token, fault_of_tokens, get_with, log_in_program,
-    pair_in, refresh, token_of,
+    Pair, fault_of, fault_of_token, fault_of_tokens, get_with, log_in_program, pair_in, refresh,
+    token_of,
 };
 use crate::support::bearer::{bearer, issuer as issuer_of};
 use crate::support::tokens::{ASSERTION, ISSUER, forge, good_claims, issuer, key, user};
-use crate::support::{app, app_with, rocket};
+use crate::support::{ANN, CHOSEN, app, app_with, rocket};
 
 async fn app_with_ann() -> TestApp {
     let app = app().await;

@@ -79,12 +79,10 @@ use rocket_security::{
 };
 use serde_json::{Value, json};
 
-use crate::conformance::{ANN, CHOSEN, fault_of, get_with, token_of};
+use crate::conformance::{fault_of, get_with, token_of};
 use crate::guard::basic::{basic, basic_with};
 use crate::support::bearer::bearer;
-use crate::support::{Admin, Editor, app, app_with, rocket_with};
-
-const BOB: &str = "bob@example.org";
+use crate::support::{ANN, Admin, BOB, CHOSEN, Editor, app, app_with, rocket_with};
 
 async fn register(app: &TestApp) -> String {
     let body = json!({"email": ANN, "password": PASSWORD});

@@ -22,10 +22,8 @@ use rocket_security::token::Access;
 use rocket_security::{Config, SqlxDatastore};
 use serde_json::{Map, Value, json};
 
+use crate::support::ANN;
 use crate::support::tokens::{Issuer, try_issuer};
-
-const ANN: &str = "ann@example.org";
-const CHOSEN: &str = "a ferry leaves at seven";
 
 /// Says why a launch with these settings in `[default.security]` stops; nothing, if it does not.
 fn fault_of(settings: Value) -> String {

@@ -16,9 +16,7 @@ use rocket_security::testing::{PASSWORD, TestApp, TestDatabase};
 use rocket_security::{AuthUser, Maybe, Security, SqlxDatastore, SqlxPool, UserDatastore, UserId};
 use serde_json::json;
 
-use crate::support::sql;
-
-const ANN: &str = "ann@example.org";
+use crate::support::{ANN, sql};
 
 /// Gives an application with a pool of its own on the database, and a route that uses it.
 macro_rules! sharing {

@@ -8,10 +8,9 @@ use serde_json::json;
 use sqlx::SqlSafeStr;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 
-use crate::support::{rocket, rocket_with, sql};
+use crate::support::{ANN, rocket, rocket_with, sql};
 
 const APPLIED: &str = "SELECT COUNT(*) FROM security_migrations";
-const ANN: &str = "ann@example.org";
 
 async fn store_on(database: &TestDatabase) -> SqlxDatastore {
     SqlxDatastore::connect(&database.figment(rocket::Config::figment())).await.unwrap()

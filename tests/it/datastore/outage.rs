@@ -12,11 +12,7 @@ use rocket_security::datastore::user::UserChange;
 use rocket_security::testing::{Answer, PASSWORD, TestApp};
 use serde_json::{Value, json};
 
-use crate::support::{app, rocket, sql};
-
-const ANN: &str = "ann@example.org";
-const BOB: &str = "bob@example.org";
-const SESSION: &str = "security_session";
+use crate::support::{ANN, BOB, SESSION, app, rocket, sql};
 
 /// Asserts that an answer says that the store is down, in time, and takes nothing away.
 fn assert_unavailable(answer: &Answer, begun: Instant) {

@@ -25,10 +25,7 @@ use tracing::field::{Field, Visit};
 use tracing::{Event, Metadata, span};
 
 use crate::support::bearer::bearer;
-use crate::support::{Admin, EditPosts, Editor, ReadReports};
-
-const ANN: &str = "ann@example.org";
-const SESSION: &str = "security_session";
+use crate::support::{ANN, Admin, EditPosts, Editor, ReadReports, SESSION};
 
 #[get("/all")]
 fn all(

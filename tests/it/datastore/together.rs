@@ -23,9 +23,7 @@ use rocket_security::user::User;
 use rocket_security::{Email, Result, Security, SqlxDatastore, UserId};
 use serde_json::json;
 
-use crate::support::sql;
-
-const ANN: &str = "ann@example.org";
+use crate::support::{ANN, sql};
 
 /// A note of this name can be written once.
 const WRITE: &str = "INSERT INTO notes (name) VALUES ('ann')";

@@ -14,7 +14,8 @@ use rocket_security::{
 };
 use serde_json::{Value, json};
 
-const ANN: &str = "ann@example.org";
+use crate::support::ANN;
+
 const CHALLENGE: &str = "Basic realm=\"login\", charset=\"UTF-8\"";
 
 /// The header of a name with that password.

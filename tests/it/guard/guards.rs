@@ -12,10 +12,7 @@ use rocket_security::{
 };
 use serde_json::json;
 
-use crate::support::{Admin, EditPosts, app};
-
-const ANN: &str = "ann@example.org";
-const SESSION: &str = "security_session";
+use crate::support::{ANN, Admin, EditPosts, SESSION, app};
 
 async fn statuses(browser: &Browser<'_>) -> Vec<u16> {
     let mut statuses = Vec::new();

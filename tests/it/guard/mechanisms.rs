@@ -21,12 +21,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::guard::basic::{basic, basic_with};
-use crate::support::Admin;
 use crate::support::bearer::{forged, issuer, token};
-
-const ANN: &str = "ann@example.org";
-const BOB: &str = "bob@example.org";
-const SESSION: &str = "security_session";
+use crate::support::{ANN, Admin, BOB, SESSION};
 
 fn told(user: &AuthUser) -> String {
     format!("{} by {}", user.email, user.mechanism())

@@ -10,10 +10,8 @@ use rocket_security::{
 };
 use serde_json::json;
 
-use crate::support::Admin;
 use crate::support::bearer::token;
-
-const ANN: &str = "ann@example.org";
+use crate::support::{ANN, Admin};
 
 struct Profile {
     nickname: String,

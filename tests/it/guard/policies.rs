@@ -10,10 +10,7 @@ use rocket_security::{
     AuthUser, Decision, Denied, Error, Policy, Result, RolesRequired, Security, User, UserId,
 };
 
-use crate::support::{Admin, rocket_with};
-
-const ANN: &str = "ann@example.org";
-const BOB: &str = "bob@example.org";
+use crate::support::{ANN, Admin, BOB, rocket_with};
 
 #[derive(Clone)]
 struct Draft {

@@ -16,9 +16,7 @@ use rocket_security::testing::{Answer, Browser, PASSWORD, TestApp};
 use rocket_security::web::Web;
 use serde_json::{Value, json};
 
-use crate::support::{ReadReports, WriteReports};
-
-const ANN: &str = "ann@example.org";
+use crate::support::{ANN, ReadReports, WriteReports};
 
 /// Enables every feature.
 pub(crate) fn everything() -> Security {

@@ -31,9 +31,7 @@ use rocket_security::testing::{Browser, PASSWORD, TestApp, link_in};
 use serde_json::json;
 
 use crate::house::every_route::{everything, launch, launch_with, paths};
-use crate::support::{ReadReports, WriteReports};
-
-const ANN: &str = "ann@example.org";
+use crate::support::{ANN, ReadReports, WriteReports};
 
 type Without = (&'static str, fn(Security) -> Security);
 

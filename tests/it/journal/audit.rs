@@ -25,9 +25,7 @@ use rocket_security::{Error, Event, Result, Secret, Security, SqlxDatastore, Use
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::support::{rocket_with, sql};
-
-const ANN: &str = "ann@example.org";
+use crate::support::{ANN, rocket_with, sql};
 
 fn rocket() -> Rocket<Build> {
     rocket_with(Security::default().enable(Audit::default()))
@@ -561,8 +559,8 @@ mod command_line {
     use rocket_security::event::{ROOM, Signals};
     use rocket_security::testing::{PASSWORD, TestApp};
 
-    use crate::journal::audit::{ANN, app, app_with_six_rows, keys, names, refusal, rows, verify};
-    use crate::support::{rocket_with, sql};
+    use crate::journal::audit::{app, app_with_six_rows, keys, names, refusal, rows, verify};
+    use crate::support::{ANN, rocket_with, sql};
 
     /// Runs a command beside an application; gives its status and what it printed on either side.
     fn run(app: &TestApp, line: &str) -> (Option<i32>, String, String) {

@@ -14,9 +14,7 @@ use rocket_security::{Event, Security, UserId};
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::support::rocket_with;
-
-const ANN: &str = "ann@example.org";
+use crate::support::{ANN, rocket_with};
 
 /// Keeps what it hears.
 #[derive(Clone, Default)]

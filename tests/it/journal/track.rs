@@ -6,9 +6,7 @@ use rocket_security::features::track::Track;
 use rocket_security::testing::{PASSWORD, TestApp};
 use rocket_security::{Security, SqlxDatastore};
 
-use crate::support::{app, rocket_with};
-
-const ANN: &str = "ann@example.org";
+use crate::support::{ANN, app, rocket_with};
 
 async fn store(app: &TestApp) -> SqlxDatastore {
     SqlxDatastore::connect(app.client().rocket().figment()).await.unwrap()

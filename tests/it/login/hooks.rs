@@ -10,9 +10,7 @@ use rocket_security::user::User;
 use rocket_security::{Hooks, Rejection, Result, Security};
 use serde_json::json;
 
-use crate::support::rocket_with;
-
-const ANN: &str = "ann@example.org";
+use crate::support::{ANN, rocket_with};
 
 struct Closed;
 

@@ -9,9 +9,7 @@ use rocket_security::testing::{PASSWORD, TestApp};
 use rocket_security::{Security, UserId};
 use serde_json::json;
 
-use crate::support::{app, rocket, rocket_with};
-
-const ANN: &str = "ann@example.org";
+use crate::support::{ANN, app, rocket, rocket_with};
 
 #[rocket::async_test]
 async fn a_form_with_the_right_password_leads_home_and_opens_pages() {

@@ -3,10 +3,7 @@
 use rocket::http::Status;
 use serde_json::json;
 
-use crate::support::{app, app_with};
-
-const ANN: &str = "ann@example.org";
-const SESSION: &str = "security_session";
+use crate::support::{ANN, SESSION, app, app_with};
 
 #[rocket::async_test]
 async fn the_session_is_over_for_whoever_kept_its_cookie() {

@@ -9,9 +9,7 @@ use rocket_security::features::reset::Reset;
 use rocket_security::testing::{PASSWORD, TestApp, link_in};
 use serde_json::json;
 
-use crate::support::rocket_with;
-
-const ANN: &str = "ann@example.org";
+use crate::support::{ANN, rocket_with};
 
 const SUBJECT: &str = "Your password is disabled";
 

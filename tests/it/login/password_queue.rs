@@ -15,10 +15,8 @@ use rocket_security::testing::{PASSWORD, TestApp};
 use rocket_security::{Hooks, Result, Security};
 use serde_json::json;
 
-use crate::support::{app_with, rocket_with};
+use crate::support::{ANN, BOB, app_with, rocket_with};
 
-const ANN: &str = "ann@example.org";
-const BOB: &str = "bob@example.org";
 const CAROL: &str = "carol@example.org";
 const HERE: [u8; 4] = [192, 0, 2, 1];
 const ELSEWHERE: [u8; 4] = [198, 51, 100, 1];

@@ -19,11 +19,9 @@ use rocket_security::{
 };
 use serde_json::{Value, json};
 
-use crate::support::rocket_with;
 use crate::support::sql::count;
+use crate::support::{ANN, REMEMBER, rocket_with};
 
-const ANN: &str = "ann@example.org";
-const REMEMBER: &str = "security_remember";
 const PENDING: &str = "security_pending";
 const CODE: &str = "1234 5678";
 

@@ -14,9 +14,7 @@ use rocket_security::user::Username;
 use rocket_security::{Error, Hooks, Result, Security};
 use serde_json::json;
 
-use crate::support::{app_with, rocket_with};
-
-const ANN: &str = "ann@example.org";
+use crate::support::{ANN, app_with, rocket_with};
 
 async fn app() -> TestApp {
     let app = app_with(json!({"throttle": {"scale": 1}})).await;

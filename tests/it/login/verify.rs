@@ -9,9 +9,7 @@ use rocket_security::web::page::Page;
 use rocket_security::{AuthUser, Fresh, Security};
 use serde_json::json;
 
-use crate::support::{app, app_with, rocket};
-
-const ANN: &str = "ann@example.org";
+use crate::support::{ANN, app, app_with, rocket};
 
 #[rocket::async_test]
 async fn the_window_belongs_to_the_route() {

@@ -6,10 +6,7 @@ use rocket_security::features::recover_username::RecoverUsername;
 use rocket_security::testing::{Browser, PASSWORD, TestApp, link_in};
 use serde_json::json;
 
-use crate::support::{app, app_with, rocket_with};
-
-const ANN: &str = "ann@example.org";
-const CHOSEN: &str = "a ferry leaves at seven";
+use crate::support::{ANN, CHOSEN, app, app_with, rocket_with};
 
 /// Registers with a page in mind, and returns the link of the mail.
 async fn register(app: &TestApp, browser: &Browser<'_>) -> String {

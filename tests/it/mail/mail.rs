@@ -26,9 +26,7 @@ use rocket_security::testing::{PASSWORD, TestApp, link_in};
 use rocket_security::{Error, Result, Security};
 use serde_json::json;
 
-use crate::support::{app, rocket, rocket_with};
-
-const ANN: &str = "ann@example.org";
+use crate::support::{ANN, app, rocket, rocket_with};
 
 async fn register(app: &TestApp) {
     let body = json!({"email": ANN, "password": PASSWORD});

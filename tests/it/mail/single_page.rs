@@ -9,11 +9,9 @@ use rocket_security::testing::{Answer, Browser, PASSWORD, TestApp, link_in};
 use rocket_security::{Email, Security};
 use serde_json::{Value, json};
 
-use crate::support::rocket_with;
+use crate::support::{ANN, CHOSEN, rocket_with};
 
-const ANN: &str = "ann@example.org";
 const NEW: &str = "ann@example.net";
-const CHOSEN: &str = "a ferry leaves at seven";
 
 /// Pages at another origin and here, with a page for links that are no good and without.
 fn settings() -> Value {

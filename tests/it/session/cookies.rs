@@ -10,12 +10,7 @@ use rocket_security::testing::{Answer, Browser, PASSWORD, TestApp, link_in};
 use rocket_security::{AuthUser, Maybe, Page, Security, Session};
 use serde_json::{Value, json};
 
-use crate::support::{app, app_with, rocket};
-
-const ANN: &str = "ann@example.org";
-const BOB: &str = "bob@example.org";
-const SESSION: &str = "security_session";
-const REMEMBER: &str = "security_remember";
+use crate::support::{ANN, BOB, REMEMBER, SESSION, app, app_with, rocket};
 
 #[get("/basket/<thing>")]
 fn fill(session: Session<'_>, thing: &str) -> Result<(), rocket_security::Rejection> {

@@ -15,11 +15,7 @@ use rocket_security::testing::{Answer, Browser, PASSWORD, TestApp, link_in};
 use rocket_security::{AuthUser, Event, Fresh, Hooks, Rejection, Result, Security, Session};
 use serde_json::{Value, json};
 
-use crate::support::{app, app_with, rocket, rocket_with, sql};
-
-const ANN: &str = "ann@example.org";
-const SESSION: &str = "security_session";
-const REMEMBER: &str = "security_remember";
+use crate::support::{ANN, REMEMBER, SESSION, app, app_with, rocket, rocket_with, sql};
 
 /// Gives a browser in which the user of that address is logged in and remembered.
 async fn remembered<'a>(app: &'a TestApp, email: &str) -> Browser<'a> {

@@ -21,9 +21,8 @@ use rocket_security::{AuthUser, Email, Page, Rejection, Secret, Security, Sessio
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-const ANN: &str = "ann@example.org";
-const BOB: &str = "bob@example.org";
-const SESSION: &str = "security_session";
+use crate::support::{ANN, BOB, SESSION};
+
 const DATA: &str = "security_data";
 const GUEST: &str = "security_guest";
 const GUEST_DATA: &str = "security_guest_data";

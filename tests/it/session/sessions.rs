@@ -11,10 +11,7 @@ use rocket_security::testing::{Browser, PASSWORD, TestApp, link_in};
 use rocket_security::{Event, Security};
 use serde_json::{Value, json};
 
-use crate::support::{app, app_with, rocket_with, sql};
-
-const ANN: &str = "ann@example.org";
-const SESSION: &str = "security_session";
+use crate::support::{ANN, SESSION, app, app_with, rocket_with, sql};
 
 #[rocket::async_test]
 async fn an_idle_session_ends_after_an_hour() {

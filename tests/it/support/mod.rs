@@ -15,6 +15,21 @@ use rocket_security::{
 };
 use serde_json::Value;
 
+/// The user of most tests.
+pub(crate) const ANN: &str = "ann@example.org";
+
+/// The other one.
+pub(crate) const BOB: &str = "bob@example.org";
+
+/// A password that a user chooses in place of the test kit's.
+pub(crate) const CHOSEN: &str = "a ferry leaves at seven";
+
+/// The cookie of a session, as it is called where the site is no https.
+pub(crate) const SESSION: &str = "security_session";
+
+/// The cookie of a remembered browser.
+pub(crate) const REMEMBER: &str = "security_remember";
+
 rocket_security::roles! {
     pub(crate) Admin = "admin";
     pub(crate) Editor = "editor";

@@ -20,11 +20,8 @@ use serde_json::{Value, json};
 
 use crate::support::bearer::{bearer, begin_session, issuer};
 use crate::support::tokens::{ASSERTION, ISSUER, forge, key, public_half};
-use crate::support::{Admin, sql};
+use crate::support::{ANN, Admin, BOB, CHOSEN, sql};
 
-const ANN: &str = "ann@example.org";
-const BOB: &str = "bob@example.org";
-const NEW_PASSWORD: &str = "a ferry leaves at seven";
 const LOGIN: &str = "/login?include_auth_token";
 
 #[get("/me")]
@@ -442,7 +439,7 @@ async fn whoever_proves_it_again_may_have_another_and_the_old_one_is_over() {
     let second = token_in(&second).unwrap();
     assert_refused(&app, &first, "credentials_refused").await;
     assert_eq!(get(&app, "/fresh", &second).await.body, "fresh");
-    let change = json!({"password": PASSWORD, "new_password": NEW_PASSWORD});
+    let change = json!({"password": PASSWORD, "new_password": CHOSEN});
     let third = ann.post_json("/change?include_auth_token", change).await;
     let third = token_in(&third).unwrap();
     assert_refused(&app, &second, "credentials_refused").await;
@@ -454,7 +451,7 @@ async fn a_change_of_the_account_ends_every_token_of_it() {
     let app = app().await;
     let mut ann = app.user(ANN).await;
     for change in [
-        UserChange::password(app.hash(NEW_PASSWORD).await),
+        UserChange::password(app.hash(CHOSEN).await),
         UserChange::active(false),
         UserChange::closing(app.clock().now()),
     ] {

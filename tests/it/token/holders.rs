@@ -15,9 +15,7 @@ use serde_json::json;
 
 use crate::guard::basic::basic;
 use crate::support::bearer::{bearer, issuer, personal_token};
-use crate::support::{Admin, ReadReports};
-
-const ANN: &str = "ann@example.org";
+use crate::support::{ANN, Admin, ReadReports};
 
 struct Download;
 

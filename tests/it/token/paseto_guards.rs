@@ -23,11 +23,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::support::bearer::{as_handshake, bearer, begin_session, forged, issuer, token};
-use crate::support::sql;
 use crate::support::tokens::{ASSERTION, ISSUER, forge, key, public_half};
-
-const ANN: &str = "ann@example.org";
-const BOB: &str = "bob@example.org";
+use crate::support::{ANN, BOB, sql};
 
 #[derive(Deserialize)]
 struct Plan {

@@ -18,13 +18,10 @@ use serde_json::{Value, json};
 
 use crate::support::bearer::{as_handshake, bearer, issuer};
 use crate::support::tokens::key;
-use crate::support::{Admin, ReadReports, WriteReports, sql};
+use crate::support::{ANN, Admin, BOB, CHOSEN, ReadReports, WriteReports, sql};
 
-const ANN: &str = "ann@example.org";
-const BOB: &str = "bob@example.org";
 const PATH: &str = "/personal-tokens";
 const REVOKE: &str = "/personal-tokens/revoke";
-const NEW_PASSWORD: &str = "a ferry leaves at seven";
 const LISTED: &str = "SELECT COUNT(*) FROM security_personal_tokens";
 
 #[get("/me")]
@@ -611,7 +608,7 @@ async fn another_instance_refuses_it_with_the_very_next_request() {
     assert_eq!(status_of(&token).await, Status::Unauthorized);
     let (token, _) = make(&ann, body("nightly")).await;
     assert_eq!(status_of(&token).await, Status::Ok);
-    ann.post_json("/change", json!({"password": PASSWORD, "new_password": NEW_PASSWORD})).await;
+    ann.post_json("/change", json!({"password": PASSWORD, "new_password": CHOSEN})).await;
     assert_eq!(status_of(&token).await, Status::Unauthorized);
 }
 

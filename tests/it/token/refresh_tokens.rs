@@ -17,9 +17,9 @@ use rocket_security::token::{NoClaims, Refresh, Verified};
 use rocket_security::{AuthUser, Event, Fresh, Security, TokenKind, Verifier};
 use serde_json::{Value, json};
 
+use crate::support::ANN;
 use crate::support::bearer::bearer;
 
-const ANN: &str = "ann@example.org";
 const LOGIN: &str = "/login?include_auth_token";
 
 #[get("/me")]

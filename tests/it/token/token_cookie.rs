@@ -14,9 +14,8 @@ use rocket_security::{AuthUser, Rejection, Secret, Security, Tokens, User};
 use serde_json::json;
 
 use crate::support::bearer::issuer;
+use crate::support::{ANN, BOB};
 
-const ANN: &str = "ann@example.org";
-const BOB: &str = "bob@example.org";
 const COOKIE: &str = "security_token";
 
 #[get("/any")]

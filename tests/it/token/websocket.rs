@@ -18,10 +18,9 @@ use serde_json::{Value, json};
 
 use crate::support::bearer::{HANDSHAKE, as_handshake, bearer, begin_session, issuer, token};
 use crate::support::socket::{greeting, open, serve};
-use crate::support::sql;
 use crate::support::tokens::key;
+use crate::support::{ANN, sql};
 
-const ANN: &str = "ann@example.org";
 const HERE: &str = "http://127.0.0.1:8000";
 const ELSEWHERE: &str = "https://elsewhere.example";
 

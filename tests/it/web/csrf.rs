@@ -3,9 +3,7 @@
 use rocket::http::{ContentType, Header, Status};
 use rocket_security::testing::{Answer, PASSWORD, TestApp};
 
-use crate::support::app;
-
-const ANN: &str = "ann@example.org";
+use crate::support::{ANN, app};
 
 fn body() -> String {
     format!("{{\"email\": \"{ANN}\", \"password\": \"{PASSWORD}\"}}")

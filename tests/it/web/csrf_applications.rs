@@ -10,9 +10,7 @@ use rocket_security::{AuthUser, Csrf, Page, PageContext, Rejection};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::support::rocket;
-
-const ANN: &str = "ann@example.org";
+use crate::support::{ANN, rocket};
 
 #[derive(FromForm)]
 struct Message {

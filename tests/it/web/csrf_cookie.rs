@@ -6,9 +6,8 @@ use rocket::{get, routes};
 use rocket_security::testing::{Answer, Browser, PASSWORD, TestApp};
 use serde_json::{Value, json};
 
-use crate::support::{app as app_without, app_with, rocket};
+use crate::support::{ANN, app as app_without, app_with, rocket};
 
-const ANN: &str = "ann@example.org";
 const COOKIE: &str = "XSRF-TOKEN";
 
 async fn app() -> TestApp {

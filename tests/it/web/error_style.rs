@@ -20,9 +20,8 @@ use serde_json::{Value, json};
 use crate::guard::basic::basic_with;
 use crate::support::bearer::{bearer, begin_session, issuer};
 use crate::support::tokens::{ASSERTION, forge, key};
-use crate::support::{Admin, app_with};
+use crate::support::{ANN, Admin, app_with};
 
-const ANN: &str = "ann@example.org";
 const ISS: &str = "http://127.0.0.1:8000";
 
 #[get("/by-token")]

@@ -7,9 +7,7 @@ use rocket_security::testing::PASSWORD;
 use serde_json::json;
 
 use crate::support::socket::serve;
-use crate::support::{app, rocket};
-
-const ANN: &str = "ann@example.org";
+use crate::support::{ANN, app, rocket};
 
 #[rocket::async_test]
 async fn an_accept_that_is_too_long_is_refused() {

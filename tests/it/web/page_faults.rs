@@ -11,7 +11,8 @@ use rocket_security::{Csrf, Page, Security};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-const ANN: &str = "ann@example.org";
+use crate::support::ANN;
+
 const KEY: &str = "k4.local.qmMwdTgzhPlqS8Hc-JQMSg9YFBqFv1_w_LbT4HMZ3gs";
 
 const BROKEN: &str = "<h1>\n{{ usr.name }}\n</h1>";

@@ -9,9 +9,7 @@ use rocket_security::testing::{PASSWORD, TestApp};
 use rocket_security::{AuthUser, Maybe, Page, PageContext, Security};
 use serde_json::json;
 
-use crate::support::{app, sql};
-
-const ANN: &str = "ann@example.org";
+use crate::support::{ANN, app, sql};
 
 #[get("/page")]
 fn page(_user: Maybe<AuthUser>) -> Page {

@@ -15,9 +15,7 @@ use rocket_security::{
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::support::{Admin, rocket_with};
-
-const ANN: &str = "ann@example.org";
+use crate::support::{ANN, Admin, rocket_with};
 
 /// Shows everything otherwise.
 struct Mine;

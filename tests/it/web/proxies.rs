@@ -8,9 +8,7 @@ use std::process::{Child, Command, Stdio};
 use rocket_security::testing::{PASSWORD, TestApp};
 use serde_json::{Value, json};
 
-use crate::support::app_with;
-
-const ANN: &str = "ann@example.org";
+use crate::support::{ANN, app_with};
 
 async fn app(settings: Value) -> TestApp {
     let mut settings = settings;

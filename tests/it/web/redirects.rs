@@ -8,9 +8,7 @@ use rocket_security::web::next::Next;
 use rocket_security::{AuthUser, Instead, Presentation, Security};
 use serde_json::json;
 
-use crate::support::{app, app_with, rocket_with};
-
-const ANN: &str = "ann@example.org";
+use crate::support::{ANN, app, app_with, rocket_with};
 
 async fn app_with_origin() -> TestApp {
     app_with(json!({"redirect_origins": ["https://app.example.org", "http://localhost:5173"]}))

@@ -5,9 +5,7 @@ use rocket_security::testing::{Answer, PASSWORD, TestApp, link_in};
 use serde_json::{Value, json};
 
 use crate::house::every_route::{everything, launch};
-use crate::support::app;
-
-const ANN: &str = "ann@example.org";
+use crate::support::{ANN, app};
 
 const JSON: &str = "application/json";
 const FORM: &str = "application/x-www-form-urlencoded";

@@ -19,11 +19,11 @@ use rocket_security::{Hooks, Rejection, Result, Security, User, Verifier};
 use serde_json::{Value, json};
 
 use crate::support::bearer::issuer;
-use crate::support::sql;
 use crate::support::tokens::{ASSERTION, ISSUER, forge, key, public_half};
+use crate::support::{ANN, sql};
 use crate::token::refresh_tokens::{
-    ANN, Download, app, app_with, assert_refused, families, is_accepted, log_in_program, read,
-    refresh, rocket,
+    Download, app, app_with, assert_refused, families, is_accepted, log_in_program, read, refresh,
+    rocket,
 };
 
 /// What a guard that needs the token alone asks.

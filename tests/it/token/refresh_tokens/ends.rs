@@ -8,10 +8,11 @@ use rocket_security::datastore::user::UserChange;
 use rocket_security::testing::{Answer, Browser, PASSWORD, TestApp};
 use serde_json::json;
 
+use crate::support::ANN;
 use crate::support::bearer::{bearer, issuer};
 use crate::token::refresh_tokens::{
-    ANN, LOGIN, Pair, app, app_that_tells, app_with, assert_refused, credentials, families,
-    is_accepted, log_in, log_in_program, pair_in, post, read, refresh, rocket, status_of, told,
+    LOGIN, Pair, app, app_that_tells, app_with, assert_refused, credentials, families, is_accepted,
+    log_in, log_in_program, pair_in, post, read, refresh, rocket, status_of, told,
 };
 
 #[rocket::async_test]

@@ -12,10 +12,10 @@ use rocket_security::{Security, Verifier};
 use serde_json::{Value, json};
 
 use crate::support::bearer::bearer;
-use crate::support::sql;
 use crate::support::tokens::key;
+use crate::support::{ANN, sql};
 use crate::token::refresh_tokens::{
-    ANN, LOGIN, app_with, assert_refused, credentials, is_accepted, log_in_program, pair_in, post,
+    LOGIN, app_with, assert_refused, credentials, is_accepted, log_in_program, pair_in, post,
     refresh, rocket, status_of,
 };
 

@@ -12,10 +12,11 @@ use rocket_security::testing::{PASSWORD, TestApp};
 use rocket_security::{Rejection, Security, Tokens};
 use serde_json::{Value, json};
 
+use crate::support::ANN;
 use crate::support::bearer::issuer;
 use crate::token::bearer::SecondFactor;
 use crate::token::refresh_tokens::{
-    ANN, Pair, app, app_with, assert_refused, credentials, families, is_accepted, log_in,
+    Pair, app, app_with, assert_refused, credentials, families, is_accepted, log_in,
     log_in_program, pair_in, post, read, refresh, rocket,
 };
 

@@ -12,10 +12,11 @@ use rocket_security::testing::{Answer, Browser, TestApp};
 use rocket_security::{Hooks, Result, Security, User};
 use serde_json::json;
 
+use crate::support::ANN;
 use crate::support::bearer::{bearer, issuer};
 use crate::token::refresh_tokens::{
-    ANN, Download, LOGIN, Pair, app, app_that_tells, app_with, assert_refused, credentials,
-    families, is_accepted, log_in_program, pair_in, post, read, refresh, rocket, told,
+    Download, LOGIN, Pair, app, app_that_tells, app_with, assert_refused, credentials, families,
+    is_accepted, log_in_program, pair_in, post, read, refresh, rocket, told,
 };
 
 #[rocket::async_test]
