@@ -1,7 +1,5 @@
 //! Moving an account to another address, and back.
 
-use std::sync::{Arc, Mutex};
-
 use chrono::TimeDelta;
 use rocket::http::Status;
 use rocket_security::config::Span;
@@ -17,6 +15,7 @@ use rocket_security::{Email, Security};
 use serde_json::json;
 
 use crate::account::usernames::{app_with_usernames, named_user};
+use crate::support::sink::{Sink, told};
 use crate::support::{app, app_with, rocket_with};
 
 const OLD: &str = "ann@example.org";
@@ -461,11 +460,8 @@ async fn an_older_link_dies_whether_the_next_address_has_an_account_or_not() {
 
 #[rocket::async_test]
 async fn an_invited_account_stays_and_a_displaced_one_is_told_of() {
-    let told: Arc<Mutex<Vec<&str>>> = Arc::default();
-    let ear = Arc::clone(&told);
-    let security =
-        Security::default().on_event(move |event| ear.lock().unwrap().push(event.name()));
-    let app = TestApp::launch(rocket_with(security)).await;
+    let sink = Sink::default();
+    let app = TestApp::launch(rocket_with(sink.listen(Security::default()))).await;
     let flow: &Flow = app.client().rocket().state().unwrap();
     let origin = Origin::new(app.clock().now(), None);
     let invited = Email::parse("invited@example.org").unwrap();
@@ -484,7 +480,6 @@ async fn an_invited_account_stays_and_a_displaced_one_is_told_of() {
     eve.post_json("/change-email", json!({"email": "squatted@example.org"})).await;
     let link = link_in(&app.newest_mail_to("squatted@example.org").await);
     assert_eq!(eve.post_json(&link, json!({})).await.status, Status::Ok);
-    app.told().await;
-    let names = told.lock().unwrap().clone();
-    assert_eq!(names.iter().filter(|name| **name == "user_deleted").count(), 1, "{names:?}");
+    let deleted = told(&app, &sink, "user_deleted").await;
+    assert_eq!(deleted.len(), 1, "{:?}", sink.names());
 }

@@ -1,7 +1,5 @@
 //! Choosing another username.
 
-use std::sync::{Arc, Mutex};
-
 use chrono::TimeDelta;
 use rocket::http::Status;
 use rocket_security::features::change_username::ChangeUsername;
@@ -11,6 +9,7 @@ use rocket_security::{Event, Security};
 use serde_json::json;
 
 use crate::account::usernames::{app_with_usernames, named_user};
+use crate::support::sink::Sink;
 use crate::support::{ANN, SESSION, rocket_with};
 
 async fn app() -> TestApp {
@@ -208,11 +207,8 @@ async fn one_who_changes_it_twice_at_once_has_one_of_the_names() {
 
 #[rocket::async_test]
 async fn it_leads_where_it_is_configured_to_and_is_told() {
-    let events = Arc::new(Mutex::new(Vec::new()));
-    let sink = Arc::clone(&events);
-    let security = Security::default()
-        .enable(ChangeUsername::default())
-        .on_event(move |event| sink.lock().unwrap().push(event.clone()));
+    let sink = Sink::default();
+    let security = sink.listen(Security::default().enable(ChangeUsername::default()));
     let settings = json!({
         "identity": ["email", "username"],
         "change_username": {"post_change_username_view": "/me"},
@@ -223,7 +219,7 @@ async fn it_leads_where_it_is_configured_to_and_is_told() {
     assert_eq!(answer.location(), "/me");
     ann.post_form("/change-username", &[("username", "annlee2")]).await;
     app.told().await;
-    let events = events.lock().unwrap();
+    let events = sink.events();
     let told: Vec<_> = events
         .iter()
         .filter_map(|event| match event {

@@ -1,7 +1,5 @@
 //! Being told one's username by mail.
 
-use std::sync::{Arc, Mutex};
-
 use rocket::http::Status;
 use rocket_security::datastore::Together;
 use rocket_security::datastore::user::UserChange;
@@ -11,6 +9,7 @@ use rocket_security::{Event, Security};
 use serde_json::json;
 
 use crate::account::usernames::{app_with_usernames, named_user};
+use crate::support::sink::Sink;
 use crate::support::{ANN, rocket_with};
 
 #[rocket::async_test]
@@ -91,11 +90,8 @@ async fn whoever_is_logged_in_knows_it_and_a_forged_request_is_refused() {
 
 #[rocket::async_test]
 async fn that_the_mail_went_out_is_told_of_those_who_got_it() {
-    let events = Arc::new(Mutex::new(Vec::new()));
-    let sink = Arc::clone(&events);
-    let security = Security::default()
-        .enable(RecoverUsername::default())
-        .on_event(move |event| sink.lock().unwrap().push(event.clone()));
+    let sink = Sink::default();
+    let security = sink.listen(Security::default().enable(RecoverUsername::default()));
     let settings = json!({"identity": ["email", "username"]});
     let app = TestApp::launch_with(rocket_with(security), settings).await;
     let ann = named_user(&app, ANN, "annlee").await;
@@ -104,7 +100,7 @@ async fn that_the_mail_went_out_is_told_of_those_who_got_it() {
     }
     app.mail().await;
     app.told().await;
-    let events = events.lock().unwrap();
+    let events = sink.events();
     let told: Vec<_> = events
         .iter()
         .filter_map(|event| match event {

@@ -82,6 +82,7 @@ use serde_json::{Value, json};
 use crate::conformance::{fault_of, get_with, token_of};
 use crate::guard::basic::{basic, basic_with};
 use crate::support::bearer::bearer;
+use crate::support::sink::Sink;
 use crate::support::{ANN, Admin, BOB, CHOSEN, Editor, app, app_with, rocket_with};
 
 async fn register(app: &TestApp) -> String {
@@ -496,11 +497,8 @@ async fn mail_never_leaves_within_a_request() {
 /// D-R1, same; no event has the token.
 #[rocket::async_test]
 async fn a_registration_sends_one_mail_and_tells_of_it() {
-    let told: std::sync::Arc<std::sync::Mutex<Vec<String>>> = std::sync::Arc::default();
-    let ear = std::sync::Arc::clone(&told);
-    let security = Security::default()
-        .on_event(move |event| ear.lock().unwrap().push(json!(event).to_string()));
-    let app = TestApp::launch(rocket_with(security)).await;
+    let sink = Sink::default();
+    let app = TestApp::launch(rocket_with(sink.listen(Security::default()))).await;
     assert_eq!(app.browser().get("/register").await.status, Status::Ok);
     let fields = [("email", ANN), ("password", PASSWORD), ("password_confirm", PASSWORD)];
     let answer = app.browser().post_form("/register", &fields).await;
@@ -508,7 +506,7 @@ async fn a_registration_sends_one_mail_and_tells_of_it() {
     let mails = app.mail().await;
     assert_eq!(mails.len(), 1);
     app.told().await;
-    let told = told.lock().unwrap();
+    let told: Vec<String> = sink.events().iter().map(|event| json!(event).to_string()).collect();
     let token = link_in(&mails[0]).replace("/confirm/", "");
     assert!(told.iter().any(|event| event.contains("user_registered")), "{told:?}");
     assert!(told.iter().all(|event| !event.contains(&token)), "{told:?}");

@@ -1,7 +1,7 @@
 //! The journal: everything that happens, in a chain that nobody can change unseen.
 
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rocket::futures::future::join_all;
@@ -25,6 +25,7 @@ use rocket_security::{Error, Event, Result, Secret, Security, SqlxDatastore, Use
 use serde_json::json;
 use uuid::Uuid;
 
+use crate::support::sink::Sink;
 use crate::support::{ANN, rocket_with, sql};
 
 fn rocket() -> Rocket<Build> {
@@ -112,11 +113,8 @@ async fn that_a_registration_took_a_password_away_is_written_down_with_it_or_doe
 
 #[rocket::async_test]
 async fn every_event_of_a_life_is_written_down_once_with_all_that_listeners_are_told() {
-    let heard = Arc::new(Mutex::new(Vec::new()));
-    let ear = Arc::clone(&heard);
-    let security = Security::default()
-        .enable(Audit::default())
-        .on_event(move |event| ear.lock().unwrap().push(serde_json::to_value(event).unwrap()));
+    let sink = Sink::default();
+    let security = sink.listen(Security::default().enable(Audit::default()));
     let everything = json!({"audit": {"record_unlimited": true}});
     let app = TestApp::launch_with(rocket_with(security), everything).await;
     let browser = app.browser();
@@ -137,7 +135,7 @@ async fn every_event_of_a_life_is_written_down_once_with_all_that_listeners_are_
     let rows = rows(&app).await;
     let mut written: Vec<Value> =
         rows.iter().map(|row| serde_json::from_str(&row.entry.payload).unwrap()).collect();
-    let mut heard = heard.lock().unwrap().clone();
+    let mut heard: Vec<Value> = sink.events().iter().map(|event| json!(event)).collect();
     for row in &rows {
         let payload: Value = serde_json::from_str(&row.entry.payload).unwrap();
         assert_eq!(payload["event"], row.entry.event);

@@ -1,6 +1,6 @@
 //! What listeners are told.
 
-use std::sync::{Arc, Barrier, Mutex};
+use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -14,21 +14,10 @@ use rocket_security::{Event, Security, UserId};
 use serde_json::json;
 use uuid::Uuid;
 
+use crate::support::sink::Sink;
 use crate::support::{ANN, rocket_with};
 
-/// Keeps what it hears.
-#[derive(Clone, Default)]
-struct Sink(Arc<Mutex<Vec<Event>>>);
-
 impl Sink {
-    fn hear(&self, event: &Event) {
-        self.0.lock().unwrap().push(event.clone());
-    }
-
-    fn names(&self) -> Vec<&'static str> {
-        self.0.lock().unwrap().iter().map(Event::name).collect()
-    }
-
     /// Waits until it has heard of that many.
     async fn wait_for(&self, count: usize) {
         for _ in 0..500 {
@@ -43,11 +32,8 @@ impl Sink {
 
 async fn app_with_listener() -> (TestApp, Sink) {
     let sink = Sink::default();
-    let ear = sink.clone();
-    let security = Security::default()
-        .on_event(|_| panic!("a listener that panics"))
-        .on_event(move |event| ear.hear(event));
-    (TestApp::launch(rocket_with(security)).await, sink)
+    let security = Security::default().on_event(|_| panic!("a listener that panics"));
+    (TestApp::launch(rocket_with(sink.listen(security))).await, sink)
 }
 
 /// Goes through a life: from a registration to a logout, and what goes wrong on the way.
@@ -104,7 +90,7 @@ async fn that_a_mail_went_out_is_told_with_who_asked_for_it() {
     bob.post_json("/change-email", json!({"email": "bob@example.net"})).await;
     app.mail().await;
     app.told().await;
-    let heard = sink.0.lock().unwrap();
+    let heard = sink.events();
     let told = |name: &str| {
         let mut told = heard.iter().filter(|event| event.name() == name);
         let (Some(event), None) = (told.next(), told.next()) else {
@@ -132,7 +118,7 @@ async fn nobody_logged_in_is_told_of_wherever_somebody_has_to_be() {
     for path in ["/me", "/change", "/change-email", "/verify", "/sessions"] {
         app.browser().get_json(path).await;
         app.told().await;
-        let names = std::mem::take(&mut *sink.0.lock().unwrap());
+        let names = sink.take();
         let names: Vec<_> = names.iter().map(Event::name).collect();
         assert_eq!(names, ["user_unauthenticated"], "{path}");
     }
@@ -147,7 +133,7 @@ async fn an_event_says_who_when_from_where_in_which_request_and_how_they_had_pro
     browser.log_in(ANN, PASSWORD).await;
     let answer = browser.get("/admin").await;
     app.told().await;
-    let event = sink.0.lock().unwrap().pop().unwrap();
+    let event = sink.events().pop().unwrap();
     assert_eq!((event.name(), event.user()), ("user_unauthorized", Some(user.id)));
     let json = serde_json::to_value(&event).unwrap();
     assert_eq!(json["missing"], json!({"roles": ["admin"]}));
@@ -172,7 +158,7 @@ async fn a_route_is_named_by_its_pattern_and_a_failed_login_by_its_method() {
     app.browser().post_json(&format!("/reset/{token}"), json!({"password": PASSWORD})).await;
     app.browser().get("/nowhere").await;
     app.told().await;
-    let events = sink.0.lock().unwrap();
+    let events = sink.events();
     let events: Vec<_> = events.iter().map(|event| serde_json::to_value(event).unwrap()).collect();
     let [failed, refused] = &events[..] else { panic!("{events:?}") };
     assert_eq!(
@@ -197,7 +183,7 @@ async fn a_change_of_address_tells_the_old_one_to_listeners_and_prints_it_nowher
     let link = link_in(&app.newest_mail_to("ann@example.net").await);
     assert_eq!(ann.post_json(&link, json!({})).await.status, Status::Ok);
     app.told().await;
-    let events = sink.0.lock().unwrap();
+    let events = sink.events();
     let old = events.iter().find_map(|event| match event {
         Event::ChangeEmailConfirmed { old_email, .. } => Some(old_email.expose().as_str()),
         _ => None,
@@ -217,7 +203,7 @@ async fn no_event_holds_a_secret() {
     browser.log_in(ANN, "a wrong password").await;
     browser.log_in(ANN, PASSWORD).await;
     app.told().await;
-    let events = sink.0.lock().unwrap();
+    let events = sink.events();
     let text = format!("{events:?}{}", serde_json::to_string(&*events).unwrap());
     let token = link.rsplit('/').next().unwrap();
     let cookie = browser.cookie("security_session").unwrap();
@@ -388,8 +374,7 @@ fn the_manual_names_every_event_by_the_name_that_json_has() {
 #[rocket::async_test]
 async fn a_session_that_is_one_too_many_or_too_old_is_told_of_by_its_public_id() {
     let sink = Sink::default();
-    let ear = sink.clone();
-    let security = Security::default().on_event(move |event| ear.hear(event));
+    let security = sink.listen(Security::default());
     let limit = json!({"session": {"max_per_user": 2}});
     let app = TestApp::launch_with(rocket_with(security), limit).await;
     let user = app.user(ANN).await;
@@ -401,7 +386,7 @@ async fn a_session_that_is_one_too_many_or_too_old_is_told_of_by_its_public_id()
     app.clock().advance(TimeDelta::hours(1));
     assert_eq!(app.sweep().await, 2);
     app.told().await;
-    let told = sink.0.lock().unwrap().clone();
+    let told = sink.events();
     let ended = told.iter().filter_map(|event| match event {
         Event::SessionEnded { user, session, reason, .. } => Some((*user, *session, *reason)),
         _ => None,

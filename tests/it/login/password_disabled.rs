@@ -1,7 +1,5 @@
 //! A password that is disabled by too many wrong ones.
 
-use std::sync::{Arc, Mutex};
-
 use chrono::TimeDelta;
 use rocket::http::Status;
 use rocket_security::Security;
@@ -9,6 +7,7 @@ use rocket_security::features::reset::Reset;
 use rocket_security::testing::{PASSWORD, TestApp, link_in};
 use serde_json::json;
 
+use crate::support::sink::{Sink, told};
 use crate::support::{ANN, rocket_with};
 
 const SUBJECT: &str = "Your password is disabled";
@@ -42,12 +41,8 @@ async fn notices(app: &TestApp) -> usize {
 
 #[rocket::async_test]
 async fn a_hundred_wrong_passwords_of_strangers_disable_a_password_for_strangers_alone() {
-    let events = Arc::new(Mutex::new(0));
-    let told = Arc::clone(&events);
-    let app = app_of(Security::default().on_event(move |event| {
-        *told.lock().unwrap() += u32::from(event.name() == "password_disabled");
-    }))
-    .await;
+    let sink = Sink::default();
+    let app = app_of(sink.listen(Security::default())).await;
     app.log_in_as(ANN).await;
     fail_elsewhere(&app, 0..99).await;
     assert_eq!(notices(&app).await, 0);
@@ -61,8 +56,8 @@ async fn a_hundred_wrong_passwords_of_strangers_disable_a_password_for_strangers
         (right.status, right.reasons()),
         (Status::BadRequest, vec!["invalid_credentials".into()])
     );
-    app.told().await;
-    assert_eq!((notices(&app).await, *events.lock().unwrap()), (1, 1), "it is told once");
+    let events = told(&app, &sink, "password_disabled").await;
+    assert_eq!((notices(&app).await, events.len()), (1, 1), "it is told once");
     let home = app.browser().log_in(ANN, PASSWORD).await;
     assert_eq!(home.status, Status::Ok, "its owner is not locked out at home");
     assert_eq!(try_from_elsewhere(&app, 101, PASSWORD).await, 400, "nor does that help strangers");

@@ -1,6 +1,6 @@
 //! Browsers that are remembered.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 
 use chrono::TimeDelta;
 use rocket::error::ErrorKind;
@@ -12,9 +12,10 @@ use rocket_security::datastore::{RememberStore, SqlxDatastore, Together};
 use rocket_security::feature::{LoginAttempt, Verdict};
 use rocket_security::features::remember::Remember;
 use rocket_security::testing::{Answer, Browser, PASSWORD, TestApp, link_in};
-use rocket_security::{AuthUser, Event, Fresh, Hooks, Rejection, Result, Security, Session};
-use serde_json::{Value, json};
+use rocket_security::{AuthUser, Fresh, Hooks, Rejection, Result, Security, Session};
+use serde_json::json;
 
+use crate::support::sink::{Sink, told};
 use crate::support::{ANN, REMEMBER, SESSION, app, app_with, rocket, rocket_with, sql};
 
 /// Gives a browser in which the user of that address is logged in and remembered.
@@ -53,18 +54,9 @@ async fn count(app: &TestApp, table: &str) -> i64 {
 }
 
 /// An application, and what it tells of.
-async fn app_that_tells() -> (TestApp, Arc<Mutex<Vec<Event>>>) {
-    let told: Arc<Mutex<Vec<Event>>> = Arc::default();
-    let ear = Arc::clone(&told);
-    let security =
-        Security::default().on_event(move |event| ear.lock().unwrap().push(event.clone()));
-    (TestApp::launch(rocket_with(security)).await, told)
-}
-
-async fn told(app: &TestApp, told: &Mutex<Vec<Event>>, name: &str) -> Vec<Value> {
-    app.told().await;
-    let told = told.lock().unwrap();
-    told.iter().filter(|event| event.name() == name).map(|event| json!(event)).collect()
+async fn app_that_tells() -> (TestApp, Sink) {
+    let sink = Sink::default();
+    (TestApp::launch(rocket_with(sink.listen(Security::default()))).await, sink)
 }
 
 fn remember_line(answer: &Answer) -> Option<&str> {

@@ -1,16 +1,15 @@
 //! How long a session lasts, and who ends it.
 
-use std::sync::{Arc, Mutex};
-
 use chrono::TimeDelta;
 use rocket::futures::future::join_all;
 use rocket::http::Status;
+use rocket_security::Security;
 use rocket_security::clock::Timestamp;
 use rocket_security::features::remember::Remember;
 use rocket_security::testing::{Browser, PASSWORD, TestApp, link_in};
-use rocket_security::{Event, Security};
 use serde_json::{Value, json};
 
+use crate::support::sink::{Sink, told};
 use crate::support::{ANN, SESSION, app, app_with, rocket_with, sql};
 
 #[rocket::async_test]
@@ -366,21 +365,16 @@ async fn one_ends_all_others_at_once() {
 
 #[rocket::async_test]
 async fn of_16_who_end_a_session_at_once_one_does_and_that_is_told_once() {
-    let told: Arc<Mutex<Vec<Event>>> = Arc::default();
-    let ear = Arc::clone(&told);
-    let security =
-        Security::default().on_event(move |event| ear.lock().unwrap().push(event.clone()));
-    let app = TestApp::launch(rocket_with(security)).await;
+    let sink = Sink::default();
+    let app = TestApp::launch(rocket_with(sink.listen(Security::default()))).await;
     let (here, _there) = (app.log_in_as(ANN).await, app.log_in_as(ANN).await);
     let (id, _) = ids(&here).await.into_iter().find(|(_, is_current)| !is_current).unwrap();
     let body = json!({"session": id});
     let ends = (0..16).map(|_| here.post_json("/sessions/end", body.clone()));
     let answers = rocket::futures::future::join_all(ends).await;
     assert!(answers.iter().all(|it| [Status::Ok, Status::BadRequest].contains(&it.status)));
-    app.told().await;
-    let told = told.lock().unwrap();
-    let ended = told.iter().filter(|event| event.name() == "session_ended");
-    let reasons: Vec<_> = ended.map(|event| json!(event)["reason"].clone()).collect();
+    let ended = told(&app, &sink, "session_ended").await;
+    let reasons: Vec<_> = ended.iter().map(|event| event["reason"].clone()).collect();
     assert_eq!(reasons, ["by_user"]);
 }
 

@@ -1,7 +1,5 @@
 //! Tokens that people make for programs of theirs, and what they open.
 
-use std::sync::{Arc, Mutex};
-
 use chrono::TimeDelta;
 use rocket::futures::future::join_all;
 use rocket::http::{ContentType, Header, Status};
@@ -17,6 +15,7 @@ use rocket_security::{AuthUser, AuthVia, Event, Fresh, RolesRequired, Scoped, Se
 use serde_json::{Value, json};
 
 use crate::support::bearer::{as_handshake, bearer, issuer};
+use crate::support::sink::Sink;
 use crate::support::tokens::key;
 use crate::support::{ANN, Admin, BOB, CHOSEN, ReadReports, WriteReports, sql};
 
@@ -269,14 +268,8 @@ async fn the_store_has_nothing_that_opens_anything() {
 
 #[rocket::async_test]
 async fn its_owner_is_told_by_mail_and_events_tell_of_it() {
-    let events = Arc::new(Mutex::new(Vec::new()));
-    let heard = Arc::clone(&events);
-    let security = Security::default().on_event(move |event| {
-        if event.name().starts_with("personal_token") {
-            heard.lock().unwrap().push(event.clone());
-        }
-    });
-    let app = TestApp::launch(rocket_with(security)).await;
+    let sink = Sink::default();
+    let app = TestApp::launch(rocket_with(sink.listen(Security::default()))).await;
     let ann = app.log_in_as(ANN).await;
     let (token, id) = make(&ann, body("nightly")).await;
     let mail = app.newest_mail_to(ANN).await;
@@ -288,10 +281,11 @@ async fn its_owner_is_told_by_mail_and_events_tell_of_it() {
     ann.post_json(REVOKE, json!({"personal_token": id})).await;
     app.told().await;
     let (user, id) = (app.user(ANN).await.id, id.parse().unwrap());
-    let events = events.lock().unwrap();
+    let mut events = sink.events();
+    events.retain(|event| event.name().starts_with("personal_token"));
     let told: Vec<_> = events.iter().map(Event::name).collect();
     assert_eq!(told, ["personal_token_created", "personal_token_revoked"]);
-    for event in &*events {
+    for event in &events {
         let (Event::PersonalTokenCreated { user: of, token, .. }
         | Event::PersonalTokenRevoked { user: of, token, .. }) = event
         else {

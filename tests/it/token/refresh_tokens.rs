@@ -6,19 +6,18 @@ mod instances;
 mod login;
 mod rotation;
 
-use std::sync::{Arc, Mutex};
-
 use rocket::http::{Header, Status};
 use rocket::{Build, Rocket, get, routes};
 use rocket_security::datastore::refresh::FamilyRecord;
 use rocket_security::datastore::{RefreshStore, SqlxDatastore};
 use rocket_security::testing::{Answer, Browser, PASSWORD, TestApp};
 use rocket_security::token::{NoClaims, Refresh, Verified};
-use rocket_security::{AuthUser, Event, Fresh, Security, TokenKind, Verifier};
+use rocket_security::{AuthUser, Fresh, Security, TokenKind, Verifier};
 use serde_json::{Value, json};
 
 use crate::support::ANN;
 use crate::support::bearer::bearer;
+use crate::support::sink::Sink;
 
 const LOGIN: &str = "/login?include_auth_token";
 
@@ -54,20 +53,11 @@ async fn app() -> TestApp {
 }
 
 /// An application, and what it tells of.
-async fn app_that_tells() -> (TestApp, Arc<Mutex<Vec<Event>>>) {
-    let told: Arc<Mutex<Vec<Event>>> = Arc::default();
-    let ear = Arc::clone(&told);
-    let security =
-        Security::default().on_event(move |event| ear.lock().unwrap().push(event.clone()));
-    let app = TestApp::launch(rocket(security)).await;
+async fn app_that_tells() -> (TestApp, Sink) {
+    let sink = Sink::default();
+    let app = TestApp::launch(rocket(sink.listen(Security::default()))).await;
     app.user(ANN).await;
-    (app, told)
-}
-
-async fn told(app: &TestApp, told: &Mutex<Vec<Event>>, name: &str) -> Vec<Value> {
-    app.told().await;
-    let told = told.lock().unwrap();
-    told.iter().filter(|event| event.name() == name).map(|event| json!(event)).collect()
+    (app, sink)
 }
 
 fn credentials() -> Value {

@@ -14,9 +14,10 @@ use serde_json::json;
 
 use crate::support::ANN;
 use crate::support::bearer::{bearer, issuer};
+use crate::support::sink::told;
 use crate::token::refresh_tokens::{
     Download, LOGIN, Pair, app, app_that_tells, app_with, assert_refused, credentials, families,
-    is_accepted, log_in_program, pair_in, post, read, refresh, rocket, told,
+    is_accepted, log_in_program, pair_in, post, read, refresh, rocket,
 };
 
 #[rocket::async_test]
