@@ -10,13 +10,14 @@ use rocket_security::config::TokenPurpose;
 use rocket_security::crypto::random_uuid;
 use rocket_security::testing::TestApp;
 use rocket_security::token::{Access, Lifetime, NoClaims};
-use rocket_security::{Paseto, TokenKind, Verifier, testing};
+use rocket_security::{Paseto, TokenKind, Verifier};
 use serde_json::{Value, json};
 
 use crate::support::bearer::{bearer, begin_session, issuer};
 use crate::support::operator::{CHEAP_HASH, PASSWORD, Place};
+use crate::support::program::{credentials, get, post, refresh};
 use crate::support::tokens::{ASSERTION, ISSUER, forge, good_claims_at, key, public_half};
-use crate::support::{ANN, rocket, sql};
+use crate::support::{ANN, program, rocket, sql};
 
 #[test]
 fn a_token_is_issued_for_an_account_and_verified() {
@@ -75,15 +76,11 @@ async fn app_with_a_program() -> (TestApp, Value) {
 }
 
 async fn log_in(app: &TestApp) -> Value {
-    let body = json!({"email": ANN, "password": testing::PASSWORD}).to_string();
-    let answer = app.browser().post_raw("/token", "application/json", body.as_bytes()).await;
-    answer.response("user")
+    post(app, "/token", credentials()).await.response("user")
 }
 
 async fn is_good(app: &TestApp, pair: &Value) -> bool {
-    let token = pair["authentication_token"].as_str().unwrap();
-    let request = app.client().get("/me").header(bearer(token));
-    app.browser().send(request).await.status == Status::Ok
+    get(app, "/me", pair["authentication_token"].as_str().unwrap()).await.status == Status::Ok
 }
 
 #[rocket::async_test]
@@ -143,9 +140,7 @@ async fn an_operator_denies_one_token() {
     assert!(told.contains("Denied: ") && told.contains("cannot be known"), "{told}");
     assert!(place.run(&revoke).succeeded().contains("already"));
     assert!(!is_good(&app, &program).await);
-    let body = json!({"refresh_token": program["refresh_token"]}).to_string();
-    let browser = app.browser();
-    let next = browser.post_raw("/refresh-token", "application/json", body.as_bytes()).await;
+    let next = refresh(&app, program["refresh_token"].as_str().unwrap()).await;
     assert!(is_good(&app, &next.response("user")).await);
     for no_id in ["a".repeat(65), "\u{1f980}".to_owned(), "nope".to_owned(), "1".to_owned()] {
         let revoke = format!("tokens revoke --jti {no_id}");
@@ -206,9 +201,7 @@ async fn a_token_that_is_good_no_more_is_refused_with_the_reason() {
     place.run(&format!("sessions end {ANN} {}", session.id)).succeeded();
     assert_good_no_more(&app, &place, &of_session, "its session has ended").await;
 
-    let body = json!({"refresh_token": refresh}).to_string();
-    let next = app.browser().post_raw("/refresh-token", "application/json", body.as_bytes()).await;
-    let next = next.response("user");
+    let next = program::refresh(&app, &refresh).await.response("user");
     let verify = "tokens verify --kind refresh";
     place.run_with_input(verify, &refresh).refused(&["another has taken its place"]);
     place.run_with_input(verify, next["refresh_token"].as_str().unwrap()).succeeded();
@@ -241,8 +234,7 @@ async fn an_operator_logs_a_program_out_by_its_refresh_token() {
     assert!(revoke().succeeded().contains("logged out."));
     assert!(revoke().succeeded().contains("already"));
     assert!(!is_good(&app, &program).await, "its access token ended with it");
-    let body = json!({"refresh_token": refresh}).to_string();
-    let next = app.browser().post_raw("/refresh-token", "application/json", body.as_bytes()).await;
+    let next = program::refresh(&app, refresh).await;
     assert_eq!(next.status, Status::BadRequest);
     place.run("tokens revoke --kind refresh --jti 1").misspelt("--kind");
 }

@@ -8,10 +8,11 @@ use rocket_security::testing::TestApp;
 use rocket_security::token::{NoClaims, Refresh};
 use rocket_security::user::User;
 use rocket_security::{Paseto, testing};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::support::bearer::{bearer, begin_session, issuer};
 use crate::support::operator::Place;
+use crate::support::program::{pair_in, post, refresh};
 use crate::support::rocket;
 use crate::support::tokens::{ISSUER, key};
 
@@ -57,17 +58,15 @@ impl Issued {
         let session = begin_session(app, &user, 0).await.id;
         let of_session = issuer(app).access(&user).session(session).issue().unwrap();
         let loose = issuer(app).access(&user).issue().unwrap();
-        let body = json!({"email": email, "password": testing::PASSWORD}).to_string();
-        let answer = app.browser().post_raw("/token", "application/json", body.as_bytes()).await;
-        let program: Value = answer.response("user");
-        let text = |name: &str| program[name].as_str().unwrap().to_owned();
+        let body = json!({"email": email, "password": testing::PASSWORD});
+        let program = pair_in(&post(app, "/token", body).await);
         Self {
             user,
             session: session.to_string(),
             of_session: ("access", of_session),
             loose: ("access", loose),
-            access: ("access", text("authentication_token")),
-            refresh: ("refresh", text("refresh_token")),
+            access: ("access", program.access),
+            refresh: ("refresh", program.refresh),
         }
     }
 
@@ -101,11 +100,7 @@ impl Issued {
                 run("tokens revoke --token --kind refresh", &self.refresh.1);
             }
             End::Replaced => {
-                let body = json!({"refresh_token": self.refresh.1}).to_string();
-                let browser = app.browser();
-                let answer =
-                    browser.post_raw("/refresh-token", "application/json", body.as_bytes()).await;
-                assert_eq!(answer.status, Status::Ok);
+                assert_eq!(refresh(app, &self.refresh.1).await.status, Status::Ok);
             }
             End::Denied => {
                 run("tokens revoke --token", &self.loose.1);

@@ -55,11 +55,10 @@ use rocket_security::token::{Access, Lifetime, NoClaims};
 use rocket_security::{AuthUser, AuthVia, Fresh, Maybe, Security, TokenKind, Verifier, via};
 use serde_json::{Map, Value, json};
 
-use crate::conformance::{
-    fault_of_token, fault_of_tokens, get_with, log_in_program, pair_in, post, refresh, token_of,
-};
+use crate::conformance::{fault_of_token, fault_of_tokens};
 use crate::support::ANN;
 use crate::support::bearer::{bearer, begin_session, issuer as issuer_of};
+use crate::support::program::{get_with, log_in_program, pair_in, post, refresh, token_of};
 use crate::support::tokens::{ISSUER, forge, good_claims, issuer, key, user};
 
 const THEM: &str = "https://issuer.example";

@@ -58,10 +58,9 @@ use serde::ser::Error as _;
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value, json};
 
-use crate::conformance::{
-    fault_of, fault_of_feature, fault_of_token, fault_of_tokens, get_with, token_of,
-};
+use crate::conformance::{fault_of, fault_of_feature, fault_of_token, fault_of_tokens};
 use crate::support::bearer::bearer;
+use crate::support::program::{get_with, token_of};
 use crate::support::tokens::{ISSUER, forge, good_claims, issuer, key, public_half, user};
 use crate::support::{ANN, app, app_with, rocket};
 

@@ -66,11 +66,9 @@ use rocket_security::token::{Access, Lifetime, NoClaims, Refresh};
 use rocket_security::{AuthUser, Config, MemoryDatastore, RoleName, Security, TokenKind, Verifier};
 use serde_json::{Map, Value, json};
 
-use crate::conformance::{
-    Pair, fault_of, fault_of_token, fault_of_tokens, get_with, log_in_program, pair_in, refresh,
-    token_of,
-};
+use crate::conformance::{fault_of, fault_of_token, fault_of_tokens};
 use crate::support::bearer::{bearer, issuer as issuer_of};
+use crate::support::program::{Pair, get_with, log_in_program, pair_in, refresh, token_of};
 use crate::support::tokens::{ASSERTION, ISSUER, forge, good_claims, issuer, key, user};
 use crate::support::{ANN, CHOSEN, app, app_with, rocket};
 

@@ -79,9 +79,9 @@ use rocket_security::{
 };
 use serde_json::{Value, json};
 
-use crate::conformance::{fault_of, get_with, token_of};
-use crate::guard::basic::{basic, basic_with};
+use crate::conformance::fault_of;
 use crate::support::bearer::bearer;
+use crate::support::program::{basic, basic_with, get_with, post, token_of};
 use crate::support::sink::Sink;
 use crate::support::{ANN, Admin, BOB, CHOSEN, Editor, app, app_with, rocket_with};
 
@@ -280,8 +280,7 @@ async fn a_token_is_good_in_a_header_and_in_no_query_or_body() {
     assert_eq!(get_with(&app, "/me", header).await.body, ANN);
     let query = app.browser().get_json(&format!("/me?auth_token={token}")).await;
     assert_eq!(query.status, Status::Unauthorized);
-    let body = json!({"auth_token": token}).to_string();
-    let body = app.browser().post_raw("/thing", "application/json", body.as_bytes()).await;
+    let body = post(&app, "/thing", json!({"auth_token": token})).await;
     assert_eq!(body.status, Status::Unauthorized);
 }
 

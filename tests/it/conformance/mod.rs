@@ -12,17 +12,14 @@ mod flask_security;
 mod official_vectors;
 
 use rocket::figment::Figment;
-use rocket::http::{Header, Status};
 use rocket_security::config::check_keys;
 use rocket_security::feature::{Feature, configured};
 use rocket_security::features::DEFAULT_FEATURES;
 use rocket_security::rejection::TokenFault;
-use rocket_security::testing::{Answer, Browser, PASSWORD, TestApp};
 use rocket_security::token::Access;
 use rocket_security::{Config, SqlxDatastore};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
-use crate::support::ANN;
 use crate::support::tokens::{Issuer, try_issuer};
 
 /// Says why a launch with these settings in `[default.security]` stops; nothing, if it does not.
@@ -51,48 +48,4 @@ fn fault_of_tokens(settings: &str) -> String {
 /// Says why a token is not accepted as an access token.
 fn fault_of_token(issuer: &Issuer, token: &str) -> Option<TokenFault> {
     issuer.tokens.verifier().verify::<Map<String, Value>, Access>(token).err()
-}
-
-/// Logs Ann in for a token.
-async fn token_of(browser: &Browser<'_>) -> String {
-    let body = json!({"email": ANN, "password": PASSWORD});
-    let answer = browser.post_json("/login?include_auth_token", body).await;
-    assert_eq!(answer.status, Status::Ok, "{}", answer.body);
-    answer.response("user")["authentication_token"].as_str().unwrap().to_owned()
-}
-
-/// An access and a refresh token.
-struct Pair {
-    access: String,
-    refresh: String,
-}
-
-/// Sends JSON as a program without cookies does.
-async fn post(app: &TestApp, path: &str, body: Value) -> Answer {
-    app.browser().post_raw(path, "application/json", body.to_string().as_bytes()).await
-}
-
-/// Gives the tokens of an answer.
-fn pair_in(answer: &Answer) -> Pair {
-    assert_eq!(answer.status, Status::Ok, "{}", answer.body);
-    let user = answer.response("user");
-    let text = |name: &str| user[name].as_str().unwrap().to_owned();
-    Pair { access: text("authentication_token"), refresh: text("refresh_token") }
-}
-
-/// Logs a program of Ann's in.
-async fn log_in_program(app: &TestApp) -> Pair {
-    pair_in(&post(app, "/token", json!({"email": ANN, "password": PASSWORD})).await)
-}
-
-/// Asks for the next two tokens.
-async fn refresh(app: &TestApp, token: &str) -> Answer {
-    post(app, "/refresh-token", json!({"refresh_token": token})).await
-}
-
-/// Asks for a page as a program that has that header and nothing else.
-async fn get_with(app: &TestApp, path: &str, header: Header<'static>) -> Answer {
-    let request =
-        app.client().get(path.to_owned()).header(Header::new("Accept", "application/json"));
-    app.browser().send(request.header(header)).await
 }

@@ -15,7 +15,7 @@ use rocket_security::features::personal_tokens::PersonalTokens;
 use rocket_security::features::sessions::Sessions;
 use rocket_security::features::tokens::Tokens;
 use rocket_security::features::verify::Verify;
-use rocket_security::testing::{Browser, PASSWORD, TestApp, TestDatabase};
+use rocket_security::testing::{Browser, TestApp, TestDatabase};
 use rocket_security::{
     AuthUser, Fresh, Maybe, Paseto, PermissionsAccepted, RolesAccepted, RolesRequired, Scoped,
     Security, Session, SqlxDatastore, SqlxPool, TokenUser,
@@ -25,6 +25,7 @@ use tracing::field::{Field, Visit};
 use tracing::{Event, Metadata, span};
 
 use crate::support::bearer::bearer;
+use crate::support::program::{log_in_program, refresh};
 use crate::support::{ANN, Admin, EditPosts, Editor, ReadReports, SESSION};
 
 #[get("/all")]
@@ -315,14 +316,9 @@ async fn a_request_with_a_token_is_one_read() {
     let edit = "posts.edit".parse().unwrap();
     let admin = "admin".parse().unwrap();
     app.roles().grant_permission(&admin, &edit, &Together::nothing()).await.unwrap();
-    let post = async |path: &str, body: serde_json::Value| {
-        let body = body.to_string();
-        app.browser().post_raw(path, "application/json", body.as_bytes()).await.response("user")
-    };
-    let pair = post("/token", json!({"email": ANN, "password": PASSWORD})).await;
-    let access = pair["authentication_token"].as_str().unwrap().to_owned();
+    let pair = log_in_program(app).await;
     let get = async || {
-        let request = app.client().get("/all").header(bearer(&access));
+        let request = app.client().get("/all").header(bearer(&pair.access));
         assert_eq!(app.browser().send(request).await.status, Status::Ok);
     };
     for _ in 0..3 {
@@ -331,13 +327,11 @@ async fn a_request_with_a_token_is_one_read() {
     // A request with a session, too, is one for each, however many guards ask.
     let ann = app.log_in_as(ANN).await;
     let both = async || {
-        let answer = ann.send(app.client().get("/all").header(bearer(&access))).await;
+        let answer = ann.send(app.client().get("/all").header(bearer(&pair.access))).await;
         assert_eq!(answer.status, Status::Ok, "{}", answer.body);
     };
     assert_eq!(logged.during(both()).await, [READ, "SELECT refresh"]);
-    let refreshed = logged.during(async {
-        post("/refresh-token", json!({"refresh_token": pair["refresh_token"]})).await;
-    });
+    let refreshed = logged.during(async { drop(refresh(app, &pair.refresh).await) });
     assert_eq!(refreshed.await, ["SELECT refresh", "UPDATE refresh"]);
 }
 

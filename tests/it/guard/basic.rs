@@ -15,18 +15,9 @@ use rocket_security::{
 use serde_json::{Value, json};
 
 use crate::support::ANN;
+use crate::support::program::{basic, basic_with, get_with};
 
 const CHALLENGE: &str = "Basic realm=\"login\", charset=\"UTF-8\"";
-
-/// The header of a name with that password.
-pub(crate) fn basic_with(name: &str, password: &str) -> Header<'static> {
-    Header::new("Authorization", format!("Basic {}", STANDARD.encode(format!("{name}:{password}"))))
-}
-
-/// The header of a name with the password of everybody that the kit makes.
-pub(crate) fn basic(name: &str) -> Header<'static> {
-    basic_with(name, PASSWORD)
-}
 
 #[get("/feed")]
 fn feed(user: BasicUser) -> String {
@@ -60,11 +51,6 @@ async fn app() -> TestApp {
     app
 }
 
-async fn get(app: &TestApp, path: &str, with: Header<'static>) -> Answer {
-    let accept = Header::new("Accept", "application/json");
-    app.browser().send(app.client().get(path.to_owned()).header(accept).header(with)).await
-}
-
 fn assert_refused(answer: &Answer, what: &str) {
     let shown = (answer.status, answer.reasons(), answer.header("WWW-Authenticate"));
     let refused = vec!["credentials_refused".to_owned()];
@@ -91,7 +77,7 @@ async fn page_and_program_are_challenged_and_led_nowhere() {
         assert_eq!(answer.headers("WWW-Authenticate").collect::<Vec<_>>(), [CHALLENGE]);
     }
     assert_eq!(app.browser().get("/me").await.location(), "/login?next=%2Fme");
-    assert_eq!(get(&app, "/me", basic(ANN)).await.status, Status::Unauthorized);
+    assert_eq!(get_with(&app, "/me", basic(ANN)).await.status, Status::Unauthorized);
 
     let settings = json!({"mechanisms": ["session", "basic"], "basic": {"realm": "The library"}});
     let app = launch(Security::default(), settings).await;
@@ -105,9 +91,9 @@ async fn page_and_program_are_challenged_and_led_nowhere() {
     let challenges = app.browser().get_json("/me").await;
     let challenges: Vec<&str> = challenges.headers("WWW-Authenticate").collect();
     assert_eq!(challenges, ["Session realm=\"login\"", challenge]);
-    assert_eq!(get(&app, "/me", basic(ANN)).await.body, ANN);
+    assert_eq!(get_with(&app, "/me", basic(ANN)).await.body, ANN);
     // Our own pages are for whoever is logged in.
-    let answer = get(&app, "/sessions", basic(ANN)).await;
+    let answer = get_with(&app, "/sessions", basic(ANN)).await;
     assert_eq!(answer.header("WWW-Authenticate"), Some("Session realm=\"login\""));
 }
 
@@ -115,8 +101,11 @@ async fn page_and_program_are_challenged_and_led_nowhere() {
 async fn a_guest_is_a_guest_but_bad_credentials_are_not() {
     let app = app().await;
     assert_eq!(app.browser().get("/maybe-feed").await.body, "a guest");
-    assert_eq!(get(&app, "/maybe-feed", basic(ANN)).await.body, ANN);
-    assert_refused(&get(&app, "/maybe-feed", basic_with(ANN, "wrong")).await, "a wrong password");
+    assert_eq!(get_with(&app, "/maybe-feed", basic(ANN)).await.body, ANN);
+    assert_refused(
+        &get_with(&app, "/maybe-feed", basic_with(ANN, "wrong")).await,
+        "a wrong password",
+    );
     let session = app.log_in_as(ANN).await;
     assert_eq!(session.get("/maybe-feed").await.body, "a guest", "a session is of another kind");
     assert_eq!(session.get("/feed").await.status, Status::Unauthorized);
@@ -134,11 +123,11 @@ async fn nobody_learns_what_was_wrong() {
     }
     let unconfirmed = json!({"email": "unconfirmed@example.org", "password": PASSWORD});
     app.browser().post_json("/register", unconfirmed).await;
-    let wrong = get(&app, "/feed", basic_with(ANN, "wrong")).await;
+    let wrong = get_with(&app, "/feed", basic_with(ANN, "wrong")).await;
     assert_refused(&wrong, "a wrong password");
     for name in ["inactive", "closed", "unconfirmed", "nobody"] {
         let hashes = app.hashes();
-        let answer = get(&app, "/feed", basic(&format!("{name}@example.org"))).await;
+        let answer = get_with(&app, "/feed", basic(&format!("{name}@example.org"))).await;
         assert_eq!(answer.comparable_headers(), wrong.comparable_headers(), "{name}");
         assert_eq!((answer.status, &answer.body), (wrong.status, &wrong.body), "{name}");
         assert_eq!(app.hashes() - hashes, 1, "{name}");
@@ -167,13 +156,13 @@ async fn what_is_no_credentials_is_refused_and_not_hashed() {
         encoded(&[b'x'; 20_000]),
     ] {
         let shown = header.chars().take(60).collect::<String>();
-        let answer = get(&app, "/feed", Header::new("Authorization", header)).await;
+        let answer = get_with(&app, "/feed", Header::new("Authorization", header)).await;
         assert_refused(&answer, &shown);
     }
     let request = app.client().get("/feed").header(basic(ANN)).header(basic(ANN));
     assert_eq!(app.browser().send(request).await.status, Status::Unauthorized, "two of them");
     for other in ["Bearer x", "Digest x", "Basics YTpi", ""] {
-        let answer = get(&app, "/feed", Header::new("Authorization", other)).await;
+        let answer = get_with(&app, "/feed", Header::new("Authorization", other)).await;
         assert_eq!(answer.reasons(), ["unauthenticated"], "{other:?} is of another kind");
     }
     assert_eq!(app.hashes(), hashes);
@@ -183,7 +172,7 @@ async fn what_is_no_credentials_is_refused_and_not_hashed() {
 async fn several_guards_hash_once() {
     let app = app().await;
     let hashes = app.hashes();
-    assert_eq!(get(&app, "/thrice", basic(ANN)).await.body, "basic");
+    assert_eq!(get_with(&app, "/thrice", basic(ANN)).await.body, "basic");
     assert_eq!(app.hashes() - hashes, 1);
 }
 
@@ -193,13 +182,13 @@ async fn a_user_goes_by_what_is_configured_and_a_password_by_its_letters() {
     let ann = app.user(ANN).await;
     let change = UserChange::username("Ann_Lee".parse().unwrap());
     app.store().update_user(ann.id, &change, &Together::nothing()).await.unwrap().unwrap();
-    assert_eq!(get(&app, "/feed", basic("ann_lee")).await.body, ANN);
-    assert_eq!(get(&app, "/feed", basic("ANN@example.org")).await.body, ANN);
+    assert_eq!(get_with(&app, "/feed", basic("ann_lee")).await.body, ANN);
+    assert_eq!(get_with(&app, "/feed", basic("ANN@example.org")).await.body, ANN);
     let hash = app.hash("un caf\u{e9} pour la route").await;
     let change = UserChange::password(hash);
     app.store().update_user(ann.id, &change, &Together::nothing()).await.unwrap().unwrap();
     let decomposed = basic_with("ann_lee", "un cafe\u{301} pour la route");
-    assert_eq!(get(&app, "/feed", decomposed).await.body, ANN);
+    assert_eq!(get_with(&app, "/feed", decomposed).await.body, ANN);
 }
 
 #[rocket::async_test]
@@ -207,16 +196,16 @@ async fn guessing_is_slowed_down_as_at_the_login() {
     let app = launch(Security::default(), json!({"throttle": {"scale": 1}})).await;
     app.user(ANN).await;
     for _ in 0..5 {
-        assert_refused(&get(&app, "/feed", basic_with(ANN, "wrong")).await, "a guess");
+        assert_refused(&get_with(&app, "/feed", basic_with(ANN, "wrong")).await, "a guess");
     }
-    let answer = get(&app, "/feed", basic(ANN)).await;
+    let answer = get_with(&app, "/feed", basic(ANN)).await;
     assert_eq!(answer.reasons(), ["throttled"]);
     assert!(answer.header("Retry-After").is_some() && answer.header("WWW-Authenticate").is_none());
     assert_eq!(app.browser().log_in(ANN, PASSWORD).await.status, Status::TooManyRequests);
     app.clock().advance(chrono::TimeDelta::seconds(31));
     for _ in 0..20 {
         assert_eq!(
-            get(&app, "/feed", basic(ANN)).await.body,
+            get_with(&app, "/feed", basic(ANN)).await.body,
             ANN,
             "whoever knows it is not slowed"
         );
@@ -229,9 +218,9 @@ async fn a_password_that_must_be_changed_opens_nothing() {
     let ann = app.user(ANN).await;
     let change = UserChange::must_change();
     app.store().update_user(ann.id, &change, &Together::nothing()).await.unwrap().unwrap();
-    let answer = get(&app, "/feed", basic(ANN)).await;
+    let answer = get_with(&app, "/feed", basic(ANN)).await;
     assert_eq!(answer.reasons(), ["password_change_required"]);
-    let answer = get(&app, "/feed", basic_with(ANN, "wrong")).await;
+    let answer = get_with(&app, "/feed", basic_with(ANN, "wrong")).await;
     assert_refused(&answer, "nobody else is told");
 }
 
@@ -267,8 +256,8 @@ async fn a_second_factor_is_refused_and_never_passed_over() {
     let mut events = security.events();
     let app = launch(security, json!({})).await;
     let ann = app.user(ANN).await;
-    let wrong = get(&app, "/feed", basic_with(ANN, "wrong")).await;
-    let answer = get(&app, "/feed", basic(ANN)).await;
+    let wrong = get_with(&app, "/feed", basic_with(ANN, "wrong")).await;
+    let answer = get_with(&app, "/feed", basic(ANN)).await;
     assert_refused(&answer, "a second factor");
     assert_eq!(answer.body, wrong.body, "nobody learns that the password is right");
     app.told().await;
@@ -282,9 +271,9 @@ async fn a_second_factor_is_refused_and_never_passed_over() {
     assert_eq!(reasons, [(true, "wrong_password"), (true, "second_factor_required")]);
 
     app.user("bob@example.org").await;
-    assert_eq!(get(&app, "/feed", basic("bob@example.org")).await.reasons(), ["closed"]);
+    assert_eq!(get_with(&app, "/feed", basic("bob@example.org")).await.reasons(), ["closed"]);
     app.user("carol@example.org").await;
-    assert_eq!(get(&app, "/feed", basic("carol@example.org")).await.reasons(), ["forbidden"]);
+    assert_eq!(get_with(&app, "/feed", basic("carol@example.org")).await.reasons(), ["forbidden"]);
     app.user("dora@example.org").await;
-    assert_eq!(get(&app, "/feed", basic("dora@example.org")).await.status, Status::Ok);
+    assert_eq!(get_with(&app, "/feed", basic("dora@example.org")).await.status, Status::Ok);
 }

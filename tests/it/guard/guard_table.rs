@@ -12,8 +12,8 @@ use rocket_security::{
     Security, Session, TokenUser, User, via,
 };
 
-use crate::guard::basic::{basic, basic_with};
 use crate::support::bearer::{bearer, forged, personal_token, token};
+use crate::support::program::{basic, basic_with};
 use crate::support::{Admin, DeletePosts, EditPosts, Editor, ReadReports, WriteReports};
 
 const MEMBER: &str = "member@example.org";

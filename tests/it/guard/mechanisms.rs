@@ -20,8 +20,8 @@ use rocket_security::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::guard::basic::{basic, basic_with};
 use crate::support::bearer::{forged, issuer, token};
+use crate::support::program::{basic, basic_with};
 use crate::support::{ANN, Admin, BOB, SESSION};
 
 fn told(user: &AuthUser) -> String {

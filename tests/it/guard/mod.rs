@@ -1,7 +1,7 @@
 //! Guards, and by what a request authenticates.
 
 mod access_map;
-pub(crate) mod basic;
+mod basic;
 mod guard_table;
 mod guards;
 mod mechanisms;

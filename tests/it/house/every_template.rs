@@ -31,6 +31,7 @@ use rocket_security::testing::{Browser, PASSWORD, TestApp, link_in};
 use serde_json::json;
 
 use crate::house::every_route::{everything, launch, launch_with, paths};
+use crate::support::program::post;
 use crate::support::{ANN, ReadReports, WriteReports};
 
 type Without = (&'static str, fn(Security) -> Security);
@@ -73,8 +74,7 @@ async fn log_in<'a>(app: &'a TestApp, without: &str) -> Browser<'a> {
         return app.log_in_as(ANN).await;
     }
     app.user(ANN).await;
-    let body = json!({"email": ANN}).to_string();
-    app.browser().post_raw("/reset", "application/json", body.as_bytes()).await;
+    post(app, "/reset", json!({"email": ANN})).await;
     let link = link_in(&app.newest_mail_to(ANN).await);
     let browser = app.browser();
     let body = json!({"password": "another horse battery staple"}).to_string();

@@ -1,13 +1,13 @@
 //! What is computed for a password must not tell who has an account, whatever hashes the store has.
 
-use rocket::http::{Header, Status};
+use rocket::http::Status;
 use rocket::{get, routes};
 use rocket_security::features::basic::Basic;
 use rocket_security::testing::{PASSWORD, TestApp};
 use rocket_security::{BasicUser, Security};
 use serde_json::{Value, json};
 
-use crate::guard::basic::basic_with;
+use crate::support::program::{basic_with, get_with};
 
 const OLD: u64 = 64;
 const NEW: u64 = 8;
@@ -65,9 +65,7 @@ async fn an_unknown_account_costs_what_a_known_one_costs_after_a_change_of_param
         let body = json!({"email": email, "password": WRONG});
         let token = async { app.browser().post_json("/token", body.clone()).await.status };
         assert_eq!(work(&app, token, 400).await, OLD, "{email} at /token");
-        let accept = Header::new("Accept", "application/json");
-        let ask = app.client().get("/feed").header(accept).header(basic_with(email, WRONG));
-        let basic = async { app.browser().send(ask).await.status };
+        let basic = async { get_with(&app, "/feed", basic_with(email, WRONG)).await.status };
         assert_eq!(work(&app, basic, 401).await, OLD, "{email} by Basic");
         let register = async { app.browser().post_json("/register", body.clone()).await.status };
         assert_eq!(work(&app, register, 200).await, NEW + OLD, "{email} at /register");

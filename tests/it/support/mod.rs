@@ -3,6 +3,7 @@
 pub(crate) mod bearer;
 #[cfg(feature = "cli")]
 pub(crate) mod operator;
+pub(crate) mod program;
 pub(crate) mod sink;
 pub(crate) mod socket;
 pub(crate) mod sql;

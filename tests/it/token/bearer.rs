@@ -11,7 +11,7 @@ use rocket_security::datastore::Together;
 use rocket_security::datastore::user::UserChange;
 use rocket_security::feature::{LoginAttempt, Required, Verdict};
 use rocket_security::features::tokens::Tokens;
-use rocket_security::testing::{Answer, Browser, PASSWORD, TestApp};
+use rocket_security::testing::{Answer, PASSWORD, TestApp};
 use rocket_security::token::Lifetime;
 use rocket_security::{
     AuthUser, AuthVia, Fresh, Hooks, Maybe, Result, RolesRequired, Security, TokenKind, via,
@@ -19,10 +19,11 @@ use rocket_security::{
 use serde_json::{Value, json};
 
 use crate::support::bearer::{bearer, begin_session, issuer};
+use crate::support::program::{
+    LOGIN, assert_token_refused, credentials, get, get_with, post, token_of,
+};
 use crate::support::tokens::{ASSERTION, ISSUER, forge, key, public_half};
 use crate::support::{ANN, Admin, BOB, CHOSEN, sql};
-
-const LOGIN: &str = "/login?include_auth_token";
 
 #[get("/me")]
 fn me(user: AuthUser) -> String {
@@ -69,29 +70,8 @@ async fn app() -> TestApp {
     app_with(json!({})).await
 }
 
-fn credentials() -> Value {
-    json!({"email": ANN, "password": PASSWORD})
-}
-
 fn token_in(answer: &Answer) -> Option<String> {
     answer.response("user")["authentication_token"].as_str().map(str::to_owned)
-}
-
-/// Logs Ann in with that browser, and gives the token.
-async fn log_in(browser: &Browser<'_>) -> String {
-    let answer = browser.post_json(LOGIN, credentials()).await;
-    assert_eq!(answer.status, Status::Ok, "{}", answer.body);
-    token_in(&answer).unwrap()
-}
-
-/// Asks for a page as a program that has that header and nothing else.
-async fn get_with(app: &TestApp, path: &str, header: Header<'static>) -> Answer {
-    let accept = Header::new("Accept", "application/json");
-    app.browser().send(app.client().get(path.to_owned()).header(accept).header(header)).await
-}
-
-async fn get(app: &TestApp, path: &str, token: &str) -> Answer {
-    get_with(app, path, bearer(token)).await
 }
 
 async fn assert_accepted(app: &TestApp, token: &str) {
@@ -100,20 +80,13 @@ async fn assert_accepted(app: &TestApp, token: &str) {
 }
 
 async fn assert_refused(app: &TestApp, token: &str, reason: &str) {
-    let answer = get(app, "/me", token).await;
-    assert_eq!(answer.status, Status::Unauthorized, "{}", answer.body);
-    assert_eq!(answer.reasons(), [reason]);
-    let challenges: Vec<&str> = answer.headers("WWW-Authenticate").collect();
-    let bearer = "Bearer realm=\"login\", error=\"invalid_token\"";
-    assert!(challenges.iter().any(|it| it.starts_with(bearer)), "{challenges:?}");
-    assert_eq!(answer.headers("Set-Cookie").count(), 0);
+    assert_token_refused(&get(app, "/me", token).await, reason);
 }
 
 #[rocket::async_test]
 async fn a_login_gives_a_token_to_a_program_that_asks_for_one() {
     let app = app().await;
-    let body = credentials().to_string();
-    let program = app.browser().post_raw(LOGIN, "application/json", body.as_bytes()).await;
+    let program = post(&app, LOGIN, credentials()).await;
     assert_eq!(program.header("Cache-Control"), Some("no-store"));
     let form = app.browser().header("Accept", "application/json");
     let fields = [("email", ANN), ("password", PASSWORD)];
@@ -187,7 +160,7 @@ async fn without_the_feature_neither_the_parameter_nor_a_token_says_anything() {
 #[rocket::async_test]
 async fn a_signed_token_is_as_good_as_an_encrypted_one() {
     let app = app_with(json!({"tokens": {"keys": key(TokenPurpose::Public)}})).await;
-    let token = log_in(&app.browser()).await;
+    let token = token_of(&app.browser()).await;
     assert!(token.starts_with("v4.public."), "{token}");
     assert_accepted(&app, &token).await;
 }
@@ -195,7 +168,7 @@ async fn a_signed_token_is_as_good_as_an_encrypted_one() {
 #[rocket::async_test]
 async fn a_token_opens_what_its_user_may_do_at_this_moment() {
     let app = app().await;
-    let token = log_in(&app.browser()).await;
+    let token = token_of(&app.browser()).await;
     assert_eq!(get(&app, "/facts", &token).await.body, "token token true true");
     assert_eq!(get(&app, "/maybe", &token).await.body, ANN);
     assert_eq!(get(&app, "/admin", &token).await.status, Status::Forbidden);
@@ -209,7 +182,7 @@ async fn a_token_opens_what_its_user_may_do_at_this_moment() {
 #[rocket::async_test]
 async fn it_may_come_in_either_header_once_and_nowhere_else() {
     let app = app().await;
-    let token = log_in(&app.browser()).await;
+    let token = token_of(&app.browser()).await;
     let authorization = |value: String| Header::new("Authorization", value);
     let own = || Header::new("Authentication-Token", token.clone());
     for header in [
@@ -255,7 +228,7 @@ async fn it_may_come_in_either_header_once_and_nowhere_else() {
 async fn no_request_with_a_token_gets_a_cookie_or_needs_an_anti_forgery_token() {
     let app = app().await;
     let ann = app.browser();
-    let token = log_in(&ann).await;
+    let token = token_of(&ann).await;
     let post = || app.client().post("/me").header(ContentType::Form);
     let answer = app.browser().send(post().header(bearer(&token))).await;
     assert_eq!((answer.status, answer.body.as_str()), (Status::Ok, ANN));
@@ -270,7 +243,7 @@ async fn no_request_with_a_token_gets_a_cookie_or_needs_an_anti_forgery_token() 
 #[rocket::async_test]
 async fn a_session_and_a_token_are_never_mixed() {
     let app = app().await;
-    let token = log_in(&app.browser()).await;
+    let token = token_of(&app.browser()).await;
     let bob = app.log_in_as(BOB).await;
     let get = |path: &'static str| app.client().get(path).header(bearer(&token));
     app.grant(BOB, "admin").await;
@@ -291,7 +264,7 @@ async fn a_session_and_a_token_are_never_mixed() {
 #[rocket::async_test]
 async fn a_token_lasts_a_quarter_of_an_hour_and_is_as_old_as_its_login() {
     let app = app().await;
-    let token = log_in(&app.browser()).await;
+    let token = token_of(&app.browser()).await;
     assert_eq!(get(&app, "/fresh", &token).await.body, "fresh");
     app.clock().advance(TimeDelta::minutes(6));
     let stale = get(&app, "/fresh", &token).await;
@@ -311,7 +284,7 @@ async fn a_token_lasts_a_quarter_of_an_hour_and_is_as_old_as_its_login() {
 #[rocket::async_test]
 async fn that_nobody_uses_its_session_ends_no_token_of_a_login() {
     let app = app_with(json!({"tokens": {"lifetime": "30h"}})).await;
-    let token = log_in(&app.browser()).await;
+    let token = token_of(&app.browser()).await;
     for _ in 0..2 {
         app.clock().advance(TimeDelta::hours(14));
         app.sweep().await;
@@ -345,11 +318,11 @@ impl TokenKind for Download {
 async fn what_our_key_did_not_make_as_an_access_token_is_refused() {
     let app = app().await;
     let ann = app.user(ANN).await;
-    let token = log_in(&app.browser()).await;
+    let token = token_of(&app.browser()).await;
     let (head, last) = token.split_at(token.len() / 2);
     let changed = format!("{head}{}", last.replace(|c: char| c.is_ascii_lowercase(), "A"));
     let other = app_with(json!({"keys": key(TokenPurpose::Local)})).await;
-    let of_another_key = log_in(&other.browser()).await;
+    let of_another_key = token_of(&other.browser()).await;
     let of_another_kind = issuer(&app).of::<Download>(&ann).issue().unwrap();
     assert_refused(&app, &of_another_kind, "token_forged").await;
     assert_refused(&app, &of_another_key, "token_key_unknown").await;
@@ -410,16 +383,16 @@ async fn a_trusted_issuer_s_token_is_no_user_s_of_ours() {
     });
     let token = forge(&foreign, &claims, "", ASSERTION);
     assert_refused(&app, &token, "token_issuer_wrong").await;
-    assert_accepted(&app, &log_in(&app.browser()).await).await;
+    assert_accepted(&app, &token_of(&app.browser()).await).await;
 }
 
 #[rocket::async_test]
 async fn a_token_ends_with_its_session_and_no_other() {
     let app = app().await;
     let (one, two, three) = (app.browser(), app.browser(), app.browser());
-    let of_one = log_in(&one).await;
-    let of_two = log_in(&two).await;
-    let of_three = log_in(&three).await;
+    let of_one = token_of(&one).await;
+    let of_two = token_of(&two).await;
+    let of_three = token_of(&three).await;
     one.log_out().await;
     assert_refused(&app, &of_one, "credentials_refused").await;
     assert_accepted(&app, &of_two).await;
@@ -432,7 +405,7 @@ async fn a_token_ends_with_its_session_and_no_other() {
 async fn whoever_proves_it_again_may_have_another_and_the_old_one_is_over() {
     let app = app().await;
     let ann = app.browser();
-    let first = log_in(&ann).await;
+    let first = token_of(&ann).await;
     app.clock().advance(TimeDelta::minutes(6));
     let password = json!({"password": PASSWORD});
     let second = ann.post_json("/verify?include_auth_token", password).await;
@@ -489,11 +462,11 @@ async fn another_instance_refuses_it_with_the_very_next_request() {
     let status_of =
         async |token: &str| second.get("/me").header(bearer(token)).dispatch().await.status();
     let ann = app.browser();
-    let token = log_in(&ann).await;
+    let token = token_of(&ann).await;
     assert_eq!(status_of(&token).await, Status::Ok);
     ann.log_out().await;
     assert_eq!(status_of(&token).await, Status::Unauthorized);
-    let token = log_in(&app.browser()).await;
+    let token = token_of(&app.browser()).await;
     assert_eq!(status_of(&token).await, Status::Ok);
     let off = UserChange::active(false);
     let id = app.user(ANN).await.id;
@@ -505,7 +478,7 @@ async fn another_instance_refuses_it_with_the_very_next_request() {
 #[rocket::async_test]
 async fn an_operator_who_ends_a_session_ends_its_token() {
     let app = app().await;
-    let token = log_in(&app.browser()).await;
+    let token = token_of(&app.browser()).await;
     assert_accepted(&app, &token).await;
     let place = crate::support::operator::Place::beside(app.database());
     place.run(&format!("sessions end {ANN} --all")).succeeded();
@@ -515,7 +488,7 @@ async fn an_operator_who_ends_a_session_ends_its_token() {
 #[rocket::async_test]
 async fn a_store_that_does_not_answer_is_503() {
     let app = app().await;
-    let token = log_in(&app.browser()).await;
+    let token = token_of(&app.browser()).await;
     let rename = |from, to| format!("ALTER TABLE security_{from} RENAME TO security_{to}");
     sql::execute(app.database(), &rename("refresh", "elsewhere")).await;
     let answer = get(&app, "/me", &token).await;

@@ -13,9 +13,9 @@ use rocket_security::{
 };
 use serde_json::json;
 
-use crate::guard::basic::basic;
 use crate::support::bearer::{bearer, issuer, personal_token};
-use crate::support::{ANN, Admin, ReadReports};
+use crate::support::program::{Pair, basic, get, log_in_program, token_of};
+use crate::support::{ANN, Admin, ReadReports, program};
 
 struct Download;
 
@@ -134,8 +134,7 @@ async fn post_with(app: &TestApp, path: &'static str, header: Header<'static>) -
 }
 
 async fn opens(app: &TestApp, path: &'static str, token: &str) -> bool {
-    let answer = app.browser().send(app.client().get(path).header(bearer(token))).await;
-    answer.status == Status::Ok
+    get(app, path, token).await.status == Status::Ok
 }
 
 fn read<K: TokenKind>(app: &TestApp, token: &str) -> Verified<NoClaims, K> {
@@ -178,14 +177,8 @@ async fn a_token_for_whoever_is_logged_in_ends_with_their_logout() {
 #[rocket::async_test]
 async fn a_token_that_a_program_has_made_ends_with_its_login() {
     let app = app().await;
-    let log_in = async || {
-        let body = json!({"email": ANN, "password": PASSWORD}).to_string();
-        let answer = app.browser().post_raw("/token", "application/json", body.as_bytes()).await;
-        let user = answer.response("user");
-        let text = |name: &str| user[name].as_str().unwrap().to_owned();
-        (text("authentication_token"), text("refresh_token"))
-    };
-    let ((access, refresh), (other, _)) = (log_in().await, log_in().await);
+    let Pair { access, refresh } = log_in_program(&app).await;
+    let other = log_in_program(&app).await.access;
     let mut made = Vec::new();
     for path in ["/any-token", "/program-token"] {
         made.push(post_with(&app, path, bearer(&access)).await.body);
@@ -198,9 +191,7 @@ async fn a_token_that_a_program_has_made_ends_with_its_login() {
         assert_eq!(read::<Access>(&app, token).family(), family.as_deref());
         assert!(opens(&app, "/me", token).await);
     }
-    let body = json!({"refresh_token": refresh}).to_string();
-    let path = "/refresh-token/end";
-    app.browser().post_raw(path, "application/json", body.as_bytes()).await;
+    program::post(&app, "/refresh-token/end", json!({"refresh_token": refresh})).await;
     for token in &made {
         assert!(!opens(&app, "/me", token).await);
     }
@@ -211,9 +202,7 @@ async fn a_token_that_a_program_has_made_ends_with_its_login() {
 async fn a_program_that_logged_in_with_a_session_hands_on_both() {
     let app = app().await;
     let ann = app.browser();
-    let body = json!({"email": ANN, "password": PASSWORD});
-    let answer = ann.post_json("/login?include_auth_token", body).await;
-    let access = answer.response("user")["authentication_token"].as_str().unwrap().to_owned();
+    let access = token_of(&ann).await;
     let made = post_with(&app, "/any-token", bearer(&access)).await.body;
     let (access, token) = (read::<Access>(&app, &access), read::<Access>(&app, &made));
     assert!(access.session().is_some() && access.family().is_some());

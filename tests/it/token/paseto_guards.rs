@@ -23,6 +23,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::support::bearer::{as_handshake, bearer, begin_session, forged, issuer, token};
+use crate::support::program::get;
 use crate::support::tokens::{ASSERTION, ISSUER, forge, key, public_half};
 use crate::support::{ANN, BOB, sql};
 
@@ -162,10 +163,6 @@ async fn get_with(app: &TestApp, path: &str, headers: &[Header<'static>]) -> Ans
         request.add_header(header.clone());
     }
     app.browser().send(request).await
-}
-
-async fn get(app: &TestApp, path: &str, token: &str) -> Answer {
-    get_with(app, path, &[bearer(token)]).await
 }
 
 async fn post_body(app: &TestApp, path: &str, body: &str) -> Answer {

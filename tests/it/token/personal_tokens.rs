@@ -10,11 +10,12 @@ use rocket_security::config::TokenPurpose;
 use rocket_security::datastore::Together;
 use rocket_security::datastore::user::UserChange;
 use rocket_security::features::personal_tokens::PersonalTokens;
-use rocket_security::testing::{Answer, Browser, PASSWORD, TestApp, TestDatabase};
+use rocket_security::testing::{Browser, PASSWORD, TestApp, TestDatabase};
 use rocket_security::{AuthUser, AuthVia, Event, Fresh, RolesRequired, Scoped, Security, via};
 use serde_json::{Value, json};
 
 use crate::support::bearer::{as_handshake, bearer, issuer};
+use crate::support::program::{assert_token_refused, get};
 use crate::support::sink::Sink;
 use crate::support::tokens::key;
 use crate::support::{ANN, Admin, BOB, CHOSEN, ReadReports, WriteReports, sql};
@@ -87,12 +88,6 @@ async fn make(browser: &Browser<'_>, body: Value) -> (String, String) {
     (text(&made.response("token")), text(&made.response("personal_token")["id"]))
 }
 
-/// Asks as a program that has that token and nothing else.
-async fn get(app: &TestApp, path: &'static str, token: &str) -> Answer {
-    let accept = Header::new("Accept", "application/json");
-    app.browser().send(app.client().get(path).header(accept).header(bearer(token))).await
-}
-
 async fn assert_accepted(app: &TestApp, token: &str) {
     let answer = get(app, "/reports", token).await;
     let expected = "ann@example.org by personal_token as personal_token";
@@ -101,12 +96,7 @@ async fn assert_accepted(app: &TestApp, token: &str) {
 }
 
 async fn assert_refused(app: &TestApp, token: &str, reason: &str) {
-    let answer = get(app, "/reports", token).await;
-    assert_eq!((answer.status, answer.reasons()), (Status::Unauthorized, vec![reason.to_owned()]));
-    let challenges: Vec<&str> = answer.headers("WWW-Authenticate").collect();
-    let bearer = "Bearer realm=\"login\", error=\"invalid_token\"";
-    assert!(challenges.iter().any(|it| it.starts_with(bearer)), "{challenges:?}");
-    assert_eq!(answer.headers("Set-Cookie").count(), 0);
+    assert_token_refused(&get(app, "/reports", token).await, reason);
 }
 
 async fn listed(browser: &Browser<'_>) -> Vec<Value> {

@@ -6,20 +6,18 @@ mod instances;
 mod login;
 mod rotation;
 
-use rocket::http::{Header, Status};
+use rocket::http::Status;
 use rocket::{Build, Rocket, get, routes};
 use rocket_security::datastore::refresh::FamilyRecord;
 use rocket_security::datastore::{RefreshStore, SqlxDatastore};
-use rocket_security::testing::{Answer, Browser, PASSWORD, TestApp};
+use rocket_security::testing::{Answer, Browser, TestApp};
 use rocket_security::token::{NoClaims, Refresh, Verified};
 use rocket_security::{AuthUser, Fresh, Security, TokenKind, Verifier};
 use serde_json::{Value, json};
 
 use crate::support::ANN;
-use crate::support::bearer::bearer;
+use crate::support::program::{LOGIN, Pair, credentials, get, pair_in};
 use crate::support::sink::Sink;
-
-const LOGIN: &str = "/login?include_auth_token";
 
 #[get("/me")]
 fn me(user: AuthUser) -> String {
@@ -60,46 +58,12 @@ async fn app_that_tells() -> (TestApp, Sink) {
     (app, sink)
 }
 
-fn credentials() -> Value {
-    json!({"email": ANN, "password": PASSWORD})
-}
-
-/// An access and a refresh token.
-#[derive(Clone, Debug, PartialEq)]
-struct Pair {
-    access: String,
-    refresh: String,
-}
-
-fn pair_in(answer: &Answer) -> Pair {
-    assert_eq!(answer.status, Status::Ok, "{}", answer.body);
-    let user = answer.response("user");
-    let text = |name: &str| user[name].as_str().unwrap_or_else(|| panic!("{user}")).to_owned();
-    Pair { access: text("authentication_token"), refresh: text("refresh_token") }
-}
-
 async fn log_in(browser: &Browser<'_>) -> Pair {
     pair_in(&browser.post_json(LOGIN, credentials()).await)
 }
 
-/// Sends JSON as a program without cookies does.
-async fn post(app: &TestApp, path: &str, body: Value) -> Answer {
-    let body = body.to_string();
-    app.browser().post_raw(path, "application/json", body.as_bytes()).await
-}
-
-async fn log_in_program(app: &TestApp) -> Pair {
-    pair_in(&post(app, "/token", credentials()).await)
-}
-
-async fn refresh(app: &TestApp, token: &str) -> Answer {
-    post(app, "/refresh-token", json!({"refresh_token": token})).await
-}
-
 async fn status_of(app: &TestApp, token: &str) -> Status {
-    let accept = Header::new("Accept", "application/json");
-    let request = app.client().get("/me").header(accept).header(bearer(token));
-    app.browser().send(request).await.status
+    get(app, "/me", token).await.status
 }
 
 async fn is_accepted(app: &TestApp, token: &str) -> bool {

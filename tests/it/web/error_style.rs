@@ -17,8 +17,8 @@ use rocket_security::{
 };
 use serde_json::{Value, json};
 
-use crate::guard::basic::basic_with;
 use crate::support::bearer::{bearer, begin_session, issuer};
+use crate::support::program::{basic_with, get_with, log_in_program, refresh, token_of};
 use crate::support::tokens::{ASSERTION, forge, key};
 use crate::support::{ANN, Admin, app_with};
 
@@ -90,10 +90,7 @@ const TABLE: &[Row] = &[
 
 async fn ask(app: &TestApp, own: &str, situation: &str) -> Answer {
     let ann = app.user(ANN).await;
-    let accept = || Header::new("Accept", "application/json");
-    let get = async |path: &'static str, header: Header<'static>| {
-        app.browser().send(app.client().get(path).header(accept()).header(header)).await
-    };
+    let get = async |path: &str, header: Header<'static>| get_with(app, path, header).await;
     let claims = |typ: &str, minutes: i64| {
         let now = app.clock().now();
         let end = (now + TimeDelta::minutes(minutes)).to_rfc3339();
@@ -116,11 +113,9 @@ async fn ask(app: &TestApp, own: &str, situation: &str) -> Answer {
         "a token of another kind" => get("/by-token", forged(claims("download", 5))).await,
         "a token whose session was ended" => {
             let browser = app.browser();
-            let body = json!({"email": ANN, "password": PASSWORD});
-            let answer = browser.post_json("/login?include_auth_token", body).await;
-            let user = answer.response("user");
+            let token = token_of(&browser).await;
             browser.log_out().await;
-            get("/by-token", bearer(user["authentication_token"].as_str().unwrap())).await
+            get("/by-token", bearer(&token)).await
         }
         "a token of somebody switched off" => {
             let bob = app.user("bob@example.org").await;
@@ -130,17 +125,13 @@ async fn ask(app: &TestApp, own: &str, situation: &str) -> Answer {
             get("/by-token", bearer(&token)).await
         }
         "a refresh token used twice" => {
-            let post = async |path: &str, body: Value| {
-                let body = body.to_string();
-                app.browser().post_raw(path, "application/json", body.as_bytes()).await
-            };
-            let pair = post("/token", json!({"email": ANN, "password": PASSWORD})).await;
-            let token = json!({"refresh_token": pair.response("user")["refresh_token"]});
-            assert_eq!(post("/refresh-token", token.clone()).await.status, Status::Ok);
-            post("/refresh-token", token).await
+            let token = log_in_program(app).await.refresh;
+            assert_eq!(refresh(app, &token).await.status, Status::Ok);
+            refresh(app, &token).await
         }
         "two tokens" => {
-            let request = app.client().get("/by-token").header(accept());
+            let accept = Header::new("Accept", "application/json");
+            let request = app.client().get("/by-token").header(accept);
             app.browser().send(request.header(bearer("a")).header(bearer("b"))).await
         }
         "a wrong password by Basic" => get("/by-basic", basic_with(ANN, "a wrong password")).await,
@@ -276,9 +267,7 @@ async fn in_every_style_a_login_says_nothing_of_why_it_failed() {
             ("nobody@example.org", "a wrong password"),
             ("bob@example.org", PASSWORD),
         ] {
-            let request = app.client().get("/by-basic").header(basic_with(email, password));
-            let request = request.header(Header::new("Accept", "application/json"));
-            let answer = app.browser().send(request).await;
+            let answer = get_with(&app, "/by-basic", basic_with(email, password)).await;
             answers.push((answer.status, answer.comparable_headers(), answer.body));
         }
         answers.dedup();

@@ -40,9 +40,10 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::conformance::fastapi_paseto_auth::{THEM, deny};
-use crate::conformance::{fault_of_tokens, log_in_program, post};
+use crate::conformance::fault_of_tokens;
 use crate::support::ANN;
 use crate::support::bearer::{as_handshake, bearer, begin_session, issuer};
+use crate::support::program::{log_in_program, post};
 use crate::support::socket::{greeting, open, serve};
 use crate::support::tokens::{ASSERTION, ISSUER, forge, good_claims_at, key};
 

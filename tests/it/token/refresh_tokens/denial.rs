@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use chrono::TimeDelta;
-use rocket::http::{Header, Status};
+use rocket::http::Status;
 use rocket::{State, async_trait, get};
 use rocket_security::config::TokenPurpose;
 use rocket_security::datastore::user::UserChange;
@@ -19,11 +19,11 @@ use rocket_security::{Hooks, Rejection, Result, Security, User, Verifier};
 use serde_json::{Value, json};
 
 use crate::support::bearer::issuer;
+use crate::support::program::{log_in_program, refresh};
 use crate::support::tokens::{ASSERTION, ISSUER, forge, key, public_half};
 use crate::support::{ANN, sql};
 use crate::token::refresh_tokens::{
-    Download, app, app_with, assert_refused, families, is_accepted, log_in_program, read, refresh,
-    rocket,
+    Download, app, app_with, assert_refused, families, is_accepted, read, rocket,
 };
 
 /// What a guard that needs the token alone asks.
@@ -77,9 +77,7 @@ async fn a_token_that_is_denied_while_it_is_presented_has_no_successor() {
 }
 
 async fn is_good(app: &TestApp, kind: &str, token: &str) -> bool {
-    let accept = Header::new("Accept", "application/json");
-    let request = app.client().get(format!("/checked/{kind}/{token}")).header(accept);
-    app.browser().send(request).await.status == Status::Ok
+    app.browser().get_json(&format!("/checked/{kind}/{token}")).await.status == Status::Ok
 }
 
 #[rocket::async_test]

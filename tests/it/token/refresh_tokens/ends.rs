@@ -10,10 +10,11 @@ use serde_json::json;
 
 use crate::support::ANN;
 use crate::support::bearer::{bearer, issuer};
+use crate::support::program::{LOGIN, Pair, credentials, log_in_program, pair_in, post, refresh};
 use crate::support::sink::told;
 use crate::token::refresh_tokens::{
-    LOGIN, Pair, app, app_that_tells, app_with, assert_refused, credentials, families, is_accepted,
-    log_in, log_in_program, pair_in, post, read, refresh, rocket, status_of,
+    app, app_that_tells, app_with, assert_refused, families, is_accepted, log_in, read, rocket,
+    status_of,
 };
 
 #[rocket::async_test]

@@ -12,12 +12,10 @@ use rocket_security::{Security, Verifier};
 use serde_json::{Value, json};
 
 use crate::support::bearer::bearer;
+use crate::support::program::{LOGIN, credentials, log_in_program, pair_in, post, refresh};
 use crate::support::tokens::key;
 use crate::support::{ANN, sql};
-use crate::token::refresh_tokens::{
-    LOGIN, app_with, assert_refused, credentials, is_accepted, log_in_program, pair_in, post,
-    refresh, rocket, status_of,
-};
+use crate::token::refresh_tokens::{app_with, assert_refused, is_accepted, rocket, status_of};
 
 #[rocket::async_test]
 async fn a_store_that_does_not_answer_is_503_and_takes_nothing_away() {

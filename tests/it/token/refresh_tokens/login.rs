@@ -14,10 +14,10 @@ use serde_json::{Value, json};
 
 use crate::support::ANN;
 use crate::support::bearer::issuer;
+use crate::support::program::{Pair, credentials, log_in_program, pair_in, post, refresh};
 use crate::token::bearer::SecondFactor;
 use crate::token::refresh_tokens::{
-    Pair, app, app_with, assert_refused, credentials, families, is_accepted, log_in,
-    log_in_program, pair_in, post, read, refresh, rocket,
+    app, app_with, assert_refused, families, is_accepted, log_in, read, rocket,
 };
 
 #[rocket::async_test]

@@ -14,10 +14,10 @@ use serde_json::json;
 
 use crate::support::ANN;
 use crate::support::bearer::{bearer, issuer};
+use crate::support::program::{LOGIN, Pair, credentials, log_in_program, pair_in, post, refresh};
 use crate::support::sink::told;
 use crate::token::refresh_tokens::{
-    Download, LOGIN, Pair, app, app_that_tells, app_with, assert_refused, credentials, families,
-    is_accepted, log_in_program, pair_in, post, read, refresh, rocket,
+    Download, app, app_that_tells, app_with, assert_refused, families, is_accepted, read, rocket,
 };
 
 #[rocket::async_test]
