@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use crate::support::bearer::{bearer, begin_session, issuer};
 use crate::support::operator::{CHEAP_HASH, PASSWORD, Place};
 use crate::support::program::{credentials, get, post, refresh};
-use crate::support::tokens::{ASSERTION, ISSUER, forge, good_claims_at, key, public_half};
+use crate::support::tokens::{ASSERTION, ISSUER, PARTNER, forge, good_claims_at, key, public_half};
 use crate::support::{ANN, program, rocket, sql};
 
 #[test]
@@ -340,8 +340,6 @@ fn shown(token: Paseto) -> String {
     token.issuer().to_owned()
 }
 
-const PARTNER: &str = "https://partner.example";
-
 #[rocket::async_test]
 async fn an_operator_denies_tokens_of_a_trusted_issuer_one_by_one() {
     let (foreign, other) = (key(TokenPurpose::Public), key(TokenPurpose::Public));
@@ -359,14 +357,10 @@ async fn an_operator_denies_tokens_of_a_trusted_issuer_one_by_one() {
     let trusted = format!("[{}, {}]", entry(PARTNER, &foreign), entry(also, &other));
     place.configure_tokens(&format!("audience = \"{ISSUER}\"\ntrusted = {trusted}"));
     let token = |iss: &str, key: &str, jti: Option<&str>| {
-        let now = app.clock().now();
-        let mut claims = json!({
-            "iss": iss, "sub": "somebody", "aud": ISSUER, "typ": "access",
-            "exp": (now + TimeDelta::minutes(5)).to_rfc3339(), "nbf": now.to_rfc3339(),
-            "iat": now.to_rfc3339(),
-        });
-        if let Some(jti) = jti {
-            claims["jti"] = json!(jti);
+        let mut claims = good_claims_at(app.clock().now(), iss);
+        match jti {
+            Some(jti) => claims["jti"] = json!(jti),
+            None => drop(claims.as_object_mut().unwrap().remove("jti")),
         }
         forge(key, &claims, "", ASSERTION)
     };

@@ -55,11 +55,10 @@ use rocket_security::token::{Access, Lifetime, NoClaims};
 use rocket_security::{AuthUser, AuthVia, Fresh, Maybe, Security, TokenKind, Verifier, via};
 use serde_json::{Map, Value, json};
 
-use crate::conformance::{fault_of_token, fault_of_tokens};
 use crate::support::ANN;
 use crate::support::bearer::{bearer, begin_session, issuer as issuer_of};
 use crate::support::program::{get_with, log_in_program, pair_in, post, refresh, token_of};
-use crate::support::tokens::{ISSUER, forge, good_claims, issuer, key, user};
+use crate::support::tokens::{ISSUER, fault, forge, good_claims, issuer, key, refusal, user};
 
 const THEM: &str = "https://issuer.example";
 
@@ -114,7 +113,7 @@ async fn a_token_is_encrypted_lasts_a_quarter_of_an_hour_and_comes_in_a_header()
     assert_eq!(to - from, TimeDelta::minutes(15));
     assert!(read.id().is_some() && read.not_before() == Some(from));
     us.clock.advance(TimeDelta::minutes(15) + TimeDelta::seconds(31));
-    assert_eq!(fault_of_token(&us, &token), Some(TokenFault::Expired));
+    assert_eq!(fault(&us, &token), Some(TokenFault::Expired));
     let app = app().await;
     let token = token_of(&app.browser()).await;
     assert_eq!(get_with(&app, "/protected", bearer(&token)).await.body, ANN);
@@ -133,7 +132,7 @@ impl TokenKind for Badge {
 #[test]
 fn only_a_kind_that_says_so_has_tokens_without_an_end() {
     let us = issuer("");
-    assert!(fault_of_tokens("lifetime = false").starts_with("security.tokens.lifetime: is wrong"));
+    assert!(refusal("lifetime = false").starts_with("security.tokens.lifetime: is wrong"));
     assert!(us.tokens.access(&user()).lifetime(Lifetime::Never).issue().is_err());
     assert!(us.tokens.access(&user()).lifetime(Duration::ZERO).issue().is_err());
     let past = us.clock.now() - TimeDelta::hours(1);
@@ -149,8 +148,8 @@ fn only_a_kind_that_says_so_has_tokens_without_an_end() {
 fn without_a_secret_a_key_is_derived() {
     let us = issuer("");
     let token = us.tokens.access(&user()).issue().unwrap();
-    assert_eq!(fault_of_token(&us, &token), None);
-    assert!(fault_of_tokens("purpose = \"public\"").starts_with("security.tokens.purpose: "));
+    assert_eq!(fault(&us, &token), None);
+    assert!(refusal("purpose = \"public\"").starts_with("security.tokens.purpose: "));
 }
 
 /// B-C4, different on purpose: the store keeps which are denied, so that no callback can be forgotten, or
@@ -160,7 +159,7 @@ async fn tokens_can_be_denied_without_any_setting() {
     let app = app().await;
     let pair = log_in_program(&app).await;
     assert!(deny(&app, &pair.access).await);
-    assert!(fault_of_tokens("denylist_enabled = true").starts_with("security.tokens.denylist_"));
+    assert!(refusal("denylist_enabled = true").starts_with("security.tokens.denylist_"));
 }
 
 /// B-C5, stricter: theirs ignores a setting whose name is misspelt.
@@ -179,7 +178,7 @@ fn a_setting_of_a_wrong_type_or_of_no_name_stops_the_launch() {
         "trusted = \"x\"",
         "privat_key = \"x\"",
     ] {
-        let said = fault_of_tokens(settings);
+        let said = refusal(settings);
         assert!(said.starts_with("security.tokens."), "{settings}: {said}");
     }
 }
@@ -217,17 +216,17 @@ async fn the_scheme_is_a_word_in_any_case() {
 #[test]
 fn garbage_a_foreign_key_and_an_expired_token_are_refused_within_the_leeway() {
     let us = issuer("leeway = \"10s\"");
-    let garbage = fault_of_token(&us, "v4.local.garbage");
+    let garbage = fault(&us, "v4.local.garbage");
     assert!(matches!(garbage, Some(TokenFault::Forged | TokenFault::Malformed)), "{garbage:?}");
-    assert_eq!(fault_of_token(&us, "test"), Some(TokenFault::Malformed));
+    assert_eq!(fault(&us, "test"), Some(TokenFault::Malformed));
     let foreign = issuer(&format!("keys = \"{}\"", key(TokenPurpose::Local)));
     let foreign = foreign.tokens.access(&user()).issue().unwrap();
-    assert_eq!(fault_of_token(&us, &foreign), Some(TokenFault::UnknownKey));
+    assert_eq!(fault(&us, &foreign), Some(TokenFault::UnknownKey));
     let token = us.tokens.access(&user()).lifetime(Duration::from_secs(60)).issue().unwrap();
     us.clock.advance(TimeDelta::seconds(67));
-    assert_eq!(fault_of_token(&us, &token), None);
+    assert_eq!(fault(&us, &token), None);
     us.clock.advance(TimeDelta::seconds(5));
-    assert_eq!(fault_of_token(&us, &token), Some(TokenFault::Expired));
+    assert_eq!(fault(&us, &token), Some(TokenFault::Expired));
 }
 
 /// B-D2, same, where that issuer is trusted; `sub` may then be a number.
@@ -252,13 +251,13 @@ fn a_token_names_the_issuer_whose_key_it_has() {
     let shared = key(TokenPurpose::Local);
     let us = issuer(&trusting(&shared, ""));
     let mut claims = good_claims(&us, THEM);
-    assert_eq!(fault_of_token(&us, &forge(&shared, &claims, "", "")), None);
+    assert_eq!(fault(&us, &forge(&shared, &claims, "", "")), None);
     claims["iss"] = json!("https://other.example");
     let other = forge(&shared, &claims, "", "");
-    assert_eq!(fault_of_token(&us, &other), Some(TokenFault::WrongIssuer));
+    assert_eq!(fault(&us, &other), Some(TokenFault::WrongIssuer));
     claims.as_object_mut().unwrap().remove("iss");
     let none = forge(&shared, &claims, "", "");
-    assert_eq!(fault_of_token(&us, &none), Some(TokenFault::MissingClaim("iss")));
+    assert_eq!(fault(&us, &none), Some(TokenFault::MissingClaim("iss")));
 }
 
 /// B-D4, same; the kind is a type, and no text of a request chooses it.
@@ -279,7 +278,7 @@ fn a_kind_of_one_s_own_is_good_for_itself_alone() {
     assert!(verifier.verify::<Value, Custom>(&custom).is_ok());
     assert!(verifier.verify::<Value, Other>(&custom).is_err());
     assert!(verifier.verify::<Value, Custom>(&access).is_err());
-    assert!(fault_of_token(&us, &custom).is_some());
+    assert!(fault(&us, &custom).is_some());
 }
 
 /// B-D5, different on purpose: a token is text that every header carries, and one form is enough.
@@ -302,16 +301,16 @@ fn a_token_for_several_is_for_each_of_them() {
         audience.iter().fold(token, |token, name| token.audience(*name)).issue().unwrap()
     };
     for good in [&["https://a.example"][..], &["https://b.example", "https://c.example"]] {
-        assert_eq!(fault_of_token(&us, &made(good)), None);
+        assert_eq!(fault(&us, &made(good)), None);
     }
     let other = made(&["https://c.example"]);
-    assert_eq!(fault_of_token(&us, &other), Some(TokenFault::WrongAudience));
+    assert_eq!(fault(&us, &other), Some(TokenFault::WrongAudience));
     let shared = key(TokenPurpose::Local);
     let strict = issuer(&format!("keys = \"{shared}\""));
     let mut claims = good_claims(&strict, ISSUER);
     claims.as_object_mut().unwrap().remove("aud");
     let none = forge(&shared, &claims, "", "rocket-security:access");
-    assert_eq!(fault_of_token(&strict, &none), Some(TokenFault::MissingClaim("aud")));
+    assert_eq!(fault(&strict, &none), Some(TokenFault::MissingClaim("aud")));
 }
 
 /// B-G1, same.
@@ -420,7 +419,7 @@ async fn a_guard_for_users_asks_whatever_is_configured_for_the_kind() {
     deny(&app, &pair.access).await;
     let answer = get_with(&app, "/protected", bearer(&pair.access)).await;
     assert_eq!(answer.status, Status::Unauthorized);
-    assert!(fault_of_tokens("check = [\"access\"]").starts_with("security.tokens.check"));
+    assert!(refusal("check = [\"access\"]").starts_with("security.tokens.check"));
 }
 
 /// B-O1, same: no request is needed.
@@ -428,8 +427,8 @@ async fn a_guard_for_users_asks_whatever_is_configured_for_the_kind() {
 fn a_token_from_anywhere_is_verified_by_the_program() {
     let us = issuer("");
     let token = us.tokens.access(&user()).issue().unwrap();
-    assert_eq!(fault_of_token(&us, &token), None);
-    assert_eq!(fault_of_token(&us, "invalid"), Some(TokenFault::Malformed));
+    assert_eq!(fault(&us, &token), None);
+    assert_eq!(fault(&us, "invalid"), Some(TokenFault::Malformed));
 }
 
 /// B-F1, same; the footer also has the id of the key.

@@ -58,10 +58,12 @@ use serde::ser::Error as _;
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value, json};
 
-use crate::conformance::{fault_of, fault_of_feature, fault_of_token, fault_of_tokens};
+use crate::conformance::{fault_of, fault_of_feature};
 use crate::support::bearer::bearer;
 use crate::support::program::{get_with, token_of};
-use crate::support::tokens::{ISSUER, forge, good_claims, issuer, key, public_half, user};
+use crate::support::tokens::{
+    ISSUER, fault, forge, good_claims, issuer, key, public_half, refusal, user,
+};
 use crate::support::{ANN, app, app_with, rocket};
 
 const PEM: &str = "-----BEGIN PRIVATE KEY-----
@@ -108,7 +110,7 @@ fn an_issuer_and_a_key_are_enough() {
     let us = issuer(&format!("keys = \"{}\"", key(TokenPurpose::Public)));
     let token = us.tokens.access(&user()).issue().unwrap();
     assert!(token.starts_with("v4.public."));
-    assert_eq!(fault_of_token(&us, &token), None);
+    assert_eq!(fault(&us, &token), None);
 }
 
 /// A-I3, different on purpose: the fairing reads the keys once, at the launch, so that no request finds
@@ -125,7 +127,7 @@ async fn an_application_has_its_issuer_from_the_launch_on() {
 fn two_keys_are_given_as_pem() {
     let us = issuer(&format!("keys = [\"\"\"{PEM}\"\"\", \"\"\"{OTHER_PEM}\"\"\"]"));
     let token = us.tokens.access(&user()).issue().unwrap();
-    assert_eq!(fault_of_token(&us, &token), None);
+    assert_eq!(fault(&us, &token), None);
     assert_eq!(us.tokens.public_keys().keys.len(), 2);
 }
 
@@ -133,7 +135,7 @@ fn two_keys_are_given_as_pem() {
 #[test]
 fn an_issuer_beside_a_key_of_our_own_is_refused() {
     let secret = key(TokenPurpose::Public);
-    let said = fault_of_tokens(&format!("keys = [{{ key = \"{secret}\", iss = \"x\" }}]"));
+    let said = refusal(&format!("keys = [{{ key = \"{secret}\", iss = \"x\" }}]"));
     assert!(said.starts_with("security.tokens.keys"), "{said}");
     assert!(said.contains("iss") && !said.contains(&secret), "{said}");
 }
@@ -144,7 +146,7 @@ fn an_issuer_beside_a_key_of_our_own_is_refused() {
 fn a_key_of_version_3_stands_beside_one_of_version_4_where_that_is_compiled() {
     let local = key(TokenPurpose::Local).replace("k4.local.", "");
     let third = format!("k3.secret.{local}{}", &local[..21]);
-    let said = fault_of_tokens(&format!("keys = [\"{}\", \"{third}\"]", key(TokenPurpose::Public)));
+    let said = refusal(&format!("keys = [\"{}\", \"{third}\"]", key(TokenPurpose::Public)));
     assert_eq!(said.is_empty(), cfg!(feature = "legacy-paseto"), "{said}");
 }
 
@@ -157,7 +159,7 @@ fn an_issuer_is_a_name_and_by_default_the_base_url() {
     let read = us.tokens.verifier().verify::<Map<String, Value>, Access>(&token).ok().unwrap();
     assert_eq!(read.issuer(), ISSUER);
     for none in ["\"\"", "0", "1", "[]", "{}"] {
-        let said = fault_of_tokens(&format!("issuer = {none}"));
+        let said = refusal(&format!("issuer = {none}"));
         assert!(said.starts_with("security.tokens.issuer: is "), "{none}: {said}");
     }
 }
@@ -168,7 +170,7 @@ fn an_issuer_is_a_name_and_by_default_the_base_url() {
 fn nothing_switches_off_who_issued_a_token_when_and_with_which_key() {
     for switch in ["use_iss", "use_iat", "use_kid"] {
         for value in ["true", "false", "\"True\"", "\"\"", "[]", "{}", "100"] {
-            let said = fault_of_tokens(&format!("{switch} = {value}"));
+            let said = refusal(&format!("{switch} = {value}"));
             assert!(said.starts_with(&format!("security.tokens.{switch}: ")), "{said}");
         }
     }
@@ -178,7 +180,7 @@ fn nothing_switches_off_who_issued_a_token_when_and_with_which_key() {
 #[test]
 fn a_lifetime_that_is_none_stops_the_launch() {
     for none in ["-1", "-3600", "0", "3600", "\"3600\"", "\"0s\"", "\"-1h\"", "[]", "{}"] {
-        let said = fault_of_tokens(&format!("lifetime = {none}"));
+        let said = refusal(&format!("lifetime = {none}"));
         assert!(said.starts_with("security.tokens.lifetime: is wrong"), "{none}: {said}");
     }
 }
@@ -188,7 +190,7 @@ fn a_lifetime_that_is_none_stops_the_launch() {
 #[test]
 fn there_is_no_serializer_to_set() {
     for any in ["1", "\"json\"", "{ dumps = \"x\" }"] {
-        let said = fault_of_tokens(&format!("serializer = {any}"));
+        let said = refusal(&format!("serializer = {any}"));
         assert!(said.starts_with("security.tokens.serializer: "), "{said}");
     }
 }
@@ -198,8 +200,8 @@ fn there_is_no_serializer_to_set() {
 #[test]
 fn keys_that_are_none_stop_the_launch() {
     let local = key(TokenPurpose::Local);
-    assert_eq!(fault_of_tokens(&format!("keys = \"{local}\"")), "");
-    assert_eq!(fault_of_tokens("keys = []"), "");
+    assert_eq!(refusal(&format!("keys = \"{local}\"")), "");
+    assert_eq!(refusal("keys = []"), "");
     let none: [&str; 8] = [
         "purpose = \"public\"\nkeys = []",
         "keys = [{}]",
@@ -211,7 +213,7 @@ fn keys_that_are_none_stop_the_launch() {
         &format!("keys = \"{}\"", public_half(&key(TokenPurpose::Public)).replace("k4", "k9")),
     ];
     for settings in none {
-        let said = fault_of_tokens(settings);
+        let said = refusal(settings);
         assert!(said.starts_with("security.tokens."), "{settings}: {said}");
     }
 }
@@ -263,10 +265,10 @@ fn a_verifier_has_one_key_or_several() {
     let secret = key(TokenPurpose::Public);
     let us = issuer(&trusting(&public_half(&secret), ""));
     let claims = json!({"iss": "https://issuer.example", "exp": "2999-01-01T00:00:00+00:00"});
-    assert_eq!(fault_of_token(&us, &forge(&secret, &claims, "", "")), None);
+    assert_eq!(fault(&us, &forge(&secret, &claims, "", "")), None);
     let local = key(TokenPurpose::Local).replace("k4.local.", "k3.local.");
     let both = format!("{}\n{}", trusting(&public_half(&secret), ""), trusting(&local, ""));
-    assert_eq!(fault_of_tokens(&both).is_empty(), cfg!(feature = "legacy-paseto"));
+    assert_eq!(refusal(&both).is_empty(), cfg!(feature = "legacy-paseto"));
 }
 
 /// A-V3, different on purpose: a refusal is 401 and not a page of 200, for programs go by the status.
@@ -294,16 +296,16 @@ async fn a_guard_without_its_verifier_stops_the_launch() {
 #[test]
 fn a_leeway_that_is_none_stops_the_launch() {
     for none in ["-1", "-3600", "\"3600\"", "\"-1s\"", "[]", "{}", "\"1h\""] {
-        let said = fault_of_tokens(&format!("leeway = {none}"));
+        let said = refusal(&format!("leeway = {none}"));
         assert!(said.starts_with("security.tokens.leeway: is wrong"), "{none}: {said}");
     }
-    assert_eq!(fault_of_tokens("leeway = \"0s\""), "");
+    assert_eq!(refusal("leeway = \"0s\""), "");
 }
 
 /// A-V6, different on purpose: as A-I10.
 #[test]
 fn there_is_no_deserializer_to_set() {
-    let said = fault_of_tokens("deserializer = \"json\"");
+    let said = refusal("deserializer = \"json\"");
     assert!(said.starts_with("security.tokens.deserializer: "), "{said}");
 }
 
@@ -313,7 +315,7 @@ fn there_is_no_deserializer_to_set() {
 fn trusted_keys_that_are_none_stop_the_launch() {
     let secret = key(TokenPurpose::Public);
     for key in [secret.as_str(), "", "k4.public.AAAA", "k4.pid.AAAA", "no PEM"] {
-        let said = fault_of_tokens(&trusting(key, ""));
+        let said = refusal(&trusting(key, ""));
         assert!(said.starts_with("security.tokens.trusted[0].key: "), "{key}: {said}");
     }
     for iss in ["", "iss = \"\"", "iss = 0", "iss = []", "iss = {}"] {
@@ -321,11 +323,11 @@ fn trusted_keys_that_are_none_stop_the_launch() {
             "[[default.security.tokens.trusted]]\n{iss}\nkey = \"{}\"",
             public_half(&secret)
         );
-        assert!(fault_of_tokens(&settings).starts_with("security.tokens.trusted"), "{iss}");
+        assert!(refusal(&settings).starts_with("security.tokens.trusted"), "{iss}");
     }
     let us = issuer(&trusting(&public_half(&secret), ""));
     let token = forge(&secret, &good_claims(&us, "https://issuer.exmaple"), "", "");
-    assert_eq!(fault_of_token(&us, &token), Some(TokenFault::WrongIssuer));
+    assert_eq!(fault(&us, &token), Some(TokenFault::WrongIssuer));
 }
 
 /// A-B1, stricter: their token outlives the logout. The footer names the key.

@@ -66,10 +66,12 @@ use rocket_security::token::{Access, Lifetime, NoClaims, Refresh};
 use rocket_security::{AuthUser, Config, MemoryDatastore, RoleName, Security, TokenKind, Verifier};
 use serde_json::{Map, Value, json};
 
-use crate::conformance::{fault_of, fault_of_token, fault_of_tokens};
+use crate::conformance::fault_of;
 use crate::support::bearer::{bearer, issuer as issuer_of};
 use crate::support::program::{Pair, get_with, log_in_program, pair_in, refresh, token_of};
-use crate::support::tokens::{ASSERTION, ISSUER, forge, good_claims, issuer, key, user};
+use crate::support::tokens::{
+    ASSERTION, ISSUER, fault, forge, good_claims, issuer, key, refusal, user,
+};
 use crate::support::{ANN, CHOSEN, app, app_with, rocket};
 
 async fn app_with_ann() -> TestApp {
@@ -128,7 +130,7 @@ fn a_token_that_lacks_a_claim_is_refused() {
         let mut claims = good_claims(&us, ISSUER);
         claims.as_object_mut().unwrap().remove(name);
         let token = forge(&own, &claims, "", ASSERTION);
-        assert_eq!(fault_of_token(&us, &token), Some(TokenFault::MissingClaim(name)));
+        assert_eq!(fault(&us, &token), Some(TokenFault::MissingClaim(name)));
     }
 }
 
@@ -150,7 +152,7 @@ fn an_access_token_that_has_expired_is_refused() {
     let us = issuer("");
     let token = us.tokens.access(&user()).issue().unwrap();
     us.clock.advance(TimeDelta::minutes(16));
-    assert_eq!(fault_of_token(&us, &token), Some(TokenFault::Expired));
+    assert_eq!(fault(&us, &token), Some(TokenFault::Expired));
 }
 
 /// C-T4, different on purpose: a program that refreshes before it has to is no danger, and an access token
@@ -608,10 +610,10 @@ fn own_claims_are_apart_from_those_of_the_framework() {
 #[test]
 fn a_length_of_time_is_understood_as_a_whole_or_not_at_all() {
     for good in ["1day 2h", "30m", "5 minutes 3 days", "2weeks"] {
-        assert_eq!(fault_of_tokens(&format!("lifetime = \"{good}\"")), "", "{good}");
+        assert_eq!(refusal(&format!("lifetime = \"{good}\"")), "", "{good}");
     }
     for bad in ["12 dogs", "", "1 day 2 dogs", "soon", "1", "-1h"] {
-        let said = fault_of_tokens(&format!("lifetime = \"{bad}\""));
+        let said = refusal(&format!("lifetime = \"{bad}\""));
         assert!(said.starts_with("security.tokens.lifetime: is wrong"), "{bad}: {said}");
     }
 }

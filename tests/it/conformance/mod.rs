@@ -15,12 +15,8 @@ use rocket::figment::Figment;
 use rocket_security::config::check_keys;
 use rocket_security::feature::{Feature, configured};
 use rocket_security::features::DEFAULT_FEATURES;
-use rocket_security::rejection::TokenFault;
-use rocket_security::token::Access;
 use rocket_security::{Config, SqlxDatastore};
-use serde_json::{Map, Value};
-
-use crate::support::tokens::{Issuer, try_issuer};
+use serde_json::Value;
 
 /// Says why a launch with these settings in `[default.security]` stops; nothing, if it does not.
 fn fault_of(settings: Value) -> String {
@@ -38,14 +34,4 @@ fn fault_of_feature<F: Feature<SqlxDatastore> + Default>(settings: Value) -> Str
     let figment = Figment::from(rocket::Config::debug_default()).merge((table, settings));
     let read = configured::<SqlxDatastore, F>(F::default(), &figment, &Config::default());
     read.err().map(|fault| fault.to_string()).unwrap_or_default()
-}
-
-/// The same of settings in `[default.security.tokens]`, the keys looked at.
-fn fault_of_tokens(settings: &str) -> String {
-    try_issuer(settings).err().map(|fault| fault.to_string()).unwrap_or_default()
-}
-
-/// Says why a token is not accepted as an access token.
-fn fault_of_token(issuer: &Issuer, token: &str) -> Option<TokenFault> {
-    issuer.tokens.verifier().verify::<Map<String, Value>, Access>(token).err()
 }

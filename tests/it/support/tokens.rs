@@ -8,13 +8,25 @@ use rocket_security::config::TokenPurpose;
 use rocket_security::crypto::keys::Keyring;
 use rocket_security::crypto::random_uuid;
 use rocket_security::crypto::token_key::TokenKey;
-use rocket_security::{Config, Email, Result, Secret, Tokens, User, UserId};
-use serde_json::{Value, json};
+use rocket_security::rejection::TokenFault;
+use rocket_security::token::Access;
+use rocket_security::{Config, Email, Result, Secret, TokenKind, Tokens, User, UserId};
+use serde_json::{Map, Value, json};
 
 pub(crate) const ISSUER: &str = "https://app.example";
 
+/// An issuer of others, whom an application trusts.
+pub(crate) const PARTNER: &str = "https://partner.example";
+
 /// What the tokens of the kind `access` authenticate besides what they carry.
 pub(crate) const ASSERTION: &str = "rocket-security:access";
+
+/// Lets its bearer fetch one file.
+pub(crate) struct Download;
+
+impl TokenKind for Download {
+    const NAME: &'static str = "download";
+}
 
 /// An application with tokens, and its clock.
 pub(crate) struct Issuer {
@@ -44,6 +56,16 @@ pub(crate) fn try_issuer_with_key(settings: &str, master: &str) -> Result<Issuer
     let base_url = config.base_url_or_local(&figment)?;
     let clock = Clock::default();
     Ok(Issuer { tokens: Tokens::new(&config, &base_url, Some(&keyring), clock.clone())?, clock })
+}
+
+/// Returns why these settings stop a launch; nothing, if they do not.
+pub(crate) fn refusal(settings: &str) -> String {
+    try_issuer(settings).err().map(|fault| fault.to_string()).unwrap_or_default()
+}
+
+/// Returns why a token is not accepted as an access token.
+pub(crate) fn fault(issuer: &Issuer, token: &str) -> Option<TokenFault> {
+    issuer.tokens.verifier().verify::<Map<String, Value>, Access>(token).err()
 }
 
 /// A new key as PASERK.

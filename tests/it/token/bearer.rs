@@ -14,7 +14,7 @@ use rocket_security::features::tokens::Tokens;
 use rocket_security::testing::{Answer, PASSWORD, TestApp};
 use rocket_security::token::Lifetime;
 use rocket_security::{
-    AuthUser, AuthVia, Fresh, Hooks, Maybe, Result, RolesRequired, Security, TokenKind, via,
+    AuthUser, AuthVia, Fresh, Hooks, Maybe, Result, RolesRequired, Security, via,
 };
 use serde_json::{Value, json};
 
@@ -22,7 +22,9 @@ use crate::support::bearer::{bearer, begin_session, issuer};
 use crate::support::program::{
     LOGIN, assert_token_refused, credentials, get, get_with, post, token_of,
 };
-use crate::support::tokens::{ASSERTION, ISSUER, forge, key, public_half};
+use crate::support::tokens::{
+    ASSERTION, Download, ISSUER, PARTNER, forge, good_claims_at, key, public_half,
+};
 use crate::support::{ANN, Admin, BOB, CHOSEN, sql};
 
 #[get("/me")]
@@ -307,13 +309,6 @@ async fn none_of_a_session_that_is_too_old_is_good() {
     assert_refused(&app, &token, "credentials_refused").await;
 }
 
-/// Lets its bearer fetch one file.
-struct Download;
-
-impl TokenKind for Download {
-    const NAME: &'static str = "download";
-}
-
 #[rocket::async_test]
 async fn what_our_key_did_not_make_as_an_access_token_is_refused() {
     let app = app().await;
@@ -372,15 +367,13 @@ async fn whoever_brings_a_token_in_a_header_is_refused_in_json_unless_it_prefers
 
 #[rocket::async_test]
 async fn a_trusted_issuer_s_token_is_no_user_s_of_ours() {
-    let (iss, foreign) = ("https://partner.example", key(TokenPurpose::Public));
-    let trusted = json!([{"iss": iss, "key": public_half(&foreign)}]);
+    let foreign = key(TokenPurpose::Public);
+    let trusted = json!([{"iss": PARTNER, "key": public_half(&foreign)}]);
     let app = app_with(json!({"tokens": {"trusted": trusted, "audience": ISSUER}})).await;
-    let (ann, now) = (app.user(ANN).await, app.clock().now());
-    let claims = json!({
-        "iss": iss, "sub": ann.id.to_string(), "aud": ISSUER, "typ": "access", "jti": "1",
-        "exp": (now + TimeDelta::minutes(5)).to_rfc3339(), "nbf": now.to_rfc3339(),
-        "iat": now.to_rfc3339(), "epoch": ann.epoch,
-    });
+    let ann = app.user(ANN).await;
+    let mut claims = good_claims_at(app.clock().now(), PARTNER);
+    claims["sub"] = json!(ann.id.to_string());
+    claims["epoch"] = json!(ann.epoch);
     let token = forge(&foreign, &claims, "", ASSERTION);
     assert_refused(&app, &token, "token_issuer_wrong").await;
     assert_accepted(&app, &token_of(&app.browser()).await).await;

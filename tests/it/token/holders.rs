@@ -15,13 +15,8 @@ use serde_json::json;
 
 use crate::support::bearer::{bearer, issuer, personal_token};
 use crate::support::program::{Pair, basic, get, log_in_program, token_of};
+use crate::support::tokens::Download;
 use crate::support::{ANN, Admin, ReadReports, program};
-
-struct Download;
-
-impl TokenKind for Download {
-    const NAME: &'static str = "download";
-}
 
 #[get("/me")]
 fn me(user: AuthUser) -> String {

@@ -16,7 +16,7 @@ use rocket_security::{Rejection, Security, TokenKind, Tokens, Verifier};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use crate::support::tokens::{ASSERTION, ISSUER, Issuer, forge, good_claims, issuer, key, user};
+use crate::support::tokens::{ASSERTION, ISSUER, fault, forge, good_claims, issuer, key, user};
 
 type Object = Map<String, Value>;
 
@@ -34,11 +34,6 @@ struct Badge;
 impl TokenKind for Badge {
     const NAME: &'static str = "badge";
     const LIFETIME: Option<Lifetime> = Some(Lifetime::Never);
-}
-
-/// Says why a token is not accepted as an access token.
-fn fault(issuer: &Issuer, token: &str) -> Option<TokenFault> {
-    issuer.tokens.verifier().verify::<Object, Access>(token).err()
 }
 
 /// Says why a token is not issued.

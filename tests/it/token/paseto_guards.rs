@@ -17,14 +17,16 @@ use rocket_security::testing::{Answer, TestApp};
 use rocket_security::token::{Lifetime, NoClaims, Refresh};
 use rocket_security::web::Web;
 use rocket_security::{
-    AuthUser, FreshPaseto, Maybe, Paseto, PasetoJson, Security, TokenKind, TokenUser, User,
+    AuthUser, FreshPaseto, Maybe, Paseto, PasetoJson, Security, TokenUser, User,
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::support::bearer::{as_handshake, bearer, begin_session, forged, issuer, token};
 use crate::support::program::get;
-use crate::support::tokens::{ASSERTION, ISSUER, forge, key, public_half};
+use crate::support::tokens::{
+    ASSERTION, Download, ISSUER, PARTNER, forge, good_claims_at, key, public_half,
+};
 use crate::support::{ANN, BOB, sql};
 
 #[derive(Deserialize)]
@@ -36,13 +38,6 @@ struct Plan {
 #[serde(deny_unknown_fields)]
 struct Reading {
     celsius: f64,
-}
-
-/// Lets its bearer fetch one file.
-struct Download;
-
-impl TokenKind for Download {
-    const NAME: &'static str = "download";
 }
 
 #[get("/shown")]
@@ -191,16 +186,14 @@ fn assert_refused(answer: &Answer, reason: &str, at: &str) {
 
 /// A token of a partner whom the settings trust, about `sub`.
 fn foreign() -> (Value, impl Fn(&TestApp, &str) -> String) {
-    let (iss, foreign) = ("https://partner.example", key(TokenPurpose::Public));
-    let trusted = json!([{"iss": iss, "key": public_half(&foreign)}]);
+    let foreign = key(TokenPurpose::Public);
+    let trusted = json!([{"iss": PARTNER, "key": public_half(&foreign)}]);
     let settings = json!({"tokens": {"trusted": trusted, "audience": ISSUER}});
     let issue = move |app: &TestApp, sub: &str| {
-        let now = app.clock().now();
-        let claims = json!({
-            "iss": iss, "sub": sub, "aud": ISSUER, "typ": "access", "jti": "1", "epoch": 0,
-            "exp": (now + TimeDelta::minutes(5)).to_rfc3339(), "nbf": now.to_rfc3339(),
-            "iat": now.to_rfc3339(), "plan": "partner",
-        });
+        let mut claims = good_claims_at(app.clock().now(), PARTNER);
+        claims["sub"] = json!(sub);
+        claims["epoch"] = json!(0);
+        claims["plan"] = json!("partner");
         forge(&foreign, &claims, "", ASSERTION)
     };
     (settings, issue)

@@ -12,7 +12,7 @@ use rocket_security::datastore::refresh::FamilyRecord;
 use rocket_security::datastore::{RefreshStore, SqlxDatastore};
 use rocket_security::testing::{Answer, Browser, TestApp};
 use rocket_security::token::{NoClaims, Refresh, Verified};
-use rocket_security::{AuthUser, Fresh, Security, TokenKind, Verifier};
+use rocket_security::{AuthUser, Fresh, Security, Verifier};
 use serde_json::{Value, json};
 
 use crate::support::ANN;
@@ -27,13 +27,6 @@ fn me(user: AuthUser) -> String {
 #[get("/fresh")]
 fn fresh(_user: Fresh<5>) -> &'static str {
     "fresh"
-}
-
-/// Lets its bearer fetch one file.
-struct Download;
-
-impl TokenKind for Download {
-    const NAME: &'static str = "download";
 }
 
 fn rocket(security: Security) -> Rocket<Build> {

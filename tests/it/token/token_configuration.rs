@@ -18,19 +18,9 @@ use serde_json::{Map, Value, json};
 use url::Url;
 
 use crate::support::tokens::{
-    ASSERTION, ISSUER, Issuer, forge, good_claims, issuer, key, public_half, try_issuer,
-    try_issuer_with_key, user,
+    ASSERTION, ISSUER, Issuer, PARTNER, fault, forge, good_claims, issuer, key, public_half,
+    refusal, try_issuer_with_key, user,
 };
-
-const PARTNER: &str = "https://partner.example";
-
-fn fault(issuer: &Issuer, token: &str) -> Option<TokenFault> {
-    issuer.tokens.verifier().verify::<Map<String, Value>, Access>(token).err()
-}
-
-fn refusal(settings: &str) -> String {
-    try_issuer(settings).err().map(|fault| fault.to_string()).unwrap_or_default()
-}
 
 /// An issuer that trusts a partner with this key, and these words more in the entry.
 fn trusting(key: &str, more: &str) -> Issuer {

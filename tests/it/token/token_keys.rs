@@ -13,7 +13,7 @@ use rocket_security::{AccessMap, Secret, Security};
 use serde_json::{Value, json};
 
 use crate::support::bearer::issuer as issuer_of;
-use crate::support::tokens::{ISSUER, issuer, key, public_half};
+use crate::support::tokens::{ISSUER, PARTNER, issuer, key, public_half};
 
 const PATH: &str = "/.well-known/paseto-keys";
 
@@ -44,7 +44,7 @@ async fn everybody_reads_our_public_keys_the_active_one_first_and_nothing_that_i
     let app = app_with(json!({"tokens": {
         "keys": keys, "passphrase": passphrase, "issuer": ISSUER,
         "trusted": [
-            {"iss": "https://partner.example", "key": public_half(&partner)},
+            {"iss": PARTNER, "key": public_half(&partner)},
             {"iss": "https://brother.example", "key": shared},
         ],
     }}))

@@ -40,12 +40,11 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::conformance::fastapi_paseto_auth::{THEM, deny};
-use crate::conformance::fault_of_tokens;
 use crate::support::ANN;
 use crate::support::bearer::{as_handshake, bearer, begin_session, issuer};
 use crate::support::program::{log_in_program, post};
 use crate::support::socket::{greeting, open, serve};
-use crate::support::tokens::{ASSERTION, ISSUER, forge, good_claims_at, key};
+use crate::support::tokens::{ASSERTION, ISSUER, forge, good_claims_at, key, refusal};
 
 /// Lets its bearer into one room.
 struct Pass;
@@ -369,7 +368,7 @@ async fn a_token_in_the_address_opens_a_socket_where_that_is_configured() {
         assert_eq!(served.open_without(&bad).await, Err(401), "{bad}");
     }
     assert_eq!(served.open(&path(&token), &token).await, Err(400), "two at once");
-    assert!(fault_of_tokens("sources = [\"json\"]").starts_with("security.tokens.sources"));
+    assert!(refusal("sources = [\"json\"]").starts_with("security.tokens.sources"));
 }
 
 /// B-W10, same.

@@ -20,10 +20,12 @@ use serde_json::{Value, json};
 
 use crate::support::bearer::issuer;
 use crate::support::program::{log_in_program, refresh};
-use crate::support::tokens::{ASSERTION, ISSUER, forge, key, public_half};
+use crate::support::tokens::{
+    ASSERTION, Download, ISSUER, PARTNER, forge, good_claims_at, key, public_half,
+};
 use crate::support::{ANN, sql};
 use crate::token::refresh_tokens::{
-    Download, app, app_with, assert_refused, families, is_accepted, read, rocket,
+    app, app_with, assert_refused, families, is_accepted, read, rocket,
 };
 
 /// What a guard that needs the token alone asks.
@@ -135,16 +137,14 @@ async fn a_token_about_something_else_is_good_until_it_is_denied() {
 #[rocket::async_test]
 async fn a_token_without_an_id_cannot_be_denied_and_harms_no_other_of_its_issuer() {
     let foreign = key(TokenPurpose::Public);
-    let (iss, public) = ("https://partner.example", public_half(&foreign));
-    let trusted = json!([{"iss": iss, "key": public, "allow": ["no-jti"]}]);
+    let public = public_half(&foreign);
+    let trusted = json!([{"iss": PARTNER, "key": public, "allow": ["no-jti"]}]);
     let app = app_with(json!({"trusted": trusted, "audience": ISSUER})).await;
     let now = app.clock().now();
     let [one, other] = ["one", "other"].map(|sub| {
-        let claims = json!({
-            "iss": iss, "sub": sub, "aud": ISSUER, "typ": "access",
-            "exp": (now + TimeDelta::minutes(5)).to_rfc3339(), "nbf": now.to_rfc3339(),
-            "iat": now.to_rfc3339(),
-        });
+        let mut claims = good_claims_at(now, PARTNER);
+        claims["sub"] = json!(sub);
+        claims.as_object_mut().unwrap().remove("jti");
         forge(&foreign, &claims, "", ASSERTION)
     });
     let verifier: &Verifier = app.client().rocket().state().unwrap();

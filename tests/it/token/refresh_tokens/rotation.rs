@@ -16,8 +16,9 @@ use crate::support::ANN;
 use crate::support::bearer::{bearer, issuer};
 use crate::support::program::{LOGIN, Pair, credentials, log_in_program, pair_in, post, refresh};
 use crate::support::sink::told;
+use crate::support::tokens::Download;
 use crate::token::refresh_tokens::{
-    Download, app, app_that_tells, app_with, assert_refused, families, is_accepted, read, rocket,
+    app, app_that_tells, app_with, assert_refused, families, is_accepted, read, rocket,
 };
 
 #[rocket::async_test]
