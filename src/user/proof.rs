@@ -341,7 +341,7 @@ mod tests {
         for second in [Method::Totp, Method::RecoveryCode, Method::custom("card"), passkey(false)] {
             assert_eq!(level(&[Method::Password, second.clone()]), Level::Two);
             assert_eq!(level(&[Method::Provider("github".into()), second.clone()]), Level::Two);
-            assert_eq!(level(&[second.clone()]), Level::One);
+            assert_eq!(level(std::slice::from_ref(&second)), Level::One);
             assert_eq!(level(&[second.clone(), Method::RecoveryCode]), Level::One);
             assert_eq!(level(&[Method::Remembered, second]), Level::One);
         }
