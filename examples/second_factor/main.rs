@@ -71,6 +71,8 @@ impl Factor for PrintedCodes {
 #[derive(Default, Deserialize)]
 struct CodeForm {
     code: String,
+    #[allow(dead_code, reason = "read by `Submission::next`")]
+    next: Option<String>,
 }
 impl Form for CodeForm {
     const SECRET: &'static [&'static str] = &["code"];
