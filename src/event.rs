@@ -13,7 +13,7 @@
 //! request nor other listeners. A shutdown waits five seconds for what is queued; a crash loses it.
 //! What must be written down with the change it tells of, or not at all, is the feature
 //! [`audit`](crate::features::audit)'s, or work of
-//! [`Hooks::before_commit`](crate::feature::Hooks::before_commit).
+//! [`Journaling::before_commit`](crate::feature::Journaling::before_commit).
 //!
 //! # All events
 //!
