@@ -10,14 +10,14 @@ use rocket_security::feature::{Installation, LoginAttempt, Required, Verdict};
 use rocket_security::features::confirm::Confirm;
 use rocket_security::flow::Flow;
 use rocket_security::testing::{Answer, Browser, PASSWORD, TestApp, link_in};
-use rocket_security::user::Method;
+use rocket_security::user::{Method, Proofs, User};
 use rocket_security::web::reply::{Answer as Reply, Reply as Page};
 use rocket_security::web::submission::{Form, Submission};
 use rocket_security::web::visit::Visit;
 use rocket_security::{
     Assured, AuthUser, Event, Feature, Fresh, Hooks, Result, Security, Two, Verifier,
 };
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::support::sql::count;
 use crate::support::{ANN, REMEMBER, rocket_with};
@@ -405,6 +405,33 @@ async fn a_proof_in_a_session_makes_it_fresh_and_leads_back() {
     assert_eq!((page.status, page.location()), (Status::SeeOther, "/safe"));
     assert_ne!(ann.cookie("security_session"), before, "another id");
     assert_eq!(ann.get("/safe").await.body, "the safe");
+}
+
+/// Says in every token how many proofs there were.
+struct Counting;
+
+#[async_trait]
+impl Hooks for Counting {
+    async fn token_claims(&self, _user: &User, proofs: &Proofs) -> Result<Map<String, Value>> {
+        Ok(Map::from_iter([("proofs".to_owned(), proofs.iter().count().into())]))
+    }
+}
+
+#[rocket::async_test]
+async fn a_hook_adds_claims_to_the_tokens_of_every_login_and_of_refreshing() {
+    let app = TestApp::launch(rocket(Security::default().hooks(Counting))).await;
+    app.user(ANN).await;
+    let body = json!({"email": ANN, "password": PASSWORD});
+    let program = app.browser().post_json("/token", body.clone()).await.response("user");
+    let person = app.browser().post_json("/login?include_auth_token", body).await.response("user");
+    let refresh = json!({"refresh_token": program["refresh_token"]});
+    let next = app.browser().post_json("/refresh-token", refresh).await.response("user");
+    let verifier = app.client().rocket().state::<Verifier>().unwrap();
+    for user in [program, person, next] {
+        let access = user["authentication_token"].as_str().unwrap();
+        let token = verifier.verify::<Value, rocket_security::token::Access>(access).unwrap();
+        assert_eq!(token.claims, json!({"proofs": 1}));
+    }
 }
 
 #[rocket::async_test]
