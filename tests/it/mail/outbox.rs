@@ -21,9 +21,8 @@ use rocket_security::{Error, Result, Security};
 use serde_json::json;
 
 #[cfg(feature = "cli")]
-use crate::support::ANN;
 use crate::support::operator::Place;
-use crate::support::rocket_with;
+use crate::support::{ANN, rocket_with};
 
 /// A transport that an operator switches on and off, and that can be held up in the middle.
 #[derive(Clone, Default)]
