@@ -256,8 +256,8 @@ impl Config {
         ))
     }
 
-    /// Refuses a feature whose mailed links lead to a page of a single-page application that `view`, the
-    /// setting at `key`, does not name.
+    /// Refuses a feature whose mailed links lead to a page of a single-page application, unless the setting at
+    /// `key` names that page.
     ///
     /// # Errors
     ///

@@ -228,7 +228,7 @@ pub enum Ended {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CredentialsUnchanged {
-    /// Another credential of the same kind has a lookup that is to be added: of this user or another, or
+    /// Another credential of the same kind has a lookup of those to add: of this user or another, or
     /// within the change.
     Taken,
     /// The user is gone, switched off, closed, or has another epoch by now, or does not have the

@@ -19,13 +19,13 @@ use crate::user::{User, UserId, Username};
             `UserDatastore::lapse_store`"
 )]
 pub trait LapseStore: Send + Sync + 'static {
-    /// Notes that somebody registered the address of a user again who has not proved it yet; false,
-    /// and nothing done, when it was proved, or the username is another's.
+    /// Notes another registration of the address of a user who has not proved it yet. Returns `false`, and does
+    /// nothing, if the address was proved, or the username belongs to another user.
     ///
-    /// Unless it is the same, the password goes, for nobody knows whose it is: whoever proves the
-    /// address chooses one. An account that expires goes by the newest registration's username, for
-    /// as long as that says; one that does not keeps its own. Sessions are left
-    /// alone: where addresses have to be proved, such an account has none.
+    /// Unless the password is the same, it is removed, for it is unknown whose it is: the user who proves the
+    /// address chooses one. An account that expires takes the username of the newest registration, and expires
+    /// when that does; another account keeps its username. Sessions are left alone: where addresses have to be
+    /// proved, such an account has none.
     async fn contest_user(
         &self,
         id: UserId,
@@ -33,11 +33,11 @@ pub trait LapseStore: Send + Sync + 'static {
         together: &Together,
     ) -> Result<bool>;
 
-    /// Lists users whose account has lapsed by `now`, and is to be deleted; at most `limit`.
+    /// Lists users whose account has lapsed by `now` and can be deleted, at most `limit`.
     ///
-    /// None that is closed and to which a way back leads still: who has a
-    /// [`lasting`](crate::datastore::one_time::OneTimeToken::lasting) token that has not expired, or
-    /// whom a mail concerns that is not given up and would carry one.
+    /// A closed account is not listed while a way back leads to it: a
+    /// [`lasting`](crate::datastore::one_time::OneTimeToken::lasting) token of its user that has not expired, or
+    /// a mail that is not given up and would carry one.
     async fn find_lapsed_users(
         &self,
         lapse: Lapse,
@@ -46,8 +46,8 @@ pub trait LapseStore: Send + Sync + 'static {
     ) -> Result<Vec<User>>;
 
     /// Deletes a user as [`UserDatastore::delete_user`](crate::UserDatastore::delete_user) does, if
-    /// [`find_lapsed_users`](Self::find_lapsed_users) would still list them; false, and nothing done,
-    /// when it would not. No lasting token is made for a user between this look and this step.
+    /// [`find_lapsed_users`](Self::find_lapsed_users) would still list them. Returns `false`, and does nothing,
+    /// if it would not. No lasting token is made for a user between this look and this step.
     async fn delete_lapsed_user(
         &self,
         id: UserId,
@@ -62,7 +62,7 @@ pub trait LapseStore: Send + Sync + 'static {
 pub enum Lapse {
     /// Its owner closed it, and [`User::closes_at`] has come.
     Closed,
-    /// Nobody proved its address, and [`User::expires_at`] has come.
+    /// Its address was not proved, and [`User::expires_at`] has come.
     Unconfirmed,
 }
 

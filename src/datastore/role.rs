@@ -23,28 +23,27 @@ use crate::user::{PermissionName, RoleName, UserId};
             `UserDatastore::role_store`"
 )]
 pub trait RoleStore: Send + Sync + 'static {
-    /// Makes a role; false when there is one of that name. A new role belongs to no user, permits nothing,
-    /// and includes nothing, whatever a role of that name did before.
+    /// Creates a role. Returns `false` if there is one of that name. A new role belongs to no user, permits
+    /// nothing, and includes nothing, whatever a role of that name did before.
     async fn create_role(&self, name: &RoleName, description: &str) -> Result<bool>;
 
-    /// Deletes a role: no user has it from the next request on, and no other role includes it or what it
-    /// alone led to. False, and nothing done, when there is no such role.
+    /// Deletes a role: from the next request on no user has it, and no other role includes it or what it
+    /// alone led to. Returns `false`, and does nothing, if there is no such role.
     async fn delete_role(&self, name: &RoleName, together: &Together) -> Result<bool>;
 
     /// Lists the roles by name, each with its permissions and with what it includes.
     async fn list_roles(&self) -> Result<Vec<RoleRecord>>;
 
-    /// Gives a user a role; false when either is unknown. Giving it twice is giving it once: only
-    /// what is given to a user who did not have it commits `together`.
+    /// Grants a role to a user. Returns `false` if either is unknown. Granting it twice is granting it once:
+    /// `together` is committed only with a role that the user did not have.
     async fn grant_role(&self, id: UserId, role: &RoleName, together: &Together) -> Result<bool>;
 
-    /// Takes a role from a user; false, and nothing done, when it was not given to them. What another
-    /// role of theirs includes they keep.
+    /// Revokes a role of a user. Returns `false`, and does nothing, if it was not granted to them. The user
+    /// keeps what another of their roles includes.
     async fn revoke_role(&self, id: UserId, role: &RoleName, together: &Together) -> Result<bool>;
 
-    /// Gives a role a permission, which everybody who has the role has from then on; false when the
-    /// role is unknown. Giving it twice is giving it once: only what is given to a role that did not
-    /// have it commits `together`.
+    /// Grants a permission to a role, and so to all its users. Returns `false` if the role is unknown. Granting
+    /// it twice is granting it once: `together` is committed only with a permission that the role did not have.
     async fn grant_permission(
         &self,
         role: &RoleName,
@@ -52,7 +51,7 @@ pub trait RoleStore: Send + Sync + 'static {
         together: &Together,
     ) -> Result<bool>;
 
-    /// Takes a permission from a role; false, and nothing done, when it did not have it.
+    /// Revokes a permission of a role. Returns `false`, and does nothing, if the role did not have it.
     async fn revoke_permission(
         &self,
         role: &RoleName,
@@ -60,9 +59,9 @@ pub trait RoleStore: Send + Sync + 'static {
         together: &Together,
     ) -> Result<bool>;
 
-    /// Has a role include another: whoever has the first has the second from then on, what that
-    /// includes, and the permissions of all of them. Saying it twice is saying it once: only what was
-    /// not said before commits `together`.
+    /// Makes a role include another: users of the first have the second from then on, what that includes, and
+    /// the permissions of all of them. Including it twice is including it once: `together` is committed only
+    /// with what was not included before.
     ///
     /// Of any number of callers at once, none closes a circle with another.
     async fn include_role(
@@ -72,8 +71,8 @@ pub trait RoleStore: Send + Sync + 'static {
         together: &Together,
     ) -> Result<Result<(), NotIncluded>>;
 
-    /// Has a role include another no more; false, and nothing done, when it was not told to. What is
-    /// included another way stays.
+    /// Stops a role from including another. Returns `false`, and does nothing, if it did not include it by
+    /// itself. What is included another way stays.
     async fn exclude_role(
         &self,
         role: &RoleName,

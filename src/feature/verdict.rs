@@ -90,3 +90,42 @@ impl Required {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use crate::feature::verdict::{Required, Verdict};
+    use crate::rejection::Rejection;
+
+    #[test]
+    fn the_strongest_answer_counts_in_whatever_order() {
+        let require = || Verdict::Require(Required::proof("code", "totp"));
+        let quiet = || Verdict::Refuse(Rejection::InvalidCredentials);
+        let loud = || Verdict::Refuse(Rejection::Forbidden);
+        for (weak, strong) in [
+            (Verdict::Allow, require()),
+            (Verdict::Allow, quiet()),
+            (require(), loud()),
+            (require(), quiet()),
+            (loud(), quiet()),
+        ] {
+            assert_eq!(weak.clone().or_stronger(strong.clone()), strong);
+            assert_eq!(strong.clone().or_stronger(weak), strong);
+        }
+    }
+
+    #[test]
+    fn what_is_missing_is_told_in_the_published_words() {
+        let told = |required: Required| {
+            let members = required.members().into_iter();
+            members.map(|(name, value)| (name.to_owned(), value)).collect::<Value>()
+        };
+        let ready = json!({"tf_state": "ready", "tf_method": "sms", "tf_primary_method": "sms"});
+        assert_eq!(told(Required::proof("code", "sms")), ready);
+        assert_eq!(told(Required::set_up("setup")), json!({"tf_state": "setup_from_login"}));
+        let methods = vec!["sms".to_owned(), "totp".to_owned()];
+        let choice = json!({"tf_select": true, "tf_setup_methods": ["sms", "totp"]});
+        assert_eq!(told(Required::one_of("select", methods)), choice);
+    }
+}

@@ -66,6 +66,12 @@ pub struct Authenticated {
 }
 
 impl Authenticated {
+    /// Begins a login, which nothing has judged yet: inside the door alone.
+    pub(in crate::flow) fn by(user: User, proof: Proof) -> Self {
+        let (user, proofs) = (Box::new(user), Proofs::from(proof));
+        Self { user, proofs, remembered: None, remember: false, next: None }
+    }
+
     /// Returns the authenticated user.
     pub fn user(&self) -> &User {
         &self.user
@@ -137,12 +143,8 @@ impl Entry {
 
 /// A login whose proofs were found right, and what the door makes of it. Nothing is reported yet.
 pub(in crate::flow) struct Judged {
-    pub(in crate::flow) user: Box<User>,
-    pub(in crate::flow) proofs: Proofs,
-    pub(in crate::flow) remembered: Option<Proofs>,
+    pub(in crate::flow) login: Authenticated,
     pub(in crate::flow) verdict: Verdict,
-    /// What the journal says of a refusal.
-    reason: &'static str,
 }
 
 impl Flow {
@@ -159,7 +161,7 @@ impl Flow {
         user: User,
         proof: Proof,
     ) -> Result<Entry, Rejection> {
-        let judged = self.judge(visit, user, Proofs::from(proof), None).await?;
+        let judged = self.judge(visit, Authenticated::by(user, proof)).await?;
         self.conclude(visit, judged).await
     }
 
@@ -205,26 +207,14 @@ impl Flow {
     pub(in crate::flow) async fn judge(
         &self,
         visit: &Visit<'_>,
-        user: User,
-        proofs: Proofs,
-        remembered: Option<Proofs>,
+        login: Authenticated,
     ) -> Result<Judged, Rejection> {
-        if !user.is_open() {
-            let reason = if user.active { "closed" } else { "inactive" };
-            let verdict = Verdict::Refuse(Rejection::InvalidCredentials);
-            return Ok(Judged { user: Box::new(user), proofs, remembered, verdict, reason });
-        }
-        let origin = visit.origin();
-        let attempt = LoginAttempt {
-            remembered: remembered.as_ref(),
-            ..LoginAttempt::new(&user, &proofs, origin.at, origin.client)
+        let verdict = if login.user.is_open() {
+            self.moments.before_login(&self.attempt_of(visit, &login)).await?
+        } else {
+            Verdict::Refuse(Rejection::InvalidCredentials)
         };
-        let verdict = self.moments.before_login(&attempt).await?;
-        let reason = match &verdict {
-            Verdict::Refuse(rejection) => rejection.reason(),
-            Verdict::Allow | Verdict::Require(_) => "allowed",
-        };
-        Ok(Judged { user: Box::new(user), proofs, remembered, verdict, reason })
+        Ok(Judged { login, verdict })
     }
 
     /// Does what follows from a judgement.
@@ -233,20 +223,20 @@ impl Flow {
         visit: &Visit<'_>,
         judged: Judged,
     ) -> Result<Entry, Rejection> {
-        let Judged { user, proofs, remembered, verdict, reason } = judged;
-        let (remember, next) = (false, None);
+        let Judged { login, verdict } = judged;
         match verdict {
-            Verdict::Allow => {
-                Ok(Entry::Open(Authenticated { user, proofs, remembered, remember, next }))
-            }
+            Verdict::Allow => Ok(Entry::Open(login)),
             Verdict::Require(required) => {
-                let began_at = visit.clock().now();
-                let login = Authenticated { user, proofs, remembered, remember, next };
-                let id = random_uuid()?;
+                let (id, began_at) = (random_uuid()?, visit.clock().now());
                 Ok(Entry::Pending(Box::new(PendingLogin { id, login, required, began_at })))
             }
             Verdict::Refuse(rejection) => {
-                self.fail(visit, Some(&user), proofs.authn_via(), reason).await?;
+                let reason = match (login.user.active, login.user.is_open()) {
+                    (false, _) => "inactive",
+                    (true, false) => "closed",
+                    (true, true) => rejection.reason(),
+                };
+                self.fail(visit, Some(&login.user), login.proofs.authn_via(), reason).await?;
                 Err(rejection)
             }
         }

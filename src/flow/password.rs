@@ -14,7 +14,7 @@ use crate::flow::door::Flow;
 use crate::flow::entry::{Authenticated, Entry, Judged};
 use crate::flow::limits::owed::Right;
 use crate::rejection::Rejection;
-use crate::user::{Identity, Method, Proof, Proofs};
+use crate::user::{Identity, Method, Proof, UserId};
 use crate::web::visit::Visit;
 
 /// A login whose password is right, with what was charged for it.
@@ -43,21 +43,18 @@ impl Flow {
         password: &Password,
     ) -> Result<Entry, Rejection> {
         let RightPassword { judged, right, slot, outdated } =
-            self.check_password(visit, identity, password).await?;
+            self.prove_password(visit, identity, password).await?;
         match judged.verdict {
             // The answer says that the password was right.
             Verdict::Allow | Verdict::Require(_) => {
-                self.limits.clear(visit, right, &judged.user).await?;
+                self.limits.clear(visit, right, &judged.login.user).await?;
             }
             // What is refused like a wrong password is counted like one.
             Verdict::Refuse(_) => right.leave(),
         }
-        let user = judged.user.id;
+        let user = judged.login.user.id;
         let entry = self.conclude(visit, judged).await?;
-        if let Some(old) = outdated {
-            let new = self.hasher.hash(&slot, password).await?;
-            self.store.replace_password_hash(user, &old, &new).await?;
-        }
+        self.renew_hash(&slot, user, password, outdated).await?;
         Ok(entry)
     }
 
@@ -74,23 +71,35 @@ impl Flow {
         password: &Password,
     ) -> Result<Authenticated, Rejection> {
         let RightPassword { judged, right, slot, outdated } =
-            self.check_password(visit, identity, password).await?;
+            self.prove_password(visit, identity, password).await?;
         match judged.verdict {
-            Verdict::Allow => self.limits.clear(visit, right, &judged.user).await?,
+            Verdict::Allow => self.limits.clear(visit, right, &judged.login.user).await?,
             Verdict::Require(_) | Verdict::Refuse(_) => right.leave(),
         }
         let authenticated = match self.conclude(visit, judged).await? {
             Entry::Open(authenticated) => authenticated,
             Entry::Pending(pending) => return Err(self.refuse_pending(visit, &pending).await?),
         };
-        if let Some(old) = outdated {
-            let new = self.hasher.hash(&slot, password).await?;
-            self.store.replace_password_hash(authenticated.user.id, &old, &new).await?;
-        }
+        self.renew_hash(&slot, authenticated.user.id, password, outdated).await?;
         Ok(authenticated)
     }
 
-    async fn check_password(
+    /// Replaces a hash that is outdated, if it is, by one of the same password.
+    async fn renew_hash(
+        &self,
+        slot: &Slot,
+        user: UserId,
+        password: &Password,
+        outdated: Option<PasswordHash>,
+    ) -> Result<(), Rejection> {
+        if let Some(old) = outdated {
+            let new = self.hasher.hash(slot, password).await?;
+            self.store.replace_password_hash(user, &old, &new).await?;
+        }
+        Ok(())
+    }
+
+    async fn prove_password(
         &self,
         visit: &Visit<'_>,
         identity: &Identity,
@@ -116,8 +125,8 @@ impl Flow {
             return Err(self.fail_password(visit, &user, &tally, verified).await?);
         }
         let right = self.limits.found_right(visit, charged, &tally);
-        let proofs = Proofs::from(Proof::new(Method::Password, visit.clock().now()));
-        let judged = match self.judge(visit, user, proofs, None).await {
+        let proof = Proof::new(Method::Password, visit.clock().now());
+        let judged = match self.judge(visit, Authenticated::by(user, proof)).await {
             Ok(judged) => judged,
             Err(fault) => {
                 // If the store fails, too, the charges are remembered.

@@ -60,9 +60,9 @@ impl Proving<'_> {
     }
 }
 
-/// A proof that was found right, with what was charged for the attempt.
+/// An attempt to prove who a user is, charged before what they sent is looked at. It is refused or accepted.
 #[derive(Debug)]
-#[must_use = "the attempt stays charged until the proof is accepted"]
+#[must_use = "an attempt stays charged until it is accepted"]
 pub struct Attempt {
     method: Method,
     charged: Charged,
@@ -108,6 +108,11 @@ impl Flow {
     pub async fn pending(&self, visit: &Visit<'_>) -> Result<PendingLogin, Rejection> {
         let held = visit.sessions().held_login::<Held>(visit.request());
         let (began_at, held) = held.ok_or(Rejection::Unauthenticated)?;
+        if visit.sessions().is_login_over(began_at) {
+            // No clock that steps back revives it.
+            self.end(held.id, visit).await?;
+            return Err(Rejection::Unauthenticated);
+        }
         let (end, now) = (self.end_of(held.id), visit.clock().now());
         let user = match self.store.has_counted(&end, 1, now).await? {
             true => None,
@@ -138,12 +143,12 @@ impl Flow {
         proof: Proof,
     ) -> Result<Entry, Rejection> {
         let PendingLogin { id, login, began_at, .. } = pending;
-        let Authenticated { user, proofs, remembered, remember, next } = login;
-        let judged = self.judge(visit, *user, proofs.and(proof), remembered).await?;
+        let login = Authenticated { proofs: login.proofs.and(proof), ..login };
+        let judged = self.judge(visit, login).await?;
         if matches!(judged.verdict, Verdict::Allow) && !self.end(id, visit).await? {
             return Err(Rejection::Unauthenticated);
         }
-        let mut entry = self.conclude(visit, judged).await?.remembering(remember).leading_to(next);
+        let mut entry = self.conclude(visit, judged).await?;
         if let Entry::Pending(again) = &mut entry {
             again.began_at = began_at;
         }
@@ -236,8 +241,8 @@ impl Flow {
         self.limits.uncharge(charged).await?;
         match proving {
             Proving::Login(pending) => {
-                let next = next.or_else(|| pending.login.next.clone());
-                let entry = self.prove(visit, *pending, proof).await?.leading_to(next);
+                let entry = self.prove(visit, *pending, proof).await?;
+                let entry = if next.is_some() { entry.leading_to(next) } else { entry };
                 self.finish(visit, entry).await
             }
             Proving::Session(active) => {

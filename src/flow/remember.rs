@@ -34,9 +34,11 @@ impl Flow {
         user: User,
         remembered: Proofs,
     ) -> Result<Entry, Rejection> {
-        let proofs = Proofs::from(Proof::new(Method::Remembered, visit.clock().now()));
-        let judged = self.judge(visit, user, proofs, Some(remembered)).await?;
-        Ok(self.conclude(visit, judged).await?.remembering(true))
+        let proof = Proof::new(Method::Remembered, visit.clock().now());
+        let (remembered, remember) = (Some(remembered), true);
+        let login = Authenticated { remembered, remember, ..Authenticated::by(user, proof) };
+        let judged = self.judge(visit, login).await?;
+        self.conclude(visit, judged).await
     }
 
     /// Begins the session of whoever comes back by a browser that is remembered, with the id `token`, in

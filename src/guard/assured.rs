@@ -8,6 +8,7 @@ use rocket::outcome::Outcome;
 use rocket::request::FromRequest;
 use rocket::{Ignite, Request, Rocket, Sentinel, async_trait, request};
 
+use crate::feature::Factors;
 use crate::guard::AuthUser;
 use crate::guard::fresh::lacks_page;
 use crate::guard::maybe::Credentials;
@@ -45,6 +46,8 @@ impl AssuranceLevel for Two {
 /// 401, `reauth_required` and the level as `acr_values`; a page with 303 to `/verify` and back, where the user
 /// adds the missing factor. A token is worth what its login was; to a program, the challenge says
 /// `insufficient_user_authentication` and the level (RFC 9470, section 3).
+///
+/// Without a [`Factor`](crate::feature::Factor) the launch stops at `Assured<Two>`: no user could pass it.
 ///
 /// It does not say how long ago that was: [`Fresh`](crate::Fresh) does. Both can stand in one signature.
 ///
@@ -115,6 +118,20 @@ impl<'r, L: AssuranceLevel> Credentials<'r> for Assured<L> {
 impl<L: AssuranceLevel> Sentinel for Assured<L> {
     fn abort(rocket: &Rocket<Ignite>) -> bool {
         let demand = Demand::of(Who::Users, "Assured").level(L::LEVEL).csrf();
-        demands(rocket, demand, || is_unattached::<Self>(rocket) || lacks_page::<Self>(rocket))
+        demands(rocket, demand, || {
+            is_unattached::<Self>(rocket)
+                || lacks_page::<Self>(rocket)
+                || (L::LEVEL > Level::One && lacks_factors::<Self>(rocket))
+        })
     }
+}
+
+/// Checks whether no factor lets a user prove more than a password, and says what to do.
+fn lacks_factors<G>(rocket: &Rocket<Ignite>) -> bool {
+    let has_some = rocket.state::<Factors>().is_some_and(|factors| !factors.0.is_empty());
+    if !has_some {
+        let guard = std::any::type_name::<G>();
+        log::error!("a route uses {guard}: add a second factor by `Installation::factor`");
+    }
+    !has_some
 }

@@ -39,20 +39,24 @@ impl Sessions {
         Ok(true)
     }
 
-    /// Returns the login that the browser keeps, with its beginning, unless it is too old.
+    /// Returns the login that the browser keeps, with its beginning, however old.
     pub(crate) fn held_login<T: DeserializeOwned>(
         &self,
         request: &Request<'_>,
     ) -> Option<(Timestamp, T)> {
         let Held { at, login } = self.cookies.open_pending(request, &self.guest_id(request)?)?;
-        let began_at = Timestamp::from_timestamp(at, 0)?;
-        let age = self.clock.now() - began_at;
-        (age.num_seconds() < PENDING_LIFETIME.whole_seconds()).then_some((began_at, login))
+        Some((Timestamp::from_timestamp(at, 0)?, login))
+    }
+
+    /// Checks whether a login that began at that time is too old to be finished.
+    pub(crate) fn is_login_over(&self, began_at: Timestamp) -> bool {
+        (self.clock.now() - began_at).num_seconds() >= PENDING_LIFETIME.whole_seconds()
     }
 
     /// Checks whether the browser keeps a login that can still be finished.
     pub(crate) fn holds_login(&self, request: &Request<'_>) -> bool {
-        self.held_login::<IgnoredAny>(request).is_some()
+        let held = self.held_login::<IgnoredAny>(request);
+        held.is_some_and(|(began_at, _)| !self.is_login_over(began_at))
     }
 
     /// Takes the login from the browser.

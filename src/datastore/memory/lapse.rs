@@ -76,7 +76,7 @@ impl LapseStore for MemoryDatastore {
 }
 
 impl Content {
-    /// Tells whether an account is to be deleted by now; a closed one is not while something leads back
+    /// Checks whether an account can be deleted by now; a closed one cannot while something leads back
     /// to it.
     fn has_lapsed(&self, user: &User, lapse: Lapse, now: Timestamp) -> bool {
         if lapse == Lapse::Unconfirmed {

@@ -159,7 +159,7 @@ impl RoleStore for MemoryDatastore {
 }
 
 impl Content {
-    /// Gives a user out, with what their roles include and permit now.
+    /// Returns a user with what their roles include and permit now.
     pub(super) fn seen(&self, user: &User) -> User {
         let hierarchy = self.hierarchy();
         let reach = user.granted_roles.iter().flat_map(|role| hierarchy.reach(role));

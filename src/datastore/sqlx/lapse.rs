@@ -129,7 +129,7 @@ impl LapseStore for SqlxDatastore {
         together: &Together,
     ) -> Result<bool> {
         in_transaction!(self, |transaction| {
-            // Whoever makes a way back to this user has done so before the look, or waits.
+            // A way back to this user is made before the look, or waits.
             let lock = transaction.query(LOCK_USER).bind(id.as_uuid());
             transaction.execute(lock).await?;
             let id = id.as_uuid();

@@ -32,7 +32,7 @@ macro_rules! tables {
     };
 }
 
-// Whoever locks rows of several tables does so in this order.
+// A transaction locks rows of several tables in this order.
 tables! {
     "security_migrations";
     "security_users";
@@ -159,7 +159,7 @@ mod tests {
             for (name, table) in made(schema) {
                 let has =
                     |column: &str| table.lines().any(|line| line.trim_start().starts_with(column));
-                // Mail of an epoch that is over is dropped when it is to be sent.
+                // Mail of an epoch that is over is dropped when its turn comes.
                 if has("user_id ") && has("epoch ") && name != "security_outbox" {
                     let end = format!("DELETE FROM {name} WHERE user_id = ?");
                     assert!(END_OLDER.iter().any(|sql| sql.starts_with(&end)), "{name}");

@@ -196,7 +196,7 @@ pub(super) fn unknown_scheme(scheme: &str) -> Error {
     Error::rocket_config(DATABASE_KEY, fault, cure)
 }
 
-/// Gives the URL of the database. A SQLite file may be written as a bare path.
+/// Returns the URL of the database. A SQLite file may be written as a bare path.
 pub(crate) fn database_url(figment: &Figment) -> Result<String> {
     let given = figment.extract_inner::<String>(DATABASE_KEY);
     match given {
@@ -217,7 +217,7 @@ pub(crate) fn database_url(figment: &Figment) -> Result<String> {
 }
 
 /// Completes `[default.databases.security]` as Rocket does for its own pools, but for a shorter
-/// wait for a connection: a store that is down is to be told of within three seconds.
+/// wait for a connection: a request learns within three seconds that the store is down.
 pub(super) fn with_pool_defaults(figment: &Figment, url: &str) -> Figment {
     let workers: usize = figment.extract_inner(rocket::Config::WORKERS).unwrap_or(4);
     figment

@@ -1,8 +1,14 @@
 //! The schema: made once, beside whatever else the database holds, and never misunderstood.
 
+use rocket::http::Status;
 use rocket::local::asynchronous::Client;
+use rocket_security::clock::NEVER;
+use rocket_security::crypto::one_time::Token;
+use rocket_security::crypto::random_uuid;
+use rocket_security::datastore::session::SessionRecord;
 use rocket_security::datastore::{RoleStore, Together};
-use rocket_security::testing::{TestApp, TestDatabase};
+use rocket_security::testing::{PASSWORD, TestApp, TestDatabase};
+use rocket_security::user::{Level, Method, Proof, Proofs};
 use rocket_security::{Error, Security, SqlxDatastore};
 use serde_json::json;
 use sqlx::SqlSafeStr;
@@ -108,7 +114,7 @@ async fn a_migration_that_was_interrupted_is_completed() {
         return;
     }
     sql::execute(&database, "DROP TABLE security_track").await;
-    for version in [1, 4, 6] {
+    for version in [1, 4, 6, 16, 17] {
         let forget = format!("DELETE FROM security_migrations WHERE version = {version}");
         sql::execute(&database, &forget).await;
     }
@@ -137,6 +143,77 @@ async fn roles_that_were_there_before_roles_could_include_others_count_on() {
     let roles = "SELECT COUNT(*) FROM security_roles";
     let number = sql::number(app.database(), included).await;
     assert_eq!(number, sql::number(app.database(), roles).await);
+}
+
+/// What a row of an older version says becomes what its user proved.
+#[rocket::async_test]
+async fn sessions_that_were_there_before_proofs_were_kept_mean_the_same() {
+    const SESSIONS: [(&str, &str, bool); 6] = [
+        ("password", "password", true),
+        ("remember", "remember", false),
+        ("remember", "remember", true),
+        ("confirm", "confirm", true),
+        ("reset", "reset", true),
+        ("a \"card\"", "a card", true),
+    ];
+    let app = TestApp::launch(rocket_with(Security::default())).await;
+    let (ann, database, now) = (app.user(ANN).await, app.database(), app.clock().now());
+    let mut digests = Vec::new();
+    for (at, _) in SESSIONS.iter().enumerate() {
+        let proofs = Proofs::from(Proof::new(Method::Totp, now));
+        let (token, id) = (Token::random().unwrap(), random_uuid().unwrap());
+        let mut session = SessionRecord::new(token.digest(), id, ann.id, 0, proofs, now);
+        session.user_agent = Some(at.to_string());
+        let begun = app.store().begin_session(&session, 20, &Together::nothing()).await.unwrap();
+        assert!(begun.is_some());
+        digests.push(session.digest);
+    }
+    let family = {
+        let body = json!({"email": ANN, "password": PASSWORD});
+        app.browser().post_json("/token", body).await.response("user")
+    };
+    let time = match database.url().split(':').next() {
+        Some("postgres") => "TIMESTAMPTZ",
+        Some("mysql") => "DATETIME(6)",
+        _ => "TEXT",
+    };
+    for table in ["sessions", "refresh"] {
+        for undo in [
+            format!("ALTER TABLE security_{table} DROP COLUMN proofs"),
+            format!(
+                "ALTER TABLE security_{table} ADD COLUMN authn_via VARCHAR(64) NOT NULL DEFAULT 'password'"
+            ),
+            format!("ALTER TABLE security_{table} ADD COLUMN authenticated_at {time}"),
+            format!("UPDATE security_{table} SET authenticated_at = created_at"),
+        ] {
+            sql::execute(database, &undo).await;
+        }
+    }
+    let never = match time {
+        "TEXT" => "'1970-01-01T00:00:00+00:00'",
+        "TIMESTAMPTZ" => "TIMESTAMPTZ '1970-01-01 00:00:00Z'",
+        _ => "'1970-01-01 00:00:00'",
+    };
+    for (at, (word, _, is_proved)) in SESSIONS.iter().enumerate() {
+        let time = if *is_proved { "created_at" } else { never };
+        let set = format!(
+            "UPDATE security_sessions SET authn_via = '{word}', authenticated_at = {time} \
+             WHERE user_agent = '{at}'"
+        );
+        sql::execute(database, &set).await;
+    }
+    sql::execute(database, "ALTER TABLE security_remember DROP COLUMN proofs").await;
+    sql::execute(database, "DELETE FROM security_migrations WHERE version = 17").await;
+    let app = app.restart(rocket_with(Security::default())).await;
+    for (digest, (_, word, is_proved)) in digests.iter().zip(SESSIONS) {
+        let (session, _) = app.store().find_session(digest).await.unwrap().unwrap();
+        let at = if is_proved { now } else { NEVER };
+        assert_eq!((session.authn_via(), session.authenticated_at()), (word, at));
+        assert_eq!(session.proofs.level(), Level::One);
+    }
+    let refresh = json!({"refresh_token": family["refresh_token"]});
+    let answer = app.browser().post_json("/refresh-token", refresh).await;
+    assert_eq!(answer.status, Status::Ok, "{}", answer.body);
 }
 
 #[rocket::async_test]

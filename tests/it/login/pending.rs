@@ -4,18 +4,19 @@ use chrono::TimeDelta;
 use rocket::http::{Header, Status};
 use rocket::serde::{Deserialize, Serialize};
 use rocket::{Build, Rocket, Route, State, async_trait, get, post, routes};
+use rocket_security::crypto::random_uuid;
 use rocket_security::datastore::Together;
-use rocket_security::datastore::user::UserChange;
-use rocket_security::feature::{Installation, LoginAttempt, Required, Verdict};
+use rocket_security::datastore::user::{NewUser, UserChange};
+use rocket_security::feature::{Factor, Installation, LoginAttempt, Required, Verdict};
 use rocket_security::features::confirm::Confirm;
 use rocket_security::flow::Flow;
 use rocket_security::testing::{Answer, Browser, PASSWORD, TestApp, link_in};
-use rocket_security::user::{Method, Proofs, User};
+use rocket_security::user::{Identity, Method, Proof, Proofs, User};
 use rocket_security::web::reply::{Answer as Reply, Reply as Page};
 use rocket_security::web::submission::{Form, Submission};
 use rocket_security::web::visit::Visit;
 use rocket_security::{
-    Assured, AuthUser, Event, Feature, Fresh, Hooks, Result, Security, Two, Verifier,
+    Assured, AuthUser, Email, Event, Feature, Fresh, Hooks, Result, Security, Two, UserId, Verifier,
 };
 use serde_json::{Map, Value, json};
 
@@ -47,6 +48,7 @@ impl<D> Feature<D> for Codes {
 
     fn install(&self, at: &mut Installation<'_, D>) -> Result<()> {
         at.hooks(self.clone());
+        at.factor(self.clone());
         Ok(())
     }
 }
@@ -57,6 +59,25 @@ impl Hooks for Codes {
         let is_done = attempt.proofs.has(&code()) || attempt.user.email.as_str().starts_with("one");
         let required = Required::proof("code", "printed_code");
         Ok(if is_done { Verdict::Allow } else { Verdict::Require(required) })
+    }
+}
+
+#[async_trait]
+impl Factor for Codes {
+    fn method(&self) -> Method {
+        code()
+    }
+
+    fn page(&self) -> &'static str {
+        "code"
+    }
+
+    fn label(&self) -> &'static str {
+        "Use a code"
+    }
+
+    async fn is_set_up(&self, user: &User) -> Result<bool> {
+        Ok(user.email.as_str() != "one@example.org")
     }
 }
 
@@ -278,6 +299,9 @@ async fn a_pending_login_ends_with_a_logout_another_login_time_and_any_change() 
     half_in(&late).await;
     app.clock().advance(TimeDelta::seconds(600));
     assert_over(&late).await;
+    app.clock().advance(TimeDelta::seconds(-120));
+    assert_over(&late).await;
+    app.clock().advance(TimeDelta::seconds(120));
 
     let changed = app.browser();
     half_in(&changed).await;
@@ -419,9 +443,10 @@ impl Hooks for Counting {
 
 #[rocket::async_test]
 async fn a_hook_adds_claims_to_the_tokens_of_every_login_and_of_refreshing() {
-    let app = TestApp::launch(rocket(Security::default().hooks(Counting))).await;
-    app.user(ANN).await;
-    let body = json!({"email": ANN, "password": PASSWORD});
+    let security = Security::default().enable(Codes {}).hooks(Counting);
+    let app = TestApp::launch(rocket(security)).await;
+    app.user("one@example.org").await;
+    let body = json!({"email": "one@example.org", "password": PASSWORD});
     let program = app.browser().post_json("/token", body.clone()).await.response("user");
     let person = app.browser().post_json("/login?include_auth_token", body).await.response("user");
     let refresh = json!({"refresh_token": program["refresh_token"]});
@@ -432,6 +457,56 @@ async fn a_hook_adds_claims_to_the_tokens_of_every_login_and_of_refreshing() {
         let token = verifier.verify::<Value, rocket_security::token::Access>(access).unwrap();
         assert_eq!(token.claims, json!({"proofs": 1}));
     }
+}
+
+/// Lets in by a smart card, which stands for whatever an application has beside passwords.
+#[post("/card/<email>")]
+async fn card(visit: Visit<'_>, flow: &State<Flow>, email: &str) -> Reply {
+    let identity = Identity::Email(Email::parse(email).unwrap());
+    let user = flow.store().find_credentials(&identity).await?.unwrap().user;
+    let proof = Proof::new(Method::custom("smart_card"), visit.origin().at);
+    let entry = flow.enter(&visit, user, proof).await?;
+    Ok(flow.finish(&visit, entry).await?)
+}
+
+/// Fault: a user without a password was fresh for ten minutes after the login and never again.
+#[rocket::async_test]
+async fn a_user_without_a_password_becomes_fresh_again_by_another_factor() {
+    let security = Security::default().enable(Codes {});
+    let app = TestApp::launch(rocket(security).mount("/", routes![card])).await;
+    let (email, now) = (Email::parse("one.card@example.org").unwrap(), app.clock().now());
+    let mut user = NewUser::new(UserId::from_uuid(random_uuid().unwrap()), email, now);
+    user.confirmed_at = Some(now);
+    app.store().create_user(&user, &Together::nothing()).await.unwrap().unwrap();
+    let one = app.browser();
+    let answer = one.post_json("/card/one.card@example.org", json!({})).await;
+    assert_eq!((answer.status, answer.response("tf_required")), (Status::Ok, json!(false)));
+    assert_eq!(one.get("/how").await.body, "smart_card: smart_card");
+    assert_eq!(one.get("/safe").await.body, "the safe");
+    app.clock().advance(TimeDelta::minutes(6));
+    assert_eq!(one.get("/safe").await.location(), "/verify?next=%2Fsafe");
+    let page = one.get("/verify?next=%2Fsafe").await;
+    assert!(page.body.contains("code?next=%2Fsafe") && page.body.contains("Use a code"));
+    assert!(!page.body.contains("name=\"password\""), "there is none to type");
+    let factors = one.get_json("/verify").await.response("factors");
+    assert_eq!(factors, json!([{"method": "printed_code", "label": "Use a code", "url": "/code"}]));
+    let answer = one.post_json("/verify", json!({"password": PASSWORD})).await;
+    assert_eq!(answer.reasons(), ["invalid_input", "invalid_password"]);
+    assert_eq!(send(&one, CODE).await.status, Status::Ok);
+    assert_eq!(one.get("/safe").await.body, "the safe");
+}
+
+#[rocket::async_test]
+async fn two_factors_are_asked_for_only_where_there_can_be_two() {
+    let launched = |security: Security| async {
+        let figment = rocket::Config::figment();
+        let database = rocket_security::testing::TestDatabase::create().await;
+        let figment = TestApp::figment(&figment, &database, json!({}));
+        rocket(security).configure(figment).ignite().await.map(drop)
+    };
+    assert!(launched(Security::default().enable(Codes {})).await.is_ok());
+    let stopped = launched(Security::default()).await.unwrap_err();
+    assert!(matches!(stopped.kind(), rocket::error::ErrorKind::SentinelAborts(_)), "{stopped}");
 }
 
 #[rocket::async_test]
