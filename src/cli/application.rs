@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use rocket::async_trait;
 use rocket::figment::Figment;
 use rocket::figment::value::{Dict, Value};
 use url::Url;
@@ -17,13 +18,23 @@ use crate::datastore::{
     AuditStore, OutboxStore, RoleStore, SqlxDatastore, Together, UserDatastore,
 };
 use crate::error::{Error, Faults};
-use crate::event::{Event, Origin};
-use crate::feature::{Feature, configured};
+use crate::event::{Event, Listeners, Origin};
+use crate::feature::{Announcer, Change, Committed, Feature, Journaling, configured};
 use crate::features::audit::Journal;
 use crate::features::{DEFAULT_FEATURES, FEATURES};
 use crate::security::master_keys::{has_keys, keyring};
 use crate::token::Tokens;
 use crate::user::{Email, Identity, RoleName, User};
+
+/// A journal that gets the rows of the changes.
+struct Written(Journal);
+
+#[async_trait]
+impl Journaling for Written {
+    async fn before_commit(&self, event: &Event) -> crate::error::Result<Together> {
+        self.0.along(&[event])
+    }
+}
 
 /// What the commands work on.
 pub(crate) struct Application {
@@ -106,14 +117,25 @@ impl Application {
         Ok(Journal::new(Arc::new(self.store.clone()), &keyring)?)
     }
 
-    /// Gives what a change is committed with: its rows in the journal, if there is one. Whether the
-    /// feature is enabled the application alone knows; a journal that has a row, or whose settings
-    /// are there, is gone on with.
-    pub(crate) async fn along(&self, events: &[Event]) -> Result<Together, Failure> {
-        match self.journal_if_any().await? {
-            Some(journal) => Ok(journal.along(&events.iter().collect::<Vec<_>>())?),
-            None => Ok(Together::nothing()),
-        }
+    /// Prepares a change of the store that this event tells of. It is committed with its row in the journal,
+    /// if there is one. Whether the feature is enabled the application alone knows; a journal that has a row,
+    /// or whose settings are there, is gone on with.
+    pub(crate) async fn change(&self, event: Event) -> Result<Change, Failure> {
+        let journal = self.journal_if_any().await?;
+        let journals = journal.into_iter().map(|it| Box::new(Written(it)) as Box<dyn Journaling>);
+        // The application's worker looks for mail by itself.
+        let announcer = Announcer::new(journals.collect(), Listeners::default().start(), || {});
+        Ok(announcer.change(event))
+    }
+
+    /// Makes a change of the store that this event tells of: one step of it.
+    pub(crate) async fn commit<T: Committed>(
+        &self,
+        event: Event,
+        act: impl AsyncFnOnce(&SqlxDatastore, &Together) -> crate::error::Result<T>,
+    ) -> Result<T, Failure> {
+        let change = self.change(event).await?;
+        Ok(change.commit(async |with| act(&self.store, with).await).await?)
     }
 
     /// Writes down what comes with no change, if there is a journal.

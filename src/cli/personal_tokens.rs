@@ -125,8 +125,11 @@ async fn revoke(
             continue;
         }
         let event = Event::PersonalTokenRevoked { user, token: token.id, origin: origin() };
-        let together = application.along(&[event]).await?;
-        let is_revoked = application.store.revoke_personal_token(user, token.id, &together).await?;
+        let is_revoked = application
+            .commit(event, async |store, with| {
+                store.revoke_personal_token(user, token.id, with).await
+            })
+            .await?;
         revoked += usize::from(is_revoked);
     }
     match (chosen, revoked) {

@@ -138,8 +138,9 @@ async fn list(application: &Application) -> Result<(), Failure> {
 
 async fn delete(application: &Application, name: &RoleName) -> Result<(), Failure> {
     let event = Event::RoleDeleted { role: name.clone(), origin: origin() };
-    let together = application.along(&[event]).await?;
-    if !application.store.delete_role(name, &together).await? {
+    let is_deleted =
+        application.commit(event, async |store, with| store.delete_role(name, with).await).await?;
+    if !is_deleted {
         return Err(unknown_role(name));
     }
     print(format_args!("The role \"{name}\" is deleted."))
@@ -148,8 +149,10 @@ async fn delete(application: &Application, name: &RoleName) -> Result<(), Failur
 async fn grant(application: &Application, email: &Email, role: &RoleName) -> Result<(), Failure> {
     let user = application.find(email).await?;
     let event = Event::RoleGranted { user: user.id, role: role.clone(), origin: origin() };
-    let together = application.along(&[event]).await?;
-    if !application.store.grant_role(user.id, role, &together).await? {
+    let is_granted = application
+        .commit(event, async |store, with| store.grant_role(user.id, role, with).await)
+        .await?;
+    if !is_granted {
         return Err(unknown_role(role));
     }
     let already = if user.granted_roles.contains(role) { " already" } else { "" };
@@ -161,8 +164,9 @@ async fn grant(application: &Application, email: &Email, role: &RoleName) -> Res
 async fn revoke(application: &Application, email: &Email, role: &RoleName) -> Result<(), Failure> {
     let user = application.find(email).await?;
     let event = Event::RoleRevoked { user: user.id, role: role.clone(), origin: origin() };
-    let together = application.along(&[event]).await?;
-    let revoked = application.store.revoke_role(user.id, role, &together).await?;
+    let revoked = application
+        .commit(event, async |store, with| store.revoke_role(user.id, role, with).await)
+        .await?;
     if !revoked {
         application.check_roles(std::slice::from_ref(role)).await?;
     }
@@ -187,8 +191,10 @@ async fn add_permission(
 ) -> Result<(), Failure> {
     let (name, right) = (role.clone(), permission.clone());
     let event = Event::PermissionGranted { role: name, permission: right, origin: origin() };
-    let together = application.along(&[event]).await?;
-    if !application.store.grant_permission(&role, &permission, &together).await? {
+    let is_granted = application
+        .commit(event, async |store, with| store.grant_permission(&role, &permission, with).await)
+        .await?;
+    if !is_granted {
         return Err(unknown_role(&role));
     }
     print(format_args!("The role \"{role}\" has the permission \"{permission}\"."))
@@ -204,8 +210,10 @@ async fn remove_permission(
     application.check_roles(std::slice::from_ref(&role)).await?;
     let (name, right) = (role.clone(), permission.clone());
     let event = Event::PermissionRevoked { role: name, permission: right, origin: origin() };
-    let together = application.along(&[event]).await?;
-    if application.store.revoke_permission(&role, &permission, &together).await? {
+    let is_revoked = application
+        .commit(event, async |store, with| store.revoke_permission(&role, &permission, with).await)
+        .await?;
+    if is_revoked {
         print(format_args!("The role \"{role}\" has the permission \"{permission}\" no more."))
     } else {
         print(format_args!("The role \"{role}\" did not have the permission \"{permission}\"."))
@@ -220,8 +228,10 @@ async fn include(
     application.check_roles(&[role.clone(), included.clone()]).await?;
     let (name, its) = (role.clone(), included.clone());
     let event = Event::RoleIncluded { role: name, included: its, origin: origin() };
-    let together = application.along(&[event]).await?;
-    match application.store.include_role(&role, &included, &together).await? {
+    let outcome = application
+        .commit(event, async |store, with| store.include_role(&role, &included, with).await)
+        .await?;
+    match outcome {
         Ok(()) => print(format_args!("The role \"{role}\" includes the role \"{included}\".")),
         Err(NotIncluded::Circle) if role == included => {
             Err(Failure::refused(format!("the role \"{role}\" cannot include itself")))
@@ -244,8 +254,10 @@ async fn exclude(
     application.check_roles(&[role.clone(), included.clone()]).await?;
     let (name, its) = (role.clone(), included.clone());
     let event = Event::RoleExcluded { role: name, included: its, origin: origin() };
-    let together = application.along(&[event]).await?;
-    if application.store.exclude_role(&role, &included, &together).await? {
+    let is_excluded = application
+        .commit(event, async |store, with| store.exclude_role(&role, &included, with).await)
+        .await?;
+    if is_excluded {
         print(format_args!("The role \"{role}\" includes the role \"{included}\" no more."))
     } else {
         print(format_args!("The role \"{role}\" was not told to include the role \"{included}\"."))

@@ -120,8 +120,11 @@ async fn end(
         }
         let (user, reason, origin) = (session.user_id, SessionEnd::ByOperator, origin());
         let event = Event::SessionEnded { user, session: session.id, reason, origin };
-        let together = application.along(&[event]).await?;
-        ended += usize::from(application.store.end_session(&session.digest, &together).await?);
+        ended += usize::from(
+            application
+                .commit(event, async |store, with| store.end_session(&session.digest, with).await)
+                .await?,
+        );
     }
     if chosen.is_none() {
         // What a browser without a session is remembered by, and whoever has come back meanwhile.
@@ -131,8 +134,9 @@ async fn end(
         for family in application.store.list_families(user.id).await? {
             let (user, id, reason) = (user.id, family.id, SessionEnd::ByOperator);
             let event = Event::RefreshTrackerRevoked { user, family: id, reason, origin: origin() };
-            let together = application.along(&[event]).await?;
-            application.store.end_family(user, id, &together).await?;
+            application
+                .commit(event, async |store, with| store.end_family(user, id, with).await)
+                .await?;
         }
     }
     match (chosen, ended) {

@@ -114,10 +114,11 @@ pub(crate) async fn run(command: UsersCommand) -> Result<(), Failure> {
 
 async fn confirm(application: &Application, email: &Email) -> Result<(), Failure> {
     let user = application.find(email).await?;
-    let change = UserChange::confirmed(Clock::default().now(), None);
+    let update = UserChange::confirmed(Clock::default().now(), None);
     let event = Event::UserConfirmed { user: user.id, origin: origin() };
-    let together = application.along(&[event]).await?;
-    let changed = application.store.update_user(user.id, &change, &together).await?;
+    let changed = application
+        .commit(event, async |store, with| store.update_user(user.id, &update, with).await)
+        .await?;
     if changed.is_some() {
         return print(format_args!("{} is confirmed.", user.email));
     }
@@ -165,9 +166,10 @@ async fn require_change(application: &Application, email: &Email) -> Result<(), 
         return print(format_args!("{} has to change the password already.", user.email));
     }
     let event = Event::PasswordChangeRequired { user: user.id, origin: origin() };
-    let together = application.along(&[event]).await?;
-    let change = UserChange::must_change();
-    let changed = application.store.update_user(user.id, &change, &together).await?;
+    let update = UserChange::must_change();
+    let changed = application
+        .commit(event, async |store, with| store.update_user(user.id, &update, with).await)
+        .await?;
     changed.ok_or_else(|| no_account(email))?;
     print(format_args!(
         "{} has to change the password before anything else, and its sessions have ended.",
@@ -182,13 +184,14 @@ async fn set_active(application: &Application, email: &Email, active: bool) -> R
     if user.active == active {
         return print(format_args!("{} is {state} already.", user.email));
     }
-    let change = UserChange::active(active);
+    let update = UserChange::active(active);
     let event = match active {
         true => Event::UserActivated { user: user.id, origin: origin() },
         false => Event::UserDeactivated { user: user.id, origin: origin() },
     };
-    let together = application.along(&[event]).await?;
-    let changed = application.store.update_user(user.id, &change, &together).await?;
+    let changed = application
+        .commit(event, async |store, with| store.update_user(user.id, &update, with).await)
+        .await?;
     changed.ok_or_else(|| no_account(email))?;
     let sessions = if active { "" } else { ", and its sessions have ended" };
     print(format_args!("{} is {state}{sessions}.", user.email))

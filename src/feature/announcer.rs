@@ -13,38 +13,56 @@ use crate::feature::journaling::Journaling;
 pub struct Announcer {
     journals: Arc<[Box<dyn Journaling>]>,
     signals: Signals,
+    ring: Arc<dyn Fn() + Send + Sync>,
 }
 
 impl Announcer {
-    /// Tells these journals and these listeners.
-    pub(crate) fn new(journals: Arc<[Box<dyn Journaling>]>, signals: Signals) -> Self {
-        Self { journals, signals }
+    /// Tells these journals and these listeners, and calls `ring` when there is mail to be sent.
+    pub(crate) fn new(
+        journals: Arc<[Box<dyn Journaling>]>,
+        signals: Signals,
+        ring: impl Fn() + Send + Sync + 'static,
+    ) -> Self {
+        Self { journals, signals, ring: Arc::new(ring) }
     }
 
-    /// Gives what a change is committed together with: these mails, and what the hooks want to have
-    /// along with the event that tells of it.
-    ///
-    /// # Errors
-    ///
-    /// What a hook fails with; then the change must not happen.
-    pub async fn along(&self, event: &Event, mail: Vec<NewMail>) -> Result<Together> {
-        let asker = asker(event.origin());
-        let mail = mail.into_iter().map(|mail| mail.asked_by(asker.clone()));
-        let mut together = Together::mail(mail.collect());
-        for journal in &*self.journals {
-            together = together.join(journal.before_commit(event).await?);
-        }
-        Ok(together)
-    }
-
-    /// Tells of something that came with no change that a hook has been asked about.
+    /// Tells of something that came with no change that a journal has been asked about.
     pub fn noticed(&self, event: &Event) {
         self.signals.send(event);
     }
 
+    /// Says that there is mail to be sent.
+    pub fn mail_is_waiting(&self) {
+        (self.ring)();
+    }
+
+    /// Adds what the journals want committed with these events, and says who asked for the mail.
+    pub(in crate::feature) async fn with_journals(
+        &self,
+        events: &[Event],
+        mut together: Together,
+    ) -> Result<Together> {
+        if let Some(event) = events.first() {
+            let asker = asker(event.origin());
+            let asked_for = |mail: NewMail| mail.asked_by(asker.clone());
+            together.mail = together.mail.into_iter().map(asked_for).collect();
+        }
+        for event in events {
+            for journal in &*self.journals {
+                together = together.join(journal.before_commit(event).await?);
+            }
+        }
+        Ok(together)
+    }
+
     /// Tells of a change that was committed.
-    pub fn told(&self, event: &Event) {
-        self.signals.send_committed(event);
+    pub(in crate::feature) fn committed(&self, events: &[Event], has_mail: bool) {
+        for event in events {
+            self.signals.send_committed(event);
+        }
+        if has_mail {
+            self.mail_is_waiting();
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod announcer;
 mod attempt;
+mod change;
 mod factor;
 mod hooks;
 mod installation;
@@ -20,6 +21,7 @@ pub(crate) use crate::feature::moments::Moments;
 
 pub use crate::feature::announcer::Announcer;
 pub use crate::feature::attempt::LoginAttempt;
+pub use crate::feature::change::{Change, Committed};
 pub use crate::feature::factor::Factor;
 pub use crate::feature::hooks::Hooks;
 pub use crate::feature::installation::Installation;

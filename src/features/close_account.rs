@@ -59,10 +59,10 @@ use crate::datastore::outbox::NewMail;
 use crate::datastore::user::UserChange;
 use crate::error::{Faults, Result};
 use crate::event::Event;
-use crate::feature::{Announcer, Feature, Installation, Sweeping};
+use crate::feature::{Announcer, Change, Feature, Installation, Sweeping};
+use crate::flow::Flow;
 use crate::flow::lapse::delete_lapsed;
-use crate::flow::link::{Button, MailedLink, OpenLink};
-use crate::flow::{Flow, link, single_page};
+use crate::link::{self, Button, MailedLink, OpenLink, single_page};
 use crate::rejection::Rejection;
 use crate::secret::Secret;
 use crate::template::Embedded;
@@ -238,11 +238,11 @@ async fn close(
         .notice(visit, "close_account_notice", "Your account is closed", user, &user.email)?
         .with("deleted_on", in_words(deleted_at))
         .lasting_link(CloseAccount::PURPOSE, settings.grace);
-    let together = flow.along(&event, vec![notice]).await?;
-    let change = UserChange::closing(deleted_at).unless_changed_since(user.epoch);
-    let closed = flow.store().update_user(user.id, &change, &together).await?;
+    let closing = UserChange::closing(deleted_at).unless_changed_since(user.epoch);
+    let change = flow.change(event).mail([notice]);
+    let closed =
+        change.commit(async |with| flow.store().update_user(user.id, &closing, with).await).await?;
     closed.ok_or(Rejection::Unauthenticated)?;
-    flow.told(&event);
     visit.sessions().forget(visit.request());
     Ok(deleted_at)
 }
@@ -286,19 +286,18 @@ impl MailedLink for CloseAccount {
         flow: &Flow,
         link: &OpenLink,
         _form: Button,
-    ) -> Result<Reply, Rejection> {
-        let (digest, now, user) = (link.token.digest(), visit.clock().now(), &link.user);
+    ) -> Result<(Change, UserChange), Rejection> {
+        let user = &link.user;
         let event = Event::UserReopened { user: user.id, origin: visit.origin() };
         let subject = "Your account is open again";
         let notice = flow.notice(visit, "close_account_reopened", subject, user, &user.email)?;
-        let together = flow.along(&event, vec![notice]).await?;
         // It was closed when it was looked at: another link that opens it at this moment makes this one
         // do nothing.
-        let change = UserChange::reopened().unless_changed_since(user.epoch);
-        let store = flow.store();
-        let opened = store.consume_token(&digest, Self::PURPOSE, now, &change, &together).await?;
-        let user = opened.ok_or(Rejection::InvalidLink)?;
-        flow.told(&event);
+        let update = UserChange::reopened().unless_changed_since(user.epoch);
+        Ok((flow.change(event).mail([notice]), update))
+    }
+
+    async fn reply(&self, visit: &Visit<'_>, _flow: &Flow, user: User) -> Result<Reply, Rejection> {
         let login = visit.url("login").unwrap_or_else(Next::home);
         Ok(Reply::redirect(login).notice(is_reopened(&user)))
     }

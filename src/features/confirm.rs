@@ -49,20 +49,19 @@ use crate::datastore::{LapseStore, Together};
 use crate::error::{Faults, Result};
 use crate::event::Event;
 use crate::feature::{
-    Announcer, Feature, Hooks, Installation, LoginAttempt, Registering, Registration, Sweeping,
-    Verdict,
+    Announcer, Change, Feature, Hooks, Installation, LoginAttempt, Registering, Registration,
+    Sweeping, Verdict,
 };
+use crate::flow::Flow;
 use crate::flow::lapse::delete_lapsed;
-use crate::flow::link::{MailedLink, NewPassword, OpenLink};
-use crate::flow::{Flow, link, single_page};
+use crate::link::{self, Asked, AskedForm, MailedLink, NewPassword, OpenLink, single_page};
 use crate::rejection::{FieldErrors, Rejection};
 use crate::template::Embedded;
 use crate::user::{Email, Method, User};
-use crate::web::kept_next;
 use crate::web::next::Next;
 use crate::web::page::{Notice, Page};
 use crate::web::reply::{Answer, Reply};
-use crate::web::submission::{Form, Submission};
+use crate::web::submission::Submission;
 use crate::web::view::View;
 use crate::web::visit::Visit;
 
@@ -173,24 +172,11 @@ impl<D: LapseStore> Feature<D> for Confirm {
     }
 }
 
-/// What is submitted to `/confirm`.
-#[derive(Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct ResendForm {
-    email: String,
-    /// Read from the form as it was sent, to be kept in the browser.
-    #[allow(dead_code, reason = "a field of the form")]
-    next: Option<String>,
-}
-
-impl Form for ResendForm {
-    const SECRET: &'static [&'static str] = &[];
-}
+const ASKED: Asked = Asked { kind: "confirm", template: PAGE.0, notice: LINK_IS_SENT };
 
 #[get("/confirm?<next>")]
 fn show(visit: Visit<'_>, next: Option<&str>) -> Reply {
-    let next = next.and_then(|next| visit.next(next));
-    Reply::page(Page::new(PAGE.0).with("next", next))
+    ASKED.show(next.and_then(|next| visit.next(next)))
 }
 
 #[post("/confirm?<next>", data = "<submitted>")]
@@ -199,37 +185,11 @@ async fn submit(
     flow: &State<Flow>,
     confirm: &State<Confirm>,
     next: Option<&str>,
-    submitted: Submission<ResendForm>,
+    submitted: Submission<AskedForm>,
 ) -> Answer {
     let next = submitted.next(&visit, next);
-    let page = Page::new(PAGE.0).with("next", &next).typed(submitted.typed());
-    match send_again(&visit, flow, confirm, submitted).await {
-        Ok(()) => {
-            kept_next::keep(&visit, next.as_ref());
-            let login = visit.url("login").unwrap_or_else(Next::home);
-            Ok(Reply::redirect(login).notice(LINK_IS_SENT))
-        }
-        Err(rejection) => Err(page.refuse(rejection)),
-    }
-}
-
-/// Puts mail with another link into the outbox, for any address alike: the worker finds out
-/// whether there is somebody to get it.
-async fn send_again(
-    visit: &Visit<'_>,
-    flow: &Flow,
-    confirm: &Confirm,
-    submitted: Submission<ResendForm>,
-) -> Result<(), Rejection> {
-    let form = submitted.read()?;
-    flow.limits().admit(visit, "confirm").await?;
-    let email = Email::parse(&form.email)
-        .map_err(|fault| FieldErrors::one("email", "email_invalid", fault.to_string()))?;
-    if flow.limits().may_mail(visit, "confirm", &email).await? {
-        let mail = confirm.mail(Addressee::Holder, &email, visit.clock().now())?;
-        flow.post(mail, &visit.origin()).await?;
-    }
-    Ok(())
+    let write = |email: &Email, at| confirm.mail(Addressee::Holder, email, at);
+    ASKED.submit(&visit, flow, next, submitted, write).await
 }
 
 impl Confirm {
@@ -274,31 +234,28 @@ impl MailedLink for Confirm {
         flow: &Flow,
         link: &OpenLink,
         form: NewPassword,
-    ) -> Result<Reply, Rejection> {
+    ) -> Result<(Change, UserChange), Rejection> {
         let password_hash = if !link.has_password || form.password.is_some() {
             Some(form.hash(visit, flow, link).await?)
         } else {
             None
         };
-        let (digest, now) = (link.token.digest(), visit.clock().now());
         let event = Event::UserConfirmed { user: link.user.id, origin: visit.origin() };
         let mut mails = Vec::new();
         if password_hash.is_some() {
             let (subject, user) = ("You chose your password", &link.user);
             mails.push(flow.notice(visit, "confirm_notice", subject, user, &link.address)?);
         }
-        let change = UserChange::confirmed(now, password_hash);
-        let together = flow.along(&event, mails).await?;
-        let store = flow.store();
-        let confirmed =
-            store.consume_token(&digest, Self::PURPOSE, now, &change, &together).await?;
-        let Some(user) = confirmed else {
-            // Used by now; or somebody registered the address again since, and it is still good.
-            store.find_token(&digest, Self::PURPOSE, now).await?.ok_or(Rejection::InvalidLink)?;
-            let text = "Choose a password.";
-            return Err(FieldErrors::one("password", "password_invalid", text).into());
-        };
-        flow.told(&event);
+        let update = UserChange::confirmed(visit.clock().now(), password_hash);
+        Ok((flow.change(event).mail(mails), update))
+    }
+
+    /// The address was registered again since the link was opened, with another password.
+    fn inapplicable(&self, _visit: &Visit<'_>) -> Rejection {
+        FieldErrors::one("password", "password_invalid", "Choose a password.").into()
+    }
+
+    async fn reply(&self, visit: &Visit<'_>, flow: &Flow, user: User) -> Result<Reply, Rejection> {
         let next = visit.url("after_confirm").unwrap_or_else(Next::home);
         let logs_in_by = self.log_in.then(|| Method::Link("confirm".into()));
         let notice = is_confirmed(&user);

@@ -64,9 +64,9 @@ use crate::datastore::outbox::{Addressee, NewMail};
 use crate::datastore::user::{Credentials, NewUser, UserChange};
 use crate::error::{Faults, Result};
 use crate::event::{Event, Origin};
-use crate::feature::{Feature, Installation};
-use crate::flow::link::{MailedLink, NewPassword, OpenLink};
-use crate::flow::{Flow, link, single_page};
+use crate::feature::{Change, Feature, Installation};
+use crate::flow::Flow;
+use crate::link::{self, MailedLink, NewPassword, OpenLink, single_page};
 use crate::rejection::Rejection;
 use crate::template::Embedded;
 use crate::user::{Email, Identity, User, UserId};
@@ -184,9 +184,11 @@ impl Invite {
         flow.make_way(email, &origin).await?;
         let id = UserId::from_uuid(random_uuid()?);
         let event = Event::UserInvited { user: id, origin: origin.clone() };
-        let together = flow.along(&event, vec![self.invitation(id, email, at)?]).await?;
-        if let Ok(user) = flow.store().create_user(&Self::guest(id, email, at), &together).await? {
-            flow.told(&event);
+        let guest = Self::guest(id, email, at);
+        let change = flow.change(event).mail([self.invitation(id, email, at)?]);
+        let created =
+            change.commit(async |with| flow.store().create_user(&guest, with).await).await?;
+        if let Ok(user) = created {
             return Ok(Some(user));
         }
         let found = flow.store().find_credentials(&Identity::Email(email.clone())).await?;
@@ -256,17 +258,16 @@ impl MailedLink for Invite {
         flow: &Flow,
         link: &OpenLink,
         form: NewPassword,
-    ) -> Result<Reply, Rejection> {
+    ) -> Result<(Change, UserChange), Rejection> {
         let hash = form.hash(visit, flow, link).await?;
-        let (digest, now) = (link.token.digest(), visit.clock().now());
         let event = Event::InvitationAccepted { user: link.user.id, origin: visit.origin() };
         let (subject, user) = ("Your invitation was accepted", &link.user);
         let notice = flow.notice(visit, "invite_notice", subject, user, &link.address)?;
-        let together = flow.along(&event, vec![notice]).await?;
-        let (store, change) = (flow.store(), UserChange::confirmed(now, Some(hash)));
-        let accepted = store.consume_token(&digest, Self::PURPOSE, now, &change, &together).await?;
-        let user = accepted.ok_or(Rejection::InvalidLink)?;
-        flow.told(&event);
+        let update = UserChange::confirmed(visit.clock().now(), Some(hash));
+        Ok((flow.change(event).mail([notice]), update))
+    }
+
+    async fn reply(&self, visit: &Visit<'_>, _flow: &Flow, user: User) -> Result<Reply, Rejection> {
         let next = visit.url("after_invite").unwrap_or_else(Next::home);
         Ok(Reply::redirect(next).notice(is_accepted(&user)))
     }

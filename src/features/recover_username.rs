@@ -27,19 +27,18 @@
 use rocket::{Route, State, get, post, routes};
 use serde::{Deserialize, Serialize};
 
+use crate::clock::Timestamp;
 use crate::config::Config;
 use crate::datastore::outbox::{Addressee, NewMail};
 use crate::error::{Faults, Result};
 use crate::feature::Feature;
 use crate::flow::Flow;
-use crate::rejection::{FieldErrors, Rejection};
+use crate::link::{Asked, AskedForm};
 use crate::template::Embedded;
 use crate::user::Email;
-use crate::web::kept_next;
-use crate::web::next::Next;
-use crate::web::page::{Notice, Page};
-use crate::web::reply::{Answer, Reply};
-use crate::web::submission::{Form, Submission};
+use crate::web::page::Notice;
+use crate::web::reply::Answer;
+use crate::web::submission::Submission;
 use crate::web::visit::Visit;
 
 /// The feature `recover_username`; its value is `[default.security.recover_username]`.
@@ -88,25 +87,13 @@ impl<D> Feature<D> for RecoverUsername {
     }
 }
 
-/// What is submitted to `/recover-username`.
-#[derive(Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct RecoverUsernameForm {
-    email: String,
-    /// Read from the form as it was sent, to be kept in the browser.
-    #[allow(dead_code, reason = "a field of the form")]
-    next: Option<String>,
-}
-
-impl Form for RecoverUsernameForm {
-    const SECRET: &'static [&'static str] = &[];
-}
+const ASKED: Asked = Asked { kind: "recover_username", template: PAGE.0, notice: IS_SENT };
 
 #[get("/recover-username?<next>")]
 fn show(visit: Visit<'_>, next: Option<&str>) -> Answer {
     let next = next.and_then(|next| visit.next(next));
     visit.anonymous_only(next.as_ref())?;
-    Ok(Reply::page(Page::new(PAGE.0).with("next", next)))
+    Ok(ASKED.show(next))
 }
 
 #[post("/recover-username?<next>", data = "<submitted>")]
@@ -114,36 +101,14 @@ async fn submit(
     visit: Visit<'_>,
     flow: &State<Flow>,
     next: Option<&str>,
-    submitted: Submission<RecoverUsernameForm>,
+    submitted: Submission<AskedForm>,
 ) -> Answer {
     let next = submitted.next(&visit, next);
     visit.anonymous_only(next.as_ref())?;
-    let page = Page::new(PAGE.0).with("next", &next).typed(submitted.typed());
-    match send(&visit, flow, submitted).await {
-        Ok(()) => {
-            kept_next::keep(&visit, next.as_ref());
-            let login = visit.url("login").unwrap_or_else(Next::home);
-            Ok(Reply::redirect(login).notice(IS_SENT))
-        }
-        Err(rejection) => Err(page.refuse(rejection)),
-    }
+    ASKED.submit(&visit, flow, next, submitted, mail).await
 }
 
-/// Puts the mail into the outbox, for any address alike: the worker finds out whose it is, and by what
-/// name they go when it is sent.
-async fn send(
-    visit: &Visit<'_>,
-    flow: &Flow,
-    submitted: Submission<RecoverUsernameForm>,
-) -> Result<(), Rejection> {
-    let form = submitted.read()?;
-    flow.limits().admit(visit, "recover_username").await?;
-    let email = Email::parse(&form.email)
-        .map_err(|fault| FieldErrors::one("email", "email_invalid", fault.to_string()))?;
-    if flow.limits().may_mail(visit, "recover_username", &email).await? {
-        let now = visit.clock().now();
-        let mail = NewMail::new("username_recovery", "Your username", &email, now)?;
-        flow.post(mail.concerns(Addressee::Holder), &visit.origin()).await?;
-    }
-    Ok(())
+/// Writes the mail. The worker finds out whose address it is, and their username when it is sent.
+fn mail(to: &Email, at: Timestamp) -> Result<NewMail> {
+    Ok(NewMail::new("username_recovery", "Your username", to, at)?.concerns(Addressee::Holder))
 }

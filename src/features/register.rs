@@ -417,7 +417,6 @@ impl Applicant<'_> {
         if !self.flow.awaits_confirmation() {
             together.mail.push(self.mail("welcome", "Welcome", id)?);
         }
-        let together = self.flow.along(&event, Vec::new()).await?.join(own).join(together);
         let user = NewUser {
             id,
             email: self.email.clone(),
@@ -427,11 +426,10 @@ impl Applicant<'_> {
             expires_at: self.flow.awaits_confirmation().then_some(at + UNCONFIRMED_FOR),
             created_at: at,
         };
-        match self.flow.store().create_user(&user, &together).await? {
-            Ok(_) => {
-                self.flow.told(&event);
-                return Ok(Created::Now);
-            }
+        let change = self.flow.change(event).with(own).with(together);
+        let store = self.flow.store();
+        match change.commit(async |with| store.create_user(&user, with).await).await? {
+            Ok(_) => return Ok(Created::Now),
             Err(Taken::Username) => return Err(username_taken("username")),
             Err(Taken::Email) => {}
         }
@@ -462,10 +460,9 @@ impl Applicant<'_> {
                 username: self.username.cloned(),
                 expires_at: self.visit.clock().now() + UNCONFIRMED_FOR,
             };
-            let contested = event(true);
-            let together = self.flow.along(&contested, links).await?;
-            if store.contest_user(user.id, &contest, &together).await? {
-                self.flow.told(&contested);
+            let change = self.flow.change(event(true)).mail(links);
+            if change.commit(async |with| store.contest_user(user.id, &contest, with).await).await?
+            {
                 return Ok(());
             }
         }
@@ -483,7 +480,7 @@ impl Applicant<'_> {
     async fn goes_along(&self, user: &User) -> Result<Together, Rejection> {
         let at = self.visit.clock().now();
         let registration = Registration::new(user.id, &user.email, at);
-        self.flow.with_registration(self.visit, &registration).await
+        self.flow.with_registration(&registration).await
     }
 
     fn mail(&self, template: &str, subject: &str, id: UserId) -> Result<NewMail, Rejection> {

@@ -251,13 +251,13 @@ impl Series {
     ) -> Result<Restored, Rejection> {
         let event = Event::RememberTheft { user: user.id, origin: visit.origin() };
         let mail = flow.notice(visit, "remember_theft", THEFT_SUBJECT, user, &user.email)?;
-        let together = flow.along(&event, vec![mail]).await?;
-        let ended = self.store.end_series(user.id, &found.series, &together).await?;
-        if let Some(ended) = ended {
-            flow.told(&event);
-            if let Some(event) = session_ended(&ended, SessionEnd::Theft, visit.origin()) {
-                visit.signals().send(&event);
-            }
+        let change = flow.change(event).mail([mail]);
+        let ended = change
+            .commit(async |with| self.store.end_series(user.id, &found.series, with).await)
+            .await?;
+        let origin = visit.origin();
+        if let Some(event) = ended.and_then(|it| session_ended(&it, SessionEnd::Theft, origin)) {
+            visit.signals().send(&event);
         }
         Ok(Restored::Forgotten)
     }

@@ -44,17 +44,16 @@ use crate::datastore::outbox::{Addressee, NewMail};
 use crate::datastore::user::UserChange;
 use crate::error::{Faults, Result};
 use crate::event::Event;
-use crate::feature::{Feature, Installation};
-use crate::flow::link::{MailedLink, NewPassword, OpenLink};
-use crate::flow::{Flow, link, single_page};
-use crate::rejection::{FieldErrors, Rejection};
+use crate::feature::{Change, Feature, Installation};
+use crate::flow::Flow;
+use crate::link::{self, Asked, AskedForm, MailedLink, NewPassword, OpenLink, single_page};
+use crate::rejection::Rejection;
 use crate::template::Embedded;
 use crate::user::{Email, Method, User};
-use crate::web::kept_next;
 use crate::web::next::Next;
 use crate::web::page::{Notice, Page};
 use crate::web::reply::{Answer, Reply};
-use crate::web::submission::{Form, Submission};
+use crate::web::submission::Submission;
 use crate::web::view::View;
 use crate::web::visit::Visit;
 
@@ -159,24 +158,11 @@ impl<D> Feature<D> for Reset {
     }
 }
 
-/// What is submitted to `/reset`.
-#[derive(Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct ResetForm {
-    email: String,
-    /// Read from the form as it was sent, to be kept in the browser.
-    #[allow(dead_code, reason = "a field of the form")]
-    next: Option<String>,
-}
-
-impl Form for ResetForm {
-    const SECRET: &'static [&'static str] = &[];
-}
+const ASKED: Asked = Asked { kind: "reset", template: PAGE.0, notice: LINK_IS_SENT };
 
 #[get("/reset?<next>")]
 fn show(visit: Visit<'_>, next: Option<&str>) -> Reply {
-    let next = next.and_then(|next| visit.next(next));
-    Reply::page(Page::new(PAGE.0).with("next", next))
+    ASKED.show(next.and_then(|next| visit.next(next)))
 }
 
 #[post("/reset?<next>", data = "<submitted>")]
@@ -185,35 +171,11 @@ async fn submit(
     flow: &State<Flow>,
     reset: &State<Reset>,
     next: Option<&str>,
-    submitted: Submission<ResetForm>,
+    submitted: Submission<AskedForm>,
 ) -> Answer {
     let next = submitted.next(&visit, next);
-    let page = Page::new(PAGE.0).with("next", &next).typed(submitted.typed());
-    match ask(&visit, flow, reset, submitted).await {
-        Ok(()) => {
-            kept_next::keep(&visit, next.as_ref());
-            let login = visit.url("login").unwrap_or_else(Next::home);
-            Ok(Reply::redirect(login).notice(LINK_IS_SENT))
-        }
-        Err(rejection) => Err(page.refuse(rejection)),
-    }
-}
-
-/// Puts mail with a link into the outbox, for any address alike.
-async fn ask(
-    visit: &Visit<'_>,
-    flow: &Flow,
-    reset: &Reset,
-    submitted: Submission<ResetForm>,
-) -> Result<(), Rejection> {
-    let form = submitted.read()?;
-    flow.limits().admit(visit, "reset").await?;
-    let email = Email::parse(&form.email)
-        .map_err(|fault| FieldErrors::one("email", "email_invalid", fault.to_string()))?;
-    if flow.limits().may_mail(visit, "reset", &email).await? {
-        flow.post(reset.instructions(&email, visit.clock().now())?, &visit.origin()).await?;
-    }
-    Ok(())
+    let write = |email: &Email, at| reset.instructions(email, at);
+    ASKED.submit(&visit, flow, next, submitted, write).await
 }
 
 /// Ends the wait after too many wrong passwords. The password is changed, whatever becomes of that.
@@ -257,19 +219,18 @@ impl MailedLink for Reset {
         flow: &Flow,
         link: &OpenLink,
         form: NewPassword,
-    ) -> Result<Reply, Rejection> {
+    ) -> Result<(Change, UserChange), Rejection> {
         let hash = form.hash(visit, flow, link).await?;
-        let (digest, now, user) = (link.token.digest(), visit.clock().now(), &link.user);
+        let (now, user) = (visit.clock().now(), &link.user);
         let event = Event::PasswordReset { user: user.id, origin: visit.origin() };
         let notice =
             flow.notice(visit, "reset_notice", "Your password was changed", user, &user.email)?;
-        let together = flow.along(&event, vec![notice]).await?;
-        let mut change = UserChange::password(hash);
-        change.confirmed_at = user.confirmed_at.is_none().then_some(now);
-        let store = flow.store();
-        let changed = store.consume_token(&digest, Self::PURPOSE, now, &change, &together).await?;
-        let user = changed.ok_or(Rejection::InvalidLink)?;
-        flow.told(&event);
+        let mut update = UserChange::password(hash);
+        update.confirmed_at = user.confirmed_at.is_none().then_some(now);
+        Ok((flow.change(event).mail([notice]), update))
+    }
+
+    async fn reply(&self, visit: &Visit<'_>, flow: &Flow, user: User) -> Result<Reply, Rejection> {
         forgive(visit, flow, &user).await;
         let next = visit.url("after_reset").unwrap_or_else(Next::home);
         let notice = is_reset(&user);

@@ -94,12 +94,11 @@ impl Flow {
             let missing = Rejection::TokenRefused(TokenFault::MissingClaim("jti"));
             let denied_as = denied_as.ok_or(missing)?;
             let event = Event::TokenDenied { user, token: denied_as.clone(), origin };
-            let together = self.along(&event, Vec::new()).await?;
-            let is_new = programs.store.deny(&denied_as, until, &together).await?;
+            let change = self.change(event);
+            let is_new = change
+                .commit(async |with| programs.store.deny(&denied_as, until, with).await)
+                .await?;
             self.checked.forget();
-            if is_new {
-                self.told(&event);
-            }
             Ok(is_new)
         }
     }

@@ -8,13 +8,12 @@ use crate::crypto::password::{Password, PasswordPolicy};
 use crate::datastore::outbox::NewMail;
 use crate::datastore::{Together, UserDatastore};
 use crate::event::{Event, Origin};
-use crate::feature::{Announcer, Moments, Registration, asker};
+use crate::feature::{Announcer, Change, Moments, Registration, asker};
 use crate::flow::bearer::Checked;
 use crate::flow::choice::Judges;
 use crate::flow::families::Programs;
 use crate::flow::limits::Limits;
 use crate::flow::username::UsernamePolicy;
-use crate::mail::worker::Bell;
 use crate::rejection::Rejection;
 use crate::user::{Identity, User};
 use crate::web::visit::Visit;
@@ -31,7 +30,6 @@ pub struct Flow {
     pub(in crate::flow) limits: Limits,
     pub(in crate::flow) max_sessions: u32,
     pub(in crate::flow) freshness: Span,
-    pub(in crate::flow) bell: Bell,
     /// What keeps programs, if a feature does.
     pub(in crate::flow) programs: Option<Programs>,
     pub(in crate::flow) checked: Checked,
@@ -49,14 +47,13 @@ pub(crate) struct FlowParts {
     pub(crate) limits: Limits,
     pub(crate) max_sessions: u32,
     pub(crate) freshness: Span,
-    pub(crate) bell: Bell,
     pub(crate) programs: Option<Programs>,
 }
 
 impl Flow {
     pub(crate) fn new(parts: FlowParts) -> Self {
         let FlowParts { store, moments, announcer, hasher, policy, usernames, .. } = parts;
-        let FlowParts { judges, limits, max_sessions, freshness, bell, programs, .. } = parts;
+        let FlowParts { judges, limits, max_sessions, freshness, programs, .. } = parts;
         Self {
             store,
             moments,
@@ -68,7 +65,6 @@ impl Flow {
             limits,
             max_sessions,
             freshness,
-            bell,
             programs,
             checked: Checked::default(),
         }
@@ -122,20 +118,9 @@ impl Flow {
         Ok(self.hasher.verify(slot, password, stored, &identity).await?)
     }
 
-    /// Gives what a change is committed together with: these mails, and what the hooks want to have
-    /// along with the event that tells of it.
-    ///
-    /// # Errors
-    ///
-    /// [`Rejection::Unavailable`] when a hook fails; then the change must not happen.
-    pub async fn along(&self, event: &Event, mail: Vec<NewMail>) -> Result<Together, Rejection> {
-        Ok(self.announcer.along(event, mail).await?)
-    }
-
-    /// Tells of a change that was committed.
-    pub fn told(&self, event: &Event) {
-        self.announcer.told(event);
-        self.mail_is_waiting();
+    /// Prepares a change of the store that this event tells of.
+    pub fn change(&self, event: Event) -> Change {
+        self.announcer.change(event)
     }
 
     /// Asks the hooks what goes with a registration.
@@ -145,14 +130,9 @@ impl Flow {
     /// [`Rejection::Unavailable`] when a hook fails.
     pub async fn with_registration(
         &self,
-        visit: &Visit<'_>,
         registration: &Registration<'_>,
     ) -> Result<Together, Rejection> {
-        let mut together = self.moments.after_register(registration).await?;
-        let asker = asker(&visit.origin());
-        together.mail =
-            together.mail.into_iter().map(|mail| mail.asked_by(asker.clone())).collect();
-        Ok(together)
+        Ok(self.moments.after_register(registration).await?)
     }
 
     /// Puts a mail into the outbox that comes with no change, and says who asked for it.
@@ -162,7 +142,7 @@ impl Flow {
     /// [`Rejection::Unavailable`] when the store does not answer.
     pub async fn post(&self, mail: NewMail, origin: &Origin) -> Result<(), Rejection> {
         self.store.push_mail(&mail.asked_by(asker(origin))).await?;
-        self.mail_is_waiting();
+        self.announcer.mail_is_waiting();
         Ok(())
     }
 
@@ -170,11 +150,6 @@ impl Flow {
     /// deleted after [`UNCONFIRMED_FOR`](crate::flow::lapse::UNCONFIRMED_FOR).
     pub fn awaits_confirmation(&self) -> bool {
         self.moments.awaits_confirmation()
-    }
-
-    /// Says that there is new mail in the outbox.
-    pub fn mail_is_waiting(&self) {
-        self.bell.ring();
     }
 
     /// Tells everybody but the client why a login failed.

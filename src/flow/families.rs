@@ -9,11 +9,11 @@ use uuid::Uuid;
 use crate::clock::Timestamp;
 use crate::crypto::password::Password;
 use crate::crypto::random_uuid;
+use crate::datastore::RefreshStore;
 use crate::datastore::refresh::{
     EndedFamily, FamilyRecord, LivesBy, Rotated, Rotation, TokenTrace,
 };
 use crate::datastore::session::SessionRecord;
-use crate::datastore::{RefreshStore, Together};
 use crate::error::Result;
 use crate::event::{Event, Origin, SessionEnd};
 use crate::feature::Announcer;
@@ -93,7 +93,7 @@ impl Flow {
         let claims = self.moments.token_claims(user, proofs).await?;
         let pair = programs.tokens.pair(user, &family, origin.at, claims)?;
         let event = authenticated_event(visit, &authenticated);
-        if !programs.begins.begin_with(&family, origin, Some(&event)).await? {
+        if !programs.begins.begin_with(&family, origin, Some(event)).await? {
             let authn_via = proofs.authn_via();
             return Err(self.fail(visit, Some(user), authn_via, "account_changed").await?);
         }
@@ -145,10 +145,10 @@ impl Flow {
             SessionEnd::Expired,
             visit.origin(),
         );
-        let together = self.along(&event, Vec::new()).await?;
-        if programs.store.end_family(family.user_id, id, &together).await? {
-            self.told(&event);
-        }
+        let change = self.change(event);
+        change
+            .commit(async |with| programs.store.end_family(family.user_id, id, with).await)
+            .await?;
         Ok(())
     }
 
@@ -303,13 +303,11 @@ impl Flow {
         family: EndedFamily,
     ) -> Result<bool, Rejection> {
         let event = revoked(family, SessionEnd::ByUser, visit.origin());
-        let together = self.along(&event, Vec::new()).await?;
-        let store = &self.programs()?.store;
-        let is_ended = store.end_family(family.user_id, family.id, &together).await?;
+        let (change, store) = (self.change(event), &self.programs()?.store);
+        let is_ended = change
+            .commit(async |with| store.end_family(family.user_id, family.id, with).await)
+            .await?;
         self.checked.forget();
-        if is_ended {
-            self.told(&event);
-        }
         Ok(is_ended)
     }
 
@@ -366,13 +364,9 @@ impl Flow {
     ) -> Result<(), Rejection> {
         let event = Event::TokenReuse { user: user.id, family: family.id, origin: visit.origin() };
         let mail = self.notice(visit, REUSE_MAIL, REUSE_SUBJECT, user, &user.email)?;
-        let together = self.along(&event, vec![mail]).await?;
-        let store = &self.programs()?.store;
-        let is_ended = store.end_family(user.id, family.id, &together).await?;
+        let (change, store) = (self.change(event).mail([mail]), &self.programs()?.store);
+        change.commit(async |with| store.end_family(user.id, family.id, with).await).await?;
         self.checked.forget();
-        if is_ended {
-            self.told(&event);
-        }
         Ok(())
     }
 }
@@ -398,22 +392,20 @@ impl Begins {
         &self,
         family: &FamilyRecord,
         origin: Origin,
-        login: Option<&Event>,
+        login: Option<Event>,
     ) -> Result<bool> {
         let (user, id) = (family.user_id, family.id);
         let created = Event::RefreshTrackerCreated { user, family: id, origin: origin.clone() };
-        let events = login.into_iter().chain([&created]);
-        let mut together = Together::nothing();
-        for event in events.clone() {
-            together = together.join(self.announcer.along(event, Vec::new()).await?);
-        }
-        let begun = self.store.begin_family(family, self.at_most, &together).await?;
+        let change = match login {
+            Some(login) => self.announcer.change(login).and(created),
+            None => self.announcer.change(created),
+        };
+        let begun = change
+            .commit(async |with| self.store.begin_family(family, self.at_most, with).await)
+            .await?;
         let Some(evicted) = begun else {
             return Ok(false);
         };
-        for event in events {
-            self.announcer.told(event);
-        }
         for family in evicted {
             self.announcer.noticed(&revoked(family, SessionEnd::Evicted, origin.clone()));
         }

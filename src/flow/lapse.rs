@@ -41,10 +41,10 @@ impl Flow {
             return Ok(());
         };
         let event = Event::UserDeleted { user: id, origin: origin.clone() };
-        let together = self.along(&event, Vec::new()).await?;
-        if store.delete_lapsed_user(id, Lapse::Unconfirmed, end, &together).await? {
-            self.told(&event);
-        }
+        let change = self.change(event);
+        change
+            .commit(async |with| store.delete_lapsed_user(id, Lapse::Unconfirmed, end, with).await)
+            .await?;
         Ok(())
     }
 }
@@ -71,12 +71,12 @@ pub async fn delete_lapsed(
         }
         for user in lapsed {
             let event = Event::UserDeleted { user: user.id, origin: Origin::new(now, None) };
-            let mail = farewell(&user)?.into_iter().collect();
-            let together = announcer.along(&event, mail).await?;
+            let change = announcer.change(event).mail(farewell(&user)?);
+            let deletion = change
+                .commit(async |with| store.delete_lapsed_user(user.id, lapse, now, with).await);
             // Whoever opened or confirmed it in this moment keeps it; another instance may be first.
-            match store.delete_lapsed_user(user.id, lapse, now, &together).await {
+            match deletion.await {
                 Ok(true) => {
-                    announcer.told(&event);
                     deleted += 1;
                     continue;
                 }

@@ -338,7 +338,7 @@ impl Limits {
     }
 
     /// Gives what something is counted by.
-    pub(in crate::flow) fn digest(&self, parts: &[&str]) -> Digest {
+    pub(crate) fn digest(&self, parts: &[&str]) -> Digest {
         let parts: Vec<&[u8]> = parts.iter().map(|part| part.as_bytes()).collect();
         keyed_digest(self.key.expose(), &parts)
     }

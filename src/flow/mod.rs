@@ -14,14 +14,12 @@ mod entry;
 pub(crate) mod families;
 pub mod lapse;
 pub mod limits;
-pub mod link;
 pub mod once;
 mod own;
 mod password;
 pub mod pending;
 mod remember;
 mod session;
-pub mod single_page;
 pub mod ticket;
 pub mod username;
 

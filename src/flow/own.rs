@@ -131,11 +131,11 @@ impl Flow {
         let (token, record) = new_session(visit, &active.user, proofs)?;
         let (created_at, series) = (active.record.created_at, active.record.series);
         let record = SessionRecord { created_at, series, ..record };
-        if !self.begin(visit, (token, record), &event).await? {
-            return Err(Rejection::Unauthenticated);
+        if self.begin(visit, (token, record), event).await? {
+            Ok(())
+        } else {
+            Err(Rejection::Unauthenticated)
         }
-        visit.signals().send_committed(&event);
-        Ok(())
     }
 
     /// Gives the live sessions of a user, the newest first.
@@ -167,12 +167,8 @@ impl Flow {
     ) -> Result<bool, Rejection> {
         let (user, reason, origin) = (session.user_id, SessionEnd::ByUser, visit.origin());
         let event = Event::SessionEnded { user, session: session.id, reason, origin };
-        let together = self.along(&event, Vec::new()).await?;
-        let is_ended = self.store.end_session(&session.digest, &together).await?;
-        if is_ended {
-            self.told(&event);
-        }
-        Ok(is_ended)
+        let change = self.change(event);
+        Ok(change.commit(async |with| self.store.end_session(&session.digest, with).await).await?)
     }
 
     /// Ends all sessions of whoever is logged in but the one they ask from, what their other browsers are
@@ -214,15 +210,15 @@ impl Flow {
         &self,
         visit: &Visit<'_>,
         active: &Active,
-        change: UserChange,
+        update: UserChange,
         event: Event,
         mail: Vec<NewMail>,
     ) -> Result<User, Rejection> {
-        let together = self.along(&event, mail).await?;
-        let change = change.unless_changed_since(active.user.epoch);
-        let changed = self.store.update_user(active.user.id, &change, &together).await?;
+        let (id, update) = (active.user.id, update.unless_changed_since(active.user.epoch));
+        let change = self.change(event).mail(mail);
+        let changed =
+            change.commit(async |with| self.store.update_user(id, &update, with).await).await?;
         let user = changed.ok_or(Rejection::Unauthenticated)?;
-        self.told(&event);
         self.go_on(visit, &user, active).await?;
         Ok(user)
     }

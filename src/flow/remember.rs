@@ -62,14 +62,15 @@ impl Flow {
             series: Some(turn.series),
             ..session_of(visit, user, proofs.clone(), &token)?
         };
-        let together = self.along(&event, Vec::new()).await?;
-        let turned = store.rotate_series(turn, &record, self.max_sessions, &together).await?;
+        let change = self.change(event);
+        let turned = change
+            .commit(async |with| store.rotate_series(turn, &record, self.max_sessions, with).await)
+            .await?;
         let Turned::Rotated(evicted) = turned else {
             return Ok(Return::Not(turned));
         };
         self.tell_evicted(visit, evicted);
         self.moments.after_login(&self.attempt_of(visit, &authenticated)).await;
-        visit.signals().send_committed(&event);
         let user = *authenticated.user;
         Ok(Return::Begun(Box::new(Active { token, record, user })))
     }

@@ -43,13 +43,12 @@ impl Flow {
         };
         let (token, record) = new_session(visit, user, proofs.clone())?;
         let series = keepsake.as_ref().map(|keepsake| keepsake.series.digest());
-        if !self.begin(visit, (token, SessionRecord { series, ..record }), &event).await? {
+        if !self.begin(visit, (token, SessionRecord { series, ..record }), event).await? {
             let authn_via = proofs.authn_via();
             return Err(self.fail(visit, Some(user), authn_via, "account_changed").await?);
         }
         self.replace_keepsake(visit, keepsake.as_ref()).await?;
         self.moments.after_login(&attempt).await;
-        visit.signals().send_committed(&event);
         Ok(*authenticated.user)
     }
 
@@ -72,12 +71,12 @@ impl Flow {
         let ended = visit.active().map(|active| (&active.record, &active.user)).or(outlived);
         if let Some((record, user)) = ended {
             let event = Event::UserLoggedOut { user: user.id, origin: visit.origin() };
-            let together = self.along(&event, Vec::new()).await?;
-            let is_ended = self.store.end_session(&record.digest, &together).await?;
+            let change = self.change(event.clone());
+            let is_ended = change
+                .commit(async |with| self.store.end_session(&record.digest, with).await)
+                .await?;
             self.moments.after_logout(user).await;
-            if is_ended {
-                visit.signals().send_committed(&event);
-            } else {
+            if !is_ended {
                 // It had ended meanwhile, and nothing was committed.
                 visit.signals().send(&event);
             }
@@ -95,11 +94,13 @@ impl Flow {
         &self,
         visit: &Visit<'_>,
         (token, record): (Token, SessionRecord),
-        event: &Event,
+        event: Event,
     ) -> Result<bool, Rejection> {
         self.end_pending(visit).await?;
-        let together = self.along(event, Vec::new()).await?;
-        let begun = self.store.begin_session(&record, self.max_sessions, &together).await?;
+        let change = self.change(event);
+        let begun = change
+            .commit(async |with| self.store.begin_session(&record, self.max_sessions, with).await)
+            .await?;
         let Some(evicted) = begun else {
             return Ok(false);
         };

@@ -99,7 +99,10 @@ pub(super) async fn assemble<D: UserDatastore>(
     let recorders = Arc::clone(&journals);
     listeners.record(move |events| write_down(Arc::clone(&recorders), events));
     let signals = listeners.start();
-    let announcer = Announcer::new(journals, signals.clone());
+    let announcer = Announcer::new(journals, signals.clone(), {
+        let bell = bell.clone();
+        move || bell.ring()
+    });
     let cookies = cookies(&config, &base_url, &keyring)?;
     let worker = Arc::new(Worker::new(
         Arc::clone(&shared),
@@ -107,7 +110,7 @@ pub(super) async fn assemble<D: UserDatastore>(
         composer,
         signals.clone(),
         clock.clone(),
-        bell.clone(),
+        bell,
     ));
     let max_sessions = config.session.max_per_user;
     let programs: Option<ProgramsIn> = parts.take().pop();
@@ -130,7 +133,6 @@ pub(super) async fn assemble<D: UserDatastore>(
         ),
         max_sessions,
         freshness: config.freshness,
-        bell,
         programs,
     });
     let housekeeping = Arc::new(Housekeeping::new(

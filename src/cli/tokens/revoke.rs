@@ -66,10 +66,12 @@ pub(crate) async fn run(wish: Revoke) -> Result<(), Failure> {
 async fn revoke_all(application: &Application, email: &Email) -> Result<(), Failure> {
     let user = application.find(email).await?;
     let event = Event::TokensRevoked { user: user.id, origin: origin() };
-    let together = application.along(&[event]).await?;
     // A change of nothing ends whatever is older than it.
-    let change = UserChange::default();
-    match application.store.update_user(user.id, &change, &together).await? {
+    let update = UserChange::default();
+    let changed = application
+        .commit(event, async |store, with| store.update_user(user.id, &update, with).await)
+        .await?;
+    match changed {
         Some(_) => print(format_args!(
             "Whatever {email} was logged in with is ended, and every token of theirs, personal ones too."
         )),
@@ -95,8 +97,9 @@ async fn revoke_family(application: &Application, id: Uuid) -> Result<(), Failur
 async fn end_family(application: &Application, user: UserId, id: Uuid) -> Result<bool, Failure> {
     let reason = SessionEnd::ByOperator;
     let event = Event::RefreshTrackerRevoked { user, family: id, reason, origin: origin() };
-    let together = application.along(&[event]).await?;
-    Ok(application.store.end_family(user, id, &together).await?)
+    Ok(application
+        .commit(event, async |store, with| store.end_family(user, id, with).await)
+        .await?)
 }
 
 /// Denies a token of which the id alone is known: nobody knows when it expires, or whether there is one.
@@ -182,6 +185,7 @@ async fn deny(
     until: Timestamp,
 ) -> Result<bool, Failure> {
     let event = Event::TokenDenied { user, token: denied_as.to_owned(), origin: origin() };
-    let together = application.along(&[event]).await?;
-    Ok(application.store.deny(denied_as, until, &together).await?)
+    Ok(application
+        .commit(event, async |store, with| store.deny(denied_as, until, with).await)
+        .await?)
 }

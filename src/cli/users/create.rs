@@ -11,7 +11,7 @@ use crate::crypto::password::{Password, PasswordPolicy};
 use crate::crypto::random_uuid;
 use crate::datastore::lapse::Lapse;
 use crate::datastore::user::{NewUser, Taken};
-use crate::datastore::{LapseStore, RoleStore, Together, UserDatastore};
+use crate::datastore::{LapseStore, RoleStore, UserDatastore};
 use crate::event::Event;
 use crate::features::invite::Invite;
 use crate::flow::Chooser;
@@ -69,10 +69,13 @@ pub(super) async fn create(application: &Application, account: &Create) -> Resul
     };
     let registered = Event::UserRegistered { user: user.id, origin: origin() };
     let confirmed = Event::UserConfirmed { user: user.id, origin: origin() };
-    let events = if account.confirmed { vec![registered, confirmed] } else { vec![registered] };
     make_room(application, email).await?;
-    let together = application.along(&events).await?;
-    let made = application.store.create_user(&user, &together).await?;
+    let mut change = application.change(registered).await?;
+    if account.confirmed {
+        change = change.and(confirmed);
+    }
+    let store = &application.store;
+    let made = change.commit(async |with| store.create_user(&user, with).await).await?;
     let made = made.map_err(|what| match what {
         Taken::Email => taken(email),
         Taken::Username => username_taken(),
@@ -102,10 +105,10 @@ pub(super) async fn invite(
     make_room(application, email).await?;
     let (id, now) = (UserId::from_uuid(random_uuid()?), Clock::default().now());
     let invited = Event::UserInvited { user: id, origin: origin() };
-    let along = application.along(&[invited]).await?;
-    let together = Together::mail(vec![settings.invitation(id, email, now)?]).join(along);
-    let guest = Invite::guest(id, email, now);
-    let user = match application.store.create_user(&guest, &together).await? {
+    let invitation = settings.invitation(id, email, now)?;
+    let (store, guest) = (&application.store, Invite::guest(id, email, now));
+    let change = application.change(invited).await?.mail([invitation]);
+    let user = match change.commit(async |with| store.create_user(&guest, with).await).await? {
         Ok(user) => {
             grant_or_unmake(application, &user, roles).await?;
             user
@@ -140,9 +143,11 @@ async fn make_room(application: &Application, email: &Email) -> Result<(), Failu
     let unproved = found.and_then(|it| Some((it.user.id, it.user.expires_at?)));
     if let Some((unproved, expires_at)) = unproved {
         let deleted = Event::UserDeleted { user: unproved, origin: origin() };
-        let together = application.along(&[deleted]).await?;
+        let change = application.change(deleted).await?;
         let (store, lapse) = (&application.store, Lapse::Unconfirmed);
-        store.delete_lapsed_user(unproved, lapse, expires_at, &together).await?;
+        change
+            .commit(async |with| store.delete_lapsed_user(unproved, lapse, expires_at, with).await)
+            .await?;
     }
     Ok(())
 }
@@ -182,8 +187,11 @@ async fn grant_or_unmake(
         return Ok(());
     };
     let event = Event::UserDeleted { user: user.id, origin: origin() };
-    let unmade = match application.along(&[event]).await {
-        Ok(together) => application.store.delete_user(user.id, &together).await.is_ok(),
+    let store = &application.store;
+    let unmade = match application.change(event).await {
+        Ok(change) => {
+            change.commit(async |with| store.delete_user(user.id, with).await).await.is_ok()
+        }
         Err(_) => false,
     };
     Err(if unmade { failure } else { without_roles(user, &failure) })
@@ -196,8 +204,10 @@ async fn grant_all(
 ) -> Result<(), Failure> {
     for role in roles {
         let event = Event::RoleGranted { user: user.id, role: role.clone(), origin: origin() };
-        let together = application.along(&[event]).await?;
-        if !application.store.grant_role(user.id, role, &together).await? {
+        let is_granted = application
+            .commit(event, async |store, with| store.grant_role(user.id, role, with).await)
+            .await?;
+        if !is_granted {
             return Err(unknown_role(role));
         }
     }

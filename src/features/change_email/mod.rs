@@ -84,10 +84,10 @@ use crate::datastore::outbox::{Addressee, NewMail};
 use crate::datastore::user::UserChange;
 use crate::error::{Error, Faults, Result};
 use crate::event::Event;
-use crate::feature::{Feature, Installation};
+use crate::feature::{Change, Feature, Installation};
 use crate::features::change_email::undo::Undo;
-use crate::flow::link::{Button, MailedLink, OpenLink};
-use crate::flow::{Flow, link, single_page};
+use crate::flow::Flow;
+use crate::link::{self, Button, MailedLink, OpenLink, single_page};
 use crate::rejection::{FieldErrors, Rejection};
 use crate::secret::Secret;
 use crate::template::Embedded;
@@ -410,24 +410,27 @@ impl MailedLink for ChangeEmail {
         flow: &Flow,
         link: &OpenLink,
         _form: Button,
-    ) -> Result<Reply, Rejection> {
-        let active = flow.require_user(visit).await?;
-        let (digest, now, user) = (link.token.digest(), visit.clock().now(), &link.user);
+    ) -> Result<(Change, UserChange), Rejection> {
+        let user = &link.user;
         let event = Event::ChangeEmailConfirmed {
             user: user.id,
             old_email: Secret::new(user.email.to_string()),
             origin: visit.origin(),
         };
         let notices = self.notices(visit, flow, user, &link.address)?;
-        let together = flow.along(&event, notices).await?;
-        let change = UserChange::email(link.address.clone(), now).unless_changed_since(user.epoch);
+        let update = UserChange::email(link.address.clone(), visit.clock().now());
         flow.make_way(&link.address, &visit.origin()).await?;
-        let store = flow.store();
-        let changed = store.consume_token(&digest, Self::PURPOSE, now, &change, &together).await?;
-        let Some(user) = changed else {
-            return Err(unusable(visit, flow, link, Self::PURPOSE).await?);
-        };
-        flow.told(&event);
+        Ok((flow.change(event).mail(notices), update.unless_changed_since(user.epoch)))
+    }
+
+    /// The address has another account by now. The person who presses the button reads its mail, and may
+    /// know.
+    fn inapplicable(&self, _visit: &Visit<'_>) -> Rejection {
+        email_taken("This address has an account of its own by now.")
+    }
+
+    async fn reply(&self, visit: &Visit<'_>, flow: &Flow, user: User) -> Result<Reply, Rejection> {
+        let active = visit.active().ok_or(Rejection::Unauthenticated)?;
         flow.go_on(visit, &user, active).await?;
         let next = visit.url("after_change_email").unwrap_or_else(Next::home);
         let shown = flow.with_access_token(visit, &user, visit.payload(&user).await?).await?;
@@ -435,23 +438,10 @@ impl MailedLink for ChangeEmail {
     }
 }
 
-/// Says why a link did nothing: it was used meanwhile, or the address is another account's by now.
-/// Whoever presses the button reads the mail of that address, and may know.
-async fn unusable(
-    visit: &Visit<'_>,
-    flow: &Flow,
-    link: &OpenLink,
-    purpose: &str,
-) -> Result<Rejection, Rejection> {
-    let now = visit.clock().now();
-    Ok(match flow.store().find_token(&link.token.digest(), purpose, now).await? {
-        None => Rejection::InvalidLink,
-        Some(_) => Rejection::Custom {
-            reason: "email_taken",
-            status: Status::BadRequest,
-            text: "This address has an account of its own by now.".to_owned(),
-        },
-    })
+/// Refuses an address that has another account.
+fn email_taken(text: &str) -> Rejection {
+    let (reason, status) = ("email_taken", Status::BadRequest);
+    Rejection::Custom { reason, status, text: text.to_owned() }
 }
 
 fn page(user: &User) -> Page {

@@ -1,14 +1,14 @@
 //! The way back to the old address.
 
 use rocket::async_trait;
-use rocket::http::Status;
 
 use crate::datastore::user::UserChange;
 use crate::error::Result;
 use crate::event::Event;
-use crate::features::change_email::unusable;
+use crate::feature::Change;
+use crate::features::change_email::email_taken;
 use crate::flow::Flow;
-use crate::flow::link::{Button, MailedLink, OpenLink};
+use crate::link::{Button, MailedLink, OpenLink};
 use crate::rejection::Rejection;
 use crate::template::Embedded;
 use crate::user::{User, Username};
@@ -63,12 +63,12 @@ impl MailedLink for Undo {
         flow: &Flow,
         link: &OpenLink,
         _form: Button,
-    ) -> Result<Reply, Rejection> {
-        let (digest, now, user) = (link.token.digest(), visit.clock().now(), &link.user);
-        let mut change = UserChange::email(link.address.clone(), now);
-        change.ends_lasting_after = Some(link.kept.asked_at);
-        change.closes_at = Some(None);
-        change.password_hash = Some(None);
+    ) -> Result<(Change, UserChange), Rejection> {
+        let user = &link.user;
+        let mut update = UserChange::email(link.address.clone(), visit.clock().now());
+        update.ends_lasting_after = Some(link.kept.asked_at);
+        update.closes_at = Some(None);
+        update.password_hash = Some(None);
         let event = Event::ChangeEmailUndone { user: user.id, origin: visit.origin() };
         let subject = "The change of your email address was undone";
         let mut notices = Vec::new();
@@ -76,34 +76,26 @@ impl MailedLink for Undo {
             let notice = flow.notice(visit, "change_email_undone", subject, user, to)?;
             notices.push(notice.with("old_email", link.address.as_str()));
         }
-        let together = flow.along(&event, notices).await?;
         flow.make_way(&link.address, &visit.origin()).await?;
-        let store = flow.store();
-        let undone = store.consume_token(&digest, Self::PURPOSE, now, &change, &together).await?;
-        let Some(user) = undone else {
-            let why = unusable(visit, flow, link, Self::PURPOSE).await?;
-            return Err(with_cure(why, visit.url("reset").is_some()));
-        };
-        flow.told(&event);
+        Ok((flow.change(event).mail(notices), update))
+    }
+
+    /// The old address has another account by now: the person who reads its mail can have that account, and
+    /// move it out of the way.
+    fn inapplicable(&self, visit: &Visit<'_>) -> Rejection {
+        email_taken(if visit.url("reset").is_some() {
+            "This address has an account of its own by now. Choose a new password for that one, log in to \
+             it and move it to another address, then press the button again."
+        } else {
+            "This address has an account of its own by now. Ask whoever runs this site to move that one, \
+             then press the button again."
+        })
+    }
+
+    async fn reply(&self, visit: &Visit<'_>, _flow: &Flow, user: User) -> Result<Reply, Rejection> {
         let reset = visit.url("reset");
         let notice = is_undone(&user, reset.is_some());
         let next = reset.or_else(|| visit.url("login")).unwrap_or_else(Next::home);
         Ok(Reply::redirect(next).notice(notice))
     }
-}
-
-/// Says what to do where the old address has another account by now: whoever reads its mail can have
-/// that account, and move it out of the way.
-fn with_cure(rejection: Rejection, has_reset: bool) -> Rejection {
-    let Rejection::Custom { reason: reason @ "email_taken", .. } = rejection else {
-        return rejection;
-    };
-    let text = if has_reset {
-        "This address has an account of its own by now. Choose a new password for that one, log in to \
-         it and move it to another address, then press the button again."
-    } else {
-        "This address has an account of its own by now. Ask whoever runs this site to move that one, \
-         then press the button again."
-    };
-    Rejection::Custom { reason, status: Status::BadRequest, text: text.to_owned() }
 }

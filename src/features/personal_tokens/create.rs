@@ -147,9 +147,12 @@ impl Desk {
         let (id, origin) = (token.id, visit.origin());
         let event = Event::PersonalTokenCreated { user: user.id, token: id, origin };
         let mail = self.notice(visit, flow, user, &token)?;
-        let together = flow.along(&event, vec![mail]).await?;
         let at_most = self.settings.max_per_user;
-        match self.store.create_personal_token(&token, at_most, &together).await? {
+        let change = flow.change(event).mail([mail]);
+        let created = change
+            .commit(async |with| self.store.create_personal_token(&token, at_most, with).await)
+            .await?;
+        match created {
             Creation::Created => {}
             Creation::TooMany => {
                 let text = format!("You have {at_most} tokens already. Revoke one of them first.");
@@ -161,7 +164,6 @@ impl Desk {
             }
             Creation::AccountChanged => return Err(Rejection::Unauthenticated),
         }
-        flow.told(&event);
         let text = personal_token::reveal(&self.settings.prefix, &secret);
         Ok(Made { user, token: text, listed: self.listed(token, visit.clock().now()) })
     }

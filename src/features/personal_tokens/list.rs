@@ -108,12 +108,11 @@ impl Desk {
         let user = flow.require_user(visit).await?.user.id;
         let token = Uuid::parse_str(&form.personal_token).map_err(|_| unknown())?;
         let event = Event::PersonalTokenRevoked { user, token, origin: visit.origin() };
-        let together = flow.along(&event, Vec::new()).await?;
-        if !self.store.revoke_personal_token(user, token, &together).await? {
-            return Err(unknown());
-        }
-        flow.told(&event);
-        Ok(())
+        let change = flow.change(event);
+        let is_revoked = change
+            .commit(async |with| self.store.revoke_personal_token(user, token, with).await)
+            .await?;
+        if is_revoked { Ok(()) } else { Err(unknown()) }
     }
 
     pub(super) fn page(&self, listed: &[Listed]) -> Page {

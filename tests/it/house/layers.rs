@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 const LADDER: &[&[&str]] = &[
     &["cli", "guide", "security", "testing"],
     &["features"],
-    &["guard"],
+    &["guard", "link"],
     &["flow"],
     &["web"],
     &["feature", "session", "mail", "token"],

@@ -13,7 +13,7 @@
 //! address bar, from which the application takes it.
 
 use crate::crypto::one_time::Token;
-use crate::flow::link::MailedLink;
+use crate::link::mailed::MailedLink;
 use crate::rejection::Rejection;
 use crate::web::reply::Reply;
 use crate::web::view::View;

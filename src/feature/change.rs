@@ -1,0 +1,208 @@
+//! A change of the store, with all that is committed with it and the telling afterwards.
+
+use crate::datastore::Together;
+use crate::datastore::outbox::NewMail;
+use crate::datastore::personal_token::Creation;
+use crate::datastore::remember::Turned;
+use crate::error::Result;
+use crate::event::Event;
+use crate::feature::announcer::Announcer;
+
+/// A change that is about to be made: one step of the store, what is committed in the same transaction, and
+/// the events that are told once it is.
+///
+/// Made with [`Flow::change`](crate::flow::Flow::change):
+///
+/// ```
+/// use rocket_security::Rejection;
+/// use rocket_security::datastore::user::UserChange;
+/// use rocket_security::event::{Event, Origin};
+/// use rocket_security::flow::Flow;
+/// use rocket_security::{User, UserId};
+///
+/// /// Switches an account off, and ends all that its user is logged in with.
+/// async fn switch_off(flow: &Flow, user: UserId, origin: Origin) -> Result<Option<User>, Rejection> {
+///     let off = UserChange::active(false);
+///     let changed = flow
+///         .change(Event::UserDeactivated { user, origin })
+///         .commit(async |with| flow.store().update_user(user, &off, with).await)
+///         .await?;
+///     Ok(changed)
+/// }
+/// ```
+#[must_use = "nothing changes until it is committed"]
+pub struct Change {
+    announcer: Announcer,
+    events: Vec<Event>,
+    together: Together,
+}
+
+impl Announcer {
+    /// Prepares a change of the store that this event tells of.
+    pub fn change(&self, event: Event) -> Change {
+        Change { announcer: self.clone(), events: vec![event], together: Together::nothing() }
+    }
+}
+
+impl Change {
+    /// Tells of this, too, after the events before it.
+    pub fn and(mut self, event: Event) -> Self {
+        self.events.push(event);
+        self
+    }
+
+    /// Puts these mails into the outbox.
+    pub fn mail(mut self, mail: impl IntoIterator<Item = NewMail>) -> Self {
+        self.together.mail.extend(mail);
+        self
+    }
+
+    /// Commits this, too.
+    pub fn with(mut self, together: Together) -> Self {
+        self.together = self.together.join(together);
+        self
+    }
+
+    /// Makes the change: asks the journals what is committed with it, hands that to the one step of the store
+    /// that `act` is, and tells of the events if the step was [committed](Committed). Returns what the store
+    /// answered.
+    ///
+    /// # Errors
+    ///
+    /// What a journal or `act` fails with; then nothing is committed, and nobody is told.
+    pub async fn commit<T: Committed>(
+        self,
+        act: impl AsyncFnOnce(&Together) -> Result<T>,
+    ) -> Result<T> {
+        let Self { announcer, events, together } = self;
+        let together = announcer.with_journals(&events, together).await?;
+        let answer = act(&together).await?;
+        if answer.is_committed() {
+            announcer.committed(&events, !together.mail.is_empty());
+        }
+        Ok(answer)
+    }
+}
+
+/// What a step of the store answers.
+pub trait Committed {
+    /// Returns whether the step was taken, and what belongs to it committed.
+    fn is_committed(&self) -> bool;
+}
+
+/// `false`: there was nothing to change.
+impl Committed for bool {
+    fn is_committed(&self) -> bool {
+        *self
+    }
+}
+
+/// `None`: what was to be changed is not there, or changed meanwhile.
+impl<T> Committed for Option<T> {
+    fn is_committed(&self) -> bool {
+        self.is_some()
+    }
+}
+
+/// `Err`: why the store did not take the step.
+impl<T, E> Committed for std::result::Result<T, E> {
+    fn is_committed(&self) -> bool {
+        self.is_ok()
+    }
+}
+
+impl Committed for Creation {
+    fn is_committed(&self) -> bool {
+        matches!(self, Self::Created)
+    }
+}
+
+impl Committed for Turned {
+    fn is_committed(&self) -> bool {
+        matches!(self, Self::Rotated(_))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+
+    use rocket::async_trait;
+
+    use crate::clock::Clock;
+    use crate::datastore::Together;
+    use crate::datastore::outbox::NewMail;
+    use crate::error::{Error, Result};
+    use crate::event::{Event, Listeners, Origin, Signals};
+    use crate::feature::announcer::Announcer;
+    use crate::feature::journaling::Journaling;
+    use crate::user::{Email, UserId};
+
+    /// A journal whose store is full.
+    struct Full;
+
+    #[async_trait]
+    impl Journaling for Full {
+        async fn before_commit(&self, _event: &Event) -> Result<Together> {
+            Err(Error::store("full"))
+        }
+    }
+
+    fn announcer(journals: Vec<Box<dyn Journaling>>) -> (Announcer, Signals, Arc<AtomicU32>) {
+        let (signals, rung) = (Listeners::default().start(), Arc::new(AtomicU32::new(0)));
+        let bell = Arc::clone(&rung);
+        let ring = move || {
+            bell.fetch_add(1, Ordering::Relaxed);
+        };
+        (Announcer::new(journals.into(), signals.clone(), ring), signals, rung)
+    }
+
+    fn deleted() -> Event {
+        let origin = Origin::new(Clock::default().now(), None);
+        Event::UserDeleted { user: UserId::from_uuid(uuid::Uuid::from_u128(1)), origin }
+    }
+
+    fn mail() -> NewMail {
+        let to = Email::parse("ann@example.org").unwrap();
+        NewMail::new("welcome", "Welcome", &to, Clock::default().now()).unwrap()
+    }
+
+    #[rocket::async_test]
+    async fn what_was_committed_is_told_and_its_mail_is_sent() {
+        let (announcer, signals, rung) = announcer(Vec::new());
+        let mut told = signals.subscribe();
+        let change = announcer.change(deleted()).mail([mail()]);
+        let answer = change.commit(async |with| Ok(Some(with.mail.len()))).await;
+        assert_eq!(answer.unwrap(), Some(1));
+        assert_eq!(told.try_recv().unwrap().name(), "user_deleted");
+        assert_eq!(rung.load(Ordering::Relaxed), 1);
+    }
+
+    #[rocket::async_test]
+    async fn a_step_that_was_not_taken_is_told_to_nobody() {
+        let (announcer, signals, rung) = announcer(Vec::new());
+        let mut told = signals.subscribe();
+        for _ in 0..2 {
+            let change = announcer.change(deleted()).mail([mail()]);
+            assert!(!change.commit(async |_| Ok(false)).await.unwrap());
+        }
+        let change = announcer.change(deleted());
+        change.commit(async |_| Err::<bool, _>(Error::store("away"))).await.unwrap_err();
+        assert!(told.try_recv().is_err());
+        assert_eq!(rung.load(Ordering::Relaxed), 0);
+    }
+
+    #[rocket::async_test]
+    async fn what_a_journal_cannot_write_down_does_not_happen() {
+        let (announcer, signals, _) = announcer(vec![Box::new(Full)]);
+        let (mut told, has_happened) = (signals.subscribe(), AtomicBool::new(false));
+        let act = async |_: &Together| {
+            has_happened.store(true, Ordering::Relaxed);
+            Ok(true)
+        };
+        announcer.change(deleted()).commit(act).await.unwrap_err();
+        assert!(!has_happened.load(Ordering::Relaxed));
+        assert!(told.try_recv().is_err());
+    }
+}

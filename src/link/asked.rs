@@ -1,0 +1,92 @@
+//! Pages that ask for an address and mail something to it: with the same answer and the same work for every
+//! address, so that nobody learns which of them has an account.
+
+use serde::Deserialize;
+
+use crate::clock::Timestamp;
+use crate::datastore::outbox::NewMail;
+use crate::error::Result;
+use crate::flow::Flow;
+use crate::rejection::{FieldErrors, Rejection};
+use crate::user::Email;
+use crate::web::kept_next;
+use crate::web::next::Next;
+use crate::web::page::{Notice, Page};
+use crate::web::reply::{Answer, Reply};
+use crate::web::submission::{Form, Submission};
+use crate::web::visit::Visit;
+
+/// What is submitted: an address.
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AskedForm {
+    email: String,
+    /// Read from the form as it was sent, to be kept in the browser.
+    #[allow(dead_code, reason = "a field of the form")]
+    next: Option<String>,
+}
+
+impl Form for AskedForm {
+    const SECRET: &'static [&'static str] = &[];
+}
+
+/// A page that asks for an address.
+pub struct Asked {
+    /// What is asked for: the name under which requests and mails are limited.
+    pub kind: &'static str,
+    /// The template of the page.
+    pub template: &'static str,
+    /// What is said on the login page afterwards.
+    pub notice: Notice,
+}
+
+impl Asked {
+    /// Shows the form.
+    pub fn show(self, next: Option<Next>) -> Reply {
+        Reply::page(Page::new(self.template).with("next", next))
+    }
+
+    /// Puts the mail that `write` makes for the address into the outbox, keeps the page to come back to in the
+    /// browser, and leads to the login page. The worker finds out whether the address has an account.
+    ///
+    /// # Errors
+    ///
+    /// The page again, with [`Rejection::InvalidInput`] for what is no address, [`Rejection::Throttled`], or
+    /// [`Rejection::Unavailable`] if the store does not answer. For an address that was mailed to too often, there
+    /// is no error, and no mail.
+    pub async fn submit(
+        self,
+        visit: &Visit<'_>,
+        flow: &Flow,
+        next: Option<Next>,
+        submitted: Submission<AskedForm>,
+        write: impl FnOnce(&Email, Timestamp) -> Result<NewMail>,
+    ) -> Answer {
+        let page = Page::new(self.template).with("next", &next).typed(submitted.typed());
+        match self.post(visit, flow, submitted, write).await {
+            Ok(()) => {
+                kept_next::keep(visit, next.as_ref());
+                let login = visit.url("login").unwrap_or_else(Next::home);
+                Ok(Reply::redirect(login).notice(self.notice))
+            }
+            Err(rejection) => Err(page.refuse(rejection)),
+        }
+    }
+
+    async fn post(
+        &self,
+        visit: &Visit<'_>,
+        flow: &Flow,
+        submitted: Submission<AskedForm>,
+        write: impl FnOnce(&Email, Timestamp) -> Result<NewMail>,
+    ) -> Result<(), Rejection> {
+        let form = submitted.read()?;
+        flow.limits().admit(visit, self.kind).await?;
+        let email = Email::parse(&form.email)
+            .map_err(|fault| FieldErrors::one("email", "email_invalid", fault.to_string()))?;
+        if flow.limits().may_mail(visit, self.kind, &email).await? {
+            flow.post(write(&email, visit.clock().now())?, &visit.origin()).await?;
+        }
+        Ok(())
+    }
+}
