@@ -4,9 +4,11 @@
 //! [`Rejection::Unavailable`].
 
 mod csrf;
+mod fields;
 mod token;
 
 pub use crate::rejection::csrf::CsrfFault;
+pub use crate::rejection::fields::{FieldError, FieldErrors};
 pub use crate::rejection::token::TokenFault;
 
 use std::error::Error as StdError;
@@ -324,84 +326,5 @@ impl fmt::Display for Rejection {
 impl From<FieldErrors> for Rejection {
     fn from(errors: FieldErrors) -> Self {
         Self::InvalidInput(errors)
-    }
-}
-
-/// What is wrong with one field of a form.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FieldError {
-    /// The field's name; empty for what concerns the form as a whole.
-    pub field: String,
-    /// The code for programs, in snake case.
-    pub reason: &'static str,
-    /// The sentence for people.
-    pub text: String,
-}
-
-/// What is wrong with a form, in the order of its fields.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct FieldErrors(Vec<FieldError>);
-
-impl FieldErrors {
-    /// Begins with nothing wrong.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Begins with one field that is wrong.
-    pub fn one(field: &str, reason: &'static str, text: impl Into<String>) -> Self {
-        let mut errors = Self::default();
-        errors.push(field, reason, text);
-        errors
-    }
-
-    /// Notes that `field` is wrong.
-    pub fn push(&mut self, field: &str, reason: &'static str, text: impl Into<String>) {
-        self.0.push(FieldError { field: field.to_owned(), reason, text: text.into() });
-    }
-
-    /// Gives the value, or notes what is wrong with `field` and gives none.
-    pub fn take<T, E: std::fmt::Display>(
-        &mut self,
-        field: &str,
-        reason: &'static str,
-        parsed: Result<T, E>,
-    ) -> Option<T> {
-        match parsed {
-            Ok(value) => Some(value),
-            Err(fault) => {
-                self.push(field, reason, fault.to_string());
-                None
-            }
-        }
-    }
-
-    /// Notes everything that `more` holds.
-    pub fn extend(&mut self, more: FieldErrors) {
-        self.0.extend(more.0);
-    }
-
-    /// Forgets what does not count.
-    pub fn retain(&mut self, counts: impl FnMut(&FieldError) -> bool) {
-        self.0.retain(counts);
-    }
-
-    /// Tells whether nothing is wrong.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// Gives what is wrong, in order.
-    pub fn iter(&self) -> impl Iterator<Item = &FieldError> {
-        self.0.iter()
-    }
-}
-
-impl StdError for FieldErrors {}
-
-impl fmt::Display for FieldErrors {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let texts: Vec<&str> = self.iter().map(|error| error.text.as_str()).collect();
-        f.write_str(&texts.join(" "))
     }
 }

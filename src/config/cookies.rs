@@ -4,7 +4,7 @@ use rocket::http::SameSite;
 use serde::Deserialize;
 use url::Url;
 
-use crate::config::CookieName;
+use crate::config::csrf::CookieName;
 use crate::error::{Error, Faults, Result};
 
 /// `[default.security.cookies]`: what our cookies are called, and where browsers send them.

@@ -4,7 +4,7 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 use url::Url;
 
-use crate::config::Origins;
+use crate::config::redirects::Origins;
 use crate::error::{Error, Result};
 
 /// `[default.security.csrf]`: protection against forged requests, for applications that run in the
@@ -190,7 +190,8 @@ fn bare(name: &str) -> &str {
 mod tests {
     use serde_json::json;
 
-    use crate::config::{CookieName, Origins, ScriptOrigins};
+    use crate::config::csrf::{CookieName, ScriptOrigins};
+    use crate::config::redirects::Origins;
 
     #[test]
     fn the_origin_of_a_web_view_is_listed_for_scripts_and_never_for_redirects() {

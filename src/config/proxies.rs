@@ -3,12 +3,7 @@
 use std::net::IpAddr;
 
 use ipnet::{IpNet, Ipv4Net};
-use rocket::figment::Figment;
 use serde::{Deserialize, Deserializer};
-use url::Url;
-
-use crate::config::{Config, is_debug};
-use crate::error::{Error, Result};
 
 /// An entry of `security.trusted_proxies`: an address, or a network of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,33 +90,11 @@ impl<'de> Deserialize<'de> for ProxyHeader {
     }
 }
 
-impl Config {
-    /// Checks that a release that people reach by https, but that does not speak TLS itself, says which
-    /// proxy does: without an answer all visitors would be one network to the limits on attempts.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Config`] when `security.trusted_proxies` is missing; an empty list is an answer.
-    pub(crate) fn check_proxies(&self, figment: &Figment, base_url: &Url) -> Result<()> {
-        let speaks_tls = || figment.extract::<rocket::Config>().is_ok_and(|it| it.tls_enabled());
-        let is_answered = self.trusted_proxies.is_some();
-        if is_answered || is_debug(figment) || base_url.scheme() != "https" || speaks_tls() {
-            return Ok(());
-        }
-        Err(Error::config(
-            "trusted_proxies",
-            "is missing, although base_url is https and Rocket does not speak TLS itself",
-            "Set it to the addresses of your reverse proxy, for example [\"10.0.0.5\"], \
-             or to [] if there is none",
-        ))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
-    use crate::config::{ProxyHeader, ProxyNetwork};
+    use crate::config::proxies::{ProxyHeader, ProxyNetwork};
 
     #[test]
     fn an_address_is_a_network_of_its_own() {

@@ -108,7 +108,7 @@ mod tests {
     use serde_json::json;
     use url::Url;
 
-    use crate::config::Origins;
+    use crate::config::redirects::Origins;
 
     fn origins(texts: &[&str]) -> Result<Origins, String> {
         serde_json::from_value(json!(texts)).map_err(|fault| fault.to_string())

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use crate::config::Span;
+use crate::config::span::Span;
 use crate::error::{Error, Faults};
 
 /// `[default.security.session]`: how long a session lasts.

@@ -121,7 +121,7 @@ impl Serialize for Span {
 mod tests {
     use serde_json::json;
 
-    use crate::config::Span;
+    use crate::config::span::Span;
 
     #[test]
     fn a_span_is_a_second_at_least_and_has_a_unit() {

@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-use serde::de::value::MapAccessDeserializer;
-use serde::de::{Error as _, MapAccess, Visitor};
+use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
-use crate::config::span::Bounds;
-use crate::config::{CookieName, Span, TokenKeyConfig, TokenKeysConfig};
+use crate::config::csrf::CookieName;
+use crate::config::span::{Bounds, Span};
+use crate::config::token_check::{TokenCheck, by_kind};
+use crate::config::token_keys::TokenKeysConfig;
+use crate::config::trusted::TrustedConfig;
 use crate::error::{Error, Faults, Result as Checked};
 use crate::secret::Secret;
 
@@ -19,9 +21,6 @@ const MAX_LEEWAY: Duration = Duration::from_secs(600);
 /// The longest that a refresh token which was replaced leads to its successor: a thief who is as quick is
 /// not found out at once.
 const MAX_GRACE: Duration = Duration::from_secs(10);
-
-/// The longest that an answer about a token is kept: for so long may one be good that was revoked.
-const MAX_CACHED: Duration = Duration::from_secs(600);
 
 /// The longest that a program is logged in.
 const MAX_REFRESH_LIFETIME: Duration = Duration::from_secs(365 * 86_400);
@@ -33,7 +32,7 @@ const MAX_REFRESH_LIFETIME: Duration = Duration::from_secs(365 * 86_400);
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct TokensConfig {
-    /// The application's own keys: texts, or tables as in [`TokenKeyConfig`]. The first of a
+    /// The application's own keys: texts, or tables as in [`TokenKeyConfig`](crate::config::TokenKeyConfig). The first of a
     /// purpose that can issue is the active one, the others verify. Without a local key of your own, one
     /// derived from `security.keys` is added, for refresh tokens and `.local()`.
     /// _Default:_ a key for `v4.local`, derived from `security.keys`.
@@ -241,37 +240,6 @@ pub enum RefreshIn {
     Cookie,
 }
 
-/// A value of `tokens.check`: whether it is asked if a token is good still.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum TokenCheck {
-    /// With each request: what ended takes effect with the next one.
-    #[default]
-    Always,
-    /// Not if it was asked no longer ago than that: what ended takes effect within it.
-    Cached(Duration),
-    /// Not at all: a token is good until it expires.
-    Never,
-}
-
-impl<'de> Deserialize<'de> for TokenCheck {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        let fault = || D::Error::custom("it is neither \"always\", \"never\" nor \"cached(30s)\"");
-        match text.as_str() {
-            "always" => return Ok(Self::Always),
-            "never" => return Ok(Self::Never),
-            _ => {}
-        }
-        let length = text.strip_prefix("cached(").and_then(|rest| rest.strip_suffix(')'));
-        let length = length.and_then(|length| humantime::parse_duration(length).ok());
-        let length = length.ok_or_else(fault)?;
-        if length < Duration::from_secs(1) || length > MAX_CACHED {
-            return Err(D::Error::custom("it is not cached for 1 second to 10 minutes"));
-        }
-        Ok(Self::Cached(length))
-    }
-}
-
 /// What a token is protected by: PASETO's purpose.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -296,52 +264,6 @@ impl fmt::Display for TokenPurpose {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }
-}
-
-/// An entry of `[[default.security.tokens.trusted]]`: somebody else whose tokens are accepted.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[non_exhaustive]
-pub struct TrustedConfig {
-    /// The issuer: tokens under this key have to name it in `iss`, and no other.
-    pub iss: String,
-    /// The issuer's key: a text, or a table as in [`TokenKeyConfig`].
-    pub key: TokenKeyConfig,
-    /// What the issuer writes as `kid` into footers. _Default:_ the PASERK id of the key.
-    #[serde(default)]
-    pub kid: Option<String>,
-    /// The kinds that the issuer's tokens may serve as. _Default:_ `["access"]`.
-    #[serde(default = "access_alone")]
-    pub kinds: Vec<String>,
-    /// What the issuer's tokens may do that others may not. _Default:_ nothing.
-    #[serde(default)]
-    pub allow: Vec<Allowance>,
-}
-
-fn access_alone() -> Vec<String> {
-    vec!["access".to_owned()]
-}
-
-/// An entry of `allow`: what tokens of an issuer may do that others may not.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-#[non_exhaustive]
-pub enum Allowance {
-    /// `sub` may be a whole number; it is read as its decimal text.
-    IntegerSub,
-    /// `sub` may be missing.
-    NoSub,
-    /// `aud` may be missing. One that is there has to name us all the same.
-    NoAud,
-    /// `iat` may be missing.
-    NoIat,
-    /// `nbf` may be missing.
-    NoNbf,
-    /// `jti` may be missing. Tokens without it cannot be denied.
-    NoJti,
-    /// The kind is not in the implicit assertion, as it is not in tokens of other libraries. It is
-    /// read from `typ` or `type`; where neither is there, `kinds` has to name one alone.
-    Unbound,
 }
 
 /// One text or a list of them.
@@ -385,30 +307,4 @@ fn grace<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Erro
 
 fn leeway<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
     deserializer.deserialize_any(Bounds::new(Duration::ZERO, MAX_LEEWAY, "of at most 10 minutes"))
-}
-
-fn by_kind<'de, D>(deserializer: D) -> Result<BTreeMap<String, TokenCheck>, D::Error>
-where
-    D: Deserializer<'de>,
-{
-    deserializer.deserialize_any(ByKind)
-}
-
-struct ByKind;
-
-impl<'de> Visitor<'de> for ByKind {
-    type Value = BTreeMap<String, TokenCheck>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a table by kinds of tokens")
-    }
-
-    /// Whoever writes one for all means access tokens.
-    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Self::Value, E> {
-        Err(E::custom(format!("it names no kind of token. Write {{ access = \"{text}\" }}")))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
-        BTreeMap::deserialize(MapAccessDeserializer::new(map))
-    }
 }

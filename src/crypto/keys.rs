@@ -12,7 +12,7 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use hkdf::Hkdf;
 use sha2::Sha256;
 
-use crate::crypto::random_bytes;
+use crate::crypto::random::random_bytes;
 use crate::error::{Error, Faults, Result};
 use crate::secret::Secret;
 

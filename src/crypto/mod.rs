@@ -15,6 +15,7 @@
 //! | [`hasher`] | hashing passwords on threads of their own | Argon2id (RFC 9106) |
 //! | [`scheme`] | the parameters of a hash, and its computation | Argon2id (RFC 9106) |
 //! | [`decoys`] | the work for accounts that do not exist | |
+//! | `random` | randomness, of the operating system | |
 //! | `pool` | threads behind a bounded queue | |
 
 pub mod chain;
@@ -28,29 +29,9 @@ pub mod paseto;
 pub mod password;
 pub mod personal_token;
 pub(crate) mod pool;
+mod random;
 pub mod scheme;
 pub mod token_key;
 pub mod vault;
 
-use crate::error::{Error, Result};
-
-/// Gives `N` bytes from the operating system's generator.
-///
-/// # Errors
-///
-/// [`Error::Crypto`] when it gives none; there is no fallback.
-#[allow(clippy::disallowed_methods, reason = "the sole source of randomness")]
-pub fn random_bytes<const N: usize>() -> Result<[u8; N]> {
-    let mut bytes = [0; N];
-    getrandom::fill(&mut bytes).map_err(|fault| Error::Crypto(fault.to_string()))?;
-    Ok(bytes)
-}
-
-/// Gives a random UUID (RFC 9562, version 4) for a row. Never a credential.
-///
-/// # Errors
-///
-/// [`Error::Crypto`] when the operating system gives no randomness.
-pub fn random_uuid() -> Result<uuid::Uuid> {
-    Ok(uuid::Builder::from_random_bytes(random_bytes()?).into_uuid())
-}
+pub use crate::crypto::random::{random_bytes, random_uuid};

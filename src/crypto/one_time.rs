@@ -8,7 +8,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq;
 
-use crate::crypto::random_bytes;
+use crate::crypto::random::random_bytes;
 use crate::error::Result;
 use crate::secret::Secret;
 

@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 
 use crate::crypto::keys::{Keyring, Purpose};
 use crate::crypto::one_time::Token;
-use crate::crypto::random_bytes;
+use crate::crypto::random::random_bytes;
 use crate::error::{Error, Result};
 use crate::secret::Secret;
 

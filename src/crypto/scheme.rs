@@ -8,7 +8,7 @@ use argon2::password_hash::phc::{Output, ParamsString, Salt};
 use argon2::{Algorithm, Argon2, Block, Params, Version};
 
 use crate::config::PasswordConfig;
-use crate::crypto::random_bytes;
+use crate::crypto::random::random_bytes;
 use crate::error::{Error, Result};
 
 /// The bytes of a salt (NIST SP 800-63B-4, section 3.1.1.2, asks for 4) and of a hash.

@@ -127,7 +127,7 @@ mod tests {
 
     use crate::crypto::keys::{Keyring, Purpose, generate_paserk};
     use crate::crypto::paseto::Sealer;
-    use crate::crypto::random_uuid;
+    use crate::crypto::random::random_uuid;
     use crate::crypto::vault::{SealedFor, Vault};
     use crate::error::Error;
     use crate::secret::Secret;

@@ -7,7 +7,7 @@ use rocket::async_trait;
 use crate::clock::Timestamp;
 use crate::crypto::chain::{Sealed, Sealer, link};
 use crate::crypto::one_time::Digest;
-use crate::datastore::Together;
+use crate::datastore::together::Together;
 use crate::error::Result;
 use crate::user::UserId;
 

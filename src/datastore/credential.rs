@@ -18,7 +18,7 @@ use uuid::Uuid;
 
 use crate::clock::Timestamp;
 use crate::crypto::one_time::Digest;
-use crate::datastore::Together;
+use crate::datastore::together::Together;
 use crate::error::{Error, Result};
 use crate::user::{CredentialKind, User, UserId};
 

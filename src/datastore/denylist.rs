@@ -3,7 +3,7 @@
 use rocket::async_trait;
 
 use crate::clock::Timestamp;
-use crate::datastore::Together;
+use crate::datastore::together::Together;
 use crate::error::Result;
 
 /// Keeps the ids of tokens that are good no more.

@@ -3,7 +3,7 @@
 use rocket::async_trait;
 
 use crate::clock::Timestamp;
-use crate::datastore::Together;
+use crate::datastore::together::Together;
 use crate::error::Result;
 use crate::user::{User, UserId, Username};
 

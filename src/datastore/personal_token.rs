@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use crate::clock::Timestamp;
 use crate::crypto::one_time::Digest;
-use crate::datastore::Together;
+use crate::datastore::together::Together;
 use crate::error::Result;
 use crate::user::{ScopeName, User, UserId};
 

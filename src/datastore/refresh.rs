@@ -7,8 +7,9 @@ use uuid::Uuid;
 
 use crate::clock::Timestamp;
 use crate::crypto::one_time::Digest;
+use crate::datastore::denylist::Denylist;
 use crate::datastore::session::SessionRecord;
-use crate::datastore::{Denylist, Together};
+use crate::datastore::together::Together;
 use crate::error::Result;
 use crate::user::{Proofs, User, UserId};
 

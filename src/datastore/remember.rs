@@ -5,8 +5,8 @@ use uuid::Uuid;
 
 use crate::clock::Timestamp;
 use crate::crypto::one_time::Digest;
-use crate::datastore::Together;
 use crate::datastore::session::{EndedSession, SessionRecord};
+use crate::datastore::together::Together;
 use crate::error::Result;
 use crate::user::{Proofs, User, UserId};
 

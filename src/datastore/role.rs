@@ -2,7 +2,7 @@
 
 use rocket::async_trait;
 
-use crate::datastore::Together;
+use crate::datastore::together::Together;
 use crate::error::Result;
 use crate::user::{PermissionName, RoleName, UserId};
 

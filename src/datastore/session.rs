@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::clock::{NEVER, Timestamp};
 use crate::crypto::one_time::Digest;
-use crate::datastore::Together;
+use crate::datastore::together::Together;
 use crate::error::Result;
 use crate::user::{Proofs, User, UserId};
 

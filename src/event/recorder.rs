@@ -22,7 +22,8 @@ use rocket::tokio::task::AbortHandle;
 use rocket::tokio::time::{MissedTickBehavior, interval};
 
 use crate::clock::Timestamp;
-use crate::event::{Event, Origin};
+use crate::event::kinds::Event;
+use crate::event::origin::Origin;
 
 /// How many events of one kind that differ are written within a [`WINDOW`], and as many counts of
 /// events that repeated them.

@@ -19,7 +19,7 @@ use rocket::tokio::sync::{broadcast, mpsc, watch};
 use rocket::tokio::task::AbortHandle;
 use rocket::tokio::time::timeout;
 
-use crate::event::Event;
+use crate::event::kinds::Event;
 use crate::event::recorder::{Counted, Record, Recorder};
 
 /// How many events wait for one listener; also how far a receiver of

@@ -5,7 +5,7 @@ use chrono::TimeDelta;
 use crate::clock::Timestamp;
 use crate::crypto::one_time::keyed_digest;
 use crate::datastore::denylist::MAX_JTI_BYTES;
-use crate::token::Verified;
+use crate::token::verified::Verified;
 
 /// How much longer than it lasts a token is denied: the most that verifiers let clocks be apart.
 const LEEWAY: TimeDelta = TimeDelta::minutes(10);

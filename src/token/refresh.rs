@@ -3,21 +3,22 @@
 use std::sync::Arc;
 
 use chrono::{DurationRound, TimeDelta};
-use rocket::async_trait;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use crate::clock::{NEVER, Timestamp};
-use crate::config::Config;
 use crate::crypto::random_uuid;
 use crate::datastore::refresh::FamilyRecord;
 use crate::datastore::session::SessionRecord;
 use crate::error::{Error, Result};
 use crate::rejection::Rejection;
 use crate::secret::Secret;
+use crate::token::families::BeginsFamilies;
+use crate::token::issue::TokenBuilder;
+use crate::token::kind::Refresh;
 use crate::token::subject::{Holder, fault_of};
-use crate::token::{Refresh, TokenBuilder, Tokens};
-use crate::user::{Method, Proof, Proofs, User, UserId};
+use crate::token::tokens::Tokens;
+use crate::user::{Method, Proof, Proofs, User};
 
 /// How families that an application begins say their users proved to be them.
 const AUTHN_VIA: &str = "application";
@@ -39,42 +40,6 @@ pub struct TokenPair {
     pub refresh: Secret<String>,
     /// When that expires.
     pub refresh_expires_at: Timestamp,
-}
-
-/// Begins families in the store, and tells of it: the feature `tokens`.
-#[async_trait]
-pub(crate) trait BeginsFamilies: Send + Sync {
-    /// False when the user may not log in, has changed, or the session has ended.
-    async fn begin(&self, family: &FamilyRecord) -> Result<bool>;
-
-    /// Finds a session of a user; none when it has ended.
-    async fn find_session(&self, user: UserId, session: Uuid) -> Result<Option<SessionRecord>>;
-}
-
-/// How long families last.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct FamilyLimits {
-    idle: TimeDelta,
-    absolute: TimeDelta,
-    /// How long after the beginning of the session that it began in a family is over, where an assurance
-    /// level says so.
-    of_session: Option<TimeDelta>,
-}
-
-impl FamilyLimits {
-    pub(super) fn new(config: &Config) -> Self {
-        let (idle, absolute) =
-            (config.tokens.refresh_idle.delta(), config.tokens.refresh_lifetime.delta());
-        if !config.session.bounds_families {
-            return Self { idle, absolute, of_session: None };
-        }
-        let of_session = config.session.absolute.delta();
-        Self {
-            idle: idle.min(config.session.idle.delta()),
-            absolute: absolute.min(of_session),
-            of_session: Some(of_session),
-        }
-    }
 }
 
 /// A program's login that is about to begin. Made by [`Tokens::refresh`].

@@ -8,8 +8,8 @@ use crate::crypto::keys::{Keyring, Purpose};
 use crate::crypto::token_key::{TokenKey, TokenVersion};
 use crate::error::{Error, Faults, Result};
 use crate::token::document::{PublicKey, PublicKeys};
+use crate::token::families::FamilyLimits;
 use crate::token::key_source::KeyReader;
-use crate::token::refresh::FamilyLimits;
 
 /// What tokens are issued and verified with.
 pub(super) struct Ring {

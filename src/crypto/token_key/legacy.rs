@@ -16,8 +16,10 @@ use rusty_paseto::core::{
 };
 use sha2::{Digest, Sha384};
 
-use crate::crypto::random_bytes;
-use crate::crypto::token_key::{KeyFault, Material, NO_SECRET, TokenVersion};
+use crate::crypto::random::random_bytes;
+use crate::crypto::token_key::fault::KeyFault;
+use crate::crypto::token_key::material::{Material, NO_SECRET};
+use crate::crypto::token_key::version::TokenVersion;
 use crate::error::{Error, Result};
 use crate::secret::Secret;
 
@@ -181,7 +183,7 @@ fn failed(fault: impl std::fmt::Debug) -> Error {
 #[cfg(test)]
 mod tests {
     use crate::config::TokenPurpose;
-    use crate::crypto::token_key::TokenKey;
+    use crate::crypto::token_key::key::TokenKey;
 
     /// A key of each version and purpose: of version 2 and 3, from the bytes of others.
     fn keys() -> Vec<TokenKey> {

@@ -42,7 +42,7 @@ mod tests {
     use ed25519_dalek::SigningKey;
 
     use crate::crypto::keys::decode_hex;
-    use crate::crypto::token_key::TokenKey;
+    use crate::crypto::token_key::key::TokenKey;
     use crate::crypto::token_key::published::is_published;
 
     fn fault_of(text: &str) -> String {

@@ -1,53 +1,20 @@
 //! Reading a key from its text, and refusing what is none.
 
-use std::fmt;
-
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use ed25519_dalek::pkcs8::{DecodePrivateKey, DecodePublicKey};
 use ed25519_dalek::{SigningKey, VerifyingKey};
 
 use crate::crypto::keys::{check_quality, decode_hex};
+use crate::crypto::token_key::fault::KeyFault;
+use crate::crypto::token_key::key::TokenKey;
 #[cfg(feature = "legacy-paseto")]
 use crate::crypto::token_key::legacy;
+use crate::crypto::token_key::material::Material;
 use crate::crypto::token_key::published::is_published;
-use crate::crypto::token_key::{Material, TokenKey, TokenVersion, wrapped};
+use crate::crypto::token_key::version::TokenVersion;
+use crate::crypto::token_key::wrapped;
 use crate::secret::Secret;
-
-/// What is wrong with the text of a key, and the cure. It never quotes the text.
-#[derive(Debug)]
-pub struct KeyFault {
-    fault: String,
-    cure: &'static str,
-}
-
-impl KeyFault {
-    /// Says what is wrong, to go on after the name of a setting or a file.
-    pub fn fault(&self) -> &str {
-        &self.fault
-    }
-
-    /// Says what to do about it.
-    pub fn cure(&self) -> &'static str {
-        self.cure
-    }
-
-    pub(super) fn new(fault: impl Into<String>) -> Self {
-        Self { fault: fault.into(), cure: MAKE_ONE }
-    }
-
-    fn with_cure(fault: impl Into<String>, cure: &'static str) -> Self {
-        Self { fault: fault.into(), cure }
-    }
-}
-
-impl fmt::Display for KeyFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the key {}. {}", self.fault, self.cure)
-    }
-}
-
-const MAKE_ONE: &str = "Make one with `rocket-security keys generate` and set it";
 
 impl TokenKey {
     /// Reads a key: PASERK `local`, `secret`, `public`, `local-pw` and `secret-pw`; PEM; or 32 bytes
@@ -281,7 +248,7 @@ mod tests {
     use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
     use crate::config::TokenPurpose;
-    use crate::crypto::token_key::TokenKey;
+    use crate::crypto::token_key::key::TokenKey;
     use crate::secret::Secret;
 
     fn fault_of(text: &str) -> String {

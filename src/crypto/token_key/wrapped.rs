@@ -6,7 +6,9 @@ use paserk::core::operations::pbkw::Argon2Params;
 use paserk::core::types::{PaserkLocal, PaserkLocalPw, PaserkSecret, PaserkSecretPw};
 use paserk::core::version::K4;
 
-use crate::crypto::token_key::{Material, TokenKey, TokenVersion};
+use crate::crypto::token_key::key::TokenKey;
+use crate::crypto::token_key::material::Material;
+use crate::crypto::token_key::version::TokenVersion;
 use crate::error::{Error, Result};
 use crate::secret::Secret;
 

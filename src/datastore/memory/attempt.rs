@@ -7,21 +7,10 @@ use rocket::async_trait;
 
 use crate::clock::Timestamp;
 use crate::crypto::one_time::Digest;
-use crate::datastore::AttemptStore;
-use crate::datastore::attempt::{BackOff, Charge};
-use crate::datastore::memory::{MemoryDatastore, sweep};
+use crate::datastore::attempt::{AttemptStore, BackOff, Charge};
+use crate::datastore::memory::rows::Count;
+use crate::datastore::memory::store::{MemoryDatastore, sweep};
 use crate::error::Result;
-
-/// What was counted under a key.
-#[derive(Default)]
-pub(super) struct Count {
-    attempts: u32,
-    /// The delay after the last attempt.
-    delay: TimeDelta,
-    /// Until when the key is blocked, or its window lasts.
-    until: Timestamp,
-    counted_at: Timestamp,
-}
 
 #[async_trait]
 impl AttemptStore for MemoryDatastore {

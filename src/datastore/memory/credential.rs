@@ -7,11 +7,11 @@ use uuid::Uuid;
 
 use crate::crypto::one_time::Digest;
 use crate::datastore::credential::{
-    CredentialChange, CredentialRecord, CredentialUse, CredentialsUnchanged, Ended,
+    CredentialChange, CredentialRecord, CredentialStore, CredentialUse, CredentialsUnchanged, Ended,
 };
-use crate::datastore::memory::{Content, MemoryDatastore, duplicate};
-use crate::datastore::user::UserChange;
-use crate::datastore::{CredentialStore, Together};
+use crate::datastore::memory::store::{Content, MemoryDatastore, duplicate};
+use crate::datastore::together::Together;
+use crate::datastore::user_change::UserChange;
 use crate::error::Result;
 use crate::user::{CredentialKind, User, UserId};
 

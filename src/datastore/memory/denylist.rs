@@ -3,8 +3,9 @@
 use rocket::async_trait;
 
 use crate::clock::Timestamp;
-use crate::datastore::memory::MemoryDatastore;
-use crate::datastore::{Denylist, Together};
+use crate::datastore::denylist::Denylist;
+use crate::datastore::memory::store::MemoryDatastore;
+use crate::datastore::together::Together;
 use crate::error::Result;
 
 #[async_trait]

@@ -3,12 +3,12 @@
 use rocket::async_trait;
 
 use crate::clock::Timestamp;
-use crate::datastore::lapse::{Contest, Lapse};
-use crate::datastore::memory::outbox::Queued;
-use crate::datastore::memory::{Content, MemoryDatastore};
+use crate::datastore::lapse::{Contest, Lapse, LapseStore};
+use crate::datastore::memory::rows::Queued;
+use crate::datastore::memory::store::{Content, MemoryDatastore};
 use crate::datastore::one_time::OneTimeToken;
 use crate::datastore::outbox::Addressee;
-use crate::datastore::{LapseStore, Together};
+use crate::datastore::together::Together;
 use crate::error::Result;
 use crate::user::{User, UserId};
 

@@ -4,10 +4,10 @@ use rocket::async_trait;
 
 use crate::clock::Timestamp;
 use crate::crypto::one_time::Digest;
-use crate::datastore::memory::{Content, MemoryDatastore, duplicate, sweep};
-use crate::datastore::one_time::OneTimeToken;
-use crate::datastore::user::UserChange;
-use crate::datastore::{OneTimeStore, TicketStore, Together};
+use crate::datastore::memory::store::{Content, MemoryDatastore, duplicate, sweep};
+use crate::datastore::one_time::{OneTimeStore, OneTimeToken, TicketStore};
+use crate::datastore::together::Together;
+use crate::datastore::user_change::UserChange;
 use crate::error::Result;
 use crate::user::User;
 

@@ -6,53 +6,12 @@ use rocket::async_trait;
 use uuid::Uuid;
 
 use crate::clock::Timestamp;
-use crate::datastore::memory::{Content, MemoryDatastore, duplicate, orphan};
-use crate::datastore::outbox::{ListedMail, MailState, NewLink, NewMail, OutboxMail};
-use crate::datastore::{OutboxAdmin, OutboxStore, Together};
+use crate::datastore::memory::rows::Queued;
+use crate::datastore::memory::store::{Content, MemoryDatastore, duplicate, orphan};
+use crate::datastore::outbox::{ListedMail, NewMail, OutboxAdmin, OutboxMail, OutboxStore};
+use crate::datastore::together::Together;
 use crate::error::{Error, Result};
 use crate::user::UserId;
-
-/// A mail that is not delivered yet.
-pub(super) struct Queued {
-    pub(super) mail: NewMail,
-    attempts: u32,
-    /// When it is due, or due again; none if it was given up.
-    next_attempt_at: Option<Timestamp>,
-    /// Whether it was handed out and not settled since.
-    leased: bool,
-    /// Why it was not delivered the last time.
-    fault: Option<String>,
-}
-
-impl Queued {
-    fn listed(&self) -> ListedMail {
-        ListedMail {
-            mail: self.mail.clone(),
-            state: MailState::new(self.next_attempt_at, self.leased),
-            attempts: self.attempts,
-            fault: self.fault.clone(),
-        }
-    }
-
-    /// Tells whether nobody will send it, unless an operator wants it.
-    pub(super) fn is_given_up(&self) -> bool {
-        self.next_attempt_at.is_none()
-    }
-
-    /// Tells whether it goes to the same address and concerns nobody else, with a link of the same
-    /// purpose that does not last.
-    fn carries(&self, link: &NewLink, mail: &NewMail) -> bool {
-        let is_alike = |other: &NewLink| other.purpose == link.purpose && !other.lasting;
-        self.mail.to.as_str() == mail.to.as_str()
-            && is_of(self.mail.addressee.user_id(), mail.addressee.user_id())
-            && self.mail.link.as_ref().is_some_and(is_alike)
-    }
-}
-
-/// Tells whether two mails can be about one user.
-fn is_of(one: Option<UserId>, other: Option<UserId>) -> bool {
-    one.is_none() || other.is_none() || one == other
-}
 
 #[async_trait]
 impl OutboxStore for MemoryDatastore {

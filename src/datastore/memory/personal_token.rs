@@ -7,9 +7,9 @@ use uuid::Uuid;
 
 use crate::clock::Timestamp;
 use crate::crypto::one_time::Digest;
-use crate::datastore::memory::{MemoryDatastore, duplicate, sweep};
-use crate::datastore::personal_token::{Creation, PersonalTokenRecord};
-use crate::datastore::{PersonalTokenStore, Together};
+use crate::datastore::memory::store::{MemoryDatastore, duplicate, sweep};
+use crate::datastore::personal_token::{Creation, PersonalTokenRecord, PersonalTokenStore};
+use crate::datastore::together::Together;
 use crate::error::Result;
 use crate::user::{User, UserId};
 

@@ -7,11 +7,11 @@ use uuid::Uuid;
 
 use crate::clock::Timestamp;
 use crate::crypto::one_time::Digest;
-use crate::datastore::memory::{Content, MemoryDatastore, duplicate};
+use crate::datastore::memory::store::{Content, MemoryDatastore, duplicate};
 use crate::datastore::refresh::{
-    EndedFamily, FamilyRecord, LivesBy, Rotated, Rotation, TokenTrace,
+    EndedFamily, FamilyRecord, LivesBy, RefreshStore, Rotated, Rotation, TokenTrace,
 };
-use crate::datastore::{RefreshStore, Together};
+use crate::datastore::together::Together;
 use crate::error::Result;
 use crate::user::{User, UserId};
 

@@ -6,10 +6,12 @@ use rocket::async_trait;
 
 use crate::clock::Timestamp;
 use crate::crypto::one_time::Digest;
-use crate::datastore::memory::{Content, MemoryDatastore, duplicate};
-use crate::datastore::remember::{EndedSeries, Presented, SeriesRecord, Turn, Turned};
+use crate::datastore::memory::store::{Content, MemoryDatastore, duplicate};
+use crate::datastore::remember::{
+    EndedSeries, Presented, RememberStore, SeriesRecord, Turn, Turned,
+};
 use crate::datastore::session::SessionRecord;
-use crate::datastore::{RememberStore, Together};
+use crate::datastore::together::Together;
 use crate::error::Result;
 use crate::user::{User, UserId};
 

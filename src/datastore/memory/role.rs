@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use rocket::async_trait;
 
 use crate::datastore::hierarchy::Hierarchy;
-use crate::datastore::memory::{Content, MemoryDatastore};
-use crate::datastore::role::{NotIncluded, RoleRecord};
-use crate::datastore::{RoleStore, Together};
+use crate::datastore::memory::store::{Content, MemoryDatastore};
+use crate::datastore::role::{NotIncluded, RoleRecord, RoleStore};
+use crate::datastore::together::Together;
 use crate::error::Result;
 use crate::user::{PermissionName, RoleName, User, UserId};
 

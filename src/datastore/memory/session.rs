@@ -7,9 +7,9 @@ use uuid::Uuid;
 
 use crate::clock::{NEVER, Timestamp};
 use crate::crypto::one_time::Digest;
-use crate::datastore::memory::{Content, MemoryDatastore, duplicate};
-use crate::datastore::session::{EndedSession, SessionRecord};
-use crate::datastore::{SessionStore, Together};
+use crate::datastore::memory::store::{Content, MemoryDatastore, duplicate};
+use crate::datastore::session::{EndedSession, SessionRecord, SessionStore};
+use crate::datastore::together::Together;
 use crate::error::Result;
 use crate::user::{User, UserId};
 

@@ -5,9 +5,8 @@ use std::net::IpAddr;
 use rocket::async_trait;
 
 use crate::clock::Timestamp;
-use crate::datastore::TrackStore;
-use crate::datastore::memory::{MemoryDatastore, orphan};
-use crate::datastore::track::Track;
+use crate::datastore::memory::store::{MemoryDatastore, orphan};
+use crate::datastore::track::{Track, TrackStore};
 use crate::error::Result;
 use crate::user::UserId;
 

@@ -6,10 +6,13 @@ use rocket::async_trait;
 
 use crate::clock::Timestamp;
 use crate::crypto::hasher::PasswordHash;
-use crate::datastore::memory::{Content, MemoryDatastore};
+use crate::datastore::lapse::LapseStore;
+use crate::datastore::memory::store::{Content, MemoryDatastore};
 use crate::datastore::outbox::Addressee;
-use crate::datastore::user::{Credentials, NewUser, Taken, UserChange};
-use crate::datastore::{LapseStore, RoleStore, Together, UserDatastore};
+use crate::datastore::role::RoleStore;
+use crate::datastore::together::Together;
+use crate::datastore::user::{Credentials, NewUser, Taken, UserDatastore};
+use crate::datastore::user_change::UserChange;
 use crate::error::Result;
 use crate::user::{Email, Identity, User, UserId, Username};
 

@@ -8,8 +8,7 @@ use rocket::async_trait;
 
 use crate::clock::Timestamp;
 use crate::crypto::one_time::Digest;
-use crate::datastore::AttemptStore;
-use crate::datastore::attempt::{BackOff, Charge};
+use crate::datastore::attempt::{AttemptStore, BackOff, Charge};
 use crate::datastore::sqlx::fault::is_unique_violation;
 use crate::datastore::sqlx::rows::{corrupt, row};
 use crate::datastore::sqlx::store::SqlxDatastore;

@@ -7,11 +7,11 @@ use uuid::Uuid;
 
 use crate::clock::Timestamp;
 use crate::crypto::chain::Sealer;
-use crate::datastore::audit::{AuditEntry, AuditHead, AuditRow};
+use crate::datastore::audit::{AuditEntry, AuditHead, AuditRow, AuditStore};
 use crate::datastore::sqlx::chosen::Chosen;
 use crate::datastore::sqlx::rows::{corrupt, read_digest, row};
 use crate::datastore::sqlx::store::SqlxDatastore;
-use crate::datastore::{AuditStore, Together};
+use crate::datastore::together::Together;
 use crate::error::{Error, Result};
 use crate::user::UserId;
 

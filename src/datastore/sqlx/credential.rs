@@ -6,7 +6,7 @@ use uuid::Uuid;
 use crate::clock::Timestamp;
 use crate::crypto::one_time::Digest;
 use crate::datastore::credential::{
-    CredentialChange, CredentialRecord, CredentialUse, CredentialsUnchanged, Ended,
+    CredentialChange, CredentialRecord, CredentialStore, CredentialUse, CredentialsUnchanged, Ended,
 };
 use crate::datastore::sqlx::fault::is_unique_violation_of;
 use crate::datastore::sqlx::outbox::push_all;
@@ -14,7 +14,7 @@ use crate::datastore::sqlx::rows::{UserRow, corrupt, read_digest, row, select_us
 use crate::datastore::sqlx::store::SqlxDatastore;
 use crate::datastore::sqlx::user::LOCK_USER;
 use crate::datastore::sqlx::user_change::{end_older, settle_change};
-use crate::datastore::{CredentialStore, Together};
+use crate::datastore::together::Together;
 use crate::error::Result;
 use crate::user::{CredentialKind, User, UserId};
 

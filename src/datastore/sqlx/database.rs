@@ -274,9 +274,9 @@ mod tests {
     use std::sync::atomic::{AtomicU32, Ordering};
     use std::time::Instant;
 
-    use crate::datastore::SqlxDatastore;
     use crate::datastore::sqlx::fault::Fault;
     use crate::datastore::sqlx::pool::SqlxPool;
+    use crate::datastore::sqlx::store::SqlxDatastore;
     use crate::error::{Error, Result};
 
     fn store() -> SqlxDatastore {

@@ -3,12 +3,13 @@
 use rocket::async_trait;
 
 use crate::clock::Timestamp;
+use crate::datastore::denylist::Denylist;
 use crate::datastore::sqlx::far::Far;
 use crate::datastore::sqlx::fault::is_unique_violation;
 use crate::datastore::sqlx::outbox::push_all;
 use crate::datastore::sqlx::rows::row;
 use crate::datastore::sqlx::store::SqlxDatastore;
-use crate::datastore::{Denylist, Together};
+use crate::datastore::together::Together;
 use crate::error::{Error, Result};
 
 const DENY: &str = "INSERT INTO security_denylist (jti, expires_at) VALUES (?, ?)";

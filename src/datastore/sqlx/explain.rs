@@ -7,7 +7,6 @@ use ::sqlx::{AssertSqlSafe, Connection, Executor, Row};
 
 use crate::clock::Clock;
 use crate::crypto::random_uuid;
-use crate::datastore::SqlxDatastore;
 use crate::datastore::sqlx::attempt::{CHARGE_NEXT, COUNT_NEXT, FIND_BLOCK};
 use crate::datastore::sqlx::audit::{LIST_AUDIT, LOCK_AUDIT_HEAD, MOVE_AUDIT_HEAD};
 use crate::datastore::sqlx::credential::{
@@ -45,6 +44,7 @@ use crate::datastore::sqlx::session::{
     FIND_SESSION, FIND_SESSION_BEARER, FIND_SESSION_OF, FIND_SESSIONS_OF_SERIES, LIST_SESSIONS,
     LOCK_SERIES, LOCK_SESSION_OF, TOUCH_SESSION,
 };
+use crate::datastore::sqlx::store::SqlxDatastore;
 use crate::datastore::sqlx::track::RECORD_NEXT_LOGIN;
 use crate::datastore::sqlx::user::{
     FIND_BY_EMAIL, FIND_BY_USERNAME, FIND_USERNAME_HOLDERS, KEEP_USER, LIST_PASSWORD_HASHES,

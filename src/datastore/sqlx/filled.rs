@@ -9,18 +9,19 @@ use crate::clock::Timestamp;
 use crate::config::Span;
 use crate::crypto::one_time::Digest;
 use crate::crypto::{random_bytes, random_uuid};
-use crate::datastore::one_time::OneTimeToken;
-use crate::datastore::outbox::{Addressee, NewMail};
-use crate::datastore::personal_token::{Creation, PersonalTokenRecord};
-use crate::datastore::refresh::FamilyRecord;
-use crate::datastore::remember::SeriesRecord;
-use crate::datastore::session::SessionRecord;
+use crate::datastore::attempt::AttemptStore;
+use crate::datastore::denylist::Denylist;
+use crate::datastore::one_time::{OneTimeStore, OneTimeToken};
+use crate::datastore::outbox::{Addressee, NewMail, OutboxStore};
+use crate::datastore::personal_token::{Creation, PersonalTokenRecord, PersonalTokenStore};
+use crate::datastore::refresh::{FamilyRecord, RefreshStore};
+use crate::datastore::remember::{RememberStore, SeriesRecord};
+use crate::datastore::role::RoleStore;
+use crate::datastore::session::{SessionRecord, SessionStore};
 use crate::datastore::sqlx::credential::CREATE_CREDENTIAL;
-use crate::datastore::user::NewUser;
-use crate::datastore::{
-    AttemptStore, Denylist, OneTimeStore, OutboxStore, PersonalTokenStore, RefreshStore,
-    RememberStore, RoleStore, SessionStore, SqlxDatastore, Together, UserDatastore,
-};
+use crate::datastore::sqlx::store::SqlxDatastore;
+use crate::datastore::together::Together;
+use crate::datastore::user::{NewUser, UserDatastore};
 use crate::user::{Email, Method, PermissionName, Proof, Proofs, RoleName, User, UserId, Username};
 
 /// Enough rows for an index to be worth its while.

@@ -6,13 +6,13 @@
 
 use std::collections::BTreeSet;
 
-use crate::datastore::Together;
 use crate::datastore::hierarchy::Hierarchy;
 use crate::datastore::role::NotIncluded;
 use crate::datastore::sqlx::fault::is_unique_violation;
 use crate::datastore::sqlx::outbox::push_all;
 use crate::datastore::sqlx::rows::{read_role, row};
 use crate::datastore::sqlx::store::SqlxDatastore;
+use crate::datastore::together::Together;
 use crate::error::Result;
 use crate::user::RoleName;
 

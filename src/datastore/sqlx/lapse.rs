@@ -3,14 +3,14 @@
 use rocket::async_trait;
 
 use crate::clock::Timestamp;
-use crate::datastore::lapse::{Contest, Lapse};
+use crate::datastore::lapse::{Contest, Lapse, LapseStore};
 use crate::datastore::sqlx::far::Far;
 use crate::datastore::sqlx::fault::is_unique_violation;
 use crate::datastore::sqlx::outbox::push_all;
 use crate::datastore::sqlx::rows::{UserRow, users_from};
 use crate::datastore::sqlx::store::SqlxDatastore;
 use crate::datastore::sqlx::user::LOCK_USER;
-use crate::datastore::{LapseStore, Together};
+use crate::datastore::together::Together;
 use crate::error::Result;
 use crate::user::{User, UserId, Username};
 

@@ -5,14 +5,14 @@ use uuid::Uuid;
 
 use crate::clock::Timestamp;
 use crate::crypto::one_time::Digest;
-use crate::datastore::one_time::OneTimeToken;
+use crate::datastore::one_time::{OneTimeStore, OneTimeToken, TicketStore};
 use crate::datastore::sqlx::far::Far;
 use crate::datastore::sqlx::rows::{DigestRow, read_digest, row};
 use crate::datastore::sqlx::store::SqlxDatastore;
 use crate::datastore::sqlx::user::LOCK_USER;
 use crate::datastore::sqlx::user_change::apply_change;
-use crate::datastore::user::UserChange;
-use crate::datastore::{OneTimeStore, TicketStore, Together};
+use crate::datastore::together::Together;
+use crate::datastore::user_change::UserChange;
 use crate::error::Result;
 use crate::user::{User, UserId};
 

@@ -10,11 +10,11 @@ use crate::clock::Timestamp;
 use crate::config::Span;
 use crate::crypto::random_uuid;
 use crate::datastore::outbox::{
-    Addressee, Asker, ListedMail, MailState, NewLink, NewMail, OutboxMail,
+    Addressee, Asker, ListedMail, MailState, NewLink, NewMail, OutboxAdmin, OutboxMail, OutboxStore,
 };
 use crate::datastore::sqlx::rows::{corrupt, read_email, row};
 use crate::datastore::sqlx::store::SqlxDatastore;
-use crate::datastore::{OutboxAdmin, OutboxStore, Together};
+use crate::datastore::together::Together;
 use crate::error::Result;
 use crate::user::UserId;
 

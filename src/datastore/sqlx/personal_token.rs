@@ -5,13 +5,13 @@ use uuid::Uuid;
 
 use crate::clock::Timestamp;
 use crate::crypto::one_time::Digest;
-use crate::datastore::personal_token::{Creation, PersonalTokenRecord};
+use crate::datastore::personal_token::{Creation, PersonalTokenRecord, PersonalTokenStore};
 use crate::datastore::sqlx::far::Far;
 use crate::datastore::sqlx::outbox::push_all;
 use crate::datastore::sqlx::rows::{UserRow, corrupt, read_digest, row, select_user, users_from};
 use crate::datastore::sqlx::store::SqlxDatastore;
 use crate::datastore::sqlx::user::LOCK_USER;
-use crate::datastore::{PersonalTokenStore, Together};
+use crate::datastore::together::Together;
 use crate::error::Result;
 use crate::user::{ScopeName, User, UserId};
 

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use crate::clock::Timestamp;
 use crate::datastore::refresh::{
-    EndedFamily, FamilyRecord, LivesBy, Rotated, Rotation, TokenTrace,
+    EndedFamily, FamilyRecord, LivesBy, RefreshStore, Rotated, Rotation, TokenTrace,
 };
 use crate::datastore::sqlx::outbox::push_all;
 use crate::datastore::sqlx::rows::{
@@ -14,7 +14,7 @@ use crate::datastore::sqlx::rows::{
 use crate::datastore::sqlx::session::{EndedRow, FIND_SESSION_BEARER, LOCK_SESSION_OF};
 use crate::datastore::sqlx::user::{KEEP_USER, LOCK_USER};
 use crate::datastore::sqlx::{SqlxDatastore, session};
-use crate::datastore::{RefreshStore, Together};
+use crate::datastore::together::Together;
 use crate::error::Result;
 use crate::user::{User, UserId};
 

@@ -4,7 +4,9 @@ use rocket::async_trait;
 
 use crate::clock::Timestamp;
 use crate::crypto::one_time::Digest;
-use crate::datastore::remember::{EndedSeries, Presented, SeriesRecord, Turn, Turned};
+use crate::datastore::remember::{
+    EndedSeries, Presented, RememberStore, SeriesRecord, Turn, Turned,
+};
 use crate::datastore::session::SessionRecord;
 use crate::datastore::sqlx::far::Far;
 use crate::datastore::sqlx::outbox::push_all;
@@ -17,7 +19,7 @@ use crate::datastore::sqlx::session::{
 };
 use crate::datastore::sqlx::store::SqlxDatastore;
 use crate::datastore::sqlx::user::LOCK_USER;
-use crate::datastore::{RememberStore, Together};
+use crate::datastore::together::Together;
 use crate::error::Result;
 use crate::user::{User, UserId};
 

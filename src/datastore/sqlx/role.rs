@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use rocket::async_trait;
 
-use crate::datastore::role::{NotIncluded, RoleRecord};
+use crate::datastore::role::{NotIncluded, RoleRecord, RoleStore};
 use crate::datastore::sqlx::fault::{is_foreign_key_violation, is_unique_violation};
 use crate::datastore::sqlx::outbox::push_all;
 use crate::datastore::sqlx::rows::{read_permission, read_role, row};
 use crate::datastore::sqlx::store::SqlxDatastore;
-use crate::datastore::{RoleStore, Together};
+use crate::datastore::together::Together;
 use crate::error::Result;
 use crate::user::{PermissionName, RoleName, UserId};
 

@@ -5,12 +5,12 @@ use uuid::Uuid;
 
 use crate::clock::{NEVER, Timestamp};
 use crate::crypto::one_time::Digest;
-use crate::datastore::session::{EndedSession, SessionRecord};
+use crate::datastore::session::{EndedSession, SessionRecord, SessionStore};
 use crate::datastore::sqlx::outbox::push_all;
 use crate::datastore::sqlx::rows::{SessionRow, UserRow, row, select_user, users_from};
 use crate::datastore::sqlx::store::SqlxDatastore;
 use crate::datastore::sqlx::user::LOCK_USER;
-use crate::datastore::{SessionStore, Together};
+use crate::datastore::together::Together;
 use crate::error::Result;
 use crate::user::{User, UserId};
 

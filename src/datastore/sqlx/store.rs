@@ -2,7 +2,6 @@
 
 use rocket::figment::Figment;
 
-use crate::datastore::StoreConnection;
 use crate::datastore::sqlx::chosen::Chosen;
 use crate::datastore::sqlx::database::Database;
 use crate::datastore::sqlx::migrations;
@@ -12,6 +11,7 @@ use crate::datastore::sqlx::settings::{
     DatabaseSettings, check_settings, check_table_prefix, database_url, open, unknown_scheme,
     with_pool_defaults,
 };
+use crate::datastore::together::StoreConnection;
 use crate::error::Result;
 
 #[cfg(feature = "sqlite")]

@@ -5,11 +5,10 @@ use std::net::IpAddr;
 use rocket::async_trait;
 
 use crate::clock::Timestamp;
-use crate::datastore::TrackStore;
 use crate::datastore::sqlx::fault::is_unique_violation;
 use crate::datastore::sqlx::rows::{read_address, row};
 use crate::datastore::sqlx::store::SqlxDatastore;
-use crate::datastore::track::Track;
+use crate::datastore::track::{Track, TrackStore};
 use crate::error::Result;
 use crate::user::UserId;
 

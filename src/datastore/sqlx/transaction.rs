@@ -8,10 +8,10 @@ use ::sqlx::query::{Query, QueryAs};
 use ::sqlx::{Connection, Executor, FromRow, SqlSafeStr};
 use rocket::futures::future::BoxFuture;
 
-use crate::datastore::Together;
 use crate::datastore::sqlx::dialect::Dialect;
 use crate::datastore::sqlx::fault::{failed, judge, uncertain};
 use crate::datastore::sqlx::words::Words;
+use crate::datastore::together::Together;
 use crate::error::{Error, Result};
 
 /// A connection for one operation.

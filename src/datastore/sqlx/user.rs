@@ -3,14 +3,16 @@
 use rocket::async_trait;
 
 use crate::crypto::hasher::PasswordHash;
+use crate::datastore::lapse::LapseStore;
+use crate::datastore::role::RoleStore;
 use crate::datastore::sqlx::far::Far;
 use crate::datastore::sqlx::fault::{is_unique_violation, is_unique_violation_of};
 use crate::datastore::sqlx::outbox::push_all;
 use crate::datastore::sqlx::rows::{FIND_USER, UserRow, row, select_user, users_from};
 use crate::datastore::sqlx::store::SqlxDatastore;
 use crate::datastore::sqlx::user_change::apply_change;
-use crate::datastore::user::{Credentials, NewUser, Taken, UserChange};
-use crate::datastore::{LapseStore, RoleStore, Together, UserDatastore};
+use crate::datastore::together::Together;
+use crate::datastore::user::{Credentials, NewUser, Taken, UserChange, UserDatastore};
 use crate::error::Result;
 use crate::user::{Identity, User, UserId, Username};
 

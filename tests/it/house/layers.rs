@@ -1,8 +1,9 @@
 //! The ladder of CONTRIBUTING.md, read off the source: a module uses only what stands below it.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
+
+use crate::house::source::{circles, crate_paths, library_files, name_of, uses_by_file};
 
 /// The rungs from the top. Modules on one rung do not know each other.
 const LADDER: &[&[&str]] = &[
@@ -22,45 +23,21 @@ const LADDER: &[&[&str]] = &[
 /// command line beside what it looks after.
 const TOP: usize = 0;
 
+/// Modules whose files may still be long and import each other in a circle.
+const NOT_LOOKED_AT_YET: &[&str] = &["feature", "features", "flow", "guard", "web"];
+
+/// How many lines a file has at most.
+const LONGEST: usize = 400;
+
 fn rung(module: &str) -> Option<usize> {
     LADDER.iter().position(|rung| rung.contains(&module))
 }
 
-fn source_files(folder: &Path) -> Vec<PathBuf> {
-    let mut files = Vec::new();
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            files.extend(source_files(&path));
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            files.push(path);
-        }
-    }
+fn files_looked_at() -> Vec<PathBuf> {
+    let files = library_files().into_iter();
     files
-}
-
-fn library_files() -> Vec<(String, PathBuf)> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    source_files(&root)
-        .into_iter()
-        .filter_map(|path| {
-            let below = path.strip_prefix(&root).unwrap();
-            let first = below.iter().next().unwrap().to_str().unwrap();
-            let module = first.strip_suffix(".rs").unwrap_or(first).to_owned();
-            (!["lib", "bin", "guide"].contains(&module.as_str())).then_some((module, path))
-        })
-        .collect()
-}
-
-/// Gives each `crate::…` path of a line, outside comments and macros for applications.
-fn crate_paths(line: &str) -> Vec<String> {
-    let code = line.split("//").next().unwrap_or_default();
-    code.match_indices("crate::")
-        .filter(|(at, _)| !code[..*at].ends_with('$'))
-        .map(|(at, _)| {
-            let rest = &code[at + "crate::".len()..];
-            rest.chars().take_while(|c| c.is_alphanumeric() || "_:".contains(*c)).collect()
-        })
+        .filter(|(module, _)| !NOT_LOOKED_AT_YET.contains(&module.as_str()))
+        .map(|(_, path)| path)
         .collect()
 }
 
@@ -110,33 +87,33 @@ fn no_path_climbs() {
 
 /// Files that import each other can only be read as one.
 #[test]
-fn the_files_of_the_store_in_a_database_import_each_other_in_one_direction() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/datastore/sqlx");
-    let mut uses = BTreeMap::new();
-    for path in source_files(&folder) {
-        let own = path.file_stem().unwrap().to_str().unwrap().to_owned();
-        let text = fs::read_to_string(&path).unwrap();
-        let code = text.split("#[cfg(test)]\n").next().unwrap_or_default();
-        let used = code.lines().flat_map(crate_paths).filter_map(|path| {
-            let file = path.strip_prefix("datastore::sqlx::")?.split("::").next()?;
-            Some(file.to_owned())
-        });
-        let used: BTreeSet<String> = used.filter(|file| *file != own).collect();
-        if own != "mod" {
-            uses.insert(own, used);
+fn no_files_import_each_other_in_a_circle() {
+    let uses = uses_by_file(&files_looked_at());
+    let mut faults = Vec::new();
+    for circle in circles(&uses) {
+        faults.push(format!("{} files import each other:", circle.len()));
+        for file in &circle {
+            for (used, paths) in uses[file].iter().filter(|(used, _)| circle.contains(*used)) {
+                let paths: Vec<String> =
+                    paths.iter().map(|path| format!("crate::{path}")).collect();
+                faults.push(format!("  {file} imports {used}: {}", paths.join(", ")));
+            }
         }
     }
-    // Takes away, again and again, what imports nothing that is left.
-    loop {
-        let is_free = |used: &BTreeSet<String>| !used.iter().any(|file| uses.contains_key(file));
-        let free: Vec<String> =
-            uses.iter().filter(|(_, used)| is_free(used)).map(|(file, _)| file.clone()).collect();
-        if free.is_empty() {
-            break;
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+/// What is longer has a second idea.
+#[test]
+fn no_file_is_longer_than_a_reader_can_follow() {
+    let mut faults = Vec::new();
+    for path in files_looked_at() {
+        let lines = fs::read_to_string(&path).unwrap().lines().count();
+        if lines > LONGEST {
+            faults.push(format!("{}: {lines} lines", name_of(&path)));
         }
-        uses.retain(|file, _| !free.contains(file));
     }
-    assert!(uses.is_empty(), "{uses:#?}");
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
 
 #[test]

@@ -4,3 +4,4 @@ mod enumeration;
 pub(crate) mod every_route;
 mod every_template;
 mod layers;
+mod source;

@@ -352,7 +352,8 @@ async fn a_shutdown_tells_what_is_queued() {
 /// The page of `event` is the inventory of what is logged (ASVS 5.0, 16.1.1).
 #[test]
 fn the_manual_names_every_event_by_the_name_that_json_has() {
-    let source = include_str!("../../../src/event.rs");
+    let manual = include_str!("../../../src/event.rs");
+    let source = include_str!("../../../src/event/kinds.rs");
     let (_, body) = source.split_once("\nevents! {").unwrap();
     let (body, _) = body.split_once("\nimpl Event {").unwrap();
     let variants = body.lines().filter_map(|line| {
@@ -361,10 +362,10 @@ fn the_manual_names_every_event_by_the_name_that_json_has() {
     });
     let mut count = 0;
     for variant in variants {
-        assert!(source.contains(&format!("//! | [`{variant}`](Event::{variant}) |")), "{variant}");
+        assert!(manual.contains(&format!("//! | [`{variant}`](Event::{variant}) |")), "{variant}");
         count += 1;
     }
-    assert_eq!(source.matches("//! | [`").count() - 3, count);
+    assert_eq!(manual.matches("//! | [`").count() - 3, count);
     let origin = Origin::new(Clock::default().now(), None);
     let missing = Missing::Roles(vec!["admin"]);
     let event = Event::UserUnauthorized { user: UserId::from_uuid(Uuid::nil()), missing, origin };
