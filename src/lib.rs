@@ -72,6 +72,7 @@ pub mod guide;
 pub mod link;
 pub mod mail;
 mod nearest;
+pub mod programs;
 pub mod rejection;
 pub mod secret;
 pub mod security;

@@ -50,6 +50,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::Result;
 use crate::feature::{Feature, Installation};
 use crate::flow::Flow;
+use crate::programs::Programs;
 use crate::rejection::Rejection;
 use crate::secret::Secret;
 use crate::template::Embedded;
@@ -130,13 +131,14 @@ fn show(visit: Visit<'_>, next: Option<&str>) -> Reply {
 async fn submit(
     visit: Visit<'_>,
     flow: &State<Flow>,
+    programs: &State<Programs>,
     next: Option<&str>,
     settings: &State<Logout>,
     submitted: Submission<LogoutForm>,
 ) -> Result<LoggedOut, Refused> {
     let typed = submitted.typed();
     let next = typed.get("next").map(String::as_str).or(next);
-    let of_program = log_out(&visit, flow, submitted).await;
+    let of_program = log_out(&visit, flow, programs, submitted).await;
     let of_program = of_program.map_err(|refusal| refuse(&visit, next, refusal))?;
     let clears = if settings.clear_cache { "\"cache\", \"storage\"" } else { "\"storage\"" };
     Ok(LoggedOut { answer: tell(&visit, next, of_program), clears })
@@ -160,17 +162,18 @@ fn challenge(visit: &Visit<'_>, refusal: &Rejection) {
 async fn log_out(
     visit: &Visit<'_>,
     flow: &Flow,
+    programs: &Programs,
     submitted: Submission<LogoutForm>,
 ) -> Result<Result<(), Rejection>, Rejection> {
     let form = submitted.read()?;
     let token = form.refresh_token;
-    let program = token.map_or(Ok(None), |token| flow.program_of(visit, token.expose()));
+    let program = token.map_or(Ok(None), |token| programs.program_of(visit, token.expose()));
     if program == Err(Rejection::ConflictingCredentials) {
         return Err(Rejection::ConflictingCredentials);
     }
     flow.log_out(visit).await?;
     Ok(match program {
-        Ok(Some(program)) => flow.end_family(visit, program).await.map(drop),
+        Ok(Some(program)) => programs.end_family(visit, program).await.map(drop),
         not_found => not_found.map(drop),
     })
 }

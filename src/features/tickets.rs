@@ -88,9 +88,10 @@ use crate::error::Result;
 use crate::feature::{Feature, Installation};
 use crate::flow::Flow;
 use crate::flow::once::Admitted;
-use crate::flow::ticket::{LIFETIME_SECONDS, TicketBy};
 use crate::guard::AuthUser;
 use crate::guard::mechanism::{InstallMechanism, Mechanism, TICKET};
+use crate::programs::Programs;
+use crate::programs::ticket::{LIFETIME_SECONDS, TicketBy};
 use crate::rejection::Rejection;
 use crate::web::reply::{Answer, Reply};
 use crate::web::{Web, is_handshake};
@@ -129,11 +130,11 @@ struct Tokens(Arc<dyn TicketStore>);
 async fn issue(
     user: AuthUser,
     web: &State<Web>,
-    flow: &State<Flow>,
+    programs: &State<Programs>,
     tokens: &State<Tokens>,
 ) -> Answer {
     let by = TicketBy::of(user.family_id(), user.session_id());
-    let ticket = flow.issue_ticket(&*tokens.0, &user, by, web.clock().now()).await?;
+    let ticket = programs.issue_ticket(&*tokens.0, &user, by, web.clock().now()).await?;
     let reply = Reply::data().with("ticket", ticket).with("expires_in", LIFETIME_SECONDS);
     Ok(reply.without_csrf_token())
 }
@@ -153,9 +154,10 @@ impl Mechanism for Tickets {
         let (Some(flow), Some(web)) = (rocket.state::<Flow>(), rocket.state::<Web>()) else {
             return Err(Rejection::Unavailable);
         };
+        let programs = rocket.state::<Programs>().ok_or(Rejection::Unavailable)?;
         let mut tickets = brought(request);
         match (tickets.next(), tickets.next()) {
-            (Some(ticket), None) => flow.admit_ticket(request, web, ticket, TICKET).await,
+            (Some(ticket), None) => programs.admit_ticket(flow, request, web, ticket, TICKET).await,
             (None, _) => Err(Rejection::Unauthenticated),
             _ => Err(Rejection::ConflictingCredentials),
         }

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use serde_json::{Map, Value};
+
 use crate::config::Span;
 use crate::crypto::hasher::{Hasher, PasswordHash, Slot, Verified};
 use crate::crypto::password::{Password, PasswordPolicy};
@@ -9,13 +11,12 @@ use crate::datastore::outbox::NewMail;
 use crate::datastore::{Together, UserDatastore};
 use crate::event::{Event, Origin};
 use crate::feature::{Announcer, Change, Moments, Registration, asker};
-use crate::flow::bearer::Checked;
 use crate::flow::choice::Judges;
-use crate::flow::families::Programs;
 use crate::flow::limits::Limits;
+use crate::flow::programs::ProgramLogins;
 use crate::flow::username::UsernamePolicy;
 use crate::rejection::Rejection;
-use crate::user::{Identity, User};
+use crate::user::{Identity, Proofs, User};
 use crate::web::visit::Visit;
 
 /// The one door: in Rocket's managed state.
@@ -30,9 +31,7 @@ pub struct Flow {
     pub(in crate::flow) limits: Limits,
     pub(in crate::flow) max_sessions: u32,
     pub(in crate::flow) freshness: Span,
-    /// What keeps programs, if a feature does.
-    pub(in crate::flow) programs: Option<Programs>,
-    pub(in crate::flow) checked: Checked,
+    pub(in crate::flow) programs: Arc<dyn ProgramLogins>,
 }
 
 /// The parts of [`Flow`].
@@ -47,7 +46,7 @@ pub(crate) struct FlowParts {
     pub(crate) limits: Limits,
     pub(crate) max_sessions: u32,
     pub(crate) freshness: Span,
-    pub(crate) programs: Option<Programs>,
+    pub(crate) programs: Arc<dyn ProgramLogins>,
 }
 
 impl Flow {
@@ -66,7 +65,6 @@ impl Flow {
             max_sessions,
             freshness,
             programs,
-            checked: Checked::default(),
         }
     }
 
@@ -152,8 +150,17 @@ impl Flow {
         self.moments.awaits_confirmation()
     }
 
+    /// Returns what the hooks add to the tokens of a login.
+    pub(crate) async fn token_claims(
+        &self,
+        user: &User,
+        proofs: &Proofs,
+    ) -> Result<Map<String, Value>, Rejection> {
+        Ok(self.moments.token_claims(user, proofs).await?)
+    }
+
     /// Tells everybody but the client why a login failed.
-    pub(in crate::flow) async fn fail(
+    pub(crate) async fn fail(
         &self,
         visit: &Visit<'_>,
         user: Option<&User>,

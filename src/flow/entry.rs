@@ -81,6 +81,10 @@ impl Authenticated {
     pub fn proofs(&self) -> &Proofs {
         &self.proofs
     }
+
+    pub(crate) fn into_user(self) -> User {
+        *self.user
+    }
 }
 
 /// A login whose user has to prove more before it is finished. Only [`Flow`] makes one.
@@ -250,6 +254,11 @@ impl Flow {
     ) -> Result<Rejection, Rejection> {
         let authn_via = pending.proofs().authn_via();
         self.fail(visit, Some(pending.user()), authn_via, "second_factor_required").await
+    }
+
+    /// Tells the hooks that a login has begun.
+    pub(crate) async fn logged_in(&self, visit: &Visit<'_>, authenticated: &Authenticated) {
+        self.moments.after_login(&self.attempt_of(visit, authenticated)).await;
     }
 
     /// Describes a login to the hooks.

@@ -6,25 +6,25 @@
 //! else.
 
 pub mod access;
-mod bearer;
 mod choice;
 mod disabled;
 mod door;
 mod entry;
-pub(crate) mod families;
 pub mod lapse;
 pub mod limits;
 pub mod once;
 mod own;
 mod password;
 pub mod pending;
+mod programs;
 mod remember;
 mod session;
-pub mod ticket;
 pub mod username;
 
 pub(crate) use crate::flow::choice::Judges;
 pub(crate) use crate::flow::door::FlowParts;
+pub(crate) use crate::flow::programs::ProgramLogins;
+pub(crate) use crate::flow::session::{authenticated_event, user_agent};
 
 pub use crate::flow::choice::{Choice, Chooser};
 pub use crate::flow::door::Flow;

@@ -189,7 +189,7 @@ impl Flow {
                 ended += u32::from(self.end_session(visit, &session).await?);
             }
         }
-        self.end_other_families(visit, active).await?;
+        self.programs.end_others(visit, active).await?;
         for EndedSession { id, user_id } in self.moments.end_others(&active.record).await? {
             let (reason, origin) = (SessionEnd::ByUser, visit.origin());
             let event = Event::SessionEnded { user: user_id, session: id, reason, origin };

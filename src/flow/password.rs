@@ -64,7 +64,7 @@ impl Flow {
     /// # Errors
     ///
     /// As for [`authenticate_password`](Self::authenticate_password).
-    pub(in crate::flow) async fn authenticate_program(
+    pub(crate) async fn authenticate_program(
         &self,
         visit: &Visit<'_>,
         identity: &Identity,

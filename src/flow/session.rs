@@ -9,7 +9,6 @@ use crate::datastore::session::{EndedSession, SessionRecord};
 use crate::error::Result;
 use crate::event::{Event, SessionEnd};
 use crate::flow::access;
-use crate::flow::bearer::sent_by_no_other;
 use crate::flow::door::Flow;
 use crate::flow::entry::Authenticated;
 use crate::rejection::Rejection;
@@ -33,7 +32,7 @@ impl Flow {
         authenticated: Authenticated,
     ) -> Result<User, Rejection> {
         let Authenticated { user, proofs, .. } = &authenticated;
-        sent_by_no_other(visit, user.id)?;
+        self.programs.check_sender(visit, user.id)?;
         let event = authenticated_event(visit, &authenticated);
         let attempt = self.attempt_of(visit, &authenticated);
         let keepsake = if authenticated.remember {
@@ -65,7 +64,7 @@ impl Flow {
     /// [`Rejection::ConflictingCredentials`] for one of another user than the session's: nothing ends.
     /// [`Rejection::Unavailable`] when the store does not answer; the session then lives on.
     pub async fn log_out(&self, visit: &Visit<'_>) -> Result<(), Rejection> {
-        self.log_out_bearer(visit).await?;
+        self.programs.log_out_sender(visit, self).await?;
         let outlived = visit.sessions().find_outlived(visit.request()).await?;
         let outlived = outlived.as_ref().map(|(record, user)| (record, user));
         let ended = visit.active().map(|active| (&active.record, &active.user)).or(outlived);
@@ -156,12 +155,13 @@ pub(super) fn session_of(
 }
 
 /// Tells that a login succeeded.
-pub(super) fn authenticated_event(visit: &Visit<'_>, authenticated: &Authenticated) -> Event {
+pub(crate) fn authenticated_event(visit: &Visit<'_>, authenticated: &Authenticated) -> Event {
     let (user, authn_via) = (authenticated.user.id, authenticated.proofs.authn_via().to_owned());
     Event::UserAuthenticated { user, authn_via, origin: visit.origin() }
 }
 
-pub(super) fn user_agent(headers: &HeaderMap<'_>) -> Option<String> {
+/// Returns what a client calls itself, shortened.
+pub(crate) fn user_agent(headers: &HeaderMap<'_>) -> Option<String> {
     let text = headers.get_one("User-Agent")?;
     Some(text.chars().filter(|c| !c.is_control()).take(USER_AGENT_CHARS).collect())
 }

@@ -19,6 +19,7 @@ use crate::guard::mechanism::{TOKEN, is_missing, tell_apart};
 use crate::guard::ways::{Ways, tell_unauthenticated};
 use crate::guard::who::refuse_insufficient;
 use crate::guard::{parts, refuse, who};
+use crate::programs::Programs;
 use crate::rejection::Rejection;
 use crate::token::{Access, NoClaims, TokenKind, Verified};
 use crate::user::UserId;
@@ -291,8 +292,9 @@ pub(super) async fn check<C, K: TokenKind>(
 where
     C: Sync,
 {
-    let (web, flow) = parts(request)?;
-    with_deadline(flow.check_token(web, token)).await
+    let (web, _) = parts(request)?;
+    let programs = request.rocket().state::<Programs>().ok_or(Rejection::Unavailable)?;
+    with_deadline(programs.check_token(web, token)).await
 }
 
 /// Refuses a token of somebody else than whom the request is from.

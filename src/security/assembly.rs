@@ -14,7 +14,6 @@ use crate::datastore::sqlx::warn_of_another_database;
 use crate::error::Result;
 use crate::event::Signals;
 use crate::feature::{Announcer, Factor, Factors, Installation, Moments, Parts, write_down};
-use crate::flow::families::{Programs, ProgramsIn};
 use crate::flow::limits::Limits;
 use crate::flow::username::{UsernamePolicy, UsernamesRequired};
 use crate::flow::{Flow, FlowParts, Judges};
@@ -22,6 +21,7 @@ use crate::guard::mechanism::Mechanisms;
 use crate::guard::named::Named;
 use crate::mail::capture::CaptureMailer;
 use crate::mail::worker::{Bell, Worker};
+use crate::programs::{Programs, ProgramsIn};
 use crate::security::Setup;
 use crate::security::access_map::{Drawn, Mounted};
 use crate::security::housekeeping::Housekeeping;
@@ -45,6 +45,7 @@ pub(super) struct Assembly<D> {
     features: Vec<Box<dyn Configured<D>>>,
     web: Web,
     flow: Flow,
+    programs: Programs,
     worker: Arc<Worker>,
     housekeeping: Arc<Housekeeping>,
     capture: Option<CaptureMailer>,
@@ -113,10 +114,11 @@ pub(super) async fn assemble<D: UserDatastore>(
         bell,
     ));
     let max_sessions = config.session.max_per_user;
-    let programs: Option<ProgramsIn> = parts.take().pop();
-    let programs =
-        programs.map(|it| Programs::new(it, tokens.clone(), announcer.clone(), max_sessions));
-    let tokens = programs.as_ref().map_or(tokens, |it| it.tokens().clone());
+    let mut programs = Programs::new(Arc::clone(&shared), announcer.clone());
+    let tokens = match parts.take::<ProgramsIn>().pop() {
+        Some(kept) => programs.keep(kept, tokens, max_sessions),
+        None => tokens,
+    };
     let has_usernames = !parts.take::<UsernamesRequired>().is_empty();
     let flow = Flow::new(FlowParts {
         store: Arc::clone(&shared),
@@ -133,7 +135,7 @@ pub(super) async fn assemble<D: UserDatastore>(
         ),
         max_sessions,
         freshness: config.freshness,
-        programs,
+        programs: Arc::new(programs.clone()),
     });
     let housekeeping = Arc::new(Housekeeping::new(
         Arc::clone(&shared),
@@ -167,6 +169,7 @@ pub(super) async fn assemble<D: UserDatastore>(
         features,
         web,
         flow,
+        programs,
         worker,
         housekeeping,
         capture,
@@ -207,6 +210,7 @@ impl<D: UserDatastore> Assembly<D> {
             features,
             web,
             flow,
+            programs,
             worker,
             housekeeping,
             capture,
@@ -223,6 +227,7 @@ impl<D: UserDatastore> Assembly<D> {
             .manage(web)
             .manage(signals)
             .manage(flow)
+            .manage(programs)
             .manage(worker)
             .manage(housekeeping)
             .manage(stylesheet)

@@ -14,7 +14,7 @@ const LEEWAY: TimeDelta = TimeDelta::minutes(10);
 const ENDLESS: TimeDelta = TimeDelta::days(365_000);
 
 impl<C, K> Verified<C, K> {
-    /// Gives by what it is [denied](crate::flow::Flow::deny_token), as [`denied_as`] does. None for one
+    /// Gives by what it is [denied](crate::programs::Programs::deny_token), as [`denied_as`] does. None for one
     /// without `jti`, which a trusted issuer may be allowed: nothing tells it from others, and it cannot be
     /// denied.
     pub fn denied_as(&self) -> Option<String> {

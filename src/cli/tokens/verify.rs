@@ -133,7 +133,7 @@ async fn check(application: &Application, token: &Token, kind: &str) -> Result<(
     )))
 }
 
-/// Says why a token is good no more, by what `Flow::check_token` asks; none for one that is good still.
+/// Says why a token is good no more, by what `Programs::check_token` asks; none for one that is good still.
 async fn end_of(
     application: &Application,
     token: &Token,

@@ -7,6 +7,7 @@ use crate::config::{IdentityAttribute, RefreshIn};
 use crate::crypto::password::Password;
 use crate::features::tokens::granted;
 use crate::flow::Flow;
+use crate::programs::Programs;
 use crate::rejection::{FieldErrors, Rejection};
 use crate::secret::Secret;
 use crate::web::identity::NamedBy;
@@ -38,14 +39,16 @@ impl Form for TokenForm {
 pub(super) async fn token(
     visit: Visit<'_>,
     flow: &State<Flow>,
+    programs: &State<Programs>,
     submitted: Submission<TokenForm>,
 ) -> Answer {
-    log_in(&visit, flow, submitted).await.map_err(Refused::data)
+    log_in(&visit, flow, programs, submitted).await.map_err(Refused::data)
 }
 
 async fn log_in(
     visit: &Visit<'_>,
     flow: &Flow,
+    programs: &Programs,
     submitted: Submission<TokenForm>,
 ) -> Result<Reply, Rejection> {
     let form = submitted.read()?;
@@ -60,7 +63,7 @@ async fn log_in(
     let (Some(identity), Some(password)) = (identity, password) else {
         return Err(errors.into());
     };
-    let (user, pair) = flow.log_in_program(visit, &identity, &password).await?;
+    let (user, pair) = programs.log_in(flow, visit, &identity, &password).await?;
     // Whoever logs in here keeps no cookies.
-    granted(visit, flow, &user, &pair, RefreshIn::Body).await
+    granted(visit, &user, &pair, RefreshIn::Body).await
 }

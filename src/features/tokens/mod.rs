@@ -113,7 +113,7 @@
 //! What an application issues by [`Tokens::access`](crate::Tokens::access) is taken likewise. One for an
 //! [`AuthUser`](crate::AuthUser) ends with the session, or the program's login, that the request came by, and is
 //! as fresh. One that belongs to neither, as for a [`User`], ends with a change of the account, its
-//! `exp`, or [`Flow::deny_token`] alone, and is never fresh. A handler that issues to whoever comes by such a
+//! `exp`, or [`Programs::deny_token`] alone, and is never fresh. A handler that issues to whoever comes by such a
 //! token lets them go on for ever: `AuthVia<via::Session>` before it does not.
 //! [`Tokens::refresh`](crate::Tokens::refresh) begins a program's login.
 //!
@@ -139,7 +139,7 @@
 //! Tokens of [trusted issuers](crate::config::TrustedConfig) are no user's here: whom they name, only the
 //! application can tell. Neither are tokens of an application's own kinds. Both are taken by
 //! [`Paseto`](crate::Paseto); outside of guards [`Verifier`](crate::Verifier) verifies them, and
-//! [`Flow::check_token`] tells whether they are good still.
+//! [`Programs::check_token`] tells whether they are good still.
 
 mod issue;
 mod programs;
@@ -155,10 +155,10 @@ use crate::config::{Config, RefreshIn};
 use crate::datastore::RefreshStore;
 use crate::error::Result;
 use crate::feature::{Announcer, Feature, Installation, Sweeping};
-use crate::flow::families::ProgramsIn;
+use crate::flow::Flow;
 use crate::flow::once::Admitted;
-use crate::flow::{Flow, families};
 use crate::guard::mechanism::{InstallMechanism, Mechanism, TOKEN};
+use crate::programs::{Programs, ProgramsIn, sweep, with_pair};
 use crate::rejection::{Lacking, Rejection};
 use crate::session::names::REFRESH_PATH;
 use crate::template::Embedded;
@@ -223,7 +223,7 @@ struct Sweeper(Arc<dyn RefreshStore>);
 #[async_trait]
 impl Sweeping for Sweeper {
     async fn sweep(&self, now: Timestamp, announcer: &Announcer) -> Result<u64> {
-        families::sweep(&*self.0, now, announcer).await
+        sweep::sweep(&*self.0, now, announcer).await
     }
 }
 
@@ -242,8 +242,9 @@ impl Mechanism for Tokens {
         let (Some(flow), Some(web)) = (rocket.state::<Flow>(), rocket.state::<Web>()) else {
             return Err(Rejection::Unavailable);
         };
+        let programs = rocket.state::<Programs>().ok_or(Rejection::Unavailable)?;
         let token = bearer::verified::<Access>(request)?;
-        let (user, bearer) = flow.find_bearer(web, &token).await?;
+        let (user, bearer) = programs.find_bearer(web, &token).await?;
         flow.admit_bearer(request, user, bearer).await
     }
 
@@ -267,12 +268,11 @@ impl Mechanism for Tokens {
 /// Answers a program with its tokens.
 async fn granted(
     visit: &Visit<'_>,
-    flow: &Flow,
     user: &User,
     pair: &TokenPair,
     place: RefreshIn,
 ) -> Result<Reply, Rejection> {
-    let shown = flow.with_pair(visit, user, pair, place).await?;
+    let shown = with_pair(visit, user, pair, place).await?;
     let lifetime = pair.access_expires_at - pair.issued_at;
     let reply = Reply::data().with("user", shown).with("token_type", "Bearer");
     Ok(reply.with("expires_in", lifetime.num_seconds()).without_csrf_token())

@@ -8,6 +8,7 @@ use crate::clock::Timestamp;
 use crate::datastore::refresh::{EndedFamily, FamilyRecord};
 use crate::features::tokens::PAGE;
 use crate::flow::Flow;
+use crate::programs::Programs;
 use crate::rejection::{FieldErrors, Rejection};
 use crate::web::device::device;
 use crate::web::next::Next;
@@ -30,34 +31,40 @@ impl Form for EndForm {
 }
 
 #[get("/tokens")]
-pub(super) async fn show(visit: Visit<'_>, flow: &State<Flow>) -> Answer {
-    let programs = list(&visit, flow).await?;
-    Ok(Reply::page(page(&programs)).with("programs", programs))
+pub(super) async fn show(
+    visit: Visit<'_>,
+    flow: &State<Flow>,
+    programs: &State<Programs>,
+) -> Answer {
+    let listed = list(&visit, flow, programs).await?;
+    Ok(Reply::page(page(&listed)).with("programs", listed))
 }
 
 #[post("/tokens/end", data = "<submitted>")]
 pub(super) async fn end(
     visit: Visit<'_>,
     flow: &State<Flow>,
+    programs: &State<Programs>,
     submitted: Submission<EndForm>,
 ) -> Answer {
-    match end_one(&visit, flow, submitted).await {
+    match end_one(&visit, flow, programs, submitted).await {
         Ok(reply) => Ok(reply),
-        Err(rejection) => Err(page(&list(&visit, flow).await?).refuse(rejection)),
+        Err(rejection) => Err(page(&list(&visit, flow, programs).await?).refuse(rejection)),
     }
 }
 
 async fn end_one(
     visit: &Visit<'_>,
     flow: &Flow,
+    programs: &Programs,
     submitted: Submission<EndForm>,
 ) -> Result<Reply, Rejection> {
     let form = submitted.read()?;
     let active = flow.require_user(visit).await?;
     let id = Uuid::parse_str(&form.program).ok();
-    let theirs = flow.families_of(visit, &active.user).await?;
+    let theirs = programs.families_of(visit, &active.user).await?;
     let family = theirs.iter().find(|family| Some(family.id) == id).ok_or_else(unknown)?;
-    flow.end_family(visit, EndedFamily { id: family.id, user_id: family.user_id }).await?;
+    programs.end_family(visit, EndedFamily { id: family.id, user_id: family.user_id }).await?;
     Ok(Reply::redirect(visit.url("tokens").unwrap_or_else(Next::home)).notice(ENDED))
 }
 
@@ -77,9 +84,13 @@ struct Listed {
     expires_at: Timestamp,
 }
 
-async fn list(visit: &Visit<'_>, flow: &Flow) -> Result<Vec<Listed>, Rejection> {
+async fn list(
+    visit: &Visit<'_>,
+    flow: &Flow,
+    programs: &Programs,
+) -> Result<Vec<Listed>, Rejection> {
     let active = flow.require_user(visit).await?;
-    let families = flow.families_of(visit, &active.user).await?;
+    let families = programs.families_of(visit, &active.user).await?;
     let listed = |family: FamilyRecord| Listed {
         id: family.id,
         device: device(family.user_agent.as_deref()),

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use crate::config::RefreshIn;
 use crate::features::tokens::granted;
 use crate::flow::Flow;
+use crate::programs::Programs;
 use crate::rejection::Rejection;
 use crate::secret::Secret;
 use crate::web::challenge;
@@ -38,18 +39,19 @@ impl Form for RefreshForm {
 pub(super) async fn refresh(
     visit: Visit<'_>,
     flow: &State<Flow>,
+    programs: &State<Programs>,
     submitted: Submission<RefreshForm>,
 ) -> Answer {
-    go_on(&visit, flow, submitted).await.map_err(|rejection| refuse(&visit, rejection))
+    go_on(&visit, flow, programs, submitted).await.map_err(|rejection| refuse(&visit, rejection))
 }
 
 #[post("/refresh-token/end", data = "<submitted>")]
 pub(super) async fn end(
     visit: Visit<'_>,
-    flow: &State<Flow>,
+    programs: &State<Programs>,
     submitted: Submission<RefreshForm>,
 ) -> Answer {
-    log_out(&visit, flow, submitted).await.map_err(|rejection| refuse(&visit, rejection))
+    log_out(&visit, programs, submitted).await.map_err(|rejection| refuse(&visit, rejection))
 }
 
 fn refuse(visit: &Visit<'_>, rejection: Rejection) -> Refused {
@@ -62,16 +64,16 @@ fn refuse(visit: &Visit<'_>, rejection: Rejection) -> Refused {
 /// live on.
 async fn log_out(
     visit: &Visit<'_>,
-    flow: &Flow,
+    programs: &Programs,
     submitted: Submission<RefreshForm>,
 ) -> Result<Reply, Rejection> {
     let form = submitted.read()?;
     let of_sent = match form.sent() {
         "" => Ok(()),
-        sent => flow.log_out_program(visit, sent).await,
+        sent => programs.log_out(visit, sent).await,
     };
     if let Some(kept) = visit.sessions().refresh_token(visit.request()) {
-        flow.log_out_program(visit, kept).await?;
+        programs.log_out(visit, kept).await?;
         visit.sessions().forget_refresh_token(visit.request());
     }
     of_sent?;
@@ -82,6 +84,7 @@ async fn log_out(
 async fn go_on(
     visit: &Visit<'_>,
     flow: &Flow,
+    programs: &Programs,
     submitted: Submission<RefreshForm>,
 ) -> Result<Reply, Rejection> {
     let form = submitted.read()?;
@@ -93,6 +96,6 @@ async fn go_on(
         (_, Some(_)) => return Err(Rejection::ConflictingCredentials),
     };
     // The cookie of a token that is refused stays: another tab may have put a newer one in its place.
-    let (user, pair) = flow.refresh(visit, token).await?;
-    granted(visit, flow, &user, &pair, place).await
+    let (user, pair) = programs.refresh(flow, visit, token).await?;
+    granted(visit, &user, &pair, place).await
 }

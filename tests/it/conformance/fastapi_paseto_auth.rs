@@ -48,7 +48,7 @@ use rocket::http::{Header, Status};
 use rocket::{Build, Rocket, get, routes};
 use rocket_security::config::TokenPurpose;
 use rocket_security::event::Origin;
-use rocket_security::flow::Flow;
+use rocket_security::programs::Programs;
 use rocket_security::rejection::TokenFault;
 use rocket_security::testing::TestApp;
 use rocket_security::token::{Access, Lifetime, NoClaims};
@@ -374,10 +374,10 @@ async fn a_guest_is_welcome_and_a_bad_token_is_no_guest_s() {
 
 /// Denies a token; says whether it was not denied before.
 async fn deny(app: &TestApp, token: &str) -> bool {
-    let flow = app.client().rocket().state::<Flow>().unwrap();
+    let programs = app.client().rocket().state::<Programs>().unwrap();
     let verifier = app.client().rocket().state::<Verifier>().unwrap();
     let token = verifier.verify::<NoClaims, Access>(token).unwrap();
-    flow.deny_token(Origin::new(app.clock().now(), None), &token).await.unwrap()
+    programs.deny_token(Origin::new(app.clock().now(), None), &token).await.unwrap()
 }
 
 /// B-N1, same; a guest is none either.

@@ -59,7 +59,7 @@ use rocket_security::crypto::random_uuid;
 use rocket_security::datastore::Together;
 use rocket_security::datastore::user::UserChange;
 use rocket_security::event::Origin;
-use rocket_security::flow::Flow;
+use rocket_security::programs::Programs;
 use rocket_security::rejection::TokenFault;
 use rocket_security::testing::{PASSWORD, TestApp, link_in};
 use rocket_security::token::{Access, Lifetime, NoClaims, Refresh};
@@ -141,8 +141,8 @@ async fn a_token_that_is_denied_is_refused() {
     let pair = log_in_program(&app).await;
     let verifier = app.client().rocket().state::<Verifier>().unwrap();
     let token = verifier.verify::<NoClaims, Access>(&pair.access).unwrap();
-    let flow = app.client().rocket().state::<Flow>().unwrap();
-    flow.deny_token(Origin::new(app.clock().now(), None), &token).await.unwrap();
+    let programs = app.client().rocket().state::<Programs>().unwrap();
+    programs.deny_token(Origin::new(app.clock().now(), None), &token).await.unwrap();
     assert_eq!(get_with(&app, "/me", bearer(&pair.access)).await.status, Status::Unauthorized);
 }
 

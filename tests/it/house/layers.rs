@@ -10,6 +10,7 @@ const LADDER: &[&[&str]] = &[
     &["cli", "guide", "security", "testing"],
     &["features"],
     &["guard", "link"],
+    &["programs"],
     &["flow"],
     &["web"],
     &["feature", "session", "mail", "token"],

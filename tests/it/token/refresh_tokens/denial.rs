@@ -10,7 +10,7 @@ use rocket_security::datastore::user::UserChange;
 use rocket_security::datastore::{Denylist, SqlxDatastore, Together};
 use rocket_security::event::Origin;
 use rocket_security::feature::Verdict;
-use rocket_security::flow::Flow;
+use rocket_security::programs::Programs;
 use rocket_security::rejection::TokenFault;
 use rocket_security::testing::TestApp;
 use rocket_security::token::{Access, NoClaims, Refresh, Verified};
@@ -33,16 +33,16 @@ use crate::token::refresh_tokens::{
 pub(super) async fn checked(
     kind: &str,
     token: &str,
-    flow: &State<Flow>,
+    programs: &State<Programs>,
     web: &State<Web>,
     verifier: &State<Verifier>,
 ) -> Result<&'static str, Rejection> {
     if kind == "access" {
         let token = verifier.verify::<NoClaims, Access>(token).map_err(Rejection::TokenRefused)?;
-        flow.check_token(web, &token).await?;
+        programs.check_token(web, &token).await?;
     } else {
         let token = verifier.verify::<Value, Download>(token).map_err(Rejection::TokenRefused)?;
-        flow.check_token(web, &token).await?;
+        programs.check_token(web, &token).await?;
     }
     Ok("good")
 }
@@ -119,10 +119,10 @@ async fn a_token_about_something_else_is_good_until_it_is_denied() {
     );
     assert!(is_good(&app, "download", &one).await);
     let verifier: &Verifier = app.client().rocket().state().unwrap();
-    let flow: &Flow = app.client().rocket().state().unwrap();
+    let programs: &Programs = app.client().rocket().state().unwrap();
     let token = verifier.verify::<Value, Download>(&one).unwrap();
     let origin = Origin::new(app.clock().now(), None);
-    assert!(flow.deny_token(origin, &token).await.unwrap());
+    assert!(programs.deny_token(origin, &token).await.unwrap());
     assert!(!is_good(&app, "download", &one).await);
     assert!(is_good(&app, "download", &other).await);
     let denied = "SELECT COUNT(*) FROM security_denylist";
@@ -148,10 +148,10 @@ async fn a_token_without_an_id_cannot_be_denied_and_harms_no_other_of_its_issuer
         forge(&foreign, &claims, "", ASSERTION)
     });
     let verifier: &Verifier = app.client().rocket().state().unwrap();
-    let flow: &Flow = app.client().rocket().state().unwrap();
+    let programs: &Programs = app.client().rocket().state().unwrap();
     let token = verifier.verify::<NoClaims, Access>(&one).unwrap();
     assert_eq!(token.denied_as(), None);
-    let refused = flow.deny_token(Origin::new(now, None), &token).await;
+    let refused = programs.deny_token(Origin::new(now, None), &token).await;
     assert_eq!(refused.unwrap_err(), Rejection::TokenRefused(TokenFault::MissingClaim("jti")));
     for token in [&one, &other] {
         assert!(is_good(&app, "access", token).await);

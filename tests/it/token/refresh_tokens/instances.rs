@@ -5,7 +5,7 @@ use rocket::http::Status;
 use rocket::local::asynchronous::Client;
 use rocket_security::config::TokenPurpose;
 use rocket_security::event::Origin;
-use rocket_security::flow::Flow;
+use rocket_security::programs::Programs;
 use rocket_security::testing::TestApp;
 use rocket_security::token::{Access, NoClaims};
 use rocket_security::{Security, Verifier};
@@ -58,11 +58,11 @@ async fn another_instance_refuses_what_was_revoked_with_the_very_next_request() 
     assert_eq!(status_of(&pair.access).await, Status::Unauthorized);
     let pair = log_in_program(&app).await;
     assert_eq!(status_of(&pair.access).await, Status::Ok);
-    let (flow, web) = (app.client().rocket().state::<Flow>().unwrap(), app.clock().now());
+    let (programs, web) = (app.client().rocket().state::<Programs>().unwrap(), app.clock().now());
     let verifier: &Verifier = app.client().rocket().state().unwrap();
     let token = verifier.verify::<NoClaims, Access>(&pair.access).unwrap();
     for expected in [true, false] {
-        let denied = flow.deny_token(Origin::new(web, None), &token).await.unwrap();
+        let denied = programs.deny_token(Origin::new(web, None), &token).await.unwrap();
         assert_eq!(denied, expected);
     }
     assert_eq!(status_of(&pair.access).await, Status::Unauthorized);

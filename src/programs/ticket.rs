@@ -11,8 +11,9 @@ use crate::datastore::TicketStore;
 use crate::datastore::one_time::OneTimeToken;
 use crate::datastore::refresh::TokenTrace;
 use crate::flow::Flow;
-use crate::flow::bearer::bearer_by;
 use crate::flow::once::Admitted;
+use crate::programs::bearer::bearer_by;
+use crate::programs::kept::Programs;
 use crate::rejection::Rejection;
 use crate::user::{User, UserId};
 use crate::web::Web;
@@ -52,7 +53,7 @@ impl TicketBy {
     }
 }
 
-impl Flow {
+impl Programs {
     /// Issues a ticket for a user, which dies with the program's login or the session that they asked from,
     /// if there is one, and with any change of the account.
     ///
@@ -89,9 +90,10 @@ impl Flow {
     /// # Errors
     ///
     /// [`Rejection::CredentialsRefused`] for one that was used, has expired, or never was, and when what
-    /// it was asked for from is over; the rest as [`admit_bearer`](Self::admit_bearer).
+    /// it was asked for from is over; the rest as [`admit_bearer`](Flow::admit_bearer).
     pub async fn admit_ticket(
         &self,
+        flow: &Flow,
         request: &Request<'_>,
         web: &Web,
         ticket: &str,
@@ -109,7 +111,7 @@ impl Flow {
         let (user, lives_by) = self.find_alive(web, &ticket.by.trace(spent.user_id)).await?;
         // A change of the account would have taken the ticket along.
         let bearer = bearer_by(&lives_by, user.epoch, authn_via);
-        self.admit_bearer(request, user, bearer).await
+        flow.admit_bearer(request, user, bearer).await
     }
 }
 
@@ -155,7 +157,7 @@ mod tests {
     use uuid::Uuid;
 
     use crate::crypto::one_time::Token;
-    use crate::flow::ticket::{Ticket, TicketBy};
+    use crate::programs::ticket::{Ticket, TicketBy};
 
     #[test]
     fn a_ticket_survives_its_text_and_lives_by_one_thing() {

@@ -1,33 +1,24 @@
 //! Whether a token that was found genuine is good still, and whose it is.
 
-use std::collections::HashMap;
 use std::future::Future;
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
-use chrono::TimeDelta;
-use rocket::Request;
 use uuid::Uuid;
 
-use crate::clock::Timestamp;
 use crate::config::TokenCheck;
 use crate::datastore::refresh::{LivesBy, TokenTrace};
 use crate::event::{Event, Origin};
-use crate::flow::door::Flow;
 use crate::flow::once::Bearer;
+use crate::programs::facts::{Facts, Whose};
+use crate::programs::kept::Programs;
 use crate::rejection::{Rejection, TokenFault};
-use crate::token::{Access, Refresh, TokenKind, Verified};
-use crate::user::{User, UserId};
-use crate::web::visit::Visit;
-use crate::web::{Web, bearer};
-
-/// How many answers are kept at most, some 200 bytes each.
-const MOST_KEPT: usize = 10_000;
+use crate::token::{TokenKind, Verified};
+use crate::user::User;
+use crate::web::Web;
 
 /// How bearers of tokens say that they proved to be them.
 const AUTHN_VIA: &str = "token";
 
-impl Flow {
+impl Programs {
     /// Finds out whether a token that [`Verifier`](crate::token::Verifier) accepted is good still: that it
     /// is not denied, that the program's login or the session that it belongs to goes on, and that its user
     /// is there and has not changed since. A token that is about no user, and one of a trusted issuer, is
@@ -90,21 +81,20 @@ impl Flow {
         };
         let until = token.denied_until(origin.at);
         async move {
-            let programs = self.programs()?;
+            let kept = self.kept()?;
             let missing = Rejection::TokenRefused(TokenFault::MissingClaim("jti"));
             let denied_as = denied_as.ok_or(missing)?;
             let event = Event::TokenDenied { user, token: denied_as.clone(), origin };
             let change = self.change(event);
-            let is_new = change
-                .commit(async |with| programs.store.deny(&denied_as, until, with).await)
-                .await?;
+            let is_new =
+                change.commit(async |with| kept.store.deny(&denied_as, until, with).await).await?;
             self.checked.forget();
             Ok(is_new)
         }
     }
 
     /// Finds whose an access token is, by what it lives by, in one query; what is left to ask is
-    /// [`admit_bearer`](Flow::admit_bearer).
+    /// [`admit_bearer`](crate::flow::Flow::admit_bearer).
     ///
     /// # Errors
     ///
@@ -135,8 +125,8 @@ impl Flow {
                 let is_current = !facts.is_refresh || is_current(&lives_by, &whose.trace.jti);
                 is_current && user.is_open() && user.epoch == whose.epoch
             }
-            None => match (self.programs.as_ref(), &facts.denied_as) {
-                (Some(programs), Some(denied_as)) => !programs.store.is_denied(denied_as).await?,
+            None => match (self.kept.as_ref(), &facts.denied_as) {
+                (Some(kept), Some(denied_as)) => !kept.store.is_denied(denied_as).await?,
                 _ => true,
             },
         };
@@ -154,9 +144,9 @@ impl Flow {
         web: &Web,
         trace: &TokenTrace,
     ) -> Result<(User, LivesBy), Rejection> {
-        let found = match self.programs.as_ref() {
-            Some(programs) => programs.store.find_bearer(trace).await?,
-            None => self.find_without_programs(trace).await?,
+        let found = match self.kept.as_ref() {
+            Some(kept) => kept.store.find_bearer(trace).await?,
+            None => self.find_without_families(trace).await?,
         };
         let now = web.clock().now();
         let (_, begun_after) = web.sessions().limits(now);
@@ -169,7 +159,7 @@ impl Flow {
     }
 
     /// Finds the same where no feature keeps families and what is denied: there are none then.
-    async fn find_without_programs(
+    async fn find_without_families(
         &self,
         token: &TokenTrace,
     ) -> Result<Option<(User, LivesBy)>, Rejection> {
@@ -201,121 +191,4 @@ pub(super) fn bearer_by(lives_by: &LivesBy, epoch: i64, authn_via: &str) -> Bear
         LivesBy::Family(family) => (bearer.family(family.id), family.session_id, &family.proofs),
     };
     session.into_iter().fold(bearer, Bearer::session).proofs(proofs.clone())
-}
-
-/// What a token that was found genuine says of itself.
-pub(super) struct Facts {
-    /// By what it is denied; none when it cannot be.
-    denied_as: Option<String>,
-    /// Whose it is, if it is about a user of ours.
-    pub(super) about: Option<Whose>,
-    /// Whether it is a refresh token, of which a family has one at a time.
-    is_refresh: bool,
-}
-
-/// Refuses a credential of `user` beside the live session, or a good access token in a header, of another
-/// user.
-///
-/// # Errors
-///
-/// [`Rejection::ConflictingCredentials`].
-pub(super) fn only_of(visit: &Visit<'_>, user: UserId) -> Result<(), Rejection> {
-    match visit.user() {
-        Some(other) if other.id != user => Err(Rejection::ConflictingCredentials),
-        _ => sent_by_no_other(visit, user),
-    }
-}
-
-/// Refuses a login of `user` beside a good access token, in a header, of another user.
-///
-/// # Errors
-///
-/// [`Rejection::ConflictingCredentials`].
-pub(super) fn sent_by_no_other(visit: &Visit<'_>, user: UserId) -> Result<(), Rejection> {
-    match sender(visit.request()) {
-        Some(other) if other != user => Err(Rejection::ConflictingCredentials),
-        _ => Ok(()),
-    }
-}
-
-/// Returns the user whose access token a request brings in a header, if it is genuine. A program may send one
-/// that has expired beside what gets it another: that one counts as none.
-fn sender(request: &Request<'_>) -> Option<UserId> {
-    bearer::in_headers(request).next()?;
-    let token = bearer::verified::<Access>(request).ok()?;
-    Facts::of(&token).ok()?.about.map(|whose| whose.trace.user)
-}
-
-/// What a token of ours says of its user.
-pub(super) struct Whose {
-    pub(super) trace: TokenTrace,
-    pub(super) epoch: i64,
-}
-
-impl Facts {
-    pub(super) fn of<C, K: TokenKind>(token: &Verified<C, K>) -> Result<Self, TokenFault> {
-        let denied_as = token.denied_as();
-        let is_refresh = K::NAME == Refresh::NAME;
-        let Some(epoch) = token.epoch().filter(|_| !token.is_foreign()) else {
-            return Ok(Self { denied_as, about: None, is_refresh });
-        };
-        let malformed = TokenFault::MalformedClaim;
-        let id = |text: Option<&str>, name| {
-            text.map(Uuid::parse_str).transpose().map_err(|_| malformed(name))
-        };
-        let user: Option<UserId> = token.subject().and_then(|subject| subject.parse().ok());
-        let trace = TokenTrace {
-            user: user.ok_or_else(|| malformed("sub"))?,
-            family: id(token.family(), "fam")?,
-            session: id(token.session(), "sid")?,
-            jti: denied_as.clone().unwrap_or_default(),
-        };
-        Ok(Self { denied_as, about: Some(Whose { trace, epoch }), is_refresh })
-    }
-
-    /// Names it among all tokens.
-    fn key(&self) -> String {
-        let about = self.about.as_ref().map(|it| {
-            let TokenTrace { user, family, session, .. } = &it.trace;
-            format!("{user} {} {family:?} {session:?}", it.epoch)
-        });
-        let denied_as = self.denied_as.as_deref().unwrap_or_default();
-        format!("{denied_as} {}", about.unwrap_or_default())
-    }
-}
-
-/// Which tokens were found good, and when.
-#[derive(Default)]
-pub(super) struct Checked(Mutex<HashMap<String, Timestamp>>);
-
-impl Checked {
-    fn has(&self, facts: &Facts, now: Timestamp, length: Duration) -> bool {
-        // A clock that was set back makes no answer younger.
-        let is_young = |at: &Timestamp| *at <= now && now - *at < delta(length);
-        self.lock().get(&facts.key()).is_some_and(is_young)
-    }
-
-    fn keep(&self, facts: &Facts, now: Timestamp, length: Duration) {
-        let mut kept = self.lock();
-        if kept.len() >= MOST_KEPT {
-            kept.retain(|_, at| *at <= now && now - *at < delta(length));
-        }
-        if kept.len() >= MOST_KEPT {
-            kept.clear();
-        }
-        kept.insert(facts.key(), now);
-    }
-
-    /// Forgets all of them.
-    pub(super) fn forget(&self) {
-        self.lock().clear();
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, Timestamp>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-fn delta(length: Duration) -> TimeDelta {
-    TimeDelta::from_std(length).unwrap_or(TimeDelta::MAX)
 }

@@ -1,0 +1,104 @@
+//! Tokens in the answer to a login.
+
+use rocket::async_trait;
+use serde_json::{Map, Value};
+
+use crate::config::RefreshIn;
+use crate::datastore::session::SessionRecord;
+use crate::flow::{Flow, ProgramLogins};
+use crate::programs::conflict::sent_by_no_other;
+use crate::programs::kept::Programs;
+use crate::programs::refresh::is_all_but_over;
+use crate::rejection::Rejection;
+use crate::session::Active;
+use crate::token::TokenPair;
+use crate::user::{User, UserId};
+use crate::web::visit::Visit;
+
+/// What the tokens are called beside what is shown of their user.
+const ACCESS: &str = "authentication_token";
+const REFRESH: &str = "refresh_token";
+
+#[async_trait]
+impl ProgramLogins for Programs {
+    fn check_sender(&self, visit: &Visit<'_>, user: UserId) -> Result<(), Rejection> {
+        sent_by_no_other(visit, user)
+    }
+
+    async fn begin_with(
+        &self,
+        visit: &Visit<'_>,
+        flow: &Flow,
+        user: &User,
+        session: &SessionRecord,
+        shown: Value,
+    ) -> Result<Value, Rejection> {
+        let Some(kept) = &self.kept else {
+            return Ok(shown);
+        };
+        let now = visit.clock().now();
+        let family = kept.tokens.new_family_in(user, session, now)?;
+        if is_all_but_over(family.idle_expires_at, now) {
+            // The session is all but over where programs may not outlast one.
+            return Ok(shown);
+        }
+        let Value::Object(mut shown) = shown else {
+            // The application shows something else of its users: beside it there is no place.
+            log::error!("what `Presentation::user` gives is no object: no token in it");
+            return Ok(shown);
+        };
+        let claims = flow.token_claims(user, &family.proofs).await?;
+        let pair = kept.tokens.pair(user, &family, now, claims)?;
+        if kept.begins.begin_with(&family, visit.origin(), None).await? {
+            let place = visit.config().tokens.refresh_in;
+            hand_over(visit, &pair, place, &mut shown);
+        }
+        Ok(Value::Object(shown))
+    }
+
+    async fn log_out_sender(&self, visit: &Visit<'_>, flow: &Flow) -> Result<(), Rejection> {
+        self.end_sender(visit, flow).await
+    }
+
+    async fn end_others(&self, visit: &Visit<'_>, kept: &Active) -> Result<(), Rejection> {
+        self.end_others_than(visit, kept).await
+    }
+}
+
+/// Gives what is shown of a user with the tokens of a program that has just logged in or refreshed them.
+///
+/// # Errors
+///
+/// [`Rejection::Unavailable`] when the application could not tell what is shown of its users.
+pub async fn with_pair(
+    visit: &Visit<'_>,
+    user: &User,
+    pair: &TokenPair,
+    place: RefreshIn,
+) -> Result<Value, Rejection> {
+    let mut shown = match visit.payload(user).await? {
+        Value::Object(shown) => shown,
+        _ => Map::new(),
+    };
+    hand_over(visit, pair, place, &mut shown);
+    Ok(Value::Object(shown))
+}
+
+fn hand_over(
+    visit: &Visit<'_>,
+    pair: &TokenPair,
+    place: RefreshIn,
+    shown: &mut Map<String, Value>,
+) {
+    shown.insert(ACCESS.to_owned(), pair.access.expose().clone().into());
+    match place {
+        RefreshIn::Body => {
+            shown.insert(REFRESH.to_owned(), pair.refresh.expose().clone().into());
+        }
+        RefreshIn::Cookie => visit.sessions().keep_refresh_token(
+            visit.request(),
+            pair.refresh.expose(),
+            pair.refresh_expires_at,
+        ),
+    }
+}

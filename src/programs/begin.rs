@@ -1,0 +1,70 @@
+//! How the login of a program begins in the store.
+
+use std::sync::Arc;
+
+use rocket::async_trait;
+use uuid::Uuid;
+
+use crate::crypto::random_uuid;
+use crate::datastore::RefreshStore;
+use crate::datastore::refresh::{FamilyRecord, LivesBy, TokenTrace};
+use crate::datastore::session::SessionRecord;
+use crate::error::Result;
+use crate::event::{Event, Origin, SessionEnd};
+use crate::feature::Announcer;
+use crate::programs::end::revoked;
+use crate::token::BeginsFamilies;
+use crate::user::UserId;
+
+/// Begins families, and tells of it.
+pub(super) struct Begins {
+    pub(super) store: Arc<dyn RefreshStore>,
+    pub(super) announcer: Announcer,
+    pub(super) at_most: u32,
+}
+
+impl Begins {
+    /// Begins a family, and says of the login that it begins with, if there is no session that does; false
+    /// when it may not begin.
+    pub(super) async fn begin_with(
+        &self,
+        family: &FamilyRecord,
+        origin: Origin,
+        login: Option<Event>,
+    ) -> Result<bool> {
+        let (user, id) = (family.user_id, family.id);
+        let created = Event::RefreshTrackerCreated { user, family: id, origin: origin.clone() };
+        let change = match login {
+            Some(login) => self.announcer.change(login).and(created),
+            None => self.announcer.change(created),
+        };
+        let begun = change
+            .commit(async |with| self.store.begin_family(family, self.at_most, with).await)
+            .await?;
+        let Some(evicted) = begun else {
+            return Ok(false);
+        };
+        for family in evicted {
+            self.announcer.noticed(&revoked(family, SessionEnd::Evicted, origin.clone()));
+        }
+        Ok(true)
+    }
+}
+
+#[async_trait]
+impl BeginsFamilies for Begins {
+    async fn begin(&self, family: &FamilyRecord) -> Result<bool> {
+        self.begin_with(family, Origin::new(family.created_at, family.client), None).await
+    }
+
+    async fn find_session(&self, user: UserId, session: Uuid) -> Result<Option<SessionRecord>> {
+        // Of no token yet: none of that id is denied.
+        let jti = random_uuid()?.to_string();
+        let trace = TokenTrace { user, family: None, session: Some(session), jti };
+        let found = self.store.find_bearer(&trace).await?;
+        Ok(found.and_then(|(_, lives_by)| match lives_by {
+            LivesBy::Session(session) => Some(session),
+            LivesBy::Family(_) | LivesBy::User => None,
+        }))
+    }
+}

@@ -1,0 +1,147 @@
+//! How a program goes on: each refresh token is good once, and brings the next.
+
+use chrono::TimeDelta;
+use uuid::Uuid;
+
+use crate::clock::Timestamp;
+use crate::crypto::random_uuid;
+use crate::datastore::refresh::{EndedFamily, FamilyRecord, LivesBy, Rotated, Rotation};
+use crate::event::{Event, SessionEnd};
+use crate::flow::Flow;
+use crate::programs::conflict::only_of;
+use crate::programs::end::revoked;
+use crate::programs::kept::Programs;
+use crate::programs::presented::Presented;
+use crate::rejection::{Rejection, TokenFault};
+use crate::token::{Refresh, TokenKind, TokenPair};
+use crate::user::User;
+use crate::web::visit::Visit;
+
+/// The mail that tells the owner of an account of a refresh token that was used twice.
+const REUSE_MAIL: &str = "token_reuse";
+
+const REUSE_SUBJECT: &str = "A program of yours is logged out";
+
+impl Programs {
+    /// Gives a program its next access token and the successor of its refresh token, which is good no more.
+    ///
+    /// Somebody logged in with it once, by the one door; what is asked of a session with each request is
+    /// asked here. A token that is used a second time ends its family, and the access tokens with it: two
+    /// hold what one should.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejection::RefreshTokenRefused`] with what is wrong with the token; [`Rejection::MustChange`]; what a hook
+    /// refused with; [`Rejection::Unavailable`] when the store does not answer, and nothing has changed.
+    pub async fn refresh(
+        &self,
+        flow: &Flow,
+        visit: &Visit<'_>,
+        token: &str,
+    ) -> Result<(User, TokenPair), Rejection> {
+        let refreshed = self.rotate(flow, visit, token).await;
+        let of_age = [TokenFault::Expired, TokenFault::Ended].map(Rejection::RefreshTokenRefused);
+        if refreshed.as_ref().is_err_and(|refused| of_age.contains(refused)) {
+            self.end_lapsed(visit, token).await?;
+        }
+        refreshed
+    }
+
+    /// Ends the family of a refresh token if it is over: what was refused for its age must not work again when
+    /// the clock steps back.
+    async fn end_lapsed(&self, visit: &Visit<'_>, token: &str) -> Result<(), Rejection> {
+        let kept = self.kept()?;
+        let Ok(examined) = kept.tokens.verifier().examine(token, Refresh::NAME) else {
+            return Ok(());
+        };
+        let family = examined.token.family().and_then(|id| Uuid::parse_str(id).ok());
+        let Some(id) = family.filter(|_| !examined.token.is_foreign()) else {
+            return Ok(());
+        };
+        let now = visit.clock().now();
+        let found = kept.store.find_family(id).await?;
+        let Some(family) = found.filter(|it| is_all_but_over(it.idle_expires_at, now)) else {
+            return Ok(());
+        };
+        let event = revoked(
+            EndedFamily { id, user_id: family.user_id },
+            SessionEnd::Expired,
+            visit.origin(),
+        );
+        let change = self.change(event);
+        change.commit(async |with| kept.store.end_family(family.user_id, id, with).await).await?;
+        Ok(())
+    }
+
+    async fn rotate(
+        &self,
+        flow: &Flow,
+        visit: &Visit<'_>,
+        token: &str,
+    ) -> Result<(User, TokenPair), Rejection> {
+        let kept = self.kept()?;
+        let Presented { facts, family, id } = self.read_refresh_token(token)?;
+        let ended = Rejection::RefreshTokenRefused(TokenFault::Ended);
+        let whose = facts.about.ok_or_else(|| ended.clone())?;
+        let found = kept.store.find_bearer(&whose.trace).await?;
+        let Some((user, LivesBy::Family(found))) = found else {
+            return Err(ended);
+        };
+        only_of(visit, user.id)?;
+        let now = visit.clock().now();
+        let idle_expires_at = kept.tokens.idle_end(&found, now);
+        let is_changed = !user.is_open() || user.epoch != whose.epoch;
+        if is_changed || is_all_but_over(idle_expires_at, now) {
+            return Err(ended);
+        }
+        flow.check_session(&user).await?;
+        let grace = visit.config().tokens.refresh_grace;
+        let rotation = Rotation {
+            family,
+            user_id: user.id,
+            epoch: whose.epoch,
+            presented: id,
+            next: random_uuid()?,
+            now,
+            idle_expires_at,
+            since: (!grace.is_zero()).then(|| now - grace),
+        };
+        let next = FamilyRecord { token_id: rotation.next, idle_expires_at, ..found };
+        let claims = flow.token_claims(&user, &next.proofs).await?;
+        let pair = kept.tokens.pair(&user, &next, now, claims.clone())?;
+        match kept.store.rotate_family(&rotation).await? {
+            Rotated::Next => Ok((user, pair)),
+            Rotated::SameAgain(found) if is_all_but_over(found.idle_expires_at, now) => Err(ended),
+            Rotated::SameAgain(found) => {
+                let pair = kept.tokens.pair(&user, &found, now, claims)?;
+                Ok((user, pair))
+            }
+            Rotated::Over => Err(ended),
+            Rotated::Reused => {
+                self.end_reused(flow, visit, &next, &user).await?;
+                Err(Rejection::RefreshTokenRefused(TokenFault::Reused))
+            }
+        }
+    }
+
+    /// Ends a family one token of which was used twice, and tells its owner; once, however many find it out.
+    async fn end_reused(
+        &self,
+        flow: &Flow,
+        visit: &Visit<'_>,
+        family: &FamilyRecord,
+        user: &User,
+    ) -> Result<(), Rejection> {
+        let event = Event::TokenReuse { user: user.id, family: family.id, origin: visit.origin() };
+        let mail = flow.notice(visit, REUSE_MAIL, REUSE_SUBJECT, user, &user.email)?;
+        let (change, store) = (self.change(event).mail([mail]), &self.kept()?.store);
+        change.commit(async |with| store.end_family(user.id, family.id, with).await).await?;
+        self.checked.forget();
+        Ok(())
+    }
+}
+
+/// Tells whether no token can be made that lasts until then: their times are in whole seconds.
+pub(super) fn is_all_but_over(end: Timestamp, now: Timestamp) -> bool {
+    end - now < TimeDelta::seconds(1)
+}

@@ -1,0 +1,42 @@
+//! Ends what is over by itself.
+
+use crate::clock::Timestamp;
+use crate::datastore::RefreshStore;
+use crate::error::Result;
+use crate::event::{Origin, SessionEnd};
+use crate::feature::Announcer;
+use crate::programs::end::revoked;
+
+/// How many families are ended at a time.
+const BATCH: u32 = 200;
+
+/// Ends the families that are over, and forgets what was denied until now; says how many rows that were.
+///
+/// # Errors
+///
+/// [`Error::Store`](crate::Error::Store) when the store does not answer.
+pub(crate) async fn sweep(
+    store: &dyn RefreshStore,
+    now: Timestamp,
+    announcer: &Announcer,
+) -> Result<u64> {
+    let mut all = 0;
+    loop {
+        let ended = store.delete_expired_families(now, BATCH).await?;
+        let count = u64::try_from(ended.len()).unwrap_or(u64::MAX);
+        all += count;
+        for family in ended {
+            announcer.noticed(&revoked(family, SessionEnd::Expired, Origin::new(now, None)));
+        }
+        if count < u64::from(BATCH) {
+            break;
+        }
+    }
+    loop {
+        let count = store.delete_expired_denials(now, BATCH).await?;
+        all += count;
+        if count < u64::from(BATCH) {
+            return Ok(all);
+        }
+    }
+}
