@@ -9,7 +9,7 @@ use crate::guard::{parts, refuse};
 use crate::rejection::Rejection;
 use crate::session::Current;
 use crate::web::demand::{Demand, Who, demands};
-use crate::web::is_unattached;
+use crate::web::site::is_unattached;
 
 /// Nobody logged in: for pages such as registration.
 ///

@@ -16,7 +16,7 @@ use crate::guard::who::refuse_insufficient;
 use crate::rejection::{Lacking, Rejection};
 use crate::user::{Level, User};
 use crate::web::demand::{Demand, Who, demands};
-use crate::web::is_unattached;
+use crate::web::site::is_unattached;
 
 /// A level of assurance as a type, for [`Assured`].
 pub trait AssuranceLevel: Send + Sync + 'static {

@@ -18,8 +18,8 @@ use crate::rejection::Rejection;
 use crate::token::Holder;
 use crate::user::{Level, Proofs, ScopeName, User};
 use crate::web::demand::{Demand, Who, demands};
-use crate::web::is_unattached;
 use crate::web::sender::Sender;
+use crate::web::site::is_unattached;
 
 /// The user whom a request is from, with their roles as they are at this moment: whoever is logged
 /// in, or sends a token, as [`security.mechanisms`](crate::config::Config::mechanisms) says. Whatever a request

@@ -15,7 +15,7 @@ use crate::guard::{AuthUser, who};
 use crate::rejection::Rejection;
 use crate::user::User;
 use crate::web::demand::{Demand, Who, demands};
-use crate::web::is_unattached;
+use crate::web::site::is_unattached;
 
 /// A user whose request was authenticated by one of the mechanisms in `M`: one of [`via`], or a tuple
 /// of them, whatever [`security.mechanisms`](crate::config::Config::mechanisms) says. What else a request brings

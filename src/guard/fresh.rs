@@ -14,7 +14,7 @@ use crate::guard::{AuthUser, parts};
 use crate::rejection::{Lacking, Rejection};
 use crate::user::User;
 use crate::web::demand::{Demand, Who, demands};
-use crate::web::is_unattached;
+use crate::web::site::is_unattached;
 
 /// A user who proved who they are within the last `MINUTES` minutes, by logging in or at `/verify`.
 ///

@@ -115,7 +115,7 @@ use rocket::{Request, request};
 
 use crate::flow::Flow;
 use crate::rejection::Rejection;
-use crate::web::Web;
+use crate::web::site::Web;
 
 /// Fails a request and leaves the reason for the catchers.
 fn refuse<G>(request: &Request<'_>, rejection: Rejection) -> request::Outcome<G, Rejection> {

@@ -14,7 +14,7 @@ use crate::guard::{AuthUser, refuse};
 use crate::rejection::Rejection;
 use crate::user::User;
 use crate::web::demand::{Demand, Who, demands};
-use crate::web::is_unattached;
+use crate::web::site::is_unattached;
 
 /// What an application keeps of a user in a table of its own, loaded by the guard [`Own`].
 #[async_trait]

@@ -25,7 +25,8 @@ use crate::user::UserId;
 use crate::web::bearer::Genuine;
 use crate::web::challenge::Asked;
 use crate::web::demand::{Demand, Who, demands};
-use crate::web::{Web, bearer, challenge, csrf, is_unattached, sender};
+use crate::web::site::{Web, is_unattached};
+use crate::web::{bearer, challenge, csrf, sender};
 
 /// A token of the kind `K` that a request shows, with its claims read into `C`.
 ///

@@ -14,6 +14,8 @@ use crate::guard::ways::tell_unauthenticated;
 use crate::rejection::{Rejection, TokenFault};
 use crate::token::{Access, NoClaims, TokenKind, Verified, Verifier};
 use crate::web::demand::{Demand, Who, demands};
+use crate::web::members::read_members;
+use crate::web::request::sends_json;
 use crate::web::{bearer, submission};
 
 /// A JSON body that carries its token itself: for callers that cannot set a header.
@@ -98,7 +100,7 @@ where
     K: TokenKind,
 {
     let (web, _) = parts(request)?;
-    if !request.content_type().is_some_and(|kind| kind.is_json()) {
+    if !sends_json(request) {
         return Err(Rejection::UnsupportedMediaType);
     }
     let limit = request.limits().get("json").unwrap_or(Limits::JSON);
@@ -116,7 +118,7 @@ where
         tell_unauthenticated(request, web);
     }
     let token = verified?;
-    Ok(PasetoJson { value: submission::read_members(members, &[], |_| true)?, token })
+    Ok(PasetoJson { value: read_members(members, &[], |_| true)?, token })
 }
 
 async fn verify<C, K>(

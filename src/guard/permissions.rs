@@ -14,7 +14,7 @@ use crate::guard::set::set_guard;
 use crate::rejection::Rejection;
 use crate::user::{PermissionSet, User};
 use crate::web::demand::{Demand, Who, demands};
-use crate::web::is_unattached;
+use crate::web::site::is_unattached;
 
 /// A user who has every permission in `P`: one permission, or a tuple of them.
 ///

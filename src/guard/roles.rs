@@ -14,7 +14,7 @@ use crate::guard::set::set_guard;
 use crate::rejection::Rejection;
 use crate::user::{RoleSet, User};
 use crate::web::demand::{Demand, Who, demands};
-use crate::web::is_unattached;
+use crate::web::site::is_unattached;
 
 /// A user who has every role in `R`: one role, or a tuple of them.
 ///

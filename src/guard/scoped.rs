@@ -15,7 +15,7 @@ use crate::guard::{AuthUser, who};
 use crate::rejection::Rejection;
 use crate::user::{KnownScope, ScopeSet, User};
 use crate::web::demand::{Demand, Who, demands};
-use crate::web::is_unattached;
+use crate::web::site::is_unattached;
 
 /// A user who came by themselves, or by a [personal access token](crate::features::personal_tokens) that
 /// has every scope in `S`: one scope, or a tuple of them.

@@ -12,8 +12,9 @@ use crate::guard::{parts, refuse};
 use crate::rejection::Rejection;
 use crate::session::data::{Data, Flash, SessionError};
 use crate::session::{Current, Sessions};
+use crate::web::csrf;
 use crate::web::demand::{Demand, demands};
-use crate::web::{csrf, is_unattached};
+use crate::web::site::is_unattached;
 
 /// What the application keeps with the session of a visitor, logged in or not: values by name, and
 /// sentences that are shown once.

@@ -4,7 +4,7 @@ use rocket::Request;
 
 use crate::event::{Event, Missing};
 use crate::user::User;
-use crate::web::Web;
+use crate::web::site::Web;
 
 /// Makes a guard of a struct with the fields `user` and `set`: it lets in whoever has
 /// (`$has`) all or any (`$quantifier`) of the names in a set, tells what is missing (`$missing`), and looks the
@@ -79,7 +79,7 @@ pub(super) use set_guard;
 
 /// Tells of somebody who lacks a role or a permission.
 pub(super) fn tell(request: &Request<'_>, user: &User, missing: Missing) {
-    if let Some(web) = request.rocket().state::<Web>() {
+    if let Some(web) = Web::of(request) {
         let event = Event::UserUnauthorized { user: user.id, missing, origin: web.origin(request) };
         web.signals().send(&event);
     }

@@ -8,7 +8,7 @@ use crate::guard::refuse;
 use crate::rejection::Rejection;
 use crate::token::Tokens;
 use crate::web::demand::{Demand, demands};
-use crate::web::is_unattached;
+use crate::web::site::is_unattached;
 
 #[async_trait]
 impl<'r> FromRequest<'r> for &'r Tokens {

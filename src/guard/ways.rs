@@ -17,7 +17,8 @@ use crate::token::Access;
 use crate::user::User;
 use crate::web::challenge::Asked;
 use crate::web::sender::Sender;
-use crate::web::{Web, bearer, sender};
+use crate::web::site::Web;
+use crate::web::{bearer, sender};
 
 /// The mechanisms that a guard takes, in their order.
 pub(super) struct Ways {
@@ -41,7 +42,7 @@ impl Ways {
     /// Takes what `security.mechanisms` says, and whomever a guard of the same route before it let in
     /// by another way. Looks at a personal token, too, for whoever sends one is no guest, and refuses it.
     pub(super) fn configured(request: &Request<'_>) -> Self {
-        let config = request.rocket().state::<Web>().map(Web::config);
+        let config = Web::of(request).map(Web::config);
         let names = config.map(|config| config.mechanisms.as_slice()).unwrap_or_default();
         let names = names.iter().map(String::as_str).chain([PERSONAL_TOKEN]);
         Self::new(request, names, true)

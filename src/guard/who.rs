@@ -13,7 +13,8 @@ use crate::guard::{AuthUser, parts, refuse, set};
 use crate::rejection::{Lacking, Rejection};
 use crate::web::challenge::Asked;
 use crate::web::sender::Sender;
-use crate::web::{Web, bearer, challenge, csrf, presentation, sender};
+use crate::web::site::Web;
+use crate::web::{bearer, challenge, csrf, sender, shown_user};
 
 /// Lets in whoever a request is from by one of these ways, or fails the request.
 pub(super) async fn let_in(
@@ -25,7 +26,7 @@ pub(super) async fn let_in(
         Err((rejection, by)) => {
             if by == Some(TOKEN) && opens_nothing(&rejection) && bearer::is_in_cookie(request) {
                 // As a dead session's cookie, it would keep its browser from being a guest.
-                if let Some(web) = request.rocket().state::<Web>() {
+                if let Some(web) = Web::of(request) {
                     web.sessions().bury_token(request);
                 }
             }
@@ -114,7 +115,7 @@ async fn find(request: &Request<'_>, ways: &Ways) -> Result<AuthUser, Refusal> {
             Arc::clone(sender)
         }
     };
-    let payload = presentation::show(request, web, &sender.user).await.map_err(of_nobody)?;
+    let payload = shown_user::show(request, web, &sender.user).await.map_err(of_nobody)?;
     if !sender::decide(request, &sender) {
         return Err(of_nobody(Rejection::ConflictingCredentials));
     }

@@ -35,7 +35,8 @@ use crate::session::Sessions;
 use crate::session::cookie::Cookies;
 use crate::token::Tokens;
 use crate::web::demand::Recorder;
-use crate::web::{Web, WebParts, catchers, csrf, doubled, headers};
+use crate::web::site::WebParts;
+use crate::web::{Web, catchers, doubled, form_start, headers};
 
 /// Everything, ready to be handed to Rocket.
 pub(super) struct Assembly<D> {
@@ -213,7 +214,8 @@ impl<D: UserDatastore> Assembly<D> {
             named,
             tokens,
         } = self;
-        let mut own = routes![csrf::refuse_override, doubled::refuse_doubled, headers::refuse_long];
+        let mut own =
+            routes![form_start::refuse_override, doubled::refuse_doubled, headers::refuse_long];
         own.extend(Stylesheet::routes());
         let mut mounted = Mounted::default();
         mounted.note("security", &own);
