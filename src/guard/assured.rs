@@ -9,12 +9,13 @@ use rocket::request::FromRequest;
 use rocket::{Ignite, Request, Rocket, Sentinel, async_trait, request};
 
 use crate::feature::Factors;
-use crate::guard::AuthUser;
+use crate::guard::auth_user::AuthUser;
 use crate::guard::fresh::lacks_page;
 use crate::guard::maybe::Credentials;
-use crate::guard::who::refuse_insufficient;
+use crate::guard::who::insufficient;
 use crate::rejection::{Lacking, Rejection};
 use crate::user::{Level, User};
+use crate::web::catchers::refuse;
 use crate::web::demand::{Demand, Who, demands};
 use crate::web::site::is_unattached;
 
@@ -100,7 +101,8 @@ impl<'r, L: AssuranceLevel> FromRequest<'r> for Assured<L> {
                 Outcome::Success(Self(user, PhantomData))
             }
             Outcome::Success(user) => {
-                refuse_insufficient(request, &user, Lacking::Level(L::LEVEL.acr()))
+                let lacking = Lacking::Level(L::LEVEL.acr());
+                refuse(request, insufficient(request, user.mechanism(), lacking))
             }
             Outcome::Error(error) => Outcome::Error(error),
             Outcome::Forward(status) => Outcome::Forward(status),

@@ -7,11 +7,12 @@ use std::ops::Deref;
 use rocket::request::FromRequest;
 use rocket::{Ignite, Request, Rocket, Sentinel, async_trait, request};
 
+use crate::guard::auth_user::AuthUser;
 use crate::guard::maybe::Credentials;
 use crate::guard::mechanism::is_missing;
 use crate::guard::via::{Basic, Via, ViaSet};
 use crate::guard::ways::Ways;
-use crate::guard::{AuthUser, who};
+use crate::guard::who;
 use crate::rejection::Rejection;
 use crate::user::User;
 use crate::web::demand::{Demand, Who, demands};
@@ -124,7 +125,7 @@ impl<'r, M: ViaSet> FromRequest<'r> for AuthVia<M> {
     type Error = Rejection;
 
     async fn from_request(request: &'r Request<'_>) -> request::Outcome<Self, Rejection> {
-        let user = who::let_in(request, &Ways::only(request, &M::names())).await;
+        let user = AuthUser::let_in(request, &Ways::only(request, &M::names())).await;
         user.map(|user| Self { user, via: PhantomData })
     }
 }
@@ -134,7 +135,7 @@ impl<'r> FromRequest<'r> for BasicUser {
     type Error = Rejection;
 
     async fn from_request(request: &'r Request<'_>) -> request::Outcome<Self, Rejection> {
-        who::let_in(request, &Ways::only(request, &[Basic::NAME])).await.map(Self)
+        AuthUser::let_in(request, &Ways::only(request, &[Basic::NAME])).await.map(Self)
     }
 }
 

@@ -6,9 +6,10 @@ use rocket::outcome::Outcome;
 use rocket::request::FromRequest;
 use rocket::{Ignite, Request, Rocket, Sentinel, async_trait, request};
 
-use crate::guard::{parts, refuse};
+use crate::guard::state::parts;
 use crate::rejection::Rejection;
 use crate::session::{Current, Sessions};
+use crate::web::catchers::refuse;
 use crate::web::csrf;
 use crate::web::demand::{Demand, demands};
 use crate::web::site::is_unattached;

@@ -8,11 +8,13 @@ use rocket::request::FromRequest;
 use rocket::{Ignite, Request, Rocket, Sentinel, async_trait, request};
 
 use crate::config::Span;
+use crate::guard::auth_user::AuthUser;
 use crate::guard::maybe::Credentials;
-use crate::guard::who::refuse_insufficient;
-use crate::guard::{AuthUser, parts};
+use crate::guard::state::parts;
+use crate::guard::who::insufficient;
 use crate::rejection::{Lacking, Rejection};
 use crate::user::User;
+use crate::web::catchers::refuse;
 use crate::web::demand::{Demand, Who, demands};
 use crate::web::site::is_unattached;
 
@@ -66,7 +68,9 @@ impl<'r, const MINUTES: u32> FromRequest<'r> for Fresh<MINUTES> {
             Outcome::Success(user) if is_fresh(request, &user, MINUTES) => {
                 Outcome::Success(Self(user))
             }
-            Outcome::Success(user) => refuse_insufficient(request, &user, within(MINUTES)),
+            Outcome::Success(user) => {
+                refuse(request, insufficient(request, user.mechanism(), within(MINUTES)))
+            }
             Outcome::Error(error) => Outcome::Error(error),
             Outcome::Forward(status) => Outcome::Forward(status),
         }

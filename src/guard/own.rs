@@ -9,10 +9,11 @@ use rocket::request::FromRequest;
 use rocket::{Ignite, Request, Rocket, Sentinel, async_trait, request};
 
 use crate::error::Result;
+use crate::guard::auth_user::AuthUser;
 use crate::guard::maybe::Credentials;
-use crate::guard::{AuthUser, refuse};
 use crate::rejection::Rejection;
 use crate::user::User;
+use crate::web::catchers::refuse;
 use crate::web::demand::{Demand, Who, demands};
 use crate::web::site::is_unattached;
 

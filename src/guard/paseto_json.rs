@@ -8,11 +8,12 @@ use rocket::{Data, Ignite, Request, Rocket, Sentinel, async_trait};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::guard::parts;
 use crate::guard::paseto::{check, decide, lacks_tokens, note_challenge, way_of};
-use crate::guard::ways::tell_unauthenticated;
+use crate::guard::state::parts;
+use crate::guard::tell::tell_unauthenticated;
 use crate::rejection::{Rejection, TokenFault};
 use crate::token::{Access, NoClaims, TokenKind, Verified, Verifier};
+use crate::web::catchers::refuse;
 use crate::web::demand::{Demand, Who, demands};
 use crate::web::members::read_members;
 use crate::web::request::sends_json;
@@ -76,8 +77,7 @@ where
             Ok(body) => Outcome::Success(body),
             Err(rejection) => {
                 note_challenge(request, &rejection);
-                let rejection = rejection.remember(request);
-                Outcome::Error((rejection.status(), rejection))
+                refuse(request, rejection)
             }
         }
     }

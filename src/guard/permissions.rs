@@ -8,7 +8,7 @@ use rocket::outcome::Outcome;
 use rocket::request::FromRequest;
 use rocket::{Ignite, Request, Rocket, Sentinel, async_trait, request};
 
-use crate::guard::AuthUser;
+use crate::guard::auth_user::AuthUser;
 use crate::guard::maybe::Credentials;
 use crate::guard::set::set_guard;
 use crate::rejection::Rejection;

@@ -8,10 +8,11 @@ use std::ops::Deref;
 use rocket::request::FromRequest;
 use rocket::{Ignite, Request, Rocket, Sentinel, async_trait, request};
 
+use crate::guard::auth_user::AuthUser;
 use crate::guard::maybe::Credentials;
 use crate::guard::mechanism::{PERSONAL_TOKEN, is_missing};
 use crate::guard::ways::Ways;
-use crate::guard::{AuthUser, who};
+use crate::guard::who;
 use crate::rejection::Rejection;
 use crate::user::{KnownScope, ScopeSet, User};
 use crate::web::demand::{Demand, Who, demands};
@@ -117,7 +118,7 @@ impl<'r, S: ScopeSet> FromRequest<'r> for Scoped<S> {
     type Error = Rejection;
 
     async fn from_request(request: &'r Request<'_>) -> request::Outcome<Self, Rejection> {
-        let user = who::let_in(request, &Ways::scoped(request, S::names())).await;
+        let user = AuthUser::let_in(request, &Ways::scoped(request, S::names())).await;
         user.map(|user| Self { user, set: PhantomData })
     }
 }

@@ -8,10 +8,11 @@ use rocket::{Ignite, Request, Rocket, Sentinel, async_trait, request};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::guard::{parts, refuse};
+use crate::guard::state::parts;
 use crate::rejection::Rejection;
 use crate::session::data::{Data, Flash, SessionError};
 use crate::session::{Current, Sessions};
+use crate::web::catchers::refuse;
 use crate::web::csrf;
 use crate::web::demand::{Demand, demands};
 use crate::web::site::is_unattached;

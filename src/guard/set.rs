@@ -1,11 +1,5 @@
 //! What guards of roles and guards of permissions have in common.
 
-use rocket::Request;
-
-use crate::event::{Event, Missing};
-use crate::user::User;
-use crate::web::site::Web;
-
 /// Makes a guard of a struct with the fields `user` and `set`: it lets in whoever has
 /// (`$has`) all or any (`$quantifier`) of the names in a set, tells what is missing (`$missing`), and looks the
 /// names up (`$lacks`) at the launch; `$demands` puts them into the access map.
@@ -45,8 +39,8 @@ macro_rules! set_guard {
                         } else {
                             names.retain(|name| !user.$has(name));
                             let missing = crate::event::Missing::$missing(names);
-                            crate::guard::set::tell(request, &user, missing);
-                            crate::guard::refuse(request, Rejection::Forbidden)
+                            crate::guard::tell::tell_unauthorized(request, &user, missing);
+                            crate::web::catchers::refuse(request, Rejection::Forbidden)
                         }
                     }
                     Outcome::Error(error) => Outcome::Error(error),
@@ -76,11 +70,3 @@ macro_rules! set_guard {
 }
 
 pub(super) use set_guard;
-
-/// Tells of somebody who lacks a role or a permission.
-pub(super) fn tell(request: &Request<'_>, user: &User, missing: Missing) {
-    if let Some(web) = Web::of(request) {
-        let event = Event::UserUnauthorized { user: user.id, missing, origin: web.origin(request) };
-        web.signals().send(&event);
-    }
-}
