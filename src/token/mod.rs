@@ -26,7 +26,6 @@ mod issue;
 pub(crate) mod key_source;
 mod refresh;
 mod ring;
-pub(crate) mod strict;
 mod subject;
 pub(crate) mod verify;
 
