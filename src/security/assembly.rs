@@ -34,8 +34,8 @@ use crate::security::survey::Survey;
 use crate::session::Sessions;
 use crate::session::cookie::Cookies;
 use crate::token::Tokens;
+use crate::web::client_ip::Proxies;
 use crate::web::demand::Recorder;
-use crate::web::site::WebParts;
 use crate::web::{Web, catchers, doubled, form_start, headers};
 
 /// Everything, ready to be handed to Rocket.
@@ -147,7 +147,8 @@ pub(super) async fn assemble<D: UserDatastore>(
     let factors = Factors(parts.take::<Box<dyn Factor>>());
     let stylesheet = Stylesheet::render(&templates)?;
     let names = offered(&features);
-    let web = Web::new(WebParts {
+    let web = Web {
+        proxies: Proxies::new(&config),
         config,
         base_url,
         templates,
@@ -158,7 +159,7 @@ pub(super) async fn assemble<D: UserDatastore>(
         features: names,
         presentation,
         is_debug: is_debug(figment),
-    });
+    };
     Ok(Assembly {
         parts,
         mechanisms,

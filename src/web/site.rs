@@ -19,7 +19,8 @@ use crate::web::client_ip::Proxies;
 use crate::web::next::Next;
 use crate::web::presentation::Presentation;
 
-/// What answering a request takes, the same for all: in Rocket's managed state.
+/// What answering a request takes, the same for all: in Rocket's managed state. [`Security`](crate::Security)
+/// puts it together when it is attached.
 pub struct Web {
     pub(crate) config: Config,
     pub(crate) proxies: Proxies,
@@ -37,40 +38,7 @@ pub struct Web {
 /// The paths of the features' pages by name, as for `security_url(name="…")`.
 pub type Urls = BTreeMap<&'static str, String>;
 
-/// The parts of [`Web`].
-pub(crate) struct WebParts {
-    pub(crate) config: Config,
-    pub(crate) base_url: Url,
-    pub(crate) templates: Arc<Templates>,
-    pub(crate) sessions: Sessions,
-    pub(crate) signals: Signals,
-    pub(crate) clock: Clock,
-    pub(crate) urls: Urls,
-    pub(crate) features: Vec<&'static str>,
-    pub(crate) presentation: Arc<dyn Presentation>,
-    pub(crate) is_debug: bool,
-}
-
 impl Web {
-    pub(crate) fn new(parts: WebParts) -> Self {
-        let WebParts { config, base_url, templates, sessions, signals, clock, .. } = parts;
-        let WebParts { urls, features, presentation, is_debug, .. } = parts;
-        let proxies = Proxies::new(&config);
-        Self {
-            config,
-            proxies,
-            base_url,
-            templates,
-            sessions,
-            signals,
-            clock,
-            urls,
-            features,
-            presentation,
-            is_debug,
-        }
-    }
-
     /// Returns the site of a request; none where the fairing is not attached.
     pub(crate) fn of<'r>(request: &'r Request<'_>) -> Option<&'r Self> {
         request.rocket().state()
