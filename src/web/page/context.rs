@@ -20,7 +20,8 @@ use crate::web::site::{Web, is_unattached};
 /// What our templates see on every page, as a guard and a value to serialise: for an application
 /// that renders with an engine of its own.
 ///
-/// Put it into that engine's context, and [`extend`] its Tera with our function and partial.
+/// Put it into that engine's context, and [`extend`](crate::web::page::extend) its Tera with our function
+/// and partial.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct PageContext {
