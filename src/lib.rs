@@ -69,6 +69,7 @@ pub mod features;
 pub mod flow;
 pub mod guard;
 pub mod guide;
+mod json;
 pub mod link;
 pub mod mail;
 mod nearest;

@@ -76,10 +76,11 @@ use crate::template::Embedded;
 use crate::user::{Email, Identity, User, UserId, Username};
 use crate::web::fields::{NoFields, OwnFields, RegistrationFields, Save, check_names};
 use crate::web::kept_next;
+use crate::web::members::unknown_field;
 use crate::web::next::Next;
 use crate::web::page::{Notice, Page};
 use crate::web::reply::{Answer, Reply};
-use crate::web::submission::{Form, Submission, unknown_field};
+use crate::web::submission::{Form, Submission};
 use crate::web::view::View;
 use crate::web::visit::Visit;
 

@@ -93,8 +93,9 @@ use crate::guard::mechanism::{InstallMechanism, Mechanism, TICKET};
 use crate::programs::Programs;
 use crate::programs::ticket::{LIFETIME_SECONDS, TicketBy};
 use crate::rejection::Rejection;
+use crate::web::Web;
 use crate::web::reply::{Answer, Reply};
-use crate::web::{Web, is_handshake};
+use crate::web::socket::is_handshake;
 
 /// The parameter of the address.
 const PARAMETER: &str = "ticket";

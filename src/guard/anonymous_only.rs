@@ -4,12 +4,13 @@ use rocket::outcome::Outcome;
 use rocket::request::FromRequest;
 use rocket::{Ignite, Request, Rocket, Sentinel, async_trait, request};
 
+use crate::guard::state::parts;
 use crate::guard::who::is_from_a_bearer;
-use crate::guard::{parts, refuse};
 use crate::rejection::Rejection;
 use crate::session::Current;
+use crate::web::catchers::refuse;
 use crate::web::demand::{Demand, Who, demands};
-use crate::web::is_unattached;
+use crate::web::site::is_unattached;
 
 /// Nobody logged in: for pages such as registration.
 ///

@@ -1,22 +1,18 @@
 //! Users who proved who they are by enough factors.
 
-use std::fmt;
+use std::any::type_name;
 use std::marker::PhantomData;
-use std::ops::Deref;
 
-use rocket::outcome::Outcome;
-use rocket::request::FromRequest;
-use rocket::{Ignite, Request, Rocket, Sentinel, async_trait, request};
+use rocket::{Ignite, Request, Rocket};
 
 use crate::feature::Factors;
-use crate::guard::AuthUser;
+use crate::guard::auth_user::AuthUser;
 use crate::guard::fresh::lacks_page;
-use crate::guard::maybe::Credentials;
-use crate::guard::who::refuse_insufficient;
+use crate::guard::user_guard::{UserGuard, user_guard};
+use crate::guard::who::insufficient;
 use crate::rejection::{Lacking, Rejection};
-use crate::user::{Level, User};
-use crate::web::demand::{Demand, Who, demands};
-use crate::web::is_unattached;
+use crate::user::Level;
+use crate::web::demand::Demand;
 
 /// A level of assurance as a type, for [`Assured`].
 pub trait AssuranceLevel: Send + Sync + 'static {
@@ -61,68 +57,28 @@ impl AssuranceLevel for Two {
 ///     format!("{} may see this", user.email)
 /// }
 /// ```
-pub struct Assured<L>(AuthUser, PhantomData<L>);
-
-impl<L> Assured<L> {
-    /// Returns the user.
-    pub fn into_user(self) -> User {
-        self.0.into_user()
-    }
+pub struct Assured<L> {
+    user: AuthUser,
+    of: PhantomData<fn() -> L>,
 }
 
-impl<L> Clone for Assured<L> {
-    fn clone(&self) -> Self {
-        Self(self.0.clone(), PhantomData)
-    }
-}
+user_guard!(Assured<L: AssuranceLevel>);
 
-impl<L> fmt::Debug for Assured<L> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Assured").field(&self.0).finish()
-    }
-}
-
-impl<L> Deref for Assured<L> {
-    type Target = AuthUser;
-
-    fn deref(&self) -> &AuthUser {
-        &self.0
-    }
-}
-
-#[async_trait]
-impl<'r, L: AssuranceLevel> FromRequest<'r> for Assured<L> {
-    type Error = Rejection;
-
-    async fn from_request(request: &'r Request<'_>) -> request::Outcome<Self, Rejection> {
-        match AuthUser::from_request(request).await {
-            Outcome::Success(user) if user.level() >= L::LEVEL => {
-                Outcome::Success(Self(user, PhantomData))
-            }
-            Outcome::Success(user) => {
-                refuse_insufficient(request, &user, Lacking::Level(L::LEVEL.acr()))
-            }
-            Outcome::Error(error) => Outcome::Error(error),
-            Outcome::Forward(status) => Outcome::Forward(status),
+impl<L: AssuranceLevel> UserGuard for Assured<L> {
+    fn check(request: &Request<'_>, user: &AuthUser) -> Result<(), Rejection> {
+        if user.level() >= L::LEVEL {
+            return Ok(());
         }
+        let lacking = Lacking::Level(L::LEVEL.acr());
+        Err(insufficient(request, user.mechanism(), lacking))
     }
-}
 
-#[async_trait]
-impl<'r, L: AssuranceLevel> Credentials<'r> for Assured<L> {
-    async fn are_given(request: &'r Request<'_>) -> bool {
-        AuthUser::are_given(request).await
+    fn demand(demand: Demand) -> Demand {
+        demand.level(L::LEVEL)
     }
-}
 
-impl<L: AssuranceLevel> Sentinel for Assured<L> {
-    fn abort(rocket: &Rocket<Ignite>) -> bool {
-        let demand = Demand::of(Who::Users, "Assured").level(L::LEVEL).csrf();
-        demands(rocket, demand, || {
-            is_unattached::<Self>(rocket)
-                || lacks_page::<Self>(rocket)
-                || (L::LEVEL > Level::One && lacks_factors::<Self>(rocket))
-        })
+    fn lacks(rocket: &Rocket<Ignite>) -> bool {
+        lacks_page::<Self>(rocket) || (L::LEVEL > Level::One && lacks_factors::<Self>(rocket))
     }
 }
 
@@ -130,7 +86,7 @@ impl<L: AssuranceLevel> Sentinel for Assured<L> {
 fn lacks_factors<G>(rocket: &Rocket<Ignite>) -> bool {
     let has_some = rocket.state::<Factors>().is_some_and(|factors| !factors.0.is_empty());
     if !has_some {
-        let guard = std::any::type_name::<G>();
+        let guard = type_name::<G>();
         log::error!("a route uses {guard}: add a second factor by `Installation::factor`");
     }
     !has_some

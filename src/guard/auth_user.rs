@@ -18,8 +18,8 @@ use crate::rejection::Rejection;
 use crate::token::Holder;
 use crate::user::{Level, Proofs, ScopeName, User};
 use crate::web::demand::{Demand, Who, demands};
-use crate::web::is_unattached;
 use crate::web::sender::Sender;
+use crate::web::site::is_unattached;
 
 /// The user whom a request is from, with their roles as they are at this moment: whoever is logged
 /// in, or sends a token, as [`security.mechanisms`](crate::config::Config::mechanisms) says. Whatever a request
@@ -44,10 +44,6 @@ pub struct AuthUser {
 }
 
 impl AuthUser {
-    pub(super) fn new(sender: Arc<Sender>, payload: Value) -> Self {
-        Self { sender, payload }
-    }
-
     /// Gives the user.
     pub fn into_user(self) -> User {
         self.sender.user.clone()
@@ -105,6 +101,14 @@ impl AuthUser {
     /// [`Presentation`](crate::Presentation) gives in its place.
     pub fn payload(&self) -> Value {
         self.payload.clone()
+    }
+
+    /// Lets in the user whom a request is from by one of these ways, or fails the request.
+    pub(super) async fn let_in(
+        request: &Request<'_>,
+        ways: &Ways,
+    ) -> request::Outcome<Self, Rejection> {
+        who::let_in(request, ways).await.map(|(sender, payload)| Self { sender, payload })
     }
 
     /// Tells whether the user proved to be them no longer ago than `window`.
@@ -176,7 +180,7 @@ impl<'r> FromRequest<'r> for AuthUser {
     type Error = Rejection;
 
     async fn from_request(request: &'r Request<'_>) -> request::Outcome<Self, Rejection> {
-        who::let_in(request, &Ways::configured(request)).await
+        Self::let_in(request, &Ways::configured(request)).await
     }
 }
 

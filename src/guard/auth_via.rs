@@ -1,21 +1,15 @@
 //! Whoever comes by some ways and no other.
 
-use std::fmt;
 use std::marker::PhantomData;
-use std::ops::Deref;
 
-use rocket::request::FromRequest;
-use rocket::{Ignite, Request, Rocket, Sentinel, async_trait, request};
+use rocket::{Ignite, Request, Rocket};
 
-use crate::guard::maybe::Credentials;
-use crate::guard::mechanism::is_missing;
-use crate::guard::via::{Basic, Via, ViaSet};
+use crate::guard::auth_user::AuthUser;
+use crate::guard::mechanism::{BASIC, is_missing};
+use crate::guard::user_guard::{UserGuard, user_guard};
+use crate::guard::via::ViaSet;
 use crate::guard::ways::Ways;
-use crate::guard::{AuthUser, who};
-use crate::rejection::Rejection;
-use crate::user::User;
-use crate::web::demand::{Demand, Who, demands};
-use crate::web::is_unattached;
+use crate::web::demand::Demand;
 
 /// A user whose request was authenticated by one of the mechanisms in `M`: one of [`via`], or a tuple
 /// of them, whatever [`security.mechanisms`](crate::config::Config::mechanisms) says. What else a request brings
@@ -53,7 +47,23 @@ use crate::web::is_unattached;
 /// [`via`]: crate::via
 pub struct AuthVia<M> {
     user: AuthUser,
-    via: PhantomData<fn() -> M>,
+    of: PhantomData<fn() -> M>,
+}
+
+user_guard!(AuthVia<M: ViaSet>);
+
+impl<M: ViaSet> UserGuard for AuthVia<M> {
+    fn ways(request: &Request<'_>) -> Ways {
+        Ways::only(request, &M::names())
+    }
+
+    fn demand(demand: Demand) -> Demand {
+        demand.ways(&M::names())
+    }
+
+    fn lacks(rocket: &Rocket<Ignite>) -> bool {
+        is_missing::<Self>(rocket, &M::names())
+    }
 }
 
 /// A user who sends name and password with the request itself, as HTTP's Basic authentication has it:
@@ -74,96 +84,22 @@ pub struct AuthVia<M> {
 ///     format!("News for {}", user.email)
 /// }
 /// ```
-#[derive(Clone, Debug)]
-pub struct BasicUser(AuthUser);
-
-impl<M> AuthVia<M> {
-    /// Gives the user.
-    pub fn into_user(self) -> User {
-        self.user.into_user()
-    }
+pub struct BasicUser {
+    user: AuthUser,
 }
 
-impl BasicUser {
-    /// Gives the user.
-    pub fn into_user(self) -> User {
-        self.0.into_user()
+user_guard!(BasicUser);
+
+impl UserGuard for BasicUser {
+    fn ways(request: &Request<'_>) -> Ways {
+        Ways::only(request, &[BASIC])
     }
-}
 
-impl<M> Clone for AuthVia<M> {
-    fn clone(&self) -> Self {
-        Self { user: self.user.clone(), via: PhantomData }
+    fn demand(demand: Demand) -> Demand {
+        demand.ways(&[BASIC])
     }
-}
 
-impl<M> fmt::Debug for AuthVia<M> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("AuthVia").field(&self.user).finish()
-    }
-}
-
-impl<M> Deref for AuthVia<M> {
-    type Target = AuthUser;
-
-    fn deref(&self) -> &AuthUser {
-        &self.user
-    }
-}
-
-impl Deref for BasicUser {
-    type Target = AuthUser;
-
-    fn deref(&self) -> &AuthUser {
-        &self.0
-    }
-}
-
-#[async_trait]
-impl<'r, M: ViaSet> FromRequest<'r> for AuthVia<M> {
-    type Error = Rejection;
-
-    async fn from_request(request: &'r Request<'_>) -> request::Outcome<Self, Rejection> {
-        let user = who::let_in(request, &Ways::only(request, &M::names())).await;
-        user.map(|user| Self { user, via: PhantomData })
-    }
-}
-
-#[async_trait]
-impl<'r> FromRequest<'r> for BasicUser {
-    type Error = Rejection;
-
-    async fn from_request(request: &'r Request<'_>) -> request::Outcome<Self, Rejection> {
-        who::let_in(request, &Ways::only(request, &[Basic::NAME])).await.map(Self)
-    }
-}
-
-#[async_trait]
-impl<'r, M: ViaSet> Credentials<'r> for AuthVia<M> {
-    async fn are_given(request: &'r Request<'_>) -> bool {
-        who::is_from_somebody(request, &Ways::only(request, &M::names())).await
-    }
-}
-
-#[async_trait]
-impl<'r> Credentials<'r> for BasicUser {
-    async fn are_given(request: &'r Request<'_>) -> bool {
-        who::is_from_somebody(request, &Ways::only(request, &[Basic::NAME])).await
-    }
-}
-
-impl<M: ViaSet> Sentinel for AuthVia<M> {
-    fn abort(rocket: &Rocket<Ignite>) -> bool {
-        let demand = Demand::of(Who::Users, "AuthVia").ways(&M::names()).csrf();
-        let is_missing = || is_missing::<Self>(rocket, &M::names());
-        demands(rocket, demand, || is_unattached::<Self>(rocket) || is_missing())
-    }
-}
-
-impl Sentinel for BasicUser {
-    fn abort(rocket: &Rocket<Ignite>) -> bool {
-        let demand = Demand::of(Who::Users, "BasicUser").ways(&[Basic::NAME]).csrf();
-        let is_missing = || is_missing::<Self>(rocket, &[Basic::NAME]);
-        demands(rocket, demand, || is_unattached::<Self>(rocket) || is_missing())
+    fn lacks(rocket: &Rocket<Ignite>) -> bool {
+        is_missing::<Self>(rocket, &[BASIC])
     }
 }

@@ -6,11 +6,13 @@ use rocket::outcome::Outcome;
 use rocket::request::FromRequest;
 use rocket::{Ignite, Request, Rocket, Sentinel, async_trait, request};
 
-use crate::guard::{parts, refuse};
+use crate::guard::state::parts;
 use crate::rejection::Rejection;
 use crate::session::{Current, Sessions};
+use crate::web::catchers::refuse;
+use crate::web::csrf;
 use crate::web::demand::{Demand, demands};
-use crate::web::{csrf, is_unattached};
+use crate::web::site::is_unattached;
 
 /// Protection against forged requests for an application's own forms and JSON, of anybody, logged in
 /// or not: a contact form, a vote, a newsletter.

@@ -1,20 +1,17 @@
 //! Whoever proved lately who they are.
 
-use std::ops::Deref;
+use std::any::type_name;
 use std::time::Duration;
 
-use rocket::outcome::Outcome;
-use rocket::request::FromRequest;
-use rocket::{Ignite, Request, Rocket, Sentinel, async_trait, request};
+use rocket::{Ignite, Request, Rocket};
 
 use crate::config::Span;
-use crate::guard::maybe::Credentials;
-use crate::guard::who::refuse_insufficient;
-use crate::guard::{AuthUser, parts};
+use crate::guard::auth_user::AuthUser;
+use crate::guard::state::parts;
+use crate::guard::user_guard::{UserGuard, user_guard};
+use crate::guard::who::insufficient;
 use crate::rejection::{Lacking, Rejection};
-use crate::user::User;
-use crate::web::demand::{Demand, Who, demands};
-use crate::web::is_unattached;
+use crate::web::demand::Demand;
 
 /// A user who proved who they are within the last `MINUTES` minutes, by logging in or at `/verify`.
 ///
@@ -39,51 +36,27 @@ use crate::web::is_unattached;
 ///     format!("Where to, {}?", user.email)
 /// }
 /// ```
-#[derive(Clone, Debug)]
-pub struct Fresh<const MINUTES: u32>(AuthUser);
-
-impl<const MINUTES: u32> Fresh<MINUTES> {
-    /// Gives the user.
-    pub fn into_user(self) -> User {
-        self.0.into_user()
-    }
+pub struct Fresh<const MINUTES: u32> {
+    user: AuthUser,
 }
 
-impl<const MINUTES: u32> Deref for Fresh<MINUTES> {
-    type Target = AuthUser;
+user_guard!(Fresh<const MINUTES: u32>);
 
-    fn deref(&self) -> &AuthUser {
-        &self.0
-    }
-}
-
-#[async_trait]
-impl<'r, const MINUTES: u32> FromRequest<'r> for Fresh<MINUTES> {
-    type Error = Rejection;
-
-    async fn from_request(request: &'r Request<'_>) -> request::Outcome<Self, Rejection> {
-        match AuthUser::from_request(request).await {
-            Outcome::Success(user) if is_fresh(request, &user, MINUTES) => {
-                Outcome::Success(Self(user))
-            }
-            Outcome::Success(user) => refuse_insufficient(request, &user, within(MINUTES)),
-            Outcome::Error(error) => Outcome::Error(error),
-            Outcome::Forward(status) => Outcome::Forward(status),
+impl<const MINUTES: u32> UserGuard for Fresh<MINUTES> {
+    fn check(request: &Request<'_>, user: &AuthUser) -> Result<(), Rejection> {
+        if is_fresh(request, user, MINUTES) {
+            Ok(())
+        } else {
+            Err(insufficient(request, user.mechanism(), within(MINUTES)))
         }
     }
-}
 
-#[async_trait]
-impl<'r, const MINUTES: u32> Credentials<'r> for Fresh<MINUTES> {
-    async fn are_given(request: &'r Request<'_>) -> bool {
-        AuthUser::are_given(request).await
+    fn demand(demand: Demand) -> Demand {
+        demand.fresh_within(MINUTES)
     }
-}
 
-impl<const MINUTES: u32> Sentinel for Fresh<MINUTES> {
-    fn abort(rocket: &Rocket<Ignite>) -> bool {
-        let demand = Demand::of(Who::Users, "Fresh").fresh_within(MINUTES).csrf();
-        demands(rocket, demand, || is_unattached::<Self>(rocket) || lacks_page::<Self>(rocket))
+    fn lacks(rocket: &Rocket<Ignite>) -> bool {
+        lacks_page::<Self>(rocket)
     }
 }
 
@@ -91,7 +64,7 @@ impl<const MINUTES: u32> Sentinel for Fresh<MINUTES> {
 pub(super) fn lacks_page<G>(rocket: &Rocket<Ignite>) -> bool {
     let has_page = rocket.routes().any(|route| route.uri.path() == "/verify");
     if !has_page {
-        let guard = std::any::type_name::<G>();
+        let guard = type_name::<G>();
         log::error!("a route uses {guard}: enable `rocket_security::features::verify::Verify`");
     }
     !has_page

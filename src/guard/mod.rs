@@ -84,10 +84,13 @@ mod public;
 mod roles;
 pub(crate) mod scoped;
 mod session;
-mod set;
+mod state;
+mod tell;
 mod token_user;
 mod tokens;
+mod user_guard;
 pub mod via;
+mod way;
 mod ways;
 mod who;
 
@@ -109,22 +112,3 @@ pub use crate::guard::scoped::Scoped;
 pub use crate::guard::session::Session;
 pub use crate::guard::token_user::TokenUser;
 pub use crate::web::demand::{Demand, Names, Who, demands, optionally};
-
-use rocket::outcome::Outcome;
-use rocket::{Request, request};
-
-use crate::flow::Flow;
-use crate::rejection::Rejection;
-use crate::web::Web;
-
-/// Fails a request and leaves the reason for the catchers.
-fn refuse<G>(request: &Request<'_>, rejection: Rejection) -> request::Outcome<G, Rejection> {
-    let rejection = rejection.remember(request);
-    Outcome::Error((rejection.status(), rejection))
-}
-
-/// Gives what every guard needs. Sentinels see to it that it is there.
-fn parts<'r>(request: &'r Request<'_>) -> Result<(&'r Web, &'r Flow), Rejection> {
-    let rocket = request.rocket();
-    rocket.state::<Web>().zip(rocket.state::<Flow>()).ok_or(Rejection::Unavailable)
-}

@@ -9,12 +9,13 @@ use rocket::request::FromRequest;
 use rocket::{Ignite, Request, Rocket, Sentinel, async_trait, request};
 
 use crate::error::Result;
+use crate::guard::auth_user::AuthUser;
 use crate::guard::maybe::Credentials;
-use crate::guard::{AuthUser, refuse};
 use crate::rejection::Rejection;
 use crate::user::User;
+use crate::web::catchers::refuse;
 use crate::web::demand::{Demand, Who, demands};
-use crate::web::is_unattached;
+use crate::web::site::is_unattached;
 
 /// What an application keeps of a user in a table of its own, loaded by the guard [`Own`].
 #[async_trait]

@@ -13,20 +13,24 @@ use serde::de::DeserializeOwned;
 
 use crate::config::TokenSource;
 use crate::deadline::with_deadline;
+use crate::guard::auth_user::AuthUser;
 use crate::guard::fresh::{is_fresh, within};
 use crate::guard::maybe::Credentials;
 use crate::guard::mechanism::{TOKEN, is_missing, tell_apart};
-use crate::guard::ways::{Ways, tell_unauthenticated};
-use crate::guard::who::refuse_insufficient;
-use crate::guard::{parts, refuse, who};
+use crate::guard::state::parts;
+use crate::guard::tell::tell_unauthenticated;
+use crate::guard::ways::Ways;
+use crate::guard::who::insufficient;
 use crate::programs::Programs;
 use crate::rejection::Rejection;
 use crate::token::{Access, NoClaims, TokenKind, Verified};
 use crate::user::UserId;
 use crate::web::bearer::Genuine;
+use crate::web::catchers::refuse;
 use crate::web::challenge::Asked;
 use crate::web::demand::{Demand, Who, demands};
-use crate::web::{Web, bearer, challenge, csrf, is_unattached, sender};
+use crate::web::site::{Web, is_unattached};
+use crate::web::{bearer, challenge, csrf, sender};
 
 /// A token of the kind `K` that a request shows, with its claims read into `C`.
 ///
@@ -169,14 +173,16 @@ impl<'r, const MINUTES: u32, C: DeserializeOwned> FromRequest<'r> for FreshPaset
         if bearer::verified::<Access>(request).is_ok_and(|token| token.is_foreign()) {
             return refuse_old_token(request, MINUTES);
         }
-        match who::let_in(request, &Ways::only(request, &[TOKEN])).await {
+        match AuthUser::let_in(request, &Ways::only(request, &[TOKEN])).await {
             Outcome::Success(user) if is_fresh(request, &user, MINUTES) => {
                 match bearer::verified::<Access>(request).and_then(|token| read(&token)) {
                     Ok(token) => Outcome::Success(Self(token)),
                     Err(rejection) => refuse_token(request, rejection),
                 }
             }
-            Outcome::Success(user) => refuse_insufficient(request, &user, within(MINUTES)),
+            Outcome::Success(user) => {
+                refuse(request, insufficient(request, user.mechanism(), within(MINUTES)))
+            }
             Outcome::Error(error) => Outcome::Error(error),
             Outcome::Forward(status) => Outcome::Forward(status),
         }

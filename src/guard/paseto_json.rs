@@ -8,12 +8,15 @@ use rocket::{Data, Ignite, Request, Rocket, Sentinel, async_trait};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::guard::parts;
 use crate::guard::paseto::{check, decide, lacks_tokens, note_challenge, way_of};
-use crate::guard::ways::tell_unauthenticated;
+use crate::guard::state::parts;
+use crate::guard::tell::tell_unauthenticated;
 use crate::rejection::{Rejection, TokenFault};
 use crate::token::{Access, NoClaims, TokenKind, Verified, Verifier};
+use crate::web::catchers::refuse;
 use crate::web::demand::{Demand, Who, demands};
+use crate::web::members::read_members;
+use crate::web::request::sends_json;
 use crate::web::{bearer, submission};
 
 /// A JSON body that carries its token itself: for callers that cannot set a header.
@@ -74,8 +77,7 @@ where
             Ok(body) => Outcome::Success(body),
             Err(rejection) => {
                 note_challenge(request, &rejection);
-                let rejection = rejection.remember(request);
-                Outcome::Error((rejection.status(), rejection))
+                refuse(request, rejection)
             }
         }
     }
@@ -98,7 +100,7 @@ where
     K: TokenKind,
 {
     let (web, _) = parts(request)?;
-    if !request.content_type().is_some_and(|kind| kind.is_json()) {
+    if !sends_json(request) {
         return Err(Rejection::UnsupportedMediaType);
     }
     let limit = request.limits().get("json").unwrap_or(Limits::JSON);
@@ -116,7 +118,7 @@ where
         tell_unauthenticated(request, web);
     }
     let token = verified?;
-    Ok(PasetoJson { value: submission::read_members(members, &[], |_| true)?, token })
+    Ok(PasetoJson { value: read_members(members, &[], |_| true)?, token })
 }
 
 async fn verify<C, K>(

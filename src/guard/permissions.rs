@@ -1,20 +1,17 @@
 //! Users whose roles have permissions.
 
-use std::fmt;
 use std::marker::PhantomData;
-use std::ops::Deref;
 
-use rocket::outcome::Outcome;
-use rocket::request::FromRequest;
-use rocket::{Ignite, Request, Rocket, Sentinel, async_trait, request};
+use rocket::{Ignite, Request, Rocket};
 
-use crate::guard::AuthUser;
-use crate::guard::maybe::Credentials;
-use crate::guard::set::set_guard;
+use crate::event::Missing;
+use crate::guard::auth_user::AuthUser;
+use crate::guard::named::lacks_permission;
+use crate::guard::tell::tell_unauthorized;
+use crate::guard::user_guard::{UserGuard, user_guard};
 use crate::rejection::Rejection;
-use crate::user::{PermissionSet, User};
-use crate::web::demand::{Demand, Who, demands};
-use crate::web::is_unattached;
+use crate::user::PermissionSet;
+use crate::web::demand::Demand;
 
 /// A user who has every permission in `P`: one permission, or a tuple of them.
 ///
@@ -67,7 +64,27 @@ use crate::web::is_unattached;
 /// ```
 pub struct PermissionsRequired<P> {
     user: AuthUser,
-    set: PhantomData<P>,
+    of: PhantomData<fn() -> P>,
+}
+
+user_guard!(PermissionsRequired<P: PermissionSet>);
+
+impl<P: PermissionSet> UserGuard for PermissionsRequired<P> {
+    fn check(request: &Request<'_>, user: &AuthUser) -> Result<(), Rejection> {
+        if P::names().iter().all(|name| user.has_permission(name)) {
+            Ok(())
+        } else {
+            Err(forbid(request, user, P::names()))
+        }
+    }
+
+    fn demand(demand: Demand) -> Demand {
+        demand.all_permissions(&P::names())
+    }
+
+    fn lacks(rocket: &Rocket<Ignite>) -> bool {
+        lacks_permission::<Self>(rocket, &P::names())
+    }
 }
 
 /// A user who has at least one permission in `P`: one permission, or a tuple of them.
@@ -90,24 +107,32 @@ pub struct PermissionsRequired<P> {
 /// ```
 pub struct PermissionsAccepted<P> {
     user: AuthUser,
-    set: PhantomData<P>,
+    of: PhantomData<fn() -> P>,
 }
 
-set_guard!(
-    PermissionsRequired,
-    PermissionSet,
-    all,
-    has_permission,
-    Permissions,
-    lacks_permission,
-    all_permissions
-);
-set_guard!(
-    PermissionsAccepted,
-    PermissionSet,
-    any,
-    has_permission,
-    Permissions,
-    lacks_permission,
-    any_permission
-);
+user_guard!(PermissionsAccepted<P: PermissionSet>);
+
+impl<P: PermissionSet> UserGuard for PermissionsAccepted<P> {
+    fn check(request: &Request<'_>, user: &AuthUser) -> Result<(), Rejection> {
+        if P::names().iter().any(|name| user.has_permission(name)) {
+            Ok(())
+        } else {
+            Err(forbid(request, user, P::names()))
+        }
+    }
+
+    fn demand(demand: Demand) -> Demand {
+        demand.any_permission(&P::names())
+    }
+
+    fn lacks(rocket: &Rocket<Ignite>) -> bool {
+        lacks_permission::<Self>(rocket, &P::names())
+    }
+}
+
+/// Refuses a user who lacks some of these permissions, and tells which.
+fn forbid(request: &Request<'_>, user: &AuthUser, mut names: Vec<&'static str>) -> Rejection {
+    names.retain(|name| !user.has_permission(name));
+    tell_unauthorized(request, user, Missing::Permissions(names));
+    Rejection::Forbidden
+}

@@ -10,8 +10,8 @@ use rocket::{Request, async_trait, response};
 
 use crate::error::Result;
 use crate::event::Missing;
-use crate::guard::AuthUser;
-use crate::guard::set::tell;
+use crate::guard::auth_user::AuthUser;
+use crate::guard::tell::tell_unauthorized;
 use crate::rejection::Rejection;
 use crate::user::User;
 
@@ -155,7 +155,7 @@ impl Denied {
 impl<'r> Responder<'r, 'static> for Denied {
     fn respond_to(self, request: &'r Request<'_>) -> response::Result<'static> {
         let status = self.status();
-        let tell = || tell(request, &self.user, Missing::Policy(self.policy));
+        let tell = || tell_unauthorized(request, &self.user, Missing::Policy(self.policy));
         match self.because {
             Because::Forbidden => {
                 tell();

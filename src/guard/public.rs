@@ -7,7 +7,7 @@ use rocket::request::FromRequest;
 use rocket::{Ignite, Request, Rocket, Sentinel, async_trait, request};
 
 use crate::web::demand::{Demand, Who, demands};
-use crate::web::is_unattached;
+use crate::web::site::is_unattached;
 
 /// Everybody: it says that a route is meant for them, and lets every request in.
 ///

@@ -1,20 +1,17 @@
 //! Users with roles.
 
-use std::fmt;
 use std::marker::PhantomData;
-use std::ops::Deref;
 
-use rocket::outcome::Outcome;
-use rocket::request::FromRequest;
-use rocket::{Ignite, Request, Rocket, Sentinel, async_trait, request};
+use rocket::{Ignite, Request, Rocket};
 
-use crate::guard::AuthUser;
-use crate::guard::maybe::Credentials;
-use crate::guard::set::set_guard;
+use crate::event::Missing;
+use crate::guard::auth_user::AuthUser;
+use crate::guard::named::lacks_role;
+use crate::guard::tell::tell_unauthorized;
+use crate::guard::user_guard::{UserGuard, user_guard};
 use crate::rejection::Rejection;
-use crate::user::{RoleSet, User};
-use crate::web::demand::{Demand, Who, demands};
-use crate::web::is_unattached;
+use crate::user::RoleSet;
+use crate::web::demand::Demand;
 
 /// A user who has every role in `R`: one role, or a tuple of them.
 ///
@@ -49,7 +46,27 @@ use crate::web::is_unattached;
 /// ```
 pub struct RolesRequired<R> {
     user: AuthUser,
-    set: PhantomData<R>,
+    of: PhantomData<fn() -> R>,
+}
+
+user_guard!(RolesRequired<R: RoleSet>);
+
+impl<R: RoleSet> UserGuard for RolesRequired<R> {
+    fn check(request: &Request<'_>, user: &AuthUser) -> Result<(), Rejection> {
+        if R::names().iter().all(|name| user.has_role(name)) {
+            Ok(())
+        } else {
+            Err(forbid(request, user, R::names()))
+        }
+    }
+
+    fn demand(demand: Demand) -> Demand {
+        demand.all_roles(&R::names())
+    }
+
+    fn lacks(rocket: &Rocket<Ignite>) -> bool {
+        lacks_role::<Self>(rocket, &R::names())
+    }
 }
 
 /// A user who has at least one role in `R`: one role, or a tuple of them.
@@ -72,8 +89,32 @@ pub struct RolesRequired<R> {
 /// ```
 pub struct RolesAccepted<R> {
     user: AuthUser,
-    set: PhantomData<R>,
+    of: PhantomData<fn() -> R>,
 }
 
-set_guard!(RolesRequired, RoleSet, all, has_role, Roles, lacks_role, all_roles);
-set_guard!(RolesAccepted, RoleSet, any, has_role, Roles, lacks_role, any_role);
+user_guard!(RolesAccepted<R: RoleSet>);
+
+impl<R: RoleSet> UserGuard for RolesAccepted<R> {
+    fn check(request: &Request<'_>, user: &AuthUser) -> Result<(), Rejection> {
+        if R::names().iter().any(|name| user.has_role(name)) {
+            Ok(())
+        } else {
+            Err(forbid(request, user, R::names()))
+        }
+    }
+
+    fn demand(demand: Demand) -> Demand {
+        demand.any_role(&R::names())
+    }
+
+    fn lacks(rocket: &Rocket<Ignite>) -> bool {
+        lacks_role::<Self>(rocket, &R::names())
+    }
+}
+
+/// Refuses a user who lacks some of these roles, and tells which.
+fn forbid(request: &Request<'_>, user: &AuthUser, mut names: Vec<&'static str>) -> Rejection {
+    names.retain(|name| !user.has_role(name));
+    tell_unauthorized(request, user, Missing::Roles(names));
+    Rejection::Forbidden
+}

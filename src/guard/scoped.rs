@@ -1,21 +1,16 @@
 //! Users themselves, and tokens of theirs that were made for this.
 
 use std::any::type_name;
-use std::fmt;
 use std::marker::PhantomData;
-use std::ops::Deref;
 
-use rocket::request::FromRequest;
-use rocket::{Ignite, Request, Rocket, Sentinel, async_trait, request};
+use rocket::{Ignite, Request, Rocket};
 
-use crate::guard::maybe::Credentials;
+use crate::guard::auth_user::AuthUser;
 use crate::guard::mechanism::{PERSONAL_TOKEN, is_missing};
+use crate::guard::user_guard::{UserGuard, user_guard};
 use crate::guard::ways::Ways;
-use crate::guard::{AuthUser, who};
-use crate::rejection::Rejection;
-use crate::user::{KnownScope, ScopeSet, User};
-use crate::web::demand::{Demand, Who, demands};
-use crate::web::is_unattached;
+use crate::user::{KnownScope, ScopeSet};
+use crate::web::demand::Demand;
 
 /// A user who came by themselves, or by a [personal access token](crate::features::personal_tokens) that
 /// has every scope in `S`: one scope, or a tuple of them.
@@ -82,62 +77,22 @@ use crate::web::is_unattached;
 /// Where the feature is not enabled, or no token can be made for one of the scopes, the launch stops.
 pub struct Scoped<S> {
     user: AuthUser,
-    set: PhantomData<fn() -> S>,
+    of: PhantomData<fn() -> S>,
 }
 
-impl<S> Scoped<S> {
-    /// Gives the user.
-    pub fn into_user(self) -> User {
-        self.user.into_user()
+user_guard!(Scoped<S: ScopeSet>);
+
+impl<S: ScopeSet> UserGuard for Scoped<S> {
+    fn ways(request: &Request<'_>) -> Ways {
+        Ways::scoped(request, S::names())
     }
-}
 
-impl<S> Clone for Scoped<S> {
-    fn clone(&self) -> Self {
-        Self { user: self.user.clone(), set: PhantomData }
+    fn demand(demand: Demand) -> Demand {
+        demand.all_scopes(&S::names())
     }
-}
 
-impl<S> Deref for Scoped<S> {
-    type Target = AuthUser;
-
-    fn deref(&self) -> &AuthUser {
-        &self.user
-    }
-}
-
-impl<S> fmt::Debug for Scoped<S> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Scoped").field(&self.user).finish()
-    }
-}
-
-#[async_trait]
-impl<'r, S: ScopeSet> FromRequest<'r> for Scoped<S> {
-    type Error = Rejection;
-
-    async fn from_request(request: &'r Request<'_>) -> request::Outcome<Self, Rejection> {
-        let user = who::let_in(request, &Ways::scoped(request, S::names())).await;
-        user.map(|user| Self { user, set: PhantomData })
-    }
-}
-
-#[async_trait]
-impl<'r, S: ScopeSet> Credentials<'r> for Scoped<S> {
-    async fn are_given(request: &'r Request<'_>) -> bool {
-        who::is_from_somebody(request, &Ways::scoped(request, S::names())).await
-    }
-}
-
-impl<S: ScopeSet> Sentinel for Scoped<S> {
-    fn abort(rocket: &Rocket<Ignite>) -> bool {
-        let names = S::names();
-        let demand = Demand::of(Who::Users, "Scoped").all_scopes(&names).csrf();
-        demands(rocket, demand, || {
-            is_unattached::<Self>(rocket)
-                || is_missing::<Self>(rocket, &[PERSONAL_TOKEN])
-                || cannot_be_had::<Self>(rocket, &names)
-        })
+    fn lacks(rocket: &Rocket<Ignite>) -> bool {
+        is_missing::<Self>(rocket, &[PERSONAL_TOKEN]) || cannot_be_had::<Self>(rocket, &S::names())
     }
 }
 

@@ -8,12 +8,14 @@ use rocket::{Ignite, Request, Rocket, Sentinel, async_trait, request};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::guard::{parts, refuse};
+use crate::guard::state::parts;
 use crate::rejection::Rejection;
 use crate::session::data::{Data, Flash, SessionError};
 use crate::session::{Current, Sessions};
+use crate::web::catchers::refuse;
+use crate::web::csrf;
 use crate::web::demand::{Demand, demands};
-use crate::web::{csrf, is_unattached};
+use crate::web::site::is_unattached;
 
 /// What the application keeps with the session of a visitor, logged in or not: values by name, and
 /// sentences that are shown once.

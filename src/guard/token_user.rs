@@ -8,11 +8,11 @@ use rocket::request::FromRequest;
 use rocket::{Ignite, Request, Rocket, Sentinel, async_trait, request};
 use serde::de::DeserializeOwned;
 
+use crate::guard::auth_user::AuthUser;
 use crate::guard::maybe::Credentials;
 use crate::guard::mechanism::TOKEN;
 use crate::guard::paseto::{lacks_tokens, read, refuse_token, with_csrf};
 use crate::guard::ways::Ways;
-use crate::guard::{AuthUser, who};
 use crate::rejection::Rejection;
 use crate::token::{Access, NoClaims, Verified};
 use crate::user::User;
@@ -91,7 +91,7 @@ impl<'r, C: DeserializeOwned> FromRequest<'r> for TokenUser<C> {
     type Error = Rejection;
 
     async fn from_request(request: &'r Request<'_>) -> request::Outcome<Self, Rejection> {
-        match who::let_in(request, &Ways::only(request, &[TOKEN])).await {
+        match AuthUser::let_in(request, &Ways::only(request, &[TOKEN])).await {
             Outcome::Success(user) => {
                 match bearer::verified::<Access>(request).and_then(|token| read(&token)) {
                     Ok(token) => Outcome::Success(Self { user, token }),

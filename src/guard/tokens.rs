@@ -4,11 +4,11 @@ use rocket::outcome::Outcome;
 use rocket::request::FromRequest;
 use rocket::{Ignite, Request, Rocket, Sentinel, async_trait, request};
 
-use crate::guard::refuse;
 use crate::rejection::Rejection;
 use crate::token::Tokens;
+use crate::web::catchers::refuse;
 use crate::web::demand::{Demand, demands};
-use crate::web::is_unattached;
+use crate::web::site::is_unattached;
 
 #[async_trait]
 impl<'r> FromRequest<'r> for &'r Tokens {

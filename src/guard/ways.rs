@@ -1,23 +1,19 @@
-//! By which ways a guard finds out who a request is from.
+//! The ways in which a guard finds out who a request is from.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use rocket::Request;
 use rocket::http::Status;
-use rocket::tokio::sync::OnceCell;
 
-use crate::deadline::with_deadline;
-use crate::event::Event;
 use crate::flow::Flow;
-use crate::guard::mechanism::{Mechanism, Mechanisms, PERSONAL_TOKEN, SESSION, TOKEN, tell_apart};
+use crate::guard::mechanism::{Mechanisms, PERSONAL_TOKEN, SESSION, TOKEN};
+use crate::guard::tell::tell_unauthenticated;
+use crate::guard::way::Way;
 use crate::rejection::{Lacking, Rejection, TokenFault};
-use crate::session::Current;
-use crate::token::Access;
-use crate::user::User;
 use crate::web::challenge::Asked;
+use crate::web::sender;
 use crate::web::sender::Sender;
-use crate::web::{Web, bearer, sender};
+use crate::web::site::Web;
 
 /// The mechanisms that a guard takes, in their order.
 pub(super) struct Ways {
@@ -31,17 +27,11 @@ pub(super) struct Ways {
 /// A refusal, and the mechanism whose credentials were refused.
 pub(super) type Refusal = (Rejection, Option<&'static str>);
 
-/// One of them.
-pub(super) enum Way {
-    Session,
-    Other(Arc<dyn Mechanism>),
-}
-
 impl Ways {
     /// Takes what `security.mechanisms` says, and whomever a guard of the same route before it let in
     /// by another way. Looks at a personal token, too, for whoever sends one is no guest, and refuses it.
     pub(super) fn configured(request: &Request<'_>) -> Self {
-        let config = request.rocket().state::<Web>().map(Web::config);
+        let config = Web::of(request).map(Web::config);
         let names = config.map(|config| config.mechanisms.as_slice()).unwrap_or_default();
         let names = names.iter().map(String::as_str).chain([PERSONAL_TOKEN]);
         Self::new(request, names, true)
@@ -244,121 +234,4 @@ impl Ways {
 /// Tells whether a mechanism takes tokens, of which a request may bring one (RFC 6750, section 2).
 pub(super) fn is_a_token(name: &str) -> bool {
     [TOKEN, PERSONAL_TOKEN].contains(&name)
-}
-
-impl Way {
-    pub(super) fn name(&self) -> &'static str {
-        match self {
-            Self::Session => SESSION,
-            Self::Other(mechanism) => mechanism.name(),
-        }
-    }
-
-    async fn is_brought(&self, request: &Request<'_>, web: &Web) -> bool {
-        match self {
-            Self::Session => matches!(
-                web.sessions().current(request).await,
-                Current::Active(_) | Current::Ended(_) | Current::Unavailable
-            ),
-            Self::Other(mechanism) => mechanism.is_present(request),
-        }
-    }
-
-    /// Finds out who it is: once a request, whoever asks.
-    async fn verify(
-        &self,
-        request: &Request<'_>,
-        web: &Web,
-        flow: &Flow,
-    ) -> Result<Arc<Sender>, Rejection> {
-        let cell = cell(request, self.name());
-        let verified = cell.get_or_init(|| async {
-            let found = match self {
-                Self::Session => session_user(request, web, flow).await,
-                Self::Other(mechanism) => with_deadline(mechanism.authenticate(request))
-                    .await
-                    .map(|admitted| admitted.into_sender(mechanism.name())),
-            };
-            match found {
-                Ok(sender) => {
-                    let sender = Arc::new(sender);
-                    sender::note(request, &sender);
-                    Ok(sender)
-                }
-                Err(why) if self.name() == TOKEN => Err(tell_apart(request, why)),
-                Err(why) => Err(why),
-            }
-        });
-        verified.await.clone()
-    }
-
-    /// Tells whether what was refused says nothing of who a request is from, where something else does: a
-    /// cookie of a session that has ended, which browsers send until they are told; whatever else they send
-    /// unasked; and a token of a trusted issuer, whose users are not ours.
-    async fn says_nothing(&self, request: &Request<'_>, web: &Web, why: &Rejection) -> bool {
-        if why.status() != Status::Unauthorized {
-            return false;
-        }
-        match self {
-            Self::Session => matches!(web.sessions().current(request).await, Current::Ended(_)),
-            Self::Other(mechanism) => {
-                let is_foreign =
-                    || bearer::verified::<Access>(request).is_ok_and(|token| token.is_foreign());
-                mechanism.is_sent_unasked(request) || (mechanism.name() == TOKEN && is_foreign())
-            }
-        }
-    }
-
-    fn claims(&self, request: &Request<'_>, user: &User) -> bool {
-        match self {
-            Self::Session => false,
-            Self::Other(mechanism) => mechanism.claims(request, user),
-        }
-    }
-
-    pub(super) fn needs_csrf(&self, request: &Request<'_>) -> bool {
-        match self {
-            Self::Session => true,
-            Self::Other(mechanism) => mechanism.needs_csrf(request),
-        }
-    }
-}
-
-/// Tells of a request that nobody was let in with: once, however many guards refuse it.
-pub(super) fn tell_unauthenticated(request: &Request<'_>, web: &Web) {
-    struct Told(AtomicBool);
-    let Told(told) = request.local_cache(|| Told(AtomicBool::new(false)));
-    if told.swap(true, Ordering::Relaxed) {
-        return;
-    }
-    web.signals().send(&Event::UserUnauthenticated { origin: web.origin(request) });
-}
-
-async fn session_user(request: &Request<'_>, web: &Web, flow: &Flow) -> Result<Sender, Rejection> {
-    match web.sessions().current(request).await {
-        Current::Active(active) => {
-            flow.check_session(&active.user).await?;
-            Ok(Sender::of_session(SESSION, active))
-        }
-        Current::Unavailable => Err(Rejection::Unavailable),
-        Current::Nobody | Current::Anonymous(_) | Current::Ended(_) => {
-            Err(Rejection::Unauthenticated)
-        }
-    }
-}
-
-type Verified = Arc<OnceCell<Result<Arc<Sender>, Rejection>>>;
-
-/// What came of each mechanism that was tried.
-struct Tried(Mutex<Vec<(&'static str, Verified)>>);
-
-fn cell(request: &Request<'_>, name: &'static str) -> Verified {
-    let tried = request.local_cache(|| Tried(Mutex::default()));
-    let mut tried = tried.0.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some((_, cell)) = tried.iter().find(|(other, _)| *other == name) {
-        return Arc::clone(cell);
-    }
-    let cell = Verified::default();
-    tried.push((name, Arc::clone(&cell)));
-    cell
 }

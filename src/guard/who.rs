@@ -5,27 +5,34 @@ use std::sync::Arc;
 use rocket::http::Status;
 use rocket::outcome::Outcome;
 use rocket::{Request, request};
+use serde_json::Value;
 
 use crate::event::Missing;
 use crate::guard::mechanism::TOKEN;
-use crate::guard::ways::{Refusal, Ways, is_a_token, tell_unauthenticated};
-use crate::guard::{AuthUser, parts, refuse, set};
+use crate::guard::state::parts;
+use crate::guard::tell::{tell_unauthenticated, tell_unauthorized};
+use crate::guard::ways::{Refusal, Ways, is_a_token};
 use crate::rejection::{Lacking, Rejection};
+use crate::web::catchers::refuse;
 use crate::web::challenge::Asked;
 use crate::web::sender::Sender;
-use crate::web::{Web, bearer, challenge, csrf, presentation, sender};
+use crate::web::site::Web;
+use crate::web::{bearer, challenge, csrf, sender, shown_user};
 
-/// Lets in whoever a request is from by one of these ways, or fails the request.
+/// The user whom a guard let in, and what is shown of them.
+pub(super) type LetIn = (Arc<Sender>, Value);
+
+/// Lets in the user whom a request is from by one of these ways, or fails the request.
 pub(super) async fn let_in(
     request: &Request<'_>,
     ways: &Ways,
-) -> request::Outcome<AuthUser, Rejection> {
+) -> request::Outcome<LetIn, Rejection> {
     match find(request, ways).await {
-        Ok(user) => Outcome::Success(user),
+        Ok(found) => Outcome::Success(found),
         Err((rejection, by)) => {
             if by == Some(TOKEN) && opens_nothing(&rejection) && bearer::is_in_cookie(request) {
                 // As a dead session's cookie, it would keep its browser from being a guest.
-                if let Some(web) = request.rocket().state::<Web>() {
+                if let Some(web) = Web::of(request) {
                     web.sessions().bury_token(request);
                 }
             }
@@ -54,14 +61,10 @@ fn opens_nothing(refused: &Rejection) -> bool {
     }
 }
 
-/// Fails the request of a user who did not prove lately who they are.
-pub(super) fn refuse_insufficient<G>(
-    request: &Request<'_>,
-    user: &AuthUser,
-    lacking: Lacking,
-) -> request::Outcome<G, Rejection> {
-    challenge::note(request, Ways::only(request, &[user.mechanism()]).asked_again(lacking));
-    refuse(request, lacking.rejection())
+/// Returns the refusal of a user whose proofs do not suffice, and notes what would have been taken.
+pub(super) fn insufficient(request: &Request<'_>, mechanism: &str, lacking: Lacking) -> Rejection {
+    challenge::note(request, Ways::only(request, &[mechanism]).asked_again(lacking));
+    lacking.rejection()
 }
 
 /// Tells whether a request is from somebody, or claims to be, by one of these ways.
@@ -87,7 +90,7 @@ pub(super) async fn is_from_a_bearer(request: &Request<'_>) -> Result<bool, Reje
     senders.map(|senders| !senders.is_empty()).map_err(|(rejection, _)| rejection)
 }
 
-async fn find(request: &Request<'_>, ways: &Ways) -> Result<AuthUser, Refusal> {
+async fn find(request: &Request<'_>, ways: &Ways) -> Result<LetIn, Refusal> {
     let (web, flow) = parts(request).map_err(of_nobody)?;
     let sender = match ways.found(request) {
         // Where the guard names no scope, whoever was let in before it was asked for some, or for none.
@@ -114,11 +117,11 @@ async fn find(request: &Request<'_>, ways: &Ways) -> Result<AuthUser, Refusal> {
             Arc::clone(sender)
         }
     };
-    let payload = presentation::show(request, web, &sender.user).await.map_err(of_nobody)?;
+    let payload = shown_user::show(request, web, &sender.user).await.map_err(of_nobody)?;
     if !sender::decide(request, &sender) {
         return Err(of_nobody(Rejection::ConflictingCredentials));
     }
-    Ok(AuthUser::new(sender, payload))
+    Ok((sender, payload))
 }
 
 /// Refuses whoever comes by a token of other scopes, before anybody takes them for let in.
@@ -126,7 +129,7 @@ fn check_scopes(request: &Request<'_>, ways: &Ways, sender: &Sender) -> Result<(
     ways.check_scopes(sender).map_err(|rejection| {
         if rejection == Rejection::InsufficientScope {
             let missing = Missing::Scopes(ways.missing_scopes(sender));
-            set::tell(request, &sender.user, missing);
+            tell_unauthorized(request, &sender.user, missing);
         }
         (rejection, Some(sender.mechanism))
     })

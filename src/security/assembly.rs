@@ -34,8 +34,9 @@ use crate::security::survey::Survey;
 use crate::session::Sessions;
 use crate::session::cookie::Cookies;
 use crate::token::Tokens;
+use crate::web::client_ip::Proxies;
 use crate::web::demand::Recorder;
-use crate::web::{Web, WebParts, catchers, csrf, doubled, headers};
+use crate::web::{Web, catchers, doubled, form_start, headers};
 
 /// Everything, ready to be handed to Rocket.
 pub(super) struct Assembly<D> {
@@ -150,7 +151,8 @@ pub(super) async fn assemble<D: UserDatastore>(
     let factors = Factors(parts.take::<Box<dyn Factor>>());
     let stylesheet = Stylesheet::render(&templates)?;
     let names = offered(&features);
-    let web = Web::new(WebParts {
+    let web = Web {
+        proxies: Proxies::new(&config),
         config,
         base_url,
         templates,
@@ -161,7 +163,7 @@ pub(super) async fn assemble<D: UserDatastore>(
         features: names,
         presentation,
         is_debug: is_debug(figment),
-    });
+    };
     Ok(Assembly {
         parts,
         mechanisms,
@@ -219,7 +221,8 @@ impl<D: UserDatastore> Assembly<D> {
             named,
             tokens,
         } = self;
-        let mut own = routes![csrf::refuse_override, doubled::refuse_doubled, headers::refuse_long];
+        let mut own =
+            routes![form_start::refuse_override, doubled::refuse_doubled, headers::refuse_long];
         own.extend(Stylesheet::routes());
         let mut mounted = Mounted::default();
         mounted.note("security", &own);

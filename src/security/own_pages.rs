@@ -13,7 +13,7 @@ use crate::nearest::nearest;
 use crate::security::registry::Configured;
 use crate::template::{SHARED, Templates, strangers};
 use crate::web::Urls;
-use crate::web::page::{STYLESHEET, register_functions};
+use crate::web::page::functions::{STYLESHEET, register_functions};
 
 /// The feature whose document can be moved.
 const TOKEN_KEYS: &str = <TokenKeys as Feature<()>>::NAME;

@@ -29,7 +29,6 @@ mod kind;
 mod limits;
 mod refresh;
 mod ring;
-pub(crate) mod strict;
 mod subject;
 mod tokens;
 mod verified;

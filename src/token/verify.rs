@@ -10,12 +10,12 @@ use serde_json::{Map, Value};
 
 use crate::config::{Allowance, TokenPurpose};
 use crate::crypto::token_key::TokenVersion;
+use crate::json::parse_object;
 use crate::rejection::TokenFault;
 use crate::token::claims::Standard;
 use crate::token::kind::{Lifetime, TokenKind, assertion_of, is_disguised, is_taken};
 use crate::token::limits::{MAX_FOOTER_BYTES, MAX_TOKEN_BYTES};
 use crate::token::ring::{Ring, RingKey, Trust};
-use crate::token::strict::parse_object;
 use crate::token::verified::{Verified, read};
 
 /// Verifies tokens, in a request or outside of one. It stands in Rocket's managed state.
@@ -110,7 +110,8 @@ impl Verifier {
     fn open(&self, token: &str, kind: &str, assertion: &str) -> Result<Opened<'_>, TokenFault> {
         let untrusted = Untrusted::parse(token)?;
         let (key, payload) = self.find_key(&untrusted, kind, assertion)?;
-        let mut claims = parse_object(&payload).ok_or(TokenFault::MalformedClaims)?;
+        let mut claims =
+            parse_object(payload.as_bytes()).map_err(|_| TokenFault::MalformedClaims)?;
         let standard = Standard::take(&mut claims, key.trust.allow())?;
         Ok(Opened { key, standard, claims, footer: untrusted.footer_object })
     }
@@ -301,7 +302,7 @@ fn read_footer(footer: &str) -> Result<Map<String, Value>, TokenFault> {
     if !footer.starts_with('{') {
         return Ok(Map::new());
     }
-    let object = parse_object(footer).ok_or(TokenFault::Malformed)?;
+    let object = parse_object(footer.as_bytes()).map_err(|_| TokenFault::Malformed)?;
     match object.get("kid") {
         None | Some(Value::String(_)) => Ok(object),
         Some(_) => Err(TokenFault::Malformed),

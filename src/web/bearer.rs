@@ -8,7 +8,8 @@ use serde_json::{Map, Value};
 use crate::config::TokenSource;
 use crate::rejection::Rejection;
 use crate::token::{TokenKind, Verified, Verifier};
-use crate::web::{Web, is_handshake};
+use crate::web::site::Web;
+use crate::web::socket::is_handshake;
 
 /// The header that Flask-Security's clients send.
 const HEADER: &str = "Authentication-Token";
@@ -86,10 +87,10 @@ fn in_source<'r>(request: &'r Request<'_>, source: TokenSource) -> Vec<&'r str> 
     match source {
         TokenSource::Authorization => headers.get("Authorization").filter_map(bearer).collect(),
         TokenSource::AuthenticationToken => headers.get(HEADER).map(str::trim).collect(),
-        TokenSource::Cookie => {
-            let web = request.rocket().state::<Web>();
-            web.and_then(|web| web.sessions().cookies().find_token(request)).into_iter().collect()
-        }
+        TokenSource::Cookie => Web::of(request)
+            .and_then(|web| web.sessions().cookies().find_token(request))
+            .into_iter()
+            .collect(),
         TokenSource::Query if is_handshake(request) => request
             .query_fields()
             .filter(|field| field.name.source() == PARAMETER)
@@ -100,8 +101,7 @@ fn in_source<'r>(request: &'r Request<'_>, source: TokenSource) -> Vec<&'r str> 
 }
 
 fn sources<'r>(request: &'r Request<'_>) -> &'r [TokenSource] {
-    let web = request.rocket().state::<Web>();
-    web.map(|web| web.config().tokens.sources.as_slice()).unwrap_or_default()
+    Web::of(request).map(|web| web.config().tokens.sources.as_slice()).unwrap_or_default()
 }
 
 /// Gives what follows the scheme, whose case does not matter (RFC 9110, section 11.1).

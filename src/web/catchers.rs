@@ -1,11 +1,13 @@
 //! Answers for guards that fail, where the application has none of its own.
 
 use rocket::http::Status;
+use rocket::outcome::Outcome;
 use rocket::response::Responder;
 use rocket::{Build, Catcher, Request, Rocket, async_trait, catcher};
 
 use crate::rejection::Rejection;
-use crate::web::{Web, presentation};
+use crate::web::shown_user;
+use crate::web::site::Web;
 
 /// The statuses that guards of ours fail with.
 const CODES: [u16; 5] = [400, 401, 403, 429, 503];
@@ -29,6 +31,15 @@ pub(crate) fn register(rocket: Rocket<Build>) -> Rocket<Build> {
     rocket.register("/", missing)
 }
 
+/// Fails a request and leaves the reason for the catchers.
+pub(crate) fn refuse<S, F>(
+    request: &Request<'_>,
+    rejection: Rejection,
+) -> Outcome<S, (Status, Rejection), F> {
+    let rejection = rejection.remember(request);
+    Outcome::Error((rejection.status(), rejection))
+}
+
 /// Answers with the refusal that the guard left behind.
 #[derive(Clone)]
 struct RefusalCatcher;
@@ -36,9 +47,9 @@ struct RefusalCatcher;
 #[async_trait]
 impl catcher::Handler for RefusalCatcher {
     async fn handle<'r>(&self, status: Status, request: &'r Request<'_>) -> catcher::Result<'r> {
-        if let Some(web) = request.rocket().state::<Web>() {
+        if let Some(web) = Web::of(request) {
             // Whether there is a user to show matters less than the answer.
-            let _ = presentation::current(request, web).await;
+            let _ = shown_user::current(request, web).await;
         }
         // A guard that failed inside an `Option` left its reason, too: it is not this status's.
         let rejection = Rejection::of(request).filter(|it| it.status() == status).cloned();

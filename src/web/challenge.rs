@@ -6,7 +6,7 @@ use rocket::http::Status;
 use rocket::{Request, Response};
 
 use crate::rejection::{Lacking, Rejection};
-use crate::web::{is_of_script, wants_json};
+use crate::web::request::{is_of_script, wants_json};
 
 /// What stands for logging in at the login page: no registered scheme means that.
 pub(crate) const SESSION: &str = "Session realm=\"login\"";

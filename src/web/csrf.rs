@@ -37,25 +37,22 @@
 
 use std::sync::Once;
 
-use percent_encoding::percent_decode;
+use rocket::http::Method;
 use rocket::http::uncased::UncasedStr;
-use rocket::http::{Method, Status};
-use rocket::{Data, Request, post, uri};
+use rocket::{Data, Request};
 use url::Url;
 
 use crate::event::Event;
 use crate::rejection::{CsrfFault, Rejection};
 use crate::session::Current;
-use crate::web::submission::parse_pairs;
-use crate::web::{Web, asks_for_socket, multipart};
+use crate::web::form_start;
+use crate::web::site::Web;
+use crate::web::socket::asks_for_socket;
 
 /// The name of the form field.
 pub const FIELD: &str = "csrf_token";
 
 const HEADERS: [&str; 2] = ["X-XSRF-Token", "X-CSRF-Token"];
-
-/// How much of a body can be looked at before it is read (Rocket's own limit).
-const PEEK_BYTES: usize = 512;
 
 /// Checks a request. `submitted` is the token in its body, where the body was read.
 ///
@@ -148,9 +145,8 @@ async fn verdict(
     if matches!(current, Current::Unavailable) {
         return Err(Rejection::Unavailable);
     }
-    let peeked = peeked(request);
     let token = HEADERS.iter().find_map(|name| request.headers().get_one(name));
-    let token = token.or(submitted).or(peeked.as_deref());
+    let token = token.or(submitted).or(form_start::token(request));
     let Some(token) = token.filter(|it| !it.is_empty()) else {
         return Err(Rejection::CsrfFailed(CsrfFault::Missing));
     };
@@ -193,81 +189,8 @@ fn warn_of_no_cookie() {
 
 /// Looks at the beginning of a form before its handler reads it, so that a guard can find the
 /// token of an application's own form: it must be the form's first field.
-///
-/// A form that would have Rocket make another method of it, by `_method` as its first field, is
-/// led to a route that refuses it: a request is what it was sent as.
 pub(crate) async fn inspect(request: &mut Request<'_>, data: &mut Data<'_>) {
-    if let Some(kind) = request.content_type().filter(|kind| kind.is_form_data()) {
-        let field = multipart::first_field(kind, data.peek(PEEK_BYTES).await, FIELD);
-        request.local_cache(|| Peeked(field));
-        return;
-    }
-    if !request.content_type().is_some_and(|kind| kind.is_form()) {
-        return;
-    }
-    let beginning = data.peek(PEEK_BYTES).await;
-    let is_cut = beginning.len() >= PEEK_BYTES;
-    // What stands behind the first field may be cut within a character, or be no text at all.
-    let mut fields = beginning.split(|byte| *byte == b'&').filter(|field| !field.is_empty());
-    let first = fields.next().unwrap_or_default();
-    let is_whole = !is_cut || !beginning.ends_with(first);
-    if is_method_override(first) {
-        request.set_method(Method::Post);
-        request.set_uri(uri!("/security/method-override"));
-        return;
-    }
-    if let Some(pairs) = parse_pairs(beginning).filter(|_| !is_cut) {
-        request.local_cache(|| {
-            Typed(pairs.into_iter().filter(|(name, _)| may_be_kept(name)).collect())
-        });
-    }
-    match parse_pairs(first).and_then(|pairs| pairs.into_iter().next()) {
-        Some((name, value)) if name == FIELD && is_whole => {
-            request.local_cache(|| Peeked(Some(value)));
-        }
-        _ => {}
-    }
-}
-
-/// Refuses a form that would have been another method.
-#[post("/security/method-override")]
-pub(crate) fn refuse_override() -> Rejection {
-    Rejection::Custom {
-        reason: "method_override",
-        status: Status::BadRequest,
-        text: "A form cannot ask for another method.".to_owned(),
-    }
-}
-
-/// Tells whether Rocket takes a form's first field for another method: by the name up to its first
-/// `.`, `[` or `:`, whatever the value.
-fn is_method_override(field: &[u8]) -> bool {
-    let name = field.split(|byte| *byte == b'=').next().unwrap_or_default();
-    let name = percent_decode(name).decode_utf8_lossy();
-    name.split(['.', '[', ':']).next() == Some("_method")
-}
-
-/// What a form holds that is shown again when its handler did not read it, unless it may be a secret.
-struct Typed(Vec<(String, String)>);
-
-/// Gives what was typed into the form of a request that no handler has read: none of a form beyond 512
-/// bytes, and nothing that goes by its name for a secret.
-pub(crate) fn typed<'r>(request: &'r Request<'_>) -> &'r [(String, String)] {
-    &request.local_cache(|| Typed(Vec::new())).0
-}
-
-/// An application cannot say which of its fields are secrets before its handler runs: what may be one by
-/// its name is typed again.
-fn may_be_kept(name: &str) -> bool {
-    const SECRETS: [&str; 5] = ["password", "secret", "token", "code", "pin"];
-    let name = name.to_ascii_lowercase();
-    !name.starts_with('_') && SECRETS.iter().all(|secret| !name.contains(secret))
-}
-
-struct Peeked(Option<String>);
-
-fn peeked<'r>(request: &'r Request<'_>) -> &'r Option<String> {
-    &request.local_cache(|| Peeked(None)).0
+    form_start::inspect(request, data, FIELD).await;
 }
 
 /// Tells whether nothing is checked for a method, since it changes nothing (RFC 9110, 9.2.1).
@@ -290,7 +213,7 @@ fn is_same_origin(request: &Request<'_>) -> bool {
 }
 
 fn is_foreign(origin: &str, web: &Web) -> bool {
-    let is_foreign = !web.is_own_origin(origin);
+    let is_foreign = !is_own_origin(origin, web);
     if is_foreign {
         // The usual cause is not an attack but a base_url that is not the address people use.
         log::warn!("refused a request of the origin {origin:?}; base_url is {}", web.base_url);
@@ -321,9 +244,14 @@ fn is_json(kind: &str) -> bool {
     essence.trim().eq_ignore_ascii_case("application/json") && !kind.contains(',')
 }
 
+fn is_own_origin(origin: &str, web: &Web) -> bool {
+    is_origin_of(&web.base_url, web.config().base_url.is_none(), origin)
+        || web.config().csrf.origins.have(origin)
+}
+
 /// Tells whether an `Origin` header names a site that is served from `base_url`; without one, in
 /// development, whether it names this machine.
-pub(crate) fn is_origin_of(base_url: &Url, is_local: bool, origin: &str) -> bool {
+fn is_origin_of(base_url: &Url, is_local: bool, origin: &str) -> bool {
     let Ok(origin) = Url::parse(origin) else {
         return false;
     };

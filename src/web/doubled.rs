@@ -8,12 +8,12 @@ use rocket::http::{Method, Status};
 use rocket::{Request, post, uri};
 
 use crate::rejection::Rejection;
-use crate::web::Web;
+use crate::web::site::Web;
 
 /// Leads a request with a doubled cookie to a route that refuses it.
 pub(crate) fn inspect(request: &mut Request<'_>) {
-    let web = request.rocket().state::<Web>();
-    let Some(name) = web.and_then(|web| web.sessions().cookies().doubled(request)) else {
+    let Some(name) = Web::of(request).and_then(|web| web.sessions().cookies().doubled(request))
+    else {
         return;
     };
     log::warn!(

@@ -16,7 +16,7 @@ use crate::error::{Error, Result};
 use crate::feature::Registration;
 use crate::rejection::FieldErrors;
 use crate::web::field::{Field, sort};
-use crate::web::submission::{kinds, quoted, untaken};
+use crate::web::members::{kinds, quoted, untaken};
 
 /// What an application asks of whoever registers, beside the address and the password: its fields,
 /// on the page and in JSON, and what becomes of them.

@@ -3,7 +3,7 @@
 use crate::config::IdentityAttribute;
 use crate::rejection::{FieldErrors, Rejection};
 use crate::user::{Email, Identity, Username};
-use crate::web::submission::unknown_field;
+use crate::web::members::unknown_field;
 
 /// The fields of a form that name somebody.
 pub(crate) struct NamedBy<'f> {

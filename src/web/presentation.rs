@@ -1,7 +1,5 @@
 //! How an application presents what is ours: its pages, its user, its answers to 401 and 403.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
-
 use rocket::http::Status;
 use rocket::{Request, async_trait};
 use serde::Serialize;
@@ -9,13 +7,9 @@ use serde_json::{Map, Value, json};
 
 use crate::error::Result;
 use crate::rejection::Rejection;
-use crate::session;
-use crate::session::Current;
-use crate::user::{User, UserId, UserPayload};
+use crate::user::{User, UserPayload};
 use crate::web::next::Next;
-use crate::web::page::Page;
-use crate::web::reply::View;
-use crate::web::{Web, sender};
+use crate::web::page::builder::Page;
 
 /// What an application changes in what we show, method by method; each leaves things as they are
 /// until it is written. Handed to [`Security::presentation`](crate::Security::presentation).
@@ -124,76 +118,30 @@ impl Instead {
     }
 
     /// Asks the application what it answers to a refusal.
-    pub(crate) fn of(rejection: &Rejection, request: &Request<'_>, web: &Web) -> Self {
+    pub(crate) fn of(
+        rejection: &Rejection,
+        request: &Request<'_>,
+        presentation: &dyn Presentation,
+    ) -> Self {
         match rejection {
-            Rejection::Unauthenticated => web.presentation().unauthenticated(request),
-            Rejection::Forbidden => web.presentation().forbidden(request),
-            Rejection::NotFresh | Rejection::NotAssured(_) => web.presentation().not_fresh(request),
+            Rejection::Unauthenticated => presentation.unauthenticated(request),
+            Rejection::Forbidden => presentation.forbidden(request),
+            Rejection::NotFresh | Rejection::NotAssured(_) => presentation.not_fresh(request),
             _ => Self::ours(),
         }
     }
+}
+
+/// What a browser is answered with.
+#[derive(Debug)]
+pub(crate) enum View {
+    Page(Page),
+    Redirect(Next),
+    /// JSON, whatever the request wants.
+    Data,
 }
 
 /// Everything as it comes.
 pub(crate) struct AsItComes;
 
 impl Presentation for AsItComes {}
-
-/// Reads the session of a request, and has what is shown of its user at hand, for templates cannot
-/// wait for it.
-///
-/// # Errors
-///
-/// [`Rejection::Unavailable`] when the application could not tell.
-pub(crate) async fn current<'r>(
-    request: &'r Request<'_>,
-    web: &Web,
-) -> Result<&'r Current, Rejection> {
-    let current = web.sessions().current(request).await;
-    if let Some(active) = current.active() {
-        show(request, web, &active.user).await?;
-    }
-    Ok(current)
-}
-
-/// Gives what is shown of a user, and has it at hand for the rest of the request.
-///
-/// # Errors
-///
-/// [`Rejection::Unavailable`] when the application could not tell.
-pub(crate) async fn show(
-    request: &Request<'_>,
-    web: &Web,
-    user: &User,
-) -> Result<Value, Rejection> {
-    if let Some(shown) = shown(request, user.id) {
-        return shown.ok_or(Rejection::Unavailable);
-    }
-    let value = web.presentation().user(user).await;
-    let value = value.map_err(|fault| log::error!("{fault}")).ok();
-    lock(request).push((user.id, value.clone()));
-    value.ok_or(Rejection::Unavailable)
-}
-
-/// Gives what is shown of the user of a request: of whoever a guard let in, or else of whoever is
-/// logged in, if a guard has asked.
-pub(crate) fn current_user(request: &Request<'_>) -> Option<Value> {
-    let of_session = || session::loaded(request).and_then(Current::active).map(|it| it.user.id);
-    let user = sender::decided(request).map(|it| it.user.id).or_else(of_session)?;
-    shown(request, user).flatten()
-}
-
-/// Gives what is shown of a user, if it was asked for: none when it could not be found out.
-fn shown(request: &Request<'_>, user: UserId) -> Option<Option<Value>> {
-    let shown = lock(request);
-    shown.iter().find(|(id, _)| *id == user).map(|(_, value)| value.clone())
-}
-
-/// What is shown of the users of a request: of one, but where a session and other credentials are two
-/// people's.
-struct Shown(Mutex<Vec<(UserId, Option<Value>)>>);
-
-fn lock<'r>(request: &'r Request<'_>) -> MutexGuard<'r, Vec<(UserId, Option<Value>)>> {
-    let shown: &'r Shown = request.local_cache(|| Shown(Mutex::default()));
-    shown.0.lock().unwrap_or_else(PoisonError::into_inner)
-}

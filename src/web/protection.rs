@@ -2,7 +2,9 @@
 
 use rocket::{Request, Response};
 
-use crate::web::{Web, request_id, sender};
+use crate::web::request::request_id;
+use crate::web::sender;
+use crate::web::site::Web;
 
 /// What kind of answer of ours it is that is protected.
 #[derive(Clone, Copy, PartialEq, Eq)]

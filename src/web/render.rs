@@ -22,14 +22,15 @@ use tera::escape_html;
 use crate::error::Error;
 use crate::session;
 use crate::session::Current;
-use crate::web::page::Page;
+use crate::web::page::builder::Page;
 use crate::web::protection::{Protection, protect};
-use crate::web::{Web, presentation, sender};
+use crate::web::site::Web;
+use crate::web::{sender, shown_user};
 
 impl Page {
     /// Answers `request` with the page, which is rendered when the answer is finished.
     pub(crate) fn render<'r>(self, request: &Request<'_>) -> response::Result<'r> {
-        let Some(web) = request.rocket().state::<Web>() else {
+        let Some(web) = Web::of(request) else {
             log::error!("a page was rendered without `Security::fairing()` attached");
             return Err(Status::InternalServerError);
         };
@@ -96,7 +97,7 @@ async fn fill(
         return Ok(());
     };
     // Whether there is a user to show matters less than the page.
-    let _ = presentation::current(request, web).await;
+    let _ = shown_user::current(request, web).await;
     let template = page.template().to_owned();
     let because = |status| {
         let template = template.clone();

@@ -4,7 +4,7 @@ use std::fmt;
 
 use rocket::http::{ContentType, Method, Status};
 use rocket::response::Responder;
-use rocket::{Request, Response, Route, response};
+use rocket::{Request, Response, response};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
@@ -14,10 +14,14 @@ use crate::rejection::{FieldErrors, Rejection};
 use crate::session::cookie;
 use crate::web::error_style::{Refusal, enveloped};
 use crate::web::next::Next;
-use crate::web::page::{Notice, Page, keep_fields};
-use crate::web::presentation::Instead;
+use crate::web::page::builder::Page;
+use crate::web::page::kept_form::keep_fields;
+use crate::web::page::notice::Notice;
+use crate::web::presentation::{Instead, View};
 use crate::web::protection::{Protection, protect};
-use crate::web::{Web, challenge, csrf, is_of_script, wants_json};
+use crate::web::request::{has_page, is_of_script, page_above, wants_json};
+use crate::web::site::Web;
+use crate::web::{challenge, csrf, form_start};
 
 /// What a handler of ours answers with.
 pub type Answer = Result<Reply, Refused>;
@@ -40,15 +44,6 @@ impl fmt::Debug for Reply {
         let says: Vec<&String> = self.response.keys().collect();
         f.debug_struct("Reply").field("says", &says).finish_non_exhaustive()
     }
-}
-
-/// What a browser is answered with.
-#[derive(Debug)]
-pub(crate) enum View {
-    Page(Page),
-    Redirect(Next),
-    /// JSON, whatever the request wants.
-    Data,
 }
 
 impl Reply {
@@ -111,7 +106,7 @@ impl Reply {
 
 impl<'r> Responder<'r, 'static> for Reply {
     fn respond_to(self, request: &'r Request<'_>) -> response::Result<'static> {
-        let web = request.rocket().state::<Web>().ok_or(Status::InternalServerError)?;
+        let web = Web::of(request).ok_or(Status::InternalServerError)?;
         if wants_json(request) || matches!(self.view, View::Data) {
             return self.json(request, web);
         }
@@ -183,8 +178,8 @@ impl From<Rejection> for Refused {
 impl<'r> Responder<'r, 'static> for Refused {
     fn respond_to(self, request: &'r Request<'_>) -> response::Result<'static> {
         let rejection = self.rejection.remember(request);
-        let web = request.rocket().state::<Web>().ok_or(Status::InternalServerError)?;
-        let instead = Instead::of(&rejection, request, web);
+        let web = Web::of(request).ok_or(Status::InternalServerError)?;
+        let instead = Instead::of(&rejection, request, web.presentation());
         let is_json = wants_json(request)
             || self.is_data
             || (leads_elsewhere(&rejection) && is_of_script(request));
@@ -243,8 +238,8 @@ fn page_for(
     match (rejection.lacking(), &page) {
         (Some(_), _) if !is_led => {}
         (Some(_), Some(page)) => page.keep_form(request, web),
-        (Some(_), None) if has_page(request) && !csrf::typed(request).is_empty() => {
-            let typed = csrf::typed(request).iter();
+        (Some(_), None) if has_page(request) && !form_start::typed(request).is_empty() => {
+            let typed = form_start::typed(request).iter();
             let fields = typed.map(|(name, value)| (name.clone(), Value::from(value.clone())));
             keep_fields(fields.collect(), request, web);
         }
@@ -313,23 +308,6 @@ fn leading_back(name: &str, request: &Request<'_>, web: &Web) -> Option<Next> {
         _ => page_above(request).and_then(|path| Next::parse(&path)),
     };
     Some(wanted.map_or(page.clone(), |wanted| page.with_next(&wanted)))
-}
-
-/// Tells whether the route of a request has a page of the same path.
-fn has_page(request: &Request<'_>) -> bool {
-    request.route().is_some_and(|own| is_page(request, own.uri.path()))
-}
-
-/// Returns the path above that of a request, if there is a page.
-fn page_above(request: &Request<'_>) -> Option<String> {
-    let above = |path: &str| path.rsplit_once('/').map(|(above, _)| above.to_owned());
-    let route = above(request.route()?.uri.path())?;
-    is_page(request, &route).then(|| above(request.uri().path().as_str()))?
-}
-
-fn is_page(request: &Request<'_>, path: &str) -> bool {
-    let is_it = |route: &Route| route.method == Method::Get && route.uri.path() == path;
-    request.rocket().routes().any(is_it)
 }
 
 fn title(rejection: &Rejection) -> &'static str {

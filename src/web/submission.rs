@@ -1,24 +1,25 @@
 //! What a request submits: one input type for forms and JSON.
 
 use std::collections::BTreeMap;
-use std::fmt;
 
-use percent_encoding::percent_decode;
 use rocket::data::{ByteUnit, FromData, Outcome, ToByteUnit};
 use rocket::{Data, Ignite, Request, Rocket, Sentinel, async_trait};
-use serde::de::{DeserializeOwned, Error as _, MapAccess, Visitor};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
-use serde_json::error::Category;
 use serde_json::{Map, Value};
 
 use crate::config::IdentityAttribute;
-use crate::rejection::{FieldErrors, Rejection};
+use crate::json::parse_object;
+use crate::rejection::Rejection;
 use crate::secret::Secret;
-use crate::token::strict::Strict;
 use crate::web::demand::{Demand, demands};
+use crate::web::members::{invalid, names_of, read_members};
 use crate::web::next::Next;
+use crate::web::request::{sends_form, sends_json};
+use crate::web::site::{Web, is_unattached};
+use crate::web::urlencoded::parse_pairs;
 use crate::web::visit::Visit;
-use crate::web::{Web, bearer, csrf, is_unattached};
+use crate::web::{bearer, csrf};
 
 /// The largest body that is read.
 fn body_limit() -> ByteUnit {
@@ -116,7 +117,7 @@ impl<'r, F: Form> FromData<'r> for Submission<F> {
         let outcome = read(request, data, &mut typed).await;
         let token = typed.get("token").cloned().map(Secret::new);
         typed.retain(|field, _| !F::SECRET.contains(&field.as_str()));
-        Outcome::Success(Self { outcome, typed, token, is_form: is_form(request) })
+        Outcome::Success(Self { outcome, typed, token, is_form: sends_form(request) })
     }
 }
 
@@ -132,7 +133,7 @@ async fn read<F: Form>(
     data: Data<'_>,
     typed: &mut BTreeMap<String, String>,
 ) -> Result<F, Rejection> {
-    let web = request.rocket().state::<Web>().ok_or(Rejection::Unavailable)?;
+    let web = Web::of(request).ok_or(Rejection::Unavailable)?;
     let body = data.open(body_limit()).into_bytes().await.map_err(|_| Rejection::TooLarge)?;
     if !body.is_complete() {
         return Err(Rejection::TooLarge);
@@ -142,7 +143,7 @@ async fn read<F: Form>(
         return Err(invalid("", "too_many_fields", "This has more than 256 fields."));
     }
     let submitted = fields.remove(csrf::FIELD);
-    if is_form(request) {
+    if sends_form(request) {
         complete::<F>(&mut fields, &web.config().identity);
     }
     for (name, value) in &fields {
@@ -188,127 +189,16 @@ fn complete<F: Form>(fields: &mut Map<String, Value>, known: &[IdentityAttribute
     }
 }
 
-fn is_form(request: &Request<'_>) -> bool {
-    request.content_type().is_some_and(|kind| kind.is_form())
-}
-
-/// Reads an object into a type that has these members, and says in our own words what is wrong. No value
-/// is quoted, because it may be a secret.
-///
-/// # Errors
-///
-/// [`Rejection::InvalidInput`], naming the member.
-pub(crate) fn read_members<T: DeserializeOwned>(
-    members: Map<String, Value>,
-    secret: &[&'static str],
-    has: impl Fn(&str) -> bool,
-) -> Result<T, Rejection> {
-    let kinds = kinds(&members);
-    serde_path_to_error::deserialize(Value::Object(members)).map_err(|fault| {
-        let path = fault.path().to_string();
-        let field = if path == "." { "" } else { &path };
-        let words = fault.inner().to_string();
-        if words.starts_with("unknown field `") {
-            return no_such_member(field, names_of::<T>().unwrap_or_default(), has);
-        }
-        if let Some(name) = quoted(&words, "missing field `") {
-            return invalid(name, "required", "This is missing.");
-        }
-        // Nothing tells where the fault is in what is read member by member: it may be in a secret.
-        let is_wrong_secret = |name: &&&'static str| {
-            kinds.get(**name).is_some_and(|kind| !["a text", "null"].contains(kind))
-        };
-        let of_secret = || secret.iter().find(is_wrong_secret).copied();
-        let field = if field.is_empty() { of_secret().unwrap_or_default() } else { field };
-        invalid(field, "unexpected_value", &untaken(kinds.get(field).copied()))
-    })
-}
-
-/// Words that a value was not taken, of which the kind is known or not.
-pub(crate) fn untaken(kind: Option<&str>) -> String {
-    match kind {
-        None | Some("a text") => "This cannot be taken: it is no value of this field.".to_owned(),
-        Some(kind) => format!("This cannot be taken: {kind} was sent."),
-    }
-}
-
-/// Returns what stands between backticks behind the beginning of one of serde's sentences.
-pub(crate) fn quoted<'w>(words: &'w str, beginning: &str) -> Option<&'w str> {
-    words.strip_prefix(beginning)?.split('`').next()
-}
-
-/// Refuses a member that is unknown, and names those that there are. A user who mistakes a name is not told
-/// of members that this configuration does not have.
-fn no_such_member(name: &str, names: &[&str], has: impl Fn(&str) -> bool) -> Rejection {
-    let known: Vec<&str> = names.iter().copied().filter(|name| has(name)).collect();
-    let known = match known.as_slice() {
-        [] => "It is not expected here.".to_owned(),
-        known => format!("Expected: {}.", known.join(", ")),
-    };
-    invalid(
-        name,
-        "unexpected_value",
-        &format!("There is no member \u{201c}{name}\u{201d}. {known}"),
-    )
-}
-
-/// Returns the names of the members that a type has, in their order; none for a type that is read member by
-/// member.
-fn names_of<T: DeserializeOwned>() -> Option<&'static [&'static str]> {
-    let mut names = None;
-    // It notes the names and reads nothing.
-    let _ = T::deserialize(Names(&mut names));
-    names
-}
-
-struct Names<'n>(&'n mut Option<&'static [&'static str]>);
-
-impl<'de> Deserializer<'de> for Names<'_> {
-    type Error = serde::de::value::Error;
-
-    fn deserialize_any<V: Visitor<'de>>(self, _visitor: V) -> Result<V::Value, Self::Error> {
-        Err(Self::Error::custom("nothing is read"))
-    }
-
-    fn deserialize_struct<V: Visitor<'de>>(
-        self,
-        _name: &'static str,
-        fields: &'static [&'static str],
-        visitor: V,
-    ) -> Result<V::Value, Self::Error> {
-        *self.0 = Some(fields);
-        self.deserialize_any(visitor)
-    }
-
-    serde::forward_to_deserialize_any! {
-        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option unit
-        unit_struct newtype_struct seq tuple tuple_struct map enum identifier ignored_any
-    }
-}
-
-/// Returns of what kind each member is, to tell without quoting it.
-pub(crate) fn kinds(members: &Map<String, Value>) -> BTreeMap<String, &'static str> {
-    members.iter().map(|(name, value)| (name.clone(), kind_of(value))).collect()
-}
-
-fn kind_of(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "true or false",
-        Value::Number(_) => "a number",
-        Value::String(_) => "a text",
-        Value::Array(_) => "a list",
-        Value::Object(_) => "an object",
-    }
-}
-
 fn parse_body(request: &Request<'_>, body: &[u8]) -> Result<Map<String, Value>, Rejection> {
-    match request.content_type() {
-        Some(kind) if kind.is_json() => parse_json(body),
-        Some(kind) if kind.is_form() => parse_form(body),
+    if sends_json(request) {
+        parse_json(body)
+    } else if sends_form(request) {
+        parse_form(body)
+    } else if request.content_type().is_none() && body.is_empty() {
         // A button without any field, as `curl -X POST` sends it.
-        None if body.is_empty() => Ok(Map::new()),
-        _ => Err(Rejection::UnsupportedMediaType),
+        Ok(Map::new())
+    } else {
+        Err(Rejection::UnsupportedMediaType)
     }
 }
 
@@ -317,25 +207,7 @@ pub(crate) fn parse_json(body: &[u8]) -> Result<Map<String, Value>, Rejection> {
     if body.is_empty() {
         return Ok(Map::new());
     }
-    if body.trim_ascii_start().first() != Some(&b'{') {
-        // What it is instead is not quoted: it may be the secret itself.
-        return Err(invalid("", "malformed", "This is no JSON object."));
-    }
-    match serde_json::from_slice(body) {
-        Ok(Object(fields)) => Ok(fields),
-        Err(fault) => Err(invalid("", "malformed", &malformed(&fault))),
-    }
-}
-
-/// Says what is wrong with a text that is no JSON object, and where.
-fn malformed(fault: &serde_json::Error) -> String {
-    let what = match fault.classify() {
-        Category::Eof => "it ends too early",
-        Category::Data => "a name stands twice",
-        Category::Syntax | Category::Io => "something is wrong",
-    };
-    let (line, column) = (fault.line(), fault.column());
-    format!("This is no JSON object: {what} at line {line}, column {column}.")
+    parse_object(body).map_err(|fault| invalid("", "malformed", &fault.to_string()))
 }
 
 fn parse_form(body: &[u8]) -> Result<Map<String, Value>, Rejection> {
@@ -347,24 +219,6 @@ fn parse_form(body: &[u8]) -> Result<Map<String, Value>, Rejection> {
         }
     }
     Ok(fields)
-}
-
-/// Splits a form into names and values (WHATWG URL Standard, section 5.1), but refuses what is
-/// not UTF-8 instead of replacing it: else two different passwords could become one.
-pub(crate) fn parse_pairs(body: &[u8]) -> Option<Vec<(String, String)>> {
-    let decode = |part: &[u8]| {
-        let part: Vec<u8> = part.iter().map(|b| if *b == b'+' { b' ' } else { *b }).collect();
-        percent_decode(&part).decode_utf8().ok().map(|text| text.into_owned())
-    };
-    body.split(|byte| *byte == b'&')
-        .filter(|pair| !pair.is_empty())
-        .map(|pair| {
-            let mut parts = pair.splitn(2, |byte| *byte == b'=');
-            let name = decode(parts.next().unwrap_or_default())?;
-            let value = decode(parts.next().unwrap_or_default())?;
-            Some((name, value))
-        })
-        .collect()
 }
 
 /// Refuses values that no field of ours can have: control characters no database takes, and
@@ -386,46 +240,6 @@ fn check_texts(fields: &Map<String, Value>) -> Result<(), Rejection> {
         }
     }
     Ok(())
-}
-
-fn invalid(field: &str, reason: &'static str, text: &str) -> Rejection {
-    Rejection::InvalidInput(FieldErrors::one(field, reason, text))
-}
-
-/// Refuses a field that is not one, as the form does where it does not know the field at all: for one
-/// that only some configurations have.
-pub(crate) fn unknown_field(name: &str) -> Rejection {
-    no_such_member(name, &[], |_| true)
-}
-
-/// A JSON object in which no name stands twice, at any depth. An array, which serde would take for a struct, is
-/// none.
-struct Object(Map<String, Value>);
-
-impl<'de> Deserialize<'de> for Object {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(ObjectVisitor)
-    }
-}
-
-struct ObjectVisitor;
-
-impl<'de> Visitor<'de> for ObjectVisitor {
-    type Value = Object;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Object, A::Error> {
-        let mut fields = Map::new();
-        while let Some((name, Strict(value))) = access.next_entry::<String, Strict>()? {
-            if fields.insert(name, value).is_some() {
-                return Err(serde::de::Error::custom("a field stands twice"));
-            }
-        }
-        Ok(Object(fields))
-    }
 }
 
 /// A tick box: `true` in JSON; `true`, `on`, `y`, `yes` or `1` in a form. Its absence means no, and so
@@ -457,21 +271,10 @@ impl<'de> Deserialize<'de> for Flag {
 
 #[cfg(test)]
 mod tests {
-    use crate::web::submission::{parse_form, parse_json, parse_pairs};
-
-    #[test]
-    fn a_form_is_split_and_decoded() {
-        let pairs = parse_pairs(b"email=a%40b.c&name=two+words&empty=&bare&eq=a=b").unwrap();
-        let pairs: Vec<_> = pairs.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
-        assert_eq!(
-            pairs,
-            [("email", "a@b.c"), ("name", "two words"), ("empty", ""), ("bare", ""), ("eq", "a=b")]
-        );
-    }
+    use crate::web::submission::{parse_form, parse_json};
 
     #[test]
     fn invalid_utf_8_is_refused_not_replaced() {
-        assert_eq!(parse_pairs(b"password=%ff%ff"), None);
         assert!(parse_form(b"password=\xfe").is_err());
     }
 
@@ -479,13 +282,5 @@ mod tests {
     fn a_field_that_stands_twice_is_refused() {
         assert!(parse_form(b"email=a&email=b").is_err());
         assert!(parse_json(br#"{"email": "a", "email": "b"}"#).is_err());
-    }
-
-    #[test]
-    fn json_takes_objects_only() {
-        assert!(parse_json(br#"{"email": "a"}"#).is_ok());
-        for body in [&br#"["a", "b"]"#[..], br#""a""#, b"1", b"null", b"{", b"{} {}", b"\xff"] {
-            assert!(parse_json(body).is_err());
-        }
     }
 }

@@ -10,10 +10,13 @@ use crate::event::Origin;
 use crate::rejection::Rejection;
 use crate::session::{Active, Current};
 use crate::user::User;
+use crate::web::catchers::refuse;
 use crate::web::demand::{Demand, demands};
 use crate::web::next::Next;
 use crate::web::reply::Refused;
-use crate::web::{Web, is_unattached, presentation, wants_json};
+use crate::web::request::wants_json;
+use crate::web::shown_user;
+use crate::web::site::{Web, is_unattached};
 
 /// A request whose session was read, with [`Web`]: what our handlers begin with.
 ///
@@ -86,11 +89,11 @@ impl<'r> FromRequest<'r> for Visit<'r> {
     type Error = Rejection;
 
     async fn from_request(request: &'r Request<'_>) -> request::Outcome<Self, Rejection> {
-        let Some(web) = request.rocket().state::<Web>() else {
-            return refuse(request);
+        let Some(web) = Web::of(request) else {
+            return refuse(request, Rejection::Unavailable);
         };
-        let active = match presentation::current(request, web).await {
-            Err(_) | Ok(Current::Unavailable) => return refuse(request),
+        let active = match shown_user::current(request, web).await {
+            Err(_) | Ok(Current::Unavailable) => return refuse(request, Rejection::Unavailable),
             Ok(Current::Active(active)) => Some(active.as_ref()),
             Ok(Current::Nobody | Current::Anonymous(_) | Current::Ended(_)) => None,
         };
@@ -102,9 +105,4 @@ impl Sentinel for Visit<'_> {
     fn abort(rocket: &Rocket<Ignite>) -> bool {
         demands(rocket, Demand::tool("Visit"), || is_unattached::<Self>(rocket))
     }
-}
-
-fn refuse<'r>(request: &Request<'_>) -> request::Outcome<Visit<'r>, Rejection> {
-    let rejection = Rejection::Unavailable.remember(request);
-    Outcome::Error((rejection.status(), rejection))
 }

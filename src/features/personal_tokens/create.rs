@@ -20,8 +20,9 @@ use crate::flow::Flow;
 use crate::rejection::{FieldErrors, Rejection};
 use crate::secret::Secret;
 use crate::user::{ScopeName, User};
+use crate::web::members::unknown_field;
 use crate::web::reply::{Answer, Reply};
-use crate::web::submission::{Flag, Form, Submission, unknown_field};
+use crate::web::submission::{Flag, Form, Submission};
 use crate::web::visit::Visit;
 
 const NOTICE_SUBJECT: &str = "A personal access token was made";

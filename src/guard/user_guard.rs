@@ -1,0 +1,121 @@
+//! What guards that wrap a user have in common.
+
+use rocket::outcome::Outcome;
+use rocket::{Ignite, Request, Rocket, request};
+
+use crate::guard::auth_user::AuthUser;
+use crate::guard::ways::Ways;
+use crate::rejection::Rejection;
+use crate::web::catchers::refuse;
+use crate::web::demand::{Demand, Who, demands};
+use crate::web::site::is_unattached;
+
+/// What a guard demands beyond a user: all that differs between those that [`user_guard!`] makes.
+pub(super) trait UserGuard: Sized {
+    /// Returns the ways in which the user may come.
+    fn ways(request: &Request<'_>) -> Ways {
+        Ways::configured(request)
+    }
+
+    /// Checks a user who came by one of them.
+    ///
+    /// # Errors
+    ///
+    /// Why the user is not let in.
+    fn check(_request: &Request<'_>, _user: &AuthUser) -> Result<(), Rejection> {
+        Ok(())
+    }
+
+    /// Adds what the guard demands to what the access map says of it.
+    fn demand(demand: Demand) -> Demand;
+
+    /// Tells whether the application lacks what the guard needs, and says what to do.
+    fn lacks(rocket: &Rocket<Ignite>) -> bool;
+}
+
+/// Makes a guard of a struct that implements [`UserGuard`] and has the field `user`, an [`AuthUser`]; one with a
+/// parameter that is a type has it in a second field, `of`, a `PhantomData`.
+macro_rules! user_guard {
+    ($guard:ident) => {
+        user_guard!(@ $guard [] [] [] []);
+    };
+    ($guard:ident<const $name:ident: $kind:ty>) => {
+        user_guard!(@ $guard [$name] [const $name: $kind] [const $name: $kind] []);
+    };
+    ($guard:ident<$name:ident: $bound:ident>) => {
+        user_guard!(@ $guard [$name] [$name] [$name: $bound] [of: std::marker::PhantomData]);
+    };
+    (@ $guard:ident [$($name:tt)*] [$($any:tt)*] [$($bound:tt)*] [$($of:tt)*]) => {
+        impl<$($any)*> $guard<$($name)*> {
+            /// Returns the user.
+            pub fn into_user(self) -> crate::user::User {
+                self.user.into_user()
+            }
+        }
+
+        impl<$($any)*> std::ops::Deref for $guard<$($name)*> {
+            type Target = crate::guard::auth_user::AuthUser;
+
+            fn deref(&self) -> &Self::Target {
+                &self.user
+            }
+        }
+
+        // Derived, it would ask the same of the parameter.
+        impl<$($any)*> Clone for $guard<$($name)*> {
+            fn clone(&self) -> Self {
+                Self { user: self.user.clone(), $($of)* }
+            }
+        }
+
+        impl<$($any)*> std::fmt::Debug for $guard<$($name)*> {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.debug_tuple(stringify!($guard)).field(&self.user).finish()
+            }
+        }
+
+        #[rocket::async_trait]
+        impl<'r, $($bound)*> rocket::request::FromRequest<'r> for $guard<$($name)*> {
+            type Error = crate::rejection::Rejection;
+
+            async fn from_request(
+                request: &'r rocket::Request<'_>,
+            ) -> rocket::request::Outcome<Self, Self::Error> {
+                let user = crate::guard::user_guard::let_in::<Self>(request).await;
+                user.map(|user| Self { user, $($of)* })
+            }
+        }
+
+        #[rocket::async_trait]
+        impl<'r, $($bound)*> crate::guard::maybe::Credentials<'r> for $guard<$($name)*> {
+            async fn are_given(request: &'r rocket::Request<'_>) -> bool {
+                crate::guard::who::is_from_somebody(request, &Self::ways(request)).await
+            }
+        }
+
+        impl<$($bound)*> rocket::Sentinel for $guard<$($name)*> {
+            fn abort(rocket: &rocket::Rocket<rocket::Ignite>) -> bool {
+                crate::guard::user_guard::abort::<Self>(rocket, stringify!($guard))
+            }
+        }
+    };
+}
+
+pub(super) use user_guard;
+
+/// Lets in the user whom a request is from, if the guard `G` does.
+pub(super) async fn let_in<G: UserGuard>(
+    request: &Request<'_>,
+) -> request::Outcome<AuthUser, Rejection> {
+    let user = AuthUser::let_in(request, &G::ways(request)).await;
+    user.and_then(|user| match G::check(request, &user) {
+        Ok(()) => Outcome::Success(user),
+        Err(rejection) => refuse(request, rejection),
+    })
+}
+
+/// Puts what the guard `G` demands into the access map, or tells whether it stops the launch.
+pub(super) fn abort<G: UserGuard>(rocket: &Rocket<Ignite>, name: &str) -> bool {
+    let demand = G::demand(Demand::of(Who::Users, name).csrf());
+    demands(rocket, demand, || is_unattached::<G>(rocket) || G::lacks(rocket))
+}

@@ -1,0 +1,136 @@
+//! One way in which a guard finds out who a request is from.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rocket::Request;
+use rocket::http::Status;
+use rocket::tokio::sync::OnceCell;
+
+use crate::deadline::with_deadline;
+use crate::flow::Flow;
+use crate::guard::mechanism::{Mechanism, SESSION, TOKEN, tell_apart};
+use crate::rejection::Rejection;
+use crate::session::Current;
+use crate::token::Access;
+use crate::user::User;
+use crate::web::sender::Sender;
+use crate::web::site::Web;
+use crate::web::{bearer, sender};
+
+/// The session of a request, or another mechanism.
+pub(super) enum Way {
+    Session,
+    Other(Arc<dyn Mechanism>),
+}
+
+impl Way {
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            Self::Session => SESSION,
+            Self::Other(mechanism) => mechanism.name(),
+        }
+    }
+
+    pub(super) async fn is_brought(&self, request: &Request<'_>, web: &Web) -> bool {
+        match self {
+            Self::Session => matches!(
+                web.sessions().current(request).await,
+                Current::Active(_) | Current::Ended(_) | Current::Unavailable
+            ),
+            Self::Other(mechanism) => mechanism.is_present(request),
+        }
+    }
+
+    /// Finds out who it is: once a request, whoever asks.
+    pub(super) async fn verify(
+        &self,
+        request: &Request<'_>,
+        web: &Web,
+        flow: &Flow,
+    ) -> Result<Arc<Sender>, Rejection> {
+        let cell = cell(request, self.name());
+        let verified = cell.get_or_init(|| async {
+            let found = match self {
+                Self::Session => session_user(request, web, flow).await,
+                Self::Other(mechanism) => with_deadline(mechanism.authenticate(request))
+                    .await
+                    .map(|admitted| admitted.into_sender(mechanism.name())),
+            };
+            match found {
+                Ok(sender) => {
+                    let sender = Arc::new(sender);
+                    sender::note(request, &sender);
+                    Ok(sender)
+                }
+                Err(why) if self.name() == TOKEN => Err(tell_apart(request, why)),
+                Err(why) => Err(why),
+            }
+        });
+        verified.await.clone()
+    }
+
+    /// Tells whether what was refused says nothing of who a request is from, where something else does: a
+    /// cookie of a session that has ended, which browsers send until they are told; whatever else they send
+    /// unasked; and a token of a trusted issuer, whose users are not ours.
+    pub(super) async fn says_nothing(
+        &self,
+        request: &Request<'_>,
+        web: &Web,
+        why: &Rejection,
+    ) -> bool {
+        if why.status() != Status::Unauthorized {
+            return false;
+        }
+        match self {
+            Self::Session => matches!(web.sessions().current(request).await, Current::Ended(_)),
+            Self::Other(mechanism) => {
+                let is_foreign =
+                    || bearer::verified::<Access>(request).is_ok_and(|token| token.is_foreign());
+                mechanism.is_sent_unasked(request) || (mechanism.name() == TOKEN && is_foreign())
+            }
+        }
+    }
+
+    pub(super) fn claims(&self, request: &Request<'_>, user: &User) -> bool {
+        match self {
+            Self::Session => false,
+            Self::Other(mechanism) => mechanism.claims(request, user),
+        }
+    }
+
+    pub(super) fn needs_csrf(&self, request: &Request<'_>) -> bool {
+        match self {
+            Self::Session => true,
+            Self::Other(mechanism) => mechanism.needs_csrf(request),
+        }
+    }
+}
+
+async fn session_user(request: &Request<'_>, web: &Web, flow: &Flow) -> Result<Sender, Rejection> {
+    match web.sessions().current(request).await {
+        Current::Active(active) => {
+            flow.check_session(&active.user).await?;
+            Ok(Sender::of_session(SESSION, active))
+        }
+        Current::Unavailable => Err(Rejection::Unavailable),
+        Current::Nobody | Current::Anonymous(_) | Current::Ended(_) => {
+            Err(Rejection::Unauthenticated)
+        }
+    }
+}
+
+type Verified = Arc<OnceCell<Result<Arc<Sender>, Rejection>>>;
+
+/// What came of each mechanism that was tried.
+struct Tried(Mutex<Vec<(&'static str, Verified)>>);
+
+fn cell(request: &Request<'_>, name: &'static str) -> Verified {
+    let tried = request.local_cache(|| Tried(Mutex::default()));
+    let mut tried = tried.0.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some((_, cell)) = tried.iter().find(|(other, _)| *other == name) {
+        return Arc::clone(cell);
+    }
+    let cell = Verified::default();
+    tried.push((name, Arc::clone(&cell)));
+    cell
+}

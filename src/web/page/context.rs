@@ -1,0 +1,97 @@
+//! What the template of a page sees.
+
+use rocket::http::Status;
+use rocket::outcome::Outcome;
+use rocket::request::FromRequest;
+use rocket::{Ignite, Request, Rocket, Sentinel, async_trait, request};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::rejection::Rejection;
+use crate::session::cookie;
+use crate::web::catchers::refuse;
+use crate::web::demand::{Demand, demands};
+use crate::web::page::builder::Page;
+use crate::web::page::kept_form::kept_form;
+use crate::web::page::notice::Notice;
+use crate::web::shown_user;
+use crate::web::site::{Web, is_unattached};
+
+/// What our templates see on every page, as a guard and a value to serialise: for an application
+/// that renders with an engine of its own.
+///
+/// Put it into that engine's context, and [`extend`](crate::web::page::extend) its Tera with our function
+/// and partial.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct PageContext {
+    /// The name of the site.
+    pub site_name: String,
+    /// The anti-forgery token for the first field of every form.
+    pub csrf_token: String,
+    /// Who the request is from, by whichever mechanism a guard before this one let them in, or else
+    /// who is logged in: a [`UserPayload`](crate::user::UserPayload), or what the application's
+    /// [`Presentation`](crate::Presentation) gives in its place.
+    pub current_user: Option<Value>,
+    /// A sentence left by the page before, shown once.
+    pub notice: Option<Notice>,
+    /// The names of the features that are enabled.
+    pub features: Vec<&'static str>,
+}
+
+impl PageContext {
+    fn of(request: &Request<'_>, web: &Web, csrf_token: String) -> Self {
+        let sessions = web.sessions();
+        let notice: Option<Notice> = sessions.cookies().open_notice(request);
+        if notice.is_some() {
+            cookie::set(request, sessions.cookies().without_notice());
+        }
+        let current_user = shown_user::current_user(request);
+        let notice = notice.filter(|notice| !notice.is_for_guests || current_user.is_none());
+        Self {
+            site_name: web.config().site_name.clone(),
+            csrf_token,
+            current_user,
+            notice,
+            features: web.features.clone(),
+        }
+    }
+}
+
+#[async_trait]
+impl<'r> FromRequest<'r> for PageContext {
+    type Error = Rejection;
+
+    async fn from_request(request: &'r Request<'_>) -> request::Outcome<Self, Rejection> {
+        let Some(web) = Web::of(request) else {
+            return Outcome::Error((Status::InternalServerError, Rejection::Unavailable));
+        };
+        if let Err(rejection) = shown_user::current(request, web).await {
+            return refuse(request, rejection);
+        }
+        match web.sessions().csrf_token(request) {
+            Ok(csrf_token) => Outcome::Success(Self::of(request, web, csrf_token)),
+            Err(fault) => refuse(request, Rejection::from(fault)),
+        }
+    }
+}
+
+impl Sentinel for PageContext {
+    fn abort(rocket: &Rocket<Ignite>) -> bool {
+        demands(rocket, Demand::tool("PageContext"), || is_unattached::<Self>(rocket))
+    }
+}
+
+impl Page {
+    /// Returns everything that the template sees.
+    pub(crate) fn full_context(self, request: &Request<'_>, web: &Web, csrf_token: &str) -> Value {
+        let form = kept_form(request, web).unwrap_or_default();
+        let mut context = json!({"form": form, "errors": [], "next": null});
+        let shared = json!(PageContext::of(request, web, csrf_token.to_owned()));
+        if let (Value::Object(context), Value::Object(shared)) = (&mut context, shared) {
+            context.extend(shared);
+            context.extend(self.context);
+        }
+        context
+    }
+}

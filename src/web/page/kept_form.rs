@@ -1,0 +1,57 @@
+//! What was typed into a form, kept in the browser while its user proves that it is still them.
+
+use rocket::Request;
+use rocket::http::Method;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::session;
+use crate::session::{Current, cookie};
+use crate::user::UserId;
+use crate::web::page::builder::Page;
+use crate::web::site::Web;
+
+impl Page {
+    /// Keeps what was typed in the browser while its user proves that it is still them: the page of
+    /// the same path then shows it again. What is too much for a cookie is typed again.
+    pub(crate) fn keep_form(&self, request: &Request<'_>, web: &Web) {
+        if let Some(Value::Object(fields)) = self.context.get("form") {
+            keep_fields(fields.clone(), request, web);
+        }
+    }
+}
+
+/// Keeps these fields in the browser for the page of the path of `request`.
+pub(crate) fn keep_fields(fields: Map<String, Value>, request: &Request<'_>, web: &Web) {
+    let path = request.uri().path().to_string();
+    let kept = KeptForm { user: current_user(request), path, fields };
+    match web.sessions().cookies().form(&kept) {
+        Ok(Some(cookie)) => cookie::set(request, cookie),
+        Ok(None) => {}
+        Err(fault) => log::error!("{fault}"),
+    }
+}
+
+/// Gives what was typed into the form of this very page before its user proved that it is still
+/// them. It is shown once.
+pub(super) fn kept_form(request: &Request<'_>, web: &Web) -> Option<Map<String, Value>> {
+    let cookies = web.sessions().cookies();
+    let kept: KeptForm = cookies.open_form(request)?;
+    if request.method() != Method::Get || kept.path != request.uri().path().as_str() {
+        return None;
+    }
+    web.sessions().bury_form(request);
+    (kept.user == current_user(request)).then_some(kept.fields)
+}
+
+fn current_user(request: &Request<'_>) -> Option<UserId> {
+    session::loaded(request).and_then(Current::active).map(|active| active.user.id)
+}
+
+/// What was typed into the form of a page, for the page of that path.
+#[derive(Serialize, Deserialize)]
+struct KeptForm {
+    user: Option<UserId>,
+    path: String,
+    fields: Map<String, Value>,
+}

@@ -1,0 +1,105 @@
+//! What a request says of itself: when and from where it came, what it wants, and which page it belongs to.
+
+use std::net::IpAddr;
+
+use rocket::http::{Accept, MediaType, Method};
+use rocket::{Request, Route};
+use uuid::Uuid;
+
+use crate::crypto::random_uuid;
+use crate::event::Origin;
+use crate::session;
+use crate::session::Current;
+use crate::web::site::Web;
+use crate::web::socket::asks_for_socket;
+use crate::web::{bearer, headers, sender};
+
+impl Web {
+    /// Says when and from where a request came.
+    pub fn origin(&self, request: &Request<'_>) -> Origin {
+        let of_session = || {
+            let active = session::loaded(request).and_then(Current::active)?;
+            Some(active.record.authn_via().to_owned())
+        };
+        let authn_via = sender::known(request).map(|it| it.authn_via.clone()).or_else(of_session);
+        // The path itself may hold a token.
+        let route = request.route().map(|route| route.uri.path().to_string());
+        Origin::new(self.clock().now(), self.client(request))
+            .within(request_id(request), authn_via)
+            .at_route(request.method(), route)
+    }
+
+    /// Gives the network address of the client.
+    pub fn client(&self, request: &Request<'_>) -> Option<IpAddr> {
+        self.proxies().client(request)
+    }
+}
+
+/// Gives the identifier under which a request is told of: random, and the header `X-Request-Id` of
+/// our answer to it. None when there is no randomness.
+pub(crate) fn request_id(request: &Request<'_>) -> Option<Uuid> {
+    struct RequestId(Option<Uuid>);
+    request.local_cache(|| RequestId(random_uuid().ok())).0
+}
+
+/// Returns `true` if the body of a request is JSON.
+pub(crate) fn sends_json(request: &Request<'_>) -> bool {
+    request.content_type().is_some_and(|kind| kind.is_json())
+}
+
+/// Returns `true` if the body of a request is a form without files.
+pub(crate) fn sends_form(request: &Request<'_>) -> bool {
+    request.content_type().is_some_and(|kind| kind.is_form())
+}
+
+/// Tells whether a request wants JSON: its own body is JSON, its `Accept` prefers JSON or a format that is
+/// written in it (RFC 6839, section 3.1), or it is to become a WebSocket, for which no page is any use. So
+/// does one with a token in a header, which no browser puts there by itself, unless its `Accept` prefers
+/// HTML: programs often say nothing, or that anything will do.
+///
+/// A request by script (`fetch`, `XMLHttpRequest`) gets pages like any other, but is not led to another page:
+/// without a session, or without a recent proof, it gets 401 as JSON.
+pub fn wants_json(request: &Request<'_>) -> bool {
+    let preferred = headers::accept(request).map(Accept::preferred);
+    let prefers = |is_it: fn(&MediaType) -> bool| {
+        preferred.as_ref().is_some_and(|kind| is_it(kind.media_type()))
+    };
+    sends_json(request)
+        || asks_for_socket(request)
+        || prefers(is_json)
+        || (bearer::in_headers(request).next().is_some() && !prefers(is_html))
+}
+
+/// Returns `true` if script sent a request (`fetch`, `XMLHttpRequest`). A redirect to another page is no use to
+/// it: it cannot see the redirect, and finds that page with the status 200.
+pub(crate) fn is_of_script(request: &Request<'_>) -> bool {
+    let headers = request.headers();
+    let is_fetch = headers.get_one("Sec-Fetch-Dest") == Some("empty");
+    let sender = headers.get_one("X-Requested-With");
+    is_fetch || sender.is_some_and(|it| it.eq_ignore_ascii_case("XMLHttpRequest"))
+}
+
+/// Tells whether the route of a request has a page of the same path.
+pub(crate) fn has_page(request: &Request<'_>) -> bool {
+    request.route().is_some_and(|own| is_page(request, own.uri.path()))
+}
+
+/// Returns the path above that of a request, if there is a page.
+pub(crate) fn page_above(request: &Request<'_>) -> Option<String> {
+    let above = |path: &str| path.rsplit_once('/').map(|(above, _)| above.to_owned());
+    let route = above(request.route()?.uri.path())?;
+    is_page(request, &route).then(|| above(request.uri().path().as_str()))?
+}
+
+fn is_json(kind: &MediaType) -> bool {
+    kind.is_json() || kind.sub().as_str().ends_with("+json")
+}
+
+fn is_html(kind: &MediaType) -> bool {
+    kind.is_html() || kind.sub() == "xhtml+xml"
+}
+
+fn is_page(request: &Request<'_>, path: &str) -> bool {
+    let is_it = |route: &Route| route.method == Method::Get && route.uri.path() == path;
+    request.rocket().routes().any(is_it)
+}

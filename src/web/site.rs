@@ -1,0 +1,137 @@
+//! The site: its settings, and the services that answering a request takes.
+
+use std::any::type_name;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use rocket::{Ignite, Request, Rocket};
+use serde_json::Value;
+use url::Url;
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::event::Signals;
+use crate::rejection::{CsrfFault, Rejection};
+use crate::session::Sessions;
+use crate::template::Templates;
+use crate::user::User;
+use crate::web::client_ip::Proxies;
+use crate::web::next::Next;
+use crate::web::presentation::Presentation;
+
+/// What answering a request takes, the same for all: in Rocket's managed state. [`Security`](crate::Security)
+/// puts it together when it is attached.
+pub struct Web {
+    pub(crate) config: Config,
+    pub(crate) proxies: Proxies,
+    pub(crate) base_url: Url,
+    pub(crate) templates: Arc<Templates>,
+    pub(crate) sessions: Sessions,
+    pub(crate) signals: Signals,
+    pub(crate) clock: Clock,
+    pub(crate) urls: Urls,
+    pub(crate) features: Vec<&'static str>,
+    pub(crate) presentation: Arc<dyn Presentation>,
+    pub(crate) is_debug: bool,
+}
+
+/// The paths of the features' pages by name, as for `security_url(name="…")`.
+pub type Urls = BTreeMap<&'static str, String>;
+
+impl Web {
+    /// Returns the site of a request; none where the fairing is not attached.
+    pub(crate) fn of<'r>(request: &'r Request<'_>) -> Option<&'r Self> {
+        request.rocket().state()
+    }
+
+    /// Gives the configuration.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Gives the sessions.
+    pub fn sessions(&self) -> &Sessions {
+        &self.sessions
+    }
+
+    /// Gives the listeners for events.
+    pub fn signals(&self) -> &Signals {
+        &self.signals
+    }
+
+    /// Gives the time.
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// Gives what is shown of a user: the `user` of JSON answers.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejection::Unavailable`] when the application could not tell.
+    pub async fn payload(&self, user: &User) -> Result<Value, Rejection> {
+        Ok(self.presentation.user(user).await?)
+    }
+
+    /// Returns whether the application runs in the debug profile, so that answers may say what its
+    /// developer has to mend.
+    pub(crate) fn is_debug(&self) -> bool {
+        self.is_debug
+    }
+
+    /// Returns what the application's developer can do about a refusal, in the debug profile.
+    pub(crate) fn advice(&self, rejection: &Rejection) -> Option<&'static str> {
+        self.csrf_fault(rejection).map(CsrfFault::text)
+    }
+
+    /// Returns the same where there is no page.
+    pub(crate) fn advice_for_programs(&self, rejection: &Rejection) -> Option<&'static str> {
+        self.csrf_fault(rejection).map(CsrfFault::text_for_programs)
+    }
+
+    fn csrf_fault(&self, rejection: &Rejection) -> Option<CsrfFault> {
+        match rejection {
+            Rejection::CsrfFailed(fault) if self.is_debug => Some(*fault),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn presentation(&self) -> &dyn Presentation {
+        self.presentation.as_ref()
+    }
+
+    /// Returns the names of the features that are enabled and open.
+    pub fn features(&self) -> impl Iterator<Item = &'static str> {
+        self.features.iter().copied()
+    }
+
+    /// Gives where a feature's page is; none when the feature is not enabled.
+    pub fn url(&self, name: &str) -> Option<Next> {
+        self.urls.get(name).and_then(|path| self.next(path))
+    }
+
+    /// Reads where to go next from what a visitor sent: a path on this site, or a URL at one of
+    /// `security.redirect_origins`; none for anything that could lead elsewhere.
+    pub fn next(&self, text: &str) -> Option<Next> {
+        Next::parse_within(text, &self.config.redirect_origins)
+    }
+
+    /// Returns what finds the client's address behind reverse proxies.
+    pub(crate) fn proxies(&self) -> &Proxies {
+        &self.proxies
+    }
+
+    pub(crate) fn is_https(&self) -> bool {
+        self.base_url.scheme() == "https"
+    }
+}
+
+/// Tells whether the fairing is missing for the guard `G`, and says what to do.
+pub(crate) fn is_unattached<G>(rocket: &Rocket<Ignite>) -> bool {
+    let is_missing = rocket.state::<Web>().is_none();
+    if is_missing {
+        let guard = type_name::<G>();
+        log::error!("a route uses {guard}: attach `rocket_security::Security::fairing()`");
+    }
+    is_missing
+}
