@@ -3,7 +3,6 @@
 use chrono::TimeDelta;
 use rocket::http::Status;
 use rocket_security::config::Span;
-use rocket_security::datastore::Together;
 use rocket_security::datastore::outbox::{Addressee, NewMail};
 use rocket_security::datastore::user::UserChange;
 use rocket_security::event::Origin;
@@ -16,6 +15,7 @@ use serde_json::json;
 
 use crate::account::usernames::{app_with_usernames, named_user};
 use crate::support::sink::{Sink, told};
+use crate::support::users::change_user;
 use crate::support::{app, app_with, rocket_with};
 
 const OLD: &str = "ann@example.org";
@@ -245,8 +245,7 @@ async fn a_newer_link_or_another_change_kills_the_older() {
 async fn mail_that_was_written_before_another_change_is_not_sent_after_it() {
     let app = app().await;
     let ann = app.user(OLD).await;
-    let change = UserChange::active(true);
-    app.store().update_user(ann.id, &change, &Together::nothing()).await.unwrap().unwrap();
+    change_user(&app, &ann, &UserChange::active(true)).await;
     for (to, epoch) in [("before@example.net", 0), ("after@example.net", 1)] {
         let mail = NewMail::new(
             "change_email_instructions",
@@ -369,8 +368,7 @@ async fn who_registers_an_address_and_never_proves_it_keeps_nobody_from_it() {
 async fn the_way_back_is_mailed_though_the_account_was_locked_meanwhile() {
     let app = app().await;
     let ann = app.user(OLD).await;
-    let off = UserChange::active(false);
-    app.store().update_user(ann.id, &off, &Together::nothing()).await.unwrap().unwrap();
+    change_user(&app, &ann, &UserChange::active(false)).await;
     let to = Email::parse(OLD).unwrap();
     let mail = NewMail::new("change_email_notice", "Changed", &to, app.clock().now()).unwrap();
     let mail = ["at", "client", "new_email"].into_iter().fold(mail, |mail, it| mail.with(it, it));

@@ -4,7 +4,6 @@ use chrono::TimeDelta;
 use rocket::futures::future::join_all;
 use rocket::http::Status;
 use rocket_security::Security;
-use rocket_security::datastore::Together;
 use rocket_security::datastore::user::UserChange;
 use rocket_security::features::change_username::ChangeUsername;
 use rocket_security::features::close_account::CloseAccount;
@@ -12,6 +11,7 @@ use rocket_security::features::recover_username::RecoverUsername;
 use rocket_security::testing::{Browser, PASSWORD, TestApp, link_in};
 use serde_json::json;
 
+use crate::support::users::change_user;
 use crate::support::{ANN, rocket_with, sql};
 
 async fn app() -> TestApp {
@@ -77,8 +77,7 @@ async fn a_link_that_was_not_needed_changes_nothing_of_an_account_that_is_open()
     let app = app().await;
     let ann = app.log_in_as(ANN).await;
     let way_back = close(&app, &ann).await;
-    let (id, nothing) = (app.user(ANN).await.id, Together::nothing());
-    app.store().update_user(id, &UserChange::reopened(), &nothing).await.unwrap().unwrap();
+    change_user(&app, &app.user(ANN).await, &UserChange::reopened()).await;
     let ann = app.log_in_as(ANN).await;
     let (before, mails) = (app.user(ANN).await, app.mail().await.len());
 

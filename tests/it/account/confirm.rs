@@ -4,13 +4,14 @@ use chrono::TimeDelta;
 use rocket::http::Status;
 use rocket_security::crypto::random_uuid;
 use rocket_security::datastore::Together;
-use rocket_security::datastore::user::NewUser;
+use rocket_security::datastore::user::{NewUser, UserChange};
 use rocket_security::features::confirm::Confirm;
 use rocket_security::testing::{PASSWORD, TestApp, link_in};
 use rocket_security::user::UserId;
 use rocket_security::{Email, Security};
 use serde_json::json;
 
+use crate::support::users::change_user;
 use crate::support::{ANN, app, app_with, rocket, rocket_with};
 
 async fn register(app: &TestApp) -> String {
@@ -168,9 +169,7 @@ async fn a_link_dies_with_the_change_of_its_account() {
     let app = app().await;
     let link = register(&app).await;
     let user = app.store().list_users(None, 1).await.unwrap().remove(0);
-    let change = rocket_security::datastore::user::UserChange::active(true);
-    let nothing = rocket_security::datastore::Together::nothing();
-    app.store().update_user(user.id, &change, &nothing).await.unwrap();
+    change_user(&app, &user, &UserChange::active(true)).await;
     assert_eq!(app.browser().post_json(&link, json!({})).await.reasons(), ["invalid_link"]);
 }
 

@@ -14,7 +14,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use sqlx::AssertSqlSafe;
 
-use crate::support::{ANN, BOB, app, app_with, rocket, rocket_with, sql};
+use crate::support::{ANN, BOB, app, app_with, rocket, rocket_with, sql, with_ann};
 
 /// What the application keeps of a member. A nickname is taken once.
 #[derive(Deserialize)]
@@ -276,8 +276,7 @@ async fn what_was_typed_ticked_and_chosen_is_shown_again_as_text() {
 
 #[rocket::async_test]
 async fn an_address_that_has_an_account_is_answered_alike_and_nothing_is_saved() {
-    let app = members().await;
-    app.user(ANN).await;
+    let app = with_ann(members()).await;
     let own = |nickname| json!({"nickname": nickname, "terms": true});
     let free = post_json(&app.browser(), BOB, own("bob")).await;
     let taken = post_json(&app.browser(), ANN, own("ann")).await;

@@ -3,12 +3,12 @@
 use chrono::TimeDelta;
 use rocket::http::Status;
 use rocket_security::Security;
-use rocket_security::datastore::Together;
 use rocket_security::datastore::user::UserChange;
 use rocket_security::testing::{PASSWORD, TestApp, link_in};
 use serde_json::json;
 
-use crate::support::{ANN, CHOSEN, app, app_with, rocket_with};
+use crate::support::users::change_user;
+use crate::support::{ANN, CHOSEN, app, app_with, rocket_with, with_ann};
 
 async fn ask(app: &TestApp) -> String {
     let answer = app.browser().post_json("/reset", json!({"email": ANN})).await;
@@ -16,15 +16,9 @@ async fn ask(app: &TestApp) -> String {
     link_in(&app.newest_mail_to(ANN).await)
 }
 
-async fn app_with_ann() -> TestApp {
-    let app = app().await;
-    app.user(ANN).await;
-    app
-}
-
 #[rocket::async_test]
 async fn a_link_leads_to_a_form_and_the_form_to_a_new_password_by_page() {
-    let app = app_with_ann().await;
+    let app = with_ann(app()).await;
     let elsewhere = app.log_in_as(ANN).await;
     let browser = app.browser();
     let answer = browser.post_form("/reset", &[("email", ANN)]).await;
@@ -56,7 +50,7 @@ async fn a_link_leads_to_a_form_and_the_form_to_a_new_password_by_page() {
 
 #[rocket::async_test]
 async fn a_program_posts_to_the_links_own_address() {
-    let app = app_with_ann().await;
+    let app = with_ann(app()).await;
     let link = ask(&app).await;
     assert_eq!(app.browser().get_json(&link).await.status, Status::Ok);
     let short = app.browser().post_json(&link, json!({"password": "short"})).await;
@@ -69,7 +63,7 @@ async fn a_program_posts_to_the_links_own_address() {
 
 #[rocket::async_test]
 async fn a_used_link_is_refused() {
-    let app = app_with_ann().await;
+    let app = with_ann(app()).await;
     let link = ask(&app).await;
     app.browser().post_json(&link, json!({"password": CHOSEN})).await;
     let answer = app.browser().post_json(&link, json!({"password": "yet another one, sir"})).await;
@@ -86,7 +80,7 @@ async fn a_used_link_is_refused() {
 
 #[rocket::async_test]
 async fn of_32_uses_of_a_link_at_once_one_wins() {
-    let app = app_with_ann().await;
+    let app = with_ann(app()).await;
     let link = ask(&app).await;
     let press = async |number: usize| {
         let password = format!("{CHOSEN}, number {number}");
@@ -105,7 +99,7 @@ async fn of_32_uses_of_a_link_at_once_one_wins() {
 
 #[rocket::async_test]
 async fn an_expired_link_is_refused() {
-    let app = app_with_ann().await;
+    let app = with_ann(app()).await;
     let link = ask(&app).await;
     app.clock().advance(TimeDelta::minutes(60));
     // Refused once, it stays dead when the clock steps back.
@@ -119,7 +113,7 @@ async fn an_expired_link_is_refused() {
 
 #[rocket::async_test]
 async fn a_newer_link_kills_the_older() {
-    let app = app_with_ann().await;
+    let app = with_ann(app()).await;
     let older = ask(&app).await;
     app.clock().advance(TimeDelta::seconds(1));
     let newer = ask(&app).await;
@@ -131,7 +125,7 @@ async fn a_newer_link_kills_the_older() {
 
 #[rocket::async_test]
 async fn any_change_of_the_account_kills_a_link() {
-    let app = app_with_ann().await;
+    let app = with_ann(app()).await;
     let ann = app.log_in_as(ANN).await;
     let link = ask(&app).await;
     let body = json!({"password": PASSWORD, "new_password": CHOSEN});
@@ -142,7 +136,7 @@ async fn any_change_of_the_account_kills_a_link() {
 
 #[rocket::async_test]
 async fn a_link_serves_no_other_purpose() {
-    let app = app_with_ann().await;
+    let app = with_ann(app()).await;
     let link = ask(&app).await;
     let token = link.strip_prefix("/reset/").unwrap();
     for path in ["confirm", "invite", "change-email-undo", "close-account"] {
@@ -170,8 +164,7 @@ async fn an_account_that_is_switched_off_or_closed_gets_no_link() {
     for change in [UserChange::active(false), UserChange::closing(chrono::DateTime::UNIX_EPOCH)] {
         let app = app().await;
         let ann = app.user(ANN).await;
-        let nothing = Together::nothing();
-        app.store().update_user(ann.id, &change, &nothing).await.unwrap().unwrap();
+        change_user(&app, &ann, &change).await;
         let answer = app.browser().post_json("/reset", json!({"email": ANN})).await;
         assert_eq!(answer.status, Status::Ok);
         assert!(app.mail().await.is_empty());
@@ -180,7 +173,7 @@ async fn an_account_that_is_switched_off_or_closed_gets_no_link() {
 
 #[rocket::async_test]
 async fn nobody_gets_no_mail_and_the_same_answer() {
-    let app = app_with_ann().await;
+    let app = with_ann(app()).await;
     let ask = async |email: &str| {
         let answer = app.browser().post_json("/reset", json!({"email": email})).await;
         let mut json = answer.json();
@@ -195,8 +188,7 @@ async fn nobody_gets_no_mail_and_the_same_answer() {
 
 #[rocket::async_test]
 async fn asking_is_limited_and_the_asker_is_not_told() {
-    let app = app_with(json!({"throttle": {"scale": 1}})).await;
-    app.user(ANN).await;
+    let app = with_ann(app_with(json!({"throttle": {"scale": 1}}))).await;
     for _ in 0..8 {
         let answer = app.browser().post_json("/reset", json!({"email": ANN})).await;
         assert_eq!(answer.status, Status::Ok);
@@ -208,8 +200,7 @@ async fn asking_is_limited_and_the_asker_is_not_told() {
 
 #[rocket::async_test]
 async fn it_ends_the_wait_of_whoever_guessed_too_often() {
-    let app = app_with(json!({"throttle": {"scale": 1}})).await;
-    app.user(ANN).await;
+    let app = with_ann(app_with(json!({"throttle": {"scale": 1}}))).await;
     for _ in 0..5 {
         app.browser().log_in(ANN, "a wrong guess of hers").await;
     }
@@ -222,7 +213,7 @@ async fn it_ends_the_wait_of_whoever_guessed_too_often() {
 
 #[rocket::async_test]
 async fn a_link_that_was_left_behind_is_gone_once_somebody_logs_out() {
-    let app = app_with_ann().await;
+    let app = with_ann(app()).await;
     app.user("bob@example.org").await;
     let link = ask(&app).await;
     let shared = app.browser();
@@ -235,7 +226,7 @@ async fn a_link_that_was_left_behind_is_gone_once_somebody_logs_out() {
 
 #[rocket::async_test]
 async fn a_form_that_fails_shows_its_own_link_again_and_no_other() {
-    let app = app_with_ann().await;
+    let app = with_ann(app()).await;
     app.user("bob@example.org").await;
     let anns = ask(&app).await;
     let answer = app.browser().post_json("/reset", json!({"email": "bob@example.org"})).await;
@@ -252,15 +243,14 @@ async fn a_form_that_fails_shows_its_own_link_again_and_no_other() {
 
 #[rocket::async_test]
 async fn mail_goes_to_the_address_as_its_owner_spells_it() {
-    let app = app_with_ann().await;
+    let app = with_ann(app()).await;
     app.browser().post_json("/reset", json!({"email": "ANN@Example.org"})).await;
     assert_eq!(app.mail().await[0].to.as_str(), ANN);
 }
 
 #[rocket::async_test]
 async fn it_logs_in_only_where_that_is_configured() {
-    let app = app_with(json!({"reset": {"log_in": true}})).await;
-    app.user(ANN).await;
+    let app = with_ann(app_with(json!({"reset": {"log_in": true}}))).await;
     let link = ask(&app).await;
     let browser = app.browser();
     let path = format!("{link}?include_auth_token");
@@ -272,7 +262,7 @@ async fn it_logs_in_only_where_that_is_configured() {
 
 #[rocket::async_test]
 async fn a_press_without_the_csrf_token_does_not_use_the_link_up() {
-    let app = app_with_ann().await;
+    let app = with_ann(app()).await;
     let link = ask(&app).await;
     let browser = app.browser();
     browser.get(&link).await;

@@ -15,7 +15,8 @@ use rocket_security::user::{Identity, UserId, Username};
 use rocket_security::{Email, Security, User};
 use serde_json::{Value, json};
 
-use crate::support::{ANN, app, rocket_with};
+use crate::support::users::change_user;
+use crate::support::{ANN, app, rocket_with, with_ann};
 
 /// An application whose users go by address and username, with the features that have to do with it.
 pub(crate) async fn app_with_usernames(mut security: Value) -> TestApp {
@@ -30,9 +31,7 @@ pub(crate) async fn app_with_usernames(mut security: Value) -> TestApp {
 /// Makes a confirmed user with a username, or gives one to them.
 pub(crate) async fn named_user(app: &TestApp, email: &str, name: &str) -> User {
     let user = app.user(email).await;
-    let change = UserChange::username(Username::parse(name).unwrap());
-    let changed = app.store().update_user(user.id, &change, &Together::nothing()).await.unwrap();
-    changed.expect("the username is free")
+    change_user(app, &user, &UserChange::username(Username::parse(name).unwrap())).await
 }
 
 const LONG_NAME: &str = "wolkenkuckucksheim";
@@ -299,8 +298,7 @@ async fn nobody_learns_from_a_username_whether_its_address_had_an_account() {
 
 #[rocket::async_test]
 async fn a_name_that_nobody_confirmed_is_free_again_whether_its_address_had_an_account_or_not() {
-    let app = app_with_usernames(json!({})).await;
-    app.user(ANN).await;
+    let app = with_ann(app_with_usernames(json!({}))).await;
     for (email, name) in [("free@example.org", "probe1234"), (ANN, "probe5678")] {
         assert_eq!(register(&app, email, name).await.status, Status::Ok);
     }
@@ -359,8 +357,7 @@ async fn nobody_learns_by_a_username_why_a_login_failed() {
     let app = app_with_usernames(json!({})).await;
     named_user(&app, ANN, "annlee").await;
     let disabled = named_user(&app, "disabled@example.org", "disabled").await;
-    let change = UserChange::active(false);
-    app.store().update_user(disabled.id, &change, &Together::nothing()).await.unwrap();
+    change_user(&app, &disabled, &UserChange::active(false)).await;
     register(&app, "unconfirmed@example.org", "unconfirmed").await;
     let flow: &rocket_security::flow::Flow = app.client().rocket().state().unwrap();
     let mut answers = Vec::new();
@@ -446,8 +443,7 @@ async fn features_for_usernames_do_not_launch_where_there_are_none() {
 /// A name that is only held must not be told from one that an account has by what else is wrong.
 #[rocket::async_test]
 async fn a_form_that_is_wrong_otherwise_tells_nothing_about_a_name_either() {
-    let app = app_with_usernames(json!({})).await;
-    app.user(ANN).await;
+    let app = with_ann(app_with_usernames(json!({}))).await;
     let mut told = Vec::new();
     for (email, name) in [(ANN, "zebra-one"), ("free@example.org", "panda-one")] {
         assert_eq!(register(&app, email, name).await.status, Status::Ok);
@@ -478,8 +474,7 @@ async fn a_form_that_is_wrong_otherwise_tells_nothing_about_a_name_either() {
 /// address has an account.
 #[rocket::async_test]
 async fn a_name_that_is_registered_once_more_is_taken_and_for_no_longer() {
-    let app = app_with_usernames(json!({})).await;
-    app.user(ANN).await;
+    let app = with_ann(app_with_usernames(json!({}))).await;
     for (email, name) in [("new@example.org", "panda-two"), (ANN, "zebra-two")] {
         assert_eq!(register(&app, email, name).await.status, Status::Ok);
         app.clock().advance(TimeDelta::hours(47));

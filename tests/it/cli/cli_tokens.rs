@@ -17,7 +17,7 @@ use crate::support::bearer::{bearer, begin_session, issuer};
 use crate::support::operator::{CHEAP_HASH, PASSWORD, Place};
 use crate::support::program::{credentials, get, post, refresh};
 use crate::support::tokens::{ASSERTION, ISSUER, PARTNER, forge, good_claims_at, key, public_half};
-use crate::support::{ANN, program, rocket, sql};
+use crate::support::{ANN, program, rocket, sql, with_ann};
 
 #[test]
 fn a_token_is_issued_for_an_account_and_verified() {
@@ -69,8 +69,7 @@ async fn app_with_an_operator(rocket: Rocket<Build>) -> (TestApp, Place) {
 
 /// An application beside which an operator works, and a program that is logged in there.
 async fn app_with_a_program() -> (TestApp, Value) {
-    let app = TestApp::launch(rocket()).await;
-    app.user(ANN).await;
+    let app = with_ann(TestApp::launch(rocket())).await;
     let pair = log_in(&app).await;
     (app, pair)
 }
@@ -315,8 +314,7 @@ async fn is_denied(app: &TestApp, name: &str) -> bool {
 
 #[rocket::async_test]
 async fn an_operator_denies_the_token_that_they_pipe_in() {
-    let app = TestApp::launch(rocket()).await;
-    app.user(ANN).await;
+    let app = with_ann(TestApp::launch(rocket())).await;
     let place = Place::beside(app.database());
     let token = place.run(&format!("tokens issue {ANN}")).succeeded();
     let told = place.run_with_input("tokens verify", &token).succeeded();

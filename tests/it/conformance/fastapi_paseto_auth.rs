@@ -55,10 +55,10 @@ use rocket_security::token::{Access, Lifetime, NoClaims};
 use rocket_security::{AuthUser, AuthVia, Fresh, Maybe, Security, TokenKind, Verifier, via};
 use serde_json::{Map, Value, json};
 
-use crate::support::ANN;
 use crate::support::bearer::{bearer, begin_session, issuer as issuer_of};
 use crate::support::program::{get_with, log_in_program, pair_in, post, refresh, token_of};
 use crate::support::tokens::{ISSUER, fault, forge, good_claims, issuer, key, refusal, user};
+use crate::support::{ANN, with_ann};
 
 const THEM: &str = "https://issuer.example";
 
@@ -88,9 +88,7 @@ fn rocket() -> Rocket<Build> {
 }
 
 async fn app() -> TestApp {
-    let app = TestApp::launch(rocket()).await;
-    app.user(ANN).await;
-    app
+    with_ann(TestApp::launch(rocket())).await
 }
 
 /// Trusts an issuer of theirs whose key is shared, as its tokens come.
@@ -413,8 +411,7 @@ async fn a_refresh_token_that_is_taken_back_ends_with_its_access_token() {
 #[rocket::async_test]
 async fn a_guard_for_users_asks_whatever_is_configured_for_the_kind() {
     let settings = json!({"tokens": {"check": {"access": "never"}}});
-    let app = TestApp::launch_with(rocket(), settings).await;
-    app.user(ANN).await;
+    let app = with_ann(TestApp::launch_with(rocket(), settings)).await;
     let pair = log_in_program(&app).await;
     deny(&app, &pair.access).await;
     let answer = get_with(&app, "/protected", bearer(&pair.access)).await;

@@ -64,7 +64,7 @@ use crate::support::program::{get_with, token_of};
 use crate::support::tokens::{
     ISSUER, fault, forge, good_claims, issuer, key, public_half, refusal, user,
 };
-use crate::support::{ANN, app, app_with, rocket};
+use crate::support::{ANN, app, app_with, rocket, with_ann};
 
 const PEM: &str = "-----BEGIN PRIVATE KEY-----
 MC4CAQAwBQYDK2VwBCIEILSwD1PhDQ/CGjJ4t95NmdcUDmm8uA5ulIIJta1kXDsn
@@ -333,8 +333,7 @@ fn trusted_keys_that_are_none_stop_the_launch() {
 /// A-B1, stricter: their token outlives the logout. The footer names the key.
 #[rocket::async_test]
 async fn a_login_gives_a_token_for_guarded_routes_until_the_logout() {
-    let app = app_with(json!({"tokens": {"keys": key(TokenPurpose::Public)}})).await;
-    app.user(ANN).await;
+    let app = with_ann(app_with(json!({"tokens": {"keys": key(TokenPurpose::Public)}}))).await;
     let browser = app.browser();
     let token = token_of(&browser).await;
     assert!(token.starts_with("v4.public.") && token.split('.').count() == 4, "{token}");

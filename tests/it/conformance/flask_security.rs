@@ -83,7 +83,8 @@ use crate::conformance::fault_of;
 use crate::support::bearer::bearer;
 use crate::support::program::{basic, basic_with, get_with, post, token_of};
 use crate::support::sink::Sink;
-use crate::support::{ANN, Admin, BOB, CHOSEN, Editor, app, app_with, rocket_with};
+use crate::support::users::change_user;
+use crate::support::{ANN, Admin, BOB, CHOSEN, Editor, app, app_with, rocket_with, with_ann};
 
 async fn register(app: &TestApp) -> String {
     let body = json!({"email": ANN, "password": PASSWORD});
@@ -98,7 +99,7 @@ async fn reset_link(app: &TestApp) -> String {
 
 async fn switch(app: &TestApp, email: &str, change: UserChange) {
     let user = app.user(email).await;
-    app.store().update_user(user.id, &change, &Together::nothing()).await.unwrap().unwrap();
+    change_user(&app, &user, &change).await;
 }
 
 fn without_password() -> UserChange {
@@ -119,8 +120,7 @@ fn seen(answer: &Answer) -> (Status, Vec<(String, String)>, Value) {
 /// D-C1, same.
 #[rocket::async_test]
 async fn a_login_leads_home() {
-    let app = app().await;
-    app.user(ANN).await;
+    let app = with_ann(app()).await;
     let browser = app.browser();
     assert!(browser.get("/login").await.body.contains("name=\"password\""));
     let answer = browser.post_form("/login", &[("email", ANN), ("password", PASSWORD)]).await;
@@ -131,8 +131,7 @@ async fn a_login_leads_home() {
 /// D-C2, stricter: `/\host` and what else a browser takes for another site was let through by theirs.
 #[rocket::async_test]
 async fn next_leads_to_this_site_alone() {
-    let app = app().await;
-    app.user(ANN).await;
+    let app = with_ann(app()).await;
     for (next, location) in [
         ("/me", "/me"),
         ("http://evil.example/me", "/"),
@@ -150,8 +149,7 @@ async fn next_leads_to_this_site_alone() {
 /// D-C3, same.
 #[rocket::async_test]
 async fn an_address_counts_without_case() {
-    let app = app().await;
-    app.user(ANN).await;
+    let app = with_ann(app()).await;
     assert_eq!(app.browser().log_in("Ann@Example.org", PASSWORD).await.status, Status::Ok);
 }
 
@@ -168,8 +166,7 @@ async fn fields_that_are_missing_are_named() {
 /// switched off and one without a password apart, and so who has an account.
 #[rocket::async_test]
 async fn whatever_is_wrong_with_a_login_the_answer_is_one() {
-    let app = app().await;
-    app.user(ANN).await;
+    let app = with_ann(app()).await;
     switch(&app, BOB, UserChange::active(false)).await;
     switch(&app, "cyd@example.org", without_password()).await;
     let mut answers = Vec::new();
@@ -253,8 +250,7 @@ async fn all_of_some_roles_and_any_of_them() {
 /// D-J1, different on purpose: theirs gives everybody a token; we, like their later versions, whoever asks.
 #[rocket::async_test]
 async fn a_login_by_json_gives_a_token_to_whoever_asks() {
-    let app = app().await;
-    app.user(ANN).await;
+    let app = with_ann(app()).await;
     let plain = app.browser().log_in(ANN, PASSWORD).await;
     assert_eq!((plain.status, &plain.json()["meta"]["code"]), (Status::Ok, &json!(200)));
     assert!(plain.response("user")["authentication_token"].is_null());
@@ -264,8 +260,7 @@ async fn a_login_by_json_gives_a_token_to_whoever_asks() {
 /// D-J2, same.
 #[rocket::async_test]
 async fn a_wrong_password_by_json_is_400() {
-    let app = app().await;
-    app.user(ANN).await;
+    let app = with_ann(app()).await;
     let answer = app.browser().log_in(ANN, "a wrong password").await;
     assert_eq!((answer.status.code, &answer.json()["meta"]["code"]), (400, &json!(400)));
 }
@@ -273,8 +268,7 @@ async fn a_wrong_password_by_json_is_400() {
 /// D-K1, different on purpose: addresses are written down everywhere, and a guard reads no body.
 #[rocket::async_test]
 async fn a_token_is_good_in_a_header_and_in_no_query_or_body() {
-    let app = app().await;
-    app.user(ANN).await;
+    let app = with_ann(app()).await;
     let token = token_of(&app.browser()).await;
     let header = Header::new("Authentication-Token", token.clone());
     assert_eq!(get_with(&app, "/me", header).await.body, ANN);
@@ -305,9 +299,7 @@ fn any(user: AuthUser) -> &'static str {
 async fn app_with_basic(settings: Value) -> TestApp {
     let security = Security::default().enable(Basic::default());
     let rocket = rocket::build().attach(security).mount("/", routes![feed, any]);
-    let app = TestApp::launch_with(rocket, settings).await;
-    app.user(ANN).await;
-    app
+    with_ann(TestApp::launch_with(rocket, settings)).await
 }
 
 /// D-H1, stricter: whoever is not confirmed or switched off is not let in by Basic either.
@@ -375,8 +367,7 @@ async fn a_user_who_is_deleted_while_logged_in_is_nobody() {
 /// D-S2, same.
 #[rocket::async_test]
 async fn who_is_remembered_comes_back_and_junk_harms_nobody() {
-    let app = app().await;
-    app.user(ANN).await;
+    let app = with_ann(app()).await;
     let browser = app.browser();
     let body = json!({"email": ANN, "password": PASSWORD, "remember": true});
     browser.post_json("/login", body).await;
@@ -391,12 +382,11 @@ async fn who_is_remembered_comes_back_and_junk_harms_nobody() {
 /// applications find it; where people are led afterwards is configured.
 #[rocket::async_test]
 async fn where_people_are_led_is_configured() {
-    let app = app_with(json!({
+    let app = with_ann(app_with(json!({
         "login": {"post_login_view": "/me"},
         "logout": {"post_logout_view": "/welcome"},
-    }))
+    })))
     .await;
-    app.user(ANN).await;
     let browser = app.browser();
     let answer = browser.post_form("/login", &[("email", ANN), ("password", PASSWORD)]).await;
     assert_eq!(answer.location(), "/me");
@@ -487,8 +477,7 @@ async fn a_hash_of_other_parameters_is_replaced_at_the_login() {
 /// the transaction of what it tells of, until a worker sends it.
 #[rocket::async_test]
 async fn mail_never_leaves_within_a_request() {
-    let app = app().await;
-    app.user(ANN).await;
+    let app = with_ann(app()).await;
     app.browser().post_json("/reset", json!({"email": ANN})).await;
     assert_eq!(app.mail().await.len(), 1, "and the worker sends it");
 }
@@ -514,8 +503,7 @@ async fn a_registration_sends_one_mail_and_tells_of_it() {
 /// D-R2, different on purpose: whoever registers learns nothing; the owner of the address is told by mail.
 #[rocket::async_test]
 async fn a_taken_address_is_told_to_its_owner_alone() {
-    let app = app().await;
-    app.user(ANN).await;
+    let app = with_ann(app()).await;
     let register = async |email: &str| {
         let body = json!({"email": email, "password": PASSWORD});
         seen(&app.browser().post_json("/register", body).await)
@@ -605,8 +593,8 @@ async fn a_link_of_somebody_who_is_gone_or_has_another_address_is_none() {
     let app = app().await;
     let link = register(&app).await;
     let user = app.store().list_users(None, 1).await.unwrap().remove(0);
-    let moved = UserChange::email(Email::parse(BOB).unwrap(), app.clock().now());
-    app.store().update_user(user.id, &moved, &Together::nothing()).await.unwrap();
+    change_user(&app, &user, &UserChange::email(Email::parse(BOB).unwrap(), app.clock().now()))
+        .await;
     assert_eq!(app.browser().post_json(&link, json!({})).await.reasons(), ["invalid_link"]);
     app.store().delete_user(user.id, &Together::nothing()).await.unwrap();
     assert_eq!(app.browser().post_json(&link, json!({})).await.reasons(), ["invalid_link"]);
@@ -650,8 +638,7 @@ async fn a_reset_gives_a_new_password() {
 /// D-P2, different on purpose: as D-C5.
 #[rocket::async_test]
 async fn asking_for_a_reset_tells_nothing_of_the_address() {
-    let app = app().await;
-    app.user(ANN).await;
+    let app = with_ann(app()).await;
     let ask =
         async |email: &str| seen(&app.browser().post_json("/reset", json!({"email": email})).await);
     assert_eq!(ask(ANN).await, ask("nobody@example.org").await);
@@ -661,8 +648,7 @@ async fn asking_for_a_reset_tells_nothing_of_the_address() {
 /// D-P3, same.
 #[rocket::async_test]
 async fn a_bogus_a_mangled_and_a_used_reset_link_are_refused() {
-    let app = app().await;
-    app.user(ANN).await;
+    let app = with_ann(app()).await;
     let link = reset_link(&app).await;
     let mangled = format!("{}A", &link[..link.len() - 1]);
     let mangled = if mangled == link { format!("{}B", &link[..link.len() - 1]) } else { mangled };
@@ -677,8 +663,7 @@ async fn a_bogus_a_mangled_and_a_used_reset_link_are_refused() {
 /// D-P4, different on purpose: as D-V5.
 #[rocket::async_test]
 async fn an_expired_reset_link_sends_no_mail() {
-    let app = app().await;
-    app.user(ANN).await;
+    let app = with_ann(app()).await;
     let link = reset_link(&app).await;
     app.clock().advance(TimeDelta::hours(1));
     let answer = app.browser().post_json(&link, json!({"password": CHOSEN})).await;
@@ -753,8 +738,7 @@ async fn track_of(app: &TestApp) -> rocket_security::datastore::track::Track {
 /// D-T1, same; and nobody has to commit it.
 #[rocket::async_test]
 async fn two_logins_are_noted_with_times_and_addresses() {
-    let app = app().await;
-    app.user(ANN).await;
+    let app = with_ann(app()).await;
     for last in [1, 2] {
         let browser = app.browser().at([203, 0, 113, last].into());
         assert_eq!(browser.log_in(ANN, PASSWORD).await.status, Status::Ok);
@@ -771,8 +755,7 @@ async fn two_logins_are_noted_with_times_and_addresses() {
 #[rocket::async_test]
 async fn a_proxy_is_believed_where_it_is_configured() {
     for (proxies, seen) in [(json!([]), [127, 0, 0, 1]), (json!(["127.0.0.1/32"]), [88, 1, 2, 3])] {
-        let app = app_with(json!({"trusted_proxies": proxies})).await;
-        app.user(ANN).await;
+        let app = with_ann(app_with(json!({"trusted_proxies": proxies}))).await;
         let browser = app.browser().header("X-Forwarded-For", "88.1.2.3");
         browser.log_in(ANN, PASSWORD).await;
         assert_eq!(track_of(&app).await.current_login_ip, Some(seen.into()));
@@ -782,8 +765,7 @@ async fn a_proxy_is_believed_where_it_is_configured() {
 /// D-D1, same.
 #[rocket::async_test]
 async fn a_user_is_switched_off_and_on() {
-    let app = app().await;
-    app.user(ANN).await;
+    let app = with_ann(app()).await;
     for (active, status) in [(false, Status::BadRequest), (true, Status::Ok)] {
         switch(&app, ANN, UserChange::active(active)).await;
         assert_eq!(app.browser().log_in(ANN, PASSWORD).await.status, status);

@@ -3,7 +3,6 @@
 use rocket::http::{ContentType, Header, Method, Status};
 use rocket::local::asynchronous::Client;
 use rocket::{Build, Request, Rocket, get, post, routes};
-use rocket_security::datastore::Together;
 use rocket_security::datastore::user::UserChange;
 use rocket_security::feature::Installation;
 use rocket_security::features::basic::Basic;
@@ -22,6 +21,7 @@ use serde_json::{Value, json};
 
 use crate::support::bearer::{forged, issuer, token};
 use crate::support::program::{basic, basic_with};
+use crate::support::users::change_user;
 use crate::support::{ANN, Admin, BOB, SESSION};
 
 fn told(user: &AuthUser) -> String {
@@ -616,8 +616,7 @@ async fn what_ends_a_session_ends_a_token() {
         (UserChange::reopened(), 401),
         (UserChange::must_change(), 401),
     ] {
-        let changed = app.store().update_user(bob.id, &change, &Together::nothing()).await;
-        let now = changed.unwrap().unwrap();
+        let now = change_user(&app, &bob, &change).await;
         assert_eq!(get(&stranger, &app, "/any", &old).await.status.code, must, "{change:?}");
         if !now.is_open() {
             assert!(issuer(&app).access(&now).issue().is_err(), "nor is there another");

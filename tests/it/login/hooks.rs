@@ -10,7 +10,7 @@ use rocket_security::user::User;
 use rocket_security::{Hooks, Rejection, Result, Security};
 use serde_json::json;
 
-use crate::support::{ANN, rocket_with};
+use crate::support::{ANN, rocket_with, with_ann};
 
 struct Closed;
 
@@ -48,8 +48,7 @@ impl Hooks for NoHorses {
 
 #[rocket::async_test]
 async fn a_hook_refuses_a_login_in_its_own_words() {
-    let app = TestApp::launch(rocket_with(Security::default().hooks(Closed))).await;
-    app.user(ANN).await;
+    let app = with_ann(TestApp::launch(rocket_with(Security::default().hooks(Closed)))).await;
     let browser = app.browser();
     let answer = browser.log_in(ANN, PASSWORD).await;
     assert_eq!((answer.status, answer.reasons()), (Status::Forbidden, vec!["closed".into()]));

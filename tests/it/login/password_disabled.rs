@@ -8,15 +8,13 @@ use rocket_security::testing::{PASSWORD, TestApp, link_in};
 use serde_json::json;
 
 use crate::support::sink::{Sink, told};
-use crate::support::{ANN, rocket_with};
+use crate::support::{ANN, rocket_with, with_ann};
 
 const SUBJECT: &str = "Your password is disabled";
 
 async fn app_of(security: Security) -> TestApp {
     let settings = json!({"throttle": {"scale": 1}});
-    let app = TestApp::launch_with(rocket_with(security), settings).await;
-    app.user(ANN).await;
-    app
+    with_ann(TestApp::launch_with(rocket_with(security), settings)).await
 }
 
 async fn app() -> TestApp {

@@ -21,7 +21,8 @@ use rocket_security::{
 use serde_json::{Map, Value, json};
 
 use crate::support::sql::count;
-use crate::support::{ANN, REMEMBER, rocket_with};
+use crate::support::users::change_user;
+use crate::support::{ANN, REMEMBER, rocket_with, with_ann};
 
 const PENDING: &str = "security_pending";
 const CODE: &str = "1234 5678";
@@ -135,9 +136,7 @@ async fn app() -> TestApp {
 }
 
 async fn launch(settings: Value) -> TestApp {
-    let app = TestApp::launch_with(rocket(Security::default().enable(Codes {})), settings).await;
-    app.user(ANN).await;
-    app
+    with_ann(TestApp::launch_with(rocket(Security::default().enable(Codes {})), settings)).await
 }
 
 /// Logs in as far as the password leads.
@@ -306,8 +305,7 @@ async fn a_pending_login_ends_with_a_logout_another_login_time_and_any_change() 
     let changed = app.browser();
     half_in(&changed).await;
     let user = app.user(ANN).await;
-    let change = UserChange::must_change();
-    app.store().update_user(user.id, &change, &Together::nothing()).await.unwrap().unwrap();
+    change_user(&app, &user, &UserChange::must_change()).await;
     assert_over(&changed).await;
 }
 

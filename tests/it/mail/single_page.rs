@@ -9,7 +9,7 @@ use rocket_security::testing::{Answer, Browser, PASSWORD, TestApp, link_in};
 use rocket_security::{Email, Security};
 use serde_json::{Value, json};
 
-use crate::support::{ANN, CHOSEN, rocket_with};
+use crate::support::{ANN, CHOSEN, rocket_with, with_ann};
 
 const NEW: &str = "ann@example.net";
 
@@ -98,8 +98,7 @@ async fn a_confirmation() {
 
 #[rocket::async_test]
 async fn a_reset() {
-    let app = app().await;
-    app.user(ANN).await;
+    let app = with_ann(app()).await;
     app.browser().post_json("/reset", json!({"email": ANN})).await;
     let link = link_in(&app.newest_mail_to(ANN).await);
     let browser = app.browser();
@@ -117,8 +116,7 @@ async fn a_reset() {
 
 #[rocket::async_test]
 async fn the_token_may_stay_out_of_the_path_of_the_second_request_too() {
-    let app = app().await;
-    app.user(ANN).await;
+    let app = with_ann(app()).await;
     app.browser().post_json("/reset", json!({"email": ANN})).await;
     let link = link_in(&app.newest_mail_to(ANN).await);
     let browser = app.browser();

@@ -16,7 +16,8 @@ use rocket_security::{AuthUser, Fresh, Hooks, Rejection, Result, Security, Sessi
 use serde_json::json;
 
 use crate::support::sink::{Sink, told};
-use crate::support::{ANN, REMEMBER, SESSION, app, app_with, rocket, rocket_with, sql};
+use crate::support::users::change_user;
+use crate::support::{ANN, REMEMBER, SESSION, app, app_with, rocket, rocket_with, sql, with_ann};
 
 /// Gives a browser in which the user of that address is logged in and remembered.
 async fn remembered<'a>(app: &'a TestApp, email: &str) -> Browser<'a> {
@@ -92,8 +93,7 @@ async fn who_asks_for_it_by_form_or_json_is_remembered_when_the_browser_was_clos
 
 #[rocket::async_test]
 async fn who_does_not_ask_for_it_is_not_remembered() {
-    let app = app().await;
-    app.user(ANN).await;
+    let app = with_ann(app()).await;
     for body in [
         json!({"email": ANN, "password": PASSWORD}),
         json!({"email": ANN, "password": PASSWORD, "remember": false}),
@@ -417,10 +417,8 @@ async fn every_change_of_the_account_ends_it_everywhere() {
                 assert_eq!(here.post_json(&link, json!({})).await.status, Status::Ok);
             }
             "disabled" => {
-                let change = UserChange::active(false);
-                app.store().update_user(user.id, &change, &nothing).await.unwrap().unwrap();
-                let change = UserChange::active(true);
-                app.store().update_user(user.id, &change, &nothing).await.unwrap().unwrap();
+                change_user(&app, &user, &UserChange::active(false)).await;
+                change_user(&app, &user, &UserChange::active(true)).await;
             }
             _ => assert!(app.store().delete_user(user.id, &nothing).await.unwrap()),
         }
@@ -663,8 +661,7 @@ async fn whoever_logs_in_takes_the_place_of_who_was_remembered() {
 
 #[rocket::async_test]
 async fn links_that_log_in_remember_nobody() {
-    let app = app_with(json!({"reset": {"log_in": true}})).await;
-    app.user(ANN).await;
+    let app = with_ann(app_with(json!({"reset": {"log_in": true}}))).await;
     let browser = app.browser();
     browser.post_json("/reset", json!({"email": ANN})).await;
     let link = link_in(&app.newest_mail_to(ANN).await);
@@ -750,8 +747,7 @@ async fn two_instances_on_one_database_agree() {
 
 #[rocket::async_test]
 async fn over_https_the_cookie_is_secure_and_bound_to_the_host() {
-    let app = app_with(json!({"base_url": "https://example.org"})).await;
-    app.user(ANN).await;
+    let app = with_ann(app_with(json!({"base_url": "https://example.org"}))).await;
     let body = json!({"email": ANN, "password": PASSWORD, "remember": true});
     let answer = app.browser().post_json("/login", body).await;
     let cookie = remember_line(&answer).unwrap();

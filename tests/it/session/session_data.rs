@@ -21,7 +21,7 @@ use rocket_security::{AuthUser, Email, Page, Rejection, Secret, Security, Sessio
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::support::{ANN, BOB, SESSION};
+use crate::support::{ANN, BOB, SESSION, with_ann};
 
 const DATA: &str = "security_data";
 const GUEST: &str = "security_guest";
@@ -355,8 +355,7 @@ async fn a_flash_that_was_taken_and_not_shown_comes_again() {
 
 #[rocket::async_test]
 async fn a_basket_is_kept_through_the_login_and_gone_after_the_logout() {
-    let app = app().await;
-    app.user(ANN).await;
+    let app = with_ann(app()).await;
     let browser = guest(&app, "tea").await;
     let (before, id) = (browser.cookie(GUEST_DATA).unwrap(), browser.cookie(GUEST).unwrap());
     let answer = browser.log_in(ANN, PASSWORD).await;

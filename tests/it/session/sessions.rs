@@ -10,7 +10,9 @@ use rocket_security::testing::{Browser, PASSWORD, TestApp, link_in};
 use serde_json::{Value, json};
 
 use crate::support::sink::{Sink, told};
-use crate::support::{ANN, SESSION, app, app_with, rocket_with, sql};
+use crate::support::users::change_user;
+use crate::support::{ANN, SESSION, app, app_with, rocket_with, sql, with_ann};
+use rocket_security::datastore::user::UserChange;
 
 #[rocket::async_test]
 async fn an_idle_session_ends_after_an_hour() {
@@ -153,9 +155,7 @@ async fn a_switched_off_user_is_out_with_the_next_request() {
     let app = app().await;
     let user = app.user(ANN).await;
     let ann = app.log_in_as(ANN).await;
-    let change = rocket_security::datastore::user::UserChange::active(false);
-    let nothing = rocket_security::datastore::Together::nothing();
-    app.store().update_user(user.id, &change, &nothing).await.unwrap();
+    change_user(&app, &user, &UserChange::active(false)).await;
     assert_eq!(ann.get_json("/me").await.status, Status::Unauthorized);
     assert_eq!(app.browser().log_in(ANN, PASSWORD).await.status, Status::BadRequest);
 }
@@ -234,8 +234,7 @@ async fn the_store_holds_neither_ids_nor_passwords() {
 
 #[rocket::async_test]
 async fn over_https_cookies_are_secure_and_bound_to_the_host() {
-    let app = app_with(json!({"base_url": "https://example.org"})).await;
-    app.user(ANN).await;
+    let app = with_ann(app_with(json!({"base_url": "https://example.org"}))).await;
     let answer = app.browser().log_in(ANN, PASSWORD).await;
     let cookie = answer.header("Set-Cookie").unwrap();
     assert!(cookie.starts_with("__Host-security_session=v4.local."), "{cookie}");
@@ -263,8 +262,7 @@ const FIREFOX: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 
 
 #[rocket::async_test]
 async fn one_sees_where_one_is_logged_in_and_which_is_this_one() {
-    let app = app().await;
-    app.user(ANN).await;
+    let app = with_ann(app()).await;
     let there = browser_named(&app, FIREFOX);
     there.log_in(ANN, PASSWORD).await;
     app.clock().advance(TimeDelta::minutes(2));

@@ -16,7 +16,7 @@ use serde_json::json;
 use crate::support::bearer::{bearer, issuer, personal_token};
 use crate::support::program::{Pair, basic, get, log_in_program, token_of};
 use crate::support::tokens::Download;
-use crate::support::{ANN, Admin, ReadReports, program};
+use crate::support::{ANN, Admin, ReadReports, program, with_ann};
 
 #[get("/me")]
 fn me(user: AuthUser) -> String {
@@ -111,9 +111,7 @@ fn rocket() -> Rocket<Build> {
 
 async fn app() -> TestApp {
     let settings = json!({"mechanisms": ["session", "token", "basic"]});
-    let app = TestApp::launch_with(rocket(), settings).await;
-    app.user(ANN).await;
-    app
+    with_ann(TestApp::launch_with(rocket(), settings)).await
 }
 
 async fn post(browser: &Browser<'_>, path: &str) -> String {
@@ -209,8 +207,7 @@ async fn a_program_that_logged_in_with_a_session_hands_on_both() {
 #[rocket::async_test]
 async fn a_program_logs_in_no_other_unless_the_handler_says_so_whatever_became_of_its_session() {
     let settings = json!({"session": {"idle": "10m"}, "tokens": {"lifetime": "2h"}});
-    let app = TestApp::launch_with(rocket(), settings).await;
-    app.user(ANN).await;
+    let app = with_ann(TestApp::launch_with(rocket(), settings)).await;
     let loose = bearer(&issuer(&app).access(&app.user(ANN).await).issue().unwrap());
     assert_eq!(post_with(&app, "/pair-any", loose).await.status, Status::Forbidden);
     let body = json!({"email": ANN, "password": PASSWORD});

@@ -27,6 +27,7 @@ use crate::support::program::get;
 use crate::support::tokens::{
     ASSERTION, Download, ISSUER, PARTNER, forge, good_claims_at, key, public_half,
 };
+use crate::support::users::change_user;
 use crate::support::{ANN, BOB, sql};
 
 #[derive(Deserialize)]
@@ -289,8 +290,7 @@ async fn a_token_that_is_good_no_more_is_refused_by_the_very_next_request() {
         assert_refused(&get(&app, path, &tied).await, "credentials_refused", path);
     }
     assert_eq!(get(&app, "/shown", &loose).await.status, Status::Ok);
-    let off = UserChange::active(false);
-    app.store().update_user(ann.id, &off, &Together::nothing()).await.unwrap().unwrap();
+    change_user(&app, &ann, &UserChange::active(false)).await;
     for path in paths {
         assert_refused(&get(&app, path, &loose).await, "credentials_refused", path);
     }

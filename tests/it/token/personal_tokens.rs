@@ -18,6 +18,7 @@ use crate::support::bearer::{as_handshake, bearer, issuer};
 use crate::support::program::{assert_token_refused, get};
 use crate::support::sink::Sink;
 use crate::support::tokens::key;
+use crate::support::users::change_user;
 use crate::support::{ANN, Admin, BOB, CHOSEN, ReadReports, WriteReports, sql};
 
 const PATH: &str = "/personal-tokens";
@@ -609,12 +610,11 @@ async fn every_change_of_the_account_ends_it_and_a_logout_does_not() {
         let (token, _) = make(&ann, body("nightly")).await;
         ann.log_out().await;
         assert_accepted(&app, &token).await;
-        let store = app.store();
-        store.update_user(user.id, &change, &Together::nothing()).await.unwrap().unwrap();
+        change_user(&app, &user, &change).await;
         assert_refused(&app, &token, "credentials_refused").await;
         assert_eq!(sql::number(app.database(), LISTED).await, 0);
         for back in [UserChange::active(true), UserChange::reopened()] {
-            store.update_user(user.id, &back, &Together::nothing()).await.unwrap();
+            app.store().update_user(user.id, &back, &Together::nothing()).await.unwrap();
         }
         assert_refused(&app, &token, "credentials_refused").await;
     }

@@ -15,9 +15,9 @@ use rocket_security::token::{NoClaims, Refresh, Verified};
 use rocket_security::{AuthUser, Fresh, Security, Verifier};
 use serde_json::{Value, json};
 
-use crate::support::ANN;
 use crate::support::program::{LOGIN, Pair, credentials, get, pair_in};
 use crate::support::sink::Sink;
+use crate::support::{ANN, with_ann};
 
 #[get("/me")]
 fn me(user: AuthUser) -> String {
@@ -34,9 +34,7 @@ fn rocket(security: Security) -> Rocket<Build> {
 }
 
 async fn app_with(tokens: Value) -> TestApp {
-    let app = TestApp::launch_with(rocket(Security::default()), json!({"tokens": tokens})).await;
-    app.user(ANN).await;
-    app
+    with_ann(TestApp::launch_with(rocket(Security::default()), json!({"tokens": tokens}))).await
 }
 
 async fn app() -> TestApp {
@@ -46,8 +44,7 @@ async fn app() -> TestApp {
 /// An application, and what it tells of.
 async fn app_that_tells() -> (TestApp, Sink) {
     let sink = Sink::default();
-    let app = TestApp::launch(rocket(sink.listen(Security::default()))).await;
-    app.user(ANN).await;
+    let app = with_ann(TestApp::launch(rocket(sink.listen(Security::default())))).await;
     (app, sink)
 }
 

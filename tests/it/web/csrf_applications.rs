@@ -10,7 +10,7 @@ use rocket_security::{AuthUser, Csrf, Page, PageContext, Rejection};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::support::{ANN, rocket};
+use crate::support::{ANN, rocket, with_ann};
 
 #[derive(FromForm)]
 struct Message {
@@ -101,8 +101,7 @@ async fn a_guests_form_is_carried_out_with_their_token_and_not_without() {
 
 #[rocket::async_test]
 async fn whoever_is_logged_in_sends_it_with_the_token_of_their_session() {
-    let app = app().await;
-    app.user(ANN).await;
+    let app = with_ann(app()).await;
     let ann = app.browser();
     let before = ann.get("/contact").await.body;
     ann.log_in(ANN, PASSWORD).await;

@@ -8,14 +8,12 @@ use std::process::{Child, Command, Stdio};
 use rocket_security::testing::{PASSWORD, TestApp};
 use serde_json::{Value, json};
 
-use crate::support::{ANN, app_with};
+use crate::support::{ANN, app_with, with_ann};
 
 async fn app(settings: Value) -> TestApp {
     let mut settings = settings;
     settings["throttle"] = json!({"scale": 1});
-    let app = app_with(settings).await;
-    app.user(ANN).await;
-    app
+    with_ann(app_with(settings)).await
 }
 
 /// Has five wrong passwords sent with that header, and tells how the right one is answered with another.

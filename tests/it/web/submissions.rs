@@ -5,7 +5,7 @@ use rocket_security::testing::{Answer, PASSWORD, TestApp, link_in};
 use serde_json::{Value, json};
 
 use crate::house::every_route::{everything, launch};
-use crate::support::{ANN, app};
+use crate::support::{ANN, app, with_ann};
 
 const JSON: &str = "application/json";
 const FORM: &str = "application/x-www-form-urlencoded";
@@ -62,8 +62,7 @@ async fn unknown_members_of_json_are_refused_by_name() {
 
 #[rocket::async_test]
 async fn unknown_fields_of_forms_are_ignored() {
-    let app = app().await;
-    app.user(ANN).await;
+    let app = with_ann(app()).await;
     for unknown in ["submit", "roles", "email[]", "username", "identity"] {
         let fields = [("email", ANN), ("password", PASSWORD), (unknown, "x")];
         let answer = app.browser().post_form("/login", &fields).await;
@@ -83,8 +82,7 @@ async fn unknown_fields_of_forms_are_ignored() {
 
 #[rocket::async_test]
 async fn null_is_the_absence_of_an_optional_member() {
-    let app = launch(everything()).await;
-    app.user(ANN).await;
+    let app = with_ann(launch(everything())).await;
     let names = json!({"username": null, "identity": null, "remember": null, "next": null});
     let with = |more: Value| {
         let mut body = more;

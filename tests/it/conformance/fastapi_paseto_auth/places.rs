@@ -40,11 +40,11 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::conformance::fastapi_paseto_auth::{THEM, deny};
-use crate::support::ANN;
 use crate::support::bearer::{as_handshake, bearer, begin_session, issuer};
 use crate::support::program::{log_in_program, post};
 use crate::support::socket::{greeting, open, serve};
 use crate::support::tokens::{ASSERTION, ISSUER, forge, good_claims_at, key, refusal};
+use crate::support::{ANN, with_ann};
 
 /// Lets its bearer into one room.
 struct Pass;
@@ -168,9 +168,7 @@ impl Served {
 }
 
 async fn app() -> TestApp {
-    let app = TestApp::launch(rocket()).await;
-    app.user(ANN).await;
-    app
+    with_ann(TestApp::launch(rocket())).await
 }
 
 fn assert_subject(answer: &Answer, user: &User) {

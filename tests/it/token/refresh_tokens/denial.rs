@@ -23,7 +23,8 @@ use crate::support::program::{log_in_program, refresh};
 use crate::support::tokens::{
     ASSERTION, Download, ISSUER, PARTNER, forge, good_claims_at, key, public_half,
 };
-use crate::support::{ANN, sql};
+use crate::support::users::change_user;
+use crate::support::{ANN, sql, with_ann};
 use crate::token::refresh_tokens::{
     app, app_with, assert_refused, families, is_accepted, read, rocket,
 };
@@ -65,8 +66,7 @@ impl Hooks for Denying {
 async fn a_token_that_is_denied_while_it_is_presented_has_no_successor() {
     let denied = Arc::new(OnceLock::new());
     let security = Security::default().hooks(Denying(Arc::clone(&denied)));
-    let app = TestApp::launch(rocket(security)).await;
-    app.user(ANN).await;
+    let app = with_ann(TestApp::launch(rocket(security))).await;
     let (pair, begun) = (log_in_program(&app).await, families(&app).await);
     let figment = app.database().figment(rocket::Config::figment());
     let store = SqlxDatastore::connect(&figment).await.unwrap();
@@ -98,8 +98,7 @@ async fn how_often_it_is_asked_whether_a_token_is_good_can_be_chosen_by_kind() {
             assert!(is_good(&app, kind, token).await, "{setting}");
         }
         // By another process, of which this one hears nothing.
-        let change = UserChange::active(true);
-        app.store().update_user(ann.id, &change, &Together::nothing()).await.unwrap().unwrap();
+        change_user(&app, &ann, &UserChange::active(true)).await;
         for (wait, expected) in [(0, at_once), (29, within), (2, later)] {
             app.clock().advance(TimeDelta::seconds(wait));
             for (kind, token) in [("access", &pair.access), ("download", &download)] {

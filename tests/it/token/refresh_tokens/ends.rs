@@ -8,10 +8,11 @@ use rocket_security::datastore::user::UserChange;
 use rocket_security::testing::{Answer, Browser, PASSWORD, TestApp};
 use serde_json::json;
 
-use crate::support::ANN;
 use crate::support::bearer::{bearer, issuer};
 use crate::support::program::{LOGIN, Pair, credentials, log_in_program, pair_in, post, refresh};
 use crate::support::sink::told;
+use crate::support::users::change_user;
+use crate::support::{ANN, with_ann};
 use crate::token::refresh_tokens::{
     app, app_that_tells, app_with, assert_refused, families, is_accepted, log_in, read, rocket,
     status_of,
@@ -124,8 +125,8 @@ async fn a_logout_with_a_bad_access_token_or_one_of_another_user_ends_nothing() 
 async fn where_an_assurance_level_is_set_a_program_is_logged_in_no_longer_than_a_session() {
     use rocket_security::features::remember::Remember;
     let security = Security::default().disable::<Remember>();
-    let app = TestApp::launch_with(rocket(security), json!({"session": {"aal": 2}})).await;
-    app.user(ANN).await;
+    let app =
+        with_ann(TestApp::launch_with(rocket(security), json!({"session": {"aal": 2}}))).await;
     let idle = log_in_program(&app).await;
     app.clock().advance(TimeDelta::minutes(61));
     assert_eq!(refresh(&app, &idle.refresh).await.status, Status::BadRequest);
@@ -358,15 +359,14 @@ async fn every_change_of_the_account_ends_every_program() {
         UserChange::must_change(),
     ] {
         let pair = log_in_program(&app).await;
-        app.store().update_user(ann.id, &change, &Together::nothing()).await.unwrap().unwrap();
+        change_user(&app, &ann, &change).await;
         assert!(!is_accepted(&app, &pair.access).await);
         for back in [
             UserChange::active(true),
             UserChange::reopened(),
             UserChange::password(app.hash(PASSWORD).await),
         ] {
-            let changed = app.store().update_user(ann.id, &back, &Together::nothing()).await;
-            ann = changed.unwrap().unwrap();
+            ann = change_user(&app, &ann, &back).await;
         }
         assert!(!is_accepted(&app, &pair.access).await);
         assert_refused(&refresh(&app, &pair.refresh).await, "refresh_token_ended");

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use crate::support::bearer::bearer;
 use crate::support::program::{LOGIN, credentials, log_in_program, pair_in, post, refresh};
 use crate::support::tokens::key;
-use crate::support::{ANN, sql};
+use crate::support::{ANN, sql, with_ann};
 use crate::token::refresh_tokens::{app_with, assert_refused, is_accepted, rocket, status_of};
 
 #[rocket::async_test]
@@ -45,8 +45,7 @@ async fn a_store_that_does_not_answer_is_503_and_takes_nothing_away() {
 #[rocket::async_test]
 async fn another_instance_refuses_what_was_revoked_with_the_very_next_request() {
     let settings = json!({"keys": key(TokenPurpose::Local)});
-    let app = TestApp::launch_with(rocket(Security::default()), settings.clone()).await;
-    app.user(ANN).await;
+    let app = with_ann(TestApp::launch_with(rocket(Security::default()), settings.clone())).await;
     let second = rocket(Security::default());
     let figment = TestApp::figment(second.figment(), app.database(), settings);
     let second = Client::untracked(second.configure(figment)).await.unwrap();
@@ -74,8 +73,7 @@ async fn another_instance_refuses_what_was_revoked_with_the_very_next_request() 
 async fn a_token_that_only_another_instance_knows_yet_is_neither_thrown_away_nor_taken_for_over() {
     let (old, new) = (key(TokenPurpose::Local), key(TokenPurpose::Local));
     let settings = json!({"keys": old, "tokens": {"refresh_in": "cookie"}});
-    let app = TestApp::launch_with(rocket(Security::default()), settings).await;
-    app.user(ANN).await;
+    let app = with_ann(TestApp::launch_with(rocket(Security::default()), settings)).await;
     let second = rocket(Security::default());
     let settings = json!({"keys": [new, old]});
     let figment = TestApp::figment(second.figment(), app.database(), settings);

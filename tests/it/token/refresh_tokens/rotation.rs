@@ -12,11 +12,11 @@ use rocket_security::testing::{Answer, Browser, TestApp};
 use rocket_security::{Hooks, Result, Security, User};
 use serde_json::json;
 
-use crate::support::ANN;
 use crate::support::bearer::{bearer, issuer};
 use crate::support::program::{LOGIN, Pair, credentials, log_in_program, pair_in, post, refresh};
 use crate::support::sink::told;
 use crate::support::tokens::Download;
+use crate::support::{ANN, with_ann};
 use crate::token::refresh_tokens::{
     app, app_that_tells, app_with, assert_refused, families, is_accepted, read, rocket,
 };
@@ -173,8 +173,7 @@ async fn a_browser_keeps_the_refresh_token_in_a_cookie_for_that_path_alone() {
     let settings = json!({
         "base_url": "https://example.org", "tokens": {"refresh_in": "cookie"},
     });
-    let app = TestApp::launch_with(rocket(Security::default()), settings).await;
-    app.user(ANN).await;
+    let app = with_ann(TestApp::launch_with(rocket(Security::default()), settings)).await;
     let ann = app.browser();
     let answer = ann.post_json(LOGIN, credentials()).await;
     let user = answer.response("user");
@@ -240,8 +239,7 @@ async fn who_may_refresh_is_decided_once_however_long_the_answer_takes() {
     let clock = Arc::new(OnceLock::new());
     let security = Security::default().hooks(Slow(Arc::clone(&clock)));
     let settings = json!({"tokens": {"refresh_lifetime": "1m", "refresh_idle": "1m"}});
-    let app = TestApp::launch_with(rocket(security), settings).await;
-    app.user(ANN).await;
+    let app = with_ann(TestApp::launch_with(rocket(security), settings)).await;
     let pair = log_in_program(&app).await;
     let end = families(&app).await[0].expires_at;
     app.clock().advance(end - app.clock().now() - TimeDelta::milliseconds(1_500));
