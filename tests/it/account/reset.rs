@@ -2,13 +2,13 @@
 
 use chrono::TimeDelta;
 use rocket::http::Status;
-use rocket_security::Security;
 use rocket_security::datastore::user::UserChange;
 use rocket_security::testing::{PASSWORD, TestApp, link_in};
 use serde_json::json;
 
+use crate::support::launching::launches;
 use crate::support::users::change_user;
-use crate::support::{ANN, CHOSEN, app, app_with, rocket_with, with_ann};
+use crate::support::{ANN, CHOSEN, app, app_with, rocket, with_ann};
 
 async fn ask(app: &TestApp) -> String {
     let answer = app.browser().post_json("/reset", json!({"email": ANN})).await;
@@ -276,10 +276,5 @@ async fn a_press_without_the_csrf_token_does_not_use_the_link_up() {
 
 #[rocket::async_test]
 async fn a_link_longer_than_a_day_stops_the_launch() {
-    let rocket = rocket_with(Security::default());
-    let database = rocket_security::testing::TestDatabase::create().await;
-    let settings = json!({"reset": {"within": "25h"}});
-    let figment = TestApp::figment(rocket.figment(), &database, settings);
-    let launched = rocket.configure(figment).ignite().await;
-    assert!(launched.map_err(|fault| fault.kind().to_string()).is_err());
+    assert!(!launches(rocket(), json!({"reset": {"within": "25h"}})).await);
 }

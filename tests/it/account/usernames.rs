@@ -4,17 +4,17 @@ use std::collections::BTreeSet;
 
 use chrono::TimeDelta;
 use rocket::http::Status;
-use rocket::local::asynchronous::Client;
 use rocket_security::datastore::Together;
 use rocket_security::datastore::user::UserChange;
 use rocket_security::features::change_username::ChangeUsername;
 use rocket_security::features::confirm::Confirm;
 use rocket_security::features::recover_username::RecoverUsername;
-use rocket_security::testing::{Answer, PASSWORD, TestApp, TestDatabase, link_in};
+use rocket_security::testing::{Answer, PASSWORD, TestApp, link_in};
 use rocket_security::user::{Identity, UserId, Username};
 use rocket_security::{Email, Security, User};
 use serde_json::{Value, json};
 
+use crate::support::launching::launches;
 use crate::support::users::change_user;
 use crate::support::{ANN, app, rocket_with, with_ann};
 
@@ -416,18 +416,9 @@ async fn where_addresses_are_not_confirmed_one_can_log_in_by_username_at_once() 
 
 #[rocket::async_test]
 async fn features_for_usernames_do_not_launch_where_there_are_none() {
-    async fn launches(security: Security, identity: Value) -> bool {
-        let database = TestDatabase::create().await;
-        let figment = rocket::Config::figment();
-        let figment = TestApp::figment(&figment, &database, json!({"identity": identity}));
-        match Client::untracked(rocket_with(security).configure(figment)).await {
-            Ok(_) => true,
-            Err(fault) => {
-                let _ = fault.kind();
-                false
-            }
-        }
-    }
+    let launches = |feature: Security, identity: Value| {
+        launches(rocket_with(feature), json!({"identity": identity}))
+    };
     let by_email = json!(["email"]);
     assert!(
         !launches(Security::default().enable(ChangeUsername::default()), by_email.clone()).await

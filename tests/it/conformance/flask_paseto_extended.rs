@@ -43,9 +43,7 @@
 //! | A-R11, A-R12 | different on purpose | no secret, or a bad one: no launch, not 500 |
 
 use chrono::TimeDelta;
-use rocket::error::ErrorKind;
 use rocket::http::Status;
-use rocket::local::asynchronous::Client;
 use rocket_security::config::TokenPurpose;
 use rocket_security::crypto::keys::Keyring;
 use rocket_security::features::remember::Remember;
@@ -60,6 +58,7 @@ use serde_json::{Map, Value, json};
 
 use crate::conformance::{fault_of, fault_of_feature};
 use crate::support::bearer::bearer;
+use crate::support::launching::try_launch;
 use crate::support::program::{get_with, token_of};
 use crate::support::tokens::{
     ISSUER, fault, forge, good_claims, issuer, key, public_half, refusal, user,
@@ -288,8 +287,8 @@ async fn a_guard_without_its_verifier_stops_the_launch() {
     #[rocket::get("/")]
     fn guarded(_user: rocket_security::AuthVia<rocket_security::via::Token>) {}
     let rocket = rocket::build().mount("/", rocket::routes![guarded]);
-    let failed = Client::untracked(rocket).await.err().unwrap();
-    assert!(matches!(failed.kind(), ErrorKind::SentinelAborts(_)));
+    let fault = try_launch(rocket, json!({})).await.unwrap_err();
+    assert!(fault.contains("SentinelAborts"), "{fault}");
 }
 
 /// A-V5, stricter: a leeway also has an upper end, for a long one keeps expired tokens alive.

@@ -75,7 +75,6 @@ use rocket_security::testing::{Answer, PASSWORD, TestApp, link_in};
 use rocket_security::user::Identity;
 use rocket_security::{
     AuthUser, BasicUser, Config, Email, Instead, Page, Presentation, Role, RoleName, Security,
-    SqlxDatastore,
 };
 use serde_json::{Value, json};
 
@@ -83,6 +82,7 @@ use crate::conformance::fault_of;
 use crate::support::bearer::bearer;
 use crate::support::program::{basic, basic_with, get_with, post, token_of};
 use crate::support::sink::Sink;
+use crate::support::store::store_on;
 use crate::support::users::change_user;
 use crate::support::{ANN, Admin, BOB, CHOSEN, Editor, app, app_with, rocket_with, with_ann};
 
@@ -731,7 +731,7 @@ async fn blanks_of_a_password_count() {
 }
 
 async fn track_of(app: &TestApp) -> rocket_security::datastore::track::Track {
-    let store = SqlxDatastore::connect(app.client().rocket().figment()).await.unwrap();
+    let store = store_on(app.database()).await;
     store.find_track(app.user(ANN).await.id).await.unwrap().unwrap()
 }
 

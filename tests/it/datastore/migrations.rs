@@ -1,7 +1,6 @@
 //! The schema: made once, beside whatever else the database holds, and never misunderstood.
 
 use rocket::http::Status;
-use rocket::local::asynchronous::Client;
 use rocket_security::clock::NEVER;
 use rocket_security::crypto::one_time::Token;
 use rocket_security::crypto::random_uuid;
@@ -14,21 +13,11 @@ use serde_json::json;
 use sqlx::SqlSafeStr;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 
+use crate::support::launching::try_launch_on;
+use crate::support::store::{migrated, store_on};
 use crate::support::{ANN, rocket, rocket_with, sql};
 
 const APPLIED: &str = "SELECT COUNT(*) FROM security_migrations";
-
-async fn store_on(database: &TestDatabase) -> SqlxDatastore {
-    SqlxDatastore::connect(&database.figment(rocket::Config::figment())).await.unwrap()
-}
-
-/// Gives a database whose schema is up to date, and its store.
-async fn migrated() -> (TestDatabase, SqlxDatastore) {
-    let database = TestDatabase::create().await;
-    let store = store_on(&database).await;
-    store.migrate().await.unwrap();
-    (database, store)
-}
 
 /// Asserts that neither a launch nor a check goes on, and that both say `what` in one line.
 async fn assert_refused(database: &TestDatabase, store: &SqlxDatastore, what: &str) {
@@ -38,9 +27,7 @@ async fn assert_refused(database: &TestDatabase, store: &SqlxDatastore, what: &s
         let text = refusal.to_string();
         assert!(text.contains(what) && text.lines().count() == 1, "{text}");
     }
-    let figment = TestApp::figment(&rocket::Config::figment(), database, json!({}));
-    let refused = Client::untracked(rocket().configure(figment)).await;
-    assert!(refused.is_err_and(|fault| !fault.kind().to_string().is_empty()));
+    assert!(try_launch_on(database, rocket(), json!({})).await.is_err());
 }
 
 #[rocket::async_test]
@@ -95,13 +82,11 @@ async fn a_check_tells_what_is_missing_and_makes_nothing() {
         assert!(refusal.contains("lacks migration 0001_users"), "{refusal}");
         assert!(refusal.contains("`rocket-security migrate`"), "{refusal}");
     }
-    let figment = TestApp::figment(&rocket::Config::figment(), &database, json!({}))
-        .merge(("security.migrate", "check"));
-    let refused = Client::untracked(rocket().configure(figment.clone())).await;
-    assert!(refused.is_err_and(|fault| !fault.kind().to_string().is_empty()));
+    let check = json!({"migrate": "check"});
+    assert!(try_launch_on(&database, rocket(), check.clone()).await.is_err());
 
     store.migrate().await.unwrap();
-    Client::untracked(rocket().configure(figment)).await.unwrap();
+    try_launch_on(&database, rocket(), check).await.unwrap();
 }
 
 /// What a process that was killed leaves on MySQL, where a table is there before it is noted; the

@@ -23,6 +23,7 @@ use rocket_security::user::User;
 use rocket_security::{Email, Result, Security, SqlxDatastore, UserId};
 use serde_json::json;
 
+use crate::support::store::migrated;
 use crate::support::{ANN, sql};
 
 /// A note of this name can be written once.
@@ -81,10 +82,7 @@ struct Shared {
 
 impl Shared {
     async fn create() -> Self {
-        let database = TestDatabase::create().await;
-        let figment = database.figment(rocket::Config::figment());
-        let store = SqlxDatastore::connect(&figment).await.unwrap();
-        store.migrate().await.unwrap();
+        let (database, store) = migrated().await;
         let notes = "CREATE TABLE notes (name VARCHAR(40) NOT NULL PRIMARY KEY)";
         sql::execute(&database, notes).await;
         Self { store, database }

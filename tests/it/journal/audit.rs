@@ -21,11 +21,12 @@ use rocket_security::feature::Journaling;
 use rocket_security::features::audit::{Audit, Fault, Journal, Report};
 use rocket_security::testing::{PASSWORD, TestApp, link_in};
 use rocket_security::user::Identity;
-use rocket_security::{Error, Event, Result, Secret, Security, SqlxDatastore, UserId};
+use rocket_security::{Error, Event, Result, Secret, Security, UserId};
 use serde_json::json;
 use uuid::Uuid;
 
 use crate::support::sink::Sink;
+use crate::support::store::store_on;
 use crate::support::{ANN, rocket_with, sql, with_ann};
 
 fn rocket() -> Rocket<Build> {
@@ -40,12 +41,9 @@ fn keys(app: &TestApp) -> Secret<String> {
     Secret::new(app.client().rocket().figment().extract_inner("security.keys").unwrap())
 }
 
-async fn store(app: &TestApp) -> SqlxDatastore {
-    SqlxDatastore::connect(app.client().rocket().figment()).await.unwrap()
-}
-
 async fn journal_with(app: &TestApp, keys: &[Secret<String>]) -> Journal {
-    Journal::new(Arc::new(store(app).await), &Keyring::from_paserk(keys).unwrap()).unwrap()
+    Journal::new(Arc::new(store_on(app.database()).await), &Keyring::from_paserk(keys).unwrap())
+        .unwrap()
 }
 
 async fn journal(app: &TestApp) -> Journal {
@@ -58,7 +56,7 @@ async fn verify(app: &TestApp) -> Report {
 
 async fn rows(app: &TestApp) -> Vec<AuditRow> {
     app.told().await;
-    store(app).await.list_audit(0, 1_000).await.unwrap()
+    store_on(app.database()).await.list_audit(0, 1_000).await.unwrap()
 }
 
 async fn names(app: &TestApp) -> Vec<String> {
@@ -106,7 +104,7 @@ async fn that_a_registration_took_a_password_away_is_written_down_with_it_or_doe
     assert_eq!(register("a ferry leaves at seven").await, Status::Ok);
     assert!(!has_password().await);
     app.told().await;
-    let rows = store(&app).await.list_audit(0, 100).await.unwrap();
+    let rows = store_on(app.database()).await.list_audit(0, 100).await.unwrap();
     let contested = rows.iter().filter(|row| row.entry.payload.contains("\"contested\":true"));
     assert_eq!(contested.count(), 1);
 }
@@ -362,7 +360,11 @@ async fn what_an_older_journal_says_is_lost_is_reported_without_its_name() {
         AuditEntry::new(at, "events_lost", payload.to_string())
     };
     let sealer = Sealer::new(&Keyring::from_paserk(&[keys(&app)]).unwrap()).unwrap();
-    store(&app).await.append_audit(vec![old(21), old(2)], &Arc::new(sealer)).await.unwrap();
+    store_on(app.database())
+        .await
+        .append_audit(vec![old(21), old(2)], &Arc::new(sealer))
+        .await
+        .unwrap();
     let report = verify(&app).await;
     assert_eq!((report.rows, &report.broken), (2, &None));
     let [lost] = &report.lost[..] else { panic!("{report:?}") };

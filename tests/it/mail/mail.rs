@@ -12,13 +12,13 @@ use rocket::{async_trait, tokio};
 #[cfg(feature = "smtp")]
 use rocket_security::config::Span;
 #[cfg(feature = "smtp")]
+use rocket_security::datastore::OutboxAdmin;
+#[cfg(feature = "smtp")]
 use rocket_security::datastore::outbox::Addressee;
 #[cfg(feature = "smtp")]
 use rocket_security::datastore::outbox::MailState;
 #[cfg(feature = "smtp")]
 use rocket_security::datastore::outbox::NewMail;
-#[cfg(feature = "smtp")]
-use rocket_security::datastore::{OutboxAdmin, SqlxDatastore};
 #[cfg(feature = "smtp")]
 use rocket_security::mail::worker::Worker;
 use rocket_security::mail::{Mailer, Message};
@@ -26,6 +26,8 @@ use rocket_security::testing::{PASSWORD, TestApp, link_in};
 use rocket_security::{Error, Result, Security};
 use serde_json::json;
 
+#[cfg(feature = "smtp")]
+use crate::support::store::store_on;
 use crate::support::{ANN, app, rocket, rocket_with};
 
 async fn register(app: &TestApp) {
@@ -224,12 +226,6 @@ async fn a_mail_server_that_refuses_is_tried_again_and_nobody_notices() {
     assert_eq!(mails.lock().unwrap().len(), 1);
 }
 
-/// The store as the command line opens it.
-#[cfg(feature = "smtp")]
-async fn operators_store(app: &TestApp) -> SqlxDatastore {
-    SqlxDatastore::connect(app.client().rocket().figment()).await.unwrap()
-}
-
 /// Has the mail that a registration writes tried until it is given up, or has been tried so many
 /// times; tells how often it was, and whether it was given up.
 #[cfg(feature = "smtp")]
@@ -237,7 +233,7 @@ async fn try_mail(app: &TestApp, times: u32) -> (u32, bool) {
     for _ in 0..times {
         let worker = app.client().rocket().state::<Arc<Worker>>().unwrap();
         worker.deliver_due().await.unwrap();
-        let listed = operators_store(app).await.list_mail(None, 10).await.unwrap();
+        let listed = store_on(app.database()).await.list_mail(None, 10).await.unwrap();
         assert_eq!(listed.len(), 1, "{listed:?}");
         if listed[0].state == MailState::GivenUp || listed[0].attempts >= times {
             return (listed[0].attempts, listed[0].state == MailState::GivenUp);
@@ -268,7 +264,7 @@ async fn what_a_mail_server_refuses_for_good_is_a_dead_letter_after_three_attemp
         register(&app).await;
         assert_eq!(try_mail(&app, 20).await, (3, true), "{verb} {reply}");
         assert_eq!(usize::MAX - refusal.left.load(Ordering::SeqCst), 3, "{verb} {reply}");
-        let store = operators_store(&app).await;
+        let store = store_on(app.database()).await;
         let dead = store.list_mail(None, 10).await.unwrap().remove(0);
         let fault = dead.fault.unwrap();
         let code = &reply[..3];

@@ -10,9 +10,9 @@ use rocket::tokio::sync::Notify;
 #[cfg(feature = "cli")]
 use rocket_security::Email;
 use rocket_security::config::Span;
+use rocket_security::datastore::OutboxAdmin;
 use rocket_security::datastore::outbox::{Addressee, ListedMail, MailState, NewMail};
 use rocket_security::datastore::user::UserChange;
-use rocket_security::datastore::{OutboxAdmin, SqlxDatastore};
 use rocket_security::features::close_account::CloseAccount;
 use rocket_security::mail::worker::Worker;
 use rocket_security::mail::{Mailer, Message};
@@ -22,6 +22,7 @@ use serde_json::json;
 
 #[cfg(feature = "cli")]
 use crate::support::operator::Place;
+use crate::support::store::store_on;
 use crate::support::users::change_user;
 use crate::support::{ANN, rocket_with, with_ann};
 
@@ -86,13 +87,8 @@ async fn ask_for_another_link(app: &TestApp, email: &str) {
     assert_eq!(answer.status, Status::Ok);
 }
 
-/// The store as the command line opens it.
-async fn operators_store(app: &TestApp) -> SqlxDatastore {
-    SqlxDatastore::connect(app.client().rocket().figment()).await.unwrap()
-}
-
 async fn outbox(app: &TestApp) -> Vec<ListedMail> {
-    operators_store(app).await.list_mail(None, 100).await.unwrap()
+    store_on(app.database()).await.list_mail(None, 100).await.unwrap()
 }
 
 /// Gives the only mail in the outbox.

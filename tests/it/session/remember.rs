@@ -8,14 +8,16 @@ use rocket::futures::future::join_all;
 use rocket::http::Status;
 use rocket::{async_trait, get, post, routes};
 use rocket_security::datastore::user::UserChange;
-use rocket_security::datastore::{RememberStore, SqlxDatastore, Together};
+use rocket_security::datastore::{RememberStore, Together};
 use rocket_security::feature::{LoginAttempt, Verdict};
 use rocket_security::features::remember::Remember;
 use rocket_security::testing::{Answer, Browser, PASSWORD, TestApp, link_in};
 use rocket_security::{AuthUser, Fresh, Hooks, Rejection, Result, Security, Session};
 use serde_json::json;
 
+use crate::support::launching::try_launch_on;
 use crate::support::sink::{Sink, told};
+use crate::support::store::store_on;
 use crate::support::users::change_user;
 use crate::support::{ANN, REMEMBER, SESSION, app, app_with, rocket, rocket_with, sql, with_ann};
 
@@ -730,9 +732,7 @@ async fn a_restart_and_a_new_key_leave_browsers_remembered() {
 async fn two_instances_on_one_database_agree() {
     let one = app().await;
     let keepsake = keepsake_of(&remembered(&one, ANN).await);
-    let figment = TestApp::figment(&rocket::Config::figment(), one.database(), json!({}));
-    let other = rocket::local::asynchronous::Client::untracked(rocket().configure(figment));
-    let other = other.await.unwrap();
+    let other = try_launch_on(one.database(), rocket(), json!({})).await.unwrap();
     let tabs: Vec<_> = (0..8).map(|_| with_keepsake(&one, &keepsake)).collect();
     let here = join_all(tabs.iter().map(|tab| tab.get("/me")));
     let there = join_all((0..8).map(|_| {
@@ -768,8 +768,7 @@ async fn the_store_holds_digests_only_and_nothing_of_guests() {
     assert_eq!(count(&app, "remember").await, 0);
     let ann = remembered(&app, ANN).await;
     let user = app.user(ANN).await;
-    let figment = TestApp::figment(&rocket::Config::figment(), app.database(), json!({}));
-    let store = SqlxDatastore::connect(&figment).await.unwrap();
+    let store = store_on(app.database()).await;
     let digest = app.store().list_sessions(user.id).await.unwrap()[0].series.unwrap();
     let (before, _) = store.find_series(&digest).await.unwrap().unwrap();
     ann.restart();

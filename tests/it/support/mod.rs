@@ -1,12 +1,14 @@
 //! The applications that the suite tests.
 
 pub(crate) mod bearer;
+pub(crate) mod launching;
 #[cfg(feature = "cli")]
 pub(crate) mod operator;
 pub(crate) mod program;
 pub(crate) mod sink;
 pub(crate) mod socket;
 pub(crate) mod sql;
+pub(crate) mod store;
 pub(crate) mod tokens;
 pub(crate) mod users;
 

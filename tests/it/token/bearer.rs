@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use rocket::http::{ContentType, Header, Status};
-use rocket::local::asynchronous::Client;
 use rocket::{Build, Rocket, async_trait, get, post, routes};
 use rocket_security::config::TokenPurpose;
 use rocket_security::datastore::Together;
@@ -19,6 +18,7 @@ use rocket_security::{
 use serde_json::{Value, json};
 
 use crate::support::bearer::{bearer, begin_session, issuer};
+use crate::support::launching::try_launch_on;
 use crate::support::program::{
     LOGIN, assert_token_refused, credentials, get, get_with, post, token_of,
 };
@@ -448,8 +448,7 @@ async fn another_instance_refuses_it_with_the_very_next_request() {
     let settings = json!({"keys": key(TokenPurpose::Local)});
     let app = app_with(settings.clone()).await;
     let second = rocket(Security::default());
-    let figment = TestApp::figment(second.figment(), app.database(), settings);
-    let second = Client::untracked(second.configure(figment)).await.unwrap();
+    let second = try_launch_on(app.database(), second, settings).await.unwrap();
     let status_of =
         async |token: &str| second.get("/me").header(bearer(token)).dispatch().await.status();
     let ann = app.browser();

@@ -8,8 +8,8 @@ mod rotation;
 
 use rocket::http::Status;
 use rocket::{Build, Rocket, get, routes};
+use rocket_security::datastore::RefreshStore;
 use rocket_security::datastore::refresh::FamilyRecord;
-use rocket_security::datastore::{RefreshStore, SqlxDatastore};
 use rocket_security::testing::{Answer, Browser, TestApp};
 use rocket_security::token::{NoClaims, Refresh, Verified};
 use rocket_security::{AuthUser, Fresh, Security, Verifier};
@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 
 use crate::support::program::{LOGIN, Pair, credentials, get, pair_in};
 use crate::support::sink::Sink;
+use crate::support::store::store_on;
 use crate::support::{ANN, with_ann};
 
 #[get("/me")]
@@ -81,6 +82,5 @@ fn read(app: &TestApp, token: &str) -> Verified<NoClaims, Refresh> {
 
 async fn families(app: &TestApp) -> Vec<FamilyRecord> {
     let ann = app.user(ANN).await;
-    let figment = app.database().figment(rocket::Config::figment());
-    SqlxDatastore::connect(&figment).await.unwrap().list_families(ann.id).await.unwrap()
+    store_on(app.database()).await.list_families(ann.id).await.unwrap()
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use chrono::TimeDelta;
 use rocket::futures::future::join_all;
 use rocket::http::{Header, Status};
-use rocket::local::asynchronous::{Client, LocalRequest};
+use rocket::local::asynchronous::LocalRequest;
 use rocket::{Build, Rocket, get, post, routes};
 use rocket_security::config::TokenPurpose;
 use rocket_security::datastore::user::UserChange;
@@ -16,6 +16,7 @@ use rocket_ws::{Channel, WebSocket};
 use serde_json::{Value, json};
 
 use crate::support::bearer::{HANDSHAKE, as_handshake, bearer, begin_session, issuer, token};
+use crate::support::launching::try_launch_on;
 use crate::support::socket::{greeting, open, serve};
 use crate::support::tokens::key;
 use crate::support::users::change_user;
@@ -383,10 +384,7 @@ async fn without_the_feature_a_ticket_is_nothing_and_a_guard_of_tickets_stops_th
     let ticket = ticket_of(&app.log_in_as(ANN).await).await;
     let launch = async |routes| {
         let rocket = rocket::build().attach(Security::fairing()).mount("/", routes);
-        let figment = TestApp::figment(rocket.figment(), app.database(), json!({}));
-        let launched = Client::untracked(rocket.configure(figment)).await;
-        // Rocket wants a fault looked at.
-        launched.map_err(|fault| fault.kind().to_string())
+        try_launch_on(app.database(), rocket, json!({})).await
     };
     let client = launch(routes![who]).await.unwrap();
     let request = client.get(format!("/who?ticket={ticket}"));

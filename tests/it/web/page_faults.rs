@@ -1,17 +1,17 @@
 //! Pages that cannot be shown, and forms that forgot their token: what a developer reads in the debug
 //! profile, and what the public reads in release.
 
-use rocket::error::ErrorKind;
 use rocket::figment::Figment;
 use rocket::http::{ContentType, Header, Status};
 use rocket::local::asynchronous::{Client, LocalRequest};
 use rocket::{Build, Rocket, catch, catchers, get, post, routes};
-use rocket_security::testing::{Browser, TestApp, TestDatabase};
+use rocket_security::testing::{Browser, TestApp};
 use rocket_security::{Csrf, Page, Security};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::support::ANN;
+use crate::support::launching::try_launch;
 
 const KEY: &str = "k4.local.qmMwdTgzhPlqS8Hc-JQMSg9YFBqFv1_w_LbT4HMZ3gs";
 
@@ -146,13 +146,8 @@ async fn a_template_that_cannot_be_parsed_stops_the_launch() {
     let folder = tempfile::tempdir().unwrap();
     let rocket = application(&folder);
     std::fs::write(folder.path().join("contact.html"), "<p>\n{% if %}</p>").unwrap();
-    let database = TestDatabase::create().await;
-    let figment = TestApp::figment(rocket.figment(), &database, json!({}));
-    let fault = match rocket.configure(figment).ignite().await {
-        Ok(_) => panic!("it launched"),
-        Err(fault) => fault,
-    };
-    assert!(matches!(fault.kind(), ErrorKind::FailedFairings(_)), "{fault}");
+    let fault = try_launch(rocket, json!({})).await.unwrap_err();
+    assert!(fault.contains("FailedFairings"), "{fault}");
 }
 
 /// Sends the form and JSON with this token, and returns what the page says, and the JSON.

@@ -20,6 +20,7 @@ use serde_json::{Value, json};
 
 use crate::support::bearer::issuer;
 use crate::support::program::{log_in_program, refresh};
+use crate::support::store::store_on;
 use crate::support::tokens::{
     ASSERTION, Download, ISSUER, PARTNER, forge, good_claims_at, key, public_half,
 };
@@ -68,8 +69,7 @@ async fn a_token_that_is_denied_while_it_is_presented_has_no_successor() {
     let security = Security::default().hooks(Denying(Arc::clone(&denied)));
     let app = with_ann(TestApp::launch(rocket(security))).await;
     let (pair, begun) = (log_in_program(&app).await, families(&app).await);
-    let figment = app.database().figment(rocket::Config::figment());
-    let store = SqlxDatastore::connect(&figment).await.unwrap();
+    let store = store_on(app.database()).await;
     assert!(denied.set((store, read(&app, &pair.refresh))).is_ok());
     for _ in 0..2 {
         assert_refused(&refresh(&app, &pair.refresh).await, "refresh_token_ended");

@@ -2,7 +2,6 @@
 
 use chrono::TimeDelta;
 use rocket::http::Status;
-use rocket::local::asynchronous::Client;
 use rocket_security::config::TokenPurpose;
 use rocket_security::event::Origin;
 use rocket_security::flow::Flow;
@@ -12,6 +11,7 @@ use rocket_security::{Security, Verifier};
 use serde_json::{Value, json};
 
 use crate::support::bearer::bearer;
+use crate::support::launching::try_launch_on;
 use crate::support::program::{LOGIN, credentials, log_in_program, pair_in, post, refresh};
 use crate::support::tokens::key;
 use crate::support::{ANN, sql, with_ann};
@@ -47,8 +47,7 @@ async fn another_instance_refuses_what_was_revoked_with_the_very_next_request() 
     let settings = json!({"keys": key(TokenPurpose::Local)});
     let app = with_ann(TestApp::launch_with(rocket(Security::default()), settings.clone())).await;
     let second = rocket(Security::default());
-    let figment = TestApp::figment(second.figment(), app.database(), settings);
-    let second = Client::untracked(second.configure(figment)).await.unwrap();
+    let second = try_launch_on(app.database(), second, settings).await.unwrap();
     let status_of =
         async |token: &str| second.get("/me").header(bearer(token)).dispatch().await.status();
     let pair = log_in_program(&app).await;
@@ -76,8 +75,7 @@ async fn a_token_that_only_another_instance_knows_yet_is_neither_thrown_away_nor
     let app = with_ann(TestApp::launch_with(rocket(Security::default()), settings)).await;
     let second = rocket(Security::default());
     let settings = json!({"keys": [new, old]});
-    let figment = TestApp::figment(second.figment(), app.database(), settings);
-    let second = Client::untracked(second.configure(figment)).await.unwrap();
+    let second = try_launch_on(app.database(), second, settings).await.unwrap();
     let ask = async |path: &'static str, body: Value| {
         let request = second.post(path).header(rocket::http::ContentType::JSON);
         let answer = request.body(body.to_string()).dispatch().await;
