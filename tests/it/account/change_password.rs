@@ -3,9 +3,10 @@
 use chrono::TimeDelta;
 use rocket::http::Status;
 use rocket_security::datastore::user::UserChange;
-use rocket_security::testing::{PASSWORD, link_in};
+use rocket_security::testing::PASSWORD;
 use serde_json::{Value, json};
 
+use crate::support::links::reset_link;
 use crate::support::users::change_user;
 use crate::support::{ANN, CHOSEN, app, app_with, with_ann};
 
@@ -17,8 +18,7 @@ fn change() -> Value {
 async fn everybody_else_is_out_and_the_caller_goes_on_with_a_new_session() {
     let app = app().await;
     let (ann, elsewhere) = (app.log_in_as(ANN).await, app.log_in_as(ANN).await);
-    app.browser().post_json("/reset", json!({"email": ANN})).await;
-    let link = link_in(&app.newest_mail_to(ANN).await);
+    let link = reset_link(&app, ANN).await;
     let (cookie, csrf_token) = (ann.cookie("security_session"), ann.csrf_token().await);
 
     let answer = ann.post_json("/change", change()).await;

@@ -8,9 +8,10 @@ use rocket_security::datastore::user::UserChange;
 use rocket_security::features::change_username::ChangeUsername;
 use rocket_security::features::close_account::CloseAccount;
 use rocket_security::features::recover_username::RecoverUsername;
-use rocket_security::testing::{Browser, PASSWORD, TestApp, link_in};
+use rocket_security::testing::{Browser, PASSWORD, TestApp};
 use serde_json::json;
 
+use crate::support::links::{change_email_link, link_to, register};
 use crate::support::users::change_user;
 use crate::support::{ANN, rocket_with, sql};
 
@@ -21,7 +22,7 @@ async fn app() -> TestApp {
 async fn close(app: &TestApp, ann: &Browser<'_>) -> String {
     let answer = ann.post_json("/close-account", json!({"password": PASSWORD})).await;
     assert_eq!(answer.status, Status::Ok, "{}", answer.body);
-    link_in(&app.newest_mail_to(ANN).await)
+    link_to(app, ANN).await
 }
 
 #[rocket::async_test]
@@ -136,10 +137,9 @@ async fn whoever_opens_it_again_is_told_what_a_thief_may_have_left() {
 async fn steal_and_close(app: &TestApp) -> String {
     const THIEF: &str = "thief@example.net";
     let thief = app.log_in_as(ANN).await;
-    thief.post_json("/change-email", json!({"email": THIEF})).await;
-    let link = link_in(&app.newest_mail_to(THIEF).await);
+    let link = change_email_link(app, &thief, THIEF).await;
     assert_eq!(thief.post_json(&link, json!({})).await.status, Status::Ok);
-    let way_back = link_in(&app.newest_mail_to(ANN).await);
+    let way_back = link_to(app, ANN).await;
     let answer = thief.post_json("/close-account", json!({"password": PASSWORD})).await;
     assert_eq!(answer.status, Status::Ok, "{}", answer.body);
     app.mail().await;
@@ -213,8 +213,7 @@ async fn a_closed_account_cannot_be_opened_by_a_reset_or_another_registration() 
     let mails = app.mail().await.len();
     app.browser().post_json("/reset", json!({"email": ANN})).await;
     assert_eq!(app.mail().await.len(), mails);
-    let body = json!({"email": ANN, "password": PASSWORD});
-    assert_eq!(app.browser().post_json("/register", body).await.status, Status::Ok);
+    register(&app, ANN).await;
     assert_eq!(app.browser().log_in(ANN, PASSWORD).await.status, Status::BadRequest);
 }
 
@@ -231,7 +230,7 @@ async fn no_mail_sends_the_owner_of_a_closed_account_to_log_in() {
     let closed = app.user(ANN).await.closes_at.unwrap();
     let until = closed.format("%-d %B %Y, %H:%M UTC").to_string();
     assert!(app.newest_mail_to(ANN).await.text.contains(&until));
-    app.browser().post_json("/register", json!({"email": ANN, "password": PASSWORD})).await;
+    register(&app, ANN).await;
     let welcome = app.newest_mail_to(ANN).await;
     bob.post_json("/change-email", json!({"email": ANN})).await;
     let existing = app.newest_mail_to(ANN).await;

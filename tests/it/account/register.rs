@@ -9,6 +9,7 @@ use rocket_security::testing::{PASSWORD, TestApp, link_in};
 use rocket_security::user::{Email, Identity};
 use serde_json::json;
 
+use crate::support::links::link_to;
 use crate::support::users::change_user;
 use crate::support::{ANN, app, app_with, rocket_with, with_ann};
 
@@ -177,7 +178,7 @@ async fn a_stranger_who_uses_up_the_mail_does_not_get_in_either() {
         app.mail().await;
         app.clock().advance(chrono::TimeDelta::seconds(1));
     }
-    let link = link_in(&app.newest_mail_to(ANN).await);
+    let link = link_to(&app, ANN).await;
     let answer = app.browser().post_json(&link, json!({})).await;
     assert_eq!(answer.reasons(), ["invalid_input", "password_invalid"]);
     let body = json!({"password": "whoever reads the mail decides"});
@@ -199,7 +200,7 @@ async fn registering_twice_with_one_password_leaves_it_in_place() {
         app.browser().post_json("/register", json!({"email": ANN, "password": PASSWORD})).await;
     }
     app.browser().post_json("/confirm", json!({"email": ANN})).await;
-    let link = link_in(&app.newest_mail_to(ANN).await);
+    let link = link_to(&app, ANN).await;
     assert_eq!(app.browser().post_json(&link, json!({})).await.status, Status::Ok);
     assert_eq!(app.browser().log_in(ANN, PASSWORD).await.status, Status::Ok);
 }

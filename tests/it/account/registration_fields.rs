@@ -8,13 +8,14 @@ use rocket_security::feature::{Feature, Registration};
 use rocket_security::features::confirm::Confirm;
 use rocket_security::features::register::Register;
 use rocket_security::rejection::FieldErrors;
-use rocket_security::testing::{Answer, Browser, PASSWORD, TestApp, link_in};
+use rocket_security::testing::{Answer, Browser, PASSWORD, TestApp};
 use rocket_security::{Config, Field, RegistrationFields, Result, Security, SqlxDatastore};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use sqlx::AssertSqlSafe;
 
 use crate::support::launching::try_launch;
+use crate::support::links::confirmation_link;
 use crate::support::{ANN, BOB, app, app_with, rocket, rocket_with, sql, with_ann};
 
 /// What the application keeps of a member. A nickname is taken once.
@@ -465,8 +466,7 @@ async fn where_registration_is_closed_nobody_registers_and_no_link_leads_there()
 #[rocket::async_test]
 async fn links_that_were_mailed_before_the_registration_was_closed_go_on() {
     let app = app().await;
-    app.browser().post_json("/register", json!({"email": ANN, "password": PASSWORD})).await;
-    let link = link_in(&app.newest_mail_to(ANN).await);
+    let link = confirmation_link(&app, ANN).await;
     let app = app.restart_with(rocket(), json!({"register": {"admission": "closed"}})).await;
     assert_eq!(app.browser().post_json(&link, json!({})).await.status, Status::Ok);
     assert_eq!(app.browser().log_in(ANN, PASSWORD).await.status, Status::Ok);

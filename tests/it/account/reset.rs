@@ -3,18 +3,13 @@
 use chrono::TimeDelta;
 use rocket::http::Status;
 use rocket_security::datastore::user::UserChange;
-use rocket_security::testing::{PASSWORD, TestApp, link_in};
+use rocket_security::testing::{PASSWORD, link_in};
 use serde_json::json;
 
 use crate::support::launching::launches;
+use crate::support::links::{register, reset_link};
 use crate::support::users::change_user;
 use crate::support::{ANN, CHOSEN, app, app_with, rocket, with_ann};
-
-async fn ask(app: &TestApp) -> String {
-    let answer = app.browser().post_json("/reset", json!({"email": ANN})).await;
-    assert_eq!(answer.status, Status::Ok, "{}", answer.body);
-    link_in(&app.newest_mail_to(ANN).await)
-}
 
 #[rocket::async_test]
 async fn a_link_leads_to_a_form_and_the_form_to_a_new_password_by_page() {
@@ -51,7 +46,7 @@ async fn a_link_leads_to_a_form_and_the_form_to_a_new_password_by_page() {
 #[rocket::async_test]
 async fn a_program_posts_to_the_links_own_address() {
     let app = with_ann(app()).await;
-    let link = ask(&app).await;
+    let link = reset_link(&app, ANN).await;
     assert_eq!(app.browser().get_json(&link).await.status, Status::Ok);
     let short = app.browser().post_json(&link, json!({"password": "short"})).await;
     assert_eq!(short.reasons(), ["invalid_input", "password_too_short"]);
@@ -64,7 +59,7 @@ async fn a_program_posts_to_the_links_own_address() {
 #[rocket::async_test]
 async fn a_used_link_is_refused() {
     let app = with_ann(app()).await;
-    let link = ask(&app).await;
+    let link = reset_link(&app, ANN).await;
     app.browser().post_json(&link, json!({"password": CHOSEN})).await;
     let answer = app.browser().post_json(&link, json!({"password": "yet another one, sir"})).await;
     assert_eq!(answer.reasons(), ["invalid_link"]);
@@ -81,7 +76,7 @@ async fn a_used_link_is_refused() {
 #[rocket::async_test]
 async fn of_32_uses_of_a_link_at_once_one_wins() {
     let app = with_ann(app()).await;
-    let link = ask(&app).await;
+    let link = reset_link(&app, ANN).await;
     let press = async |number: usize| {
         let password = format!("{CHOSEN}, number {number}");
         let answer = app.browser().post_json(&link, json!({"password": password})).await;
@@ -100,7 +95,7 @@ async fn of_32_uses_of_a_link_at_once_one_wins() {
 #[rocket::async_test]
 async fn an_expired_link_is_refused() {
     let app = with_ann(app()).await;
-    let link = ask(&app).await;
+    let link = reset_link(&app, ANN).await;
     app.clock().advance(TimeDelta::minutes(60));
     // Refused once, it stays dead when the clock steps back.
     for back in [TimeDelta::zero(), TimeDelta::minutes(30)] {
@@ -114,9 +109,9 @@ async fn an_expired_link_is_refused() {
 #[rocket::async_test]
 async fn a_newer_link_kills_the_older() {
     let app = with_ann(app()).await;
-    let older = ask(&app).await;
+    let older = reset_link(&app, ANN).await;
     app.clock().advance(TimeDelta::seconds(1));
-    let newer = ask(&app).await;
+    let newer = reset_link(&app, ANN).await;
     let answer = app.browser().post_json(&older, json!({"password": CHOSEN})).await;
     assert_eq!(answer.reasons(), ["invalid_link"]);
     let answer = app.browser().post_json(&newer, json!({"password": CHOSEN})).await;
@@ -127,7 +122,7 @@ async fn a_newer_link_kills_the_older() {
 async fn any_change_of_the_account_kills_a_link() {
     let app = with_ann(app()).await;
     let ann = app.log_in_as(ANN).await;
-    let link = ask(&app).await;
+    let link = reset_link(&app, ANN).await;
     let body = json!({"password": PASSWORD, "new_password": CHOSEN});
     assert_eq!(ann.post_json("/change", body).await.status, Status::Ok);
     let answer = app.browser().post_json(&link, json!({"password": PASSWORD})).await;
@@ -137,7 +132,7 @@ async fn any_change_of_the_account_kills_a_link() {
 #[rocket::async_test]
 async fn a_link_serves_no_other_purpose() {
     let app = with_ann(app()).await;
-    let link = ask(&app).await;
+    let link = reset_link(&app, ANN).await;
     let token = link.strip_prefix("/reset/").unwrap();
     for path in ["confirm", "invite", "change-email-undo", "close-account"] {
         let path = format!("/{path}/{token}");
@@ -151,10 +146,9 @@ async fn a_link_serves_no_other_purpose() {
 #[rocket::async_test]
 async fn it_proves_the_mailbox() {
     let app = app().await;
-    let body = json!({"email": ANN, "password": PASSWORD});
-    app.browser().post_json("/register", body).await;
+    register(&app, ANN).await;
     assert_eq!(app.browser().log_in(ANN, PASSWORD).await.status, Status::BadRequest);
-    let link = ask(&app).await;
+    let link = reset_link(&app, ANN).await;
     app.browser().post_json(&link, json!({"password": CHOSEN})).await;
     assert_eq!(app.browser().log_in(ANN, CHOSEN).await.status, Status::Ok);
 }
@@ -206,7 +200,7 @@ async fn it_ends_the_wait_of_whoever_guessed_too_often() {
     }
     let answer = app.browser().log_in(ANN, PASSWORD).await;
     assert_eq!(answer.status, Status::TooManyRequests);
-    let link = ask(&app).await;
+    let link = reset_link(&app, ANN).await;
     app.browser().post_json(&link, json!({"password": CHOSEN})).await;
     assert_eq!(app.browser().log_in(ANN, CHOSEN).await.status, Status::Ok);
 }
@@ -215,7 +209,7 @@ async fn it_ends_the_wait_of_whoever_guessed_too_often() {
 async fn a_link_that_was_left_behind_is_gone_once_somebody_logs_out() {
     let app = with_ann(app()).await;
     app.user("bob@example.org").await;
-    let link = ask(&app).await;
+    let link = reset_link(&app, ANN).await;
     let shared = app.browser();
     shared.get(&link).await;
     assert_eq!(shared.get("/reset/link").await.status, Status::Ok);
@@ -228,10 +222,8 @@ async fn a_link_that_was_left_behind_is_gone_once_somebody_logs_out() {
 async fn a_form_that_fails_shows_its_own_link_again_and_no_other() {
     let app = with_ann(app()).await;
     app.user("bob@example.org").await;
-    let anns = ask(&app).await;
-    let answer = app.browser().post_json("/reset", json!({"email": "bob@example.org"})).await;
-    assert_eq!(answer.status, Status::Ok);
-    let bobs = link_in(&app.newest_mail_to("bob@example.org").await);
+    let anns = reset_link(&app, ANN).await;
+    let bobs = reset_link(&app, "bob@example.org").await;
     let browser = app.browser();
     browser.get(&anns).await;
     browser.get(&bobs).await;
@@ -251,7 +243,7 @@ async fn mail_goes_to_the_address_as_its_owner_spells_it() {
 #[rocket::async_test]
 async fn it_logs_in_only_where_that_is_configured() {
     let app = with_ann(app_with(json!({"reset": {"log_in": true}}))).await;
-    let link = ask(&app).await;
+    let link = reset_link(&app, ANN).await;
     let browser = app.browser();
     let path = format!("{link}?include_auth_token");
     let answer = browser.post_json(&path, json!({"password": CHOSEN})).await;
@@ -263,7 +255,7 @@ async fn it_logs_in_only_where_that_is_configured() {
 #[rocket::async_test]
 async fn a_press_without_the_csrf_token_does_not_use_the_link_up() {
     let app = with_ann(app()).await;
-    let link = ask(&app).await;
+    let link = reset_link(&app, ANN).await;
     let browser = app.browser();
     browser.get(&link).await;
     let fields = [("password", CHOSEN), ("password_confirm", CHOSEN)];

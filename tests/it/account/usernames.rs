@@ -15,6 +15,7 @@ use rocket_security::{Email, Security, User};
 use serde_json::{Value, json};
 
 use crate::support::launching::launches;
+use crate::support::links::{link_to, reset_link};
 use crate::support::users::change_user;
 use crate::support::{ANN, app, rocket_with, with_ann};
 
@@ -45,8 +46,7 @@ async fn nobody_chooses_their_username_for_a_password_by_whatever_way() {
     let change = json!({"password": PASSWORD, "new_password": LONG_NAME});
     assert_eq!(ann.post_json("/change", change).await.reasons(), refused);
 
-    app.browser().post_json("/reset", json!({"email": ANN})).await;
-    let link = link_in(&app.newest_mail_to(ANN).await);
+    let link = reset_link(&app, ANN).await;
     let reset = app.browser().post_json(&link, json!({"password": LONG_NAME})).await;
     assert_eq!(reset.reasons(), refused);
 
@@ -59,7 +59,7 @@ async fn nobody_chooses_their_username_for_a_password_by_whatever_way() {
     let own = app.browser().post_json("/register", register("luftschlossbewohner")).await;
     assert_eq!(own.reasons(), refused);
     assert_eq!(app.browser().post_json("/register", register(PASSWORD)).await.status, Status::Ok);
-    let link = link_in(&app.newest_mail_to("bob@example.org").await);
+    let link = link_to(&app, "bob@example.org").await;
     let chosen = json!({"password": "luftschlossbewohner"});
     assert_eq!(app.browser().post_json(&link, chosen).await.reasons(), refused);
 }
@@ -73,8 +73,7 @@ async fn a_reset_ends_the_wait_of_whoever_guessed_by_username() {
     }
     let turned_away = log_in(&app, "username", "annlee", PASSWORD).await;
     assert_eq!(turned_away.status, Status::TooManyRequests);
-    app.browser().post_json("/reset", json!({"email": "ann@example.org"})).await;
-    let link = link_in(&app.newest_mail_to("ann@example.org").await);
+    let link = reset_link(&app, "ann@example.org").await;
     let chosen = "a ferry leaves at seven";
     let answer = app.browser().post_json(&link, json!({"password": chosen})).await;
     assert_eq!(answer.status, Status::Ok);
@@ -94,7 +93,7 @@ async fn log_in(app: &TestApp, field: &str, typed: &str, password: &str) -> Answ
 async fn whoever_registers_with_a_username_logs_in_by_it_however_it_is_spelled() {
     let app = app_with_usernames(json!({})).await;
     assert_eq!(register(&app, ANN, "Jos\u{e9}").await.status, Status::Ok);
-    let link = link_in(&app.newest_mail_to(ANN).await);
+    let link = link_to(&app, ANN).await;
     assert_eq!(app.browser().post_json(&link, json!({})).await.status, Status::Ok);
     for (field, typed) in [
         ("username", "Jos\u{e9}"),
@@ -122,7 +121,7 @@ async fn the_pages_have_a_field_for_it() {
         ("password_confirm", PASSWORD),
     ];
     assert_eq!(browser.post_form("/register", &fields).await.location(), "/login");
-    let link = link_in(&app.newest_mail_to(ANN).await);
+    let link = link_to(&app, ANN).await;
     app.browser().post_json(&link, json!({})).await;
 
     let page = browser.get("/login").await.body;
@@ -487,7 +486,7 @@ async fn a_name_that_is_registered_once_more_is_taken_and_for_no_longer() {
 async fn a_name_that_was_given_up_soon_is_free_when_its_registration_is_three_days_old() {
     let app = app_with_usernames(json!({})).await;
     assert_eq!(register(&app, ANN, "annlee").await.status, Status::Ok);
-    let link = link_in(&app.newest_mail_to(ANN).await);
+    let link = link_to(&app, ANN).await;
     assert_eq!(app.browser().post_json(&link, json!({})).await.status, Status::Ok);
     let ann = app.browser();
     ann.log_in(ANN, PASSWORD).await;
@@ -503,7 +502,7 @@ async fn a_name_that_was_given_up_soon_is_free_when_its_registration_is_three_da
 async fn one_may_take_a_name_that_looks_like_ones_own() {
     let app = app_with_usernames(json!({})).await;
     assert_eq!(register(&app, ANN, "0scar1").await.status, Status::Ok);
-    let link = link_in(&app.newest_mail_to(ANN).await);
+    let link = link_to(&app, ANN).await;
     assert_eq!(app.browser().post_json(&link, json!({})).await.status, Status::Ok);
     let ann = app.browser();
     ann.log_in(ANN, PASSWORD).await;

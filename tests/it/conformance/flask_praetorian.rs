@@ -61,25 +61,20 @@ use rocket_security::datastore::user::UserChange;
 use rocket_security::event::Origin;
 use rocket_security::flow::Flow;
 use rocket_security::rejection::TokenFault;
-use rocket_security::testing::{PASSWORD, TestApp, link_in};
+use rocket_security::testing::{PASSWORD, TestApp};
 use rocket_security::token::{Access, Lifetime, NoClaims, Refresh};
 use rocket_security::{AuthUser, Config, MemoryDatastore, RoleName, Security, TokenKind, Verifier};
 use serde_json::{Map, Value, json};
 
 use crate::conformance::fault_of;
 use crate::support::bearer::{bearer, issuer as issuer_of};
+use crate::support::links::{confirmation_link, reset_link};
 use crate::support::program::{Pair, get_with, log_in_program, pair_in, refresh, token_of};
 use crate::support::tokens::{
     ASSERTION, ISSUER, fault, forge, good_claims, issuer, key, refusal, user,
 };
 use crate::support::users::change_user;
 use crate::support::{ANN, CHOSEN, app, app_with, rocket, with_ann};
-
-async fn link_after(app: &TestApp, path: &str, body: Value) -> String {
-    let answer = app.browser().post_json(path, body).await;
-    assert_eq!(answer.status, Status::Ok, "{}", answer.body);
-    link_in(&app.newest_mail_to(ANN).await)
-}
 
 /// C-P1, C-P2, different on purpose: Argon2id, where theirs has PBKDF2 of 25,000 rounds.
 #[rocket::async_test]
@@ -173,7 +168,7 @@ async fn a_refresh_token_that_has_expired_is_refused() {
 #[rocket::async_test]
 async fn a_mailed_token_is_no_access_token() {
     let app = with_ann(app()).await;
-    let link = link_after(&app, "/reset", json!({"email": ANN})).await;
+    let link = reset_link(&app, ANN).await;
     let token = link.strip_prefix("/reset/").unwrap();
     let answer = get_with(&app, "/me", bearer(token)).await;
     assert_eq!(
@@ -205,7 +200,7 @@ async fn a_good_refresh_token_gives_the_next_two_once() {
 #[rocket::async_test]
 async fn a_good_confirmation_confirms() {
     let app = app().await;
-    let link = link_after(&app, "/register", json!({"email": ANN, "password": PASSWORD})).await;
+    let link = confirmation_link(&app, ANN).await;
     assert_eq!(app.browser().post_json(&link, json!({})).await.status, Status::Ok);
     assert_eq!(app.browser().log_in(ANN, PASSWORD).await.status, Status::Ok);
 }
@@ -424,7 +419,7 @@ async fn a_header_is_the_scheme_and_the_token() {
 #[rocket::async_test]
 async fn a_mail_is_written_with_subject_link_and_sender() {
     let app = with_ann(app()).await;
-    link_after(&app, "/reset", json!({"email": ANN})).await;
+    reset_link(&app, ANN).await;
     let mail = app.newest_mail_to(ANN).await;
     assert!(!mail.subject.is_empty());
     let link = mail.link.as_deref().unwrap();
@@ -435,7 +430,7 @@ async fn a_mail_is_written_with_subject_link_and_sender() {
 #[rocket::async_test]
 async fn a_sender_is_made_up_and_one_that_is_none_stops_the_launch() {
     let app = with_ann(app()).await;
-    link_after(&app, "/reset", json!({"email": ANN})).await;
+    reset_link(&app, ANN).await;
     let figment = rocket::figment::Figment::from(rocket::Config::debug_default())
         .merge(("security.mail.from", 7));
     assert!(Config::from_figment(&figment).is_err());
@@ -446,7 +441,7 @@ async fn a_sender_is_made_up_and_one_that_is_none_stops_the_launch() {
 #[rocket::async_test]
 async fn a_reset_s_token_finds_its_user_once() {
     let app = with_ann(app()).await;
-    let link = link_after(&app, "/reset", json!({"email": ANN})).await;
+    let link = reset_link(&app, ANN).await;
     let as_confirmation = link.replace("/reset/", "/confirm/");
     let refused = app.browser().post_json(&as_confirmation, json!({})).await;
     assert_eq!(refused.reasons(), ["invalid_link"]);
@@ -461,8 +456,7 @@ async fn a_reset_s_token_finds_its_user_once() {
 async fn a_confirmation_s_token_finds_its_user_once_and_in_time() {
     for (hours, status) in [(0, Status::Ok), (24, Status::BadRequest)] {
         let app = app().await;
-        let body = json!({"email": ANN, "password": PASSWORD});
-        let link = link_after(&app, "/register", body).await;
+        let link = confirmation_link(&app, ANN).await;
         let as_reset = link.replace("/confirm/", "/reset/");
         let refused = app.browser().post_json(&as_reset, json!({"password": CHOSEN})).await;
         assert_eq!(refused.reasons(), ["invalid_link"]);

@@ -80,22 +80,12 @@ use serde_json::{Value, json};
 
 use crate::conformance::fault_of;
 use crate::support::bearer::bearer;
+use crate::support::links::{confirmation_link, link_to, register, reset_link};
 use crate::support::program::{basic, basic_with, get_with, post, token_of};
 use crate::support::sink::Sink;
 use crate::support::store::store_on;
 use crate::support::users::change_user;
 use crate::support::{ANN, Admin, BOB, CHOSEN, Editor, app, app_with, rocket_with, with_ann};
-
-async fn register(app: &TestApp) -> String {
-    let body = json!({"email": ANN, "password": PASSWORD});
-    assert_eq!(app.browser().post_json("/register", body).await.status, Status::Ok);
-    link_in(&app.newest_mail_to(ANN).await)
-}
-
-async fn reset_link(app: &TestApp) -> String {
-    app.browser().post_json("/reset", json!({"email": ANN})).await;
-    link_in(&app.newest_mail_to(ANN).await)
-}
 
 async fn switch(app: &TestApp, email: &str, change: UserChange) {
     let user = app.user(email).await;
@@ -445,7 +435,7 @@ async fn a_username_says_who_one_is_where_that_is_configured() {
     let app = app_with(settings).await;
     let body = json!({"email": ANN, "username": "annabel", "password": PASSWORD});
     assert_eq!(app.browser().post_json("/register", body).await.status, Status::Ok);
-    let link = link_in(&app.newest_mail_to(ANN).await);
+    let link = link_to(&app, ANN).await;
     app.browser().post_json(&link, json!({})).await;
     for body in [
         json!({"username": "Annabel", "password": PASSWORD}),
@@ -531,7 +521,7 @@ async fn a_registration_by_json_logs_nobody_in() {
 #[rocket::async_test]
 async fn nobody_logs_in_before_the_address_is_proved() {
     let app = app().await;
-    let link = register(&app).await;
+    let link = confirmation_link(&app, ANN).await;
     assert_eq!(app.browser().log_in(ANN, PASSWORD).await.status, Status::BadRequest);
     assert_eq!(app.browser().post_json(&link, json!({})).await.status, Status::Ok);
     assert_eq!(app.browser().log_in(ANN, PASSWORD).await.status, Status::Ok);
@@ -541,7 +531,8 @@ async fn nobody_logs_in_before_the_address_is_proved() {
 #[rocket::async_test]
 async fn a_bogus_link_is_refused_and_another_comes_on_demand() {
     let app = app().await;
-    register(&app).await;
+    register(&app, ANN).await;
+    app.mail().await;
     let bogus = app.browser().post_json("/confirm/bogus", json!({})).await;
     assert_eq!(bogus.reasons(), ["invalid_link"]);
     app.clock().advance(TimeDelta::minutes(1));
@@ -554,7 +545,7 @@ async fn a_bogus_link_is_refused_and_another_comes_on_demand() {
 #[rocket::async_test]
 async fn asking_for_a_link_tells_nothing_of_the_address() {
     let app = app().await;
-    register(&app).await;
+    register(&app, ANN).await;
     app.user(BOB).await;
     let ask = async |email: &str| {
         seen(&app.browser().post_json("/confirm", json!({"email": email})).await)
@@ -569,7 +560,7 @@ async fn asking_for_a_link_tells_nothing_of_the_address() {
 #[rocket::async_test]
 async fn a_confirmation_link_works_once() {
     let app = app().await;
-    let link = register(&app).await;
+    let link = confirmation_link(&app, ANN).await;
     let browser = app.browser();
     assert_eq!(browser.post_json(&link, json!({})).await.status, Status::Ok);
     assert_eq!(browser.get_json("/me").await.status, Status::Unauthorized);
@@ -580,7 +571,7 @@ async fn a_confirmation_link_works_once() {
 #[rocket::async_test]
 async fn an_expired_link_sends_no_mail() {
     let app = app().await;
-    let link = register(&app).await;
+    let link = confirmation_link(&app, ANN).await;
     app.clock().advance(TimeDelta::hours(24));
     let mails = app.mail().await.len();
     assert_eq!(app.browser().post_json(&link, json!({})).await.reasons(), ["invalid_link"]);
@@ -591,7 +582,7 @@ async fn an_expired_link_sends_no_mail() {
 #[rocket::async_test]
 async fn a_link_of_somebody_who_is_gone_or_has_another_address_is_none() {
     let app = app().await;
-    let link = register(&app).await;
+    let link = confirmation_link(&app, ANN).await;
     let user = app.store().list_users(None, 1).await.unwrap().remove(0);
     change_user(&app, &user, &UserChange::email(Email::parse(BOB).unwrap(), app.clock().now()))
         .await;
@@ -605,8 +596,7 @@ async fn a_link_of_somebody_who_is_gone_or_has_another_address_is_none() {
 async fn where_nobody_has_to_confirm_one_logs_in_at_once() {
     let security = Security::default().disable::<rocket_security::features::confirm::Confirm>();
     let app = TestApp::launch(rocket_with(security)).await;
-    let body = json!({"email": ANN, "password": PASSWORD});
-    app.browser().post_json("/register", body).await;
+    register(&app, ANN).await;
     assert_eq!(app.browser().log_in(ANN, PASSWORD).await.status, Status::Ok);
 }
 
@@ -614,7 +604,7 @@ async fn where_nobody_has_to_confirm_one_logs_in_at_once() {
 #[rocket::async_test]
 async fn another_s_link_leaves_whoever_is_logged_in_who_they_are() {
     let app = app().await;
-    let link = register(&app).await;
+    let link = confirmation_link(&app, ANN).await;
     let bob = app.log_in_as(BOB).await;
     bob.post_json(&link, json!({})).await;
     assert_eq!(bob.get("/me").await.body, BOB);
@@ -626,7 +616,7 @@ async fn a_reset_gives_a_new_password() {
     let app = app().await;
     let before = app.log_in_as(ANN).await;
     assert_eq!(app.browser().get("/reset").await.status, Status::Ok);
-    let link = reset_link(&app).await;
+    let link = reset_link(&app, ANN).await;
     let answer = app.browser().post_json(&link, json!({"password": CHOSEN})).await;
     assert_eq!((answer.status, answer.response("user")), (Status::Ok, Value::Null));
     assert_eq!(app.browser().log_in(ANN, PASSWORD).await.status, Status::BadRequest);
@@ -649,7 +639,7 @@ async fn asking_for_a_reset_tells_nothing_of_the_address() {
 #[rocket::async_test]
 async fn a_bogus_a_mangled_and_a_used_reset_link_are_refused() {
     let app = with_ann(app()).await;
-    let link = reset_link(&app).await;
+    let link = reset_link(&app, ANN).await;
     let mangled = format!("{}A", &link[..link.len() - 1]);
     let mangled = if mangled == link { format!("{}B", &link[..link.len() - 1]) } else { mangled };
     let body = json!({"password": CHOSEN});
@@ -664,7 +654,7 @@ async fn a_bogus_a_mangled_and_a_used_reset_link_are_refused() {
 #[rocket::async_test]
 async fn an_expired_reset_link_sends_no_mail() {
     let app = with_ann(app()).await;
-    let link = reset_link(&app).await;
+    let link = reset_link(&app, ANN).await;
     app.clock().advance(TimeDelta::hours(1));
     let answer = app.browser().post_json(&link, json!({"password": CHOSEN})).await;
     assert_eq!(answer.reasons(), ["invalid_link"]);
@@ -676,7 +666,7 @@ async fn an_expired_reset_link_sends_no_mail() {
 async fn somebody_without_a_password_sets_one_by_mail() {
     let app = app().await;
     switch(&app, ANN, without_password()).await;
-    let link = reset_link(&app).await;
+    let link = reset_link(&app, ANN).await;
     assert_eq!(
         app.browser().post_json(&link, json!({"password": CHOSEN})).await.status,
         Status::Ok

@@ -13,6 +13,7 @@ use rocket_security::{
 };
 use serde_json::{Value, json};
 
+use crate::support::links::register;
 use crate::support::program::{basic, basic_with, get_with};
 use crate::support::users::change_user;
 use crate::support::{ANN, with_ann};
@@ -118,8 +119,7 @@ async fn nobody_learns_what_was_wrong() {
         let user = app.user(name).await;
         change_user(&app, &user, &change).await;
     }
-    let unconfirmed = json!({"email": "unconfirmed@example.org", "password": PASSWORD});
-    app.browser().post_json("/register", unconfirmed).await;
+    register(&app, "unconfirmed@example.org").await;
     let wrong = get_with(&app, "/feed", basic_with(ANN, "wrong")).await;
     assert_refused(&wrong, "a wrong password");
     for name in ["inactive", "closed", "unconfirmed", "nobody"] {

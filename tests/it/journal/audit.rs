@@ -19,12 +19,13 @@ use rocket_security::datastore::{AuditStore, StoreConnection, Together};
 use rocket_security::event::{Counted, Missing, Origin, ROOM, SessionEnd, Signals};
 use rocket_security::feature::Journaling;
 use rocket_security::features::audit::{Audit, Fault, Journal, Report};
-use rocket_security::testing::{PASSWORD, TestApp, link_in};
+use rocket_security::testing::{PASSWORD, TestApp};
 use rocket_security::user::Identity;
 use rocket_security::{Error, Event, Result, Secret, Security, UserId};
 use serde_json::json;
 use uuid::Uuid;
 
+use crate::support::links::{confirmation_link, register};
 use crate::support::sink::Sink;
 use crate::support::store::store_on;
 use crate::support::{ANN, rocket_with, sql, with_ann};
@@ -116,8 +117,7 @@ async fn every_event_of_a_life_is_written_down_once_with_all_that_listeners_are_
     let everything = json!({"audit": {"record_unlimited": true}});
     let app = TestApp::launch_with(rocket_with(security), everything).await;
     let browser = app.browser();
-    browser.post_json("/register", json!({"email": ANN, "password": PASSWORD})).await;
-    let link = link_in(&app.newest_mail_to(ANN).await);
+    let link = confirmation_link(&app, ANN).await;
     browser.log_in(ANN, "a wrong password").await;
     browser.log_in("nobody@example.org", PASSWORD).await;
     browser.post_json(&link, json!({})).await;
@@ -128,7 +128,7 @@ async fn every_event_of_a_life_is_written_down_once_with_all_that_listeners_are_
     browser.get("/admin").await;
     browser.post_form_as_is("/logout", &[]).await;
     browser.log_out().await;
-    app.browser().post_json("/register", json!({"email": ANN, "password": PASSWORD})).await;
+    register(&app, ANN).await;
 
     let rows = rows(&app).await;
     let mut written: Vec<Value> =

@@ -9,6 +9,7 @@ use rocket_security::testing::{PASSWORD, TestApp};
 use rocket_security::{Security, UserId};
 use serde_json::json;
 
+use crate::support::links::register;
 use crate::support::users::change_user;
 use crate::support::{ANN, app, rocket, rocket_with, with_ann};
 
@@ -63,8 +64,7 @@ async fn nobody_learns_from_the_answer_why_a_login_failed() {
     let app = with_ann(app()).await;
     let disabled = app.user("disabled@example.org").await;
     change_user(&app, &disabled, &UserChange::active(false)).await;
-    let fields = json!({"email": "unconfirmed@example.org", "password": PASSWORD});
-    app.browser().post_json("/register", fields).await;
+    register(&app, "unconfirmed@example.org").await;
 
     let attempts = [
         (ANN, "a wrong password"),

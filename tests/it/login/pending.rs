@@ -10,7 +10,7 @@ use rocket_security::datastore::user::{NewUser, UserChange};
 use rocket_security::feature::{Factor, Installation, LoginAttempt, Required, Verdict};
 use rocket_security::features::confirm::Confirm;
 use rocket_security::flow::Flow;
-use rocket_security::testing::{Answer, Browser, PASSWORD, TestApp, link_in};
+use rocket_security::testing::{Answer, Browser, PASSWORD, TestApp};
 use rocket_security::user::{Identity, Method, Proof, Proofs, User};
 use rocket_security::web::reply::{Answer as Reply, Reply as Page};
 use rocket_security::web::submission::{Form, Submission};
@@ -21,6 +21,7 @@ use rocket_security::{
 use serde_json::{Map, Value, json};
 
 use crate::support::launching::{launches, try_launch};
+use crate::support::links::{link_to, register};
 use crate::support::sql::count;
 use crate::support::users::change_user;
 use crate::support::{ANN, REMEMBER, rocket_with, with_ann};
@@ -236,8 +237,7 @@ async fn a_refusal_is_stronger_than_a_missing_proof_in_whatever_order() {
     let last = Security::default().enable(Codes {});
     for security in [first, last] {
         let app = TestApp::launch(rocket(security)).await;
-        let body = json!({"email": "two@example.org", "password": PASSWORD});
-        assert_eq!(app.browser().post_json("/register", body).await.status, Status::Ok);
+        register(&app, "two@example.org").await;
         let right = app.browser().log_in("two@example.org", PASSWORD).await;
         let wrong = app.browser().log_in("two@example.org", "a wrong password").await;
         assert_eq!((right.status, right.body), (wrong.status, wrong.body));
@@ -368,7 +368,7 @@ async fn no_way_in_passes_the_code_by() {
     let app = launch(json!({"reset": {"log_in": true}, "confirm": {"log_in": true}})).await;
     let browser = app.browser();
     browser.post_json("/reset", json!({"email": ANN})).await;
-    let link = link_in(&app.newest_mail_to(ANN).await);
+    let link = link_to(&app, ANN).await;
     let answer = browser.post_json(&link, json!({"password": "a ferry leaves at seven"})).await;
     assert_eq!(answer.response("tf_required"), true, "{}", answer.body);
     assert!(!is_in(&browser).await);
@@ -383,7 +383,7 @@ async fn no_way_in_passes_the_code_by() {
     let browser = app.browser();
     let body = json!({"email": "two@example.org", "password": PASSWORD});
     browser.post_json("/register", body).await;
-    let link = link_in(&app.newest_mail_to("two@example.org").await);
+    let link = link_to(&app, "two@example.org").await;
     let page = browser.post_form(&link, &[]).await;
     assert_eq!((page.status, page.location()), (Status::SeeOther, "/code"), "{}", page.body);
     assert!(!is_in(&browser).await);

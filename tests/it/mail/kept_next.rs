@@ -3,9 +3,10 @@
 use rocket::http::Status;
 use rocket_security::Security;
 use rocket_security::features::recover_username::RecoverUsername;
-use rocket_security::testing::{Browser, PASSWORD, TestApp, link_in};
+use rocket_security::testing::{Browser, PASSWORD, TestApp};
 use serde_json::json;
 
+use crate::support::links::link_to;
 use crate::support::{ANN, CHOSEN, app, app_with, rocket_with, with_ann};
 
 /// Registers with a page in mind, and returns the link of the mail.
@@ -18,7 +19,7 @@ async fn register(app: &TestApp, browser: &Browser<'_>) -> String {
     ];
     let answer = browser.post_form("/register", &fields).await;
     assert_eq!(answer.status, Status::SeeOther, "{}", answer.body);
-    link_in(&app.newest_mail_to(ANN).await)
+    link_to(app, ANN).await
 }
 
 /// Presses the button of a link.
@@ -72,7 +73,7 @@ async fn a_reset_leads_on_too() {
     assert!(page.body.contains("name=\"next\" value=\"&#x2F;payout\""), "{}", page.body);
 
     browser.post_form("/reset", &[("email", ANN), ("next", "/payout")]).await;
-    let link = link_in(&app.newest_mail_to(ANN).await);
+    let link = link_to(&app, ANN).await;
     let fields = [("password", CHOSEN), ("password_confirm", CHOSEN)];
     assert_eq!(press(&browser, &link, "/reset/link", &fields).await, "/login");
     assert_eq!(log_in(&browser, CHOSEN).await, "/payout");

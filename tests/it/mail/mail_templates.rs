@@ -5,15 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use rocket::http::Status;
 use rocket_security::Email;
 use rocket_security::clock::Clock;
 use rocket_security::datastore::outbox::NewMail;
 use rocket_security::template::Templates;
-use rocket_security::testing::{PASSWORD, TestApp};
+use rocket_security::testing::TestApp;
 use serde_json::{Value, json};
 
-use crate::support::{app_with, rocket};
+use crate::support::links::register;
+use crate::support::{ANN, app_with, rocket};
 
 const LINK: &str = "https://harbour.example/confirm/8dS0rQ-Zk_1";
 const LOGIN: &str = "https://harbour.example/login";
@@ -267,18 +267,13 @@ async fn one_replaced_text_leaves_the_rest_of_its_mail_alone() {
     );
     let named = json!({"site_name": "Harbour"});
     let app = TestApp::launch_with(with_templates(folder.path()), named).await;
-    register(&app).await;
+    register(&app, ANN).await;
     let mail = app.newest_mail_to("ann@example.org").await;
     let link = mail.link.clone().unwrap();
     let text = format!("Ahoi ann@example.org, {link} (1 day) at Harbour, http://127.0.0.1:8000\n");
     assert_eq!(mail.text, text);
     assert!(mail.html.contains("Confirm your address"), "{}", mail.html);
     assert!(unescaped(&mail.html).contains(&link));
-}
-
-async fn register(app: &TestApp) {
-    let body = json!({"email": "ann@example.org", "password": PASSWORD});
-    assert_eq!(app.browser().post_json("/register", body).await.status, Status::Ok);
 }
 
 #[rocket::async_test]
@@ -290,7 +285,7 @@ async fn a_mail_says_in_words_how_long_its_link_is_good_for() {
         ("61s", "1 minute 1 second"),
     ] {
         let app = app_with(json!({"confirm": {"within": within}})).await;
-        register(&app).await;
+        register(&app, ANN).await;
         let mail = app.newest_mail_to("ann@example.org").await;
         let sentence = format!("The link works once, and for {words}.");
         assert!(mail.text.contains(&sentence), "{}", mail.text);
@@ -302,12 +297,11 @@ async fn a_mail_says_in_words_how_long_its_link_is_good_for() {
 async fn a_configured_subject_takes_the_place_of_the_features() {
     let subjects = json!({"confirmation_instructions": "{{ site_name }}: best\u{e4}tigen"});
     let app = app_with(json!({"site_name": "Hafen & Co", "mail": {"subjects": subjects}})).await;
-    register(&app).await;
+    register(&app, ANN).await;
     let mail = app.newest_mail_to("ann@example.org").await;
     assert_eq!(mail.subject, "Hafen & Co: best\u{e4}tigen");
     app.user("bob@example.org").await;
-    let body = json!({"email": "bob@example.org", "password": PASSWORD});
-    app.browser().post_json("/register", body).await;
+    register(&app, "bob@example.org").await;
     let mail = app.newest_mail_to("bob@example.org").await;
     assert_eq!(mail.subject, "You already have an account");
 }

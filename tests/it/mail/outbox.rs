@@ -20,6 +20,7 @@ use rocket_security::testing::{PASSWORD, TestApp, link_in};
 use rocket_security::{Error, Result, Security};
 use serde_json::json;
 
+use crate::support::links::register;
 #[cfg(feature = "cli")]
 use crate::support::operator::Place;
 use crate::support::store::store_on;
@@ -75,11 +76,6 @@ impl Switched {
 async fn deliver(app: &TestApp) {
     let worker = app.client().rocket().state::<Arc<Worker>>().unwrap();
     worker.deliver_due().await.unwrap();
-}
-
-async fn register(app: &TestApp, email: &str) {
-    let body = json!({"email": email, "password": PASSWORD});
-    assert_eq!(app.browser().post_json("/register", body).await.status, Status::Ok);
 }
 
 async fn ask_for_another_link(app: &TestApp, email: &str) {

@@ -6,10 +6,11 @@ use rocket::tokio::join;
 use rocket::tokio::sync::Notify;
 use rocket::{State, get, routes};
 use rocket_security::features::remember::Remember;
-use rocket_security::testing::{Answer, Browser, PASSWORD, TestApp, link_in};
+use rocket_security::testing::{Answer, Browser, PASSWORD, TestApp};
 use rocket_security::{AuthUser, Maybe, Page, Security, Session};
 use serde_json::{Value, json};
 
+use crate::support::links::link_to;
 use crate::support::{ANN, BOB, REMEMBER, SESSION, app, app_with, rocket, with_ann};
 
 #[get("/basket/<thing>")]
@@ -375,7 +376,7 @@ async fn a_link_that_died_with_a_session_stays_dead_after_the_next_login() {
     for looks_between in [true, false] {
         let browser = app.log_in_as(BOB).await;
         browser.post_json("/reset", json!({"email": BOB})).await;
-        browser.get(&link_in(&app.newest_mail_to(BOB).await)).await;
+        browser.get(&link_to(&app, BOB).await).await;
         assert_eq!(browser.get("/reset/link").await.status, Status::Ok);
         let elsewhere = app.log_in_as(BOB).await;
         elsewhere.post_json("/sessions/end-others", json!({})).await;

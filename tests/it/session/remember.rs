@@ -11,11 +11,12 @@ use rocket_security::datastore::user::UserChange;
 use rocket_security::datastore::{RememberStore, Together};
 use rocket_security::feature::{LoginAttempt, Verdict};
 use rocket_security::features::remember::Remember;
-use rocket_security::testing::{Answer, Browser, PASSWORD, TestApp, link_in};
+use rocket_security::testing::{Answer, Browser, PASSWORD, TestApp};
 use rocket_security::{AuthUser, Fresh, Hooks, Rejection, Result, Security, Session};
 use serde_json::json;
 
 use crate::support::launching::try_launch_on;
+use crate::support::links::{change_email_link, link_to};
 use crate::support::sink::{Sink, told};
 use crate::support::store::store_on;
 use crate::support::users::change_user;
@@ -408,14 +409,13 @@ async fn every_change_of_the_account_ends_it_everywhere() {
             }
             "reset" => {
                 here.post_json("/reset", json!({"email": email})).await;
-                let link = link_in(&app.newest_mail_to(&email).await);
+                let link = link_to(&app, &email).await;
                 let new = "another ferry at seven";
                 let body = json!({"password": new, "password_confirm": new});
                 assert_eq!(app.browser().post_json(&link, body).await.status, Status::Ok);
             }
             "address" => {
-                here.post_json("/change-email", json!({"email": "new@example.net"})).await;
-                let link = link_in(&app.newest_mail_to("new@example.net").await);
+                let link = change_email_link(&app, &here, "new@example.net").await;
                 assert_eq!(here.post_json(&link, json!({})).await.status, Status::Ok);
             }
             "disabled" => {
@@ -666,7 +666,7 @@ async fn links_that_log_in_remember_nobody() {
     let app = with_ann(app_with(json!({"reset": {"log_in": true}}))).await;
     let browser = app.browser();
     browser.post_json("/reset", json!({"email": ANN})).await;
-    let link = link_in(&app.newest_mail_to(ANN).await);
+    let link = link_to(&app, ANN).await;
     let new = "another ferry at seven";
     let body = json!({"password": new, "password_confirm": new});
     assert_eq!(browser.post_json(&link, body).await.status, Status::Ok);

@@ -12,7 +12,7 @@ use rocket_security::crypto::keys::generate_paserk;
 use rocket_security::crypto::password::Password;
 use rocket_security::flow::{Entry, Flow};
 use rocket_security::session::data::{Flash, MAX_COOKIE};
-use rocket_security::testing::{Answer, Browser, PASSWORD, TestApp, link_in};
+use rocket_security::testing::{Answer, Browser, PASSWORD, TestApp};
 use rocket_security::user::Identity;
 use rocket_security::web::next::Next;
 use rocket_security::web::visit::Visit;
@@ -21,6 +21,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::support::launching::try_launch;
+use crate::support::links::change_email_link;
 use crate::support::{ANN, BOB, SESSION, with_ann};
 
 const DATA: &str = "security_data";
@@ -451,8 +452,7 @@ async fn a_new_id_of_the_same_user_keeps_it() {
     assert_eq!(ann.post_json("/change", body).await.status, Status::Ok);
     ids.push(ann.cookie(SESSION).unwrap());
     assert_eq!(word(&ann).await, "tea");
-    ann.post_json("/change-email", json!({"email": "ann@example.net"})).await;
-    let link = link_in(&app.newest_mail_to("ann@example.net").await);
+    let link = change_email_link(&app, &ann, "ann@example.net").await;
     assert_eq!(ann.post_json(&link, json!({})).await.status, Status::Ok);
     ids.push(ann.cookie(SESSION).unwrap());
     assert_eq!(word(&ann).await, "tea");

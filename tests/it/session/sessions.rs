@@ -6,9 +6,10 @@ use rocket::http::Status;
 use rocket_security::Security;
 use rocket_security::clock::Timestamp;
 use rocket_security::features::remember::Remember;
-use rocket_security::testing::{Browser, PASSWORD, TestApp, link_in};
+use rocket_security::testing::{Browser, PASSWORD, TestApp};
 use serde_json::{Value, json};
 
+use crate::support::links::{change_email_link, register};
 use crate::support::sink::{Sink, told};
 use crate::support::users::change_user;
 use crate::support::{ANN, SESSION, app, app_with, rocket_with, sql, with_ann};
@@ -44,8 +45,7 @@ async fn nor_does_a_change_of_the_address_prolong_one() {
     let app = app().await;
     let ann = app.log_in_as(ANN).await;
     app.clock().advance(TimeDelta::minutes(5));
-    ann.post_json("/change-email", json!({"email": "ann@example.net"})).await;
-    let link = link_in(&app.newest_mail_to("ann@example.net").await);
+    let link = change_email_link(&app, &ann, "ann@example.net").await;
     assert_eq!(ann.post_json(&link, json!({})).await.status, Status::Ok);
     for _ in 0..47 {
         app.clock().advance(TimeDelta::minutes(30));
@@ -175,9 +175,7 @@ async fn what_is_over_is_deleted_and_what_is_not_stays() {
     let app = app().await;
     app.log_in_as(ANN).await;
     app.browser().log_in("bob@example.org", "a wrong password").await;
-    app.browser()
-        .post_json("/register", json!({"email": "carol@example.org", "password": PASSWORD}))
-        .await;
+    register(&app, "carol@example.org").await;
     app.mail().await;
     let rows = async |table: &str| {
         sql::number(app.database(), &format!("SELECT COUNT(*) FROM security_{table}")).await

@@ -2,6 +2,7 @@
 
 pub(crate) mod bearer;
 pub(crate) mod launching;
+pub(crate) mod links;
 #[cfg(feature = "cli")]
 pub(crate) mod operator;
 pub(crate) mod program;

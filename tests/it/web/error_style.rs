@@ -17,6 +17,7 @@ use rocket_security::{
 use serde_json::{Value, json};
 
 use crate::support::bearer::{bearer, begin_session, issuer};
+use crate::support::links::register;
 use crate::support::program::{basic_with, get_with, log_in_program, refresh, token_of};
 use crate::support::tokens::{ASSERTION, forge, key};
 use crate::support::users::change_user;
@@ -242,8 +243,7 @@ async fn in_every_style_a_login_says_nothing_of_why_it_failed() {
         let app = app(style.as_str(), Security::default(), &key(TokenPurpose::Local)).await;
         let bob = app.user("bob@example.org").await;
         change_user(&app, &bob, &UserChange::active(false)).await;
-        let body = json!({"email": "cyd@example.org", "password": PASSWORD});
-        app.browser().post_json("/register", body).await;
+        register(&app, "cyd@example.org").await;
         let mut answers = Vec::new();
         for (email, password) in [
             (ANN, "a wrong password"),

@@ -4,7 +4,7 @@ use rocket::http::Status;
 use rocket::serde::json::Json;
 use rocket::{Build, Request, Rocket, State, async_trait, get, routes};
 use rocket_security::flow::Flow;
-use rocket_security::testing::{PASSWORD, TestApp, link_in};
+use rocket_security::testing::{PASSWORD, TestApp};
 use rocket_security::user::User;
 use rocket_security::web::next::Next;
 use rocket_security::web::visit::Visit;
@@ -15,6 +15,7 @@ use rocket_security::{
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::support::links::{confirmation_link, register};
 use crate::support::{ANN, Admin, rocket_with};
 
 /// Shows everything otherwise.
@@ -144,8 +145,7 @@ async fn the_user_is_shown_as_the_application_says_everywhere() {
 async fn a_link_that_logs_in_answers_with_that_user_too() {
     let (rocket, _folder) = rocket(Security::default().presentation(Mine));
     let app = TestApp::launch_with(rocket, json!({"confirm": {"log_in": true}})).await;
-    app.browser().post_json("/register", json!({"email": ANN, "password": PASSWORD})).await;
-    let link = link_in(&app.newest_mail_to(ANN).await);
+    let link = confirmation_link(&app, ANN).await;
     let answer = app.browser().post_json(&link, json!({})).await;
     assert_eq!(answer.response("user"), json!({"name": "ann"}));
 }
@@ -225,12 +225,11 @@ async fn whoever_is_not_fresh_is_answered_as_the_application_says() {
 async fn one_mail_is_replaced_by_files_of_its_name_and_the_others_stay() {
     let (app, _folder) = app(Mine).await;
     app.user(ANN).await;
-    app.browser().post_json("/register", json!({"email": ANN, "password": PASSWORD})).await;
+    register(&app, ANN).await;
     let mail = app.newest_mail_to(ANN).await;
     assert_eq!(mail.text, "Ahoy ann@example.org, you are aboard.");
     assert_eq!(mail.html, "<p>Ahoy ann@example.org!</p>");
-    let body = json!({"email": "bob@example.org", "password": PASSWORD});
-    app.browser().post_json("/register", body).await;
+    register(&app, "bob@example.org").await;
     let mail = app.newest_mail_to("bob@example.org").await;
     assert!(mail.text.contains("/confirm/") && !mail.text.contains("Ahoy"), "{}", mail.text);
 }

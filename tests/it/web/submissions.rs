@@ -1,10 +1,11 @@
 //! What no form of ours would send: refused with a 4xx, never a 5xx.
 
 use rocket::http::Status;
-use rocket_security::testing::{Answer, PASSWORD, TestApp, link_in};
+use rocket_security::testing::{Answer, PASSWORD, TestApp};
 use serde_json::{Value, json};
 
 use crate::house::every_route::{everything, launch};
+use crate::support::links::reset_link;
 use crate::support::{ANN, app, with_ann};
 
 const JSON: &str = "application/json";
@@ -154,8 +155,7 @@ async fn a_form_repeats_the_password_where_json_may_leave_that_out() {
     assert_eq!(page.status, Status::BadRequest);
     assert!(page.body.contains("id=\"error-new_password_confirm\""), "{}", page.body);
 
-    app.browser().post_json("/reset", json!({"email": ANN})).await;
-    let link = link_in(&app.newest_mail_to(ANN).await);
+    let link = reset_link(&app, ANN).await;
     for _ in 0..2 {
         let asks = app.browser().header("Accept", "application/json");
         let answer = asks.post_form(&link, &[("password", new)]).await;
