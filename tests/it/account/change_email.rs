@@ -15,7 +15,7 @@ use serde_json::json;
 
 use crate::account::usernames::{app_with_usernames, named_user};
 use crate::support::links::{change_email_link, link_to, register};
-use crate::support::sink::{Sink, told};
+use crate::support::sink::{app_that_tells, told};
 use crate::support::users::change_user;
 use crate::support::{app, app_with, rocket_with};
 
@@ -451,8 +451,7 @@ async fn an_older_link_dies_whether_the_next_address_has_an_account_or_not() {
 
 #[rocket::async_test]
 async fn an_invited_account_stays_and_a_displaced_one_is_told_of() {
-    let sink = Sink::default();
-    let app = TestApp::launch(rocket_with(sink.listen(Security::default()))).await;
+    let (app, sink) = app_that_tells(rocket_with).await;
     let flow: &Flow = app.client().rocket().state().unwrap();
     let origin = Origin::new(app.clock().now(), None);
     let invited = Email::parse("invited@example.org").unwrap();

@@ -104,7 +104,7 @@ async fn members() -> TestApp {
 }
 
 async fn count(app: &TestApp, table: &str) -> i64 {
-    sql::number(app.database(), &format!("SELECT COUNT(*) FROM {table}")).await
+    sql::count(app.database(), table).await
 }
 
 /// Asserts that there are so many users, members and mails.

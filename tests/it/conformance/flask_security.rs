@@ -82,7 +82,8 @@ use crate::conformance::fault_of;
 use crate::support::bearer::bearer;
 use crate::support::links::{confirmation_link, link_to, register, reset_link};
 use crate::support::program::{basic, basic_with, get_with, post, token_of};
-use crate::support::sink::Sink;
+use crate::support::remembered::remembered;
+use crate::support::sink::app_that_tells;
 use crate::support::store::store_on;
 use crate::support::users::change_user;
 use crate::support::{ANN, Admin, BOB, CHOSEN, Editor, app, app_with, rocket_with, with_ann};
@@ -357,10 +358,8 @@ async fn a_user_who_is_deleted_while_logged_in_is_nobody() {
 /// D-S2, same.
 #[rocket::async_test]
 async fn who_is_remembered_comes_back_and_junk_harms_nobody() {
-    let app = with_ann(app()).await;
-    let browser = app.browser();
-    let body = json!({"email": ANN, "password": PASSWORD, "remember": true});
-    browser.post_json("/login", body).await;
+    let app = app().await;
+    let browser = remembered(&app, ANN).await;
     browser.restart();
     assert_eq!(browser.get("/").await.body, ANN);
     let junk = app.browser();
@@ -475,8 +474,7 @@ async fn mail_never_leaves_within_a_request() {
 /// D-R1, same; no event has the token.
 #[rocket::async_test]
 async fn a_registration_sends_one_mail_and_tells_of_it() {
-    let sink = Sink::default();
-    let app = TestApp::launch(rocket_with(sink.listen(Security::default()))).await;
+    let (app, sink) = app_that_tells(rocket_with).await;
     assert_eq!(app.browser().get("/register").await.status, Status::Ok);
     let fields = [("email", ANN), ("password", PASSWORD), ("password_confirm", PASSWORD)];
     let answer = app.browser().post_form("/register", &fields).await;

@@ -197,9 +197,7 @@ async fn a_change_that_cannot_be_written_down_does_not_happen() {
     let answer = app.browser().post_json("/register", body).await;
     assert_eq!(answer.status, Status::ServiceUnavailable);
     assert_eq!(app.browser().log_in(ANN, PASSWORD).await.status, Status::ServiceUnavailable);
-    let count = async |table: &str| {
-        sql::number(app.database(), &format!("SELECT COUNT(*) FROM {table}")).await
-    };
+    let count = async |table: &str| sql::count(app.database(), table).await;
     assert_eq!((count("security_users").await, count("security_sessions").await), (1, 0));
     assert_eq!((count("security_audit").await, count("security_outbox").await), (0, 0));
 }

@@ -205,7 +205,7 @@ async fn what_the_login_asked_for_is_kept_until_it_is_finished() {
 #[rocket::async_test]
 async fn guests_store_nothing_while_a_proof_is_missing() {
     let app = app().await;
-    let tables = ["sessions", "one_time_tokens", "refresh", "remember"];
+    let tables = ["security_sessions", "security_one_time_tokens", "security_refresh", "security_remember"];
     half_in(&app.browser()).await;
     for table in tables {
         assert_eq!(count(app.database(), table).await, 0, "{table}");
@@ -267,7 +267,7 @@ async fn a_remembered_browser_comes_back_once_its_user_has_proved_more() {
     assert_eq!(page.location(), "/drafts");
     assert_eq!(ann.get("/how").await.body, "remember: printed_code");
     assert_ne!(ann.cookie(REMEMBER).unwrap(), kept, "remembered anew");
-    assert_eq!(count(app.database(), "remember").await, 1);
+    assert_eq!(count(app.database(), "security_remember").await, 1);
 }
 
 #[rocket::async_test]

@@ -11,6 +11,7 @@ use rocket_security::{AuthUser, Maybe, Page, Security, Session};
 use serde_json::{Value, json};
 
 use crate::support::links::link_to;
+use crate::support::remembered::remembered;
 use crate::support::{ANN, BOB, REMEMBER, SESSION, app, app_with, rocket, with_ann};
 
 #[get("/basket/<thing>")]
@@ -299,9 +300,8 @@ async fn a_session_that_was_refused_for_its_age_stays_dead_when_the_clock_steps_
 
 #[rocket::async_test]
 async fn a_remembered_browser_that_was_refused_for_its_age_stays_forgotten() {
-    let app = with_ann(app()).await;
-    let ann = app.browser();
-    ann.post_json("/login", json!({"email": ANN, "password": PASSWORD, "remember": true})).await;
+    let app = app().await;
+    let ann = remembered(&app, ANN).await;
     let copy = copy(&app, &ann, &[REMEMBER]);
     app.clock().advance(TimeDelta::days(30));
     assert_eq!(copy.get_json("/me").await.status, Status::Unauthorized);

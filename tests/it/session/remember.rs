@@ -17,21 +17,11 @@ use serde_json::json;
 
 use crate::support::launching::try_launch_on;
 use crate::support::links::{change_email_link, link_to};
-use crate::support::sink::{Sink, told};
+use crate::support::remembered::remembered;
+use crate::support::sink::{app_that_tells, told};
 use crate::support::store::store_on;
 use crate::support::users::change_user;
 use crate::support::{ANN, REMEMBER, SESSION, app, app_with, rocket, rocket_with, sql, with_ann};
-
-/// Gives a browser in which the user of that address is logged in and remembered.
-async fn remembered<'a>(app: &'a TestApp, email: &str) -> Browser<'a> {
-    app.user(email).await;
-    let browser = app.browser();
-    let body = json!({"email": email, "password": PASSWORD, "remember": true});
-    let answer = browser.post_json("/login", body).await;
-    assert_eq!(answer.status, Status::Ok, "{}", answer.body);
-    assert!(browser.cookie(REMEMBER).is_some());
-    browser
-}
 
 /// Gives a browser that has that cookie and no other.
 fn with_keepsake<'a>(app: &'a TestApp, keepsake: &str) -> Browser<'a> {
@@ -54,13 +44,7 @@ async fn is_forgotten(browser: &Browser<'_>) -> bool {
 }
 
 async fn count(app: &TestApp, table: &str) -> i64 {
-    sql::count(app.database(), table).await
-}
-
-/// An application, and what it tells of.
-async fn app_that_tells() -> (TestApp, Sink) {
-    let sink = Sink::default();
-    (TestApp::launch(rocket_with(sink.listen(Security::default()))).await, sink)
+    sql::count(app.database(), &format!("security_{table}")).await
 }
 
 fn remember_line(answer: &Answer) -> Option<&str> {
@@ -169,7 +153,7 @@ async fn what_a_browser_keeps_is_replaced_whenever_it_comes_back() {
 
 #[rocket::async_test]
 async fn a_copy_that_is_used_later_ends_the_series_and_both_browsers_and_the_owner_is_told() {
-    let (app, events) = app_that_tells().await;
+    let (app, events) = app_that_tells(rocket_with).await;
     let ann = remembered(&app, ANN).await;
     let bystander = remembered(&app, ANN).await;
     let copy = keepsake_of(&ann);
@@ -201,7 +185,7 @@ async fn a_copy_that_is_used_later_ends_the_series_and_both_browsers_and_the_own
 
 #[rocket::async_test]
 async fn a_thief_who_was_first_is_out_as_soon_as_the_owner_comes_back() {
-    let (app, events) = app_that_tells().await;
+    let (app, events) = app_that_tells(rocket_with).await;
     let ann = remembered(&app, ANN).await;
     ann.restart();
     let thief = with_keepsake(&app, &keepsake_of(&ann));
@@ -218,7 +202,7 @@ async fn a_thief_who_was_first_is_out_as_soon_as_the_owner_comes_back() {
 
 #[rocket::async_test]
 async fn of_32_who_find_out_a_theft_at_once_one_tells_of_it() {
-    let (app, events) = app_that_tells().await;
+    let (app, events) = app_that_tells(rocket_with).await;
     let ann = remembered(&app, ANN).await;
     let copy = keepsake_of(&ann);
     ann.restart();
@@ -233,7 +217,7 @@ async fn of_32_who_find_out_a_theft_at_once_one_tells_of_it() {
 
 #[rocket::async_test]
 async fn of_32_requests_of_one_browser_at_once_all_get_one_session_and_one_successor() {
-    let (app, events) = app_that_tells().await;
+    let (app, events) = app_that_tells(rocket_with).await;
     let keepsake = keepsake_of(&remembered(&app, ANN).await);
     let tabs: Vec<_> = (0..32).map(|_| with_keepsake(&app, &keepsake)).collect();
     let answers = join_all(tabs.iter().map(|tab| tab.get("/me"))).await;
@@ -437,7 +421,7 @@ async fn every_change_of_the_account_ends_it_everywhere() {
 
 #[rocket::async_test]
 async fn nobody_is_remembered_for_more_than_30_days_though_they_come_daily() {
-    let (app, events) = app_that_tells().await;
+    let (app, events) = app_that_tells(rocket_with).await;
     let ann = remembered(&app, ANN).await;
     for day in 0..29 {
         app.clock().advance(TimeDelta::days(1));

@@ -10,7 +10,7 @@ use rocket_security::testing::{Browser, PASSWORD, TestApp};
 use serde_json::{Value, json};
 
 use crate::support::links::{change_email_link, register};
-use crate::support::sink::{Sink, told};
+use crate::support::sink::{app_that_tells, told};
 use crate::support::users::change_user;
 use crate::support::{ANN, SESSION, app, app_with, rocket_with, sql, with_ann};
 use rocket_security::datastore::user::UserChange;
@@ -177,9 +177,7 @@ async fn what_is_over_is_deleted_and_what_is_not_stays() {
     app.browser().log_in("bob@example.org", "a wrong password").await;
     register(&app, "carol@example.org").await;
     app.mail().await;
-    let rows = async |table: &str| {
-        sql::number(app.database(), &format!("SELECT COUNT(*) FROM security_{table}")).await
-    };
+    let rows = async |table: &str| sql::count(app.database(), &format!("security_{table}")).await;
     let all = async || {
         let mut all = 0;
         for table in ["sessions", "one_time_tokens", "attempts", "users"] {
@@ -214,7 +212,7 @@ async fn anonymous_visitors_store_nothing() {
     visitor.get("/login").await;
     assert!(visitor.cookie("security_guest").is_some());
     assert_eq!(visitor.cookie(SESSION), None);
-    assert_eq!(sql::number(app.database(), "SELECT COUNT(*) FROM security_sessions").await, 0);
+    assert_eq!(sql::count(app.database(), "security_sessions").await, 0);
 }
 
 #[rocket::async_test]
@@ -361,8 +359,7 @@ async fn one_ends_all_others_at_once() {
 
 #[rocket::async_test]
 async fn of_16_who_end_a_session_at_once_one_does_and_that_is_told_once() {
-    let sink = Sink::default();
-    let app = TestApp::launch(rocket_with(sink.listen(Security::default()))).await;
+    let (app, sink) = app_that_tells(rocket_with).await;
     let (here, _there) = (app.log_in_as(ANN).await, app.log_in_as(ANN).await);
     let (id, _) = ids(&here).await.into_iter().find(|(_, is_current)| !is_current).unwrap();
     let body = json!({"session": id});

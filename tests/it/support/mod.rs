@@ -6,6 +6,7 @@ pub(crate) mod links;
 #[cfg(feature = "cli")]
 pub(crate) mod operator;
 pub(crate) mod program;
+pub(crate) mod remembered;
 pub(crate) mod sink;
 pub(crate) mod socket;
 pub(crate) mod sql;

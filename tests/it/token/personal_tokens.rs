@@ -16,14 +16,13 @@ use serde_json::{Value, json};
 use crate::support::bearer::{as_handshake, bearer, issuer};
 use crate::support::launching::{try_launch, try_launch_on};
 use crate::support::program::{assert_token_refused, get};
-use crate::support::sink::Sink;
+use crate::support::sink::app_that_tells;
 use crate::support::tokens::key;
 use crate::support::users::change_user;
 use crate::support::{ANN, Admin, BOB, CHOSEN, ReadReports, WriteReports, sql};
 
 const PATH: &str = "/personal-tokens";
 const REVOKE: &str = "/personal-tokens/revoke";
-const LISTED: &str = "SELECT COUNT(*) FROM security_personal_tokens";
 
 #[get("/me")]
 fn me(user: AuthUser) -> String {
@@ -241,7 +240,7 @@ async fn what_cannot_be_made_is_said_by_field() {
     assert_eq!(same.reasons(), ["invalid_input", "name_taken"]);
     let more = ann.post_json(PATH, body("b")).await;
     assert_eq!(more.reasons(), ["invalid_input", "too_many_personal_tokens"]);
-    assert_eq!(sql::number(app.database(), LISTED).await, 1);
+    assert_eq!(sql::count(app.database(), "security_personal_tokens").await, 1);
 }
 
 #[rocket::async_test]
@@ -259,8 +258,7 @@ async fn the_store_has_nothing_that_opens_anything() {
 
 #[rocket::async_test]
 async fn its_owner_is_told_by_mail_and_events_tell_of_it() {
-    let sink = Sink::default();
-    let app = TestApp::launch(rocket_with(sink.listen(Security::default()))).await;
+    let (app, sink) = app_that_tells(rocket_with).await;
     let ann = app.log_in_as(ANN).await;
     let (token, id) = make(&ann, body("nightly")).await;
     let mail = app.newest_mail_to(ANN).await;
@@ -611,7 +609,7 @@ async fn every_change_of_the_account_ends_it_and_a_logout_does_not() {
         assert_accepted(&app, &token).await;
         change_user(&app, &user, &change).await;
         assert_refused(&app, &token, "credentials_refused").await;
-        assert_eq!(sql::number(app.database(), LISTED).await, 0);
+        assert_eq!(sql::count(app.database(), "security_personal_tokens").await, 0);
         for back in [UserChange::active(true), UserChange::reopened()] {
             app.store().update_user(user.id, &back, &Together::nothing()).await.unwrap();
         }

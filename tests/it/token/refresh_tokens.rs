@@ -16,7 +16,6 @@ use rocket_security::{AuthUser, Fresh, Security, Verifier};
 use serde_json::{Value, json};
 
 use crate::support::program::{LOGIN, Pair, credentials, get, pair_in};
-use crate::support::sink::Sink;
 use crate::support::store::store_on;
 use crate::support::{ANN, with_ann};
 
@@ -40,13 +39,6 @@ async fn app_with(tokens: Value) -> TestApp {
 
 async fn app() -> TestApp {
     app_with(json!({})).await
-}
-
-/// An application, and what it tells of.
-async fn app_that_tells() -> (TestApp, Sink) {
-    let sink = Sink::default();
-    let app = with_ann(TestApp::launch(rocket(sink.listen(Security::default())))).await;
-    (app, sink)
 }
 
 async fn log_in(browser: &Browser<'_>) -> Pair {

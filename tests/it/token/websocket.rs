@@ -405,8 +405,7 @@ async fn a_login_has_twenty_tickets_and_the_oldest_give_way() {
         app.clock().advance(TimeDelta::milliseconds(1));
         tickets.push(ticket_of(&ann).await);
     }
-    let kept = "SELECT COUNT(*) FROM security_one_time_tokens";
-    assert_eq!(sql::number(app.database(), kept).await, 21);
+    assert_eq!(sql::count(app.database(), "security_one_time_tokens").await, 21);
     assert_refused(&shake(&app, "/who", &tickets[9]).await);
     for ticket in [&tickets[10], &tickets[29], &untouched] {
         assert_eq!(shake(&app, "/who", ticket).await.body, format!("{ANN} ticket"));

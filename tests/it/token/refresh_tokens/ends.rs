@@ -10,12 +10,11 @@ use serde_json::json;
 
 use crate::support::bearer::{bearer, issuer};
 use crate::support::program::{LOGIN, Pair, credentials, log_in_program, pair_in, post, refresh};
-use crate::support::sink::told;
+use crate::support::sink::{app_that_tells, told};
 use crate::support::users::change_user;
 use crate::support::{ANN, with_ann};
 use crate::token::refresh_tokens::{
-    app, app_that_tells, app_with, assert_refused, families, is_accepted, log_in, read, rocket,
-    status_of,
+    app, app_with, assert_refused, families, is_accepted, log_in, read, rocket, status_of,
 };
 
 #[rocket::async_test]
@@ -64,7 +63,8 @@ async fn log_out_by(app: &TestApp, token: &str, kind: Option<&str>) -> Answer {
 
 #[rocket::async_test]
 async fn a_logout_with_an_access_token_alone_ends_the_login_of_its_program() {
-    let (app, events) = app_that_tells().await;
+    let (app, events) = app_that_tells(rocket).await;
+    app.user(ANN).await;
     let bystander = log_in_program(&app).await;
     let kinds = [None, Some("application/json"), Some("application/x-www-form-urlencoded")];
     for kind in kinds {
@@ -308,7 +308,8 @@ async fn whoever_logs_out_when_nobody_used_the_session_ends_its_programs_unless_
 
 #[rocket::async_test]
 async fn a_program_logs_out_by_its_refresh_token_alone_in_the_body_or_in_a_cookie() {
-    let (app, events) = app_that_tells().await;
+    let (app, events) = app_that_tells(rocket).await;
+    app.user(ANN).await;
     let (one, other) = (log_in_program(&app).await, log_in_program(&app).await);
     let used = pair_in(&refresh(&app, &one.refresh).await);
     let body = json!({"refresh_token": one.refresh});
@@ -379,7 +380,8 @@ async fn every_change_of_the_account_ends_every_program() {
 
 #[rocket::async_test]
 async fn a_program_logs_out_with_its_refresh_token() {
-    let (app, events) = app_that_tells().await;
+    let (app, events) = app_that_tells(rocket).await;
+    app.user(ANN).await;
     let (one, other) = (log_in_program(&app).await, log_in_program(&app).await);
     let body = json!({"refresh_token": one.refresh});
     assert_eq!(post(&app, "/logout", body.clone()).await.status, Status::Ok);

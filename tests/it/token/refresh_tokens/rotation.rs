@@ -14,11 +14,11 @@ use serde_json::json;
 
 use crate::support::bearer::{bearer, issuer};
 use crate::support::program::{LOGIN, Pair, credentials, log_in_program, pair_in, post, refresh};
-use crate::support::sink::told;
+use crate::support::sink::{app_that_tells, told};
 use crate::support::tokens::Download;
 use crate::support::{ANN, with_ann};
 use crate::token::refresh_tokens::{
-    app, app_that_tells, app_with, assert_refused, families, is_accepted, read, rocket,
+    app, app_with, assert_refused, families, is_accepted, read, rocket,
 };
 
 #[rocket::async_test]
@@ -82,7 +82,8 @@ async fn whatever_is_no_refresh_token_of_ours_is_refused_with_the_reason() {
 
 #[rocket::async_test]
 async fn a_token_that_is_used_again_ends_its_family_and_the_owner_is_told() {
-    let (app, events) = app_that_tells().await;
+    let (app, events) = app_that_tells(rocket).await;
+    app.user(ANN).await;
     let (first, bystander) = (log_in_program(&app).await, log_in_program(&app).await);
     let second = pair_in(&refresh(&app, &first.refresh).await);
     let thief = app.browser().at("203.0.113.9".parse().unwrap());
@@ -112,7 +113,8 @@ async fn a_token_that_is_used_again_ends_its_family_and_the_owner_is_told() {
 
 #[rocket::async_test]
 async fn of_32_who_refresh_at_once_one_wins_and_the_family_is_dead() {
-    let (app, events) = app_that_tells().await;
+    let (app, events) = app_that_tells(rocket).await;
+    app.user(ANN).await;
     let pair = log_in_program(&app).await;
     let answers = join_all((0..32).map(|_| refresh(&app, &pair.refresh))).await;
     let (won, lost): (Vec<_>, Vec<_>) = answers.iter().partition(|it| it.status == Status::Ok);
