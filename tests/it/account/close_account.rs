@@ -46,8 +46,8 @@ async fn a_closed_account_opens_for_nobody_and_is_deleted_when_the_grace_is_over
     assert_eq!(app.store().list_users(None, 10).await.unwrap(), []);
     let last = app.newest_mail_to(ANN).await;
     assert_eq!((last.subject.as_str(), last.link), ("Your account is deleted", None));
-    for table in ["sessions", "one_time_tokens", "track", "users_roles", "outbox"] {
-        let table = format!("security_{table}");
+    for name in ["sessions", "one_time_tokens", "track", "users_roles", "outbox"] {
+        let table = format!("security_{name}");
         assert_eq!(sql::count(app.database(), &table).await, 0, "{table}");
     }
     // The address is free.

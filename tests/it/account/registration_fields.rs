@@ -16,6 +16,7 @@ use sqlx::AssertSqlSafe;
 
 use crate::support::launching::try_launch;
 use crate::support::links::confirmation_link;
+use crate::support::templates::with_templates;
 use crate::support::{ANN, BOB, app, app_with, rocket, rocket_with, sql, with_ann};
 
 /// What the application keeps of a member. A nickname is taken once.
@@ -364,15 +365,12 @@ async fn when_the_row_cannot_be_saved_there_is_no_account_and_no_mail() {
 
 #[rocket::async_test]
 async fn a_template_of_the_application_places_the_fields_itself() {
-    let folder = tempfile::tempdir().unwrap();
-    std::fs::create_dir(folder.path().join("security")).unwrap();
     let template = "{% import \"security/_field.html\" as field %}Mine: {% for own in own_fields %}\
                     {{ own.name }} {{ own.kind }};{% endfor %}{{ field::own(field=own_fields.3, \
                     form=form, errors=errors, focus=\"\") }}";
-    std::fs::write(folder.path().join("security/register.html"), template).unwrap();
-    let figment = rocket::Config::figment().merge(("template_dir", folder.path()));
     let security = Security::default().enable(Register::asking::<Member>());
-    let rocket = rocket::custom(figment).attach(security).manage(Reserved("root"));
+    let rocket = rocket::build().attach(security).manage(Reserved("root"));
+    let (rocket, _folder) = with_templates(rocket, &[("security/register.html", template)]);
     let app = TestApp::launch(rocket).await;
     let page = app.browser().get("/register").await.body;
     let list = "Mine: nickname text;age number;color choice;terms checkbox;";

@@ -85,6 +85,7 @@ use crate::support::program::{basic, basic_with, get_with, post, token_of};
 use crate::support::remembered::remembered;
 use crate::support::sink::app_that_tells;
 use crate::support::store::store_on;
+use crate::support::templates::with_templates;
 use crate::support::users::change_user;
 use crate::support::{ANN, Admin, BOB, CHOSEN, Editor, app, app_with, rocket_with, with_ann};
 
@@ -815,13 +816,10 @@ fn a_role_is_its_name() {
 /// D-I2, same.
 #[rocket::async_test]
 async fn what_an_application_adds_reaches_every_page() {
-    let folder = tempfile::tempdir().unwrap();
-    std::fs::create_dir(folder.path().join("security")).unwrap();
     let base = "{{ motto }}{% block main %}{% endblock main %}";
-    std::fs::write(folder.path().join("security/base.html"), base).unwrap();
     let rocket = rocket_with(Security::default().presentation(Mine));
-    let figment = rocket.figment().clone().merge(("template_dir", folder.path()));
-    let app = TestApp::launch(rocket.configure(figment)).await;
+    let (rocket, _folder) = with_templates(rocket, &[("security/base.html", base)]);
+    let app = TestApp::launch(rocket).await;
     for page in ["/login", "/register", "/reset", "/confirm"] {
         assert!(app.browser().get(page).await.body.starts_with("everywhere"), "{page}");
     }

@@ -1,6 +1,5 @@
 //! What stops a launch, and what it says.
 
-use std::path::Path;
 use std::process::{Command, Stdio};
 use std::thread;
 use std::time::Duration;
@@ -19,6 +18,7 @@ use rocket_security::testing::TestApp;
 use rocket_security::{MemoryDatastore, Security};
 use serde_json::json;
 
+use crate::support::examples::example;
 use crate::support::{rocket, rocket_with};
 
 pub(crate) const GOOD_KEY: &str = "k4.local.qmMwdTgzhPlqS8Hc-JQMSg9YFBqFv1_w_LbT4HMZ3gs";
@@ -52,9 +52,7 @@ pub(crate) fn said_by(profile: &str, toml: &str, files: &[(&str, &str)]) -> Vec<
     let database = format!("sqlite:{}", folder.path().join("security.sqlite").display());
     let config = folder.path().join("Rocket.toml");
     std::fs::write(&config, toml.replace("DATABASE", &database)).unwrap();
-    let tests = std::env::current_exe().unwrap();
-    let quickstart = tests.parent().and_then(Path::parent).unwrap().join("examples/quickstart");
-    let mut launched = Command::new(quickstart)
+    let mut launched = Command::new(example("quickstart"))
         .current_dir(folder.path())
         .env("ROCKET_CONFIG", &config)
         .env("ROCKET_PROFILE", profile)

@@ -205,7 +205,8 @@ async fn what_the_login_asked_for_is_kept_until_it_is_finished() {
 #[rocket::async_test]
 async fn guests_store_nothing_while_a_proof_is_missing() {
     let app = app().await;
-    let tables = ["security_sessions", "security_one_time_tokens", "security_refresh", "security_remember"];
+    let tables =
+        ["security_sessions", "security_one_time_tokens", "security_refresh", "security_remember"];
     half_in(&app.browser()).await;
     for table in tables {
         assert_eq!(count(app.database(), table).await, 0, "{table}");

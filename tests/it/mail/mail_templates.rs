@@ -13,6 +13,7 @@ use rocket_security::testing::TestApp;
 use serde_json::{Value, json};
 
 use crate::support::links::register;
+use crate::support::templates::with_templates;
 use crate::support::{ANN, app_with, rocket};
 
 const LINK: &str = "https://harbour.example/confirm/8dS0rQ-Zk_1";
@@ -194,10 +195,12 @@ async fn mail_with(app: &TestApp, template: &str, value: &str) -> rocket_securit
 
 #[rocket::async_test]
 async fn what_somebody_typed_makes_no_line_and_no_header_of_its_own() {
-    let folder = tempfile::tempdir().unwrap();
-    replace(folder.path(), "note.txt", "Note: {{ note }}\n");
-    replace(folder.path(), "note.html", "<p>{{ note }}</p>");
-    let app = TestApp::launch(with_templates(folder.path())).await;
+    let note = [
+        ("security/email/note.txt", "Note: {{ note }}\n"),
+        ("security/email/note.html", "<p>{{ note }}</p>"),
+    ];
+    let (rocket, _folder) = with_templates(rocket(), &note);
+    let app = TestApp::launch(rocket).await;
     let typed = "Ann\r\nBcc: eve@example.org\r\n\r\nYour account is locked.\u{2028}<b>Call</b> &co";
     let mail = mail_with(&app, "note", typed).await;
     let line = "Ann  Bcc: eve@example.org    Your account is locked. <b>Call</b> &co";
@@ -210,18 +213,6 @@ async fn what_somebody_typed_makes_no_line_and_no_header_of_its_own() {
     assert!(!head.to_ascii_lowercase().contains("\nbcc:"), "{head}");
 }
 
-fn replace(folder: &Path, file: &str, text: &str) {
-    let path = folder.join("security/email");
-    fs::create_dir_all(&path).unwrap();
-    fs::write(path.join(file), text).unwrap();
-}
-
-fn with_templates(folder: &Path) -> rocket::Rocket<rocket::Build> {
-    let rocket = rocket();
-    let figment = rocket.figment().clone().merge(("template_dir", folder));
-    rocket.configure(figment)
-}
-
 #[rocket::async_test]
 async fn every_part_of_every_mail_is_replaced_by_itself() {
     let shown: BTreeMap<String, [String; 2]> = {
@@ -230,8 +221,8 @@ async fn every_part_of_every_mail_is_replaced_by_itself() {
     };
     for name in shown.keys() {
         for ending in ["txt", "html"] {
-            let folder = tempfile::tempdir().unwrap();
-            replace(folder.path(), &format!("{name}.{ending}"), "Ours.");
+            let replaced = format!("security/email/{name}.{ending}");
+            let (_, folder) = with_templates(rocket(), &[(&replaced, "Ours.")]);
             let ours: Vec<(String, String)> = mails()
                 .iter()
                 .flat_map(|name| ["txt", "html"].map(|ending| (name.clone(), ending)))
@@ -259,14 +250,10 @@ async fn every_part_of_every_mail_is_replaced_by_itself() {
 
 #[rocket::async_test]
 async fn one_replaced_text_leaves_the_rest_of_its_mail_alone() {
-    let folder = tempfile::tempdir().unwrap();
-    replace(
-        folder.path(),
-        "confirmation_instructions.txt",
-        "Ahoi {{ email }}, {{ link }} ({{ within }}) at {{ site_name }}, {{ base_url }}\n",
-    );
-    let named = json!({"site_name": "Harbour"});
-    let app = TestApp::launch_with(with_templates(folder.path()), named).await;
+    let text = "Ahoi {{ email }}, {{ link }} ({{ within }}) at {{ site_name }}, {{ base_url }}\n";
+    let replaced = ("security/email/confirmation_instructions.txt", text);
+    let (rocket, _folder) = with_templates(rocket(), &[replaced]);
+    let app = TestApp::launch_with(rocket, json!({"site_name": "Harbour"})).await;
     register(&app, ANN).await;
     let mail = app.newest_mail_to("ann@example.org").await;
     let link = mail.link.clone().unwrap();

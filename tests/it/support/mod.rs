@@ -1,6 +1,7 @@
 //! The applications that the suite tests.
 
 pub(crate) mod bearer;
+pub(crate) mod examples;
 pub(crate) mod launching;
 pub(crate) mod links;
 #[cfg(feature = "cli")]
@@ -11,6 +12,7 @@ pub(crate) mod sink;
 pub(crate) mod socket;
 pub(crate) mod sql;
 pub(crate) mod store;
+pub(crate) mod templates;
 pub(crate) mod tokens;
 pub(crate) mod users;
 

@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::support::links::{confirmation_link, register};
+use crate::support::templates::with_templates;
 use crate::support::{ANN, Admin, rocket_with};
 
 /// Shows everything otherwise.
@@ -99,14 +100,8 @@ const TEMPLATES: &[(&str, &str)] = &[
 ];
 
 fn rocket(security: Security) -> (Rocket<Build>, TempDir) {
-    let folder = tempfile::tempdir().unwrap();
-    std::fs::create_dir_all(folder.path().join("security/email")).unwrap();
-    for (name, text) in TEMPLATES {
-        std::fs::write(folder.path().join(name), text).unwrap();
-    }
-    let figment = rocket::Config::figment().merge(("template_dir", folder.path()));
     let routes = routes![mine, payload, context, vault, board];
-    (rocket::custom(figment).attach(security).mount("/", routes), folder)
+    with_templates(rocket::build().attach(security).mount("/", routes), &TEMPLATES)
 }
 
 async fn app(presentation: impl Presentation) -> (TestApp, TempDir) {

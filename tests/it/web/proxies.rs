@@ -2,12 +2,12 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use rocket_security::testing::{PASSWORD, TestApp};
 use serde_json::{Value, json};
 
+use crate::support::examples::example;
 use crate::support::{ANN, app_with, with_ann};
 
 async fn app(settings: Value) -> TestApp {
@@ -87,9 +87,7 @@ impl Drop for Started {
 /// Sends requests with these headers to the quickstart, one after the other, and gives what it logs.
 fn logged(settings: &str, headers: &[&str]) -> String {
     let folder = tempfile::tempdir().unwrap();
-    let tests = std::env::current_exe().unwrap();
-    let quickstart = tests.parent().and_then(Path::parent).unwrap().join("examples/quickstart");
-    let child = Command::new(quickstart)
+    let child = Command::new(example("quickstart"))
         .current_dir(folder.path())
         .env("ROCKET_PROFILE", "debug")
         .env("ROCKET_CLI_COLORS", "false")
