@@ -58,16 +58,14 @@ use rocket_security::config::TokenPurpose;
 use rocket_security::crypto::random_uuid;
 use rocket_security::datastore::Together;
 use rocket_security::datastore::user::UserChange;
-use rocket_security::event::Origin;
-use rocket_security::flow::Flow;
 use rocket_security::rejection::TokenFault;
 use rocket_security::testing::{PASSWORD, TestApp};
-use rocket_security::token::{Access, Lifetime, NoClaims, Refresh};
+use rocket_security::token::{Access, Lifetime, Refresh};
 use rocket_security::{AuthUser, Config, MemoryDatastore, RoleName, Security, TokenKind, Verifier};
 use serde_json::{Map, Value, json};
 
 use crate::conformance::fault_of;
-use crate::support::bearer::{bearer, issuer as issuer_of};
+use crate::support::bearer::{bearer, deny, issuer as issuer_of, read};
 use crate::support::links::{confirmation_link, reset_link};
 use crate::support::program::{Pair, get_with, log_in_program, pair_in, refresh, token_of};
 use crate::support::tokens::{
@@ -129,10 +127,7 @@ fn a_token_that_lacks_a_claim_is_refused() {
 async fn a_token_that_is_denied_is_refused() {
     let app = with_ann(app()).await;
     let pair = log_in_program(&app).await;
-    let verifier = app.client().rocket().state::<Verifier>().unwrap();
-    let token = verifier.verify::<NoClaims, Access>(&pair.access).unwrap();
-    let flow = app.client().rocket().state::<Flow>().unwrap();
-    flow.deny_token(Origin::new(app.clock().now(), None), &token).await.unwrap();
+    assert!(deny::<Access>(&app, &pair.access).await);
     assert_eq!(get_with(&app, "/me", bearer(&pair.access)).await.status, Status::Unauthorized);
 }
 
@@ -297,17 +292,13 @@ async fn refreshing_gives_other_times_the_same_end_and_the_same_user() {
     let app =
         with_ann(app_with(json!({"tokens": {"refresh_lifetime": "2h", "refresh_idle": "2h"}})))
             .await;
-    let verifier = app.client().rocket().state::<Verifier>().unwrap();
-    let read = |pair: &Pair| {
-        let access = verifier.verify::<NoClaims, Access>(&pair.access).unwrap();
-        let refresh = verifier.verify::<NoClaims, Refresh>(&pair.refresh).unwrap();
-        (access, refresh)
-    };
-    let first = read(&log_in_program(&app).await);
+    let both =
+        |pair: &Pair| (read::<Access>(&app, &pair.access), read::<Refresh>(&app, &pair.refresh));
+    let first = both(&log_in_program(&app).await);
     let pair = log_in_program(&app).await;
-    let before = read(&pair);
+    let before = both(&pair);
     app.clock().advance(TimeDelta::minutes(10));
-    let after = read(&pair_in(&refresh(&app, &pair.refresh).await));
+    let after = both(&pair_in(&refresh(&app, &pair.refresh).await));
     assert_eq!(
         after.0.issued_at().unwrap() - before.0.issued_at().unwrap(),
         TimeDelta::minutes(10)
@@ -328,8 +319,7 @@ async fn a_refreshed_token_lasts_as_configured_and_no_longer_than_its_login() {
     let pair = log_in_program(&app).await;
     app.clock().advance(TimeDelta::minutes(59));
     let next = pair_in(&refresh(&app, &pair.refresh).await);
-    let verifier = app.client().rocket().state::<Verifier>().unwrap();
-    let token = verifier.verify::<NoClaims, Access>(&next.access).unwrap();
+    let token = read::<Access>(&app, &next.access);
     let lasts = token.expires_at().unwrap() - token.issued_at().unwrap();
     assert!(lasts <= TimeDelta::minutes(32), "{lasts}");
 }

@@ -5,6 +5,7 @@ use rocket::futures::future::join_all;
 use rocket::http::Status;
 use rocket_security::Security;
 use rocket_security::clock::Timestamp;
+use rocket_security::datastore::user::UserChange;
 use rocket_security::features::remember::Remember;
 use rocket_security::testing::{Browser, PASSWORD, TestApp};
 use serde_json::{Value, json};
@@ -13,7 +14,6 @@ use crate::support::links::{change_email_link, register};
 use crate::support::sink::{app_that_tells, told};
 use crate::support::users::change_user;
 use crate::support::{ANN, SESSION, app, app_with, rocket_with, sql, with_ann};
-use rocket_security::datastore::user::UserChange;
 
 #[rocket::async_test]
 async fn an_idle_session_ends_after_an_hour() {

@@ -6,14 +6,13 @@ use rocket::{Build, Rocket, get, post, routes};
 use rocket_security::features::basic::Basic;
 use rocket_security::features::personal_tokens::PersonalTokens;
 use rocket_security::testing::{Answer, Browser, PASSWORD, TestApp};
-use rocket_security::token::{Access, NoClaims, Verified};
+use rocket_security::token::{Access, NoClaims};
 use rocket_security::{
-    AuthUser, AuthVia, Paseto, Rejection, RolesRequired, Scoped, Security, TokenKind, TokenUser,
-    Tokens, Verifier, via,
+    AuthUser, AuthVia, Paseto, Rejection, RolesRequired, Scoped, Security, TokenUser, Tokens, via,
 };
 use serde_json::json;
 
-use crate::support::bearer::{bearer, issuer, personal_token};
+use crate::support::bearer::{bearer, issuer, personal_token, read};
 use crate::support::program::{Pair, basic, get, log_in_program, token_of};
 use crate::support::tokens::Download;
 use crate::support::{ANN, Admin, ReadReports, program, with_ann};
@@ -128,11 +127,6 @@ async fn post_with(app: &TestApp, path: &'static str, header: Header<'static>) -
 
 async fn opens(app: &TestApp, path: &'static str, token: &str) -> bool {
     get(app, path, token).await.status == Status::Ok
-}
-
-fn read<K: TokenKind>(app: &TestApp, token: &str) -> Verified<NoClaims, K> {
-    let verifier: &Verifier = app.client().rocket().state().unwrap();
-    verifier.verify(token).ok().unwrap()
 }
 
 #[rocket::async_test]

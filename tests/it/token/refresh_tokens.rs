@@ -11,8 +11,7 @@ use rocket::{Build, Rocket, get, routes};
 use rocket_security::datastore::RefreshStore;
 use rocket_security::datastore::refresh::FamilyRecord;
 use rocket_security::testing::{Answer, Browser, TestApp};
-use rocket_security::token::{NoClaims, Refresh, Verified};
-use rocket_security::{AuthUser, Fresh, Security, Verifier};
+use rocket_security::{AuthUser, Fresh, Security};
 use serde_json::{Value, json};
 
 use crate::support::program::{LOGIN, Pair, credentials, get, pair_in};
@@ -65,11 +64,6 @@ fn assert_refused(answer: &Answer, reason: &str) {
     assert_eq!(answer.response("field_errors"), json!({"": errors}));
     assert_ne!(errors[0], "The refresh token is not accepted.", "no reason in words");
     assert_eq!(answer.headers("WWW-Authenticate").count(), 0, "nothing to log in to");
-}
-
-fn read(app: &TestApp, token: &str) -> Verified<NoClaims, Refresh> {
-    let verifier: &Verifier = app.client().rocket().state().unwrap();
-    verifier.verify(token).unwrap()
 }
 
 async fn families(app: &TestApp) -> Vec<FamilyRecord> {

@@ -18,7 +18,7 @@ use rocket_security::web::Web;
 use rocket_security::{Hooks, Rejection, Result, Security, User, Verifier};
 use serde_json::{Value, json};
 
-use crate::support::bearer::issuer;
+use crate::support::bearer::{deny, issuer, read};
 use crate::support::program::{log_in_program, refresh};
 use crate::support::store::store_on;
 use crate::support::tokens::{
@@ -26,9 +26,7 @@ use crate::support::tokens::{
 };
 use crate::support::users::change_user;
 use crate::support::{ANN, sql, with_ann};
-use crate::token::refresh_tokens::{
-    app, app_with, assert_refused, families, is_accepted, read, rocket,
-};
+use crate::token::refresh_tokens::{app, app_with, assert_refused, families, is_accepted, rocket};
 
 /// What a guard that needs the token alone asks.
 #[get("/checked/<kind>/<token>")]
@@ -117,11 +115,7 @@ async fn a_token_about_something_else_is_good_until_it_is_denied() {
         issuer(&app).of::<Download>("report.pdf").issue().unwrap(),
     );
     assert!(is_good(&app, "download", &one).await);
-    let verifier: &Verifier = app.client().rocket().state().unwrap();
-    let flow: &Flow = app.client().rocket().state().unwrap();
-    let token = verifier.verify::<Value, Download>(&one).unwrap();
-    let origin = Origin::new(app.clock().now(), None);
-    assert!(flow.deny_token(origin, &token).await.unwrap());
+    assert!(deny::<Download>(&app, &one).await);
     assert!(!is_good(&app, "download", &one).await);
     assert!(is_good(&app, "download", &other).await);
     app.clock().advance(TimeDelta::minutes(15));
@@ -145,10 +139,9 @@ async fn a_token_without_an_id_cannot_be_denied_and_harms_no_other_of_its_issuer
         claims.as_object_mut().unwrap().remove("jti");
         forge(&foreign, &claims, "", ASSERTION)
     });
-    let verifier: &Verifier = app.client().rocket().state().unwrap();
-    let flow: &Flow = app.client().rocket().state().unwrap();
-    let token = verifier.verify::<NoClaims, Access>(&one).unwrap();
+    let token = read::<Access>(&app, &one);
     assert_eq!(token.denied_as(), None);
+    let flow: &Flow = app.client().rocket().state().unwrap();
     let refused = flow.deny_token(Origin::new(now, None), &token).await;
     assert_eq!(refused.unwrap_err(), Rejection::TokenRefused(TokenFault::MissingClaim("jti")));
     for token in [&one, &other] {

@@ -6,15 +6,16 @@ use rocket_security::Security;
 use rocket_security::datastore::Together;
 use rocket_security::datastore::user::UserChange;
 use rocket_security::testing::{Answer, Browser, PASSWORD, TestApp};
+use rocket_security::token::Refresh;
 use serde_json::json;
 
-use crate::support::bearer::{bearer, issuer};
+use crate::support::bearer::{bearer, issuer, read};
 use crate::support::program::{LOGIN, Pair, credentials, log_in_program, pair_in, post, refresh};
 use crate::support::sink::{app_that_tells, told};
 use crate::support::users::change_user;
 use crate::support::{ANN, with_ann};
 use crate::token::refresh_tokens::{
-    app, app_with, assert_refused, families, is_accepted, log_in, read, rocket, status_of,
+    app, app_with, assert_refused, families, is_accepted, log_in, rocket, status_of,
 };
 
 #[rocket::async_test]
@@ -26,7 +27,7 @@ async fn a_program_is_logged_in_for_30_days_and_for_7_without_refreshing() {
         app.sweep().await;
         pair = pair_in(&refresh(&app, &pair.refresh).await);
     }
-    let last = read(&app, &pair.refresh).expires_at().unwrap() - app.clock().now();
+    let last = read::<Refresh>(&app, &pair.refresh).expires_at().unwrap() - app.clock().now();
     assert!(last < TimeDelta::days(3), "{last}");
     app.clock().advance(TimeDelta::days(2) + TimeDelta::minutes(10));
     let reasons = refresh(&app, &pair.refresh).await.reasons();

@@ -8,16 +8,17 @@ use rocket::futures::future::join_all;
 use rocket::http::Status;
 use rocket_security::datastore::user::UserChange;
 use rocket_security::testing::{PASSWORD, TestApp};
+use rocket_security::token::Refresh;
 use rocket_security::{Rejection, Security, Tokens};
 use serde_json::{Value, json};
 
-use crate::support::bearer::issuer;
+use crate::support::bearer::{issuer, read};
 use crate::support::program::{Pair, credentials, log_in_program, pair_in, post, refresh};
 use crate::support::users::change_user;
 use crate::support::{ANN, with_ann};
 use crate::token::bearer::SecondFactor;
 use crate::token::refresh_tokens::{
-    app, app_with, assert_refused, families, is_accepted, log_in, read, rocket,
+    app, app_with, assert_refused, families, is_accepted, log_in, rocket,
 };
 
 #[rocket::async_test]
@@ -38,7 +39,8 @@ async fn a_login_and_a_program_get_two_tokens_that_are_of_use() {
         let next = pair_in(&answer);
         assert!(is_accepted(&app, &next.access).await);
         assert_ne!(next, pair);
-        let (old, new) = (read(&app, &pair.refresh), read(&app, &next.refresh));
+        let (old, new) =
+            (read::<Refresh>(&app, &pair.refresh), read::<Refresh>(&app, &next.refresh));
         assert_eq!((old.family(), old.session()), (new.family(), new.session()));
         assert!(old.family().is_some() && old.id() != new.id());
     }

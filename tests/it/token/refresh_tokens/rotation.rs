@@ -9,17 +9,16 @@ use rocket::http::Status;
 use rocket_security::clock::Clock;
 use rocket_security::feature::Verdict;
 use rocket_security::testing::{Answer, Browser, TestApp};
+use rocket_security::token::Refresh;
 use rocket_security::{Hooks, Result, Security, User};
 use serde_json::json;
 
-use crate::support::bearer::{bearer, issuer};
+use crate::support::bearer::{bearer, issuer, read};
 use crate::support::program::{LOGIN, Pair, credentials, log_in_program, pair_in, post, refresh};
 use crate::support::sink::{app_that_tells, told};
 use crate::support::tokens::Download;
 use crate::support::{ANN, with_ann};
-use crate::token::refresh_tokens::{
-    app, app_with, assert_refused, families, is_accepted, read, rocket,
-};
+use crate::token::refresh_tokens::{app, app_with, assert_refused, families, is_accepted, rocket};
 
 #[rocket::async_test]
 async fn a_refresh_token_in_the_body_of_a_form_needs_no_other_token_without_a_cookie() {
@@ -138,8 +137,10 @@ async fn with_grace_all_32_get_the_same_successor_and_the_family_lives() {
     let pair = log_in_program(&app).await;
     let answers = join_all((0..32).map(|_| refresh(&app, &pair.refresh))).await;
     let next: Vec<Pair> = answers.iter().map(pair_in).collect();
-    let mut ids: Vec<_> =
-        next.iter().map(|next| read(&app, &next.refresh).id().unwrap().to_owned()).collect();
+    let mut ids: Vec<_> = next
+        .iter()
+        .map(|next| read::<Refresh>(&app, &next.refresh).id().unwrap().to_owned())
+        .collect();
     ids.sort();
     ids.dedup();
     assert_eq!(ids.len(), 1);
@@ -247,7 +248,8 @@ async fn who_may_refresh_is_decided_once_however_long_the_answer_takes() {
     app.clock().advance(end - app.clock().now() - TimeDelta::milliseconds(1_500));
     assert!(clock.set(app.clock().clone()).is_ok());
     let next = pair_in(&refresh(&app, &pair.refresh).await);
-    let (issued, refreshed) = (read(&app, &next.refresh), families(&app).await[0].rotated_at);
+    let (issued, refreshed) =
+        (read::<Refresh>(&app, &next.refresh), families(&app).await[0].rotated_at);
     assert_eq!(issued.issued_at().unwrap().timestamp(), refreshed.timestamp());
     assert_refused(&refresh(&app, &next.refresh).await, "refresh_token_ended");
 }
