@@ -3,7 +3,6 @@
 use chrono::TimeDelta;
 use rocket::http::Status;
 use rocket_security::config::Span;
-use rocket_security::datastore::Together;
 use rocket_security::datastore::outbox::{Addressee, NewMail};
 use rocket_security::datastore::user::UserChange;
 use rocket_security::event::Origin;
@@ -15,25 +14,20 @@ use rocket_security::{Email, Security};
 use serde_json::json;
 
 use crate::account::usernames::{app_with_usernames, named_user};
-use crate::support::sink::{Sink, told};
+use crate::support::links::{change_email_link, link_to, register};
+use crate::support::sink::{app_that_tells, told};
+use crate::support::users::change_user;
 use crate::support::{app, app_with, rocket_with};
 
 const OLD: &str = "ann@example.org";
 const NEW: &str = "Ann@Example.net";
 
-/// Asks for the change, and gives the link that the new address gets.
-async fn ask(app: &TestApp, ann: &Browser<'_>, to: &str) -> String {
-    let answer = ann.post_json("/change-email", json!({"email": to})).await;
-    assert_eq!(answer.status, Status::Ok, "{}", answer.body);
-    link_in(&app.newest_mail_to(to).await)
-}
-
 /// Moves the account to the new address, and gives the way back that the old one gets.
 async fn change(app: &TestApp, ann: &Browser<'_>, from: &str, to: &str) -> String {
-    let link = ask(app, ann, to).await;
+    let link = change_email_link(app, ann, to).await;
     let answer = ann.post_json(&link, json!({})).await;
     assert_eq!(answer.status, Status::Ok, "{}", answer.body);
-    link_in(&app.newest_mail_to(from).await)
+    link_to(app, from).await
 }
 
 #[rocket::async_test]
@@ -45,7 +39,7 @@ async fn the_new_address_proves_itself_and_the_old_one_is_told() {
     let answer = ann.post_form("/change-email", &[("email", NEW)]).await;
     assert_eq!((answer.status, answer.location()), (Status::SeeOther, "/"));
     assert_eq!(ann.get("/me").await.body, OLD, "until it is proved, nothing changes");
-    let link = link_in(&app.newest_mail_to(NEW).await);
+    let link = link_to(&app, NEW).await;
     let before = ann.cookie("security_session");
 
     assert_eq!(ann.get(&link).await.location(), "/change-email/link");
@@ -71,7 +65,7 @@ async fn a_program_does_the_same() {
     let app = app().await;
     let ann = app.log_in_as(OLD).await;
     assert_eq!(ann.get_json("/change-email").await.response("current_email"), OLD);
-    let link = ask(&app, &ann, NEW).await;
+    let link = change_email_link(&app, &ann, NEW).await;
     let shown = ann.get_json(&link).await;
     assert_eq!(
         (shown.response("current_email"), shown.response("new_email")),
@@ -99,7 +93,7 @@ async fn it_needs_freshness() {
 async fn whoever_reads_mail_at_a_mistyped_address_gets_nothing() {
     let app = app().await;
     let ann = app.log_in_as(OLD).await;
-    let link = ask(&app, &ann, NEW).await;
+    let link = change_email_link(&app, &ann, NEW).await;
     let stranger = app.browser();
     assert_eq!(stranger.post_json(&link, json!({})).await.reasons(), ["unauthenticated"]);
     stranger.get(&link).await;
@@ -141,12 +135,12 @@ async fn whoever_uses_up_their_mails_to_an_address_keeps_nobody_else_from_it() {
     let app = app_with(json!({"throttle": {"scale": 1}})).await;
     let eve = app.log_in_as("eve@example.org").await;
     for _ in 0..8 {
-        ask(&app, &eve, NEW).await;
+        change_email_link(&app, &eve, NEW).await;
         app.clock().advance(TimeDelta::seconds(1));
     }
     assert_eq!(app.mail().await.len(), 5);
     let ann = app.log_in_as(OLD).await;
-    let link = ask(&app, &ann, NEW).await;
+    let link = change_email_link(&app, &ann, NEW).await;
     assert_eq!(app.mail().await.len(), 6);
     assert_eq!(ann.post_json(&link, json!({})).await.status, Status::Ok);
     assert_eq!(ann.get("/me").await.body, NEW);
@@ -171,7 +165,7 @@ async fn many_accounts_do_not_flood_a_mailbox_and_are_answered_alike() {
     assert!(answers.iter().all(|answer| answer == &answers[0]), "{answers:?}");
     app.clock().advance(TimeDelta::hours(1));
     let ann = app.log_in_as(OLD).await;
-    ask(&app, &ann, NEW).await;
+    change_email_link(&app, &ann, NEW).await;
     assert_eq!(app.mail().await.len(), 13);
 }
 
@@ -179,7 +173,7 @@ async fn many_accounts_do_not_flood_a_mailbox_and_are_answered_alike() {
 async fn an_address_that_was_taken_meanwhile_is_not_given_twice() {
     let app = app().await;
     let ann = app.log_in_as(OLD).await;
-    let link = ask(&app, &ann, NEW).await;
+    let link = change_email_link(&app, &ann, NEW).await;
     app.user(NEW).await;
     let answer = ann.post_json(&link, json!({})).await;
     assert_eq!((answer.status, answer.reasons()), (Status::BadRequest, vec!["email_taken".into()]));
@@ -199,7 +193,7 @@ async fn a_way_back_to_an_address_with_another_account_says_what_to_do_and_works
     let answer = app.browser().post_json(&way_back, json!({})).await;
     assert_eq!(answer.reasons(), ["email_taken"]);
     assert!(answer.body.contains("Choose a new password for that one"), "{}", answer.body);
-    let link = ask(&app, &other, "other@example.org").await;
+    let link = change_email_link(&app, &other, "other@example.org").await;
     assert_eq!(other.post_json(&link, json!({})).await.status, Status::Ok);
     let undone = app.browser().post_json(&way_back, json!({})).await;
     assert_eq!(undone.status, Status::Ok, "{}", undone.body);
@@ -232,9 +226,9 @@ async fn another_spelling_of_ones_own_address_is_a_change() {
 async fn a_newer_link_or_another_change_kills_the_older() {
     let app = app().await;
     let ann = app.log_in_as(OLD).await;
-    let older = ask(&app, &ann, "first@example.net").await;
+    let older = change_email_link(&app, &ann, "first@example.net").await;
     app.clock().advance(TimeDelta::seconds(1));
-    let newer = ask(&app, &ann, "second@example.net").await;
+    let newer = change_email_link(&app, &ann, "second@example.net").await;
     assert_eq!(ann.post_json(&older, json!({})).await.reasons(), ["invalid_link"]);
     let body = json!({"password": PASSWORD, "new_password": "a ferry leaves at seven"});
     assert_eq!(ann.post_json("/change", body).await.status, Status::Ok);
@@ -245,8 +239,7 @@ async fn a_newer_link_or_another_change_kills_the_older() {
 async fn mail_that_was_written_before_another_change_is_not_sent_after_it() {
     let app = app().await;
     let ann = app.user(OLD).await;
-    let change = UserChange::active(true);
-    app.store().update_user(ann.id, &change, &Together::nothing()).await.unwrap().unwrap();
+    change_user(&app, &ann, &UserChange::active(true)).await;
     for (to, epoch) in [("before@example.net", 0), ("after@example.net", 1)] {
         let mail = NewMail::new(
             "change_email_instructions",
@@ -267,7 +260,7 @@ async fn mail_that_was_written_before_another_change_is_not_sent_after_it() {
 async fn of_32_presses_at_once_one_changes_it() {
     let app = app().await;
     let ann = app.log_in_as(OLD).await;
-    let link = ask(&app, &ann, NEW).await;
+    let link = change_email_link(&app, &ann, NEW).await;
     let (cookie, csrf_token) = (ann.cookie("security_session").unwrap(), ann.csrf_token().await);
     let press = async |_| {
         let browser = app.browser();
@@ -309,7 +302,7 @@ async fn the_old_address_takes_the_account_back_and_chooses_another_password() {
         }
     }
     owner.post_form("/reset", &[("email", OLD)]).await;
-    let link = link_in(&app.newest_mail_to(OLD).await);
+    let link = link_to(&app, OLD).await;
     owner.post_json(&link, json!({"password": "only the owner knows"})).await;
     assert_eq!(owner.log_in(OLD, "only the owner knows").await.status, Status::Ok);
     assert_eq!(app.browser().post_json(&way_back, json!({})).await.reasons(), ["invalid_link"]);
@@ -360,7 +353,7 @@ async fn who_registers_an_address_and_never_proves_it_keeps_nobody_from_it() {
     let body = json!({"email": NEW, "password": "a squatter sits in here"});
     app.browser().post_json("/register", body).await;
     let ann = app.log_in_as(OLD).await;
-    let link = ask(&app, &ann, NEW).await;
+    let link = change_email_link(&app, &ann, NEW).await;
     assert_eq!(ann.post_json(&link, json!({})).await.status, Status::Ok);
     assert_eq!(ann.get("/me").await.body, NEW);
 }
@@ -369,8 +362,7 @@ async fn who_registers_an_address_and_never_proves_it_keeps_nobody_from_it() {
 async fn the_way_back_is_mailed_though_the_account_was_locked_meanwhile() {
     let app = app().await;
     let ann = app.user(OLD).await;
-    let off = UserChange::active(false);
-    app.store().update_user(ann.id, &off, &Together::nothing()).await.unwrap().unwrap();
+    change_user(&app, &ann, &UserChange::active(false)).await;
     let to = Email::parse(OLD).unwrap();
     let mail = NewMail::new("change_email_notice", "Changed", &to, app.clock().now()).unwrap();
     let mail = ["at", "client", "new_email"].into_iter().fold(mail, |mail, it| mail.with(it, it));
@@ -447,8 +439,7 @@ async fn an_older_link_dies_whether_the_next_address_has_an_account_or_not() {
     for next in ["known@example.org", "unknown@example.org"] {
         let eve = app.log_in_as("eve@example.org").await;
         let own = format!("eve-{next}");
-        eve.post_json("/change-email", json!({"email": own})).await;
-        let link = link_in(&app.newest_mail_to(&own).await);
+        let link = change_email_link(&app, &eve, &own).await;
         assert_eq!(eve.get_json(&link).await.status, Status::Ok);
         let asked = eve.post_json("/change-email", json!({"email": next})).await;
         assert_eq!(asked.status, Status::Ok);
@@ -460,14 +451,12 @@ async fn an_older_link_dies_whether_the_next_address_has_an_account_or_not() {
 
 #[rocket::async_test]
 async fn an_invited_account_stays_and_a_displaced_one_is_told_of() {
-    let sink = Sink::default();
-    let app = TestApp::launch(rocket_with(sink.listen(Security::default()))).await;
+    let (app, sink) = app_that_tells(rocket_with).await;
     let flow: &Flow = app.client().rocket().state().unwrap();
     let origin = Origin::new(app.clock().now(), None);
     let invited = Email::parse("invited@example.org").unwrap();
     let guest = Invite::default().send(flow, &invited, origin).await.unwrap().unwrap();
-    let body = json!({"email": "squatted@example.org", "password": PASSWORD});
-    app.browser().post_json("/register", body).await;
+    register(&app, "squatted@example.org").await;
 
     let eve = app.log_in_as("eve@example.org").await;
     eve.post_json("/change-email", json!({"email": "invited@example.org"})).await;
@@ -477,8 +466,7 @@ async fn an_invited_account_stays_and_a_displaced_one_is_told_of() {
     );
     assert!(app.store().find_user(guest.id).await.unwrap().is_some());
 
-    eve.post_json("/change-email", json!({"email": "squatted@example.org"})).await;
-    let link = link_in(&app.newest_mail_to("squatted@example.org").await);
+    let link = change_email_link(&app, &eve, "squatted@example.org").await;
     assert_eq!(eve.post_json(&link, json!({})).await.status, Status::Ok);
     let deleted = told(&app, &sink, "user_deleted").await;
     assert_eq!(deleted.len(), 1, "{:?}", sink.names());

@@ -2,12 +2,13 @@
 
 use chrono::TimeDelta;
 use rocket::http::Status;
-use rocket_security::datastore::Together;
 use rocket_security::datastore::user::UserChange;
-use rocket_security::testing::{PASSWORD, link_in};
+use rocket_security::testing::PASSWORD;
 use serde_json::{Value, json};
 
-use crate::support::{ANN, CHOSEN, app, app_with};
+use crate::support::links::reset_link;
+use crate::support::users::change_user;
+use crate::support::{ANN, CHOSEN, app, app_with, with_ann};
 
 fn change() -> Value {
     json!({"password": PASSWORD, "new_password": CHOSEN, "new_password_confirm": CHOSEN})
@@ -17,8 +18,7 @@ fn change() -> Value {
 async fn everybody_else_is_out_and_the_caller_goes_on_with_a_new_session() {
     let app = app().await;
     let (ann, elsewhere) = (app.log_in_as(ANN).await, app.log_in_as(ANN).await);
-    app.browser().post_json("/reset", json!({"email": ANN})).await;
-    let link = link_in(&app.newest_mail_to(ANN).await);
+    let link = reset_link(&app, ANN).await;
     let (cookie, csrf_token) = (ann.cookie("security_session"), ann.csrf_token().await);
 
     let answer = ann.post_json("/change", change()).await;
@@ -163,8 +163,7 @@ async fn whoever_has_no_password_sets_a_first_one_while_fresh() {
 
 #[rocket::async_test]
 async fn nobody_changes_nothing() {
-    let app = app().await;
-    app.user(ANN).await;
+    let app = with_ann(app()).await;
     let answer = app.browser().post_json("/change", change()).await;
     assert_eq!(
         (answer.status, answer.reasons()),
@@ -183,8 +182,7 @@ async fn whose_account_is_switched_off_changes_nothing() {
     let app = app().await;
     let user = app.user(ANN).await;
     let ann = app.log_in_as(ANN).await;
-    let off = UserChange::active(false);
-    app.store().update_user(user.id, &off, &Together::nothing()).await.unwrap().unwrap();
+    change_user(&app, &user, &UserChange::active(false)).await;
     let answer = ann.post_json("/change", change()).await;
     assert_ne!(answer.status, Status::Ok);
 }

@@ -4,14 +4,15 @@ use chrono::TimeDelta;
 use rocket::futures::future::join_all;
 use rocket::http::Status;
 use rocket_security::Security;
-use rocket_security::datastore::Together;
 use rocket_security::datastore::user::UserChange;
 use rocket_security::features::change_username::ChangeUsername;
 use rocket_security::features::close_account::CloseAccount;
 use rocket_security::features::recover_username::RecoverUsername;
-use rocket_security::testing::{Browser, PASSWORD, TestApp, link_in};
+use rocket_security::testing::{Browser, PASSWORD, TestApp};
 use serde_json::json;
 
+use crate::support::links::{change_email_link, link_to, register};
+use crate::support::users::change_user;
 use crate::support::{ANN, rocket_with, sql};
 
 async fn app() -> TestApp {
@@ -21,7 +22,7 @@ async fn app() -> TestApp {
 async fn close(app: &TestApp, ann: &Browser<'_>) -> String {
     let answer = ann.post_json("/close-account", json!({"password": PASSWORD})).await;
     assert_eq!(answer.status, Status::Ok, "{}", answer.body);
-    link_in(&app.newest_mail_to(ANN).await)
+    link_to(app, ANN).await
 }
 
 #[rocket::async_test]
@@ -45,9 +46,9 @@ async fn a_closed_account_opens_for_nobody_and_is_deleted_when_the_grace_is_over
     assert_eq!(app.store().list_users(None, 10).await.unwrap(), []);
     let last = app.newest_mail_to(ANN).await;
     assert_eq!((last.subject.as_str(), last.link), ("Your account is deleted", None));
-    for table in ["sessions", "one_time_tokens", "track", "users_roles", "outbox"] {
-        let count = format!("SELECT COUNT(*) FROM security_{table}");
-        assert_eq!(sql::number(app.database(), &count).await, 0, "{table}");
+    for name in ["sessions", "one_time_tokens", "track", "users_roles", "outbox"] {
+        let table = format!("security_{name}");
+        assert_eq!(sql::count(app.database(), &table).await, 0, "{table}");
     }
     // The address is free.
     app.log_in_as(ANN).await;
@@ -77,8 +78,7 @@ async fn a_link_that_was_not_needed_changes_nothing_of_an_account_that_is_open()
     let app = app().await;
     let ann = app.log_in_as(ANN).await;
     let way_back = close(&app, &ann).await;
-    let (id, nothing) = (app.user(ANN).await.id, Together::nothing());
-    app.store().update_user(id, &UserChange::reopened(), &nothing).await.unwrap().unwrap();
+    change_user(&app, &app.user(ANN).await, &UserChange::reopened()).await;
     let ann = app.log_in_as(ANN).await;
     let (before, mails) = (app.user(ANN).await, app.mail().await.len());
 
@@ -137,10 +137,9 @@ async fn whoever_opens_it_again_is_told_what_a_thief_may_have_left() {
 async fn steal_and_close(app: &TestApp) -> String {
     const THIEF: &str = "thief@example.net";
     let thief = app.log_in_as(ANN).await;
-    thief.post_json("/change-email", json!({"email": THIEF})).await;
-    let link = link_in(&app.newest_mail_to(THIEF).await);
+    let link = change_email_link(app, &thief, THIEF).await;
     assert_eq!(thief.post_json(&link, json!({})).await.status, Status::Ok);
-    let way_back = link_in(&app.newest_mail_to(ANN).await);
+    let way_back = link_to(app, ANN).await;
     let answer = thief.post_json("/close-account", json!({"password": PASSWORD})).await;
     assert_eq!(answer.status, Status::Ok, "{}", answer.body);
     app.mail().await;
@@ -214,8 +213,7 @@ async fn a_closed_account_cannot_be_opened_by_a_reset_or_another_registration() 
     let mails = app.mail().await.len();
     app.browser().post_json("/reset", json!({"email": ANN})).await;
     assert_eq!(app.mail().await.len(), mails);
-    let body = json!({"email": ANN, "password": PASSWORD});
-    assert_eq!(app.browser().post_json("/register", body).await.status, Status::Ok);
+    register(&app, ANN).await;
     assert_eq!(app.browser().log_in(ANN, PASSWORD).await.status, Status::BadRequest);
 }
 
@@ -232,7 +230,7 @@ async fn no_mail_sends_the_owner_of_a_closed_account_to_log_in() {
     let closed = app.user(ANN).await.closes_at.unwrap();
     let until = closed.format("%-d %B %Y, %H:%M UTC").to_string();
     assert!(app.newest_mail_to(ANN).await.text.contains(&until));
-    app.browser().post_json("/register", json!({"email": ANN, "password": PASSWORD})).await;
+    register(&app, ANN).await;
     let welcome = app.newest_mail_to(ANN).await;
     bob.post_json("/change-email", json!({"email": ANN})).await;
     let existing = app.newest_mail_to(ANN).await;

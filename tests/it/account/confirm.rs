@@ -4,25 +4,21 @@ use chrono::TimeDelta;
 use rocket::http::Status;
 use rocket_security::crypto::random_uuid;
 use rocket_security::datastore::Together;
-use rocket_security::datastore::user::NewUser;
+use rocket_security::datastore::user::{NewUser, UserChange};
 use rocket_security::features::confirm::Confirm;
-use rocket_security::testing::{PASSWORD, TestApp, link_in};
+use rocket_security::testing::{PASSWORD, link_in};
 use rocket_security::user::UserId;
 use rocket_security::{Email, Security};
 use serde_json::json;
 
+use crate::support::links::{confirmation_link, link_to, register};
+use crate::support::users::change_user;
 use crate::support::{ANN, app, app_with, rocket, rocket_with};
-
-async fn register(app: &TestApp) -> String {
-    let body = json!({"email": ANN, "password": PASSWORD});
-    assert_eq!(app.browser().post_json("/register", body).await.status, Status::Ok);
-    link_in(&app.newest_mail_to(ANN).await)
-}
 
 #[rocket::async_test]
 async fn the_link_leaves_the_address_bar_shows_a_button_and_the_button_confirms() {
     let app = app().await;
-    let link = register(&app).await;
+    let link = confirmation_link(&app, ANN).await;
     let browser = app.browser();
     let answer = browser.get(&link).await;
     assert_eq!((answer.status, answer.location()), (Status::SeeOther, "/confirm/link"));
@@ -41,7 +37,7 @@ async fn the_link_leaves_the_address_bar_shows_a_button_and_the_button_confirms(
 #[rocket::async_test]
 async fn it_logs_in_only_where_that_is_configured() {
     let app = app_with(json!({"confirm": {"log_in": true}})).await;
-    let link = register(&app).await;
+    let link = confirmation_link(&app, ANN).await;
     let browser = app.browser();
     let answer = browser.post_json(&format!("{link}?include_auth_token"), json!({})).await;
     assert_eq!(answer.response("user")["email"], ANN);
@@ -52,7 +48,7 @@ async fn it_logs_in_only_where_that_is_configured() {
 #[rocket::async_test]
 async fn looking_at_the_link_any_number_of_times_changes_nothing() {
     let app = app().await;
-    let link = register(&app).await;
+    let link = confirmation_link(&app, ANN).await;
     for _ in 0..3 {
         app.browser().get(&link).await;
         app.browser().get_json(&link).await;
@@ -65,7 +61,7 @@ async fn looking_at_the_link_any_number_of_times_changes_nothing() {
 #[rocket::async_test]
 async fn a_used_link_is_refused() {
     let app = app().await;
-    let link = register(&app).await;
+    let link = confirmation_link(&app, ANN).await;
     app.browser().post_json(&link, json!({})).await;
     assert_eq!(app.browser().post_json(&link, json!({})).await.reasons(), ["invalid_link"]);
     assert_eq!(app.browser().get_json(&link).await.reasons(), ["invalid_link"]);
@@ -80,7 +76,7 @@ async fn a_used_link_is_refused() {
 #[rocket::async_test]
 async fn an_expired_link_is_refused() {
     let app = app().await;
-    let link = register(&app).await;
+    let link = confirmation_link(&app, ANN).await;
     app.clock().advance(TimeDelta::hours(24));
     assert_eq!(app.browser().post_json(&link, json!({})).await.reasons(), ["invalid_link"]);
 }
@@ -108,7 +104,7 @@ async fn a_link_that_is_none_is_not_kept() {
 #[rocket::async_test]
 async fn of_32_presses_at_once_one_confirms() {
     let app = app().await;
-    let link = register(&app).await;
+    let link = confirmation_link(&app, ANN).await;
     let press = async || app.browser().post_json(&link, json!({})).await;
     let answers = rocket::futures::future::join_all((0..32).map(|_| press())).await;
     let confirmed = answers.iter().filter(|answer| answer.status == Status::Ok).count();
@@ -119,7 +115,7 @@ async fn of_32_presses_at_once_one_confirms() {
 #[rocket::async_test]
 async fn a_press_without_the_csrf_token_does_not_use_the_link_up() {
     let app = app().await;
-    let link = register(&app).await;
+    let link = confirmation_link(&app, ANN).await;
     let token = link.strip_prefix("/confirm/").unwrap();
     let browser = app.browser();
     browser.get(&link).await;
@@ -132,12 +128,13 @@ async fn a_press_without_the_csrf_token_does_not_use_the_link_up() {
 #[rocket::async_test]
 async fn another_link_comes_on_demand() {
     let app = app().await;
-    register(&app).await;
+    register(&app, ANN).await;
+    app.mail().await;
     let browser = app.browser();
     let answer = browser.post_form("/confirm", &[("email", ANN)]).await;
     assert_eq!((answer.status, answer.location()), (Status::SeeOther, "/login"));
     assert_eq!(app.mail().await.len(), 2);
-    let link = link_in(&app.newest_mail_to(ANN).await);
+    let link = link_to(&app, ANN).await;
     assert_eq!(app.browser().post_json(&link, json!({})).await.status, Status::Ok);
     assert_eq!(app.browser().log_in(ANN, PASSWORD).await.status, Status::Ok);
 }
@@ -145,7 +142,7 @@ async fn another_link_comes_on_demand() {
 #[rocket::async_test]
 async fn asking_for_a_link_tells_nobody_who_has_an_account() {
     let app = app().await;
-    register(&app).await;
+    register(&app, ANN).await;
     app.user("confirmed@example.org").await;
     let mails = app.mail().await.len();
     let ask = async |email: &str| {
@@ -166,18 +163,16 @@ async fn asking_for_a_link_tells_nobody_who_has_an_account() {
 #[rocket::async_test]
 async fn a_link_dies_with_the_change_of_its_account() {
     let app = app().await;
-    let link = register(&app).await;
+    let link = confirmation_link(&app, ANN).await;
     let user = app.store().list_users(None, 1).await.unwrap().remove(0);
-    let change = rocket_security::datastore::user::UserChange::active(true);
-    let nothing = rocket_security::datastore::Together::nothing();
-    app.store().update_user(user.id, &change, &nothing).await.unwrap();
+    change_user(&app, &user, &UserChange::active(true)).await;
     assert_eq!(app.browser().post_json(&link, json!({})).await.reasons(), ["invalid_link"]);
 }
 
 #[rocket::async_test]
 async fn the_mail_says_how_long_the_link_lasts() {
     let app = app_with(json!({"confirm": {"within": "2h"}})).await;
-    register(&app).await;
+    register(&app, ANN).await;
     let mail = app.newest_mail_to(ANN).await;
     assert!(mail.text.contains("2 hours") && mail.html.contains("2 hours"), "{}", mail.text);
     assert!(mail.text.contains(mail.link.as_deref().unwrap()));
@@ -186,13 +181,14 @@ async fn the_mail_says_how_long_the_link_lasts() {
 #[rocket::async_test]
 async fn whoever_asks_again_for_a_contested_account_chooses_the_password() {
     let app = app().await;
-    register(&app).await;
+    register(&app, ANN).await;
+    app.mail().await;
     let stranger = json!({"email": ANN, "password": "the stranger waits for his chance"});
     app.browser().post_json("/register", stranger).await;
     app.mail().await;
     app.clock().advance(TimeDelta::minutes(1));
     app.browser().post_json("/confirm", json!({"email": ANN})).await;
-    let link = link_in(&app.newest_mail_to(ANN).await);
+    let link = link_to(&app, ANN).await;
 
     assert_eq!(app.browser().get_json(&link).await.response("password_required"), true);
     let answer = app.browser().post_json(&link, json!({})).await;
@@ -227,7 +223,8 @@ async fn whoever_asks_again_for_a_contested_account_chooses_the_password() {
 #[rocket::async_test]
 async fn an_account_that_nobody_confirms_is_deleted_after_two_days_and_the_address_is_free() {
     let app = app().await;
-    register(&app).await;
+    register(&app, ANN).await;
+    app.mail().await;
     app.clock().advance(TimeDelta::minutes(30 * 60 - 1));
     app.sweep().await;
     let ask = json!({"email": ANN});
@@ -247,7 +244,7 @@ async fn an_account_that_nobody_confirms_is_deleted_after_two_days_and_the_addre
     assert_eq!(app.store().list_users(None, 10).await.unwrap(), []);
     assert_eq!(app.mail().await.len(), mails, "a stranger's address gets no farewell");
 
-    let link = register(&app).await;
+    let link = confirmation_link(&app, ANN).await;
     assert_eq!(app.browser().post_json(&link, json!({})).await.status, Status::Ok);
     app.clock().advance(TimeDelta::days(30));
     app.sweep().await;
@@ -271,7 +268,7 @@ async fn accounts_of_an_operators_making_stay_though_nobody_confirms_them() {
 #[rocket::async_test]
 async fn an_account_that_was_used_while_nobody_had_to_confirm_is_not_deleted_when_they_have_to() {
     let app = app().await;
-    register(&app).await;
+    register(&app, ANN).await;
     let open = rocket_with(Security::default().disable::<Confirm>());
     let app = app.restart(open).await;
     assert_eq!(app.browser().log_in(ANN, PASSWORD).await.status, Status::Ok);

@@ -11,6 +11,7 @@ use rocket_security::web::visit::Visit;
 use rocket_security::{Email, Rejection, RolesRequired, Security};
 use serde_json::json;
 
+use crate::support::links::link_to;
 use crate::support::{ANN, Admin, rocket, rocket_with};
 
 #[post("/members/<email>")]
@@ -79,10 +80,10 @@ async fn nobody_gets_in_before() {
 async fn who_is_invited_again_gets_another_link_and_the_older_is_dead() {
     let app = TestApp::launch(application()).await;
     send(&app).await;
-    let older = link_in(&app.newest_mail_to(ANN).await);
+    let older = link_to(&app, ANN).await;
     app.clock().advance(TimeDelta::seconds(1));
     assert_eq!(send(&app).await, "invited");
-    let newer = link_in(&app.newest_mail_to(ANN).await);
+    let newer = link_to(&app, ANN).await;
     let body = json!({"password": PASSWORD});
     assert_eq!(app.browser().post_json(&older, body.clone()).await.reasons(), ["invalid_link"]);
     assert_eq!(app.browser().post_json(&newer, body).await.status, Status::Ok);
@@ -93,7 +94,7 @@ async fn who_is_invited_again_gets_another_link_and_the_older_is_dead() {
 async fn an_invitation_expires() {
     let app = TestApp::launch(application()).await;
     send(&app).await;
-    let link = link_in(&app.newest_mail_to(ANN).await);
+    let link = link_to(&app, ANN).await;
     app.clock().advance(TimeDelta::hours(24));
     let answer = app.browser().post_json(&link, json!({"password": PASSWORD})).await;
     assert_eq!(answer.reasons(), ["invalid_link"]);
@@ -109,10 +110,10 @@ async fn an_account_that_a_stranger_registered_gives_way_to_an_invitation() {
     .await;
     let squat = json!({"email": ANN, "username": "squatter", "password": "a stranger, a stranger"});
     assert_eq!(app.browser().post_json("/register", squat).await.status, Status::Ok);
-    let strangers = link_in(&app.newest_mail_to(ANN).await);
+    let strangers = link_to(&app, ANN).await;
 
     assert_eq!(send(&app).await, "invited");
-    let link = link_in(&app.newest_mail_to(ANN).await);
+    let link = link_to(&app, ANN).await;
     let body = json!({"password": PASSWORD});
     let answer = app.browser().post_json(&strangers, json!({})).await;
     assert_eq!(answer.reasons(), ["invalid_link"]);

@@ -1,18 +1,16 @@
 //! A password that has to be changed before anything else.
 
 use rocket::http::Status;
-use rocket_security::datastore::Together;
 use rocket_security::datastore::user::UserChange;
 use rocket_security::testing::{PASSWORD, TestApp};
 use serde_json::json;
 
+use crate::support::users::change_user;
 use crate::support::{ANN, CHOSEN, app};
 
 async fn app_where_ann_must_change() -> TestApp {
     let app = app().await;
-    let ann = app.user(ANN).await;
-    let change = UserChange::must_change();
-    app.store().update_user(ann.id, &change, &Together::nothing()).await.unwrap().unwrap();
+    change_user(&app, &app.user(ANN).await, &UserChange::must_change()).await;
     app
 }
 
@@ -53,7 +51,6 @@ async fn whoever_is_logged_in_when_it_is_asked_for_is_logged_out() {
     let app = app().await;
     let ann = app.log_in_as(ANN).await;
     let user = app.user(ANN).await;
-    let change = UserChange::must_change();
-    app.store().update_user(user.id, &change, &Together::nothing()).await.unwrap().unwrap();
+    change_user(&app, &user, &UserChange::must_change()).await;
     assert_eq!(ann.get("/me").await.location(), "/login?next=%2Fme");
 }

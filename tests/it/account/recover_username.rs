@@ -1,7 +1,6 @@
 //! Being told one's username by mail.
 
 use rocket::http::Status;
-use rocket_security::datastore::Together;
 use rocket_security::datastore::user::UserChange;
 use rocket_security::features::recover_username::RecoverUsername;
 use rocket_security::testing::TestApp;
@@ -10,6 +9,7 @@ use serde_json::json;
 
 use crate::account::usernames::{app_with_usernames, named_user};
 use crate::support::sink::Sink;
+use crate::support::users::change_user;
 use crate::support::{ANN, rocket_with};
 
 #[rocket::async_test]
@@ -33,8 +33,7 @@ async fn the_answer_is_the_same_for_any_address_and_nobody_else_gets_mail() {
     named_user(&app, ANN, "annlee").await;
     app.user("nameless@example.org").await;
     let disabled = named_user(&app, "disabled@example.org", "disabled").await;
-    let change = UserChange::active(false);
-    app.store().update_user(disabled.id, &change, &Together::nothing()).await.unwrap();
+    change_user(&app, &disabled, &UserChange::active(false)).await;
     let mut answers = Vec::new();
     for email in [ANN, "nameless@example.org", "disabled@example.org", "nobody@example.org"] {
         let answer = app.browser().post_json("/recover-username", json!({"email": email})).await;

@@ -2,7 +2,6 @@
 
 use rocket::http::Status;
 use rocket_security::Security;
-use rocket_security::datastore::Together;
 use rocket_security::datastore::user::UserChange;
 use rocket_security::features::confirm::Confirm;
 use rocket_security::features::reset::Reset;
@@ -10,7 +9,9 @@ use rocket_security::testing::{PASSWORD, TestApp, link_in};
 use rocket_security::user::{Email, Identity};
 use serde_json::json;
 
-use crate::support::{ANN, app, app_with, rocket_with};
+use crate::support::links::link_to;
+use crate::support::users::change_user;
+use crate::support::{ANN, app, app_with, rocket_with, with_ann};
 
 #[rocket::async_test]
 async fn a_form_leads_to_the_login_page_which_says_to_check_the_mail() {
@@ -68,8 +69,7 @@ async fn a_password_that_is_tried_first_is_refused() {
 
 #[rocket::async_test]
 async fn a_taken_address_is_answered_like_a_free_one_and_its_owner_is_told() {
-    let app = app().await;
-    app.user(ANN).await;
+    let app = with_ann(app()).await;
     let register = async |email: &str| {
         app.browser().post_json("/register", json!({"email": email, "password": PASSWORD})).await
     };
@@ -95,8 +95,7 @@ async fn the_owner_of_an_account_without_a_password_is_told_where_to_choose_one(
         let app = TestApp::launch(rocket_with(security)).await;
         let mut change = UserChange::default();
         change.password_hash = Some(None);
-        let ann = app.user(ANN).await.id;
-        app.store().update_user(ann, &change, &Together::nothing()).await.unwrap().unwrap();
+        change_user(&app, &app.user(ANN).await, &change).await;
         let bob = app.log_in_as("bob@example.org").await;
         app.browser()
             .post_json("/register", json!({"email": "Ann@example.org", "password": PASSWORD}))
@@ -179,7 +178,7 @@ async fn a_stranger_who_uses_up_the_mail_does_not_get_in_either() {
         app.mail().await;
         app.clock().advance(chrono::TimeDelta::seconds(1));
     }
-    let link = link_in(&app.newest_mail_to(ANN).await);
+    let link = link_to(&app, ANN).await;
     let answer = app.browser().post_json(&link, json!({})).await;
     assert_eq!(answer.reasons(), ["invalid_input", "password_invalid"]);
     let body = json!({"password": "whoever reads the mail decides"});
@@ -201,7 +200,7 @@ async fn registering_twice_with_one_password_leaves_it_in_place() {
         app.browser().post_json("/register", json!({"email": ANN, "password": PASSWORD})).await;
     }
     app.browser().post_json("/confirm", json!({"email": ANN})).await;
-    let link = link_in(&app.newest_mail_to(ANN).await);
+    let link = link_to(&app, ANN).await;
     assert_eq!(app.browser().post_json(&link, json!({})).await.status, Status::Ok);
     assert_eq!(app.browser().log_in(ANN, PASSWORD).await.status, Status::Ok);
 }

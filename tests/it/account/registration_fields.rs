@@ -8,13 +8,16 @@ use rocket_security::feature::{Feature, Registration};
 use rocket_security::features::confirm::Confirm;
 use rocket_security::features::register::Register;
 use rocket_security::rejection::FieldErrors;
-use rocket_security::testing::{Answer, Browser, PASSWORD, TestApp, link_in};
+use rocket_security::testing::{Answer, Browser, PASSWORD, TestApp};
 use rocket_security::{Config, Field, RegistrationFields, Result, Security, SqlxDatastore};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use sqlx::AssertSqlSafe;
 
-use crate::support::{ANN, BOB, app, app_with, rocket, rocket_with, sql};
+use crate::support::launching::try_launch;
+use crate::support::links::confirmation_link;
+use crate::support::templates::with_templates;
+use crate::support::{ANN, BOB, app, app_with, rocket, rocket_with, sql, with_ann};
 
 /// What the application keeps of a member. A nickname is taken once.
 #[derive(Deserialize)]
@@ -102,7 +105,7 @@ async fn members() -> TestApp {
 }
 
 async fn count(app: &TestApp, table: &str) -> i64 {
-    sql::number(app.database(), &format!("SELECT COUNT(*) FROM {table}")).await
+    sql::count(app.database(), table).await
 }
 
 /// Asserts that there are so many users, members and mails.
@@ -276,8 +279,7 @@ async fn what_was_typed_ticked_and_chosen_is_shown_again_as_text() {
 
 #[rocket::async_test]
 async fn an_address_that_has_an_account_is_answered_alike_and_nothing_is_saved() {
-    let app = members().await;
-    app.user(ANN).await;
+    let app = with_ann(members()).await;
     let own = |nickname| json!({"nickname": nickname, "terms": true});
     let free = post_json(&app.browser(), BOB, own("bob")).await;
     let taken = post_json(&app.browser(), ANN, own("ann")).await;
@@ -363,15 +365,12 @@ async fn when_the_row_cannot_be_saved_there_is_no_account_and_no_mail() {
 
 #[rocket::async_test]
 async fn a_template_of_the_application_places_the_fields_itself() {
-    let folder = tempfile::tempdir().unwrap();
-    std::fs::create_dir(folder.path().join("security")).unwrap();
     let template = "{% import \"security/_field.html\" as field %}Mine: {% for own in own_fields %}\
                     {{ own.name }} {{ own.kind }};{% endfor %}{{ field::own(field=own_fields.3, \
                     form=form, errors=errors, focus=\"\") }}";
-    std::fs::write(folder.path().join("security/register.html"), template).unwrap();
-    let figment = rocket::Config::figment().merge(("template_dir", folder.path()));
     let security = Security::default().enable(Register::asking::<Member>());
-    let rocket = rocket::custom(figment).attach(security).manage(Reserved("root"));
+    let rocket = rocket::build().attach(security).manage(Reserved("root"));
+    let (rocket, _folder) = with_templates(rocket, &[("security/register.html", template)]);
     let app = TestApp::launch(rocket).await;
     let page = app.browser().get("/register").await.body;
     let list = "Mine: nickname text;age number;color choice;terms checkbox;";
@@ -420,8 +419,8 @@ async fn a_name_that_cannot_be_stops_the_launch_with_the_cure() {
     assert!(fault_of::<Markup>().contains("\"a\"b\" is no name"));
     assert_eq!(fault_of::<Plain>(), "");
     let rocket = rocket_with(Security::default().enable(Register::asking::<Email>()));
-    let fault = rocket.configure(rocket::Config::debug_default()).ignite().await.unwrap_err();
-    assert!(matches!(fault.kind(), rocket::error::ErrorKind::FailedFairings(_)), "{fault}");
+    let fault = try_launch(rocket, json!({})).await.unwrap_err();
+    assert!(fault.contains("FailedFairings"), "{fault}");
 }
 
 #[rocket::async_test]
@@ -465,8 +464,7 @@ async fn where_registration_is_closed_nobody_registers_and_no_link_leads_there()
 #[rocket::async_test]
 async fn links_that_were_mailed_before_the_registration_was_closed_go_on() {
     let app = app().await;
-    app.browser().post_json("/register", json!({"email": ANN, "password": PASSWORD})).await;
-    let link = link_in(&app.newest_mail_to(ANN).await);
+    let link = confirmation_link(&app, ANN).await;
     let app = app.restart_with(rocket(), json!({"register": {"admission": "closed"}})).await;
     assert_eq!(app.browser().post_json(&link, json!({})).await.status, Status::Ok);
     assert_eq!(app.browser().log_in(ANN, PASSWORD).await.status, Status::Ok);

@@ -2,29 +2,18 @@
 
 use chrono::TimeDelta;
 use rocket::http::Status;
-use rocket_security::Security;
-use rocket_security::datastore::Together;
 use rocket_security::datastore::user::UserChange;
-use rocket_security::testing::{PASSWORD, TestApp, link_in};
+use rocket_security::testing::{PASSWORD, link_in};
 use serde_json::json;
 
-use crate::support::{ANN, CHOSEN, app, app_with, rocket_with};
-
-async fn ask(app: &TestApp) -> String {
-    let answer = app.browser().post_json("/reset", json!({"email": ANN})).await;
-    assert_eq!(answer.status, Status::Ok, "{}", answer.body);
-    link_in(&app.newest_mail_to(ANN).await)
-}
-
-async fn app_with_ann() -> TestApp {
-    let app = app().await;
-    app.user(ANN).await;
-    app
-}
+use crate::support::launching::launches;
+use crate::support::links::{register, reset_link};
+use crate::support::users::change_user;
+use crate::support::{ANN, CHOSEN, app, app_with, rocket, with_ann};
 
 #[rocket::async_test]
 async fn a_link_leads_to_a_form_and_the_form_to_a_new_password_by_page() {
-    let app = app_with_ann().await;
+    let app = with_ann(app()).await;
     let elsewhere = app.log_in_as(ANN).await;
     let browser = app.browser();
     let answer = browser.post_form("/reset", &[("email", ANN)]).await;
@@ -56,8 +45,8 @@ async fn a_link_leads_to_a_form_and_the_form_to_a_new_password_by_page() {
 
 #[rocket::async_test]
 async fn a_program_posts_to_the_links_own_address() {
-    let app = app_with_ann().await;
-    let link = ask(&app).await;
+    let app = with_ann(app()).await;
+    let link = reset_link(&app, ANN).await;
     assert_eq!(app.browser().get_json(&link).await.status, Status::Ok);
     let short = app.browser().post_json(&link, json!({"password": "short"})).await;
     assert_eq!(short.reasons(), ["invalid_input", "password_too_short"]);
@@ -69,8 +58,8 @@ async fn a_program_posts_to_the_links_own_address() {
 
 #[rocket::async_test]
 async fn a_used_link_is_refused() {
-    let app = app_with_ann().await;
-    let link = ask(&app).await;
+    let app = with_ann(app()).await;
+    let link = reset_link(&app, ANN).await;
     app.browser().post_json(&link, json!({"password": CHOSEN})).await;
     let answer = app.browser().post_json(&link, json!({"password": "yet another one, sir"})).await;
     assert_eq!(answer.reasons(), ["invalid_link"]);
@@ -86,8 +75,8 @@ async fn a_used_link_is_refused() {
 
 #[rocket::async_test]
 async fn of_32_uses_of_a_link_at_once_one_wins() {
-    let app = app_with_ann().await;
-    let link = ask(&app).await;
+    let app = with_ann(app()).await;
+    let link = reset_link(&app, ANN).await;
     let press = async |number: usize| {
         let password = format!("{CHOSEN}, number {number}");
         let answer = app.browser().post_json(&link, json!({"password": password})).await;
@@ -105,8 +94,8 @@ async fn of_32_uses_of_a_link_at_once_one_wins() {
 
 #[rocket::async_test]
 async fn an_expired_link_is_refused() {
-    let app = app_with_ann().await;
-    let link = ask(&app).await;
+    let app = with_ann(app()).await;
+    let link = reset_link(&app, ANN).await;
     app.clock().advance(TimeDelta::minutes(60));
     // Refused once, it stays dead when the clock steps back.
     for back in [TimeDelta::zero(), TimeDelta::minutes(30)] {
@@ -119,10 +108,10 @@ async fn an_expired_link_is_refused() {
 
 #[rocket::async_test]
 async fn a_newer_link_kills_the_older() {
-    let app = app_with_ann().await;
-    let older = ask(&app).await;
+    let app = with_ann(app()).await;
+    let older = reset_link(&app, ANN).await;
     app.clock().advance(TimeDelta::seconds(1));
-    let newer = ask(&app).await;
+    let newer = reset_link(&app, ANN).await;
     let answer = app.browser().post_json(&older, json!({"password": CHOSEN})).await;
     assert_eq!(answer.reasons(), ["invalid_link"]);
     let answer = app.browser().post_json(&newer, json!({"password": CHOSEN})).await;
@@ -131,9 +120,9 @@ async fn a_newer_link_kills_the_older() {
 
 #[rocket::async_test]
 async fn any_change_of_the_account_kills_a_link() {
-    let app = app_with_ann().await;
+    let app = with_ann(app()).await;
     let ann = app.log_in_as(ANN).await;
-    let link = ask(&app).await;
+    let link = reset_link(&app, ANN).await;
     let body = json!({"password": PASSWORD, "new_password": CHOSEN});
     assert_eq!(ann.post_json("/change", body).await.status, Status::Ok);
     let answer = app.browser().post_json(&link, json!({"password": PASSWORD})).await;
@@ -142,8 +131,8 @@ async fn any_change_of_the_account_kills_a_link() {
 
 #[rocket::async_test]
 async fn a_link_serves_no_other_purpose() {
-    let app = app_with_ann().await;
-    let link = ask(&app).await;
+    let app = with_ann(app()).await;
+    let link = reset_link(&app, ANN).await;
     let token = link.strip_prefix("/reset/").unwrap();
     for path in ["confirm", "invite", "change-email-undo", "close-account"] {
         let path = format!("/{path}/{token}");
@@ -157,10 +146,9 @@ async fn a_link_serves_no_other_purpose() {
 #[rocket::async_test]
 async fn it_proves_the_mailbox() {
     let app = app().await;
-    let body = json!({"email": ANN, "password": PASSWORD});
-    app.browser().post_json("/register", body).await;
+    register(&app, ANN).await;
     assert_eq!(app.browser().log_in(ANN, PASSWORD).await.status, Status::BadRequest);
-    let link = ask(&app).await;
+    let link = reset_link(&app, ANN).await;
     app.browser().post_json(&link, json!({"password": CHOSEN})).await;
     assert_eq!(app.browser().log_in(ANN, CHOSEN).await.status, Status::Ok);
 }
@@ -170,8 +158,7 @@ async fn an_account_that_is_switched_off_or_closed_gets_no_link() {
     for change in [UserChange::active(false), UserChange::closing(chrono::DateTime::UNIX_EPOCH)] {
         let app = app().await;
         let ann = app.user(ANN).await;
-        let nothing = Together::nothing();
-        app.store().update_user(ann.id, &change, &nothing).await.unwrap().unwrap();
+        change_user(&app, &ann, &change).await;
         let answer = app.browser().post_json("/reset", json!({"email": ANN})).await;
         assert_eq!(answer.status, Status::Ok);
         assert!(app.mail().await.is_empty());
@@ -180,7 +167,7 @@ async fn an_account_that_is_switched_off_or_closed_gets_no_link() {
 
 #[rocket::async_test]
 async fn nobody_gets_no_mail_and_the_same_answer() {
-    let app = app_with_ann().await;
+    let app = with_ann(app()).await;
     let ask = async |email: &str| {
         let answer = app.browser().post_json("/reset", json!({"email": email})).await;
         let mut json = answer.json();
@@ -195,8 +182,7 @@ async fn nobody_gets_no_mail_and_the_same_answer() {
 
 #[rocket::async_test]
 async fn asking_is_limited_and_the_asker_is_not_told() {
-    let app = app_with(json!({"throttle": {"scale": 1}})).await;
-    app.user(ANN).await;
+    let app = with_ann(app_with(json!({"throttle": {"scale": 1}}))).await;
     for _ in 0..8 {
         let answer = app.browser().post_json("/reset", json!({"email": ANN})).await;
         assert_eq!(answer.status, Status::Ok);
@@ -208,23 +194,22 @@ async fn asking_is_limited_and_the_asker_is_not_told() {
 
 #[rocket::async_test]
 async fn it_ends_the_wait_of_whoever_guessed_too_often() {
-    let app = app_with(json!({"throttle": {"scale": 1}})).await;
-    app.user(ANN).await;
+    let app = with_ann(app_with(json!({"throttle": {"scale": 1}}))).await;
     for _ in 0..5 {
         app.browser().log_in(ANN, "a wrong guess of hers").await;
     }
     let answer = app.browser().log_in(ANN, PASSWORD).await;
     assert_eq!(answer.status, Status::TooManyRequests);
-    let link = ask(&app).await;
+    let link = reset_link(&app, ANN).await;
     app.browser().post_json(&link, json!({"password": CHOSEN})).await;
     assert_eq!(app.browser().log_in(ANN, CHOSEN).await.status, Status::Ok);
 }
 
 #[rocket::async_test]
 async fn a_link_that_was_left_behind_is_gone_once_somebody_logs_out() {
-    let app = app_with_ann().await;
+    let app = with_ann(app()).await;
     app.user("bob@example.org").await;
-    let link = ask(&app).await;
+    let link = reset_link(&app, ANN).await;
     let shared = app.browser();
     shared.get(&link).await;
     assert_eq!(shared.get("/reset/link").await.status, Status::Ok);
@@ -235,12 +220,10 @@ async fn a_link_that_was_left_behind_is_gone_once_somebody_logs_out() {
 
 #[rocket::async_test]
 async fn a_form_that_fails_shows_its_own_link_again_and_no_other() {
-    let app = app_with_ann().await;
+    let app = with_ann(app()).await;
     app.user("bob@example.org").await;
-    let anns = ask(&app).await;
-    let answer = app.browser().post_json("/reset", json!({"email": "bob@example.org"})).await;
-    assert_eq!(answer.status, Status::Ok);
-    let bobs = link_in(&app.newest_mail_to("bob@example.org").await);
+    let anns = reset_link(&app, ANN).await;
+    let bobs = reset_link(&app, "bob@example.org").await;
     let browser = app.browser();
     browser.get(&anns).await;
     browser.get(&bobs).await;
@@ -252,16 +235,15 @@ async fn a_form_that_fails_shows_its_own_link_again_and_no_other() {
 
 #[rocket::async_test]
 async fn mail_goes_to_the_address_as_its_owner_spells_it() {
-    let app = app_with_ann().await;
+    let app = with_ann(app()).await;
     app.browser().post_json("/reset", json!({"email": "ANN@Example.org"})).await;
     assert_eq!(app.mail().await[0].to.as_str(), ANN);
 }
 
 #[rocket::async_test]
 async fn it_logs_in_only_where_that_is_configured() {
-    let app = app_with(json!({"reset": {"log_in": true}})).await;
-    app.user(ANN).await;
-    let link = ask(&app).await;
+    let app = with_ann(app_with(json!({"reset": {"log_in": true}}))).await;
+    let link = reset_link(&app, ANN).await;
     let browser = app.browser();
     let path = format!("{link}?include_auth_token");
     let answer = browser.post_json(&path, json!({"password": CHOSEN})).await;
@@ -272,8 +254,8 @@ async fn it_logs_in_only_where_that_is_configured() {
 
 #[rocket::async_test]
 async fn a_press_without_the_csrf_token_does_not_use_the_link_up() {
-    let app = app_with_ann().await;
-    let link = ask(&app).await;
+    let app = with_ann(app()).await;
+    let link = reset_link(&app, ANN).await;
     let browser = app.browser();
     browser.get(&link).await;
     let fields = [("password", CHOSEN), ("password_confirm", CHOSEN)];
@@ -286,10 +268,5 @@ async fn a_press_without_the_csrf_token_does_not_use_the_link_up() {
 
 #[rocket::async_test]
 async fn a_link_longer_than_a_day_stops_the_launch() {
-    let rocket = rocket_with(Security::default());
-    let database = rocket_security::testing::TestDatabase::create().await;
-    let settings = json!({"reset": {"within": "25h"}});
-    let figment = TestApp::figment(rocket.figment(), &database, settings);
-    let launched = rocket.configure(figment).ignite().await;
-    assert!(launched.map_err(|fault| fault.kind().to_string()).is_err());
+    assert!(!launches(rocket(), json!({"reset": {"within": "25h"}})).await);
 }

@@ -4,18 +4,20 @@ use std::collections::BTreeSet;
 
 use chrono::TimeDelta;
 use rocket::http::Status;
-use rocket::local::asynchronous::Client;
 use rocket_security::datastore::Together;
 use rocket_security::datastore::user::UserChange;
 use rocket_security::features::change_username::ChangeUsername;
 use rocket_security::features::confirm::Confirm;
 use rocket_security::features::recover_username::RecoverUsername;
-use rocket_security::testing::{Answer, PASSWORD, TestApp, TestDatabase, link_in};
+use rocket_security::testing::{Answer, PASSWORD, TestApp, link_in};
 use rocket_security::user::{Identity, UserId, Username};
 use rocket_security::{Email, Security, User};
 use serde_json::{Value, json};
 
-use crate::support::{ANN, app, rocket_with};
+use crate::support::launching::launches;
+use crate::support::links::{link_to, reset_link};
+use crate::support::users::change_user;
+use crate::support::{ANN, app, rocket_with, with_ann};
 
 /// An application whose users go by address and username, with the features that have to do with it.
 pub(crate) async fn app_with_usernames(mut security: Value) -> TestApp {
@@ -30,9 +32,7 @@ pub(crate) async fn app_with_usernames(mut security: Value) -> TestApp {
 /// Makes a confirmed user with a username, or gives one to them.
 pub(crate) async fn named_user(app: &TestApp, email: &str, name: &str) -> User {
     let user = app.user(email).await;
-    let change = UserChange::username(Username::parse(name).unwrap());
-    let changed = app.store().update_user(user.id, &change, &Together::nothing()).await.unwrap();
-    changed.expect("the username is free")
+    change_user(app, &user, &UserChange::username(Username::parse(name).unwrap())).await
 }
 
 const LONG_NAME: &str = "wolkenkuckucksheim";
@@ -46,8 +46,7 @@ async fn nobody_chooses_their_username_for_a_password_by_whatever_way() {
     let change = json!({"password": PASSWORD, "new_password": LONG_NAME});
     assert_eq!(ann.post_json("/change", change).await.reasons(), refused);
 
-    app.browser().post_json("/reset", json!({"email": ANN})).await;
-    let link = link_in(&app.newest_mail_to(ANN).await);
+    let link = reset_link(&app, ANN).await;
     let reset = app.browser().post_json(&link, json!({"password": LONG_NAME})).await;
     assert_eq!(reset.reasons(), refused);
 
@@ -60,7 +59,7 @@ async fn nobody_chooses_their_username_for_a_password_by_whatever_way() {
     let own = app.browser().post_json("/register", register("luftschlossbewohner")).await;
     assert_eq!(own.reasons(), refused);
     assert_eq!(app.browser().post_json("/register", register(PASSWORD)).await.status, Status::Ok);
-    let link = link_in(&app.newest_mail_to("bob@example.org").await);
+    let link = link_to(&app, "bob@example.org").await;
     let chosen = json!({"password": "luftschlossbewohner"});
     assert_eq!(app.browser().post_json(&link, chosen).await.reasons(), refused);
 }
@@ -74,8 +73,7 @@ async fn a_reset_ends_the_wait_of_whoever_guessed_by_username() {
     }
     let turned_away = log_in(&app, "username", "annlee", PASSWORD).await;
     assert_eq!(turned_away.status, Status::TooManyRequests);
-    app.browser().post_json("/reset", json!({"email": "ann@example.org"})).await;
-    let link = link_in(&app.newest_mail_to("ann@example.org").await);
+    let link = reset_link(&app, "ann@example.org").await;
     let chosen = "a ferry leaves at seven";
     let answer = app.browser().post_json(&link, json!({"password": chosen})).await;
     assert_eq!(answer.status, Status::Ok);
@@ -95,7 +93,7 @@ async fn log_in(app: &TestApp, field: &str, typed: &str, password: &str) -> Answ
 async fn whoever_registers_with_a_username_logs_in_by_it_however_it_is_spelled() {
     let app = app_with_usernames(json!({})).await;
     assert_eq!(register(&app, ANN, "Jos\u{e9}").await.status, Status::Ok);
-    let link = link_in(&app.newest_mail_to(ANN).await);
+    let link = link_to(&app, ANN).await;
     assert_eq!(app.browser().post_json(&link, json!({})).await.status, Status::Ok);
     for (field, typed) in [
         ("username", "Jos\u{e9}"),
@@ -123,7 +121,7 @@ async fn the_pages_have_a_field_for_it() {
         ("password_confirm", PASSWORD),
     ];
     assert_eq!(browser.post_form("/register", &fields).await.location(), "/login");
-    let link = link_in(&app.newest_mail_to(ANN).await);
+    let link = link_to(&app, ANN).await;
     app.browser().post_json(&link, json!({})).await;
 
     let page = browser.get("/login").await.body;
@@ -299,8 +297,7 @@ async fn nobody_learns_from_a_username_whether_its_address_had_an_account() {
 
 #[rocket::async_test]
 async fn a_name_that_nobody_confirmed_is_free_again_whether_its_address_had_an_account_or_not() {
-    let app = app_with_usernames(json!({})).await;
-    app.user(ANN).await;
+    let app = with_ann(app_with_usernames(json!({}))).await;
     for (email, name) in [("free@example.org", "probe1234"), (ANN, "probe5678")] {
         assert_eq!(register(&app, email, name).await.status, Status::Ok);
     }
@@ -359,8 +356,7 @@ async fn nobody_learns_by_a_username_why_a_login_failed() {
     let app = app_with_usernames(json!({})).await;
     named_user(&app, ANN, "annlee").await;
     let disabled = named_user(&app, "disabled@example.org", "disabled").await;
-    let change = UserChange::active(false);
-    app.store().update_user(disabled.id, &change, &Together::nothing()).await.unwrap();
+    change_user(&app, &disabled, &UserChange::active(false)).await;
     register(&app, "unconfirmed@example.org", "unconfirmed").await;
     let flow: &rocket_security::flow::Flow = app.client().rocket().state().unwrap();
     let mut answers = Vec::new();
@@ -419,18 +415,9 @@ async fn where_addresses_are_not_confirmed_one_can_log_in_by_username_at_once() 
 
 #[rocket::async_test]
 async fn features_for_usernames_do_not_launch_where_there_are_none() {
-    async fn launches(security: Security, identity: Value) -> bool {
-        let database = TestDatabase::create().await;
-        let figment = rocket::Config::figment();
-        let figment = TestApp::figment(&figment, &database, json!({"identity": identity}));
-        match Client::untracked(rocket_with(security).configure(figment)).await {
-            Ok(_) => true,
-            Err(fault) => {
-                let _ = fault.kind();
-                false
-            }
-        }
-    }
+    let launches = |feature: Security, identity: Value| {
+        launches(rocket_with(feature), json!({"identity": identity}))
+    };
     let by_email = json!(["email"]);
     assert!(
         !launches(Security::default().enable(ChangeUsername::default()), by_email.clone()).await
@@ -446,8 +433,7 @@ async fn features_for_usernames_do_not_launch_where_there_are_none() {
 /// A name that is only held must not be told from one that an account has by what else is wrong.
 #[rocket::async_test]
 async fn a_form_that_is_wrong_otherwise_tells_nothing_about_a_name_either() {
-    let app = app_with_usernames(json!({})).await;
-    app.user(ANN).await;
+    let app = with_ann(app_with_usernames(json!({}))).await;
     let mut told = Vec::new();
     for (email, name) in [(ANN, "zebra-one"), ("free@example.org", "panda-one")] {
         assert_eq!(register(&app, email, name).await.status, Status::Ok);
@@ -478,8 +464,7 @@ async fn a_form_that_is_wrong_otherwise_tells_nothing_about_a_name_either() {
 /// address has an account.
 #[rocket::async_test]
 async fn a_name_that_is_registered_once_more_is_taken_and_for_no_longer() {
-    let app = app_with_usernames(json!({})).await;
-    app.user(ANN).await;
+    let app = with_ann(app_with_usernames(json!({}))).await;
     for (email, name) in [("new@example.org", "panda-two"), (ANN, "zebra-two")] {
         assert_eq!(register(&app, email, name).await.status, Status::Ok);
         app.clock().advance(TimeDelta::hours(47));
@@ -501,7 +486,7 @@ async fn a_name_that_is_registered_once_more_is_taken_and_for_no_longer() {
 async fn a_name_that_was_given_up_soon_is_free_when_its_registration_is_three_days_old() {
     let app = app_with_usernames(json!({})).await;
     assert_eq!(register(&app, ANN, "annlee").await.status, Status::Ok);
-    let link = link_in(&app.newest_mail_to(ANN).await);
+    let link = link_to(&app, ANN).await;
     assert_eq!(app.browser().post_json(&link, json!({})).await.status, Status::Ok);
     let ann = app.browser();
     ann.log_in(ANN, PASSWORD).await;
@@ -517,7 +502,7 @@ async fn a_name_that_was_given_up_soon_is_free_when_its_registration_is_three_da
 async fn one_may_take_a_name_that_looks_like_ones_own() {
     let app = app_with_usernames(json!({})).await;
     assert_eq!(register(&app, ANN, "0scar1").await.status, Status::Ok);
-    let link = link_in(&app.newest_mail_to(ANN).await);
+    let link = link_to(&app, ANN).await;
     assert_eq!(app.browser().post_json(&link, json!({})).await.status, Status::Ok);
     let ann = app.browser();
     ann.log_in(ANN, PASSWORD).await;

@@ -10,14 +10,14 @@ use rocket_security::config::TokenPurpose;
 use rocket_security::crypto::random_uuid;
 use rocket_security::testing::TestApp;
 use rocket_security::token::{Access, Lifetime, NoClaims};
-use rocket_security::{Paseto, TokenKind, Verifier};
+use rocket_security::{Paseto, TokenKind};
 use serde_json::{Value, json};
 
-use crate::support::bearer::{bearer, begin_session, issuer};
+use crate::support::bearer::{bearer, begin_session, issuer, read};
 use crate::support::operator::{CHEAP_HASH, PASSWORD, Place};
-use crate::support::program::{credentials, get, post, refresh};
+use crate::support::program::{Pair, get, log_in_program, pair_in, refresh};
 use crate::support::tokens::{ASSERTION, ISSUER, PARTNER, forge, good_claims_at, key, public_half};
-use crate::support::{ANN, program, rocket, sql};
+use crate::support::{ANN, program, rocket, sql, with_ann};
 
 #[test]
 fn a_token_is_issued_for_an_account_and_verified() {
@@ -68,25 +68,20 @@ async fn app_with_an_operator(rocket: Rocket<Build>) -> (TestApp, Place) {
 }
 
 /// An application beside which an operator works, and a program that is logged in there.
-async fn app_with_a_program() -> (TestApp, Value) {
-    let app = TestApp::launch(rocket()).await;
-    app.user(ANN).await;
-    let pair = log_in(&app).await;
+async fn app_with_a_program() -> (TestApp, Pair) {
+    let app = with_ann(TestApp::launch(rocket())).await;
+    let pair = log_in_program(&app).await;
     (app, pair)
 }
 
-async fn log_in(app: &TestApp) -> Value {
-    post(app, "/token", credentials()).await.response("user")
-}
-
-async fn is_good(app: &TestApp, pair: &Value) -> bool {
-    get(app, "/me", pair["authentication_token"].as_str().unwrap()).await.status == Status::Ok
+async fn is_good(app: &TestApp, token: &str) -> bool {
+    get(app, "/me", token).await.status == Status::Ok
 }
 
 #[rocket::async_test]
 async fn an_operator_sees_programs_and_logs_them_out() {
     let (app, one) = app_with_a_program().await;
-    let other = log_in(&app).await;
+    let other = log_in_program(&app).await;
     let place = Place::beside(app.database());
     let listed = place.run(&format!("tokens list {ANN} --json")).succeeded();
     let listed: Vec<Value> =
@@ -97,7 +92,7 @@ async fn an_operator_sees_programs_and_logs_them_out() {
     assert!(table.contains("REFRESHED") && !table.contains("v4."), "{table}");
     let id = listed[0]["id"].as_str().unwrap();
     assert!(place.run(&format!("tokens revoke --family {id}")).succeeded().contains("logged out"));
-    assert_ne!(is_good(&app, &one).await, is_good(&app, &other).await);
+    assert_ne!(is_good(&app, &one.access).await, is_good(&app, &other.access).await);
     place.run(&format!("tokens revoke --family {id}")).refused(&[id, "tokens list EMAIL"]);
     place.run("tokens revoke").misspelt("--user");
     place.run("tokens revoke --family nope").misspelt("is not an id; see `rocket-security tokens");
@@ -114,34 +109,31 @@ async fn an_operator_ends_whatever_an_account_is_logged_in_with() {
     let browser = app.log_in_as(ANN).await;
     let ann = app.user(ANN).await;
     let loose = issuer(&app).access(&ann).issue().unwrap();
-    let loose = json!({"authentication_token": loose});
     assert!(is_good(&app, &loose).await);
     let place = Place::beside(app.database());
     let told = place.run(&format!("tokens revoke --user {ANN}")).succeeded();
     assert!(told.contains("is ended") && told.contains("personal ones too"), "{told}");
-    for pair in [&program, &loose] {
-        assert!(!is_good(&app, pair).await);
+    for token in [&program.access, &loose] {
+        assert!(!is_good(&app, token).await);
     }
     assert_eq!(browser.get_json("/me").await.status, Status::Unauthorized);
     assert!(place.run(&format!("tokens list {ANN} --json")).succeeded().is_empty());
-    assert!(is_good(&app, &log_in(&app).await).await, "the password is what it was");
+    assert!(is_good(&app, &log_in_program(&app).await.access).await, "the password is what it was");
     place.run("tokens revoke --user bob@example.org").refused(&["bob@example.org"]);
 }
 
 #[rocket::async_test]
 async fn an_operator_denies_one_token() {
     let (app, program) = app_with_a_program().await;
-    let verifier: &Verifier = app.client().rocket().state().unwrap();
-    let token = program["authentication_token"].as_str().unwrap();
-    let token = verifier.verify::<NoClaims, Access>(token).unwrap();
+    let token = read::<Access>(&app, &program.access);
     let place = Place::beside(app.database());
     let revoke = format!("tokens revoke --jti {}", token.id().unwrap());
     let told = place.run(&revoke).succeeded();
     assert!(told.contains("Denied: ") && told.contains("cannot be known"), "{told}");
     assert!(place.run(&revoke).succeeded().contains("already"));
-    assert!(!is_good(&app, &program).await);
-    let next = refresh(&app, program["refresh_token"].as_str().unwrap()).await;
-    assert!(is_good(&app, &next.response("user")).await);
+    assert!(!is_good(&app, &program.access).await);
+    let next = pair_in(&refresh(&app, &program.refresh).await);
+    assert!(is_good(&app, &next.access).await);
     for no_id in ["a".repeat(65), "\u{1f980}".to_owned(), "nope".to_owned(), "1".to_owned()] {
         let revoke = format!("tokens revoke --jti {no_id}");
         place.run(&revoke).refused(&["is no id of a token of ours", "UUID", "--issuer"]);
@@ -163,21 +155,20 @@ async fn what_an_operator_denies_by_its_id_is_denied_as_long_as_any_token_may_la
     let id = random_uuid().unwrap();
     let lifetime = Duration::from_secs(300 * 365 * 86_400);
     let token = issuer(&app).access(&ann).id(id).lifetime(lifetime).issue().unwrap();
-    let pair = json!({"authentication_token": token});
-    assert!(is_good(&app, &pair).await);
+    assert!(is_good(&app, &token).await);
     let as_typed = id.to_string().to_uppercase();
     place.run(&format!("tokens revoke --jti {as_typed}")).succeeded();
     assert!(is_denied(&app, &id.to_string()).await, "by what the token itself says");
-    assert!(!is_good(&app, &pair).await);
+    assert!(!is_good(&app, &token).await);
     app.clock().advance(TimeDelta::days(290 * 365));
     app.sweep().await;
-    assert!(!is_good(&app, &pair).await);
+    assert!(!is_good(&app, &token).await);
     assert!(is_denied(&app, &id.to_string()).await);
 }
 
 /// Asserts that a token is refused on the command line as a request with it is.
 async fn assert_good_no_more(app: &TestApp, place: &Place, token: &str, why: &str) {
-    assert!(!is_good(app, &json!({"authentication_token": token})).await);
+    assert!(!is_good(app, token).await);
     place.run_with_input("tokens verify", token).refused(&["(credentials_refused)", why]);
     let done = place.run_with_input("tokens verify --keys-only", token);
     assert!(done.stderr.contains("may have been revoked"), "{done:?}");
@@ -188,9 +179,7 @@ async fn assert_good_no_more(app: &TestApp, place: &Place, token: &str, why: &st
 async fn a_token_that_is_good_no_more_is_refused_with_the_reason() {
     let (app, place) = app_with_an_operator(rocket()).await;
     app.user(ANN).await;
-    let program = log_in(&app).await;
-    let text = |name: &str| program[name].as_str().unwrap().to_owned();
-    let (token, refresh) = (text("authentication_token"), text("refresh_token"));
+    let Pair { access: token, refresh } = log_in_program(&app).await;
     place.run_with_input("tokens verify", &token).succeeded();
     place.run_with_input("tokens verify --kind refresh", &refresh).succeeded();
     let ann = app.user(ANN).await;
@@ -201,10 +190,10 @@ async fn a_token_that_is_good_no_more_is_refused_with_the_reason() {
     place.run(&format!("sessions end {ANN} {}", session.id)).succeeded();
     assert_good_no_more(&app, &place, &of_session, "its session has ended").await;
 
-    let next = program::refresh(&app, &refresh).await.response("user");
+    let next = pair_in(&program::refresh(&app, &refresh).await);
     let verify = "tokens verify --kind refresh";
     place.run_with_input(verify, &refresh).refused(&["another has taken its place"]);
-    place.run_with_input(verify, next["refresh_token"].as_str().unwrap()).succeeded();
+    place.run_with_input(verify, &next.refresh).succeeded();
     let told = place.run_with_input("tokens verify", &token).succeeded();
     let told: Value = serde_json::from_str(&told).unwrap();
     place.run(&format!("tokens revoke --family {}", told["family"].as_str().unwrap())).succeeded();
@@ -224,17 +213,16 @@ async fn a_token_that_is_good_no_more_is_refused_with_the_reason() {
 async fn an_operator_logs_a_program_out_by_its_refresh_token() {
     let (app, place) = app_with_an_operator(rocket()).await;
     app.user(ANN).await;
-    let program = log_in(&app).await;
-    let refresh = program["refresh_token"].as_str().unwrap();
+    let Pair { access, refresh } = log_in_program(&app).await;
     for command in ["tokens verify", "tokens revoke --token"] {
-        place.run_with_input(command, refresh).refused(&["--kind refresh"]);
+        place.run_with_input(command, &refresh).refused(&["--kind refresh"]);
     }
-    assert!(is_good(&app, &program).await);
-    let revoke = || place.run_with_input("tokens revoke --token --kind refresh", refresh);
+    assert!(is_good(&app, &access).await);
+    let revoke = || place.run_with_input("tokens revoke --token --kind refresh", &refresh);
     assert!(revoke().succeeded().contains("logged out."));
     assert!(revoke().succeeded().contains("already"));
-    assert!(!is_good(&app, &program).await, "its access token ended with it");
-    let next = program::refresh(&app, refresh).await;
+    assert!(!is_good(&app, &access).await, "its access token ended with it");
+    let next = program::refresh(&app, &refresh).await;
     assert_eq!(next.status, Status::BadRequest);
     place.run("tokens revoke --kind refresh --jti 1").misspelt("--kind");
 }
@@ -315,8 +303,7 @@ async fn is_denied(app: &TestApp, name: &str) -> bool {
 
 #[rocket::async_test]
 async fn an_operator_denies_the_token_that_they_pipe_in() {
-    let app = TestApp::launch(rocket()).await;
-    app.user(ANN).await;
+    let app = with_ann(TestApp::launch(rocket())).await;
     let place = Place::beside(app.database());
     let token = place.run(&format!("tokens issue {ANN}")).succeeded();
     let told = place.run_with_input("tokens verify", &token).succeeded();

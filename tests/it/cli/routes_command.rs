@@ -1,18 +1,12 @@
 //! `rocket-security routes`, run on built programs.
 
-use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use rocket::serde::json::Value;
 use rocket_security::security::{ROUTES_MARK, ROUTES_VARIABLE};
 
+use crate::support::examples::example;
 use crate::support::operator::{CHEAP_HASH, Done, Place};
-
-/// Gives a built example.
-fn example(name: &str) -> PathBuf {
-    let tests = std::env::current_exe().unwrap();
-    tests.parent().and_then(Path::parent).unwrap().join("examples").join(name)
-}
 
 fn run(place: &Place, options: &str, program: &str) -> Done {
     place.run(&format!("routes {options} -- {program}"))

@@ -47,18 +47,16 @@ use chrono::TimeDelta;
 use rocket::http::{Header, Status};
 use rocket::{Build, Rocket, get, routes};
 use rocket_security::config::TokenPurpose;
-use rocket_security::event::Origin;
-use rocket_security::programs::Programs;
 use rocket_security::rejection::TokenFault;
 use rocket_security::testing::TestApp;
-use rocket_security::token::{Access, Lifetime, NoClaims};
-use rocket_security::{AuthUser, AuthVia, Fresh, Maybe, Security, TokenKind, Verifier, via};
+use rocket_security::token::{Access, Lifetime};
+use rocket_security::{AuthUser, AuthVia, Fresh, Maybe, Security, TokenKind, via};
 use serde_json::{Map, Value, json};
 
-use crate::support::ANN;
-use crate::support::bearer::{bearer, begin_session, issuer as issuer_of};
+use crate::support::bearer::{bearer, begin_session, deny, issuer as issuer_of};
 use crate::support::program::{get_with, log_in_program, pair_in, post, refresh, token_of};
 use crate::support::tokens::{ISSUER, fault, forge, good_claims, issuer, key, refusal, user};
+use crate::support::{ANN, with_ann};
 
 const THEM: &str = "https://issuer.example";
 
@@ -88,9 +86,7 @@ fn rocket() -> Rocket<Build> {
 }
 
 async fn app() -> TestApp {
-    let app = TestApp::launch(rocket()).await;
-    app.user(ANN).await;
-    app
+    with_ann(TestApp::launch(rocket())).await
 }
 
 /// Trusts an issuer of theirs whose key is shared, as its tokens come.
@@ -158,7 +154,7 @@ fn without_a_secret_a_key_is_derived() {
 async fn tokens_can_be_denied_without_any_setting() {
     let app = app().await;
     let pair = log_in_program(&app).await;
-    assert!(deny(&app, &pair.access).await);
+    assert!(deny::<Access>(&app, &pair.access).await);
     assert!(refusal("denylist_enabled = true").starts_with("security.tokens.denylist_"));
 }
 
@@ -372,14 +368,6 @@ async fn a_guest_is_welcome_and_a_bad_token_is_no_guest_s() {
     assert_eq!(app.browser().get("/optional").await.body, "a guest");
 }
 
-/// Denies a token; says whether it was not denied before.
-async fn deny(app: &TestApp, token: &str) -> bool {
-    let programs = app.client().rocket().state::<Programs>().unwrap();
-    let verifier = app.client().rocket().state::<Verifier>().unwrap();
-    let token = verifier.verify::<NoClaims, Access>(token).unwrap();
-    programs.deny_token(Origin::new(app.clock().now(), None), &token).await.unwrap()
-}
-
 /// B-N1, same; a guest is none either.
 #[rocket::async_test]
 async fn a_token_that_is_denied_opens_nothing() {
@@ -388,7 +376,7 @@ async fn a_token_that_is_denied_opens_nothing() {
     for path in ["/protected", "/optional", "/fresh"] {
         assert_eq!(get_with(&app, path, bearer(&pair.access)).await.status, Status::Ok, "{path}");
     }
-    deny(&app, &pair.access).await;
+    deny::<Access>(&app, &pair.access).await;
     for path in ["/protected", "/optional", "/fresh"] {
         let answer = get_with(&app, path, bearer(&pair.access)).await;
         assert_eq!(answer.status, Status::Unauthorized, "{path}");
@@ -413,10 +401,9 @@ async fn a_refresh_token_that_is_taken_back_ends_with_its_access_token() {
 #[rocket::async_test]
 async fn a_guard_for_users_asks_whatever_is_configured_for_the_kind() {
     let settings = json!({"tokens": {"check": {"access": "never"}}});
-    let app = TestApp::launch_with(rocket(), settings).await;
-    app.user(ANN).await;
+    let app = with_ann(TestApp::launch_with(rocket(), settings)).await;
     let pair = log_in_program(&app).await;
-    deny(&app, &pair.access).await;
+    deny::<Access>(&app, &pair.access).await;
     let answer = get_with(&app, "/protected", bearer(&pair.access)).await;
     assert_eq!(answer.status, Status::Unauthorized);
     assert!(refusal("check = [\"access\"]").starts_with("security.tokens.check"));

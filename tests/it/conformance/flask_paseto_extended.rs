@@ -43,9 +43,7 @@
 //! | A-R11, A-R12 | different on purpose | no secret, or a bad one: no launch, not 500 |
 
 use chrono::TimeDelta;
-use rocket::error::ErrorKind;
 use rocket::http::Status;
-use rocket::local::asynchronous::Client;
 use rocket_security::config::TokenPurpose;
 use rocket_security::crypto::keys::Keyring;
 use rocket_security::features::remember::Remember;
@@ -60,11 +58,13 @@ use serde_json::{Map, Value, json};
 
 use crate::conformance::{fault_of, fault_of_feature};
 use crate::support::bearer::bearer;
+use crate::support::launching::try_launch;
 use crate::support::program::{get_with, token_of};
+use crate::support::remembered::remembered;
 use crate::support::tokens::{
     ISSUER, fault, forge, good_claims, issuer, key, public_half, refusal, user,
 };
-use crate::support::{ANN, app, app_with, rocket};
+use crate::support::{ANN, app, app_with, rocket, with_ann};
 
 const PEM: &str = "-----BEGIN PRIVATE KEY-----
 MC4CAQAwBQYDK2VwBCIEILSwD1PhDQ/CGjJ4t95NmdcUDmm8uA5ulIIJta1kXDsn
@@ -288,8 +288,8 @@ async fn a_guard_without_its_verifier_stops_the_launch() {
     #[rocket::get("/")]
     fn guarded(_user: rocket_security::AuthVia<rocket_security::via::Token>) {}
     let rocket = rocket::build().mount("/", rocket::routes![guarded]);
-    let failed = Client::untracked(rocket).await.err().unwrap();
-    assert!(matches!(failed.kind(), ErrorKind::SentinelAborts(_)));
+    let fault = try_launch(rocket, json!({})).await.unwrap_err();
+    assert!(fault.contains("SentinelAborts"), "{fault}");
 }
 
 /// A-V5, stricter: a leeway also has an upper end, for a long one keeps expired tokens alive.
@@ -333,8 +333,7 @@ fn trusted_keys_that_are_none_stop_the_launch() {
 /// A-B1, stricter: their token outlives the logout. The footer names the key.
 #[rocket::async_test]
 async fn a_login_gives_a_token_for_guarded_routes_until_the_logout() {
-    let app = app_with(json!({"tokens": {"keys": key(TokenPurpose::Public)}})).await;
-    app.user(ANN).await;
+    let app = with_ann(app_with(json!({"tokens": {"keys": key(TokenPurpose::Public)}}))).await;
     let browser = app.browser();
     let token = token_of(&browser).await;
     assert!(token.starts_with("v4.public.") && token.split('.').count() == 4, "{token}");
@@ -437,21 +436,11 @@ fn the_session_cookie_has_no_version_to_set() {
     }
 }
 
-async fn remembered(
-    app: &rocket_security::testing::TestApp,
-) -> rocket_security::testing::Browser<'_> {
-    app.user(ANN).await;
-    let browser = app.browser();
-    let body = json!({"email": ANN, "password": PASSWORD, "remember": true});
-    assert_eq!(browser.post_json("/login", body).await.status, Status::Ok);
-    browser
-}
-
 /// A-R1, same; and the logout ends it on the server, too.
 #[rocket::async_test]
 async fn whoever_is_remembered_logs_in_and_out_like_anybody() {
     let app = app().await;
-    let ann = remembered(&app).await;
+    let ann = remembered(&app, ANN).await;
     let keepsake = ann.cookie("security_remember").unwrap();
     assert_eq!(ann.get("/me").await.body, ANN);
     ann.log_out().await;
@@ -464,7 +453,7 @@ async fn whoever_is_remembered_logs_in_and_out_like_anybody() {
 #[rocket::async_test]
 async fn how_long_a_browser_is_remembered_is_configured() {
     let app = app_with(json!({"remember": {"lifetime": "2days"}})).await;
-    let ann = remembered(&app).await;
+    let ann = remembered(&app, ANN).await;
     ann.restart();
     app.clock().advance(TimeDelta::days(3));
     assert_eq!(ann.get_json("/me").await.status, Status::Unauthorized);
@@ -474,7 +463,7 @@ async fn how_long_a_browser_is_remembered_is_configured() {
 #[rocket::async_test]
 async fn a_login_says_whether_to_remember() {
     let app = app().await;
-    assert!(remembered(&app).await.cookie("security_remember").is_some());
+    assert!(remembered(&app, ANN).await.cookie("security_remember").is_some());
     assert_eq!(app.log_in_as(ANN).await.cookie("security_remember"), None);
     let body = json!({"email": ANN, "password": PASSWORD, "remember": 3600});
     assert_eq!(app.browser().post_json("/login", body).await.status, Status::BadRequest);
@@ -493,7 +482,7 @@ fn a_length_of_remembering_that_is_none_stops_the_launch() {
 #[rocket::async_test]
 async fn the_remembering_cookie_alone_logs_in() {
     let app = app().await;
-    let ann = remembered(&app).await;
+    let ann = remembered(&app, ANN).await;
     let again = app.browser();
     again.set_cookie("security_remember", &ann.cookie("security_remember").unwrap());
     assert_eq!(again.get("/me").await.body, ANN);
@@ -503,7 +492,7 @@ async fn the_remembering_cookie_alone_logs_in() {
 #[rocket::async_test]
 async fn the_remembering_cookie_is_of_version_4() {
     let app = app().await;
-    let cookie = remembered(&app).await.cookie("security_remember").unwrap();
+    let cookie = remembered(&app, ANN).await.cookie("security_remember").unwrap();
     assert!(cookie.starts_with("v4.local."), "{cookie}");
     assert!(!cookie.contains(&app.user(ANN).await.id.to_string()), "{cookie}");
 }
@@ -512,7 +501,7 @@ async fn the_remembering_cookie_is_of_version_4() {
 #[rocket::async_test]
 async fn the_session_and_the_remembering_cookie_do_not_stand_for_each_other() {
     let app = app().await;
-    let ann = remembered(&app).await;
+    let ann = remembered(&app, ANN).await;
     for (from, to) in
         [("security_session", "security_remember"), ("security_remember", "security_session")]
     {

@@ -58,38 +58,26 @@ use rocket_security::config::TokenPurpose;
 use rocket_security::crypto::random_uuid;
 use rocket_security::datastore::Together;
 use rocket_security::datastore::user::UserChange;
-use rocket_security::event::Origin;
-use rocket_security::programs::Programs;
 use rocket_security::rejection::TokenFault;
-use rocket_security::testing::{PASSWORD, TestApp, link_in};
-use rocket_security::token::{Access, Lifetime, NoClaims, Refresh};
+use rocket_security::testing::{PASSWORD, TestApp};
+use rocket_security::token::{Access, Lifetime, Refresh};
 use rocket_security::{AuthUser, Config, MemoryDatastore, RoleName, Security, TokenKind, Verifier};
 use serde_json::{Map, Value, json};
 
 use crate::conformance::fault_of;
-use crate::support::bearer::{bearer, issuer as issuer_of};
+use crate::support::bearer::{bearer, deny, issuer as issuer_of, read};
+use crate::support::links::{confirmation_link, reset_link};
 use crate::support::program::{Pair, get_with, log_in_program, pair_in, refresh, token_of};
 use crate::support::tokens::{
     ASSERTION, ISSUER, fault, forge, good_claims, issuer, key, refusal, user,
 };
-use crate::support::{ANN, CHOSEN, app, app_with, rocket};
-
-async fn app_with_ann() -> TestApp {
-    let app = app().await;
-    app.user(ANN).await;
-    app
-}
-
-async fn link_after(app: &TestApp, path: &str, body: Value) -> String {
-    let answer = app.browser().post_json(path, body).await;
-    assert_eq!(answer.status, Status::Ok, "{}", answer.body);
-    link_in(&app.newest_mail_to(ANN).await)
-}
+use crate::support::users::change_user;
+use crate::support::{ANN, CHOSEN, app, app_with, rocket, with_ann};
 
 /// C-P1, C-P2, different on purpose: Argon2id, where theirs has PBKDF2 of 25,000 rounds.
 #[rocket::async_test]
 async fn a_password_is_hashed_with_argon2id_and_verified() {
-    let app = app_with_ann().await;
+    let app = with_ann(app()).await;
     assert!(app.hash(PASSWORD).await.as_str().starts_with("$argon2id$"));
     assert_eq!(app.browser().log_in(ANN, PASSWORD).await.status, Status::Ok);
     assert_eq!(app.browser().log_in(ANN, "a wrong password").await.status, Status::BadRequest);
@@ -98,7 +86,7 @@ async fn a_password_is_hashed_with_argon2id_and_verified() {
 /// C-P3, stricter: an unknown name costs a hash, too, so that no clock tells it from a wrong password.
 #[rocket::async_test]
 async fn an_unknown_name_and_a_wrong_password_are_one_and_cost_the_same() {
-    let app = app_with_ann().await;
+    let app = with_ann(app()).await;
     let mut costs = Vec::new();
     let mut bodies = Vec::new();
     for email in [ANN, "nobody@example.org"] {
@@ -137,12 +125,9 @@ fn a_token_that_lacks_a_claim_is_refused() {
 /// C-T2, same; the store keeps which are denied, where theirs has a callback.
 #[rocket::async_test]
 async fn a_token_that_is_denied_is_refused() {
-    let app = app_with_ann().await;
+    let app = with_ann(app()).await;
     let pair = log_in_program(&app).await;
-    let verifier = app.client().rocket().state::<Verifier>().unwrap();
-    let token = verifier.verify::<NoClaims, Access>(&pair.access).unwrap();
-    let programs = app.client().rocket().state::<Programs>().unwrap();
-    programs.deny_token(Origin::new(app.clock().now(), None), &token).await.unwrap();
+    assert!(deny::<Access>(&app, &pair.access).await);
     assert_eq!(get_with(&app, "/me", bearer(&pair.access)).await.status, Status::Unauthorized);
 }
 
@@ -159,7 +144,7 @@ fn an_access_token_that_has_expired_is_refused() {
 /// cannot be refreshed at all.
 #[rocket::async_test]
 async fn nobody_refreshes_too_early() {
-    let app = app_with_ann().await;
+    let app = with_ann(app()).await;
     let pair = log_in_program(&app).await;
     assert_eq!(refresh(&app, &pair.access).await.status, Status::BadRequest);
     assert_eq!(refresh(&app, &pair.refresh).await.status, Status::Ok);
@@ -168,7 +153,7 @@ async fn nobody_refreshes_too_early() {
 /// C-T5, same.
 #[rocket::async_test]
 async fn a_refresh_token_that_has_expired_is_refused() {
-    let app = app_with_ann().await;
+    let app = with_ann(app()).await;
     let pair = log_in_program(&app).await;
     app.clock().advance(TimeDelta::days(31));
     assert_eq!(refresh(&app, &pair.refresh).await.status, Status::BadRequest);
@@ -177,8 +162,8 @@ async fn a_refresh_token_that_has_expired_is_refused() {
 /// C-T6, C-T7, stricter: what is mailed is of another make altogether, random and kept as a digest.
 #[rocket::async_test]
 async fn a_mailed_token_is_no_access_token() {
-    let app = app_with_ann().await;
-    let link = link_after(&app, "/reset", json!({"email": ANN})).await;
+    let app = with_ann(app()).await;
+    let link = reset_link(&app, ANN).await;
     let token = link.strip_prefix("/reset/").unwrap();
     let answer = get_with(&app, "/me", bearer(token)).await;
     assert_eq!(
@@ -190,7 +175,7 @@ async fn a_mailed_token_is_no_access_token() {
 /// C-T8, same.
 #[rocket::async_test]
 async fn a_good_access_token_opens_a_route() {
-    let app = app_with_ann().await;
+    let app = with_ann(app()).await;
     let token = token_of(&app.browser()).await;
     assert_eq!(get_with(&app, "/me", bearer(&token)).await.body, ANN);
 }
@@ -198,7 +183,7 @@ async fn a_good_access_token_opens_a_route() {
 /// C-T9, stricter: theirs refreshes any number of times with one token.
 #[rocket::async_test]
 async fn a_good_refresh_token_gives_the_next_two_once() {
-    let app = app_with_ann().await;
+    let app = with_ann(app()).await;
     let pair = log_in_program(&app).await;
     app.clock().advance(TimeDelta::minutes(16));
     let next = pair_in(&refresh(&app, &pair.refresh).await);
@@ -210,7 +195,7 @@ async fn a_good_refresh_token_gives_the_next_two_once() {
 #[rocket::async_test]
 async fn a_good_confirmation_confirms() {
     let app = app().await;
-    let link = link_after(&app, "/register", json!({"email": ANN, "password": PASSWORD})).await;
+    let link = confirmation_link(&app, ANN).await;
     assert_eq!(app.browser().post_json(&link, json!({})).await.status, Status::Ok);
     assert_eq!(app.browser().log_in(ANN, PASSWORD).await.status, Status::Ok);
 }
@@ -249,8 +234,7 @@ fn a_call_says_how_long_a_token_lasts() {
 #[rocket::async_test]
 async fn an_access_token_lasts_no_longer_than_its_refresh_token() {
     let settings = json!({"tokens": {"lifetime": "10h", "refresh_idle": "1h"}});
-    let app = app_with(settings).await;
-    app.user(ANN).await;
+    let app = with_ann(app_with(settings)).await;
     let pair = log_in_program(&app).await;
     app.clock().advance(TimeDelta::minutes(62));
     assert_eq!(get_with(&app, "/me", bearer(&pair.access)).await.status, Status::Unauthorized);
@@ -259,11 +243,10 @@ async fn an_access_token_lasts_no_longer_than_its_refresh_token() {
 /// C-E5, same.
 #[rocket::async_test]
 async fn nobody_issues_a_token_for_somebody_switched_off() {
-    let app = app_with_ann().await;
+    let app = with_ann(app()).await;
     let ann = app.user(ANN).await;
     let change = UserChange::active(false);
-    let ann =
-        app.store().update_user(ann.id, &change, &Together::nothing()).await.unwrap().unwrap();
+    let ann = change_user(&app, &ann, &change).await;
     assert!(issuer_of(&app).access(&ann).issue().is_err());
 }
 
@@ -306,19 +289,16 @@ fn an_id_is_written_as_text() {
 /// C-R1, same; each has an id of its own, where theirs keeps one.
 #[rocket::async_test]
 async fn refreshing_gives_other_times_the_same_end_and_the_same_user() {
-    let app = app_with(json!({"tokens": {"refresh_lifetime": "2h", "refresh_idle": "2h"}})).await;
-    app.user(ANN).await;
-    let verifier = app.client().rocket().state::<Verifier>().unwrap();
-    let read = |pair: &Pair| {
-        let access = verifier.verify::<NoClaims, Access>(&pair.access).unwrap();
-        let refresh = verifier.verify::<NoClaims, Refresh>(&pair.refresh).unwrap();
-        (access, refresh)
-    };
-    let first = read(&log_in_program(&app).await);
+    let app =
+        with_ann(app_with(json!({"tokens": {"refresh_lifetime": "2h", "refresh_idle": "2h"}})))
+            .await;
+    let both =
+        |pair: &Pair| (read::<Access>(&app, &pair.access), read::<Refresh>(&app, &pair.refresh));
+    let first = both(&log_in_program(&app).await);
     let pair = log_in_program(&app).await;
-    let before = read(&pair);
+    let before = both(&pair);
     app.clock().advance(TimeDelta::minutes(10));
-    let after = read(&pair_in(&refresh(&app, &pair.refresh).await));
+    let after = both(&pair_in(&refresh(&app, &pair.refresh).await));
     assert_eq!(
         after.0.issued_at().unwrap() - before.0.issued_at().unwrap(),
         TimeDelta::minutes(10)
@@ -335,13 +315,11 @@ async fn refreshing_gives_other_times_the_same_end_and_the_same_user() {
 async fn a_refreshed_token_lasts_as_configured_and_no_longer_than_its_login() {
     let settings =
         json!({"tokens": {"lifetime": "1h", "refresh_lifetime": "90m", "refresh_idle": "90m"}});
-    let app = app_with(settings).await;
-    app.user(ANN).await;
+    let app = with_ann(app_with(settings)).await;
     let pair = log_in_program(&app).await;
     app.clock().advance(TimeDelta::minutes(59));
     let next = pair_in(&refresh(&app, &pair.refresh).await);
-    let verifier = app.client().rocket().state::<Verifier>().unwrap();
-    let token = verifier.verify::<NoClaims, Access>(&next.access).unwrap();
+    let token = read::<Access>(&app, &next.access);
     let lasts = token.expires_at().unwrap() - token.issued_at().unwrap();
     assert!(lasts <= TimeDelta::minutes(32), "{lasts}");
 }
@@ -349,14 +327,12 @@ async fn a_refreshed_token_lasts_as_configured_and_no_longer_than_its_login() {
 /// C-R4, C-R5, stricter: their access tokens are over with it, too.
 #[rocket::async_test]
 async fn nobody_refreshes_for_somebody_switched_off_or_deleted() {
-    let app = app_with_ann().await;
+    let app = with_ann(app()).await;
     let ann = app.user(ANN).await;
     let pair = log_in_program(&app).await;
-    let off = UserChange::active(false);
-    app.store().update_user(ann.id, &off, &Together::nothing()).await.unwrap().unwrap();
+    change_user(&app, &ann, &UserChange::active(false)).await;
     assert_eq!(refresh(&app, &pair.refresh).await.status, Status::BadRequest);
-    let on = UserChange::active(true);
-    app.store().update_user(ann.id, &on, &Together::nothing()).await.unwrap().unwrap();
+    change_user(&app, &ann, &UserChange::active(true)).await;
     let pair = log_in_program(&app).await;
     app.store().delete_user(ann.id, &Together::nothing()).await.unwrap();
     assert_eq!(refresh(&app, &pair.refresh).await.status, Status::BadRequest);
@@ -367,7 +343,7 @@ async fn nobody_refreshes_for_somebody_switched_off_or_deleted() {
 /// itself; what is refreshed has the framework's claims alone.
 #[rocket::async_test]
 async fn a_refreshed_token_has_the_framework_s_claims_alone() {
-    let app = app_with_ann().await;
+    let app = with_ann(app()).await;
     let next = pair_in(&refresh(&app, &log_in_program(&app).await.refresh).await);
     let verifier = app.client().rocket().state::<Verifier>().unwrap();
     let token = verifier.verify::<Map<String, Value>, Access>(&next.access).unwrap();
@@ -377,7 +353,7 @@ async fn a_refreshed_token_has_the_framework_s_claims_alone() {
 /// C-X1, stricter: theirs takes a scheme without a blank behind it, and ignores what follows the token.
 #[rocket::async_test]
 async fn a_token_is_read_from_the_header() {
-    let app = app_with_ann().await;
+    let app = with_ann(app()).await;
     let token = token_of(&app.browser()).await;
     for (header, status) in [
         (format!("Bearer {token}"), Status::Ok),
@@ -399,8 +375,7 @@ async fn a_token_is_read_from_a_cookie_where_that_is_configured() {
         (json!(["authorization", "cookie"]), Status::Ok),
     ] {
         let settings = json!({"tokens": {"sources": sources}});
-        let app = app_with(settings).await;
-        app.user(ANN).await;
+        let app = with_ann(app_with(settings)).await;
         let browser = app.browser();
         browser.set_cookie("security_token", &token_of(&app.browser()).await);
         let answer = browser.get_json("/me").await;
@@ -418,7 +393,7 @@ async fn a_token_is_read_from_a_cookie_where_that_is_configured() {
 /// C-X3, different on purpose: what a header holds is short enough to write.
 #[rocket::async_test]
 async fn a_header_is_the_scheme_and_the_token() {
-    let app = app_with_ann().await;
+    let app = with_ann(app()).await;
     let browser = app.browser();
     token_of(&browser).await;
     let sessions = browser.get_json("/sessions").await.response("sessions");
@@ -433,8 +408,8 @@ async fn a_header_is_the_scheme_and_the_token() {
 /// C-M1, same; and a mail that fails is tried again, where theirs says nothing of it.
 #[rocket::async_test]
 async fn a_mail_is_written_with_subject_link_and_sender() {
-    let app = app_with_ann().await;
-    link_after(&app, "/reset", json!({"email": ANN})).await;
+    let app = with_ann(app()).await;
+    reset_link(&app, ANN).await;
     let mail = app.newest_mail_to(ANN).await;
     assert!(!mail.subject.is_empty());
     let link = mail.link.as_deref().unwrap();
@@ -444,8 +419,8 @@ async fn a_mail_is_written_with_subject_link_and_sender() {
 /// C-M2, different on purpose: without one, mail is from the site; what is no address stops the launch.
 #[rocket::async_test]
 async fn a_sender_is_made_up_and_one_that_is_none_stops_the_launch() {
-    let app = app_with_ann().await;
-    link_after(&app, "/reset", json!({"email": ANN})).await;
+    let app = with_ann(app()).await;
+    reset_link(&app, ANN).await;
     let figment = rocket::figment::Figment::from(rocket::Config::debug_default())
         .merge(("security.mail.from", 7));
     assert!(Config::from_figment(&figment).is_err());
@@ -455,8 +430,8 @@ async fn a_sender_is_made_up_and_one_that_is_none_stops_the_launch() {
 /// C-M3, stricter: theirs is good for any number of resets, also after the password was changed.
 #[rocket::async_test]
 async fn a_reset_s_token_finds_its_user_once() {
-    let app = app_with_ann().await;
-    let link = link_after(&app, "/reset", json!({"email": ANN})).await;
+    let app = with_ann(app()).await;
+    let link = reset_link(&app, ANN).await;
     let as_confirmation = link.replace("/reset/", "/confirm/");
     let refused = app.browser().post_json(&as_confirmation, json!({})).await;
     assert_eq!(refused.reasons(), ["invalid_link"]);
@@ -471,8 +446,7 @@ async fn a_reset_s_token_finds_its_user_once() {
 async fn a_confirmation_s_token_finds_its_user_once_and_in_time() {
     for (hours, status) in [(0, Status::Ok), (24, Status::BadRequest)] {
         let app = app().await;
-        let body = json!({"email": ANN, "password": PASSWORD});
-        let link = link_after(&app, "/register", body).await;
+        let link = confirmation_link(&app, ANN).await;
         let as_reset = link.replace("/confirm/", "/reset/");
         let refused = app.browser().post_json(&as_reset, json!({"password": CHOSEN})).await;
         assert_eq!(refused.reasons(), ["invalid_link"]);
@@ -485,7 +459,7 @@ async fn a_confirmation_s_token_finds_its_user_once_and_in_time() {
 /// C-H1, C-H2, different on purpose: nobody has to switch it on, and nobody is turned away for an old hash.
 #[rocket::async_test]
 async fn an_outdated_hash_is_replaced_by_the_right_password_alone() {
-    let app = app_with_ann().await;
+    let app = with_ann(app()).await;
     let identity = rocket_security::user::Identity::Email(app.user(ANN).await.email);
     let app = app.restart_with(rocket(), json!({"password": {"memory": 16}})).await;
     let hash = async || {
@@ -502,7 +476,7 @@ async fn an_outdated_hash_is_replaced_by_the_right_password_alone() {
 /// C-D1, same.
 #[rocket::async_test]
 async fn a_guest_is_welcome_where_the_route_says_so() {
-    let app = app_with_ann().await;
+    let app = with_ann(app()).await;
     let token = token_of(&app.browser()).await;
     assert_eq!(app.browser().get("/").await.body, "a guest");
     assert_eq!(get_with(&app, "/", bearer(&token)).await.body, ANN);
@@ -512,7 +486,7 @@ async fn a_guest_is_welcome_where_the_route_says_so() {
 /// C-D2, same; the cookie is that of a session.
 #[rocket::async_test]
 async fn somebody_is_asked_for() {
-    let app = app_with_ann().await;
+    let app = with_ann(app()).await;
     let browser = app.browser();
     let token = token_of(&browser).await;
     assert_eq!(app.browser().get_json("/me").await.status, Status::Unauthorized);
@@ -541,7 +515,7 @@ async fn statuses(app: &TestApp, roles: &[&str]) -> [u16; 3] {
 /// C-D3, C-D4, same: all of some roles, any of them; a guard for roles also asks for somebody.
 #[rocket::async_test]
 async fn roles_are_asked_for_all_or_any() {
-    let app = app_with_ann().await;
+    let app = with_ann(app()).await;
     assert_eq!(statuses(&app, &[]).await, [403, 403, 403]);
     assert_eq!(statuses(&app, &["editor"]).await, [403, 403, 200]);
     assert_eq!(statuses(&app, &["admin"]).await, [200, 200, 200]);
@@ -588,7 +562,7 @@ async fn a_token_without_a_user_is_refused() {
 /// C-Z3, different on purpose: theirs has the roles of when the token was made.
 #[rocket::async_test]
 async fn roles_are_those_of_this_moment() {
-    let app = app_with_ann().await;
+    let app = with_ann(app()).await;
     let ann = app.grant(ANN, "admin").await;
     let token = token_of(&app.browser()).await;
     assert_eq!(get_with(&app, "/admin", bearer(&token)).await.status, Status::Ok);
@@ -631,6 +605,6 @@ fn claims_are_what_json_can_hold() {
 /// C-Z7, same.
 #[rocket::async_test]
 async fn the_users_that_come_with_it_log_in() {
-    let app = app_with_ann().await;
+    let app = with_ann(app()).await;
     assert_eq!(app.browser().log_in(ANN, PASSWORD).await.response("user")["email"], ANN);
 }

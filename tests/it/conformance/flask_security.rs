@@ -75,30 +75,23 @@ use rocket_security::testing::{Answer, PASSWORD, TestApp, link_in};
 use rocket_security::user::Identity;
 use rocket_security::{
     AuthUser, BasicUser, Config, Email, Instead, Page, Presentation, Role, RoleName, Security,
-    SqlxDatastore,
 };
 use serde_json::{Value, json};
 
 use crate::conformance::fault_of;
 use crate::support::bearer::bearer;
+use crate::support::links::{confirmation_link, link_to, register, reset_link};
 use crate::support::program::{basic, basic_with, get_with, post, token_of};
-use crate::support::sink::Sink;
-use crate::support::{ANN, Admin, BOB, CHOSEN, Editor, app, app_with, rocket_with};
-
-async fn register(app: &TestApp) -> String {
-    let body = json!({"email": ANN, "password": PASSWORD});
-    assert_eq!(app.browser().post_json("/register", body).await.status, Status::Ok);
-    link_in(&app.newest_mail_to(ANN).await)
-}
-
-async fn reset_link(app: &TestApp) -> String {
-    app.browser().post_json("/reset", json!({"email": ANN})).await;
-    link_in(&app.newest_mail_to(ANN).await)
-}
+use crate::support::remembered::remembered;
+use crate::support::sink::app_that_tells;
+use crate::support::store::store_on;
+use crate::support::templates::with_templates;
+use crate::support::users::change_user;
+use crate::support::{ANN, Admin, BOB, CHOSEN, Editor, app, app_with, rocket_with, with_ann};
 
 async fn switch(app: &TestApp, email: &str, change: UserChange) {
     let user = app.user(email).await;
-    app.store().update_user(user.id, &change, &Together::nothing()).await.unwrap().unwrap();
+    change_user(&app, &user, &change).await;
 }
 
 fn without_password() -> UserChange {
@@ -119,8 +112,7 @@ fn seen(answer: &Answer) -> (Status, Vec<(String, String)>, Value) {
 /// D-C1, same.
 #[rocket::async_test]
 async fn a_login_leads_home() {
-    let app = app().await;
-    app.user(ANN).await;
+    let app = with_ann(app()).await;
     let browser = app.browser();
     assert!(browser.get("/login").await.body.contains("name=\"password\""));
     let answer = browser.post_form("/login", &[("email", ANN), ("password", PASSWORD)]).await;
@@ -131,8 +123,7 @@ async fn a_login_leads_home() {
 /// D-C2, stricter: `/\host` and what else a browser takes for another site was let through by theirs.
 #[rocket::async_test]
 async fn next_leads_to_this_site_alone() {
-    let app = app().await;
-    app.user(ANN).await;
+    let app = with_ann(app()).await;
     for (next, location) in [
         ("/me", "/me"),
         ("http://evil.example/me", "/"),
@@ -150,8 +141,7 @@ async fn next_leads_to_this_site_alone() {
 /// D-C3, same.
 #[rocket::async_test]
 async fn an_address_counts_without_case() {
-    let app = app().await;
-    app.user(ANN).await;
+    let app = with_ann(app()).await;
     assert_eq!(app.browser().log_in("Ann@Example.org", PASSWORD).await.status, Status::Ok);
 }
 
@@ -168,8 +158,7 @@ async fn fields_that_are_missing_are_named() {
 /// switched off and one without a password apart, and so who has an account.
 #[rocket::async_test]
 async fn whatever_is_wrong_with_a_login_the_answer_is_one() {
-    let app = app().await;
-    app.user(ANN).await;
+    let app = with_ann(app()).await;
     switch(&app, BOB, UserChange::active(false)).await;
     switch(&app, "cyd@example.org", without_password()).await;
     let mut answers = Vec::new();
@@ -253,8 +242,7 @@ async fn all_of_some_roles_and_any_of_them() {
 /// D-J1, different on purpose: theirs gives everybody a token; we, like their later versions, whoever asks.
 #[rocket::async_test]
 async fn a_login_by_json_gives_a_token_to_whoever_asks() {
-    let app = app().await;
-    app.user(ANN).await;
+    let app = with_ann(app()).await;
     let plain = app.browser().log_in(ANN, PASSWORD).await;
     assert_eq!((plain.status, &plain.json()["meta"]["code"]), (Status::Ok, &json!(200)));
     assert!(plain.response("user")["authentication_token"].is_null());
@@ -264,8 +252,7 @@ async fn a_login_by_json_gives_a_token_to_whoever_asks() {
 /// D-J2, same.
 #[rocket::async_test]
 async fn a_wrong_password_by_json_is_400() {
-    let app = app().await;
-    app.user(ANN).await;
+    let app = with_ann(app()).await;
     let answer = app.browser().log_in(ANN, "a wrong password").await;
     assert_eq!((answer.status.code, &answer.json()["meta"]["code"]), (400, &json!(400)));
 }
@@ -273,8 +260,7 @@ async fn a_wrong_password_by_json_is_400() {
 /// D-K1, different on purpose: addresses are written down everywhere, and a guard reads no body.
 #[rocket::async_test]
 async fn a_token_is_good_in_a_header_and_in_no_query_or_body() {
-    let app = app().await;
-    app.user(ANN).await;
+    let app = with_ann(app()).await;
     let token = token_of(&app.browser()).await;
     let header = Header::new("Authentication-Token", token.clone());
     assert_eq!(get_with(&app, "/me", header).await.body, ANN);
@@ -305,9 +291,7 @@ fn any(user: AuthUser) -> &'static str {
 async fn app_with_basic(settings: Value) -> TestApp {
     let security = Security::default().enable(Basic::default());
     let rocket = rocket::build().attach(security).mount("/", routes![feed, any]);
-    let app = TestApp::launch_with(rocket, settings).await;
-    app.user(ANN).await;
-    app
+    with_ann(TestApp::launch_with(rocket, settings)).await
 }
 
 /// D-H1, stricter: whoever is not confirmed or switched off is not let in by Basic either.
@@ -376,10 +360,7 @@ async fn a_user_who_is_deleted_while_logged_in_is_nobody() {
 #[rocket::async_test]
 async fn who_is_remembered_comes_back_and_junk_harms_nobody() {
     let app = app().await;
-    app.user(ANN).await;
-    let browser = app.browser();
-    let body = json!({"email": ANN, "password": PASSWORD, "remember": true});
-    browser.post_json("/login", body).await;
+    let browser = remembered(&app, ANN).await;
     browser.restart();
     assert_eq!(browser.get("/").await.body, ANN);
     let junk = app.browser();
@@ -391,12 +372,11 @@ async fn who_is_remembered_comes_back_and_junk_harms_nobody() {
 /// applications find it; where people are led afterwards is configured.
 #[rocket::async_test]
 async fn where_people_are_led_is_configured() {
-    let app = app_with(json!({
+    let app = with_ann(app_with(json!({
         "login": {"post_login_view": "/me"},
         "logout": {"post_logout_view": "/welcome"},
-    }))
+    })))
     .await;
-    app.user(ANN).await;
     let browser = app.browser();
     let answer = browser.post_form("/login", &[("email", ANN), ("password", PASSWORD)]).await;
     assert_eq!(answer.location(), "/me");
@@ -455,7 +435,7 @@ async fn a_username_says_who_one_is_where_that_is_configured() {
     let app = app_with(settings).await;
     let body = json!({"email": ANN, "username": "annabel", "password": PASSWORD});
     assert_eq!(app.browser().post_json("/register", body).await.status, Status::Ok);
-    let link = link_in(&app.newest_mail_to(ANN).await);
+    let link = link_to(&app, ANN).await;
     app.browser().post_json(&link, json!({})).await;
     for body in [
         json!({"username": "Annabel", "password": PASSWORD}),
@@ -487,8 +467,7 @@ async fn a_hash_of_other_parameters_is_replaced_at_the_login() {
 /// the transaction of what it tells of, until a worker sends it.
 #[rocket::async_test]
 async fn mail_never_leaves_within_a_request() {
-    let app = app().await;
-    app.user(ANN).await;
+    let app = with_ann(app()).await;
     app.browser().post_json("/reset", json!({"email": ANN})).await;
     assert_eq!(app.mail().await.len(), 1, "and the worker sends it");
 }
@@ -496,8 +475,7 @@ async fn mail_never_leaves_within_a_request() {
 /// D-R1, same; no event has the token.
 #[rocket::async_test]
 async fn a_registration_sends_one_mail_and_tells_of_it() {
-    let sink = Sink::default();
-    let app = TestApp::launch(rocket_with(sink.listen(Security::default()))).await;
+    let (app, sink) = app_that_tells(rocket_with).await;
     assert_eq!(app.browser().get("/register").await.status, Status::Ok);
     let fields = [("email", ANN), ("password", PASSWORD), ("password_confirm", PASSWORD)];
     let answer = app.browser().post_form("/register", &fields).await;
@@ -514,8 +492,7 @@ async fn a_registration_sends_one_mail_and_tells_of_it() {
 /// D-R2, different on purpose: whoever registers learns nothing; the owner of the address is told by mail.
 #[rocket::async_test]
 async fn a_taken_address_is_told_to_its_owner_alone() {
-    let app = app().await;
-    app.user(ANN).await;
+    let app = with_ann(app()).await;
     let register = async |email: &str| {
         let body = json!({"email": email, "password": PASSWORD});
         seen(&app.browser().post_json("/register", body).await)
@@ -543,7 +520,7 @@ async fn a_registration_by_json_logs_nobody_in() {
 #[rocket::async_test]
 async fn nobody_logs_in_before_the_address_is_proved() {
     let app = app().await;
-    let link = register(&app).await;
+    let link = confirmation_link(&app, ANN).await;
     assert_eq!(app.browser().log_in(ANN, PASSWORD).await.status, Status::BadRequest);
     assert_eq!(app.browser().post_json(&link, json!({})).await.status, Status::Ok);
     assert_eq!(app.browser().log_in(ANN, PASSWORD).await.status, Status::Ok);
@@ -553,7 +530,8 @@ async fn nobody_logs_in_before_the_address_is_proved() {
 #[rocket::async_test]
 async fn a_bogus_link_is_refused_and_another_comes_on_demand() {
     let app = app().await;
-    register(&app).await;
+    register(&app, ANN).await;
+    app.mail().await;
     let bogus = app.browser().post_json("/confirm/bogus", json!({})).await;
     assert_eq!(bogus.reasons(), ["invalid_link"]);
     app.clock().advance(TimeDelta::minutes(1));
@@ -566,7 +544,7 @@ async fn a_bogus_link_is_refused_and_another_comes_on_demand() {
 #[rocket::async_test]
 async fn asking_for_a_link_tells_nothing_of_the_address() {
     let app = app().await;
-    register(&app).await;
+    register(&app, ANN).await;
     app.user(BOB).await;
     let ask = async |email: &str| {
         seen(&app.browser().post_json("/confirm", json!({"email": email})).await)
@@ -581,7 +559,7 @@ async fn asking_for_a_link_tells_nothing_of_the_address() {
 #[rocket::async_test]
 async fn a_confirmation_link_works_once() {
     let app = app().await;
-    let link = register(&app).await;
+    let link = confirmation_link(&app, ANN).await;
     let browser = app.browser();
     assert_eq!(browser.post_json(&link, json!({})).await.status, Status::Ok);
     assert_eq!(browser.get_json("/me").await.status, Status::Unauthorized);
@@ -592,7 +570,7 @@ async fn a_confirmation_link_works_once() {
 #[rocket::async_test]
 async fn an_expired_link_sends_no_mail() {
     let app = app().await;
-    let link = register(&app).await;
+    let link = confirmation_link(&app, ANN).await;
     app.clock().advance(TimeDelta::hours(24));
     let mails = app.mail().await.len();
     assert_eq!(app.browser().post_json(&link, json!({})).await.reasons(), ["invalid_link"]);
@@ -603,10 +581,10 @@ async fn an_expired_link_sends_no_mail() {
 #[rocket::async_test]
 async fn a_link_of_somebody_who_is_gone_or_has_another_address_is_none() {
     let app = app().await;
-    let link = register(&app).await;
+    let link = confirmation_link(&app, ANN).await;
     let user = app.store().list_users(None, 1).await.unwrap().remove(0);
-    let moved = UserChange::email(Email::parse(BOB).unwrap(), app.clock().now());
-    app.store().update_user(user.id, &moved, &Together::nothing()).await.unwrap();
+    change_user(&app, &user, &UserChange::email(Email::parse(BOB).unwrap(), app.clock().now()))
+        .await;
     assert_eq!(app.browser().post_json(&link, json!({})).await.reasons(), ["invalid_link"]);
     app.store().delete_user(user.id, &Together::nothing()).await.unwrap();
     assert_eq!(app.browser().post_json(&link, json!({})).await.reasons(), ["invalid_link"]);
@@ -617,8 +595,7 @@ async fn a_link_of_somebody_who_is_gone_or_has_another_address_is_none() {
 async fn where_nobody_has_to_confirm_one_logs_in_at_once() {
     let security = Security::default().disable::<rocket_security::features::confirm::Confirm>();
     let app = TestApp::launch(rocket_with(security)).await;
-    let body = json!({"email": ANN, "password": PASSWORD});
-    app.browser().post_json("/register", body).await;
+    register(&app, ANN).await;
     assert_eq!(app.browser().log_in(ANN, PASSWORD).await.status, Status::Ok);
 }
 
@@ -626,7 +603,7 @@ async fn where_nobody_has_to_confirm_one_logs_in_at_once() {
 #[rocket::async_test]
 async fn another_s_link_leaves_whoever_is_logged_in_who_they_are() {
     let app = app().await;
-    let link = register(&app).await;
+    let link = confirmation_link(&app, ANN).await;
     let bob = app.log_in_as(BOB).await;
     bob.post_json(&link, json!({})).await;
     assert_eq!(bob.get("/me").await.body, BOB);
@@ -638,7 +615,7 @@ async fn a_reset_gives_a_new_password() {
     let app = app().await;
     let before = app.log_in_as(ANN).await;
     assert_eq!(app.browser().get("/reset").await.status, Status::Ok);
-    let link = reset_link(&app).await;
+    let link = reset_link(&app, ANN).await;
     let answer = app.browser().post_json(&link, json!({"password": CHOSEN})).await;
     assert_eq!((answer.status, answer.response("user")), (Status::Ok, Value::Null));
     assert_eq!(app.browser().log_in(ANN, PASSWORD).await.status, Status::BadRequest);
@@ -650,8 +627,7 @@ async fn a_reset_gives_a_new_password() {
 /// D-P2, different on purpose: as D-C5.
 #[rocket::async_test]
 async fn asking_for_a_reset_tells_nothing_of_the_address() {
-    let app = app().await;
-    app.user(ANN).await;
+    let app = with_ann(app()).await;
     let ask =
         async |email: &str| seen(&app.browser().post_json("/reset", json!({"email": email})).await);
     assert_eq!(ask(ANN).await, ask("nobody@example.org").await);
@@ -661,9 +637,8 @@ async fn asking_for_a_reset_tells_nothing_of_the_address() {
 /// D-P3, same.
 #[rocket::async_test]
 async fn a_bogus_a_mangled_and_a_used_reset_link_are_refused() {
-    let app = app().await;
-    app.user(ANN).await;
-    let link = reset_link(&app).await;
+    let app = with_ann(app()).await;
+    let link = reset_link(&app, ANN).await;
     let mangled = format!("{}A", &link[..link.len() - 1]);
     let mangled = if mangled == link { format!("{}B", &link[..link.len() - 1]) } else { mangled };
     let body = json!({"password": CHOSEN});
@@ -677,9 +652,8 @@ async fn a_bogus_a_mangled_and_a_used_reset_link_are_refused() {
 /// D-P4, different on purpose: as D-V5.
 #[rocket::async_test]
 async fn an_expired_reset_link_sends_no_mail() {
-    let app = app().await;
-    app.user(ANN).await;
-    let link = reset_link(&app).await;
+    let app = with_ann(app()).await;
+    let link = reset_link(&app, ANN).await;
     app.clock().advance(TimeDelta::hours(1));
     let answer = app.browser().post_json(&link, json!({"password": CHOSEN})).await;
     assert_eq!(answer.reasons(), ["invalid_link"]);
@@ -691,7 +665,7 @@ async fn an_expired_reset_link_sends_no_mail() {
 async fn somebody_without_a_password_sets_one_by_mail() {
     let app = app().await;
     switch(&app, ANN, without_password()).await;
-    let link = reset_link(&app).await;
+    let link = reset_link(&app, ANN).await;
     assert_eq!(
         app.browser().post_json(&link, json!({"password": CHOSEN})).await.status,
         Status::Ok
@@ -746,15 +720,14 @@ async fn blanks_of_a_password_count() {
 }
 
 async fn track_of(app: &TestApp) -> rocket_security::datastore::track::Track {
-    let store = SqlxDatastore::connect(app.client().rocket().figment()).await.unwrap();
+    let store = store_on(app.database()).await;
     store.find_track(app.user(ANN).await.id).await.unwrap().unwrap()
 }
 
 /// D-T1, same; and nobody has to commit it.
 #[rocket::async_test]
 async fn two_logins_are_noted_with_times_and_addresses() {
-    let app = app().await;
-    app.user(ANN).await;
+    let app = with_ann(app()).await;
     for last in [1, 2] {
         let browser = app.browser().at([203, 0, 113, last].into());
         assert_eq!(browser.log_in(ANN, PASSWORD).await.status, Status::Ok);
@@ -771,8 +744,7 @@ async fn two_logins_are_noted_with_times_and_addresses() {
 #[rocket::async_test]
 async fn a_proxy_is_believed_where_it_is_configured() {
     for (proxies, seen) in [(json!([]), [127, 0, 0, 1]), (json!(["127.0.0.1/32"]), [88, 1, 2, 3])] {
-        let app = app_with(json!({"trusted_proxies": proxies})).await;
-        app.user(ANN).await;
+        let app = with_ann(app_with(json!({"trusted_proxies": proxies}))).await;
         let browser = app.browser().header("X-Forwarded-For", "88.1.2.3");
         browser.log_in(ANN, PASSWORD).await;
         assert_eq!(track_of(&app).await.current_login_ip, Some(seen.into()));
@@ -782,8 +754,7 @@ async fn a_proxy_is_believed_where_it_is_configured() {
 /// D-D1, same.
 #[rocket::async_test]
 async fn a_user_is_switched_off_and_on() {
-    let app = app().await;
-    app.user(ANN).await;
+    let app = with_ann(app()).await;
     for (active, status) in [(false, Status::BadRequest), (true, Status::Ok)] {
         switch(&app, ANN, UserChange::active(active)).await;
         assert_eq!(app.browser().log_in(ANN, PASSWORD).await.status, status);
@@ -845,13 +816,10 @@ fn a_role_is_its_name() {
 /// D-I2, same.
 #[rocket::async_test]
 async fn what_an_application_adds_reaches_every_page() {
-    let folder = tempfile::tempdir().unwrap();
-    std::fs::create_dir(folder.path().join("security")).unwrap();
     let base = "{{ motto }}{% block main %}{% endblock main %}";
-    std::fs::write(folder.path().join("security/base.html"), base).unwrap();
     let rocket = rocket_with(Security::default().presentation(Mine));
-    let figment = rocket.figment().clone().merge(("template_dir", folder.path()));
-    let app = TestApp::launch(rocket.configure(figment)).await;
+    let (rocket, _folder) = with_templates(rocket, &[("security/base.html", base)]);
+    let app = TestApp::launch(rocket).await;
     for page in ["/login", "/register", "/reset", "/confirm"] {
         assert!(app.browser().get(page).await.body.starts_with("everywhere"), "{page}");
     }

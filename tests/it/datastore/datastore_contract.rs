@@ -20,8 +20,7 @@ mod memory {
 }
 
 mod database {
-    use rocket_security::SqlxDatastore;
-    use rocket_security::testing::TestDatabase;
+    use crate::support::store::migrated;
 
     rocket_security::datastore_contract! {
         capabilities: [
@@ -38,10 +37,7 @@ mod database {
         ],
         /// A database of its own, of the kind that the suite runs on.
         store: async {
-            let database = TestDatabase::create().await;
-            let figment = database.figment(rocket::Config::figment());
-            let store = SqlxDatastore::connect(&figment).await.unwrap();
-            store.migrate().await.unwrap();
+            let (database, store) = migrated().await;
             (store, database)
         },
     }

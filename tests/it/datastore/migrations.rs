@@ -1,7 +1,6 @@
 //! The schema: made once, beside whatever else the database holds, and never misunderstood.
 
 use rocket::http::Status;
-use rocket::local::asynchronous::Client;
 use rocket_security::clock::NEVER;
 use rocket_security::crypto::one_time::Token;
 use rocket_security::crypto::random_uuid;
@@ -14,21 +13,11 @@ use serde_json::json;
 use sqlx::SqlSafeStr;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 
+use crate::support::launching::try_launch_on;
+use crate::support::store::{migrated, store_on};
 use crate::support::{ANN, rocket, rocket_with, sql};
 
-const APPLIED: &str = "SELECT COUNT(*) FROM security_migrations";
-
-async fn store_on(database: &TestDatabase) -> SqlxDatastore {
-    SqlxDatastore::connect(&database.figment(rocket::Config::figment())).await.unwrap()
-}
-
-/// Gives a database whose schema is up to date, and its store.
-async fn migrated() -> (TestDatabase, SqlxDatastore) {
-    let database = TestDatabase::create().await;
-    let store = store_on(&database).await;
-    store.migrate().await.unwrap();
-    (database, store)
-}
+const APPLIED: &str = "security_migrations";
 
 /// Asserts that neither a launch nor a check goes on, and that both say `what` in one line.
 async fn assert_refused(database: &TestDatabase, store: &SqlxDatastore, what: &str) {
@@ -38,9 +27,7 @@ async fn assert_refused(database: &TestDatabase, store: &SqlxDatastore, what: &s
         let text = refusal.to_string();
         assert!(text.contains(what) && text.lines().count() == 1, "{text}");
     }
-    let figment = TestApp::figment(&rocket::Config::figment(), database, json!({}));
-    let refused = Client::untracked(rocket().configure(figment)).await;
-    assert!(refused.is_err_and(|fault| !fault.kind().to_string().is_empty()));
+    assert!(try_launch_on(database, rocket(), json!({})).await.is_err());
 }
 
 #[rocket::async_test]
@@ -54,7 +41,7 @@ async fn instances_that_start_at_once_make_one_schema() {
     for instance in instances {
         instance.await.unwrap().unwrap();
     }
-    assert_eq!(sql::number(&database, APPLIED).await, 17);
+    assert_eq!(sql::count(&database, APPLIED).await, 17);
     store_on(&database).await.check_schema().await.unwrap();
 }
 
@@ -63,7 +50,7 @@ async fn migrating_again_changes_nothing() {
     let (database, store) = migrated().await;
     store.migrate().await.unwrap();
     store.check_schema().await.unwrap();
-    assert_eq!(sql::number(&database, APPLIED).await, 17);
+    assert_eq!(sql::count(&database, APPLIED).await, 17);
 }
 
 #[rocket::async_test]
@@ -95,13 +82,11 @@ async fn a_check_tells_what_is_missing_and_makes_nothing() {
         assert!(refusal.contains("lacks migration 0001_users"), "{refusal}");
         assert!(refusal.contains("`rocket-security migrate`"), "{refusal}");
     }
-    let figment = TestApp::figment(&rocket::Config::figment(), &database, json!({}))
-        .merge(("security.migrate", "check"));
-    let refused = Client::untracked(rocket().configure(figment.clone())).await;
-    assert!(refused.is_err_and(|fault| !fault.kind().to_string().is_empty()));
+    let check = json!({"migrate": "check"});
+    assert!(try_launch_on(&database, rocket(), check.clone()).await.is_err());
 
     store.migrate().await.unwrap();
-    Client::untracked(rocket().configure(figment)).await.unwrap();
+    try_launch_on(&database, rocket(), check).await.unwrap();
 }
 
 /// What a process that was killed leaves on MySQL, where a table is there before it is noted; the
@@ -120,7 +105,7 @@ async fn a_migration_that_was_interrupted_is_completed() {
     }
     store.migrate().await.unwrap();
     store.check_schema().await.unwrap();
-    assert_eq!(sql::number(&database, "SELECT COUNT(*) FROM security_track").await, 0);
+    assert_eq!(sql::count(&database, "security_track").await, 0);
 }
 
 #[rocket::async_test]
@@ -140,9 +125,8 @@ async fn roles_that_were_there_before_roles_could_include_others_count_on() {
     let app = app.restart(rocket_with(Security::default())).await;
     assert_eq!(app.log_in_as(ANN).await.get("/admin").await.body, "the administration");
     let included = "SELECT COUNT(*) FROM security_roles_included WHERE role_name = included_name";
-    let roles = "SELECT COUNT(*) FROM security_roles";
     let number = sql::number(app.database(), included).await;
-    assert_eq!(number, sql::number(app.database(), roles).await);
+    assert_eq!(number, sql::count(app.database(), "security_roles").await);
 }
 
 /// What a row of an older version says becomes what its user proved.
@@ -237,12 +221,12 @@ async fn a_role_in_the_middle_of_a_chain_is_not_deleted_behind_our_back() {
         store.include_role(&pair[0], &pair[1], &nothing).await.unwrap().unwrap();
     }
     let delete = |name| format!("DELETE FROM security_roles WHERE name = '{name}'");
-    let count = "SELECT COUNT(*) FROM security_roles_included";
+    let included = "security_roles_included";
     assert!(sql::try_execute(&database, &delete("editor")).await.is_err());
-    assert_eq!(sql::number(&database, count).await, 3 + 2 + 1);
+    assert_eq!(sql::count(&database, included).await, 3 + 2 + 1);
     for (name, left) in [("admin", 2 + 1), ("editor", 1), ("reader", 0)] {
         sql::execute(&database, &delete(name)).await;
-        assert_eq!(sql::number(&database, count).await, left);
+        assert_eq!(sql::count(&database, included).await, left);
     }
 }
 
@@ -257,12 +241,12 @@ async fn two_applications_with_prefixes_of_their_own_share_a_database() {
     let app = TestApp::launch_on(database, prefixed("auth_"), json!({})).await;
     app.grant(ANN, "admin").await;
     assert_eq!(app.log_in_as(ANN).await.get("/admin").await.body, "the administration");
-    assert_eq!(sql::number(app.database(), "SELECT COUNT(*) FROM auth_users").await, 1);
-    assert_eq!(sql::number(app.database(), "SELECT COUNT(*) FROM auth_migrations").await, 17);
+    assert_eq!(sql::count(app.database(), "auth_users").await, 1);
+    assert_eq!(sql::count(app.database(), "auth_migrations").await, 17);
 
     let app = app.restart(prefixed("other_")).await;
-    assert_eq!(sql::number(app.database(), "SELECT COUNT(*) FROM other_users").await, 0);
-    assert_eq!(sql::number(app.database(), "SELECT COUNT(*) FROM auth_sessions").await, 1);
+    assert_eq!(sql::count(app.database(), "other_users").await, 0);
+    assert_eq!(sql::count(app.database(), "auth_sessions").await, 1);
 }
 
 #[rocket::async_test]
@@ -287,9 +271,9 @@ async fn an_application_keeps_its_own_migrations_beside_ours() {
         sql::migrate(&database, &own).await;
         store.migrate().await.unwrap();
     }
-    assert_eq!(sql::number(&database, "SELECT COUNT(*) FROM profiles").await, 0);
-    assert_eq!(sql::number(&database, "SELECT COUNT(*) FROM _sqlx_migrations").await, 1);
-    assert_eq!(sql::number(&database, APPLIED).await, 17);
+    assert_eq!(sql::count(&database, "profiles").await, 0);
+    assert_eq!(sql::count(&database, "_sqlx_migrations").await, 1);
+    assert_eq!(sql::count(&database, APPLIED).await, 17);
 }
 
 #[rocket::async_test]
@@ -299,5 +283,5 @@ async fn a_table_of_the_applications_own_is_not_taken_for_ours() {
     sql::execute(&database, "CREATE TABLE security_sessions (sid BIGINT, data VARCHAR(40))").await;
     store.migrate().await.unwrap_err();
     sql::execute(&database, "INSERT INTO security_sessions (sid, data) VALUES (1, 'mine')").await;
-    assert_eq!(sql::number(&database, "SELECT COUNT(*) FROM security_sessions").await, 1);
+    assert_eq!(sql::count(&database, "security_sessions").await, 1);
 }

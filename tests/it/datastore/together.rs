@@ -23,6 +23,7 @@ use rocket_security::user::User;
 use rocket_security::{Email, Result, Security, SqlxDatastore, UserId};
 use serde_json::json;
 
+use crate::support::store::migrated;
 use crate::support::{ANN, sql};
 
 /// A note of this name can be written once.
@@ -81,10 +82,7 @@ struct Shared {
 
 impl Shared {
     async fn create() -> Self {
-        let database = TestDatabase::create().await;
-        let figment = database.figment(rocket::Config::figment());
-        let store = SqlxDatastore::connect(&figment).await.unwrap();
-        store.migrate().await.unwrap();
+        let (database, store) = migrated().await;
         let notes = "CREATE TABLE notes (name VARCHAR(40) NOT NULL PRIMARY KEY)";
         sql::execute(&database, notes).await;
         Self { store, database }
@@ -161,7 +159,7 @@ impl Shared {
     }
 
     async fn count(&self, table: &str) -> i64 {
-        sql::number(&self.database, &format!("SELECT COUNT(*) FROM {table}")).await
+        sql::count(&self.database, table).await
     }
 
     /// Asserts that there is a user as they were made, and nothing that came with a change.
@@ -347,8 +345,7 @@ async fn a_registration_commits_everything_that_hooks_give_or_nothing() {
         let body = json!({"email": email, "password": PASSWORD});
         app.browser().post_json("/register", body).await
     };
-    let count =
-        async |table| sql::number(app.database(), &format!("SELECT COUNT(*) FROM {table}")).await;
+    let count = async |table| sql::count(app.database(), table).await;
     assert_eq!(register(ANN).await.status, Status::Ok);
     assert_eq!((count("security_users").await, count("notes").await), (1, 1));
     assert_eq!(app.mail().await.len(), 1);
@@ -388,5 +385,5 @@ async fn work_with_values_is_done_for_each_of_many_users_at_once() {
     let (store, work) = (&shared.store, &shared.bound_work());
     let made = join_all(users.iter().map(|user| store.create_user(user, work))).await;
     assert!(made.into_iter().all(|made| made.unwrap().is_ok()));
-    assert_eq!(sql::number(&shared.database, "SELECT COUNT(*) FROM notes").await, 40);
+    assert_eq!(shared.count("notes").await, 40);
 }

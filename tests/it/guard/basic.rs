@@ -4,7 +4,6 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use rocket::http::{Header, Status};
 use rocket::{get, routes};
-use rocket_security::datastore::Together;
 use rocket_security::datastore::user::UserChange;
 use rocket_security::feature::{LoginAttempt, Required, Verdict};
 use rocket_security::features::basic::Basic;
@@ -14,8 +13,10 @@ use rocket_security::{
 };
 use serde_json::{Value, json};
 
-use crate::support::ANN;
+use crate::support::links::register;
 use crate::support::program::{basic, basic_with, get_with};
+use crate::support::users::change_user;
+use crate::support::{ANN, with_ann};
 
 const CHALLENGE: &str = "Basic realm=\"login\", charset=\"UTF-8\"";
 
@@ -46,9 +47,7 @@ async fn launch(security: Security, settings: Value) -> TestApp {
 }
 
 async fn app() -> TestApp {
-    let app = launch(Security::default(), json!({})).await;
-    app.user(ANN).await;
-    app
+    with_ann(launch(Security::default(), json!({}))).await
 }
 
 fn assert_refused(answer: &Answer, what: &str) {
@@ -80,8 +79,7 @@ async fn page_and_program_are_challenged_and_led_nowhere() {
     assert_eq!(get_with(&app, "/me", basic(ANN)).await.status, Status::Unauthorized);
 
     let settings = json!({"mechanisms": ["session", "basic"], "basic": {"realm": "The library"}});
-    let app = launch(Security::default(), settings).await;
-    app.user(ANN).await;
+    let app = with_ann(launch(Security::default(), settings)).await;
     let page = app.browser().get("/me").await;
     let challenge = "Basic realm=\"The library\", charset=\"UTF-8\"";
     assert_eq!(
@@ -119,10 +117,9 @@ async fn nobody_learns_what_was_wrong() {
         ("closed@example.org", UserChange::closing(app.clock().now())),
     ] {
         let user = app.user(name).await;
-        app.store().update_user(user.id, &change, &Together::nothing()).await.unwrap().unwrap();
+        change_user(&app, &user, &change).await;
     }
-    let unconfirmed = json!({"email": "unconfirmed@example.org", "password": PASSWORD});
-    app.browser().post_json("/register", unconfirmed).await;
+    register(&app, "unconfirmed@example.org").await;
     let wrong = get_with(&app, "/feed", basic_with(ANN, "wrong")).await;
     assert_refused(&wrong, "a wrong password");
     for name in ["inactive", "closed", "unconfirmed", "nobody"] {
@@ -180,21 +177,18 @@ async fn several_guards_hash_once() {
 async fn a_user_goes_by_what_is_configured_and_a_password_by_its_letters() {
     let app = launch(Security::default(), json!({"identity": ["email", "username"]})).await;
     let ann = app.user(ANN).await;
-    let change = UserChange::username("Ann_Lee".parse().unwrap());
-    app.store().update_user(ann.id, &change, &Together::nothing()).await.unwrap().unwrap();
+    change_user(&app, &ann, &UserChange::username("Ann_Lee".parse().unwrap())).await;
     assert_eq!(get_with(&app, "/feed", basic("ann_lee")).await.body, ANN);
     assert_eq!(get_with(&app, "/feed", basic("ANN@example.org")).await.body, ANN);
     let hash = app.hash("un caf\u{e9} pour la route").await;
-    let change = UserChange::password(hash);
-    app.store().update_user(ann.id, &change, &Together::nothing()).await.unwrap().unwrap();
+    change_user(&app, &ann, &UserChange::password(hash)).await;
     let decomposed = basic_with("ann_lee", "un cafe\u{301} pour la route");
     assert_eq!(get_with(&app, "/feed", decomposed).await.body, ANN);
 }
 
 #[rocket::async_test]
 async fn guessing_is_slowed_down_as_at_the_login() {
-    let app = launch(Security::default(), json!({"throttle": {"scale": 1}})).await;
-    app.user(ANN).await;
+    let app = with_ann(launch(Security::default(), json!({"throttle": {"scale": 1}}))).await;
     for _ in 0..5 {
         assert_refused(&get_with(&app, "/feed", basic_with(ANN, "wrong")).await, "a guess");
     }
@@ -216,8 +210,7 @@ async fn guessing_is_slowed_down_as_at_the_login() {
 async fn a_password_that_must_be_changed_opens_nothing() {
     let app = app().await;
     let ann = app.user(ANN).await;
-    let change = UserChange::must_change();
-    app.store().update_user(ann.id, &change, &Together::nothing()).await.unwrap().unwrap();
+    change_user(&app, &ann, &UserChange::must_change()).await;
     let answer = get_with(&app, "/feed", basic(ANN)).await;
     assert_eq!(answer.reasons(), ["password_change_required"]);
     let answer = get_with(&app, "/feed", basic_with(ANN, "wrong")).await;

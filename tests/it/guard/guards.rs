@@ -1,7 +1,6 @@
 //! What a handler's signature demands.
 
 use rocket::http::{Method, Status};
-use rocket::local::asynchronous::Client;
 use rocket::{get, routes};
 use rocket_security::datastore::Together;
 use rocket_security::testing::{Browser, TestApp};
@@ -12,6 +11,7 @@ use rocket_security::{
 };
 use serde_json::json;
 
+use crate::support::launching::try_launch;
 use crate::support::{ANN, Admin, EditPosts, SESSION, app};
 
 async fn statuses(browser: &Browser<'_>) -> Vec<u16> {
@@ -308,10 +308,8 @@ async fn a_guard_without_the_fairing_stops_the_launch() {
         routes![csrf],
         routes![issues],
     ] {
-        let figment = rocket::Config::figment().merge(("log_level", "off"));
-        let rocket = rocket::custom(figment).mount("/", route);
-        let fault = Client::untracked(rocket).await.expect_err("the launch is refused");
-        let kind = format!("{:?}", fault.kind());
-        assert!(kind.contains("SentinelAborts"), "{kind}");
+        let rocket = rocket::build().mount("/", route);
+        let fault = try_launch(rocket, json!({})).await.unwrap_err();
+        assert!(fault.contains("SentinelAborts"), "{fault}");
     }
 }

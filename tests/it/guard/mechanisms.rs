@@ -1,9 +1,7 @@
 //! By what a request says who it is from, and what becomes of one that says it twice.
 
 use rocket::http::{ContentType, Header, Method, Status};
-use rocket::local::asynchronous::Client;
 use rocket::{Build, Request, Rocket, get, post, routes};
-use rocket_security::datastore::Together;
 use rocket_security::datastore::user::UserChange;
 use rocket_security::feature::Installation;
 use rocket_security::features::basic::Basic;
@@ -11,7 +9,7 @@ use rocket_security::features::tokens::Tokens;
 use rocket_security::flow::Flow;
 use rocket_security::flow::once::{Admitted, Bearer};
 use rocket_security::guard::mechanism::{InstallMechanism, Mechanism};
-use rocket_security::testing::{Answer, Browser, PASSWORD, TestApp, TestDatabase};
+use rocket_security::testing::{Answer, Browser, PASSWORD, TestApp};
 use rocket_security::web::visit::Visit;
 use rocket_security::{
     AnonymousOnly, AuthUser, AuthVia, BasicUser, Event, Feature, Fresh, Maybe, PageContext,
@@ -21,7 +19,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::support::bearer::{forged, issuer, token};
+use crate::support::launching::launches;
 use crate::support::program::{basic, basic_with};
+use crate::support::users::change_user;
 use crate::support::{ANN, Admin, BOB, SESSION};
 
 fn told(user: &AuthUser) -> String {
@@ -616,8 +616,7 @@ async fn what_ends_a_session_ends_a_token() {
         (UserChange::reopened(), 401),
         (UserChange::must_change(), 401),
     ] {
-        let changed = app.store().update_user(bob.id, &change, &Together::nothing()).await;
-        let now = changed.unwrap().unwrap();
+        let now = change_user(&app, &bob, &change).await;
         assert_eq!(get(&stranger, &app, "/any", &old).await.status.code, must, "{change:?}");
         if !now.is_open() {
             assert!(issuer(&app).access(&now).issue().is_err(), "nor is there another");
@@ -702,21 +701,6 @@ async fn a_user_says_by_what_they_came_and_so_do_events() {
     }
     let expected = [(true, "token"), (true, "basic"), (false, "password")];
     assert_eq!(lacking, expected.map(|(is_bob, via)| (is_bob, via.to_owned())));
-}
-
-/// Tells whether such an application launches.
-async fn launches(rocket: Rocket<Build>, settings: Value) -> bool {
-    let database = TestDatabase::create().await;
-    let figment = TestApp::figment(rocket.figment(), &database, settings);
-    let figment = figment.merge(("log_level", "off"));
-    match Client::untracked(rocket.configure(figment)).await {
-        Ok(_) => true,
-        Err(fault) => {
-            // Rocket wants it looked at.
-            let _ = fault.kind();
-            false
-        }
-    }
 }
 
 #[rocket::async_test]

@@ -16,7 +16,7 @@ use rocket_security::testing::{Answer, Browser, PASSWORD, TestApp};
 use rocket_security::web::Web;
 use serde_json::{Value, json};
 
-use crate::support::{ANN, ReadReports, WriteReports};
+use crate::support::{ANN, ReadReports, WriteReports, with_ann};
 
 /// Enables every feature.
 pub(crate) fn everything() -> Security {
@@ -154,8 +154,7 @@ async fn with_a_session_no_empty_post_fails() {
 
 #[rocket::async_test]
 async fn a_form_that_was_sent_without_a_session_is_found_again_after_the_login() {
-    let app = launch(everything()).await;
-    app.user(ANN).await;
+    let app = with_ann(launch(everything())).await;
     for path in ["/change", "/change-email", "/close-account", "/verify", "/personal-tokens"] {
         let browser = app.browser();
         let answer = post(&browser, path, Sent::Stale, false).await;

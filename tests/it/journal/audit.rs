@@ -19,14 +19,16 @@ use rocket_security::datastore::{AuditStore, StoreConnection, Together};
 use rocket_security::event::{Counted, Missing, Origin, ROOM, SessionEnd, Signals};
 use rocket_security::feature::Journaling;
 use rocket_security::features::audit::{Audit, Fault, Journal, Report};
-use rocket_security::testing::{PASSWORD, TestApp, link_in};
+use rocket_security::testing::{PASSWORD, TestApp};
 use rocket_security::user::Identity;
-use rocket_security::{Error, Event, Result, Secret, Security, SqlxDatastore, UserId};
+use rocket_security::{Error, Event, Result, Secret, Security, UserId};
 use serde_json::json;
 use uuid::Uuid;
 
+use crate::support::links::{confirmation_link, register};
 use crate::support::sink::Sink;
-use crate::support::{ANN, rocket_with, sql};
+use crate::support::store::store_on;
+use crate::support::{ANN, rocket_with, sql, with_ann};
 
 fn rocket() -> Rocket<Build> {
     rocket_with(Security::default().enable(Audit::default()))
@@ -40,12 +42,9 @@ fn keys(app: &TestApp) -> Secret<String> {
     Secret::new(app.client().rocket().figment().extract_inner("security.keys").unwrap())
 }
 
-async fn store(app: &TestApp) -> SqlxDatastore {
-    SqlxDatastore::connect(app.client().rocket().figment()).await.unwrap()
-}
-
 async fn journal_with(app: &TestApp, keys: &[Secret<String>]) -> Journal {
-    Journal::new(Arc::new(store(app).await), &Keyring::from_paserk(keys).unwrap()).unwrap()
+    Journal::new(Arc::new(store_on(app.database()).await), &Keyring::from_paserk(keys).unwrap())
+        .unwrap()
 }
 
 async fn journal(app: &TestApp) -> Journal {
@@ -58,7 +57,7 @@ async fn verify(app: &TestApp) -> Report {
 
 async fn rows(app: &TestApp) -> Vec<AuditRow> {
     app.told().await;
-    store(app).await.list_audit(0, 1_000).await.unwrap()
+    store_on(app.database()).await.list_audit(0, 1_000).await.unwrap()
 }
 
 async fn names(app: &TestApp) -> Vec<String> {
@@ -106,7 +105,7 @@ async fn that_a_registration_took_a_password_away_is_written_down_with_it_or_doe
     assert_eq!(register("a ferry leaves at seven").await, Status::Ok);
     assert!(!has_password().await);
     app.told().await;
-    let rows = store(&app).await.list_audit(0, 100).await.unwrap();
+    let rows = store_on(app.database()).await.list_audit(0, 100).await.unwrap();
     let contested = rows.iter().filter(|row| row.entry.payload.contains("\"contested\":true"));
     assert_eq!(contested.count(), 1);
 }
@@ -118,8 +117,7 @@ async fn every_event_of_a_life_is_written_down_once_with_all_that_listeners_are_
     let everything = json!({"audit": {"record_unlimited": true}});
     let app = TestApp::launch_with(rocket_with(security), everything).await;
     let browser = app.browser();
-    browser.post_json("/register", json!({"email": ANN, "password": PASSWORD})).await;
-    let link = link_in(&app.newest_mail_to(ANN).await);
+    let link = confirmation_link(&app, ANN).await;
     browser.log_in(ANN, "a wrong password").await;
     browser.log_in("nobody@example.org", PASSWORD).await;
     browser.post_json(&link, json!({})).await;
@@ -130,7 +128,7 @@ async fn every_event_of_a_life_is_written_down_once_with_all_that_listeners_are_
     browser.get("/admin").await;
     browser.post_form_as_is("/logout", &[]).await;
     browser.log_out().await;
-    app.browser().post_json("/register", json!({"email": ANN, "password": PASSWORD})).await;
+    register(&app, ANN).await;
 
     let rows = rows(&app).await;
     let mut written: Vec<Value> =
@@ -185,8 +183,7 @@ async fn a_change_that_is_rolled_back_is_not_in_the_journal() {
         at.journaling(Spoilsport);
         Ok(())
     });
-    let app = TestApp::launch(rocket_with(security)).await;
-    app.user(ANN).await;
+    let app = with_ann(TestApp::launch(rocket_with(security))).await;
     assert_eq!(app.browser().log_in(ANN, PASSWORD).await.status, Status::ServiceUnavailable);
     assert_eq!(names(&app).await, Vec::<String>::new());
     assert_eq!(verify(&app).await.rows, 0);
@@ -194,24 +191,20 @@ async fn a_change_that_is_rolled_back_is_not_in_the_journal() {
 
 #[rocket::async_test]
 async fn a_change_that_cannot_be_written_down_does_not_happen() {
-    let app = app().await;
-    app.user(ANN).await;
+    let app = with_ann(app()).await;
     sql::execute(app.database(), "DELETE FROM security_audit_head").await;
     let body = json!({"email": "bob@example.org", "password": PASSWORD});
     let answer = app.browser().post_json("/register", body).await;
     assert_eq!(answer.status, Status::ServiceUnavailable);
     assert_eq!(app.browser().log_in(ANN, PASSWORD).await.status, Status::ServiceUnavailable);
-    let count = async |table: &str| {
-        sql::number(app.database(), &format!("SELECT COUNT(*) FROM {table}")).await
-    };
+    let count = async |table: &str| sql::count(app.database(), table).await;
     assert_eq!((count("security_users").await, count("security_sessions").await), (1, 0));
     assert_eq!((count("security_audit").await, count("security_outbox").await), (0, 0));
 }
 
 #[rocket::async_test]
 async fn a_failed_login_waits_for_no_journal_and_is_written_down_when_it_can_be() {
-    let app = app().await;
-    app.user(ANN).await;
+    let app = with_ann(app()).await;
     sql::execute(app.database(), "ALTER TABLE security_audit RENAME TO elsewhere").await;
     let begun = Instant::now();
     for _ in 0..3 {
@@ -277,8 +270,7 @@ async fn a_user_who_asks_for_forbidden_pages_again_and_again_fills_two_rows() {
 
 #[rocket::async_test]
 async fn one_who_takes_another_address_of_their_network_for_each_request_is_counted_too() {
-    let app = app().await;
-    app.user(ANN).await;
+    let app = with_ann(app()).await;
     for (number, network) in [(1, "1"), (2, "1"), (3, "1"), (1, "2")] {
         let from = format!("2001:db8:{network}:{number}::{number}").parse().unwrap();
         let answer = app.browser().at(from).log_in(ANN, "a wrong password").await;
@@ -366,7 +358,11 @@ async fn what_an_older_journal_says_is_lost_is_reported_without_its_name() {
         AuditEntry::new(at, "events_lost", payload.to_string())
     };
     let sealer = Sealer::new(&Keyring::from_paserk(&[keys(&app)]).unwrap()).unwrap();
-    store(&app).await.append_audit(vec![old(21), old(2)], &Arc::new(sealer)).await.unwrap();
+    store_on(app.database())
+        .await
+        .append_audit(vec![old(21), old(2)], &Arc::new(sealer))
+        .await
+        .unwrap();
     let report = verify(&app).await;
     assert_eq!((report.rows, &report.broken), (2, &None));
     let [lost] = &report.lost[..] else { panic!("{report:?}") };
@@ -551,53 +547,39 @@ async fn without_the_feature_nothing_is_written_down() {
 
 #[cfg(feature = "cli")]
 mod command_line {
-    use std::process::{Command, Stdio};
-
     use rocket::serde::json::Value;
     use rocket_security::event::{ROOM, Signals};
     use rocket_security::testing::{PASSWORD, TestApp};
 
     use crate::journal::audit::{app, app_with_six_rows, keys, names, refusal, rows, verify};
-    use crate::support::{ANN, rocket_with, sql};
+    use crate::support::operator::{CHEAP_HASH, Done, Place};
+    use crate::support::{ANN, rocket_with, sql, with_ann};
 
-    /// Runs a command beside an application; gives its status and what it printed on either side.
-    fn run(app: &TestApp, line: &str) -> (Option<i32>, String, String) {
-        let output = command(app, line).output().unwrap();
-        let text = |bytes| String::from_utf8(bytes).unwrap();
-        (output.status.code(), text(output.stdout), text(output.stderr))
+    /// An operator who has the keys of the application.
+    fn operator(app: &TestApp) -> Place {
+        let place = Place::beside(app.database());
+        let keys = keys(app);
+        place.configure(&format!("{CHEAP_HASH}[default.security]\nkeys = {:?}\n", keys.expose()));
+        place
     }
 
-    fn command(app: &TestApp, line: &str) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_rocket-security"));
-        for (name, _) in std::env::vars_os() {
-            if name.to_string_lossy().starts_with("ROCKET_") {
-                command.env_remove(name);
-            }
-        }
-        command
-            .args(line.split_whitespace())
-            .env("ROCKET_PROFILE", "debug")
-            .env("ROCKET_DATABASES", app.database().environment())
-            .env("ROCKET_SECURITY", format!("{{keys={:?}}}", keys(app).expose()))
-            .current_dir(std::env::temp_dir())
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        command
+    fn run(app: &TestApp, line: &str) -> Done {
+        operator(app).run(line)
     }
 
     #[rocket::async_test]
     async fn a_whole_journal_is_told_of_with_its_end_which_can_be_handed_back() {
         let app = app_with_six_rows().await;
-        let (status, stdout, _) = run(&app, "audit verify");
+        let Done { status, stdout, .. } = run(&app, "audit verify");
         let end = stdout.trim().rsplit(' ').next().unwrap();
         assert_eq!(stdout.trim(), format!("The journal is whole: 6 rows, the end is {end}"));
         assert_eq!((status, end.len()), (Some(0), 2 + 64));
-        assert_eq!(run(&app, &format!("audit verify --expect {end}")).0, Some(0));
-        let (status, _, stderr) = run(&app, &format!("audit verify --expect 5{}", &end[1..]));
+        assert_eq!(run(&app, &format!("audit verify --expect {end}")).status, Some(0));
+        let Done { status, stderr, .. } =
+            run(&app, &format!("audit verify --expect 5{}", &end[1..]));
         assert_eq!(status, Some(1));
         assert!(stderr.contains("row 5 is not the one that was expected"), "{stderr}");
-        assert_eq!(run(&app, "audit verify --expect 5").0, Some(2));
+        assert_eq!(run(&app, "audit verify --expect 5").status, Some(2));
     }
 
     #[rocket::async_test]
@@ -608,7 +590,7 @@ mod command_line {
             signals.send(&refusal(&app, number));
         }
         app.told().await;
-        let (status, stdout, _) = run(&app, "audit verify");
+        let Done { status, stdout, .. } = run(&app, "audit verify");
         assert_eq!(status, Some(0), "no row was changed");
         assert!(!stdout.contains("whole") && stdout.contains(", the end is 520:"), "{stdout}");
         assert!(stdout.contains("\n21 user_unauthorized between 20"), "{stdout}");
@@ -618,7 +600,7 @@ mod command_line {
     async fn a_broken_journal_is_told_of_with_its_first_broken_row() {
         let app = app_with_six_rows().await;
         sql::execute(app.database(), "DELETE FROM security_audit WHERE sequence = 3").await;
-        let (status, stdout, stderr) = run(&app, "audit verify");
+        let Done { status, stdout, stderr } = run(&app, "audit verify");
         let text = "error: the journal is broken: row 3 is missing. It was verified up to row 2";
         assert_eq!((status, stdout.as_str(), stderr.lines().last()), (Some(1), "", Some(text)));
     }
@@ -629,7 +611,7 @@ mod command_line {
         app.browser().log_in(ANN, "a wrong password").await;
         let id = app.user(ANN).await.id.to_string();
         rows(&app).await;
-        let (status, stdout, _) = run(&app, "audit tail -n 2");
+        let Done { status, stdout, .. } = run(&app, "audit tail -n 2");
         let lines: Vec<&str> = stdout.lines().collect();
         assert_eq!((status, lines.len()), (Some(0), 2));
         assert!(lines[0].starts_with("6 ") && lines[1].starts_with("7 "), "{stdout}");
@@ -637,7 +619,7 @@ mod command_line {
         for part in parts.into_iter().chain(["request_id=", "method=POST", "route=/login"]) {
             assert!(lines[1].contains(part), "{stdout}");
         }
-        let (_, stdout, _) = run(&app, "audit tail --json");
+        let Done { stdout, .. } = run(&app, "audit tail --json");
         let lines: Vec<Value> =
             stdout.lines().map(|line| rocket::serde::json::from_str(line).unwrap()).collect();
         assert_eq!(lines.len(), 7);
@@ -656,7 +638,7 @@ mod command_line {
             change.to_owned()
         };
         sql::execute(app.database(), &change).await;
-        let (_, stdout, _) = run(&app, "audit tail");
+        let Done { stdout, .. } = run(&app, "audit tail");
         assert!(stdout.contains("a= [2J") && !stdout.contains('\u{1b}'), "{stdout:?}");
     }
 
@@ -664,7 +646,8 @@ mod command_line {
     async fn a_journal_that_is_followed_shows_what_is_added() {
         use std::io::{BufRead, BufReader};
         let app = app_with_six_rows().await;
-        let mut child = command(&app, "audit tail -n 1 --follow").spawn().unwrap();
+        let place = operator(&app);
+        let mut child = place.command(&["audit", "tail", "-n", "1", "--follow"]).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         assert!(lines.next().unwrap().unwrap().starts_with("6 "));
         app.log_in_as(ANN).await;
@@ -696,7 +679,7 @@ mod command_line {
             "users activate ann@example.org",
         ] {
             let done = run(&app, line);
-            assert_eq!(done.0, Some(0), "{done:?}");
+            assert_eq!(done.status, Some(0), "{done:?}");
         }
         let expected = [
             "user_authenticated",
@@ -730,18 +713,18 @@ mod command_line {
     async fn without_its_row_in_the_journal_no_token_is_issued() {
         let app = app_with_six_rows().await;
         sql::execute(app.database(), "DROP TABLE security_audit").await;
-        let (status, stdout, stderr) = run(&app, "tokens issue ann@example.org");
+        let Done { status, stdout, stderr } = run(&app, "tokens issue ann@example.org");
         assert_eq!((status, stdout.as_str()), (Some(1), ""));
         assert!(stderr.contains("error: ") && !stderr.contains("v4."), "{stderr}");
     }
 
     #[rocket::async_test]
     async fn where_there_is_no_journal_an_operator_begins_none() {
-        let app = TestApp::launch(rocket_with(rocket_security::Security::default())).await;
-        app.user(ANN).await;
-        assert_eq!(run(&app, "users deactivate ann@example.org").0, Some(0));
+        let app =
+            with_ann(TestApp::launch(rocket_with(rocket_security::Security::default()))).await;
+        assert_eq!(run(&app, "users deactivate ann@example.org").status, Some(0));
         assert_eq!(names(&app).await, Vec::<String>::new());
-        let (status, stdout, _) = run(&app, "audit verify");
+        let Done { status, stdout, .. } = run(&app, "audit verify");
         assert_eq!((status, stdout.as_str()), (Some(0), "The journal has no rows.\n"));
     }
 }

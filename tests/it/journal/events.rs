@@ -9,11 +9,12 @@ use rocket::http::Status;
 use rocket::tokio::time::sleep;
 use rocket_security::clock::Clock;
 use rocket_security::event::{Missing, Origin, QUEUE, SessionEnd, Signals};
-use rocket_security::testing::{PASSWORD, TestApp, link_in};
+use rocket_security::testing::{PASSWORD, TestApp};
 use rocket_security::{Event, Security, UserId};
 use serde_json::json;
 use uuid::Uuid;
 
+use crate::support::links::{change_email_link, confirmation_link, register};
 use crate::support::sink::Sink;
 use crate::support::{ANN, rocket_with};
 
@@ -39,8 +40,7 @@ async fn app_with_listener() -> (TestApp, Sink) {
 /// Goes through a life: from a registration to a logout, and what goes wrong on the way.
 async fn live(app: &TestApp) {
     let browser = app.browser();
-    browser.post_json("/register", json!({"email": ANN, "password": PASSWORD})).await;
-    let link = link_in(&app.newest_mail_to(ANN).await);
+    let link = confirmation_link(app, ANN).await;
     browser.log_in(ANN, PASSWORD).await;
     browser.post_json(&link, json!({})).await;
     browser.post_json(&link, json!({})).await;
@@ -49,7 +49,7 @@ async fn live(app: &TestApp) {
     browser.get("/admin").await;
     browser.post_form_as_is("/logout", &[]).await;
     browser.log_out().await;
-    app.browser().post_json("/register", json!({"email": ANN, "password": PASSWORD})).await;
+    register(app, ANN).await;
 }
 
 /// The events of a life, in order. The first confirmation link belongs to the registration.
@@ -179,8 +179,7 @@ async fn a_route_is_named_by_its_pattern_and_a_failed_login_by_its_method() {
 async fn a_change_of_address_tells_the_old_one_to_listeners_and_prints_it_nowhere() {
     let (app, sink) = app_with_listener().await;
     let ann = app.log_in_as(ANN).await;
-    ann.post_json("/change-email", json!({"email": "ann@example.net"})).await;
-    let link = link_in(&app.newest_mail_to("ann@example.net").await);
+    let link = change_email_link(&app, &ann, "ann@example.net").await;
     assert_eq!(ann.post_json(&link, json!({})).await.status, Status::Ok);
     app.told().await;
     let events = sink.events();
@@ -197,8 +196,7 @@ async fn a_change_of_address_tells_the_old_one_to_listeners_and_prints_it_nowher
 async fn no_event_holds_a_secret() {
     let (app, sink) = app_with_listener().await;
     let browser = app.browser();
-    browser.post_json("/register", json!({"email": ANN, "password": PASSWORD})).await;
-    let link = link_in(&app.newest_mail_to(ANN).await);
+    let link = confirmation_link(&app, ANN).await;
     browser.post_json(&link, json!({})).await;
     browser.log_in(ANN, "a wrong password").await;
     browser.log_in(ANN, PASSWORD).await;

@@ -1,6 +1,5 @@
 //! What stops a launch, and what it says.
 
-use std::path::Path;
 use std::process::{Command, Stdio};
 use std::thread;
 use std::time::Duration;
@@ -15,10 +14,11 @@ use rocket_security::crypto::keys::generate_paserk;
 use rocket_security::crypto::token_key::TokenKey;
 use rocket_security::features::login::Login;
 use rocket_security::features::track::Track;
-use rocket_security::testing::{TestApp, TestDatabase};
+use rocket_security::testing::TestApp;
 use rocket_security::{MemoryDatastore, Security};
 use serde_json::json;
 
+use crate::support::examples::example;
 use crate::support::{rocket, rocket_with};
 
 pub(crate) const GOOD_KEY: &str = "k4.local.qmMwdTgzhPlqS8Hc-JQMSg9YFBqFv1_w_LbT4HMZ3gs";
@@ -52,9 +52,7 @@ pub(crate) fn said_by(profile: &str, toml: &str, files: &[(&str, &str)]) -> Vec<
     let database = format!("sqlite:{}", folder.path().join("security.sqlite").display());
     let config = folder.path().join("Rocket.toml");
     std::fs::write(&config, toml.replace("DATABASE", &database)).unwrap();
-    let tests = std::env::current_exe().unwrap();
-    let quickstart = tests.parent().and_then(Path::parent).unwrap().join("examples/quickstart");
-    let mut launched = Command::new(quickstart)
+    let mut launched = Command::new(example("quickstart"))
         .current_dir(folder.path())
         .env("ROCKET_CONFIG", &config)
         .env("ROCKET_PROFILE", profile)
@@ -507,13 +505,10 @@ async fn an_applications_own_catchers_stay() {
 #[rocket::async_test]
 async fn a_feature_that_is_disabled_is_gone_and_one_that_is_enabled_twice_is_there_once() {
     let security = Security::default().disable::<Login>().enable(Track::default());
-    let figment = rocket::Config::figment();
-    let database = TestDatabase::create().await;
-    let figment = TestApp::figment(&figment, &database, json!({}));
-    let client = Client::untracked(rocket_with(security).configure(figment)).await.unwrap();
-    assert_eq!(client.get("/login").dispatch().await.into_string().await.unwrap(), "public");
-    let answer = client.get("/me").dispatch().await;
-    assert_eq!(answer.status(), Status::Unauthorized, "there is no login page to lead to");
+    let app = TestApp::launch(rocket_with(security)).await;
+    assert_eq!(app.browser().get("/login").await.body, "public");
+    let answer = app.browser().get("/me").await;
+    assert_eq!(answer.status, Status::Unauthorized, "there is no login page to lead to");
 }
 
 #[rocket::async_test]

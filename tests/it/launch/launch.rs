@@ -1,13 +1,10 @@
 //! What a launch tells of its configuration: all faults at once, what is given up, what is misspelt.
 
-use rocket::error::ErrorKind;
-use rocket::figment::Figment;
-use rocket::local::asynchronous::Client;
-use rocket_security::testing::{TestApp, TestDatabase};
 use rocket_security::{MemoryDatastore, Security};
 use serde_json::json;
 
 use crate::launch::configuration::{GOOD_KEY, said_by, told_by};
+use crate::support::launching::{launches, try_launch};
 use crate::support::rocket;
 
 /// A complete configuration for a release, to which lines of `[default.security]` are added.
@@ -304,18 +301,12 @@ fn a_template_that_replaces_none_of_ours_is_warned_of_with_the_nearest_name() {
     }
 }
 
-async fn is_refused(rocket: rocket::Rocket<rocket::Build>) -> bool {
-    let database = TestDatabase::create().await;
-    let figment = TestApp::figment(&Figment::from(rocket::Config::default()), &database, json!({}));
-    match Client::untracked(rocket.configure(figment)).await {
-        Ok(_) => false,
-        Err(fault) => matches!(fault.kind(), ErrorKind::FailedFairings(_)),
-    }
-}
-
 #[rocket::async_test]
 async fn a_fairing_that_is_attached_twice_stops_the_launch() {
-    assert!(!is_refused(rocket()).await);
-    assert!(is_refused(rocket().attach(Security::fairing())).await);
-    assert!(is_refused(rocket().attach(Security::new(MemoryDatastore::default()))).await);
+    assert!(launches(rocket(), json!({})).await);
+    let in_memory = Security::new(MemoryDatastore::default());
+    for twice in [rocket().attach(Security::fairing()), rocket().attach(in_memory)] {
+        let fault = try_launch(twice, json!({})).await.unwrap_err();
+        assert!(fault.contains("FailedFairings"), "{fault}");
+    }
 }

@@ -13,6 +13,8 @@ use rocket_security::{
 };
 use serde_json::json;
 
+use crate::support::launching::try_launch_on;
+use crate::support::store::{migrated, store_on};
 use crate::support::{Admin, EditPosts, Editor, sql};
 
 rocket_security::roles! {
@@ -31,21 +33,6 @@ fn nameless(_user: RolesRequired<Nameless>) {}
 fn rocket() -> Rocket<Build> {
     let routes = routes![required, maybe, permitted];
     rocket::build().attach(Security::default()).mount("/", routes)
-}
-
-/// Launches on a database; gives what kept it from that.
-async fn launch(
-    database: &TestDatabase,
-    rocket: Rocket<Build>,
-    roles: &str,
-) -> Result<Client, String> {
-    let figment = TestApp::figment(rocket.figment(), database, json!({ "roles": roles }));
-    let launched = Client::untracked(rocket.configure(figment)).await;
-    launched.map_err(|fault| format!("{:?}", fault.kind()))
-}
-
-async fn store_on(database: &TestDatabase) -> SqlxDatastore {
-    SqlxDatastore::connect(&database.figment(rocket::Config::figment())).await.unwrap()
 }
 
 async fn roles(store: &SqlxDatastore) -> Vec<(String, String)> {
@@ -68,9 +55,7 @@ async fn delete_past_foreign_keys(database: &TestDatabase, role: &str) {
 
 #[rocket::async_test]
 async fn a_role_that_was_deleted_by_hand_has_no_power_and_can_be_revoked_and_made_again() {
-    let database = TestDatabase::create().await;
-    let store = SqlxDatastore::connect(&database.figment(rocket::Config::figment())).await.unwrap();
-    store.migrate().await.unwrap();
+    let (database, store) = migrated().await;
     let (admin, editor) = (RoleName::parse("admin").unwrap(), RoleName::parse("editor").unwrap());
     let right: PermissionName = "posts.edit".parse().unwrap();
     let nothing = Together::nothing();
@@ -111,11 +96,9 @@ async fn a_role_that_was_deleted_by_hand_has_no_power_and_can_be_revoked_and_mad
 
 #[rocket::async_test]
 async fn roles_that_are_missing_are_made_and_others_stay_as_they_are() {
-    let database = TestDatabase::create().await;
-    let store = store_on(&database).await;
-    store.migrate().await.unwrap();
+    let (database, store) = migrated().await;
     store.create_role(&"admin".parse().unwrap(), "May do everything.").await.unwrap();
-    drop(launch(&database, rocket(), "create").await.unwrap());
+    drop(try_launch_on(&database, rocket(), json!({"roles": "create"})).await.unwrap());
     let expected = [("admin", "May do everything."), ("editor", "")];
     let expected = expected.map(|(name, text)| (name.to_owned(), text.to_owned()));
     assert_eq!(roles(&store).await, expected);
@@ -130,22 +113,21 @@ async fn in_the_debug_profile_they_are_made_unless_something_else_is_said() {
 
 #[rocket::async_test]
 async fn a_check_stops_the_launch_until_every_role_is_there() {
-    let database = TestDatabase::create().await;
-    let store = store_on(&database).await;
-    store.migrate().await.unwrap();
+    let (database, store) = migrated().await;
     for name in ["Admin", "admin", "editor"] {
-        let refused = launch(&database, rocket(), "check").await.err().unwrap();
+        let refused =
+            try_launch_on(&database, rocket(), json!({"roles": "check"})).await.err().unwrap();
         assert!(refused.contains("SentinelAborts"), "{refused}");
         assert!(store.create_role(&name.parse().unwrap(), "").await.unwrap(), "{name} was made");
     }
     // That no role has the permission stops nothing.
-    drop(launch(&database, rocket(), "check").await.unwrap());
+    drop(try_launch_on(&database, rocket(), json!({"roles": "check"})).await.unwrap());
 }
 
 #[rocket::async_test]
 async fn who_ignores_them_launches_and_nothing_is_made() {
     let database = TestDatabase::create().await;
-    drop(launch(&database, rocket(), "ignore").await.unwrap());
+    drop(try_launch_on(&database, rocket(), json!({"roles": "ignore"})).await.unwrap());
     assert_eq!(roles(&store_on(&database).await).await, []);
 }
 
@@ -154,7 +136,8 @@ async fn a_name_that_no_role_can_have_stops_the_launch() {
     let database = TestDatabase::create().await;
     for setting in ["create", "check"] {
         let rocket = rocket().mount("/", routes![nameless]);
-        let refused = launch(&database, rocket, setting).await.err().unwrap();
+        let refused =
+            try_launch_on(&database, rocket, json!({"roles": setting})).await.err().unwrap();
         assert!(refused.contains("Nameless"), "{refused}");
     }
     assert_eq!(roles(&store_on(&database).await).await, []);

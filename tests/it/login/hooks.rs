@@ -5,12 +5,13 @@ use rocket::http::Status;
 use rocket_security::clock::Timestamp;
 use rocket_security::feature::{Announcer, LoginAttempt, Required, Sweeping, Verdict};
 use rocket_security::rejection::FieldErrors;
-use rocket_security::testing::{PASSWORD, TestApp, link_in};
+use rocket_security::testing::{PASSWORD, TestApp};
 use rocket_security::user::User;
 use rocket_security::{Hooks, Rejection, Result, Security};
 use serde_json::json;
 
-use crate::support::{ANN, rocket_with};
+use crate::support::links::link_to;
+use crate::support::{ANN, rocket_with, with_ann};
 
 struct Closed;
 
@@ -48,8 +49,7 @@ impl Hooks for NoHorses {
 
 #[rocket::async_test]
 async fn a_hook_refuses_a_login_in_its_own_words() {
-    let app = TestApp::launch(rocket_with(Security::default().hooks(Closed))).await;
-    app.user(ANN).await;
+    let app = with_ann(TestApp::launch(rocket_with(Security::default().hooks(Closed)))).await;
     let browser = app.browser();
     let answer = browser.log_in(ANN, PASSWORD).await;
     assert_eq!((answer.status, answer.reasons()), (Status::Forbidden, vec!["closed".into()]));
@@ -65,7 +65,7 @@ async fn a_hook_that_requires_a_proof_is_asked_after_a_reset_that_logs_in_too() 
     app.user("bob@example.org").await;
     let browser = app.browser();
     browser.post_json("/reset", json!({"email": "bob@example.org"})).await;
-    let link = link_in(&app.newest_mail_to("bob@example.org").await);
+    let link = link_to(&app, "bob@example.org").await;
     let answer = browser.post_json(&link, json!({"password": "a ferry leaves at seven"})).await;
     assert_eq!(answer.response("tf_required"), true, "{}", answer.body);
     assert_eq!(browser.get_json("/me").await.status, Status::Unauthorized);

@@ -4,17 +4,18 @@ use rocket::http::Status;
 use rocket_security::crypto::hasher::PasswordHash;
 use rocket_security::crypto::random_uuid;
 use rocket_security::datastore::Together;
-use rocket_security::datastore::user::NewUser;
+use rocket_security::datastore::user::{NewUser, UserChange};
 use rocket_security::testing::{PASSWORD, TestApp};
 use rocket_security::{Security, UserId};
 use serde_json::json;
 
-use crate::support::{ANN, app, rocket, rocket_with};
+use crate::support::links::register;
+use crate::support::users::change_user;
+use crate::support::{ANN, app, rocket, rocket_with, with_ann};
 
 #[rocket::async_test]
 async fn a_form_with_the_right_password_leads_home_and_opens_pages() {
-    let app = app().await;
-    app.user(ANN).await;
+    let app = with_ann(app()).await;
     let browser = app.browser();
     let answer = browser.post_form("/login", &[("email", ANN), ("password", PASSWORD)]).await;
     assert_eq!((answer.status, answer.location()), (Status::SeeOther, "/"));
@@ -35,8 +36,7 @@ async fn json_with_the_right_password_gets_the_user_and_a_csrf_token() {
 
 #[rocket::async_test]
 async fn the_csrf_token_of_the_answer_is_good_for_the_next_request() {
-    let app = app().await;
-    app.user(ANN).await;
+    let app = with_ann(app()).await;
     let browser = app.browser();
     let token = browser.log_in(ANN, PASSWORD).await.json()["response"]["csrf_token"].clone();
     assert_eq!(browser.csrf_token().await, token.as_str().unwrap());
@@ -44,15 +44,13 @@ async fn the_csrf_token_of_the_answer_is_good_for_the_next_request() {
 
 #[rocket::async_test]
 async fn the_address_counts_without_case() {
-    let app = app().await;
-    app.user(ANN).await;
+    let app = with_ann(app()).await;
     assert_eq!(app.browser().log_in("ANN@Example.ORG", PASSWORD).await.status, Status::Ok);
 }
 
 #[rocket::async_test]
 async fn a_wrong_password_shows_the_form_again_with_the_address_and_without_the_password() {
-    let app = app().await;
-    app.user(ANN).await;
+    let app = with_ann(app()).await;
     let fields = [("email", ANN), ("password", "not my password")];
     let answer = app.browser().post_form("/login", &fields).await;
     assert_eq!(answer.status, Status::BadRequest);
@@ -63,14 +61,10 @@ async fn a_wrong_password_shows_the_form_again_with_the_address_and_without_the_
 
 #[rocket::async_test]
 async fn nobody_learns_from_the_answer_why_a_login_failed() {
-    let app = app().await;
-    app.user(ANN).await;
+    let app = with_ann(app()).await;
     let disabled = app.user("disabled@example.org").await;
-    let change = rocket_security::datastore::user::UserChange::active(false);
-    let nothing = rocket_security::datastore::Together::nothing();
-    app.store().update_user(disabled.id, &change, &nothing).await.unwrap();
-    let fields = json!({"email": "unconfirmed@example.org", "password": PASSWORD});
-    app.browser().post_json("/register", fields).await;
+    change_user(&app, &disabled, &UserChange::active(false)).await;
+    register(&app, "unconfirmed@example.org").await;
 
     let attempts = [
         (ANN, "a wrong password"),
@@ -101,8 +95,7 @@ async fn nobody_learns_from_the_answer_why_a_login_failed() {
 
 #[rocket::async_test]
 async fn every_login_costs_one_hash_and_every_registration_two() {
-    let app = app().await;
-    app.user(ANN).await;
+    let app = with_ann(app()).await;
     let flow: &rocket_security::flow::Flow = app.client().rocket().state().unwrap();
     for (email, password) in
         [(ANN, PASSWORD), (ANN, "a wrong password"), ("nobody@example.org", PASSWORD)]
@@ -137,8 +130,7 @@ async fn an_account_with_a_hash_of_another_kind_costs_one_hash_too() {
 
 #[rocket::async_test]
 async fn next_leads_to_a_page_of_this_site_and_nowhere_else() {
-    let app = app().await;
-    app.user(ANN).await;
+    let app = with_ann(app()).await;
     for (next, location) in [
         ("/me?tab=1", "/me?tab=1"),
         ("//evil.example", "/"),
@@ -154,8 +146,7 @@ async fn next_leads_to_a_page_of_this_site_and_nowhere_else() {
 
 #[rocket::async_test]
 async fn next_of_the_query_is_kept_by_the_page_and_yields_to_the_forms() {
-    let app = app().await;
-    app.user(ANN).await;
+    let app = with_ann(app()).await;
     let page = app.browser().get("/login?next=%2Fdrafts%3Fa%3D1").await;
     assert!(page.body.contains("name=\"next\" value=\"&#x2F;drafts?a=1\""), "{}", page.body);
     let page = app.browser().get("/login?next=%2F%2Fevil.example").await;
@@ -206,8 +197,7 @@ async fn missing_fields_are_all_named_at_once() {
 
 #[rocket::async_test]
 async fn remember_is_accepted_as_the_contract_says() {
-    let app = app().await;
-    app.user(ANN).await;
+    let app = with_ann(app()).await;
     let body = json!({"email": ANN, "password": PASSWORD, "remember": true, "next": "/me"});
     assert_eq!(app.browser().post_json("/login", body).await.status, Status::Ok);
     let fields = [("email", ANN), ("password", PASSWORD), ("remember", "y")];
@@ -216,8 +206,7 @@ async fn remember_is_accepted_as_the_contract_says() {
 
 #[rocket::async_test]
 async fn a_password_is_taken_exactly_as_typed() {
-    let app = app().await;
-    app.user(ANN).await;
+    let app = with_ann(app()).await;
     for wrong in [format!(" {PASSWORD}"), format!("{PASSWORD} "), PASSWORD.to_uppercase()] {
         let answer = app.browser().log_in(ANN, &wrong).await;
         assert_eq!(answer.status, Status::BadRequest, "{wrong:?}");
@@ -242,8 +231,7 @@ async fn a_hash_of_older_parameters_is_replaced_at_login() {
 #[rocket::async_test]
 async fn the_view_after_login_is_configurable() {
     let settings = json!({"login": {"post_login_view": "/me"}});
-    let app = TestApp::launch_with(rocket_with(Security::default()), settings).await;
-    app.user(ANN).await;
+    let app = with_ann(TestApp::launch_with(rocket_with(Security::default()), settings)).await;
     let fields = [("email", ANN), ("password", PASSWORD)];
     assert_eq!(app.browser().post_form("/login", &fields).await.location(), "/me");
 }
@@ -251,8 +239,7 @@ async fn the_view_after_login_is_configurable() {
 #[rocket::async_test]
 async fn a_full_hash_queue_is_503_before_anything_is_counted() {
     let settings = json!({"password": {"threads": 1, "queue": 0}, "throttle": {"scale": 1}});
-    let app = crate::support::app_with(settings).await;
-    app.user(ANN).await;
+    let app = with_ann(crate::support::app_with(settings)).await;
     let flow: &rocket_security::flow::Flow = app.client().rocket().state().unwrap();
     let slot = flow.hasher().reserve().unwrap();
     for _ in 0..10 {

@@ -3,7 +3,7 @@
 use rocket::http::Status;
 use serde_json::json;
 
-use crate::support::{ANN, SESSION, app, app_with};
+use crate::support::{ANN, SESSION, app, app_with, with_ann};
 
 #[rocket::async_test]
 async fn the_session_is_over_for_whoever_kept_its_cookie() {
@@ -73,8 +73,7 @@ async fn logging_out_twice_is_no_mistake() {
 
 #[rocket::async_test]
 async fn ids_and_csrf_tokens_change_at_login_and_at_logout() {
-    let app = app().await;
-    app.user(ANN).await;
+    let app = with_ann(app()).await;
     let browser = app.browser();
     let mut seen = Vec::new();
     let mut note = async || {

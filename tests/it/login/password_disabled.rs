@@ -4,19 +4,18 @@ use chrono::TimeDelta;
 use rocket::http::Status;
 use rocket_security::Security;
 use rocket_security::features::reset::Reset;
-use rocket_security::testing::{PASSWORD, TestApp, link_in};
+use rocket_security::testing::{PASSWORD, TestApp};
 use serde_json::json;
 
+use crate::support::links::link_to;
 use crate::support::sink::{Sink, told};
-use crate::support::{ANN, rocket_with};
+use crate::support::{ANN, rocket_with, with_ann};
 
 const SUBJECT: &str = "Your password is disabled";
 
 async fn app_of(security: Security) -> TestApp {
     let settings = json!({"throttle": {"scale": 1}});
-    let app = TestApp::launch_with(rocket_with(security), settings).await;
-    app.user(ANN).await;
-    app
+    with_ann(TestApp::launch_with(rocket_with(security), settings)).await
 }
 
 async fn app() -> TestApp {
@@ -72,7 +71,7 @@ async fn a_reset_enables_the_password_again() {
     assert_eq!(try_from_elsewhere(&app, 100, PASSWORD).await, 400, "time alone does not");
     let browser = app.browser().at([10, 9, 101, 1].into());
     browser.post_json("/reset", json!({"email": ANN})).await;
-    let link = link_in(&app.newest_mail_to(ANN).await);
+    let link = link_to(&app, ANN).await;
     let body = json!({"password": "a ferry leaves at half past"});
     assert_eq!(browser.post_json(&link, body).await.status, Status::Ok);
     assert_eq!(try_from_elsewhere(&app, 102, "a ferry leaves at half past").await, 200);

@@ -15,7 +15,7 @@ use rocket_security::testing::{PASSWORD, TestApp};
 use rocket_security::{Hooks, Result, Security};
 use serde_json::json;
 
-use crate::support::{ANN, BOB, app_with, rocket_with};
+use crate::support::{ANN, BOB, app_with, rocket_with, with_ann};
 
 const CAROL: &str = "carol@example.org";
 const HERE: [u8; 4] = [192, 0, 2, 1];
@@ -114,8 +114,7 @@ async fn logins_do_not_wait_for_passwords_that_are_judged() {
     let rocket = rocket_with(Security::default().hooks(hook));
     // One place to hash: a registration that held it while its password is judged would take it.
     let settings = json!({"password": {"threads": 1, "queue": 0}});
-    let app = TestApp::launch_with(rocket, settings).await;
-    app.user(ANN).await;
+    let app = with_ann(TestApp::launch_with(rocket, settings)).await;
     let registration = async {
         let body = json!({"email": BOB, "password": "a ferry leaves at seven"});
         app.browser().post_json("/register", body).await

@@ -10,7 +10,7 @@ use rocket_security::datastore::user::{NewUser, UserChange};
 use rocket_security::feature::{Factor, Installation, LoginAttempt, Required, Verdict};
 use rocket_security::features::confirm::Confirm;
 use rocket_security::flow::Flow;
-use rocket_security::testing::{Answer, Browser, PASSWORD, TestApp, link_in};
+use rocket_security::testing::{Answer, Browser, PASSWORD, TestApp};
 use rocket_security::user::{Identity, Method, Proof, Proofs, User};
 use rocket_security::web::reply::{Answer as Reply, Reply as Page};
 use rocket_security::web::submission::{Form, Submission};
@@ -20,8 +20,11 @@ use rocket_security::{
 };
 use serde_json::{Map, Value, json};
 
+use crate::support::launching::{launches, try_launch};
+use crate::support::links::{link_to, register};
 use crate::support::sql::count;
-use crate::support::{ANN, REMEMBER, rocket_with};
+use crate::support::users::change_user;
+use crate::support::{ANN, REMEMBER, rocket_with, with_ann};
 
 const PENDING: &str = "security_pending";
 const CODE: &str = "1234 5678";
@@ -135,9 +138,7 @@ async fn app() -> TestApp {
 }
 
 async fn launch(settings: Value) -> TestApp {
-    let app = TestApp::launch_with(rocket(Security::default().enable(Codes {})), settings).await;
-    app.user(ANN).await;
-    app
+    with_ann(TestApp::launch_with(rocket(Security::default().enable(Codes {})), settings)).await
 }
 
 /// Logs in as far as the password leads.
@@ -204,7 +205,8 @@ async fn what_the_login_asked_for_is_kept_until_it_is_finished() {
 #[rocket::async_test]
 async fn guests_store_nothing_while_a_proof_is_missing() {
     let app = app().await;
-    let tables = ["sessions", "one_time_tokens", "refresh", "remember"];
+    let tables =
+        ["security_sessions", "security_one_time_tokens", "security_refresh", "security_remember"];
     half_in(&app.browser()).await;
     for table in tables {
         assert_eq!(count(app.database(), table).await, 0, "{table}");
@@ -236,8 +238,7 @@ async fn a_refusal_is_stronger_than_a_missing_proof_in_whatever_order() {
     let last = Security::default().enable(Codes {});
     for security in [first, last] {
         let app = TestApp::launch(rocket(security)).await;
-        let body = json!({"email": "two@example.org", "password": PASSWORD});
-        assert_eq!(app.browser().post_json("/register", body).await.status, Status::Ok);
+        register(&app, "two@example.org").await;
         let right = app.browser().log_in("two@example.org", PASSWORD).await;
         let wrong = app.browser().log_in("two@example.org", "a wrong password").await;
         assert_eq!((right.status, right.body), (wrong.status, wrong.body));
@@ -267,7 +268,7 @@ async fn a_remembered_browser_comes_back_once_its_user_has_proved_more() {
     assert_eq!(page.location(), "/drafts");
     assert_eq!(ann.get("/how").await.body, "remember: printed_code");
     assert_ne!(ann.cookie(REMEMBER).unwrap(), kept, "remembered anew");
-    assert_eq!(count(app.database(), "remember").await, 1);
+    assert_eq!(count(app.database(), "security_remember").await, 1);
 }
 
 #[rocket::async_test]
@@ -306,8 +307,7 @@ async fn a_pending_login_ends_with_a_logout_another_login_time_and_any_change() 
     let changed = app.browser();
     half_in(&changed).await;
     let user = app.user(ANN).await;
-    let change = UserChange::must_change();
-    app.store().update_user(user.id, &change, &Together::nothing()).await.unwrap().unwrap();
+    change_user(&app, &user, &UserChange::must_change()).await;
     assert_over(&changed).await;
 }
 
@@ -369,7 +369,7 @@ async fn no_way_in_passes_the_code_by() {
     let app = launch(json!({"reset": {"log_in": true}, "confirm": {"log_in": true}})).await;
     let browser = app.browser();
     browser.post_json("/reset", json!({"email": ANN})).await;
-    let link = link_in(&app.newest_mail_to(ANN).await);
+    let link = link_to(&app, ANN).await;
     let answer = browser.post_json(&link, json!({"password": "a ferry leaves at seven"})).await;
     assert_eq!(answer.response("tf_required"), true, "{}", answer.body);
     assert!(!is_in(&browser).await);
@@ -384,7 +384,7 @@ async fn no_way_in_passes_the_code_by() {
     let browser = app.browser();
     let body = json!({"email": "two@example.org", "password": PASSWORD});
     browser.post_json("/register", body).await;
-    let link = link_in(&app.newest_mail_to("two@example.org").await);
+    let link = link_to(&app, "two@example.org").await;
     let page = browser.post_form(&link, &[]).await;
     assert_eq!((page.status, page.location()), (Status::SeeOther, "/code"), "{}", page.body);
     assert!(!is_in(&browser).await);
@@ -498,15 +498,9 @@ async fn a_user_without_a_password_becomes_fresh_again_by_another_factor() {
 
 #[rocket::async_test]
 async fn two_factors_are_asked_for_only_where_there_can_be_two() {
-    let launched = |security: Security| async {
-        let figment = rocket::Config::figment();
-        let database = rocket_security::testing::TestDatabase::create().await;
-        let figment = TestApp::figment(&figment, &database, json!({}));
-        rocket(security).configure(figment).ignite().await.map(drop)
-    };
-    assert!(launched(Security::default().enable(Codes {})).await.is_ok());
-    let stopped = launched(Security::default()).await.unwrap_err();
-    assert!(matches!(stopped.kind(), rocket::error::ErrorKind::SentinelAborts(_)), "{stopped}");
+    assert!(launches(rocket(Security::default().enable(Codes {})), json!({})).await);
+    let stopped = try_launch(rocket(Security::default()), json!({})).await.unwrap_err();
+    assert!(stopped.contains("SentinelAborts"), "{stopped}");
 }
 
 #[rocket::async_test]

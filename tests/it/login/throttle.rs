@@ -6,7 +6,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use chrono::TimeDelta;
 use rocket::async_trait;
 use rocket::http::Status;
-use rocket_security::datastore::Together;
 use rocket_security::datastore::user::UserChange;
 use rocket_security::feature::{LoginAttempt, Verdict};
 use rocket_security::testing::{PASSWORD, TestApp};
@@ -14,12 +13,11 @@ use rocket_security::user::Username;
 use rocket_security::{Error, Hooks, Result, Security};
 use serde_json::json;
 
-use crate::support::{ANN, app_with, rocket_with};
+use crate::support::users::change_user;
+use crate::support::{ANN, app_with, rocket_with, with_ann};
 
 async fn app() -> TestApp {
-    let app = app_with(json!({"throttle": {"scale": 1}})).await;
-    app.user(ANN).await;
-    app
+    with_ann(app_with(json!({"throttle": {"scale": 1}}))).await
 }
 
 async fn fail(app: &TestApp, email: &str, times: usize) -> Vec<u16> {
@@ -84,8 +82,7 @@ impl Hooks for Down {
 async fn a_right_password_that_ends_in_503_counts_as_no_failure() {
     let is_down = Arc::new(AtomicBool::new(true));
     let rocket = rocket_with(Security::default().hooks(Down(Arc::clone(&is_down))));
-    let app = TestApp::launch_with(rocket, json!({"throttle": {"scale": 1}})).await;
-    app.user(ANN).await;
+    let app = with_ann(TestApp::launch_with(rocket, json!({"throttle": {"scale": 1}}))).await;
     for _ in 0..6 {
         let answer = app.browser().log_in(ANN, PASSWORD).await;
         assert_eq!(answer.status, Status::ServiceUnavailable, "{}", answer.body);
@@ -175,8 +172,7 @@ async fn a_network_has_a_limit_on_every_route_for_strangers() {
 
 #[rocket::async_test]
 async fn limits_can_be_switched_off() {
-    let app = app_with(json!({"throttle": {"enabled": false}})).await;
-    app.user(ANN).await;
+    let app = with_ann(app_with(json!({"throttle": {"enabled": false}}))).await;
     assert_eq!(fail(&app, ANN, 20).await, [400; 20]);
 }
 
@@ -254,8 +250,8 @@ async fn an_address_and_a_username_are_one_account() {
     });
     let app = app_with(settings).await;
     let ann = app.user(ANN).await;
-    let change = UserChange::username(Username::parse("ann_of_harbour").unwrap());
-    app.store().update_user(ann.id, &change, &Together::nothing()).await.unwrap().unwrap();
+    change_user(&app, &ann, &UserChange::username(Username::parse("ann_of_harbour").unwrap()))
+        .await;
     let guess = async |identity: &str| {
         let body = json!({"identity": identity, "password": "a wrong password"});
         app.browser().post_json("/login", body).await.status.code

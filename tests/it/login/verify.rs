@@ -2,13 +2,14 @@
 
 use chrono::TimeDelta;
 use rocket::http::Status;
-use rocket::{Build, Rocket, get, post, routes};
+use rocket::{get, post, routes};
 use rocket_security::features::verify::Verify;
-use rocket_security::testing::{PASSWORD, TestApp, TestDatabase};
+use rocket_security::testing::{PASSWORD, TestApp};
 use rocket_security::web::page::Page;
 use rocket_security::{AuthUser, Fresh, Security};
 use serde_json::json;
 
+use crate::support::launching::launches;
 use crate::support::{ANN, app, app_with, rocket};
 
 #[rocket::async_test]
@@ -181,19 +182,12 @@ fn payout(_user: Fresh<5>) -> &'static str {
     "the payout"
 }
 
-async fn launches(rocket: Rocket<Build>) -> bool {
-    let database = TestDatabase::create().await;
-    let figment = TestApp::figment(rocket.figment(), &database, json!({}));
-    // Rocket's error wants to be looked at.
-    rocket.configure(figment).ignite().await.map_err(|fault| fault.kind().to_string()).is_ok()
-}
-
 #[rocket::async_test]
 async fn a_guard_without_the_feature_or_the_fairing_stops_the_launch() {
     let rocket = |security: Security| rocket::build().attach(security).mount("/", routes![payout]);
-    assert!(launches(rocket(Security::default())).await);
-    assert!(!launches(rocket(Security::default().disable::<Verify>())).await);
-    assert!(!launches(rocket::build().mount("/", routes![payout])).await);
+    assert!(launches(rocket(Security::default()), json!({})).await);
+    assert!(!launches(rocket(Security::default().disable::<Verify>()), json!({})).await);
+    assert!(!launches(rocket::build().mount("/", routes![payout]), json!({})).await);
 }
 
 #[get("/payee")]

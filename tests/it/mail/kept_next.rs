@@ -3,10 +3,11 @@
 use rocket::http::Status;
 use rocket_security::Security;
 use rocket_security::features::recover_username::RecoverUsername;
-use rocket_security::testing::{Browser, PASSWORD, TestApp, link_in};
+use rocket_security::testing::{Browser, PASSWORD, TestApp};
 use serde_json::json;
 
-use crate::support::{ANN, CHOSEN, app, app_with, rocket_with};
+use crate::support::links::link_to;
+use crate::support::{ANN, CHOSEN, app, app_with, rocket_with, with_ann};
 
 /// Registers with a page in mind, and returns the link of the mail.
 async fn register(app: &TestApp, browser: &Browser<'_>) -> String {
@@ -18,7 +19,7 @@ async fn register(app: &TestApp, browser: &Browser<'_>) -> String {
     ];
     let answer = browser.post_form("/register", &fields).await;
     assert_eq!(answer.status, Status::SeeOther, "{}", answer.body);
-    link_in(&app.newest_mail_to(ANN).await)
+    link_to(app, ANN).await
 }
 
 /// Presses the button of a link.
@@ -64,8 +65,7 @@ async fn another_browser_leads_home() {
 
 #[rocket::async_test]
 async fn a_reset_leads_on_too() {
-    let app = app().await;
-    app.user(ANN).await;
+    let app = with_ann(app()).await;
     let browser = app.browser();
     let login = browser.get("/login?next=%2Fpayout").await;
     assert!(login.body.contains("href=\"&#x2F;reset?next=&#x2F;payout\""), "{}", login.body);
@@ -73,7 +73,7 @@ async fn a_reset_leads_on_too() {
     assert!(page.body.contains("name=\"next\" value=\"&#x2F;payout\""), "{}", page.body);
 
     browser.post_form("/reset", &[("email", ANN), ("next", "/payout")]).await;
-    let link = link_in(&app.newest_mail_to(ANN).await);
+    let link = link_to(&app, ANN).await;
     let fields = [("password", CHOSEN), ("password_confirm", CHOSEN)];
     assert_eq!(press(&browser, &link, "/reset/link", &fields).await, "/login");
     assert_eq!(log_in(&browser, CHOSEN).await, "/payout");
@@ -83,8 +83,7 @@ async fn a_reset_leads_on_too() {
 async fn so_do_another_confirmation_mail_and_a_forgotten_username() {
     let security = Security::default().enable(RecoverUsername::default());
     let settings = json!({"identity": ["email", "username"]});
-    let app = TestApp::launch_with(rocket_with(security), settings).await;
-    app.user(ANN).await;
+    let app = with_ann(TestApp::launch_with(rocket_with(security), settings)).await;
     for page in ["/confirm", "/recover-username"] {
         let browser = app.browser();
         let shown = browser.get(&format!("{page}?next=%2Fpayout")).await;
@@ -97,8 +96,7 @@ async fn so_do_another_confirmation_mail_and_a_forgotten_username() {
 
 #[rocket::async_test]
 async fn a_login_that_names_a_page_itself_leads_there() {
-    let app = app().await;
-    app.user(ANN).await;
+    let app = with_ann(app()).await;
     let browser = app.browser();
     browser.post_form("/reset", &[("email", ANN), ("next", "/payout")]).await;
     let fields = [("email", ANN), ("password", PASSWORD), ("next", "/me")];
@@ -109,8 +107,7 @@ async fn a_login_that_names_a_page_itself_leads_there() {
 
 #[rocket::async_test]
 async fn nothing_leads_away_and_nobody_learns_who_has_an_account() {
-    let app = app().await;
-    app.user(ANN).await;
+    let app = with_ann(app()).await;
     let browser = app.browser();
     browser.post_form("/reset", &[("email", ANN), ("next", "https://evil.example/")]).await;
     assert_eq!(log_in(&browser, PASSWORD).await, "/");

@@ -12,13 +12,13 @@ use rocket::{async_trait, tokio};
 #[cfg(feature = "smtp")]
 use rocket_security::config::Span;
 #[cfg(feature = "smtp")]
+use rocket_security::datastore::OutboxAdmin;
+#[cfg(feature = "smtp")]
 use rocket_security::datastore::outbox::Addressee;
 #[cfg(feature = "smtp")]
 use rocket_security::datastore::outbox::MailState;
 #[cfg(feature = "smtp")]
 use rocket_security::datastore::outbox::NewMail;
-#[cfg(feature = "smtp")]
-use rocket_security::datastore::{OutboxAdmin, SqlxDatastore};
 #[cfg(feature = "smtp")]
 use rocket_security::mail::worker::Worker;
 use rocket_security::mail::{Mailer, Message};
@@ -26,12 +26,10 @@ use rocket_security::testing::{PASSWORD, TestApp, link_in};
 use rocket_security::{Error, Result, Security};
 use serde_json::json;
 
+use crate::support::links::register;
+#[cfg(feature = "smtp")]
+use crate::support::store::store_on;
 use crate::support::{ANN, app, rocket, rocket_with};
-
-async fn register(app: &TestApp) {
-    let body = json!({"email": ANN, "password": PASSWORD});
-    assert_eq!(app.browser().post_json("/register", body).await.status, Status::Ok);
-}
 
 /// What a mail server refuses: by that reply, the next so many commands of that verb, or mails, after
 /// their last line, or connections.
@@ -150,7 +148,7 @@ async fn a_confirmation_travels_by_smtp_and_its_link_works() {
     let url = format!("smtp://127.0.0.1:{port}");
     let settings = json!({"mail": {"url": url, "from": "Harbour <hello@harbour.example>"}});
     let app = TestApp::launch_with(rocket(), settings).await;
-    register(&app).await;
+    register(&app, ANN).await;
     let mail = decoded(&wait_for_mail(&mails).await);
     for line in [
         "From: Harbour <hello@harbour.example>",
@@ -181,7 +179,7 @@ async fn a_mail_names_its_sender_in_ascii_and_asks_for_no_answer() {
         "subjects": {"confirmation_instructions": "Best\u{e4}tigen: {{ site_name }}"},
     }});
     let app = TestApp::launch_with(rocket(), settings).await;
-    register(&app).await;
+    register(&app, ANN).await;
     let mail = wait_for_mail(&mails).await;
     let head = mail.split("\n\n").next().unwrap();
     assert!(head.is_ascii(), "{head}");
@@ -216,18 +214,12 @@ async fn a_mail_server_that_refuses_is_tried_again_and_nobody_notices() {
     let (port, mails) = mail_server(Refusal::of("MAIL", "451 later", 1)).await;
     let settings = json!({"mail": {"url": format!("smtp://127.0.0.1:{port}")}});
     let app = TestApp::launch_with(rocket(), settings).await;
-    register(&app).await;
+    register(&app, ANN).await;
     tokio::time::sleep(Duration::from_millis(300)).await;
     assert!(mails.lock().unwrap().is_empty());
     app.clock().advance(TimeDelta::seconds(15));
     wait_for_mail(&mails).await;
     assert_eq!(mails.lock().unwrap().len(), 1);
-}
-
-/// The store as the command line opens it.
-#[cfg(feature = "smtp")]
-async fn operators_store(app: &TestApp) -> SqlxDatastore {
-    SqlxDatastore::connect(app.client().rocket().figment()).await.unwrap()
 }
 
 /// Has the mail that a registration writes tried until it is given up, or has been tried so many
@@ -237,7 +229,7 @@ async fn try_mail(app: &TestApp, times: u32) -> (u32, bool) {
     for _ in 0..times {
         let worker = app.client().rocket().state::<Arc<Worker>>().unwrap();
         worker.deliver_due().await.unwrap();
-        let listed = operators_store(app).await.list_mail(None, 10).await.unwrap();
+        let listed = store_on(app.database()).await.list_mail(None, 10).await.unwrap();
         assert_eq!(listed.len(), 1, "{listed:?}");
         if listed[0].state == MailState::GivenUp || listed[0].attempts >= times {
             return (listed[0].attempts, listed[0].state == MailState::GivenUp);
@@ -265,10 +257,10 @@ async fn what_a_mail_server_refuses_for_good_is_a_dead_letter_after_three_attemp
         let refusal = Refusal::of(verb, reply, usize::MAX);
         let (port, mails) = mail_server(Arc::clone(&refusal)).await;
         let app = app_with_server(port).await;
-        register(&app).await;
+        register(&app, ANN).await;
         assert_eq!(try_mail(&app, 20).await, (3, true), "{verb} {reply}");
         assert_eq!(usize::MAX - refusal.left.load(Ordering::SeqCst), 3, "{verb} {reply}");
-        let store = operators_store(&app).await;
+        let store = store_on(app.database()).await;
         let dead = store.list_mail(None, 10).await.unwrap().remove(0);
         let fault = dead.fault.unwrap();
         let code = &reply[..3];
@@ -328,7 +320,7 @@ async fn what_a_mail_server_holds_against_everybody_kills_no_mail() {
         let refusal = Refusal::of(verb, reply, usize::MAX);
         let (port, mails) = mail_server(Arc::clone(&refusal)).await;
         let app = app_with_server(port).await;
-        register(&app).await;
+        register(&app, ANN).await;
         assert_eq!(try_mail(&app, 6).await, (6, false), "{verb} {reply}");
         refusal.ends();
         app.clock().advance(TimeDelta::hours(1));
@@ -375,7 +367,7 @@ impl Flaky {
 async fn mail_survives_a_restart_and_arrives_once_with_a_link_that_works() {
     let mailer = Flaky::default();
     let app = TestApp::launch(rocket_with(Security::default().mailer(mailer.clone()))).await;
-    register(&app).await;
+    register(&app, ANN).await;
     tokio::time::sleep(Duration::from_millis(200)).await;
     mailer.is_up.store(true, Ordering::SeqCst);
     let app = app.restart(rocket_with(Security::default().mailer(mailer.clone()))).await;
@@ -397,7 +389,7 @@ async fn a_request_does_not_wait_for_the_mail_server() {
         }
     }
     let app = TestApp::launch(rocket_with(Security::default().mailer(Hanging))).await;
-    let answer = tokio::time::timeout(Duration::from_secs(10), register(&app)).await;
+    let answer = tokio::time::timeout(Duration::from_secs(10), register(&app, ANN)).await;
     assert!(answer.is_ok());
 }
 
@@ -405,7 +397,7 @@ async fn a_request_does_not_wait_for_the_mail_server() {
 async fn a_mail_sent_twice_keeps_its_id_and_only_its_newest_link_works() {
     let mailer = Flaky { loses_its_word: true, ..Flaky::default() };
     let app = TestApp::launch(rocket_with(Security::default().mailer(mailer.clone()))).await;
-    register(&app).await;
+    register(&app, ANN).await;
     mailer.wait_for(1).await;
     app.clock().advance(TimeDelta::minutes(1));
     let sent = mailer.wait_for(2).await;
@@ -432,7 +424,7 @@ async fn a_mail_server_is_greeted_with_the_host_of_the_site_or_the_name_in_the_u
         let url = format!("smtp://127.0.0.1:{port}{path}");
         let settings = json!({"base_url": base_url, "mail": {"url": url, "from": "a@example.org"}});
         let app = TestApp::launch_with(rocket(), settings).await;
-        register(&app).await;
+        register(&app, ANN).await;
         assert_eq!(wait_for_mail(&mails).await.lines().next(), Some(hello), "{base_url}{path}");
     }
 }
@@ -455,7 +447,7 @@ async fn files_hold_mail_for_development() {
     let folder = tempfile::tempdir().unwrap();
     let url = format!("file:{}", folder.path().join("mail").display());
     let app = TestApp::launch_with(rocket(), json!({"mail": {"url": url}})).await;
-    register(&app).await;
+    register(&app, ANN).await;
     for _ in 0..200 {
         if folder.path().join("mail").exists() {
             break;
@@ -472,7 +464,7 @@ async fn files_hold_mail_for_development() {
 #[rocket::async_test]
 async fn both_parts_of_every_mail_say_the_same() {
     let app = app().await;
-    register(&app).await;
+    register(&app, ANN).await;
     let mail = app.newest_mail_to(ANN).await;
     let link = mail.link.clone().unwrap();
     assert!(mail.text.contains(&link));

@@ -5,15 +5,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use rocket::http::Status;
 use rocket_security::Email;
 use rocket_security::clock::Clock;
 use rocket_security::datastore::outbox::NewMail;
 use rocket_security::template::Templates;
-use rocket_security::testing::{PASSWORD, TestApp};
+use rocket_security::testing::TestApp;
 use serde_json::{Value, json};
 
-use crate::support::{app_with, rocket};
+use crate::support::links::register;
+use crate::support::templates::with_templates;
+use crate::support::{ANN, app_with, rocket};
 
 const LINK: &str = "https://harbour.example/confirm/8dS0rQ-Zk_1";
 const LOGIN: &str = "https://harbour.example/login";
@@ -194,10 +195,12 @@ async fn mail_with(app: &TestApp, template: &str, value: &str) -> rocket_securit
 
 #[rocket::async_test]
 async fn what_somebody_typed_makes_no_line_and_no_header_of_its_own() {
-    let folder = tempfile::tempdir().unwrap();
-    replace(folder.path(), "note.txt", "Note: {{ note }}\n");
-    replace(folder.path(), "note.html", "<p>{{ note }}</p>");
-    let app = TestApp::launch(with_templates(folder.path())).await;
+    let note = [
+        ("security/email/note.txt", "Note: {{ note }}\n"),
+        ("security/email/note.html", "<p>{{ note }}</p>"),
+    ];
+    let (rocket, _folder) = with_templates(rocket(), &note);
+    let app = TestApp::launch(rocket).await;
     let typed = "Ann\r\nBcc: eve@example.org\r\n\r\nYour account is locked.\u{2028}<b>Call</b> &co";
     let mail = mail_with(&app, "note", typed).await;
     let line = "Ann  Bcc: eve@example.org    Your account is locked. <b>Call</b> &co";
@@ -210,18 +213,6 @@ async fn what_somebody_typed_makes_no_line_and_no_header_of_its_own() {
     assert!(!head.to_ascii_lowercase().contains("\nbcc:"), "{head}");
 }
 
-fn replace(folder: &Path, file: &str, text: &str) {
-    let path = folder.join("security/email");
-    fs::create_dir_all(&path).unwrap();
-    fs::write(path.join(file), text).unwrap();
-}
-
-fn with_templates(folder: &Path) -> rocket::Rocket<rocket::Build> {
-    let rocket = rocket();
-    let figment = rocket.figment().clone().merge(("template_dir", folder));
-    rocket.configure(figment)
-}
-
 #[rocket::async_test]
 async fn every_part_of_every_mail_is_replaced_by_itself() {
     let shown: BTreeMap<String, [String; 2]> = {
@@ -230,8 +221,8 @@ async fn every_part_of_every_mail_is_replaced_by_itself() {
     };
     for name in shown.keys() {
         for ending in ["txt", "html"] {
-            let folder = tempfile::tempdir().unwrap();
-            replace(folder.path(), &format!("{name}.{ending}"), "Ours.");
+            let replaced = format!("security/email/{name}.{ending}");
+            let (_, folder) = with_templates(rocket(), &[(&replaced, "Ours.")]);
             let ours: Vec<(String, String)> = mails()
                 .iter()
                 .flat_map(|name| ["txt", "html"].map(|ending| (name.clone(), ending)))
@@ -259,26 +250,17 @@ async fn every_part_of_every_mail_is_replaced_by_itself() {
 
 #[rocket::async_test]
 async fn one_replaced_text_leaves_the_rest_of_its_mail_alone() {
-    let folder = tempfile::tempdir().unwrap();
-    replace(
-        folder.path(),
-        "confirmation_instructions.txt",
-        "Ahoi {{ email }}, {{ link }} ({{ within }}) at {{ site_name }}, {{ base_url }}\n",
-    );
-    let named = json!({"site_name": "Harbour"});
-    let app = TestApp::launch_with(with_templates(folder.path()), named).await;
-    register(&app).await;
+    let text = "Ahoi {{ email }}, {{ link }} ({{ within }}) at {{ site_name }}, {{ base_url }}\n";
+    let replaced = ("security/email/confirmation_instructions.txt", text);
+    let (rocket, _folder) = with_templates(rocket(), &[replaced]);
+    let app = TestApp::launch_with(rocket, json!({"site_name": "Harbour"})).await;
+    register(&app, ANN).await;
     let mail = app.newest_mail_to("ann@example.org").await;
     let link = mail.link.clone().unwrap();
     let text = format!("Ahoi ann@example.org, {link} (1 day) at Harbour, http://127.0.0.1:8000\n");
     assert_eq!(mail.text, text);
     assert!(mail.html.contains("Confirm your address"), "{}", mail.html);
     assert!(unescaped(&mail.html).contains(&link));
-}
-
-async fn register(app: &TestApp) {
-    let body = json!({"email": "ann@example.org", "password": PASSWORD});
-    assert_eq!(app.browser().post_json("/register", body).await.status, Status::Ok);
 }
 
 #[rocket::async_test]
@@ -290,7 +272,7 @@ async fn a_mail_says_in_words_how_long_its_link_is_good_for() {
         ("61s", "1 minute 1 second"),
     ] {
         let app = app_with(json!({"confirm": {"within": within}})).await;
-        register(&app).await;
+        register(&app, ANN).await;
         let mail = app.newest_mail_to("ann@example.org").await;
         let sentence = format!("The link works once, and for {words}.");
         assert!(mail.text.contains(&sentence), "{}", mail.text);
@@ -302,12 +284,11 @@ async fn a_mail_says_in_words_how_long_its_link_is_good_for() {
 async fn a_configured_subject_takes_the_place_of_the_features() {
     let subjects = json!({"confirmation_instructions": "{{ site_name }}: best\u{e4}tigen"});
     let app = app_with(json!({"site_name": "Hafen & Co", "mail": {"subjects": subjects}})).await;
-    register(&app).await;
+    register(&app, ANN).await;
     let mail = app.newest_mail_to("ann@example.org").await;
     assert_eq!(mail.subject, "Hafen & Co: best\u{e4}tigen");
     app.user("bob@example.org").await;
-    let body = json!({"email": "bob@example.org", "password": PASSWORD});
-    app.browser().post_json("/register", body).await;
+    register(&app, "bob@example.org").await;
     let mail = app.newest_mail_to("bob@example.org").await;
     assert_eq!(mail.subject, "You already have an account");
 }

@@ -10,9 +10,9 @@ use rocket::tokio::sync::Notify;
 #[cfg(feature = "cli")]
 use rocket_security::Email;
 use rocket_security::config::Span;
+use rocket_security::datastore::OutboxAdmin;
 use rocket_security::datastore::outbox::{Addressee, ListedMail, MailState, NewMail};
 use rocket_security::datastore::user::UserChange;
-use rocket_security::datastore::{OutboxAdmin, SqlxDatastore, Together};
 use rocket_security::features::close_account::CloseAccount;
 use rocket_security::mail::worker::Worker;
 use rocket_security::mail::{Mailer, Message};
@@ -20,9 +20,12 @@ use rocket_security::testing::{PASSWORD, TestApp, link_in};
 use rocket_security::{Error, Result, Security};
 use serde_json::json;
 
+use crate::support::links::register;
 #[cfg(feature = "cli")]
 use crate::support::operator::Place;
-use crate::support::{ANN, rocket_with};
+use crate::support::store::store_on;
+use crate::support::users::change_user;
+use crate::support::{ANN, rocket_with, with_ann};
 
 /// A transport that an operator switches on and off, and that can be held up in the middle.
 #[derive(Clone, Default)]
@@ -75,23 +78,13 @@ async fn deliver(app: &TestApp) {
     worker.deliver_due().await.unwrap();
 }
 
-async fn register(app: &TestApp, email: &str) {
-    let body = json!({"email": email, "password": PASSWORD});
-    assert_eq!(app.browser().post_json("/register", body).await.status, Status::Ok);
-}
-
 async fn ask_for_another_link(app: &TestApp, email: &str) {
     let answer = app.browser().post_json("/confirm", json!({"email": email})).await;
     assert_eq!(answer.status, Status::Ok);
 }
 
-/// The store as the command line opens it.
-async fn operators_store(app: &TestApp) -> SqlxDatastore {
-    SqlxDatastore::connect(app.client().rocket().figment()).await.unwrap()
-}
-
 async fn outbox(app: &TestApp) -> Vec<ListedMail> {
-    operators_store(app).await.list_mail(None, 100).await.unwrap()
+    store_on(app.database()).await.list_mail(None, 100).await.unwrap()
 }
 
 /// Gives the only mail in the outbox.
@@ -213,8 +206,7 @@ async fn a_way_back_is_mailed_though_the_account_changes_all_the_while() {
     app.store().push_mail(&mail).await.unwrap();
     let change = async {
         for _ in 0..50 {
-            let change = UserChange::active(true);
-            app.store().update_user(ann.id, &change, &Together::nothing()).await.unwrap();
+            change_user(&app, &ann, &UserChange::active(true)).await;
         }
     };
     let send = async {
@@ -239,11 +231,10 @@ async fn a_way_back_is_mailed_though_the_account_changes_all_the_while() {
 async fn whoever_is_locked_is_told_all_the_same_that_their_password_was_changed() {
     let mailer = Switched::default();
     let app = mailer.launch().await;
-    let (ann, id) = (app.log_in_as(ANN).await, app.user(ANN).await.id);
+    let (ann, user) = (app.log_in_as(ANN).await, app.user(ANN).await);
     let change = json!({"password": PASSWORD, "new_password": "a ferry leaves at seven"});
     assert_eq!(ann.post_json("/change", change).await.status, Status::Ok);
-    let lock = UserChange::active(false);
-    app.store().update_user(id, &lock, &Together::nothing()).await.unwrap().unwrap();
+    change_user(&app, &user, &UserChange::active(false)).await;
     mailer.is_up(true);
     app.clock().advance(TimeDelta::hours(2));
     deliver(&app).await;
@@ -336,8 +327,7 @@ async fn an_older_link_is_not_sent_again_after_a_newer_one_arrived() {
 #[rocket::async_test]
 async fn a_mail_server_that_is_down_for_days_is_tried_less_and_less_often() {
     let mailer = Switched::default();
-    let app = mailer.launch().await;
-    app.user(ANN).await;
+    let app = with_ann(mailer.launch()).await;
     register(&app, ANN).await;
     let mut pauses = Vec::new();
     loop {
@@ -366,8 +356,7 @@ async fn a_transport_of_ones_own_can_refuse_for_good() {
             Err(Error::mail_refused("the provider keeps it on a list"))
         }
     }
-    let app = TestApp::launch(rocket_with(Security::default().mailer(Refusing))).await;
-    app.user(ANN).await;
+    let app = with_ann(TestApp::launch(rocket_with(Security::default().mailer(Refusing)))).await;
     register(&app, ANN).await;
     let mut attempts = 0;
     loop {
@@ -388,8 +377,7 @@ async fn a_transport_of_ones_own_can_refuse_for_good() {
 #[rocket::async_test]
 async fn mail_that_waited_for_days_has_its_chance_before_it_is_given_up() {
     let mailer = Switched::default();
-    let app = mailer.launch().await;
-    app.user(ANN).await;
+    let app = with_ann(mailer.launch()).await;
     register(&app, ANN).await;
     // It may have been tried once before the clock is moved.
     app.clock().advance(TimeDelta::days(20));
@@ -406,8 +394,7 @@ async fn mail_that_waited_for_days_has_its_chance_before_it_is_given_up() {
 #[rocket::async_test]
 async fn mail_that_was_given_up_is_swept_a_month_after_it_was_written() {
     let mailer = Switched::default();
-    let app = mailer.launch().await;
-    app.user(ANN).await;
+    let app = with_ann(mailer.launch()).await;
     register(&app, ANN).await;
     give_up(&app).await;
     let dead = waiting(&app).await;
@@ -462,8 +449,7 @@ async fn a_mail_server_that_hangs_or_refuses_changes_nothing_in_answers() {
 #[rocket::async_test]
 async fn a_dead_letter_is_sent_again_from_the_command_line_under_the_same_id() {
     let mailer = Switched::default();
-    let app = mailer.launch().await;
-    app.user(ANN).await;
+    let app = with_ann(mailer.launch()).await;
     register(&app, ANN).await;
     give_up(&app).await;
     let dead = waiting(&app).await;

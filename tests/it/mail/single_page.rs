@@ -5,11 +5,12 @@ use rocket_security::event::Origin;
 use rocket_security::features::close_account::CloseAccount;
 use rocket_security::features::invite::Invite;
 use rocket_security::flow::Flow;
-use rocket_security::testing::{Answer, Browser, PASSWORD, TestApp, link_in};
+use rocket_security::testing::{Answer, Browser, PASSWORD, TestApp};
 use rocket_security::{Email, Security};
 use serde_json::{Value, json};
 
-use crate::support::{ANN, CHOSEN, rocket_with};
+use crate::support::links::{confirmation_link, link_to, reset_link};
+use crate::support::{ANN, CHOSEN, rocket_with, with_ann};
 
 const NEW: &str = "ann@example.net";
 
@@ -76,16 +77,10 @@ async fn post(app: &TestApp, browser: &Browser<'_>, path: &str, body: Value) -> 
     browser.send(request.body(body.to_string())).await
 }
 
-async fn register(app: &TestApp) -> String {
-    let body = json!({"email": ANN, "password": PASSWORD});
-    assert_eq!(app.browser().post_json("/register", body).await.status, Status::Ok);
-    link_in(&app.newest_mail_to(ANN).await)
-}
-
 #[rocket::async_test]
 async fn a_confirmation() {
     let app = app().await;
-    let link = register(&app).await;
+    let link = confirmation_link(&app, ANN).await;
     let browser = app.browser();
     let token = token_of(&browser, &link, "https://app.example.org/confirm").await;
     assert_eq!(app.browser().log_in(ANN, PASSWORD).await.status, Status::BadRequest);
@@ -98,10 +93,8 @@ async fn a_confirmation() {
 
 #[rocket::async_test]
 async fn a_reset() {
-    let app = app().await;
-    app.user(ANN).await;
-    app.browser().post_json("/reset", json!({"email": ANN})).await;
-    let link = link_in(&app.newest_mail_to(ANN).await);
+    let app = with_ann(app()).await;
+    let link = reset_link(&app, ANN).await;
     let browser = app.browser();
     let token = token_of(&browser, &link, "https://app.example.org/reset?lang=de").await;
 
@@ -117,10 +110,8 @@ async fn a_reset() {
 
 #[rocket::async_test]
 async fn the_token_may_stay_out_of_the_path_of_the_second_request_too() {
-    let app = app().await;
-    app.user(ANN).await;
-    app.browser().post_json("/reset", json!({"email": ANN})).await;
-    let link = link_in(&app.newest_mail_to(ANN).await);
+    let app = with_ann(app()).await;
+    let link = reset_link(&app, ANN).await;
     let browser = app.browser();
     let token = token_of(&browser, &link, "https://app.example.org/reset?lang=de").await;
     let body = json!({"token": token, "password": CHOSEN});
@@ -133,14 +124,14 @@ async fn a_change_of_address_and_its_undo() {
     let app = app().await;
     let ann = app.log_in_as(ANN).await;
     post(&app, &ann, "/change-email", json!({"email": NEW})).await;
-    let link = link_in(&app.newest_mail_to(NEW).await);
+    let link = link_to(&app, NEW).await;
     let token = token_of(&ann, &link, "/app/moved").await;
     assert_eq!(ann.get("/me").await.body, ANN, "looking changes nothing");
     let answer = post(&app, &ann, &format!("/change-email/{token}"), json!({})).await;
     assert_eq!(answer.response("user")["email"], NEW, "{}", answer.body);
     refused_at(&ann, &link, "/app/oops").await;
 
-    let undo = link_in(&app.newest_mail_to(ANN).await);
+    let undo = link_to(&app, ANN).await;
     let browser = app.browser();
     let token = token_of(&browser, &undo, "/app/undo").await;
     assert_eq!(ann.get("/me").await.body, NEW);
@@ -155,7 +146,7 @@ async fn a_link_that_needs_a_login_leads_to_its_page_which_sees_to_it() {
     let app = app().await;
     let ann = app.log_in_as(ANN).await;
     post(&app, &ann, "/change-email", json!({"email": NEW})).await;
-    let link = link_in(&app.newest_mail_to(NEW).await);
+    let link = link_to(&app, NEW).await;
     let browser = app.browser();
     let token = token_of(&browser, &link, "/app/moved").await;
     let address = format!("/change-email/{token}");
@@ -166,7 +157,7 @@ async fn a_link_that_needs_a_login_leads_to_its_page_which_sees_to_it() {
 
     let eve = app.log_in_as("eve@example.org").await;
     post(&app, &browser, "/change-email", json!({"email": "ann@example.com"})).await;
-    let link = link_in(&app.newest_mail_to("ann@example.com").await);
+    let link = link_to(&app, "ann@example.com").await;
     let answer = eve.get(&link).await;
     assert_eq!(answer.location(), "/app/oops#error=invalid_link", "it is not eve's");
 }
@@ -178,7 +169,7 @@ async fn an_invitation() {
     let (flow, invite) = rocket.state::<Flow>().zip(rocket.state::<Invite>()).unwrap();
     let origin = Origin::new(app.clock().now(), None);
     invite.send(flow, &Email::parse(ANN).unwrap(), origin).await.unwrap().unwrap();
-    let link = link_in(&app.newest_mail_to(ANN).await);
+    let link = link_to(&app, ANN).await;
     let browser = app.browser();
     let token = token_of(&browser, &link, "/app/welcome").await;
     let address = format!("/invite/{token}");
@@ -195,7 +186,7 @@ async fn an_account_that_is_opened_again() {
     let ann = app.log_in_as(ANN).await;
     let answer = post(&app, &ann, "/close-account", json!({"password": PASSWORD})).await;
     assert_eq!(answer.status, Status::Ok, "{}", answer.body);
-    let link = link_in(&app.newest_mail_to(ANN).await);
+    let link = link_to(&app, ANN).await;
     let browser = app.browser();
     let token = token_of(&browser, &link, "/app/reopen").await;
     assert_eq!(app.browser().log_in(ANN, PASSWORD).await.status, Status::BadRequest);
@@ -208,7 +199,7 @@ async fn an_account_that_is_opened_again() {
 #[rocket::async_test]
 async fn looking_any_number_of_times_changes_nothing() {
     let app = app().await;
-    let link = register(&app).await;
+    let link = confirmation_link(&app, ANN).await;
     for _ in 0..3 {
         token_of(&app.browser(), &link, "https://app.example.org/confirm").await;
         assert_eq!(app.browser().get_json(&link).await.status, Status::Ok, "JSON is JSON");
@@ -232,7 +223,7 @@ async fn links_that_never_were_lead_to_the_page_for_them() {
 #[rocket::async_test]
 async fn the_json_needs_the_anti_forgery_token_and_no_other_site() {
     let app = app().await;
-    let link = register(&app).await;
+    let link = confirmation_link(&app, ANN).await;
     for (name, value, reason) in [
         ("Sec-Fetch-Site", "same-origin", "csrf_failed"),
         ("Origin", "http://127.0.0.1:8000", "csrf_failed"),
@@ -254,6 +245,6 @@ async fn without_the_mode_links_lead_to_our_pages_whatever_views_there_are() {
     settings.as_object_mut().unwrap().remove("redirect_behavior");
     let security = Security::default().enable(CloseAccount::default());
     let app = TestApp::launch_with(rocket_with(security), settings).await;
-    let link = register(&app).await;
+    let link = confirmation_link(&app, ANN).await;
     assert_eq!(app.browser().get(&link).await.location(), "/confirm/link");
 }

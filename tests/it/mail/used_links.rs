@@ -3,11 +3,12 @@
 use chrono::TimeDelta;
 use rocket::futures::future::join_all;
 use rocket::http::Status;
-use rocket_security::testing::{Browser, PASSWORD, TestApp, link_in};
+use rocket_security::testing::{Browser, PASSWORD, TestApp};
 use serde_json::json;
 
 use crate::account::invite;
 use crate::house::every_route::{everything, launch_with};
+use crate::support::links::{change_email_link, link_to, reset_link};
 
 const NEW: &str = "another horse battery staple";
 const CHOSEN: &[(&str, &str)] = &[("password", NEW), ("password_confirm", NEW)];
@@ -42,7 +43,7 @@ async fn links(app: &TestApp) -> Vec<Link> {
     let dave = app.log_in_as("dave@example.org").await;
     dave.post_json("/close-account", json!({"password": PASSWORD})).await;
     let link = async |account, page, fields, done| Link {
-        path: link_in(&app.newest_mail_to(account).await),
+        path: link_to(app, account).await,
         page,
         fields,
         done,
@@ -70,8 +71,7 @@ async fn links(app: &TestApp) -> Vec<Link> {
 
 /// Moves carol to another address, whose link she presses twice.
 async fn change_address(app: &TestApp, carol: &Browser<'_>) {
-    carol.post_json("/change-email", json!({"email": "carol@example.net"})).await;
-    let link = link_in(&app.newest_mail_to("carol@example.net").await);
+    let link = change_email_link(app, &carol, "carol@example.net").await;
     carol.get(&link).await;
     let first = carol.post_form("/change-email/link", &[]).await;
     assert_eq!(first.status, Status::SeeOther, "{}", first.body);
@@ -110,8 +110,7 @@ async fn a_second_press_is_told_what_the_first_one_did() {
 async fn a_double_click_is_told_so_too_where_the_first_press_changes_the_session() {
     let app = app().await;
     let carol = app.log_in_as("carol@example.org").await;
-    carol.post_json("/change-email", json!({"email": "carol@example.net"})).await;
-    carol.get(&link_in(&app.newest_mail_to("carol@example.net").await)).await;
+    carol.get(&change_email_link(&app, &carol, "carol@example.net").await).await;
     let token = carol.csrf_token().await;
     let again = app.browser();
     for name in ["security_session", "security_link"] {
@@ -129,7 +128,7 @@ async fn a_double_click_is_told_so_too_where_the_first_press_changes_the_session
 async fn so_is_one_to_an_invitation() {
     let app = TestApp::launch(invite::application()).await;
     invite::send(&app).await;
-    let link = link_in(&app.newest_mail_to("ann@example.org").await);
+    let link = link_to(&app, "ann@example.org").await;
     let browser = app.browser();
     browser.get(&link).await;
     assert_eq!(browser.post_form("/invite/link", CHOSEN).await.status, Status::SeeOther);
@@ -162,8 +161,7 @@ async fn a_link_that_never_worked_was_not_used_just_now() {
     for _ in 0..2 {
         let replaced = std::mem::take(&mut older);
         app.clock().advance(TimeDelta::seconds(1));
-        app.browser().post_json("/reset", json!({"email": "ann@example.org"})).await;
-        older = link_in(&app.newest_mail_to("ann@example.org").await);
+        older = reset_link(&app, "ann@example.org").await;
         if replaced.is_empty() {
             continue;
         }

@@ -6,11 +6,13 @@ use rocket::tokio::join;
 use rocket::tokio::sync::Notify;
 use rocket::{State, get, routes};
 use rocket_security::features::remember::Remember;
-use rocket_security::testing::{Answer, Browser, PASSWORD, TestApp, link_in};
+use rocket_security::testing::{Answer, Browser, PASSWORD, TestApp};
 use rocket_security::{AuthUser, Maybe, Page, Security, Session};
 use serde_json::{Value, json};
 
-use crate::support::{ANN, BOB, REMEMBER, SESSION, app, app_with, rocket};
+use crate::support::links::link_to;
+use crate::support::remembered::remembered;
+use crate::support::{ANN, BOB, REMEMBER, SESSION, app, app_with, rocket, with_ann};
 
 #[get("/basket/<thing>")]
 fn fill(session: Session<'_>, thing: &str) -> Result<(), rocket_security::Rejection> {
@@ -146,8 +148,7 @@ async fn a_session_that_has_ended_is_401_once_and_then_a_guests() {
 
 #[rocket::async_test]
 async fn an_answer_that_comes_late_leaves_the_newer_remembered_browser() {
-    let app = app().await;
-    app.user(ANN).await;
+    let app = with_ann(app()).await;
     let ann = app.browser();
     let body = json!({"email": ANN, "password": PASSWORD, "remember": true});
     ann.post_json("/login", body.clone()).await;
@@ -215,8 +216,7 @@ async fn a_cookie_that_comes_twice_is_refused_whatever_it_holds() {
 
 #[rocket::async_test]
 async fn a_cookie_that_none_of_our_keys_opens_is_a_strangers() {
-    let app = app().await;
-    app.user(ANN).await;
+    let app = with_ann(app()).await;
     for foreign in ["v4.local.AAAA", "eyJ1c2VyIjoxfQ.session", "%7B%7D", ""] {
         let guest = app.browser();
         for name in [SESSION, REMEMBER, "security_guest", "security_data"] {
@@ -268,8 +268,7 @@ async fn domain_path_and_same_site_are_settings_and_choose_the_prefix() {
         (json!({"path": "/shop"}), "__Secure-security_session", vec!["Path=/shop"]),
     ] {
         let settings = json!({"base_url": "https://www.example.org", "cookies": cookies});
-        let app = app_with(settings).await;
-        app.user(ANN).await;
+        let app = with_ann(app_with(settings)).await;
         let answer = app.browser().log_in(ANN, PASSWORD).await;
         let line = answer.headers("Set-Cookie").find(|it| it.starts_with(&format!("{name}=")));
         let line = line.unwrap_or_else(|| panic!("{cookies}: {:?}", written(&answer)));
@@ -302,9 +301,7 @@ async fn a_session_that_was_refused_for_its_age_stays_dead_when_the_clock_steps_
 #[rocket::async_test]
 async fn a_remembered_browser_that_was_refused_for_its_age_stays_forgotten() {
     let app = app().await;
-    app.user(ANN).await;
-    let ann = app.browser();
-    ann.post_json("/login", json!({"email": ANN, "password": PASSWORD, "remember": true})).await;
+    let ann = remembered(&app, ANN).await;
     let copy = copy(&app, &ann, &[REMEMBER]);
     app.clock().advance(TimeDelta::days(30));
     assert_eq!(copy.get_json("/me").await.status, Status::Unauthorized);
@@ -379,7 +376,7 @@ async fn a_link_that_died_with_a_session_stays_dead_after_the_next_login() {
     for looks_between in [true, false] {
         let browser = app.log_in_as(BOB).await;
         browser.post_json("/reset", json!({"email": BOB})).await;
-        browser.get(&link_in(&app.newest_mail_to(BOB).await)).await;
+        browser.get(&link_to(&app, BOB).await).await;
         assert_eq!(browser.get("/reset/link").await.status, Status::Ok);
         let elsewhere = app.log_in_as(BOB).await;
         elsewhere.post_json("/sessions/end-others", json!({})).await;
@@ -415,8 +412,7 @@ async fn an_answer_that_was_under_way_when_its_session_was_replaced_destroys_no_
 
 #[rocket::async_test]
 async fn the_cookies_of_another_application_survive_login_and_logout() {
-    let app = app().await;
-    app.user(ANN).await;
+    let app = with_ann(app()).await;
     let browser = app.browser();
     let others = ["security_remember", "security_link", "security_form"];
     browser.csrf_token().await;

@@ -8,26 +8,20 @@ use rocket::futures::future::join_all;
 use rocket::http::Status;
 use rocket::{async_trait, get, post, routes};
 use rocket_security::datastore::user::UserChange;
-use rocket_security::datastore::{RememberStore, SqlxDatastore, Together};
+use rocket_security::datastore::{RememberStore, Together};
 use rocket_security::feature::{LoginAttempt, Verdict};
 use rocket_security::features::remember::Remember;
-use rocket_security::testing::{Answer, Browser, PASSWORD, TestApp, link_in};
+use rocket_security::testing::{Answer, Browser, PASSWORD, TestApp};
 use rocket_security::{AuthUser, Fresh, Hooks, Rejection, Result, Security, Session};
 use serde_json::json;
 
-use crate::support::sink::{Sink, told};
-use crate::support::{ANN, REMEMBER, SESSION, app, app_with, rocket, rocket_with, sql};
-
-/// Gives a browser in which the user of that address is logged in and remembered.
-async fn remembered<'a>(app: &'a TestApp, email: &str) -> Browser<'a> {
-    app.user(email).await;
-    let browser = app.browser();
-    let body = json!({"email": email, "password": PASSWORD, "remember": true});
-    let answer = browser.post_json("/login", body).await;
-    assert_eq!(answer.status, Status::Ok, "{}", answer.body);
-    assert!(browser.cookie(REMEMBER).is_some());
-    browser
-}
+use crate::support::launching::try_launch_on;
+use crate::support::links::{change_email_link, link_to};
+use crate::support::remembered::remembered;
+use crate::support::sink::{app_that_tells, told};
+use crate::support::store::store_on;
+use crate::support::users::change_user;
+use crate::support::{ANN, REMEMBER, SESSION, app, app_with, rocket, rocket_with, sql, with_ann};
 
 /// Gives a browser that has that cookie and no other.
 fn with_keepsake<'a>(app: &'a TestApp, keepsake: &str) -> Browser<'a> {
@@ -50,13 +44,7 @@ async fn is_forgotten(browser: &Browser<'_>) -> bool {
 }
 
 async fn count(app: &TestApp, table: &str) -> i64 {
-    sql::count(app.database(), table).await
-}
-
-/// An application, and what it tells of.
-async fn app_that_tells() -> (TestApp, Sink) {
-    let sink = Sink::default();
-    (TestApp::launch(rocket_with(sink.listen(Security::default()))).await, sink)
+    sql::count(app.database(), &format!("security_{table}")).await
 }
 
 fn remember_line(answer: &Answer) -> Option<&str> {
@@ -92,8 +80,7 @@ async fn who_asks_for_it_by_form_or_json_is_remembered_when_the_browser_was_clos
 
 #[rocket::async_test]
 async fn who_does_not_ask_for_it_is_not_remembered() {
-    let app = app().await;
-    app.user(ANN).await;
+    let app = with_ann(app()).await;
     for body in [
         json!({"email": ANN, "password": PASSWORD}),
         json!({"email": ANN, "password": PASSWORD, "remember": false}),
@@ -166,7 +153,7 @@ async fn what_a_browser_keeps_is_replaced_whenever_it_comes_back() {
 
 #[rocket::async_test]
 async fn a_copy_that_is_used_later_ends_the_series_and_both_browsers_and_the_owner_is_told() {
-    let (app, events) = app_that_tells().await;
+    let (app, events) = app_that_tells(rocket_with).await;
     let ann = remembered(&app, ANN).await;
     let bystander = remembered(&app, ANN).await;
     let copy = keepsake_of(&ann);
@@ -198,7 +185,7 @@ async fn a_copy_that_is_used_later_ends_the_series_and_both_browsers_and_the_own
 
 #[rocket::async_test]
 async fn a_thief_who_was_first_is_out_as_soon_as_the_owner_comes_back() {
-    let (app, events) = app_that_tells().await;
+    let (app, events) = app_that_tells(rocket_with).await;
     let ann = remembered(&app, ANN).await;
     ann.restart();
     let thief = with_keepsake(&app, &keepsake_of(&ann));
@@ -215,7 +202,7 @@ async fn a_thief_who_was_first_is_out_as_soon_as_the_owner_comes_back() {
 
 #[rocket::async_test]
 async fn of_32_who_find_out_a_theft_at_once_one_tells_of_it() {
-    let (app, events) = app_that_tells().await;
+    let (app, events) = app_that_tells(rocket_with).await;
     let ann = remembered(&app, ANN).await;
     let copy = keepsake_of(&ann);
     ann.restart();
@@ -230,7 +217,7 @@ async fn of_32_who_find_out_a_theft_at_once_one_tells_of_it() {
 
 #[rocket::async_test]
 async fn of_32_requests_of_one_browser_at_once_all_get_one_session_and_one_successor() {
-    let (app, events) = app_that_tells().await;
+    let (app, events) = app_that_tells(rocket_with).await;
     let keepsake = keepsake_of(&remembered(&app, ANN).await);
     let tabs: Vec<_> = (0..32).map(|_| with_keepsake(&app, &keepsake)).collect();
     let answers = join_all(tabs.iter().map(|tab| tab.get("/me"))).await;
@@ -406,21 +393,18 @@ async fn every_change_of_the_account_ends_it_everywhere() {
             }
             "reset" => {
                 here.post_json("/reset", json!({"email": email})).await;
-                let link = link_in(&app.newest_mail_to(&email).await);
+                let link = link_to(&app, &email).await;
                 let new = "another ferry at seven";
                 let body = json!({"password": new, "password_confirm": new});
                 assert_eq!(app.browser().post_json(&link, body).await.status, Status::Ok);
             }
             "address" => {
-                here.post_json("/change-email", json!({"email": "new@example.net"})).await;
-                let link = link_in(&app.newest_mail_to("new@example.net").await);
+                let link = change_email_link(&app, &here, "new@example.net").await;
                 assert_eq!(here.post_json(&link, json!({})).await.status, Status::Ok);
             }
             "disabled" => {
-                let change = UserChange::active(false);
-                app.store().update_user(user.id, &change, &nothing).await.unwrap().unwrap();
-                let change = UserChange::active(true);
-                app.store().update_user(user.id, &change, &nothing).await.unwrap().unwrap();
+                change_user(&app, &user, &UserChange::active(false)).await;
+                change_user(&app, &user, &UserChange::active(true)).await;
             }
             _ => assert!(app.store().delete_user(user.id, &nothing).await.unwrap()),
         }
@@ -437,7 +421,7 @@ async fn every_change_of_the_account_ends_it_everywhere() {
 
 #[rocket::async_test]
 async fn nobody_is_remembered_for_more_than_30_days_though_they_come_daily() {
-    let (app, events) = app_that_tells().await;
+    let (app, events) = app_that_tells(rocket_with).await;
     let ann = remembered(&app, ANN).await;
     for day in 0..29 {
         app.clock().advance(TimeDelta::days(1));
@@ -663,11 +647,10 @@ async fn whoever_logs_in_takes_the_place_of_who_was_remembered() {
 
 #[rocket::async_test]
 async fn links_that_log_in_remember_nobody() {
-    let app = app_with(json!({"reset": {"log_in": true}})).await;
-    app.user(ANN).await;
+    let app = with_ann(app_with(json!({"reset": {"log_in": true}}))).await;
     let browser = app.browser();
     browser.post_json("/reset", json!({"email": ANN})).await;
-    let link = link_in(&app.newest_mail_to(ANN).await);
+    let link = link_to(&app, ANN).await;
     let new = "another ferry at seven";
     let body = json!({"password": new, "password_confirm": new});
     assert_eq!(browser.post_json(&link, body).await.status, Status::Ok);
@@ -733,9 +716,7 @@ async fn a_restart_and_a_new_key_leave_browsers_remembered() {
 async fn two_instances_on_one_database_agree() {
     let one = app().await;
     let keepsake = keepsake_of(&remembered(&one, ANN).await);
-    let figment = TestApp::figment(&rocket::Config::figment(), one.database(), json!({}));
-    let other = rocket::local::asynchronous::Client::untracked(rocket().configure(figment));
-    let other = other.await.unwrap();
+    let other = try_launch_on(one.database(), rocket(), json!({})).await.unwrap();
     let tabs: Vec<_> = (0..8).map(|_| with_keepsake(&one, &keepsake)).collect();
     let here = join_all(tabs.iter().map(|tab| tab.get("/me")));
     let there = join_all((0..8).map(|_| {
@@ -750,8 +731,7 @@ async fn two_instances_on_one_database_agree() {
 
 #[rocket::async_test]
 async fn over_https_the_cookie_is_secure_and_bound_to_the_host() {
-    let app = app_with(json!({"base_url": "https://example.org"})).await;
-    app.user(ANN).await;
+    let app = with_ann(app_with(json!({"base_url": "https://example.org"}))).await;
     let body = json!({"email": ANN, "password": PASSWORD, "remember": true});
     let answer = app.browser().post_json("/login", body).await;
     let cookie = remember_line(&answer).unwrap();
@@ -772,8 +752,7 @@ async fn the_store_holds_digests_only_and_nothing_of_guests() {
     assert_eq!(count(&app, "remember").await, 0);
     let ann = remembered(&app, ANN).await;
     let user = app.user(ANN).await;
-    let figment = TestApp::figment(&rocket::Config::figment(), app.database(), json!({}));
-    let store = SqlxDatastore::connect(&figment).await.unwrap();
+    let store = store_on(app.database()).await;
     let digest = app.store().list_sessions(user.id).await.unwrap()[0].series.unwrap();
     let (before, _) = store.find_series(&digest).await.unwrap().unwrap();
     ann.restart();

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use chrono::TimeDelta;
 use rocket::form::{Form, FromForm};
 use rocket::http::{ContentType, Cookie, Status};
-use rocket::local::asynchronous::Client;
 use rocket::response::Debug;
 use rocket::serde::json::Json;
 use rocket::{Build, Rocket, State, get, head, post, routes};
@@ -13,7 +12,7 @@ use rocket_security::crypto::keys::generate_paserk;
 use rocket_security::crypto::password::Password;
 use rocket_security::flow::{Entry, Flow};
 use rocket_security::session::data::{Flash, MAX_COOKIE};
-use rocket_security::testing::{Answer, Browser, PASSWORD, TestApp, link_in};
+use rocket_security::testing::{Answer, Browser, PASSWORD, TestApp};
 use rocket_security::user::Identity;
 use rocket_security::web::next::Next;
 use rocket_security::web::visit::Visit;
@@ -21,7 +20,9 @@ use rocket_security::{AuthUser, Email, Page, Rejection, Secret, Security, Sessio
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::support::{ANN, BOB, SESSION};
+use crate::support::launching::try_launch;
+use crate::support::links::change_email_link;
+use crate::support::{ANN, BOB, SESSION, with_ann};
 
 const DATA: &str = "security_data";
 const GUEST: &str = "security_guest";
@@ -355,8 +356,7 @@ async fn a_flash_that_was_taken_and_not_shown_comes_again() {
 
 #[rocket::async_test]
 async fn a_basket_is_kept_through_the_login_and_gone_after_the_logout() {
-    let app = app().await;
-    app.user(ANN).await;
+    let app = with_ann(app()).await;
     let browser = guest(&app, "tea").await;
     let (before, id) = (browser.cookie(GUEST_DATA).unwrap(), browser.cookie(GUEST).unwrap());
     let answer = browser.log_in(ANN, PASSWORD).await;
@@ -452,8 +452,7 @@ async fn a_new_id_of_the_same_user_keeps_it() {
     assert_eq!(ann.post_json("/change", body).await.status, Status::Ok);
     ids.push(ann.cookie(SESSION).unwrap());
     assert_eq!(word(&ann).await, "tea");
-    ann.post_json("/change-email", json!({"email": "ann@example.net"})).await;
-    let link = link_in(&app.newest_mail_to("ann@example.net").await);
+    let link = change_email_link(&app, &ann, "ann@example.net").await;
     assert_eq!(ann.post_json(&link, json!({})).await.status, Status::Ok);
     ids.push(ann.cookie(SESSION).unwrap());
     assert_eq!(word(&ann).await, "tea");
@@ -745,9 +744,7 @@ async fn a_forged_request_changes_nothing() {
 
 #[rocket::async_test]
 async fn without_the_fairing_the_launch_stops() {
-    let figment = rocket::Config::figment().merge(("log_level", "off"));
-    let rocket = rocket::custom(figment).mount("/", routes![basket]);
-    let fault = Client::untracked(rocket).await.expect_err("the launch is refused");
-    let kind = format!("{:?}", fault.kind());
-    assert!(kind.contains("SentinelAborts"), "{kind}");
+    let rocket = rocket::build().mount("/", routes![basket]);
+    let fault = try_launch(rocket, json!({})).await.unwrap_err();
+    assert!(fault.contains("SentinelAborts"), "{fault}");
 }

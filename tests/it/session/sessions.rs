@@ -5,12 +5,15 @@ use rocket::futures::future::join_all;
 use rocket::http::Status;
 use rocket_security::Security;
 use rocket_security::clock::Timestamp;
+use rocket_security::datastore::user::UserChange;
 use rocket_security::features::remember::Remember;
-use rocket_security::testing::{Browser, PASSWORD, TestApp, link_in};
+use rocket_security::testing::{Browser, PASSWORD, TestApp};
 use serde_json::{Value, json};
 
-use crate::support::sink::{Sink, told};
-use crate::support::{ANN, SESSION, app, app_with, rocket_with, sql};
+use crate::support::links::{change_email_link, register};
+use crate::support::sink::{app_that_tells, told};
+use crate::support::users::change_user;
+use crate::support::{ANN, SESSION, app, app_with, rocket_with, sql, with_ann};
 
 #[rocket::async_test]
 async fn an_idle_session_ends_after_an_hour() {
@@ -42,8 +45,7 @@ async fn nor_does_a_change_of_the_address_prolong_one() {
     let app = app().await;
     let ann = app.log_in_as(ANN).await;
     app.clock().advance(TimeDelta::minutes(5));
-    ann.post_json("/change-email", json!({"email": "ann@example.net"})).await;
-    let link = link_in(&app.newest_mail_to("ann@example.net").await);
+    let link = change_email_link(&app, &ann, "ann@example.net").await;
     assert_eq!(ann.post_json(&link, json!({})).await.status, Status::Ok);
     for _ in 0..47 {
         app.clock().advance(TimeDelta::minutes(30));
@@ -153,9 +155,7 @@ async fn a_switched_off_user_is_out_with_the_next_request() {
     let app = app().await;
     let user = app.user(ANN).await;
     let ann = app.log_in_as(ANN).await;
-    let change = rocket_security::datastore::user::UserChange::active(false);
-    let nothing = rocket_security::datastore::Together::nothing();
-    app.store().update_user(user.id, &change, &nothing).await.unwrap();
+    change_user(&app, &user, &UserChange::active(false)).await;
     assert_eq!(ann.get_json("/me").await.status, Status::Unauthorized);
     assert_eq!(app.browser().log_in(ANN, PASSWORD).await.status, Status::BadRequest);
 }
@@ -175,13 +175,9 @@ async fn what_is_over_is_deleted_and_what_is_not_stays() {
     let app = app().await;
     app.log_in_as(ANN).await;
     app.browser().log_in("bob@example.org", "a wrong password").await;
-    app.browser()
-        .post_json("/register", json!({"email": "carol@example.org", "password": PASSWORD}))
-        .await;
+    register(&app, "carol@example.org").await;
     app.mail().await;
-    let rows = async |table: &str| {
-        sql::number(app.database(), &format!("SELECT COUNT(*) FROM security_{table}")).await
-    };
+    let rows = async |table: &str| sql::count(app.database(), &format!("security_{table}")).await;
     let all = async || {
         let mut all = 0;
         for table in ["sessions", "one_time_tokens", "attempts", "users"] {
@@ -216,7 +212,7 @@ async fn anonymous_visitors_store_nothing() {
     visitor.get("/login").await;
     assert!(visitor.cookie("security_guest").is_some());
     assert_eq!(visitor.cookie(SESSION), None);
-    assert_eq!(sql::number(app.database(), "SELECT COUNT(*) FROM security_sessions").await, 0);
+    assert_eq!(sql::count(app.database(), "security_sessions").await, 0);
 }
 
 #[rocket::async_test]
@@ -234,8 +230,7 @@ async fn the_store_holds_neither_ids_nor_passwords() {
 
 #[rocket::async_test]
 async fn over_https_cookies_are_secure_and_bound_to_the_host() {
-    let app = app_with(json!({"base_url": "https://example.org"})).await;
-    app.user(ANN).await;
+    let app = with_ann(app_with(json!({"base_url": "https://example.org"}))).await;
     let answer = app.browser().log_in(ANN, PASSWORD).await;
     let cookie = answer.header("Set-Cookie").unwrap();
     assert!(cookie.starts_with("__Host-security_session=v4.local."), "{cookie}");
@@ -263,8 +258,7 @@ const FIREFOX: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 
 
 #[rocket::async_test]
 async fn one_sees_where_one_is_logged_in_and_which_is_this_one() {
-    let app = app().await;
-    app.user(ANN).await;
+    let app = with_ann(app()).await;
     let there = browser_named(&app, FIREFOX);
     there.log_in(ANN, PASSWORD).await;
     app.clock().advance(TimeDelta::minutes(2));
@@ -365,8 +359,7 @@ async fn one_ends_all_others_at_once() {
 
 #[rocket::async_test]
 async fn of_16_who_end_a_session_at_once_one_does_and_that_is_told_once() {
-    let sink = Sink::default();
-    let app = TestApp::launch(rocket_with(sink.listen(Security::default()))).await;
+    let (app, sink) = app_that_tells(rocket_with).await;
     let (here, _there) = (app.log_in_as(ANN).await, app.log_in_as(ANN).await);
     let (id, _) = ids(&here).await.into_iter().find(|(_, is_current)| !is_current).unwrap();
     let body = json!({"session": id});

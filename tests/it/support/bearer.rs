@@ -7,9 +7,12 @@ use rocket_security::crypto::one_time::Token;
 use rocket_security::crypto::random_uuid;
 use rocket_security::datastore::Together;
 use rocket_security::datastore::session::SessionRecord;
+use rocket_security::event::Origin;
+use rocket_security::programs::Programs;
 use rocket_security::testing::TestApp;
+use rocket_security::token::{NoClaims, Verified};
 use rocket_security::user::{Method, Proof, Proofs};
-use rocket_security::{Tokens, User};
+use rocket_security::{TokenKind, Tokens, User, Verifier};
 use serde_json::json;
 
 /// The header of a token.
@@ -31,6 +34,19 @@ pub(crate) fn forged() -> Header<'static> {
 /// What the application issues tokens by.
 pub(crate) fn issuer(app: &TestApp) -> &Tokens {
     app.client().rocket().state().unwrap()
+}
+
+/// Reads a token as the application does.
+pub(crate) fn read<K: TokenKind>(app: &TestApp, token: &str) -> Verified<NoClaims, K> {
+    let verifier: &Verifier = app.client().rocket().state().unwrap();
+    verifier.verify(token).unwrap()
+}
+
+/// Denies a token, and tells whether it was not denied before.
+pub(crate) async fn deny<K: TokenKind>(app: &TestApp, token: &str) -> bool {
+    let programs: &Programs = app.client().rocket().state().unwrap();
+    let origin = Origin::new(app.clock().now(), None);
+    programs.deny_token(origin, &read::<K>(app, token)).await.unwrap()
 }
 
 /// Begins a session of a user who proved that many minutes ago who they are.

@@ -1,13 +1,20 @@
 //! The applications that the suite tests.
 
 pub(crate) mod bearer;
+pub(crate) mod examples;
+pub(crate) mod launching;
+pub(crate) mod links;
 #[cfg(feature = "cli")]
 pub(crate) mod operator;
 pub(crate) mod program;
+pub(crate) mod remembered;
 pub(crate) mod sink;
 pub(crate) mod socket;
 pub(crate) mod sql;
+pub(crate) mod store;
+pub(crate) mod templates;
 pub(crate) mod tokens;
+pub(crate) mod users;
 
 use rocket::{Build, Rocket, delete, get, post, routes};
 use rocket_security::testing::TestApp;
@@ -163,4 +170,11 @@ pub(crate) async fn app() -> TestApp {
 /// The same, launched with settings.
 pub(crate) async fn app_with(security: Value) -> TestApp {
     TestApp::launch_with(rocket(), security).await
+}
+
+/// An application where Ann has an account.
+pub(crate) async fn with_ann(launched: impl Future<Output = TestApp>) -> TestApp {
+    let app = launched.await;
+    app.user(ANN).await;
+    app
 }

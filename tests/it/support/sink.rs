@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
+use rocket::{Build, Rocket};
 use rocket_security::testing::TestApp;
 use rocket_security::{Event, Security};
 use serde_json::{Value, json};
@@ -34,6 +35,14 @@ impl Sink {
     pub(crate) fn names(&self) -> Vec<&'static str> {
         self.events().iter().map(Event::name).collect()
     }
+}
+
+/// Launches an application of whatever security, and hears what it tells of.
+pub(crate) async fn app_that_tells(
+    rocket_with: impl FnOnce(Security) -> Rocket<Build>,
+) -> (TestApp, Sink) {
+    let sink = Sink::default();
+    (TestApp::launch(rocket_with(sink.listen(Security::default()))).await, sink)
 }
 
 /// Waits until listeners have heard everything, and returns the events of a name.

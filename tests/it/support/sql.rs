@@ -28,9 +28,9 @@ macro_rules! on_connection {
     }};
 }
 
-/// Counts the rows of one of our tables.
+/// Counts the rows of a table.
 pub(crate) async fn count(database: &TestDatabase, table: &str) -> i64 {
-    number(database, &format!("SELECT COUNT(*) FROM security_{table}")).await
+    number(database, &format!("SELECT COUNT(*) FROM {table}")).await
 }
 
 /// Runs statements.

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use rocket::http::{ContentType, Header, Status};
-use rocket::local::asynchronous::Client;
 use rocket::{Build, Rocket, async_trait, get, post, routes};
 use rocket_security::config::TokenPurpose;
 use rocket_security::datastore::Together;
@@ -19,13 +18,15 @@ use rocket_security::{
 use serde_json::{Value, json};
 
 use crate::support::bearer::{bearer, begin_session, issuer};
+use crate::support::launching::try_launch_on;
 use crate::support::program::{
     LOGIN, assert_token_refused, credentials, get, get_with, post, token_of,
 };
 use crate::support::tokens::{
     ASSERTION, Download, ISSUER, PARTNER, forge, good_claims_at, key, public_half,
 };
-use crate::support::{ANN, Admin, BOB, CHOSEN, sql};
+use crate::support::users::change_user;
+use crate::support::{ANN, Admin, BOB, CHOSEN, sql, with_ann};
 
 #[get("/me")]
 fn me(user: AuthUser) -> String {
@@ -63,9 +64,7 @@ fn rocket(security: Security) -> Rocket<Build> {
 }
 
 async fn app_with(settings: Value) -> TestApp {
-    let app = TestApp::launch_with(rocket(Security::default()), settings).await;
-    app.user(ANN).await;
-    app
+    with_ann(TestApp::launch_with(rocket(Security::default()), settings)).await
 }
 
 async fn app() -> TestApp {
@@ -134,8 +133,7 @@ impl Hooks for SecondFactor {
 
 #[rocket::async_test]
 async fn nor_does_whoever_has_not_passed_every_hook() {
-    let app = TestApp::launch(rocket(Security::default().hooks(SecondFactor))).await;
-    app.user(ANN).await;
+    let app = with_ann(TestApp::launch(rocket(Security::default().hooks(SecondFactor)))).await;
     let answer = app.browser().post_json(LOGIN, credentials()).await;
     assert_eq!(answer.response("tf_required"), true);
     assert!(!answer.body.contains("v4."), "{}", answer.body);
@@ -429,7 +427,7 @@ async fn a_change_of_the_account_ends_every_token_of_it() {
         }
         assert_eq!(get(&app, "/fresh", &tied).await.status, Status::Ok);
         assert_eq!(get(&app, "/fresh", &loose).await.reasons(), ["reauth_required"]);
-        app.store().update_user(ann.id, &change, &Together::nothing()).await.unwrap().unwrap();
+        change_user(&app, &ann, &change).await;
         for token in [&tied, &loose] {
             assert_refused(&app, token, "credentials_refused").await;
         }
@@ -450,8 +448,7 @@ async fn another_instance_refuses_it_with_the_very_next_request() {
     let settings = json!({"keys": key(TokenPurpose::Local)});
     let app = app_with(settings.clone()).await;
     let second = rocket(Security::default());
-    let figment = TestApp::figment(second.figment(), app.database(), settings);
-    let second = Client::untracked(second.configure(figment)).await.unwrap();
+    let second = try_launch_on(app.database(), second, settings).await.unwrap();
     let status_of =
         async |token: &str| second.get("/me").header(bearer(token)).dispatch().await.status();
     let ann = app.browser();
@@ -461,9 +458,7 @@ async fn another_instance_refuses_it_with_the_very_next_request() {
     assert_eq!(status_of(&token).await, Status::Unauthorized);
     let token = token_of(&app.browser()).await;
     assert_eq!(status_of(&token).await, Status::Ok);
-    let off = UserChange::active(false);
-    let id = app.user(ANN).await.id;
-    app.store().update_user(id, &off, &Together::nothing()).await.unwrap().unwrap();
+    change_user(&app, &app.user(ANN).await, &UserChange::active(false)).await;
     assert_eq!(status_of(&token).await, Status::Unauthorized);
 }
 

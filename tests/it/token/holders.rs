@@ -6,17 +6,16 @@ use rocket::{Build, Rocket, get, post, routes};
 use rocket_security::features::basic::Basic;
 use rocket_security::features::personal_tokens::PersonalTokens;
 use rocket_security::testing::{Answer, Browser, PASSWORD, TestApp};
-use rocket_security::token::{Access, NoClaims, Verified};
+use rocket_security::token::{Access, NoClaims};
 use rocket_security::{
-    AuthUser, AuthVia, Paseto, Rejection, RolesRequired, Scoped, Security, TokenKind, TokenUser,
-    Tokens, Verifier, via,
+    AuthUser, AuthVia, Paseto, Rejection, RolesRequired, Scoped, Security, TokenUser, Tokens, via,
 };
 use serde_json::json;
 
-use crate::support::bearer::{bearer, issuer, personal_token};
+use crate::support::bearer::{bearer, issuer, personal_token, read};
 use crate::support::program::{Pair, basic, get, log_in_program, token_of};
 use crate::support::tokens::Download;
-use crate::support::{ANN, Admin, ReadReports, program};
+use crate::support::{ANN, Admin, ReadReports, program, with_ann};
 
 #[get("/me")]
 fn me(user: AuthUser) -> String {
@@ -111,9 +110,7 @@ fn rocket() -> Rocket<Build> {
 
 async fn app() -> TestApp {
     let settings = json!({"mechanisms": ["session", "token", "basic"]});
-    let app = TestApp::launch_with(rocket(), settings).await;
-    app.user(ANN).await;
-    app
+    with_ann(TestApp::launch_with(rocket(), settings)).await
 }
 
 async fn post(browser: &Browser<'_>, path: &str) -> String {
@@ -130,11 +127,6 @@ async fn post_with(app: &TestApp, path: &'static str, header: Header<'static>) -
 
 async fn opens(app: &TestApp, path: &'static str, token: &str) -> bool {
     get(app, path, token).await.status == Status::Ok
-}
-
-fn read<K: TokenKind>(app: &TestApp, token: &str) -> Verified<NoClaims, K> {
-    let verifier: &Verifier = app.client().rocket().state().unwrap();
-    verifier.verify(token).ok().unwrap()
 }
 
 #[rocket::async_test]
@@ -209,8 +201,7 @@ async fn a_program_that_logged_in_with_a_session_hands_on_both() {
 #[rocket::async_test]
 async fn a_program_logs_in_no_other_unless_the_handler_says_so_whatever_became_of_its_session() {
     let settings = json!({"session": {"idle": "10m"}, "tokens": {"lifetime": "2h"}});
-    let app = TestApp::launch_with(rocket(), settings).await;
-    app.user(ANN).await;
+    let app = with_ann(TestApp::launch_with(rocket(), settings)).await;
     let loose = bearer(&issuer(&app).access(&app.user(ANN).await).issue().unwrap());
     assert_eq!(post_with(&app, "/pair-any", loose).await.status, Status::Forbidden);
     let body = json!({"email": ANN, "password": PASSWORD});

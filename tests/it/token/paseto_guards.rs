@@ -7,7 +7,7 @@ use proptest::prelude::Strategy;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 use rocket::http::{ContentType, Cookie, Header, Status};
-use rocket::local::asynchronous::{Client, LocalRequest};
+use rocket::local::asynchronous::LocalRequest;
 use rocket::{Build, Rocket, get, post, routes};
 use rocket_security::config::TokenPurpose;
 use rocket_security::datastore::Together;
@@ -23,10 +23,12 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::support::bearer::{as_handshake, bearer, begin_session, forged, issuer, token};
+use crate::support::launching::launches;
 use crate::support::program::get;
 use crate::support::tokens::{
     ASSERTION, Download, ISSUER, PARTNER, forge, good_claims_at, key, public_half,
 };
+use crate::support::users::change_user;
 use crate::support::{ANN, BOB, sql};
 
 #[derive(Deserialize)]
@@ -289,8 +291,7 @@ async fn a_token_that_is_good_no_more_is_refused_by_the_very_next_request() {
         assert_refused(&get(&app, path, &tied).await, "credentials_refused", path);
     }
     assert_eq!(get(&app, "/shown", &loose).await.status, Status::Ok);
-    let off = UserChange::active(false);
-    app.store().update_user(ann.id, &off, &Together::nothing()).await.unwrap().unwrap();
+    change_user(&app, &ann, &UserChange::active(false)).await;
     for path in paths {
         assert_refused(&get(&app, path, &loose).await, "credentials_refused", path);
     }
@@ -581,21 +582,14 @@ async fn no_rubbish_in_header_cookie_address_or_body_is_our_fault() {
 
 #[rocket::async_test]
 async fn without_the_feature_a_guard_of_tokens_stops_the_launch() {
-    let app = app().await;
-    let launches = async |rocket: Rocket<Build>| {
-        let security = Security::default().disable::<Tokens>();
-        let rocket = rocket.attach(security);
-        let figment = TestApp::figment(rocket.figment(), app.database(), json!({}));
-        let launched = Client::untracked(rocket.configure(figment)).await;
-        // Rocket wants a fault looked at.
-        launched.map_err(|fault| fault.kind().to_string()).is_ok()
-    };
-    assert!(launches(rocket::build()).await);
-    assert!(!launches(rocket::build().mount("/", routes![bare])).await);
-    assert!(!launches(rocket::build().mount("/", routes![fresh])).await);
-    assert!(!launches(rocket::build().mount("/", routes![user])).await);
-    assert!(!launches(rocket::build().mount("/", routes![maybe_token])).await);
-    assert!(!launches(rocket::build().mount("/", routes![body])).await);
+    let without = || rocket::build().attach(Security::default().disable::<Tokens>());
+    assert!(launches(without(), json!({})).await);
+    for routes in
+        [routes![bare], routes![fresh], routes![user], routes![maybe_token], routes![body]]
+    {
+        let name = format!("{:?}", routes[0].name);
+        assert!(!launches(without().mount("/", routes), json!({})).await, "{name}");
+    }
 }
 
 #[rocket::async_test]

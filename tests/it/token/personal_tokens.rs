@@ -3,26 +3,26 @@
 use chrono::TimeDelta;
 use rocket::futures::future::join_all;
 use rocket::http::{ContentType, Header, Status};
-use rocket::local::asynchronous::Client;
 use rocket::{Build, Rocket, get, post, routes};
 use rocket_security::clock::Timestamp;
 use rocket_security::config::TokenPurpose;
 use rocket_security::datastore::Together;
 use rocket_security::datastore::user::UserChange;
 use rocket_security::features::personal_tokens::PersonalTokens;
-use rocket_security::testing::{Browser, PASSWORD, TestApp, TestDatabase};
+use rocket_security::testing::{Browser, PASSWORD, TestApp};
 use rocket_security::{AuthUser, AuthVia, Event, Fresh, RolesRequired, Scoped, Security, via};
 use serde_json::{Value, json};
 
 use crate::support::bearer::{as_handshake, bearer, issuer};
+use crate::support::launching::{try_launch, try_launch_on};
 use crate::support::program::{assert_token_refused, get};
-use crate::support::sink::Sink;
+use crate::support::sink::app_that_tells;
 use crate::support::tokens::key;
+use crate::support::users::change_user;
 use crate::support::{ANN, Admin, BOB, CHOSEN, ReadReports, WriteReports, sql};
 
 const PATH: &str = "/personal-tokens";
 const REVOKE: &str = "/personal-tokens/revoke";
-const LISTED: &str = "SELECT COUNT(*) FROM security_personal_tokens";
 
 #[get("/me")]
 fn me(user: AuthUser) -> String {
@@ -240,7 +240,7 @@ async fn what_cannot_be_made_is_said_by_field() {
     assert_eq!(same.reasons(), ["invalid_input", "name_taken"]);
     let more = ann.post_json(PATH, body("b")).await;
     assert_eq!(more.reasons(), ["invalid_input", "too_many_personal_tokens"]);
-    assert_eq!(sql::number(app.database(), LISTED).await, 1);
+    assert_eq!(sql::count(app.database(), "security_personal_tokens").await, 1);
 }
 
 #[rocket::async_test]
@@ -258,8 +258,7 @@ async fn the_store_has_nothing_that_opens_anything() {
 
 #[rocket::async_test]
 async fn its_owner_is_told_by_mail_and_events_tell_of_it() {
-    let sink = Sink::default();
-    let app = TestApp::launch(rocket_with(sink.listen(Security::default()))).await;
+    let (app, sink) = app_that_tells(rocket_with).await;
     let ann = app.log_in_as(ANN).await;
     let (token, id) = make(&ann, body("nightly")).await;
     let mail = app.newest_mail_to(ANN).await;
@@ -581,8 +580,7 @@ async fn one_sees_and_revokes_one_s_own_only() {
 async fn another_instance_refuses_it_with_the_very_next_request() {
     let settings = json!({"keys": key(TokenPurpose::Local)});
     let app = TestApp::launch_with(rocket(), settings.clone()).await;
-    let figment = TestApp::figment(rocket().figment(), app.database(), settings);
-    let second = Client::untracked(rocket().configure(figment)).await.unwrap();
+    let second = try_launch_on(app.database(), rocket(), settings).await.unwrap();
     let status_of =
         async |token: &str| second.get("/reports").header(bearer(token)).dispatch().await.status();
     let ann = app.log_in_as(ANN).await;
@@ -609,12 +607,11 @@ async fn every_change_of_the_account_ends_it_and_a_logout_does_not() {
         let (token, _) = make(&ann, body("nightly")).await;
         ann.log_out().await;
         assert_accepted(&app, &token).await;
-        let store = app.store();
-        store.update_user(user.id, &change, &Together::nothing()).await.unwrap().unwrap();
+        change_user(&app, &user, &change).await;
         assert_refused(&app, &token, "credentials_refused").await;
-        assert_eq!(sql::number(app.database(), LISTED).await, 0);
+        assert_eq!(sql::count(app.database(), "security_personal_tokens").await, 0);
         for back in [UserChange::active(true), UserChange::reopened()] {
-            store.update_user(user.id, &back, &Together::nothing()).await.unwrap();
+            app.store().update_user(user.id, &back, &Together::nothing()).await.unwrap();
         }
         assert_refused(&app, &token, "credentials_refused").await;
     }
@@ -665,16 +662,6 @@ async fn a_store_that_does_not_answer_is_503() {
     assert_accepted(&app, &token).await;
 }
 
-/// Gives why an application does not launch; "" when it does.
-async fn fault_of(rocket: Rocket<Build>, settings: Value) -> String {
-    let database = TestDatabase::create().await;
-    let figment = TestApp::figment(rocket.figment(), &database, settings);
-    match Client::untracked(rocket.configure(figment)).await {
-        Ok(_) => String::new(),
-        Err(fault) => format!("{fault:?}"),
-    }
-}
-
 #[rocket::async_test]
 async fn what_makes_no_sense_stops_the_launch() {
     let prefix = |prefix: &str| json!({"personal_tokens": {"prefix": prefix}});
@@ -697,17 +684,18 @@ async fn what_makes_no_sense_stops_the_launch() {
         (json!({"personal_tokens": {"lifetime": "1h"}}), false),
         (json!({"mechanisms": ["session", "personal_token"]}), false),
     ] {
-        let fault = fault_of(rocket(), settings.clone()).await;
-        assert_eq!(fault.is_empty(), launches, "{settings}: {fault}");
+        let launched = try_launch(rocket(), settings.clone()).await;
+        assert_eq!(launched.is_ok(), launches, "{settings}: {launched:?}");
     }
     let without = || rocket::build().attach(Security::default());
     for routes in [routes![reports], routes![any]] {
-        let fault = fault_of(without().mount("/", routes), json!({})).await;
+        let fault = try_launch(without().mount("/", routes), json!({})).await.unwrap_err();
         assert!(fault.contains("SentinelAborts"), "{fault}");
     }
     let read_only = PersonalTokens::default().scopes::<ReadReports>();
     let read_only = rocket::build().attach(Security::default().enable(read_only));
-    let fault = fault_of(read_only.mount("/", routes![reports, write]), json!({})).await;
+    let read_only = read_only.mount("/", routes![reports, write]);
+    let fault = try_launch(read_only, json!({})).await.unwrap_err();
     assert!(fault.contains("SentinelAborts"), "{fault}");
 }
 

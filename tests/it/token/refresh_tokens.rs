@@ -8,16 +8,15 @@ mod rotation;
 
 use rocket::http::Status;
 use rocket::{Build, Rocket, get, routes};
+use rocket_security::datastore::RefreshStore;
 use rocket_security::datastore::refresh::FamilyRecord;
-use rocket_security::datastore::{RefreshStore, SqlxDatastore};
 use rocket_security::testing::{Answer, Browser, TestApp};
-use rocket_security::token::{NoClaims, Refresh, Verified};
-use rocket_security::{AuthUser, Fresh, Security, Verifier};
+use rocket_security::{AuthUser, Fresh, Security};
 use serde_json::{Value, json};
 
-use crate::support::ANN;
 use crate::support::program::{LOGIN, Pair, credentials, get, pair_in};
-use crate::support::sink::Sink;
+use crate::support::store::store_on;
+use crate::support::{ANN, with_ann};
 
 #[get("/me")]
 fn me(user: AuthUser) -> String {
@@ -34,21 +33,11 @@ fn rocket(security: Security) -> Rocket<Build> {
 }
 
 async fn app_with(tokens: Value) -> TestApp {
-    let app = TestApp::launch_with(rocket(Security::default()), json!({"tokens": tokens})).await;
-    app.user(ANN).await;
-    app
+    with_ann(TestApp::launch_with(rocket(Security::default()), json!({"tokens": tokens}))).await
 }
 
 async fn app() -> TestApp {
     app_with(json!({})).await
-}
-
-/// An application, and what it tells of.
-async fn app_that_tells() -> (TestApp, Sink) {
-    let sink = Sink::default();
-    let app = TestApp::launch(rocket(sink.listen(Security::default()))).await;
-    app.user(ANN).await;
-    (app, sink)
 }
 
 async fn log_in(browser: &Browser<'_>) -> Pair {
@@ -77,13 +66,7 @@ fn assert_refused(answer: &Answer, reason: &str) {
     assert_eq!(answer.headers("WWW-Authenticate").count(), 0, "nothing to log in to");
 }
 
-fn read(app: &TestApp, token: &str) -> Verified<NoClaims, Refresh> {
-    let verifier: &Verifier = app.client().rocket().state().unwrap();
-    verifier.verify(token).unwrap()
-}
-
 async fn families(app: &TestApp) -> Vec<FamilyRecord> {
     let ann = app.user(ANN).await;
-    let figment = app.database().figment(rocket::Config::figment());
-    SqlxDatastore::connect(&figment).await.unwrap().list_families(ann.id).await.unwrap()
+    store_on(app.database()).await.list_families(ann.id).await.unwrap()
 }

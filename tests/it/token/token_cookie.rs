@@ -14,6 +14,7 @@ use rocket_security::{AuthUser, Rejection, Secret, Security, Tokens, User};
 use serde_json::json;
 
 use crate::support::bearer::issuer;
+use crate::support::remembered::remembered;
 use crate::support::{ANN, BOB};
 
 const COOKIE: &str = "security_token";
@@ -84,10 +85,7 @@ async fn whoever_logs_in_is_not_kept_out_by_the_token_of_whoever_was_there_befor
 #[rocket::async_test]
 async fn a_browser_that_comes_back_is_not_kept_out_by_the_token_of_somebody_else() {
     let app = app().await;
-    let (ann, _) = (app.user(ANN).await, app.user(BOB).await);
-    let bob = app.browser();
-    let body = json!({"email": BOB, "password": PASSWORD, "remember": true});
-    assert_eq!(bob.post_json("/login", body).await.status, Status::Ok);
+    let (ann, bob) = (app.user(ANN).await, remembered(&app, BOB).await);
     bob.restart();
     bob.set_cookie(COOKIE, &token_of(&app, &ann));
     let answer = bob.get_json("/any").await;

@@ -1,18 +1,17 @@
 //! The document of public keys.
 
-use rocket::error::ErrorKind;
 use rocket::http::{ContentType, Status};
-use rocket::local::asynchronous::Client;
 use rocket_security::config::TokenPurpose;
 use rocket_security::crypto::token_key::TokenKey;
 use rocket_security::features::token_keys::TokenKeys;
 use rocket_security::rejection::TokenFault;
-use rocket_security::testing::{Answer, TestApp, TestDatabase};
+use rocket_security::testing::{Answer, TestApp};
 use rocket_security::token::{Access, NoClaims, PublicKeys};
 use rocket_security::{AccessMap, Secret, Security};
 use serde_json::{Value, json};
 
 use crate::support::bearer::issuer as issuer_of;
+use crate::support::launching::try_launch;
 use crate::support::tokens::{ISSUER, PARTNER, issuer, key, public_half};
 
 const PATH: &str = "/.well-known/paseto-keys";
@@ -161,11 +160,9 @@ async fn a_path_that_is_none_stops_the_launch() {
     for path in
         ["keys", "/", "/<keys>", "/login", "/sessions", "/security/style.css", "/confirm/abc"]
     {
-        let database = TestDatabase::create().await;
         let rocket = rocket::build().attach(Security::default());
         let settings = json!({"token_keys": {"path": path}});
-        let figment = TestApp::figment(rocket.figment(), &database, settings);
-        let failed = Client::untracked(rocket.configure(figment)).await.err().unwrap();
-        assert!(matches!(failed.kind(), ErrorKind::FailedFairings(_)), "{path}: {failed}");
+        let fault = try_launch(rocket, settings).await.unwrap_err();
+        assert!(fault.contains("FailedFairings"), "{path}: {fault}");
     }
 }

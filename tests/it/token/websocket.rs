@@ -5,10 +5,9 @@ use std::collections::BTreeSet;
 use chrono::TimeDelta;
 use rocket::futures::future::join_all;
 use rocket::http::{Header, Status};
-use rocket::local::asynchronous::{Client, LocalRequest};
+use rocket::local::asynchronous::LocalRequest;
 use rocket::{Build, Rocket, get, post, routes};
 use rocket_security::config::TokenPurpose;
-use rocket_security::datastore::Together;
 use rocket_security::datastore::user::UserChange;
 use rocket_security::features::tickets::Tickets;
 use rocket_security::testing::{Answer, Browser, PASSWORD, TestApp};
@@ -17,9 +16,11 @@ use rocket_ws::{Channel, WebSocket};
 use serde_json::{Value, json};
 
 use crate::support::bearer::{HANDSHAKE, as_handshake, bearer, begin_session, issuer, token};
+use crate::support::launching::try_launch_on;
 use crate::support::socket::{greeting, open, serve};
 use crate::support::tokens::key;
-use crate::support::{ANN, sql};
+use crate::support::users::change_user;
+use crate::support::{ANN, sql, with_ann};
 
 const HERE: &str = "http://127.0.0.1:8000";
 const ELSEWHERE: &str = "https://elsewhere.example";
@@ -294,8 +295,8 @@ async fn a_ticket_dies_with_its_session_and_with_a_change_of_the_account() {
     let loose = app.client().post("/ws-ticket");
     let loose = loose.header(bearer(&issuer(&app).access(&user).issue().unwrap()));
     let loose = app.browser().send(loose).await.response("ticket").as_str().unwrap().to_owned();
-    let must = UserChange::password(app.hash("a ferry leaves at seven").await);
-    app.store().update_user(user.id, &must, &Together::nothing()).await.unwrap().unwrap();
+    change_user(&app, &user, &UserChange::password(app.hash("a ferry leaves at seven").await))
+        .await;
     for ticket in [one, two, loose] {
         assert_refused(&shake(&app, "/ticket", &ticket).await);
     }
@@ -303,8 +304,7 @@ async fn a_ticket_dies_with_its_session_and_with_a_change_of_the_account() {
 
 #[rocket::async_test]
 async fn a_ticket_lives_by_the_programs_login_that_asked_for_it_and_dies_with_that() {
-    let app = app().await;
-    app.user(ANN).await;
+    let app = with_ann(app()).await;
     let program = app.browser();
     let post = async |path: &str, body: Value| {
         program.post_raw(path, "application/json", body.to_string().as_bytes()).await
@@ -330,8 +330,7 @@ async fn a_ticket_lives_by_the_programs_login_that_asked_for_it_and_dies_with_th
 async fn a_program_gets_tickets_when_the_session_it_began_in_is_over() {
     let settings = json!({"session": {"idle": "10m"}, "tokens": {"lifetime": "2h"}});
     let settings = merged(self::settings(), settings);
-    let app = TestApp::launch_with(rocket(), settings).await;
-    app.user(ANN).await;
+    let app = with_ann(TestApp::launch_with(rocket(), settings)).await;
     let body = json!({"email": ANN, "password": PASSWORD});
     let user = app.browser().post_json("/login?include_auth_token", body).await.response("user");
     let access = user["authentication_token"].as_str().unwrap().to_owned();
@@ -385,10 +384,7 @@ async fn without_the_feature_a_ticket_is_nothing_and_a_guard_of_tickets_stops_th
     let ticket = ticket_of(&app.log_in_as(ANN).await).await;
     let launch = async |routes| {
         let rocket = rocket::build().attach(Security::fairing()).mount("/", routes);
-        let figment = TestApp::figment(rocket.figment(), app.database(), json!({}));
-        let launched = Client::untracked(rocket.configure(figment)).await;
-        // Rocket wants a fault looked at.
-        launched.map_err(|fault| fault.kind().to_string())
+        try_launch_on(app.database(), rocket, json!({})).await
     };
     let client = launch(routes![who]).await.unwrap();
     let request = client.get(format!("/who?ticket={ticket}"));
@@ -401,8 +397,7 @@ async fn without_the_feature_a_ticket_is_nothing_and_a_guard_of_tickets_stops_th
 
 #[rocket::async_test]
 async fn a_login_has_twenty_tickets_and_the_oldest_give_way() {
-    let app = app().await;
-    app.user(ANN).await;
+    let app = with_ann(app()).await;
     let (ann, elsewhere) = (app.log_in_as(ANN).await, app.log_in_as(ANN).await);
     let untouched = ticket_of(&elsewhere).await;
     let mut tickets = Vec::new();
@@ -410,8 +405,7 @@ async fn a_login_has_twenty_tickets_and_the_oldest_give_way() {
         app.clock().advance(TimeDelta::milliseconds(1));
         tickets.push(ticket_of(&ann).await);
     }
-    let kept = "SELECT COUNT(*) FROM security_one_time_tokens";
-    assert_eq!(sql::number(app.database(), kept).await, 21);
+    assert_eq!(sql::count(app.database(), "security_one_time_tokens").await, 21);
     assert_refused(&shake(&app, "/who", &tickets[9]).await);
     for ticket in [&tickets[10], &tickets[29], &untouched] {
         assert_eq!(shake(&app, "/who", ticket).await.body, format!("{ANN} ticket"));

@@ -3,7 +3,7 @@
 use rocket::http::{ContentType, Header, Status};
 use rocket_security::testing::{Answer, PASSWORD, TestApp};
 
-use crate::support::{ANN, app};
+use crate::support::{ANN, app, with_ann};
 
 fn body() -> String {
     format!("{{\"email\": \"{ANN}\", \"password\": \"{PASSWORD}\"}}")
@@ -23,8 +23,7 @@ async fn log_in_as_program(
 
 #[rocket::async_test]
 async fn a_program_without_cookies_needs_no_token() {
-    let app = app().await;
-    app.user(ANN).await;
+    let app = with_ann(app()).await;
     for (kind, more) in [
         ("application/json", &[][..]),
         // .NET, and others.
@@ -40,8 +39,7 @@ async fn a_program_without_cookies_needs_no_token() {
 
 #[rocket::async_test]
 async fn whatever_a_browser_could_have_sent_needs_one() {
-    let app = app().await;
-    app.user(ANN).await;
+    let app = with_ann(app()).await;
     for (kind, more) in [
         ("application/json", &[("Origin", "http://127.0.0.1:8000")][..]),
         ("application/json", &[("Sec-Fetch-Site", "same-origin")]),
@@ -78,8 +76,7 @@ async fn whatever_a_browser_could_have_sent_needs_one() {
 
 #[rocket::async_test]
 async fn other_content_types_are_refused_whatever_their_body_says() {
-    let app = app().await;
-    app.user(ANN).await;
+    let app = with_ann(app()).await;
     for kind in ["text/plain", "application/octet-stream", "multipart/form-data; boundary=x"] {
         let answer = log_in_as_program(&app, kind, &[("Accept", "application/json")]).await;
         assert_eq!(answer.status, Status::UnsupportedMediaType, "{kind}");
@@ -88,8 +85,7 @@ async fn other_content_types_are_refused_whatever_their_body_says() {
 
 #[rocket::async_test]
 async fn an_origin_of_null_is_believed_when_the_browser_says_that_the_page_is_ours() {
-    let app = app().await;
-    app.user(ANN).await;
+    let app = with_ann(app()).await;
     let null = || app.browser().header("Origin", "null");
     let ours = null().header("Sec-Fetch-Site", "same-origin");
     let fields = [("email", ANN), ("password", PASSWORD)];
@@ -109,8 +105,7 @@ async fn an_origin_of_null_is_believed_when_the_browser_says_that_the_page_is_ou
 
 #[rocket::async_test]
 async fn a_page_of_any_origin_logs_in_at_token_by_json_without_cookies() {
-    let app = app().await;
-    app.user(ANN).await;
+    let app = with_ann(app()).await;
     for origin in ["capacitor://localhost", "tauri://localhost", "https://localhost", "null"] {
         let browser = app.browser().header("Origin", origin).header("Sec-Fetch-Site", "cross-site");
         let answer = browser.post_raw("/token", "application/json", body().as_bytes()).await;
@@ -177,8 +172,7 @@ async fn a_script_without_a_session_gets_401_as_json_instead_of_the_login_page()
 
 #[rocket::async_test]
 async fn another_site_is_refused_even_with_the_token() {
-    let app = app().await;
-    app.user(ANN).await;
+    let app = with_ann(app()).await;
     for (name, value) in [
         ("Origin", "https://evil.example"),
         ("Origin", "null"),
@@ -195,8 +189,7 @@ async fn another_site_is_refused_even_with_the_token() {
 
 #[rocket::async_test]
 async fn the_token_of_another_browser_is_worth_nothing() {
-    let app = app().await;
-    app.user(ANN).await;
+    let app = with_ann(app()).await;
     let (victim, attacker) = (app.browser(), app.browser());
     victim.csrf_token().await;
     let token = attacker.csrf_token().await;
@@ -208,8 +201,7 @@ async fn the_token_of_another_browser_is_worth_nothing() {
 
 #[rocket::async_test]
 async fn the_token_from_before_the_login_is_worth_nothing_after_it() {
-    let app = app().await;
-    app.user(ANN).await;
+    let app = with_ann(app()).await;
     let browser = app.browser();
     let before = browser.csrf_token().await;
     browser.log_in(ANN, PASSWORD).await;
@@ -220,8 +212,7 @@ async fn the_token_from_before_the_login_is_worth_nothing_after_it() {
 
 #[rocket::async_test]
 async fn the_token_may_stand_in_either_header_the_form_or_the_json() {
-    let app = app().await;
-    app.user(ANN).await;
+    let app = with_ann(app()).await;
     for name in ["X-XSRF-Token", "X-CSRF-Token"] {
         let browser = app.browser();
         let token = Header::new(name, browser.csrf_token().await);

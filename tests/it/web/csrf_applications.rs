@@ -8,9 +8,9 @@ use rocket::{Build, FromForm, Rocket, get, post, routes};
 use rocket_security::testing::{Answer, Browser, PASSWORD, TestApp};
 use rocket_security::{AuthUser, Csrf, Page, PageContext, Rejection};
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
-use crate::support::{ANN, rocket};
+use crate::support::templates::with_templates;
+use crate::support::{ANN, rocket, with_ann};
 
 #[derive(FromForm)]
 struct Message {
@@ -101,8 +101,7 @@ async fn a_guests_form_is_carried_out_with_their_token_and_not_without() {
 
 #[rocket::async_test]
 async fn whoever_is_logged_in_sends_it_with_the_token_of_their_session() {
-    let app = app().await;
-    app.user(ANN).await;
+    let app = with_ann(app()).await;
     let ann = app.browser();
     let before = ann.get("/contact").await.body;
     ann.log_in(ANN, PASSWORD).await;
@@ -262,17 +261,12 @@ async fn an_upload_may_bring_it_as_a_header_too() {
     assert_eq!(guest.send(request).await.body, "got a of 10 bytes");
 }
 
-fn with_template(text: &str) -> (Rocket<Build>, TempDir) {
-    let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("contact.html"), text).unwrap();
-    let rocket = application();
-    let figment = rocket.figment().clone().merge(("template_dir", folder.path()));
-    (rocket.configure(figment), folder)
-}
-
 #[rocket::async_test]
 async fn a_page_writes_the_field_by_a_function() {
-    let (rocket, _folder) = with_template("<form>{{ csrf_field(token=csrf_token) }}</form>");
+    let (rocket, _folder) = with_templates(
+        application(),
+        &[("contact.html", "<form>{{ csrf_field(token=csrf_token) }}</form>")],
+    );
     let app = TestApp::launch(rocket).await;
     let guest = app.browser();
     let page = guest.get("/page").await.body;
@@ -289,7 +283,7 @@ async fn a_page_writes_the_field_by_a_function() {
 async fn a_field_without_a_token_is_no_page() {
     for text in ["{{ csrf_field() }}", "{{ csrf_field(token=\"\") }}", "{{ csrf_field(token=1) }}"]
     {
-        let (rocket, _folder) = with_template(text);
+        let (rocket, _folder) = with_templates(application(), &[("contact.html", text)]);
         let app = TestApp::launch(rocket).await;
         assert_eq!(app.browser().get("/page").await.status, Status::InternalServerError, "{text}");
     }

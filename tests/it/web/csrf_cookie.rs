@@ -6,7 +6,7 @@ use rocket::{get, routes};
 use rocket_security::testing::{Answer, Browser, PASSWORD, TestApp};
 use serde_json::{Value, json};
 
-use crate::support::{ANN, app as app_without, app_with, rocket};
+use crate::support::{ANN, app as app_without, app_with, rocket, with_ann};
 
 const COOKIE: &str = "XSRF-TOKEN";
 
@@ -46,8 +46,7 @@ fn lines(answer: &Answer) -> Vec<&str> {
 
 #[rocket::async_test]
 async fn a_single_page_application_logs_in_acts_and_logs_out_by_the_cookie_alone() {
-    let app = app().await;
-    app.user(ANN).await;
+    let app = with_ann(app()).await;
     let browser = app.browser();
     let start = browser.get_json("/login").await;
     assert_eq!(start.response("csrf_token"), json!(browser.cookie(COOKIE).unwrap()));
@@ -114,8 +113,7 @@ async fn the_cookie_proves_nothing_by_itself() {
 
 #[rocket::async_test]
 async fn a_planted_cookie_makes_a_browser_no_program() {
-    let app = app().await;
-    app.user(ANN).await;
+    let app = with_ann(app()).await;
     let browser = app.browser();
     browser.set_cookie(COOKIE, "planted");
     let body = credentials().to_string();
@@ -148,8 +146,7 @@ async fn another_site_is_refused_even_with_the_header() {
 
 #[rocket::async_test]
 async fn it_is_kept_in_step_with_the_session() {
-    let app = app().await;
-    app.user(ANN).await;
+    let app = with_ann(app()).await;
     let browser = app.browser();
     browser.get_json("/login").await;
     let guest = browser.cookie(COOKIE).unwrap();
@@ -243,13 +240,12 @@ async fn a_visitor_who_needs_no_token_gets_no_cookie() {
 
 #[rocket::async_test]
 async fn a_script_of_another_origin_of_the_site_may_act_where_it_is_named() {
-    let app = app_with(json!({
+    let app = with_ann(app_with(json!({
         "base_url": "https://api.example.org",
         "redirect_origins": ["https://www.example.org"],
         "csrf": {"cookie": COOKIE, "origins": ["https://app.example.org"]},
-    }))
+    })))
     .await;
-    app.user(ANN).await;
     let app_origin = app.browser().header("Origin", "https://app.example.org");
     app_origin.get_json("/login").await;
     let log_in = async |browser: &Browser<'_>, site: &'static str, token: Option<&str>| {

@@ -7,7 +7,6 @@ use rocket::figment::Figment;
 use rocket::http::{Header, Status};
 use rocket::{get, routes};
 use rocket_security::config::{ErrorStyle, TokenPurpose};
-use rocket_security::datastore::Together;
 use rocket_security::datastore::user::UserChange;
 use rocket_security::features::basic::Basic;
 use rocket_security::testing::{Answer, PASSWORD, TestApp};
@@ -18,9 +17,11 @@ use rocket_security::{
 use serde_json::{Value, json};
 
 use crate::support::bearer::{bearer, begin_session, issuer};
+use crate::support::links::register;
 use crate::support::program::{basic_with, get_with, log_in_program, refresh, token_of};
 use crate::support::tokens::{ASSERTION, forge, key};
-use crate::support::{ANN, Admin, app_with};
+use crate::support::users::change_user;
+use crate::support::{ANN, Admin, app_with, with_ann};
 
 const ISS: &str = "http://127.0.0.1:8000";
 
@@ -57,9 +58,7 @@ async fn app(style: &str, security: Security, own: &str) -> TestApp {
         "tokens": {"keys": own},
         "mechanisms": ["session", "token", "basic"],
     });
-    let app = TestApp::launch_with(rocket, settings).await;
-    app.user(ANN).await;
-    app
+    with_ann(TestApp::launch_with(rocket, settings)).await
 }
 
 /// What is asked, the status of each style in the order of [`ErrorStyle::ALL`], and the class that
@@ -120,8 +119,7 @@ async fn ask(app: &TestApp, own: &str, situation: &str) -> Answer {
         "a token of somebody switched off" => {
             let bob = app.user("bob@example.org").await;
             let token = issuer(app).access(&bob).issue().unwrap();
-            let change = UserChange::active(false);
-            app.store().update_user(bob.id, &change, &Together::nothing()).await.unwrap();
+            change_user(&app, &bob, &UserChange::active(false)).await;
             get("/by-token", bearer(&token)).await
         }
         "a refresh token used twice" => {
@@ -158,8 +156,7 @@ async fn ask(app: &TestApp, own: &str, situation: &str) -> Answer {
         }
         "a new password is due" => {
             let cyd = app.user("cyd@example.org").await;
-            let change = UserChange::must_change();
-            app.store().update_user(cyd.id, &change, &Together::nothing()).await.unwrap();
+            change_user(&app, &cyd, &UserChange::must_change()).await;
             app.log_in_as("cyd@example.org").await.get_json("/fresh").await
         }
         "no form at all" => {
@@ -245,10 +242,8 @@ async fn in_every_style_a_login_says_nothing_of_why_it_failed() {
     for style in ErrorStyle::ALL {
         let app = app(style.as_str(), Security::default(), &key(TokenPurpose::Local)).await;
         let bob = app.user("bob@example.org").await;
-        let change = UserChange::active(false);
-        app.store().update_user(bob.id, &change, &Together::nothing()).await.unwrap();
-        let body = json!({"email": "cyd@example.org", "password": PASSWORD});
-        app.browser().post_json("/register", body).await;
+        change_user(&app, &bob, &UserChange::active(false)).await;
+        register(&app, "cyd@example.org").await;
         let mut answers = Vec::new();
         for (email, password) in [
             (ANN, "a wrong password"),
@@ -278,8 +273,7 @@ async fn in_every_style_a_login_says_nothing_of_why_it_failed() {
 #[rocket::async_test]
 async fn successes_and_pages_are_the_same_in_all() {
     for style in ErrorStyle::ALL {
-        let app = app_with(json!({"error_style": style.as_str()})).await;
-        app.user(ANN).await;
+        let app = with_ann(app_with(json!({"error_style": style.as_str()}))).await;
         let page = app.browser().get("/admin").await;
         assert_eq!(
             (page.status, page.location()),
@@ -329,8 +323,7 @@ async fn a_program_that_waits_is_told_for_how_long_in_every_style() {
     for style in ErrorStyle::ALL {
         let rocket = rocket::build().attach(Security::default());
         let settings = json!({"error_style": style.as_str(), "throttle": {"scale": 1}});
-        let app = TestApp::launch_with(rocket, settings).await;
-        app.user(ANN).await;
+        let app = with_ann(TestApp::launch_with(rocket, settings)).await;
         for _ in 0..5 {
             app.browser().log_in(ANN, "a wrong password").await;
         }

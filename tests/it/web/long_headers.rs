@@ -7,7 +7,7 @@ use rocket_security::testing::PASSWORD;
 use serde_json::json;
 
 use crate::support::socket::serve;
-use crate::support::{ANN, app, rocket};
+use crate::support::{ANN, app, rocket, with_ann};
 
 #[rocket::async_test]
 async fn an_accept_that_is_too_long_is_refused() {
@@ -40,8 +40,7 @@ const TOO_LARGE: Status = Status::RequestHeaderFieldsTooLarge;
 
 #[rocket::async_test]
 async fn so_is_a_content_type() {
-    let app = app().await;
-    app.user(ANN).await;
+    let app = with_ann(app()).await;
     let body = json!({"email": ANN, "password": PASSWORD}).to_string();
     for (length, status) in [(100, Status::Ok), (1_000, TOO_LARGE)] {
         let kind = format!("application/json{}", "; a=b".repeat(length));

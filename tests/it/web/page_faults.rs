@@ -1,17 +1,18 @@
 //! Pages that cannot be shown, and forms that forgot their token: what a developer reads in the debug
 //! profile, and what the public reads in release.
 
-use rocket::error::ErrorKind;
 use rocket::figment::Figment;
 use rocket::http::{ContentType, Header, Status};
 use rocket::local::asynchronous::{Client, LocalRequest};
 use rocket::{Build, Rocket, catch, catchers, get, post, routes};
-use rocket_security::testing::{Browser, TestApp, TestDatabase};
+use rocket_security::testing::{Browser, TestApp};
 use rocket_security::{Csrf, Page, Security};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::support::ANN;
+use crate::support::launching::try_launch;
+use crate::support::templates::with_templates;
 
 const KEY: &str = "k4.local.qmMwdTgzhPlqS8Hc-JQMSg9YFBqFv1_w_LbT4HMZ3gs";
 
@@ -55,22 +56,14 @@ fn broken_catcher() -> Page {
 }
 
 /// An application whose page names a variable that nobody puts there, and whose form forgot its token.
-fn application(folder: &TempDir) -> Rocket<Build> {
-    for (name, text) in [
+fn application() -> (Rocket<Build>, TempDir) {
+    let routes = routes![broken, gone, contact, send];
+    let templates = [
         ("broken.html", BROKEN),
         ("contact.html", "<form method=\"post\"><button>Send</button></form>"),
         ("own.html", "Our own words."),
-    ] {
-        std::fs::write(folder.path().join(name), text).unwrap();
-    }
-    let figment = rocket::Config::figment().merge(("template_dir", folder.path()));
-    rocket::custom(figment)
-        .attach(Security::fairing())
-        .mount("/", routes![broken, gone, contact, send])
-}
-
-async fn in_debug(folder: &TempDir) -> TestApp {
-    TestApp::launch(application(folder)).await
+    ];
+    with_templates(rocket::build().attach(Security::fairing()).mount("/", routes), &templates)
 }
 
 async fn in_release(folder: &TempDir, rocket: Rocket<Build>) -> Client {
@@ -99,8 +92,8 @@ async fn answer(request: LocalRequest<'_>) -> (Status, String) {
 
 #[rocket::async_test]
 async fn an_unknown_variable_is_told_with_template_and_line_in_the_debug_profile() {
-    let folder = tempfile::tempdir().unwrap();
-    let app = in_debug(&folder).await;
+    let (rocket, _folder) = application();
+    let app = TestApp::launch(rocket).await;
     for browser in [app.browser(), app.log_in_as(ANN).await] {
         let answer = browser.get("/broken").await;
         assert_eq!(answer.status, Status::InternalServerError);
@@ -115,8 +108,8 @@ async fn an_unknown_variable_is_told_with_template_and_line_in_the_debug_profile
 
 #[rocket::async_test]
 async fn release_tells_nothing_of_it() {
-    let folder = tempfile::tempdir().unwrap();
-    let client = in_release(&folder, application(&folder)).await;
+    let (rocket, folder) = application();
+    let client = in_release(&folder, rocket).await;
     let (status, body) = answer(client.get("/broken")).await;
     assert_eq!(status, Status::InternalServerError);
     assert!(body.contains("Something went wrong"), "{body}");
@@ -125,14 +118,14 @@ async fn release_tells_nothing_of_it() {
 
 #[rocket::async_test]
 async fn in_release_the_applications_catcher_answers_and_may_be_a_page() {
-    let folder = tempfile::tempdir().unwrap();
-    let rocket = application(&folder).register("/", catchers![own_catcher]);
+    let (rocket, folder) = application();
+    let rocket = rocket.register("/", catchers![own_catcher]);
     let client = in_release(&folder, rocket).await;
     let told = (Status::InternalServerError, "Our own words.".to_owned());
     assert_eq!(answer(client.get("/broken")).await, told);
 
-    let folder = tempfile::tempdir().unwrap();
-    let rocket = application(&folder)
+    let (rocket, folder) = application();
+    let rocket = rocket
         .register("/", catchers![broken_catcher])
         .register("/elsewhere", catchers![own_catcher]);
     let client = in_release(&folder, rocket).await;
@@ -143,16 +136,10 @@ async fn in_release_the_applications_catcher_answers_and_may_be_a_page() {
 
 #[rocket::async_test]
 async fn a_template_that_cannot_be_parsed_stops_the_launch() {
-    let folder = tempfile::tempdir().unwrap();
-    let rocket = application(&folder);
+    let (rocket, folder) = application();
     std::fs::write(folder.path().join("contact.html"), "<p>\n{% if %}</p>").unwrap();
-    let database = TestDatabase::create().await;
-    let figment = TestApp::figment(rocket.figment(), &database, json!({}));
-    let fault = match rocket.configure(figment).ignite().await {
-        Ok(_) => panic!("it launched"),
-        Err(fault) => fault,
-    };
-    assert!(matches!(fault.kind(), ErrorKind::FailedFairings(_)), "{fault}");
+    let fault = try_launch(rocket, json!({})).await.unwrap_err();
+    assert!(fault.contains("FailedFairings"), "{fault}");
 }
 
 /// Sends the form and JSON with this token, and returns what the page says, and the JSON.
@@ -174,8 +161,8 @@ async fn refused(app: &TestApp, browser: &Browser<'_>, token: Option<&str>) -> (
 
 #[rocket::async_test]
 async fn a_forged_request_is_explained_in_the_debug_profile() {
-    let folder = tempfile::tempdir().unwrap();
-    let app = in_debug(&folder).await;
+    let (rocket, _folder) = application();
+    let app = TestApp::launch(rocket).await;
     let (guest, ann) = (app.browser(), app.log_in_as(ANN).await);
     let (of_guest, of_ann) = (guest.csrf_token().await, ann.csrf_token().await);
     for (browser, token, wanted) in [
@@ -203,8 +190,8 @@ async fn a_forged_request_is_explained_in_the_debug_profile() {
 
 #[rocket::async_test]
 async fn release_keeps_to_the_general_sentence() {
-    let folder = tempfile::tempdir().unwrap();
-    let client = in_release(&folder, application(&folder)).await;
+    let (rocket, folder) = application();
+    let client = in_release(&folder, rocket).await;
     for token in ["", "csrf_token=abc"] {
         let form = client.post("/contact").header(ContentType::Form).body(token);
         let (status, page) = answer(form).await;

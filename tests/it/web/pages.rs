@@ -9,6 +9,7 @@ use rocket_security::testing::{PASSWORD, TestApp};
 use rocket_security::{AuthUser, Maybe, Page, PageContext, Security};
 use serde_json::json;
 
+use crate::support::templates::with_templates;
 use crate::support::{ANN, app, sql};
 
 #[get("/page")]
@@ -72,16 +73,11 @@ fn context(context: PageContext) -> String {
 }
 
 async fn app_with_templates(files: &[(&str, &str)]) -> (TestApp, tempfile::TempDir) {
-    let folder = tempfile::tempdir().unwrap();
-    std::fs::create_dir(folder.path().join("security")).unwrap();
-    for (name, text) in files {
-        std::fs::write(folder.path().join(name), text).unwrap();
-    }
-    let figment = rocket::Config::figment().merge(("template_dir", folder.path()));
-    let rocket = rocket::custom(figment)
+    let rocket = rocket::build()
         .attach(Security::fairing())
         .mount("/", routes![page, plain, form, framed, dropped, context])
         .register("/", catchers![lost]);
+    let (rocket, folder) = with_templates(rocket, files);
     (TestApp::launch(rocket).await, folder)
 }
 

@@ -4,7 +4,7 @@ use rocket::http::Status;
 use rocket::serde::json::Json;
 use rocket::{Build, Request, Rocket, State, async_trait, get, routes};
 use rocket_security::flow::Flow;
-use rocket_security::testing::{PASSWORD, TestApp, link_in};
+use rocket_security::testing::{PASSWORD, TestApp};
 use rocket_security::user::User;
 use rocket_security::web::next::Next;
 use rocket_security::web::visit::Visit;
@@ -15,6 +15,8 @@ use rocket_security::{
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::support::links::{confirmation_link, register};
+use crate::support::templates::with_templates;
 use crate::support::{ANN, Admin, rocket_with};
 
 /// Shows everything otherwise.
@@ -98,14 +100,8 @@ const TEMPLATES: &[(&str, &str)] = &[
 ];
 
 fn rocket(security: Security) -> (Rocket<Build>, TempDir) {
-    let folder = tempfile::tempdir().unwrap();
-    std::fs::create_dir_all(folder.path().join("security/email")).unwrap();
-    for (name, text) in TEMPLATES {
-        std::fs::write(folder.path().join(name), text).unwrap();
-    }
-    let figment = rocket::Config::figment().merge(("template_dir", folder.path()));
     let routes = routes![mine, payload, context, vault, board];
-    (rocket::custom(figment).attach(security).mount("/", routes), folder)
+    with_templates(rocket::build().attach(security).mount("/", routes), &TEMPLATES)
 }
 
 async fn app(presentation: impl Presentation) -> (TestApp, TempDir) {
@@ -144,8 +140,7 @@ async fn the_user_is_shown_as_the_application_says_everywhere() {
 async fn a_link_that_logs_in_answers_with_that_user_too() {
     let (rocket, _folder) = rocket(Security::default().presentation(Mine));
     let app = TestApp::launch_with(rocket, json!({"confirm": {"log_in": true}})).await;
-    app.browser().post_json("/register", json!({"email": ANN, "password": PASSWORD})).await;
-    let link = link_in(&app.newest_mail_to(ANN).await);
+    let link = confirmation_link(&app, ANN).await;
     let answer = app.browser().post_json(&link, json!({})).await;
     assert_eq!(answer.response("user"), json!({"name": "ann"}));
 }
@@ -225,12 +220,11 @@ async fn whoever_is_not_fresh_is_answered_as_the_application_says() {
 async fn one_mail_is_replaced_by_files_of_its_name_and_the_others_stay() {
     let (app, _folder) = app(Mine).await;
     app.user(ANN).await;
-    app.browser().post_json("/register", json!({"email": ANN, "password": PASSWORD})).await;
+    register(&app, ANN).await;
     let mail = app.newest_mail_to(ANN).await;
     assert_eq!(mail.text, "Ahoy ann@example.org, you are aboard.");
     assert_eq!(mail.html, "<p>Ahoy ann@example.org!</p>");
-    let body = json!({"email": "bob@example.org", "password": PASSWORD});
-    app.browser().post_json("/register", body).await;
+    register(&app, "bob@example.org").await;
     let mail = app.newest_mail_to("bob@example.org").await;
     assert!(mail.text.contains("/confirm/") && !mail.text.contains("Ahoy"), "{}", mail.text);
 }

@@ -2,20 +2,18 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use rocket_security::testing::{PASSWORD, TestApp};
 use serde_json::{Value, json};
 
-use crate::support::{ANN, app_with};
+use crate::support::examples::example;
+use crate::support::{ANN, app_with, with_ann};
 
 async fn app(settings: Value) -> TestApp {
     let mut settings = settings;
     settings["throttle"] = json!({"scale": 1});
-    let app = app_with(settings).await;
-    app.user(ANN).await;
-    app
+    with_ann(app_with(settings)).await
 }
 
 /// Has five wrong passwords sent with that header, and tells how the right one is answered with another.
@@ -89,9 +87,7 @@ impl Drop for Started {
 /// Sends requests with these headers to the quickstart, one after the other, and gives what it logs.
 fn logged(settings: &str, headers: &[&str]) -> String {
     let folder = tempfile::tempdir().unwrap();
-    let tests = std::env::current_exe().unwrap();
-    let quickstart = tests.parent().and_then(Path::parent).unwrap().join("examples/quickstart");
-    let child = Command::new(quickstart)
+    let child = Command::new(example("quickstart"))
         .current_dir(folder.path())
         .env("ROCKET_PROFILE", "debug")
         .env("ROCKET_CLI_COLORS", "false")

@@ -8,7 +8,7 @@ use rocket_security::web::next::Next;
 use rocket_security::{AuthUser, Instead, Presentation, Security};
 use serde_json::json;
 
-use crate::support::{ANN, app, app_with, rocket_with};
+use crate::support::{ANN, app, app_with, rocket_with, with_ann};
 
 async fn app_with_origin() -> TestApp {
     app_with(json!({"redirect_origins": ["https://app.example.org", "http://localhost:5173"]}))
@@ -43,8 +43,7 @@ const ELSEWHERE: &[&str] = &[
 
 #[rocket::async_test]
 async fn a_login_leads_to_a_page_at_an_allowed_origin() {
-    let app = app_with_origin().await;
-    app.user(ANN).await;
+    let app = with_ann(app_with_origin()).await;
     for (next, location) in [
         ("https://app.example.org/inbox?tab=1", "https://app.example.org/inbox?tab=1"),
         ("https://APP.example.org:443", "https://app.example.org/"),
@@ -60,8 +59,7 @@ async fn a_login_leads_to_a_page_at_an_allowed_origin() {
 
 #[rocket::async_test]
 async fn anywhere_else_it_leads_home() {
-    let app = app_with_origin().await;
-    app.user(ANN).await;
+    let app = with_ann(app_with_origin()).await;
     for next in ELSEWHERE {
         let fields = [("email", ANN), ("password", PASSWORD), ("next", next)];
         let answer = app.browser().post_form("/login", &fields).await;
@@ -71,8 +69,7 @@ async fn anywhere_else_it_leads_home() {
 
 #[rocket::async_test]
 async fn without_a_list_nothing_leads_away() {
-    let app = app().await;
-    app.user(ANN).await;
+    let app = with_ann(app()).await;
     for next in ["https://app.example.org/", "http://127.0.0.1:8000/", "http://localhost:5173/"] {
         let fields = [("email", ANN), ("password", PASSWORD), ("next", next)];
         let answer = app.browser().post_form("/login", &fields).await;
@@ -114,14 +111,13 @@ async fn the_policy_of_our_pages_lets_their_forms_be_answered_from_there() {
 
 #[rocket::async_test]
 async fn settings_lead_there_too() {
-    let app = app_with(json!({
+    let app = with_ann(app_with(json!({
         "redirect_origins": ["https://app.example.org"],
         "login": {"post_login_view": "https://app.example.org/inbox"},
         "logout": {"post_logout_view": "https://app.example.org"},
         "reset": {"post_reset_view": "https://app.example.org/?done"},
-    }))
+    })))
     .await;
-    app.user(ANN).await;
     let ann = app.browser();
     let answer = ann.post_form("/login", &[("email", ANN), ("password", PASSWORD)]).await;
     assert_eq!(answer.location(), "https://app.example.org/inbox");

@@ -1,11 +1,12 @@
 //! What no form of ours would send: refused with a 4xx, never a 5xx.
 
 use rocket::http::Status;
-use rocket_security::testing::{Answer, PASSWORD, TestApp, link_in};
+use rocket_security::testing::{Answer, PASSWORD, TestApp};
 use serde_json::{Value, json};
 
 use crate::house::every_route::{everything, launch};
-use crate::support::{ANN, app};
+use crate::support::links::reset_link;
+use crate::support::{ANN, app, with_ann};
 
 const JSON: &str = "application/json";
 const FORM: &str = "application/x-www-form-urlencoded";
@@ -62,8 +63,7 @@ async fn unknown_members_of_json_are_refused_by_name() {
 
 #[rocket::async_test]
 async fn unknown_fields_of_forms_are_ignored() {
-    let app = app().await;
-    app.user(ANN).await;
+    let app = with_ann(app()).await;
     for unknown in ["submit", "roles", "email[]", "username", "identity"] {
         let fields = [("email", ANN), ("password", PASSWORD), (unknown, "x")];
         let answer = app.browser().post_form("/login", &fields).await;
@@ -83,8 +83,7 @@ async fn unknown_fields_of_forms_are_ignored() {
 
 #[rocket::async_test]
 async fn null_is_the_absence_of_an_optional_member() {
-    let app = launch(everything()).await;
-    app.user(ANN).await;
+    let app = with_ann(launch(everything())).await;
     let names = json!({"username": null, "identity": null, "remember": null, "next": null});
     let with = |more: Value| {
         let mut body = more;
@@ -156,8 +155,7 @@ async fn a_form_repeats_the_password_where_json_may_leave_that_out() {
     assert_eq!(page.status, Status::BadRequest);
     assert!(page.body.contains("id=\"error-new_password_confirm\""), "{}", page.body);
 
-    app.browser().post_json("/reset", json!({"email": ANN})).await;
-    let link = link_in(&app.newest_mail_to(ANN).await);
+    let link = reset_link(&app, ANN).await;
     for _ in 0..2 {
         let asks = app.browser().header("Accept", "application/json");
         let answer = asks.post_form(&link, &[("password", new)]).await;

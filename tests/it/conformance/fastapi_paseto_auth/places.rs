@@ -39,12 +39,12 @@ use rocket_ws::{Channel, WebSocket};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::conformance::fastapi_paseto_auth::{THEM, deny};
-use crate::support::ANN;
-use crate::support::bearer::{as_handshake, bearer, begin_session, issuer};
+use crate::conformance::fastapi_paseto_auth::THEM;
+use crate::support::bearer::{as_handshake, bearer, begin_session, deny, issuer};
 use crate::support::program::{log_in_program, post};
 use crate::support::socket::{greeting, open, serve};
 use crate::support::tokens::{ASSERTION, ISSUER, forge, good_claims_at, key, refusal};
+use crate::support::{ANN, with_ann};
 
 /// Lets its bearer into one room.
 struct Pass;
@@ -168,9 +168,7 @@ impl Served {
 }
 
 async fn app() -> TestApp {
-    let app = TestApp::launch(rocket()).await;
-    app.user(ANN).await;
-    app
+    with_ann(TestApp::launch(rocket())).await
 }
 
 fn assert_subject(answer: &Answer, user: &User) {
@@ -413,7 +411,7 @@ async fn no_socket_opens_with_a_denied_token() {
     let served = Served::new().await;
     let (pair, other) = (log_in_program(&served.app).await, log_in_program(&served.app).await);
     assert_eq!(served.open("/socket", &pair.access).await, Ok(ANN.to_owned()));
-    deny(&served.app, &pair.access).await;
+    deny::<Access>(&served.app, &pair.access).await;
     for path in ["/socket", "/socket/token", "/socket/guest", "/socket/fresh"] {
         assert_eq!(served.open(path, &pair.access).await, Err(401), "{path}");
     }
@@ -425,7 +423,7 @@ async fn no_socket_opens_with_a_denied_token() {
 async fn a_socket_looks_for_denied_tokens_of_the_kinds_that_are_chosen() {
     let served = Served::with(json!({"check": {"access": "never"}})).await;
     let pair = log_in_program(&served.app).await;
-    deny(&served.app, &pair.access).await;
+    deny::<Access>(&served.app, &pair.access).await;
     assert_eq!(served.open("/socket/token", &pair.access).await, Ok("nowhere".to_owned()));
     assert_eq!(served.open("/socket", &pair.access).await, Err(401));
     let body = json!({"refresh_token": pair.refresh});

@@ -18,15 +18,15 @@ use rocket_security::web::Web;
 use rocket_security::{Hooks, Rejection, Result, Security, User, Verifier};
 use serde_json::{Value, json};
 
-use crate::support::bearer::issuer;
+use crate::support::bearer::{deny, issuer, read};
 use crate::support::program::{log_in_program, refresh};
+use crate::support::store::store_on;
 use crate::support::tokens::{
     ASSERTION, Download, ISSUER, PARTNER, forge, good_claims_at, key, public_half,
 };
-use crate::support::{ANN, sql};
-use crate::token::refresh_tokens::{
-    app, app_with, assert_refused, families, is_accepted, read, rocket,
-};
+use crate::support::users::change_user;
+use crate::support::{ANN, sql, with_ann};
+use crate::token::refresh_tokens::{app, app_with, assert_refused, families, is_accepted, rocket};
 
 /// What a guard that needs the token alone asks.
 #[get("/checked/<kind>/<token>")]
@@ -65,11 +65,9 @@ impl Hooks for Denying {
 async fn a_token_that_is_denied_while_it_is_presented_has_no_successor() {
     let denied = Arc::new(OnceLock::new());
     let security = Security::default().hooks(Denying(Arc::clone(&denied)));
-    let app = TestApp::launch(rocket(security)).await;
-    app.user(ANN).await;
+    let app = with_ann(TestApp::launch(rocket(security))).await;
     let (pair, begun) = (log_in_program(&app).await, families(&app).await);
-    let figment = app.database().figment(rocket::Config::figment());
-    let store = SqlxDatastore::connect(&figment).await.unwrap();
+    let store = store_on(app.database()).await;
     assert!(denied.set((store, read(&app, &pair.refresh))).is_ok());
     for _ in 0..2 {
         assert_refused(&refresh(&app, &pair.refresh).await, "refresh_token_ended");
@@ -98,8 +96,7 @@ async fn how_often_it_is_asked_whether_a_token_is_good_can_be_chosen_by_kind() {
             assert!(is_good(&app, kind, token).await, "{setting}");
         }
         // By another process, of which this one hears nothing.
-        let change = UserChange::active(true);
-        app.store().update_user(ann.id, &change, &Together::nothing()).await.unwrap().unwrap();
+        change_user(&app, &ann, &UserChange::active(true)).await;
         for (wait, expected) in [(0, at_once), (29, within), (2, later)] {
             app.clock().advance(TimeDelta::seconds(wait));
             for (kind, token) in [("access", &pair.access), ("download", &download)] {
@@ -118,20 +115,15 @@ async fn a_token_about_something_else_is_good_until_it_is_denied() {
         issuer(&app).of::<Download>("report.pdf").issue().unwrap(),
     );
     assert!(is_good(&app, "download", &one).await);
-    let verifier: &Verifier = app.client().rocket().state().unwrap();
-    let programs: &Programs = app.client().rocket().state().unwrap();
-    let token = verifier.verify::<Value, Download>(&one).unwrap();
-    let origin = Origin::new(app.clock().now(), None);
-    assert!(programs.deny_token(origin, &token).await.unwrap());
+    assert!(deny::<Download>(&app, &one).await);
     assert!(!is_good(&app, "download", &one).await);
     assert!(is_good(&app, "download", &other).await);
-    let denied = "SELECT COUNT(*) FROM security_denylist";
     app.clock().advance(TimeDelta::minutes(15));
     app.sweep().await;
-    assert_eq!(sql::number(app.database(), denied).await, 1);
+    assert_eq!(sql::count(app.database(), "security_denylist").await, 1);
     app.clock().advance(TimeDelta::minutes(11));
     app.sweep().await;
-    assert_eq!(sql::number(app.database(), denied).await, 0);
+    assert_eq!(sql::count(app.database(), "security_denylist").await, 0);
 }
 
 #[rocket::async_test]
@@ -147,10 +139,9 @@ async fn a_token_without_an_id_cannot_be_denied_and_harms_no_other_of_its_issuer
         claims.as_object_mut().unwrap().remove("jti");
         forge(&foreign, &claims, "", ASSERTION)
     });
-    let verifier: &Verifier = app.client().rocket().state().unwrap();
-    let programs: &Programs = app.client().rocket().state().unwrap();
-    let token = verifier.verify::<NoClaims, Access>(&one).unwrap();
+    let token = read::<Access>(&app, &one);
     assert_eq!(token.denied_as(), None);
+    let programs: &Programs = app.client().rocket().state().unwrap();
     let refused = programs.deny_token(Origin::new(now, None), &token).await;
     assert_eq!(refused.unwrap_err(), Rejection::TokenRefused(TokenFault::MissingClaim("jti")));
     for token in [&one, &other] {

@@ -6,15 +6,16 @@ use rocket_security::Security;
 use rocket_security::datastore::Together;
 use rocket_security::datastore::user::UserChange;
 use rocket_security::testing::{Answer, Browser, PASSWORD, TestApp};
+use rocket_security::token::Refresh;
 use serde_json::json;
 
-use crate::support::ANN;
-use crate::support::bearer::{bearer, issuer};
+use crate::support::bearer::{bearer, issuer, read};
 use crate::support::program::{LOGIN, Pair, credentials, log_in_program, pair_in, post, refresh};
-use crate::support::sink::told;
+use crate::support::sink::{app_that_tells, told};
+use crate::support::users::change_user;
+use crate::support::{ANN, with_ann};
 use crate::token::refresh_tokens::{
-    app, app_that_tells, app_with, assert_refused, families, is_accepted, log_in, read, rocket,
-    status_of,
+    app, app_with, assert_refused, families, is_accepted, log_in, rocket, status_of,
 };
 
 #[rocket::async_test]
@@ -26,7 +27,7 @@ async fn a_program_is_logged_in_for_30_days_and_for_7_without_refreshing() {
         app.sweep().await;
         pair = pair_in(&refresh(&app, &pair.refresh).await);
     }
-    let last = read(&app, &pair.refresh).expires_at().unwrap() - app.clock().now();
+    let last = read::<Refresh>(&app, &pair.refresh).expires_at().unwrap() - app.clock().now();
     assert!(last < TimeDelta::days(3), "{last}");
     app.clock().advance(TimeDelta::days(2) + TimeDelta::minutes(10));
     let reasons = refresh(&app, &pair.refresh).await.reasons();
@@ -63,7 +64,8 @@ async fn log_out_by(app: &TestApp, token: &str, kind: Option<&str>) -> Answer {
 
 #[rocket::async_test]
 async fn a_logout_with_an_access_token_alone_ends_the_login_of_its_program() {
-    let (app, events) = app_that_tells().await;
+    let (app, events) = app_that_tells(rocket).await;
+    app.user(ANN).await;
     let bystander = log_in_program(&app).await;
     let kinds = [None, Some("application/json"), Some("application/x-www-form-urlencoded")];
     for kind in kinds {
@@ -124,8 +126,8 @@ async fn a_logout_with_a_bad_access_token_or_one_of_another_user_ends_nothing() 
 async fn where_an_assurance_level_is_set_a_program_is_logged_in_no_longer_than_a_session() {
     use rocket_security::features::remember::Remember;
     let security = Security::default().disable::<Remember>();
-    let app = TestApp::launch_with(rocket(security), json!({"session": {"aal": 2}})).await;
-    app.user(ANN).await;
+    let app =
+        with_ann(TestApp::launch_with(rocket(security), json!({"session": {"aal": 2}}))).await;
     let idle = log_in_program(&app).await;
     app.clock().advance(TimeDelta::minutes(61));
     assert_eq!(refresh(&app, &idle.refresh).await.status, Status::BadRequest);
@@ -307,7 +309,8 @@ async fn whoever_logs_out_when_nobody_used_the_session_ends_its_programs_unless_
 
 #[rocket::async_test]
 async fn a_program_logs_out_by_its_refresh_token_alone_in_the_body_or_in_a_cookie() {
-    let (app, events) = app_that_tells().await;
+    let (app, events) = app_that_tells(rocket).await;
+    app.user(ANN).await;
     let (one, other) = (log_in_program(&app).await, log_in_program(&app).await);
     let used = pair_in(&refresh(&app, &one.refresh).await);
     let body = json!({"refresh_token": one.refresh});
@@ -358,15 +361,14 @@ async fn every_change_of_the_account_ends_every_program() {
         UserChange::must_change(),
     ] {
         let pair = log_in_program(&app).await;
-        app.store().update_user(ann.id, &change, &Together::nothing()).await.unwrap().unwrap();
+        change_user(&app, &ann, &change).await;
         assert!(!is_accepted(&app, &pair.access).await);
         for back in [
             UserChange::active(true),
             UserChange::reopened(),
             UserChange::password(app.hash(PASSWORD).await),
         ] {
-            let changed = app.store().update_user(ann.id, &back, &Together::nothing()).await;
-            ann = changed.unwrap().unwrap();
+            ann = change_user(&app, &ann, &back).await;
         }
         assert!(!is_accepted(&app, &pair.access).await);
         assert_refused(&refresh(&app, &pair.refresh).await, "refresh_token_ended");
@@ -379,7 +381,8 @@ async fn every_change_of_the_account_ends_every_program() {
 
 #[rocket::async_test]
 async fn a_program_logs_out_with_its_refresh_token() {
-    let (app, events) = app_that_tells().await;
+    let (app, events) = app_that_tells(rocket).await;
+    app.user(ANN).await;
     let (one, other) = (log_in_program(&app).await, log_in_program(&app).await);
     let body = json!({"refresh_token": one.refresh});
     assert_eq!(post(&app, "/logout", body.clone()).await.status, Status::Ok);

@@ -2,19 +2,17 @@
 
 use chrono::TimeDelta;
 use rocket::http::Status;
-use rocket::local::asynchronous::Client;
+use rocket_security::Security;
 use rocket_security::config::TokenPurpose;
-use rocket_security::event::Origin;
-use rocket_security::programs::Programs;
 use rocket_security::testing::TestApp;
-use rocket_security::token::{Access, NoClaims};
-use rocket_security::{Security, Verifier};
+use rocket_security::token::Access;
 use serde_json::{Value, json};
 
-use crate::support::bearer::bearer;
+use crate::support::bearer::{bearer, deny};
+use crate::support::launching::try_launch_on;
 use crate::support::program::{LOGIN, credentials, log_in_program, pair_in, post, refresh};
 use crate::support::tokens::key;
-use crate::support::{ANN, sql};
+use crate::support::{ANN, sql, with_ann};
 use crate::token::refresh_tokens::{app_with, assert_refused, is_accepted, rocket, status_of};
 
 #[rocket::async_test]
@@ -45,11 +43,9 @@ async fn a_store_that_does_not_answer_is_503_and_takes_nothing_away() {
 #[rocket::async_test]
 async fn another_instance_refuses_what_was_revoked_with_the_very_next_request() {
     let settings = json!({"keys": key(TokenPurpose::Local)});
-    let app = TestApp::launch_with(rocket(Security::default()), settings.clone()).await;
-    app.user(ANN).await;
+    let app = with_ann(TestApp::launch_with(rocket(Security::default()), settings.clone())).await;
     let second = rocket(Security::default());
-    let figment = TestApp::figment(second.figment(), app.database(), settings);
-    let second = Client::untracked(second.configure(figment)).await.unwrap();
+    let second = try_launch_on(app.database(), second, settings).await.unwrap();
     let status_of =
         async |token: &str| second.get("/me").header(bearer(token)).dispatch().await.status();
     let pair = log_in_program(&app).await;
@@ -58,12 +54,8 @@ async fn another_instance_refuses_what_was_revoked_with_the_very_next_request() 
     assert_eq!(status_of(&pair.access).await, Status::Unauthorized);
     let pair = log_in_program(&app).await;
     assert_eq!(status_of(&pair.access).await, Status::Ok);
-    let (programs, web) = (app.client().rocket().state::<Programs>().unwrap(), app.clock().now());
-    let verifier: &Verifier = app.client().rocket().state().unwrap();
-    let token = verifier.verify::<NoClaims, Access>(&pair.access).unwrap();
     for expected in [true, false] {
-        let denied = programs.deny_token(Origin::new(web, None), &token).await.unwrap();
-        assert_eq!(denied, expected);
+        assert_eq!(deny::<Access>(&app, &pair.access).await, expected);
     }
     assert_eq!(status_of(&pair.access).await, Status::Unauthorized);
     let next = pair_in(&refresh(&app, &pair.refresh).await);
@@ -74,12 +66,10 @@ async fn another_instance_refuses_what_was_revoked_with_the_very_next_request() 
 async fn a_token_that_only_another_instance_knows_yet_is_neither_thrown_away_nor_taken_for_over() {
     let (old, new) = (key(TokenPurpose::Local), key(TokenPurpose::Local));
     let settings = json!({"keys": old, "tokens": {"refresh_in": "cookie"}});
-    let app = TestApp::launch_with(rocket(Security::default()), settings).await;
-    app.user(ANN).await;
+    let app = with_ann(TestApp::launch_with(rocket(Security::default()), settings)).await;
     let second = rocket(Security::default());
     let settings = json!({"keys": [new, old]});
-    let figment = TestApp::figment(second.figment(), app.database(), settings);
-    let second = Client::untracked(second.configure(figment)).await.unwrap();
+    let second = try_launch_on(app.database(), second, settings).await.unwrap();
     let ask = async |path: &'static str, body: Value| {
         let request = second.post(path).header(rocket::http::ContentType::JSON);
         let answer = request.body(body.to_string()).dispatch().await;

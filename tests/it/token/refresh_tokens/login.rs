@@ -6,18 +6,19 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use rocket::futures::future::join_all;
 use rocket::http::Status;
-use rocket_security::datastore::Together;
 use rocket_security::datastore::user::UserChange;
 use rocket_security::testing::{PASSWORD, TestApp};
+use rocket_security::token::Refresh;
 use rocket_security::{Rejection, Security, Tokens};
 use serde_json::{Value, json};
 
-use crate::support::ANN;
-use crate::support::bearer::issuer;
+use crate::support::bearer::{issuer, read};
 use crate::support::program::{Pair, credentials, log_in_program, pair_in, post, refresh};
+use crate::support::users::change_user;
+use crate::support::{ANN, with_ann};
 use crate::token::bearer::SecondFactor;
 use crate::token::refresh_tokens::{
-    app, app_with, assert_refused, families, is_accepted, log_in, read, rocket,
+    app, app_with, assert_refused, families, is_accepted, log_in, rocket,
 };
 
 #[rocket::async_test]
@@ -38,7 +39,8 @@ async fn a_login_and_a_program_get_two_tokens_that_are_of_use() {
         let next = pair_in(&answer);
         assert!(is_accepted(&app, &next.access).await);
         assert_ne!(next, pair);
-        let (old, new) = (read(&app, &pair.refresh), read(&app, &next.refresh));
+        let (old, new) =
+            (read::<Refresh>(&app, &pair.refresh), read::<Refresh>(&app, &next.refresh));
         assert_eq!((old.family(), old.session()), (new.family(), new.session()));
         assert!(old.family().is_some() && old.id() != new.id());
     }
@@ -68,8 +70,7 @@ async fn a_program_may_send_forms_and_is_answered_in_json() {
 #[rocket::async_test]
 async fn of_40_logins_at_once_20_programs_remain() {
     let settings = json!({"throttle": {"scale": 100}});
-    let app = TestApp::launch_with(rocket(Security::default()), settings).await;
-    app.user(ANN).await;
+    let app = with_ann(TestApp::launch_with(rocket(Security::default()), settings)).await;
     // A machine that has much else to do may let some wait for the database too long: whoever is told so
     // may be logged in all the same, and has no token of it.
     let lost = AtomicUsize::new(0);
@@ -92,16 +93,14 @@ async fn of_40_logins_at_once_20_programs_remain() {
 
 #[rocket::async_test]
 async fn a_program_cannot_log_in_past_a_second_factor_or_a_password_that_is_to_be_changed() {
-    let app = TestApp::launch(rocket(Security::default().hooks(SecondFactor))).await;
-    app.user(ANN).await;
+    let app = with_ann(TestApp::launch(rocket(Security::default().hooks(SecondFactor)))).await;
     let answer = post(&app, "/token", credentials()).await;
     assert_eq!(answer.status, Status::BadRequest);
     assert_eq!(answer.reasons(), ["invalid_credentials"]);
     assert!(!answer.body.contains("v4."));
     let app = self::app().await;
     let ann = app.user(ANN).await;
-    let change = UserChange::must_change();
-    app.store().update_user(ann.id, &change, &Together::nothing()).await.unwrap().unwrap();
+    change_user(&app, &ann, &UserChange::must_change()).await;
     let answer = post(&app, "/token", credentials()).await;
     assert_eq!(answer.reasons(), ["password_change_required"]);
     assert_eq!(families(&app).await, []);
@@ -124,8 +123,7 @@ async fn an_application_logs_programs_in_by_itself() {
     let gone = rocket_security::crypto::random_uuid().unwrap();
     let fault = tokens.refresh(&ann).session(gone).issue().await.err().unwrap();
     assert_eq!(Rejection::from(fault), Rejection::CredentialsRefused);
-    let off = UserChange::active(false);
-    app.store().update_user(ann.id, &off, &Together::nothing()).await.unwrap().unwrap();
+    change_user(&app, &ann, &UserChange::active(false)).await;
     assert!(tokens.refresh(&ann).issue().await.is_err());
 }
 

@@ -9,17 +9,16 @@ use rocket::http::Status;
 use rocket_security::clock::Clock;
 use rocket_security::feature::Verdict;
 use rocket_security::testing::{Answer, Browser, TestApp};
+use rocket_security::token::Refresh;
 use rocket_security::{Hooks, Result, Security, User};
 use serde_json::json;
 
-use crate::support::ANN;
-use crate::support::bearer::{bearer, issuer};
+use crate::support::bearer::{bearer, issuer, read};
 use crate::support::program::{LOGIN, Pair, credentials, log_in_program, pair_in, post, refresh};
-use crate::support::sink::told;
+use crate::support::sink::{app_that_tells, told};
 use crate::support::tokens::Download;
-use crate::token::refresh_tokens::{
-    app, app_that_tells, app_with, assert_refused, families, is_accepted, read, rocket,
-};
+use crate::support::{ANN, with_ann};
+use crate::token::refresh_tokens::{app, app_with, assert_refused, families, is_accepted, rocket};
 
 #[rocket::async_test]
 async fn a_refresh_token_in_the_body_of_a_form_needs_no_other_token_without_a_cookie() {
@@ -82,7 +81,8 @@ async fn whatever_is_no_refresh_token_of_ours_is_refused_with_the_reason() {
 
 #[rocket::async_test]
 async fn a_token_that_is_used_again_ends_its_family_and_the_owner_is_told() {
-    let (app, events) = app_that_tells().await;
+    let (app, events) = app_that_tells(rocket).await;
+    app.user(ANN).await;
     let (first, bystander) = (log_in_program(&app).await, log_in_program(&app).await);
     let second = pair_in(&refresh(&app, &first.refresh).await);
     let thief = app.browser().at("203.0.113.9".parse().unwrap());
@@ -112,7 +112,8 @@ async fn a_token_that_is_used_again_ends_its_family_and_the_owner_is_told() {
 
 #[rocket::async_test]
 async fn of_32_who_refresh_at_once_one_wins_and_the_family_is_dead() {
-    let (app, events) = app_that_tells().await;
+    let (app, events) = app_that_tells(rocket).await;
+    app.user(ANN).await;
     let pair = log_in_program(&app).await;
     let answers = join_all((0..32).map(|_| refresh(&app, &pair.refresh))).await;
     let (won, lost): (Vec<_>, Vec<_>) = answers.iter().partition(|it| it.status == Status::Ok);
@@ -136,8 +137,10 @@ async fn with_grace_all_32_get_the_same_successor_and_the_family_lives() {
     let pair = log_in_program(&app).await;
     let answers = join_all((0..32).map(|_| refresh(&app, &pair.refresh))).await;
     let next: Vec<Pair> = answers.iter().map(pair_in).collect();
-    let mut ids: Vec<_> =
-        next.iter().map(|next| read(&app, &next.refresh).id().unwrap().to_owned()).collect();
+    let mut ids: Vec<_> = next
+        .iter()
+        .map(|next| read::<Refresh>(&app, &next.refresh).id().unwrap().to_owned())
+        .collect();
     ids.sort();
     ids.dedup();
     assert_eq!(ids.len(), 1);
@@ -173,8 +176,7 @@ async fn a_browser_keeps_the_refresh_token_in_a_cookie_for_that_path_alone() {
     let settings = json!({
         "base_url": "https://example.org", "tokens": {"refresh_in": "cookie"},
     });
-    let app = TestApp::launch_with(rocket(Security::default()), settings).await;
-    app.user(ANN).await;
+    let app = with_ann(TestApp::launch_with(rocket(Security::default()), settings)).await;
     let ann = app.browser();
     let answer = ann.post_json(LOGIN, credentials()).await;
     let user = answer.response("user");
@@ -240,14 +242,14 @@ async fn who_may_refresh_is_decided_once_however_long_the_answer_takes() {
     let clock = Arc::new(OnceLock::new());
     let security = Security::default().hooks(Slow(Arc::clone(&clock)));
     let settings = json!({"tokens": {"refresh_lifetime": "1m", "refresh_idle": "1m"}});
-    let app = TestApp::launch_with(rocket(security), settings).await;
-    app.user(ANN).await;
+    let app = with_ann(TestApp::launch_with(rocket(security), settings)).await;
     let pair = log_in_program(&app).await;
     let end = families(&app).await[0].expires_at;
     app.clock().advance(end - app.clock().now() - TimeDelta::milliseconds(1_500));
     assert!(clock.set(app.clock().clone()).is_ok());
     let next = pair_in(&refresh(&app, &pair.refresh).await);
-    let (issued, refreshed) = (read(&app, &next.refresh), families(&app).await[0].rotated_at);
+    let (issued, refreshed) =
+        (read::<Refresh>(&app, &next.refresh), families(&app).await[0].rotated_at);
     assert_eq!(issued.issued_at().unwrap().timestamp(), refreshed.timestamp());
     assert_refused(&refresh(&app, &next.refresh).await, "refresh_token_ended");
 }
