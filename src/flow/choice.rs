@@ -15,7 +15,7 @@ use crate::crypto::password::{Password, PasswordPolicy};
 use crate::crypto::pool::Pool;
 use crate::error::Result;
 use crate::feature::Moments;
-use crate::flow::Flow;
+use crate::flow::door::Flow;
 use crate::rejection::{FieldErrors, Rejection};
 use crate::secret::Secret;
 use crate::user::{User, Username};

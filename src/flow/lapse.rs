@@ -13,7 +13,7 @@ use crate::datastore::outbox::NewMail;
 use crate::error::Result;
 use crate::event::{Event, Origin};
 use crate::feature::Announcer;
-use crate::flow::Flow;
+use crate::flow::door::Flow;
 use crate::rejection::Rejection;
 use crate::user::{Email, Identity, User, UserId};
 

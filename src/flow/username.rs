@@ -10,7 +10,7 @@ use chrono::TimeDelta;
 use crate::config::Config;
 use crate::crypto::one_time::Digest;
 use crate::datastore::attempt::Charge;
-use crate::flow::Flow;
+use crate::flow::door::Flow;
 use crate::flow::lapse::UNCONFIRMED_FOR;
 use crate::rejection::{FieldErrors, Rejection};
 use crate::user::{User, UserId, Username};

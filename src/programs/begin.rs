@@ -12,7 +12,7 @@ use crate::datastore::session::SessionRecord;
 use crate::error::Result;
 use crate::event::{Event, Origin, SessionEnd};
 use crate::feature::Announcer;
-use crate::programs::end::revoked;
+use crate::programs::revoked::revoked;
 use crate::token::BeginsFamilies;
 use crate::user::UserId;
 

@@ -1,12 +1,13 @@
 //! How the login of a program ends.
 
 use crate::datastore::refresh::{EndedFamily, FamilyRecord};
-use crate::event::{Event, Origin, SessionEnd};
+use crate::event::SessionEnd;
 use crate::flow::Flow;
 use crate::programs::conflict::only_of;
 use crate::programs::facts::{Facts, Whose};
 use crate::programs::kept::Programs;
 use crate::programs::presented::Presented;
+use crate::programs::revoked::revoked;
 use crate::rejection::{Rejection, TokenFault};
 use crate::session::Active;
 use crate::token::Access;
@@ -148,9 +149,4 @@ impl Programs {
         }
         Ok(())
     }
-}
-
-pub(super) fn revoked(family: EndedFamily, reason: SessionEnd, origin: Origin) -> Event {
-    let EndedFamily { id, user_id } = family;
-    Event::RefreshTrackerRevoked { user: user_id, family: id, reason, origin }
 }

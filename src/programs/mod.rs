@@ -15,6 +15,7 @@ mod kept;
 mod login;
 mod presented;
 mod refresh;
+mod revoked;
 pub(crate) mod sweep;
 pub mod ticket;
 

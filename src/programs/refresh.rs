@@ -9,9 +9,9 @@ use crate::datastore::refresh::{EndedFamily, FamilyRecord, LivesBy, Rotated, Rot
 use crate::event::{Event, SessionEnd};
 use crate::flow::Flow;
 use crate::programs::conflict::only_of;
-use crate::programs::end::revoked;
 use crate::programs::kept::Programs;
 use crate::programs::presented::Presented;
+use crate::programs::revoked::revoked;
 use crate::rejection::{Rejection, TokenFault};
 use crate::token::{Refresh, TokenKind, TokenPair};
 use crate::user::User;

@@ -5,7 +5,7 @@ use crate::datastore::RefreshStore;
 use crate::error::Result;
 use crate::event::{Origin, SessionEnd};
 use crate::feature::Announcer;
-use crate::programs::end::revoked;
+use crate::programs::revoked::revoked;
 
 /// How many families are ended at a time.
 const BATCH: u32 = 200;
