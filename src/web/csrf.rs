@@ -109,7 +109,7 @@ pub(crate) async fn check_with_credential(
 /// by itself, neither a cookie nor a password by Basic. For routes that answer in the body, too.
 pub(crate) fn is_unforgeable(request: &Request<'_>, web: &Web) -> bool {
     let has_authorization = request.headers().contains("Authorization");
-    sends_json(request) && !has_authorization && !web.sessions().cookies().any_in(request)
+    sends_json_alone(request) && !has_authorization && !web.sessions().cookies().any_in(request)
 }
 
 fn tell(request: &Request<'_>, web: &Web, checked: Result<(), Rejection>) -> Result<(), Rejection> {
@@ -226,12 +226,12 @@ fn is_program(request: &Request<'_>, web: &Web) -> bool {
         name == "Origin" || (name.starts_with("Sec-Fetch-") && name != "Sec-Fetch-Mode")
     };
     let is_browser = request.headers().iter().any(|header| is_of_browsers(header.name()));
-    sends_json(request) && !is_browser && !web.sessions().cookies().any_in(request)
+    sends_json_alone(request) && !is_browser && !web.sessions().cookies().any_in(request)
 }
 
 /// Tells whether there is one `Content-Type`, and its type is `application/json`. One with a comma may be
 /// two that somebody on the way has joined.
-fn sends_json(request: &Request<'_>) -> bool {
+fn sends_json_alone(request: &Request<'_>) -> bool {
     let mut kinds = request.headers().get("Content-Type");
     let (Some(kind), None) = (kinds.next(), kinds.next()) else {
         return false;

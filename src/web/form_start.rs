@@ -60,7 +60,7 @@ pub(crate) fn refuse_override() -> Rejection {
     }
 }
 
-/// Gives what was typed into the form of a request that no handler has read: none of a form beyond 512
+/// Returns what was typed into the form of a request that no handler has read: none of a form beyond 512
 /// bytes, and nothing that goes by its name for a secret.
 pub(super) fn typed<'r>(request: &'r Request<'_>) -> &'r [(String, String)] {
     &request.local_cache(|| Typed(Vec::new())).0

@@ -15,7 +15,7 @@ use crate::web::socket::asks_for_socket;
 use crate::web::{bearer, headers, sender};
 
 impl Web {
-    /// Says when and from where a request came.
+    /// Returns when and from where a request came.
     pub fn origin(&self, request: &Request<'_>) -> Origin {
         let of_session = || {
             let active = session::loaded(request).and_then(Current::active)?;
@@ -29,13 +29,13 @@ impl Web {
             .at_route(request.method(), route)
     }
 
-    /// Gives the network address of the client.
+    /// Returns the network address of the client.
     pub fn client(&self, request: &Request<'_>) -> Option<IpAddr> {
         self.proxies().client(request)
     }
 }
 
-/// Gives the identifier under which a request is told of: random, and the header `X-Request-Id` of
+/// Returns the identifier under which a request is told of: random, and the header `X-Request-Id` of
 /// our answer to it. None when there is no randomness.
 pub(crate) fn request_id(request: &Request<'_>) -> Option<Uuid> {
     struct RequestId(Option<Uuid>);
@@ -52,7 +52,7 @@ pub(crate) fn sends_form(request: &Request<'_>) -> bool {
     request.content_type().is_some_and(|kind| kind.is_form())
 }
 
-/// Tells whether a request wants JSON: its own body is JSON, its `Accept` prefers JSON or a format that is
+/// Returns `true` if a request wants JSON: its own body is JSON, its `Accept` prefers JSON or a format that is
 /// written in it (RFC 6839, section 3.1), or it is to become a WebSocket, for which no page is any use. So
 /// does one with a token in a header, which no browser puts there by itself, unless its `Accept` prefers
 /// HTML: programs often say nothing, or that anything will do.
@@ -79,7 +79,7 @@ pub(crate) fn is_of_script(request: &Request<'_>) -> bool {
     is_fetch || sender.is_some_and(|it| it.eq_ignore_ascii_case("XMLHttpRequest"))
 }
 
-/// Tells whether the route of a request has a page of the same path.
+/// Returns `true` if the route of a request has a page of the same path.
 pub(crate) fn has_page(request: &Request<'_>) -> bool {
     request.route().is_some_and(|own| is_page(request, own.uri.path()))
 }

@@ -29,7 +29,7 @@ pub(crate) async fn current<'r>(
     Ok(current)
 }
 
-/// Gives what is shown of a user, and has it at hand for the rest of the request.
+/// Returns what is shown of a user, and has it at hand for the rest of the request.
 ///
 /// # Errors
 ///
@@ -48,15 +48,15 @@ pub(crate) async fn show(
     value.ok_or(Rejection::Unavailable)
 }
 
-/// Gives what is shown of the user of a request: of whoever a guard let in, or else of whoever is
-/// logged in, if a guard has asked.
+/// Returns what is shown of the user of a request: of the user whom a guard let in, or else of the user who
+/// is logged in, if a guard has asked.
 pub(crate) fn current_user(request: &Request<'_>) -> Option<Value> {
     let of_session = || session::loaded(request).and_then(Current::active).map(|it| it.user.id);
     let user = sender::decided(request).map(|it| it.user.id).or_else(of_session)?;
     shown(request, user).flatten()
 }
 
-/// Gives what is shown of a user, if it was asked for: none when it could not be found out.
+/// Returns what is shown of a user, if it was asked for: none when it could not be found out.
 fn shown(request: &Request<'_>, user: UserId) -> Option<Option<Value>> {
     let shown = lock(request);
     shown.iter().find(|(id, _)| *id == user).map(|(_, value)| value.clone())

@@ -44,27 +44,27 @@ impl Web {
         request.rocket().state()
     }
 
-    /// Gives the configuration.
+    /// Returns the configuration.
     pub fn config(&self) -> &Config {
         &self.config
     }
 
-    /// Gives the sessions.
+    /// Returns the sessions.
     pub fn sessions(&self) -> &Sessions {
         &self.sessions
     }
 
-    /// Gives the listeners for events.
+    /// Returns the listeners for events.
     pub fn signals(&self) -> &Signals {
         &self.signals
     }
 
-    /// Gives the time.
+    /// Returns the time.
     pub fn clock(&self) -> &Clock {
         &self.clock
     }
 
-    /// Gives what is shown of a user: the `user` of JSON answers.
+    /// Returns what is shown of a user: the `user` of JSON answers.
     ///
     /// # Errors
     ///
@@ -105,7 +105,7 @@ impl Web {
         self.features.iter().copied()
     }
 
-    /// Gives where a feature's page is; none when the feature is not enabled.
+    /// Returns where a feature's page is; none when the feature is not enabled.
     pub fn url(&self, name: &str) -> Option<Next> {
         self.urls.get(name).and_then(|path| self.next(path))
     }

@@ -72,7 +72,7 @@ impl Page {
         self.has_script
     }
 
-    /// Gives the name of its template.
+    /// Returns the name of its template.
     pub fn template(&self) -> &str {
         &self.template
     }

@@ -32,7 +32,7 @@ pub(crate) fn keep_fields(fields: Map<String, Value>, request: &Request<'_>, web
     }
 }
 
-/// Gives what was typed into the form of this very page before its user proved that it is still
+/// Returns what was typed into the form of this very page before its user proved that it is still
 /// them. It is shown once.
 pub(super) fn kept_form(request: &Request<'_>, web: &Web) -> Option<Map<String, Value>> {
     let cookies = web.sessions().cookies();
