@@ -1,6 +1,7 @@
 //! `rocket-security keys …`.
 
 mod file;
+mod passphrase;
 
 use std::path::{Path, PathBuf};
 
@@ -8,12 +9,10 @@ use clap::{Subcommand, ValueEnum};
 
 use crate::cli::application::tokens_to_verify;
 use crate::cli::keys::file::{KeyFile, Rotated, read_bare, wrapped, write_new};
-use crate::cli::terminal::{
-    Failure, ask_password, is_interactive, note, print, print_table, read_password,
-};
+use crate::cli::keys::passphrase::passphrase;
+use crate::cli::terminal::{Failure, ask_password, is_interactive, note, print, print_table};
 use crate::config::TokenPurpose;
 use crate::crypto::token_key::TokenKey;
-use crate::secret::Secret;
 
 /// The commands for keys.
 #[derive(Subcommand)]
@@ -243,20 +242,4 @@ fn wrap(path: &Path) -> Result<(), Failure> {
 fn public() -> Result<(), Failure> {
     let document = tokens_to_verify()?.public_keys();
     print(serde_json::to_string(&document).map_err(|fault| Failure::Output(fault.into()))?)
-}
-
-/// Gives the configured passphrase of wrapped keys, if there is one. Nothing else of the configuration
-/// need be there.
-fn configured_passphrase() -> Result<Option<Secret<String>>, Failure> {
-    const KEY: &str = "security.tokens.passphrase";
-    let figment = rocket::Config::figment();
-    if !figment.contains(KEY) {
-        return Ok(None);
-    }
-    figment.extract_inner(KEY).map(Some).map_err(|_| Failure::refused(format!("{KEY} is no text")))
-}
-
-/// Asks for the passphrase of a key, or reads it from standard input.
-fn passphrase() -> Result<Secret<String>, Failure> {
-    if is_interactive() { ask_password("Passphrase of the key: ") } else { read_password() }
 }

@@ -1,19 +1,15 @@
 //! `rocket-security users …`.
 
+mod change;
 mod create;
 mod list;
 
 use clap::Subcommand;
 
-use crate::cli::application::{Application, no_account, origin};
-use crate::cli::terminal::{Failure, print};
+use crate::cli::application::Application;
+use crate::cli::terminal::Failure;
 use crate::cli::users::create::Create;
-use crate::clock::Clock;
-use crate::datastore::UserDatastore;
-use crate::datastore::user::UserChange;
-use crate::event::Event;
-use crate::features::reset::Reset;
-use crate::user::{Email, RoleName, User};
+use crate::user::{Email, RoleName};
 
 /// The commands for accounts.
 #[derive(Subcommand)]
@@ -103,96 +99,11 @@ pub(crate) async fn run(command: UsersCommand) -> Result<(), Failure> {
         UsersCommand::Create(account) => create::create(&application, &account).await,
         UsersCommand::List { json: true } => list::list_json(&application).await,
         UsersCommand::List { json: false } => list::list(&application).await,
-        UsersCommand::Confirm { email } => confirm(&application, &email).await,
+        UsersCommand::Confirm { email } => change::confirm(&application, &email).await,
         UsersCommand::Invite { email, roles } => create::invite(&application, &email, &roles).await,
-        UsersCommand::Reset { email } => reset(&application, &email).await,
-        UsersCommand::RequireChange { email } => require_change(&application, &email).await,
-        UsersCommand::Deactivate { email } => set_active(&application, &email, false).await,
-        UsersCommand::Activate { email } => set_active(&application, &email, true).await,
+        UsersCommand::Reset { email } => change::reset(&application, &email).await,
+        UsersCommand::RequireChange { email } => change::require_change(&application, &email).await,
+        UsersCommand::Deactivate { email } => change::set_active(&application, &email, false).await,
+        UsersCommand::Activate { email } => change::set_active(&application, &email, true).await,
     }
-}
-
-async fn confirm(application: &Application, email: &Email) -> Result<(), Failure> {
-    let user = application.find(email).await?;
-    let update = UserChange::confirmed(Clock::default().now(), None);
-    let event = Event::UserConfirmed { user: user.id, origin: origin() };
-    let changed = application
-        .commit(event, async |store, with| store.update_user(user.id, &update, with).await)
-        .await?;
-    if changed.is_some() {
-        return print(format_args!("{} is confirmed.", user.email));
-    }
-    if application.find(email).await?.confirmed_at.is_some() {
-        return print(format_args!("{} is confirmed already.", user.email));
-    }
-    Err(Failure::refused(format!(
-        "{} has no password: its owner chooses one by the link that /confirm mails",
-        user.email
-    )))
-}
-
-async fn reset(application: &Application, email: &Email) -> Result<(), Failure> {
-    let user = in_use(application.find(email).await?)?;
-    let settings = application.feature(Reset::default())?;
-    let mail = settings.instructions(&user.email, Clock::default().now())?;
-    application.post(mail).await?;
-    print(format_args!(
-        "The application mails {} a link to choose a new password, good for {}.",
-        user.email, settings.within
-    ))
-}
-
-/// Refuses an account that is in no state to be mailed a link: the mail would be dropped.
-fn in_use(user: User) -> Result<User, Failure> {
-    let email = &user.email;
-    if !user.active {
-        return Err(Failure::refused(format!(
-            "{email} is deactivated and gets no link. Let it log in again with `rocket-security \
-             users activate {email}`"
-        )));
-    }
-    if user.closes_at.is_some() {
-        return Err(Failure::refused(format!(
-            "{email} was closed by its owner and gets no link: they open it again by the one that \
-             was mailed then"
-        )));
-    }
-    Ok(user)
-}
-
-async fn require_change(application: &Application, email: &Email) -> Result<(), Failure> {
-    let user = application.find(email).await?;
-    if user.must_change {
-        return print(format_args!("{} has to change the password already.", user.email));
-    }
-    let event = Event::PasswordChangeRequired { user: user.id, origin: origin() };
-    let update = UserChange::must_change();
-    let changed = application
-        .commit(event, async |store, with| store.update_user(user.id, &update, with).await)
-        .await?;
-    changed.ok_or_else(|| no_account(email))?;
-    print(format_args!(
-        "{} has to change the password before anything else, and its sessions have ended.",
-        user.email
-    ))
-}
-
-/// Switches an account. One that is as wanted is left alone, for every change ends its sessions.
-async fn set_active(application: &Application, email: &Email, active: bool) -> Result<(), Failure> {
-    let user = application.find(email).await?;
-    let state = if active { "active" } else { "deactivated" };
-    if user.active == active {
-        return print(format_args!("{} is {state} already.", user.email));
-    }
-    let update = UserChange::active(active);
-    let event = match active {
-        true => Event::UserActivated { user: user.id, origin: origin() },
-        false => Event::UserDeactivated { user: user.id, origin: origin() },
-    };
-    let changed = application
-        .commit(event, async |store, with| store.update_user(user.id, &update, with).await)
-        .await?;
-    changed.ok_or_else(|| no_account(email))?;
-    let sessions = if active { "" } else { ", and its sessions have ended" };
-    print(format_args!("{} is {state}{sessions}.", user.email))
 }

@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rocket::async_trait;
 
 use crate::error::Result;
-use crate::mail::{Mailer, Message};
+use crate::mail::mailer::Mailer;
+use crate::mail::message::Message;
 
 /// Keeps every message for a test to read. Clones share what they keep.
 #[derive(Clone, Debug, Default)]

@@ -7,7 +7,8 @@ use rocket::async_trait;
 use rocket::tokio::fs;
 
 use crate::error::{Error, Result};
-use crate::mail::{Mailer, Message};
+use crate::mail::mailer::Mailer;
+use crate::mail::message::Message;
 
 /// Writes each message to a file of its own, `<uuid>.eml`, and logs where it lies and the link it
 /// carries.

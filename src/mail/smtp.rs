@@ -11,7 +11,8 @@ use rocket::async_trait;
 use url::{Host, Url};
 
 use crate::error::{Error, Result};
-use crate::mail::{Mailer, Message};
+use crate::mail::mailer::Mailer;
+use crate::mail::message::Message;
 
 /// Sends by SMTP, over a connection for each mail: lettre's pool cannot be dropped once the runtime
 /// has ended, which is when Rocket drops what it manages.

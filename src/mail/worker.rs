@@ -20,8 +20,8 @@ use crate::datastore::outbox::{Addressee, NewLink, NewMail, OutboxMail};
 use crate::datastore::user::Credentials;
 use crate::error::{Error, Result};
 use crate::event::{Event, Origin, Signals};
-use crate::mail::Mailer;
 use crate::mail::compose::Composer;
+use crate::mail::mailer::Mailer;
 use crate::mail::outage::{News, Outage};
 use crate::user::{Identity, User, UserId};
 

@@ -40,7 +40,6 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use chrono::TimeDelta;
 use rocket::http::Cookie;
 use rocket::time::Duration;
 use rocket::{Request, Response};
@@ -60,26 +59,23 @@ use crate::session::names::{Kind, Names};
 /// How long what was typed waits for its user to prove that it is still them.
 const FORM_LIFETIME: Duration = Duration::minutes(10);
 
-/// How long a login can wait for what it lacks.
-pub(super) const PENDING_LIFETIME: Duration = Duration::minutes(10);
-
 /// The longest value of a cookie that every browser keeps, with room for name and attributes (RFC
 /// 6265, section 6.1).
-const MAX_VALUE: usize = 3_800;
+pub(super) const MAX_VALUE: usize = 3_800;
 
 /// Makes, finds and opens our cookies.
 pub struct Cookies {
-    names: Names,
+    pub(super) names: Names,
     session: Sealer,
     guest: Sealer,
     link: Sealer,
     notice: Sealer,
     form: Sealer,
-    pending: Sealer,
+    pub(super) pending: Sealer,
     data: Sealer,
     remember: Sealer,
     lineage: Lineage,
-    has_refresh: bool,
+    pub(super) has_refresh: bool,
 }
 
 impl Cookies {
@@ -117,54 +113,6 @@ impl Cookies {
     /// Has tokens looked for in a cookie, of that name if there is one.
     pub fn with_token(self, name: Option<CookieName>) -> Self {
         Self { names: self.names.with_token(name), ..self }
-    }
-
-    /// Makes the cookie that holds a token until the browser closes, for an application that wants a
-    /// browser to come by it: `HttpOnly`, `SameSite=Lax`, `Path=/`, `Secure` over https. Browsers keep
-    /// no more than 4096 bytes of name and value. A logout takes it away, and so does the beginning of a
-    /// session, whoever's, unless the same answer sets it. It is read where `"cookie"` is among
-    /// [`tokens.sources`](crate::config::TokensConfig::sources).
-    ///
-    /// ```
-    /// # use rocket::State;
-    /// # use rocket::http::CookieJar;
-    /// # use rocket::post;
-    /// use rocket_security::AuthVia;
-    /// use rocket_security::Rejection;
-    /// use rocket_security::Tokens;
-    /// use rocket_security::via;
-    /// use rocket_security::web::Web;
-    ///
-    /// #[post("/token-cookie")]
-    /// fn keep(
-    ///     user: AuthVia<via::Session>,
-    ///     tokens: &Tokens,
-    ///     web: &State<Web>,
-    ///     jar: &CookieJar<'_>,
-    /// ) -> Result<(), Rejection> {
-    ///     // It ends with the session.
-    ///     let token = tokens.access(&user).issue()?;
-    ///     jar.add(web.sessions().cookies().token(token));
-    ///     Ok(())
-    /// }
-    /// ```
-    pub fn token(&self, token: String) -> Cookie<'static> {
-        self.names.cookie(Kind::Token, token)
-    }
-
-    /// Makes the cookie that takes the token away.
-    pub fn without_token(&self) -> Cookie<'static> {
-        self.names.removal(Kind::Token)
-    }
-
-    /// Makes the cookie that takes the token away, where one is looked for in a cookie.
-    pub(super) fn token_removal(&self) -> Option<Cookie<'static>> {
-        self.names.reads_token().then(|| self.without_token())
-    }
-
-    /// Finds the token that a request carries in a cookie.
-    pub(crate) fn find_token<'r>(&self, request: &'r Request<'_>) -> Option<&'r str> {
-        self.find(Kind::Token, request)
     }
 
     /// Tells whether a request carries any cookie of ours, by whichever name.
@@ -264,31 +212,6 @@ impl Cookies {
         self.form.open(self.find(Kind::Form, request)?)
     }
 
-    /// Makes the cookie that holds a login for so many seconds, for the guest of that id alone; none when it
-    /// is too much for a cookie.
-    pub(super) fn pending(
-        &self,
-        login: &impl Serialize,
-        guest: &Token,
-        seconds: i64,
-    ) -> Result<Option<Cookie<'static>>> {
-        let sealed = self.pending.seal_to(login, guest)?;
-        if sealed.len() > MAX_VALUE {
-            return Ok(None);
-        }
-        let mut cookie = self.names.cookie(Kind::Pending, sealed);
-        cookie.set_max_age(Duration::seconds(seconds));
-        Ok(Some(cookie))
-    }
-
-    pub(super) fn open_pending<T: DeserializeOwned>(
-        &self,
-        request: &Request<'_>,
-        guest: &Token,
-    ) -> Option<T> {
-        self.pending.open_of(self.find(Kind::Pending, request)?, guest)
-    }
-
     /// Makes the cookies that take away what somebody who logs out leaves in the browser of a request.
     pub(super) fn without_leftovers(&self, request: &Request<'_>) -> Vec<Cookie<'static>> {
         let left =
@@ -322,20 +245,6 @@ impl Cookies {
         self.data.open_of(self.find(kind, request)?, owner)
     }
 
-    pub(super) fn csrf_name(&self) -> Option<&CookieName> {
-        self.names.csrf()
-    }
-
-    pub(super) fn csrf(&self, name: &CookieName, id: &Token) -> Cookie<'static> {
-        self.names.copy(name, id.csrf_token())
-    }
-
-    pub(super) fn without_csrf(&self, name: &CookieName) -> Cookie<'static> {
-        let mut cookie = self.names.copy(name, String::new());
-        cookie.make_removal();
-        cookie
-    }
-
     /// Makes the cookie by which a browser is remembered, for as long as it is at `now`.
     pub(super) fn remember(&self, keepsake: &Keepsake, now: Timestamp) -> Result<Cookie<'static>> {
         let mut cookie = self.names.cookie(Kind::Remember, self.remember.seal(keepsake)?);
@@ -347,20 +256,6 @@ impl Cookies {
     /// Opens the cookie by which a browser is remembered, also one that is marked as dead.
     pub(super) fn open_remember(&self, request: &Request<'_>) -> Option<Keepsake> {
         self.remember.open(self.names.find(Kind::Remember, request)?)
-    }
-
-    pub(super) fn refresh(&self, token: &str, left: TimeDelta) -> Cookie<'static> {
-        let mut cookie = self.names.cookie(Kind::Refresh, token.to_owned());
-        cookie.set_max_age(Duration::seconds(left.num_seconds()));
-        cookie
-    }
-
-    pub(super) fn find_refresh<'r>(&self, request: &'r Request<'_>) -> Option<&'r str> {
-        self.names.find(Kind::Refresh, request).filter(|_| self.has_refresh)
-    }
-
-    pub(super) fn without_refresh(&self) -> Option<Cookie<'static>> {
-        self.has_refresh.then(|| self.removal(Kind::Refresh))
     }
 
     /// Gives what derives the successors of a keepsake.

@@ -10,9 +10,14 @@
 use rocket::http::Cookie;
 use rocket::{Request, Response};
 
+use crate::config::CookieName;
 use crate::crypto::one_time::Token;
-use crate::session::data::keep_private;
-use crate::session::{Change, Current, Sessions, changes, cookie, loaded};
+use crate::session::caching::keep_private;
+use crate::session::change::{Change, changes};
+use crate::session::cookie;
+use crate::session::cookie::Cookies;
+use crate::session::current::{Current, loaded};
+use crate::session::sessions::Sessions;
 
 impl Sessions {
     /// Keeps the cookie in step with the id that the browser has from this answer on. Where nobody
@@ -37,6 +42,22 @@ impl Sessions {
         };
         cookie::set(request, cookie);
         keep_private(response);
+    }
+}
+
+impl Cookies {
+    fn csrf_name(&self) -> Option<&CookieName> {
+        self.names.csrf()
+    }
+
+    fn csrf(&self, name: &CookieName, id: &Token) -> Cookie<'static> {
+        self.names.copy(name, id.csrf_token())
+    }
+
+    fn without_csrf(&self, name: &CookieName) -> Cookie<'static> {
+        let mut cookie = self.names.copy(name, String::new());
+        cookie.make_removal();
+        cookie
     }
 }
 

@@ -4,15 +4,22 @@
 //! What is in it belongs to `flow`.
 
 use rocket::Request;
+use rocket::http::Cookie;
+use rocket::time::Duration;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
 use crate::crypto::one_time::Token;
 use crate::error::Result;
-use crate::session::cookie::PENDING_LIFETIME;
+use crate::session::cookie;
+use crate::session::cookie::{Cookies, MAX_VALUE};
+use crate::session::current::loaded;
 use crate::session::names::Kind;
-use crate::session::{Sessions, cookie, loaded};
+use crate::session::sessions::Sessions;
+
+/// How long a login can wait for what it lacks.
+const PENDING_LIFETIME: Duration = Duration::minutes(10);
 
 #[derive(Serialize, Deserialize)]
 struct Held<T> {
@@ -77,5 +84,28 @@ impl Sessions {
             return Ok(id);
         }
         self.become_guest(request)
+    }
+}
+
+impl Cookies {
+    /// Makes the cookie that holds a login for so many seconds, for the guest of that id alone; none when it
+    /// is too much for a cookie.
+    fn pending(
+        &self,
+        login: &impl Serialize,
+        guest: &Token,
+        seconds: i64,
+    ) -> Result<Option<Cookie<'static>>> {
+        let sealed = self.pending.seal_to(login, guest)?;
+        if sealed.len() > MAX_VALUE {
+            return Ok(None);
+        }
+        let mut cookie = self.names.cookie(Kind::Pending, sealed);
+        cookie.set_max_age(Duration::seconds(seconds));
+        Ok(Some(cookie))
+    }
+
+    fn open_pending<T: DeserializeOwned>(&self, request: &Request<'_>, guest: &Token) -> Option<T> {
+        self.pending.open_of(self.find(Kind::Pending, request)?, guest)
     }
 }

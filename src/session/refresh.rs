@@ -1,9 +1,15 @@
 //! The cookie of a refresh token, where `security.tokens.refresh_in` chooses one.
 
+use chrono::TimeDelta;
 use rocket::Request;
+use rocket::http::Cookie;
+use rocket::time::Duration;
 
 use crate::clock::Timestamp;
-use crate::session::{Sessions, cookie};
+use crate::session::cookie;
+use crate::session::cookie::Cookies;
+use crate::session::names::Kind;
+use crate::session::sessions::Sessions;
 
 impl Sessions {
     /// Gives the refresh token that a request brings in its cookie, if it does and cookies are chosen.
@@ -21,5 +27,21 @@ impl Sessions {
         if let Some(removal) = self.cookies.without_refresh() {
             cookie::set(request, removal);
         }
+    }
+}
+
+impl Cookies {
+    fn refresh(&self, token: &str, left: TimeDelta) -> Cookie<'static> {
+        let mut cookie = self.names.cookie(Kind::Refresh, token.to_owned());
+        cookie.set_max_age(Duration::seconds(left.num_seconds()));
+        cookie
+    }
+
+    fn find_refresh<'r>(&self, request: &'r Request<'_>) -> Option<&'r str> {
+        self.names.find(Kind::Refresh, request).filter(|_| self.has_refresh)
+    }
+
+    fn without_refresh(&self) -> Option<Cookie<'static>> {
+        self.has_refresh.then(|| self.removal(Kind::Refresh))
     }
 }

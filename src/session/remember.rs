@@ -3,53 +3,16 @@
 //! The feature [`remember`](crate::features::remember) knows what a keepsake is good for; [`Sessions`]
 //! asks it once a request, when no session is there that lives.
 
-use std::sync::Arc;
+pub use crate::session::restore::{Restore, Restored, Restorer};
 
-use rocket::{Request, async_trait};
+use rocket::Request;
 
 use crate::crypto::lineage::{Heir, Keepsake};
 use crate::error::Result;
+use crate::session::cookie;
+use crate::session::current::{Active, Current};
 use crate::session::names::Kind;
-use crate::session::{Active, Current, Sessions, cookie};
-
-/// Restores sessions: the feature that remembers browsers.
-#[async_trait]
-pub trait Restore: Send + Sync + 'static {
-    /// Finds out what a keepsake is good for. The session of the request is being read meanwhile:
-    /// whoever asks for it here waits for ever.
-    async fn restore(&self, request: &Request<'_>, keepsake: &Keepsake) -> Restored;
-
-    /// Ends the series that a keepsake belongs to.
-    ///
-    /// # Errors
-    ///
-    /// What the store fails with.
-    async fn end(&self, keepsake: &Keepsake) -> Result<()>;
-
-    /// Tells whether the box of the login page is ticked before anybody has touched it.
-    fn is_preset(&self) -> bool;
-}
-
-/// What a keepsake is good for.
-pub enum Restored {
-    /// A session has begun; the browser keeps this from now on.
-    Begun(Keepsake, Box<Active>),
-    /// Another request of the same browser has just begun it.
-    Again(Heir),
-    /// The user has to prove more: the browser keeps a login that is not finished.
-    Pending,
-    /// A hook refuses the user.
-    Declined,
-    /// It opens nothing, any more or ever: it counts for nothing from now on.
-    Forgotten,
-    /// Nobody is logged in, and nothing changes.
-    Nobody,
-    /// The store did not answer: nobody knows.
-    Unavailable,
-}
-
-/// What the feature hands over in `install`.
-pub struct Restorer(pub Arc<dyn Restore>);
+use crate::session::sessions::Sessions;
 
 impl Sessions {
     /// Tells whether browsers are remembered, and whether the box for it is ticked by itself.

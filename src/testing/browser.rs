@@ -11,7 +11,7 @@ use rocket::http::{ContentType, Cookie, Header, Method, Status};
 use rocket::local::asynchronous::{Client, LocalRequest, LocalResponse};
 use serde_json::{Value, json};
 
-use crate::testing::orderly;
+use crate::testing::orderly::orderly;
 
 /// A browser: cookies of its own, and an address it comes from.
 pub struct Browser<'a> {

@@ -1,27 +1,20 @@
 //! A fresh database for each test.
 
-use std::fmt::Debug;
 use std::thread;
 
 use rocket::figment::Figment;
 use rocket::figment::providers::Serialized;
 use rocket::tokio::runtime::Builder;
-#[cfg(any(feature = "postgres", feature = "mysql"))]
-use sqlx::migrate::MigrateDatabase;
 use tempfile::TempDir;
 
 use crate::crypto::keys::generate_paserk;
 use crate::crypto::random_uuid;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 use crate::testing::migrated;
-use crate::testing::orderly;
-
-/// Names the server on which the databases are made, for example
-/// `postgres://postgres@127.0.0.1/postgres` or `mysql://root@127.0.0.1/mysql`.
-const SERVER: &str = "SECURITY_TEST_DATABASE_URL";
-
-/// Names the same server as it is reached directly, where [`SERVER`] is a pooler before it.
-const ADMIN: &str = "SECURITY_TEST_ADMIN_URL";
+use crate::testing::orderly::orderly;
+use crate::testing::server::{
+    ADMIN, SERVER, create, database_at, drop_database, has_transaction_pooling, scheme,
+};
 
 /// The name of the file of a SQLite database.
 const FILE: &str = "security.sqlite";
@@ -129,48 +122,5 @@ impl Drop for TestDatabase {
             runtime.block_on(drop_database(&url));
         });
         let _ = dropping.join();
-    }
-}
-
-fn has_transaction_pooling() -> bool {
-    std::env::var_os(ADMIN).is_some()
-}
-
-pub(super) fn database_at(server: &str, name: &str) -> String {
-    let mut url = orderly(url::Url::parse(server));
-    url.set_path(name);
-    url.into()
-}
-
-async fn create(url: &str) {
-    match scheme(url) {
-        #[cfg(feature = "postgres")]
-        "postgres" | "postgresql" => told(sqlx::Postgres::create_database(url).await),
-        #[cfg(feature = "mysql")]
-        "mysql" | "mariadb" => told(sqlx::MySql::create_database(url).await),
-        scheme => panic!("{SERVER} names a \"{scheme}\" server, which is not compiled in"),
-    }
-}
-
-async fn drop_database(url: &str) {
-    // Whoever cannot be dropped stays behind; the test has said what it had to say.
-    let _: sqlx::Result<()> = match scheme(url) {
-        #[cfg(feature = "postgres")]
-        "postgres" | "postgresql" => sqlx::Postgres::force_drop_database(url).await,
-        #[cfg(feature = "mysql")]
-        "mysql" | "mariadb" => sqlx::MySql::drop_database(url).await,
-        _ => Ok(()),
-    };
-}
-
-fn scheme(url: &str) -> &str {
-    url.split(':').next().unwrap_or_default()
-}
-
-#[cfg(any(feature = "postgres", feature = "mysql"))]
-fn told<T, E: Debug>(made: Result<T, E>) -> T {
-    match made {
-        Ok(made) => made,
-        Err(fault) => panic!("no database could be made on the server of {SERVER}: {fault:?}"),
     }
 }

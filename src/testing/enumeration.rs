@@ -41,7 +41,9 @@ use crate::crypto::random_uuid;
 use crate::datastore::Together;
 use crate::datastore::user::{NewUser, UserChange};
 use crate::flow::lapse::UNCONFIRMED_FOR;
-use crate::testing::{Answer, Browser, PASSWORD, TestApp, orderly};
+use crate::testing::app::{PASSWORD, TestApp};
+use crate::testing::browser::{Answer, Browser};
+use crate::testing::orderly::orderly;
 use crate::user::{Email, UserId};
 use crate::web::Web;
 

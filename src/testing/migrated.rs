@@ -4,7 +4,7 @@ use rocket::figment::Figment;
 use rocket::tokio::sync::OnceCell;
 
 use crate::datastore::SqlxDatastore;
-use crate::testing::orderly;
+use crate::testing::orderly::orderly;
 
 /// Returns the content of a SQLite file with our tables.
 #[cfg(feature = "sqlite")]
@@ -46,7 +46,7 @@ async fn make_template(server: &str) -> String {
     // Another process may be making it, too: the database gets the name when it is complete.
     let draft = format!("security_draft_{}", orderly(crate::crypto::random_uuid()).simple());
     orderly(run_on_postgres(server, &format!("CREATE DATABASE \"{draft}\"")).await);
-    migrate(&crate::testing::database::database_at(server, &draft)).await;
+    migrate(&crate::testing::server::database_at(server, &draft)).await;
     let rename = format!("ALTER DATABASE \"{draft}\" RENAME TO \"{template}\"");
     if let Err(fault) = run_on_postgres(server, &rename).await {
         let drop = format!("DROP DATABASE \"{draft}\" WITH (FORCE)");

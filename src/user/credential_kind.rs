@@ -72,7 +72,7 @@ pub struct CredentialKindError;
 
 #[cfg(test)]
 mod tests {
-    use crate::user::CredentialKind;
+    use crate::user::credential_kind::CredentialKind;
 
     #[test]
     fn the_names_of_our_own_kinds_are_names() {

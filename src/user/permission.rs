@@ -119,7 +119,7 @@ macro_rules! permissions {
 
 #[cfg(test)]
 mod tests {
-    use crate::user::PermissionName;
+    use crate::user::permission::PermissionName;
 
     #[test]
     fn permission_names_are_short_printable_ascii() {

@@ -179,7 +179,7 @@ macro_rules! scopes {
 
 #[cfg(test)]
 mod tests {
-    use crate::user::ScopeName;
+    use crate::user::scope::ScopeName;
 
     #[test]
     fn scope_names_are_those_of_rfc_6749() {

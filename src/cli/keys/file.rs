@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::Path;
 use std::{fs, io};
 
-use crate::cli::keys::{configured_passphrase, passphrase};
+use crate::cli::keys::passphrase::{configured_passphrase, passphrase};
 use crate::cli::terminal::Failure;
 use crate::config::TokenPurpose;
 use crate::crypto::token_key::{KeyFault, TokenKey, TokenVersion};

@@ -4,7 +4,7 @@ use clap::Args;
 
 use crate::cli::application::{Application, origin, unknown_role};
 use crate::cli::terminal::{Failure, ask_password, is_interactive, note, print, read_password};
-use crate::cli::users::in_use;
+use crate::cli::users::change::in_use;
 use crate::clock::Clock;
 use crate::crypto::hasher::{Hasher, PasswordHash};
 use crate::crypto::password::{Password, PasswordPolicy};

@@ -13,8 +13,8 @@ use rocket::{Ignite, Request, Rocket, Sentinel, async_trait, request};
 use crate::config;
 use crate::config::{TokensConfig, is_at_or_below};
 use crate::error::Error;
+use crate::security::access_map::map::{AccessMap, Declared, Drawn, RouteAccess};
 use crate::security::access_map::probe::LENIENT;
-use crate::security::access_map::{AccessMap, Declared, Drawn, RouteAccess};
 use crate::token::{Access, TokenKind};
 use crate::web::Web;
 use crate::web::demand::{Demand, Who};
@@ -242,7 +242,7 @@ mod tests {
     use serde_json::json;
 
     use crate::config::{RequireGuard, TokensConfig};
-    use crate::security::access_map::AccessMap;
+    use crate::security::access_map::map::AccessMap;
     use crate::security::access_map::require::{configured_kinds, faults, hidden, unnamed};
     use crate::web::demand::{Demand, Who};
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::security::access_map::{AccessMap, Csrf, Declared, RouteAccess};
+use crate::security::access_map::map::{AccessMap, Csrf, Declared, RouteAccess};
 
 const HEAD: [&str; 8] = ["METHOD", "ROUTE", "RANK", "FORMAT", "HANDLER", "FROM", "GUARDS", "CSRF"];
 

@@ -27,22 +27,22 @@
 //!
 //! | capability | modules of tests |
 //! |---|---|
-//! | [`UserDatastore`] | `users`, `changes`, `deletions`, `together` |
+//! | [`UserDatastore`] | `users`, `changes`, `better_hashes`, `deletions`, `together` |
 //! | [`SessionStore`] | `sessions` |
-//! | [`OneTimeStore`] | `one_time` |
+//! | [`OneTimeStore`] | `one_time`, `one_time_uses` |
 //! | [`OutboxStore`] | `outbox` |
 //! | [`AttemptStore`] | `attempts` |
-//! | [`RoleStore`], if it stands among the `capabilities` | `roles`, `permissions`, `hierarchy` |
+//! | [`RoleStore`], if it stands among the `capabilities` | `roles`, `permissions`, `hierarchy`, `inclusions` |
 //! | [`LapseStore`], likewise | `lapses` |
 //! | [`TicketStore`], likewise | `tickets` |
 //! | [`OutboxAdmin`], likewise | `outbox_admin` |
 //! | [`TrackStore`], likewise | `track` |
-//! | [`RememberStore`], likewise | `remember` |
-//! | [`RefreshStore`], likewise | `refresh`, `denylist` |
+//! | [`RememberStore`], likewise | `remember`, `series_ends` |
+//! | [`RefreshStore`], likewise | `refresh`, `rotations`, `family_ends`, `denylist` |
 //! | [`RememberStore`] and [`RefreshStore`], if both do | `refresh_remembered` |
 //! | [`Denylist`], likewise, without it | `denylist` |
 //! | [`PersonalTokenStore`], likewise | `personal_tokens` |
-//! | [`CredentialStore`], likewise | `credentials`, `credential_changes` |
+//! | [`CredentialStore`], likewise | `credentials`, `credential_uses`, `credential_changes` |
 //! | [`CredentialStore`] and [`RememberStore`], [`RefreshStore`] or [`PersonalTokenStore`], if both do | `credentials_remember`, `credentials_refresh`, `credentials_personal_tokens` |
 //! | [`AuditStore`], likewise | `audit` |
 //!
@@ -97,47 +97,27 @@
     reason = "a test ends by a panic, and the name of a sentence is what it says"
 )]
 
-/// Declares the sentences of a section, and the macro that makes a test of each. A function that
-/// does not stand in its section's list is dead code.
-macro_rules! section {
-    ($section:ident in $tests:ident: $($sentence:ident,)+) => {
-        pub mod sentences {
-            $(pub use crate::testing::contract::$section::$sentence;)+
-        }
-
-        #[doc(hidden)]
-        #[macro_export]
-        macro_rules! $tests {
-            () => {
-                mod $section {
-                    $(
-                        #[test]
-                        fn $sentence() {
-                            let sentence = $crate::testing::contract::sentences::$section::$sentence;
-                            // What `super` names is the module of the call.
-                            $crate::testing::contract::run(super::fresh_store(), sentence);
-                        }
-                    )+
-                }
-            };
-        }
-    };
-}
-
+#[macro_use]
+mod section;
 mod attempts;
 mod audit;
+mod better_hashes;
 mod changes;
 mod credential_changes;
+mod credential_uses;
 mod credentials;
 mod credentials_personal_tokens;
 mod credentials_refresh;
 mod credentials_remember;
 mod deletions;
 mod denylist;
+mod family_ends;
 mod hierarchy;
+mod inclusions;
 mod lapses;
 mod makers;
 mod one_time;
+mod one_time_uses;
 mod outbox;
 mod outbox_admin;
 mod permissions;
@@ -146,8 +126,11 @@ mod refresh;
 mod refresh_remembered;
 mod remember;
 mod roles;
+mod rotations;
 mod run;
+mod series_ends;
 mod sessions;
+mod suite;
 mod tickets;
 mod together;
 mod track;
@@ -161,17 +144,22 @@ pub use crate::testing::contract::run::run;
 pub mod sentences {
     pub use crate::testing::contract::attempts::sentences as attempts;
     pub use crate::testing::contract::audit::sentences as audit;
+    pub use crate::testing::contract::better_hashes::sentences as better_hashes;
     pub use crate::testing::contract::changes::sentences as changes;
     pub use crate::testing::contract::credential_changes::sentences as credential_changes;
+    pub use crate::testing::contract::credential_uses::sentences as credential_uses;
     pub use crate::testing::contract::credentials::sentences as credentials;
     pub use crate::testing::contract::credentials_personal_tokens::sentences as credentials_personal_tokens;
     pub use crate::testing::contract::credentials_refresh::sentences as credentials_refresh;
     pub use crate::testing::contract::credentials_remember::sentences as credentials_remember;
     pub use crate::testing::contract::deletions::sentences as deletions;
     pub use crate::testing::contract::denylist::sentences as denylist;
+    pub use crate::testing::contract::family_ends::sentences as family_ends;
     pub use crate::testing::contract::hierarchy::sentences as hierarchy;
+    pub use crate::testing::contract::inclusions::sentences as inclusions;
     pub use crate::testing::contract::lapses::sentences as lapses;
     pub use crate::testing::contract::one_time::sentences as one_time;
+    pub use crate::testing::contract::one_time_uses::sentences as one_time_uses;
     pub use crate::testing::contract::outbox::sentences as outbox;
     pub use crate::testing::contract::outbox_admin::sentences as outbox_admin;
     pub use crate::testing::contract::permissions::sentences as permissions;
@@ -180,167 +168,11 @@ pub mod sentences {
     pub use crate::testing::contract::refresh_remembered::sentences as refresh_remembered;
     pub use crate::testing::contract::remember::sentences as remember;
     pub use crate::testing::contract::roles::sentences as roles;
+    pub use crate::testing::contract::rotations::sentences as rotations;
+    pub use crate::testing::contract::series_ends::sentences as series_ends;
     pub use crate::testing::contract::sessions::sentences as sessions;
     pub use crate::testing::contract::tickets::sentences as tickets;
     pub use crate::testing::contract::together::sentences as together;
     pub use crate::testing::contract::track::sentences as track;
     pub use crate::testing::contract::users::sentences as users;
-}
-
-/// Tests a store against the contracts of its traits: a `#[test]` for each sentence of
-/// [`testing::contract`](crate::testing::contract), in modules by capability.
-///
-/// ```
-/// # use std::path::Path;
-/// # use rocket_security::SqlxDatastore;
-/// # async fn database_in(folder: &Path) -> SqlxDatastore { unimplemented!() }
-/// rocket_security::datastore_contract! {
-///     /// A database of its own in a temporary folder.
-///     store: async {
-///         let folder = tempfile::tempdir().unwrap();
-///         (database_in(folder.path()).await, folder)
-///     },
-/// }
-/// # fn main() {}
-/// ```
-///
-/// Before `store` may stand what it can do beyond [`UserDatastore`](crate::UserDatastore):
-/// `capabilities: [TrackStore],`. Each call stands in a module of its own.
-#[macro_export]
-macro_rules! datastore_contract {
-    (
-        $(capabilities: [$($capability:ident),* $(,)?],)?
-        $(#[$doc:meta])*
-        store: $store:expr $(,)?
-    ) => {
-        $(#[$doc])*
-        fn fresh_store() -> impl ::core::future::Future<
-            Output = (
-                impl $crate::datastore::UserDatastore $($(+ $crate::datastore::$capability)*)?,
-                impl ::core::marker::Sized,
-            ),
-        > {
-            $store
-        }
-
-        $crate::__contract_users!();
-        $crate::__contract_changes!();
-        $crate::__contract_deletions!();
-        $crate::__contract_together!();
-        $crate::__contract_sessions!();
-        $crate::__contract_one_time!();
-        $crate::__contract_outbox!();
-        $crate::__contract_attempts!();
-        $($($crate::__contract_capability! { $capability })*)?
-        $($crate::__contract_capabilities! { $($capability)* })?
-        $($crate::__contract_with_credentials! { [$($capability)*] $($capability)* })?
-    };
-}
-
-/// Names the section of two capabilities together, in whichever order they stand.
-#[doc(hidden)]
-#[macro_export]
-macro_rules! __contract_capabilities {
-    (RememberStore $($rest:ident)*) => {
-        $crate::__contract_capabilities! { also RefreshStore: $($rest)* }
-    };
-    (RefreshStore $($rest:ident)*) => {
-        $crate::__contract_capabilities! { also RememberStore: $($rest)* }
-    };
-    (also RefreshStore: RefreshStore $($rest:ident)*) => {
-        $crate::__contract_refresh_remembered!();
-    };
-    (also RememberStore: RememberStore $($rest:ident)*) => {
-        $crate::__contract_refresh_remembered!();
-    };
-    (also $wanted:ident: $other:ident $($rest:ident)*) => {
-        $crate::__contract_capabilities! { also $wanted: $($rest)* }
-    };
-    (also $wanted:ident:) => {};
-    ($other:ident $($rest:ident)*) => {
-        $crate::__contract_capabilities! { $($rest)* }
-    };
-    () => {};
-}
-
-/// Names the sections of `CredentialStore` together with each other capability, in whichever order they
-/// stand.
-#[doc(hidden)]
-#[macro_export]
-macro_rules! __contract_with_credentials {
-    ([$($all:ident)*] CredentialStore $($rest:ident)*) => {
-        $($crate::__contract_credentials_and! { $all })*
-    };
-    ([$($all:ident)*] $other:ident $($rest:ident)*) => {
-        $crate::__contract_with_credentials! { [$($all)*] $($rest)* }
-    };
-    ([$($all:ident)*]) => {};
-}
-
-/// Names the section of `CredentialStore` together with another capability.
-#[doc(hidden)]
-#[macro_export]
-macro_rules! __contract_credentials_and {
-    (RememberStore) => {
-        $crate::__contract_credentials_remember!();
-    };
-    (RefreshStore) => {
-        $crate::__contract_credentials_refresh!();
-    };
-    (PersonalTokenStore) => {
-        $crate::__contract_credentials_personal_tokens!();
-    };
-    ($other:ident) => {};
-}
-
-/// Names the section of a capability that not every store has.
-#[doc(hidden)]
-#[macro_export]
-macro_rules! __contract_capability {
-    (RoleStore) => {
-        $crate::__contract_roles!();
-        $crate::__contract_permissions!();
-        $crate::__contract_hierarchy!();
-    };
-    (LapseStore) => {
-        $crate::__contract_lapses!();
-    };
-    (TicketStore) => {
-        $crate::__contract_tickets!();
-    };
-    (OutboxAdmin) => {
-        $crate::__contract_outbox_admin!();
-    };
-    (TrackStore) => {
-        $crate::__contract_track!();
-    };
-    (RememberStore) => {
-        $crate::__contract_remember!();
-    };
-    (RefreshStore) => {
-        $crate::__contract_refresh!();
-        $crate::__contract_denylist!();
-    };
-    (Denylist) => {
-        $crate::__contract_denylist!();
-    };
-    (PersonalTokenStore) => {
-        $crate::__contract_personal_tokens!();
-    };
-    (CredentialStore) => {
-        $crate::__contract_credentials!();
-        $crate::__contract_credential_changes!();
-    };
-    (AuditStore) => {
-        $crate::__contract_audit!();
-    };
-    ($other:ident) => {
-        ::core::compile_error! {
-            concat!(
-                "`", stringify!($other),
-                "` is none of `RoleStore`, `LapseStore`, `TicketStore`, `OutboxAdmin`, `TrackStore`, \
-`RememberStore`, `RefreshStore`, `Denylist`, `PersonalTokenStore`, `CredentialStore` and `AuditStore`: no other capability is optional"
-            )
-        }
-    };
 }

@@ -28,24 +28,9 @@ section! {
     of_parallel_families_the_maximum_remains,
     a_bearer_is_found_by_what_their_token_lives_by,
     a_denied_token_has_no_bearer,
-    a_rotation_replaces_the_token_and_nothing_else,
-    a_token_that_was_replaced_is_told_its_successor_for_a_while_or_is_used_again,
-    a_family_that_is_over_or_anothers_rotates_for_nobody,
-    a_token_that_was_denied_meanwhile_is_replaced_by_none,
-    of_parallel_rotations_of_one_token_one_counts,
-    of_parallel_rotations_with_time_for_others_all_are_told_the_same_successor,
-    a_family_ends_once_and_for_its_user_alone,
-    a_session_that_is_ended_takes_its_families_along,
-    a_session_that_gives_way_takes_its_families_along,
-    a_session_that_is_over_leaves_its_families,
-    no_family_outlives_the_end_of_its_session_that_was_under_way_with_it,
-    a_change_of_its_user_ends_every_family,
-    no_family_outlives_a_change_that_was_under_way_with_it,
-    a_deleted_user_takes_their_families_along,
-    families_that_are_over_are_swept,
 }
 
-fn id() -> Uuid {
+pub(super) fn id() -> Uuid {
     random_uuid().unwrap()
 }
 
@@ -77,7 +62,7 @@ pub(super) async fn begin_family(store: &Arc<impl RefreshStore>, family: &Family
 }
 
 /// A family that has begun in a session that has.
-async fn with_session(
+pub(super) async fn with_session(
     store: &Arc<impl UserDatastore + RefreshStore>,
     user: &User,
 ) -> (FamilyRecord, SessionRecord) {
@@ -109,7 +94,7 @@ pub(super) async fn lives(store: &Arc<impl RefreshStore>, family: &FamilyRecord)
 }
 
 /// Presents a token of a family at that second, to whom nobody is told a successor.
-fn rotation(family: &FamilyRecord, presented: Uuid, second: i64) -> Rotation {
+pub(super) fn rotation(family: &FamilyRecord, presented: Uuid, second: i64) -> Rotation {
     Rotation {
         family: family.id,
         user_id: family.user_id,
@@ -122,11 +107,11 @@ fn rotation(family: &FamilyRecord, presented: Uuid, second: i64) -> Rotation {
     }
 }
 
-async fn rotate(store: &Arc<impl RefreshStore>, rotation: &Rotation) -> Rotated {
+pub(super) async fn rotate(store: &Arc<impl RefreshStore>, rotation: &Rotation) -> Rotated {
     store.rotate_family(rotation).await.unwrap()
 }
 
-fn ended(family: &FamilyRecord) -> EndedFamily {
+pub(super) fn ended(family: &FamilyRecord) -> EndedFamily {
     EndedFamily { id: family.id, user_id: family.user_id }
 }
 
@@ -280,289 +265,4 @@ pub async fn a_denied_token_has_no_bearer(store: &Arc<impl UserDatastore + Refre
         assert!(store.find_bearer(&good).await.unwrap().is_some());
         assert_eq!(store.find_bearer(&bad).await.unwrap(), None);
     }
-}
-
-pub async fn a_rotation_replaces_the_token_and_nothing_else(
-    store: &Arc<impl UserDatastore + RefreshStore>,
-) {
-    let ann = user(store, "ann@example.org").await;
-    let (family, other) = (family_of(&ann), family_of(&ann));
-    for family in [&family, &other] {
-        assert!(begin_family(store, family).await);
-    }
-    let rotation = rotation(&family, family.token_id, 50);
-    assert_eq!(rotate(store, &rotation).await, Rotated::Next);
-    let rotated = FamilyRecord {
-        token_id: rotation.next,
-        previous_id: Some(family.token_id),
-        rotated_at: at(50),
-        idle_expires_at: at(1_050),
-        ..family.clone()
-    };
-    assert_eq!(find(store, &family).await, Some(rotated));
-    assert_eq!(find(store, &other).await, Some(other));
-}
-
-pub async fn a_token_that_was_replaced_is_told_its_successor_for_a_while_or_is_used_again(
-    store: &Arc<impl UserDatastore + RefreshStore>,
-) {
-    let ann = user(store, "ann@example.org").await;
-    let family = family_of(&ann);
-    assert!(begin_family(store, &family).await);
-    let first = family.token_id;
-    let to_second = rotation(&family, first, 100);
-    assert_eq!(rotate(store, &to_second).await, Rotated::Next);
-    let within = |presented, second| {
-        let since = Some(at(second) - TimeDelta::seconds(10));
-        Rotation { since, ..rotation(&family, presented, second) }
-    };
-    let successor = async |presented, second| match rotate(store, &within(presented, second)).await
-    {
-        Rotated::SameAgain(family) => Some(family.token_id),
-        Rotated::Reused => None,
-        other => panic!("{other:?}"),
-    };
-    for moment in [95, 100, 109] {
-        assert_eq!(successor(first, moment).await, Some(to_second.next));
-    }
-    assert_eq!(successor(first, 110).await, None);
-    assert_eq!(successor(id(), 101).await, None);
-    assert_eq!(rotate(store, &rotation(&family, first, 101)).await, Rotated::Reused);
-    let to_third = rotation(&family, to_second.next, 102);
-    assert_eq!(rotate(store, &to_third).await, Rotated::Next, "what was refused changed nothing");
-    assert_eq!(successor(to_second.next, 103).await, Some(to_third.next));
-    assert_eq!(successor(first, 103).await, None, "the one before the previous one");
-}
-
-pub async fn a_family_that_is_over_or_anothers_rotates_for_nobody(
-    store: &Arc<impl UserDatastore + RefreshStore>,
-) {
-    let (ann, bob) = (user(store, "ann@example.org").await, user(store, "bob@example.org").await);
-    let (idle, old) = (family_of(&ann), FamilyRecord { expires_at: at(500), ..family_of(&ann) });
-    let old = FamilyRecord { idle_expires_at: at(500), ..old };
-    for family in [&idle, &old] {
-        assert!(begin_family(store, family).await);
-    }
-    let on_time = rotation(&idle, idle.token_id, 999);
-    for wrong in [
-        Rotation { family: id(), ..on_time },
-        Rotation { user_id: bob.id, ..on_time },
-        Rotation { epoch: 7, ..on_time },
-        rotation(&idle, idle.token_id, 1_000),
-        rotation(&idle, id(), 1_000),
-        rotation(&old, old.token_id, 500),
-    ] {
-        assert_eq!(rotate(store, &wrong).await, Rotated::Over, "{wrong:?}");
-    }
-    assert_eq!(find(store, &idle).await, Some(idle.clone()));
-    assert_eq!(rotate(store, &on_time).await, Rotated::Next);
-}
-
-pub async fn a_token_that_was_denied_meanwhile_is_replaced_by_none(
-    store: &Arc<impl UserDatastore + RefreshStore>,
-) {
-    let ann = user(store, "ann@example.org").await;
-    let (family, other) = (family_of(&ann), family_of(&ann));
-    for family in [&family, &other] {
-        assert!(begin_family(store, family).await);
-    }
-    let deny = async |token: Uuid| {
-        let token = token.to_string();
-        assert!(store.deny(&token, at(9_000), &Together::nothing()).await.unwrap());
-    };
-    deny(family.token_id).await;
-    let denied = rotation(&family, family.token_id, 50);
-    assert_eq!(rotate(store, &denied).await, Rotated::Over);
-    assert_eq!(find(store, &family).await.as_ref(), Some(&family), "nothing has changed");
-
-    // Neither is the successor of one that was replaced a moment ago told once more.
-    let replaced = rotation(&other, other.token_id, 50);
-    assert_eq!(rotate(store, &replaced).await, Rotated::Next);
-    deny(other.token_id).await;
-    let again = Rotation { since: Some(at(45)), ..rotation(&other, other.token_id, 51) };
-    assert_eq!(rotate(store, &again).await, Rotated::Over);
-    let next = rotation(&other, replaced.next, 60);
-    assert_eq!(rotate(store, &next).await, Rotated::Next, "the other one is good");
-}
-
-pub async fn of_parallel_rotations_of_one_token_one_counts(
-    store: &Arc<impl UserDatastore + RefreshStore>,
-) {
-    let ann = user(store, "ann@example.org").await;
-    let family = family_of(&ann);
-    assert!(begin_family(store, &family).await);
-    let answers = all_at_once(store, CALLERS, move |store, _| {
-        let rotation = rotation(&family, family.token_id, 1);
-        async move { store.rotate_family(&rotation).await.unwrap() }
-    })
-    .await;
-    assert_eq!(count(&answers, &Rotated::Next), 1);
-    assert_eq!(count(&answers, &Rotated::Reused), CALLERS - 1);
-}
-
-pub async fn of_parallel_rotations_with_time_for_others_all_are_told_the_same_successor(
-    store: &Arc<impl UserDatastore + RefreshStore>,
-) {
-    let ann = user(store, "ann@example.org").await;
-    let family = family_of(&ann);
-    assert!(begin_family(store, &family).await);
-    let presented = family.clone();
-    let answers = all_at_once(store, CALLERS, move |store, _| {
-        let rotation =
-            Rotation { since: Some(at(-9)), ..rotation(&presented, presented.token_id, 1) };
-        async move {
-            match store.rotate_family(&rotation).await.unwrap() {
-                Rotated::Next => rotation.next,
-                Rotated::SameAgain(family) => family.token_id,
-                other => panic!("{other:?}"),
-            }
-        }
-    })
-    .await;
-    let newest = find(store, &family).await.unwrap().token_id;
-    assert_eq!(count(&answers, &newest), CALLERS);
-}
-
-pub async fn a_family_ends_once_and_for_its_user_alone(
-    store: &Arc<impl UserDatastore + RefreshStore>,
-) {
-    let (ann, bob) = (user(store, "ann@example.org").await, user(store, "bob@example.org").await);
-    let (family, other) = (family_of(&ann), family_of(&ann));
-    for family in [&family, &other] {
-        assert!(begin_family(store, family).await);
-    }
-    for (who, expected) in [(&bob, false), (&ann, true), (&ann, false)] {
-        let together = Together::mail(vec![mail("ann@example.org")]);
-        assert_eq!(store.end_family(who.id, family.id, &together).await.unwrap(), expected);
-    }
-    assert_eq!(outbox(store).await.len(), 1);
-    assert!(!lives(store, &family).await);
-    assert!(lives(store, &other).await);
-}
-
-pub async fn a_session_that_is_ended_takes_its_families_along(
-    store: &Arc<impl UserDatastore + RefreshStore>,
-) {
-    let ann = user(store, "ann@example.org").await;
-    let (family, session) = with_session(store, &ann).await;
-    let second = in_session(&ann, &session);
-    let ((other, _), alone) = (with_session(store, &ann).await, family_of(&ann));
-    for family in [&second, &alone] {
-        assert!(begin_family(store, family).await);
-    }
-    assert!(store.end_session(&session.digest, &Together::nothing()).await.unwrap());
-    for (family, expected) in [(&family, false), (&second, false), (&other, true), (&alone, true)] {
-        assert_eq!(lives(store, family).await, expected);
-    }
-}
-
-pub async fn a_session_that_gives_way_takes_its_families_along(
-    store: &Arc<impl UserDatastore + RefreshStore>,
-) {
-    let ann = user(store, "ann@example.org").await;
-    let (family, _) = with_session(store, &ann).await;
-    let next = SessionRecord { created_at: at(1), ..session_of(&ann) };
-    store.begin_session(&next, 1, &Together::nothing()).await.unwrap().unwrap();
-    assert!(!lives(store, &family).await);
-}
-
-pub async fn a_session_that_is_over_leaves_its_families(
-    store: &Arc<impl UserDatastore + RefreshStore>,
-) {
-    let ann = user(store, "ann@example.org").await;
-    let (family, _) = with_session(store, &ann).await;
-    let swept = store.delete_ended_sessions(at(10), at(-10), 100).await.unwrap();
-    assert_eq!(swept.len(), 1);
-    assert_eq!(find(store, &family).await, Some(family));
-}
-
-pub async fn no_family_outlives_the_end_of_its_session_that_was_under_way_with_it(
-    store: &Arc<impl UserDatastore + RefreshStore>,
-) {
-    let ann = user(store, "ann@example.org").await;
-    for _ in 0..4 {
-        let session = session_of(&ann);
-        begin(store, &session).await;
-        let (owner, ending) = (ann.clone(), session.clone());
-        all_at_once(store, CALLERS, move |store, number| {
-            let (family, digest) = (in_session(&owner, &ending), ending.digest);
-            async move {
-                if number == CALLERS / 2 {
-                    store.end_session(&digest, &Together::nothing()).await.unwrap();
-                } else {
-                    store.begin_family(&family, 100, &Together::nothing()).await.unwrap();
-                }
-            }
-        })
-        .await;
-        assert_eq!(store.list_families(ann.id).await.unwrap(), []);
-    }
-}
-
-pub async fn a_change_of_its_user_ends_every_family(
-    store: &Arc<impl UserDatastore + RefreshStore>,
-) {
-    let (ann, bob) = (user(store, "ann@example.org").await, user(store, "bob@example.org").await);
-    let ((family, _), (bobs, _)) =
-        (with_session(store, &ann).await, with_session(store, &bob).await);
-    let alone = family_of(&ann);
-    assert!(begin_family(store, &alone).await);
-    let change = UserChange::active(true);
-    store.update_user(ann.id, &change, &Together::nothing()).await.unwrap().unwrap();
-    for (family, expected) in [(&family, false), (&alone, false), (&bobs, true)] {
-        assert_eq!(lives(store, family).await, expected);
-    }
-    assert_eq!(store.list_families(ann.id).await.unwrap(), []);
-    assert_eq!(rotate(store, &rotation(&alone, alone.token_id, 1)).await, Rotated::Over);
-}
-
-pub async fn no_family_outlives_a_change_that_was_under_way_with_it(
-    store: &Arc<impl UserDatastore + RefreshStore>,
-) {
-    let ann = user(store, "ann@example.org").await;
-    let owner = ann.clone();
-    all_at_once(store, CALLERS, move |store, number| {
-        let (family, id) = (family_of(&owner), owner.id);
-        async move {
-            if number == CALLERS / 2 {
-                let change = UserChange::active(true);
-                store.update_user(id, &change, &Together::nothing()).await.unwrap().unwrap();
-            } else {
-                store.begin_family(&family, 100, &Together::nothing()).await.unwrap();
-            }
-        }
-    })
-    .await;
-    assert_eq!(store.list_families(ann.id).await.unwrap(), []);
-}
-
-pub async fn a_deleted_user_takes_their_families_along(
-    store: &Arc<impl UserDatastore + RefreshStore>,
-) {
-    let (ann, bob) = (user(store, "ann@example.org").await, user(store, "bob@example.org").await);
-    let ((family, _), (bobs, _)) =
-        (with_session(store, &ann).await, with_session(store, &bob).await);
-    assert!(store.delete_user(ann.id, &Together::nothing()).await.unwrap());
-    assert!(!lives(store, &family).await);
-    assert!(lives(store, &bobs).await);
-    assert_eq!(store.delete_expired_families(at(2_000), 100).await.unwrap(), [ended(&bobs)]);
-}
-
-pub async fn families_that_are_over_are_swept(store: &Arc<impl UserDatastore + RefreshStore>) {
-    let ann = user(store, "ann@example.org").await;
-    let mut all = Vec::new();
-    for idle_expires_at in [at(999), at(1_000), at(1_000) + TimeDelta::microseconds(1)] {
-        let family = FamilyRecord { idle_expires_at, ..family_of(&ann) };
-        assert!(begin_family(store, &family).await);
-        all.push(family);
-    }
-    let mut swept = store.delete_expired_families(at(1_000), 1).await.unwrap();
-    assert_eq!(swept.len(), 1, "at most as many as asked for");
-    swept.extend(store.delete_expired_families(at(1_000), 5).await.unwrap());
-    assert_eq!(store.delete_expired_families(at(1_000), 5).await.unwrap(), []);
-    swept.sort();
-    let mut over: Vec<_> = all[..2].iter().map(ended).collect();
-    over.sort();
-    assert_eq!(swept, over);
-    assert!(lives(store, &all[2]).await);
 }

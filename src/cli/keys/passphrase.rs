@@ -1,0 +1,20 @@
+//! The passphrase of wrapped keys: the configured one, or one that is typed.
+
+use crate::cli::terminal::{Failure, ask_password, is_interactive, read_password};
+use crate::secret::Secret;
+
+/// Gives the configured passphrase of wrapped keys, if there is one. Nothing else of the configuration
+/// need be there.
+pub(super) fn configured_passphrase() -> Result<Option<Secret<String>>, Failure> {
+    const KEY: &str = "security.tokens.passphrase";
+    let figment = rocket::Config::figment();
+    if !figment.contains(KEY) {
+        return Ok(None);
+    }
+    figment.extract_inner(KEY).map(Some).map_err(|_| Failure::refused(format!("{KEY} is no text")))
+}
+
+/// Asks for the passphrase of a key, or reads it from standard input.
+pub(super) fn passphrase() -> Result<Secret<String>, Failure> {
+    if is_interactive() { ask_password("Passphrase of the key: ") } else { read_password() }
+}

@@ -1,0 +1,183 @@
+//! Going through a journal, and what comes of it.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use crate::clock::Timestamp;
+use crate::crypto::chain::{Sealed, Sealer, Vouched};
+use crate::crypto::one_time::Digest;
+use crate::datastore::audit::{AuditEntry, AuditHead, AuditRow};
+use crate::event::Event;
+
+/// What came of going through a journal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Report {
+    /// How many rows were found to be as they were written.
+    pub rows: u64,
+    /// The number of the last of them; 0 when there is none.
+    pub end: i64,
+    /// Its hash.
+    pub hash: Digest,
+    /// What is wrong behind it, if something is.
+    pub broken: Option<Broken>,
+    /// What these rows report as lost: events that happened and have no row.
+    pub lost: Vec<Lost>,
+}
+
+/// Events of one name that were not written down.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Lost {
+    /// The name of the events. `None` in rows that were written before it was noted.
+    pub event: Option<String>,
+    /// How many were lost, in all.
+    pub count: u64,
+    /// When the first of them happened.
+    pub since: Timestamp,
+    /// When the last of them happened.
+    pub until: Timestamp,
+}
+
+/// Where a journal is not as it was written.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("row {sequence} {fault}")]
+#[non_exhaustive]
+pub struct Broken {
+    /// The number of the first row of which that can be told.
+    pub sequence: i64,
+    /// What is wrong with it.
+    pub fault: Fault,
+}
+
+/// What can be wrong with a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Fault {
+    /// It was deleted, or others were put before it.
+    #[error("is missing")]
+    Missing,
+    /// The row before it is another one than when it was written.
+    #[error("does not follow the one before it")]
+    Unchained,
+    /// It says something else than when it was written.
+    #[error("was changed")]
+    Changed,
+    /// It was written by somebody who does not have the keys.
+    #[error("was not written with the keys of this application, or rows before it were changed")]
+    Forged,
+    /// Nothing vouches for it: the key is not there, and no later row has one that is.
+    #[error("was sealed by a key that is not among security.keys, and so was every later one")]
+    KeyIsGone,
+    /// It is the last one, and was not: the head was changed.
+    #[error("is not what the head of the journal says")]
+    Headless,
+    /// It is not the one that was noted elsewhere.
+    #[error("is not the one that was expected")]
+    Unexpected,
+}
+
+/// How far a journal was gone through.
+pub(super) struct Walk<'s> {
+    sealer: &'s Sealer,
+    expected: Option<(i64, Digest)>,
+    rows: u64,
+    pub(super) end: AuditHead,
+    /// The first row for which nothing vouches yet.
+    unvouched: Option<i64>,
+    lost: BTreeMap<Option<String>, Lost>,
+}
+
+impl<'s> Walk<'s> {
+    pub(super) fn new(sealer: &'s Sealer, expected: Option<(i64, Digest)>) -> Self {
+        let (end, lost) = (AuditHead::empty(), BTreeMap::new());
+        Self { sealer, expected, rows: 0, end, unvouched: None, lost }
+    }
+
+    pub(super) fn step(&mut self, row: AuditRow) -> std::result::Result<(), Broken> {
+        let sequence = self.end.sequence.saturating_add(1);
+        let broken = |fault| Err(Broken { sequence, fault });
+        if row.sequence != sequence {
+            return broken(Fault::Missing);
+        }
+        if row.previous != self.end.hash {
+            return broken(Fault::Unchained);
+        }
+        if row.right_hash() != row.hash {
+            return broken(Fault::Changed);
+        }
+        match self.sealer.look_at(Sealed::Row, &row.hash, row.key_id, &row.seal) {
+            Vouched::Yes => self.unvouched = None,
+            Vouched::No => return broken(Fault::Forged),
+            Vouched::KeyIsGone => self.unvouched = self.unvouched.or(Some(sequence)),
+        }
+        if self.expected.is_some_and(|(number, hash)| number == sequence && hash != row.hash) {
+            return broken(Fault::Unexpected);
+        }
+        self.rows = self.rows.saturating_add(1);
+        self.end = AuditHead { sequence, hash: row.hash, key_id: row.key_id, seal: row.seal };
+        if row.entry.event == Event::LOST {
+            self.note_lost(&row.entry);
+        }
+        Ok(())
+    }
+
+    fn note_lost(&mut self, entry: &AuditEntry) {
+        // What the application wrote can be read.
+        let Ok(noted) = serde_json::from_str::<NotedLoss>(&entry.payload) else {
+            return;
+        };
+        let (count, since, until) = (noted.count, noted.since.unwrap_or(entry.at), entry.at);
+        let lost = self.lost.entry(noted.lost.clone()).or_insert(Lost {
+            event: noted.lost,
+            count: 0,
+            since,
+            until,
+        });
+        lost.count = lost.count.saturating_add(count);
+        lost.since = lost.since.min(since);
+        lost.until = lost.until.max(until);
+    }
+
+    /// Compares the last row with the head.
+    pub(super) fn finish(self, head: &AuditHead) -> Report {
+        let end = self.end.sequence;
+        let behind = end.saturating_add(1);
+        let is_cut = head.sequence > end
+            || self.expected.as_ref().is_some_and(|(expected, _)| *expected > end);
+        let is_empty = *head == AuditHead::empty() && end == 0;
+        let seal = self.sealer.look_at(Sealed::Head, &head.hash, head.key_id, &head.seal);
+        let broken = if is_cut {
+            Some(Broken { sequence: behind, fault: Fault::Missing })
+        } else if is_empty {
+            None
+        } else if head.sequence != end || head.hash != self.end.hash || seal == Vouched::No {
+            Some(Broken { sequence: end, fault: Fault::Headless })
+        } else {
+            match (seal, self.unvouched) {
+                (Vouched::Yes, _) => None,
+                (_, Some(sequence)) => Some(Broken { sequence, fault: Fault::KeyIsGone }),
+                (_, None) => Some(Broken { sequence: end, fault: Fault::Headless }),
+            }
+        };
+        self.report(broken)
+    }
+
+    pub(super) fn broken(self, broken: Broken) -> Report {
+        self.report(Some(broken))
+    }
+
+    fn report(self, broken: Option<Broken>) -> Report {
+        let (end, hash) = (self.end.sequence, self.end.hash);
+        Report { rows: self.rows, end, hash, broken, lost: self.lost.into_values().collect() }
+    }
+}
+
+/// What an `events_lost` row says. Older rows have the number alone.
+#[derive(Deserialize)]
+struct NotedLoss {
+    lost: Option<String>,
+    count: u64,
+    since: Option<Timestamp>,
+}

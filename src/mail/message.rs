@@ -1,0 +1,107 @@
+//! A message, ready to be sent, with its headers.
+
+use std::fmt;
+
+use lettre::message::header::{Header, HeaderName, HeaderValue};
+use lettre::message::{Mailbox, MultiPart};
+use uuid::Uuid;
+
+use crate::clock::Timestamp;
+use crate::error::{Error, Result};
+use crate::user::Email;
+
+/// A message, ready to be sent. It holds a live link, and so does not print.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct Message {
+    /// The mail's id in the outbox; with the sender's domain it makes the `Message-ID`, which
+    /// stays the same however often the message is sent.
+    pub id: Uuid,
+    /// The sender.
+    pub from: Mailbox,
+    /// Where answers go, if not to the sender.
+    pub reply_to: Option<Mailbox>,
+    /// The recipient.
+    pub to: Email,
+    /// The subject line.
+    pub subject: String,
+    /// The part for people who read plain text.
+    pub text: String,
+    /// The part for everybody else.
+    pub html: String,
+    /// The link it carries, if any.
+    pub link: Option<String>,
+    /// The time of sending.
+    pub date: Timestamp,
+}
+
+impl fmt::Debug for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Message")
+            .field("id", &self.id)
+            .field("subject", &self.subject)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Message {
+    /// Gives the message in lettre's type, for transports.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Mail`] when lettre does not take an address.
+    pub fn to_lettre(&self) -> Result<lettre::Message> {
+        let to = self.to.as_str().parse().map_err(Error::mail)?;
+        let domain = self.from.email.domain();
+        let builder = match &self.reply_to {
+            Some(reply_to) => lettre::Message::builder().reply_to(reply_to.clone()),
+            None => lettre::Message::builder(),
+        };
+        builder
+            .message_id(Some(format!("<{}@{domain}>", self.id)))
+            .date(self.date.into())
+            .from(self.from.clone())
+            .to(Mailbox::new(None, to))
+            .subject(&self.subject)
+            .header(AutoSubmitted)
+            .header(AutoResponseSuppress)
+            .multipart(MultiPart::alternative_plain_html(self.text.clone(), self.html.clone()))
+            .map_err(Error::mail)
+    }
+}
+
+/// `Auto-Submitted: auto-generated` (RFC 3834, section 5), so that nobody's holiday notice answers.
+#[derive(Clone)]
+struct AutoSubmitted;
+
+impl Header for AutoSubmitted {
+    fn name() -> HeaderName {
+        HeaderName::new_from_ascii_str("Auto-Submitted")
+    }
+
+    fn parse(_: &str) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+        Ok(Self)
+    }
+
+    fn display(&self) -> HeaderValue {
+        HeaderValue::new(Self::name(), "auto-generated".to_owned())
+    }
+}
+
+/// `X-Auto-Response-Suppress` (\[MS-OXCMAIL\], section 2.1.3.2.20): what Exchange heeds instead.
+#[derive(Clone)]
+struct AutoResponseSuppress;
+
+impl Header for AutoResponseSuppress {
+    fn name() -> HeaderName {
+        HeaderName::new_from_ascii_str("X-Auto-Response-Suppress")
+    }
+
+    fn parse(_: &str) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+        Ok(Self)
+    }
+
+    fn display(&self) -> HeaderValue {
+        HeaderValue::new(Self::name(), "OOF, AutoReply".to_owned())
+    }
+}

@@ -1,0 +1,48 @@
+//! What the feature that remembers browsers hands over: it restores sessions.
+
+use std::sync::Arc;
+
+use rocket::{Request, async_trait};
+
+use crate::crypto::lineage::{Heir, Keepsake};
+use crate::error::Result;
+use crate::session::current::Active;
+
+/// Restores sessions: the feature that remembers browsers.
+#[async_trait]
+pub trait Restore: Send + Sync + 'static {
+    /// Finds out what a keepsake is good for. The session of the request is being read meanwhile:
+    /// whoever asks for it here waits for ever.
+    async fn restore(&self, request: &Request<'_>, keepsake: &Keepsake) -> Restored;
+
+    /// Ends the series that a keepsake belongs to.
+    ///
+    /// # Errors
+    ///
+    /// What the store fails with.
+    async fn end(&self, keepsake: &Keepsake) -> Result<()>;
+
+    /// Tells whether the box of the login page is ticked before anybody has touched it.
+    fn is_preset(&self) -> bool;
+}
+
+/// What a keepsake is good for.
+pub enum Restored {
+    /// A session has begun; the browser keeps this from now on.
+    Begun(Keepsake, Box<Active>),
+    /// Another request of the same browser has just begun it.
+    Again(Heir),
+    /// The user has to prove more: the browser keeps a login that is not finished.
+    Pending,
+    /// A hook refuses the user.
+    Declined,
+    /// It opens nothing, any more or ever: it counts for nothing from now on.
+    Forgotten,
+    /// Nobody is logged in, and nothing changes.
+    Nobody,
+    /// The store did not answer: nobody knows.
+    Unavailable,
+}
+
+/// What the feature hands over in `install`.
+pub struct Restorer(pub Arc<dyn Restore>);
