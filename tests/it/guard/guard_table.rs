@@ -2,7 +2,6 @@
 
 use rocket::http::Header;
 use rocket::{Build, Request, Rocket, async_trait, get, routes};
-use rocket_security::datastore::Together;
 use rocket_security::features::basic::Basic;
 use rocket_security::features::personal_tokens::PersonalTokens;
 use rocket_security::testing::{Browser, TestApp};
@@ -14,6 +13,7 @@ use rocket_security::{
 
 use crate::support::bearer::{bearer, forged, personal_token, token};
 use crate::support::program::{basic, basic_with};
+use crate::support::users::permit;
 use crate::support::{Admin, DeletePosts, EditPosts, Editor, ReadReports, WriteReports};
 
 const MEMBER: &str = "member@example.org";
@@ -203,9 +203,7 @@ async fn app() -> TestApp {
     for role in ["admin", "editor"] {
         app.grant(ADMIN, role).await;
     }
-    let (admin, edit) = ("admin".parse().unwrap(), "posts.edit".parse().unwrap());
-    let granted = app.roles().grant_permission(&admin, &edit, &Together::nothing()).await;
-    assert!(granted.unwrap());
+    permit(&app, "admin", "posts.edit").await;
     app
 }
 

@@ -4,10 +4,12 @@ pub(crate) mod bearer;
 pub(crate) mod examples;
 pub(crate) mod launching;
 pub(crate) mod links;
+pub(crate) mod mailers;
 #[cfg(feature = "cli")]
 pub(crate) mod operator;
 pub(crate) mod program;
 pub(crate) mod remembered;
+pub(crate) mod seen;
 pub(crate) mod sink;
 pub(crate) mod socket;
 pub(crate) mod sql;
@@ -60,12 +62,12 @@ fn index(user: Maybe<AuthUser>) -> String {
 }
 
 #[get("/me")]
-fn me(user: AuthUser) -> String {
+pub(crate) fn me(user: AuthUser) -> String {
     user.email.to_string()
 }
 
 #[get("/admin")]
-fn admin(_user: RolesRequired<Admin>) -> &'static str {
+pub(crate) fn admin(_user: RolesRequired<Admin>) -> &'static str {
     "the administration"
 }
 

@@ -12,9 +12,7 @@ use rocket_security::feature::{LoginAttempt, Required, Verdict};
 use rocket_security::features::tokens::Tokens;
 use rocket_security::testing::{Answer, PASSWORD, TestApp};
 use rocket_security::token::Lifetime;
-use rocket_security::{
-    AuthUser, AuthVia, Fresh, Hooks, Maybe, Result, RolesRequired, Security, via,
-};
+use rocket_security::{AuthUser, AuthVia, Fresh, Hooks, Maybe, Result, Security, via};
 use serde_json::{Value, json};
 
 use crate::support::bearer::{bearer, begin_session, issuer};
@@ -26,12 +24,7 @@ use crate::support::tokens::{
     ASSERTION, Download, ISSUER, PARTNER, forge, good_claims_at, key, public_half,
 };
 use crate::support::users::change_user;
-use crate::support::{ANN, Admin, BOB, CHOSEN, sql, with_ann};
-
-#[get("/me")]
-fn me(user: AuthUser) -> String {
-    user.email.to_string()
-}
+use crate::support::{ANN, BOB, CHOSEN, admin, me, sql, with_ann};
 
 #[post("/me")]
 fn change_me(user: AuthUser) -> String {
@@ -42,11 +35,6 @@ fn change_me(user: AuthUser) -> String {
 fn facts(user: AuthVia<via::Token>) -> String {
     let (at, session) = (user.authenticated_at().is_some(), user.session_id().is_some());
     format!("{} {} {at} {session}", user.mechanism(), user.authn_via())
-}
-
-#[get("/admin")]
-fn admin(_user: RolesRequired<Admin>) -> &'static str {
-    "the administration"
 }
 
 #[get("/fresh")]

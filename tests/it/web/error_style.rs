@@ -11,8 +11,7 @@ use rocket_security::datastore::user::UserChange;
 use rocket_security::features::basic::Basic;
 use rocket_security::testing::{Answer, PASSWORD, TestApp};
 use rocket_security::{
-    AuthVia, BasicUser, Config, Fresh, Instead, Presentation, Rejection, RolesRequired, Security,
-    via,
+    AuthVia, BasicUser, Config, Fresh, Instead, Presentation, Rejection, Security, via,
 };
 use serde_json::{Value, json};
 
@@ -21,7 +20,7 @@ use crate::support::links::register;
 use crate::support::program::{basic_with, get_with, log_in_program, refresh, token_of};
 use crate::support::tokens::{ASSERTION, forge, key};
 use crate::support::users::change_user;
-use crate::support::{ANN, Admin, app_with, with_ann};
+use crate::support::{ANN, admin, app_with, with_ann};
 
 const ISS: &str = "http://127.0.0.1:8000";
 
@@ -33,11 +32,6 @@ fn by_token(user: AuthVia<via::Token>) -> String {
 #[get("/by-basic")]
 fn by_basic(user: BasicUser) -> String {
     user.email.to_string()
-}
-
-#[get("/admin")]
-fn admin(_user: RolesRequired<Admin>) -> &'static str {
-    "the administration"
 }
 
 #[get("/fresh")]
