@@ -97,7 +97,7 @@ fn edit_or_delete(user: Maybe<PermissionsAccepted<(EditPosts, DeletePosts)>>) ->
 }
 
 #[get("/welcome")]
-fn welcome(_guest: AnonymousOnly) -> &'static str {
+pub(crate) fn welcome(_guest: AnonymousOnly) -> &'static str {
     "welcome"
 }
 
@@ -107,7 +107,7 @@ fn make_thing(_user: AuthUser, body: String) -> String {
 }
 
 #[get("/payout")]
-fn payout(_user: Fresh<5>) -> &'static str {
+pub(crate) fn payout(_user: Fresh<5>) -> &'static str {
     "the payout"
 }
 
@@ -134,6 +134,11 @@ fn delete_thing(_user: AuthUser, id: u32) -> String {
 #[get("/<_path..>", rank = 100)]
 fn catch_all(_path: std::path::PathBuf) -> &'static str {
     "public"
+}
+
+/// Says of a guard behind `Maybe` whether it let the request in.
+pub(crate) fn let_in<G>(guard: &Maybe<G>) -> &'static str {
+    if guard.0.is_some() { "let in" } else { "a guest" }
 }
 
 /// An application with a route for each guard, and whatever security.

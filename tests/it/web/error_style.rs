@@ -17,7 +17,9 @@ use serde_json::{Value, json};
 
 use crate::support::bearer::{bearer, begin_session, issuer};
 use crate::support::links::register;
-use crate::support::program::{basic_with, get_with, log_in_program, refresh, token_of};
+use crate::support::program::{
+    basic_with, get_with, get_with_all, log_in_program, refresh, token_of,
+};
 use crate::support::tokens::{ASSERTION, forge, key};
 use crate::support::users::change_user;
 use crate::support::{ANN, admin, app_with, with_ann};
@@ -121,11 +123,7 @@ async fn ask(app: &TestApp, own: &str, situation: &str) -> Answer {
             assert_eq!(refresh(app, &token).await.status, Status::Ok);
             refresh(app, &token).await
         }
-        "two tokens" => {
-            let accept = Header::new("Accept", "application/json");
-            let request = app.client().get("/by-token").header(accept);
-            app.browser().send(request.header(bearer("a")).header(bearer("b"))).await
-        }
+        "two tokens" => get_with_all(app, "/by-token", &[bearer("a"), bearer("b")]).await,
         "a wrong password by Basic" => get("/by-basic", basic_with(ANN, "a wrong password")).await,
         "a login too long ago" => {
             let session = begin_session(app, &ann, 6).await;
