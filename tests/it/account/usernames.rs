@@ -10,13 +10,13 @@ use rocket_security::features::change_username::ChangeUsername;
 use rocket_security::features::confirm::Confirm;
 use rocket_security::features::recover_username::RecoverUsername;
 use rocket_security::testing::{Answer, PASSWORD, TestApp, link_in};
-use rocket_security::user::{Identity, UserId, Username};
-use rocket_security::{Email, Security, User};
+use rocket_security::user::Username;
+use rocket_security::{Security, User};
 use serde_json::{Value, json};
 
 use crate::support::launching::launches;
 use crate::support::links::{link_to, reset_link};
-use crate::support::users::change_user;
+use crate::support::users::{change_user, credentials_of};
 use crate::support::{ANN, app, rocket_with, with_ann};
 
 /// An application whose users go by address and username, with the features that have to do with it.
@@ -314,7 +314,10 @@ async fn a_name_that_nobody_confirmed_is_free_again_whether_its_address_had_an_a
                 assert_eq!(answer.status == Status::Ok, is_free, "{name} after {until} hours");
                 if is_free {
                     app.store()
-                        .delete_user(user_of(&app, prober).await, &Together::nothing())
+                        .delete_user(
+                            credentials_of(&app, prober).await.user.id,
+                            &Together::nothing(),
+                        )
                         .await
                         .unwrap();
                 }
@@ -328,11 +331,6 @@ async fn a_name_that_nobody_confirmed_is_free_again_whether_its_address_had_an_a
             app.sweep().await;
         }
     }
-}
-
-async fn user_of(app: &TestApp, email: &str) -> UserId {
-    let identity = Identity::Email(Email::parse(email).unwrap());
-    app.store().find_credentials(&identity).await.unwrap().unwrap().user.id
 }
 
 #[rocket::async_test]

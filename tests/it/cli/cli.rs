@@ -13,12 +13,13 @@ use rocket_security::crypto::password::Password;
 use rocket_security::crypto::random_uuid;
 use rocket_security::datastore::remember::SeriesRecord;
 use rocket_security::datastore::session::SessionRecord;
-use rocket_security::datastore::user::{Credentials, NewUser};
+use rocket_security::datastore::user::Credentials;
 use rocket_security::datastore::{OutboxStore, RememberStore, SessionStore, Together};
 use rocket_security::user::{Identity, Method, Proof, Proofs};
 use rocket_security::{Config, Email, Secret, UserDatastore, UserId, Username};
 
 use crate::support::operator::{CHEAP_HASH, PASSWORD, Place};
+use crate::support::users::new_user;
 
 const RELEASE: &str = "[default.security]\nbase_url = \"https://example.org\"\n\
                        [default.databases.security]\nurl = \"sqlite:production.sqlite\"\n";
@@ -45,12 +46,12 @@ impl Place {
 
     /// Makes an account as a registration does that waits for its confirmation.
     async fn register_unproved(&self, email: &str, username: &str) -> UserId {
-        let (id, now) = (UserId::from_uuid(random_uuid().unwrap()), Clock::default().now());
-        let mut user = NewUser::new(id, Email::parse(email).unwrap(), now);
+        let now = Clock::default().now();
+        let mut user = new_user(email, now);
         user.username = Some(Username::parse(username).unwrap());
         user.expires_at = Some(now + TimeDelta::hours(48));
         self.store().await.create_user(&user, &Together::nothing()).await.unwrap().unwrap();
-        id
+        user.id
     }
 
     async fn credentials(&self, email: &str) -> Credentials {
@@ -729,11 +730,7 @@ async fn the_list_goes_on_behind_its_first_page() {
     place.run("migrate").succeeded();
     let store = place.store().await;
     for number in 0..401 {
-        let user = NewUser::new(
-            UserId::from_uuid(random_uuid().unwrap()),
-            Email::parse(&format!("user{number}@example.org")).unwrap(),
-            Clock::default().now(),
-        );
+        let user = new_user(&format!("user{number}@example.org"), Clock::default().now());
         assert!(store.create_user(&user, &Together::nothing()).await.unwrap().is_ok());
     }
     let mut emails: Vec<String> =

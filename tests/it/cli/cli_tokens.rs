@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use rocket::http::Status;
-use rocket::{Build, Rocket, get, routes};
+use rocket::{get, routes};
 use rocket_security::clock::Clock;
 use rocket_security::config::TokenPurpose;
 use rocket_security::crypto::random_uuid;
@@ -14,7 +14,7 @@ use rocket_security::{Paseto, TokenKind};
 use serde_json::{Value, json};
 
 use crate::support::bearer::{bearer, begin_session, issuer, read};
-use crate::support::operator::{CHEAP_HASH, PASSWORD, Place};
+use crate::support::operator::{CHEAP_HASH, PASSWORD, Place, app_with_an_operator};
 use crate::support::program::{Pair, get, log_in_program, pair_in, refresh};
 use crate::support::tokens::{ASSERTION, ISSUER, PARTNER, forge, good_claims_at, key, public_half};
 use crate::support::{ANN, program, rocket, sql, with_ann};
@@ -55,16 +55,6 @@ fn a_token_is_issued_for_an_account_and_verified() {
     place.run_with(&reserved, b"").refused(&["the claim `sub` is the framework's"]);
     place.run("users deactivate ann@example.org").succeeded();
     place.run("tokens issue ann@example.org").refused(&["an account that is not open"]);
-}
-
-/// An application, and an operator who works beside it with its keys.
-async fn app_with_an_operator(rocket: Rocket<Build>) -> (TestApp, Place) {
-    let key = key(TokenPurpose::Local);
-    let settings = json!({"tokens": {"keys": key, "issuer": ISSUER}});
-    let app = TestApp::launch_with(rocket, settings).await;
-    let place = Place::beside(app.database());
-    place.configure_tokens(&format!("keys = \"{key}\"\nissuer = \"{ISSUER}\""));
-    (app, place)
 }
 
 /// An application beside which an operator works, and a program that is logged in there.

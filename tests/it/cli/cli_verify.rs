@@ -2,7 +2,6 @@
 
 use rocket::http::Status;
 use rocket::{get, routes};
-use rocket_security::config::TokenPurpose;
 use rocket_security::datastore::Together;
 use rocket_security::testing::TestApp;
 use rocket_security::token::{NoClaims, Refresh};
@@ -11,10 +10,9 @@ use rocket_security::{Paseto, testing};
 use serde_json::json;
 
 use crate::support::bearer::{bearer, begin_session, issuer};
-use crate::support::operator::Place;
+use crate::support::operator::{Place, app_with_an_operator};
 use crate::support::program::{pair_in, post, refresh};
 use crate::support::rocket;
-use crate::support::tokens::{ISSUER, key};
 
 #[get("/checked/access")]
 fn checked(_token: Paseto) -> &'static str {
@@ -121,12 +119,8 @@ impl Issued {
 
 #[rocket::async_test]
 async fn what_ends_a_token_for_the_application_ends_it_on_the_command_line() {
-    let key = key(TokenPurpose::Local);
-    let settings = json!({"tokens": {"keys": key, "issuer": ISSUER}});
     let rocket = rocket().mount("/", routes![checked, checked_refresh]);
-    let app = TestApp::launch_with(rocket, settings).await;
-    let place = Place::beside(app.database());
-    place.configure_tokens(&format!("keys = \"{key}\"\nissuer = \"{ISSUER}\""));
+    let (app, place) = app_with_an_operator(rocket).await;
     for (number, end) in [
         End::Nothing,
         End::Session,

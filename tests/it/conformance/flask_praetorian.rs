@@ -71,7 +71,7 @@ use crate::support::program::{Pair, get_with, log_in_program, pair_in, refresh, 
 use crate::support::tokens::{
     ASSERTION, ISSUER, fault, forge, good_claims, issuer, key, refusal, user,
 };
-use crate::support::users::change_user;
+use crate::support::users::{change_user, credentials_of};
 use crate::support::{ANN, CHOSEN, app, app_with, rocket, with_ann};
 
 /// C-P1, C-P2, different on purpose: Argon2id, where theirs has PBKDF2 of 25,000 rounds.
@@ -460,12 +460,8 @@ async fn a_confirmation_s_token_finds_its_user_once_and_in_time() {
 #[rocket::async_test]
 async fn an_outdated_hash_is_replaced_by_the_right_password_alone() {
     let app = with_ann(app()).await;
-    let identity = rocket_security::user::Identity::Email(app.user(ANN).await.email);
     let app = app.restart_with(rocket(), json!({"password": {"memory": 16}})).await;
-    let hash = async || {
-        let found = app.store().find_credentials(&identity).await.unwrap().unwrap();
-        found.password_hash.unwrap().as_str().to_owned()
-    };
+    let hash = async || credentials_of(&app, ANN).await.password_hash.unwrap().as_str().to_owned();
     let before = hash().await;
     app.browser().log_in(ANN, "a wrong password").await;
     assert_eq!(hash().await, before);

@@ -71,7 +71,7 @@ use rocket_security::datastore::user::UserChange;
 use rocket_security::datastore::{Together, TrackStore};
 use rocket_security::features::basic::Basic;
 use rocket_security::features::register::Register;
-use rocket_security::testing::{Answer, PASSWORD, TestApp, link_in};
+use rocket_security::testing::{PASSWORD, TestApp, link_in};
 use rocket_security::user::Identity;
 use rocket_security::{
     AuthUser, BasicUser, Config, Email, Instead, Page, Presentation, Role, RoleName, Security,
@@ -83,10 +83,11 @@ use crate::support::bearer::bearer;
 use crate::support::links::{confirmation_link, link_to, register, reset_link};
 use crate::support::program::{basic, basic_with, get_with, post, token_of};
 use crate::support::remembered::remembered;
+use crate::support::seen::seen;
 use crate::support::sink::app_that_tells;
 use crate::support::store::store_on;
 use crate::support::templates::with_templates;
-use crate::support::users::change_user;
+use crate::support::users::{change_user, credentials_of};
 use crate::support::{ANN, Admin, BOB, CHOSEN, Editor, app, app_with, rocket_with, with_ann};
 
 async fn switch(app: &TestApp, email: &str, change: UserChange) {
@@ -98,15 +99,6 @@ fn without_password() -> UserChange {
     let mut change = UserChange::active(true);
     change.password_hash = Some(None);
     change
-}
-
-/// What a client can see of an answer, but of its anti-forgery token.
-fn seen(answer: &Answer) -> (Status, Vec<(String, String)>, Value) {
-    let mut said = answer.json();
-    if let Some(token) = said["response"].get_mut("csrf_token") {
-        token.take();
-    }
-    (answer.status, answer.comparable_headers(), said)
 }
 
 /// D-C1, same.
@@ -448,14 +440,12 @@ async fn a_username_says_who_one_is_where_that_is_configured() {
 /// D-F6, stricter: nothing is kept in plain text or as MD5, so that there is nothing of it to replace.
 #[rocket::async_test]
 async fn a_hash_of_other_parameters_is_replaced_at_the_login() {
-    let app = app_with(json!({"password": {"memory": 16, "iterations": 1}})).await;
-    let user = app.user(ANN).await;
+    let app = with_ann(app_with(json!({"password": {"memory": 16, "iterations": 1}}))).await;
     let app = app
         .restart_with(crate::support::rocket(), json!({"password": {"memory": 8, "iterations": 2}}))
         .await;
     let hash = async || {
-        let identity = Identity::Email(user.email.clone());
-        let found = app.store().find_credentials(&identity).await.unwrap().unwrap();
+        let found = credentials_of(&app, ANN).await;
         format!("{:?}", found.password_hash.map(|hash| hash.as_str().to_owned()))
     };
     let before = hash().await;

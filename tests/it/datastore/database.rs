@@ -7,15 +7,14 @@ use rocket::http::Status;
 use rocket::{get, routes};
 use rocket_db_pools::{Connection, Database};
 use rocket_security::clock::Clock;
-use rocket_security::crypto::random_uuid;
 use rocket_security::datastore::Together;
-use rocket_security::datastore::user::NewUser;
 use rocket_security::features::login::Login;
 use rocket_security::features::logout::Logout;
 use rocket_security::testing::{PASSWORD, TestApp, TestDatabase};
-use rocket_security::{AuthUser, Maybe, Security, SqlxDatastore, SqlxPool, UserDatastore, UserId};
+use rocket_security::{AuthUser, Maybe, Security, SqlxDatastore, SqlxPool, UserDatastore};
 use serde_json::json;
 
+use crate::support::users::new_user;
 use crate::support::{ANN, sql};
 
 /// Gives an application with a pool of its own on the database, and a route that uses it.
@@ -117,11 +116,7 @@ macro_rules! counted_twice {
                     Ok(())
                 })
             });
-        let user = NewUser::new(
-            UserId::from_uuid(random_uuid().unwrap()),
-            "ann@example.org".parse().unwrap(),
-            Clock::default().now(),
-        );
+        let user = new_user("ann@example.org", Clock::default().now());
         store.create_user(&user, &work).await.unwrap().unwrap();
         let counts = counts.lock().unwrap().clone();
         counts

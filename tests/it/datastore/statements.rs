@@ -26,6 +26,7 @@ use tracing::{Event, Metadata, span};
 
 use crate::support::bearer::bearer;
 use crate::support::program::{log_in_program, refresh};
+use crate::support::users::permit;
 use crate::support::{ANN, Admin, EditPosts, Editor, ReadReports, SESSION};
 
 #[get("/all")]
@@ -227,11 +228,9 @@ async fn a_request_with_a_session_is_one_read_and_at_most_one_write_a_minute() {
     let logged = Logged::launch("logged_a_").await;
     let app = &logged.app;
     app.grant(ANN, "admin").await;
+    permit(app, "editor", "posts.edit").await;
     let (admin, editor) = ("admin".parse().unwrap(), "editor".parse().unwrap());
-    app.roles().create_role(&editor, "").await.unwrap();
     app.roles().include_role(&admin, &editor, &Together::nothing()).await.unwrap().unwrap();
-    let edit = "posts.edit".parse().unwrap();
-    app.roles().grant_permission(&editor, &edit, &Together::nothing()).await.unwrap();
     let browser = app.log_in_as(ANN).await;
 
     // Six guards share what the first of them has read.
@@ -313,9 +312,7 @@ async fn a_request_with_a_token_is_one_read() {
     let logged = Logged::launch("logged_d_").await;
     let app = &logged.app;
     app.grant(ANN, "admin").await;
-    let edit = "posts.edit".parse().unwrap();
-    let admin = "admin".parse().unwrap();
-    app.roles().grant_permission(&admin, &edit, &Together::nothing()).await.unwrap();
+    permit(app, "admin", "posts.edit").await;
     let pair = log_in_program(app).await;
     let get = async || {
         let request = app.client().get("/all").header(bearer(&pair.access));

@@ -20,10 +20,11 @@ use rocket_security::datastore::{
 use rocket_security::feature::{Registering, Registration};
 use rocket_security::testing::{PASSWORD, TestApp, TestDatabase};
 use rocket_security::user::User;
-use rocket_security::{Email, Result, Security, SqlxDatastore, UserId};
+use rocket_security::{Email, Result, Security, SqlxDatastore};
 use serde_json::json;
 
 use crate::support::store::migrated;
+use crate::support::users::new_user;
 use crate::support::{ANN, sql};
 
 /// A note of this name can be written once.
@@ -136,7 +137,7 @@ impl Shared {
     }
 
     async fn user(&self) -> User {
-        self.store.create_user(&new_user(), &Together::nothing()).await.unwrap().unwrap()
+        self.store.create_user(&new_ann(), &Together::nothing()).await.unwrap().unwrap()
     }
 
     async fn token(&self, user: &User) -> OneTimeToken {
@@ -173,13 +174,8 @@ fn contested() -> Contest {
     Contest::new(false, Clock::default().now())
 }
 
-fn new_user() -> NewUser {
-    new_user_of(ANN)
-}
-
-fn new_user_of(address: &str) -> NewUser {
-    let id = UserId::from_uuid(random_uuid().unwrap());
-    NewUser::new(id, Email::parse(address).unwrap(), Clock::default().now())
+fn new_ann() -> NewUser {
+    new_user(ANN, Clock::default().now())
 }
 
 fn mail() -> NewMail {
@@ -190,13 +186,13 @@ fn mail() -> NewMail {
 #[rocket::async_test]
 async fn work_is_committed_with_a_new_user_or_neither_is() {
     let shared = Shared::create().await;
-    let refused = shared.store.create_user(&new_user(), &shared.work_that_fails()).await;
+    let refused = shared.store.create_user(&new_ann(), &shared.work_that_fails()).await;
     assert!(refused.is_err());
     assert_eq!(shared.count("security_users").await, 0);
     assert_eq!((shared.count("notes").await, shared.count("security_outbox").await), (0, 0));
 
     let together = Together::mail(vec![mail()]).join(shared.work(WRITE));
-    let made = shared.store.create_user(&new_user(), &together).await.unwrap();
+    let made = shared.store.create_user(&new_ann(), &together).await.unwrap();
     assert!(made.is_ok());
     assert_eq!((shared.count("notes").await, shared.count("security_outbox").await), (1, 1));
 }
@@ -205,7 +201,7 @@ async fn work_is_committed_with_a_new_user_or_neither_is() {
 async fn work_sees_the_change_it_comes_with() {
     let shared = Shared::create().await;
     let work = shared.work("INSERT INTO notes (name) SELECT email FROM security_users");
-    shared.store.create_user(&new_user(), &work).await.unwrap().unwrap();
+    shared.store.create_user(&new_ann(), &work).await.unwrap().unwrap();
     assert!(sql::dump(&shared.database, "notes").await.contains(ANN));
 }
 
@@ -258,8 +254,8 @@ async fn a_change_that_does_not_apply_does_no_work() {
     let (store, work) = (&shared.store, shared.work(WRITE));
     let change = UserChange::confirmed(ann.created_at, None);
     assert_eq!(store.update_user(ann.id, &change, &work).await.unwrap(), None);
-    assert_eq!(store.create_user(&new_user(), &work).await.unwrap(), Err(Taken::Email));
-    let nobody = new_user().id;
+    assert_eq!(store.create_user(&new_ann(), &work).await.unwrap(), Err(Taken::Email));
+    let nobody = new_ann().id;
     assert!(!store.contest_user(nobody, &contested(), &work).await.unwrap());
     assert!(!store.delete_user(nobody, &work).await.unwrap());
     shared.assert_unchanged(&ann).await;
@@ -274,7 +270,7 @@ async fn of_callers_at_once_the_work_of_the_one_who_wins_is_done() {
     });
     let works: Vec<Together> = works.collect();
     let calls = works.iter().map(|work| async {
-        let user = new_user();
+        let user = new_ann();
         shared.store.create_user(&user, work).await.unwrap()
     });
     let made = join_all(calls).await;
@@ -295,7 +291,7 @@ async fn work_for_another_kind_of_connection_refuses_the_change() {
         .work(WRITE)
         .join(Together::mail(vec![mail()]))
         .and(|_: &mut Foreign| Box::pin(async { Ok(()) }));
-    let fault = shared.store.create_user(&new_user(), &foreign).await.unwrap_err();
+    let fault = shared.store.create_user(&new_ann(), &foreign).await.unwrap_err();
     assert!(fault.to_string().contains("do not run on a it::datastore::together"), "{fault}");
     assert_eq!(shared.count("security_users").await, 0);
     assert_eq!((shared.count("notes").await, shared.count("security_outbox").await), (0, 0));
@@ -313,7 +309,7 @@ async fn work_is_done_again_when_the_transaction_was_lost_and_only_then() {
             let is_first = counted.fetch_add(1, Ordering::Relaxed) == 0;
             if is_first { Err(fault()) } else { Ok(()) }
         });
-        let made = shared.store.create_user(&new_user(), &work).await;
+        let made = shared.store.create_user(&new_ann(), &work).await;
         assert_eq!(made.is_ok_and(|made| made.is_ok()), is_made);
         assert_eq!(begun.load(Ordering::Relaxed), times);
         assert_eq!(shared.count("notes").await, i64::from(is_made));
@@ -370,7 +366,7 @@ async fn a_registration_commits_everything_that_hooks_give_or_nothing() {
 #[rocket::async_test]
 async fn nobody_is_told_of_a_user_that_deaf_work_kept_from_being_made() {
     let shared = Shared::create().await;
-    let new = new_user();
+    let new = new_ann();
     let made = shared.store.create_user(&new, &shared.deaf_work()).await;
     let found = shared.store.find_user(new.id).await.unwrap();
     assert_eq!(made.is_ok_and(|made| made.is_ok()), found.is_some());
@@ -380,7 +376,8 @@ async fn nobody_is_told_of_a_user_that_deaf_work_kept_from_being_made() {
 #[rocket::async_test]
 async fn work_with_values_is_done_for_each_of_many_users_at_once() {
     let shared = Shared::create().await;
-    let users = (0..40).map(|number| new_user_of(&format!("user{number}@example.org")));
+    let users = (0..40)
+        .map(|number| new_user(&format!("user{number}@example.org"), Clock::default().now()));
     let users: Vec<NewUser> = users.collect();
     let (store, work) = (&shared.store, &shared.bound_work());
     let made = join_all(users.iter().map(|user| store.create_user(user, work))).await;

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use crate::support::links::register;
 use crate::support::program::{basic, basic_with, get_with};
 use crate::support::users::change_user;
-use crate::support::{ANN, with_ann};
+use crate::support::{ANN, me, with_ann};
 
 const CHALLENGE: &str = "Basic realm=\"login\", charset=\"UTF-8\"";
 
@@ -33,11 +33,6 @@ fn maybe_feed(user: Maybe<BasicUser>) -> String {
 #[get("/thrice")]
 fn thrice(_one: Maybe<BasicUser>, _two: BasicUser, three: AuthUser) -> &'static str {
     three.mechanism()
-}
-
-#[get("/me")]
-fn me(user: AuthUser) -> String {
-    user.email.to_string()
 }
 
 async fn launch(security: Security, settings: Value) -> TestApp {

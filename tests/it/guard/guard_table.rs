@@ -2,7 +2,6 @@
 
 use rocket::http::Header;
 use rocket::{Build, Request, Rocket, async_trait, get, routes};
-use rocket_security::datastore::Together;
 use rocket_security::features::basic::Basic;
 use rocket_security::features::personal_tokens::PersonalTokens;
 use rocket_security::testing::{Browser, TestApp};
@@ -14,7 +13,8 @@ use rocket_security::{
 
 use crate::support::bearer::{bearer, forged, personal_token, token};
 use crate::support::program::{basic, basic_with};
-use crate::support::{Admin, DeletePosts, EditPosts, Editor, ReadReports, WriteReports};
+use crate::support::users::permit;
+use crate::support::{Admin, DeletePosts, EditPosts, Editor, ReadReports, WriteReports, let_in};
 
 const MEMBER: &str = "member@example.org";
 const ADMIN: &str = "admin@example.org";
@@ -78,74 +78,70 @@ fn anonymous_only(_guest: AnonymousOnly) {}
 #[get("/session")]
 fn session(_session: Session<'_>) {}
 
-fn guest<G>(guard: &Maybe<G>) -> &'static str {
-    if guard.0.is_some() { "let in" } else { "a guest" }
-}
-
 #[get("/maybe/auth-user")]
 fn maybe_auth_user(user: Maybe<AuthUser>) -> &'static str {
-    guest(&user)
+    let_in(&user)
 }
 #[get("/maybe/fresh")]
 fn maybe_fresh(user: Maybe<Fresh<5>>) -> &'static str {
-    guest(&user)
+    let_in(&user)
 }
 #[get("/maybe/roles-required")]
 fn maybe_roles_required(user: Maybe<RolesRequired<Admin>>) -> &'static str {
-    guest(&user)
+    let_in(&user)
 }
 #[get("/maybe/roles-accepted")]
 fn maybe_roles_accepted(user: Maybe<RolesAccepted<Admin>>) -> &'static str {
-    guest(&user)
+    let_in(&user)
 }
 #[get("/maybe/permissions-required")]
 fn maybe_permissions_required(user: Maybe<PermissionsRequired<EditPosts>>) -> &'static str {
-    guest(&user)
+    let_in(&user)
 }
 #[get("/maybe/permissions-accepted")]
 fn maybe_permissions_accepted(user: Maybe<PermissionsAccepted<EditPosts>>) -> &'static str {
-    guest(&user)
+    let_in(&user)
 }
 #[get("/maybe/own")]
 fn maybe_own(row: Maybe<Own<Badge>>) -> &'static str {
-    guest(&row)
+    let_in(&row)
 }
 #[get("/maybe/basic-user")]
 fn maybe_basic_user(user: Maybe<BasicUser>) -> &'static str {
-    guest(&user)
+    let_in(&user)
 }
 #[get("/maybe/via-session")]
 fn maybe_via_session(user: Maybe<AuthVia<via::Session>>) -> &'static str {
-    guest(&user)
+    let_in(&user)
 }
 #[get("/maybe/via-token")]
 fn maybe_via_token(user: Maybe<AuthVia<via::Token>>) -> &'static str {
-    guest(&user)
+    let_in(&user)
 }
 #[get("/maybe/via-basic")]
 fn maybe_via_basic(user: Maybe<AuthVia<via::Basic>>) -> &'static str {
-    guest(&user)
+    let_in(&user)
 }
 #[get("/maybe/via-all")]
 fn maybe_via_all(user: Maybe<AuthVia<All>>) -> &'static str {
-    guest(&user)
+    let_in(&user)
 }
 
 #[get("/maybe/paseto")]
 fn maybe_paseto(token: Maybe<Paseto>) -> &'static str {
-    guest(&token)
+    let_in(&token)
 }
 #[get("/maybe/fresh-paseto")]
 fn maybe_fresh_paseto(token: Maybe<FreshPaseto<5>>) -> &'static str {
-    guest(&token)
+    let_in(&token)
 }
 #[get("/maybe/token-user")]
 fn maybe_token_user(user: Maybe<TokenUser>) -> &'static str {
-    guest(&user)
+    let_in(&user)
 }
 #[get("/maybe/scoped")]
 fn maybe_scoped(user: Maybe<Scoped<WriteReports>>) -> &'static str {
-    guest(&user)
+    let_in(&user)
 }
 
 fn rocket() -> Rocket<Build> {
@@ -203,9 +199,7 @@ async fn app() -> TestApp {
     for role in ["admin", "editor"] {
         app.grant(ADMIN, role).await;
     }
-    let (admin, edit) = ("admin".parse().unwrap(), "posts.edit".parse().unwrap());
-    let granted = app.roles().grant_permission(&admin, &edit, &Together::nothing()).await;
-    assert!(granted.unwrap());
+    permit(&app, "admin", "posts.edit").await;
     app
 }
 

@@ -12,6 +12,7 @@ use rocket_security::{
 use serde_json::json;
 
 use crate::support::launching::try_launch;
+use crate::support::users::permit;
 use crate::support::{ANN, Admin, EditPosts, SESSION, app};
 
 async fn statuses(browser: &Browser<'_>) -> Vec<u16> {
@@ -45,14 +46,6 @@ async fn a_role_that_is_taken_away_is_gone_with_the_next_request() {
     assert_eq!(browser.get("/admin").await.status, Status::Forbidden);
 }
 
-/// Gives `editor` a permission.
-async fn permit(app: &TestApp, permission: &str) {
-    let (editor, permission) = ("editor".parse().unwrap(), permission.parse().unwrap());
-    app.roles().create_role(&editor, "").await.unwrap();
-    let granted = app.roles().grant_permission(&editor, &permission, &Together::nothing()).await;
-    assert!(granted.unwrap());
-}
-
 async fn statuses_by_permission(browser: &Browser<'_>) -> Vec<u16> {
     let mut statuses = Vec::new();
     for path in ["/edit", "/edit-and-delete", "/edit-or-delete"] {
@@ -64,14 +57,14 @@ async fn statuses_by_permission(browser: &Browser<'_>) -> Vec<u16> {
 #[rocket::async_test]
 async fn a_permission_is_had_by_a_role_from_the_next_request_on_and_lost_with_it() {
     let app = app().await;
-    permit(&app, "posts.read").await;
+    permit(&app, "editor", "posts.read").await;
     let ann = app.grant(ANN, "editor").await;
     let browser = app.log_in_as(ANN).await;
     assert_eq!(statuses_by_permission(&app.browser()).await, [401, 401, 200]);
     assert_eq!(statuses_by_permission(&browser).await, [403, 403, 403]);
-    permit(&app, "posts.edit").await;
+    permit(&app, "editor", "posts.edit").await;
     assert_eq!(statuses_by_permission(&browser).await, [200, 403, 200]);
-    permit(&app, "posts.delete").await;
+    permit(&app, "editor", "posts.delete").await;
     assert_eq!(statuses_by_permission(&browser).await, [200, 200, 200]);
 
     let (editor, edit) = ("editor".parse().unwrap(), "posts.edit".parse().unwrap());
@@ -85,7 +78,7 @@ async fn a_permission_is_had_by_a_role_from_the_next_request_on_and_lost_with_it
 #[rocket::async_test]
 async fn a_role_has_what_it_includes_in_every_guard_from_the_next_request_on() {
     let app = app().await;
-    permit(&app, "posts.edit").await;
+    permit(&app, "editor", "posts.edit").await;
     app.grant(ANN, "chief").await;
     let (chief, editor) = ("chief".parse().unwrap(), "editor".parse().unwrap());
     let (browser, nothing) = (app.log_in_as(ANN).await, Together::nothing());
@@ -105,7 +98,7 @@ async fn a_role_has_what_it_includes_in_every_guard_from_the_next_request_on() {
 #[rocket::async_test]
 async fn permission_names_compare_byte_for_byte() {
     let app = app().await;
-    permit(&app, "Posts.edit").await;
+    permit(&app, "editor", "Posts.edit").await;
     app.grant(ANN, "editor").await;
     assert_eq!(app.log_in_as(ANN).await.get("/edit").await.status, Status::Forbidden);
 }

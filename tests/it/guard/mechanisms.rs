@@ -12,8 +12,8 @@ use rocket_security::guard::mechanism::{InstallMechanism, Mechanism};
 use rocket_security::testing::{Answer, Browser, PASSWORD, TestApp};
 use rocket_security::web::visit::Visit;
 use rocket_security::{
-    AnonymousOnly, AuthUser, AuthVia, BasicUser, Event, Feature, Fresh, Maybe, PageContext,
-    Rejection, RolesRequired, Security, UserId, via,
+    AuthUser, AuthVia, BasicUser, Event, Feature, Fresh, Maybe, PageContext, Rejection,
+    RolesRequired, Security, UserId, via,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -22,7 +22,7 @@ use crate::support::bearer::{forged, issuer, token};
 use crate::support::launching::launches;
 use crate::support::program::{basic, basic_with};
 use crate::support::users::change_user;
-use crate::support::{ANN, Admin, BOB, SESSION};
+use crate::support::{ANN, Admin, BOB, SESSION, welcome};
 
 fn told(user: &AuthUser) -> String {
     format!("{} by {}", user.email, user.mechanism())
@@ -116,11 +116,6 @@ fn handed_on_to(user: AuthUser, _text: &str) -> String {
 #[get("/fresh")]
 fn fresh(user: Fresh<5>) -> String {
     told(&user)
-}
-
-#[get("/welcome")]
-fn welcome(_guest: AnonymousOnly) -> &'static str {
-    "welcome"
 }
 
 #[get("/context")]

@@ -20,7 +20,6 @@ use rocket_security::event::{Counted, Missing, Origin, ROOM, SessionEnd, Signals
 use rocket_security::feature::Journaling;
 use rocket_security::features::audit::{Audit, Fault, Journal, Report};
 use rocket_security::testing::{PASSWORD, TestApp};
-use rocket_security::user::Identity;
 use rocket_security::{Error, Event, Result, Secret, Security, UserId};
 use serde_json::json;
 use uuid::Uuid;
@@ -28,6 +27,7 @@ use uuid::Uuid;
 use crate::support::links::{confirmation_link, register};
 use crate::support::sink::Sink;
 use crate::support::store::store_on;
+use crate::support::users::credentials_of;
 use crate::support::{ANN, rocket_with, sql, with_ann};
 
 fn rocket() -> Rocket<Build> {
@@ -90,11 +90,7 @@ async fn that_a_registration_took_a_password_away_is_written_down_with_it_or_doe
         let body = json!({"email": ANN, "password": password});
         app.browser().post_json("/register", body).await.status
     };
-    let has_password = async || {
-        let identity = Identity::Email(ANN.parse().unwrap());
-        let account = app.store().find_credentials(&identity).await.unwrap().unwrap();
-        account.password_hash.is_some()
-    };
+    let has_password = async || credentials_of(&app, ANN).await.password_hash.is_some();
     assert_eq!(register(PASSWORD).await, Status::Ok);
     app.told().await;
     let head = "UPDATE security_audit_head SET id = id + 1000";

@@ -3,18 +3,17 @@
 use rocket::local::asynchronous::Client;
 use rocket::{Build, Rocket, get, routes};
 use rocket_security::clock::Clock;
-use rocket_security::crypto::random_uuid;
-use rocket_security::datastore::user::NewUser;
 use rocket_security::datastore::{RoleStore, Together};
 use rocket_security::testing::{TestApp, TestDatabase};
 use rocket_security::{
     Maybe, PermissionName, PermissionsRequired, RoleName, RolesAccepted, RolesRequired, Security,
-    SqlxDatastore, UserDatastore, UserId,
+    SqlxDatastore, UserDatastore,
 };
 use serde_json::json;
 
 use crate::support::launching::try_launch_on;
 use crate::support::store::{migrated, store_on};
+use crate::support::users::new_user;
 use crate::support::{Admin, EditPosts, Editor, sql};
 
 rocket_security::roles! {
@@ -59,11 +58,7 @@ async fn a_role_that_was_deleted_by_hand_has_no_power_and_can_be_revoked_and_mad
     let (admin, editor) = (RoleName::parse("admin").unwrap(), RoleName::parse("editor").unwrap());
     let right: PermissionName = "posts.edit".parse().unwrap();
     let nothing = Together::nothing();
-    let new = NewUser::new(
-        UserId::from_uuid(random_uuid().unwrap()),
-        "ann@example.org".parse().unwrap(),
-        Clock::default().now(),
-    );
+    let new = new_user("ann@example.org", Clock::default().now());
     let ann = store.create_user(&new, &nothing).await.unwrap().unwrap().id;
     for role in [&admin, &editor] {
         assert!(store.create_role(role, "").await.unwrap());

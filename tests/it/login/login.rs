@@ -1,16 +1,15 @@
 //! Logging in.
 
 use rocket::http::Status;
+use rocket_security::Security;
 use rocket_security::crypto::hasher::PasswordHash;
-use rocket_security::crypto::random_uuid;
 use rocket_security::datastore::Together;
-use rocket_security::datastore::user::{NewUser, UserChange};
+use rocket_security::datastore::user::UserChange;
 use rocket_security::testing::{PASSWORD, TestApp};
-use rocket_security::{Security, UserId};
 use serde_json::json;
 
 use crate::support::links::register;
-use crate::support::users::change_user;
+use crate::support::users::{change_user, credentials_of, new_user};
 use crate::support::{ANN, app, rocket, rocket_with, with_ann};
 
 #[rocket::async_test]
@@ -114,11 +113,7 @@ async fn every_login_costs_one_hash_and_every_registration_two() {
 #[rocket::async_test]
 async fn an_account_with_a_hash_of_another_kind_costs_one_hash_too() {
     let app = app().await;
-    let mut user = NewUser::new(
-        UserId::from_uuid(random_uuid().unwrap()),
-        ANN.parse().unwrap(),
-        app.clock().now(),
-    );
+    let mut user = new_user(ANN, app.clock().now());
     user.password_hash = Some(PasswordHash::from_stored("$2b$12$abcdefghijklmnopqrstuu".into()));
     user.confirmed_at = Some(app.clock().now());
     app.store().create_user(&user, &Together::nothing()).await.unwrap().unwrap();
@@ -215,13 +210,11 @@ async fn a_password_is_taken_exactly_as_typed() {
 
 #[rocket::async_test]
 async fn a_hash_of_older_parameters_is_replaced_at_login() {
-    let app = app().await;
-    let user = app.user(ANN).await;
-    let identity = rocket_security::user::Identity::Email(user.email.clone());
-    let before = app.store().find_credentials(&identity).await.unwrap().unwrap();
+    let app = with_ann(app()).await;
+    let before = credentials_of(&app, ANN).await;
     let app = app.restart_with(rocket(), json!({"password": {"memory": 16}})).await;
     assert_eq!(app.browser().log_in(ANN, PASSWORD).await.status, Status::Ok);
-    let after = app.store().find_credentials(&identity).await.unwrap().unwrap();
+    let after = credentials_of(&app, ANN).await;
     assert_ne!(before.password_hash, after.password_hash);
     assert!(after.password_hash.unwrap().as_str().contains("m=16,"));
     assert_eq!(app.browser().log_in(ANN, PASSWORD).await.status, Status::Ok);

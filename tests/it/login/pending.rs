@@ -4,9 +4,8 @@ use chrono::TimeDelta;
 use rocket::http::{Header, Status};
 use rocket::serde::{Deserialize, Serialize};
 use rocket::{Build, Rocket, Route, State, async_trait, get, post, routes};
-use rocket_security::crypto::random_uuid;
 use rocket_security::datastore::Together;
-use rocket_security::datastore::user::{NewUser, UserChange};
+use rocket_security::datastore::user::UserChange;
 use rocket_security::feature::{Factor, Installation, LoginAttempt, Required, Verdict};
 use rocket_security::features::confirm::Confirm;
 use rocket_security::flow::Flow;
@@ -16,14 +15,14 @@ use rocket_security::web::reply::{Answer as Reply, Reply as Page};
 use rocket_security::web::submission::{Form, Submission};
 use rocket_security::web::visit::Visit;
 use rocket_security::{
-    Assured, AuthUser, Email, Event, Feature, Fresh, Hooks, Result, Security, Two, UserId, Verifier,
+    Assured, AuthUser, Email, Event, Feature, Fresh, Hooks, Result, Security, Two, Verifier,
 };
 use serde_json::{Map, Value, json};
 
 use crate::support::launching::{launches, try_launch};
 use crate::support::links::{link_to, register};
 use crate::support::sql::count;
-use crate::support::users::change_user;
+use crate::support::users::{change_user, new_user};
 use crate::support::{ANN, REMEMBER, rocket_with, with_ann};
 
 const PENDING: &str = "security_pending";
@@ -474,8 +473,8 @@ async fn card(visit: Visit<'_>, flow: &State<Flow>, email: &str) -> Reply {
 async fn a_user_without_a_password_becomes_fresh_again_by_another_factor() {
     let security = Security::default().enable(Codes {});
     let app = TestApp::launch(rocket(security).mount("/", routes![card])).await;
-    let (email, now) = (Email::parse("one.card@example.org").unwrap(), app.clock().now());
-    let mut user = NewUser::new(UserId::from_uuid(random_uuid().unwrap()), email, now);
+    let now = app.clock().now();
+    let mut user = new_user("one.card@example.org", now);
     user.confirmed_at = Some(now);
     app.store().create_user(&user, &Together::nothing()).await.unwrap().unwrap();
     let one = app.browser();

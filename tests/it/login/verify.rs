@@ -10,7 +10,7 @@ use rocket_security::{AuthUser, Fresh, Security};
 use serde_json::json;
 
 use crate::support::launching::launches;
-use crate::support::{ANN, app, app_with, rocket};
+use crate::support::{ANN, app, app_with, payout, rocket};
 
 #[rocket::async_test]
 async fn the_window_belongs_to_the_route() {
@@ -175,11 +175,6 @@ async fn freshness_of_our_own_pages_is_configurable() {
     assert_eq!(ann.get("/change-email").await.status, Status::Ok);
     app.clock().advance(TimeDelta::minutes(1));
     assert_ne!(ann.get("/change-email").await.status, Status::Ok);
-}
-
-#[get("/payout")]
-fn payout(_user: Fresh<5>) -> &'static str {
-    "the payout"
 }
 
 #[rocket::async_test]

@@ -27,6 +27,7 @@ use rocket_security::{Error, Result, Security};
 use serde_json::json;
 
 use crate::support::links::register;
+use crate::support::mailers::Hanging;
 #[cfg(feature = "smtp")]
 use crate::support::store::store_on;
 use crate::support::{ANN, app, rocket, rocket_with};
@@ -381,13 +382,6 @@ async fn mail_survives_a_restart_and_arrives_once_with_a_link_that_works() {
 
 #[rocket::async_test]
 async fn a_request_does_not_wait_for_the_mail_server() {
-    struct Hanging;
-    #[async_trait]
-    impl Mailer for Hanging {
-        async fn send(&self, _: &Message) -> Result<()> {
-            std::future::pending().await
-        }
-    }
     let app = TestApp::launch(rocket_with(Security::default().mailer(Hanging))).await;
     let answer = tokio::time::timeout(Duration::from_secs(10), register(&app, ANN)).await;
     assert!(answer.is_ok());

@@ -21,6 +21,7 @@ use rocket_security::{Error, Result, Security};
 use serde_json::json;
 
 use crate::support::links::register;
+use crate::support::mailers::Hanging;
 #[cfg(feature = "cli")]
 use crate::support::operator::Place;
 use crate::support::store::store_on;
@@ -409,13 +410,6 @@ async fn mail_that_was_given_up_is_swept_a_month_after_it_was_written() {
 
 #[rocket::async_test]
 async fn a_mail_server_that_hangs_or_refuses_changes_nothing_in_answers() {
-    struct Hanging;
-    #[async_trait]
-    impl Mailer for Hanging {
-        async fn send(&self, _: &Message) -> Result<()> {
-            std::future::pending().await
-        }
-    }
     let up = Switched::default();
     up.is_up(true);
     let mut answers = Vec::new();

@@ -4,10 +4,12 @@ pub(crate) mod bearer;
 pub(crate) mod examples;
 pub(crate) mod launching;
 pub(crate) mod links;
+pub(crate) mod mailers;
 #[cfg(feature = "cli")]
 pub(crate) mod operator;
 pub(crate) mod program;
 pub(crate) mod remembered;
+pub(crate) mod seen;
 pub(crate) mod sink;
 pub(crate) mod socket;
 pub(crate) mod sql;
@@ -60,12 +62,12 @@ fn index(user: Maybe<AuthUser>) -> String {
 }
 
 #[get("/me")]
-fn me(user: AuthUser) -> String {
+pub(crate) fn me(user: AuthUser) -> String {
     user.email.to_string()
 }
 
 #[get("/admin")]
-fn admin(_user: RolesRequired<Admin>) -> &'static str {
+pub(crate) fn admin(_user: RolesRequired<Admin>) -> &'static str {
     "the administration"
 }
 
@@ -95,7 +97,7 @@ fn edit_or_delete(user: Maybe<PermissionsAccepted<(EditPosts, DeletePosts)>>) ->
 }
 
 #[get("/welcome")]
-fn welcome(_guest: AnonymousOnly) -> &'static str {
+pub(crate) fn welcome(_guest: AnonymousOnly) -> &'static str {
     "welcome"
 }
 
@@ -105,7 +107,7 @@ fn make_thing(_user: AuthUser, body: String) -> String {
 }
 
 #[get("/payout")]
-fn payout(_user: Fresh<5>) -> &'static str {
+pub(crate) fn payout(_user: Fresh<5>) -> &'static str {
     "the payout"
 }
 
@@ -132,6 +134,11 @@ fn delete_thing(_user: AuthUser, id: u32) -> String {
 #[get("/<_path..>", rank = 100)]
 fn catch_all(_path: std::path::PathBuf) -> &'static str {
     "public"
+}
+
+/// Says of a guard behind `Maybe` whether it let the request in.
+pub(crate) fn let_in<G>(guard: &Maybe<G>) -> &'static str {
+    if guard.0.is_some() { "let in" } else { "a guest" }
 }
 
 /// An application with a route for each guard, and whatever security.

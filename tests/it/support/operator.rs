@@ -7,9 +7,14 @@ use std::{fs, thread};
 
 use rocket::figment::Figment;
 use rocket::tokio::runtime::Builder;
+use rocket::{Build, Rocket};
 use rocket_security::SqlxDatastore;
-use rocket_security::testing::TestDatabase;
+use rocket_security::config::TokenPurpose;
+use rocket_security::testing::{TestApp, TestDatabase};
+use serde_json::json;
 use tempfile::TempDir;
+
+use crate::support::tokens::{ISSUER, key};
 
 pub(crate) const PASSWORD: &str = "my cat sleeps on warm keyboards";
 
@@ -124,6 +129,16 @@ impl Place {
         };
         SqlxDatastore::connect(&figment).await.unwrap()
     }
+}
+
+/// An application, and an operator who works beside it with its keys.
+pub(crate) async fn app_with_an_operator(rocket: Rocket<Build>) -> (TestApp, Place) {
+    let key = key(TokenPurpose::Local);
+    let settings = json!({"tokens": {"keys": key, "issuer": ISSUER}});
+    let app = TestApp::launch_with(rocket, settings).await;
+    let place = Place::beside(app.database());
+    place.configure_tokens(&format!("keys = \"{key}\"\nissuer = \"{ISSUER}\""));
+    (app, place)
 }
 
 /// What came of a command.

@@ -2,7 +2,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use rocket::http::{Header, Status};
+use rocket::http::{Accept, Header, Status};
 use rocket_security::testing::{Answer, Browser, PASSWORD, TestApp};
 use serde_json::{Value, json};
 
@@ -29,8 +29,16 @@ pub(crate) fn basic(name: &str) -> Header<'static> {
 
 /// Asks for a page as a program that has that header and nothing else.
 pub(crate) async fn get_with(app: &TestApp, path: &str, header: Header<'static>) -> Answer {
-    let accept = Header::new("Accept", "application/json");
-    app.browser().send(app.client().get(path.to_owned()).header(accept).header(header)).await
+    get_with_all(app, path, &[header]).await
+}
+
+/// The same with several headers.
+pub(crate) async fn get_with_all(app: &TestApp, path: &str, headers: &[Header<'static>]) -> Answer {
+    let mut request = app.client().get(path.to_owned()).header(Accept::JSON);
+    for header in headers {
+        request.add_header(header.clone());
+    }
+    app.browser().send(request).await
 }
 
 /// The same with a token.

@@ -12,26 +12,19 @@ use rocket_security::feature::{LoginAttempt, Required, Verdict};
 use rocket_security::features::tokens::Tokens;
 use rocket_security::testing::{Answer, PASSWORD, TestApp};
 use rocket_security::token::Lifetime;
-use rocket_security::{
-    AuthUser, AuthVia, Fresh, Hooks, Maybe, Result, RolesRequired, Security, via,
-};
+use rocket_security::{AuthUser, AuthVia, Fresh, Hooks, Maybe, Result, Security, via};
 use serde_json::{Value, json};
 
 use crate::support::bearer::{bearer, begin_session, issuer};
 use crate::support::launching::try_launch_on;
 use crate::support::program::{
-    LOGIN, assert_token_refused, credentials, get, get_with, post, token_of,
+    LOGIN, assert_token_refused, credentials, get, get_with, get_with_all, post, token_of,
 };
 use crate::support::tokens::{
     ASSERTION, Download, ISSUER, PARTNER, forge, good_claims_at, key, public_half,
 };
 use crate::support::users::change_user;
-use crate::support::{ANN, Admin, BOB, CHOSEN, sql, with_ann};
-
-#[get("/me")]
-fn me(user: AuthUser) -> String {
-    user.email.to_string()
-}
+use crate::support::{ANN, BOB, CHOSEN, admin, me, sql, with_ann};
 
 #[post("/me")]
 fn change_me(user: AuthUser) -> String {
@@ -42,11 +35,6 @@ fn change_me(user: AuthUser) -> String {
 fn facts(user: AuthVia<via::Token>) -> String {
     let (at, session) = (user.authenticated_at().is_some(), user.session_id().is_some());
     format!("{} {} {at} {session}", user.mechanism(), user.authn_via())
-}
-
-#[get("/admin")]
-fn admin(_user: RolesRequired<Admin>) -> &'static str {
-    "the administration"
 }
 
 #[get("/fresh")]
@@ -193,15 +181,6 @@ async fn it_may_come_in_either_header_once_and_nowhere_else() {
     ] {
         assert_eq!(get_with(&app, "/me", header).await.body, ANN);
     }
-    let send = |headers: Vec<Header<'static>>| {
-        let accept = Header::new("Accept", "application/json");
-        let request = app.client().get("/me").header(accept);
-        headers.into_iter().fold(request, |request, header| {
-            let mut request = request;
-            request.add_header(header);
-            request
-        })
-    };
     for headers in [
         vec![bearer(&token), own()],
         vec![bearer(&token), bearer(&token)],
@@ -209,13 +188,13 @@ async fn it_may_come_in_either_header_once_and_nowhere_else() {
         vec![bearer(&token), authorization("Basic YTpi".to_owned())],
         vec![bearer("forged"), own()],
     ] {
-        let answer = app.browser().send(send(headers)).await;
+        let answer = get_with_all(&app, "/me", &headers).await;
         assert_eq!(answer.status, Status::BadRequest, "{}", answer.body);
         assert_eq!(answer.reasons(), ["conflicting_credentials"]);
     }
     // A proxy may want `Authorization` for itself.
-    let answer = app.browser().send(send(vec![own(), authorization("Basic YTpi".into())])).await;
-    assert_eq!(answer.body, ANN);
+    let headers = [own(), authorization("Basic YTpi".to_owned())];
+    assert_eq!(get_with_all(&app, "/me", &headers).await.body, ANN);
     for path in ["access_token", "authentication_token", "auth_token", "token"] {
         let answer = app.browser().get_json(&format!("/me?{path}={token}")).await;
         assert_eq!(answer.reasons(), ["unauthenticated"], "{path}");

@@ -15,12 +15,7 @@ use serde_json::json;
 use crate::support::bearer::{bearer, issuer, personal_token, read};
 use crate::support::program::{Pair, basic, get, log_in_program, token_of};
 use crate::support::tokens::Download;
-use crate::support::{ANN, Admin, ReadReports, program, with_ann};
-
-#[get("/me")]
-fn me(user: AuthUser) -> String {
-    user.email.to_string()
-}
+use crate::support::{ANN, Admin, ReadReports, me, program, with_ann};
 
 #[get("/file")]
 fn file(_token: Paseto<NoClaims, Download>) -> &'static str {

@@ -24,12 +24,12 @@ use serde_json::{Value, json};
 
 use crate::support::bearer::{as_handshake, bearer, begin_session, forged, issuer, token};
 use crate::support::launching::launches;
-use crate::support::program::get;
+use crate::support::program::{get, get_with, get_with_all};
 use crate::support::tokens::{
     ASSERTION, Download, ISSUER, PARTNER, forge, good_claims_at, key, public_half,
 };
 use crate::support::users::change_user;
-use crate::support::{ANN, BOB, sql};
+use crate::support::{ANN, BOB, let_in, sql};
 
 #[derive(Deserialize)]
 struct Plan {
@@ -96,23 +96,19 @@ fn both_ways(_token: Paseto, user: AuthUser) -> String {
     user.email.to_string()
 }
 
-fn guest<G>(guard: &Maybe<G>) -> &'static str {
-    if guard.0.is_some() { "let in" } else { "a guest" }
-}
-
 #[get("/maybe/token")]
 fn maybe_token(token: Maybe<Paseto>) -> &'static str {
-    guest(&token)
+    let_in(&token)
 }
 
 #[get("/maybe/fresh")]
 fn maybe_fresh(token: Maybe<FreshPaseto<5>>) -> &'static str {
-    guest(&token)
+    let_in(&token)
 }
 
 #[get("/maybe/user")]
 fn maybe_user(user: Maybe<TokenUser>) -> &'static str {
-    guest(&user)
+    let_in(&user)
 }
 
 #[post("/body", data = "<body>")]
@@ -151,15 +147,6 @@ async fn app_with(settings: Value) -> TestApp {
 
 async fn app() -> TestApp {
     app_with(json!({})).await
-}
-
-async fn get_with(app: &TestApp, path: &str, headers: &[Header<'static>]) -> Answer {
-    let mut request = app.client().get(path.to_owned());
-    request.add_header(Header::new("Accept", "application/json"));
-    for header in headers {
-        request.add_header(header.clone());
-    }
-    app.browser().send(request).await
 }
 
 async fn post_body(app: &TestApp, path: &str, body: &str) -> Answer {
@@ -272,7 +259,7 @@ async fn a_bad_token_is_401_with_its_reason_and_makes_no_guest() {
     let access = access().issue().unwrap();
     assert_refused(&get(&app, "/download", &access).await, "token_forged", "an access token");
     for path in paths {
-        let answer = get_with(&app, path, &[forged()]).await;
+        let answer = get_with(&app, path, forged()).await;
         assert_refused(&answer, "token_malformed", path);
     }
 }
@@ -325,7 +312,7 @@ async fn whoever_logged_in_too_long_ago_is_told_how_long_ago_it_may_be() {
     stale.push(bearer(&issuer(&app).access(&ann).issue().unwrap()));
     for header in stale {
         for path in ["/fresh", "/maybe/fresh"] {
-            let answer = get_with(&app, path, std::slice::from_ref(&header)).await;
+            let answer = get_with(&app, path, header.clone()).await;
             assert_eq!(answer.status, Status::Unauthorized, "{}", answer.body);
             assert_eq!(answer.reasons(), ["reauth_required"]);
             assert_eq!(answer.response("reauth_required"), true);
@@ -333,10 +320,10 @@ async fn whoever_logged_in_too_long_ago_is_told_how_long_ago_it_may_be() {
                             max_age=300";
             assert_eq!(answer.headers("WWW-Authenticate").collect::<Vec<_>>(), [expected]);
         }
-        assert_eq!(get_with(&app, "/shown", &[header]).await.status, Status::Ok);
+        assert_eq!(get_with(&app, "/shown", header).await.status, Status::Ok);
     }
     let fresh = token(&app, &ann, 4).await;
-    assert_eq!(get_with(&app, "/fresh", &[fresh]).await.status, Status::Ok);
+    assert_eq!(get_with(&app, "/fresh", fresh).await.status, Status::Ok);
 }
 
 #[rocket::async_test]
@@ -393,7 +380,7 @@ async fn a_token_is_read_from_the_places_that_are_configured_and_two_are_refused
     let header = |value: &str| Header::new("Authorization", value.to_owned());
     for headers in [vec![header(&format!("bEARER {token}"))], vec![own()], vec![own(), header("x")]]
     {
-        assert_eq!(get_with(&app, "/plan", &headers).await.body, "free", "{headers:?}");
+        assert_eq!(get_with_all(&app, "/plan", &headers).await.body, "free", "{headers:?}");
     }
     for headers in [
         vec![bearer(&token), own()],
@@ -403,7 +390,7 @@ async fn a_token_is_read_from_the_places_that_are_configured_and_two_are_refused
         vec![bearer(&token), header("Basic YTpi")],
     ] {
         for path in ["/plan", "/maybe/token", "/fresh", "/user"] {
-            let answer = get_with(&app, path, &headers).await;
+            let answer = get_with_all(&app, path, &headers).await;
             assert_eq!(answer.status, Status::BadRequest, "{path}: {}", answer.body);
             assert_eq!(answer.reasons(), ["conflicting_credentials"], "{path}");
             let challenge = "Bearer realm=\"login\", error=\"invalid_request\"";
@@ -423,8 +410,11 @@ async fn a_token_is_read_from_the_places_that_are_configured_and_two_are_refused
     let token = plan_token(&app, &ann).await;
     let own = Header::new("Authentication-Token", token.clone());
     assert_eq!(get(&app, "/plan", &token).await.reasons(), ["unauthenticated"]);
-    assert_eq!(get_with(&app, "/plan", &[own.clone(), bearer("forged")]).await.body, "free");
-    assert_eq!(get_with(&app, "/plan", &[own, bearer(&token), bearer(&token)]).await.body, "free");
+    assert_eq!(get_with_all(&app, "/plan", &[own.clone(), bearer("forged")]).await.body, "free");
+    assert_eq!(
+        get_with_all(&app, "/plan", &[own, bearer(&token), bearer(&token)]).await.body,
+        "free"
+    );
 }
 
 #[rocket::async_test]

@@ -10,7 +10,7 @@ use rocket_security::datastore::Together;
 use rocket_security::datastore::user::UserChange;
 use rocket_security::features::personal_tokens::PersonalTokens;
 use rocket_security::testing::{Browser, PASSWORD, TestApp};
-use rocket_security::{AuthUser, AuthVia, Event, Fresh, RolesRequired, Scoped, Security, via};
+use rocket_security::{AuthVia, Event, Fresh, RolesRequired, Scoped, Security, via};
 use serde_json::{Value, json};
 
 use crate::support::bearer::{as_handshake, bearer, issuer};
@@ -19,15 +19,10 @@ use crate::support::program::{assert_token_refused, get};
 use crate::support::sink::app_that_tells;
 use crate::support::tokens::key;
 use crate::support::users::change_user;
-use crate::support::{ANN, Admin, BOB, CHOSEN, ReadReports, WriteReports, sql};
+use crate::support::{ANN, Admin, BOB, CHOSEN, ReadReports, WriteReports, me, sql};
 
 const PATH: &str = "/personal-tokens";
 const REVOKE: &str = "/personal-tokens/revoke";
-
-#[get("/me")]
-fn me(user: AuthUser) -> String {
-    user.email.to_string()
-}
 
 #[get("/reports")]
 fn reports(user: Scoped<ReadReports>) -> String {

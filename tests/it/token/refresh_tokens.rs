@@ -11,17 +11,12 @@ use rocket::{Build, Rocket, get, routes};
 use rocket_security::datastore::RefreshStore;
 use rocket_security::datastore::refresh::FamilyRecord;
 use rocket_security::testing::{Answer, Browser, TestApp};
-use rocket_security::{AuthUser, Fresh, Security};
+use rocket_security::{Fresh, Security};
 use serde_json::{Value, json};
 
 use crate::support::program::{LOGIN, Pair, credentials, get, pair_in};
 use crate::support::store::store_on;
-use crate::support::{ANN, with_ann};
-
-#[get("/me")]
-fn me(user: AuthUser) -> String {
-    user.email.to_string()
-}
+use crate::support::{ANN, me, with_ann};
 
 #[get("/fresh")]
 fn fresh(_user: Fresh<5>) -> &'static str {

@@ -6,6 +6,7 @@ use rocket::{get, routes};
 use rocket_security::testing::{Answer, Browser, PASSWORD, TestApp};
 use serde_json::{Value, json};
 
+use crate::support::program::credentials;
 use crate::support::{ANN, app as app_without, app_with, rocket, with_ann};
 
 const COOKIE: &str = "XSRF-TOKEN";
@@ -33,10 +34,6 @@ async fn post_with(
         request.add_header(Header::new("x-xsrf-token", token.to_owned()));
     }
     browser.send(request.body(body.to_string())).await
-}
-
-fn credentials() -> Value {
-    json!({"email": ANN, "password": PASSWORD})
 }
 
 /// Gives the lines that set or remove the cookie.

@@ -11,17 +11,18 @@ use rocket_security::datastore::user::UserChange;
 use rocket_security::features::basic::Basic;
 use rocket_security::testing::{Answer, PASSWORD, TestApp};
 use rocket_security::{
-    AuthVia, BasicUser, Config, Fresh, Instead, Presentation, Rejection, RolesRequired, Security,
-    via,
+    AuthVia, BasicUser, Config, Fresh, Instead, Presentation, Rejection, Security, via,
 };
 use serde_json::{Value, json};
 
 use crate::support::bearer::{bearer, begin_session, issuer};
 use crate::support::links::register;
-use crate::support::program::{basic_with, get_with, log_in_program, refresh, token_of};
+use crate::support::program::{
+    basic_with, get_with, get_with_all, log_in_program, refresh, token_of,
+};
 use crate::support::tokens::{ASSERTION, forge, key};
 use crate::support::users::change_user;
-use crate::support::{ANN, Admin, app_with, with_ann};
+use crate::support::{ANN, admin, app_with, with_ann};
 
 const ISS: &str = "http://127.0.0.1:8000";
 
@@ -33,11 +34,6 @@ fn by_token(user: AuthVia<via::Token>) -> String {
 #[get("/by-basic")]
 fn by_basic(user: BasicUser) -> String {
     user.email.to_string()
-}
-
-#[get("/admin")]
-fn admin(_user: RolesRequired<Admin>) -> &'static str {
-    "the administration"
 }
 
 #[get("/fresh")]
@@ -127,11 +123,7 @@ async fn ask(app: &TestApp, own: &str, situation: &str) -> Answer {
             assert_eq!(refresh(app, &token).await.status, Status::Ok);
             refresh(app, &token).await
         }
-        "two tokens" => {
-            let accept = Header::new("Accept", "application/json");
-            let request = app.client().get("/by-token").header(accept);
-            app.browser().send(request.header(bearer("a")).header(bearer("b"))).await
-        }
+        "two tokens" => get_with_all(app, "/by-token", &[bearer("a"), bearer("b")]).await,
         "a wrong password by Basic" => get("/by-basic", basic_with(ANN, "a wrong password")).await,
         "a login too long ago" => {
             let session = begin_session(app, &ann, 6).await;
