@@ -24,15 +24,50 @@ use crate::template::fault::explain;
 /// A template that comes with the framework: its name and its text.
 pub type Embedded = (&'static str, &'static str);
 
+/// Embeds a page: `templates/security/<name>.html`.
+macro_rules! page {
+    ($name:literal) => {
+        $crate::template::file!($name, ".html")
+    };
+}
+
+/// Lists the templates of a feature: its pages, and both parts of each of its mails,
+/// `templates/security/email/<name>.txt` and `.html`.
+macro_rules! templates {
+    ($($page:expr),*; $($mail:literal),* $(,)?) => {
+        &[
+            $($page,)*
+            $(
+                $crate::template::file!("email/", $mail, ".txt"),
+                $crate::template::file!("email/", $mail, ".html"),
+            )*
+        ]
+    };
+}
+
+/// Embeds a file of `templates/security`.
+macro_rules! file {
+    ($($part:literal),*) => {
+        (
+            concat!("security/", $($part),*),
+            include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/templates/security/", $($part),*)),
+        )
+    };
+}
+
+pub(crate) use file;
+pub(crate) use page;
+pub(crate) use templates;
+
 /// The templates that belong to no single feature.
 pub const SHARED: &[Embedded] = &[
-    ("security/base.html", include_str!("../templates/security/base.html")),
-    ("security/_dead_link.html", include_str!("../templates/security/_dead_link.html")),
-    ("security/_field.html", include_str!("../templates/security/_field.html")),
-    ("security/_logout.html", include_str!("../templates/security/_logout.html")),
-    ("security/error.html", include_str!("../templates/security/error.html")),
-    ("security/style.css", include_str!("../templates/security/style.css")),
-    ("security/email/base.html", include_str!("../templates/security/email/base.html")),
+    file!("base.html"),
+    file!("_dead_link.html"),
+    file!("_field.html"),
+    file!("_logout.html"),
+    file!("error.html"),
+    file!("style.css"),
+    file!("email/base.html"),
 ];
 
 /// Renders pages and mails.

@@ -38,7 +38,7 @@ use crate::flow::{Choice, Chooser, Flow};
 use crate::rejection::{FieldErrors, Rejection};
 use crate::secret::Secret;
 use crate::session::Active;
-use crate::template::Embedded;
+use crate::template::{Embedded, page, templates};
 use crate::user::User;
 use crate::web::next::Next;
 use crate::web::page::{Notice, Page};
@@ -56,22 +56,9 @@ pub struct ChangePassword {
     pub post_change_view: Option<View>,
 }
 
-const PAGE: Embedded = (
-    "security/change_password.html",
-    include_str!("../../templates/security/change_password.html"),
-);
+const PAGE: Embedded = page!("change_password");
 
-const TEMPLATES: &[Embedded] = &[
-    PAGE,
-    (
-        "security/email/change_notice.txt",
-        include_str!("../../templates/security/email/change_notice.txt"),
-    ),
-    (
-        "security/email/change_notice.html",
-        include_str!("../../templates/security/email/change_notice.html"),
-    ),
-];
+const TEMPLATES: &[Embedded] = templates![PAGE; "change_notice"];
 
 const CHANGED: Notice = Notice::success(
     "Your password is changed. Wherever else you were logged in, you no longer are.",

@@ -47,7 +47,7 @@ use crate::flow::username::username_taken;
 use crate::rejection::{FieldErrors, Rejection};
 use crate::secret::Secret;
 use crate::session::Active;
-use crate::template::Embedded;
+use crate::template::{Embedded, page, templates};
 use crate::user::{User, Username};
 use crate::web::next::Next;
 use crate::web::page::{Notice, Page};
@@ -65,22 +65,9 @@ pub struct ChangeUsername {
     pub post_change_username_view: Option<View>,
 }
 
-const PAGE: Embedded = (
-    "security/change_username.html",
-    include_str!("../../templates/security/change_username.html"),
-);
+const PAGE: Embedded = page!("change_username");
 
-const TEMPLATES: &[Embedded] = &[
-    PAGE,
-    (
-        "security/email/change_username_notice.txt",
-        include_str!("../../templates/security/email/change_username_notice.txt"),
-    ),
-    (
-        "security/email/change_username_notice.html",
-        include_str!("../../templates/security/email/change_username_notice.html"),
-    ),
-];
+const TEMPLATES: &[Embedded] = templates![PAGE; "change_username_notice"];
 
 const CHANGED: Notice = Notice::success("Your username is changed.");
 

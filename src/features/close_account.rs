@@ -65,7 +65,7 @@ use crate::flow::lapse::delete_lapsed;
 use crate::link::{self, Button, MailedLink, OpenLink, single_page};
 use crate::rejection::Rejection;
 use crate::secret::Secret;
-use crate::template::Embedded;
+use crate::template::{Embedded, page, templates};
 use crate::user::{User, Username};
 use crate::web::next::Next;
 use crate::web::page::{Notice, Page};
@@ -102,42 +102,11 @@ impl Default for CloseAccount {
     }
 }
 
-const PAGE: Embedded =
-    ("security/close_account.html", include_str!("../../templates/security/close_account.html"));
+const PAGE: Embedded = page!("close_account");
 
-const LINK_PAGE: Embedded = (
-    "security/close_account_link.html",
-    include_str!("../../templates/security/close_account_link.html"),
-);
+const LINK_PAGE: Embedded = page!("close_account_link");
 
-const TEMPLATES: &[Embedded] = &[
-    PAGE,
-    LINK_PAGE,
-    (
-        "security/email/close_account_notice.txt",
-        include_str!("../../templates/security/email/close_account_notice.txt"),
-    ),
-    (
-        "security/email/close_account_notice.html",
-        include_str!("../../templates/security/email/close_account_notice.html"),
-    ),
-    (
-        "security/email/close_account_reopened.txt",
-        include_str!("../../templates/security/email/close_account_reopened.txt"),
-    ),
-    (
-        "security/email/close_account_reopened.html",
-        include_str!("../../templates/security/email/close_account_reopened.html"),
-    ),
-    (
-        "security/email/close_account_deleted.txt",
-        include_str!("../../templates/security/email/close_account_deleted.txt"),
-    ),
-    (
-        "security/email/close_account_deleted.html",
-        include_str!("../../templates/security/email/close_account_deleted.html"),
-    ),
-];
+const TEMPLATES: &[Embedded] = templates![PAGE, LINK_PAGE; "close_account_notice", "close_account_reopened", "close_account_deleted"];
 
 const CLOSED: Notice = Notice::info(
     "Your account is closed. We sent you a mail by which you can open it again for a while.",

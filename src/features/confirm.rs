@@ -56,7 +56,7 @@ use crate::flow::Flow;
 use crate::flow::lapse::delete_lapsed;
 use crate::link::{self, Asked, AskedForm, MailedLink, NewPassword, OpenLink, single_page};
 use crate::rejection::{FieldErrors, Rejection};
-use crate::template::Embedded;
+use crate::template::{Embedded, page, templates};
 use crate::user::{Email, Method, User};
 use crate::web::next::Next;
 use crate::web::page::{Notice, Page};
@@ -96,32 +96,12 @@ impl Default for Confirm {
     }
 }
 
-const PAGE: Embedded =
-    ("security/confirm.html", include_str!("../../templates/security/confirm.html"));
+const PAGE: Embedded = page!("confirm");
 
-const LINK_PAGE: Embedded =
-    ("security/confirm_link.html", include_str!("../../templates/security/confirm_link.html"));
+const LINK_PAGE: Embedded = page!("confirm_link");
 
-const TEMPLATES: &[Embedded] = &[
-    PAGE,
-    LINK_PAGE,
-    (
-        "security/email/confirmation_instructions.txt",
-        include_str!("../../templates/security/email/confirmation_instructions.txt"),
-    ),
-    (
-        "security/email/confirmation_instructions.html",
-        include_str!("../../templates/security/email/confirmation_instructions.html"),
-    ),
-    (
-        "security/email/confirm_notice.txt",
-        include_str!("../../templates/security/email/confirm_notice.txt"),
-    ),
-    (
-        "security/email/confirm_notice.html",
-        include_str!("../../templates/security/email/confirm_notice.html"),
-    ),
-];
+const TEMPLATES: &[Embedded] =
+    templates![PAGE, LINK_PAGE; "confirmation_instructions", "confirm_notice"];
 
 /// Names the account: another one may be logged in here.
 fn is_confirmed(user: &User) -> Notice {

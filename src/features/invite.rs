@@ -68,7 +68,7 @@ use crate::feature::{Change, Feature, Installation};
 use crate::flow::Flow;
 use crate::link::{self, MailedLink, NewPassword, OpenLink, single_page};
 use crate::rejection::Rejection;
-use crate::template::Embedded;
+use crate::template::{Embedded, page, templates};
 use crate::user::{Email, Identity, User, UserId};
 use crate::web::next::Next;
 use crate::web::page::{Notice, Page};
@@ -104,28 +104,9 @@ impl Default for Invite {
     }
 }
 
-const PAGE: Embedded =
-    ("security/invite_link.html", include_str!("../../templates/security/invite_link.html"));
+const PAGE: Embedded = page!("invite_link");
 
-const TEMPLATES: &[Embedded] = &[
-    PAGE,
-    (
-        "security/email/invitation.txt",
-        include_str!("../../templates/security/email/invitation.txt"),
-    ),
-    (
-        "security/email/invitation.html",
-        include_str!("../../templates/security/email/invitation.html"),
-    ),
-    (
-        "security/email/invite_notice.txt",
-        include_str!("../../templates/security/email/invite_notice.txt"),
-    ),
-    (
-        "security/email/invite_notice.html",
-        include_str!("../../templates/security/email/invite_notice.html"),
-    ),
-];
+const TEMPLATES: &[Embedded] = templates![PAGE; "invitation", "invite_notice"];
 
 /// Names the account: another one may be logged in here.
 fn is_accepted(user: &User) -> Notice {

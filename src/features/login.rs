@@ -47,7 +47,7 @@ use crate::feature::Feature;
 use crate::flow::Flow;
 use crate::rejection::{FieldErrors, Rejection};
 use crate::secret::Secret;
-use crate::template::Embedded;
+use crate::template::{Embedded, page, templates};
 use crate::web::identity::{NamedBy, page_field};
 use crate::web::next::Next;
 use crate::web::page::Page;
@@ -71,19 +71,9 @@ impl Default for Login {
     }
 }
 
-const PAGE: Embedded = ("security/login.html", include_str!("../../templates/security/login.html"));
+const PAGE: Embedded = page!("login");
 
-const TEMPLATES: &[Embedded] = &[
-    PAGE,
-    (
-        "security/email/password_disabled.txt",
-        include_str!("../../templates/security/email/password_disabled.txt"),
-    ),
-    (
-        "security/email/password_disabled.html",
-        include_str!("../../templates/security/email/password_disabled.html"),
-    ),
-];
+const TEMPLATES: &[Embedded] = templates![PAGE; "password_disabled"];
 
 impl<D> Feature<D> for Login {
     const NAME: &'static str = "login";

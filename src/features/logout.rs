@@ -53,7 +53,7 @@ use crate::flow::Flow;
 use crate::programs::Programs;
 use crate::rejection::Rejection;
 use crate::secret::Secret;
-use crate::template::Embedded;
+use crate::template::{Embedded, page};
 use crate::web::challenge::Asked;
 use crate::web::next::Next;
 use crate::web::page::{Notice, Page};
@@ -81,8 +81,7 @@ impl Default for Logout {
     }
 }
 
-const PAGE: Embedded =
-    ("security/logout.html", include_str!("../../templates/security/logout.html"));
+const PAGE: Embedded = page!("logout");
 
 const LOGGED_OUT: Notice = Notice::success("You are logged out.");
 

@@ -34,7 +34,7 @@ use crate::error::{Faults, Result};
 use crate::feature::Feature;
 use crate::flow::Flow;
 use crate::link::{Asked, AskedForm};
-use crate::template::Embedded;
+use crate::template::{Embedded, page, templates};
 use crate::user::Email;
 use crate::web::page::Notice;
 use crate::web::reply::Answer;
@@ -47,22 +47,9 @@ use crate::web::visit::Visit;
 #[non_exhaustive]
 pub struct RecoverUsername {}
 
-const PAGE: Embedded = (
-    "security/recover_username.html",
-    include_str!("../../templates/security/recover_username.html"),
-);
+const PAGE: Embedded = page!("recover_username");
 
-const TEMPLATES: &[Embedded] = &[
-    PAGE,
-    (
-        "security/email/username_recovery.txt",
-        include_str!("../../templates/security/email/username_recovery.txt"),
-    ),
-    (
-        "security/email/username_recovery.html",
-        include_str!("../../templates/security/email/username_recovery.html"),
-    ),
-];
+const TEMPLATES: &[Embedded] = templates![PAGE; "username_recovery"];
 
 const IS_SENT: Notice =
     Notice::info("If this address has an account, its username is on its way to it.");

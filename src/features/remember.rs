@@ -88,7 +88,7 @@ use crate::feature::{Announcer, Feature, Installation, LoginAttempt, Remembering
 use crate::flow::{Entry, Flow, Return};
 use crate::rejection::Rejection;
 use crate::session::remember::{Restore, Restored, Restorer};
-use crate::template::Embedded;
+use crate::template::{Embedded, templates};
 use crate::user::User;
 use crate::web::Web;
 use crate::web::visit::Visit;
@@ -127,20 +127,11 @@ const LONGEST_LIFETIME: TimeDelta = TimeDelta::days(365);
 /// How many series are ended at a time.
 const BATCH: u32 = 200;
 
-const THEFT_TEXT: Embedded = (
-    "security/email/remember_theft.txt",
-    include_str!("../../templates/security/email/remember_theft.txt"),
-);
-const THEFT_HTML: Embedded = (
-    "security/email/remember_theft.html",
-    include_str!("../../templates/security/email/remember_theft.html"),
-);
-
 const THEFT_SUBJECT: &str = "A browser of yours is no longer remembered";
 
 impl<D: RememberStore> Feature<D> for Remember {
     const NAME: &'static str = "remember";
-    const TEMPLATES: &'static [Embedded] = &[THEFT_TEXT, THEFT_HTML];
+    const TEMPLATES: &'static [Embedded] = templates![; "remember_theft"];
 
     fn check(&self, config: &Config) -> Result<()> {
         let mut faults = Faults::default();

@@ -48,7 +48,7 @@ use crate::feature::{Change, Feature, Installation};
 use crate::flow::Flow;
 use crate::link::{self, Asked, AskedForm, MailedLink, NewPassword, OpenLink, single_page};
 use crate::rejection::Rejection;
-use crate::template::Embedded;
+use crate::template::{Embedded, page, templates};
 use crate::user::{Email, Method, User};
 use crate::web::next::Next;
 use crate::web::page::{Notice, Page};
@@ -88,31 +88,11 @@ impl Default for Reset {
     }
 }
 
-const PAGE: Embedded = ("security/reset.html", include_str!("../../templates/security/reset.html"));
+const PAGE: Embedded = page!("reset");
 
-const LINK_PAGE: Embedded =
-    ("security/reset_link.html", include_str!("../../templates/security/reset_link.html"));
+const LINK_PAGE: Embedded = page!("reset_link");
 
-const TEMPLATES: &[Embedded] = &[
-    PAGE,
-    LINK_PAGE,
-    (
-        "security/email/reset_instructions.txt",
-        include_str!("../../templates/security/email/reset_instructions.txt"),
-    ),
-    (
-        "security/email/reset_instructions.html",
-        include_str!("../../templates/security/email/reset_instructions.html"),
-    ),
-    (
-        "security/email/reset_notice.txt",
-        include_str!("../../templates/security/email/reset_notice.txt"),
-    ),
-    (
-        "security/email/reset_notice.html",
-        include_str!("../../templates/security/email/reset_notice.html"),
-    ),
-];
+const TEMPLATES: &[Embedded] = templates![PAGE, LINK_PAGE; "reset_instructions", "reset_notice"];
 
 const LINK_IS_SENT: Notice = Notice::info(
     "If this address has an account, a link to choose a new password is on its way to it.",

@@ -46,7 +46,7 @@ use crate::datastore::session::SessionRecord;
 use crate::feature::Feature;
 use crate::flow::Flow;
 use crate::rejection::{FieldErrors, Rejection};
-use crate::template::Embedded;
+use crate::template::{Embedded, page};
 use crate::web::device::device;
 use crate::web::next::Next;
 use crate::web::page::{Notice, Page};
@@ -60,8 +60,7 @@ use crate::web::visit::Visit;
 #[non_exhaustive]
 pub struct Sessions {}
 
-const PAGE: Embedded =
-    ("security/sessions.html", include_str!("../../templates/security/sessions.html"));
+const PAGE: Embedded = page!("sessions");
 
 const ENDED: Notice = Notice::success("That session is ended.");
 

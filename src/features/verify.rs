@@ -43,7 +43,7 @@ use crate::flow::Flow;
 use crate::rejection::Rejection;
 use crate::secret::Secret;
 use crate::session::Active;
-use crate::template::Embedded;
+use crate::template::{Embedded, page};
 use crate::user::{Level, Method, Proof};
 use crate::web::next::Next;
 use crate::web::page::Page;
@@ -61,8 +61,7 @@ pub struct Verify {
     pub post_verify_view: Option<View>,
 }
 
-const PAGE: Embedded =
-    ("security/verify.html", include_str!("../../templates/security/verify.html"));
+const PAGE: Embedded = page!("verify");
 
 impl<D> Feature<D> for Verify {
     const NAME: &'static str = "verify";

@@ -41,10 +41,11 @@ impl Flow {
         let is_wanted = request.query_value::<&str>(QUERY).is_some() && visit.wants_json();
         let begun = slot(request).0.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let begun = begun.filter(|it| it.user_id == user.id && it.epoch == user.epoch);
-        match begun.filter(|_| is_wanted) {
-            Some(session) => self.programs.begin_with(visit, self, user, &session, shown).await,
-            None => Ok(shown),
-        }
+        let Some(session) = begun.filter(|_| is_wanted && self.programs.are_kept()) else {
+            return Ok(shown);
+        };
+        let claims = self.token_claims(user, &session.proofs).await?;
+        self.programs.begin_with(visit, (user, &session), claims, shown).await
     }
 }
 

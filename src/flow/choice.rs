@@ -10,22 +10,15 @@ use std::time::Duration;
 use rocket::tokio::runtime::Handle;
 use rocket::tokio::time::timeout;
 
-use crate::config::PasswordConfig;
 use crate::crypto::password::{Password, PasswordPolicy};
-use crate::crypto::pool::Pool;
 use crate::error::Result;
 use crate::feature::Moments;
 use crate::flow::door::Flow;
+use crate::flow::judges::Judges;
 use crate::rejection::{FieldErrors, Rejection};
 use crate::secret::Secret;
 use crate::user::{User, Username};
 use crate::web::visit::Visit;
-
-/// The threads that judge. More than one, because hooks may wait for other services.
-const THREADS: usize = 4;
-
-/// How many passwords may wait to be judged, unless `password.queue` says otherwise.
-const QUEUE: usize = 60;
 
 /// How long a request waits until its password is judged.
 const DEADLINE: Duration = Duration::from_secs(3);
@@ -61,20 +54,6 @@ impl Chooser<'_> {
 impl<'a> From<&'a User> for Chooser<'a> {
     fn from(user: &'a User) -> Self {
         Self { email: user.email.as_str(), username: user.username.as_ref() }
-    }
-}
-
-/// The threads that judge passwords.
-pub(crate) struct Judges(Pool<()>);
-
-impl Judges {
-    /// Starts the threads.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::File`](crate::Error::File) if the operating system refuses a thread.
-    pub(crate) fn start(config: &PasswordConfig) -> Result<Self> {
-        Pool::start("password-check", THREADS, config.queue.unwrap_or(QUEUE)).map(Self)
     }
 }
 

@@ -11,12 +11,11 @@ use crate::datastore::outbox::NewMail;
 use crate::datastore::{Together, UserDatastore};
 use crate::event::{Event, Origin};
 use crate::feature::{Announcer, Change, Moments, Registration, asker};
-use crate::flow::choice::Judges;
+use crate::flow::judges::Judges;
 use crate::flow::limits::Limits;
 use crate::flow::programs::ProgramLogins;
-use crate::flow::username::UsernamePolicy;
 use crate::rejection::Rejection;
-use crate::user::{Identity, Proofs, User};
+use crate::user::{Identity, Proofs, User, UsernamePolicy};
 use crate::web::visit::Visit;
 
 /// The one door: in Rocket's managed state.

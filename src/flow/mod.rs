@@ -10,6 +10,7 @@ mod choice;
 mod disabled;
 mod door;
 mod entry;
+mod judges;
 pub mod lapse;
 pub mod limits;
 pub mod once;
@@ -21,8 +22,8 @@ mod remember;
 mod session;
 pub mod username;
 
-pub(crate) use crate::flow::choice::Judges;
 pub(crate) use crate::flow::door::FlowParts;
+pub(crate) use crate::flow::judges::Judges;
 pub(crate) use crate::flow::programs::ProgramLogins;
 pub(crate) use crate::flow::session::{authenticated_event, user_agent};
 

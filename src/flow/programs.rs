@@ -2,10 +2,9 @@
 //! [`programs`](crate::programs).
 
 use rocket::async_trait;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::datastore::session::SessionRecord;
-use crate::flow::door::Flow;
 use crate::rejection::Rejection;
 use crate::session::Active;
 use crate::user::{User, UserId};
@@ -21,19 +20,22 @@ pub(crate) trait ProgramLogins: Send + Sync {
     /// [`Rejection::ConflictingCredentials`].
     fn check_sender(&self, visit: &Visit<'_>, user: UserId) -> Result<(), Rejection>;
 
-    /// Begins the login of a program together with this session, if programs are kept, and adds its tokens to
+    /// Returns `true` if programs are kept, so that one can begin together with a session.
+    fn are_kept(&self) -> bool;
+
+    /// Begins the login of a program together with this session, and adds its tokens, which have these claims, to
     /// what is shown of the user.
     async fn begin_with(
         &self,
         visit: &Visit<'_>,
-        flow: &Flow,
-        user: &User,
-        session: &SessionRecord,
+        (user, session): (&User, &SessionRecord),
+        claims: Map<String, Value>,
         shown: Value,
     ) -> Result<Value, Rejection>;
 
-    /// Ends the login of the program that sent a request with an access token, if one did.
-    async fn log_out_sender(&self, visit: &Visit<'_>, flow: &Flow) -> Result<(), Rejection>;
+    /// Ends the login of the program that sent a request with an access token, if one did. For a token that was
+    /// issued in a session, beside any program, returns that session, which is to be ended.
+    async fn log_out_sender(&self, visit: &Visit<'_>) -> Result<Option<SessionRecord>, Rejection>;
 
     /// Ends all logins of programs of a user but those that belong to the browser of this session.
     async fn end_others(&self, visit: &Visit<'_>, kept: &Active) -> Result<(), Rejection>;

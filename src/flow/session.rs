@@ -64,7 +64,9 @@ impl Flow {
     /// [`Rejection::ConflictingCredentials`] for one of another user than the session's: nothing ends.
     /// [`Rejection::Unavailable`] when the store does not answer; the session then lives on.
     pub async fn log_out(&self, visit: &Visit<'_>) -> Result<(), Rejection> {
-        self.programs.log_out_sender(visit, self).await?;
+        if let Some(session) = self.programs.log_out_sender(visit).await? {
+            self.end_session(visit, &session).await?;
+        }
         let outlived = visit.sessions().find_outlived(visit.request()).await?;
         let outlived = outlived.as_ref().map(|(record, user)| (record, user));
         let ended = visit.active().map(|active| (&active.record, &active.user)).or(outlived);

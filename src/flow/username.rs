@@ -7,150 +7,20 @@
 
 use chrono::TimeDelta;
 
-use crate::config::Config;
 use crate::crypto::one_time::Digest;
 use crate::datastore::attempt::Charge;
 use crate::flow::door::Flow;
 use crate::flow::lapse::UNCONFIRMED_FOR;
 use crate::rejection::{FieldErrors, Rejection};
-use crate::user::{User, UserId, Username};
+use crate::user::{User, UserId, Username, UsernamePolicy};
 use crate::web::visit::Visit;
 
 /// How long a username that somebody asked for is nobody else's: a day longer than an account lives
 /// that nobody confirms, so that it is deleted by then also where an application was away for a while.
 pub const HELD_FOR: TimeDelta = TimeDelta::hours(UNCONFIRMED_FOR.num_hours() + 24);
 
-/// Names that speak for the site, for its mail (RFC 2142), or for nobody, or that are paths of it.
-const RESERVED: &[&str] = &[
-    "abuse",
-    "account",
-    "accounts",
-    "admin",
-    "administrator",
-    "administration",
-    "anonymous",
-    "api",
-    "auth",
-    "billing",
-    "bot",
-    "contact",
-    "daemon",
-    "everyone",
-    "guest",
-    "help",
-    "helpdesk",
-    "host",
-    "hostmaster",
-    "info",
-    "login",
-    "logout",
-    "mail",
-    "mailerdaemon",
-    "marketing",
-    "me",
-    "mod",
-    "moderator",
-    "news",
-    "nobody",
-    "noc",
-    "noreply",
-    "null",
-    "official",
-    "operator",
-    "owner",
-    "password",
-    "payment",
-    "postmaster",
-    "privacy",
-    "register",
-    "root",
-    "sales",
-    "security",
-    "self",
-    "service",
-    "settings",
-    "signin",
-    "signup",
-    "site",
-    "staff",
-    "status",
-    "superuser",
-    "support",
-    "sysadmin",
-    "system",
-    "team",
-    "test",
-    "undefined",
-    "user",
-    "username",
-    "users",
-    "webmaster",
-    "www",
-    "you",
-];
-
-/// Which usernames may be chosen.
-#[derive(Clone, Debug)]
-pub struct UsernamePolicy {
-    /// The fewest characters.
-    pub min_length: usize,
-    /// The most characters.
-    pub max_length: usize,
-    /// What the names look like that nobody may choose.
-    reserved: Vec<String>,
-    /// Whether an account has to have a username.
-    is_required: bool,
-}
-
-impl UsernamePolicy {
-    /// Takes the lengths and further reserved names from the configuration.
-    pub(crate) fn new(config: &Config) -> Self {
-        let own = config.username.reserved.iter().map(String::as_str);
-        let reserved = RESERVED.iter().copied().chain(own);
-        Self {
-            min_length: config.username.min_length,
-            max_length: config.username.max_length,
-            reserved: reserved.map(|name| look(&Username::from_stored(name.to_owned()))).collect(),
-            is_required: false,
-        }
-    }
-
-    /// Requires that every account keeps a username once it has one, if that is so.
-    pub(crate) fn required(self, is_required: bool) -> Self {
-        Self { is_required, ..self }
-    }
-
-    /// Checks whether an account has to have a username.
-    pub fn is_required(&self) -> bool {
-        self.is_required
-    }
-
-    /// Reads a username that somebody chooses, and adds what is wrong with it to `errors`.
-    pub fn check(&self, field: &str, typed: &str, errors: &mut FieldErrors) -> Option<Username> {
-        let username = errors.take(field, "username_invalid", Username::parse(typed))?;
-        let length = username.as_str().chars().count();
-        let Self { min_length, max_length, .. } = self;
-        if !(*min_length..=*max_length).contains(&length) {
-            let text = format!("A username has {min_length} to {max_length} characters.");
-            errors.push(field, "username_invalid", text);
-            return None;
-        }
-        if self.reserved.contains(&look(&username)) {
-            errors.push(field, "username_reserved", "This username is not to be had.");
-            return None;
-        }
-        Some(username)
-    }
-}
-
 /// Requires usernames: what the feature [`register`](crate::features::register) hands over in `install`.
 pub(crate) struct UsernamesRequired;
-
-/// Gives what a name looks like without the signs in it: nobody is `ad.min` either.
-fn look(username: &Username) -> String {
-    let skeleton = username.skeleton();
-    skeleton.chars().filter(|c| c.is_alphanumeric()).collect()
-}
 
 /// A username that is held for whoever asked for it.
 #[derive(Debug)]
@@ -182,8 +52,12 @@ impl Flow {
         owner: Option<&User>,
         errors: &mut FieldErrors,
     ) -> Result<Option<(Username, Option<HeldUsername>)>, Rejection> {
-        let Some(username) = self.usernames.check(field, typed, errors) else {
-            return Ok(None);
+        let username = match self.usernames.parse(typed) {
+            Ok(username) => username,
+            Err(refused) => {
+                errors.push(field, refused.reason(), refused.to_string());
+                return Ok(None);
+            }
         };
         let own = owner.and_then(|owner| owner.username.as_ref());
         if own.is_some_and(|own| own.skeleton() == username.skeleton()) {
@@ -260,41 +134,4 @@ const TAKEN: &str = "This username, or one that looks like it, is taken. If you 
 /// The refusal of a username that is another's.
 pub fn username_taken(field: &str) -> Rejection {
     FieldErrors::one(field, "username_taken", TAKEN).into()
-}
-
-#[cfg(test)]
-mod tests {
-    use crate::config::Config;
-    use crate::flow::username::UsernamePolicy;
-    use crate::rejection::FieldErrors;
-
-    fn reasons(typed: &str) -> Vec<&'static str> {
-        let mut config = Config::default();
-        config.username.reserved = vec!["Harbour".to_owned()];
-        let mut errors = FieldErrors::new();
-        let username = UsernamePolicy::new(&config).check("username", typed, &mut errors);
-        assert_eq!(username.is_some(), errors.is_empty());
-        errors.iter().map(|error| error.reason).collect()
-    }
-
-    #[test]
-    fn a_username_has_4_to_32_characters() {
-        for typed in ["ann4", "jos\u{e9}", "jose\u{301}", &"x".repeat(32)] {
-            assert!(reasons(typed).is_empty(), "{typed}");
-        }
-        for typed in ["", "ann", "\u{e9}\u{e9}\u{e9}", &"x".repeat(33), "a@example.org"] {
-            assert_eq!(reasons(typed), ["username_invalid"], "{typed}");
-        }
-    }
-
-    #[test]
-    fn names_that_speak_for_the_site_are_reserved_however_they_are_spelled() {
-        for typed in
-            ["admin", "ADMIN", "adm1n", "r00t", "ad-min", "s.u.pport", "harbour", "H4rbour2"]
-        {
-            let expected: &[&str] = if typed == "H4rbour2" { &[] } else { &["username_reserved"] };
-            assert_eq!(reasons(typed), expected, "{typed}");
-        }
-        assert!(reasons("adminton").is_empty());
-    }
 }

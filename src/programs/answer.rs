@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use crate::config::RefreshIn;
 use crate::datastore::session::SessionRecord;
-use crate::flow::{Flow, ProgramLogins};
+use crate::flow::ProgramLogins;
 use crate::programs::conflict::sent_by_no_other;
 use crate::programs::kept::Programs;
 use crate::programs::refresh::is_all_but_over;
@@ -25,17 +25,18 @@ impl ProgramLogins for Programs {
         sent_by_no_other(visit, user)
     }
 
+    fn are_kept(&self) -> bool {
+        self.kept.is_some()
+    }
+
     async fn begin_with(
         &self,
         visit: &Visit<'_>,
-        flow: &Flow,
-        user: &User,
-        session: &SessionRecord,
+        (user, session): (&User, &SessionRecord),
+        claims: Map<String, Value>,
         shown: Value,
     ) -> Result<Value, Rejection> {
-        let Some(kept) = &self.kept else {
-            return Ok(shown);
-        };
+        let kept = self.kept()?;
         let now = visit.clock().now();
         let family = kept.tokens.new_family_in(user, session, now)?;
         if is_all_but_over(family.idle_expires_at, now) {
@@ -47,7 +48,6 @@ impl ProgramLogins for Programs {
             log::error!("what `Presentation::user` gives is no object: no token in it");
             return Ok(shown);
         };
-        let claims = flow.token_claims(user, &family.proofs).await?;
         let pair = kept.tokens.pair(user, &family, now, claims)?;
         if kept.begins.begin_with(&family, visit.origin(), None).await? {
             let place = visit.config().tokens.refresh_in;
@@ -56,8 +56,8 @@ impl ProgramLogins for Programs {
         Ok(Value::Object(shown))
     }
 
-    async fn log_out_sender(&self, visit: &Visit<'_>, flow: &Flow) -> Result<(), Rejection> {
-        self.end_sender(visit, flow).await
+    async fn log_out_sender(&self, visit: &Visit<'_>) -> Result<Option<SessionRecord>, Rejection> {
+        self.end_sender(visit).await
     }
 
     async fn end_others(&self, visit: &Visit<'_>, kept: &Active) -> Result<(), Rejection> {

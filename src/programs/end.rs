@@ -1,8 +1,8 @@
 //! How the login of a program ends.
 
 use crate::datastore::refresh::{EndedFamily, FamilyRecord};
+use crate::datastore::session::SessionRecord;
 use crate::event::SessionEnd;
-use crate::flow::Flow;
 use crate::programs::conflict::only_of;
 use crate::programs::facts::{Facts, Whose};
 use crate::programs::kept::Programs;
@@ -58,14 +58,17 @@ impl Programs {
     }
 
     /// Ends the login of the program that sent a request with an access token, if one did.
-    pub(super) async fn end_sender(&self, visit: &Visit<'_>, flow: &Flow) -> Result<(), Rejection> {
+    pub(super) async fn end_sender(
+        &self,
+        visit: &Visit<'_>,
+    ) -> Result<Option<SessionRecord>, Rejection> {
         if self.kept.is_none() {
-            return Ok(());
+            return Ok(None);
         }
         let request = visit.request();
         // What a browser sends by itself counts only when it is good, and the session's user's.
         let is_sent_unasked = bearer::in_headers(request).next().is_none();
-        let refuse = |why| if is_sent_unasked { Ok(()) } else { Err(why) };
+        let refuse = |why| if is_sent_unasked { Ok(None) } else { Err(why) };
         let token = match bearer::verified::<Access>(request) {
             Ok(token) => token,
             Err(refused) => return refuse(refused),
@@ -84,13 +87,11 @@ impl Programs {
             self.end_family(visit, EndedFamily { id, user_id: trace.user }).await?;
         } else if let Some(session) = trace.session {
             let found = self.store.find_session_of(trace.user, session).await?;
-            if let Some((session, _)) = found {
-                flow.end_session(visit, &session).await?;
-            }
+            return Ok(found.map(|(session, _)| session));
         } else {
             self.deny_token(visit.origin(), &*token).await?;
         }
-        Ok(())
+        Ok(None)
     }
 
     /// Gives the programs that a user is logged in with, the newest first.

@@ -15,7 +15,7 @@ use crate::error::Result;
 use crate::event::Signals;
 use crate::feature::{Announcer, Factor, Factors, Installation, Moments, Parts, write_down};
 use crate::flow::limits::Limits;
-use crate::flow::username::{UsernamePolicy, UsernamesRequired};
+use crate::flow::username::UsernamesRequired;
 use crate::flow::{Flow, FlowParts, Judges};
 use crate::guard::mechanism::Mechanisms;
 use crate::guard::named::Named;
@@ -34,6 +34,7 @@ use crate::security::survey::Survey;
 use crate::session::Sessions;
 use crate::session::cookie::Cookies;
 use crate::token::Tokens;
+use crate::user::UsernamePolicy;
 use crate::web::client_ip::Proxies;
 use crate::web::demand::Recorder;
 use crate::web::{Web, catchers, doubled, form_start, headers};
@@ -120,7 +121,9 @@ pub(super) async fn assemble<D: UserDatastore>(
         Some(kept) => programs.keep(kept, tokens, max_sessions),
         None => tokens,
     };
-    let has_usernames = !parts.take::<UsernamesRequired>().is_empty();
+    let names = &config.username;
+    let usernames = UsernamePolicy::new(names.min_length, names.max_length, &names.reserved)
+        .required(!parts.take::<UsernamesRequired>().is_empty());
     let flow = Flow::new(FlowParts {
         store: Arc::clone(&shared),
         moments,
@@ -128,7 +131,7 @@ pub(super) async fn assemble<D: UserDatastore>(
         hasher,
         judges,
         policy: PasswordPolicy::new(&config, &base_url),
-        usernames: UsernamePolicy::new(&config).required(has_usernames),
+        usernames,
         limits: Limits::new(
             Arc::clone(&shared),
             keyring.derive_active(Purpose::Attempts)?,

@@ -10,6 +10,7 @@ mod proof;
 mod role;
 mod scope;
 mod username;
+mod username_policy;
 
 pub use crate::user::account::{User, UserId, UserPayload};
 pub use crate::user::credential_kind::{CredentialKind, CredentialKindError};
@@ -21,3 +22,4 @@ pub use crate::user::proof::{Level, Proof, Proofs};
 pub use crate::user::role::{Role, RoleName, RoleNameError, RoleSet};
 pub use crate::user::scope::{KnownScope, Scope, ScopeName, ScopeNameError, ScopeSet};
 pub use crate::user::username::{USERNAME_MAX_CHARS, Username, UsernameError};
+pub use crate::user::username_policy::{UsernamePolicy, UsernameRefused};

@@ -20,7 +20,7 @@ use unicode_security::{
 /// to case, and nobody may have one that looks like another's.
 ///
 /// Lengths and reserved names are a matter of who may choose it:
-/// [`UsernamePolicy`](crate::flow::username::UsernamePolicy).
+/// [`UsernamePolicy`](crate::user::UsernamePolicy).
 #[derive(Clone, Debug, Eq, Serialize)]
 #[serde(transparent)]
 pub struct Username(String);

@@ -15,9 +15,7 @@ use crate::datastore::{LapseStore, RoleStore, UserDatastore};
 use crate::event::Event;
 use crate::features::invite::Invite;
 use crate::flow::Chooser;
-use crate::flow::username::UsernamePolicy;
-use crate::rejection::FieldErrors;
-use crate::user::{Email, Identity, RoleName, User, UserId, Username};
+use crate::user::{Email, Identity, RoleName, User, UserId, Username, UsernamePolicy};
 
 /// What `users create` is given.
 #[derive(Args)]
@@ -159,11 +157,9 @@ async fn choose_username(
     typed: &str,
     gives_way: Option<UserId>,
 ) -> Result<Username, Failure> {
-    let mut errors = FieldErrors::new();
-    let policy = UsernamePolicy::new(&application.config);
-    let Some(username) = policy.check("username", typed, &mut errors) else {
-        return Err(errors.into());
-    };
+    let names = &application.config.username;
+    let policy = UsernamePolicy::new(names.min_length, names.max_length, &names.reserved);
+    let username = policy.parse(typed).map_err(|fault| Failure::refused(fault.to_string()))?;
     let holders = application.store.find_username_holders(&username).await?;
     if holders.iter().all(|holder| Some(*holder) == gives_way) {
         Ok(username)

@@ -6,11 +6,11 @@ use crate::datastore::user::UserChange;
 use crate::error::Result;
 use crate::event::Event;
 use crate::feature::Change;
-use crate::features::change_email::email_taken;
+use crate::features::change_email::taken::email_taken;
 use crate::flow::Flow;
 use crate::link::{Button, MailedLink, OpenLink};
 use crate::rejection::Rejection;
-use crate::template::Embedded;
+use crate::template::{Embedded, page};
 use crate::user::{User, Username};
 use crate::web::next::Next;
 use crate::web::page::{Notice, Page};
@@ -18,10 +18,7 @@ use crate::web::reply::Reply;
 use crate::web::visit::Visit;
 
 /// The page that the way back leads to.
-pub(super) const PAGE: Embedded = (
-    "security/change_email_undo_link.html",
-    include_str!("../../../templates/security/change_email_undo_link.html"),
-);
+pub(super) const PAGE: Embedded = page!("change_email_undo_link");
 
 /// Names the account: another one may be logged in here.
 fn is_undone(user: &User, has_reset: bool) -> Notice {

@@ -9,15 +9,18 @@ use crate::config::Span;
 use crate::datastore::personal_token::PersonalTokenRecord;
 use crate::error::Result;
 use crate::event::Event;
-use crate::features::personal_tokens::{BOX, Desk, PAGE};
+use crate::features::personal_tokens::desk::{BOX, Desk};
 use crate::flow::Flow;
 use crate::rejection::{FieldErrors, Rejection};
+use crate::template::{Embedded, page};
 use crate::user::{KnownScope, ScopeName, User};
 use crate::web::next::Next;
 use crate::web::page::{Notice, Page};
 use crate::web::reply::{Answer, Reply};
 use crate::web::submission::{Form, Submission};
 use crate::web::visit::Visit;
+
+pub(super) const PAGE: Embedded = page!("personal_tokens");
 
 const REVOKED: Notice = Notice::success("That token is revoked. Whoever has it gets in no more.");
 

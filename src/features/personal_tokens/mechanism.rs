@@ -7,7 +7,7 @@ use crate::clock::Timestamp;
 use crate::crypto::personal_token;
 use crate::datastore::personal_token::PersonalTokenRecord;
 use crate::error::Result;
-use crate::features::personal_tokens::Desk;
+use crate::features::personal_tokens::desk::Desk;
 use crate::flow::Flow;
 use crate::flow::once::{Admitted, Bearer};
 use crate::guard::mechanism::{Mechanism, PERSONAL_TOKEN};

@@ -125,131 +125,33 @@
 //! There is no limit on guesses, for there is nothing to guess: of 2^256 tokens a user has 50.
 
 mod create;
+mod desk;
 mod list;
 mod mechanism;
+mod settings;
 
-use std::fmt;
-use std::marker::PhantomData;
 use std::sync::Arc;
 
 use chrono::TimeDelta;
 use rocket::{Route, async_trait, routes};
-use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
 use crate::config::{Config, Span};
 use crate::datastore::PersonalTokenStore;
-use crate::datastore::personal_token::PersonalTokenRecord;
 use crate::error::{Error, Result};
 use crate::feature::{Announcer, Feature, Installation, Sweeping};
+use crate::features::personal_tokens::desk::Desk;
 use crate::guard::mechanism::InstallMechanism;
 use crate::guard::scoped::Grantable;
-use crate::template::Embedded;
-use crate::user::{KnownScope, ScopeSet};
+use crate::template::{Embedded, templates};
+use crate::user::ScopeSet;
 
-/// The feature `personal_tokens`; its value is `[default.security.personal_tokens]`. `S` are the scopes that
-/// tokens can be made for, without which it cannot be enabled.
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields, bound = "")]
-#[non_exhaustive]
-pub struct PersonalTokens<S = Unnamed> {
-    /// How tokens begin, before a `_`: 2 to 20 lower-case letters and digits, a letter first. _Default:_
-    /// `"rspat"`.
-    pub prefix: String,
-    /// How many a user may have, those that have expired and are still listed among them. _Default:_ `50`.
-    pub max_per_user: u32,
-    /// How long one lasts whose owner does not say. _Default:_ `"90days"`, or `max_lifetime` where that is
-    /// less.
-    pub default_lifetime: Option<Span>,
-    /// How long one may last at most, those that are there already included; without it as long as its owner
-    /// wants. _Default:_ none.
-    pub max_lifetime: Option<Span>,
-    #[serde(skip)]
-    scopes: PhantomData<fn() -> S>,
-}
+pub use crate::features::personal_tokens::settings::{PersonalTokens, Unnamed};
 
-/// No scopes yet: what [`PersonalTokens::scopes`] replaces.
-#[derive(Clone, Copy, Debug)]
-pub enum Unnamed {}
-
-impl PersonalTokens {
-    /// Names the scopes that tokens can be made for: one, or a tuple of up to twelve.
-    pub fn scopes<S: ScopeSet>(self) -> PersonalTokens<S> {
-        self.about()
-    }
-}
-
-impl<S> PersonalTokens<S> {
-    /// Gives how long a token lasts whose owner does not say.
-    fn usual_lifetime(&self) -> Span {
-        let usual = Span::hours(90 * 24);
-        let unset = self.max_lifetime.map_or(usual, |longest| longest.min(usual));
-        self.default_lifetime.unwrap_or(unset)
-    }
-
-    /// Gives the same settings for other scopes.
-    fn about<T>(&self) -> PersonalTokens<T> {
-        PersonalTokens {
-            prefix: self.prefix.clone(),
-            max_per_user: self.max_per_user,
-            default_lifetime: self.default_lifetime,
-            max_lifetime: self.max_lifetime,
-            scopes: PhantomData,
-        }
-    }
-}
-
-impl Default for PersonalTokens {
-    fn default() -> Self {
-        Self {
-            prefix: "rspat".to_owned(),
-            max_per_user: 50,
-            default_lifetime: None,
-            max_lifetime: None,
-            scopes: PhantomData,
-        }
-    }
-}
-
-impl<S> Clone for PersonalTokens<S> {
-    fn clone(&self) -> Self {
-        self.about()
-    }
-}
-
-impl<S> fmt::Debug for PersonalTokens<S> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PersonalTokens")
-            .field("prefix", &self.prefix)
-            .field("max_per_user", &self.max_per_user)
-            .field("default_lifetime", &self.default_lifetime)
-            .field("max_lifetime", &self.max_lifetime)
-            .finish_non_exhaustive()
-    }
-}
-
-const PAGE: Embedded = (
-    "security/personal_tokens.html",
-    include_str!("../../../templates/security/personal_tokens.html"),
-);
-
-const TEMPLATES: &[Embedded] = &[
-    PAGE,
-    (
-        "security/email/personal_token_notice.txt",
-        include_str!("../../../templates/security/email/personal_token_notice.txt"),
-    ),
-    (
-        "security/email/personal_token_notice.html",
-        include_str!("../../../templates/security/email/personal_token_notice.html"),
-    ),
-];
+const TEMPLATES: &[Embedded] = templates![list::PAGE; "personal_token_notice"];
 
 /// The longest that a token lasts unasked before the launch tells of it.
 const YEAR: Span = Span::hours(366 * 24);
-
-/// How the name of a scope's box begins.
-const BOX: &str = "scope.";
 
 impl<D: PersonalTokenStore, S: ScopeSet> Feature<D> for PersonalTokens<S> {
     const NAME: &'static str = "personal_tokens";
@@ -315,23 +217,6 @@ impl<D: PersonalTokenStore, S: ScopeSet> Feature<D> for PersonalTokens<S> {
         at.mechanism(desk);
         at.sweeping(Sweep(store));
         Ok(())
-    }
-}
-
-/// What makes tokens, lists, revokes and recognises them.
-#[derive(Clone)]
-struct Desk {
-    settings: PersonalTokens,
-    scopes: Vec<KnownScope>,
-    store: Arc<dyn PersonalTokenStore>,
-}
-
-impl Desk {
-    /// Says when a token ends: what is configured since it was made counts, too.
-    fn end_of(&self, token: &PersonalTokenRecord) -> Option<Timestamp> {
-        let longest = self.settings.max_lifetime;
-        let at_last = longest.and_then(|it| token.created_at.checked_add_signed(it.delta()));
-        [token.expires_at, at_last].into_iter().flatten().min()
     }
 }
 

@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use crate::config::{IdentityAttribute, RefreshIn};
 use crate::crypto::password::Password;
-use crate::features::tokens::granted;
+use crate::features::tokens::granted::granted;
 use crate::flow::Flow;
 use crate::programs::Programs;
 use crate::rejection::{FieldErrors, Rejection};

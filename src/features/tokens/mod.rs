@@ -141,6 +141,7 @@
 //! [`Paseto`](crate::Paseto); outside of guards [`Verifier`](crate::Verifier) verifies them, and
 //! [`Programs::check_token`] tells whether they are good still.
 
+mod granted;
 mod issue;
 mod programs;
 mod refresh;
@@ -151,33 +152,19 @@ use rocket::{Request, Route, async_trait, routes};
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
-use crate::config::{Config, RefreshIn};
+use crate::config::Config;
 use crate::datastore::RefreshStore;
 use crate::error::Result;
 use crate::feature::{Announcer, Feature, Installation, Sweeping};
 use crate::flow::Flow;
 use crate::flow::once::Admitted;
 use crate::guard::mechanism::{InstallMechanism, Mechanism, TOKEN};
-use crate::programs::{Programs, ProgramsIn, sweep, with_pair};
+use crate::programs::{Programs, ProgramsIn, sweep};
 use crate::rejection::{Lacking, Rejection};
 use crate::session::names::REFRESH_PATH;
-use crate::template::Embedded;
-use crate::token::{Access, TokenPair};
-use crate::user::User;
-use crate::web::reply::Reply;
-use crate::web::visit::Visit;
+use crate::template::{Embedded, templates};
+use crate::token::Access;
 use crate::web::{Web, bearer, challenge};
-
-const PAGE: Embedded =
-    ("security/tokens.html", include_str!("../../../templates/security/tokens.html"));
-const REUSE_TEXT: Embedded = (
-    "security/email/token_reuse.txt",
-    include_str!("../../../templates/security/email/token_reuse.txt"),
-);
-const REUSE_HTML: Embedded = (
-    "security/email/token_reuse.html",
-    include_str!("../../../templates/security/email/token_reuse.html"),
-);
 
 /// The feature `tokens`. Its settings are those of
 /// [`[default.security.tokens]`](crate::config::TokensConfig).
@@ -188,7 +175,7 @@ pub struct Tokens {}
 
 impl<D: RefreshStore> Feature<D> for Tokens {
     const NAME: &'static str = "tokens";
-    const TEMPLATES: &'static [Embedded] = &[PAGE, REUSE_TEXT, REUSE_HTML];
+    const TEMPLATES: &'static [Embedded] = templates![programs::PAGE; "token_reuse"];
 
     fn urls(&self) -> Vec<(&'static str, String)> {
         vec![
@@ -263,17 +250,4 @@ impl Mechanism for Tokens {
     fn challenge_insufficient(&self, lacking: Lacking) -> Option<String> {
         Some(challenge::better_bearer(lacking))
     }
-}
-
-/// Answers a program with its tokens.
-async fn granted(
-    visit: &Visit<'_>,
-    user: &User,
-    pair: &TokenPair,
-    place: RefreshIn,
-) -> Result<Reply, Rejection> {
-    let shown = with_pair(visit, user, pair, place).await?;
-    let lifetime = pair.access_expires_at - pair.issued_at;
-    let reply = Reply::data().with("user", shown).with("token_type", "Bearer");
-    Ok(reply.with("expires_in", lifetime.num_seconds()).without_csrf_token())
 }

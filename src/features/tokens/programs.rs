@@ -6,16 +6,18 @@ use uuid::Uuid;
 
 use crate::clock::Timestamp;
 use crate::datastore::refresh::{EndedFamily, FamilyRecord};
-use crate::features::tokens::PAGE;
 use crate::flow::Flow;
 use crate::programs::Programs;
 use crate::rejection::{FieldErrors, Rejection};
+use crate::template::{Embedded, page};
 use crate::web::device::device;
 use crate::web::next::Next;
 use crate::web::page::{Notice, Page};
 use crate::web::reply::{Answer, Reply};
 use crate::web::submission::{Form, Submission};
 use crate::web::visit::Visit;
+
+pub(super) const PAGE: Embedded = page!("tokens");
 
 const ENDED: Notice = Notice::success("That program is logged out.");
 

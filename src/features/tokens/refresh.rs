@@ -4,7 +4,7 @@ use rocket::{State, post};
 use serde::Deserialize;
 
 use crate::config::RefreshIn;
-use crate::features::tokens::granted;
+use crate::features::tokens::granted::granted;
 use crate::flow::Flow;
 use crate::programs::Programs;
 use crate::rejection::Rejection;

@@ -92,7 +92,7 @@ async fn an_account_is_made_with_a_username_under_the_rules_of_a_registration() 
     make("ann@example.org", "Alice").succeeded();
     make("bob@example.org", "aIice").refused(&["looks like it, is taken"]);
     make("bob@example.org", "bob").refused(&["4 to 32 characters"]);
-    make("bob@example.org", "adm1n").refused(&["not to be had"]);
+    make("bob@example.org", "adm1n").refused(&["not available"]);
     make("bob@example.org", "b@example").refused(&["no @"]);
     let listed = place.run("users list").succeeded();
     let rows: Vec<Vec<&str>> =

@@ -1,0 +1,112 @@
+//! The link by which the new address proves itself.
+
+use rocket::async_trait;
+
+use crate::datastore::outbox::NewMail;
+use crate::datastore::user::UserChange;
+use crate::event::Event;
+use crate::feature::Change;
+use crate::features::change_email::settings::ChangeEmail;
+use crate::features::change_email::taken::email_taken;
+use crate::features::change_email::undo::Undo;
+use crate::flow::Flow;
+use crate::link::{Button, MailedLink, OpenLink};
+use crate::rejection::Rejection;
+use crate::secret::Secret;
+use crate::template::{Embedded, page};
+use crate::user::{Email, User};
+use crate::web::next::Next;
+use crate::web::page::{Notice, Page};
+use crate::web::reply::Reply;
+use crate::web::visit::Visit;
+
+pub(super) const PAGE: Embedded = page!("change_email_link");
+
+const CHANGED: Notice = Notice::success("Your email address is changed.");
+
+#[async_trait]
+impl MailedLink for ChangeEmail {
+    const PURPOSE: &'static str = "change_email";
+    const VIEW: &'static str = "change_email_view";
+    const ERROR_VIEW: &'static str = "change_email_error_view";
+    const DONE: &'static str = "This link was used just now: the account has the new address.";
+    type Form = Button;
+
+    fn page(&self, _flow: &Flow, link: Option<&OpenLink>) -> Page {
+        Page::new(PAGE.0)
+            .with("token", link.map(|link| link.token.reveal()))
+            .with("current_email", link.map(|link| link.user.email.to_string()))
+            .with("new_email", link.map(|link| link.address.to_string()))
+    }
+
+    fn show(&self, flow: &Flow, link: &OpenLink) -> Reply {
+        Reply::page(self.page(flow, Some(link)))
+            .with("current_email", link.user.email.as_str())
+            .with("new_email", link.address.as_str())
+    }
+
+    /// Whoever gets mail at an address that was mistyped is not who asked for it.
+    async fn check(
+        &self,
+        visit: &Visit<'_>,
+        flow: &Flow,
+        link: &OpenLink,
+    ) -> Result<(), Rejection> {
+        let active = flow.require_user(visit).await?;
+        if active.user.id == link.user.id { Ok(()) } else { Err(Rejection::InvalidLink) }
+    }
+
+    async fn press(
+        &self,
+        visit: &Visit<'_>,
+        flow: &Flow,
+        link: &OpenLink,
+        _form: Button,
+    ) -> Result<(Change, UserChange), Rejection> {
+        let user = &link.user;
+        let event = Event::ChangeEmailConfirmed {
+            user: user.id,
+            old_email: Secret::new(user.email.to_string()),
+            origin: visit.origin(),
+        };
+        let notices = self.notices(visit, flow, user, &link.address)?;
+        let update = UserChange::email(link.address.clone(), visit.clock().now());
+        flow.make_way(&link.address, &visit.origin()).await?;
+        Ok((flow.change(event).mail(notices), update.unless_changed_since(user.epoch)))
+    }
+
+    /// The address has another account by now. The person who presses the button reads its mail, and may
+    /// know.
+    fn inapplicable(&self, _visit: &Visit<'_>) -> Rejection {
+        email_taken("This address has an account of its own by now.")
+    }
+
+    async fn reply(&self, visit: &Visit<'_>, flow: &Flow, user: User) -> Result<Reply, Rejection> {
+        let active = visit.active().ok_or(Rejection::Unauthenticated)?;
+        flow.go_on(visit, &user, active).await?;
+        let next = visit.url("after_change_email").unwrap_or_else(Next::home);
+        let shown = flow.with_access_token(visit, &user, visit.payload(&user).await?).await?;
+        Ok(Reply::redirect(next).with("user", shown).notice(CHANGED))
+    }
+}
+
+impl ChangeEmail {
+    /// Writes to the old address, with the way back, and to the new one.
+    fn notices(
+        &self,
+        visit: &Visit<'_>,
+        flow: &Flow,
+        user: &User,
+        new: &Email,
+    ) -> Result<Vec<NewMail>, Rejection> {
+        let subject = "Your email address was changed";
+        let to_old = flow
+            .notice(visit, "change_email_notice", subject, user, &user.email)?
+            .with("new_email", new.as_str())
+            .lasting_link(Undo::PURPOSE, self.undo_within);
+        let to_new = flow
+            .notice(visit, "change_email_confirmed", subject, user, new)?
+            .with("old_email", user.email.as_str());
+        Ok(vec![to_old, to_new])
+    }
+}

@@ -1,0 +1,29 @@
+//! What makes tokens, lists, revokes and recognises them.
+
+use std::sync::Arc;
+
+use crate::clock::Timestamp;
+use crate::datastore::PersonalTokenStore;
+use crate::datastore::personal_token::PersonalTokenRecord;
+use crate::features::personal_tokens::settings::PersonalTokens;
+use crate::user::KnownScope;
+
+/// How the name of a scope's box begins.
+pub(super) const BOX: &str = "scope.";
+
+/// What makes tokens, lists, revokes and recognises them.
+#[derive(Clone)]
+pub(super) struct Desk {
+    pub(super) settings: PersonalTokens,
+    pub(super) scopes: Vec<KnownScope>,
+    pub(super) store: Arc<dyn PersonalTokenStore>,
+}
+
+impl Desk {
+    /// Says when a token ends: what is configured since it was made counts, too.
+    pub(super) fn end_of(&self, token: &PersonalTokenRecord) -> Option<Timestamp> {
+        let longest = self.settings.max_lifetime;
+        let at_last = longest.and_then(|it| token.created_at.checked_add_signed(it.delta()));
+        [token.expires_at, at_last].into_iter().flatten().min()
+    }
+}

@@ -1,0 +1,90 @@
+//! The settings of the feature.
+
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::{Deserialize, Serialize};
+
+use crate::config::Span;
+use crate::user::ScopeSet;
+
+/// The feature `personal_tokens`; its value is `[default.security.personal_tokens]`. `S` are the scopes that
+/// tokens can be made for, without which it cannot be enabled.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields, bound = "")]
+#[non_exhaustive]
+pub struct PersonalTokens<S = Unnamed> {
+    /// How tokens begin, before a `_`: 2 to 20 lower-case letters and digits, a letter first. _Default:_
+    /// `"rspat"`.
+    pub prefix: String,
+    /// How many a user may have, those that have expired and are still listed among them. _Default:_ `50`.
+    pub max_per_user: u32,
+    /// How long one lasts whose owner does not say. _Default:_ `"90days"`, or `max_lifetime` where that is
+    /// less.
+    pub default_lifetime: Option<Span>,
+    /// How long one may last at most, those that are there already included; without it as long as its owner
+    /// wants. _Default:_ none.
+    pub max_lifetime: Option<Span>,
+    #[serde(skip)]
+    scopes: PhantomData<fn() -> S>,
+}
+
+/// No scopes yet: what [`PersonalTokens::scopes`] replaces.
+#[derive(Clone, Copy, Debug)]
+pub enum Unnamed {}
+
+impl PersonalTokens {
+    /// Names the scopes that tokens can be made for: one, or a tuple of up to twelve.
+    pub fn scopes<S: ScopeSet>(self) -> PersonalTokens<S> {
+        self.about()
+    }
+}
+
+impl<S> PersonalTokens<S> {
+    /// Gives how long a token lasts whose owner does not say.
+    pub(super) fn usual_lifetime(&self) -> Span {
+        let usual = Span::hours(90 * 24);
+        let unset = self.max_lifetime.map_or(usual, |longest| longest.min(usual));
+        self.default_lifetime.unwrap_or(unset)
+    }
+
+    /// Gives the same settings for other scopes.
+    pub(super) fn about<T>(&self) -> PersonalTokens<T> {
+        PersonalTokens {
+            prefix: self.prefix.clone(),
+            max_per_user: self.max_per_user,
+            default_lifetime: self.default_lifetime,
+            max_lifetime: self.max_lifetime,
+            scopes: PhantomData,
+        }
+    }
+}
+
+impl Default for PersonalTokens {
+    fn default() -> Self {
+        Self {
+            prefix: "rspat".to_owned(),
+            max_per_user: 50,
+            default_lifetime: None,
+            max_lifetime: None,
+            scopes: PhantomData,
+        }
+    }
+}
+
+impl<S> Clone for PersonalTokens<S> {
+    fn clone(&self) -> Self {
+        self.about()
+    }
+}
+
+impl<S> fmt::Debug for PersonalTokens<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PersonalTokens")
+            .field("prefix", &self.prefix)
+            .field("max_per_user", &self.max_per_user)
+            .field("default_lifetime", &self.default_lifetime)
+            .field("max_lifetime", &self.max_lifetime)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,159 @@
+//! What becomes of a registration: an account, or a mail to the owner of the address.
+
+use crate::crypto::hasher::{PasswordHash, Verified};
+use crate::crypto::password::Password;
+use crate::crypto::random_uuid;
+use crate::datastore::Together;
+use crate::datastore::lapse::Contest;
+use crate::datastore::outbox::{Addressee, NewMail};
+use crate::datastore::user::{Credentials, NewUser, Taken};
+use crate::event::Event;
+use crate::feature::Registration;
+use crate::flow::Flow;
+use crate::flow::lapse::UNCONFIRMED_FOR;
+use crate::flow::username::username_taken;
+use crate::rejection::Rejection;
+use crate::user::{Email, Identity, User, UserId, Username};
+use crate::web::fields::Save;
+use crate::web::visit::Visit;
+
+/// A form with nothing wrong.
+pub(super) struct Checked {
+    pub(super) email: Email,
+    pub(super) username: Option<Username>,
+    pub(super) password: Password,
+    pub(super) save: Save,
+}
+
+/// Makes the account, or tells the owner of the address, with the same work.
+pub(super) async fn apply(
+    visit: &Visit<'_>,
+    flow: &Flow,
+    checked: Checked,
+) -> Result<(), Rejection> {
+    let Checked { email, username, password, save } = checked;
+    let slot = flow.reserve(visit)?;
+    let hash = flow.hasher().hash(&slot, &password).await?;
+    let may_mail = flow.limits().may_mail(visit, "register", &email).await?;
+
+    // Asked for before anybody knows whether there is an account, so that a fault does not tell.
+    let id = UserId::from_uuid(random_uuid()?);
+    let own = save(&Registration::new(id, &email, visit.clock().now()))?;
+    let identity = Identity::Email(email.clone());
+    let found = flow.store().find_credentials(&identity).await?;
+    let stored = found.as_ref().and_then(|found| found.password_hash.as_ref());
+    let verified = flow.verify_password(&slot, &identity, &password, stored).await?;
+    let username = username.as_ref();
+    let applicant = Applicant { visit, flow, email: &email, username, hash: &hash, may_mail };
+    let existing = match found {
+        Some(found) => (found.user, verified != Verified::No),
+        None => match applicant.create(id, own).await? {
+            Created::Now => return Ok(()),
+            Created::Meanwhile(found) => {
+                let stored = found.password_hash.as_ref();
+                let verified = flow.verify_password(&slot, &identity, &password, stored).await?;
+                (found.user, verified != Verified::No)
+            }
+        },
+    };
+    applicant.tell_owner(existing.0, existing.1).await
+}
+
+/// Somebody who registers.
+struct Applicant<'a> {
+    visit: &'a Visit<'a>,
+    flow: &'a Flow,
+    email: &'a Email,
+    username: Option<&'a Username>,
+    hash: &'a PasswordHash,
+    may_mail: bool,
+}
+
+/// What became of an attempt to make an account.
+enum Created {
+    Now,
+    /// Another request made it between our look and our step.
+    Meanwhile(Box<Credentials>),
+}
+
+impl Applicant<'_> {
+    /// Makes the account, and what is the application's `own` with it.
+    async fn create(&self, id: UserId, own: Together) -> Result<Created, Rejection> {
+        let at = self.visit.clock().now();
+        let event = Event::UserRegistered { user: id, origin: self.visit.origin() };
+        let new = User::new(id, self.email.clone(), at);
+        let mut together = self.goes_along(&new).await?;
+        if !self.flow.awaits_confirmation() {
+            together.mail.push(self.mail("welcome", "Welcome", id)?);
+        }
+        let user = NewUser {
+            id,
+            email: self.email.clone(),
+            username: self.username.cloned(),
+            password_hash: Some(self.hash.clone()),
+            confirmed_at: None,
+            expires_at: self.flow.awaits_confirmation().then_some(at + UNCONFIRMED_FOR),
+            created_at: at,
+        };
+        let change = self.flow.change(event).with(own).with(together);
+        let store = self.flow.store();
+        match change.commit(async |with| store.create_user(&user, with).await).await? {
+            Ok(_) => return Ok(Created::Now),
+            Err(Taken::Username) => return Err(username_taken("username")),
+            Err(Taken::Email) => {}
+        }
+        let identity = Identity::Email(self.email.clone());
+        let found = self.flow.store().find_credentials(&identity).await?;
+        found.map(|found| Created::Meanwhile(Box::new(found))).ok_or(Rejection::Unavailable)
+    }
+
+    /// Mails the owner of the account: another link while it is unconfirmed, else a notice.
+    ///
+    /// `is_same` says that the password is the account's: the same person once more.
+    async fn tell_owner(&self, user: User, is_same: bool) -> Result<(), Rejection> {
+        let (store, existing, origin) = (self.flow.store(), user.id, self.visit.origin());
+        let event =
+            |contested| Event::UserNotRegistered { existing, contested, origin: origin.clone() };
+        // Where addresses are confirmed: whoever asked for too much mail keeps nobody's password in
+        // place. The link that is out already asks for another one then.
+        if user.confirmed_at.is_none()
+            && self.flow.awaits_confirmation()
+            && let Some(store) = store.lapse_store()
+        {
+            let mut links = self.goes_along(&user).await?.mail;
+            if !self.may_mail {
+                links.clear();
+            }
+            let contest = Contest {
+                is_same,
+                username: self.username.cloned(),
+                expires_at: self.visit.clock().now() + UNCONFIRMED_FOR,
+            };
+            let change = self.flow.change(event(true)).mail(links);
+            if change.commit(async |with| store.contest_user(user.id, &contest, with).await).await?
+            {
+                return Ok(());
+            }
+        }
+        self.visit.signals().send(&event(false));
+        if !self.may_mail {
+            return Ok(());
+        }
+        let notice = self.mail("welcome_existing", "You already have an account", user.id)?;
+        // Spelled as it is in the account: to some mail servers another spelling is another mailbox.
+        self.flow.post(notice.concerns(Addressee::Holder), &self.visit.origin()).await
+    }
+
+    /// Gives what goes along with the registration of an account, at its address as that is spelled: to
+    /// some mail servers another spelling is another mailbox.
+    async fn goes_along(&self, user: &User) -> Result<Together, Rejection> {
+        let at = self.visit.clock().now();
+        let registration = Registration::new(user.id, &user.email, at);
+        self.flow.with_registration(&registration).await
+    }
+
+    fn mail(&self, template: &str, subject: &str, id: UserId) -> Result<NewMail, Rejection> {
+        let mail = NewMail::new(template, subject, self.email, self.visit.clock().now())?;
+        Ok(mail.concerns(Addressee::User(id)))
+    }
+}

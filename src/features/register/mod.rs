@@ -1,0 +1,176 @@
+//! Making an account.
+//!
+//! | route | page | JSON |
+//! |---|---|---|
+//! | `GET /register` | the form; logged in: 303 home | 200 `csrf_token`; logged in: 400 |
+//! | `POST /register` `email`, `username`, `password`, `password_confirm`, `next`, fields of the application | 303 to `post_register_view` | 200 `csrf_token` |
+//!
+//! | setting `[default.security.register]` | default |
+//! |---|---|
+//! | `admission` | `"open"`; `"by-invitation"` and `"closed"` refuse everybody here |
+//! | `post_register_view` | the login page |
+//! | `username_required` | `true` |
+//!
+//! Templates: `security/register.html`. Mails: `welcome_existing` to the owner of an address that
+//! has an account, which says so if that is closed or has no password; `welcome` where addresses are
+//! not confirmed. Events: `UserRegistered`, `UserNotRegistered`. Refusals: `invalid_input` (`email_invalid`, `username_invalid`,
+//! `username_reserved`, `username_taken`, `password_too_short`, `password_blocklisted`,
+//! `password_mismatch`, `required`, `too_long`), `registration_closed`, `already_authenticated`, `csrf_failed`,
+//! `cross_site`, `throttled`, `saturated`, `unavailable`.
+//!
+//! ```text
+//! POST /register {"email": "ann@example.org", "password": "a ferry leaves at seven"}
+//!   200 {"meta": {"code": 200}, "response": {"csrf_token": "…"}}
+//!   400 {"meta": {"code": 400}, "response": {"errors": ["…"], "field_errors": {"password": ["…"]}, "reasons": ["invalid_input", "password_too_short"]}}
+//! ```
+//!
+//! The answer is "check your mail" whether the address has an account or not, and so is the work:
+//! one lookup, one comparison, one hash. Where two registered one address that was never confirmed,
+//! nobody's password stays: the newest confirmation link asks its reader to choose one. The account
+//! then lives for two days more.
+//!
+//! There is a field `username` where users go by usernames: where `security.identity` says so. These
+//! are public, so that whoever wants one that is taken is told, whatever address they gave. A name is
+//! looked at before the address is, and held for three days whether the address has an account or not:
+//! for longer than an account lives that nobody confirms. Whoever registers the same once more is told,
+//! too, that it is taken, and to look for the mail.
+//! Where two registered one address that was never confirmed, the account goes by the newest one's name;
+//! fields of an application stay the first one's.
+//!
+//! # Fields of an application's own
+//!
+//! [`Register::asking`] adds the fields of a [`RegistrationFields`], on the page and in JSON; what
+//! becomes of them is committed with the new user. The guide on [pages](crate::guide::pages) shows
+//! how, and the example `together` does it.
+//!
+//! # Who may register
+//!
+//! Where `admission` is not `"open"`, both routes answer 403 with the reason `registration_closed`,
+//! and say why; templates find no `register` among `features`, so that the links to it are gone.
+//! Accounts that are there, and links that were mailed, go on.
+
+mod account;
+mod form;
+mod terms;
+
+use std::fmt;
+use std::marker::PhantomData;
+
+use rocket::{Route, routes};
+use serde::{Deserialize, Serialize};
+
+use crate::config::Config;
+use crate::error::{Faults, Result};
+use crate::feature::{Feature, Installation};
+use crate::features::register::terms::Terms;
+use crate::flow::username::UsernamesRequired;
+use crate::template::{Embedded, templates};
+use crate::web::fields::{NoFields, OwnFields, RegistrationFields, check_names};
+use crate::web::view::View;
+
+pub use crate::features::register::terms::Admission;
+
+/// The feature `register`; its value is `[default.security.register]`. `F` is what the application
+/// asks beside the address and the password.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields, bound = "")]
+#[non_exhaustive]
+pub struct Register<F = NoFields> {
+    /// Who may register. _Default:_ `"open"`.
+    pub admission: Admission,
+    /// Where to go after registering. _Default:_ the login page.
+    pub post_register_view: Option<View>,
+    /// Whether an account has to have a username, where users go by usernames. _Default:_ `true`.
+    pub username_required: bool,
+    #[serde(skip)]
+    fields: PhantomData<fn() -> F>,
+}
+
+impl Register {
+    /// Asks for the fields of `F`, too, in place of the registration as it comes.
+    ///
+    /// ```
+    /// # use rocket_security::RegistrationFields;
+    /// # use rocket_security::Security;
+    /// # use rocket_security::features::register::Register;
+    /// fn security<Profile: RegistrationFields>() -> Security {
+    ///     Security::default().enable(Register::asking::<Profile>())
+    /// }
+    /// ```
+    pub fn asking<F: RegistrationFields>() -> Register<F> {
+        Register::new()
+    }
+}
+
+impl<F> Register<F> {
+    fn new() -> Self {
+        Self {
+            admission: Admission::default(),
+            post_register_view: None,
+            username_required: true,
+            fields: PhantomData,
+        }
+    }
+}
+
+impl Default for Register {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<F> Clone for Register<F> {
+    fn clone(&self) -> Self {
+        Self { post_register_view: self.post_register_view.clone(), fields: PhantomData, ..*self }
+    }
+}
+
+impl<F> fmt::Debug for Register<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Register")
+            .field("admission", &self.admission)
+            .field("post_register_view", &self.post_register_view)
+            .field("username_required", &self.username_required)
+            .finish_non_exhaustive()
+    }
+}
+
+const TEMPLATES: &[Embedded] = templates![form::PAGE; "welcome", "welcome_existing"];
+
+impl<D, F: RegistrationFields> Feature<D> for Register<F> {
+    const NAME: &'static str = "register";
+    const TEMPLATES: &'static [Embedded] = TEMPLATES;
+
+    fn check(&self, config: &Config) -> Result<()> {
+        let mut faults = Faults::default();
+        faults.note(config.require_mail());
+        faults.note(check_names::<F>(FIELDS));
+        faults.finish()
+    }
+
+    fn urls(&self) -> Vec<(&'static str, String)> {
+        let next = self.post_register_view.as_ref().map_or("/login", View::as_str);
+        vec![("register", "/register".to_owned()), ("after_register", next.to_owned())]
+    }
+
+    fn routes(&self) -> Vec<Route> {
+        routes![form::show, form::submit]
+    }
+
+    fn is_offered(&self) -> bool {
+        self.admission == Admission::Open
+    }
+
+    fn install(&self, at: &mut Installation<'_, D>) -> Result<()> {
+        let Self { admission, username_required, .. } = *self;
+        if username_required {
+            at.offer(UsernamesRequired);
+        }
+        at.manage(Terms { admission, username_required, own: OwnFields::of::<F>() });
+        Ok(())
+    }
+}
+
+/// The names that fields of an application cannot have: ours, and those of features to come.
+const FIELDS: &[&str] =
+    &["email", "username", "password", "password_confirm", "remember", "next", "csrf_token"];

@@ -1,0 +1,188 @@
+//! Which usernames may be chosen.
+
+use crate::user::username::{Username, UsernameError};
+
+/// Names that speak for the site, for its mail (RFC 2142), or for nobody, or that are paths of it.
+const RESERVED: &[&str] = &[
+    "abuse",
+    "account",
+    "accounts",
+    "admin",
+    "administrator",
+    "administration",
+    "anonymous",
+    "api",
+    "auth",
+    "billing",
+    "bot",
+    "contact",
+    "daemon",
+    "everyone",
+    "guest",
+    "help",
+    "helpdesk",
+    "host",
+    "hostmaster",
+    "info",
+    "login",
+    "logout",
+    "mail",
+    "mailerdaemon",
+    "marketing",
+    "me",
+    "mod",
+    "moderator",
+    "news",
+    "nobody",
+    "noc",
+    "noreply",
+    "null",
+    "official",
+    "operator",
+    "owner",
+    "password",
+    "payment",
+    "postmaster",
+    "privacy",
+    "register",
+    "root",
+    "sales",
+    "security",
+    "self",
+    "service",
+    "settings",
+    "signin",
+    "signup",
+    "site",
+    "staff",
+    "status",
+    "superuser",
+    "support",
+    "sysadmin",
+    "system",
+    "team",
+    "test",
+    "undefined",
+    "user",
+    "username",
+    "users",
+    "webmaster",
+    "www",
+    "you",
+];
+
+/// Which usernames may be chosen.
+#[derive(Clone, Debug)]
+pub struct UsernamePolicy {
+    /// The fewest characters.
+    pub min_length: usize,
+    /// The most characters.
+    pub max_length: usize,
+    /// What the names look like that nobody may choose.
+    reserved: Vec<String>,
+    /// Whether an account has to have a username.
+    is_required: bool,
+}
+
+/// Why a username may not be chosen.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum UsernameRefused {
+    /// It is no username.
+    #[error("{0}")]
+    Invalid(UsernameError),
+    /// It is too short or too long.
+    #[error("A username has {min_length} to {max_length} characters.")]
+    Length {
+        /// The fewest characters.
+        min_length: usize,
+        /// The most characters.
+        max_length: usize,
+    },
+    /// It speaks for the site.
+    #[error("This username is not available.")]
+    Reserved,
+}
+
+impl UsernameRefused {
+    /// Returns the reason code.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::Invalid(_) | Self::Length { .. } => "username_invalid",
+            Self::Reserved => "username_reserved",
+        }
+    }
+}
+
+impl UsernamePolicy {
+    /// Allows names of these lengths, except the reserved ones: those of every site, and these.
+    pub(crate) fn new(min_length: usize, max_length: usize, reserved: &[String]) -> Self {
+        let reserved = RESERVED.iter().copied().chain(reserved.iter().map(String::as_str));
+        let reserved = reserved.map(|name| look(&Username::from_stored(name.to_owned()))).collect();
+        Self { min_length, max_length, reserved, is_required: false }
+    }
+
+    /// Requires that every account keeps a username once it has one, if that is so.
+    pub(crate) fn required(self, is_required: bool) -> Self {
+        Self { is_required, ..self }
+    }
+
+    /// Checks whether an account has to have a username.
+    pub fn is_required(&self) -> bool {
+        self.is_required
+    }
+
+    /// Reads a username that a user chooses. Whether it is taken is another question.
+    ///
+    /// # Errors
+    ///
+    /// [`UsernameRefused`] if the name is not one that may be chosen.
+    pub fn parse(&self, typed: &str) -> Result<Username, UsernameRefused> {
+        let username = Username::parse(typed).map_err(UsernameRefused::Invalid)?;
+        let Self { min_length, max_length, .. } = *self;
+        if !(min_length..=max_length).contains(&username.as_str().chars().count()) {
+            return Err(UsernameRefused::Length { min_length, max_length });
+        }
+        if self.reserved.contains(&look(&username)) {
+            return Err(UsernameRefused::Reserved);
+        }
+        Ok(username)
+    }
+}
+
+/// Returns what a name looks like without the signs in it: `ad.min` is reserved like `admin`.
+fn look(username: &Username) -> String {
+    let skeleton = username.skeleton();
+    skeleton.chars().filter(|c| c.is_alphanumeric()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::user::username_policy::{UsernamePolicy, UsernameRefused};
+
+    fn reasons(typed: &str) -> Vec<&'static str> {
+        let policy = UsernamePolicy::new(4, 32, &["Harbour".to_owned()]);
+        policy.parse(typed).err().iter().map(UsernameRefused::reason).collect()
+    }
+
+    #[test]
+    fn a_username_has_4_to_32_characters() {
+        for typed in ["ann4", "jos\u{e9}", "jose\u{301}", &"x".repeat(32)] {
+            assert!(reasons(typed).is_empty(), "{typed}");
+        }
+        for typed in ["", "ann", "\u{e9}\u{e9}\u{e9}", &"x".repeat(33), "a@example.org"] {
+            assert_eq!(reasons(typed), ["username_invalid"], "{typed}");
+        }
+    }
+
+    #[test]
+    fn names_that_speak_for_the_site_are_reserved_however_they_are_spelled() {
+        for typed in
+            ["admin", "ADMIN", "adm1n", "r00t", "ad-min", "s.u.pport", "harbour", "H4rbour2"]
+        {
+            let expected: &[&str] = if typed == "H4rbour2" { &[] } else { &["username_reserved"] };
+            assert_eq!(reasons(typed), expected, "{typed}");
+        }
+        assert!(reasons("adminton").is_empty());
+    }
+}
