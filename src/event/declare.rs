@@ -1,6 +1,6 @@
 //! How the events are declared: their names, their fields, and what is asked of each.
 
-/// Declares the events: a name and a field or two each; every one has an [`Origin`] besides.
+/// Declares the events: a name and a field or two each; every one has an `Origin` besides.
 macro_rules! events {
     ($(
         $(#[$doc:meta])*
