@@ -483,11 +483,7 @@ async fn a_name_that_is_registered_once_more_is_taken_and_for_no_longer() {
 #[rocket::async_test]
 async fn a_name_that_was_given_up_soon_is_free_when_its_registration_is_three_days_old() {
     let app = app_with_usernames(json!({})).await;
-    assert_eq!(register(&app, ANN, "annlee").await.status, Status::Ok);
-    let link = link_to(&app, ANN).await;
-    assert_eq!(app.browser().post_json(&link, json!({})).await.status, Status::Ok);
-    let ann = app.browser();
-    ann.log_in(ANN, PASSWORD).await;
+    let ann = app.register(ANN, json!({"username": "annlee"})).await;
     let answer = ann.post_json("/change-username", json!({"username": "ann.of.ely"})).await;
     assert_eq!(answer.status, Status::Ok, "{}", answer.body);
     let taken = register(&app, "bob@example.org", "annlee").await;
@@ -499,11 +495,7 @@ async fn a_name_that_was_given_up_soon_is_free_when_its_registration_is_three_da
 #[rocket::async_test]
 async fn one_may_take_a_name_that_looks_like_ones_own() {
     let app = app_with_usernames(json!({})).await;
-    assert_eq!(register(&app, ANN, "0scar1").await.status, Status::Ok);
-    let link = link_to(&app, ANN).await;
-    assert_eq!(app.browser().post_json(&link, json!({})).await.status, Status::Ok);
-    let ann = app.browser();
-    ann.log_in(ANN, PASSWORD).await;
+    let ann = app.register(ANN, json!({"username": "0scar1"})).await;
     let answer = ann.post_json("/change-username", json!({"username": "oscar1"})).await;
     assert_eq!(answer.status, Status::Ok, "{}", answer.body);
 }
