@@ -13,9 +13,9 @@ use rocket_security::testing::{Browser, PASSWORD, TestApp, link_in};
 use rocket_security::{Email, Security};
 use serde_json::json;
 
-use crate::account::usernames::{app_with_usernames, named_user};
 use crate::support::links::{change_email, change_email_link, link_to, register};
 use crate::support::sink::{app_that_tells, told};
+use crate::support::usernames::{app_with_usernames, named_user};
 use crate::support::users::change_user;
 use crate::support::{app, app_with, rocket_with};
 

@@ -10,30 +10,14 @@ use rocket_security::features::change_username::ChangeUsername;
 use rocket_security::features::confirm::Confirm;
 use rocket_security::features::recover_username::RecoverUsername;
 use rocket_security::testing::{Answer, PASSWORD, TestApp, link_in};
-use rocket_security::user::Username;
-use rocket_security::{Security, User};
+use rocket_security::Security;
 use serde_json::{Value, json};
 
 use crate::support::launching::launches;
 use crate::support::links::{link_to, reset_link};
+use crate::support::usernames::{app_with_usernames, named_user};
 use crate::support::users::{change_user, credentials_of};
 use crate::support::{ANN, app, rocket_with, with_ann};
-
-/// An application whose users go by address and username, with the features that have to do with it.
-pub(crate) async fn app_with_usernames(mut security: Value) -> TestApp {
-    if security.get("identity").is_none() {
-        security["identity"] = json!(["email", "username"]);
-    }
-    let enabled =
-        Security::default().enable(ChangeUsername::default()).enable(RecoverUsername::default());
-    TestApp::launch_with(rocket_with(enabled), security).await
-}
-
-/// Makes a confirmed user with a username, or gives one to them.
-pub(crate) async fn named_user(app: &TestApp, email: &str, name: &str) -> User {
-    let user = app.user(email).await;
-    change_user(app, &user, &UserChange::username(Username::parse(name).unwrap())).await
-}
 
 const LONG_NAME: &str = "wolkenkuckucksheim";
 

@@ -19,8 +19,6 @@ use rocket_security::datastore::outbox::Addressee;
 use rocket_security::datastore::outbox::MailState;
 #[cfg(feature = "smtp")]
 use rocket_security::datastore::outbox::NewMail;
-#[cfg(feature = "smtp")]
-use rocket_security::mail::worker::Worker;
 use rocket_security::mail::{Mailer, Message};
 use rocket_security::testing::{PASSWORD, TestApp, link_in};
 use rocket_security::{Error, Result, Security};
@@ -28,6 +26,8 @@ use serde_json::json;
 
 use crate::support::links::register;
 use crate::support::mailers::Hanging;
+#[cfg(feature = "smtp")]
+use crate::support::mailers::deliver;
 #[cfg(feature = "smtp")]
 use crate::support::store::store_on;
 use crate::support::waiting::wait_for;
@@ -223,8 +223,7 @@ async fn a_mail_server_that_refuses_is_tried_again_and_nobody_notices() {
 #[cfg(feature = "smtp")]
 async fn try_mail(app: &TestApp, times: u32) -> (u32, bool) {
     for _ in 0..times {
-        let worker = app.client().rocket().state::<Arc<Worker>>().unwrap();
-        worker.deliver_due().await.unwrap();
+        deliver(app).await;
         let listed = store_on(app.database()).await.list_mail(None, 10).await.unwrap();
         assert_eq!(listed.len(), 1, "{listed:?}");
         if listed[0].state == MailState::GivenUp || listed[0].attempts >= times {

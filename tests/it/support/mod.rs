@@ -16,6 +16,7 @@ pub(crate) mod sql;
 pub(crate) mod store;
 pub(crate) mod templates;
 pub(crate) mod tokens;
+pub(crate) mod usernames;
 pub(crate) mod users;
 pub(crate) mod waiting;
 
