@@ -13,9 +13,9 @@ use rocket_security::testing::{Browser, PASSWORD, TestApp, link_in};
 use rocket_security::{Email, Security};
 use serde_json::json;
 
-use crate::account::usernames::{app_with_usernames, named_user};
-use crate::support::links::{change_email_link, link_to, register};
+use crate::support::links::{change_email, change_email_link, link_to, register};
 use crate::support::sink::{app_that_tells, told};
+use crate::support::usernames::{app_with_usernames, named_user};
 use crate::support::users::change_user;
 use crate::support::{app, app_with, rocket_with};
 
@@ -24,9 +24,7 @@ const NEW: &str = "Ann@Example.net";
 
 /// Moves the account to the new address, and gives the way back that the old one gets.
 async fn change(app: &TestApp, ann: &Browser<'_>, from: &str, to: &str) -> String {
-    let link = change_email_link(app, ann, to).await;
-    let answer = ann.post_json(&link, json!({})).await;
-    assert_eq!(answer.status, Status::Ok, "{}", answer.body);
+    change_email(app, ann, to).await;
     link_to(app, from).await
 }
 
@@ -193,8 +191,7 @@ async fn a_way_back_to_an_address_with_another_account_says_what_to_do_and_works
     let answer = app.browser().post_json(&way_back, json!({})).await;
     assert_eq!(answer.reasons(), ["email_taken"]);
     assert!(answer.body.contains("Choose a new password for that one"), "{}", answer.body);
-    let link = change_email_link(&app, &other, "other@example.org").await;
-    assert_eq!(other.post_json(&link, json!({})).await.status, Status::Ok);
+    change_email(&app, &other, "other@example.org").await;
     let undone = app.browser().post_json(&way_back, json!({})).await;
     assert_eq!(undone.status, Status::Ok, "{}", undone.body);
     assert_eq!(thief.get("/me").await.status, Status::SeeOther, "the thief is out");
@@ -353,8 +350,7 @@ async fn who_registers_an_address_and_never_proves_it_keeps_nobody_from_it() {
     let body = json!({"email": NEW, "password": "a squatter sits in here"});
     app.browser().post_json("/register", body).await;
     let ann = app.log_in_as(OLD).await;
-    let link = change_email_link(&app, &ann, NEW).await;
-    assert_eq!(ann.post_json(&link, json!({})).await.status, Status::Ok);
+    change_email(&app, &ann, NEW).await;
     assert_eq!(ann.get("/me").await.body, NEW);
 }
 
@@ -466,8 +462,7 @@ async fn an_invited_account_stays_and_a_displaced_one_is_told_of() {
     );
     assert!(app.store().find_user(guest.id).await.unwrap().is_some());
 
-    let link = change_email_link(&app, &eve, "squatted@example.org").await;
-    assert_eq!(eve.post_json(&link, json!({})).await.status, Status::Ok);
+    change_email(&app, &eve, "squatted@example.org").await;
     let deleted = told(&app, &sink, "user_deleted").await;
     assert_eq!(deleted.len(), 1, "{:?}", sink.names());
 }

@@ -8,8 +8,8 @@ use rocket_security::user::{Identity, Username};
 use rocket_security::{Event, Security};
 use serde_json::json;
 
-use crate::account::usernames::{app_with_usernames, named_user};
 use crate::support::sink::Sink;
+use crate::support::usernames::{app_with_usernames, named_user};
 use crate::support::{ANN, SESSION, rocket_with};
 
 async fn app() -> TestApp {

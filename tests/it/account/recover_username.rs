@@ -7,9 +7,9 @@ use rocket_security::testing::TestApp;
 use rocket_security::{Event, Security};
 use serde_json::json;
 
-use crate::account::usernames::{app_with_usernames, named_user};
 use crate::support::seen::seen;
 use crate::support::sink::Sink;
+use crate::support::usernames::{app_with_usernames, named_user};
 use crate::support::users::change_user;
 use crate::support::{ANN, rocket_with};
 

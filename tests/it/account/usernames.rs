@@ -10,30 +10,14 @@ use rocket_security::features::change_username::ChangeUsername;
 use rocket_security::features::confirm::Confirm;
 use rocket_security::features::recover_username::RecoverUsername;
 use rocket_security::testing::{Answer, PASSWORD, TestApp, link_in};
-use rocket_security::user::Username;
-use rocket_security::{Security, User};
+use rocket_security::Security;
 use serde_json::{Value, json};
 
 use crate::support::launching::launches;
 use crate::support::links::{link_to, reset_link};
+use crate::support::usernames::{app_with_usernames, named_user};
 use crate::support::users::{change_user, credentials_of};
 use crate::support::{ANN, app, rocket_with, with_ann};
-
-/// An application whose users go by address and username, with the features that have to do with it.
-pub(crate) async fn app_with_usernames(mut security: Value) -> TestApp {
-    if security.get("identity").is_none() {
-        security["identity"] = json!(["email", "username"]);
-    }
-    let enabled =
-        Security::default().enable(ChangeUsername::default()).enable(RecoverUsername::default());
-    TestApp::launch_with(rocket_with(enabled), security).await
-}
-
-/// Makes a confirmed user with a username, or gives one to them.
-pub(crate) async fn named_user(app: &TestApp, email: &str, name: &str) -> User {
-    let user = app.user(email).await;
-    change_user(app, &user, &UserChange::username(Username::parse(name).unwrap())).await
-}
 
 const LONG_NAME: &str = "wolkenkuckucksheim";
 
@@ -483,11 +467,7 @@ async fn a_name_that_is_registered_once_more_is_taken_and_for_no_longer() {
 #[rocket::async_test]
 async fn a_name_that_was_given_up_soon_is_free_when_its_registration_is_three_days_old() {
     let app = app_with_usernames(json!({})).await;
-    assert_eq!(register(&app, ANN, "annlee").await.status, Status::Ok);
-    let link = link_to(&app, ANN).await;
-    assert_eq!(app.browser().post_json(&link, json!({})).await.status, Status::Ok);
-    let ann = app.browser();
-    ann.log_in(ANN, PASSWORD).await;
+    let ann = app.register(ANN, json!({"username": "annlee"})).await;
     let answer = ann.post_json("/change-username", json!({"username": "ann.of.ely"})).await;
     assert_eq!(answer.status, Status::Ok, "{}", answer.body);
     let taken = register(&app, "bob@example.org", "annlee").await;
@@ -499,11 +479,7 @@ async fn a_name_that_was_given_up_soon_is_free_when_its_registration_is_three_da
 #[rocket::async_test]
 async fn one_may_take_a_name_that_looks_like_ones_own() {
     let app = app_with_usernames(json!({})).await;
-    assert_eq!(register(&app, ANN, "0scar1").await.status, Status::Ok);
-    let link = link_to(&app, ANN).await;
-    assert_eq!(app.browser().post_json(&link, json!({})).await.status, Status::Ok);
-    let ann = app.browser();
-    ann.log_in(ANN, PASSWORD).await;
+    let ann = app.register(ANN, json!({"username": "0scar1"})).await;
     let answer = ann.post_json("/change-username", json!({"username": "oscar1"})).await;
     assert_eq!(answer.status, Status::Ok, "{}", answer.body);
 }

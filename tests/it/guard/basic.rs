@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 
 use crate::support::links::register;
 use crate::support::program::{basic, basic_with, get_with};
+use crate::support::usernames::named_user;
 use crate::support::users::change_user;
 use crate::support::{ANN, me, with_ann};
 
@@ -171,8 +172,7 @@ async fn several_guards_hash_once() {
 #[rocket::async_test]
 async fn a_user_goes_by_what_is_configured_and_a_password_by_its_letters() {
     let app = launch(Security::default(), json!({"identity": ["email", "username"]})).await;
-    let ann = app.user(ANN).await;
-    change_user(&app, &ann, &UserChange::username("Ann_Lee".parse().unwrap())).await;
+    let ann = named_user(&app, ANN, "Ann_Lee").await;
     assert_eq!(get_with(&app, "/feed", basic("ann_lee")).await.body, ANN);
     assert_eq!(get_with(&app, "/feed", basic("ANN@example.org")).await.body, ANN);
     let hash = app.hash("un caf\u{e9} pour la route").await;

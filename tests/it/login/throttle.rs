@@ -6,14 +6,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use chrono::TimeDelta;
 use rocket::async_trait;
 use rocket::http::Status;
-use rocket_security::datastore::user::UserChange;
 use rocket_security::feature::{LoginAttempt, Verdict};
 use rocket_security::testing::{PASSWORD, TestApp};
-use rocket_security::user::Username;
 use rocket_security::{Error, Hooks, Result, Security};
 use serde_json::json;
 
-use crate::support::users::change_user;
+use crate::support::usernames::named_user;
 use crate::support::{ANN, app_with, rocket_with, with_ann};
 
 async fn app() -> TestApp {
@@ -249,9 +247,7 @@ async fn an_address_and_a_username_are_one_account() {
         "identity": ["email", "username"],
     });
     let app = app_with(settings).await;
-    let ann = app.user(ANN).await;
-    change_user(&app, &ann, &UserChange::username(Username::parse("ann_of_harbour").unwrap()))
-        .await;
+    named_user(&app, ANN, "ann_of_harbour").await;
     let guess = async |identity: &str| {
         let body = json!({"identity": identity, "password": "a wrong password"});
         app.browser().post_json("/login", body).await.status.code

@@ -19,8 +19,6 @@ use rocket_security::datastore::outbox::Addressee;
 use rocket_security::datastore::outbox::MailState;
 #[cfg(feature = "smtp")]
 use rocket_security::datastore::outbox::NewMail;
-#[cfg(feature = "smtp")]
-use rocket_security::mail::worker::Worker;
 use rocket_security::mail::{Mailer, Message};
 use rocket_security::testing::{PASSWORD, TestApp, link_in};
 use rocket_security::{Error, Result, Security};
@@ -29,7 +27,10 @@ use serde_json::json;
 use crate::support::links::register;
 use crate::support::mailers::Hanging;
 #[cfg(feature = "smtp")]
+use crate::support::mailers::deliver;
+#[cfg(feature = "smtp")]
 use crate::support::store::store_on;
+use crate::support::waiting::wait_for;
 use crate::support::{ANN, app, rocket, rocket_with};
 
 /// What a mail server refuses: by that reply, the next so many commands of that verb, or mails, after
@@ -128,13 +129,7 @@ async fn converse(
 }
 
 async fn wait_for_mail(mails: &Mutex<Vec<String>>) -> String {
-    for _ in 0..200 {
-        if let Some(mail) = mails.lock().unwrap().last() {
-            return mail.clone();
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    panic!("no mail within ten seconds");
+    wait_for("mail", || mails.lock().unwrap().last().cloned()).await
 }
 
 /// Undoes quoted-printable (RFC 2045, section 6.7) as far as a link needs it.
@@ -228,8 +223,7 @@ async fn a_mail_server_that_refuses_is_tried_again_and_nobody_notices() {
 #[cfg(feature = "smtp")]
 async fn try_mail(app: &TestApp, times: u32) -> (u32, bool) {
     for _ in 0..times {
-        let worker = app.client().rocket().state::<Arc<Worker>>().unwrap();
-        worker.deliver_due().await.unwrap();
+        deliver(app).await;
         let listed = store_on(app.database()).await.list_mail(None, 10).await.unwrap();
         assert_eq!(listed.len(), 1, "{listed:?}");
         if listed[0].state == MailState::GivenUp || listed[0].attempts >= times {
@@ -353,14 +347,8 @@ impl Mailer for Flaky {
 
 impl Flaky {
     async fn wait_for(&self, count: usize) -> Vec<Message> {
-        for _ in 0..200 {
-            let sent = self.sent.lock().unwrap().clone();
-            if sent.len() >= count {
-                return sent;
-            }
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-        panic!("fewer than {count} mails within ten seconds");
+        let sent = || self.sent.lock().unwrap().clone();
+        wait_for("further mail", || Some(sent()).filter(|sent| sent.len() >= count)).await
     }
 }
 
@@ -442,12 +430,7 @@ async fn files_hold_mail_for_development() {
     let url = format!("file:{}", folder.path().join("mail").display());
     let app = TestApp::launch_with(rocket(), json!({"mail": {"url": url}})).await;
     register(&app, ANN).await;
-    for _ in 0..200 {
-        if folder.path().join("mail").exists() {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    wait_for("folder", || folder.path().join("mail").exists().then_some(())).await;
     tokio::time::sleep(Duration::from_millis(200)).await;
     let files: Vec<_> = std::fs::read_dir(folder.path().join("mail")).unwrap().collect();
     assert_eq!(files.len(), 1);

@@ -14,14 +14,13 @@ use rocket_security::datastore::OutboxAdmin;
 use rocket_security::datastore::outbox::{Addressee, ListedMail, MailState, NewMail};
 use rocket_security::datastore::user::UserChange;
 use rocket_security::features::close_account::CloseAccount;
-use rocket_security::mail::worker::Worker;
 use rocket_security::mail::{Mailer, Message};
 use rocket_security::testing::{PASSWORD, TestApp, link_in};
 use rocket_security::{Error, Result, Security};
 use serde_json::json;
 
 use crate::support::links::register;
-use crate::support::mailers::Hanging;
+use crate::support::mailers::{Hanging, deliver};
 #[cfg(feature = "cli")]
 use crate::support::operator::Place;
 use crate::support::store::store_on;
@@ -71,12 +70,6 @@ impl Switched {
     async fn launch(&self) -> TestApp {
         TestApp::launch(rocket_with(self.security())).await
     }
-}
-
-/// Has the worker look now.
-async fn deliver(app: &TestApp) {
-    let worker = app.client().rocket().state::<Arc<Worker>>().unwrap();
-    worker.deliver_due().await.unwrap();
 }
 
 async fn ask_for_another_link(app: &TestApp, email: &str) {

@@ -31,6 +31,13 @@ pub(crate) async fn change_email_link(app: &TestApp, user: &Browser<'_>, to: &st
     link_to(app, to).await
 }
 
+/// Moves a user to another address, by the link that proves it.
+pub(crate) async fn change_email(app: &TestApp, user: &Browser<'_>, to: &str) {
+    let link = change_email_link(app, user, to).await;
+    let answer = user.post_json(&link, json!({})).await;
+    assert_eq!(answer.status, Status::Ok, "{}", answer.body);
+}
+
 /// Returns the link of the newest mail to an address.
 pub(crate) async fn link_to(app: &TestApp, email: &str) -> String {
     link_in(&app.newest_mail_to(email).await)

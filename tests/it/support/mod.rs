@@ -16,7 +16,9 @@ pub(crate) mod sql;
 pub(crate) mod store;
 pub(crate) mod templates;
 pub(crate) mod tokens;
+pub(crate) mod usernames;
 pub(crate) mod users;
+pub(crate) mod waiting;
 
 use rocket::{Build, Rocket, delete, get, post, routes};
 use rocket_security::testing::TestApp;
