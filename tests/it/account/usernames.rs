@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 
 use chrono::TimeDelta;
 use rocket::http::Status;
+use rocket_security::Security;
 use rocket_security::datastore::Together;
 use rocket_security::datastore::user::UserChange;
 use rocket_security::features::change_username::ChangeUsername;
 use rocket_security::features::confirm::Confirm;
 use rocket_security::features::recover_username::RecoverUsername;
 use rocket_security::testing::{Answer, PASSWORD, TestApp, link_in};
-use rocket_security::Security;
 use serde_json::{Value, json};
 
 use crate::support::launching::launches;

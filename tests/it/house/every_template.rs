@@ -31,7 +31,7 @@ use rocket_security::testing::{Browser, PASSWORD, TestApp, link_in};
 use serde_json::json;
 
 use crate::house::every_route::{everything, launch, launch_with, paths};
-use crate::support::links::{link_to, register};
+use crate::support::links::link_to;
 use crate::support::program::post;
 use crate::support::{ANN, ReadReports, WriteReports};
 
@@ -87,7 +87,8 @@ async fn log_in<'a>(app: &'a TestApp, without: &str) -> Browser<'a> {
 /// Has every feature that mails a link do so, and returns the links.
 async fn mailed_links(app: &TestApp) -> Vec<String> {
     let ann = app.log_in_as(ANN).await;
-    register(app, "new@example.org").await;
+    let new = json!({"email": "new@example.org", "password": PASSWORD});
+    app.browser().post_json("/register", new).await;
     app.browser().post_json("/reset", json!({"email": ANN})).await;
     ann.post_json("/change-email", json!({"email": "ann@example.net"})).await;
     // Who closes their account has no other links.
