@@ -174,9 +174,13 @@ fn belongs(file: &str, feature: &str) -> bool {
         file if file.is_file() => vec![file],
         _ => files(&root.join(feature)),
     };
-    sources.iter().any(|source| {
-        fs::read_to_string(source).unwrap().contains(&format!("templates/security/{file}\""))
-    })
+    let name = file.trim_start_matches("email/").split('.').next().unwrap();
+    let embeds = if file.starts_with("email/") {
+        format!("\"{name}\"")
+    } else {
+        format!("page!(\"{name}\")")
+    };
+    sources.iter().any(|source| fs::read_to_string(source).unwrap().contains(&embeds))
 }
 
 /// Returns each name that a template asks `security_url` for, with the conditions that it stands under.
