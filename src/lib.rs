@@ -81,6 +81,7 @@ pub mod session;
 pub mod template;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod text;
 pub mod token;
 pub mod user;
 pub mod web;
@@ -101,6 +102,7 @@ pub use crate::rejection::Rejection;
 pub use crate::secret::Secret;
 pub use crate::security::{AccessMap, Security};
 pub use crate::session::data::SessionError;
+pub use crate::text::Text;
 pub use crate::token::{TokenKind, Tokens, Verifier};
 pub use crate::user::{
     Email, Permission, PermissionName, PermissionSet, Role, RoleName, RoleSet, Scope, ScopeName,

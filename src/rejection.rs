@@ -19,6 +19,7 @@ use rocket::http::Status;
 use rocket::{Ignite, Request, Rocket, Sentinel};
 
 use crate::error::Error;
+use crate::text::Text;
 
 /// Why a request is refused.
 ///
@@ -75,7 +76,7 @@ pub enum Rejection {
     /// The mailed link was used, replaced, has expired, or never was.
     InvalidLink,
     /// The mailed link was used a moment ago: most likely its button was pressed twice. Says what it did.
-    LinkUsed(&'static str),
+    LinkUsed(Text),
     /// Too many attempts.
     Throttled {
         /// How long to wait.
@@ -91,12 +92,10 @@ pub enum Rejection {
     UnsupportedMediaType,
     /// A refusal of the application's own, from one of its [`Hooks`](crate::feature::Hooks).
     Custom {
-        /// The code for programs, in snake case.
-        reason: &'static str,
         /// The status of the answer, a 4xx.
         status: Status,
-        /// The sentence for people.
-        text: String,
+        /// The sentence for people, whose [reason](Text::reason) is the code for programs.
+        text: Text,
     },
 }
 
@@ -110,34 +109,9 @@ impl Rejection {
         }
     }
 
-    /// Gives the stable code for programs, in snake case.
+    /// Returns the stable code for programs, in snake case.
     pub fn reason(&self) -> &'static str {
-        match self {
-            Self::InvalidInput(_) => "invalid_input",
-            Self::InvalidCredentials => "invalid_credentials",
-            Self::Unauthenticated => "unauthenticated",
-            Self::RefreshTokenMissing => "refresh_token_missing",
-            Self::CredentialsRefused => "credentials_refused",
-            Self::TokenRefused(fault) | Self::RefreshTokenRefused(fault) => fault.reason(),
-            Self::ConflictingCredentials => "conflicting_credentials",
-            Self::AlreadyAuthenticated => "already_authenticated",
-            Self::NotFresh => "reauth_required",
-            Self::NotAssured(_) => "second_factor_required",
-            Self::MustChange => "password_change_required",
-            Self::Forbidden => "forbidden",
-            Self::InsufficientScope => "insufficient_scope",
-            Self::OwnRowMissing => "own_row_missing",
-            Self::RegistrationClosed { .. } => "registration_closed",
-            Self::CsrfFailed(_) => "csrf_failed",
-            Self::CrossSite => "cross_site",
-            Self::InvalidLink | Self::LinkUsed(_) => "invalid_link",
-            Self::Throttled { .. } => "throttled",
-            Self::Saturated => "saturated",
-            Self::Unavailable => "unavailable",
-            Self::TooLarge => "too_large",
-            Self::UnsupportedMediaType => "unsupported_media_type",
-            Self::Custom { reason, .. } => reason,
-        }
+        self.text().reason()
     }
 
     /// Gives the status of the answer.
@@ -171,65 +145,99 @@ impl Rejection {
         }
     }
 
-    /// Gives the sentence for people.
-    pub fn text(&self) -> &str {
-        match self {
-            Self::InvalidInput(_) => "Please correct what is marked below.",
-            Self::InvalidCredentials => {
-                "These details do not open an account. Check them; and if you registered only \
-                 now, confirm your address first by the link we mailed you."
+    /// Returns the sentence for people. The [reason](Text::reason) of the text is that of the refusal.
+    pub fn text(&self) -> Text {
+        let (id, words) = match self {
+            Self::InvalidInput(_) => ("invalid_input", "Please correct what is marked below."),
+            Self::InvalidCredentials => (
+                "invalid_credentials",
+                "These details do not open an account. Check them; and if you registered only now, confirm \
+                 your address first by the link we mailed you.",
+            ),
+            Self::Unauthenticated => ("unauthenticated", "Please log in to see this page."),
+            Self::RefreshTokenMissing => (
+                "refresh_token_missing",
+                "The refresh token is missing: send it as `refresh_token`, or in its cookie.",
+            ),
+            Self::RefreshTokenRefused(fault) => {
+                (fault.reason(), "The refresh token is not accepted.")
             }
-            Self::Unauthenticated => "Please log in to see this page.",
-            Self::RefreshTokenMissing => {
-                "The refresh token is missing: send it as `refresh_token`, or in its cookie."
+            Self::CredentialsRefused => {
+                ("credentials_refused", "What this request was sent with opens no account.")
             }
-            Self::RefreshTokenRefused(_) => "The refresh token is not accepted.",
-            Self::CredentialsRefused => "What this request was sent with opens no account.",
-            Self::TokenRefused(_) => "The token that this request was sent with is not accepted.",
-            Self::ConflictingCredentials => {
-                "This request was sent with credentials that do not go together."
+            Self::TokenRefused(fault) => {
+                (fault.reason(), "The token that this request was sent with is not accepted.")
             }
-            Self::AlreadyAuthenticated => "You are logged in already.",
-            Self::NotFresh => "Please enter your password again, so that we know it is still you.",
-            Self::NotAssured(_) => "Please prove who you are with a second factor to go on.",
-            Self::MustChange => "Please choose a new password first.",
-            Self::Forbidden => "Your account may not do this.",
-            Self::InsufficientScope => {
-                "The token that this request was sent with was not made for this."
+            Self::ConflictingCredentials => (
+                "conflicting_credentials",
+                "This request was sent with credentials that do not go together.",
+            ),
+            Self::AlreadyAuthenticated => ("already_authenticated", "You are logged in already."),
+            Self::NotFresh => (
+                "reauth_required",
+                "Please enter your password again, so that we know it is still you.",
+            ),
+            Self::NotAssured(_) => (
+                "second_factor_required",
+                "Please prove who you are with a second factor to go on.",
+            ),
+            Self::MustChange => ("password_change_required", "Please choose a new password first."),
+            Self::Forbidden => ("forbidden", "Your account may not do this."),
+            Self::InsufficientScope => (
+                "insufficient_scope",
+                "The token that this request was sent with was not made for this.",
+            ),
+            Self::OwnRowMissing => {
+                ("own_row_missing", "Your account lacks something that this page needs.")
             }
-            Self::OwnRowMissing => "Your account lacks something that this page needs.",
-            Self::RegistrationClosed { by_invitation: true } => {
-                "Accounts are made by invitation here. If you were invited, open the link in the \
-                 mail we sent you."
-            }
+            Self::RegistrationClosed { by_invitation: true } => (
+                "registration_closed.by_invitation",
+                "Accounts are made by invitation here. If you were invited, open the link in the mail we sent \
+                 you.",
+            ),
             Self::RegistrationClosed { by_invitation: false } => {
-                "No new accounts are made here at the moment."
+                ("registration_closed", "No new accounts are made here at the moment.")
             }
-            Self::CsrfFailed(_) => {
+            Self::CsrfFailed(_) => (
+                "csrf_failed",
                 "This page was open for too long, or your browser sent none of our cookies. Please try again; \
-                 if that does not help, delete the cookies of this site."
+                 if that does not help, delete the cookies of this site.",
+            ),
+            Self::CrossSite => {
+                ("cross_site", "This request came from another site and was not carried out.")
             }
-            Self::CrossSite => "This request came from another site and was not carried out.",
-            Self::InvalidLink => "This link is not valid any more. Please ask for a new one.",
-            Self::LinkUsed(done) => done,
-            Self::Throttled { .. } => "Too many attempts. Please wait a while and try again.",
-            Self::Saturated => "Too many people are logging in right now. Please try again.",
-            Self::Unavailable => "This does not work right now. Please try again in a moment.",
-            Self::TooLarge => "That is more than we can take.",
-            Self::UnsupportedMediaType => "Send a form or JSON.",
-            Self::Custom { text, .. } => text,
-        }
+            Self::InvalidLink => {
+                ("invalid_link", "This link is not valid any more. Please ask for a new one.")
+            }
+            Self::Throttled { .. } => {
+                ("throttled", "Too many attempts. Please wait a while and try again.")
+            }
+            Self::Saturated => {
+                ("saturated", "Too many people are logging in right now. Please try again.")
+            }
+            Self::Unavailable => {
+                ("unavailable", "This does not work right now. Please try again in a moment.")
+            }
+            Self::TooLarge => ("too_large", "That is more than we can take."),
+            Self::UnsupportedMediaType => ("unsupported_media_type", "Send a form or JSON."),
+            Self::LinkUsed(text) | Self::Custom { text, .. } => return text.clone(),
+        };
+        Text::new(id, words)
     }
 
-    /// Gives the sentence of an answer in JSON, which has no page: often the same.
-    pub fn text_for_programs(&self) -> &str {
+    /// Returns the sentence of an answer in JSON, which has no page: often the same.
+    pub fn text_for_programs(&self) -> Text {
         match self {
-            Self::Unauthenticated => "Please log in first.",
-            Self::CsrfFailed(_) => {
-                "From a program, send JSON without cookies, `Origin` and `Sec-Fetch-Site`; from a page, \
-                 send the anti-forgery token as `X-XSRF-Token`. It is missing or out of date."
-            }
-            Self::OwnRowMissing => "Your account lacks something that is needed here.",
+            Self::Unauthenticated => Text::new("unauthenticated.program", "Please log in first."),
+            Self::CsrfFailed(_) => Text::new(
+                "csrf_failed.program",
+                "From a program, send JSON without cookies, `Origin` and `Sec-Fetch-Site`; from a page, send \
+                 the anti-forgery token as `X-XSRF-Token`. It is missing or out of date.",
+            ),
+            Self::OwnRowMissing => Text::new(
+                "own_row_missing.program",
+                "Your account lacks something that is needed here.",
+            ),
             _ => self.text(),
         }
     }
@@ -319,7 +327,7 @@ impl Sentinel for Rejection {
 
 impl fmt::Display for Rejection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.text())
+        self.text().fmt(f)
     }
 }
 

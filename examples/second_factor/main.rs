@@ -14,7 +14,7 @@ use rocket_security::flow::Flow;
 use rocket_security::template::Embedded;
 use rocket_security::user::Method;
 use rocket_security::web::{Answer, Form, Reply, Submission, Visit};
-use rocket_security::{Csrf, Feature, Fresh, Hooks, Page, Result, Security, User, UserId};
+use rocket_security::{Csrf, Feature, Fresh, Hooks, Page, Result, Security, Text, User, UserId};
 use serde::{Deserialize, Serialize};
 
 const CODE: &str = "printed_code";
@@ -60,8 +60,8 @@ impl Factor for PrintedCodes {
     fn page(&self) -> &'static str {
         CODE
     }
-    fn label(&self) -> &'static str {
-        "Use a code from your printed list"
+    fn label(&self) -> Text {
+        Text::new("code.label", "Use a code from your printed list")
     }
     async fn is_set_up(&self, user: &User) -> Result<bool> {
         Ok(self.codes.lock().await.iter().any(|(owner, _)| *owner == user.id))

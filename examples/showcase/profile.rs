@@ -10,7 +10,7 @@ use rocket_db_pools::{Connection, Database};
 use rocket_security::datastore::Together;
 use rocket_security::feature::Registration;
 use rocket_security::rejection::FieldErrors;
-use rocket_security::{Error, Field, OwnRow, RegistrationFields, Result, SqlxPool, User};
+use rocket_security::{Error, Field, OwnRow, RegistrationFields, Result, SqlxPool, Text, User};
 
 /// A pool of the application's own, of the database that the framework uses.
 #[derive(Database)]
@@ -61,8 +61,8 @@ impl RegistrationFields for Profile {
     async fn check(&self, _request: &Request<'_>) -> Result<FieldErrors> {
         Ok(match &self.display_name {
             Some(name) if name.contains('@') => {
-                let text = "Everybody sees this name: do not show your address.";
-                FieldErrors::one("display_name", "name_is_address", text)
+                let words = "Everybody sees this name: do not show your address.";
+                FieldErrors::one("display_name", Text::new("name_is_address", words))
             }
             _ => FieldErrors::new(),
         })

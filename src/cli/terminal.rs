@@ -44,7 +44,7 @@ impl Failure {
 
 impl From<FieldErrors> for Failure {
     fn from(errors: FieldErrors) -> Self {
-        let texts: Vec<&str> = errors.iter().map(|error| error.text.as_str()).collect();
+        let texts: Vec<String> = errors.iter().map(|error| error.text.to_string()).collect();
         Self::Refused(texts.join(" "))
     }
 }

@@ -1,5 +1,8 @@
 //! Passwords: what one is, and which may be chosen.
 
+use std::error::Error as StdError;
+use std::fmt;
+
 use unicode_normalization::UnicodeNormalization;
 use url::Url;
 
@@ -7,6 +10,7 @@ use crate::config::Config;
 use crate::crypto::guessable::is_guessable;
 use crate::rejection::FieldErrors;
 use crate::secret::Secret;
+use crate::text::Text;
 use crate::user::EMAIL_MAX_BYTES;
 
 /// The longest password in bytes after normalisation. NIST SP 800-63B-4, section 3.1.1.2, asks to
@@ -50,15 +54,32 @@ impl Password {
 }
 
 /// Why a text is not a [`Password`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PasswordError {
     /// There is none.
-    #[error("Enter your password.")]
     Missing,
     /// It is longer than [`MAX_BYTES`].
-    #[error("This password is longer than 1024 bytes.")]
     TooLong,
 }
+
+impl From<PasswordError> for Text {
+    fn from(error: PasswordError) -> Self {
+        match error {
+            PasswordError::Missing => Text::new("password_invalid.missing", "Enter your password."),
+            PasswordError::TooLong => {
+                Text::new("password_invalid.too_long", "This password is longer than 1024 bytes.")
+            }
+        }
+    }
+}
+
+impl fmt::Display for PasswordError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Text::from(*self).fmt(f)
+    }
+}
+
+impl StdError for PasswordError {}
 
 /// Which passwords may be chosen.
 ///
@@ -71,6 +92,12 @@ pub struct PasswordPolicy {
     /// Words that say nothing secret here: the site's name, its host.
     pub context_words: Vec<String>,
 }
+
+const BLOCKLISTED: Text = Text::new(
+    "password_blocklisted",
+    "This password is among the first that guessing programs try. Add a few words that have nothing to do with \
+     each other, you, or this site.",
+);
 
 impl PasswordPolicy {
     /// Takes the length from the configuration, and the context words from the names of the site
@@ -96,23 +123,15 @@ impl PasswordPolicy {
     pub fn check(&self, field: &str, password: &Password, own_words: &[&str]) -> FieldErrors {
         let mut errors = FieldErrors::new();
         if password.as_str().chars().count() < self.min_length {
-            errors.push(
-                field,
-                "password_too_short",
-                format!("Use at least {} characters.", self.min_length),
-            );
+            let text = Text::new("password_too_short", "Use at least {min} characters.");
+            errors.push(field, text.with("min", self.min_length));
             return errors;
         }
         let mut words: Vec<String> = self.context_words.clone();
         words.extend(own_words.iter().flat_map(|word| split_words(bounded(word))));
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
         if is_made_of(password.as_str(), &words) || is_guessable(password.as_str(), &words) {
-            errors.push(
-                field,
-                "password_blocklisted",
-                "This password is among the first that guessing programs try. \
-                 Add a few words that have nothing to do with each other, you, or this site.",
-            );
+            errors.push(field, BLOCKLISTED);
         }
         errors
     }
@@ -148,6 +167,7 @@ fn split_words(text: &str) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use crate::crypto::password::{Password, PasswordError, PasswordPolicy};
+    use crate::rejection::FieldError;
     use crate::secret::Secret;
 
     fn password(text: &str) -> Password {
@@ -158,7 +178,7 @@ mod tests {
         let policy =
             PasswordPolicy { min_length: 15, context_words: vec!["Harbour Library".to_owned()] };
         let errors = policy.check("password", &password(text), &["ann.lee@example.org"]);
-        errors.iter().map(|error| error.reason).collect()
+        errors.iter().map(FieldError::reason).collect()
     }
 
     #[test]

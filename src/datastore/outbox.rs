@@ -15,6 +15,7 @@ use crate::clock::Timestamp;
 use crate::config::Span;
 use crate::crypto::random_uuid;
 use crate::error::Result;
+use crate::text::Text;
 use crate::user::{Email, UserId};
 
 /// Keeps mail until it is delivered.
@@ -133,14 +134,14 @@ impl Addressee {
 }
 
 impl NewMail {
-    /// Writes a mail to an address, of the template and with the subject, at that time; it concerns
-    /// nobody and carries no link.
+    /// Writes a mail to an address, with this subject, at that time; it concerns nobody and carries no link. The
+    /// id of the subject names the templates, `security/email/<id>.txt` and `.html`.
     ///
     /// # Errors
     ///
     /// [`Error::Crypto`](crate::Error::Crypto) when there is no randomness for an identifier.
-    pub fn new(template: &str, subject: &str, to: &Email, at: Timestamp) -> Result<Self> {
-        Ok(Self::with_id(random_uuid()?, template, subject, to, at))
+    pub fn new(subject: &Text, to: &Email, at: Timestamp) -> Result<Self> {
+        Ok(Self::with_id(random_uuid()?, subject.id(), &subject.to_string(), to, at))
     }
 
     /// Does so with an identifier that the mail has already, for stores that read it.

@@ -137,6 +137,7 @@ mod tests {
     use crate::event::{Event, Listeners, Origin, Signals};
     use crate::feature::announcer::Announcer;
     use crate::feature::journaling::Journaling;
+    use crate::text::Text;
     use crate::user::{Email, UserId};
 
     /// A journal whose store is full.
@@ -165,7 +166,7 @@ mod tests {
 
     fn mail() -> NewMail {
         let to = Email::parse("ann@example.org").unwrap();
-        NewMail::new("welcome", "Welcome", &to, Clock::default().now()).unwrap()
+        NewMail::new(&Text::new("welcome", "Welcome"), &to, Clock::default().now()).unwrap()
     }
 
     #[rocket::async_test]

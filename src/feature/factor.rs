@@ -3,6 +3,7 @@
 use rocket::async_trait;
 
 use crate::error::Result;
+use crate::text::Text;
 use crate::user::{Method, User};
 
 /// A way to prove who one is beside the password, with a page of its own.
@@ -19,7 +20,7 @@ pub trait Factor: Send + Sync + 'static {
     fn page(&self) -> &'static str;
 
     /// Returns what people call it, for a link: for example "A code from your printed list".
-    fn label(&self) -> &'static str;
+    fn label(&self) -> Text;
 
     /// Checks whether a user can prove who they are by it.
     ///

@@ -39,6 +39,7 @@ use crate::rejection::{FieldErrors, Rejection};
 use crate::secret::Secret;
 use crate::session::Active;
 use crate::template::{Embedded, page, templates};
+use crate::text::Text;
 use crate::user::User;
 use crate::web::next::Next;
 use crate::web::page::{Notice, Page};
@@ -60,9 +61,10 @@ const PAGE: Embedded = page!("change_password");
 
 const TEMPLATES: &[Embedded] = templates![PAGE; "change_notice"];
 
-const CHANGED: Notice = Notice::success(
+const CHANGED: Notice = Notice::success(Text::new(
+    "change_password.changed",
     "Your password is changed. Wherever else you were logged in, you no longer are.",
-);
+));
 
 impl<D> Feature<D> for ChangePassword {
     const NAME: &'static str = "change_password";
@@ -144,15 +146,18 @@ async fn change(
     let chooser = Chooser::from(&active.user);
     let chosen = flow.choose_password(visit, choice, chooser, &mut errors).await?;
     if has_password && form.password == form.new_password {
-        errors.push("new_password", "password_unchanged", "This is the password you have already.");
+        errors.push(
+            "new_password",
+            Text::new("password_unchanged", "This is the password you have already."),
+        );
     }
     let (Some(chosen), true) = (chosen, errors.is_empty()) else {
         return Err(errors.into());
     };
     let hash = flow.hasher().hash(&flow.reserve(visit)?, &chosen).await?;
     let user = &active.user;
-    let subject = "Your password was changed";
-    let notice = flow.notice(visit, "change_notice", subject, user, &user.email)?;
+    let subject = Text::new("change_notice", "Your password was changed");
+    let notice = flow.notice(visit, &subject, user, &user.email)?;
     let event = Event::PasswordChanged { user: user.id, origin: visit.origin() };
     flow.change_own(visit, active, UserChange::password(hash), event, vec![notice]).await
 }

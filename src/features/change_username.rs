@@ -48,6 +48,7 @@ use crate::rejection::{FieldErrors, Rejection};
 use crate::secret::Secret;
 use crate::session::Active;
 use crate::template::{Embedded, page, templates};
+use crate::text::Text;
 use crate::user::{User, Username};
 use crate::web::next::Next;
 use crate::web::page::{Notice, Page};
@@ -69,9 +70,11 @@ const PAGE: Embedded = page!("change_username");
 
 const TEMPLATES: &[Embedded] = templates![PAGE; "change_username_notice"];
 
-const CHANGED: Notice = Notice::success("Your username is changed.");
+const CHANGED: Notice =
+    Notice::success(Text::new("change_username.changed", "Your username is changed."));
 
-const REMOVED: Notice = Notice::success("Your username is removed.");
+const REMOVED: Notice =
+    Notice::success(Text::new("change_username.removed", "Your username is removed."));
 
 const FIELD: &str = "username";
 
@@ -161,8 +164,8 @@ async fn change(
     };
     let current = user.username.as_ref().map(Username::as_str);
     let outcome = if current == Some(username.as_str()) {
-        let text = "This is your username already.";
-        Err(FieldErrors::one(FIELD, "username_unchanged", text).into())
+        let text = Text::new("username_unchanged", "This is your username already.");
+        Err(FieldErrors::one(FIELD, text).into())
     } else {
         apply(visit, flow, active, &username).await
     };
@@ -175,8 +178,8 @@ async fn change(
 async fn remove(visit: &Visit<'_>, flow: &Flow, active: &Active) -> Result<User, Rejection> {
     let user = &active.user;
     if user.username.is_none() {
-        let text = "You have no username.";
-        return Err(FieldErrors::one(FIELD, "username_unchanged", text).into());
+        let text = Text::new("username_unchanged", "You have no username.");
+        return Err(FieldErrors::one(FIELD, text).into());
     }
     let event = changed(visit, user);
     let notice = notice(visit, flow, user, None)?;
@@ -219,8 +222,8 @@ fn notice(
     user: &User,
     username: Option<&Username>,
 ) -> Result<NewMail, Rejection> {
-    let (template, subject) = ("change_username_notice", "Your username was changed");
-    let mail = flow.notice(visit, template, subject, user, &user.email)?;
+    let subject = Text::new("change_username_notice", "Your username was changed");
+    let mail = flow.notice(visit, &subject, user, &user.email)?;
     let text = |username: Option<&Username>| username.map_or("", Username::as_str).to_owned();
     let before = text(user.username.as_ref());
     Ok(mail.with("old_username", before).with("new_username", text(username)))

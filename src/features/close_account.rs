@@ -66,6 +66,7 @@ use crate::link::{self, Button, MailedLink, OpenLink, single_page};
 use crate::rejection::Rejection;
 use crate::secret::Secret;
 use crate::template::{Embedded, page, templates};
+use crate::text::Text;
 use crate::user::{User, Username};
 use crate::web::next::Next;
 use crate::web::page::{Notice, Page};
@@ -108,14 +109,15 @@ const LINK_PAGE: Embedded = page!("close_account_link");
 
 const TEMPLATES: &[Embedded] = templates![PAGE, LINK_PAGE; "close_account_notice", "close_account_reopened", "close_account_deleted"];
 
-const CLOSED: Notice = Notice::info(
+const CLOSED: Notice = Notice::info(Text::new(
+    "close_account.closed",
     "Your account is closed. We sent you a mail by which you can open it again for a while.",
-);
+));
 
 /// Names the account: another one may be logged in here.
 fn is_reopened(user: &User) -> Notice {
-    let email = &user.email;
-    Notice::success_of(format!("The account of {email} is open again. You can log in now."))
+    let words = "The account of {email} is open again. You can log in now.";
+    Notice::success(Text::new("close_account.reopened", words).with("email", &user.email))
 }
 
 impl<D: LapseStore> Feature<D> for CloseAccount {
@@ -204,7 +206,12 @@ async fn close(
     let deleted_at = visit.clock().now() + settings.grace.delta();
     let event = Event::UserClosed { user: user.id, origin: visit.origin() };
     let notice = flow
-        .notice(visit, "close_account_notice", "Your account is closed", user, &user.email)?
+        .notice(
+            visit,
+            &Text::new("close_account_notice", "Your account is closed"),
+            user,
+            &user.email,
+        )?
         .with("deleted_on", in_words(deleted_at))
         .lasting_link(CloseAccount::PURPOSE, settings.grace);
     let closing = UserChange::closing(deleted_at).unless_changed_since(user.epoch);
@@ -221,8 +228,10 @@ impl MailedLink for CloseAccount {
     const PURPOSE: &'static str = "close_account";
     const VIEW: &'static str = "reopen_view";
     const ERROR_VIEW: &'static str = "reopen_error_view";
-    const DONE: &'static str =
-        "This link was used just now: the account is open again. You can log in.";
+    const DONE: Text = Text::new(
+        "invalid_link.close_account",
+        "This link was used just now: the account is open again. You can log in.",
+    );
     type Form = Button;
 
     fn page(&self, _flow: &Flow, link: Option<&OpenLink>) -> Page {
@@ -258,8 +267,8 @@ impl MailedLink for CloseAccount {
     ) -> Result<(Change, UserChange), Rejection> {
         let user = &link.user;
         let event = Event::UserReopened { user: user.id, origin: visit.origin() };
-        let subject = "Your account is open again";
-        let notice = flow.notice(visit, "close_account_reopened", subject, user, &user.email)?;
+        let subject = Text::new("close_account_reopened", "Your account is open again");
+        let notice = flow.notice(visit, &subject, user, &user.email)?;
         // It was closed when it was looked at: another link that opens it at this moment makes this one
         // do nothing.
         let update = UserChange::reopened().unless_changed_since(user.epoch);
@@ -290,8 +299,8 @@ struct Deletion {
 impl Sweeping for Deletion {
     async fn sweep(&self, now: Timestamp, announcer: &Announcer) -> Result<u64> {
         let farewell = |user: &User| {
-            let subject = "Your account is deleted";
-            NewMail::new("close_account_deleted", subject, &user.email, now).map(Some)
+            let subject = Text::new("close_account_deleted", "Your account is deleted");
+            NewMail::new(&subject, &user.email, now).map(Some)
         };
         delete_lapsed(&self.store, announcer, Lapse::Closed, now, farewell).await
     }

@@ -57,6 +57,7 @@ use crate::flow::lapse::delete_lapsed;
 use crate::link::{self, Asked, AskedForm, MailedLink, NewPassword, OpenLink, single_page};
 use crate::rejection::{FieldErrors, Rejection};
 use crate::template::{Embedded, page, templates};
+use crate::text::Text;
 use crate::user::{Email, Method, User};
 use crate::web::next::Next;
 use crate::web::page::{Notice, Page};
@@ -105,13 +106,14 @@ const TEMPLATES: &[Embedded] =
 
 /// Names the account: another one may be logged in here.
 fn is_confirmed(user: &User) -> Notice {
-    let email = &user.email;
-    Notice::success_of(format!("The address {email} is confirmed. You can log in now."))
+    let words = "The address {email} is confirmed. You can log in now.";
+    Notice::success(Text::new("confirm.confirmed", words).with("email", &user.email))
 }
 
-const LINK_IS_SENT: Notice = Notice::info(
+const LINK_IS_SENT: Notice = Notice::info(Text::new(
+    "confirm.link_is_sent",
     "If this address has an account that waits for confirmation, a new link is on its way to it.",
-);
+));
 
 impl<D: LapseStore> Feature<D> for Confirm {
     const NAME: &'static str = "confirm";
@@ -174,7 +176,11 @@ async fn submit(
 
 impl Confirm {
     fn mail(&self, addressee: Addressee, email: &Email, at: Timestamp) -> Result<NewMail> {
-        let mail = NewMail::new("confirmation_instructions", "Confirm your address", email, at)?;
+        let mail = NewMail::new(
+            &Text::new("confirmation_instructions", "Confirm your address"),
+            email,
+            at,
+        )?;
         let mail = mail.concerns(addressee).link(Self::PURPOSE, self.within);
         Ok(NewMail { only_unconfirmed: true, ..mail })
     }
@@ -185,8 +191,10 @@ impl MailedLink for Confirm {
     const PURPOSE: &'static str = "confirm";
     const VIEW: &'static str = "confirm_view";
     const ERROR_VIEW: &'static str = "confirm_error_view";
-    const DONE: &'static str =
-        "This link was used just now: the address is confirmed. You can log in.";
+    const DONE: Text = Text::new(
+        "invalid_link.confirm",
+        "This link was used just now: the address is confirmed. You can log in.",
+    );
     type Form = NewPassword;
 
     fn page(&self, flow: &Flow, link: Option<&OpenLink>) -> Page {
@@ -223,8 +231,8 @@ impl MailedLink for Confirm {
         let event = Event::UserConfirmed { user: link.user.id, origin: visit.origin() };
         let mut mails = Vec::new();
         if password_hash.is_some() {
-            let (subject, user) = ("You chose your password", &link.user);
-            mails.push(flow.notice(visit, "confirm_notice", subject, user, &link.address)?);
+            let subject = Text::new("confirm_notice", "You chose your password");
+            mails.push(flow.notice(visit, &subject, &link.user, &link.address)?);
         }
         let update = UserChange::confirmed(visit.clock().now(), password_hash);
         Ok((flow.change(event).mail(mails), update))
@@ -232,7 +240,7 @@ impl MailedLink for Confirm {
 
     /// The address was registered again since the link was opened, with another password.
     fn inapplicable(&self, _visit: &Visit<'_>) -> Rejection {
-        FieldErrors::one("password", "password_invalid", "Choose a password.").into()
+        FieldErrors::one("password", Text::new("password_invalid", "Choose a password.")).into()
     }
 
     async fn reply(&self, visit: &Visit<'_>, flow: &Flow, user: User) -> Result<Reply, Rejection> {

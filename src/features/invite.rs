@@ -69,6 +69,7 @@ use crate::flow::Flow;
 use crate::link::{self, MailedLink, NewPassword, OpenLink, single_page};
 use crate::rejection::Rejection;
 use crate::template::{Embedded, page, templates};
+use crate::text::Text;
 use crate::user::{Email, Identity, User, UserId};
 use crate::web::next::Next;
 use crate::web::page::{Notice, Page};
@@ -110,8 +111,8 @@ const TEMPLATES: &[Embedded] = templates![PAGE; "invitation", "invite_notice"];
 
 /// Names the account: another one may be logged in here.
 fn is_accepted(user: &User) -> Notice {
-    let email = &user.email;
-    Notice::success_of(format!("Welcome! The account of {email} is ready. You can log in now."))
+    let words = "Welcome! The account of {email} is ready. You can log in now.";
+    Notice::success(Text::new("invite.accepted", words).with("email", &user.email))
 }
 
 impl<D> Feature<D> for Invite {
@@ -208,7 +209,7 @@ impl Invite {
     ///
     /// [`Error::Crypto`](crate::Error::Crypto) when there is no randomness.
     pub(crate) fn invitation(&self, id: UserId, to: &Email, at: Timestamp) -> Result<NewMail> {
-        let mail = NewMail::new("invitation", "You are invited", to, at)?;
+        let mail = NewMail::new(&Text::new("invitation", "You are invited"), to, at)?;
         let mail = mail.concerns(Addressee::User(id)).link(Self::PURPOSE, self.within);
         Ok(NewMail { only_unconfirmed: true, ..mail })
     }
@@ -219,7 +220,10 @@ impl MailedLink for Invite {
     const PURPOSE: &'static str = "invite";
     const VIEW: &'static str = "invite_view";
     const ERROR_VIEW: &'static str = "invite_error_view";
-    const DONE: &'static str = "This link was used just now: the account is ready. You can log in.";
+    const DONE: Text = Text::new(
+        "invalid_link.invite",
+        "This link was used just now: the account is ready. You can log in.",
+    );
     type Form = NewPassword;
 
     fn page(&self, flow: &Flow, link: Option<&OpenLink>) -> Page {
@@ -242,8 +246,8 @@ impl MailedLink for Invite {
     ) -> Result<(Change, UserChange), Rejection> {
         let hash = form.hash(visit, flow, link).await?;
         let event = Event::InvitationAccepted { user: link.user.id, origin: visit.origin() };
-        let (subject, user) = ("Your invitation was accepted", &link.user);
-        let notice = flow.notice(visit, "invite_notice", subject, user, &link.address)?;
+        let subject = Text::new("invite_notice", "Your invitation was accepted");
+        let notice = flow.notice(visit, &subject, &link.user, &link.address)?;
         let update = UserChange::confirmed(visit.clock().now(), Some(hash));
         Ok((flow.change(event).mail([notice]), update))
     }

@@ -157,7 +157,7 @@ async fn log_in(
         identity: form.identity.as_deref(),
     };
     let identity = named.read(&visit.config().identity, &mut errors)?;
-    let password = errors.take("password", "password_invalid", Password::parse(&form.password));
+    let password = errors.take("password", Password::parse(&form.password));
     let (Some(identity), Some(password)) = (identity, password) else {
         return Err(errors.into());
     };

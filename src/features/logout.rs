@@ -54,6 +54,7 @@ use crate::programs::Programs;
 use crate::rejection::Rejection;
 use crate::secret::Secret;
 use crate::template::{Embedded, page};
+use crate::text::Text;
 use crate::web::challenge::Asked;
 use crate::web::next::Next;
 use crate::web::page::{Notice, Page};
@@ -83,11 +84,12 @@ impl Default for Logout {
 
 const PAGE: Embedded = page!("logout");
 
-const LOGGED_OUT: Notice = Notice::success("You are logged out.");
+const LOGGED_OUT: Notice = Notice::success(Text::new("logout.logged_out", "You are logged out."));
 
-const BUT_NO_PROGRAM: Notice = Notice::info(
+const BUT_NO_PROGRAM: Notice = Notice::info(Text::new(
+    "logout.but_no_program",
     "You are logged out here. The program could not be: it may still be logged in. Please end it later.",
-);
+));
 
 impl<D> Feature<D> for Logout {
     const NAME: &'static str = "logout";

@@ -35,6 +35,7 @@ use crate::feature::Feature;
 use crate::flow::Flow;
 use crate::link::{Asked, AskedForm};
 use crate::template::{Embedded, page, templates};
+use crate::text::Text;
 use crate::user::Email;
 use crate::web::page::Notice;
 use crate::web::reply::Answer;
@@ -51,8 +52,10 @@ const PAGE: Embedded = page!("recover_username");
 
 const TEMPLATES: &[Embedded] = templates![PAGE; "username_recovery"];
 
-const IS_SENT: Notice =
-    Notice::info("If this address has an account, its username is on its way to it.");
+const IS_SENT: Notice = Notice::info(Text::new(
+    "recover_username.is_sent",
+    "If this address has an account, its username is on its way to it.",
+));
 
 impl<D> Feature<D> for RecoverUsername {
     const NAME: &'static str = "recover_username";
@@ -97,5 +100,6 @@ async fn submit(
 
 /// Writes the mail. The worker finds out whose address it is, and their username when it is sent.
 fn mail(to: &Email, at: Timestamp) -> Result<NewMail> {
-    Ok(NewMail::new("username_recovery", "Your username", to, at)?.concerns(Addressee::Holder))
+    Ok(NewMail::new(&Text::new("username_recovery", "Your username"), to, at)?
+        .concerns(Addressee::Holder))
 }

@@ -89,6 +89,7 @@ use crate::flow::{Entry, Flow, Return};
 use crate::rejection::Rejection;
 use crate::session::remember::{Restore, Restored, Restorer};
 use crate::template::{Embedded, templates};
+use crate::text::Text;
 use crate::user::User;
 use crate::web::Web;
 use crate::web::visit::Visit;
@@ -127,7 +128,7 @@ const LONGEST_LIFETIME: TimeDelta = TimeDelta::days(365);
 /// How many series are ended at a time.
 const BATCH: u32 = 200;
 
-const THEFT_SUBJECT: &str = "A browser of yours is no longer remembered";
+const THEFT: Text = Text::new("remember_theft", "A browser of yours is no longer remembered");
 
 impl<D: RememberStore> Feature<D> for Remember {
     const NAME: &'static str = "remember";
@@ -241,7 +242,7 @@ impl Series {
         user: &User,
     ) -> Result<Restored, Rejection> {
         let event = Event::RememberTheft { user: user.id, origin: visit.origin() };
-        let mail = flow.notice(visit, "remember_theft", THEFT_SUBJECT, user, &user.email)?;
+        let mail = flow.notice(visit, &THEFT, user, &user.email)?;
         let change = flow.change(event).mail([mail]);
         let ended = change
             .commit(async |with| self.store.end_series(user.id, &found.series, with).await)

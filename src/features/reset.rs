@@ -49,6 +49,7 @@ use crate::flow::Flow;
 use crate::link::{self, Asked, AskedForm, MailedLink, NewPassword, OpenLink, single_page};
 use crate::rejection::Rejection;
 use crate::template::{Embedded, page, templates};
+use crate::text::Text;
 use crate::user::{Email, Method, User};
 use crate::web::next::Next;
 use crate::web::page::{Notice, Page};
@@ -94,14 +95,15 @@ const LINK_PAGE: Embedded = page!("reset_link");
 
 const TEMPLATES: &[Embedded] = templates![PAGE, LINK_PAGE; "reset_instructions", "reset_notice"];
 
-const LINK_IS_SENT: Notice = Notice::info(
+const LINK_IS_SENT: Notice = Notice::info(Text::new(
+    "reset.link_is_sent",
     "If this address has an account, a link to choose a new password is on its way to it.",
-);
+));
 
 /// Names the account: another one may be logged in here.
 fn is_reset(user: &User) -> Notice {
-    let email = &user.email;
-    Notice::success_of(format!("The password of {email} is changed. You can log in with it now."))
+    let words = "The password of {email} is changed. You can log in with it now.";
+    Notice::success(Text::new("reset.done", words).with("email", &user.email))
 }
 
 impl<D> Feature<D> for Reset {
@@ -173,7 +175,7 @@ impl Reset {
     ///
     /// [`Error::Crypto`](crate::Error::Crypto) when there is no randomness.
     pub(crate) fn instructions(&self, to: &Email, at: Timestamp) -> Result<NewMail> {
-        let mail = NewMail::new("reset_instructions", "Choose a new password", to, at)?;
+        let mail = NewMail::new(&Text::new("reset_instructions", "Choose a new password"), to, at)?;
         Ok(mail.concerns(Addressee::Holder).link(Self::PURPOSE, self.within))
     }
 }
@@ -183,7 +185,10 @@ impl MailedLink for Reset {
     const PURPOSE: &'static str = "reset";
     const VIEW: &'static str = "reset_view";
     const ERROR_VIEW: &'static str = "reset_error_view";
-    const DONE: &'static str = "This link was used just now: the password of the account that it was mailed to is changed.";
+    const DONE: Text = Text::new(
+        "invalid_link.reset",
+        "This link was used just now: the password of the account that it was mailed to is changed.",
+    );
     type Form = NewPassword;
 
     fn page(&self, flow: &Flow, link: Option<&OpenLink>) -> Page {
@@ -203,8 +208,12 @@ impl MailedLink for Reset {
         let hash = form.hash(visit, flow, link).await?;
         let (now, user) = (visit.clock().now(), &link.user);
         let event = Event::PasswordReset { user: user.id, origin: visit.origin() };
-        let notice =
-            flow.notice(visit, "reset_notice", "Your password was changed", user, &user.email)?;
+        let notice = flow.notice(
+            visit,
+            &Text::new("reset_notice", "Your password was changed"),
+            user,
+            &user.email,
+        )?;
         let mut update = UserChange::password(hash);
         update.confirmed_at = user.confirmed_at.is_none().then_some(now);
         Ok((flow.change(event).mail([notice]), update))

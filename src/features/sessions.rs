@@ -47,6 +47,7 @@ use crate::feature::Feature;
 use crate::flow::Flow;
 use crate::rejection::{FieldErrors, Rejection};
 use crate::template::{Embedded, page};
+use crate::text::Text;
 use crate::web::device::device;
 use crate::web::next::Next;
 use crate::web::page::{Notice, Page};
@@ -62,9 +63,10 @@ pub struct Sessions {}
 
 const PAGE: Embedded = page!("sessions");
 
-const ENDED: Notice = Notice::success("That session is ended.");
+const ENDED: Notice = Notice::success(Text::new("sessions.ended", "That session is ended."));
 
-const OTHERS_ENDED: Notice = Notice::success("You are logged in here only.");
+const OTHERS_ENDED: Notice =
+    Notice::success(Text::new("sessions.others_ended", "You are logged in here only."));
 
 impl<D> Feature<D> for Sessions {
     const NAME: &'static str = "sessions";
@@ -150,7 +152,8 @@ async fn end_one(
 }
 
 fn unknown() -> Rejection {
-    FieldErrors::one("session", "session_unknown", "This session has ended already.").into()
+    FieldErrors::one("session", Text::new("session_unknown", "This session has ended already."))
+        .into()
 }
 
 /// A session, as its user sees it.

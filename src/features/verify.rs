@@ -148,7 +148,7 @@ struct Ways {
 #[derive(Serialize)]
 struct Way {
     method: String,
-    label: &'static str,
+    label: String,
     url: Next,
 }
 
@@ -165,7 +165,7 @@ async fn ways(
         let page = visit.url(factor.page()).ok_or(Rejection::Unavailable)?;
         let url = next.map_or(page.clone(), |next| page.with_next(next));
         let method = factor.method().authn_via().to_owned();
-        found.push(Way { method, label: factor.label(), url });
+        found.push(Way { method, label: factor.label().to_string(), url });
     }
     let password = Proof::new(Method::Password, visit.clock().now());
     let is_enough = acr_values != Some(Level::Two.acr())

@@ -17,6 +17,7 @@ use crate::flow::door::Flow;
 use crate::flow::judges::Judges;
 use crate::rejection::{FieldErrors, Rejection};
 use crate::secret::Secret;
+use crate::text::Text;
 use crate::user::{User, Username};
 use crate::web::visit::Visit;
 
@@ -92,7 +93,7 @@ impl Flow {
         errors: &mut FieldErrors,
     ) -> Result<Option<Password>, Rejection> {
         let Choice { field, password, confirm } = choice;
-        let parsed = errors.take(field, "password_invalid", Password::parse(password));
+        let parsed = errors.take(field, Password::parse(password));
         if let Some(chosen) = &parsed {
             let candidate = Candidate {
                 field,
@@ -106,7 +107,7 @@ impl Flow {
         }
         if confirm.is_some_and(|confirm| confirm != password) {
             let field = format!("{field}_confirm");
-            errors.push(&field, "password_mismatch", "The two passwords differ.");
+            errors.push(&field, Text::new("password_mismatch", "The two passwords differ."));
         }
         Ok(parsed)
     }

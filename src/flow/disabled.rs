@@ -5,13 +5,12 @@ use crate::event::Event;
 use crate::flow::door::Flow;
 use crate::flow::limits::failures::Tally;
 use crate::rejection::Rejection;
+use crate::text::Text;
 use crate::user::{Method, User};
 use crate::web::visit::Visit;
 
-/// The mail that tells the owner of an account that the password is disabled.
-const MAIL: &str = "password_disabled";
-
-const SUBJECT: &str = "Your password is disabled";
+/// The subject of the mail that tells the owner of an account that the password is disabled.
+const SUBJECT: Text = Text::new("password_disabled", "Your password is disabled");
 
 impl Flow {
     /// Refuses a password, and tells the owner of the account once if it is disabled by now.
@@ -41,7 +40,7 @@ impl Flow {
         tally: &Tally,
     ) -> Result<(), Rejection> {
         let origin = visit.origin();
-        let mail = self.notice(visit, MAIL, SUBJECT, user, &user.email)?;
+        let mail = self.notice(visit, &SUBJECT, user, &user.email)?;
         self.post(mail.with("where", tally.place()), &origin).await?;
         visit.signals().send(&Event::PasswordDisabled { user: user.id, origin });
         Ok(())

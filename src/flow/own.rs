@@ -18,6 +18,7 @@ use crate::flow::session::new_session;
 use crate::rejection::{FieldErrors, Rejection};
 use crate::secret::Secret;
 use crate::session::Active;
+use crate::text::Text;
 use crate::user::{Email, Identity, Level, Proofs, User};
 use crate::web::visit::Visit;
 
@@ -98,7 +99,7 @@ impl Flow {
         password: &Secret<String>,
     ) -> Result<(), Rejection> {
         let mut errors = FieldErrors::new();
-        let parsed = errors.take("password", "password_invalid", Password::parse(password));
+        let parsed = errors.take("password", Password::parse(password));
         let Some(password) = parsed else {
             return Err(errors.into());
         };
@@ -113,8 +114,8 @@ impl Flow {
         let verified = self.verify_password(&slot, &identity, &password, stored).await?;
         if verified == Verified::No || tally.is_disabled {
             self.fail_password(visit, user, &tally, verified).await?;
-            let text = "This is not the password of your account.";
-            return Err(FieldErrors::one("password", "invalid_password", text).into());
+            let text = Text::new("invalid_password", "This is not the password of your account.");
+            return Err(FieldErrors::one("password", text).into());
         }
         let right = self.limits.found_right(visit, charged, &tally);
         self.limits.clear(visit, right, user).await
@@ -250,8 +251,8 @@ impl Flow {
         Ok(())
     }
 
-    /// Writes a mail that tells the owner of an account, at an address that is or was theirs, of a
-    /// change: when it was asked for, and from where.
+    /// Writes a mail that tells the owner of an account, at an address that is or was theirs, of a change: when it
+    /// was asked for, and from where. The id of the subject names the templates.
     ///
     /// # Errors
     ///
@@ -259,14 +260,13 @@ impl Flow {
     pub fn notice(
         &self,
         visit: &Visit<'_>,
-        template: &str,
-        subject: &str,
+        subject: &Text,
         user: &User,
         to: &Email,
     ) -> Result<NewMail, Rejection> {
         let Origin { at, client, .. } = visit.origin();
         let client = client.map_or_else(|| "an unknown address".to_owned(), |it| it.to_string());
-        let mail = NewMail::new(template, subject, to, at)?.concerns(Addressee::User(user.id));
+        let mail = NewMail::new(subject, to, at)?.concerns(Addressee::User(user.id));
         Ok(mail.with("at", in_words(at)).with("client", client))
     }
 

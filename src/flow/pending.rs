@@ -16,6 +16,7 @@ use crate::flow::entry::{Authenticated, Entry, PendingLogin};
 use crate::flow::limits::Charged;
 use crate::rejection::{FieldErrors, Rejection};
 use crate::session::Active;
+use crate::text::Text;
 use crate::user::{Method, Proof, Proofs, User, UserId};
 use crate::web::next::Next;
 use crate::web::reply::Reply;
@@ -219,8 +220,8 @@ impl Flow {
     ) -> Result<Rejection, Rejection> {
         let via = attempt.method.authn_via();
         self.fail(visit, Some(proving.user()), via, "wrong_proof").await?;
-        let text = "This code is not right, or was used already.";
-        Ok(FieldErrors::one(field, "invalid_code", text).into())
+        let text = Text::new("invalid_code", "This code is not right, or was used already.");
+        Ok(FieldErrors::one(field, text).into())
     }
 
     /// Accepts an attempt that succeeded: goes on with the login, or steps the session up and leads to

@@ -12,6 +12,7 @@ use crate::datastore::attempt::Charge;
 use crate::flow::door::Flow;
 use crate::flow::lapse::UNCONFIRMED_FOR;
 use crate::rejection::{FieldErrors, Rejection};
+use crate::text::Text;
 use crate::user::{User, UserId, Username, UsernamePolicy};
 use crate::web::visit::Visit;
 
@@ -55,7 +56,7 @@ impl Flow {
         let username = match self.usernames.parse(typed) {
             Ok(username) => username,
             Err(refused) => {
-                errors.push(field, refused.reason(), refused.to_string());
+                errors.push(field, refused);
                 return Ok(None);
             }
         };
@@ -70,7 +71,7 @@ impl Flow {
             Some(held) => self.release_username(held).await,
             None => {}
         }
-        errors.push(field, "username_taken", TAKEN);
+        errors.push(field, TAKEN);
         Ok(None)
     }
 
@@ -128,10 +129,13 @@ impl Flow {
     }
 }
 
-const TAKEN: &str = "This username, or one that looks like it, is taken. If you have just registered it \
-                     yourself, look for our mail.";
+const TAKEN: Text = Text::new(
+    "username_taken",
+    "This username, or one that looks like it, is taken. If you have just registered it \
+                     yourself, look for our mail.",
+);
 
 /// The refusal of a username that is another's.
 pub fn username_taken(field: &str) -> Rejection {
-    FieldErrors::one(field, "username_taken", TAKEN).into()
+    FieldErrors::one(field, TAKEN).into()
 }

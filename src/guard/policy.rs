@@ -172,9 +172,9 @@ impl<'r> Responder<'r, 'static> for Denied {
 impl fmt::Display for Denied {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.because {
-            Because::Forbidden => f.write_str(Rejection::Forbidden.text()),
+            Because::Forbidden => Rejection::Forbidden.fmt(f),
             Because::Hidden => f.write_str("There is no such thing."),
-            Because::Fault(rejection) => f.write_str(rejection.text()),
+            Because::Fault(rejection) => rejection.fmt(f),
         }
     }
 }

@@ -82,8 +82,7 @@ impl Asked {
     ) -> Result<(), Rejection> {
         let form = submitted.read()?;
         flow.limits().admit(visit, self.kind).await?;
-        let email = Email::parse(&form.email)
-            .map_err(|fault| FieldErrors::one("email", "email_invalid", fault.to_string()))?;
+        let email = Email::parse(&form.email).map_err(|fault| FieldErrors::one("email", fault))?;
         if flow.limits().may_mail(visit, self.kind, &email).await? {
             flow.post(write(&email, visit.clock().now())?, &visit.origin()).await?;
         }

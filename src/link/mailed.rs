@@ -8,6 +8,7 @@ use crate::datastore::user::UserChange;
 use crate::feature::Change;
 use crate::flow::Flow;
 use crate::rejection::Rejection;
+use crate::text::Text;
 use crate::user::{Email, Method, Proof, User};
 use crate::web::next::Next;
 use crate::web::page::Page;
@@ -27,8 +28,9 @@ pub trait MailedLink: Send + Sync + Sized + 'static {
     /// The setting that names the page for links that are not valid.
     const ERROR_VIEW: &'static str;
 
-    /// The sentence that a second press of the button is answered with: what the first one did.
-    const DONE: &'static str;
+    /// The sentence that a second press of the button is answered with: what the first one did. Its reason is
+    /// `invalid_link`.
+    const DONE: Text;
 
     /// What is submitted by the button.
     type Form: Form;

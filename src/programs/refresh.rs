@@ -13,14 +13,13 @@ use crate::programs::kept::Programs;
 use crate::programs::presented::Presented;
 use crate::programs::revoked::revoked;
 use crate::rejection::{Rejection, TokenFault};
+use crate::text::Text;
 use crate::token::{Refresh, TokenKind, TokenPair};
 use crate::user::User;
 use crate::web::visit::Visit;
 
 /// The mail that tells the owner of an account of a refresh token that was used twice.
-const REUSE_MAIL: &str = "token_reuse";
-
-const REUSE_SUBJECT: &str = "A program of yours is logged out";
+const REUSE: Text = Text::new("token_reuse", "A program of yours is logged out");
 
 impl Programs {
     /// Gives a program its next access token and the successor of its refresh token, which is good no more.
@@ -133,7 +132,7 @@ impl Programs {
         user: &User,
     ) -> Result<(), Rejection> {
         let event = Event::TokenReuse { user: user.id, family: family.id, origin: visit.origin() };
-        let mail = flow.notice(visit, REUSE_MAIL, REUSE_SUBJECT, user, &user.email)?;
+        let mail = flow.notice(visit, &REUSE, user, &user.email)?;
         let (change, store) = (self.change(event).mail([mail]), &self.kept()?.store);
         change.commit(async |with| store.end_family(user.id, family.id, with).await).await?;
         self.checked.forget();

@@ -3,15 +3,22 @@
 use std::error::Error as StdError;
 use std::fmt;
 
+use crate::text::Text;
+
 /// What is wrong with one field of a form.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FieldError {
     /// The field's name; empty for what concerns the form as a whole.
     pub field: String,
-    /// The code for programs, in snake case.
-    pub reason: &'static str,
-    /// The sentence for people.
-    pub text: String,
+    /// What is wrong with it.
+    pub text: Text,
+}
+
+impl FieldError {
+    /// Returns the code for programs, in snake case.
+    pub fn reason(&self) -> &'static str {
+        self.text.reason()
+    }
 }
 
 /// What is wrong with a form, in the order of its fields.
@@ -25,28 +32,23 @@ impl FieldErrors {
     }
 
     /// Begins with one field that is wrong.
-    pub fn one(field: &str, reason: &'static str, text: impl Into<String>) -> Self {
+    pub fn one(field: &str, text: impl Into<Text>) -> Self {
         let mut errors = Self::default();
-        errors.push(field, reason, text);
+        errors.push(field, text);
         errors
     }
 
     /// Notes that `field` is wrong.
-    pub fn push(&mut self, field: &str, reason: &'static str, text: impl Into<String>) {
-        self.0.push(FieldError { field: field.to_owned(), reason, text: text.into() });
+    pub fn push(&mut self, field: &str, text: impl Into<Text>) {
+        self.0.push(FieldError { field: field.to_owned(), text: text.into() });
     }
 
     /// Gives the value, or notes what is wrong with `field` and gives none.
-    pub fn take<T, E: fmt::Display>(
-        &mut self,
-        field: &str,
-        reason: &'static str,
-        parsed: Result<T, E>,
-    ) -> Option<T> {
+    pub fn take<T, E: Into<Text>>(&mut self, field: &str, parsed: Result<T, E>) -> Option<T> {
         match parsed {
             Ok(value) => Some(value),
             Err(fault) => {
-                self.push(field, reason, fault.to_string());
+                self.push(field, fault);
                 None
             }
         }
@@ -77,7 +79,7 @@ impl StdError for FieldErrors {}
 
 impl fmt::Display for FieldErrors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let texts: Vec<&str> = self.iter().map(|error| error.text.as_str()).collect();
+        let texts: Vec<String> = self.iter().map(|error| error.text.to_string()).collect();
         f.write_str(&texts.join(" "))
     }
 }

@@ -18,6 +18,7 @@ use serde_json::Value;
 
 use crate::rejection::Rejection;
 use crate::session::sessions::Sessions;
+use crate::text::Text;
 
 /// How large the cookie may be, in bytes: the whole line, its name and attributes included (RFC 6265,
 /// section 6.1). What is larger, browsers drop without a word.
@@ -68,11 +69,8 @@ pub enum SessionError {
 impl From<SessionError> for Rejection {
     fn from(fault: SessionError) -> Self {
         if matches!(fault, SessionError::TooLarge { .. }) {
-            return Self::Custom {
-                reason: "session_full",
-                status: Status::BadRequest,
-                text: "There is no room left for that.".to_owned(),
-            };
+            let text = Text::new("session_full", "There is no room left for that.");
+            return Self::Custom { status: Status::BadRequest, text };
         }
         log::error!("{fault}");
         Self::Unavailable

@@ -1,10 +1,13 @@
 //! E-mail addresses.
 
+use std::error::Error as StdError;
 use std::fmt;
 use std::str::FromStr;
 
 use serde::Serialize;
 use validator::ValidateEmail;
+
+use crate::text::Text;
 
 /// An e-mail address that mail can be sent to and that names one user.
 ///
@@ -70,19 +73,40 @@ impl FromStr for Email {
 }
 
 /// Why a text is not an [`Email`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum EmailError {
     /// There is none.
-    #[error("Enter your email address.")]
     Missing,
     /// It is longer than [`EMAIL_MAX_BYTES`].
-    #[error("This email address is longer than 254 characters.")]
     TooLong,
     /// It is not an address, or one of a kind that is not accepted here.
-    #[error("This is not an email address. It looks like name@example.org.")]
     Malformed,
 }
+
+impl From<EmailError> for Text {
+    fn from(error: EmailError) -> Self {
+        match error {
+            EmailError::Missing => Text::new("email_invalid.missing", "Enter your email address."),
+            EmailError::TooLong => Text::new(
+                "email_invalid.too_long",
+                "This email address is longer than 254 characters.",
+            ),
+            EmailError::Malformed => Text::new(
+                "email_invalid.malformed",
+                "This is not an email address. It looks like name@example.org.",
+            ),
+        }
+    }
+}
+
+impl fmt::Display for EmailError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Text::from(*self).fmt(f)
+    }
+}
+
+impl StdError for EmailError {}
 
 /// Tells whether an address that a mail parser would accept is also one we want to mail to.
 fn is_plain_address(text: &str) -> bool {

@@ -1,5 +1,6 @@
 //! Usernames.
 
+use std::error::Error as StdError;
 use std::fmt;
 use std::str::FromStr;
 
@@ -10,6 +11,8 @@ use unicode_normalization::char::is_combining_mark;
 use unicode_security::{
     GeneralSecurityProfile, RestrictionLevel, RestrictionLevelDetection, skeleton,
 };
+
+use crate::text::Text;
 
 /// A name that its owner chose, by which everybody may know them, and which names one user.
 ///
@@ -112,29 +115,52 @@ impl FromStr for Username {
 }
 
 /// Why a text is not a [`Username`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum UsernameError {
     /// There is none.
-    #[error("Enter a username.")]
     Missing,
     /// It is longer than [`USERNAME_MAX_CHARS`].
-    #[error("This username is longer than 64 characters.")]
     TooLong,
     /// It holds an `@`.
-    #[error("A username is not an email address: it has no @.")]
     LooksLikeAddress,
     /// It holds something else than letters, digits, and `.`, `_` and `-` between them.
-    #[error(
-        "A username has letters and digits, and between them single dots, hyphens or underscores."
-    )]
     Malformed,
     /// It mixes scripts, or holds letters that are not in everyday use.
-    #[error(
-        "This username mixes letters of several alphabets, or has letters that few can tell apart."
-    )]
     Mixed,
 }
+
+impl From<UsernameError> for Text {
+    fn from(error: UsernameError) -> Self {
+        match error {
+            UsernameError::Missing => Text::new("username_invalid.missing", "Enter a username."),
+            UsernameError::TooLong => Text::new(
+                "username_invalid.too_long",
+                "This username is longer than 64 characters.",
+            ),
+            UsernameError::LooksLikeAddress => Text::new(
+                "username_invalid.looks_like_address",
+                "A username is not an email address: it has no @.",
+            ),
+            UsernameError::Malformed => Text::new(
+                "username_invalid.malformed",
+                "A username has letters and digits, and between them single dots, hyphens or underscores.",
+            ),
+            UsernameError::Mixed => Text::new(
+                "username_invalid.mixed",
+                "This username mixes letters of several alphabets, or has letters that few can tell apart.",
+            ),
+        }
+    }
+}
+
+impl fmt::Display for UsernameError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Text::from(*self).fmt(f)
+    }
+}
+
+impl StdError for UsernameError {}
 
 fn is_well_formed(name: &str) -> bool {
     let is_sign = |c: char| matches!(c, '.' | '_' | '-');

@@ -1,5 +1,6 @@
 //! Which usernames may be chosen.
 
+use crate::text::Text;
 use crate::user::username::{Username, UsernameError};
 
 /// Names that speak for the site, for its mail (RFC 2142), or for nobody, or that are paths of it.
@@ -85,14 +86,12 @@ pub struct UsernamePolicy {
 }
 
 /// Why a username may not be chosen.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum UsernameRefused {
     /// It is no username.
-    #[error("{0}")]
     Invalid(UsernameError),
     /// It is too short or too long.
-    #[error("A username has {min_length} to {max_length} characters.")]
     Length {
         /// The fewest characters.
         min_length: usize,
@@ -100,16 +99,21 @@ pub enum UsernameRefused {
         max_length: usize,
     },
     /// It speaks for the site.
-    #[error("This username is not available.")]
     Reserved,
 }
 
-impl UsernameRefused {
-    /// Returns the reason code.
-    pub fn reason(&self) -> &'static str {
-        match self {
-            Self::Invalid(_) | Self::Length { .. } => "username_invalid",
-            Self::Reserved => "username_reserved",
+impl From<UsernameRefused> for Text {
+    fn from(refused: UsernameRefused) -> Self {
+        match refused {
+            UsernameRefused::Invalid(error) => error.into(),
+            UsernameRefused::Length { min_length, max_length } => {
+                let words = "A username has {min} to {max} characters.";
+                let text = Text::new("username_invalid.length", words);
+                text.with("min", min_length).with("max", max_length)
+            }
+            UsernameRefused::Reserved => {
+                Text::new("username_reserved", "This username is not available.")
+            }
         }
     }
 }
@@ -158,11 +162,12 @@ fn look(username: &Username) -> String {
 
 #[cfg(test)]
 mod tests {
-    use crate::user::username_policy::{UsernamePolicy, UsernameRefused};
+    use crate::text::Text;
+    use crate::user::username_policy::UsernamePolicy;
 
     fn reasons(typed: &str) -> Vec<&'static str> {
         let policy = UsernamePolicy::new(4, 32, &["Harbour".to_owned()]);
-        policy.parse(typed).err().iter().map(UsernameRefused::reason).collect()
+        policy.parse(typed).err().map(|refused| Text::from(refused).reason()).into_iter().collect()
     }
 
     #[test]

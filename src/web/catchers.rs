@@ -6,6 +6,7 @@ use rocket::response::Responder;
 use rocket::{Build, Catcher, Request, Rocket, async_trait, catcher};
 
 use crate::rejection::Rejection;
+use crate::text::Text;
 use crate::web::shown_user;
 use crate::web::site::Web;
 
@@ -65,9 +66,8 @@ fn default_for(status: Status) -> Rejection {
         429 => Rejection::Throttled { retry_after: std::time::Duration::from_secs(60) },
         503 => Rejection::Unavailable,
         _ => Rejection::Custom {
-            reason: "bad_request",
             status: Status::BadRequest,
-            text: "This request could not be understood.".to_owned(),
+            text: Text::new("bad_request", "This request could not be understood."),
         },
     }
 }

@@ -8,6 +8,7 @@ use rocket::http::{Method, Status};
 use rocket::{Request, post, uri};
 
 use crate::rejection::Rejection;
+use crate::text::Text;
 use crate::web::site::Web;
 
 /// Leads a request with a doubled cookie to a route that refuses it.
@@ -27,10 +28,11 @@ pub(crate) fn inspect(request: &mut Request<'_>) {
 #[post("/security/doubled-cookie")]
 pub(crate) fn refuse_doubled() -> Rejection {
     Rejection::Custom {
-        reason: "conflicting_credentials",
         status: Status::BadRequest,
-        text: "Your browser sent the same cookie twice, and we cannot tell which one is yours. Please \
-               delete the cookies of this site and try again."
-            .to_owned(),
+        text: Text::new(
+            "conflicting_credentials",
+            "Your browser sent the same cookie twice, and we cannot tell which one is yours. Please \
+               delete the cookies of this site and try again.",
+        ),
     }
 }

@@ -8,7 +8,7 @@ use rocket::http::{ContentType, Status};
 use serde_json::{Map, Value, json};
 
 use crate::config::ErrorStyle;
-use crate::rejection::{FieldErrors, Lacking, Rejection, TokenFault};
+use crate::rejection::{FieldError, FieldErrors, Lacking, Rejection, TokenFault};
 use crate::web::challenge;
 use crate::web::presentation::Instead;
 
@@ -119,7 +119,7 @@ fn is_ended_token(rejection: &Rejection, request: &Request<'_>) -> bool {
 fn errors(rejection: &Rejection) -> Map<String, Value> {
     let mut response = reasons(rejection);
     let texts = match rejection {
-        Rejection::InvalidInput(errors) => errors.iter().map(|it| it.text.clone()).collect(),
+        Rejection::InvalidInput(errors) => errors.iter().map(|it| it.text.to_string()).collect(),
         _ => vec![text(rejection)],
     };
     response.insert("errors".to_owned(), json!(texts));
@@ -131,7 +131,7 @@ fn reasons(rejection: &Rejection) -> Map<String, Value> {
     let mut said = Map::new();
     let mut reasons = vec![rejection.reason()];
     if let Rejection::InvalidInput(errors) = rejection {
-        reasons.extend(errors.iter().map(|error| error.reason));
+        reasons.extend(errors.iter().map(FieldError::reason));
         said.insert("field_errors".to_owned(), by_field(errors));
     } else if rejection.status() == Status::BadRequest {
         said.insert("field_errors".to_owned(), json!({"": [text(rejection)]}));
@@ -154,7 +154,7 @@ fn detail(rejection: &Rejection) -> Map<String, Value> {
             .map(|error| {
                 let place: Vec<&str> =
                     ["body", &error.field].into_iter().filter(|it| !it.is_empty()).collect();
-                json!({"loc": place, "msg": error.text, "type": error.reason})
+                json!({"loc": place, "msg": error.text.to_string(), "type": error.reason()})
             })
             .collect(),
         _ => json!(sentence(rejection)),
@@ -215,7 +215,7 @@ fn sentence(rejection: &Rejection) -> String {
 fn text(rejection: &Rejection) -> String {
     match rejection {
         Rejection::RefreshTokenRefused(fault) => fault.to_string(),
-        _ => rejection.text_for_programs().to_owned(),
+        _ => rejection.text_for_programs().to_string(),
     }
 }
 
@@ -224,7 +224,7 @@ fn by_field(errors: &FieldErrors) -> Value {
     for error in errors.iter() {
         let texts = by_field.entry(error.field.clone()).or_insert_with(|| json!([]));
         if let Value::Array(texts) = texts {
-            texts.push(json!(error.text));
+            texts.push(json!(error.text.to_string()));
         }
     }
     Value::Object(by_field)

@@ -4,6 +4,7 @@ use serde::Serialize;
 use serde_json::{Map, Number, Value, json};
 
 use crate::rejection::FieldErrors;
+use crate::text::Text;
 use crate::web::submission::Flag;
 
 /// A field of an application's own: how it is shown, and what it takes.
@@ -95,14 +96,16 @@ impl Field {
     }
 
     /// Reads what was sent for the field; none when it was left empty.
-    fn read(&self, sent: Option<Value>) -> Result<Option<Value>, Fault> {
+    fn read(&self, sent: Option<Value>) -> Result<Option<Value>, Text> {
         let value = match (self.kind, sent) {
             (FieldKind::Checkbox, sent) => Some(self.read_flag(sent)?),
             (_, None | Some(Value::Null)) => None,
             (_, Some(Value::String(text))) if text.trim().is_empty() => None,
             (FieldKind::Number, Some(value)) => Some(read_number(value)?),
             (_, Some(Value::String(text))) => Some(Value::String(self.read_text(text)?)),
-            (_, Some(_)) => return Err(unexpected("This has to be a text.")),
+            (_, Some(_)) => {
+                return Err(Text::new("unexpected_value.text", "This has to be a text."));
+            }
         };
         match value {
             None if self.required => Err(self.missing()),
@@ -110,45 +113,50 @@ impl Field {
         }
     }
 
-    fn read_flag(&self, sent: Option<Value>) -> Result<Value, Fault> {
+    fn read_flag(&self, sent: Option<Value>) -> Result<Value, Text> {
         let flag = match sent {
             None | Some(Value::Null) => false,
             Some(sent) => {
-                let Flag(flag) = serde_json::from_value(sent)
-                    .map_err(|_| unexpected("This has to be true or false."))?;
+                let Flag(flag) = serde_json::from_value(sent).map_err(|_| {
+                    Text::new("unexpected_value.flag", "This has to be true or false.")
+                })?;
                 flag
             }
         };
         if self.required && !flag { Err(self.missing()) } else { Ok(Value::Bool(flag)) }
     }
 
-    fn read_text(&self, text: String) -> Result<String, Fault> {
+    fn read_text(&self, text: String) -> Result<String, Text> {
         match self.kind {
             FieldKind::Choice(options) if options.iter().all(|(value, _)| *value != text) => {
-                return Err(unexpected("Choose one of the list."));
+                return Err(Text::new("unexpected_value.choice", "Choose one of the list."));
             }
             FieldKind::Text if text.contains(char::is_control) => {
-                return Err(unexpected("This holds a character that cannot be."));
+                return Err(Text::new(
+                    "unexpected_value.character",
+                    "This holds a character that cannot be.",
+                ));
             }
             _ => {}
         }
         match self.max_length {
-            Some(longest) if text.chars().count() > longest => Err(Fault {
-                reason: "too_long",
-                text: format!("This is longer than {longest} characters."),
-            }),
+            Some(longest) if text.chars().count() > longest => {
+                Err(Text::new("too_long.characters", "This is longer than {max} characters.")
+                    .with("max", longest))
+            }
             _ => Ok(text),
         }
     }
 
-    fn missing(&self) -> Fault {
-        let label = self.label;
-        let text = match self.kind {
-            FieldKind::Checkbox => format!("Tick \u{201c}{label}\u{201d} to go on."),
-            FieldKind::Choice(_) => format!("Choose something for \u{201c}{label}\u{201d}."),
-            _ => format!("Fill in \u{201c}{label}\u{201d}."),
+    fn missing(&self) -> Text {
+        let (id, words) = match self.kind {
+            FieldKind::Checkbox => ("required.tick", "Tick \u{201c}{label}\u{201d} to go on."),
+            FieldKind::Choice(_) => {
+                ("required.choice", "Choose something for \u{201c}{label}\u{201d}.")
+            }
+            _ => ("required.text", "Fill in \u{201c}{label}\u{201d}."),
         };
-        Fault { reason: "required", text }
+        Text::new(id, words).with("label", self.label)
     }
 
     /// Gives what stands for a field that is wrong, so that the others are looked at nevertheless.
@@ -174,7 +182,7 @@ pub(crate) fn sort(
     let mut values = Map::new();
     for field in fields {
         let value = field.read(sent.remove(field.name)).unwrap_or_else(|fault| {
-            errors.push(field.name, fault.reason, fault.text);
+            errors.push(field.name, fault);
             field.stand_in()
         });
         if let Some(value) = value {
@@ -182,23 +190,13 @@ pub(crate) fn sort(
         }
     }
     for name in sent.keys() {
-        let text = format!("There is no member \u{201c}{name}\u{201d}.");
-        errors.push(name, "unexpected_value", text);
+        let words = "There is no member \u{201c}{name}\u{201d}.";
+        errors.push(name, Text::new("unexpected_value.unknown", words).with("name", name));
     }
     values
 }
 
-/// What is wrong with one field.
-struct Fault {
-    reason: &'static str,
-    text: String,
-}
-
-fn unexpected(text: &str) -> Fault {
-    Fault { reason: "unexpected_value", text: text.to_owned() }
-}
-
-fn read_number(sent: Value) -> Result<Value, Fault> {
+fn read_number(sent: Value) -> Result<Value, Text> {
     let number = match &sent {
         Value::Number(number) => Some(number.clone()),
         Value::String(text) => {
@@ -209,7 +207,9 @@ fn read_number(sent: Value) -> Result<Value, Fault> {
         }
         _ => None,
     };
-    number.map(Value::Number).ok_or_else(|| unexpected("This has to be a number."))
+    number
+        .map(Value::Number)
+        .ok_or_else(|| Text::new("unexpected_value.number", "This has to be a number."))
 }
 
 #[cfg(test)]
@@ -231,7 +231,7 @@ mod tests {
         let sent = sent.as_object().cloned().unwrap();
         let mut errors = FieldErrors::new();
         let values = sort(FIELDS, sent, &mut errors);
-        (values, errors.iter().map(|it| format!("{}:{}", it.field, it.reason)).collect())
+        (values, errors.iter().map(|it| format!("{}:{}", it.field, it.reason())).collect())
     }
 
     #[test]

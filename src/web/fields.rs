@@ -16,7 +16,7 @@ use crate::error::{Error, Result};
 use crate::feature::Registration;
 use crate::rejection::FieldErrors;
 use crate::web::field::{Field, sort};
-use crate::web::members::{kinds, quoted, untaken};
+use crate::web::members::{MISSING, kinds, quoted, untaken};
 
 /// What an application asks of whoever registers, beside the address and the password: its fields,
 /// on the page and in JSON, and what becomes of them.
@@ -37,6 +37,7 @@ use crate::web::members::{kinds, quoted, untaken};
 /// use rocket_security::Security;
 /// use rocket_security::datastore::Together;
 /// use rocket_security::feature::Registration;
+/// use rocket_security::Text;
 /// use rocket_security::features::register::Register;
 /// use rocket_security::rejection::FieldErrors;
 ///
@@ -56,7 +57,10 @@ use crate::web::members::{kinds, quoted, untaken};
 ///
 ///     async fn check(&self, _request: &rocket::Request<'_>) -> Result<FieldErrors> {
 ///         Ok(match self.display_name.contains("admin") {
-///             true => FieldErrors::one("display_name", "name_reserved", "This name is ours."),
+///             true => {
+///                 let text = Text::new("name_reserved", "This name is ours.");
+///                 FieldErrors::one("display_name", text)
+///             }
 ///             false => FieldErrors::new(),
 ///         })
 ///     }
@@ -189,10 +193,9 @@ impl<F: RegistrationFields> Reader for As<F> {
                     let field = if field == "." { "" } else { &field };
                     let words = fault.inner().to_string();
                     match quoted(&words, "missing field `") {
-                        Some(name) => errors.push(name, "required", "This is missing."),
+                        Some(name) => errors.push(name, MISSING),
                         None => {
-                            let text = untaken(kinds.get(field).copied());
-                            errors.push(field, "unexpected_value", text);
+                            errors.push(field, untaken(kinds.get(field).copied()));
                         }
                     }
                 }

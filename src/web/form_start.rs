@@ -5,6 +5,7 @@ use rocket::http::{Method, Status};
 use rocket::{Data, Request, post, uri};
 
 use crate::rejection::Rejection;
+use crate::text::Text;
 use crate::web::multipart;
 use crate::web::request::sends_form;
 use crate::web::urlencoded::parse_pairs;
@@ -54,9 +55,8 @@ pub(super) async fn inspect(request: &mut Request<'_>, data: &mut Data<'_>, toke
 #[post("/security/method-override")]
 pub(crate) fn refuse_override() -> Rejection {
     Rejection::Custom {
-        reason: "method_override",
         status: Status::BadRequest,
-        text: "A form cannot ask for another method.".to_owned(),
+        text: Text::new("method_override", "A form cannot ask for another method."),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::config::IdentityAttribute;
 use crate::rejection::{FieldErrors, Rejection};
+use crate::text::Text;
 use crate::user::{Email, Identity, Username};
 use crate::web::members::unknown_field;
 
@@ -39,25 +40,23 @@ impl NamedBy<'_> {
         let mut filled = typed.filter(|(_, typed)| !typed.is_empty());
         let (field, typed) = filled.next().unwrap_or((page_field(known), ""));
         if let Some((second, _)) = filled.next() {
-            errors.push(second, "identity_ambiguous", "Fill in one of these fields only.");
+            errors
+                .push(second, Text::new("identity_ambiguous", "Fill in one of these fields only."));
             return Ok(None);
         }
         let email = |typed| Email::parse(typed).map(Identity::Email);
         let username = |typed| Username::parse(typed).map(Identity::Username);
         Ok(match field {
-            "email" => errors.take(field, "email_invalid", email(typed)),
-            "username" => errors.take(field, "username_invalid", username(typed)),
+            "email" => errors.take(field, email(typed)),
+            "username" => errors.take(field, username(typed)),
             _ => {
                 // An address has an `@`, a username has none: the first that fits is the only one.
                 let read = known.iter().find_map(|attribute| match attribute {
                     IdentityAttribute::Email => email(typed).ok(),
                     IdentityAttribute::Username => username(typed).ok(),
                 });
-                errors.take(
-                    field,
-                    "identity_invalid",
-                    read.ok_or("Enter your email address or username."),
-                )
+                let words = "Enter your email address or username.";
+                errors.take(field, read.ok_or(Text::new("identity_invalid", words)))
             }
         })
     }

@@ -7,6 +7,7 @@ use serde::de::{DeserializeOwned, Error as _, Visitor};
 use serde_json::{Map, Value};
 
 use crate::rejection::{FieldErrors, Rejection};
+use crate::text::Text;
 
 /// Reads an object into a type that has these members, and says in our own words what is wrong. No value
 /// is quoted, because it may be a secret.
@@ -28,7 +29,7 @@ pub(crate) fn read_members<T: DeserializeOwned>(
             return no_such_member(field, names_of::<T>().unwrap_or_default(), has);
         }
         if let Some(name) = quoted(&words, "missing field `") {
-            return invalid(name, "required", "This is missing.");
+            return invalid(name, MISSING);
         }
         // Nothing tells where the fault is in what is read member by member: it may be in a secret.
         let is_wrong_secret = |name: &&&'static str| {
@@ -36,15 +37,22 @@ pub(crate) fn read_members<T: DeserializeOwned>(
         };
         let of_secret = || secret.iter().find(is_wrong_secret).copied();
         let field = if field.is_empty() { of_secret().unwrap_or_default() } else { field };
-        invalid(field, "unexpected_value", &untaken(kinds.get(field).copied()))
+        invalid(field, untaken(kinds.get(field).copied()))
     })
 }
 
+/// What is said of a member that is not there.
+pub(crate) const MISSING: Text = Text::new("required", "This is missing.");
+
 /// Words that a value was not taken, of which the kind is known or not.
-pub(crate) fn untaken(kind: Option<&str>) -> String {
+pub(crate) fn untaken(kind: Option<&str>) -> Text {
     match kind {
-        None | Some("a text") => "This cannot be taken: it is no value of this field.".to_owned(),
-        Some(kind) => format!("This cannot be taken: {kind} was sent."),
+        None | Some("a text") => Text::new(
+            "unexpected_value.other",
+            "This cannot be taken: it is no value of this field.",
+        ),
+        Some(kind) => Text::new("unexpected_value.kind", "This cannot be taken: {kind} was sent.")
+            .with("kind", kind),
     }
 }
 
@@ -65,8 +73,8 @@ pub(crate) fn unknown_field(name: &str) -> Rejection {
 }
 
 /// Refuses the value of a field, or with no name the whole.
-pub(super) fn invalid(field: &str, reason: &'static str, text: &str) -> Rejection {
-    Rejection::InvalidInput(FieldErrors::one(field, reason, text))
+pub(super) fn invalid(field: &str, text: Text) -> Rejection {
+    Rejection::InvalidInput(FieldErrors::one(field, text))
 }
 
 /// Returns the names of the members that a type has, in their order; none for a type that is read member by
@@ -82,15 +90,17 @@ pub(super) fn names_of<T: DeserializeOwned>() -> Option<&'static [&'static str]>
 /// of members that this configuration does not have.
 fn no_such_member(name: &str, names: &[&str], has: impl Fn(&str) -> bool) -> Rejection {
     let known: Vec<&str> = names.iter().copied().filter(|name| has(name)).collect();
-    let known = match known.as_slice() {
-        [] => "It is not expected here.".to_owned(),
-        known => format!("Expected: {}.", known.join(", ")),
+    let (id, words) = match known.as_slice() {
+        [] => (
+            "unexpected_value.unexpected",
+            "There is no member \u{201c}{name}\u{201d}. It is not expected here.",
+        ),
+        _ => (
+            "unexpected_value.unknown",
+            "There is no member \u{201c}{name}\u{201d}. Expected: {known}.",
+        ),
     };
-    invalid(
-        name,
-        "unexpected_value",
-        &format!("There is no member \u{201c}{name}\u{201d}. {known}"),
-    )
+    invalid(name, Text::new(id, words).with("name", name).with("known", known.join(", ")))
 }
 
 fn kind_of(value: &Value) -> &'static str {

@@ -12,6 +12,7 @@ use crate::config::ErrorStyle;
 use crate::error::Error;
 use crate::rejection::{FieldErrors, Rejection};
 use crate::session::cookie;
+use crate::text::Text;
 use crate::web::error_style::{Refusal, enveloped};
 use crate::web::next::Next;
 use crate::web::page::builder::Page;
@@ -111,7 +112,7 @@ impl<'r> Responder<'r, 'static> for Reply {
             return self.json(request, web);
         }
         if let Some(notice) = &self.notice {
-            match web.sessions().cookies().notice(notice) {
+            match web.sessions().cookies().notice(&notice.kept()) {
                 Ok(sealed) => cookie::set(request, sealed),
                 Err(fault) => log::error!("{fault}"),
             }
@@ -272,9 +273,10 @@ fn page_for(
         }
         .respond_to(request);
     }
-    let text = web.advice(rejection).unwrap_or_else(|| rejection.text());
+    let advice = web.advice(rejection).map(ToOwned::to_owned);
+    let text = advice.unwrap_or_else(|| rejection.text().to_string());
     if let Some(page) = page {
-        return page.refused(rejection, text).render(request);
+        return page.refused(rejection, &text).render(request);
     }
     Page::new("security/error.html")
         .status(status)
@@ -289,9 +291,12 @@ fn page_for(
 /// Says on the login page why it is shown.
 fn why_log_in(request: &Request<'_>) -> Notice {
     let notice = if csrf::is_safe(request.method()) {
-        Notice::info("Please log in to see this page.")
+        Notice::info(Text::new("log_in_first", "Please log in to see this page."))
     } else {
-        Notice::info("Please log in first. What you sent was not carried out.")
+        Notice::info(Text::new(
+            "log_in_first.lost",
+            "Please log in first. What you sent was not carried out.",
+        ))
     };
     notice.for_guests()
 }

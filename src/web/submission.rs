@@ -12,6 +12,7 @@ use crate::config::IdentityAttribute;
 use crate::json::parse_object;
 use crate::rejection::Rejection;
 use crate::secret::Secret;
+use crate::text::Text;
 use crate::web::demand::{Demand, demands};
 use crate::web::members::{invalid, names_of, read_members};
 use crate::web::next::Next;
@@ -140,7 +141,7 @@ async fn read<F: Form>(
     }
     let mut fields = parse_body(request, &body)?;
     if fields.len() > MAX_FIELDS {
-        return Err(invalid("", "too_many_fields", "This has more than 256 fields."));
+        return Err(invalid("", Text::new("too_many_fields", "This has more than 256 fields.")));
     }
     let submitted = fields.remove(csrf::FIELD);
     if sends_form(request) {
@@ -207,15 +208,17 @@ pub(crate) fn parse_json(body: &[u8]) -> Result<Map<String, Value>, Rejection> {
     if body.is_empty() {
         return Ok(Map::new());
     }
-    parse_object(body).map_err(|fault| invalid("", "malformed", &fault.to_string()))
+    parse_object(body)
+        .map_err(|fault| invalid("", Text::new("malformed.json", "{fault}").with("fault", fault)))
 }
 
 fn parse_form(body: &[u8]) -> Result<Map<String, Value>, Rejection> {
-    let malformed = || invalid("", "malformed", "This form is not valid UTF-8.");
+    let malformed = || invalid("", Text::new("malformed.form", "This form is not valid UTF-8."));
     let mut fields = Map::new();
     for (name, value) in parse_pairs(body).ok_or_else(malformed)? {
         if fields.insert(name.clone(), Value::String(value)).is_some() {
-            return Err(invalid(&name, "duplicate_field", "This was sent more than once."));
+            let text = Text::new("duplicate_field", "This was sent more than once.");
+            return Err(invalid(&name, text));
         }
     }
     Ok(fields)
@@ -229,14 +232,11 @@ fn check_texts(fields: &Map<String, Value>) -> Result<(), Rejection> {
             continue;
         };
         if text.len() > MAX_FIELD_BYTES {
-            return Err(invalid(name, "too_long", "This is too long."));
+            return Err(invalid(name, Text::new("too_long", "This is too long.")));
         }
         if text.contains('\0') {
-            return Err(invalid(
-                name,
-                "unexpected_value",
-                "This holds a character that cannot be.",
-            ));
+            let words = "This holds a character that cannot be.";
+            return Err(invalid(name, Text::new("unexpected_value.character", words)));
         }
     }
     Ok(())

@@ -15,6 +15,7 @@ use crate::datastore::{LapseStore, RoleStore, UserDatastore};
 use crate::event::Event;
 use crate::features::invite::Invite;
 use crate::flow::Chooser;
+use crate::text::Text;
 use crate::user::{Email, Identity, RoleName, User, UserId, Username, UsernamePolicy};
 
 /// What `users create` is given.
@@ -159,7 +160,8 @@ async fn choose_username(
 ) -> Result<Username, Failure> {
     let names = &application.config.username;
     let policy = UsernamePolicy::new(names.min_length, names.max_length, &names.reserved);
-    let username = policy.parse(typed).map_err(|fault| Failure::refused(fault.to_string()))?;
+    let username =
+        policy.parse(typed).map_err(|why| Failure::refused(Text::from(why).to_string()))?;
     let holders = application.store.find_username_holders(&username).await?;
     if holders.iter().all(|holder| Some(*holder) == gives_way) {
         Ok(username)
@@ -230,7 +232,7 @@ async fn new_password(
     parameters.threads = Some(1);
     let hasher = Hasher::start(&parameters)?;
     let password = choose_password(&policy, chooser)?;
-    let slot = hasher.reserve().map_err(|full| Failure::refused(full.text()))?;
+    let slot = hasher.reserve().map_err(|full| Failure::refused(full.to_string()))?;
     Ok(hasher.hash(&slot, &password).await?)
 }
 

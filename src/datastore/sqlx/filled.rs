@@ -144,7 +144,8 @@ pub(super) async fn fill(store: &SqlxDatastore, now: Timestamp) -> (User, Digest
         assert_eq!(created.unwrap(), 1);
         // Of a queue, little is due.
         let at = now + TimeDelta::seconds(i64::try_from(number).unwrap());
-        let mail = NewMail::new("welcome", "Welcome", &user.email, at).unwrap();
+        let mail =
+            NewMail::new(&crate::text::Text::new("welcome", "Welcome"), &user.email, at).unwrap();
         let mail = mail.concerns(Addressee::User(user.id)).link("confirm", Span::hours(1));
         store.push_mail(&mail).await.unwrap();
         store.count_event(&digest, 5, TimeDelta::hours(1), now).await.unwrap();

@@ -14,6 +14,7 @@ use crate::flow::Flow;
 use crate::link::MailedLink;
 use crate::rejection::{FieldErrors, Rejection};
 use crate::template::{Embedded, page};
+use crate::text::Text;
 use crate::user::{Email, Identity, User};
 use crate::web::next::Next;
 use crate::web::page::{Notice, Page};
@@ -23,9 +24,10 @@ use crate::web::visit::Visit;
 
 pub(super) const PAGE: Embedded = page!("change_email");
 
-const LINK_IS_SENT: Notice = Notice::info(
+const LINK_IS_SENT: Notice = Notice::info(Text::new(
+    "change_email.link_is_sent",
     "Check the mail at the new address: we sent a link to it. Until you follow it, nothing changes.",
-);
+));
 
 /// What is submitted to `/change-email`.
 #[derive(Default, Deserialize)]
@@ -72,11 +74,10 @@ async fn ask(
     let form = submitted.read()?;
     let user = &flow.require_fresh(visit).await?.user;
     flow.limits().admit(visit, "change_email").await?;
-    let email = Email::parse(&form.email)
-        .map_err(|fault| FieldErrors::one("email", "email_invalid", fault.to_string()))?;
+    let email = Email::parse(&form.email).map_err(|fault| FieldErrors::one("email", fault))?;
     if email.as_str() == user.email.as_str() {
-        let text = "This is the address you have already.";
-        return Err(FieldErrors::one("email", "email_unchanged", text).into());
+        let text = Text::new("email_unchanged", "This is the address you have already.");
+        return Err(FieldErrors::one("email", text).into());
     }
     let may_mail = flow.limits().may_mail_for(visit, user.id, "change_email", &email).await?;
     let holder = flow.store().find_credentials(&Identity::Email(email.clone())).await?;
@@ -88,8 +89,9 @@ async fn ask(
         let at = visit.clock().now();
         settings.end_older_links(flow, user, at).await?;
         let mail = if is_taken {
-            let subject = "Somebody wants to use your address";
-            NewMail::new("change_email_existing", subject, &email, at)?.concerns(Addressee::Holder)
+            let words = "Somebody wants to use your address";
+            NewMail::new(&Text::new("change_email_existing", words), &email, at)?
+                .concerns(Addressee::Holder)
         } else {
             settings.instructions(user, &email, at)?
         };
@@ -123,8 +125,8 @@ impl ChangeEmail {
 
     /// Writes the mail by which an address proves itself, pointless once the account has changed.
     fn instructions(&self, user: &User, to: &Email, at: Timestamp) -> Result<NewMail> {
-        let subject = "Confirm your new email address";
-        let mail = NewMail::new("change_email_instructions", subject, to, at)?
+        let subject = Text::new("change_email_instructions", "Confirm your new email address");
+        let mail = NewMail::new(&subject, to, at)?
             .concerns(Addressee::User(user.id))
             .link(Self::PURPOSE, self.within);
         Ok(NewMail { epoch: Some(user.epoch), ..mail })

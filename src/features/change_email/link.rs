@@ -14,6 +14,7 @@ use crate::link::{Button, MailedLink, OpenLink};
 use crate::rejection::Rejection;
 use crate::secret::Secret;
 use crate::template::{Embedded, page};
+use crate::text::Text;
 use crate::user::{Email, User};
 use crate::web::next::Next;
 use crate::web::page::{Notice, Page};
@@ -22,14 +23,18 @@ use crate::web::visit::Visit;
 
 pub(super) const PAGE: Embedded = page!("change_email_link");
 
-const CHANGED: Notice = Notice::success("Your email address is changed.");
+const CHANGED: Notice =
+    Notice::success(Text::new("change_email.changed", "Your email address is changed."));
 
 #[async_trait]
 impl MailedLink for ChangeEmail {
     const PURPOSE: &'static str = "change_email";
     const VIEW: &'static str = "change_email_view";
     const ERROR_VIEW: &'static str = "change_email_error_view";
-    const DONE: &'static str = "This link was used just now: the account has the new address.";
+    const DONE: Text = Text::new(
+        "invalid_link.change_email",
+        "This link was used just now: the account has the new address.",
+    );
     type Form = Button;
 
     fn page(&self, _flow: &Flow, link: Option<&OpenLink>) -> Page {
@@ -78,7 +83,7 @@ impl MailedLink for ChangeEmail {
     /// The address has another account by now. The person who presses the button reads its mail, and may
     /// know.
     fn inapplicable(&self, _visit: &Visit<'_>) -> Rejection {
-        email_taken("This address has an account of its own by now.")
+        email_taken(Text::new("email_taken", "This address has an account of its own by now."))
     }
 
     async fn reply(&self, visit: &Visit<'_>, flow: &Flow, user: User) -> Result<Reply, Rejection> {
@@ -99,13 +104,13 @@ impl ChangeEmail {
         user: &User,
         new: &Email,
     ) -> Result<Vec<NewMail>, Rejection> {
-        let subject = "Your email address was changed";
+        let words = "Your email address was changed";
         let to_old = flow
-            .notice(visit, "change_email_notice", subject, user, &user.email)?
+            .notice(visit, &Text::new("change_email_notice", words), user, &user.email)?
             .with("new_email", new.as_str())
             .lasting_link(Undo::PURPOSE, self.undo_within);
         let to_new = flow
-            .notice(visit, "change_email_confirmed", subject, user, new)?
+            .notice(visit, &Text::new("change_email_confirmed", words), user, new)?
             .with("old_email", user.email.as_str());
         Ok(vec![to_old, to_new])
     }

@@ -3,9 +3,9 @@
 use rocket::http::Status;
 
 use crate::rejection::Rejection;
+use crate::text::Text;
 
 /// Refuses an address that has another account.
-pub(super) fn email_taken(text: &str) -> Rejection {
-    let (reason, status) = ("email_taken", Status::BadRequest);
-    Rejection::Custom { reason, status, text: text.to_owned() }
+pub(super) fn email_taken(text: Text) -> Rejection {
+    Rejection::Custom { status: Status::BadRequest, text }
 }

@@ -11,6 +11,7 @@ use crate::flow::Flow;
 use crate::link::{Button, MailedLink, OpenLink};
 use crate::rejection::Rejection;
 use crate::template::{Embedded, page};
+use crate::text::Text;
 use crate::user::{User, Username};
 use crate::web::next::Next;
 use crate::web::page::{Notice, Page};
@@ -22,13 +23,20 @@ pub(super) const PAGE: Embedded = page!("change_email_undo_link");
 
 /// Names the account: another one may be logged in here.
 fn is_undone(user: &User, has_reset: bool) -> Notice {
-    let next = if has_reset {
-        "Now choose a new password by a link that we mail you: the person who changed the address knew the old one."
+    let text = if has_reset {
+        Text::new(
+            "change_email.undone",
+            "Your account has the address {email} again. Now choose a new password by a link that we mail you: \
+             the person who changed the address knew the old one.",
+        )
     } else {
-        "Its password does not work any more, because the person who changed the address knew it. Ask the \
-         people who run this site for a new one."
+        Text::new(
+            "change_email.undone.without_reset",
+            "Your account has the address {email} again. Its password does not work any more, because the \
+             person who changed the address knew it. Ask the people who run this site for a new one.",
+        )
     };
-    Notice::success_of(format!("Your account has the address {} again. {next}", user.email))
+    Notice::success(text.with("email", &user.email))
 }
 
 /// The link by which the old address takes an account back.
@@ -39,7 +47,10 @@ impl MailedLink for Undo {
     const PURPOSE: &'static str = "change_email_undo";
     const VIEW: &'static str = "change_email_undo_view";
     const ERROR_VIEW: &'static str = "change_email_undo_error_view";
-    const DONE: &'static str = "This link was used just now: the account has its old address again. Choose a new password for it.";
+    const DONE: Text = Text::new(
+        "invalid_link.change_email_undo",
+        "This link was used just now: the account has its old address again. Choose a new password for it.",
+    );
     type Form = Button;
 
     fn page(&self, _flow: &Flow, link: Option<&OpenLink>) -> Page {
@@ -67,10 +78,11 @@ impl MailedLink for Undo {
         update.closes_at = Some(None);
         update.password_hash = Some(None);
         let event = Event::ChangeEmailUndone { user: user.id, origin: visit.origin() };
-        let subject = "The change of your email address was undone";
+        let subject =
+            Text::new("change_email_undone", "The change of your email address was undone");
         let mut notices = Vec::new();
         for to in [&link.address, &user.email] {
-            let notice = flow.notice(visit, "change_email_undone", subject, user, to)?;
+            let notice = flow.notice(visit, &subject, user, to)?;
             notices.push(notice.with("old_email", link.address.as_str()));
         }
         flow.make_way(&link.address, &visit.origin()).await?;
@@ -81,11 +93,17 @@ impl MailedLink for Undo {
     /// move it out of the way.
     fn inapplicable(&self, visit: &Visit<'_>) -> Rejection {
         email_taken(if visit.url("reset").is_some() {
-            "This address has an account of its own by now. Choose a new password for that one, log in to \
-             it and move it to another address, then press the button again."
+            Text::new(
+                "email_taken.move_by_reset",
+                "This address has an account of its own by now. Choose a new password for that one, log in to \
+             it and move it to another address, then press the button again.",
+            )
         } else {
-            "This address has an account of its own by now. Ask whoever runs this site to move that one, \
-             then press the button again."
+            Text::new(
+                "email_taken.move",
+                "This address has an account of its own by now. Ask whoever runs this site to move that one, \
+             then press the button again.",
+            )
         })
     }
 

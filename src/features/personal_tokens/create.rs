@@ -19,13 +19,14 @@ use crate::features::personal_tokens::list::Listed;
 use crate::flow::Flow;
 use crate::rejection::{FieldErrors, Rejection};
 use crate::secret::Secret;
+use crate::text::Text;
 use crate::user::{ScopeName, User};
 use crate::web::members::unknown_field;
 use crate::web::reply::{Answer, Reply};
 use crate::web::submission::{Flag, Form, Submission};
 use crate::web::visit::Visit;
 
-const NOTICE_SUBJECT: &str = "A personal access token was made";
+const NOTICE: Text = Text::new("personal_token_notice", "A personal access token was made");
 
 /// The longest name, in characters.
 const MAX_NAME: usize = 100;
@@ -156,12 +157,13 @@ impl Desk {
         match created {
             Creation::Created => {}
             Creation::TooMany => {
-                let text = format!("You have {at_most} tokens already. Revoke one of them first.");
-                return Err(FieldErrors::one("", "too_many_personal_tokens", text).into());
+                let words = "You have {max} tokens already. Revoke one of them first.";
+                let text = Text::new("too_many_personal_tokens", words).with("max", at_most);
+                return Err(FieldErrors::one("", text).into());
             }
             Creation::NameTaken => {
-                let text = "You have a token of this name already.";
-                return Err(FieldErrors::one("name", "name_taken", text).into());
+                let text = Text::new("name_taken", "You have a token of this name already.");
+                return Err(FieldErrors::one("name", text).into());
             }
             Creation::AccountChanged => return Err(Rejection::Unauthenticated),
         }
@@ -178,7 +180,7 @@ impl Desk {
     ) -> Result<(Token, PersonalTokenRecord), Rejection> {
         let now = visit.clock().now();
         let mut errors = FieldErrors::new();
-        let name = errors.take("name", "name_invalid", read_name(&form.name));
+        let name = errors.take("name", read_name(&form.name));
         let scopes = self.choose_scopes(form.scopes.0, &form.others, &mut errors)?;
         let expires_at = self.choose_end(form.expires_in_days, now, &mut errors);
         let (Some(name), true) = (name, errors.is_empty()) else {
@@ -214,9 +216,12 @@ impl Desk {
         }
         let is_known = |name: &&String| self.scopes.iter().any(|scope| scope.name == **name);
         if chosen.is_empty() {
-            errors.push("scopes", "scope_required", "Say what the token is for.");
+            errors.push("scopes", Text::new("scope_required", "Say what the token is for."));
         } else if !chosen.iter().all(|name| is_known(&name)) {
-            errors.push("scopes", "scope_unknown", "No token can be made for one of these scopes.");
+            errors.push(
+                "scopes",
+                Text::new("scope_unknown", "No token can be made for one of these scopes."),
+            );
         }
         let known = self.scopes.iter().map(|scope| scope.name);
         let known = known.filter(|known| chosen.iter().any(|name| name == known));
@@ -236,16 +241,19 @@ impl Desk {
             Days::After(days) => Some(TimeDelta::days(days.into())),
             Days::Never => None,
             Days::Wrong => {
-                let text = format!("Give a number of days up to {MAX_DAYS}, or never.");
-                errors.push("expires_in_days", "lifetime_invalid", text);
+                let words = "Give a number of days up to {max}, or never.";
+                errors.push(
+                    "expires_in_days",
+                    Text::new("lifetime_invalid", words).with("max", MAX_DAYS),
+                );
                 return None;
             }
         };
         if let Some(longest) = longest
             && lifetime.is_none_or(|lifetime| lifetime > longest.delta())
         {
-            let text = format!("A token lasts {longest} at most.");
-            errors.push("expires_in_days", "lifetime_too_long", text);
+            let text = Text::new("lifetime_too_long", "A token lasts {max} at most.");
+            errors.push("expires_in_days", text.with("max", longest));
         }
         lifetime.map(|lifetime| now + lifetime)
     }
@@ -257,8 +265,8 @@ impl Desk {
         user: &User,
         token: &PersonalTokenRecord,
     ) -> Result<NewMail, Rejection> {
-        let (template, to) = ("personal_token_notice", &user.email);
-        let mail = flow.notice(visit, template, NOTICE_SUBJECT, user, to)?;
+        let to = &user.email;
+        let mail = flow.notice(visit, &NOTICE, user, to)?;
         let scopes: Vec<&str> = token.scopes.iter().map(ScopeName::as_str).collect();
         let end = self.end_of(token).map_or_else(|| "never".to_owned(), in_words);
         let mail = mail.with("token_name", token.name.clone());
@@ -266,12 +274,13 @@ impl Desk {
     }
 }
 
-/// Reads what somebody calls a token.
-fn read_name(text: &str) -> Result<String, &'static str> {
+/// Reads the name of a token.
+fn read_name(text: &str) -> Result<String, Text> {
     let name = text.trim();
     let fits = (1..=MAX_NAME).contains(&name.chars().count());
     if !fits || name.contains(char::is_control) {
-        return Err("Give it a name of 1 to 100 characters, in one line.");
+        let words = "Give it a name of 1 to {max} characters, in one line.";
+        return Err(Text::new("name_invalid", words).with("max", MAX_NAME));
     }
     Ok(name.to_owned())
 }

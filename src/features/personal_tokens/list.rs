@@ -13,6 +13,7 @@ use crate::features::personal_tokens::desk::{BOX, Desk};
 use crate::flow::Flow;
 use crate::rejection::{FieldErrors, Rejection};
 use crate::template::{Embedded, page};
+use crate::text::Text;
 use crate::user::{KnownScope, ScopeName, User};
 use crate::web::next::Next;
 use crate::web::page::{Notice, Page};
@@ -22,7 +23,10 @@ use crate::web::visit::Visit;
 
 pub(super) const PAGE: Embedded = page!("personal_tokens");
 
-const REVOKED: Notice = Notice::success("That token is revoked. Whoever has it gets in no more.");
+const REVOKED: Notice = Notice::success(Text::new(
+    "personal_tokens.revoked",
+    "That token is revoked. Whoever has it gets in no more.",
+));
 
 /// What the page offers, in days.
 const OFFERED_DAYS: [u32; 4] = [7, 30, 90, 365];
@@ -170,6 +174,6 @@ impl ScopeBox {
 }
 
 fn unknown() -> Rejection {
-    let text = "There is no such token any more.";
-    FieldErrors::one("personal_token", "personal_token_unknown", text).into()
+    let text = Text::new("personal_token_unknown", "There is no such token any more.");
+    FieldErrors::one("personal_token", text).into()
 }

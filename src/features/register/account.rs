@@ -13,6 +13,7 @@ use crate::flow::Flow;
 use crate::flow::lapse::UNCONFIRMED_FOR;
 use crate::flow::username::username_taken;
 use crate::rejection::Rejection;
+use crate::text::Text;
 use crate::user::{Email, Identity, User, UserId, Username};
 use crate::web::fields::Save;
 use crate::web::visit::Visit;
@@ -84,7 +85,7 @@ impl Applicant<'_> {
         let new = User::new(id, self.email.clone(), at);
         let mut together = self.goes_along(&new).await?;
         if !self.flow.awaits_confirmation() {
-            together.mail.push(self.mail("welcome", "Welcome", id)?);
+            together.mail.push(self.mail(&Text::new("welcome", "Welcome"), id)?);
         }
         let user = NewUser {
             id,
@@ -139,7 +140,8 @@ impl Applicant<'_> {
         if !self.may_mail {
             return Ok(());
         }
-        let notice = self.mail("welcome_existing", "You already have an account", user.id)?;
+        let notice =
+            self.mail(&Text::new("welcome_existing", "You already have an account"), user.id)?;
         // Spelled as it is in the account: to some mail servers another spelling is another mailbox.
         self.flow.post(notice.concerns(Addressee::Holder), &self.visit.origin()).await
     }
@@ -152,8 +154,8 @@ impl Applicant<'_> {
         self.flow.with_registration(&registration).await
     }
 
-    fn mail(&self, template: &str, subject: &str, id: UserId) -> Result<NewMail, Rejection> {
-        let mail = NewMail::new(template, subject, self.email, self.visit.clock().now())?;
+    fn mail(&self, subject: &Text, id: UserId) -> Result<NewMail, Rejection> {
+        let mail = NewMail::new(subject, self.email, self.visit.clock().now())?;
         Ok(mail.concerns(Addressee::User(id)))
     }
 }

@@ -12,6 +12,7 @@ use crate::flow::{Choice, Chooser, Flow};
 use crate::rejection::{FieldErrors, Rejection};
 use crate::secret::Secret;
 use crate::template::{Embedded, page};
+use crate::text::Text;
 use crate::user::Email;
 use crate::web::kept_next;
 use crate::web::members::unknown_field;
@@ -23,9 +24,10 @@ use crate::web::visit::Visit;
 
 pub(super) const PAGE: Embedded = page!("register");
 
-const CHECK_YOUR_MAIL: Notice = Notice::info(
+const CHECK_YOUR_MAIL: Notice = Notice::info(Text::new(
+    "register.check_your_mail",
     "Check your mail: we sent you a message with what to do next. It may take a minute.",
-);
+));
 
 /// What is submitted to `/register`.
 #[derive(Default, Deserialize)]
@@ -115,7 +117,7 @@ async fn check(
     held: &mut Option<HeldUsername>,
 ) -> Result<Checked, Rejection> {
     let mut errors = FieldErrors::new();
-    let email = errors.take("email", "email_invalid", Email::parse(&form.email));
+    let email = errors.take("email", Email::parse(&form.email));
     let username = match form.username.as_deref() {
         Some(_) if !has_usernames(visit) => return Err(unknown_field("username")),
         None | Some("") if !terms.username_required || !has_usernames(visit) => None,

@@ -10,6 +10,7 @@ use crate::flow::Flow;
 use crate::programs::Programs;
 use crate::rejection::{FieldErrors, Rejection};
 use crate::template::{Embedded, page};
+use crate::text::Text;
 use crate::web::device::device;
 use crate::web::next::Next;
 use crate::web::page::{Notice, Page};
@@ -19,7 +20,7 @@ use crate::web::visit::Visit;
 
 pub(super) const PAGE: Embedded = page!("tokens");
 
-const ENDED: Notice = Notice::success("That program is logged out.");
+const ENDED: Notice = Notice::success(Text::new("tokens.ended", "That program is logged out."));
 
 /// What is submitted to `/tokens/end`.
 #[derive(Default, Deserialize)]
@@ -71,7 +72,8 @@ async fn end_one(
 }
 
 fn unknown() -> Rejection {
-    FieldErrors::one("program", "program_unknown", "This program is logged out already.").into()
+    FieldErrors::one("program", Text::new("program_unknown", "This program is logged out already."))
+        .into()
 }
 
 /// A program, as its user sees it.

@@ -91,12 +91,12 @@ impl Page {
     /// Says what is wrong, above the form and beside its fields.
     pub(crate) fn refused(self, rejection: &Rejection, text: &str) -> Self {
         if let Rejection::LinkUsed(done) = rejection {
-            return self.status(rejection.status()).with("used", done);
+            return self.status(rejection.status()).with("used", done.to_string());
         }
         let errors: Vec<Value> = match rejection {
             Rejection::InvalidInput(errors) => errors
                 .iter()
-                .map(|error| json!({"field": error.field, "text": error.text}))
+                .map(|error| json!({"field": error.field, "text": error.text.to_string()}))
                 .collect(),
             _ => vec![json!({"field": "", "text": text})],
         };

@@ -13,7 +13,7 @@ use crate::web::catchers::refuse;
 use crate::web::demand::{Demand, demands};
 use crate::web::page::builder::Page;
 use crate::web::page::kept_form::kept_form;
-use crate::web::page::notice::Notice;
+use crate::web::page::notice::KeptNotice;
 use crate::web::shown_user;
 use crate::web::site::{Web, is_unattached};
 
@@ -34,7 +34,7 @@ pub struct PageContext {
     /// [`Presentation`](crate::Presentation) gives in its place.
     pub current_user: Option<Value>,
     /// A sentence left by the page before, shown once.
-    pub notice: Option<Notice>,
+    pub notice: Option<KeptNotice>,
     /// The names of the features that are enabled.
     pub features: Vec<&'static str>,
 }
@@ -42,7 +42,7 @@ pub struct PageContext {
 impl PageContext {
     fn of(request: &Request<'_>, web: &Web, csrf_token: String) -> Self {
         let sessions = web.sessions();
-        let notice: Option<Notice> = sessions.cookies().open_notice(request);
+        let notice: Option<KeptNotice> = sessions.cookies().open_notice(request);
         if notice.is_some() {
             cookie::set(request, sessions.cookies().without_notice());
         }

@@ -9,4 +9,4 @@ pub(crate) mod notice;
 pub use crate::web::page::builder::Page;
 pub use crate::web::page::context::PageContext;
 pub use crate::web::page::functions::extend;
-pub use crate::web::page::notice::Notice;
+pub use crate::web::page::notice::{KeptNotice, Notice};

@@ -10,7 +10,7 @@ use rocket_security::features::invite::Invite;
 use rocket_security::features::reset::Reset;
 use rocket_security::flow::Flow;
 use rocket_security::testing::{Browser, PASSWORD, TestApp, link_in};
-use rocket_security::{Email, Security};
+use rocket_security::{Email, Security, Text};
 use serde_json::json;
 
 use crate::support::links::{change_email, change_email_link, link_to, register};
@@ -239,8 +239,7 @@ async fn mail_that_was_written_before_another_change_is_not_sent_after_it() {
     change_user(&app, &ann, &UserChange::active(true)).await;
     for (to, epoch) in [("before@example.net", 0), ("after@example.net", 1)] {
         let mail = NewMail::new(
-            "change_email_instructions",
-            "Confirm your new email address",
+            &Text::new("change_email_instructions", "Confirm your new email address"),
             &Email::parse(to).unwrap(),
             app.clock().now(),
         );
@@ -360,7 +359,8 @@ async fn the_way_back_is_mailed_though_the_account_was_locked_meanwhile() {
     let ann = app.user(OLD).await;
     change_user(&app, &ann, &UserChange::active(false)).await;
     let to = Email::parse(OLD).unwrap();
-    let mail = NewMail::new("change_email_notice", "Changed", &to, app.clock().now()).unwrap();
+    let mail =
+        NewMail::new(&Text::new("change_email_notice", "Changed"), &to, app.clock().now()).unwrap();
     let mail = ["at", "client", "new_email"].into_iter().fold(mail, |mail, it| mail.with(it, it));
     let mail = mail.concerns(Addressee::User(ann.id));
     let mail = mail.lasting_link("change_email_undo", Span::hours(168));

@@ -9,7 +9,7 @@ use rocket_security::features::confirm::Confirm;
 use rocket_security::features::register::Register;
 use rocket_security::rejection::FieldErrors;
 use rocket_security::testing::{Answer, Browser, PASSWORD, TestApp};
-use rocket_security::{Config, Field, RegistrationFields, Result, Security, SqlxDatastore};
+use rocket_security::{Config, Field, RegistrationFields, Result, Security, SqlxDatastore, Text};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use sqlx::AssertSqlSafe;
@@ -44,10 +44,10 @@ impl RegistrationFields for Member {
         let mut errors = FieldErrors::new();
         let reserved = request.rocket().state::<Reserved>().unwrap();
         if self.nickname == reserved.0 {
-            errors.push("nickname", "nickname_reserved", "This name is ours.");
+            errors.push("nickname", Text::new("nickname_reserved", "This name is ours."));
         }
         if self.age.is_some_and(|age| age < 16) {
-            errors.push("age", "too_young", "You have to be 16.");
+            errors.push("age", Text::new("too_young", "You have to be {age}.").with("age", 16));
         }
         Ok(errors)
     }
@@ -73,8 +73,8 @@ macro_rules! insertion {
             Box::pin(async move {
                 match sqlx::raw_sql(insert).execute(connection).await {
                     Err(sqlx::Error::Database(fault)) if fault.is_unique_violation() => {
-                        let text = "Somebody has this nickname.";
-                        Err(FieldErrors::one("nickname", "nickname_taken", text).into())
+                        let text = Text::new("nickname_taken", "Somebody has this nickname.");
+                        Err(FieldErrors::one("nickname", text).into())
                     }
                     inserted => Ok(inserted.map(drop)?),
                 }

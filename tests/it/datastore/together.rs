@@ -20,7 +20,7 @@ use rocket_security::datastore::{
 use rocket_security::feature::{Registering, Registration};
 use rocket_security::testing::{PASSWORD, TestApp, TestDatabase};
 use rocket_security::user::User;
-use rocket_security::{Email, Result, Security, SqlxDatastore};
+use rocket_security::{Email, Result, Security, SqlxDatastore, Text};
 use serde_json::json;
 
 use crate::support::store::migrated;
@@ -180,7 +180,7 @@ fn new_ann() -> NewUser {
 
 fn mail() -> NewMail {
     let to = Email::parse(ANN).unwrap();
-    NewMail::new("welcome", "Welcome", &to, Clock::default().now()).unwrap()
+    NewMail::new(&Text::new("welcome", "Welcome"), &to, Clock::default().now()).unwrap()
 }
 
 #[rocket::async_test]

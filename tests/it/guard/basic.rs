@@ -9,7 +9,7 @@ use rocket_security::feature::{LoginAttempt, Required, Verdict};
 use rocket_security::features::basic::Basic;
 use rocket_security::testing::{Answer, PASSWORD, TestApp};
 use rocket_security::{
-    AuthUser, BasicUser, Event, Hooks, Maybe, Rejection, Result, Security, User,
+    AuthUser, BasicUser, Event, Hooks, Maybe, Rejection, Result, Security, Text, User,
 };
 use serde_json::{Value, json};
 
@@ -222,9 +222,8 @@ impl Hooks for Doorkeeper {
         Ok(match attempt.user.email.as_str() {
             ANN => Verdict::Require(Required::proof("logout", "totp")),
             "bob@example.org" => Verdict::Refuse(Rejection::Custom {
-                reason: "closed",
                 status: Status::Forbidden,
-                text: "We are closed on Sundays.".to_owned(),
+                text: Text::new("closed", "We are closed on Sundays."),
             }),
             _ => Verdict::Allow,
         })

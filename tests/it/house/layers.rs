@@ -17,7 +17,7 @@ const LADDER: &[&[&str]] = &[
     &["datastore", "event"],
     &["crypto"],
     &["config", "rejection", "template", "user"],
-    &["clock", "deadline", "error", "json", "nearest", "secret"],
+    &["clock", "deadline", "error", "json", "nearest", "secret", "text"],
 ];
 
 /// Modules of the top rung that know each other: the test kit stands beside what it tests, and the

@@ -7,7 +7,7 @@ use rocket_security::feature::{Announcer, LoginAttempt, Required, Sweeping, Verd
 use rocket_security::rejection::FieldErrors;
 use rocket_security::testing::{PASSWORD, TestApp};
 use rocket_security::user::User;
-use rocket_security::{Hooks, Rejection, Result, Security};
+use rocket_security::{Hooks, Rejection, Result, Security, Text};
 use serde_json::json;
 
 use crate::support::links::link_to;
@@ -21,9 +21,8 @@ impl Hooks for Closed {
         Ok(match attempt.user.email.as_str() {
             "bob@example.org" => Verdict::Require(Required::proof("logout", "totp")),
             _ => Verdict::Refuse(Rejection::Custom {
-                reason: "closed",
                 status: Status::Forbidden,
-                text: "We are closed on Sundays.".to_owned(),
+                text: Text::new("closed", "We are closed on Sundays."),
             }),
         })
     }
@@ -39,7 +38,7 @@ impl Hooks for NoHorses {
         _password: &rocket_security::crypto::password::Password,
         _email: &str,
     ) -> Result<FieldErrors> {
-        Ok(FieldErrors::one(field, "no_horses", "No horses, please."))
+        Ok(FieldErrors::one(field, Text::new("no_horses", "No horses, please.")))
     }
 
     async fn session_checked(&self, _user: &User) -> Result<Verdict> {

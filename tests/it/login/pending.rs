@@ -15,7 +15,7 @@ use rocket_security::web::reply::{Answer as Reply, Reply as Page};
 use rocket_security::web::submission::{Form, Submission};
 use rocket_security::web::visit::Visit;
 use rocket_security::{
-    Assured, AuthUser, Email, Event, Feature, Fresh, Hooks, Result, Security, Two, Verifier,
+    Assured, AuthUser, Email, Event, Feature, Fresh, Hooks, Result, Security, Text, Two, Verifier,
 };
 use serde_json::{Map, Value, json};
 
@@ -74,8 +74,8 @@ impl Factor for Codes {
         "code"
     }
 
-    fn label(&self) -> &'static str {
-        "Use a code"
+    fn label(&self) -> Text {
+        Text::new("code.label", "Use a code")
     }
 
     async fn is_set_up(&self, user: &User) -> Result<bool> {

@@ -21,7 +21,7 @@ use rocket_security::datastore::outbox::MailState;
 use rocket_security::datastore::outbox::NewMail;
 use rocket_security::mail::{Mailer, Message};
 use rocket_security::testing::{PASSWORD, TestApp, link_in};
-use rocket_security::{Error, Result, Security};
+use rocket_security::{Error, Result, Security, Text};
 use serde_json::json;
 
 use crate::support::links::register;
@@ -274,7 +274,8 @@ async fn a_mail_with_a_way_back_is_tried_for_four_days_though_it_is_refused_for_
     let (port, mails) = mail_server(Arc::clone(&refusal)).await;
     let app = app_with_server(port).await;
     let user = app.user(ANN).await;
-    let mail = NewMail::new("change_email_notice", "Changed", &user.email, app.clock().now());
+    let mail =
+        NewMail::new(&Text::new("change_email_notice", "Changed"), &user.email, app.clock().now());
     let mail = mail.unwrap().concerns(Addressee::User(user.id));
     let mail = mail.with("new_email", "thief@example.net").with("at", "now").with("client", "::1");
     let mail = mail.lasting_link("change_email_undo", Span::hours(7 * 24));

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use rocket_security::Email;
 use rocket_security::clock::Clock;
+use rocket_security::crypto::random_uuid;
 use rocket_security::datastore::outbox::NewMail;
 use rocket_security::template::Templates;
 use rocket_security::testing::TestApp;
@@ -193,7 +194,8 @@ fn what_somebody_typed_is_text_in_both_parts_of_every_mail() {
 async fn mail_with(app: &TestApp, template: &str, value: &str) -> rocket_security::mail::Message {
     let to = Email::parse("ann@example.org").unwrap();
     let subject = format!("Note of {value}");
-    let mail = NewMail::new(template, &subject, &to, Clock::default().now()).unwrap();
+    let at = Clock::default().now();
+    let mail = NewMail::with_id(random_uuid().unwrap(), template, &subject, &to, at);
     app.store().push_mail(&mail.with("note", value)).await.unwrap();
     app.newest_mail_to("ann@example.org").await
 }

@@ -16,7 +16,7 @@ use rocket_security::datastore::user::UserChange;
 use rocket_security::features::close_account::CloseAccount;
 use rocket_security::mail::{Mailer, Message};
 use rocket_security::testing::{PASSWORD, TestApp, link_in};
-use rocket_security::{Error, Result, Security};
+use rocket_security::{Error, Result, Security, Text};
 use serde_json::json;
 
 use crate::support::links::register;
@@ -193,7 +193,8 @@ async fn a_way_back_is_mailed_though_the_account_changes_all_the_while() {
     mailer.is_up(true);
     let app = mailer.launch().await;
     let ann = app.user(ANN).await;
-    let mail = NewMail::new("change_email_notice", "Changed", &ann.email, app.clock().now());
+    let mail =
+        NewMail::new(&Text::new("change_email_notice", "Changed"), &ann.email, app.clock().now());
     let mail = mail.unwrap().concerns(Addressee::User(ann.id));
     let mail = ["at", "client", "new_email"].into_iter().fold(mail, |mail, it| mail.with(it, it));
     let mail = mail.lasting_link("change_email_undo", Span::hours(168));
@@ -484,7 +485,8 @@ async fn an_operator_lists_retries_and_drops_mail() {
 
     let store = place.store().await;
     let now = Clock::default().now();
-    let write = |to: &str| NewMail::new("welcome", "Welcome", &Email::parse(to).unwrap(), now);
+    let write =
+        |to: &str| NewMail::new(&Text::new("welcome", "Welcome"), &Email::parse(to).unwrap(), now);
     let [dead, second, leased] =
         ["ann@example.org", "bob@example.org", "eve@example.org"].map(|to| write(to).unwrap());
     let until = now + TimeDelta::hours(1);

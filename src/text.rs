@@ -1,0 +1,92 @@
+//! Texts that people read: refusals, notices, subjects of mails, labels.
+
+use std::fmt;
+use std::fmt::Display;
+
+/// A text that people read: an id, its arguments, and the words in English.
+///
+/// The id says which text it is, in every language. Up to its first dot it is the reason code that programs
+/// read: [`reason`](Self::reason). In the words, `{name}` stands for the argument of that name.
+///
+/// ```
+/// use rocket_security::Text;
+///
+/// let text = Text::new("too_young.member", "You have to be {age} to join.").with("age", 16);
+/// assert_eq!(text.to_string(), "You have to be 16 to join.");
+/// assert_eq!(text.reason(), "too_young");
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Text {
+    id: &'static str,
+    words: &'static str,
+    arguments: Vec<(&'static str, String)>,
+}
+
+impl Text {
+    /// Creates a text without arguments. `id` is in snake case, with dots between its parts.
+    pub const fn new(id: &'static str, words: &'static str) -> Self {
+        Self { id, words, arguments: Vec::new() }
+    }
+
+    /// Sets an argument.
+    pub fn with(mut self, name: &'static str, value: impl Display) -> Self {
+        self.arguments.push((name, value.to_string()));
+        self
+    }
+
+    /// Returns the id.
+    pub fn id(&self) -> &'static str {
+        self.id
+    }
+
+    /// Returns the reason code: the id up to its first dot.
+    pub fn reason(&self) -> &'static str {
+        self.id.split_once('.').map_or(self.id, |(reason, _)| reason)
+    }
+
+    /// Returns the arguments, with their names.
+    pub fn arguments(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        self.arguments.iter().map(|(name, value)| (*name, value.as_str()))
+    }
+}
+
+/// Writes the words in English. An argument is put in as it is, whatever stands in it.
+impl Display for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut parts = self.words.split('{');
+        f.write_str(parts.next().unwrap_or_default())?;
+        for part in parts {
+            let argument = part.split_once('}').and_then(|(name, rest)| {
+                let (_, value) = self.arguments.iter().find(|(known, _)| *known == name)?;
+                Some((value, rest))
+            });
+            match argument {
+                Some((value, rest)) => write!(f, "{value}{rest}")?,
+                None => write!(f, "{{{part}")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::text::Text;
+
+    #[test]
+    fn an_argument_stands_where_its_name_is_and_is_not_looked_into() {
+        let text =
+            Text::new("a.b.c", "{one}, {two} and {one}.").with("one", "{two}").with("two", 2);
+        assert_eq!(text.to_string(), "{two}, 2 and {two}.");
+        assert_eq!((text.id(), text.reason()), ("a.b.c", "a"));
+        assert_eq!(text.arguments().collect::<Vec<_>>(), [("one", "{two}"), ("two", "2")]);
+    }
+
+    #[test]
+    fn braces_without_an_argument_stay() {
+        for words in ["", "{", "}", "a {b", "a {b} c", "{{ site_name }}"] {
+            assert_eq!(Text::new("id", words).to_string(), words);
+        }
+        assert_eq!(Text::new("id", "a {b} {c}").with("c", 1).to_string(), "a {b} 1");
+    }
+}
