@@ -132,7 +132,7 @@ impl StdError for TokenFault {}
 
 #[cfg(test)]
 mod tests {
-    use crate::rejection::TokenFault;
+    use crate::rejection::token::TokenFault;
 
     const ALL: [TokenFault; 18] = [
         TokenFault::TooLong,

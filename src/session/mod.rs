@@ -12,6 +12,20 @@
 //! The session of a request is read once, in one query, when the first guard asks. What changes is
 //! noted beside the request and written to the answer by the fairing, for Rocket drops the cookies
 //! of a handler that fails.
+//!
+//! | file | what |
+//! |---|---|
+//! | `sessions` | what reads and replaces the sessions of requests, and what it works with |
+//! | `current`, `reading` | the session of a request, and how it is read |
+//! | `change`, `answer` | what changes with the answer, and how it is written |
+//! | [`cookie`], `names` | our cookies: what is sealed into them, and what they are called |
+//! | `guest`, `guest_cookie` | a guest: their id, and which cookies of their browser are dead |
+//! | `csrf_token`, `csrf_cookie` | the anti-forgery token, and its copy for script |
+//! | [`data`], `data_cookie` | what an application keeps with a session, and how it gets into its cookie |
+//! | `pending` | a login that is not finished |
+//! | `restore`, [`remember`] | what restores the session of a browser that is remembered, and how that comes back |
+//! | `refresh`, `token_cookie` | a program's tokens, where a browser keeps them |
+//! | `caching` | which answers nobody but their browser may keep |
 
 mod answer;
 mod caching;

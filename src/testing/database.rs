@@ -12,8 +12,10 @@ use crate::crypto::random_uuid;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 use crate::testing::migrated;
 use crate::testing::orderly::orderly;
+#[cfg(feature = "postgres")]
+use crate::testing::server::scheme;
 use crate::testing::server::{
-    ADMIN, SERVER, create, database_at, drop_database, has_transaction_pooling, scheme,
+    ADMIN, SERVER, create, database_at, drop_database, has_transaction_pooling,
 };
 
 /// The name of the file of a SQLite database.

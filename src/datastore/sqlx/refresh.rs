@@ -11,9 +11,10 @@ use crate::datastore::sqlx::outbox::push_all;
 use crate::datastore::sqlx::rows::{
     UserRow, read_address, read_digest, read_proofs, row, select_user, users_from,
 };
+use crate::datastore::sqlx::session;
 use crate::datastore::sqlx::session::{EndedRow, FIND_SESSION_BEARER, LOCK_SESSION_OF};
+use crate::datastore::sqlx::store::SqlxDatastore;
 use crate::datastore::sqlx::user::{KEEP_USER, LOCK_USER};
-use crate::datastore::sqlx::{SqlxDatastore, session};
 use crate::datastore::together::Together;
 use crate::error::Result;
 use crate::user::{User, UserId};

@@ -200,3 +200,32 @@ fn reached_from(file: &str, uses: &BTreeMap<String, Uses>) -> BTreeSet<String> {
     }
     reached
 }
+
+#[test]
+fn a_group_of_imports_is_read_as_each_of_its_paths() {
+    let code = "use crate::a::{\n    B, c::{D, E},\n    f,\n};\npub(in crate::g) use $crate::h;";
+    let paths: Vec<String> = starts_of_paths(code).flat_map(written_out).collect();
+    assert_eq!(paths, ["a::B", "a::c::D", "a::c::E", "a::f"]);
+}
+
+#[test]
+fn what_is_compiled_for_tests_alone_and_what_is_said_in_comments_is_left_out() {
+    let text =
+        "use crate::a; // crate::b\n#[cfg(test)]\nmod tests {\n    use crate::c;\n}\nfn d() {}\n";
+    assert_eq!(code_outside_tests(text), "use crate::a; \nfn d() {}\n");
+}
+
+#[test]
+fn a_list_uses_those_of_its_files_alone_of_which_it_says_more_than_mod() {
+    let code = "mod a;\npub mod b;\nmod c;\npub use crate::x::c::C;\nfn d() { b::run() }";
+    assert_eq!(paths_of_children(code, "x"), ["x::b"]);
+}
+
+#[test]
+fn files_that_use_each_other_by_way_of_others_are_one_circle() {
+    let uses = [("a", "b"), ("b", "c"), ("c", "a"), ("d", "a")];
+    let uses = uses
+        .map(|(file, used)| (file.to_owned(), Uses::from([(used.to_owned(), BTreeSet::new())])));
+    let circle = ["a", "b", "c"].map(str::to_owned);
+    assert_eq!(circles(&BTreeMap::from(uses)), [BTreeSet::from(circle)]);
+}
