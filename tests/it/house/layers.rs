@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::support::files::files_below;
+
 /// The rungs from the top. Modules on one rung do not know each other.
 const LADDER: &[&[&str]] = &[
     &["cli", "guide", "security", "testing"],
@@ -27,15 +29,8 @@ fn rung(module: &str) -> Option<usize> {
 }
 
 fn source_files(folder: &Path) -> Vec<PathBuf> {
-    let mut files = Vec::new();
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            files.extend(source_files(&path));
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            files.push(path);
-        }
-    }
+    let mut files = files_below(folder);
+    files.retain(|path| path.extension().is_some_and(|extension| extension == "rs"));
     files
 }
 
