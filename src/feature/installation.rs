@@ -23,7 +23,7 @@ pub struct Installation<'a, D> {
     keyring: &'a Keyring,
     clock: &'a Clock,
     is_debug: bool,
-    parts: &'a mut Parts,
+    parts: &'a mut Added,
 }
 
 impl<'a, D> Installation<'a, D> {
@@ -33,7 +33,7 @@ impl<'a, D> Installation<'a, D> {
         keyring: &'a Keyring,
         clock: &'a Clock,
         is_debug: bool,
-        parts: &'a mut Parts,
+        parts: &'a mut Added,
     ) -> Self {
         Self { store, config, keyring, clock, is_debug, parts }
     }
@@ -110,12 +110,12 @@ type Manage = Box<dyn FnOnce(Rocket<Build>) -> Rocket<Build> + Send>;
 
 /// What the features of an application have added.
 #[derive(Default)]
-pub(crate) struct Parts {
+pub(crate) struct Added {
     offers: HashMap<TypeId, Vec<Box<dyn Any + Send>>>,
     managed: Vec<Manage>,
 }
 
-impl Parts {
+impl Added {
     /// Takes out everything of one type, in the order in which it was added.
     pub(crate) fn take<T: 'static>(&mut self) -> Vec<T> {
         let parts = self.offers.remove(&TypeId::of::<T>()).unwrap_or_default();

@@ -16,7 +16,7 @@ mod verdict;
 
 pub(crate) use crate::feature::announcer::{asker, write_down};
 pub(crate) use crate::feature::factor::Factors;
-pub(crate) use crate::feature::installation::Parts;
+pub(crate) use crate::feature::installation::Added;
 pub(crate) use crate::feature::moments::Moments;
 
 pub use crate::feature::announcer::Announcer;

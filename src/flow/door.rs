@@ -20,21 +20,6 @@ use crate::web::visit::Visit;
 
 /// The one door: in Rocket's managed state.
 pub struct Flow {
-    pub(in crate::flow) store: Arc<dyn UserDatastore>,
-    pub(in crate::flow) moments: Moments,
-    pub(in crate::flow) announcer: Announcer,
-    pub(in crate::flow) hasher: Hasher,
-    pub(in crate::flow) judges: Judges,
-    pub(in crate::flow) policy: PasswordPolicy,
-    pub(in crate::flow) usernames: UsernamePolicy,
-    pub(in crate::flow) limits: Limits,
-    pub(in crate::flow) max_sessions: u32,
-    pub(in crate::flow) freshness: Span,
-    pub(in crate::flow) programs: Arc<dyn ProgramLogins>,
-}
-
-/// The parts of [`Flow`].
-pub(crate) struct FlowParts {
     pub(crate) store: Arc<dyn UserDatastore>,
     pub(crate) moments: Moments,
     pub(crate) announcer: Announcer,
@@ -49,24 +34,6 @@ pub(crate) struct FlowParts {
 }
 
 impl Flow {
-    pub(crate) fn new(parts: FlowParts) -> Self {
-        let FlowParts { store, moments, announcer, hasher, policy, usernames, .. } = parts;
-        let FlowParts { judges, limits, max_sessions, freshness, programs, .. } = parts;
-        Self {
-            store,
-            moments,
-            announcer,
-            hasher,
-            judges,
-            policy,
-            usernames,
-            limits,
-            max_sessions,
-            freshness,
-            programs,
-        }
-    }
-
     /// Gives the store, for flows that lead to no session.
     pub fn store(&self) -> &Arc<dyn UserDatastore> {
         &self.store

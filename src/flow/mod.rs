@@ -22,7 +22,6 @@ mod remember;
 mod session;
 pub mod username;
 
-pub(crate) use crate::flow::door::FlowParts;
 pub(crate) use crate::flow::judges::Judges;
 pub(crate) use crate::flow::programs::ProgramLogins;
 pub(crate) use crate::flow::session::{authenticated_event, user_agent};

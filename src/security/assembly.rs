@@ -13,10 +13,10 @@ use crate::datastore::UserDatastore;
 use crate::datastore::sqlx::warn_of_another_database;
 use crate::error::Result;
 use crate::event::Signals;
-use crate::feature::{Announcer, Factor, Factors, Installation, Moments, Parts, write_down};
+use crate::feature::{Added, Announcer, Factor, Factors, Installation, Moments, write_down};
 use crate::flow::limits::Limits;
 use crate::flow::username::UsernamesRequired;
-use crate::flow::{Flow, FlowParts, Judges};
+use crate::flow::{Flow, Judges};
 use crate::guard::mechanism::Mechanisms;
 use crate::guard::named::Named;
 use crate::mail::capture::CaptureMailer;
@@ -41,7 +41,7 @@ use crate::web::{Web, catchers, doubled, form_start, headers};
 
 /// Everything, ready to be handed to Rocket.
 pub(super) struct Assembly<D> {
-    parts: Parts,
+    parts: Added,
     mechanisms: Mechanisms,
     factors: Factors,
     features: Vec<Box<dyn Configured<D>>>,
@@ -84,7 +84,7 @@ pub(super) async fn assemble<D: UserDatastore>(
     survey.step().await?;
     let named = Named::read(config.roles_or_default(figment), &*shared).await?;
     let bell = Bell::default();
-    let mut parts = Parts::default();
+    let mut parts = Added::default();
     {
         let is_debug = is_debug(figment);
         let mut at = Installation::new(&store, &config, &keyring, &clock, is_debug, &mut parts);
@@ -124,7 +124,7 @@ pub(super) async fn assemble<D: UserDatastore>(
     let names = &config.username;
     let usernames = UsernamePolicy::new(names.min_length, names.max_length, &names.reserved)
         .required(!parts.take::<UsernamesRequired>().is_empty());
-    let flow = Flow::new(FlowParts {
+    let flow = Flow {
         store: Arc::clone(&shared),
         moments,
         announcer: announcer.clone(),
@@ -140,7 +140,7 @@ pub(super) async fn assemble<D: UserDatastore>(
         max_sessions,
         freshness: config.freshness,
         programs: Arc::new(programs.clone()),
-    });
+    };
     let housekeeping = Arc::new(Housekeeping::new(
         Arc::clone(&shared),
         parts.take(),

@@ -297,13 +297,8 @@ async fn a_name_that_nobody_confirmed_is_free_again_whether_its_address_had_an_a
                 let answer = register(&app, prober, name).await;
                 assert_eq!(answer.status == Status::Ok, is_free, "{name} after {until} hours");
                 if is_free {
-                    app.store()
-                        .delete_user(
-                            credentials_of(&app, prober).await.user.id,
-                            &Together::nothing(),
-                        )
-                        .await
-                        .unwrap();
+                    let id = credentials_of(&app, prober).await.user.id;
+                    app.store().delete_user(id, &Together::nothing()).await.unwrap();
                 }
             }
             for email in ["free@example.org", ANN] {

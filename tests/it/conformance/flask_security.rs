@@ -92,7 +92,7 @@ use crate::support::{ANN, Admin, BOB, CHOSEN, Editor, app, app_with, rocket_with
 
 async fn switch(app: &TestApp, email: &str, change: UserChange) {
     let user = app.user(email).await;
-    change_user(&app, &user, &change).await;
+    change_user(app, &user, &change).await;
 }
 
 fn without_password() -> UserChange {

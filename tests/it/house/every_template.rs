@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use rocket::http::{Method, Status};
 use rocket_security::Security;
@@ -31,6 +31,7 @@ use rocket_security::testing::{Browser, PASSWORD, TestApp, link_in};
 use serde_json::json;
 
 use crate::house::every_route::{everything, launch, launch_with, paths};
+use crate::support::files::files_below;
 use crate::support::links::link_to;
 use crate::support::program::post;
 use crate::support::{ANN, ReadReports, WriteReports};
@@ -127,7 +128,7 @@ async fn every_page_is_shown_whichever_feature_is_disabled() {
 async fn no_template_asks_for_a_page_of_another_feature_without_asking_whether_there_is_one() {
     let owners = owners().await;
     let mut asked = 0;
-    for path in files(Path::new("templates/security")) {
+    for path in files_below(Path::new("templates/security")) {
         let file = path.strip_prefix("templates/security").unwrap().to_str().unwrap().to_owned();
         let text = fs::read_to_string(&path).unwrap();
         for (url, conditions) in urls_with_conditions(&text) {
@@ -150,7 +151,7 @@ async fn no_template_asks_for_a_page_of_another_feature_without_asking_whether_t
 /// Returns which feature each name of `security_url` belongs to.
 async fn owners() -> BTreeMap<String, &'static str> {
     let mut names = BTreeSet::new();
-    for path in files(Path::new("templates/security")) {
+    for path in files_below(Path::new("templates/security")) {
         names.extend(
             urls_with_conditions(&fs::read_to_string(path).unwrap()).into_iter().map(|it| it.0),
         );
@@ -172,7 +173,7 @@ fn belongs(file: &str, feature: &str) -> bool {
     let root = Path::new("src/features");
     let sources = match root.join(format!("{feature}.rs")) {
         file if file.is_file() => vec![file],
-        _ => files(&root.join(feature)),
+        _ => files_below(&root.join(feature)),
     };
     let name = file.trim_start_matches("email/").split('.').next().unwrap();
     let embeds = if file.starts_with("email/") {
@@ -202,10 +203,4 @@ fn urls_with_conditions(text: &str) -> Vec<(String, Vec<String>)> {
         }
     }
     found
-}
-
-fn files(folder: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    let nested = entries.map(|path| if path.is_dir() { files(&path) } else { vec![path] });
-    nested.flatten().collect()
 }

@@ -13,6 +13,7 @@ use rocket_security::template::Templates;
 use rocket_security::testing::TestApp;
 use serde_json::{Value, json};
 
+use crate::support::files::files_below;
 use crate::support::links::register;
 use crate::support::templates::with_templates;
 use crate::support::{ANN, app_with, rocket};
@@ -108,7 +109,8 @@ fn unescaped(html: &str) -> String {
 
 #[test]
 fn every_mail_has_a_text_and_a_page_and_comes_with_a_feature() {
-    let sources = feature_sources(&root().join("src/features"));
+    let sources = files_below(&root().join("src/features")).into_iter();
+    let sources: String = sources.map(|path| fs::read_to_string(path).unwrap()).collect();
     let embedded: Vec<&str> = sources
         .split("templates![")
         .skip(1)
@@ -123,19 +125,6 @@ fn every_mail_has_a_text_and_a_page_and_comes_with_a_feature() {
         let is_embedded = embedded.iter().any(|names| names.contains(&quoted));
         assert!(is_embedded, "{name} is not among the TEMPLATES of a feature");
     }
-}
-
-fn feature_sources(folder: &Path) -> String {
-    let mut text = String::new();
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            text += &feature_sources(&path);
-        } else {
-            text += &fs::read_to_string(&path).unwrap();
-        }
-    }
-    text
 }
 
 #[test]

@@ -71,7 +71,7 @@ async fn links(app: &TestApp) -> Vec<Link> {
 
 /// Moves carol to another address, whose link she presses twice.
 async fn change_address(app: &TestApp, carol: &Browser<'_>) {
-    let link = change_email_link(app, &carol, "carol@example.net").await;
+    let link = change_email_link(app, carol, "carol@example.net").await;
     carol.get(&link).await;
     let first = carol.post_form("/change-email/link", &[]).await;
     assert_eq!(first.status, Status::SeeOther, "{}", first.body);

@@ -2,6 +2,7 @@
 
 pub(crate) mod bearer;
 pub(crate) mod examples;
+pub(crate) mod files;
 pub(crate) mod launching;
 pub(crate) mod links;
 pub(crate) mod mailers;

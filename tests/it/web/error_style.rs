@@ -115,7 +115,7 @@ async fn ask(app: &TestApp, own: &str, situation: &str) -> Answer {
         "a token of somebody switched off" => {
             let bob = app.user("bob@example.org").await;
             let token = issuer(app).access(&bob).issue().unwrap();
-            change_user(&app, &bob, &UserChange::active(false)).await;
+            change_user(app, &bob, &UserChange::active(false)).await;
             get("/by-token", bearer(&token)).await
         }
         "a refresh token used twice" => {
@@ -148,7 +148,7 @@ async fn ask(app: &TestApp, own: &str, situation: &str) -> Answer {
         }
         "a new password is due" => {
             let cyd = app.user("cyd@example.org").await;
-            change_user(&app, &cyd, &UserChange::must_change()).await;
+            change_user(app, &cyd, &UserChange::must_change()).await;
             app.log_in_as("cyd@example.org").await.get_json("/fresh").await
         }
         "no form at all" => {

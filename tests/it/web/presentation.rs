@@ -101,7 +101,7 @@ const TEMPLATES: &[(&str, &str)] = &[
 
 fn rocket(security: Security) -> (Rocket<Build>, TempDir) {
     let routes = routes![mine, payload, context, vault, board];
-    with_templates(rocket::build().attach(security).mount("/", routes), &TEMPLATES)
+    with_templates(rocket::build().attach(security).mount("/", routes), TEMPLATES)
 }
 
 async fn app(presentation: impl Presentation) -> (TestApp, TempDir) {
