@@ -176,7 +176,8 @@ impl Keyring {
             Error::Config { key, fault, .. } => Error::Config {
                 key,
                 fault: format!("{fault}, in the file {}", path.display()),
-                cure: "Delete the file, and keys are made anew; everybody has to log in again"
+                cure: "Put a copy of the file back. If there is none, delete it, and keys are made anew: all users \
+                       have to log in again, and what was sealed with the old keys is lost"
                     .to_owned(),
             },
             fault => fault,

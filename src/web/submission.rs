@@ -92,7 +92,8 @@ impl<F: Form> Submission<F> {
         self.token.as_ref()
     }
 
-    /// Returns where the visitor was going: the page that the field `next` names, or else the query.
+    /// Returns where the visitor was going: the page that the field `next` names, or else the query. It is found
+    /// only if the form `F` has a field `next`.
     pub fn next(&self, visit: &Visit<'_>, in_query: Option<&str>) -> Option<Next> {
         let next = self.typed.get("next").map(String::as_str).or(in_query);
         next.and_then(|next| visit.next(next))

@@ -1,5 +1,6 @@
 //! The store, and the database behind it.
 
+mod configured_roles;
 mod database;
 mod datastore_contract;
 mod migrations;

@@ -237,9 +237,10 @@ async fn a_request_with_a_session_is_one_read_and_at_most_one_write_a_minute() {
     for _ in 0..3 {
         assert_eq!(logged.during(assert_all(&browser)).await, [READ]);
     }
-    app.clock().advance(TimeDelta::seconds(59));
+    // Seconds pass by themselves, too, on a machine that has much to do.
+    app.clock().advance(TimeDelta::seconds(40));
     assert_eq!(logged.during(assert_all(&browser)).await, [READ]);
-    app.clock().advance(TimeDelta::seconds(2));
+    app.clock().advance(TimeDelta::seconds(21));
     assert_eq!(logged.during(assert_all(&browser)).await, [READ, WRITE]);
     for _ in 0..3 {
         assert_eq!(logged.during(assert_all(&browser)).await, [READ]);

@@ -2,4 +2,3 @@
 
 mod configuration;
 mod launch;
-mod roles_at_launch;
