@@ -51,6 +51,7 @@
 //! | what happened, told after the fact | [`event`] |
 //! | a journal of it that nobody changes unseen | [`features::audit`] |
 //! | taking part in a login or a registration | [`Hooks`] |
+//! | a second factor of one's own | [`guide::second_factor`] |
 //! | a store of one's own | [`datastore`], `testing::contract`, which tests it, and the example `own_datastore` |
 //! | tests of an application | `testing`, with the cargo feature of that name |
 

@@ -3,7 +3,7 @@
 //! `cargo run --example second_factor`. Register, confirm, log in, and `POST /codes` for ten more codes: from then
 //! on the password opens no session without one. An application keeps them by `CredentialStore`.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use rocket::tokio::sync::Mutex;
@@ -12,7 +12,7 @@ use rocket_security::crypto::random_bytes;
 use rocket_security::feature::{Factor, Installation, LoginAttempt, Required, Verdict};
 use rocket_security::flow::Flow;
 use rocket_security::template::Embedded;
-use rocket_security::user::Method;
+use rocket_security::user::{Level, Method};
 use rocket_security::web::{Answer, Form, Reply, Submission, Visit};
 use rocket_security::{Csrf, Feature, Fresh, Hooks, Page, Result, Security, Text, User, UserId};
 use serde::{Deserialize, Serialize};
@@ -20,11 +20,11 @@ use serde::{Deserialize, Serialize};
 const CODE: &str = "printed_code";
 const PAGE: Embedded = ("security/printed_code.html", include_str!("printed_code.html"));
 
-/// The codes that are not used yet.
+/// The codes of each list that are not used yet.
 #[derive(Clone, Default, Serialize, Deserialize)]
 struct PrintedCodes {
     #[serde(skip)]
-    codes: Arc<Mutex<HashSet<(UserId, String)>>>,
+    codes: Arc<Mutex<HashMap<UserId, HashSet<String>>>>,
 }
 
 impl<D> Feature<D> for PrintedCodes {
@@ -39,8 +39,7 @@ impl<D> Feature<D> for PrintedCodes {
     fn install(&self, at: &mut Installation<'_, D>) -> Result<()> {
         at.hooks(self.clone());
         at.factor(self.clone());
-        at.manage(self.clone());
-        Ok(())
+        Ok(at.manage(self.clone()))
     }
 }
 
@@ -64,15 +63,13 @@ impl Factor for PrintedCodes {
         Text::new("code.label", "Use a code from your printed list")
     }
     async fn is_set_up(&self, user: &User) -> Result<bool> {
-        Ok(self.codes.lock().await.iter().any(|(owner, _)| *owner == user.id))
+        Ok(self.codes.lock().await.contains_key(&user.id))
     }
 }
 
 #[derive(Default, Deserialize)]
 struct CodeForm {
     code: String,
-    #[allow(dead_code, reason = "read by `Submission::next`")]
-    next: Option<String>,
 }
 impl Form for CodeForm {
     const SECRET: &'static [&'static str] = &["code"];
@@ -91,11 +88,11 @@ async fn submit(
     codes: &State<PrintedCodes>,
     submitted: Submission<CodeForm>,
 ) -> Answer {
-    let next = submitted.next(&visit, None);
-    let typed = submitted.read()?.code;
+    let (next, typed) = (submitted.next(&visit, None), submitted.read()?.code);
     let proving = flow.proving(&visit).await?;
     let attempt = flow.attempt(&visit, &proving, codes.method()).await?;
-    if !codes.codes.lock().await.remove(&(proving.user().id, typed)) {
+    let list = codes.codes.lock().await.get_mut(&proving.user().id).map(|it| it.remove(&typed));
+    if list != Some(true) {
         let wrong = flow.refuse(&visit, &proving, attempt, "code").await?;
         return Err(Page::new(PAGE.0).with("next", next).refuse(wrong));
     }
@@ -104,9 +101,12 @@ async fn submit(
 
 #[post("/codes")]
 async fn print(_csrf: Csrf<'_>, user: Fresh<10>, codes: &State<PrintedCodes>) -> Answer {
+    if codes.is_set_up(&user).await? && user.level() < Level::Two {
+        return Err(rocket_security::Rejection::NotAssured(Level::Two.acr()).into());
+    }
     let code = || Ok(random_bytes::<8>()?.map(|byte| format!("{byte:02x}")).concat());
-    let new = (0..10).map(|_| code()).collect::<Result<Vec<_>>>()?;
-    codes.codes.lock().await.extend(new.iter().map(|code| (user.id, code.clone())));
+    let new = (0..10).map(|_| code()).collect::<Result<HashSet<_>>>()?;
+    codes.codes.lock().await.insert(user.id, new.clone());
     Ok(Reply::data().with("codes", new))
 }
 

@@ -136,3 +136,36 @@ async fn verify_leads_to_the_code_where_two_factors_are_asked_for() {
     assert_eq!(page.location(), "/payroll");
     assert_eq!(ann.get("/payroll").await.body, "the payroll");
 }
+
+#[rocket::async_test]
+async fn the_last_code_does_not_switch_the_factor_off() {
+    let (app, codes) = app().await;
+    for code in &codes {
+        let ann = app.browser();
+        assert_eq!(ann.log_in(ANN, PASSWORD).await.response("tf_required"), true);
+        assert_eq!(send(&ann, code).await.status, Status::Ok);
+    }
+    let ann = app.browser();
+    assert_eq!(ann.log_in(ANN, PASSWORD).await.response("tf_required"), true);
+    assert!(!is_in(&ann).await);
+}
+
+#[rocket::async_test]
+async fn another_list_is_printed_for_two_factors_only() {
+    let (app, codes) = app().await;
+    let bob = app.log_in_as("bob@example.org").await;
+    print(&bob).await;
+    let answer = bob.post_json("/codes", json!({})).await;
+    assert_eq!(
+        (answer.status, answer.reasons()),
+        (Status::Unauthorized, vec!["second_factor_required".into()])
+    );
+
+    let ann = app.browser();
+    ann.log_in(ANN, PASSWORD).await;
+    send(&ann, &codes[0]).await;
+    print(&ann).await;
+    ann.post_json("/logout", json!({})).await;
+    ann.log_in(ANN, PASSWORD).await;
+    assert_eq!(send(&ann, &codes[1]).await.status, Status::BadRequest, "the older list has ended");
+}

@@ -74,7 +74,8 @@ pub trait CredentialStore: Send + Sync + 'static {
     /// stays.
     async fn use_credential(&self, used: &CredentialUse) -> Result<bool>;
 
-    /// Deletes a credential that can be used once; false, and nothing done, if the user does not have it.
+    /// Deletes a credential that can be used once. A factor is still set up when its last one is gone: keep
+    /// another record that says so. False, and nothing done, if the user does not have it.
     ///
     /// Of any number of callers exactly one deletes it, and only that one's `together` is committed. The
     /// epoch stays: unlike the end of a credential by its owner, this is a login.

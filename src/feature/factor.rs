@@ -10,7 +10,7 @@ use crate::user::{Method, User};
 ///
 /// `/verify` leads to the pages of the factors that its user has set up, so that no feature names another.
 /// A page of a factor begins with [`Flow::proving`](crate::flow::Flow::proving): it serves logins that lack
-/// a proof and sessions alike.
+/// a proof and sessions alike. The guide on [second factors](crate::guide::second_factor) shows a whole one.
 #[async_trait]
 pub trait Factor: Send + Sync + 'static {
     /// Returns the method of its proofs.
@@ -22,7 +22,7 @@ pub trait Factor: Send + Sync + 'static {
     /// Returns what people call it, for a link: for example "A code from your printed list".
     fn label(&self) -> Text;
 
-    /// Checks whether a user can prove who they are by it.
+    /// Checks whether a user has set it up. A user who has used up all codes of a list still has.
     ///
     /// # Errors
     ///

@@ -63,7 +63,8 @@ impl Required {
         Self { page: page.into(), state: State::Choice, methods }
     }
 
-    /// Requires that the user sets up a second factor, at that page.
+    /// Requires that the user sets up a second factor, at that page, which ends with
+    /// [`Flow::set_up`](crate::flow::Flow::set_up).
     pub fn set_up(page: &'static str) -> Self {
         Self { page: page.into(), state: State::SetUp, methods: Vec::new() }
     }

@@ -32,6 +32,7 @@
 //! ```text
 //! POST /login {"email": "ann@example.org", "password": "a ferry leaves at seven"}
 //!   200 {"meta": {"code": 200}, "response": {"user": {"id": "…", "email": "ann@example.org", "roles": []}, "csrf_token": "…", "tf_required": false}}
+//!   200 {"meta": {"code": 200}, "response": {"csrf_token": "…", "tf_required": true, "tf_state": "ready", "tf_method": "totp", "tf_primary_method": "totp"}}
 //!   400 {"meta": {"code": 400}, "response": {"errors": ["…"], "field_errors": {"": ["…"]}, "reasons": ["invalid_credentials"]}}
 //! ```
 //!

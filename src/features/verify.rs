@@ -141,6 +141,8 @@ async fn verify(
 struct Ways {
     /// Whether the password is asked for.
     takes_password: bool,
+    /// Whether a second factor is demanded.
+    needs_two: bool,
     factors: Vec<Way>,
 }
 
@@ -168,15 +170,16 @@ async fn ways(
         found.push(Way { method, label: factor.label().to_string(), url });
     }
     let password = Proof::new(Method::Password, visit.clock().now());
-    let is_enough = acr_values != Some(Level::Two.acr())
-        || active.record.proofs.clone().and(password).level() == Level::Two;
+    let needs_two = acr_values == Some(Level::Two.acr());
+    let is_enough = !needs_two || active.record.proofs.clone().and(password).level() == Level::Two;
     let takes_password = is_enough && flow.has_password(&active.user).await?;
-    Ok(Ways { takes_password, factors: found })
+    Ok(Ways { takes_password, needs_two, factors: found })
 }
 
 fn page(next: Option<&Next>, ways: &Ways) -> Page {
     Page::new(PAGE.0)
         .with("next", next)
         .with("takes_password", ways.takes_password)
+        .with("needs_two", ways.needs_two)
         .with("factors", &ways.factors)
 }

@@ -20,6 +20,7 @@ pub mod pending;
 mod programs;
 mod remember;
 mod session;
+mod set_up;
 pub mod username;
 
 pub(crate) use crate::flow::judges::Judges;

@@ -237,7 +237,18 @@ impl Flow {
         user: &User,
         before: &Active,
     ) -> Result<(), Rejection> {
-        let (token, record) = new_session(visit, user, before.record.proofs.clone())?;
+        self.begin_after_change(visit, user, before, before.record.proofs.clone()).await
+    }
+
+    /// Begins a session with these proofs in place of the one that a change of the account has ended.
+    pub(super) async fn begin_after_change(
+        &self,
+        visit: &Visit<'_>,
+        user: &User,
+        before: &Active,
+        proofs: Proofs,
+    ) -> Result<(), Rejection> {
+        let (token, record) = new_session(visit, user, proofs)?;
         let record = SessionRecord { created_at: before.record.created_at, ..record };
         let nothing = Together::nothing();
         let begun = self.store.begin_session(&record, self.max_sessions, &nothing).await?;

@@ -65,8 +65,8 @@ impl Proving<'_> {
 #[derive(Debug)]
 #[must_use = "an attempt stays charged until it is accepted"]
 pub struct Attempt {
-    method: Method,
-    charged: Charged,
+    pub(in crate::flow) method: Method,
+    pub(in crate::flow) charged: Charged,
 }
 
 impl Flow {

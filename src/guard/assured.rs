@@ -39,7 +39,7 @@ impl AssuranceLevel for Two {
 /// A user whose proofs are worth the level `L`, whatever the mechanism.
 ///
 /// A user who is not logged in is answered as by [`AuthUser`]. A user who proved too little is answered with
-/// 401, `reauth_required` and the level as `acr_values`; a page with 303 to `/verify` and back, where the user
+/// 401, the reason `second_factor_required`, `reauth_required: true` and the level as `acr_values`; a page with 303 to `/verify` and back, where the user
 /// adds the missing factor. A token is worth what its login was; to a program, the challenge says
 /// `insufficient_user_authentication` and the level (RFC 9470, section 3).
 ///

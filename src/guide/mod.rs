@@ -7,6 +7,7 @@
 //! - [`mail`]: transports, templates, subjects, the outbox, and what happens when it fails
 //! - [`migration`]: coming from Flask-Security, flask-praetorian or a PASETO extension; dialects of refusals
 //! - [`own_datastore`]: a store of one's own, and sharing a transaction with ours
+//! - [`second_factor`]: a second factor of one's own
 //! - [`session_data`]: a basket, a flash message
 //! - [`single_page`]: applications that run in the browser: JSON, the anti-forgery cookie, mailed links
 //! - [`tokens`]: PASETO for programs: keys, issuing, verifying, the command line
@@ -37,6 +38,9 @@ pub mod own_datastore {}
 
 #[doc = include_str!("pages.md")]
 pub mod pages {}
+
+#[doc = include_str!("second_factor.md")]
+pub mod second_factor {}
 
 #[doc = include_str!("session_data.md")]
 pub mod session_data {}

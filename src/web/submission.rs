@@ -92,8 +92,8 @@ impl<F: Form> Submission<F> {
         self.token.as_ref()
     }
 
-    /// Returns where the visitor was going: the page that the field `next` names, or else the query. It is found
-    /// only if the form `F` has a field `next`.
+    /// Returns where the visitor was going: the page that the field `next` names, or else the query. In JSON, `F` has
+    /// to have that field, for unknown members are refused.
     pub fn next(&self, visit: &Visit<'_>, in_query: Option<&str>) -> Option<Next> {
         let next = self.typed.get("next").map(String::as_str).or(in_query);
         next.and_then(|next| visit.next(next))
@@ -146,6 +146,9 @@ async fn read<F: Form>(
     }
     let submitted = fields.remove(csrf::FIELD);
     if sends_form(request) {
+        if let Some(Value::String(next)) = fields.get("next") {
+            typed.insert("next".to_owned(), next.clone());
+        }
         complete::<F>(&mut fields, &web.config().identity);
     }
     for (name, value) in &fields {

@@ -7,5 +7,6 @@ mod password_disabled;
 mod password_queue;
 mod password_work;
 mod pending;
+mod set_up;
 mod throttle;
 mod verify;

@@ -1,0 +1,60 @@
+//! Setting up a factor: in a login that requires one, or in a session.
+
+use crate::datastore::credential::CredentialsUnchanged;
+use crate::error::Result;
+use crate::flow::door::Flow;
+use crate::flow::entry::{Authenticated, PendingLogin};
+use crate::flow::pending::{Attempt, Proving};
+use crate::rejection::Rejection;
+use crate::user::{Proof, User};
+use crate::web::next::Next;
+use crate::web::reply::Reply;
+use crate::web::visit::Visit;
+
+impl Flow {
+    /// Sets up a factor and goes on: with the login that [required](crate::feature::Required::set_up) one, or
+    /// with the session.
+    ///
+    /// `change` is the change of the user's credentials, by
+    /// [`CredentialStore::change_credentials`](crate::datastore::CredentialStore::change_credentials). It ends
+    /// everything older, sessions and pending logins too, so that nothing else goes on after it. `attempt` is the
+    /// proof that the user has what is set up: look at what they sent first.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejection::Unauthenticated`] if the account changed meanwhile, or the change is of another user; the rest
+    /// as for [`accept`](Self::accept).
+    pub async fn set_up(
+        &self,
+        visit: &Visit<'_>,
+        proving: Proving<'_>,
+        attempt: Attempt,
+        change: impl AsyncFnOnce() -> Result<std::result::Result<User, CredentialsUnchanged>>,
+        next: Option<Next>,
+    ) -> Result<Reply, Rejection> {
+        let (id, epoch) = (proving.user().id, proving.user().epoch);
+        let changed = change().await?.map_err(|_| Rejection::Unauthenticated)?;
+        // It is this change alone that the login goes on after: what else raises the epoch ends it.
+        if changed.id != id || changed.epoch != epoch + 1 {
+            return Err(Rejection::Unauthenticated);
+        }
+        let proof = Proof::new(attempt.method, visit.clock().now());
+        self.limits.uncharge(attempt.charged).await?;
+        match proving {
+            Proving::Login(pending) => {
+                let login = Authenticated { user: Box::new(changed), ..pending.login };
+                let entry = self.prove(visit, PendingLogin { login, ..*pending }, proof).await?;
+                let entry = if next.is_some() { entry.leading_to(next) } else { entry };
+                self.finish(visit, entry).await
+            }
+            Proving::Session(active) => {
+                let proofs = active.record.proofs.clone().and(proof);
+                self.begin_after_change(visit, &changed, active, proofs).await?;
+                let next = next.or_else(|| visit.url("after_verify")).unwrap_or_else(Next::home);
+                let shown = visit.payload(&changed).await?;
+                let shown = self.with_access_token(visit, &changed, shown).await?;
+                Ok(Reply::redirect(next).with("user", shown))
+            }
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! A factor that a login requires its user to set up, and one that is set up in a session.
+
+use std::sync::Arc;
+
+use rocket::http::Status;
+use rocket::serde::{Deserialize, Serialize};
+use rocket::{Build, Rocket, Route, State, async_trait, get, post, routes};
+use rocket_security::crypto::random_uuid;
+use rocket_security::datastore::credential::{CredentialChange, CredentialRecord};
+use rocket_security::datastore::user::UserChange;
+use rocket_security::datastore::{CredentialStore, Together};
+use rocket_security::feature::{Factor, Installation, LoginAttempt, Required, Verdict};
+use rocket_security::flow::Flow;
+use rocket_security::testing::{Answer, Browser, PASSWORD, TestApp};
+use rocket_security::user::{CredentialKind, Method};
+use rocket_security::web::reply::Answer as Reply;
+use rocket_security::web::submission::{Form, Submission};
+use rocket_security::web::visit::Visit;
+use rocket_security::{Assured, Feature, Hooks, Result, Security, Text, Two, User, UserId};
+use serde_json::json;
+
+use crate::support::users::change_user;
+use crate::support::{ANN, rocket_with, with_ann};
+
+/// Wants a card of every user, and has those who have none set one up.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(crate = "rocket::serde")]
+struct Cards {}
+
+fn card() -> Method {
+    Method::custom("card")
+}
+
+fn kind() -> CredentialKind {
+    CredentialKind::parse("card").unwrap()
+}
+
+/// Where cards are kept.
+struct Drawer(Arc<dyn CredentialStore>);
+
+impl<D: CredentialStore> Feature<D> for Cards {
+    const NAME: &'static str = "cards";
+
+    fn urls(&self) -> Vec<(&'static str, String)> {
+        vec![("card", "/card".to_owned())]
+    }
+
+    fn routes(&self) -> Vec<Route> {
+        routes![set_up]
+    }
+
+    fn install(&self, at: &mut Installation<'_, D>) -> Result<()> {
+        at.hooks(Drawer(at.store()));
+        at.factor(Drawer(at.store()));
+        at.manage(Drawer(at.store()));
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Hooks for Drawer {
+    async fn before_login(&self, attempt: &LoginAttempt<'_>) -> Result<Verdict> {
+        if attempt.proofs.has(&card()) || attempt.user.email.as_str() != ANN {
+            return Ok(Verdict::Allow);
+        }
+        let has_one = self.is_set_up(attempt.user).await?;
+        let required = Required::proof("card", "card");
+        Ok(Verdict::Require(if has_one { required } else { Required::set_up("card") }))
+    }
+}
+
+#[async_trait]
+impl Factor for Drawer {
+    fn method(&self) -> Method {
+        card()
+    }
+
+    fn page(&self) -> &'static str {
+        "card"
+    }
+
+    fn label(&self) -> Text {
+        Text::new("card.label", "Use your card")
+    }
+
+    async fn is_set_up(&self, user: &User) -> Result<bool> {
+        Ok(!self.0.list_credentials(user.id).await?.is_empty())
+    }
+}
+
+#[derive(Default, Deserialize)]
+#[serde(crate = "rocket::serde", default, deny_unknown_fields)]
+struct CardForm {
+    /// For whom, if not for the user.
+    user: Option<UserId>,
+    /// How often the account is changed beside it.
+    beside: i64,
+}
+
+impl Form for CardForm {
+    const SECRET: &'static [&'static str] = &[];
+}
+
+#[post("/card", data = "<submitted>")]
+async fn set_up(
+    visit: Visit<'_>,
+    flow: &State<Flow>,
+    drawer: &State<Drawer>,
+    submitted: Submission<CardForm>,
+) -> Reply {
+    let form = submitted.read()?;
+    let proving = flow.proving(&visit).await?;
+    let attempt = flow.attempt(&visit, &proving, card()).await?;
+    let (user, epoch) = (form.user.unwrap_or(proving.user().id), proving.user().epoch);
+    for _ in 0..form.beside {
+        let change = UserChange::active(true);
+        flow.store().update_user(user, &change, &Together::nothing()).await?;
+    }
+    let epoch = if form.user.is_some() { 0 } else { epoch + form.beside };
+    let record = CredentialRecord::new(random_uuid()?, user, kind(), visit.origin().at);
+    let change = CredentialChange::unless_changed_since(epoch).adding(record);
+    let change = async || drawer.0.change_credentials(user, &change, &Together::nothing()).await;
+    Ok(flow.set_up(&visit, proving, attempt, change, None).await?)
+}
+
+#[get("/payroll")]
+fn payroll(user: Assured<Two>) -> String {
+    user.email.to_string()
+}
+
+fn rocket() -> Rocket<Build> {
+    rocket_with(Security::default().enable(Cards {})).mount("/", routes![payroll])
+}
+
+async fn app() -> TestApp {
+    with_ann(TestApp::launch(rocket())).await
+}
+
+async fn half_in(browser: &Browser<'_>) -> Answer {
+    let answer = browser.log_in(ANN, PASSWORD).await;
+    assert_eq!(answer.response("tf_required"), true, "{}", answer.body);
+    answer
+}
+
+async fn may_see_the_payroll(browser: &Browser<'_>) -> bool {
+    browser.get_json("/payroll").await.status == Status::Ok
+}
+
+#[rocket::async_test]
+async fn a_login_that_requires_a_factor_is_finished_by_setting_it_up() {
+    let app = app().await;
+    let (ann, other) = (app.browser(), app.browser());
+    assert_eq!(half_in(&ann).await.response("tf_state"), "setup_from_login");
+    half_in(&other).await;
+
+    let answer = ann.post_json("/card", json!({})).await;
+    assert_eq!((answer.status, answer.response("tf_required")), (Status::Ok, json!(false)));
+    assert!(may_see_the_payroll(&ann).await);
+
+    // Every other pending login has ended with the change, and the next one asks for the card.
+    let answer = other.post_json("/card", json!({})).await;
+    assert_eq!(answer.status, Status::Unauthorized, "{}", answer.body);
+    assert!(!may_see_the_payroll(&other).await);
+    assert_eq!(half_in(&app.browser()).await.response("tf_state"), "ready");
+}
+
+#[rocket::async_test]
+async fn a_form_leads_from_the_login_over_the_page_of_the_factor_and_home() {
+    let app = app().await;
+    let ann = app.browser();
+    let page = ann.post_form("/login", &[("email", ANN), ("password", PASSWORD)]).await;
+    assert_eq!((page.status, page.location()), (Status::SeeOther, "/card"));
+    let page = ann.post_form("/card", &[]).await;
+    assert_eq!((page.status, page.location()), (Status::SeeOther, "/"));
+    assert!(may_see_the_payroll(&ann).await);
+}
+
+#[rocket::async_test]
+async fn a_session_goes_on_with_the_factor_that_its_user_sets_up_and_others_end() {
+    let app = app().await;
+    let bob = app.log_in_as("bob@example.org").await;
+    let elsewhere = app.browser();
+    elsewhere.log_in("bob@example.org", PASSWORD).await;
+    assert!(!may_see_the_payroll(&bob).await);
+
+    let answer = bob.post_json("/card", json!({})).await;
+    assert_eq!(answer.status, Status::Ok, "{}", answer.body);
+    assert!(may_see_the_payroll(&bob).await);
+    assert_eq!(elsewhere.get_json("/me").await.status, Status::Unauthorized);
+}
+
+#[rocket::async_test]
+async fn a_login_does_not_go_on_after_any_other_change_of_the_account() {
+    let app = app().await;
+    let user = app.user("carol@example.org").await;
+    let ann = app.browser();
+
+    half_in(&ann).await;
+    let answer = ann.post_json("/card", json!({"beside": 1})).await;
+    assert_eq!(answer.status, Status::Unauthorized, "{}", answer.body);
+    assert!(!may_see_the_payroll(&ann).await);
+
+    half_in(&ann).await;
+    let answer = ann.post_json("/card", json!({"user": user.id})).await;
+    assert_eq!(answer.status, Status::Unauthorized, "{}", answer.body);
+    assert_eq!(ann.get_json("/me").await.status, Status::Unauthorized);
+
+    half_in(&ann).await;
+    let user = app.user(ANN).await;
+    change_user(&app, &user, &UserChange::active(true)).await;
+    let answer = ann.post_json("/card", json!({})).await;
+    assert_eq!(answer.status, Status::Unauthorized, "{}", answer.body);
+}
