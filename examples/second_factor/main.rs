@@ -1,7 +1,6 @@
 //! A second factor of an application's own: codes that the user reads from a printed list.
 //!
-//! `cargo run --example second_factor`. Register, confirm, log in, and `POST /codes` for ten more codes: from then
-//! on the password opens no session without one. An application keeps them by `CredentialStore`.
+//! `cargo run --example second_factor`. Register, confirm, log in, and `POST /codes` for ten codes, once each.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -39,7 +38,8 @@ impl<D> Feature<D> for PrintedCodes {
     fn install(&self, at: &mut Installation<'_, D>) -> Result<()> {
         at.hooks(self.clone());
         at.factor(self.clone());
-        Ok(at.manage(self.clone()))
+        at.manage(self.clone());
+        Ok(())
     }
 }
 

@@ -121,10 +121,12 @@ impl Application {
     /// if there is one. Whether the feature is enabled the application alone knows; a journal that has a row,
     /// or whose settings are there, is gone on with.
     pub(crate) async fn change(&self, event: Event) -> Result<Change, Failure> {
-        let journal = self.journal_if_any().await?;
-        let journals = journal.into_iter().map(|it| Box::new(Written(it)) as Box<dyn Journaling>);
+        let journals: Arc<[Box<dyn Journaling>]> = match self.journal_if_any().await? {
+            Some(journal) => Arc::new([Box::new(Written(journal))]),
+            None => Arc::new([]),
+        };
         // The application's worker looks for mail by itself.
-        let announcer = Announcer::new(journals.collect(), Listeners::default().start(), || {});
+        let announcer = Announcer::new(journals, Listeners::default().start(), || {});
         Ok(announcer.change(event))
     }
 

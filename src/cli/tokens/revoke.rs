@@ -97,9 +97,7 @@ async fn revoke_family(application: &Application, id: Uuid) -> Result<(), Failur
 async fn end_family(application: &Application, user: UserId, id: Uuid) -> Result<bool, Failure> {
     let reason = SessionEnd::ByOperator;
     let event = Event::RefreshTrackerRevoked { user, family: id, reason, origin: origin() };
-    Ok(application
-        .commit(event, async |store, with| store.end_family(user, id, with).await)
-        .await?)
+    application.commit(event, async |store, with| store.end_family(user, id, with).await).await
 }
 
 /// Denies a token of which the id alone is known: nobody knows when it expires, or whether there is one.
@@ -185,7 +183,5 @@ async fn deny(
     until: Timestamp,
 ) -> Result<bool, Failure> {
     let event = Event::TokenDenied { user, token: denied_as.to_owned(), origin: origin() };
-    Ok(application
-        .commit(event, async |store, with| store.deny(denied_as, until, with).await)
-        .await?)
+    application.commit(event, async |store, with| store.deny(denied_as, until, with).await).await
 }

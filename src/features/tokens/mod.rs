@@ -112,7 +112,7 @@
 //!
 //! What an application issues by [`Tokens::access`](crate::Tokens::access) is taken likewise. One for an
 //! [`AuthUser`](crate::AuthUser) ends with the session, or the program's login, that the request came by, and is
-//! as fresh. One that belongs to neither, as for a [`User`], ends with a change of the account, its
+//! as fresh. One that belongs to neither, as for a [`User`](crate::User), ends with a change of the account, its
 //! `exp`, or [`Programs::deny_token`] alone, and is never fresh. A handler that issues to whoever comes by such a
 //! token lets them go on for ever: `AuthVia<via::Session>` before it does not.
 //! [`Tokens::refresh`](crate::Tokens::refresh) begins a program's login.
