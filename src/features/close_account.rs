@@ -67,7 +67,7 @@ use crate::rejection::Rejection;
 use crate::secret::Secret;
 use crate::template::{Embedded, page, templates};
 use crate::text::Text;
-use crate::user::{User, Username};
+use crate::user::User;
 use crate::web::next::Next;
 use crate::web::page::{Notice, Page};
 use crate::web::reply::{Answer, Reply};
@@ -236,16 +236,12 @@ impl MailedLink for CloseAccount {
 
     fn page(&self, _flow: &Flow, link: Option<&OpenLink>) -> Page {
         Page::new(LINK_PAGE.0)
-            .with("token", link.map(|link| link.token.reveal()))
             .with("email", link.map(|link| link.user.email.to_string()))
-            .with(
-                "username",
-                link.and_then(|link| link.user.username.as_ref()).map(Username::as_str),
-            )
+            .with("username", link.and_then(OpenLink::username))
     }
 
-    fn show(&self, flow: &Flow, link: &OpenLink) -> Reply {
-        Reply::page(self.page(flow, Some(link))).with("deleted_at", link.user.closes_at)
+    fn describe(&self, link: &OpenLink, reply: Reply) -> Reply {
+        reply.with("deleted_at", link.user.closes_at)
     }
 
     /// Refuses to open what is open.

@@ -199,18 +199,14 @@ impl MailedLink for Confirm {
 
     fn page(&self, flow: &Flow, link: Option<&OpenLink>) -> Page {
         Page::new(LINK_PAGE.0)
-            .with("token", link.map(|link| link.token.reveal()))
             .with("email", link.map(|link| link.address.to_string()))
-            .with(
-                "username",
-                link.and_then(|link| link.user.username.as_ref()).map(ToString::to_string),
-            )
+            .with("username", link.and_then(OpenLink::username))
             .with("needs_password", link.is_some_and(|link| !link.has_password))
             .with("password_min", flow.password_policy().min_length)
     }
 
-    fn show(&self, flow: &Flow, link: &OpenLink) -> Reply {
-        Reply::page(self.page(flow, Some(link))).with("password_required", !link.has_password)
+    fn describe(&self, link: &OpenLink, reply: Reply) -> Reply {
+        reply.with("password_required", !link.has_password)
     }
 
     /// Confirms the address, with the password that was chosen when registering, or with one that is

@@ -228,13 +228,12 @@ impl MailedLink for Invite {
 
     fn page(&self, flow: &Flow, link: Option<&OpenLink>) -> Page {
         Page::new(PAGE.0)
-            .with("token", link.map(|link| link.token.reveal()))
             .with("email", link.map(|link| link.address.to_string()))
             .with("password_min", flow.password_policy().min_length)
     }
 
-    fn show(&self, flow: &Flow, link: &OpenLink) -> Reply {
-        Reply::page(self.page(flow, Some(link))).with("email", link.address.as_str())
+    fn describe(&self, link: &OpenLink, reply: Reply) -> Reply {
+        reply.with("email", link.address.as_str())
     }
 
     async fn press(

@@ -193,7 +193,6 @@ impl MailedLink for Reset {
 
     fn page(&self, flow: &Flow, link: Option<&OpenLink>) -> Page {
         Page::new(LINK_PAGE.0)
-            .with("token", link.map(|link| link.token.reveal()))
             .with("email", link.map(|link| link.user.email.to_string()))
             .with("password_min", flow.password_policy().min_length)
     }

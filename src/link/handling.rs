@@ -14,6 +14,7 @@ use crate::secret::Secret;
 use crate::session::cookie;
 use crate::user::{Email, User};
 use crate::web::next::Next;
+use crate::web::page::Page;
 use crate::web::reply::{Answer, Refused, Reply};
 use crate::web::visit::Visit;
 
@@ -54,7 +55,7 @@ impl<L: MailedLink> Handled<'_, L> {
 
     pub(super) async fn show(&self, token: Option<Token>) -> Answer {
         match self.find(token.clone()).await {
-            Ok(link) => Ok(self.link.show(self.flow, &link)),
+            Ok(link) => Ok(self.link.describe(&link, Reply::page(self.page(Some(&link))))),
             Err(rejection) => Err(self.refuse(token, rejection).await),
         }
     }
@@ -171,20 +172,21 @@ impl<L: MailedLink> Handled<'_, L> {
         kept.as_deref().and_then(Token::parse)
     }
 
+    fn page(&self, link: Option<&OpenLink>) -> Page {
+        let token = link.map(|link| link.token.reveal());
+        self.link.page(self.flow, link).with("token", token)
+    }
+
     /// Says why: on the page for links that are dead, on the page of the link itself, or, when
     /// neither link nor input is what is wrong, on a page of its own.
     async fn refuse(&self, token: Option<Token>, rejection: Rejection) -> Refused {
         match &rejection {
-            Rejection::InvalidLink | Rejection::LinkUsed(_) => {
-                self.link.page(self.flow, None).refuse(rejection)
-            }
+            Rejection::InvalidLink | Rejection::LinkUsed(_) => self.page(None).refuse(rejection),
             Rejection::InvalidInput(_) | Rejection::CsrfFailed(_) if !self.visit.wants_json() => {
                 match self.find(token).await {
-                    Ok(link) => self.link.page(self.flow, Some(&link)).refuse(rejection),
+                    Ok(link) => self.page(Some(&link)).refuse(rejection),
                     // The first press may have ended the session that the form belongs to.
-                    Err(used @ Rejection::LinkUsed(_)) => {
-                        self.link.page(self.flow, None).refuse(used)
-                    }
+                    Err(used @ Rejection::LinkUsed(_)) => self.page(None).refuse(used),
                     Err(_) => rejection.into(),
                 }
             }

@@ -9,7 +9,7 @@ use crate::feature::Change;
 use crate::flow::Flow;
 use crate::rejection::Rejection;
 use crate::text::Text;
-use crate::user::{Email, Method, Proof, User};
+use crate::user::{Email, Method, Proof, User, Username};
 use crate::web::next::Next;
 use crate::web::page::Page;
 use crate::web::reply::Reply;
@@ -35,12 +35,13 @@ pub trait MailedLink: Send + Sync + Sized + 'static {
     /// What is submitted by the button.
     type Form: Form;
 
-    /// Shows the link, or, when there is none, that it is not valid.
+    /// Returns the page that shows the link, or, when there is none, that it is not valid. The button's `token` is
+    /// added to it.
     fn page(&self, flow: &Flow, link: Option<&OpenLink>) -> Page;
 
-    /// Describes a valid link; in JSON, too.
-    fn show(&self, flow: &Flow, link: &OpenLink) -> Reply {
-        Reply::page(self.page(flow, Some(link)))
+    /// Adds to the answer in JSON what describes a valid link.
+    fn describe(&self, _link: &OpenLink, reply: Reply) -> Reply {
+        reply
     }
 
     /// Refuses a request that may not see the link.
@@ -84,6 +85,13 @@ pub struct OpenLink {
     pub user: User,
     /// Whether that account has a password.
     pub has_password: bool,
+}
+
+impl OpenLink {
+    /// Returns the username of the account, if it has one.
+    pub fn username(&self) -> Option<&str> {
+        self.user.username.as_ref().map(Username::as_str)
+    }
 }
 
 /// Goes on after a link was used: to `next`, or, if the settings let a link log in, through the

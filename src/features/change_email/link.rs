@@ -39,13 +39,12 @@ impl MailedLink for ChangeEmail {
 
     fn page(&self, _flow: &Flow, link: Option<&OpenLink>) -> Page {
         Page::new(PAGE.0)
-            .with("token", link.map(|link| link.token.reveal()))
             .with("current_email", link.map(|link| link.user.email.to_string()))
             .with("new_email", link.map(|link| link.address.to_string()))
     }
 
-    fn show(&self, flow: &Flow, link: &OpenLink) -> Reply {
-        Reply::page(self.page(flow, Some(link)))
+    fn describe(&self, link: &OpenLink, reply: Reply) -> Reply {
+        reply
             .with("current_email", link.user.email.as_str())
             .with("new_email", link.address.as_str())
     }

@@ -12,7 +12,7 @@ use crate::link::{Button, MailedLink, OpenLink};
 use crate::rejection::Rejection;
 use crate::template::{Embedded, page};
 use crate::text::Text;
-use crate::user::{User, Username};
+use crate::user::User;
 use crate::web::next::Next;
 use crate::web::page::{Notice, Page};
 use crate::web::reply::Reply;
@@ -55,12 +55,8 @@ impl MailedLink for Undo {
 
     fn page(&self, _flow: &Flow, link: Option<&OpenLink>) -> Page {
         Page::new(PAGE.0)
-            .with("token", link.map(|link| link.token.reveal()))
             .with("old_email", link.map(|link| link.address.to_string()))
-            .with(
-                "username",
-                link.and_then(|link| link.user.username.as_ref()).map(Username::as_str),
-            )
+            .with("username", link.and_then(OpenLink::username))
     }
 
     /// Takes the account back, whatever was done to it since: its address and its password were in

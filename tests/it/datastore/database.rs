@@ -1,21 +1,16 @@
 //! The database: shared with the application, and gone.
 
-use std::sync::{Arc, Mutex};
-
 use rocket::futures::future::BoxFuture;
 use rocket::http::Status;
 use rocket::{get, routes};
 use rocket_db_pools::{Connection, Database};
-use rocket_security::clock::Clock;
-use rocket_security::datastore::Together;
 use rocket_security::features::login::Login;
 use rocket_security::features::logout::Logout;
 use rocket_security::testing::{PASSWORD, TestApp, TestDatabase};
-use rocket_security::{AuthUser, Maybe, Security, SqlxDatastore, SqlxPool, UserDatastore};
+use rocket_security::{AuthUser, Maybe, Security, SqlxDatastore, SqlxPool};
 use serde_json::json;
 
-use crate::support::users::new_user;
-use crate::support::{ANN, sql};
+use crate::support::ANN;
 
 /// Gives an application with a pool of its own on the database, and a route that uses it.
 macro_rules! sharing {
@@ -92,49 +87,6 @@ async fn connections_are_opened_with_a_log_foreign_keys_and_patience() {
     assert_eq!(pragma("SELECT journal_mode FROM pragma_journal_mode").await, "wal");
     assert_eq!(pragma("SELECT CAST(foreign_keys AS TEXT) FROM pragma_foreign_keys").await, "1");
     assert_eq!(pragma("SELECT CAST(timeout AS TEXT) FROM pragma_busy_timeout").await, "2000");
-}
-
-/// Counts the notes twice in the transaction of a change, with another's note committed in between.
-macro_rules! counted_twice {
-    ($db:ty, $store:path, $database:ident) => {{
-        let pool = sqlx::Pool::<$db>::connect($database.direct_url()).await.unwrap();
-        let store = $store(SqlxPool::new(pool.clone()));
-        store.migrate().await.unwrap();
-        sql::execute(&$database, "CREATE TABLE notes (name VARCHAR(40) NOT NULL)").await;
-        let counts: Arc<Mutex<Vec<i64>>> = Arc::default();
-        let seen = Arc::clone(&counts);
-        let work =
-            Together::nothing().and(move |connection: &mut <$db as sqlx::Database>::Connection| {
-                let (seen, pool) = (Arc::clone(&seen), pool.clone());
-                Box::pin(async move {
-                    for _ in 0..2 {
-                        let count = sqlx::query_as("SELECT COUNT(*) FROM notes");
-                        let (count,): (i64,) = count.fetch_one(&mut *connection).await?;
-                        seen.lock().unwrap().push(count);
-                        sqlx::query("INSERT INTO notes (name) VALUES ('a')").execute(&pool).await?;
-                    }
-                    Ok(())
-                })
-            });
-        let user = new_user("ann@example.org", Clock::default().now());
-        store.create_user(&user, &work).await.unwrap().unwrap();
-        let counts = counts.lock().unwrap().clone();
-        counts
-    }};
-}
-
-#[rocket::async_test]
-async fn on_a_pool_that_the_application_opened_a_transaction_sees_what_others_commit() {
-    let database = TestDatabase::create().await;
-    let counts: Vec<i64> = match database.url().split(':').next().unwrap() {
-        #[cfg(feature = "postgres")]
-        "postgres" => counted_twice!(sqlx::Postgres, SqlxDatastore::postgres, database),
-        #[cfg(feature = "mysql")]
-        "mysql" => counted_twice!(sqlx::MySql, SqlxDatastore::mysql, database),
-        // One transaction writes at a time.
-        _ => return,
-    };
-    assert_eq!(counts, [0, 1]);
 }
 
 #[rocket::async_test]

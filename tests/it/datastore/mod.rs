@@ -3,6 +3,8 @@
 mod configured_roles;
 mod database;
 mod datastore_contract;
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+mod isolation;
 mod migrations;
 mod outage;
 mod statements;
