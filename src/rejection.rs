@@ -160,13 +160,15 @@ impl Rejection {
                 "The refresh token is missing: send it as `refresh_token`, or in its cookie.",
             ),
             Self::RefreshTokenRefused(fault) => {
-                (fault.reason(), "The refresh token is not accepted.")
+                let words = "The refresh token is not accepted.";
+                return Text::new("refresh_token_refused", words).with_reason(fault.reason());
             }
             Self::CredentialsRefused => {
                 ("credentials_refused", "What this request was sent with opens no account.")
             }
             Self::TokenRefused(fault) => {
-                (fault.reason(), "The token that this request was sent with is not accepted.")
+                let words = "The token that this request was sent with is not accepted.";
+                return Text::new("token_refused", words).with_reason(fault.reason());
             }
             Self::ConflictingCredentials => (
                 "conflicting_credentials",

@@ -18,6 +18,8 @@ use std::fmt::Display;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Text {
     id: &'static str,
+    /// The reason code, where that is not the first part of the id.
+    reason: Option<&'static str>,
     words: &'static str,
     arguments: Vec<(&'static str, String)>,
 }
@@ -25,12 +27,18 @@ pub struct Text {
 impl Text {
     /// Creates a text without arguments. `id` is in snake case, with dots between its parts.
     pub const fn new(id: &'static str, words: &'static str) -> Self {
-        Self { id, words, arguments: Vec::new() }
+        Self { id, reason: None, words, arguments: Vec::new() }
     }
 
     /// Sets an argument.
     pub fn with(mut self, name: &'static str, value: impl Display) -> Self {
         self.arguments.push((name, value.to_string()));
+        self
+    }
+
+    /// Sets another reason code than the first part of the id: for a text that tells people less than programs.
+    pub(crate) fn with_reason(mut self, reason: &'static str) -> Self {
+        self.reason = Some(reason);
         self
     }
 
@@ -41,7 +49,8 @@ impl Text {
 
     /// Returns the reason code: the id up to its first dot.
     pub fn reason(&self) -> &'static str {
-        self.id.split_once('.').map_or(self.id, |(reason, _)| reason)
+        let first = self.id.split_once('.').map_or(self.id, |(first, _)| first);
+        self.reason.unwrap_or(first)
     }
 
     /// Returns the arguments, with their names.

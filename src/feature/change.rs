@@ -35,12 +35,14 @@ pub struct Change {
     announcer: Announcer,
     events: Vec<Event>,
     together: Together,
+    is_asked: bool,
 }
 
 impl Announcer {
     /// Prepares a change of the store that this event tells of.
     pub fn change(&self, event: Event) -> Change {
-        Change { announcer: self.clone(), events: vec![event], together: Together::nothing() }
+        let together = Together::nothing();
+        Change { announcer: self.clone(), events: vec![event], together, is_asked: false }
     }
 }
 
@@ -63,6 +65,20 @@ impl Change {
         self
     }
 
+    /// Asks the journals now, for a change that has to wait for something else which must not happen without it.
+    /// Without this, [`commit`](Self::commit) asks them.
+    ///
+    /// # Errors
+    ///
+    /// What a journal fails with.
+    pub async fn asked(mut self) -> Result<Self> {
+        if !self.is_asked {
+            self.together = self.announcer.with_journals(&self.events, self.together).await?;
+            self.is_asked = true;
+        }
+        Ok(self)
+    }
+
     /// Makes the change: asks the journals what is committed with it, hands that to the one step of the store
     /// that `act` is, and tells of the events if the step was [committed](Committed). Returns what the store
     /// answered.
@@ -74,8 +90,7 @@ impl Change {
         self,
         act: impl AsyncFnOnce(&Together) -> Result<T>,
     ) -> Result<T> {
-        let Self { announcer, events, together } = self;
-        let together = announcer.with_journals(&events, together).await?;
+        let Self { announcer, events, together, .. } = self.asked().await?;
         let answer = act(&together).await?;
         if answer.is_committed() {
             announcer.committed(&events, !together.mail.is_empty());

@@ -7,7 +7,7 @@ use crate::crypto::password::Password;
 use crate::error::Result;
 use crate::feature::attempt::LoginAttempt;
 use crate::feature::verdict::Verdict;
-use crate::rejection::FieldErrors;
+use crate::rejection::{FieldErrors, Rejection};
 use crate::user::{Proofs, User};
 
 /// The moments at which a feature, or an application, takes part in a login.
@@ -46,9 +46,10 @@ pub trait Hooks: Send + Sync + 'static {
     }
 
     /// Runs on every request that is authenticated, by a session or another
-    /// [mechanism](crate::guard::mechanism). Must be quick.
-    async fn session_checked(&self, _user: &User) -> Result<Verdict> {
-        Ok(Verdict::Allow)
+    /// [mechanism](crate::guard::mechanism), and returns why it is refused, if it is. Must be quick. What a route
+    /// demands of the user's proofs is up to its guards, such as [`Assured`](crate::Assured).
+    async fn session_checked(&self, _user: &User) -> Result<Option<Rejection>> {
+        Ok(None)
     }
 
     /// Runs after a user has ended their session. A fault is logged and changes nothing.

@@ -14,7 +14,7 @@ use crate::feature::hooks::Hooks;
 use crate::feature::registering::{Registering, Registration};
 use crate::feature::remembering::Remembering;
 use crate::feature::verdict::Verdict;
-use crate::rejection::FieldErrors;
+use crate::rejection::{FieldErrors, Rejection};
 use crate::user::{Proofs, User};
 
 /// Everything that takes part in logins and registrations, in the order in which it was enabled.
@@ -67,13 +67,18 @@ impl Moments {
         }
     }
 
-    /// Asks all hooks; returns the strongest answer.
-    pub(crate) async fn session_checked(&self, user: &User) -> Result<Verdict> {
+    /// Asks all hooks; returns the strongest refusal.
+    pub(crate) async fn session_checked(&self, user: &User) -> Result<Option<Rejection>> {
         let mut verdict = Verdict::Allow;
         for hook in &*self.hooks {
-            verdict = verdict.or_stronger(hook.session_checked(user).await?);
+            if let Some(rejection) = hook.session_checked(user).await? {
+                verdict = verdict.or_stronger(Verdict::Refuse(rejection));
+            }
         }
-        Ok(verdict)
+        Ok(match verdict {
+            Verdict::Refuse(rejection) => Some(rejection),
+            Verdict::Allow | Verdict::Require(_) => None,
+        })
     }
 
     pub(crate) async fn after_logout(&self, user: &User) {

@@ -178,7 +178,7 @@ async fn change(
 async fn remove(visit: &Visit<'_>, flow: &Flow, active: &Active) -> Result<User, Rejection> {
     let user = &active.user;
     if user.username.is_none() {
-        let text = Text::new("username_unchanged", "You have no username.");
+        let text = Text::new("username_unchanged.none", "You have no username.");
         return Err(FieldErrors::one(FIELD, text).into());
     }
     let event = changed(visit, user);

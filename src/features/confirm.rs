@@ -105,9 +105,14 @@ const TEMPLATES: &[Embedded] =
     templates![PAGE, LINK_PAGE; "confirmation_instructions", "confirm_notice"];
 
 /// Names the account: another one may be logged in here.
-fn is_confirmed(user: &User) -> Notice {
-    let words = "The address {email} is confirmed. You can log in now.";
-    Notice::success(Text::new("confirm.confirmed", words).with("email", &user.email))
+fn is_confirmed(user: &User, logs_in: bool) -> Notice {
+    let text = if logs_in {
+        Text::new("confirm.confirmed", "The address {email} is confirmed.")
+    } else {
+        let words = "The address {email} is confirmed. You can log in now.";
+        Text::new("confirm.confirmed.log_in", words)
+    };
+    Notice::success(text.with("email", &user.email))
 }
 
 const LINK_IS_SENT: Notice = Notice::info(Text::new(
@@ -242,7 +247,7 @@ impl MailedLink for Confirm {
     async fn reply(&self, visit: &Visit<'_>, flow: &Flow, user: User) -> Result<Reply, Rejection> {
         let next = visit.url("after_confirm").unwrap_or_else(Next::home);
         let logs_in_by = self.log_in.then(|| Method::Link("confirm".into()));
-        let notice = is_confirmed(&user);
+        let notice = is_confirmed(&user, self.log_in);
         Ok(link::go_on(visit, flow, user, logs_in_by, next).await?.notice(notice))
     }
 }

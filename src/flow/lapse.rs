@@ -71,7 +71,7 @@ pub async fn delete_lapsed(
         }
         for user in lapsed {
             let event = Event::UserDeleted { user: user.id, origin: Origin::new(now, None) };
-            let change = announcer.change(event).mail(farewell(&user)?);
+            let change = announcer.change(event).mail(farewell(&user)?).asked().await?;
             let deletion = change
                 .commit(async |with| store.delete_lapsed_user(user.id, lapse, now, with).await);
             // Whoever opened or confirmed it in this moment keeps it; another instance may be first.

@@ -11,7 +11,6 @@ use crate::datastore::session::{EndedSession, SessionRecord};
 use crate::datastore::user::UserChange;
 use crate::error::Result;
 use crate::event::{Event, Origin, SessionEnd};
-use crate::feature::Verdict;
 use crate::flow::access;
 use crate::flow::door::Flow;
 use crate::flow::session::new_session;
@@ -19,7 +18,7 @@ use crate::rejection::{FieldErrors, Rejection};
 use crate::secret::Secret;
 use crate::session::Active;
 use crate::text::Text;
-use crate::user::{Email, Identity, Level, Proofs, User};
+use crate::user::{Email, Identity, Proofs, User};
 use crate::web::visit::Visit;
 
 impl Flow {
@@ -283,9 +282,8 @@ impl Flow {
 
     async fn ask_hooks(&self, user: &User) -> Result<(), Rejection> {
         match self.moments.session_checked(user).await? {
-            Verdict::Allow => Ok(()),
-            Verdict::Refuse(rejection) => Err(rejection),
-            Verdict::Require(_) => Err(Rejection::NotAssured(Level::Two.acr())),
+            Some(rejection) => Err(rejection),
+            None => Ok(()),
         }
     }
 }

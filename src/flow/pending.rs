@@ -146,7 +146,8 @@ impl Flow {
         let PendingLogin { id, login, began_at, .. } = pending;
         let login = Authenticated { proofs: login.proofs.and(proof), ..login };
         let judged = self.judge(visit, login).await?;
-        if matches!(judged.verdict, Verdict::Allow) && !self.end(id, visit).await? {
+        let goes_on = !matches!(judged.verdict, Verdict::Refuse(_));
+        if goes_on && !self.end(id, visit).await? {
             return Err(Rejection::Unauthenticated);
         }
         let mut entry = self.conclude(visit, judged).await?;

@@ -56,6 +56,7 @@ impl Flow {
         turn: &Turn,
         token: Token,
     ) -> Result<Return, Rejection> {
+        self.end_pending(visit).await?;
         let event = authenticated_event(visit, &authenticated);
         let Authenticated { user, proofs, .. } = &authenticated;
         let record = SessionRecord {

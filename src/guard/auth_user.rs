@@ -158,6 +158,10 @@ impl<G: Deref<Target = AuthUser>> Holder for G {
         self.deref().family_id()
     }
 
+    fn proofs(&self) -> Option<&Proofs> {
+        self.deref().proofs()
+    }
+
     fn is_scoped(&self) -> bool {
         self.scopes().is_some()
     }

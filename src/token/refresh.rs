@@ -51,6 +51,8 @@ pub struct RefreshBuilder<'t> {
     session: Option<Uuid>,
     /// Whether its user came by something that no family ends with.
     is_without_session: bool,
+    /// What the user proved for the login that they came by.
+    proofs: Option<Proofs>,
     authenticated_at: Timestamp,
     device: Option<String>,
 }
@@ -63,6 +65,7 @@ impl<'t> RefreshBuilder<'t> {
             fault: fault_of(holder),
             session: holder.session_id(),
             is_without_session: holder.is_without_session(),
+            proofs: holder.proofs().cloned(),
             authenticated_at: NEVER,
             device: None,
         }
@@ -83,8 +86,9 @@ impl<'t> RefreshBuilder<'t> {
         self
     }
 
-    /// Says when the user proved to be them, for [`Fresh`](crate::Fresh): not later than now. Without it the
-    /// access tokens are never fresh.
+    /// Sets when a user who came by no login, such as a [`User`] that was looked up, proved who they are, for
+    /// [`Fresh`](crate::Fresh): not later than now. Without it the access tokens of such a user are never fresh.
+    /// Others inherit what the user proved at the login.
     pub fn authenticated_at(mut self, at: Timestamp) -> Self {
         self.authenticated_at = at;
         self
@@ -118,12 +122,15 @@ impl<'t> RefreshBuilder<'t> {
             return Err(Error::token_refused(Rejection::Forbidden));
         }
         let now = self.tokens.ring.clock.now();
-        let proof = Proof::new(Method::custom(AUTHN_VIA), self.authenticated_at.min(now));
-        let mut family = self.tokens.new_family(self.user, proof.into(), now)?;
+        let vouched =
+            || Proof::new(Method::custom(AUTHN_VIA), self.authenticated_at.min(now)).into();
+        let proofs = self.proofs.unwrap_or_else(vouched);
+        let mut family = self.tokens.new_family(self.user, proofs, now)?;
         if let Some(id) = self.session {
             let session = families.find_session(self.user.id, id).await?;
             let session = session.ok_or_else(refused)?;
             family = self.tokens.ending_with(family, &session);
+            family.proofs = session.proofs;
         }
         let family = FamilyRecord { session_id: self.session, user_agent: self.device, ..family };
         if !family.is_alive(now) {

@@ -38,10 +38,8 @@ pub trait Holder {
         None
     }
 
-    /// Returns what the user proved for that login. _Default:_ none.
-    fn proofs(&self) -> Option<&Proofs> {
-        None
-    }
+    /// Returns what the user proved for that login; none if there is no login.
+    fn proofs(&self) -> Option<&Proofs>;
 
     /// Tells whether the request may be for some scopes alone. _Default:_ no.
     fn is_scoped(&self) -> bool {
@@ -59,11 +57,19 @@ impl Holder for &User {
     fn user(&self) -> &User {
         self
     }
+
+    fn proofs(&self) -> Option<&Proofs> {
+        None
+    }
 }
 
 impl Holder for User {
     fn user(&self) -> &User {
         self
+    }
+
+    fn proofs(&self) -> Option<&Proofs> {
+        None
     }
 }
 

@@ -31,6 +31,8 @@ pub enum Method {
     Remembered,
     /// A method of the application's own, by the name that [`Method::custom`] takes.
     Custom(Box<str>),
+    /// A method that this version does not know, as another version wrote it. It proves nothing here.
+    Unknown(Box<str>),
 }
 
 /// What a code is sent by.
@@ -62,7 +64,9 @@ impl Method {
             Self::RecoveryCode => "recovery_code",
             Self::Passkey { .. } => "passkey",
             Self::Remembered => "remember",
-            Self::Link(name) | Self::Provider(name) | Self::Custom(name) => name,
+            Self::Link(name) | Self::Provider(name) | Self::Custom(name) | Self::Unknown(name) => {
+                name
+            }
         }
     }
 
@@ -78,7 +82,7 @@ impl Method {
             Self::Passkey { user_verified: true } => vec!["pop", "user"],
             Self::Passkey { user_verified: false } => vec!["pop"],
             Self::Provider(_) => vec!["fed"],
-            Self::Remembered => Vec::new(),
+            Self::Remembered | Self::Unknown(_) => Vec::new(),
             Self::Custom(name) => vec![name],
         }
     }
@@ -98,7 +102,7 @@ impl Method {
             }
             Self::Provider(_) => Kind::Vouched,
             Self::Code(Channel::Mail) | Self::Link(_) => Kind::Mailbox,
-            Self::Remembered => Kind::Nothing,
+            Self::Remembered | Self::Unknown(_) => Kind::Nothing,
         }
     }
 }
@@ -131,8 +135,7 @@ impl From<String> for Method {
             ("provider", name) => Self::Provider(name.into()),
             ("remember", "") => Self::Remembered,
             ("custom", name) => Self::Custom(name.into()),
-            // A method of a newer version counts as one that this version does not know.
-            _ => Self::Custom(text.into()),
+            _ => Self::Unknown(text.into()),
         }
     }
 }

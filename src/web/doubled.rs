@@ -30,7 +30,7 @@ pub(crate) fn refuse_doubled() -> Rejection {
     Rejection::Custom {
         status: Status::BadRequest,
         text: Text::new(
-            "conflicting_credentials",
+            "conflicting_credentials.cookies",
             "Your browser sent the same cookie twice, and we cannot tell which one is yours. Please \
                delete the cookies of this site and try again.",
         ),

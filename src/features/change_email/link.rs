@@ -75,8 +75,9 @@ impl MailedLink for ChangeEmail {
         };
         let notices = self.notices(visit, flow, user, &link.address)?;
         let update = UserChange::email(link.address.clone(), visit.clock().now());
+        let change = flow.change(event).mail(notices).asked().await?;
         flow.make_way(&link.address, &visit.origin()).await?;
-        Ok((flow.change(event).mail(notices), update.unless_changed_since(user.epoch)))
+        Ok((change, update.unless_changed_since(user.epoch)))
     }
 
     /// The address has another account by now. The person who presses the button reads its mail, and may

@@ -81,8 +81,9 @@ impl MailedLink for Undo {
             let notice = flow.notice(visit, &subject, user, to)?;
             notices.push(notice.with("old_email", link.address.as_str()));
         }
+        let change = flow.change(event).mail(notices).asked().await?;
         flow.make_way(&link.address, &visit.origin()).await?;
-        Ok((flow.change(event).mail(notices), update))
+        Ok((change, update))
     }
 
     /// The old address has another account by now: the person who reads its mail can have that account, and

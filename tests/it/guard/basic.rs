@@ -229,10 +229,10 @@ impl Hooks for Doorkeeper {
         })
     }
 
-    async fn session_checked(&self, user: &User) -> Result<Verdict> {
+    async fn session_checked(&self, user: &User) -> Result<Option<Rejection>> {
         Ok(match user.email.as_str() {
-            "carol@example.org" => Verdict::Refuse(Rejection::Forbidden),
-            _ => Verdict::Allow,
+            "carol@example.org" => Some(Rejection::Forbidden),
+            _ => None,
         })
     }
 }

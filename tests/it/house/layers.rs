@@ -140,7 +140,13 @@ fn only_the_flow_begins_sessions() {
             continue;
         }
         for (number, line) in fs::read_to_string(&path).unwrap().lines().enumerate() {
-            let means = [".begin_session(", ".rotate_series(", ".become_user(", "SessionRecord {"];
+            let means = [
+                ".begin_session(",
+                ".rotate_series(",
+                ".become_user(",
+                "SessionRecord {",
+                "SessionRecord::new(",
+            ];
             if means.iter().any(|it| line.contains(it)) {
                 faults.push(format!("{}:{}: {line}", path.display(), number + 1));
             }

@@ -5,3 +5,4 @@ pub(crate) mod every_route;
 mod every_template;
 mod layers;
 mod source;
+mod texts;

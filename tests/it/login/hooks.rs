@@ -41,8 +41,8 @@ impl Hooks for NoHorses {
         Ok(FieldErrors::one(field, Text::new("no_horses", "No horses, please.")))
     }
 
-    async fn session_checked(&self, _user: &User) -> Result<Verdict> {
-        Ok(Verdict::Refuse(Rejection::Forbidden))
+    async fn session_checked(&self, _user: &User) -> Result<Option<Rejection>> {
+        Ok(Some(Rejection::Forbidden))
     }
 }
 

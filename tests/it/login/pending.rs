@@ -10,12 +10,14 @@ use rocket_security::feature::{Factor, Installation, LoginAttempt, Required, Ver
 use rocket_security::features::confirm::Confirm;
 use rocket_security::flow::Flow;
 use rocket_security::testing::{Answer, Browser, PASSWORD, TestApp};
+use rocket_security::token::{Access, NoClaims};
 use rocket_security::user::{Identity, Method, Proof, Proofs, User};
 use rocket_security::web::reply::{Answer as Reply, Reply as Page};
 use rocket_security::web::submission::{Form, Submission};
 use rocket_security::web::visit::Visit;
 use rocket_security::{
-    Assured, AuthUser, Email, Event, Feature, Fresh, Hooks, Result, Security, Text, Two, Verifier,
+    Assured, AuthUser, AuthVia, Email, Event, Feature, Fresh, Hooks, Rejection, Result, Security,
+    Text, Tokens, Two, Verifier, via,
 };
 use serde_json::{Map, Value, json};
 
@@ -210,6 +212,41 @@ async fn guests_store_nothing_while_a_proof_is_missing() {
     for table in tables {
         assert_eq!(count(app.database(), table).await, 0, "{table}");
     }
+}
+
+/// Two more proofs, in two steps.
+struct TwoSteps;
+
+#[async_trait]
+impl Hooks for TwoSteps {
+    async fn before_login(&self, attempt: &LoginAttempt<'_>) -> Result<Verdict> {
+        let required = Required::proof("code", "printed_code");
+        let is_done = attempt.proofs.has(&Method::custom("second"));
+        Ok(if is_done { Verdict::Allow } else { Verdict::Require(required) })
+    }
+}
+
+#[post("/step/<name>")]
+async fn step(visit: Visit<'_>, flow: &State<Flow>, name: &str) -> Reply {
+    let proving = flow.proving(&visit).await?;
+    let attempt = flow.attempt(&visit, &proving, Method::custom(name)).await?;
+    Ok(flow.accept(&visit, proving, attempt, None).await?)
+}
+
+#[rocket::async_test]
+async fn of_copies_of_a_login_that_lacks_two_proofs_one_goes_on() {
+    let security = Security::default().enable(Codes {}).hooks(TwoSteps);
+    let rocket = rocket(security).mount("/", routes![step]);
+    let app = with_ann(TestApp::launch(rocket)).await;
+    let ann = app.browser();
+    half_in(&ann).await;
+    let copies: Vec<_> = (0..3).map(|_| ann.copy()).collect();
+    let mut statuses = Vec::new();
+    for copy in &copies {
+        statuses.push(copy.post_json("/step/printed_code", json!({})).await.status);
+    }
+    let none = Status::Unauthorized;
+    assert_eq!(statuses, [Status::Ok, none, none]);
 }
 
 /// Fault: a right password stayed charged, so that the fifth login blocked the account.
@@ -428,6 +465,48 @@ async fn a_proof_in_a_session_makes_it_fresh_and_leads_back() {
     assert_eq!((page.status, page.location()), (Status::SeeOther, "/safe"));
     assert_ne!(ann.cookie("security_session"), before, "another id");
     assert_eq!(ann.get("/safe").await.body, "the safe");
+}
+
+#[get("/issue/assured")]
+fn by_assured(user: Assured<Two>, tokens: &Tokens) -> Result<String, Rejection> {
+    Ok(tokens.access(&user).issue()?)
+}
+
+#[get("/issue/fresh")]
+fn by_fresh(user: Fresh<5>, tokens: &Tokens) -> Result<String, Rejection> {
+    Ok(tokens.access(&user).issue()?)
+}
+
+#[get("/issue/via")]
+fn by_via(user: AuthVia<via::Session>, tokens: &Tokens) -> Result<String, Rejection> {
+    Ok(tokens.access(&user).issue()?)
+}
+
+#[get("/issue/program")]
+async fn by_program(user: AuthUser, tokens: &Tokens) -> Result<String, Rejection> {
+    Ok(tokens.refresh(&user).issue().await?.access.expose().clone())
+}
+
+#[get("/issue/beyond")]
+async fn by_program_beyond(user: AuthUser, tokens: &Tokens) -> Result<String, Rejection> {
+    Ok(tokens.refresh(&user).beyond_login().issue().await?.access.expose().clone())
+}
+
+#[rocket::async_test]
+async fn tokens_say_what_was_proved_whichever_guard_the_user_came_by() {
+    let rocket = rocket(Security::default().enable(Codes {}))
+        .mount("/", routes![by_assured, by_fresh, by_via, by_program, by_program_beyond]);
+    let app = with_ann(TestApp::launch(rocket)).await;
+    let ann = app.browser();
+    half_in(&ann).await;
+    send(&ann, CODE).await;
+    for route in ["assured", "fresh", "via", "program", "beyond"] {
+        let token = ann.get(&format!("/issue/{route}")).await.body;
+        let verifier = app.client().rocket().state::<Verifier>().unwrap();
+        let token = verifier.verify::<NoClaims, Access>(&token).unwrap();
+        assert_eq!(token.amr(), ["pwd", "printed_code", "mfa"], "{route}");
+        assert_eq!(token.acr(), Some("aal2"), "{route}");
+    }
 }
 
 /// Says in every token how many proofs there were.

@@ -9,7 +9,6 @@ use rocket_security::config::TokenPurpose;
 use rocket_security::datastore::user::UserChange;
 use rocket_security::datastore::{Denylist, SqlxDatastore, Together};
 use rocket_security::event::Origin;
-use rocket_security::feature::Verdict;
 use rocket_security::programs::Programs;
 use rocket_security::rejection::TokenFault;
 use rocket_security::testing::TestApp;
@@ -52,12 +51,12 @@ struct Denying(Arc<OnceLock<(SqlxDatastore, Verified<NoClaims, Refresh>)>>);
 
 #[async_trait]
 impl Hooks for Denying {
-    async fn session_checked(&self, user: &User) -> Result<Verdict> {
+    async fn session_checked(&self, user: &User) -> Result<Option<Rejection>> {
         if let Some((store, token)) = self.0.get() {
             let until = token.denied_until(user.created_at);
             store.deny(token.id().unwrap(), until, &Together::nothing()).await?;
         }
-        Ok(Verdict::Allow)
+        Ok(None)
     }
 }
 

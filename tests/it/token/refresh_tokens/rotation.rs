@@ -7,10 +7,9 @@ use rocket::async_trait;
 use rocket::futures::future::join_all;
 use rocket::http::Status;
 use rocket_security::clock::Clock;
-use rocket_security::feature::Verdict;
 use rocket_security::testing::{Answer, Browser, TestApp};
 use rocket_security::token::Refresh;
-use rocket_security::{Hooks, Result, Security, User};
+use rocket_security::{Hooks, Rejection, Result, Security, User};
 use serde_json::json;
 
 use crate::support::bearer::{bearer, issuer, read};
@@ -229,11 +228,11 @@ struct Slow(Arc<OnceLock<Clock>>);
 
 #[async_trait]
 impl Hooks for Slow {
-    async fn session_checked(&self, _user: &User) -> Result<Verdict> {
+    async fn session_checked(&self, _user: &User) -> Result<Option<Rejection>> {
         if let Some(clock) = self.0.get() {
             clock.advance(TimeDelta::seconds(2));
         }
-        Ok(Verdict::Allow)
+        Ok(None)
     }
 }
 
