@@ -45,13 +45,18 @@ pub enum Channel {
     Sms,
 }
 
+/// The longest name of a method of an application's own, in characters: a store keeps all proofs of a login in a
+/// text of 1,000.
+const LONGEST_NAME: usize = 64;
+
 impl Method {
     /// Creates a method of the application's own, for example `smart_card`. It counts as something that
     /// the user has.
     ///
-    /// The name is what events and `/sessions` show as `authn_via`, and what tokens carry in `amr`.
-    pub fn custom(name: impl Into<Box<str>>) -> Self {
-        Self::Custom(name.into())
+    /// The name is what events and `/sessions` show as `authn_via`, and what tokens carry in `amr`. It has up to
+    /// 64 characters; a longer one is cut.
+    pub fn custom(name: &str) -> Self {
+        Self::Custom(name.chars().take(LONGEST_NAME).collect::<String>().into())
     }
 
     /// Returns the name of the method on the wire and in events, for example `password`.

@@ -5,12 +5,13 @@
 //! [`AccessMap`](crate::security::AccessMap) is drawn, a guard of ours answers that question with what
 //! it demands. So a guard that is added stands in the map by one call of [`demands`] in its sentinel.
 
-use crate::user::Level;
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rocket::{Ignite, Rocket};
 use serde::{Deserialize, Serialize};
+
+use crate::user::Level;
 
 /// What a guard demands of a request.
 ///

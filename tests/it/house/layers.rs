@@ -155,6 +155,23 @@ fn only_the_flow_begins_sessions() {
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
 
+/// Law 1, too: the hooks are asked in the door alone, so that no way in forgets one.
+#[test]
+fn only_the_flow_asks_the_hooks() {
+    let mut faults = Vec::new();
+    for (module, path) in library_files() {
+        if ["flow", "feature"].contains(&module.as_str()) {
+            continue;
+        }
+        for (number, line) in fs::read_to_string(&path).unwrap().lines().enumerate() {
+            if line.contains("moments.") {
+                faults.push(format!("{}:{}: {line}", path.display(), number + 1));
+            }
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
 /// Law 1 again: a request is from whom a guard found it to be, by way of `flow`.
 #[test]
 fn only_guards_say_who_a_request_is_from() {
