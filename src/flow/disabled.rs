@@ -41,7 +41,7 @@ impl Flow {
     ) -> Result<(), Rejection> {
         let origin = visit.origin();
         let mail = self.notice(visit, &SUBJECT, user, &user.email)?;
-        self.post(mail.with("where", tally.place()), &origin).await?;
+        self.post(mail.with("where", tally.place().to_string()), &origin).await?;
         visit.signals().send(&Event::PasswordDisabled { user: user.id, origin });
         Ok(())
     }

@@ -275,7 +275,7 @@ impl Flow {
         to: &Email,
     ) -> Result<NewMail, Rejection> {
         let Origin { at, client, .. } = visit.origin();
-        let client = client.map_or_else(|| "an unknown address".to_owned(), |it| it.to_string());
+        let client = client.map_or_else(unknown_address, |it| it.to_string());
         let mail = NewMail::new(subject, to, at)?.concerns(Addressee::User(user.id));
         Ok(mail.with("at", in_words(at)).with("client", client))
     }
@@ -286,6 +286,10 @@ impl Flow {
             None => Ok(()),
         }
     }
+}
+
+fn unknown_address() -> String {
+    Text::new("address.unknown", "an unknown address").to_string()
 }
 
 /// Gives the session of whoever is logged in, or tells that nobody is.

@@ -13,6 +13,7 @@ use crate::event::Missing;
 use crate::guard::auth_user::AuthUser;
 use crate::guard::tell::tell_unauthorized;
 use crate::rejection::Rejection;
+use crate::text::Text;
 use crate::user::User;
 
 /// Who may do what with a `Resource` of the application: whose draft it is, whose invoice, whose team.
@@ -173,7 +174,7 @@ impl fmt::Display for Denied {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.because {
             Because::Forbidden => Rejection::Forbidden.fmt(f),
-            Because::Hidden => f.write_str("There is no such thing."),
+            Because::Hidden => Text::new("hidden", "There is no such thing.").fmt(f),
             Because::Fault(rejection) => rejection.fmt(f),
         }
     }

@@ -2,14 +2,17 @@
 
 use woothee::parser::Parser;
 
+use crate::text::Text;
+
 /// Says what a browser or a program calls itself, for people.
 pub(crate) fn device(user_agent: Option<&str>) -> String {
     let Some(text) = user_agent.filter(|text| !text.trim().is_empty()) else {
-        return "An unknown device".to_owned();
+        return Text::new("device.unknown", "An unknown device").to_string();
     };
     match Parser::new().parse(text) {
         Some(found) if found.name != "UNKNOWN" && found.os != "UNKNOWN" => {
-            format!("{} on {}", found.name, found.os)
+            let text = Text::new("device", "{browser} on {system}");
+            text.with("browser", found.name).with("system", found.os).to_string()
         }
         _ => text.to_owned(),
     }

@@ -268,7 +268,9 @@ impl Desk {
         let to = &user.email;
         let mail = flow.notice(visit, &NOTICE, user, to)?;
         let scopes: Vec<&str> = token.scopes.iter().map(ScopeName::as_str).collect();
-        let end = self.end_of(token).map_or_else(|| "never".to_owned(), in_words);
+        let end = self
+            .end_of(token)
+            .map_or_else(|| Text::new("end.never", "never").to_string(), in_words);
         let mail = mail.with("token_name", token.name.clone());
         Ok(mail.with("token_scopes", scopes.join(", ")).with("token_end", end))
     }

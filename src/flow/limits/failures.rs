@@ -12,6 +12,7 @@ use crate::datastore::attempt::Charge;
 use crate::flow::limits::owed::Right;
 use crate::flow::limits::{Charged, Limits, smallest_network};
 use crate::rejection::Rejection;
+use crate::text::Text;
 use crate::user::{Identity, User};
 use crate::web::visit::Visit;
 
@@ -49,12 +50,15 @@ pub(in crate::flow) struct Tally {
 
 impl Tally {
     /// Returns where the password no longer works, to go on after "works".
-    pub(in crate::flow) fn place(&self) -> &'static str {
-        match self.place {
-            Place::Network => "on the network that these attempts came from",
-            Place::Browser => "in browsers in which you are logged in",
-            Place::Elsewhere => "on networks from which you have not logged in lately",
-        }
+    pub(in crate::flow) fn place(&self) -> Text {
+        let (id, words) = match self.place {
+            Place::Network => ("place.network", "on the network that these attempts came from"),
+            Place::Browser => ("place.browser", "in browsers in which you are logged in"),
+            Place::Elsewhere => {
+                ("place.elsewhere", "on networks from which you have not logged in lately")
+            }
+        };
+        Text::new(id, words)
     }
 }
 
