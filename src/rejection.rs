@@ -114,7 +114,7 @@ impl Rejection {
         self.text().reason()
     }
 
-    /// Gives the status of the answer.
+    /// Returns the status of the answer.
     pub fn status(&self) -> Status {
         match self {
             Self::InvalidInput(_)
@@ -244,7 +244,7 @@ impl Rejection {
         }
     }
 
-    /// Gives the `Retry-After` of the answer, if it has one.
+    /// Returns the `Retry-After` of the answer, if it has one.
     ///
     /// A full queue drains within a second; a dependency that is down gets two.
     pub fn retry_after(&self) -> Option<Duration> {

@@ -20,7 +20,7 @@ impl<T: Zeroize> Secret<T> {
         Self(value)
     }
 
-    /// Gives the hidden value.
+    /// Returns the hidden value.
     pub fn expose(&self) -> &T {
         &self.0
     }

@@ -113,7 +113,7 @@ impl Templates {
         self.tera.render(name, &context).map_err(|source| explain(source, &self.sources))
     }
 
-    /// Gives the names of all templates.
+    /// Returns the names of all templates.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.tera.get_template_names()
     }
@@ -218,13 +218,13 @@ fn collect_files(root: &Path, folder: &Path, sources: &mut BTreeMap<String, Stri
     Ok(())
 }
 
-/// Gives the name of the template in a file, if it is one.
+/// Returns the name of the template in a file, if it is one.
 fn template_name(root: &Path, path: &Path) -> Option<String> {
     let is_ours = |name: &String| [".html", ".txt", ".css"].iter().any(|it| name.ends_with(it));
     name_below(root, path).filter(is_ours)
 }
 
-/// Gives the path of a file below a folder, with `/` between the parts and without `.tera`.
+/// Returns the path of a file below a folder, with `/` between the parts and without `.tera`.
 fn name_below(root: &Path, path: &Path) -> Option<String> {
     let parts: Option<Vec<&str>> =
         path.strip_prefix(root).ok()?.iter().map(|part| part.to_str()).collect();

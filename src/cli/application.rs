@@ -96,7 +96,7 @@ impl Application {
         Ok(Self { figment: figment.clone(), config, base_url, store })
     }
 
-    /// Gives a feature as it is configured. Whether the application has it enabled is not known here.
+    /// Returns a feature as it is configured. Whether the application has it enabled is not known here.
     pub(crate) fn feature<F: Feature<SqlxDatastore>>(&self, feature: F) -> Result<F, Failure> {
         Ok(configured(feature, &self.figment, &self.config)?)
     }
@@ -265,7 +265,7 @@ pub(crate) fn unknown_role(name: &RoleName) -> Failure {
     ))
 }
 
-/// Gives the tables in `[default.security]`: each may be a feature's, and which features are
+/// Returns the tables in `[default.security]`: each may be a feature's, and which features are
 /// enabled the application alone knows. A key that is no table is misspelt.
 fn feature_tables(figment: &Figment) -> Vec<String> {
     let given = figment.extract_inner::<Dict>("security").unwrap_or_default();

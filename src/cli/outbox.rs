@@ -212,7 +212,7 @@ impl<'a> Pages<'a> {
         Self { application, last: None }
     }
 
-    /// Gives the next page; none behind the last one.
+    /// Returns the next page; none behind the last one.
     async fn next(&mut self) -> Result<Option<Vec<ListedMail>>, Failure> {
         let page = self.application.store.list_mail(self.last, PAGE).await?;
         let Some(last) = page.last() else {

@@ -150,7 +150,7 @@ async fn end(
     }
 }
 
-/// Gives the sessions of an account that are not too old.
+/// Returns the sessions of an account that are not too old.
 async fn live(application: &Application, email: &Email) -> Result<Vec<SessionRecord>, Failure> {
     let user = application.find(email).await?;
     let mut sessions = application.store.list_sessions(user.id).await?;

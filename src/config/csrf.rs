@@ -139,7 +139,7 @@ impl CookieName {
         PREFIXES.iter().any(|prefix| name.starts_with(&prefix.to_ascii_lowercase()))
     }
 
-    /// Gives the name as text.
+    /// Returns the name as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -181,7 +181,7 @@ impl<'de> Deserialize<'de> for CookieName {
     }
 }
 
-/// Gives a name without what browsers take for a promise.
+/// Returns a name without what browsers take for a promise.
 fn bare(name: &str) -> &str {
     PREFIXES.iter().find_map(|prefix| name.strip_prefix(prefix)).unwrap_or(name)
 }

@@ -29,7 +29,7 @@ impl ErrorStyle {
     pub const ALL: [Self; 4] =
         [Self::FlaskSecurity, Self::SeedFastapi, Self::SeedPraetorian, Self::ProblemJson];
 
-    /// Gives the word that stands in the configuration.
+    /// Returns the word that stands in the configuration.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::FlaskSecurity => "flask-security",

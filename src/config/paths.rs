@@ -30,7 +30,7 @@ impl Paths {
         self.0.iter().any(|above| is_at_or_below(above, path))
     }
 
-    /// Gives them.
+    /// Returns them.
     pub fn iter(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(String::as_str)
     }

@@ -45,7 +45,7 @@ impl Origins {
         is_web(url) && self.0.iter().any(|allowed| allowed.origin() == url.origin())
     }
 
-    /// Gives them as texts, as browsers write them in the header `Origin`.
+    /// Returns them as texts, as browsers write them in the header `Origin`.
     pub fn texts(&self) -> impl Iterator<Item = String> + '_ {
         self.0.iter().map(|url| url.origin().ascii_serialization())
     }

@@ -26,12 +26,12 @@ impl Span {
         Self(Duration::from_secs(minutes * 60))
     }
 
-    /// Gives the span in the standard library's type.
+    /// Returns the span in the standard library's type.
     pub fn duration(self) -> Duration {
         self.0
     }
 
-    /// Gives the span in chrono's type.
+    /// Returns the span in chrono's type.
     pub fn delta(self) -> chrono::TimeDelta {
         chrono::TimeDelta::from_std(self.0).unwrap_or(chrono::TimeDelta::MAX)
     }

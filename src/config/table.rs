@@ -153,7 +153,7 @@ impl Config {
         self.identity.contains(&attribute)
     }
 
-    /// Gives `base_url`, or in its absence the loopback address of the server.
+    /// Returns `base_url`, or in its absence the loopback address of the server.
     pub fn base_url_or_local(&self, figment: &Figment) -> Result<Url> {
         if let Some(url) = &self.base_url {
             return Ok(url.clone());
@@ -163,7 +163,7 @@ impl Config {
             .map_err(|fault| Error::config("base_url", fault.to_string(), "Set it"))
     }
 
-    /// Gives `roles`, or in its absence what the profile has.
+    /// Returns `roles`, or in its absence what the profile has.
     pub fn roles_or_default(&self, figment: &Figment) -> RolesConfig {
         let default = if is_debug(figment) { RolesConfig::Create } else { RolesConfig::Check };
         self.roles.unwrap_or(default)

@@ -109,7 +109,7 @@ impl Default for TokensConfig {
 }
 
 impl TokensConfig {
-    /// Gives what is asked of a token of that kind.
+    /// Returns what is asked of a token of that kind.
     pub fn check_of(&self, kind: &str) -> TokenCheck {
         self.check.get(kind).copied().unwrap_or_default()
     }
@@ -251,7 +251,7 @@ pub enum TokenPurpose {
 }
 
 impl TokenPurpose {
-    /// Gives the word that stands in tokens.
+    /// Returns the word that stands in tokens.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Local => "local",

@@ -31,7 +31,7 @@ impl PasswordHash {
         Self(text)
     }
 
-    /// Gives the text for a row.
+    /// Returns the text for a row.
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -48,7 +48,7 @@ pub enum Purpose {
 }
 
 impl Purpose {
-    /// Gives the text that tells this purpose from the others.
+    /// Returns the text that tells this purpose from the others.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Session => "session",

@@ -69,7 +69,7 @@ impl Lineage {
         Ok(Self { keys: keyring.derive(Purpose::Succession)? })
     }
 
-    /// Gives what comes after a keepsake: by the active key first, then by the older ones, for an
+    /// Returns what comes after a keepsake: by the active key first, then by the older ones, for an
     /// instance that has not got the new key yet may have replaced it.
     pub fn heirs<'a>(&'a self, keepsake: &'a Keepsake) -> impl Iterator<Item = Heir> + 'a {
         self.keys.iter().map(|key| Heir {

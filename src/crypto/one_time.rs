@@ -35,12 +35,12 @@ impl Token {
         (length == 32).then(|| Self(Secret::new(bytes)))
     }
 
-    /// Gives the text that the client keeps.
+    /// Returns the text that the client keeps.
     pub fn reveal(&self) -> String {
         URL_SAFE_NO_PAD.encode(self.0.expose())
     }
 
-    /// Gives the digest that the store keeps.
+    /// Returns the digest that the store keeps.
     pub fn digest(&self) -> Digest {
         Digest(Sha256::digest(self.0.expose()).into())
     }
@@ -50,7 +50,7 @@ impl Token {
         Self(Secret::new(bytes))
     }
 
-    /// Gives what another text of it is made of.
+    /// Returns what another text of it is made of.
     pub(super) fn bytes(&self) -> &[u8; 32] {
         self.0.expose()
     }
@@ -87,7 +87,7 @@ impl Digest {
         Self(bytes)
     }
 
-    /// Gives the bytes for a row.
+    /// Returns the bytes for a row.
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }

@@ -43,7 +43,7 @@ impl Password {
         Ok(Self(Secret::new(normalised)))
     }
 
-    /// Gives the bytes to hash.
+    /// Returns the bytes to hash.
     pub fn as_bytes(&self) -> &[u8] {
         self.0.expose().as_bytes()
     }
@@ -157,7 +157,7 @@ fn bounded(word: &str) -> &str {
     word.get(..word.floor_char_boundary(EMAIL_MAX_BYTES)).unwrap_or_default()
 }
 
-/// Gives a text whole and in the parts around its punctuation.
+/// Returns a text whole and in the parts around its punctuation.
 fn split_words(text: &str) -> Vec<String> {
     let parts = text.split(|c: char| !c.is_alphanumeric()).filter(|part| part.len() > 2);
     let local = text.split('@').next();

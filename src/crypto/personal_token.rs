@@ -21,7 +21,7 @@ const CRC_32: Crc<u32> = Crc::<u32>::new(&CRC_32_ISO_HDLC);
 
 const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
-/// Gives the text that is shown once.
+/// Returns the text that is shown once.
 pub fn reveal(prefix: &str, token: &Token) -> Secret<String> {
     let text = format!("{prefix}_{}", encode(token.bytes()));
     let checksum = checksum(&text);
@@ -44,7 +44,7 @@ pub fn parse(prefix: &str, text: &str) -> Option<Token> {
     (checksum(before) == given).then(|| decode(secret).map(Token::from_bytes))?
 }
 
-/// Gives a regular expression by which scanners find such tokens.
+/// Returns a regular expression by which scanners find such tokens.
 pub fn pattern(prefix: &str) -> String {
     format!("\\b{prefix}_[0-9A-Za-z]{{{}}}\\b", SECRET + CHECKSUM)
 }
@@ -91,7 +91,7 @@ fn digit(value: u32) -> u8 {
     DIGITS.get(place).copied().unwrap_or(b'0')
 }
 
-/// Gives the CRC-32 of a text, that of zlib and PNG, to the base of 62.
+/// Returns the CRC-32 of a text, that of zlib and PNG, to the base of 62.
 fn checksum(text: &str) -> String {
     let mut rest = CRC_32.checksum(text.as_bytes());
     let mut digits = Vec::new();

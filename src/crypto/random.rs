@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 
-/// Gives `N` bytes from the operating system's generator.
+/// Returns `N` bytes from the operating system's generator.
 ///
 /// # Errors
 ///
@@ -14,7 +14,7 @@ pub fn random_bytes<const N: usize>() -> Result<[u8; N]> {
     Ok(bytes)
 }
 
-/// Gives a random UUID (RFC 9562, version 4) for a row. Never a credential.
+/// Returns a random UUID (RFC 9562, version 4) for a row. Never a credential.
 ///
 /// # Errors
 ///

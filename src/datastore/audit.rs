@@ -24,7 +24,7 @@ use crate::user::UserId;
     note = "implement `rocket_security::datastore::AuditStore` for it, or do not enable `Audit`"
 )]
 pub trait AuditStore: Send + Sync + 'static {
-    /// Gives what adds these entries, in their order, in the transaction of a change: committed
+    /// Returns what adds these entries, in their order, in the transaction of a change: committed
     /// with it, or not at all.
     ///
     /// It comes last in the transaction ([`Together::and_last`]), so that everybody locks in one
@@ -109,7 +109,7 @@ impl AuditRow {
         )
     }
 
-    /// Gives the head of a journal whose last row this is.
+    /// Returns the head of a journal whose last row this is.
     pub fn head(&self, sealer: &Sealer) -> AuditHead {
         let (key_id, seal) = sealer.seal(Sealed::Head, &self.hash);
         AuditHead { sequence: self.sequence, hash: self.hash, key_id, seal }
@@ -142,7 +142,7 @@ impl AuditHead {
         Self { sequence: 0, hash: zero, key_id: 0, seal: zero }
     }
 
-    /// Gives the row that follows.
+    /// Returns the row that follows.
     pub fn next(&self, entry: AuditEntry, sealer: &Sealer) -> AuditRow {
         let zero = Digest::from_bytes([0; 32]);
         let mut row = AuditRow {

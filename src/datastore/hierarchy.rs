@@ -61,7 +61,7 @@ impl Hierarchy {
         self.0.get_mut(role).is_some_and(|its| its.remove(included))
     }
 
-    /// Gives a role, what it includes, what that includes, and so on.
+    /// Returns a role, what it includes, what that includes, and so on.
     pub(super) fn reach(&self, role: &RoleName) -> BTreeSet<RoleName> {
         let mut reached = BTreeSet::new();
         let mut next = vec![role];
@@ -73,7 +73,7 @@ impl Hierarchy {
         reached
     }
 
-    /// Gives each role with everything it [reaches](Self::reach).
+    /// Returns each role with everything it [reaches](Self::reach).
     #[cfg_attr(
         not(any(feature = "sqlite", feature = "postgres", feature = "mysql")),
         allow(dead_code, reason = "only a database writes it down")

@@ -124,7 +124,7 @@ pub enum Addressee {
 }
 
 impl Addressee {
-    /// Gives the user that is named.
+    /// Returns the user that is named.
     pub fn user_id(self) -> Option<UserId> {
         match self {
             Self::User(id) => Some(id),

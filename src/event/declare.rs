@@ -22,14 +22,14 @@ macro_rules! events {
         }
 
         impl Event {
-            /// Gives its name, which is also its tag in JSON: `user_authenticated`.
+            /// Returns its name, which is also its tag in JSON: `user_authenticated`.
             pub fn name(&self) -> &'static str {
                 match self {
                     $(Self::$variant { .. } => $name,)+
                 }
             }
 
-            /// Gives the account that it is about, if it is about one.
+            /// Returns the account that it is about, if it is about one.
             #[allow(unused_variables, reason = "most events need one field of theirs for it, or none")]
             pub fn user(&self) -> Option<UserId> {
                 match self {

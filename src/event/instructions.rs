@@ -5,7 +5,7 @@ use crate::event::origin::Origin;
 use crate::user::UserId;
 
 impl Event {
-    /// Gives the event for mail that went out with a link of that purpose, or without one and of that
+    /// Returns the event for mail that went out with a link of that purpose, or without one and of that
     /// template, if it has one.
     ///
     /// A first confirmation link comes with a registration, which has an event of its own: `was_asked_for`

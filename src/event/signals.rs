@@ -75,7 +75,7 @@ impl Listeners {
         self.record = Some(Box::new(move |events| recorder(events).boxed()));
     }
 
-    /// Gives what an asynchronous application reads events from.
+    /// Returns what an asynchronous application reads events from.
     pub fn subscribe(&self) -> broadcast::Receiver<Arc<Event>> {
         self.broadcast.subscribe()
     }
@@ -118,7 +118,7 @@ impl Signals {
         self.tell(event, false);
     }
 
-    /// Gives a receiver of all events from now on. One that lags more than [`QUEUE`] events behind
+    /// Returns a receiver of all events from now on. One that lags more than [`QUEUE`] events behind
     /// misses the oldest, and is told how many.
     ///
     /// ```

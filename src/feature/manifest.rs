@@ -47,7 +47,7 @@ pub trait Feature<D>: Clone + Serialize + DeserializeOwned + Send + Sync + 'stat
         true
     }
 
-    /// Gives the routes to mount at `/`.
+    /// Returns the routes to mount at `/`.
     fn routes(&self) -> Vec<Route> {
         Vec::new()
     }
@@ -63,7 +63,7 @@ pub trait Feature<D>: Clone + Serialize + DeserializeOwned + Send + Sync + 'stat
     }
 }
 
-/// Gives a feature with the settings of `[default.security.<NAME>]` laid over its own, checked.
+/// Returns a feature with the settings of `[default.security.<NAME>]` laid over its own, checked.
 ///
 /// # Errors
 ///

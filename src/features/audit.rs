@@ -144,7 +144,7 @@ impl Journal {
         Ok(Self { store, sealer: Arc::new(Sealer::new(keyring)?) })
     }
 
-    /// Gives what writes events down in the transaction of their change.
+    /// Returns what writes events down in the transaction of their change.
     ///
     /// # Errors
     ///
@@ -174,7 +174,7 @@ impl Journal {
         self.store.append_audit(entries, &self.sealer).await
     }
 
-    /// Gives the newest rows, at most `count`, oldest first.
+    /// Returns the newest rows, at most `count`, oldest first.
     ///
     /// # Errors
     ///
@@ -185,7 +185,7 @@ impl Journal {
         self.after(end.saturating_sub(i64::from(count)), count).await
     }
 
-    /// Gives the rows behind the one of that number, at most `count`, oldest first.
+    /// Returns the rows behind the one of that number, at most `count`, oldest first.
     ///
     /// # Errors
     ///

@@ -186,7 +186,7 @@ fn identity(name: &str, config: &Config) -> Option<Identity> {
     })
 }
 
-/// Gives a name and a password as they were sent; none of a request with two of this header.
+/// Returns a name and a password as they were sent; none of a request with two of this header.
 fn sent(request: &Request<'_>) -> Option<(String, Secret<String>)> {
     let mut headers = request.headers().get("Authorization");
     let (header, None) = (headers.next()?, headers.next()) else {
@@ -195,7 +195,7 @@ fn sent(request: &Request<'_>) -> Option<(String, Secret<String>)> {
     decode(encoded(header)?)
 }
 
-/// Gives what follows the scheme, whose case does not matter (RFC 9110, section 11.1).
+/// Returns what follows the scheme, whose case does not matter (RFC 9110, section 11.1).
 fn encoded(header: &str) -> Option<&str> {
     let (scheme, encoded) = header.split_once(' ').unwrap_or((header, ""));
     scheme.eq_ignore_ascii_case("Basic").then(|| encoded.trim_matches(' '))

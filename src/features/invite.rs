@@ -185,7 +185,7 @@ impl Invite {
         Ok(Some(user))
     }
 
-    /// Gives the account of somebody who is invited: nobody can log in to it yet.
+    /// Returns the account of somebody who is invited: nobody can log in to it yet.
     pub(crate) fn guest(id: UserId, email: &Email, at: Timestamp) -> NewUser {
         NewUser {
             id,

@@ -45,7 +45,7 @@ pub struct Chooser<'a> {
 }
 
 impl Chooser<'_> {
-    /// Gives the words of their own.
+    /// Returns the words of their own.
     pub(crate) fn words(self) -> Vec<String> {
         let username = self.username.map(Username::to_string);
         std::iter::once(self.email.to_owned()).chain(username).collect()

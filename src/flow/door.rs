@@ -34,22 +34,22 @@ pub struct Flow {
 }
 
 impl Flow {
-    /// Gives the store, for flows that lead to no session.
+    /// Returns the store, for flows that lead to no session.
     pub fn store(&self) -> &Arc<dyn UserDatastore> {
         &self.store
     }
 
-    /// Gives the rules for new passwords.
+    /// Returns the rules for new passwords.
     pub fn password_policy(&self) -> &PasswordPolicy {
         &self.policy
     }
 
-    /// Gives the limits on attempts.
+    /// Returns the limits on attempts.
     pub fn limits(&self) -> &Limits {
         &self.limits
     }
 
-    /// Gives the threads that hash.
+    /// Returns the threads that hash.
     pub fn hasher(&self) -> &Hasher {
         &self.hasher
     }

@@ -332,12 +332,12 @@ impl Limits {
         self.digest(&["work", &identity.canonical()])
     }
 
-    /// Gives a limit as configured; none when there are no limits.
+    /// Returns a limit as configured; none when there are no limits.
     fn scaled(&self, limit: u32) -> Option<u32> {
         self.config.enabled.then(|| limit.saturating_mul(self.config.scale))
     }
 
-    /// Gives what something is counted by.
+    /// Returns what something is counted by.
     pub(crate) fn digest(&self, parts: &[&str]) -> Digest {
         let parts: Vec<&[u8]> = parts.iter().map(|part| part.as_bytes()).collect();
         keyed_digest(self.key.expose(), &parts)

@@ -36,7 +36,7 @@ pub struct Admitted {
 }
 
 impl Admitted {
-    /// Gives who it is.
+    /// Returns who it is.
     pub fn user(&self) -> &User {
         &self.user
     }

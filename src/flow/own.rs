@@ -22,7 +22,7 @@ use crate::user::{Email, Identity, Proofs, User};
 use crate::web::visit::Visit;
 
 impl Flow {
-    /// Gives the session of whoever is logged in and may do something.
+    /// Returns the session of whoever is logged in and may do something.
     ///
     /// # Errors
     ///
@@ -33,7 +33,7 @@ impl Flow {
         Ok(active)
     }
 
-    /// Gives the session of whoever proved lately who they are: within `security.freshness`.
+    /// Returns the session of whoever proved lately who they are: within `security.freshness`.
     ///
     /// # Errors
     ///
@@ -47,7 +47,7 @@ impl Flow {
         }
     }
 
-    /// Gives the session of whoever is logged in, even if they have to change their password first.
+    /// Returns the session of whoever is logged in, even if they have to change their password first.
     ///
     /// # Errors
     ///
@@ -138,7 +138,7 @@ impl Flow {
         }
     }
 
-    /// Gives the live sessions of a user, the newest first.
+    /// Returns the live sessions of a user, the newest first.
     ///
     /// # Errors
     ///
@@ -292,7 +292,7 @@ fn unknown_address() -> String {
     Text::new("address.unknown", "an unknown address").to_string()
 }
 
-/// Gives the session of whoever is logged in, or tells that nobody is.
+/// Returns the session of whoever is logged in, or tells that nobody is.
 fn some_active<'r>(visit: &Visit<'r>) -> Result<&'r Active, Rejection> {
     visit.active().ok_or_else(|| {
         visit.signals().send(&Event::UserUnauthenticated { origin: visit.origin() });

@@ -28,7 +28,7 @@ pub(crate) struct UsernamesRequired;
 pub struct HeldUsername([Digest; 2]);
 
 impl Flow {
-    /// Gives the rules for new usernames.
+    /// Returns the rules for new usernames.
     pub fn username_policy(&self) -> &UsernamePolicy {
         &self.usernames
     }

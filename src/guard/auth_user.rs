@@ -44,12 +44,12 @@ pub struct AuthUser {
 }
 
 impl AuthUser {
-    /// Gives the user.
+    /// Returns the user.
     pub fn into_user(self) -> User {
         self.sender.user.clone()
     }
 
-    /// Gives the name of the mechanism by which the request was authenticated: `session`, `token`,
+    /// Returns the name of the mechanism by which the request was authenticated: `session`, `token`,
     /// `personal_token`, `basic`, or one of the application's own.
     pub fn mechanism(&self) -> &'static str {
         self.sender.mechanism
@@ -78,25 +78,25 @@ impl AuthUser {
         self.sender.level()
     }
 
-    /// Gives the public id of the session that the request belongs to, also when it came with a token
+    /// Returns the public id of the session that the request belongs to, also when it came with a token
     /// of that session.
     pub fn session_id(&self) -> Option<Uuid> {
         self.sender.session
     }
 
-    /// Gives what alone the request may be for, when it came by a token that was made for some scopes; none
+    /// Returns what alone the request may be for, when it came by a token that was made for some scopes; none
     /// when its sender may do whatever the user may.
     pub fn scopes(&self) -> Option<&[ScopeName]> {
         self.sender.scopes.as_deref()
     }
 
-    /// Gives the public id of the program's login that the request belongs to: of the family of refresh
+    /// Returns the public id of the program's login that the request belongs to: of the family of refresh
     /// tokens that its access token came with.
     pub fn family_id(&self) -> Option<Uuid> {
         self.sender.family
     }
 
-    /// Gives what is shown of the user, to be serialised: a
+    /// Returns what is shown of the user, to be serialised: a
     /// [`UserPayload`](crate::user::UserPayload) (id, e-mail and roles), or what the application's
     /// [`Presentation`](crate::Presentation) gives in its place.
     pub fn payload(&self) -> Value {

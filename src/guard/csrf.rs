@@ -56,7 +56,7 @@ pub struct Csrf<'r> {
 }
 
 impl Csrf<'_> {
-    /// Gives the token for what this request is answered with: for the first field of a form,
+    /// Returns the token for what this request is answered with: for the first field of a form,
     /// `csrf_token`, or the header `X-XSRF-Token`. The answer is `Vary: Cookie` and `Cache-Control:
     /// no-store`, and a visitor who has no cookie of ours yet gets one.
     ///

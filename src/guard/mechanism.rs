@@ -140,7 +140,7 @@ pub const PERSONAL_TOKEN: &str = "personal_token";
 /// type of its own.
 #[async_trait]
 pub trait Mechanism: Send + Sync + 'static {
-    /// Gives its name, in snake case: for `security.mechanisms`, [`Via`](crate::guard::via::Via) and
+    /// Returns its name, in snake case: for `security.mechanisms`, [`Via`](crate::guard::via::Via) and
     /// [`AuthUser::mechanism`](crate::AuthUser::mechanism).
     fn name(&self) -> &'static str;
 
@@ -182,7 +182,7 @@ pub trait Mechanism: Send + Sync + 'static {
         true
     }
 
-    /// Gives what an answer of 401 says of it in `WWW-Authenticate`, for example `Bearer`. `refused`
+    /// Returns what an answer of 401 says of it in `WWW-Authenticate`, for example `Bearer`. `refused`
     /// is why its credentials were refused, or not enough; none when the request brought none.
     /// _Default:_ nothing.
     fn challenge(&self, _refused: Option<&Rejection>) -> Option<String> {

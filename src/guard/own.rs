@@ -97,12 +97,12 @@ pub struct Own<P> {
 }
 
 impl<P> Own<P> {
-    /// Gives whose row it is.
+    /// Returns whose row it is.
     pub fn user(&self) -> &AuthUser {
         &self.user
     }
 
-    /// Gives the user.
+    /// Returns the user.
     pub fn into_user(self) -> User {
         self.user.into_user()
     }
@@ -160,7 +160,7 @@ impl<P: OwnRow> Sentinel for Own<P> {
     }
 }
 
-/// Gives the row of a user. A request is from one user, so that there is one of each kind.
+/// Returns the row of a user. A request is from one user, so that there is one of each kind.
 async fn row<P: OwnRow>(user: &User, request: &Request<'_>) -> Result<Arc<P>, Rejection> {
     let loaded = request.local_cache_async(async {
         let row = P::load(user, request).await.map_err(Rejection::from);

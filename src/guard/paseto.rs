@@ -109,14 +109,14 @@ pub struct Paseto<C = NoClaims, K = Access>(Verified<C, K>);
 pub struct FreshPaseto<const MINUTES: u32, C = NoClaims>(Verified<C, Access>);
 
 impl<C, K> Paseto<C, K> {
-    /// Gives the token.
+    /// Returns the token.
     pub fn into_token(self) -> Verified<C, K> {
         self.0
     }
 }
 
 impl<const MINUTES: u32, C> FreshPaseto<MINUTES, C> {
-    /// Gives the token.
+    /// Returns the token.
     pub fn into_token(self) -> Verified<C, Access> {
         self.0
     }

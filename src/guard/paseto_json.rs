@@ -141,7 +141,7 @@ where
     Ok(token)
 }
 
-/// Gives the name of the member that holds a token of a kind.
+/// Returns the name of the member that holds a token of a kind.
 fn member<K: TokenKind>() -> String {
     format!("{}_token", K::NAME.replace('-', "_"))
 }

@@ -143,7 +143,7 @@ enum Because {
 }
 
 impl Denied {
-    /// Gives the status of the answer.
+    /// Returns the status of the answer.
     pub fn status(&self) -> Status {
         match &self.because {
             Because::Forbidden => Rejection::Forbidden.status(),

@@ -57,7 +57,7 @@ pub struct Session<'r> {
 }
 
 impl Session<'_> {
-    /// Gives the value of that name; none when there is none.
+    /// Returns the value of that name; none when there is none.
     ///
     /// # Errors
     ///

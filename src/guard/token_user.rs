@@ -55,17 +55,17 @@ pub struct TokenUser<C = NoClaims> {
 }
 
 impl<C> TokenUser<C> {
-    /// Gives the claims of the application's own.
+    /// Returns the claims of the application's own.
     pub fn claims(&self) -> &C {
         &self.token.claims
     }
 
-    /// Gives the token.
+    /// Returns the token.
     pub fn token(&self) -> &Verified<C, Access> {
         &self.token
     }
 
-    /// Gives the user.
+    /// Returns the user.
     pub fn into_user(self) -> User {
         self.user.into_user()
     }

@@ -54,7 +54,7 @@ impl Via for PersonalToken {
 
 /// One mechanism, or a tuple of up to four, of which the first that a request brings is how its user came.
 pub trait ViaSet: Send + Sync + 'static {
-    /// Gives the names in the set.
+    /// Returns the names in the set.
     fn names() -> Vec<&'static str>;
 }
 

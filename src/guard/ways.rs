@@ -69,7 +69,7 @@ impl Ways {
         Self { ways, takes_anybody, scopes: None }
     }
 
-    /// Gives whoever a guard before this one let in, if they will do.
+    /// Returns whoever a guard before this one let in, if they will do.
     pub(super) fn found(&self, request: &Request<'_>) -> Option<Arc<Sender>> {
         let found = sender::decided_here(request)?;
         let is_taken = self.ways.iter().any(|way| way.name() == found.mechanism);
@@ -143,7 +143,7 @@ impl Ways {
         }
     }
 
-    /// Gives those that a request brings.
+    /// Returns those that a request brings.
     async fn brought(&self, request: &Request<'_>, web: &Web) -> Vec<&Way> {
         let mut brought = Vec::new();
         for way in &self.ways {

@@ -166,7 +166,7 @@ impl<L: MailedLink> Handled<'_, L> {
         Ok(link)
     }
 
-    /// Gives the token that a link left in the browser.
+    /// Returns the token that a link left in the browser.
     pub(super) fn kept_token(&self) -> Option<Token> {
         let kept: Option<String> = self.visit.sessions().cookies().open_link(self.visit.request());
         kept.as_deref().and_then(Token::parse)

@@ -16,7 +16,7 @@ use crate::rejection::Rejection;
 use crate::web::submission::{Form, Submission};
 use crate::web::visit::Visit;
 
-/// Gives the routes of a link.
+/// Returns the routes of a link.
 pub fn routes<L: MailedLink>() -> Vec<Route> {
     let (path, link) = (path::<L>("<token>"), path::<L>("link"));
     vec![
@@ -27,7 +27,7 @@ pub fn routes<L: MailedLink>() -> Vec<Route> {
     ]
 }
 
-/// Gives the path of the page that a link leads to.
+/// Returns the path of the page that a link leads to.
 pub fn page_path<L: MailedLink>() -> String {
     path::<L>("link")
 }

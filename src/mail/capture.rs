@@ -15,7 +15,7 @@ pub struct CaptureMailer {
 }
 
 impl CaptureMailer {
-    /// Gives all messages so far, oldest first.
+    /// Returns all messages so far, oldest first.
     pub fn messages(&self) -> Vec<Message> {
         self.messages.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }

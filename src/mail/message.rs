@@ -45,7 +45,7 @@ impl fmt::Debug for Message {
 }
 
 impl Message {
-    /// Gives the message in lettre's type, for transports.
+    /// Returns the message in lettre's type, for transports.
     ///
     /// # Errors
     ///

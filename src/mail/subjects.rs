@@ -34,7 +34,7 @@ impl Subjects {
         faults.finish().map(|()| Self(subjects))
     }
 
-    /// Gives the subject of a mail: the configured one, or `default`, in one line.
+    /// Returns the subject of a mail: the configured one, or `default`, in one line.
     pub(super) fn of(&self, mail: &str, default: &str) -> String {
         self.0.get(mail).cloned().unwrap_or_else(|| one_line(default))
     }

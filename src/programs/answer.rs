@@ -65,7 +65,7 @@ impl ProgramLogins for Programs {
     }
 }
 
-/// Gives what is shown of a user with the tokens of a program that has just logged in or refreshed them.
+/// Returns what is shown of a user with the tokens of a program that has just logged in or refreshed them.
 ///
 /// # Errors
 ///

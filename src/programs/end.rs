@@ -94,7 +94,7 @@ impl Programs {
         Ok(None)
     }
 
-    /// Gives the programs that a user is logged in with, the newest first.
+    /// Returns the programs that a user is logged in with, the newest first.
     ///
     /// # Errors
     ///

@@ -43,7 +43,7 @@ impl FieldErrors {
         self.0.push(FieldError { field: field.to_owned(), text: text.into() });
     }
 
-    /// Gives the value, or notes what is wrong with `field` and gives none.
+    /// Returns the value, or notes what is wrong with `field` and gives none.
     pub fn take<T, E: Into<Text>>(&mut self, field: &str, parsed: Result<T, E>) -> Option<T> {
         match parsed {
             Ok(value) => Some(value),
@@ -69,7 +69,7 @@ impl FieldErrors {
         self.0.is_empty()
     }
 
-    /// Gives what is wrong, in order.
+    /// Returns what is wrong, in order.
     pub fn iter(&self) -> impl Iterator<Item = &FieldError> {
         self.0.iter()
     }

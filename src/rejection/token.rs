@@ -49,7 +49,7 @@ pub enum TokenFault {
 }
 
 impl TokenFault {
-    /// Gives the stable code for programs, in snake case.
+    /// Returns the stable code for programs, in snake case.
     pub fn reason(self) -> &'static str {
         match self {
             Self::TooLong => "token_too_long",

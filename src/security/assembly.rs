@@ -202,7 +202,7 @@ fn cookies(config: &Config, base_url: &Url, keyring: &Keyring) -> Result<Cookies
 }
 
 impl<D: UserDatastore> Assembly<D> {
-    /// Gives what tells the listeners.
+    /// Returns what tells the listeners.
     pub(super) fn signals(&self) -> &Signals {
         &self.signals
     }

@@ -44,7 +44,7 @@ pub struct Security<D = SqlxDatastore> {
 }
 
 impl Security {
-    /// Gives the fairing with the default store and the default features.
+    /// Returns the fairing with the default store and the default features.
     ///
     /// ```no_run
     /// # use rocket::launch;
@@ -240,7 +240,7 @@ impl<D: UserDatastore> Security<D> {
         self.change(|setup| setup.listeners.listen_async(listener))
     }
 
-    /// Gives a receiver of all events, for a task of the application's own. After the launch,
+    /// Returns a receiver of all events, for a task of the application's own. After the launch,
     /// [`Signals::subscribe`] gives another.
     ///
     /// ```

@@ -53,7 +53,7 @@ pub fn keyring(config: &Config, figment: &Figment) -> Result<Keyring> {
     Ok(keyring)
 }
 
-/// Gives the file of the keys of the debug profile: beside the database when that is a file.
+/// Returns the file of the keys of the debug profile: beside the database when that is a file.
 fn key_file(figment: &Figment) -> PathBuf {
     let url = database_url(figment).unwrap_or_default();
     let database = url.strip_prefix("sqlite:").unwrap_or_default();

@@ -258,7 +258,7 @@ impl Cookies {
         self.remember.open(self.names.find(Kind::Remember, request)?)
     }
 
-    /// Gives what derives the successors of a keepsake.
+    /// Returns what derives the successors of a keepsake.
     pub fn lineage(&self) -> &Lineage {
         &self.lineage
     }

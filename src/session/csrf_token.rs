@@ -17,7 +17,7 @@ pub(crate) struct Offer {
 }
 
 impl Sessions {
-    /// Gives the anti-forgery token for what this request is answered with: that of the session
+    /// Returns the anti-forgery token for what this request is answered with: that of the session
     /// as it will be. A visitor without an id gets one, and the answer is for them alone.
     ///
     /// # Errors
@@ -57,7 +57,7 @@ impl Sessions {
         }
     }
 
-    /// Gives the id that the browser has, as far as that is known without the store: whoever has
+    /// Returns the id that the browser has, as far as that is known without the store: whoever has
     /// one must not be given another in its place because nobody asked the store yet.
     fn known_token(&self, request: &Request<'_>) -> Option<Token> {
         match loaded(request) {

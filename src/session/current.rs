@@ -41,7 +41,7 @@ impl Active {
 }
 
 impl Current {
-    /// Gives the live session, if there is one.
+    /// Returns the live session, if there is one.
     pub fn active(&self) -> Option<&Active> {
         match self {
             Self::Active(active) => Some(active),
@@ -49,7 +49,7 @@ impl Current {
         }
     }
 
-    /// Gives the id to which anti-forgery tokens are tied.
+    /// Returns the id to which anti-forgery tokens are tied.
     pub fn token(&self) -> Option<&Token> {
         match self {
             Self::Anonymous(token) => Some(token),
@@ -60,7 +60,7 @@ impl Current {
     }
 }
 
-/// Gives the session of a request, if a guard has asked for it already.
+/// Returns the session of a request, if a guard has asked for it already.
 pub fn loaded<'r>(request: &'r Request<'_>) -> Option<&'r Current> {
     cell(request).get()
 }

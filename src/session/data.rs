@@ -125,7 +125,7 @@ impl Data {
         self.is_used = true;
     }
 
-    /// Gives the value of that name; none when there is none.
+    /// Returns the value of that name; none when there is none.
     pub(crate) fn find<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, SessionError> {
         let Some(value) = self.content.values.get(name) else {
             return Ok(None);
@@ -222,7 +222,7 @@ impl Data {
         Content { flashes, ..self.content.clone() }
     }
 
-    /// Gives what is to be written; none when the browser has it already. An answer that shows
+    /// Returns what is to be written; none when the browser has it already. An answer that shows
     /// nothing, such as a redirect, has shown no sentence either.
     pub(super) fn written(self, shows_nothing: bool) -> Option<Content> {
         let content = if shows_nothing { self.with_shown() } else { self.content };

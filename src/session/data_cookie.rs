@@ -122,7 +122,7 @@ impl Sessions {
         Ok(())
     }
 
-    /// Gives the id that the browser has from this answer on. One who has none gets one.
+    /// Returns the id that the browser has from this answer on. One who has none gets one.
     fn owner(&self, request: &Request<'_>) -> Result<Token> {
         let known = match &*changes(request) {
             Some(Change::User(token) | Change::Guest(token)) => Some(token.clone()),

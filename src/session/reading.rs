@@ -26,7 +26,7 @@ pub(super) struct Payload {
 }
 
 impl Sessions {
-    /// Gives the session of a request. The store is asked once a request, whoever asks here.
+    /// Returns the session of a request. The store is asked once a request, whoever asks here.
     pub async fn current<'r>(&self, request: &'r Request<'_>) -> &'r Current {
         cell(request).get_or_init(|| with_deadline(self.read(request))).await
     }
@@ -57,7 +57,7 @@ impl Sessions {
         self.cookies.open_any_session::<Payload>(request).is_some()
     }
 
-    /// Gives the id of a session that the browser still has though the session lives no more: that proves
+    /// Returns the id of a session that the browser still has though the session lives no more: that proves
     /// nothing but which browser it is.
     pub(crate) async fn outlived_id(&self, request: &Request<'_>) -> Option<Token> {
         if matches!(self.current(request).await, Current::Active(_) | Current::Unavailable) {

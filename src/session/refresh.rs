@@ -12,7 +12,7 @@ use crate::session::names::Kind;
 use crate::session::sessions::Sessions;
 
 impl Sessions {
-    /// Gives the refresh token that a request brings in its cookie, if it does and cookies are chosen.
+    /// Returns the refresh token that a request brings in its cookie, if it does and cookies are chosen.
     pub(crate) fn refresh_token<'r>(&self, request: &'r Request<'_>) -> Option<&'r str> {
         self.cookies.find_refresh(request).filter(|token| !token.is_empty())
     }

@@ -42,7 +42,7 @@ impl Sessions {
         }
     }
 
-    /// Gives the session to which a browser comes back that has none, if it is remembered.
+    /// Returns the session to which a browser comes back that has none, if it is remembered.
     pub(super) async fn come_back(&self, request: &Request<'_>, current: Current) -> Current {
         // One login at a time: the user proves what the one that is held lacks, or begins another.
         let is_heeded =

@@ -33,7 +33,7 @@ impl Sessions {
         Self { restorer, ..self }
     }
 
-    /// Gives the cookies, for the features that keep something in one.
+    /// Returns the cookies, for the features that keep something in one.
     pub fn cookies(&self) -> &Cookies {
         &self.cookies
     }

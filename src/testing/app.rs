@@ -83,7 +83,7 @@ impl TestApp {
         Self { client, database }
     }
 
-    /// Gives the settings of the kit, for tests that launch by themselves.
+    /// Returns the settings of the kit, for tests that launch by themselves.
     pub fn figment(figment: &Figment, database: &TestDatabase, security: Value) -> Figment {
         let figment = figment.clone().select(rocket::Config::DEBUG_PROFILE);
         database
@@ -97,7 +97,7 @@ impl TestApp {
             .merge(("security", security))
     }
 
-    /// Gives a browser without cookies.
+    /// Returns a browser without cookies.
     pub fn browser(&self) -> Browser<'_> {
         Browser::new(&self.client)
     }
@@ -134,7 +134,7 @@ impl TestApp {
         self.user(email).await
     }
 
-    /// Gives a browser in which the user of that address, made if need be, is logged in. Where the
+    /// Returns a browser in which the user of that address, made if need be, is logged in. Where the
     /// registration has fields of the application's own, [`register`](Self::register) fills them in.
     pub async fn log_in_as(&self, email: &str) -> Browser<'_> {
         self.user(email).await;
@@ -222,12 +222,12 @@ impl TestApp {
         }
     }
 
-    /// Gives the application's clock, to be moved.
+    /// Returns the application's clock, to be moved.
     pub fn clock(&self) -> &Clock {
         self.state::<Web>().clock()
     }
 
-    /// Gives the application's store.
+    /// Returns the application's store.
     pub fn store(&self) -> &Arc<dyn UserDatastore> {
         self.flow().store()
     }
@@ -240,12 +240,12 @@ impl TestApp {
         }
     }
 
-    /// Gives the application's database.
+    /// Returns the application's database.
     pub fn database(&self) -> &TestDatabase {
         &self.database
     }
 
-    /// Gives Rocket's own client, for what the kit does not do.
+    /// Returns Rocket's own client, for what the kit does not do.
     pub fn client(&self) -> &Client {
         &self.client
     }
@@ -269,7 +269,7 @@ impl TestApp {
         self.flow().hasher().work()
     }
 
-    /// Gives the path of a feature's page by its name, if the feature is enabled.
+    /// Returns the path of a feature's page by its name, if the feature is enabled.
     pub fn path_of(&self, name: &str) -> Option<String> {
         self.state::<Web>().url(name).map(|path| path.to_string())
     }
@@ -286,7 +286,7 @@ impl TestApp {
     }
 }
 
-/// Gives the path of a mailed link, for a browser to follow.
+/// Returns the path of a mailed link, for a browser to follow.
 pub fn link_in(mail: &Message) -> String {
     let link = mail.link.as_deref().and_then(|link| url::Url::parse(link).ok());
     match link {

@@ -23,7 +23,7 @@ pub struct Browser<'a> {
 }
 
 impl<'a> Browser<'a> {
-    /// Gives a browser without cookies, from 127.0.0.1.
+    /// Returns a browser without cookies, from 127.0.0.1.
     pub(super) fn new(client: &'a Client) -> Self {
         Self {
             client,
@@ -107,7 +107,7 @@ impl<'a> Browser<'a> {
         self.post_json("/logout", json!({})).await
     }
 
-    /// Gives the anti-forgery token of this browser, as `GET /login` tells it.
+    /// Returns the anti-forgery token of this browser, as `GET /login` tells it.
     pub async fn csrf_token(&self) -> String {
         let answer = self.get_json("/login").await;
         match answer.response("csrf_token").as_str() {
@@ -116,7 +116,7 @@ impl<'a> Browser<'a> {
         }
     }
 
-    /// Gives the value of a cookie.
+    /// Returns the value of a cookie.
     pub fn cookie(&self, name: &str) -> Option<String> {
         self.jar().get(name).map(|(value, _)| value.clone())
     }
@@ -174,18 +174,18 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// Gives a header, by its name in any case.
+    /// Returns a header, by its name in any case.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers(name).next()
     }
 
-    /// Gives all headers of a name.
+    /// Returns all headers of a name.
     pub fn headers(&self, name: &str) -> impl Iterator<Item = &str> {
         let is_it = move |header: &&(String, String)| header.0.eq_ignore_ascii_case(name);
         self.headers.iter().filter(is_it).map(|(_, value)| value.as_str())
     }
 
-    /// Gives all headers, but of `Set-Cookie`, whose value differs by its encryption, and of the random
+    /// Returns all headers, but of `Set-Cookie`, whose value differs by its encryption, and of the random
     /// `X-Request-Id` the shape only.
     pub fn comparable_headers(&self) -> Vec<(String, String)> {
         let hide = |(name, value): &(String, String)| {
@@ -201,23 +201,23 @@ impl Answer {
         headers
     }
 
-    /// Gives where the answer leads.
+    /// Returns where the answer leads.
     pub fn location(&self) -> &str {
         self.header("Location").unwrap_or_default()
     }
 
-    /// Gives the body as JSON; null when it is none.
+    /// Returns the body as JSON; null when it is none.
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap_or_default()
     }
 
-    /// Gives what stands in the `response` of the JSON under that name; null when it is not there.
+    /// Returns what stands in the `response` of the JSON under that name; null when it is not there.
     pub fn response(&self, name: &str) -> Value {
         let json = self.json();
         json.get("response").and_then(|response| response.get(name)).cloned().unwrap_or_default()
     }
 
-    /// Gives the reason codes of a refusal.
+    /// Returns the reason codes of a refusal.
     pub fn reasons(&self) -> Vec<String> {
         serde_json::from_value(self.response("reasons")).unwrap_or_default()
     }
@@ -234,7 +234,7 @@ impl Answer {
     }
 }
 
-/// Gives a cookie's line with the length of its value in the value's place, and without the time.
+/// Returns a cookie's line with the length of its value in the value's place, and without the time.
 fn cookie_shape(line: &str) -> String {
     let (pair, attributes) = line.split_once(';').unwrap_or((line, ""));
     let (name, value) = pair.split_once('=').unwrap_or((pair, ""));

@@ -86,24 +86,24 @@ impl TestDatabase {
         Self { url, admin_url: Some(admin_url), keys, _folder: folder }
     }
 
-    /// Gives the URL of the database, as an application reaches it.
+    /// Returns the URL of the database, as an application reaches it.
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// Gives the URL of the database, past a pooler that may stand before it.
+    /// Returns the URL of the database, past a pooler that may stand before it.
     pub fn direct_url(&self) -> &str {
         self.admin_url.as_deref().unwrap_or(&self.url)
     }
 
-    /// Gives the value of the environment variable `ROCKET_DATABASES` that leads a program to this
+    /// Returns the value of the environment variable `ROCKET_DATABASES` that leads a program to this
     /// database.
     pub fn environment(&self) -> String {
         let pooling = has_transaction_pooling();
         format!("{{security={{url={:?},transaction_pooling={pooling}}}}}", self.url)
     }
 
-    /// Gives `figment` with the settings that lead to this database, and with keys of its own.
+    /// Returns `figment` with the settings that lead to this database, and with keys of its own.
     pub fn figment(&self, figment: Figment) -> Figment {
         figment
             .merge(("databases.security.url", &self.url))

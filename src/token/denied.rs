@@ -14,7 +14,7 @@ const LEEWAY: TimeDelta = TimeDelta::minutes(10);
 const ENDLESS: TimeDelta = TimeDelta::days(365_000);
 
 impl<C, K> Verified<C, K> {
-    /// Gives by what it is [denied](crate::programs::Programs::deny_token), as [`denied_as`] does. None for one
+    /// Returns by what it is [denied](crate::programs::Programs::deny_token), as [`denied_as`] does. None for one
     /// without `jti`, which a trusted issuer may be allowed: nothing tells it from others, and it cannot be
     /// denied.
     pub fn denied_as(&self) -> Option<String> {
@@ -22,7 +22,7 @@ impl<C, K> Verified<C, K> {
         self.id().map(|jti| denied_as(issuer, jti))
     }
 
-    /// Gives until when it is to be denied: somewhat longer than any verifier accepts it.
+    /// Returns until when it is to be denied: somewhat longer than any verifier accepts it.
     pub fn denied_until(&self, now: Timestamp) -> Timestamp {
         let longest = denied_at_most_until(now);
         let end = self.expires_at().and_then(|end| end.checked_add_signed(LEEWAY));
@@ -30,12 +30,12 @@ impl<C, K> Verified<C, K> {
     }
 }
 
-/// Gives until when a token is to be denied of which nobody here knows when it expires: as long as any is.
+/// Returns until when a token is to be denied of which nobody here knows when it expires: as long as any is.
 pub(crate) fn denied_at_most_until(now: Timestamp) -> Timestamp {
     now.checked_add_signed(ENDLESS).unwrap_or(now)
 }
 
-/// Gives by what the token of that `jti` is denied: in the [store](crate::datastore::Denylist), and in
+/// Returns by what the token of that `jti` is denied: in the [store](crate::datastore::Denylist), and in
 /// [`TokenDenied`](crate::Event::TokenDenied). Of a token of ours that is its `jti`, where it is one as we
 /// make them; of a trusted issuer's, who may use what others use, a digest of both.
 pub fn denied_as(trusted_issuer: Option<&str>, jti: &str) -> String {

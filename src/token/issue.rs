@@ -257,7 +257,7 @@ impl<'t, K: TokenKind> TokenBuilder<'t, K> {
     }
 }
 
-/// Gives when a token ends; none when never.
+/// Returns when a token ends; none when never.
 fn end_of<K: TokenKind>(lifetime: Lifetime, now: Timestamp) -> Result<Option<Timestamp>> {
     let end = match lifetime {
         Lifetime::Never if K::LIFETIME == Some(Lifetime::Never) => return Ok(None),

@@ -81,7 +81,7 @@ impl<'a> KeyReader<'a> {
         self.warnings.push(text.to_owned());
     }
 
-    /// Gives what an operator should know, each with the setting and the cure, once all is read.
+    /// Returns what an operator should know, each with the setting and the cure, once all is read.
     pub(super) fn into_warnings(mut self) -> Vec<String> {
         if self.passphrase.is_some() && !self.is_passphrase_needed {
             let unneeded = "security.tokens.passphrase: opens nothing, for no key is wrapped. Remove it, or \
@@ -143,7 +143,7 @@ fn is_wrapped(text: &str) -> bool {
     text.lines().any(|line| heads.iter().any(|head| line.trim().starts_with(head)))
 }
 
-/// Gives the mode of a file that others than its owner may use.
+/// Returns the mode of a file that others than its owner may use.
 #[cfg(unix)]
 fn mode_for_others(path: &Path) -> Option<u32> {
     let mode = fs::metadata(path).ok()?.permissions().mode() & 0o777;

@@ -100,7 +100,7 @@ pub enum NamedBy {
     Application,
 }
 
-/// Gives what the tokens of a kind authenticate besides what they carry: the kind, and what the
+/// Returns what the tokens of a kind authenticate besides what they carry: the kind, and what the
 /// caller adds. Names of kinds have no colon, so no two are alike.
 pub(super) fn assertion_of(kind: &str, own: &str) -> String {
     if own.is_empty() {

@@ -205,7 +205,7 @@ impl Tokens {
         })
     }
 
-    /// Gives a family that begins in a session at that moment, with the proof that the session began with.
+    /// Returns a family that begins in a session at that moment, with the proof that the session began with.
     pub(crate) fn new_family_in(
         &self,
         user: &User,

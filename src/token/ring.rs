@@ -96,7 +96,7 @@ impl Ring {
         Ok(ring)
     }
 
-    /// Gives the key that issues tokens of this purpose.
+    /// Returns the key that issues tokens of this purpose.
     pub(super) fn active(&self, purpose: TokenPurpose) -> Option<&RingKey> {
         self.keys.iter().find(|key| {
             let is_own = matches!(key.trust, Trust::Own);
@@ -108,7 +108,7 @@ impl Ring {
         self.active(key.key.purpose()).is_some_and(|active| std::ptr::eq(active, key))
     }
 
-    /// Gives the keys for tokens of this version and purpose.
+    /// Returns the keys for tokens of this version and purpose.
     pub(super) fn keys_for(
         &self,
         version: TokenVersion,
@@ -118,7 +118,7 @@ impl Ring {
         self.keys.iter().filter(move |key| is_for(&key.key))
     }
 
-    /// Gives the public keys of our own, the active one first.
+    /// Returns the public keys of our own, the active one first.
     pub(super) fn public_keys(&self) -> PublicKeys {
         let own = self.keys.iter().filter(|key| matches!(key.trust, Trust::Own));
         let mut own: Vec<&RingKey> = own.collect();

@@ -25,15 +25,15 @@ use crate::user::{Proofs, User};
     note = "tokens are made for a `User`, an `AuthUser`, and whatever derefs to an `AuthUser`"
 )]
 pub trait Holder {
-    /// Gives the user.
+    /// Returns the user.
     fn user(&self) -> &User;
 
-    /// Gives the public id of the session that the request belongs to. _Default:_ none.
+    /// Returns the public id of the session that the request belongs to. _Default:_ none.
     fn session_id(&self) -> Option<Uuid> {
         None
     }
 
-    /// Gives the public id of the program's login that the request belongs to. _Default:_ none.
+    /// Returns the public id of the program's login that the request belongs to. _Default:_ none.
     fn family_id(&self) -> Option<Uuid> {
         None
     }

@@ -67,7 +67,7 @@ impl Tokens {
         Ok(Self { ring, families: None })
     }
 
-    /// Gives what verifies the tokens that this issues.
+    /// Returns what verifies the tokens that this issues.
     pub fn verifier(&self) -> Verifier {
         Verifier::new(Arc::clone(&self.ring))
     }
@@ -101,7 +101,7 @@ impl Tokens {
         TokenBuilder::new(&self.ring, subject.into())
     }
 
-    /// Gives the document of the public keys, for others who verify our signed tokens.
+    /// Returns the document of the public keys, for others who verify our signed tokens.
     pub fn public_keys(&self) -> PublicKeys {
         self.ring.public_keys()
     }

@@ -22,7 +22,7 @@ pub struct Verified<C, K> {
 }
 
 impl<C, K> Verified<C, K> {
-    /// Gives the issuer: ours, or one that is trusted.
+    /// Returns the issuer: ours, or one that is trusted.
     pub fn issuer(&self) -> &str {
         &self.standard.iss
     }
@@ -32,48 +32,48 @@ impl<C, K> Verified<C, K> {
         self.is_foreign
     }
 
-    /// Gives the subject: of an access token of ours, the id of a user. None where a trusted issuer
+    /// Returns the subject: of an access token of ours, the id of a user. None where a trusted issuer
     /// may leave it out.
     pub fn subject(&self) -> Option<&str> {
         self.standard.sub.as_deref()
     }
 
-    /// Gives the audience; empty where a trusted issuer may leave it out.
+    /// Returns the audience; empty where a trusted issuer may leave it out.
     pub fn audience(&self) -> &[String] {
         self.standard.aud.as_deref().unwrap_or_default()
     }
 
-    /// Gives when it expires; none when never.
+    /// Returns when it expires; none when never.
     pub fn expires_at(&self) -> Option<Timestamp> {
         self.standard.exp
     }
 
-    /// Gives from when on it is valid.
+    /// Returns from when on it is valid.
     pub fn not_before(&self) -> Option<Timestamp> {
         self.standard.nbf
     }
 
-    /// Gives when it was issued.
+    /// Returns when it was issued.
     pub fn issued_at(&self) -> Option<Timestamp> {
         self.standard.iat
     }
 
-    /// Gives its own id, `jti`.
+    /// Returns its own id, `jti`.
     pub fn id(&self) -> Option<&str> {
         self.standard.jti.as_deref()
     }
 
-    /// Gives the public id of the session that it was issued in, `sid`.
+    /// Returns the public id of the session that it was issued in, `sid`.
     pub fn session(&self) -> Option<&str> {
         self.standard.sid.as_deref()
     }
 
-    /// Gives the public id of the family of refresh tokens that it belongs to, `fam`.
+    /// Returns the public id of the family of refresh tokens that it belongs to, `fam`.
     pub fn family(&self) -> Option<&str> {
         self.standard.fam.as_deref()
     }
 
-    /// Gives the epoch that its user had.
+    /// Returns the epoch that its user had.
     pub fn epoch(&self) -> Option<i64> {
         self.standard.epoch
     }
@@ -88,12 +88,12 @@ impl<C, K> Verified<C, K> {
         self.standard.acr.as_deref()
     }
 
-    /// Gives what stands in its footer, `kid` among it; empty for one that is no JSON object.
+    /// Returns what stands in its footer, `kid` among it; empty for one that is no JSON object.
     pub fn footer(&self) -> &Map<String, Value> {
         &self.footer
     }
 
-    /// Gives the id of the key that made it.
+    /// Returns the id of the key that made it.
     pub fn key_id(&self) -> &str {
         &self.key_id
     }

@@ -176,7 +176,7 @@ impl Verifier {
         Ok(())
     }
 
-    /// Gives the issuer that speaks by a key.
+    /// Returns the issuer that speaks by a key.
     fn issuer_of<'k>(&'k self, key: &'k RingKey) -> &'k str {
         match &key.trust {
             Trust::Own => &self.ring.issuer,

@@ -23,7 +23,7 @@ impl UserId {
         Self(id)
     }
 
-    /// Gives the identifier as a UUID.
+    /// Returns the identifier as a UUID.
     pub fn as_uuid(self) -> Uuid {
         self.0
     }

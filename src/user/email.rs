@@ -41,12 +41,12 @@ impl Email {
         Ok(Self(text.to_owned()))
     }
 
-    /// Gives the form under which the address is looked up: ASCII lower case.
+    /// Returns the form under which the address is looked up: ASCII lower case.
     pub fn canonical(&self) -> String {
         self.0.to_ascii_lowercase()
     }
 
-    /// Gives the address as its owner typed it.
+    /// Returns the address as its owner typed it.
     pub fn as_str(&self) -> &str {
         &self.0
     }

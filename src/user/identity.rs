@@ -14,7 +14,7 @@ pub enum Identity {
 }
 
 impl Identity {
-    /// Gives the form under which the identity is looked up and counted. No two kinds share one: an
+    /// Returns the form under which the identity is looked up and counted. No two kinds share one: an
     /// address has an `@`, a username has none.
     pub fn canonical(&self) -> String {
         match self {

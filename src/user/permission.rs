@@ -27,7 +27,7 @@ impl PermissionName {
         }
     }
 
-    /// Gives the name as text.
+    /// Returns the name as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -62,7 +62,7 @@ pub trait Permission: Send + Sync + 'static {
 /// One permission or a tuple of up to six, for the guards `PermissionsRequired` and
 /// `PermissionsAccepted`.
 pub trait PermissionSet: Send + Sync + 'static {
-    /// Gives the names in the set.
+    /// Returns the names in the set.
     fn names() -> Vec<&'static str>;
 }
 

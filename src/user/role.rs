@@ -26,7 +26,7 @@ impl RoleName {
         }
     }
 
-    /// Gives the name as text.
+    /// Returns the name as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -59,7 +59,7 @@ pub trait Role: Send + Sync + 'static {
 
 /// One role or a tuple of up to six, for the guards `RolesRequired` and `RolesAccepted`.
 pub trait RoleSet: Send + Sync + 'static {
-    /// Gives the names in the set.
+    /// Returns the names in the set.
     fn names() -> Vec<&'static str>;
 }
 

@@ -35,7 +35,7 @@ impl ScopeName {
         fits
     }
 
-    /// Gives the name as text.
+    /// Returns the name as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -95,10 +95,10 @@ impl KnownScope {
             `PersonalTokens::default().scopes::<(ReadReports, WriteReports)>()`"
 )]
 pub trait ScopeSet: Send + Sync + 'static {
-    /// Gives the scopes in the set.
+    /// Returns the scopes in the set.
     fn scopes() -> Vec<KnownScope>;
 
-    /// Gives their names.
+    /// Returns their names.
     fn names() -> Vec<&'static str> {
         Self::scopes().into_iter().map(|scope| scope.name).collect()
     }

@@ -73,12 +73,12 @@ impl Username {
         Self(name)
     }
 
-    /// Gives the form under which the name is looked up: in normalization form KC, its case folded.
+    /// Returns the form under which the name is looked up: in normalization form KC, its case folded.
     pub fn canonical(&self) -> String {
         fold(&self.0)
     }
 
-    /// Gives what the name looks like: equal for names that can be taken for each other (Unicode
+    /// Returns what the name looks like: equal for names that can be taken for each other (Unicode
     /// Technical Standard #39, section 4), without regard to case.
     ///
     /// It is that of the name as it is shown, and of that in lower case: `НОРА` of Cyrillic letters
@@ -88,7 +88,7 @@ impl Username {
         look(&look(&self.0)).replace('i', "l")
     }
 
-    /// Gives the name as its owner typed it, in normalization form KC.
+    /// Returns the name as its owner typed it, in normalization form KC.
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -49,7 +49,7 @@ pub(crate) fn verified<K: TokenKind>(request: &Request<'_>) -> Result<Genuine<K>
     kept.as_ref().map(Arc::clone).map_err(Rejection::clone)
 }
 
-/// Gives the token of a request that brings one.
+/// Returns the token of a request that brings one.
 ///
 /// # Errors
 ///
@@ -70,12 +70,12 @@ fn is_doubled(request: &Request<'_>) -> bool {
     is_read && request.headers().get("Authorization").nth(1).is_some()
 }
 
-/// Gives every token that a request brings, in the order of the places where they are looked for.
+/// Returns every token that a request brings, in the order of the places where they are looked for.
 pub(crate) fn brought<'r>(request: &'r Request<'_>) -> impl Iterator<Item = &'r str> {
     sources(request).iter().flat_map(|source| in_source(request, *source))
 }
 
-/// Gives every token that a request brings in a header, where its sender has put it.
+/// Returns every token that a request brings in a header, where its sender has put it.
 pub(crate) fn in_headers<'r>(request: &'r Request<'_>) -> impl Iterator<Item = &'r str> {
     let is_header =
         |source: &&TokenSource| !matches!(source, TokenSource::Cookie | TokenSource::Query);
@@ -104,7 +104,7 @@ fn sources<'r>(request: &'r Request<'_>) -> &'r [TokenSource] {
     Web::of(request).map(|web| web.config().tokens.sources.as_slice()).unwrap_or_default()
 }
 
-/// Gives what follows the scheme, whose case does not matter (RFC 9110, section 11.1).
+/// Returns what follows the scheme, whose case does not matter (RFC 9110, section 11.1).
 fn bearer(header: &str) -> Option<&str> {
     let header = header.trim();
     let (scheme, token) = header.split_once(' ').unwrap_or((header, ""));

@@ -58,7 +58,7 @@ impl catcher::Handler for RefusalCatcher {
     }
 }
 
-/// Gives the refusal for a status that was not ours.
+/// Returns the refusal for a status that was not ours.
 fn default_for(status: Status) -> Rejection {
     match status.code {
         401 => Rejection::Unauthenticated,

@@ -70,7 +70,7 @@ pub(crate) fn note(request: &Request<'_>, asked: Asked) {
     *slot(request).0.lock().unwrap_or_else(PoisonError::into_inner) = Some(asked);
 }
 
-/// Gives what was noted.
+/// Returns what was noted.
 pub(crate) fn noted(request: &Request<'_>) -> Option<Asked> {
     slot(request).0.lock().unwrap_or_else(PoisonError::into_inner).clone()
 }

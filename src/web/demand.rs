@@ -277,7 +277,7 @@ impl Recorder {
         Self(Mutex::new(Recording { asks_for, within: Vec::new(), demands: Vec::new() }))
     }
 
-    /// Gives the answer of a sentinel, unless it is asked as always.
+    /// Returns the answer of a sentinel, unless it is asked as always.
     fn take_down(&self, demand: Demand) -> Option<bool> {
         let mut recording = self.open();
         match recording.asks_for {

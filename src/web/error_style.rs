@@ -201,7 +201,7 @@ fn problem(rejection: &Rejection, status: Status) -> Map<String, Value> {
     body
 }
 
-/// Gives one sentence. Where there is no place for a code, it tells what the code would.
+/// Returns one sentence. Where there is no place for a code, it tells what the code would.
 fn sentence(rejection: &Rejection) -> String {
     match rejection {
         Rejection::TokenRefused(fault) => fault.to_string(),

@@ -85,7 +85,7 @@ impl Field {
         self
     }
 
-    /// Gives its name.
+    /// Returns its name.
     pub const fn name(&self) -> &'static str {
         self.name
     }
@@ -159,7 +159,7 @@ impl Field {
         Text::new(id, words).with("label", self.label)
     }
 
-    /// Gives what stands for a field that is wrong, so that the others are looked at nevertheless.
+    /// Returns what stands for a field that is wrong, so that the others are looked at nevertheless.
     fn stand_in(&self) -> Option<Value> {
         match self.kind {
             FieldKind::Checkbox => Some(json!(false)),
@@ -173,7 +173,7 @@ impl Field {
     }
 }
 
-/// Gives the value of each field that has one, and notes what is wrong.
+/// Returns the value of each field that has one, and notes what is wrong.
 pub(crate) fn sort(
     fields: &[Field],
     mut sent: Map<String, Value>,

@@ -102,7 +102,7 @@ pub trait RegistrationFields: DeserializeOwned + Send + Sync + 'static {
         Ok(FieldErrors::new())
     }
 
-    /// Gives what is committed with the new user, by [`Together::and`]: both are, or neither is.
+    /// Returns what is committed with the new user, by [`Together::and`]: both are, or neither is.
     ///
     /// It is asked for each registration that is valid, and used when that makes an account. For an
     /// address that has one nothing is saved, and the answer is the same. So work that fails, with

@@ -62,7 +62,7 @@ impl NamedBy<'_> {
     }
 }
 
-/// Gives the name of the page's field.
+/// Returns the name of the page's field.
 pub(crate) fn page_field(known: &[IdentityAttribute]) -> &'static str {
     if known.contains(&IdentityAttribute::Username) { "identity" } else { "email" }
 }

@@ -2,7 +2,7 @@
 
 use rocket::http::ContentType;
 
-/// Gives the value of the first field of a `multipart/form-data` form (RFC 7578) from the beginning
+/// Returns the value of the first field of a `multipart/form-data` form (RFC 7578) from the beginning
 /// of its body, if that field has this name, and ends there.
 ///
 /// Only what browsers write is read: one header, `Content-Disposition: form-data; name="…"`. Any

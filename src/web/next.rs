@@ -62,12 +62,12 @@ impl Next {
         Self("/".to_owned())
     }
 
-    /// Gives the path, or the URL, as text.
+    /// Returns the path, or the URL, as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Gives this page with `next` in its query, for a page that leads back there.
+    /// Returns this page with `next` in its query, for a page that leads back there.
     pub fn with_next(&self, next: &Next) -> Self {
         self.with(&[("next", next.as_str())])
     }
@@ -78,7 +78,7 @@ impl Next {
         Self(format!("{}{first}{}", self.0, pairs(content)))
     }
 
-    /// Gives this page with these pairs in its fragment, which only script there reads: browsers
+    /// Returns this page with these pairs in its fragment, which only script there reads: browsers
     /// send it to no server and put it into no `Referer`.
     pub(crate) fn with_fragment(&self, content: &[(&str, &str)]) -> Self {
         Self(format!("{}#{}", self.0, pairs(content)))

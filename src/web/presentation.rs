@@ -49,7 +49,7 @@ pub trait Presentation: Send + Sync + 'static {
         page
     }
 
-    /// Gives what is shown of a user, in place of [`UserPayload`]: the `user` of JSON answers, the
+    /// Returns what is shown of a user, in place of [`UserPayload`]: the `user` of JSON answers, the
     /// `current_user` of templates, and [`AuthUser::payload`](crate::AuthUser::payload). Everything
     /// in it is public to that user.
     ///

@@ -20,7 +20,7 @@ pub(crate) enum Protection {
 }
 
 impl Protection {
-    /// Gives the content security policy. A form may be answered by a redirect to one of
+    /// Returns the content security policy. A form may be answered by a redirect to one of
     /// `security.redirect_origins`, and browsers hold the policy of its page against that, too.
     fn csp(self, web: &Web) -> String {
         let script = match self {

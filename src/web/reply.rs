@@ -226,7 +226,7 @@ fn leads_elsewhere(rejection: &Rejection) -> bool {
     is_named || rejection.lacking().is_some()
 }
 
-/// Gives the page that refuses: the form again, the login page, or a page of its own.
+/// Returns the page that refuses: the form again, the login page, or a page of its own.
 fn page_for(
     rejection: &Rejection,
     page: Option<Box<Page>>,
@@ -301,7 +301,7 @@ fn why_log_in(request: &Request<'_>) -> Notice {
     notice.for_guests()
 }
 
-/// Gives the page of that name with the way back to where the request wanted to go. What was to be
+/// Returns the page of that name with the way back to where the request wanted to go. What was to be
 /// done by a POST cannot be done by going there: it leads to the page that has the form, which is that of the
 /// same path, or else of the path above it.
 fn leading_back(name: &str, request: &Request<'_>, web: &Web) -> Option<Next> {

@@ -96,7 +96,7 @@ pub(crate) fn decide_bearer(request: &Request<'_>, user: UserId) -> bool {
     true
 }
 
-/// Gives who a request comes from, if a guard has let somebody in.
+/// Returns who a request comes from, if a guard has let somebody in.
 pub(crate) fn decided(request: &Request<'_>) -> Option<Arc<Sender>> {
     lock(request).sender.as_ref().map(|(sender, _)| Arc::clone(sender))
 }
@@ -114,14 +114,14 @@ pub(crate) fn decide_foreign(request: &Request<'_>) {
     slots(request).is_foreign.get_or_init(|| ());
 }
 
-/// Gives the same, if it was a guard of the route that is being tried: what another route took, to
+/// Returns the same, if it was a guard of the route that is being tried: what another route took, to
 /// which the request went before, this one may not.
 pub(crate) fn decided_here(request: &Request<'_>) -> Option<Arc<Sender>> {
     let here = route(request);
     lock(request).sender.as_ref().filter(|(_, route)| *route == here).map(|(it, _)| Arc::clone(it))
 }
 
-/// Gives whose credentials a request brought, as far as anybody has looked.
+/// Returns whose credentials a request brought, as far as anybody has looked.
 pub(crate) fn known(request: &Request<'_>) -> Option<Arc<Sender>> {
     decided(request).or_else(|| slots(request).noted.get().cloned())
 }

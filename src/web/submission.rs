@@ -76,7 +76,7 @@ pub struct Submission<F> {
 }
 
 impl<F: Form> Submission<F> {
-    /// Gives what was submitted.
+    /// Returns what was submitted.
     ///
     /// # Errors
     ///
@@ -87,7 +87,7 @@ impl<F: Form> Submission<F> {
         self.outcome
     }
 
-    /// Gives the field `token`, also of a form that cannot be carried out: whose page is shown again.
+    /// Returns the field `token`, also of a form that cannot be carried out: whose page is shown again.
     pub(crate) fn token(&self) -> Option<&Secret<String>> {
         self.token.as_ref()
     }
@@ -104,7 +104,7 @@ impl<F: Form> Submission<F> {
         self.is_form
     }
 
-    /// Gives what was typed into the fields that are not secret.
+    /// Returns what was typed into the fields that are not secret.
     pub fn typed(&self) -> BTreeMap<String, String> {
         self.typed.clone()
     }

@@ -35,7 +35,7 @@ impl View {
         Next::home().into()
     }
 
-    /// Gives it as text.
+    /// Returns it as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -38,17 +38,17 @@ impl<'r> Visit<'r> {
         Self { request, web, active: None }
     }
 
-    /// Gives the request.
+    /// Returns the request.
     pub fn request(&self) -> &'r Request<'r> {
         self.request
     }
 
-    /// Gives the live session, if somebody is logged in.
+    /// Returns the live session, if somebody is logged in.
     pub fn active(&self) -> Option<&'r Active> {
         self.active
     }
 
-    /// Gives who is logged in.
+    /// Returns who is logged in.
     pub fn user(&self) -> Option<&'r User> {
         self.active.map(|active| &active.user)
     }

@@ -121,7 +121,7 @@ impl KeyFile {
         written.map_err(failed)
     }
 
-    /// Gives the first key, if it issues.
+    /// Returns the first key, if it issues.
     fn issuing(&self) -> Result<&TokenKey, Failure> {
         self.keys().next().filter(|key| key.can_issue()).ok_or_else(|| {
             Failure::refused(
@@ -168,7 +168,7 @@ impl KeyFile {
     }
 }
 
-/// Gives the one key of a file that is to be wrapped.
+/// Returns the one key of a file that is to be wrapped.
 pub(crate) fn read_bare(path: &Path) -> Result<TokenKey, Failure> {
     let text = read_text(path)?;
     if !is_pem(&text) && lines(&text).count() > 1 {
@@ -256,7 +256,7 @@ fn create(path: &Path) -> io::Result<File> {
     options.open(path)
 }
 
-/// Gives what is left of a key that only verifies: the public half, or a symmetric key as it is.
+/// Returns what is left of a key that only verifies: the public half, or a symmetric key as it is.
 fn verifying(key: TokenKey, text: Secret<String>) -> (TokenKey, Secret<String>) {
     match (key.purpose(), key.public_paserk()) {
         (TokenPurpose::Public, Some(public)) => (key, Secret::new(public)),

@@ -3,7 +3,7 @@
 use crate::cli::terminal::{Failure, ask_password, is_interactive, read_password};
 use crate::secret::Secret;
 
-/// Gives the configured passphrase of wrapped keys, if there is one. Nothing else of the configuration
+/// Returns the configured passphrase of wrapped keys, if there is one. Nothing else of the configuration
 /// need be there.
 pub(super) fn configured_passphrase() -> Result<Option<Secret<String>>, Failure> {
     const KEY: &str = "security.tokens.passphrase";

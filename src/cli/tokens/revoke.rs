@@ -118,7 +118,7 @@ async fn deny_id(
     ))
 }
 
-/// Gives by what a token of ours is denied: its id is a UUID, as we write it.
+/// Returns by what a token of ours is denied: its id is a UUID, as we write it.
 fn own(jti: &str) -> Result<String, Failure> {
     let id = Uuid::parse_str(jti).map_err(|_| {
         Failure::refused(format!(
@@ -130,7 +130,7 @@ fn own(jti: &str) -> Result<String, Failure> {
     Ok(denied_as(None, &id.to_string()))
 }
 
-/// Gives by what a token of a trusted issuer is denied, whose ids may be any text.
+/// Returns by what a token of a trusted issuer is denied, whose ids may be any text.
 fn foreign(application: &Application, issuer: &str, jti: &str) -> Result<String, Failure> {
     let trusted = &application.config.tokens.trusted;
     if trusted.iter().all(|entry| entry.iss != issuer) {
@@ -164,12 +164,12 @@ async fn deny_token(application: &Application, kind: &str) -> Result<(), Failure
     }
 }
 
-/// Gives whose program has a refresh token of ours, and the id of its login.
+/// Returns whose program has a refresh token of ours, and the id of its login.
 fn program_of(token: &Token) -> Option<(UserId, Uuid)> {
     Some((user_of(token)?, Uuid::parse_str(token.family()?).ok()?))
 }
 
-/// Gives the user that a token of ours is about.
+/// Returns the user that a token of ours is about.
 fn user_of(token: &Token) -> Option<UserId> {
     let about = token.epoch().filter(|_| !token.is_foreign()).and_then(|_| token.subject());
     about.and_then(|subject| subject.parse().ok())

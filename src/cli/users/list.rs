@@ -96,7 +96,7 @@ impl<'a> Pages<'a> {
         Self { application, last: None }
     }
 
-    /// Gives the next page; none behind the last one.
+    /// Returns the next page; none behind the last one.
     async fn next(&mut self) -> Result<Option<Vec<User>>, Failure> {
         let page = self.application.store.list_users(self.last, PAGE).await?;
         let Some(last) = page.last() else {

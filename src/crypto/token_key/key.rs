@@ -43,12 +43,12 @@ impl TokenKey {
         Self::new(TokenVersion::V4, Material::Local(bytes))
     }
 
-    /// Gives the version of the tokens it is for.
+    /// Returns the version of the tokens it is for.
     pub fn version(&self) -> TokenVersion {
         self.version
     }
 
-    /// Gives the purpose of the tokens it is for.
+    /// Returns the purpose of the tokens it is for.
     pub fn purpose(&self) -> TokenPurpose {
         match self.material {
             Material::Local(_) => TokenPurpose::Local,
@@ -56,7 +56,7 @@ impl TokenKey {
         }
     }
 
-    /// Gives its PASERK id: `k4.lid.…` or `k4.pid.…`.
+    /// Returns its PASERK id: `k4.lid.…` or `k4.pid.…`.
     pub fn id(&self) -> &str {
         &self.id
     }
@@ -66,7 +66,7 @@ impl TokenKey {
         !matches!(self.material, Material::Public(_))
     }
 
-    /// Gives the public half as PASERK; none of a symmetric key.
+    /// Returns the public half as PASERK; none of a symmetric key.
     pub fn public_paserk(&self) -> Option<String> {
         match &self.material {
             Material::Local(_) => None,
@@ -76,7 +76,7 @@ impl TokenKey {
         }
     }
 
-    /// Gives all of it as PASERK.
+    /// Returns all of it as PASERK.
     pub fn to_paserk(&self) -> Secret<String> {
         Secret::new(match &self.material {
             Material::Local(bytes) => paserk(self.version, "local", bytes.expose()),
@@ -96,7 +96,7 @@ impl TokenKey {
         self.parts().into_iter().any(|part| part.ct_eq(bytes).into())
     }
 
-    /// Gives a symmetric key, or the halves of a key pair that are here. PASERK has the secret half of
+    /// Returns a symmetric key, or the halves of a key pair that are here. PASERK has the secret half of
     /// Ed25519 with the public one behind it.
     fn parts(&self) -> Vec<&[u8]> {
         match &self.material {
@@ -125,7 +125,7 @@ impl TokenKey {
         }
     }
 
-    /// Gives the payload of a token that this key made with this footer and assertion; none of
+    /// Returns the payload of a token that this key made with this footer and assertion; none of
     /// anything else.
     pub fn open(&self, token: &str, footer: &str, assertion: &str) -> Option<String> {
         match self.version {
@@ -158,7 +158,7 @@ fn paserk(version: TokenVersion, kind: &str, bytes: &[u8]) -> String {
     format!("k{}.{kind}.{}", version.number(), URL_SAFE_NO_PAD.encode(bytes))
 }
 
-/// Gives the PASERK id of a key: what it is called, and a digest of its text (PASERK, operation ID).
+/// Returns the PASERK id of a key: what it is called, and a digest of its text (PASERK, operation ID).
 fn id_of(version: TokenVersion, id: &str, kind: &str, bytes: &[u8]) -> String {
     let head = format!("k{}.{id}.", version.number());
     let text = Secret::new(paserk(version, kind, bytes));

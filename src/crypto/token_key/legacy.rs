@@ -65,7 +65,7 @@ pub(super) fn open(
     }
 }
 
-/// Gives the digest in the id of a key of version 3: the first 33 bytes of SHA-384 (PASERK,
+/// Returns the digest in the id of a key of version 3: the first 33 bytes of SHA-384 (PASERK,
 /// operation ID).
 pub(super) fn id_digest(head: &str, text: &str) -> [u8; 33] {
     let mut short = [0; 33];

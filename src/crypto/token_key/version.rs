@@ -17,7 +17,7 @@ pub enum TokenVersion {
 }
 
 impl TokenVersion {
-    /// Gives its number.
+    /// Returns its number.
     pub fn number(self) -> u8 {
         match self {
             #[cfg(feature = "legacy-paseto")]

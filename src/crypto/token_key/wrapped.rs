@@ -25,7 +25,7 @@ const COST: Argon2Params = Argon2Params { memory_kib: 65_536, iterations: 3, par
 const MOST: (u64, u32, u32) = (1 << 30, 10, 16);
 
 impl TokenKey {
-    /// Gives the key as PASERK under a password: `k4.local-pw.…` or `k4.secret-pw.…`.
+    /// Returns the key as PASERK under a password: `k4.local-pw.…` or `k4.secret-pw.…`.
     ///
     /// # Errors
     ///

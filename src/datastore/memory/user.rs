@@ -178,7 +178,7 @@ impl Content {
         Ok(Some(user))
     }
 
-    /// Gives whose a username is, or one that looks like it.
+    /// Returns whose a username is, or one that looks like it.
     pub(super) fn holders(&self, username: &Username) -> impl Iterator<Item = UserId> + use<> {
         let alike = self.usernames.get(&username.canonical()).copied();
         alike.into_iter().chain(self.skeletons.get(&username.skeleton()).copied())

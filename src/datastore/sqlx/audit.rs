@@ -37,7 +37,7 @@ pub(super) const LIST_AUDIT: &str = "
 /// The only head there is.
 const HEAD: i64 = 1;
 
-/// Gives work on the connections of one driver that adds entries.
+/// Returns work on the connections of one driver that adds entries.
 macro_rules! along {
     ($connection:ty, $database:expr, $entries:expr, $sealer:expr) => {{
         let (database, entries, sealer) = ($database.clone(), $entries, $sealer);

@@ -180,7 +180,7 @@ impl<DB: Dialect> Database<DB> {
         self.words.query_as(sql)
     }
 
-    /// Gives a text with our tables' prefix.
+    /// Returns a text with our tables' prefix.
     pub(super) fn prefixed(&self, text: &str) -> String {
         self.words.prefixed(text)
     }

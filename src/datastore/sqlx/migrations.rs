@@ -164,7 +164,7 @@ where
     Ok(())
 }
 
-/// Gives what is not applied yet, or says why nothing must be.
+/// Returns what is not applied yet, or says why nothing must be.
 fn pending(schema: &Schema, applied: Vec<AppliedRow>) -> Result<Vec<Migration>> {
     let mut applied: BTreeMap<i64, AppliedRow> =
         applied.into_iter().map(|row| (row.version, row)).collect();

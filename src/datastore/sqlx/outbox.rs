@@ -274,13 +274,13 @@ row! {
 }
 
 impl MailRow {
-    /// Gives the mail, handed out once more than the row says.
+    /// Returns the mail, handed out once more than the row says.
     fn leased(self) -> Result<OutboxMail> {
         let attempts = read_attempts(self.attempts + 1)?;
         Ok(OutboxMail { mail: self.read()?, attempts })
     }
 
-    /// Gives the mail as its operator sees it.
+    /// Returns the mail as its operator sees it.
     fn listed(mut self) -> Result<ListedMail> {
         Ok(ListedMail {
             state: MailState::new(self.next_attempt_at, self.lease.is_some()),

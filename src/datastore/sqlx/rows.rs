@@ -145,7 +145,7 @@ pub(super) fn users_from(rows: Vec<UserRow>) -> Result<Vec<Credentials>> {
 }
 
 impl SessionRow {
-    /// Gives the session, which belongs to the user of that id.
+    /// Returns the session, which belongs to the user of that id.
     pub(super) fn read(self, user_id: UserId) -> Result<SessionRecord> {
         Ok(SessionRecord {
             digest: read_digest(self.digest)?,

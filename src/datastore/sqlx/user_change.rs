@@ -29,7 +29,7 @@ pub(super) const DELETE_LATER_LASTING: [&str; 2] =
 
 /// Applies a change within a transaction: the user, what dies with it, what is committed with it.
 ///
-/// Gives the changed user, or none when the change did not apply; the transaction is then of no
+/// Returns the changed user, or none when the change did not apply; the transaction is then of no
 /// further use. A macro, for a function generic over the database would need a bound for each bound value.
 macro_rules! apply_change {
     ($transaction:ident, $id:expr, $change:expr, $together:expr) => {{

@@ -201,7 +201,7 @@ impl Desk {
         Ok((secret, token))
     }
 
-    /// Gives the scopes that were named or ticked, in the order in which the application has them.
+    /// Returns the scopes that were named or ticked, in the order in which the application has them.
     fn choose_scopes(
         &self,
         mut chosen: Vec<String>,
@@ -228,7 +228,7 @@ impl Desk {
         Ok(known.filter_map(|name| ScopeName::parse(name).ok()).collect())
     }
 
-    /// Gives when a token ends that is to last that long.
+    /// Returns when a token ends that is to last that long.
     fn choose_end(
         &self,
         days: Days,

@@ -41,14 +41,14 @@ impl PersonalTokens {
 }
 
 impl<S> PersonalTokens<S> {
-    /// Gives how long a token lasts whose owner does not say.
+    /// Returns how long a token lasts whose owner does not say.
     pub(super) fn usual_lifetime(&self) -> Span {
         let usual = Span::hours(90 * 24);
         let unset = self.max_lifetime.map_or(usual, |longest| longest.min(usual));
         self.default_lifetime.unwrap_or(unset)
     }
 
-    /// Gives the same settings for other scopes.
+    /// Returns the same settings for other scopes.
     pub(super) fn about<T>(&self) -> PersonalTokens<T> {
         PersonalTokens {
             prefix: self.prefix.clone(),

@@ -146,7 +146,7 @@ impl Applicant<'_> {
         self.flow.post(notice.concerns(Addressee::Holder), &self.visit.origin()).await
     }
 
-    /// Gives what goes along with the registration of an account, at its address as that is spelled: to
+    /// Returns what goes along with the registration of an account, at its address as that is spelled: to
     /// some mail servers another spelling is another mailbox.
     async fn goes_along(&self, user: &User) -> Result<Together, Rejection> {
         let at = self.visit.clock().now();

@@ -139,12 +139,12 @@ impl AccessMap {
         }
     }
 
-    /// Gives its routes, in the order of their paths.
+    /// Returns its routes, in the order of their paths.
     pub fn routes(&self) -> &[RouteAccess] {
         &self.routes
     }
 
-    /// Gives the part with the application's own routes.
+    /// Returns the part with the application's own routes.
     pub fn of_application(&self) -> Self {
         let own = self.routes.iter().filter(|route| route.feature.is_none());
         Self { routes: own.cloned().collect() }
@@ -203,7 +203,7 @@ impl RouteAccess {
         }
     }
 
-    /// Gives the path, without a query.
+    /// Returns the path, without a query.
     pub fn path(&self) -> &str {
         self.uri.split('?').next().unwrap_or_default()
     }

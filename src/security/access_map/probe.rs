@@ -19,7 +19,7 @@ use crate::web::demand::{Demand, Recorder};
 /// Types of others that let in requests without the guard within them.
 pub(super) const LENIENT: [&str; 3] = ["Option", "Result", "Either"];
 
-/// Gives what each route demands.
+/// Returns what each route demands.
 pub(super) fn demands_of(
     routes: &[&Route],
     ignited: Option<&Rocket<Ignite>>,

@@ -89,7 +89,7 @@ fn tell(map: &AccessMap) {
     }
 }
 
-/// Gives the kinds of an application's own that settings are for, each with its key.
+/// Returns the kinds of an application's own that settings are for, each with its key.
 fn configured_kinds(tokens: &TokensConfig) -> Vec<(String, &str)> {
     let checked = tokens.check.keys().map(|kind| (format!("tokens.check.{kind}"), kind.as_str()));
     let trusted = tokens.trusted.iter().enumerate().flat_map(|(index, entry)| {
@@ -199,7 +199,7 @@ fn written(guard: &Demand) -> String {
     })
 }
 
-/// Gives what keeps the application from launching: all of it, not the first alone.
+/// Returns what keeps the application from launching: all of it, not the first alone.
 fn faults(map: &AccessMap, required: &config::RequireGuard) -> Vec<Error> {
     // One whose guard is hidden is told as that.
     let is_bare = |route: &&RouteAccess| {
