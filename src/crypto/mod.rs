@@ -8,7 +8,7 @@
 //! | [`token_key`] | the keys of tokens for programs | PASETO, PASERK |
 //! | [`one_time`] | random tokens, and their digests for the store | SHA-256, HMAC-SHA-256 |
 //! | [`personal_token`] | the text of tokens that people make for programs | CRC-32 |
-//! | [`lineage`] | what a remembered browser keeps, and what comes after it | HMAC-SHA-256 |
+//! | [`remember_token`] | what a remembered browser keeps, and what comes after it | HMAC-SHA-256 |
 //! | [`chain`] | the chain of the audit journal, and its seals | SHA-256, HMAC-SHA-256 |
 //! | [`password`] | what a password may be | NFC |
 //! | `guessable` | which passwords are guessed first | zxcvbn |
@@ -23,13 +23,13 @@ pub mod decoys;
 mod guessable;
 pub mod hasher;
 pub mod keys;
-pub mod lineage;
 pub mod one_time;
 pub mod paseto;
 pub mod password;
 pub mod personal_token;
 pub(crate) mod pool;
 mod random;
+pub mod remember_token;
 pub mod scheme;
 pub mod token_key;
 pub mod vault;

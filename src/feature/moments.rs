@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use crate::crypto::lineage::Keepsake;
 use crate::crypto::password::Password;
+use crate::crypto::remember_token::RememberToken;
 use crate::datastore::Together;
 use crate::datastore::session::{EndedSession, SessionRecord};
 use crate::error::Result;
@@ -119,11 +119,11 @@ impl Moments {
         &self,
         attempt: &LoginAttempt<'_>,
         at_most: u32,
-    ) -> Result<Option<Keepsake>> {
+    ) -> Result<Option<RememberToken>> {
         for feature in &*self.remembering {
-            let keepsake = feature.remember(attempt, at_most).await?;
-            if keepsake.is_some() {
-                return Ok(keepsake);
+            let remember_token = feature.remember(attempt, at_most).await?;
+            if remember_token.is_some() {
+                return Ok(remember_token);
             }
         }
         Ok(None)

@@ -2,7 +2,7 @@
 
 use rocket::async_trait;
 
-use crate::crypto::lineage::Keepsake;
+use crate::crypto::remember_token::RememberToken;
 use crate::datastore::session::{EndedSession, SessionRecord};
 use crate::error::Result;
 use crate::feature::attempt::LoginAttempt;
@@ -12,7 +12,11 @@ use crate::feature::attempt::LoginAttempt;
 pub trait Remembering: Send + Sync + 'static {
     /// Returns what the browser keeps, before a session begins whose user wants it to be remembered. A user
     /// has at most `at_most` such browsers.
-    async fn remember(&self, attempt: &LoginAttempt<'_>, at_most: u32) -> Result<Option<Keepsake>>;
+    async fn remember(
+        &self,
+        attempt: &LoginAttempt<'_>,
+        at_most: u32,
+    ) -> Result<Option<RememberToken>>;
 
     /// Ends what else a browser of the user could come back by, after all their sessions but `kept` were
     /// ended. Returns the sessions that had come back by it meanwhile and ended with it.

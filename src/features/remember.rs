@@ -78,7 +78,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
 use crate::config::{Config, Span};
-use crate::crypto::lineage::{Heir, Keepsake};
+use crate::crypto::remember_token::{RememberToken, Successor};
 use crate::datastore::remember::{EndedSeries, Presented, SeriesRecord, Turn, Turned};
 use crate::datastore::session::{EndedSession, SessionRecord};
 use crate::datastore::{RememberStore, Together};
@@ -185,10 +185,11 @@ impl Series {
         &self,
         visit: &Visit<'_>,
         flow: &Flow,
-        keepsake: &Keepsake,
+        remember_token: &RememberToken,
     ) -> Result<Restored, Rejection> {
         let now = visit.clock().now();
-        let (series, presented) = (keepsake.series.digest(), keepsake.validator.digest());
+        let (series, presented) =
+            (remember_token.series.digest(), remember_token.validator.digest());
         let since = now - self.settings.window.delta();
         let Some((found, user)) = self.store.find_series(&series).await? else {
             return Ok(Restored::Forgotten);
@@ -216,17 +217,20 @@ impl Series {
             Err(fault @ (Rejection::Unavailable | Rejection::Saturated)) => return Err(fault),
             Err(_) => return Ok(Restored::Declined),
         };
-        let mut heirs = visit.sessions().cookies().lineage().heirs(keepsake);
-        let Heir { keepsake: next, session } = heirs.next().ok_or(Rejection::Unavailable)?;
+        let mut successors = visit.sessions().cookies().succession().successors(remember_token);
+        let Successor { remember_token: next, session } =
+            successors.next().ok_or(Rejection::Unavailable)?;
         let turn = Turn { series, presented, next: next.validator.digest(), now, since };
         let token = session.clone();
         match flow.come_back(visit, authenticated, &*self.store, &turn, token).await? {
             Return::Begun(active) => Ok(Restored::Begun(next, active)),
             Return::Not(Turned::SameAgain(current)) => {
                 // An instance that does not have the same active key may have been first.
-                let mut all = std::iter::once(Heir { keepsake: next, session }).chain(heirs);
-                let heir = all.find(|heir| heir.keepsake.validator.digest() == current);
-                Ok(heir.map_or(Restored::Nobody, Restored::Again))
+                let mut all =
+                    std::iter::once(Successor { remember_token: next, session }).chain(successors);
+                let successor =
+                    all.find(|successor| successor.remember_token.validator.digest() == current);
+                Ok(successor.map_or(Restored::Nobody, Restored::Again))
             }
             Return::Not(Turned::Stale) => self.end_stolen(visit, flow, &found, &user).await,
             Return::Not(Turned::Unknown | Turned::Rotated(_)) => Ok(Restored::Forgotten),
@@ -257,17 +261,17 @@ impl Series {
 
 #[async_trait]
 impl Restore for Series {
-    async fn restore(&self, request: &Request<'_>, keepsake: &Keepsake) -> Restored {
+    async fn restore(&self, request: &Request<'_>, remember_token: &RememberToken) -> Restored {
         let rocket = request.rocket();
         let (Some(web), Some(flow)) = (rocket.state::<Web>(), rocket.state::<Flow>()) else {
             return Restored::Unavailable;
         };
-        let restored = self.find_out(&Visit::of_guest(request, web), flow, keepsake).await;
+        let restored = self.find_out(&Visit::of_guest(request, web), flow, remember_token).await;
         restored.unwrap_or(Restored::Unavailable)
     }
 
-    async fn end(&self, keepsake: &Keepsake) -> Result<()> {
-        let series = keepsake.series.digest();
+    async fn end(&self, remember_token: &RememberToken) -> Result<()> {
+        let series = remember_token.series.digest();
         if let Some((_, user)) = self.store.find_series(&series).await? {
             self.store.end_series(user.id, &series, &Together::nothing()).await?;
         }
@@ -281,14 +285,18 @@ impl Restore for Series {
 
 #[async_trait]
 impl Remembering for Series {
-    async fn remember(&self, attempt: &LoginAttempt<'_>, at_most: u32) -> Result<Option<Keepsake>> {
+    async fn remember(
+        &self,
+        attempt: &LoginAttempt<'_>,
+        at_most: u32,
+    ) -> Result<Option<RememberToken>> {
         let expires_at = attempt.at + self.settings.lifetime.delta();
-        let keepsake = Keepsake::new(expires_at)?;
+        let remember_token = RememberToken::new(expires_at)?;
         let series = SeriesRecord {
-            series: keepsake.series.digest(),
+            series: remember_token.series.digest(),
             user_id: attempt.user.id,
             epoch: attempt.user.epoch,
-            validator: keepsake.validator.digest(),
+            validator: remember_token.validator.digest(),
             previous: None,
             proofs: attempt.proofs_to_remember(),
             created_at: attempt.at,
@@ -296,7 +304,7 @@ impl Remembering for Series {
             expires_at,
         };
         // Where the account has changed meanwhile, there will be no session either.
-        Ok(self.store.create_series(&series, at_most).await?.then_some(keepsake))
+        Ok(self.store.create_series(&series, at_most).await?.then_some(remember_token))
     }
 
     async fn end_others(&self, kept: &SessionRecord) -> Result<Vec<EndedSession>> {

@@ -256,7 +256,7 @@ impl Flow {
             visit.sessions().become_user(visit.request(), &token, record.user_id)?;
             access::note(visit.request(), &record);
             // By the change it is remembered no more.
-            visit.sessions().forget_keepsake(visit.request());
+            visit.sessions().forget_remember_token(visit.request());
         }
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! Browsers that are remembered: how that begins, and how one comes back.
 
-use crate::crypto::lineage::Keepsake;
 use crate::crypto::one_time::Token;
+use crate::crypto::remember_token::RememberToken;
 use crate::datastore::RememberStore;
 use crate::datastore::remember::{Turn, Turned};
 use crate::datastore::session::SessionRecord;
@@ -78,19 +78,19 @@ impl Flow {
 
     /// Has a browser keep that and nothing older: by what it was remembered before, perhaps for somebody
     /// else, it does not come back.
-    pub(super) async fn replace_keepsake(
+    pub(super) async fn replace_remember_token(
         &self,
         visit: &Visit<'_>,
-        keepsake: Option<&Keepsake>,
+        remember_token: Option<&RememberToken>,
     ) -> Result<()> {
         // The session has begun: a store that fails now cannot make it undone.
         if let Err(fault) = visit.sessions().end_remembered(visit.request()).await {
             log::error!("what a browser was remembered by could not be ended: {fault}");
         }
-        match keepsake {
-            Some(keepsake) => visit.sessions().remember(visit.request(), keepsake),
+        match remember_token {
+            Some(remember_token) => visit.sessions().remember(visit.request(), remember_token),
             None => {
-                visit.sessions().forget_keepsake(visit.request());
+                visit.sessions().forget_remember_token(visit.request());
                 Ok(())
             }
         }

@@ -35,18 +35,18 @@ impl Flow {
         self.programs.check_sender(visit, user.id)?;
         let event = authenticated_event(visit, &authenticated);
         let attempt = self.attempt_of(visit, &authenticated);
-        let keepsake = if authenticated.remember {
+        let remember_token = if authenticated.remember {
             self.moments.remember(&attempt, self.max_sessions).await?
         } else {
             None
         };
         let (token, record) = new_session(visit, user, proofs.clone())?;
-        let series = keepsake.as_ref().map(|keepsake| keepsake.series.digest());
+        let series = remember_token.as_ref().map(|remember_token| remember_token.series.digest());
         if !self.begin(visit, (token, SessionRecord { series, ..record }), event).await? {
             let authn_via = proofs.authn_via();
             return Err(self.fail(visit, Some(user), authn_via, "account_changed").await?);
         }
-        self.replace_keepsake(visit, keepsake.as_ref()).await?;
+        self.replace_remember_token(visit, remember_token.as_ref()).await?;
         self.moments.after_login(&attempt).await;
         Ok(*authenticated.user)
     }

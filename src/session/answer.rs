@@ -42,7 +42,7 @@ impl Sessions {
     pub(crate) fn forget(&self, request: &Request<'_>) {
         self.drop_data(request);
         self.drop_login(request);
-        self.forget_keepsake(request);
+        self.forget_remember_token(request);
         self.forget_refresh_token(request);
         self.forget_token(request);
         cookie::set(request, self.cookies.removal(Kind::Session));

@@ -49,9 +49,9 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 use crate::clock::Timestamp;
 use crate::config::{CookieName, CookiesConfig};
 use crate::crypto::keys::{Keyring, Purpose};
-use crate::crypto::lineage::{Keepsake, Lineage};
 use crate::crypto::one_time::Token;
 use crate::crypto::paseto::Sealer;
+use crate::crypto::remember_token::{RememberToken, Succession};
 use crate::error::Result;
 use crate::session::guest::Guest;
 use crate::session::names::{Kind, Names};
@@ -74,7 +74,7 @@ pub struct Cookies {
     pub(super) pending: Sealer,
     data: Sealer,
     remember: Sealer,
-    lineage: Lineage,
+    succession: Succession,
     pub(super) has_refresh: bool,
 }
 
@@ -95,7 +95,7 @@ impl Cookies {
             pending: Sealer::new(keyring, Purpose::PendingLogin)?,
             data: Sealer::new(keyring, Purpose::Data)?,
             remember: Sealer::new(keyring, Purpose::Remember)?,
-            lineage: Lineage::new(keyring)?,
+            succession: Succession::new(keyring)?,
             has_refresh: false,
         })
     }
@@ -246,21 +246,25 @@ impl Cookies {
     }
 
     /// Makes the cookie by which a browser is remembered, for as long as it is at `now`.
-    pub(super) fn remember(&self, keepsake: &Keepsake, now: Timestamp) -> Result<Cookie<'static>> {
-        let mut cookie = self.names.cookie(Kind::Remember, self.remember.seal(keepsake)?);
-        let left = keepsake.expires_at() - now;
+    pub(super) fn remember(
+        &self,
+        remember_token: &RememberToken,
+        now: Timestamp,
+    ) -> Result<Cookie<'static>> {
+        let mut cookie = self.names.cookie(Kind::Remember, self.remember.seal(remember_token)?);
+        let left = remember_token.expires_at() - now;
         cookie.set_max_age(Duration::seconds(left.num_seconds()));
         Ok(cookie)
     }
 
     /// Opens the cookie by which a browser is remembered, also one that is marked as dead.
-    pub(super) fn open_remember(&self, request: &Request<'_>) -> Option<Keepsake> {
+    pub(super) fn open_remember(&self, request: &Request<'_>) -> Option<RememberToken> {
         self.remember.open(self.names.find(Kind::Remember, request)?)
     }
 
-    /// Returns what derives the successors of a keepsake.
-    pub fn lineage(&self) -> &Lineage {
-        &self.lineage
+    /// Returns what derives the successors of a remember token.
+    pub fn succession(&self) -> &Succession {
+        &self.succession
     }
 
     pub(super) fn session(&self, value: &impl Serialize) -> Result<Cookie<'static>> {

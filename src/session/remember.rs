@@ -1,13 +1,13 @@
 //! How a browser that is remembered comes back to a session.
 //!
-//! The feature [`remember`](crate::features::remember) knows what a keepsake is good for; [`Sessions`]
+//! The feature [`remember`](crate::features::remember) knows what a remember token is good for; [`Sessions`]
 //! asks it once a request, when no session is there that lives.
 
 pub use crate::session::restore::{Restore, Restored, Restorer};
 
 use rocket::Request;
 
-use crate::crypto::lineage::{Heir, Keepsake};
+use crate::crypto::remember_token::{RememberToken, Successor};
 use crate::error::Result;
 use crate::session::cookie;
 use crate::session::current::{Active, Current};
@@ -21,13 +21,17 @@ impl Sessions {
     }
 
     /// Has the browser keep this from now on. Nobody but `flow` calls it.
-    pub(crate) fn remember(&self, request: &Request<'_>, keepsake: &Keepsake) -> Result<()> {
-        cookie::set(request, self.cookies.remember(keepsake, self.clock.now())?);
+    pub(crate) fn remember(
+        &self,
+        request: &Request<'_>,
+        remember_token: &RememberToken,
+    ) -> Result<()> {
+        cookie::set(request, self.cookies.remember(remember_token, self.clock.now())?);
         Ok(())
     }
 
     /// Takes from the browser by what it is remembered.
-    pub(crate) fn forget_keepsake(&self, request: &Request<'_>) {
+    pub(crate) fn forget_remember_token(&self, request: &Request<'_>) {
         if self.cookies.brought(Kind::Remember, request).is_some() {
             cookie::set(request, self.cookies.removal(Kind::Remember));
         }
@@ -35,9 +39,9 @@ impl Sessions {
 
     /// Ends the series by which the browser is remembered, if it is.
     pub(crate) async fn end_remembered(&self, request: &Request<'_>) -> Result<()> {
-        let keepsake = self.cookies.open_remember(request);
-        match self.restorer.as_ref().zip(keepsake) {
-            Some((Restorer(restorer), keepsake)) => restorer.end(&keepsake).await,
+        let remember_token = self.cookies.open_remember(request);
+        match self.restorer.as_ref().zip(remember_token) {
+            Some((Restorer(restorer), remember_token)) => restorer.end(&remember_token).await,
             None => Ok(()),
         }
     }
@@ -50,12 +54,12 @@ impl Sessions {
         let Some(Restorer(restorer)) = self.restorer.as_ref().filter(|_| is_heeded) else {
             return current;
         };
-        let Some(keepsake) = self.cookies.open_remember(request) else {
+        let Some(remember_token) = self.cookies.open_remember(request) else {
             return current;
         };
-        match restorer.restore(request, &keepsake).await {
+        match restorer.restore(request, &remember_token).await {
             Restored::Begun(next, active) => self.enter(request, current, &next, active),
-            Restored::Again(heir) => self.follow(request, current, heir).await,
+            Restored::Again(successor) => self.follow(request, current, successor).await,
             Restored::Pending => self.go_on_as_guest(request),
             Restored::Declined => self.disregard(request),
             Restored::Forgotten if matches!(current, Current::Ended(_)) => {
@@ -68,9 +72,16 @@ impl Sessions {
         }
     }
 
-    async fn follow(&self, request: &Request<'_>, current: Current, heir: Heir) -> Current {
-        match self.find_active(heir.session, self.clock.now()).await {
-            Ok(Some(active)) => self.enter(request, current, &heir.keepsake, Box::new(active)),
+    async fn follow(
+        &self,
+        request: &Request<'_>,
+        current: Current,
+        successor: Successor,
+    ) -> Current {
+        match self.find_active(successor.session, self.clock.now()).await {
+            Ok(Some(active)) => {
+                self.enter(request, current, &successor.remember_token, Box::new(active))
+            }
             // It has ended since, or made way for another: the browser has been told, and this
             // answer may be the later one to reach it.
             Ok(None) => unchanged(current),
@@ -85,7 +96,7 @@ impl Sessions {
         &self,
         request: &Request<'_>,
         before: Current,
-        next: &Keepsake,
+        next: &RememberToken,
         active: Box<Active>,
     ) -> Current {
         let is_set =

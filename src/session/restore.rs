@@ -4,34 +4,34 @@ use std::sync::Arc;
 
 use rocket::{Request, async_trait};
 
-use crate::crypto::lineage::{Heir, Keepsake};
+use crate::crypto::remember_token::{RememberToken, Successor};
 use crate::error::Result;
 use crate::session::current::Active;
 
 /// Restores sessions: the feature that remembers browsers.
 #[async_trait]
 pub trait Restore: Send + Sync + 'static {
-    /// Finds out what a keepsake is good for. The session of the request is being read meanwhile:
+    /// Finds out what a remember token is good for. The session of the request is being read meanwhile:
     /// whoever asks for it here waits for ever.
-    async fn restore(&self, request: &Request<'_>, keepsake: &Keepsake) -> Restored;
+    async fn restore(&self, request: &Request<'_>, remember_token: &RememberToken) -> Restored;
 
-    /// Ends the series that a keepsake belongs to.
+    /// Ends the series that a remember token belongs to.
     ///
     /// # Errors
     ///
     /// What the store fails with.
-    async fn end(&self, keepsake: &Keepsake) -> Result<()>;
+    async fn end(&self, remember_token: &RememberToken) -> Result<()>;
 
     /// Tells whether the box of the login page is ticked before anybody has touched it.
     fn is_preset(&self) -> bool;
 }
 
-/// What a keepsake is good for.
+/// What a remember token is good for.
 pub enum Restored {
     /// A session has begun; the browser keeps this from now on.
-    Begun(Keepsake, Box<Active>),
+    Begun(RememberToken, Box<Active>),
     /// Another request of the same browser has just begun it.
-    Again(Heir),
+    Again(Successor),
     /// The user has to prove more: the browser keeps a login that is not finished.
     Pending,
     /// A hook refuses the user.

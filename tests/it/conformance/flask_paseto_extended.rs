@@ -441,11 +441,11 @@ fn the_session_cookie_has_no_version_to_set() {
 async fn whoever_is_remembered_logs_in_and_out_like_anybody() {
     let app = app().await;
     let ann = remembered(&app, ANN).await;
-    let keepsake = ann.cookie("security_remember").unwrap();
+    let remember_token = ann.cookie("security_remember").unwrap();
     assert_eq!(ann.get("/me").await.body, ANN);
     ann.log_out().await;
     let thief = app.browser();
-    thief.set_cookie("security_remember", &keepsake);
+    thief.set_cookie("security_remember", &remember_token);
     assert_eq!(thief.get_json("/me").await.status, Status::Unauthorized);
 }
 

@@ -24,13 +24,13 @@ use crate::support::users::change_user;
 use crate::support::{ANN, REMEMBER, SESSION, app, app_with, rocket, rocket_with, sql, with_ann};
 
 /// Gives a browser that has that cookie and no other.
-fn with_keepsake<'a>(app: &'a TestApp, keepsake: &str) -> Browser<'a> {
+fn with_remember_token<'a>(app: &'a TestApp, remember_token: &str) -> Browser<'a> {
     let browser = app.browser();
-    browser.set_cookie(REMEMBER, keepsake);
+    browser.set_cookie(REMEMBER, remember_token);
     browser
 }
 
-fn keepsake_of(browser: &Browser<'_>) -> String {
+fn remember_token_of(browser: &Browser<'_>) -> String {
     browser.cookie(REMEMBER).expect("the browser is remembered")
 }
 
@@ -118,36 +118,36 @@ async fn the_login_page_has_a_box_that_nobody_ticked() {
 #[rocket::async_test]
 async fn where_the_feature_is_off_the_wish_and_the_cookie_are_ignored() {
     let before = app().await;
-    let keepsake = keepsake_of(&remembered(&before, ANN).await);
+    let remember_token = remember_token_of(&remembered(&before, ANN).await);
     let app = before.restart(rocket_with(Security::default().disable::<Remember>())).await;
     let browser = app.browser();
     let body = json!({"email": ANN, "password": PASSWORD, "remember": true});
     assert_eq!(browser.post_json("/login", body).await.status, Status::Ok);
     assert_eq!(browser.cookie(REMEMBER), None);
     assert!(!app.browser().get("/login").await.body.contains("Remember me"));
-    let old = with_keepsake(&app, &keepsake);
+    let old = with_remember_token(&app, &remember_token);
     assert_eq!(old.get_json("/me").await.status, Status::Unauthorized);
-    assert_eq!(keepsake_of(&old), keepsake);
+    assert_eq!(remember_token_of(&old), remember_token);
 }
 
 #[rocket::async_test]
 async fn what_a_browser_keeps_is_replaced_whenever_it_comes_back() {
     let app = app().await;
     let ann = remembered(&app, ANN).await;
-    let (mut keepsakes, mut sessions) = (vec![keepsake_of(&ann)], Vec::new());
+    let (mut remember_tokens, mut sessions) = (vec![remember_token_of(&ann)], Vec::new());
     for _ in 0..3 {
         app.clock().advance(TimeDelta::hours(2));
         assert_eq!(ann.get("/me").await.body, ANN, "the session was not used for long");
-        keepsakes.push(keepsake_of(&ann));
+        remember_tokens.push(remember_token_of(&ann));
         sessions.push(ann.cookie(SESSION).unwrap());
         // It comes with the session, not with every request.
         assert_eq!(remember_line(&ann.get("/me").await), None);
     }
-    keepsakes.sort();
-    keepsakes.dedup();
+    remember_tokens.sort();
+    remember_tokens.dedup();
     sessions.sort();
     sessions.dedup();
-    assert_eq!((keepsakes.len(), sessions.len()), (4, 3));
+    assert_eq!((remember_tokens.len(), sessions.len()), (4, 3));
     assert_eq!((count(&app, "remember").await, count(&app, "sessions").await), (1, 1));
 }
 
@@ -156,12 +156,12 @@ async fn a_copy_that_is_used_later_ends_the_series_and_both_browsers_and_the_own
     let (app, events) = app_that_tells(rocket_with).await;
     let ann = remembered(&app, ANN).await;
     let bystander = remembered(&app, ANN).await;
-    let copy = keepsake_of(&ann);
+    let copy = remember_token_of(&ann);
     ann.restart();
     assert_eq!(ann.get("/me").await.body, ANN);
 
     app.clock().advance(TimeDelta::seconds(11));
-    let thief = with_keepsake(&app, &copy).at("203.0.113.9".parse().unwrap());
+    let thief = with_remember_token(&app, &copy).at("203.0.113.9".parse().unwrap());
     assert!(is_forgotten(&thief).await);
     assert_eq!(ann.get_json("/me").await.status, Status::Unauthorized);
     assert!(is_forgotten(&ann).await);
@@ -176,7 +176,7 @@ async fn a_copy_that_is_used_later_ends_the_series_and_both_browsers_and_the_own
     assert_eq!(ended.len(), 1);
     assert_eq!(ended[0]["reason"], "theft");
     // Once is enough, and other browsers of hers have nothing to do with it.
-    assert!(is_forgotten(&with_keepsake(&app, &copy)).await);
+    assert!(is_forgotten(&with_remember_token(&app, &copy)).await);
     assert_eq!(app.mail().await.len(), 1);
     assert_eq!(bystander.get("/me").await.body, ANN);
     bystander.restart();
@@ -188,7 +188,7 @@ async fn a_thief_who_was_first_is_out_as_soon_as_the_owner_comes_back() {
     let (app, events) = app_that_tells(rocket_with).await;
     let ann = remembered(&app, ANN).await;
     ann.restart();
-    let thief = with_keepsake(&app, &keepsake_of(&ann));
+    let thief = with_remember_token(&app, &remember_token_of(&ann));
     for _ in 0..3 {
         assert_eq!(thief.get("/me").await.body, ANN);
         thief.restart();
@@ -204,11 +204,11 @@ async fn a_thief_who_was_first_is_out_as_soon_as_the_owner_comes_back() {
 async fn of_32_who_find_out_a_theft_at_once_one_tells_of_it() {
     let (app, events) = app_that_tells(rocket_with).await;
     let ann = remembered(&app, ANN).await;
-    let copy = keepsake_of(&ann);
+    let copy = remember_token_of(&ann);
     ann.restart();
     ann.get("/me").await;
     app.clock().advance(TimeDelta::minutes(1));
-    let thieves: Vec<_> = (0..32).map(|_| with_keepsake(&app, &copy)).collect();
+    let thieves: Vec<_> = (0..32).map(|_| with_remember_token(&app, &copy)).collect();
     let answers = join_all(thieves.iter().map(|thief| thief.get("/"))).await;
     assert!(answers.iter().all(|answer| answer.body == "a guest"));
     assert_eq!(told(&app, &events, "remember_theft").await.len(), 1);
@@ -218,8 +218,8 @@ async fn of_32_who_find_out_a_theft_at_once_one_tells_of_it() {
 #[rocket::async_test]
 async fn of_32_requests_of_one_browser_at_once_all_get_one_session_and_one_successor() {
     let (app, events) = app_that_tells(rocket_with).await;
-    let keepsake = keepsake_of(&remembered(&app, ANN).await);
-    let tabs: Vec<_> = (0..32).map(|_| with_keepsake(&app, &keepsake)).collect();
+    let remember_token = remember_token_of(&remembered(&app, ANN).await);
+    let tabs: Vec<_> = (0..32).map(|_| with_remember_token(&app, &remember_token)).collect();
     let answers = join_all(tabs.iter().map(|tab| tab.get("/me"))).await;
     for answer in &answers {
         assert_eq!((answer.status, answer.body.as_str()), (Status::Ok, ANN));
@@ -243,12 +243,12 @@ async fn of_32_requests_of_one_browser_at_once_all_get_one_session_and_one_succe
 #[rocket::async_test]
 async fn the_window_is_configurable_and_ends() {
     let app = app_with(json!({"remember": {"window": "1m"}})).await;
-    let keepsake = keepsake_of(&remembered(&app, ANN).await);
-    assert_eq!(with_keepsake(&app, &keepsake).get("/me").await.body, ANN);
+    let remember_token = remember_token_of(&remembered(&app, ANN).await);
+    assert_eq!(with_remember_token(&app, &remember_token).get("/me").await.body, ANN);
     app.clock().advance(TimeDelta::seconds(59));
-    assert_eq!(with_keepsake(&app, &keepsake).get("/me").await.body, ANN);
+    assert_eq!(with_remember_token(&app, &remember_token).get("/me").await.body, ANN);
     app.clock().advance(TimeDelta::seconds(1));
-    assert!(is_forgotten(&with_keepsake(&app, &keepsake)).await);
+    assert!(is_forgotten(&with_remember_token(&app, &remember_token)).await);
 }
 
 #[rocket::async_test]
@@ -289,7 +289,7 @@ async fn who_comes_back_is_not_fresh_until_they_prove_that_it_is_still_them() {
     }
     assert_eq!(ann.get_json("/ever").await.reasons(), ["reauth_required"], "in no window");
     assert_eq!(ann.get_json("/since").await.body, "never");
-    let keepsake = keepsake_of(&ann);
+    let remember_token = remember_token_of(&ann);
     let wrong = ann.post_json("/verify", json!({"password": "a wrong password"})).await;
     assert_eq!(wrong.status, Status::BadRequest);
     assert_eq!(ann.get_json("/payout").await.status, Status::Unauthorized);
@@ -299,7 +299,7 @@ async fn who_comes_back_is_not_fresh_until_they_prove_that_it_is_still_them() {
         assert_eq!(ann.get_json(path).await.status, Status::Ok, "{path}");
     }
     // The browser stays remembered, and next time has to prove it again.
-    assert_eq!(keepsake_of(&ann), keepsake);
+    assert_eq!(remember_token_of(&ann), remember_token);
     ann.restart();
     assert_eq!(ann.get_json("/payout").await.status, Status::Unauthorized);
     assert_eq!((count(&app, "remember").await, count(&app, "sessions").await), (1, 1));
@@ -309,18 +309,18 @@ async fn who_comes_back_is_not_fresh_until_they_prove_that_it_is_still_them() {
 async fn a_logout_ends_it_in_the_browser_and_in_the_store() {
     let app = app().await;
     let ann = remembered(&app, ANN).await;
-    let copy = keepsake_of(&ann);
+    let copy = remember_token_of(&ann);
     assert_eq!(ann.log_out().await.status, Status::Ok);
     assert_eq!((ann.cookie(REMEMBER), ann.cookie(SESSION)), (None, None));
-    assert!(is_forgotten(&with_keepsake(&app, &copy)).await);
+    assert!(is_forgotten(&with_remember_token(&app, &copy)).await);
     assert_eq!(count(&app, "remember").await, 0);
     // And so it does for who had come back by it.
     let ann = remembered(&app, ANN).await;
     ann.restart();
     ann.get("/me").await;
-    let copy = keepsake_of(&ann);
+    let copy = remember_token_of(&ann);
     assert_eq!(ann.post_form("/logout", &[]).await.status, Status::SeeOther);
-    assert!(is_forgotten(&with_keepsake(&app, &copy)).await);
+    assert!(is_forgotten(&with_remember_token(&app, &copy)).await);
 }
 
 #[rocket::async_test]
@@ -380,7 +380,7 @@ async fn every_change_of_the_account_ends_it_everywhere() {
     for change in ["password", "reset", "address", "disabled", "deleted"] {
         let email = format!("{change}@example.org");
         let (here, there) = (remembered(&app, &email).await, remembered(&app, &email).await);
-        let copies = [keepsake_of(&here), keepsake_of(&there)];
+        let copies = [remember_token_of(&here), remember_token_of(&there)];
         let user = app.user(&email).await;
         let nothing = Together::nothing();
         match change {
@@ -408,7 +408,7 @@ async fn every_change_of_the_account_ends_it_everywhere() {
             _ => assert!(app.store().delete_user(user.id, &nothing).await.unwrap()),
         }
         for copy in &copies {
-            assert!(is_forgotten(&with_keepsake(&app, copy)).await, "{change}");
+            assert!(is_forgotten(&with_remember_token(&app, copy)).await, "{change}");
         }
         assert_eq!(count(&app, "remember").await, 0, "{change}");
         if ["password", "address"].contains(&change) {
@@ -461,17 +461,17 @@ async fn a_cookie_that_opens_nothing_makes_a_guest() {
     let app = app().await;
     let other = crate::support::app().await;
     let ann = remembered(&app, ANN).await;
-    let foreign = keepsake_of(&remembered(&other, ANN).await);
-    let (session, sealed) = (ann.cookie(SESSION).unwrap(), keepsake_of(&ann));
+    let foreign = remember_token_of(&remembered(&other, ANN).await);
+    let (session, sealed) = (ann.cookie(SESSION).unwrap(), remember_token_of(&ann));
     let cut = &sealed[..sealed.len() - 4];
     let noise = "x".repeat(5_000);
     for garbage in ["", "x", "v4.local.", "ann|1", cut, &foreign, &session, &noise, "%00\u{1f980}"]
     {
-        let browser = with_keepsake(&app, garbage);
+        let browser = with_remember_token(&app, garbage);
         let answer = browser.get("/").await;
         assert_eq!((answer.status, answer.body.as_str()), (Status::Ok, "a guest"), "{garbage}");
         assert_eq!(answer.header("Set-Cookie"), None, "{garbage}");
-        let browser = with_keepsake(&app, garbage);
+        let browser = with_remember_token(&app, garbage);
         assert_eq!(browser.get("/me").await.location(), "/login?next=%2Fme", "{garbage}");
     }
     // Nor does it open the other cookie.
@@ -488,7 +488,7 @@ async fn a_store_that_is_down_is_503_and_takes_nothing_away() {
     let app = app().await;
     let ann = remembered(&app, ANN).await;
     ann.restart();
-    let keepsake = keepsake_of(&ann);
+    let remember_token = remember_token_of(&ann);
     let rename =
         |from: &str, to: &str| format!("ALTER TABLE security_{from} RENAME TO security_{to}");
     sql::execute(app.database(), &rename("remember", "elsewhere")).await;
@@ -497,7 +497,7 @@ async fn a_store_that_is_down_is_503_and_takes_nothing_away() {
         assert_eq!(answer.status, Status::ServiceUnavailable, "{path}");
         assert_eq!(answer.header("Set-Cookie"), None, "{path}");
     }
-    assert_eq!(keepsake_of(&ann), keepsake);
+    assert_eq!(remember_token_of(&ann), remember_token);
     sql::execute(app.database(), &rename("elsewhere", "remember")).await;
     assert_eq!(ann.get("/me").await.body, ANN);
 }
@@ -519,7 +519,7 @@ async fn a_guest_whose_browser_is_remembered_comes_back_with_their_basket() {
     let ann = remembered(&app, ANN).await;
     let guest = app.browser();
     assert_eq!(guest.post_form("/basket/tea", &[]).await.status, Status::Ok);
-    guest.set_cookie(REMEMBER, &keepsake_of(&ann));
+    guest.set_cookie(REMEMBER, &remember_token_of(&ann));
     assert_eq!(guest.get("/me").await.body, ANN);
     assert_eq!(guest.get("/basket").await.body, "tea");
     assert_eq!(guest.get("/login").await.location(), "/");
@@ -533,12 +533,12 @@ async fn a_guest_whose_browser_is_remembered_comes_back_with_their_basket() {
 async fn a_request_that_comes_late_takes_no_browser_back_behind_verify() {
     let app = app().await;
     let ann = remembered(&app, ANN).await;
-    let before = keepsake_of(&ann);
+    let before = remember_token_of(&ann);
     ann.restart();
     assert_eq!(ann.get("/me").await.body, ANN);
     let answer = ann.post_json("/verify", json!({"password": PASSWORD})).await;
     assert_eq!(answer.status, Status::Ok);
-    let late = with_keepsake(&app, &before).get("/").await;
+    let late = with_remember_token(&app, &before).get("/").await;
     assert_eq!((late.body.as_str(), late.header("Set-Cookie")), ("a guest", None));
     assert_eq!(ann.get("/payout").await.status, Status::Ok);
 }
@@ -548,11 +548,11 @@ async fn nor_does_one_with_a_session_that_is_over_take_the_new_one_away() {
     let app = app().await;
     let ann = remembered(&app, ANN).await;
     app.clock().advance(TimeDelta::hours(2));
-    let (dead, before) = (ann.cookie(SESSION).unwrap(), keepsake_of(&ann));
+    let (dead, before) = (ann.cookie(SESSION).unwrap(), remember_token_of(&ann));
     assert_eq!(ann.get("/me").await.body, ANN);
     let answer = ann.post_json("/verify", json!({"password": PASSWORD})).await;
     assert_eq!(answer.status, Status::Ok);
-    let late = with_keepsake(&app, &before);
+    let late = with_remember_token(&app, &before);
     late.set_cookie(SESSION, &dead);
     let answer = late.get_json("/me").await;
     assert_eq!(answer.status, Status::Unauthorized);
@@ -605,13 +605,13 @@ async fn a_hook_that_refuses_leaves_a_guest_whose_browser_stays_remembered() {
     let ann = remembered(&app, ANN).await;
     *hook.0.lock().unwrap() = Some(verdict.clone());
     ann.restart();
-    let keepsake = keepsake_of(&ann);
+    let remember_token = remember_token_of(&ann);
     for _ in 0..3 {
         assert_eq!(ann.get("/").await.body, "a guest");
     }
     assert_eq!(ann.get_json("/me").await.status, Status::Unauthorized);
     assert_eq!(*hook.1.lock().unwrap(), 1, "nobody is asked with every request");
-    assert_eq!(keepsake_of(&ann), keepsake, "nothing was replaced");
+    assert_eq!(remember_token_of(&ann), remember_token, "nothing was replaced");
     // A guest with forms of their own.
     assert_eq!(ann.get("/login").await.status, Status::Ok);
     assert_eq!(ann.log_in(ANN, "a wrong password").await.status, Status::BadRequest);
@@ -636,12 +636,12 @@ async fn whoever_logs_in_takes_the_place_of_who_was_remembered() {
     app.user("bob@example.org").await;
     *hook.0.lock().unwrap() = Some(Verdict::Refuse(Rejection::Forbidden));
     browser.restart();
-    let copy = keepsake_of(&browser);
+    let copy = remember_token_of(&browser);
     assert_eq!(browser.log_in("bob@example.org", PASSWORD).await.status, Status::Ok);
     assert_eq!(browser.cookie(REMEMBER), None);
     browser.restart();
     assert_eq!(browser.get("/").await.body, "a guest");
-    assert!(is_forgotten(&with_keepsake(&app, &copy)).await);
+    assert!(is_forgotten(&with_remember_token(&app, &copy)).await);
 }
 
 #[rocket::async_test]
@@ -691,35 +691,35 @@ async fn a_restart_and_a_new_key_leave_browsers_remembered() {
     let old = rocket_security::crypto::keys::generate_paserk().unwrap().expose().clone();
     let new = rocket_security::crypto::keys::generate_paserk().unwrap().expose().clone();
     let app = app_with(json!({"keys": [old]})).await;
-    let keepsake = keepsake_of(&remembered(&app, ANN).await);
+    let remember_token = remember_token_of(&remembered(&app, ANN).await);
     let app = app.restart_with(rocket(), json!({"keys": [old]})).await;
-    let ann = with_keepsake(&app, &keepsake);
+    let ann = with_remember_token(&app, &remember_token);
     assert_eq!(ann.get("/me").await.body, ANN);
-    let (before, keepsake) = (keepsake, keepsake_of(&ann));
+    let (before, remember_token) = (remember_token, remember_token_of(&ann));
     // An instance with the new key, in the moment after the other one has replaced the cookie.
     let app = app.restart_with(rocket(), json!({"keys": [new, old]})).await;
-    let same = with_keepsake(&app, &before);
+    let same = with_remember_token(&app, &before);
     assert_eq!(same.get("/me").await.body, ANN);
     assert_eq!((count(&app, "remember").await, count(&app, "sessions").await), (1, 1));
     // Both go on by what was derived from the old key.
-    for keepsake in [keepsake_of(&same), keepsake] {
-        let ann = with_keepsake(&app, &keepsake);
+    for remember_token in [remember_token_of(&same), remember_token] {
+        let ann = with_remember_token(&app, &remember_token);
         assert_eq!(ann.get("/me").await.body, ANN);
     }
     // Without the old key nobody is known, and nothing breaks.
     let app = app.restart_with(rocket(), json!({"keys": [new]})).await;
-    assert!(is_forgotten(&with_keepsake(&app, &before)).await);
+    assert!(is_forgotten(&with_remember_token(&app, &before)).await);
 }
 
 #[rocket::async_test]
 async fn two_instances_on_one_database_agree() {
     let one = app().await;
-    let keepsake = keepsake_of(&remembered(&one, ANN).await);
+    let remember_token = remember_token_of(&remembered(&one, ANN).await);
     let other = try_launch_on(one.database(), rocket(), json!({})).await.unwrap();
-    let tabs: Vec<_> = (0..8).map(|_| with_keepsake(&one, &keepsake)).collect();
+    let tabs: Vec<_> = (0..8).map(|_| with_remember_token(&one, &remember_token)).collect();
     let here = join_all(tabs.iter().map(|tab| tab.get("/me")));
     let there = join_all((0..8).map(|_| {
-        let request = other.get("/me").cookie((REMEMBER, keepsake.clone()));
+        let request = other.get("/me").cookie((REMEMBER, remember_token.clone()));
         async { request.dispatch().await.into_string().await.unwrap() }
     }));
     let (here, there) = rocket::tokio::join!(here, there);
@@ -759,5 +759,7 @@ async fn the_store_holds_digests_only_and_nothing_of_guests() {
     let (after, _) = store.find_series(&digest).await.unwrap().unwrap();
     assert_eq!(after.previous, Some(before.validator));
     assert_eq!((after.created_at, after.expires_at), (before.created_at, before.expires_at));
-    assert!(!sql::dump(app.database(), "security_remember").await.contains(&keepsake_of(&ann)));
+    assert!(
+        !sql::dump(app.database(), "security_remember").await.contains(&remember_token_of(&ann))
+    );
 }

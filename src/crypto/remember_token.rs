@@ -1,9 +1,9 @@
 //! What a browser keeps to be remembered, and what comes after it.
 //!
-//! A keepsake is replaced whenever it is used. What replaces it, and the id of the session that it
-//! opens, are derived from it by a key of the server's: whoever presents one and the same keepsake at
+//! A remember token is replaced whenever it is used. What replaces it, and the id of the session that it
+//! opens, are derived from it by a key of the server's: whoever presents one and the same remember token at
 //! once, at whichever instance, gets one and the same successor, and the store needs to know digests
-//! only. Without the key nobody can tell the next keepsake from this one.
+//! only. Without the key nobody can tell the next remember token from this one.
 
 use chrono::DateTime;
 use serde::de::Error as _;
@@ -17,7 +17,7 @@ use crate::secret::Secret;
 
 /// What a browser keeps to be remembered.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Keepsake {
+pub struct RememberToken {
     /// The selector: which series it is. It stays.
     #[serde(serialize_with = "write", deserialize_with = "read")]
     pub series: Token,
@@ -28,7 +28,7 @@ pub struct Keepsake {
     until: i64,
 }
 
-impl Keepsake {
+impl RememberToken {
     /// Makes the first one of a series.
     ///
     /// # Errors
@@ -45,21 +45,21 @@ impl Keepsake {
     }
 }
 
-/// What comes after a keepsake.
+/// What comes after a remember token.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Heir {
+pub struct Successor {
     /// What the browser keeps from now on.
-    pub keepsake: Keepsake,
+    pub remember_token: RememberToken,
     /// The id of the session that is begun.
     pub session: Token,
 }
 
-/// Derives what comes after a keepsake.
-pub struct Lineage {
+/// Derives what comes after a remember token.
+pub struct Succession {
     keys: Vec<Secret<[u8; 32]>>,
 }
 
-impl Lineage {
+impl Succession {
     /// Derives its keys from the configured ones.
     ///
     /// # Errors
@@ -69,15 +69,18 @@ impl Lineage {
         Ok(Self { keys: keyring.derive(Purpose::Succession)? })
     }
 
-    /// Returns what comes after a keepsake: by the active key first, then by the older ones, for an
+    /// Returns what comes after a remember token: by the active key first, then by the older ones, for an
     /// instance that has not got the new key yet may have replaced it.
-    pub fn heirs<'a>(&'a self, keepsake: &'a Keepsake) -> impl Iterator<Item = Heir> + 'a {
-        self.keys.iter().map(|key| Heir {
-            keepsake: Keepsake {
-                validator: keepsake.validator.derive(key, "validator"),
-                ..keepsake.clone()
+    pub fn successors<'a>(
+        &'a self,
+        remember_token: &'a RememberToken,
+    ) -> impl Iterator<Item = Successor> + 'a {
+        self.keys.iter().map(|key| Successor {
+            remember_token: RememberToken {
+                validator: remember_token.validator.derive(key, "validator"),
+                ..remember_token.clone()
             },
-            session: keepsake.validator.derive(key, "session"),
+            session: remember_token.validator.derive(key, "session"),
         })
     }
 }
@@ -95,34 +98,37 @@ fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Token, D::Error> {
 mod tests {
     use crate::clock::Clock;
     use crate::crypto::keys::{Keyring, generate_paserk};
-    use crate::crypto::lineage::{Keepsake, Lineage};
+    use crate::crypto::remember_token::{RememberToken, Succession};
 
     #[test]
-    fn one_keepsake_has_one_heir_a_key_and_the_active_one_comes_first() {
+    fn one_remember_token_has_one_successor_a_key_and_the_active_one_comes_first() {
         let (old, new) = (generate_paserk().unwrap(), generate_paserk().unwrap());
         let before = Keyring::from_paserk(std::slice::from_ref(&old)).unwrap();
         let after = Keyring::from_paserk(&[new, old]).unwrap();
-        let (before, after) = (Lineage::new(&before).unwrap(), Lineage::new(&after).unwrap());
-        let keepsake = Keepsake::new(Clock::default().now()).unwrap();
-        let heirs: Vec<_> = after.heirs(&keepsake).collect();
-        assert_eq!(heirs.len(), 2);
-        let (first, second) = (heirs.first().unwrap(), heirs.last().unwrap());
+        let (before, after) = (Succession::new(&before).unwrap(), Succession::new(&after).unwrap());
+        let remember_token = RememberToken::new(Clock::default().now()).unwrap();
+        let successors: Vec<_> = after.successors(&remember_token).collect();
+        assert_eq!(successors.len(), 2);
+        let (first, second) = (successors.first().unwrap(), successors.last().unwrap());
         assert_ne!(first, second);
-        assert_eq!(before.heirs(&keepsake).collect::<Vec<_>>(), std::slice::from_ref(second));
-        assert_eq!(first.keepsake.series, keepsake.series);
-        assert_eq!(first.keepsake.expires_at(), keepsake.expires_at());
-        assert_ne!(first.keepsake.validator, keepsake.validator);
-        assert_ne!(first.keepsake.validator, first.session);
+        assert_eq!(
+            before.successors(&remember_token).collect::<Vec<_>>(),
+            std::slice::from_ref(second)
+        );
+        assert_eq!(first.remember_token.series, remember_token.series);
+        assert_eq!(first.remember_token.expires_at(), remember_token.expires_at());
+        assert_ne!(first.remember_token.validator, remember_token.validator);
+        assert_ne!(first.remember_token.validator, first.session);
     }
 
     #[test]
-    fn a_keepsake_survives_its_text_and_prints_nothing() {
-        let keepsake = Keepsake::new(Clock::default().now()).unwrap();
-        let text = serde_json::to_string(&keepsake).unwrap();
-        assert_eq!(serde_json::from_str::<Keepsake>(&text).unwrap(), keepsake);
-        assert!(!format!("{keepsake:?}").contains(&keepsake.series.reveal()));
+    fn a_remember_token_survives_its_text_and_prints_nothing() {
+        let remember_token = RememberToken::new(Clock::default().now()).unwrap();
+        let text = serde_json::to_string(&remember_token).unwrap();
+        assert_eq!(serde_json::from_str::<RememberToken>(&text).unwrap(), remember_token);
+        assert!(!format!("{remember_token:?}").contains(&remember_token.series.reveal()));
         for text in ["{}", r#"{"series": "x", "validator": "y", "until": 1}"#, "[]"] {
-            assert!(serde_json::from_str::<Keepsake>(text).is_err(), "{text}");
+            assert!(serde_json::from_str::<RememberToken>(text).is_err(), "{text}");
         }
     }
 }
