@@ -155,6 +155,37 @@ fn only_the_flow_begins_sessions() {
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
 
+/// A file that no `mod` names is not compiled, and nothing says so.
+#[test]
+fn each_file_belongs_to_a_module() {
+    let mut faults = Vec::new();
+    for (_, path) in library_files() {
+        let (folder, stem) = (path.parent().unwrap(), path.file_stem().unwrap().to_str().unwrap());
+        let (folder, name) = match stem {
+            "mod" => (folder.parent().unwrap(), folder.file_name().unwrap().to_str().unwrap()),
+            stem => (folder, stem),
+        };
+        let parents = [folder.join("mod.rs"), folder.join("lib.rs"), folder.with_extension("rs")];
+        let parents = parents.iter().filter_map(|parent| fs::read_to_string(parent).ok());
+        let line = format!("mod {name};");
+        if !parents.into_iter().any(|parent| parent.contains(&line)) {
+            faults.push(path.display().to_string());
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+/// The list of all features is what the configuration and the command line know of them.
+#[test]
+fn each_feature_is_in_the_list_of_all() {
+    let text = fs::read_to_string("src/features/mod.rs").unwrap();
+    let list = text.split("all_features! {").nth(1).unwrap().split('}').next().unwrap();
+    let modules = text.lines().filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';'));
+    for module in modules {
+        assert!(list.contains(&format!(" {module}::")), "{module}");
+    }
+}
+
 /// Law 1, too: the hooks are asked in the door alone, so that no way in forgets one.
 #[test]
 fn only_the_flow_asks_the_hooks() {
