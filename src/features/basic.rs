@@ -90,7 +90,7 @@ use crate::guard::mechanism::{BASIC, InstallMechanism, Mechanism};
 use crate::rejection::Rejection;
 use crate::secret::Secret;
 use crate::user::{Email, Identity, User, Username};
-use crate::web::Web;
+use crate::web::Site;
 use crate::web::visit::Visit;
 
 /// The longest credentials, encoded: those of the longest address and the longest password need 1,708
@@ -155,7 +155,7 @@ impl Mechanism for Basic {
     }
 
     fn claims(&self, request: &Request<'_>, user: &User) -> bool {
-        let config = request.rocket().state::<Web>().map(Web::config);
+        let config = request.rocket().state::<Site>().map(Site::config);
         let named = sent(request).zip(config);
         match named.and_then(|((name, _), config)| identity(&name, config)) {
             Some(Identity::Email(email)) => email == user.email,

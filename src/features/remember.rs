@@ -91,7 +91,7 @@ use crate::session::remember::{Restore, Restored, Restorer};
 use crate::template::{Embedded, templates};
 use crate::text::Text;
 use crate::user::User;
-use crate::web::Web;
+use crate::web::Site;
 use crate::web::visit::Visit;
 
 /// The feature `remember`; its value is `[default.security.remember]`.
@@ -263,10 +263,10 @@ impl Series {
 impl Restore for Series {
     async fn restore(&self, request: &Request<'_>, remember_token: &RememberToken) -> Restored {
         let rocket = request.rocket();
-        let (Some(web), Some(flow)) = (rocket.state::<Web>(), rocket.state::<Flow>()) else {
+        let (Some(site), Some(flow)) = (rocket.state::<Site>(), rocket.state::<Flow>()) else {
             return Restored::Unavailable;
         };
-        let restored = self.find_out(&Visit::of_guest(request, web), flow, remember_token).await;
+        let restored = self.find_out(&Visit::of_guest(request, site), flow, remember_token).await;
         restored.unwrap_or(Restored::Unavailable)
     }
 

@@ -93,7 +93,7 @@ use crate::guard::mechanism::{InstallMechanism, Mechanism, TICKET};
 use crate::programs::Programs;
 use crate::programs::ticket::{LIFETIME_SECONDS, TicketBy};
 use crate::rejection::Rejection;
-use crate::web::Web;
+use crate::web::Site;
 use crate::web::reply::{Answer, Reply};
 use crate::web::socket::is_handshake;
 
@@ -130,12 +130,12 @@ struct Tokens(Arc<dyn TicketStore>);
 #[post("/ws-ticket")]
 async fn issue(
     user: AuthUser,
-    web: &State<Web>,
+    site: &State<Site>,
     programs: &State<Programs>,
     tokens: &State<Tokens>,
 ) -> Answer {
     let by = TicketBy::of(user.family_id(), user.session_id());
-    let ticket = programs.issue_ticket(&*tokens.0, &user, by, web.clock().now()).await?;
+    let ticket = programs.issue_ticket(&*tokens.0, &user, by, site.clock().now()).await?;
     let reply = Reply::data().with("ticket", ticket).with("expires_in", LIFETIME_SECONDS);
     Ok(reply.without_csrf_token())
 }
@@ -152,13 +152,15 @@ impl Mechanism for Tickets {
 
     async fn authenticate(&self, request: &Request<'_>) -> Result<Admitted, Rejection> {
         let rocket = request.rocket();
-        let (Some(flow), Some(web)) = (rocket.state::<Flow>(), rocket.state::<Web>()) else {
+        let (Some(flow), Some(site)) = (rocket.state::<Flow>(), rocket.state::<Site>()) else {
             return Err(Rejection::Unavailable);
         };
         let programs = rocket.state::<Programs>().ok_or(Rejection::Unavailable)?;
         let mut tickets = brought(request);
         match (tickets.next(), tickets.next()) {
-            (Some(ticket), None) => programs.admit_ticket(flow, request, web, ticket, TICKET).await,
+            (Some(ticket), None) => {
+                programs.admit_ticket(flow, request, site, ticket, TICKET).await
+            }
             (None, _) => Err(Rejection::Unauthenticated),
             _ => Err(Rejection::ConflictingCredentials),
         }

@@ -9,8 +9,8 @@ use crate::flow::door::Flow;
 use crate::flow::entry::Authenticated;
 use crate::rejection::Rejection;
 use crate::user::{Identity, Proofs, ScopeName, User};
-use crate::web::Web;
-use crate::web::sender::Sender;
+use crate::web::Site;
+use crate::web::principal::Principal;
 use crate::web::visit::Visit;
 
 /// Somebody who may do something with this one request. Only [`Flow`] makes one, behind the checks of
@@ -41,9 +41,9 @@ impl Admitted {
         &self.user
     }
 
-    pub(crate) fn into_sender(self, mechanism: &'static str) -> Sender {
+    pub(crate) fn into_principal(self, mechanism: &'static str) -> Principal {
         let Self { user, authn_via, proofs, session, family, scopes } = self;
-        Sender { user, mechanism, authn_via, proofs, session, family, scopes }
+        Principal { user, mechanism, authn_via, proofs, session, family, scopes }
     }
 }
 
@@ -154,10 +154,10 @@ impl Flow {
         if let Some(reason) = reason {
             // No hook is asked, for one may lock accounts: a program that goes on with an old token
             // guesses nothing.
-            if let Some(web) = request.rocket().state::<Web>() {
+            if let Some(site) = request.rocket().state::<Site>() {
                 let (user, authn_via) = (Some(user.id), bearer.authn_via);
-                let origin = web.origin(request);
-                web.signals().send(&Event::UserFailedAuthn { user, authn_via, reason, origin });
+                let origin = site.origin(request);
+                site.signals().send(&Event::UserFailedAuthn { user, authn_via, reason, origin });
             }
             return Err(Rejection::CredentialsRefused);
         }

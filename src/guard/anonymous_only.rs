@@ -35,11 +35,11 @@ impl<'r> FromRequest<'r> for AnonymousOnly {
     type Error = Rejection;
 
     async fn from_request(request: &'r Request<'_>) -> request::Outcome<Self, Rejection> {
-        let (web, _) = match parts(request) {
+        let (site, _) = match parts(request) {
             Ok(parts) => parts,
             Err(rejection) => return refuse(request, rejection),
         };
-        match web.sessions().current(request).await {
+        match site.sessions().current(request).await {
             Current::Nobody | Current::Anonymous(_) | Current::Ended(_) => {}
             Current::Active(_) => return refuse(request, Rejection::AlreadyAuthenticated),
             Current::Unavailable => return refuse(request, Rejection::Unavailable),

@@ -18,7 +18,7 @@ use crate::rejection::Rejection;
 use crate::token::Holder;
 use crate::user::{Level, Proofs, ScopeName, User};
 use crate::web::demand::{Demand, Who, demands};
-use crate::web::sender::Sender;
+use crate::web::principal::Principal;
 use crate::web::site::is_unattached;
 
 /// The user whom a request is from, with their roles as they are at this moment: whoever is logged
@@ -39,61 +39,61 @@ use crate::web::site::is_unattached;
 /// ```
 #[derive(Clone, Debug)]
 pub struct AuthUser {
-    sender: Arc<Sender>,
+    principal: Arc<Principal>,
     payload: Value,
 }
 
 impl AuthUser {
     /// Returns the user.
     pub fn into_user(self) -> User {
-        self.sender.user.clone()
+        self.principal.user.clone()
     }
 
     /// Returns the name of the mechanism by which the request was authenticated: `session`, `token`,
     /// `personal_token`, `basic`, or one of the application's own.
     pub fn mechanism(&self) -> &'static str {
-        self.sender.mechanism
+        self.principal.mechanism
     }
 
     /// Says how the user had proved to be them, as events tell it: what the session began with, for
     /// example `password`; else what the mechanism says, such as `basic`.
     pub fn authn_via(&self) -> &str {
-        &self.sender.authn_via
+        &self.principal.authn_via
     }
 
     /// Says when that was: at the login, or at the last `/verify`, and with Basic just now. None when
     /// the mechanism cannot tell; then the user is never [`Fresh`](crate::Fresh).
     pub fn authenticated_at(&self) -> Option<Timestamp> {
-        self.sender.authenticated_at()
+        self.principal.authenticated_at()
     }
 
     /// Returns what the user proved for the login that the request belongs to; none when the mechanism cannot
     /// tell.
     pub fn proofs(&self) -> Option<&Proofs> {
-        self.sender.proofs.as_ref()
+        self.principal.proofs.as_ref()
     }
 
     /// Returns how much that is worth: one factor or two. See [`Assured`](crate::Assured).
     pub fn level(&self) -> Level {
-        self.sender.level()
+        self.principal.level()
     }
 
     /// Returns the public id of the session that the request belongs to, also when it came with a token
     /// of that session.
     pub fn session_id(&self) -> Option<Uuid> {
-        self.sender.session
+        self.principal.session
     }
 
     /// Returns what alone the request may be for, when it came by a token that was made for some scopes; none
     /// when its sender may do whatever the user may.
     pub fn scopes(&self) -> Option<&[ScopeName]> {
-        self.sender.scopes.as_deref()
+        self.principal.scopes.as_deref()
     }
 
     /// Returns the public id of the program's login that the request belongs to: of the family of refresh
     /// tokens that its access token came with.
     pub fn family_id(&self) -> Option<Uuid> {
-        self.sender.family
+        self.principal.family
     }
 
     /// Returns what is shown of the user, to be serialised: a
@@ -108,12 +108,12 @@ impl AuthUser {
         request: &Request<'_>,
         ways: &Ways,
     ) -> request::Outcome<Self, Rejection> {
-        who::let_in(request, ways).await.map(|(sender, payload)| Self { sender, payload })
+        who::let_in(request, ways).await.map(|(principal, payload)| Self { principal, payload })
     }
 
     /// Tells whether the user proved to be them no longer ago than `window`.
     pub(super) fn is_fresh(&self, window: Span, now: Timestamp) -> bool {
-        self.sender.is_fresh(window, now)
+        self.principal.is_fresh(window, now)
     }
 }
 
@@ -124,23 +124,23 @@ impl Holder for AuthUser {
     }
 
     fn session_id(&self) -> Option<Uuid> {
-        self.sender.session
+        self.principal.session
     }
 
     fn family_id(&self) -> Option<Uuid> {
-        self.sender.family
+        self.principal.family
     }
 
     fn proofs(&self) -> Option<&Proofs> {
-        self.sender.proofs.as_ref()
+        self.principal.proofs.as_ref()
     }
 
     fn is_scoped(&self) -> bool {
-        self.sender.scopes.is_some()
+        self.principal.scopes.is_some()
     }
 
     fn is_without_session(&self) -> bool {
-        self.sender.mechanism != SESSION
+        self.principal.mechanism != SESSION
     }
 }
 
@@ -175,7 +175,7 @@ impl Deref for AuthUser {
     type Target = User;
 
     fn deref(&self) -> &User {
-        &self.sender.user
+        &self.principal.user
     }
 }
 

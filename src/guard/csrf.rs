@@ -95,11 +95,11 @@ impl Sentinel for Csrf<'_> {
 }
 
 async fn open<'r>(request: &'r Request<'_>) -> Result<Csrf<'r>, Rejection> {
-    let (web, _) = parts(request)?;
+    let (site, _) = parts(request)?;
     // Whoever is not known yet would get another id in place of theirs.
-    if matches!(web.sessions().current(request).await, Current::Unavailable) {
+    if matches!(site.sessions().current(request).await, Current::Unavailable) {
         return Err(Rejection::Unavailable);
     }
-    csrf::check(request, web, None).await?;
-    Ok(Csrf { request, sessions: web.sessions() })
+    csrf::check(request, site, None).await?;
+    Ok(Csrf { request, sessions: site.sessions() })
 }

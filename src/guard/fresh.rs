@@ -78,5 +78,5 @@ pub(super) fn within(minutes: u32) -> Lacking {
 /// Tells whether a user proved within that time who they are.
 pub(super) fn is_fresh(request: &Request<'_>, user: &AuthUser, minutes: u32) -> bool {
     let window = Span::minutes(minutes.into());
-    parts(request).is_ok_and(|(web, _)| user.is_fresh(window, web.clock().now()))
+    parts(request).is_ok_and(|(site, _)| user.is_fresh(window, site.clock().now()))
 }

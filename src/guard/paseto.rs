@@ -29,8 +29,8 @@ use crate::web::bearer::Genuine;
 use crate::web::catchers::refuse;
 use crate::web::challenge::Asked;
 use crate::web::demand::{Demand, Who, demands};
-use crate::web::site::{Web, is_unattached};
-use crate::web::{bearer, challenge, csrf, sender};
+use crate::web::site::{Site, is_unattached};
+use crate::web::{bearer, challenge, csrf, principal};
 
 /// A token of the kind `K` that a request shows, with its claims read into `C`.
 ///
@@ -257,7 +257,7 @@ pub(super) fn way_of<K: TokenKind>() -> String {
 
 /// Says that the anti-forgery token is asked for, where tokens may be in a cookie.
 pub(super) fn with_csrf(rocket: &Rocket<Ignite>, demand: Demand) -> Demand {
-    let reads_cookie = |web: &Web| web.config().tokens.reads(TokenSource::Cookie);
+    let reads_cookie = |site: &Site| site.config().tokens.reads(TokenSource::Cookie);
     if rocket.state().is_some_and(reads_cookie) { demand.csrf() } else { demand }
 }
 
@@ -271,17 +271,17 @@ async fn find<K: TokenKind>(request: &Request<'_>) -> Result<Genuine<K>, Rejecti
     struct Found<K>(OnceCell<Result<Genuine<K>, Rejection>>);
     let Found(cell) = request.local_cache(|| Found::<K>(OnceCell::new()));
     let found = cell.get_or_init(|| async {
-        let (web, _) = parts(request)?;
+        let (site, _) = parts(request)?;
         let found = match bearer::verified::<K>(request) {
             Ok(token) => check(request, &token).await.map(|()| token),
             Err(rejection) => Err(tell_apart(request, rejection)),
         };
         if found.as_ref().is_err_and(|why| why.status() == Status::Unauthorized) {
-            tell_unauthenticated(request, web);
+            tell_unauthenticated(request, site);
         }
         let token = found?;
         if bearer::is_in_cookie(request) {
-            csrf::check(request, web, None).await?;
+            csrf::check(request, site, None).await?;
         }
         Ok(token)
     });
@@ -298,9 +298,9 @@ pub(super) async fn check<C, K: TokenKind>(
 where
     C: Sync,
 {
-    let (web, _) = parts(request)?;
+    let (site, _) = parts(request)?;
     let programs = request.rocket().state::<Programs>().ok_or(Rejection::Unavailable)?;
-    with_deadline(programs.check_token(web, token)).await
+    with_deadline(programs.check_token(site, token)).await
 }
 
 /// Refuses a token of somebody else than whom the request is from.
@@ -312,12 +312,12 @@ pub(super) fn decide<C, K: TokenKind>(
     let is_of_user = !token.is_foreign() && token.epoch().is_some();
     let user: Option<UserId> = token.subject().and_then(|subject| subject.parse().ok());
     match user.filter(|_| is_of_user) {
-        Some(user) if !sender::decide_bearer(request, user) => {
+        Some(user) if !principal::decide_bearer(request, user) => {
             Err(Rejection::ConflictingCredentials)
         }
         Some(_) => Ok(()),
         None => {
-            sender::decide_foreign(request);
+            principal::decide_foreign(request);
             Ok(())
         }
     }

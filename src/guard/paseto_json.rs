@@ -99,7 +99,7 @@ where
     C: DeserializeOwned + Send + Sync,
     K: TokenKind,
 {
-    let (web, _) = parts(request)?;
+    let (site, _) = parts(request)?;
     if !sends_json(request) {
         return Err(Rejection::UnsupportedMediaType);
     }
@@ -115,7 +115,7 @@ where
     }
     let verified = verify(request, token.as_ref()).await;
     if verified.as_ref().is_err_and(|why| why.status() == Status::Unauthorized) {
-        tell_unauthenticated(request, web);
+        tell_unauthenticated(request, site);
     }
     let token = verified?;
     Ok(PasetoJson { value: read_members(members, &[], |_| true)?, token })

@@ -134,12 +134,12 @@ impl Sentinel for Session<'_> {
 }
 
 async fn open<'r>(request: &'r Request<'_>) -> Result<Session<'r>, Rejection> {
-    let (web, _) = parts(request)?;
-    let sessions = web.sessions();
+    let (site, _) = parts(request)?;
+    let sessions = site.sessions();
     if matches!(sessions.current(request).await, Current::Unavailable) {
         return Err(Rejection::Unavailable);
     }
-    csrf::check(request, web, None).await?;
+    csrf::check(request, site, None).await?;
     sessions.with_data(request, Data::mark_used);
     Ok(Session { request, sessions })
 }

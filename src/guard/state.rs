@@ -4,13 +4,13 @@ use rocket::Request;
 
 use crate::flow::Flow;
 use crate::rejection::Rejection;
-use crate::web::site::Web;
+use crate::web::site::Site;
 
 /// Returns what every guard needs. Sentinels see to it that it is there.
 ///
 /// # Errors
 ///
 /// [`Rejection::Unavailable`] where the fairing is not attached.
-pub(super) fn parts<'r>(request: &'r Request<'_>) -> Result<(&'r Web, &'r Flow), Rejection> {
-    Web::of(request).zip(request.rocket().state()).ok_or(Rejection::Unavailable)
+pub(super) fn parts<'r>(request: &'r Request<'_>) -> Result<(&'r Site, &'r Flow), Rejection> {
+    Site::of(request).zip(request.rocket().state()).ok_or(Rejection::Unavailable)
 }

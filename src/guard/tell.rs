@@ -6,22 +6,23 @@ use rocket::Request;
 
 use crate::event::{Event, Missing};
 use crate::user::User;
-use crate::web::site::Web;
+use crate::web::site::Site;
 
 /// Tells of a user who lacks a role, a permission or a scope, or whom a policy refused.
 pub(super) fn tell_unauthorized(request: &Request<'_>, user: &User, missing: Missing) {
-    if let Some(web) = Web::of(request) {
-        let event = Event::UserUnauthorized { user: user.id, missing, origin: web.origin(request) };
-        web.signals().send(&event);
+    if let Some(site) = Site::of(request) {
+        let event =
+            Event::UserUnauthorized { user: user.id, missing, origin: site.origin(request) };
+        site.signals().send(&event);
     }
 }
 
 /// Tells of a request that nobody was let in with: once, however many guards refuse it.
-pub(super) fn tell_unauthenticated(request: &Request<'_>, web: &Web) {
+pub(super) fn tell_unauthenticated(request: &Request<'_>, site: &Site) {
     struct Told(AtomicBool);
     let Told(told) = request.local_cache(|| Told(AtomicBool::new(false)));
     if told.swap(true, Ordering::Relaxed) {
         return;
     }
-    web.signals().send(&Event::UserUnauthenticated { origin: web.origin(request) });
+    site.signals().send(&Event::UserUnauthenticated { origin: site.origin(request) });
 }

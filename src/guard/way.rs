@@ -13,9 +13,9 @@ use crate::rejection::Rejection;
 use crate::session::Current;
 use crate::token::Access;
 use crate::user::User;
-use crate::web::sender::Sender;
-use crate::web::site::Web;
-use crate::web::{bearer, sender};
+use crate::web::principal::Principal;
+use crate::web::site::Site;
+use crate::web::{bearer, principal};
 
 /// The session of a request, or another mechanism.
 pub(super) enum Way {
@@ -31,10 +31,10 @@ impl Way {
         }
     }
 
-    pub(super) async fn is_brought(&self, request: &Request<'_>, web: &Web) -> bool {
+    pub(super) async fn is_brought(&self, request: &Request<'_>, site: &Site) -> bool {
         match self {
             Self::Session => matches!(
-                web.sessions().current(request).await,
+                site.sessions().current(request).await,
                 Current::Active(_) | Current::Ended(_) | Current::Unavailable
             ),
             Self::Other(mechanism) => mechanism.is_present(request),
@@ -45,22 +45,22 @@ impl Way {
     pub(super) async fn verify(
         &self,
         request: &Request<'_>,
-        web: &Web,
+        site: &Site,
         flow: &Flow,
-    ) -> Result<Arc<Sender>, Rejection> {
+    ) -> Result<Arc<Principal>, Rejection> {
         let cell = cell(request, self.name());
         let verified = cell.get_or_init(|| async {
             let found = match self {
-                Self::Session => session_user(request, web, flow).await,
+                Self::Session => session_user(request, site, flow).await,
                 Self::Other(mechanism) => with_deadline(mechanism.authenticate(request))
                     .await
-                    .map(|admitted| admitted.into_sender(mechanism.name())),
+                    .map(|admitted| admitted.into_principal(mechanism.name())),
             };
             match found {
-                Ok(sender) => {
-                    let sender = Arc::new(sender);
-                    sender::note(request, &sender);
-                    Ok(sender)
+                Ok(principal) => {
+                    let principal = Arc::new(principal);
+                    principal::note(request, &principal);
+                    Ok(principal)
                 }
                 Err(why) if self.name() == TOKEN => Err(tell_apart(request, why)),
                 Err(why) => Err(why),
@@ -75,14 +75,14 @@ impl Way {
     pub(super) async fn says_nothing(
         &self,
         request: &Request<'_>,
-        web: &Web,
+        site: &Site,
         why: &Rejection,
     ) -> bool {
         if why.status() != Status::Unauthorized {
             return false;
         }
         match self {
-            Self::Session => matches!(web.sessions().current(request).await, Current::Ended(_)),
+            Self::Session => matches!(site.sessions().current(request).await, Current::Ended(_)),
             Self::Other(mechanism) => {
                 let is_foreign =
                     || bearer::verified::<Access>(request).is_ok_and(|token| token.is_foreign());
@@ -106,11 +106,15 @@ impl Way {
     }
 }
 
-async fn session_user(request: &Request<'_>, web: &Web, flow: &Flow) -> Result<Sender, Rejection> {
-    match web.sessions().current(request).await {
+async fn session_user(
+    request: &Request<'_>,
+    site: &Site,
+    flow: &Flow,
+) -> Result<Principal, Rejection> {
+    match site.sessions().current(request).await {
         Current::Active(active) => {
             flow.check_session(&active.user).await?;
-            Ok(Sender::of_session(SESSION, active))
+            Ok(Principal::of_session(SESSION, active))
         }
         Current::Unavailable => Err(Rejection::Unavailable),
         Current::Nobody | Current::Anonymous(_) | Current::Ended(_) => {
@@ -119,7 +123,7 @@ async fn session_user(request: &Request<'_>, web: &Web, flow: &Flow) -> Result<S
     }
 }
 
-type Verified = Arc<OnceCell<Result<Arc<Sender>, Rejection>>>;
+type Verified = Arc<OnceCell<Result<Arc<Principal>, Rejection>>>;
 
 /// What came of each mechanism that was tried.
 struct Tried(Mutex<Vec<(&'static str, Verified)>>);

@@ -11,9 +11,9 @@ use crate::guard::tell::tell_unauthenticated;
 use crate::guard::way::Way;
 use crate::rejection::{Lacking, Rejection, TokenFault};
 use crate::web::challenge::Asked;
-use crate::web::sender;
-use crate::web::sender::Sender;
-use crate::web::site::Web;
+use crate::web::principal;
+use crate::web::principal::Principal;
+use crate::web::site::Site;
 
 /// The mechanisms that a guard takes, in their order.
 pub(super) struct Ways {
@@ -31,7 +31,7 @@ impl Ways {
     /// Takes what `security.mechanisms` says, and whomever a guard of the same route before it let in
     /// by another way. Looks at a personal token, too, for whoever sends one is no guest, and refuses it.
     pub(super) fn configured(request: &Request<'_>) -> Self {
-        let config = Web::of(request).map(Web::config);
+        let config = Site::of(request).map(Site::config);
         let names = config.map(|config| config.mechanisms.as_slice()).unwrap_or_default();
         let names = names.iter().map(String::as_str).chain([PERSONAL_TOKEN]);
         Self::new(request, names, true)
@@ -70,8 +70,8 @@ impl Ways {
     }
 
     /// Returns whoever a guard before this one let in, if they will do.
-    pub(super) fn found(&self, request: &Request<'_>) -> Option<Arc<Sender>> {
-        let found = sender::decided_here(request)?;
+    pub(super) fn found(&self, request: &Request<'_>) -> Option<Arc<Principal>> {
+        let found = principal::decided_here(request)?;
         let is_taken = self.ways.iter().any(|way| way.name() == found.mechanism);
         (self.takes_anybody || is_taken).then_some(found)
     }
@@ -83,8 +83,8 @@ impl Ways {
     }
 
     /// Tells whether a request brings one of them.
-    pub(super) async fn is_any_brought(&self, request: &Request<'_>, web: &Web) -> bool {
-        !self.brought(request, web).await.is_empty()
+    pub(super) async fn is_any_brought(&self, request: &Request<'_>, site: &Site) -> bool {
+        !self.brought(request, site).await.is_empty()
     }
 
     /// Finds out who a request is from by each of them that it brings, in their order: all of them must be
@@ -96,42 +96,42 @@ impl Ways {
     /// # Errors
     ///
     /// What is wrong with the first that is bad; [`Rejection::ConflictingCredentials`] for two users.
-    pub(super) async fn senders(
+    pub(super) async fn principals(
         &self,
         request: &Request<'_>,
-        web: &Web,
+        site: &Site,
         flow: &Flow,
-    ) -> Result<Vec<(&Way, Arc<Sender>)>, Refusal> {
-        let found = self.verify(request, web, flow).await;
+    ) -> Result<Vec<(&Way, Arc<Principal>)>, Refusal> {
+        let found = self.verify(request, site, flow).await;
         if found.as_ref().is_err_and(|(why, _)| why.status() == Status::Unauthorized) {
-            tell_unauthenticated(request, web);
+            tell_unauthenticated(request, site);
         }
-        let senders = found?;
-        let is_other = |(_, sender): &(&Way, Arc<Sender>)| {
-            senders.first().is_some_and(|(_, first)| first.user.id != sender.user.id)
+        let principals = found?;
+        let is_other = |(_, principal): &(&Way, Arc<Principal>)| {
+            principals.first().is_some_and(|(_, first)| first.user.id != principal.user.id)
         };
-        if !senders.iter().any(is_other) {
-            return Ok(senders);
+        if !principals.iter().any(is_other) {
+            return Ok(principals);
         }
-        let mut names = senders.iter().map(|(way, _)| way.name());
+        let mut names = principals.iter().map(|(way, _)| way.name());
         Err((Rejection::ConflictingCredentials, names.find(|name| is_a_token(name))))
     }
 
     async fn verify(
         &self,
         request: &Request<'_>,
-        web: &Web,
+        site: &Site,
         flow: &Flow,
-    ) -> Result<Vec<(&Way, Arc<Sender>)>, Refusal> {
-        let mut good: Vec<(&Way, Arc<Sender>)> = Vec::new();
+    ) -> Result<Vec<(&Way, Arc<Principal>)>, Refusal> {
+        let mut good: Vec<(&Way, Arc<Principal>)> = Vec::new();
         let mut silent = None;
-        for way in self.brought(request, web).await {
+        for way in self.brought(request, site).await {
             if good.first().is_some_and(|(_, first)| way.claims(request, &first.user)) {
                 continue;
             }
-            match way.verify(request, web, flow).await {
-                Ok(sender) => good.push((way, sender)),
-                Err(why) if way.says_nothing(request, web, &why).await => {
+            match way.verify(request, site, flow).await {
+                Ok(principal) => good.push((way, principal)),
+                Err(why) if way.says_nothing(request, site, &why).await => {
                     silent = silent.or(Some((why, Some(way.name()))));
                 }
                 Err(why) => return Err((why, Some(way.name()))),
@@ -144,10 +144,10 @@ impl Ways {
     }
 
     /// Returns those that a request brings.
-    async fn brought(&self, request: &Request<'_>, web: &Web) -> Vec<&Way> {
+    async fn brought(&self, request: &Request<'_>, site: &Site) -> Vec<&Way> {
         let mut brought = Vec::new();
         for way in &self.ways {
-            if way.is_brought(request, web).await {
+            if way.is_brought(request, site).await {
                 brought.push(way);
             }
         }
@@ -200,10 +200,10 @@ impl Ways {
     }
 
     /// Refuses credentials that are for other scopes than the guard asks for.
-    pub(super) fn check_scopes(&self, sender: &Sender) -> Result<(), Rejection> {
+    pub(super) fn check_scopes(&self, principal: &Principal) -> Result<(), Rejection> {
         match &self.scopes {
-            _ if sender.scopes.is_none() => Ok(()),
-            Some(_) if self.missing_scopes(sender).is_empty() => Ok(()),
+            _ if principal.scopes.is_none() => Ok(()),
+            Some(_) if self.missing_scopes(principal).is_empty() => Ok(()),
             Some(_) => Err(Rejection::InsufficientScope),
             None if self.takes_anybody => Err(Rejection::TokenRefused(TokenFault::Scoped)),
             // The guard names the mechanism, whatever the scopes.
@@ -212,8 +212,8 @@ impl Ways {
     }
 
     /// Returns the scopes that the guard asks for and the credential does not have.
-    pub(super) fn missing_scopes(&self, sender: &Sender) -> Vec<&'static str> {
-        let Some(granted) = &sender.scopes else {
+    pub(super) fn missing_scopes(&self, principal: &Principal) -> Vec<&'static str> {
+        let Some(granted) = &principal.scopes else {
             return Vec::new();
         };
         let has = |name: &str| granted.iter().any(|scope| scope.as_str() == name);

@@ -15,12 +15,12 @@ use crate::guard::ways::{Refusal, Ways, is_a_token};
 use crate::rejection::{Lacking, Rejection};
 use crate::web::catchers::refuse;
 use crate::web::challenge::Asked;
-use crate::web::sender::Sender;
-use crate::web::site::Web;
-use crate::web::{bearer, challenge, csrf, sender, shown_user};
+use crate::web::principal::Principal;
+use crate::web::site::Site;
+use crate::web::{bearer, challenge, csrf, principal, shown_user};
 
 /// The user whom a guard let in, and what is shown of them.
-pub(super) type LetIn = (Arc<Sender>, Value);
+pub(super) type LetIn = (Arc<Principal>, Value);
 
 /// Lets in the user whom a request is from by one of these ways, or fails the request.
 pub(super) async fn let_in(
@@ -32,8 +32,8 @@ pub(super) async fn let_in(
         Err((rejection, by)) => {
             if by == Some(TOKEN) && opens_nothing(&rejection) && bearer::is_in_cookie(request) {
                 // As a dead session's cookie, it would keep its browser from being a guest.
-                if let Some(web) = Web::of(request) {
-                    web.sessions().bury_token(request);
+                if let Some(site) = Site::of(request) {
+                    site.sessions().bury_token(request);
                 }
             }
             if rejection.status() == Status::Unauthorized {
@@ -70,7 +70,7 @@ pub(super) fn insufficient(request: &Request<'_>, mechanism: &str, lacking: Lack
 /// Tells whether a request is from somebody, or claims to be, by one of these ways.
 pub(super) async fn is_from_somebody(request: &Request<'_>, ways: &Ways) -> bool {
     match parts(request) {
-        Ok((web, _)) => ways.found(request).is_some() || ways.is_any_brought(request, web).await,
+        Ok((site, _)) => ways.found(request).is_some() || ways.is_any_brought(request, site).await,
         Err(_) => true,
     }
 }
@@ -81,18 +81,18 @@ pub(super) async fn is_from_somebody(request: &Request<'_>, ways: &Ways) -> bool
 ///
 /// Whatever is wrong with the credentials.
 pub(super) async fn is_from_a_bearer(request: &Request<'_>) -> Result<bool, Rejection> {
-    let (web, flow) = parts(request)?;
+    let (site, flow) = parts(request)?;
     let ways = Ways::configured(request).without_session();
     if ways.found(request).is_some() {
         return Ok(true);
     }
-    let senders = ways.senders(request, web, flow).await;
-    senders.map(|senders| !senders.is_empty()).map_err(|(rejection, _)| rejection)
+    let principals = ways.principals(request, site, flow).await;
+    principals.map(|principals| !principals.is_empty()).map_err(|(rejection, _)| rejection)
 }
 
 async fn find(request: &Request<'_>, ways: &Ways) -> Result<LetIn, Refusal> {
-    let (web, flow) = parts(request).map_err(of_nobody)?;
-    let sender = match ways.found(request) {
+    let (site, flow) = parts(request).map_err(of_nobody)?;
+    let principal = match ways.found(request) {
         // Where the guard names no scope, whoever was let in before it was asked for some, or for none.
         Some(found) if ways.scopes.is_none() => found,
         Some(found) => {
@@ -100,38 +100,38 @@ async fn find(request: &Request<'_>, ways: &Ways) -> Result<LetIn, Refusal> {
             found
         }
         None => {
-            let senders = ways.senders(request, web, flow).await?;
-            let Some((way, sender)) = senders.first() else {
-                tell_unauthenticated(request, web);
+            let principals = ways.principals(request, site, flow).await?;
+            let Some((way, principal)) = principals.first() else {
+                tell_unauthenticated(request, site);
                 return Err(of_nobody(Rejection::Unauthenticated));
             };
             // The request does what its sender may, and the others can only refuse it: what no browser sends
             // by itself and is of the same user stands before them as well as any anti-forgery token.
             if way.needs_csrf(request) {
                 let of_this_way = |rejection| (rejection, Some(way.name()));
-                csrf::check(request, web, None).await.map_err(of_this_way)?;
+                csrf::check(request, site, None).await.map_err(of_this_way)?;
             }
-            for (_, sender) in &senders {
-                check_scopes(request, ways, sender)?;
+            for (_, principal) in &principals {
+                check_scopes(request, ways, principal)?;
             }
-            Arc::clone(sender)
+            Arc::clone(principal)
         }
     };
-    let payload = shown_user::show(request, web, &sender.user).await.map_err(of_nobody)?;
-    if !sender::decide(request, &sender) {
+    let payload = shown_user::show(request, site, &principal.user).await.map_err(of_nobody)?;
+    if !principal::decide(request, &principal) {
         return Err(of_nobody(Rejection::ConflictingCredentials));
     }
-    Ok((sender, payload))
+    Ok((principal, payload))
 }
 
 /// Refuses whoever comes by a token of other scopes, before anybody takes them for let in.
-fn check_scopes(request: &Request<'_>, ways: &Ways, sender: &Sender) -> Result<(), Refusal> {
-    ways.check_scopes(sender).map_err(|rejection| {
+fn check_scopes(request: &Request<'_>, ways: &Ways, principal: &Principal) -> Result<(), Refusal> {
+    ways.check_scopes(principal).map_err(|rejection| {
         if rejection == Rejection::InsufficientScope {
-            let missing = Missing::Scopes(ways.missing_scopes(sender));
-            tell_unauthorized(request, &sender.user, missing);
+            let missing = Missing::Scopes(ways.missing_scopes(principal));
+            tell_unauthorized(request, &principal.user, missing);
         }
-        (rejection, Some(sender.mechanism))
+        (rejection, Some(principal.mechanism))
     })
 }
 

@@ -13,7 +13,7 @@ use crate::programs::kept::Programs;
 use crate::rejection::{Rejection, TokenFault};
 use crate::token::{TokenKind, Verified};
 use crate::user::User;
-use crate::web::Web;
+use crate::web::Site;
 
 /// How bearers of tokens say that they proved to be them.
 const AUTHN_VIA: &str = "token";
@@ -36,14 +36,14 @@ impl Programs {
     /// when the store does not answer.
     pub fn check_token<'f, C, K: TokenKind>(
         &'f self,
-        web: &'f Web,
+        site: &'f Site,
         token: &Verified<C, K>,
     ) -> impl Future<Output = Result<(), Rejection>> + Send + use<'f, C, K> {
         let facts = Facts::of(token).map_err(Rejection::TokenRefused);
         async move {
             let facts = facts?;
-            let now = web.clock().now();
-            let check = web.config().tokens.check_of(K::NAME);
+            let now = site.clock().now();
+            let check = site.config().tokens.check_of(K::NAME);
             let is_known = match check {
                 TokenCheck::Always => false,
                 TokenCheck::Cached(length) => self.checked.has(&facts, now, length),
@@ -52,7 +52,7 @@ impl Programs {
             if is_known {
                 return Ok(());
             }
-            self.ask(web, &facts).await?;
+            self.ask(site, &facts).await?;
             if let TokenCheck::Cached(length) = check {
                 self.checked.keep(&facts, now, length);
             }
@@ -101,7 +101,7 @@ impl Programs {
     /// As [`check_token`](Self::check_token).
     pub fn find_bearer<'f, C, K: TokenKind>(
         &'f self,
-        web: &'f Web,
+        site: &'f Site,
         token: &Verified<C, K>,
     ) -> impl Future<Output = Result<(User, Bearer), Rejection>> + Send + use<'f, C, K> {
         let facts = Facts::of(token).map_err(Rejection::TokenRefused);
@@ -114,14 +114,14 @@ impl Programs {
                     return Err(Rejection::TokenRefused(TokenFault::MissingClaim("epoch")));
                 }
             };
-            self.find(web, &whose).await
+            self.find(site, &whose).await
         }
     }
 
-    async fn ask(&self, web: &Web, facts: &Facts) -> Result<(), Rejection> {
+    async fn ask(&self, site: &Site, facts: &Facts) -> Result<(), Rejection> {
         let is_good = match &facts.about {
             Some(whose) => {
-                let (user, lives_by) = self.find_alive(web, &whose.trace).await?;
+                let (user, lives_by) = self.find_alive(site, &whose.trace).await?;
                 let is_current = !facts.is_refresh || is_current(&lives_by, &whose.trace.jti);
                 is_current && user.is_open() && user.epoch == whose.epoch
             }
@@ -133,23 +133,23 @@ impl Programs {
         if is_good { Ok(()) } else { Err(Rejection::CredentialsRefused) }
     }
 
-    async fn find(&self, web: &Web, whose: &Whose) -> Result<(User, Bearer), Rejection> {
-        let (user, lives_by) = self.find_alive(web, &whose.trace).await?;
+    async fn find(&self, site: &Site, whose: &Whose) -> Result<(User, Bearer), Rejection> {
+        let (user, lives_by) = self.find_alive(site, &whose.trace).await?;
         Ok((user, bearer_by(&lives_by, whose.epoch, AUTHN_VIA)))
     }
 
     /// Finds whose a credential is, by what it lives by, if that goes on.
     pub(super) async fn find_alive(
         &self,
-        web: &Web,
+        site: &Site,
         trace: &TokenTrace,
     ) -> Result<(User, LivesBy), Rejection> {
         let found = match self.kept.as_ref() {
             Some(kept) => kept.store.find_bearer(trace).await?,
             None => self.find_without_families(trace).await?,
         };
-        let now = web.clock().now();
-        let (_, begun_after) = web.sessions().limits(now);
+        let now = site.clock().now();
+        let (_, begun_after) = site.sessions().limits(now);
         let is_alive = |lives_by: &LivesBy| match lives_by {
             LivesBy::User => true,
             LivesBy::Session(session) => session.created_at > begun_after,

@@ -16,7 +16,7 @@ use crate::programs::bearer::bearer_by;
 use crate::programs::kept::Programs;
 use crate::rejection::Rejection;
 use crate::user::{User, UserId};
-use crate::web::Web;
+use crate::web::Site;
 
 /// How long a ticket waits for its handshake, in seconds: it is asked for just before.
 pub const LIFETIME_SECONDS: u32 = 30;
@@ -95,12 +95,12 @@ impl Programs {
         &self,
         flow: &Flow,
         request: &Request<'_>,
-        web: &Web,
+        site: &Site,
         ticket: &str,
         authn_via: &str,
     ) -> Result<Admitted, Rejection> {
         let ticket = Ticket::parse(ticket).ok_or(Rejection::CredentialsRefused)?;
-        let (digest, now) = (ticket.token.digest(), web.clock().now());
+        let (digest, now) = (ticket.token.digest(), site.clock().now());
         let spent = self.store.spend_token(&digest, &ticket.purpose(), now).await?;
         let Some(spent) = spent else {
             // One that is too old must not work again when the clock steps back: at the beginning of time
@@ -108,7 +108,7 @@ impl Programs {
             self.store.spend_token(&digest, &ticket.purpose(), Timestamp::default()).await?;
             return Err(Rejection::CredentialsRefused);
         };
-        let (user, lives_by) = self.find_alive(web, &ticket.by.trace(spent.user_id)).await?;
+        let (user, lives_by) = self.find_alive(site, &ticket.by.trace(spent.user_id)).await?;
         // A change of the account would have taken the ticket along.
         let bearer = bearer_by(&lives_by, user.epoch, authn_via);
         flow.admit_bearer(request, user, bearer).await

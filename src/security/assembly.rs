@@ -37,7 +37,7 @@ use crate::token::Tokens;
 use crate::user::UsernamePolicy;
 use crate::web::client_ip::Proxies;
 use crate::web::demand::Recorder;
-use crate::web::{Web, catchers, doubled, form_start, headers};
+use crate::web::{Site, catchers, doubled, form_start, headers};
 
 /// Everything, ready to be handed to Rocket.
 pub(super) struct Assembly<D> {
@@ -45,7 +45,7 @@ pub(super) struct Assembly<D> {
     mechanisms: Mechanisms,
     factors: Factors,
     features: Vec<Box<dyn Configured<D>>>,
-    web: Web,
+    site: Site,
     flow: Flow,
     programs: Programs,
     worker: Arc<Worker>,
@@ -154,7 +154,7 @@ pub(super) async fn assemble<D: UserDatastore>(
     let factors = Factors(parts.take::<Box<dyn Factor>>());
     let stylesheet = Stylesheet::render(&templates)?;
     let names = offered(&features);
-    let web = Web {
+    let site = Site {
         proxies: Proxies::new(&config),
         config,
         base_url,
@@ -172,7 +172,7 @@ pub(super) async fn assemble<D: UserDatastore>(
         mechanisms,
         factors,
         features,
-        web,
+        site,
         flow,
         programs,
         worker,
@@ -213,7 +213,7 @@ impl<D: UserDatastore> Assembly<D> {
             mechanisms,
             factors,
             features,
-            web,
+            site,
             flow,
             programs,
             worker,
@@ -230,7 +230,7 @@ impl<D: UserDatastore> Assembly<D> {
         let mut mounted = Mounted::default();
         mounted.note("security", &own);
         let mut rocket = rocket
-            .manage(web)
+            .manage(site)
             .manage(signals)
             .manage(flow)
             .manage(programs)

@@ -15,7 +15,7 @@ use crate::mail::worker::Worker;
 use crate::security::assembly::assemble;
 use crate::security::builder::Security;
 use crate::security::housekeeping::Housekeeping;
-use crate::web::{Web, challenge, csrf, doubled, headers, protection, render};
+use crate::web::{Site, challenge, csrf, doubled, headers, protection, render};
 
 /// How long a shutdown waits for the mail that is being sent.
 const LAST_MAIL: Duration = Duration::from_secs(5);
@@ -35,7 +35,7 @@ impl<D: UserDatastore> Fairing for Security<D> {
     async fn on_ignite(&self, rocket: Rocket<Build>) -> fairing::Result {
         let setup = self.setup.lock().unwrap_or_else(PoisonError::into_inner).take();
         // Rocket would keep the last one of a singleton, and not say that the others are gone.
-        let (Some(setup), None) = (setup, rocket.state::<Web>()) else {
+        let (Some(setup), None) = (setup, rocket.state::<Site>()) else {
             log::error!(
                 "`Security` is attached twice, and only one of them could hold. Attach it once, with all \
                  features enabled on it"
@@ -78,19 +78,19 @@ impl<D: UserDatastore> Fairing for Security<D> {
         if headers::are_refused(request) {
             return;
         }
-        if let Some(web) = request.rocket().state::<Web>() {
-            web.proxies().inspect(request);
+        if let Some(site) = request.rocket().state::<Site>() {
+            site.proxies().inspect(request);
         }
         csrf::inspect(request, data).await;
         doubled::inspect(request);
     }
 
     async fn on_response<'r>(&self, request: &'r Request<'_>, response: &mut Response<'r>) {
-        if let Some(web) = request.rocket().state::<Web>() {
-            render::finish(request, web, response).await;
-            web.sessions().finish(request, response).await;
+        if let Some(site) = request.rocket().state::<Site>() {
+            render::finish(request, site, response).await;
+            site.sessions().finish(request, response).await;
             challenge::finish(request, response);
-            protection::finish(request, web, response);
+            protection::finish(request, site, response);
         }
     }
 

@@ -24,13 +24,13 @@ impl Cookies {
     /// use rocket_security::Rejection;
     /// use rocket_security::Tokens;
     /// use rocket_security::via;
-    /// use rocket_security::web::Web;
+    /// use rocket_security::web::Site;
     ///
     /// #[post("/token-cookie")]
     /// fn keep(
     ///     user: AuthVia<via::Session>,
     ///     tokens: &Tokens,
-    ///     web: &State<Web>,
+    ///     web: &State<Site>,
     ///     jar: &CookieJar<'_>,
     /// ) -> Result<(), Rejection> {
     ///     // It ends with the session.

@@ -26,7 +26,7 @@ use crate::testing::browser::Browser;
 use crate::testing::database::TestDatabase;
 use crate::testing::orderly::orderly;
 use crate::user::{Email, Identity, RoleName, User, UserId};
-use crate::web::Web;
+use crate::web::Site;
 
 /// The password of everybody that the kit makes.
 pub const PASSWORD: &str = "correct horse battery staple";
@@ -216,7 +216,7 @@ impl TestApp {
     /// Waits until every listener has heard of everything that happened so far, and what has to be
     /// written down about it is: at most ten seconds.
     pub async fn told(&self) {
-        let told = self.state::<Web>().signals().told();
+        let told = self.state::<Site>().signals().told();
         if timeout(LONGEST_TELLING, told).await.is_err() {
             panic!("a listener did not return");
         }
@@ -224,7 +224,7 @@ impl TestApp {
 
     /// Returns the application's clock, to be moved.
     pub fn clock(&self) -> &Clock {
-        self.state::<Web>().clock()
+        self.state::<Site>().clock()
     }
 
     /// Returns the application's store.
@@ -271,7 +271,7 @@ impl TestApp {
 
     /// Returns the path of a feature's page by its name, if the feature is enabled.
     pub fn path_of(&self, name: &str) -> Option<String> {
-        self.state::<Web>().url(name).map(|path| path.to_string())
+        self.state::<Site>().url(name).map(|path| path.to_string())
     }
 
     fn flow(&self) -> &Flow {

@@ -45,7 +45,7 @@ use crate::testing::app::{PASSWORD, TestApp};
 use crate::testing::browser::{Answer, Browser};
 use crate::testing::orderly::orderly;
 use crate::user::{Email, UserId};
-use crate::web::Web;
+use crate::web::Site;
 
 /// How often each form is sent for an address: once more than it gets mails an hour.
 const TIMES: usize = 6;
@@ -153,7 +153,7 @@ pub async fn assert_that_nobody_learns_who_has_an_account(app: &TestApp, extra: 
 /// Adds a username of its own for each address, where users go by usernames and the application gives
 /// none.
 fn with_username(app: &TestApp, extra: &Value, form: &str, suffix: &str) -> Value {
-    let has_usernames = app.state::<Web>().config().identifies_by(IdentityAttribute::Username);
+    let has_usernames = app.state::<Site>().config().identifies_by(IdentityAttribute::Username);
     if has_usernames && form == "register" && extra.get("username").is_none() {
         return with(extra, "username", json!(format!("probe-{suffix}").to_lowercase()));
     }

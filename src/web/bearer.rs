@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use crate::config::TokenSource;
 use crate::rejection::Rejection;
 use crate::token::{TokenKind, Verified, Verifier};
-use crate::web::site::Web;
+use crate::web::site::Site;
 use crate::web::socket::is_handshake;
 
 /// The header that Flask-Security's clients send.
@@ -87,8 +87,8 @@ fn in_source<'r>(request: &'r Request<'_>, source: TokenSource) -> Vec<&'r str> 
     match source {
         TokenSource::Authorization => headers.get("Authorization").filter_map(bearer).collect(),
         TokenSource::AuthenticationToken => headers.get(HEADER).map(str::trim).collect(),
-        TokenSource::Cookie => Web::of(request)
-            .and_then(|web| web.sessions().cookies().find_token(request))
+        TokenSource::Cookie => Site::of(request)
+            .and_then(|site| site.sessions().cookies().find_token(request))
             .into_iter()
             .collect(),
         TokenSource::Query if is_handshake(request) => request
@@ -101,7 +101,7 @@ fn in_source<'r>(request: &'r Request<'_>, source: TokenSource) -> Vec<&'r str> 
 }
 
 fn sources<'r>(request: &'r Request<'_>) -> &'r [TokenSource] {
-    Web::of(request).map(|web| web.config().tokens.sources.as_slice()).unwrap_or_default()
+    Site::of(request).map(|site| site.config().tokens.sources.as_slice()).unwrap_or_default()
 }
 
 /// Returns what follows the scheme, whose case does not matter (RFC 9110, section 11.1).

@@ -8,7 +8,7 @@ use rocket::{Build, Catcher, Request, Rocket, async_trait, catcher};
 use crate::rejection::Rejection;
 use crate::text::Text;
 use crate::web::shown_user;
-use crate::web::site::Web;
+use crate::web::site::Site;
 
 /// The statuses that guards of ours fail with.
 const CODES: [u16; 5] = [400, 401, 403, 429, 503];
@@ -48,9 +48,9 @@ struct RefusalCatcher;
 #[async_trait]
 impl catcher::Handler for RefusalCatcher {
     async fn handle<'r>(&self, status: Status, request: &'r Request<'_>) -> catcher::Result<'r> {
-        if let Some(web) = Web::of(request) {
+        if let Some(site) = Site::of(request) {
             // Whether there is a user to show matters less than the answer.
-            let _ = shown_user::current(request, web).await;
+            let _ = shown_user::current(request, site).await;
         }
         // A guard that failed inside an `Option` left its reason, too: it is not this status's.
         let rejection = Rejection::of(request).filter(|it| it.status() == status).cloned();

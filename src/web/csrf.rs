@@ -46,7 +46,7 @@ use crate::event::Event;
 use crate::rejection::{CsrfFault, Rejection};
 use crate::session::Current;
 use crate::web::form_start;
-use crate::web::site::Web;
+use crate::web::site::Site;
 use crate::web::socket::asks_for_socket;
 
 /// The name of the form field.
@@ -62,11 +62,11 @@ const HEADERS: [&str; 2] = ["X-XSRF-Token", "X-CSRF-Token"];
 /// session cannot be read.
 pub async fn check(
     request: &Request<'_>,
-    web: &Web,
+    site: &Site,
     submitted: Option<&str>,
 ) -> Result<(), Rejection> {
-    let checked = verdict(request, web, submitted, false).await;
-    tell(request, web, checked)
+    let checked = verdict(request, site, submitted, false).await;
+    tell(request, site, checked)
 }
 
 /// Checks a request that may also bring the token of the session that its browser had until that was too
@@ -77,11 +77,11 @@ pub async fn check(
 /// Those of [`check`].
 pub(crate) async fn check_outlived(
     request: &Request<'_>,
-    web: &Web,
+    site: &Site,
     submitted: Option<&str>,
 ) -> Result<(), Rejection> {
-    let checked = verdict(request, web, submitted, true).await;
-    tell(request, web, checked)
+    let checked = verdict(request, site, submitted, true).await;
+    tell(request, site, checked)
 }
 
 /// Checks a request that brings a credential in its body, where no browser puts one by itself. Without a
@@ -92,42 +92,46 @@ pub(crate) async fn check_outlived(
 /// Those of [`check`].
 pub(crate) async fn check_with_credential(
     request: &Request<'_>,
-    web: &Web,
+    site: &Site,
     submitted: Option<&str>,
 ) -> Result<(), Rejection> {
-    if is_unforgeable(request, web) {
+    if is_unforgeable(request, site) {
         return Ok(());
     }
-    if web.sessions().cookies().any_in(request) {
-        return check(request, web, submitted).await;
+    if site.sessions().cookies().any_in(request) {
+        return check(request, site, submitted).await;
     }
-    let checked = if is_cross_site(request, web) { Err(Rejection::CrossSite) } else { Ok(()) };
-    tell(request, web, checked)
+    let checked = if is_cross_site(request, site) { Err(Rejection::CrossSite) } else { Ok(()) };
+    tell(request, site, checked)
 }
 
 /// Returns `true` if a request says everything it can do in its body, as JSON: a browser adds nothing to it
 /// by itself, neither a cookie nor a password by Basic. For routes that answer in the body, too.
-pub(crate) fn is_unforgeable(request: &Request<'_>, web: &Web) -> bool {
+pub(crate) fn is_unforgeable(request: &Request<'_>, site: &Site) -> bool {
     let has_authorization = request.headers().contains("Authorization");
-    sends_json_alone(request) && !has_authorization && !web.sessions().cookies().any_in(request)
+    sends_json_alone(request) && !has_authorization && !site.sessions().cookies().any_in(request)
 }
 
-fn tell(request: &Request<'_>, web: &Web, checked: Result<(), Rejection>) -> Result<(), Rejection> {
+fn tell(
+    request: &Request<'_>,
+    site: &Site,
+    checked: Result<(), Rejection>,
+) -> Result<(), Rejection> {
     if let Err(rejection @ (Rejection::CrossSite | Rejection::CsrfFailed(_))) = &checked {
-        if let Some(advice) = web.advice(rejection) {
+        if let Some(advice) = site.advice(rejection) {
             // Not the path as it was sent: it may hold the token of a link.
             let route = request.route().map_or_else(String::new, |route| route.uri.to_string());
             log::warn!("{} {route} was refused: {advice}", request.method());
         }
-        let (reason, origin) = (rejection.reason(), web.origin(request));
-        web.signals().send(&Event::CsrfFailed { reason, origin });
+        let (reason, origin) = (rejection.reason(), site.origin(request));
+        site.signals().send(&Event::CsrfFailed { reason, origin });
     }
     checked
 }
 
 async fn verdict(
     request: &Request<'_>,
-    web: &Web,
+    site: &Site,
     submitted: Option<&str>,
     may_be_outlived: bool,
 ) -> Result<(), Rejection> {
@@ -135,13 +139,13 @@ async fn verdict(
     if is_safe && !asks_for_socket(request) {
         return Ok(());
     }
-    if is_cross_site(request, web) {
+    if is_cross_site(request, site) {
         return Err(Rejection::CrossSite);
     }
-    if is_safe || is_program(request, web) {
+    if is_safe || is_program(request, site) {
         return Ok(());
     }
-    let current = web.sessions().current(request).await;
+    let current = site.sessions().current(request).await;
     if matches!(current, Current::Unavailable) {
         return Err(Rejection::Unavailable);
     }
@@ -156,19 +160,19 @@ async fn verdict(
     if request.cookies().iter().next().is_none() {
         warn_of_no_cookie();
     }
-    let outlived = if may_be_outlived { web.sessions().outlived_id(request).await } else { None };
+    let outlived = if may_be_outlived { site.sessions().outlived_id(request).await } else { None };
     match outlived {
         Some(session) if session.verify_csrf_token(token) => Ok(()),
-        _ => Err(Rejection::CsrfFailed(fault_in(current, request, web))),
+        _ => Err(Rejection::CsrfFailed(fault_in(current, request, site))),
     }
 }
 
 /// Returns why a token that was sent does not belong to the session of its request.
-fn fault_in(current: &Current, request: &Request<'_>, web: &Web) -> CsrfFault {
+fn fault_in(current: &Current, request: &Request<'_>, site: &Site) -> CsrfFault {
     match current {
         Current::Active(_) | Current::Unavailable => CsrfFault::OtherSession,
         Current::Ended(_) => CsrfFault::SessionOver,
-        _ if web.sessions().brings_session(request) => CsrfFault::SessionOver,
+        _ if site.sessions().brings_session(request) => CsrfFault::SessionOver,
         Current::Anonymous(_) => CsrfFault::OtherSession,
         Current::Nobody => CsrfFault::NoSession,
     }
@@ -198,11 +202,11 @@ pub(crate) fn is_safe(method: Method) -> bool {
     matches!(method, Method::Get | Method::Head | Method::Options | Method::Trace)
 }
 
-fn is_cross_site(request: &Request<'_>, web: &Web) -> bool {
+fn is_cross_site(request: &Request<'_>, site: &Site) -> bool {
     let headers = request.headers();
     let is_told = headers.get("Sec-Fetch-Site").any(|site| site == "cross-site");
     let is_ours = |origin: &str| origin == "null" && is_same_origin(request);
-    is_told || headers.get("Origin").any(|origin| !is_ours(origin) && is_foreign(origin, web))
+    is_told || headers.get("Origin").any(|origin| !is_ours(origin) && is_foreign(origin, site))
 }
 
 /// Returns `true` if the browser says that a page of ours sent the request. A WebSocket is not believed: no
@@ -212,21 +216,21 @@ fn is_same_origin(request: &Request<'_>) -> bool {
     sites.next() == Some("same-origin") && sites.next().is_none() && !asks_for_socket(request)
 }
 
-fn is_foreign(origin: &str, web: &Web) -> bool {
-    let is_foreign = !is_own_origin(origin, web);
+fn is_foreign(origin: &str, site: &Site) -> bool {
+    let is_foreign = !is_own_origin(origin, site);
     if is_foreign {
         // The usual cause is not an attack but a base_url that is not the address people use.
-        log::warn!("refused a request of the origin {origin:?}; base_url is {}", web.base_url);
+        log::warn!("refused a request of the origin {origin:?}; base_url is {}", site.base_url);
     }
     is_foreign
 }
 
-fn is_program(request: &Request<'_>, web: &Web) -> bool {
+fn is_program(request: &Request<'_>, site: &Site) -> bool {
     let is_of_browsers = |name: &UncasedStr| {
         name == "Origin" || (name.starts_with("Sec-Fetch-") && name != "Sec-Fetch-Mode")
     };
     let is_browser = request.headers().iter().any(|header| is_of_browsers(header.name()));
-    sends_json_alone(request) && !is_browser && !web.sessions().cookies().any_in(request)
+    sends_json_alone(request) && !is_browser && !site.sessions().cookies().any_in(request)
 }
 
 /// Tells whether there is one `Content-Type`, and its type is `application/json`. One with a comma may be
@@ -244,9 +248,9 @@ fn is_json(kind: &str) -> bool {
     essence.trim().eq_ignore_ascii_case("application/json") && !kind.contains(',')
 }
 
-fn is_own_origin(origin: &str, web: &Web) -> bool {
-    is_origin_of(&web.base_url, web.config().base_url.is_none(), origin)
-        || web.config().csrf.origins.have(origin)
+fn is_own_origin(origin: &str, site: &Site) -> bool {
+    is_origin_of(&site.base_url, site.config().base_url.is_none(), origin)
+        || site.config().csrf.origins.have(origin)
 }
 
 /// Tells whether an `Origin` header names a site that is served from `base_url`; without one, in

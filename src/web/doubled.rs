@@ -9,11 +9,11 @@ use rocket::{Request, post, uri};
 
 use crate::rejection::Rejection;
 use crate::text::Text;
-use crate::web::site::Web;
+use crate::web::site::Site;
 
 /// Leads a request with a doubled cookie to a route that refuses it.
 pub(crate) fn inspect(request: &mut Request<'_>) {
-    let Some(name) = Web::of(request).and_then(|web| web.sessions().cookies().doubled(request))
+    let Some(name) = Site::of(request).and_then(|site| site.sessions().cookies().doubled(request))
     else {
         return;
     };

@@ -31,7 +31,7 @@
 //! | `bearer` | the token that a request brings |
 //! | `challenge` | what an answer of 401 asks for |
 //! | `error_style` | the dialects of refusals |
-//! | `sender` | who a request comes from, once a guard has found out |
+//! | `principal` | who a request comes from, once a guard has found out |
 //! | [`visit`] | a request and what answering it takes, as a guard |
 //! | [`client_ip`](mod@client_ip) | where a request comes from |
 
@@ -56,11 +56,11 @@ mod multipart;
 pub mod next;
 pub mod page;
 pub mod presentation;
+pub(crate) mod principal;
 pub(crate) mod protection;
 pub(crate) mod render;
 pub mod reply;
 pub(crate) mod request;
-pub(crate) mod sender;
 pub(crate) mod shown_user;
 pub(crate) mod site;
 pub(crate) mod socket;
@@ -71,6 +71,6 @@ pub mod visit;
 
 pub use crate::web::reply::{Answer, Reply};
 pub use crate::web::request::wants_json;
-pub use crate::web::site::{Urls, Web};
+pub use crate::web::site::{Site, Urls};
 pub use crate::web::submission::{Form, Submission};
 pub use crate::web::visit::Visit;

@@ -43,7 +43,7 @@ impl Next {
     /// Reads a path, or a URL at one of `origins`; none for anything that could lead elsewhere. A
     /// fragment is left out.
     ///
-    /// In a handler, [`Web::next`](crate::web::Web::next) does so with the configured list.
+    /// In a handler, [`Site::next`](crate::web::Site::next) does so with the configured list.
     pub fn parse_within(text: &str, origins: &Origins) -> Option<Self> {
         Self::parse(text).or_else(|| Self::parse_elsewhere(text, origins))
     }

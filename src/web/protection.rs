@@ -2,9 +2,9 @@
 
 use rocket::{Request, Response};
 
+use crate::web::principal;
 use crate::web::request::request_id;
-use crate::web::sender;
-use crate::web::site::Web;
+use crate::web::site::Site;
 
 /// What kind of answer of ours it is that is protected.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -22,7 +22,7 @@ pub(crate) enum Protection {
 impl Protection {
     /// Returns the content security policy. A form may be answered by a redirect to one of
     /// `security.redirect_origins`, and browsers hold the policy of its page against that, too.
-    fn csp(self, web: &Web) -> String {
+    fn csp(self, site: &Site) -> String {
         let script = match self {
             Self::Page => "",
             Self::ScriptedPage => " script-src 'self'; connect-src 'self';",
@@ -30,7 +30,7 @@ impl Protection {
                 return "default-src 'none'; frame-ancestors 'none'".to_owned();
             }
         };
-        let elsewhere = web.config().redirect_origins.texts();
+        let elsewhere = site.config().redirect_origins.texts();
         let form_action: String = elsewhere.map(|origin| format!(" {origin}")).collect();
         format!(
             "default-src 'none';{script} style-src 'self'; img-src 'self'; form-action 'self'{form_action}; \
@@ -50,15 +50,15 @@ pub(crate) fn protect(request: &Request<'_>, protection: Protection) {
 
 /// Sets the headers of our own answers (ASVS 5.0, chapters V3.4 and V14.3), over those that
 /// Rocket's shield gives all of them.
-pub(crate) fn finish(request: &Request<'_>, web: &Web, response: &mut Response<'_>) {
+pub(crate) fn finish(request: &Request<'_>, site: &Site, response: &mut Response<'_>) {
     let Protected(Some(protection)) = *request.local_cache(|| Protected(None)) else {
-        if sender::is_let_in(request) && !response.headers().contains("Cache-Control") {
+        if principal::is_let_in(request) && !response.headers().contains("Cache-Control") {
             // The page of whoever a guard let in is for them alone, unless its handler says otherwise.
             response.set_raw_header("Cache-Control", "no-store");
         }
         return;
     };
-    response.set_raw_header("Content-Security-Policy", protection.csp(web));
+    response.set_raw_header("Content-Security-Policy", protection.csp(site));
     for (name, value) in [
         ("X-Content-Type-Options", "nosniff"),
         ("X-Frame-Options", "DENY"),
@@ -72,7 +72,7 @@ pub(crate) fn finish(request: &Request<'_>, web: &Web, response: &mut Response<'
     if let Some(id) = request_id(request) {
         response.set_raw_header("X-Request-Id", id.to_string());
     }
-    if web.is_https() {
+    if site.is_https() {
         response.set_raw_header("Strict-Transport-Security", "max-age=31536000");
     }
 }

@@ -24,17 +24,17 @@ use crate::session;
 use crate::session::Current;
 use crate::web::page::builder::Page;
 use crate::web::protection::{Protection, protect};
-use crate::web::site::Web;
-use crate::web::{sender, shown_user};
+use crate::web::site::Site;
+use crate::web::{principal, shown_user};
 
 impl Page {
     /// Answers `request` with the page, which is rendered when the answer is finished.
     pub(crate) fn render<'r>(self, request: &Request<'_>) -> response::Result<'r> {
-        let Some(web) = Web::of(request) else {
+        let Some(site) = Site::of(request) else {
             log::error!("a page was rendered without `Security::fairing()` attached");
             return Err(Status::InternalServerError);
         };
-        let page = web.presentation().page(self, request);
+        let page = site.presentation().page(self, request);
         if page.template().starts_with("security/") {
             let has_script = page.has_script();
             protect(request, if has_script { Protection::ScriptedPage } else { Protection::Page });
@@ -56,20 +56,20 @@ impl<'r> Responder<'r, 'static> for Page {
 }
 
 /// Renders the page that a request is answered with, if it is one.
-pub(crate) async fn finish<'r>(request: &'r Request<'_>, web: &Web, response: &mut Response<'r>) {
+pub(crate) async fn finish<'r>(request: &'r Request<'_>, site: &Site, response: &mut Response<'r>) {
     // What an application presents, and its catchers, may panic, which Rocket does not expect of fairings.
-    let finished = AssertUnwindSafe(fill_or_replace(request, web, response)).catch_unwind().await;
+    let finished = AssertUnwindSafe(fill_or_replace(request, site, response)).catch_unwind().await;
     if finished.is_err() {
         *response = own_fault_page(Status::InternalServerError, None);
     }
 }
 
-async fn fill_or_replace<'r>(request: &'r Request<'_>, web: &Web, response: &mut Response<'r>) {
-    let Err(fault) = fill(request, web, response).await else {
+async fn fill_or_replace<'r>(request: &'r Request<'_>, site: &Site, response: &mut Response<'r>) {
+    let Err(fault) = fill(request, site, response).await else {
         return;
     };
     log::error!("{fault}");
-    if web.is_debug() {
+    if site.is_debug() {
         *response = own_fault_page(fault.status, Some(&fault));
         return;
     }
@@ -78,7 +78,7 @@ async fn fill_or_replace<'r>(request: &'r Request<'_>, web: &Web, response: &mut
         None => own_fault_page(fault.status, None),
     };
     // The application's catcher may have answered with a page in turn.
-    if let Err(fault) = fill(request, web, response).await {
+    if let Err(fault) = fill(request, site, response).await {
         log::error!("{fault}");
         *response = own_fault_page(fault.status, None);
     }
@@ -87,7 +87,7 @@ async fn fill_or_replace<'r>(request: &'r Request<'_>, web: &Web, response: &mut
 /// Renders the page of an answer into its body.
 async fn fill(
     request: &Request<'_>,
-    web: &Web,
+    site: &Site,
     response: &mut Response<'_>,
 ) -> Result<(), PageFault> {
     let pending = lock(request).take();
@@ -97,16 +97,16 @@ async fn fill(
         return Ok(());
     };
     // Whether there is a user to show matters less than the page.
-    let _ = shown_user::current(request, web).await;
+    let _ = shown_user::current(request, site).await;
     let template = page.template().to_owned();
     let because = |status| {
         let template = template.clone();
         move |error| PageFault { template, status, error }
     };
-    let sessions = web.sessions();
+    let sessions = site.sessions();
     let offer = sessions.offer_csrf_token(request).map_err(because(Status::ServiceUnavailable))?;
-    let context = page.full_context(request, web, &offer.csrf_token);
-    let html = web.templates.render(&template, &context);
+    let context = page.full_context(request, site, &offer.csrf_token);
+    let html = site.templates.render(&template, &context);
     let html = html.map_err(because(Status::InternalServerError))?;
     let has_token = html.contains(&offer.csrf_token);
     if has_token {
@@ -124,7 +124,7 @@ async fn fill(
 fn is_personal(request: &Request<'_>) -> bool {
     let of_session =
         |current: &Current| matches!(current, Current::Active(_) | Current::Unavailable);
-    sender::decided(request).is_some() || session::loaded(request).is_some_and(of_session)
+    principal::decided(request).is_some() || session::loaded(request).is_some_and(of_session)
 }
 
 /// Answers by the catcher that the application has for a status, as Rocket would choose it.

@@ -21,7 +21,7 @@ use crate::web::page::notice::Notice;
 use crate::web::presentation::{Instead, View};
 use crate::web::protection::{Protection, protect};
 use crate::web::request::{has_page, is_of_script, page_above, wants_json};
-use crate::web::site::Web;
+use crate::web::site::Site;
 use crate::web::{challenge, csrf, form_start};
 
 /// What a handler of ours answers with.
@@ -92,9 +92,9 @@ impl Reply {
         Self { view, response: Map::new(), has_csrf_token, has_referrer, notice: None }
     }
 
-    fn json(mut self, request: &Request<'_>, web: &Web) -> response::Result<'static> {
+    fn json(mut self, request: &Request<'_>, site: &Site) -> response::Result<'static> {
         if self.has_csrf_token {
-            let token = web.sessions().csrf_token(request).map_err(|fault| {
+            let token = site.sessions().csrf_token(request).map_err(|fault| {
                 log::error!("{fault}");
                 Status::ServiceUnavailable
             })?;
@@ -107,12 +107,12 @@ impl Reply {
 
 impl<'r> Responder<'r, 'static> for Reply {
     fn respond_to(self, request: &'r Request<'_>) -> response::Result<'static> {
-        let web = Web::of(request).ok_or(Status::InternalServerError)?;
+        let site = Site::of(request).ok_or(Status::InternalServerError)?;
         if wants_json(request) || matches!(self.view, View::Data) {
-            return self.json(request, web);
+            return self.json(request, site);
         }
         if let Some(notice) = &self.notice {
-            match web.sessions().cookies().notice(&notice.kept()) {
+            match site.sessions().cookies().notice(&notice.kept()) {
                 Ok(sealed) => cookie::set(request, sealed),
                 Err(fault) => log::error!("{fault}"),
             }
@@ -179,15 +179,15 @@ impl From<Rejection> for Refused {
 impl<'r> Responder<'r, 'static> for Refused {
     fn respond_to(self, request: &'r Request<'_>) -> response::Result<'static> {
         let rejection = self.rejection.remember(request);
-        let web = Web::of(request).ok_or(Status::InternalServerError)?;
-        let instead = Instead::of(&rejection, request, web.presentation());
+        let site = Site::of(request).ok_or(Status::InternalServerError)?;
+        let instead = Instead::of(&rejection, request, site.presentation());
         let is_json = wants_json(request)
             || self.is_data
             || (leads_elsewhere(&rejection) && is_of_script(request));
         let (status, response) = if is_json {
-            let style = web.config().error_style;
+            let style = site.config().error_style;
             // The other styles are those of clients that know what members to expect.
-            let advice = web.advice_for_programs(&rejection);
+            let advice = site.advice_for_programs(&rejection);
             let advice = advice.filter(|_| style == ErrorStyle::FlaskSecurity);
             let instead = match advice {
                 Some(advice) => instead.with("advice", advice),
@@ -197,8 +197,8 @@ impl<'r> Responder<'r, 'static> for Refused {
             (status, json_response(request, status, kind, &body))
         } else {
             let status = instead.status.unwrap_or(rejection.status());
-            let home = self.next.or_else(|| web.url("home"));
-            (status, page_for(&rejection, self.page, home, instead, request, web)?)
+            let home = self.next.or_else(|| site.url("home"));
+            (status, page_for(&rejection, self.page, home, instead, request, site)?)
         };
         let mut response = Response::build_from(response);
         if let Some(wait) = rejection.retry_after() {
@@ -233,16 +233,16 @@ fn page_for(
     home: Option<Next>,
     instead: Instead,
     request: &Request<'_>,
-    web: &Web,
+    site: &Site,
 ) -> response::Result<'static> {
     let is_led = challenge::noted(request).is_none_or(|asked| asked.leads_to_page());
     match (rejection.lacking(), &page) {
         (Some(_), _) if !is_led => {}
-        (Some(_), Some(page)) => page.keep_form(request, web),
+        (Some(_), Some(page)) => page.keep_form(request, site),
         (Some(_), None) if has_page(request) && !form_start::typed(request).is_empty() => {
             let typed = form_start::typed(request).iter();
             let fields = typed.map(|(name, value)| (name.clone(), Value::from(value.clone())));
-            keep_fields(fields.collect(), request, web);
+            keep_fields(fields.collect(), request, site);
         }
         _ => {}
     }
@@ -256,12 +256,12 @@ fn page_for(
         Rejection::Unauthenticated | Rejection::NotFresh | Rejection::NotAssured(_) if !is_led => {
             None
         }
-        Rejection::Unauthenticated => leading_back("login", request, web),
-        Rejection::NotFresh => leading_back("verify", request, web),
+        Rejection::Unauthenticated => leading_back("login", request, site),
+        Rejection::NotFresh => leading_back("verify", request, site),
         Rejection::NotAssured(level) => {
-            leading_back("verify", request, web).map(|page| page.with(&[("acr_values", level)]))
+            leading_back("verify", request, site).map(|page| page.with(&[("acr_values", level)]))
         }
-        Rejection::MustChange => web.url("change"),
+        Rejection::MustChange => site.url("change"),
         Rejection::AlreadyAuthenticated => home,
         _ => None,
     };
@@ -273,7 +273,7 @@ fn page_for(
         }
         .respond_to(request);
     }
-    let advice = web.advice(rejection).map(ToOwned::to_owned);
+    let advice = site.advice(rejection).map(ToOwned::to_owned);
     let text = advice.unwrap_or_else(|| rejection.text().to_string());
     if let Some(page) = page {
         return page.refused(rejection, &text).render(request);
@@ -304,8 +304,8 @@ fn why_log_in(request: &Request<'_>) -> Notice {
 /// Returns the page of that name with the way back to where the request wanted to go. What was to be
 /// done by a POST cannot be done by going there: it leads to the page that has the form, which is that of the
 /// same path, or else of the path above it.
-fn leading_back(name: &str, request: &Request<'_>, web: &Web) -> Option<Next> {
-    let page = web.url(name)?;
+fn leading_back(name: &str, request: &Request<'_>, site: &Site) -> Option<Next> {
+    let page = site.url(name)?;
     let uri = request.uri();
     let wanted = match request.method() {
         Method::Get | Method::Head => Next::parse(&uri.to_string()),

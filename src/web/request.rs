@@ -10,18 +10,19 @@ use crate::crypto::random_uuid;
 use crate::event::Origin;
 use crate::session;
 use crate::session::Current;
-use crate::web::site::Web;
+use crate::web::site::Site;
 use crate::web::socket::asks_for_socket;
-use crate::web::{bearer, headers, sender};
+use crate::web::{bearer, headers, principal};
 
-impl Web {
+impl Site {
     /// Returns when and from where a request came.
     pub fn origin(&self, request: &Request<'_>) -> Origin {
         let of_session = || {
             let active = session::loaded(request).and_then(Current::active)?;
             Some(active.record.authn_via().to_owned())
         };
-        let authn_via = sender::known(request).map(|it| it.authn_via.clone()).or_else(of_session);
+        let authn_via =
+            principal::known(request).map(|it| it.authn_via.clone()).or_else(of_session);
         // The path itself may hold a token.
         let route = request.route().map(|route| route.uri.path().to_string());
         Origin::new(self.clock().now(), self.client(request))

@@ -9,8 +9,8 @@ use crate::rejection::Rejection;
 use crate::session;
 use crate::session::Current;
 use crate::user::{User, UserId};
-use crate::web::sender;
-use crate::web::site::Web;
+use crate::web::principal;
+use crate::web::site::Site;
 
 /// Reads the session of a request, and has what is shown of its user at hand, for templates cannot
 /// wait for it.
@@ -20,11 +20,11 @@ use crate::web::site::Web;
 /// [`Rejection::Unavailable`] when the application could not tell.
 pub(crate) async fn current<'r>(
     request: &'r Request<'_>,
-    web: &Web,
+    site: &Site,
 ) -> Result<&'r Current, Rejection> {
-    let current = web.sessions().current(request).await;
+    let current = site.sessions().current(request).await;
     if let Some(active) = current.active() {
-        show(request, web, &active.user).await?;
+        show(request, site, &active.user).await?;
     }
     Ok(current)
 }
@@ -36,13 +36,13 @@ pub(crate) async fn current<'r>(
 /// [`Rejection::Unavailable`] when the application could not tell.
 pub(crate) async fn show(
     request: &Request<'_>,
-    web: &Web,
+    site: &Site,
     user: &User,
 ) -> Result<Value, Rejection> {
     if let Some(shown) = shown(request, user.id) {
         return shown.ok_or(Rejection::Unavailable);
     }
-    let value = web.presentation().user(user).await;
+    let value = site.presentation().user(user).await;
     let value = value.map_err(|fault| log::error!("{fault}")).ok();
     lock(request).push((user.id, value.clone()));
     value.ok_or(Rejection::Unavailable)
@@ -52,7 +52,7 @@ pub(crate) async fn show(
 /// is logged in, if a guard has asked.
 pub(crate) fn current_user(request: &Request<'_>) -> Option<Value> {
     let of_session = || session::loaded(request).and_then(Current::active).map(|it| it.user.id);
-    let user = sender::decided(request).map(|it| it.user.id).or_else(of_session)?;
+    let user = principal::decided(request).map(|it| it.user.id).or_else(of_session)?;
     shown(request, user).flatten()
 }
 

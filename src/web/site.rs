@@ -21,7 +21,7 @@ use crate::web::presentation::Presentation;
 
 /// What answering a request takes, the same for all: in Rocket's managed state. [`Security`](crate::Security)
 /// puts it together when it is attached.
-pub struct Web {
+pub struct Site {
     pub(crate) config: Config,
     pub(crate) proxies: Proxies,
     pub(crate) base_url: Url,
@@ -38,7 +38,7 @@ pub struct Web {
 /// The paths of the features' pages by name, as for `security_url(name="…")`.
 pub type Urls = BTreeMap<&'static str, String>;
 
-impl Web {
+impl Site {
     /// Returns the site of a request; none where the fairing is not attached.
     pub(crate) fn of<'r>(request: &'r Request<'_>) -> Option<&'r Self> {
         request.rocket().state()
@@ -128,7 +128,7 @@ impl Web {
 
 /// Tells whether the fairing is missing for the guard `G`, and says what to do.
 pub(crate) fn is_unattached<G>(rocket: &Rocket<Ignite>) -> bool {
-    let is_missing = rocket.state::<Web>().is_none();
+    let is_missing = rocket.state::<Site>().is_none();
     if is_missing {
         let guard = type_name::<G>();
         log::error!("a route uses {guard}: attach `rocket_security::Security::fairing()`");

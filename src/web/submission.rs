@@ -17,7 +17,7 @@ use crate::web::demand::{Demand, demands};
 use crate::web::members::{invalid, names_of, read_members};
 use crate::web::next::Next;
 use crate::web::request::{sends_form, sends_json};
-use crate::web::site::{Web, is_unattached};
+use crate::web::site::{Site, is_unattached};
 use crate::web::urlencoded::parse_pairs;
 use crate::web::visit::Visit;
 use crate::web::{bearer, csrf};
@@ -135,7 +135,7 @@ async fn read<F: Form>(
     data: Data<'_>,
     typed: &mut BTreeMap<String, String>,
 ) -> Result<F, Rejection> {
-    let web = Web::of(request).ok_or(Rejection::Unavailable)?;
+    let site = Site::of(request).ok_or(Rejection::Unavailable)?;
     let body = data.open(body_limit()).into_bytes().await.map_err(|_| Rejection::TooLarge)?;
     if !body.is_complete() {
         return Err(Rejection::TooLarge);
@@ -149,7 +149,7 @@ async fn read<F: Form>(
         if let Some(Value::String(next)) = fields.get("next") {
             typed.insert("next".to_owned(), next.clone());
         }
-        complete::<F>(&mut fields, &web.config().identity);
+        complete::<F>(&mut fields, &site.config().identity);
     }
     for (name, value) in &fields {
         if let Value::String(text) = value {
@@ -160,24 +160,24 @@ async fn read<F: Form>(
     let credential = F::CREDENTIAL.and_then(|name| fields.get(name)).and_then(Value::as_str);
     let has_credential = match credential {
         Some(credential) => !credential.is_empty(),
-        None => F::OUTLIVES_SESSION && is_of_program(request, web),
+        None => F::OUTLIVES_SESSION && is_of_program(request, site),
     };
-    if F::FOR_PROGRAMS && csrf::is_unforgeable(request, web) {
+    if F::FOR_PROGRAMS && csrf::is_unforgeable(request, site) {
         // There is nothing to check.
     } else if has_credential {
-        csrf::check_with_credential(request, web, submitted).await?;
+        csrf::check_with_credential(request, site, submitted).await?;
     } else if F::OUTLIVES_SESSION {
-        csrf::check_outlived(request, web, submitted).await?;
+        csrf::check_outlived(request, site, submitted).await?;
     } else {
-        csrf::check(request, web, submitted).await?;
+        csrf::check(request, site, submitted).await?;
     }
     check_texts(&fields)?;
-    read_members(fields, F::SECRET, |field| F::has(field, &web.config().identity))
+    read_members(fields, F::SECRET, |field| F::has(field, &site.config().identity))
 }
 
 /// Tells whether a request brings a token where no browser puts one by itself, and none of our cookies.
-fn is_of_program(request: &Request<'_>, web: &Web) -> bool {
-    bearer::in_headers(request).next().is_some() && !web.sessions().cookies().any_in(request)
+fn is_of_program(request: &Request<'_>, site: &Site) -> bool {
+    bearer::in_headers(request).next().is_some() && !site.sessions().cookies().any_in(request)
 }
 
 /// Leaves out the fields that a form does not have here, and adds each `…_confirm` that is missing

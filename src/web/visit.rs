@@ -16,9 +16,9 @@ use crate::web::next::Next;
 use crate::web::reply::Refused;
 use crate::web::request::wants_json;
 use crate::web::shown_user;
-use crate::web::site::{Web, is_unattached};
+use crate::web::site::{Site, is_unattached};
 
-/// A request whose session was read, with [`Web`]: what our handlers begin with.
+/// A request whose session was read, with [`Site`]: what our handlers begin with.
 ///
 /// It knows of sessions alone: our pages are for people at a browser, and whoever comes by another
 /// [mechanism](crate::guard::mechanism) is nobody to them.
@@ -27,15 +27,15 @@ use crate::web::site::{Web, is_unattached};
 #[derive(Clone, Copy)]
 pub struct Visit<'r> {
     request: &'r Request<'r>,
-    web: &'r Web,
+    site: &'r Site,
     active: Option<&'r Active>,
 }
 
 impl<'r> Visit<'r> {
     /// Takes a request whose session is not known yet for a guest's: to find out whether its browser is
     /// remembered.
-    pub(crate) fn of_guest(request: &'r Request<'r>, web: &'r Web) -> Self {
-        Self { request, web, active: None }
+    pub(crate) fn of_guest(request: &'r Request<'r>, site: &'r Site) -> Self {
+        Self { request, site, active: None }
     }
 
     /// Returns the request.
@@ -55,7 +55,7 @@ impl<'r> Visit<'r> {
 
     /// Says when and from where the request came.
     pub fn origin(&self) -> Origin {
-        self.web.origin(self.request)
+        self.site.origin(self.request)
     }
 
     /// Tells whether the request wants JSON.
@@ -77,10 +77,10 @@ impl<'r> Visit<'r> {
 }
 
 impl Deref for Visit<'_> {
-    type Target = Web;
+    type Target = Site;
 
-    fn deref(&self) -> &Web {
-        self.web
+    fn deref(&self) -> &Site {
+        self.site
     }
 }
 
@@ -89,15 +89,15 @@ impl<'r> FromRequest<'r> for Visit<'r> {
     type Error = Rejection;
 
     async fn from_request(request: &'r Request<'_>) -> request::Outcome<Self, Rejection> {
-        let Some(web) = Web::of(request) else {
+        let Some(site) = Site::of(request) else {
             return refuse(request, Rejection::Unavailable);
         };
-        let active = match shown_user::current(request, web).await {
+        let active = match shown_user::current(request, site).await {
             Err(_) | Ok(Current::Unavailable) => return refuse(request, Rejection::Unavailable),
             Ok(Current::Active(active)) => Some(active.as_ref()),
             Ok(Current::Nobody | Current::Anonymous(_) | Current::Ended(_)) => None,
         };
-        Outcome::Success(Self { request, web, active })
+        Outcome::Success(Self { request, site, active })
     }
 }
 

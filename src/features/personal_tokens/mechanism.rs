@@ -12,7 +12,7 @@ use crate::flow::Flow;
 use crate::flow::once::{Admitted, Bearer};
 use crate::guard::mechanism::{Mechanism, PERSONAL_TOKEN};
 use crate::rejection::{Rejection, TokenFault};
-use crate::web::{Web, bearer, challenge};
+use crate::web::{Site, bearer, challenge};
 
 /// Use is noted no more often.
 const TOUCH_INTERVAL: TimeDelta = TimeDelta::minutes(1);
@@ -30,7 +30,7 @@ impl Mechanism for Desk {
 
     async fn authenticate(&self, request: &Request<'_>) -> Result<Admitted, Rejection> {
         let rocket = request.rocket();
-        let (Some(flow), Some(web)) = (rocket.state::<Flow>(), rocket.state::<Web>()) else {
+        let (Some(flow), Some(site)) = (rocket.state::<Flow>(), rocket.state::<Site>()) else {
             return Err(Rejection::Unavailable);
         };
         let text = bearer::the_one_brought(request)?;
@@ -38,7 +38,7 @@ impl Mechanism for Desk {
             .ok_or(Rejection::TokenRefused(TokenFault::Malformed))?;
         let found = self.store.find_personal_token(&token.digest()).await?;
         let (token, user) = found.ok_or(Rejection::CredentialsRefused)?;
-        let now = web.clock().now();
+        let now = site.clock().now();
         if let Some(end) = self.end_of(&token).filter(|end| *end <= now.max(last_tried(&token))) {
             // Noted so that it does not work again when the clock steps back.
             if last_tried(&token) < end {

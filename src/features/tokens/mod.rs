@@ -164,7 +164,7 @@ use crate::rejection::{Lacking, Rejection};
 use crate::session::names::REFRESH_PATH;
 use crate::template::{Embedded, templates};
 use crate::token::Access;
-use crate::web::{Web, bearer, challenge};
+use crate::web::{Site, bearer, challenge};
 
 /// The feature `tokens`. Its settings are those of
 /// [`[default.security.tokens]`](crate::config::TokensConfig).
@@ -226,12 +226,12 @@ impl Mechanism for Tokens {
 
     async fn authenticate(&self, request: &Request<'_>) -> Result<Admitted, Rejection> {
         let rocket = request.rocket();
-        let (Some(flow), Some(web)) = (rocket.state::<Flow>(), rocket.state::<Web>()) else {
+        let (Some(flow), Some(site)) = (rocket.state::<Flow>(), rocket.state::<Site>()) else {
             return Err(Rejection::Unavailable);
         };
         let programs = rocket.state::<Programs>().ok_or(Rejection::Unavailable)?;
         let token = bearer::verified::<Access>(request)?;
-        let (user, bearer) = programs.find_bearer(web, &token).await?;
+        let (user, bearer) = programs.find_bearer(site, &token).await?;
         flow.admit_bearer(request, user, bearer).await
     }
 

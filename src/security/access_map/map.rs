@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::config::Config;
 use crate::security::access_map::mounted::Mounted;
 use crate::security::access_map::probe::demands_of;
-use crate::web::Web;
+use crate::web::Site;
 use crate::web::csrf::is_safe;
 use crate::web::demand::{Demand, Who};
 
@@ -169,7 +169,7 @@ impl AccessMap {
         routes: Vec<&Route>,
     ) -> Self {
         let colors = rocket.figment().extract_inner("cli_colors").unwrap_or(true);
-        let config = rocket.state::<Web>().map(Web::config);
+        let config = rocket.state::<Site>().map(Site::config);
         let mounted = rocket.state::<Mounted>();
         let demands = demands_of(&routes, ignited, colors);
         let told = routes.into_iter().zip(demands).map(|(route, guards)| {

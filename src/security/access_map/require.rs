@@ -16,7 +16,7 @@ use crate::error::Error;
 use crate::security::access_map::map::{AccessMap, Declared, Drawn, RouteAccess};
 use crate::security::access_map::probe::LENIENT;
 use crate::token::{Access, TokenKind};
-use crate::web::Web;
+use crate::web::Site;
 use crate::web::demand::{Demand, Who};
 
 /// The variable of the environment by which `rocket-security routes` asks a program for its map.
@@ -44,11 +44,11 @@ impl<'r> FromRequest<'r> for RequireGuard {
 impl Sentinel for RequireGuard {
     fn abort(rocket: &Rocket<Ignite>) -> bool {
         // Without either it is in the small `Rocket` of our own route.
-        let Some((drawn, web)) = rocket.state::<Drawn>().zip(rocket.state::<Web>()) else {
+        let Some((drawn, site)) = rocket.state::<Drawn>().zip(rocket.state::<Site>()) else {
             return false;
         };
-        let required = &web.config().require_guard;
-        let kinds = configured_kinds(&web.config().tokens);
+        let required = &site.config().require_guard;
+        let kinds = configured_kinds(&site.config().tokens);
         let is_asked = std::env::var_os(ROUTES_VARIABLE).is_some();
         let is_needed = *required != config::RequireGuard::Nowhere || !kinds.is_empty();
         if !is_asked && !is_needed {

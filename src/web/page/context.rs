@@ -15,7 +15,7 @@ use crate::web::page::builder::Page;
 use crate::web::page::kept_form::kept_form;
 use crate::web::page::notice::KeptNotice;
 use crate::web::shown_user;
-use crate::web::site::{Web, is_unattached};
+use crate::web::site::{Site, is_unattached};
 
 /// What our templates see on every page, as a guard and a value to serialise: for an application
 /// that renders with an engine of its own.
@@ -40,8 +40,8 @@ pub struct PageContext {
 }
 
 impl PageContext {
-    fn of(request: &Request<'_>, web: &Web, csrf_token: String) -> Self {
-        let sessions = web.sessions();
+    fn of(request: &Request<'_>, site: &Site, csrf_token: String) -> Self {
+        let sessions = site.sessions();
         let notice: Option<KeptNotice> = sessions.cookies().open_notice(request);
         if notice.is_some() {
             cookie::set(request, sessions.cookies().without_notice());
@@ -49,11 +49,11 @@ impl PageContext {
         let current_user = shown_user::current_user(request);
         let notice = notice.filter(|notice| !notice.is_for_guests || current_user.is_none());
         Self {
-            site_name: web.config().site_name.clone(),
+            site_name: site.config().site_name.clone(),
             csrf_token,
             current_user,
             notice,
-            features: web.features.clone(),
+            features: site.features.clone(),
         }
     }
 }
@@ -63,14 +63,14 @@ impl<'r> FromRequest<'r> for PageContext {
     type Error = Rejection;
 
     async fn from_request(request: &'r Request<'_>) -> request::Outcome<Self, Rejection> {
-        let Some(web) = Web::of(request) else {
+        let Some(site) = Site::of(request) else {
             return Outcome::Error((Status::InternalServerError, Rejection::Unavailable));
         };
-        if let Err(rejection) = shown_user::current(request, web).await {
+        if let Err(rejection) = shown_user::current(request, site).await {
             return refuse(request, rejection);
         }
-        match web.sessions().csrf_token(request) {
-            Ok(csrf_token) => Outcome::Success(Self::of(request, web, csrf_token)),
+        match site.sessions().csrf_token(request) {
+            Ok(csrf_token) => Outcome::Success(Self::of(request, site, csrf_token)),
             Err(fault) => refuse(request, Rejection::from(fault)),
         }
     }
@@ -84,10 +84,15 @@ impl Sentinel for PageContext {
 
 impl Page {
     /// Returns everything that the template sees.
-    pub(crate) fn full_context(self, request: &Request<'_>, web: &Web, csrf_token: &str) -> Value {
-        let form = kept_form(request, web).unwrap_or_default();
+    pub(crate) fn full_context(
+        self,
+        request: &Request<'_>,
+        site: &Site,
+        csrf_token: &str,
+    ) -> Value {
+        let form = kept_form(request, site).unwrap_or_default();
         let mut context = json!({"form": form, "errors": [], "next": null});
-        let shared = json!(PageContext::of(request, web, csrf_token.to_owned()));
+        let shared = json!(PageContext::of(request, site, csrf_token.to_owned()));
         if let (Value::Object(context), Value::Object(shared)) = (&mut context, shared) {
             context.extend(shared);
             context.extend(self.context);

@@ -7,7 +7,7 @@ use tera::Tera;
 
 use crate::error::{Error, Result};
 use crate::web::csrf;
-use crate::web::site::{Urls, Web};
+use crate::web::site::{Site, Urls};
 
 /// The path of our stylesheet.
 pub(crate) const STYLESHEET: &str = "/security/style.css";
@@ -18,8 +18,8 @@ pub(crate) const STYLESHEET: &str = "/security/style.css";
 /// # Errors
 ///
 /// [`Error::Template`] when Tera does not take the partial.
-pub fn extend(tera: &mut Tera, web: &Web) -> Result<()> {
-    register_functions(tera, web.urls.clone());
+pub fn extend(tera: &mut Tera, site: &Site) -> Result<()> {
+    register_functions(tera, site.urls.clone());
     let partial = include_str!("../../../templates/security/_logout.html");
     tera.add_raw_template("security/_logout.html", partial).map_err(Error::template)
 }

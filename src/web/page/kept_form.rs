@@ -9,23 +9,23 @@ use crate::session;
 use crate::session::{Current, cookie};
 use crate::user::UserId;
 use crate::web::page::builder::Page;
-use crate::web::site::Web;
+use crate::web::site::Site;
 
 impl Page {
     /// Keeps what was typed in the browser while its user proves that it is still them: the page of
     /// the same path then shows it again. What is too much for a cookie is typed again.
-    pub(crate) fn keep_form(&self, request: &Request<'_>, web: &Web) {
+    pub(crate) fn keep_form(&self, request: &Request<'_>, site: &Site) {
         if let Some(Value::Object(fields)) = self.context.get("form") {
-            keep_fields(fields.clone(), request, web);
+            keep_fields(fields.clone(), request, site);
         }
     }
 }
 
 /// Keeps these fields in the browser for the page of the path of `request`.
-pub(crate) fn keep_fields(fields: Map<String, Value>, request: &Request<'_>, web: &Web) {
+pub(crate) fn keep_fields(fields: Map<String, Value>, request: &Request<'_>, site: &Site) {
     let path = request.uri().path().to_string();
     let kept = KeptForm { user: current_user(request), path, fields };
-    match web.sessions().cookies().form(&kept) {
+    match site.sessions().cookies().form(&kept) {
         Ok(Some(cookie)) => cookie::set(request, cookie),
         Ok(None) => {}
         Err(fault) => log::error!("{fault}"),
@@ -34,13 +34,13 @@ pub(crate) fn keep_fields(fields: Map<String, Value>, request: &Request<'_>, web
 
 /// Returns what was typed into the form of this very page before its user proved that it is still
 /// them. It is shown once.
-pub(super) fn kept_form(request: &Request<'_>, web: &Web) -> Option<Map<String, Value>> {
-    let cookies = web.sessions().cookies();
+pub(super) fn kept_form(request: &Request<'_>, site: &Site) -> Option<Map<String, Value>> {
+    let cookies = site.sessions().cookies();
     let kept: KeptForm = cookies.open_form(request)?;
     if request.method() != Method::Get || kept.path != request.uri().path().as_str() {
         return None;
     }
-    web.sessions().bury_form(request);
+    site.sessions().bury_form(request);
     (kept.user == current_user(request)).then_some(kept.fields)
 }
 

@@ -13,7 +13,7 @@ use rocket_security::features::personal_tokens::PersonalTokens;
 use rocket_security::features::recover_username::RecoverUsername;
 use rocket_security::features::tickets::Tickets;
 use rocket_security::testing::{Answer, Browser, PASSWORD, TestApp};
-use rocket_security::web::Web;
+use rocket_security::web::Site;
 use serde_json::{Value, json};
 
 use crate::support::{ANN, ReadReports, WriteReports, with_ann};
@@ -50,7 +50,7 @@ pub(crate) fn paths(app: &TestApp, method: Method) -> BTreeSet<String> {
 async fn everything_is_enabled() {
     let app = launch(everything()).await;
     let features: BTreeSet<&str> =
-        app.client().rocket().state::<Web>().unwrap().features().collect();
+        app.client().rocket().state::<Site>().unwrap().features().collect();
     let modules = include_str!("../../../src/features/mod.rs").lines();
     let modules = modules.filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';'));
     assert_eq!(features, modules.collect());

@@ -212,7 +212,7 @@ fn only_guards_say_who_a_request_is_from() {
             continue;
         }
         for (number, line) in fs::read_to_string(&path).unwrap().lines().enumerate() {
-            if line.contains("sender::") || line.contains("Sender {") {
+            if line.contains("principal::") || line.contains("Principal {") {
                 faults.push(format!("{}:{}: {line}", path.display(), number + 1));
             }
         }

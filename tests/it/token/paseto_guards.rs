@@ -15,7 +15,7 @@ use rocket_security::datastore::user::UserChange;
 use rocket_security::features::tokens::Tokens;
 use rocket_security::testing::{Answer, TestApp};
 use rocket_security::token::{Lifetime, NoClaims, Refresh};
-use rocket_security::web::Web;
+use rocket_security::web::Site;
 use rocket_security::{
     AuthUser, FreshPaseto, Maybe, Paseto, PasetoJson, Security, TokenUser, User,
 };
@@ -423,8 +423,8 @@ async fn a_token_in_a_cookie_needs_the_anti_forgery_token_for_what_changes_somet
     let app = app_with(sources).await;
     let ann = app.user(ANN).await;
     let token = plan_token(&app, &ann).await;
-    let web: &Web = app.client().rocket().state().unwrap();
-    let cookie = web.sessions().cookies().token(token.clone());
+    let site: &Site = app.client().rocket().state().unwrap();
+    let cookie = site.sessions().cookies().token(token.clone());
     assert_eq!((cookie.name(), cookie.value()), ("security_token", token.as_str()));
     assert_eq!(cookie.http_only(), Some(true));
     let browser = app.browser();
@@ -463,8 +463,8 @@ async fn a_token_in_a_cookie_needs_the_anti_forgery_token_for_what_changes_somet
     assert_eq!(browser.get("/plan").await.body, "free");
     let secure = json!({"base_url": "https://example.org", "tokens": {"sources": ["cookie"]}});
     let app = app_with(secure).await;
-    let web: &Web = app.client().rocket().state().unwrap();
-    let cookie = web.sessions().cookies().token("token".to_owned());
+    let site: &Site = app.client().rocket().state().unwrap();
+    let cookie = site.sessions().cookies().token("token".to_owned());
     assert_eq!((cookie.name(), cookie.secure()), ("__Host-security_token", Some(true)));
 }
 

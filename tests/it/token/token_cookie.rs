@@ -8,7 +8,7 @@ use rocket_security::features::remember::Remember;
 use rocket_security::flow::{Entry, Flow};
 use rocket_security::testing::{Browser, PASSWORD, TestApp};
 use rocket_security::user::Identity;
-use rocket_security::web::Web;
+use rocket_security::web::Site;
 use rocket_security::web::visit::Visit;
 use rocket_security::{AuthUser, Rejection, Secret, Security, Tokens, User};
 use serde_json::json;
@@ -31,7 +31,7 @@ async fn both(
     visit: Visit<'_>,
     flow: &State<Flow>,
     tokens: &Tokens,
-    web: &State<Web>,
+    site: &State<Site>,
     jar: &CookieJar<'_>,
 ) -> Result<(), Rejection> {
     let identity = Identity::Email(BOB.parse().unwrap());
@@ -40,7 +40,7 @@ async fn both(
         return Err(Rejection::InvalidCredentials);
     };
     let user = flow.log_in(&visit, found).await?;
-    jar.add(web.sessions().cookies().token(tokens.access(&user).issue()?));
+    jar.add(site.sessions().cookies().token(tokens.access(&user).issue()?));
     Ok(())
 }
 

@@ -292,9 +292,9 @@ async fn a_field_without_a_token_is_no_page() {
 #[rocket::async_test]
 async fn another_tera_has_the_function_and_escapes_what_it_is_given() {
     let app = app().await;
-    let web: &rocket_security::web::Web = app.client().rocket().state().unwrap();
+    let site: &rocket_security::web::Site = app.client().rocket().state().unwrap();
     let mut tera = tera::Tera::default();
-    rocket_security::web::page::extend(&mut tera, web).unwrap();
+    rocket_security::web::page::extend(&mut tera, site).unwrap();
     tera.add_raw_template("page.html", "{{ csrf_field(token=csrf_token) }}").unwrap();
     let context = tera::Context::from_value(json!({"csrf_token": "\"><script>"})).unwrap();
     let page = tera.render("page.html", &context).unwrap();

@@ -263,9 +263,9 @@ async fn another_engine_gets_the_same_context_as_a_value() {
 #[rocket::async_test]
 async fn another_tera_gets_our_function_and_partial() {
     let app = app().await;
-    let web: &rocket_security::web::Web = app.client().rocket().state().unwrap();
+    let site: &rocket_security::web::Site = app.client().rocket().state().unwrap();
     let mut tera = tera::Tera::default();
-    rocket_security::web::page::extend(&mut tera, web).unwrap();
+    rocket_security::web::page::extend(&mut tera, site).unwrap();
     tera.add_raw_template(
         "page.html",
         "{{ security_url(name=\"register\") }} {% include \"security/_logout.html\" %}",

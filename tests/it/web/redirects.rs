@@ -3,7 +3,7 @@
 use rocket::http::Status;
 use rocket::{Request, get, routes};
 use rocket_security::testing::{PASSWORD, TestApp};
-use rocket_security::web::Web;
+use rocket_security::web::Site;
 use rocket_security::web::next::Next;
 use rocket_security::{AuthUser, Instead, Presentation, Security};
 use serde_json::json;
@@ -135,8 +135,8 @@ struct Elsewhere;
 
 impl Presentation for Elsewhere {
     fn unauthenticated(&self, request: &Request<'_>) -> Instead {
-        let web: &Web = request.rocket().state().unwrap();
-        match web.next("https://app.example.org/login") {
+        let site: &Site = request.rocket().state().unwrap();
+        match site.next("https://app.example.org/login") {
             Some(page) => {
                 let back = Next::parse(request.uri().path().as_str()).unwrap();
                 Instead::redirect(page.with_next(&back))

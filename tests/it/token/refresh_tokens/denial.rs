@@ -13,7 +13,7 @@ use rocket_security::programs::Programs;
 use rocket_security::rejection::TokenFault;
 use rocket_security::testing::TestApp;
 use rocket_security::token::{Access, NoClaims, Refresh, Verified};
-use rocket_security::web::Web;
+use rocket_security::web::Site;
 use rocket_security::{Hooks, Rejection, Result, Security, User, Verifier};
 use serde_json::{Value, json};
 
@@ -33,15 +33,15 @@ pub(super) async fn checked(
     kind: &str,
     token: &str,
     programs: &State<Programs>,
-    web: &State<Web>,
+    site: &State<Site>,
     verifier: &State<Verifier>,
 ) -> Result<&'static str, Rejection> {
     if kind == "access" {
         let token = verifier.verify::<NoClaims, Access>(token).map_err(Rejection::TokenRefused)?;
-        programs.check_token(web, &token).await?;
+        programs.check_token(site, &token).await?;
     } else {
         let token = verifier.verify::<Value, Download>(token).map_err(Rejection::TokenRefused)?;
-        programs.check_token(web, &token).await?;
+        programs.check_token(site, &token).await?;
     }
     Ok("good")
 }

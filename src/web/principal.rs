@@ -16,7 +16,7 @@ use crate::user::{Level, Proofs, ScopeName, User, UserId};
 
 /// Who sent a request, and how that was found out.
 #[derive(Clone, Debug)]
-pub(crate) struct Sender {
+pub(crate) struct Principal {
     pub(crate) user: User,
     /// The mechanism by which the request was authenticated.
     pub(crate) mechanism: &'static str,
@@ -32,7 +32,7 @@ pub(crate) struct Sender {
     pub(crate) scopes: Option<Vec<ScopeName>>,
 }
 
-impl Sender {
+impl Principal {
     /// Describes the user of a live session.
     pub(crate) fn of_session(mechanism: &'static str, active: &Active) -> Self {
         let Active { record, user, .. } = active;
@@ -64,22 +64,22 @@ impl Sender {
 }
 
 /// Notes whose credentials were found good, before it is known whether they may do this.
-pub(crate) fn note(request: &Request<'_>, sender: &Arc<Sender>) {
+pub(crate) fn note(request: &Request<'_>, principal: &Arc<Principal>) {
     // The first stays: it is for events alone.
-    let _ = slots(request).noted.set(Arc::clone(sender));
+    let _ = slots(request).noted.set(Arc::clone(principal));
 }
 
 /// Decides who a request comes from; false when it was decided otherwise before.
-pub(crate) fn decide(request: &Request<'_>, sender: &Arc<Sender>) -> bool {
+pub(crate) fn decide(request: &Request<'_>, principal: &Arc<Principal>) -> bool {
     let mut decided = lock(request);
     let here = route(request);
-    if decided.bearer.is_some_and(|bearer| bearer != sender.user.id) {
+    if decided.bearer.is_some_and(|bearer| bearer != principal.user.id) {
         return false;
     }
-    match &decided.sender {
-        Some((before, _)) if before.user.id != sender.user.id => return false,
+    match &decided.principal {
+        Some((before, _)) if before.user.id != principal.user.id => return false,
         Some((_, route)) if *route == here => {}
-        _ => decided.sender = Some((Arc::clone(sender), here)),
+        _ => decided.principal = Some((Arc::clone(principal), here)),
     }
     true
 }
@@ -88,8 +88,8 @@ pub(crate) fn decide(request: &Request<'_>, sender: &Arc<Sender>) -> bool {
 /// request comes from somebody else.
 pub(crate) fn decide_bearer(request: &Request<'_>, user: UserId) -> bool {
     let mut decided = lock(request);
-    let sender = decided.sender.as_ref().map(|(sender, _)| sender.user.id);
-    if sender.or(decided.bearer).is_some_and(|before| before != user) {
+    let principal = decided.principal.as_ref().map(|(principal, _)| principal.user.id);
+    if principal.or(decided.bearer).is_some_and(|before| before != user) {
         return false;
     }
     decided.bearer = Some(user);
@@ -97,14 +97,14 @@ pub(crate) fn decide_bearer(request: &Request<'_>, user: UserId) -> bool {
 }
 
 /// Returns who a request comes from, if a guard has let somebody in.
-pub(crate) fn decided(request: &Request<'_>) -> Option<Arc<Sender>> {
-    lock(request).sender.as_ref().map(|(sender, _)| Arc::clone(sender))
+pub(crate) fn decided(request: &Request<'_>) -> Option<Arc<Principal>> {
+    lock(request).principal.as_ref().map(|(principal, _)| Arc::clone(principal))
 }
 
 /// Returns whether a guard has let somebody in.
 pub(crate) fn is_let_in(request: &Request<'_>) -> bool {
     let decided = lock(request);
-    decided.sender.is_some()
+    decided.principal.is_some()
         || decided.bearer.is_some()
         || slots(request).is_foreign.get().is_some()
 }
@@ -116,19 +116,23 @@ pub(crate) fn decide_foreign(request: &Request<'_>) {
 
 /// Returns the same, if it was a guard of the route that is being tried: what another route took, to
 /// which the request went before, this one may not.
-pub(crate) fn decided_here(request: &Request<'_>) -> Option<Arc<Sender>> {
+pub(crate) fn decided_here(request: &Request<'_>) -> Option<Arc<Principal>> {
     let here = route(request);
-    lock(request).sender.as_ref().filter(|(_, route)| *route == here).map(|(it, _)| Arc::clone(it))
+    lock(request)
+        .principal
+        .as_ref()
+        .filter(|(_, route)| *route == here)
+        .map(|(it, _)| Arc::clone(it))
 }
 
 /// Returns whose credentials a request brought, as far as anybody has looked.
-pub(crate) fn known(request: &Request<'_>) -> Option<Arc<Sender>> {
+pub(crate) fn known(request: &Request<'_>) -> Option<Arc<Principal>> {
     decided(request).or_else(|| slots(request).noted.get().cloned())
 }
 
 #[derive(Default)]
 struct Slots {
-    noted: OnceLock<Arc<Sender>>,
+    noted: OnceLock<Arc<Principal>>,
     is_foreign: OnceLock<()>,
     decided: Mutex<Decided>,
 }
@@ -137,7 +141,7 @@ struct Slots {
 #[derive(Default)]
 struct Decided {
     /// Who that is, and the route whose guard found out.
-    sender: Option<(Arc<Sender>, usize)>,
+    principal: Option<(Arc<Principal>, usize)>,
     /// The user whose token was let in by a guard that loads none.
     bearer: Option<UserId>,
 }
