@@ -69,6 +69,11 @@ impl Required {
         Self { page: page.into(), state: State::SetUp, methods: Vec::new() }
     }
 
+    /// Returns `true` if the user has to set up a second factor.
+    pub fn is_set_up(&self) -> bool {
+        self.state == State::SetUp
+    }
+
     /// Returns the name of the page, as for `security_url`.
     pub fn page(&self) -> &str {
         &self.page

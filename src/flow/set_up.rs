@@ -18,10 +18,13 @@ impl Flow {
     /// `change` is the change of the user's credentials, by
     /// [`CredentialStore::change_credentials`](crate::datastore::CredentialStore::change_credentials). It ends
     /// everything older, sessions and pending logins too, so that nothing else goes on after it. `attempt` is the
-    /// proof that the user has what is set up: look at what they sent first.
+    /// proof that the user has what is set up: look at what they sent first. A session has to be fresh: who took
+    /// one over adds no factor of their own.
     ///
     /// # Errors
     ///
+    /// [`Rejection::Forbidden`] for a login that requires a proof by a factor that is set up already;
+    /// [`Rejection::NotFresh`] if the user of a session proved who they are longer than `security.freshness` ago;
     /// [`Rejection::Unauthenticated`] if the account changed meanwhile, or the change is of another user; the rest
     /// as for [`accept`](Self::accept).
     pub async fn set_up(
@@ -32,6 +35,16 @@ impl Flow {
         change: impl AsyncFnOnce() -> Result<std::result::Result<User, CredentialsUnchanged>>,
         next: Option<Next>,
     ) -> Result<Reply, Rejection> {
+        match &proving {
+            // Who has a factor proves it: with the password alone nobody adds another in its place.
+            Proving::Login(pending) if !pending.required().is_set_up() => {
+                return Err(Rejection::Forbidden);
+            }
+            Proving::Session(active) if !active.is_fresh(self.freshness, visit.clock().now()) => {
+                return Err(Rejection::NotFresh);
+            }
+            Proving::Login(_) | Proving::Session(_) => {}
+        }
         let (id, epoch) = (proving.user().id, proving.user().epoch);
         let changed = change().await?.map_err(|_| Rejection::Unauthenticated)?;
         // It is this change alone that the login goes on after: what else raises the epoch ends it.

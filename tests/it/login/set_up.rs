@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use chrono::TimeDelta;
 use rocket::http::Status;
 use rocket::serde::{Deserialize, Serialize};
 use rocket::{Build, Rocket, Route, State, async_trait, get, post, routes};
@@ -19,6 +20,7 @@ use rocket_security::web::visit::Visit;
 use rocket_security::{Assured, Feature, Hooks, Result, Security, Text, Two, User, UserId};
 use serde_json::json;
 
+use crate::support::sql::count;
 use crate::support::users::change_user;
 use crate::support::{ANN, rocket_with, with_ann};
 
@@ -190,24 +192,63 @@ async fn a_session_goes_on_with_the_factor_that_its_user_sets_up_and_others_end(
 }
 
 #[rocket::async_test]
+async fn a_login_that_requires_a_factor_that_is_there_adds_no_other() {
+    let app = app().await;
+    let ann = app.browser();
+    half_in(&ann).await;
+    ann.post_json("/card", json!({})).await;
+
+    let thief = app.browser();
+    assert_eq!(half_in(&thief).await.response("tf_state"), "ready");
+    let answer = thief.post_json("/card", json!({})).await;
+    assert_eq!((answer.status, answer.reasons()), (Status::Forbidden, vec!["forbidden".into()]));
+    assert_eq!(count(app.database(), "security_credentials").await, 1);
+    assert_eq!(thief.get_json("/me").await.status, Status::Unauthorized);
+    assert!(may_see_the_payroll(&ann).await, "nothing has changed for the owner");
+}
+
+#[rocket::async_test]
+async fn a_session_that_is_not_fresh_adds_no_factor() {
+    let app = app().await;
+    let bob = app.log_in_as("bob@example.org").await;
+    app.clock().advance(TimeDelta::minutes(11));
+    let answer = bob.post_json("/card", json!({})).await;
+    assert_eq!(
+        (answer.status, answer.reasons()),
+        (Status::Unauthorized, vec!["reauth_required".into()])
+    );
+    assert_eq!(count(app.database(), "security_credentials").await, 0);
+    assert_eq!(bob.get_json("/me").await.status, Status::Ok, "the session goes on");
+
+    bob.post_json("/verify", json!({"password": PASSWORD})).await;
+    assert_eq!(bob.post_json("/card", json!({})).await.status, Status::Ok);
+    assert!(may_see_the_payroll(&bob).await);
+}
+
+#[rocket::async_test]
 async fn a_login_does_not_go_on_after_any_other_change_of_the_account() {
     let app = app().await;
-    let user = app.user("carol@example.org").await;
     let ann = app.browser();
-
-    half_in(&ann).await;
-    let answer = ann.post_json("/card", json!({"beside": 1})).await;
-    assert_eq!(answer.status, Status::Unauthorized, "{}", answer.body);
-    assert!(!may_see_the_payroll(&ann).await);
-
-    half_in(&ann).await;
-    let answer = ann.post_json("/card", json!({"user": user.id})).await;
-    assert_eq!(answer.status, Status::Unauthorized, "{}", answer.body);
-    assert_eq!(ann.get_json("/me").await.status, Status::Unauthorized);
-
     half_in(&ann).await;
     let user = app.user(ANN).await;
     change_user(&app, &user, &UserChange::active(true)).await;
     let answer = ann.post_json("/card", json!({})).await;
     assert_eq!(answer.status, Status::Unauthorized, "{}", answer.body);
+
+    // Nor after one that comes between the look and the step.
+    half_in(&ann).await;
+    let answer = ann.post_json("/card", json!({"beside": 1})).await;
+    assert_eq!(answer.status, Status::Unauthorized, "{}", answer.body);
+    assert!(!may_see_the_payroll(&ann).await);
+}
+
+#[rocket::async_test]
+async fn a_login_does_not_go_on_after_a_change_of_another_account() {
+    let app = app().await;
+    let carol = app.user("carol@example.org").await;
+    let ann = app.browser();
+    half_in(&ann).await;
+    let answer = ann.post_json("/card", json!({"user": carol.id})).await;
+    assert_eq!(answer.status, Status::Unauthorized, "{}", answer.body);
+    assert_eq!(ann.get_json("/me").await.status, Status::Unauthorized);
 }
