@@ -27,6 +27,6 @@ pub enum RolesConfig {
     /// The launch stops, and says which role and how to make it: a name that is misspelt in the
     /// program, or in the store, is found before anybody is refused because of it.
     Check,
-    /// Nothing: nobody gets past the guard until there is such a role and somebody has it.
+    /// The launch goes on. The guard lets no user in until the role exists and a user has it.
     Ignore,
 }

@@ -63,16 +63,17 @@ pub struct Config {
     /// What a user goes by, in the order in which a login that does not say what it names is tried:
     /// `"email"`, or `"email"` and `"username"` in either order. With `"username"` among them, accounts
     /// have usernames, which everybody may learn of. `"email"` cannot be left out: every account has an
-    /// address, and not every one a username, such as that of somebody who was invited.
+    /// address, but an account that was made by an invitation may lack a username.
     /// _Default:_ `["email"]`.
     pub identity: Vec<IdentityAttribute>,
-    /// By what a request may say who it is from where a guard does not say so itself. Whatever it brings of
-    /// these has to be good and to mean one user: a bad one is refused, and two users are 400
-    /// `conflicting_credentials`. The first in this order says how the user came, and with it whether an
-    /// unsafe request needs the anti-forgery token. `"session"` is the cookie of whoever logged in, `"token"` a token of the feature [`tokens`](crate::features::tokens),
-    /// `"ticket"` one of the feature [`tickets`](crate::features::tickets),
-    /// `"basic"` a password with each request, by the feature [`basic`](crate::features::basic); a mechanism
-    /// of the application's own goes by its [name](crate::guard::mechanism::Mechanism::name).
+    /// The mechanisms by which a request may be authenticated where a guard names none. All credentials of a
+    /// request have to be valid and belong to one user: an invalid one is refused, and two users are 400
+    /// `conflicting_credentials`. The first mechanism in this order that the request brings decides whether an
+    /// unsafe request needs the anti-forgery token. `"session"` is the cookie of a login, `"token"` a token of the
+    /// feature [`tokens`](crate::features::tokens), `"ticket"` one of the feature
+    /// [`tickets`](crate::features::tickets), `"basic"` a password with each request, by the feature
+    /// [`basic`](crate::features::basic). A mechanism of the application's own is named by its
+    /// [name](crate::guard::mechanism::Mechanism::name).
     /// _Default:_ `["session", "token", "ticket"]`.
     pub mechanisms: Vec<String>,
     /// How usernames are chosen, where there are any.
@@ -87,13 +88,13 @@ pub struct Config {
     pub throttle: ThrottleConfig,
     /// What tokens for programs are made and read with.
     pub tokens: TokensConfig,
-    /// For how long somebody who proved who they are may change credentials without proving it
-    /// again, on our own pages. _Default:_ `"10m"`.
+    /// How long after a proof a user may change credentials on our own pages without another proof.
+    /// _Default:_ `"10m"`.
     pub freshness: Span,
     /// The origins, beside this site, at which a page may be that people are led to: by `next`, and
     /// by settings like `post_login_view`. Scheme, host and port exactly, as
-    /// `["https://app.example.org"]`; `https` outside the debug profile. Whoever controls one of them
-    /// can show people who have just logged in here whatever they like. _Default:_ none.
+    /// `["https://app.example.org"]`; `https` outside the debug profile. List only
+    /// sites that you trust: they can show any page to users who have just logged in here. _Default:_ none.
     pub redirect_origins: Origins,
     /// Where mailed links lead. _Default:_ `"pages"`.
     pub redirect_behavior: RedirectBehavior,
@@ -148,7 +149,7 @@ impl Default for Config {
 }
 
 impl Config {
-    /// Tells whether that is among what a user goes by.
+    /// Checks whether users are identified by this attribute.
     pub fn identifies_by(&self, attribute: IdentityAttribute) -> bool {
         self.identity.contains(&attribute)
     }

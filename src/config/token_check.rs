@@ -59,7 +59,7 @@ impl<'de> Visitor<'de> for ByKind {
         f.write_str("a table by kinds of tokens")
     }
 
-    /// Whoever writes one for all means access tokens.
+    /// One value for all kinds is meant for access tokens.
     fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Self::Value, E> {
         Err(E::custom(format!("it names no kind of token. Write {{ access = \"{text}\" }}")))
     }

@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use crate::config::token_keys::TokenKeyConfig;
 
-/// An entry of `[[default.security.tokens.trusted]]`: somebody else whose tokens are accepted.
+/// An entry of `[[default.security.tokens.trusted]]`: another issuer whose tokens are accepted.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]

@@ -1,9 +1,9 @@
 //! What a browser keeps to be remembered, and what comes after it.
 //!
 //! A remember token is replaced whenever it is used. What replaces it, and the id of the session that it
-//! opens, are derived from it by a key of the server's: whoever presents one and the same remember token at
-//! once, at whichever instance, gets one and the same successor, and the store needs to know digests
-//! only. Without the key nobody can tell the next remember token from this one.
+//! opens, are derived from it with a key of the server. Requests that present the same remember token at the
+//! same time get the same successor, at whichever instance, and the store keeps digests only. Without the key the
+//! next remember token cannot be derived from this one.
 
 use chrono::DateTime;
 use serde::de::Error as _;
@@ -39,7 +39,7 @@ impl RememberToken {
         Ok(Self { series: Token::random()?, validator: Token::random()?, until })
     }
 
-    /// Says when the series ends, to the second.
+    /// Returns when the series ends, to the second.
     pub fn expires_at(&self) -> Timestamp {
         DateTime::from_timestamp(self.until, 0).unwrap_or_default()
     }

@@ -168,7 +168,7 @@ impl KeyFile {
     }
 }
 
-/// Returns the one key of a file that is to be wrapped.
+/// Returns the one key of a file, to wrap it.
 pub(crate) fn read_bare(path: &Path) -> Result<TokenKey, Failure> {
     let text = read_text(path)?;
     if !is_pem(&text) && lines(&text).count() > 1 {

@@ -133,7 +133,7 @@ async fn check(application: &Application, token: &Token, kind: &str) -> Result<(
     )))
 }
 
-/// Says why a token is good no more, by what `Programs::check_token` asks; none for one that is good still.
+/// Returns why a token is no longer valid, as `Programs::check_token` finds it; none for a valid one.
 async fn end_of(
     application: &Application,
     token: &Token,

@@ -10,12 +10,12 @@ pub struct KeyFault {
 }
 
 impl KeyFault {
-    /// Says what is wrong, to go on after the name of a setting or a file.
+    /// Returns what is wrong, in words that follow the name of a setting or a file.
     pub fn fault(&self) -> &str {
         &self.fault
     }
 
-    /// Says what to do about it.
+    /// Returns what to do about it.
     pub fn cure(&self) -> &'static str {
         self.cure
     }

@@ -61,7 +61,7 @@ impl TokenKey {
         &self.id
     }
 
-    /// Tells whether tokens can be issued with it; a public key verifies alone.
+    /// Checks whether tokens can be issued with it. A public key only verifies.
     pub fn can_issue(&self) -> bool {
         !matches!(self.material, Material::Public(_))
     }
@@ -85,13 +85,13 @@ impl TokenKey {
         })
     }
 
-    /// Tells whether a part of one is a part of the other, whatever version and purpose they are for: a
-    /// key is for one. A symmetric key of the same bytes as a public one would be known to everybody.
+    /// Checks whether the two keys share a part, whatever version and purpose they are for: a key is for one.
+    /// A symmetric key of the same bytes as a public one would be public.
     pub fn is_same_as(&self, other: &Self) -> bool {
         other.parts().into_iter().any(|part| self.has_part(part))
     }
 
-    /// Tells whether it is made of these bytes: they are a symmetric key, or a half of a key pair.
+    /// Checks whether it is made of these bytes: they are a symmetric key, or a half of a key pair.
     pub fn has_part(&self, bytes: &[u8]) -> bool {
         self.parts().into_iter().any(|part| part.ct_eq(bytes).into())
     }
