@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::datastore::Together;
-use crate::datastore::outbox::{Asker, NewMail};
+use crate::datastore::outbox::Asker;
 use crate::error::Result;
 use crate::event::{Counted, Event, Origin, Signals};
 use crate::feature::journaling::Journaling;
@@ -36,21 +36,11 @@ impl Announcer {
         (self.ring)();
     }
 
-    /// Adds what the journals want committed with these events, and says who asked for the mail.
-    pub(in crate::feature) async fn with_journals(
-        &self,
-        events: &[Event],
-        mut together: Together,
-    ) -> Result<Together> {
-        if let Some(event) = events.first() {
-            let asker = asker(event.origin());
-            let asked_for = |mail: NewMail| mail.asked_by(asker.clone());
-            together.mail = together.mail.into_iter().map(asked_for).collect();
-        }
-        for event in events {
-            for journal in &*self.journals {
-                together = together.join(journal.before_commit(event).await?);
-            }
+    /// Returns what the journals want committed with this event.
+    pub(in crate::feature) async fn before_commit(&self, event: &Event) -> Result<Together> {
+        let mut together = Together::nothing();
+        for journal in &*self.journals {
+            together = together.join(journal.before_commit(event).await?);
         }
         Ok(together)
     }

@@ -1,12 +1,12 @@
 //! A change of the store, with all that is committed with it and the telling afterwards.
 
 use crate::datastore::Together;
-use crate::datastore::outbox::NewMail;
+use crate::datastore::outbox::{Asker, NewMail};
 use crate::datastore::personal_token::Creation;
 use crate::datastore::remember::Turned;
 use crate::error::Result;
 use crate::event::Event;
-use crate::feature::announcer::Announcer;
+use crate::feature::announcer::{Announcer, asker};
 
 /// A change that is about to be made: one step of the store, what is committed in the same transaction, and
 /// the events that are told once it is.
@@ -33,16 +33,24 @@ use crate::feature::announcer::Announcer;
 #[must_use = "nothing changes until it is committed"]
 pub struct Change {
     announcer: Announcer,
+    asker: Asker,
+    /// The events that the journals have not been asked about.
     events: Vec<Event>,
+    /// Those that they have been.
+    asked: Vec<Event>,
     together: Together,
-    is_asked: bool,
 }
 
 impl Announcer {
     /// Prepares a change of the store that this event tells of.
     pub fn change(&self, event: Event) -> Change {
-        let together = Together::nothing();
-        Change { announcer: self.clone(), events: vec![event], together, is_asked: false }
+        Change {
+            announcer: self.clone(),
+            asker: asker(event.origin()),
+            events: vec![event],
+            asked: Vec::new(),
+            together: Together::nothing(),
+        }
     }
 }
 
@@ -54,27 +62,29 @@ impl Change {
     }
 
     /// Puts these mails into the outbox.
-    pub fn mail(mut self, mail: impl IntoIterator<Item = NewMail>) -> Self {
-        self.together.mail.extend(mail);
-        self
+    pub fn mail(self, mail: impl IntoIterator<Item = NewMail>) -> Self {
+        self.with(Together::mail(mail.into_iter().collect()))
     }
 
     /// Commits this, too.
-    pub fn with(mut self, together: Together) -> Self {
+    pub fn with(mut self, mut together: Together) -> Self {
+        let asked_by = |mail: NewMail| mail.asked_by(self.asker.clone());
+        together.mail = together.mail.into_iter().map(asked_by).collect();
         self.together = self.together.join(together);
         self
     }
 
-    /// Asks the journals now, for a change that has to wait for something else which must not happen without it.
-    /// Without this, [`commit`](Self::commit) asks them.
+    /// Asks the journals now what is committed with it. [`commit`](Self::commit) does, too: call this before
+    /// something else that must not happen if a journal fails.
     ///
     /// # Errors
     ///
     /// What a journal fails with.
     pub async fn asked(mut self) -> Result<Self> {
-        if !self.is_asked {
-            self.together = self.announcer.with_journals(&self.events, self.together).await?;
-            self.is_asked = true;
+        for event in self.events.drain(..) {
+            let rows = self.announcer.before_commit(&event).await?;
+            self.together = self.together.join(rows);
+            self.asked.push(event);
         }
         Ok(self)
     }
@@ -90,10 +100,10 @@ impl Change {
         self,
         act: impl AsyncFnOnce(&Together) -> Result<T>,
     ) -> Result<T> {
-        let Self { announcer, events, together, .. } = self.asked().await?;
+        let Self { announcer, asked, together, .. } = self.asked().await?;
         let answer = act(&together).await?;
         if answer.is_committed() {
-            announcer.committed(&events, !together.mail.is_empty());
+            announcer.committed(&asked, !together.mail.is_empty());
         }
         Ok(answer)
     }
@@ -207,6 +217,30 @@ mod tests {
         change.commit(async |_| Err::<bool, _>(Error::store("away"))).await.unwrap_err();
         assert!(told.try_recv().is_err());
         assert_eq!(rung.load(Ordering::Relaxed), 0);
+    }
+
+    /// A journal that counts what it was asked about.
+    struct Counting(Arc<AtomicU32>);
+
+    #[async_trait]
+    impl Journaling for Counting {
+        async fn before_commit(&self, _event: &Event) -> Result<Together> {
+            self.0.fetch_add(1, Ordering::Relaxed);
+            Ok(Together::nothing())
+        }
+    }
+
+    #[rocket::async_test]
+    async fn a_journal_is_asked_once_about_each_event_whenever_it_is_added() {
+        let asked = Arc::new(AtomicU32::new(0));
+        let (announcer, signals, _) = announcer(vec![Box::new(Counting(Arc::clone(&asked)))]);
+        let mut told = signals.subscribe();
+        let change = announcer.change(deleted()).asked().await.unwrap();
+        assert_eq!(asked.load(Ordering::Relaxed), 1);
+        let change = change.asked().await.unwrap().and(deleted());
+        change.commit(async |_| Ok(true)).await.unwrap();
+        assert_eq!(asked.load(Ordering::Relaxed), 2);
+        assert!(told.try_recv().is_ok() && told.try_recv().is_ok() && told.try_recv().is_err());
     }
 
     #[rocket::async_test]

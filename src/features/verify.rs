@@ -134,7 +134,7 @@ async fn verify(
     flow.check_own_password(visit, &active.user, &form.password).await?;
     let proof = Proof::new(Method::Password, visit.clock().now());
     flow.step_up(visit, active, proof).await?;
-    flow.stepped_up(visit, active, next).await
+    flow.stepped_up(visit, &active.user, next).await
 }
 
 /// By what a user can prove who they are.

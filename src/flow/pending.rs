@@ -242,16 +242,25 @@ impl Flow {
         let proof = Proof::new(method, visit.clock().now());
         self.limits.uncharge(charged).await?;
         match proving {
-            Proving::Login(pending) => {
-                let entry = self.prove(visit, *pending, proof).await?;
-                let entry = if next.is_some() { entry.leading_to(next) } else { entry };
-                self.finish(visit, entry).await
-            }
+            Proving::Login(pending) => self.prove_and_finish(visit, *pending, proof, next).await,
             Proving::Session(active) => {
                 self.step_up(visit, active, proof).await?;
-                self.stepped_up(visit, active, next).await
+                self.stepped_up(visit, &active.user, next).await
             }
         }
+    }
+
+    /// Adds a proof to a login, and finishes it if that was all.
+    pub(in crate::flow) async fn prove_and_finish(
+        &self,
+        visit: &Visit<'_>,
+        pending: PendingLogin,
+        proof: Proof,
+        next: Option<Next>,
+    ) -> Result<Reply, Rejection> {
+        let entry = self.prove(visit, pending, proof).await?;
+        let entry = if next.is_some() { entry.leading_to(next) } else { entry };
+        self.finish(visit, entry).await
     }
 
     /// Answers a user whose session was just stepped up.
@@ -262,12 +271,12 @@ impl Flow {
     pub async fn stepped_up(
         &self,
         visit: &Visit<'_>,
-        active: &Active,
+        user: &User,
         next: Option<Next>,
     ) -> Result<Reply, Rejection> {
         let next = next.or_else(|| visit.url("after_verify")).unwrap_or_else(Next::home);
-        let shown = visit.payload(&active.user).await?;
-        let shown = self.with_access_token(visit, &active.user, shown).await?;
+        let shown = visit.payload(user).await?;
+        let shown = self.with_access_token(visit, user, shown).await?;
         Ok(Reply::redirect(next).with("user", shown))
     }
 

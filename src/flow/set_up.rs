@@ -41,6 +41,8 @@ impl Flow {
                 return Err(Rejection::Forbidden);
             }
             Proving::Session(active) if !active.is_fresh(self.freshness, visit.clock().now()) => {
+                // Nothing was tried yet.
+                self.limits.uncharge(attempt.charged).await?;
                 return Err(Rejection::NotFresh);
             }
             Proving::Login(_) | Proving::Session(_) => {}
@@ -56,17 +58,12 @@ impl Flow {
         match proving {
             Proving::Login(pending) => {
                 let login = Authenticated { user: Box::new(changed), ..pending.login };
-                let entry = self.prove(visit, PendingLogin { login, ..*pending }, proof).await?;
-                let entry = if next.is_some() { entry.leading_to(next) } else { entry };
-                self.finish(visit, entry).await
+                self.prove_and_finish(visit, PendingLogin { login, ..*pending }, proof, next).await
             }
             Proving::Session(active) => {
                 let proofs = active.record.proofs.clone().and(proof);
                 self.begin_after_change(visit, &changed, active, proofs).await?;
-                let next = next.or_else(|| visit.url("after_verify")).unwrap_or_else(Next::home);
-                let shown = visit.payload(&changed).await?;
-                let shown = self.with_access_token(visit, &changed, shown).await?;
-                Ok(Reply::redirect(next).with("user", shown))
+                self.stepped_up(visit, &changed, next).await
             }
         }
     }

@@ -1,5 +1,6 @@
 //! Logging in and out: passwords, their limits, and what stands between them and a session.
 
+mod codes;
 mod hooks;
 mod login;
 mod logout;
@@ -7,6 +8,7 @@ mod password_disabled;
 mod password_queue;
 mod password_work;
 mod pending;
+mod proofs;
 mod set_up;
 mod throttle;
 mod verify;

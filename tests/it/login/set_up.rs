@@ -209,9 +209,12 @@ async fn a_login_that_requires_a_factor_that_is_there_adds_no_other() {
 
 #[rocket::async_test]
 async fn a_session_that_is_not_fresh_adds_no_factor() {
-    let app = app().await;
+    let app = TestApp::launch_with(rocket(), json!({"throttle": {"scale": 1}})).await;
     let bob = app.log_in_as("bob@example.org").await;
     app.clock().advance(TimeDelta::minutes(11));
+    for _ in 0..6 {
+        bob.post_json("/card", json!({})).await;
+    }
     let answer = bob.post_json("/card", json!({})).await;
     assert_eq!(
         (answer.status, answer.reasons()),
