@@ -13,6 +13,7 @@ const MAX_CACHED: Duration = Duration::from_secs(600);
 
 /// A value of `tokens.check`: whether it is asked if a token is good still.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum TokenCheck {
     /// With each request: what ended takes effect with the next one.
     #[default]

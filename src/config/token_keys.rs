@@ -26,6 +26,7 @@ pub struct TokenKeyConfig {
 
 /// Where the text of a key is.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub enum KeySource {
     /// `key`: in the configuration, or in the environment.
     Text(Secret<String>),

@@ -232,6 +232,7 @@ pub enum TokenSource {
 /// `tokens.refresh_in`: where a login puts the refresh token.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum RefreshIn {
     /// Into the answer, as `user.refresh_token`.
     #[default]
@@ -243,6 +244,7 @@ pub enum RefreshIn {
 /// What a token is protected by: PASETO's purpose.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum TokenPurpose {
     /// Encrypted and authenticated, by a key that issuer and verifier share.
     Local,

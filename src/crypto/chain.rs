@@ -16,6 +16,7 @@ use crate::secret::Secret;
 
 /// What a seal is on. It goes into the seal, so that one cannot stand for the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Sealed {
     /// A row.
     Row,

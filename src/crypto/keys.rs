@@ -18,6 +18,7 @@ use crate::secret::Secret;
 
 /// What a derived key is for. The text goes into the derivation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Purpose {
     /// Seals the session cookie.
     Session,

@@ -55,6 +55,7 @@ impl Password {
 
 /// Why a text is not a [`Password`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum PasswordError {
     /// There is none.
     Missing,

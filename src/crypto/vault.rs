@@ -24,11 +24,8 @@
 //! use rocket_security::user::CredentialKind;
 //!
 //! let vault = Vault::new(&Keyring::from_paserk(&[generate_paserk()?])?)?;
-//! let place = SealedFor {
-//!     user: UserId::from_uuid(random_uuid()?),
-//!     kind: &CredentialKind::TOTP,
-//!     id: random_uuid()?,
-//! };
+//! let user = UserId::from_uuid(random_uuid()?);
+//! let place = SealedFor::new(user, &CredentialKind::TOTP, random_uuid()?);
 //! let sealed = vault.seal(&Secret::new("JBSWY3DPEHPK3PXP".to_owned()), &place)?;
 //! assert_eq!(vault.open(&sealed, &place)?.secret.expose(), "JBSWY3DPEHPK3PXP");
 //! # Ok::<_, rocket_security::Error>(())
@@ -84,6 +81,7 @@ impl Vault {
 
 /// The place that a secret is sealed for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct SealedFor<'a> {
     /// The user whose secret it is.
     pub user: UserId,
@@ -91,6 +89,13 @@ pub struct SealedFor<'a> {
     pub kind: &'a CredentialKind,
     /// The id of the credential's row.
     pub id: Uuid,
+}
+
+impl<'a> SealedFor<'a> {
+    /// Creates the place of a credential.
+    pub fn new(user: UserId, kind: &'a CredentialKind, id: Uuid) -> Self {
+        Self { user, kind, id }
+    }
 }
 
 impl SealedFor<'_> {
@@ -141,7 +146,7 @@ mod tests {
 
     fn place() -> SealedFor<'static> {
         let user = UserId::from_uuid(random_uuid().unwrap());
-        SealedFor { user, kind: KIND, id: random_uuid().unwrap() }
+        SealedFor::new(user, KIND, random_uuid().unwrap())
     }
 
     fn secret(text: &str) -> Secret<String> {

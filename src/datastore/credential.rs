@@ -214,6 +214,7 @@ impl CredentialChange {
 
 /// Which credentials of a user end.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Ended {
     /// None.
     Nothing,

@@ -113,6 +113,7 @@ pub struct NewMail {
 
 /// Whom a mail concerns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Addressee {
     /// The address, whoever that is.
     Anybody,

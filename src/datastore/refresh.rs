@@ -186,6 +186,7 @@ impl TokenTrace {
 
 /// By what a token lives.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum LivesBy {
     /// Its family.
     Family(FamilyRecord),

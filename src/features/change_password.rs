@@ -146,7 +146,7 @@ async fn change(
     }
     let mut errors = FieldErrors::new();
     let confirm = form.new_password_confirm.as_ref();
-    let choice = Choice { field: "new_password", password: &form.new_password, confirm };
+    let choice = Choice::new("new_password", &form.new_password, confirm);
     let chooser = Chooser::from(&active.user);
     let chosen = flow.choose_password(visit, choice, chooser, &mut errors).await?;
     if has_password && form.password == form.new_password {

@@ -161,8 +161,7 @@ impl<D: LapseStore> Feature<D> for Confirm {
     }
 }
 
-const LINK_REQUEST: LinkRequest =
-    LinkRequest { kind: "confirm", template: PAGE.0, notice: LINK_IS_SENT };
+const LINK_REQUEST: LinkRequest = LinkRequest::new("confirm", PAGE.0, LINK_IS_SENT);
 
 #[get("/confirm?<next>")]
 fn show(visit: Visit<'_>, next: Option<&str>) -> Reply {

@@ -77,8 +77,7 @@ impl<D> Feature<D> for RecoverUsername {
     }
 }
 
-const LINK_REQUEST: LinkRequest =
-    LinkRequest { kind: "recover_username", template: PAGE.0, notice: IS_SENT };
+const LINK_REQUEST: LinkRequest = LinkRequest::new("recover_username", PAGE.0, IS_SENT);
 
 #[get("/recover-username?<next>")]
 fn show(visit: Visit<'_>, next: Option<&str>) -> HandlerResult {

@@ -142,8 +142,7 @@ impl<D> Feature<D> for Reset {
     }
 }
 
-const LINK_REQUEST: LinkRequest =
-    LinkRequest { kind: "reset", template: PAGE.0, notice: LINK_IS_SENT };
+const LINK_REQUEST: LinkRequest = LinkRequest::new("reset", PAGE.0, LINK_IS_SENT);
 
 #[get("/reset?<next>")]
 fn show(visit: Visit<'_>, next: Option<&str>) -> Reply {

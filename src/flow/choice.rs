@@ -26,6 +26,7 @@ const DEADLINE: Duration = Duration::from_secs(3);
 
 /// A password that somebody chooses, as it was submitted.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct Choice<'a> {
     /// The name of its field.
     pub field: &'static str,
@@ -37,11 +38,30 @@ pub struct Choice<'a> {
 
 /// Who chooses a password: it must not be made of what others know of them.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct Chooser<'a> {
     /// Their address, as they typed it where they did.
     pub email: &'a str,
     /// Their username, if they go by one.
     pub username: Option<&'a Username>,
+}
+
+impl<'a> Choice<'a> {
+    /// Creates a choice from a form's field and, if the form asks for the password twice, its confirmation.
+    pub fn new(
+        field: &'static str,
+        password: &'a Secret<String>,
+        confirm: Option<&'a Secret<String>>,
+    ) -> Self {
+        Self { field, password, confirm }
+    }
+}
+
+impl<'a> Chooser<'a> {
+    /// Creates a chooser from an address and a username.
+    pub fn new(email: &'a str, username: Option<&'a Username>) -> Self {
+        Self { email, username }
+    }
 }
 
 impl Chooser<'_> {

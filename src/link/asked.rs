@@ -31,6 +31,7 @@ impl Form for LinkRequestForm {
 }
 
 /// A page that asks for an address.
+#[non_exhaustive]
 pub struct LinkRequest {
     /// What is asked for: the name under which requests and mails are limited.
     pub kind: &'static str,
@@ -41,6 +42,11 @@ pub struct LinkRequest {
 }
 
 impl LinkRequest {
+    /// Creates a request for a kind of link, with the template of its page and the notice that follows it.
+    pub const fn new(kind: &'static str, template: &'static str, notice: Notice) -> Self {
+        Self { kind, template, notice }
+    }
+
     /// Shows the form.
     pub fn show(self, next: Option<Next>) -> Reply {
         Reply::page(Page::new(self.template).with("next", next))

@@ -56,9 +56,9 @@ impl NewPassword {
         let mut errors = FieldErrors::new();
         let password = self.password.clone().unwrap_or_default();
         let confirm = self.password_confirm.as_ref();
-        let choice = Choice { field: "password", password: &password, confirm };
+        let choice = Choice::new("password", &password, confirm);
         let username = link.user.username.as_ref();
-        let chooser = Chooser { email: link.address.as_str(), username };
+        let chooser = Chooser::new(link.address.as_str(), username);
         let chosen = flow.choose_password(visit, choice, chooser, &mut errors).await?;
         match chosen {
             Some(chosen) if errors.is_empty() => {

@@ -27,6 +27,7 @@ const AT_MOST: u32 = 20;
 
 /// What a ticket lives by: what its asker came by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum TicketBy {
     /// A program's login, by its public id.
     Family(Uuid),

@@ -10,6 +10,7 @@ use crate::datastore::session::SessionRecord;
 use crate::user::User;
 
 /// The session of a request, as its cookie told when it came.
+#[non_exhaustive]
 pub enum Current {
     /// There is no cookie of ours.
     Nobody,

@@ -27,6 +27,7 @@ pub trait Restore: Send + Sync + 'static {
 }
 
 /// What a remember token is good for.
+#[non_exhaustive]
 pub enum Restored {
     /// A session has begun; the browser keeps this from now on.
     Begun(RememberToken, Box<Active>),

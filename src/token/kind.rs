@@ -73,6 +73,7 @@ impl TokenKind for Refresh {
 
 /// How long a token lasts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Lifetime {
     /// For that long, in whole seconds.
     After(Duration),

@@ -53,7 +53,7 @@ pub(super) async fn create(application: &Application, account: &Create) -> Resul
         Some(typed) => Some(choose_username(application, typed, gives_way).await?),
         None => None,
     };
-    let chooser = Chooser { email: email.as_str(), username: username.as_ref() };
+    let chooser = Chooser::new(email.as_str(), username.as_ref());
     let password_hash =
         if account.no_password { None } else { Some(new_password(application, chooser).await?) };
     let now = Clock::default().now();

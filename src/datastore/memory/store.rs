@@ -11,6 +11,7 @@ use crate::crypto::one_time::Digest;
 use crate::datastore::credential::CredentialRecord;
 use crate::datastore::memory::rows::{Count, Queued};
 use crate::datastore::one_time::OneTimeToken;
+use crate::datastore::outbox::Addressee;
 use crate::datastore::personal_token::PersonalTokenRecord;
 use crate::datastore::refresh::FamilyRecord;
 use crate::datastore::remember::SeriesRecord;
@@ -82,6 +83,20 @@ pub(super) struct Content {
     pub(super) tracks: HashMap<UserId, TrackedLogins>,
     pub(super) personal_tokens: HashMap<Digest, PersonalTokenRecord>,
     pub(super) credentials: HashMap<Uuid, CredentialRecord>,
+}
+
+impl Content {
+    /// Deletes the rows of a user: each map whose rows belong to users stands here.
+    pub(super) fn delete_rows_of(&mut self, id: UserId) {
+        self.personal_tokens.retain(|_, token| token.user_id != id);
+        self.series.retain(|_, series| series.user_id != id);
+        self.sessions.retain(|_, session| session.user_id != id);
+        self.families.retain(|_, family| family.user_id != id);
+        self.tokens.retain(|_, token| token.user_id != id);
+        self.outbox.retain(|_, queued| queued.mail.addressee != Addressee::User(id));
+        self.tracks.remove(&id);
+        self.credentials.retain(|_, credential| credential.user_id != id);
+    }
 }
 
 /// Deletes what `is_over`; says how many.

@@ -223,14 +223,7 @@ impl Content {
         self.users.remove(&id);
         self.addresses.remove(&address);
         self.unname(id);
-        self.personal_tokens.retain(|_, token| token.user_id != id);
-        self.series.retain(|_, series| series.user_id != id);
-        self.sessions.retain(|_, session| session.user_id != id);
-        self.families.retain(|_, family| family.user_id != id);
-        self.tokens.retain(|_, token| token.user_id != id);
-        self.outbox.retain(|_, queued| queued.mail.addressee != Addressee::User(id));
-        self.tracks.remove(&id);
-        self.credentials.retain(|_, credential| credential.user_id != id);
+        self.delete_rows_of(id);
         self.push_all(together);
         Ok(true)
     }

@@ -131,8 +131,8 @@ async fn check(
         }
     };
     let confirm = form.password_confirm.as_ref();
-    let choice = Choice { field: "password", password: &form.password, confirm };
-    let chooser = Chooser { email: &form.email, username: username.as_ref() };
+    let choice = Choice::new("password", &form.password, confirm);
+    let chooser = Chooser::new(&form.email, username.as_ref());
     let password = flow.choose_password(visit, choice, chooser, &mut errors).await?;
     let save = terms.own.read(form.own, visit.request(), &mut errors).await?;
     match (email, password, save) {
