@@ -43,7 +43,7 @@ async fn main() {
     for _ in 0..ROUNDS {
         let begun = Instant::now();
         for _ in 0..CALLS {
-            sqlx::query("SELECT 1").execute(&*bare).await.expect("an answer");
+            sqlx::query("SELECT 1").execute(bare.as_sqlx()).await.expect("an answer");
         }
         let took = [
             begun.elapsed(),

@@ -150,7 +150,7 @@ impl Mechanism for Basic {
             return Err(Rejection::Unavailable);
         };
         let (identity, password) =
-            credentials(request, visit.config()).ok_or(Rejection::CredentialsRefused)?;
+            credentials(request, visit.site().config()).ok_or(Rejection::CredentialsRefused)?;
         flow.admit_password(&visit, &identity, &password, BASIC).await
     }
 

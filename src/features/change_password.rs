@@ -108,7 +108,7 @@ async fn show(visit: Visit<'_>, flow: &State<Flow>) -> HandlerResult {
     }
     Ok(Reply::page(page(flow, &active.user, has_password))
         .with("active_password", has_password)
-        .with("user", visit.payload(&active.user).await?))
+        .with("user", visit.site().payload(&active.user).await?))
 }
 
 #[post("/change", data = "<submitted>")]
@@ -121,8 +121,9 @@ async fn submit(
     let has_password = flow.has_password(&active.user).await?;
     match change(&visit, flow, active, has_password, submitted).await {
         Ok(user) => {
-            let next = visit.url("after_change").unwrap_or_else(Next::home);
-            let shown = flow.with_access_token(&visit, &user, visit.payload(&user).await?).await?;
+            let next = visit.site().url("after_change").unwrap_or_else(Next::home);
+            let shown =
+                flow.with_access_token(&visit, &user, visit.site().payload(&user).await?).await?;
             Ok(Reply::redirect(next).with("user", shown).notice(CHANGED))
         }
         Err(rejection) => Err(page(flow, &active.user, has_password).refuse(rejection)),

@@ -130,10 +130,12 @@ async fn submit(
     let page = page(flow, visit.user()).typed(submitted.typed());
     match change(&visit, flow, submitted).await {
         Ok(user) => {
-            let next = visit.url("after_change_username").or_else(|| visit.url("home"));
+            let next =
+                visit.site().url("after_change_username").or_else(|| visit.site().url("home"));
             let notice = if user.username.is_some() { CHANGED } else { REMOVED };
             let reply = Reply::redirect(next.unwrap_or_else(Next::home)).notice(notice);
-            let shown = flow.with_access_token(&visit, &user, visit.payload(&user).await?).await?;
+            let shown =
+                flow.with_access_token(&visit, &user, visit.site().payload(&user).await?).await?;
             Ok(reply.with("user", shown))
         }
         Err(rejection) => Err(page.refuse(rejection)),

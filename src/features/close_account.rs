@@ -175,7 +175,7 @@ async fn show(
     let active = flow.require_fresh(&visit).await?;
     Ok(Reply::page(page(&visit, flow, settings).await?)
         .with("grace", settings.grace)
-        .with("user", visit.payload(&active.user).await?))
+        .with("user", visit.site().payload(&active.user).await?))
 }
 
 #[post("/close-account", data = "<submitted>")]
@@ -188,7 +188,7 @@ async fn submit(
     flow.require_user(&visit).await?;
     match close(&visit, flow, settings, submitted).await {
         Ok(deleted_at) => {
-            let next = visit.url("after_close_account").unwrap_or_else(Next::home);
+            let next = visit.site().url("after_close_account").unwrap_or_else(Next::home);
             Ok(Reply::redirect(next).with("deleted_at", deleted_at).notice(CLOSED))
         }
         Err(rejection) => Err(page(&visit, flow, settings).await?.refuse(rejection)),
@@ -207,7 +207,7 @@ async fn close(
     if flow.has_password(user).await? {
         flow.check_own_password(visit, user, &form.password).await?;
     }
-    let deleted_at = visit.clock().now() + settings.grace.delta();
+    let deleted_at = visit.now() + settings.grace.delta();
     let event = Event::UserClosed { user: user.id, origin: visit.origin() };
     let notice = flow
         .notice(
@@ -223,7 +223,7 @@ async fn close(
     let closed =
         change.commit(async |with| flow.store().update_user(user.id, &closing, with).await).await?;
     closed.ok_or(Rejection::Unauthenticated)?;
-    visit.sessions().forget(visit.request());
+    visit.site().sessions().forget(visit.request());
     Ok(deleted_at)
 }
 
@@ -276,7 +276,7 @@ impl MailedLink for CloseAccount {
     }
 
     async fn reply(&self, visit: &Visit<'_>, _flow: &Flow, user: User) -> Result<Reply, Rejection> {
-        let login = visit.url("login").unwrap_or_else(Next::home);
+        let login = visit.site().url("login").unwrap_or_else(Next::home);
         Ok(Reply::redirect(login).notice(is_reopened(&user)))
     }
 }

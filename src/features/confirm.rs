@@ -237,7 +237,7 @@ impl MailedLink for Confirm {
             let subject = Text::new("confirm_notice", "You chose your password");
             mails.push(flow.notice(visit, &subject, &link.user, &link.address)?);
         }
-        let update = UserChange::confirmed(visit.clock().now(), password_hash);
+        let update = UserChange::confirmed(visit.now(), password_hash);
         Ok((flow.change(event).mail(mails), update))
     }
 
@@ -247,7 +247,7 @@ impl MailedLink for Confirm {
     }
 
     async fn reply(&self, visit: &Visit<'_>, flow: &Flow, user: User) -> Result<Reply, Rejection> {
-        let next = visit.url("after_confirm").unwrap_or_else(Next::home);
+        let next = visit.site().url("after_confirm").unwrap_or_else(Next::home);
         let logs_in_by = self.log_in.then(|| Method::Link("confirm".into()));
         let notice = is_confirmed(&user, self.log_in);
         Ok(link::go_on(visit, flow, user, logs_in_by, next).await?.notice(notice))

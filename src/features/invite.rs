@@ -247,12 +247,12 @@ impl MailedLink for Invite {
         let event = Event::InvitationAccepted { user: link.user.id, origin: visit.origin() };
         let subject = Text::new("invite_notice", "Your invitation was accepted");
         let notice = flow.notice(visit, &subject, &link.user, &link.address)?;
-        let update = UserChange::confirmed(visit.clock().now(), Some(hash));
+        let update = UserChange::confirmed(visit.now(), Some(hash));
         Ok((flow.change(event).mail([notice]), update))
     }
 
     async fn reply(&self, visit: &Visit<'_>, _flow: &Flow, user: User) -> Result<Reply, Rejection> {
-        let next = visit.url("after_invite").unwrap_or_else(Next::home);
+        let next = visit.site().url("after_invite").unwrap_or_else(Next::home);
         Ok(Reply::redirect(next).notice(is_accepted(&user)))
     }
 }

@@ -121,14 +121,14 @@ async fn show(visit: Visit<'_>, flow: &State<Flow>, next: Option<&str>) -> Handl
         // JSON answers "who am I". A browser goes on: the page is of no use to this user.
         Some(user) => {
             let next = next.unwrap_or_else(|| home(&visit));
-            Reply::redirect(next).with("user", visit.payload(user).await?)
+            Reply::redirect(next).with("user", visit.site().payload(user).await?)
         }
         None => {
-            let preset = visit.sessions().offers_remembering();
+            let preset = visit.site().sessions().offers_remembering();
             Reply::page(page(&visit, next.as_ref()).with("remember_preset", preset))
         }
     };
-    Ok(reply.with("identity_attributes", &visit.config().identity))
+    Ok(reply.with("identity_attributes", &visit.site().config().identity))
 }
 
 #[post("/login?<next>", data = "<submitted>")]
@@ -157,7 +157,7 @@ async fn log_in(
         username: form.username.as_deref(),
         identity: form.identity.as_deref(),
     };
-    let identity = named.read(&visit.config().identity, &mut errors)?;
+    let identity = named.read(&visit.site().config().identity, &mut errors)?;
     let password = errors.take("password", Password::parse(&form.password));
     let (Some(identity), Some(password)) = (identity, password) else {
         return Err(errors.into());
@@ -169,10 +169,10 @@ async fn log_in(
 fn page(visit: &Visit<'_>, next: Option<&Next>) -> Page {
     Page::new(PAGE.0)
         .with("next", next)
-        .with("remember", visit.sessions().offers_remembering().is_some())
-        .with("identity_field", page_field(&visit.config().identity))
+        .with("remember", visit.site().sessions().offers_remembering().is_some())
+        .with("identity_field", page_field(&visit.site().config().identity))
 }
 
 fn home(visit: &Visit<'_>) -> Next {
-    visit.url("home").unwrap_or_else(Next::home)
+    visit.site().url("home").unwrap_or_else(Next::home)
 }

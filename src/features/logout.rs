@@ -181,7 +181,7 @@ async fn log_out(
 
 /// The session is over in any case; that a program may live on is said nevertheless.
 fn tell(visit: &Visit<'_>, next: Option<&str>, of_program: Result<(), Rejection>) -> HandlerResult {
-    let next = next.and_then(|next| visit.next(next)).or_else(|| visit.url("after_logout"));
+    let next = next.and_then(|next| visit.next(next)).or_else(|| visit.site().url("after_logout"));
     let next = next.unwrap_or_else(Next::home);
     let reply = Reply::redirect(next).without_csrf_token();
     match of_program {

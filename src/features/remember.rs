@@ -189,7 +189,7 @@ impl Series {
         flow: &Flow,
         remember_token: &RememberToken,
     ) -> Result<Restored, Rejection> {
-        let now = visit.clock().now();
+        let now = visit.now();
         let (series, presented) =
             (remember_token.series.digest(), remember_token.validator.digest());
         let since = now - self.settings.window.delta();
@@ -202,7 +202,7 @@ impl Series {
             let event =
                 ended.and_then(|it| session_ended(&it, SessionEnd::Expired, visit.origin()));
             if let Some(event) = event {
-                visit.signals().send(&event);
+                visit.site().signals().send(&event);
             }
             return Ok(Restored::Forgotten);
         }
@@ -219,7 +219,8 @@ impl Series {
             Err(fault @ (Rejection::Unavailable | Rejection::Saturated)) => return Err(fault),
             Err(_) => return Ok(Restored::Declined),
         };
-        let mut successors = visit.sessions().cookies().succession().successors(remember_token);
+        let mut successors =
+            visit.site().sessions().cookies().succession().successors(remember_token);
         let Successor { remember_token: next, session } =
             successors.next().ok_or(Rejection::Unavailable)?;
         let turn = SeriesRotation { series, presented, next: next.validator.digest(), now, since };
@@ -257,7 +258,7 @@ impl Series {
             .await?;
         let origin = visit.origin();
         if let Some(event) = ended.and_then(|it| session_ended(&it, SessionEnd::Theft, origin)) {
-            visit.signals().send(&event);
+            visit.site().signals().send(&event);
         }
         Ok(Restored::Forgotten)
     }

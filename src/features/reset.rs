@@ -207,7 +207,7 @@ impl MailedLink for Reset {
         form: NewPassword,
     ) -> Result<(Change, UserChange), Rejection> {
         let hash = form.hash(visit, flow, link).await?;
-        let (now, user) = (visit.clock().now(), &link.user);
+        let (now, user) = (visit.now(), &link.user);
         let event = Event::PasswordReset { user: user.id, origin: visit.origin() };
         let notice = flow.notice(
             visit,
@@ -222,7 +222,7 @@ impl MailedLink for Reset {
 
     async fn reply(&self, visit: &Visit<'_>, flow: &Flow, user: User) -> Result<Reply, Rejection> {
         forgive(visit, flow, &user).await;
-        let next = visit.url("after_reset").unwrap_or_else(Next::home);
+        let next = visit.site().url("after_reset").unwrap_or_else(Next::home);
         let notice = is_reset(&user);
         let logs_in_by = self.log_in.then(|| Method::Link("reset".into()));
         let reply = link::go_on(visit, flow, user, logs_in_by, next).await?;

@@ -149,7 +149,7 @@ async fn end_one(
     let session = theirs.iter().find(|session| Some(session.id) == id).ok_or_else(unknown)?;
     if session.id == active.record.id {
         flow.log_out(visit).await?;
-        return Ok(Reply::redirect(visit.url("after_logout").unwrap_or_else(Next::home)));
+        return Ok(Reply::redirect(visit.site().url("after_logout").unwrap_or_else(Next::home)));
     }
     flow.end_session(visit, session).await?;
     Ok(Reply::redirect(here(visit)).notice(ENDED))
@@ -211,5 +211,5 @@ impl<'a> Shown<'a> {
 }
 
 fn here(visit: &Visit<'_>) -> Next {
-    visit.url("sessions").unwrap_or_else(Next::home)
+    visit.site().url("sessions").unwrap_or_else(Next::home)
 }

@@ -102,7 +102,7 @@ async fn show(
     let ways = ways(&visit, flow, factors, active, next.as_ref(), acr_values).await?;
     Ok(Reply::page(page(next.as_ref(), &ways))
         .with("factors", &ways.factors)
-        .with("user", visit.payload(&active.user).await?)
+        .with("user", visit.site().payload(&active.user).await?)
         .with("has_webauthn_verify_credential", false)
         .with("oauth_enabled", false)
         .with("oauth_providers", Vec::<String>::new()))
@@ -132,7 +132,7 @@ async fn verify(
     let form = submitted.read()?;
     let active = flow.require_user(visit).await?;
     flow.check_own_password(visit, &active.user, &form.password).await?;
-    let proof = Proof::new(Method::Password, visit.clock().now());
+    let proof = Proof::new(Method::Password, visit.now());
     flow.step_up(visit, active, proof).await?;
     flow.stepped_up(visit, &active.user, next).await
 }
@@ -164,12 +164,12 @@ async fn ways(
 ) -> Result<Ways, Rejection> {
     let mut found = Vec::new();
     for factor in factors.of(&active.user).await? {
-        let page = visit.url(factor.page()).ok_or(Rejection::Unavailable)?;
+        let page = visit.site().url(factor.page()).ok_or(Rejection::Unavailable)?;
         let url = next.map_or(page.clone(), |next| page.with_next(next));
         let method = factor.method().authn_via().to_owned();
         found.push(Way { method, label: factor.label().to_string(), url });
     }
-    let password = Proof::new(Method::Password, visit.clock().now());
+    let password = Proof::new(Method::Password, visit.now());
     let needs_two = acr_values == Some(Level::Two.acr());
     let is_enough = !needs_two || active.record.proofs.clone().and(password).level() == Level::Two;
     let takes_password = is_enough && flow.has_password(&active.user).await?;

@@ -42,7 +42,7 @@ impl Flow {
         let origin = visit.origin();
         let mail = self.notice(visit, &SUBJECT, user, &user.email)?;
         self.post(mail.with("where", tally.place().to_string()), &origin).await?;
-        visit.signals().send(&Event::PasswordDisabled { user: user.id, origin });
+        visit.site().signals().send(&Event::PasswordDisabled { user: user.id, origin });
         Ok(())
     }
 }

@@ -136,7 +136,7 @@ impl Flow {
         self.moments.login_failed(user, reason).await?;
         let (user, authn_via) = (user.map(|user| user.id), authn_via.to_owned());
         let origin = visit.origin();
-        visit.signals().send(&Event::UserFailedAuthn { user, authn_via, reason, origin });
+        visit.site().signals().send(&Event::UserFailedAuthn { user, authn_via, reason, origin });
         Ok(Rejection::InvalidCredentials)
     }
 }

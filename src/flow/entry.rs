@@ -183,16 +183,16 @@ impl Flow {
             Entry::Open(mut authenticated) => {
                 let next = authenticated.next.take();
                 let user = self.log_in(visit, authenticated).await?;
-                let shown = visit.payload(&user).await?;
+                let shown = visit.site().payload(&user).await?;
                 let shown = self.with_access_token(visit, &user, shown).await?;
                 let kept = kept_next::take(visit);
-                let next = next.or(kept).or_else(|| visit.url("home"));
+                let next = next.or(kept).or_else(|| visit.site().url("home"));
                 Ok(Reply::redirect(next.unwrap_or_else(Next::home))
                     .with("user", shown)
                     .with("tf_required", false))
             }
             Entry::Pending(pending) => {
-                let page = visit.url(pending.required.page()).ok_or_else(|| {
+                let page = visit.site().url(pending.required.page()).ok_or_else(|| {
                     log::error!(
                         "a hook requires a proof at an unknown page: {:?}",
                         pending.required
@@ -231,7 +231,7 @@ impl Flow {
         match verdict {
             Verdict::Allow => Ok(Entry::Open(login)),
             Verdict::Require(required) => {
-                let (id, began_at) = (random_uuid()?, visit.clock().now());
+                let (id, began_at) = (random_uuid()?, visit.now());
                 Ok(Entry::Pending(Box::new(PendingLogin { id, login, required, began_at })))
             }
             Verdict::Refuse(rejection) => {

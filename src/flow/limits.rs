@@ -114,7 +114,7 @@ impl Limits {
         if !self.config.enabled {
             return Ok(());
         }
-        let now = visit.clock().now();
+        let now = visit.now();
         let digest = |network: &str| self.digest(&["network", route, network]);
         let keys: Vec<(Digest, u32)> =
             networks(visit).iter().map(|(network, times)| (digest(network), *times)).collect();
@@ -148,7 +148,7 @@ impl Limits {
         let Some(limit) = self.scaled(CHANGE_LIMIT) else {
             return Ok(());
         };
-        let (key, now) = (self.digest(&["change", kind, &user.to_string()]), visit.clock().now());
+        let (key, now) = (self.digest(&["change", kind, &user.to_string()]), visit.now());
         let charge = self.store.count_event(&key, limit, CHANGE_WINDOW, now).await?;
         turn_away(visit, charge, now)
     }
@@ -165,7 +165,7 @@ impl Limits {
         identity: &Identity,
         user: Option<UserId>,
     ) -> Result<Charged, Rejection> {
-        let (keys, now) = (self.account_keys(visit, identity, user), visit.clock().now());
+        let (keys, now) = (self.account_keys(visit, identity, user), visit.now());
         let digests: Vec<Digest> = keys.iter().map(|(key, _)| *key).collect();
         self.owed.pay(&*self.store, &digests).await?;
         // What a larger network is turned away for is not counted against the smaller ones.
@@ -205,7 +205,7 @@ impl Limits {
     ) -> Result<Charged, Rejection> {
         self.admit(visit, "proof").await?;
         let key = self.digest(&["proof", method.authn_via(), &user.to_string()]);
-        let now = visit.clock().now();
+        let now = visit.now();
         turn_away(visit, self.charge_one(&key, 1, now).await?, now)?;
         Ok(Charged(vec![key]))
     }
@@ -299,7 +299,7 @@ impl Limits {
         let Some(limit) = self.scaled(limit) else {
             return Ok(true);
         };
-        let (key, now) = (self.digest(counted_by), visit.clock().now());
+        let (key, now) = (self.digest(counted_by), visit.now());
         let charge = self.store.count_event(&key, limit, MAIL_WINDOW, now).await?;
         Ok(charge == Charge::Allowed)
     }
@@ -346,7 +346,7 @@ impl Limits {
 
 /// Returns the networks that a request is counted by; all requests without an address are one.
 fn networks(visit: &Visit<'_>) -> Vec<(String, u32)> {
-    let client = visit.client(visit.request());
+    let client = visit.site().client(visit.request());
     client.map_or_else(|| vec![(String::new(), 1)], networks_of)
 }
 
@@ -359,7 +359,7 @@ fn turn_away(visit: &Visit<'_>, charge: Charge, now: Timestamp) -> Result<(), Re
     let Charge::BlockedUntil(until) = charge else {
         return Ok(());
     };
-    visit.signals().send(&Event::Throttled { origin: visit.origin() });
+    visit.site().signals().send(&Event::Throttled { origin: visit.origin() });
     let wait = (until - now).to_std().unwrap_or_default();
     Err(Rejection::Throttled { retry_after: wait.max(Duration::from_secs(1)) })
 }

@@ -40,7 +40,7 @@ impl Flow {
     /// [`Rejection::NotFresh`], and those of [`require_user`](Self::require_user).
     pub async fn require_fresh<'r>(&self, visit: &Visit<'r>) -> Result<&'r Active, Rejection> {
         let active = self.require_user(visit).await?;
-        if active.is_fresh(self.freshness, visit.clock().now()) {
+        if active.is_fresh(self.freshness, visit.now()) {
             Ok(active)
         } else {
             Err(Rejection::NotFresh)
@@ -148,7 +148,7 @@ impl Flow {
         visit: &Visit<'_>,
         user: &User,
     ) -> Result<Vec<SessionRecord>, Rejection> {
-        let (used_after, begun_after) = visit.sessions().limits(visit.clock().now());
+        let (used_after, begun_after) = visit.site().sessions().limits(visit.now());
         let mut sessions = self.store.list_sessions(user.id).await?;
         sessions.retain(|it| it.last_seen_at > used_after && it.created_at > begun_after);
         Ok(sessions)
@@ -193,7 +193,7 @@ impl Flow {
         for EndedSession { id, user_id } in self.moments.end_others(&active.record).await? {
             let (reason, origin) = (SessionEnd::ByUser, visit.origin());
             let event = Event::SessionEnded { user: user_id, session: id, reason, origin };
-            visit.signals().send(&event);
+            visit.site().signals().send(&event);
             ended += 1;
         }
         Ok(ended)
@@ -253,10 +253,10 @@ impl Flow {
         let begun = self.store.begin_session(&record, self.max_sessions, &nothing).await?;
         if let Some(evicted) = begun {
             self.tell_evicted(visit, evicted);
-            visit.sessions().become_user(visit.request(), &token, record.user_id)?;
+            visit.site().sessions().become_user(visit.request(), &token, record.user_id)?;
             access::note(visit.request(), &record);
             // By the change it is remembered no more.
-            visit.sessions().forget_remember_token(visit.request());
+            visit.site().sessions().forget_remember_token(visit.request());
         }
         Ok(())
     }
@@ -295,7 +295,7 @@ fn unknown_address() -> String {
 /// Returns the session of whoever is logged in, or tells that nobody is.
 fn some_active<'r>(visit: &Visit<'r>) -> Result<&'r Active, Rejection> {
     visit.active().ok_or_else(|| {
-        visit.signals().send(&Event::UserUnauthenticated { origin: visit.origin() });
+        visit.site().signals().send(&Event::UserUnauthenticated { origin: visit.origin() });
         Rejection::Unauthenticated
     })
 }

@@ -125,7 +125,7 @@ impl Flow {
             return Err(self.fail_password(visit, &user, &tally, verified).await?);
         }
         let right = self.limits.found_right(visit, charged, &tally);
-        let proof = Proof::new(Method::Password, visit.clock().now());
+        let proof = Proof::new(Method::Password, visit.now());
         let judged = match self.judge(visit, Authenticated::by(user, proof)).await {
             Ok(judged) => judged,
             Err(fault) => {

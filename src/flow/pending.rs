@@ -89,7 +89,7 @@ impl Flow {
             remember: login.remember,
             next: next.map(Next::to_string),
         };
-        let (sessions, request) = (visit.sessions(), visit.request());
+        let (sessions, request) = (visit.site().sessions(), visit.request());
         let is_held = sessions.hold_login(request, *began_at, &held(login.next.as_ref()))?
             // A page with a very long address is not worth a login.
             || sessions.hold_login(request, *began_at, &held(None))?;
@@ -107,14 +107,14 @@ impl Flow {
     /// [`Rejection::Unauthenticated`] if there is none, or it has ended: by a logout, another login, a change
     /// of the account, or after ten minutes. [`Rejection::Unavailable`] if the store does not answer.
     pub async fn pending(&self, visit: &Visit<'_>) -> Result<PendingLogin, Rejection> {
-        let held = visit.sessions().held_login::<Held>(visit.request());
+        let held = visit.site().sessions().held_login::<Held>(visit.request());
         let (began_at, held) = held.ok_or(Rejection::Unauthenticated)?;
-        if visit.sessions().is_login_over(began_at) {
+        if visit.site().sessions().is_login_over(began_at) {
             // No clock that steps back revives it.
             self.end(held.id, visit).await?;
             return Err(Rejection::Unauthenticated);
         }
-        let (end, now) = (self.end_of(held.id), visit.clock().now());
+        let (end, now) = (self.end_of(held.id), visit.now());
         let user = match self.store.has_counted(&end, 1, now).await? {
             true => None,
             false => self.store.find_user(held.user).await?,
@@ -239,7 +239,7 @@ impl Flow {
         next: Option<Next>,
     ) -> Result<Reply, Rejection> {
         let Attempt { method, charged } = attempt;
-        let proof = Proof::new(method, visit.clock().now());
+        let proof = Proof::new(method, visit.now());
         self.limits.uncharge(charged).await?;
         match proving {
             Proving::Login(pending) => self.prove_and_finish(visit, *pending, proof, next).await,
@@ -274,8 +274,8 @@ impl Flow {
         user: &User,
         next: Option<Next>,
     ) -> Result<Reply, Rejection> {
-        let next = next.or_else(|| visit.url("after_verify")).unwrap_or_else(Next::home);
-        let shown = visit.payload(user).await?;
+        let next = next.or_else(|| visit.site().url("after_verify")).unwrap_or_else(Next::home);
+        let shown = visit.site().payload(user).await?;
         let shown = self.with_access_token(visit, user, shown).await?;
         Ok(Reply::redirect(next).with("user", shown))
     }
@@ -292,7 +292,7 @@ impl Flow {
         }
         match self.pending(visit).await {
             Ok(pending) if pending.proofs().has(&Method::Remembered) => {
-                Ok(visit.url(pending.required().page()))
+                Ok(visit.site().url(pending.required().page()))
             }
             Ok(_) | Err(Rejection::Unauthenticated) => Ok(None),
             Err(fault) => Err(fault),
@@ -301,7 +301,7 @@ impl Flow {
 
     /// Ends the login that the browser keeps, if it keeps one: no copy of the cookie brings it back.
     pub(in crate::flow) async fn end_pending(&self, visit: &Visit<'_>) -> Result<(), Rejection> {
-        if let Some((_, held)) = visit.sessions().held_login::<Held>(visit.request()) {
+        if let Some((_, held)) = visit.site().sessions().held_login::<Held>(visit.request()) {
             self.end(held.id, visit).await?;
         }
         Ok(())
@@ -309,7 +309,7 @@ impl Flow {
 
     /// Ends a pending login; false if it had ended before.
     async fn end(&self, id: Uuid, visit: &Visit<'_>) -> Result<bool, Rejection> {
-        let (key, now) = (self.end_of(id), visit.clock().now());
+        let (key, now) = (self.end_of(id), visit.now());
         Ok(self.store.count_event(&key, 1, REMEMBERED, now).await? == Charge::Allowed)
     }
 

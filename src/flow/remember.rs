@@ -34,7 +34,7 @@ impl Flow {
         user: User,
         remembered: Proofs,
     ) -> Result<Entry, Rejection> {
-        let proof = Proof::new(Method::Remembered, visit.clock().now());
+        let proof = Proof::new(Method::Remembered, visit.now());
         let (remembered, remember) = (Some(remembered), true);
         let login = Authenticated { remembered, remember, ..Authenticated::by(user, proof) };
         let judged = self.judge(visit, login).await?;
@@ -84,13 +84,15 @@ impl Flow {
         remember_token: Option<&RememberToken>,
     ) -> Result<()> {
         // The session has begun: a store that fails now cannot make it undone.
-        if let Err(fault) = visit.sessions().end_remembered(visit.request()).await {
+        if let Err(fault) = visit.site().sessions().end_remembered(visit.request()).await {
             log::error!("what a browser was remembered by could not be ended: {fault}");
         }
         match remember_token {
-            Some(remember_token) => visit.sessions().remember(visit.request(), remember_token),
+            Some(remember_token) => {
+                visit.site().sessions().remember(visit.request(), remember_token)
+            }
             None => {
-                visit.sessions().forget_remember_token(visit.request());
+                visit.site().sessions().forget_remember_token(visit.request());
                 Ok(())
             }
         }

@@ -67,7 +67,7 @@ impl Flow {
         if let Some(session) = self.programs.log_out_sender(visit).await? {
             self.end_session(visit, &session).await?;
         }
-        let outlived = visit.sessions().find_outlived(visit.request()).await?;
+        let outlived = visit.site().sessions().find_outlived(visit.request()).await?;
         let outlived = outlived.as_ref().map(|(record, user)| (record, user));
         let ended = visit.active().map(|active| (&active.record, &active.user)).or(outlived);
         if let Some((record, user)) = ended {
@@ -79,13 +79,13 @@ impl Flow {
             self.moments.after_logout(user).await;
             if !is_ended {
                 // It had ended meanwhile, and nothing was committed.
-                visit.signals().send(&event);
+                visit.site().signals().send(&event);
             }
         }
         // The session's series is gone; this one may be of a user who has no session now.
-        visit.sessions().end_remembered(visit.request()).await?;
+        visit.site().sessions().end_remembered(visit.request()).await?;
         self.end_pending(visit).await?;
-        visit.sessions().forget(visit.request());
+        visit.site().sessions().forget(visit.request());
         Ok(())
     }
 
@@ -109,7 +109,7 @@ impl Flow {
         if let Some(before) = visit.active() {
             self.store.end_session(&before.record.digest, &Together::nothing()).await?;
         }
-        visit.sessions().become_user(visit.request(), &token, record.user_id)?;
+        visit.site().sessions().become_user(visit.request(), &token, record.user_id)?;
         access::note(visit.request(), &record);
         Ok(true)
     }
@@ -118,7 +118,7 @@ impl Flow {
         for EndedSession { id, user_id } in evicted {
             let (reason, origin) = (SessionEnd::Evicted, visit.origin());
             let event = Event::SessionEnded { user: user_id, session: id, reason, origin };
-            visit.signals().send(&event);
+            visit.site().signals().send(&event);
         }
     }
 }

@@ -40,7 +40,7 @@ impl Flow {
             Proving::Login(pending) if !pending.required().is_set_up() => {
                 return Err(Rejection::Forbidden);
             }
-            Proving::Session(active) if !active.is_fresh(self.freshness, visit.clock().now()) => {
+            Proving::Session(active) if !active.is_fresh(self.freshness, visit.now()) => {
                 // Nothing was tried yet.
                 self.limits.uncharge(attempt.charged).await?;
                 return Err(Rejection::NotFresh);
@@ -53,7 +53,7 @@ impl Flow {
         if changed.id != id || changed.epoch != epoch + 1 {
             return Err(Rejection::Unauthenticated);
         }
-        let proof = Proof::new(attempt.method, visit.clock().now());
+        let proof = Proof::new(attempt.method, visit.now());
         self.limits.uncharge(attempt.charged).await?;
         match proving {
             Proving::Login(pending) => {

@@ -106,7 +106,7 @@ impl Flow {
         visit: &Visit<'_>,
         username: &Username,
     ) -> Result<Option<HeldUsername>, Rejection> {
-        let (held, now) = (self.held(username), visit.clock().now());
+        let (held, now) = (self.held(username), visit.now());
         let [name, look] = held;
         if self.store.count_event(&name, 1, HELD_FOR, now).await? != Charge::Allowed {
             return Ok(None);

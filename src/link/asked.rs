@@ -72,7 +72,7 @@ impl LinkRequest {
         match self.post(visit, flow, submitted, write).await {
             Ok(()) => {
                 kept_next::keep(visit, next.as_ref());
-                let login = visit.url("login").unwrap_or_else(Next::home);
+                let login = visit.site().url("login").unwrap_or_else(Next::home);
                 Ok(Reply::redirect(login).notice(self.notice))
             }
             Err(rejection) => Err(page.refuse(rejection)),
@@ -90,7 +90,7 @@ impl LinkRequest {
         flow.limits().admit(visit, self.kind).await?;
         let email = Email::parse(&form.email).map_err(|fault| FieldErrors::one("email", fault))?;
         if flow.limits().may_mail(visit, self.kind, &email).await? {
-            flow.post(write(&email, visit.clock().now())?, &visit.origin()).await?;
+            flow.post(write(&email, visit.now())?, &visit.origin()).await?;
         }
         Ok(())
     }

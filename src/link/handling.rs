@@ -39,11 +39,11 @@ impl<L: MailedLink> Handled<'_, L> {
         if self.visit.wants_json() {
             return self.show(token).await;
         }
-        if self.visit.config().redirect_behavior == RedirectBehavior::Spa {
+        if self.visit.site().config().redirect_behavior == RedirectBehavior::Spa {
             let found = self.find(token.clone()).await.map(drop);
             return Ok(single_page::lead::<L>(&self.visit, token, found)?);
         }
-        let cookies = self.visit.sessions().cookies();
+        let cookies = self.visit.site().sessions().cookies();
         let cookie = match token {
             Some(token) => cookies.link(&token.reveal()).map_err(Rejection::from)?,
             None => cookies.without_link(),
@@ -79,7 +79,7 @@ impl<L: MailedLink> Handled<'_, L> {
             Err(rejection) => {
                 if matches!(rejection, Rejection::InvalidLink | Rejection::LinkUsed(_)) {
                     let (purpose, origin) = (L::PURPOSE, self.visit.origin());
-                    self.visit.signals().send(&Event::LinkRefused { purpose, origin });
+                    self.visit.site().signals().send(&Event::LinkRefused { purpose, origin });
                 }
                 Err(self.refuse(token, rejection).await)
             }
@@ -107,7 +107,7 @@ impl<L: MailedLink> Handled<'_, L> {
     /// Makes the change, and uses the link up in the same step.
     async fn commit(&self, link: &OpenLink, form: L::Form) -> Result<User, Rejection> {
         let (change, update) = self.link.press(&self.visit, self.flow, link, form).await?;
-        let (store, now) = (self.flow.store(), self.visit.clock().now());
+        let (store, now) = (self.flow.store(), self.visit.now());
         let digest = link.token.digest();
         let changed = change
             .commit(async |with| store.consume_token(&digest, L::PURPOSE, now, &update, with).await)
@@ -123,7 +123,7 @@ impl<L: MailedLink> Handled<'_, L> {
 
     /// Deletes a link that was refused for its age: it must not work again when the clock steps back.
     async fn bury(&self, token: &Token) -> Result<(), Rejection> {
-        let (store, digest, now) = (self.flow.store(), token.digest(), self.visit.clock().now());
+        let (store, digest, now) = (self.flow.store(), token.digest(), self.visit.now());
         if store.find_token(&digest, L::PURPOSE, now).await?.is_none() {
             // At the beginning of time no link is too old to be used up.
             store.spend_token(&digest, L::PURPOSE, Timestamp::default()).await?;
@@ -133,7 +133,7 @@ impl<L: MailedLink> Handled<'_, L> {
 
     /// Notes that a link was used. When the store does not answer, a second press is told less.
     async fn note_use(&self, token: &Token) {
-        let (key, now) = (self.use_digest(token), self.visit.clock().now());
+        let (key, now) = (self.use_digest(token), self.visit.now());
         if let Err(fault) = self.flow.store().count_event(&key, 1, JUST_NOW, now).await {
             log::warn!("the use of a link could not be noted: {fault}");
         }
@@ -141,7 +141,7 @@ impl<L: MailedLink> Handled<'_, L> {
 
     /// Returns why a link that the store does not have is refused.
     async fn dead(&self, token: &Token) -> Result<Rejection, Rejection> {
-        let (key, now) = (self.use_digest(token), self.visit.clock().now());
+        let (key, now) = (self.use_digest(token), self.visit.now());
         let is_used = self.flow.store().has_counted(&key, 1, now).await?;
         Ok(if is_used { Rejection::LinkUsed(L::DONE) } else { Rejection::InvalidLink })
     }
@@ -153,7 +153,7 @@ impl<L: MailedLink> Handled<'_, L> {
     /// Finds a link that may still be used, by whoever may see it.
     async fn find(&self, token: Option<Token>) -> Result<OpenLink, Rejection> {
         let token = token.ok_or(Rejection::InvalidLink)?;
-        let (store, now) = (self.flow.store(), self.visit.clock().now());
+        let (store, now) = (self.flow.store(), self.visit.now());
         let kept = store.find_token(&token.digest(), L::PURPOSE, now).await?;
         let Some(kept) = kept else {
             return Err(self.dead(&token).await?);
@@ -168,7 +168,8 @@ impl<L: MailedLink> Handled<'_, L> {
 
     /// Returns the token that a link left in the browser.
     pub(super) fn kept_token(&self) -> Option<Token> {
-        let kept: Option<String> = self.visit.sessions().cookies().open_link(self.visit.request());
+        let kept: Option<String> =
+            self.visit.site().sessions().cookies().open_link(self.visit.request());
         kept.as_deref().and_then(Token::parse)
     }
 

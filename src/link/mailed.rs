@@ -113,7 +113,7 @@ pub async fn go_on(
     let Some(method) = logs_in_by.filter(|_| !is_anothers) else {
         return Ok(Reply::redirect(next));
     };
-    let proof = Proof::new(method, visit.clock().now());
+    let proof = Proof::new(method, visit.now());
     let entry = flow.enter(visit, user, proof).await?;
     flow.finish(visit, entry).await
 }

@@ -41,7 +41,7 @@ pub(super) fn lead<L: MailedLink>(
     token: Option<Token>,
     found: Result<(), Rejection>,
 ) -> Result<Reply, Rejection> {
-    let page = |name: &str| visit.url(name).ok_or(Rejection::Unavailable);
+    let page = |name: &str| visit.site().url(name).ok_or(Rejection::Unavailable);
     let next = match (found, token) {
         (Err(Rejection::Unavailable), _) => return Err(Rejection::Unavailable),
         (Err(Rejection::InvalidLink | Rejection::LinkUsed(_)), _) | (_, None) => {

@@ -37,7 +37,7 @@ impl ProgramLogins for Programs {
         shown: Value,
     ) -> Result<Value, Rejection> {
         let kept = self.kept()?;
-        let now = visit.clock().now();
+        let now = visit.now();
         let family = kept.tokens.new_family_in(user, session, now)?;
         if is_all_but_over(family.idle_expires_at, now) {
             // The session is all but over where programs may not outlast one.
@@ -50,7 +50,7 @@ impl ProgramLogins for Programs {
         };
         let pair = kept.tokens.pair(user, &family, now, claims)?;
         if kept.begins.begin_with(&family, visit.origin(), None).await? {
-            let place = visit.config().tokens.refresh_in;
+            let place = visit.site().config().tokens.refresh_in;
             hand_over(visit, &pair, place, &mut shown);
         }
         Ok(Value::Object(shown))
@@ -76,7 +76,7 @@ pub async fn with_pair(
     pair: &TokenPair,
     place: RefreshIn,
 ) -> Result<Value, Rejection> {
-    let mut shown = match visit.payload(user).await? {
+    let mut shown = match visit.site().payload(user).await? {
         Value::Object(shown) => shown,
         _ => Map::new(),
     };
@@ -95,7 +95,7 @@ fn hand_over(
         RefreshIn::Body => {
             shown.insert(REFRESH.to_owned(), pair.refresh.expose().clone().into());
         }
-        RefreshIn::Cookie => visit.sessions().keep_refresh_token(
+        RefreshIn::Cookie => visit.site().sessions().keep_refresh_token(
             visit.request(),
             pair.refresh.expose(),
             pair.refresh_expires_at,

@@ -104,7 +104,7 @@ impl Programs {
         visit: &Visit<'_>,
         user: &User,
     ) -> Result<Vec<FamilyRecord>, Rejection> {
-        let now = visit.clock().now();
+        let now = visit.now();
         let mut families = self.kept()?.store.list_families(user.id).await?;
         families.retain(|family| family.is_alive(now));
         Ok(families)

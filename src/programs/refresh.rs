@@ -59,7 +59,7 @@ impl Programs {
         let Some(id) = family.filter(|_| !examined.token.is_foreign()) else {
             return Ok(());
         };
-        let now = visit.clock().now();
+        let now = visit.now();
         let found = kept.store.find_family(id).await?;
         let Some(family) = found.filter(|it| is_all_but_over(it.idle_expires_at, now)) else {
             return Ok(());
@@ -89,14 +89,14 @@ impl Programs {
             return Err(ended);
         };
         only_of(visit, user.id)?;
-        let now = visit.clock().now();
+        let now = visit.now();
         let idle_expires_at = kept.tokens.idle_end(&found, now);
         let is_changed = !user.is_open() || user.epoch != whose.epoch;
         if is_changed || is_all_but_over(idle_expires_at, now) {
             return Err(ended);
         }
         flow.check_session(&user).await?;
-        let grace = visit.config().tokens.refresh_grace;
+        let grace = visit.site().config().tokens.refresh_grace;
         let rotation = FamilyRotation {
             family,
             user_id: user.id,

@@ -11,13 +11,13 @@ use crate::web::visit::Visit;
 /// that wants JSON nothing is kept.
 pub(crate) fn keep(visit: &Visit<'_>, next: Option<&Next>) {
     if let Some(next) = next.filter(|_| !visit.wants_json()) {
-        let sessions = visit.sessions();
+        let sessions = visit.site().sessions();
         sessions.with_data(visit.request(), |data| data.keep_next(sessions, next.as_str()));
     }
 }
 
 /// Takes what was kept, if it still is a page that may be led to.
 pub(crate) fn take(visit: &Visit<'_>) -> Option<Next> {
-    let kept = visit.sessions().with_data(visit.request(), |data| data.take_next())?;
+    let kept = visit.site().sessions().with_data(visit.request(), |data| data.take_next())?;
     visit.next(&kept)
 }

@@ -1,11 +1,10 @@
 //! A request and what answering it takes.
 
-use std::ops::Deref;
-
 use rocket::outcome::Outcome;
 use rocket::request::FromRequest;
 use rocket::{Ignite, Request, Rocket, Sentinel, async_trait, request};
 
+use crate::clock::Timestamp;
 use crate::event::Origin;
 use crate::rejection::Rejection;
 use crate::session::{Active, Current};
@@ -43,6 +42,21 @@ impl<'r> Visit<'r> {
         self.request
     }
 
+    /// Returns the site: its settings and services.
+    pub fn site(&self) -> &'r Site {
+        self.site
+    }
+
+    /// Returns the time, by the clock of the application.
+    pub fn now(&self) -> Timestamp {
+        self.site.clock().now()
+    }
+
+    /// Reads where to go next from what a visitor sent: [`Site::next`].
+    pub fn next(&self, text: &str) -> Option<Next> {
+        self.site.next(text)
+    }
+
     /// Returns the live session, if somebody is logged in.
     pub fn active(&self) -> Option<&'r Active> {
         self.active
@@ -73,14 +87,6 @@ impl<'r> Visit<'r> {
             Some(_) => Err(Refused::from(Rejection::AlreadyAuthenticated).leading_to(next)),
             None => Ok(()),
         }
-    }
-}
-
-impl Deref for Visit<'_> {
-    type Target = Site;
-
-    fn deref(&self) -> &Site {
-        self.site
     }
 }
 

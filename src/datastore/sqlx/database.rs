@@ -159,12 +159,12 @@ impl<DB: Dialect> Database<DB> {
     /// Closes the pool, and waits until its connections are closed.
     #[cfg(feature = "testing")]
     pub(super) async fn close(&self) {
-        self.pool.close().await;
+        self.pool.as_sqlx().close().await;
     }
 
     /// Names the database that the pool leads to.
     pub(super) fn name(&self) -> DatabaseName {
-        DB::name_of(&self.pool.connect_options())
+        DB::name_of(&self.pool.as_sqlx().connect_options())
     }
 
     /// Prepares a statement.
@@ -188,7 +188,7 @@ impl<DB: Dialect> Database<DB> {
     /// Takes a connection for one operation.
     pub(super) fn acquire(&self) -> BoxFuture<'_, Result<Lease<'_, DB>>> {
         Box::pin(async move {
-            let connection = self.pool.acquire().await.map_err(failed::<DB>)?;
+            let connection = self.pool.as_sqlx().acquire().await.map_err(failed::<DB>)?;
             Ok(Lease::new(&self.words, connection))
         })
     }

@@ -1,7 +1,6 @@
 //! The connection pool, for us and for applications.
 
 use std::fmt;
-use std::ops::Deref;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -33,6 +32,11 @@ impl<DB: Database> SqlxPool<DB> {
     /// Uses a pool that is open already.
     pub fn new(pool: sqlx::Pool<DB>) -> Self {
         Self(pool)
+    }
+
+    /// Returns the pool for queries of the application.
+    pub fn as_sqlx(&self) -> &sqlx::Pool<DB> {
+        &self.0
     }
 }
 
@@ -69,14 +73,6 @@ impl<DB: Database> Clone for SqlxPool<DB> {
 impl<DB: Database> fmt::Debug for SqlxPool<DB> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("SqlxPool")
-    }
-}
-
-impl<DB: Database> Deref for SqlxPool<DB> {
-    type Target = sqlx::Pool<DB>;
-
-    fn deref(&self) -> &Self::Target {
-        &self.0
     }
 }
 

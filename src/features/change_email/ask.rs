@@ -57,7 +57,7 @@ pub(super) async fn submit(
     let page = page(user).typed(submitted.typed());
     match ask(&visit, flow, settings, submitted).await {
         Ok(()) => {
-            let next = visit.url("after_change_email").unwrap_or_else(Next::home);
+            let next = visit.site().url("after_change_email").unwrap_or_else(Next::home);
             reply(&visit, Reply::redirect(next).notice(LINK_IS_SENT), user).await
         }
         Err(rejection) => Err(page.refuse(rejection)),
@@ -86,7 +86,7 @@ async fn ask(
         holder.is_some_and(|holder| holder.user.id != user.id && holder.user.expires_at.is_none());
     if may_mail {
         // The same moment for both, or a link asked for in between would tell.
-        let at = visit.clock().now();
+        let at = visit.now();
         settings.end_older_links(flow, user, at).await?;
         let mail = if is_taken {
             let words = "Somebody wants to use your address";
@@ -138,6 +138,6 @@ fn page(user: &User) -> Page {
 }
 
 async fn reply(visit: &Visit<'_>, reply: Reply, user: &User) -> HandlerResult {
-    let shown = visit.payload(user).await?;
+    let shown = visit.site().payload(user).await?;
     Ok(reply.with("current_email", user.email.as_str()).with("user", shown))
 }

@@ -74,7 +74,7 @@ impl MailedLink for ChangeEmail {
             origin: visit.origin(),
         };
         let notices = self.notices(visit, flow, user, &link.address)?;
-        let update = UserChange::email(link.address.clone(), visit.clock().now());
+        let update = UserChange::email(link.address.clone(), visit.now());
         let change = flow.change(event).mail(notices).asked().await?;
         flow.make_way(&link.address, &visit.origin()).await?;
         Ok((change, update.unless_changed_since(user.epoch)))
@@ -89,8 +89,9 @@ impl MailedLink for ChangeEmail {
     async fn reply(&self, visit: &Visit<'_>, flow: &Flow, user: User) -> Result<Reply, Rejection> {
         let active = visit.active().ok_or(Rejection::Unauthenticated)?;
         flow.go_on(visit, &user, active).await?;
-        let next = visit.url("after_change_email").unwrap_or_else(Next::home);
-        let shown = flow.with_access_token(visit, &user, visit.payload(&user).await?).await?;
+        let next = visit.site().url("after_change_email").unwrap_or_else(Next::home);
+        let shown =
+            flow.with_access_token(visit, &user, visit.site().payload(&user).await?).await?;
         Ok(Reply::redirect(next).with("user", shown).notice(CHANGED))
     }
 }

@@ -69,7 +69,7 @@ impl MailedLink for Undo {
         _form: Button,
     ) -> Result<(Change, UserChange), Rejection> {
         let user = &link.user;
-        let mut update = UserChange::email(link.address.clone(), visit.clock().now());
+        let mut update = UserChange::email(link.address.clone(), visit.now());
         update.ends_lasting_after = Some(link.kept.asked_at);
         update.closes_at = Some(None);
         update.password_hash = Some(None);
@@ -89,7 +89,7 @@ impl MailedLink for Undo {
     /// The old address has another account by now: the person who reads its mail can have that account, and
     /// move it out of the way.
     fn inapplicable(&self, visit: &Visit<'_>) -> Rejection {
-        email_taken(if visit.url("reset").is_some() {
+        email_taken(if visit.site().url("reset").is_some() {
             Text::new(
                 "email_taken.move_by_reset",
                 "This address has an account of its own by now. Choose a new password for that one, log in to \
@@ -105,9 +105,9 @@ impl MailedLink for Undo {
     }
 
     async fn reply(&self, visit: &Visit<'_>, _flow: &Flow, user: User) -> Result<Reply, Rejection> {
-        let reset = visit.url("reset");
+        let reset = visit.site().url("reset");
         let notice = is_undone(&user, reset.is_some());
-        let next = reset.or_else(|| visit.url("login")).unwrap_or_else(Next::home);
+        let next = reset.or_else(|| visit.site().url("login")).unwrap_or_else(Next::home);
         Ok(Reply::redirect(next).notice(notice))
     }
 }

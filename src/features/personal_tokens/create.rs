@@ -168,7 +168,7 @@ impl Desk {
             Creation::AccountChanged => return Err(Rejection::Unauthenticated),
         }
         let text = personal_token::reveal(&self.settings.prefix, &secret);
-        Ok(Made { user, token: text, listed: self.listed(token, visit.clock().now()) })
+        Ok(Made { user, token: text, listed: self.listed(token, visit.now()) })
     }
 
     /// Makes a token of what was submitted.
@@ -178,7 +178,7 @@ impl Desk {
         user: &User,
         form: CreateForm,
     ) -> Result<(Token, PersonalTokenRecord), Rejection> {
-        let now = visit.clock().now();
+        let now = visit.now();
         let mut errors = FieldErrors::new();
         let name = errors.take("name", read_name(&form.name));
         let scopes = self.choose_scopes(form.scopes.0, &form.others, &mut errors)?;

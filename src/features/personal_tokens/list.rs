@@ -62,7 +62,7 @@ pub(super) async fn revoke(
 ) -> HandlerResult {
     match desk.revoke(&visit, flow, submitted).await {
         Ok(()) => {
-            let next = visit.url("personal_tokens").unwrap_or_else(Next::home);
+            let next = visit.site().url("personal_tokens").unwrap_or_else(Next::home);
             Ok(Reply::redirect(next).notice(REVOKED))
         }
         Err(rejection) => {
@@ -91,7 +91,7 @@ impl Desk {
         visit: &Visit<'_>,
         user: &User,
     ) -> Result<Vec<Listed>, Rejection> {
-        let now = visit.clock().now();
+        let now = visit.now();
         let theirs = self.store.list_personal_tokens(user.id).await?;
         Ok(theirs.into_iter().map(|token| self.listed(token, now)).collect())
     }

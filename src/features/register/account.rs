@@ -39,7 +39,7 @@ pub(super) async fn apply(
 
     // Asked for before anybody knows whether there is an account, so that a fault does not tell.
     let id = UserId::from_uuid(random_uuid()?);
-    let own = save(&Registration::new(id, &email, visit.clock().now()))?;
+    let own = save(&Registration::new(id, &email, visit.now()))?;
     let identity = Identity::Email(email.clone());
     let found = flow.store().find_credentials(&identity).await?;
     let stored = found.as_ref().and_then(|found| found.password_hash.as_ref());
@@ -80,7 +80,7 @@ enum Created {
 impl Applicant<'_> {
     /// Makes the account, and what is the application's `own` with it.
     async fn create(&self, id: UserId, own: Together) -> Result<Created, Rejection> {
-        let at = self.visit.clock().now();
+        let at = self.visit.now();
         let event = Event::UserRegistered { user: id, origin: self.visit.origin() };
         let new = User::new(id, self.email.clone(), at);
         let mut together = self.goes_along(&new).await?;
@@ -128,7 +128,7 @@ impl Applicant<'_> {
             let contest = Contest {
                 is_same,
                 username: self.username.cloned(),
-                expires_at: self.visit.clock().now() + UNCONFIRMED_FOR,
+                expires_at: self.visit.now() + UNCONFIRMED_FOR,
             };
             let change = self.flow.change(event(true)).mail(links);
             if change.commit(async |with| store.contest_user(user.id, &contest, with).await).await?
@@ -136,7 +136,7 @@ impl Applicant<'_> {
                 return Ok(());
             }
         }
-        self.visit.signals().send(&event(false));
+        self.visit.site().signals().send(&event(false));
         if !self.may_mail {
             return Ok(());
         }
@@ -149,13 +149,13 @@ impl Applicant<'_> {
     /// Returns what goes along with the registration of an account, at its address as that is spelled: to
     /// some mail servers another spelling is another mailbox.
     async fn goes_along(&self, user: &User) -> Result<Together, Rejection> {
-        let at = self.visit.clock().now();
+        let at = self.visit.now();
         let registration = Registration::new(user.id, &user.email, at);
         self.flow.with_registration(&registration).await
     }
 
     fn mail(&self, subject: &Text, id: UserId) -> Result<NewMail, Rejection> {
-        let mail = NewMail::new(subject, self.email, self.visit.clock().now())?;
+        let mail = NewMail::new(subject, self.email, self.visit.now())?;
         Ok(mail.concerns(Addressee::User(id)))
     }
 }

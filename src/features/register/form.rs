@@ -144,7 +144,7 @@ async fn check(
 }
 
 fn has_usernames(visit: &Visit<'_>) -> bool {
-    visit.config().identifies_by(IdentityAttribute::Username)
+    visit.site().config().identifies_by(IdentityAttribute::Username)
 }
 
 fn page(visit: &Visit<'_>, flow: &Flow, terms: &Terms, next: Option<&Next>) -> Page {
@@ -161,9 +161,9 @@ fn page(visit: &Visit<'_>, flow: &Flow, terms: &Terms, next: Option<&Next>) -> P
 
 /// Where to go: `next`, by way of the login page if that is where one goes.
 fn after(visit: &Visit<'_>, next: Option<Next>) -> Next {
-    let view = visit.url("after_register").unwrap_or_else(Next::home);
+    let view = visit.site().url("after_register").unwrap_or_else(Next::home);
     match next {
-        Some(next) if visit.url("login").as_ref() == Some(&view) => view.with_next(&next),
+        Some(next) if visit.site().url("login").as_ref() == Some(&view) => view.with_next(&next),
         Some(next) => next,
         None => view,
     }

@@ -58,7 +58,7 @@ async fn log_in(
         username: form.username.as_deref(),
         identity: form.identity.as_deref(),
     };
-    let identity = named.read(&visit.config().identity, &mut errors)?;
+    let identity = named.read(&visit.site().config().identity, &mut errors)?;
     let password = errors.take("password", Password::parse(&form.password));
     let (Some(identity), Some(password)) = (identity, password) else {
         return Err(errors.into());

@@ -68,7 +68,7 @@ async fn end_one(
     let theirs = programs.families_of(visit, &active.user).await?;
     let family = theirs.iter().find(|family| Some(family.id) == id).ok_or_else(unknown)?;
     programs.end_family(visit, EndedFamily { id: family.id, user_id: family.user_id }).await?;
-    Ok(Reply::redirect(visit.url("tokens").unwrap_or_else(Next::home)).notice(ENDED))
+    Ok(Reply::redirect(visit.site().url("tokens").unwrap_or_else(Next::home)).notice(ENDED))
 }
 
 fn unknown() -> Rejection {

@@ -72,9 +72,9 @@ async fn log_out(
         "" => Ok(()),
         sent => programs.log_out(visit, sent).await,
     };
-    if let Some(kept) = visit.sessions().refresh_token(visit.request()) {
+    if let Some(kept) = visit.site().sessions().refresh_token(visit.request()) {
         programs.log_out(visit, kept).await?;
-        visit.sessions().forget_refresh_token(visit.request());
+        visit.site().sessions().forget_refresh_token(visit.request());
     }
     of_sent?;
     Ok(Reply::data().without_csrf_token())
@@ -88,7 +88,7 @@ async fn go_on(
     submitted: Submission<RefreshForm>,
 ) -> Result<Reply, Rejection> {
     let form = submitted.read()?;
-    let kept = visit.sessions().refresh_token(visit.request());
+    let kept = visit.site().sessions().refresh_token(visit.request());
     let (token, place) = match (form.sent(), kept) {
         ("", None) => return Err(Rejection::RefreshTokenMissing),
         ("", Some(kept)) => (kept, RefreshIn::Cookie),

@@ -71,7 +71,7 @@ impl Limits {
         identity: &Identity,
         user: Option<&User>,
     ) -> Result<Tally, Rejection> {
-        let (network, now) = (smallest_network(visit), visit.clock().now());
+        let (network, now) = (smallest_network(visit), visit.now());
         let account = user.map_or_else(|| identity.canonical(), |user| user.id.to_string());
         let epoch = user.map_or_else(|| "none".to_owned(), |user| user.epoch.to_string());
         let home = self.digest(&["home", &account, &network]);
@@ -122,7 +122,7 @@ impl Limits {
         if self.failures_allowed(visit).is_none() {
             return Ok(());
         }
-        let (network, now) = (smallest_network(visit), visit.clock().now());
+        let (network, now) = (smallest_network(visit), visit.now());
         let home = self.digest(&["home", &user.id.to_string(), &network]);
         self.store.count_event(&home, u32::MAX, AT_HOME, now).await?;
         Ok(())
@@ -138,7 +138,7 @@ impl Limits {
         let Some(limit) = self.failures_allowed(visit) else {
             return Ok(false);
         };
-        Ok(self.store.has_counted(&tally.key, limit, visit.clock().now()).await?)
+        Ok(self.store.has_counted(&tally.key, limit, visit.now()).await?)
     }
 
     /// Returns whether nobody was told yet that the password is disabled there. Of any number of callers
@@ -148,7 +148,7 @@ impl Limits {
         visit: &Visit<'_>,
         tally: &Tally,
     ) -> Result<bool, Rejection> {
-        let (key, now) = (self.told_key(tally), visit.clock().now());
+        let (key, now) = (self.told_key(tally), visit.now());
         Ok(self.store.count_event(&key, 1, REMEMBERED, now).await? == Charge::Allowed)
     }
 
@@ -165,6 +165,6 @@ impl Limits {
     /// Returns how many failures in a row are allowed; none where no page leads to a new password, for
     /// then nobody could enable a password that strangers have disabled.
     fn failures_allowed(&self, visit: &Visit<'_>) -> Option<u32> {
-        visit.url("reset").filter(|_| self.config.enabled).map(|_| AT_MOST)
+        visit.site().url("reset").filter(|_| self.config.enabled).map(|_| AT_MOST)
     }
 }
