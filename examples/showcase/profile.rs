@@ -104,7 +104,7 @@ impl Profile {
             let Some(db) = Db::fetch(&rocket) else {
                 return Err(rocket);
             };
-            match sqlx::raw_sql(TABLE).execute(&***db).await {
+            match sqlx::raw_sql(TABLE).execute(db.as_sqlx()).await {
                 Ok(_) => Ok(rocket),
                 Err(fault) => {
                     error!("the table of profiles cannot be made: {fault}");
