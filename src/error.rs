@@ -47,6 +47,10 @@ pub enum Error {
     #[error("a cryptographic operation failed: {0}")]
     Crypto(String),
 
+    /// Another service could not be reached, or its answer was too large or too late.
+    #[error("another service did not answer: {0}")]
+    Http(#[source] Box<dyn StdError + Send + Sync>),
+
     /// A token cannot be issued as the program asks for it.
     #[error("a token cannot be issued: {0}")]
     Token(String),

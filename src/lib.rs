@@ -70,6 +70,7 @@ pub mod features;
 pub mod flow;
 pub mod guard;
 pub mod guide;
+pub mod http;
 mod json;
 pub mod link;
 pub mod mail;

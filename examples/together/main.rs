@@ -108,12 +108,12 @@ async fn application(pool: SqlxPool<Sqlite>) -> Result<Rocket<Build>> {
     // With sqlx's cargo feature `macros`, `sqlx::migrate!()` embeds them in the program.
     let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/together/migrations"));
     let migrator = Migrator::new(folder).await.map_err(Error::store)?;
-    migrator.run(&*pool).await.map_err(Error::store)?;
+    migrator.run(pool.as_sqlx()).await.map_err(Error::store)?;
 
     let security = Security::with_default_features(store).enable(Register::asking::<NewProfile>());
     Ok(rocket::build()
         .attach(security)
-        .manage(SqlitePool::clone(&pool))
+        .manage(SqlitePool::clone(pool.as_sqlx()))
         .mount("/", routes![index, me]))
 }
 

@@ -19,7 +19,7 @@ async fn app() -> (TestApp, SqlitePool, TempDir) {
     let url = format!("sqlite:{}", folder.path().join("together.sqlite").display());
     let pool = SqlxPool::open(&url, 8).await.unwrap();
     let app = TestApp::launch(application(pool.clone()).await.unwrap()).await;
-    (app, SqlitePool::clone(&pool), folder)
+    (app, SqlitePool::clone(pool.as_sqlx()), folder)
 }
 
 async fn count(pool: &SqlitePool, table: &'static str) -> i64 {

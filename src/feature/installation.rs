@@ -9,12 +9,14 @@ use rocket::{Build, Rocket};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::crypto::keys::Keyring;
+use crate::error::{Error, Result};
 use crate::feature::factor::Factor;
 use crate::feature::hooks::Hooks;
 use crate::feature::journaling::Journaling;
 use crate::feature::registering::Registering;
 use crate::feature::remembering::Remembering;
 use crate::feature::sweeping::Sweeping;
+use crate::http::HttpClient;
 
 /// What a feature is installed into: it has what the feature needs, and takes what the feature adds.
 pub struct Installation<'a, D> {
@@ -22,6 +24,7 @@ pub struct Installation<'a, D> {
     config: &'a Config,
     keyring: &'a Keyring,
     clock: &'a Clock,
+    http: Option<&'a Arc<dyn HttpClient>>,
     is_debug: bool,
     parts: &'a mut Added,
 }
@@ -32,10 +35,11 @@ impl<'a, D> Installation<'a, D> {
         config: &'a Config,
         keyring: &'a Keyring,
         clock: &'a Clock,
+        http: Option<&'a Arc<dyn HttpClient>>,
         is_debug: bool,
         parts: &'a mut Added,
     ) -> Self {
-        Self { store, config, keyring, clock, is_debug, parts }
+        Self { store, config, keyring, clock, http, is_debug, parts }
     }
 
     /// Returns the store.
@@ -51,6 +55,22 @@ impl<'a, D> Installation<'a, D> {
     /// Returns the keys that everything is derived from.
     pub fn keyring(&self) -> &Keyring {
         self.keyring
+    }
+
+    /// Returns the client with which the feature asks other services.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Config`] if there is none: the cargo feature `http-client` is off, and the application set
+    /// no client of its own with [`Security::http_client`](crate::Security::http_client).
+    pub fn http(&self) -> Result<Arc<dyn HttpClient>> {
+        self.http.map(Arc::clone).ok_or_else(|| {
+            Error::config(
+                "http",
+                "a feature sends requests to another service, and there is no HTTP client",
+                "Enable the cargo feature `http-client`, or call `Security::http_client`",
+            )
+        })
     }
 
     /// Returns `true` in the debug profile.

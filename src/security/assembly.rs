@@ -19,6 +19,7 @@ use crate::flow::username::UsernamesRequired;
 use crate::flow::{Flow, Judges};
 use crate::guard::mechanism::Mechanisms;
 use crate::guard::named::Named;
+use crate::http::default_client;
 use crate::mail::capture::CaptureMailer;
 use crate::mail::worker::{Bell, Worker};
 use crate::programs::{Programs, ProgramsIn};
@@ -75,7 +76,11 @@ pub(super) async fn assemble<D: UserDatastore>(
         clock,
         rest,
     } = settle(setup, figment)?;
-    let Rest { open, installs, presentation, mut listeners } = rest;
+    let Rest { open, installs, presentation, http, mut listeners } = rest;
+    let http = match http {
+        Some(http) => Some(http),
+        None => default_client()?,
+    };
     let (hasher, judges) = (Hasher::start(&config.password)?, Judges::start(&config.password)?);
     let store = Arc::new(open(figment.clone()).await?);
     warn_of_another_database(&*store, figment);
@@ -87,7 +92,15 @@ pub(super) async fn assemble<D: UserDatastore>(
     let mut parts = Added::default();
     {
         let is_debug = is_debug(figment);
-        let mut at = Installation::new(&store, &config, &keyring, &clock, is_debug, &mut parts);
+        let mut at = Installation::new(
+            &store,
+            &config,
+            &keyring,
+            &clock,
+            http.as_ref(),
+            is_debug,
+            &mut parts,
+        );
         for feature in &features {
             feature.install(&mut at)?;
         }

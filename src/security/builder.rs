@@ -15,6 +15,7 @@ use crate::error::Result;
 use crate::event::{Event, Listeners, Signals};
 use crate::feature::{Feature, Hooks, Installation};
 use crate::features::enable_default_features;
+use crate::http::HttpClient;
 use crate::mail::Mailer;
 use crate::security::registry::{Registered, configure};
 use crate::security::setup::{CheckStore, Open, Setup};
@@ -213,6 +214,11 @@ impl<D: UserDatastore> Security<D> {
         self.change(|setup| setup.mailer = Some(Arc::new(mailer)))
     }
 
+    /// Asks other services with `client` instead of [`ReqwestClient`](crate::http).
+    pub fn http_client(self, client: impl HttpClient) -> Self {
+        self.change(|setup| setup.http = Some(Arc::new(client)))
+    }
+
     /// Tells `listener` of every event, in order, on a thread of its own: it may block, and a panic
     /// harms nobody. When 1,024 events wait for it, the next are dropped for it, and logged.
     pub fn on_event(self, listener: impl Fn(&Event) + Send + Sync + 'static) -> Self {
@@ -272,6 +278,7 @@ impl<D: UserDatastore> Security<D> {
             installs: Vec::new(),
             presentation: Arc::new(AsItComes),
             mailer: None,
+            http: None,
             listeners: Listeners::default(),
         };
         Self {

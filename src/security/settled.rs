@@ -14,6 +14,7 @@ use crate::error::{Faults, Result};
 use crate::event::Listeners;
 use crate::features::FEATURES;
 use crate::guard::mechanism::{BASIC, check_names};
+use crate::http::HttpClient;
 use crate::mail::compose::{Composer, Originator};
 use crate::mail::subjects::Subjects;
 use crate::security::concessions;
@@ -47,6 +48,7 @@ pub(super) struct Rest<D> {
     pub(super) open: Open<D>,
     pub(super) installs: Vec<Install<D>>,
     pub(super) presentation: Arc<dyn Presentation>,
+    pub(super) http: Option<Arc<dyn HttpClient>>,
     pub(super) listeners: Listeners,
 }
 
@@ -56,7 +58,8 @@ pub(super) struct Rest<D> {
 ///
 /// All of its faults, so that one launch tells what would otherwise take several.
 pub(super) fn settle<D: UserDatastore>(setup: Setup<D>, figment: &Figment) -> Result<Settled<D>> {
-    let Setup { open, check_store, features, installs, presentation, mailer, listeners } = setup;
+    let Setup { open, check_store, features, installs, presentation, mailer, http, listeners } =
+        setup;
     let mut faults = Faults::default();
     let names: Vec<&'static str> = features.iter().map(|feature| feature.name).collect();
     faults.note(config::check_keys(figment, &names, FEATURES));
@@ -97,7 +100,7 @@ pub(super) fn settle<D: UserDatastore>(setup: Setup<D>, figment: &Figment) -> Re
             composer,
             tokens: tokens?,
             clock,
-            rest: Rest { open, installs, presentation, listeners },
+            rest: Rest { open, installs, presentation, http, listeners },
         })
     };
     faults.settle(settled())

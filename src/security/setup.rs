@@ -8,6 +8,7 @@ use rocket::futures::future::BoxFuture;
 use crate::error::Result;
 use crate::event::Listeners;
 use crate::feature::Installation;
+use crate::http::HttpClient;
 use crate::mail::Mailer;
 use crate::security::registry::Registered;
 use crate::web::presentation::Presentation;
@@ -20,6 +21,7 @@ pub(super) struct Setup<D> {
     pub(super) installs: Vec<Install<D>>,
     pub(super) presentation: Arc<dyn Presentation>,
     pub(super) mailer: Option<Arc<dyn Mailer>>,
+    pub(super) http: Option<Arc<dyn HttpClient>>,
     pub(super) listeners: Listeners,
 }
 

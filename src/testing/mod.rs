@@ -38,6 +38,7 @@ mod browser;
 pub mod contract;
 mod database;
 pub mod enumeration;
+mod http;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod migrated;
 mod orderly;
@@ -46,3 +47,4 @@ mod server;
 pub use crate::testing::app::{PASSWORD, TestApp, link_in};
 pub use crate::testing::browser::{Answer, Browser};
 pub use crate::testing::database::TestDatabase;
+pub use crate::testing::http::CaptureHttpClient;

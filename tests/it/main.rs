@@ -15,6 +15,7 @@ mod conformance;
 mod datastore;
 mod guard;
 mod house;
+mod http;
 mod journal;
 mod launch;
 mod login;

@@ -42,7 +42,7 @@ macro_rules! pool_and_store {
         let pool = <SqlxPool<$database> as rocket_db_pools::Pool>::init(&figment).await.unwrap();
         let close: Box<dyn FnOnce() -> BoxFuture<'static, ()>> = {
             let pool = pool.clone();
-            Box::new(move || Box::pin(async move { pool.close().await }))
+            Box::new(move || Box::pin(async move { pool.as_sqlx().close().await }))
         };
         (close, $store(pool))
     }};
@@ -81,7 +81,7 @@ async fn connections_are_opened_with_a_log_foreign_keys_and_patience() {
         .merge(("connect_timeout", 3));
     let pool = <SqlxPool<sqlx::Sqlite> as rocket_db_pools::Pool>::init(&figment).await.unwrap();
     let pragma = async |sql: &'static str| -> String {
-        let row: (String,) = sqlx::query_as(sql).fetch_one(&*pool).await.unwrap();
+        let row: (String,) = sqlx::query_as(sql).fetch_one(pool.as_sqlx()).await.unwrap();
         row.0
     };
     assert_eq!(pragma("SELECT journal_mode FROM pragma_journal_mode").await, "wal");

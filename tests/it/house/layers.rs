@@ -16,7 +16,7 @@ const LADDER: &[&[&str]] = &[
     &["feature", "session", "mail", "token"],
     &["datastore", "event"],
     &["crypto"],
-    &["config", "rejection", "template", "user"],
+    &["config", "http", "rejection", "template", "user"],
     &["clock", "deadline", "error", "json", "nearest", "secret", "text"],
 ];
 

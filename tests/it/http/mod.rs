@@ -1,0 +1,4 @@
+//! Requests that an application sends to other services.
+
+mod client;
+mod reqwest_client;
