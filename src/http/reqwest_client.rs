@@ -8,7 +8,7 @@ use reqwest::redirect::Policy;
 use rocket::async_trait;
 
 use crate::error::{Error, Result};
-use crate::http::HttpClient;
+use crate::http::client::HttpClient;
 
 /// How long a connection may take: a request of a visitor waits for it.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);

@@ -341,7 +341,7 @@ async fn is_refused(rocket: Rocket<Build>, security: Value) -> bool {
         Err(fault) => {
             // Each sentinel that aborts is named: there is no other.
             assert_eq!(fault.matches("type_name").count(), 1, "{fault}");
-            assert!(fault.contains("RequireGuard"), "{fault}");
+            assert!(fault.contains("GuardCheck"), "{fault}");
             true
         }
     }
