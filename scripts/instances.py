@@ -285,7 +285,7 @@ def new_keys(instances):
 
 def one_journal(instances):
     told = instances.command("audit", "verify").strip()
-    check(told.startswith("The journal is whole"), f"what both wrote down is one chain: {told}")
+    check(told.startswith("The journal is intact"), f"what both wrote down is one chain: {told}")
 
 
 def new_key():

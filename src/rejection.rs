@@ -151,8 +151,8 @@ impl Rejection {
             Self::InvalidInput(_) => ("invalid_input", "Please correct what is marked below."),
             Self::InvalidCredentials => (
                 "invalid_credentials",
-                "These details do not open an account. Check them; and if you registered only now, confirm \
-                 your address first by the link we mailed you.",
+                "The login details are wrong, or the account can't be used yet. If you just registered, confirm your \
+                 address first with the link we sent you.",
             ),
             Self::Unauthenticated => ("unauthenticated", "Please log in to see this page."),
             Self::RefreshTokenMissing => (
@@ -164,63 +164,62 @@ impl Rejection {
                 return Text::new("refresh_token_refused", words).with_reason(fault.reason());
             }
             Self::CredentialsRefused => {
-                ("credentials_refused", "What this request was sent with opens no account.")
+                ("credentials_refused", "The credentials of this request are not valid.")
             }
             Self::TokenRefused(fault) => {
-                let words = "The token that this request was sent with is not accepted.";
+                let words = "The token of this request is not accepted.";
                 return Text::new("token_refused", words).with_reason(fault.reason());
             }
             Self::ConflictingCredentials => (
                 "conflicting_credentials",
-                "This request was sent with credentials that do not go together.",
+                "The credentials of this request contradict each other.",
             ),
-            Self::AlreadyAuthenticated => ("already_authenticated", "You are logged in already."),
-            Self::NotFresh => (
-                "reauth_required",
-                "Please enter your password again, so that we know it is still you.",
-            ),
+            Self::AlreadyAuthenticated => ("already_authenticated", "You are already logged in."),
+            Self::NotFresh => {
+                ("reauth_required", "Please enter your password again to confirm it's you.")
+            }
             Self::NotAssured(_) => (
                 "second_factor_required",
-                "Please prove who you are with a second factor to go on.",
+                "Please confirm it's you with a second factor to continue.",
             ),
             Self::MustChange => ("password_change_required", "Please choose a new password first."),
-            Self::Forbidden => ("forbidden", "Your account may not do this."),
-            Self::InsufficientScope => (
-                "insufficient_scope",
-                "The token that this request was sent with was not made for this.",
-            ),
+            Self::Forbidden => ("forbidden", "You are not allowed to do this."),
+            Self::InsufficientScope => {
+                ("insufficient_scope", "The token of this request does not allow this.")
+            }
             Self::OwnRowMissing => {
-                ("own_row_missing", "Your account lacks something that this page needs.")
+                ("own_row_missing", "Something is missing in your account that this page needs.")
             }
             Self::RegistrationClosed { by_invitation: true } => (
                 "registration_closed.by_invitation",
-                "Accounts are made by invitation here. If you were invited, open the link in the mail we sent \
+                "You can only register with an invitation. If you were invited, open the link in the mail we sent \
                  you.",
             ),
             Self::RegistrationClosed { by_invitation: false } => {
-                ("registration_closed", "No new accounts are made here at the moment.")
+                ("registration_closed", "Registration is closed at the moment.")
             }
             Self::CsrfFailed(_) => (
                 "csrf_failed",
-                "This page was open for too long, or your browser sent none of our cookies. Please try again; \
-                 if that does not help, delete the cookies of this site.",
+                "This page was open for too long, or your browser blocks our cookies. Please try again. If that \
+                 doesn't help, delete the cookies of this site.",
             ),
             Self::CrossSite => {
-                ("cross_site", "This request came from another site and was not carried out.")
+                ("cross_site", "This request came from another site, so we did not carry it out.")
             }
             Self::InvalidLink => {
-                ("invalid_link", "This link is not valid any more. Please ask for a new one.")
+                ("invalid_link", "This link is no longer valid. Please request a new one.")
             }
             Self::Throttled { .. } => {
-                ("throttled", "Too many attempts. Please wait a while and try again.")
+                ("throttled", "Too many attempts. Please wait a while, then try again.")
             }
-            Self::Saturated => {
-                ("saturated", "Too many people are logging in right now. Please try again.")
-            }
+            Self::Saturated => (
+                "saturated",
+                "Too many people are logging in right now. Please try again in a moment.",
+            ),
             Self::Unavailable => {
-                ("unavailable", "This does not work right now. Please try again in a moment.")
+                ("unavailable", "This is not available right now. Please try again in a moment.")
             }
-            Self::TooLarge => ("too_large", "That is more than we can take."),
+            Self::TooLarge => ("too_large", "This is too large."),
             Self::UnsupportedMediaType => ("unsupported_media_type", "Send a form or JSON."),
             Self::LinkUsed(text) | Self::Custom { text, .. } => return text.clone(),
         };
@@ -238,7 +237,7 @@ impl Rejection {
             ),
             Self::OwnRowMissing => Text::new(
                 "own_row_missing.program",
-                "Your account lacks something that is needed here.",
+                "Something is missing in your account that is needed here.",
             ),
             _ => self.text(),
         }

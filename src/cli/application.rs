@@ -260,7 +260,7 @@ pub(crate) fn no_account(email: &Email) -> Failure {
 /// Says that there is no such role, and how to make it.
 pub(crate) fn unknown_role(name: &RoleName) -> Failure {
     Failure::refused(format!(
-        "there is no role \"{name}\". Make it with `rocket-security roles create {name}`, or list \
+        "there is no role \"{name}\". Create it with `rocket-security roles create {name}`, or list \
          those there are with `rocket-security roles list`"
     ))
 }

@@ -101,12 +101,14 @@ async fn verify(journal: &Journal, expect: Option<End>) -> Result<(), Failure> {
         None if rows == 0 => print("The journal has no rows."),
         None if report.lost.is_empty() => {
             let hash = hex(&report.hash);
-            print(format_args!("The journal is whole: {rows} rows, the end is {rows}:{hash}"))
+            print(format_args!("The journal is intact: {rows} rows, ending with {rows}:{hash}"))
         }
         None => {
             let hash = hex(&report.hash);
-            print(format_args!("No row was changed: {rows} rows, the end is {rows}:{hash}"))?;
-            print("Events are missing. Too many came at once, or the database did not answer:")?;
+            print(format_args!("No row was changed: {rows} rows, ending with {rows}:{hash}"))?;
+            print(
+                "Events are missing, because there were too many at a time or the database did not answer:",
+            )?;
             report.lost.iter().try_for_each(|lost| print(lost_line(lost)))
         }
     }

@@ -140,21 +140,21 @@ fn generate(kind: KeyKind, out: Option<&Path>) -> Result<(), Failure> {
 }
 
 const KEEP_IT_SECRET: &str =
-    "Keep this key secret: it signs tokens, as the first in security.tokens.keys. ";
+    "Keep this key secret: it signs tokens. Put it first in security.tokens.keys. ";
 
 const WHERE_TO_PUT_IT: &str = "\
 Keep this key secret. Give it to the application in its environment,
     ROCKET_SECURITY='{keys=\"<key>\"}'
-or, where nobody else can read Rocket.toml, in that file:
+or, if only the application can read Rocket.toml, in that file:
     [release.security]
     keys = \"<key>\"
 To replace a key, put the new one before it, keys = [\"<new>\", \"<old>\"], and remove the old one
-when the sessions that it sealed have ended, a day later unless session.absolute says otherwise.
-The journal of the feature `audit` is still verified then, once it has a row of the new key.
-For tokens alone, such as those that others read with it, a key may instead stand in
+when its sessions have ended: a day later, unless session.absolute differs.
+The journal of the feature `audit` can still be verified, once it has a row of the new key.
+A key that is only for tokens, such as one shared with other services, belongs in
     [release.security.tokens]
     keys = \"<key>\"
-One key must not be in both.";
+Do not use the same key in both.";
 
 fn inspect(path: &Path) -> Result<(), Failure> {
     let file = KeyFile::read(path)?;
@@ -186,7 +186,9 @@ fn rotate(path: &Path, keep: Option<usize>) -> Result<(), Failure> {
     let rotated = file.rotate(keep)?;
     file.write(path)?;
     print(&rotated.id)?;
-    note("Restart the application everywhere: tokens are issued with the new key from then on.");
+    note(
+        "Restart every instance of the application: from then on, tokens are issued with the new key.",
+    );
     warn_of(&rotated);
     Ok(())
 }
@@ -197,8 +199,8 @@ fn announce(path: &Path) -> Result<(), Failure> {
     file.write(path)?;
     print(&id)?;
     note(format_args!(
-        "Bring the file to every instance, and restart each: the new key verifies from then on, and \
-         issues nothing yet. When all have it, let it issue with\n    rocket-security keys rotate {} \
+        "Copy the file to every instance and restart each: the new key verifies tokens, but issues none \
+         yet. When all instances have it, activate it with\n    rocket-security keys rotate {} \
          --activate {id}",
         path.display()
     ));
@@ -211,8 +213,8 @@ fn activate(path: &Path, id: &str, keep: Option<usize>) -> Result<(), Failure> {
     file.write(path)?;
     print(&rotated.id)?;
     note(
-        "Bring the file to every instance, and restart each: tokens are issued with this key from \
-         then on.",
+        "Copy the file to every instance and restart each: from then on, tokens are issued with this \
+         key.",
     );
     warn_of(&rotated);
     Ok(())
@@ -222,9 +224,9 @@ fn activate(path: &Path, id: &str, keep: Option<usize>) -> Result<(), Failure> {
 fn warn_of(rotated: &RotatedKeys) {
     match rotated.removed {
         0 => {}
-        1 => note("Tokens of 1 removed key are refused from the restart on."),
+        1 => note("After the restart, tokens of 1 removed key are refused."),
         removed => {
-            note(format_args!("Tokens of {removed} removed keys are refused from the restart on."))
+            note(format_args!("After the restart, tokens of {removed} removed keys are refused."))
         }
     }
 }
@@ -233,8 +235,8 @@ fn wrap(path: &Path) -> Result<(), Failure> {
     let key = read_bare(path)?;
     let asks = is_interactive();
     let passphrase = passphrase()?;
-    if asks && ask_password("The same once more: ")? != passphrase {
-        return Err(Failure::refused("the two are not the same. Try again"));
+    if asks && ask_password("Repeat it: ")? != passphrase {
+        return Err(Failure::refused("the two do not match. Try again"));
     }
     print(wrapped(&key, &passphrase)?.expose())
 }

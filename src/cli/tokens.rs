@@ -70,7 +70,7 @@ pub(crate) struct Issue {
     /// Whom it is for, in place of the configured audience
     #[arg(long)]
     audience: Vec<String>,
-    /// How long it lasts, such as "15m"
+    /// Expires after, such as "15m"
     #[arg(long, value_parser = humantime::parse_duration)]
     lifetime: Option<Duration>,
     /// Encrypts it, whatever is configured

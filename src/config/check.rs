@@ -43,7 +43,7 @@ impl Config {
         }
         Err(Error::config(
             "trusted_proxies",
-            "is missing, although base_url is https and Rocket does not speak TLS itself",
+            "is missing, but base_url is https and Rocket itself does not use TLS",
             "Set it to the addresses of your reverse proxy, for example [\"10.0.0.5\"], \
              or to [] if there is none",
         ))
@@ -113,7 +113,7 @@ impl Config {
         if self.public.are_everything() {
             faults.push(Error::config(
                 "public",
-                "names \"/\", below which everything is",
+                "names \"/\", which would make every route public",
                 "Name the routes, for example \"/<path..>\" of a FileServer at the root",
             ));
         }
@@ -128,8 +128,8 @@ impl Config {
         }
         Err(Error::config(
             "mechanisms",
-            "is empty, and nobody could get past a guard",
-            "Set it to [\"session\", \"token\"], or to those of them that are wanted",
+            "is empty, so that no request could be authenticated",
+            "Set it to [\"session\", \"token\"], or to the ones you want",
         ))
     }
 }
@@ -147,7 +147,7 @@ fn check_base_url(url: &Url) -> Result<()> {
     }
     Err(Error::config(
         "base_url",
-        format!("\"{url}\" is not scheme, host and port alone"),
+        format!("\"{url}\" is not just a scheme, host and port"),
         "Write it like \"https://example.org\"",
     ))
 }

@@ -110,7 +110,7 @@ impl CookiesConfig {
         if !self.path.starts_with('/') || !self.path.bytes().all(is_path) {
             faults.push(Error::config(
                 "cookies.path",
-                format!("is \"{}\", which is no path", self.path),
+                format!("is \"{}\", which is not a path", self.path),
                 "Write it like \"/\" or \"/shop\"",
             ));
         }
@@ -146,8 +146,8 @@ impl CookiesConfig {
             None => Ok(()),
             Some([name, _]) => Err(Error::config(
                 "cookies",
-                format!("calls two cookies \"{name}\""),
-                "Give each of `session` and `remember` a name of its own",
+                format!("gives two cookies the name \"{name}\""),
+                "Give `session` and `remember` different names",
             )),
         }
     }
@@ -207,6 +207,6 @@ fn no_name(key: &str, name: &str) -> Error {
 }
 
 fn prefixed(key: &str, name: &str) -> Error {
-    let fault = format!("is \"{name}\", and the prefix is added where browsers accept it");
+    let fault = format!("is \"{name}\": the prefix is added automatically");
     Error::config(key, fault, "Remove the prefix")
 }

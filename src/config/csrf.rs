@@ -33,7 +33,7 @@ impl CsrfConfig {
         if needs_https && !is_https {
             return Err(Error::config(
                 "csrf.cookie",
-                "has a prefix that browsers take from https only, and base_url is not https",
+                "has a prefix that browsers accept over https only, and base_url is not https",
                 "Set base_url to an https address, or choose a name without prefix",
             ));
         }
@@ -90,7 +90,7 @@ impl<'de> Deserialize<'de> for ScriptOrigin {
             Some(url) => Ok(Self::Web(url)),
             None if is_view(&text) => Ok(Self::View(text)),
             None => Err(D::Error::custom(format!(
-                "it is \"{text}\", which is not scheme, host and port alone, like \
+                "it is \"{text}\", which is not just a scheme, host and port, like \
                  \"https://app.example.org\" or \"capacitor://localhost\""
             ))),
         }

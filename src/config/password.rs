@@ -64,22 +64,22 @@ impl PasswordConfig {
             faults.push(Error::config(
                 "password.min_length",
                 "is below 8",
-                "Set it to 15, or to no less than 8 where a second factor is enforced",
+                "Set it to 15, or to at least 8 if a second factor is enforced",
             ));
         }
         if self.min_length > MAX_MIN_LENGTH {
             faults.push(Error::config(
                 "password.min_length",
-                "is above 64, so that long passwords would be refused",
-                "Set it to 15, or to no more than 64",
+                "is above 64 and would refuse good passwords",
+                "Set it to 15, or to at most 64",
             ));
         }
         faults.note(self.check_bounds());
         if !debug && !self.is_strong() {
             faults.push(Error::config(
                 "password.memory",
-                "together with password.iterations makes a hash that is too cheap",
-                "Remove both for memory = 19456 and iterations = 2, or choose no less",
+                "and password.iterations make the hash too weak",
+                "Remove both to use memory = 19456 and iterations = 2, or set higher values",
             ));
         }
     }
@@ -111,7 +111,7 @@ impl PasswordConfig {
             let fault = format!(
                 "is {memory} KiB, and hashes of more than 262144 KiB, or less than 8 for each lane, are not verified"
             );
-            refuse("memory", fault, "Remove it for 19456, or choose no more than 262144");
+            refuse("memory", fault, "Remove it to use 19456, or set it to at most 262144");
         }
         if self.threads.is_some_and(|threads| !(1..=MAX_THREADS).contains(&threads)) {
             let fault = "is not between 1 and 1024".to_owned();

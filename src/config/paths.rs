@@ -42,8 +42,8 @@ impl Paths {
             if !path.starts_with('/') || path.contains(['?', '#']) {
                 faults.push(Error::config(
                     format!("{key}[{index}]"),
-                    format!("is \"{path}\", which is no path"),
-                    "Write it like \"/admin\", as it stands in the routes",
+                    format!("is \"{path}\", which is not a path"),
+                    "Write it like \"/admin\", as in the route",
                 ));
             }
         }

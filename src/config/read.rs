@@ -56,7 +56,7 @@ pub fn check_keys(figment: &Figment, enabled: &[&str], features: &[(&str, &str)]
         Ok(Value::Dict(_, given)) => given,
         Ok(_) => {
             let cure = "Write [default.security], and its settings below";
-            return Err(Error::rocket_config("security", "is no table", cure));
+            return Err(Error::rocket_config("security", "is not a table", cure));
         }
         Err(_) => return Ok(()),
     };
@@ -83,7 +83,7 @@ pub fn check_keys(figment: &Figment, enabled: &[&str], features: &[(&str, &str)]
     {
         if !matches!(value, Value::Dict(..)) {
             let cure = format!("Write [default.security.{key}], and its settings below");
-            faults.push(Error::config(key, "is no table", cure));
+            faults.push(Error::config(key, "is not a table", cure));
         }
     }
     faults.finish()
@@ -322,7 +322,7 @@ pub(crate) fn explain(kind: &Kind) -> (String, Option<String>) {
             ("it is no table".to_owned(), None)
         }
         Kind::InvalidType(found, wanted) | Kind::InvalidValue(found, wanted) => {
-            (format!("it is {}, and has to be {}", name_found(found), name_wanted(wanted)), None)
+            (format!("it is {}, but must be {}", name_found(found), name_wanted(wanted)), None)
         }
         Kind::ISizeOutOfRange(found) => (format!("it is {found}, which is too small"), None),
         Kind::USizeOutOfRange(found) => (format!("it is {found}, which is too large"), None),

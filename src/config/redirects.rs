@@ -58,7 +58,7 @@ impl Origins {
         }
         Err(Error::config(
             key,
-            format!("has {}, which anybody on the way can read and change", open.join(", ")),
+            format!("has {}, which anyone on the network can read and change", open.join(", ")),
             "Write it with https",
         ))
     }
@@ -80,7 +80,7 @@ impl<'de> Deserialize<'de> for Origin {
         let text = String::deserialize(deserializer)?;
         Origins::parse(&text).map(Self).ok_or_else(|| {
             D::Error::custom(format!(
-                "it is \"{text}\", which is not scheme, host and port alone, like \
+                "it is \"{text}\", which is not just a scheme, host and port, like \
                  \"https://app.example.org\""
             ))
         })

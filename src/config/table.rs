@@ -181,7 +181,7 @@ impl Config {
         }
         Err(Error::config(
             "mail.url",
-            "is missing, and features that are enabled send mail",
+            "is missing, but enabled features send mail",
             "Set it to your mail server, for example \"smtps://user:password@mail.example.org\"",
         ))
     }
@@ -197,7 +197,7 @@ impl Config {
         }
         Err(Error::config(
             "identity",
-            format!("lacks \"username\", without which the feature {feature} has no point"),
+            format!("lacks \"username\", which the feature {feature} needs"),
             "Set it to [\"email\", \"username\"], or do not enable the feature",
         ))
     }

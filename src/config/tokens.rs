@@ -137,12 +137,12 @@ impl TokensConfig {
             None => Ok(()),
             Some(kind) if kind == "refresh" => Err(Error::config(
                 "tokens.check.refresh",
-                "cannot be set: a refresh token is always asked for",
+                "cannot be set: refresh tokens are always checked",
                 "Remove it",
             )),
             Some(kind) => Err(Error::config(
                 format!("tokens.check.{kind}"),
-                "is for no kind of token",
+                "does not name a kind of token",
                 "Use \"access\", or the NAME of a kind of your own",
             )),
         }
@@ -194,14 +194,14 @@ impl TokensConfig {
             return Ok(());
         };
         if !self.reads(TokenSource::Cookie) {
-            let fault = "names a cookie, and no token is looked for in one";
+            let fault = "names a cookie, but tokens are not read from cookies";
             let cure = "Add \"cookie\" to tokens.sources, or remove it";
             return Err(Error::config("tokens.cookie", fault, cure));
         }
         if cookie.is_prefixed() && !is_https {
             return Err(Error::config(
                 "tokens.cookie",
-                "has a prefix that browsers take from https only, and base_url is not https",
+                "has a prefix that browsers accept over https only, and base_url is not https",
                 "Set base_url to an https address, or choose a name without prefix",
             ));
         }

@@ -156,7 +156,7 @@ impl Hasher {
     ) -> Result<PasswordMatch> {
         let known = stored.and_then(|stored| Target::read(stored.as_str()));
         if stored.is_some() && known.is_none() {
-            log::error!("a stored password hash is of a kind or cost that is not verified");
+            log::error!("a stored password hash has a scheme or cost that is not accepted");
         }
         let is_known = known.is_some();
         // A hash that cannot be verified costs what any other does, or it would tell of its account.

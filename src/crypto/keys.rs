@@ -125,7 +125,7 @@ impl Keyring {
         let refuse_it = |fault: &str| {
             Error::config(
                 "keys",
-                format!("is missing, and Rocket's secret_key in its place {fault}"),
+                format!("is missing, and Rocket's secret_key, which would replace it, {fault}"),
                 CURE,
             )
         };

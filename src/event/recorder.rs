@@ -128,7 +128,7 @@ async fn write(record: Record, shared: Arc<Shared>, finished: watch::Sender<u64>
         }
         let recorded = AssertUnwindSafe(async { record(batch.clone()).await }).catch_unwind();
         if !matches!(recorded.await, Ok(true)) {
-            log::error!("{} events were not written down", batch.len());
+            log::error!("{} events were not recorded", batch.len());
             shared.pile().lose(&batch);
         }
     }
@@ -199,7 +199,7 @@ impl Pile {
         let kind = self.kinds.entry(name).or_default();
         let is_first = !std::mem::replace(&mut kind.is_losing, true);
         if is_first {
-            log::error!("too much happens at once: {name} is not written down");
+            log::error!("too many events at once: {name} is not recorded");
         }
         if !is_first || !has_room {
             kind.add_lost(Lost::one(counted));

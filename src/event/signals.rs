@@ -209,7 +209,7 @@ impl Outlet {
                 let thread = thread::Builder::new().name("security-events".to_owned());
                 let begun = thread.spawn(move || hear(&listen, inbox, &counter, &is_closed));
                 if let Err(fault) = begun {
-                    log::error!("a listener for events has no thread and hears nothing: {fault}");
+                    log::error!("the thread of an event listener could not be started: {fault}");
                 }
                 None
             }
@@ -226,12 +226,12 @@ impl Outlet {
                 self.sent.fetch_add(1, Ordering::SeqCst);
                 let dropped = self.dropped.swap(0, Ordering::Relaxed);
                 if dropped > 0 {
-                    log::error!("a listener was too slow and was not told of {dropped} events");
+                    log::error!("a listener was too slow and missed {dropped} events");
                 }
             }
             Err(TrySendError::Full(_)) => {
                 if self.dropped.fetch_add(1, Ordering::Relaxed) == 0 {
-                    log::error!("a listener is too slow: it is not told of {}", event.name());
+                    log::error!("a listener is too slow and misses {}", event.name());
                 }
             }
             Err(TrySendError::Closed(_)) => {}

@@ -67,7 +67,7 @@ pub(crate) async fn write_down(journals: Arc<[Box<dyn Journaling>]>, events: Vec
     let mut is_written = true;
     for journal in &*journals {
         if let Err(fault) = journal.happened(&events).await {
-            log::error!("a journal could not write down what happened: {fault}");
+            log::error!("a journal could not record an event: {fault}");
             is_written = false;
         }
     }

@@ -250,7 +250,9 @@ impl Journaling for Recorder {
         for _ in 1..ATTEMPTS {
             match self.journal.append_counted(&events).await {
                 Ok(()) => return Ok(()),
-                Err(fault) => log::warn!("the journal takes no row at the moment: {fault}"),
+                Err(fault) => {
+                    log::warn!("the journal cannot record anything at the moment: {fault}")
+                }
             }
             sleep(PAUSE).await;
         }

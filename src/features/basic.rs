@@ -123,7 +123,7 @@ impl<D> Feature<D> for Basic {
         }
         Err(Error::config(
             "basic.realm",
-            "holds a character that no header can quote",
+            "contains a character that a header can't quote",
             "Use printable ASCII without \" and \\",
         ))
     }

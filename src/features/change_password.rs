@@ -63,7 +63,7 @@ const TEMPLATES: &[Embedded] = templates![PAGE; "change_notice"];
 
 const CHANGED: Notice = Notice::success(Text::new(
     "change_password.changed",
-    "Your password is changed. Wherever else you were logged in, you no longer are.",
+    "Your password was changed. You have been logged out everywhere else.",
 ));
 
 impl<D> Feature<D> for ChangePassword {
@@ -153,7 +153,7 @@ async fn change(
     if has_password && form.password == form.new_password {
         errors.push(
             "new_password",
-            Text::new("password_unchanged", "This is the password you have already."),
+            Text::new("password_unchanged", "This is already your password."),
         );
     }
     let (Some(chosen), true) = (chosen, errors.is_empty()) else {

@@ -111,7 +111,7 @@ const TEMPLATES: &[Embedded] = templates![PAGE, LINK_PAGE; "close_account_notice
 
 const CLOSED: Notice = Notice::info(Text::new(
     "close_account.closed",
-    "Your account is closed. We sent you a mail by which you can open it again for a while.",
+    "Your account is closed. We sent you a mail with a link for opening it again.",
 ));
 
 /// Names the account: another one may be logged in here.
@@ -234,7 +234,7 @@ impl MailedLink for CloseAccount {
     const ERROR_VIEW: &'static str = "reopen_error_view";
     const DONE: Text = Text::new(
         "invalid_link.close_account",
-        "This link was used just now: the account is open again. You can log in.",
+        "This link was just used: your account is open again. You can log in.",
     );
     type Form = Button;
 

@@ -119,7 +119,7 @@ fn is_confirmed(user: &User, logs_in: bool) -> Notice {
 
 const LINK_IS_SENT: Notice = Notice::info(Text::new(
     "confirm.link_is_sent",
-    "If this address has an account that waits for confirmation, a new link is on its way to it.",
+    "If there is an unconfirmed account with this address, we have sent it a new link.",
 ));
 
 impl<D: LapseStore> Feature<D> for Confirm {
@@ -200,7 +200,7 @@ impl MailedLink for Confirm {
     const ERROR_VIEW: &'static str = "confirm_error_view";
     const DONE: Text = Text::new(
         "invalid_link.confirm",
-        "This link was used just now: the address is confirmed. You can log in.",
+        "This link was just used: your address is confirmed. You can log in.",
     );
     type Form = NewPassword;
 
@@ -234,7 +234,7 @@ impl MailedLink for Confirm {
         let event = Event::UserConfirmed { user: link.user.id, origin: visit.origin() };
         let mut mails = Vec::new();
         if password_hash.is_some() {
-            let subject = Text::new("confirm_notice", "You chose your password");
+            let subject = Text::new("confirm_notice", "Your password was set");
             mails.push(flow.notice(visit, &subject, &link.user, &link.address)?);
         }
         let update = UserChange::confirmed(visit.now(), password_hash);

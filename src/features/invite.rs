@@ -222,7 +222,7 @@ impl MailedLink for Invite {
     const ERROR_VIEW: &'static str = "invite_error_view";
     const DONE: Text = Text::new(
         "invalid_link.invite",
-        "This link was used just now: the account is ready. You can log in.",
+        "This link was just used: your account is ready. You can log in.",
     );
     type Form = NewPassword;
 

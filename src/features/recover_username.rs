@@ -54,7 +54,7 @@ const TEMPLATES: &[Embedded] = templates![PAGE; "username_recovery"];
 
 const IS_SENT: Notice = Notice::info(Text::new(
     "recover_username.is_sent",
-    "If this address has an account, its username is on its way to it.",
+    "If there is an account with this address, we have sent it a mail with the username.",
 ));
 
 impl<D> Feature<D> for RecoverUsername {

@@ -99,12 +99,12 @@ const TEMPLATES: &[Embedded] = templates![PAGE, LINK_PAGE; "reset_instructions",
 
 const LINK_IS_SENT: Notice = Notice::info(Text::new(
     "reset.link_is_sent",
-    "If this address has an account, a link to choose a new password is on its way to it.",
+    "If there is an account with this address, we have sent it a link for choosing a new password.",
 ));
 
 /// Names the account: another one may be logged in here.
 fn is_reset(user: &User) -> Notice {
-    let words = "The password of {email} is changed. You can log in with it now.";
+    let words = "The password of {email} was changed. You can log in with it now.";
     Notice::success(Text::new("reset.done", words).with("email", &user.email))
 }
 
@@ -189,7 +189,7 @@ impl MailedLink for Reset {
     const ERROR_VIEW: &'static str = "reset_error_view";
     const DONE: Text = Text::new(
         "invalid_link.reset",
-        "This link was used just now: the password of the account that it was mailed to is changed.",
+        "This link was just used: the password of the account was changed.",
     );
     type Form = NewPassword;
 

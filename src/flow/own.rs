@@ -113,7 +113,7 @@ impl Flow {
         let verified = self.verify_password(&slot, &identity, &password, stored).await?;
         if verified == PasswordMatch::No || tally.is_disabled {
             self.fail_password(visit, user, &tally, verified).await?;
-            let text = Text::new("invalid_password", "This is not the password of your account.");
+            let text = Text::new("invalid_password", "This password is wrong.");
             return Err(FieldErrors::one("password", text).into());
         }
         let right = self.limits.found_right(visit, charged, &tally);

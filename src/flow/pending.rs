@@ -96,7 +96,7 @@ impl Flow {
         if is_held {
             return Ok(());
         }
-        log::error!("a login with too many proofs for a cookie cannot be held");
+        log::error!("a pending login has too many proofs for its cookie");
         Err(Rejection::Unavailable)
     }
 
@@ -221,7 +221,7 @@ impl Flow {
     ) -> Result<Rejection, Rejection> {
         let via = attempt.method.authn_via();
         self.fail(visit, Some(proving.user()), via, "wrong_proof").await?;
-        let text = Text::new("invalid_code", "This code is not right, or was used already.");
+        let text = Text::new("invalid_code", "This code is wrong or was already used.");
         Ok(FieldErrors::one(field, text).into())
     }
 

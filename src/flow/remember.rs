@@ -85,7 +85,7 @@ impl Flow {
     ) -> Result<()> {
         // The session has begun: a store that fails now cannot make it undone.
         if let Err(fault) = visit.site().sessions().end_remembered(visit.request()).await {
-            log::error!("what a browser was remembered by could not be ended: {fault}");
+            log::error!("a remember token could not be revoked: {fault}");
         }
         match remember_token {
             Some(remember_token) => {

@@ -94,7 +94,7 @@ impl Flow {
     pub async fn release_username(&self, held: HeldUsername) {
         for key in held.0 {
             if let Err(fault) = self.store.clear_attempts(&key).await {
-                log::error!("a username that is held could not be let go: {fault}");
+                log::error!("a reserved username could not be released: {fault}");
             }
         }
     }

@@ -263,7 +263,7 @@ pub(crate) fn check_names(names: &[String], provided: &[&'static str]) -> Result
         if !known.contains(&name.as_str()) {
             faults.push(refuse(&key, name, &known));
         } else if names.iter().take(index).any(|before| before == name) {
-            faults.push(Error::config(key, format!("is \"{name}\" once more"), "Remove it"));
+            faults.push(Error::config(key, format!("repeats \"{name}\""), "Remove it"));
         }
     }
     faults.finish()
@@ -273,17 +273,17 @@ fn refuse(key: &str, name: &str, known: &[&str]) -> Error {
     match name {
         BASIC => Error::config(
             key,
-            "is \"basic\", and the feature basic is not enabled",
+            "is \"basic\", but the feature basic is not enabled",
             "Enable `rocket_security::features::basic::Basic`, or remove the name",
         ),
         PERSONAL_TOKEN => Error::config(
             key,
-            "is \"personal_token\", whose bearers may do only what their scopes say",
-            "Remove the name, and have the routes that are for such tokens take `Scoped`",
+            "is \"personal_token\", but such tokens are limited to their scopes",
+            "Remove the name, and use the guard `Scoped` in the routes for such tokens",
         ),
         name => Error::config(
             key,
-            format!("is \"{name}\", which nothing provides"),
+            format!("is \"{name}\", which no feature provides"),
             instead_of(name, known),
         ),
     }

@@ -42,7 +42,7 @@ impl Named {
         };
         for role in missing {
             if roles.create_role(&role, "").await? {
-                log::warn!("made the role \"{role}\", which a guard names; nobody has it yet");
+                log::warn!("created the role \"{role}\", which a guard names; no user has it yet");
             }
         }
         Ok(())
@@ -66,8 +66,10 @@ impl Named {
         }
         Err(Error::config(
             "roles",
-            format!("is \"check\", and the store has no role \"{name}\", which {guard} names"),
-            format!("Make it with `rocket-security roles create {name}`, or set it to \"create\""),
+            format!("is \"check\", but the store has no role \"{name}\", which {guard} names"),
+            format!(
+                "Create it with `rocket-security roles create {name}`, or set it to \"create\""
+            ),
         ))
     }
 }

@@ -174,7 +174,7 @@ impl fmt::Display for Denied {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.because {
             Because::Forbidden => Rejection::Forbidden.fmt(f),
-            Because::Hidden => Text::new("hidden", "There is no such thing.").fmt(f),
+            Because::Hidden => Text::new("hidden", "This does not exist.").fmt(f),
             Because::Fault(rejection) => rejection.fmt(f),
         }
     }

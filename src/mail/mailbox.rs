@@ -18,7 +18,7 @@ pub(super) fn read_mailbox(key: &str, text: &str) -> Result<Mailbox> {
         Error::config(key, fault, "Write name@example.org or Name <name@example.org>")
     };
     if text.contains(char::is_control) {
-        return Err(wrong("holds a control character".to_owned()));
+        return Err(wrong("contains a control character".to_owned()));
     }
     let named = text.trim().strip_suffix('>').and_then(|text| text.rsplit_once('<'));
     let (name, address) = named.unwrap_or(("", text));

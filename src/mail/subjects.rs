@@ -45,7 +45,7 @@ fn render(config: &Config, mail: &str, template: &str, known: &[&str]) -> Result
     if !known.contains(&mail) {
         return Err(Error::config(
             key,
-            "is the subject of no mail, or of one whose feature is not enabled",
+            "is not the name of a mail, or its feature is not enabled",
             instead_of(mail, known),
         ));
     }

@@ -31,7 +31,7 @@ pub fn mailer_from_url(url: &str, base_url: &Url) -> Result<Arc<dyn Mailer>> {
     }
     Err(Error::config(
         "mail.url",
-        "names no transport that is compiled in",
+        "does not name a mail transport of this build",
         "Write smtp://host:port, smtps://user:password@host, or file:DIR",
     ))
 }

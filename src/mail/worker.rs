@@ -116,13 +116,13 @@ impl Worker {
             let fault = outcome.as_ref().err().map(ToString::to_string).unwrap_or_default();
             match outage.note(outcome.is_err(), self.clock.now()) {
                 Some(News::Begins) => {
-                    log::error!("the outbox cannot be emptied, and is tried every second: {fault}");
+                    log::error!("the outbox cannot be delivered; retrying every second: {fault}");
                 }
                 Some(News::Lasts(length)) => {
-                    log::error!("the outbox could not be emptied for {length}: {fault}");
+                    log::error!("the outbox could not be delivered for {length}: {fault}");
                 }
                 Some(News::IsOver(length)) => {
-                    log::warn!("the outbox is emptied again, after {length}");
+                    log::warn!("the outbox is delivered again, after {length}");
                 }
                 None => {}
             }

@@ -45,7 +45,9 @@ impl ProgramLogins for Programs {
         }
         let Value::Object(mut shown) = shown else {
             // The application shows something else of its users: beside it there is no place.
-            log::error!("what `Presentation::user` gives is no object: no token in it");
+            log::error!(
+                "`Presentation::user` did not return a JSON object, so the answer has no token"
+            );
             return Ok(shown);
         };
         let pair = kept.tokens.pair(user, &family, now, claims)?;

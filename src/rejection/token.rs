@@ -105,25 +105,27 @@ impl fmt::Display for TokenFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::TooLong => f.write_str("The token is too long."),
-            Self::Malformed => f.write_str("This is not a token."),
+            Self::Malformed => f.write_str("The token is malformed."),
             Self::Unsupported => {
                 f.write_str("Tokens of this version and purpose are not accepted.")
             }
-            Self::UnknownKey => f.write_str("The key of the token is not known."),
+            Self::UnknownKey => f.write_str("The key of the token is unknown."),
             Self::Forged => f.write_str("The token is not genuine."),
             Self::MalformedClaims => f.write_str("The claims of the token cannot be read."),
             Self::MissingClaim(name) => write!(f, "The token lacks the claim {name}."),
             Self::MalformedClaim(name) => write!(f, "The claim {name} cannot be read."),
-            Self::WrongIssuer => f.write_str("The token is from somebody else."),
-            Self::WrongKind => f.write_str("The token is for something else."),
-            Self::WrongAudience => f.write_str("The token is for somebody else."),
+            Self::WrongIssuer => f.write_str("The token is from another issuer."),
+            Self::WrongKind => f.write_str("The token is of another kind."),
+            Self::WrongAudience => f.write_str("The token is for another audience."),
             Self::Expired => f.write_str("The token has expired."),
             Self::NotYetValid => f.write_str("The token is not valid yet."),
-            Self::IssuedInFuture => f.write_str("The token is from the future."),
-            Self::UnreadableClaims => f.write_str("The token has other claims than are needed."),
-            Self::Ended => f.write_str("The program is logged out."),
-            Self::Reused => f.write_str("The token was used before."),
-            Self::Scoped => f.write_str("The token opens only what asks for its scopes."),
+            Self::IssuedInFuture => f.write_str("The token was issued in the future."),
+            Self::UnreadableClaims => f.write_str("The token lacks claims that are needed here."),
+            Self::Ended => f.write_str("The program was logged out."),
+            Self::Reused => f.write_str("The token was already used."),
+            Self::Scoped => {
+                f.write_str("The token is limited to scopes that this route does not ask for.")
+            }
         }
     }
 }

@@ -79,20 +79,20 @@ fn needing_consent(config: &Config, mail: &str) -> Vec<Concession> {
         (
             config.base_url.as_ref().is_some_and(is_plain),
             "base_url",
-            "is http, so that anybody on the way can read passwords and take over sessions",
+            "is http, so that anyone on the network can read passwords and take over sessions",
             "Serve the application by https and set its address",
         ),
         (
             mail.starts_with("file:") || mail.starts_with("capture:"),
             "mail.url",
-            "is no mail server, so that mail reaches no user and its links are kept on this machine",
+            "is not a mail server: mail stays on this machine and reaches no user",
             "Set it to your mail server, for example \"smtps://user:password@mail.example.org\"",
         ),
         (
             (8..SHORTEST_PASSWORD).contains(&config.password.min_length),
             "password.min_length",
-            "is below 15, which is too short for a password that is the only factor (NIST SP 800-63B-4, \
-             section 3.1.1.2)",
+            "is below 15, too short for passwords without a second factor (NIST SP 800-63B-4, section \
+             3.1.1.2)",
             "Remove it",
         ),
         (
@@ -105,7 +105,7 @@ fn needing_consent(config: &Config, mail: &str) -> Vec<Concession> {
             config.throttle.scale > LARGEST_SCALE,
             "throttle.scale",
             "is above 10, so that passwords can be guessed almost without limit",
-            "Remove it, for it is meant for load tests",
+            "Remove it: it is meant for load tests",
         ),
     ])
 }
@@ -116,7 +116,7 @@ fn others(config: &Config, mail: &str) -> Vec<Concession> {
         (
             trusts_everybody(config),
             "trusted_proxies",
-            "has a network that much of the internet is in, so that clients choose their own address and \
+            "names a network that covers much of the internet, so that clients can forge their address and \
              escape the limits",
             "Name the addresses of your proxies",
         ),

@@ -37,8 +37,8 @@ impl<D: UserDatastore> Fairing for Security<D> {
         // Rocket would keep the last one of a singleton, and not say that the others are gone.
         let (Some(setup), None) = (setup, rocket.state::<Site>()) else {
             log::error!(
-                "`Security` is attached twice, and only one of them could hold. Attach it once, with all \
-                 features enabled on it"
+                "`Security` is attached twice. Attach it once, with all features \
+                 enabled on it"
             );
             return Err(rocket);
         };
@@ -102,7 +102,7 @@ impl<D: UserDatastore> Fairing for Security<D> {
         if let Some(signals) = self.signals.get()
             && timeout(LAST_EVENTS, signals.told()).await.is_err()
         {
-            log::error!("a listener did not hear of everything before the shutdown");
+            log::error!("a listener missed events at the shutdown");
         }
         self.stop();
     }

@@ -34,7 +34,7 @@ pub fn keyring(config: &Config, figment: &Figment) -> Result<Keyring> {
         return Err(Error::config(
             "keys",
             "is missing, and so is Rocket's secret_key",
-            "Make a key with `rocket-security keys generate` and set it",
+            "Create a key with `rocket-security keys generate` and set it",
         ));
     }
     let path = key_file(figment);
@@ -45,7 +45,7 @@ pub fn keyring(config: &Config, figment: &Figment) -> Result<Keyring> {
     let (keyring, made) = Keyring::from_file_or_new(&path)?;
     if made {
         log::warn!(
-            "made keys for development and keeps them in {} (mode 0600); \
+            "created keys for development and saved them in {} (mode 0600); \
              for production set security.keys",
             path.display()
         );

@@ -66,7 +66,7 @@ pub(super) fn check_document<D>(features: &[Box<dyn Configured<D>>]) -> Result<(
         None => Ok(()),
         Some(path) => Err(Error::config(
             "token_keys.path",
-            format!("is \"{path}\", where a page of ours is"),
+            format!("is \"{path}\", the path of another page of this crate"),
             "Remove it, or choose a path that is free",
         )),
     }

@@ -102,7 +102,7 @@ impl SessionManager {
         let is_set =
             self.remember(request, next).and_then(|()| self.set_user(request, &active.token));
         if let Err(fault) = is_set {
-            log::error!("a browser that is remembered could not be told its session: {fault}");
+            log::error!("the session cookie of a remembered browser could not be set: {fault}");
             return Current::Unavailable;
         }
         self.forget_token(request);
@@ -121,7 +121,7 @@ impl SessionManager {
 
     fn go_on_as_guest(&self, request: &Request<'_>) -> Current {
         self.become_guest(request).map(Current::Anonymous).unwrap_or_else(|fault| {
-            log::error!("a browser could not be told that it is a guest's: {fault}");
+            log::error!("a guest cookie could not be set: {fault}");
             Current::Unavailable
         })
     }

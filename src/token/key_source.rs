@@ -56,10 +56,10 @@ impl<'a> KeyReader<'a> {
         if keys.iter().any(is_master) {
             return Err(Error::config(
                 name,
-                "holds a master key, of security.keys or Rocket's secret_key, which cookies and mailed \
-                 links are made with",
-                "Make another with `rocket-security keys generate`, and one more for security.keys if \
-                 others have this one",
+                "is a master key (of security.keys or Rocket's secret_key), which also protects cookies \
+                 and mailed links",
+                "Create another with `rocket-security keys generate`. If others have this one, also \
+                 replace it in security.keys",
             ));
         }
         self.is_passphrase_needed |= is_wrapped(text.expose());
@@ -132,8 +132,8 @@ fn unreadable(name: &str, fault: Error) -> Error {
     };
     Error::config(
         name,
-        format!("names the file {path}, which cannot be read ({source})"),
-        "Correct `file`, or make the key with `rocket-security keys generate`",
+        format!("names the file {path}, which can't be read ({source})"),
+        "Correct `file`, or create the key with `rocket-security keys generate`",
     )
 }
 

@@ -179,8 +179,8 @@ impl Ring {
         if self.purpose == TokenPurpose::Public && self.active(self.purpose).is_none() {
             return Err(Error::config(
                 "tokens.purpose",
-                "is \"public\", and no key in security.tokens.keys can sign",
-                "Make one with `rocket-security keys generate --kind secret` and set it",
+                "is \"public\", but no key in security.tokens.keys can sign",
+                "Create one with `rocket-security keys generate --kind secret` and add it",
             ));
         }
         Ok(())
@@ -197,7 +197,7 @@ impl Ring {
             return Err(Error::config(
                 format!("{at}.iss"),
                 "is empty, or the issuer of our own tokens",
-                "Set it to what the other issuer writes; keys of our own belong into tokens.keys",
+                "Set it to the `iss` of the other issuer; your own keys belong in tokens.keys",
             ));
         }
         let name = format!("{at}.key");
@@ -205,8 +205,8 @@ impl Ring {
             if key.purpose() == TokenPurpose::Public && key.can_issue() {
                 return Err(Error::config(
                     name,
-                    "holds a secret key, which is for its issuer alone",
-                    "Set the public key, which `rocket-security keys inspect` gives",
+                    "is a secret key, which only its issuer may have",
+                    "Set the public key, which `rocket-security keys inspect` prints",
                 ));
             }
             let trust = Trust::Foreign {
@@ -253,12 +253,12 @@ fn issuer(tokens: &TokensConfig, base_url: &Url) -> Result<String> {
         Some(issuer) if issuer.is_empty() => Err(Error::config(
             "tokens.issuer",
             "is empty",
-            "Remove it for the base_url, or set it to a name that verifiers know",
+            "Remove it to use base_url, or set it to the name that verifiers expect",
         )),
         Some(issuer) if issuer.len() > MAX_ISSUER_BYTES => Err(Error::config(
             "tokens.issuer",
             "is longer than 256 bytes",
-            "Choose a shorter name: it is in each token, and cookies and headers have bounds",
+            "Choose a shorter name: every token contains it, and cookies and headers have limits",
         )),
         Some(issuer) => Ok(issuer.clone()),
         None => Ok(base_url.as_str().trim_end_matches('/').to_owned()),
@@ -270,15 +270,15 @@ fn audience(tokens: &TokensConfig, issuer: &str) -> Result<Vec<String>> {
     if audience.iter().any(String::is_empty) {
         return Err(Error::config(
             "tokens.audience",
-            "holds an empty text",
-            "Remove it, or name whom the tokens are for",
+            "contains an empty string",
+            "Remove it, or name the audience of the tokens",
         ));
     }
     if audience.iter().map(String::len).sum::<usize>() > MAX_AUDIENCE_BYTES {
         return Err(Error::config(
             "tokens.audience",
             "is longer than 1024 bytes",
-            "Name fewer, or shorter: they are in each token, and cookies and headers have bounds",
+            "Use fewer or shorter names: every token contains them, and cookies and headers have limits",
         ));
     }
     Ok(if audience.is_empty() { vec![issuer.to_owned()] } else { audience.clone() })

@@ -184,8 +184,8 @@ fn warn_of_no_cookie() {
     static WARNED: Once = Once::new();
     WARNED.call_once(|| {
         log::warn!(
-            "a form came with an anti-forgery token and without any cookie: its browser keeps none, or one of \
-             them is not UTF-8. Rocket drops the whole line then, and logs \"Header 'cookie' contains invalid \
+            "a form came with an anti-forgery token but without cookies: the browser keeps no cookies, or one of \
+             them is not UTF-8. In that case Rocket drops the whole `Cookie` header and logs \"Header 'cookie' contains invalid \
              UTF-8\". Find who sets that cookie on this host or a domain above it"
         );
     });

@@ -18,7 +18,7 @@ pub(crate) fn inspect(request: &mut Request<'_>) {
         return;
     };
     log::warn!(
-        "refused a request with two cookies named {name}: another host or another path has set one of them"
+        "refused a request with two cookies named {name}: another host or path has set one of them"
     );
     request.set_method(Method::Post);
     request.set_uri(uri!("/security/doubled-cookie"));

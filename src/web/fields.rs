@@ -58,7 +58,7 @@ use crate::web::members::{MISSING, kinds, quoted, untaken};
 ///     async fn check(&self, _request: &rocket::Request<'_>) -> Result<FieldErrors> {
 ///         Ok(match self.display_name.contains("admin") {
 ///             true => {
-///                 let text = Text::new("name_reserved", "This name is ours.");
+///                 let text = Text::new("name_reserved", "This name is reserved.");
 ///                 FieldErrors::one("display_name", text)
 ///             }
 ///             false => FieldErrors::new(),

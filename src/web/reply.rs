@@ -295,7 +295,7 @@ fn why_log_in(request: &Request<'_>) -> Notice {
     } else {
         Notice::info(Text::new(
             "log_in_first.lost",
-            "Please log in first. What you sent was not carried out.",
+            "Please log in first. Your last action was not carried out.",
         ))
     };
     notice.for_guests()

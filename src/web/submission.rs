@@ -142,7 +142,10 @@ async fn read<F: Form>(
     }
     let mut fields = parse_body(request, &body)?;
     if fields.len() > MAX_FIELDS {
-        return Err(invalid("", Text::new("too_many_fields", "This has more than 256 fields.")));
+        return Err(invalid(
+            "",
+            Text::new("too_many_fields", "This form has more than 256 fields."),
+        ));
     }
     let submitted = fields.remove(csrf::FIELD);
     if sends_form(request) {
@@ -221,7 +224,7 @@ fn parse_form(body: &[u8]) -> Result<Map<String, Value>, Rejection> {
     let mut fields = Map::new();
     for (name, value) in parse_pairs(body).ok_or_else(malformed)? {
         if fields.insert(name.clone(), Value::String(value)).is_some() {
-            let text = Text::new("duplicate_field", "This was sent more than once.");
+            let text = Text::new("duplicate_field", "This field was sent more than once.");
             return Err(invalid(&name, text));
         }
     }
@@ -239,7 +242,7 @@ fn check_texts(fields: &Map<String, Value>) -> Result<(), Rejection> {
             return Err(invalid(name, Text::new("too_long", "This is too long.")));
         }
         if text.contains('\0') {
-            let words = "This holds a character that cannot be.";
+            let words = "This contains a character that is not allowed.";
             return Err(invalid(name, Text::new("unexpected_value.character", words)));
         }
     }

@@ -150,7 +150,7 @@ where
     let applied = transaction.fetch_all(transaction.query_as(LIST_APPLIED)).await?;
     for migration in pending(DB::SCHEMA, applied)? {
         let name: &str = &migration.description;
-        log::info!("applies migration {name}");
+        log::info!("applying migration {name}");
         let done = transaction.execute_script(script(migration.sql.as_str())).await;
         done.map_err(|fault| MigrationFault::wrap(name, fault))?;
         let (version, checksum) = (migration.version, hex(&migration.checksum));

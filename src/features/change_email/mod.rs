@@ -115,7 +115,7 @@ impl<D> Feature<D> for ChangeEmail {
         if self.undo_within < SHORTEST_UNDO {
             faults.push(Error::config(
                 "change_email.undo_within",
-                "is shorter than a day, and mail may take longer",
+                "is shorter than a day, but mail may take longer",
                 "Set it to \"24h\" or more",
             ));
         }

@@ -162,7 +162,7 @@ impl Desk {
                 return Err(FieldErrors::one("", text).into());
             }
             Creation::NameTaken => {
-                let text = Text::new("name_taken", "You have a token of this name already.");
+                let text = Text::new("name_taken", "You already have a token with this name.");
                 return Err(FieldErrors::one("name", text).into());
             }
             Creation::AccountChanged => return Err(Rejection::Unauthenticated),
@@ -216,11 +216,11 @@ impl Desk {
         }
         let is_known = |name: &&String| self.scopes.iter().any(|scope| scope.name == **name);
         if chosen.is_empty() {
-            errors.push("scopes", Text::new("scope_required", "Say what the token is for."));
+            errors.push("scopes", Text::new("scope_required", "Choose what the token is for."));
         } else if !chosen.iter().all(|name| is_known(&name)) {
             errors.push(
                 "scopes",
-                Text::new("scope_unknown", "No token can be made for one of these scopes."),
+                Text::new("scope_unknown", "One of these scopes is not available for tokens."),
             );
         }
         let known = self.scopes.iter().map(|scope| scope.name);
@@ -252,7 +252,7 @@ impl Desk {
         if let Some(longest) = longest
             && lifetime.is_none_or(|lifetime| lifetime > longest.delta())
         {
-            let text = Text::new("lifetime_too_long", "A token lasts {max} at most.");
+            let text = Text::new("lifetime_too_long", "A token can be valid for {max} at most.");
             errors.push("expires_in_days", text.with("max", longest));
         }
         lifetime.map(|lifetime| now + lifetime)

@@ -164,14 +164,14 @@ impl<D: PersonalTokenStore, S: ScopeSet> Feature<D> for PersonalTokens<S> {
         if !is_plain || !begins || !(2..=20).contains(&self.prefix.len()) {
             return Err(Error::config(
                 "personal_tokens.prefix",
-                "cannot begin a token",
+                "cannot be the start of a token",
                 "Use 2 to 20 lower-case letters and digits, a letter first, for example \"rspat\"",
             ));
         }
         if self.max_per_user == 0 {
             return Err(Error::config(
                 "personal_tokens.max_per_user",
-                "is 0, so that nobody could make one",
+                "is 0, so that users could not create any",
                 "Set it to 50, or do not enable the feature",
             ));
         }
@@ -179,13 +179,13 @@ impl<D: PersonalTokenStore, S: ScopeSet> Feature<D> for PersonalTokens<S> {
             return Err(Error::config(
                 "personal_tokens.default_lifetime",
                 "is longer than personal_tokens.max_lifetime",
-                "Set it to the same, or less",
+                "Set it to the same value or less",
             ));
         }
         if self.max_lifetime.is_some_and(|longest| longest < Span::hours(24)) {
             return Err(Error::config(
                 "personal_tokens.max_lifetime",
-                "is shorter than a day, and people say in days how long one lasts",
+                "is shorter than a day, but users choose the lifetime in days",
                 "Set it to \"1day\" or more, or leave it out",
             ));
         }

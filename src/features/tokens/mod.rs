@@ -46,8 +46,8 @@
 //!       {"meta": {"code": 401}, "response": {"errors": ["…"], "reasons": ["token_expired"]}}
 //! POST /refresh-token {"refresh_token": "v4.local.…"}
 //!   200 as above, with the next two
-//!   400 {"meta": {"code": 400}, "response": {"errors": ["The token was used before."],
-//!       "field_errors": {"": ["The token was used before."]}, "reasons": ["refresh_token_reused"]}}
+//!   400 {"meta": {"code": 400}, "response": {"errors": ["The token was already used."],
+//!       "field_errors": {"": ["The token was already used."]}, "reasons": ["refresh_token_reused"]}}
 //! GET /tokens
 //!   200 {"meta": {"code": 200}, "response": {"csrf_token": "…", "programs": [{"id": "0f0c…",
 //!       "device": "backup-script/2", "client": "192.0.2.7", "authn_via": "password",

@@ -111,7 +111,7 @@ fn unnamed(map: &AccessMap, kinds: &[(String, &str)]) -> Vec<Error> {
     let warning = |(key, kind): &(String, &str)| {
         Error::config(
             key,
-            format!("is for the kind \"{kind}\", which no guard names"),
+            format!("names the kind \"{kind}\", which no guard uses"),
             format!(
                 "Correct it to one of those that guards name ({}), or leave it if the program verifies \
                  such tokens itself",
@@ -222,9 +222,9 @@ fn bare_fault(route: &RouteAccess) -> Error {
     let handler = handler(route);
     Error::config(
         "require_guard",
-        format!("{method} {uri}{handler} names no guard that counts"),
-        "Name one in its signature, not within `Option` or `Result`, and `rocket_security::Public` if it is \
-         for everybody; where it has no signature, its path in security.public",
+        format!("{method} {uri}{handler} has no guard"),
+        "Add one to its signature, not inside `Option` or `Result`: `rocket_security::Public` if it is for \
+         everyone. If it has no signature, add its path to security.public",
     )
 }
 
@@ -232,8 +232,8 @@ fn bare_fault(route: &RouteAccess) -> Error {
 fn idle_fault(path: &str) -> Error {
     Error::config(
         "require_guard",
-        format!("names \"{path}\", and no route is there"),
-        "Write it as it stands in the routes, or remove it",
+        format!("names \"{path}\", but there is no such route"),
+        "Write it as in the route, or remove it",
     )
 }
 
@@ -270,10 +270,8 @@ mod tests {
                     `rocket_security::Public` if it is for everybody; where it has no signature, \
                     its path in security.public";
         let expected = [
-            format!(
-                "security.require_guard: GET /admin?<page> (admin) names no guard that counts. {cure}"
-            ),
-            format!("security.require_guard: POST /admin/<id> names no guard that counts. {cure}"),
+            format!("security.require_guard: GET /admin?<page> (admin) has no guard. {cure}"),
+            format!("security.require_guard: POST /admin/<id> has no guard. {cure}"),
         ];
         assert_eq!(told(json!(true)), expected);
         assert_eq!(told(json!(["/admin"])), expected);
@@ -364,7 +362,7 @@ mod tests {
     #[test]
     fn a_path_without_a_route_is_named() {
         let fault = "security.require_guard: names \"/adm\", and no route is there. \
-                     Write it as it stands in the routes, or remove it";
+                     Write it as in the route, or remove it";
         assert_eq!(told(json!(["/adm", "/login"])), [fault]);
     }
 }

@@ -123,7 +123,7 @@ async fn a_taken_address_looks_the_same_and_its_owner_is_told() {
     let to_bob = app.newest_mail_to("bob@example.org").await;
     assert_eq!(
         (to_bob.subject.as_str(), to_bob.link),
-        ("Somebody wants to use your address", None)
+        ("Someone wants to use your email address", None)
     );
     assert!(!to_bob.text.contains(OLD), "nor is its owner told who it was");
 }
@@ -185,12 +185,12 @@ async fn a_way_back_to_an_address_with_another_account_says_what_to_do_and_works
     let way_back = change(&app, &thief, OLD, NEW).await;
     let notice = app.newest_mail_to(OLD).await;
     for part in [&notice.text, &notice.html] {
-        assert!(part.contains("choose a new password for that one"), "{part}");
+        assert!(part.contains("set a new password for that account"), "{part}");
     }
     let other = app.log_in_as(OLD).await;
     let answer = app.browser().post_json(&way_back, json!({})).await;
     assert_eq!(answer.reasons(), ["email_taken"]);
-    assert!(answer.body.contains("Choose a new password for that one"), "{}", answer.body);
+    assert!(answer.body.contains("Set a new password for that account"), "{}", answer.body);
     change_email(&app, &other, "other@example.org").await;
     let undone = app.browser().post_json(&way_back, json!({})).await;
     assert_eq!(undone.status, Status::Ok, "{}", undone.body);
@@ -387,11 +387,11 @@ async fn where_there_is_no_reset_the_thiefs_password_does_not_stay_either() {
     let owner = app.browser();
     owner.get(&way_back).await;
     let page = owner.get("/change-email-undo/link").await.body;
-    assert!(page.contains("ask whoever runs") && !page.contains("by a link"), "{page}");
+    assert!(page.contains("Contact the support") && !page.contains("send you a link"), "{page}");
     let answer = owner.post_form("/change-email-undo/link", &[]).await;
     assert_eq!(answer.location(), "/login");
     let page = owner.get("/login").await.body;
-    assert!(page.contains("Its password does not work any more"), "{page}");
+    assert!(page.contains("Its password no longer works"), "{page}");
     for password in [PASSWORD, "the thief makes it hers"] {
         for email in [OLD, NEW] {
             assert_eq!(app.browser().log_in(email, password).await.status, Status::BadRequest);
@@ -399,7 +399,7 @@ async fn where_there_is_no_reset_the_thiefs_password_does_not_stay_either() {
     }
     let told = app.newest_mail_to(OLD).await;
     for part in [&told.text, &told.html] {
-        assert!(part.contains("ask whoever runs"), "{part}");
+        assert!(part.contains("Contact the support"), "{part}");
     }
 }
 
@@ -458,7 +458,7 @@ async fn an_invited_account_stays_and_a_displaced_one_is_told_of() {
     eve.post_json("/change-email", json!({"email": "invited@example.org"})).await;
     assert_eq!(
         app.newest_mail_to("invited@example.org").await.subject,
-        "Somebody wants to use your address"
+        "Someone wants to use your email address"
     );
     assert!(app.store().find_user(guest.id).await.unwrap().is_some());
 

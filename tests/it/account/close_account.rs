@@ -88,7 +88,7 @@ async fn a_link_that_was_not_needed_changes_nothing_of_an_account_that_is_open()
     browser.get(&way_back).await;
     let page = browser.post_form("/close-account/link", &[]).await;
     assert_eq!(page.status, Status::BadRequest);
-    assert!(page.body.contains("This link does not work any more"), "{}", page.body);
+    assert!(page.body.contains("This link no longer works"), "{}", page.body);
     assert_eq!(ann.get("/me").await.status, Status::Ok, "nobody is logged out");
     assert_eq!((app.user(ANN).await, app.mail().await.len()), (before, mails));
 }
@@ -120,7 +120,7 @@ async fn whoever_opens_it_again_is_told_what_a_thief_may_have_left() {
     let owner = app.browser();
     owner.get(&way_back).await;
     let page = owner.get("/close-account/link").await.body;
-    for text in ["<b>thiefsname</b>", "somebody knows your password", "href=\"/reset\""] {
+    for text in ["<b>thiefsname</b>", "someone else knows your password", "href=\"/reset\""] {
         assert!(page.contains(text), "{text}: {page}");
     }
     assert_eq!(owner.post_form("/close-account/link", &[]).await.location(), "/login");
@@ -237,7 +237,7 @@ async fn no_mail_sends_the_owner_of_a_closed_account_to_log_in() {
     let recovery = app.newest_mail_to(ANN).await;
     for (mail, subject) in [
         (welcome, "You already have an account"),
-        (existing, "Somebody wants to use your address"),
+        (existing, "Someone wants to use your email address"),
         (recovery, "Your username"),
     ] {
         assert_eq!(mail.subject, subject);

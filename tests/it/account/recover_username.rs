@@ -18,10 +18,10 @@ async fn the_holder_of_the_address_is_mailed_their_name() {
     let app = app_with_usernames(json!({})).await;
     named_user(&app, ANN, "Ann.Lee").await;
     let browser = app.browser();
-    assert!(browser.get("/recover-username").await.body.contains("Mail me my username"));
+    assert!(browser.get("/recover-username").await.body.contains("Send my username"));
     let answer = browser.post_form("/recover-username", &[("email", "Ann@example.org")]).await;
     assert_eq!((answer.status, answer.location()), (Status::SeeOther, "/login"));
-    assert!(browser.get("/login").await.body.contains("is on its way to it"));
+    assert!(browser.get("/login").await.body.contains("we have sent it a mail"));
     let mail = app.newest_mail_to(ANN).await;
     assert_eq!((mail.subject.as_str(), mail.link.as_deref()), ("Your username", None));
     assert!(mail.text.contains("Your username is: Ann.Lee"), "{}", mail.text);

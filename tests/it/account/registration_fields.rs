@@ -44,7 +44,7 @@ impl RegistrationFields for Member {
         let mut errors = FieldErrors::new();
         let reserved = request.rocket().state::<Reserved>().unwrap();
         if self.nickname == reserved.0 {
-            errors.push("nickname", Text::new("nickname_reserved", "This name is ours."));
+            errors.push("nickname", Text::new("nickname_reserved", "This name is reserved."));
         }
         if self.age.is_some_and(|age| age < 16) {
             errors.push("age", Text::new("too_young", "You have to be {age}.").with("age", 16));
@@ -432,9 +432,10 @@ async fn whoever_disables_the_registration_disables_that_with_fields_too() {
 
 #[rocket::async_test]
 async fn where_registration_is_closed_nobody_registers_and_no_link_leads_there() {
-    for (admission, text) in
-        [("closed", "No new accounts are made here"), ("by-invitation", "by invitation here")]
-    {
+    for (admission, text) in [
+        ("closed", "Registration is closed at the moment"),
+        ("by-invitation", "with an invitation"),
+    ] {
         let app = app_with(json!({"register": {"admission": admission}})).await;
         let browser = app.browser();
         let fields = [("email", ANN), ("password", PASSWORD)];

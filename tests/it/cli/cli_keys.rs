@@ -46,7 +46,7 @@ fn a_key_is_made_of_the_kind_that_is_asked_for() {
     place.run("keys generate --kind rsa").misspelt("[possible values: local, secret]");
     let done = place.run("keys generate");
     assert!(done.stderr.contains("[release.security.tokens]"), "{done:?}");
-    assert!(done.stderr.contains("must not be in both"), "{done:?}");
+    assert!(done.stderr.contains("Do not use the same key in both"), "{done:?}");
 }
 
 #[test]
@@ -136,11 +136,11 @@ fn a_file_is_rotated_in_one_step_and_its_older_keys_verify_on() {
 
     let older = place.read("token.keys").len() - 2;
     let done = place.run("keys rotate token.keys --keep 1");
-    let warning = format!("Tokens of {} removed key", older);
+    let warning = format!("tokens of {} removed key", older);
     assert!(done.stderr.contains(&warning), "{done:?}");
     place.run_with_input("tokens verify", &token).refused(&["(token_key_unknown)"]);
     let done = place.run("keys rotate token.keys --keep 0");
-    assert!(done.stderr.contains("Tokens of 2 removed keys are refused"), "{done:?}");
+    assert!(done.stderr.contains("tokens of 2 removed keys are refused"), "{done:?}");
     assert_eq!(place.read("token.keys").len(), 2);
     place.run_with_input("tokens verify", &token).refused(&["(token_key_unknown)"]);
 
@@ -218,7 +218,7 @@ fn a_key_is_announced_to_every_instance_before_one_issues_with_it() {
         let before = instance(&place, "token.keys");
         let old = issued_by(&before);
         let done = place.run("keys rotate token.keys --announce");
-        assert!(done.stderr.contains("Bring the file to every instance"), "{done:?}");
+        assert!(done.stderr.contains("Copy the file to every instance"), "{done:?}");
         let id = done.stdout.trim().to_owned();
         let next = format!("keys rotate token.keys --activate {id}");
         assert!(done.stderr.contains(&next), "{done:?}");

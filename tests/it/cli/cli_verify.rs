@@ -143,7 +143,7 @@ async fn what_ends_a_token_for_the_application_ends_it_on_the_command_line() {
             let told = place.run_with_input(&format!("tokens verify --kind {kind}"), token);
             match is_good {
                 true => _ = told.succeeded(),
-                false => told.refused(&["good no more", "(credentials_refused)"]),
+                false => told.refused(&["no longer valid", "(credentials_refused)"]),
             }
         }
     }

@@ -204,7 +204,7 @@ async fn a_session_and_a_token_are_one_user_or_nobody() {
             assert_eq!(answer.header("WWW-Authenticate"), Some(challenge.as_str()));
             let answer = get(&ann, &app, path, &forged()).await;
             assert!(is_refused(&answer, 401, "token_malformed"), "{}", answer.body);
-            let why = "error=\"invalid_token\", error_description=\"This is not a token.\"";
+            let why = "error=\"invalid_token\", error_description=\"The token is malformed.\"";
             let challenges: Vec<&str> = answer.headers("WWW-Authenticate").collect();
             assert_eq!(challenges, ["Session realm=\"login\"", &format!("{bearer}, {why}")]);
             let answer = get(&ann, &app, path, &of_ann).await;

@@ -568,7 +568,7 @@ mod command_line {
         let app = app_with_six_rows().await;
         let Done { status, stdout, .. } = run(&app, "audit verify");
         let end = stdout.trim().rsplit(' ').next().unwrap();
-        assert_eq!(stdout.trim(), format!("The journal is whole: 6 rows, the end is {end}"));
+        assert_eq!(stdout.trim(), format!("The journal is intact: 6 rows, ending with {end}"));
         assert_eq!((status, end.len()), (Some(0), 2 + 64));
         assert_eq!(run(&app, &format!("audit verify --expect {end}")).status, Some(0));
         let Done { status, stderr, .. } =
@@ -588,7 +588,7 @@ mod command_line {
         app.told().await;
         let Done { status, stdout, .. } = run(&app, "audit verify");
         assert_eq!(status, Some(0), "no row was changed");
-        assert!(!stdout.contains("whole") && stdout.contains(", the end is 520:"), "{stdout}");
+        assert!(!stdout.contains("intact") && stdout.contains(", ending with 520:"), "{stdout}");
         assert!(stdout.contains("\n21 user_unauthorized between 20"), "{stdout}");
     }
 

@@ -116,7 +116,7 @@ async fn a_wrong_configuration_stops_the_launch_with_one_line_that_names_key_and
         (without("keys"), "security.keys: is missing", "rocket-security keys generate"),
         (
             without("trusted_proxies"),
-            "security.trusted_proxies: is missing, although base_url is https",
+            "security.trusted_proxies: is missing, but base_url is https",
             "or to [] if there is none",
         ),
         (
@@ -157,13 +157,13 @@ async fn a_wrong_configuration_stops_the_launch_with_one_line_that_names_key_and
         ),
         (
             with("from = \"Ann\\r\\nBcc: eve@example.org <ann@example.org>\""),
-            "security.mail.from: holds a control character",
+            "security.mail.from: contains a control character",
             "Write name@",
         ),
         (with("reply_to = \"a@localhost\""), "security.mail.reply_to: is not", "Write name@"),
         (
             with("subjects.welcom = \"Welcome\""),
-            "security.mail.subjects.welcom: is the subject of no mail",
+            "security.mail.subjects.welcom: is not the name of a mail",
             "Write \"welcome\", or remove it",
         ),
         (
@@ -179,7 +179,7 @@ async fn a_wrong_configuration_stops_the_launch_with_one_line_that_names_key_and
         (with("[default.security.session]\nidle = \"soon\""), "security.session.idle: ", "Correct"),
         (
             with("[default.security.session]\naal = 2"),
-            "security.session.aal: is a level at which nobody comes back without a proof",
+            "security.session.aal: requires users to log in again",
             "Disable the feature",
         ),
         (
@@ -200,7 +200,7 @@ async fn a_wrong_configuration_stops_the_launch_with_one_line_that_names_key_and
         (
             with("[default.security.password]\nmemory = 262145"),
             "security.password.memory: is 262145 KiB",
-            "choose no more than 262144",
+            "set it to at most 262144",
         ),
         (
             with("[default.security.password]\nmemory = 19456\niterations = 17"),
@@ -254,12 +254,12 @@ async fn a_wrong_configuration_stops_the_launch_with_one_line_that_names_key_and
         ),
         (
             complete.replace("keys =", "mechanisms = [\"session\", \"session\"]\nkeys ="),
-            "security.mechanisms[1]: is \"session\" once more",
+            "security.mechanisms[1]: repeats \"session\"",
             "Remove it",
         ),
         (
             complete.replace("keys =", "mechanisms = [\"session\", \"cookie\"]\nkeys ="),
-            "security.mechanisms[1]: is \"cookie\", which nothing provides",
+            "security.mechanisms[1]: is \"cookie\", which no feature provides",
             "use one of: session, token",
         ),
         (

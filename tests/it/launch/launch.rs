@@ -72,8 +72,8 @@ fn every_fault_is_told_at_once_and_none_twice() {
     assert_told(
         &told_by("release", toml, "Error: "),
         &[
-            "databases.security.max_connections: is wrong: it is 0, and has to be a whole number from 1",
-            "databases.security.connect_timeout: is wrong: it is \"soon\", and has to be a whole number",
+            "databases.security.max_connections: is wrong: it is 0, but must be a whole number from 1",
+            "databases.security.connect_timeout: is wrong: it is \"soon\", but must be a whole number",
             "databases.security.tabel_prefix: is not a setting. Write \"table_prefix\", or remove it",
             "databases.security.url: names a database of the unknown kind \"oracle\"",
             "security.audit: has the settings of the feature audit, which is not enabled. Enable \
@@ -84,7 +84,7 @@ fn every_fault_is_told_at_once_and_none_twice() {
             "security.freshness: is wrong",
             "security.keys: is wrong",
             "security.mail.from: is not an address",
-            "security.mail.url: names no transport",
+            "security.mail.url: does not name a mail transport",
             "security.mechanisms: is empty",
             "security.password.iteratons: is not a setting. Write \"iterations\"",
             "security.password.memory: is wrong",
@@ -140,17 +140,17 @@ fn each_wrong_entry_of_a_list_is_told_by_its_place() {
             "security.trusted_proxies[3]: is wrong",
             "security.redirect_origins[0]: is wrong",
             "security.redirect_origins[2]: is wrong",
-            "security.mechanisms[1]: is \"tocken\", which nothing provides. Write \"token\"",
-            "security.mechanisms[2]: is \"basic\", and the feature basic is not enabled",
-            "security.public[0]: is \"here\", which is no path",
-            "security.public[2]: is \"elsewhere\", which is no path",
+            "security.mechanisms[1]: is \"tocken\", which no feature provides. Write \"token\"",
+            "security.mechanisms[2]: is \"basic\", but the feature basic is not enabled",
+            "security.public[0]: is \"here\", which is not a path",
+            "security.public[2]: is \"elsewhere\", which is not a path",
             "security.roles: is wrong: it is \"chek\", which is none of its values. Write \"check\"",
-            "security.migrate: is wrong: it is 7, and has to be",
+            "security.migrate: is wrong: it is 7, but must be",
             "security.csrf.origins[0]: is wrong",
             "security.csrf.origins[2]: is wrong",
             "security.mail.from: is not an address",
             "security.mail.reply_to: is not an address",
-            "security.mail.subjects.welcom: is the subject of no mail",
+            "security.mail.subjects.welcom: is not the name of a mail",
             "security.mail.subjects.reset_notice: is not one line",
             "security.tokens.keys[0]: ",
             "security.tokens.keys[1]: ",
@@ -171,15 +171,15 @@ fn what_is_no_table_is_told_instead_of_being_ignored() {
     assert_told(
         &told_by("debug", toml, "Error: "),
         &[
-            "security.login: is no table. Write [default.security.login]",
-            "security.register: is no table",
-            "security.remember: is no table",
-            "security.throttle: is no table",
+            "security.login: is not a table. Write [default.security.login]",
+            "security.register: is not a table",
+            "security.remember: is not a table",
+            "security.throttle: is not a table",
         ],
     );
     let said = said_by("debug", "[debug]\nsecurity = 3\n", &[]);
     assert!(
-        said.iter().any(|line| line.starts_with("Error: security: is no table. ")),
+        said.iter().any(|line| line.starts_with("Error: security: is not a table. ")),
         "{said:#?}"
     );
 }
@@ -194,7 +194,7 @@ const GIVEN_UP: [(&str, &str, &str); 5] = [
     (
         "mail.url = \"smtps://user:password@mail.example.org\"",
         "mail.url = \"file:mail\"",
-        "mail.url: is no mail server",
+        "mail.url: is not a mail server",
     ),
     ("", "password.min_length = 8", "password.min_length: is below 15"),
     ("", "throttle.enabled = false", "throttle.enabled: is false"),
@@ -248,7 +248,7 @@ fn what_else_is_given_up_is_told_and_stops_nothing() {
     assert_told(
         &told_by("release", &toml, "Error: "),
         &[
-            "security.trusted_proxies: has a network that much of the internet is in",
+            "security.trusted_proxies: names a network that covers much of the internet",
             "security.session.absolute: is longer than a year",
             "security.mail.url: lets mail to another host travel unencrypted",
             "security.mechanisms[0]: ",

@@ -55,7 +55,7 @@ async fn a_wrong_password_shows_the_form_again_with_the_address_and_without_the_
     assert_eq!(answer.status, Status::BadRequest);
     assert!(answer.body.contains(&format!("value=\"{ANN}\"")), "{}", answer.body);
     assert!(!answer.body.contains("not my password"));
-    assert!(answer.body.contains("do not open an account"));
+    assert!(answer.body.contains("login details are wrong"));
 }
 
 #[rocket::async_test]

@@ -187,7 +187,7 @@ async fn a_pending_login_ends_with_a_logout_another_login_time_and_any_change() 
     let copy = ann.copy();
     half_in(&ann).await;
     assert_over(&copy).await;
-    app.clock().advance(TimeDelta::seconds(599));
+    app.clock().advance(TimeDelta::seconds(590));
     assert_eq!(send(&ann, CODE).await.status, Status::Ok);
     half_in(&app.browser()).await;
 

@@ -12,7 +12,7 @@ use crate::support::links::{change_email_link, link_to, reset_link};
 
 const NEW: &str = "another horse battery staple";
 const CHOSEN: &[(&str, &str)] = &[("password", NEW), ("password_confirm", NEW)];
-const DEAD: &str = "This link does not work any more";
+const DEAD: &str = "This link no longer works";
 
 /// A link, what is sent with its button, what a second press is told, and which account the first one names.
 struct Link {
@@ -50,22 +50,17 @@ async fn links(app: &TestApp) -> Vec<Link> {
         account,
     };
     vec![
-        link("new@example.org", "/confirm/link", &[], "the address is confirmed.").await,
-        link(
-            "ann@example.org",
-            "/reset/link",
-            CHOSEN,
-            "the password of the account that it was mailed to is changed.",
-        )
-        .await,
+        link("new@example.org", "/confirm/link", &[], "your address is confirmed.").await,
+        link("ann@example.org", "/reset/link", CHOSEN, "the password of the account was changed.")
+            .await,
         link(
             "carol@example.org",
             "/change-email-undo/link",
             &[],
-            "the account has its old address again.",
+            "the account has its old address back.",
         )
         .await,
-        link("dave@example.org", "/close-account/link", &[], "the account is open again.").await,
+        link("dave@example.org", "/close-account/link", &[], "your account is open again.").await,
     ]
 }
 
@@ -90,7 +85,7 @@ async fn a_second_press_is_told_what_the_first_one_did() {
         let next = browser.get(first.location()).await;
         assert!(next.body.contains(account), "{page} names the account: {}", next.body);
 
-        let told = format!("This link was used just now: {done}");
+        let told = format!("This link was just used: {done}");
         let again = browser.post_form(page, fields).await;
         assert_eq!(again.status, Status::BadRequest, "{page}");
         assert!(again.body.contains(&told) && !again.body.contains(DEAD), "{}", again.body);
@@ -119,7 +114,7 @@ async fn a_double_click_is_told_so_too_where_the_first_press_changes_the_session
     let fields = [("csrf_token", token.as_str())];
     for browser in [&carol, &again, &carol] {
         let answer = browser.post_form_as_is("/change-email/link", &fields).await;
-        let is_told = answer.body.contains("This link was used just now: the account has the new");
+        let is_told = answer.body.contains("This link was just used: the account has the new");
         assert!(answer.status == Status::SeeOther || is_told, "{}", answer.body);
     }
 }
@@ -133,7 +128,7 @@ async fn so_is_one_to_an_invitation() {
     browser.get(&link).await;
     assert_eq!(browser.post_form("/invite/link", CHOSEN).await.status, Status::SeeOther);
     let again = browser.post_form("/invite/link", CHOSEN).await;
-    assert!(again.body.contains("used just now: the account is ready."), "{}", again.body);
+    assert!(again.body.contains("just used: your account is ready."), "{}", again.body);
 }
 
 #[rocket::async_test]
@@ -149,7 +144,7 @@ async fn of_presses_at_once_one_works_and_the_others_are_told_what_it_did() {
         let done = answers.iter().filter(|answer| answer.status == Status::SeeOther).count();
         assert_eq!(done, 1, "{page}");
         let again = presses[0].get(page).await;
-        assert!(again.body.contains("This link was used just now"), "{}", again.body);
+        assert!(again.body.contains("This link was just used"), "{}", again.body);
     }
 }
 

@@ -279,8 +279,8 @@ async fn one_sees_where_one_is_logged_in_and_which_is_this_one() {
         .map(|key| other[key].as_str().unwrap().parse::<Timestamp>().unwrap());
     assert_eq!((seen - since).num_minutes(), 2);
     let page = here.get("/sessions").await.body;
-    assert!(page.contains("Firefox on Linux") && page.contains("This one"), "{page}");
-    assert_eq!(page.matches("End this session").count(), 1, "{page}");
+    assert!(page.contains("Firefox on Linux") && page.contains("Current session"), "{page}");
+    assert_eq!(page.matches("End session").count(), 1, "{page}");
     // Neither the number in the cookie nor its digest.
     let digests = app.store().list_sessions(app.user(ANN).await.id).await.unwrap();
     for record in digests {
@@ -329,7 +329,7 @@ async fn nobody_ends_anothers_session_or_learns_of_it() {
     for id in [anns.as_str(), never, "", "no id"] {
         let page = bob.post_form("/sessions/end", &[("session", id)]).await;
         assert_eq!(page.status, Status::BadRequest);
-        assert!(page.body.contains("This session has ended already."), "{}", page.body);
+        assert!(page.body.contains("This session is already logged out."), "{}", page.body);
         let answer = bob.post_json("/sessions/end", json!({"session": id})).await;
         answers.push((answer.status, answer.reasons()));
     }
@@ -353,7 +353,7 @@ async fn one_ends_all_others_at_once() {
     assert!(!page.contains("End all others"), "{page}");
     let answer = here.post_form("/sessions/end-others", &[]).await;
     assert_eq!((answer.status, answer.location()), (Status::SeeOther, "/sessions"));
-    assert!(here.get("/sessions").await.body.contains("You are logged in here only."));
+    assert!(here.get("/sessions").await.body.contains("All other sessions were ended."));
 }
 
 #[rocket::async_test]

@@ -140,7 +140,9 @@ async fn the_page_does_the_same_with_boxes() {
     let ann = app.log_in_as(ANN).await;
     let page = ann.get(PATH).await;
     assert_eq!(page.status, Status::Ok, "{}", page.body);
-    for text in ["You have none.", "See your reports", "name=\"scope.reports:read\"", "90 days"] {
+    for text in
+        ["You have no tokens yet.", "See your reports", "name=\"scope.reports:read\"", "90 days"]
+    {
         assert!(page.body.contains(text), "{text}: {}", page.body);
     }
     let name = "<b>\"Nightly\" & 'more'</b>";
@@ -150,7 +152,7 @@ async fn the_page_does_the_same_with_boxes() {
     assert_eq!(made.header("Cache-Control"), Some("no-store"));
     assert!(!made.body.contains(name), "{}", made.body);
     assert!(made.body.contains("&lt;b&gt;&quot;Nightly&quot;"), "{}", made.body);
-    assert!(made.body.contains("Does not end by itself."), "{}", made.body);
+    assert!(made.body.contains("Never expires."), "{}", made.body);
     let token = made.body.split("<code class=\"security-token\">").nth(1).unwrap();
     let token = token.split('<').next().unwrap();
     assert_accepted(&app, token).await;
@@ -159,12 +161,13 @@ async fn the_page_does_the_same_with_boxes() {
     let id = listed(&ann).await[0]["id"].as_str().unwrap().to_owned();
     let again = ann.post_form(PATH, &fields).await;
     assert_eq!(again.status, Status::BadRequest, "a page that is loaded again makes no second one");
-    for text in ["You have a token of this name already.", "checked", "value=\"never\" selected"] {
+    for text in ["You already have a token with this name.", "checked", "value=\"never\" selected"]
+    {
         assert!(again.body.contains(text), "{text}: {}", again.body);
     }
     let revoked = ann.post_form(REVOKE, &[("personal_token", &id)]).await;
     assert_eq!((revoked.status, revoked.location()), (Status::SeeOther, PATH));
-    assert!(ann.get(PATH).await.body.contains("That token is revoked."));
+    assert!(ann.get(PATH).await.body.contains("The token was revoked."));
     assert_refused(&app, token, "credentials_refused").await;
 }
 
@@ -182,7 +185,7 @@ async fn whoever_does_not_say_gets_90_days_or_the_most_there_is() {
         make(&ann, body("nightly")).await;
         let told = moment(&listed(&ann).await[0]["expires_at"]);
         assert!((told - end).abs() < TimeDelta::minutes(1), "{settings}: {told}");
-        assert!(ann.get(PATH).await.body.contains(&format!("{days} days, as usual")));
+        assert!(ann.get(PATH).await.body.contains(&format!("{days} days (default)")));
     }
 }
 
@@ -314,7 +317,7 @@ async fn whatever_names_no_scope_refuses_it_and_says_so() {
         (Status::Unauthorized, vec!["token_scoped".to_owned()])
     );
     let challenge = "Bearer realm=\"login\", error=\"invalid_token\", \
-                     error_description=\"The token opens only what asks for its scopes.\"";
+                     error_description=\"The token is limited to scopes that this route does not ask for.\"";
     let challenges: Vec<&str> = answer.headers("WWW-Authenticate").collect();
     assert!(challenges.contains(&challenge), "{challenges:?}");
     let bearers = challenges.iter().filter(|it| it.starts_with("Bearer")).count();

@@ -131,8 +131,8 @@ fn a_wrong_setting_is_refused_with_its_name_and_the_cure_and_no_key_is_shown() {
         ),
         (
             "keys = { file = \"/nowhere/at.all\" }",
-            "security.tokens.keys[0]: names the file /nowhere/at.all, which cannot be read (No such file",
-            "Correct `file`, or make the key with `rocket-security keys generate`",
+            "security.tokens.keys[0]: names the file /nowhere/at.all, which can't be read (No such file",
+            "Correct `file`, or create the key with `rocket-security keys generate`",
         ),
         (
             &format!("keys = {{ key = \"{local}\", file = \"x\" }}"),
@@ -148,7 +148,7 @@ fn a_wrong_setting_is_refused_with_its_name_and_the_cure_and_no_key_is_shown() {
         ("purpose = \"public\"", "security.tokens.purpose: is \"public\"", "--kind secret"),
         ("purpose = \"secret\"", "security.tokens.purpose: is wrong", "use one of: local, public"),
         ("issuer = \"\"", "security.tokens.issuer: is empty", "Remove it"),
-        ("audience = [\"a\", \"\"]", "security.tokens.audience: holds an empty", "name whom"),
+        ("audience = [\"a\", \"\"]", "security.tokens.audience: contains an empty", "name the audience"),
         (
             &format!("issuer = \"{}\"", "x".repeat(257)),
             "security.tokens.issuer: is longer than 256 bytes",
@@ -157,7 +157,7 @@ fn a_wrong_setting_is_refused_with_its_name_and_the_cure_and_no_key_is_shown() {
         (
             &format!("audience = \"{}\"", "x".repeat(1_025)),
             "security.tokens.audience: is longer than 1024 bytes",
-            "Name fewer",
+            "Use fewer",
         ),
         ("sources = []", "security.tokens.sources: is empty", "or to what is wanted"),
         (
@@ -187,7 +187,7 @@ fn a_wrong_setting_is_refused_with_its_name_and_the_cure_and_no_key_is_shown() {
         ),
         (
             "cookie = \"token\"",
-            "security.tokens.cookie: names a cookie, and no token",
+            "security.tokens.cookie: names a cookie, but tokens",
             "Add \"cookie\" to tokens.sources",
         ),
         (
@@ -213,7 +213,7 @@ fn a_wrong_setting_is_refused_with_its_name_and_the_cure_and_no_key_is_shown() {
         ),
         ("leeway = 30", "security.tokens.leeway: is wrong: it is a number without", "\"15m\""),
         ("leewya = \"1m\"", "security.tokens.leewya: is not a setting", "Write \"leeway\""),
-        (&trusted_pair, "security.tokens.trusted[0].key: holds a secret key", "public key"),
+        (&trusted_pair, "security.tokens.trusted[0].key: is a secret key", "public key"),
         (&own, "security.tokens.trusted[0].iss: is empty, or the issuer", "tokens.keys"),
         (&both, "security.tokens.trusted[0].key: holds a key that is there", "Remove one"),
         (
@@ -303,7 +303,7 @@ fn a_master_key_is_no_key_of_tokens_in_any_dress() {
         (trusted(&master, ""), "trusted[0].key"),
     ] {
         let said = refusal(&settings);
-        let expected = format!("security.tokens.{name}: holds a master key, of security.keys");
+        let expected = format!("security.tokens.{name}: is a master key (of security.keys");
         assert!(said.starts_with(&expected), "{said}");
         assert!(said.contains("`rocket-security keys generate`"), "{said}");
         assert!(!said.contains(master.rsplit('.').next().unwrap()), "{said}");
@@ -321,7 +321,7 @@ fn a_master_key_is_no_key_of_tokens_in_any_dress() {
     let tokens =
         |config: &Config| TokenIssuer::new(config, &base_url, Some(&keyring), Clock::default());
     let said = tokens(&config(&format!("keys = \"{master}\""))).err().unwrap().to_string();
-    assert!(said.contains("holds a master key, of security.keys or Rocket's secret_key"), "{said}");
+    assert!(said.contains("is a master key (of security.keys or Rocket's secret_key"), "{said}");
     assert!(tokens(&config("")).is_ok());
 }
 
@@ -520,7 +520,7 @@ fn settings_of_refresh_tokens_that_make_no_sense_stop_the_launch() {
         ),
         ("check = { access = \"cached(11m)\" }", "security.tokens.check.access: is wrong"),
         ("check = { refresh = \"never\" }", "security.tokens.check.refresh: cannot be set"),
-        ("check = { \"my kind\" = \"never\" }", "security.tokens.check.my kind: is for no kind"),
+        ("check = { \"my kind\" = \"never\" }", "security.tokens.check.my kind: does not name a kind"),
         (
             "check = \"never\"",
             "security.tokens.check: is wrong: it names no kind of token. Write { access = \"never\" }",

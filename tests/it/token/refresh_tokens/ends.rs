@@ -428,6 +428,6 @@ async fn a_person_sees_their_programs_and_logs_one_out() {
     let form = ann.post_form("/tokens/end", &[("program", &id)]).await;
     assert_eq!((form.status, form.location()), (Status::SeeOther, "/tokens"));
     assert!(!is_accepted(&app, &other.access).await);
-    assert!(ann.get("/tokens").await.body.contains("No program is logged in"));
+    assert!(ann.get("/tokens").await.body.contains("No programs are logged in"));
     assert_eq!(app.browser().get_json("/tokens").await.status, Status::Unauthorized);
 }
