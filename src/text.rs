@@ -3,6 +3,8 @@
 use std::fmt;
 use std::fmt::Display;
 
+use serde::{Serialize, Serializer};
+
 /// A text that people read: an id, its arguments, and the words in English.
 ///
 /// The id says which text it is, in every language. Up to its first dot it is the reason code that programs
@@ -56,6 +58,13 @@ impl Text {
     /// Returns the arguments, with their names.
     pub fn arguments(&self) -> impl Iterator<Item = (&'static str, &str)> {
         self.arguments.iter().map(|(name, value)| (*name, value.as_str()))
+    }
+}
+
+/// As its words, for templates and JSON.
+impl Serialize for Text {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }
 

@@ -265,7 +265,7 @@ mod tests {
             assert_eq!(told, "");
         }
         let told = faults_of("debug", "[debug.security.username]\nmax_length = 65");
-        assert!(told.starts_with("security.username: has lengths"), "{told}");
+        assert!(told.starts_with("security.username: has impossible lengths"), "{told}");
     }
 
     #[test]

@@ -270,7 +270,7 @@ mod tests {
         assert!(check("the library").is_ok());
         for realm in ["the \"library\"", "a\\b", "caf\u{e9}", "a\r\nb"] {
             let fault = check(realm).unwrap_err().to_string();
-            assert!(fault.starts_with("security.basic.realm: holds a character"), "{fault}");
+            assert!(fault.starts_with("security.basic.realm: contains a character"), "{fault}");
             assert!(fault.contains("printable ASCII"), "{fault}");
         }
     }

@@ -118,7 +118,7 @@ mod tests {
     #[test]
     fn a_subject_that_is_of_no_use_is_named_with_its_cure() {
         for (mail, subject, fault, cure) in [
-            ("welcom", "x", "is the subject of no mail", "Write \"welcome\""),
+            ("welcom", "x", "is not the name of a mail", "Write \"welcome\""),
             ("welcome", "{{ user.email }}", "does not render", "{{ site_name }}"),
             ("welcome", "{{ site_name", "does not render", "{{ site_name }}"),
             ("welcome", "{% include \"security/email/welcome.txt\" %}", "does not render", "text"),

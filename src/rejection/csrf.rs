@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::text::Text;
+
 /// Why a request is refused as one that may be forged.
 ///
 /// Clients are told the same of all of them. The text is for the application's developer: pages, JSON and
@@ -21,45 +23,53 @@ pub enum CsrfFault {
 
 impl CsrfFault {
     /// Returns what is wrong and how to mend it where there is no page: in JSON.
-    pub fn text_for_programs(self) -> &'static str {
-        match self {
-            Self::Missing => {
+    pub fn text_for_programs(self) -> Text {
+        let (id, words) = match self {
+            Self::Missing => (
+                "csrf_failed.advice.missing.program",
                 "The anti-forgery token is missing. Send it in the header X-XSRF-Token: `GET /login` has it \
-                 as `response.csrf_token`."
-            }
-            Self::SessionOver => {
+                 as `response.csrf_token`.",
+            ),
+            Self::SessionOver => (
+                "csrf_failed.advice.session_over.program",
                 "The session of the anti-forgery token has expired or was ended. Take a new token from \
-                 `GET /login`."
-            }
-            Self::NoSession | Self::OtherSession => self.text(),
-        }
+                 `GET /login`.",
+            ),
+            Self::NoSession | Self::OtherSession => return self.text(),
+        };
+        Text::new(id, words)
     }
 
     /// Returns what is wrong and how to mend it, for the application's developer.
-    pub fn text(self) -> &'static str {
-        match self {
-            Self::Missing => {
+    pub fn text(self) -> Text {
+        let (id, words) = match self {
+            Self::Missing => (
+                "csrf_failed.advice.missing",
                 "The anti-forgery token is missing. Put {{ csrf_field(token=csrf_token) }} directly \
-                 behind the <form> tag, or send the token in the header X-XSRF-Token."
-            }
-            Self::NoSession => {
+                 behind the <form> tag, or send the token in the header X-XSRF-Token.",
+            ),
+            Self::NoSession => (
+                "csrf_failed.advice.no_session",
                 "The request has an anti-forgery token, but no session cookie that it belongs to. The \
-                 browser has to keep the cookie that came with the token, and send it along."
-            }
-            Self::SessionOver => {
+                 browser has to keep the cookie that came with the token, and send it along.",
+            ),
+            Self::SessionOver => (
+                "csrf_failed.advice.session_over",
                 "The session of the anti-forgery token has expired or was ended. Load the page again to \
-                 get a new token."
-            }
-            Self::OtherSession => {
+                 get a new token.",
+            ),
+            Self::OtherSession => (
+                "csrf_failed.advice.other_session",
                 "The anti-forgery token is not that of this browser's session. A login and a logout \
-                 change the session: load the page again, or take the token from the newest answer."
-            }
-        }
+                 change the session: load the page again, or take the token from the newest answer.",
+            ),
+        };
+        Text::new(id, words)
     }
 }
 
 impl fmt::Display for CsrfFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.text())
+        self.text().fmt(f)
     }
 }

@@ -3,6 +3,8 @@
 use std::error::Error as StdError;
 use std::fmt;
 
+use crate::text::Text;
+
 /// Why a token is not accepted.
 ///
 /// Each has a [`reason`](TokenFault::reason) for programs and a text for people. All are RFC 6750's
@@ -51,26 +53,48 @@ pub enum TokenFault {
 impl TokenFault {
     /// Returns the stable code for programs, in snake case.
     pub fn reason(self) -> &'static str {
-        match self {
-            Self::TooLong => "token_too_long",
-            Self::Malformed => "token_malformed",
-            Self::Unsupported => "token_unsupported",
-            Self::UnknownKey => "token_key_unknown",
-            Self::Forged => "token_forged",
-            Self::MalformedClaims => "token_claims_malformed",
-            Self::MissingClaim(_) => "token_claim_missing",
-            Self::MalformedClaim(_) => "token_claim_malformed",
-            Self::WrongIssuer => "token_issuer_wrong",
-            Self::WrongKind => "token_kind_wrong",
-            Self::WrongAudience => "token_audience_wrong",
-            Self::Expired => "token_expired",
-            Self::NotYetValid => "token_not_yet_valid",
-            Self::IssuedInFuture => "token_issued_in_future",
-            Self::UnreadableClaims => "token_claims_unreadable",
-            Self::Ended => "refresh_token_ended",
-            Self::Reused => "refresh_token_reused",
-            Self::Scoped => "token_scoped",
-        }
+        self.text().reason()
+    }
+
+    /// Returns the text for people, in the characters that RFC 6750, section 3, allows.
+    pub fn text(self) -> Text {
+        let (id, words) = match self {
+            Self::TooLong => ("token_too_long", "The token is too long."),
+            Self::Malformed => ("token_malformed", "The token is malformed."),
+            Self::Unsupported => {
+                ("token_unsupported", "Tokens of this version and purpose are not accepted.")
+            }
+            Self::UnknownKey => ("token_key_unknown", "The key of the token is unknown."),
+            Self::Forged => ("token_forged", "The token is not genuine."),
+            Self::MalformedClaims => {
+                ("token_claims_malformed", "The claims of the token cannot be read.")
+            }
+            Self::MissingClaim(name) => {
+                let words = "The token lacks the claim {claim}.";
+                return Text::new("token_claim_missing", words).with("claim", name);
+            }
+            Self::MalformedClaim(name) => {
+                let words = "The claim {claim} cannot be read.";
+                return Text::new("token_claim_malformed", words).with("claim", name);
+            }
+            Self::WrongIssuer => ("token_issuer_wrong", "The token is from another issuer."),
+            Self::WrongKind => ("token_kind_wrong", "The token is of another kind."),
+            Self::WrongAudience => ("token_audience_wrong", "The token is for another audience."),
+            Self::Expired => ("token_expired", "The token has expired."),
+            Self::NotYetValid => ("token_not_yet_valid", "The token is not valid yet."),
+            Self::IssuedInFuture => {
+                ("token_issued_in_future", "The token was issued in the future.")
+            }
+            Self::UnreadableClaims => {
+                ("token_claims_unreadable", "The token lacks claims that are needed here.")
+            }
+            Self::Ended => ("refresh_token_ended", "The program was logged out."),
+            Self::Reused => ("refresh_token_reused", "The token was already used."),
+            Self::Scoped => {
+                ("token_scoped", "The token is limited to scopes that this route does not ask for.")
+            }
+        };
+        Text::new(id, words)
     }
 
     /// Tells whether the token will never be accepted where it was shown. What else is wrong may pass: a
@@ -100,33 +124,9 @@ impl TokenFault {
     }
 }
 
-/// In words for people, in the characters that RFC 6750, section 3, allows.
 impl fmt::Display for TokenFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::TooLong => f.write_str("The token is too long."),
-            Self::Malformed => f.write_str("The token is malformed."),
-            Self::Unsupported => {
-                f.write_str("Tokens of this version and purpose are not accepted.")
-            }
-            Self::UnknownKey => f.write_str("The key of the token is unknown."),
-            Self::Forged => f.write_str("The token is not genuine."),
-            Self::MalformedClaims => f.write_str("The claims of the token cannot be read."),
-            Self::MissingClaim(name) => write!(f, "The token lacks the claim {name}."),
-            Self::MalformedClaim(name) => write!(f, "The claim {name} cannot be read."),
-            Self::WrongIssuer => f.write_str("The token is from another issuer."),
-            Self::WrongKind => f.write_str("The token is of another kind."),
-            Self::WrongAudience => f.write_str("The token is for another audience."),
-            Self::Expired => f.write_str("The token has expired."),
-            Self::NotYetValid => f.write_str("The token is not valid yet."),
-            Self::IssuedInFuture => f.write_str("The token was issued in the future."),
-            Self::UnreadableClaims => f.write_str("The token lacks claims that are needed here."),
-            Self::Ended => f.write_str("The program was logged out."),
-            Self::Reused => f.write_str("The token was already used."),
-            Self::Scoped => {
-                f.write_str("The token is limited to scopes that this route does not ask for.")
-            }
-        }
+        self.text().fmt(f)
     }
 }
 

@@ -8,10 +8,10 @@ use crate::text::Text;
 use crate::web::submission::Flag;
 
 /// A field of an application's own: how it is shown, and what it takes.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 pub struct Field {
     name: &'static str,
-    label: &'static str,
+    label: Text,
     #[serde(flatten)]
     kind: FieldKind,
     required: bool,
@@ -85,12 +85,18 @@ impl Field {
         self
     }
 
+    /// Returns its label. The id of the text is the name of the field.
+    pub const fn label(&self) -> &Text {
+        &self.label
+    }
+
     /// Returns its name.
     pub const fn name(&self) -> &'static str {
         self.name
     }
 
     const fn new(name: &'static str, label: &'static str, kind: FieldKind) -> Self {
+        let label = Text::new(name, label);
         let (required, hint, autocomplete, max_length) = (false, "", "", None);
         Self { name, label, kind, required, hint, autocomplete, max_length }
     }
@@ -159,7 +165,7 @@ impl Field {
             }
             _ => ("required.text", "Fill in \u{201c}{label}\u{201d}."),
         };
-        Text::new(id, words).with("label", self.label)
+        Text::new(id, words).with("label", &self.label)
     }
 
     /// Returns what stands for a field that is wrong, so that the others are looked at nevertheless.

@@ -12,6 +12,8 @@
 use rocket::http::{Accept, Method, Status};
 use rocket::{Request, post, uri};
 
+use crate::text::Text;
+
 /// The longest header that names media types, in bytes. Browsers send less than 300.
 const LONGEST: usize = 1_024;
 
@@ -36,10 +38,12 @@ pub(crate) fn are_refused(request: &mut Request<'_>) -> bool {
 /// Refuses a request whose headers are too long (RFC 6585, section 5). As text alone: to choose between a page
 /// and JSON would be to read one.
 #[post("/security/long-headers")]
-pub(crate) fn refuse_long() -> (Status, &'static str) {
-    let text =
-        "The headers of this request are longer than 32 KiB, or Accept or Content-Type than 1 KiB.";
-    (Status::RequestHeaderFieldsTooLarge, text)
+pub(crate) fn refuse_long() -> (Status, String) {
+    let text = Text::new(
+        "headers_too_long",
+        "The headers of this request are longer than 32 KiB, or Accept or Content-Type than 1 KiB.",
+    );
+    (Status::RequestHeaderFieldsTooLarge, text.to_string())
 }
 
 /// Returns what a request accepts, unless it says so at too great a length.

@@ -190,7 +190,7 @@ impl<'r> Responder<'r, 'static> for Refused {
             let advice = site.advice_for_programs(&rejection);
             let advice = advice.filter(|_| style == ErrorStyle::FlaskSecurity);
             let instead = match advice {
-                Some(advice) => instead.with("advice", advice),
+                Some(advice) => instead.with("advice", advice.to_string()),
                 None => instead,
             };
             let Refusal { status, kind, body } = Refusal::of(&rejection, instead, style, request);
@@ -273,8 +273,7 @@ fn page_for(
         }
         .respond_to(request);
     }
-    let advice = site.advice(rejection).map(ToOwned::to_owned);
-    let text = advice.unwrap_or_else(|| rejection.text().to_string());
+    let text = site.advice(rejection).unwrap_or_else(|| rejection.text()).to_string();
     if let Some(page) = page {
         return page.refused(rejection, &text).render(request);
     }

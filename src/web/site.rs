@@ -14,6 +14,7 @@ use crate::event::Signals;
 use crate::rejection::{CsrfFault, Rejection};
 use crate::session::SessionManager;
 use crate::template::Templates;
+use crate::text::Text;
 use crate::user::User;
 use crate::web::client_ip::Proxies;
 use crate::web::next::Next;
@@ -80,12 +81,12 @@ impl Site {
     }
 
     /// Returns what the application's developer can do about a refusal, in the debug profile.
-    pub(crate) fn advice(&self, rejection: &Rejection) -> Option<&'static str> {
+    pub(crate) fn advice(&self, rejection: &Rejection) -> Option<Text> {
         self.csrf_fault(rejection).map(CsrfFault::text)
     }
 
     /// Returns the same where there is no page.
-    pub(crate) fn advice_for_programs(&self, rejection: &Rejection) -> Option<&'static str> {
+    pub(crate) fn advice_for_programs(&self, rejection: &Rejection) -> Option<Text> {
         self.csrf_fault(rejection).map(CsrfFault::text_for_programs)
     }
 

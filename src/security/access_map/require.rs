@@ -266,9 +266,9 @@ mod tests {
 
     #[test]
     fn each_route_without_a_guard_is_named_with_the_cure() {
-        let cure = "Name one in its signature, not within `Option` or `Result`, and \
-                    `rocket_security::Public` if it is for everybody; where it has no signature, \
-                    its path in security.public";
+        let cure = "Add one to its signature, not inside `Option` or `Result`: \
+                    `rocket_security::Public` if it is for everyone. If it has no signature, add \
+                    its path to security.public";
         let expected = [
             format!("security.require_guard: GET /admin?<page> (admin) has no guard. {cure}"),
             format!("security.require_guard: POST /admin/<id> has no guard. {cure}"),
@@ -299,14 +299,14 @@ mod tests {
         assert_eq!(
             told(json!({"check": {"acess": "never", "access": "never", "download": "never"}})),
             [format!(
-                "security.tokens.check.acess: is for the kind \"acess\", which no guard names. {cure}"
+                "security.tokens.check.acess: names the kind \"acess\", which no guard uses. {cure}"
             )]
         );
         let partner = |kinds: &[&str]| json!({"iss": "x", "key": "y", "kinds": kinds});
         assert_eq!(
             told(json!({"trusted": [partner(&["download"]), partner(&["access", "downlaod"])]})),
             [format!(
-                "security.tokens.trusted[1].kinds: is for the kind \"downlaod\", which no guard names. \
+                "security.tokens.trusted[1].kinds: names the kind \"downlaod\", which no guard uses. \
                  {cure}"
             )]
         );
@@ -361,7 +361,7 @@ mod tests {
 
     #[test]
     fn a_path_without_a_route_is_named() {
-        let fault = "security.require_guard: names \"/adm\", and no route is there. \
+        let fault = "security.require_guard: names \"/adm\", but there is no such route. \
                      Write it as in the route, or remove it";
         assert_eq!(told(json!(["/adm", "/login"])), [fault]);
     }

@@ -148,7 +148,11 @@ fn a_wrong_setting_is_refused_with_its_name_and_the_cure_and_no_key_is_shown() {
         ("purpose = \"public\"", "security.tokens.purpose: is \"public\"", "--kind secret"),
         ("purpose = \"secret\"", "security.tokens.purpose: is wrong", "use one of: local, public"),
         ("issuer = \"\"", "security.tokens.issuer: is empty", "Remove it"),
-        ("audience = [\"a\", \"\"]", "security.tokens.audience: contains an empty", "name the audience"),
+        (
+            "audience = [\"a\", \"\"]",
+            "security.tokens.audience: contains an empty",
+            "name the audience",
+        ),
         (
             &format!("issuer = \"{}\"", "x".repeat(257)),
             "security.tokens.issuer: is longer than 256 bytes",
@@ -520,7 +524,10 @@ fn settings_of_refresh_tokens_that_make_no_sense_stop_the_launch() {
         ),
         ("check = { access = \"cached(11m)\" }", "security.tokens.check.access: is wrong"),
         ("check = { refresh = \"never\" }", "security.tokens.check.refresh: cannot be set"),
-        ("check = { \"my kind\" = \"never\" }", "security.tokens.check.my kind: does not name a kind"),
+        (
+            "check = { \"my kind\" = \"never\" }",
+            "security.tokens.check.my kind: does not name a kind",
+        ),
         (
             "check = \"never\"",
             "security.tokens.check: is wrong: it names no kind of token. Write { access = \"never\" }",
