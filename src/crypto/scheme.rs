@@ -96,7 +96,7 @@ pub(crate) struct Target {
 }
 
 impl Target {
-    /// Reads a stored hash, if it is Argon2id within the bounds.
+    /// Reads a stored hash. Returns `None` unless it is Argon2id within the limits.
     pub(crate) fn read(stored: &str) -> Option<Self> {
         let hash = phc::PasswordHash::new(stored).ok()?;
         let params = Params::try_from(&hash).ok()?;
