@@ -1,8 +1,8 @@
 //! The time, read in one place.
 //!
-//! Every moment that the framework stores or compares comes from a [`Clock`], so that a test can
-//! let a day pass without waiting for it. Times are UTC, truncated to microseconds, which is what
-//! the databases keep.
+//! Every moment that the framework stores or compares comes from a [`Clock`], so that a test can let a day
+//! pass without waiting for it. Times are UTC, truncated to microseconds, which is the precision of the
+//! databases.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -12,19 +12,29 @@ use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 /// A moment in UTC.
 pub type Timestamp = DateTime<Utc>;
 
-/// The moment before all others, 1970: when nothing was ever proved or used.
+/// The moment before all others, 1970. It stands for a time at which nothing was ever proved or used.
 pub const NEVER: Timestamp = Timestamp::UNIX_EPOCH;
 
-/// Tells the time of one application.
+/// The clock of an application.
 ///
-/// Clones share their offset: moving one moves all.
+/// Clones share their offset: advancing one advances all.
+///
+/// ```
+/// use chrono::TimeDelta;
+/// use rocket_security::clock::Clock;
+///
+/// let clock = Clock::default();
+/// let before = clock.now();
+/// clock.advance(TimeDelta::days(1));
+/// assert!(clock.now() - before >= TimeDelta::days(1));
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct Clock {
     offset_micros: Arc<AtomicI64>,
 }
 
 impl Clock {
-    /// Tells the current time, truncated to microseconds.
+    /// Returns the current time, truncated to microseconds.
     #[allow(clippy::disallowed_methods, reason = "the sole reader of the system's time")]
     pub fn now(&self) -> Timestamp {
         let offset = TimeDelta::microseconds(self.offset_micros.load(Ordering::Relaxed));
@@ -38,7 +48,7 @@ impl Clock {
     }
 }
 
-/// Tells a moment as a mail does: to the minute.
+/// Formats a moment as mails show it: to the minute.
 pub(crate) fn in_words(at: Timestamp) -> String {
     at.format("%-d %B %Y, %H:%M UTC").to_string()
 }

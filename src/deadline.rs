@@ -1,7 +1,8 @@
-//! How long a request waits for the store, all its operations together.
+//! Limits how long a request waits for the store, with all its operations together.
 //!
-//! A request that asks the store several times would otherwise wait for each. With one deadline for all of
-//! them, a client is told within three seconds that the store is down. Waiting for a hash does not count.
+//! A request that queries the store several times would otherwise wait for each query. With one deadline for
+//! all of them, a client learns within three seconds that the store is down. Waiting for a password hash does
+//! not count.
 
 use std::cell::Cell;
 use std::time::Duration;
@@ -9,15 +10,15 @@ use std::time::Duration;
 use rocket::tokio::task_local;
 use rocket::tokio::time::{Instant, timeout};
 
-/// How long a request waits for the store in all, and how long an operation waits that belongs to no request.
+/// How long a request waits for the store in all, and how long an operation outside a request waits.
 pub(crate) const DEADLINE: Duration = Duration::from_millis(2_500);
 
 task_local! {
-    /// What is left of it.
+    /// The time that is left.
     static LEFT: Cell<Duration>;
 }
 
-/// Runs `work`, all operations of which share one [`DEADLINE`].
+/// Runs `work`. All its operations share one [`DEADLINE`].
 pub(crate) async fn with_deadline<T>(work: impl Future<Output = T>) -> T {
     if LEFT.try_with(|_| ()).is_ok() {
         return work.await;

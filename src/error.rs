@@ -1,49 +1,64 @@
-//! Faults: what went wrong on our side, for the operator.
+//! Errors on the server's side, for the operator.
 //!
-//! What a client did wrong is a [`Rejection`](crate::rejection::Rejection).
+//! A mistake of the client is a [`Rejection`](crate::rejection::Rejection).
 
 use std::error::Error as StdError;
 use std::fmt;
 
-/// What can go wrong on the server's side.
+/// An error on the server's side.
 ///
-/// A client never sees its text: it is answered with 503 and told to try again.
+/// The client never sees its text. A request that fails with it is answered with 503, and the client may try
+/// again.
+///
+/// Stores and mail transports of an application wrap their own errors:
+///
+/// ```
+/// use rocket_security::Error;
+/// use rocket_security::Result;
+///
+/// fn read_users(path: &str) -> Result<String> {
+///     std::fs::read_to_string(path).map_err(Error::store)
+/// }
+///
+/// let fault = read_users("no/such/file").unwrap_err();
+/// assert!(fault.to_string().starts_with("the datastore failed: "));
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// A configuration value is missing or wrong; the launch stops.
+    /// A configuration value is missing or invalid. The launch stops.
     #[error("{key}: {fault}. {cure}")]
     Config {
         /// The key, for example `security.base_url`.
         key: String,
-        /// What is wrong with its value.
+        /// What is wrong with the value.
         fault: String,
-        /// What to do about it.
+        /// How to correct it.
         cure: String,
     },
 
-    /// The configuration has several faults; the launch stops and tells all of them.
+    /// The configuration has several errors. The launch stops and reports all of them.
     #[error("{}", one_a_line(.0))]
     Several(Vec<Error>),
 
-    /// The datastore did not answer, or answered with a failure.
+    /// The datastore did not answer, or answered with an error.
     #[error("the datastore failed: {0}")]
     Store(#[source] Box<dyn StdError + Send + Sync>),
 
-    /// The schema of the datastore is not the one that this version works on; the launch stops.
+    /// The schema of the datastore is not the one that this version needs. The launch stops.
     #[error("the schema of the datastore {fault}. {cure}")]
     Schema {
-        /// What is wrong with it.
+        /// What is wrong with the schema.
         fault: String,
-        /// What to do about it.
+        /// How to correct it.
         cure: String,
     },
 
-    /// A row holds something that cannot be read, so it was not written by this version.
+    /// A row contains a value that cannot be read, so this version did not write it.
     #[error("the datastore holds a value that cannot be read: {0}")]
     Corrupt(String),
 
-    /// The operating system gave no randomness, or a cryptographic operation failed.
+    /// The operating system returned no randomness, or a cryptographic operation failed.
     #[error("a cryptographic operation failed: {0}")]
     Crypto(String),
 
@@ -51,11 +66,12 @@ pub enum Error {
     #[error("another service did not answer: {0}")]
     Http(#[source] Box<dyn StdError + Send + Sync>),
 
-    /// A token cannot be issued as the program asks for it.
+    /// A token cannot be issued in the way that the application asks for.
     #[error("a token cannot be issued: {0}")]
     Token(String),
 
-    /// A token cannot be issued to whoever asks for it: the refusal that they are told is the source.
+    /// A token cannot be issued to the user who asks for it. The source is the refusal that the client is
+    /// told.
     #[error("a token cannot be issued: {0}")]
     TokenRefused(#[source] Box<dyn StdError + Send + Sync>),
 
@@ -64,7 +80,7 @@ pub enum Error {
     Template {
         /// The template, what is wrong with it, and the line if it is known.
         fault: String,
-        /// What the template engine said.
+        /// The error of the template engine.
         source: Box<tera::Error>,
     },
 
@@ -72,22 +88,23 @@ pub enum Error {
     #[error("mail could not be sent: {0}")]
     Mail(#[source] Box<dyn StdError + Send + Sync>),
 
-    /// A mail server will never take this message for this recipient.
+    /// A mail server refuses this message, or its recipient, permanently.
     #[error("mail was refused for good: {0}")]
     MailRefused(#[source] Box<dyn StdError + Send + Sync>),
 
     /// A file could not be read or written.
     #[error("{path}: {source}")]
     File {
-        /// The file in question.
+        /// The path of the file.
         path: String,
-        /// What the operating system said.
+        /// The error of the operating system.
         source: std::io::Error,
     },
 }
 
 impl Error {
-    /// Names the configuration key below `security`, what is wrong with its value, and the cure.
+    /// Creates an [`Error::Config`] for a key below `security`, with what is wrong with its value, and the
+    /// cure.
     pub fn config(
         key: impl fmt::Display,
         fault: impl Into<String>,
@@ -96,7 +113,7 @@ impl Error {
         Self::Config { key: format!("security.{key}"), fault: fault.into(), cure: cure.into() }
     }
 
-    /// Does the same for a key of Rocket's own, spelled in full.
+    /// Creates an [`Error::Config`] for a key of Rocket itself, which is written in full.
     pub(crate) fn rocket_config(
         key: impl Into<String>,
         fault: impl Into<String>,
@@ -105,42 +122,41 @@ impl Error {
         Self::Config { key: key.into(), fault: fault.into(), cure: cure.into() }
     }
 
-    /// Says what is wrong with a schema, and the cure.
+    /// Creates an [`Error::Schema`].
     pub fn schema(fault: impl Into<String>, cure: impl Into<String>) -> Self {
         Self::Schema { fault: fault.into(), cure: cure.into() }
     }
 
-    /// Wraps what a template engine says, with its causes: it names the file first and the line last.
+    /// Wraps an error of the template engine, with its causes: it names the file first and the line last.
     pub(crate) fn template(source: tera::Error) -> Self {
         let fault = format!("a template failed: {}", with_causes(&source));
         Self::Template { fault, source: Box::new(source) }
     }
 
-    /// Wraps a failure of a datastore, for stores of an application's own.
+    /// Wraps an error of a datastore, for your own stores.
     pub fn store(source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         Self::Store(source.into())
     }
 
-    /// Wraps the refusal of a token to whoever asks for it: clients are told that.
+    /// Wraps the refusal of a token. Clients are told this refusal.
     pub(crate) fn token_refused(refusal: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         Self::TokenRefused(refusal.into())
     }
 
-    /// Wraps a failure to send mail.
+    /// Wraps an error in sending mail. Sending is tried again later.
     pub fn mail(source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         Self::Mail(source.into())
     }
 
-    /// Wraps a refusal that concerns this message or its recipient, and that asking again will not
-    /// change.
+    /// Wraps a refusal that concerns this message or its recipient, and that another attempt will not change.
     pub fn mail_refused(source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         Self::MailRefused(source.into())
     }
 }
 
-/// Collects faults, so that one launch tells all of them and not only the first.
+/// Collects errors, so that one launch reports all of them and not only the first.
 ///
-/// Of one setting, and of what is below it, the first fault is kept: the next are most likely its
+/// Only the first error of a setting, or of anything below it, is kept: further ones are most likely its
 /// consequences.
 #[derive(Debug, Default)]
 pub struct Faults {
@@ -150,7 +166,7 @@ pub struct Faults {
 }
 
 impl Faults {
-    /// Returns the value of a result, or notes its fault.
+    /// Returns the value of a result, or notes its error and returns `None`.
     pub fn note<T>(&mut self, result: Result<T>) -> Option<T> {
         match result {
             Ok(value) => Some(value),
@@ -161,7 +177,7 @@ impl Faults {
         }
     }
 
-    /// Notes a fault, or several.
+    /// Notes an error, or several.
     pub fn push(&mut self, fault: Error) {
         match fault {
             Error::Several(faults) => faults.into_iter().for_each(|fault| self.push(fault)),
@@ -170,17 +186,17 @@ impl Faults {
         }
     }
 
-    /// Notes that everything is read. A wrong entry was left out of its list: from now on, what is found of
-    /// that list is not noted, for its entries have other places.
+    /// Ends the phase of reading. An invalid entry was left out of its list, which moves the entries after
+    /// it. So later errors in that list are not noted.
     pub(crate) fn end_reading(&mut self) {
         self.of_reading = self.noted.len();
     }
 
-    /// Returns success if no fault was noted.
+    /// Returns `Ok` if no error was noted.
     ///
     /// # Errors
     ///
-    /// The fault that was noted, or [`Error::Several`] with all of them.
+    /// The error that was noted, or [`Error::Several`] with all of them.
     pub fn finish(mut self) -> Result<()> {
         match (self.noted.pop(), self.noted.is_empty()) {
             (None, _) => Ok(()),
@@ -192,18 +208,18 @@ impl Faults {
         }
     }
 
-    /// Returns the value if no fault was noted.
+    /// Returns the value if no error was noted.
     ///
     /// # Errors
     ///
     /// As for [`finish`](Self::finish).
     pub fn settle<T>(self, value: Option<T>) -> Result<T> {
         self.finish()?;
-        // Where a value is missing, a fault was noted.
+        // If the value is missing, an error was noted.
         value.ok_or_else(|| Error::Corrupt("a configuration without a fault".to_owned()))
     }
 
-    /// Returns whether a key is noted, or what it is below.
+    /// Returns `true` if an error of this key, or of a key above it, was noted.
     fn concern(&self, key: &str) -> bool {
         self.noted.iter().enumerate().any(|(at, fault)| {
             let Error::Config { key: noted, .. } = fault else {
@@ -221,12 +237,12 @@ fn one_a_line(faults: &[Error]) -> String {
     faults.iter().map(Error::to_string).collect::<Vec<_>>().join("\n")
 }
 
-/// Returns a fault with what caused it, in one line.
+/// Formats an error and its causes in one line.
 pub(crate) fn with_causes(fault: &dyn StdError) -> String {
     let causes = std::iter::successors(Some(fault), |fault: &&dyn StdError| (*fault).source());
     let texts: Vec<String> = causes.map(|fault| fault.to_string().replace('\n', " ")).collect();
     texts.join(": ")
 }
 
-/// The result of an operation that can only fail by our own fault.
+/// The result of an operation that can fail only on the server's side.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -1,4 +1,4 @@
-//! JSON objects in which every name stands once.
+//! JSON objects without duplicate names.
 
 use std::fmt;
 
@@ -7,11 +7,11 @@ use serde::{Deserialize, Deserializer};
 use serde_json::error::Category;
 use serde_json::{Map, Value};
 
-/// Reads a JSON object in which no object has a name twice. serde_json bounds its depth.
+/// Reads a JSON object in which no object contains a name twice. serde_json limits its depth.
 ///
 /// # Errors
 ///
-/// What keeps the text from being one. No part of the text is quoted.
+/// Why the text is not such an object. The error quotes no part of the text.
 pub(crate) fn parse_object(text: &[u8]) -> Result<Map<String, Value>, NoObject> {
     if text.trim_ascii_start().first() != Some(&b'{') {
         return Err(NoObject(None));
@@ -23,11 +23,11 @@ pub(crate) fn parse_object(text: &[u8]) -> Result<Map<String, Value>, NoObject> 
     }
 }
 
-/// What keeps a text from being a JSON object; nothing when it begins as something else.
+/// Why a text is not a JSON object. `None` if it begins like another type.
 #[derive(Debug)]
 pub(crate) struct NoObject(Option<serde_json::Error>);
 
-/// Says what is wrong, and where. What the text is instead is not quoted: it may be a secret itself.
+/// Says what is wrong, and where, without quoting the text: it may be a secret.
 impl fmt::Display for NoObject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Some(fault) = &self.0 else {
@@ -43,7 +43,7 @@ impl fmt::Display for NoObject {
     }
 }
 
-/// A value in which no object has a name twice.
+/// A value in which no object contains a name twice.
 struct Strict(Value);
 
 impl<'de> Deserialize<'de> for Strict {

@@ -1,7 +1,7 @@
-//! Finds what a misspelt name most likely means.
+//! Finds the name that a misspelt one most likely means.
 
-/// Returns the candidate that differs least from `name`, if it differs by no more than a third of its
-/// characters. Two neighbours that changed places count as one difference, and capital letters as none.
+/// Returns the candidate with the fewest differences from `name`, if they are no more than a third of its
+/// characters. Two swapped neighbours count as one difference; case does not count.
 pub(crate) fn nearest<'c>(
     name: &str,
     candidates: impl IntoIterator<Item = &'c str>,
@@ -15,8 +15,8 @@ pub(crate) fn nearest<'c>(
     (least <= most).then_some(candidate)
 }
 
-/// Counts the characters that are missing, too many, wrong, or swapped with their neighbour (the
-/// optimal string alignment distance).
+/// Counts the characters that are missing, superfluous, wrong, or swapped with their neighbour (the optimal
+/// string alignment distance).
 fn difference(one: &str, other: &str) -> usize {
     let (one, other): (Vec<char>, Vec<char>) = (one.chars().collect(), other.chars().collect());
     let mut before_last: Vec<usize> = Vec::new();

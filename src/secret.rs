@@ -1,4 +1,4 @@
-//! Values that must not be seen.
+//! Values that must not be shown.
 
 use std::fmt;
 
@@ -7,20 +7,28 @@ use serde::{Deserialize, Deserializer};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroize;
 
-/// A value that does not print, compares in constant time, and is wiped when dropped.
+/// A value without a `Debug` text, which is compared in constant time and wiped when it is dropped.
 ///
-/// There is deliberately no `Display`, no `Serialize` and no `Deref`: reading the value is spelled
+/// There is deliberately no `Display`, no `Serialize` and no `Deref`: the value is read with
 /// [`expose`](Secret::expose), which a reviewer can search for.
+///
+/// ```
+/// use rocket_security::Secret;
+///
+/// let secret = Secret::new("correct horse battery staple".to_owned());
+/// assert_eq!(format!("{secret:?}"), "[secret]");
+/// assert_eq!(secret.expose().len(), 28);
+/// ```
 #[derive(Clone)]
 pub struct Secret<T: Zeroize>(T);
 
 impl<T: Zeroize> Secret<T> {
-    /// Hides `value`.
+    /// Wraps `value`.
     pub fn new(value: T) -> Self {
         Self(value)
     }
 
-    /// Returns the hidden value.
+    /// Returns a reference to the value.
     pub fn expose(&self) -> &T {
         &self.0
     }
@@ -54,13 +62,13 @@ impl<T: Zeroize + AsRef<[u8]>> Eq for Secret<T> {}
 
 impl<'de> Deserialize<'de> for Secret<String> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        // Asked for a text, some formats refuse what is none themselves, and quote it.
+        // Some formats, when asked for a string, refuse other types themselves and quote them.
         deserializer.deserialize_any(TextVisitor)
     }
 }
 
-/// Gives a visitor the methods by which it refuses numbers and truth values with a sentence: serde's own
-/// quotes them.
+/// Adds methods to a visitor that refuse numbers and booleans with a fixed sentence. Serde's own messages
+/// quote them.
 macro_rules! refuse_scalars {
     ($sentence:expr) => {
         refuse_scalars!($sentence, visit_bool: bool, visit_i64: i64, visit_u64: u64);
@@ -75,10 +83,10 @@ macro_rules! refuse_scalars {
 
 pub(crate) use refuse_scalars;
 
-/// What is said of a value that is to be a text and is none.
+/// The error for a value that should be text.
 const NO_TEXT: &str = "it is no text. Write it in quotes";
 
-/// Reads a text, and quotes nothing that is none.
+/// Reads text, without quoting any other value.
 struct TextVisitor;
 
 impl<'de> Visitor<'de> for TextVisitor {

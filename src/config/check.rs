@@ -1,4 +1,4 @@
-//! Reading the table `[default.security]`, and refusing what is wrong in it.
+//! Reads the table `[default.security]`, and refuses invalid values.
 
 use rocket::figment::Figment;
 use url::Url;
@@ -13,14 +13,15 @@ impl Config {
     ///
     /// # Errors
     ///
-    /// [`Error::Config`] for each value that is wrong, naming the key and the cure.
+    /// [`Error::Config`] for each invalid value, naming the key and the cure.
     pub fn from_figment(figment: &Figment) -> Result<Self> {
         let mut faults = Faults::default();
         let config = Self::read(figment, &mut faults);
         faults.finish().map(|()| config)
     }
 
-    /// Reads the same and notes every fault. What cannot be read has its default.
+    /// Reads the same and collects every error in `faults`. A value that cannot be read is replaced by its
+    /// default.
     pub(crate) fn read(figment: &Figment, faults: &mut Faults) -> Self {
         let config: Option<Self> = read_table(&figment.focus("security"), "", faults);
         let config = config.unwrap_or_default();
@@ -29,12 +30,12 @@ impl Config {
         config
     }
 
-    /// Checks that a release that people reach by https, but that does not speak TLS itself, says which
-    /// proxy does: without an answer all visitors would be one network to the limits on attempts.
+    /// Checks that a release that is reached by https, but does not speak TLS itself, says which proxy does.
+    /// Without `trusted_proxies` the limits on attempts would count all visitors as one network.
     ///
     /// # Errors
     ///
-    /// [`Error::Config`] when `security.trusted_proxies` is missing; an empty list is an answer.
+    /// [`Error::Config`] if `security.trusted_proxies` is missing. An empty list is accepted.
     pub(crate) fn check_proxies(&self, figment: &Figment, base_url: &Url) -> Result<()> {
         let speaks_tls = || figment.extract::<rocket::Config>().is_ok_and(|it| it.tls_enabled());
         let is_answered = self.trusted_proxies.is_some();
@@ -51,7 +52,7 @@ impl Config {
 
     fn check(&self, figment: &Figment, faults: &mut Faults) {
         let debug = is_debug(figment);
-        // One that is missing is told as that.
+        // A missing `base_url` is reported by `check_base_url`, not here.
         let is_https = self.base_url.as_ref().map_or(!debug, |url| url.scheme() == "https");
         faults.note(self.check_base_url(figment));
         faults.note(self.check_identity());
@@ -121,7 +122,7 @@ impl Config {
         faults.finish()
     }
 
-    /// Whether there are mechanisms of these names is known once the features are.
+    /// The names themselves are checked later, when the features are known.
     fn check_mechanisms(&self) -> Result<()> {
         if !self.mechanisms.is_empty() {
             return Ok(());

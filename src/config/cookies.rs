@@ -7,14 +7,14 @@ use url::Url;
 use crate::config::csrf::CookieName;
 use crate::error::{Error, Faults, Result};
 
-/// `[default.security.cookies]`: what our cookies are called, and where browsers send them.
+/// `[default.security.cookies]`: the names of the cookies, and where browsers send them.
 ///
-/// Cookies know no ports: two applications on one host share them. Set another `name` in one of the two,
+/// Cookies ignore ports, so two applications on one host share them. Set another `name` in one of the two,
 /// and neither overwrites the cookies of the other.
 ///
-/// Over https every name gets the prefix `__Host-`, so that no neighbouring host can set the cookie. Browsers
-/// accept it only without `domain` and with the path `/`. With either of them set, the prefix is
-/// `__Secure-`, and the launch says so in the log.
+/// If `base_url` is `https`, every name gets the prefix `__Host-`, so that no neighbouring host can set the
+/// cookie. Browsers accept this prefix only without `domain` and with the path `/`. If either of them is set,
+/// the prefix is `__Secure-`, and the launch logs a notice.
 ///
 /// ```toml
 /// [default.security.cookies]
@@ -25,22 +25,26 @@ use crate::error::{Error, Faults, Result};
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct CookiesConfig {
-    /// How the names of all our cookies begin: `"shop"` makes `shop_session`. _Default:_ `"security"`.
+    /// Sets how the names of all cookies begin: `"shop"` makes `shop_session`. At most 64 characters that a
+    /// cookie's name may have, without a prefix such as `__Host-`. An invalid value stops the launch.
+    /// _Default:_ `"security"`.
     pub name: String,
-    /// The whole name of the session cookie, without prefix. _Default:_ `name` and `_session`.
+    /// Sets the full name of the session cookie, without prefix. An invalid value stops the launch.
+    /// _Default:_ `name` followed by `_session`.
     pub session: Option<String>,
-    /// The whole name of the cookie of the feature [`remember`](crate::features::remember), without prefix.
-    /// _Default:_ `name` and `_remember`.
+    /// Sets the full name of the cookie of the feature [`remember`](crate::features::remember), without
+    /// prefix. An invalid value stops the launch. _Default:_ `name` followed by `_remember`.
     pub remember: Option<String>,
-    /// The domain that receives the cookies together with all its subdomains, such as `"example.org"`. It
-    /// has to be the host of `base_url` or a parent of it. _Default:_ none: the host of `base_url` alone.
+    /// Sets the domain that receives the cookies together with all its subdomains, such as `"example.org"`.
+    /// It must be the host of `base_url` or a parent domain of it; an invalid value stops the launch.
+    /// _Default:_ none: the host of `base_url` alone.
     pub domain: Option<String>,
-    /// The path below which browsers send the cookies. It has to cover every page of the application, as
-    /// browsers see it. _Default:_ `"/"`.
+    /// Sets the path below which browsers send the cookies. It must cover every page of the application, as
+    /// browsers see it. An invalid value stops the launch. _Default:_ `"/"`.
     pub path: String,
-    /// Whether browsers send the cookies with requests that other sites start: `"Lax"`, `"Strict"`, or
+    /// Sets whether browsers send the cookies with requests that other sites start: `"Lax"`, `"Strict"`, or
     /// `"None"`, which needs an https `base_url`. With `"Strict"`, a user who follows a link from another
-    /// site arrives as a guest. _Default:_ `"Lax"`.
+    /// site arrives as a guest. An invalid value stops the launch. _Default:_ `"Lax"`.
     pub same_site: SameSiteConfig,
 }
 
@@ -57,21 +61,21 @@ impl Default for CookiesConfig {
     }
 }
 
-/// `security.cookies.same_site` (RFC 6265bis, section 4.1.2.7).
+/// `security.cookies.same_site`: when browsers send the cookies (RFC 6265bis, section 4.1.2.7).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[non_exhaustive]
 pub enum SameSiteConfig {
-    /// Browsers send the cookies with requests of this site, and when a link leads to it.
+    /// Browsers send the cookies with requests from this site, and when the user follows a link to it.
     #[default]
     Lax,
-    /// Browsers send the cookies with requests of this site alone.
+    /// Browsers send the cookies only with requests from this site.
     Strict,
     /// Browsers send the cookies with every request.
     None,
 }
 
 impl SameSiteConfig {
-    /// Returns the attribute of our cookies.
+    /// Returns the attribute of the cookies.
     pub(crate) fn attribute(self) -> SameSite {
         match self {
             Self::Lax => SameSite::Lax,
@@ -80,19 +84,19 @@ impl SameSiteConfig {
         }
     }
 
-    /// Returns the attribute of cookies that only requests of this site need.
+    /// Returns the attribute of cookies that only requests from this site need.
     pub(crate) fn strictest(self) -> SameSite {
         if self == Self::None { SameSite::None } else { SameSite::Strict }
     }
 }
 
 impl CookiesConfig {
-    /// Returns whether browsers keep the cookies to one host.
+    /// Returns `true` if browsers keep the cookies to one host.
     pub(crate) fn are_bound_to_host(&self) -> bool {
         self.domain.is_none() && self.path == "/"
     }
 
-    /// Returns the names of the session and of the remembered browser, without prefix.
+    /// Returns the name of the session cookie, without prefix.
     pub(crate) fn session_name(&self) -> String {
         self.session.clone().unwrap_or_else(|| format!("{}_session", self.name))
     }
@@ -101,7 +105,7 @@ impl CookiesConfig {
         self.remember.clone().unwrap_or_else(|| format!("{}_remember", self.name))
     }
 
-    /// Checks everything but what the application named elsewhere.
+    /// Checks these settings, except for the cookie names that are set elsewhere.
     pub(super) fn check(&self, base_url: Option<&Url>) -> Result<()> {
         let mut faults = Faults::default();
         faults.note(self.check_names());
@@ -152,8 +156,8 @@ impl CookiesConfig {
         }
     }
 
-    /// Refuses a name that the application chose for another cookie and that is one of ours, or promises
-    /// browsers what these settings do not keep.
+    /// Checks the name of a cookie that is set elsewhere. Refuses a name that is one of our own, and a prefix
+    /// that these settings do not fulfil.
     pub(super) fn check_other(&self, key: &str, other: Option<&CookieName>) -> Result<()> {
         let Some(other) = other else {
             return Ok(());
@@ -197,7 +201,7 @@ impl CookiesConfig {
     }
 }
 
-/// How the names of our other cookies end.
+/// The endings of the names of our other cookies.
 const OTHERS: [&str; 9] =
     ["guest", "link", "notice", "form", "data", "guest_data", "next", "refresh", "token"];
 

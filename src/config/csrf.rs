@@ -7,23 +7,23 @@ use url::Url;
 use crate::config::redirects::Origins;
 use crate::error::{Error, Result};
 
-/// `[default.security.csrf]`: protection against forged requests, for applications that run in the
+/// `[default.security.csrf]`: protection against forged requests (CSRF) for applications that run in the
 /// browser. See [`guide::single_page`](crate::guide::single_page).
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct CsrfConfig {
-    /// The name of a cookie, for example `"XSRF-TOKEN"`, in which the application's own script
-    /// finds the anti-forgery token that it sends back as the header `X-XSRF-Token`. It is
-    /// `SameSite=Strict`, `Path=/`, `Secure` over https, and not `HttpOnly`; it proves nothing by
-    /// itself. _Default:_ none is set.
+    /// Sets the name of a cookie, for example `"XSRF-TOKEN"`, in which the application's own script finds the
+    /// CSRF token that it sends back in the header `X-XSRF-Token`. The cookie is `SameSite=Strict`, `Path=/`,
+    /// `Secure` over https, and not `HttpOnly`; it proves nothing by itself. An invalid name stops the
+    /// launch. _Default:_ none: no such cookie is set.
     pub cookie: Option<CookieName>,
-    /// The origins, beside that of `base_url`, from which a script may send unsafe requests, as
-    /// `["https://app.example.org"]`: of the same site, for cookies do not travel to another. They
-    /// need the token all the same, and answers to CORS that the application gives itself. Origins
-    /// that [`redirect_origins`](crate::Config::redirect_origins) has are not among them: a page
-    /// that people may be led to need not be one that acts for them. The origin of a web view can be
-    /// listed, too: `["capacitor://localhost"]`. _Default:_ none.
+    /// Sets the origins, beside that of `base_url`, whose scripts may send unsafe requests, as
+    /// `["https://app.example.org"]`. They must belong to the same site, because browsers do not send the
+    /// cookies from another. They still need the CSRF token, and the application must answer CORS itself. The
+    /// origins in [`redirect_origins`](crate::Config::redirect_origins) are not included: a page that users
+    /// may be redirected to need not be allowed to act for them. The origin of a web view can be listed, too:
+    /// `["capacitor://localhost"]`. An invalid value stops the launch. _Default:_ none.
     pub origins: ScriptOrigins,
 }
 
@@ -41,10 +41,10 @@ impl CsrfConfig {
     }
 }
 
-/// A list of origins whose scripts may send requests: [`Origins`] of the web, and those of web views, whose
-/// schemes are their own, such as `capacitor://localhost` and `tauri://localhost`.
+/// A list of origins whose scripts may send requests: web [`Origins`], and those of web views, which have
+/// custom schemes, such as `capacitor://localhost` and `tauri://localhost`.
 ///
-/// No redirect leads to one of a scheme of its own: [`Origins`], which decides about redirects, takes none.
+/// A redirect never leads to a custom scheme: redirects are checked against [`Origins`], which accepts none.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ScriptOrigins {
     web: Origins,
@@ -52,7 +52,7 @@ pub struct ScriptOrigins {
 }
 
 impl ScriptOrigins {
-    /// Returns `true` if the value of an `Origin` header is one of them.
+    /// Returns `true` if the value of an `Origin` header is in the list.
     pub fn have(&self, origin: &str) -> bool {
         self.views.iter().any(|view| view.eq_ignore_ascii_case(origin))
             || Url::parse(origin).is_ok_and(|origin| self.web.have(&origin))
@@ -63,7 +63,7 @@ impl ScriptOrigins {
     }
 }
 
-/// A list of texts; one that is no origin stops the launch.
+/// Reads a list of texts. An invalid origin stops the launch.
 impl<'de> Deserialize<'de> for ScriptOrigins {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let (mut web, mut views) = (Vec::new(), Vec::new());
@@ -77,7 +77,7 @@ impl<'de> Deserialize<'de> for ScriptOrigins {
     }
 }
 
-/// One of a list, so that a fault names its place.
+/// One entry of the list, so that an error names its index.
 enum ScriptOrigin {
     Web(Url),
     View(String),
@@ -97,7 +97,7 @@ impl<'de> Deserialize<'de> for ScriptOrigin {
     }
 }
 
-/// Returns `true` for an origin with a scheme of its own, as web views send it: scheme, host and port. The
+/// Returns `true` for an origin with a custom scheme, as web views send it: scheme, host and port. The
 /// schemes that browsers know mean something else, or have no origin at all.
 fn is_view(text: &str) -> bool {
     const KNOWN: [&str; 10] =
@@ -114,26 +114,26 @@ fn is_view(text: &str) -> bool {
         && host.bytes().all(of_host)
 }
 
-/// The name of a cookie of the application's choice (RFC 6265, section 4.1.1), none that begins like
-/// ours: `security_`.
+/// A cookie name that the application chooses (RFC 6265, section 4.1.1). It must not begin with `security_`,
+/// as our own names do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CookieName(String);
 
 impl CookieName {
-    /// Reads a name.
+    /// Reads a name. Returns `None` for an invalid or reserved name.
     pub fn parse(text: &str) -> Option<Self> {
         let is_free = !bare(text).is_empty() && !bare(text).starts_with(OURS);
         (Self::is_token(text) && is_free).then(|| Self(text.to_owned()))
     }
 
-    /// Returns whether a cookie can have that name, ours or not.
+    /// Returns `true` if `text` is a valid cookie name, ours or not.
     pub(super) fn is_token(text: &str) -> bool {
         let is_token =
             |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
         !text.is_empty() && text.len() <= MAX_BYTES && text.bytes().all(is_token)
     }
 
-    /// Returns whether browsers read a promise from that name.
+    /// Returns `true` if browsers give a special meaning to the beginning of the name.
     pub(super) fn has_prefix(text: &str) -> bool {
         let name = text.to_ascii_lowercase();
         PREFIXES.iter().any(|prefix| name.starts_with(&prefix.to_ascii_lowercase()))
@@ -158,13 +158,13 @@ impl CookieName {
     }
 }
 
-/// What browsers take for a promise about the cookie.
+/// The prefixes that browsers enforce: a cookie with such a name must have certain attributes.
 const PREFIXES: [&str; 2] = ["__Host-", "__Secure-"];
 
-/// How the names of our own cookies begin.
+/// The beginning of our own cookies' names.
 const OURS: &str = "security_";
 
-/// More than anybody needs for a name.
+/// The maximal length of a name, in bytes. Longer names serve no purpose.
 const MAX_BYTES: usize = 64;
 
 impl<'de> Deserialize<'de> for CookieName {
@@ -181,7 +181,7 @@ impl<'de> Deserialize<'de> for CookieName {
     }
 }
 
-/// Returns a name without what browsers take for a promise.
+/// Returns a name without the prefix that browsers enforce.
 fn bare(name: &str) -> &str {
     PREFIXES.iter().find_map(|prefix| name.strip_prefix(prefix)).unwrap_or(name)
 }

@@ -1,23 +1,23 @@
-//! The dialect of refusals.
+//! The format of refusals.
 
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
 use crate::config::read::instead_of;
 
-/// `security.error_style`: in which dialect programs are told that they are refused.
-/// [`guide::migration`](crate::guide::migration) has the table.
+/// `security.error_style`: the format in which programs are told that a request is refused. See the table in
+/// [`guide::migration`](crate::guide::migration).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ErrorStyle {
     /// `"flask-security"`: `{"meta": {"code": 401}, "response": {"errors": […], "reasons": […]}}`.
     #[default]
     FlaskSecurity,
-    /// `"fastapi"`, for clients of fastapi-paseto-auth and fastapi-paseto: `{"detail": "…"}`, and
-    /// 422 for a token that is not accepted.
+    /// `"fastapi"`, for clients of fastapi-paseto-auth and fastapi-paseto: `{"detail": "…"}`, and 422 for a
+    /// token that is not accepted.
     Fastapi,
-    /// `"praetorian"`, for clients of flask-praetorian: `{"error": "…", "message": "…",
-    /// "status_code": 401}`, with the names of its classes, and 403 for a token that is good no more.
+    /// `"praetorian"`, for clients of flask-praetorian: `{"error": "…", "message": "…", "status_code": 401}`,
+    /// with the names of flask-praetorian's exception classes, and 403 for a revoked token.
     Praetorian,
     /// `"problem+json"`: `{"type": "about:blank", "title": "…", "status": 401, "detail": "…", "reasons":
     /// […]}` as `application/problem+json` (RFC 9457).
@@ -25,11 +25,11 @@ pub enum ErrorStyle {
 }
 
 impl ErrorStyle {
-    /// All of them.
+    /// All formats.
     pub const ALL: [Self; 4] =
         [Self::FlaskSecurity, Self::Fastapi, Self::Praetorian, Self::ProblemJson];
 
-    /// Returns the word that stands in the configuration.
+    /// Returns the word for it in the configuration.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::FlaskSecurity => "flask-security",

@@ -1,10 +1,10 @@
-//! What users go by.
+//! What identifies users, and which usernames may be chosen.
 
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 
-/// What a user can go by: an entry of `security.identity`.
+/// An attribute that identifies a user: an entry of `security.identity`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -15,17 +15,19 @@ pub enum IdentityAttribute {
     Username,
 }
 
-/// `[default.security.username]`.
+/// `[default.security.username]`: which usernames may be chosen.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct UsernameConfig {
-    /// The fewest characters a new username may have. _Default:_ 4.
+    /// Sets the minimal length of a new username, in characters. At least 1; an invalid value stops the
+    /// launch. _Default:_ 4.
     pub min_length: usize,
-    /// The most characters a new username may have; at most 64. _Default:_ 32.
+    /// Sets the maximal length of a new username, in characters: from `min_length` to 64. An invalid value
+    /// stops the launch. _Default:_ 32.
     pub max_length: usize,
-    /// Names that nobody may choose, nor what looks like them, besides those that nobody may choose
-    /// anywhere, such as `admin` and `postmaster`. _Default:_ none.
+    /// Lists names that cannot be chosen, and neither can names that look like them. Names such as `admin`
+    /// and `postmaster` are always reserved. _Default:_ none.
     pub reserved: Vec<String>,
 }
 

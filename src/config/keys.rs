@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer};
 use crate::error::Result;
 use crate::secret::Secret;
 
-/// Keys as PASERK texts, the active one first.
+/// `security.keys`: keys as PASERK texts, the active one first.
 #[derive(Debug, Clone, Default)]
 pub struct Keys(pub Vec<Secret<String>>);
 

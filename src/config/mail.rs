@@ -6,26 +6,26 @@ use serde::Deserialize;
 
 use crate::secret::Secret;
 
-/// `[default.security.mail]`.
+/// `[default.security.mail]`: how mail is sent.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct MailConfig {
-    /// `smtp://host:port`, `smtps://user:password@host`, or `file:DIR`. A path of the first two is the
-    /// name that the mail server is greeted with, instead of the host of `base_url`.
-    /// _Default:_ `file:security-mail` in the debug profile; required in any other when a feature
-    /// sends mail.
+    /// Sets where mail is sent: `smtp://host:port`, `smtps://user:password@host`, or `file:DIR`. The path of
+    /// an `smtp` or `smtps` URL is the name that the mail server is greeted with, instead of the host of
+    /// `base_url`. An invalid value stops the launch. _Default:_ `file:security-mail` in the debug profile;
+    /// in any other, required if a feature sends mail.
     pub url: Option<Secret<String>>,
-    /// The sender of every mail, `name@example.org` or `Name <name@example.org>`.
-    /// _Default:_ `no-reply@` and the host of `base_url`.
+    /// Sets the sender of every mail: `name@example.org` or `Name <name@example.org>`. An invalid value stops
+    /// the launch. _Default:_ `no-reply@` followed by the host of `base_url`.
     pub from: Option<String>,
-    /// Where answers go, written alike. _Default:_ to the sender.
+    /// Sets the address that replies go to, in the same format. _Default:_ none: replies go to the sender.
     pub reply_to: Option<String>,
-    /// The subjects of mails by the names of their templates, for example
-    /// `welcome = "Welcome to {{ site_name }}"`. _Default:_ those of the features.
+    /// Sets the subjects of mails by the names of their templates, for example `welcome = "Welcome to {{
+    /// site_name }}"`. _Default:_ the subjects of the features.
     pub subjects: BTreeMap<String, String>,
-    /// Whether a launch found nothing that sends mail: no `url`, no transport of the application's, and no
-    /// debug profile.
+    /// Set by the launch if no transport is configured: no `url`, no transport of the application, and not
+    /// the debug profile.
     #[serde(skip)]
     pub(crate) lacks_transport: bool,
 }

@@ -1,7 +1,7 @@
-//! `[default.security]`: the configuration that belongs to no single feature.
+//! The settings of `[default.security]` that belong to no single feature: [`Config`] and its tables.
 //!
-//! A feature's own settings live in the table of its name, for example `[default.security.login]`,
-//! and are documented with the feature.
+//! A feature's own settings live in the table of its name, for example `[default.security.login]`, and are
+//! documented with the feature.
 
 mod check;
 mod cookies;

@@ -1,30 +1,32 @@
-//! How passwords are chosen and hashed.
+//! Which passwords may be chosen, and how they are hashed.
 
 use serde::Deserialize;
 
 use crate::error::{Error, Faults, Result};
 
-/// `[default.security.password]`.
+/// `[default.security.password]`: which passwords may be chosen, and how they are hashed with Argon2id.
+///
+/// An invalid value stops the launch. Outside the debug profile so do parameters that make a hash cheaper
+/// than the weakest that OWASP's Password Storage Cheat Sheet recommends.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct PasswordConfig {
-    /// The fewest characters a new password may have, counted in code points; 8 to 64.
-    /// _Default:_ 15 (NIST SP 800-63B-4, section 3.1.1.2, for a password as the only factor).
+    /// Sets the minimal length of a new password, in code points: 8 to 64. _Default:_ 15 (NIST SP 800-63B-4,
+    /// section 3.1.1.2, for a password as the only factor).
     pub min_length: usize,
-    /// The memory that one hash takes, in KiB; 8 for each lane to 262144.
-    /// _Default:_ 19456 (OWASP's first choice).
+    /// Sets the memory of one hash, in KiB: from 8 for each lane to 262144. _Default:_ 19456 (the first
+    /// choice of OWASP's Password Storage Cheat Sheet).
     pub memory: u32,
-    /// The number of passes over the memory; 1 to 16. _Default:_ 2.
+    /// Sets the number of passes over the memory: 1 to 16. _Default:_ 2.
     pub iterations: u32,
-    /// The lanes of one hash; 1 to 16. _Default:_ 1.
+    /// Sets the number of lanes of one hash: 1 to 16. _Default:_ 1.
     pub parallelism: u32,
-    /// The threads that hash; 1 to 1024. _Default:_ one for each core.
+    /// Sets the number of threads that hash: 1 to 1024. _Default:_ one for each core.
     pub threads: Option<usize>,
-    /// How many passwords may wait for a thread before a login is answered with 503; at most 100000.
-    /// One network can hold a quarter of the places, of the threads and the queue together, and a larger
-    /// network around it half of them, at least two each.
-    /// _Default:_ 32 for each thread.
+    /// Sets how many passwords may wait for a thread before a login is answered with 503: at most 100000. One
+    /// network can hold a quarter of all places (threads and queue together), and a larger network around it
+    /// half of them, at least two each. _Default:_ 32 for each thread.
     pub queue: Option<usize>,
 }
 
@@ -41,21 +43,21 @@ impl Default for PasswordConfig {
     }
 }
 
-/// The bounds of what one hash may cost. They hold for new hashes and for stored ones alike: a row of
-/// the table must not be able to make a login take 4 GiB, and a hash beyond the bounds would never be
-/// accepted again. Passlib's defaults (64 MiB, t=3, p=4) lie within.
+/// The limits for one hash. They hold for new hashes and for stored ones alike: a stored hash must not be
+/// able to make a login take 4 GiB, and a new hash beyond the limits would never be accepted again. Passlib's
+/// defaults (64 MiB, t=3, p=4) lie within them.
 const MAX_MEMORY_KIB: u32 = 262_144;
 const MAX_ITERATIONS: u32 = 16;
 const MAX_PARALLELISM: u32 = 16;
 
-/// The memory of a lane (RFC 9106, section 3.1).
+/// The minimal memory of a lane (RFC 9106, section 3.1).
 const LANE_KIB: u32 = 8;
 
 const MAX_THREADS: usize = 1_024;
 const MAX_QUEUE: usize = 100_000;
 
-/// The longest password that may be asked for: NIST SP 800-63B-4, section 3.1.1.2, has 64 characters
-/// as the least that any site accepts.
+/// The highest minimal length that may be set: NIST SP 800-63B-4, section 3.1.1.2, asks every site to accept
+/// at least 64 characters.
 const MAX_MIN_LENGTH: usize = 64;
 
 impl PasswordConfig {
@@ -84,11 +86,11 @@ impl PasswordConfig {
         }
     }
 
-    /// Checks that hashes of these parameters can be computed and will be accepted when they are read.
+    /// Checks that hashes with these parameters can be computed, and verified later.
     ///
     /// # Errors
     ///
-    /// [`Error::Config`] naming the parameter and its bounds.
+    /// [`Error::Config`] naming the parameter and its limits.
     pub fn check_bounds(&self) -> Result<()> {
         let mut faults = Faults::default();
         let mut refuse = |key: &str, fault: String, cure: &str| {
@@ -124,14 +126,14 @@ impl PasswordConfig {
         faults.finish()
     }
 
-    /// Returns `true` for parameters that a hash may have: those that are verified.
+    /// Returns `true` if a hash with these parameters is verified.
     pub(crate) fn may_cost(memory: u32, iterations: u32, parallelism: u32) -> bool {
         (1..=MAX_PARALLELISM).contains(&parallelism)
             && (1..=MAX_ITERATIONS).contains(&iterations)
             && (LANE_KIB * parallelism..=MAX_MEMORY_KIB).contains(&memory)
     }
 
-    /// Tells whether a hash costs no less than OWASP's cheapest recommendation (Password Storage
+    /// Returns `true` if a hash costs at least as much as OWASP's cheapest recommendation (Password Storage
     /// Cheat Sheet: m=7168, t=5 up to m=47104, t=1; the products lie above 35840).
     fn is_strong(&self) -> bool {
         let cost = u64::from(self.memory) * u64::from(self.iterations);

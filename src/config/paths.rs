@@ -1,41 +1,41 @@
-//! Paths of the application, in lists of the configuration.
+//! Paths of the application, as the configuration lists them.
 
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
 use crate::error::{Error, Faults, Result};
 
-/// Paths, each of which stands for itself and everything below it.
+/// A list of paths, each of which includes everything below it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(transparent)]
 pub struct Paths(Vec<String>);
 
-/// `security.require_guard`: where every route has to name a guard.
+/// `security.require_guard`: where every route needs a guard.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RequireGuard {
-    /// Nowhere.
+    /// In no part of the application.
     #[default]
     Nowhere,
-    /// In all of the application.
+    /// In the whole application.
     Everywhere,
     /// Below these paths.
     Below(Paths),
 }
 
 impl Paths {
-    /// Tells whether one of them is this path, as a route has it, or above it. They are compared
-    /// segment by segment and byte by byte: `<id>` is like `<id>` alone.
+    /// Returns `true` if the path of a route is in the list or below a path in it. Paths are compared segment
+    /// by segment and byte by byte: `<id>` matches only `<id>`.
     pub fn cover(&self, path: &str) -> bool {
         self.0.iter().any(|above| is_at_or_below(above, path))
     }
 
-    /// Returns them.
+    /// Returns the paths.
     pub fn iter(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(String::as_str)
     }
 
-    /// Refuses what is no path.
+    /// Checks that each entry is a path.
     pub(super) fn check(&self, key: &str) -> Result<()> {
         let mut faults = Faults::default();
         for (index, path) in self.iter().enumerate() {
@@ -50,14 +50,14 @@ impl Paths {
         faults.finish()
     }
 
-    /// Tells whether one of them is the root, and with it everything.
+    /// Returns `true` if the list contains the root, and so covers everything.
     pub(super) fn are_everything(&self) -> bool {
         self.iter().any(|path| segments(path).next().is_none())
     }
 }
 
 impl RequireGuard {
-    /// Tells whether a route of that path has to name a guard.
+    /// Returns `true` if a route with this path needs a guard.
     pub fn covers(&self, path: &str) -> bool {
         match self {
             Self::Nowhere => false,
@@ -91,7 +91,7 @@ impl<'de> Deserialize<'de> for RequireGuard {
     }
 }
 
-/// Tells whether a path is another one or below it.
+/// Returns `true` if `path` equals `above` or lies below it.
 pub(crate) fn is_at_or_below(above: &str, path: &str) -> bool {
     let mut path = segments(path);
     segments(above).all(|segment| path.next() == Some(segment))

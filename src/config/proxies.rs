@@ -1,16 +1,16 @@
-//! Which reverse proxies say where a request comes from, and in which header.
+//! Which reverse proxies name the client, and in which header.
 
 use std::net::IpAddr;
 
 use ipnet::{IpNet, Ipv4Net};
 use serde::{Deserialize, Deserializer};
 
-/// An entry of `security.trusted_proxies`: an address, or a network of them.
+/// An entry of `security.trusted_proxies`: an address or a network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ProxyNetwork(IpNet);
 
 impl ProxyNetwork {
-    /// Returns whether an address belongs to the network.
+    /// Checks whether an address belongs to the network.
     pub fn contains(&self, address: IpAddr) -> bool {
         self.0.contains(&address.to_canonical())
     }
@@ -20,7 +20,7 @@ impl ProxyNetwork {
         self.0
     }
 
-    /// Reads an address as the network of that address alone.
+    /// Reads an address or a network. An address becomes the network of that address alone.
     fn parse(text: &str) -> Option<Self> {
         let network = match text.parse::<IpAddr>() {
             Ok(address) => IpNet::from(address),
@@ -30,8 +30,8 @@ impl ProxyNetwork {
     }
 }
 
-/// Turns a network of IPv4 addresses that are written as IPv6 into one of IPv4: so are the addresses
-/// that it is compared with.
+/// Turns an IPv4 network that is written as IPv6 into an IPv4 network, like the addresses that it is compared
+/// with.
 fn canonical(network: IpNet) -> IpNet {
     let IpNet::V6(mapped) = network else {
         return network;
@@ -54,7 +54,7 @@ impl<'de> Deserialize<'de> for ProxyNetwork {
     }
 }
 
-/// `security.proxy_header`: the one header in which trusted proxies name the client.
+/// `security.proxy_header`: the only header in which trusted proxies name the client.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProxyHeader(String);
 
@@ -64,7 +64,7 @@ impl ProxyHeader {
         &self.0
     }
 
-    /// Returns whether hops are written as RFC 7239 has them.
+    /// Returns `true` if the header has the format of RFC 7239.
     pub fn is_forwarded(&self) -> bool {
         self.0.eq_ignore_ascii_case("Forwarded")
     }

@@ -1,4 +1,4 @@
-//! How a configuration is read, and what is said of one that is wrong.
+//! Reads tables of the configuration, and explains what is wrong in them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::iter;
@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use crate::error::{Error, Faults, Result};
 use crate::nearest::nearest;
 
-/// Tells whether the profile is `debug`, the only one in which defaults may be made up.
+/// Returns `true` if the profile is `debug`, the only one in which defaults may be made up.
 pub(crate) fn is_debug(figment: &Figment) -> bool {
     *figment.profile() == rocket::Config::DEBUG_PROFILE
 }
@@ -44,13 +44,13 @@ const OWN: [&str; 24] = [
     "public",
 ];
 
-/// Refuses keys of `[default.security]` that are no settings. `enabled` has the names of the features that
-/// are enabled; `features` has those of all features, each with the type that enables it.
+/// Refuses unknown keys of `[default.security]`. `enabled` has the names of the enabled features, `features`
+/// the names of all features, each with the type that enables it.
 ///
 /// # Errors
 ///
-/// [`Error::Config`] for each of them, with the setting that it most likely means, or with how to enable
-/// the feature whose table it is.
+/// [`Error::Config`] for each unknown key, with the setting that was most likely meant, or with how to enable
+/// the feature that the table belongs to.
 pub fn check_keys(figment: &Figment, enabled: &[&str], features: &[(&str, &str)]) -> Result<()> {
     let given = match figment.find_value("security") {
         Ok(Value::Dict(_, given)) => given,
@@ -60,7 +60,7 @@ pub fn check_keys(figment: &Figment, enabled: &[&str], features: &[(&str, &str)]
         }
         Err(_) => return Ok(()),
     };
-    // A feature may have its settings in a table that is there without it.
+    // A feature may share a table with the settings that exist without it.
     let enabled: Vec<&str> = enabled.iter().filter(|name| !OWN.contains(name)).copied().collect();
     let known: Vec<&str> = OWN.iter().chain(&enabled).copied().collect();
     let mut faults = Faults::default();
@@ -77,7 +77,7 @@ pub fn check_keys(figment: &Figment, enabled: &[&str], features: &[(&str, &str)]
         };
         faults.push(fault);
     }
-    // Read by serde, a list would do for a table, and anything else for that of a feature.
+    // Serde would accept a list instead of a table, and for a feature's table anything at all.
     for (key, value) in
         given.iter().filter(|(key, _)| is_table(key) || enabled.contains(&key.as_str()))
     {
@@ -89,14 +89,14 @@ pub fn check_keys(figment: &Figment, enabled: &[&str], features: &[(&str, &str)]
     faults.finish()
 }
 
-/// Checks whether a key of ours has a table.
+/// Checks whether one of our own keys is a table.
 fn is_table(key: &str) -> bool {
     const TABLES: [&str; 8] =
         ["mail", "username", "password", "session", "throttle", "tokens", "cookies", "csrf"];
     TABLES.contains(&key)
 }
 
-/// Names what a misspelt setting most likely means, or what there is.
+/// Suggests the setting that a misspelt key most likely means, or lists the known settings.
 pub fn instead_of(key: &str, known: &[&str]) -> String {
     match nearest(key, known.iter().copied()) {
         Some(near) => format!("Write \"{near}\", or remove it"),
@@ -105,8 +105,8 @@ pub fn instead_of(key: &str, known: &[&str]) -> String {
     }
 }
 
-/// Reads the table `table` below `security` and notes everything in it that cannot be read: what is wrong
-/// is left out, and the rest is read again.
+/// Reads the table `table` below `security`, and collects every error in `faults`: an invalid value is left
+/// out, and the rest is read again.
 pub fn read_table<T: DeserializeOwned>(
     figment: &Figment,
     table: &str,
@@ -140,7 +140,7 @@ pub fn read_table<T: DeserializeOwned>(
     }
 }
 
-/// Returns where a value is set; for one within a list, where the list is.
+/// Returns where a value is set; for an entry of a list, where the list is set.
 fn place_of(figment: &Figment, path: &[String]) -> Option<Metadata> {
     (1..=path.len()).rev().find_map(|length| {
         let above = path.get(..length)?.join(".");
@@ -148,10 +148,10 @@ fn place_of(figment: &Figment, path: &[String]) -> Option<Metadata> {
     })
 }
 
-/// What was removed.
+/// A value that was removed.
 struct Removed {
     path: Vec<String>,
-    /// Whether it was an entry of a list, so that those behind it have another index now.
+    /// Set for an entry of a list: the entries after it have another index now.
     is_entry: bool,
 }
 
@@ -161,7 +161,7 @@ impl Removed {
     }
 }
 
-/// Removes what is at a path, or what it is within: of a list, that entry.
+/// Removes the value at a path, or the closest value around it. An entry of a list is removed alone.
 fn leave_out(dict: &mut Dict, path: &[String]) -> Option<Removed> {
     let (key, below) = path.split_first()?;
     let within = match dict.get_mut(key) {
@@ -190,16 +190,16 @@ fn leave_out_entry(entries: &mut Vec<Value>, path: &[String]) -> Option<Removed>
     Some(removed.within(key))
 }
 
-/// What was left out, as it was written.
+/// What was left out so far, at its original paths.
 #[derive(Default)]
 struct LeftOut {
     paths: Vec<Vec<String>>,
-    /// The lists that lost entries, and their indices in order.
+    /// The lists that lost entries, with the original indices of these entries.
     entries: BTreeMap<Vec<String>, BTreeSet<usize>>,
 }
 
 impl LeftOut {
-    /// Returns whether a fault comes of what was left out: a table may miss it.
+    /// Returns `true` if an error is a consequence of what was left out: a table may lack it now.
     fn is_cause_of(&self, path: &[String], kind: &Kind) -> bool {
         match kind {
             Kind::MissingField(field) => {
@@ -222,7 +222,7 @@ impl LeftOut {
         self.paths.push(path);
     }
 
-    /// Returns a path with the indices that its entries had before any was left out.
+    /// Turns a path into the original one, with the indices from before any entry was left out.
     fn original(&self, path: &[String]) -> Vec<String> {
         let mut original: Vec<String> = Vec::new();
         for part in path {
@@ -240,7 +240,7 @@ impl LeftOut {
     }
 }
 
-/// What is left of a table, as a source of its own.
+/// What is left of a table, as a provider for figment.
 struct Remaining<'r> {
     rest: &'r Dict,
     all: &'r Figment,
@@ -257,7 +257,7 @@ impl Provider for Remaining<'_> {
     }
 }
 
-/// Turns a failure to read the table `table` of the configuration into our own words.
+/// Turns an error of figment about the table `table` into [`Error::Config`], in our own words.
 pub fn from_figment_error(table: &str, fault: &rocket::figment::Error) -> Error {
     let mut path: Vec<&str> = fault.path.iter().map(String::as_str).collect();
     path.insert(0, table);
@@ -284,7 +284,7 @@ pub fn from_figment_error(table: &str, fault: &rocket::figment::Error) -> Error 
     Error::config(key_of(&path), what, cure)
 }
 
-/// Writes where a value is, as `tokens.keys[0]`.
+/// Formats a path as a key, such as `tokens.keys[0]`.
 fn key_of(path: &[&str]) -> String {
     let mut key = String::new();
     for part in path {
@@ -299,8 +299,8 @@ fn key_of(path: &[&str]) -> String {
     key
 }
 
-/// Says what is wrong, and the cure where it is known. Our own types say so in a sentence about "it", and
-/// some have the cure in a second one.
+/// Explains what is wrong, with the cure if it is known. The errors of our own types are sentences about
+/// "it", some with the cure as a second sentence.
 pub(crate) fn explain(kind: &Kind) -> (String, Option<String>) {
     match kind {
         Kind::UnknownField(field, known) => {
@@ -317,7 +317,7 @@ pub(crate) fn explain(kind: &Kind) -> (String, Option<String>) {
             format!("it is \"{value}\", which is none of its values"),
             Some(instead_of(value, known)),
         ),
-        // What stands there may be a secret that belongs one level deeper.
+        // The value is not quoted: it may be a secret that belongs one level deeper.
         Kind::InvalidType(_, expected) if expected.starts_with("struct ") => {
             ("it is no table".to_owned(), None)
         }
@@ -344,7 +344,7 @@ fn name_found(found: &Actual) -> String {
     }
 }
 
-/// Names the types of Rust and serde as a reader of a configuration knows them.
+/// Describes types of Rust and serde in the words of a configuration.
 fn name_wanted(wanted: &str) -> &str {
     match wanted {
         "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number from 0",

@@ -1,4 +1,4 @@
-//! Where people may be led to, besides here.
+//! Where users may be redirected to, beside this site.
 
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
@@ -6,29 +6,29 @@ use url::Url;
 
 use crate::error::{Error, Result};
 
-/// `security.redirect_behavior`.
+/// `security.redirect_behavior`: where mailed links lead.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum RedirectBehavior {
-    /// Mailed links lead to our pages.
+    /// Mailed links lead to the pages of the features.
     #[default]
     Pages,
-    /// They lead to pages of a single-page application, which the settings of each feature name, and
-    /// which acts by JSON. See [`guide::single_page`](crate::guide::single_page).
+    /// Mailed links lead to pages of a single-page application, which uses the JSON routes. The settings of
+    /// each feature name these pages. See [`guide::single_page`](crate::guide::single_page).
     Spa,
 }
 
-/// A list of origins, each scheme, host and port and nothing else (RFC 6454).
+/// A list of origins, each with scheme, host and port and nothing else (RFC 6454).
 ///
-/// They are read by the algorithm that browsers use (the WHATWG URL Standard) and compared as a
-/// whole: `https://app.example.org` is not `https://app.example.org:8443`, no other host below
-/// `example.org`, and not `http://app.example.org`.
+/// They are parsed as browsers do (WHATWG URL Standard) and compared as a whole: `https://app.example.org`
+/// allows neither `https://app.example.org:8443`, nor another host below `example.org`, nor
+/// `http://app.example.org`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Origins(Vec<Url>);
 
 impl Origins {
-    /// Reads one origin. A pattern is none: what is allowed is written out.
+    /// Reads one origin. A pattern with `*` is invalid: every origin is written out.
     pub(super) fn parse(text: &str) -> Option<Url> {
         let url = read_url(text)?;
         let is_bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
@@ -40,12 +40,12 @@ impl Origins {
         Self(urls)
     }
 
-    /// Tells whether that is a URL at one of them.
+    /// Returns `true` if the URL has one of these origins.
     pub fn have(&self, url: &Url) -> bool {
         is_web(url) && self.0.iter().any(|allowed| allowed.origin() == url.origin())
     }
 
-    /// Returns them as texts, as browsers write them in the header `Origin`.
+    /// Returns the origins as texts, as browsers write them in the header `Origin`.
     pub fn texts(&self) -> impl Iterator<Item = String> + '_ {
         self.0.iter().map(|url| url.origin().ascii_serialization())
     }
@@ -64,7 +64,7 @@ impl Origins {
     }
 }
 
-/// A list of texts; one that is no origin stops the launch.
+/// Reads a list of texts. An invalid origin stops the launch.
 impl<'de> Deserialize<'de> for Origins {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let origins = Vec::<Origin>::deserialize(deserializer)?;
@@ -72,7 +72,7 @@ impl<'de> Deserialize<'de> for Origins {
     }
 }
 
-/// One of a list, so that a fault names its place.
+/// One entry of the list, so that an error names its index.
 struct Origin(Url);
 
 impl<'de> Deserialize<'de> for Origin {
@@ -87,8 +87,8 @@ impl<'de> Deserialize<'de> for Origin {
     }
 }
 
-/// Reads the URL of a page elsewhere; none for one that is not written as the standard has it
-/// written (backslashes, tabs, a missing slash), or that names a user.
+/// Reads the URL of a page on another site. Returns `None` for a URL that breaks the syntax of the WHATWG URL
+/// Standard (backslashes, tabs, a missing slash), or that contains a username or password.
 pub fn read_url(text: &str) -> Option<Url> {
     let is_clean = std::cell::Cell::new(true);
     let note = |_| is_clean.set(false);
@@ -98,7 +98,7 @@ pub fn read_url(text: &str) -> Option<Url> {
     (is_web(&url) && names_nobody).then_some(url)
 }
 
-/// The origin of a `blob:` URL is that of another one.
+/// Other schemes do not count: the origin of a `blob:` URL is that of another URL.
 fn is_web(url: &Url) -> bool {
     matches!(url.scheme(), "http" | "https")
 }

@@ -7,36 +7,40 @@ use crate::error::{Error, Faults};
 
 /// `[default.security.session]`: how long a session lasts.
 ///
-/// The defaults are those of NIST SP 800-63B-4 for its authentication assurance level 2. Another
-/// level sets others, and `idle` and `absolute` go before it:
+/// The defaults are those of NIST SP 800-63B-4 for authentication assurance level 2. Set `aal` to choose the
+/// times of another level; `idle` and `absolute` take precedence over it:
 ///
 /// | `aal` | `idle` | `absolute` | section |
 /// |---|---|---|---|
-/// | 1 | none of its own: `"30days"` | `"30days"` | 2.1.3 |
+/// | 1 | no separate limit: `"30days"` | `"30days"` | 2.1.3 |
 /// | 2 | `"1h"` | `"24h"` | 2.2.3 |
 /// | 3 | `"15m"` | `"12h"` | 2.3.3 |
 ///
-/// The level speaks of the times alone: it asks nobody for a second factor. With 2 or 3 written down, the
-/// launch stops while the feature [`remember`](crate::features::remember) is enabled: a browser that is
-/// remembered comes back without a proof after these times (section 5.1). With any level written down, a
-/// program that refreshes its [tokens](crate::config::TokensConfig) is logged in no longer than these times.
+/// The level sets only times; it does not require a second factor. If `aal` is set to 2 or 3, the launch
+/// stops while the feature [`remember`](crate::features::remember) is enabled: a remembered browser would be
+/// logged in again without a proof after these times (section 5.1). If `aal` is set at all, a program that
+/// refreshes its [tokens](crate::config::TokensConfig) stays logged in no longer than these times.
+///
+/// An invalid value stops the launch.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(from = "SessionSettings")]
 #[non_exhaustive]
 pub struct SessionConfig {
-    /// How long a session lasts without a request. _Default:_ `"1h"`.
+    /// Sets how long a session lasts without a request: from 1 second, and at most `absolute`. _Default:_
+    /// `"1h"`.
     pub idle: Span,
-    /// How long a session lasts at most. _Default:_ `"24h"`.
+    /// Sets how long a session lasts in all. _Default:_ `"24h"`.
     pub absolute: Span,
-    /// How many sessions a user may have; the oldest gives way. _Default:_ 20.
+    /// Sets how many sessions a user may have, at least 1. A login beyond this number ends the oldest
+    /// session. _Default:_ 20.
     pub max_per_user: u32,
-    /// Whether a level was written down that wants everybody to prove again who they are.
+    /// Set if `aal` is 2 or 3: users must prove again who they are when a session ends.
     pub(crate) ends_for_good: bool,
-    /// Whether any level was written down: a program is logged in no longer than a session then.
+    /// Set if `aal` is written down: a program stays logged in no longer than a session.
     pub(crate) bounds_families: bool,
 }
 
-/// [`SessionConfig`] as it is written.
+/// [`SessionConfig`] as it is written in the configuration.
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct SessionSettings {

@@ -1,4 +1,4 @@
-//! Lengths of time.
+//! Durations in the configuration.
 
 use std::fmt;
 use std::time::Duration;
@@ -6,38 +6,39 @@ use std::time::Duration;
 use serde::de::Visitor;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// A length of time, written in the configuration as `"90s"`, `"1h 30m"` or `"2 days"`.
+/// A duration, written in the configuration as `"90s"`, `"1h 30m"` or `"2 days"`: from 1 second to 10 years.
+/// A number without a unit and any other invalid value stop the launch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Span(Duration);
 
 impl Span {
-    /// A span of that length.
+    /// Creates a span of this length.
     pub const fn new(length: Duration) -> Self {
         Self(length)
     }
 
-    /// A span of that many hours.
+    /// Creates a span of this many hours.
     pub const fn hours(hours: u64) -> Self {
         Self(Duration::from_secs(hours * 3_600))
     }
 
-    /// A span of that many minutes.
+    /// Creates a span of this many minutes.
     pub const fn minutes(minutes: u64) -> Self {
         Self(Duration::from_secs(minutes * 60))
     }
 
-    /// Returns the span in the standard library's type.
+    /// Returns the span as a duration of the standard library.
     pub fn duration(self) -> Duration {
         self.0
     }
 
-    /// Returns the span in chrono's type.
+    /// Returns the span as a duration of `chrono`.
     pub fn delta(self) -> chrono::TimeDelta {
         chrono::TimeDelta::from_std(self.0).unwrap_or(chrono::TimeDelta::MAX)
     }
 }
 
-/// In words, for people: `2 days`, `1 hour 30 minutes`.
+/// Formats the span in words: `2 days`, `1 hour 30 minutes`.
 impl fmt::Display for Span {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let seconds = self.0.as_secs();
@@ -64,11 +65,11 @@ impl<'de> Deserialize<'de> for Span {
     }
 }
 
-/// Reads a length of time in the configuration that is neither shorter nor longer than it may be.
+/// Reads a duration in the configuration and checks its limits.
 pub(super) struct Bounds {
     least: Duration,
     most: Duration,
-    /// Both in words, to go on after "a length of time".
+    /// Both limits in words, to follow "a length of time" in an error.
     words: &'static str,
 }
 

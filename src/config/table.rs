@@ -1,4 +1,4 @@
-//! The table `[default.security]` itself: its keys, and what they are in their absence.
+//! The table `[default.security]`: its keys and their defaults.
 
 use rocket::figment::Figment;
 use serde::Deserialize;
@@ -22,98 +22,124 @@ use crate::config::throttle::ThrottleConfig;
 use crate::config::tokens::TokensConfig;
 use crate::error::{Error, Result};
 
-/// The keys of `[default.security]` that belong to no single feature.
+/// The settings of `[default.security]` that belong to no single feature.
+///
+/// Write them in `Rocket.toml`, set them in the environment
+/// (`ROCKET_SECURITY={base_url="https://example.org"}`), or merge them into the figment of `rocket::custom`.
+/// An unknown key and an invalid value stop the launch, with a message that names the key and the cure.
+///
+/// ```
+/// use rocket::figment::providers::Format;
+/// use rocket::figment::providers::Toml;
+/// use rocket_security::Config;
+///
+/// let settings = r#"
+///     [default.security]
+///     base_url = "https://example.org"
+///     freshness = "5m"
+/// "#;
+/// let figment = rocket::Config::figment().merge(Toml::string(settings).nested());
+/// let config = Config::from_figment(&figment)?;
+/// assert_eq!(config.freshness.to_string(), "5 minutes");
+/// assert_eq!(config.password.min_length, 15);
+/// # Ok::<_, rocket_security::Error>(())
+/// ```
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
 pub struct Config {
-    /// Where the application is reached from outside: scheme, host and port, nothing else. Every
-    /// link in a mail begins with it, and cookies are `Secure` when it is `https`.
-    /// _Default:_ `http://127.0.0.1:<port>` in the debug profile; required in any other.
+    /// Sets the address at which users reach the application: scheme, host and port, nothing else. Every link
+    /// in a mail begins with it, and cookies are `Secure` if it is `https`. An invalid value stops the
+    /// launch. _Default:_ `http://127.0.0.1:<port>` in the debug profile; required in any other.
     pub base_url: Option<Url>,
-    /// The name of the site, for pages and mails. _Default:_ `"This site"`.
+    /// Sets the name of the site in pages and mails. _Default:_ `"This site"`.
     pub site_name: String,
-    /// The keys that everything is derived from, as PASERK `k4.local.…`, the active one first;
-    /// the others are still accepted. One text or a list.
-    /// _Default:_ Rocket's `secret_key`; in the debug profile keys are made once and kept in
-    /// `security.keys` beside the database.
+    /// Sets the keys that all other keys are derived from, as PASERK `k4.local.…`: one text or a list. The
+    /// first key is the active one, and what was made with the others is still accepted. An invalid key stops
+    /// the launch. _Default:_ Rocket's `secret_key`; in the debug profile, keys are generated once and kept
+    /// in `security.keys` beside the database.
     pub keys: Keys,
-    /// The settings that may give up protection outside the debug profile: any of `"base_url"` (plain
-    /// `http`), `"mail.url"` (mail that reaches nobody), `"password.min_length"` (below 15),
-    /// `"throttle.enabled"` and `"throttle.scale"` (few or no limits on attempts). A launch stops at one
-    /// that is not named here. _Default:_ none.
+    /// Lists the settings that may weaken protection outside the debug profile: `"base_url"` (plain `http`),
+    /// `"mail.url"` (mail that reaches no recipient), `"password.min_length"` (below 15),
+    /// `"throttle.enabled"` and `"throttle.scale"` (no limits on attempts, or higher ones). A setting that
+    /// weakens protection and is not listed here stops the launch. _Default:_ none.
     pub allow_insecure: Vec<String>,
-    /// The addresses and networks of the reverse proxies that name the client in
-    /// [`proxy_header`](Self::proxy_header), such as `["10.0.0.5", "fd00::/8"]`. An empty list says that
-    /// there are none. _Default:_ none, and the client is the peer that opened the connection; required
-    /// outside the debug profile when `base_url` is `https` and Rocket does not speak TLS itself.
+    /// Sets the addresses and networks of the reverse proxies that name the client in
+    /// [`proxy_header`](Self::proxy_header), such as `["10.0.0.5", "fd00::/8"]`. An empty list declares that
+    /// there are none. An invalid value stops the launch. _Default:_ none, and the client is the peer that
+    /// opened the connection; required outside the debug profile if `base_url` is `https` and Rocket does not
+    /// speak TLS itself.
     pub trusted_proxies: Option<Vec<ProxyNetwork>>,
-    /// The header in which trusted proxies name the client: a list of addresses such as
-    /// `"X-Forwarded-For"`, a single one such as `"X-Real-IP"`, or `"Forwarded"` (RFC 7239). The proxy has
-    /// to append to the header or replace it. One that hands on what the client sent lets the client
-    /// choose its address, so no other header is read. _Default:_ `"X-Forwarded-For"`.
+    /// Sets the header in which trusted proxies name the client: a list of addresses such as
+    /// `"X-Forwarded-For"`, a single address such as `"X-Real-IP"`, or `"Forwarded"` (RFC 7239). No other
+    /// header is read. The proxy must append to the header or replace it: a proxy that passes on the header
+    /// that the client sent lets the client choose its own address. An invalid value stops the launch.
+    /// _Default:_ `"X-Forwarded-For"`.
     pub proxy_header: ProxyHeader,
-    /// What happens to the schema of the database at a launch. _Default:_ `"on-launch"`.
+    /// Sets what a launch does about the database schema: `"on-launch"` or `"check"`. _Default:_
+    /// `"on-launch"`.
     pub migrate: MigrateConfig,
-    /// What happens at a launch to a role that a guard names and the store does not have.
-    /// _Default:_ `"create"` in the debug profile, `"check"` in any other.
+    /// Sets what a launch does about a role that a guard names and the store lacks: `"create"`, `"check"` or
+    /// `"ignore"`. _Default:_ `"create"` in the debug profile, `"check"` in any other.
     pub roles: Option<RolesConfig>,
-    /// How mail is sent.
+    /// Sets how mail is sent.
     pub mail: MailConfig,
-    /// What a user goes by, in the order in which a login that does not say what it names is tried:
-    /// `"email"`, or `"email"` and `"username"` in either order. With `"username"` among them, accounts
-    /// have usernames, which everybody may learn of. `"email"` cannot be left out: every account has an
-    /// address, but an account that was made by an invitation may lack a username.
-    /// _Default:_ `["email"]`.
+    /// Sets what identifies a user: `["email"]`, or `"email"` and `"username"` in either order. A login that
+    /// does not say which of the two it names is tried in this order. With `"username"`, accounts have
+    /// usernames, which are public. `"email"` is required: every account has an address, but an account that
+    /// was created by an invitation may lack a username. An invalid value stops the launch. _Default:_
+    /// `["email"]`.
     pub identity: Vec<IdentityAttribute>,
-    /// The mechanisms by which a request may be authenticated where a guard names none. All credentials of a
-    /// request have to be valid and belong to one user: an invalid one is refused, and two users are 400
-    /// `conflicting_credentials`. The first mechanism in this order that the request brings decides whether an
-    /// unsafe request needs the anti-forgery token. `"session"` is the cookie of a login, `"token"` a token of the
-    /// feature [`tokens`](crate::features::tokens), `"ticket"` one of the feature
-    /// [`tickets`](crate::features::tickets), `"basic"` a password with each request, by the feature
-    /// [`basic`](crate::features::basic). A mechanism of the application's own is named by its
-    /// [name](crate::guard::mechanism::Mechanism::name).
+    /// Sets the mechanisms that may authenticate a request, unless a guard names its own. All credentials of
+    /// a request must be valid and belong to one user: an invalid one is refused, and two users are answered
+    /// with 400 `conflicting_credentials`. The first mechanism in this order that the request uses decides
+    /// whether an unsafe request needs the CSRF token.
+    ///
+    /// `"session"` is the session cookie, `"token"` a token of the feature
+    /// [`tokens`](crate::features::tokens), `"ticket"` a ticket of the feature
+    /// [`tickets`](crate::features::tickets), and `"basic"` a password with each request, by the feature
+    /// [`basic`](crate::features::basic). A custom mechanism is listed by its
+    /// [name](crate::guard::mechanism::Mechanism::name). An empty list and an unknown name stop the launch.
     /// _Default:_ `["session", "token", "ticket"]`.
     pub mechanisms: Vec<String>,
-    /// How usernames are chosen, where there are any.
+    /// Sets which usernames may be chosen, if accounts have usernames.
     pub username: UsernameConfig,
-    /// How passwords are chosen and hashed.
+    /// Sets which passwords may be chosen, and how they are hashed.
     pub password: PasswordConfig,
-    /// How long a session lasts.
+    /// Sets how long a session lasts.
     pub session: SessionConfig,
-    /// What our cookies are called, and where browsers send them.
+    /// Sets the names of the cookies, and where browsers send them.
     pub cookies: CookiesConfig,
-    /// How many attempts are allowed.
+    /// Sets how many attempts are allowed.
     pub throttle: ThrottleConfig,
-    /// What tokens for programs are made and read with.
+    /// Sets how tokens for programs are issued and verified.
     pub tokens: TokensConfig,
-    /// How long after a proof a user may change credentials on our own pages without another proof.
-    /// _Default:_ `"10m"`.
+    /// Sets how long after proving who they are users may change credentials on the pages of the features
+    /// without proving it again. From 1 second to 10 years. _Default:_ `"10m"`.
     pub freshness: Span,
-    /// The origins, beside this site, at which a page may be that people are led to: by `next`, and
-    /// by settings like `post_login_view`. Scheme, host and port exactly, as
-    /// `["https://app.example.org"]`; `https` outside the debug profile. List only
-    /// sites that you trust: they can show any page to users who have just logged in here. _Default:_ none.
+    /// Sets the origins, beside this site, that users may be redirected to, by `next` and by settings such as
+    /// `post_login_view`: exact scheme, host and port, as `["https://app.example.org"]`. Outside the debug
+    /// profile they must be `https`. List only sites that you trust: they can show any page to users who have
+    /// just logged in here. An invalid value stops the launch. _Default:_ none.
     pub redirect_origins: Origins,
-    /// Where mailed links lead. _Default:_ `"pages"`.
+    /// Sets where mailed links lead: to the pages of the features (`"pages"`), or to a single-page
+    /// application (`"spa"`). _Default:_ `"pages"`.
     pub redirect_behavior: RedirectBehavior,
-    /// In which dialect programs are told that they are refused, by guards and by our routes:
-    /// `"flask-security"`, `"fastapi"`, `"praetorian"` or `"problem+json"`. Successes and pages
-    /// are the same in all. [`guide::migration`](crate::guide::migration) has the table.
-    /// _Default:_ `"flask-security"`.
+    /// Sets the format in which guards and the routes of the features tell programs that a request is
+    /// refused: `"flask-security"`, `"fastapi"`, `"praetorian"` or `"problem+json"`. Successes and pages are
+    /// the same in all of them. [`guide::migration`](crate::guide::migration) compares them. An invalid value
+    /// stops the launch. _Default:_ `"flask-security"`.
     pub error_style: ErrorStyle,
-    /// How forged requests are told, for applications that run in the browser.
+    /// Sets the protection against forged requests (CSRF) for applications that run in the browser.
     pub csrf: CsrfConfig,
-    /// Where the launch stops because of a route that names none of our guards: `true` for all of the
-    /// application, or a list of paths such as `["/admin", "/api"]`, each with everything below it.
-    /// [`Public`](crate::Public) counts as one, and so does an application's own guard that
-    /// [says what it demands](crate::guard::demands). [`guide::access_map`](crate::guide::access_map)
-    /// says what is seen. _Default:_ `false`.
+    /// Sets where a route without a guard stops the launch: `true` for the whole application, or a list of
+    /// paths such as `["/admin", "/api"]`, each with everything below it. [`Public`](crate::Public) counts as
+    /// a guard, and so does a custom guard that [declares what it demands](crate::guard::demands). See
+    /// [`guide::access_map`](crate::guide::access_map) for what is recognised. _Default:_ `false`.
     pub require_guard: RequireGuard,
-    /// Paths of routes that are meant for everybody and cannot say so in a signature, such as those of
-    /// a `FileServer`, each with everything below it: for `require_guard`, they need no guard. Those
-    /// that have one keep it. _Default:_ none.
+    /// Lists paths of public routes that cannot say so in a signature, such as those of a `FileServer`, each
+    /// with everything below it. `require_guard` does not ask them for a guard; a route that has a guard
+    /// keeps it. `"/"` and an invalid path stop the launch. _Default:_ none.
     pub public: Paths,
 }
 
@@ -154,7 +180,7 @@ impl Config {
         self.identity.contains(&attribute)
     }
 
-    /// Returns `base_url`, or in its absence the loopback address of the server.
+    /// Returns `base_url`, or the loopback address of the server if it is not set.
     pub fn base_url_or_local(&self, figment: &Figment) -> Result<Url> {
         if let Some(url) = &self.base_url {
             return Ok(url.clone());
@@ -164,17 +190,13 @@ impl Config {
             .map_err(|fault| Error::config("base_url", fault.to_string(), "Set it"))
     }
 
-    /// Returns `roles`, or in its absence what the profile has.
+    /// Returns `roles`, or the default of the profile if it is not set.
     pub fn roles_or_default(&self, figment: &Figment) -> RolesConfig {
         let default = if is_debug(figment) { RolesConfig::Create } else { RolesConfig::Check };
         self.roles.unwrap_or(default)
     }
 
-    /// Refuses a feature that sends mail where nothing says how.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Config`] for `mail.url`.
+    /// Refuses a feature that sends mail if no mail transport is configured.
     pub fn require_mail(&self) -> Result<()> {
         if !self.mail.lacks_transport {
             return Ok(());
@@ -186,11 +208,7 @@ impl Config {
         ))
     }
 
-    /// Refuses the feature of that name where users have no usernames.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Config`] for `identity`.
+    /// Refuses the feature `feature` if users have no usernames.
     pub fn require_usernames(&self, feature: &str) -> Result<()> {
         if self.identifies_by(IdentityAttribute::Username) {
             return Ok(());
@@ -202,12 +220,8 @@ impl Config {
         ))
     }
 
-    /// Refuses a feature whose mailed links lead to a page of a single-page application, unless the setting at
+    /// Refuses a feature whose mailed links lead to a page of a single-page application, unless the setting
     /// `key` names that page.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Config`] for `key`, if `redirect_behavior` is `"spa"`.
     pub fn require_view(&self, key: &str, is_named: bool) -> Result<()> {
         if is_named || self.redirect_behavior != RedirectBehavior::Spa {
             return Ok(());

@@ -4,14 +4,14 @@ use serde::Deserialize;
 
 use crate::error::{Error, Result};
 
-/// `[default.security.throttle]`.
+/// `[default.security.throttle]`: how many attempts are allowed.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct ThrottleConfig {
-    /// Whether attempts are limited at all. _Default:_ `true`.
+    /// Sets whether attempts are limited at all. _Default:_ `true`.
     pub enabled: bool,
-    /// Multiplies every limit. For load tests. _Default:_ 1.
+    /// Multiplies every limit, for load tests. At least 1; an invalid value stops the launch. _Default:_ 1.
     pub scale: u32,
 }
 

@@ -1,4 +1,4 @@
-//! Whether it is asked, with each request, if a token is good still.
+//! Whether each request checks that its token was not revoked.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,19 +8,19 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{Error as _, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
-/// The longest that an answer about a token is kept: for so long may one be good that was revoked.
+/// The longest time that the result of a check is cached: a revoked token may be accepted for as long.
 const MAX_CACHED: Duration = Duration::from_secs(600);
 
-/// A value of `tokens.check`: whether it is asked if a token is good still.
+/// A value of `tokens.check`: whether a request checks in the store that its token was not revoked.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TokenCheck {
-    /// With each request: what ended takes effect with the next one.
+    /// Checks with every request: a revocation takes effect with the next one.
     #[default]
     Always,
-    /// Not if it was asked no longer ago than that: what ended takes effect within it.
+    /// Checks unless the last check is no older than this: a revocation takes effect within this time.
     Cached(Duration),
-    /// Not at all: a token is good until it expires.
+    /// Never checks: a token is accepted until it expires.
     Never,
 }
 
@@ -60,7 +60,7 @@ impl<'de> Visitor<'de> for ByKind {
         f.write_str("a table by kinds of tokens")
     }
 
-    /// One value for all kinds is meant for access tokens.
+    /// A single value for all kinds is refused: most likely it is meant for access tokens.
     fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Self::Value, E> {
         Err(E::custom(format!("it names no kind of token. Write {{ access = \"{text}\" }}")))
     }

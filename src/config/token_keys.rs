@@ -1,4 +1,4 @@
-//! The keys of tokens, as they are configured.
+//! The keys of tokens in the configuration.
 
 use std::fmt;
 
@@ -9,18 +9,18 @@ use serde::{Deserialize, Deserializer};
 
 use crate::secret::{Secret, refuse_scalars};
 
-/// A key as it is configured: a text alone, or a table with these.
+/// A key in the configuration: either a text, or a table with `key` or `file`, and `version`.
 ///
-/// The text is PASERK (`k4.local`, `k4.secret`, `k4.public`, and wrapped with a password
-/// `k4.local-pw`, `k4.secret-pw`), PEM (PKCS#8 or SPKI), or 32 bytes for `v4.local` as hexadecimal or
-/// base64url.
+/// The text is PASERK (`k4.local`, `k4.secret`, `k4.public`, and wrapped with a password `k4.local-pw`,
+/// `k4.secret-pw`), PEM (PKCS#8 or SPKI), or 32 bytes for `v4.local` as hexadecimal or base64url. An invalid
+/// key stops the launch; the message never quotes it.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct TokenKeyConfig {
-    /// Where the text is: here or in a file.
+    /// Where the text is: in the configuration or in a file.
     pub source: KeySource,
-    /// The version of PASETO, for texts that do not say: PEM and bare bytes. _Default:_ 4; 3 for a
-    /// PEM of the curve P-384.
+    /// Sets the version of PASETO, for texts that do not contain it: PEM and plain bytes. _Default:_ 4; 3 for
+    /// a PEM of the curve P-384.
     pub version: Option<u8>,
 }
 
@@ -28,10 +28,10 @@ pub struct TokenKeyConfig {
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum KeySource {
-    /// `key`: in the configuration, or in the environment.
+    /// `key`: in the configuration or the environment.
     Text(Secret<String>),
-    /// `file`: in a file, relative to the one of the configuration; several PASERK keys may stand
-    /// there, one a line, or the 32 bytes of one key as they are.
+    /// `file`: in a file, relative to the configuration file. The file may contain several PASERK keys, one a
+    /// line, or the 32 raw bytes of one key.
     File(RelativePathBuf),
 }
 
@@ -50,10 +50,10 @@ impl<'de> Deserialize<'de> for TokenKeyConfig {
     }
 }
 
-/// What is said of a key that is a number, or a truth value.
+/// The error for a key that is a number or a boolean.
 const NO_KEY: &str = "it is neither a key as text nor a table. Write the text in quotes";
 
-/// Reads a key without quoting it: serde's own messages would.
+/// Reads a key without quoting it: serde's own errors would.
 struct KeyVisitor;
 
 impl<'de> Visitor<'de> for KeyVisitor {
@@ -86,7 +86,7 @@ impl<'de> Visitor<'de> for KeyVisitor {
     }
 }
 
-/// Keys, one or a list, the active one of each purpose first.
+/// One key or a list. The first key of each purpose is the active one.
 #[derive(Debug, Clone, Default)]
 pub struct TokenKeysConfig(pub Vec<TokenKeyConfig>);
 

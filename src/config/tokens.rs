@@ -1,4 +1,4 @@
-//! `[default.security.tokens]`: what PASETO tokens are made and read with.
+//! `[default.security.tokens]`: how PASETO tokens are issued and verified.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -15,74 +15,75 @@ use crate::config::trusted::TrustedConfig;
 use crate::error::{Error, Faults, Result as Checked};
 use crate::secret::Secret;
 
-/// The most that clocks may be apart: a longer one would keep expired tokens alive.
+/// The most that clocks may differ: a larger leeway would keep expired tokens valid.
 const MAX_LEEWAY: Duration = Duration::from_secs(600);
 
-/// The longest that a refresh token which was replaced leads to its successor: a thief who is as quick is
-/// not found out at once.
+/// The longest grace period for a replaced refresh token: a thief who uses it within this time is not
+/// detected at once.
 const MAX_GRACE: Duration = Duration::from_secs(10);
 
-/// The longest that a program is logged in.
+/// The longest time that a program stays logged in.
 const MAX_REFRESH_LIFETIME: Duration = Duration::from_secs(365 * 86_400);
 
-/// `[default.security.tokens]`.
+/// `[default.security.tokens]`: how PASETO tokens are issued and verified.
 ///
-/// Without any of it, tokens are `v4.local` under a key that is derived from `security.keys`.
+/// Without this table, tokens are `v4.local` under a key that is derived from `security.keys`. An invalid
+/// value stops the launch.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct TokensConfig {
-    /// The application's own keys: texts, or tables as in [`TokenKeyConfig`](crate::config::TokenKeyConfig). The first of a
-    /// purpose that can issue is the active one, the others verify. Without a local key of your own, one
-    /// derived from `security.keys` is added, for refresh tokens and `.local()`.
-    /// _Default:_ a key for `v4.local`, derived from `security.keys`.
+    /// Sets your own keys: texts, or tables as in [`TokenKeyConfig`](crate::config::TokenKeyConfig). The
+    /// first key of a purpose that can issue tokens is the active one, and the others only verify. Without a
+    /// local key of your own, one that is derived from `security.keys` is added, for refresh tokens and
+    /// `.local()`. _Default:_ a key for `v4.local`, derived from `security.keys`.
     pub keys: TokenKeysConfig,
-    /// What opens keys that are wrapped with a password (`k4.local-pw`, `k4.secret-pw`).
+    /// Sets the passphrase for keys that are wrapped with a password (`k4.local-pw`, `k4.secret-pw`).
     /// _Default:_ none.
     pub passphrase: Option<Secret<String>>,
-    /// Whether a token is encrypted (`"local"`) or signed (`"public"`), unless the call says.
-    /// _Default:_ that of the first of `keys` that can issue; `"local"` without `keys`.
+    /// Sets whether tokens are encrypted (`"local"`) or signed (`"public"`), unless the code that issues one
+    /// chooses. _Default:_ the purpose of the first of `keys` that can issue; `"local"` without `keys`.
     pub purpose: Option<TokenPurpose>,
-    /// Who issues: the claim `iss`. _Default:_ `base_url`, without the slash at its end.
+    /// Sets the issuer: the claim `iss`. _Default:_ `base_url`, without the slash at its end.
     pub issuer: Option<String>,
-    /// Whom tokens are for: the claim `aud`, one text or a list. A token is accepted when it is for
-    /// any of them. _Default:_ the issuer.
+    /// Sets the audience: the claim `aud`, one text or a list. A token is accepted if it names any of them.
+    /// _Default:_ the issuer.
     pub audience: OneOrMany,
-    /// How long an access token lasts; one that comes with a refresh token no longer than that.
+    /// Sets how long an access token is valid. One that was issued with a refresh token never outlives it.
     /// _Default:_ `"15m"`.
     pub lifetime: Span,
-    /// How long a program stays logged in after its login, however often it refreshes: 1 minute to 365 days,
-    /// and no longer than a session where [`session.aal`](crate::config::SessionConfig) is set.
-    /// _Default:_ `"30days"` (NIST SP 800-63B-4, section 2.1.3).
+    /// Sets how long a program stays logged in after its login, however often it refreshes: 1 minute to 365
+    /// days, and no longer than a session if [`session.aal`](crate::config::SessionConfig) is set. _Default:_
+    /// `"30days"` (NIST SP 800-63B-4, section 2.1.3).
     #[serde(deserialize_with = "refresh_lifetime")]
     pub refresh_lifetime: Span,
-    /// How long a program stays logged in without refreshing. _Default:_ `"7days"`.
+    /// Sets how long a program stays logged in without refreshing, at most `refresh_lifetime`. _Default:_
+    /// `"7days"`.
     pub refresh_idle: Span,
-    /// For how long a refresh token that was replaced leads to its successor once more, for programs that
-    /// refresh several times at once or lose an answer; at most `"10s"`. Then, and without it at once, its use
-    /// ends the login, for two hold what one should. _Default:_ `"0s"`.
+    /// Sets for how long a replaced refresh token still returns its successor, for programs that refresh
+    /// several times at once or lose an answer; at most `"10s"`. After this time, using it ends the login,
+    /// because two parties hold a token that only one should have. _Default:_ `"0s"`.
     #[serde(deserialize_with = "grace")]
     pub refresh_grace: Duration,
-    /// Where a login puts the refresh token: into the answer's `"body"`, or into a `"cookie"` that goes to
-    /// `/refresh-token` alone and that script cannot read. _Default:_ `"body"`.
+    /// Sets where a login puts the refresh token: in the `"body"` of the answer, or in a `"cookie"` that is
+    /// sent to `/refresh-token` alone and that scripts cannot read. _Default:_ `"body"`.
     pub refresh_in: RefreshIn,
-    /// By kind, whether it is asked with each request if a token is good still: `"always"`, `"never"`, or
-    /// `"cached(30s)"`, which takes an answer for true that long, 1 second to 10 minutes. It holds for guards
-    /// that need the token alone; one that needs its user asks in any case.
-    /// _Default:_ `"always"` for every kind.
+    /// Sets for each kind of token whether a request checks in the store that the token was not revoked:
+    /// `"always"`, `"never"`, or `"cached(30s)"`, which trusts a result that long, 1 second to 10 minutes. It
+    /// applies to guards that need only the token; guards that need its user always check. _Default:_
+    /// `"always"` for every kind.
     #[serde(deserialize_with = "by_kind")]
     pub check: BTreeMap<String, TokenCheck>,
-    /// How far clocks may be apart, for `exp`, `nbf` and `iat`; at most `"10m"`.
-    /// _Default:_ `"30s"`.
+    /// Sets how far clocks may differ, for `exp`, `nbf` and `iat`; at most `"10m"`. _Default:_ `"30s"`.
     #[serde(deserialize_with = "leeway")]
     pub leeway: Duration,
-    /// Others whose tokens are accepted. _Default:_ none.
+    /// Lists other issuers whose tokens are accepted. _Default:_ none.
     pub trusted: Vec<TrustedConfig>,
-    /// Where in a request tokens are looked for. One that stands elsewhere is not seen, and two in
-    /// these places are refused. _Default:_ `["authorization", "authentication-token"]`.
+    /// Lists the places in a request that are searched for tokens. A token elsewhere is ignored, and two
+    /// tokens in these places are refused. _Default:_ `["authorization", "authentication-token"]`.
     pub sources: Vec<TokenSource>,
-    /// The name of the cookie, where `"cookie"` is among the sources.
-    /// _Default:_ `security_token`, with the prefix `__Host-` when `base_url` is https.
+    /// Sets the name of the cookie that carries the token, if `"cookie"` is one of `sources`. _Default:_
+    /// `security_token`, with the prefix `__Host-` if `base_url` is https.
     pub cookie: Option<CookieName>,
 }
 
@@ -109,7 +110,7 @@ impl Default for TokensConfig {
 }
 
 impl TokensConfig {
-    /// Returns what is asked of a token of that kind.
+    /// Returns whether tokens of this kind are checked in the store.
     pub fn check_of(&self, kind: &str) -> TokenCheck {
         self.check.get(kind).copied().unwrap_or_default()
     }
@@ -148,7 +149,7 @@ impl TokensConfig {
         }
     }
 
-    /// Refuses lists of kinds that let in nothing, or less than they seem to.
+    /// Refuses lists of kinds that accept no token, or fewer than they seem to.
     fn check_trusted(&self) -> Checked<()> {
         for (index, TrustedConfig { kinds, .. }) in self.trusted.iter().enumerate() {
             let is_repeated = |(at, kind)| kinds.iter().take(at).any(|before| before == kind);
@@ -169,7 +170,7 @@ impl TokensConfig {
         Ok(())
     }
 
-    /// Tells whether tokens are looked for there.
+    /// Checks whether this place is searched for tokens.
     pub fn reads(&self, source: TokenSource) -> bool {
         self.sources.contains(&source)
     }
@@ -209,23 +210,23 @@ impl TokensConfig {
     }
 }
 
-/// An entry of `sources`: a place in a request where a token may stand.
+/// An entry of `tokens.sources`: a place in a request where a token may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum TokenSource {
-    /// `Authorization: Bearer <token>` (RFC 6750, section 2.1), the scheme in any case.
+    /// The header `Authorization: Bearer <token>` (RFC 6750, section 2.1). The scheme is case-insensitive.
     Authorization,
-    /// `Authentication-Token: <token>`, as Flask-Security's clients send it.
+    /// The header `Authentication-Token: <token>`, as clients of Flask-Security send it.
     AuthenticationToken,
-    /// A cookie. Browsers send it by themselves: an unsafe request that comes by it needs the
-    /// anti-forgery token, and a bad one counts for nothing beside a session. Beside a token in another place it
-    /// is a second one, good or bad: 400 `conflicting_credentials`. It is taken away when somebody
-    /// logs in or out, and when it was refused for good.
+    /// A cookie. Browsers send it automatically, so an unsafe request that is authenticated with it needs the
+    /// CSRF token, and an invalid one is ignored beside a session. Beside a token in another place, it counts
+    /// as a second token, valid or not: 400 `conflicting_credentials`. The cookie is removed when a user logs
+    /// in or out, and when its token is permanently invalid.
     Cookie,
-    /// The parameter `access_token` of the address (RFC 6750, section 2.3), of handshakes of
-    /// WebSockets and no other request. Addresses are written down by every server and proxy on the
-    /// way, and whoever reads that has the token: a [ticket](crate::features::tickets) is better.
+    /// The URL parameter `access_token` (RFC 6750, section 2.3), for WebSocket handshakes only. Servers and
+    /// proxies on the way log URLs, and every reader of such a log has the token: prefer a
+    /// [ticket](crate::features::tickets).
     Query,
 }
 
@@ -234,26 +235,26 @@ pub enum TokenSource {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum RefreshIn {
-    /// Into the answer, as `user.refresh_token`.
+    /// In the answer, as `user.refresh_token`.
     #[default]
     Body,
-    /// Into a cookie for `/refresh-token`, `HttpOnly` and `SameSite=Strict`.
+    /// In a cookie for `/refresh-token`, `HttpOnly` and `SameSite=Strict`.
     Cookie,
 }
 
-/// What a token is protected by: PASETO's purpose.
+/// How a token is protected: the purpose of PASETO.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum TokenPurpose {
-    /// Encrypted and authenticated, by a key that issuer and verifier share.
+    /// Encrypted and authenticated, with a key that issuer and verifier share.
     Local,
-    /// Signed by a secret key and legible to everybody; the public key verifies.
+    /// Signed with a secret key, and readable without one; the public key verifies it.
     Public,
 }
 
 impl TokenPurpose {
-    /// Returns the word that stands in tokens.
+    /// Returns the word for it in a token.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Local => "local",
@@ -291,7 +292,7 @@ impl<'de> Deserialize<'de> for OneOrMany {
     }
 }
 
-/// Tells whether a kind of token can have that name.
+/// Returns `true` if `name` is a valid name for a kind of token.
 fn is_kind(name: &str) -> bool {
     let is_plain = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_');
     (1..=32).contains(&name.len()) && name.bytes().all(is_plain)

@@ -1,4 +1,4 @@
-//! Others whose tokens are accepted.
+//! Other issuers whose tokens are accepted.
 
 use serde::Deserialize;
 
@@ -9,17 +9,18 @@ use crate::config::token_keys::TokenKeyConfig;
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct TrustedConfig {
-    /// The issuer: tokens under this key have to name it in `iss`, and no other.
+    /// Sets the issuer: the claim `iss` of every token under this key must equal it.
     pub iss: String,
-    /// The issuer's key: a text, or a table as in [`TokenKeyConfig`].
+    /// Sets the issuer's key: a text, or a table as in [`TokenKeyConfig`].
     pub key: TokenKeyConfig,
-    /// What the issuer writes as `kid` into footers. _Default:_ the PASERK id of the key.
+    /// Sets the `kid` that the issuer writes in footers. _Default:_ the PASERK id of the key.
     #[serde(default)]
     pub kid: Option<String>,
-    /// The kinds that the issuer's tokens may serve as. _Default:_ `["access"]`.
+    /// Sets the kinds that the issuer's tokens may be used as. `"refresh"` stops the launch. _Default:_
+    /// `["access"]`.
     #[serde(default = "access_alone")]
     pub kinds: Vec<String>,
-    /// What the issuer's tokens may do that others may not. _Default:_ nothing.
+    /// Sets the requirements that are waived for this issuer's tokens. _Default:_ none.
     #[serde(default)]
     pub allow: Vec<Allowance>,
 }
@@ -28,24 +29,24 @@ fn access_alone() -> Vec<String> {
     vec!["access".to_owned()]
 }
 
-/// An entry of `allow`: what tokens of an issuer may do that others may not.
+/// An entry of `allow`: a requirement that is waived for tokens of an issuer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Allowance {
-    /// `sub` may be a whole number; it is read as its decimal text.
+    /// `sub` may be an integer; it is read as its decimal text.
     IntegerSub,
     /// `sub` may be missing.
     NoSub,
-    /// `aud` may be missing. One that is there has to name us all the same.
+    /// `aud` may be missing. If it is present, it must still name this application.
     NoAud,
     /// `iat` may be missing.
     NoIat,
     /// `nbf` may be missing.
     NoNbf,
-    /// `jti` may be missing. Tokens without it cannot be denied.
+    /// `jti` may be missing. Tokens without it cannot be revoked one by one.
     NoJti,
-    /// The kind is not in the implicit assertion, as it is not in tokens of other libraries. It is
-    /// read from `typ` or `type`; where neither is there, `kinds` has to name one alone.
+    /// The kind need not be in the implicit assertion; tokens of other libraries do not have it there. It is
+    /// read from `typ` or `type`. If both are missing, `kinds` must name exactly one kind.
     Unbound,
 }

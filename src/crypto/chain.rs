@@ -1,8 +1,8 @@
-//! The chain of an audit journal: each row's hash covers the row before it, and a seal that only
-//! the holders of the keys can make vouches for the hash.
+//! The hash chain of the audit journal. The hash of each row covers the row before it, and a seal over the
+//! hash can be made only with the keys.
 //!
-//! The hash needs no key (SHA-256), so that a row whose key is gone is still vouched for by every
-//! later row whose key is there. The seal is HMAC-SHA-256 over the hash.
+//! The hash needs no key (SHA-256), so a row whose key was removed is still covered by every later row whose
+//! key is present. The seal is HMAC-SHA-256 over the hash.
 
 use std::fmt;
 
@@ -14,13 +14,13 @@ use crate::crypto::one_time::{Digest, keyed_digest};
 use crate::error::Result;
 use crate::secret::Secret;
 
-/// What a seal is on. It goes into the seal, so that one cannot stand for the other.
+/// What a seal covers. It is part of the seal, so that one kind cannot stand for the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Sealed {
-    /// A row.
+    /// A row of the journal.
     Row,
-    /// What the last row is.
+    /// The record of which row is the last.
     Head,
 }
 
@@ -33,25 +33,25 @@ impl Sealed {
     }
 }
 
-/// What came of looking at a seal.
+/// The outcome of verifying a seal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Vouched {
-    /// It was made with one of the keys.
+    /// The seal is valid.
     Yes,
-    /// It says that it was made with a key that is here, and was not.
+    /// The seal names a key that is present, and was not made with it.
     No,
-    /// It says that it was made with a key that is not here.
+    /// The seal names a key that is not present.
     KeyIsGone,
 }
 
-/// Seals with the active key, and knows the seals of all.
+/// Seals with the active key, and verifies the seals of all keys.
 #[derive(Clone)]
 pub struct ChainSealer {
     keys: Vec<(i64, Secret<[u8; 32]>)>,
 }
 
 impl ChainSealer {
-    /// Derives the keys.
+    /// Derives the keys from the configured ones.
     ///
     /// # Errors
     ///
@@ -61,7 +61,7 @@ impl ChainSealer {
         Ok(Self { keys: keys.into_iter().map(|key| (key_id(&key), key)).collect() })
     }
 
-    /// Seals a hash; gives the seal, and the id of the key it was made with.
+    /// Seals a hash. Returns the id of the key that was used, and the seal.
     pub fn seal(&self, what: Sealed, hash: &Digest) -> (i64, Digest) {
         match self.keys.first() {
             Some((id, key)) => (*id, seal_with(key, what, hash)),
@@ -70,7 +70,7 @@ impl ChainSealer {
         }
     }
 
-    /// Looks at a seal.
+    /// Verifies a seal.
     pub fn look_at(&self, what: Sealed, hash: &Digest, key_id: i64, seal: &Digest) -> Vouched {
         match self.keys.iter().find(|(id, _)| *id == key_id) {
             None => Vouched::KeyIsGone,
@@ -91,8 +91,8 @@ impl fmt::Debug for ChainSealer {
     }
 }
 
-/// Hashes what a row of the chain says behind the hash of the row before it (SHA-256). Each part is
-/// preceded by its length: no two lists collide.
+/// Computes the hash of a row from the previous row's hash and the content of the row (SHA-256). Each part is
+/// preceded by its length, so that no two lists collide.
 pub fn link(previous: &Digest, parts: &[&[u8]]) -> Digest {
     let mut hash = Sha256::new();
     hash.update(previous.as_bytes());
@@ -107,7 +107,7 @@ fn seal_with(key: &Secret<[u8; 32]>, what: Sealed, hash: &Digest) -> Digest {
     keyed_digest(key.expose(), &[what.as_bytes(), hash.as_bytes()])
 }
 
-/// Names a key without telling anything of it: 32 bits of a keyed digest, as a number.
+/// Returns an id for a key that reveals nothing about it: 32 bits of a keyed digest, as a number.
 fn key_id(key: &Secret<[u8; 32]>) -> i64 {
     let digest = keyed_digest(key.expose(), &[b"key id"]);
     digest.as_bytes().iter().take(4).fold(0, |id, byte| id << 8 | i64::from(*byte))

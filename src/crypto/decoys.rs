@@ -1,29 +1,30 @@
-//! Which work is done for a password that is compared with no hash.
+//! How much work is done for a password if there is no hash to compare it with.
 //!
-//! An unknown account must take as long as a known one. Where the store holds hashes of several
-//! [schemes](Scheme), there is no one time that all known accounts take; so an unknown identity takes
-//! the time of one of them. A keyed digest of the identity chooses it, in proportion to the accounts
-//! that have it: the same identity always takes the same time, and of the unknown ones as many take
-//! each time as of the known ones.
+//! A login with an unknown account must take as long as one with a known account. If the store holds hashes
+//! of several [schemes](Scheme), known accounts take different times. An unknown identity therefore takes the
+//! time of one of these schemes. A keyed digest of the identity chooses it, in proportion to the number of
+//! accounts that have it. The same identity always takes the same time, and unknown identities take each time
+//! as often as known ones.
 
 use std::collections::BTreeMap;
 
 use crate::crypto::one_time::Digest;
 use crate::crypto::scheme::Scheme;
 
-/// How many hashes of each scheme the store holds.
+/// The number of stored hashes of each scheme.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Schemes(BTreeMap<Scheme, u64>);
 
 impl Schemes {
-    /// Counts a stored hash. One that cannot be verified is compared like none, and does not count.
+    /// Counts a stored hash. A hash that cannot be verified is compared like a missing one, and does not
+    /// count.
     pub fn count(&mut self, stored: &str) {
         if let Some(scheme) = Scheme::of(stored) {
             *self.0.entry(scheme).or_default() += 1;
         }
     }
 
-    /// Chooses the scheme of an identity that has no hash; none if the store has none either.
+    /// Chooses the scheme of an identity without a hash. Returns `None` if the store has no hashes.
     pub(crate) fn choose(&self, identity: &Digest) -> Option<Scheme> {
         let total: u128 = self.0.values().copied().map(u128::from).sum();
         let first = identity.as_bytes().first_chunk::<8>().copied().unwrap_or_default();

@@ -1,23 +1,24 @@
-//! Which passwords guessing programs try first, found with an effort that no password can raise.
+//! Checks whether a password is among the first that guessing programs try, with bounded work for any
+//! password.
 //!
-//! `zxcvbn` takes time that grows with the cube of the length, and anew for each way in which the
-//! characters that look like letters (`4`, `@`, `(`, …) can be read: one password of 100 characters
-//! with all of them costs more than a second. So it is asked about 24 characters at a time, at the
-//! beginning and at the end, and about no more than a dozen readings. A part with more readings is
-//! judged twice without them: with every such character read as its letter, and with none of them.
+//! The time of `zxcvbn` grows with the cube of the length, and again with each way to read the characters
+//! that look like letters (`4`, `@`, `(`, …): a password of 100 such characters costs more than a second. So
+//! it sees only 24 characters at a time, from the beginning and from the end, with at most a dozen readings.
+//! A part with more readings is judged twice without them: once with every such character read as its letter,
+//! and once with none of them.
 //!
-//! A password is as hard to guess as its hardest part, so that one good part suffices.
+//! A password is as hard to guess as its hardest part, so one good part suffices.
 
 use zxcvbn::{Score, zxcvbn};
 
-/// The characters of a part. Three random words are more than is asked for; so are nine random
+/// The length of a part, in characters. Three random words are longer than needed, and so are nine random
 /// characters.
 const PART: usize = 24;
 
-/// The most readings that are tried: those of the ten digits.
+/// The most readings that are tried: as many as the ten digits have.
 const MAX_READINGS: usize = 12;
 
-/// The characters that are read as letters, as `zxcvbn` has them.
+/// The characters that `zxcvbn` reads as letters.
 const LOOKALIKES: &[(char, &str)] = &[
     ('a', "4@"),
     ('b', "8"),
@@ -33,13 +34,13 @@ const LOOKALIKES: &[(char, &str)] = &[
     ('z', "2"),
 ];
 
-/// Returns `true` for a password below score 3, "safely unguessable", which is Flask-Security's
-/// `ZXCVBN_MINIMUM_SCORE` too. `words` are those that others know of the user and the site.
+/// Returns `true` for a password below score 3, "safely unguessable", which is also Flask-Security's
+/// `ZXCVBN_MINIMUM_SCORE`. `words` are words that an attacker knows about the user and the site.
 pub(super) fn is_guessable(password: &str, words: &[&str]) -> bool {
     if password.chars().count() <= PART {
         return is_part_guessable(password, words);
     }
-    // A word that lies across the end of a part would be taken for random characters.
+    // A word across the end of a part would be taken for random characters.
     let rest = two_of_many(&without(password, words));
     let count = rest.chars().count();
     let start: String = rest.chars().take(PART).collect();
@@ -50,8 +51,8 @@ pub(super) fn is_guessable(password: &str, words: &[&str]) -> bool {
     count <= PART || is_part_guessable(&end, words)
 }
 
-/// Cuts a text that repeats its beginning to the end down to two of the repetitions: a part that ended
-/// within one would look less regular than it is.
+/// Shortens a text that repeats its beginning until the end to two repetitions: a part that ended within a
+/// repetition would look less regular than it is.
 fn two_of_many(text: &str) -> String {
     let characters: Vec<char> = text.chars().collect();
     let is_period = |period: &usize| {
@@ -61,7 +62,7 @@ fn two_of_many(text: &str) -> String {
     characters.into_iter().take(period.map_or(usize::MAX, |period| 2 * period)).collect()
 }
 
-/// Takes the words out of a password, whatever their case.
+/// Removes the words from a password, in any case.
 fn without(password: &str, words: &[&str]) -> String {
     let mut words: Vec<String> = words.iter().map(|word| word.to_lowercase()).collect();
     words.retain(|word| word.chars().count() > 3);
@@ -82,14 +83,14 @@ fn is_part_guessable(part: &str, words: &[&str]) -> bool {
     is_weak(&with(part, as_letter)) || is_weak(&with(part, as_nothing))
 }
 
-/// Returns in how many ways the characters of a text can be read as letters, one for each.
+/// Returns the number of ways to read the characters of a text as letters.
 fn readings(part: &str) -> usize {
     let mut seen = String::new();
     let mut all: usize = 1;
     for (_, lookalikes) in LOOKALIKES {
         let mut ways = 0;
         for character in lookalikes.chars().filter(|it| part.contains(*it)) {
-            // One that may be another letter already is read as that or as this one.
+            // A character that may already be another letter can be read as either.
             ways += if seen.contains(character) { 2 } else { 1 };
             seen.push(character);
         }
@@ -107,7 +108,7 @@ fn as_letter(character: char) -> char {
     row.map_or(character, |(letter, _)| *letter)
 }
 
-/// Keeps digits, which make dates and sequences, and takes away the other readings.
+/// Keeps digits, which make dates and sequences, and removes the other readings.
 fn as_nothing(character: char) -> char {
     let is_sign = !character.is_ascii_digit() && as_letter(character) != character;
     if is_sign { '-' } else { character }

@@ -1,8 +1,8 @@
-//! Hashing passwords: Argon2id on threads of its own behind a bounded queue.
+//! Hashes and verifies passwords with Argon2id, on separate threads behind a bounded queue.
 //!
-//! One hash takes 19 MiB and some 20 ms of a core: that is why as many are computed at once as there
-//! are threads, and a bounded number waits. Each thread keeps its
-//! memory, because page faults cost a third of a fresh hash.
+//! One hash takes 19 MiB and about 20 ms of a core. So only as many are computed at once as there are
+//! threads, and a bounded number waits. Each thread keeps its memory, because page faults cost a third of a
+//! fresh hash.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -21,12 +21,12 @@ use crate::rejection::Rejection;
 
 pub use crate::crypto::pool::Slot;
 
-/// A hashed password, as the store keeps it: a PHC string that carries its parameters and salt.
+/// A hashed password, as the store keeps it: a PHC string that contains its parameters and salt.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PasswordHash(String);
 
 impl PasswordHash {
-    /// Takes the text of a row. Whether it can be verified shows when somebody logs in.
+    /// Wraps the text of a row. It is not checked before the user logs in.
     pub fn from_stored(text: String) -> Self {
         Self(text)
     }
@@ -43,14 +43,14 @@ impl fmt::Debug for PasswordHash {
     }
 }
 
-/// What came of comparing a password with a hash.
+/// The outcome of comparing a password with a hash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PasswordMatch {
-    /// It is another password, or there was no hash to compare with.
+    /// The password is wrong, or there was no hash to compare it with.
     No,
-    /// It is the password.
+    /// The password is right.
     Yes,
-    /// It is the password, and its hash was made with other parameters than today's.
+    /// The password is right, and its hash was made with other parameters than the current ones.
     Outdated,
 }
 
@@ -69,10 +69,11 @@ impl Hasher {
     ///
     /// # Errors
     ///
-    /// [`Error::Config`] for parameters whose hashes could not be verified.
+    /// [`Error::Config`] for parameters whose hashes could not be verified, and [`Error::File`] if the
+    /// operating system refuses a thread.
     pub fn start(config: &PasswordConfig) -> Result<Self> {
         let today = Scheme::new(config)?;
-        // What is written has to be accepted when it is read: else each login would end an account.
+        // A hash that cannot be read again would lock each user out at their next login.
         let sample = today.hash(b"a sample", &mut Vec::new())?;
         if Scheme::of(&sample) != Some(today) {
             let cure = "Remove memory, iterations and parallelism";
@@ -91,49 +92,44 @@ impl Hasher {
         })
     }
 
-    /// Returns how many hashes were computed since the start. It must not depend on whether an
-    /// account exists.
+    /// Returns the number of hashes computed since the start. It must not depend on whether an account
+    /// exists.
     pub fn hashes(&self) -> u64 {
         self.hashes.load(Ordering::Relaxed)
     }
 
-    /// Returns how many KiB of memory all hashes since the start have filled, each pass counted: the
-    /// time that they took, without its chance.
+    /// Returns how many KiB of memory all hashes since the start have filled, counting each pass. This
+    /// measures their time without its random variation.
     pub fn work(&self) -> u64 {
         self.work.load(Ordering::Relaxed)
     }
 
-    /// Sets which schemes the store has, and how many hashes of each: the work for accounts that do
-    /// not exist follows it.
+    /// Sets the number of stored hashes of each scheme. The work for unknown accounts follows it.
     pub fn set_stored(&self, schemes: Schemes) {
         *self.stored.write().unwrap_or_else(PoisonError::into_inner) = schemes;
     }
 
-    /// Takes a place in the queue for work that no request asks for.
+    /// Takes a place in the queue for work that does not belong to a request.
     ///
     /// # Errors
     ///
-    /// [`Rejection::Saturated`] if it is full.
+    /// [`Rejection::Saturated`] if the queue is full.
     pub fn reserve(&self) -> Result<Slot, Rejection> {
         self.pool.reserve()
     }
 
-    /// Takes a place in the queue for a request from networks, the smallest first, each known by a keyed
-    /// digest of it.
+    /// Takes a place in the queue for a request. `networks` are keyed digests of the networks that it comes
+    /// from, the smallest first.
     ///
     /// # Errors
     ///
-    /// [`Rejection::Saturated`] if the queue is full, the smallest network holds a quarter of it, or one of
-    /// the others holds half of it.
+    /// [`Rejection::Saturated`] if the queue is full, if the smallest network holds a quarter of it, or if
+    /// one of the others holds half of it.
     pub fn reserve_for(&self, networks: Vec<Digest>) -> Result<Slot, Rejection> {
         self.pool.reserve_for(networks)
     }
 
-    /// Hashes a password with today's parameters and a fresh salt.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Crypto`] if there is no randomness for the salt.
+    /// Hashes a password with the current parameters and a fresh salt.
     pub async fn hash(&self, slot: &Slot, password: &Password) -> Result<PasswordHash> {
         let (today, password) = (self.today, password.clone());
         self.note(today);
@@ -141,12 +137,9 @@ impl Hasher {
         Ok(PasswordHash(self.pool.run(slot, hash).await??))
     }
 
-    /// Compares a password with a stored hash. Without one it does the work of one, and says no:
-    /// `identity`, a keyed digest of what names the account, chooses which work.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Crypto`] if there is no randomness.
+    /// Compares a password with a stored hash. Without a stored hash, it does the work for one and returns
+    /// [`PasswordMatch::No`]. `identity`, a keyed digest of what identifies the account, chooses how much
+    /// work.
     pub async fn verify(
         &self,
         slot: &Slot,
@@ -159,7 +152,8 @@ impl Hasher {
             log::error!("a stored password hash has a scheme or cost that is not accepted");
         }
         let is_known = known.is_some();
-        // A hash that cannot be verified costs what any other does, or it would tell of its account.
+        // A hash that cannot be verified costs as much as any other, or the time would reveal the
+        // account.
         let target = match known {
             Some(target) => target,
             None => Target::decoy(self.scheme_for(identity))?,
@@ -279,7 +273,8 @@ mod tests {
                 hasher.verify(&slot, &password("secret"), Some(&hash), &ann()).await.unwrap();
             assert_eq!(verified, PasswordMatch::No, "{text}");
         }
-        // One for the dummy, uncounted, and one for each: nobody learns whose hash is strange.
+        // One for the dummy, uncounted, and one for each: the time does not reveal whose hash is
+        // unusual.
         assert_eq!(hasher.hashes(), 4);
     }
 

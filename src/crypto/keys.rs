@@ -1,7 +1,7 @@
-//! The keys that everything is derived from.
+//! The keys that all other keys are derived from.
 //!
-//! Operators configure master keys; each purpose has its own key derived from them, so that what
-//! was made for one purpose is noise for another. The first master key makes, all of them verify.
+//! Operators configure master keys. Each purpose has its own key that is derived from them, so that a value
+//! made for one purpose is useless for another. The first master key makes new values; all of them verify.
 
 use std::fs::OpenOptions;
 use std::io::Write;
@@ -16,7 +16,7 @@ use crate::crypto::random::random_bytes;
 use crate::error::{Error, Faults, Result};
 use crate::secret::Secret;
 
-/// What a derived key is for. The text goes into the derivation.
+/// The purpose of a derived key. Its text is part of the derivation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Purpose {
@@ -24,32 +24,32 @@ pub enum Purpose {
     Session,
     /// Seals the cookie that holds the id of a guest.
     Guest,
-    /// Seals the cookie that holds a mailed link's token after it left the address bar.
+    /// Seals the cookie that holds the token of a mailed link after it left the address bar.
     Link,
-    /// Seals the cookie that holds a one-shot notice.
+    /// Seals the cookie that holds a notice for the next page.
     Notice,
-    /// What was typed into a form while its user proves that it is still them.
+    /// Seals what was typed into a form while its user proves again who they are.
     Form,
-    /// Seals the cookie that holds a login that is not finished.
+    /// Seals the cookie that holds an unfinished login.
     PendingLogin,
-    /// Seals the cookie that holds what an application keeps with a session.
+    /// Seals the cookie that holds the data that an application keeps with a session.
     Data,
-    /// Seals the cookie by which a browser is remembered.
+    /// Seals the cookie of a remembered browser.
     Remember,
-    /// Derives what comes after that.
+    /// Derives the successor of a remember token.
     Succession,
-    /// Digests what attempts are counted by.
+    /// Digests the identities and networks that attempts are counted by.
     Attempts,
     /// Seals the rows of the audit journal.
     Audit,
-    /// Encrypts tokens for programs where they have no keys of their own.
+    /// Encrypts tokens for programs if no own keys are configured for them.
     Tokens,
-    /// Seals secrets in the store that have to be read again.
+    /// Seals secrets in the store that must be read again.
     Vault,
 }
 
 impl Purpose {
-    /// Returns the text that tells this purpose from the others.
+    /// Returns the text that distinguishes this purpose from the others.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Session => "session",
@@ -71,8 +71,8 @@ impl Purpose {
 
 const PASERK_LOCAL: &str = "k4.local.";
 
-/// Keys that stand in public documents, as bytes: Rocket's documentation and tests, the PASETO and PASERK
-/// test vectors. Whoever uses one has no key.
+/// Keys in public documents, as bytes: Rocket's documentation and tests, the PASETO and PASERK test vectors.
+/// They protect nothing.
 const PUBLISHED: &[&str] = &[
     "hPRYyVRiMyxpw5sBB1XeCMN1kFsDCqKvBi2QJxBVHQk",
     "itlYmFR2vYKrOmFhupMIn_hyB6lYCCTXz4yaQX89XVg",
@@ -83,11 +83,11 @@ const PUBLISHED: &[&str] = &[
     "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8",
 ];
 
-/// The configured master keys, the active one first; never empty.
+/// The configured master keys, the active one first. Never empty.
 pub struct Keyring {
     active: Secret<[u8; 32]>,
     older: Vec<Secret<[u8; 32]>>,
-    /// What the active one comes from, where it is not a key itself: Rocket's `secret_key`.
+    /// The bytes that the active key was derived from, if it is not configured itself: Rocket's `secret_key`.
     origin: Option<Secret<Vec<u8>>>,
 }
 
@@ -96,8 +96,8 @@ impl Keyring {
     ///
     /// # Errors
     ///
-    /// [`Error::Config`] naming `security.keys` for a key that is of another kind, of the wrong
-    /// length, published, repeated, or visibly not random; and when there is none.
+    /// [`Error::Config`] naming `security.keys` for a key of another kind or of the wrong length, and for one
+    /// that is published, repeated, or visibly not random; also if there is no key.
     pub fn from_paserk(texts: &[Secret<String>]) -> Result<Self> {
         let (mut keys, mut faults) = (Vec::new(), Faults::default());
         for (index, text) in texts.iter().enumerate() {
@@ -120,7 +120,7 @@ impl Keyring {
     ///
     /// # Errors
     ///
-    /// [`Error::Config`] when it is too short, published, or visibly not random.
+    /// [`Error::Config`] if it is too short, published, or visibly not random.
     pub fn from_secret_key(text: &str) -> Result<Self> {
         let refuse_it = |fault: &str| {
             Error::config(
@@ -139,19 +139,20 @@ impl Keyring {
         }
         check_quality(bytes.expose()).map_err(|fault| refuse_it(&fault))?;
         let mut key = [0; 32];
-        // HKDF gives up to 8160 bytes (RFC 5869, section 2.3); 32 never fail.
+        // HKDF yields up to 8160 bytes (RFC 5869, section 2.3), so 32 never fail.
         Hkdf::<Sha256>::new(None, bytes.expose())
             .expand(b"rocket_security master from secret_key", &mut key)
             .map_err(|fault| Error::Crypto(fault.to_string()))?;
         Ok(Self { active: Secret::new(key), older: Vec::new(), origin: Some(bytes) })
     }
 
-    /// Reads the key in the file `path`, or makes one and writes it there for its owner alone
-    /// (mode 0600). Tells whether it was made.
+    /// Reads the keys in the file `path`, or generates one and writes it there, readable by its owner only
+    /// (mode 0600). Also returns `true` if the key was generated.
     ///
     /// # Errors
     ///
-    /// [`Error::File`] when the file can be neither read nor written.
+    /// [`Error::File`] if the file can be neither read nor written, and [`Error::Config`] if it contains an
+    /// invalid key.
     pub fn from_file_or_new(path: &Path) -> Result<(Self, bool)> {
         let failed = |source| Error::File { path: path.display().to_string(), source };
         let mut options = OpenOptions::new();
@@ -186,8 +187,8 @@ impl Keyring {
         Ok((keyring, made))
     }
 
-    /// Tells whether any of these bytes are `the_one`: a master key, or Rocket's `secret_key` that one comes
-    /// from.
+    /// Returns `true` if `the_one` accepts the bytes of a master key, or of Rocket's `secret_key` from which
+    /// one is derived.
     pub fn any_is(&self, the_one: impl Fn(&[u8]) -> bool) -> bool {
         let origin = self.origin.as_ref().map(|origin| origin.expose().as_slice());
         let masters = std::iter::once(&self.active).chain(&self.older);
@@ -198,7 +199,7 @@ impl Keyring {
     ///
     /// # Errors
     ///
-    /// Never in practice: HKDF-SHA-256 gives 32 bytes from any input (RFC 5869, section 2.3).
+    /// Never in practice: HKDF-SHA-256 yields 32 bytes from any input (RFC 5869, section 2.3).
     pub fn derive(&self, purpose: Purpose) -> Result<Vec<Secret<[u8; 32]>>> {
         std::iter::once(&self.active).chain(&self.older).map(|key| expand(key, purpose)).collect()
     }
@@ -213,11 +214,11 @@ impl Keyring {
     }
 }
 
-/// Makes a random key, written as PASERK `k4.local.…`.
+/// Generates a random key, written as PASERK `k4.local.…`.
 ///
 /// # Errors
 ///
-/// [`Error::Crypto`] when the operating system gives no randomness.
+/// [`Error::Crypto`] if the operating system returns no randomness.
 pub fn generate_paserk() -> Result<Secret<String>> {
     let key = Secret::new(random_bytes::<32>()?);
     Ok(Secret::new(format!("{PASERK_LOCAL}{}", URL_SAFE_NO_PAD.encode(key.expose()))))
@@ -250,8 +251,8 @@ fn parse_paserk(text: &str) -> Result<Secret<[u8; 32]>, String> {
     Ok(Secret::new(key))
 }
 
-/// Refuses what cannot be a random key: published ones, and ones of few different bytes. A random
-/// key of 32 bytes has fewer than 16 different ones with a probability below 2^-60.
+/// Refuses keys that cannot be random: published ones, and ones with few different bytes. A random key of 32
+/// bytes has fewer than 16 different bytes with a probability below 2^-60.
 pub(super) fn check_quality(bytes: &[u8]) -> Result<(), String> {
     if PUBLISHED.contains(&URL_SAFE_NO_PAD.encode(bytes).as_str()) {
         return Err("holds a key that stands in public documentation".to_owned());

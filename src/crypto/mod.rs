@@ -1,21 +1,21 @@
-//! Everything that touches a cryptography crate, and nothing else does.
+//! The only module that uses cryptography crates.
 //!
-//! | file | what for | with |
+//! | module | purpose | with |
 //! |---|---|---|
 //! | [`keys`] | one key for each purpose, derived from the configured ones | HKDF-SHA-256 (RFC 5869) |
-//! | [`paseto`] | sealing our cookies | PASETO `v4.local` |
-//! | [`vault`] | secrets in the store that have to be read again | PASETO `v4.local` |
+//! | [`paseto`] | sealed cookies | PASETO `v4.local` |
+//! | [`vault`] | secrets in the store that must be read again | PASETO `v4.local` |
 //! | [`token_key`] | the keys of tokens for programs | PASETO, PASERK |
 //! | [`one_time`] | random tokens, and their digests for the store | SHA-256, HMAC-SHA-256 |
-//! | [`personal_token`] | the text of tokens that people make for programs | CRC-32 |
-//! | [`remember_token`] | what a remembered browser keeps, and what comes after it | HMAC-SHA-256 |
-//! | [`chain`] | the chain of the audit journal, and its seals | SHA-256, HMAC-SHA-256 |
-//! | [`password`] | what a password may be | NFC |
+//! | [`personal_token`] | the text of personal access tokens | CRC-32 |
+//! | [`remember_token`] | the token of a remembered browser, and its successor | HMAC-SHA-256 |
+//! | [`chain`] | the hash chain of the audit journal, and its seals | SHA-256, HMAC-SHA-256 |
+//! | [`password`] | passwords, and which of them may be chosen | NFC |
 //! | `guessable` | which passwords are guessed first | zxcvbn |
-//! | [`hasher`] | hashing passwords on threads of their own | Argon2id (RFC 9106) |
+//! | [`hasher`] | hashing passwords on separate threads | Argon2id (RFC 9106) |
 //! | [`scheme`] | the parameters of a hash, and its computation | Argon2id (RFC 9106) |
 //! | [`decoys`] | the work for accounts that do not exist | |
-//! | `random` | randomness, of the operating system | |
+//! | `random` | randomness from the operating system | |
 //! | `pool` | threads behind a bounded queue | |
 
 pub mod chain;

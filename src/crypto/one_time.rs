@@ -1,4 +1,4 @@
-//! Random tokens that are shown once, and the digests that are kept of them.
+//! Random tokens that are shown once, and the digests that the store keeps of them.
 
 use std::fmt;
 
@@ -12,23 +12,23 @@ use crate::crypto::random::random_bytes;
 use crate::error::Result;
 use crate::secret::Secret;
 
-/// A random 256-bit token: a session's id, or what a mailed link carries.
+/// A random 256-bit token: the id of a session, or the token of a mailed link.
 ///
 /// As text it is 43 characters of unpadded base64url (RFC 4648, section 5).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Token(Secret<[u8; 32]>);
 
 impl Token {
-    /// Makes a token.
+    /// Generates a token.
     ///
     /// # Errors
     ///
-    /// [`Error::Crypto`](crate::Error::Crypto) when the operating system gives no randomness.
+    /// [`Error::Crypto`](crate::Error::Crypto) if the operating system returns no randomness.
     pub fn random() -> Result<Self> {
         Ok(Self(Secret::new(random_bytes()?)))
     }
 
-    /// Reads a token from its text.
+    /// Reads a token from its text. Returns `None` if the text is not a token.
     pub fn parse(text: &str) -> Option<Self> {
         let mut bytes = [0; 32];
         let length = URL_SAFE_NO_PAD.decode_slice(text, &mut bytes).ok()?;
@@ -45,39 +45,39 @@ impl Token {
         Digest(Sha256::digest(self.0.expose()).into())
     }
 
-    /// Makes a token of what was read of another text of it.
+    /// Creates a token from bytes that were read from another encoding.
     pub(super) fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(Secret::new(bytes))
     }
 
-    /// Returns what another text of it is made of.
+    /// Returns the bytes, for another encoding.
     pub(super) fn bytes(&self) -> &[u8; 32] {
         self.0.expose()
     }
 
-    /// Derives another token from this one, by a key and for one use (HMAC-SHA-256): whoever has this
-    /// one and not the key cannot tell the other.
+    /// Derives another token from this one with a key, for one use (HMAC-SHA-256). The derived token cannot
+    /// be computed from this one without the key.
     pub(super) fn derive(&self, key: &Secret<[u8; 32]>, to: &str) -> Self {
         let digest = keyed_digest(key.expose(), &[to.as_bytes(), self.0.expose()]);
         Self(Secret::new(digest.0))
     }
 
-    /// Derives the anti-forgery token of the session whose id this is.
+    /// Derives the CSRF token of the session with this id.
     ///
-    /// HMAC-SHA-256 keyed with the id: whoever knows the id can make it, nobody can go back, and
-    /// it changes whenever the id does. It hangs on no key of the operator's, and so outlives their
+    /// It is HMAC-SHA-256 keyed with the id. The id yields the token, but the token does not reveal the id,
+    /// and it changes whenever the id does. It does not depend on the configured keys, so it outlives their
     /// rotation.
     pub fn csrf_token(&self) -> String {
         URL_SAFE_NO_PAD.encode(keyed_digest(self.0.expose(), &[b"rocket_security csrf"]).0)
     }
 
-    /// Tells, in constant time, whether `text` is the anti-forgery token of this session.
+    /// Checks in constant time whether `text` is the CSRF token of this session.
     pub fn verify_csrf_token(&self, text: &str) -> bool {
         self.csrf_token().as_bytes().ct_eq(text.as_bytes()).into()
     }
 }
 
-/// The SHA-256 digest of a [`Token`], or a keyed digest of something to be counted.
+/// The SHA-256 digest of a [`Token`], or the keyed digest of something that is counted.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Digest([u8; 32]);
 
@@ -99,8 +99,8 @@ impl fmt::Debug for Digest {
     }
 }
 
-/// Digests `parts` under `key` (HMAC-SHA-256), so that the result can be looked up but not
-/// guessed from a stolen table. Each part is preceded by its length: no two lists collide.
+/// Computes the digest of `parts` under `key` (HMAC-SHA-256). The result can be looked up, but not guessed
+/// from a stolen table. Each part is preceded by its length, so that no two lists collide.
 pub fn keyed_digest(key: &[u8; 32], parts: &[&[u8]]) -> Digest {
     // A key of 32 bytes is never refused: HMAC takes any length (RFC 2104).
     let mut mac = match Hmac::<Sha256>::new_from_slice(key) {
@@ -115,7 +115,7 @@ pub fn keyed_digest(key: &[u8; 32], parts: &[&[u8]]) -> Digest {
     Digest(mac.finalize().into_bytes().into())
 }
 
-/// Returns a short mark of a text, which tells it from others and does not reveal it: 96 bits of SHA-256.
+/// Returns a short mark that identifies a text without revealing it: 96 bits of SHA-256.
 pub fn mark(text: &str) -> String {
     let digest: [u8; 32] = Sha256::digest(text.as_bytes()).into();
     let (mark, _) = digest.split_at(12);

@@ -1,4 +1,4 @@
-//! Sealing values for one purpose, as PASETO `v4.local`: small ones into cookies, and secrets for the store.
+//! Seals values for one purpose as PASETO `v4.local`: small values in cookies, and secrets in the store.
 
 use rusty_paseto::core::{
     ImplicitAssertion, Key, Local, Paseto, PasetoNonce, PasetoSymmetricKey, Payload, V4,
@@ -12,8 +12,7 @@ use crate::crypto::random::random_bytes;
 use crate::error::{Error, Result};
 use crate::secret::Secret;
 
-/// The longest token that is looked at, in bytes: a browser keeps no larger cookie (RFC 6265,
-/// section 6.1).
+/// The longest token that is read, in bytes. Browsers need not keep a larger cookie (RFC 6265, section 6.1).
 const MAX_BYTES: usize = 4_096;
 
 const HEADER: &str = "v4.local.";
@@ -21,15 +20,15 @@ const HEADER: &str = "v4.local.";
 /// Which key sealed a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Age {
-    /// The one that seals now.
+    /// The key that seals now.
     Active,
-    /// One that only opens.
+    /// A key that only opens.
     Older,
 }
 
 /// Encrypts and authenticates values for one purpose.
 ///
-/// The purpose is bound twice: by a key of its own, and by the implicit assertion.
+/// The purpose is bound twice: by a separate key, and by the implicit assertion.
 pub struct Sealer {
     active: PasetoSymmetricKey<V4, Local>,
     older: Vec<PasetoSymmetricKey<V4, Local>>,
@@ -37,11 +36,11 @@ pub struct Sealer {
 }
 
 impl Sealer {
-    /// Makes the sealer for `purpose`.
+    /// Creates the sealer for `purpose`.
     ///
     /// # Errors
     ///
-    /// [`Error::Crypto`] when keys cannot be derived.
+    /// [`Error::Crypto`] if the keys cannot be derived.
     pub fn new(keyring: &Keyring, purpose: Purpose) -> Result<Self> {
         let mut keys = keyring
             .derive(purpose)?
@@ -55,37 +54,38 @@ impl Sealer {
     ///
     /// # Errors
     ///
-    /// [`Error::Crypto`] when there is no randomness for the nonce.
+    /// [`Error::Crypto`] if the value cannot be serialized, or there is no randomness for the nonce.
     pub fn seal(&self, value: &impl Serialize) -> Result<String> {
         self.seal_with(value, self.purpose.as_str())
     }
 
-    /// Seals `value` for whoever has the id `owner` alone: it opens with that and no other.
+    /// Seals `value` for the id `owner`. It opens only with the same id.
     ///
     /// # Errors
     ///
-    /// [`Error::Crypto`] when there is no randomness for the nonce.
+    /// [`Error::Crypto`] if the value cannot be serialized, or there is no randomness for the nonce.
     pub fn seal_to(&self, value: &impl Serialize, owner: &Token) -> Result<String> {
         self.seal_with(value, &self.assertion_of(owner))
     }
 
-    /// Opens what any of the keys sealed for this purpose; none for anything else.
+    /// Opens a value that one of the keys sealed for this purpose. Returns `None` for anything else.
     pub fn open<T: DeserializeOwned>(&self, token: &str) -> Option<T> {
         self.open_with(token, self.purpose.as_str())
     }
 
-    /// Opens what any of the keys sealed for this purpose and for `owner`; none for anything else.
+    /// Opens a value that one of the keys sealed for this purpose and for `owner`. Returns `None` for
+    /// anything else.
     pub fn open_of<T: DeserializeOwned>(&self, token: &str, owner: &Token) -> Option<T> {
         self.open_with(token, &self.assertion_of(owner))
     }
 
-    /// Says how long the token is that seals a value of so many bytes of JSON: the header, and as
-    /// unpadded base64url a nonce of 32 bytes, the value, and a tag of 32 bytes (PASETO, version 4).
+    /// Returns the length of the token that seals a value of `payload` bytes of JSON: the header, then, as
+    /// unpadded base64url, a nonce of 32 bytes, the value, and a tag of 32 bytes (PASETO, version 4).
     pub fn sealed_length(payload: usize) -> usize {
         HEADER.len() + ((32 + payload + 32) * 4).div_ceil(3)
     }
 
-    /// The owner goes into the implicit assertion, which is authenticated and not sent.
+    /// The owner is part of the implicit assertion, which is authenticated but not sent.
     fn assertion_of(&self, owner: &Token) -> String {
         format!("{}:{}", self.purpose.as_str(), owner.reveal())
     }
@@ -104,7 +104,7 @@ impl Sealer {
         serde_json::from_str(payload.expose()).ok()
     }
 
-    /// Seals a text as it is; it opens with the same assertion alone.
+    /// Seals a text without serializing it. It opens only with the same assertion.
     pub(super) fn seal_text(&self, text: &str, assertion: &str) -> Result<String> {
         let nonce = Key::<32>::from(random_bytes::<32>()?);
         Paseto::<V4, Local>::builder()
@@ -114,9 +114,9 @@ impl Sealer {
             .map_err(|fault| Error::Crypto(fault.to_string()))
     }
 
-    /// Opens a text that any of the keys sealed with the same assertion, and says which.
+    /// Opens a text that one of the keys sealed with the same assertion, and returns which key.
     pub(super) fn open_text(&self, token: &str, assertion: &str) -> Option<(Secret<String>, Age)> {
-        // A footer that is empty is not authenticated: with another dot it would be the same token.
+        // An empty footer is not authenticated: with another dot it would be the same token.
         if token.ends_with('.') {
             return None;
         }

@@ -1,4 +1,4 @@
-//! Passwords: what one is, and which may be chosen.
+//! Passwords, and which of them may be chosen.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -13,11 +13,11 @@ use crate::secret::Secret;
 use crate::text::Text;
 use crate::user::EMAIL_MAX_BYTES;
 
-/// The longest password in bytes after normalisation. NIST SP 800-63B-4, section 3.1.1.2, asks to
-/// allow at least 64 characters; the limit only keeps normalisation cheap.
+/// The maximal length of a password after normalisation, in bytes. NIST SP 800-63B-4, section 3.1.1.2,
+/// requires at least 64 characters to be allowed; the limit only keeps normalisation cheap.
 pub const MAX_BYTES: usize = 1_024;
 
-/// A password as somebody typed it, normalised to NFC and otherwise untouched.
+/// A password as a user typed it, normalised to NFC and otherwise unchanged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Password(Secret<String>);
 
@@ -26,13 +26,13 @@ impl Password {
     ///
     /// # Errors
     ///
-    /// [`PasswordError`] when it is empty or longer than [`MAX_BYTES`].
+    /// [`PasswordError`] if it is empty or longer than [`MAX_BYTES`].
     pub fn parse(text: &Secret<String>) -> Result<Self, PasswordError> {
         let text = text.expose();
         if text.is_empty() {
             return Err(PasswordError::Missing);
         }
-        // NFC at most triples the bytes; refusing first keeps a megabyte from being normalised.
+        // NFC at most triples the bytes. Refusing first keeps a megabyte from being normalised.
         if text.len() > MAX_BYTES {
             return Err(PasswordError::TooLong);
         }
@@ -57,9 +57,9 @@ impl Password {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PasswordError {
-    /// There is none.
+    /// The text is empty.
     Missing,
-    /// It is longer than [`MAX_BYTES`].
+    /// The text is longer than [`MAX_BYTES`].
     TooLong,
 }
 
@@ -82,15 +82,16 @@ impl fmt::Display for PasswordError {
 
 impl StdError for PasswordError {}
 
-/// Which passwords may be chosen.
+/// The rules for new passwords.
 ///
-/// Long enough, and not one that guessing programs try first. There is no rule about kinds of
-/// characters, and no setting for one (NIST SP 800-63B-4, section 3.1.1.2: SHALL NOT).
+/// A new password must be long enough, and not among those that guessing programs try first. There are no
+/// rules about kinds of characters, and no setting for such rules (NIST SP 800-63B-4, section 3.1.1.2: SHALL
+/// NOT).
 #[derive(Clone, Debug)]
 pub struct PasswordPolicy {
-    /// The fewest code points.
+    /// The minimal length, in code points.
     pub min_length: usize,
-    /// Words that say nothing secret here: the site's name, its host.
+    /// Words that are not secret on this site: its name and its host.
     pub context_words: Vec<String>,
 }
 
@@ -101,7 +102,7 @@ const BLOCKLISTED: Text = Text::new(
 );
 
 impl PasswordPolicy {
-    /// Takes the length from the configuration, and the context words from the names of the site
+    /// Creates the policy with the length from the configuration and context words from the names of the site
     /// (ASVS 5.0, 6.1.2).
     pub fn new(config: &Config, base_url: &Url) -> Self {
         let host = base_url.host_str().unwrap_or_default();
@@ -113,14 +114,14 @@ impl PasswordPolicy {
         }
     }
 
-    /// Checks a password that somebody with the given words of their own (an address, a name)
-    /// wants to choose. `field` is the form's field to blame.
+    /// Checks a password that a user wants to choose. `own_words` are words that belong to the user, such as
+    /// an address or a name, and `field` is the form field that errors are attached to.
     ///
-    /// A password is refused if it is in the lists of leaked passwords, names and words of `zxcvbn`,
-    /// or made of little else. Of a long one, the first and the last 24 characters are looked at, and
-    /// one good part suffices. Of each word, the first 254 bytes count.
+    /// A password is refused if it is in `zxcvbn`'s lists of leaked passwords, names and words, or made of
+    /// little else. Of a long password, the first and the last 24 characters are checked, and one good part
+    /// suffices. Of each word, the first 254 bytes count.
     ///
-    /// The work is bounded, whatever the password. Call it off the async threads.
+    /// The work is bounded for every password. Call it off the async threads.
     pub fn check(&self, field: &str, password: &Password, own_words: &[&str]) -> FieldErrors {
         let mut errors = FieldErrors::new();
         if password.as_str().chars().count() < self.min_length {
@@ -138,8 +139,8 @@ impl PasswordPolicy {
     }
 }
 
-/// Tells whether little is left of a password without the words: fewer than the 8 characters that no
-/// password may fall short of.
+/// Returns `true` if little remains of a password without the words: fewer than 8 characters, the least that
+/// any password must have.
 fn is_made_of(password: &str, words: &[&str]) -> bool {
     let bare = |text: &str| -> String {
         text.to_lowercase().chars().filter(|c| c.is_alphanumeric()).collect()
@@ -153,12 +154,12 @@ fn is_made_of(password: &str, words: &[&str]) -> bool {
     is_any_in && rest.chars().count() < 8
 }
 
-/// Takes no more of a word than an address can have: it may be what somebody typed for one.
+/// Limits a word to the length of an e-mail address: it may be text that a user typed as an address.
 fn bounded(word: &str) -> &str {
     word.get(..word.floor_char_boundary(EMAIL_MAX_BYTES)).unwrap_or_default()
 }
 
-/// Returns a text whole and in the parts around its punctuation.
+/// Returns a text as a whole and split at its punctuation.
 fn split_words(text: &str) -> Vec<String> {
     let parts = text.split(|c: char| !c.is_alphanumeric()).filter(|part| part.len() > 2);
     let local = text.split('@').next();

@@ -1,39 +1,39 @@
 //! The text of a personal access token: a prefix, 256 random bits, and a checksum.
 //!
-//! `rspat_` and 49 characters of `0-9A-Za-z`: 43 of the secret, 6 of a CRC-32 over everything before
-//! them. The prefix lets a scanner find tokens in what was published by mistake, the checksum lets it tell
-//! them from what only looks like one, and spares the store a question. Neither makes one harder to guess:
-//! that is the 256 bits.
+//! `rspat_` is followed by 49 characters of `0-9A-Za-z`: 43 for the secret, and 6 for a CRC-32 of everything
+//! before them. The prefix lets scanners find tokens that were published by mistake. The checksum lets them
+//! ignore text that only looks like a token, and saves a query of the store. Neither makes a token harder to
+//! guess; the 256 random bits do.
 
 use crc::{CRC_32_ISO_HDLC, Crc};
 
 use crate::crypto::one_time::Token;
 use crate::secret::Secret;
 
-/// How many characters the secret has: 62^43 is just above 2^256.
+/// The length of the secret, in characters: 62^43 is just above 2^256.
 const SECRET: usize = 43;
 
-/// How many characters the checksum has: 62^6 is above 2^32.
+/// The length of the checksum, in characters: 62^6 is above 2^32.
 const CHECKSUM: usize = 6;
 
-/// That of zlib and PNG.
+/// The CRC-32 of zlib and PNG.
 const CRC_32: Crc<u32> = Crc::<u32>::new(&CRC_32_ISO_HDLC);
 
 const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
-/// Returns the text that is shown once.
+/// Returns the full text of a token, which is shown once.
 pub fn reveal(prefix: &str, token: &Token) -> Secret<String> {
     let text = format!("{prefix}_{}", encode(token.bytes()));
     let checksum = checksum(&text);
     Secret::new(text + &checksum)
 }
 
-/// Tells whether a text begins like such a token.
+/// Returns `true` if a text begins like such a token.
 pub fn begins(prefix: &str, text: &str) -> bool {
     text.strip_prefix(prefix).is_some_and(|rest| rest.starts_with('_'))
 }
 
-/// Reads a text that was revealed; none when it is another, or was mistyped.
+/// Reads the full text of a token. Returns `None` for other or mistyped text.
 pub fn parse(prefix: &str, text: &str) -> Option<Token> {
     let digits = text.strip_prefix(prefix)?.strip_prefix('_')?;
     if digits.len() != SECRET + CHECKSUM {
@@ -44,31 +44,31 @@ pub fn parse(prefix: &str, text: &str) -> Option<Token> {
     (checksum(before) == given).then(|| decode(secret).map(Token::from_bytes))?
 }
 
-/// Returns a regular expression by which scanners find such tokens.
+/// Returns a regular expression with which scanners find such tokens.
 pub fn pattern(prefix: &str) -> String {
     format!("\\b{prefix}_[0-9A-Za-z]{{{}}}\\b", SECRET + CHECKSUM)
 }
 
-/// Writes a number of 256 bits to the base of 62, the highest digit first.
+/// Writes a number of 256 bits in base 62, the highest digit first.
 fn encode(bytes: &[u8; 32]) -> String {
     let mut number = *bytes;
     let digits: Vec<u8> = (0..SECRET).map(|_| digit(divide(&mut number))).collect();
     digits.into_iter().rev().map(char::from).collect()
 }
 
-/// Divides a number by 62, and gives what is left over.
+/// Divides a number by 62, and returns the remainder.
 fn divide(number: &mut [u8; 32]) -> u32 {
     let mut rest: u32 = 0;
     for byte in number {
         let dividend = rest * 256 + u32::from(*byte);
-        // Less than 256, for what is left over is less than 62.
+        // Less than 256, because the remainder is less than 62.
         *byte = u8::try_from(dividend / 62).unwrap_or_default();
         rest = dividend % 62;
     }
     rest
 }
 
-/// Reads a number that [`encode`] wrote; none when it has more than 256 bits.
+/// Reads a number that [`encode`] wrote. Returns `None` if it has more than 256 bits.
 fn decode(text: &str) -> Option<[u8; 32]> {
     let mut number = [0; 32];
     for character in text.bytes() {
@@ -91,7 +91,7 @@ fn digit(value: u32) -> u8 {
     DIGITS.get(place).copied().unwrap_or(b'0')
 }
 
-/// Returns the CRC-32 of a text, that of zlib and PNG, to the base of 62.
+/// Returns the CRC-32 of a text, as zlib and PNG compute it, in base 62.
 fn checksum(text: &str) -> String {
     let mut rest = CRC_32.checksum(text.as_bytes());
     let mut digits = Vec::new();
@@ -148,7 +148,7 @@ mod tests {
 
     #[test]
     fn the_checksum_is_that_of_others() {
-        // The check value of CRC-32/ISO-HDLC, as catalogues of such checksums have it.
+        // The check value of CRC-32/ISO-HDLC in catalogues of checksums.
         assert_eq!(CRC_32.checksum(b"123456789"), 0xcbf4_3926);
         assert_eq!(checksum(""), "000000");
     }

@@ -1,9 +1,9 @@
-//! Threads for costly work, behind a queue that is bounded in all and for each network.
+//! Threads for costly work, behind a queue that is bounded in total and for each network.
 //!
-//! Left to the async runtime's blocking pool, a flood of requests would run hundreds of such jobs at
-//! once. Here as many run as there are threads, a bounded number waits, and further requests are
-//! refused before anything else is done for them. One network can hold a quarter of the places, and the
-//! networks around it half of them, at least two each, so that a single network cannot keep everyone else out.
+//! On the async runtime's blocking pool, a flood of requests would run hundreds of such jobs at once. Here
+//! only as many run as there are threads, a bounded number waits, and further requests are refused before any
+//! other work is done for them. One network can hold a quarter of the places, and the networks around it half
+//! of them, at least two each, so that a single network cannot keep everyone else out.
 
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -16,18 +16,18 @@ use crate::crypto::one_time::Digest;
 use crate::error::{Error, Result};
 use crate::rejection::Rejection;
 
-/// The part of all places that one network can hold: one in so many.
+/// One network can hold one in this many places.
 const NETWORK_SHARE: usize = 4;
 
-/// The part that a larger network around it can hold: one in so many.
+/// A larger network around it can hold one in this many places.
 const SURROUNDING_SHARE: usize = 2;
 
-/// The places that a network can hold at least.
+/// The number of places that a network can hold in any case.
 const NETWORK_LEAST: usize = 2;
 
 type Job<S> = Box<dyn FnOnce(&mut S) + Send>;
 
-/// Threads, each with a state of its own that it keeps from job to job.
+/// Threads that each keep a state from job to job.
 pub(crate) struct Pool<S> {
     jobs: mpsc::Sender<Job<S>>,
     places: Arc<Places>,
@@ -39,9 +39,9 @@ impl<S> Clone for Pool<S> {
     }
 }
 
-/// A place in the queue of a pool, taken before anything else is done for a request.
+/// A place in the queue of a pool, taken before any other work is done for a request.
 ///
-/// Work that has begun keeps its place until it is done, even if its request is gone.
+/// Work that has begun keeps its place until it is finished, even if its request is gone.
 #[derive(Clone)]
 pub struct Slot {
     _place: Arc<Place>,
@@ -69,7 +69,7 @@ impl<S: Default + 'static> Pool<S> {
         Ok(Self { jobs, places: Arc::new(places) })
     }
 
-    /// Takes a place that counts for no network: for work that no request asks for.
+    /// Takes a place that counts for no network, for work that does not belong to a request.
     ///
     /// # Errors
     ///
@@ -79,11 +79,12 @@ impl<S: Default + 'static> Pool<S> {
         Ok(Slot { _place: Arc::new(place) })
     }
 
-    /// Takes a place for a request from networks, the smallest first, each known by a keyed digest of it.
+    /// Takes a place for a request. `networks` are keyed digests of the networks that it comes from, the
+    /// smallest first.
     ///
     /// # Errors
     ///
-    /// [`Rejection::Saturated`] if the queue is full, or one of the networks has its part of it.
+    /// [`Rejection::Saturated`] if the queue is full, or one of the networks holds its share of it.
     pub(crate) fn reserve_for(&self, networks: Vec<Digest>) -> Result<Slot, Rejection> {
         let mut held = self.places.held();
         let count = |network| held.get(network).copied().unwrap_or_default();
@@ -101,7 +102,7 @@ impl<S: Default + 'static> Pool<S> {
         Ok(Slot { _place: Arc::new(Place { _permit: permit, held_by }) })
     }
 
-    /// Runs a job on one of the threads. A job that no request waits for any longer does not begin.
+    /// Runs a job on one of the threads. A job whose request is gone is not started.
     ///
     /// # Errors
     ///
@@ -125,7 +126,7 @@ impl<S: Default + 'static> Pool<S> {
     }
 }
 
-/// Takes jobs until the last [`Pool`] is dropped.
+/// Runs jobs until the last [`Pool`] is dropped.
 fn work<S: Default>(inbox: &Mutex<mpsc::Receiver<Job<S>>>) {
     let mut state = S::default();
     loop {
@@ -136,7 +137,7 @@ fn work<S: Default>(inbox: &Mutex<mpsc::Receiver<Job<S>>>) {
         let Ok(job) = job else {
             return;
         };
-        // A panic fails one request; without its threads, nobody could log in any more.
+        // A panic fails one request. If it ended the thread, soon no user could log in.
         if catch_unwind(AssertUnwindSafe(|| job(&mut state))).is_err() {
             log::error!("the work for a password panicked");
             state = S::default();

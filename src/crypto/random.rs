@@ -1,4 +1,4 @@
-//! Randomness, of the operating system.
+//! Randomness from the operating system.
 
 use crate::error::{Error, Result};
 
@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 ///
 /// # Errors
 ///
-/// [`Error::Crypto`] when it gives none; there is no fallback.
+/// [`Error::Crypto`] if the generator fails; there is no fallback.
 #[allow(clippy::disallowed_methods, reason = "the sole source of randomness")]
 pub fn random_bytes<const N: usize>() -> Result<[u8; N]> {
     let mut bytes = [0; N];
@@ -14,11 +14,11 @@ pub fn random_bytes<const N: usize>() -> Result<[u8; N]> {
     Ok(bytes)
 }
 
-/// Returns a random UUID (RFC 9562, version 4) for a row. Never a credential.
+/// Returns a random UUID (RFC 9562, version 4) for a row. It must never serve as a credential.
 ///
 /// # Errors
 ///
-/// [`Error::Crypto`] when the operating system gives no randomness.
+/// [`Error::Crypto`] if the operating system returns no randomness.
 pub fn random_uuid() -> Result<uuid::Uuid> {
     Ok(uuid::Builder::from_random_bytes(random_bytes()?).into_uuid())
 }

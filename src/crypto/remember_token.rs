@@ -1,9 +1,9 @@
-//! What a browser keeps to be remembered, and what comes after it.
+//! The token of a remembered browser, and its successor.
 //!
-//! A remember token is replaced whenever it is used. What replaces it, and the id of the session that it
-//! opens, are derived from it with a key of the server. Requests that present the same remember token at the
-//! same time get the same successor, at whichever instance, and the store keeps digests only. Without the key the
-//! next remember token cannot be derived from this one.
+//! A remember token is replaced whenever it is used. Its successor, and the id of the session that it opens,
+//! are derived from it with a key of the server. Requests that present the same token at the same time get
+//! the same successor, on every instance, and the store keeps only digests. Without the key, the successor
+//! cannot be derived.
 
 use chrono::DateTime;
 use serde::de::Error as _;
@@ -15,25 +15,25 @@ use crate::crypto::one_time::Token;
 use crate::error::Result;
 use crate::secret::Secret;
 
-/// What a browser keeps to be remembered.
+/// The token that a browser keeps to be remembered.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RememberToken {
-    /// The selector: which series it is. It stays.
+    /// The selector: the series that the token belongs to. It never changes.
     #[serde(serialize_with = "write", deserialize_with = "read")]
     pub series: Token,
-    /// The validator: which one of the series. It is replaced whenever it is used.
+    /// The validator: the place in the series. It is replaced whenever the token is used.
     #[serde(serialize_with = "write", deserialize_with = "read")]
     pub validator: Token,
-    /// When the series ends, in seconds since 1970.
+    /// The end of the series, in seconds since 1970.
     until: i64,
 }
 
 impl RememberToken {
-    /// Makes the first one of a series.
+    /// Creates the first token of a series.
     ///
     /// # Errors
     ///
-    /// [`Error::Crypto`](crate::Error::Crypto) when the operating system gives no randomness.
+    /// [`Error::Crypto`](crate::Error::Crypto) if the operating system returns no randomness.
     pub fn new(expires_at: Timestamp) -> Result<Self> {
         let until = expires_at.timestamp();
         Ok(Self { series: Token::random()?, validator: Token::random()?, until })
@@ -45,16 +45,16 @@ impl RememberToken {
     }
 }
 
-/// What comes after a remember token.
+/// What follows a remember token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Successor {
-    /// What the browser keeps from now on.
+    /// The token that the browser keeps from now on.
     pub remember_token: RememberToken,
-    /// The id of the session that is begun.
+    /// The id of the session that begins.
     pub session: Token,
 }
 
-/// Derives what comes after a remember token.
+/// Derives the successors of remember tokens.
 pub struct Succession {
     keys: Vec<Secret<[u8; 32]>>,
 }
@@ -69,8 +69,8 @@ impl Succession {
         Ok(Self { keys: keyring.derive(Purpose::Succession)? })
     }
 
-    /// Returns what comes after a remember token: by the active key first, then by the older ones, for an
-    /// instance that has not got the new key yet may have replaced it.
+    /// Returns the successors of a remember token: by the active key first, then by the older ones, because
+    /// an instance that does not have the new key yet may have replaced it.
     pub fn successors<'a>(
         &'a self,
         remember_token: &'a RememberToken,

@@ -1,7 +1,7 @@
-//! How a password was hashed: Argon2id with its parameters, read from a PHC string.
+//! The parameters of a password hash: Argon2id, read from a PHC string.
 //!
-//! Only what [`PasswordConfig::check_bounds`](crate::config::PasswordConfig::check_bounds) accepts for
-//! new hashes is verified, and all of it is.
+//! Verification accepts exactly those parameters that
+//! [`PasswordConfig::check_bounds`](crate::config::PasswordConfig::check_bounds) accepts for new hashes.
 
 use argon2::password_hash::phc;
 use argon2::password_hash::phc::{Output, ParamsString, Salt};
@@ -11,11 +11,11 @@ use crate::config::PasswordConfig;
 use crate::crypto::random::random_bytes;
 use crate::error::{Error, Result};
 
-/// The bytes of a salt (NIST SP 800-63B-4, section 3.1.1.2, asks for 4) and of a hash.
+/// The length of a salt (NIST SP 800-63B-4, section 3.1.1.2, requires 4) and of a hash, in bytes.
 const SALT_BYTES: usize = 16;
 const HASH_BYTES: usize = 32;
 
-/// The parameters of a hash: what its computation costs.
+/// The parameters of a hash, which determine its cost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Scheme {
     memory: u32,
@@ -24,7 +24,7 @@ pub struct Scheme {
 }
 
 impl Scheme {
-    /// Takes the parameters of new hashes from the configuration.
+    /// Reads the parameters of new hashes from the configuration.
     ///
     /// # Errors
     ///
@@ -35,12 +35,12 @@ impl Scheme {
         Ok(Self { memory, iterations, parallelism })
     }
 
-    /// Reads the parameters of a stored hash; none if it cannot be verified.
+    /// Reads the parameters of a stored hash. Returns `None` if it cannot be verified.
     pub fn of(stored: &str) -> Option<Self> {
         Target::read(stored).map(|target| target.scheme)
     }
 
-    /// Returns how many blocks of 1 KiB the computation fills, each pass counted.
+    /// Returns how many blocks of 1 KiB the computation fills, counting each pass.
     pub(crate) fn work(self) -> u64 {
         u64::from(self.memory) * u64::from(self.iterations)
     }
@@ -88,7 +88,7 @@ impl Scheme {
     }
 }
 
-/// What a password is compared with: the content of a stored hash.
+/// The content of a stored hash, to compare a password with.
 pub(crate) struct Target {
     scheme: Scheme,
     salt: Salt,
@@ -96,7 +96,7 @@ pub(crate) struct Target {
 }
 
 impl Target {
-    /// Reads a stored hash, if it is Argon2id within the bounds.
+    /// Reads a stored hash. Returns `None` unless it is Argon2id within the limits.
     pub(crate) fn read(stored: &str) -> Option<Self> {
         let hash = phc::PasswordHash::new(stored).ok()?;
         let params = Params::try_from(&hash).ok()?;
@@ -115,7 +115,7 @@ impl Target {
         Some(Self { scheme, salt: hash.salt?, expected: hash.hash? })
     }
 
-    /// Makes a target that no password fits, for the same work as one that does.
+    /// Creates a target that no password matches, and that costs the same work as a real one.
     ///
     /// # Errors
     ///

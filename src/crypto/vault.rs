@@ -1,17 +1,15 @@
-//! Secrets in the store that have to be read again.
+//! Seals secrets that the store keeps and that must be read again.
 //!
-//! Of a password the store has a hash, of a token a digest. The secret of an authenticator app and the
-//! token of an identity provider have to be read again, and are sealed for that as PASETO `v4.local`
-//! with a key of their own, derived from `security.keys`. A stolen database does not reveal them without
-//! the keys.
+//! The store has a hash of a password, and a digest of a token. The secret of an authenticator app and the
+//! token of an identity provider must be read again. They are sealed as PASETO `v4.local` with a separate key
+//! that is derived from `security.keys`, so a stolen database does not reveal them without the keys.
 //!
-//! A sealed secret is bound to its user, its kind and the id of its row by the implicit assertion, which
-//! is authenticated and not stored. Copied into another row it does not open, so that an attacker who
-//! can write to the database and has an account cannot put their own secret in the place of another
-//! user's.
+//! The implicit assertion, which is authenticated and not stored, binds a sealed secret to its user, its kind
+//! and the id of its row. It does not open in another row. An attacker who can write to the database and has
+//! an account cannot replace another user's secret with their own.
 //!
-//! The active key seals, older keys still open. [`Opened::is_outdated`] says when an older key was
-//! needed: seal the secret again then, so that the older key can be removed one day.
+//! The active key seals, and older keys still open. If [`Opened::is_outdated`] is set, an older key was
+//! needed: seal the secret again, so that the older key can be removed one day.
 //!
 //! ```
 //! use rocket_security::Secret;
@@ -39,7 +37,7 @@ use crate::error::{Error, Result};
 use crate::secret::Secret;
 use crate::user::{CredentialKind, UserId};
 
-/// Seals and opens secrets that have to be read again.
+/// Seals and opens secrets that must be read again.
 pub struct Vault {
     sealer: Sealer,
 }
@@ -49,29 +47,29 @@ impl Vault {
     ///
     /// # Errors
     ///
-    /// [`Error::Crypto`] when keys cannot be derived.
+    /// [`Error::Crypto`] if the keys cannot be derived.
     pub fn new(keyring: &Keyring) -> Result<Self> {
         Ok(Self { sealer: Sealer::new(keyring, Purpose::Vault)? })
     }
 
     /// Seals a secret with the active key, for one row of one user.
     ///
-    /// The result is ASCII text, 95 bytes and four thirds of the secret long. Sealing the same secret twice
-    /// returns two different texts.
+    /// The result is ASCII text of 95 bytes plus four thirds of the secret's length. Sealing the same secret
+    /// twice returns two different texts.
     ///
     /// # Errors
     ///
-    /// [`Error::Crypto`] when the operating system has no randomness.
+    /// [`Error::Crypto`] if the operating system returns no randomness.
     pub fn seal(&self, secret: &Secret<String>, place: &SealedFor<'_>) -> Result<String> {
         self.sealer.seal_text(secret.expose(), &place.assertion())
     }
 
-    /// Opens a secret that any of the keys sealed for the same user, kind and row.
+    /// Opens a secret that one of the keys sealed for the same user, kind and row.
     ///
     /// # Errors
     ///
-    /// [`Error::Crypto`] when no key opens it: the key was removed, the text was altered, or it was
-    /// sealed for another place. The user has done nothing wrong, and an operator has to look.
+    /// [`Error::Crypto`] if no key opens it: the key was removed, the text was altered, or it was sealed for
+    /// another place. This is not the user's fault; an operator must look into it.
     pub fn open(&self, sealed: &str, place: &SealedFor<'_>) -> Result<Opened> {
         let opened = self.sealer.open_text(sealed, &place.assertion());
         let (secret, age) = opened.ok_or_else(|| place.fault())?;
@@ -83,7 +81,7 @@ impl Vault {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SealedFor<'a> {
-    /// The user whose secret it is.
+    /// The user that the secret belongs to.
     pub user: UserId,
     /// The kind of the credential.
     pub kind: &'a CredentialKind,
@@ -99,8 +97,8 @@ impl<'a> SealedFor<'a> {
 }
 
 impl SealedFor<'_> {
-    /// Returns what is authenticated with the secret. The ids are of fixed length, so that no two places
-    /// have the same.
+    /// Returns what is authenticated with the secret. The ids have a fixed length, so no two places have the
+    /// same assertion.
     fn assertion(&self) -> String {
         let (purpose, user) = (Purpose::Vault.as_str(), self.user.as_uuid().hyphenated());
         format!("{purpose}:{user}:{}:{}", self.kind, self.id.hyphenated())
@@ -122,7 +120,7 @@ impl SealedFor<'_> {
 pub struct Opened {
     /// The secret.
     pub secret: Secret<String>,
-    /// Whether an older key sealed it: seal it again, and keep that.
+    /// Set if an older key sealed it. Seal it again then, and store the result.
     pub is_outdated: bool,
 }
 
@@ -198,7 +196,7 @@ mod tests {
         let opened = after.open(&sealed, &place).unwrap();
         assert_eq!(opened.secret.expose(), "JBSWY3DPEHPK3PXP");
         assert!(opened.is_outdated);
-        // Without the older key it is lost, unless it was sealed again in time.
+        // Without the older key the secret is lost, unless it was sealed again in time.
         assert!(last.open(&sealed, &place).is_err());
         let again = after.seal(&opened.secret, &place).unwrap();
         for vault in [&after, &last] {

@@ -1,12 +1,24 @@
-//! How the events are declared: their names, their fields, and what is asked of each.
+//! The macro that declares the events: their names, their fields, and the account they are about.
 
-/// Declares the events: a name and a field or two each; every one has an `Origin` besides.
+/// Declares the events with their names and fields. Every event also has an `Origin`.
 macro_rules! events {
     ($(
         $(#[$doc:meta])*
         $variant:ident, $name:literal, $user:expr, { $($(#[$note:meta])* $field:ident: $type:ty,)* }
     )+) => {
-        /// Something that happened to an account or a session.
+        /// Something that happened to an account, a session or a token.
+        ///
+        /// Listen with [`Security::on_event`](crate::Security::on_event). See [`event`](crate::event) for
+        /// when each event is sent.
+        ///
+        /// ```
+        /// use rocket_security::Event;
+        ///
+        /// fn is_alarming(event: &Event) -> bool {
+        ///     matches!(event, Event::RememberTheft { .. } | Event::TokenReuse { .. })
+        /// }
+        /// # drop(is_alarming);
+        /// ```
         #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
         #[serde(tag = "event", rename_all = "snake_case")]
         #[non_exhaustive]
@@ -15,21 +27,21 @@ macro_rules! events {
                 $(#[$doc])*
                 $variant {
                     $($(#[$note])* $field: $type,)*
-                    /// When, from where, in which request and by whom.
+                    /// The time, the client's address, the request, and how its sender was authenticated.
                     origin: Origin,
                 },
             )+
         }
 
         impl Event {
-            /// Returns its name, which is also its tag in JSON: `user_authenticated`.
+            /// Returns the name of the event, which is also its tag in JSON: `user_authenticated`.
             pub fn name(&self) -> &'static str {
                 match self {
                     $(Self::$variant { .. } => $name,)+
                 }
             }
 
-            /// Returns the account that it is about, if it is about one.
+            /// Returns the account that the event is about, if any.
             #[allow(unused_variables, reason = "most events need one field of theirs for it, or none")]
             pub fn user(&self) -> Option<UserId> {
                 match self {
@@ -37,7 +49,7 @@ macro_rules! events {
                 }
             }
 
-            /// Says when it happened, and from where.
+            /// Returns when and where the event happened.
             pub fn origin(&self) -> &Origin {
                 match self {
                     $(Self::$variant { origin, .. } => origin,)+

@@ -1,15 +1,15 @@
-//! Which event tells that a mail with a link or a username went out.
+//! Finds the event for a mail with a link or a username.
 
 use crate::event::kinds::Event;
 use crate::event::origin::Origin;
 use crate::user::UserId;
 
 impl Event {
-    /// Returns the event for mail that went out with a link of that purpose, or without one and of that
-    /// template, if it has one.
+    /// Returns the event for a sent mail, if it has one. `purpose` is the purpose of its link, or the
+    /// template of a mail without a link.
     ///
-    /// A first confirmation link comes with a registration, which has an event of its own: `was_asked_for`
-    /// tells it from another one that somebody asked for by the address.
+    /// The first confirmation link comes with a registration, which has a separate event. `was_asked_for`
+    /// distinguishes it from a later link that a user asked for with the address.
     pub(crate) fn instructions_sent(
         purpose: &str,
         was_asked_for: bool,

@@ -1,4 +1,4 @@
-//! Every event there is, with its name, the account it is about, and its fields.
+//! All events, with their names, the account that each is about, and their fields.
 
 use serde::Serialize;
 use uuid::Uuid;
@@ -11,349 +11,352 @@ use crate::secret::Secret;
 use crate::user::{PermissionName, RoleName, UserId};
 
 events! {
-    /// Somebody logged in.
+    /// Sent when a session begins: a user logged in.
     UserAuthenticated, "user_authenticated", Some(*user), {
-        /// Who.
+        /// The user who logged in.
         user: UserId,
-        /// How they proved it, for example `password`.
+        /// How they proved who they are, for example `password`.
         authn_via: String,
     }
 
-    /// Too many wrong passwords in a row disabled a password where they were counted.
+    /// Sent when too many wrong passwords in a row disable a password for the network they came from.
     PasswordDisabled, "password_disabled", Some(*user), {
-        /// Whose password.
+        /// The user whose password it is.
         user: UserId,
     }
 
-    /// Somebody tried to log in, or to prove that it is still them, and was refused.
+    /// Sent when a login, or a verification at `/verify`, is refused. Also sent when a request with a
+    /// password or a token is refused.
     UserFailedAuthn, "user_failed_authn", *user, {
-        /// Whose account it was, if there is one.
+        /// The account, if there is one.
         user: Option<UserId>,
-        /// By which method, for example `password` or `token`.
+        /// The method, for example `password` or `token`.
         authn_via: String,
-        /// The reason code of the refusal, for the operator's eyes.
+        /// The reason code of the refusal, for the operator only.
         reason: &'static str,
     }
 
-    /// A request that needs somebody logged in came from nobody.
+    /// Sent when a request that needs a logged-in user has none.
     UserUnauthenticated, "user_unauthenticated", None, {}
 
-    /// A request that needs a role or a permission came from somebody who does not have it, one that needs a
-    /// scope came by a token that does not, or a policy denied it.
+    /// Sent when the user of a request lacks a required role or permission, when its token lacks a required
+    /// scope, or when a policy denies it.
     UserUnauthorized, "user_unauthorized", Some(*user), {
-        /// Who.
+        /// The user of the request.
         user: UserId,
-        /// What would have let them in.
+        /// What the request lacked.
         missing: Missing,
     }
 
-    /// Somebody proved that it is still them.
+    /// Sent when a user proves again who they are, for example at `/verify`.
     UserVerified, "user_verified", Some(*user), {
-        /// Who.
+        /// The user.
         user: UserId,
     }
 
-    /// Somebody logged out.
+    /// Sent when a user logs out.
     UserLoggedOut, "user_logged_out", Some(*user), {
-        /// Who.
+        /// The user.
         user: UserId,
     }
 
-    /// A session ended without its browser asking for it.
+    /// Sent when a session ends without a request to log out.
     SessionEnded, "session_ended", Some(*user), {
-        /// Whose it was.
+        /// The user of the session.
         user: UserId,
-        /// Which: its public id, which opens nothing.
+        /// The public id of the session, which grants no access.
         session: Uuid,
-        /// Why.
+        /// Why it ended.
         reason: SessionEnd,
     }
 
-    /// What a browser is remembered by was used a second time, after it had been replaced: somebody has a
-    /// copy. The series is ended, and the session that was begun by it.
+    /// Sent when a remember token is used a second time, after it was replaced: there is a copy of it. The
+    /// series ends, and so does the session that it began.
     RememberTheft, "remember_theft", Some(*user), {
-        /// Who is remembered.
+        /// The remembered user.
         user: UserId,
     }
 
-    /// A program logged in: a family of refresh tokens began.
+    /// Sent when a program logs in: a family of refresh tokens begins.
     RefreshTrackerCreated, "refresh_tracker_created", Some(*user), {
-        /// Whose.
+        /// The user of the program.
         user: UserId,
-        /// Which: its public id, which opens nothing.
+        /// The public id of the family, which grants no access.
         family: Uuid,
     }
 
-    /// A program's login ended, without a change of the account, not with a session, and not because a
-    /// refresh token was used twice: of that [`TokenReuse`](Self::TokenReuse) tells.
+    /// Sent when a program's login ends by its age, because its user has too many, or because its user or an
+    /// operator ended it. Not sent if it ends with a change of the account or with a session, or because a
+    /// refresh token was used twice, which [`TokenReuse`](Self::TokenReuse) reports.
     RefreshTrackerRevoked, "refresh_tracker_revoked", Some(*user), {
-        /// Whose it was.
+        /// The user of the program.
         user: UserId,
-        /// Which: its public id.
+        /// The public id of the family.
         family: Uuid,
-        /// Why.
+        /// Why it ended.
         reason: SessionEnd,
     }
 
-    /// A refresh token was used a second time, after it had been replaced: somebody has a copy. Its family
-    /// is ended, and the access tokens of it.
+    /// Sent when a refresh token is used a second time, after it was replaced: there is a copy of it. Its
+    /// family ends, and so do the access tokens of the family.
     TokenReuse, "token_reuse", Some(*user), {
-        /// Whose it is.
+        /// The user of the program.
         user: UserId,
-        /// Which family: its public id.
+        /// The public id of the family.
         family: Uuid,
     }
 
-    /// One token is good no more, though it has not expired.
+    /// Sent when a single token is revoked before it expires.
     TokenDenied, "token_denied", *user, {
-        /// Whose it is, if it is about an account.
+        /// The user of the token, if it belongs to an account.
         user: Option<UserId>,
-        /// By what it is [denied](crate::token::denied_as): its `jti`, or of a trusted issuer's a digest.
+        /// What the token is [denied](crate::token::denied_as) by: its `jti`, or a digest for a token of a
+        /// trusted issuer.
         token: String,
     }
 
-    /// An operator issued an access token for an account.
+    /// Sent when an operator issues an access token for an account.
     TokenIssued, "token_issued", Some(*user), {
-        /// Whose.
+        /// The user of the token.
         user: UserId,
-        /// Its id, `jti`.
+        /// The id of the token, `jti`.
         token: Uuid,
     }
 
-    /// An operator ended whatever an account was logged in with: sessions, programs, tokens and links.
+    /// Sent when an operator ends all sessions, programs, tokens and links of an account.
     TokensRevoked, "tokens_revoked", Some(*user), {
-        /// Whose.
+        /// The user of the account.
         user: UserId,
     }
 
-    /// Somebody made a token for a program of theirs.
+    /// Sent when a user creates a personal access token.
     PersonalTokenCreated, "personal_token_created", Some(*user), {
-        /// Whose it is.
+        /// The user of the token.
         user: UserId,
-        /// Which: its public id, which opens nothing.
+        /// The public id of the token, which grants no access.
         token: Uuid,
     }
 
-    /// A token that somebody had made for a program of theirs was revoked.
+    /// Sent when a personal access token is revoked.
     PersonalTokenRevoked, "personal_token_revoked", Some(*user), {
-        /// Whose it was.
+        /// The user of the token.
         user: UserId,
-        /// Which: its public id, which opens nothing.
+        /// The public id of the token, which grants no access.
         token: Uuid,
     }
 
-    /// An account was made.
+    /// Sent when an account is created.
     UserRegistered, "user_registered", Some(*user), {
-        /// Whose.
+        /// The new user.
         user: UserId,
     }
 
-    /// Somebody tried to register with an address that has an account.
+    /// Sent when a registration names an address that has an account.
     UserNotRegistered, "user_not_registered", Some(*existing), {
-        /// Whose account it is.
+        /// The user of that account.
         existing: UserId,
-        /// Whether nobody had confirmed it: its password is gone then, unless the same one was typed,
-        /// and it goes by the username that was.
+        /// Set if the account's address was never confirmed. Then the account loses its password, unless the
+        /// same one was typed, and takes the username that was typed.
         contested: bool,
     }
 
-    /// Mail with another confirmation link was sent, because the user asked for one.
+    /// Sent when mail with another confirmation link is sent, because the user asked for it.
     ConfirmInstructionsSent, "confirm_instructions_sent", Some(*user), {
-        /// For whom.
+        /// The user that the mail is for.
         user: UserId,
     }
 
-    /// An address was confirmed.
+    /// Sent when an address is confirmed.
     UserConfirmed, "user_confirmed", Some(*user), {
-        /// Whose.
+        /// The user of the address.
         user: UserId,
     }
 
-    /// Mail with a link to choose a new password was sent.
+    /// Sent when mail with a link for choosing a new password is sent.
     ResetPasswordInstructionsSent, "reset_password_instructions_sent", Some(*user), {
-        /// For whom.
+        /// The user that the mail is for.
         user: UserId,
     }
 
-    /// A password was replaced by way of a mailed link.
+    /// Sent when a password is replaced with a mailed link.
     PasswordReset, "password_reset", Some(*user), {
-        /// Whose.
+        /// The user of the password.
         user: UserId,
     }
 
-    /// An operator asked for a new password, before anything else.
+    /// Sent when an operator requires a user to choose a new password before doing anything else.
     PasswordChangeRequired, "password_change_required", Some(*user), {
-        /// Whose.
+        /// The user.
         user: UserId,
     }
 
-    /// A password was changed, or set for the first time, by its owner.
+    /// Sent when a user changes their password, or sets it for the first time.
     PasswordChanged, "password_changed", Some(*user), {
-        /// Whose.
+        /// The user.
         user: UserId,
     }
 
-    /// Mail was sent to an address that somebody wants to have as theirs.
+    /// Sent when mail is sent to the new address that a user asked for.
     ChangeEmailInstructionsSent, "change_email_instructions_sent", Some(*user), {
-        /// Who.
+        /// The user.
         user: UserId,
     }
 
-    /// The address of an account was changed.
+    /// Sent when the address of an account changes.
     ChangeEmailConfirmed, "change_email_confirmed", Some(*user), {
-        /// Whose.
+        /// The user.
         user: UserId,
-        /// The address that the account had before. It is not in the JSON.
+        /// The previous address. It is not in the JSON.
         #[serde(skip)]
         old_email: Secret<String>,
     }
 
-    /// A change of address was undone from the old address.
+    /// Sent when a change of address is undone from the old address.
     ChangeEmailUndone, "change_email_undone", Some(*user), {
-        /// Whose.
+        /// The user.
         user: UserId,
     }
 
-    /// The username of an account was changed, or chosen for the first time, by its owner.
+    /// Sent when a user changes their username, or chooses it for the first time.
     UsernameChanged, "username_changed", Some(*user), {
-        /// Whose.
+        /// The user.
         user: UserId,
-        /// The username that the account had before, if it had one. It is not in the JSON.
+        /// The previous username, if there was one. It is not in the JSON.
         #[serde(skip)]
         old_username: Option<Secret<String>>,
     }
 
-    /// Mail with their username was sent to somebody who had asked for it.
+    /// Sent when mail with a forgotten username is sent.
     UsernameRecoveryEmailSent, "username_recovery_email_sent", Some(*user), {
-        /// To whom.
+        /// The user that the mail is for.
         user: UserId,
     }
 
-    /// An account was closed by its owner, to be deleted later.
+    /// Sent when a user closes their account, to be deleted later.
     UserClosed, "user_closed", Some(*user), {
-        /// Whose.
+        /// The user.
         user: UserId,
     }
 
-    /// A closed account was opened again by its owner.
+    /// Sent when a user reopens their closed account.
     UserReopened, "user_reopened", Some(*user), {
-        /// Whose.
+        /// The user.
         user: UserId,
     }
 
-    /// An account and everything that was its was deleted.
+    /// Sent when an account is deleted with everything that belongs to it.
     UserDeleted, "user_deleted", Some(*user), {
-        /// Whose.
+        /// The deleted user.
         user: UserId,
     }
 
-    /// A locked account may log in again: an operator says so.
+    /// Sent when an operator unlocks an account, so that its user may log in again.
     UserActivated, "user_activated", Some(*user), {
-        /// Whose.
+        /// The user.
         user: UserId,
     }
 
-    /// An account was locked by an operator; its sessions ended with it.
+    /// Sent when an operator locks an account. Its sessions end.
     UserDeactivated, "user_deactivated", Some(*user), {
-        /// Whose.
+        /// The user.
         user: UserId,
     }
 
-    /// Somebody got a role.
+    /// Sent when a user is granted a role.
     RoleGranted, "role_granted", Some(*user), {
-        /// Who.
+        /// The user.
         user: UserId,
-        /// Its name.
+        /// The name of the role.
         role: RoleName,
     }
 
-    /// Somebody lost a role.
+    /// Sent when a user loses a role.
     RoleRevoked, "role_revoked", Some(*user), {
-        /// Who.
+        /// The user.
         user: UserId,
-        /// Its name.
+        /// The name of the role.
         role: RoleName,
     }
 
-    /// A role got a permission, and so did everybody who has the role.
+    /// Sent when a role, and with it every user who has it, is granted a permission.
     PermissionGranted, "permission_granted", None, {
-        /// The role's name.
+        /// The name of the role.
         role: RoleName,
-        /// The permission's name.
+        /// The name of the permission.
         permission: PermissionName,
     }
 
-    /// A role lost a permission.
+    /// Sent when a role loses a permission.
     PermissionRevoked, "permission_revoked", None, {
-        /// The role's name.
+        /// The name of the role.
         role: RoleName,
-        /// The permission's name.
+        /// The name of the permission.
         permission: PermissionName,
     }
 
-    /// A role includes another from now on: everybody who has the first has the second, too.
+    /// Sent when a role starts to include another: every user who has the first also has the second.
     RoleIncluded, "role_included", None, {
-        /// The role that got more.
+        /// The role that includes the other.
         role: RoleName,
-        /// The role that it includes.
+        /// The included role.
         included: RoleName,
     }
 
-    /// A role includes another no more.
+    /// Sent when a role stops including another.
     RoleExcluded, "role_excluded", None, {
-        /// The role that got less.
+        /// The role that included the other.
         role: RoleName,
-        /// The role that it included.
+        /// The role that was included.
         included: RoleName,
     }
 
-    /// A role was deleted: no user has it.
+    /// Sent when a role is deleted. No user has it any longer.
     RoleDeleted, "role_deleted", None, {
-        /// The role's name.
+        /// The name of the role.
         role: RoleName,
     }
 
-    /// Somebody was invited: there is an account, and mail with a link to choose its password.
+    /// Sent when an account is created by an invitation. Mail with a link for choosing its password follows.
     UserInvited, "user_invited", Some(*user), {
-        /// Who.
+        /// The invited user.
         user: UserId,
     }
 
-    /// Mail with an invitation was sent.
+    /// Sent when mail with an invitation is sent.
     InvitationSent, "invitation_sent", Some(*user), {
-        /// To whom.
+        /// The user that the mail is for.
         user: UserId,
     }
 
-    /// Somebody who was invited chose their password.
+    /// Sent when an invited user chooses their password.
     InvitationAccepted, "invitation_accepted", Some(*user), {
-        /// Who.
+        /// The user.
         user: UserId,
     }
 
-    /// A mailed link was used that opens nothing: it was forged, used up, replaced or too old.
+    /// Sent when a mailed link is refused: it is forged, used up, replaced or too old.
     LinkRefused, "link_refused", None, {
-        /// What it would have been for, for example `confirm`.
+        /// The purpose of the link, for example `confirm`.
         purpose: &'static str,
     }
 
-    /// An unsafe request came without a valid anti-forgery token or from another site.
+    /// Sent when an unsafe request has no valid CSRF token or comes from another site.
     CsrfFailed, "csrf_failed", None, {
         /// The reason code.
         reason: &'static str,
     }
 
-    /// Attempts were turned away because there were too many.
+    /// Sent when an attempt is refused because there were too many.
     Throttled, "throttled", None, {}
 
-    /// Events that came with no change were not written down, because too many came at once or the store
-    /// did not answer. Listeners are not told: it stands in the journal, where the events are missing.
+    /// Written to a journal in place of events that belong to no change and were not stored, because there
+    /// were too many at once or the store did not answer. It is not sent to listeners.
     EventsLost, "events_lost", None, {
         /// The name of the lost events.
         lost: &'static str,
-        /// How many.
+        /// How many were lost.
         count: u64,
-        /// When the first of them happened; the last happened at the time of this event.
+        /// When the first of them happened. The last happened at the time of this event.
         since: Timestamp,
     }
 }

@@ -1,4 +1,4 @@
-//! When something happened, from where, and in which request.
+//! When, where and in which request an event happened.
 
 use std::net::IpAddr;
 
@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::clock::Timestamp;
 
-/// When something happened, and from where.
+/// When, where and in which request an event happened.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Origin {
@@ -16,22 +16,22 @@ pub struct Origin {
     pub at: Timestamp,
     /// The client's network address, if it is known.
     pub client: Option<IpAddr>,
-    /// The request, as the header `X-Request-Id` of its answer tells; none outside requests.
+    /// The id of the request, as in the header `X-Request-Id` of its response. `None` outside requests.
     pub request_id: Option<Uuid>,
-    /// The method of the request; none outside requests.
+    /// The method of the request. `None` outside requests.
     #[serde(serialize_with = "method_name")]
     pub method: Option<Method>,
-    /// The route that answered the request, as the pattern of its path: `/reset/<token>`. None outside
-    /// requests, and where no route took it.
+    /// The route that answered the request, as the pattern of its path: `/reset/<token>`. `None` outside
+    /// requests, and if no route matched.
     pub route: Option<String>,
-    /// How whoever sent the request had proved to be them: what their session began with, such as
-    /// `password`, or the [mechanism](crate::guard::mechanism) of a request that came by another, such as
-    /// `basic` or `token`. None when nobody had.
+    /// How the sender of the request was authenticated: the method that their session began with, such as
+    /// `password`, or the [mechanism](crate::guard::mechanism) of a request without a session, such as
+    /// `basic` or `token`. `None` if the request was not authenticated.
     pub authn_via: Option<String>,
 }
 
 impl Origin {
-    /// Says when and from where.
+    /// Creates an origin with a time and an address.
     pub fn new(at: Timestamp, client: Option<IpAddr>) -> Self {
         Self { at, client, request_id: None, method: None, route: None, authn_via: None }
     }
@@ -43,7 +43,7 @@ impl Origin {
         self
     }
 
-    /// Says in which request, and how its sender had proved to be them.
+    /// Sets the id of the request, and how its sender was authenticated.
     pub fn within(mut self, request_id: Option<Uuid>, authn_via: Option<String>) -> Self {
         self.request_id = request_id;
         self.authn_via = authn_via;

@@ -1,12 +1,12 @@
-//! The way to what writes down the events that come with no change of the store.
+//! Stores the events that do not belong to a change in the store, in a journal.
 //!
-//! Anybody with an account can make some of these events happen as often as they like. Two rules
-//! keep the journal readable and bounded. Events that differ only in their time and their request
-//! are counted: the first is written at once, and what follows until the end of the [`WINDOW`] is
-//! written as one more. And each kind of event has [`ROOM`] of its own, so that a flood of one kind
-//! crowds out no other: failed logins are still written during a flood of requests for forbidden pages.
-//! What does not fit is written down as [`Event::EventsLost`]: the first of a window at once, so that the
-//! journal says so from then on, and the number of the others when the window ends.
+//! Any user with an account can cause some of these events as often as they like. Two rules keep the journal
+//! readable and bounded. Events that differ only in their time and their request are counted: the first is
+//! stored at once, and those that follow until the end of the [`WINDOW`] are stored as one more entry. And
+//! each kind of event has its own [`ROOM`], so that a flood of one kind does not crowd out another: failed
+//! logins are still stored during a flood of requests for forbidden pages. For events that do not fit,
+//! [`Event::EventsLost`] is stored: for the first of a window at once, so that the journal is marked from
+//! then on, and for the others with their number when the window ends.
 
 use std::collections::{HashMap, VecDeque};
 use std::net::{IpAddr, Ipv6Addr};
@@ -25,44 +25,44 @@ use crate::clock::Timestamp;
 use crate::event::kinds::Event;
 use crate::event::origin::Origin;
 
-/// How many events of one kind that differ are written within a [`WINDOW`], and as many counts of
-/// events that repeated them.
+/// How many different events of one kind are stored within a [`WINDOW`], and as many counts of their
+/// repetitions.
 pub const ROOM: usize = 512;
 
-/// How long equal events are counted before the count is written.
+/// How long equal events are counted before the count is stored.
 pub const WINDOW: Duration = Duration::from_secs(60);
 
-/// How many ended logins wait at most. A sweep ends many at once, and no client causes more of
-/// these events than it began logins.
+/// How many events about ended logins wait at most. A sweep ends many at once, and a client cannot cause more
+/// of these events than it began logins.
 const ROOM_FOR_ENDS: usize = 16_384;
 
-/// How many events are written at a time.
+/// How many events are stored at a time.
 const BATCH: usize = 64;
 
 pub(super) type Record = Box<dyn Fn(Vec<Counted>) -> BoxFuture<'static, bool> + Send + Sync>;
 
-/// An event, and how many like it happened.
+/// An event, and how often it happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Counted {
-    /// The first of them.
+    /// The first of these events.
     pub event: Arc<Event>,
-    /// How many there were. They differ in their time, their request, and at most in the address
-    /// within one IPv6 network (/48).
+    /// How many there were. They differ in their time, their request, and at most in the address within one
+    /// IPv6 network (/48).
     pub count: u64,
     /// When the last of them happened.
     pub last_at: Timestamp,
 }
 
 impl Counted {
-    /// Counts one event.
+    /// Wraps a single event.
     pub fn once(event: Arc<Event>) -> Self {
         let last_at = event.origin().at;
         Self { event, count: 1, last_at }
     }
 }
 
-/// The task that writes events down, and what waits for it.
+/// The task that stores events, and the events that wait for it.
 pub(super) struct Recorder {
     shared: Arc<Shared>,
     finished: watch::Receiver<u64>,
@@ -87,8 +87,7 @@ impl Recorder {
         self.shared.bell.notify_one();
     }
 
-    /// Ends the window, and returns what to wait for until everything that was put here has been
-    /// written, or was lost.
+    /// Ends the window. Returns what to wait for until every event that was put here has been stored or lost.
     pub(super) fn finish(&self) -> (u64, watch::Receiver<u64>) {
         let mut pile = self.shared.pile();
         pile.end_window();
@@ -134,25 +133,24 @@ async fn write(record: Record, shared: Arc<Shared>, finished: watch::Sender<u64>
     }
 }
 
-/// What waits to be written, in the order in which it happened.
+/// The events that wait to be stored, in the order in which they happened.
 #[derive(Default)]
 struct Pile {
     due: VecDeque<Counted>,
     kinds: HashMap<&'static str, Kind>,
-    /// How many requests there were to write everything.
+    /// How many requests there were to store everything.
     asked: u64,
 }
 
-/// What is known of the events of one name.
+/// The state of the events with one name.
 #[derive(Default)]
 struct Kind {
     /// How many are due.
     waiting: usize,
     /// The events of this window, and what repeated them since they were due.
     seen: HashMap<String, Option<Counted>>,
-    /// Whether an event of this window is missing, of which the first was made due.
     is_losing: bool,
-    /// What is missing and not due yet.
+    /// Set if an event of this window was lost, the first of which has been reported.
     lost: Option<Lost>,
 }
 

@@ -1,8 +1,8 @@
-//! Who listens, and how they are told without anybody waiting for them.
+//! The listeners, and how they receive events without delaying a request.
 //!
-//! Each listener has a queue of its own with room for [`QUEUE`] events, and whoever tells of an
-//! event puts it there and goes on. When a queue is full, because its listener is slower than what
-//! happens, the event is dropped for that listener, and the log says so.
+//! Each listener has a separate queue with room for [`QUEUE`] events. Sending an event puts it in the queues
+//! and returns. If a queue is full because its listener is too slow, the event is dropped for that listener,
+//! and this is logged.
 
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -22,11 +22,11 @@ use rocket::tokio::time::timeout;
 use crate::event::kinds::Event;
 use crate::event::recorder::{Counted, Record, Recorder};
 
-/// How many events wait for one listener; also how far a receiver of
-/// [`subscribe`](Signals::subscribe) may lag behind.
+/// How many events wait for one listener, and how far a receiver of [`subscribe`](Signals::subscribe) may lag
+/// behind.
 pub const QUEUE: usize = 1_024;
 
-/// How long an asynchronous listener may take for one event before it is given up for the next.
+/// How long an asynchronous listener may take for one event, before it is aborted for the next.
 pub const LONGEST: Duration = Duration::from_secs(30);
 
 type Listen = Box<dyn Fn(&Event) + Send + Sync>;
@@ -51,12 +51,12 @@ impl Default for Listeners {
 }
 
 impl Listeners {
-    /// Adds a listener, which gets a thread of its own.
+    /// Adds a listener, which runs on a separate thread.
     pub fn listen(&mut self, listener: impl Fn(&Event) + Send + Sync + 'static) {
         self.listeners.push(Listener::Sync(Box::new(listener)));
     }
 
-    /// Adds an asynchronous listener, which gets a task of its own.
+    /// Adds an asynchronous listener, which runs on a separate task.
     pub fn listen_async<F, W>(&mut self, listener: F)
     where
         F: Fn(Arc<Event>) -> W + Send + Sync + 'static,
@@ -65,8 +65,8 @@ impl Listeners {
         self.listeners.push(Listener::Async(Box::new(move |event| listener(event).boxed())));
     }
 
-    /// Sets what writes down events that came with no change. It gets those alone, several at a time
-    /// and counted, may take as long as it takes, and returns whether it wrote them down.
+    /// Sets the function that stores events without a change in the store. It receives only these, several at
+    /// a time and counted, may take as long as it needs, and returns whether it stored them.
     pub(crate) fn record<F, W>(&mut self, recorder: F)
     where
         F: Fn(Vec<Counted>) -> W + Send + Sync + 'static,
@@ -75,13 +75,13 @@ impl Listeners {
         self.record = Some(Box::new(move |events| recorder(events).boxed()));
     }
 
-    /// Returns what an asynchronous application reads events from.
+    /// Returns a receiver of all events, for an asynchronous application.
     pub fn subscribe(&self) -> broadcast::Receiver<Arc<Event>> {
         self.broadcast.subscribe()
     }
 
-    /// Starts the threads and tasks of the listeners. They end with [`Signals::close`], or when the
-    /// last clone is dropped.
+    /// Starts the threads and tasks of the listeners. They end with [`Signals::close`], or when the last
+    /// clone is dropped.
     pub(crate) fn start(self) -> Signals {
         let is_closed = Arc::new(AtomicBool::new(false));
         let outlets =
@@ -92,7 +92,7 @@ impl Listeners {
     }
 }
 
-/// Tells the listeners of an application what happened: in Rocket's managed state.
+/// Sends events to the listeners of an application. It is in Rocket's managed state.
 ///
 /// Clones share the listeners.
 #[derive(Clone)]
@@ -106,20 +106,20 @@ struct Inner {
 }
 
 impl Signals {
-    /// Tells every listener of something that came with no change in the store, such as a login
-    /// that failed. What has to write it down does so in its own time.
+    /// Sends an event without a change in the store, such as a failed login, to every listener. If there is a
+    /// journal, it stores the event later.
     pub fn send(&self, event: &Event) {
         self.tell(event, true);
     }
 
-    /// Tells every listener of a change that was committed: what has to be written down about it
-    /// was, along with it.
+    /// Sends the event of a committed change to every listener. What a journal stores about it was committed
+    /// with the change.
     pub fn send_committed(&self, event: &Event) {
         self.tell(event, false);
     }
 
-    /// Returns a receiver of all events from now on. One that lags more than [`QUEUE`] events behind
-    /// misses the oldest, and is told how many.
+    /// Returns a receiver of all events from now on. If it lags more than [`QUEUE`] events behind, it misses
+    /// the oldest, and is told how many.
     ///
     /// ```
     /// use rocket::State;
@@ -141,18 +141,17 @@ impl Signals {
         self.0.broadcast.subscribe()
     }
 
-    /// Waits until everything that was told so far has arrived: every listener has returned from
-    /// it, or was given up.
+    /// Waits until every event sent so far has arrived: every listener has returned from it, or was aborted.
     pub async fn told(&self) {
         let mut waits: Vec<_> = self.outlets().iter().map(Outlet::position).collect();
         waits.extend(self.recorder().as_ref().map(Recorder::finish));
         for (sent, mut done) in waits {
-            // A listener that has ended will not be told any more.
+            // A listener that has ended receives nothing more.
             let _ = done.wait_for(|done| *done >= sent).await;
         }
     }
 
-    /// Tells nobody any more. What a listener is at is left to it; what waits for it is dropped.
+    /// Stops sending events. Listeners finish their current event, and their queues are dropped.
     pub(crate) fn close(&self) {
         self.0.is_closed.store(true, Ordering::SeqCst);
         let mut outlets = self.0.outlets.write().unwrap_or_else(PoisonError::into_inner);
@@ -170,7 +169,7 @@ impl Signals {
         if let Some(recorder) = self.recorder().as_ref().filter(|_| is_alone) {
             recorder.put(&event);
         }
-        // Nobody may have subscribed.
+        // An error means that there are no subscribers.
         let _ = self.0.broadcast.send(event);
     }
 
@@ -189,7 +188,7 @@ impl fmt::Debug for Signals {
     }
 }
 
-/// The way to one listener.
+/// The queue of one listener.
 struct Outlet {
     queue: mpsc::Sender<Arc<Event>>,
     sent: AtomicU64,
@@ -219,7 +218,7 @@ impl Outlet {
         Self { queue, sent: AtomicU64::new(0), dropped: AtomicU64::new(0), done, task }
     }
 
-    /// Puts an event into the queue, or drops it when that is full.
+    /// Puts an event in the queue, or drops it if the queue is full.
     fn put(&self, event: &Arc<Event>) {
         match self.queue.try_send(Arc::clone(event)) {
             Ok(()) => {
@@ -238,13 +237,13 @@ impl Outlet {
         }
     }
 
-    /// Says how much was sent, and how much of it was heard.
+    /// Returns how many events were sent, and a receiver of how many were handled.
     fn position(&self) -> (u64, watch::Receiver<u64>) {
         (self.sent.load(Ordering::SeqCst), self.done.clone())
     }
 }
 
-/// A future that never ends goes with its listener; a thread cannot be stopped.
+/// A future that never ends is aborted with its listener. A thread cannot be stopped.
 impl Drop for Outlet {
     fn drop(&mut self) {
         if let Some(task) = &self.task {
@@ -277,7 +276,7 @@ async fn hear_async(
 ) {
     while let Some(event) = inbox.recv().await {
         let name = event.name();
-        // The listener itself may panic, too, before it gives its future.
+        // The listener itself may panic, before it returns its future.
         let heard = AssertUnwindSafe(async { listen(event).await }).catch_unwind();
         match timeout(LONGEST, heard).await {
             Ok(Ok(())) => {}

@@ -1,4 +1,4 @@
-//! Mail kept in memory, for tests.
+//! A mailer that keeps mail in memory, for tests.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::mail::mailer::Mailer;
 use crate::mail::message::Message;
 
-/// Keeps every message for a test to read. Clones share what they keep.
+/// Keeps every message in memory for a test to read. Clones share their messages.
 #[derive(Clone, Debug, Default)]
 pub struct CaptureMailer {
     messages: Arc<Mutex<Vec<Message>>>,

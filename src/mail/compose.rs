@@ -1,4 +1,4 @@
-//! Puts a message together from its templates.
+//! Composes messages from their templates.
 
 use std::sync::Arc;
 
@@ -18,14 +18,14 @@ use crate::mail::subjects::{Subjects, one_line};
 use crate::template::Templates;
 use crate::user::UserPayload;
 
-/// From whom mails are, and who gets the answers.
+/// The sender of all mails, and the address that replies go to.
 pub struct Originator {
     from: Mailbox,
     reply_to: Option<Mailbox>,
 }
 
 impl Originator {
-    /// Reads it from the configuration.
+    /// Reads both from the configuration.
     ///
     /// # Errors
     ///
@@ -44,7 +44,7 @@ impl Originator {
     }
 }
 
-/// Puts messages together.
+/// Composes messages.
 pub struct Composer {
     templates: Arc<Templates>,
     base_url: Url,
@@ -55,7 +55,8 @@ pub struct Composer {
 }
 
 impl Composer {
-    /// Takes what was read from the configuration; templates are told which features there are.
+    /// Creates a composer from the configuration. `features` are the names of the features that templates may
+    /// link to.
     pub fn new(
         config: &Config,
         base_url: Url,
@@ -67,11 +68,11 @@ impl Composer {
         Self { templates, base_url, site_name, originator, subjects, features }
     }
 
-    /// Renders a mail that concerns `account`, if it concerns one, with the link that carries `token`.
+    /// Renders a mail. `account` is the account that it concerns, if any, and `token` the token of its link.
     ///
     /// # Errors
     ///
-    /// [`Error::Template`](crate::Error::Template) when a template fails.
+    /// [`Error::Template`](crate::Error::Template) if a template fails.
     pub fn compose(
         &self,
         mail: &NewMail,

@@ -1,4 +1,4 @@
-//! Mail into files, for development: nothing leaves the machine.
+//! A mailer that writes mail to files, for development: nothing leaves the machine.
 
 use std::path::PathBuf;
 
@@ -10,14 +10,13 @@ use crate::error::{Error, Result};
 use crate::mail::mailer::Mailer;
 use crate::mail::message::Message;
 
-/// Writes each message to a file of its own, `<uuid>.eml`, and logs where it lies and the link it
-/// carries.
+/// Writes each message to a separate file, `<uuid>.eml`, and logs its path and the link in it.
 pub struct FileMailer {
     folder: PathBuf,
 }
 
 impl FileMailer {
-    /// Writes into `folder`, which is made when the first mail comes.
+    /// Creates a mailer that writes to `folder`, which is created with the first mail.
     pub fn new(folder: PathBuf) -> Self {
         Self { folder }
     }
@@ -28,7 +27,7 @@ impl Mailer for FileMailer {
     async fn send(&self, message: &Message) -> Result<()> {
         let mut folder = fs::DirBuilder::new();
         folder.recursive(true);
-        // The mails hold links that work.
+        // The mails contain working links.
         #[cfg(unix)]
         folder.mode(0o700);
         folder
@@ -38,7 +37,7 @@ impl Mailer for FileMailer {
         let transport = AsyncFileTransport::<Tokio1Executor>::new(&self.folder);
         let name = transport.send(message.to_lettre()?).await.map_err(Error::mail)?;
         let path = self.folder.join(format!("{name}.eml"));
-        // The link is shown because this transport is for development alone.
+        // The link is logged because this transport is only for development.
         match &message.link {
             Some(link) => {
                 log::info!("mail \"{}\" is in {}: {link}", message.subject, path.display())

@@ -1,4 +1,4 @@
-//! Who a mail comes from: an address by our own rules, and a name.
+//! The sender of a mail: an address by our own rules, and a name.
 
 use lettre::Address;
 use lettre::message::Mailbox;
@@ -7,8 +7,8 @@ use url::{Host, Url};
 use crate::error::{Error, Result};
 use crate::user::Email;
 
-/// Reads `name@example.org` or `Name <name@example.org>`, the value of the setting `key`. The
-/// address is an [`Email`]: what lettre would take besides fools mail software.
+/// Reads `name@example.org` or `Name <name@example.org>`, the value of the setting `key`. The address must be
+/// an [`Email`]: what else lettre accepts confuses mail software.
 ///
 /// # Errors
 ///
@@ -31,12 +31,12 @@ pub(super) fn read_mailbox(key: &str, text: &str) -> Result<Mailbox> {
     Ok(Mailbox::new((!name.is_empty()).then(|| name.to_owned()), address))
 }
 
-/// Makes up the sender of a site that names none: `no-reply` at its domain. A host that is none, as
-/// in development, sends from `localhost`.
+/// Returns the default sender of a site: `no-reply` at its domain. A host without a domain, as in
+/// development, sends from `localhost`.
 ///
 /// # Errors
 ///
-/// [`Error::Config`] when the domain is none that mail is sent from.
+/// [`Error::Config`] if mail cannot be sent from the domain.
 pub(super) fn mailbox_of_site(base_url: &Url) -> Result<Mailbox> {
     match base_url.host() {
         Some(Host::Domain(domain)) if domain.contains('.') => {

@@ -1,4 +1,4 @@
-//! A message, ready to be sent, with its headers.
+//! A message with its headers, ready to be sent.
 
 use std::fmt;
 
@@ -10,26 +10,27 @@ use crate::clock::Timestamp;
 use crate::error::{Error, Result};
 use crate::user::Email;
 
-/// A message, ready to be sent. It holds a live link, and so does not print.
+/// A message, ready to be sent. It contains a working link, so its `Debug` text shows only its id and
+/// subject.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct Message {
-    /// The mail's id in the outbox; with the sender's domain it makes the `Message-ID`, which
-    /// stays the same however often the message is sent.
+    /// The mail's id in the outbox. With the sender's domain it makes the `Message-ID`, which stays the same
+    /// however often the message is sent.
     pub id: Uuid,
     /// The sender.
     pub from: Mailbox,
-    /// Where answers go, if not to the sender.
+    /// The address that replies go to, if not the sender.
     pub reply_to: Option<Mailbox>,
     /// The recipient.
     pub to: Email,
     /// The subject line.
     pub subject: String,
-    /// The part for people who read plain text.
+    /// The plain-text part.
     pub text: String,
-    /// The part for everybody else.
+    /// The HTML part.
     pub html: String,
-    /// The link it carries, if any.
+    /// The link in the message, if any.
     pub link: Option<String>,
     /// The time of sending.
     pub date: Timestamp,
@@ -45,11 +46,11 @@ impl fmt::Debug for Message {
 }
 
 impl Message {
-    /// Returns the message in lettre's type, for transports.
+    /// Converts the message to lettre's type, for transports.
     ///
     /// # Errors
     ///
-    /// [`Error::Mail`] when lettre does not take an address.
+    /// [`Error::Mail`] if lettre does not accept an address.
     pub fn to_lettre(&self) -> Result<lettre::Message> {
         let to = self.to.as_str().parse().map_err(Error::mail)?;
         let domain = self.from.email.domain();
@@ -70,7 +71,7 @@ impl Message {
     }
 }
 
-/// `Auto-Submitted: auto-generated` (RFC 3834, section 5), so that nobody's holiday notice answers.
+/// `Auto-Submitted: auto-generated` (RFC 3834, section 5), so that out-of-office notices do not answer.
 #[derive(Clone)]
 struct AutoSubmitted;
 
@@ -88,7 +89,7 @@ impl Header for AutoSubmitted {
     }
 }
 
-/// `X-Auto-Response-Suppress` (\[MS-OXCMAIL\], section 2.1.3.2.20): what Exchange heeds instead.
+/// `X-Auto-Response-Suppress` (\[MS-OXCMAIL\], section 2.1.3.2.20): the header that Exchange reads instead.
 #[derive(Clone)]
 struct AutoResponseSuppress;
 

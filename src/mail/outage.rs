@@ -1,4 +1,4 @@
-//! How a failure that lasts is logged: when it begins, once in a while, and when it is over.
+//! Decides when a lasting failure is logged: when it begins, every ten minutes, and when it is over.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 
 use crate::clock::Timestamp;
 
-/// How often a failure that lasts is told of.
+/// How often a lasting failure is logged.
 const REMINDER: TimeDelta = TimeDelta::minutes(10);
 
 /// A failure that may last.
@@ -18,19 +18,19 @@ struct Lasting {
     told_at: Timestamp,
 }
 
-/// What there is to tell.
+/// What to log.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum News {
-    /// It begins.
+    /// The failure begins.
     Begins,
-    /// It has lasted for so long.
+    /// The failure has lasted this long.
     Lasts(Minutes),
-    /// It is over, after so long.
+    /// The failure is over, after this long.
     IsOver(Minutes),
 }
 
 impl Outage {
-    /// Takes note of a failure, or of a success; says what there is to tell.
+    /// Notes a failure or a success, and returns what to log.
     pub(super) fn note(&mut self, failed: bool, now: Timestamp) -> Option<News> {
         match &mut self.0 {
             None if failed => {
@@ -54,7 +54,7 @@ impl Outage {
     }
 }
 
-/// A length of time in words, to the minute.
+/// A duration in words, to the minute.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Minutes(TimeDelta);
 

@@ -1,4 +1,4 @@
-//! Mail by SMTP.
+//! A mailer that sends mail by SMTP.
 
 use std::borrow::Cow;
 use std::net::IpAddr;
@@ -14,24 +14,24 @@ use crate::error::{Error, Result};
 use crate::mail::mailer::Mailer;
 use crate::mail::message::Message;
 
-/// Sends by SMTP, over a connection for each mail: lettre's pool cannot be dropped once the runtime
-/// has ended, which is when Rocket drops what it manages.
+/// Sends mail by SMTP, over a separate connection for each mail. Lettre's connection pool cannot be dropped
+/// after the runtime has ended, which is when Rocket drops its managed state.
 pub struct SmtpMailer(AsyncSmtpTransport<Tokio1Executor>);
 
 impl SmtpMailer {
     /// Reads `smtps://user:password@host` (TLS from the start) or `smtp://host:587` (STARTTLS).
     ///
-    /// `smtp://` without TLS is taken for a loopback host only; elsewhere STARTTLS is required
-    /// unless the URL says `?tls=none` or `?tls=opportunistic` itself.
+    /// `smtp://` without TLS is accepted only for a loopback host. For any other host STARTTLS is required,
+    /// unless the URL itself says `?tls=none` or `?tls=opportunistic`.
     ///
     /// The mail server is greeted (`EHLO`) with the host of `base_url`, or with the name in the path:
     /// `smtps://user:password@host/outbound.example.org`.
     ///
     /// # Errors
     ///
-    /// [`Error::Config`] when the URL is not one of these, or has parts that mean nothing.
+    /// [`Error::Config`] if the URL has another form, or has parts without a meaning.
     pub fn from_url(url: &str, base_url: &Url) -> Result<Self> {
-        // The text may hold a password: only its fault is told.
+        // The URL may contain a password, so it is not quoted.
         let mut url = Url::parse(url).map_err(|fault| wrong(format!("is no URL: {fault}")))?;
         check_parts(&url)?;
         let name = hello_name(&url, base_url)?;
@@ -66,22 +66,22 @@ impl Mailer for SmtpMailer {
 }
 
 impl SmtpMailer {
-    /// Tells whether the mail server takes us in. The greeting, or the login, is refused by the same
-    /// codes as a recipient is, and lettre does not say what was: a server that refuses everybody says
-    /// nothing about a mail.
+    /// Returns `true` if the mail server accepts a connection from us. It refuses the greeting or the login
+    /// with the same codes as a recipient, and lettre does not say which of them was refused. A server that
+    /// refuses every connection says nothing about a mail.
     async fn is_welcome(&self) -> bool {
         self.0.test_connection().await.unwrap_or(false)
     }
 }
 
-/// Tells whether an answer can be about the mail: 55z, "the status of the receiver mail system
-/// vis-a-vis the requested transfer". 50z and 53z are about the conversation and the login (RFC 5321,
-/// section 4.2.1; RFC 4954, section 6).
+/// Returns `true` if an answer can be about the mail: 55z, "the status of the receiver mail system vis-a-vis
+/// the requested transfer". 50z and 53z are about the conversation and the login (RFC 5321, section 4.2.1;
+/// RFC 4954, section 6).
 fn is_verdict(fault: &lettre::transport::smtp::Error) -> bool {
     fault.is_permanent() && fault.status().is_some_and(|code| code.category == Category::MailSystem)
 }
 
-/// Says what went wrong without the server's own words, which repeat the recipient's address.
+/// Describes an error without the server's own text, which repeats the recipient's address.
 fn summary(fault: &lettre::transport::smtp::Error) -> String {
     match fault.status() {
         Some(code) => format!("the mail server answered {code}"),
@@ -96,7 +96,7 @@ fn wrong(fault: impl Into<String>) -> Error {
     Error::config("mail.url", fault, "Write smtp://host:port or smtps://user:password@host")
 }
 
-/// Refuses parameters that would be ignored: an operator who sets one expects it to work.
+/// Refuses parameters that would be ignored: an operator who sets one expects an effect.
 fn check_parts(url: &Url) -> Result<()> {
     let mut names_tls = false;
     for (name, value) in url.query_pairs() {
@@ -123,7 +123,7 @@ fn check_parts(url: &Url) -> Result<()> {
     Ok(())
 }
 
-/// Finds by what name the mail server is greeted (RFC 5321, section 4.1.1.1).
+/// Finds the name that the mail server is greeted with (RFC 5321, section 4.1.1.1).
 fn hello_name(url: &Url, base_url: &Url) -> Result<ClientId> {
     let given = url.path().trim_matches('/');
     if !given.is_empty() {
@@ -148,7 +148,7 @@ fn client_id(host: Host) -> ClientId {
     }
 }
 
-/// Returns whether mail to a host elsewhere may travel without encryption.
+/// Returns `true` if mail to another host may be sent unencrypted.
 pub(crate) fn may_be_read_on_the_way(url: &str) -> bool {
     let Ok(url) = Url::parse(url) else {
         return false;
@@ -161,7 +161,7 @@ pub(crate) fn may_be_read_on_the_way(url: &str) -> bool {
 
 fn is_loopback(url: &Url) -> bool {
     match url.host() {
-        // Outside http, the URL Standard leaves an IPv4 address a mere name.
+        // For schemes other than http, the URL Standard treats an IPv4 address as a name.
         Some(Host::Domain("localhost")) => true,
         Some(Host::Domain(name)) => name.parse().is_ok_and(|it: IpAddr| it.is_loopback()),
         Some(Host::Ipv4(address)) => address.is_loopback(),

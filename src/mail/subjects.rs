@@ -1,4 +1,4 @@
-//! The subjects of mails, where the configuration has words of its own for them.
+//! The configured subjects of mails.
 
 use std::collections::BTreeMap;
 
@@ -8,12 +8,12 @@ use crate::config::{Config, instead_of};
 use crate::error::{Error, Faults, Result};
 use crate::template::{Templates, render_text};
 
-/// What `[default.security.mail.subjects]` says, rendered at the launch: a subject holds nothing of
-/// the person who gets it.
+/// The subjects in `[default.security.mail.subjects]`, rendered at the launch: a subject contains nothing
+/// about its recipient.
 pub struct Subjects(BTreeMap<String, String>);
 
-/// The longest subject in bytes: encoded (RFC 2047) and folded, it stays a header that mail servers
-/// take.
+/// The maximal length of a subject, in bytes. Encoded (RFC 2047) and folded, it is still a header that mail
+/// servers accept.
 const LONGEST: usize = 255;
 
 impl Subjects {
@@ -21,8 +21,8 @@ impl Subjects {
     ///
     /// # Errors
     ///
-    /// [`Error::Config`] naming the key of one that belongs to no mail, does not render, or is not
-    /// one line.
+    /// [`Error::Config`] naming the key of a subject that belongs to no mail, does not render, or is not one
+    /// line.
     pub fn render(config: &Config, templates: &Templates) -> Result<Self> {
         let known = known_mails(templates);
         let (mut subjects, mut faults) = (BTreeMap::new(), Faults::default());
@@ -34,7 +34,7 @@ impl Subjects {
         faults.finish().map(|()| Self(subjects))
     }
 
-    /// Returns the subject of a mail: the configured one, or `default`, in one line.
+    /// Returns the subject of a mail in one line: the configured one, or `default`.
     pub(super) fn of(&self, mail: &str, default: &str) -> String {
         self.0.get(mail).cloned().unwrap_or_else(|| one_line(default))
     }
@@ -69,8 +69,8 @@ fn render(config: &Config, mail: &str, template: &str, known: &[&str]) -> Result
     Ok(subject)
 }
 
-/// Puts a blank for whatever ends a line, controls a terminal, or turns the direction of writing:
-/// what somebody typed must not become a header, or a paragraph of its own in our mail.
+/// Replaces characters that end a line, control a terminal, or change the direction of writing with blanks.
+/// User input must not become a header, or a separate paragraph of a mail.
 pub(super) fn one_line(text: &str) -> String {
     let breaks = |c: char| {
         c.is_control()
@@ -79,7 +79,7 @@ pub(super) fn one_line(text: &str) -> String {
     text.replace(breaks, " ")
 }
 
-/// Names the mails there are templates for.
+/// Returns the names of the mails that have templates.
 fn known_mails(templates: &Templates) -> Vec<&str> {
     let name = |template| -> Option<&str> {
         str::strip_prefix(template, "security/email/")?.strip_suffix(".txt")

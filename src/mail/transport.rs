@@ -1,4 +1,4 @@
-//! Which transport a URL names.
+//! Finds the transport for a URL.
 
 use std::sync::Arc;
 
@@ -11,11 +11,11 @@ use crate::mail::mailer::Mailer;
 #[cfg(feature = "smtp")]
 use crate::mail::smtp::SmtpMailer;
 
-/// Makes the transport that a URL names, for the site at `base_url`.
+/// Creates the transport for a URL, for the site at `base_url`.
 ///
 /// # Errors
 ///
-/// [`Error::Config`] naming `security.mail.url` when it names none.
+/// [`Error::Config`] naming `security.mail.url` if the URL names no transport.
 pub fn mailer_from_url(url: &str, base_url: &Url) -> Result<Arc<dyn Mailer>> {
     #[cfg(not(feature = "smtp"))]
     let _ = base_url;

@@ -25,56 +25,56 @@ use crate::mail::mailer::Mailer;
 use crate::mail::outage::{News, Outage};
 use crate::user::{Identity, User, UserId};
 
-/// How many mails are taken out at a time. One: what a worker holds when it dies comes late.
+/// How many mails are taken at a time. Only one, because mails that a dying worker holds are delayed.
 const BATCH: u32 = 1;
 
-/// For how long a mail is hidden from other workers, and how often that is renewed while one sends
-/// it. Whatever a dead worker held is sent by another one, or after a restart, within the lease.
+/// How long a mail is hidden from other workers, and how often that time is renewed while a worker sends it.
+/// A mail that a dead worker held is sent by another worker, or after a restart, when this time is over.
 const LEASE: TimeDelta = TimeDelta::seconds(6);
 const RENEWAL: Duration = Duration::from_secs(2);
 
-/// How long a transport may take for one mail, so that a server that never answers does not hold
-/// up the others.
+/// How long a transport may take for one mail, so that a server that never answers does not delay the other
+/// mails.
 const SENDING: Duration = Duration::from_secs(60);
 
-/// How often the outbox is looked at when nobody rings.
+/// How often the outbox is read without a ring of the [`Bell`].
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// The first delay after a failure; each further one is twice as long, up to the longest.
+/// The delay after the first failure. It doubles with each further failure, up to the longest.
 const FIRST_DELAY: TimeDelta = TimeDelta::seconds(10);
 const LONGEST_DELAY: TimeDelta = TimeDelta::hours(1);
 
 /// When a mail is given up (RFC 5321, section 4.5.4.1: at least four to five days).
 const GIVE_UP: TimeDelta = TimeDelta::days(4);
 
-/// How often a mail is tried before it is given up, however old it is: for an hour and a half, so that
-/// one that waited while the application was away, or that an operator sends again, gets past a mail
-/// server that has strangers wait (RFC 6647).
+/// The least number of attempts before a mail is given up, however old it is: they take an hour and a half.
+/// So a mail that waited while the application was down, or that an operator sends again, gets past a mail
+/// server that delays unknown senders (greylisting, RFC 6647).
 const FEWEST_ATTEMPTS: u32 = 10;
 
-/// How often a mail is tried that the mail server refuses for good. It should not be asked again (RFC
-/// 5321, section 4.2.1), but one that is out of order refuses what it would take in a minute. Not for a
-/// mail that leads back to an account: whoever took the account over may have filled its owner's mailbox
-/// for the moment.
+/// How often a mail that the mail server refuses permanently is tried. It should not be tried again (RFC
+/// 5321, section 4.2.1), but a server that is out of order may accept it a minute later. This limit does not
+/// apply to a mail that leads back to an account: the attacker who took the account over may have filled the
+/// owner's mailbox for the moment.
 const REFUSED_ATTEMPTS: u32 = 3;
 
-/// Rings the worker when there is new mail, so that it need not wait for its next look.
+/// Wakes the worker when there is new mail, so that it need not wait for its next look.
 #[derive(Clone, Default)]
 pub struct Bell(Arc<Notify>);
 
 impl Bell {
-    /// Says that there is new mail.
+    /// Wakes the worker: there is new mail.
     pub fn ring(&self) {
         self.0.notify_one();
     }
 }
 
-/// Takes mail from the outbox, makes its link, and sends it.
+/// Takes mail from the outbox, creates its link, and sends it.
 ///
-/// Any number of workers may share a store. A mail whose sending fails, or whose worker dies, is
-/// sent again; a mail that was delivered is sent twice only when its word of that is lost: the worker
-/// dies, or gives the mail server up, between the two. It then has the same `Message-ID`, and the
-/// newer link replaces the older.
+/// Any number of workers may share a store. A mail is sent again if sending it fails or its worker dies. A
+/// delivered mail is sent twice only if the worker does not record the delivery, because it dies or gives the
+/// mail server up at that moment. The second mail has the same `Message-ID`, and its newer link replaces the
+/// older one.
 pub struct Worker {
     store: Arc<dyn UserDatastore>,
     mailer: Arc<dyn Mailer>,
@@ -87,7 +87,7 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// Makes a worker; nothing is sent yet.
+    /// Creates a worker. It sends nothing yet.
     pub fn new(
         store: Arc<dyn UserDatastore>,
         mailer: Arc<dyn Mailer>,
@@ -108,7 +108,7 @@ impl Worker {
         }
     }
 
-    /// Sends what comes, for ever.
+    /// Sends mail until the task is dropped.
     pub async fn run(&self) {
         let mut outage = Outage::default();
         loop {
@@ -133,18 +133,18 @@ impl Worker {
         }
     }
 
-    /// Begins no other mail, and waits for the one that is being sent: cut off, it would come late
-    /// or twice.
+    /// Starts no further mail, and waits for the one that is being sent: aborted, it would arrive late or
+    /// twice.
     pub async fn close(&self) {
         self.is_closing.store(true, Ordering::SeqCst);
         let _turn = self.turn.lock().await;
     }
 
-    /// Sends everything that is due now; says how many mails were delivered.
+    /// Sends all mail that is due now, and returns how many mails were delivered.
     ///
     /// # Errors
     ///
-    /// [`Error::Store`] when the outbox cannot be read.
+    /// [`Error::Store`] if the outbox cannot be read.
     pub async fn deliver_due(&self) -> Result<usize> {
         let _turn = self.turn.lock().await;
         let mut delivered = 0;
@@ -175,9 +175,9 @@ impl Worker {
         Ok(delivered)
     }
 
-    /// Sends one mail, and says every few moments that it is still being sent.
+    /// Sends one mail, and renews its lease every few moments until it is sent.
     async fn deliver_alive(&self, mail: &NewMail) -> Result<bool> {
-        // A transport or a template of the application's own that panics ends no worker.
+        // A panic in the application's transport or template must not end the worker.
         let delivery = AssertUnwindSafe(self.deliver(mail)).catch_unwind();
         pin!(delivery);
         loop {
@@ -187,7 +187,7 @@ impl Worker {
                         .unwrap_or_else(|_| Err(Error::mail("what sends it panicked")));
                 }
                 Err(_) => {
-                    // Giving up for this would cut a conversation that may be about to succeed.
+                    // Giving up here would abort a conversation that may be about to succeed.
                     let until = self.clock.now() + LEASE;
                     if let Err(fault) = self.store.renew_lease(mail.id, until).await {
                         log::error!("the lease of mail {} was not renewed: {fault}", mail.id);
@@ -197,7 +197,7 @@ impl Worker {
         }
     }
 
-    /// Sends one mail; false when there is no reason to any more.
+    /// Sends one mail. Returns `false` if it has become pointless.
     async fn deliver(&self, mail: &NewMail) -> Result<bool> {
         let now = self.clock.now();
         let account = self.recipient(mail).await?;
@@ -212,7 +212,8 @@ impl Worker {
         let mail = &mail;
         let token = match (&mail.link, user) {
             (Some(link), Some(user)) => match self.make_token(mail, link, user, now).await? {
-                // The point of a mail with a way back is the change that it tells of.
+                // A lasting link is only a part of its mail, which reports a change. That mail is
+                // sent without the link.
                 None if !link.lasting => return Ok(false),
                 token => token,
             },
@@ -236,7 +237,7 @@ impl Worker {
         Ok(true)
     }
 
-    /// Finds whom a mail is for, unless it has become pointless.
+    /// Finds the account that a mail is for, unless the mail has become pointless for it.
     async fn recipient(&self, mail: &NewMail) -> Result<Option<UserWithPassword>> {
         let account = match mail.addressee {
             Addressee::User(id) => self.find_account(id).await?,
@@ -259,8 +260,8 @@ impl Worker {
         }
     }
 
-    /// Makes the token of a mail's link, for the user as they are now; none when it has waited for
-    /// longer than the link would be good for.
+    /// Creates the token of a mail's link, for the current state of the user. Returns `None` if the mail has
+    /// waited longer than the link is valid.
     async fn make_token(
         &self,
         mail: &NewMail,
@@ -271,7 +272,8 @@ impl Worker {
         if now - mail.created_at >= link.lifetime.delta() {
             return Ok(None);
         }
-        // The epoch is that of the user as they were read: a change since makes no token.
+        // The epoch is that of the user as read above: no token is created if the user changed
+        // since.
         let token = Token::random()?;
         let kept = OneTimeToken {
             digest: token.digest(),
@@ -285,17 +287,17 @@ impl Worker {
         };
         match self.store.create_token(&kept, user.epoch).await? {
             true => Ok(Some(token)),
-            // Later, and by way of the outbox: the change may have been the one that ended this very
-            // way back, and then its mail is gone.
+            // Try again later, from the outbox: the change may have been the one that ended this
+            // link, and then the mail is gone from there.
             false if link.lasting => Err(changed_meanwhile()),
             false => Ok(None),
         }
     }
 }
 
-/// Tells whether a mail still has its point for its user. One that leads back to an account goes to
-/// whoever had it, whatever became of the account since; and so does one that tells of what happened to
-/// it: an operator who locks an account in other hands must not keep that from its owner.
+/// Returns `true` if a mail still makes sense for its user. A mail that leads back to an account is sent to
+/// its former owner, whatever became of the account since. So is one that reports what happened to the
+/// account: if an operator locks an account that was taken over, its owner must still learn of it.
 fn is_wanted(mail: &NewMail, user: &User) -> bool {
     let leads_back = leads_back(mail);
     let opens = mail.link.is_some() && !leads_back;
@@ -310,15 +312,15 @@ fn leads_back(mail: &NewMail) -> bool {
     mail.link.as_ref().is_some_and(|link| link.lasting)
 }
 
-/// Fits a mail to its user, or gives none when their account has lapsed.
+/// Adjusts a mail to its user. Returns `None` if the account has expired.
 fn addressed(mail: &NewMail, user: &User, now: Timestamp) -> Option<NewMail> {
     let mut mail = mail.clone();
     if mail.addressee == Addressee::Holder {
-        // Not how somebody spelled the address: to some mail servers that is another mailbox.
+        // Not the spelling that was typed: some mail servers treat it as another mailbox.
         mail.to = user.email.clone();
     }
     if let (Some(link), Some(expires_at)) = (&mut mail.link, user.expires_at) {
-        // Whole hours, or minutes: that is said to a person.
+        // Whole hours or minutes, because users read it.
         let minutes = u64::try_from((expires_at - now).num_minutes()).ok()?;
         let left = if minutes < 60 { minutes } else { minutes - minutes % 60 };
         if left == 0 {
@@ -329,12 +331,12 @@ fn addressed(mail: &NewMail, user: &User, now: Timestamp) -> Option<NewMail> {
     Some(mail)
 }
 
-/// Has a mail wait for its next attempt.
+/// The error that makes a mail wait for its next attempt.
 fn changed_meanwhile() -> Error {
     Error::mail("its account changed at that moment")
 }
 
-/// Says when a mail that failed is due again, or never.
+/// Returns when a mail that failed is due again, or `None` to give it up.
 fn next_attempt(leased: &OutboxMail, fault: &Error, now: Timestamp) -> Option<Timestamp> {
     let is_refused = matches!(fault, Error::MailRefused(_)) && !leads_back(&leased.mail);
     if is_refused && leased.attempts >= REFUSED_ATTEMPTS {

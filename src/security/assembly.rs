@@ -1,4 +1,4 @@
-//! Puts everything together, once the configuration is known.
+//! Assembles everything, once the configuration is known.
 
 use std::sync::Arc;
 
@@ -198,7 +198,7 @@ pub(super) async fn assemble<D: UserDatastore>(
     })
 }
 
-/// Makes what our cookies are made with.
+/// Creates what our cookies are made with.
 fn cookies(config: &Config, base_url: &Url, keyring: &Keyring) -> Result<Cookies> {
     let cookies = Cookies::new(keyring, config.cookies.clone(), base_url.scheme() == "https")?;
     if base_url.scheme() == "https" && !config.cookies.are_bound_to_host() {
@@ -215,7 +215,7 @@ fn cookies(config: &Config, base_url: &Url, keyring: &Keyring) -> Result<Cookies
 }
 
 impl<D: UserDatastore> Assembly<D> {
-    /// Returns what tells the listeners.
+    /// Returns the sender of events.
     pub(super) fn signals(&self) -> &Signals {
         &self.signals
     }

@@ -1,4 +1,4 @@
-//! What an application chooses before the launch: its store, its features, and what it adds.
+//! The choices of an application before its launch: its store, its features, and its additions.
 
 use std::future::Future;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -21,11 +21,11 @@ use crate::security::registry::{Registered, configure};
 use crate::security::setup::{CheckStore, Open, Setup};
 use crate::web::presentation::{AsItComes, Presentation};
 
-/// The security of an application: a fairing with the features it has.
+/// The security of an application: a fairing with its features.
 ///
-/// [`Security::fairing()`] is the one to begin with. To change what is enabled, begin with
-/// [`Security::default()`]; for a store that the application opens itself, with
-/// [`Security::with_default_features`], or with [`Security::new`], which has none:
+/// Begin with [`Security::fairing()`]. To change which features are enabled, begin with
+/// [`Security::default()`]. For a store that the application opens itself, use
+/// [`Security::with_default_features`], or [`Security::new`], which enables no features:
 ///
 /// ```
 /// use rocket_security::MemoryDatastore;
@@ -40,7 +40,7 @@ use crate::web::presentation::{AsItComes, Presentation};
 pub struct Security<D = SqlxDatastore> {
     pub(super) setup: Mutex<Option<Setup<D>>>,
     pub(super) tasks: Mutex<Vec<JoinHandle<()>>>,
-    /// What tells the listeners, once they are started.
+    /// Set once the listeners are started.
     pub(super) signals: OnceLock<Signals>,
 }
 
@@ -59,7 +59,7 @@ impl Security {
     }
 }
 
-/// The default store, from `[default.databases.security]`, and the default features.
+/// Uses the store in `[default.databases.security]`, and the default features.
 impl Default for Security {
     fn default() -> Self {
         let open: Open<SqlxDatastore> = Box::new(|figment| {
@@ -77,11 +77,10 @@ impl Default for Security {
 }
 
 impl<D: UserDatastore + LapseStore + TrackStore + RememberStore + RefreshStore> Security<D> {
-    /// Uses a store that is open already, and the default features: those of
-    /// [`Security::fairing()`].
+    /// Uses a store that is already open, and the default features, as in [`Security::fairing()`].
     ///
-    /// The store is used as it is. One that stands on a pool of the application's own is told here
-    /// to bring its tables up to date, which `security.migrate` is otherwise for:
+    /// The store is used as it is: `security.migrate` does not apply. If it uses a connection pool of the
+    /// application, apply the migrations first:
     ///
     /// ```no_run
     /// use rocket_security::Security;
@@ -103,16 +102,16 @@ impl<D: UserDatastore + LapseStore + TrackStore + RememberStore + RefreshStore> 
 }
 
 impl<D: UserDatastore> Security<D> {
-    /// Uses a store that is open already, and no features.
+    /// Uses a store that is already open, and no features.
     pub fn new(datastore: D) -> Self {
         Self::with_store(Box::new(move |_| Box::pin(async move { Ok(datastore) })), |_| Ok(()))
     }
 
-    /// Enables a feature, in place of one of the same name. `[default.security.<name>]` is laid
-    /// over the value given here.
+    /// Enables a feature, in place of one with the same name. The settings in `[default.security.<name>]`
+    /// take precedence over the value given here.
     ///
-    /// A feature names what it needs of the store beyond [`UserDatastore`]. [`Track`] needs a
-    /// [`TrackStore`], so this compiles
+    /// A feature states as a trait bound what it needs of the store beyond [`UserDatastore`]. [`Track`] needs
+    /// a [`TrackStore`], so this compiles:
     ///
     /// ```
     /// # use rocket_security::Security;
@@ -124,7 +123,7 @@ impl<D: UserDatastore> Security<D> {
     /// }
     /// ```
     ///
-    /// and with a store that is none,
+    /// With a store that lacks it,
     ///
     /// ```compile_fail,E0277
     /// # use rocket_security::Security;
@@ -158,12 +157,12 @@ impl<D: UserDatastore> Security<D> {
         })
     }
 
-    /// Disables a feature, and whatever was enabled in its place.
+    /// Disables a feature, or the feature that was enabled in its place.
     pub fn disable<F: Feature<D>>(self) -> Self {
         self.change(|setup| setup.features.retain(|other| other.name != F::NAME))
     }
 
-    /// Adds hooks of the application's own, behind those of the features.
+    /// Adds your own hooks. They run after those of the features.
     pub fn hooks(self, hooks: impl Hooks) -> Self {
         self.install(|at| {
             at.hooks(hooks);
@@ -171,8 +170,8 @@ impl<D: UserDatastore> Security<D> {
         })
     }
 
-    /// Adds to the application what a feature can add, such as what is committed with a registration, behind
-    /// the features and without a feature of its own.
+    /// Adds what a feature can add, such as rows that are committed with a registration, without writing a
+    /// feature. It is added after the features.
     ///
     /// ```
     /// # use rocket::async_trait;
@@ -204,12 +203,12 @@ impl<D: UserDatastore> Security<D> {
         self.change(|setup| setup.installs.push(Box::new(install)))
     }
 
-    /// Has the application present what is ours: its pages, its user, its answers to 401 and 403.
+    /// Sets how our pages, the user in our answers, and our answers to 401 and 403 are presented.
     pub fn presentation(self, presentation: impl Presentation) -> Self {
         self.change(|setup| setup.presentation = Arc::new(presentation))
     }
 
-    /// Sends mail by `mailer` instead of `security.mail.url`.
+    /// Sends mail with `mailer` instead of `security.mail.url`.
     pub fn mailer(self, mailer: impl Mailer) -> Self {
         self.change(|setup| setup.mailer = Some(Arc::new(mailer)))
     }
@@ -219,14 +218,15 @@ impl<D: UserDatastore> Security<D> {
         self.change(|setup| setup.http = Some(Arc::new(client)))
     }
 
-    /// Tells `listener` of every event, in order, on a thread of its own: it may block, and a panic
-    /// harms nobody. When 1,024 events wait for it, the next are dropped for it, and logged.
+    /// Calls `listener` with every event, in order, on a separate thread. It may block, and a panic does no
+    /// harm. If 1,024 events wait for it, further events are dropped for it, and this is logged.
     pub fn on_event(self, listener: impl Fn(&Event) + Send + Sync + 'static) -> Self {
         self.change(|setup| setup.listeners.listen(listener))
     }
 
-    /// Does the same on a task of its own: the next event waits until `listener` is through with
-    /// the last one, which is given up after 30 seconds.
+    /// Calls the asynchronous `listener` with every event, in order, on a separate task. The next event waits
+    /// until the listener is done with the last, for 30 seconds at most; then it is aborted. Its queue holds
+    /// 1,024 events, as that of [`on_event`](Self::on_event).
     ///
     /// ```
     /// # use std::sync::Arc;
@@ -246,8 +246,8 @@ impl<D: UserDatastore> Security<D> {
         self.change(|setup| setup.listeners.listen_async(listener))
     }
 
-    /// Returns a receiver of all events, for a task of the application's own. After the launch,
-    /// [`Signals::subscribe`] gives another.
+    /// Returns a receiver of all events, for a task of the application. After the launch, use
+    /// [`Signals::subscribe`].
     ///
     /// ```
     /// # use rocket_security::Security;
@@ -265,7 +265,7 @@ impl<D: UserDatastore> Security<D> {
         match (setup.as_ref(), self.signals.get()) {
             (Some(setup), _) => setup.listeners.subscribe(),
             (None, Some(signals)) => signals.subscribe(),
-            // The launch has failed: nothing will happen any more.
+            // The launch has failed, so there will be no events.
             (None, None) => Listeners::default().subscribe(),
         }
     }

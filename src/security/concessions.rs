@@ -1,8 +1,8 @@
-//! What a configuration gives up, told at each launch outside the debug profile.
+//! Reports settings that weaken protection, at each launch outside the debug profile.
 //!
-//! Some settings are for load tests, for development or for a network of one's own, and take protection
-//! away where people depend on it. Each is named when the application launches, at error level. Those that
-//! leave passwords or accounts open stop the launch unless `security.allow_insecure` names them.
+//! Some settings are meant for load tests, development or private networks, and weaken protection elsewhere.
+//! Each of them is logged at error level when the application launches. Those that leave passwords or
+//! accounts open stop the launch, unless `security.allow_insecure` lists them.
 
 use rocket::figment::Figment;
 use url::{Host, Url};
@@ -12,36 +12,36 @@ use crate::error::{Error, Faults, Result};
 #[cfg(feature = "smtp")]
 use crate::mail::smtp::may_be_read_on_the_way;
 
-/// The settings that stop a launch unless `security.allow_insecure` names them.
+/// The settings that stop a launch unless `security.allow_insecure` lists them.
 const NEED_CONSENT: [&str; 5] =
     ["base_url", "mail.url", "password.min_length", "throttle.enabled", "throttle.scale"];
 
 /// The highest `throttle.scale` that still limits attempts.
 const LARGEST_SCALE: u32 = 10;
 
-/// The fewest characters of a password that is the only factor (NIST SP 800-63B-4, section 3.1.1.2).
+/// The minimal length of a password that is the only factor (NIST SP 800-63B-4, section 3.1.1.2).
 const SHORTEST_PASSWORD: usize = 15;
 
-/// The longest that a login may last before it is as good as for ever.
+/// The longest lifetime of a login that is not reported.
 const LONGEST_LOGIN: Span = Span::hours(366 * 24);
 
-/// The shortest prefixes that a network of proxies has: no private network is larger than 10.0.0.0/8
-/// (RFC 1918) or fc00::/7 (RFC 4193).
+/// The shortest prefixes of a private network: none is larger than 10.0.0.0/8 (RFC 1918) or fc00::/7 (RFC
+/// 4193).
 const SHORTEST_IPV4: u8 = 8;
 const SHORTEST_IPV6: u8 = 7;
 
-/// A setting that gives up protection.
+/// A setting that weakens protection.
 struct Concession {
     setting: &'static str,
     gives_up: &'static str,
     cure: &'static str,
 }
 
-/// Reports the protection that the configuration gives up.
+/// Reports the settings that weaken protection.
 ///
 /// # Errors
 ///
-/// [`Error::Config`] for each setting that needs consent and does not have it, and for each entry of
+/// [`Error::Config`] for each setting that must be allowed and is not, and for each entry of
 /// `security.allow_insecure` that is not such a setting.
 pub(super) fn check(config: &Config, figment: &Figment, has_own_mailer: bool) -> Result<()> {
     let mut faults = Faults::default();
@@ -73,7 +73,7 @@ pub(super) fn check(config: &Config, figment: &Figment, has_own_mailer: bool) ->
     faults.finish()
 }
 
-/// What stops a launch unless it is allowed.
+/// The settings that stop a launch unless they are allowed.
 fn needing_consent(config: &Config, mail: &str) -> Vec<Concession> {
     given_up([
         (
@@ -110,7 +110,7 @@ fn needing_consent(config: &Config, mail: &str) -> Vec<Concession> {
     ])
 }
 
-/// What is told and stops nothing.
+/// The settings that are only logged.
 fn others(config: &Config, mail: &str) -> Vec<Concession> {
     given_up([
         (
@@ -141,7 +141,7 @@ fn others(config: &Config, mail: &str) -> Vec<Concession> {
     ])
 }
 
-/// Whether a setting gives up protection, its name, what it gives up, and the cure.
+/// Whether a setting weakens protection, its name, the consequence, and the cure.
 type Rule = (bool, &'static str, &'static str, &'static str);
 
 fn given_up(rules: impl IntoIterator<Item = Rule>) -> Vec<Concession> {
@@ -167,7 +167,7 @@ fn is_plain(base_url: &Url) -> bool {
     base_url.scheme() == "http" && !is_local
 }
 
-/// Without the transport there is no such mail.
+/// Without the SMTP transport there is no such mail.
 #[cfg(not(feature = "smtp"))]
 fn may_be_read_on_the_way(_url: &str) -> bool {
     false

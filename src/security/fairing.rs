@@ -1,4 +1,4 @@
-//! What the fairing does, from the launch to the shutdown.
+//! The fairing, from the launch to the shutdown.
 
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
@@ -20,7 +20,7 @@ use crate::web::{Site, challenge, csrf, doubled, headers, protection, render};
 /// How long a shutdown waits for the mail that is being sent.
 const LAST_MAIL: Duration = Duration::from_secs(5);
 
-/// How long a shutdown waits for listeners to hear of what has happened.
+/// How long a shutdown waits for listeners to handle their queued events.
 const LAST_EVENTS: Duration = Duration::from_secs(5);
 
 #[async_trait]
@@ -34,7 +34,8 @@ impl<D: UserDatastore> Fairing for Security<D> {
 
     async fn on_ignite(&self, rocket: Rocket<Build>) -> fairing::Result {
         let setup = self.setup.lock().unwrap_or_else(PoisonError::into_inner).take();
-        // Rocket would keep the last one of a singleton, and not say that the others are gone.
+        // Of several singletons Rocket would keep the last, and not report that the others are
+        // gone.
         let (Some(setup), None) = (setup, rocket.state::<Site>()) else {
             log::error!(
                 "`Security` is attached twice. Attach it once, with all features \
@@ -44,7 +45,7 @@ impl<D: UserDatastore> Fairing for Security<D> {
         };
         match assemble(setup, &rocket).await {
             Ok(assembly) => {
-                // Attached once, it is set once.
+                // The fairing is attached once, so this is set once.
                 let _ = self.signals.set(assembly.signals().clone());
                 Ok(assembly.install(rocket))
             }
@@ -60,7 +61,7 @@ impl<D: UserDatastore> Fairing for Security<D> {
             && let Err(fault) = named.create_missing(&**flow.store()).await
         {
             log::error!("{fault}");
-            // Too late to refuse the launch, early enough to serve nobody.
+            // Too late to refuse the launch, early enough to serve no request.
             rocket.shutdown().notify();
         }
         let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
@@ -96,7 +97,7 @@ impl<D: UserDatastore> Fairing for Security<D> {
 
     async fn on_shutdown(&self, rocket: &Rocket<Orbit>) {
         if let Some(worker) = rocket.state::<Arc<Worker>>() {
-            // Whoever is late is sent after the restart.
+            // Mail that is not sent by then is sent after the restart.
             let _ = timeout(LAST_MAIL, worker.close()).await;
         }
         if let Some(signals) = self.signals.get()
@@ -108,7 +109,7 @@ impl<D: UserDatastore> Fairing for Security<D> {
     }
 }
 
-/// Logs what stops a launch, each fault on a line of its own.
+/// Logs what stops a launch, each error on a separate line.
 fn tell(fault: &Error) {
     match fault {
         Error::Several(faults) => faults.iter().for_each(tell),
@@ -127,7 +128,7 @@ impl<D> Security<D> {
     }
 }
 
-/// A local client is dropped without a shutdown: tasks and threads go with it.
+/// A local client is dropped without a shutdown: this ends its tasks and threads.
 impl<D> Drop for Security<D> {
     fn drop(&mut self) {
         self.stop();

@@ -1,8 +1,8 @@
-//! Deletes what is over: sessions, links, counts of attempts, mail that was given up, and what
-//! features have. It also takes note of what the stored password hashes cost.
+//! Deletes what is over: sessions, links, counts of attempts, mail that was given up, and expired rows of
+//! features. It also reads the parameters of the stored password hashes.
 //!
-//! Nothing depends on it, for whatever is over is not found either; it keeps tables small and old
-//! data away (ASVS 5.0, 14.2.7).
+//! Nothing depends on it, because expired rows are never found. It keeps tables small and old data away (ASVS
+//! 5.0, 14.2.7).
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -21,17 +21,17 @@ use crate::event::{Event, Origin, SessionEnd};
 use crate::feature::{Announcer, Sweeping};
 use crate::security::survey::Survey;
 
-/// How often it is done.
+/// How often it runs.
 const PAUSE: Duration = Duration::from_secs(600);
 
 /// How many sessions are ended at a time.
 const BATCH: u32 = 200;
 
-/// How long attempts are remembered after the last one, and after they count for anything.
+/// How long attempts are kept after the last one. By then they have no effect any more.
 const ATTEMPTS_KEPT: TimeDelta = TimeDelta::hours(24);
 
-/// How long a mail that was given up stays, counted from its writing, for an operator to send it
-/// again: time to come back from a holiday, and no longer, for it holds an address.
+/// How long a mail that was given up is kept, counted from its creation, so that an operator can send it
+/// again: long enough for a holiday, but no longer, because it contains an address.
 const DEAD_MAIL_KEPT: TimeDelta = TimeDelta::days(30);
 
 /// Deletes what is over.
@@ -56,7 +56,7 @@ impl Housekeeping {
         Self { store, sweeping, announcer, sessions, clock, survey }
     }
 
-    /// Does it every ten minutes, for ever.
+    /// Runs every ten minutes, until the task is dropped.
     pub(super) async fn run(&self) {
         loop {
             if let Err(fault) = self.sweep().await {
@@ -66,7 +66,7 @@ impl Housekeeping {
         }
     }
 
-    /// Does it once; says how many rows were deleted.
+    /// Runs once, and returns how many rows were deleted.
     pub(crate) async fn sweep(&self) -> Result<u64> {
         let now = self.clock.now();
         if let Err(fault) = self.survey.step().await {
@@ -79,7 +79,7 @@ impl Housekeeping {
         let mail = self.store.delete_dead_mail(now - DEAD_MAIL_KEPT).await?;
         let mut deleted = sessions + tokens + attempts + mail;
         for feature in &self.sweeping {
-            // One that fails, or panics, keeps none of the others from their work.
+            // A feature that fails or panics does not keep the others from their work.
             match AssertUnwindSafe(feature.sweep(now, &self.announcer)).catch_unwind().await {
                 Ok(Ok(rows)) => deleted += rows,
                 Ok(Err(fault)) => log::error!("a feature could not delete expired rows: {fault}"),

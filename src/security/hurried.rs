@@ -1,11 +1,11 @@
-//! Our own routes, which wait no longer than a request may.
+//! Our own routes, with a deadline.
 
 use rocket::route::Handler;
 use rocket::{Data, Request, Route, async_trait, route};
 
 use crate::deadline::with_deadline;
 
-/// A route that waits for the store no longer than a request may, its guards included.
+/// A route that waits for the store until the deadline of a request, including its guards.
 #[derive(Clone)]
 pub(super) struct WithDeadline(Box<dyn Handler>);
 

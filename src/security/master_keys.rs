@@ -1,4 +1,4 @@
-//! Where the keys come from that everything is derived from.
+//! Finds the keys that all other keys are derived from.
 
 use std::path::{Path, PathBuf};
 
@@ -10,19 +10,19 @@ use crate::datastore::sqlx::database_url;
 use crate::error::{Error, Result};
 use crate::security::access_map::ROUTES_VARIABLE;
 
-/// Returns whether [`keyring`] finds keys, and makes none.
+/// Returns `true` if [`keyring`] finds keys and need not generate any.
 #[cfg(feature = "cli")]
 pub(crate) fn has_keys(config: &Config, figment: &Figment) -> bool {
     let is_configured = !config.keys.0.is_empty() || figment.contains("secret_key");
     is_configured || !is_debug(figment) || key_file(figment).exists()
 }
 
-/// Finds the keys: configured, Rocket's, or in the debug profile those beside the database, which are
-/// made if need be.
+/// Finds the keys: the configured ones, Rocket's `secret_key`, or in the debug profile those beside the
+/// database, which are generated if necessary.
 ///
 /// # Errors
 ///
-/// [`Error::Config`] when there are none, or none that are good.
+/// [`Error::Config`] if there are no keys, or an invalid one.
 pub fn keyring(config: &Config, figment: &Figment) -> Result<Keyring> {
     if !config.keys.0.is_empty() {
         return Keyring::from_paserk(&config.keys.0);
@@ -39,7 +39,7 @@ pub fn keyring(config: &Config, figment: &Figment) -> Result<Keyring> {
     }
     let path = key_file(figment);
     if std::env::var_os(ROUTES_VARIABLE).is_some() && !path.exists() {
-        // To be asked for its routes is no reason for an application to make keys.
+        // An application that is only asked for its routes need not create keys.
         return Keyring::from_paserk(&[generate_paserk()?]);
     }
     let (keyring, made) = Keyring::from_file_or_new(&path)?;
@@ -53,7 +53,7 @@ pub fn keyring(config: &Config, figment: &Figment) -> Result<Keyring> {
     Ok(keyring)
 }
 
-/// Returns the file of the keys of the debug profile: beside the database when that is a file.
+/// Returns the path of the keys of the debug profile: beside the database if that is a file.
 fn key_file(figment: &Figment) -> PathBuf {
     let url = database_url(figment).unwrap_or_default();
     let database = url.strip_prefix("sqlite:").unwrap_or_default();

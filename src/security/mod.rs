@@ -1,4 +1,4 @@
-//! [`Security`]: the fairing that puts everything together.
+//! [`Security`]: the fairing that assembles everything, and the [`AccessMap`] of its routes.
 
 mod access_map;
 mod assembly;

@@ -1,4 +1,4 @@
-//! Our own pages: their addresses and templates, and the document of public keys among them.
+//! Our own pages: their URLs and templates, and the document of public keys.
 
 use std::path::PathBuf;
 
@@ -39,7 +39,7 @@ pub(super) fn load_templates<D>(
     let embedded = features.iter().flat_map(|feature| feature.templates()).chain(SHARED).copied();
     let known: Vec<&str> = embedded.clone().chain(all_templates()).map(|(name, _)| name).collect();
     for name in strangers(&folder, &known)? {
-        // All of them are in the same folder: it makes no name more alike.
+        // All of them are in the same folder, which must not make names look more alike.
         let within = known.iter().filter_map(|name| name.strip_prefix("security/"));
         let near = nearest(name.strip_prefix("security/").unwrap_or(&name), within);
         let near = near
@@ -53,7 +53,8 @@ pub(super) fn load_templates<D>(
     Templates::load(embedded, &folder, |tera| register_functions(tera, urls.clone()))
 }
 
-/// Refuses a place for the document of public keys at which a page of ours is: that one would be shown.
+/// Refuses a path for the document of public keys that belongs to one of our pages, which would be shown
+/// instead.
 pub(super) fn check_document<D>(features: &[Box<dyn Configured<D>>]) -> Result<()> {
     let others = features.iter().filter(|it| it.name() != TOKEN_KEYS);
     let pages = others.flat_map(|it| it.routes()).filter(|it| it.method == Method::Get);
@@ -72,7 +73,7 @@ pub(super) fn check_document<D>(features: &[Box<dyn Configured<D>>]) -> Result<(
     }
 }
 
-/// Tells whether a path of a route, such as `/confirm/<token>`, leads to this address.
+/// Returns `true` if the path of a route, such as `/confirm/<token>`, matches this path.
 fn leads_to(route: &str, path: &str) -> bool {
     let mut parts = path.split('/');
     for wanted in route.split('/') {

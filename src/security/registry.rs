@@ -1,4 +1,4 @@
-//! The features of an application, their types forgotten.
+//! The features of an application, with their types erased.
 
 use rocket::Route;
 use rocket::figment::Figment;
@@ -10,17 +10,17 @@ use crate::feature::{Feature, Installation};
 use crate::template::Embedded;
 use crate::web::next::Next;
 
-/// A feature that is enabled, its type forgotten.
+/// An enabled feature, with its type erased.
 pub(super) struct Registered<D> {
     pub(super) name: &'static str,
     pub(super) configure: Configure<D>,
 }
 
-/// Reads a feature's settings.
+/// Reads the settings of a feature.
 pub(super) type Configure<D> =
     Box<dyn FnOnce(&Figment, &Config) -> Result<Box<dyn Configured<D>>> + Send>;
 
-/// A feature whose value is known.
+/// A feature whose settings were read.
 pub(super) trait Configured<D>: Send {
     fn name(&self) -> &'static str;
     fn templates(&self) -> &'static [Embedded];
@@ -30,7 +30,7 @@ pub(super) trait Configured<D>: Send {
     fn install(&self, at: &mut Installation<'_, D>) -> Result<()>;
 }
 
-/// Reads a feature's settings over the value given in code.
+/// Reads the settings of a feature, over the value given in code.
 pub(super) fn configure<D: 'static, F: Feature<D>>(
     feature: F,
     figment: &Figment,
@@ -44,7 +44,7 @@ pub(super) fn configure<D: 'static, F: Feature<D>>(
     faults.settle(value.map(WithValue))
 }
 
-/// Refuses a feature that leads people where the configuration does not allow it.
+/// Refuses a feature that redirects to a page that the configuration does not allow.
 fn check_urls<D, F: Feature<D>>(feature: &F, config: &Config) -> Result<()> {
     let urls = feature.urls();
     let origins = &config.redirect_origins;
@@ -59,7 +59,7 @@ fn check_urls<D, F: Feature<D>>(feature: &F, config: &Config) -> Result<()> {
     Ok(())
 }
 
-/// A feature with its value.
+/// A feature with its settings.
 pub(super) struct WithValue<F>(F);
 
 impl<D, F: Feature<D>> Configured<D> for WithValue<F> {

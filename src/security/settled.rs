@@ -43,7 +43,7 @@ pub(super) struct Settled<D> {
     pub(super) rest: Rest<D>,
 }
 
-/// What the application gave that needs no configuration.
+/// The parts of the application that need no configuration.
 pub(super) struct Rest<D> {
     pub(super) open: Open<D>,
     pub(super) installs: Vec<Install<D>>,
@@ -56,7 +56,7 @@ pub(super) struct Rest<D> {
 ///
 /// # Errors
 ///
-/// All of its faults, so that one launch tells what would otherwise take several.
+/// All its errors, so that a single launch reports them.
 pub(super) fn settle<D: UserDatastore>(setup: Setup<D>, figment: &Figment) -> Result<Settled<D>> {
     let Setup { open, check_store, features, installs, presentation, mailer, http, listeners } =
         setup;
@@ -106,8 +106,8 @@ pub(super) fn settle<D: UserDatastore>(setup: Setup<D>, figment: &Figment) -> Re
     faults.settle(settled())
 }
 
-/// Refuses mechanisms that nothing provides, where all features are ours. What a feature of the
-/// application's provides shows only when it is [installed](crate::Feature::install).
+/// Refuses unknown mechanisms if all features are ours. The mechanisms of an application's feature are known
+/// only when it is [installed](crate::Feature::install).
 fn check_mechanisms(config: &Config, enabled: &[&'static str]) -> Result<()> {
     let is_ours = |name: &&str| FEATURES.iter().any(|(ours, _)| ours == name);
     if !enabled.iter().all(is_ours) {

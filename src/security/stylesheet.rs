@@ -11,16 +11,16 @@ use crate::template::Templates;
 pub(super) struct Stylesheet(String);
 
 impl Stylesheet {
-    /// Renders it.
+    /// Renders the stylesheet.
     ///
     /// # Errors
     ///
-    /// [`Error::Template`](crate::Error::Template) if the application's own has a fault.
+    /// [`Error::Template`](crate::Error::Template) if the application's own stylesheet is invalid.
     pub(super) fn render(templates: &Templates) -> Result<Self> {
         templates.render("security/style.css", &serde_json::json!({})).map(Self)
     }
 
-    /// Returns its route.
+    /// Returns the route of the stylesheet.
     pub(super) fn routes() -> Vec<Route> {
         routes![style]
     }

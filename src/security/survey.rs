@@ -1,8 +1,7 @@
-//! Which parameters the stored password hashes were made with.
+//! Reads the parameters of the stored password hashes.
 //!
-//! The work for accounts that do not exist follows them: see
-//! [`decoys`](crate::crypto::decoys). They change while people log in after a change of
-//! `password.memory`, and when hashes are imported.
+//! The work for unknown accounts follows them: see [`decoys`](crate::crypto::decoys). They change while users
+//! log in after a change of `password.memory`, and when hashes are imported.
 
 use std::mem::take;
 use std::sync::Arc;
@@ -15,7 +14,7 @@ use crate::datastore::UserDatastore;
 use crate::error::Result;
 use crate::user::UserId;
 
-/// How many hashes are read by a statement, and by a step.
+/// How many hashes are read with one statement, and how many statements a step has.
 const PAGE: u32 = 1_000;
 const PAGES: usize = 100;
 
@@ -38,12 +37,12 @@ impl Survey {
         Self { store, hasher, progress: Mutex::default() }
     }
 
-    /// Goes on where the last step ended. Until the store was read once, what was read of it stands for
-    /// all: ids are random.
+    /// Continues where the last step ended. Until the whole store was read once, the part read so far stands
+    /// for all of it: ids are random.
     ///
     /// # Errors
     ///
-    /// Those of the store; the next step reads the same hashes again.
+    /// Those of the store. The next step reads the same hashes again.
     pub(super) async fn step(&self) -> Result<()> {
         let mut progress = self.progress.lock().await;
         for _ in 0..PAGES {

@@ -1,4 +1,4 @@
-//! By what mail is sent.
+//! Chooses the mail transport.
 
 use std::sync::Arc;
 
@@ -9,10 +9,10 @@ use crate::error::Result;
 use crate::mail::capture::CaptureMailer;
 use crate::mail::{Mailer, mailer_from_url};
 
-/// A transport, and what it captures if it is the one for tests.
+/// A transport, and the captured mail if it is the one for tests.
 pub(super) type ChosenMailer = (Arc<dyn Mailer>, Option<CaptureMailer>);
 
-/// Finds the transport: given in code, configured, or in the debug profile a folder.
+/// Chooses the transport: the one given in code, the configured one, or in the debug profile a folder.
 pub(super) fn choose_mailer(
     given: Option<Arc<dyn Mailer>>,
     config: &Config,

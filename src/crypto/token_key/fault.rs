@@ -1,8 +1,8 @@
-//! What is wrong with the text of a key.
+//! Errors in the text of a key.
 
 use std::fmt;
 
-/// What is wrong with the text of a key, and the cure. It never quotes the text.
+/// An error in the text of a key, and its cure. It never quotes the text.
 #[derive(Debug)]
 pub struct KeyFault {
     fault: String,
@@ -15,7 +15,7 @@ impl KeyFault {
         &self.fault
     }
 
-    /// Returns what to do about it.
+    /// Returns how to correct it.
     pub fn cure(&self) -> &'static str {
         self.cure
     }

@@ -1,4 +1,4 @@
-//! A key: what it is made of, its names, and its tokens.
+//! A key with its id, and the tokens that it seals and opens.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -17,7 +17,8 @@ use crate::crypto::token_key::version::TokenVersion;
 use crate::error::Result;
 use crate::secret::Secret;
 
-/// A key for tokens of one version and purpose. It does not print, and is wiped when dropped.
+/// A key for tokens of one version and purpose. It has no `Debug` text, and its secrets are wiped when it is
+/// dropped.
 pub struct TokenKey {
     pub(super) version: TokenVersion,
     id: String,
@@ -25,11 +26,11 @@ pub struct TokenKey {
 }
 
 impl TokenKey {
-    /// Makes a random key of version 4: a symmetric one, or a key pair.
+    /// Generates a random key of version 4: a symmetric key, or a key pair.
     ///
     /// # Errors
     ///
-    /// [`Error::Crypto`](crate::Error::Crypto) when the operating system gives no randomness.
+    /// [`Error::Crypto`](crate::Error::Crypto) if the operating system returns no randomness.
     pub fn generate(purpose: TokenPurpose) -> Result<Self> {
         let bytes = Secret::new(random_bytes::<32>()?);
         match purpose {
@@ -38,17 +39,17 @@ impl TokenKey {
         }
     }
 
-    /// Makes the key for `v4.local` of these bytes, which were derived.
+    /// Creates a key for `v4.local` from derived bytes.
     pub fn local(bytes: Secret<[u8; 32]>) -> Self {
         Self::new(TokenVersion::V4, Material::Local(bytes))
     }
 
-    /// Returns the version of the tokens it is for.
+    /// Returns the version of the key's tokens.
     pub fn version(&self) -> TokenVersion {
         self.version
     }
 
-    /// Returns the purpose of the tokens it is for.
+    /// Returns the purpose of the key's tokens.
     pub fn purpose(&self) -> TokenPurpose {
         match self.material {
             Material::Local(_) => TokenPurpose::Local,
@@ -56,17 +57,17 @@ impl TokenKey {
         }
     }
 
-    /// Returns its PASERK id: `k4.lid.…` or `k4.pid.…`.
+    /// Returns the PASERK id of the key: `k4.lid.…` or `k4.pid.…`.
     pub fn id(&self) -> &str {
         &self.id
     }
 
-    /// Checks whether tokens can be issued with it. A public key only verifies.
+    /// Checks whether the key can issue tokens. A public key can only verify them.
     pub fn can_issue(&self) -> bool {
         !matches!(self.material, Material::Public(_))
     }
 
-    /// Returns the public half as PASERK; none of a symmetric key.
+    /// Returns the public half as PASERK, or `None` for a symmetric key.
     pub fn public_paserk(&self) -> Option<String> {
         match &self.material {
             Material::Local(_) => None,
@@ -76,7 +77,7 @@ impl TokenKey {
         }
     }
 
-    /// Returns all of it as PASERK.
+    /// Returns the whole key as PASERK, including its secret half.
     pub fn to_paserk(&self) -> Secret<String> {
         Secret::new(match &self.material {
             Material::Local(bytes) => paserk(self.version, "local", bytes.expose()),
@@ -85,19 +86,19 @@ impl TokenKey {
         })
     }
 
-    /// Checks whether the two keys share a part, whatever version and purpose they are for: a key is for one.
-    /// A symmetric key of the same bytes as a public one would be public.
+    /// Checks whether the two keys share a part, whatever their versions and purposes. A key must have only
+    /// one version and purpose: a symmetric key with the bytes of a public key would be public.
     pub fn is_same_as(&self, other: &Self) -> bool {
         other.parts().into_iter().any(|part| self.has_part(part))
     }
 
-    /// Checks whether it is made of these bytes: they are a symmetric key, or a half of a key pair.
+    /// Checks whether the bytes are a part of the key: the symmetric key, or a half of the key pair.
     pub fn has_part(&self, bytes: &[u8]) -> bool {
         self.parts().into_iter().any(|part| part.ct_eq(bytes).into())
     }
 
-    /// Returns a symmetric key, or the halves of a key pair that are here. PASERK has the secret half of
-    /// Ed25519 with the public one behind it.
+    /// Returns the symmetric key, or the halves of the key pair that are present. PASERK appends the public
+    /// half of Ed25519 to the secret one.
     fn parts(&self) -> Vec<&[u8]> {
         match &self.material {
             Material::Local(bytes) => vec![bytes.expose()],
@@ -109,12 +110,12 @@ impl TokenKey {
         }
     }
 
-    /// Makes a token of `payload`. An empty footer is none, and so is an empty assertion; the latter
-    /// is ignored in version 2, which has none.
+    /// Makes a token of `payload`. An empty footer or assertion counts as none. Version 2 has no assertion,
+    /// and ignores it.
     ///
     /// # Errors
     ///
-    /// [`Error::Crypto`](crate::Error::Crypto) when there is no randomness, or this is a public key.
+    /// [`Error::Crypto`](crate::Error::Crypto) if there is no randomness, or this is a public key.
     pub fn seal(&self, payload: &str, footer: &str, assertion: &str) -> Result<String> {
         match self.version {
             #[cfg(feature = "legacy-paseto")]
@@ -125,8 +126,8 @@ impl TokenKey {
         }
     }
 
-    /// Returns the payload of a token that this key made with this footer and assertion; none of
-    /// anything else.
+    /// Opens a token that this key made with this footer and assertion, and returns its payload. Returns
+    /// `None` for anything else.
     pub fn open(&self, token: &str, footer: &str, assertion: &str) -> Option<String> {
         match self.version {
             #[cfg(feature = "legacy-paseto")]
@@ -158,7 +159,7 @@ fn paserk(version: TokenVersion, kind: &str, bytes: &[u8]) -> String {
     format!("k{}.{kind}.{}", version.number(), URL_SAFE_NO_PAD.encode(bytes))
 }
 
-/// Returns the PASERK id of a key: what it is called, and a digest of its text (PASERK, operation ID).
+/// Returns the PASERK id of a key: its kind, and a digest of its text (PASERK, operation ID).
 fn id_of(version: TokenVersion, id: &str, kind: &str, bytes: &[u8]) -> String {
     let head = format!("k{}.{id}.", version.number());
     let text = Secret::new(paserk(version, kind, bytes));

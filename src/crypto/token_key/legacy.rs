@@ -1,7 +1,7 @@
 //! Versions 2 and 3 of PASETO, for deployments that have such tokens.
 //!
-//! `local` tokens are rusty_paseto's; `public` ones are pasetors', for rusty_paseto compiles the
-//! signatures of one version alone.
+//! `local` tokens are made with rusty_paseto. `public` tokens are made with pasetors, because rusty_paseto
+//! compiles the signatures of only one version.
 
 use p384::elliptic_curve::sec1::ToSec1Point;
 use p384::pkcs8::DecodePublicKey;
@@ -158,8 +158,8 @@ fn verify(
     footer: &str,
     assertion: &str,
 ) -> Result<String, pasetors::errors::Error> {
-    // A footer that is expected to be empty fails where there is none: then nothing is expected, and
-    // what is there is compared here.
+    // Expecting an empty footer fails if the token has none. So nothing is expected then, and the
+    // footer is compared here.
     let expected = Some(footer.as_bytes()).filter(|footer| !footer.is_empty());
     let trusted = if is_v2 {
         let key = AsymmetricPublicKey::<PublicV2>::from(public)?;
@@ -185,7 +185,7 @@ mod tests {
     use crate::config::TokenPurpose;
     use crate::crypto::token_key::key::TokenKey;
 
-    /// A key of each version and purpose: of version 2 and 3, from the bytes of others.
+    /// A key of each version and purpose. Those of versions 2 and 3 are made from the bytes of others.
     fn keys() -> Vec<TokenKey> {
         let local = TokenKey::generate(TokenPurpose::Local).unwrap().to_paserk();
         let public = TokenKey::generate(TokenPurpose::Public).unwrap().to_paserk();

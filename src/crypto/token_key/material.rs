@@ -1,14 +1,14 @@
-//! What a key is made of.
+//! The bytes of a key.
 
 use crate::secret::Secret;
 
-/// What a key is made of.
+/// The bytes of a key.
 pub(super) enum Material {
     Local(Secret<[u8; 32]>),
-    /// A key pair: the secret half as PASERK has it, and the public one.
+    /// A key pair: the secret half as in PASERK, and the public half.
     Secret(Secret<Vec<u8>>, Vec<u8>),
     Public(Vec<u8>),
 }
 
-/// Why a key does not seal.
+/// Why a public key cannot seal.
 pub(super) const NO_SECRET: &str = "a public key issues nothing";

@@ -1,15 +1,15 @@
 //! The keys of PASETO tokens.
 //!
-//! A key belongs to one version and one purpose: nothing is decrypted or verified with a key unless
-//! the head of the token says just these. It is named by its PASERK id: `k4.lid.…` for a symmetric
-//! key, `k4.pid.…` for a key pair, whether its secret half is here or not.
+//! A key belongs to one version and one purpose: it decrypts and verifies only tokens whose header names
+//! both. Its name is its PASERK id: `k4.lid.…` for a symmetric key, and `k4.pid.…` for a key pair, with or
+//! without its secret half.
 //!
-//! | file | what for |
+//! | module | purpose |
 //! |---|---|
-//! | `key` | a key: what it is made of, its names, and its tokens |
-//! | `text` | reading keys: PASERK, PEM, bare bytes, and what is refused |
-//! | `published` | keys that are no keys, for everybody has them |
-//! | `wrapped` | keys under a password |
+//! | `key` | a key with its id, and the tokens that it seals and opens |
+//! | `text` | reading keys: PASERK, PEM, plain bytes, and what is refused |
+//! | `published` | keys in public documents, which are refused |
+//! | `wrapped` | keys that are wrapped with a password |
 //! | `v4` | version 4 |
 //! | `legacy` | versions 2 and 3, with the cargo feature `legacy-paseto` |
 

@@ -1,6 +1,6 @@
-//! Keys that are no keys: whoever has read the same page has them, too.
+//! Keys in public documents. Every reader of those documents has them, so they are refused.
 
-/// Public keys that stand in public documents, most of them with their secret halves, in hexadecimal.
+/// Public keys from public documents, most of them with their secret halves, in hexadecimal.
 const PUBLISHED: &[&str] = &[
     // The vectors of PASETO, the documentation of pyseto and of flask-paseto-extended.
     "1eb9dbbbbc047c03fd70604e0071f0987e16b28b757225c11f00415d0e20b1a2",
@@ -31,7 +31,7 @@ const PUBLISHED: &[&str] = &[
     "26b40b8f93fff3d897112f7ebc582b232dbd72517d082fe83cfb30ddce43d1bb",
 ];
 
-/// Tells whether this public key is known to everybody, and with it most likely its secret half.
+/// Returns `true` if this public key is in a public document, and with it most likely its secret half.
 pub(super) fn is_published(public: &[u8]) -> bool {
     let text: String = public.iter().map(|byte| format!("{byte:02x}")).collect();
     PUBLISHED.contains(&text.as_str())

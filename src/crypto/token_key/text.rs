@@ -1,4 +1,4 @@
-//! Reading a key from its text, and refusing what is none.
+//! Reads a key from its text, and refuses invalid ones.
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
@@ -17,15 +17,15 @@ use crate::crypto::token_key::wrapped;
 use crate::secret::Secret;
 
 impl TokenKey {
-    /// Reads a key: PASERK `local`, `secret`, `public`, `local-pw` and `secret-pw`; PEM; or 32 bytes
-    /// of a symmetric key as hexadecimal or base64url.
+    /// Reads a key: PASERK `local`, `secret`, `public`, `local-pw` and `secret-pw`; PEM; or the 32 bytes of a
+    /// symmetric key as hexadecimal or base64url.
     ///
-    /// `version` is for texts that do not say theirs: 4 unless given.
+    /// `version` is for texts that do not contain their version. It defaults to 4.
     ///
     /// # Errors
     ///
-    /// [`KeyFault`] for what is of another kind or length, not random, or published; for a secret
-    /// key whose halves do not belong together, and for a wrapped one that does not open.
+    /// [`KeyFault`] for a key of another kind or length, for one that is not random or is published, for a
+    /// secret key whose halves do not belong together, and for a wrapped key that does not open.
     pub fn parse(
         text: &str,
         version: Option<u8>,
@@ -46,22 +46,22 @@ impl TokenKey {
         }
     }
 
-    /// Reads a key of a test vector, which everybody has.
+    /// Reads a key of a test vector, which is public.
     ///
     /// # Errors
     ///
-    /// [`KeyFault`] as for [`parse`](TokenKey::parse), but not because it is known or not random.
+    /// [`KeyFault`] as for [`parse`](TokenKey::parse), except that the key may be published and not random.
     #[cfg(feature = "testing")]
     pub fn parse_test_vector(text: &str, version: Option<u8>) -> Result<Self, KeyFault> {
         Self::parse_unchecked(text, version, None)
     }
 
-    /// Opens a wrapped key of a test vector, which everybody has.
+    /// Opens a wrapped key of a test vector, which is public.
     ///
     /// # Errors
     ///
-    /// [`KeyFault`] as for [`parse_test_vector`](TokenKey::parse_test_vector), and for one that does
-    /// not open.
+    /// [`KeyFault`] as for [`parse_test_vector`](TokenKey::parse_test_vector), and for a key that does not
+    /// open.
     #[cfg(feature = "testing")]
     pub fn unwrap_test_vector(text: &str, passphrase: &Secret<String>) -> Result<Self, KeyFault> {
         Self::parse_unchecked(text, None, Some(passphrase))
@@ -135,7 +135,7 @@ fn from_paserk(
     }
 }
 
-/// Puts a key together from the bytes that PASERK has for it.
+/// Creates a key from the bytes that its PASERK contains.
 fn from_kind(
     version: TokenVersion,
     kind: &str,
@@ -179,7 +179,8 @@ fn ed25519_public(bytes: &[u8]) -> Result<Material, KeyFault> {
     }
 }
 
-/// Reads PKCS#8 and SPKI (RFC 8410); with the cargo feature also those of P-384, and SEC 1.
+/// Reads PKCS#8 and SPKI (RFC 8410). With the cargo feature `legacy-paseto`, P-384 keys and SEC 1 are read,
+/// too.
 fn from_pem(text: &str, expected: Option<u8>) -> Result<TokenKey, KeyFault> {
     if text.contains("BEGIN ENCRYPTED") {
         return Err(KeyFault::with_cure(

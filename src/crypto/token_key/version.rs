@@ -28,7 +28,7 @@ impl TokenVersion {
         }
     }
 
-    /// Finds the version of that number; none that this build does not have.
+    /// Finds the version with this number. Returns `None` if this build does not support it.
     pub fn from_number(number: u8) -> Option<Self> {
         match number {
             #[cfg(feature = "legacy-paseto")]
@@ -40,7 +40,7 @@ impl TokenVersion {
         }
     }
 
-    /// Tells whether tokens of this version authenticate something that they do not carry.
+    /// Returns `true` if tokens of this version authenticate an assertion that they do not carry.
     pub fn has_implicit_assertion(self) -> bool {
         self.number() > 2
     }

@@ -1,4 +1,4 @@
-//! Keys under a password: PASERK's `local-pw` and `secret-pw`, version 4.
+//! Keys that are wrapped with a password: PASERK's `local-pw` and `secret-pw`, version 4.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -12,24 +12,24 @@ use crate::crypto::token_key::version::TokenVersion;
 use crate::error::{Error, Result};
 use crate::secret::Secret;
 
-/// The fewest characters of a passphrase: those of a password as the only factor (NIST SP
-/// 800-63B-4, section 3.1.1.2). Whoever steals the file can try as often as they like.
+/// The minimal length of a passphrase, as for a password as the only factor (NIST SP 800-63B-4, section
+/// 3.1.1.2). A thief of the file can try as many passphrases as they like.
 const MIN_PASSPHRASE: usize = 15;
 
-/// What wrapping costs: the second choice of RFC 9106, section 4. Other implementations refuse to
-/// read what costs much more.
+/// The cost of wrapping: the second recommendation of RFC 9106, section 4. Other implementations refuse to
+/// read keys that cost much more.
 const COST: Argon2Params = Argon2Params { memory_kib: 65_536, iterations: 3, parallelism: 4 };
 
-/// The most that unwrapping may cost, in bytes, passes and lanes: a key that asks for more is no
-/// key of an operator's.
+/// The maximal cost of unwrapping, in bytes, passes and lanes. A key that asks for more does not come from an
+/// operator.
 const MOST: (u64, u32, u32) = (1 << 30, 10, 16);
 
 impl TokenKey {
-    /// Returns the key as PASERK under a password: `k4.local-pw.…` or `k4.secret-pw.…`.
+    /// Returns the key as PASERK wrapped with a password: `k4.local-pw.…` or `k4.secret-pw.…`.
     ///
     /// # Errors
     ///
-    /// [`Error::Crypto`] for a public key, which is no secret, for a version other than 4, and for a
+    /// [`Error::Crypto`] for a public key, which is not secret, for a version other than 4, and for a
     /// passphrase of fewer than 15 characters.
     pub fn wrap(&self, passphrase: &Secret<String>) -> Result<Secret<String>> {
         if passphrase.expose().chars().count() < MIN_PASSPHRASE {
@@ -62,7 +62,7 @@ impl TokenKey {
     }
 }
 
-/// Unwraps the bytes of a key; says what is wrong with it otherwise.
+/// Unwraps the bytes of a key, or returns what is wrong with it.
 pub(super) fn unwrap(
     text: &str,
     passphrase: &Secret<String>,
@@ -85,8 +85,8 @@ pub(super) fn unwrap(
     bytes.map(Secret::new).map_err(|_| "does not open with this passphrase")
 }
 
-/// Reads what Argon2 would cost, which stands behind a salt of 16 bytes: memory in bytes (8),
-/// passes (4), lanes (4), as big-endian numbers (PASERK, operation PBKW).
+/// Reads the cost of Argon2, which follows a salt of 16 bytes: memory in bytes (8), passes (4), lanes (4), as
+/// big-endian numbers (PASERK, operation PBKW). Returns `true` if it is within the limit.
 fn is_affordable(data: &[u8]) -> bool {
     let cost = || {
         let memory = u64::from_be_bytes(data.get(16..24)?.try_into().ok()?);

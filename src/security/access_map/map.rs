@@ -1,4 +1,4 @@
-//! The map: each route with what it demands of a request.
+//! The access map: each route with what it demands of a request.
 
 use std::sync::OnceLock;
 
@@ -13,12 +13,11 @@ use crate::web::Site;
 use crate::web::csrf::is_safe;
 use crate::web::demand::{Demand, Who};
 
-/// Who can reach what: every route that is mounted, with what it demands of a request.
+/// The access map of an application: every mounted route, with what it demands of a request.
 ///
-/// It is read off the signatures of the handlers.
-/// [`guide::access_map`](crate::guide::access_map) says what can be seen there and what cannot.
-/// `Display` writes a table, `Serialize` a list with an object a route; both are in the order of the
-/// paths, so that a test can pin them:
+/// It is read from the signatures of the handlers. See [`guide::access_map`](crate::guide::access_map) for
+/// what it can show and what it cannot. `Display` formats a table, and `Serialize` a list with an object for
+/// each route. Both are sorted by path, so that a test can compare them:
 ///
 /// ```
 /// # use rocket::get;
@@ -65,73 +64,73 @@ pub struct AccessMap {
     routes: Vec<RouteAccess>,
 }
 
-/// A route with what it demands of a request.
+/// A route, with what it demands of a request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct RouteAccess {
-    /// The method; a route for `GET` answers `HEAD`, too.
+    /// The method. A route for `GET` also answers `HEAD`.
     pub method: String,
-    /// The path with the mount it is below, and the query, as the route has them.
+    /// The path, including its mount point, and the query, as the route declares them.
     pub uri: String,
-    /// The rank: of routes that match, the one with the lowest answers.
+    /// The rank: of the routes that match a request, the one with the lowest rank answers.
     pub rank: isize,
-    /// The media type that it answers or takes.
+    /// The media type that the route produces or accepts.
     pub format: Option<String>,
     /// The name of the handler.
     pub name: Option<String>,
-    /// The feature that it belongs to, or `security` for what belongs to none of them; none for the
-    /// application's own.
+    /// The feature that the route belongs to, or `security` for a route of the framework without a feature.
+    /// `None` for routes of the application.
     pub feature: Option<String>,
-    /// What declares who gets in.
+    /// What declares who may use the route.
     pub declared: Declared,
-    /// The guards in its signature.
+    /// The guards in the signature of the handler.
     pub guards: Vec<Demand>,
-    /// Whether it is protected against forged requests.
+    /// Whether the route checks for forged requests (CSRF).
     pub csrf: CsrfCheck,
 }
 
-/// What declares who gets to a route.
+/// What declares who may use a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Declared {
-    /// Guards in its signature.
+    /// Guards in the signature of its handler.
     Guards,
-    /// [`Public`](crate::Public) in its signature, or `security.public`.
+    /// [`Public`](crate::Public) in the signature, or `security.public`.
     Public,
-    /// Its feature, which decides in the handler.
+    /// The feature decides in the handler.
     Feature,
-    /// Nothing that can be seen.
+    /// Nothing that can be seen from outside.
     Nothing,
 }
 
-/// Whether a route is protected against forged requests.
+/// Whether a route checks for forged requests (CSRF).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum CsrfCheck {
-    /// A guard checks it for everybody.
+    /// A guard checks every request.
     Checked,
-    /// A guard checks it for whoever is logged in; guests get past without.
+    /// A guard checks requests of logged-in users; requests of guests are not checked.
     CheckedForUsers,
-    /// The method is safe: it changes nothing.
+    /// The method is safe, so it changes nothing.
     NotNeeded,
-    /// Its feature decides in the handler.
+    /// The feature decides in the handler.
     Feature,
-    /// Nothing that can be seen checks it.
+    /// No check can be seen from outside.
     NotChecked,
 }
 
 impl AccessMap {
-    /// Draws the map of an application, in any phase.
+    /// Returns the map of an application, in any phase.
     ///
-    /// Fairings mount routes, too, and ours does: before it is ignited, an application has but what it
-    /// mounted itself.
+    /// Fairings mount routes, too, and ours does. Before it is ignited, an application has only the routes
+    /// that it mounted itself.
     ///
-    /// To draw the map, each route is put into a small `Rocket` of its own, without managed state, which
-    /// asks the guards. While that goes on, some milliseconds, nothing is logged in the whole process.
-    /// Where [`security.require_guard`](crate::config::Config::require_guard) is set, it was drawn at the
-    /// launch, with the application's state at hand, and this gives that one.
+    /// To draw the map, each route is put in a small separate `Rocket` without managed state, which asks the
+    /// guards. During these few milliseconds, the whole process logs nothing. If
+    /// [`security.require_guard`](crate::config::Config::require_guard) is set, the map was drawn at the
+    /// launch, with the application's managed state, and this returns that map.
     pub fn of<P: Phase>(rocket: &Rocket<P>) -> Self {
         match rocket.state::<Drawn>().and_then(|drawn| drawn.0.get()) {
             Some(map) => map.clone(),
@@ -139,24 +138,24 @@ impl AccessMap {
         }
     }
 
-    /// Returns its routes, in the order of their paths.
+    /// Returns the routes, sorted by path.
     pub fn routes(&self) -> &[RouteAccess] {
         &self.routes
     }
 
-    /// Returns the part with the application's own routes.
+    /// Returns the map of the application's own routes only.
     pub fn of_application(&self) -> Self {
         let own = self.routes.iter().filter(|route| route.feature.is_none());
         Self { routes: own.cloned().collect() }
     }
 
-    /// Draws the map. An application that has just been ignited can be asked itself: a guard of its own
-    /// that looks for managed state before it hands the question on finds it there.
+    /// Draws the map. An application that has just been ignited can be asked directly: a guard that looks for
+    /// managed state before it delegates to another guard finds the state there.
     pub(super) fn draw<P: Phase>(rocket: &Rocket<P>, ignited: Option<&Rocket<Ignite>>) -> Self {
         Self::draw_routes(rocket, ignited, rocket.routes().collect())
     }
 
-    /// Draws the part with the application's own routes, without asking the guards of ours.
+    /// Draws the map of the application's own routes, without asking the guards of ours.
     pub(super) fn draw_application(ignited: &Rocket<Ignite>) -> Self {
         let mounted = ignited.state::<Mounted>();
         let is_own = |route: &&Route| mounted.and_then(|it| it.feature_of(route)).is_none();
@@ -203,7 +202,7 @@ impl RouteAccess {
         }
     }
 
-    /// Returns the path, without a query.
+    /// Returns the path, without the query.
     pub fn path(&self) -> &str {
         self.uri.split('?').next().unwrap_or_default()
     }
@@ -215,7 +214,7 @@ impl RouteAccess {
 
 impl Declared {
     fn by(guards: &[Demand], is_feature: bool, is_public: bool) -> Self {
-        // What `Option` or a type that nobody knows makes of a guard keeps nobody out.
+        // A guard within `Option` or an unknown type does not refuse requests.
         let counts = |guard: &&Demand| {
             guard.required || guard.within.first().is_some_and(|outermost| outermost == "Maybe")
         };
@@ -251,6 +250,6 @@ impl CsrfCheck {
     }
 }
 
-/// The map as it was drawn at the launch, if it was.
+/// The map that was drawn at the launch, if any.
 #[derive(Default)]
 pub(in crate::security) struct Drawn(pub(super) OnceLock<AccessMap>);

@@ -1,4 +1,4 @@
-//! The access map: every route of an application with what it demands of a request.
+//! The access map: every route of an application, with what it demands of a request.
 
 mod map;
 mod mounted;

@@ -1,8 +1,8 @@
-//! Which routes we mounted, and for which feature.
+//! The routes that we mounted, with their features.
 
 use rocket::Route;
 
-/// Which routes we mounted, and for which feature.
+/// The routes that we mounted, with their features.
 #[derive(Default)]
 pub(in crate::security) struct Mounted(Vec<(Route, &'static str)>);
 
@@ -11,8 +11,8 @@ impl Mounted {
         self.0.extend(routes.iter().cloned().map(|route| (route, feature)));
     }
 
-    /// Finds the feature of a route. Two that are alike in all of this would collide, and Rocket
-    /// would not launch.
+    /// Finds the feature of a route. Two routes that are equal in all of this would collide, and Rocket would
+    /// not launch.
     pub(super) fn feature_of(&self, route: &Route) -> Option<String> {
         let is_same = |other: &Route| {
             (other.method, other.rank, &other.format) == (route.method, route.rank, &route.format)

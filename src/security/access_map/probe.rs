@@ -1,8 +1,8 @@
 //! Asks the guards of each route what they demand.
 //!
-//! A [`Route`] keeps its sentinels to itself. But Rocket asks them when it ignites, and names those
-//! that abort. So each route is put into a small `Rocket` of its own, where guards of ours make
-//! themselves known by aborting; each type that did is then asked what it demands.
+//! A [`Route`] does not expose its sentinels. But Rocket asks them when it ignites, and names those that
+//! abort. So each route is put in a small separate `Rocket`, in which our guards make themselves known by
+//! aborting. Each type that did so is then asked what it demands.
 
 use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
@@ -16,7 +16,7 @@ use rocket::{Config, Ignite, Rocket, Route};
 
 use crate::web::demand::{Demand, Recorder};
 
-/// Types of others that let in requests without the guard within them.
+/// Types of other crates that accept requests which the guard within them refused.
 pub(super) const LENIENT: [&str; 3] = ["Option", "Result", "Either"];
 
 /// Returns what each route demands.
@@ -26,7 +26,7 @@ pub(super) fn demands_of(
     cli_colors: bool,
 ) -> Vec<Vec<Demand>> {
     let _quiet = Quiet::begin();
-    // Colours are the whole process's, so they have to be the application's.
+    // Colours are set for the whole process, so they must be those of the application.
     let config = Config { log_level: LogLevel::Off, cli_colors, ..Config::debug_default() };
     let config = Figment::from(config);
     let bench = ignite(&config, None, Recorder::idle()).and_then(Result::ok);
@@ -70,8 +70,8 @@ fn record(asked: &Rocket<Ignite>, abort: fn(&Rocket<Ignite>) -> bool) -> Vec<Dem
     }
 }
 
-/// Says by which type a signature names a guard, if not by itself. What a type is whose parameter it is,
-/// and that is no sentinel, nobody tells: it may let in requests without the guard.
+/// Adds the type by which a signature names a guard, if it is another type. If that type is not a sentinel,
+/// it is unknown, and it may accept requests which the guard refused.
 fn named_by(type_name: &str, is_embedded: bool, mut demand: Demand) -> Demand {
     let whole = type_name.split('<').next().unwrap_or_default();
     let name = whole.rsplit("::").next().unwrap_or_default();
@@ -86,8 +86,8 @@ fn named_by(type_name: &str, is_embedded: bool, mut demand: Demand) -> Demand {
     demand
 }
 
-/// Ignites a `Rocket` with at most one route. Without fairings that is done when it is asked for: none
-/// if, against expectation, it is not.
+/// Ignites a `Rocket` with at most one route. Without fairings this is ready at once. Returns `None` if,
+/// unexpectedly, it is not.
 fn ignite(
     config: &Figment,
     route: Option<Route>,
@@ -97,17 +97,17 @@ fn ignite(
     let rocket = rocket::custom(config).manage(recorder).mount("/", routes);
     let ignited = rocket.ignite().now_or_never()?;
     if let Err(fault) = &ignited {
-        // One that nobody has looked at panics.
+        // An error that is never inspected panics when it is dropped.
         let _ = fault.kind();
     }
     Some(ignited)
 }
 
-/// One at a time, so that the last to end finds the level that the first has found.
+/// Only one at a time, so that the last one to end restores the level that the first one found.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
-/// Keeps anything from being logged. Igniting sets the level of the whole process, where the logger is
-/// Rocket's; where it is another one, it would be told of every small launch.
+/// Suppresses all logging. Igniting sets the level of the whole process if the logger is Rocket's. Any other
+/// logger would receive the messages of every small launch.
 struct Quiet {
     level: LevelFilter,
     _alone: std::sync::MutexGuard<'static, ()>,

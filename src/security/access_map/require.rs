@@ -1,6 +1,5 @@
-//! What the launch does with the access map: it stops where a route has to name a guard and names
-//! none, warns of guards that keep nobody out and of kinds of tokens that no guard names, and tells the
-//! map to the command line.
+//! Uses the access map at the launch: stops it if a route lacks a required guard, warns of guards that refuse
+//! no request and of kinds of tokens that no guard names, and prints the map for the command line.
 
 use std::convert::Infallible;
 use std::io;
@@ -19,17 +18,18 @@ use crate::token::{Access, TokenKind};
 use crate::web::Site;
 use crate::web::demand::{Demand, Who};
 
-/// The variable of the environment by which `rocket-security routes` asks a program for its map.
+/// The environment variable with which `rocket-security routes` asks a program for its map.
 ///
-/// Where it is set, to whatever, [`Security`](crate::Security) prints the map to standard output as
-/// JSON on a line behind [`ROUTES_MARK`], and stops the launch: no port is bound, nothing is served.
+/// If it is set, to any value, [`Security`](crate::Security) prints the map as JSON to standard output, on
+/// one line that begins with [`ROUTES_MARK`], and stops the launch: no port is bound, and no request is
+/// served.
 pub const ROUTES_VARIABLE: &str = "ROCKET_SECURITY_ROUTES";
 
-/// What stands before the map on its line, among whatever else a program prints.
+/// The text before the map on its line, which distinguishes it from other output of the program.
 pub const ROUTES_MARK: &str = "rocket_security routes: ";
 
-/// Looks at the routes when all of them are mounted, those of other fairings included: Rocket asks its
-/// sentinel then, for a route of ours names it. As a guard it lets everybody in.
+/// Checks the routes when all of them are mounted, including those of other fairings: one of our routes names
+/// this guard, so Rocket asks its sentinel then. As a guard it accepts every request.
 pub(crate) struct GuardCheck;
 
 #[async_trait]
@@ -43,7 +43,7 @@ impl<'r> FromRequest<'r> for GuardCheck {
 
 impl Sentinel for GuardCheck {
     fn abort(rocket: &Rocket<Ignite>) -> bool {
-        // Without either it is in the small `Rocket` of our own route.
+        // Without both, this is the small `Rocket` of our own route.
         let Some((drawn, site)) = rocket.state::<Drawn>().zip(rocket.state::<Site>()) else {
             return false;
         };
@@ -72,13 +72,13 @@ impl Sentinel for GuardCheck {
         for fault in &faults {
             log::error!("{fault}");
         }
-        // Drawn once, it is set once.
+        // The map is drawn once, so this is set once.
         let _ = drawn.0.set(map);
         !faults.is_empty()
     }
 }
 
-/// Prints the map for the command line, which looks for the beginning of a line.
+/// Prints the map for the command line, which searches for a line with the mark.
 fn tell(map: &AccessMap) {
     let told = serde_json::to_string(map)
         .map_err(io::Error::from)
@@ -89,7 +89,7 @@ fn tell(map: &AccessMap) {
     }
 }
 
-/// Returns the kinds of an application's own that settings are for, each with its key.
+/// Returns the application's own kinds of tokens that are configured, each with its key.
 fn configured_kinds(tokens: &TokensConfig) -> Vec<(String, &str)> {
     let checked = tokens.check.keys().map(|kind| (format!("tokens.check.{kind}"), kind.as_str()));
     let trusted = tokens.trusted.iter().enumerate().flat_map(|(index, entry)| {
@@ -99,8 +99,8 @@ fn configured_kinds(tokens: &TokensConfig) -> Vec<(String, &str)> {
     checked.chain(trusted).filter(|(_, kind)| *kind != Access::NAME).collect()
 }
 
-/// Warns of those that no guard names, for they are most likely misspelt. A program can ask for tokens of
-/// theirs without a guard.
+/// Returns warnings about kinds that no guard names: most likely they are misspelt. But an application can
+/// also verify such tokens without a guard.
 fn unnamed(map: &AccessMap, kinds: &[(String, &str)]) -> Vec<Error> {
     let ways = map.routes().iter().flat_map(|route| &route.guards).flat_map(|guard| &guard.ways);
     let mut named: Vec<&str> = ways.filter_map(|way| way.strip_suffix(" token")).collect();
@@ -122,12 +122,12 @@ fn unnamed(map: &AccessMap, kinds: &[(String, &str)]) -> Vec<Error> {
     unnamed.map(warning).collect()
 }
 
-/// A guard whose refusals the signature of a handler hides.
+/// A guard whose refusals are hidden by the signature of a handler.
 struct Hidden<'m> {
     route: &'m RouteAccess,
     guard: &'m Demand,
-    /// Whether it is within a type that is known to hide refusals. `Result` with an error type that is no
-    /// sentinel cannot be told from a type of the application.
+    /// Set if the guard is within a type that is known to hide refusals. `Result` with an error type that is
+    /// not a sentinel cannot be distinguished from a type of the application.
     is_certain: bool,
 }
 
@@ -167,8 +167,8 @@ impl Hidden<'_> {
     }
 }
 
-/// Finds the guards within `Option`, `Result` and the like on routes of the application. A route that
-/// takes a guard by itself too is protected by that one.
+/// Finds guards within `Option`, `Result` and the like on routes of the application. A route that also takes
+/// a guard directly is protected by that guard.
 fn hidden(map: &AccessMap) -> Vec<Hidden<'_>> {
     let is_open = |route: &&RouteAccess| {
         let keeps_out = |guard: &Demand| guard.required && guard.who == Some(Who::Users);
@@ -191,7 +191,7 @@ fn handler(route: &RouteAccess) -> String {
     route.name.as_ref().map_or(String::new(), |name| format!(" ({name})"))
 }
 
-/// Writes a guard as it stands in a signature.
+/// Formats a guard as it appears in a signature.
 fn written(guard: &Demand) -> String {
     guard.within.iter().rev().fold(guard.guard.clone(), |inner, outer| match outer.as_str() {
         "Result" => format!("Result<{inner}, _>"),
@@ -199,9 +199,9 @@ fn written(guard: &Demand) -> String {
     })
 }
 
-/// Returns what keeps the application from launching: all of it, not the first alone.
+/// Returns all errors that keep the application from launching.
 fn faults(map: &AccessMap, required: &config::RequireGuard) -> Vec<Error> {
-    // One whose guard is hidden is told as that.
+    // A route whose guard is hidden is reported as such.
     let is_bare = |route: &&RouteAccess| {
         route.declared == Declared::Nothing && !hidden_in(route).any(|it| it.is_certain)
     };
@@ -228,7 +228,7 @@ fn bare_fault(route: &RouteAccess) -> Error {
     )
 }
 
-/// A path that is misspelt would guard nothing.
+/// A misspelt path would protect nothing.
 fn idle_fault(path: &str) -> Error {
     Error::config(
         "require_guard",

@@ -1,4 +1,4 @@
-//! The access map as a table.
+//! Formats the access map as a table.
 
 use std::fmt;
 
@@ -40,7 +40,7 @@ fn row(route: &RouteAccess) -> [String; 8] {
     ]
 }
 
-/// Names the guards, and first what they leave unsaid.
+/// Formats the guards, preceded by what they leave open.
 fn guards(route: &RouteAccess) -> String {
     let is_said = route.guards.iter().any(|guard| guard.who.is_some());
     let unsaid = match route.declared {
