@@ -1,31 +1,50 @@
-//! The manual: what no single item of the reference tells.
+//! The guide: start with the quickstart, then read the chapter for what you want to do.
 //!
-//! - [`features`]: what a person does with an account
-//! - [`access_map`]: who can reach which route, and a launch that stops where nobody said
-//! - [`guards`]: what a handler's signature demands, and how guards go together
-//! - [`databases`]: choosing a database, its schema, and what happens when it fails
-//! - [`mail`]: transports, templates, subjects, the outbox, and what happens when it fails
-//! - [`migration`]: coming from Flask-Security, flask-praetorian or a PASETO extension; dialects of refusals
-//! - [`own_datastore`]: a store of one's own, and sharing a transaction with ours
-//! - [`second_factor`]: a second factor of one's own
-//! - [`session_data`]: a basket, a flash message
-//! - [`single_page`]: applications that run in the browser: JSON, the anti-forgery cookie, mailed links
-//! - [`tokens`]: PASETO for programs: keys, issuing, verifying, the command line
-//! - [`pages`]: pages of one's own, changes to ours, mails, more fields in the registration
-
-#[doc = include_str!("features.md")]
-pub mod features {}
+//! # Start
+//!
+//! - [Quickstart](quickstart): an application with registration, login and an admin page
+//! - [How a request is authenticated](authentication): sessions, tokens, Basic, and several of them at once
+//! - [Guards](guards): protect a route by a type in its signature
+//! - [Roles and permissions](roles): decide what a user may do
+//! - [Who can reach which route](access_map): list every route, and stop the launch when a guard is missing
+//!
+//! # Accounts and pages
+//!
+//! - [Features](features): what users can do with their accounts, and what all routes answer
+//! - [Pages and templates](pages): change our pages, add your own, forms and CSRF, more fields in the registration
+//! - [Mail](mail): transports, templates, subjects, and what happens when the server is down
+//! - [Sessions and session data](sessions): baskets, flash messages, "Remember me"
+//! - [A second factor of your own](second_factor)
+//!
+//! # Run it
+//!
+//! - [Going to production](production): proxy, TLS, keys, backup, checklist
+//! - [Databases](databases): choose one, its schema, and what happens when it fails
+//!
+//! # Go further
+//!
+//! - [Tokens for programs](tokens): issue and verify PASETO
+//! - [Single-page applications](single_page): JSON, the anti-forgery cookie, mailed links
+//! - [Your own store](own_datastore): a custom store, and sharing a transaction with ours
+//! - [Coming from another framework](migration): Flask-Security, flask-praetorian, PASETO extensions
 
 #[doc = include_str!("access_map.md")]
 #[doc = "\n```text"]
 #[doc = include_str!("../../examples/showcase/routes.txt")]
 #[doc = "```"]
 pub mod access_map {}
-#[doc = include_str!("guards.md")]
-pub mod guards {}
+
+#[doc = include_str!("authentication.md")]
+pub mod authentication {}
 
 #[doc = include_str!("databases.md")]
 pub mod databases {}
+
+#[doc = include_str!("features.md")]
+pub mod features {}
+
+#[doc = include_str!("guards.md")]
+pub mod guards {}
 
 #[doc = include_str!("mail.md")]
 pub mod mail {}
@@ -39,13 +58,23 @@ pub mod own_datastore {}
 #[doc = include_str!("pages.md")]
 pub mod pages {}
 
+#[doc = include_str!("production.md")]
+pub mod production {}
+
+#[doc = include_str!("quickstart.md")]
+pub mod quickstart {}
+
+#[doc = include_str!("roles.md")]
+pub mod roles {}
+
 #[doc = include_str!("second_factor.md")]
 pub mod second_factor {}
 
-#[doc = include_str!("session_data.md")]
-pub mod session_data {}
+#[doc = include_str!("sessions.md")]
+pub mod sessions {}
 
 #[doc = include_str!("single_page.md")]
 pub mod single_page {}
+
 #[doc = include_str!("tokens.md")]
 pub mod tokens {}
