@@ -6,3 +6,4 @@ mod every_template;
 mod layers;
 mod source;
 mod texts;
+mod words;
