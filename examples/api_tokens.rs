@@ -19,7 +19,8 @@ use rocket::{get, launch, post, routes};
 use rocket_security::features::personal_tokens::PersonalTokens;
 use rocket_security::token::Lifetime;
 use rocket_security::{
-    AuthVia, FreshPaseto, Paseto, Rejection, Scoped, Security, TokenKind, TokenUser, Tokens, via,
+    AuthVia, FreshPaseto, Paseto, Rejection, Scoped, Security, TokenIssuer, TokenKind, TokenUser,
+    via,
 };
 use serde::{Deserialize, Serialize};
 
@@ -60,7 +61,11 @@ fn pay_out(_token: FreshPaseto<5>) -> &'static str {
 
 /// A token of the application's own kind, for whoever comes by an access token.
 #[post("/files/<name>/token")]
-fn share(_user: AuthVia<via::Token>, name: &str, tokens: &Tokens) -> Result<String, Rejection> {
+fn share(
+    _user: AuthVia<via::BearerToken>,
+    name: &str,
+    tokens: &TokenIssuer,
+) -> Result<String, Rejection> {
     Ok(tokens.of::<Download>(name).claims(Pages { from: 1, to: 4 }).issue()?)
 }
 

@@ -10,7 +10,7 @@ use rocket_security::crypto::one_time::Token;
 use rocket_security::crypto::paseto::Sealer;
 use rocket_security::crypto::token_key::TokenKey;
 use rocket_security::token::Access;
-use rocket_security::{Config, Secret, Tokens};
+use rocket_security::{Config, Secret, TokenIssuer};
 use serde_json::{Map, Value};
 
 const ISSUER: &str = "https://app.example";
@@ -21,11 +21,12 @@ const LOCAL: &str = "k4.local.S-C5MeaOJwLXBf9lQowoT0zMNMgLWZb0vt9njSgQGeE";
 const PAIR: &str = "k4.secret.5FWJwPOJtZNN4ZWMNUxdBFeltNBurd2Lk0TWggpymtAU_5htBBYwnv4pvFv3KJmsV9TrutO6q70iDV3Q-TgFHg";
 const MASTER: &str = "k4.local.qmMwdTgzhPlqS8Hc-JQMSg9YFBqFv1_w_LbT4HMZ3gs";
 
-static TOKENS: LazyLock<Tokens> = LazyLock::new(|| {
+static TOKENS: LazyLock<TokenIssuer> = LazyLock::new(|| {
     let mut config = Config::default();
     config.tokens.keys = TokenKeysConfig(vec![text(LOCAL), text(PAIR)]);
     let base_url = ISSUER.parse().expect("it is a URL");
-    Tokens::new(&config, &base_url, Some(&keyring()), Clock::default()).expect("the keys are good")
+    TokenIssuer::new(&config, &base_url, Some(&keyring()), Clock::default())
+        .expect("the keys are good")
 });
 
 static SEALER: LazyLock<Sealer> =

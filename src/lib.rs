@@ -104,7 +104,7 @@ pub use crate::secret::Secret;
 pub use crate::security::{AccessMap, Security};
 pub use crate::session::data::SessionError;
 pub use crate::text::Text;
-pub use crate::token::{TokenKind, Tokens, Verifier};
+pub use crate::token::{TokenIssuer, TokenKind, Verifier};
 pub use crate::user::{
     Email, Permission, PermissionName, PermissionSet, Role, RoleName, RoleSet, Scope, ScopeName,
     ScopeSet, User, UserId, Username,

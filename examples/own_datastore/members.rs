@@ -4,7 +4,7 @@ use rocket::async_trait;
 use rocket_security::clock::Timestamp;
 use rocket_security::crypto::hasher::PasswordHash;
 use rocket_security::datastore::lapse::{Contest, Lapse};
-use rocket_security::datastore::user::{Credentials, NewUser, Taken, UserChange};
+use rocket_security::datastore::user::{NewUser, Taken, UserChange, UserWithPassword};
 use rocket_security::datastore::{LapseStore, Together};
 use rocket_security::user::Identity;
 use rocket_security::{Email, Error, Result, User, UserDatastore, UserId, Username};
@@ -53,7 +53,7 @@ impl UserDatastore for MemberStore {
         row.as_ref().map(read_user).transpose()
     }
 
-    async fn find_credentials(&self, identity: &Identity) -> Result<Option<Credentials>> {
+    async fn find_credentials(&self, identity: &Identity) -> Result<Option<UserWithPassword>> {
         let find = match identity {
             Identity::Email(_) => "SELECT * FROM members WHERE mail_key = ?",
             Identity::Username(_) => "SELECT * FROM members WHERE nickname_key = ?",
@@ -67,7 +67,7 @@ impl UserDatastore for MemberStore {
         let read = |row: SqliteRow| {
             let password_hash: Option<String> = column(&row, "passphrase")?;
             let password_hash = password_hash.map(PasswordHash::from_stored);
-            Ok(Credentials::new(read_user(&row)?, password_hash))
+            Ok(UserWithPassword::new(read_user(&row)?, password_hash))
         };
         row.map(read).transpose()
     }

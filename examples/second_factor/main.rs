@@ -12,7 +12,7 @@ use rocket_security::feature::{Factor, Installation, LoginAttempt, Required, Ver
 use rocket_security::flow::Flow;
 use rocket_security::template::Embedded;
 use rocket_security::user::{Level, Method};
-use rocket_security::web::{Answer, Form, Reply, Submission, Visit};
+use rocket_security::web::{Form, HandlerResult, Reply, Submission, Visit};
 use rocket_security::{Csrf, Feature, Fresh, Hooks, Page, Result, Security, Text, User, UserId};
 use serde::{Deserialize, Serialize};
 
@@ -76,7 +76,7 @@ impl Form for CodeForm {
 }
 
 #[get("/code?<next>")]
-async fn show(visit: Visit<'_>, flow: &State<Flow>, next: Option<&str>) -> Answer {
+async fn show(visit: Visit<'_>, flow: &State<Flow>, next: Option<&str>) -> HandlerResult {
     flow.proving(&visit).await?;
     Ok(Reply::page(Page::new(PAGE.0).with("next", next.and_then(|next| visit.next(next)))))
 }
@@ -87,7 +87,7 @@ async fn submit(
     flow: &State<Flow>,
     codes: &State<PrintedCodes>,
     submitted: Submission<CodeForm>,
-) -> Answer {
+) -> HandlerResult {
     let (next, typed) = (submitted.next(&visit, None), submitted.read()?.code);
     let proving = flow.proving(&visit).await?;
     let attempt = flow.attempt(&visit, &proving, codes.method()).await?;
@@ -100,7 +100,7 @@ async fn submit(
 }
 
 #[post("/codes")]
-async fn print(_csrf: Csrf<'_>, user: Fresh<10>, codes: &State<PrintedCodes>) -> Answer {
+async fn print(_csrf: Csrf<'_>, user: Fresh<10>, codes: &State<PrintedCodes>) -> HandlerResult {
     if codes.is_set_up(&user).await? && user.level() < Level::Two {
         return Err(rocket_security::Rejection::NotAssured(Level::Two.acr()).into());
     }

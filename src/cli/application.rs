@@ -23,7 +23,7 @@ use crate::feature::{Announcer, Change, Committed, Feature, Journaling, configur
 use crate::features::audit::Journal;
 use crate::features::{DEFAULT_FEATURES, FEATURES};
 use crate::security::master_keys::{has_keys, keyring};
-use crate::token::Tokens;
+use crate::token::TokenIssuer;
 use crate::user::{Email, Identity, RoleName, User};
 
 /// A journal that gets the rows of the changes.
@@ -219,13 +219,13 @@ fn no_keys() -> Failure {
 
 /// Returns what issues and verifies the application's tokens. No store is needed. In the debug profile it
 /// makes keys where there are none.
-pub(crate) fn tokens_to_issue() -> Result<Tokens, Failure> {
+pub(crate) fn tokens_to_issue() -> Result<TokenIssuer, Failure> {
     tokens(|config, figment| keyring(config, figment).map(Some))
 }
 
 /// Returns what verifies the application's tokens. It makes no keys: without any, those configured for tokens
 /// are all.
-pub(crate) fn tokens_to_verify() -> Result<Tokens, Failure> {
+pub(crate) fn tokens_to_verify() -> Result<TokenIssuer, Failure> {
     let tokens = tokens(|config, figment| {
         has_keys(config, figment).then(|| keyring(config, figment)).transpose()
     })?;
@@ -234,13 +234,13 @@ pub(crate) fn tokens_to_verify() -> Result<Tokens, Failure> {
 
 fn tokens(
     keyring: impl FnOnce(&Config, &Figment) -> Result<Option<Keyring>, Error>,
-) -> Result<Tokens, Failure> {
+) -> Result<TokenIssuer, Failure> {
     let figment = rocket::Config::figment();
     let config = Config::from_figment(&figment).map_err(|fault| with_profile(fault, &figment))?;
     let read = || {
         let base_url = config.base_url_or_local(&figment)?;
         let keyring = keyring(&config, &figment)?;
-        Tokens::new(&config, &base_url, keyring.as_ref(), Clock::default())
+        TokenIssuer::new(&config, &base_url, keyring.as_ref(), Clock::default())
     };
     read().map_err(|fault| with_profile(fault, &figment))
 }

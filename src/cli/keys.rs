@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use clap::{Subcommand, ValueEnum};
 
 use crate::cli::application::tokens_to_verify;
-use crate::cli::keys::file::{KeyFile, Rotated, read_bare, wrapped, write_new};
+use crate::cli::keys::file::{KeyFile, RotatedKeys, read_bare, wrapped, write_new};
 use crate::cli::keys::passphrase::passphrase;
 use crate::cli::terminal::{Failure, ask_password, is_interactive, note, print, print_table};
 use crate::config::TokenPurpose;
@@ -219,7 +219,7 @@ fn activate(path: &Path, id: &str, keep: Option<usize>) -> Result<(), Failure> {
 }
 
 /// Says what becomes of tokens whose keys are there no more.
-fn warn_of(rotated: &Rotated) {
+fn warn_of(rotated: &RotatedKeys) {
     match rotated.removed {
         0 => {}
         1 => note("Tokens of 1 removed key are refused from the restart on."),

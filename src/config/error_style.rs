@@ -13,12 +13,12 @@ pub enum ErrorStyle {
     /// `"flask-security"`: `{"meta": {"code": 401}, "response": {"errors": […], "reasons": […]}}`.
     #[default]
     FlaskSecurity,
-    /// `"seed-fastapi"`, for clients of fastapi-paseto-auth and fastapi-paseto: `{"detail": "…"}`, and
+    /// `"fastapi"`, for clients of fastapi-paseto-auth and fastapi-paseto: `{"detail": "…"}`, and
     /// 422 for a token that is not accepted.
-    SeedFastapi,
-    /// `"seed-praetorian"`, for clients of flask-praetorian: `{"error": "…", "message": "…",
+    Fastapi,
+    /// `"praetorian"`, for clients of flask-praetorian: `{"error": "…", "message": "…",
     /// "status_code": 401}`, with the names of its classes, and 403 for a token that is good no more.
-    SeedPraetorian,
+    Praetorian,
     /// `"problem+json"`: `{"type": "about:blank", "title": "…", "status": 401, "detail": "…", "reasons":
     /// […]}` as `application/problem+json` (RFC 9457).
     ProblemJson,
@@ -27,14 +27,14 @@ pub enum ErrorStyle {
 impl ErrorStyle {
     /// All of them.
     pub const ALL: [Self; 4] =
-        [Self::FlaskSecurity, Self::SeedFastapi, Self::SeedPraetorian, Self::ProblemJson];
+        [Self::FlaskSecurity, Self::Fastapi, Self::Praetorian, Self::ProblemJson];
 
     /// Returns the word that stands in the configuration.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::FlaskSecurity => "flask-security",
-            Self::SeedFastapi => "seed-fastapi",
-            Self::SeedPraetorian => "seed-praetorian",
+            Self::Fastapi => "fastapi",
+            Self::Praetorian => "praetorian",
             Self::ProblemJson => "problem+json",
         }
     }

@@ -99,7 +99,7 @@ pub struct Config {
     /// Where mailed links lead. _Default:_ `"pages"`.
     pub redirect_behavior: RedirectBehavior,
     /// In which dialect programs are told that they are refused, by guards and by our routes:
-    /// `"flask-security"`, `"seed-fastapi"`, `"seed-praetorian"` or `"problem+json"`. Successes and pages
+    /// `"flask-security"`, `"fastapi"`, `"praetorian"` or `"problem+json"`. Successes and pages
     /// are the same in all. [`guide::migration`](crate::guide::migration) has the table.
     /// _Default:_ `"flask-security"`.
     pub error_style: ErrorStyle,

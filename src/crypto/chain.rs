@@ -45,11 +45,11 @@ pub enum Vouched {
 
 /// Seals with the active key, and knows the seals of all.
 #[derive(Clone)]
-pub struct Sealer {
+pub struct ChainSealer {
     keys: Vec<(i64, Secret<[u8; 32]>)>,
 }
 
-impl Sealer {
+impl ChainSealer {
     /// Derives the keys.
     ///
     /// # Errors
@@ -84,9 +84,9 @@ impl Sealer {
     }
 }
 
-impl fmt::Debug for Sealer {
+impl fmt::Debug for ChainSealer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Sealer")
+        f.write_str("ChainSealer")
     }
 }
 
@@ -114,14 +114,14 @@ fn key_id(key: &Secret<[u8; 32]>) -> i64 {
 
 #[cfg(test)]
 mod tests {
-    use crate::crypto::chain::{Sealed, Sealer, Vouched, link};
+    use crate::crypto::chain::{ChainSealer, Sealed, Vouched, link};
     use crate::crypto::keys::{Keyring, generate_paserk};
     use crate::crypto::one_time::Digest;
 
     #[test]
     fn a_seal_is_for_one_hash_of_one_kind_under_keys_old_and_new() {
         let (old, new) = (generate_paserk().unwrap(), generate_paserk().unwrap());
-        let sealer = |keys: &[_]| Sealer::new(&Keyring::from_paserk(keys).unwrap()).unwrap();
+        let sealer = |keys: &[_]| ChainSealer::new(&Keyring::from_paserk(keys).unwrap()).unwrap();
         let before = sealer(std::slice::from_ref(&old));
         let hash = link(&Digest::from_bytes([0; 32]), &[b"a"]);
         let (id, seal) = before.seal(Sealed::Row, &hash);

@@ -45,7 +45,7 @@ impl fmt::Debug for PasswordHash {
 
 /// What came of comparing a password with a hash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verified {
+pub enum PasswordMatch {
     /// It is another password, or there was no hash to compare with.
     No,
     /// It is the password.
@@ -153,7 +153,7 @@ impl Hasher {
         password: &Password,
         stored: Option<&PasswordHash>,
         identity: &Digest,
-    ) -> Result<Verified> {
+    ) -> Result<PasswordMatch> {
         let known = stored.and_then(|stored| Target::read(stored.as_str()));
         if stored.is_some() && known.is_none() {
             log::error!("a stored password hash is of a kind or cost that is not verified");
@@ -170,9 +170,9 @@ impl Hasher {
         let compare = move |memory: &mut _| target.matches(password.as_bytes(), memory);
         let matches = self.pool.run(slot, compare).await?;
         Ok(match (is_known && matches, scheme == self.today) {
-            (false, _) => Verified::No,
-            (true, true) => Verified::Yes,
-            (true, false) => Verified::Outdated,
+            (false, _) => PasswordMatch::No,
+            (true, true) => PasswordMatch::Yes,
+            (true, false) => PasswordMatch::Outdated,
         })
     }
 
@@ -191,7 +191,7 @@ impl Hasher {
 mod tests {
     use crate::config::PasswordConfig;
     use crate::crypto::decoys::Schemes;
-    use crate::crypto::hasher::{Hasher, PasswordHash, Verified};
+    use crate::crypto::hasher::{Hasher, PasswordHash, PasswordMatch};
     use crate::crypto::one_time::Digest;
     use crate::crypto::password::Password;
     use crate::secret::Secret;
@@ -228,9 +228,9 @@ mod tests {
         let hash = hasher.hash(&slot, &password("secret")).await.unwrap();
         let verify =
             async |text, hash| hasher.verify(&slot, &password(text), hash, &ann()).await.unwrap();
-        assert_eq!(verify("secret", Some(&hash)).await, Verified::Yes);
-        assert_eq!(verify("Secret", Some(&hash)).await, Verified::No);
-        assert_eq!(verify("secret", None).await, Verified::No);
+        assert_eq!(verify("secret", Some(&hash)).await, PasswordMatch::Yes);
+        assert_eq!(verify("Secret", Some(&hash)).await, PasswordMatch::No);
+        assert_eq!(verify("secret", None).await, PasswordMatch::No);
     }
 
     #[rocket::async_test]
@@ -240,7 +240,7 @@ mod tests {
         let hash = old.hash(&old.reserve().unwrap(), &password("secret")).await.unwrap();
         let slot = new.reserve().unwrap();
         let verified = new.verify(&slot, &password("secret"), Some(&hash), &ann()).await.unwrap();
-        assert_eq!(verified, Verified::Outdated);
+        assert_eq!(verified, PasswordMatch::Outdated);
     }
 
     #[rocket::async_test]
@@ -261,7 +261,7 @@ mod tests {
         let hash = PasswordHash::from_stored(text);
         let verified =
             hasher.verify(&slot, &password("secret"), Some(&hash), &ann()).await.unwrap();
-        assert_eq!(verified, Verified::Yes);
+        assert_eq!(verified, PasswordMatch::Yes);
     }
 
     #[rocket::async_test]
@@ -277,7 +277,7 @@ mod tests {
             let hash = PasswordHash::from_stored(text.to_owned());
             let verified =
                 hasher.verify(&slot, &password("secret"), Some(&hash), &ann()).await.unwrap();
-            assert_eq!(verified, Verified::No, "{text}");
+            assert_eq!(verified, PasswordMatch::No, "{text}");
         }
         // One for the dummy, uncounted, and one for each: nobody learns whose hash is strange.
         assert_eq!(hasher.hashes(), 4);
@@ -325,6 +325,6 @@ mod tests {
         let slot = hasher.reserve().unwrap();
         let hash = hasher.hash(&slot, &password("secret")).await.unwrap();
         let verified = hasher.verify(&slot, &password("secret"), Some(&hash), &ann()).await;
-        assert_eq!(verified.unwrap(), Verified::Yes);
+        assert_eq!(verified.unwrap(), PasswordMatch::Yes);
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rocket::async_trait;
 
 use crate::clock::Timestamp;
-use crate::crypto::chain::{Sealed, Sealer, link};
+use crate::crypto::chain::{ChainSealer, Sealed, link};
 use crate::crypto::one_time::Digest;
 use crate::datastore::together::Together;
 use crate::error::Result;
@@ -29,10 +29,11 @@ pub trait AuditStore: Send + Sync + 'static {
     ///
     /// It comes last in the transaction ([`Together::and_last`]), so that everybody locks in one
     /// order, first what belongs to a user and then the head, and nobody holds the head for long.
-    fn audit_along(&self, entries: Vec<AuditEntry>, sealer: &Arc<Sealer>) -> Together;
+    fn audit_along(&self, entries: Vec<AuditEntry>, sealer: &Arc<ChainSealer>) -> Together;
 
     /// Adds entries, in their order, in a transaction of their own.
-    async fn append_audit(&self, entries: Vec<AuditEntry>, sealer: &Arc<Sealer>) -> Result<()>;
+    async fn append_audit(&self, entries: Vec<AuditEntry>, sealer: &Arc<ChainSealer>)
+    -> Result<()>;
 
     /// Lists rows in order, beginning behind the number `after`, at most `limit`.
     async fn list_audit(&self, after: i64, limit: u32) -> Result<Vec<AuditRow>>;
@@ -110,7 +111,7 @@ impl AuditRow {
     }
 
     /// Returns the head of a journal whose last row this is.
-    pub fn head(&self, sealer: &Sealer) -> AuditHead {
+    pub fn head(&self, sealer: &ChainSealer) -> AuditHead {
         let (key_id, seal) = sealer.seal(Sealed::Head, &self.hash);
         AuditHead { sequence: self.sequence, hash: self.hash, key_id, seal }
     }
@@ -143,7 +144,7 @@ impl AuditHead {
     }
 
     /// Returns the row that follows.
-    pub fn next(&self, entry: AuditEntry, sealer: &Sealer) -> AuditRow {
+    pub fn next(&self, entry: AuditEntry, sealer: &ChainSealer) -> AuditRow {
         let zero = Digest::from_bytes([0; 32]);
         let mut row = AuditRow {
             sequence: self.sequence.saturating_add(1),

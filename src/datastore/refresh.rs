@@ -65,9 +65,9 @@ pub trait RefreshStore: Denylist {
     async fn find_bearer(&self, token: &TokenTrace) -> Result<Option<(User, LivesBy)>>;
 
     /// Replaces the token that was presented by its successor. Of any number of callers who present one
-    /// token at once, one is told [`Rotated::Next`]; nothing else changes anything. One whose id is
-    /// [denied](Denylist::deny) by then, whoever asked before, is [`Rotated::Over`].
-    async fn rotate_family(&self, rotation: &Rotation) -> Result<Rotated>;
+    /// token at once, one is told [`FamilyRotated::Next`]; nothing else changes anything. One whose id is
+    /// [denied](Denylist::deny) by then, whoever asked before, is [`FamilyRotated::Over`].
+    async fn rotate_family(&self, rotation: &FamilyRotation) -> Result<FamilyRotated>;
 
     /// Ends a family of a user; false when there was none, and then nothing is committed together with it.
     async fn end_family(&self, user: UserId, family: Uuid, together: &Together) -> Result<bool>;
@@ -146,20 +146,20 @@ impl FamilyRecord {
     }
 
     /// Says what a token of this family is that could not be replaced, for stores.
-    pub fn judge(self, rotation: &Rotation) -> Rotated {
+    pub fn judge(self, rotation: &FamilyRotation) -> FamilyRotated {
         let is_theirs = self.user_id == rotation.user_id && self.epoch == rotation.epoch;
         if !is_theirs || !self.is_alive(rotation.now) {
-            return Rotated::Over;
+            return FamilyRotated::Over;
         }
         if self.token_id == rotation.presented {
             // The one that is good, and yet it could not be: it is denied.
-            return Rotated::Over;
+            return FamilyRotated::Over;
         }
         let is_previous = self.previous_id == Some(rotation.presented);
         if is_previous && rotation.since.is_some_and(|since| self.rotated_at > since) {
-            return Rotated::SameAgain(Box::new(self));
+            return FamilyRotated::SameAgain(Box::new(self));
         }
-        Rotated::Reused
+        FamilyRotated::Reused
     }
 }
 
@@ -198,7 +198,7 @@ pub enum LivesBy {
 /// A refresh token that is presented, and what is to replace it.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
-pub struct Rotation {
+pub struct FamilyRotation {
     /// Its family.
     pub family: Uuid,
     /// Whose it is.
@@ -219,7 +219,7 @@ pub struct Rotation {
 
 /// What came of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Rotated {
+pub enum FamilyRotated {
     /// The successor has taken its place.
     Next,
     /// It was replaced a moment ago, by the token that the family has now.

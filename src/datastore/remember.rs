@@ -38,15 +38,15 @@ pub trait RememberStore: Send + Sync + 'static {
     /// series, as [`begin_session`](crate::datastore::SessionStore::begin_session) does: in one step.
     ///
     /// Of any number of callers who present one validator at once, one is told
-    /// [`Turned::Rotated`] and the others [`Turned::SameAgain`]. What is handed over as `together` is
-    /// committed with [`Turned::Rotated`] and with nothing else; nothing else changes anything.
+    /// [`SeriesRotated::Rotated`] and the others [`SeriesRotated::SameAgain`]. What is handed over as `together` is
+    /// committed with [`SeriesRotated::Rotated`] and with nothing else; nothing else changes anything.
     async fn rotate_series(
         &self,
-        turn: &Turn,
+        turn: &SeriesRotation,
         session: &SessionRecord,
         max_per_user: u32,
         together: &Together,
-    ) -> Result<Turned>;
+    ) -> Result<SeriesRotated>;
 
     /// Ends a series of a user, the session that names it, and the families of both; none when there was no
     /// such series, and then nothing is committed together with it.
@@ -144,7 +144,7 @@ pub enum Presented {
 /// A validator that is presented, and what is to replace it.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
-pub struct Turn {
+pub struct SeriesRotation {
     /// The digest of the series' selector.
     pub series: Digest,
     /// The digest of what was presented.
@@ -159,7 +159,7 @@ pub struct Turn {
 
 /// What came of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Turned {
+pub enum SeriesRotated {
     /// The successor has taken its place, and the session has begun. These others ended for it.
     Rotated(Vec<EndedSession>),
     /// It was replaced a moment ago, by the validator of this digest.

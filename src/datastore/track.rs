@@ -20,13 +20,13 @@ pub trait TrackStore: Send + Sync + 'static {
     async fn record_login(&self, id: UserId, at: Timestamp, client: Option<IpAddr>) -> Result<()>;
 
     /// Finds what is known of a user's logins.
-    async fn find_track(&self, id: UserId) -> Result<Option<Track>>;
+    async fn find_track(&self, id: UserId) -> Result<Option<TrackedLogins>>;
 }
 
 /// The logins of a user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Track {
+pub struct TrackedLogins {
     /// When they logged in this time.
     pub current_login_at: Timestamp,
     /// From where, this time.
@@ -39,7 +39,7 @@ pub struct Track {
     pub login_count: i64,
 }
 
-impl Track {
+impl TrackedLogins {
     /// Returns what is known after a user's first login.
     pub fn new(at: Timestamp, client: Option<IpAddr>) -> Self {
         Self {

@@ -39,7 +39,7 @@ pub trait UserDatastore: SessionStore + OneTimeStore + OutboxStore + AttemptStor
     /// password.
     ///
     /// Looks up [`Identity::canonical`], byte for byte.
-    async fn find_credentials(&self, identity: &Identity) -> Result<Option<Credentials>>;
+    async fn find_credentials(&self, identity: &Identity) -> Result<Option<UserWithPassword>>;
 
     /// Lists users in the order of their ids, beginning behind `after`, at most `limit`.
     async fn list_users(&self, after: Option<UserId>, limit: u32) -> Result<Vec<User>>;
@@ -197,14 +197,14 @@ pub enum Taken {
 /// A user and what proves to be them.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub struct Credentials {
+pub struct UserWithPassword {
     /// The user, with roles.
     pub user: User,
     /// The hash of the password, if there is one.
     pub password_hash: Option<PasswordHash>,
 }
 
-impl Credentials {
+impl UserWithPassword {
     /// Returns a user with the hash of the password, if there is one.
     pub fn new(user: User, password_hash: Option<PasswordHash>) -> Self {
         Self { user, password_hash }

@@ -3,7 +3,7 @@
 use crate::datastore::Together;
 use crate::datastore::outbox::{Asker, NewMail};
 use crate::datastore::personal_token::Creation;
-use crate::datastore::remember::Turned;
+use crate::datastore::remember::SeriesRotated;
 use crate::error::Result;
 use crate::event::Event;
 use crate::feature::announcer::{Announcer, asker};
@@ -142,7 +142,7 @@ impl Committed for Creation {
     }
 }
 
-impl Committed for Turned {
+impl Committed for SeriesRotated {
     fn is_committed(&self) -> bool {
         matches!(self, Self::Rotated(_))
     }

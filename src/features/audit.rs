@@ -91,7 +91,7 @@ use rocket::tokio::time::sleep;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
-use crate::crypto::chain::Sealer;
+use crate::crypto::chain::ChainSealer;
 use crate::crypto::keys::Keyring;
 use crate::crypto::one_time::Digest;
 use crate::datastore::audit::{AuditEntry, AuditRow};
@@ -131,7 +131,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 #[derive(Clone)]
 pub struct Journal {
     store: Arc<dyn AuditStore>,
-    sealer: Arc<Sealer>,
+    sealer: Arc<ChainSealer>,
 }
 
 impl Journal {
@@ -141,7 +141,7 @@ impl Journal {
     ///
     /// Never in practice, as for [`Keyring::derive`].
     pub fn new(store: Arc<dyn AuditStore>, keyring: &Keyring) -> Result<Self> {
-        Ok(Self { store, sealer: Arc::new(Sealer::new(keyring)?) })
+        Ok(Self { store, sealer: Arc::new(ChainSealer::new(keyring)?) })
     }
 
     /// Returns what writes events down in the transaction of their change.

@@ -40,7 +40,7 @@
 //! |---|---|
 //! | `realm` | `"login"` |
 //!
-//! Guards: [`BasicUser`](crate::BasicUser), [`AuthVia<via::Basic>`](crate::AuthVia); with `"basic"` in
+//! Guards: [`BasicUser`](crate::BasicUser), [`AuthVia<via::BasicAuth>`](crate::AuthVia); with `"basic"` in
 //! [`security.mechanisms`](crate::config::Config::mechanisms) every other. Events: `UserFailedAuthn`,
 //! `Throttled`. Refusals: `credentials_refused`, `conflicting_credentials`, `password_change_required`,
 //! `csrf_failed`, `cross_site`, `throttled`, `saturated`, `unavailable`.

@@ -43,7 +43,7 @@ use crate::text::Text;
 use crate::user::User;
 use crate::web::next::Next;
 use crate::web::page::{Notice, Page};
-use crate::web::reply::{Answer, Reply};
+use crate::web::reply::{HandlerResult, Reply};
 use crate::web::submission::{Form, Submission};
 use crate::web::view::View;
 use crate::web::visit::Visit;
@@ -100,7 +100,7 @@ impl Form for ChangeForm {
 }
 
 #[get("/change")]
-async fn show(visit: Visit<'_>, flow: &State<Flow>) -> Answer {
+async fn show(visit: Visit<'_>, flow: &State<Flow>) -> HandlerResult {
     let active = flow.require_user_to_change(&visit).await?;
     let has_password = flow.has_password(&active.user).await?;
     if !has_password {
@@ -112,7 +112,11 @@ async fn show(visit: Visit<'_>, flow: &State<Flow>) -> Answer {
 }
 
 #[post("/change", data = "<submitted>")]
-async fn submit(visit: Visit<'_>, flow: &State<Flow>, submitted: Submission<ChangeForm>) -> Answer {
+async fn submit(
+    visit: Visit<'_>,
+    flow: &State<Flow>,
+    submitted: Submission<ChangeForm>,
+) -> HandlerResult {
     let active = flow.require_user_to_change(&visit).await?;
     let has_password = flow.has_password(&active.user).await?;
     match change(&visit, flow, active, has_password, submitted).await {

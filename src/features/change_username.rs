@@ -52,7 +52,7 @@ use crate::text::Text;
 use crate::user::{User, Username};
 use crate::web::next::Next;
 use crate::web::page::{Notice, Page};
-use crate::web::reply::{Answer, Reply};
+use crate::web::reply::{HandlerResult, Reply};
 use crate::web::submission::{Form, Submission};
 use crate::web::view::View;
 use crate::web::visit::Visit;
@@ -114,7 +114,7 @@ impl Form for ChangeUsernameForm {
 }
 
 #[get("/change-username")]
-async fn show(visit: Visit<'_>, flow: &State<Flow>) -> Answer {
+async fn show(visit: Visit<'_>, flow: &State<Flow>) -> HandlerResult {
     let active = flow.require_fresh(&visit).await?;
     let current = active.user.username.as_ref().map(Username::as_str);
     Ok(Reply::page(page(flow, Some(&active.user))).with("current_username", current))
@@ -125,7 +125,7 @@ async fn submit(
     visit: Visit<'_>,
     flow: &State<Flow>,
     submitted: Submission<ChangeUsernameForm>,
-) -> Answer {
+) -> HandlerResult {
     flow.require_user(&visit).await?;
     let page = page(flow, visit.user()).typed(submitted.typed());
     match change(&visit, flow, submitted).await {

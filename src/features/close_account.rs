@@ -70,7 +70,7 @@ use crate::text::Text;
 use crate::user::User;
 use crate::web::next::Next;
 use crate::web::page::{Notice, Page};
-use crate::web::reply::{Answer, Reply};
+use crate::web::reply::{HandlerResult, Reply};
 use crate::web::submission::{Form, Submission};
 use crate::web::view::View;
 use crate::web::visit::Visit;
@@ -167,7 +167,11 @@ impl Form for CloseForm {
 }
 
 #[get("/close-account")]
-async fn show(visit: Visit<'_>, flow: &State<Flow>, settings: &State<CloseAccount>) -> Answer {
+async fn show(
+    visit: Visit<'_>,
+    flow: &State<Flow>,
+    settings: &State<CloseAccount>,
+) -> HandlerResult {
     let active = flow.require_fresh(&visit).await?;
     Ok(Reply::page(page(&visit, flow, settings).await?)
         .with("grace", settings.grace)
@@ -180,7 +184,7 @@ async fn submit(
     flow: &State<Flow>,
     settings: &State<CloseAccount>,
     submitted: Submission<CloseForm>,
-) -> Answer {
+) -> HandlerResult {
     flow.require_user(&visit).await?;
     match close(&visit, flow, settings, submitted).await {
         Ok(deleted_at) => {

@@ -54,14 +54,16 @@ use crate::feature::{
 };
 use crate::flow::Flow;
 use crate::flow::lapse::delete_lapsed;
-use crate::link::{self, Asked, AskedForm, MailedLink, NewPassword, OpenLink, single_page};
+use crate::link::{
+    self, LinkRequest, LinkRequestForm, MailedLink, NewPassword, OpenLink, single_page,
+};
 use crate::rejection::{FieldErrors, Rejection};
 use crate::template::{Embedded, page, templates};
 use crate::text::Text;
 use crate::user::{Email, Method, User};
 use crate::web::next::Next;
 use crate::web::page::{Notice, Page};
-use crate::web::reply::{Answer, Reply};
+use crate::web::reply::{HandlerResult, Reply};
 use crate::web::submission::Submission;
 use crate::web::view::View;
 use crate::web::visit::Visit;
@@ -159,11 +161,12 @@ impl<D: LapseStore> Feature<D> for Confirm {
     }
 }
 
-const ASKED: Asked = Asked { kind: "confirm", template: PAGE.0, notice: LINK_IS_SENT };
+const LINK_REQUEST: LinkRequest =
+    LinkRequest { kind: "confirm", template: PAGE.0, notice: LINK_IS_SENT };
 
 #[get("/confirm?<next>")]
 fn show(visit: Visit<'_>, next: Option<&str>) -> Reply {
-    ASKED.show(next.and_then(|next| visit.next(next)))
+    LINK_REQUEST.show(next.and_then(|next| visit.next(next)))
 }
 
 #[post("/confirm?<next>", data = "<submitted>")]
@@ -172,11 +175,11 @@ async fn submit(
     flow: &State<Flow>,
     confirm: &State<Confirm>,
     next: Option<&str>,
-    submitted: Submission<AskedForm>,
-) -> Answer {
+    submitted: Submission<LinkRequestForm>,
+) -> HandlerResult {
     let next = submitted.next(&visit, next);
     let write = |email: &Email, at| confirm.mail(Addressee::Holder, email, at);
-    ASKED.submit(&visit, flow, next, submitted, write).await
+    LINK_REQUEST.submit(&visit, flow, next, submitted, write).await
 }
 
 impl Confirm {

@@ -61,7 +61,7 @@ use crate::clock::Timestamp;
 use crate::config::{Config, Span};
 use crate::crypto::random_uuid;
 use crate::datastore::outbox::{Addressee, NewMail};
-use crate::datastore::user::{Credentials, NewUser, UserChange};
+use crate::datastore::user::{NewUser, UserChange, UserWithPassword};
 use crate::error::{Faults, Result};
 use crate::event::{Event, Origin};
 use crate::feature::{Change, Feature, Installation};
@@ -199,7 +199,7 @@ impl Invite {
     }
 
     /// Tells whether an account was made by an invitation that nobody has accepted.
-    pub(crate) fn is_waiting(account: &Credentials) -> bool {
+    pub(crate) fn is_waiting(account: &UserWithPassword) -> bool {
         account.user.confirmed_at.is_none() && account.password_hash.is_none()
     }
 

@@ -49,10 +49,10 @@ use crate::flow::Flow;
 use crate::rejection::{FieldErrors, Rejection};
 use crate::secret::Secret;
 use crate::template::{Embedded, page, templates};
-use crate::web::identity::{NamedBy, page_field};
+use crate::web::identity::{IdentityFields, page_field};
 use crate::web::next::Next;
 use crate::web::page::Page;
-use crate::web::reply::{Answer, Reply};
+use crate::web::reply::{HandlerResult, Reply};
 use crate::web::submission::{Flag, Form, Submission};
 use crate::web::view::View;
 use crate::web::visit::Visit;
@@ -107,12 +107,12 @@ impl Form for LoginForm {
     const SECRET: &'static [&'static str] = &["password"];
 
     fn has(field: &str, known: &[IdentityAttribute]) -> bool {
-        NamedBy::has(field, known)
+        IdentityFields::has(field, known)
     }
 }
 
 #[get("/login?<next>")]
-async fn show(visit: Visit<'_>, flow: &State<Flow>, next: Option<&str>) -> Answer {
+async fn show(visit: Visit<'_>, flow: &State<Flow>, next: Option<&str>) -> HandlerResult {
     let next = next.and_then(|next| visit.next(next));
     if let Some(page) = flow.page_to_return_by(&visit).await? {
         return Ok(Reply::redirect(next.map_or(page.clone(), |next| page.with_next(&next))));
@@ -137,7 +137,7 @@ async fn submit(
     flow: &State<Flow>,
     next: Option<&str>,
     submitted: Submission<LoginForm>,
-) -> Answer {
+) -> HandlerResult {
     let next = submitted.next(&visit, next);
     visit.anonymous_only(next.as_ref())?;
     let page = page(&visit, next.as_ref()).typed(submitted.typed());
@@ -152,7 +152,7 @@ async fn log_in(
 ) -> Result<Reply, Rejection> {
     let form = submitted.read()?;
     let mut errors = FieldErrors::new();
-    let named = NamedBy {
+    let named = IdentityFields {
         email: form.email.as_deref(),
         username: form.username.as_deref(),
         identity: form.identity.as_deref(),

@@ -55,10 +55,10 @@ use crate::rejection::Rejection;
 use crate::secret::Secret;
 use crate::template::{Embedded, page};
 use crate::text::Text;
-use crate::web::challenge::Asked;
+use crate::web::challenge::Acceptable;
 use crate::web::next::Next;
 use crate::web::page::{Notice, Page};
-use crate::web::reply::{Answer, Refused, Reply};
+use crate::web::reply::{HandlerResult, Refused, Reply};
 use crate::web::submission::{Form, Submission};
 use crate::web::view::View;
 use crate::web::visit::Visit;
@@ -156,7 +156,7 @@ fn refuse(visit: &Visit<'_>, next: Option<&str>, refusal: Rejection) -> Refused 
 
 fn challenge(visit: &Visit<'_>, refusal: &Rejection) {
     let challenges = vec![challenge::bearer(Some(refusal))];
-    challenge::note(visit.request(), Asked { challenges, ..Asked::default() });
+    challenge::note(visit.request(), Acceptable { challenges, ..Acceptable::default() });
 }
 
 /// Logs the browser out, and says what became of the program.
@@ -180,7 +180,7 @@ async fn log_out(
 }
 
 /// The session is over in any case; that a program may live on is said nevertheless.
-fn tell(visit: &Visit<'_>, next: Option<&str>, of_program: Result<(), Rejection>) -> Answer {
+fn tell(visit: &Visit<'_>, next: Option<&str>, of_program: Result<(), Rejection>) -> HandlerResult {
     let next = next.and_then(|next| visit.next(next)).or_else(|| visit.url("after_logout"));
     let next = next.unwrap_or_else(Next::home);
     let reply = Reply::redirect(next).without_csrf_token();
@@ -196,7 +196,7 @@ fn tell(visit: &Visit<'_>, next: Option<&str>, of_program: Result<(), Rejection>
 
 /// An answer that has the browser drop what belonged to the session.
 struct LoggedOut {
-    answer: Answer,
+    answer: HandlerResult,
     /// The value of `Clear-Site-Data`.
     clears: &'static str,
 }

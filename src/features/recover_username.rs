@@ -33,12 +33,12 @@ use crate::datastore::outbox::{Addressee, NewMail};
 use crate::error::{Faults, Result};
 use crate::feature::Feature;
 use crate::flow::Flow;
-use crate::link::{Asked, AskedForm};
+use crate::link::{LinkRequest, LinkRequestForm};
 use crate::template::{Embedded, page, templates};
 use crate::text::Text;
 use crate::user::Email;
 use crate::web::page::Notice;
-use crate::web::reply::Answer;
+use crate::web::reply::HandlerResult;
 use crate::web::submission::Submission;
 use crate::web::visit::Visit;
 
@@ -77,13 +77,14 @@ impl<D> Feature<D> for RecoverUsername {
     }
 }
 
-const ASKED: Asked = Asked { kind: "recover_username", template: PAGE.0, notice: IS_SENT };
+const LINK_REQUEST: LinkRequest =
+    LinkRequest { kind: "recover_username", template: PAGE.0, notice: IS_SENT };
 
 #[get("/recover-username?<next>")]
-fn show(visit: Visit<'_>, next: Option<&str>) -> Answer {
+fn show(visit: Visit<'_>, next: Option<&str>) -> HandlerResult {
     let next = next.and_then(|next| visit.next(next));
     visit.anonymous_only(next.as_ref())?;
-    Ok(ASKED.show(next))
+    Ok(LINK_REQUEST.show(next))
 }
 
 #[post("/recover-username?<next>", data = "<submitted>")]
@@ -91,11 +92,11 @@ async fn submit(
     visit: Visit<'_>,
     flow: &State<Flow>,
     next: Option<&str>,
-    submitted: Submission<AskedForm>,
-) -> Answer {
+    submitted: Submission<LinkRequestForm>,
+) -> HandlerResult {
     let next = submitted.next(&visit, next);
     visit.anonymous_only(next.as_ref())?;
-    ASKED.submit(&visit, flow, next, submitted, mail).await
+    LINK_REQUEST.submit(&visit, flow, next, submitted, mail).await
 }
 
 /// Writes the mail. The worker finds out whose address it is, and their username when it is sent.

@@ -79,7 +79,9 @@ use serde::{Deserialize, Serialize};
 use crate::clock::Timestamp;
 use crate::config::{Config, Span};
 use crate::crypto::remember_token::{RememberToken, Successor};
-use crate::datastore::remember::{EndedSeries, Presented, SeriesRecord, Turn, Turned};
+use crate::datastore::remember::{
+    EndedSeries, Presented, SeriesRecord, SeriesRotated, SeriesRotation,
+};
 use crate::datastore::session::{EndedSession, SessionRecord};
 use crate::datastore::{RememberStore, Together};
 use crate::error::{Error, Faults, Result};
@@ -220,11 +222,11 @@ impl Series {
         let mut successors = visit.sessions().cookies().succession().successors(remember_token);
         let Successor { remember_token: next, session } =
             successors.next().ok_or(Rejection::Unavailable)?;
-        let turn = Turn { series, presented, next: next.validator.digest(), now, since };
+        let turn = SeriesRotation { series, presented, next: next.validator.digest(), now, since };
         let token = session.clone();
         match flow.come_back(visit, authenticated, &*self.store, &turn, token).await? {
             Return::Begun(active) => Ok(Restored::Begun(next, active)),
-            Return::Not(Turned::SameAgain(current)) => {
+            Return::Not(SeriesRotated::SameAgain(current)) => {
                 // An instance that does not have the same active key may have been first.
                 let mut all =
                     std::iter::once(Successor { remember_token: next, session }).chain(successors);
@@ -232,8 +234,10 @@ impl Series {
                     all.find(|successor| successor.remember_token.validator.digest() == current);
                 Ok(successor.map_or(Restored::Nobody, Restored::Again))
             }
-            Return::Not(Turned::Stale) => self.end_stolen(visit, flow, &found, &user).await,
-            Return::Not(Turned::Unknown | Turned::Rotated(_)) => Ok(Restored::Forgotten),
+            Return::Not(SeriesRotated::Stale) => self.end_stolen(visit, flow, &found, &user).await,
+            Return::Not(SeriesRotated::Unknown | SeriesRotated::Rotated(_)) => {
+                Ok(Restored::Forgotten)
+            }
         }
     }
 

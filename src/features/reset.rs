@@ -46,14 +46,16 @@ use crate::error::{Faults, Result};
 use crate::event::Event;
 use crate::feature::{Change, Feature, Installation};
 use crate::flow::Flow;
-use crate::link::{self, Asked, AskedForm, MailedLink, NewPassword, OpenLink, single_page};
+use crate::link::{
+    self, LinkRequest, LinkRequestForm, MailedLink, NewPassword, OpenLink, single_page,
+};
 use crate::rejection::Rejection;
 use crate::template::{Embedded, page, templates};
 use crate::text::Text;
 use crate::user::{Email, Method, User};
 use crate::web::next::Next;
 use crate::web::page::{Notice, Page};
-use crate::web::reply::{Answer, Reply};
+use crate::web::reply::{HandlerResult, Reply};
 use crate::web::submission::Submission;
 use crate::web::view::View;
 use crate::web::visit::Visit;
@@ -140,11 +142,12 @@ impl<D> Feature<D> for Reset {
     }
 }
 
-const ASKED: Asked = Asked { kind: "reset", template: PAGE.0, notice: LINK_IS_SENT };
+const LINK_REQUEST: LinkRequest =
+    LinkRequest { kind: "reset", template: PAGE.0, notice: LINK_IS_SENT };
 
 #[get("/reset?<next>")]
 fn show(visit: Visit<'_>, next: Option<&str>) -> Reply {
-    ASKED.show(next.and_then(|next| visit.next(next)))
+    LINK_REQUEST.show(next.and_then(|next| visit.next(next)))
 }
 
 #[post("/reset?<next>", data = "<submitted>")]
@@ -153,11 +156,11 @@ async fn submit(
     flow: &State<Flow>,
     reset: &State<Reset>,
     next: Option<&str>,
-    submitted: Submission<AskedForm>,
-) -> Answer {
+    submitted: Submission<LinkRequestForm>,
+) -> HandlerResult {
     let next = submitted.next(&visit, next);
     let write = |email: &Email, at| reset.instructions(email, at);
-    ASKED.submit(&visit, flow, next, submitted, write).await
+    LINK_REQUEST.submit(&visit, flow, next, submitted, write).await
 }
 
 /// Ends the wait after too many wrong passwords. The password is changed, whatever becomes of that.

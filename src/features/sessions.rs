@@ -51,7 +51,7 @@ use crate::text::Text;
 use crate::web::device::device;
 use crate::web::next::Next;
 use crate::web::page::{Notice, Page};
-use crate::web::reply::{Answer, Reply};
+use crate::web::reply::{HandlerResult, Reply};
 use crate::web::submission::{Form, Submission};
 use crate::web::visit::Visit;
 
@@ -106,13 +106,17 @@ impl Form for EndOthersForm {
 }
 
 #[get("/sessions")]
-async fn show(visit: Visit<'_>, flow: &State<Flow>) -> Answer {
+async fn show(visit: Visit<'_>, flow: &State<Flow>) -> HandlerResult {
     let sessions = list(&visit, flow).await?;
     Ok(Reply::page(page(&sessions)).with("sessions", sessions))
 }
 
 #[post("/sessions/end", data = "<submitted>")]
-async fn end(visit: Visit<'_>, flow: &State<Flow>, submitted: Submission<EndForm>) -> Answer {
+async fn end(
+    visit: Visit<'_>,
+    flow: &State<Flow>,
+    submitted: Submission<EndForm>,
+) -> HandlerResult {
     match end_one(&visit, flow, submitted).await {
         Ok(reply) => Ok(reply),
         Err(rejection) => Err(page(&list(&visit, flow).await?).refuse(rejection)),
@@ -124,7 +128,7 @@ async fn end_others(
     visit: Visit<'_>,
     flow: &State<Flow>,
     submitted: Submission<EndOthersForm>,
-) -> Answer {
+) -> HandlerResult {
     let active = flow.require_user(&visit).await?;
     if let Err(rejection) = submitted.read() {
         return Err(page(&list(&visit, flow).await?).refuse(rejection));

@@ -94,7 +94,7 @@ use crate::programs::Programs;
 use crate::programs::ticket::{LIFETIME_SECONDS, TicketBy};
 use crate::rejection::Rejection;
 use crate::web::Site;
-use crate::web::reply::{Answer, Reply};
+use crate::web::reply::{HandlerResult, Reply};
 use crate::web::socket::is_handshake;
 
 /// The parameter of the address.
@@ -133,7 +133,7 @@ async fn issue(
     site: &State<Site>,
     programs: &State<Programs>,
     tokens: &State<Tokens>,
-) -> Answer {
+) -> HandlerResult {
     let by = TicketBy::of(user.family_id(), user.session_id());
     let ticket = programs.issue_ticket(&*tokens.0, &user, by, site.clock().now()).await?;
     let reply = Reply::data().with("ticket", ticket).with("expires_in", LIFETIME_SECONDS);

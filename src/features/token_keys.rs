@@ -41,7 +41,7 @@ use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::feature::Feature;
 use crate::guard::Public;
-use crate::token::{PublicKeys, Tokens};
+use crate::token::{PublicKeys, TokenIssuer};
 
 /// Where the document is, unless it is configured.
 const PATH: &str = "/.well-known/paseto-keys";
@@ -113,7 +113,7 @@ struct Document {
 }
 
 #[get("/.well-known/paseto-keys")]
-fn document(_everybody: Public, tokens: &State<Tokens>) -> Document {
+fn document(_everybody: Public, tokens: &State<TokenIssuer>) -> Document {
     Document { keys: Json(tokens.public_keys()), cache: Header::new("Cache-Control", KEPT) }
 }
 

@@ -47,7 +47,7 @@ use crate::template::{Embedded, page};
 use crate::user::{Level, Method, Proof};
 use crate::web::next::Next;
 use crate::web::page::Page;
-use crate::web::reply::{Answer, Reply};
+use crate::web::reply::{HandlerResult, Reply};
 use crate::web::submission::{Form, Submission};
 use crate::web::view::View;
 use crate::web::visit::Visit;
@@ -96,7 +96,7 @@ async fn show(
     factors: &State<Factors>,
     next: Option<&str>,
     acr_values: Option<&str>,
-) -> Answer {
+) -> HandlerResult {
     let active = flow.require_user(&visit).await?;
     let next = next.and_then(|next| visit.next(next));
     let ways = ways(&visit, flow, factors, active, next.as_ref(), acr_values).await?;
@@ -115,7 +115,7 @@ async fn submit(
     factors: &State<Factors>,
     next: Option<&str>,
     submitted: Submission<VerifyForm>,
-) -> Answer {
+) -> HandlerResult {
     let active = flow.require_user(&visit).await?;
     let next = submitted.next(&visit, next);
     let page =

@@ -1,6 +1,6 @@
 //! What follows a wrong password, or a right one that is disabled.
 
-use crate::crypto::hasher::Verified;
+use crate::crypto::hasher::PasswordMatch;
 use crate::event::Event;
 use crate::flow::door::Flow;
 use crate::flow::limits::failures::Tally;
@@ -19,7 +19,7 @@ impl Flow {
         visit: &Visit<'_>,
         user: &User,
         tally: &Tally,
-        verified: Verified,
+        verified: PasswordMatch,
     ) -> Result<Rejection, Rejection> {
         if self.limits.is_used_up(visit, tally).await?
             && self.limits.tell_disabled(visit, tally).await?
@@ -28,7 +28,7 @@ impl Flow {
             self.limits.untell_disabled(tally).await?;
             return Err(fault);
         }
-        let is_wrong = verified == Verified::No;
+        let is_wrong = verified == PasswordMatch::No;
         let reason = if is_wrong { "wrong_password" } else { "password_disabled" };
         self.fail(visit, Some(user), Method::Password.authn_via(), reason).await
     }

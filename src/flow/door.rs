@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use crate::config::Span;
-use crate::crypto::hasher::{Hasher, PasswordHash, Slot, Verified};
+use crate::crypto::hasher::{Hasher, PasswordHash, PasswordMatch, Slot};
 use crate::crypto::password::{Password, PasswordPolicy};
 use crate::datastore::outbox::NewMail;
 use crate::datastore::{Together, UserDatastore};
@@ -77,7 +77,7 @@ impl Flow {
         identity: &Identity,
         password: &Password,
         stored: Option<&PasswordHash>,
-    ) -> Result<Verified, Rejection> {
+    ) -> Result<PasswordMatch, Rejection> {
         let identity = self.limits.identity_digest(identity);
         Ok(self.hasher.verify(slot, password, stored, &identity).await?)
     }

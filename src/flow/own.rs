@@ -3,7 +3,7 @@
 //! A change of it ends every session; the browser that asked for it goes on with a new one.
 
 use crate::clock::in_words;
-use crate::crypto::hasher::Verified;
+use crate::crypto::hasher::PasswordMatch;
 use crate::crypto::password::Password;
 use crate::datastore::Together;
 use crate::datastore::outbox::{Addressee, NewMail};
@@ -111,7 +111,7 @@ impl Flow {
         let tally = self.limits.count_failure(visit, &identity, Some(user)).await?;
         let stored = found.as_ref().and_then(|found| found.password_hash.as_ref());
         let verified = self.verify_password(&slot, &identity, &password, stored).await?;
-        if verified == Verified::No || tally.is_disabled {
+        if verified == PasswordMatch::No || tally.is_disabled {
             self.fail_password(visit, user, &tally, verified).await?;
             let text = Text::new("invalid_password", "This is not the password of your account.");
             return Err(FieldErrors::one("password", text).into());

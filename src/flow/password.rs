@@ -6,9 +6,9 @@
 //! so that attempts at once cannot outrun the count; then comes one hash, whether there is such a user or
 //! not; then the state of the account; then the hooks.
 
-use crate::crypto::hasher::{PasswordHash, Slot, Verified};
+use crate::crypto::hasher::{PasswordHash, PasswordMatch, Slot};
 use crate::crypto::password::Password;
-use crate::datastore::user::Credentials;
+use crate::datastore::user::UserWithPassword;
 use crate::feature::Verdict;
 use crate::flow::door::Flow;
 use crate::flow::entry::{Authenticated, Entry, Judged};
@@ -115,13 +115,13 @@ impl Flow {
 
         let stored = found.as_ref().and_then(|found| found.password_hash.as_ref());
         let verified = self.verify_password(&slot, identity, password, stored).await?;
-        let Some(Credentials { user, password_hash }) = found else {
+        let Some(UserWithPassword { user, password_hash }) = found else {
             // The same work as for an account.
             self.limits.is_used_up(visit, &tally).await?;
             let authn_via = Method::Password.authn_via();
             return Err(self.fail(visit, None, authn_via, "unknown_identity").await?);
         };
-        if verified == Verified::No || tally.is_disabled {
+        if verified == PasswordMatch::No || tally.is_disabled {
             return Err(self.fail_password(visit, &user, &tally, verified).await?);
         }
         let right = self.limits.found_right(visit, charged, &tally);
@@ -134,7 +134,7 @@ impl Flow {
                 return Err(fault);
             }
         };
-        let outdated = password_hash.filter(|_| verified == Verified::Outdated);
+        let outdated = password_hash.filter(|_| verified == PasswordMatch::Outdated);
         Ok(RightPassword { judged, right, slot, outdated })
     }
 }

@@ -3,7 +3,7 @@
 use crate::crypto::one_time::Token;
 use crate::crypto::remember_token::RememberToken;
 use crate::datastore::RememberStore;
-use crate::datastore::remember::{Turn, Turned};
+use crate::datastore::remember::{SeriesRotated, SeriesRotation};
 use crate::datastore::session::SessionRecord;
 use crate::error::Result;
 use crate::flow::door::Flow;
@@ -19,7 +19,7 @@ pub enum Return {
     /// Its session has begun.
     Begun(Box<Active>),
     /// Something else, and nothing has changed.
-    Not(Turned),
+    Not(SeriesRotated),
 }
 
 impl Flow {
@@ -53,7 +53,7 @@ impl Flow {
         visit: &Visit<'_>,
         authenticated: Authenticated,
         store: &dyn RememberStore,
-        turn: &Turn,
+        turn: &SeriesRotation,
         token: Token,
     ) -> Result<Return, Rejection> {
         self.end_pending(visit).await?;
@@ -67,7 +67,7 @@ impl Flow {
         let turned = change
             .commit(async |with| store.rotate_series(turn, &record, self.max_sessions, with).await)
             .await?;
-        let Turned::Rotated(evicted) = turned else {
+        let SeriesRotated::Rotated(evicted) = turned else {
             return Ok(Return::Not(turned));
         };
         self.tell_evicted(visit, evicted);

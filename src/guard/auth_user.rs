@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::clock::Timestamp;
 use crate::config::Span;
-use crate::guard::maybe::Credentials;
+use crate::guard::maybe::OptionalGuard;
 use crate::guard::mechanism::SESSION;
 use crate::guard::ways::Ways;
 use crate::guard::who;
@@ -189,7 +189,7 @@ impl<'r> FromRequest<'r> for AuthUser {
 }
 
 #[async_trait]
-impl<'r> Credentials<'r> for AuthUser {
+impl<'r> OptionalGuard<'r> for AuthUser {
     async fn are_given(request: &'r Request<'_>) -> bool {
         who::is_from_somebody(request, &Ways::configured(request)).await
     }

@@ -31,13 +31,13 @@ use crate::web::demand::Demand;
 ///
 /// /// For people at a browser: no token opens it.
 /// #[post("/payout")]
-/// fn pay_out(user: AuthVia<via::Session>) -> String {
+/// fn pay_out(user: AuthVia<via::SessionCookie>) -> String {
 ///     format!("Paid out, {}.", user.email)
 /// }
 ///
 /// /// For programs of admins.
 /// #[post("/import")]
-/// fn import(by: AuthVia<(via::Token, via::Basic)>, _admin: RolesRequired<Admin>) -> String {
+/// fn import(by: AuthVia<(via::BearerToken, via::BasicAuth)>, _admin: RolesRequired<Admin>) -> String {
 ///     format!("Imported for {} by {}.", by.email, by.mechanism())
 /// }
 /// ```

@@ -8,7 +8,7 @@ use rocket::{Ignite, Request, Rocket, Sentinel, async_trait, request};
 
 use crate::guard::state::parts;
 use crate::rejection::Rejection;
-use crate::session::{Current, Sessions};
+use crate::session::{Current, SessionManager};
 use crate::web::catchers::refuse;
 use crate::web::csrf;
 use crate::web::demand::{Demand, demands};
@@ -52,7 +52,7 @@ use crate::web::site::is_unattached;
 #[derive(Clone, Copy)]
 pub struct Csrf<'r> {
     request: &'r Request<'r>,
-    sessions: &'r Sessions,
+    sessions: &'r SessionManager,
 }
 
 impl Csrf<'_> {

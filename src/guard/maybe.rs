@@ -30,13 +30,13 @@ pub struct Maybe<G>(pub Option<G>);
 
 /// A guard that can tell whether a request brings credentials for it at all.
 #[async_trait]
-pub trait Credentials<'r>: FromRequest<'r> {
+pub trait OptionalGuard<'r>: FromRequest<'r> {
     /// Tells whether credentials are given, good or bad.
     async fn are_given(request: &'r Request<'_>) -> bool;
 }
 
 #[async_trait]
-impl<'r, G: Credentials<'r>> FromRequest<'r> for Maybe<G> {
+impl<'r, G: OptionalGuard<'r>> FromRequest<'r> for Maybe<G> {
     type Error = G::Error;
 
     async fn from_request(request: &'r Request<'_>) -> request::Outcome<Self, G::Error> {

@@ -22,7 +22,7 @@
 //! | [`Public`] | everybody, and says so | |
 //! | [`Session`] | everybody, with what the application keeps for them | |
 //! | [`Csrf`] | everybody, with the anti-forgery token of their own: for forms of guests, too | 400 |
-//! | [`&Tokens`](crate::Tokens) | everybody: the handler issues tokens | |
+//! | [`&TokenIssuer`](crate::TokenIssuer) | everybody: the handler issues tokens | |
 //!
 //! [`guide::guards`](crate::guide::guards) says how they go together, and what they answer when.
 //!
@@ -100,7 +100,7 @@ pub use crate::guard::auth_user::AuthUser;
 pub use crate::guard::auth_via::{AuthVia, BasicUser};
 pub use crate::guard::csrf::Csrf;
 pub use crate::guard::fresh::Fresh;
-pub use crate::guard::maybe::{Credentials, Maybe};
+pub use crate::guard::maybe::{Maybe, OptionalGuard};
 pub use crate::guard::own::{Own, OwnRow};
 pub use crate::guard::paseto::{FreshPaseto, Paseto};
 pub use crate::guard::paseto_json::PasetoJson;

@@ -10,7 +10,7 @@ use rocket::{Ignite, Request, Rocket, Sentinel, async_trait, request};
 
 use crate::error::Result;
 use crate::guard::auth_user::AuthUser;
-use crate::guard::maybe::Credentials;
+use crate::guard::maybe::OptionalGuard;
 use crate::rejection::Rejection;
 use crate::user::User;
 use crate::web::catchers::refuse;
@@ -147,7 +147,7 @@ impl<'r, P: OwnRow> FromRequest<'r> for Own<P> {
 }
 
 #[async_trait]
-impl<'r, P: OwnRow> Credentials<'r> for Own<P> {
+impl<'r, P: OwnRow> OptionalGuard<'r> for Own<P> {
     async fn are_given(request: &'r Request<'_>) -> bool {
         AuthUser::are_given(request).await
     }

@@ -15,7 +15,7 @@ use crate::config::TokenSource;
 use crate::deadline::with_deadline;
 use crate::guard::auth_user::AuthUser;
 use crate::guard::fresh::{is_fresh, within};
-use crate::guard::maybe::Credentials;
+use crate::guard::maybe::OptionalGuard;
 use crate::guard::mechanism::{TOKEN, is_missing, tell_apart};
 use crate::guard::state::parts;
 use crate::guard::tell::tell_unauthenticated;
@@ -23,11 +23,11 @@ use crate::guard::ways::Ways;
 use crate::guard::who::insufficient;
 use crate::programs::Programs;
 use crate::rejection::Rejection;
-use crate::token::{Access, NoClaims, TokenKind, Verified};
+use crate::token::{Access, NoClaims, TokenKind, VerifiedToken};
 use crate::user::UserId;
 use crate::web::bearer::Genuine;
 use crate::web::catchers::refuse;
-use crate::web::challenge::Asked;
+use crate::web::challenge::Acceptable;
 use crate::web::demand::{Demand, Who, demands};
 use crate::web::site::{Site, is_unattached};
 use crate::web::{bearer, challenge, csrf, principal};
@@ -81,7 +81,7 @@ use crate::web::{bearer, challenge, csrf, principal};
 /// Claims are any type that is read from an object: a structure, a map, or [`NoClaims`].
 ///
 /// Without the feature [`tokens`](crate::features::tokens) the launch stops.
-pub struct Paseto<C = NoClaims, K = Access>(Verified<C, K>);
+pub struct Paseto<C = NoClaims, K = Access>(VerifiedToken<C, K>);
 
 /// An access token whose user proved within the last `MINUTES` minutes who they are, by the login, or the
 /// `/verify`, that the token came with; with its claims read into `C`.
@@ -106,34 +106,34 @@ pub struct Paseto<C = NoClaims, K = Access>(Verified<C, K>);
 ///     "Paid out."
 /// }
 /// ```
-pub struct FreshPaseto<const MINUTES: u32, C = NoClaims>(Verified<C, Access>);
+pub struct FreshPaseto<const MINUTES: u32, C = NoClaims>(VerifiedToken<C, Access>);
 
 impl<C, K> Paseto<C, K> {
     /// Returns the token.
-    pub fn into_token(self) -> Verified<C, K> {
+    pub fn into_token(self) -> VerifiedToken<C, K> {
         self.0
     }
 }
 
 impl<const MINUTES: u32, C> FreshPaseto<MINUTES, C> {
     /// Returns the token.
-    pub fn into_token(self) -> Verified<C, Access> {
+    pub fn into_token(self) -> VerifiedToken<C, Access> {
         self.0
     }
 }
 
 impl<C, K> Deref for Paseto<C, K> {
-    type Target = Verified<C, K>;
+    type Target = VerifiedToken<C, K>;
 
-    fn deref(&self) -> &Verified<C, K> {
+    fn deref(&self) -> &VerifiedToken<C, K> {
         &self.0
     }
 }
 
 impl<const MINUTES: u32, C> Deref for FreshPaseto<MINUTES, C> {
-    type Target = Verified<C, Access>;
+    type Target = VerifiedToken<C, Access>;
 
-    fn deref(&self) -> &Verified<C, Access> {
+    fn deref(&self) -> &VerifiedToken<C, Access> {
         &self.0
     }
 }
@@ -190,14 +190,14 @@ impl<'r, const MINUTES: u32, C: DeserializeOwned> FromRequest<'r> for FreshPaset
 }
 
 #[async_trait]
-impl<'r, C: DeserializeOwned, K: TokenKind> Credentials<'r> for Paseto<C, K> {
+impl<'r, C: DeserializeOwned, K: TokenKind> OptionalGuard<'r> for Paseto<C, K> {
     async fn are_given(request: &'r Request<'_>) -> bool {
         bearer::is_brought(request)
     }
 }
 
 #[async_trait]
-impl<'r, const MINUTES: u32, C: DeserializeOwned> Credentials<'r> for FreshPaseto<MINUTES, C> {
+impl<'r, const MINUTES: u32, C: DeserializeOwned> OptionalGuard<'r> for FreshPaseto<MINUTES, C> {
     async fn are_given(request: &'r Request<'_>) -> bool {
         bearer::is_brought(request)
     }
@@ -222,7 +222,7 @@ impl<const MINUTES: u32, C> Sentinel for FreshPaseto<MINUTES, C> {
 /// Reads the claims of a token that is good.
 pub(super) fn read<C: DeserializeOwned, K: TokenKind>(
     token: &Genuine<K>,
-) -> Result<Verified<C, K>, Rejection> {
+) -> Result<VerifiedToken<C, K>, Rejection> {
     token.read().map_err(Rejection::TokenRefused)
 }
 
@@ -240,13 +240,13 @@ pub(super) fn note_challenge(request: &Request<'_>, rejection: &Rejection) {
     let is_conflict = *rejection == Rejection::ConflictingCredentials;
     if rejection.status() == Status::Unauthorized || is_conflict {
         let challenges = vec![challenge::bearer(Some(rejection))];
-        challenge::note(request, Asked { challenges, ..Asked::default() });
+        challenge::note(request, Acceptable { challenges, ..Acceptable::default() });
     }
 }
 
 fn refuse_old_token<G>(request: &Request<'_>, minutes: u32) -> request::Outcome<G, Rejection> {
     let challenges = vec![challenge::better_bearer(within(minutes))];
-    challenge::note(request, Asked { challenges, ..Asked::default() });
+    challenge::note(request, Acceptable { challenges, ..Acceptable::default() });
     refuse(request, Rejection::NotFresh)
 }
 
@@ -293,7 +293,7 @@ async fn find<K: TokenKind>(request: &Request<'_>) -> Result<Genuine<K>, Rejecti
 /// Asks whether a token that is genuine is good still.
 pub(super) async fn check<C, K: TokenKind>(
     request: &Request<'_>,
-    token: &Verified<C, K>,
+    token: &VerifiedToken<C, K>,
 ) -> Result<(), Rejection>
 where
     C: Sync,
@@ -306,7 +306,7 @@ where
 /// Refuses a token of somebody else than whom the request is from.
 pub(super) fn decide<C, K: TokenKind>(
     request: &Request<'_>,
-    token: &Verified<C, K>,
+    token: &VerifiedToken<C, K>,
 ) -> Result<(), Rejection> {
     // A token without an epoch is about no user of ours, whatever its subject looks like.
     let is_of_user = !token.is_foreign() && token.epoch().is_some();

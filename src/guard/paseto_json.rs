@@ -12,7 +12,7 @@ use crate::guard::paseto::{check, decide, lacks_tokens, note_challenge, way_of};
 use crate::guard::state::parts;
 use crate::guard::tell::tell_unauthenticated;
 use crate::rejection::{Rejection, TokenFault};
-use crate::token::{Access, NoClaims, TokenKind, Verified, Verifier};
+use crate::token::{Access, NoClaims, TokenKind, VerifiedToken, Verifier};
 use crate::web::catchers::refuse;
 use crate::web::demand::{Demand, Who, demands};
 use crate::web::members::read_members;
@@ -53,7 +53,7 @@ pub struct PasetoJson<T, C = NoClaims, K = Access> {
     /// What the body has beside the token.
     pub value: T,
     /// The token.
-    pub token: Verified<C, K>,
+    pub token: VerifiedToken<C, K>,
 }
 
 /// What a token says does not print.
@@ -124,7 +124,7 @@ where
 async fn verify<C, K>(
     request: &Request<'_>,
     token: Option<&Value>,
-) -> Result<Verified<C, K>, Rejection>
+) -> Result<VerifiedToken<C, K>, Rejection>
 where
     C: DeserializeOwned + Send + Sync,
     K: TokenKind,

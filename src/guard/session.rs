@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use crate::guard::state::parts;
 use crate::rejection::Rejection;
 use crate::session::data::{Data, Flash, SessionError};
-use crate::session::{Current, Sessions};
+use crate::session::{Current, SessionManager};
 use crate::web::catchers::refuse;
 use crate::web::csrf;
 use crate::web::demand::{Demand, demands};
@@ -53,7 +53,7 @@ use crate::web::site::is_unattached;
 #[derive(Clone, Copy)]
 pub struct Session<'r> {
     request: &'r Request<'r>,
-    sessions: &'r Sessions,
+    sessions: &'r SessionManager,
 }
 
 impl Session<'_> {

@@ -9,12 +9,12 @@ use rocket::{Ignite, Request, Rocket, Sentinel, async_trait, request};
 use serde::de::DeserializeOwned;
 
 use crate::guard::auth_user::AuthUser;
-use crate::guard::maybe::Credentials;
+use crate::guard::maybe::OptionalGuard;
 use crate::guard::mechanism::TOKEN;
 use crate::guard::paseto::{lacks_tokens, read, refuse_token, with_csrf};
 use crate::guard::ways::Ways;
 use crate::rejection::Rejection;
-use crate::token::{Access, NoClaims, Verified};
+use crate::token::{Access, NoClaims, VerifiedToken};
 use crate::user::User;
 use crate::web::bearer;
 use crate::web::demand::{Demand, Who, demands};
@@ -22,7 +22,7 @@ use crate::web::demand::{Demand, Who, demands};
 /// A user whose access token a request shows, loaded and checked as whoever is logged in, and the token
 /// with its claims read into `C`.
 ///
-/// It is [`AuthVia<via::Token>`](crate::AuthVia) with the token beside the user: the account is open, has not
+/// It is [`AuthVia<via::BearerToken>`](crate::AuthVia) with the token beside the user: the account is open, has not
 /// changed since the token was made, and need not change its password first; the hooks were asked. A token
 /// of a trusted issuer names no user of ours, and is refused with `token_issuer_wrong`. Guards of roles and
 /// the like behind it take whom it let in. What [`Paseto`](crate::Paseto) answers, it answers.
@@ -51,7 +51,7 @@ use crate::web::demand::{Demand, Who, demands};
 /// Without the feature [`tokens`](crate::features::tokens) the launch stops.
 pub struct TokenUser<C = NoClaims> {
     user: AuthUser,
-    token: Verified<C, Access>,
+    token: VerifiedToken<C, Access>,
 }
 
 impl<C> TokenUser<C> {
@@ -61,7 +61,7 @@ impl<C> TokenUser<C> {
     }
 
     /// Returns the token.
-    pub fn token(&self) -> &Verified<C, Access> {
+    pub fn token(&self) -> &VerifiedToken<C, Access> {
         &self.token
     }
 
@@ -105,7 +105,7 @@ impl<'r, C: DeserializeOwned> FromRequest<'r> for TokenUser<C> {
 }
 
 #[async_trait]
-impl<'r, C: DeserializeOwned> Credentials<'r> for TokenUser<C> {
+impl<'r, C: DeserializeOwned> OptionalGuard<'r> for TokenUser<C> {
     async fn are_given(request: &'r Request<'_>) -> bool {
         bearer::is_brought(request)
     }

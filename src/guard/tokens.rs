@@ -5,17 +5,17 @@ use rocket::request::FromRequest;
 use rocket::{Ignite, Request, Rocket, Sentinel, async_trait, request};
 
 use crate::rejection::Rejection;
-use crate::token::Tokens;
+use crate::token::TokenIssuer;
 use crate::web::catchers::refuse;
 use crate::web::demand::{Demand, demands};
 use crate::web::site::is_unattached;
 
 #[async_trait]
-impl<'r> FromRequest<'r> for &'r Tokens {
+impl<'r> FromRequest<'r> for &'r TokenIssuer {
     type Error = Rejection;
 
     async fn from_request(request: &'r Request<'_>) -> request::Outcome<Self, Rejection> {
-        match request.rocket().state::<Tokens>() {
+        match request.rocket().state::<TokenIssuer>() {
             Some(tokens) => Outcome::Success(tokens),
             // The sentinel sees to it that it is there.
             None => refuse(request, Rejection::Unavailable),
@@ -23,8 +23,8 @@ impl<'r> FromRequest<'r> for &'r Tokens {
     }
 }
 
-impl Sentinel for &Tokens {
+impl Sentinel for &TokenIssuer {
     fn abort(rocket: &Rocket<Ignite>) -> bool {
-        demands(rocket, Demand::tool("Tokens"), || is_unattached::<Self>(rocket))
+        demands(rocket, Demand::tool("TokenIssuer"), || is_unattached::<Self>(rocket))
     }
 }

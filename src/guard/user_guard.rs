@@ -87,7 +87,7 @@ macro_rules! user_guard {
         }
 
         #[rocket::async_trait]
-        impl<'r, $($bound)*> crate::guard::maybe::Credentials<'r> for $guard<$($name)*> {
+        impl<'r, $($bound)*> crate::guard::maybe::OptionalGuard<'r> for $guard<$($name)*> {
             async fn are_given(request: &'r rocket::Request<'_>) -> bool {
                 crate::guard::who::is_from_somebody(request, &Self::ways(request)).await
             }

@@ -1,6 +1,6 @@
 //! Mechanisms as types, for the guard [`AuthVia`](crate::AuthVia).
 //!
-//! A request is authenticated by a [`Session`], a [`Token`], a [`PersonalToken`] or [`Basic`]; a mechanism of
+//! A request is authenticated by a [`SessionCookie`], a [`BearerToken`], a [`PersonalToken`] or [`BasicAuth`]; a mechanism of
 //! an application's own gets a type by implementing [`Via`].
 
 use crate::guard::mechanism::{BASIC, PERSONAL_TOKEN, SESSION, TICKET, TOKEN};
@@ -13,11 +13,11 @@ pub trait Via: Send + Sync + 'static {
 
 /// The cookie of whoever logged in.
 #[derive(Clone, Copy, Debug)]
-pub struct Session;
+pub struct SessionCookie;
 
 /// A token, by the feature [`tokens`](crate::features::tokens).
 #[derive(Clone, Copy, Debug)]
-pub struct Token;
+pub struct BearerToken;
 
 /// A ticket with the handshake of a WebSocket, by the feature [`tickets`](crate::features::tickets).
 #[derive(Clone, Copy, Debug)]
@@ -25,18 +25,18 @@ pub struct Ticket;
 
 /// A name and a password with each request, by the feature [`basic`](crate::features::basic).
 #[derive(Clone, Copy, Debug)]
-pub struct Basic;
+pub struct BasicAuth;
 
 /// A personal access token, whatever its scopes are, by the feature
 /// [`personal_tokens`](crate::features::personal_tokens).
 #[derive(Clone, Copy, Debug)]
 pub struct PersonalToken;
 
-impl Via for Session {
+impl Via for SessionCookie {
     const NAME: &'static str = SESSION;
 }
 
-impl Via for Token {
+impl Via for BearerToken {
     const NAME: &'static str = TOKEN;
 }
 
@@ -44,7 +44,7 @@ impl Via for Ticket {
     const NAME: &'static str = TICKET;
 }
 
-impl Via for Basic {
+impl Via for BasicAuth {
     const NAME: &'static str = BASIC;
 }
 

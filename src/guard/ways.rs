@@ -10,7 +10,7 @@ use crate::guard::mechanism::{Mechanisms, PERSONAL_TOKEN, SESSION, TOKEN};
 use crate::guard::tell::tell_unauthenticated;
 use crate::guard::way::Way;
 use crate::rejection::{Lacking, Rejection, TokenFault};
-use crate::web::challenge::Asked;
+use crate::web::challenge::Acceptable;
 use crate::web::principal;
 use crate::web::principal::Principal;
 use crate::web::site::Site;
@@ -159,8 +159,8 @@ impl Ways {
     }
 
     /// Says what would have been taken of a user whose proofs sufficed.
-    pub(super) fn asked_again(&self, lacking: Lacking) -> Asked {
-        let mut asked = Asked::default();
+    pub(super) fn asked_again(&self, lacking: Lacking) -> Acceptable {
+        let mut asked = Acceptable::default();
         for way in &self.ways {
             match way {
                 Way::Session => asked.takes_session = true,
@@ -174,8 +174,8 @@ impl Ways {
     }
 
     /// Says what would have been taken. `refused` is whose credentials were not good enough, and why.
-    pub(super) fn asked(&self, refused: Option<(&str, &Rejection)>) -> Asked {
-        let mut asked = Asked::default();
+    pub(super) fn asked(&self, refused: Option<(&str, &Rejection)>) -> Acceptable {
+        let mut asked = Acceptable::default();
         for way in &self.ways {
             match way {
                 Way::Session => asked.takes_session = true,
@@ -221,9 +221,9 @@ impl Ways {
     }
 
     /// Says which scopes would have sufficed (RFC 6750, section 3.1).
-    pub(super) fn asked_scopes(&self) -> Asked {
+    pub(super) fn asked_scopes(&self) -> Acceptable {
         let names = self.scopes.as_deref().unwrap_or_default().join(" ");
-        let mut asked = Asked::default();
+        let mut asked = Acceptable::default();
         asked.add(format!(
             "Bearer realm=\"login\", error=\"insufficient_scope\", scope=\"{names}\""
         ));

@@ -14,7 +14,7 @@ use crate::guard::tell::{tell_unauthenticated, tell_unauthorized};
 use crate::guard::ways::{Refusal, Ways, is_a_token};
 use crate::rejection::{Lacking, Rejection};
 use crate::web::catchers::refuse;
-use crate::web::challenge::Asked;
+use crate::web::challenge::Acceptable;
 use crate::web::principal::Principal;
 use crate::web::site::Site;
 use crate::web::{bearer, challenge, csrf, principal, shown_user};
@@ -43,7 +43,7 @@ pub(super) async fn let_in(
                 challenge::note(request, ways.asked_scopes());
             }
             if rejection == Rejection::ConflictingCredentials && by.is_some_and(is_a_token) {
-                let mut asked = Asked::default();
+                let mut asked = Acceptable::default();
                 asked.add(challenge::bearer(Some(&rejection)));
                 challenge::note(request, asked);
             }

@@ -12,26 +12,26 @@ use crate::user::Email;
 use crate::web::kept_next;
 use crate::web::next::Next;
 use crate::web::page::{Notice, Page};
-use crate::web::reply::{Answer, Reply};
+use crate::web::reply::{HandlerResult, Reply};
 use crate::web::submission::{Form, Submission};
 use crate::web::visit::Visit;
 
 /// What is submitted: an address.
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct AskedForm {
+pub struct LinkRequestForm {
     email: String,
     /// Read from the form as it was sent, to be kept in the browser.
     #[allow(dead_code, reason = "a field of the form")]
     next: Option<String>,
 }
 
-impl Form for AskedForm {
+impl Form for LinkRequestForm {
     const SECRET: &'static [&'static str] = &[];
 }
 
 /// A page that asks for an address.
-pub struct Asked {
+pub struct LinkRequest {
     /// What is asked for: the name under which requests and mails are limited.
     pub kind: &'static str,
     /// The template of the page.
@@ -40,7 +40,7 @@ pub struct Asked {
     pub notice: Notice,
 }
 
-impl Asked {
+impl LinkRequest {
     /// Shows the form.
     pub fn show(self, next: Option<Next>) -> Reply {
         Reply::page(Page::new(self.template).with("next", next))
@@ -59,9 +59,9 @@ impl Asked {
         visit: &Visit<'_>,
         flow: &Flow,
         next: Option<Next>,
-        submitted: Submission<AskedForm>,
+        submitted: Submission<LinkRequestForm>,
         write: impl FnOnce(&Email, Timestamp) -> Result<NewMail>,
-    ) -> Answer {
+    ) -> HandlerResult {
         let page = Page::new(self.template).with("next", &next).typed(submitted.typed());
         match self.post(visit, flow, submitted, write).await {
             Ok(()) => {
@@ -77,7 +77,7 @@ impl Asked {
         &self,
         visit: &Visit<'_>,
         flow: &Flow,
-        submitted: Submission<AskedForm>,
+        submitted: Submission<LinkRequestForm>,
         write: impl FnOnce(&Email, Timestamp) -> Result<NewMail>,
     ) -> Result<(), Rejection> {
         let form = submitted.read()?;

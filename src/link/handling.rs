@@ -15,7 +15,7 @@ use crate::session::cookie;
 use crate::user::{Email, User};
 use crate::web::next::Next;
 use crate::web::page::Page;
-use crate::web::reply::{Answer, Refused, Reply};
+use crate::web::reply::{HandlerResult, Refused, Reply};
 use crate::web::visit::Visit;
 
 /// How long a link that was used is told from one that never worked.
@@ -34,7 +34,7 @@ pub(super) struct Handled<'r, L> {
 
 impl<L: MailedLink> Handled<'_, L> {
     /// Takes the token out of the address bar, the history and every `Referer`, or has a page do so.
-    pub(super) async fn open(&self, token: &str) -> Answer {
+    pub(super) async fn open(&self, token: &str) -> HandlerResult {
         let token = Token::parse(token);
         if self.visit.wants_json() {
             return self.show(token).await;
@@ -53,7 +53,7 @@ impl<L: MailedLink> Handled<'_, L> {
         Ok(Reply::redirect(page))
     }
 
-    pub(super) async fn show(&self, token: Option<Token>) -> Answer {
+    pub(super) async fn show(&self, token: Option<Token>) -> HandlerResult {
         match self.find(token.clone()).await {
             Ok(link) => Ok(self.link.describe(&link, Reply::page(self.page(Some(&link))))),
             Err(rejection) => Err(self.refuse(token, rejection).await),
@@ -66,7 +66,7 @@ impl<L: MailedLink> Handled<'_, L> {
         &self,
         submitted: Submitted<L::Form>,
         in_path: Option<&str>,
-    ) -> Answer {
+    ) -> HandlerResult {
         let (in_form, form) = submitted;
         let in_form = in_form.as_ref().map(|token| token.expose().as_str());
         let token = in_path.or(in_form).map_or_else(|| self.kept_token(), Token::parse);

@@ -22,7 +22,7 @@ mod mailed;
 mod routes;
 pub mod single_page;
 
-pub use crate::link::asked::{Asked, AskedForm};
+pub use crate::link::asked::{LinkRequest, LinkRequestForm};
 pub use crate::link::form::{Button, NewPassword};
 pub use crate::link::lifetime::{LONGEST, check_lifetime};
 pub use crate::link::mailed::{MailedLink, OpenLink, go_on};

@@ -10,7 +10,7 @@ use crate::clock::{Timestamp, in_words};
 use crate::config::Config;
 use crate::crypto::one_time::Token;
 use crate::datastore::outbox::NewMail;
-use crate::datastore::user::Credentials;
+use crate::datastore::user::UserWithPassword;
 use crate::error::{Faults, Result};
 use crate::mail::mailbox::{mailbox_of_site, read_mailbox};
 use crate::mail::message::Message;
@@ -75,7 +75,7 @@ impl Composer {
     pub fn compose(
         &self,
         mail: &NewMail,
-        account: Option<&Credentials>,
+        account: Option<&UserWithPassword>,
         token: Option<&Token>,
         now: Timestamp,
     ) -> Result<Message> {

@@ -17,7 +17,7 @@ use crate::crypto::one_time::Token;
 use crate::datastore::UserDatastore;
 use crate::datastore::one_time::OneTimeToken;
 use crate::datastore::outbox::{Addressee, NewLink, NewMail, OutboxMail};
-use crate::datastore::user::Credentials;
+use crate::datastore::user::UserWithPassword;
 use crate::error::{Error, Result};
 use crate::event::{Event, Origin, Signals};
 use crate::mail::compose::Composer;
@@ -237,7 +237,7 @@ impl Worker {
     }
 
     /// Finds whom a mail is for, unless it has become pointless.
-    async fn recipient(&self, mail: &NewMail) -> Result<Option<Credentials>> {
+    async fn recipient(&self, mail: &NewMail) -> Result<Option<UserWithPassword>> {
         let account = match mail.addressee {
             Addressee::User(id) => self.find_account(id).await?,
             Addressee::Holder => {
@@ -248,7 +248,7 @@ impl Worker {
         Ok(account.filter(|account| is_wanted(mail, &account.user)))
     }
 
-    async fn find_account(&self, id: UserId) -> Result<Option<Credentials>> {
+    async fn find_account(&self, id: UserId) -> Result<Option<UserWithPassword>> {
         let Some(user) = self.store.find_user(id).await? else {
             return Ok(None);
         };

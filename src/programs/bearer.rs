@@ -11,7 +11,7 @@ use crate::flow::once::Bearer;
 use crate::programs::facts::{Facts, Whose};
 use crate::programs::kept::Programs;
 use crate::rejection::{Rejection, TokenFault};
-use crate::token::{TokenKind, Verified};
+use crate::token::{TokenKind, VerifiedToken};
 use crate::user::User;
 use crate::web::Site;
 
@@ -37,7 +37,7 @@ impl Programs {
     pub fn check_token<'f, C, K: TokenKind>(
         &'f self,
         site: &'f Site,
-        token: &Verified<C, K>,
+        token: &VerifiedToken<C, K>,
     ) -> impl Future<Output = Result<(), Rejection>> + Send + use<'f, C, K> {
         let facts = Facts::of(token).map_err(Rejection::TokenRefused);
         async move {
@@ -72,7 +72,7 @@ impl Programs {
     pub fn deny_token<'f, C, K: TokenKind>(
         &'f self,
         origin: Origin,
-        token: &Verified<C, K>,
+        token: &VerifiedToken<C, K>,
     ) -> impl Future<Output = Result<bool, Rejection>> + Send + use<'f, C, K> {
         let denied_as = token.denied_as();
         let user = match token.epoch().filter(|_| !token.is_foreign()) {
@@ -102,7 +102,7 @@ impl Programs {
     pub fn find_bearer<'f, C, K: TokenKind>(
         &'f self,
         site: &'f Site,
-        token: &Verified<C, K>,
+        token: &VerifiedToken<C, K>,
     ) -> impl Future<Output = Result<(User, Bearer), Rejection>> + Send + use<'f, C, K> {
         let facts = Facts::of(token).map_err(Rejection::TokenRefused);
         let is_foreign = token.is_foreign();

@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use crate::datastore::refresh::TokenTrace;
 use crate::rejection::TokenFault;
-use crate::token::{Refresh, TokenKind, Verified};
+use crate::token::{Refresh, TokenKind, VerifiedToken};
 use crate::user::UserId;
 
 /// What a token that was found genuine says of itself.
@@ -24,7 +24,7 @@ pub(super) struct Whose {
 }
 
 impl Facts {
-    pub(super) fn of<C, K: TokenKind>(token: &Verified<C, K>) -> Result<Self, TokenFault> {
+    pub(super) fn of<C, K: TokenKind>(token: &VerifiedToken<C, K>) -> Result<Self, TokenFault> {
         let denied_as = token.denied_as();
         let is_refresh = K::NAME == Refresh::NAME;
         let Some(epoch) = token.epoch().filter(|_| !token.is_foreign()) else {

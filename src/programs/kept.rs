@@ -8,7 +8,7 @@ use crate::feature::{Announcer, Change};
 use crate::programs::begin::Begins;
 use crate::programs::checked::Checked;
 use crate::rejection::Rejection;
-use crate::token::Tokens;
+use crate::token::TokenIssuer;
 
 /// Where programs are kept: what the feature [`tokens`](crate::features::tokens) hands over in `install`.
 pub(crate) struct ProgramsIn(pub(crate) Arc<dyn RefreshStore>);
@@ -26,7 +26,7 @@ pub struct Programs {
 #[derive(Clone)]
 pub(super) struct Kept {
     pub(super) store: Arc<dyn RefreshStore>,
-    pub(super) tokens: Tokens,
+    pub(super) tokens: TokenIssuer,
     pub(super) begins: Arc<Begins>,
 }
 
@@ -37,7 +37,12 @@ impl Programs {
     }
 
     /// Keeps at most so many programs of each user there. Returns what issues tokens for them, too.
-    pub(crate) fn keep(&mut self, kept: ProgramsIn, tokens: Tokens, at_most: u32) -> Tokens {
+    pub(crate) fn keep(
+        &mut self,
+        kept: ProgramsIn,
+        tokens: TokenIssuer,
+        at_most: u32,
+    ) -> TokenIssuer {
         let ProgramsIn(store) = kept;
         let begins = Arc::new(Begins {
             store: Arc::clone(&store),

@@ -5,7 +5,9 @@ use uuid::Uuid;
 
 use crate::clock::Timestamp;
 use crate::crypto::random_uuid;
-use crate::datastore::refresh::{EndedFamily, FamilyRecord, LivesBy, Rotated, Rotation};
+use crate::datastore::refresh::{
+    EndedFamily, FamilyRecord, FamilyRotated, FamilyRotation, LivesBy,
+};
 use crate::event::{Event, SessionEnd};
 use crate::flow::Flow;
 use crate::programs::conflict::only_of;
@@ -95,7 +97,7 @@ impl Programs {
         }
         flow.check_session(&user).await?;
         let grace = visit.config().tokens.refresh_grace;
-        let rotation = Rotation {
+        let rotation = FamilyRotation {
             family,
             user_id: user.id,
             epoch: whose.epoch,
@@ -109,14 +111,16 @@ impl Programs {
         let claims = flow.token_claims(&user, &next.proofs).await?;
         let pair = kept.tokens.pair(&user, &next, now, claims.clone())?;
         match kept.store.rotate_family(&rotation).await? {
-            Rotated::Next => Ok((user, pair)),
-            Rotated::SameAgain(found) if is_all_but_over(found.idle_expires_at, now) => Err(ended),
-            Rotated::SameAgain(found) => {
+            FamilyRotated::Next => Ok((user, pair)),
+            FamilyRotated::SameAgain(found) if is_all_but_over(found.idle_expires_at, now) => {
+                Err(ended)
+            }
+            FamilyRotated::SameAgain(found) => {
                 let pair = kept.tokens.pair(&user, &found, now, claims)?;
                 Ok((user, pair))
             }
-            Rotated::Over => Err(ended),
-            Rotated::Reused => {
+            FamilyRotated::Over => Err(ended),
+            FamilyRotated::Reused => {
                 self.end_reused(flow, visit, &next, &user).await?;
                 Err(Rejection::RefreshTokenRefused(TokenFault::Reused))
             }

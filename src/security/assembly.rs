@@ -31,9 +31,9 @@ use crate::security::settled::{Rest, Settled, settle};
 use crate::security::setup::Setup;
 use crate::security::stylesheet::Stylesheet;
 use crate::security::survey::Survey;
-use crate::session::Sessions;
+use crate::session::SessionManager;
 use crate::session::cookie::Cookies;
-use crate::token::Tokens;
+use crate::token::TokenIssuer;
 use crate::user::UsernamePolicy;
 use crate::web::client_ip::Proxies;
 use crate::web::demand::Recorder;
@@ -54,7 +54,7 @@ pub(super) struct Assembly<D> {
     stylesheet: Stylesheet,
     signals: Signals,
     named: Named,
-    tokens: Tokens,
+    tokens: TokenIssuer,
 }
 
 pub(super) async fn assemble<D: UserDatastore>(
@@ -149,7 +149,7 @@ pub(super) async fn assemble<D: UserDatastore>(
         clock.clone(),
         survey,
     ));
-    let sessions = Sessions::new(shared, cookies, config.session.clone(), clock.clone())
+    let sessions = SessionManager::new(shared, cookies, config.session.clone(), clock.clone())
         .restored_by(parts.take().pop());
     let factors = Factors(parts.take::<Box<dyn Factor>>());
     let stylesheet = Stylesheet::render(&templates)?;

@@ -17,7 +17,7 @@ mod survey;
 mod transport;
 
 pub use crate::security::access_map::{
-    AccessMap, Csrf, Declared, ROUTES_MARK, ROUTES_VARIABLE, RouteAccess,
+    AccessMap, CsrfCheck, Declared, ROUTES_MARK, ROUTES_VARIABLE, RouteAccess,
 };
 pub use crate::security::builder::Security;
 pub use crate::security::master_keys::keyring;

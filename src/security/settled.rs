@@ -23,7 +23,7 @@ use crate::security::registry::Configured;
 use crate::security::setup::{Install, Open, Setup};
 use crate::security::transport::{ChosenMailer, choose_mailer};
 use crate::template::Templates;
-use crate::token::Tokens;
+use crate::token::TokenIssuer;
 use crate::web::Urls;
 use crate::web::presentation::Presentation;
 
@@ -37,7 +37,7 @@ pub(super) struct Settled<D> {
     pub(super) urls: Urls,
     pub(super) templates: Arc<Templates>,
     pub(super) composer: Composer,
-    pub(super) tokens: Tokens,
+    pub(super) tokens: TokenIssuer,
     pub(super) clock: Clock,
     pub(super) rest: Rest<D>,
 }
@@ -79,7 +79,7 @@ pub(super) fn settle<D: UserDatastore>(setup: Setup<D>, figment: &Figment) -> Re
     let templates = faults.note(load_templates(&features, &urls, figment)).map(Arc::new);
     let subjects = templates.as_ref().and_then(|it| faults.note(Subjects::render(&config, it)));
     let clock = Clock::default();
-    let tokens = Tokens::new(&config, &base_url, keyring.as_ref(), clock.clone());
+    let tokens = TokenIssuer::new(&config, &base_url, keyring.as_ref(), clock.clone());
     let tokens = faults.note(tokens);
     faults.note(concessions::check(&config, figment, has_own_mailer));
     let settled = || {

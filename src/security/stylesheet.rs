@@ -4,7 +4,7 @@ use rocket::http::Header;
 use rocket::{Route, State, get, routes};
 
 use crate::error::Result;
-use crate::security::access_map::RequireGuard;
+use crate::security::access_map::GuardCheck;
 use crate::template::Templates;
 
 /// The stylesheet, rendered once.
@@ -27,7 +27,7 @@ impl Stylesheet {
 }
 
 #[get("/security/style.css")]
-fn style(_at_launch: RequireGuard, stylesheet: &State<Stylesheet>) -> StyleReply {
+fn style(_at_launch: GuardCheck, stylesheet: &State<Stylesheet>) -> StyleReply {
     StyleReply {
         css: stylesheet.0.clone(),
         cache: Header::new("Cache-Control", "public, max-age=3600"),

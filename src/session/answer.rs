@@ -12,10 +12,10 @@ use crate::session::cookie;
 use crate::session::current::loaded;
 use crate::session::names::Kind;
 use crate::session::reading::Payload;
-use crate::session::sessions::Sessions;
+use crate::session::sessions::SessionManager;
 use crate::user::UserId;
 
-impl Sessions {
+impl SessionManager {
     /// Makes `token`, which leads to a row of `user`'s, the id of the browser from this answer on.
     /// Nobody but `flow` calls this.
     pub(crate) fn become_user(

@@ -17,9 +17,9 @@ use crate::session::change::{Change, changes};
 use crate::session::cookie;
 use crate::session::cookie::Cookies;
 use crate::session::current::{Current, loaded};
-use crate::session::sessions::Sessions;
+use crate::session::sessions::SessionManager;
 
-impl Sessions {
+impl SessionManager {
     /// Keeps the cookie in step with the id that the browser has from this answer on. Where nobody
     /// asked for the session, nobody knows it, or it has ended, the browser is left alone: another tab may
     /// have a newer one. Only an answer that tells script the token of the guest keeps the cookie in step

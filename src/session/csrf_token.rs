@@ -8,7 +8,7 @@ use crate::crypto::one_time::Token;
 use crate::error::Result;
 use crate::session::change::{Change, changes, tells_token};
 use crate::session::current::{Current, loaded};
-use crate::session::sessions::Sessions;
+use crate::session::sessions::SessionManager;
 
 /// An anti-forgery token, and the id it is tied to when that is a new one.
 pub(crate) struct Offer {
@@ -16,7 +16,7 @@ pub(crate) struct Offer {
     id: Option<Token>,
 }
 
-impl Sessions {
+impl SessionManager {
     /// Returns the anti-forgery token for what this request is answered with: that of the session
     /// as it will be. A visitor without an id gets one, and the answer is for them alone.
     ///

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::rejection::Rejection;
-use crate::session::sessions::Sessions;
+use crate::session::sessions::SessionManager;
 use crate::text::Text;
 
 /// How large the cookie may be, in bytes: the whole line, its name and attributes included (RFC 6265,
@@ -140,7 +140,7 @@ impl Data {
     /// Keeps a value under that name, in place of the one that is there.
     pub(crate) fn insert(
         &mut self,
-        sessions: &Sessions,
+        sessions: &SessionManager,
         name: &str,
         value: &impl Serialize,
     ) -> Result<(), SessionError> {
@@ -171,7 +171,7 @@ impl Data {
     }
 
     /// Keeps where the visitor was going. If there is no room for it, nothing is kept.
-    pub(crate) fn keep_next(&mut self, sessions: &Sessions, next: &str) {
+    pub(crate) fn keep_next(&mut self, sessions: &SessionManager, next: &str) {
         self.content.next = Some(next.to_owned());
         if self.check_size(sessions, "next").is_err() {
             self.content.next = None;
@@ -186,7 +186,7 @@ impl Data {
     /// Leaves a sentence for the next page.
     pub(crate) fn flash(
         &mut self,
-        sessions: &Sessions,
+        sessions: &SessionManager,
         level: &str,
         text: String,
     ) -> Result<(), SessionError> {
@@ -205,7 +205,7 @@ impl Data {
         flashes
     }
 
-    fn check_size(&self, sessions: &Sessions, name: &str) -> Result<(), SessionError> {
+    fn check_size(&self, sessions: &SessionManager, name: &str) -> Result<(), SessionError> {
         // Sentences that were taken count: they go back if the answer turns out to show nothing.
         let whole = self.with_shown();
         let json = serde_json::to_vec(&whole)

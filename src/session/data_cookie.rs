@@ -15,10 +15,10 @@ use crate::session::current::{Current, loaded};
 use crate::session::data::{Content, Data};
 use crate::session::guest::ANONYMOUS_LIFETIME;
 use crate::session::names::Kind;
-use crate::session::sessions::Sessions;
+use crate::session::sessions::SessionManager;
 use crate::user::UserId;
 
-impl Sessions {
+impl SessionManager {
     /// Has somebody look at the data of the session, or change it. The session was read before.
     pub(crate) fn with_data<T>(
         &self,

@@ -17,12 +17,12 @@ use crate::session::cookie;
 use crate::session::current::{Current, loaded};
 use crate::session::guest::{ANONYMOUS_LIFETIME, Guest};
 use crate::session::names::Kind;
-use crate::session::sessions::Sessions;
+use crate::session::sessions::SessionManager;
 
 /// How many marks are kept: more than we have cookies that can be dead.
 const MOST_MARKS: usize = 8;
 
-impl Sessions {
+impl SessionManager {
     /// Returns the id that the browser has as a guest, if it has one.
     pub(super) fn guest_id(&self, request: &Request<'_>) -> Option<Token> {
         let guest = self.cookies.guest(request)?;

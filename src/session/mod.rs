@@ -48,4 +48,4 @@ mod sessions;
 mod token_cookie;
 
 pub use crate::session::current::{Active, Current, loaded};
-pub use crate::session::sessions::Sessions;
+pub use crate::session::sessions::SessionManager;

@@ -16,7 +16,7 @@ use crate::session::cookie;
 use crate::session::cookie::{Cookies, MAX_VALUE};
 use crate::session::current::loaded;
 use crate::session::names::Kind;
-use crate::session::sessions::Sessions;
+use crate::session::sessions::SessionManager;
 
 /// How long a login can wait for what it lacks.
 const PENDING_LIFETIME: Duration = Duration::minutes(10);
@@ -28,7 +28,7 @@ struct Held<T> {
     login: T,
 }
 
-impl Sessions {
+impl SessionManager {
     /// Has the browser keep a login that began at `began_at`. Returns false if it is too large for a cookie.
     pub(crate) fn hold_login(
         &self,

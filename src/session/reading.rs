@@ -11,7 +11,7 @@ use crate::deadline::with_deadline;
 use crate::error::Result;
 use crate::session::current::{Active, Current, cell};
 use crate::session::names::Kind;
-use crate::session::sessions::Sessions;
+use crate::session::sessions::SessionManager;
 use crate::user::User;
 
 /// How often, at most, the use of a session is written down.
@@ -25,7 +25,7 @@ pub(super) struct Payload {
     pub(super) at: i64,
 }
 
-impl Sessions {
+impl SessionManager {
     /// Returns the session of a request. The store is asked once a request, whoever asks here.
     pub async fn current<'r>(&self, request: &'r Request<'_>) -> &'r Current {
         cell(request).get_or_init(|| with_deadline(self.read(request))).await

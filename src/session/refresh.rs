@@ -9,9 +9,9 @@ use crate::clock::Timestamp;
 use crate::session::cookie;
 use crate::session::cookie::Cookies;
 use crate::session::names::Kind;
-use crate::session::sessions::Sessions;
+use crate::session::sessions::SessionManager;
 
-impl Sessions {
+impl SessionManager {
     /// Returns the refresh token that a request brings in its cookie, if it does and cookies are chosen.
     pub(crate) fn refresh_token<'r>(&self, request: &'r Request<'_>) -> Option<&'r str> {
         self.cookies.find_refresh(request).filter(|token| !token.is_empty())

@@ -1,6 +1,6 @@
 //! How a browser that is remembered comes back to a session.
 //!
-//! The feature [`remember`](crate::features::remember) knows what a remember token is good for; [`Sessions`]
+//! The feature [`remember`](crate::features::remember) knows what a remember token is good for; [`SessionManager`]
 //! asks it once a request, when no session is there that lives.
 
 pub use crate::session::restore::{Restore, Restored, Restorer};
@@ -12,9 +12,9 @@ use crate::error::Result;
 use crate::session::cookie;
 use crate::session::current::{Active, Current};
 use crate::session::names::Kind;
-use crate::session::sessions::Sessions;
+use crate::session::sessions::SessionManager;
 
-impl Sessions {
+impl SessionManager {
     /// Tells whether browsers are remembered, and whether the box for it is ticked by itself.
     pub fn offers_remembering(&self) -> Option<bool> {
         self.restorer.as_ref().map(|Restorer(it)| it.is_preset())

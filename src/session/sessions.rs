@@ -9,7 +9,7 @@ use crate::session::cookie::Cookies;
 use crate::session::restore::Restorer;
 
 /// Reads and replaces the sessions of requests.
-pub struct Sessions {
+pub struct SessionManager {
     pub(super) store: Arc<dyn UserDatastore>,
     pub(super) cookies: Cookies,
     pub(super) config: SessionConfig,
@@ -17,7 +17,7 @@ pub struct Sessions {
     pub(super) restorer: Option<Restorer>,
 }
 
-impl Sessions {
+impl SessionManager {
     /// Reads sessions from `store`.
     pub fn new(
         store: Arc<dyn UserDatastore>,

@@ -7,7 +7,7 @@ use crate::session::cookie::Cookies;
 use crate::session::names::Kind;
 
 use crate::session::cookie;
-use crate::session::sessions::Sessions;
+use crate::session::sessions::SessionManager;
 
 impl Cookies {
     /// Makes the cookie that holds a token until the browser closes, for an application that wants a
@@ -22,14 +22,14 @@ impl Cookies {
     /// # use rocket::post;
     /// use rocket_security::AuthVia;
     /// use rocket_security::Rejection;
-    /// use rocket_security::Tokens;
+    /// use rocket_security::TokenIssuer;
     /// use rocket_security::via;
     /// use rocket_security::web::Site;
     ///
     /// #[post("/token-cookie")]
     /// fn keep(
-    ///     user: AuthVia<via::Session>,
-    ///     tokens: &Tokens,
+    ///     user: AuthVia<via::SessionCookie>,
+    ///     tokens: &TokenIssuer,
     ///     web: &State<Site>,
     ///     jar: &CookieJar<'_>,
     /// ) -> Result<(), Rejection> {
@@ -59,7 +59,7 @@ impl Cookies {
     }
 }
 
-impl Sessions {
+impl SessionManager {
     /// Takes the token from the browser, whether it has one or not: it was for whoever had the browser before,
     /// and two users at once are nobody; or it opens nothing any more. Script could not do it.
     pub(crate) fn forget_token(&self, request: &Request<'_>) {

@@ -5,7 +5,7 @@ use chrono::TimeDelta;
 use crate::clock::Timestamp;
 use crate::crypto::one_time::keyed_digest;
 use crate::datastore::denylist::MAX_JTI_BYTES;
-use crate::token::verified::Verified;
+use crate::token::verified::VerifiedToken;
 
 /// How much longer than it lasts a token is denied: the most that verifiers let clocks be apart.
 const LEEWAY: TimeDelta = TimeDelta::minutes(10);
@@ -13,7 +13,7 @@ const LEEWAY: TimeDelta = TimeDelta::minutes(10);
 /// How long a token is denied that never expires, and any other at most.
 const ENDLESS: TimeDelta = TimeDelta::days(365_000);
 
-impl<C, K> Verified<C, K> {
+impl<C, K> VerifiedToken<C, K> {
     /// Returns by what it is [denied](crate::programs::Programs::deny_token), as [`denied_as`] does. None for one
     /// without `jti`, which a trusted issuer may be allowed: nothing tells it from others, and it cannot be
     /// denied.

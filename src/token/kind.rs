@@ -63,7 +63,7 @@ impl TokenKind for Access {
 }
 
 /// The kind of token by which a program gets its next access token, and its own successor: good for that
-/// alone, and once. [`Tokens::refresh`](crate::Tokens::refresh) begins with one.
+/// alone, and once. [`TokenIssuer::refresh`](crate::TokenIssuer::refresh) begins with one.
 pub struct Refresh;
 
 impl TokenKind for Refresh {

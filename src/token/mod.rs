@@ -1,6 +1,6 @@
 //! PASETO tokens for programs: what is issued, and what is accepted.
 //!
-//! [`Tokens`] issues, and is a guard; [`Verifier`] accepts; both stand in Rocket's managed state. A token is of a
+//! [`TokenIssuer`] issues, and is a guard; [`Verifier`] accepts; both stand in Rocket's managed state. A token is of a
 //! [`TokenKind`], which stands in its claim `typ` and in its implicit assertion, so that one kind
 //! never serves as another. Settings are those of [`TokensConfig`](crate::config::TokensConfig); the
 //! whole story is told in [`guide::tokens`](crate::guide::tokens).
@@ -43,8 +43,8 @@ pub use crate::token::limits::{MAX_FOOTER_BYTES, MAX_TOKEN_BYTES};
 pub use crate::token::refresh::{RefreshBuilder, TokenPair};
 pub use crate::token::ring::TokenKeyInfo;
 pub use crate::token::subject::{Holder, Subject};
-pub use crate::token::tokens::Tokens;
-pub use crate::token::verified::Verified;
+pub use crate::token::tokens::TokenIssuer;
+pub use crate::token::verified::VerifiedToken;
 pub use crate::token::verify::Verifier;
 
 pub(crate) use crate::token::families::BeginsFamilies;

@@ -17,7 +17,7 @@ use crate::token::families::BeginsFamilies;
 use crate::token::issue::TokenBuilder;
 use crate::token::kind::Refresh;
 use crate::token::subject::{Holder, fault_of};
-use crate::token::tokens::Tokens;
+use crate::token::tokens::TokenIssuer;
 use crate::user::{Method, Proof, Proofs, User};
 
 /// How families that an application begins say their users proved to be them.
@@ -42,10 +42,10 @@ pub struct TokenPair {
     pub refresh_expires_at: Timestamp,
 }
 
-/// A program's login that is about to begin. Made by [`Tokens::refresh`].
+/// A program's login that is about to begin. Made by [`TokenIssuer::refresh`].
 #[must_use = "a family is begun by `issue`"]
 pub struct RefreshBuilder<'t> {
-    tokens: &'t Tokens,
+    tokens: &'t TokenIssuer,
     user: &'t User,
     fault: Option<Error>,
     session: Option<Uuid>,
@@ -58,7 +58,7 @@ pub struct RefreshBuilder<'t> {
 }
 
 impl<'t> RefreshBuilder<'t> {
-    pub(super) fn new(tokens: &'t Tokens, holder: &'t impl Holder) -> Self {
+    pub(super) fn new(tokens: &'t TokenIssuer, holder: &'t impl Holder) -> Self {
         Self {
             tokens,
             user: holder.user(),
@@ -146,13 +146,13 @@ fn refused() -> Error {
     Error::token_refused(Rejection::CredentialsRefused)
 }
 
-impl Tokens {
+impl TokenIssuer {
     /// Begins a program's login for a user: gives it an access token, and the refresh token by which it
     /// gets the next ones at `/refresh-token`, until the user, an operator or the time ends that. As with
-    /// [`access`](Tokens::access), it ends with the session of an [`AuthUser`](crate::AuthUser) who came by
+    /// [`access`](TokenIssuer::access), it ends with the session of an [`AuthUser`](crate::AuthUser) who came by
     /// one; for a [`User`] it goes on after their logout.
     ///
-    /// Whoever calls it vouches for the user: a handler behind [`AuthVia<via::Session>`](crate::AuthVia) does.
+    /// Whoever calls it vouches for the user: a handler behind [`AuthVia<via::SessionCookie>`](crate::AuthVia) does.
     /// Whoever comes by anything but a session, such as a program by its access token, logs in no program: that
     /// would not end with their own login. It is 403, unless the handler says
     /// [`beyond_login`](RefreshBuilder::beyond_login).
@@ -161,14 +161,14 @@ impl Tokens {
     /// # use rocket::post;
     /// use rocket_security::AuthVia;
     /// use rocket_security::Rejection;
-    /// use rocket_security::Tokens;
+    /// use rocket_security::TokenIssuer;
     /// use rocket_security::via;
     ///
     /// /// Pairs a device with whoever is logged in with this browser. It goes on when they log out here.
     /// #[post("/pair")]
     /// async fn pair(
-    ///     user: AuthVia<via::Session>,
-    ///     tokens: &Tokens,
+    ///     user: AuthVia<via::SessionCookie>,
+    ///     tokens: &TokenIssuer,
     /// ) -> Result<String, Rejection> {
     ///     let pair = tokens.refresh(&user).beyond_login().device("The kitchen's display");
     ///     Ok(pair.issue().await?.refresh.expose().clone())

@@ -22,7 +22,7 @@ use crate::token::verify::Verifier;
 /// # use rocket::post;
 /// use rocket_security::AuthVia;
 /// use rocket_security::Rejection;
-/// use rocket_security::Tokens;
+/// use rocket_security::TokenIssuer;
 /// use rocket_security::via;
 /// # use serde::Serialize;
 ///
@@ -32,7 +32,7 @@ use crate::token::verify::Verifier;
 /// }
 ///
 /// #[post("/report-token")]
-/// fn token(user: AuthVia<via::Session>, tokens: &Tokens) -> Result<String, Rejection> {
+/// fn token(user: AuthVia<via::SessionCookie>, tokens: &TokenIssuer) -> Result<String, Rejection> {
 ///     Ok(tokens.access(&user).claims(Claims { plan: "free" }).issue()?)
 /// }
 /// ```
@@ -41,15 +41,15 @@ use crate::token::verify::Verifier;
 /// [`AuthUser`](crate::AuthUser), a program could have its next one made by its last for as long as its
 /// login goes on.
 ///
-/// As a guard it is `&Tokens`, and lets everybody in; without [`Security`](crate::Security) the launch stops.
+/// As a guard it is `&TokenIssuer`, and lets everybody in; without [`Security`](crate::Security) the launch stops.
 #[derive(Clone)]
-pub struct Tokens {
+pub struct TokenIssuer {
     pub(super) ring: Arc<Ring>,
     /// What begins families, if a feature does.
     pub(super) families: Option<Arc<dyn BeginsFamilies>>,
 }
 
-impl Tokens {
+impl TokenIssuer {
     /// Reads the keys of `security.tokens`, and derives one from `keyring` where there is none that issues
     /// local tokens. Without a keyring the configured keys are all.
     ///
@@ -86,15 +86,15 @@ impl Tokens {
     ///
     /// ```compile_fail,E0080
     /// # use rocket_security::token::TokenKind;
-    /// # use rocket_security::token::Tokens;
+    /// # use rocket_security::token::TokenIssuer;
     /// struct Mine;
     /// impl TokenKind for Mine {
     ///     const NAME: &'static str = "access";
     /// }
-    /// fn issue(tokens: &Tokens) {
+    /// fn issue(tokens: &TokenIssuer) {
     ///     let _ = tokens.of::<Mine>("somebody");
     /// }
-    /// # std::hint::black_box(issue as fn(&Tokens));
+    /// # std::hint::black_box(issue as fn(&TokenIssuer));
     /// ```
     pub fn of<K: TokenKind>(&self, subject: impl Into<Subject>) -> TokenBuilder<'_, K> {
         const { assert!(!is_taken(K::NAME), "this name of a kind is the framework's") };

@@ -11,7 +11,7 @@ use crate::token::claims::Standard;
 use crate::token::kind::TokenKind;
 
 /// A token of the kind `K` that was verified, with claims of the application's own.
-pub struct Verified<C, K> {
+pub struct VerifiedToken<C, K> {
     /// The claims of the application's own.
     pub claims: C,
     pub(super) standard: Standard,
@@ -21,7 +21,7 @@ pub struct Verified<C, K> {
     pub(super) kind: PhantomData<K>,
 }
 
-impl<C, K> Verified<C, K> {
+impl<C, K> VerifiedToken<C, K> {
     /// Returns the issuer: ours, or one that is trusted.
     pub fn issuer(&self) -> &str {
         &self.standard.iss
@@ -99,14 +99,14 @@ impl<C, K> Verified<C, K> {
     }
 }
 
-impl<K: TokenKind> Verified<Map<String, Value>, K> {
+impl<K: TokenKind> VerifiedToken<Map<String, Value>, K> {
     /// Reads its claims into another type, as [`Verifier::verify`](crate::token::Verifier::verify) does.
     ///
     /// # Errors
     ///
     /// [`TokenFault::UnreadableClaims`].
-    pub fn read<C: DeserializeOwned>(&self) -> Result<Verified<C, K>, TokenFault> {
-        Ok(Verified {
+    pub fn read<C: DeserializeOwned>(&self) -> Result<VerifiedToken<C, K>, TokenFault> {
+        Ok(VerifiedToken {
             claims: read(self.claims.clone())?,
             standard: self.standard.clone(),
             footer: self.footer.clone(),

@@ -16,7 +16,7 @@ use crate::token::claims::Standard;
 use crate::token::kind::{Lifetime, TokenKind, assertion_of, is_disguised, is_taken};
 use crate::token::limits::{MAX_FOOTER_BYTES, MAX_TOKEN_BYTES};
 use crate::token::ring::{Ring, RingKey, Trust};
-use crate::token::verified::{Verified, read};
+use crate::token::verified::{VerifiedToken, read};
 
 /// Verifies tokens, in a request or outside of one. It stands in Rocket's managed state.
 ///
@@ -55,7 +55,7 @@ impl Verifier {
     /// # Errors
     ///
     /// [`TokenFault`]: what is wrong with it.
-    pub fn verify<C, K>(&self, token: &str) -> Result<Verified<C, K>, TokenFault>
+    pub fn verify<C, K>(&self, token: &str) -> Result<VerifiedToken<C, K>, TokenFault>
     where
         C: DeserializeOwned,
         K: TokenKind,
@@ -73,7 +73,7 @@ impl Verifier {
         &self,
         token: &str,
         assertion: &str,
-    ) -> Result<Verified<C, K>, TokenFault>
+    ) -> Result<VerifiedToken<C, K>, TokenFault>
     where
         C: DeserializeOwned,
         K: TokenKind,
@@ -214,8 +214,8 @@ struct Opened<'r> {
 }
 
 impl Opened<'_> {
-    fn verified<C: DeserializeOwned, K>(self) -> Result<Verified<C, K>, TokenFault> {
-        Ok(Verified {
+    fn verified<C: DeserializeOwned, K>(self) -> Result<VerifiedToken<C, K>, TokenFault> {
+        Ok(VerifiedToken {
             claims: read(self.claims)?,
             standard: self.standard,
             footer: self.footer,
@@ -233,7 +233,7 @@ impl Opened<'_> {
 )]
 pub(crate) struct Examined {
     /// What it says.
-    pub(crate) token: Verified<Map<String, Value>, ()>,
+    pub(crate) token: VerifiedToken<Map<String, Value>, ()>,
     /// Why it is not accepted; none when it is.
     pub(crate) fault: Option<TokenFault>,
     /// The issuer that speaks by its key: ours, or one that is trusted.

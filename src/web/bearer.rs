@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::config::TokenSource;
 use crate::rejection::Rejection;
-use crate::token::{TokenKind, Verified, Verifier};
+use crate::token::{TokenKind, VerifiedToken, Verifier};
 use crate::web::site::Site;
 use crate::web::socket::is_handshake;
 
@@ -18,7 +18,7 @@ const HEADER: &str = "Authentication-Token";
 const PARAMETER: &str = "access_token";
 
 /// A token with all of its claims, whoever reads which.
-pub(crate) type Genuine<K> = Arc<Verified<Map<String, Value>, K>>;
+pub(crate) type Genuine<K> = Arc<VerifiedToken<Map<String, Value>, K>>;
 
 /// Tells whether a request brings a token, good or bad.
 pub(crate) fn is_brought(request: &Request<'_>) -> bool {

@@ -40,7 +40,7 @@ pub(crate) fn better_bearer(lacking: Lacking) -> String {
 
 /// What a guard that refused would have taken.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Asked {
+pub(crate) struct Acceptable {
     /// Whether a session would have done: programs are told so, and browsers led to a page.
     pub(crate) takes_session: bool,
     /// Whether a browser is to ask its user by itself, and so is led nowhere.
@@ -49,7 +49,7 @@ pub(crate) struct Asked {
     pub(crate) challenges: Vec<String>,
 }
 
-impl Asked {
+impl Acceptable {
     /// Tells whether a browser is led to a page of ours.
     pub(crate) fn leads_to_page(&self) -> bool {
         self.takes_session && !self.is_asked_by_browsers
@@ -66,12 +66,12 @@ impl Asked {
 }
 
 /// Notes what the guard that refused a request last would have taken.
-pub(crate) fn note(request: &Request<'_>, asked: Asked) {
+pub(crate) fn note(request: &Request<'_>, asked: Acceptable) {
     *slot(request).0.lock().unwrap_or_else(PoisonError::into_inner) = Some(asked);
 }
 
 /// Returns what was noted.
-pub(crate) fn noted(request: &Request<'_>) -> Option<Asked> {
+pub(crate) fn noted(request: &Request<'_>) -> Option<Acceptable> {
     slot(request).0.lock().unwrap_or_else(PoisonError::into_inner).clone()
 }
 
@@ -100,7 +100,7 @@ pub(crate) fn finish(request: &Request<'_>, response: &mut Response<'_>) {
     }
 }
 
-struct Slot(Mutex<Option<Asked>>);
+struct Slot(Mutex<Option<Acceptable>>);
 
 fn slot<'r>(request: &'r Request<'_>) -> &'r Slot {
     request.local_cache(|| Slot(Mutex::new(None)))

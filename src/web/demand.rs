@@ -238,13 +238,13 @@ pub fn optionally(
 pub(crate) struct Recorder(Mutex<Recording>);
 
 struct Recording {
-    asks_for: Asked,
+    asks_for: AsksFor,
     within: Vec<&'static str>,
     demands: Vec<Demand>,
 }
 
 #[derive(Clone, Copy)]
-enum Asked {
+enum AsksFor {
     /// Whether the launch may go on, as always.
     Launch,
     /// Which types are guards of ours, or hand the question on to one: each says that it aborts.
@@ -256,24 +256,24 @@ enum Asked {
 impl Recorder {
     /// Has guards answer as always, until [`record`](Self::record) asks.
     pub(crate) fn idle() -> Self {
-        Self::asking_for(Asked::Launch)
+        Self::asking_for(AsksFor::Launch)
     }
 
     /// Has guards of ours make themselves known by aborting the launch.
     pub(crate) fn finding() -> Self {
-        Self::asking_for(Asked::Guards)
+        Self::asking_for(AsksFor::Guards)
     }
 
     /// Calls a sentinel and gives what it demands.
     pub(crate) fn record(&self, abort: impl FnOnce()) -> Vec<Demand> {
-        let before = std::mem::replace(&mut self.open().asks_for, Asked::Demands);
+        let before = std::mem::replace(&mut self.open().asks_for, AsksFor::Demands);
         abort();
         let mut recording = self.open();
         recording.asks_for = before;
         std::mem::take(&mut recording.demands)
     }
 
-    fn asking_for(asks_for: Asked) -> Self {
+    fn asking_for(asks_for: AsksFor) -> Self {
         Self(Mutex::new(Recording { asks_for, within: Vec::new(), demands: Vec::new() }))
     }
 
@@ -281,9 +281,9 @@ impl Recorder {
     fn take_down(&self, demand: Demand) -> Option<bool> {
         let mut recording = self.open();
         match recording.asks_for {
-            Asked::Launch => None,
-            Asked::Guards => Some(true),
-            Asked::Demands => {
+            AsksFor::Launch => None,
+            AsksFor::Guards => Some(true),
+            AsksFor::Demands => {
                 let within = recording.within.iter().map(|&outer| outer.to_owned()).collect();
                 let required = demand.required && recording.within.is_empty();
                 recording.demands.push(Demand { within, required, ..demand });

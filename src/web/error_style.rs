@@ -32,14 +32,14 @@ impl Refusal {
         let status = instead.status.unwrap_or_else(|| status(rejection, style, is_ended));
         let mut body = match style {
             ErrorStyle::FlaskSecurity => errors(rejection),
-            ErrorStyle::SeedFastapi => detail(rejection),
-            ErrorStyle::SeedPraetorian => class(rejection, status, is_ended),
+            ErrorStyle::Fastapi => detail(rejection),
+            ErrorStyle::Praetorian => class(rejection, status, is_ended),
             ErrorStyle::ProblemJson => problem(rejection, status),
         };
         body.extend(instead.response);
         let (kind, body) = match style {
             ErrorStyle::FlaskSecurity => (ContentType::JSON, enveloped(status, body)),
-            ErrorStyle::SeedFastapi | ErrorStyle::SeedPraetorian => {
+            ErrorStyle::Fastapi | ErrorStyle::Praetorian => {
                 (ContentType::JSON, Value::Object(body))
             }
             ErrorStyle::ProblemJson => {
@@ -50,14 +50,13 @@ impl Refusal {
     }
 }
 
-/// Returns a refusal as a style knows it: the two seeds answer for a refresh token what they answer for
+/// Returns a refusal as a style knows it: these two systems answer for a refresh token what they answer for
 /// any other.
 fn in_words_of(style: ErrorStyle, rejection: &Rejection) -> Rejection {
     match (style, rejection) {
-        (
-            ErrorStyle::SeedFastapi | ErrorStyle::SeedPraetorian,
-            Rejection::RefreshTokenRefused(fault),
-        ) => Rejection::TokenRefused(*fault),
+        (ErrorStyle::Fastapi | ErrorStyle::Praetorian, Rejection::RefreshTokenRefused(fault)) => {
+            Rejection::TokenRefused(*fault)
+        }
         _ => rejection.clone(),
     }
 }
@@ -69,27 +68,24 @@ pub(crate) fn enveloped(status: Status, response: Map<String, Value>) -> Value {
 
 fn status(rejection: &Rejection, style: ErrorStyle, is_ended: bool) -> Status {
     match (style, rejection) {
-        (ErrorStyle::SeedFastapi, Rejection::TokenRefused(fault)) if is_revoked(*fault) => {
+        (ErrorStyle::Fastapi, Rejection::TokenRefused(fault)) if is_revoked(*fault) => {
             Status::Unauthorized
         }
-        (ErrorStyle::SeedPraetorian, Rejection::TokenRefused(fault)) if is_revoked(*fault) => {
+        (ErrorStyle::Praetorian, Rejection::TokenRefused(fault)) if is_revoked(*fault) => {
             Status::Forbidden
         }
         (
-            ErrorStyle::SeedFastapi,
+            ErrorStyle::Fastapi,
             Rejection::InvalidInput(_)
             | Rejection::TokenRefused(_)
             | Rejection::ConflictingCredentials,
         ) => Status::UnprocessableEntity,
-        (
-            ErrorStyle::SeedFastapi,
-            Rejection::InvalidCredentials | Rejection::RefreshTokenMissing,
-        ) => Status::Unauthorized,
-        (ErrorStyle::SeedPraetorian, Rejection::CredentialsRefused) if is_ended => {
-            Status::Forbidden
+        (ErrorStyle::Fastapi, Rejection::InvalidCredentials | Rejection::RefreshTokenMissing) => {
+            Status::Unauthorized
         }
+        (ErrorStyle::Praetorian, Rejection::CredentialsRefused) if is_ended => Status::Forbidden,
         (
-            ErrorStyle::SeedPraetorian,
+            ErrorStyle::Praetorian,
             Rejection::InvalidCredentials
             | Rejection::RefreshTokenMissing
             | Rejection::ConflictingCredentials

@@ -7,14 +7,14 @@ use crate::user::{Email, Identity, Username};
 use crate::web::members::unknown_field;
 
 /// The fields of a form that name somebody.
-pub(crate) struct NamedBy<'f> {
+pub(crate) struct IdentityFields<'f> {
     pub(crate) email: Option<&'f str>,
     pub(crate) username: Option<&'f str>,
     /// Whichever of the two it is.
     pub(crate) identity: Option<&'f str>,
 }
 
-impl NamedBy<'_> {
+impl IdentityFields<'_> {
     /// Tells whether a field is one where users go by `known`: without usernames, those for them are none.
     pub(crate) fn has(field: &str, known: &[IdentityAttribute]) -> bool {
         !["username", "identity"].contains(&field) || known.contains(&IdentityAttribute::Username)

@@ -69,7 +69,7 @@ mod urlencoded;
 pub mod view;
 pub mod visit;
 
-pub use crate::web::reply::{Answer, Reply};
+pub use crate::web::reply::{HandlerResult, Reply};
 pub use crate::web::request::wants_json;
 pub use crate::web::site::{Site, Urls};
 pub use crate::web::submission::{Form, Submission};

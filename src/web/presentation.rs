@@ -84,7 +84,7 @@ pub trait Presentation: Send + Sync + 'static {
 /// programs get JSON in any case, with what is added here.
 #[derive(Debug, Default)]
 pub struct Instead {
-    pub(crate) view: Option<View>,
+    pub(crate) view: Option<Rendering>,
     pub(crate) status: Option<Status>,
     pub(crate) response: Map<String, Value>,
 }
@@ -97,12 +97,12 @@ impl Instead {
 
     /// Shows that page, with the status of the refusal.
     pub fn page(page: Page) -> Self {
-        Self { view: Some(View::Page(page)), ..Self::default() }
+        Self { view: Some(Rendering::Page(page)), ..Self::default() }
     }
 
     /// Leads browsers elsewhere, by 303.
     pub fn redirect(next: Next) -> Self {
-        Self { view: Some(View::Redirect(next)), ..Self::default() }
+        Self { view: Some(Rendering::Redirect(next)), ..Self::default() }
     }
 
     /// Answers with another status, in JSON and with the page: 404 to hide what is there.
@@ -134,7 +134,7 @@ impl Instead {
 
 /// What a browser is answered with.
 #[derive(Debug)]
-pub(crate) enum View {
+pub(crate) enum Rendering {
     Page(Page),
     Redirect(Next),
     /// JSON, whatever the request wants.

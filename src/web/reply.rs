@@ -18,21 +18,21 @@ use crate::web::next::Next;
 use crate::web::page::builder::Page;
 use crate::web::page::kept_form::keep_fields;
 use crate::web::page::notice::Notice;
-use crate::web::presentation::{Instead, View};
+use crate::web::presentation::{Instead, Rendering};
 use crate::web::protection::{Protection, protect};
 use crate::web::request::{has_page, is_of_script, page_above, wants_json};
 use crate::web::site::Site;
 use crate::web::{challenge, csrf, form_start};
 
 /// What a handler of ours answers with.
-pub type Answer = Result<Reply, Refused>;
+pub type HandlerResult = Result<Reply, Refused>;
 
 /// A success, as a page, a redirect, or JSON, whichever the request wants.
 ///
 /// The JSON is Flask-Security's: `{"meta": {"code": 200}, "response": {…}}`, with the anti-forgery
 /// token in `response.csrf_token`.
 pub struct Reply {
-    view: View,
+    view: Rendering,
     response: Map<String, Value>,
     has_csrf_token: bool,
     has_referrer: bool,
@@ -50,17 +50,17 @@ impl fmt::Debug for Reply {
 impl Reply {
     /// Shows a page.
     pub fn page(page: Page) -> Self {
-        Self::new(View::Page(page))
+        Self::new(Rendering::Page(page))
     }
 
     /// Goes on to another page, by 303.
     pub fn redirect(next: Next) -> Self {
-        Self::new(View::Redirect(next))
+        Self::new(Rendering::Redirect(next))
     }
 
     /// Answers in JSON, whatever the request wants: for routes that are for programs alone.
     pub fn data() -> Self {
-        Self::new(View::Data)
+        Self::new(Rendering::Data)
     }
 
     /// Puts `value` as `key` into the JSON's `response`.
@@ -87,7 +87,7 @@ impl Reply {
         self
     }
 
-    fn new(view: View) -> Self {
+    fn new(view: Rendering) -> Self {
         let (has_csrf_token, has_referrer) = (true, true);
         Self { view, response: Map::new(), has_csrf_token, has_referrer, notice: None }
     }
@@ -108,7 +108,7 @@ impl Reply {
 impl<'r> Responder<'r, 'static> for Reply {
     fn respond_to(self, request: &'r Request<'_>) -> response::Result<'static> {
         let site = Site::of(request).ok_or(Status::InternalServerError)?;
-        if wants_json(request) || matches!(self.view, View::Data) {
+        if wants_json(request) || matches!(self.view, Rendering::Data) {
             return self.json(request, site);
         }
         if let Some(notice) = &self.notice {
@@ -118,13 +118,13 @@ impl<'r> Responder<'r, 'static> for Reply {
             }
         }
         match self.view {
-            View::Page(page) => page.render(request),
-            View::Redirect(next) => {
+            Rendering::Page(page) => page.render(request),
+            Rendering::Redirect(next) => {
                 let policy = if self.has_referrer { Protection::Data } else { Protection::Secret };
                 protect(request, policy);
                 next.respond_to(request)
             }
-            View::Data => Err(Status::InternalServerError),
+            Rendering::Data => Err(Status::InternalServerError),
         }
     }
 }
@@ -248,9 +248,9 @@ fn page_for(
     }
     let status = instead.status.unwrap_or(rejection.status());
     match instead.view {
-        Some(View::Page(page)) => return page.status(status).render(request),
-        Some(View::Redirect(next)) => return Reply::redirect(next).respond_to(request),
-        Some(View::Data) | None => {}
+        Some(Rendering::Page(page)) => return page.status(status).render(request),
+        Some(Rendering::Redirect(next)) => return Reply::redirect(next).respond_to(request),
+        Some(Rendering::Data) | None => {}
     }
     let elsewhere = match rejection {
         Rejection::Unauthenticated | Rejection::NotFresh | Rejection::NotAssured(_) if !is_led => {

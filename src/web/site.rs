@@ -12,7 +12,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::event::Signals;
 use crate::rejection::{CsrfFault, Rejection};
-use crate::session::Sessions;
+use crate::session::SessionManager;
 use crate::template::Templates;
 use crate::user::User;
 use crate::web::client_ip::Proxies;
@@ -26,7 +26,7 @@ pub struct Site {
     pub(crate) proxies: Proxies,
     pub(crate) base_url: Url,
     pub(crate) templates: Arc<Templates>,
-    pub(crate) sessions: Sessions,
+    pub(crate) sessions: SessionManager,
     pub(crate) signals: Signals,
     pub(crate) clock: Clock,
     pub(crate) urls: Urls,
@@ -50,7 +50,7 @@ impl Site {
     }
 
     /// Returns the sessions.
-    pub fn sessions(&self) -> &Sessions {
+    pub fn sessions(&self) -> &SessionManager {
         &self.sessions
     }
 

@@ -20,7 +20,7 @@ pub(crate) struct KeyFile {
 }
 
 /// What came of a rotation.
-pub(crate) struct Rotated {
+pub(crate) struct RotatedKeys {
     /// The id of the key that issues from then on.
     pub(crate) id: String,
     /// How many of the older keys are there no more.
@@ -55,7 +55,7 @@ impl KeyFile {
 
     /// Puts a new key before the first, which verifies from then on. Announced ones that are kept can be
     /// activated still.
-    pub(crate) fn rotate(&mut self, keep: Option<usize>) -> Result<Rotated, Failure> {
+    pub(crate) fn rotate(&mut self, keep: Option<usize>) -> Result<RotatedKeys, Failure> {
         let (key, text) = self.make()?;
         Ok(self.put_first(key, text, keep))
     }
@@ -71,7 +71,11 @@ impl KeyFile {
 
     /// Puts an announced key before the first, which verifies from then on. Others that are announced and
     /// kept can be activated still.
-    pub(crate) fn activate(&mut self, id: &str, keep: Option<usize>) -> Result<Rotated, Failure> {
+    pub(crate) fn activate(
+        &mut self,
+        id: &str,
+        keep: Option<usize>,
+    ) -> Result<RotatedKeys, Failure> {
         let purpose = self.issuing()?.purpose();
         let Some(at) = self.keys().position(|key| key.id() == id) else {
             return Err(Failure::refused(format!(
@@ -147,7 +151,12 @@ impl KeyFile {
         Ok((key, text))
     }
 
-    fn put_first(&mut self, key: TokenKey, text: Secret<String>, keep: Option<usize>) -> Rotated {
+    fn put_first(
+        &mut self,
+        key: TokenKey,
+        text: Secret<String>,
+        keep: Option<usize>,
+    ) -> RotatedKeys {
         let (id, purpose) = (key.id().to_owned(), key.purpose());
         let mut left = keep.unwrap_or(usize::MAX);
         let mut removed = 0;
@@ -164,7 +173,7 @@ impl KeyFile {
             }
         }
         self.keys = keys;
-        Rotated { id, removed }
+        RotatedKeys { id, removed }
     }
 }
 

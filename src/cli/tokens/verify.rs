@@ -12,11 +12,11 @@ use crate::datastore::refresh::{LivesBy, TokenTrace};
 use crate::datastore::{Denylist, RefreshStore, UserDatastore};
 use crate::rejection::TokenFault;
 use crate::token::verify::Examined;
-use crate::token::{Access, MAX_TOKEN_BYTES, Refresh, TokenKind, Verified};
+use crate::token::{Access, MAX_TOKEN_BYTES, Refresh, TokenKind, VerifiedToken};
 use crate::user::UserId;
 
 /// A token of any kind, with the application's own claims.
-pub(crate) type Token = Verified<Map<String, Value>, ()>;
+pub(crate) type Token = VerifiedToken<Map<String, Value>, ()>;
 
 /// What is to be verified.
 #[derive(Args)]

@@ -9,7 +9,7 @@ use crate::clock::Timestamp;
 use crate::crypto::one_time::Digest;
 use crate::datastore::memory::store::{Content, MemoryDatastore, duplicate};
 use crate::datastore::refresh::{
-    EndedFamily, FamilyRecord, LivesBy, RefreshStore, Rotated, Rotation, TokenTrace,
+    EndedFamily, FamilyRecord, FamilyRotated, FamilyRotation, LivesBy, RefreshStore, TokenTrace,
 };
 use crate::datastore::together::Together;
 use crate::error::Result;
@@ -84,12 +84,12 @@ impl RefreshStore for MemoryDatastore {
         Ok(lives_by.map(|lives_by| (content.seen(&found.user), lives_by)))
     }
 
-    async fn rotate_family(&self, rotation: &Rotation) -> Result<Rotated> {
+    async fn rotate_family(&self, rotation: &FamilyRotation) -> Result<FamilyRotated> {
         let mut content = self.lock();
         let is_denied = content.denied.contains_key(&rotation.presented.to_string());
         let family = content.families.get_mut(&rotation.family);
         let Some(family) = family.filter(|_| !is_denied) else {
-            return Ok(Rotated::Over);
+            return Ok(FamilyRotated::Over);
         };
         let is_theirs = family.user_id == rotation.user_id && family.epoch == rotation.epoch;
         let is_newest = family.token_id == rotation.presented;
@@ -100,7 +100,7 @@ impl RefreshStore for MemoryDatastore {
         family.token_id = rotation.next;
         family.rotated_at = rotation.now;
         family.idle_expires_at = rotation.idle_expires_at;
-        Ok(Rotated::Next)
+        Ok(FamilyRotated::Next)
     }
 
     async fn end_family(&self, user: UserId, family: Uuid, together: &Together) -> Result<bool> {

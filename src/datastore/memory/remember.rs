@@ -8,7 +8,7 @@ use crate::clock::Timestamp;
 use crate::crypto::one_time::Digest;
 use crate::datastore::memory::store::{Content, MemoryDatastore, duplicate};
 use crate::datastore::remember::{
-    EndedSeries, Presented, RememberStore, SeriesRecord, Turn, Turned,
+    EndedSeries, Presented, RememberStore, SeriesRecord, SeriesRotated, SeriesRotation,
 };
 use crate::datastore::session::SessionRecord;
 use crate::datastore::together::Together;
@@ -43,26 +43,26 @@ impl RememberStore for MemoryDatastore {
 
     async fn rotate_series(
         &self,
-        turn: &Turn,
+        turn: &SeriesRotation,
         session: &SessionRecord,
         max_per_user: u32,
         together: &Together,
-    ) -> Result<Turned> {
+    ) -> Result<SeriesRotated> {
         let mut content = self.lock();
         let is_theirs = |found: &&SeriesRecord| {
             let is_alive = found.expires_at > turn.now && found.epoch == session.epoch;
             found.user_id == session.user_id && is_alive
         };
         let Some(found) = content.series.get(&turn.series).filter(is_theirs) else {
-            return Ok(Turned::Unknown);
+            return Ok(SeriesRotated::Unknown);
         };
         match found.judge(&turn.presented, turn.since) {
-            Presented::Previous => return Ok(Turned::SameAgain(found.validator)),
-            Presented::Stale => return Ok(Turned::Stale),
+            Presented::Previous => return Ok(SeriesRotated::SameAgain(found.validator)),
+            Presented::Stale => return Ok(SeriesRotated::Stale),
             Presented::Current => {}
         }
         if !content.may_begin(session)? {
-            return Ok(Turned::Unknown);
+            return Ok(SeriesRotated::Unknown);
         }
         content.check_together(together, |id| content.users.contains_key(&id))?;
         if let Some(found) = content.series.get_mut(&turn.series) {
@@ -72,7 +72,7 @@ impl RememberStore for MemoryDatastore {
         }
         let evicted = content.begin_session(session, max_per_user);
         content.push_all(together);
-        Ok(Turned::Rotated(evicted))
+        Ok(SeriesRotated::Rotated(evicted))
     }
 
     async fn end_series(

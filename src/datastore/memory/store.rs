@@ -16,8 +16,8 @@ use crate::datastore::refresh::FamilyRecord;
 use crate::datastore::remember::SeriesRecord;
 use crate::datastore::role::RoleRecord;
 use crate::datastore::session::SessionRecord;
-use crate::datastore::track::Track;
-use crate::datastore::user::Credentials;
+use crate::datastore::track::TrackedLogins;
+use crate::datastore::user::UserWithPassword;
 use crate::error::Error;
 use crate::user::{RoleName, UserId};
 
@@ -62,7 +62,7 @@ impl fmt::Debug for MemoryDatastore {
 
 #[derive(Default)]
 pub(super) struct Content {
-    pub(super) users: BTreeMap<UserId, Credentials>,
+    pub(super) users: BTreeMap<UserId, UserWithPassword>,
     /// Whose an address is, by its canonical form.
     pub(super) addresses: HashMap<String, UserId>,
     /// Whose a username is, by its canonical form.
@@ -79,7 +79,7 @@ pub(super) struct Content {
     pub(super) tokens: HashMap<Digest, OneTimeToken>,
     pub(super) outbox: HashMap<Uuid, Queued>,
     pub(super) attempts: HashMap<Digest, Count>,
-    pub(super) tracks: HashMap<UserId, Track>,
+    pub(super) tracks: HashMap<UserId, TrackedLogins>,
     pub(super) personal_tokens: HashMap<Digest, PersonalTokenRecord>,
     pub(super) credentials: HashMap<Uuid, CredentialRecord>,
 }

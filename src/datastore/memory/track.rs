@@ -6,7 +6,7 @@ use rocket::async_trait;
 
 use crate::clock::Timestamp;
 use crate::datastore::memory::store::{MemoryDatastore, orphan};
-use crate::datastore::track::{Track, TrackStore};
+use crate::datastore::track::{TrackStore, TrackedLogins};
 use crate::error::Result;
 use crate::user::UserId;
 
@@ -18,7 +18,7 @@ impl TrackStore for MemoryDatastore {
             return Err(orphan("a login"));
         }
         let before = content.tracks.remove(&id);
-        let track = Track {
+        let track = TrackedLogins {
             current_login_at: at,
             current_login_ip: client,
             last_login_at: before.as_ref().map(|before| before.current_login_at),
@@ -29,7 +29,7 @@ impl TrackStore for MemoryDatastore {
         Ok(())
     }
 
-    async fn find_track(&self, id: UserId) -> Result<Option<Track>> {
+    async fn find_track(&self, id: UserId) -> Result<Option<TrackedLogins>> {
         Ok(self.lock().tracks.get(&id).cloned())
     }
 }

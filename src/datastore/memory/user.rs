@@ -11,7 +11,7 @@ use crate::datastore::memory::store::{Content, MemoryDatastore};
 use crate::datastore::outbox::Addressee;
 use crate::datastore::role::RoleStore;
 use crate::datastore::together::Together;
-use crate::datastore::user::{Credentials, NewUser, Taken, UserDatastore};
+use crate::datastore::user::{NewUser, Taken, UserDatastore, UserWithPassword};
 use crate::datastore::user_change::UserChange;
 use crate::error::Result;
 use crate::user::{Email, Identity, User, UserId, Username};
@@ -23,7 +23,7 @@ impl UserDatastore for MemoryDatastore {
         Ok(content.users.get(&id).map(|found| content.seen(&found.user)))
     }
 
-    async fn find_credentials(&self, identity: &Identity) -> Result<Option<Credentials>> {
+    async fn find_credentials(&self, identity: &Identity) -> Result<Option<UserWithPassword>> {
         let content = self.lock();
         let names = match identity {
             Identity::Email(_) => &content.addresses,
@@ -31,7 +31,7 @@ impl UserDatastore for MemoryDatastore {
         };
         let id = names.get(&identity.canonical());
         let found = id.and_then(|id| content.users.get(id));
-        Ok(found.map(|found| Credentials { user: content.seen(&found.user), ..found.clone() }))
+        Ok(found.map(|found| UserWithPassword { user: content.seen(&found.user), ..found.clone() }))
     }
 
     async fn list_users(&self, after: Option<UserId>, limit: u32) -> Result<Vec<User>> {
@@ -78,7 +78,7 @@ impl UserDatastore for MemoryDatastore {
         created.confirmed_at = user.confirmed_at;
         created.expires_at = user.expires_at;
         let password_hash = user.password_hash.clone();
-        content.users.insert(user.id, Credentials { user: created.clone(), password_hash });
+        content.users.insert(user.id, UserWithPassword { user: created.clone(), password_hash });
         content.addresses.insert(address, user.id);
         content.name(user.id, user.username.as_ref());
         content.push_all(together);

@@ -6,7 +6,7 @@ use rocket::async_trait;
 use uuid::Uuid;
 
 use crate::clock::Timestamp;
-use crate::crypto::chain::Sealer;
+use crate::crypto::chain::ChainSealer;
 use crate::datastore::audit::{AuditEntry, AuditHead, AuditRow, AuditStore};
 use crate::datastore::sqlx::chosen::Chosen;
 use crate::datastore::sqlx::rows::{corrupt, read_digest, row};
@@ -80,7 +80,7 @@ macro_rules! along {
 
 #[async_trait]
 impl AuditStore for SqlxDatastore {
-    fn audit_along(&self, entries: Vec<AuditEntry>, sealer: &Arc<Sealer>) -> Together {
+    fn audit_along(&self, entries: Vec<AuditEntry>, sealer: &Arc<ChainSealer>) -> Together {
         if entries.is_empty() {
             return Together::nothing();
         }
@@ -98,7 +98,11 @@ impl AuditStore for SqlxDatastore {
         }
     }
 
-    async fn append_audit(&self, entries: Vec<AuditEntry>, sealer: &Arc<Sealer>) -> Result<()> {
+    async fn append_audit(
+        &self,
+        entries: Vec<AuditEntry>,
+        sealer: &Arc<ChainSealer>,
+    ) -> Result<()> {
         let together = self.audit_along(entries, sealer);
         in_transaction!(self, |transaction| {
             transaction.run_along(&together).await?;

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use crate::clock::Timestamp;
 use crate::datastore::refresh::{
-    EndedFamily, FamilyRecord, LivesBy, RefreshStore, Rotated, Rotation, TokenTrace,
+    EndedFamily, FamilyRecord, FamilyRotated, FamilyRotation, LivesBy, RefreshStore, TokenTrace,
 };
 use crate::datastore::sqlx::outbox::push_all;
 use crate::datastore::sqlx::rows::{
@@ -192,7 +192,7 @@ impl RefreshStore for SqlxDatastore {
         }
     }
 
-    async fn rotate_family(&self, rotation: &Rotation) -> Result<Rotated> {
+    async fn rotate_family(&self, rotation: &FamilyRotation) -> Result<FamilyRotated> {
         on_database!(self, |database| {
             let rotate = database
                 .query(ROTATE_FAMILY)
@@ -208,17 +208,17 @@ impl RefreshStore for SqlxDatastore {
                 .bind(rotation.now)
                 .bind(rotation.presented.to_string());
             if database.execute(rotate).await? == 1 {
-                return Ok(Rotated::Next);
+                return Ok(FamilyRotated::Next);
             }
             let find = database.query_as(FIND_ROTATED_FAMILY).bind(rotation.family);
             let find = find.bind(rotation.presented.to_string());
             let found: Option<FamilyRow> = database.fetch_optional(find).await?;
             let Some(found) = found.map(FamilyRow::read).transpose()? else {
-                return Ok(Rotated::Over);
+                return Ok(FamilyRotated::Over);
             };
             if found.token_id == rotation.next {
                 // The answer to what has just rotated it was lost on the way from the database.
-                return Ok(Rotated::Next);
+                return Ok(FamilyRotated::Next);
             }
             Ok(found.judge(rotation))
         })

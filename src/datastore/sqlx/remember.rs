@@ -5,7 +5,7 @@ use rocket::async_trait;
 use crate::clock::Timestamp;
 use crate::crypto::one_time::Digest;
 use crate::datastore::remember::{
-    EndedSeries, Presented, RememberStore, SeriesRecord, Turn, Turned,
+    EndedSeries, Presented, RememberStore, SeriesRecord, SeriesRotated, SeriesRotation,
 };
 use crate::datastore::session::SessionRecord;
 use crate::datastore::sqlx::far::Far;
@@ -139,11 +139,11 @@ impl RememberStore for SqlxDatastore {
 
     async fn rotate_series(
         &self,
-        turn: &Turn,
+        turn: &SeriesRotation,
         session: &SessionRecord,
         max_per_user: u32,
         together: &Together,
-    ) -> Result<Turned> {
+    ) -> Result<SeriesRotated> {
         in_transaction!(self, |transaction| {
             let user = session.user_id.as_uuid();
             let lock = transaction.query(LOCK_USER).bind(user);
@@ -166,11 +166,11 @@ impl RememberStore for SqlxDatastore {
             }
             let begun = begin_session!(transaction, session, max_per_user, ends_replaced: false);
             let Some(evicted) = begun else {
-                return Ok(Turned::Unknown);
+                return Ok(SeriesRotated::Unknown);
             };
             push_all!(transaction, together);
             transaction.keep();
-            Ok(Turned::Rotated(evicted))
+            Ok(SeriesRotated::Rotated(evicted))
         })
     }
 
@@ -241,19 +241,23 @@ impl RememberStore for SqlxDatastore {
 }
 
 /// Says why a series could not be turned.
-fn judge(found: Option<SeriesRecord>, turn: &Turn, session: &SessionRecord) -> Turned {
+fn judge(
+    found: Option<SeriesRecord>,
+    turn: &SeriesRotation,
+    session: &SessionRecord,
+) -> SeriesRotated {
     let is_theirs = |found: &SeriesRecord| {
         let is_alive = found.expires_at > turn.now && found.epoch == session.epoch;
         found.user_id == session.user_id && is_alive
     };
     let Some(found) = found.filter(is_theirs) else {
-        return Turned::Unknown;
+        return SeriesRotated::Unknown;
     };
     match found.judge(&turn.presented, turn.since) {
-        Presented::Previous => Turned::SameAgain(found.validator),
-        Presented::Stale => Turned::Stale,
+        Presented::Previous => SeriesRotated::SameAgain(found.validator),
+        Presented::Stale => SeriesRotated::Stale,
         // It was not the current one a moment ago, and nobody has turned it back.
-        Presented::Current => Turned::Unknown,
+        Presented::Current => SeriesRotated::Unknown,
     }
 }
 

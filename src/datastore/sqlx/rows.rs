@@ -8,7 +8,7 @@ use uuid::Uuid;
 use crate::crypto::hasher::PasswordHash;
 use crate::crypto::one_time::Digest;
 use crate::datastore::session::SessionRecord;
-use crate::datastore::user::Credentials;
+use crate::datastore::user::UserWithPassword;
 use crate::error::{Error, Result};
 use crate::user::{Email, PermissionName, Proofs, RoleName, User, UserId, Username};
 
@@ -117,8 +117,8 @@ row! {
 /// Puts the rows of each user together, in their order. A role has a row for each permission of each
 /// role that it includes, and several roles may have the same ones. One that another version made, or an
 /// operator by hand, may have none, and includes itself nevertheless.
-pub(super) fn users_from(rows: Vec<UserRow>) -> Result<Vec<Credentials>> {
-    let mut users: Vec<Credentials> = Vec::new();
+pub(super) fn users_from(rows: Vec<UserRow>) -> Result<Vec<UserWithPassword>> {
+    let mut users: Vec<UserWithPassword> = Vec::new();
     for row in rows {
         let granted = row.role_name.as_deref().map(read_role).transpose()?;
         let included = row.included_name.as_deref().map(read_role).transpose()?;
@@ -192,7 +192,7 @@ pub(super) fn corrupt(what: &str) -> Error {
     Error::Corrupt(what.to_owned())
 }
 
-fn read_user(row: UserRow) -> Result<Credentials> {
+fn read_user(row: UserRow) -> Result<UserWithPassword> {
     let id = UserId::from_uuid(row.user_id);
     let mut user = User::new(id, read_email(&row.email)?, row.user_created_at);
     user.username = row.username.map(Username::from_stored);
@@ -202,5 +202,5 @@ fn read_user(row: UserRow) -> Result<Credentials> {
     user.closes_at = row.closes_at;
     user.expires_at = row.expires_at;
     user.epoch = row.user_epoch;
-    Ok(Credentials { user, password_hash: row.password_hash.map(PasswordHash::from_stored) })
+    Ok(UserWithPassword { user, password_hash: row.password_hash.map(PasswordHash::from_stored) })
 }

@@ -8,7 +8,7 @@ use crate::clock::Timestamp;
 use crate::datastore::sqlx::fault::is_unique_violation;
 use crate::datastore::sqlx::rows::{read_address, row};
 use crate::datastore::sqlx::store::SqlxDatastore;
-use crate::datastore::track::{Track, TrackStore};
+use crate::datastore::track::{TrackStore, TrackedLogins};
 use crate::error::Result;
 use crate::user::UserId;
 
@@ -48,7 +48,7 @@ impl TrackStore for SqlxDatastore {
         })
     }
 
-    async fn find_track(&self, id: UserId) -> Result<Option<Track>> {
+    async fn find_track(&self, id: UserId) -> Result<Option<TrackedLogins>> {
         on_database!(self, |database| {
             let find = database.query_as(FIND_TRACK).bind(id.as_uuid());
             let row: Option<TrackRow> = database.fetch_optional(find).await?;
@@ -69,8 +69,8 @@ row! {
 }
 
 impl TrackRow {
-    fn read(self) -> Result<Track> {
-        Ok(Track {
+    fn read(self) -> Result<TrackedLogins> {
+        Ok(TrackedLogins {
             current_login_at: self.current_login_at,
             current_login_ip: read_address(self.current_login_ip.as_deref())?,
             last_login_at: self.last_login_at,

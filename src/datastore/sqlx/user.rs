@@ -12,7 +12,7 @@ use crate::datastore::sqlx::rows::{FIND_USER, UserRow, row, select_user, users_f
 use crate::datastore::sqlx::store::SqlxDatastore;
 use crate::datastore::sqlx::user_change::apply_change;
 use crate::datastore::together::Together;
-use crate::datastore::user::{Credentials, NewUser, Taken, UserChange, UserDatastore};
+use crate::datastore::user::{NewUser, Taken, UserChange, UserDatastore, UserWithPassword};
 use crate::error::Result;
 use crate::user::{Identity, User, UserId, Username};
 
@@ -66,7 +66,7 @@ impl UserDatastore for SqlxDatastore {
         })
     }
 
-    async fn find_credentials(&self, identity: &Identity) -> Result<Option<Credentials>> {
+    async fn find_credentials(&self, identity: &Identity) -> Result<Option<UserWithPassword>> {
         on_database!(self, |database| {
             let find = match identity {
                 Identity::Email(_) => FIND_BY_EMAIL,

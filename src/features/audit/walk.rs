@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use crate::clock::Timestamp;
-use crate::crypto::chain::{Sealed, Sealer, Vouched};
+use crate::crypto::chain::{ChainSealer, Sealed, Vouched};
 use crate::crypto::one_time::Digest;
 use crate::datastore::audit::{AuditEntry, AuditHead, AuditRow};
 use crate::event::Event;
@@ -80,7 +80,7 @@ pub enum Fault {
 
 /// How far a journal was gone through.
 pub(super) struct Walk<'s> {
-    sealer: &'s Sealer,
+    sealer: &'s ChainSealer,
     expected: Option<(i64, Digest)>,
     rows: u64,
     pub(super) end: AuditHead,
@@ -90,7 +90,7 @@ pub(super) struct Walk<'s> {
 }
 
 impl<'s> Walk<'s> {
-    pub(super) fn new(sealer: &'s Sealer, expected: Option<(i64, Digest)>) -> Self {
+    pub(super) fn new(sealer: &'s ChainSealer, expected: Option<(i64, Digest)>) -> Self {
         let (end, lost) = (AuditHead::empty(), BTreeMap::new());
         Self { sealer, expected, rows: 0, end, unvouched: None, lost }
     }

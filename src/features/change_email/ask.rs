@@ -18,7 +18,7 @@ use crate::text::Text;
 use crate::user::{Email, Identity, User};
 use crate::web::next::Next;
 use crate::web::page::{Notice, Page};
-use crate::web::reply::{Answer, Reply};
+use crate::web::reply::{HandlerResult, Reply};
 use crate::web::submission::{Form, Submission};
 use crate::web::visit::Visit;
 
@@ -41,7 +41,7 @@ impl Form for ChangeEmailForm {
 }
 
 #[get("/change-email")]
-pub(super) async fn show(visit: Visit<'_>, flow: &State<Flow>) -> Answer {
+pub(super) async fn show(visit: Visit<'_>, flow: &State<Flow>) -> HandlerResult {
     let active = flow.require_fresh(&visit).await?;
     reply(&visit, Reply::page(page(&active.user)), &active.user).await
 }
@@ -52,7 +52,7 @@ pub(super) async fn submit(
     flow: &State<Flow>,
     settings: &State<ChangeEmail>,
     submitted: Submission<ChangeEmailForm>,
-) -> Answer {
+) -> HandlerResult {
     let user = &flow.require_user(&visit).await?.user;
     let page = page(user).typed(submitted.typed());
     match ask(&visit, flow, settings, submitted).await {
@@ -137,7 +137,7 @@ fn page(user: &User) -> Page {
     Page::new(PAGE.0).with("current_email", user.email.as_str())
 }
 
-async fn reply(visit: &Visit<'_>, reply: Reply, user: &User) -> Answer {
+async fn reply(visit: &Visit<'_>, reply: Reply, user: &User) -> HandlerResult {
     let shown = visit.payload(user).await?;
     Ok(reply.with("current_email", user.email.as_str()).with("user", shown))
 }

@@ -22,7 +22,7 @@ use crate::secret::Secret;
 use crate::text::Text;
 use crate::user::{ScopeName, User};
 use crate::web::members::unknown_field;
-use crate::web::reply::{Answer, Reply};
+use crate::web::reply::{HandlerResult, Reply};
 use crate::web::submission::{Flag, Form, Submission};
 use crate::web::visit::Visit;
 
@@ -104,7 +104,7 @@ pub(super) async fn create(
     flow: &State<Flow>,
     desk: &State<Desk>,
     submitted: Submission<CreateForm>,
-) -> Answer {
+) -> HandlerResult {
     let typed = submitted.typed();
     match desk.create(&visit, flow, submitted).await {
         Ok(Made { user, token, listed }) => {

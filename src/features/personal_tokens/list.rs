@@ -17,7 +17,7 @@ use crate::text::Text;
 use crate::user::{KnownScope, ScopeName, User};
 use crate::web::next::Next;
 use crate::web::page::{Notice, Page};
-use crate::web::reply::{Answer, Reply};
+use crate::web::reply::{HandlerResult, Reply};
 use crate::web::submission::{Form, Submission};
 use crate::web::visit::Visit;
 
@@ -43,7 +43,11 @@ impl Form for RevokeForm {
 }
 
 #[get("/personal-tokens")]
-pub(super) async fn show(visit: Visit<'_>, flow: &State<Flow>, desk: &State<Desk>) -> Answer {
+pub(super) async fn show(
+    visit: Visit<'_>,
+    flow: &State<Flow>,
+    desk: &State<Desk>,
+) -> HandlerResult {
     let active = flow.require_user(&visit).await?;
     let listed = desk.list(&visit, &active.user).await?;
     Ok(Reply::page(desk.page(&listed)).with("personal_tokens", listed).with("scopes", &desk.scopes))
@@ -55,7 +59,7 @@ pub(super) async fn revoke(
     flow: &State<Flow>,
     desk: &State<Desk>,
     submitted: Submission<RevokeForm>,
-) -> Answer {
+) -> HandlerResult {
     match desk.revoke(&visit, flow, submitted).await {
         Ok(()) => {
             let next = visit.url("personal_tokens").unwrap_or_else(Next::home);

@@ -1,12 +1,12 @@
 //! What becomes of a registration: an account, or a mail to the owner of the address.
 
-use crate::crypto::hasher::{PasswordHash, Verified};
+use crate::crypto::hasher::{PasswordHash, PasswordMatch};
 use crate::crypto::password::Password;
 use crate::crypto::random_uuid;
 use crate::datastore::Together;
 use crate::datastore::lapse::Contest;
 use crate::datastore::outbox::{Addressee, NewMail};
-use crate::datastore::user::{Credentials, NewUser, Taken};
+use crate::datastore::user::{NewUser, Taken, UserWithPassword};
 use crate::event::Event;
 use crate::feature::Registration;
 use crate::flow::Flow;
@@ -47,13 +47,13 @@ pub(super) async fn apply(
     let username = username.as_ref();
     let applicant = Applicant { visit, flow, email: &email, username, hash: &hash, may_mail };
     let existing = match found {
-        Some(found) => (found.user, verified != Verified::No),
+        Some(found) => (found.user, verified != PasswordMatch::No),
         None => match applicant.create(id, own).await? {
             Created::Now => return Ok(()),
             Created::Meanwhile(found) => {
                 let stored = found.password_hash.as_ref();
                 let verified = flow.verify_password(&slot, &identity, &password, stored).await?;
-                (found.user, verified != Verified::No)
+                (found.user, verified != PasswordMatch::No)
             }
         },
     };
@@ -74,7 +74,7 @@ struct Applicant<'a> {
 enum Created {
     Now,
     /// Another request made it between our look and our step.
-    Meanwhile(Box<Credentials>),
+    Meanwhile(Box<UserWithPassword>),
 }
 
 impl Applicant<'_> {

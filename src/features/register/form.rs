@@ -18,7 +18,7 @@ use crate::web::kept_next;
 use crate::web::members::unknown_field;
 use crate::web::next::Next;
 use crate::web::page::{Notice, Page};
-use crate::web::reply::{Answer, Reply};
+use crate::web::reply::{HandlerResult, Reply};
 use crate::web::submission::{Form, Submission};
 use crate::web::visit::Visit;
 
@@ -54,7 +54,7 @@ pub(super) fn show(
     flow: &State<Flow>,
     terms: &State<Terms>,
     next: Option<&str>,
-) -> Answer {
+) -> HandlerResult {
     let next = next.and_then(|next| visit.next(next));
     visit.anonymous_only(next.as_ref())?;
     terms.admission.admit()?;
@@ -68,7 +68,7 @@ pub(super) async fn submit(
     terms: &State<Terms>,
     next: Option<&str>,
     submitted: Submission<RegisterForm>,
-) -> Answer {
+) -> HandlerResult {
     let next = submitted.next(&visit, next);
     visit.anonymous_only(next.as_ref())?;
     terms.admission.admit()?;

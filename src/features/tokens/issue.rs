@@ -10,8 +10,8 @@ use crate::flow::Flow;
 use crate::programs::Programs;
 use crate::rejection::{FieldErrors, Rejection};
 use crate::secret::Secret;
-use crate::web::identity::NamedBy;
-use crate::web::reply::{Answer, Refused, Reply};
+use crate::web::identity::IdentityFields;
+use crate::web::reply::{HandlerResult, Refused, Reply};
 use crate::web::submission::{Form, Submission};
 use crate::web::visit::Visit;
 
@@ -31,7 +31,7 @@ impl Form for TokenForm {
     const FOR_PROGRAMS: bool = true;
 
     fn has(field: &str, known: &[IdentityAttribute]) -> bool {
-        NamedBy::has(field, known)
+        IdentityFields::has(field, known)
     }
 }
 
@@ -41,7 +41,7 @@ pub(super) async fn token(
     flow: &State<Flow>,
     programs: &State<Programs>,
     submitted: Submission<TokenForm>,
-) -> Answer {
+) -> HandlerResult {
     log_in(&visit, flow, programs, submitted).await.map_err(Refused::data)
 }
 
@@ -53,7 +53,7 @@ async fn log_in(
 ) -> Result<Reply, Rejection> {
     let form = submitted.read()?;
     let mut errors = FieldErrors::new();
-    let named = NamedBy {
+    let named = IdentityFields {
         email: form.email.as_deref(),
         username: form.username.as_deref(),
         identity: form.identity.as_deref(),

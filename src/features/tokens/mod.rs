@@ -59,7 +59,7 @@
 //! wrong password. Where the feature is not enabled, `include_auth_token` is ignored.
 //!
 //! Guards: [`Paseto`](crate::Paseto), [`FreshPaseto`](crate::FreshPaseto), [`TokenUser`](crate::TokenUser),
-//! [`PasetoJson`](crate::PasetoJson), [`AuthVia<via::Token>`](crate::AuthVia), and with `"token"` in
+//! [`PasetoJson`](crate::PasetoJson), [`AuthVia<via::BearerToken>`](crate::AuthVia), and with `"token"` in
 //! [`security.mechanisms`](crate::config::Config::mechanisms), as by default, every other.
 //!
 //! # What a request brings
@@ -110,12 +110,12 @@
 //! For [`Fresh`](crate::Fresh) an access token is as old as the login, or the `/verify`, that its family began
 //! with: refreshing makes nobody fresh.
 //!
-//! What an application issues by [`Tokens::access`](crate::Tokens::access) is taken likewise. One for an
+//! What an application issues by [`Tokens::access`](crate::TokenIssuer::access) is taken likewise. One for an
 //! [`AuthUser`](crate::AuthUser) ends with the session, or the program's login, that the request came by, and is
 //! as fresh. One that belongs to neither, as for a [`User`](crate::User), ends with a change of the account, its
 //! `exp`, or [`Programs::deny_token`] alone, and is never fresh. A handler that issues to whoever comes by such a
-//! token lets them go on for ever: `AuthVia<via::Session>` before it does not.
-//! [`Tokens::refresh`](crate::Tokens::refresh) begins a program's login.
+//! token lets them go on for ever: `AuthVia<via::SessionCookie>` before it does not.
+//! [`Tokens::refresh`](crate::TokenIssuer::refresh) begins a program's login.
 //!
 //! # Refreshing
 //!

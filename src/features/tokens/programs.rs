@@ -14,7 +14,7 @@ use crate::text::Text;
 use crate::web::device::device;
 use crate::web::next::Next;
 use crate::web::page::{Notice, Page};
-use crate::web::reply::{Answer, Reply};
+use crate::web::reply::{HandlerResult, Reply};
 use crate::web::submission::{Form, Submission};
 use crate::web::visit::Visit;
 
@@ -38,7 +38,7 @@ pub(super) async fn show(
     visit: Visit<'_>,
     flow: &State<Flow>,
     programs: &State<Programs>,
-) -> Answer {
+) -> HandlerResult {
     let listed = list(&visit, flow, programs).await?;
     Ok(Reply::page(page(&listed)).with("programs", listed))
 }
@@ -49,7 +49,7 @@ pub(super) async fn end(
     flow: &State<Flow>,
     programs: &State<Programs>,
     submitted: Submission<EndForm>,
-) -> Answer {
+) -> HandlerResult {
     match end_one(&visit, flow, programs, submitted).await {
         Ok(reply) => Ok(reply),
         Err(rejection) => Err(page(&list(&visit, flow, programs).await?).refuse(rejection)),

@@ -10,8 +10,8 @@ use crate::programs::Programs;
 use crate::rejection::Rejection;
 use crate::secret::Secret;
 use crate::web::challenge;
-use crate::web::challenge::Asked;
-use crate::web::reply::{Answer, Refused, Reply};
+use crate::web::challenge::Acceptable;
+use crate::web::reply::{HandlerResult, Refused, Reply};
 use crate::web::submission::{Form, Submission};
 use crate::web::visit::Visit;
 
@@ -41,7 +41,7 @@ pub(super) async fn refresh(
     flow: &State<Flow>,
     programs: &State<Programs>,
     submitted: Submission<RefreshForm>,
-) -> Answer {
+) -> HandlerResult {
     go_on(&visit, flow, programs, submitted).await.map_err(|rejection| refuse(&visit, rejection))
 }
 
@@ -50,13 +50,13 @@ pub(super) async fn end(
     visit: Visit<'_>,
     programs: &State<Programs>,
     submitted: Submission<RefreshForm>,
-) -> Answer {
+) -> HandlerResult {
     log_out(&visit, programs, submitted).await.map_err(|rejection| refuse(&visit, rejection))
 }
 
 fn refuse(visit: &Visit<'_>, rejection: Rejection) -> Refused {
     let challenges = vec![challenge::bearer(Some(&rejection))];
-    challenge::note(visit.request(), Asked { challenges, ..Asked::default() });
+    challenge::note(visit.request(), Acceptable { challenges, ..Acceptable::default() });
     Refused::data(rejection)
 }
 

@@ -87,7 +87,7 @@ pub struct RouteAccess {
     /// The guards in its signature.
     pub guards: Vec<Demand>,
     /// Whether it is protected against forged requests.
-    pub csrf: Csrf,
+    pub csrf: CsrfCheck,
 }
 
 /// What declares who gets to a route.
@@ -109,7 +109,7 @@ pub enum Declared {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
-pub enum Csrf {
+pub enum CsrfCheck {
     /// A guard checks it for everybody.
     Checked,
     /// A guard checks it for whoever is logged in; guests get past without.
@@ -197,7 +197,7 @@ impl RouteAccess {
             format: route.format.as_ref().map(ToString::to_string),
             name: route.name.as_ref().map(ToString::to_string),
             declared: Declared::by(&guards, feature.is_some(), is_public),
-            csrf: Csrf::by(route.method, &guards, feature.is_some()),
+            csrf: CsrfCheck::by(route.method, &guards, feature.is_some()),
             feature,
             guards,
         }
@@ -236,7 +236,7 @@ impl Declared {
     }
 }
 
-impl Csrf {
+impl CsrfCheck {
     fn by(method: Method, guards: &[Demand], is_feature: bool) -> Self {
         let mut checking = guards.iter().filter(|guard| guard.checks_csrf).peekable();
         if is_safe(method) {

@@ -30,10 +30,10 @@ pub const ROUTES_MARK: &str = "rocket_security routes: ";
 
 /// Looks at the routes when all of them are mounted, those of other fairings included: Rocket asks its
 /// sentinel then, for a route of ours names it. As a guard it lets everybody in.
-pub(crate) struct RequireGuard;
+pub(crate) struct GuardCheck;
 
 #[async_trait]
-impl<'r> FromRequest<'r> for RequireGuard {
+impl<'r> FromRequest<'r> for GuardCheck {
     type Error = Infallible;
 
     async fn from_request(_request: &'r Request<'_>) -> request::Outcome<Self, Infallible> {
@@ -41,7 +41,7 @@ impl<'r> FromRequest<'r> for RequireGuard {
     }
 }
 
-impl Sentinel for RequireGuard {
+impl Sentinel for GuardCheck {
     fn abort(rocket: &Rocket<Ignite>) -> bool {
         // Without either it is in the small `Rocket` of our own route.
         let Some((drawn, site)) = rocket.state::<Drawn>().zip(rocket.state::<Site>()) else {

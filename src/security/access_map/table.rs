@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::security::access_map::map::{AccessMap, Csrf, Declared, RouteAccess};
+use crate::security::access_map::map::{AccessMap, CsrfCheck, Declared, RouteAccess};
 
 const HEAD: [&str; 8] = ["METHOD", "ROUTE", "RANK", "FORMAT", "HANDLER", "FROM", "GUARDS", "CSRF"];
 
@@ -53,12 +53,12 @@ fn guards(route: &RouteAccess) -> String {
     unsaid.map(str::to_owned).into_iter().chain(guards).collect::<Vec<_>>().join(", ")
 }
 
-fn csrf(csrf: Csrf) -> &'static str {
+fn csrf(csrf: CsrfCheck) -> &'static str {
     match csrf {
-        Csrf::Checked => "checked",
-        Csrf::CheckedForUsers => "checked for users",
-        Csrf::NotNeeded => "not needed",
-        Csrf::Feature => "the feature decides",
-        Csrf::NotChecked => "not checked",
+        CsrfCheck::Checked => "checked",
+        CsrfCheck::CheckedForUsers => "checked for users",
+        CsrfCheck::NotNeeded => "not needed",
+        CsrfCheck::Feature => "the feature decides",
+        CsrfCheck::NotChecked => "not checked",
     }
 }

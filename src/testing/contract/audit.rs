@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::crypto::chain::{Sealed, Sealer, Vouched};
+use crate::crypto::chain::{ChainSealer, Sealed, Vouched};
 use crate::crypto::keys::{Keyring, generate_paserk};
 use crate::datastore::audit::{AuditEntry, AuditHead, AuditRow};
 use crate::datastore::user::UserChange;
@@ -23,8 +23,10 @@ section! {
     parallel_changes_of_one_user_and_rows_without_a_change_make_one_chain,
 }
 
-fn sealer() -> Arc<Sealer> {
-    Arc::new(Sealer::new(&Keyring::from_paserk(&[generate_paserk().unwrap()]).unwrap()).unwrap())
+fn sealer() -> Arc<ChainSealer> {
+    Arc::new(
+        ChainSealer::new(&Keyring::from_paserk(&[generate_paserk().unwrap()]).unwrap()).unwrap(),
+    )
 }
 
 fn entry(number: i64) -> AuditEntry {
@@ -41,7 +43,7 @@ async fn rows(store: &Arc<impl AuditStore>) -> Vec<AuditRow> {
 }
 
 /// Asserts that the rows are one chain that ends with the head, under that key.
-async fn assert_chained(store: &Arc<impl AuditStore>, sealer: &Sealer, expected: usize) {
+async fn assert_chained(store: &Arc<impl AuditStore>, sealer: &ChainSealer, expected: usize) {
     let rows = rows(store).await;
     assert_eq!(rows.len(), expected);
     let mut head = AuditHead::empty();

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 
-use crate::datastore::refresh::{FamilyRecord, Rotated};
+use crate::datastore::refresh::{FamilyRecord, FamilyRotated};
 use crate::datastore::session::SessionRecord;
 use crate::datastore::user::UserChange;
 use crate::datastore::{RefreshStore, Together, UserDatastore};
@@ -117,7 +117,7 @@ pub async fn a_change_of_its_user_ends_every_family(
         assert_eq!(lives(store, family).await, expected);
     }
     assert_eq!(store.list_families(ann.id).await.unwrap(), []);
-    assert_eq!(rotate(store, &rotation(&alone, alone.token_id, 1)).await, Rotated::Over);
+    assert_eq!(rotate(store, &rotation(&alone, alone.token_id, 1)).await, FamilyRotated::Over);
 }
 
 pub async fn no_family_outlives_a_change_that_was_under_way_with_it(

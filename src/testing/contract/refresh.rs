@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::crypto::random_uuid;
 use crate::datastore::refresh::{
-    EndedFamily, FamilyRecord, LivesBy, Rotated, Rotation, TokenTrace,
+    EndedFamily, FamilyRecord, FamilyRotated, FamilyRotation, LivesBy, TokenTrace,
 };
 use crate::datastore::session::SessionRecord;
 use crate::datastore::user::{NewUser, UserChange};
@@ -94,8 +94,8 @@ pub(super) async fn lives(store: &Arc<impl RefreshStore>, family: &FamilyRecord)
 }
 
 /// Presents a token of a family at that second, to whom nobody is told a successor.
-pub(super) fn rotation(family: &FamilyRecord, presented: Uuid, second: i64) -> Rotation {
-    Rotation {
+pub(super) fn rotation(family: &FamilyRecord, presented: Uuid, second: i64) -> FamilyRotation {
+    FamilyRotation {
         family: family.id,
         user_id: family.user_id,
         epoch: family.epoch,
@@ -107,7 +107,10 @@ pub(super) fn rotation(family: &FamilyRecord, presented: Uuid, second: i64) -> R
     }
 }
 
-pub(super) async fn rotate(store: &Arc<impl RefreshStore>, rotation: &Rotation) -> Rotated {
+pub(super) async fn rotate(
+    store: &Arc<impl RefreshStore>,
+    rotation: &FamilyRotation,
+) -> FamilyRotated {
     store.rotate_family(rotation).await.unwrap()
 }
 

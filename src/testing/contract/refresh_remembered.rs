@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::datastore::refresh::FamilyRecord;
-use crate::datastore::remember::{SeriesRecord, Turn, Turned};
+use crate::datastore::remember::{SeriesRecord, SeriesRotated, SeriesRotation};
 use crate::datastore::session::SessionRecord;
 use crate::datastore::{RefreshStore, RememberStore, Together, UserDatastore};
 use crate::testing::contract::makers::{at, begin, digest, password_at, session_of, user};
@@ -45,7 +45,7 @@ async fn come_back(
     assert!(begin_family(store, &family).await);
     let family = FamilyRecord { series: Some(series.series), ..family };
     let second = SessionRecord { series: Some(series.series), ..session_of(user) };
-    let turn = Turn {
+    let turn = SeriesRotation {
         series: series.series,
         presented: series.validator,
         next: digest(),
@@ -53,7 +53,7 @@ async fn come_back(
         since: at(0),
     };
     let turned = store.rotate_series(&turn, &second, 100, &Together::nothing()).await.unwrap();
-    assert_eq!(turned, Turned::Rotated(Vec::new()));
+    assert_eq!(turned, SeriesRotated::Rotated(Vec::new()));
     assert_eq!(find(store, &family).await.as_ref(), Some(&family), "coming back ends nothing");
     (series, second, family)
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 
 use crate::crypto::one_time::Digest;
-use crate::datastore::remember::{SeriesRecord, Turn, Turned};
+use crate::datastore::remember::{SeriesRecord, SeriesRotated, SeriesRotation};
 use crate::datastore::session::{EndedSession, SessionRecord};
 use crate::datastore::user::UserChange;
 use crate::datastore::{RememberStore, Together, UserDatastore};
@@ -65,16 +65,21 @@ pub(super) fn naming(user: &User, series: &SeriesRecord) -> SessionRecord {
 }
 
 /// Presents a validator of a series at that second.
-pub(super) fn turn(series: &SeriesRecord, presented: Digest, next: Digest, second: i64) -> Turn {
+pub(super) fn turn(
+    series: &SeriesRecord,
+    presented: Digest,
+    next: Digest,
+    second: i64,
+) -> SeriesRotation {
     let now = at(second);
-    Turn { series: series.series, presented, next, now, since: now - WINDOW }
+    SeriesRotation { series: series.series, presented, next, now, since: now - WINDOW }
 }
 
 pub(super) async fn rotate(
     store: &Arc<impl RememberStore>,
-    turn: &Turn,
+    turn: &SeriesRotation,
     session: &SessionRecord,
-) -> Turned {
+) -> SeriesRotated {
     store.rotate_series(turn, session, 100, &Together::nothing()).await.unwrap()
 }
 
@@ -160,7 +165,7 @@ pub async fn a_turn_replaces_the_validator_and_begins_the_session(
     let remembered = Proofs::from(Proof::new(Method::Remembered, at(50)));
     let never = SessionRecord { proofs: remembered, ..naming(&ann, &series) };
     let turn = turn(&series, series.validator, digest(), 50);
-    assert_eq!(rotate(store, &turn, &never).await, Turned::Rotated(Vec::new()));
+    assert_eq!(rotate(store, &turn, &never).await, SeriesRotated::Rotated(Vec::new()));
     let turned = SeriesRecord {
         validator: turn.next,
         previous: Some(turn.presented),
@@ -179,7 +184,7 @@ pub async fn a_session_of_a_series_takes_the_place_of_the_one_before(
     let (other, others) = with_session(store, &ann).await;
     let (second, third) = (naming(&ann, &series), naming(&ann, &series));
     let turn = turn(&series, series.validator, digest(), 1);
-    assert_eq!(rotate(store, &turn, &second).await, Turned::Rotated(Vec::new()));
+    assert_eq!(rotate(store, &turn, &second).await, SeriesRotated::Rotated(Vec::new()));
     assert_eq!(find_session(store, &first).await, None);
     // One that is begun without a turn does the same.
     begin(store, &third).await;
@@ -203,14 +208,14 @@ pub async fn a_previous_validator_is_told_its_successor_for_a_while(
         rotate(store, &turn(&series, presented, digest(), second), &naming(&ann, &series)).await
     };
     for moment in [95, 100, 109] {
-        assert_eq!(tell(first, moment).await, Turned::SameAgain(second));
+        assert_eq!(tell(first, moment).await, SeriesRotated::SameAgain(second));
     }
-    assert_eq!(tell(first, 110).await, Turned::Stale);
-    assert_eq!(tell(digest(), 101).await, Turned::Stale);
+    assert_eq!(tell(first, 110).await, SeriesRotated::Stale);
+    assert_eq!(tell(digest(), 101).await, SeriesRotated::Stale);
     assert!(find_session(store, &session).await.is_some(), "nothing has changed");
     rotate(store, &turn(&series, second, third, 102), &naming(&ann, &series)).await;
-    assert_eq!(tell(second, 103).await, Turned::SameAgain(third));
-    assert_eq!(tell(first, 103).await, Turned::Stale, "the one before the previous one");
+    assert_eq!(tell(second, 103).await, SeriesRotated::SameAgain(third));
+    assert_eq!(tell(first, 103).await, SeriesRotated::Stale, "the one before the previous one");
 }
 
 pub async fn a_series_turns_for_nobody_when_it_has_expired_or_is_anothers(
@@ -220,18 +225,18 @@ pub async fn a_series_turns_for_nobody_when_it_has_expired_or_is_anothers(
     let series = SeriesRecord { expires_at: at(100), ..series_of(&ann) };
     assert!(store.create_series(&series, 20).await.unwrap());
     let on_time = turn(&series, series.validator, digest(), 99);
-    let unknown = Turn { series: digest(), ..on_time };
-    assert_eq!(rotate(store, &unknown, &naming(&ann, &series)).await, Turned::Unknown);
-    assert_eq!(rotate(store, &on_time, &naming(&bob, &series)).await, Turned::Unknown);
+    let unknown = SeriesRotation { series: digest(), ..on_time };
+    assert_eq!(rotate(store, &unknown, &naming(&ann, &series)).await, SeriesRotated::Unknown);
+    assert_eq!(rotate(store, &on_time, &naming(&bob, &series)).await, SeriesRotated::Unknown);
     let other = SessionRecord { epoch: 7, ..naming(&ann, &series) };
-    assert_eq!(rotate(store, &on_time, &other).await, Turned::Unknown);
+    assert_eq!(rotate(store, &on_time, &other).await, SeriesRotated::Unknown);
     let late = turn(&series, series.validator, digest(), 100);
-    assert_eq!(rotate(store, &late, &naming(&ann, &series)).await, Turned::Unknown);
+    assert_eq!(rotate(store, &late, &naming(&ann, &series)).await, SeriesRotated::Unknown);
     assert_eq!(find(store, &series).await, Some(series.clone()));
     let session = naming(&ann, &series);
-    assert_eq!(rotate(store, &on_time, &session).await, Turned::Rotated(Vec::new()));
+    assert_eq!(rotate(store, &on_time, &session).await, SeriesRotated::Rotated(Vec::new()));
     let late = turn(&series, series.validator, digest(), 101);
-    assert_eq!(rotate(store, &late, &naming(&ann, &series)).await, Turned::Unknown);
+    assert_eq!(rotate(store, &late, &naming(&ann, &series)).await, SeriesRotated::Unknown);
 }
 
 pub async fn what_goes_together_with_a_turn_is_committed_with_it_alone(
@@ -266,8 +271,8 @@ pub async fn of_parallel_callers_with_one_validator_one_turns_the_series_and_all
         }
     })
     .await;
-    assert_eq!(count(&answers, &Turned::Rotated(Vec::new())), 1);
-    assert_eq!(count(&answers, &Turned::SameAgain(next)), CALLERS - 1);
+    assert_eq!(count(&answers, &SeriesRotated::Rotated(Vec::new())), 1);
+    assert_eq!(count(&answers, &SeriesRotated::SameAgain(next)), CALLERS - 1);
     assert_eq!(outbox(store).await.len(), 1);
     assert_eq!(store.list_sessions(series.user_id).await.unwrap().len(), 1);
     assert!(find_session(store, &session).await.is_some());
@@ -284,7 +289,10 @@ pub async fn a_turn_ends_the_oldest_session_beyond_the_maximum(
     let session = naming(&ann, &series);
     let turn = turn(&series, series.validator, digest(), 3);
     let turned = store.rotate_series(&turn, &session, 2, &Together::nothing()).await.unwrap();
-    assert_eq!(turned, Turned::Rotated(vec![EndedSession { id: oldest.id, user_id: ann.id }]));
+    assert_eq!(
+        turned,
+        SeriesRotated::Rotated(vec![EndedSession { id: oldest.id, user_id: ann.id }])
+    );
     assert!(find_session(store, &newest).await.is_some());
     assert!(find_session(store, &session).await.is_some());
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 use uuid::Uuid;
 
-use crate::datastore::refresh::{FamilyRecord, Rotated, Rotation};
+use crate::datastore::refresh::{FamilyRecord, FamilyRotated, FamilyRotation};
 use crate::datastore::{RefreshStore, Together, UserDatastore};
 use crate::testing::contract::makers::{at, user};
 use crate::testing::contract::refresh::{begin_family, family_of, find, id, rotate, rotation};
@@ -30,7 +30,7 @@ pub async fn a_rotation_replaces_the_token_and_nothing_else(
         assert!(begin_family(store, family).await);
     }
     let rotation = rotation(&family, family.token_id, 50);
-    assert_eq!(rotate(store, &rotation).await, Rotated::Next);
+    assert_eq!(rotate(store, &rotation).await, FamilyRotated::Next);
     let rotated = FamilyRecord {
         token_id: rotation.next,
         previous_id: Some(family.token_id),
@@ -50,15 +50,15 @@ pub async fn a_token_that_was_replaced_is_told_its_successor_for_a_while_or_is_u
     assert!(begin_family(store, &family).await);
     let first = family.token_id;
     let to_second = rotation(&family, first, 100);
-    assert_eq!(rotate(store, &to_second).await, Rotated::Next);
+    assert_eq!(rotate(store, &to_second).await, FamilyRotated::Next);
     let within = |presented, second| {
         let since = Some(at(second) - TimeDelta::seconds(10));
-        Rotation { since, ..rotation(&family, presented, second) }
+        FamilyRotation { since, ..rotation(&family, presented, second) }
     };
     let successor = async |presented, second| match rotate(store, &within(presented, second)).await
     {
-        Rotated::SameAgain(family) => Some(family.token_id),
-        Rotated::Reused => None,
+        FamilyRotated::SameAgain(family) => Some(family.token_id),
+        FamilyRotated::Reused => None,
         other => panic!("{other:?}"),
     };
     for moment in [95, 100, 109] {
@@ -66,9 +66,13 @@ pub async fn a_token_that_was_replaced_is_told_its_successor_for_a_while_or_is_u
     }
     assert_eq!(successor(first, 110).await, None);
     assert_eq!(successor(id(), 101).await, None);
-    assert_eq!(rotate(store, &rotation(&family, first, 101)).await, Rotated::Reused);
+    assert_eq!(rotate(store, &rotation(&family, first, 101)).await, FamilyRotated::Reused);
     let to_third = rotation(&family, to_second.next, 102);
-    assert_eq!(rotate(store, &to_third).await, Rotated::Next, "what was refused changed nothing");
+    assert_eq!(
+        rotate(store, &to_third).await,
+        FamilyRotated::Next,
+        "what was refused changed nothing"
+    );
     assert_eq!(successor(to_second.next, 103).await, Some(to_third.next));
     assert_eq!(successor(first, 103).await, None, "the one before the previous one");
 }
@@ -84,17 +88,17 @@ pub async fn a_family_that_is_over_or_anothers_rotates_for_nobody(
     }
     let on_time = rotation(&idle, idle.token_id, 999);
     for wrong in [
-        Rotation { family: id(), ..on_time },
-        Rotation { user_id: bob.id, ..on_time },
-        Rotation { epoch: 7, ..on_time },
+        FamilyRotation { family: id(), ..on_time },
+        FamilyRotation { user_id: bob.id, ..on_time },
+        FamilyRotation { epoch: 7, ..on_time },
         rotation(&idle, idle.token_id, 1_000),
         rotation(&idle, id(), 1_000),
         rotation(&old, old.token_id, 500),
     ] {
-        assert_eq!(rotate(store, &wrong).await, Rotated::Over, "{wrong:?}");
+        assert_eq!(rotate(store, &wrong).await, FamilyRotated::Over, "{wrong:?}");
     }
     assert_eq!(find(store, &idle).await, Some(idle.clone()));
-    assert_eq!(rotate(store, &on_time).await, Rotated::Next);
+    assert_eq!(rotate(store, &on_time).await, FamilyRotated::Next);
 }
 
 pub async fn a_token_that_was_denied_meanwhile_is_replaced_by_none(
@@ -111,17 +115,17 @@ pub async fn a_token_that_was_denied_meanwhile_is_replaced_by_none(
     };
     deny(family.token_id).await;
     let denied = rotation(&family, family.token_id, 50);
-    assert_eq!(rotate(store, &denied).await, Rotated::Over);
+    assert_eq!(rotate(store, &denied).await, FamilyRotated::Over);
     assert_eq!(find(store, &family).await.as_ref(), Some(&family), "nothing has changed");
 
     // Neither is the successor of one that was replaced a moment ago told once more.
     let replaced = rotation(&other, other.token_id, 50);
-    assert_eq!(rotate(store, &replaced).await, Rotated::Next);
+    assert_eq!(rotate(store, &replaced).await, FamilyRotated::Next);
     deny(other.token_id).await;
-    let again = Rotation { since: Some(at(45)), ..rotation(&other, other.token_id, 51) };
-    assert_eq!(rotate(store, &again).await, Rotated::Over);
+    let again = FamilyRotation { since: Some(at(45)), ..rotation(&other, other.token_id, 51) };
+    assert_eq!(rotate(store, &again).await, FamilyRotated::Over);
     let next = rotation(&other, replaced.next, 60);
-    assert_eq!(rotate(store, &next).await, Rotated::Next, "the other one is good");
+    assert_eq!(rotate(store, &next).await, FamilyRotated::Next, "the other one is good");
 }
 
 pub async fn of_parallel_rotations_of_one_token_one_counts(
@@ -135,8 +139,8 @@ pub async fn of_parallel_rotations_of_one_token_one_counts(
         async move { store.rotate_family(&rotation).await.unwrap() }
     })
     .await;
-    assert_eq!(count(&answers, &Rotated::Next), 1);
-    assert_eq!(count(&answers, &Rotated::Reused), CALLERS - 1);
+    assert_eq!(count(&answers, &FamilyRotated::Next), 1);
+    assert_eq!(count(&answers, &FamilyRotated::Reused), CALLERS - 1);
 }
 
 pub async fn of_parallel_rotations_with_time_for_others_all_are_told_the_same_successor(
@@ -148,11 +152,11 @@ pub async fn of_parallel_rotations_with_time_for_others_all_are_told_the_same_su
     let presented = family.clone();
     let answers = all_at_once(store, CALLERS, move |store, _| {
         let rotation =
-            Rotation { since: Some(at(-9)), ..rotation(&presented, presented.token_id, 1) };
+            FamilyRotation { since: Some(at(-9)), ..rotation(&presented, presented.token_id, 1) };
         async move {
             match store.rotate_family(&rotation).await.unwrap() {
-                Rotated::Next => rotation.next,
-                Rotated::SameAgain(family) => family.token_id,
+                FamilyRotated::Next => rotation.next,
+                FamilyRotated::SameAgain(family) => family.token_id,
                 other => panic!("{other:?}"),
             }
         }

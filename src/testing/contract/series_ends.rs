@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 
-use crate::datastore::remember::{EndedSeries, SeriesRecord, Turned};
+use crate::datastore::remember::{EndedSeries, SeriesRecord, SeriesRotated};
 use crate::datastore::session::{EndedSession, SessionRecord};
 use crate::datastore::user::UserChange;
 use crate::datastore::{RememberStore, Together, UserDatastore};
@@ -108,7 +108,7 @@ pub async fn a_change_of_its_user_ends_every_series(
     assert_eq!(find_session(store, &session).await, None);
     for user in [&ann, &changed] {
         let turn = turn(&series, series.validator, digest(), 1);
-        assert_eq!(rotate(store, &turn, &naming(user, &series)).await, Turned::Unknown);
+        assert_eq!(rotate(store, &turn, &naming(user, &series)).await, SeriesRotated::Unknown);
     }
     assert!(find(store, &bobs).await.is_some());
 }

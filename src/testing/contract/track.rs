@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 
-use crate::datastore::track::Track;
+use crate::datastore::track::TrackedLogins;
 use crate::datastore::{Together, TrackStore, UserDatastore};
 use crate::testing::contract::makers::{at, ip, some_user_id, user};
 use crate::testing::contract::run::{CALLERS, all_at_once};
@@ -27,7 +27,7 @@ pub async fn a_first_login_is_current_and_has_no_last(
     let client = Some(ip("2001:db8::7"));
     let now = at(1) + TimeDelta::microseconds(1);
     store.record_login(ann.id, now, client).await.unwrap();
-    let expected = Track {
+    let expected = TrackedLogins {
         current_login_at: now,
         current_login_ip: client,
         last_login_at: None,
@@ -45,7 +45,7 @@ pub async fn a_further_login_makes_the_current_one_the_last(
     for (now, client) in (1..).map(at).zip(clients) {
         store.record_login(ann.id, now, client).await.unwrap();
     }
-    let expected = Track {
+    let expected = TrackedLogins {
         current_login_at: at(3),
         current_login_ip: Some(ip("192.0.2.7")),
         last_login_at: Some(at(2)),

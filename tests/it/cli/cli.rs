@@ -6,14 +6,14 @@ use std::{fs, thread};
 use chrono::TimeDelta;
 use rocket::serde::json::{Value, json};
 use rocket_security::clock::Clock;
-use rocket_security::crypto::hasher::{Hasher, Verified};
+use rocket_security::crypto::hasher::{Hasher, PasswordMatch};
 use rocket_security::crypto::keys::Keyring;
 use rocket_security::crypto::one_time::Token;
 use rocket_security::crypto::password::Password;
 use rocket_security::crypto::random_uuid;
 use rocket_security::datastore::remember::SeriesRecord;
 use rocket_security::datastore::session::SessionRecord;
-use rocket_security::datastore::user::Credentials;
+use rocket_security::datastore::user::UserWithPassword;
 use rocket_security::datastore::{OutboxStore, RememberStore, SessionStore, Together};
 use rocket_security::user::{Identity, Method, Proof, Proofs};
 use rocket_security::{Config, Email, Secret, UserDatastore, UserId, Username};
@@ -54,7 +54,7 @@ impl Place {
         user.id
     }
 
-    async fn credentials(&self, email: &str) -> Credentials {
+    async fn credentials(&self, email: &str) -> UserWithPassword {
         let identity = Identity::Email(Email::parse(email).unwrap());
         self.store().await.find_credentials(&identity).await.unwrap().unwrap()
     }
@@ -79,8 +79,8 @@ async fn the_first_administrator_is_made_before_the_first_start() {
     assert_eq!(found.user.id, id);
     let hash = found.password_hash.unwrap();
     assert!(hash.as_str().starts_with("$argon2id$v=19$m=8,t=1,p=1$"), "{}", hash.as_str());
-    assert_eq!(verify(PASSWORD, &hash).await, Verified::Outdated);
-    assert_eq!(verify("another sentence entirely", &hash).await, Verified::No);
+    assert_eq!(verify(PASSWORD, &hash).await, PasswordMatch::Outdated);
+    assert_eq!(verify("another sentence entirely", &hash).await, PasswordMatch::No);
 }
 
 #[rocket::async_test]
@@ -104,7 +104,10 @@ async fn an_account_is_made_with_a_username_under_the_rules_of_a_registration() 
 }
 
 /// Compares as an application with the default parameters does.
-async fn verify(password: &str, hash: &rocket_security::crypto::hasher::PasswordHash) -> Verified {
+async fn verify(
+    password: &str,
+    hash: &rocket_security::crypto::hasher::PasswordHash,
+) -> PasswordMatch {
     let hasher = Hasher::start(&Config::default().password).unwrap();
     let password = Password::parse(&Secret::new(password.to_owned())).unwrap();
     let slot = hasher.reserve().unwrap();
@@ -253,7 +256,7 @@ async fn of_a_password_only_the_end_of_its_line_is_cut_off() {
             .run_with_input("users create ann@example.org", &format!("{password}{end}"))
             .succeeded();
         let hash = place.credentials("ann@example.org").await.password_hash.unwrap();
-        assert_eq!(verify(&password, &hash).await, Verified::Outdated, "{end:?}");
+        assert_eq!(verify(&password, &hash).await, PasswordMatch::Outdated, "{end:?}");
     }
 }
 

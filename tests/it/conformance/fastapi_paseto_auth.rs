@@ -1,7 +1,7 @@
 //! fastapi-paseto-auth 0.6 and its successor fastapi-paseto: access and refresh tokens for routes.
 //!
 //! Its status for a token that is not accepted is 422. Ours is 401, by which programs know that other
-//! credentials are wanted (RFC 6750, section 3.1); 422 is had by `error_style = "seed-fastapi"`
+//! credentials are wanted (RFC 6750, section 3.1); 422 is had by `error_style = "fastapi"`
 //! (`tests/it/web/error_style.rs`). That alone is marked as different nowhere below.
 //!
 //! The letters are those of its suite's files, the numbers ours. Its cases of other places than headers
@@ -61,12 +61,12 @@ use crate::support::{ANN, with_ann};
 const THEM: &str = "https://issuer.example";
 
 #[get("/protected")]
-fn protected(user: AuthVia<via::Token>) -> String {
+fn protected(user: AuthVia<via::BearerToken>) -> String {
     user.email.to_string()
 }
 
 #[get("/optional")]
-fn optional(user: Maybe<AuthVia<via::Token>>) -> String {
+fn optional(user: Maybe<AuthVia<via::BearerToken>>) -> String {
     user.0.map_or("a guest".to_owned(), |user| user.email.to_string())
 }
 

@@ -51,7 +51,7 @@ use rocket_security::rejection::TokenFault;
 use rocket_security::security::keyring;
 use rocket_security::testing::PASSWORD;
 use rocket_security::token::Access;
-use rocket_security::{Config, Secret, Tokens};
+use rocket_security::{Config, Secret, TokenIssuer};
 use serde::ser::Error as _;
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value, json};
@@ -118,7 +118,7 @@ fn an_issuer_and_a_key_are_enough() {
 #[rocket::async_test]
 async fn an_application_has_its_issuer_from_the_launch_on() {
     let app = app().await;
-    let tokens = app.client().rocket().state::<Tokens>().unwrap();
+    let tokens = app.client().rocket().state::<TokenIssuer>().unwrap();
     assert!(tokens.access(&app.user(ANN).await).issue().is_ok());
 }
 
@@ -286,7 +286,7 @@ async fn a_token_of_another_key_is_401() {
 #[rocket::async_test]
 async fn a_guard_without_its_verifier_stops_the_launch() {
     #[rocket::get("/")]
-    fn guarded(_user: rocket_security::AuthVia<rocket_security::via::Token>) {}
+    fn guarded(_user: rocket_security::AuthVia<rocket_security::via::BearerToken>) {}
     let rocket = rocket::build().mount("/", rocket::routes![guarded]);
     let fault = try_launch(rocket, json!({})).await.unwrap_err();
     assert!(fault.contains("SentinelAborts"), "{fault}");
@@ -420,7 +420,7 @@ async fn under_another_secret_a_visitor_is_a_guest() {
 async fn a_foreign_token_in_the_session_cookie_is_nobody_s() {
     let app = app().await;
     let ann = app.user(ANN).await;
-    let token = app.client().rocket().state::<Tokens>().unwrap().access(&ann).issue().unwrap();
+    let token = app.client().rocket().state::<TokenIssuer>().unwrap().access(&ann).issue().unwrap();
     let browser = app.browser();
     browser.set_cookie("security_session", &token);
     assert_eq!(browser.get_json("/me").await.status, Status::Unauthorized);

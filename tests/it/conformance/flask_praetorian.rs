@@ -1,7 +1,7 @@
 //! flask-praetorian 1.6: one token that is shown and refreshed, roles, and mails that carry tokens.
 //!
 //! Its statuses are 401, 403 and, for a token that is refreshed too early, 425. Ours for a token that is good
-//! no more is 401; 403 is had by `error_style = "seed-praetorian"` (`tests/it/web/error_style.rs`).
+//! no more is 401; 403 is had by `error_style = "praetorian"` (`tests/it/web/error_style.rs`).
 //!
 //! | case | mark | what |
 //! |---|---|---|

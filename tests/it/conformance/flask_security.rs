@@ -709,7 +709,7 @@ async fn blanks_of_a_password_count() {
     assert_eq!(app.browser().log_in(ANN, &chosen).await.status, Status::Ok);
 }
 
-async fn track_of(app: &TestApp) -> rocket_security::datastore::track::Track {
+async fn track_of(app: &TestApp) -> rocket_security::datastore::track::TrackedLogins {
     let store = store_on(app.database()).await;
     store.find_track(app.user(ANN).await.id).await.unwrap().unwrap()
 }

@@ -11,7 +11,7 @@ use rocket_security::features::change_username::ChangeUsername;
 use rocket_security::features::close_account::CloseAccount;
 use rocket_security::features::recover_username::RecoverUsername;
 use rocket_security::guard::{Demand, Who, demands};
-use rocket_security::security::{Csrf, Declared};
+use rocket_security::security::{CsrfCheck, Declared};
 use rocket_security::testing::TestApp;
 use rocket_security::web::visit::Visit;
 use rocket_security::{
@@ -451,14 +451,14 @@ async fn all_features_declare_what_they_do() {
         let is_document = route.path() == "/.well-known/paseto-keys";
         let declared = if is_document { Declared::Public } else { Declared::Feature };
         assert_eq!(route.declared, declared, "{route:?}");
-        assert_ne!(route.csrf, Csrf::NotChecked, "{route:?}");
+        assert_ne!(route.csrf, CsrfCheck::NotChecked, "{route:?}");
     }
     for path in ["/login", "/logout", "/register", "/change", "/sessions/end", "/verify"] {
-        assert_eq!(find("POST", path).csrf, Csrf::Checked);
+        assert_eq!(find("POST", path).csrf, CsrfCheck::Checked);
     }
     assert_eq!(find("GET", "/login").feature.as_deref(), Some("login"));
     assert_eq!(find("GET", "/security/style.css").feature.as_deref(), Some("security"));
-    assert_eq!(find("POST", "/reset/<token>").csrf, Csrf::Feature);
+    assert_eq!(find("POST", "/reset/<token>").csrf, CsrfCheck::Feature);
 }
 
 #[rocket::async_test]

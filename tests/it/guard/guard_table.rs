@@ -29,7 +29,7 @@ impl OwnRow for Badge {
     }
 }
 
-type All = (via::Session, via::Token, via::Basic);
+type All = (via::SessionCookie, via::BearerToken, via::BasicAuth);
 
 #[get("/auth-user")]
 fn auth_user(_user: AuthUser) {}
@@ -48,11 +48,11 @@ fn own(_row: Own<Badge>) {}
 #[get("/basic-user")]
 fn basic_user(_user: BasicUser) {}
 #[get("/via-session")]
-fn via_session(_user: AuthVia<via::Session>) {}
+fn via_session(_user: AuthVia<via::SessionCookie>) {}
 #[get("/via-token")]
-fn via_token(_user: AuthVia<via::Token>) {}
+fn via_token(_user: AuthVia<via::BearerToken>) {}
 #[get("/via-basic")]
-fn via_basic(_user: AuthVia<via::Basic>) {}
+fn via_basic(_user: AuthVia<via::BasicAuth>) {}
 #[get("/via-all")]
 fn via_all(_user: AuthVia<All>) {}
 #[get("/paseto")]
@@ -64,7 +64,7 @@ fn token_user(_user: TokenUser) {}
 #[get("/via-personal")]
 fn via_personal(_user: AuthVia<via::PersonalToken>) {}
 #[get("/via-either-token")]
-fn via_either_token(_user: AuthVia<(via::Token, via::PersonalToken)>) {}
+fn via_either_token(_user: AuthVia<(via::BearerToken, via::PersonalToken)>) {}
 #[get("/scoped")]
 fn scoped(_user: Scoped<(ReadReports, WriteReports)>) {}
 #[get("/scoped-admin")]
@@ -111,15 +111,15 @@ fn maybe_basic_user(user: Maybe<BasicUser>) -> &'static str {
     let_in(&user)
 }
 #[get("/maybe/via-session")]
-fn maybe_via_session(user: Maybe<AuthVia<via::Session>>) -> &'static str {
+fn maybe_via_session(user: Maybe<AuthVia<via::SessionCookie>>) -> &'static str {
     let_in(&user)
 }
 #[get("/maybe/via-token")]
-fn maybe_via_token(user: Maybe<AuthVia<via::Token>>) -> &'static str {
+fn maybe_via_token(user: Maybe<AuthVia<via::BearerToken>>) -> &'static str {
     let_in(&user)
 }
 #[get("/maybe/via-basic")]
-fn maybe_via_basic(user: Maybe<AuthVia<via::Basic>>) -> &'static str {
+fn maybe_via_basic(user: Maybe<AuthVia<via::BasicAuth>>) -> &'static str {
     let_in(&user)
 }
 #[get("/maybe/via-all")]

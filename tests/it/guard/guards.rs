@@ -7,7 +7,7 @@ use rocket_security::testing::{Browser, TestApp};
 use rocket_security::web::visit::Visit;
 use rocket_security::{
     AnonymousOnly, AuthUser, AuthVia, BasicUser, Fresh, Maybe, PageContext, PermissionsAccepted,
-    PermissionsRequired, Public, RolesAccepted, RolesRequired, Security, Session, Tokens, via,
+    PermissionsRequired, Public, RolesAccepted, RolesRequired, Security, Session, TokenIssuer, via,
 };
 use serde_json::json;
 
@@ -267,7 +267,7 @@ fn maybe(_user: Maybe<AuthUser>) {}
 #[get("/csrf")]
 fn csrf(_csrf: rocket_security::Csrf<'_>) {}
 #[get("/tokens")]
-fn issues(_tokens: &Tokens) {}
+fn issues(_tokens: &TokenIssuer) {}
 #[get("/public")]
 fn public(_everybody: Public) {}
 #[get("/anonymous")]
@@ -279,7 +279,7 @@ fn session(_session: Session<'_>) {}
 #[get("/basic")]
 fn basic(_user: BasicUser) {}
 #[get("/via")]
-fn via_any(_user: AuthVia<(via::Session, via::Token)>) {}
+fn via_any(_user: AuthVia<(via::SessionCookie, via::BearerToken)>) {}
 
 #[rocket::async_test]
 async fn a_guard_without_the_fairing_stops_the_launch() {

@@ -49,38 +49,38 @@ fn maybe(user: Maybe<AuthUser>) -> String {
 }
 
 #[get("/session")]
-fn session(user: AuthVia<via::Session>) -> String {
+fn session(user: AuthVia<via::SessionCookie>) -> String {
     told(&user)
 }
 
 #[get("/by-token")]
-fn by_token(user: AuthVia<via::Token>) -> String {
+fn by_token(user: AuthVia<via::BearerToken>) -> String {
     told(&user)
 }
 
 #[post("/by-token")]
-fn change_by_token(user: AuthVia<via::Token>) -> String {
+fn change_by_token(user: AuthVia<via::BearerToken>) -> String {
     told(&user)
 }
 
 #[get("/maybe-token")]
-fn maybe_token(user: Maybe<AuthVia<via::Token>>) -> String {
+fn maybe_token(user: Maybe<AuthVia<via::BearerToken>>) -> String {
     user.0.map_or("a guest".to_owned(), |user| told(&user))
 }
 
 #[get("/either")]
-fn either(user: AuthVia<(via::Token, via::Session)>) -> String {
+fn either(user: AuthVia<(via::BearerToken, via::SessionCookie)>) -> String {
     told(&user)
 }
 
 #[get("/token-then-admin")]
-fn token_then_admin(by: AuthVia<via::Token>, admin: RolesRequired<Admin>) -> String {
+fn token_then_admin(by: AuthVia<via::BearerToken>, admin: RolesRequired<Admin>) -> String {
     assert_eq!(by.id, admin.id);
     told(&admin)
 }
 
 #[get("/admin-then-token")]
-fn admin_then_token(admin: RolesRequired<Admin>, by: AuthVia<via::Token>) -> String {
+fn admin_then_token(admin: RolesRequired<Admin>, by: AuthVia<via::BearerToken>) -> String {
     assert_eq!(by.id, admin.id);
     told(&by)
 }
@@ -98,7 +98,7 @@ fn admin_then_basic(admin: RolesRequired<Admin>, by: BasicUser) -> String {
 }
 
 #[get("/token-then-basic")]
-fn token_then_basic(_token: AuthVia<via::Token>, _basic: BasicUser) -> &'static str {
+fn token_then_basic(_token: AuthVia<via::BearerToken>, _basic: BasicUser) -> &'static str {
     "both"
 }
 
@@ -722,11 +722,11 @@ fn for_basic(_user: BasicUser) {}
 #[get("/")]
 fn for_maybe_basic(_user: Maybe<BasicUser>) {}
 #[get("/")]
-fn via_basic(_user: AuthVia<via::Basic>) {}
+fn via_basic(_user: AuthVia<via::BasicAuth>) {}
 #[get("/")]
-fn via_token(_user: AuthVia<(via::Session, via::Token)>) {}
+fn via_token(_user: AuthVia<(via::SessionCookie, via::BearerToken)>) {}
 #[get("/")]
-fn via_session(_user: AuthVia<via::Session>) {}
+fn via_session(_user: AuthVia<via::SessionCookie>) {}
 
 #[rocket::async_test]
 async fn a_guard_whose_feature_is_missing_stops_the_launch() {

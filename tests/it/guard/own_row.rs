@@ -61,7 +61,7 @@ fn admin(_admin: RolesRequired<Admin>, one: Own<Profile>, two: Maybe<Own<Profile
 }
 
 #[get("/api")]
-fn api(_by: AuthVia<via::Token>, profile: Own<Profile>) -> String {
+fn api(_by: AuthVia<via::BearerToken>, profile: Own<Profile>) -> String {
     profile.nickname.clone()
 }
 

@@ -11,7 +11,7 @@ use rocket::tokio::sync::Semaphore;
 use rocket::tokio::time::sleep;
 use rocket::{Build, Rocket, async_trait};
 use rocket_security::clock::Timestamp;
-use rocket_security::crypto::chain::Sealer;
+use rocket_security::crypto::chain::ChainSealer;
 use rocket_security::crypto::keys::{Keyring, generate_paserk};
 use rocket_security::crypto::one_time::Digest;
 use rocket_security::datastore::audit::{AuditEntry, AuditRow};
@@ -353,7 +353,7 @@ async fn what_an_older_journal_says_is_lost_is_reported_without_its_name() {
         let payload = json!({"event": "events_lost", "count": count, "origin": {"at": at}});
         AuditEntry::new(at, "events_lost", payload.to_string())
     };
-    let sealer = Sealer::new(&Keyring::from_paserk(&[keys(&app)]).unwrap()).unwrap();
+    let sealer = ChainSealer::new(&Keyring::from_paserk(&[keys(&app)]).unwrap()).unwrap();
     store_on(app.database())
         .await
         .append_audit(vec![old(21), old(2)], &Arc::new(sealer))

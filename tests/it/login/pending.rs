@@ -9,7 +9,7 @@ use rocket_security::features::confirm::Confirm;
 use rocket_security::flow::Flow;
 use rocket_security::testing::{PASSWORD, TestApp};
 use rocket_security::user::Method;
-use rocket_security::web::reply::Answer as Reply;
+use rocket_security::web::reply::HandlerResult as Reply;
 use rocket_security::web::visit::Visit;
 use rocket_security::{Event, Hooks, Result, Security};
 use serde_json::json;

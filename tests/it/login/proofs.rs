@@ -8,10 +8,10 @@ use rocket_security::flow::Flow;
 use rocket_security::testing::{PASSWORD, TestApp};
 use rocket_security::token::{Access, NoClaims};
 use rocket_security::user::{Identity, Method, Proof, Proofs, User};
-use rocket_security::web::reply::Answer as Reply;
+use rocket_security::web::reply::HandlerResult as Reply;
 use rocket_security::web::visit::Visit;
 use rocket_security::{
-    Assured, AuthUser, AuthVia, Email, Fresh, Hooks, Rejection, Result, Security, Tokens, Two,
+    Assured, AuthUser, AuthVia, Email, Fresh, Hooks, Rejection, Result, Security, TokenIssuer, Two,
     Verifier, via,
 };
 use serde_json::{Map, Value, json};
@@ -64,27 +64,27 @@ async fn a_proof_in_a_session_makes_it_fresh_and_leads_back() {
 }
 
 #[get("/issue/assured")]
-fn by_assured(user: Assured<Two>, tokens: &Tokens) -> Result<String, Rejection> {
+fn by_assured(user: Assured<Two>, tokens: &TokenIssuer) -> Result<String, Rejection> {
     Ok(tokens.access(&user).issue()?)
 }
 
 #[get("/issue/fresh")]
-fn by_fresh(user: Fresh<5>, tokens: &Tokens) -> Result<String, Rejection> {
+fn by_fresh(user: Fresh<5>, tokens: &TokenIssuer) -> Result<String, Rejection> {
     Ok(tokens.access(&user).issue()?)
 }
 
 #[get("/issue/via")]
-fn by_via(user: AuthVia<via::Session>, tokens: &Tokens) -> Result<String, Rejection> {
+fn by_via(user: AuthVia<via::SessionCookie>, tokens: &TokenIssuer) -> Result<String, Rejection> {
     Ok(tokens.access(&user).issue()?)
 }
 
 #[get("/issue/program")]
-async fn by_program(user: AuthUser, tokens: &Tokens) -> Result<String, Rejection> {
+async fn by_program(user: AuthUser, tokens: &TokenIssuer) -> Result<String, Rejection> {
     Ok(tokens.refresh(&user).issue().await?.access.expose().clone())
 }
 
 #[get("/issue/beyond")]
-async fn by_program_beyond(user: AuthUser, tokens: &Tokens) -> Result<String, Rejection> {
+async fn by_program_beyond(user: AuthUser, tokens: &TokenIssuer) -> Result<String, Rejection> {
     Ok(tokens.refresh(&user).beyond_login().issue().await?.access.expose().clone())
 }
 

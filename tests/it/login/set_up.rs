@@ -14,7 +14,7 @@ use rocket_security::feature::{Factor, Installation, LoginAttempt, Required, Ver
 use rocket_security::flow::Flow;
 use rocket_security::testing::{Answer, Browser, PASSWORD, TestApp};
 use rocket_security::user::{CredentialKind, Method};
-use rocket_security::web::reply::Answer as Reply;
+use rocket_security::web::reply::HandlerResult as Reply;
 use rocket_security::web::submission::{Form, Submission};
 use rocket_security::web::visit::Visit;
 use rocket_security::{Assured, Feature, Hooks, Result, Security, Text, Two, User, UserId};

@@ -10,9 +10,9 @@ use rocket_security::datastore::session::SessionRecord;
 use rocket_security::event::Origin;
 use rocket_security::programs::Programs;
 use rocket_security::testing::TestApp;
-use rocket_security::token::{NoClaims, Verified};
+use rocket_security::token::{NoClaims, VerifiedToken};
 use rocket_security::user::{Method, Proof, Proofs};
-use rocket_security::{TokenKind, Tokens, User, Verifier};
+use rocket_security::{TokenIssuer, TokenKind, User, Verifier};
 use serde_json::json;
 
 /// The header of a token.
@@ -32,12 +32,12 @@ pub(crate) fn forged() -> Header<'static> {
 }
 
 /// What the application issues tokens by.
-pub(crate) fn issuer(app: &TestApp) -> &Tokens {
+pub(crate) fn issuer(app: &TestApp) -> &TokenIssuer {
     app.client().rocket().state().unwrap()
 }
 
 /// Reads a token as the application does.
-pub(crate) fn read<K: TokenKind>(app: &TestApp, token: &str) -> Verified<NoClaims, K> {
+pub(crate) fn read<K: TokenKind>(app: &TestApp, token: &str) -> VerifiedToken<NoClaims, K> {
     let verifier: &Verifier = app.client().rocket().state().unwrap();
     verifier.verify(token).unwrap()
 }

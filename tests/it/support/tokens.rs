@@ -10,7 +10,7 @@ use rocket_security::crypto::random_uuid;
 use rocket_security::crypto::token_key::TokenKey;
 use rocket_security::rejection::TokenFault;
 use rocket_security::token::Access;
-use rocket_security::{Config, Email, Result, Secret, TokenKind, Tokens, User, UserId};
+use rocket_security::{Config, Email, Result, Secret, TokenIssuer, TokenKind, User, UserId};
 use serde_json::{Map, Value, json};
 
 pub(crate) const ISSUER: &str = "https://app.example";
@@ -30,7 +30,7 @@ impl TokenKind for Download {
 
 /// An application with tokens, and its clock.
 pub(crate) struct Issuer {
-    pub(crate) tokens: Tokens,
+    pub(crate) tokens: TokenIssuer,
     pub(crate) clock: Clock,
 }
 
@@ -55,7 +55,10 @@ pub(crate) fn try_issuer_with_key(settings: &str, master: &str) -> Result<Issuer
     let keyring = Keyring::from_paserk(&[Secret::new(master.to_owned())])?;
     let base_url = config.base_url_or_local(&figment)?;
     let clock = Clock::default();
-    Ok(Issuer { tokens: Tokens::new(&config, &base_url, Some(&keyring), clock.clone())?, clock })
+    Ok(Issuer {
+        tokens: TokenIssuer::new(&config, &base_url, Some(&keyring), clock.clone())?,
+        clock,
+    })
 }
 
 /// Returns why these settings stop a launch; nothing, if they do not.

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use rocket_security::crypto::random_uuid;
 use rocket_security::datastore::Together;
-use rocket_security::datastore::user::{Credentials, NewUser, UserChange};
+use rocket_security::datastore::user::{NewUser, UserChange, UserWithPassword};
 use rocket_security::testing::TestApp;
 use rocket_security::user::Identity;
 use rocket_security::{Email, User, UserId};
@@ -21,7 +21,7 @@ pub(crate) async fn change_user(app: &TestApp, user: &User, change: &UserChange)
 }
 
 /// Returns a user as a login finds them.
-pub(crate) async fn credentials_of(app: &TestApp, email: &str) -> Credentials {
+pub(crate) async fn credentials_of(app: &TestApp, email: &str) -> UserWithPassword {
     let identity = Identity::Email(Email::parse(email).unwrap());
     app.store().find_credentials(&identity).await.unwrap().unwrap()
 }

@@ -32,7 +32,7 @@ fn change_me(user: AuthUser) -> String {
 }
 
 #[get("/facts")]
-fn facts(user: AuthVia<via::Token>) -> String {
+fn facts(user: AuthVia<via::BearerToken>) -> String {
     let (at, session) = (user.authenticated_at().is_some(), user.session_id().is_some());
     format!("{} {} {at} {session}", user.mechanism(), user.authn_via())
 }

@@ -8,7 +8,8 @@ use rocket_security::features::personal_tokens::PersonalTokens;
 use rocket_security::testing::{Answer, Browser, PASSWORD, TestApp};
 use rocket_security::token::{Access, NoClaims};
 use rocket_security::{
-    AuthUser, AuthVia, Paseto, Rejection, RolesRequired, Scoped, Security, TokenUser, Tokens, via,
+    AuthUser, AuthVia, Paseto, Rejection, RolesRequired, Scoped, Security, TokenIssuer, TokenUser,
+    via,
 };
 use serde_json::json;
 
@@ -24,72 +25,84 @@ fn file(_token: Paseto<NoClaims, Download>) -> &'static str {
 
 /// As the guide has it.
 #[post("/report-token")]
-fn report_token(user: AuthVia<via::Session>, tokens: &Tokens) -> Result<String, Rejection> {
+fn report_token(
+    user: AuthVia<via::SessionCookie>,
+    tokens: &TokenIssuer,
+) -> Result<String, Rejection> {
     Ok(tokens.access(&user).issue()?)
 }
 
 #[post("/any-token")]
-fn any_token(user: AuthUser, tokens: &Tokens) -> Result<String, Rejection> {
+fn any_token(user: AuthUser, tokens: &TokenIssuer) -> Result<String, Rejection> {
     Ok(tokens.access(&user).issue()?)
 }
 
 #[post("/admin-token")]
-fn admin_token(user: RolesRequired<Admin>, tokens: &Tokens) -> Result<String, Rejection> {
+fn admin_token(user: RolesRequired<Admin>, tokens: &TokenIssuer) -> Result<String, Rejection> {
     Ok(tokens.access(&user).issue()?)
 }
 
 #[post("/program-token")]
-fn program_token(user: TokenUser, tokens: &Tokens) -> Result<String, Rejection> {
+fn program_token(user: TokenUser, tokens: &TokenIssuer) -> Result<String, Rejection> {
     Ok(tokens.access(&user).issue()?)
 }
 
 #[post("/loose-token")]
-fn loose_token(user: AuthUser, tokens: &Tokens) -> Result<String, Rejection> {
+fn loose_token(user: AuthUser, tokens: &TokenIssuer) -> Result<String, Rejection> {
     Ok(tokens.access(&user).beyond_login().issue()?)
 }
 
 #[post("/download")]
-fn download(user: AuthUser, tokens: &Tokens) -> Result<String, Rejection> {
+fn download(user: AuthUser, tokens: &TokenIssuer) -> Result<String, Rejection> {
     Ok(tokens.of::<Download>(&user).issue()?)
 }
 
 #[post("/other/<session>")]
-fn other(user: AuthUser, session: &str, tokens: &Tokens) -> Result<String, Rejection> {
+fn other(user: AuthUser, session: &str, tokens: &TokenIssuer) -> Result<String, Rejection> {
     Ok(tokens.access(&user).session(session.parse().unwrap()).issue()?)
 }
 
 #[post("/pair")]
-async fn pair(user: AuthVia<via::Session>, tokens: &Tokens) -> Result<String, Rejection> {
+async fn pair(
+    user: AuthVia<via::SessionCookie>,
+    tokens: &TokenIssuer,
+) -> Result<String, Rejection> {
     Ok(tokens.refresh(&user).issue().await?.access.expose().clone())
 }
 
 #[post("/pair-device")]
-async fn pair_device(user: AuthVia<via::Session>, tokens: &Tokens) -> Result<String, Rejection> {
+async fn pair_device(
+    user: AuthVia<via::SessionCookie>,
+    tokens: &TokenIssuer,
+) -> Result<String, Rejection> {
     Ok(tokens.refresh(&user).beyond_login().issue().await?.access.expose().clone())
 }
 
 #[post("/pair-any")]
-async fn pair_any(user: AuthUser, tokens: &Tokens) -> Result<String, Rejection> {
+async fn pair_any(user: AuthUser, tokens: &TokenIssuer) -> Result<String, Rejection> {
     Ok(tokens.refresh(&user).issue().await?.access.expose().clone())
 }
 
 #[post("/pair-any-device")]
-async fn pair_any_device(user: AuthUser, tokens: &Tokens) -> Result<String, Rejection> {
+async fn pair_any_device(user: AuthUser, tokens: &TokenIssuer) -> Result<String, Rejection> {
     Ok(tokens.refresh(&user).beyond_login().issue().await?.access.expose().clone())
 }
 
 #[post("/scoped-loose-token")]
-fn scoped_loose_token(user: Scoped<ReadReports>, tokens: &Tokens) -> Result<String, Rejection> {
+fn scoped_loose_token(
+    user: Scoped<ReadReports>,
+    tokens: &TokenIssuer,
+) -> Result<String, Rejection> {
     Ok(tokens.access(&user).beyond_login().issue()?)
 }
 
 #[post("/scoped-token")]
-fn scoped_token(user: Scoped<ReadReports>, tokens: &Tokens) -> Result<String, Rejection> {
+fn scoped_token(user: Scoped<ReadReports>, tokens: &TokenIssuer) -> Result<String, Rejection> {
     Ok(tokens.access(&user).issue()?)
 }
 
 #[post("/scoped-pair")]
-async fn scoped_pair(user: Scoped<ReadReports>, tokens: &Tokens) -> Result<String, Rejection> {
+async fn scoped_pair(user: Scoped<ReadReports>, tokens: &TokenIssuer) -> Result<String, Rejection> {
     Ok(tokens.refresh(&user).issue().await?.access.expose().clone())
 }
 

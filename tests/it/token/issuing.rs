@@ -12,7 +12,7 @@ use rocket_security::crypto::random_uuid;
 use rocket_security::rejection::TokenFault;
 use rocket_security::testing::TestApp;
 use rocket_security::token::{Access, Lifetime, NoClaims};
-use rocket_security::{Rejection, Security, TokenKind, Tokens, Verifier};
+use rocket_security::{Rejection, Security, TokenIssuer, TokenKind, Verifier};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
@@ -307,7 +307,7 @@ fn every_claim_is_looked_at() {
 }
 
 #[post("/token/<plan>")]
-fn give(plan: &str, tokens: &Tokens) -> Result<String, Rejection> {
+fn give(plan: &str, tokens: &TokenIssuer) -> Result<String, Rejection> {
     Ok(tokens.of::<Download>("report.pdf").claims(json!({ "plan": plan })).issue()?)
 }
 

@@ -13,7 +13,7 @@ use rocket_security::crypto::keys::Keyring;
 use rocket_security::crypto::token_key::TokenKey;
 use rocket_security::rejection::TokenFault;
 use rocket_security::token::{Access, PublicKeys};
-use rocket_security::{Config, Secret, Tokens};
+use rocket_security::{Config, Secret, TokenIssuer};
 use serde_json::{Map, Value, json};
 use url::Url;
 
@@ -318,7 +318,8 @@ fn a_master_key_is_no_key_of_tokens_in_any_dress() {
     };
     let keyring = Keyring::from_secret_key(&STANDARD.encode(bytes_of(&master))).unwrap();
     let base_url = Url::parse(ISSUER).unwrap();
-    let tokens = |config: &Config| Tokens::new(config, &base_url, Some(&keyring), Clock::default());
+    let tokens =
+        |config: &Config| TokenIssuer::new(config, &base_url, Some(&keyring), Clock::default());
     let said = tokens(&config(&format!("keys = \"{master}\""))).err().unwrap().to_string();
     assert!(said.contains("holds a master key, of security.keys or Rocket's secret_key"), "{said}");
     assert!(tokens(&config("")).is_ok());

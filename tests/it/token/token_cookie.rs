@@ -10,7 +10,7 @@ use rocket_security::testing::{Browser, PASSWORD, TestApp};
 use rocket_security::user::Identity;
 use rocket_security::web::Site;
 use rocket_security::web::visit::Visit;
-use rocket_security::{AuthUser, Rejection, Secret, Security, Tokens, User};
+use rocket_security::{AuthUser, Rejection, Secret, Security, TokenIssuer, User};
 use serde_json::json;
 
 use crate::support::bearer::issuer;
@@ -30,7 +30,7 @@ fn any(user: AuthUser) -> String {
 async fn both(
     visit: Visit<'_>,
     flow: &State<Flow>,
-    tokens: &Tokens,
+    tokens: &TokenIssuer,
     site: &State<Site>,
     jar: &CookieJar<'_>,
 ) -> Result<(), Rejection> {

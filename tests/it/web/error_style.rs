@@ -27,7 +27,7 @@ use crate::support::{ANN, admin, app_with, with_ann};
 const ISS: &str = "http://127.0.0.1:8000";
 
 #[get("/by-token")]
-fn by_token(user: AuthVia<via::Token>) -> String {
+fn by_token(user: AuthVia<via::BearerToken>) -> String {
     user.email.to_string()
 }
 
@@ -172,7 +172,7 @@ fn assert_worded(style: ErrorStyle, answer: &Answer, class: &str, situation: &st
             assert_eq!(said["meta"], json!({ "code": code }));
             assert!(!answer.reasons().is_empty());
         }
-        ErrorStyle::SeedFastapi => {
+        ErrorStyle::Fastapi => {
             assert_eq!(members, ["detail"]);
             if situation == "a form with faults" {
                 let fault = &said["detail"][0];
@@ -183,7 +183,7 @@ fn assert_worded(style: ErrorStyle, answer: &Answer, class: &str, situation: &st
                 assert!(is_sentence(&said["detail"]), "{}", answer.body);
             }
         }
-        ErrorStyle::SeedPraetorian => {
+        ErrorStyle::Praetorian => {
             let is_form = situation == "a form with faults";
             let more: &[&str] = if is_form { &["error", "field_errors"] } else { &["error"] };
             assert_eq!(members, [more, &["message", "status_code"]].concat());
@@ -343,7 +343,7 @@ fn a_style_that_is_none_stops_the_launch_and_the_others_are_named() {
         assert!(fault.starts_with("security.error_style: is wrong: "), "{fault}");
         let cure = match wrong.as_str() {
             Some("Problem+JSON") => "Write \"problem+json\"",
-            Some(_) => "use one of: flask-security, seed-fastapi, seed-praetorian, problem+json",
+            Some(_) => "use one of: flask-security, fastapi, praetorian, problem+json",
             None => "Correct it",
         };
         assert!(fault.contains(cure), "{fault}");

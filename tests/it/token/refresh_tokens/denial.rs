@@ -12,7 +12,7 @@ use rocket_security::event::Origin;
 use rocket_security::programs::Programs;
 use rocket_security::rejection::TokenFault;
 use rocket_security::testing::TestApp;
-use rocket_security::token::{Access, NoClaims, Refresh, Verified};
+use rocket_security::token::{Access, NoClaims, Refresh, VerifiedToken};
 use rocket_security::web::Site;
 use rocket_security::{Hooks, Rejection, Result, Security, User, Verifier};
 use serde_json::{Value, json};
@@ -47,7 +47,7 @@ pub(super) async fn checked(
 }
 
 /// Denies a token while somebody asks for its successor, once there is one.
-struct Denying(Arc<OnceLock<(SqlxDatastore, Verified<NoClaims, Refresh>)>>);
+struct Denying(Arc<OnceLock<(SqlxDatastore, VerifiedToken<NoClaims, Refresh>)>>);
 
 #[async_trait]
 impl Hooks for Denying {

@@ -9,7 +9,7 @@ use rocket::http::Status;
 use rocket_security::datastore::user::UserChange;
 use rocket_security::testing::{PASSWORD, TestApp};
 use rocket_security::token::Refresh;
-use rocket_security::{Rejection, Security, Tokens};
+use rocket_security::{Rejection, Security, TokenIssuer};
 use serde_json::{Value, json};
 
 use crate::support::bearer::{issuer, read};
@@ -110,7 +110,7 @@ async fn a_program_cannot_log_in_past_a_second_factor_or_a_password_that_is_to_b
 async fn an_application_logs_programs_in_by_itself() {
     let app = app().await;
     let ann = app.user(ANN).await;
-    let tokens: &Tokens = issuer(&app);
+    let tokens: &TokenIssuer = issuer(&app);
     let pair = tokens.refresh(&ann).device("The kitchen's display").issue().await.unwrap();
     let (access, token) = (pair.access.expose(), pair.refresh.expose());
     assert!(is_accepted(&app, access).await);
