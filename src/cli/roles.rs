@@ -116,7 +116,7 @@ async fn create(
     description: &str,
 ) -> Result<(), Failure> {
     if application.store.create_role(name, description).await? {
-        print(format_args!("The role \"{name}\" is made."))
+        print(format_args!("The role \"{name}\" is created."))
     } else {
         print(format_args!("The role \"{name}\" exists already and stays as it is."))
     }
@@ -125,7 +125,7 @@ async fn create(
 async fn list(application: &Application) -> Result<(), Failure> {
     let roles = application.store.list_roles().await?;
     if roles.is_empty() {
-        note("There are no roles yet. Make one with `rocket-security roles create NAME`.");
+        note("There are no roles yet. Create one with `rocket-security roles create NAME`.");
         return Ok(());
     }
     let rows = roles.into_iter().map(|role| {
@@ -175,10 +175,10 @@ async fn revoke(application: &Application, email: &Email, role: &RoleName) -> Re
     let has_still = application.find(email).await?.has_role(role.as_str());
     let why = "another of their roles includes it. See `rocket-security roles list`";
     print(match (revoked, has_still) {
-        (true, false) => format!("{email} has the role \"{role}\" no more."),
+        (true, false) => format!("{email} no longer has the role \"{role}\"."),
         (false, false) => format!("{email} did not have the role \"{role}\"."),
         (true, true) => {
-            format!("{email} has the role \"{role}\" no more by itself, but still: {why}")
+            format!("{email} no longer has the role \"{role}\" directly, but still has it: {why}")
         }
         (false, true) => format!("{email} did not have the role \"{role}\" by itself: {why}"),
     })
@@ -214,7 +214,7 @@ async fn remove_permission(
         .commit(event, async |store, with| store.revoke_permission(&role, &permission, with).await)
         .await?;
     if is_revoked {
-        print(format_args!("The role \"{role}\" has the permission \"{permission}\" no more."))
+        print(format_args!("The role \"{role}\" no longer has the permission \"{permission}\"."))
     } else {
         print(format_args!("The role \"{role}\" did not have the permission \"{permission}\"."))
     }
@@ -258,8 +258,8 @@ async fn exclude(
         .commit(event, async |store, with| store.exclude_role(&role, &included, with).await)
         .await?;
     if is_excluded {
-        print(format_args!("The role \"{role}\" includes the role \"{included}\" no more."))
+        print(format_args!("The role \"{role}\" no longer includes the role \"{included}\"."))
     } else {
-        print(format_args!("The role \"{role}\" was not told to include the role \"{included}\"."))
+        print(format_args!("The role \"{role}\" did not include the role \"{included}\"."))
     }
 }

@@ -110,7 +110,7 @@ impl CookiesConfig {
         if !self.path.starts_with('/') || !self.path.bytes().all(is_path) {
             faults.push(Error::config(
                 "cookies.path",
-                format!("is \"{}\", which is no path", self.path),
+                format!("is \"{}\", which is not a path", self.path),
                 "Write it like \"/\" or \"/shop\"",
             ));
         }
@@ -147,7 +147,7 @@ impl CookiesConfig {
             Some([name, _]) => Err(Error::config(
                 "cookies",
                 format!("calls two cookies \"{name}\""),
-                "Give each of `session` and `remember` a name of its own",
+                "Give `session` and `remember` different names",
             )),
         }
     }

@@ -41,7 +41,7 @@ impl UsernameConfig {
         if min_length == 0 || min_length > max_length || max_length > 64 {
             return Err(Error::config(
                 "username",
-                "has lengths that no name can have",
+                "has impossible lengths",
                 "Set min_length to 1 or more, and max_length to no less and at most 64",
             ));
         }

@@ -64,14 +64,14 @@ impl PasswordConfig {
             faults.push(Error::config(
                 "password.min_length",
                 "is below 8",
-                "Set it to 15, or to no less than 8 where a second factor is enforced",
+                "Set it to 15, or to at least 8 if a second factor is enforced",
             ));
         }
         if self.min_length > MAX_MIN_LENGTH {
             faults.push(Error::config(
                 "password.min_length",
                 "is above 64, so that long passwords would be refused",
-                "Set it to 15, or to no more than 64",
+                "Set it to 15, or to at most 64",
             ));
         }
         faults.note(self.check_bounds());
@@ -111,7 +111,7 @@ impl PasswordConfig {
             let fault = format!(
                 "is {memory} KiB, and hashes of more than 262144 KiB, or less than 8 for each lane, are not verified"
             );
-            refuse("memory", fault, "Remove it for 19456, or choose no more than 262144");
+            refuse("memory", fault, "Remove it to use 19456, or choose at most 262144");
         }
         if self.threads.is_some_and(|threads| !(1..=MAX_THREADS).contains(&threads)) {
             let fault = "is not between 1 and 1024".to_owned();

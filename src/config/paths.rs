@@ -42,7 +42,7 @@ impl Paths {
             if !path.starts_with('/') || path.contains(['?', '#']) {
                 faults.push(Error::config(
                     format!("{key}[{index}]"),
-                    format!("is \"{path}\", which is no path"),
+                    format!("is \"{path}\", which is not a path"),
                     "Write it like \"/admin\", as it stands in the routes",
                 ));
             }

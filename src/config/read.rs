@@ -56,7 +56,7 @@ pub fn check_keys(figment: &Figment, enabled: &[&str], features: &[(&str, &str)]
         Ok(Value::Dict(_, given)) => given,
         Ok(_) => {
             let cure = "Write [default.security], and its settings below";
-            return Err(Error::rocket_config("security", "is no table", cure));
+            return Err(Error::rocket_config("security", "is not a table", cure));
         }
         Err(_) => return Ok(()),
     };
@@ -83,7 +83,7 @@ pub fn check_keys(figment: &Figment, enabled: &[&str], features: &[(&str, &str)]
     {
         if !matches!(value, Value::Dict(..)) {
             let cure = format!("Write [default.security.{key}], and its settings below");
-            faults.push(Error::config(key, "is no table", cure));
+            faults.push(Error::config(key, "is not a table", cure));
         }
     }
     faults.finish()
@@ -314,12 +314,12 @@ pub(crate) fn explain(kind: &Kind) -> (String, Option<String>) {
             ("it is one text".to_owned(), Some("Write a list: [\"…\"]".to_owned()))
         }
         Kind::UnknownVariant(value, known) => (
-            format!("it is \"{value}\", which is none of its values"),
+            format!("it is \"{value}\", which is not one of its values"),
             Some(instead_of(value, known)),
         ),
         // What stands there may be a secret that belongs one level deeper.
         Kind::InvalidType(_, expected) if expected.starts_with("struct ") => {
-            ("it is no table".to_owned(), None)
+            ("it is not a table".to_owned(), None)
         }
         Kind::InvalidType(found, wanted) | Kind::InvalidValue(found, wanted) => {
             (format!("it is {}, and has to be {}", name_found(found), name_wanted(wanted)), None)

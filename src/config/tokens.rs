@@ -142,7 +142,7 @@ impl TokensConfig {
             )),
             Some(kind) => Err(Error::config(
                 format!("tokens.check.{kind}"),
-                "is for no kind of token",
+                "is not a kind of token",
                 "Use \"access\", or the NAME of a kind of your own",
             )),
         }
@@ -153,13 +153,15 @@ impl TokensConfig {
         for (index, TrustedConfig { kinds, .. }) in self.trusted.iter().enumerate() {
             let is_repeated = |(at, kind)| kinds.iter().take(at).any(|before| before == kind);
             let fault = if kinds.is_empty() {
-                "is empty, and no token would be accepted".to_owned()
+                "is empty, so no token would be accepted".to_owned()
             } else if kinds.iter().any(|kind| kind == "refresh") {
-                "names \"refresh\", and refresh tokens of others are never accepted".to_owned()
+                "names \"refresh\", but refresh tokens of other issuers are never \
+                 accepted"
+                    .to_owned()
             } else if let Some(kind) = kinds.iter().find(|kind| !is_kind(kind)) {
-                format!("names \"{kind}\", which is no kind of token")
+                format!("names \"{kind}\", which is not a kind of token")
             } else if kinds.iter().enumerate().any(is_repeated) {
-                "says the same twice".to_owned()
+                "has a duplicate value".to_owned()
             } else {
                 continue;
             };
@@ -181,8 +183,8 @@ impl TokensConfig {
             is_repeated |= rest.clone().any(|other| other == source);
         }
         let fault = match (self.sources.is_empty(), is_repeated) {
-            (true, _) => Some("is empty, and no token would be found"),
-            (_, true) => Some("says the same twice"),
+            (true, _) => Some("is empty, so no token would be found"),
+            (_, true) => Some("has a duplicate value"),
             (false, false) => None,
         };
         if let Some(fault) = fault {
@@ -194,7 +196,7 @@ impl TokensConfig {
             return Ok(());
         };
         if !self.reads(TokenSource::Cookie) {
-            let fault = "names a cookie, and no token is looked for in one";
+            let fault = "names a cookie, but tokens are not read from cookies";
             let cure = "Add \"cookie\" to tokens.sources, or remove it";
             return Err(Error::config("tokens.cookie", fault, cure));
         }

@@ -63,7 +63,7 @@ const TEMPLATES: &[Embedded] = templates![PAGE; "change_notice"];
 
 const CHANGED: Notice = Notice::success(Text::new(
     "change_password.changed",
-    "Your password is changed. Wherever else you were logged in, you no longer are.",
+    "Your password has been changed. You've been logged out on all your other devices.",
 ));
 
 impl<D> Feature<D> for ChangePassword {
@@ -152,7 +152,11 @@ async fn change(
     if has_password && form.password == form.new_password {
         errors.push(
             "new_password",
-            Text::new("password_unchanged", "This is the password you have already."),
+            Text::new(
+                "password_unchanged",
+                "This is already your password. Choose a different \
+            one.",
+            ),
         );
     }
     let (Some(chosen), true) = (chosen, errors.is_empty()) else {

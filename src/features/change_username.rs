@@ -71,10 +71,10 @@ const PAGE: Embedded = page!("change_username");
 const TEMPLATES: &[Embedded] = templates![PAGE; "change_username_notice"];
 
 const CHANGED: Notice =
-    Notice::success(Text::new("change_username.changed", "Your username is changed."));
+    Notice::success(Text::new("change_username.changed", "Your username has been changed."));
 
 const REMOVED: Notice =
-    Notice::success(Text::new("change_username.removed", "Your username is removed."));
+    Notice::success(Text::new("change_username.removed", "Your username has been removed."));
 
 const FIELD: &str = "username";
 
@@ -164,7 +164,7 @@ async fn change(
     };
     let current = user.username.as_ref().map(Username::as_str);
     let outcome = if current == Some(username.as_str()) {
-        let text = Text::new("username_unchanged", "This is your username already.");
+        let text = Text::new("username_unchanged", "This is already your username.");
         Err(FieldErrors::one(FIELD, text).into())
     } else {
         apply(visit, flow, active, &username).await

@@ -109,9 +109,9 @@ const TEMPLATES: &[Embedded] =
 /// Names the account: another one may be logged in here.
 fn is_confirmed(user: &User, logs_in: bool) -> Notice {
     let text = if logs_in {
-        Text::new("confirm.confirmed", "The address {email} is confirmed.")
+        Text::new("confirm.confirmed", "The email address {email} is confirmed.")
     } else {
-        let words = "The address {email} is confirmed. You can log in now.";
+        let words = "The email address {email} is confirmed. You can log in now.";
         Text::new("confirm.confirmed.log_in", words)
     };
     Notice::success(text.with("email", &user.email))
@@ -119,7 +119,7 @@ fn is_confirmed(user: &User, logs_in: bool) -> Notice {
 
 const LINK_IS_SENT: Notice = Notice::info(Text::new(
     "confirm.link_is_sent",
-    "If this address has an account that waits for confirmation, a new link is on its way to it.",
+    "If this address has an account that needs to be confirmed, we'll send it a new link.",
 ));
 
 impl<D: LapseStore> Feature<D> for Confirm {
@@ -185,7 +185,7 @@ async fn submit(
 impl Confirm {
     fn mail(&self, addressee: Addressee, email: &Email, at: Timestamp) -> Result<NewMail> {
         let mail = NewMail::new(
-            &Text::new("confirmation_instructions", "Confirm your address"),
+            &Text::new("confirmation_instructions", "Confirm your email address"),
             email,
             at,
         )?;
@@ -201,7 +201,7 @@ impl MailedLink for Confirm {
     const ERROR_VIEW: &'static str = "confirm_error_view";
     const DONE: Text = Text::new(
         "invalid_link.confirm",
-        "This link was used just now: the address is confirmed. You can log in.",
+        "This link was just used. Your email address is confirmed, and you can log in.",
     );
     type Form = NewPassword;
 
@@ -235,7 +235,7 @@ impl MailedLink for Confirm {
         let event = Event::UserConfirmed { user: link.user.id, origin: visit.origin() };
         let mut mails = Vec::new();
         if password_hash.is_some() {
-            let subject = Text::new("confirm_notice", "You chose your password");
+            let subject = Text::new("confirm_notice", "Your password was set");
             mails.push(flow.notice(visit, &subject, &link.user, &link.address)?);
         }
         let update = UserChange::confirmed(visit.clock().now(), password_hash);

@@ -21,7 +21,7 @@ use crate::user::User;
 use crate::web::visit::Visit;
 
 /// The mail that tells the owner of an account of a refresh token that was used twice.
-const REUSE: Text = Text::new("token_reuse", "A program of yours is logged out");
+const REUSE: Text = Text::new("token_reuse", "One of your programs was logged out");
 
 impl Programs {
     /// Gives a program its next access token and the successor of its refresh token, which is good no more.

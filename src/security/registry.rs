@@ -52,7 +52,7 @@ fn check_urls<D, F: Feature<D>>(feature: &F, config: &Config) -> Result<()> {
     {
         return Err(Error::config(
             F::NAME,
-            format!("leads to {url} ({name}), which is no path on this site"),
+            format!("leads to {url} ({name}), which is not a path on this site"),
             "Write a path, or have its origin in security.redirect_origins",
         ));
     }

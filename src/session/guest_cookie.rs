@@ -110,7 +110,7 @@ impl SessionManager {
             },
         };
         if let Err(fault) = written {
-            log::error!("a browser could not be told of its dead cookies: {fault}");
+            log::error!("the cookies of a browser could not be removed: {fault}");
         }
         true
     }

@@ -140,15 +140,16 @@ impl From<UsernameError> for Text {
             ),
             UsernameError::LooksLikeAddress => Text::new(
                 "username_invalid.looks_like_address",
-                "A username is not an email address: it has no @.",
+                "A username can't be an email address. Leave out the @.",
             ),
             UsernameError::Malformed => Text::new(
                 "username_invalid.malformed",
-                "A username has letters and digits, and between them single dots, hyphens or underscores.",
+                "Use letters and digits, with single dots, hyphens or underscores between them.",
             ),
             UsernameError::Mixed => Text::new(
                 "username_invalid.mixed",
-                "This username mixes letters of several alphabets, or has letters that few can tell apart.",
+                "This username mixes letters from different alphabets, or has letters that are \
+                 hard to tell apart.",
             ),
         }
     }

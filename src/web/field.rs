@@ -104,7 +104,7 @@ impl Field {
             (FieldKind::Number, Some(value)) => Some(read_number(value)?),
             (_, Some(Value::String(text))) => Some(Value::String(self.read_text(text)?)),
             (_, Some(_)) => {
-                return Err(Text::new("unexpected_value.text", "This has to be a text."));
+                return Err(Text::new("unexpected_value.text", "This must be text."));
             }
         };
         match value {
@@ -118,7 +118,7 @@ impl Field {
             None | Some(Value::Null) => false,
             Some(sent) => {
                 let Flag(flag) = serde_json::from_value(sent).map_err(|_| {
-                    Text::new("unexpected_value.flag", "This has to be true or false.")
+                    Text::new("unexpected_value.flag", "This must be true or false.")
                 })?;
                 flag
             }
@@ -129,12 +129,15 @@ impl Field {
     fn read_text(&self, text: String) -> Result<String, Text> {
         match self.kind {
             FieldKind::Choice(options) if options.iter().all(|(value, _)| *value != text) => {
-                return Err(Text::new("unexpected_value.choice", "Choose one of the list."));
+                return Err(Text::new(
+                    "unexpected_value.choice",
+                    "Choose an option from the list.",
+                ));
             }
             FieldKind::Text if text.contains(char::is_control) => {
                 return Err(Text::new(
                     "unexpected_value.character",
-                    "This holds a character that cannot be.",
+                    "This contains a character that isn't allowed.",
                 ));
             }
             _ => {}
@@ -150,7 +153,7 @@ impl Field {
 
     fn missing(&self) -> Text {
         let (id, words) = match self.kind {
-            FieldKind::Checkbox => ("required.tick", "Tick \u{201c}{label}\u{201d} to go on."),
+            FieldKind::Checkbox => ("required.tick", "Tick \u{201c}{label}\u{201d} to continue."),
             FieldKind::Choice(_) => {
                 ("required.choice", "Choose something for \u{201c}{label}\u{201d}.")
             }
@@ -209,7 +212,7 @@ fn read_number(sent: Value) -> Result<Value, Text> {
     };
     number
         .map(Value::Number)
-        .ok_or_else(|| Text::new("unexpected_value.number", "This has to be a number."))
+        .ok_or_else(|| Text::new("unexpected_value.number", "This must be a number."))
 }
 
 #[cfg(test)]

@@ -41,7 +41,7 @@ impl IdentityFields<'_> {
         let (field, typed) = filled.next().unwrap_or((page_field(known), ""));
         if let Some((second, _)) = filled.next() {
             errors
-                .push(second, Text::new("identity_ambiguous", "Fill in one of these fields only."));
+                .push(second, Text::new("identity_ambiguous", "Fill in only one of these fields."));
             return Ok(None);
         }
         let email = |typed| Email::parse(typed).map(Identity::Email);

@@ -42,17 +42,20 @@ pub(crate) fn read_members<T: DeserializeOwned>(
 }
 
 /// What is said of a member that is not there.
-pub(crate) const MISSING: Text = Text::new("required", "This is missing.");
+pub(crate) const MISSING: Text = Text::new("required", "This field is required.");
 
 /// Words that a value was not taken, of which the kind is known or not.
 pub(crate) fn untaken(kind: Option<&str>) -> Text {
     match kind {
-        None | Some("a text") => Text::new(
-            "unexpected_value.other",
-            "This cannot be taken: it is no value of this field.",
-        ),
-        Some(kind) => Text::new("unexpected_value.kind", "This cannot be taken: {kind} was sent.")
-            .with("kind", kind),
+        None | Some("a text") => {
+            Text::new("unexpected_value.other", "This isn't a valid value for this field.")
+        }
+        Some(kind) => Text::new(
+            "unexpected_value.kind",
+            "This isn't a valid value for this \
+        field: {kind} was sent.",
+        )
+        .with("kind", kind),
     }
 }
 

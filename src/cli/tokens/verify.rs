@@ -128,7 +128,8 @@ async fn check(application: &Application, token: &Token, kind: &str) -> Result<(
         return Ok(());
     };
     Err(Failure::refused(format!(
-        "the token is genuine, and good no more: {why} (credentials_refused). What it says is printed \
+        "the token is genuine, but no longer valid: {why} (credentials_refused). What it says is \
+         printed \
          with --keys-only"
     )))
 }

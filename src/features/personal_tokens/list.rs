@@ -25,7 +25,7 @@ pub(super) const PAGE: Embedded = page!("personal_tokens");
 
 const REVOKED: Notice = Notice::success(Text::new(
     "personal_tokens.revoked",
-    "That token is revoked. Whoever has it gets in no more.",
+    "The token has been revoked. It no longer grants access.",
 ));
 
 /// What the page offers, in days.
@@ -178,6 +178,6 @@ impl ScopeBox {
 }
 
 fn unknown() -> Rejection {
-    let text = Text::new("personal_token_unknown", "There is no such token any more.");
+    let text = Text::new("personal_token_unknown", "This token no longer exists.");
     FieldErrors::one("personal_token", text).into()
 }

@@ -20,7 +20,11 @@ use crate::web::visit::Visit;
 
 pub(super) const PAGE: Embedded = page!("tokens");
 
-const ENDED: Notice = Notice::success(Text::new("tokens.ended", "That program is logged out."));
+const ENDED: Notice = Notice::success(Text::new(
+    "tokens.ended",
+    "The program has been logged \
+out.",
+));
 
 /// What is submitted to `/tokens/end`.
 #[derive(Default, Deserialize)]
@@ -72,7 +76,7 @@ async fn end_one(
 }
 
 fn unknown() -> Rejection {
-    FieldErrors::one("program", Text::new("program_unknown", "This program is logged out already."))
+    FieldErrors::one("program", Text::new("program_unknown", "This program is already logged out."))
         .into()
 }
 

@@ -465,7 +465,7 @@ fn a_role_includes_others_and_shows_it() {
     let excluded = place.run("roles exclude admin editor").succeeded();
     assert_eq!(excluded, "The role \"admin\" includes the role \"editor\" no more.\n");
     let again = place.run("roles exclude admin editor").succeeded();
-    assert_eq!(again, "The role \"admin\" was not told to include the role \"editor\".\n");
+    assert_eq!(again, "The role \"admin\" did not include the role \"editor\".\n");
     assert_eq!(place.account()["included_roles"], json!(null));
     let revoked = place.run("roles revoke ann@example.org reader").succeeded();
     assert_eq!(revoked, "ann@example.org did not have the role \"reader\".\n");

@@ -142,9 +142,10 @@ fn each_wrong_entry_of_a_list_is_told_by_its_place() {
             "security.redirect_origins[2]: is wrong",
             "security.mechanisms[1]: is \"tocken\", which nothing provides. Write \"token\"",
             "security.mechanisms[2]: is \"basic\", and the feature basic is not enabled",
-            "security.public[0]: is \"here\", which is no path",
-            "security.public[2]: is \"elsewhere\", which is no path",
-            "security.roles: is wrong: it is \"chek\", which is none of its values. Write \"check\"",
+            "security.public[0]: is \"here\", which is not a path",
+            "security.public[2]: is \"elsewhere\", which is not a path",
+            "security.roles: is wrong: it is \"chek\", which is not one of its values. Write \
+             \"check\"",
             "security.migrate: is wrong: it is 7, and has to be",
             "security.csrf.origins[0]: is wrong",
             "security.csrf.origins[2]: is wrong",
@@ -171,15 +172,15 @@ fn what_is_no_table_is_told_instead_of_being_ignored() {
     assert_told(
         &told_by("debug", toml, "Error: "),
         &[
-            "security.login: is no table. Write [default.security.login]",
-            "security.register: is no table",
-            "security.remember: is no table",
-            "security.throttle: is no table",
+            "security.login: is not a table. Write [default.security.login]",
+            "security.register: is not a table",
+            "security.remember: is not a table",
+            "security.throttle: is not a table",
         ],
     );
     let said = said_by("debug", "[debug]\nsecurity = 3\n", &[]);
     assert!(
-        said.iter().any(|line| line.starts_with("Error: security: is no table. ")),
+        said.iter().any(|line| line.starts_with("Error: security: is not a table. ")),
         "{said:#?}"
     );
 }

@@ -12,7 +12,7 @@ use crate::support::links::{change_email_link, link_to, reset_link};
 
 const NEW: &str = "another horse battery staple";
 const CHOSEN: &[(&str, &str)] = &[("password", NEW), ("password_confirm", NEW)];
-const DEAD: &str = "This link does not work any more";
+const DEAD: &str = "This link no longer works";
 
 /// A link, what is sent with its button, what a second press is told, and which account the first one names.
 struct Link {

@@ -95,7 +95,7 @@ async fn a_token_that_is_used_again_ends_its_family_and_the_owner_is_told() {
         assert_refused(&refresh(&app, token).await, "refresh_token_ended");
     }
     let mail = app.newest_mail_to(ANN).await;
-    assert_eq!(mail.subject, "A program of yours is logged out");
+    assert_eq!(mail.subject, "One of your programs was logged out");
     for part in [&mail.text, &mail.html] {
         assert!(part.contains("203.0.113.9") && part.contains("/reset"), "{part}");
         assert!(!part.contains("v4."), "{part}");
