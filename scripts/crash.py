@@ -84,12 +84,12 @@ def main():
 
 # What people do.
 
-CONFIRM = "Confirm your address"
+CONFIRM = "Confirm your email address"
 RESET = "Choose a new password"
 CHANGE = "Confirm your new email address"
 PASSWORD_CHANGED = "Your password was changed"
 ADDRESS_CHANGED = "Your email address was changed"
-UNDONE = "The change of your email address was undone"
+UNDONE = "Your email address change was undone"
 
 
 class Person:

@@ -148,7 +148,7 @@ impl Rejection {
     /// Returns the sentence for people. The [reason](Text::reason) of the text is that of the refusal.
     pub fn text(&self) -> Text {
         let (id, words) = match self {
-            Self::InvalidInput(_) => ("invalid_input", "Please correct what is marked below."),
+            Self::InvalidInput(_) => ("invalid_input", "Please correct the fields marked below."),
             Self::InvalidCredentials => (
                 "invalid_credentials",
                 "The login details are wrong, or the account can't be used yet. If you just registered, confirm your \
@@ -160,35 +160,34 @@ impl Rejection {
                 "The refresh token is missing: send it as `refresh_token`, or in its cookie.",
             ),
             Self::RefreshTokenRefused(fault) => {
-                let words = "The refresh token is not accepted.";
+                let words = "The refresh token isn't valid.";
                 return Text::new("refresh_token_refused", words).with_reason(fault.reason());
             }
             Self::CredentialsRefused => {
-                ("credentials_refused", "The credentials of this request are not valid.")
+                ("credentials_refused", "The login details sent with this request aren't valid.")
             }
             Self::TokenRefused(fault) => {
-                let words = "The token of this request is not accepted.";
+                let words = "The token sent with this request isn't valid.";
                 return Text::new("token_refused", words).with_reason(fault.reason());
             }
-            Self::ConflictingCredentials => (
-                "conflicting_credentials",
-                "The credentials of this request contradict each other.",
-            ),
+            Self::ConflictingCredentials => {
+                ("conflicting_credentials", "This request was sent with conflicting login details.")
+            }
             Self::AlreadyAuthenticated => ("already_authenticated", "You are already logged in."),
             Self::NotFresh => {
                 ("reauth_required", "Please enter your password again to confirm it's you.")
             }
             Self::NotAssured(_) => (
                 "second_factor_required",
-                "Please confirm it's you with a second factor to continue.",
+                "Please confirm it's you with your second factor to continue.",
             ),
             Self::MustChange => ("password_change_required", "Please choose a new password first."),
-            Self::Forbidden => ("forbidden", "You are not allowed to do this."),
+            Self::Forbidden => ("forbidden", "You don't have permission to do this."),
             Self::InsufficientScope => {
-                ("insufficient_scope", "The token of this request does not allow this.")
+                ("insufficient_scope", "The token sent with this request doesn't allow this.")
             }
             Self::OwnRowMissing => {
-                ("own_row_missing", "Something is missing in your account that this page needs.")
+                ("own_row_missing", "Your account is missing something this page needs.")
             }
             Self::RegistrationClosed { by_invitation: true } => (
                 "registration_closed.by_invitation",
@@ -196,7 +195,7 @@ impl Rejection {
                  you.",
             ),
             Self::RegistrationClosed { by_invitation: false } => {
-                ("registration_closed", "Registration is closed at the moment.")
+                ("registration_closed", "Sign-up is closed at the moment.")
             }
             Self::CsrfFailed(_) => (
                 "csrf_failed",
@@ -204,7 +203,7 @@ impl Rejection {
                  doesn't help, delete the cookies of this site.",
             ),
             Self::CrossSite => {
-                ("cross_site", "This request came from another site, so we did not carry it out.")
+                ("cross_site", "This request came from another site and was blocked.")
             }
             Self::InvalidLink => {
                 ("invalid_link", "This link is no longer valid. Please request a new one.")
@@ -212,14 +211,17 @@ impl Rejection {
             Self::Throttled { .. } => {
                 ("throttled", "Too many attempts. Please wait a while, then try again.")
             }
+            Self::Saturated => {
+                ("saturated", "Too many people are logging in right now. Please try again.")
+            }
             Self::Saturated => (
                 "saturated",
                 "Too many people are logging in right now. Please try again in a moment.",
             ),
             Self::Unavailable => {
-                ("unavailable", "This is not available right now. Please try again in a moment.")
+                ("unavailable", "This isn't working right now. Please try again in a moment.")
             }
-            Self::TooLarge => ("too_large", "This is too large."),
+            Self::TooLarge => ("too_large", "What you sent is too large."),
             Self::UnsupportedMediaType => ("unsupported_media_type", "Send a form or JSON."),
             Self::LinkUsed(text) | Self::Custom { text, .. } => return text.clone(),
         };
@@ -237,7 +239,7 @@ impl Rejection {
             ),
             Self::OwnRowMissing => Text::new(
                 "own_row_missing.program",
-                "Something is missing in your account that is needed here.",
+                "Your account is missing something needed here.",
             ),
             _ => self.text(),
         }

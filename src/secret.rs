@@ -83,8 +83,8 @@ macro_rules! refuse_scalars {
 
 pub(crate) use refuse_scalars;
 
-/// The error for a value that should be text.
-const NO_TEXT: &str = "it is no text. Write it in quotes";
+/// What is said of a value that is to be a text and is none.
+const NO_TEXT: &str = "it is not text. Write it in quotes";
 
 /// Reads text, without quoting any other value.
 struct TextVisitor;
@@ -141,7 +141,7 @@ mod tests {
         for json in ["12345", "-12345", "12345.5", "true", "null", "[\"12345\"]", "{\"12345\": 1}"]
         {
             let fault = read(json).unwrap_err().to_string();
-            assert!(fault.starts_with("it is no text. Write it in quotes"), "{json}: {fault}");
+            assert!(fault.starts_with("it is not text. Write it in quotes"), "{json}: {fault}");
             assert!(!fault.contains("12345") && !fault.contains("true"), "{fault}");
         }
     }

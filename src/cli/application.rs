@@ -90,7 +90,7 @@ impl Application {
         let store = store.map_err(|fault| with_profile(fault, figment))?;
         let name = store.database_name();
         note(match missing {
-            Some(_) => format!("Database: {name}, made just now"),
+            Some(_) => format!("Database: {name}, just created"),
             None => format!("Database: {name}"),
         });
         Ok(Self { figment: figment.clone(), config, base_url, store })
@@ -112,7 +112,7 @@ impl Application {
         let is_made = !has_keys(&self.config, &figment);
         let keyring = keyring(&self.config, &figment)?;
         if is_made {
-            note("Keys: made just now in security.keys, beside the database".to_owned());
+            note("Keys: just created in security.keys, beside the database".to_owned());
         }
         Ok(Journal::new(Arc::new(self.store.clone()), &keyring)?)
     }
@@ -253,7 +253,7 @@ pub(crate) fn origin() -> Origin {
 /// Says that the address has no account.
 pub(crate) fn no_account(email: &Email) -> Failure {
     Failure::refused(format!(
-        "{email} has no account. List those there are with `rocket-security users list`"
+        "{email} has no account. List the accounts with `rocket-security users list`"
     ))
 }
 

@@ -101,7 +101,7 @@ async fn verify(journal: &Journal, expect: Option<End>) -> Result<(), Failure> {
         None if rows == 0 => print("The journal has no rows."),
         None if report.lost.is_empty() => {
             let hash = hex(&report.hash);
-            print(format_args!("The journal is intact: {rows} rows, ending with {rows}:{hash}"))
+            print(format_args!("The journal is intact: {rows} rows, the end is {rows}:{hash}"))
         }
         None => {
             let hash = hex(&report.hash);

@@ -235,8 +235,8 @@ fn wrap(path: &Path) -> Result<(), Failure> {
     let key = read_bare(path)?;
     let asks = is_interactive();
     let passphrase = passphrase()?;
-    if asks && ask_password("Repeat it: ")? != passphrase {
-        return Err(Failure::refused("the two do not match. Try again"));
+    if asks && ask_password("Repeat it:  ")? != passphrase {
+        return Err(Failure::refused("the two don't match. Try again"));
     }
     print(wrapped(&key, &passphrase)?.expose())
 }

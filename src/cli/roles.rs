@@ -116,7 +116,7 @@ async fn create(
     description: &str,
 ) -> Result<(), Failure> {
     if application.store.create_role(name, description).await? {
-        print(format_args!("The role \"{name}\" is made."))
+        print(format_args!("The role \"{name}\" is created."))
     } else {
         print(format_args!("The role \"{name}\" exists already and stays as it is."))
     }
@@ -125,7 +125,7 @@ async fn create(
 async fn list(application: &Application) -> Result<(), Failure> {
     let roles = application.store.list_roles().await?;
     if roles.is_empty() {
-        note("There are no roles yet. Make one with `rocket-security roles create NAME`.");
+        note("There are no roles yet. Create one with `rocket-security roles create NAME`.");
         return Ok(());
     }
     let rows = roles.into_iter().map(|role| {

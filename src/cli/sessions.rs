@@ -82,7 +82,7 @@ impl From<SessionRecord> for Listed {
 async fn list(application: &Application, email: &Email, json: bool) -> Result<(), Failure> {
     let live = live(application, email).await?;
     if live.is_empty() && !json {
-        note(format_args!("{email} is logged in nowhere."));
+        note(format_args!("{email} has no sessions."));
         return Ok(());
     }
     let listed = live.into_iter().map(Listed::from);
@@ -144,7 +144,7 @@ async fn end(
             "{email} has no session {chosen}. List those there are with `rocket-security sessions \
              list {email}`"
         ))),
-        (None, 0) => print(format_args!("{email} was logged in nowhere.")),
+        (None, 0) => print(format_args!("{email} had no sessions.")),
         (_, 1) => print("1 session is ended."),
         (_, ended) => print(format_args!("{ended} sessions are ended.")),
     }

@@ -133,7 +133,7 @@ async fn list(application: &Application, email: &Email, json: bool) -> Result<()
     let mut families = application.store.list_families(user.id).await?;
     families.retain(|family| family.is_alive(now));
     if families.is_empty() && !json {
-        note(format_args!("{email} is logged in with no program."));
+        note(format_args!("{email} has no logged-in programs."));
         return Ok(());
     }
     let listed = families.into_iter().map(Listed::from);

@@ -44,7 +44,7 @@ impl Config {
         }
         Err(Error::config(
             "trusted_proxies",
-            "is missing, but base_url is https and Rocket itself does not use TLS",
+            "is missing, but base_url is https and Rocket does not handle TLS itself",
             "Set it to the addresses of your reverse proxy, for example [\"10.0.0.5\"], \
              or to [] if there is none",
         ))
@@ -95,7 +95,7 @@ impl Config {
         let fault = if self.identity.is_empty() {
             Some("is empty")
         } else if self.identity.iter().enumerate().any(is_repeated) {
-            Some("says the same twice")
+            Some("has a duplicate value")
         } else if !self.identifies_by(IdentityAttribute::Email) {
             Some("lacks \"email\", and an account without a username could not log in")
         } else {
@@ -114,7 +114,7 @@ impl Config {
         if self.public.are_everything() {
             faults.push(Error::config(
                 "public",
-                "names \"/\", which would make every route public",
+                "names \"/\", which covers every route",
                 "Name the routes, for example \"/<path..>\" of a FileServer at the root",
             ));
         }
@@ -129,8 +129,8 @@ impl Config {
         }
         Err(Error::config(
             "mechanisms",
-            "is empty, so that no request could be authenticated",
-            "Set it to [\"session\", \"token\"], or to the ones you want",
+            "is empty, so every guard would refuse every request",
+            "Set it to [\"session\", \"token\"], or to those of them that are wanted",
         ))
     }
 }
@@ -225,7 +225,7 @@ mod tests {
         for (line, fault) in [
             (
                 "tokens.passphrase = N",
-                "tokens.passphrase: is wrong: it is no text. Write it in quotes",
+                "tokens.passphrase: is wrong: it is not text. Write it in quotes",
             ),
             ("tokens.passphrase = [N]", "tokens.passphrase: is wrong: it is no text. Write it"),
             ("tokens.keys = N", "tokens.keys: is wrong: it is neither a key as text nor a table"),
@@ -236,10 +236,14 @@ mod tests {
             ),
             ("tokens.keys = { key = N }", "tokens.keys.key: is wrong: it is no text"),
             ("tokens.keys = [{ key = N }]", "tokens.keys[0].key: is wrong: it is no text"),
-            ("mail.url = N", "mail.url: is wrong: it is no text. Write it in quotes"),
-            ("mail.url = { N = N }", "mail.url: is wrong: it is no text. Write it in quotes"),
-            ("mail = \"smtps://user:N@example.org\"", "mail: is wrong: it is no table. Correct it"),
-            ("tokens = N", "tokens: is wrong: it is no table. Correct it"),
+            ("mail.url = N", "mail.url: is wrong: it is not text. Write it in quotes"),
+            ("mail.url = { N = N }", "mail.url: is wrong: it is not text. Write it in quotes"),
+            (
+                "mail = \"smtps://user:N@example.org\"",
+                "mail: is wrong: it is not a table. \
+            Correct it",
+            ),
+            ("tokens = N", "tokens: is wrong: it is not a table. Correct it"),
             ("keys = N", "keys: is wrong: it is neither a key as text nor a list"),
         ] {
             let line = line.replace('N', NUMBER);
@@ -253,7 +257,7 @@ mod tests {
     fn what_a_user_goes_by_is_named_once_and_known() {
         for (identity, fault) in [
             ("[]", "security.identity: is empty. Set it to"),
-            ("[\"email\", \"email\"]", "security.identity: says the same twice. Set it to"),
+            ("[\"email\", \"email\"]", "security.identity: has a duplicate value. Set it to"),
             ("[\"username\"]", "security.identity: lacks \"email\", and"),
             ("[\"email\", \"phone\"]", "security.identity"),
             ("\"email\"", "security.identity"),

@@ -150,7 +150,7 @@ impl CookiesConfig {
             None => Ok(()),
             Some([name, _]) => Err(Error::config(
                 "cookies",
-                format!("gives two cookies the name \"{name}\""),
+                format!("calls two cookies \"{name}\""),
                 "Give `session` and `remember` different names",
             )),
         }

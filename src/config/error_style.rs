@@ -46,7 +46,7 @@ impl<'de> Deserialize<'de> for ErrorStyle {
         let known = Self::ALL.into_iter().find(|style| style.as_str() == written);
         known.ok_or_else(|| {
             let cure = instead_of(&written, &Self::ALL.map(Self::as_str));
-            D::Error::custom(format!("it is \"{written}\", which is none of its values. {cure}"))
+            D::Error::custom(format!("it is \"{written}\", which is not one of its values. {cure}"))
         })
     }
 }

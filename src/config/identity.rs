@@ -44,7 +44,7 @@ impl UsernameConfig {
             return Err(Error::config(
                 "username",
                 "has impossible lengths",
-                "Set min_length to 1 or more, and max_length to at least that and at most 64",
+                "Set min_length to 1 or more, and max_length to no less and at most 64",
             ));
         }
         Ok(())

@@ -72,7 +72,7 @@ impl PasswordConfig {
         if self.min_length > MAX_MIN_LENGTH {
             faults.push(Error::config(
                 "password.min_length",
-                "is above 64 and would refuse good passwords",
+                "is above 64, so that long passwords would be refused",
                 "Set it to 15, or to at most 64",
             ));
         }
@@ -113,7 +113,7 @@ impl PasswordConfig {
             let fault = format!(
                 "is {memory} KiB, and hashes of more than 262144 KiB, or less than 8 for each lane, are not verified"
             );
-            refuse("memory", fault, "Remove it to use 19456, or set it to at most 262144");
+            refuse("memory", fault, "Remove it to use 19456, or choose at most 262144");
         }
         if self.threads.is_some_and(|threads| !(1..=MAX_THREADS).contains(&threads)) {
             let fault = "is not between 1 and 1024".to_owned();

@@ -43,7 +43,7 @@ impl Paths {
                 faults.push(Error::config(
                     format!("{key}[{index}]"),
                     format!("is \"{path}\", which is not a path"),
-                    "Write it like \"/admin\", as in the route",
+                    "Write it like \"/admin\", as it stands in the routes",
                 ));
             }
         }

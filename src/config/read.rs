@@ -314,12 +314,12 @@ pub(crate) fn explain(kind: &Kind) -> (String, Option<String>) {
             ("it is one text".to_owned(), Some("Write a list: [\"…\"]".to_owned()))
         }
         Kind::UnknownVariant(value, known) => (
-            format!("it is \"{value}\", which is none of its values"),
+            format!("it is \"{value}\", which is not one of its values"),
             Some(instead_of(value, known)),
         ),
         // The value is not quoted: it may be a secret that belongs one level deeper.
         Kind::InvalidType(_, expected) if expected.starts_with("struct ") => {
-            ("it is no table".to_owned(), None)
+            ("it is not a table".to_owned(), None)
         }
         Kind::InvalidType(found, wanted) | Kind::InvalidValue(found, wanted) => {
             (format!("it is {}, but must be {}", name_found(found), name_wanted(wanted)), None)

@@ -58,7 +58,7 @@ impl Origins {
         }
         Err(Error::config(
             key,
-            format!("has {}, which anyone on the network can read and change", open.join(", ")),
+            format!("has {}, which others on the network can read and change", open.join(", ")),
             "Write it with https",
         ))
     }

@@ -68,7 +68,7 @@ impl TryFrom<u8> for AssuranceLevel {
             1 => Ok(Self::One),
             2 => Ok(Self::Two),
             3 => Ok(Self::Three),
-            _ => Err("it is none of the assurance levels 1, 2 and 3"),
+            _ => Err("it is not one of the assurance levels 1, 2 and 3"),
         }
     }
 }

@@ -143,7 +143,7 @@ impl TokensConfig {
             )),
             Some(kind) => Err(Error::config(
                 format!("tokens.check.{kind}"),
-                "does not name a kind of token",
+                "is not a kind of token",
                 "Use \"access\", or the NAME of a kind of your own",
             )),
         }
@@ -154,13 +154,15 @@ impl TokensConfig {
         for (index, TrustedConfig { kinds, .. }) in self.trusted.iter().enumerate() {
             let is_repeated = |(at, kind)| kinds.iter().take(at).any(|before| before == kind);
             let fault = if kinds.is_empty() {
-                "is empty, and no token would be accepted".to_owned()
+                "is empty, so no token would be accepted".to_owned()
             } else if kinds.iter().any(|kind| kind == "refresh") {
-                "names \"refresh\", and refresh tokens of others are never accepted".to_owned()
+                "names \"refresh\", but refresh tokens of other issuers are never \
+                 accepted"
+                    .to_owned()
             } else if let Some(kind) = kinds.iter().find(|kind| !is_kind(kind)) {
-                format!("names \"{kind}\", which is no kind of token")
+                format!("names \"{kind}\", which is not a kind of token")
             } else if kinds.iter().enumerate().any(is_repeated) {
-                "says the same twice".to_owned()
+                "has a duplicate value".to_owned()
             } else {
                 continue;
             };
@@ -182,8 +184,8 @@ impl TokensConfig {
             is_repeated |= rest.clone().any(|other| other == source);
         }
         let fault = match (self.sources.is_empty(), is_repeated) {
-            (true, _) => Some("is empty, and no token would be found"),
-            (_, true) => Some("says the same twice"),
+            (true, _) => Some("is empty, so no token would be found"),
+            (_, true) => Some("has a duplicate value"),
             (false, false) => None,
         };
         if let Some(fault) = fault {

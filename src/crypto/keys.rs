@@ -178,8 +178,9 @@ impl Keyring {
             Error::Config { key, fault, .. } => Error::Config {
                 key,
                 fault: format!("{fault}, in the file {}", path.display()),
-                cure: "Put a copy of the file back. If there is none, delete it, and keys are made anew: all users \
-                       have to log in again, and what was sealed with the old keys is lost"
+                cure: "Put a copy of the file back. If you have no copy, delete the file to \
+                create new keys: all users will have to log in again, and data sealed with the \
+                old keys is lost"
                     .to_owned(),
             },
             fault => fault,

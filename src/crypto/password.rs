@@ -97,8 +97,8 @@ pub struct PasswordPolicy {
 
 const BLOCKLISTED: Text = Text::new(
     "password_blocklisted",
-    "This password is among the first that guessing programs try. Add a few words that have nothing to do with \
-     each other, you, or this site.",
+    "This password is too easy to guess. Add a few words that have nothing to do with each \
+     other, with you, or with this site.",
 );
 
 impl PasswordPolicy {

@@ -112,7 +112,7 @@ impl<S: Default + 'static> Pool<S> {
         slot: &Slot,
         work: impl FnOnce(&mut S) -> T + Send + 'static,
     ) -> Result<T> {
-        let gone = || Error::Crypto("the work for a password did not come to its end".to_owned());
+        let gone = || Error::Crypto("hashing a password did not finish".to_owned());
         let (answer, result) = oneshot::channel();
         let place = slot.clone();
         let job: Job<S> = Box::new(move |state| {
@@ -139,7 +139,7 @@ fn work<S: Default>(inbox: &Mutex<mpsc::Receiver<Job<S>>>) {
         };
         // A panic fails one request. If it ended the thread, soon no user could log in.
         if catch_unwind(AssertUnwindSafe(|| job(&mut state))).is_err() {
-            log::error!("the work for a password panicked");
+            log::error!("hashing a password panicked");
             state = S::default();
         }
     }

@@ -63,7 +63,7 @@ const TEMPLATES: &[Embedded] = templates![PAGE; "change_notice"];
 
 const CHANGED: Notice = Notice::success(Text::new(
     "change_password.changed",
-    "Your password was changed. You have been logged out everywhere else.",
+    "Your password has been changed. You've been logged out on all your other devices.",
 ));
 
 impl<D> Feature<D> for ChangePassword {
@@ -153,7 +153,11 @@ async fn change(
     if has_password && form.password == form.new_password {
         errors.push(
             "new_password",
-            Text::new("password_unchanged", "This is already your password."),
+            Text::new(
+                "password_unchanged",
+                "This is already your password. Choose a different \
+            one.",
+            ),
         );
     }
     let (Some(chosen), true) = (chosen, errors.is_empty()) else {

@@ -71,10 +71,10 @@ const PAGE: Embedded = page!("change_username");
 const TEMPLATES: &[Embedded] = templates![PAGE; "change_username_notice"];
 
 const CHANGED: Notice =
-    Notice::success(Text::new("change_username.changed", "Your username was changed."));
+    Notice::success(Text::new("change_username.changed", "Your username has been changed."));
 
 const REMOVED: Notice =
-    Notice::success(Text::new("change_username.removed", "Your username was removed."));
+    Notice::success(Text::new("change_username.removed", "Your username has been removed."));
 
 const FIELD: &str = "username";
 

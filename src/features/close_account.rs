@@ -111,12 +111,12 @@ const TEMPLATES: &[Embedded] = templates![PAGE, LINK_PAGE; "close_account_notice
 
 const CLOSED: Notice = Notice::info(Text::new(
     "close_account.closed",
-    "Your account is closed. We sent you a mail with a link for opening it again.",
+    "Your account is closed. We sent you an email with a link to reopen it.",
 ));
 
 /// Names the account: another one may be logged in here.
 fn is_reopened(user: &User) -> Notice {
-    let words = "The account of {email} is open again. You can log in now.";
+    let words = "The account {email} is open again. You can log in now.";
     Notice::success(Text::new("close_account.reopened", words).with("email", &user.email))
 }
 
@@ -212,7 +212,7 @@ async fn close(
     let notice = flow
         .notice(
             visit,
-            &Text::new("close_account_notice", "Your account is closed"),
+            &Text::new("close_account_notice", "Your account was closed"),
             user,
             &user.email,
         )?
@@ -234,7 +234,7 @@ impl MailedLink for CloseAccount {
     const ERROR_VIEW: &'static str = "reopen_error_view";
     const DONE: Text = Text::new(
         "invalid_link.close_account",
-        "This link was just used: your account is open again. You can log in.",
+        "This link was just used. Your account was reopened, and you can log in.",
     );
     type Form = Button;
 
@@ -267,7 +267,7 @@ impl MailedLink for CloseAccount {
     ) -> Result<(Change, UserChange), Rejection> {
         let user = &link.user;
         let event = Event::UserReopened { user: user.id, origin: visit.origin() };
-        let subject = Text::new("close_account_reopened", "Your account is open again");
+        let subject = Text::new("close_account_reopened", "Your account was reopened");
         let notice = flow.notice(visit, &subject, user, &user.email)?;
         // It was closed when it was looked at: another link that opens it at this moment makes this one
         // do nothing.
@@ -299,7 +299,7 @@ struct Deletion {
 impl Sweeping for Deletion {
     async fn sweep(&self, now: Timestamp, announcer: &Announcer) -> Result<u64> {
         let farewell = |user: &User| {
-            let subject = Text::new("close_account_deleted", "Your account is deleted");
+            let subject = Text::new("close_account_deleted", "Your account was deleted");
             NewMail::new(&subject, &user.email, now).map(Some)
         };
         delete_lapsed(&self.store, announcer, Lapse::Closed, now, farewell).await

@@ -109,9 +109,9 @@ const TEMPLATES: &[Embedded] =
 /// Names the account: another one may be logged in here.
 fn is_confirmed(user: &User, logs_in: bool) -> Notice {
     let text = if logs_in {
-        Text::new("confirm.confirmed", "The address {email} is confirmed.")
+        Text::new("confirm.confirmed", "The email address {email} is confirmed.")
     } else {
-        let words = "The address {email} is confirmed. You can log in now.";
+        let words = "The email address {email} is confirmed. You can log in now.";
         Text::new("confirm.confirmed.log_in", words)
     };
     Notice::success(text.with("email", &user.email))
@@ -119,7 +119,7 @@ fn is_confirmed(user: &User, logs_in: bool) -> Notice {
 
 const LINK_IS_SENT: Notice = Notice::info(Text::new(
     "confirm.link_is_sent",
-    "If there is an unconfirmed account with this address, we have sent it a new link.",
+    "If this address has an account that needs to be confirmed, we'll send it a new link.",
 ));
 
 impl<D: LapseStore> Feature<D> for Confirm {
@@ -184,7 +184,7 @@ async fn submit(
 impl Confirm {
     fn mail(&self, addressee: Addressee, email: &Email, at: Timestamp) -> Result<NewMail> {
         let mail = NewMail::new(
-            &Text::new("confirmation_instructions", "Confirm your address"),
+            &Text::new("confirmation_instructions", "Confirm your email address"),
             email,
             at,
         )?;
@@ -200,7 +200,7 @@ impl MailedLink for Confirm {
     const ERROR_VIEW: &'static str = "confirm_error_view";
     const DONE: Text = Text::new(
         "invalid_link.confirm",
-        "This link was just used: your address is confirmed. You can log in.",
+        "This link was just used. Your email address is confirmed, and you can log in.",
     );
     type Form = NewPassword;
 

@@ -111,7 +111,7 @@ const TEMPLATES: &[Embedded] = templates![PAGE; "invitation", "invite_notice"];
 
 /// Names the account: another one may be logged in here.
 fn is_accepted(user: &User) -> Notice {
-    let words = "Welcome! The account of {email} is ready. You can log in now.";
+    let words = "Welcome! Your account {email} is ready. You can log in now.";
     Notice::success(Text::new("invite.accepted", words).with("email", &user.email))
 }
 
@@ -222,7 +222,7 @@ impl MailedLink for Invite {
     const ERROR_VIEW: &'static str = "invite_error_view";
     const DONE: Text = Text::new(
         "invalid_link.invite",
-        "This link was just used: your account is ready. You can log in.",
+        "This link was just used. Your account is ready, and you can log in.",
     );
     type Form = NewPassword;
 

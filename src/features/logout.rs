@@ -88,7 +88,7 @@ const LOGGED_OUT: Notice = Notice::success(Text::new("logout.logged_out", "You a
 
 const BUT_NO_PROGRAM: Notice = Notice::info(Text::new(
     "logout.but_no_program",
-    "You are logged out here. The program may still be logged in: please log it out later.",
+    "You are logged out here, but the program couldn't be logged out. Please try again later.",
 ));
 
 impl<D> Feature<D> for Logout {

@@ -54,7 +54,7 @@ const TEMPLATES: &[Embedded] = templates![PAGE; "username_recovery"];
 
 const IS_SENT: Notice = Notice::info(Text::new(
     "recover_username.is_sent",
-    "If there is an account with this address, we have sent it a mail with the username.",
+    "If this address has an account, we'll send its username there.",
 ));
 
 impl<D> Feature<D> for RecoverUsername {

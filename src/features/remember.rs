@@ -130,7 +130,7 @@ const LONGEST_LIFETIME: TimeDelta = TimeDelta::days(365);
 /// How many series are ended at a time.
 const BATCH: u32 = 200;
 
-const THEFT: Text = Text::new("remember_theft", "One of your browsers is no longer remembered");
+const THEFT: Text = Text::new("remember_theft", "One of your browsers was logged out");
 
 impl<D: RememberStore> Feature<D> for Remember {
     const NAME: &'static str = "remember";
@@ -142,8 +142,8 @@ impl<D: RememberStore> Feature<D> for Remember {
         if config.session.ends_for_good {
             faults.push(Error::config(
                 "session.aal",
-                "requires users to log in again, but the feature remember lets browsers \
-                 return without a login",
+                "is a level that requires a login each time, but the feature remember lets \
+                 browsers come back without one",
                 "Disable the feature, or set session.idle and session.absolute instead of a level",
             ));
         }

@@ -99,12 +99,12 @@ const TEMPLATES: &[Embedded] = templates![PAGE, LINK_PAGE; "reset_instructions",
 
 const LINK_IS_SENT: Notice = Notice::info(Text::new(
     "reset.link_is_sent",
-    "If there is an account with this address, we have sent it a link for choosing a new password.",
+    "If this address has an account, we'll send it a link to choose a new password.",
 ));
 
 /// Names the account: another one may be logged in here.
 fn is_reset(user: &User) -> Notice {
-    let words = "The password of {email} was changed. You can log in with it now.";
+    let words = "The password for {email} has been changed. You can now log in with it.";
     Notice::success(Text::new("reset.done", words).with("email", &user.email))
 }
 
@@ -187,10 +187,8 @@ impl MailedLink for Reset {
     const PURPOSE: &'static str = "reset";
     const VIEW: &'static str = "reset_view";
     const ERROR_VIEW: &'static str = "reset_error_view";
-    const DONE: Text = Text::new(
-        "invalid_link.reset",
-        "This link was just used: the password of the account was changed.",
-    );
+    const DONE: Text =
+        Text::new("invalid_link.reset", "This link was just used. The password has been changed.");
     type Form = NewPassword;
 
     fn page(&self, flow: &Flow, link: Option<&OpenLink>) -> Page {

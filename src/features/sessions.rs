@@ -63,10 +63,10 @@ pub struct Sessions {}
 
 const PAGE: Embedded = page!("sessions");
 
-const ENDED: Notice = Notice::success(Text::new("sessions.ended", "The session was ended."));
+const ENDED: Notice = Notice::success(Text::new("sessions.ended", "The session has been ended."));
 
 const OTHERS_ENDED: Notice =
-    Notice::success(Text::new("sessions.others_ended", "All other sessions were ended."));
+    Notice::success(Text::new("sessions.others_ended", "All other sessions have been ended."));
 
 impl<D> Feature<D> for Sessions {
     const NAME: &'static str = "sessions";
@@ -156,7 +156,7 @@ async fn end_one(
 }
 
 fn unknown() -> Rejection {
-    FieldErrors::one("session", Text::new("session_unknown", "This session is already logged out."))
+    FieldErrors::one("session", Text::new("session_unknown", "This session has already ended."))
         .into()
 }
 

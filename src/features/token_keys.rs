@@ -75,7 +75,7 @@ impl<D> Feature<D> for TokenKeys {
         }
         Err(Error::config(
             "token_keys.path",
-            format!("is \"{}\", which is not the path of a document", self.path),
+            format!("is \"{}\", which is not a path of a document", self.path),
             format!("Remove it for \"{PATH}\", or write it like that"),
         ))
     }

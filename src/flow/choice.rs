@@ -127,7 +127,7 @@ impl Flow {
         }
         if confirm.is_some_and(|confirm| confirm != password) {
             let field = format!("{field}_confirm");
-            errors.push(&field, Text::new("password_mismatch", "The passwords do not match."));
+            errors.push(&field, Text::new("password_mismatch", "The passwords don't match."));
         }
         Ok(parsed)
     }

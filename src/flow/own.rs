@@ -113,7 +113,7 @@ impl Flow {
         let verified = self.verify_password(&slot, &identity, &password, stored).await?;
         if verified == PasswordMatch::No || tally.is_disabled {
             self.fail_password(visit, user, &tally, verified).await?;
-            let text = Text::new("invalid_password", "This password is wrong.");
+            let text = Text::new("invalid_password", "This password is incorrect.");
             return Err(FieldErrors::one("password", text).into());
         }
         let right = self.limits.found_right(visit, charged, &tally);
@@ -289,7 +289,7 @@ impl Flow {
 }
 
 fn unknown_address() -> String {
-    Text::new("address.unknown", "an unknown address").to_string()
+    Text::new("address.unknown", "(unknown)").to_string()
 }
 
 /// Returns the session of whoever is logged in, or tells that nobody is.

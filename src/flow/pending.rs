@@ -221,7 +221,7 @@ impl Flow {
     ) -> Result<Rejection, Rejection> {
         let via = attempt.method.authn_via();
         self.fail(visit, Some(proving.user()), via, "wrong_proof").await?;
-        let text = Text::new("invalid_code", "This code is wrong or was already used.");
+        let text = Text::new("invalid_code", "This code is incorrect or was already used.");
         Ok(FieldErrors::one(field, text).into())
     }
 

@@ -174,7 +174,12 @@ impl fmt::Display for Denied {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.because {
             Because::Forbidden => Rejection::Forbidden.fmt(f),
-            Because::Hidden => Text::new("hidden", "This does not exist.").fmt(f),
+            Because::Hidden => Text::new(
+                "hidden",
+                "We couldn't find what you're looking \
+            for.",
+            )
+            .fmt(f),
             Because::Fault(rejection) => rejection.fmt(f),
         }
     }

@@ -79,13 +79,13 @@ fn needing_consent(config: &Config, mail: &str) -> Vec<Concession> {
         (
             config.base_url.as_ref().is_some_and(is_plain),
             "base_url",
-            "is http, so that anyone on the network can read passwords and take over sessions",
+            "is http, so others on the network can read passwords and take over sessions",
             "Serve the application by https and set its address",
         ),
         (
             mail.starts_with("file:") || mail.starts_with("capture:"),
             "mail.url",
-            "is not a mail server: mail stays on this machine and reaches no user",
+            "is not a mail server, so no mail reaches users and its links are kept on this machine",
             "Set it to your mail server, for example \"smtps://user:password@mail.example.org\"",
         ),
         (

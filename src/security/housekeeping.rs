@@ -60,7 +60,7 @@ impl Housekeeping {
     pub(super) async fn run(&self) {
         loop {
             if let Err(fault) = self.sweep().await {
-                log::error!("expired rows could not be deleted: {fault}");
+                log::error!("expired data could not be deleted: {fault}");
             }
             sleep(PAUSE).await;
         }
@@ -82,8 +82,8 @@ impl Housekeeping {
             // A feature that fails or panics does not keep the others from their work.
             match AssertUnwindSafe(feature.sweep(now, &self.announcer)).catch_unwind().await {
                 Ok(Ok(rows)) => deleted += rows,
-                Ok(Err(fault)) => log::error!("a feature could not delete expired rows: {fault}"),
-                Err(_) => log::error!("a feature panicked while deleting expired rows"),
+                Ok(Err(fault)) => log::error!("a feature could not delete expired data: {fault}"),
+                Err(_) => log::error!("a feature panicked while deleting expired data"),
             }
         }
         Ok(deleted)

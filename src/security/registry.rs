@@ -53,7 +53,7 @@ fn check_urls<D, F: Feature<D>>(feature: &F, config: &Config) -> Result<()> {
         return Err(Error::config(
             F::NAME,
             format!("leads to {url} ({name}), which is not a path on this site"),
-            "Write a path, or add its origin to security.redirect_origins",
+            "Write a path, or have its origin in security.redirect_origins",
         ));
     }
     Ok(())

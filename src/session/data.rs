@@ -69,7 +69,7 @@ pub enum SessionError {
 impl From<SessionError> for Rejection {
     fn from(fault: SessionError) -> Self {
         if matches!(fault, SessionError::TooLarge { .. }) {
-            let text = Text::new("session_full", "There is not enough room for that.");
+            let text = Text::new("session_full", "There is no space left to save this.");
             return Self::Custom { status: Status::BadRequest, text };
         }
         log::error!("{fault}");

@@ -110,7 +110,7 @@ impl SessionManager {
             },
         };
         if let Err(fault) = written {
-            log::error!("the cookies of a dead link could not be cleared: {fault}");
+            log::error!("the cookies of a browser could not be removed: {fault}");
         }
         true
     }

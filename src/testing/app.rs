@@ -281,7 +281,7 @@ impl TestApp {
     pub(super) fn state<T: Send + Sync + 'static>(&self) -> &T {
         match self.client.rocket().state::<T>() {
             Some(state) => state,
-            None => panic!("`Security` is not attached, or has a mailer of its own"),
+            None => panic!("`Security` is not attached, or has a custom mailer"),
         }
     }
 }

@@ -176,7 +176,7 @@ impl<'t, K: TokenKind> TokenBuilder<'t, K> {
             return Err(fault);
         }
         if self.subject.text.is_empty() {
-            return Err(refuse("it names no user"));
+            return Err(refuse("it has no subject"));
         }
         let purpose = self.purpose.unwrap_or(self.ring.purpose);
         let key = self.ring.active(purpose).ok_or_else(|| {

@@ -94,7 +94,7 @@ impl From<EmailError> for Text {
             ),
             EmailError::Malformed => Text::new(
                 "email_invalid.malformed",
-                "This is not an email address. Enter one like name@example.org.",
+                "Enter a valid email address, such as name@example.org.",
             ),
         }
     }

@@ -140,7 +140,7 @@ impl From<UsernameError> for Text {
             ),
             UsernameError::LooksLikeAddress => Text::new(
                 "username_invalid.looks_like_address",
-                "A username can't be an email address.",
+                "A username can't be an email address. Leave out the @.",
             ),
             UsernameError::Malformed => Text::new(
                 "username_invalid.malformed",
@@ -148,7 +148,8 @@ impl From<UsernameError> for Text {
             ),
             UsernameError::Mixed => Text::new(
                 "username_invalid.mixed",
-                "This username mixes alphabets or has letters that are easily confused.",
+                "This username mixes letters from different alphabets, or has letters that are \
+                 hard to tell apart.",
             ),
         }
     }

@@ -107,7 +107,7 @@ impl From<UsernameRefused> for Text {
         match refused {
             UsernameRefused::Invalid(error) => error.into(),
             UsernameRefused::Length { min_length, max_length } => {
-                let words = "A username has {min} to {max} characters.";
+                let words = "Use {min} to {max} characters.";
                 let text = Text::new("username_invalid.length", words);
                 text.with("min", min_length).with("max", max_length)
             }

@@ -67,7 +67,7 @@ fn default_for(status: Status) -> Rejection {
         503 => Rejection::Unavailable,
         _ => Rejection::Custom {
             status: Status::BadRequest,
-            text: Text::new("bad_request", "This request could not be understood."),
+            text: Text::new("bad_request", "We couldn't understand this request."),
         },
     }
 }

@@ -7,7 +7,7 @@ use crate::text::Text;
 /// Says what a browser or a program calls itself, for people.
 pub(crate) fn device(user_agent: Option<&str>) -> String {
     let Some(text) = user_agent.filter(|text| !text.trim().is_empty()) else {
-        return Text::new("device.unknown", "An unknown device").to_string();
+        return Text::new("device.unknown", "Unknown device").to_string();
     };
     match Parser::new().parse(text) {
         Some(found) if found.name != "UNKNOWN" && found.os != "UNKNOWN" => {
@@ -33,7 +33,7 @@ mod tests {
         assert_eq!(device(Some(windows)), "Chrome on Windows 10");
         assert_eq!(device(Some(phone)), "Safari on iPhone");
         assert_eq!(device(Some("backup-script/2")), "backup-script/2");
-        assert_eq!(device(Some(" ")), "An unknown device");
-        assert_eq!(device(None), "An unknown device");
+        assert_eq!(device(Some(" ")), "Unknown device");
+        assert_eq!(device(None), "Unknown device");
     }
 }

@@ -143,7 +143,7 @@ impl Field {
             FieldKind::Text if text.contains(char::is_control) => {
                 return Err(Text::new(
                     "unexpected_value.character",
-                    "This contains a character that is not allowed.",
+                    "This contains a character that isn't allowed.",
                 ));
             }
             _ => {}
@@ -159,7 +159,7 @@ impl Field {
 
     fn missing(&self) -> Text {
         let (id, words) = match self.kind {
-            FieldKind::Checkbox => ("required.tick", "Tick \u{201c}{label}\u{201d} to go on."),
+            FieldKind::Checkbox => ("required.tick", "Tick \u{201c}{label}\u{201d} to continue."),
             FieldKind::Choice(_) => {
                 ("required.choice", "Choose something for \u{201c}{label}\u{201d}.")
             }

@@ -56,7 +56,7 @@ pub(super) async fn inspect(request: &mut Request<'_>, data: &mut Data<'_>, toke
 pub(crate) fn refuse_override() -> Rejection {
     Rejection::Custom {
         status: Status::BadRequest,
-        text: Text::new("method_override", "A form can't change its method with `_method`."),
+        text: Text::new("method_override", "A form can't override the request method."),
     }
 }
 

@@ -48,12 +48,14 @@ pub(crate) const MISSING: Text = Text::new("required", "This field is required."
 pub(crate) fn untaken(kind: Option<&str>) -> Text {
     match kind {
         None | Some("a text") => {
-            Text::new("unexpected_value.other", "This value is not valid here.")
+            Text::new("unexpected_value.other", "This isn't a valid value for this field.")
         }
-        Some(kind) => {
-            Text::new("unexpected_value.kind", "This value is not valid here: you sent {kind}.")
-                .with("kind", kind)
-        }
+        Some(kind) => Text::new(
+            "unexpected_value.kind",
+            "This isn't a valid value for this \
+        field: {kind} was sent.",
+        )
+        .with("kind", kind),
     }
 }
 

@@ -100,7 +100,7 @@ impl<'de> Deserialize<'de> for Next {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         Self::parse(&text).ok_or_else(|| {
-            serde::de::Error::custom("it is no path on this site, like \"/welcome\"")
+            serde::de::Error::custom("it is not a path on this site, like \"/welcome\"")
         })
     }
 }

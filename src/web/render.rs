@@ -153,7 +153,7 @@ fn own_fault_page<'r>(status: Status, fault: Option<&PageFault>) -> Response<'r>
             escape_html(&fault.to_string()),
             status.code,
         ),
-        None => "<p>The error is on our side. Please try again later.</p>".to_owned(),
+        None => "<p>Something went wrong on our side. Please try again later.</p>".to_owned(),
     };
     let html = format!(
         "<!doctype html>\n<html lang=\"en\">\n<head><meta charset=\"utf-8\">\

@@ -294,7 +294,7 @@ fn why_log_in(request: &Request<'_>) -> Notice {
     } else {
         Notice::info(Text::new(
             "log_in_first.lost",
-            "Please log in first. Your last action was not carried out.",
+            "Please log in first. What you sent was not processed.",
         ))
     };
     notice.for_guests()
@@ -320,12 +320,12 @@ fn title(rejection: &Rejection) -> &'static str {
     }
     match rejection.status().code {
         401 => "Please log in",
-        403 => "Not for you",
+        403 => "No permission",
         404 => "Not here",
         413 => "Too much",
         429 => "Too many attempts",
-        503 => "Not right now",
-        _ => "That did not work",
+        503 => "Temporarily unavailable",
+        _ => "Something went wrong",
     }
 }
 

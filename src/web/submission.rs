@@ -242,7 +242,7 @@ fn check_texts(fields: &Map<String, Value>) -> Result<(), Rejection> {
             return Err(invalid(name, Text::new("too_long", "This is too long.")));
         }
         if text.contains('\0') {
-            let words = "This contains a character that is not allowed.";
+            let words = "This contains a character that isn't allowed.";
             return Err(invalid(name, Text::new("unexpected_value.character", words)));
         }
     }

@@ -182,7 +182,7 @@ pub(crate) fn read_bare(path: &Path) -> Result<TokenKey, Failure> {
     let text = read_text(path)?;
     if !is_pem(&text) && lines(&text).count() > 1 {
         return Err(Failure::refused(format!(
-            "{} holds several keys. Put each into a file of its own, wrap it, and put the lines together",
+            "{} holds several keys. Put each into a separate file, wrap it, and join the lines",
             path.display()
         )));
     }

@@ -88,7 +88,7 @@ async fn revoke_family(application: &Application, id: Uuid) -> Result<(), Failur
     };
     let family = application.store.find_family(id).await?.ok_or_else(unknown)?;
     if end_family(application, family.user_id, id).await? {
-        return print("The program was logged out.");
+        return print("The program has been logged out.");
     }
     Err(unknown())
 }
@@ -151,7 +151,7 @@ async fn deny_token(application: &Application, kind: &str) -> Result<(), Failure
         && let Some((user, family)) = program_of(&token)
     {
         return match end_family(application, user, family).await? {
-            true => print("The program was logged out."),
+            true => print("The program has been logged out."),
             false => print("That program was logged out already."),
         };
     }

@@ -128,8 +128,9 @@ async fn check(application: &Application, token: &Token, kind: &str) -> Result<(
         return Ok(());
     };
     Err(Failure::refused(format!(
-        "the token is genuine, but no longer valid: {why} (credentials_refused). Use --keys-only to print \
-         its content"
+        "the token is genuine, but no longer valid: {why} (credentials_refused). What it says is \
+         printed \
+         with --keys-only"
     )))
 }
 

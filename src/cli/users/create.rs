@@ -256,8 +256,8 @@ fn choose_password(policy: &PasswordPolicy, chooser: Chooser<'_>) -> Result<Pass
     if !errors.is_empty() {
         return Err(errors.into());
     }
-    if asks && ask_password("Repeat it: ")? != typed {
-        return Err(Failure::refused("the two passwords differ. Nothing was changed; try again"));
+    if asks && ask_password("Repeat it:  ")? != typed {
+        return Err(Failure::refused("the passwords don't match. Nothing was changed; try again"));
     }
     Ok(password)
 }

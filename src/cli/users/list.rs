@@ -23,7 +23,7 @@ pub(super) async fn list(application: &Application) -> Result<(), Failure> {
         }));
     }
     if rows.is_empty() {
-        note("There are no accounts yet. Make one with `rocket-security users create EMAIL`.");
+        note("There are no accounts yet. Create one with `rocket-security users create EMAIL`.");
         return Ok(());
     }
     print_table(["EMAIL", "USERNAME", "ID", "ACTIVE", "CONFIRMED", "ROLES"], rows)

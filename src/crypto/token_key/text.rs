@@ -95,15 +95,16 @@ fn from_paserk(
         "k2" => 2,
         "k3" => 3,
         "k4" => 4,
-        _ => return Err(KeyFault::new("is no PASERK: it does not begin with \"k4.\"")),
+        _ => return Err(KeyFault::new("is not PASERK: it does not begin with \"k4.\"")),
     };
     let version = version_of(number)?;
     if expected.is_some_and(|expected| expected != number) {
         let fault = format!("is of version {number}, and `version` says another");
         return Err(KeyFault::with_cure(fault, "Remove `version`: the key says its own"));
     }
-    let (kind, encoded) =
-        rest.split_once('.').ok_or_else(|| KeyFault::new("is no PASERK: its parts are missing"))?;
+    let (kind, encoded) = rest
+        .split_once('.')
+        .ok_or_else(|| KeyFault::new("is not PASERK: its parts are missing"))?;
     match kind {
         "local" | "secret" | "public" => {
             let bytes = URL_SAFE_NO_PAD
@@ -115,7 +116,7 @@ fn from_paserk(
         "local-pw" | "secret-pw" if version == TokenVersion::V4 => {
             let Some(passphrase) = passphrase else {
                 return Err(KeyFault::with_cure(
-                    "is wrapped with a passphrase, and there is none",
+                    "is wrapped with a passphrase, but none is set",
                     "Set security.tokens.passphrase, in the environment rather than in a file",
                 ));
             };

@@ -26,7 +26,7 @@ pub(super) const PAGE: Embedded = page!("change_email");
 
 const LINK_IS_SENT: Notice = Notice::info(Text::new(
     "change_email.link_is_sent",
-    "We sent a link to the new address. Please check your mail there. Until you use the link, nothing changes.",
+    "We sent a confirmation link to the new address. Your address won't change until you open it.",
 ));
 
 /// What is submitted to `/change-email`.
@@ -76,7 +76,7 @@ async fn ask(
     flow.limits().admit(visit, "change_email").await?;
     let email = Email::parse(&form.email).map_err(|fault| FieldErrors::one("email", fault))?;
     if email.as_str() == user.email.as_str() {
-        let text = Text::new("email_unchanged", "This is already your address.");
+        let text = Text::new("email_unchanged", "This is already your email address.");
         return Err(FieldErrors::one("email", text).into());
     }
     let may_mail = flow.limits().may_mail_for(visit, user.id, "change_email", &email).await?;
@@ -89,7 +89,7 @@ async fn ask(
         let at = visit.now();
         settings.end_older_links(flow, user, at).await?;
         let mail = if is_taken {
-            let words = "Someone wants to use your email address";
+            let words = "Someone tried to use your email address";
             NewMail::new(&Text::new("change_email_existing", words), &email, at)?
                 .concerns(Addressee::Holder)
         } else {

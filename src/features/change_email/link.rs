@@ -24,7 +24,7 @@ use crate::web::visit::Visit;
 pub(super) const PAGE: Embedded = page!("change_email_link");
 
 const CHANGED: Notice =
-    Notice::success(Text::new("change_email.changed", "Your email address was changed."));
+    Notice::success(Text::new("change_email.changed", "Your email address has been changed."));
 
 #[async_trait]
 impl MailedLink for ChangeEmail {
@@ -33,7 +33,7 @@ impl MailedLink for ChangeEmail {
     const ERROR_VIEW: &'static str = "change_email_error_view";
     const DONE: Text = Text::new(
         "invalid_link.change_email",
-        "This link was just used: the account has the new address.",
+        "This link was just used. Your email address has been changed.",
     );
     type Form = Button;
 
@@ -83,7 +83,7 @@ impl MailedLink for ChangeEmail {
     /// The address has another account by now. The person who presses the button reads its mail, and may
     /// know.
     fn inapplicable(&self, _visit: &Visit<'_>) -> Rejection {
-        email_taken(Text::new("email_taken", "This address belongs to another account by now."))
+        email_taken(Text::new("email_taken", "This address now has another account."))
     }
 
     async fn reply(&self, visit: &Visit<'_>, flow: &Flow, user: User) -> Result<Reply, Rejection> {

@@ -26,14 +26,15 @@ fn is_undone(user: &User, has_reset: bool) -> Notice {
     let text = if has_reset {
         Text::new(
             "change_email.undone",
-            "Your account has the address {email} again. Now request a link and choose a new password: the person \
-             who changed the address knew the old one.",
+            "Your account has the address {email} again. Now choose a new password with the link \
+             we email you, because the person who changed the address knew the old one.",
         )
     } else {
         Text::new(
             "change_email.undone.without_reset",
-            "Your account has the address {email} again. Its password no longer works, because the person \
-             who changed the address knew it. Contact the site's support to get a new one.",
+            "Your account has the address {email} again. Its password no longer works, because \
+             the person who changed the address knew it. Contact the site's support to get a new \
+             one.",
         )
     };
     Notice::success(text.with("email", &user.email))
@@ -49,7 +50,8 @@ impl MailedLink for Undo {
     const ERROR_VIEW: &'static str = "change_email_undo_error_view";
     const DONE: Text = Text::new(
         "invalid_link.change_email_undo",
-        "This link was just used: the account has its old address back. Choose a new password for it.",
+        "This link was just used. Your account has its old address again. Choose a new password \
+         for it.",
     );
     type Form = Button;
 
@@ -74,8 +76,7 @@ impl MailedLink for Undo {
         update.closes_at = Some(None);
         update.password_hash = Some(None);
         let event = Event::ChangeEmailUndone { user: user.id, origin: visit.origin() };
-        let subject =
-            Text::new("change_email_undone", "The change of your email address was undone");
+        let subject = Text::new("change_email_undone", "Your email address change was undone");
         let mut notices = Vec::new();
         for to in [&link.address, &user.email] {
             let notice = flow.notice(visit, &subject, user, to)?;
@@ -92,14 +93,14 @@ impl MailedLink for Undo {
         email_taken(if visit.site().url("reset").is_some() {
             Text::new(
                 "email_taken.move_by_reset",
-                "This address belongs to another account by now. Set a new password for that account, \
-             log in, move it to a different address, then press the button again.",
+                "This address now has another account. Choose a new password for that account, \
+                 log in to it and change its email address. Then press the button again.",
             )
         } else {
             Text::new(
                 "email_taken.move",
-                "This address belongs to another account by now. Contact the site's support to move \
-             it, then press the button again.",
+                "This address now has another account. Contact the site's support to change the \
+                 address of that account, then press the button again.",
             )
         })
     }

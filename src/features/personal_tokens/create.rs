@@ -26,7 +26,7 @@ use crate::web::reply::{HandlerResult, Reply};
 use crate::web::submission::{Flag, Form, Submission};
 use crate::web::visit::Visit;
 
-const NOTICE: Text = Text::new("personal_token_notice", "A personal access token was made");
+const NOTICE: Text = Text::new("personal_token_notice", "A personal access token was created");
 
 /// The longest name, in characters.
 const MAX_NAME: usize = 100;
@@ -157,7 +157,7 @@ impl Desk {
         match created {
             Creation::Created => {}
             Creation::TooMany => {
-                let words = "You have {max} tokens already. Revoke one of them first.";
+                let words = "You already have {max} tokens. Revoke one of them first.";
                 let text = Text::new("too_many_personal_tokens", words).with("max", at_most);
                 return Err(FieldErrors::one("", text).into());
             }
@@ -216,11 +216,18 @@ impl Desk {
         }
         let is_known = |name: &&String| self.scopes.iter().any(|scope| scope.name == **name);
         if chosen.is_empty() {
-            errors.push("scopes", Text::new("scope_required", "Choose what the token is for."));
+            errors.push(
+                "scopes",
+                Text::new(
+                    "scope_required",
+                    "Choose what the token can be used \
+            for.",
+                ),
+            );
         } else if !chosen.iter().all(|name| is_known(&name)) {
             errors.push(
                 "scopes",
-                Text::new("scope_unknown", "One of these scopes is not available for tokens."),
+                Text::new("scope_unknown", "One of these permissions can't be given to a token."),
             );
         }
         let known = self.scopes.iter().map(|scope| scope.name);
@@ -241,7 +248,7 @@ impl Desk {
             Days::After(days) => Some(TimeDelta::days(days.into())),
             Days::Never => None,
             Days::Wrong => {
-                let words = "Give a number of days up to {max}, or never.";
+                let words = "Enter a number of days up to {max}, or never.";
                 errors.push(
                     "expires_in_days",
                     Text::new("lifetime_invalid", words).with("max", MAX_DAYS),
@@ -252,7 +259,7 @@ impl Desk {
         if let Some(longest) = longest
             && lifetime.is_none_or(|lifetime| lifetime > longest.delta())
         {
-            let text = Text::new("lifetime_too_long", "A token can be valid for {max} at most.");
+            let text = Text::new("lifetime_too_long", "A token can last {max} at most.");
             errors.push("expires_in_days", text.with("max", longest));
         }
         lifetime.map(|lifetime| now + lifetime)
@@ -281,7 +288,7 @@ fn read_name(text: &str) -> Result<String, Text> {
     let name = text.trim();
     let fits = (1..=MAX_NAME).contains(&name.chars().count());
     if !fits || name.contains(char::is_control) {
-        let words = "Give it a name of 1 to {max} characters, in one line.";
+        let words = "Enter a name of 1 to {max} characters, on one line.";
         return Err(Text::new("name_invalid", words).with("max", MAX_NAME));
     }
     Ok(name.to_owned())

@@ -25,7 +25,7 @@ pub(super) const PAGE: Embedded = page!("personal_tokens");
 
 const REVOKED: Notice = Notice::success(Text::new(
     "personal_tokens.revoked",
-    "The token was revoked. It no longer grants access.",
+    "The token has been revoked. It no longer grants access.",
 ));
 
 /// What the page offers, in days.

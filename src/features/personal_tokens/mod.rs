@@ -171,7 +171,7 @@ impl<D: PersonalTokenStore, S: ScopeSet> Feature<D> for PersonalTokens<S> {
         if self.max_per_user == 0 {
             return Err(Error::config(
                 "personal_tokens.max_per_user",
-                "is 0, so that users could not create any",
+                "is 0, so no token could be created",
                 "Set it to 50, or do not enable the feature",
             ));
         }

@@ -26,7 +26,7 @@ pub(super) const PAGE: Embedded = page!("register");
 
 const CHECK_YOUR_MAIL: Notice = Notice::info(Text::new(
     "register.check_your_mail",
-    "Please check your mail: we sent you a message with the next step. It may take a minute to arrive.",
+    "We sent you an email. Please open it to see what to do next. It may take a minute to arrive.",
 ));
 
 /// What is submitted to `/register`.

@@ -20,7 +20,11 @@ use crate::web::visit::Visit;
 
 pub(super) const PAGE: Embedded = page!("tokens");
 
-const ENDED: Notice = Notice::success(Text::new("tokens.ended", "The program was logged out."));
+const ENDED: Notice = Notice::success(Text::new(
+    "tokens.ended",
+    "The program has been logged \
+out.",
+));
 
 /// What is submitted to `/tokens/end`.
 #[derive(Default, Deserialize)]

@@ -123,7 +123,7 @@ async fn a_taken_address_looks_the_same_and_its_owner_is_told() {
     let to_bob = app.newest_mail_to("bob@example.org").await;
     assert_eq!(
         (to_bob.subject.as_str(), to_bob.link),
-        ("Someone wants to use your email address", None)
+        ("Someone tried to use your email address", None)
     );
     assert!(!to_bob.text.contains(OLD), "nor is its owner told who it was");
 }
@@ -291,7 +291,7 @@ async fn the_old_address_takes_the_account_back_and_chooses_another_password() {
     }
     for to in [OLD, NEW] {
         let told = app.newest_mail_to(to).await;
-        assert_eq!(told.subject, "The change of your email address was undone", "{to}");
+        assert_eq!(told.subject, "Your email address change was undone", "{to}");
         // Only who has the account back is told where to choose its next password.
         for text in [&told.text, &told.html] {
             assert_eq!(text.contains("/reset"), to == OLD, "{to}: {text}");
@@ -418,7 +418,7 @@ async fn whoever_takes_an_account_back_is_told_the_username_it_has_now() {
     assert_eq!(owner.post_form("/change-email-undo/link", &[]).await.status, Status::SeeOther);
     for (to, is_told) in [(OLD, true), (NEW, false)] {
         let told = app.newest_mail_to(to).await;
-        assert_eq!(told.subject, "The change of your email address was undone", "{to}");
+        assert_eq!(told.subject, "Your email address change was undone", "{to}");
         for part in [told.text, told.html.replace("&#x2F;", "/")] {
             for text in ["thiefsname", "127.0.0.1:8000/change-username"] {
                 assert_eq!(part.contains(text), is_told, "{to}: {part}");
@@ -458,7 +458,7 @@ async fn an_invited_account_stays_and_a_displaced_one_is_told_of() {
     eve.post_json("/change-email", json!({"email": "invited@example.org"})).await;
     assert_eq!(
         app.newest_mail_to("invited@example.org").await.subject,
-        "Someone wants to use your email address"
+        "Someone tried to use your email address"
     );
     assert!(app.store().find_user(guest.id).await.unwrap().is_some());
 

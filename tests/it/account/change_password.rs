@@ -53,7 +53,7 @@ async fn by_page_errors_stand_beside_their_fields_and_no_password_comes_back() {
     ];
     let page = ann.post_form("/change", &fields).await;
     assert_eq!(page.status, Status::BadRequest);
-    assert!(page.body.contains("This password is wrong."), "{}", page.body);
+    assert!(page.body.contains("This password is incorrect."), "{}", page.body);
     assert!(!page.body.contains(CHOSEN));
     let fields =
         [("password", PASSWORD), ("new_password", CHOSEN), ("new_password_confirm", CHOSEN)];

@@ -41,7 +41,7 @@ async fn a_form_changes_the_name_and_the_browser_stays_logged_in() {
     assert!(mail.text.contains("from annlee to Ann.Lee") && mail.link.is_none(), "{}", mail.text);
     assert!(mail.html.contains("<b>Ann.Lee</b>"));
     for part in [&mail.text, &mail.html] {
-        assert!(part.contains("from the network address 127.0.0.1"), "{part}");
+        assert!(part.contains("from the IP address 127.0.0.1"), "{part}");
         assert!(part.contains(" UTC"), "{part}");
     }
     let login = json!({"username": "ann.lee", "password": PASSWORD});

@@ -45,7 +45,7 @@ async fn a_closed_account_opens_for_nobody_and_is_deleted_when_the_grace_is_over
     app.sweep().await;
     assert_eq!(app.store().list_users(None, 10).await.unwrap(), []);
     let last = app.newest_mail_to(ANN).await;
-    assert_eq!((last.subject.as_str(), last.link), ("Your account is deleted", None));
+    assert_eq!((last.subject.as_str(), last.link), ("Your account was deleted", None));
     for name in ["sessions", "one_time_tokens", "track", "users_roles", "outbox"] {
         let table = format!("security_{name}");
         assert_eq!(sql::count(app.database(), &table).await, 0, "{table}");
@@ -62,11 +62,11 @@ async fn its_owner_opens_it_again_by_mail() {
     app.clock().advance(TimeDelta::days(13));
     let browser = app.browser();
     assert_eq!(browser.get(&way_back).await.location(), "/close-account/link");
-    assert!(browser.get("/close-account/link").await.body.contains("Open your account again"));
+    assert!(browser.get("/close-account/link").await.body.contains("Reopen your account"));
     assert_eq!(app.browser().log_in(ANN, PASSWORD).await.status, Status::BadRequest);
     assert_eq!(browser.post_form("/close-account/link", &[]).await.location(), "/login");
     assert_eq!(app.browser().log_in(ANN, PASSWORD).await.status, Status::Ok);
-    assert_eq!(app.newest_mail_to(ANN).await.subject, "Your account is open again");
+    assert_eq!(app.newest_mail_to(ANN).await.subject, "Your account was reopened");
     app.clock().advance(TimeDelta::days(30));
     app.sweep().await;
     assert_eq!(app.store().list_users(None, 10).await.unwrap().len(), 1);
@@ -237,7 +237,7 @@ async fn no_mail_sends_the_owner_of_a_closed_account_to_log_in() {
     let recovery = app.newest_mail_to(ANN).await;
     for (mail, subject) in [
         (welcome, "You already have an account"),
-        (existing, "Someone wants to use your email address"),
+        (existing, "Someone tried to use your email address"),
         (recovery, "Your username"),
     ] {
         assert_eq!(mail.subject, subject);
@@ -289,7 +289,7 @@ async fn of_8_sweeps_at_once_its_owner_is_told_once() {
     app.clock().advance(TimeDelta::days(14));
     rocket::futures::future::join_all((0..8).map(|_| app.sweep())).await;
     let last =
-        app.mail().await.into_iter().filter(|mail| mail.subject == "Your account is deleted");
+        app.mail().await.into_iter().filter(|mail| mail.subject == "Your account was deleted");
     assert_eq!(last.count(), 1);
 }
 

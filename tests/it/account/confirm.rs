@@ -200,14 +200,14 @@ async fn whoever_asks_again_for_a_contested_account_chooses_the_password() {
     let differing = [("token", token), ("password", PASSWORD), ("password_confirm", "another one")];
     let answer = browser.post_form("/confirm/link", &differing).await;
     assert_eq!(answer.status, Status::BadRequest);
-    assert!(answer.body.contains("The passwords do not match."), "{}", answer.body);
+    assert!(answer.body.contains("The passwords don't match."), "{}", answer.body);
     let chosen = "the owner has the last word on it";
     let fields = [("token", token), ("password", chosen), ("password_confirm", chosen)];
     assert_eq!(browser.post_form("/confirm/link", &fields).await.status, Status::SeeOther);
     let told = app.newest_mail_to(ANN).await;
     assert_eq!(told.subject, "Your password was set");
     for part in [&told.text, &told.html] {
-        assert!(part.contains("from the network address 127.0.0.1"), "{part}");
+        assert!(part.contains("from the IP address 127.0.0.1"), "{part}");
     }
 
     assert_eq!(app.browser().log_in(ANN, chosen).await.status, Status::Ok);

@@ -57,7 +57,7 @@ async fn whoever_is_invited_chooses_their_password_and_gets_in() {
     let told = app.newest_mail_to(ANN).await;
     assert_eq!(told.subject, "Your invitation was accepted");
     for part in [&told.text, &told.html] {
-        assert!(part.contains("from the network address 127.0.0.1"), "{part}");
+        assert!(part.contains("from the IP address 127.0.0.1"), "{part}");
         assert!(part.contains(" UTC"), "{part}");
     }
     let mails = app.mail().await.len();

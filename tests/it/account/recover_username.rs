@@ -18,7 +18,7 @@ async fn the_holder_of_the_address_is_mailed_their_name() {
     let app = app_with_usernames(json!({})).await;
     named_user(&app, ANN, "Ann.Lee").await;
     let browser = app.browser();
-    assert!(browser.get("/recover-username").await.body.contains("Send my username"));
+    assert!(browser.get("/recover-username").await.body.contains("Email me my username"));
     let answer = browser.post_form("/recover-username", &[("email", "Ann@example.org")]).await;
     assert_eq!((answer.status, answer.location()), (Status::SeeOther, "/login"));
     assert!(browser.get("/login").await.body.contains("we have sent it a mail"));

@@ -99,7 +99,7 @@ async fn the_owner_of_an_account_without_a_password_is_told_where_to_choose_one(
         let existing = app.newest_mail_to(ANN).await;
         for (mail, subject) in [
             (welcome, "You already have an account"),
-            (existing, "Someone wants to use your email address"),
+            (existing, "Someone tried to use your email address"),
         ] {
             assert_eq!(mail.subject, subject);
             for part in [&mail.text, &unescaped(&mail.html)] {

@@ -77,7 +77,7 @@ async fn an_operator_sees_programs_and_logs_them_out() {
     let listed: Vec<Value> =
         listed.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(listed.len(), 2);
-    assert_eq!(listed[0]["device"], "An unknown device", "as /tokens has it");
+    assert_eq!(listed[0]["device"], "Unknown device", "as /tokens has it");
     let table = place.run(&format!("tokens list {ANN}")).succeeded();
     assert!(table.contains("REFRESHED") && !table.contains("v4."), "{table}");
     let id = listed[0]["id"].as_str().unwrap();

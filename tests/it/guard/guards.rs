@@ -169,7 +169,7 @@ async fn a_lacking_role_is_a_403_page() {
     let app = app().await;
     let answer = app.log_in_as(ANN).await.get("/admin").await;
     assert_eq!(answer.status, Status::Forbidden);
-    assert!(answer.body.contains("<h1>Not for you</h1>"), "{}", answer.body);
+    assert!(answer.body.contains("<h1>No permission</h1>"), "{}", answer.body);
     assert!(answer.header("Content-Security-Policy").unwrap().contains("default-src 'none'"));
 }
 

@@ -124,7 +124,7 @@ async fn another_may_not_edit_what_is_shared_with_them_and_is_told_so() {
     assert_eq!(bob.get("/draft/2").await.body, "ours");
     let answer = bob.post_form("/draft/2", &[]).await;
     assert_eq!(answer.status, Status::Forbidden);
-    assert!(answer.body.contains("<h1>Not for you</h1>"), "{}", answer.body);
+    assert!(answer.body.contains("<h1>No permission</h1>"), "{}", answer.body);
     let answer = bob.json(rocket::http::Method::Post, "/draft/2", serde_json::json!({})).await;
     assert_eq!((answer.status, answer.reasons()), (Status::Forbidden, vec!["forbidden".into()]));
     assert_eq!(bob.get("/draft/2").await.body, "ours");

@@ -568,7 +568,7 @@ mod command_line {
         let app = app_with_six_rows().await;
         let Done { status, stdout, .. } = run(&app, "audit verify");
         let end = stdout.trim().rsplit(' ').next().unwrap();
-        assert_eq!(stdout.trim(), format!("The journal is intact: 6 rows, ending with {end}"));
+        assert_eq!(stdout.trim(), format!("The journal is intact: 6 rows, the end is {end}"));
         assert_eq!((status, end.len()), (Some(0), 2 + 64));
         assert_eq!(run(&app, &format!("audit verify --expect {end}")).status, Some(0));
         let Done { status, stderr, .. } =

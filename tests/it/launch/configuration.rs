@@ -494,7 +494,7 @@ async fn an_applications_own_catchers_stay() {
     let app = TestApp::launch(rocket().register("/", catchers![own_401])).await;
     assert_eq!(app.browser().get("/me").await.body, "mine");
     let ann = app.log_in_as("ann@example.org").await;
-    assert!(ann.get("/admin").await.body.contains("Not for you"), "the others are ours");
+    assert!(ann.get("/admin").await.body.contains("No permission"), "the others are ours");
 
     let app = TestApp::launch(rocket().register("/", catchers![own_default])).await;
     assert_eq!(app.browser().get("/me").await.body, "401 unauthenticated");

@@ -60,7 +60,7 @@ async fn a_person_is_led_to_the_form_and_back() {
     let fields = [("next", "/payout?amount=7"), ("password", "not mine at all, really")];
     let wrong = ann.post_form("/verify", &fields).await;
     assert_eq!(wrong.status, Status::BadRequest);
-    assert!(wrong.body.contains("This password is wrong."));
+    assert!(wrong.body.contains("This password is incorrect."));
     assert!(wrong.body.contains("payout?amount=7\""), "it still knows the way");
     let fields = [("next", "/payout?amount=7"), ("password", PASSWORD)];
     let answer = ann.post_form("/verify", &fields).await;

@@ -149,7 +149,7 @@ async fn a_confirmation_travels_by_smtp_and_its_link_works() {
     for line in [
         "From: Harbour <hello@harbour.example>",
         "To: ann@example.org",
-        "Subject: Confirm your address",
+        "Subject: Confirm your email address",
         "Auto-Submitted: auto-generated",
         "Content-Type: text/plain; charset=utf-8",
         "Content-Type: text/html; charset=utf-8",

@@ -255,7 +255,7 @@ async fn one_replaced_text_leaves_the_rest_of_its_mail_alone() {
     let link = mail.link.clone().unwrap();
     let text = format!("Ahoi ann@example.org, {link} (1 day) at Harbour, http://127.0.0.1:8000\n");
     assert_eq!(mail.text, text);
-    assert!(mail.html.contains("Confirm your address"), "{}", mail.html);
+    assert!(mail.html.contains("Confirm your email address"), "{}", mail.html);
     assert!(unescaped(&mail.html).contains(&link));
 }
 

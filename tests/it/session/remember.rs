@@ -166,7 +166,7 @@ async fn a_copy_that_is_used_later_ends_the_series_and_both_browsers_and_the_own
     assert_eq!(ann.get_json("/me").await.status, Status::Unauthorized);
     assert!(is_forgotten(&ann).await);
     let mail = app.newest_mail_to(ANN).await;
-    assert_eq!(mail.subject, "One of your browsers is no longer remembered");
+    assert_eq!(mail.subject, "One of your browsers was logged out");
     for part in [&mail.text, &mail.html] {
         assert!(part.contains("203.0.113.9") && part.contains("/reset"), "{part}");
         assert!(!part.contains(&copy), "{part}");

@@ -541,7 +541,11 @@ async fn a_visitor_who_fills_it_up_is_refused_and_causes_no_fault() {
         let answer = guest.post_form("/hoard", &[("text", &"\"".repeat(80))]).await;
         if answer.status != Status::Ok {
             assert_eq!(answer.status, Status::BadRequest);
-            assert!(answer.body.contains("There is not enough room for that."), "{}", answer.body);
+            assert!(
+                answer.body.contains("There is no space left to save this."),
+                "{}",
+                answer.body
+            );
             refused += 1;
         }
     }

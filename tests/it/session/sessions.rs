@@ -329,7 +329,7 @@ async fn nobody_ends_anothers_session_or_learns_of_it() {
     for id in [anns.as_str(), never, "", "no id"] {
         let page = bob.post_form("/sessions/end", &[("session", id)]).await;
         assert_eq!(page.status, Status::BadRequest);
-        assert!(page.body.contains("This session is already logged out."), "{}", page.body);
+        assert!(page.body.contains("This session has already ended."), "{}", page.body);
         let answer = bob.post_json("/sessions/end", json!({"session": id})).await;
         answers.push((answer.status, answer.reasons()));
     }
@@ -350,10 +350,10 @@ async fn one_ends_all_others_at_once() {
     }
     assert_eq!(here.get("/me").await.status, Status::Ok);
     let page = here.get("/sessions").await.body;
-    assert!(!page.contains("End all others"), "{page}");
+    assert!(!page.contains("End all other sessions"), "{page}");
     let answer = here.post_form("/sessions/end-others", &[]).await;
     assert_eq!((answer.status, answer.location()), (Status::SeeOther, "/sessions"));
-    assert!(here.get("/sessions").await.body.contains("All other sessions were ended."));
+    assert!(here.get("/sessions").await.body.contains("All other sessions have been ended."));
 }
 
 #[rocket::async_test]

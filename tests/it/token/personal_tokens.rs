@@ -140,9 +140,12 @@ async fn the_page_does_the_same_with_boxes() {
     let ann = app.log_in_as(ANN).await;
     let page = ann.get(PATH).await;
     assert_eq!(page.status, Status::Ok, "{}", page.body);
-    for text in
-        ["You have no tokens yet.", "See your reports", "name=\"scope.reports:read\"", "90 days"]
-    {
+    for text in [
+        "You don't have any tokens yet.",
+        "See your reports",
+        "name=\"scope.reports:read\"",
+        "90 days",
+    ] {
         assert!(page.body.contains(text), "{text}: {}", page.body);
     }
     let name = "<b>\"Nightly\" & 'more'</b>";
@@ -152,7 +155,7 @@ async fn the_page_does_the_same_with_boxes() {
     assert_eq!(made.header("Cache-Control"), Some("no-store"));
     assert!(!made.body.contains(name), "{}", made.body);
     assert!(made.body.contains("&lt;b&gt;&quot;Nightly&quot;"), "{}", made.body);
-    assert!(made.body.contains("Never expires."), "{}", made.body);
+    assert!(made.body.contains("Doesn't expire."), "{}", made.body);
     let token = made.body.split("<code class=\"security-token\">").nth(1).unwrap();
     let token = token.split('<').next().unwrap();
     assert_accepted(&app, token).await;
@@ -161,8 +164,12 @@ async fn the_page_does_the_same_with_boxes() {
     let id = listed(&ann).await[0]["id"].as_str().unwrap().to_owned();
     let again = ann.post_form(PATH, &fields).await;
     assert_eq!(again.status, Status::BadRequest, "a page that is loaded again makes no second one");
-    for text in ["You already have a token with this name.", "checked", "value=\"never\" selected"]
-    {
+    for text in [
+        "You already have a token with this name.",
+        "checked",
+        "value=\"never\" \
+    selected",
+    ] {
         assert!(again.body.contains(text), "{text}: {}", again.body);
     }
     let revoked = ann.post_form(REVOKE, &[("personal_token", &id)]).await;
@@ -260,7 +267,7 @@ async fn its_owner_is_told_by_mail_and_events_tell_of_it() {
     let ann = app.log_in_as(ANN).await;
     let (token, id) = make(&ann, body("nightly")).await;
     let mail = app.newest_mail_to(ANN).await;
-    assert_eq!(mail.subject, "A personal access token was made");
+    assert_eq!(mail.subject, "A personal access token was created");
     for text in ["nightly", "reports:read", "127.0.0.1", PATH] {
         assert!(mail.text.contains(text), "{text}: {}", mail.text);
     }
@@ -317,7 +324,7 @@ async fn whatever_names_no_scope_refuses_it_and_says_so() {
         (Status::Unauthorized, vec!["token_scoped".to_owned()])
     );
     let challenge = "Bearer realm=\"login\", error=\"invalid_token\", \
-                     error_description=\"The token is limited to scopes that this route does not ask for.\"";
+                     error_description=\"The token only works for routes that require its scopes.\"";
     let challenges: Vec<&str> = answer.headers("WWW-Authenticate").collect();
     assert!(challenges.contains(&challenge), "{challenges:?}");
     let bearers = challenges.iter().filter(|it| it.starts_with("Bearer")).count();

@@ -57,7 +57,7 @@ fn assert_refused(answer: &Answer, reason: &str) {
     assert_eq!(answer.reasons(), [reason]);
     let errors = answer.response("errors");
     assert_eq!(answer.response("field_errors"), json!({"": errors}));
-    assert_ne!(errors[0], "The refresh token is not accepted.", "no reason in words");
+    assert_ne!(errors[0], "The refresh token isn't valid.", "no reason in words");
     assert_eq!(answer.headers("WWW-Authenticate").count(), 0, "nothing to log in to");
 }
 

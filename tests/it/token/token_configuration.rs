@@ -166,7 +166,7 @@ fn a_wrong_setting_is_refused_with_its_name_and_the_cure_and_no_key_is_shown() {
         ("sources = []", "security.tokens.sources: is empty", "or to what is wanted"),
         (
             "sources = [\"cookie\", \"cookie\"]",
-            "security.tokens.sources: says the same twice",
+            "security.tokens.sources: has a duplicate value",
             "\"authorization\"",
         ),
         (
@@ -232,7 +232,7 @@ fn a_wrong_setting_is_refused_with_its_name_and_the_cure_and_no_key_is_shown() {
         ),
         (
             &trusted(&local, "kinds = []"),
-            "security.tokens.trusted[0].kinds: is empty, and no token would be accepted",
+            "security.tokens.trusted[0].kinds: is empty, so no token would be accepted",
             "Remove it for [\"access\"]",
         ),
         (
@@ -242,12 +242,12 @@ fn a_wrong_setting_is_refused_with_its_name_and_the_cure_and_no_key_is_shown() {
         ),
         (
             &trusted(&local, "kinds = [\"Access\"]"),
-            "security.tokens.trusted[0].kinds: names \"Access\", which is no kind of token",
+            "security.tokens.trusted[0].kinds: names \"Access\", which is not a kind of token",
             "Remove it for [\"access\"]",
         ),
         (
             &trusted(&local, "kinds = [\"access\", \"access\"]"),
-            "security.tokens.trusted[0].kinds: says the same twice",
+            "security.tokens.trusted[0].kinds: has a duplicate value",
             "Remove it for [\"access\"]",
         ),
     ] {
