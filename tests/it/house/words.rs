@@ -72,10 +72,8 @@ fn the_documentation_is_in_plain_english() {
 #[test]
 fn no_documentation_begins_with_gives() {
     let files = sources();
-    let gives: Vec<String> = ["/// gives", "//! gives"]
-        .into_iter()
-        .flat_map(|phrase| places(phrase, &files))
-        .collect();
+    let gives: Vec<String> =
+        ["/// gives", "//! gives"].into_iter().flat_map(|phrase| places(phrase, &files)).collect();
     assert!(gives.len() <= GIVES, "{}", gives.join("\n"));
 }
 
