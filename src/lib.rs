@@ -36,10 +36,10 @@
 //! | what a handler's signature can demand | [`guard`] |
 //! | who can reach which route, and a launch that stops where nobody said | [`AccessMap`], [`guide::access_map`] |
 //! | the manual: features, databases, a store of one's own | [`guide`] |
-//! | how guards go together; sessions, tokens and Basic | [`guide::guards`] |
+//! | how guards go together; sessions, tokens and Basic | [`guide::authentication`] |
 //! | settings that belong to no single feature | [`config`] |
 //! | pages of one's own, and changes to ours | [`guide::pages`], [`Page`], [`Presentation`] |
-//! | a basket, a flash message: what is kept with a session | [`Session`], [`guide::session_data`] |
+//! | a basket, a flash message: what is kept with a session | [`Session`], [`guide::sessions`] |
 //! | forms of one's own, of anybody | [`Csrf`], [`guide::pages`] |
 //! | an application that runs in the browser | [`guide::single_page`] |
 //! | more fields in the registration | [`RegistrationFields`] |

@@ -211,9 +211,6 @@ impl Rejection {
             Self::Throttled { .. } => {
                 ("throttled", "Too many attempts. Please wait a while, then try again.")
             }
-            Self::Saturated => {
-                ("saturated", "Too many people are logging in right now. Please try again.")
-            }
             Self::Saturated => (
                 "saturated",
                 "Too many people are logging in right now. Please try again in a moment.",

@@ -23,7 +23,7 @@ use crate::web::site::is_unattached;
 /// It is kept in an encrypted cookie, `security_data`, that opens with the id of its session alone. A
 /// basket that is filled before the login is there after it; after a logout, and when the session is
 /// over, nothing is left. Whoever uses none of it gets no cookie.
-/// [`guide::session_data`](crate::guide::session_data) says what holds when requests run at once.
+/// [`guide::sessions`](crate::guide::sessions) says what holds when requests run at once.
 ///
 /// The guard lets everybody in. An unsafe request has to bring the anti-forgery token, as for
 /// [`AuthUser`](crate::AuthUser), also beside a bearer token, for it changes a cookie; the answer is 503 when the store does not. Answers to requests that
