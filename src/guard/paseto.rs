@@ -39,7 +39,7 @@ use crate::web::{bearer, challenge, csrf, principal};
 /// was made in goes on, and its user has not changed since. The user is not loaded: a guard that has them
 /// is [`TokenUser`](crate::TokenUser), and it alone asks the hooks and has a password that must be changed
 /// changed first. A token of a [trusted issuer](crate::config::TrustedConfig) is taken, too: look at
-/// [`is_foreign`](Verified::is_foreign) where that matters.
+/// [`is_foreign`](VerifiedToken::is_foreign) where that matters.
 ///
 /// It looks at tokens only: whoever is logged in and shows none is nobody to it, and a session beside a
 /// token counts for nothing. But a request is from one user: behind or before a guard that let in somebody
