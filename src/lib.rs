@@ -55,7 +55,7 @@
 //! - **Guards.** Types for signatures: logged in, roles, permissions, fresh, two factors, guests only. See
 //!   [`guard`].
 //! - **Sessions.** Users list and end their sessions, and browsers are remembered on request. A change of the
-//!   password ends all sessions, tokens and links at once.
+//!   password ends all other sessions, and all tokens and links, at once.
 //! - **Tokens for programs.** PASETO access and refresh tokens, personal access tokens with scopes, tickets
 //!   for WebSockets, and your own kinds of tokens. See [`token`].
 //! - **Protection.** CSRF checks, limits on attempts, security headers, Argon2id behind a bounded queue, and

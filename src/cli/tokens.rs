@@ -32,8 +32,8 @@ pub(crate) enum TokensCommand {
     ///
     /// A token that is not accepted is refused with the reason that the application would return. Whatever
     /// security.tokens.check says, the store is asked whether the token was revoked, and whether its account,
-    /// program or session has changed. If only the keys are available, --keys-only checks its signature or
-    /// encryption, its times and its claims.
+    /// program or session has changed. If only the keys are available, --keys-only checks whether it is
+    /// genuine and not expired.
     #[command(verbatim_doc_comment)]
     Verify(Verify),
     /// Lists the programs that are logged in to an account, the newest first

@@ -60,9 +60,9 @@ pub struct Config {
     /// in `security.keys` beside the database.
     pub keys: Keys,
     /// Lists the settings that may weaken protection outside the debug profile: `"base_url"` (plain `http`),
-    /// `"mail.url"` (mail that reaches no recipient), `"password.min_length"` (below 15),
-    /// `"throttle.enabled"` and `"throttle.scale"` (no limits on attempts, or higher ones). A setting that
-    /// weakens protection and is not listed here stops the launch. _Default:_ none.
+    /// `"mail.url"` (mail that reaches no recipient), `"password.min_length"` (below 15), `"throttle.enabled"`
+    /// (no limits on attempts) and `"throttle.scale"` (above 10). Unless it is listed here, such a setting
+    /// stops the launch, and so does an unknown name in this list. _Default:_ none.
     pub allow_insecure: Vec<String>,
     /// Sets the addresses and networks of the reverse proxies that name the client in
     /// [`proxy_header`](Self::proxy_header), such as `["10.0.0.5", "fd00::/8"]`. An empty list declares that

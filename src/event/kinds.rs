@@ -19,7 +19,8 @@ events! {
         authn_via: String,
     }
 
-    /// Sent when too many wrong passwords in a row disable a password for the network they came from.
+    /// Sent when 100 wrong passwords in a row disable a password for logins from the same place: all networks
+    /// without a recent login to the account, one network with such a login, or browsers that are logged in.
     PasswordDisabled, "password_disabled", Some(*user), {
         /// The user whose password it is.
         user: UserId,
