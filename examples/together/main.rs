@@ -18,8 +18,8 @@
 //! A registration for an address that has an account is answered like any other, but creates no profile. If
 //! display names were unique, this would reveal accounts: an attacker registers an address with a new name,
 //! checks afterwards whether that name is taken, and so learns whether the address had an account. If names
-//! must be unique, use usernames, which the framework reserves in both cases (`security.identity = ["email",
-//! "username"]`), or ask for names after the login.
+//! must be unique, use usernames, which the framework reserves in both cases
+//! (`security.identity = ["email", "username"]`), or ask for names after the login.
 //!
 //! The command line `rocket-security` reads only the configuration, so it does not know a pool that the
 //! application opens. Name the same database in `Rocket.toml`; the launch warns if the two differ. The

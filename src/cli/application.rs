@@ -276,8 +276,8 @@ fn feature_tables(figment: &Figment) -> Vec<String> {
         .collect()
 }
 
-/// Adds which profile was read if none was chosen: an installed program is built for release, while `cargo
-/// run` starts the application in the debug profile.
+/// Adds which profile was read if none was chosen: an installed program is built for release, while
+/// `cargo run` starts the application in the debug profile.
 fn with_profile(fault: Error, figment: &Figment) -> Failure {
     let is_chosen = std::env::var_os("ROCKET_PROFILE").is_some();
     if is_chosen || is_debug(figment) || !matches!(fault, Error::Config { .. }) {

@@ -57,7 +57,7 @@ pub struct Config {
     /// Sets the keys that all other keys are derived from, as PASERK `k4.local.…`: one text or a list. The
     /// first key is the active one, and what was made with the others is still accepted. An invalid key stops
     /// the launch. _Default:_ Rocket's `secret_key`; in the debug profile, keys are generated once and kept
-    /// in `security.keys` beside the database.
+    /// in `security.keys` beside the database; required in any other profile without a `secret_key`.
     pub keys: Keys,
     /// Lists the settings that may weaken protection outside the debug profile: `"base_url"` (plain `http`),
     /// `"mail.url"` (mail that reaches no recipient), `"password.min_length"` (below 15), `"throttle.enabled"`

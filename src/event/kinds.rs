@@ -26,8 +26,8 @@ events! {
         user: UserId,
     }
 
-    /// Sent when a login, or a verification at `/verify`, is refused. Also sent when a request with a
-    /// password or a token is refused.
+    /// Sent when a login, a verification at `/verify` or a request by [Basic](crate::features::basic) is refused,
+    /// or a request with a token that no longer grants access to its account.
     UserFailedAuthn, "user_failed_authn", *user, {
         /// The account, if there is one.
         user: Option<UserId>,
