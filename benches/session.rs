@@ -1,9 +1,9 @@
-//! What recognising a request costs: the one query that every request with a session makes, of a
-//! user who has a role with two permissions.
+//! Measures the cost of recognising a request: the one query of every request with a session, for a user who
+//! has a role with two permissions.
 //!
 //! `cargo bench --bench session`, on SQLite; with `SECURITY_TEST_DATABASE_URL` and the driver's cargo
-//! feature, on that server, too. All are measured in one run, in turns; the ratio is to a bare
-//! `SELECT 1` on a SQLite pool of sqlx.
+//! feature, on that server, too. All are measured in turns in one run; the ratio is to a bare `SELECT 1` on
+//! an SQLite pool of sqlx.
 
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::print_stdout)]
 

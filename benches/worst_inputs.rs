@@ -1,7 +1,7 @@
-//! What the costliest inputs cost, wherever a client chooses the size of the work.
+//! Measures the most expensive inputs, wherever the client chooses the amount of work.
 //!
 //! `cargo bench --bench worst_inputs` prints the median of each and fails above 5 ms. Hashing is not
-//! among it: its size is the operator's choice. The requests go through the whole of an application, on
+//! included, because its cost is the operator's choice. The requests pass through a whole application, on
 //! SQLite, and are refused before a password is hashed.
 
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::print_stdout)]
@@ -55,8 +55,8 @@ async fn main() -> ExitCode {
     if worst <= LIMIT { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// Passwords that make most of what `zxcvbn` looks for: readings of characters as letters, words,
-/// repetitions, sequences, dates and rows of keys, at each length.
+/// Passwords with as much as possible of what `zxcvbn` looks for: characters that can be read as letters,
+/// words, repetitions, sequences, dates and rows of keys, at each length.
 fn passwords() -> Vec<(&'static str, String)> {
     vec![
         ("all lookalikes and 80 birds", format!("{LOOKALIKES}{}", "\u{1f426}".repeat(80))),

@@ -1,13 +1,13 @@
-//! An API for programs: they log in for tokens, show them, renew them, and are logged out.
+//! Shows an API for programs, which log in for tokens, send them, refresh them, and log out.
 //!
-//! `cargo run --example api_tokens`, and in another terminal, in the same folder, an account:
+//! Run `cargo run --example api_tokens`. In another terminal, in the same folder, create an account:
 //!
 //! ```sh
 //! cargo run -q --features cli --bin rocket-security -- users create ann@example.org --confirmed
 //! ```
 //!
-//! Then `bash examples/api_tokens.sh`, which is nothing but `curl`; or a line of it at a time, with the
-//! password that was chosen:
+//! Then run `bash examples/api_tokens.sh`, which only uses `curl`; or run its lines one at a time, with the
+//! password that you chose:
 //!
 //! ```sh
 #![doc = include_str!("api_tokens.sh")]
@@ -26,7 +26,7 @@ use serde::{Deserialize, Serialize};
 
 rocket_security::scopes! { pub ReadReports = "reports:read", "See your reports"; }
 
-/// Lets its bearer fetch one file, for five minutes: something to hand on.
+/// Lets its bearer fetch one file, for five minutes, so that a user can share it.
 struct Download;
 
 impl TokenKind for Download {
@@ -34,32 +34,32 @@ impl TokenKind for Download {
     const LIFETIME: Option<Lifetime> = Some(Lifetime::After(Duration::from_secs(300)));
 }
 
-/// Claims of the application's own.
+/// The application's own claims.
 #[derive(Serialize, Deserialize)]
 struct Pages {
     from: u32,
     to: u32,
 }
 
-/// The user is loaded and checked, and the handler has them.
+/// Loads and checks the user of the token.
 #[get("/me")]
 fn me(user: TokenUser) -> String {
     format!("Hello, {}!\n", user.email)
 }
 
-/// The token is verified and asked for in the store; the user is not loaded.
+/// Verifies the token and checks in the store that it was not revoked, but does not load the user.
 #[get("/whoami")]
 fn whoami(token: Paseto) -> String {
     format!("The token is about {}.\n", token.subject().unwrap_or("nobody"))
 }
 
-/// Only within five minutes of the login: a token that was renewed since is no proof.
+/// Accepts only tokens from a login in the last five minutes: refreshing a token proves nothing.
 #[post("/payout")]
 fn pay_out(_token: FreshPaseto<5>) -> &'static str {
     "Paid out.\n"
 }
 
-/// A token of the application's own kind, for whoever comes by an access token.
+/// Issues a token of the application's own kind, for requests authenticated with an access token.
 #[post("/files/<name>/token")]
 fn share(
     _user: AuthVia<via::BearerToken>,
@@ -69,14 +69,15 @@ fn share(
     Ok(tokens.of::<Download>(name).claims(Pages { from: 1, to: 4 }).issue()?)
 }
 
-/// The same token lets in, and no other kind does.
+/// Accepts the token of `share`, and no other kind of token.
 #[get("/files/<name>")]
 fn file(name: &str, token: Paseto<Pages, Download>) -> Option<String> {
     let Pages { from, to } = token.claims;
     (token.subject() == Some(name)).then(|| format!("{name}, pages {from} to {to}\n"))
 }
 
-/// Users themselves, and tokens that they made for this at `/personal-tokens`.
+/// Accepts users themselves, and personal access tokens that they created for this scope at
+/// `/personal-tokens`.
 #[get("/reports")]
 fn reports(user: Scoped<ReadReports>) -> String {
     format!("The reports of {}\n", user.email)

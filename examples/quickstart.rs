@@ -1,7 +1,7 @@
-//! The smallest honest application: a page for everybody, one for members, one for admins.
+//! Shows the smallest application: a page for everyone, one for members, and one for admins.
 //!
-//! `cargo run --example quickstart`, then open <http://127.0.0.1:8000>. Register; the mail's link
-//! is in the log; confirm, log in, look around, log out. It leaves a database, keys and mails
+//! `cargo run --example quickstart`, then open <http://127.0.0.1:8000>. Register; the link of the mail is in
+//! the log; confirm, log in, look around, log out. The example leaves a database, keys and mails
 //! (`security.sqlite`, `security.keys`, `security-mail/`) in the working directory.
 
 use rocket::response::content::RawHtml;

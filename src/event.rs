@@ -80,7 +80,7 @@
 //! | [`UserInvited`](Event::UserInvited) | an account is created by an invitation | `user` |
 //! | [`InvitationSent`](Event::InvitationSent) | mail with an invitation is sent | `user` |
 //! | [`InvitationAccepted`](Event::InvitationAccepted) | an invited user chooses their password | `user` |
-//! | [`PasswordDisabled`](Event::PasswordDisabled) | 100 wrong passwords in a row disable a password for the network they came from | `user` |
+//! | [`PasswordDisabled`](Event::PasswordDisabled) | 100 wrong passwords in a row disable a password for logins from the same place: all networks without a recent login to the account, one network with such a login, or browsers that are logged in | `user` |
 //! | [`LinkRefused`](Event::LinkRefused) | a mailed link is used that is forged, used up or too old | `purpose` |
 //! | [`CsrfFailed`](Event::CsrfFailed) | a request is refused by the CSRF check | `reason` |
 //! | [`Throttled`](Event::Throttled) | an attempt is refused because there were too many | |

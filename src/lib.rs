@@ -1,8 +1,8 @@
-//! The batteries-included security framework for [Rocket](https://rocket.rs).
+//! A batteries-included security framework for [Rocket](https://rocket.rs) 0.5.
 //!
-//! An application attaches [`Security::fairing()`] and has pages, JSON and mail for login, logout,
-//! registration, confirmation, forgotten passwords, changes of password and address, and invitations,
-//! safe by default. What a route demands stands in its signature:
+//! Attach [`Security::fairing()`], and the application has pages, JSON and mail for login, logout,
+//! registration, confirmation, forgotten passwords, changes of password and e-mail address, and invitations.
+//! The defaults are secure. A handler states in its signature what a request must fulfil:
 //!
 //! ```no_run
 //! # use rocket::get;
@@ -30,30 +30,89 @@
 //! }
 //! ```
 //!
-//! | to find | look at |
+//! The debug profile needs no configuration: it creates a SQLite database and keys in the working directory,
+//! and writes mail to files. In any other profile, the launch stops until `security.base_url`, the keys, a
+//! mail server and, behind a reverse proxy, `security.trusted_proxies` are set, and reports everything that
+//! is missing or invalid at once:
+//!
+//! ```toml
+//! [release.security]
+//! base_url = "https://example.org"
+//! trusted_proxies = ["10.0.0.5"]
+//! keys = "k4.local.…"
+//!
+//! [release.security.mail]
+//! url = "smtps://user:password@mail.example.org"
+//!
+//! [release.databases.security]
+//! url = "sqlite:/var/lib/example/security.sqlite"
+//! ```
+//!
+//! # What you get
+//!
+//! - **Accounts.** Registration, confirmation, login, logout, reset and change of the password, change of the
+//!   address, and invitations, each as a page and as JSON on the same route. See [`features`].
+//! - **Guards.** Types for signatures: logged in, roles, permissions, fresh, two factors, guests only. See
+//!   [`guard`].
+//! - **Sessions.** Users list and end their sessions, and browsers are remembered on request. A change of the
+//!   password ends all other sessions, and all tokens and links, at once.
+//! - **Tokens for programs.** PASETO access and refresh tokens, personal access tokens with scopes, tickets
+//!   for WebSockets, and your own kinds of tokens. See [`token`].
+//! - **Protection.** CSRF checks, limits on attempts, security headers, Argon2id behind a bounded queue, and
+//!   answers that do not reveal whether an account exists.
+//! - **Operations.** Events, a tamper-evident audit journal, a map of who can reach which route, and a
+//!   command line.
+//! - **Storage.** SQLite, PostgreSQL, MySQL and MariaDB, a store in memory, or your own, tested by a
+//!   contract.
+//!
+//! # Where to look
+//!
+//! | to do this | see |
 //! |---|---|
-//! | a feature's routes, settings, templates, mails and events | [`features`] |
-//! | what a handler's signature can demand | [`guard`] |
-//! | who can reach which route, and a launch that stops where nobody said | [`AccessMap`], [`guide::access_map`] |
-//! | the manual: features, databases, a store of one's own | [`guide`] |
-//! | how guards go together; sessions, tokens and Basic | [`guide::authentication`] |
-//! | settings that belong to no single feature | [`config`] |
-//! | pages of one's own, and changes to ours | [`guide::pages`], [`Page`], [`Presentation`] |
-//! | a basket, a flash message: what is kept with a session | [`Session`], [`guide::sessions`] |
-//! | forms of one's own, of anybody | [`Csrf`], [`guide::pages`] |
-//! | an application that runs in the browser | [`guide::single_page`] |
-//! | more fields in the registration | [`RegistrationFields`] |
-//! | "Remember me": browsers that come back by themselves | [`features::remember`] |
-//! | programs that log in for a token | [`features::tokens`] |
-//! | tokens that people make for programs, with scopes | [`features::personal_tokens`], [`Scoped`] |
-//! | the public keys for whoever verifies our tokens elsewhere | [`features::token_keys`] |
-//! | tokens for programs: PASETO, issued and verified | [`token`], [`guide::tokens`] |
-//! | what happened, told after the fact | [`event`] |
-//! | a journal of it that nobody changes unseen | [`features::audit`] |
-//! | taking part in a login or a registration | [`Hooks`] |
-//! | a second factor of one's own | [`guide::second_factor`] |
-//! | a store of one's own | [`datastore`], `testing::contract`, which tests it, and the example `own_datastore` |
-//! | tests of an application | `testing`, with the cargo feature of that name |
+//! | look up a feature's routes, settings, templates, mails and events | [`features`] |
+//! | choose a guard for a handler | [`guard`], [`guide::guards`] |
+//! | look up settings that belong to no single feature | [`config`], [`Config`] |
+//! | enable, disable and configure features | [`Security`] |
+//! | choose a database, or use your own connection pool | [`guide::databases`], [`SqlxPool`] |
+//! | write your own store | [`datastore`], `testing::contract`, [`guide::own_datastore`] |
+//! | change our pages and mails, or write your own pages | [`guide::pages`], [`Page`], [`Presentation`] |
+//! | protect your own forms against forged requests | [`Csrf`], [`guide::pages`] |
+//! | ask for more fields in the registration | [`RegistrationFields`] |
+//! | keep a basket or a flash message with a session | [`Session`], [`guide::sessions`] |
+//! | remember browsers | [`features::remember`] |
+//! | serve an application that runs in the browser | [`guide::single_page`] |
+//! | issue and verify tokens for programs | [`features::tokens`], [`token`], [`guide::tokens`] |
+//! | let users create tokens with scopes for their programs | [`features::personal_tokens`], [`Scoped`] |
+//! | publish the public keys for verifiers elsewhere | [`features::token_keys`] |
+//! | take part in a login or a registration | [`Hooks`] |
+//! | add your own second factor | [`guide::second_factor`] |
+//! | react to events | [`event`], [`Security::on_event`] |
+//! | keep a journal that cannot be changed unnoticed | [`features::audit`] |
+//! | review who can reach which route, and require a guard on each | [`AccessMap`], [`guide::access_map`] |
+//! | come from Flask-Security or another framework | [`guide::migration`] |
+//! | test an application | `testing`, with the cargo feature of that name |
+//! | read the manual | [`guide`] |
+//!
+//! # Cargo features
+//!
+//! A cargo feature adds types, and never changes behaviour.
+//!
+//! | feature | adds | default |
+//! |---|---|---|
+//! | `sqlite` | the SQLite driver of [`SqlxDatastore`] | yes |
+//! | `postgres` | its PostgreSQL driver, with TLS | |
+//! | `mysql` | its driver for MySQL and MariaDB, with TLS | |
+//! | `smtp` | the `smtp://` and `smtps://` mail transports | yes |
+//! | `testing` | the test kit for applications, `rocket_security::testing` | |
+//! | `cli` | the command line `rocket-security` | |
+//! | `legacy-paseto` | tokens of PASETO versions 2 and 3, for deployments that have some | |
+//!
+//! # State
+//!
+//! Version 0.1, for Rocket 0.5 and Rust 1.94 or newer. Names may still change before 1.0; `CHANGELOG.md`
+//! lists what a user notices. Second factors can be added through hooks, as [`guide::second_factor`] shows;
+//! built-in ones (TOTP, passkeys) and logins through identity providers are still to come. `SECURITY.md`
+//! states what is protected by default, what is not, and how to report a vulnerability.
 
 #[cfg(feature = "cli")]
 #[doc(hidden)]

@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroize;
 
-/// A value without a `Debug` text, which is compared in constant time and wiped when it is dropped.
+/// A value that is never printed, is compared in constant time, and is wiped when it is dropped.
 ///
 /// There is deliberately no `Display`, no `Serialize` and no `Deref`: the value is read with
 /// [`expose`](Secret::expose), which a reviewer can search for.

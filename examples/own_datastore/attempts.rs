@@ -1,8 +1,8 @@
 //! Attempts.
 //!
-//! Reading, deciding and writing are one step here because they stand in one transaction of
-//! [`begin`](MemberStore::begin): nobody else reads to decide before it has ended. On a database
-//! where writers do not exclude each other, the same code would let too many through.
+//! Reading, deciding and writing are one step here because they are in one transaction of
+//! [`begin`](MemberStore::begin): no other writer reads until it has ended. On a database where writers do
+//! not exclude each other, the same code would accept too many attempts.
 
 use chrono::TimeDelta;
 use rocket::async_trait;
@@ -15,13 +15,13 @@ use sqlx::SqliteConnection;
 
 use crate::store::{MemberStore, column, from_micros, micros};
 
-/// What was counted under a key; times and spans in microseconds.
+/// What was counted for a key. Times and durations are in microseconds.
 #[derive(Default)]
 struct Count {
     attempts: u32,
     /// The delay after the last attempt.
     delay: i64,
-    /// Until when the key is blocked, or its window lasts.
+    /// The time until which the key is blocked, or its window lasts.
     until: i64,
 }
 

@@ -1,17 +1,17 @@
-//! A store of one's own: the users live in the application's table `members`, under the
-//! application's names, with columns of which the framework knows nothing.
+//! Shows your own store: the users are in the application's table `members`, with the application's column
+//! names, and with columns that the framework does not know.
 //!
-//! `cargo run --example own_datastore`, then open <http://127.0.0.1:8000>. Register; the mail's link
-//! is in the log; confirm, log in, and `/me` knows your number. It leaves a database, keys and mails
+//! `cargo run --example own_datastore`, then open <http://127.0.0.1:8000>. Register; the link of the mail is
+//! in the log; confirm, log in, and `/me` shows your number. The example leaves a database, keys and mails
 //! (`members.sqlite`, `security.keys`, `security-mail/`) in the working directory.
 //!
-//! `cargo test --example own_datastore` holds the store to everything that
-//! [`datastore_contract!`](rocket_security::datastore_contract) demands of one.
+//! `cargo test --example own_datastore` tests the store with
+//! [`datastore_contract!`](rocket_security::datastore_contract), the contract of every store.
 //!
 //! | file | capability | tables |
 //! |---|---|---|
 //! | `schema.sql` | | all of them |
-//! | `store.rs` | | how the database is opened, and what a transaction is |
+//! | `store.rs` | | how the database is opened, and its transactions |
 //! | `members.rs` | `UserDatastore`, `LapseStore` | `members`, and the view `leaving` |
 //! | `sessions.rs` | `SessionStore` | `member_sessions` |
 //! | `tokens.rs` | `OneTimeStore` | `member_tokens` |
@@ -20,32 +20,33 @@
 //!
 //! # Why it implements all five
 //!
-//! An application may care for its members only, and like to leave sessions, tokens and mail to
-//! [`SqlxDatastore`](rocket_security::SqlxDatastore). That would not be sound: those rows are right
-//! only as long as their user is. A session begins if its user is active and of the same epoch *in
-//! that statement*; a token is used up *in the transaction* that changes its user; a change of
-//! password ends every session *in the transaction* of the change; a mail waits if and only if what
-//! it tells of is committed; a deletion takes all of them along. With the users in one store and the
-//! rest in another, each of these becomes two steps, and between two steps somebody logs in with the
-//! password that was just taken away. Attempts alone stand for themselves.
+//! An application may want to keep only its members, and leave sessions, tokens and mail to
+//! [`SqlxDatastore`](rocket_security::SqlxDatastore). That would not be safe, because those rows must change
+//! together with their user. A session begins only if its user is active and of the same epoch *in that
+//! statement*; a token is used up *in the transaction* that changes its user; a change of password ends every
+//! session *in the transaction* of the change; a mail waits exactly if the change that it reports is
+//! committed; a deletion takes all of them along. With the users in one store and the rest in another, each
+//! of these becomes two steps, and between them an attacker could log in with a password that was just
+//! replaced. Only attempts are independent.
 //!
 //! # What it leaves out
 //!
-//! It is no [`RoleStore`](rocket_security::datastore::RoleStore): its members have no roles, and guards that
-//! name one refuse all of them. A store whose users have roles puts them into
-//! [`User::roles`](rocket_security::User::roles). It is no
-//! [`OutboxAdmin`](rocket_security::datastore::OutboxAdmin): its operators look into the table itself. It is no
-//! [`TrackStore`](rocket_security::datastore::TrackStore): the feature `track` is not enabled, and could not
-//! be. Nor is it a [`TicketStore`](rocket_security::datastore::TicketStore), nor a
-//! [`RememberStore`](rocket_security::datastore::RememberStore): its login page has no box "Remember me", and
-//! no session names a series; nor a [`RefreshStore`](rocket_security::datastore::RefreshStore): programs do not
-//! log in. Add `.enable(Track::default())` below to see what the compiler says.
+//! It does not implement [`RoleStore`](rocket_security::datastore::RoleStore): its members have no roles, and
+//! guards that require one refuse all of them. A store whose users have roles returns them in
+//! [`User::roles`](rocket_security::User::roles). It does not implement
+//! [`OutboxAdmin`](rocket_security::datastore::OutboxAdmin): its operators read the table itself. It does not
+//! implement [`TrackStore`](rocket_security::datastore::TrackStore), so the feature `track` is not enabled,
+//! and could not be. It does not implement [`TicketStore`](rocket_security::datastore::TicketStore). It does
+//! not implement [`RememberStore`](rocket_security::datastore::RememberStore): its login page has no box
+//! "Remember me", and no session belongs to a series. And it does not implement
+//! [`RefreshStore`](rocket_security::datastore::RefreshStore): programs do not log in. Add
+//! `.enable(Track::default())` below to see the compiler's message.
 //!
-//! It leaves to their defaults what it could answer with one query where the default takes several:
-//! `list_password_hashes`, `find_username_holders`, `find_session_of` and `expire_session`.
+//! It uses the default implementations of `list_password_hashes`, `find_username_holders`, `find_session_of`
+//! and `expire_session`, which take several queries each where its own could take one.
 //!
-//! Its schema is one script that does nothing the second time. An application that lives for long
-//! has migrations: the example `together` shows them.
+//! Its schema is one script that can be run repeatedly. A long-lived application has migrations, which the
+//! example `together` shows.
 
 mod attempts;
 mod members;
@@ -78,7 +79,7 @@ async fn me(user: AuthUser, store: &State<MemberStore>) -> Result<String, Reject
     Ok(format!("Hello, {}! You are member number {}.", member.display_name, member.number))
 }
 
-/// The application on a store that is open.
+/// Returns the application for an open store.
 fn application(store: MemberStore) -> Rocket<Build> {
     let security = Security::new(store.clone())
         .enable(Login::default())

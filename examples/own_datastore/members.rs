@@ -14,7 +14,7 @@ use sqlx::sqlite::SqliteRow;
 use crate::outbox::push_all;
 use crate::store::{MemberStore, column, corrupt, micros, some_time, time};
 
-/// A member as the application sees one, beside the framework.
+/// A member with what the framework does not know.
 pub(crate) struct Member {
     pub(crate) number: i64,
     pub(crate) display_name: String,
@@ -93,7 +93,7 @@ impl UserDatastore for MemberStore {
     ) -> Result<Result<User, Taken>> {
         let display_name = user.email.as_str().split('@').next();
         let mut transaction = self.begin().await?;
-        // Whose the address and the username are, the unique columns decide.
+        // The unique columns decide whether the address and the username are free.
         let made = sqlx::query(
             "INSERT INTO members
                  (public_id, mail_address, mail_key, nickname, nickname_key, nickname_look,
@@ -115,7 +115,7 @@ impl UserDatastore for MemberStore {
         .await
         .map_err(Error::store)?;
         if made.rows_affected() == 0 {
-            // This transaction writes alone: what is in the way is still there.
+            // No other writer is active, so the row in the way is still there.
             let rival = sqlx::query("SELECT 1 FROM members WHERE mail_key = ? OR public_id = ?")
                 .bind(user.email.canonical())
                 .bind(user.id.as_uuid())
@@ -164,7 +164,7 @@ impl UserDatastore for MemberStore {
         Ok(replaced.rows_affected() == 1)
     }
 
-    /// Everything that is the member's goes along, by the foreign keys.
+    /// Deletes everything that belongs to the member, through the foreign keys.
     async fn delete_user(&self, id: UserId, together: &Together) -> Result<bool> {
         let mut transaction = self.begin().await?;
         let deleted = sqlx::query("DELETE FROM members WHERE public_id = ?")
@@ -267,8 +267,8 @@ impl LapseStore for MemberStore {
     }
 }
 
-/// Applies a change within a transaction: the member, what dies with it, what is committed with it.
-/// Gives none when the change does not apply; nothing is to be committed then.
+/// Applies a change within a transaction: to the member, to what ends with the change, and with what is
+/// committed with it. Returns `None` if the change does not apply; then the caller must not commit.
 pub(crate) async fn apply_change(
     connection: &mut SqliteConnection,
     id: UserId,
@@ -317,7 +317,7 @@ pub(crate) async fn apply_change(
     .execute(&mut *connection)
     .await;
     let changed = match changed {
-        // The address or the username is another member's.
+        // Another member has the address or the username.
         Err(fault) if fault.as_database_error().is_some_and(|it| it.is_unique_violation()) => {
             return Ok(None);
         }

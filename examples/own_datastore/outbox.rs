@@ -95,8 +95,8 @@ impl OutboxStore for MemberStore {
     }
 }
 
-/// Takes in what is committed with a change, as the last thing before the commit: the mails, and
-/// what the application does along on this connection. Whatever fails undoes the change.
+/// Adds what is committed with a change, last before the commit: the mails, and the application's own writes
+/// on this connection. An error undoes the change.
 pub(crate) async fn push_all(connection: &mut SqliteConnection, together: &Together) -> Result<()> {
     for mail in &together.mail {
         push(connection, mail).await?;
@@ -107,7 +107,7 @@ pub(crate) async fn push_all(connection: &mut SqliteConnection, together: &Toget
 async fn push(connection: &mut SqliteConnection, mail: &NewMail) -> Result<()> {
     let link = mail.link.as_ref();
     if let Some(link) = link.filter(|link| !link.lasting) {
-        // Only the newest link would work: what still waits with an older one is not sent.
+        // Only the newest link would work, so waiting mail with an older one is not sent.
         sqlx::query(
             "DELETE FROM outgoing_mail
              WHERE recipient = ? AND link_purpose = ? AND NOT link_lasting AND NOT leased

@@ -23,8 +23,8 @@ impl SessionStore for MemberStore {
     ) -> Result<Option<Vec<EndedSession>>> {
         let member = session.user_id.as_uuid();
         let mut transaction = self.begin().await?;
-        // The member is looked at in the very statement: whoever was suspended, or has chosen
-        // another password since this login began, gets no session.
+        // The same statement checks the member: a member who was suspended, or who chose another
+        // password after this login began, gets no session.
         let begun = sqlx::query(
             "INSERT INTO member_sessions
                  (digest, session_id, member, member_generation, proofs, client, user_agent,
@@ -82,7 +82,7 @@ impl SessionStore for MemberStore {
         rows.iter().map(read_session).collect()
     }
 
-    /// Every request with a session asks this: one query, by primary keys.
+    /// Runs for every request with a session: one query, by primary keys.
     async fn find_session(&self, digest: &Digest) -> Result<Option<(SessionRecord, User)>> {
         let row = sqlx::query(
             "SELECT * FROM member_sessions s
@@ -102,7 +102,7 @@ impl SessionStore for MemberStore {
         now: Timestamp,
         unless_since: Timestamp,
     ) -> Result<()> {
-        // One that has expired stays so.
+        // An expired session stays expired.
         sqlx::query(
             "UPDATE member_sessions SET last_seen_at = ?
              WHERE digest = ? AND last_seen_at <= ? AND last_seen_at > ?",
@@ -163,7 +163,8 @@ fn proofs(row: &SqliteRow) -> Result<Proofs> {
 }
 
 fn read_session(row: &SqliteRow) -> Result<SessionRecord> {
-    // No browser is remembered: this store is no `RememberStore`, and no session names a series.
+    // No browser is remembered: this store is not a `RememberStore`, and no session belongs to a
+    // series.
     let mut session = SessionRecord::new(
         digest(row, "digest")?,
         column(row, "session_id")?,

@@ -1,4 +1,4 @@
-//! The database: how it is opened, and what all capabilities stand on.
+//! The database: how it is opened, and what all capabilities use.
 
 use std::str::FromStr;
 use std::time::Duration;
@@ -12,22 +12,22 @@ use sqlx::sqlite::{
 };
 use sqlx::{Decode, Row, Sqlite, SqlitePool, Transaction, Type};
 
-/// Keeps the members. Clones share their connections.
+/// Stores the members. Clones share their connections.
 #[derive(Clone, Debug)]
 pub(crate) struct MemberStore {
-    /// A single connection: SQLite lets one write at a time, and here they stand in line for it.
+    /// A single connection: SQLite allows one write at a time, so writes queue here.
     pub(crate) writer: SqlitePool,
-    /// Reading waits for nobody.
+    /// Reads do not wait for writes.
     pub(crate) readers: SqlitePool,
 }
 
-/// How long to wait for a connection, and for another program that writes. A request whose store
-/// does not answer is to be told so within three seconds.
+/// How long to wait for a connection, and for another program that writes. A request whose store does not
+/// answer must learn so within three seconds.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 impl MemberStore {
-    /// Opens the database, which is made if need be. It holds addresses and hashes: who may read
-    /// it, the umask or the folder decides.
+    /// Opens the database, which is created if it is missing. It contains addresses and hashes; the umask or
+    /// the folder decides who can read it.
     pub(crate) async fn open(url: &str) -> Result<Self> {
         let options = SqliteConnectOptions::from_str(url)
             .map_err(Error::store)?
@@ -45,8 +45,8 @@ impl MemberStore {
         Ok(Self { writer, readers: readers.map_err(Error::store)? })
     }
 
-    /// Begins a transaction in which what was read stays true until the commit: nobody else, in
-    /// this program or another, writes meanwhile. Dropped without a commit, it has done nothing.
+    /// Begins a transaction in which everything that was read stays true until the commit: no other writer is
+    /// active, in this program or another. Dropped without a commit, it changes nothing.
     pub(crate) async fn begin(&self) -> Result<Transaction<'static, Sqlite>> {
         self.writer.begin_with("BEGIN IMMEDIATE").await.map_err(Error::store)
     }
@@ -60,33 +60,33 @@ where
     row.try_get(name).map_err(Error::store)
 }
 
-/// Reads a column that holds a time.
+/// Reads a column that contains a time.
 pub(crate) fn time(row: &SqliteRow, name: &str) -> Result<Timestamp> {
     from_micros(column(row, name)?)
 }
 
-/// Reads a column that may hold a time.
+/// Reads a column that may contain a time.
 pub(crate) fn some_time(row: &SqliteRow, name: &str) -> Result<Option<Timestamp>> {
     column::<Option<i64>>(row, name)?.map(from_micros).transpose()
 }
 
-/// Reads a column that holds a digest.
+/// Reads a column that contains a digest.
 pub(crate) fn digest(row: &SqliteRow, name: &str) -> Result<Digest> {
     let bytes = column::<Vec<u8>>(row, name)?.try_into();
     bytes.map(Digest::from_bytes).map_err(|_| corrupt(name))
 }
 
-/// Gives the number under which a time is kept.
+/// Converts a time to the number that is stored for it.
 pub(crate) fn micros(time: Timestamp) -> i64 {
     time.timestamp_micros()
 }
 
-/// Gives the time that is kept under a number.
+/// Converts a stored number to a time.
 pub(crate) fn from_micros(micros: i64) -> Result<Timestamp> {
     DateTime::from_timestamp_micros(micros).ok_or_else(|| corrupt("a time"))
 }
 
-/// Names what cannot be read, and does not show it.
+/// Returns an error that names what cannot be read, without showing it.
 pub(crate) fn corrupt(what: &str) -> Error {
     Error::Corrupt(what.to_owned())
 }

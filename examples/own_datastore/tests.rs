@@ -1,4 +1,4 @@
-//! The contract of every store, what that leaves to this one, and a member's way through the pages.
+//! The contract of every store, what it leaves to this one, and a member's way through the pages.
 
 use rocket::http::Status;
 use rocket_security::clock::Clock;
@@ -24,7 +24,7 @@ mod contract {
     }
 }
 
-/// A store of its own in a temporary folder.
+/// Creates a separate store in a temporary folder.
 async fn store() -> (MemberStore, TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let url = format!("sqlite:{}", folder.path().join("members.sqlite").display());
@@ -50,7 +50,7 @@ async fn members(store: &MemberStore) -> i64 {
     count.fetch_one(&store.readers).await.unwrap()
 }
 
-/// What an application does along: it numbers the member 1000.
+/// Returns a write of the application, committed together: it gives the member the number 1000.
 fn renumber() -> Together {
     Together::nothing().and(|connection: &mut SqliteConnection| {
         Box::pin(async move {
@@ -66,7 +66,7 @@ async fn what_the_application_does_along_is_committed_with_the_user_or_neither_i
     let ann = new_user("ann@example.org");
     store.create_user(&ann, &renumber()).await.unwrap().unwrap();
     assert_eq!(store.find_member(ann.id).await.unwrap().unwrap().number, 1000);
-    // Two members cannot have one number.
+    // Two members cannot have the same number.
     assert!(store.create_user(&new_user("bob@example.org"), &renumber()).await.is_err());
     assert_eq!(members(&store).await, 1);
 }

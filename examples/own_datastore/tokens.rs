@@ -1,4 +1,4 @@
-//! One-time tokens: what mailed links carry.
+//! One-time tokens, as in mailed links.
 
 use rocket::async_trait;
 use rocket_security::clock::Timestamp;
@@ -16,8 +16,8 @@ use crate::store::{MemberStore, column, digest, micros, time};
 impl OneTimeStore for MemberStore {
     async fn create_token(&self, token: &OneTimeToken, epoch: i64) -> Result<bool> {
         let mut transaction = self.begin().await?;
-        // A mail that is sent again carries another token, in place of the first; and of a member's
-        // tokens for one purpose the newest counts, but for those that last.
+        // A mail that is sent again has a new token in place of the first. Of a member's tokens for
+        // one purpose only the newest is valid, except for lasting ones.
         sqlx::query(
             "DELETE FROM member_tokens WHERE mail_id = ?
                  OR (member = ? AND purpose = ? AND asked_at <= ? AND NOT lasting AND NOT ?)",
@@ -86,7 +86,7 @@ impl OneTimeStore for MemberStore {
         together: &Together,
     ) -> Result<Option<User>> {
         let mut transaction = self.begin().await?;
-        // Of any number of callers, the row is deleted by one.
+        // However many callers there are, only one of them deletes the row.
         let row = sqlx::query(
             "DELETE FROM member_tokens
              WHERE digest = ? AND purpose = ? AND expires_at > ? RETURNING member",
@@ -101,7 +101,7 @@ impl OneTimeStore for MemberStore {
             return Ok(None);
         };
         let id = UserId::from_uuid(column(&row, "member")?);
-        // A change that does not apply leaves the token where it was: nothing is committed.
+        // If the change does not apply, nothing is committed, and the token stays.
         let Some(user) = apply_change(&mut transaction, id, change, together).await? else {
             return Ok(None);
         };

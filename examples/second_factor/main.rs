@@ -1,6 +1,6 @@
-//! A second factor of an application's own: codes that the user reads from a printed list.
+//! Shows your own second factor: codes that the user reads from a printed list.
 //!
-//! `cargo run --example second_factor`. Register, confirm, log in, and `POST /codes` for ten codes, once each.
+//! `cargo run --example second_factor`. Register, confirm, log in, and `POST /codes` for ten one-time codes.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 const CODE: &str = "printed_code";
 const PAGE: Embedded = ("security/printed_code.html", include_str!("printed_code.html"));
 
-/// The codes of each list that are not used yet.
+/// The unused codes of each list.
 #[derive(Clone, Default, Serialize, Deserialize)]
 struct PrintedCodes {
     #[serde(skip)]

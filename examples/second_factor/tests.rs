@@ -26,7 +26,7 @@ fn rocket() -> Rocket<Build> {
     rocket::build().attach(security).mount("/", routes![me, payroll])
 }
 
-/// An application in which Ann has a printed list, and the codes of it.
+/// An application in which Ann has a printed list, and its codes.
 async fn app() -> (TestApp, Vec<String>) {
     let settings = json!({
         "reset": {"log_in": true}, "confirm": {"log_in": true}, "mechanisms": ["session", "token", "basic"],

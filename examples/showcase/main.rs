@@ -1,7 +1,7 @@
-//! Everything on, one page a guard.
+//! Shows every feature that can be enabled, and a page for each guard.
 //!
-//! `cargo run --example showcase`, then open <http://127.0.0.1:8000>. The first admin is made on the
-//! command line:
+//! `cargo run --example showcase`, then open <http://127.0.0.1:8000>. Create the first admin on the command
+//! line:
 //!
 //! ```text
 //! cargo run --features cli --bin rocket-security -- roles create admin
@@ -11,11 +11,11 @@
 //! | file | shows |
 //! |---|---|
 //! | `main.rs` | what is enabled, usernames, and a page for each guard |
-//! | `profile.rs` | more questions in the registration, kept in a table of the application's own |
-//! | `reading_list.rs` | what is kept with a visitor's session, and sentences that are shown once |
+//! | `profile.rs` | more fields in the registration, kept in a table of the application |
+//! | `reading_list.rs` | data kept with a visitor's session, and flash messages |
 //! | `presentation.rs` | more on every page, another user in JSON, another answer to 403 |
-//! | `routes.txt`, `tests.rs` | who can reach what, as `rocket-security routes` prints it, and the test that pins it |
-//! | `templates/` | pages of the application's own, and a mail in place of one of ours |
+//! | `routes.txt`, `tests.rs` | who can reach what, as `rocket-security routes` prints it, and the test that compares it |
+//! | `templates/` | pages of the application, and a mail in place of one of ours |
 //!
 //! It is built for SQLite; with `--no-default-features --features postgres,smtp` for PostgreSQL, at
 //! `databases.security.url`.
@@ -58,13 +58,13 @@ rocket_security::roles! {
 }
 
 rocket_security::scopes! {
-    /// For a program that shows what is on somebody's shelf.
+    /// For a program that shows the books on a user's shelf.
     pub ReadBooks = "books:read", "See the books on your shelf";
-    /// For a program that lends.
+    /// For a program that lends books.
     pub LendBooks = "books:lend", "Lend books in your name";
 }
 
-/// Everything on: what is by default, and what is not.
+/// Enables every feature, including those that are off by default.
 fn security() -> Security {
     Security::default()
         .enable(Audit::default())
@@ -98,7 +98,7 @@ fn me(user: AuthUser, visit: Visit<'_>) -> Me {
     }
 }
 
-/// What people told of themselves, and links to all that they can do with their account.
+/// Shows a user's profile, and links to everything that they can do with their account.
 #[get("/account")]
 fn account(profile: Own<Option<Profile>>) -> Page {
     Page::new("account.html").with("profile", &*profile)
@@ -114,7 +114,7 @@ fn admin(_admin: RolesRequired<Admin>) -> Page {
     Page::new("admin.html")
 }
 
-/// What is submitted to `/admin`.
+/// The form that is submitted to `/admin`.
 #[derive(FromForm)]
 struct Invitation<'r> {
     email: &'r str,
@@ -154,7 +154,7 @@ fn feed(user: BasicUser) -> String {
     format!("There is no news for {}.", user.email)
 }
 
-/// For a program with a token from `/personal-tokens`, and for whoever is logged in.
+/// For a program with a token from `/personal-tokens`, and for logged-in users.
 #[get("/api/books")]
 fn books(user: Scoped<ReadBooks>) -> Json<Value> {
     Json(json!({ "shelf_of": user.id, "books": [] }))
@@ -165,7 +165,7 @@ fn delete_thing(_user: AuthUser, id: u32) -> Json<Value> {
     Json(json!({ "deleted": id }))
 }
 
-/// A guard that fails does not fall through to this route.
+/// A guard that fails does not forward to this route.
 #[get("/<_path..>", rank = 100)]
 fn anything_else(_everybody: Public, _path: PathBuf) -> &'static str {
     "public"
@@ -173,7 +173,7 @@ fn anything_else(_everybody: Public, _path: PathBuf) -> &'static str {
 
 #[launch]
 fn rocket() -> _ {
-    // Defaults only: Rocket.toml and ROCKET_* variables still decide.
+    // Only defaults: Rocket.toml and ROCKET_* variables take precedence.
     let templates = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/showcase/templates");
     let figment = rocket::Config::figment()
         .join(Serialized::default("template_dir", templates))

@@ -1,7 +1,7 @@
-//! How the showcase presents what is the framework's.
+//! Changes how the showcase presents what belongs to the framework.
 //!
-//! One mail is replaced as well, by templates of its names: `templates/security/email/` says of a
-//! deleted account that its profile is gone, too.
+//! One mail is replaced, too, by templates with its names: those in `templates/security/email/` add to the
+//! mail about a deleted account that the profile is deleted as well.
 
 use rocket::serde::json::{Value, json};
 use rocket::{Request, async_trait};
@@ -11,12 +11,13 @@ pub(crate) struct Library;
 
 #[async_trait]
 impl Presentation for Library {
-    /// For every page to see; `templates/layout.html` shows it.
+    /// Adds the opening hours to every page; `templates/layout.html` shows them.
     fn page(&self, page: Page, _request: &Request<'_>) -> Page {
         page.with("opening_hours", "9 to 5")
     }
 
-    /// The `user` of JSON answers and `current_user` of templates, with a name to call them by.
+    /// Returns the `user` of JSON answers and the `current_user` of templates, with a name to address the
+    /// user by.
     async fn user(&self, user: &User) -> Result<Value> {
         let username = user.username.as_ref().map(ToString::to_string);
         let name = username.clone().unwrap_or_else(|| user.email.to_string());
@@ -29,7 +30,7 @@ impl Presentation for Library {
         }))
     }
 
-    /// Whoever may not see drafts is told who may; elsewhere our page stays.
+    /// Tells users who may not see drafts who may; elsewhere our own page stays.
     fn forbidden(&self, request: &Request<'_>) -> Instead {
         if request.uri().path() != "/drafts" {
             return Instead::ours();

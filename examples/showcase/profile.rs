@@ -1,6 +1,6 @@
-//! What the showcase asks of whoever registers, and the table of its own that keeps it.
+//! The fields that the showcase asks for in a registration, and the application's table that keeps them.
 //!
-//! The example `together` goes further: migrations, a name that is taken once, tests.
+//! The example `together` goes further: it has migrations and tests.
 
 use rocket::fairing::{AdHoc, Fairing};
 use rocket::outcome::Outcome;
@@ -12,7 +12,7 @@ use rocket_security::feature::Registration;
 use rocket_security::rejection::FieldErrors;
 use rocket_security::{Error, Field, OwnRow, RegistrationFields, Result, SqlxPool, Text, User};
 
-/// A pool of the application's own, of the database that the framework uses.
+/// The application's own pool, for the database that the framework uses.
 #[derive(Database)]
 #[database("security")]
 pub(crate) struct Db(SqlxPool<Kind>);
@@ -37,7 +37,7 @@ const INSERT: &str =
     "INSERT INTO profiles (user_id, display_name, shelf, newsletter) VALUES ($1, $2, $3, $4)";
 const SELECT: &str = "SELECT display_name, shelf, newsletter FROM profiles WHERE user_id = $1";
 
-/// What is asked beside the address, the username and the password.
+/// The fields beside the address, the username and the password.
 #[derive(Deserialize, Serialize)]
 #[serde(crate = "rocket::serde")]
 pub(crate) struct Profile {
@@ -81,7 +81,7 @@ impl RegistrationFields for Profile {
     }
 }
 
-/// For the guard `Own<Profile>`. Whoever was invited was not asked, and has none.
+/// For the guard `Own<Profile>`. An invited user was not asked, and has none.
 #[async_trait]
 impl OwnRow for Profile {
     async fn load(user: &User, request: &Request<'_>) -> Result<Option<Self>> {
@@ -98,7 +98,7 @@ impl OwnRow for Profile {
 }
 
 impl Profile {
-    /// Makes the table, after the framework has made its own, to which it refers.
+    /// Creates the table, after the framework has created its own, to which it refers.
     pub(crate) fn table() -> impl Fairing {
         AdHoc::try_on_ignite("Profiles", |rocket| async {
             let Some(db) = Db::fetch(&rocket) else {

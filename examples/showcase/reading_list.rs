@@ -1,4 +1,4 @@
-//! What a visitor means to borrow: kept with the session, before the login as after it.
+//! The titles that a visitor wants to borrow, kept with the session, before the login and after it.
 
 use rocket::form::Form;
 use rocket::response::Redirect;
@@ -29,14 +29,14 @@ pub(crate) fn show(_everybody: Public, session: Session<'_>, visit: Visit<'_>) -
     Ok(List::Page(page))
 }
 
-/// What is submitted to `/list`.
+/// The form that is submitted to `/list`.
 #[derive(FromForm)]
 pub(crate) struct Entry<'r> {
     #[field(validate = len(1..=80))]
     title: &'r str,
 }
 
-/// A list stays short enough for the cookie that it is kept in.
+/// The list stays short enough for the cookie that keeps it.
 #[allow(clippy::disallowed_methods, reason = "nothing of the request is in this path")]
 #[post("/list", data = "<entry>")]
 pub(crate) fn add(

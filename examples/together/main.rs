@@ -1,36 +1,36 @@
-//! One pool and one transaction for the application and the framework: whoever registers has a
+//! Shows one pool and one transaction for the application and the framework: every registered user has a
 //! profile, or there is no user.
 //!
-//! `cargo run --example together`, then open <http://127.0.0.1:8000>. Register; the mail's link is in
-//! the log; confirm, log in, and `/me` shows your profile. It leaves a database, keys and mails
+//! `cargo run --example together`, then open <http://127.0.0.1:8000>. Register; the link of the mail is in
+//! the log; confirm, log in, and `/me` shows your profile. The example leaves a database, keys and mails
 //! (`together.sqlite`, `security.keys`, `security-mail/`) in the working directory.
 //!
-//! - The application opens the pool, and hands it to [`SqlxDatastore::sqlite`].
-//! - Each brings its own tables up to date, the framework's first, for `profiles` refers to them.
-//!   sqlx's migrator notes in `_sqlx_migrations` what it applied, the framework in
-//!   `security_migrations`: they do not meet.
-//! - [`RegistrationFields`] adds a display name and the terms to the registration, on the page and in
-//!   JSON. [`RegistrationFields::save`] gives what is to be committed with the user:
-//!   [`Together::and`] puts the insertion of the profile into the transaction that makes the user and
-//!   writes the confirmation mail. When it fails, there is no user and no mail.
-//! - A display name is no username: any number of people may have the same.
+//! - The application opens the pool, and passes it to [`SqlxDatastore::sqlite`].
+//! - Application and framework each migrate their own tables, the framework's first, because `profiles`
+//!   refers to them. sqlx's migrator records what it applied in `_sqlx_migrations`, and the framework in
+//!   `security_migrations`, so they do not conflict.
+//! - [`RegistrationFields`] adds a display name and the terms to the registration, on the page and in JSON.
+//!   [`RegistrationFields::save`] returns what is committed with the user: [`Together::and`] adds the
+//!   insertion of the profile to the transaction that creates the user and the confirmation mail. If it
+//!   fails, there is no user and no mail.
+//! - A display name is not a username: any number of users may have the same.
 //!
-//! A registration for an address that has an account is answered like any other, without a profile
-//! being made. Were a name taken once only, whoever registers an address with a name of their making
-//! could look afterwards whether that name is taken, and so learn whether the address had an account.
-//! Where names have to be unique, let them be usernames, which the framework holds in either case
-//! (`security.identity = ["email", "username"]`), or ask for them when somebody is logged in.
+//! A registration for an address that has an account is answered like any other, but creates no profile. If
+//! display names were unique, this would reveal accounts: an attacker registers an address with a new name,
+//! checks afterwards whether that name is taken, and so learns whether the address had an account. If names
+//! must be unique, use usernames, which the framework reserves in both cases
+//! (`security.identity = ["email", "username"]`), or ask for names after the login.
 //!
-//! `rocket-security` on the command line reads the configuration, and knows nothing of a pool that the
-//! application opens. Name the same database in `Rocket.toml`; the launch warns when the two differ. The
-//! examples share one `Rocket.toml`, which names that of `showcase`, so this one does warn.
+//! The command line `rocket-security` reads only the configuration, so it does not know a pool that the
+//! application opens. Name the same database in `Rocket.toml`; the launch warns if the two differ. The
+//! examples share one `Rocket.toml`, which names the database of `showcase`, so this example does warn.
 //!
 //! ```toml
 //! [default.databases.security]
 //! url = "sqlite:together.sqlite"
 //! ```
 //!
-//! What needs no field, such as a row with defaults, is simpler still: see
+//! A row that needs no field, such as one with only default values, is simpler: see
 //! [`Hooks::after_register`](rocket_security::Hooks::after_register).
 
 use std::path::Path;
@@ -48,12 +48,12 @@ use rocket_security::{
 use sqlx::migrate::Migrator;
 use sqlx::{Sqlite, SqliteConnection, SqlitePool};
 
-/// What is asked of whoever registers, beside the address and the password.
+/// The fields of the registration beside the address and the password.
 #[derive(Deserialize)]
 #[serde(crate = "rocket::serde")]
 struct NewProfile {
     display_name: String,
-    /// Has to be `true`, as [`Field::required`] says.
+    /// Must be `true`, because of [`Field::required`].
     #[serde(rename = "terms")]
     _terms: bool,
 }
@@ -101,11 +101,11 @@ async fn me(user: AuthUser, pool: &State<SqlitePool>) -> Result<String, Rejectio
     Ok(format!("Hello, {name}!"))
 }
 
-/// The application on a pool that is open.
+/// Returns the application for an open pool.
 async fn application(pool: SqlxPool<Sqlite>) -> Result<Rocket<Build>> {
     let store = SqlxDatastore::sqlite(pool.clone());
     store.migrate().await?;
-    // With sqlx's cargo feature `macros`, `sqlx::migrate!()` embeds them in the program.
+    // With sqlx's cargo feature `macros`, `sqlx::migrate!()` embeds the migrations in the program.
     let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/together/migrations"));
     let migrator = Migrator::new(folder).await.map_err(Error::store)?;
     migrator.run(pool.as_sqlx()).await.map_err(Error::store)?;

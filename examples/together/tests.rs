@@ -1,4 +1,4 @@
-//! All or nothing, as a visitor sees it, and as it then stands in the database.
+//! Tests that users and profiles are created together or not at all, through requests and in the database.
 
 use rocket::futures::future::join_all;
 use rocket::http::Status;
@@ -83,7 +83,7 @@ async fn without_a_profile_there_is_no_account_and_no_mail() {
     assert_eq!(count(&pool, "security_outbox").await, 0);
     assert!(app.mail().await.is_empty());
 
-    // Nothing is left in the way of another attempt.
+    // The failed attempt does not block another one.
     execute(&pool, "DROP TRIGGER full").await;
     assert_eq!(register(&app.browser(), ANN, "Ann").await.status, Status::SeeOther);
     assert_eq!(count(&pool, "profiles").await, 1);
@@ -105,8 +105,8 @@ async fn who_registers_again_gets_a_mail_and_no_other_profile() {
 async fn a_name_tells_nobody_who_has_an_account() {
     let (app, pool, _folder) = app().await;
     assert_eq!(register(&app.browser(), ANN, "Ann").await.status, Status::SeeOther);
-    // Somebody tries an address that has an account and one that has none, each with a name of its
-    // own, and then both names again.
+    // An attacker tries an address that has an account and one that has none, each with a different
+    // name, and then both names again.
     let strangers = [(ANN, "Known"), ("bob@example.org", "Unknown")];
     let mut answers = Vec::new();
     for (email, name) in strangers {

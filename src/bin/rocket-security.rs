@@ -1,4 +1,4 @@
-//! The command line of `rocket_security`, which stands in its library.
+//! The command line of `rocket_security`, whose code is in the library.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! The application whose configuration stands here: its settings and its store.
+//! The application whose configuration is found: its settings and its store.
 
 use std::sync::Arc;
 
@@ -26,7 +26,7 @@ use crate::security::master_keys::{has_keys, keyring};
 use crate::token::TokenIssuer;
 use crate::user::{Email, Identity, RoleName, User};
 
-/// A journal that gets the rows of the changes.
+/// A journal that stores the events of changes.
 struct Written(Journal);
 
 #[async_trait]
@@ -45,16 +45,16 @@ pub(crate) struct Application {
 }
 
 impl Application {
-    /// Reads the configuration and opens the store of an application that is there: makes no database,
-    /// and changes no schema.
+    /// Reads the configuration and opens the store of an existing application. Creates no database, and
+    /// changes no schema.
     pub(crate) async fn open() -> Result<Self, Failure> {
         let application = Self::connect(&rocket::Config::figment(), IfMissing::Refuse).await?;
         application.store.check_schema().await?;
         Ok(application)
     }
 
-    /// Does the same for what is made before the first start: in the debug profile it makes the database,
-    /// and brings its schema up to date. In any other profile the schema has to be.
+    /// Does the same for commands before the first start: in the debug profile it creates the database, and
+    /// applies the migrations. In any other profile the schema must exist.
     pub(crate) async fn open_or_make() -> Result<Self, Failure> {
         let figment = rocket::Config::figment();
         let if_missing = if is_debug(&figment) { IfMissing::Make } else { IfMissing::Refuse };
@@ -67,7 +67,7 @@ impl Application {
         Ok(application)
     }
 
-    /// Makes the database where there is none, and brings the schema up to date in any profile.
+    /// Creates the database if it is missing, and applies the migrations in any profile.
     pub(crate) async fn open_and_migrate() -> Result<Self, Failure> {
         let application = Self::connect(&rocket::Config::figment(), IfMissing::Make).await?;
         application.store.migrate().await?;
@@ -75,8 +75,8 @@ impl Application {
     }
 
     async fn connect(figment: &Figment, if_missing: IfMissing) -> Result<Self, Failure> {
-        // A file that cannot be read looks like one that sets nothing, unless Rocket's part of the
-        // configuration is asked for first.
+        // An unreadable file would look like one that sets nothing, unless Rocket's part of the
+        // configuration is read first.
         rocket::Config::try_from(figment).map_err(|fault| {
             Failure::refused(format!("Rocket's configuration cannot be read: {fault}"))
         })?;
@@ -96,12 +96,12 @@ impl Application {
         Ok(Self { figment: figment.clone(), config, base_url, store })
     }
 
-    /// Returns a feature as it is configured. Whether the application has it enabled is not known here.
+    /// Returns a feature with its settings. It is not known here whether the application enables it.
     pub(crate) fn feature<F: Feature<SqlxDatastore>>(&self, feature: F) -> Result<F, Failure> {
         Ok(configured(feature, &self.figment, &self.config)?)
     }
 
-    /// Returns the journal of the feature `audit` for reading. It makes no keys.
+    /// Returns the journal of the feature `audit`, for reading. Generates no keys.
     pub(crate) fn journal(&self) -> Result<Journal, Failure> {
         require_keys(&self.config, &rocket::Config::figment())?;
         self.journal_to_write()
@@ -117,9 +117,9 @@ impl Application {
         Ok(Journal::new(Arc::new(self.store.clone()), &keyring)?)
     }
 
-    /// Prepares a change of the store that this event tells of. It is committed with its row in the journal,
-    /// if there is one. Whether the feature is enabled the application alone knows; a journal that has a row,
-    /// or whose settings are there, is gone on with.
+    /// Prepares a change of the store with its event. It is committed with its row in the journal, if there
+    /// is a journal. Only the application knows whether the feature is enabled; a journal that has a row or
+    /// settings is continued.
     pub(crate) async fn change(&self, event: Event) -> Result<Change, Failure> {
         let journals: Arc<[Box<dyn Journaling>]> = match self.journal_if_any().await? {
             Some(journal) => Arc::new([Box::new(Written(journal))]),
@@ -130,7 +130,7 @@ impl Application {
         Ok(announcer.change(event))
     }
 
-    /// Makes a change of the store that this event tells of: one step of it.
+    /// Makes a change of the store that consists of one step, with its event.
     pub(crate) async fn commit<T: Committed>(
         &self,
         event: Event,
@@ -140,7 +140,7 @@ impl Application {
         Ok(change.commit(async |with| act(&self.store, with).await).await?)
     }
 
-    /// Writes down what comes with no change, if there is a journal.
+    /// Stores an event without a change, if there is a journal.
     pub(crate) async fn write_down(&self, event: &Event) -> Result<(), Failure> {
         match self.journal_if_any().await? {
             Some(journal) => Ok(journal.append(&[event]).await?),
@@ -156,20 +156,20 @@ impl Application {
         self.journal_to_write().map(Some)
     }
 
-    /// Finds an account, or says that there is none.
+    /// Finds an account, or fails with a message that there is none.
     pub(crate) async fn find(&self, email: &Email) -> Result<User, Failure> {
         let found = self.store.find_credentials(&Identity::Email(email.clone())).await?;
         found.map(|found| found.user).ok_or_else(|| no_account(email))
     }
 
-    /// Puts a mail into the outbox that an operator asks for.
+    /// Puts a mail that an operator asks for in the outbox.
     pub(crate) async fn post(&self, mail: NewMail) -> Result<(), Failure> {
         let authn_via = origin().authn_via;
         let mail = mail.asked_by(Asker { authn_via, ..Asker::default() });
         Ok(self.store.push_mail(&mail).await?)
     }
 
-    /// Says how to make the first of these roles that does not exist.
+    /// Fails if one of these roles does not exist, and says how to create it.
     pub(crate) async fn check_roles(&self, names: &[RoleName]) -> Result<(), Failure> {
         let known = self.store.list_roles().await?;
         match names.iter().find(|name| known.iter().all(|role| role.name != **name)) {
@@ -179,7 +179,7 @@ impl Application {
     }
 }
 
-/// Reads and checks in the order of the launch, so that both find the same fault first.
+/// Reads and checks in the order of the launch, so that both find the same error first.
 fn read(figment: &Figment) -> Result<(Config, Url), Error> {
     let tables = feature_tables(figment);
     let features = DEFAULT_FEATURES.iter().copied().chain(tables.iter().map(String::as_str));
@@ -191,7 +191,7 @@ fn read(figment: &Figment) -> Result<(Config, Url), Error> {
     Ok((config, base_url))
 }
 
-/// What a command does where there is no database yet.
+/// What a command does if there is no database yet.
 enum IfMissing {
     Make,
     Refuse,
@@ -205,7 +205,7 @@ fn no_database(name: &DatabaseName) -> Failure {
     ))
 }
 
-/// Refuses to go on without keys: those that would be made now have sealed and signed nothing.
+/// Refuses to continue without keys: keys that are generated now have sealed and signed nothing.
 fn require_keys(config: &Config, figment: &Figment) -> Result<(), Failure> {
     if has_keys(config, figment) { Ok(()) } else { Err(no_keys()) }
 }
@@ -217,14 +217,14 @@ fn no_keys() -> Failure {
     )
 }
 
-/// Returns what issues and verifies the application's tokens. No store is needed. In the debug profile it
-/// makes keys where there are none.
+/// Returns the issuer of the application's tokens, which also verifies them. Needs no store. In the debug
+/// profile it generates keys if there are none.
 pub(crate) fn tokens_to_issue() -> Result<TokenIssuer, Failure> {
     tokens(|config, figment| keyring(config, figment).map(Some))
 }
 
-/// Returns what verifies the application's tokens. It makes no keys: without any, those configured for tokens
-/// are all.
+/// Returns a verifier of the application's tokens. Generates no keys: without any, only the keys configured
+/// for tokens are used.
 pub(crate) fn tokens_to_verify() -> Result<TokenIssuer, Failure> {
     let tokens = tokens(|config, figment| {
         has_keys(config, figment).then(|| keyring(config, figment)).transpose()
@@ -245,19 +245,19 @@ fn tokens(
     read().map_err(|fault| with_profile(fault, &figment))
 }
 
-/// Says of an event that it happens now, and that an operator makes it happen.
+/// Returns the origin of an event that an operator causes now.
 pub(crate) fn origin() -> Origin {
     Origin::new(Clock::default().now(), None).within(None, Some("command_line".to_owned()))
 }
 
-/// Says that the address has no account.
+/// Returns the error for an address without an account.
 pub(crate) fn no_account(email: &Email) -> Failure {
     Failure::refused(format!(
         "{email} has no account. List the accounts with `rocket-security users list`"
     ))
 }
 
-/// Says that there is no such role, and how to make it.
+/// Returns the error for an unknown role, with how to create it.
 pub(crate) fn unknown_role(name: &RoleName) -> Failure {
     Failure::refused(format!(
         "there is no role \"{name}\". Create it with `rocket-security roles create {name}`, or list \
@@ -265,8 +265,8 @@ pub(crate) fn unknown_role(name: &RoleName) -> Failure {
     ))
 }
 
-/// Returns the tables in `[default.security]`: each may be a feature's, and which features are
-/// enabled the application alone knows. A key that is no table is misspelt.
+/// Returns the tables in `[default.security]`. Each may belong to a feature, and only the application knows
+/// which features are enabled. A key that is not a table is misspelt.
 fn feature_tables(figment: &Figment) -> Vec<String> {
     let given = figment.extract_inner::<Dict>("security").unwrap_or_default();
     given
@@ -276,8 +276,8 @@ fn feature_tables(figment: &Figment) -> Vec<String> {
         .collect()
 }
 
-/// Says which profile was read when nobody chose one: an installed program is built for release,
-/// while `cargo run` starts the application for debugging.
+/// Adds which profile was read if none was chosen: an installed program is built for release, while
+/// `cargo run` starts the application in the debug profile.
 fn with_profile(fault: Error, figment: &Figment) -> Failure {
     let is_chosen = std::env::var_os("ROCKET_PROFILE").is_some();
     if is_chosen || is_debug(figment) || !matches!(fault, Error::Config { .. }) {

@@ -16,17 +16,17 @@ use crate::features::audit::{Journal, Lost};
 /// The commands for the journal.
 #[derive(Subcommand)]
 pub(crate) enum AuditCommand {
-    /// Goes through the journal and says whether all of it is as it was written
+    /// Verifies the journal: no row was changed, added or removed
     ///
-    /// It says how many rows there are and what the end is, and ends with 0; or it names the first
-    /// row where something is wrong, and ends with 1. The keys have to be those of the application.
-    /// If events were lost because too many came at once, it says how many and when, and ends with 0.
+    /// Prints the number of rows and the end of the journal, and exits with 0; or names the first row where
+    /// something is wrong, and exits with 1. The keys must be those of the application. If events were lost
+    /// because too many came at once, it prints how many and when, and exits with 0.
     ///
-    /// That both tables were put back to an earlier state it cannot see by itself. Note the end it
-    /// prints somewhere else, and hand it back with --expect.
+    /// It cannot detect by itself that both tables were restored to an earlier state. Keep the end that it
+    /// prints in another place, and pass it with --expect.
     #[command(verbatim_doc_comment)]
     Verify {
-        /// A row that has to be there, as an earlier run printed it
+        /// A row that must exist, as an earlier run printed it
         #[arg(long, value_name = "NUMBER:HASH")]
         expect: Option<End>,
     },
@@ -34,10 +34,10 @@ pub(crate) enum AuditCommand {
     Tail(Tail),
 }
 
-/// What `audit tail` is given.
+/// The arguments of `audit tail`.
 #[derive(Args)]
 pub(crate) struct Tail {
-    /// How many
+    /// The number of rows
     #[arg(
         short = 'n',
         long = "lines",
@@ -46,10 +46,10 @@ pub(crate) struct Tail {
         value_parser = clap::value_parser!(u32).range(1..=10_000)
     )]
     count: u32,
-    /// Prints one JSON object a line
+    /// Prints one JSON object for each line
     #[arg(long)]
     json: bool,
-    /// Goes on with what is added, until it is interrupted
+    /// Keeps printing new rows until it is interrupted
     #[arg(long)]
     follow: bool,
 }
@@ -71,16 +71,16 @@ impl FromStr for End {
     }
 }
 
-/// How often it is looked for new rows.
+/// How often new rows are looked for.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// How times are printed.
+/// The format of times.
 const TIME: &str = "%Y-%m-%d %H:%M:%SZ";
 
 /// How many rows are read at a time.
 const PAGE: u32 = 500;
 
-/// Runs one of them.
+/// Runs one of these commands.
 pub(crate) async fn run(command: AuditCommand) -> Result<(), Failure> {
     let journal = Application::open().await?.journal()?;
     match command {
@@ -142,8 +142,8 @@ fn lost_line(lost: &Lost) -> String {
     format!("{count} {event} between {since} and {until}").replace(char::is_control, " ")
 }
 
-/// Says what a row does, for people. A row may have been changed by anybody: nothing in it reaches
-/// the terminal but printable characters.
+/// Describes a row for people. A row may have been changed by an attacker, so only its printable characters
+/// reach the terminal.
 fn line(row: &AuditRow) -> String {
     let at = row.entry.at.format(TIME);
     let mut line = format!("{} {at} {}", row.sequence, row.entry.event);

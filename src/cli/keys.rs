@@ -19,62 +19,62 @@ use crate::crypto::token_key::TokenKey;
 pub(crate) enum KeysCommand {
     /// Prints a new random key, for `security.keys` or for `security.tokens.keys`
     ///
-    /// The key alone goes to standard output; with --out into a new file that only its owner reads, and
-    /// standard output has its id. No configuration is read.
+    /// Standard output contains only the key. With --out, the key is written to a new file that only its
+    /// owner can read, and standard output contains its id. No configuration is read.
     #[command(verbatim_doc_comment)]
     Generate {
         /// What the key is for: `local` encrypts, `secret` signs and has a public half
         #[arg(long, default_value = "local")]
         kind: KeyKind,
-        /// The new file for the key, which `file = "…"` in `security.tokens.keys` names
+        /// The new file for the key, to be named by `file = "…"` in `security.tokens.keys`
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
     },
-    /// Tells what the keys in a file are for, and their ids; without a file, those configured
+    /// Prints the purposes and ids of the keys in a file, or of those configured
     ///
-    /// A key pair is shown with its public half, which verifiers need. No secret is printed. A wrapped
-    /// key's passphrase is that of security.tokens.passphrase; without it, it is read from the terminal,
-    /// or from the first line of standard input.
+    /// A key pair is printed with its public half, which verifiers need. No secret is printed. The passphrase
+    /// of a wrapped key is security.tokens.passphrase; if that is not set, it is read from the terminal, or
+    /// from the first line of standard input.
     #[command(verbatim_doc_comment)]
     Inspect {
         /// The file with the keys: PASERK, one a line, or a PEM
         file: Option<PathBuf>,
     },
-    /// Puts a new key at the head of a file of keys, and keeps the ones before it for verification
+    /// Puts a new key first in a file of keys, and keeps the older ones for verification
     ///
-    /// The new key is of the kind of the first in the file, and wrapped with the same passphrase if
-    /// that is wrapped. Of the key pair that was the first, the public half alone is kept; pairs behind it
-    /// may be announced ones, and stay as they are. The file is replaced in one step; applications read it
-    /// when they start.
+    /// The new key is of the same kind as the first key in the file, and wrapped with the same passphrase if
+    /// that one is wrapped. If the first key was a pair, only its public half is kept; pairs after it may be
+    /// announced ones, and stay as they are. The file is replaced in one step; applications read it when they
+    /// start.
     ///
-    /// Where several instances run, each has to know a key before another issues with it. Then
+    /// If several instances run, each must know a key before another one issues tokens with it:
     ///
-    ///   1. keys rotate FILE --announce       adds the new key last, where it verifies alone
-    ///   2. bring the file to every instance, and restart each
+    ///   1. keys rotate FILE --announce       adds the new key last, where it only verifies
+    ///   2. copy the file to every instance, and restart each
     ///   3. keys rotate FILE --activate ID    puts it first
-    ///   4. bring the file to every instance, and restart each
+    ///   4. copy the file to every instance, and restart each
     ///
-    /// A wrapped key's passphrase is that of security.tokens.passphrase; without it, it is read from the
+    /// The passphrase of a wrapped key is security.tokens.passphrase; if that is not set, it is read from the
     /// terminal, or from the first line of standard input.
     #[command(verbatim_doc_comment)]
     Rotate {
-        /// The file, which `file = "…"` in `security.tokens.keys` names
+        /// The file that `file = "…"` in `security.tokens.keys` names
         file: PathBuf,
-        /// How many of the other keys to keep, counted from the head of the file, announced ones too; all
-        /// unless given
+        /// How many of the other keys to keep, counted from the start of the file, including announced ones;
+        /// all by default
         #[arg(long, conflicts_with = "announce")]
         keep: Option<usize>,
-        /// Adds the new key last: it verifies, and issues nothing yet
+        /// Adds the new key last: it verifies, but does not issue tokens yet
         #[arg(long)]
         announce: bool,
-        /// Puts the key of that id, which was announced, first, and makes none
+        /// Puts the announced key with this id first, and generates none
         #[arg(long, value_name = "ID", conflicts_with = "announce")]
         activate: Option<String>,
     },
-    /// Prints the key in a file under a passphrase: `k4.local-pw.…` or `k4.secret-pw.…`
+    /// Prints the key in a file wrapped with a passphrase: `k4.local-pw.…` or `k4.secret-pw.…`
     ///
-    /// The passphrase is asked for twice on a terminal, and read from the first line of standard
-    /// input where there is none. It takes at least 15 characters, and the application needs it as
+    /// The passphrase is asked for twice on a terminal, and otherwise read from the first line of standard
+    /// input. It must have at least 15 characters, and the application needs it as
     /// `security.tokens.passphrase`.
     #[command(verbatim_doc_comment)]
     Wrap {
@@ -85,7 +85,7 @@ pub(crate) enum KeysCommand {
     Public,
 }
 
-/// What a key is for.
+/// The purpose of a key.
 #[derive(Clone, Copy, ValueEnum)]
 pub(crate) enum KeyKind {
     /// Encrypts and decrypts.
@@ -95,7 +95,7 @@ pub(crate) enum KeyKind {
     Secret,
 }
 
-/// Runs one of them.
+/// Runs one of these commands.
 pub(crate) fn run(command: KeysCommand) -> Result<(), Failure> {
     match command {
         KeysCommand::Generate { kind, out } => generate(kind, out.as_deref()),
@@ -220,7 +220,7 @@ fn activate(path: &Path, id: &str, keep: Option<usize>) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Says what becomes of tokens whose keys are there no more.
+/// Warns that tokens of removed keys are no longer accepted.
 fn warn_of(rotated: &RotatedKeys) {
     match rotated.removed {
         0 => {}

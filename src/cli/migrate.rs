@@ -3,7 +3,7 @@
 use crate::cli::application::Application;
 use crate::cli::terminal::{Failure, print};
 
-/// Brings the schema up to date, and says so.
+/// Applies the missing migrations, and reports it.
 pub(crate) async fn run() -> Result<(), Failure> {
     Application::open_and_migrate().await?;
     print("The schema is up to date.")

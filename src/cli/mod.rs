@@ -1,15 +1,15 @@
-//! The command line: makes the first administrator, looks after accounts, roles, mail, keys, tokens
-//! and the schema from a shell, and tells who can reach what.
+//! The command line: creates the first administrator, manages accounts, roles, mail, keys, tokens and the
+//! schema from a shell, and prints the access map.
 //!
 //! | to find | look at |
 //! |---|---|
 //! | how the application's configuration is read and its store opened | `application.rs` |
 //! | what is printed, asked and refused | `terminal.rs` |
-//! | a group of commands | the file of its name |
-//! | which command is meant by a name that none has | `suggest.rs` |
+//! | a group of commands | the file with its name |
+//! | suggestions for unknown commands | `suggest.rs` |
 //!
-//! What a command found goes to standard output, everything else to standard error. It ends with
-//! 0 when what was asked for is so, 1 when it was refused or failed, 2 when it was misspelt.
+//! Results are printed to standard output, everything else to standard error. The exit status is 0 if the
+//! command succeeded, 1 if it was refused or failed, and 2 if its arguments were invalid.
 
 mod application;
 mod audit;
@@ -42,11 +42,11 @@ use crate::cli::terminal::Failure;
 use crate::cli::tokens::TokensCommand;
 use crate::cli::users::UsersCommand;
 
-/// Looks after the accounts, roles, mail, keys and schema of an application.
+/// Manages the accounts, roles, mail, keys and schema of an application.
 ///
-/// It reads the configuration that the application reads: Rocket.toml in this folder or one above
-/// it, the variables ROCKET_*, and the profile in ROCKET_PROFILE. Run it as the user that the
-/// application runs as, so that both may write to the database.
+/// It reads the same configuration as the application: Rocket.toml in this folder or one above it, the
+/// variables ROCKET_*, and the profile in ROCKET_PROFILE. Run it as the user that the application runs as, so
+/// that both can write to the database.
 #[derive(Parser)]
 #[command(name = "rocket-security", version, after_help = FIRST_STEPS, verbatim_doc_comment)]
 struct CommandLine {
@@ -63,48 +63,48 @@ The first administrator is made here, for no account exists by default. Outside 
 
 #[derive(Subcommand)]
 enum Command {
-    /// Makes, lists, confirms and switches accounts
+    /// Creates, lists, confirms, locks and unlocks accounts
     #[command(subcommand)]
     Users(UsersCommand),
-    /// Makes and lists roles, gives them and takes them
+    /// Creates and lists roles, grants and revokes them
     #[command(subcommand)]
     Roles(RolesCommand),
     /// Prints every route of a built application with what it demands of a request
     ///
-    /// The program is run until all routes are mounted, and ends before it binds a port. It is
-    /// configured as for any launch, and brings its schema up to date as at any launch. Where there is no
-    /// database yet, it gets one that is deleted afterwards:
+    /// The program runs until all its routes are mounted, and stops before it binds a port. It reads its
+    /// configuration and applies migrations as at any launch. If there is no database yet, it gets one that
+    /// is deleted afterwards:
     ///
     ///   rocket-security routes -- target/debug/my-application
     #[command(verbatim_doc_comment)]
     Routes(RoutesCommand),
-    /// Lists where somebody is logged in, and ends it
+    /// Lists and ends the sessions of an account
     #[command(subcommand)]
     Sessions(SessionsCommand),
-    /// Lists the tokens that somebody made for their programs, and revokes them
+    /// Lists and revokes the personal access tokens of an account
     #[command(subcommand)]
     PersonalTokens(PersonalTokensCommand),
-    /// Lists mail that is not delivered, has it sent again, drops it
+    /// Lists undelivered mail, sends it again, or drops it
     #[command(subcommand)]
     Outbox(OutboxCommand),
-    /// Makes, shows, rotates and wraps keys
+    /// Generates, shows, rotates and wraps keys
     #[command(subcommand)]
     Keys(KeysCommand),
-    /// Issues and verifies tokens for programs
+    /// Issues, verifies and revokes tokens for programs
     #[command(subcommand)]
     Tokens(TokensCommand),
-    /// Verifies the journal of the feature `audit`, and prints it
+    /// Verifies and prints the journal of the feature `audit`
     #[command(subcommand)]
     Audit(AuditCommand),
-    /// Brings the schema of the database up to date
+    /// Applies the missing migrations to the database
     ///
-    /// The application does so itself when it starts. In the debug profile, commands that write make a
-    /// database that is not there. In any other profile this one alone makes or changes a schema.
+    /// The application does so itself when it starts. In the debug profile, commands that write create a
+    /// missing database. In any other profile, only this command creates or changes a schema.
     #[command(verbatim_doc_comment)]
     Migrate,
 }
 
-/// Runs the command that the arguments of this process name, and returns the status to end with.
+/// Runs the command that the arguments of this process name, and returns the exit status.
 #[doc(hidden)]
 pub fn main() -> ExitCode {
     let line = match CommandLine::try_parse() {
@@ -122,7 +122,7 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// Runs a command on a runtime of one thread: Rocket's own panics at a wrong configuration.
+/// Runs a command on a single-threaded runtime: Rocket's own runtime panics at an invalid configuration.
 fn run(command: Command) -> Result<(), Failure> {
     let runtime = Builder::new_current_thread().enable_all().build().map_err(Failure::Runtime)?;
     runtime.block_on(async {

@@ -17,49 +17,50 @@ use crate::user::Email;
 pub(crate) enum OutboxCommand {
     /// Lists the mail that is not delivered yet
     ///
-    /// A mail is "waiting" for its next attempt, "sending", or "dead": it was given up, after at
-    /// least four days and ten attempts, or three that were refused for good. A dead one stays for 30 days after it was written.
+    /// A mail is "waiting" for its next attempt, "sending", or "dead". A dead mail was given up after at
+    /// least four days and ten attempts, or after three permanent refusals. It is kept for 30 days after it
+    /// was written.
     #[command(verbatim_doc_comment)]
     List {
-        /// Lists only what was given up
+        /// Lists only mail that was given up
         #[arg(long)]
         dead: bool,
-        /// Prints one JSON object a line
+        /// Prints one JSON object for each line
         #[arg(long)]
         json: bool,
     },
-    /// Has mail that waits or was given up sent at once, by the application while it runs
+    /// Sends waiting or dead mail at once, when the application runs
     ///
-    /// A mail whose link has expired, or was replaced by a newer one, is not sent but dropped.
+    /// A mail whose link has expired, or was replaced by a newer one, is dropped instead.
     #[command(verbatim_doc_comment)]
     Retry(Retry),
     /// Deletes mail without sending it
     Drop(Drop),
 }
 
-/// What `outbox retry` is given.
+/// The arguments of `outbox retry`.
 #[derive(Args)]
 #[group(required = true, multiple = false)]
 pub(crate) struct Retry {
     /// The id of the mail, as `outbox list` shows it
     id: Option<Uuid>,
-    /// Every mail that waits or was given up
+    /// All mail that waits or was given up
     #[arg(long)]
     all: bool,
 }
 
-/// What `outbox drop` is given.
+/// The arguments of `outbox drop`.
 #[derive(Args)]
 #[group(required = true, multiple = false)]
 pub(crate) struct Drop {
     /// The id of the mail, as `outbox list` shows it
     id: Option<Uuid>,
-    /// Every mail that was given up
+    /// All mail that was given up
     #[arg(long)]
     dead: bool,
 }
 
-/// Runs one of them.
+/// Runs one of these commands.
 pub(crate) async fn run(command: OutboxCommand) -> Result<(), Failure> {
     let application = Application::open().await?;
     match command {
@@ -117,8 +118,8 @@ fn is_listed(listed: &ListedMail, dead: bool) -> bool {
     !dead || listed.state == MailState::GivenUp
 }
 
-/// A line of `outbox list --json`. Times are UTC; the next attempt at a mail that is being sent is
-/// the one that follows if its sender has died.
+/// A line of `outbox list --json`. Times are UTC. For a mail that is being sent, the next attempt is the one
+/// that follows if its sender has died.
 #[derive(Serialize)]
 struct MailLine<'a> {
     id: Uuid,
@@ -212,7 +213,7 @@ impl<'a> Pages<'a> {
         Self { application, last: None }
     }
 
-    /// Returns the next page; none behind the last one.
+    /// Returns the next page, or `None` after the last one.
     async fn next(&mut self) -> Result<Option<Vec<ListedMail>>, Failure> {
         let page = self.application.store.list_mail(self.last, PAGE).await?;
         let Some(last) = page.last() else {

@@ -13,20 +13,20 @@ use crate::datastore::personal_token::PersonalTokenRecord;
 use crate::event::Event;
 use crate::user::{Email, ScopeName};
 
-/// The commands for tokens that people made for their programs.
+/// The commands for personal access tokens.
 #[derive(Subcommand)]
 pub(crate) enum PersonalTokensCommand {
-    /// Lists the tokens of an account, the newest first; what they open is shown to nobody again
+    /// Lists the personal access tokens of an account, the newest first; the secrets are never shown again
     List {
         /// The address of the account
         email: Email,
-        /// Prints JSON, an object a line
+        /// Prints one JSON object for each line
         #[arg(long)]
         json: bool,
     },
-    /// Revokes a token of an account, or all of them; its next request is nobody's
+    /// Revokes a personal access token of an account, or all of them, from the next request on
     ///
-    /// The id is that of `personal-tokens list`.
+    /// The id is the one that `personal-tokens list` shows.
     #[command(verbatim_doc_comment)]
     Revoke {
         /// The address of the account
@@ -40,7 +40,7 @@ pub(crate) enum PersonalTokensCommand {
     },
 }
 
-/// Runs one of them.
+/// Runs one of these commands.
 pub(crate) async fn run(command: PersonalTokensCommand) -> Result<(), Failure> {
     if matches!(&command, PersonalTokensCommand::Revoke { token: None, all: false, .. }) {
         return Err(Failure::Misspelt("no token is named. Give the id, or --all"));

@@ -12,44 +12,43 @@ use crate::user::{Email, PermissionName, RoleName};
 /// The commands for roles.
 #[derive(Subcommand)]
 pub(crate) enum RolesCommand {
-    /// Makes a role
+    /// Creates a role
     ///
-    /// The name is the one in the application's `roles!`. A role that exists already stays as it
-    /// is.
+    /// The name is the one in the application's `roles!`. A role that already exists is not changed.
     #[command(verbatim_doc_comment)]
     Create {
-        /// The name: printable ASCII without blanks
+        /// The name: printable ASCII without spaces
         name: RoleName,
         /// What the role is for
         #[arg(long, value_name = "TEXT", default_value = "")]
         description: String,
     },
-    /// Lists the roles, what they include, and what they may do
+    /// Lists the roles, the roles they include, and their permissions
     List,
-    /// Deletes a role: no account has it from its next request on
+    /// Deletes a role; accounts lose it with their next request
     ///
-    /// A role that includes it loses what came with it. A role of the same name that is made later
-    /// begins anew: no account has it.
+    /// A role that includes it loses what the role brought. A role that is created later with the same name
+    /// starts without accounts.
     #[command(verbatim_doc_comment)]
     Delete {
         /// The name of the role
         name: RoleName,
     },
-    /// Gives an account a role; its next request has it
+    /// Grants an account a role, from its next request on
     Grant {
         /// The address of the account
         email: Email,
         /// The name of the role
         role: RoleName,
     },
-    /// Takes a role from an account; its next request lacks it
+    /// Revokes a role from an account, from its next request on
     Revoke {
         /// The address of the account
         email: Email,
         /// The name of the role
         role: RoleName,
     },
-    /// Gives a role a permission; the next request of everybody who has the role has it
+    /// Grants a role a permission, from the next request of its users on
     #[command(alias = "add_permissions")]
     AddPermission {
         /// The name of the role
@@ -57,7 +56,7 @@ pub(crate) enum RolesCommand {
         /// The name of the permission: the one in the application's `permissions!`
         permission: PermissionName,
     },
-    /// Takes a permission from a role; whoever has it by another role keeps it
+    /// Revokes a permission from a role; users who have it by another role keep it
     #[command(alias = "remove_permissions")]
     RemovePermission {
         /// The name of the role
@@ -65,27 +64,27 @@ pub(crate) enum RolesCommand {
         /// The name of the permission
         permission: PermissionName,
     },
-    /// Has a role include another; the next request of everybody who has the first has the second
+    /// Makes a role include another: users with the first also have the second
     ///
-    /// Whoever has a role has every role that it includes, what those include, and the permissions of
-    /// all of them.
+    /// A user with a role has every role that it includes, directly or through others, and the permissions of
+    /// all of them. It takes effect with the next request.
     #[command(verbatim_doc_comment)]
     Include {
-        /// The name of the role that gets more, for example admin
+        /// The name of the role that includes the other, for example admin
         role: RoleName,
-        /// The name of the role that it is to include, for example editor
+        /// The name of the included role, for example editor
         included: RoleName,
     },
-    /// Has a role include another no more; whoever has that one another way keeps it
+    /// Makes a role stop including another; users who have that one by other means keep it
     Exclude {
-        /// The name of the role that gets less
+        /// The name of the role that includes the other
         role: RoleName,
-        /// The name of the role that it includes
+        /// The name of the included role
         included: RoleName,
     },
 }
 
-/// Runs one of them.
+/// Runs one of these commands.
 pub(crate) async fn run(command: RolesCommand) -> Result<(), Failure> {
     let application = match &command {
         RolesCommand::Create { .. } => Application::open_or_make().await?,
@@ -159,8 +158,8 @@ async fn grant(application: &Application, email: &Email, role: &RoleName) -> Res
     print(format_args!("{} has the role \"{role}\"{already}.", user.email))
 }
 
-/// An unknown role is refused: an operator who misspells it must not believe that it was taken. One that
-/// the account has is taken even when the role itself was deleted by hand.
+/// An unknown role is refused, so that an operator who misspells it does not believe that it was revoked. A
+/// role that the account has is revoked even if the role itself was deleted by hand.
 async fn revoke(application: &Application, email: &Email, role: &RoleName) -> Result<(), Failure> {
     let user = application.find(email).await?;
     let event = Event::RoleRevoked { user: user.id, role: role.clone(), origin: origin() };
@@ -171,7 +170,7 @@ async fn revoke(application: &Application, email: &Email, role: &RoleName) -> Re
         application.check_roles(std::slice::from_ref(role)).await?;
     }
     let email = &user.email;
-    // Whoever takes a role away must not believe that it is gone while another one brings it.
+    // The operator must learn that the account still has the role through another one.
     let has_still = application.find(email).await?.has_role(role.as_str());
     let why = "another of their roles includes it. See `rocket-security roles list`";
     print(match (revoked, has_still) {
@@ -200,8 +199,8 @@ async fn add_permission(
     print(format_args!("The role \"{role}\" has the permission \"{permission}\"."))
 }
 
-/// A role that nobody knows is refused: whoever misspells it must not believe that it was taken. So
-/// must whoever misspells the permission, which the answer says was not there.
+/// An unknown role is refused, so that an operator who misspells it does not believe that the permission was
+/// revoked. For a misspelt permission, the answer says that the role did not have it.
 async fn remove_permission(
     application: &Application,
     role: RoleName,
@@ -245,7 +244,7 @@ async fn include(
     }
 }
 
-/// A role that nobody knows is refused: whoever misspells it must not believe that it was taken.
+/// An unknown role is refused, so that an operator who misspells it does not believe that it was excluded.
 async fn exclude(
     application: &Application,
     role: RoleName,

@@ -16,16 +16,16 @@ use crate::cli::terminal::{Failure, note, print};
 use crate::datastore::sqlx::DatabaseName;
 use crate::security::{AccessMap, ROUTES_MARK, ROUTES_VARIABLE};
 
-/// The variable of Rocket that has the databases of any profile.
+/// Rocket's variable with the databases of every profile.
 const DATABASES: &str = "ROCKET_DATABASES";
 
-/// How long what a program said may take to get here when it has ended.
+/// How long to wait for the output of a program that has ended.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 
-/// What `routes` is given.
+/// The arguments of `routes`.
 #[derive(Args)]
 pub(crate) struct RoutesCommand {
-    /// Prints JSON, an object a route, one a line
+    /// Prints JSON, one object for each route and line
     #[arg(long)]
     json: bool,
     /// How long to wait for the map
@@ -36,7 +36,7 @@ pub(crate) struct RoutesCommand {
     program: Vec<OsString>,
 }
 
-/// Runs a built application until it has told its map, and prints that.
+/// Runs a built application until it has printed its map, and prints the map.
 pub(crate) fn run(command: &RoutesCommand) -> Result<(), Failure> {
     let map = ask(command)?;
     if command.json {
@@ -56,7 +56,7 @@ fn ask(command: &RoutesCommand) -> Result<AccessMap, Failure> {
     let (mut map, mut said) = (None, Vec::new());
     let timeout = Duration::from_secs(command.timeout);
     let is_late = stdout.is_some_and(|lines| listen(&lines, timeout, &mut map, &mut said));
-    // Whoever has told its map ends by itself; nobody has to wait for that.
+    // A program that has printed its map ends by itself; there is no need to wait for it.
     let _ = child.kill();
     let _ = child.wait();
     if let Some(map) = map {
@@ -66,15 +66,16 @@ fn ask(command: &RoutesCommand) -> Result<AccessMap, Failure> {
             ))
         });
     }
-    // What it said last may be on its way.
+    // Its last output may still be on its way.
     while let Some(Ok(line)) = stderr.as_ref().map(|it| it.recv_timeout(LAST_WORDS)) {
         said.push(line);
     }
     Err(no_map(&command.program, is_late.then_some(timeout), &said))
 }
 
-/// Returns a folder for a database where the application has none yet, so that asking for its routes makes
-/// none. It is deleted afterwards, with the keys that the debug profile makes beside the database.
+/// Returns a folder for a temporary database if the application has none yet, so that asking for its routes
+/// creates none. The folder is deleted afterwards, with the keys that the debug profile generates beside the
+/// database.
 fn stand_in() -> Result<Option<TempDir>, Failure> {
     let figment = rocket::Config::figment();
     // The program may have another profile than this one, if none is chosen.
@@ -92,8 +93,8 @@ fn stand_in() -> Result<Option<TempDir>, Failure> {
     tempfile::tempdir().map(Some).map_err(Failure::Output)
 }
 
-/// Starts the program, with its database in `folder` if there is one. Should it be no application of ours, it
-/// serves nobody but this machine, at a port that nobody knows.
+/// Starts the program, with its database in `folder` if there is one. A program that does not use this
+/// framework would serve only this machine, at a random port.
 fn start(program: &[OsString], folder: Option<&Path>) -> Result<Child, Failure> {
     let (name, arguments) = program.split_first().ok_or_else(|| Failure::refused("no program"))?;
     let database = folder.map(|folder| {
@@ -117,8 +118,8 @@ fn start(program: &[OsString], folder: Option<&Path>) -> Result<Child, Failure> 
         })
 }
 
-/// Reads lines on a thread of its own, so that a program that says nothing can be given up, and one
-/// that says much goes on.
+/// Reads lines on a separate thread, so that a silent program can be given up, and a verbose one is not
+/// blocked.
 fn lines(stream: impl Read + Send + 'static) -> Receiver<String> {
     let (sender, receiver) = mpsc::channel();
     thread::spawn(move || {
@@ -131,7 +132,7 @@ fn lines(stream: impl Read + Send + 'static) -> Receiver<String> {
     receiver
 }
 
-/// Listens until the map is told or nothing comes any more; returns whether the timeout ended before.
+/// Waits until the map is printed or the output ends. Returns `true` if the timeout ended first.
 fn listen(
     lines: &Receiver<String>,
     timeout: Duration,
@@ -154,7 +155,7 @@ fn listen(
     }
 }
 
-/// Says that there is no map, after what the program said: that tells why, if it is one of ours.
+/// Returns the error for a missing map, after the output of the program, which may tell why.
 fn no_map(program: &[OsString], late: Option<Duration>, said: &[String]) -> Failure {
     for line in said.iter().filter(|line| !line.trim().is_empty()) {
         note(line);

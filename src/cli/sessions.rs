@@ -16,20 +16,20 @@ use crate::user::Email;
 /// The commands for sessions.
 #[derive(Subcommand)]
 pub(crate) enum SessionsCommand {
-    /// Lists where the owner of an account is logged in, the newest session first
+    /// Lists the sessions of an account, the newest first
     List {
         /// The address of the account
         email: Email,
-        /// Prints JSON, an object a line
+        /// Prints one JSON object for each line
         #[arg(long)]
         json: bool,
     },
-    /// Ends a session of an account, or all of them; its next request is nobody's
+    /// Ends a session of an account, or all of them, from the next request on
     ///
-    /// The id is that of `sessions list`. A browser that is remembered is no longer, and programs that
-    /// logged in with the session are logged out; with --all also a browser that has no session now,
-    /// and every program. To keep its owner out, use `users deactivate`; when the
-    /// password may be known to others, `users require-change`.
+    /// The id is the one that `sessions list` shows. A remembered browser is forgotten, and programs that
+    /// logged in with the session are logged out; with --all, so are remembered browsers without a session,
+    /// and all programs. To lock the account, use `users deactivate`; if others may know the password, use
+    /// `users require-change`.
     #[command(verbatim_doc_comment)]
     End {
         /// The address of the account
@@ -43,7 +43,7 @@ pub(crate) enum SessionsCommand {
     },
 }
 
-/// Runs one of them.
+/// Runs one of these commands.
 pub(crate) async fn run(command: SessionsCommand) -> Result<(), Failure> {
     if matches!(&command, SessionsCommand::End { session: None, all: false, .. }) {
         return Err(Failure::Misspelt("no session is named. Give the id, or --all"));
@@ -127,7 +127,7 @@ async fn end(
         );
     }
     if chosen.is_none() {
-        // What a browser without a session is remembered by, and whoever has come back meanwhile.
+        // Remembered browsers without a session, and sessions that have begun meanwhile.
         let user = application.find(email).await?;
         let series = application.store.end_other_series(user.id, None).await?;
         ended += series.iter().filter(|series| series.session.is_some()).count();

@@ -1,12 +1,11 @@
-//! Which command is meant by a name that no command has.
+//! Suggests a command for an unknown name.
 //!
-//! clap finds names that are spelt alike. The names here are those that other tools and habits use for
-//! commands of ours.
+//! clap finds names that are spelt alike. The names here are those that other tools use for our commands.
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Command, Error};
 
-/// The group, the names that are tried in it, and the command that does it.
+/// The group, the names that are tried in it, and the command that is meant.
 const MEANT: &[(&str, &[&str], &str)] = &[
     ("users", &["add", "new", "make", "register"], "users create EMAIL"),
     (
@@ -68,8 +67,8 @@ const MEANT: &[(&str, &[&str], &str)] = &[
     ("", &["generate-key", "secret"], "keys generate"),
 ];
 
-/// Adds to the error for an unknown command the one that is meant, or those that its group has. `all` is
-/// the command line, and `group` its first argument.
+/// Adds the command that was most likely meant to the error for an unknown command, or lists those of its
+/// group. `all` is the command line, and `group` its first argument.
 pub(crate) fn command(all: &Command, group: Option<&str>, error: &mut Error) {
     if error.kind() != ErrorKind::InvalidSubcommand {
         return;
@@ -87,7 +86,8 @@ pub(crate) fn command(all: &Command, group: Option<&str>, error: &mut Error) {
     error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip.into()]));
 }
 
-/// Returns the command that is meant by a name in a group; the group without a name is that of all.
+/// Returns the command that is meant by a name in a group. The group without a name holds the top-level
+/// commands.
 fn meant(group: &str, tried: &str) -> Option<&'static str> {
     let bare = |name: &str| name.to_ascii_lowercase().replace(['_', '-'], "");
     let tried = bare(tried);

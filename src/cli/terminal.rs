@@ -1,4 +1,4 @@
-//! What the commands print, ask and refuse with.
+//! What the commands print, ask and refuse.
 
 use std::fmt::Display;
 use std::io;
@@ -13,13 +13,13 @@ use crate::error::Error;
 use crate::rejection::FieldErrors;
 use crate::secret::Secret;
 
-/// Why a command did not do what it was asked to, in words for whoever asked.
+/// Why a command did not do what it was asked to, in words for the operator.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
-    /// It cannot be done as asked; the text says why and what to do instead.
+    /// It cannot be done; the text says why, and what to do instead.
     #[error("{0}")]
     Refused(String),
-    /// What was asked for is not said in full, or misspelt.
+    /// An argument is missing or invalid.
     #[error("{0}")]
     Misspelt(&'static str),
     /// Something failed underneath.
@@ -49,12 +49,12 @@ impl From<FieldErrors> for Failure {
     }
 }
 
-/// The status that clap ends with, too.
+/// The exit status that clap uses, too.
 const MISSPELT: u8 = 2;
 
-/// Prints why a command failed, on one line, and gives the status to end with.
+/// Prints why a command failed, on one line, and returns the exit status.
 pub(crate) fn report(failure: &Failure) -> ExitCode {
-    // Whoever reads the answer has enough: `rocket-security users list | head` is no failure.
+    // A closed pipe is not an error: `rocket-security users list | head`.
     if matches!(failure, Failure::Output(fault) if fault.kind() == io::ErrorKind::BrokenPipe) {
         return ExitCode::SUCCESS;
     }
@@ -68,22 +68,22 @@ pub(crate) fn report(failure: &Failure) -> ExitCode {
     }
 }
 
-/// Prints what the arguments have for an answer before any command runs: the help, or how they are
-/// misspelt. Returns the status to end with.
+/// Prints the answer to arguments that run no command: the help, or what is wrong with them. Returns the exit
+/// status.
 pub(crate) fn answer(error: &clap::Error) -> ExitCode {
-    // When nobody can read it, it is lost.
+    // If it cannot be written, it is lost.
     let _ = error.print();
     if error.use_stderr() { ExitCode::from(MISSPELT) } else { ExitCode::SUCCESS }
 }
 
-/// Tells whether a line of a message quotes the configuration, as TOML's do: `2 | keys = "…`. A
-/// password or a key may stand there.
+/// Returns `true` if a line of a message quotes the configuration, as TOML's do: `2 | keys = "…`. It may
+/// contain a password or a key.
 fn is_excerpt(line: &str) -> bool {
     let digits_and_blanks = |c: char| c.is_ascii_digit() || c == ' ';
     line.trim_start_matches(digits_and_blanks).starts_with('|')
 }
 
-/// Reads an id from an argument; says of what is none by which command ids are listed.
+/// Reads an id from an argument. The error for an invalid id names the command that lists ids.
 pub(crate) fn id_of(
     list: &'static str,
 ) -> impl Fn(&str) -> Result<Uuid, String> + Clone + Send + Sync + 'static {
@@ -98,12 +98,12 @@ pub(crate) fn print(line: impl Display) -> Result<(), Failure> {
     writeln!(io::stdout(), "{line}").map_err(Failure::Output)
 }
 
-/// Prints a line that is not part of the answer; when nobody can read it, it is lost.
+/// Prints a line that is not part of the answer. If it cannot be written, it is lost.
 pub(crate) fn note(line: impl Display) {
     let _ = writeln!(io::stderr(), "{line}");
 }
 
-/// Prints rows in aligned columns under a head.
+/// Prints rows in aligned columns under a header.
 pub(crate) fn print_table<const N: usize>(
     head: [&str; N],
     rows: Vec<[String; N]>,
@@ -125,7 +125,7 @@ pub(crate) fn print_table<const N: usize>(
     Ok(())
 }
 
-/// Tells whether there is somebody to ask.
+/// Returns `true` if there is a terminal to ask on.
 pub(crate) fn is_interactive() -> bool {
     io::stdin().is_terminal()
 }
@@ -135,16 +135,16 @@ pub(crate) fn ask_password(prompt: impl Display) -> Result<Secret<String>, Failu
     rpassword::prompt_password(prompt).map(Secret::new).map_err(Failure::Input)
 }
 
-/// Reads a password from the first line of standard input. Only the end of the line is cut off.
+/// Reads a password from the first line of standard input. Only the end of the line is removed.
 pub(crate) fn read_password() -> Result<Secret<String>, Failure> {
     read_line(MAX_BYTES)
 }
 
-/// Reads a secret of at most `bytes` bytes from the first line of standard input, and one byte more if
-/// there is one: whoever looks at it sees that it is too long.
+/// Reads a secret of at most `bytes` bytes from the first line of standard input, and one byte more if there
+/// is one: the caller then sees that it is too long.
 pub(crate) fn read_line(bytes: usize) -> Result<Secret<String>, Failure> {
-    // Room for one byte more, or for the end of the line. With all of it there from the start, no
-    // copy is left behind by growing.
+    // Room for one byte more, or for the end of the line. With all of it reserved from the start,
+    // growing leaves no copy behind.
     let most = bytes + 2;
     let mut line = Vec::with_capacity(most);
     let limit = u64::try_from(most).unwrap_or(u64::MAX);

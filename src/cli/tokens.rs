@@ -26,37 +26,37 @@ use crate::web::device::device;
 /// The commands for tokens.
 #[derive(Subcommand)]
 pub(crate) enum TokensCommand {
-    /// Issues an access token for an account, as the application would; a journal tells of it
+    /// Issues an access token for an account, as the application would; a journal records it
     Issue(Issue),
-    /// Verifies the token on the first line of standard input, and prints what it says
+    /// Verifies the token on the first line of standard input, and prints its content
     ///
-    /// A token that is not accepted is refused with the reason that the application would give. The
-    /// store is asked whether it is good still, whatever security.tokens.check says: that it is not
-    /// denied, and that its account, program and session are what they were. Where only the keys are
-    /// at hand, --keys-only tells whether it is genuine and in time.
+    /// A token that is not accepted is refused with the reason that the application would return. Whatever
+    /// security.tokens.check says, the store is asked whether the token was revoked, and whether its account,
+    /// program or session has changed. If only the keys are available, --keys-only checks whether it is
+    /// genuine and not expired.
     #[command(verbatim_doc_comment)]
     Verify(Verify),
-    /// Lists the programs that the owner of an account is logged in with, the newest first
+    /// Lists the programs that are logged in to an account, the newest first
     List {
         /// The address of the account
         email: Email,
-        /// Prints JSON, an object a line
+        /// Prints one JSON object for each line
         #[arg(long)]
         json: bool,
     },
-    /// Ends what programs are logged in with; their next request is nobody's
+    /// Revokes tokens and logs programs out, from the next request on
     ///
-    /// --user ends everything that opens the account but its password: programs, sessions,
-    /// remembered browsers, mailed links, personal access tokens, and every access token, also of
-    /// those that belong to none of these. --family logs out one program, by the id of `tokens
-    /// list`. --token denies one token, and no other of its program; with --kind refresh it logs the
-    /// program out. --jti denies one token by the id that `tokens verify` prints, with --issuer for a
-    /// token of a trusted issuer. One of those that has no id cannot be denied.
+    /// --user ends everything that grants access to the account but its password: programs, sessions,
+    /// remembered browsers, mailed links, personal access tokens, and every other access token. --family logs
+    /// out one program, by the id that `tokens list` shows. --token revokes a single token, and no other
+    /// token of its program; with --kind refresh it logs the program out. --jti revokes a single token by the
+    /// id that `tokens verify` prints, with --issuer for a token of a trusted issuer. A token of a trusted
+    /// issuer without an id cannot be revoked.
     #[command(verbatim_doc_comment)]
     Revoke(Revoke),
 }
 
-/// What a token is to say.
+/// The content of a new token.
 #[derive(Args)]
 pub(crate) struct Issue {
     /// The address of the account
@@ -67,20 +67,20 @@ pub(crate) struct Issue {
     /// More for the footer, as a JSON object
     #[arg(long, value_parser = parse_object)]
     footer: Option<Map<String, Value>>,
-    /// Whom it is for, in place of the configured audience
+    /// The audience, in place of the configured one
     #[arg(long)]
     audience: Vec<String>,
-    /// Expires after, such as "15m"
+    /// How long the token is valid, such as "15m"
     #[arg(long, value_parser = humantime::parse_duration)]
     lifetime: Option<Duration>,
-    /// Encrypts it, whatever is configured
+    /// Encrypts the token, whatever is configured
     #[arg(long, conflicts_with = "public")]
     local: bool,
-    /// Signs it, whatever is configured
+    /// Signs the token, whatever is configured
     #[arg(long)]
     public: bool,
-    /// Leaves out what verifiers of other makes may not know: the id of the key, and the implicit
-    /// assertion. This application does not accept it
+    /// Omits what verifiers by others may not support: the id of the key, and the implicit assertion. This
+    /// application does not accept such a token
     #[arg(long)]
     plain: bool,
 }
@@ -89,7 +89,7 @@ fn parse_object(text: &str) -> Result<Map<String, Value>, serde_json::Error> {
     serde_json::from_str(text)
 }
 
-/// Runs one of them.
+/// Runs one of these commands.
 pub(crate) async fn run(command: TokensCommand) -> Result<(), Failure> {
     match command {
         TokensCommand::Issue(wish) => issue(wish).await,

@@ -14,62 +14,62 @@ use crate::user::{Email, RoleName};
 /// The commands for accounts.
 #[derive(Subcommand)]
 pub(crate) enum UsersCommand {
-    /// Makes an account, such as the first administrator's
+    /// Creates an account, such as the first administrator's
     ///
-    /// No account exists by default; the first administrator is made like this:
+    /// There are no accounts by default. Create the first administrator like this:
     ///
     ///   rocket-security roles create admin
     ///   rocket-security users create you@example.org --role admin --confirmed
     ///
-    /// The password is asked for twice on a terminal, and read from the first line of standard
-    /// input where there is none:
+    /// The password is asked for twice on a terminal, and otherwise read from the first line of standard
+    /// input:
     ///
     ///   printf '%s\n' "$PASSWORD" | rocket-security users create you@example.org
     ///
-    /// It must be as good as one that is chosen in a registration. The account's id is printed.
-    /// One that somebody registered with the address and nobody confirmed gives way to it.
+    /// It must follow the rules of a registration. The account's id is printed. An account that was
+    /// registered with the address and never confirmed is deleted first.
     #[command(verbatim_doc_comment)]
     Create(Create),
     /// Lists the accounts
     List {
-        /// Prints one JSON object a line
+        /// Prints one JSON object for each line
         #[arg(long)]
         json: bool,
     },
-    /// Vouches that an address belongs to whoever made its account
+    /// Confirms that an address belongs to the user who created its account
     ///
-    /// The password that was chosen with the account opens it from then on. When it is not known
-    /// who chose it, let the owner of the address follow the link that is mailed instead.
+    /// From then on, the password that was chosen with the account grants access to it. If it is not known
+    /// who chose it, let the owner of the address follow the mailed link instead.
     #[command(verbatim_doc_comment)]
     Confirm {
         /// The address of the account
         email: Email,
     },
-    /// Makes an account and mails its owner a link by which they choose a password
+    /// Creates an account and mails its owner a link for choosing a password
     ///
-    /// No password is ever mailed. The application delivers the mail, with its feature `invite`; for
-    /// somebody who was invited before and has not accepted, the link is mailed again, and the roles
-    /// are given beside those they have.
+    /// No password is ever mailed. The application delivers the mail, with its feature `invite`. If the user
+    /// was invited before and has not accepted, the link is mailed again, and the roles are added to those
+    /// that the account has.
     #[command(verbatim_doc_comment)]
     Invite {
         /// The address
         email: Email,
-        /// A role to give; may be repeated
+        /// A role to grant; may be repeated
         #[arg(long = "role", value_name = "NAME")]
         roles: Vec<RoleName>,
     },
-    /// Mails the owner of an account a link by which they choose a new password
+    /// Mails the owner of an account a link for choosing a new password
     ///
-    /// Nobody but they learns it. The application delivers the mail, with its feature `reset`.
+    /// Only the owner learns the password. The application delivers the mail, with its feature `reset`.
     #[command(verbatim_doc_comment)]
     Reset {
         /// The address of the account
         email: Email,
     },
-    /// Has the owner of an account change the password before anything else
+    /// Requires the owner of an account to change the password before doing anything else
     ///
-    /// Their sessions end at once. After the next login nothing but /change and /logout can be
-    /// reached, with the application's feature `change_password`.
+    /// All sessions of the account end at once. After the next login only /change and /logout can be reached,
+    /// with the application's feature `change_password`.
     #[command(verbatim_doc_comment)]
     RequireChange {
         /// The address of the account
@@ -80,14 +80,14 @@ pub(crate) enum UsersCommand {
         /// The address of the account
         email: Email,
     },
-    /// Lets a deactivated account log in again
+    /// Unlocks an account, so that it may log in again
     Activate {
         /// The address of the account
         email: Email,
     },
 }
 
-/// Runs one of them.
+/// Runs one of these commands.
 pub(crate) async fn run(command: UsersCommand) -> Result<(), Failure> {
     let application = match &command {
         UsersCommand::Create(_) | UsersCommand::Invite { .. } => {

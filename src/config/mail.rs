@@ -19,10 +19,12 @@ pub struct MailConfig {
     /// Sets the sender of every mail: `name@example.org` or `Name <name@example.org>`. An invalid value stops
     /// the launch. _Default:_ `no-reply@` followed by the host of `base_url`.
     pub from: Option<String>,
-    /// Sets the address that replies go to, in the same format. _Default:_ none: replies go to the sender.
+    /// Sets the address that replies go to, in the same format. An invalid value stops the
+    /// launch. _Default:_ none: replies go to the sender.
     pub reply_to: Option<String>,
-    /// Sets the subjects of mails by the names of their templates, for example `welcome = "Welcome to {{
-    /// site_name }}"`. _Default:_ the subjects of the features.
+    /// Sets the subjects of mails by the names of their templates, for example
+    /// `welcome = "Welcome to {{ site_name }}"`. A name without a mail, and a subject that is not one line
+    /// of 1 to 255 bytes, stop the launch. _Default:_ the subjects of the features.
     pub subjects: BTreeMap<String, String>,
     /// Set by the launch if no transport is configured: no `url`, no transport of the application, and not
     /// the debug profile.

@@ -57,12 +57,12 @@ pub struct Config {
     /// Sets the keys that all other keys are derived from, as PASERK `k4.local.…`: one text or a list. The
     /// first key is the active one, and what was made with the others is still accepted. An invalid key stops
     /// the launch. _Default:_ Rocket's `secret_key`; in the debug profile, keys are generated once and kept
-    /// in `security.keys` beside the database.
+    /// in `security.keys` beside the database; required in any other profile without a `secret_key`.
     pub keys: Keys,
     /// Lists the settings that may weaken protection outside the debug profile: `"base_url"` (plain `http`),
-    /// `"mail.url"` (mail that reaches no recipient), `"password.min_length"` (below 15),
-    /// `"throttle.enabled"` and `"throttle.scale"` (no limits on attempts, or higher ones). A setting that
-    /// weakens protection and is not listed here stops the launch. _Default:_ none.
+    /// `"mail.url"` (mail that reaches no recipient), `"password.min_length"` (below 15), `"throttle.enabled"`
+    /// (no limits on attempts) and `"throttle.scale"` (above 10). Unless it is listed here, such a setting
+    /// stops the launch, and so does an unknown name in this list. _Default:_ none.
     pub allow_insecure: Vec<String>,
     /// Sets the addresses and networks of the reverse proxies that name the client in
     /// [`proxy_header`](Self::proxy_header), such as `["10.0.0.5", "fd00::/8"]`. An empty list declares that

@@ -9,9 +9,12 @@ use crate::error::{Error, Result};
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct ThrottleConfig {
-    /// Sets whether attempts are limited at all. _Default:_ `true`.
+    /// Sets whether attempts are limited at all. Outside the debug profile, `false` must be listed in
+    /// `security.allow_insecure`. _Default:_ `true`.
     pub enabled: bool,
-    /// Multiplies every limit, for load tests. At least 1; an invalid value stops the launch. _Default:_ 1.
+    /// Multiplies every limit, for load tests, except for the number of wrong passwords that disables a
+    /// password. At least 1; an invalid value stops the launch. Outside the debug profile, a value above 10 must
+    /// be listed in `security.allow_insecure`. _Default:_ 1.
     pub scale: u32,
 }
 

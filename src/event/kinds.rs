@@ -19,14 +19,15 @@ events! {
         authn_via: String,
     }
 
-    /// Sent when too many wrong passwords in a row disable a password for the network they came from.
+    /// Sent when 100 wrong passwords in a row disable a password for logins from the same place: all networks
+    /// without a recent login to the account, one network with such a login, or browsers that are logged in.
     PasswordDisabled, "password_disabled", Some(*user), {
         /// The user whose password it is.
         user: UserId,
     }
 
-    /// Sent when a login, or a verification at `/verify`, is refused. Also sent when a request with a
-    /// password or a token is refused.
+    /// Sent when a login, a verification at `/verify` or a request by [Basic](crate::features::basic) is refused,
+    /// or a request with a token that no longer grants access to its account.
     UserFailedAuthn, "user_failed_authn", *user, {
         /// The account, if there is one.
         user: Option<UserId>,

@@ -145,12 +145,13 @@ struct Pile {
 /// The state of the events with one name.
 #[derive(Default)]
 struct Kind {
-    /// How many are due.
+    /// How many wait to be stored.
     waiting: usize,
-    /// The events of this window, and what repeated them since they were due.
+    /// The events of this window, each with the count of its repetitions since it was due.
     seen: HashMap<String, Option<Counted>>,
-    is_losing: bool,
     /// Set if an event of this window was lost, the first of which has been reported.
+    is_losing: bool,
+    /// What was lost and is not reported yet.
     lost: Option<Lost>,
 }
 
@@ -190,7 +191,7 @@ impl Pile {
         }
     }
 
-    /// Notes that an event is missing. The first of a window is due at once.
+    /// Notes that an event was lost. The first loss of a window is reported at once.
     fn lose_one(&mut self, counted: &Counted) {
         let name = counted.event.name();
         let has_room = self.kinds.get(Event::LOST).is_none_or(|told| told.waiting < ROOM);
@@ -207,7 +208,7 @@ impl Pile {
         self.kinds.entry(Event::LOST).or_default().waiting += 1;
     }
 
-    /// Makes due what was counted since the last window.
+    /// Queues what was counted since the last window.
     fn end_window(&mut self) {
         let mut due = Vec::new();
         let lost_name = Event::LOST;
@@ -279,13 +280,13 @@ impl Lost {
     }
 }
 
-/// Checks whether an event tells of the end of a login that began before.
+/// Checks whether an event reports the end of an earlier login.
 fn is_an_end(event: &Event) -> bool {
     matches!(event, Event::SessionEnded { .. } | Event::RefreshTrackerRevoked { .. })
 }
 
-/// Returns what an event has in common with those it is counted with: all that a journal shows of
-/// it but time, request, and the last 80 bits of an IPv6 address, which its sender chooses.
+/// Returns the key by which equal events are counted: everything that a journal shows of an event, except
+/// for time, request, and the last 80 bits of an IPv6 address, which its sender chooses.
 fn likeness(event: &Event) -> String {
     let mut event = event.clone();
     let origin = event.origin_mut();

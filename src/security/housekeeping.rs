@@ -27,7 +27,7 @@ const PAUSE: Duration = Duration::from_secs(600);
 /// How many sessions are ended at a time.
 const BATCH: u32 = 200;
 
-/// How long attempts are kept after the last one. By then they have no effect any more.
+/// How long attempts are kept after the last one, and after their effect has ended.
 const ATTEMPTS_KEPT: TimeDelta = TimeDelta::hours(24);
 
 /// How long a mail that was given up is kept, counted from its creation, so that an operator can send it

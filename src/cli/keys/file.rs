@@ -13,22 +13,23 @@ use crate::error::Error;
 use crate::secret::Secret;
 use crate::token::key_source::{read_key_file, read_keys};
 
-/// The keys of a file, each with the text that stands for it there.
+/// The keys of a file, each with its text in the file.
 pub(crate) struct KeyFile {
     keys: Vec<(TokenKey, Secret<String>)>,
     passphrase: Option<Secret<String>>,
 }
 
-/// What came of a rotation.
+/// The outcome of a rotation.
 pub(crate) struct RotatedKeys {
-    /// The id of the key that issues from then on.
+    /// The id of the key that issues tokens from now on.
     pub(crate) id: String,
-    /// How many of the older keys are there no more.
+    /// The number of older keys that were removed.
     pub(crate) removed: usize,
 }
 
 impl KeyFile {
-    /// Reads a file. The passphrase of a wrapped key is the configured one; without it, it is asked for.
+    /// Reads a file. The passphrase of a wrapped key is the configured one; if there is none, it is asked
+    /// for.
     pub(crate) fn read(path: &Path) -> Result<Self, Failure> {
         let text = read_text(path)?;
         let (passphrase, is_typed) = match text.expose().contains(WRAPPED) {
@@ -53,15 +54,15 @@ impl KeyFile {
         self.keys.iter().map(|(key, _)| key)
     }
 
-    /// Puts a new key before the first, which verifies from then on. Announced ones that are kept can be
-    /// activated still.
+    /// Puts a new key before the first, which only verifies from then on. Announced keys that are kept can
+    /// still be activated.
     pub(crate) fn rotate(&mut self, keep: Option<usize>) -> Result<RotatedKeys, Failure> {
         let (key, text) = self.make()?;
         Ok(self.put_first(key, text, keep))
     }
 
-    /// Adds a new key at the end, which verifies and does not issue, for the first that can issue does; gives
-    /// its id.
+    /// Adds a new key at the end and returns its id. The key only verifies, because the first key that can
+    /// issue does so.
     pub(crate) fn announce(&mut self) -> Result<String, Failure> {
         let (key, text) = self.make()?;
         let id = key.id().to_owned();
@@ -69,8 +70,8 @@ impl KeyFile {
         Ok(id)
     }
 
-    /// Puts an announced key before the first, which verifies from then on. Others that are announced and
-    /// kept can be activated still.
+    /// Puts an announced key before the first, which only verifies from then on. Other announced keys that
+    /// are kept can still be activated.
     pub(crate) fn activate(
         &mut self,
         id: &str,
@@ -102,8 +103,8 @@ impl KeyFile {
         Ok(self.put_first(key, text, keep))
     }
 
-    /// Replaces the file in one step, behind a link the file that it leads to. The new one belongs to whom
-    /// the old one belonged to.
+    /// Replaces the file in one step; for a symbolic link, the file that it points to. The new file has the
+    /// owner of the old one.
     pub(crate) fn write(&self, path: &Path) -> Result<(), Failure> {
         let failed = |source| fault_of(path, source);
         let path = fs::canonicalize(path).map_err(failed)?;
@@ -125,7 +126,7 @@ impl KeyFile {
         written.map_err(failed)
     }
 
-    /// Returns the first key, if it issues.
+    /// Returns the first key, if it can issue.
     fn issuing(&self) -> Result<&TokenKey, Failure> {
         self.keys().next().filter(|key| key.can_issue()).ok_or_else(|| {
             Failure::refused(
@@ -134,7 +135,7 @@ impl KeyFile {
         })
     }
 
-    /// Makes a key that is to take the place of the first.
+    /// Generates a key that will replace the first.
     fn make(&self) -> Result<(TokenKey, Secret<String>), Failure> {
         let first = self.issuing()?;
         if first.version() != TokenVersion::V4 {
@@ -166,7 +167,7 @@ impl KeyFile {
                 keys.push((key, text));
             } else if left > 0 {
                 left -= 1;
-                // A pair behind it may be announced, and is to issue yet.
+                // A pair after it may be announced, and must be able to issue later.
                 keys.push(if at == 0 { verifying(key, text) } else { (key, text) });
             } else {
                 removed += 1;
@@ -177,7 +178,7 @@ impl KeyFile {
     }
 }
 
-/// Returns the one key of a file, to wrap it.
+/// Returns the only key of a file, to wrap it.
 pub(crate) fn read_bare(path: &Path) -> Result<TokenKey, Failure> {
     let text = read_text(path)?;
     if !is_pem(&text) && lines(&text).count() > 1 {
@@ -204,7 +205,7 @@ pub(crate) fn wrapped(
     })
 }
 
-/// Writes a key into a file that is not there yet, for its owner alone.
+/// Writes a key to a new file that only its owner can read.
 pub(crate) fn write_new(path: &Path, key: &TokenKey) -> Result<(), Failure> {
     let mut file = create(path).map_err(|fault| match fault.kind() {
         io::ErrorKind::AlreadyExists => Failure::refused(format!(
@@ -216,13 +217,13 @@ pub(crate) fn write_new(path: &Path, key: &TokenKey) -> Result<(), Failure> {
     })?;
     let written = writeln!(file, "{}", key.to_paserk().expose()).and_then(|()| file.sync_all());
     written.map_err(|fault| {
-        // What is half written is no key, and would be in the way of the next try.
+        // A partly written file is not a key, and would block the next attempt.
         let _ = fs::remove_file(path);
         fault_of(path, fault)
     })
 }
 
-/// How the kinds of wrapped keys end.
+/// The endings of the kinds of wrapped keys.
 const WRAPPED: &str = "-pw.";
 
 fn read_text(path: &Path) -> Result<Secret<String>, Failure> {
@@ -243,7 +244,7 @@ fn empty(path: &Path) -> Failure {
     Failure::refused(format!("{} is empty", path.display()))
 }
 
-/// Says what is wrong with a key. Whoever typed the passphrase is not sent to the configuration.
+/// Describes an invalid key. If the passphrase was typed, the message does not mention the configuration.
 fn unread(path: &Path, fault: &KeyFault, is_typed: bool) -> Failure {
     let cure = match is_typed && fault.fault().contains("does not open") {
         true => "Give the one that it was wrapped with, or set security.tokens.passphrase",
@@ -256,7 +257,7 @@ fn fault_of(path: &Path, source: io::Error) -> Failure {
     Failure::Fault(Error::File { path: path.display().to_string(), source })
 }
 
-/// Makes a file that only its owner reads.
+/// Creates a file that only its owner can read.
 fn create(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
@@ -265,7 +266,7 @@ fn create(path: &Path) -> io::Result<File> {
     options.open(path)
 }
 
-/// Returns what is left of a key that only verifies: the public half, or a symmetric key as it is.
+/// Returns the part of a key that only verifies: the public half, or a symmetric key unchanged.
 fn verifying(key: TokenKey, text: Secret<String>) -> (TokenKey, Secret<String>) {
     match (key.purpose(), key.public_paserk()) {
         (TokenPurpose::Public, Some(public)) => (key, Secret::new(public)),

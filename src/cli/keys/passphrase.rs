@@ -1,10 +1,9 @@
-//! The passphrase of wrapped keys: the configured one, or one that is typed.
+//! The passphrase of wrapped keys: the configured one, or a typed one.
 
 use crate::cli::terminal::{Failure, ask_password, is_interactive, read_password};
 use crate::secret::Secret;
 
-/// Returns the configured passphrase of wrapped keys, if there is one. Nothing else of the configuration
-/// need be there.
+/// Returns the configured passphrase of wrapped keys, if any. The rest of the configuration need not exist.
 pub(super) fn configured_passphrase() -> Result<Option<Secret<String>>, Failure> {
     const KEY: &str = "security.tokens.passphrase";
     let figment = rocket::Config::figment();

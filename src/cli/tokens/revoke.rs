@@ -14,26 +14,26 @@ use crate::token::denied::{denied_as, denied_at_most_until};
 use crate::token::{Access, Refresh, TokenKind};
 use crate::user::{Email, UserId};
 
-/// What is ended otherwise than by its id. A group that is there already keeps clap from requiring the id.
+/// The arguments that exclude an id. They are in a group already, which keeps clap from requiring the id.
 const OTHERS: [&str; 3] = ["user", "family", "token"];
 
-/// What is ended otherwise than by the token itself.
+/// The arguments that exclude a token.
 const NO_TOKEN: [&str; 3] = ["user", "family", "jti"];
 
-/// What is to be ended.
+/// The arguments of `tokens revoke`.
 #[derive(Args)]
 pub(crate) struct Revoke {
     #[command(flatten)]
     what: What,
-    /// Whose token it is, where it is not one of ours: an `iss` of security.tokens.trusted
+    /// The issuer, if it is not this application: an `iss` of security.tokens.trusted
     #[arg(long, value_name = "ISS", requires = "jti", conflicts_with_all = OTHERS)]
     issuer: Option<String>,
-    /// The kind of the token that is read: "access" unless given, "refresh", or one of the application's
+    /// The kind of the token that is read: "access" by default, "refresh", or one of the application's own
     #[arg(long, value_name = "NAME", requires = "token", conflicts_with_all = NO_TOKEN)]
     kind: Option<String>,
 }
 
-/// One of these.
+/// Exactly one of these.
 #[derive(Args)]
 #[group(required = true, multiple = false)]
 struct What {
@@ -51,7 +51,7 @@ struct What {
     token: bool,
 }
 
-/// Runs it.
+/// Runs the command.
 pub(crate) async fn run(wish: Revoke) -> Result<(), Failure> {
     let Revoke { what, issuer, kind } = wish;
     let application = Application::open().await?;
@@ -66,7 +66,7 @@ pub(crate) async fn run(wish: Revoke) -> Result<(), Failure> {
 async fn revoke_all(application: &Application, email: &Email) -> Result<(), Failure> {
     let user = application.find(email).await?;
     let event = Event::TokensRevoked { user: user.id, origin: origin() };
-    // A change of nothing ends whatever is older than it.
+    // An empty change ends everything that is older than it.
     let update = UserChange::default();
     let changed = application
         .commit(event, async |store, with| store.update_user(user.id, &update, with).await)
@@ -93,14 +93,14 @@ async fn revoke_family(application: &Application, id: Uuid) -> Result<(), Failur
     Err(unknown())
 }
 
-/// Logs a program out; false when it was already.
+/// Logs a program out. Returns `false` if it already was.
 async fn end_family(application: &Application, user: UserId, id: Uuid) -> Result<bool, Failure> {
     let reason = SessionEnd::ByOperator;
     let event = Event::RefreshTrackerRevoked { user, family: id, reason, origin: origin() };
     application.commit(event, async |store, with| store.end_family(user, id, with).await).await
 }
 
-/// Denies a token of which the id alone is known: nobody knows when it expires, or whether there is one.
+/// Denies a token of which only the id is known, but neither when it expires nor whether it exists.
 async fn deny_id(
     application: &Application,
     issuer: Option<&str>,
@@ -118,7 +118,7 @@ async fn deny_id(
     ))
 }
 
-/// Returns by what a token of ours is denied: its id is a UUID, as we write it.
+/// Returns what one of our own tokens is denied by: its id is a UUID, in the form that we write.
 fn own(jti: &str) -> Result<String, Failure> {
     let id = Uuid::parse_str(jti).map_err(|_| {
         Failure::refused(format!(
@@ -130,7 +130,7 @@ fn own(jti: &str) -> Result<String, Failure> {
     Ok(denied_as(None, &id.to_string()))
 }
 
-/// Returns by what a token of a trusted issuer is denied, whose ids may be any text.
+/// Returns what a token of a trusted issuer is denied by. Its id may be any text.
 fn foreign(application: &Application, issuer: &str, jti: &str) -> Result<String, Failure> {
     let trusted = &application.config.tokens.trusted;
     if trusted.iter().all(|entry| entry.iss != issuer) {
@@ -164,18 +164,18 @@ async fn deny_token(application: &Application, kind: &str) -> Result<(), Failure
     }
 }
 
-/// Returns whose program has a refresh token of ours, and the id of its login.
+/// Returns the user of one of our own refresh tokens, and the id of its program's login.
 fn program_of(token: &Token) -> Option<(UserId, Uuid)> {
     Some((user_of(token)?, Uuid::parse_str(token.family()?).ok()?))
 }
 
-/// Returns the user that a token of ours is about.
+/// Returns the user of one of our own tokens.
 fn user_of(token: &Token) -> Option<UserId> {
     let about = token.epoch().filter(|_| !token.is_foreign()).and_then(|_| token.subject());
     about.and_then(|subject| subject.parse().ok())
 }
 
-/// Denies a token; false when it was already.
+/// Denies a token. Returns `false` if it already was.
 async fn deny(
     application: &Application,
     user: Option<UserId>,

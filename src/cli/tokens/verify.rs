@@ -18,18 +18,18 @@ use crate::user::UserId;
 /// A token of any kind, with the application's own claims.
 pub(crate) type Token = VerifiedToken<Map<String, Value>, ()>;
 
-/// What is to be verified.
+/// The arguments of `tokens verify`.
 #[derive(Args)]
 pub(crate) struct Verify {
     /// The kind of the token: "access", "refresh", or one of the application's own
     #[arg(long, value_name = "NAME", default_value = Access::NAME)]
     kind: String,
-    /// Asks no store, and so does not tell whether it was revoked, or has ended otherwise
+    /// Does not ask the store, and so does not check whether the token was revoked or has ended otherwise
     #[arg(long)]
     keys_only: bool,
 }
 
-/// Runs it.
+/// Runs the command.
 pub(crate) async fn run(wish: Verify) -> Result<(), Failure> {
     let token = read_token(&wish.kind)?;
     if wish.keys_only {
@@ -58,7 +58,7 @@ pub(crate) async fn run(wish: Verify) -> Result<(), Failure> {
     }))
 }
 
-/// Reads a token of that kind from standard input, and verifies it.
+/// Reads a token of this kind from standard input, and verifies it.
 pub(crate) fn read_token(kind: &str) -> Result<Token, Failure> {
     let verifier = tokens_to_verify()?.verifier();
     let text = read_line(MAX_TOKEN_BYTES)?;
@@ -83,7 +83,7 @@ fn refused(fault: TokenFault, more: &str) -> Failure {
     Failure::refused(format!("{fault} ({}){more}", fault.reason()))
 }
 
-/// Says more of what no key has made for that kind.
+/// Explains further why no key opens a token of this kind.
 fn unopened(fault: TokenFault, text: &str, kind: &str) -> String {
     match fault {
         TokenFault::Forged => format!(
@@ -99,7 +99,7 @@ fn unopened(fault: TokenFault, text: &str, kind: &str) -> String {
     }
 }
 
-/// Says more of what a key has made and what is not accepted.
+/// Explains further why a token that a key opens is not accepted.
 fn unaccepted(fault: TokenFault, found: &Examined) -> String {
     let token = &found.token;
     match fault {
@@ -122,7 +122,7 @@ fn unaccepted(fault: TokenFault, found: &Examined) -> String {
     }
 }
 
-/// Refuses a token that is genuine and good no more, as a request that brings it is.
+/// Refuses a token that is genuine but no longer valid, as the application would.
 async fn check(application: &Application, token: &Token, kind: &str) -> Result<(), Failure> {
     let Some(why) = end_of(application, token, kind).await? else {
         return Ok(());
@@ -134,7 +134,8 @@ async fn check(application: &Application, token: &Token, kind: &str) -> Result<(
     )))
 }
 
-/// Returns why a token is no longer valid, as `Programs::check_token` finds it; none for a valid one.
+/// Returns why a token is no longer valid, as `Programs::check_token` finds it. Returns `None` for a valid
+/// one.
 async fn end_of(
     application: &Application,
     token: &Token,
@@ -193,7 +194,7 @@ fn is_alive(lives_by: &LivesBy, config: &Config) -> bool {
     }
 }
 
-/// Tells whether a refresh token is the one that its family has now.
+/// Returns `true` if a refresh token is the current one of its family.
 fn is_current(lives_by: &LivesBy, token: &Token) -> bool {
     let id = token.id().and_then(|id| Uuid::parse_str(id).ok());
     matches!(lives_by, LivesBy::Family(family) if id == Some(family.token_id))

@@ -39,7 +39,7 @@ pub(super) async fn reset(application: &Application, email: &Email) -> Result<()
     ))
 }
 
-/// Refuses an account that is in no state to be mailed a link: the mail would be dropped.
+/// Refuses an account to which no link can be mailed: the mail would be dropped.
 pub(super) fn in_use(user: User) -> Result<User, Failure> {
     let email = &user.email;
     if !user.active {
@@ -77,7 +77,8 @@ pub(super) async fn require_change(
     ))
 }
 
-/// Switches an account. One that is as wanted is left alone, for every change ends its sessions.
+/// Locks or unlocks an account. An account that is already in this state is not changed, because every change
+/// ends its sessions.
 pub(super) async fn set_active(
     application: &Application,
     email: &Email,

@@ -18,7 +18,7 @@ use crate::flow::Chooser;
 use crate::text::Text;
 use crate::user::{Email, Identity, RoleName, User, UserId, Username, UsernamePolicy};
 
-/// What `users create` is given.
+/// The arguments of `users create`.
 #[derive(Args)]
 pub(crate) struct Create {
     /// The address
@@ -26,19 +26,19 @@ pub(crate) struct Create {
     /// The username, under the rules of a registration
     #[arg(long, value_name = "NAME")]
     username: Option<String>,
-    /// A role to give; may be repeated
+    /// A role to grant; may be repeated
     #[arg(long = "role", value_name = "NAME")]
     roles: Vec<RoleName>,
-    /// Vouches that the address is its owner's, so that they can log in at once
+    /// Marks the address as confirmed, so that the user can log in at once
     #[arg(long)]
     confirmed: bool,
-    /// Makes the account without a password; it cannot log in until it has one
+    /// Creates the account without a password; it cannot log in until it has one
     #[arg(long)]
     no_password: bool,
 }
 
-/// Everything that can be wrong is checked before the account is made, and what needs no typing
-/// before the password is asked for.
+/// Everything that can be wrong is checked before the account is created, and as much as possible before the
+/// password is asked for.
 pub(super) async fn create(application: &Application, account: &Create) -> Result<(), Failure> {
     let email = &account.email;
     application.check_roles(&account.roles).await?;
@@ -135,8 +135,7 @@ fn taken(email: &Email) -> Failure {
     ))
 }
 
-/// Deletes an account that somebody registered with that address and nobody confirmed: nobody knows
-/// whose it is.
+/// Deletes an account that was registered with this address and never confirmed: its owner is unknown.
 async fn make_room(application: &Application, email: &Email) -> Result<(), Failure> {
     let found = application.store.find_credentials(&Identity::Email(email.clone())).await?;
     let unproved = found.and_then(|it| Some((it.user.id, it.user.expires_at?)));
@@ -151,8 +150,8 @@ async fn make_room(application: &Application, email: &Email) -> Result<(), Failu
     Ok(())
 }
 
-/// Reads a username under the rules of a registration; one that is held by nobody but the account
-/// that gives way is free.
+/// Reads a username under the rules of a registration. A username that only the account to be deleted has is
+/// free.
 async fn choose_username(
     application: &Application,
     typed: &str,
@@ -174,8 +173,8 @@ fn username_taken() -> Failure {
     Failure::refused("the username, or one that looks like it, is taken. Choose another one")
 }
 
-/// Gives a new account its roles, or unmakes it: one was deleted in this very moment, or the store
-/// went away.
+/// Grants a new account its roles. Deletes the account again if that fails, because a role was deleted at
+/// this moment or the store failed.
 async fn grant_or_unmake(
     application: &Application,
     user: &User,
@@ -220,14 +219,14 @@ fn without_roles(user: &User, failure: &Failure) -> Failure {
     ))
 }
 
-/// Has a password chosen under the rules of a registration, and hashes it.
+/// Lets the operator choose a password under the rules of a registration, and hashes it.
 async fn new_password(
     application: &Application,
     chooser: Chooser<'_>,
 ) -> Result<PasswordHash, Failure> {
     let Application { config, base_url, .. } = application;
     let policy = PasswordPolicy::new(config, base_url);
-    // Wrong parameters are refused before anybody types. One password needs one thread.
+    // Invalid parameters are refused before anything is typed. One password needs one thread.
     let mut parameters = config.password.clone();
     parameters.threads = Some(1);
     let hasher = Hasher::start(&parameters)?;

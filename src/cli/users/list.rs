@@ -54,7 +54,7 @@ pub(super) async fn list_json(application: &Application) -> Result<(), Failure> 
     Ok(())
 }
 
-/// Names the roles that a user was given, and behind them those that these include.
+/// Formats the roles that a user was granted, followed by the roles that these include.
 fn roles_of(user: &User) -> String {
     let given: Vec<&str> = user.granted_roles.iter().map(RoleName::as_str).collect();
     let included: Vec<&str> = included_roles(user).map(RoleName::as_str).collect();
@@ -76,9 +76,9 @@ struct UserLine<'a> {
     id: UserId,
     active: bool,
     confirmed: bool,
-    /// Those that the user was given.
+    /// The roles that the user was granted.
     roles: &'a [RoleName],
-    /// Those that come with them.
+    /// The roles that come with them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     included_roles: Vec<&'a RoleName>,
 }
@@ -96,7 +96,7 @@ impl<'a> Pages<'a> {
         Self { application, last: None }
     }
 
-    /// Returns the next page; none behind the last one.
+    /// Returns the next page, or `None` after the last one.
     async fn next(&mut self) -> Result<Option<Vec<User>>, Failure> {
         let page = self.application.store.list_users(self.last, PAGE).await?;
         let Some(last) = page.last() else {

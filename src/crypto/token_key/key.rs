@@ -17,7 +17,7 @@ use crate::crypto::token_key::version::TokenVersion;
 use crate::error::Result;
 use crate::secret::Secret;
 
-/// A key for tokens of one version and purpose. It has no `Debug` text, and its secrets are wiped when it is
+/// A key for tokens of one version and purpose. It does not implement `Debug`, and its secrets are wiped when it is
 /// dropped.
 pub struct TokenKey {
     pub(super) version: TokenVersion,
