@@ -195,7 +195,7 @@ impl Rejection {
                  you.",
             ),
             Self::RegistrationClosed { by_invitation: false } => {
-                ("registration_closed", "Sign-up is closed at the moment.")
+                ("registration_closed", "Registration is closed at the moment.")
             }
             Self::CsrfFailed(_) => (
                 "csrf_failed",
