@@ -214,10 +214,6 @@ impl Rejection {
             Self::Saturated => {
                 ("saturated", "Too many people are logging in right now. Please try again.")
             }
-            Self::Saturated => (
-                "saturated",
-                "Too many people are logging in right now. Please try again in a moment.",
-            ),
             Self::Unavailable => {
                 ("unavailable", "This isn't working right now. Please try again in a moment.")
             }
