@@ -195,7 +195,7 @@ impl Rejection {
                  you.",
             ),
             Self::RegistrationClosed { by_invitation: false } => {
-                ("registration_closed", "Sign-up is closed at the moment.")
+                ("registration_closed", "Registration is closed at the moment.")
             }
             Self::CsrfFailed(_) => (
                 "csrf_failed",
@@ -211,10 +211,9 @@ impl Rejection {
             Self::Throttled { .. } => {
                 ("throttled", "Too many attempts. Please wait a while, then try again.")
             }
-            Self::Saturated => (
-                "saturated",
-                "Too many people are logging in right now. Please try again in a moment.",
-            ),
+            Self::Saturated => {
+                ("saturated", "Too many people are logging in right now. Please try again.")
+            }
             Self::Unavailable => {
                 ("unavailable", "This isn't working right now. Please try again in a moment.")
             }

@@ -227,15 +227,15 @@ mod tests {
                 "tokens.passphrase = N",
                 "tokens.passphrase: is wrong: it is not text. Write it in quotes",
             ),
-            ("tokens.passphrase = [N]", "tokens.passphrase: is wrong: it is no text. Write it"),
+            ("tokens.passphrase = [N]", "tokens.passphrase: is wrong: it is not text. Write it"),
             ("tokens.keys = N", "tokens.keys: is wrong: it is neither a key as text nor a table"),
             ("tokens.keys = N.5", "tokens.keys: is wrong: it is neither a key as text nor a table"),
             (
                 "tokens.keys = [N]",
                 "tokens.keys[0]: is wrong: it is neither a key as text nor a table",
             ),
-            ("tokens.keys = { key = N }", "tokens.keys.key: is wrong: it is no text"),
-            ("tokens.keys = [{ key = N }]", "tokens.keys[0].key: is wrong: it is no text"),
+            ("tokens.keys = { key = N }", "tokens.keys.key: is wrong: it is not text"),
+            ("tokens.keys = [{ key = N }]", "tokens.keys[0].key: is wrong: it is not text"),
             ("mail.url = N", "mail.url: is wrong: it is not text. Write it in quotes"),
             ("mail.url = { N = N }", "mail.url: is wrong: it is not text. Write it in quotes"),
             (

@@ -292,8 +292,8 @@ mod tests {
         let mixed = format!("k4.secret.{}", URL_SAFE_NO_PAD.encode(mixed));
         for (text, fault) in [
             ("secret", "is neither PASERK nor PEM"),
-            ("k9.local.AAAA", "is no PASERK"),
-            ("k4.local", "is no PASERK"),
+            ("k9.local.AAAA", "is not PASERK"),
+            ("k4.local", "is not PASERK"),
             ("k1.local.AAAA", "is of a version that is not supported. Use version 4"),
             ("k4.local.****", "is not unpadded base64url"),
             ("k4.local.AAAA", "is not 32 bytes long"),

@@ -185,7 +185,7 @@ async fn a_way_back_to_an_address_with_another_account_says_what_to_do_and_works
     let way_back = change(&app, &thief, OLD, NEW).await;
     let notice = app.newest_mail_to(OLD).await;
     for part in [&notice.text, &notice.html] {
-        assert!(part.contains("set a new password for that account"), "{part}");
+        assert!(part.contains("choose a new password for that account"), "{part}");
     }
     let other = app.log_in_as(OLD).await;
     let answer = app.browser().post_json(&way_back, json!({})).await;
@@ -387,7 +387,10 @@ async fn where_there_is_no_reset_the_thiefs_password_does_not_stay_either() {
     let owner = app.browser();
     owner.get(&way_back).await;
     let page = owner.get("/change-email-undo/link").await.body;
-    assert!(page.contains("Contact the support") && !page.contains("send you a link"), "{page}");
+    assert!(
+        page.contains("contact Harbour Library support") && !page.contains("email you a link"),
+        "{page}"
+    );
     let answer = owner.post_form("/change-email-undo/link", &[]).await;
     assert_eq!(answer.location(), "/login");
     let page = owner.get("/login").await.body;

@@ -100,7 +100,7 @@ async fn a_name_that_is_taken_reserved_or_none_changes_nothing() {
         let answer = bob.post_json("/change-username", json!({"username": name})).await;
         assert_eq!(answer.reasons(), ["invalid_input", reason], "{name}");
     }
-    assert!(!bob.get("/change-username").await.body.contains("leave the field empty"));
+    assert!(!bob.get("/change-username").await.body.contains("leave this empty"));
     let page = bob.post_form("/change-username", &[("username", "alice")]).await;
     assert_eq!(page.status, Status::BadRequest);
     assert!(page.body.contains("id=\"error-username\"") && page.body.contains("value=\"alice\""));
@@ -114,7 +114,7 @@ async fn an_empty_name_removes_it_where_accounts_need_none() {
     let app = app_with_usernames(json!({"register": {"username_required": false}})).await;
     named_user(&app, ANN, "annlee").await;
     let (ann, elsewhere) = (app.log_in_as(ANN).await, app.log_in_as(ANN).await);
-    assert!(ann.get("/change-username").await.body.contains("leave the field empty"));
+    assert!(ann.get("/change-username").await.body.contains("leave this empty"));
     let answer = ann.post_json("/change-username", json!({"username": ""})).await;
     assert_eq!(answer.status, Status::Ok, "{}", answer.body);
     assert!(answer.response("user").get("username").is_none(), "{}", answer.body);

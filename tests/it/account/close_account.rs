@@ -120,7 +120,7 @@ async fn whoever_opens_it_again_is_told_what_a_thief_may_have_left() {
     let owner = app.browser();
     owner.get(&way_back).await;
     let page = owner.get("/close-account/link").await.body;
-    for text in ["<b>thiefsname</b>", "someone else knows your password", "href=\"/reset\""] {
+    for text in ["<b>thiefsname</b>", "someone else may know your password", "href=\"/reset\""] {
         assert!(page.contains(text), "{text}: {page}");
     }
     assert_eq!(owner.post_form("/close-account/link", &[]).await.location(), "/login");

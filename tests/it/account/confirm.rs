@@ -200,7 +200,7 @@ async fn whoever_asks_again_for_a_contested_account_chooses_the_password() {
     let differing = [("token", token), ("password", PASSWORD), ("password_confirm", "another one")];
     let answer = browser.post_form("/confirm/link", &differing).await;
     assert_eq!(answer.status, Status::BadRequest);
-    assert!(answer.body.contains("The passwords don't match."), "{}", answer.body);
+    assert!(answer.body.contains("The passwords don&#x27;t match."), "{}", answer.body);
     let chosen = "the owner has the last word on it";
     let fields = [("token", token), ("password", chosen), ("password_confirm", chosen)];
     assert_eq!(browser.post_form("/confirm/link", &fields).await.status, Status::SeeOther);
@@ -226,7 +226,7 @@ async fn an_account_that_nobody_confirms_is_deleted_after_two_days_and_the_addre
     let ask = json!({"email": ANN});
     app.browser().post_json("/confirm", ask.clone()).await;
     let mail = app.newest_mail_to(ANN).await;
-    assert!(mail.text.contains("The link works once, and for 18 hours."), "{}", mail.text);
+    assert!(mail.text.contains("The link works once and expires after 18 hours."), "{}", mail.text);
     let link = link_in(&mail);
 
     app.clock().advance(TimeDelta::hours(18));

@@ -30,7 +30,7 @@ async fn only_the_change_and_the_logout_can_be_reached() {
     let answer = ann.post_json("/thing", json!({})).await;
     assert_eq!(answer.reasons(), ["password_change_required"]);
     let page = ann.get("/change").await;
-    assert!(page.body.contains("choose a new password before you continue"), "{}", page.body);
+    assert!(page.body.contains("choose a new password before you can continue"), "{}", page.body);
     assert_eq!(ann.log_out().await.status, Status::Ok);
 }
 

@@ -21,7 +21,7 @@ async fn the_holder_of_the_address_is_mailed_their_name() {
     assert!(browser.get("/recover-username").await.body.contains("Email me my username"));
     let answer = browser.post_form("/recover-username", &[("email", "Ann@example.org")]).await;
     assert_eq!((answer.status, answer.location()), (Status::SeeOther, "/login"));
-    assert!(browser.get("/login").await.body.contains("we have sent it a mail"));
+    assert!(browser.get("/login").await.body.contains("send its username there"));
     let mail = app.newest_mail_to(ANN).await;
     assert_eq!((mail.subject.as_str(), mail.link.as_deref()), ("Your username", None));
     assert!(mail.text.contains("Your username is: Ann.Lee"), "{}", mail.text);

@@ -216,7 +216,7 @@ async fn everything_wrong_is_said_at_once_with_what_is_wrong_with_ours() {
     let expected = [&["invalid_input"], &reasons[..], &["too_young"]].concat();
     assert_eq!(answer.reasons(), expected);
     let errors = answer.response("field_errors");
-    assert_eq!(errors["terms"], json!(["Tick \u{201c}I accept the terms\u{201d} to go on."]));
+    assert_eq!(errors["terms"], json!(["Tick \u{201c}I accept the terms\u{201d} to continue."]));
     assert_eq!(errors["age"], json!(["You have to be 16."]));
     assert_counts(&app, 0, 0, 0).await;
 }

@@ -30,7 +30,7 @@ async fn a_link_leads_to_a_form_and_the_form_to_a_new_password_by_page() {
     let fields = [("password", CHOSEN), ("password_confirm", "another one altogether")];
     let page = browser.post_form("/reset/link", &fields).await;
     assert_eq!(page.status, Status::BadRequest);
-    assert!(page.body.contains("The passwords don't match."), "{}", page.body);
+    assert!(page.body.contains("The passwords don&#x27;t match."), "{}", page.body);
     let fields = [("password", CHOSEN), ("password_confirm", CHOSEN)];
     let answer = browser.post_form("/reset/link", &fields).await;
     assert_eq!((answer.status, answer.location()), (Status::SeeOther, "/login"));

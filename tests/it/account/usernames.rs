@@ -489,7 +489,7 @@ async fn a_registration_late_in_another_ones_life_has_its_name_and_a_link_for_a_
     app.clock().advance(TimeDelta::minutes(48 * 60 - 2));
     assert_eq!(register(&app, ANN, "annlee").await.status, Status::Ok);
     let mail = app.newest_mail_to(ANN).await;
-    assert!(mail.text.contains("for 1 day."), "{}", mail.text);
+    assert!(mail.text.contains("expires after 1 day."), "{}", mail.text);
     app.clock().advance(TimeDelta::hours(23));
     app.sweep().await;
     let answer = app.browser().post_json(&link_in(&mail), json!({"password": PASSWORD})).await;

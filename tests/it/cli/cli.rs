@@ -164,7 +164,7 @@ fn what_only_looks_makes_no_database_and_what_makes_one_says_where() {
         assert_eq!(fs::read_dir(place.path()).unwrap().count(), 1, "{line}");
     }
     let made = place.run("roles create admin");
-    assert!(made.stderr.contains(&format!("Database: sqlite:{path}, made just now")), "{made:?}");
+    assert!(made.stderr.contains(&format!("Database: sqlite:{path}, just created")), "{made:?}");
     made.succeeded();
     let listed = place.run("roles list");
     assert_eq!(listed.stderr, format!("Database: sqlite:{path}\n"));
@@ -191,7 +191,7 @@ fn a_role_is_deleted_with_what_came_of_it() {
     let deleted = place.run("roles delete editor").succeeded();
     assert_eq!(deleted, "The role \"editor\" is deleted.\n");
     assert!(place.account().get("included_roles").is_none());
-    assert!(place.run("roles create editor").succeeded().contains("is made"));
+    assert!(place.run("roles create editor").succeeded().contains("is created"));
     assert!(place.account().get("included_roles").is_none());
 }
 
@@ -229,7 +229,7 @@ fn a_password_made_of_the_site_or_the_address_is_refused() {
     for password in ["Harbour Library", "ann.lee@example.org", "passwordpassword"] {
         place
             .run_with_input("users create ann.lee@example.org", password)
-            .refused(&["guessing programs try"]);
+            .refused(&["too easy to guess"]);
     }
     assert!(place.accounts().is_empty());
 }

@@ -168,7 +168,7 @@ fn a_key_is_wrapped_and_rotated_under_its_passphrase() {
     place.write("several.keys", &format!("{wrapped}{}\n", place.key("local")));
     place
         .run("keys wrap several.keys")
-        .refused(&["several.keys holds several keys. Put each into a file of its own, wrap it"]);
+        .refused(&["several.keys holds several keys. Put each into a separate file, wrap it"]);
     place.write("empty.keys", "\n");
     for command in ["wrap", "inspect", "rotate"] {
         place.run(&format!("keys {command} empty.keys")).refused(&["empty.keys is empty"]);

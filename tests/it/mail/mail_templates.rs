@@ -270,7 +270,7 @@ async fn a_mail_says_in_words_how_long_its_link_is_good_for() {
         let app = app_with(json!({"confirm": {"within": within}})).await;
         register(&app, ANN).await;
         let mail = app.newest_mail_to("ann@example.org").await;
-        let sentence = format!("The link works once, and for {words}.");
+        let sentence = format!("The link works once and expires after {words}.");
         assert!(mail.text.contains(&sentence), "{}", mail.text);
         assert!(mail.html.contains(&sentence), "{}", mail.html);
     }

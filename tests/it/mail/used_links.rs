@@ -50,17 +50,16 @@ async fn links(app: &TestApp) -> Vec<Link> {
         account,
     };
     vec![
-        link("new@example.org", "/confirm/link", &[], "your address is confirmed.").await,
-        link("ann@example.org", "/reset/link", CHOSEN, "the password of the account was changed.")
-            .await,
+        link("new@example.org", "/confirm/link", &[], "Your email address is confirmed").await,
+        link("ann@example.org", "/reset/link", CHOSEN, "The password has been changed.").await,
         link(
             "carol@example.org",
             "/change-email-undo/link",
             &[],
-            "the account has its old address back.",
+            "Your account has its old address again.",
         )
         .await,
-        link("dave@example.org", "/close-account/link", &[], "your account is open again.").await,
+        link("dave@example.org", "/close-account/link", &[], "Your account was reopened").await,
     ]
 }
 
@@ -71,7 +70,7 @@ async fn change_address(app: &TestApp, carol: &Browser<'_>) {
     let first = carol.post_form("/change-email/link", &[]).await;
     assert_eq!(first.status, Status::SeeOther, "{}", first.body);
     let again = carol.post_form("/change-email/link", &[]).await;
-    assert!(again.body.contains("the account has the new address."), "{}", again.body);
+    assert!(again.body.contains("Your email address has been changed."), "{}", again.body);
 }
 
 #[rocket::async_test]
@@ -85,7 +84,7 @@ async fn a_second_press_is_told_what_the_first_one_did() {
         let next = browser.get(first.location()).await;
         assert!(next.body.contains(account), "{page} names the account: {}", next.body);
 
-        let told = format!("This link was just used: {done}");
+        let told = format!("This link was just used. {done}");
         let again = browser.post_form(page, fields).await;
         assert_eq!(again.status, Status::BadRequest, "{page}");
         assert!(again.body.contains(&told) && !again.body.contains(DEAD), "{}", again.body);
@@ -114,7 +113,7 @@ async fn a_double_click_is_told_so_too_where_the_first_press_changes_the_session
     let fields = [("csrf_token", token.as_str())];
     for browser in [&carol, &again, &carol] {
         let answer = browser.post_form_as_is("/change-email/link", &fields).await;
-        let is_told = answer.body.contains("This link was just used: the account has the new");
+        let is_told = answer.body.contains("This link was just used. Your email address has");
         assert!(answer.status == Status::SeeOther || is_told, "{}", answer.body);
     }
 }
@@ -128,7 +127,7 @@ async fn so_is_one_to_an_invitation() {
     browser.get(&link).await;
     assert_eq!(browser.post_form("/invite/link", CHOSEN).await.status, Status::SeeOther);
     let again = browser.post_form("/invite/link", CHOSEN).await;
-    assert!(again.body.contains("just used: your account is ready."), "{}", again.body);
+    assert!(again.body.contains("Your account is ready"), "{}", again.body);
 }
 
 #[rocket::async_test]

@@ -228,7 +228,7 @@ fn an_account_that_is_switched_off_gets_no_token_and_nobody_neither() {
     let (issuer, mut user) = (issuer(""), user());
     user.active = false;
     assert!(refusal(issuer.tokens.access(&user)).contains("an account that is not open"));
-    assert!(refusal(issuer.tokens.of::<Download>("")).contains("names no user"));
+    assert!(refusal(issuer.tokens.of::<Download>("")).contains("has no subject"));
 }
 
 #[test]

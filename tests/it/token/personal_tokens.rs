@@ -174,7 +174,7 @@ async fn the_page_does_the_same_with_boxes() {
     }
     let revoked = ann.post_form(REVOKE, &[("personal_token", &id)]).await;
     assert_eq!((revoked.status, revoked.location()), (Status::SeeOther, PATH));
-    assert!(ann.get(PATH).await.body.contains("The token was revoked."));
+    assert!(ann.get(PATH).await.body.contains("The token has been revoked."));
     assert_refused(&app, token, "credentials_refused").await;
 }
 

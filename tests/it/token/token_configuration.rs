@@ -526,7 +526,7 @@ fn settings_of_refresh_tokens_that_make_no_sense_stop_the_launch() {
         ("check = { refresh = \"never\" }", "security.tokens.check.refresh: cannot be set"),
         (
             "check = { \"my kind\" = \"never\" }",
-            "security.tokens.check.my kind: does not name a kind",
+            "security.tokens.check.my kind: is not a kind of token",
         ),
         (
             "check = \"never\"",

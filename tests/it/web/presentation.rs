@@ -235,7 +235,7 @@ async fn without_a_presentation_everything_is_as_it_comes() {
     assert_eq!(app.browser().get("/me").await.location(), "/login?next=%2Fme");
     let ann = app.log_in_as(ANN).await;
     assert_eq!(ann.get_json("/login").await.response("user")["email"], ANN);
-    assert!(ann.get("/admin").await.body.contains("You don't have permission to do this."));
+    assert!(ann.get("/admin").await.body.contains("You don&#x27;t have permission to do this."));
 }
 
 fn words(word: &str) -> Vec<String> {

@@ -132,7 +132,7 @@ async fn null_is_no_password() {
         let said = &answer.response("field_errors")["password"];
         assert_eq!(
             *said,
-            json!(["This value is not valid here: you sent null."]),
+            json!(["This isn't a valid value for this field: null was sent."]),
             "{path}: {}",
             answer.body
         );

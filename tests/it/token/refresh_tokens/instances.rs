@@ -95,7 +95,7 @@ async fn a_token_that_only_another_instance_knows_yet_is_neither_thrown_away_nor
     assert_eq!(answer.status, Status::SeeOther, "{}", answer.body);
     assert!(answer.header("Clear-Site-Data").is_some());
     let home = ann.get("/login").await;
-    assert!(home.body.contains("may still be logged in"), "{}", home.body);
+    assert!(home.body.contains("be logged out"), "{}", home.body);
     let next = ask("/refresh-token", sent).await;
     assert!(next["refresh_token"].is_string(), "it was good all the time: {next}");
 }
