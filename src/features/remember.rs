@@ -142,8 +142,8 @@ impl<D: RememberStore> Feature<D> for Remember {
         if config.session.ends_for_good {
             faults.push(Error::config(
                 "session.aal",
-                "is a level that requires a login each time, but the feature remember lets \
-                 browsers come back without one",
+                "requires users to log in again, but the feature remember lets browsers return \
+                 without a login",
                 "Disable the feature, or set session.idle and session.absolute instead of a level",
             ));
         }

@@ -126,28 +126,7 @@ impl TokenFault {
 
 impl fmt::Display for TokenFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::TooLong => f.write_str("The token is too long."),
-            Self::Malformed => f.write_str("This is not a token."),
-            Self::Unsupported => {
-                f.write_str("Tokens of this version and purpose are not accepted.")
-            }
-            Self::UnknownKey => f.write_str("The key of the token is not known."),
-            Self::Forged => f.write_str("The token is not genuine."),
-            Self::MalformedClaims => f.write_str("The claims of the token cannot be read."),
-            Self::MissingClaim(name) => write!(f, "The token lacks the claim {name}."),
-            Self::MalformedClaim(name) => write!(f, "The claim {name} cannot be read."),
-            Self::WrongIssuer => f.write_str("The token has a different issuer."),
-            Self::WrongKind => f.write_str("The token is for something else."),
-            Self::WrongAudience => f.write_str("The token is for a different audience."),
-            Self::Expired => f.write_str("The token has expired."),
-            Self::NotYetValid => f.write_str("The token is not valid yet."),
-            Self::IssuedInFuture => f.write_str("The token is from the future."),
-            Self::UnreadableClaims => f.write_str("The token has other claims than are needed."),
-            Self::Ended => f.write_str("The program is logged out."),
-            Self::Reused => f.write_str("The token was used before."),
-            Self::Scoped => f.write_str("The token only works for routes that require its scopes."),
-        }
+        self.text().fmt(f)
     }
 }
 

@@ -310,7 +310,7 @@ mod tests {
             ("-----BEGIN ENCRYPTED PRIVATE KEY-----", "is an encrypted PEM"),
         ] {
             let message = fault_of(text);
-            let fault = fault.replace("passphrase. Set", "passphrase, and there is none. Set");
+            let fault = fault.replace("passphrase. Set", "passphrase, but none is set. Set");
             assert!(message.contains(&fault), "{message}");
             assert!(!message.contains(text), "{message}");
         }

@@ -19,7 +19,7 @@ async fn a_link_leads_to_a_form_and_the_form_to_a_new_password_by_page() {
     let browser = app.browser();
     let answer = browser.post_form("/reset", &[("email", ANN)]).await;
     assert_eq!((answer.status, answer.location()), (Status::SeeOther, "/login"));
-    assert!(browser.get("/login").await.body.contains("If there is an account with this address"));
+    assert!(browser.get("/login").await.body.contains("a link to choose a new password"));
     let mail = app.newest_mail_to(ANN).await;
     assert!(mail.text.contains("1 hour"), "{}", mail.text);
 

@@ -359,7 +359,7 @@ async fn a_registration_that_nobody_confirmed_gives_way_with_its_username() {
 #[test]
 fn values_that_are_typed_wrong_are_explained() {
     let place = Place::debug();
-    place.run("users create ann").misspelt("Enter one like name@example.org.");
+    place.run("users create ann").misspelt("Enter a valid email address, such as name@example.org.");
     place.run("users create ann@example.org --role r\u{f6}le").misspelt("printable ASCII");
     place.run_with(&["roles", "create", "two words"], b"").misspelt("no blank");
     place.run("users").misspelt("Usage:");
@@ -844,7 +844,7 @@ fn parameters_that_no_hash_takes_are_refused_before_a_password_is_read() {
     let place = Place::new("debug", "[default.security.password]\nmemory = 1\n");
     place
         .run("users create ann@example.org")
-        .refused(&["security.password.memory: is 1 KiB", "set it to at most 262144"]);
+        .refused(&["security.password.memory: is 1 KiB", "choose at most 262144"]);
 }
 
 #[test]

@@ -140,7 +140,7 @@ fn each_wrong_entry_of_a_list_is_told_by_its_place() {
             "security.trusted_proxies[3]: is wrong",
             "security.redirect_origins[0]: is wrong",
             "security.redirect_origins[2]: is wrong",
-            "security.mechanisms[1]: is \"tocken\", which nothing provides. Write \"token\"",
+            "security.mechanisms[1]: is \"tocken\", which no feature provides. Write \"token\"",
             "security.mechanisms[2]: is \"basic\", and the feature basic is not enabled",
             "security.public[0]: is \"here\", which is not a path",
             "security.public[2]: is \"elsewhere\", which is not a path",
