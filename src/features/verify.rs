@@ -99,9 +99,9 @@ async fn show(
 ) -> HandlerResult {
     let active = flow.require_user(&visit).await?;
     let next = next.and_then(|next| visit.next(next));
-    let ways = ways(&visit, flow, factors, active, next.as_ref(), acr_values).await?;
-    Ok(Reply::page(page(next.as_ref(), &ways))
-        .with("factors", &ways.factors)
+    let offered = offered(&visit, flow, factors, active, next.as_ref(), acr_values).await?;
+    Ok(Reply::page(page(next.as_ref(), &offered))
+        .with("factors", &offered.factors)
         .with("user", visit.site().payload(&active.user).await?)
         .with("has_webauthn_verify_credential", false)
         .with("oauth_enabled", false)
@@ -119,7 +119,7 @@ async fn submit(
     let active = flow.require_user(&visit).await?;
     let next = submitted.next(&visit, next);
     let page =
-        page(next.as_ref(), &ways(&visit, flow, factors, active, next.as_ref(), None).await?);
+        page(next.as_ref(), &offered(&visit, flow, factors, active, next.as_ref(), None).await?);
     verify(&visit, flow, submitted, next).await.map_err(|rejection| page.refuse(rejection))
 }
 
@@ -138,48 +138,48 @@ async fn verify(
 }
 
 /// By what a user can prove who they are.
-struct Ways {
+struct Offered {
     /// Whether the password is asked for.
     takes_password: bool,
     /// Whether a second factor is demanded.
     needs_two: bool,
-    factors: Vec<Way>,
+    factors: Vec<OfferedFactor>,
 }
 
 /// A factor that a user has set up.
 #[derive(Serialize)]
-struct Way {
+struct OfferedFactor {
     method: String,
     label: String,
     url: Next,
 }
 
-async fn ways(
+async fn offered(
     visit: &Visit<'_>,
     flow: &Flow,
     factors: &Factors,
     active: &Active,
     next: Option<&Next>,
     acr_values: Option<&str>,
-) -> Result<Ways, Rejection> {
+) -> Result<Offered, Rejection> {
     let mut found = Vec::new();
     for factor in factors.of(&active.user).await? {
         let page = visit.site().url(factor.page()).ok_or(Rejection::Unavailable)?;
         let url = next.map_or(page.clone(), |next| page.with_next(next));
         let method = factor.method().authn_via().to_owned();
-        found.push(Way { method, label: factor.label().to_string(), url });
+        found.push(OfferedFactor { method, label: factor.label().to_string(), url });
     }
     let password = Proof::new(Method::Password, visit.now());
     let needs_two = acr_values == Some(Level::Two.acr());
     let is_enough = !needs_two || active.record.proofs.clone().and(password).level() == Level::Two;
     let takes_password = is_enough && flow.has_password(&active.user).await?;
-    Ok(Ways { takes_password, needs_two, factors: found })
+    Ok(Offered { takes_password, needs_two, factors: found })
 }
 
-fn page(next: Option<&Next>, ways: &Ways) -> Page {
+fn page(next: Option<&Next>, offered: &Offered) -> Page {
     Page::new(PAGE.0)
         .with("next", next)
-        .with("takes_password", ways.takes_password)
-        .with("needs_two", ways.needs_two)
-        .with("factors", &ways.factors)
+        .with("takes_password", offered.takes_password)
+        .with("needs_two", offered.needs_two)
+        .with("factors", &offered.factors)
 }

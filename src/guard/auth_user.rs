@@ -10,9 +10,9 @@ use uuid::Uuid;
 
 use crate::clock::Timestamp;
 use crate::config::Span;
+use crate::guard::accepted_mechanisms::AcceptedMechanisms;
 use crate::guard::maybe::OptionalGuard;
 use crate::guard::mechanism::SESSION;
-use crate::guard::ways::Ways;
 use crate::guard::who;
 use crate::rejection::Rejection;
 use crate::token::Holder;
@@ -106,9 +106,11 @@ impl AuthUser {
     /// Lets in the user whom a request is from by one of these ways, or fails the request.
     pub(super) async fn let_in(
         request: &Request<'_>,
-        ways: &Ways,
+        mechanisms: &AcceptedMechanisms,
     ) -> request::Outcome<Self, Rejection> {
-        who::let_in(request, ways).await.map(|(principal, payload)| Self { principal, payload })
+        who::let_in(request, mechanisms)
+            .await
+            .map(|(principal, payload)| Self { principal, payload })
     }
 
     /// Tells whether the user proved to be them no longer ago than `window`.
@@ -184,14 +186,14 @@ impl<'r> FromRequest<'r> for AuthUser {
     type Error = Rejection;
 
     async fn from_request(request: &'r Request<'_>) -> request::Outcome<Self, Rejection> {
-        Self::let_in(request, &Ways::configured(request)).await
+        Self::let_in(request, &AcceptedMechanisms::configured(request)).await
     }
 }
 
 #[async_trait]
 impl<'r> OptionalGuard<'r> for AuthUser {
     async fn are_given(request: &'r Request<'_>) -> bool {
-        who::is_from_somebody(request, &Ways::configured(request)).await
+        who::is_authenticated(request, &AcceptedMechanisms::configured(request)).await
     }
 }
 

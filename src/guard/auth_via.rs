@@ -4,11 +4,11 @@ use std::marker::PhantomData;
 
 use rocket::{Ignite, Request, Rocket};
 
+use crate::guard::accepted_mechanisms::AcceptedMechanisms;
 use crate::guard::auth_user::AuthUser;
 use crate::guard::mechanism::{BASIC, is_missing};
 use crate::guard::user_guard::{UserGuard, user_guard};
 use crate::guard::via::ViaSet;
-use crate::guard::ways::Ways;
 use crate::web::demand::Demand;
 
 /// A user whose request was authenticated by one of the mechanisms in `M`: one of [`via`], or a tuple
@@ -53,12 +53,12 @@ pub struct AuthVia<M> {
 user_guard!(AuthVia<M: ViaSet>);
 
 impl<M: ViaSet> UserGuard for AuthVia<M> {
-    fn ways(request: &Request<'_>) -> Ways {
-        Ways::only(request, &M::names())
+    fn mechanisms(request: &Request<'_>) -> AcceptedMechanisms {
+        AcceptedMechanisms::only(request, &M::names())
     }
 
     fn demand(demand: Demand) -> Demand {
-        demand.ways(&M::names())
+        demand.mechanisms(&M::names())
     }
 
     fn lacks(rocket: &Rocket<Ignite>) -> bool {
@@ -91,12 +91,12 @@ pub struct BasicUser {
 user_guard!(BasicUser);
 
 impl UserGuard for BasicUser {
-    fn ways(request: &Request<'_>) -> Ways {
-        Ways::only(request, &[BASIC])
+    fn mechanisms(request: &Request<'_>) -> AcceptedMechanisms {
+        AcceptedMechanisms::only(request, &[BASIC])
     }
 
     fn demand(demand: Demand) -> Demand {
-        demand.ways(&[BASIC])
+        demand.mechanisms(&[BASIC])
     }
 
     fn lacks(rocket: &Rocket<Ignite>) -> bool {

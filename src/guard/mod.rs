@@ -66,7 +66,9 @@
 //! [`Security`](crate::Security) was attached: a fairing that makes roles by itself is attached
 //! before it.
 
+mod accepted_mechanisms;
 mod anonymous_only;
+mod any_mechanism;
 mod assured;
 mod auth_user;
 mod auth_via;
@@ -90,8 +92,6 @@ mod token_user;
 mod tokens;
 mod user_guard;
 pub mod via;
-mod way;
-mod ways;
 mod who;
 
 pub use crate::guard::anonymous_only::AnonymousOnly;

@@ -13,13 +13,13 @@ use serde::de::DeserializeOwned;
 
 use crate::config::TokenSource;
 use crate::deadline::with_deadline;
+use crate::guard::accepted_mechanisms::AcceptedMechanisms;
 use crate::guard::auth_user::AuthUser;
 use crate::guard::fresh::{is_fresh, within};
 use crate::guard::maybe::OptionalGuard;
 use crate::guard::mechanism::{TOKEN, is_missing, tell_apart};
 use crate::guard::state::parts;
 use crate::guard::tell::tell_unauthenticated;
-use crate::guard::ways::Ways;
 use crate::guard::who::insufficient;
 use crate::programs::Programs;
 use crate::rejection::Rejection;
@@ -173,7 +173,7 @@ impl<'r, const MINUTES: u32, C: DeserializeOwned> FromRequest<'r> for FreshPaset
         if bearer::verified::<Access>(request).is_ok_and(|token| token.is_foreign()) {
             return refuse_old_token(request, MINUTES);
         }
-        match AuthUser::let_in(request, &Ways::only(request, &[TOKEN])).await {
+        match AuthUser::let_in(request, &AcceptedMechanisms::only(request, &[TOKEN])).await {
             Outcome::Success(user) if is_fresh(request, &user, MINUTES) => {
                 match bearer::verified::<Access>(request).and_then(|token| read(&token)) {
                     Ok(token) => Outcome::Success(Self(token)),
@@ -205,15 +205,16 @@ impl<'r, const MINUTES: u32, C: DeserializeOwned> OptionalGuard<'r> for FreshPas
 
 impl<C, K: TokenKind> Sentinel for Paseto<C, K> {
     fn abort(rocket: &Rocket<Ignite>) -> bool {
-        let way = way_of::<K>();
-        let demand = with_csrf(rocket, Demand::of(Who::Users, "Paseto").ways(&[&way]));
+        let mechanism = mechanism_of::<K>();
+        let demand = with_csrf(rocket, Demand::of(Who::Users, "Paseto").mechanisms(&[&mechanism]));
         demands(rocket, demand, || lacks_tokens::<Self>(rocket))
     }
 }
 
 impl<const MINUTES: u32, C> Sentinel for FreshPaseto<MINUTES, C> {
     fn abort(rocket: &Rocket<Ignite>) -> bool {
-        let demand = Demand::of(Who::Users, "FreshPaseto").fresh_within(MINUTES).ways(&[TOKEN]);
+        let demand =
+            Demand::of(Who::Users, "FreshPaseto").fresh_within(MINUTES).mechanisms(&[TOKEN]);
         let demand = with_csrf(rocket, demand);
         demands(rocket, demand, || lacks_tokens::<Self>(rocket))
     }
@@ -251,7 +252,7 @@ fn refuse_old_token<G>(request: &Request<'_>, minutes: u32) -> request::Outcome<
 }
 
 /// Tells how a map of the routes names tokens of a kind.
-pub(super) fn way_of<K: TokenKind>() -> String {
+pub(super) fn mechanism_of<K: TokenKind>() -> String {
     if K::NAME == Access::NAME { TOKEN.to_owned() } else { format!("{} {TOKEN}", K::NAME) }
 }
 

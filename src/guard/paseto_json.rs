@@ -8,7 +8,7 @@ use rocket::{Data, Ignite, Request, Rocket, Sentinel, async_trait};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::guard::paseto::{check, decide, lacks_tokens, note_challenge, way_of};
+use crate::guard::paseto::{check, decide, lacks_tokens, mechanism_of, note_challenge};
 use crate::guard::state::parts;
 use crate::guard::tell::tell_unauthenticated;
 use crate::rejection::{Rejection, TokenFault};
@@ -85,7 +85,7 @@ where
 
 impl<T, C, K: TokenKind> Sentinel for PasetoJson<T, C, K> {
     fn abort(rocket: &Rocket<Ignite>) -> bool {
-        let demand = Demand::of(Who::Users, "PasetoJson").ways(&[&way_of::<K>()]);
+        let demand = Demand::of(Who::Users, "PasetoJson").mechanisms(&[&mechanism_of::<K>()]);
         demands(rocket, demand, || lacks_tokens::<Self>(rocket))
     }
 }

@@ -5,10 +5,10 @@ use std::marker::PhantomData;
 
 use rocket::{Ignite, Request, Rocket};
 
+use crate::guard::accepted_mechanisms::AcceptedMechanisms;
 use crate::guard::auth_user::AuthUser;
 use crate::guard::mechanism::{PERSONAL_TOKEN, is_missing};
 use crate::guard::user_guard::{UserGuard, user_guard};
-use crate::guard::ways::Ways;
 use crate::user::{KnownScope, ScopeSet};
 use crate::web::demand::Demand;
 
@@ -83,8 +83,8 @@ pub struct Scoped<S> {
 user_guard!(Scoped<S: ScopeSet>);
 
 impl<S: ScopeSet> UserGuard for Scoped<S> {
-    fn ways(request: &Request<'_>) -> Ways {
-        Ways::scoped(request, S::names())
+    fn mechanisms(request: &Request<'_>) -> AcceptedMechanisms {
+        AcceptedMechanisms::scoped(request, S::names())
     }
 
     fn demand(demand: Demand) -> Demand {

@@ -8,11 +8,11 @@ use rocket::request::FromRequest;
 use rocket::{Ignite, Request, Rocket, Sentinel, async_trait, request};
 use serde::de::DeserializeOwned;
 
+use crate::guard::accepted_mechanisms::AcceptedMechanisms;
 use crate::guard::auth_user::AuthUser;
 use crate::guard::maybe::OptionalGuard;
 use crate::guard::mechanism::TOKEN;
 use crate::guard::paseto::{lacks_tokens, read, refuse_token, with_csrf};
-use crate::guard::ways::Ways;
 use crate::rejection::Rejection;
 use crate::token::{Access, NoClaims, VerifiedToken};
 use crate::user::User;
@@ -91,7 +91,7 @@ impl<'r, C: DeserializeOwned> FromRequest<'r> for TokenUser<C> {
     type Error = Rejection;
 
     async fn from_request(request: &'r Request<'_>) -> request::Outcome<Self, Rejection> {
-        match AuthUser::let_in(request, &Ways::only(request, &[TOKEN])).await {
+        match AuthUser::let_in(request, &AcceptedMechanisms::only(request, &[TOKEN])).await {
             Outcome::Success(user) => {
                 match bearer::verified::<Access>(request).and_then(|token| read(&token)) {
                     Ok(token) => Outcome::Success(Self { user, token }),
@@ -113,7 +113,7 @@ impl<'r, C: DeserializeOwned> OptionalGuard<'r> for TokenUser<C> {
 
 impl<C> Sentinel for TokenUser<C> {
     fn abort(rocket: &Rocket<Ignite>) -> bool {
-        let demand = with_csrf(rocket, Demand::of(Who::Users, "TokenUser").ways(&[TOKEN]));
+        let demand = with_csrf(rocket, Demand::of(Who::Users, "TokenUser").mechanisms(&[TOKEN]));
         demands(rocket, demand, || lacks_tokens::<Self>(rocket))
     }
 }

@@ -3,8 +3,8 @@
 use rocket::outcome::Outcome;
 use rocket::{Ignite, Request, Rocket, request};
 
+use crate::guard::accepted_mechanisms::AcceptedMechanisms;
 use crate::guard::auth_user::AuthUser;
-use crate::guard::ways::Ways;
 use crate::rejection::Rejection;
 use crate::web::catchers::refuse;
 use crate::web::demand::{Demand, Who, demands};
@@ -13,8 +13,8 @@ use crate::web::site::is_unattached;
 /// What a guard demands beyond a user: all that differs between those that [`user_guard!`] makes.
 pub(super) trait UserGuard: Sized {
     /// Returns the ways in which the user may come.
-    fn ways(request: &Request<'_>) -> Ways {
-        Ways::configured(request)
+    fn mechanisms(request: &Request<'_>) -> AcceptedMechanisms {
+        AcceptedMechanisms::configured(request)
     }
 
     /// Checks a user who came by one of them.
@@ -89,7 +89,7 @@ macro_rules! user_guard {
         #[rocket::async_trait]
         impl<'r, $($bound)*> crate::guard::maybe::OptionalGuard<'r> for $guard<$($name)*> {
             async fn are_given(request: &'r rocket::Request<'_>) -> bool {
-                crate::guard::who::is_from_somebody(request, &Self::ways(request)).await
+                crate::guard::who::is_authenticated(request, &Self::mechanisms(request)).await
             }
         }
 
@@ -107,7 +107,7 @@ pub(super) use user_guard;
 pub(super) async fn let_in<G: UserGuard>(
     request: &Request<'_>,
 ) -> request::Outcome<AuthUser, Rejection> {
-    let user = AuthUser::let_in(request, &G::ways(request)).await;
+    let user = AuthUser::let_in(request, &G::mechanisms(request)).await;
     user.and_then(|user| match G::check(request, &user) {
         Ok(()) => Outcome::Success(user),
         Err(rejection) => refuse(request, rejection),

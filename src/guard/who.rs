@@ -8,10 +8,10 @@ use rocket::{Request, request};
 use serde_json::Value;
 
 use crate::event::Missing;
+use crate::guard::accepted_mechanisms::{AcceptedMechanisms, RefusedBy, is_a_token};
 use crate::guard::mechanism::TOKEN;
 use crate::guard::state::parts;
 use crate::guard::tell::{tell_unauthenticated, tell_unauthorized};
-use crate::guard::ways::{Refusal, Ways, is_a_token};
 use crate::rejection::{Lacking, Rejection};
 use crate::web::catchers::refuse;
 use crate::web::challenge::Acceptable;
@@ -25,9 +25,9 @@ pub(super) type LetIn = (Arc<Principal>, Value);
 /// Lets in the user whom a request is from by one of these ways, or fails the request.
 pub(super) async fn let_in(
     request: &Request<'_>,
-    ways: &Ways,
+    mechanisms: &AcceptedMechanisms,
 ) -> request::Outcome<LetIn, Rejection> {
-    match find(request, ways).await {
+    match find(request, mechanisms).await {
         Ok(found) => Outcome::Success(found),
         Err((rejection, by)) => {
             if by == Some(TOKEN) && opens_nothing(&rejection) && bearer::is_in_cookie(request) {
@@ -37,10 +37,10 @@ pub(super) async fn let_in(
                 }
             }
             if rejection.status() == Status::Unauthorized {
-                challenge::note(request, ways.asked(by.map(|name| (name, &rejection))));
+                challenge::note(request, mechanisms.asked(by.map(|name| (name, &rejection))));
             }
             if rejection == Rejection::InsufficientScope {
-                challenge::note(request, ways.asked_scopes());
+                challenge::note(request, mechanisms.asked_scopes());
             }
             if rejection == Rejection::ConflictingCredentials && by.is_some_and(is_a_token) {
                 let mut asked = Acceptable::default();
@@ -63,14 +63,19 @@ fn opens_nothing(refused: &Rejection) -> bool {
 
 /// Returns the refusal of a user whose proofs do not suffice, and notes what would have been taken.
 pub(super) fn insufficient(request: &Request<'_>, mechanism: &str, lacking: Lacking) -> Rejection {
-    challenge::note(request, Ways::only(request, &[mechanism]).asked_again(lacking));
+    challenge::note(request, AcceptedMechanisms::only(request, &[mechanism]).asked_again(lacking));
     lacking.rejection()
 }
 
 /// Tells whether a request is from somebody, or claims to be, by one of these ways.
-pub(super) async fn is_from_somebody(request: &Request<'_>, ways: &Ways) -> bool {
+pub(super) async fn is_authenticated(
+    request: &Request<'_>,
+    mechanisms: &AcceptedMechanisms,
+) -> bool {
     match parts(request) {
-        Ok((site, _)) => ways.found(request).is_some() || ways.is_any_brought(request, site).await,
+        Ok((site, _)) => {
+            mechanisms.found(request).is_some() || mechanisms.is_any_brought(request, site).await
+        }
         Err(_) => true,
     }
 }
@@ -82,37 +87,37 @@ pub(super) async fn is_from_somebody(request: &Request<'_>, ways: &Ways) -> bool
 /// Whatever is wrong with the credentials.
 pub(super) async fn is_from_a_bearer(request: &Request<'_>) -> Result<bool, Rejection> {
     let (site, flow) = parts(request)?;
-    let ways = Ways::configured(request).without_session();
-    if ways.found(request).is_some() {
+    let mechanisms = AcceptedMechanisms::configured(request).without_session();
+    if mechanisms.found(request).is_some() {
         return Ok(true);
     }
-    let principals = ways.principals(request, site, flow).await;
+    let principals = mechanisms.principals(request, site, flow).await;
     principals.map(|principals| !principals.is_empty()).map_err(|(rejection, _)| rejection)
 }
 
-async fn find(request: &Request<'_>, ways: &Ways) -> Result<LetIn, Refusal> {
+async fn find(request: &Request<'_>, mechanisms: &AcceptedMechanisms) -> Result<LetIn, RefusedBy> {
     let (site, flow) = parts(request).map_err(of_nobody)?;
-    let principal = match ways.found(request) {
+    let principal = match mechanisms.found(request) {
         // Where the guard names no scope, whoever was let in before it was asked for some, or for none.
-        Some(found) if ways.scopes.is_none() => found,
+        Some(found) if mechanisms.scopes.is_none() => found,
         Some(found) => {
-            check_scopes(request, ways, &found)?;
+            check_scopes(request, mechanisms, &found)?;
             found
         }
         None => {
-            let principals = ways.principals(request, site, flow).await?;
-            let Some((way, principal)) = principals.first() else {
+            let principals = mechanisms.principals(request, site, flow).await?;
+            let Some((mechanism, principal)) = principals.first() else {
                 tell_unauthenticated(request, site);
                 return Err(of_nobody(Rejection::Unauthenticated));
             };
             // The request does what its sender may, and the others can only refuse it: what no browser sends
             // by itself and is of the same user stands before them as well as any anti-forgery token.
-            if way.needs_csrf(request) {
-                let of_this_way = |rejection| (rejection, Some(way.name()));
-                csrf::check(request, site, None).await.map_err(of_this_way)?;
+            if mechanism.needs_csrf(request) {
+                let of_this_mechanism = |rejection| (rejection, Some(mechanism.name()));
+                csrf::check(request, site, None).await.map_err(of_this_mechanism)?;
             }
             for (_, principal) in &principals {
-                check_scopes(request, ways, principal)?;
+                check_scopes(request, mechanisms, principal)?;
             }
             Arc::clone(principal)
         }
@@ -125,16 +130,20 @@ async fn find(request: &Request<'_>, ways: &Ways) -> Result<LetIn, Refusal> {
 }
 
 /// Refuses whoever comes by a token of other scopes, before anybody takes them for let in.
-fn check_scopes(request: &Request<'_>, ways: &Ways, principal: &Principal) -> Result<(), Refusal> {
-    ways.check_scopes(principal).map_err(|rejection| {
+fn check_scopes(
+    request: &Request<'_>,
+    mechanisms: &AcceptedMechanisms,
+    principal: &Principal,
+) -> Result<(), RefusedBy> {
+    mechanisms.check_scopes(principal).map_err(|rejection| {
         if rejection == Rejection::InsufficientScope {
-            let missing = Missing::Scopes(ways.missing_scopes(principal));
+            let missing = Missing::Scopes(mechanisms.missing_scopes(principal));
             tell_unauthorized(request, &principal.user, missing);
         }
         (rejection, Some(principal.mechanism))
     })
 }
 
-fn of_nobody(rejection: Rejection) -> Refusal {
+fn of_nobody(rejection: Rejection) -> RefusedBy {
     (rejection, None)
 }

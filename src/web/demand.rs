@@ -47,7 +47,7 @@ pub struct Demand {
     #[serde(default)]
     pub level: Option<Level>,
     /// The ways in that it accepts; none when it accepts all that the application has.
-    pub ways: Vec<String>,
+    pub mechanisms: Vec<String>,
     /// Whether it refuses an unsafe request that brings no anti-forgery token.
     pub checks_csrf: bool,
 }
@@ -94,7 +94,7 @@ impl Demand {
             scopes: None,
             fresh_minutes: None,
             level: None,
-            ways: Vec::new(),
+            mechanisms: Vec::new(),
             checks_csrf: false,
         }
     }
@@ -135,8 +135,8 @@ impl Demand {
     }
 
     /// Accepts these ways in alone.
-    pub fn ways(self, names: &[&str]) -> Self {
-        Self { ways: owned(names), ..self }
+    pub fn mechanisms(self, names: &[&str]) -> Self {
+        Self { mechanisms: owned(names), ..self }
     }
 
     /// Refuses an unsafe request that brings no anti-forgery token.
@@ -155,7 +155,7 @@ impl fmt::Display for Demand {
             minutes => format!("{minutes} minutes"),
         }));
         asked.extend(self.level.map(|level| level.acr().to_owned()));
-        asked.extend((!self.ways.is_empty()).then(|| self.ways.join(" or ")));
+        asked.extend((!self.mechanisms.is_empty()).then(|| self.mechanisms.join(" or ")));
         for outer in &self.within {
             write!(f, "{outer}(")?;
         }

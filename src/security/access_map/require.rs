@@ -102,8 +102,9 @@ fn configured_kinds(tokens: &TokensConfig) -> Vec<(String, &str)> {
 /// Returns warnings about kinds that no guard names: most likely they are misspelt. But an application can
 /// also verify such tokens without a guard.
 fn unnamed(map: &AccessMap, kinds: &[(String, &str)]) -> Vec<Error> {
-    let ways = map.routes().iter().flat_map(|route| &route.guards).flat_map(|guard| &guard.ways);
-    let mut named: Vec<&str> = ways.filter_map(|way| way.strip_suffix(" token")).collect();
+    let mechanisms =
+        map.routes().iter().flat_map(|route| &route.guards).flat_map(|guard| &guard.mechanisms);
+    let mut named: Vec<&str> = mechanisms.filter_map(|name| name.strip_suffix(" token")).collect();
     named.push(Access::NAME);
     named.sort_unstable();
     named.dedup();
@@ -282,7 +283,7 @@ mod tests {
 
     #[test]
     fn kinds_of_tokens_that_no_guard_names_are_told_with_those_there_are() {
-        let guard = |way: &str| Demand::of(Who::Users, "Paseto").ways(&[way]);
+        let guard = |name: &str| Demand::of(Who::Users, "Paseto").mechanisms(&[name]);
         let map: AccessMap = serde_json::from_value(json!([{
             "method": "GET", "uri": "/", "rank": 1, "format": null, "name": null, "feature": null,
             "declared": "guards", "guards": [guard("token"), guard("download token")],

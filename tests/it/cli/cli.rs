@@ -359,7 +359,9 @@ async fn a_registration_that_nobody_confirmed_gives_way_with_its_username() {
 #[test]
 fn values_that_are_typed_wrong_are_explained() {
     let place = Place::debug();
-    place.run("users create ann").misspelt("Enter a valid email address, such as name@example.org.");
+    place
+        .run("users create ann")
+        .misspelt("Enter a valid email address, such as name@example.org.");
     place.run("users create ann@example.org --role r\u{f6}le").misspelt("printable ASCII");
     place.run_with(&["roles", "create", "two words"], b"").misspelt("no blank");
     place.run("users").misspelt("Usage:");

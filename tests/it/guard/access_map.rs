@@ -314,7 +314,7 @@ async fn a_route_is_told_in_json_with_all_that_rocket_knows_of_it() {
             "scopes": null,
             "fresh_minutes": null,
             "level": null,
-            "ways": [],
+            "mechanisms": [],
             "checks_csrf": true,
         }],
         "csrf": "checked",

@@ -18,12 +18,12 @@ use crate::web::site::Site;
 use crate::web::{bearer, principal};
 
 /// The session of a request, or another mechanism.
-pub(super) enum Way {
+pub(super) enum AnyMechanism {
     Session,
     Other(Arc<dyn Mechanism>),
 }
 
-impl Way {
+impl AnyMechanism {
     pub(super) fn name(&self) -> &'static str {
         match self {
             Self::Session => SESSION,
@@ -123,18 +123,18 @@ async fn session_user(
     }
 }
 
-type Verified = Arc<OnceCell<Result<Arc<Principal>, Rejection>>>;
+type Outcome = Arc<OnceCell<Result<Arc<Principal>, Rejection>>>;
 
 /// What came of each mechanism that was tried.
-struct Tried(Mutex<Vec<(&'static str, Verified)>>);
+struct Tried(Mutex<Vec<(&'static str, Outcome)>>);
 
-fn cell(request: &Request<'_>, name: &'static str) -> Verified {
+fn cell(request: &Request<'_>, name: &'static str) -> Outcome {
     let tried = request.local_cache(|| Tried(Mutex::default()));
     let mut tried = tried.0.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some((_, cell)) = tried.iter().find(|(other, _)| *other == name) {
         return Arc::clone(cell);
     }
-    let cell = Verified::default();
+    let cell = Outcome::default();
     tried.push((name, Arc::clone(&cell)));
     cell
 }

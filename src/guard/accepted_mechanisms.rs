@@ -6,9 +6,9 @@ use rocket::Request;
 use rocket::http::Status;
 
 use crate::flow::Flow;
+use crate::guard::any_mechanism::AnyMechanism;
 use crate::guard::mechanism::{Mechanisms, PERSONAL_TOKEN, SESSION, TOKEN};
 use crate::guard::tell::tell_unauthenticated;
-use crate::guard::way::Way;
 use crate::rejection::{Lacking, Rejection, TokenFault};
 use crate::web::challenge::Acceptable;
 use crate::web::principal;
@@ -16,18 +16,18 @@ use crate::web::principal::Principal;
 use crate::web::site::Site;
 
 /// The mechanisms that a guard takes, in their order.
-pub(super) struct Ways {
-    ways: Vec<Way>,
+pub(super) struct AcceptedMechanisms {
+    mechanisms: Vec<AnyMechanism>,
     /// Whether the guard is content with whoever a guard before it let in.
-    takes_anybody: bool,
+    takes_any: bool,
     /// The scopes that the guard asks for; none when it names none.
     pub(super) scopes: Option<Vec<&'static str>>,
 }
 
 /// A refusal, and the mechanism whose credentials were refused.
-pub(super) type Refusal = (Rejection, Option<&'static str>);
+pub(super) type RefusedBy = (Rejection, Option<&'static str>);
 
-impl Ways {
+impl AcceptedMechanisms {
     /// Takes what `security.mechanisms` says, and whomever a guard of the same route before it let in
     /// by another way. Looks at a personal token, too, for whoever sends one is no guest, and refuses it.
     pub(super) fn configured(request: &Request<'_>) -> Self {
@@ -50,35 +50,35 @@ impl Ways {
     fn new<'n>(
         request: &Request<'_>,
         names: impl Iterator<Item = &'n str>,
-        takes_anybody: bool,
+        takes_any: bool,
     ) -> Self {
         let mechanisms = request.rocket().state::<Mechanisms>();
-        let way = |name| match name {
-            SESSION => Some(Way::Session),
-            name => mechanisms.and_then(|all| all.find(name)).map(Way::Other),
+        let mechanism = |name| match name {
+            SESSION => Some(AnyMechanism::Session),
+            name => mechanisms.and_then(|all| all.find(name)).map(AnyMechanism::Other),
         };
-        let mut ways: Vec<Way> = names.filter_map(way).collect();
-        let place = |name| ways.iter().position(|way| way.name() == name);
+        let mut mechanisms: Vec<AnyMechanism> = names.filter_map(mechanism).collect();
+        let place = |name| mechanisms.iter().position(|mechanism| mechanism.name() == name);
         // A personal token comes where tokens come in the order.
         if let (Some(token), Some(personal)) = (place(TOKEN), place(PERSONAL_TOKEN))
             && token < personal
         {
-            let personal = ways.remove(personal);
-            ways.insert(token, personal);
+            let personal = mechanisms.remove(personal);
+            mechanisms.insert(token, personal);
         }
-        Self { ways, takes_anybody, scopes: None }
+        Self { mechanisms, takes_any, scopes: None }
     }
 
     /// Returns whoever a guard before this one let in, if they will do.
     pub(super) fn found(&self, request: &Request<'_>) -> Option<Arc<Principal>> {
         let found = principal::decided_here(request)?;
-        let is_taken = self.ways.iter().any(|way| way.name() == found.mechanism);
-        (self.takes_anybody || is_taken).then_some(found)
+        let is_taken = self.mechanisms.iter().any(|mechanism| mechanism.name() == found.mechanism);
+        (self.takes_any || is_taken).then_some(found)
     }
 
     /// Leaves out the session.
     pub(super) fn without_session(mut self) -> Self {
-        self.ways.retain(|way| way.name() != SESSION);
+        self.mechanisms.retain(|mechanism| mechanism.name() != SESSION);
         self
     }
 
@@ -101,19 +101,19 @@ impl Ways {
         request: &Request<'_>,
         site: &Site,
         flow: &Flow,
-    ) -> Result<Vec<(&Way, Arc<Principal>)>, Refusal> {
+    ) -> Result<Vec<(&AnyMechanism, Arc<Principal>)>, RefusedBy> {
         let found = self.verify(request, site, flow).await;
         if found.as_ref().is_err_and(|(why, _)| why.status() == Status::Unauthorized) {
             tell_unauthenticated(request, site);
         }
         let principals = found?;
-        let is_other = |(_, principal): &(&Way, Arc<Principal>)| {
+        let is_other = |(_, principal): &(&AnyMechanism, Arc<Principal>)| {
             principals.first().is_some_and(|(_, first)| first.user.id != principal.user.id)
         };
         if !principals.iter().any(is_other) {
             return Ok(principals);
         }
-        let mut names = principals.iter().map(|(way, _)| way.name());
+        let mut names = principals.iter().map(|(mechanism, _)| mechanism.name());
         Err((Rejection::ConflictingCredentials, names.find(|name| is_a_token(name))))
     }
 
@@ -122,19 +122,19 @@ impl Ways {
         request: &Request<'_>,
         site: &Site,
         flow: &Flow,
-    ) -> Result<Vec<(&Way, Arc<Principal>)>, Refusal> {
-        let mut good: Vec<(&Way, Arc<Principal>)> = Vec::new();
+    ) -> Result<Vec<(&AnyMechanism, Arc<Principal>)>, RefusedBy> {
+        let mut good: Vec<(&AnyMechanism, Arc<Principal>)> = Vec::new();
         let mut silent = None;
-        for way in self.brought(request, site).await {
-            if good.first().is_some_and(|(_, first)| way.claims(request, &first.user)) {
+        for mechanism in self.brought(request, site).await {
+            if good.first().is_some_and(|(_, first)| mechanism.claims(request, &first.user)) {
                 continue;
             }
-            match way.verify(request, site, flow).await {
-                Ok(principal) => good.push((way, principal)),
-                Err(why) if way.says_nothing(request, site, &why).await => {
-                    silent = silent.or(Some((why, Some(way.name()))));
+            match mechanism.verify(request, site, flow).await {
+                Ok(principal) => good.push((mechanism, principal)),
+                Err(why) if mechanism.says_nothing(request, site, &why).await => {
+                    silent = silent.or(Some((why, Some(mechanism.name()))));
                 }
-                Err(why) => return Err((why, Some(way.name()))),
+                Err(why) => return Err((why, Some(mechanism.name()))),
             }
         }
         match silent {
@@ -144,16 +144,16 @@ impl Ways {
     }
 
     /// Returns those that a request brings.
-    async fn brought(&self, request: &Request<'_>, site: &Site) -> Vec<&Way> {
+    async fn brought(&self, request: &Request<'_>, site: &Site) -> Vec<&AnyMechanism> {
         let mut brought = Vec::new();
-        for way in &self.ways {
-            if way.is_brought(request, site).await {
-                brought.push(way);
+        for mechanism in &self.mechanisms {
+            if mechanism.is_brought(request, site).await {
+                brought.push(mechanism);
             }
         }
         // Whatever stands where tokens do is a token to the one, and a personal token is none of its.
-        if brought.iter().any(|way| way.name() == PERSONAL_TOKEN) {
-            brought.retain(|way| way.name() != TOKEN);
+        if brought.iter().any(|mechanism| mechanism.name() == PERSONAL_TOKEN) {
+            brought.retain(|mechanism| mechanism.name() != TOKEN);
         }
         brought
     }
@@ -161,10 +161,10 @@ impl Ways {
     /// Says what would have been taken of a user whose proofs sufficed.
     pub(super) fn asked_again(&self, lacking: Lacking) -> Acceptable {
         let mut asked = Acceptable::default();
-        for way in &self.ways {
-            match way {
-                Way::Session => asked.takes_session = true,
-                Way::Other(mechanism) => {
+        for mechanism in &self.mechanisms {
+            match mechanism {
+                AnyMechanism::Session => asked.takes_session = true,
+                AnyMechanism::Other(mechanism) => {
                     asked.challenges.extend(mechanism.challenge_insufficient(lacking));
                     asked.is_asked_by_browsers |= mechanism.is_asked_by_browsers();
                 }
@@ -176,10 +176,10 @@ impl Ways {
     /// Says what would have been taken. `refused` is whose credentials were not good enough, and why.
     pub(super) fn asked(&self, refused: Option<(&str, &Rejection)>) -> Acceptable {
         let mut asked = Acceptable::default();
-        for way in &self.ways {
-            match way {
-                Way::Session => asked.takes_session = true,
-                Way::Other(mechanism) => {
+        for mechanism in &self.mechanisms {
+            match mechanism {
+                AnyMechanism::Session => asked.takes_session = true,
+                AnyMechanism::Other(mechanism) => {
                     let why = refused.filter(|(name, _)| *name == mechanism.name());
                     if why.is_none() && !self.takes(mechanism.name()) {
                         continue;
@@ -196,7 +196,7 @@ impl Ways {
 
     /// Tells whether a mechanism is asked for, and not only looked at to be refused.
     fn takes(&self, name: &str) -> bool {
-        name != PERSONAL_TOKEN || !self.takes_anybody || self.scopes.is_some()
+        name != PERSONAL_TOKEN || !self.takes_any || self.scopes.is_some()
     }
 
     /// Refuses credentials that are for other scopes than the guard asks for.
@@ -205,7 +205,7 @@ impl Ways {
             _ if principal.scopes.is_none() => Ok(()),
             Some(_) if self.missing_scopes(principal).is_empty() => Ok(()),
             Some(_) => Err(Rejection::InsufficientScope),
-            None if self.takes_anybody => Err(Rejection::TokenRefused(TokenFault::Scoped)),
+            None if self.takes_any => Err(Rejection::TokenRefused(TokenFault::Scoped)),
             // The guard names the mechanism, whatever the scopes.
             None => Ok(()),
         }
