@@ -19,7 +19,7 @@ pub trait Denylist: Send + Sync + 'static {
     /// with it.
     async fn deny(&self, jti: &str, until: Timestamp, together: &Together) -> Result<bool>;
 
-    /// Tells whether the token of that id is denied, from any instance, from the moment of
+    /// Checks whether the token of that id is denied, from any instance, from the moment of
     /// [`deny`](Self::deny) on.
     async fn is_denied(&self, jti: &str) -> Result<bool>;
 

@@ -140,7 +140,7 @@ impl FamilyRecord {
         }
     }
 
-    /// Tells whether it is not over yet.
+    /// Returns `true` if it is not over yet.
     pub fn is_alive(&self, now: Timestamp) -> bool {
         self.idle_expires_at > now && self.expires_at > now
     }

@@ -106,7 +106,7 @@ impl Together {
         self
     }
 
-    /// Tells whether there is work for a transaction.
+    /// Returns `true` if there is work for a transaction.
     pub fn has_work(&self) -> bool {
         !self.work.is_empty() || !self.last.is_empty()
     }

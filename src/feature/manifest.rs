@@ -41,7 +41,7 @@ pub trait Feature<D>: Clone + Serialize + DeserializeOwned + Send + Sync + 'stat
         Vec::new()
     }
 
-    /// Tells whether templates have it among `features`, for links to it. One that is enabled and lets
+    /// Returns `true` if templates have it among `features`, for links to it. One that is enabled and lets
     /// nobody in says no.
     fn is_offered(&self) -> bool {
         true

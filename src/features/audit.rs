@@ -260,7 +260,7 @@ impl Journaling for Recorder {
     }
 }
 
-/// Tells whether anybody can make an event happen as often as they like.
+/// Returns `true` if anybody can make an event happen as often as they like.
 fn is_unlimited(event: &Event) -> bool {
     matches!(
         event,

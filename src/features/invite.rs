@@ -198,7 +198,7 @@ impl Invite {
         }
     }
 
-    /// Tells whether an account was made by an invitation that nobody has accepted.
+    /// Returns `true` if an account was made by an invitation that nobody has accepted.
     pub(crate) fn is_waiting(account: &UserWithPassword) -> bool {
         account.user.confirmed_at.is_none() && account.password_hash.is_none()
     }

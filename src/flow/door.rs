@@ -110,7 +110,7 @@ impl Flow {
         Ok(())
     }
 
-    /// Tells whether a new account waits for its owner to prove the address; one that nobody proves is
+    /// Returns `true` if a new account waits for its owner to prove the address; one that nobody proves is
     /// deleted after [`UNCONFIRMED_FOR`](crate::flow::lapse::UNCONFIRMED_FOR).
     pub fn awaits_confirmation(&self) -> bool {
         self.moments.awaits_confirmation()

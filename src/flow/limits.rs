@@ -235,7 +235,7 @@ impl Limits {
         Ok(())
     }
 
-    /// Tells whether another mail of that kind may go to an address by now; counts it if so.
+    /// Checks whether another mail of that kind may go to an address by now; counts it if so.
     ///
     /// The one who asks for it is not told, for that would tell who gets mail.
     ///

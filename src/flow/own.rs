@@ -61,7 +61,7 @@ impl Flow {
         Ok(active)
     }
 
-    /// Tells whether an account has a password.
+    /// Checks whether an account has a password.
     ///
     /// # Errors
     ///
@@ -71,7 +71,7 @@ impl Flow {
         Ok(found.is_some_and(|found| found.password_hash.is_some()))
     }
 
-    /// Tells whether a session may authenticate this request: its user need not change the password
+    /// Checks whether a session may authenticate this request: its user need not change the password
     /// first, and no hook objects.
     ///
     /// # Errors

@@ -75,7 +75,7 @@ impl Flow {
         Ok(None)
     }
 
-    /// Tells whether a username, or one that looks like it, is another's than `owner`'s.
+    /// Checks whether a username, or one that looks like it, is another's than `owner`'s.
     ///
     /// # Errors
     ///

@@ -18,7 +18,7 @@ use crate::web::site::Site;
 /// The mechanisms that a guard takes, in their order.
 pub(super) struct AcceptedMechanisms {
     mechanisms: Vec<AnyMechanism>,
-    /// Whether the guard is content with whoever a guard before it let in.
+    /// Whether the guard also accepts the user that an earlier guard let in.
     takes_any: bool,
     /// The scopes that the guard asks for; none when it names none.
     pub(super) scopes: Option<Vec<&'static str>>,
@@ -28,8 +28,8 @@ pub(super) struct AcceptedMechanisms {
 pub(super) type RefusedBy = (Rejection, Option<&'static str>);
 
 impl AcceptedMechanisms {
-    /// Takes what `security.mechanisms` says, and whomever a guard of the same route before it let in
-    /// by another way. Looks at a personal token, too, for whoever sends one is no guest, and refuses it.
+    /// Accepts the mechanisms of `security.mechanisms`, and the user that an earlier guard of the route let in by
+    /// another one. A personal token is looked at, too, and refused, because its sender is no guest.
     pub(super) fn configured(request: &Request<'_>) -> Self {
         let config = Site::of(request).map(Site::config);
         let names = config.map(|config| config.mechanisms.as_slice()).unwrap_or_default();
@@ -69,7 +69,7 @@ impl AcceptedMechanisms {
         Self { mechanisms, takes_any, scopes: None }
     }
 
-    /// Returns whoever a guard before this one let in, if they will do.
+    /// Returns the principal that an earlier guard let in, if this guard accepts it.
     pub(super) fn found(&self, request: &Request<'_>) -> Option<Arc<Principal>> {
         let found = principal::decided_here(request)?;
         let is_taken = self.mechanisms.iter().any(|mechanism| mechanism.name() == found.mechanism);
@@ -82,13 +82,13 @@ impl AcceptedMechanisms {
         self
     }
 
-    /// Tells whether a request brings one of them.
+    /// Returns `true` if a request brings one of them.
     pub(super) async fn is_any_brought(&self, request: &Request<'_>, site: &Site) -> bool {
         !self.brought(request, site).await.is_empty()
     }
 
-    /// Finds out who a request is from by each of them that it brings, in their order: all of them must be
-    /// good, and mean one user. Nobody, where it brings none.
+    /// Finds out who a request is from, by each of the mechanisms that it brings, in their order: all must be
+    /// valid and belong to one user. Returns an empty list if it brings none.
     ///
     /// One that says nothing counts only where there is no other. One that claims to be of the user who was
     /// found before is not verified, and not given.
@@ -194,7 +194,7 @@ impl AcceptedMechanisms {
         asked
     }
 
-    /// Tells whether a mechanism is asked for, and not only looked at to be refused.
+    /// Returns `true` if a mechanism is asked for, and not only looked at to be refused.
     fn takes(&self, name: &str) -> bool {
         name != PERSONAL_TOKEN || !self.takes_any || self.scopes.is_some()
     }
@@ -231,7 +231,7 @@ impl AcceptedMechanisms {
     }
 }
 
-/// Tells whether a mechanism takes tokens, of which a request may bring one (RFC 6750, section 2).
+/// Returns `true` if a mechanism takes tokens, of which a request may bring one (RFC 6750, section 2).
 pub(super) fn is_a_token(name: &str) -> bool {
     [TOKEN, PERSONAL_TOKEN].contains(&name)
 }

@@ -1,4 +1,4 @@
-//! Whoever is not logged in.
+//! The guard for guests only.
 
 use rocket::outcome::Outcome;
 use rocket::request::FromRequest;
@@ -12,10 +12,10 @@ use crate::web::catchers::refuse;
 use crate::web::demand::{Demand, Who, demands};
 use crate::web::site::is_unattached;
 
-/// Nobody logged in: for pages such as registration.
+/// Admits requests without a login: for pages such as registration.
 ///
-/// Somebody logged in is answered with 400, or for a page with 303 home; so is who comes by another
-/// mechanism of [`security.mechanisms`](crate::config::Config::mechanisms), and with bad credentials
+/// A request of a logged-in user is answered with 400, or for a page with 303 to the home page. So is a
+/// request authenticated by another mechanism of [`security.mechanisms`](crate::config::Config::mechanisms), and with bad credentials
 /// of one, 401. A session that is over makes a guest.
 ///
 /// ```

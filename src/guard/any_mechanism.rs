@@ -41,7 +41,7 @@ impl AnyMechanism {
         }
     }
 
-    /// Finds out who it is: once a request, whoever asks.
+    /// Finds out who the request is from, once for each request however many guards ask.
     pub(super) async fn verify(
         &self,
         request: &Request<'_>,
@@ -69,7 +69,7 @@ impl AnyMechanism {
         verified.await.clone()
     }
 
-    /// Tells whether what was refused says nothing of who a request is from, where something else does: a
+    /// Returns `true` if what was refused says nothing of who a request is from, where something else does: a
     /// cookie of a session that has ended, which browsers send until they are told; whatever else they send
     /// unasked; and a token of a trusted issuer, whose users are not ours.
     pub(super) async fn says_nothing(

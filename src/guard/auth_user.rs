@@ -1,4 +1,4 @@
-//! Whoever a request is from.
+//! The guard for authenticated users.
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -21,12 +21,12 @@ use crate::web::demand::{Demand, Who, demands};
 use crate::web::principal::Principal;
 use crate::web::site::is_unattached;
 
-/// The user whom a request is from, with their roles as they are at this moment: whoever is logged
-/// in, or sends a token, as [`security.mechanisms`](crate::config::Config::mechanisms) says. Whatever a request
+/// The user who sent the request, with their current roles: logged in with a session, or authenticated with a
+/// token, as [`security.mechanisms`](crate::config::Config::mechanisms) says. Whatever a request
 /// brings by these has to be good and to mean one user; the first in their order is how the user came.
 ///
-/// Nobody is answered with 401, or for a page with 303 to the login page and back; where Basic is
-/// among the mechanisms, the page is 401, too, for the browser asks by itself.
+/// A request without credentials is answered with 401, or for a page with 303 to the login page and back. If
+/// Basic is among the mechanisms, a page is answered with 401, too, because the browser itself asks its user.
 ///
 /// ```
 /// # use rocket::get;
@@ -113,7 +113,7 @@ impl AuthUser {
             .map(|(principal, payload)| Self { principal, payload })
     }
 
-    /// Tells whether the user proved to be them no longer ago than `window`.
+    /// Returns `true` if the user proved to be them no longer ago than `window`.
     pub(super) fn is_fresh(&self, window: Span, now: Timestamp) -> bool {
         self.principal.is_fresh(window, now)
     }

@@ -1,4 +1,4 @@
-//! Whoever comes by some ways and no other.
+//! The guard for users authenticated by certain mechanisms only.
 
 use std::marker::PhantomData;
 
@@ -17,9 +17,9 @@ use crate::web::demand::Demand;
 /// tuple.
 ///
 /// Answers otherwise as [`AuthUser`] does; a browser is led to the login page only where a session is
-/// among them. With guards of roles and the like it stands **before** them: they take whom it let in,
-/// and the session of somebody else that comes with the request counts for nothing. Behind them it
-/// refuses with 400 when the two are not one user.
+/// among them. Put it **before** guards of roles and the like: they accept the user that it let in,
+/// and a session of another user in the same request is ignored. Behind them, it answers with 400 if the two
+/// are different users.
 ///
 /// ```
 /// # use rocket::post;
@@ -70,8 +70,8 @@ impl<M: ViaSet> UserGuard for AuthVia<M> {
 /// for programs that can do nothing else.
 ///
 /// It needs the feature [`basic`](crate::features::basic), without which the launch stops; what that
-/// page says of limits and second factors holds here. Whoever brings no such credentials, or bad ones,
-/// is answered with 401 and a challenge, page and JSON alike: a browser asks its user then. An unsafe
+/// page says of limits and second factors holds here. A request without such credentials, or with
+/// invalid ones, is answered with 401 and a challenge, page and JSON alike: a browser then asks its user. An unsafe
 /// request needs the anti-forgery token unless it is plainly a program's
 /// ([`web::csrf`](crate::web::csrf)), for a browser sends the password with forged requests, too.
 ///

@@ -1,4 +1,4 @@
-//! Forms and JSON of anybody.
+//! Protection of forms and JSON that guests may send, too.
 
 use std::fmt;
 
@@ -14,8 +14,8 @@ use crate::web::csrf;
 use crate::web::demand::{Demand, demands};
 use crate::web::site::is_unattached;
 
-/// Protection against forged requests for an application's own forms and JSON, of anybody, logged in
-/// or not: a contact form, a vote, a newsletter.
+/// Protects an application's own forms and JSON against forged requests, whether or not the sender is logged
+/// in: a contact form, a vote, a newsletter.
 ///
 /// It lets everybody in; an unsafe request has to bring the anti-forgery token of its visitor, as for
 /// [`AuthUser`](crate::AuthUser), which needs no `Csrf` beside it. Without the token the answer is 400,
@@ -96,7 +96,7 @@ impl Sentinel for Csrf<'_> {
 
 async fn open<'r>(request: &'r Request<'_>) -> Result<Csrf<'r>, Rejection> {
     let (site, _) = parts(request)?;
-    // Whoever is not known yet would get another id in place of theirs.
+    // A visitor who is not known yet would get another id.
     if matches!(site.sessions().current(request).await, Current::Unavailable) {
         return Err(Rejection::Unavailable);
     }

@@ -1,4 +1,4 @@
-//! Whoever proved lately who they are.
+//! The guard for users who proved recently who they are.
 
 use std::any::type_name;
 use std::time::Duration;
@@ -15,17 +15,16 @@ use crate::web::demand::Demand;
 
 /// A user who proved who they are within the last `MINUTES` minutes, by logging in or at `/verify`.
 ///
-/// The window is the route's own: having passed a guard of an hour opens none of five minutes, and
-/// using a page makes nobody fresher. Whoever came back by a browser that is remembered has proved nothing,
-/// and is fresh in no window. Nobody logged in is answered as by [`AuthUser`]; whoever is not
-/// fresh with 401 and `reauth_required`, or for a page with 303 to `/verify` and back. A page that is
+/// Each route has its own window: passing a guard of an hour does not pass one of five minutes, and using a
+/// page does not renew freshness. A user who came back in a remembered browser has proved nothing and is never
+/// fresh. A request without a login is answered as by [`AuthUser`]; one that is not fresh, with 401 and `reauth_required`, or for a page with 303 to `/verify` and back. A page that is
 /// submitted to is led back to by its form, if the form has the same path.
 ///
 /// A password by Basic has come just now and is fresh. A token is as fresh as the login that it was
 /// issued after; who is not is answered with 401 as a page, too, for `/verify` is about sessions.
 ///
-/// Without the feature [`verify`](crate::features::verify) the launch stops: nobody could become
-/// fresh but by logging in again.
+/// Without the feature [`verify`](crate::features::verify) the launch stops: users could become
+/// fresh only by logging in again.
 ///
 /// ```
 /// # use rocket::get;
@@ -75,7 +74,7 @@ pub(super) fn within(minutes: u32) -> Lacking {
     Lacking::Freshness { max_age: Some(Duration::from_secs(u64::from(minutes) * 60)) }
 }
 
-/// Tells whether a user proved within that time who they are.
+/// Returns `true` if a user proved within that time who they are.
 pub(super) fn is_fresh(request: &Request<'_>, user: &AuthUser, minutes: u32) -> bool {
     let window = Span::minutes(minutes.into());
     parts(request).is_ok_and(|(site, _)| user.is_fresh(window, site.clock().now()))

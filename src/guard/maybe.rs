@@ -9,8 +9,8 @@ use crate::web::demand::optionally;
 /// Another guard, or nothing for a guest.
 ///
 /// Absent credentials are none; credentials that are bad still fail as `G` does. Those of a kind that
-/// `G` does not take are not looked at: to `Maybe<BasicUser>` whoever is logged in is a guest. Rocket's
-/// `Option<G>` would take a forged or revoked session for a guest.
+/// `G` does not take are not looked at: for `Maybe<BasicUser>`, a user with a session is a guest. Rocket's
+/// `Option<G>` would treat a forged or revoked session as a guest.
 ///
 /// ```
 /// # use rocket::get;
@@ -31,7 +31,7 @@ pub struct Maybe<G>(pub Option<G>);
 /// A guard that can tell whether a request brings credentials for it at all.
 #[async_trait]
 pub trait OptionalGuard<'r>: FromRequest<'r> {
-    /// Tells whether credentials are given, good or bad.
+    /// Returns `true` if credentials are given, good or bad.
     async fn are_given(request: &'r Request<'_>) -> bool;
 }
 

@@ -2,7 +2,7 @@
 //!
 //! | name | a request brings | provided by | CSRF token |
 //! |---|---|---|---|
-//! | `session` | the cookie of whoever logged in | [`Security`](crate::Security) itself | yes |
+//! | `session` | the cookie of a login | [`Security`](crate::Security) itself | yes |
 //! | `basic` | a name and a password (RFC 7617) | the feature [`basic`](crate::features::basic) | yes |
 //! | `token` | a token | the feature [`tokens`](crate::features::tokens) | where it is in a cookie |
 //! | `ticket` | a ticket, with the handshake of a WebSocket | the feature [`tickets`](crate::features::tickets) | no |
@@ -144,10 +144,10 @@ pub trait Mechanism: Send + Sync + 'static {
     /// [`AuthUser::mechanism`](crate::AuthUser::mechanism).
     fn name(&self) -> &'static str;
 
-    /// Tells whether a request brings credentials of this kind, good or bad, by a look at its headers.
-    /// Where it does, they have to be good, whatever else it brings (but see
-    /// [`is_sent_unasked`](Self::is_sent_unasked) and [`claims`](Self::claims)), and nobody takes it for a
-    /// guest.
+    /// Returns `true` if a request brings credentials of this kind, good or bad, by a look at its headers.
+    /// If so, they must be valid, whatever else the request brings (but see
+    /// [`is_sent_unasked`](Self::is_sent_unasked) and [`claims`](Self::claims)), and the request is not treated
+    /// as a guest's.
     fn is_present(&self, request: &Request<'_>) -> bool;
 
     /// Finds out who a request is from that brings such credentials. Called once a request at most,
@@ -162,13 +162,13 @@ pub trait Mechanism: Send + Sync + 'static {
     /// [`Flow`]: crate::flow::Flow
     async fn authenticate(&self, request: &Request<'_>) -> Result<Admitted, Rejection>;
 
-    /// Tells whether browsers send the credentials of this request by themselves, as they do cookies, and go on
-    /// when they are good no more: bad ones (401) then count only where there is nothing else. _Default:_ no.
+    /// Returns `true` if browsers send the credentials of this request by themselves, as they do cookies, and keep
+    /// sending them when they are no longer valid. Invalid ones (401) then count only if there is nothing else. _Default:_ no.
     fn is_sent_unasked(&self, _request: &Request<'_>) -> bool {
         false
     }
 
-    /// Tells whether the credentials say that they are this user's, without finding out whether they are
+    /// Returns `true` if the credentials say that they are this user's, without finding out whether they are
     /// good. For what is costly to verify and sent by browsers for ever: it is asked where other credentials,
     /// earlier in the order, are good and this user's, and those that say so are not verified then.
     /// _Default:_ no.
@@ -176,7 +176,7 @@ pub trait Mechanism: Send + Sync + 'static {
         false
     }
 
-    /// Tells whether an unsafe request has to bring the anti-forgery token, too: yes, where a browser
+    /// Returns `true` if an unsafe request has to bring the anti-forgery token, too: yes, where a browser
     /// may add the credentials by itself. _Default:_ yes.
     fn needs_csrf(&self, _request: &Request<'_>) -> bool {
         true
@@ -195,7 +195,7 @@ pub trait Mechanism: Send + Sync + 'static {
         self.challenge(Some(&lacking.rejection()))
     }
 
-    /// Tells whether a browser answers the challenge by asking its user; it is not led to the login
+    /// Returns `true` if a browser answers the challenge by asking its user; it is not led to the login
     /// page then. _Default:_ no.
     fn is_asked_by_browsers(&self) -> bool {
         false
@@ -308,7 +308,7 @@ pub(super) fn tell_apart(request: &Request<'_>, why: Rejection) -> Rejection {
     why
 }
 
-/// Tells whether a mechanism that the guard `G` names is missing, and says what to do.
+/// Returns `true` if a mechanism that the guard `G` names is missing, and logs what to do.
 pub(super) fn is_missing<G>(rocket: &Rocket<Ignite>, names: &[&str]) -> bool {
     let Some(mechanisms) = rocket.state::<Mechanisms>() else {
         return true;

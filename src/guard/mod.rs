@@ -2,8 +2,8 @@
 //!
 //! | guard | lets in | else |
 //! |---|---|---|
-//! | [`AuthUser`] | whoever is logged in, or sends a token | 401; page: 303 to the login page |
-//! | [`Fresh<MINUTES>`](Fresh) | whoever proved lately who they are | 401; page: 303 to `/verify` |
+//! | [`AuthUser`] | users with a session or a token | 401; page: 303 to the login page |
+//! | [`Fresh<MINUTES>`](Fresh) | users who proved recently who they are | 401; page: 303 to `/verify` |
 //! | [`Assured<Two>`](Assured) | users who proved who they are by two factors | 401; page: 303 to `/verify` |
 //! | [`RolesRequired<R>`] | users with every role in `R` | 401, 403 |
 //! | [`RolesAccepted<R>`] | users with at least one role in `R` | 401, 403 |
@@ -12,14 +12,14 @@
 //! | [`Scoped<S>`] | users themselves, and personal tokens with every scope in `S` | 401, 403 |
 //! | [`AuthVia<M>`](AuthVia) | users whose request was authenticated by a mechanism in `M` | 401 |
 //! | [`TokenUser<C>`](TokenUser) | users who show an access token, with its claims | 401 |
-//! | [`Paseto<C, K>`](Paseto) | whoever shows a token of the kind `K` | 401 |
+//! | [`Paseto<C, K>`](Paseto) | requests with a token of the kind `K` | 401 |
 //! | [`FreshPaseto<MINUTES, C>`](FreshPaseto) | users with an access token who proved lately who they are | 401 |
 //! | [`PasetoJson<T, C, K>`](PasetoJson) | the same for a token in a JSON body | 401 |
 //! | [`BasicUser`] | users who send their password with the request | 401 |
 //! | [`Own<P>`](Own) | users of whom the application has a row of its own | 401, 403 |
 //! | [`Maybe<G>`] | guests too | what `G` fails with for bad credentials |
-//! | [`AnonymousOnly`] | whoever is not logged in | 400; page: 303 home |
-//! | [`Public`] | everybody, and says so | |
+//! | [`AnonymousOnly`] | guests only | 400; page: 303 home |
+//! | [`Public`] | everyone, on purpose | |
 //! | [`Session`] | everybody, with what the application keeps for them | |
 //! | [`Csrf`] | everybody, with the anti-forgery token of their own: for forms of guests, too | 400 |
 //! | [`&TokenIssuer`](crate::TokenIssuer) | everybody: the handler issues tokens | |
@@ -42,12 +42,12 @@
 //! # Roles that include others
 //!
 //! A role may include others: `rocket-security roles include admin editor` makes every admin an editor,
-//! and what an editor includes comes with it. It stands in the store, as permissions do, and no guard has
-//! to know of it: whoever has a role has the roles that it includes and the permissions of all of them,
+//! and what an editor includes comes with it. It stands in the store, as permissions do, and guards need
+//! no change: a user who has a role also has the roles that it includes and the permissions of all of them,
 //! in every guard, [`User::has_role`](crate::User::has_role) and
 //! [`User::has_permission`](crate::User::has_permission). It is read with the session in the same query,
 //! so that it counts from the next request on, and `roles exclude` takes it back as soon. A role includes
-//! neither itself nor one that includes it. Only a role that somebody was given can be taken from them:
+//! neither itself nor one that includes it. Only a role that was granted directly can be revoked:
 //! [`User::granted_roles`](crate::User::granted_roles) has those.
 //!
 //! # Roles and permissions at the launch

@@ -1,8 +1,7 @@
 //! The roles and permissions that guards name, looked up in the store when the application launches.
 //!
-//! Rocket shows a sentinel the routes, and nobody else; but a sentinel cannot wait for a store. So
-//! what the store has is read before, and what is to be made is made after, when nothing is served
-//! yet.
+//! Only sentinels see the routes, but a sentinel cannot wait for a store. So the store's roles are read before,
+//! and missing ones are created afterwards, before any request is served.
 
 use std::any::type_name;
 use std::collections::BTreeSet;
@@ -48,7 +47,7 @@ impl Named {
         Ok(())
     }
 
-    /// Says what keeps a role from being there, or notes that it is to be made.
+    /// Returns why a role cannot be there, or notes that it has to be created.
     fn look_up<G>(&self, name: &str) -> Result<()> {
         let guard = type_name::<G>();
         if self.config == RolesConfig::Ignore
@@ -74,7 +73,7 @@ impl Named {
     }
 }
 
-/// Tells whether a guard names a role that keeps the application from launching, and says the cure.
+/// Returns `true` if a guard names a role that keeps the application from launching, and logs the cure.
 pub(super) fn lacks_role<G>(rocket: &Rocket<Ignite>, names: &[&str]) -> bool {
     let Some(named) = rocket.state::<Named>() else {
         return false;

@@ -39,7 +39,7 @@ impl<P: OwnRow> OwnRow for Option<P> {
 
 /// A user, and the application's own row for them, an [`OwnRow`].
 ///
-/// Nobody logged in is answered as by [`AuthUser`]; a user without a row with 403 and
+/// A request without a login is answered as by [`AuthUser`]; a user without a row with 403 and
 /// `own_row_missing`. [`Own<Option<P>>`](Own) lets those in, too, and `Maybe<Own<P>>` guests. Several
 /// guards of one request load the row once.
 ///

@@ -1,4 +1,4 @@
-//! Whoever shows a token.
+//! Guards for tokens and their claims.
 
 use std::fmt;
 use std::ops::Deref;
@@ -41,9 +41,9 @@ use crate::web::{bearer, challenge, csrf, principal};
 /// changed first. A token of a [trusted issuer](crate::config::TrustedConfig) is taken, too: look at
 /// [`is_foreign`](VerifiedToken::is_foreign) where that matters.
 ///
-/// It looks at tokens only: whoever is logged in and shows none is nobody to it, and a session beside a
-/// token counts for nothing. But a request is from one user: behind or before a guard that let in somebody
-/// else, it refuses with 400 `conflicting_credentials`. So does a request with two tokens.
+/// It looks at tokens only: a session without a token is answered with 401, and a session beside a token is
+/// ignored. But a request is from one user: beside a guard that let in another user, it answers with 400
+/// `conflicting_credentials`. So does a request with two tokens.
 ///
 /// Whatever is wrong is 401 with the reason of the [`TokenFault`](crate::rejection::TokenFault), for pages,
 /// too. A token from a cookie needs, on an unsafe request, the anti-forgery token beside it.
@@ -87,8 +87,8 @@ pub struct Paseto<C = NoClaims, K = Access>(VerifiedToken<C, K>);
 /// `/verify`, that the token came with; with its claims read into `C`.
 ///
 /// When that was is read from the session that the token was made in. So one without a session, and
-/// one of a trusted issuer, is never fresh. Whoever is not is answered with 401, the reason
-/// `reauth_required`, and how long ago it may be (RFC 9470):
+/// one of a trusted issuer, is never fresh. A token that is not fresh is answered with 401, the
+/// reason `reauth_required`, and the accepted age (RFC 9470):
 ///
 /// ```text
 /// WWW-Authenticate: Bearer realm="login", error="insufficient_user_authentication", within=300
@@ -262,12 +262,12 @@ pub(super) fn with_csrf(rocket: &Rocket<Ignite>, demand: Demand) -> Demand {
     if rocket.state().is_some_and(reads_cookie) { demand.csrf() } else { demand }
 }
 
-/// Tells whether a guard of tokens lacks what it needs, and says what to do.
+/// Returns `true` if a guard of tokens lacks what it needs, and logs what to do.
 pub(super) fn lacks_tokens<G>(rocket: &Rocket<Ignite>) -> bool {
     is_unattached::<G>(rocket) || is_missing::<G>(rocket, &[TOKEN])
 }
 
-/// Finds the token of a request and whether it is good still: once for each kind, whoever asks.
+/// Finds the token of a request and whether it is still valid, once for each kind of token.
 async fn find<K: TokenKind>(request: &Request<'_>) -> Result<Genuine<K>, Rejection> {
     struct Found<K>(OnceCell<Result<Genuine<K>, Rejection>>);
     let Found(cell) = request.local_cache(|| Found::<K>(OnceCell::new()));
@@ -304,7 +304,7 @@ where
     with_deadline(programs.check_token(site, token)).await
 }
 
-/// Refuses a token of somebody else than whom the request is from.
+/// Refuses a token of another user than the request's.
 pub(super) fn decide<C, K: TokenKind>(
     request: &Request<'_>,
     token: &VerifiedToken<C, K>,

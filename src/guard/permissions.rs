@@ -19,7 +19,7 @@ use crate::web::demand::Demand;
 /// permission says what is done there; who may do it is decided in the store, and changed without a
 /// new program: `rocket-security roles add-permission editor posts.edit`.
 ///
-/// Nobody logged in is answered as by [`AuthUser`], a user who lacks a permission with 403.
+/// A request without a login is answered as by [`AuthUser`], a user who lacks a permission with 403.
 /// Permissions are read with the session, so that giving and taking one counts from the next request
 /// on.
 ///

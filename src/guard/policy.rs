@@ -51,7 +51,7 @@ use crate::user::User;
 ///         Ok(match self {
 ///             _ if draft.owner == user.id || user.has_role("admin") => Decision::Allow,
 ///             Self::Read if draft.is_shared => Decision::Allow,
-///             // Whoever may read it knows of it.
+///             // A user who may read it knows that it exists.
 ///             Self::Edit if draft.is_shared => Decision::Deny,
 ///             Self::Read | Self::Edit => Decision::Hide,
 ///         })

@@ -15,7 +15,7 @@ use crate::web::demand::Demand;
 
 /// A user who has every role in `R`: one role, or a tuple of them.
 ///
-/// Nobody logged in is answered as by [`AuthUser`], a user who lacks a role with 403. Roles are
+/// A request without a login is answered as by [`AuthUser`], a user who lacks a role with 403. Roles are
 /// read with the session, so that giving and taking one counts from the next request on. A role that
 /// [another one includes](crate::guard#roles-that-include-others) counts like one that was given.
 ///

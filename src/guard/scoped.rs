@@ -15,11 +15,11 @@ use crate::web::demand::Demand;
 /// A user who came by themselves, or by a [personal access token](crate::features::personal_tokens) that
 /// has every scope in `S`: one scope, or a tuple of them.
 ///
-/// Whoever comes by what [`security.mechanisms`](crate::config::Config::mechanisms) has, such as a session,
-/// is the user themself: scopes are nothing to them. It is the only guard, beside
+/// A request authenticated by a mechanism of [`security.mechanisms`](crate::config::Config::mechanisms), such as
+/// a session, needs no scope. This is the only guard, beside
 /// [`AuthVia<via::PersonalToken>`](crate::AuthVia), that takes a personal token at all. A token that lacks a
-/// scope is answered with 403 and `insufficient_scope` (RFC 6750, section 3.1); nobody, and a token that is
-/// no good, as by [`AuthUser`].
+/// scope is answered with 403 and `insufficient_scope` (RFC 6750, section 3.1); no credentials, or an invalid
+/// token, as by [`AuthUser`].
 ///
 /// A token gives no more than its user may do at that moment. With guards of roles and permissions it stands
 /// **before** them: they take whom it let in.
@@ -99,7 +99,7 @@ impl<S: ScopeSet> UserGuard for Scoped<S> {
 /// The scopes that tokens can be made for.
 pub(crate) struct Grantable(pub(crate) Vec<KnownScope>);
 
-/// Tells whether the guard `G` asks for a scope that no token can have, and says what to do.
+/// Returns `true` if the guard `G` asks for a scope that no token can have, and logs what to do.
 fn cannot_be_had<G>(rocket: &Rocket<Ignite>, names: &[&str]) -> bool {
     let Some(Grantable(grantable)) = rocket.state::<Grantable>() else {
         return false;

@@ -22,7 +22,7 @@ use crate::web::site::is_unattached;
 ///
 /// It is kept in an encrypted cookie, `security_data`, that opens with the id of its session alone. A
 /// basket that is filled before the login is there after it; after a logout, and when the session is
-/// over, nothing is left. Whoever uses none of it gets no cookie.
+/// over, nothing is left. A visitor whose requests use none of it gets no cookie.
 /// [`guide::sessions`](crate::guide::sessions) says what holds when requests run at once.
 ///
 /// The guard lets everybody in. An unsafe request has to bring the anti-forgery token, as for
@@ -76,12 +76,12 @@ impl Session<'_> {
         self.with(|data| data.insert(self.sessions, name, &value))
     }
 
-    /// Removes the value of that name; tells whether there was one.
+    /// Removes the value of that name; returns whether there was one.
     pub fn remove(&self, name: &str) -> bool {
         self.with(|data| data.remove(name))
     }
 
-    /// Removes everything, sentences that wait to be shown included. Nobody is logged out by it.
+    /// Removes everything, including messages not shown yet. The user stays logged in.
     pub fn clear(&self) {
         self.with(Data::clear);
     }
@@ -96,7 +96,7 @@ impl Session<'_> {
         self.with(|data| data.flash(self.sessions, level, text.into()))
     }
 
-    /// Takes the sentences that are to be shown, the oldest first. They come again when the answer
+    /// Takes the messages to show, the oldest first. They come again if the answer
     /// shows nothing: a redirect, a 5xx, the answer to a `HEAD`.
     pub fn take_flashes(&self) -> Vec<Flash> {
         self.with(Data::take_flashes)

@@ -17,7 +17,7 @@ pub(super) fn tell_unauthorized(request: &Request<'_>, user: &User, missing: Mis
     }
 }
 
-/// Tells of a request that nobody was let in with: once, however many guards refuse it.
+/// Emits the event of an unauthenticated request, once however many guards refuse it.
 pub(super) fn tell_unauthenticated(request: &Request<'_>, site: &Site) {
     struct Told(AtomicBool);
     let Told(told) = request.local_cache(|| Told(AtomicBool::new(false)));

@@ -19,7 +19,7 @@ use crate::user::User;
 use crate::web::bearer;
 use crate::web::demand::{Demand, Who, demands};
 
-/// A user whose access token a request shows, loaded and checked as whoever is logged in, and the token
+/// A user whose access token a request shows, loaded and checked like a logged-in user, and the token
 /// with its claims read into `C`.
 ///
 /// It is [`AuthVia<via::BearerToken>`](crate::AuthVia) with the token beside the user: the account is open, has not

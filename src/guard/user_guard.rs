@@ -29,7 +29,7 @@ pub(super) trait UserGuard: Sized {
     /// Adds what the guard demands to what the access map says of it.
     fn demand(demand: Demand) -> Demand;
 
-    /// Tells whether the application lacks what the guard needs, and says what to do.
+    /// Returns `true` if the application lacks what the guard needs, and logs what to do.
     fn lacks(rocket: &Rocket<Ignite>) -> bool;
 }
 
@@ -114,7 +114,7 @@ pub(super) async fn let_in<G: UserGuard>(
     })
 }
 
-/// Puts what the guard `G` demands into the access map, or tells whether it stops the launch.
+/// Puts what the guard `G` demands into the access map, or returns whether it stops the launch.
 pub(super) fn abort<G: UserGuard>(rocket: &Rocket<Ignite>, name: &str) -> bool {
     let demand = G::demand(Demand::of(Who::Users, name).csrf());
     demands(rocket, demand, || is_unattached::<G>(rocket) || G::lacks(rocket))

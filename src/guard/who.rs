@@ -52,7 +52,7 @@ pub(super) async fn let_in(
     }
 }
 
-/// Tells whether a token that was refused will never be accepted.
+/// Returns `true` if a token that was refused will never be accepted.
 fn opens_nothing(refused: &Rejection) -> bool {
     match refused {
         Rejection::CredentialsRefused => true,
@@ -67,7 +67,7 @@ pub(super) fn insufficient(request: &Request<'_>, mechanism: &str, lacking: Lack
     lacking.rejection()
 }
 
-/// Tells whether a request is from somebody, or claims to be, by one of these ways.
+/// Returns `true` if a request is from somebody, or claims to be, by one of these ways.
 pub(super) async fn is_authenticated(
     request: &Request<'_>,
     mechanisms: &AcceptedMechanisms,
@@ -80,7 +80,7 @@ pub(super) async fn is_authenticated(
     }
 }
 
-/// Tells whether a request is from somebody by a way that is no session.
+/// Checks whether a request is from somebody by a way that is no session.
 ///
 /// # Errors
 ///

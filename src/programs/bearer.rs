@@ -176,7 +176,7 @@ impl Programs {
     }
 }
 
-/// Tells whether a refresh token is the one that its family has now, and was not replaced.
+/// Returns `true` if a refresh token is the one that its family has now, and was not replaced.
 fn is_current(lives_by: &LivesBy, jti: &str) -> bool {
     let id = Uuid::parse_str(jti).ok();
     matches!(lives_by, LivesBy::Family(family) if id == Some(family.token_id))

@@ -144,7 +144,7 @@ impl Programs {
     }
 }
 
-/// Tells whether no token can be made that lasts until then: their times are in whole seconds.
+/// Returns `true` if no token can be made that lasts until then: their times are in whole seconds.
 pub(super) fn is_all_but_over(end: Timestamp, now: Timestamp) -> bool {
     end - now < TimeDelta::seconds(1)
 }

@@ -64,7 +64,7 @@ impl FieldErrors {
         self.0.retain(counts);
     }
 
-    /// Tells whether nothing is wrong.
+    /// Returns `true` if nothing is wrong.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

@@ -1,4 +1,4 @@
-//! What is wrong with a token that somebody showed.
+//! Why a token is not accepted.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -32,7 +32,7 @@ pub enum TokenFault {
     WrongIssuer,
     /// It is for something else.
     WrongKind,
-    /// It is for somebody else.
+    /// It is for another audience.
     WrongAudience,
     /// It has expired.
     Expired,
@@ -97,9 +97,9 @@ impl TokenFault {
         Text::new(id, words)
     }
 
-    /// Tells whether the token will never be accepted where it was shown. What else is wrong may pass: a
+    /// Returns `true` if the token will never be accepted where it was shown. What else is wrong may pass: a
     /// clock is behind, or instances are restarted one after the other, and another one has the newer keys
-    /// and configuration already. Nobody throws such a token away, or takes its program for logged out.
+    /// and configuration already. Such a token is kept, and its program stays logged in.
     pub fn is_final(self) -> bool {
         match self {
             Self::TooLong

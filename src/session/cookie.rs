@@ -115,7 +115,7 @@ impl Cookies {
         Self { names: self.names.with_token(name), ..self }
     }
 
-    /// Tells whether a request carries any cookie of ours, by whichever name.
+    /// Returns `true` if a request carries any cookie of ours, by whichever name.
     pub fn any_in(&self, request: &Request<'_>) -> bool {
         request.cookies().iter().any(|cookie| self.names.are_ours(cookie.name()))
     }

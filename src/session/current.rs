@@ -35,7 +35,7 @@ pub struct Active {
 }
 
 impl Active {
-    /// Tells whether its user proved to be them no longer ago than `window`.
+    /// Returns `true` if its user proved to be them no longer ago than `window`.
     pub fn is_fresh(&self, window: Span, now: Timestamp) -> bool {
         self.record.is_fresh(window.delta(), now)
     }

@@ -157,7 +157,7 @@ impl Data {
         checked
     }
 
-    /// Removes the value of that name; tells whether there was one.
+    /// Removes the value of that name; returns whether there was one.
     pub(crate) fn remove(&mut self, name: &str) -> bool {
         self.content.values.remove(name).is_some()
     }

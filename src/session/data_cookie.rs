@@ -90,7 +90,7 @@ impl SessionManager {
         }
     }
 
-    /// Tells whether the session of a request has ended or was replaced while the request was answered. Its
+    /// Returns `true` if the session of a request has ended or was replaced while the request was answered. Its
     /// data would open with no id any more, and take the place of the data of the session that came after.
     async fn is_outrun(&self, request: &Request<'_>) -> bool {
         let is_changed_here = changes(request).is_some();

@@ -15,7 +15,7 @@ use crate::session::names::Kind;
 use crate::session::sessions::SessionManager;
 
 impl SessionManager {
-    /// Tells whether browsers are remembered, and whether the box for it is ticked by itself.
+    /// Checks whether browsers are remembered, and whether the box for it is ticked by itself.
     pub fn offers_remembering(&self) -> Option<bool> {
         self.restorer.as_ref().map(|Restorer(it)| it.is_preset())
     }

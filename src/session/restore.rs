@@ -22,7 +22,7 @@ pub trait Restore: Send + Sync + 'static {
     /// What the store fails with.
     async fn end(&self, remember_token: &RememberToken) -> Result<()>;
 
-    /// Tells whether the box of the login page is ticked before anybody has touched it.
+    /// Returns `true` if the box of the login page is ticked before anybody has touched it.
     fn is_preset(&self) -> bool;
 }
 

@@ -22,7 +22,7 @@ impl<C, K> VerifiedToken<C, K> {
         self.id().map(|jti| denied_as(issuer, jti))
     }
 
-    /// Returns until when it is to be denied: somewhat longer than any verifier accepts it.
+    /// Returns until when it has to be denied: somewhat longer than any verifier accepts it.
     pub fn denied_until(&self, now: Timestamp) -> Timestamp {
         let longest = denied_at_most_until(now);
         let end = self.expires_at().and_then(|end| end.checked_add_signed(LEEWAY));
@@ -30,7 +30,7 @@ impl<C, K> VerifiedToken<C, K> {
     }
 }
 
-/// Returns until when a token is to be denied of which nobody here knows when it expires: as long as any is.
+/// Returns until when a token of unknown expiry has to be denied: as long as any token is valid.
 pub(crate) fn denied_at_most_until(now: Timestamp) -> Timestamp {
     now.checked_add_signed(ENDLESS).unwrap_or(now)
 }

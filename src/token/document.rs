@@ -1,4 +1,4 @@
-//! The public keys, for whoever verifies our tokens elsewhere.
+//! The public keys, for other services that verify our tokens.
 
 use serde::{Deserialize, Serialize};
 

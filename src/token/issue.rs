@@ -109,15 +109,15 @@ impl<'t, K: TokenKind> TokenBuilder<'t, K> {
         self
     }
 
-    /// Says when it is issued, in place of the moment of [`issue`](Self::issue), to whoever has decided by
+    /// Sets when it is issued, in place of the moment of [`issue`](Self::issue): for a caller that has checked at
     /// that moment that it may be.
     pub(super) fn issued_at(mut self, now: Timestamp) -> Self {
         self.issued_at = Some(now);
         self
     }
 
-    /// Says its own id, `jti`, in place of a random one, to whoever has to write it down before there is a
-    /// token. No two tokens may have the same.
+    /// Sets its id, `jti`, in place of a random one: for a caller that has to record the id before the token
+    /// exists. No two tokens may have the same.
     pub fn id(mut self, id: Uuid) -> Self {
         self.id = Some(id);
         self
@@ -135,8 +135,7 @@ impl<'t, K: TokenKind> TokenBuilder<'t, K> {
         self
     }
 
-    /// Adds to the footer, which everybody can read and nobody can change: what serialises to a JSON
-    /// object. `kid` is the framework's.
+    /// Adds a JSON object to the footer, which anyone can read but not change. `kid` is the framework's.
     pub fn footer(mut self, footer: impl Serialize) -> Self {
         self.footer = to_object("footer", &footer).and_then(|footer| {
             if footer.contains_key("kid") {

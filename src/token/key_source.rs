@@ -137,7 +137,7 @@ fn unreadable(name: &str, fault: Error) -> Error {
     )
 }
 
-/// Tells whether one of these keys needs a passphrase.
+/// Returns `true` if one of these keys needs a passphrase.
 fn is_wrapped(text: &str) -> bool {
     let heads = ["k4.local-pw.", "k4.secret-pw."];
     text.lines().any(|line| heads.iter().any(|head| line.trim().starts_with(head)))

@@ -49,7 +49,7 @@ pub trait TokenKind: Send + Sync + 'static {
     /// A kind whose tokens may be without end says [`Lifetime::Never`], and no other has such.
     const LIFETIME: Option<Lifetime> = None;
 
-    /// Who has named it. Nobody else can say that it is the framework.
+    /// Who has named it. Only the framework can name itself.
     #[doc(hidden)]
     const NAMED_BY: NamedBy = NamedBy::Application;
 }
@@ -110,7 +110,7 @@ pub(super) fn assertion_of(kind: &str, own: &str) -> String {
     format!("rocket-security:{kind}:{own}")
 }
 
-/// Tells whether a kind of an application's own has the name of one of the framework's.
+/// Returns `true` if a kind of an application's own has the name of one of the framework's.
 pub(super) const fn is_disguised<K: TokenKind>() -> bool {
     is_taken(K::NAME) && matches!(K::NAMED_BY, NamedBy::Application)
 }
@@ -130,7 +130,7 @@ pub(super) const fn is_name(name: &str) -> bool {
     true
 }
 
-/// Tells whether the name is one of the framework's own.
+/// Returns `true` if the name is one of the framework's own.
 pub(super) const fn is_taken(name: &str) -> bool {
     matches!(name.as_bytes(), b"access" | b"refresh")
 }

@@ -152,9 +152,9 @@ impl TokenIssuer {
     /// [`access`](TokenIssuer::access), it ends with the session of an [`AuthUser`](crate::AuthUser) who came by
     /// one; for a [`User`] it goes on after their logout.
     ///
-    /// Whoever calls it vouches for the user: a handler behind [`AuthVia<via::SessionCookie>`](crate::AuthVia) does.
-    /// Whoever comes by anything but a session, such as a program by its access token, logs in no program: that
-    /// would not end with their own login. It is 403, unless the handler says
+    /// The caller vouches for the user, as a handler behind [`AuthVia<via::SessionCookie>`](crate::AuthVia) does. A
+    /// request authenticated by anything but a session, such as a program's access token, cannot log in another
+    /// program: that one would not end with the login of the first. It is 403, unless the handler says
     /// [`beyond_login`](RefreshBuilder::beyond_login).
     ///
     /// ```
@@ -164,7 +164,7 @@ impl TokenIssuer {
     /// use rocket_security::TokenIssuer;
     /// use rocket_security::via;
     ///
-    /// /// Pairs a device with whoever is logged in with this browser. It goes on when they log out here.
+    /// /// Pairs a device with the user of this browser. It stays logged in when they log out here.
     /// #[post("/pair")]
     /// async fn pair(
     ///     user: AuthVia<via::SessionCookie>,
@@ -254,7 +254,7 @@ impl TokenIssuer {
         if let Some(session) = family.session_id {
             access = access.session(session);
         }
-        // Nobody but this application reads it, which always has a key of its own for that.
+        // Only this application reads it, and always has a key for that.
         let refresh = TokenBuilder::<Refresh>::new(&self.ring, user.into()).local().issued_at(now);
         let refresh = refresh.family(family.id).id(family.token_id).lifetime(whole(end));
         Ok(TokenPair {

@@ -13,12 +13,12 @@ use crate::user::{Proofs, User};
 /// | [`AuthUser`](crate::AuthUser), and every guard that gives one, such as [`AuthVia`](crate::AuthVia) | with the session, or the program's login, that the request came by; of a request that has neither, as with Basic, as for a `User` |
 /// | [`User`] | with a change of the account, its `exp`, or its denial alone |
 ///
-/// Whoever wants a token that goes on after the logout says so:
+/// For a token that stays valid after the logout, call
 /// [`beyond_login`](crate::token::TokenBuilder::beyond_login).
 ///
 /// Who came by a [personal token](crate::features::personal_tokens) may do what its scopes say: for them none
 /// is made that could do more. A `User` says nothing of that: one that was taken out of a guard, as by
-/// `into_user`, is for whoever vouches for it.
+/// `into_user`, is one that the caller vouches for.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` says not for whom a token is",
     label = "no user",
@@ -41,12 +41,12 @@ pub trait Holder {
     /// Returns what the user proved for that login; none if there is no login.
     fn proofs(&self) -> Option<&Proofs>;
 
-    /// Tells whether the request may be for some scopes alone. _Default:_ no.
+    /// Returns `true` if the request may be for some scopes alone. _Default:_ no.
     fn is_scoped(&self) -> bool {
         false
     }
 
-    /// Tells whether it came by something that no program's login can end with: by anything but a session.
+    /// Returns `true` if it came by something that no program's login can end with: by anything but a session.
     /// _Default:_ no.
     fn is_without_session(&self) -> bool {
         false
@@ -105,7 +105,7 @@ impl From<&str> for Subject {
     }
 }
 
-/// Says why there is no token about somebody.
+/// Returns why no token can be issued for a holder.
 pub(super) fn fault_of(holder: &impl Holder) -> Option<Error> {
     if holder.is_scoped() {
         return Some(Error::token_refused(Rejection::Forbidden));

@@ -37,7 +37,7 @@ use crate::token::verify::Verifier;
 /// }
 /// ```
 ///
-/// The token ends with the session: with the logout, at once. Were it made for whoever comes, as an
+/// The token ends with the session: with the logout, at once. If it were made for any user, as an
 /// [`AuthUser`](crate::AuthUser), a program could have its next one made by its last for as long as its
 /// login goes on.
 ///
@@ -92,7 +92,7 @@ impl TokenIssuer {
     ///     const NAME: &'static str = "access";
     /// }
     /// fn issue(tokens: &TokenIssuer) {
-    ///     let _ = tokens.of::<Mine>("somebody");
+    ///     let _ = tokens.of::<Mine>("ann");
     /// }
     /// # std::hint::black_box(issue as fn(&TokenIssuer));
     /// ```

@@ -27,7 +27,7 @@ impl<C, K> VerifiedToken<C, K> {
         &self.standard.iss
     }
 
-    /// Tells whether somebody else issued it, who is trusted.
+    /// Returns `true` if a trusted issuer other than this application issued it.
     pub fn is_foreign(&self) -> bool {
         self.is_foreign
     }

@@ -61,7 +61,7 @@ pub struct User {
     pub must_change: bool,
     /// When the account, which its owner closed, is deleted.
     pub closes_at: Option<Timestamp>,
-    /// When the account is deleted unless its address is proved before, or somebody logs in.
+    /// When the account is deleted unless its address is confirmed, or its user logs in, before.
     pub expires_at: Option<Timestamp>,
     /// How often a credential or the status changed; what is older than that is dead.
     pub epoch: i64,
@@ -96,18 +96,18 @@ impl User {
         }
     }
 
-    /// Tells whether the account is neither switched off nor closed.
+    /// Returns `true` if the account is neither switched off nor closed.
     pub fn is_open(&self) -> bool {
         self.active && self.closes_at.is_none()
     }
 
-    /// Tells whether the user has the role of that name, by itself or included in another. Names compare
+    /// Returns `true` if the user has the role of that name, by itself or included in another. Names compare
     /// byte for byte.
     pub fn has_role(&self, name: &str) -> bool {
         self.roles.iter().any(|role| role.as_str() == name)
     }
 
-    /// Tells whether one of the user's roles has the permission of that name. Names compare byte for
+    /// Returns `true` if one of the user's roles has the permission of that name. Names compare byte for
     /// byte.
     pub fn has_permission(&self, name: &str) -> bool {
         self.permissions.iter().any(|permission| permission.as_str() == name)

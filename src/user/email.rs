@@ -108,7 +108,7 @@ impl fmt::Display for EmailError {
 
 impl StdError for EmailError {}
 
-/// Tells whether an address that a mail parser would accept is also one we want to mail to.
+/// Returns `true` if an address that a mail parser would accept is also one we want to mail to.
 fn is_plain_address(text: &str) -> bool {
     let Some((local, domain)) = text.rsplit_once('@') else {
         return false;

@@ -1,4 +1,4 @@
-//! Who somebody is: users, the names they go by, and what they may do.
+//! Users: the names they go by, and what they may do.
 
 mod account;
 mod credential_kind;

@@ -1,4 +1,4 @@
-//! Permissions: what whoever has a role may do.
+//! Permissions: what the users with a role may do.
 
 use std::fmt;
 use std::str::FromStr;
@@ -91,8 +91,8 @@ permission_set!(A, B, C, D, E, F);
 
 /// Declares the permissions of an application as types.
 ///
-/// Which roles have them stands in the store: `rocket-security roles add-permission` gives one to a
-/// role, and whoever has the role has it with the next request.
+/// Which roles have them stands in the store: `rocket-security roles add-permission` grants one to a
+/// role, and every user with the role has it from the next request on.
 ///
 /// ```
 /// rocket_security::permissions! {

@@ -22,7 +22,7 @@ impl ScopeName {
         if Self::is_one(text) { Ok(Self(text.to_owned())) } else { Err(ScopeNameError) }
     }
 
-    /// Tells whether a text can be the name of a scope.
+    /// Returns `true` if a text can be the name of a scope.
     pub const fn is_one(text: &str) -> bool {
         let mut rest = text.as_bytes();
         let fits = !rest.is_empty() && rest.len() <= 80;
@@ -65,7 +65,7 @@ pub trait Scope: Send + Sync + 'static {
     /// The name that tokens have it by.
     const NAME: &'static str;
 
-    /// What it lets a program do, for whoever makes a token.
+    /// What it lets a program do, shown to the user who creates a token.
     const DESCRIPTION: &'static str = "";
 }
 
@@ -135,8 +135,8 @@ scope_set!(A, B, C, D, E, F, G, H, I, J);
 scope_set!(A, B, C, D, E, F, G, H, I, J, K);
 scope_set!(A, B, C, D, E, F, G, H, I, J, K, L);
 
-/// Declares the scopes of an application as types, each with its name and, for whoever makes a token,
-/// what it lets a program do.
+/// Declares the scopes of an application as types, each with its name and a description
+/// for users who create a token.
 ///
 /// ```
 /// rocket_security::scopes! {

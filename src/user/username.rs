@@ -20,7 +20,7 @@ use crate::text::Text;
 /// it is never taken for an address, and nothing invisible. What it holds is of one script, or of
 /// those that Chinese, Japanese and Korean are written in beside Latin (Unicode Technical Standard
 /// #39, "Highly Restrictive"). It is kept in normalization form KC as typed, looked up without regard
-/// to case, and nobody may have one that looks like another's.
+/// to case, and two that look alike cannot both exist.
 ///
 /// Lengths and reserved names are a matter of who may choose it:
 /// [`UsernamePolicy`](crate::user::UsernamePolicy).

@@ -3,7 +3,7 @@
 use crate::text::Text;
 use crate::user::username::{Username, UsernameError};
 
-/// Names that speak for the site, for its mail (RFC 2142), or for nobody, or that are paths of it.
+/// Names that speak for the site, for its mail (RFC 2142), or for no one, or that are paths of it.
 const RESERVED: &[&str] = &[
     "abuse",
     "account",
@@ -79,7 +79,7 @@ pub struct UsernamePolicy {
     pub min_length: usize,
     /// The most characters.
     pub max_length: usize,
-    /// What the names look like that nobody may choose.
+    /// The skeletons of the names that are reserved.
     reserved: Vec<String>,
     /// Whether an account has to have a username.
     is_required: bool,

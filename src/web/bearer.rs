@@ -17,22 +17,21 @@ const HEADER: &str = "Authentication-Token";
 /// The parameter of an address (RFC 6750, section 2.3).
 const PARAMETER: &str = "access_token";
 
-/// A token with all of its claims, whoever reads which.
+/// A token with all of its claims.
 pub(crate) type Genuine<K> = Arc<VerifiedToken<Map<String, Value>, K>>;
 
-/// Tells whether a request brings a token, good or bad.
+/// Returns `true` if a request brings a token, good or bad.
 pub(crate) fn is_brought(request: &Request<'_>) -> bool {
     brought(request).next().is_some()
 }
 
-/// Tells whether the token of a request stands where browsers put it by themselves.
+/// Returns `true` if the token of a request stands where browsers put it by themselves.
 pub(crate) fn is_in_cookie(request: &Request<'_>) -> bool {
     sources(request).contains(&TokenSource::Cookie)
         && !in_source(request, TokenSource::Cookie).is_empty()
 }
 
-/// Verifies the token of a request: once for each kind, whoever asks. Whether it is good still, the
-/// store knows.
+/// Verifies the token of a request, once for each kind of token. Whether it was revoked, the store knows.
 ///
 /// # Errors
 ///
@@ -63,7 +62,7 @@ pub(crate) fn the_one_brought<'r>(request: &'r Request<'_>) -> Result<&'r str, R
     }
 }
 
-/// Tells whether `Authorization` is there twice: beside a token in another place it may have whatever
+/// Returns `true` if `Authorization` is there twice: beside a token in another place it may have whatever
 /// a proxy wants, but only once.
 fn is_doubled(request: &Request<'_>) -> bool {
     let is_read = sources(request).contains(&TokenSource::Authorization);

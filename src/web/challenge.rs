@@ -14,7 +14,7 @@ pub(crate) const SESSION: &str = "Session realm=\"login\"";
 /// Asks for a token: `refused` is why the one that came is not accepted (RFC 6750, section 3.1).
 pub(crate) fn bearer(refused: Option<&Rejection>) -> String {
     let why = match refused {
-        // Whoever brought none is told of no error.
+        // A request without credentials is told of no error.
         None | Some(Rejection::Unauthenticated | Rejection::RefreshTokenMissing) => String::new(),
         Some(Rejection::NotFresh | Rejection::NotAssured(_)) => {
             ", error=\"insufficient_user_authentication\"".to_owned()
@@ -50,7 +50,7 @@ pub(crate) struct Acceptable {
 }
 
 impl Acceptable {
-    /// Tells whether a browser is led to a page of ours.
+    /// Returns `true` if a browser is led to a page of ours.
     pub(crate) fn leads_to_page(&self) -> bool {
         self.takes_session && !self.is_asked_by_browsers
     }
@@ -75,7 +75,7 @@ pub(crate) fn noted(request: &Request<'_>) -> Option<Acceptable> {
     slot(request).0.lock().unwrap_or_else(PoisonError::into_inner).clone()
 }
 
-/// Says it in the answer, whoever wrote that: a browser asks nobody for a password without it.
+/// Adds the challenges to the answer, from whichever code it comes: without them a browser asks its user for no password.
 pub(crate) fn finish(request: &Request<'_>, response: &mut Response<'_>) {
     let is_said = response.headers().contains("WWW-Authenticate");
     let is_asked_for = match response.status() {

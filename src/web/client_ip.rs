@@ -41,7 +41,7 @@ impl Proxies {
         Some(self.found(request, peer).client)
     }
 
-    /// Logs, once each, a proxy that nobody trusts and a hop that is no address.
+    /// Logs, once each, a proxy that is not trusted and a hop that is no address.
     pub(crate) fn inspect(&self, request: &Request<'_>) {
         let Some(peer) = request.remote().map(|remote| remote.ip().to_canonical()) else {
             return;

@@ -28,12 +28,12 @@
 //! token decides then.
 //!
 //! A request to `/refresh-token` or below with the refresh token in its body, and none of our cookies, needs
-//! no anti-forgery token either, whatever its content type: whoever would forge it has none to put there.
+//! no anti-forgery token either, whatever its content type: an attacker has no refresh token to put there.
 //!
 //! A password by [Basic](crate::features::basic) needs the token like a cookie, for browsers send it by
 //! themselves. The exemption holds for it nevertheless: CORS is as said, and every browser since 2019 sends
 //! `Origin` along. A request that a guard authenticated by a bearer token needs none, and its `Origin`
-//! is not looked at: nobody else's page can add the token.
+//! is not looked at: the page of another site cannot add the token.
 
 use std::sync::Once;
 
@@ -197,7 +197,7 @@ pub(crate) async fn inspect(request: &mut Request<'_>, data: &mut Data<'_>) {
     form_start::inspect(request, data, FIELD).await;
 }
 
-/// Tells whether nothing is checked for a method, since it changes nothing (RFC 9110, 9.2.1).
+/// Returns `true` if nothing is checked for a method, since it changes nothing (RFC 9110, 9.2.1).
 pub(crate) fn is_safe(method: Method) -> bool {
     matches!(method, Method::Get | Method::Head | Method::Options | Method::Trace)
 }
@@ -233,8 +233,8 @@ fn is_program(request: &Request<'_>, site: &Site) -> bool {
     sends_json_alone(request) && !is_browser && !site.sessions().cookies().any_in(request)
 }
 
-/// Tells whether there is one `Content-Type`, and its type is `application/json`. One with a comma may be
-/// two that somebody on the way has joined.
+/// Returns `true` if there is one `Content-Type`, and its type is `application/json`. One with a comma may be
+/// two that a proxy has joined.
 fn sends_json_alone(request: &Request<'_>) -> bool {
     let mut kinds = request.headers().get("Content-Type");
     let (Some(kind), None) = (kinds.next(), kinds.next()) else {
@@ -253,7 +253,7 @@ fn is_own_origin(origin: &str, site: &Site) -> bool {
         || site.config().csrf.origins.have(origin)
 }
 
-/// Tells whether an `Origin` header names a site that is served from `base_url`; without one, in
+/// Returns `true` if an `Origin` header names a site that is served from `base_url`; without one, in
 /// development, whether it names this machine.
 fn is_origin_of(base_url: &Url, is_local: bool, origin: &str) -> bool {
     let Ok(origin) = Url::parse(origin) else {

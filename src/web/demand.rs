@@ -1,6 +1,6 @@
 //! What guards demand, told by themselves.
 //!
-//! Rocket shows nobody the guards of a route. But it asks each of them, as a
+//! Rocket shows the guards of a route to no one. But it asks each of them, as a
 //! [`Sentinel`](rocket::Sentinel), whether the launch may go on; and while an
 //! [`AccessMap`](crate::security::AccessMap) is drawn, a guard of ours answers that question with what
 //! it demands. So a guard that is added stands in the map by one call of [`demands`] in its sentinel.
@@ -38,7 +38,7 @@ pub struct Demand {
     pub roles: Option<Names>,
     /// The permissions that it asks for.
     pub permissions: Option<Names>,
-    /// The scopes that it asks of whoever comes by a token that has some.
+    /// The scopes that it requires of tokens with scopes.
     #[serde(default)]
     pub scopes: Option<Names>,
     /// How many minutes ago a user may have proved who they are.
@@ -46,7 +46,7 @@ pub struct Demand {
     /// The level that the proofs of a user have to be worth.
     #[serde(default)]
     pub level: Option<Level>,
-    /// The ways in that it accepts; none when it accepts all that the application has.
+    /// The mechanisms that it accepts; empty if it accepts all that are configured.
     pub mechanisms: Vec<String>,
     /// Whether it refuses an unsafe request that brings no anti-forgery token.
     pub checks_csrf: bool,
@@ -57,9 +57,9 @@ pub struct Demand {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Who {
-    /// Whoever proves who they are.
+    /// Authenticated users.
     Users,
-    /// Whoever is not logged in.
+    /// Requests without a login.
     Guests,
     /// Everybody, on purpose.
     Everybody,
@@ -134,7 +134,7 @@ impl Demand {
         Self { level: Some(level), ..self }
     }
 
-    /// Accepts these ways in alone.
+    /// Accepts only these mechanisms.
     pub fn mechanisms(self, names: &[&str]) -> Self {
         Self { mechanisms: owned(names), ..self }
     }

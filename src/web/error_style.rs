@@ -96,12 +96,12 @@ fn status(rejection: &Rejection, style: ErrorStyle, is_ended: bool) -> Status {
     }
 }
 
-/// Tells whether a fault is that of a genuine token that was taken back.
+/// Returns `true` if a fault is that of a genuine token that was taken back.
 fn is_revoked(fault: TokenFault) -> bool {
     matches!(fault, TokenFault::Ended | TokenFault::Reused)
 }
 
-/// Tells whether it was a genuine token that opens no account any more. Only the challenge knows by
+/// Returns `true` if it was a genuine token that opens no account any more. Only the challenge knows by
 /// which mechanism the refused credentials came.
 fn is_ended_token(rejection: &Rejection, request: &Request<'_>) -> bool {
     let is_refused = |it: &String| it.starts_with("Bearer ") && it.contains("invalid_token");

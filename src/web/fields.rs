@@ -1,4 +1,4 @@
-//! What an application asks of whoever registers.
+//! What an application asks at the registration.
 //!
 //! What is common to all [fields](crate::web::field) of a kind is looked at first, field by field, so
 //! that everything that is wrong is said at once; then they are read as the application's type, which
@@ -18,8 +18,8 @@ use crate::rejection::FieldErrors;
 use crate::web::field::{Field, sort};
 use crate::web::members::{MISSING, kinds, quoted, untaken};
 
-/// What an application asks of whoever registers, beside the address and the password: its fields,
-/// on the page and in JSON, and what becomes of them.
+/// What an application asks at the registration, beside the address and the password: its fields, on the page
+/// and in JSON, and what is stored of them.
 ///
 /// The value holds what was sent, as `serde` reads it: a text and a choice as a `String` or anything
 /// that is read from one, a number as a number, a tick box as a `bool`. A field that is not required

@@ -71,7 +71,7 @@ pub(super) fn token<'r>(request: &'r Request<'_>) -> Option<&'r str> {
     request.local_cache(|| Peeked(None)).0.as_deref()
 }
 
-/// Tells whether Rocket takes a form's first field for another method: by the name up to its first
+/// Returns `true` if Rocket takes a form's first field for another method: by the name up to its first
 /// `.`, `[` or `:`, whatever the value.
 fn is_method_override(field: &[u8]) -> bool {
     let name = field.split(|byte| *byte == b'=').next().unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Who somebody says they are, in one of several fields.
+//! The identity that a form names in one of several fields.
 
 use crate::config::IdentityAttribute;
 use crate::rejection::{FieldErrors, Rejection};
@@ -6,7 +6,7 @@ use crate::text::Text;
 use crate::user::{Email, Identity, Username};
 use crate::web::members::unknown_field;
 
-/// The fields of a form that name somebody.
+/// The fields of a form that name a user.
 pub(crate) struct IdentityFields<'f> {
     pub(crate) email: Option<&'f str>,
     pub(crate) username: Option<&'f str>,
@@ -15,12 +15,12 @@ pub(crate) struct IdentityFields<'f> {
 }
 
 impl IdentityFields<'_> {
-    /// Tells whether a field is one where users go by `known`: without usernames, those for them are none.
+    /// Returns `true` if a field is one where users go by `known`: without usernames, those for them are none.
     pub(crate) fn has(field: &str, known: &[IdentityAttribute]) -> bool {
         !["username", "identity"].contains(&field) || known.contains(&IdentityAttribute::Username)
     }
 
-    /// Reads who somebody says they are, in the one field that is filled in.
+    /// Reads the identity from the one field that is filled in.
     ///
     /// # Errors
     ///

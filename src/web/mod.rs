@@ -10,9 +10,9 @@
 //! | [`page`] | pages from templates |
 //! | `render` | when and how pages are rendered |
 //! | [`field`] | a field that an application adds to a form |
-//! | [`fields`] | what an application asks of whoever registers |
+//! | [`fields`] | what an application asks at the registration |
 //! | `hops` | the addresses that proxies write into a request |
-//! | `identity` | who somebody says they are, in one of several fields |
+//! | `identity` | the identity that a form names in one of several fields |
 //! | [`presentation`] | what an application changes in what we show |
 //! | `shown_user` | what is shown of the user of a request |
 //! | `site` | the site: its settings, and its services |

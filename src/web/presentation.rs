@@ -53,8 +53,8 @@ pub trait Presentation: Send + Sync + 'static {
     /// `current_user` of templates, and [`AuthUser::payload`](crate::AuthUser::payload). Everything
     /// in it is public to that user.
     ///
-    /// It is asked once for each request of somebody who is logged in: it must be quick. Our
-    /// templates show `current_user.email`, if it is there; one that is empty is nobody to them.
+    /// It is called once for each request of a logged-in user, and must be quick. Our templates show
+    /// `current_user.email` if it is there; they treat an empty value as a guest.
     /// Mails have a [`UserPayload`] as their `user`.
     ///
     /// # Errors
@@ -64,7 +64,7 @@ pub trait Presentation: Send + Sync + 'static {
         Ok(json!(UserPayload::from(user)))
     }
 
-    /// Answers when nobody is logged in, in place of the way to the login page.
+    /// Answers a request that needs a login, in place of the redirect to the login page.
     fn unauthenticated(&self, _request: &Request<'_>) -> Instead {
         Instead::ours()
     }

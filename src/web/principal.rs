@@ -1,6 +1,6 @@
 //! Who a request comes from, once a guard has found out.
 //!
-//! A request comes from one user. The first guard that lets somebody in decides who that is; a guard
+//! A request comes from one user. The first guard that lets a user in decides who that is; a guard
 //! after it is about the same user or refuses.
 
 use std::ptr;
@@ -85,7 +85,7 @@ pub(crate) fn decide(request: &Request<'_>, principal: &Arc<Principal>) -> bool 
 }
 
 /// Notes that a guard let in the bearer of a token of that user, who was not loaded; false when the
-/// request comes from somebody else.
+/// request is from another user.
 pub(crate) fn decide_bearer(request: &Request<'_>, user: UserId) -> bool {
     let mut decided = lock(request);
     let principal = decided.principal.as_ref().map(|(principal, _)| principal.user.id);
@@ -96,12 +96,12 @@ pub(crate) fn decide_bearer(request: &Request<'_>, user: UserId) -> bool {
     true
 }
 
-/// Returns who a request comes from, if a guard has let somebody in.
+/// Returns who a request comes from, if a guard has let a user in.
 pub(crate) fn decided(request: &Request<'_>) -> Option<Arc<Principal>> {
     lock(request).principal.as_ref().map(|(principal, _)| Arc::clone(principal))
 }
 
-/// Returns whether a guard has let somebody in.
+/// Returns `true` if a guard has let a user in.
 pub(crate) fn is_let_in(request: &Request<'_>) -> bool {
     let decided = lock(request);
     decided.principal.is_some()
@@ -125,7 +125,7 @@ pub(crate) fn decided_here(request: &Request<'_>) -> Option<Arc<Principal>> {
         .map(|(it, _)| Arc::clone(it))
 }
 
-/// Returns whose credentials a request brought, as far as anybody has looked.
+/// Returns whose credentials a request brought, as far as it is known.
 pub(crate) fn known(request: &Request<'_>) -> Option<Arc<Principal>> {
     decided(request).or_else(|| slots(request).noted.get().cloned())
 }

@@ -15,7 +15,7 @@ pub(crate) enum Protection {
     ScriptedPage,
     /// JSON, or a redirect.
     Data,
-    /// A redirect from an address that nobody else may learn of.
+    /// A redirect from an address that must stay secret.
     Secret,
 }
 
@@ -53,7 +53,7 @@ pub(crate) fn protect(request: &Request<'_>, protection: Protection) {
 pub(crate) fn finish(request: &Request<'_>, site: &Site, response: &mut Response<'_>) {
     let Protected(Some(protection)) = *request.local_cache(|| Protected(None)) else {
         if principal::is_let_in(request) && !response.headers().contains("Cache-Control") {
-            // The page of whoever a guard let in is for them alone, unless its handler says otherwise.
+            // A page behind a guard is for its user alone, unless its handler says otherwise.
             response.set_raw_header("Cache-Control", "no-store");
         }
         return;

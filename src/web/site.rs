@@ -127,7 +127,7 @@ impl Site {
     }
 }
 
-/// Tells whether the fairing is missing for the guard `G`, and says what to do.
+/// Returns `true` if the fairing is missing for the guard `G`, and logs what to do.
 pub(crate) fn is_unattached<G>(rocket: &Rocket<Ignite>) -> bool {
     let is_missing = rocket.state::<Site>().is_none();
     if is_missing {

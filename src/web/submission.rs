@@ -56,8 +56,8 @@ pub trait Form: DeserializeOwned + Default + Send {
     /// needs no anti-forgery token, wherever it comes from: there is nothing to forge.
     const FOR_PROGRAMS: bool = false;
 
-    /// Tells whether a field is one where users are named by `known`: whoever mistakes a name is told of no
-    /// other. To refuse one that is none is the handler's.
+    /// Returns `true` if a field is one where users are named by `known`: a wrong name is answered without naming
+    /// others. To refuse one that is none is the handler's.
     fn has(_field: &str, _known: &[IdentityAttribute]) -> bool {
         true
     }
@@ -178,7 +178,7 @@ async fn read<F: Form>(
     read_members(fields, F::SECRET, |field| F::has(field, &site.config().identity))
 }
 
-/// Tells whether a request brings a token where no browser puts one by itself, and none of our cookies.
+/// Returns `true` if a request brings a token where no browser puts one by itself, and none of our cookies.
 fn is_of_program(request: &Request<'_>, site: &Site) -> bool {
     bearer::in_headers(request).next().is_some() && !site.sessions().cookies().any_in(request)
 }

@@ -19,8 +19,8 @@ use crate::web::site::{Site, is_unattached};
 
 /// A request whose session was read, with [`Site`]: what our handlers begin with.
 ///
-/// It knows of sessions alone: our pages are for people at a browser, and whoever comes by another
-/// [mechanism](crate::guard::mechanism) is nobody to them.
+/// It knows of sessions only: our pages are for people at a browser, and treat a request authenticated by
+/// another [mechanism](crate::guard::mechanism) as a guest's.
 ///
 /// It fails with 503 when the store does not answer, and with nothing else.
 #[derive(Clone, Copy)]
@@ -57,7 +57,7 @@ impl<'r> Visit<'r> {
         self.site.next(text)
     }
 
-    /// Returns the live session, if somebody is logged in.
+    /// Returns the session, if a user is logged in.
     pub fn active(&self) -> Option<&'r Active> {
         self.active
     }
@@ -72,7 +72,7 @@ impl<'r> Visit<'r> {
         self.site.origin(self.request)
     }
 
-    /// Tells whether the request wants JSON.
+    /// Returns `true` if the request wants JSON.
     pub fn wants_json(&self) -> bool {
         wants_json(self.request)
     }

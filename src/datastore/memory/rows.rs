@@ -39,12 +39,12 @@ impl Queued {
         }
     }
 
-    /// Tells whether nobody will send it, unless an operator wants it.
+    /// Returns `true` if nobody will send it, unless an operator wants it.
     pub(super) fn is_given_up(&self) -> bool {
         self.next_attempt_at.is_none()
     }
 
-    /// Tells whether it goes to the same address and concerns nobody else, with a link of the same
+    /// Returns `true` if it goes to the same address and concerns nobody else, with a link of the same
     /// purpose that does not last.
     pub(super) fn carries(&self, link: &NewLink, mail: &NewMail) -> bool {
         let is_alike = |other: &NewLink| other.purpose == link.purpose && !other.lasting;
@@ -54,7 +54,7 @@ impl Queued {
     }
 }
 
-/// Tells whether two mails can be about one user.
+/// Returns `true` if two mails can be about one user.
 fn is_of(one: Option<UserId>, other: Option<UserId>) -> bool {
     one.is_none() || other.is_none() || one == other
 }

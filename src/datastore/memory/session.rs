@@ -117,7 +117,7 @@ impl SessionStore for MemoryDatastore {
 }
 
 impl Content {
-    /// Tells whether a session may begin.
+    /// Checks whether a session may begin.
     pub(super) fn may_begin(&self, session: &SessionRecord) -> Result<bool> {
         let user = self.users.get(&session.user_id).map(|found| &found.user);
         let has_series = session.series.is_none_or(|series| {

@@ -122,7 +122,7 @@ pub(super) struct Repetition {
 }
 
 impl Repetition {
-    /// Tells whether the operation is to be repeated, after a random pause.
+    /// Returns `true` if the operation is to be repeated, after a random pause.
     pub(super) async fn is_due(&mut self, fault: &Error) -> bool {
         if self.number == REPETITIONS || !is_harmless(fault) {
             return false;

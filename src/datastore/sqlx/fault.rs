@@ -50,17 +50,17 @@ impl Fault {
     }
 }
 
-/// Tells whether nothing has happened, and it may be different next time.
+/// Returns `true` if nothing has happened, and it may be different next time.
 pub(super) fn is_harmless(fault: &Error) -> bool {
     Fault::in_error(fault).is_some_and(|fault| fault.is_harmless)
 }
 
-/// Tells whether a row was refused because there is one of the same key.
+/// Returns `true` if a row was refused because there is one of the same key.
 pub(super) fn is_unique_violation(fault: &Error) -> bool {
     Fault::in_error(fault).is_some_and(|fault| fault.is_of(ErrorKind::UniqueViolation))
 }
 
-/// Tells whether a row was refused because there is one of the same key, of one whose name ends like
+/// Returns `true` if a row was refused because there is one of the same key, of one whose name ends like
 /// this.
 ///
 /// PostgreSQL names the key by itself; MySQL and SQLite do at the end of the message, MySQL behind the
@@ -75,12 +75,12 @@ pub(super) fn is_unique_violation_of(fault: &Error, keys: &[&str]) -> bool {
     keys.iter().any(|key| name.ends_with(key))
 }
 
-/// Tells whether a row was refused because what it belongs to is not there.
+/// Returns `true` if a row was refused because what it belongs to is not there.
 pub(super) fn is_foreign_key_violation(fault: &Error) -> bool {
     Fault::in_error(fault).is_some_and(|fault| fault.is_of(ErrorKind::ForeignKeyViolation))
 }
 
-/// Tells whether a table is not there.
+/// Returns `true` if a table is not there.
 pub(super) fn is_missing_table<DB: Dialect>(fault: &Error) -> bool {
     Fault::in_error(fault)
         .is_some_and(|fault| diagnose::<DB>(&fault.source) == Diagnosis::MissingTable)

@@ -111,7 +111,7 @@ pub trait Backend: Database {
         Ok(())
     }
 
-    /// Tells whether opening failed only because somebody else is opening the same database.
+    /// Returns `true` if opening failed only because somebody else is opening the same database.
     fn is_busy(_fault: &sqlx::Error) -> bool {
         false
     }

@@ -15,7 +15,7 @@ use crate::rejection::Rejection;
 /// Besides what is put in [`with`](Page::with), a template sees `csrf_token`, `current_user`,
 /// `site_name`, `features` and `notice`, can call `security_url(name="login")` and
 /// `csrf_field(token=csrf_token)`, the first element of every form, and include
-/// `security/_logout.html`. `current_user` is whoever is logged in, whether or not the route has a guard.
+/// `security/_logout.html`. `current_user` is the logged-in user, whether or not the route has a guard.
 ///
 /// ```
 /// # use rocket::get;
