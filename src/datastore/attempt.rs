@@ -1,7 +1,7 @@
 //! Attempts, counted so that guessing takes too long.
 //!
 //! What is counted by is a keyed digest (an account and a network, a network and a route): the
-//! table tells nobody who tried what.
+//! table does not reveal who tried what.
 
 use chrono::TimeDelta;
 use rocket::async_trait;

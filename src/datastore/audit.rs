@@ -13,7 +13,7 @@ use crate::user::UserId;
 
 /// Keeps a journal to which rows are only ever added, each chained to the one before.
 ///
-/// The store keeps one head, which says what the last row is. Whoever adds a row locks the head
+/// The store keeps one head, which says what the last row is. To add a row, a store locks the head
 /// first, reads it, adds [`AuditHead::next`], and replaces the head by that row's
 /// [`AuditRow::head`], all in one transaction: so the chain never forks, however many add to it at
 /// once, and what is rolled back leaves no gap.
@@ -27,8 +27,8 @@ pub trait AuditStore: Send + Sync + 'static {
     /// Returns what adds these entries, in their order, in the transaction of a change: committed
     /// with it, or not at all.
     ///
-    /// It comes last in the transaction ([`Together::and_last`]), so that everybody locks in one
-    /// order, first what belongs to a user and then the head, and nobody holds the head for long.
+    /// It comes last in the transaction ([`Together::and_last`]), so that all transactions lock in one
+    /// order, first what belongs to a user and then the head, and none holds the head for long.
     fn audit_along(&self, entries: Vec<AuditEntry>, sealer: &Arc<ChainSealer>) -> Together;
 
     /// Adds entries, in their order, in a transaction of their own.

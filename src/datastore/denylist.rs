@@ -1,4 +1,4 @@
-//! Which tokens are good no more, though they have not expired: for the feature `tokens`.
+//! Denied tokens, which are refused before they expire: for the feature `tokens`.
 
 use rocket::async_trait;
 
@@ -6,7 +6,7 @@ use crate::clock::Timestamp;
 use crate::datastore::together::Together;
 use crate::error::Result;
 
-/// Keeps the ids of tokens that are good no more.
+/// Keeps the ids of denied tokens.
 #[async_trait]
 #[diagnostic::on_unimplemented(
     message = "the feature `tokens` needs a store that keeps which tokens are denied",

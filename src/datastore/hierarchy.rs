@@ -56,7 +56,7 @@ impl Hierarchy {
         }
     }
 
-    /// Has a role include another no more; false when it did not.
+    /// Removes a role from those that another includes. Returns `false` if it was not included.
     pub(super) fn exclude(&mut self, role: &RoleName, included: &RoleName) -> bool {
         self.0.get_mut(role).is_some_and(|its| its.remove(included))
     }

@@ -25,7 +25,7 @@ pub trait OneTimeStore: Send + Sync + 'static {
     ///
     /// False, and nothing kept, when the user is gone or has another epoch by now, and for one that
     /// is not lasting when there is one of its purpose that was asked for later; for one that is, when
-    /// its mail is not in the outbox any more: whoever took the account back has dropped it.
+    /// its mail is not in the outbox any more: the owner who took the account back has dropped it.
     async fn create_token(&self, token: &OneTimeToken, epoch: i64) -> Result<bool>;
 
     /// Finds a token that may still be used. Changes nothing.
@@ -102,7 +102,7 @@ pub struct OneTimeToken {
     /// The mail it went out with.
     pub mail_id: Uuid,
     /// Whether it outlives newer ones of its purpose and changes of its user's credentials: the way
-    /// back for whoever had the account before such a change.
+    /// back for the owner before such a change.
     pub lasting: bool,
     /// When its mail was asked for.
     pub asked_at: Timestamp,

@@ -37,8 +37,8 @@ pub trait OutboxStore: Send + Sync + 'static {
     /// Hands out at most `limit` mails that are due, and hides them until `until`: all
     /// [urgent](NewMail::is_urgent) ones before any other.
     ///
-    /// Of any number of callers at once, one gets a mail. Whoever has not settled it by `until`
-    /// has died, and it is handed out again.
+    /// Of any number of callers at once, one gets a mail. A worker that has not settled it by `until`
+    /// has died, and the mail is handed out again.
     async fn lease_mail(
         &self,
         now: Timestamp,
@@ -115,9 +115,9 @@ pub struct NewMail {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Addressee {
-    /// The address, whoever that is.
+    /// The address, whether or not it has an account.
     Anybody,
-    /// Whoever goes by the address when it is sent. If nobody does, it is dropped, so that asking for
+    /// The user who has the address when it is sent. If there is none, it is dropped, so that asking for
     /// mail is the same work for any address.
     Holder,
     /// This user, whose address it need not be.
@@ -135,7 +135,7 @@ impl Addressee {
 }
 
 impl NewMail {
-    /// Writes a mail to an address, with this subject, at that time; it concerns nobody and carries no link. The
+    /// Writes a mail to an address, with this subject, at that time; it concerns no user and carries no link. The
     /// id of the subject names the templates, `security/email/<id>.txt` and `.html`.
     ///
     /// # Errors
@@ -194,7 +194,7 @@ impl NewMail {
         self
     }
 
-    /// Lets its template see `value` as `name`; in one line, whoever wrote it.
+    /// Lets its template see `value` as `name`; in one line, whatever it contains.
     pub fn with(mut self, name: &str, value: impl Into<String>) -> Self {
         self.context.insert(name.to_owned(), value.into());
         self
@@ -209,7 +209,7 @@ pub struct Asker {
     pub client: Option<IpAddr>,
     /// The request; none outside requests.
     pub request_id: Option<Uuid>,
-    /// How they had proved to be them; none when nobody was logged in.
+    /// How they had proved to be them; `None` for a guest.
     pub authn_via: Option<String>,
 }
 

@@ -79,7 +79,7 @@ pub enum Creation {
     TooMany,
     /// The user has one of that name.
     NameTaken,
-    /// The user is gone, switched off, closed, or has another epoch by now: whoever changed a password
+    /// The user is gone, switched off, closed, or has another epoch by now: a change of the password
     /// meanwhile wins.
     AccountChanged,
 }

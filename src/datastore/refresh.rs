@@ -20,14 +20,14 @@ use crate::user::{Proofs, User, UserId};
 /// [`begin_session`](crate::datastore::SessionStore::begin_session) one that gives way or is replaced)
 /// ends the families that name it or its series, in the same step, and a change of a user
 /// ([`update_user`](crate::UserDatastore::update_user) and whatever else raises the epoch) ends all of
-/// theirs. That a session is over because nobody used it, and is deleted, ends none.
+/// theirs. The deletion of an expired session ends none.
 ///
 /// A browser that is remembered comes back to one session after the other, which all name its series. So
 /// whatever ends a series ([`end_series`](crate::datastore::RememberStore::end_series) and
 /// [`end_other_series`](crate::datastore::RememberStore::end_other_series)) ends the families that name it,
 /// whether a session is there or not; that it expires ends none. A series that
-/// [`create_series`](crate::datastore::RememberStore::create_series) ends for another is named by its
-/// families no more, and they live on.
+/// [`create_series`](crate::datastore::RememberStore::create_series) ends for another is no longer named by its
+/// families, and they live on.
 #[async_trait]
 #[diagnostic::on_unimplemented(
     message = "the feature `tokens` needs a store that keeps families of refresh tokens",
@@ -36,8 +36,8 @@ use crate::user::{Proofs, User, UserId};
 )]
 pub trait RefreshStore: Denylist {
     /// Begins a family and ends the user's oldest others beyond `max_per_user`, of which those that are
-    /// over by then are none: gives which. The user expires no more ([`User::expires_at`]): somebody has
-    /// use of the account.
+    /// over by then are none: gives which. The user no longer expires ([`User::expires_at`]), because
+    /// the account is in use.
     ///
     /// The family names the series that the session names at that moment, whatever `family` says.
     ///
@@ -66,7 +66,7 @@ pub trait RefreshStore: Denylist {
 
     /// Replaces the token that was presented by its successor. Of any number of callers who present one
     /// token at once, one is told [`FamilyRotated::Next`]; nothing else changes anything. One whose id is
-    /// [denied](Denylist::deny) by then, whoever asked before, is [`FamilyRotated::Over`].
+    /// [denied](Denylist::deny) by then is [`FamilyRotated::Over`].
     async fn rotate_family(&self, rotation: &FamilyRotation) -> Result<FamilyRotated>;
 
     /// Ends a family of a user; false when there was none, and then nothing is committed together with it.
@@ -214,7 +214,7 @@ pub struct FamilyRotation {
     pub now: Timestamp,
     /// When the family is over then unless the successor is replaced before.
     pub idle_expires_at: Timestamp,
-    /// A token that was replaced after that is told its successor once more; none to tell nobody.
+    /// A token that was replaced after that is told its successor once more; `None` for no token.
     pub since: Option<Timestamp>,
 }
 
@@ -231,7 +231,7 @@ pub enum FamilyRotated {
     Over,
 }
 
-/// A family that is no more.
+/// A family that has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub struct EndedFamily {

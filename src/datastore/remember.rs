@@ -133,7 +133,7 @@ impl SeriesRecord {
 /// What a validator is that belongs to a series.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Presented {
-    /// The one that is to be replaced next.
+    /// The current one, which the next return replaces.
     Current,
     /// The one that has just been replaced.
     Previous,
@@ -170,7 +170,7 @@ pub enum SeriesRotated {
     Unknown,
 }
 
-/// A series that is no more.
+/// A series that has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub struct EndedSeries {

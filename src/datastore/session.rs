@@ -1,4 +1,4 @@
-//! Sessions: one row for each browser somebody is logged in with.
+//! Sessions: one row for each browser in which a user is logged in.
 
 use std::net::IpAddr;
 
@@ -21,11 +21,11 @@ use crate::user::{Proofs, User, UserId};
             `rocket_security::datastore::SessionStore` for the store"
 )]
 pub trait SessionStore: Send + Sync + 'static {
-    /// Begins a session and ends the user's oldest others beyond `max_per_user`: gives which. The user expires no
-    /// more ([`User::expires_at`]): somebody has use of the account.
+    /// Begins a session and ends the user's oldest others beyond `max_per_user`: gives which. The user no longer
+    /// expires ([`User::expires_at`]), because the account is in use.
     ///
-    /// None when the user is gone, switched off, closed, or has another epoch by now: whoever changed a
-    /// password while this login was under way wins. Of any number of sessions begun at once,
+    /// None when the user is gone, switched off, closed, or has another epoch by now: a change of the
+    /// password during this login wins. Of any number of sessions begun at once,
     /// `max_per_user` remain.
     ///
     /// A session that names a series takes the place of the one that names it already; none begins when
@@ -118,7 +118,7 @@ const AFTER_ALL_USE: Timestamp = match DateTime::from_timestamp(253_370_764_800,
     None => Timestamp::MAX_UTC,
 };
 
-/// A session that is no more.
+/// A session that has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub struct EndedSession {

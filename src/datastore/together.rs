@@ -44,7 +44,7 @@ impl Together {
     ///
     /// # Refusing
     ///
-    /// What only the transaction can find out, such as a name that somebody else has taken, is refused
+    /// What only the transaction can find out, such as a name that is taken, is refused
     /// by failing with a [`Rejection`](crate::Rejection) or with
     /// [`FieldErrors`](crate::rejection::FieldErrors): nothing is committed, and that is what the
     /// client is told, instead of 503. In a registration such an answer tells that the address was
@@ -87,8 +87,8 @@ impl Together {
     }
 
     /// Adds work as [`and`](Self::and) does, that is done when all other work is: it locks what every
-    /// change locks, such as the head of a journal, and whoever locks it last holds it shortest and
-    /// meets nobody in a deadlock.
+    /// change locks, such as the head of a journal, and a transaction that locks it last holds it for
+    /// the shortest time and causes no deadlock.
     pub fn and_last<C, F>(mut self, work: F) -> Self
     where
         C: StoreConnection,

@@ -1,4 +1,4 @@
-//! When somebody logged in, for the feature `track`.
+//! When and from where users logged in, for the feature `track`.
 
 use std::net::IpAddr;
 

@@ -75,7 +75,7 @@ pub trait UserDatastore: SessionStore + OneTimeStore + OutboxStore + AttemptStor
     }
 
     /// Finds who has a username that is looked up alike ([`Username::canonical`]) or looks alike
-    /// ([`Username::skeleton`]): nobody else may have it. That can be two users.
+    /// ([`Username::skeleton`]): another user must not have it. That can be two users.
     ///
     /// It is asked when a user chooses a username. The default is right for any store, and reads all users:
     /// a store whose users go by usernames looks them up.
@@ -163,7 +163,7 @@ pub struct NewUser {
     pub password_hash: Option<PasswordHash>,
     /// When the address was proved, if it is.
     pub confirmed_at: Option<Timestamp>,
-    /// When the account is deleted unless its address is proved before, or somebody logs in.
+    /// When the account is deleted unless its address is confirmed, or its user logs in, before.
     pub expires_at: Option<Timestamp>,
     /// The time of making.
     pub created_at: Timestamp,

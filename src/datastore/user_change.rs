@@ -10,7 +10,7 @@ use crate::user::{Email, Username};
 pub struct UserChange {
     /// Switches the user on or off.
     pub active: Option<bool>,
-    /// Notes that the address was proved; the account expires no more then.
+    /// Notes that the address was confirmed; the account then no longer expires.
     pub confirmed_at: Option<Timestamp>,
     /// Sets the password, or takes it away.
     pub password_hash: Option<Option<PasswordHash>>,
@@ -23,7 +23,7 @@ pub struct UserChange {
     /// Closes the account until it is deleted at that time, or opens it again.
     pub closes_at: Option<Option<Timestamp>>,
     /// Ends the lasting tokens of the user that were asked for later than that, and drops the mails
-    /// that would carry them: whoever takes an account back leaves no way back behind.
+    /// that would carry them: taking an account back leaves no other way back.
     pub ends_lasting_after: Option<Timestamp>,
     /// Applies to a user only who still has this epoch: nothing changed since they were looked at.
     pub epoch: Option<i64>,
@@ -81,8 +81,8 @@ impl UserChange {
     }
 
     /// Notes that the address was proved for the first time, and sets the password that was
-    /// chosen with it; without one, it applies to users only who have a password, for an account
-    /// that is confirmed without one opens for nobody.
+    /// chosen with it; without one, it applies to users only who have a password, because nobody
+    /// could log in to a confirmed account without one.
     pub fn confirmed(at: Timestamp, password_hash: Option<PasswordHash>) -> Self {
         Self {
             confirmed_at: Some(at),

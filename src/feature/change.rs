@@ -95,7 +95,7 @@ impl Change {
     ///
     /// # Errors
     ///
-    /// What a journal or `act` fails with; then nothing is committed, and nobody is told.
+    /// What a journal or `act` fails with; then nothing is committed or reported.
     pub async fn commit<T: Committed>(
         self,
         act: impl AsyncFnOnce(&Together) -> Result<T>,

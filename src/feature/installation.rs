@@ -142,7 +142,7 @@ impl Added {
         parts.into_iter().filter_map(|part| part.downcast().ok()).map(|part| *part).collect()
     }
 
-    /// Puts what is to be managed into managed state.
+    /// Puts the values into managed state.
     pub(crate) fn manage(self, rocket: Rocket<Build>) -> Rocket<Build> {
         self.managed.into_iter().fold(rocket, |rocket, manage| manage(rocket))
     }

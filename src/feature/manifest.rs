@@ -41,8 +41,8 @@ pub trait Feature<D>: Clone + Serialize + DeserializeOwned + Send + Sync + 'stat
         Vec::new()
     }
 
-    /// Returns `true` if templates have it among `features`, for links to it. One that is enabled and lets
-    /// nobody in says no.
+    /// Returns `true` if templates have it among `features`, for links to it. Returns `false` if the
+    /// feature is enabled but currently closed.
     fn is_offered(&self) -> bool {
         true
     }

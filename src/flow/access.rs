@@ -22,9 +22,9 @@ pub(super) fn note(request: &Request<'_>, record: &SessionRecord) {
 impl Flow {
     /// Adds an access token as `authentication_token`, and a refresh token as `refresh_token` unless a
     /// cookie is chosen for that, to what is shown of a user, where the request says `?include_auth_token`
-    /// and wants JSON, and the feature [`tokens`](crate::features::tokens) is enabled. They are of the
-    /// session that began for them with this very request, and there are none where none began: whoever gets
-    /// some came through the door just now.
+    /// and wants JSON, and the feature [`tokens`](crate::features::tokens) is enabled. They belong to the
+    /// session that began with this request. If none began, there are no tokens: only a login just now gets
+    /// some.
     ///
     /// They end with that session when it is ended, and go on when it is merely over.
     ///

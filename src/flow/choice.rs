@@ -24,7 +24,7 @@ use crate::web::visit::Visit;
 /// How long a request waits until its password is judged.
 const DEADLINE: Duration = Duration::from_secs(3);
 
-/// A password that somebody chooses, as it was submitted.
+/// A password that a user chooses, as it was submitted.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Choice<'a> {
@@ -99,7 +99,7 @@ impl Candidate {
 }
 
 impl Flow {
-    /// Reads a password that somebody chooses, and adds what is wrong with it to `errors`.
+    /// Reads a password that a user chooses, and adds what is wrong with it to `errors`.
     ///
     /// # Errors
     ///

@@ -110,7 +110,7 @@ impl Flow {
         Ok(())
     }
 
-    /// Returns `true` if a new account waits for its owner to prove the address; one that nobody proves is
+    /// Returns `true` if a new account waits for its owner to confirm the address. An account that is not confirmed is
     /// deleted after [`UNCONFIRMED_FOR`](crate::flow::lapse::UNCONFIRMED_FOR).
     pub fn awaits_confirmation(&self) -> bool {
         self.moments.awaits_confirmation()

@@ -1,5 +1,4 @@
-//! Deletes accounts whose time has come: those that their owners closed, and those that nobody
-//! confirmed.
+//! Deletes accounts that are due: closed by their owners, or never confirmed.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -17,16 +16,16 @@ use crate::flow::door::Flow;
 use crate::rejection::Rejection;
 use crate::user::{Email, Identity, User, UserId};
 
-/// How long after its registration an account is deleted that nobody confirmed: a day longer than the
-/// longest link lasts, so that whoever comes back late can ask for another.
+/// How long after its registration an unconfirmed account is deleted: a day longer than the longest link lasts,
+/// so that its owner can still ask for another link.
 pub const UNCONFIRMED_FOR: TimeDelta = TimeDelta::hours(48);
 
 /// How many accounts are read at a time.
 const BATCH: u32 = 100;
 
 impl Flow {
-    /// Deletes the account of an address that somebody registered and nobody confirmed, for whoever
-    /// proved that they read its mail, or is invited: nobody knows whose it was. Any other stays.
+    /// Deletes the unconfirmed account of an address, for a user who proved that they read its mail, or who is
+    /// invited: it is unknown who registered it. Any other account stays.
     ///
     /// # Errors
     ///
@@ -74,14 +73,14 @@ pub async fn delete_lapsed(
             let change = announcer.change(event).mail(farewell(&user)?).asked().await?;
             let deletion = change
                 .commit(async |with| store.delete_lapsed_user(user.id, lapse, now, with).await);
-            // Whoever opened or confirmed it in this moment keeps it; another instance may be first.
+            // An account that is opened or confirmed at this moment stays; another instance may be first.
             match deletion.await {
                 Ok(true) => {
                     deleted += 1;
                     continue;
                 }
                 Ok(false) => {}
-                // A row of the application's that stands in the way stops nobody else's.
+                // A row of the application that prevents one deletion does not prevent the others.
                 Err(fault) => log::error!("the account {} was not deleted: {fault}", user.id),
             }
             stuck.insert(user.id);

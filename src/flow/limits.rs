@@ -1,4 +1,4 @@
-//! The limits on attempts, so that guessing takes too long and nobody is flooded.
+//! The limits on attempts, so that guessing takes too long and mailboxes are not flooded.
 //!
 //! | counted | limit | what happens beyond |
 //! |---|---|---|
@@ -8,13 +8,13 @@
 //! | failed proofs of an account by one method other than the password | from the fifth, 30 s, then twice that, up to 1 h | 429 |
 //! | requests of a network to a route for strangers | 100 in 10 minutes | 429 |
 //! | passwords, usernames and personal tokens that a user sets | 20 an hour of each | 429 |
-//! | mails of a kind to an address, whoever asks | 5 an hour | no mail; the asker is not told |
+//! | mails of a kind to an address, from all senders | 5 an hour | no mail; the asker is not told |
 //! | the same where one has to be logged in to ask | 5 an hour for each account, 20 an hour in all | the same |
 //! | mails of a kind that a user has sent, to whatever addresses | 20 an hour | the same |
-//! | mails of all kinds to an address that somebody asks for | 10 an hour, beyond that the first of each kind | the same |
+//! | requested mails of all kinds to an address | 10 an hour, beyond that the first of each kind | the same |
 //!
 //! A disabled password is refused like a wrong one, and the owner is told by mail (`password_disabled`). Without the
-//! feature [`reset`](crate::features::reset) nothing is disabled, for nobody could enable it again.
+//! feature [`reset`](crate::features::reset) nothing is disabled, because no one could enable it again.
 //!
 //! A network is an IPv4 address or an IPv6 /64. The networks around it are counted, too: an IPv6 /56 may do
 //! 4 times, an IPv6 /48 and an IPv4 /24 may do 16 times as much.
@@ -24,7 +24,7 @@
 //! username tell by when the wait begins whether both are one account's.
 //!
 //! The limit on mails of all kinds lets the first mail of each kind in an hour pass, so that a stranger who
-//! asks for mails of other kinds keeps nobody from a link to reset their password. Notices, which tell the owner
+//! asks for mails of other kinds cannot keep the owner from a link to reset the password. Notices, which tell the owner
 //! of an account what happened to it, are not limited.
 //!
 //! `security.throttle.scale` multiplies all limits except the number of wrong passwords that disables a password.
@@ -63,7 +63,7 @@ const BACK_OFF: BackOff =
 const NETWORK_LIMIT: u32 = 100;
 const NETWORK_WINDOW: TimeDelta = TimeDelta::minutes(10);
 
-/// How many mails of one kind may go to one address in a window, whoever asks for them.
+/// How many mails of one kind may go to one address in a window.
 const MAIL_LIMIT: u32 = 5;
 const MAIL_WINDOW: TimeDelta = TimeDelta::hours(1);
 
@@ -105,7 +105,7 @@ impl Limits {
         Self { store, key, config, owed: Owed::default(), blocked: Blocked::default() }
     }
 
-    /// Counts a request to a route that anybody can use against the limit of its network.
+    /// Counts a request to a public route against the limit of its network.
     ///
     /// # Errors
     ///
@@ -219,8 +219,8 @@ impl Limits {
         Ok(())
     }
 
-    /// Forgets the attempts that were charged to an account from the network of a request: whoever sent
-    /// it has proved to be its owner in another way.
+    /// Forgets the attempts that were charged to an account from the network of a request, whose sender has proved
+    /// in another way to be its owner.
     ///
     /// # Errors
     ///
@@ -254,8 +254,8 @@ impl Limits {
             && self.fits_all_kinds(visit, &of_kind, &address).await?)
     }
 
-    /// Tells the same where one has to be logged in to ask: whoever asked for too much keeps nobody
-    /// else from the mail that they need, and all of them together do not flood the mailbox.
+    /// Does the same for mails that only a logged-in user can ask for: a user who asks for too many does not keep
+    /// others from theirs, and all of them together do not flood the mailbox.
     ///
     /// # Errors
     ///

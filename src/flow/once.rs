@@ -1,4 +1,4 @@
-//! Whoever comes in for one request, without a session.
+//! Users admitted for one request, without a session.
 
 use rocket::Request;
 use uuid::Uuid;
@@ -13,7 +13,7 @@ use crate::web::Site;
 use crate::web::principal::Principal;
 use crate::web::visit::Visit;
 
-/// Somebody who may do something with this one request. Only [`Flow`] makes one, behind the checks of
+/// A user admitted for this one request. Only [`Flow`] makes one, behind the checks of
 /// the account and the hooks; a mechanism has nothing else to answer with.
 ///
 /// ```compile_fail,E0451
@@ -99,7 +99,7 @@ impl Bearer {
 }
 
 impl Flow {
-    /// Admits whoever sends their password along with a request, for this request alone: no session
+    /// Admits a user who sends the password along with a request, for this request alone: no session
     /// begins, and no cookie is set.
     ///
     /// Limits, work and hooks are those of a login. A hook that wants something else first, such as a

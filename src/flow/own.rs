@@ -1,4 +1,4 @@
-//! Whoever is logged in, and what they do with their own account.
+//! What logged-in users do with their own account.
 //!
 //! A change of it ends every session; the browser that asked for it goes on with a new one.
 
@@ -22,7 +22,7 @@ use crate::user::{Email, Identity, Proofs, User};
 use crate::web::visit::Visit;
 
 impl Flow {
-    /// Returns the session of whoever is logged in and may do something.
+    /// Returns the session of a logged-in user who does not have to change the password first.
     ///
     /// # Errors
     ///
@@ -33,7 +33,7 @@ impl Flow {
         Ok(active)
     }
 
-    /// Returns the session of whoever proved lately who they are: within `security.freshness`.
+    /// Returns the session of a user who proved recently who they are: within `security.freshness`.
     ///
     /// # Errors
     ///
@@ -47,7 +47,7 @@ impl Flow {
         }
     }
 
-    /// Returns the session of whoever is logged in, even if they have to change their password first.
+    /// Returns the session of a logged-in user, even if they have to change the password first.
     ///
     /// # Errors
     ///
@@ -84,8 +84,7 @@ impl Flow {
         self.ask_hooks(user).await
     }
 
-    /// Finds out whether the password that somebody who is logged in has typed is theirs, within the
-    /// limits of a login.
+    /// Checks whether a logged-in user typed the right password, within the limits of a login.
     ///
     /// # Errors
     ///
@@ -154,8 +153,7 @@ impl Flow {
         Ok(sessions)
     }
 
-    /// Ends a session of whoever is logged in that is not the one they ask from; false when it has ended
-    /// meanwhile.
+    /// Ends another session of the logged-in user. Returns `false` if it has ended meanwhile.
     ///
     /// # Errors
     ///
@@ -171,7 +169,7 @@ impl Flow {
         Ok(change.commit(async |with| self.store.end_session(&session.digest, with).await).await?)
     }
 
-    /// Ends all sessions of whoever is logged in but the one they ask from, what their other browsers are
+    /// Ends all sessions of the logged-in user except the current one, what their other browsers are
     /// remembered by, and the programs that did not log in with this session, or with one that this browser
     /// had before; says how many sessions that were.
     ///
@@ -199,8 +197,8 @@ impl Flow {
         Ok(ended)
     }
 
-    /// Changes the account of whoever is logged in, and tells of it by that event. What is older dies;
-    /// the browser that asked for it goes on with a new session.
+    /// Changes the account of the logged-in user, and emits that event. Everything older ends; the browser goes on
+    /// with a new session.
     ///
     /// # Errors
     ///
@@ -223,13 +221,13 @@ impl Flow {
         Ok(user)
     }
 
-    /// Gives the browser of whoever changed their account a new session: the change ended theirs. That
-    /// they proved lately who they are stays as it was.
+    /// Gives the browser of a user who changed their account a new session, because the change ended theirs. How
+    /// recently they proved who they are stays the same.
     ///
     /// # Errors
     ///
-    /// [`Rejection::Unavailable`] when the store does not answer. The change is made; whoever
-    /// asked for it has to log in again.
+    /// [`Rejection::Unavailable`] when the store does not answer. The change is made, but the
+    /// user has to log in again.
     pub async fn go_on(
         &self,
         visit: &Visit<'_>,
@@ -255,7 +253,7 @@ impl Flow {
             self.tell_evicted(visit, evicted);
             visit.site().sessions().become_user(visit.request(), &token, record.user_id)?;
             access::note(visit.request(), &record);
-            // By the change it is remembered no more.
+            // The change ended that the browser is remembered.
             visit.site().sessions().forget_remember_token(visit.request());
         }
         Ok(())
@@ -292,7 +290,7 @@ fn unknown_address() -> String {
     Text::new("address.unknown", "(unknown)").to_string()
 }
 
-/// Returns the session of whoever is logged in, or tells that nobody is.
+/// Returns the session of the logged-in user, or the refusal of a guest.
 fn some_active<'r>(visit: &Visit<'r>) -> Result<&'r Active, Rejection> {
     visit.active().ok_or_else(|| {
         visit.site().signals().send(&Event::UserUnauthenticated { origin: visit.origin() });

@@ -34,7 +34,7 @@ pub(crate) trait ProgramLogins: Send + Sync {
     ) -> Result<Value, Rejection>;
 
     /// Ends the login of the program that sent a request with an access token, if one did. For a token that was
-    /// issued in a session, beside any program, returns that session, which is to be ended.
+    /// issued in a session, beside any program, returns that session, which the caller ends.
     async fn log_out_sender(&self, visit: &Visit<'_>) -> Result<Option<SessionRecord>, Rejection>;
 
     /// Ends all logins of programs of a user but those that belong to the browser of this session.

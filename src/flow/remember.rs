@@ -41,9 +41,9 @@ impl Flow {
         self.conclude(visit, judged).await
     }
 
-    /// Begins the session of whoever comes back by a browser that is remembered, with the id `token`, in
-    /// one step with replacing what it is remembered by. Nobody has proved anything: the session is
-    /// fresh in no window until [`step_up`](Flow::step_up).
+    /// Begins the session of a user who comes back in a remembered browser, with the id `token`, in one step with
+    /// replacing the remember token. The user has proved nothing: the session is not fresh until
+    /// [`step_up`](Flow::step_up).
     ///
     /// # Errors
     ///
@@ -76,8 +76,7 @@ impl Flow {
         Ok(Return::Begun(Box::new(Active { token, record, user })))
     }
 
-    /// Has a browser keep that and nothing older: by what it was remembered before, perhaps for somebody
-    /// else, it does not come back.
+    /// Makes a browser keep this remember token and no older one, which may be another user's.
     pub(super) async fn replace_remember_token(
         &self,
         visit: &Visit<'_>,

@@ -52,7 +52,7 @@ impl Flow {
     }
 
     /// Ends the session of a request, if it has one, and takes its id from the browser, which is no
-    /// longer remembered either. One that is over because nobody used it, and not deleted yet, is ended like
+    /// longer remembered either. A session that expired without use, and is not deleted yet, is ended like
     /// any other: with the programs that began in it.
     ///
     /// A request with an access token also ends the login of the program that sent it: its family of refresh

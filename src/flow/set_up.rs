@@ -36,7 +36,7 @@ impl Flow {
         next: Option<Next>,
     ) -> Result<Reply, Rejection> {
         match &proving {
-            // Who has a factor proves it: with the password alone nobody adds another in its place.
+            // A user who has a factor proves it: the password alone must not add another in its place.
             Proving::Login(pending) if !pending.required().is_set_up() => {
                 return Err(Rejection::Forbidden);
             }

@@ -1,9 +1,9 @@
 //! Which usernames may be chosen, and by whom.
 //!
-//! Usernames are public: whoever asks for one that is taken is told so. That must not tell more. Were
-//! a name free again when the address it was registered with turned out to have an account, asking
-//! for the name once more would tell that; so a name that somebody registered is held ([`HELD_FOR`]),
-//! whatever became of the registration: until an account that nobody confirms is deleted.
+//! Usernames are public: a registration with a taken username is told so. That must not reveal more. If a name
+//! became free again when the address of its registration turned out to have an account, asking for the name
+//! once more would reveal that. So a registered name is held ([`HELD_FOR`]) whatever the outcome of the
+//! registration: until an unconfirmed account would have been deleted.
 
 use chrono::TimeDelta;
 
@@ -16,14 +16,14 @@ use crate::text::Text;
 use crate::user::{User, UserId, Username, UsernamePolicy};
 use crate::web::visit::Visit;
 
-/// How long a username that somebody asked for is nobody else's: a day longer than an account lives
-/// that nobody confirms, so that it is deleted by then also where an application was away for a while.
+/// How long a requested username is held: a day longer than an unconfirmed account lives, so that the account is
+/// deleted by then even if the application was down for a while.
 pub const HELD_FOR: TimeDelta = TimeDelta::hours(UNCONFIRMED_FOR.num_hours() + 24);
 
 /// Requires usernames: what the feature [`register`](crate::features::register) hands over in `install`.
 pub(crate) struct UsernamesRequired;
 
-/// A username that is held for whoever asked for it.
+/// A username that is held for one registration.
 #[derive(Debug)]
 pub struct HeldUsername([Digest; 2]);
 
@@ -33,14 +33,14 @@ impl Flow {
         &self.usernames
     }
 
-    /// Reads a username that somebody chooses, `owner` if they have an account, and holds it for them;
+    /// Reads a username that a user chooses, `owner` if they have an account, and holds it for them;
     /// adds what is wrong with it to `errors`; that it, or one that looks like it, is taken, too.
     ///
     /// It is held before anything else is looked at, and looked up afterwards: were the name of an
     /// account told from one that is merely held, by what else is said, by the time it takes or by who
     /// comes first, that would tell whether the address has an account that it was registered with. One
-    /// that looks like the owner's is theirs, and need not be held. When what it is for fails, it is to be
-    /// [released](Self::release_username).
+    /// that looks like the owner's is theirs, and need not be held. If the caller's work fails, it
+    /// [releases](Self::release_username) the name.
     ///
     /// # Errors
     ///
@@ -99,7 +99,7 @@ impl Flow {
         }
     }
 
-    /// Holds a username, and what looks like it, for whoever asks for it: for [`HELD_FOR`], or until it
+    /// Holds a username, and those that look like it, for the caller: for [`HELD_FOR`], or until it
     /// is [released](Self::release_username). Of any number of callers at once, one gets it.
     async fn hold_username(
         &self,

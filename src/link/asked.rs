@@ -1,5 +1,5 @@
 //! Pages that ask for an address and mail something to it: with the same answer and the same work for every
-//! address, so that nobody learns which of them has an account.
+//! address, so that no one learns which of them has an account.
 
 use serde::Deserialize;
 

@@ -150,7 +150,7 @@ impl<L: MailedLink> Handled<'_, L> {
         self.flow.limits().digest(&["used link", L::PURPOSE, &token.reveal()])
     }
 
-    /// Finds a link that may still be used, by whoever may see it.
+    /// Finds a link that may still be used, in a browser that may see it.
     async fn find(&self, token: Option<Token>) -> Result<OpenLink, Rejection> {
         let token = token.ok_or(Rejection::InvalidLink)?;
         let (store, now) = (self.flow.store(), self.visit.now());

@@ -95,8 +95,8 @@ impl OpenLink {
 }
 
 /// Goes on after a link was used: to `next`, or, if the settings let a link log in, through the
-/// door. The page that this browser asked for before the registration or the reset comes after that. Where
-/// another user is logged in, nobody is logged in by the link.
+/// door. The page that this browser asked for before the registration or the reset comes after that. If
+/// another user is logged in, the link logs no one in.
 ///
 /// # Errors
 ///

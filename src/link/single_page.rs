@@ -6,10 +6,10 @@
 //! | of any other | `<error view>#error=invalid_link` |
 //!
 //! The application then posts JSON to the link's own address. Looking at the link changes nothing, sets
-//! no cookie and lets nobody in, as anywhere.
+//! no cookie and logs no one in, as anywhere.
 //!
 //! The token goes in the fragment, not in the query: a browser sends the fragment to no server, so that
-//! the token is in no log of whoever serves the application and in no `Referer`. What is left is the
+//! the token is in no server's log and in no `Referer`. What is left is the
 //! address bar, from which the application takes it.
 
 use crate::crypto::one_time::Token;
@@ -35,7 +35,7 @@ pub fn urls<L: MailedLink>(
 ///
 /// # Errors
 ///
-/// [`Rejection::Unavailable`] when nobody knows whether the link is good.
+/// [`Rejection::Unavailable`] if the store does not answer whether the link is valid.
 pub(super) fn lead<L: MailedLink>(
     visit: &Visit<'_>,
     token: Option<Token>,

@@ -21,9 +21,9 @@ const AUTHN_VIA: &str = "token";
 impl Programs {
     /// Finds out whether a token that [`Verifier`](crate::token::Verifier) accepted is good still: that it
     /// is not denied, that the program's login or the session that it belongs to goes on, and that its user
-    /// is there and has not changed since. A token that is about no user, and one of a trusted issuer, is
-    /// only not to be denied. A refresh token is to be the one that its program has now: one that was
-    /// replaced is good no more, and is not used up by being looked at.
+    /// is there and has not changed since. A token without a user, and one of a trusted issuer, only
+    /// must not be denied. A refresh token must be its program's current one: a replaced one is no longer valid, and
+    /// checking it does not use it up.
     ///
     /// How often the store is asked for tokens of this kind is
     /// [`tokens.check`](crate::config::TokensConfig): in one query with each request, unless it says
@@ -31,7 +31,7 @@ impl Programs {
     ///
     /// # Errors
     ///
-    /// [`Rejection::CredentialsRefused`] when it is good no more; [`Rejection::TokenRefused`] when one of
+    /// [`Rejection::CredentialsRefused`] if it is no longer valid; [`Rejection::TokenRefused`] when one of
     /// our own names a user, a session or a family by something that is no id; [`Rejection::Unavailable`]
     /// when the store does not answer.
     pub fn check_token<'f, C, K: TokenKind>(

@@ -16,8 +16,8 @@ use crate::web::bearer;
 use crate::web::visit::Visit;
 
 impl Programs {
-    /// Logs out the program that has that refresh token, used or not; one that [never
-    /// will](TokenFault::is_final) be one logs out nobody.
+    /// Logs out the program that has that refresh token, used or not; a token that [never
+    /// will](TokenFault::is_final) be valid logs out no program.
     ///
     /// # Errors
     ///
@@ -110,8 +110,8 @@ impl Programs {
         Ok(families)
     }
 
-    /// Logs out a program of somebody: its tokens are good no more, on every instance. False when it was
-    /// logged out already.
+    /// Logs out a program of a user: every instance refuses its tokens from now on. Returns `false` if it was already
+    /// logged out.
     ///
     /// # Errors
     ///
@@ -130,8 +130,8 @@ impl Programs {
         Ok(is_ended)
     }
 
-    /// Logs out all programs of whoever is logged in but those that began in the session they ask from, or
-    /// in one that the same browser had before.
+    /// Logs out all programs of the logged-in user, except those that began in the current session, or in an earlier
+    /// one of the same browser.
     pub(super) async fn end_others_than(
         &self,
         visit: &Visit<'_>,

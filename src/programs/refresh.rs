@@ -24,10 +24,10 @@ use crate::web::visit::Visit;
 const REUSE: Text = Text::new("token_reuse", "One of your programs was logged out");
 
 impl Programs {
-    /// Gives a program its next access token and the successor of its refresh token, which is good no more.
+    /// Issues a program its next access token and the successor of its refresh token, which is no longer valid.
     ///
-    /// Somebody logged in with it once, by the one door; what is asked of a session with each request is
-    /// asked here. A token that is used a second time ends its family, and the access tokens with it: two
+    /// A user logged in with the program once; what is checked of a session with each request is checked here,
+    /// too. A token that is used a second time ends its family, and the access tokens with it: two
     /// hold what one should.
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-//! Tickets: what opens one WebSocket, once, for whoever asked for it.
+//! Tickets: each opens one WebSocket, once, for the user who asked for it.
 
 use chrono::TimeDelta;
 use rocket::Request;
@@ -86,7 +86,7 @@ impl Programs {
         Ok(ticket.reveal())
     }
 
-    /// Admits whoever brings a ticket, and uses it up. `authn_via` is what events tell.
+    /// Admits the user of a ticket, and uses the ticket up. `authn_via` is what events tell.
     ///
     /// # Errors
     ///

@@ -17,7 +17,7 @@ use crate::user::UserId;
 
 impl SessionManager {
     /// Makes `token`, which leads to a row of `user`'s, the id of the browser from this answer on.
-    /// Nobody but `flow` calls this.
+    /// Only `flow` calls this.
     pub(crate) fn become_user(
         &self,
         request: &Request<'_>,
@@ -46,7 +46,7 @@ impl SessionManager {
         self.forget_refresh_token(request);
         self.forget_token(request);
         cookie::set(request, self.cookies.removal(Kind::Session));
-        // What somebody left in this browser is not for whoever comes next.
+        // What one user left in this browser is not for the next.
         for cookie in self.cookies.without_leftovers(request) {
             cookie::set(request, cookie);
         }
@@ -61,7 +61,7 @@ impl SessionManager {
         let is_told = self.finish_guest(request);
         if tells || is_told || matches!(*changes(request), Some(Change::User(_) | Change::Guest(_)))
         {
-            // Whoever comes back does so with whatever page they ask for, also one that may be cached.
+            // A browser may come back with any page, even one that may be cached.
             keep_private(response);
         }
         if loaded(request).is_some() {

@@ -1,9 +1,9 @@
-//! Which answers nobody but their browser may keep.
+//! Which answers only their browser may keep.
 
 use rocket::Response;
 
-/// Keeps the answer from whoever else may ask the same: caches between here and the browser, and the
-/// browser once somebody else sits before it.
+/// Keeps the answer out of caches between here and the browser, and from another person who uses the browser
+/// later.
 pub(super) fn keep_private(response: &mut Response<'_>) {
     vary_by_cookie(response);
     response.set_raw_header("Cache-Control", "no-store");

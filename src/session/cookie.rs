@@ -2,18 +2,18 @@
 //!
 //! | cookie | holds | until |
 //! |---|---|---|
-//! | `security_session` | the id of the session | somebody logs out, or the browser closes |
+//! | `security_session` | the id of the session | the user logs out, or the browser closes |
 //! | `security_guest` | the id of a guest, and which of the other cookies are dead | a login, a day, or the browser closes |
-//! | `security_link` | the token of a mailed link after it left the address bar | somebody logs out, or the browser closes |
+//! | `security_link` | the token of a mailed link after it left the address bar | the user logs out, or the browser closes |
 //! | `security_notice` | one sentence for the next page | that page |
 //! | `security_form` | what was typed into a form, secrets apart, while its user proves that it is still them | ten minutes |
 //! | `security_pending` | a login that is not finished, bound to the id of the guest | the login is finished, ten minutes, or a logout |
 //! | `security_data` | what the application keeps with the session, bound to its id | a logout, or the browser closes |
 //! | `security_guest_data` | what the application keeps with a guest, bound to their id | a login, or the browser closes |
 //! | `security_remember` | by what the browser is remembered: the selector of its series, and a validator | [`remember.lifetime`](crate::features::remember), 30 days after the login by default |
-//! | `security_refresh` | the refresh token of a program that runs in this browser, where `security.tokens.refresh_in` is `"cookie"` | the token expires, or somebody logs out |
-//! | `security_token`, or the one that `security.tokens.cookie` names | a token that the application set, where `"cookie"` is among [`tokens.sources`](crate::config::TokensConfig::sources) | somebody logs in or out, the browser closes, or the application removes it |
-//! | the one that `security.csrf.cookie` names, if it does | a copy of the anti-forgery token, for script to read | somebody logs out, or the browser closes |
+//! | `security_refresh` | the refresh token of a program that runs in this browser, where `security.tokens.refresh_in` is `"cookie"` | the token expires, or the user logs out |
+//! | `security_token`, or the one that `security.tokens.cookie` names | a token that the application set, where `"cookie"` is among [`tokens.sources`](crate::config::TokensConfig::sources) | a user logs in or out, the browser closes, or the application removes it |
+//! | the one that `security.csrf.cookie` names, if it does | a copy of the anti-forgery token, for script to read | the user logs out, or the browser closes |
 //!
 //! [`security.cookies`](crate::config::CookiesConfig) changes the names, the domain, the path and `SameSite`.
 //! With an `https` base URL the names begin with `__Host-` and the cookies are `Secure`, so that
@@ -212,7 +212,7 @@ impl Cookies {
         self.form.open(self.find(Kind::Form, request)?)
     }
 
-    /// Makes the cookies that take away what somebody who logs out leaves in the browser of a request.
+    /// Creates the cookies that remove what a user leaves in the browser at a logout.
     pub(super) fn without_leftovers(&self, request: &Request<'_>) -> Vec<Cookie<'static>> {
         let left =
             [Kind::Guest, Kind::Link, Kind::Form, Kind::Pending, Kind::Data, Kind::GuestData];

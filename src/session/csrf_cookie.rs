@@ -1,7 +1,7 @@
 //! The cookie in which an application's own script finds the anti-forgery token.
 //!
 //! It is a copy and proves nothing: what counts is the token that the script sends back in a header,
-//! against the id of the session. So it needs no seal, and whoever plants one gains nothing.
+//! against the id of the session. So it needs no seal, and an attacker who plants one gains nothing.
 //!
 //! A browser has it as long as it has an id: a visitor gets both with the first answer that holds a
 //! token, such as `GET /login` in JSON or a page with a form, or that keeps something with them, and
@@ -20,9 +20,9 @@ use crate::session::current::{Current, loaded};
 use crate::session::sessions::SessionManager;
 
 impl SessionManager {
-    /// Keeps the cookie in step with the id that the browser has from this answer on. Where nobody
-    /// asked for the session, nobody knows it, or it has ended, the browser is left alone: another tab may
-    /// have a newer one. Only an answer that tells script the token of the guest keeps the cookie in step
+    /// Keeps the cookie in step with the id that the browser has from this answer on. If the
+    /// session was not asked for, is unknown, or has ended, the browser is left alone: another tab may have a newer
+    /// one. Only an answer that tells script the token of the guest keeps the cookie in step
     /// with that: the next answer puts it right if a newer session is there.
     pub(super) fn finish_csrf_cookie(
         &self,

@@ -57,8 +57,8 @@ impl SessionManager {
         }
     }
 
-    /// Returns the id that the browser has, as far as that is known without the store: whoever has
-    /// one must not be given another in its place because nobody asked the store yet.
+    /// Returns the id that the browser has, as far as that is known without the store: a browser that has
+    /// one must not get another only because the store was not asked yet.
     fn known_token(&self, request: &Request<'_>) -> Option<Token> {
         match loaded(request) {
             Some(Current::Unavailable) | None => self

@@ -14,13 +14,13 @@ use crate::user::User;
 pub enum Current {
     /// There is no cookie of ours.
     Nobody,
-    /// Somebody who is not logged in.
+    /// A guest.
     Anonymous(Token),
-    /// Somebody who is.
+    /// A logged-in user.
     Active(Box<Active>),
     /// The cookie is that of a session that has ended, beside the id of a guest if there is one.
     Ended(Option<Token>),
-    /// The store did not answer: nobody knows.
+    /// The store did not answer.
     Unavailable,
 }
 

@@ -198,7 +198,7 @@ impl Data {
         checked
     }
 
-    /// Takes the sentences that are to be shown, the oldest first.
+    /// Takes the messages to show, the oldest first.
     pub(crate) fn take_flashes(&mut self) -> Vec<Flash> {
         let flashes = take(&mut self.content.flashes);
         self.shown.extend(flashes.iter().cloned());
@@ -222,7 +222,7 @@ impl Data {
         Content { flashes, ..self.content.clone() }
     }
 
-    /// Returns what is to be written; none when the browser has it already. An answer that shows
+    /// Returns what has to be written; `None` if the browser has it already. An answer that shows
     /// nothing, such as a redirect, has shown no sentence either.
     pub(super) fn written(self, shows_nothing: bool) -> Option<Content> {
         let content = if shows_nothing { self.with_shown() } else { self.content };

@@ -19,7 +19,7 @@ use crate::session::sessions::SessionManager;
 use crate::user::UserId;
 
 impl SessionManager {
-    /// Has somebody look at the data of the session, or change it. The session was read before.
+    /// Lets the caller read or change the data of the session. The session was read before.
     pub(crate) fn with_data<T>(
         &self,
         request: &Request<'_>,

@@ -99,7 +99,7 @@ impl SessionManager {
         let written = match loaded(request) {
             Some(Current::Unavailable) => return false,
             _ if !is_ended && !has_buried => return false,
-            // A session that lives, or that nobody asked for, stays what the browser goes by.
+            // A live session, or one that was not asked for, stays the browser's.
             Some(Current::Active(_)) | None => {
                 let id = self.guest_id(request).map_or_else(Token::random, Ok);
                 id.and_then(|id| self.write_guest(request, &id))
@@ -119,7 +119,7 @@ impl SessionManager {
         let mut dead = buried(request).clone();
         // What is dead stays dead, however old the cookie that says so.
         if let Some(before) = self.cookies.guest(request) {
-            // Marks of cookies that the browser has no more go.
+            // Marks of cookies that the browser no longer has are removed.
             let brought: Vec<String> =
                 request.cookies().iter().map(|cookie| mark(cookie.value())).collect();
             dead.extend(before.dead.iter().filter(|dead| brought.contains(dead)).cloned());

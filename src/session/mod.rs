@@ -25,7 +25,7 @@
 //! | `pending` | a login that is not finished |
 //! | `restore`, [`remember`] | what restores the session of a browser that is remembered, and how that comes back |
 //! | `refresh`, `token_cookie` | a program's tokens, where a browser keeps them |
-//! | `caching` | which answers nobody but their browser may keep |
+//! | `caching` | which answers only their browser may keep |
 
 mod answer;
 mod caching;

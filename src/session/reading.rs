@@ -26,7 +26,7 @@ pub(super) struct Payload {
 }
 
 impl SessionManager {
-    /// Returns the session of a request. The store is asked once a request, whoever asks here.
+    /// Returns the session of a request. The store is asked once for each request.
     pub async fn current<'r>(&self, request: &'r Request<'_>) -> &'r Current {
         cell(request).get_or_init(|| with_deadline(self.read(request))).await
     }
@@ -57,8 +57,8 @@ impl SessionManager {
         self.cookies.open_any_session::<Payload>(request).is_some()
     }
 
-    /// Returns the id of a session that the browser still has though the session lives no more: that proves
-    /// nothing but which browser it is.
+    /// Returns the id of a session that the browser still has though the session has ended. It proves only
+    /// which browser it is.
     pub(crate) async fn outlived_id(&self, request: &Request<'_>) -> Option<Token> {
         if matches!(self.current(request).await, Current::Active(_) | Current::Unavailable) {
             return None;
@@ -86,7 +86,7 @@ impl SessionManager {
         match self.find_active(token, self.clock.now()).await {
             Ok(Some(active)) => Current::Active(Box::new(active)),
             Ok(None) => {
-                // What somebody left in this browser is not for whoever comes next.
+                // What one user left in this browser is not for the next.
                 self.bury(request, &[Kind::Session, Kind::Link, Kind::Form]);
                 Current::Ended(self.guest_id(request))
             }
@@ -105,7 +105,7 @@ impl SessionManager {
     }
 
     /// Keeps a session dead that is too old at `now`, whatever the clock says next. One that ends for another
-    /// reason is left as it is. A store that can be read and not written keeps nobody from being refused.
+    /// reason is left as it is. If the store can be read but not written, the session is refused all the same.
     async fn expire(&self, token: &Token, now: Timestamp) {
         let (used_after, begun_after) = self.limits(now);
         let expired = self.store.expire_session(&token.digest(), used_after, begun_after).await;
@@ -129,7 +129,7 @@ impl SessionManager {
             return Ok(None);
         }
         if record.last_seen_at <= now - TOUCH_INTERVAL {
-            // A store that can be read and not written keeps nobody from reading.
+            // If the store can be read but not written, users can still read.
             let touched = self.store.touch_session(&digest, now, now - TOUCH_INTERVAL).await;
             if let Err(fault) = touched {
                 log::warn!("the use of a session could not be noted: {fault}");

@@ -12,7 +12,7 @@ use crate::session::current::Active;
 #[async_trait]
 pub trait Restore: Send + Sync + 'static {
     /// Finds out what a remember token is good for. The session of the request is being read meanwhile:
-    /// whoever asks for it here waits for ever.
+    /// asking for it here would wait forever.
     async fn restore(&self, request: &Request<'_>, remember_token: &RememberToken) -> Restored;
 
     /// Ends the series that a remember token belongs to.
@@ -22,7 +22,7 @@ pub trait Restore: Send + Sync + 'static {
     /// What the store fails with.
     async fn end(&self, remember_token: &RememberToken) -> Result<()>;
 
-    /// Returns `true` if the box of the login page is ticked before anybody has touched it.
+    /// Returns `true` if the box of the login page is ticked in advance.
     fn is_preset(&self) -> bool;
 }
 
@@ -39,9 +39,9 @@ pub enum Restored {
     Declined,
     /// It opens nothing, any more or ever: it counts for nothing from now on.
     Forgotten,
-    /// Nobody is logged in, and nothing changes.
+    /// The visitor stays a guest, and nothing changes.
     Nobody,
-    /// The store did not answer: nobody knows.
+    /// The store did not answer.
     Unavailable,
 }
 

@@ -12,8 +12,8 @@ use crate::session::sessions::SessionManager;
 impl Cookies {
     /// Makes the cookie that holds a token until the browser closes, for an application that wants a
     /// browser to come by it: `HttpOnly`, `SameSite=Lax`, `Path=/`, `Secure` over https. Browsers keep
-    /// no more than 4096 bytes of name and value. A logout takes it away, and so does the beginning of a
-    /// session, whoever's, unless the same answer sets it. It is read where `"cookie"` is among
+    /// no more than 4096 bytes of name and value. A logout takes it away, and so does the beginning of any
+    /// session, unless the same answer sets it. It is read where `"cookie"` is among
     /// [`tokens.sources`](crate::config::TokensConfig::sources).
     ///
     /// ```
@@ -60,16 +60,16 @@ impl Cookies {
 }
 
 impl SessionManager {
-    /// Takes the token from the browser, whether it has one or not: it was for whoever had the browser before,
-    /// and two users at once are nobody; or it opens nothing any more. Script could not do it.
+    /// Takes the token from the browser, whether it has one or not: it was for the previous user of
+    /// the browser, and a request of two users is refused; or it is no longer valid. Script could not do it.
     pub(crate) fn forget_token(&self, request: &Request<'_>) {
         if let Some(removal) = self.cookies.token_removal() {
             cookie::set(request, removal);
         }
     }
 
-    /// Leaves the browser the token that a handler gives it with the same answer, as to whoever it has just
-    /// logged in.
+    /// Leaves the browser the token that a handler sets in the same answer, for the user whom it has just logged
+    /// in.
     pub(super) fn finish_token_cookie(&self, request: &Request<'_>, response: &Response<'_>) {
         let Some(removal) = self.cookies.token_removal() else {
             return;

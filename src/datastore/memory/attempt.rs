@@ -73,7 +73,7 @@ impl AttemptStore for MemoryDatastore {
     }
 
     async fn delete_old_attempts(&self, before: Timestamp) -> Result<u64> {
-        // Whoever is blocked stays blocked.
+        // Blocked keys stay blocked.
         Ok(sweep(&mut self.lock().attempts, |count| {
             count.counted_at <= before && count.until <= before
         }))

@@ -39,12 +39,12 @@ impl Queued {
         }
     }
 
-    /// Returns `true` if nobody will send it, unless an operator wants it.
+    /// Returns `true` if no worker will send it unless an operator asks for it.
     pub(super) fn is_given_up(&self) -> bool {
         self.next_attempt_at.is_none()
     }
 
-    /// Returns `true` if it goes to the same address and concerns nobody else, with a link of the same
+    /// Returns `true` if it goes to the same address and concerns no other user, with a link of the same
     /// purpose that does not last.
     pub(super) fn carries(&self, link: &NewLink, mail: &NewMail) -> bool {
         let is_alike = |other: &NewLink| other.purpose == link.purpose && !other.lasting;

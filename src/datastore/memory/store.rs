@@ -111,7 +111,7 @@ pub(super) fn duplicate(what: &str) -> Error {
     Error::store(format!("there is {what} of that key already"))
 }
 
-/// Refuses a row that would belong to nobody.
+/// Refuses a row without a user.
 pub(super) fn orphan(what: &str) -> Error {
     Error::store(format!("{what} is for a user who does not exist"))
 }

@@ -16,8 +16,8 @@ use crate::error::{Error, Result};
 
 /// No row is changed while the key is blocked. The delay after the attempt is reckoned twice, in
 /// an order that is right whether an assignment sees the old row or the new one. An attempt without
-/// delay blocks until no time at all: until its own would turn away whoever's clock is a moment
-/// behind.
+/// delay blocks until no time at all: until its own would turn away a request of an instance whose clock is a
+/// moment behind.
 pub(super) const CHARGE_NEXT: &str = "
     UPDATE security_attempts SET
         blocked_until = CASE
@@ -45,7 +45,7 @@ const COUNT_FIRST: &str = "
     INSERT INTO security_attempts (key_digest, attempts, delay, blocked_until, counted_at)
     VALUES (?, 1, ?, ?, ?)";
 
-/// A row that blocks nobody is one that was made a moment ago.
+/// A row that does not block was created a moment ago.
 pub(super) const FIND_BLOCK: &str = "
     SELECT blocked_until FROM security_attempts
     WHERE key_digest = ? AND blocked_until > ? AND attempts >= ?";

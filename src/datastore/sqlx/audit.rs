@@ -15,7 +15,7 @@ use crate::datastore::together::Together;
 use crate::error::{Error, Result};
 use crate::user::UserId;
 
-/// Whoever adds to the journal waits here for the others.
+/// A transaction that adds to the journal waits here for the others.
 pub(super) const LOCK_AUDIT_HEAD: &str =
     "SELECT sequence, hash, key_id, seal FROM security_audit_head WHERE id = ? FOR UPDATE";
 

@@ -13,7 +13,7 @@ pub(super) enum Chosen {
     Postgres(Database<::sqlx::Postgres>),
     #[cfg(feature = "mysql")]
     MySql(Database<::sqlx::MySql>),
-    /// Keeps the type inhabited by nobody when no driver is compiled in.
+    /// Keeps the type valid when no driver is compiled in.
     #[allow(dead_code, reason = "never made")]
     None(Infallible),
 }

@@ -51,8 +51,8 @@ macro_rules! on_database {
     };
 }
 
-/// Does the same within a transaction, which is undone unless the body has said that it is to be
-/// kept and has not failed.
+/// Does the same within a transaction, which is undone unless the body has asked to keep
+/// it and has not failed.
 macro_rules! in_transaction {
     ($store:expr, |$transaction:ident| $body:expr) => {
         on_database!($store, |database| {
@@ -71,8 +71,8 @@ macro_rules! in_transaction {
 }
 
 /// Deletes, by the statement `$delete` and batch by batch, the rows whose keys a query finds, until
-/// it finds no more; the number of rows is its last value. Nobody waits long for the locks, and
-/// what somebody else has locked is passed over. Says how many rows it was in all.
+/// it finds no more; the number of rows is its last value. No one waits long for the locks, and rows
+/// locked by other transactions are skipped. Returns how many rows were deleted.
 macro_rules! in_batches {
     ($store:expr, $delete:expr, |$transaction:ident| $find:expr) => {
         in_batches!(
@@ -110,7 +110,7 @@ macro_rules! in_batches {
 /// How many rows are deleted at once by what deletes everything that is over.
 pub(super) const BATCH: u32 = 200;
 
-/// Gives up an operation that takes too long, its repetitions included.
+/// Ends an operation that takes too long, its repetitions included.
 pub(super) async fn within_limit<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
     until_deadline(work).await.unwrap_or_else(|| Err(Error::store("it took too long to answer")))
 }
@@ -122,7 +122,7 @@ pub(super) struct Repetition {
 }
 
 impl Repetition {
-    /// Returns `true` if the operation is to be repeated, after a random pause.
+    /// Returns `true` if the operation should be repeated, after a random pause.
     pub(super) async fn is_due(&mut self, fault: &Error) -> bool {
         if self.number == REPETITIONS || !is_harmless(fault) {
             return false;

@@ -50,7 +50,7 @@ pub(super) trait Dialect:
     /// Tells what a fault means.
     fn diagnose(fault: &dyn DatabaseError) -> Diagnosis;
 
-    /// Gives up a connection on which something is still under way, or that is of no further use.
+    /// Abandons a connection on which something is still under way, or that is of no further use.
     fn abandon(connection: &mut PoolConnection<Self>) {
         connection.close_on_drop();
     }

@@ -64,7 +64,7 @@ pub(super) fn is_unique_violation(fault: &Error) -> bool {
 /// this.
 ///
 /// PostgreSQL names the key by itself; MySQL and SQLite do at the end of the message, MySQL behind the
-/// value, which is anybody's to choose.
+/// value, which a client can choose.
 pub(super) fn is_unique_violation_of(fault: &Error, keys: &[&str]) -> bool {
     let source = Fault::in_error(fault).and_then(|fault| fault.source.as_database_error());
     let Some(source) = source.filter(|source| source.is_unique_violation()) else {

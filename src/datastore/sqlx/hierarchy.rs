@@ -16,7 +16,7 @@ use crate::datastore::together::Together;
 use crate::error::Result;
 use crate::user::RoleName;
 
-/// Whoever changes what roles include locks them all, in one order: each inclusion alone may be without
+/// A change of what roles include locks all roles, in one order: each inclusion alone may be without
 /// a circle, and two at once not.
 const LOCK_ROLES: &str = "SELECT name FROM security_roles ORDER BY name FOR UPDATE";
 
@@ -75,7 +75,7 @@ row! {
     InclusionRow { role_name: String, included_name: String }
 }
 
-/// Reads, in a transaction, which roles there are and what they include; nobody else changes it then.
+/// Reads, in a transaction, which roles there are and what they include; no other transaction changes it then.
 macro_rules! lock_hierarchy {
     ($transaction:ident) => {{
         let lock = $transaction.query_as(LOCK_ROLES);

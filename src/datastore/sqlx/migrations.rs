@@ -39,7 +39,7 @@ where
     for<'c> &'c mut DB::Connection: Executor<'c, Database = DB>,
 {
     check_connection(database).await?;
-    // Whoever may not change the schema has no need to, when nothing is missing.
+    // A database user who may not change the schema need not, if nothing is missing.
     match check_applied(database).await {
         Ok(()) => return Ok(()),
         Err(Error::Schema { .. }) => {}

@@ -73,7 +73,7 @@ macro_rules! bind_token {
 impl OneTimeStore for SqlxDatastore {
     async fn create_token(&self, token: &OneTimeToken, epoch: i64) -> Result<bool> {
         in_transaction!(self, |transaction| {
-            // Whoever else makes a token for this user, or changes the user, waits.
+            // Others that create a token for this user, or change the user, wait.
             let lock = transaction.query(LOCK_USER).bind(token.user_id.as_uuid());
             transaction.execute(lock).await?;
             let replace = transaction.query(DELETE_TOKEN_OF_MAIL).bind(token.mail_id);

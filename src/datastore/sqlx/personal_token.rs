@@ -64,7 +64,7 @@ impl PersonalTokenStore for SqlxDatastore {
         let scopes = write_scopes(&token.scopes);
         in_transaction!(self, |transaction| {
             let user = token.user_id.as_uuid();
-            // Whoever else makes a token for this user, or changes the user, waits.
+            // Others that create a token for this user, or change the user, wait.
             let lock = transaction.query(LOCK_USER).bind(user);
             transaction.execute(lock).await?;
             let list = transaction.query_as(LIST_PERSONAL_TOKEN_NAMES).bind(user);

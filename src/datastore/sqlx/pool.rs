@@ -76,7 +76,7 @@ impl<DB: Database> fmt::Debug for SqlxPool<DB> {
     }
 }
 
-/// How many seconds a caller waits for a connection: a store that is down is to be told of within
+/// How many seconds a caller waits for a connection: a store that is down has to be reported within
 /// three.
 pub(super) const CONNECT_TIMEOUT: u64 = 2;
 
@@ -111,7 +111,7 @@ pub trait Backend: Database {
         Ok(())
     }
 
-    /// Returns `true` if opening failed only because somebody else is opening the same database.
+    /// Returns `true` if opening failed only because another process is opening the same database.
     fn is_busy(_fault: &sqlx::Error) -> bool {
         false
     }
@@ -188,7 +188,7 @@ impl Backend for sqlx::Postgres {
     ];
 
     /// Leaves out the parameter `extra_float_digits`, which PgBouncer refuses, and names the
-    /// application for whoever looks at the server.
+    /// application for the operators of the server.
     fn tune(options: Options<Self>) -> Options<Self> {
         let options = options.extra_float_digits(None);
         match options.get_application_name() {

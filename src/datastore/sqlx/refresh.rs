@@ -102,12 +102,12 @@ impl RefreshStore for SqlxDatastore {
     ) -> Result<Option<Vec<EndedFamily>>> {
         in_transaction!(self, |transaction| {
             let user = family.user_id.as_uuid();
-            // Whoever else begins a family of this user, or changes the user, waits.
+            // Others that begin a family of this user, or change the user, wait.
             let lock = transaction.query(LOCK_USER).bind(user);
             transaction.execute(lock).await?;
             let mut series = None;
             if let Some(session) = family.session_id {
-                // Whoever ends the session has done so, or waits, and ends this family with it.
+                // A transaction that ends the session has done so, or waits and then ends this family with it.
                 let lock = transaction.query_as(LOCK_SESSION_OF).bind(session).bind(user);
                 let locked: Option<EndedRow> = transaction.fetch_optional(lock).await?;
                 let Some(locked) = locked else {

@@ -37,7 +37,7 @@ pub(super) const FIND_SERIES: &str = select_user!(
     "WHERE m.series = ?"
 );
 
-/// The series alone, to be turned: nobody else turns or ends it meanwhile.
+/// Locks a series for its rotation: no other transaction rotates or ends it meanwhile.
 pub(super) const FIND_SERIES_TO_TURN: &str = "
     SELECT series, user_id AS series_user_id, epoch AS series_epoch, validator, previous,
            proofs AS series_proofs, created_at AS series_created_at, rotated_at, expires_at AS series_expires_at
@@ -93,7 +93,7 @@ impl RememberStore for SqlxDatastore {
     async fn create_series(&self, series: &SeriesRecord, max_per_user: u32) -> Result<bool> {
         in_transaction!(self, |transaction| {
             let user = series.user_id.as_uuid();
-            // Whoever else begins a series of this user, or changes the user, waits.
+            // Others that begin a series of this user, or change the user, wait.
             let lock = transaction.query(LOCK_USER).bind(user);
             transaction.execute(lock).await?;
             let create = transaction
@@ -181,7 +181,7 @@ impl RememberStore for SqlxDatastore {
         together: &Together,
     ) -> Result<Option<EndedSeries>> {
         in_transaction!(self, |transaction| {
-            // Whoever begins a session of this series waits, and finds it gone.
+            // A transaction that begins a session of this series waits, and finds it gone.
             let lock = transaction.query(LOCK_USER).bind(user.as_uuid());
             transaction.execute(lock).await?;
             let end = transaction
@@ -256,7 +256,7 @@ fn judge(
     match found.judge(&turn.presented, turn.since) {
         Presented::Previous => SeriesRotated::SameAgain(found.validator),
         Presented::Stale => SeriesRotated::Stale,
-        // It was not the current one a moment ago, and nobody has turned it back.
+        // It was not the current one a moment ago, and rotations are not undone.
         Presented::Current => SeriesRotated::Unknown,
     }
 }

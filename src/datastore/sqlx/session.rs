@@ -57,7 +57,7 @@ pub(super) const FIND_SESSIONS_OF_SERIES: &str =
 pub(super) const FIND_SERIES_OF_SESSION: &str =
     "SELECT digest, id, user_id, series FROM security_sessions WHERE digest = ?";
 
-/// Whoever begins a family in a session waits until nobody ends that.
+/// A transaction that begins a family in a session waits until no other one ends the session.
 pub(super) const LOCK_SESSION_OF: &str = "
     SELECT digest, id, user_id, series FROM security_sessions
     WHERE id = ? AND user_id = ? FOR UPDATE";
@@ -106,7 +106,7 @@ impl SessionStore for SqlxDatastore {
         together: &Together,
     ) -> Result<Option<Vec<EndedSession>>> {
         in_transaction!(self, |transaction| {
-            // Whoever else begins a session of this user, or changes the user, waits.
+            // Others that begin a session of this user, or change the user, wait.
             let lock = transaction.query(LOCK_USER).bind(session.user_id.as_uuid());
             transaction.execute(lock).await?;
             let begun = begin_session!(transaction, session, max_per_user, ends_replaced: true);
@@ -283,7 +283,7 @@ macro_rules! begin_session {
         if is_allowed {
             let keep = $transaction.query(crate::datastore::sqlx::user::KEEP_USER).bind(user);
             $transaction.execute(keep).await?;
-            // One by one and by their key: whoever else logs in waits for none of it.
+            // One by one and by their key, so that no other login waits.
             let others = $transaction.query_as(sql::FIND_OTHER_SESSIONS).bind(user).bind(digest);
             let others: Vec<sql::EndedRow> = $transaction.fetch_all(others).await?;
             let is_same = |other: &sql::EndedRow| series.is_some() && other.series == series;

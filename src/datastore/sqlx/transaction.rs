@@ -81,12 +81,12 @@ impl<'l, DB: Dialect> Transaction<'l, '_, DB> {
         self.words.query_as(sql)
     }
 
-    /// Says that the transaction is to be committed at its end.
+    /// Makes the transaction commit at its end.
     pub(super) fn keep(&mut self) {
         self.is_kept = true;
     }
 
-    /// Commits what is to be kept, unless it has failed, and undoes the rest.
+    /// Commits the transaction if it was kept and has not failed, and otherwise undoes it.
     pub(super) fn end<T>(self, outcome: Result<T>) -> BoxFuture<'l, Result<T>>
     where
         T: Send + 'l,
@@ -97,7 +97,7 @@ impl<'l, DB: Dialect> Transaction<'l, '_, DB> {
                 let committed = inner.commit().await;
                 judge::<DB, _>(committed, is_spent).map_err(uncertain::<DB>)?;
             } else {
-                // Whoever cannot undo has lost the connection, and with it the transaction.
+                // If the rollback fails, the connection is lost, and the transaction with it.
                 let _ = judge::<DB, _>(inner.rollback().await, is_spent);
             }
             outcome

@@ -37,7 +37,7 @@ const LIST_USERS: &str = select_user!(
     "ORDER BY u.id"
 );
 
-/// Whoever logs in to an account has it for good.
+/// A login to an account keeps it from expiring.
 pub(super) const KEEP_USER: &str =
     "UPDATE security_users SET expires_at = NULL WHERE id = ? AND expires_at IS NOT NULL";
 
@@ -50,7 +50,7 @@ const CREATE_USER: &str = "
 /// How the names of the keys end that a username is unique by.
 const USERNAME_KEYS: [&str; 2] = ["username_canonical", "username_skeleton"];
 
-/// Whoever changes what belongs to a user locks the user first.
+/// A transaction that changes what belongs to a user locks the user first.
 pub(super) const LOCK_USER: &str = "SELECT id FROM security_users WHERE id = ? FOR UPDATE";
 
 pub(super) const REPLACE_PASSWORD_HASH: &str = "

@@ -1,7 +1,7 @@
 //! Wrong passwords in a row, which disable a password (NIST SP 800-63B-4, section 3.2.2).
 //!
 //! Of an account there are several counts, so that strangers cannot disable its password for its owner: one
-//! for each network from which somebody logged in to it lately, one for the browsers in which it is logged
+//! for each network from which its user logged in recently, one for the browsers in which it is logged
 //! in, and one for everywhere else. A count that is used up disables the password where it is counted,
 //! until the user's epoch rises: every change of a credential begins new counts.
 
@@ -20,10 +20,10 @@ use crate::web::visit::Visit;
 /// `throttle.scale` does not raise.
 const AT_MOST: u32 = 100;
 
-/// How long wrong passwords are remembered, and a password stays disabled that nobody changes.
+/// How long wrong passwords are remembered, and a disabled password stays disabled unless it is changed.
 const REMEMBERED: TimeDelta = TimeDelta::days(3_650);
 
-/// How long they are for an identity without an account, of which anybody can make up any number.
+/// How long they are for an identity without an account, of which a client can make up any number.
 const REMEMBERED_OF_NOBODY: TimeDelta = TimeDelta::hours(24);
 
 /// How long a network counts as one of the user's after a login.
@@ -32,7 +32,7 @@ const AT_HOME: TimeDelta = TimeDelta::days(90);
 /// Where a wrong password is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Place {
-    /// A network from which somebody logged in to the account lately.
+    /// A network from which the user logged in recently.
     Network,
     /// A browser in which the account is logged in.
     Browser,
@@ -141,8 +141,8 @@ impl Limits {
         Ok(self.store.has_counted(&tally.key, limit, visit.now()).await?)
     }
 
-    /// Returns whether nobody was told yet that the password is disabled there. Of any number of callers
-    /// one is told so, until [`untell_disabled`](Self::untell_disabled).
+    /// Returns `true` if nothing was reported yet about the disabled password there. Of any number of callers one
+    /// gets `true`, until [`untell_disabled`](Self::untell_disabled).
     pub(in crate::flow) async fn tell_disabled(
         &self,
         visit: &Visit<'_>,
@@ -162,8 +162,8 @@ impl Limits {
         self.digest(&["failures told", &key])
     }
 
-    /// Returns how many failures in a row are allowed; none where no page leads to a new password, for
-    /// then nobody could enable a password that strangers have disabled.
+    /// Returns how many failures in a row are allowed; `None` if no page leads to a new password, because
+    /// then no one could enable a password that strangers have disabled.
     fn failures_allowed(&self, visit: &Visit<'_>) -> Option<u32> {
         visit.site().url("reset").filter(|_| self.config.enabled).map(|_| AT_MOST)
     }
