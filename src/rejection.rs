@@ -36,7 +36,7 @@ pub enum Rejection {
     /// The credentials open no account. Deliberately the same for an unknown identity, a wrong
     /// password, and an account that is unconfirmed or switched off.
     InvalidCredentials,
-    /// Nobody is logged in.
+    /// The request has no credentials.
     Unauthenticated,
     /// A program asked for its next tokens and sent no refresh token.
     RefreshTokenMissing,
@@ -45,11 +45,11 @@ pub enum Rejection {
     /// The request brought credentials of its own, such as a password by Basic, and they open no
     /// account. Deliberately the same for whatever is wrong with them.
     CredentialsRefused,
-    /// The request brought a token that is none of ours, or is good no more.
+    /// The request brought a token that is not ours, or is no longer valid.
     TokenRefused(TokenFault),
     /// The request brought credentials of two users, or more than one token.
     ConflictingCredentials,
-    /// Somebody is logged in where nobody may be.
+    /// The user is logged in, and the page is for guests.
     AlreadyAuthenticated,
     /// The user has to prove that it is still them.
     NotFresh,
@@ -64,7 +64,7 @@ pub enum Rejection {
     InsufficientScope,
     /// The application has no row of its own for the user.
     OwnRowMissing,
-    /// Nobody can register by themselves.
+    /// Registration is closed, or only by invitation.
     RegistrationClosed {
         /// Whether those can who are invited.
         by_invitation: bool,

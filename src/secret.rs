@@ -83,7 +83,7 @@ macro_rules! refuse_scalars {
 
 pub(crate) use refuse_scalars;
 
-/// What is said of a value that is to be a text and is none.
+/// The fault of a value that must be text and is not.
 const NO_TEXT: &str = "it is not text. Write it in quotes";
 
 /// Reads text, without quoting any other value.

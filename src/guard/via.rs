@@ -11,7 +11,7 @@ pub trait Via: Send + Sync + 'static {
     const NAME: &'static str;
 }
 
-/// The cookie of whoever logged in.
+/// The session cookie of a login.
 #[derive(Clone, Copy, Debug)]
 pub struct SessionCookie;
 

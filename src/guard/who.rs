@@ -67,7 +67,7 @@ pub(super) fn insufficient(request: &Request<'_>, mechanism: &str, lacking: Lack
     lacking.rejection()
 }
 
-/// Returns `true` if a request is from somebody, or claims to be, by one of these ways.
+/// Returns `true` if a request brings credentials of one of these mechanisms, valid or not.
 pub(super) async fn is_authenticated(
     request: &Request<'_>,
     mechanisms: &AcceptedMechanisms,
@@ -80,7 +80,7 @@ pub(super) async fn is_authenticated(
     }
 }
 
-/// Checks whether a request is from somebody by a way that is no session.
+/// Checks whether a request is authenticated by a mechanism other than the session.
 ///
 /// # Errors
 ///
@@ -98,7 +98,7 @@ pub(super) async fn is_from_a_bearer(request: &Request<'_>) -> Result<bool, Reje
 async fn find(request: &Request<'_>, mechanisms: &AcceptedMechanisms) -> Result<LetIn, RefusedBy> {
     let (site, flow) = parts(request).map_err(of_nobody)?;
     let principal = match mechanisms.found(request) {
-        // Where the guard names no scope, whoever was let in before it was asked for some, or for none.
+        // If this guard names no scope, an earlier guard has checked those that are needed, if any.
         Some(found) if mechanisms.scopes.is_none() => found,
         Some(found) => {
             check_scopes(request, mechanisms, &found)?;
@@ -129,7 +129,7 @@ async fn find(request: &Request<'_>, mechanisms: &AcceptedMechanisms) -> Result<
     Ok((principal, payload))
 }
 
-/// Refuses whoever comes by a token of other scopes, before anybody takes them for let in.
+/// Refuses a token without the scopes, before its user counts as let in.
 fn check_scopes(
     request: &Request<'_>,
     mechanisms: &AcceptedMechanisms,

@@ -91,7 +91,7 @@ impl TokenFault {
             Self::Ended => ("refresh_token_ended", "The program was logged out."),
             Self::Reused => ("refresh_token_reused", "The token was already used."),
             Self::Scoped => {
-                ("token_scoped", "The token is limited to scopes that this route does not ask for.")
+                ("token_scoped", "The token only works for routes that require its scopes.")
             }
         };
         Text::new(id, words)

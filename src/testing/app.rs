@@ -126,7 +126,7 @@ impl TestApp {
         }
     }
 
-    /// Gives a user a role, which is made if need be.
+    /// Grants a user a role, and creates the role if necessary.
     pub async fn grant(&self, email: &str, role: &str) -> User {
         let (user, role) = (self.user(email).await, orderly(RoleName::parse(role)));
         orderly(self.roles().create_role(&role, "").await);

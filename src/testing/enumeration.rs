@@ -9,7 +9,7 @@
 //! | `/login` | and a password that opens nothing: a wrong one, or the right one of an account that is in no state to log in |
 //! | `/register` | and a password |
 //! | `/reset`, `/confirm`, `/recover-username` | |
-//! | `/change-email` | as the new one, by somebody who is logged in |
+//! | `/change-email` | as the new one, by a logged-in user |
 //!
 //! Forms that the application has not got are passed over. An application that overrides pages, adds
 //! hooks or fields runs it over its own:
@@ -80,7 +80,7 @@ struct Kind {
     has_account: bool,
     is_confirmed: bool,
     has_password: bool,
-    /// Whether it is deleted unless somebody confirms it, as after a registration.
+    /// Whether it is deleted unless it is confirmed, as after a registration.
     expires: bool,
     change: Option<fn(Timestamp) -> UserChange>,
     /// A password that does not open the account of that address.

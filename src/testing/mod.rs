@@ -26,8 +26,7 @@
 //! # });
 //! ```
 //!
-//! For whoever writes a store of their own, [`contract`] tests it; for whoever overrides pages,
-//! [`enumeration`] tests that they tell nobody who has an account.
+//! [`contract`] tests your own store. [`enumeration`] tests that your own pages do not reveal who has an account.
 //!
 //! Whatever goes wrong in here ends the test with a sentence, by a panic.
 

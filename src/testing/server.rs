@@ -36,7 +36,7 @@ pub(super) async fn create(url: &str) {
 }
 
 pub(super) async fn drop_database(url: &str) {
-    // Whoever cannot be dropped stays behind; the test has said what it had to say.
+    // A database that cannot be dropped stays; the test is over.
     let _: sqlx::Result<()> = match scheme(url) {
         #[cfg(feature = "postgres")]
         "postgres" | "postgresql" => sqlx::Postgres::force_drop_database(url).await,

@@ -130,7 +130,7 @@ pub async fn a_change_of_the_username_frees_the_old_one(store: &Arc<impl UserDat
         let change = UserChange::username(username(name));
         store.update_user(id, &change, &Together::nothing()).await.unwrap()
     };
-    // Another spelling, and one that looks like the own, is nobody else's.
+    // Another spelling, and one that looks like the own, is not taken by another user.
     assert_eq!(set(ann.id, "aLICE").await.unwrap().username.unwrap().as_str(), "aLICE");
     assert_eq!(set(ann.id, "A1ice").await.unwrap().username.unwrap().as_str(), "A1ice");
     let changed = set(ann.id, "Anna").await.unwrap();

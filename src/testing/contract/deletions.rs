@@ -135,7 +135,7 @@ pub async fn no_token_outlives_a_deletion_that_was_under_way_with_it(
         }
     })
     .await;
-    // Nor does it serve whoever takes the address next.
+    // Nor does it work for the next user of the address.
     user(store, "ann@example.org").await;
     for token in &tokens {
         assert_eq!(find_token(store, token).await, None);

@@ -1,4 +1,4 @@
-//! Tokens that are good no more.
+//! Denied tokens.
 
 use std::sync::Arc;
 

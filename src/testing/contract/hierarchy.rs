@@ -71,7 +71,7 @@ pub(super) async fn holder(
     (ann, session)
 }
 
-/// The roles that count for whoever has that session.
+/// The roles that count for the user of that session.
 pub(super) async fn roles_by(
     store: &Arc<impl UserDatastore + RoleStore>,
     session: &SessionRecord,

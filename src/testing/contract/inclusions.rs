@@ -50,7 +50,7 @@ pub async fn of_parallel_inclusions_none_is_lost(store: &Arc<impl UserDatastore 
     for role in &all {
         store.create_role(role, "").await.unwrap();
     }
-    // A chain, of which nobody sees more than the links that are there already.
+    // A chain, of which each caller sees only the links that are there already.
     let answers = all_at_once(store, CALLERS, |store, number| async move {
         include(&*store, &format!("role{number}"), &format!("role{}", number + 1)).await
     })
@@ -112,7 +112,7 @@ pub async fn inclusions_and_exclusions_at_once_leave_what_is_listed(
     all_at_once(store, CALLERS, |store, number| async move {
         let (role, its) = (NAMES[number % 4], NAMES[(number + 1 + number / 4 % 3) % 4]);
         if number / 16 == 0 {
-            // A circle is refused, whoever comes last.
+            // A circle is refused in any order.
             let _ = include(&*store, role, its).await;
         } else {
             exclude(&*store, role, its).await;

@@ -257,7 +257,7 @@ pub async fn nobody_cannot_be_contested(store: &Arc<impl UserDatastore + LapseSt
 pub async fn of_parallel_contests_and_confirmations_no_account_is_confirmed_without_a_password(
     store: &Arc<impl UserDatastore + LapseStore>,
 ) {
-    // Whoever comes first decides: in every second round, somebody else is likely to.
+    // The first caller decides: in every second round, another one is likely to be first.
     for round in 0..6 {
         let address = format!("user{round}@example.org");
         let id = user(store, &address).await.id;

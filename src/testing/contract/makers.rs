@@ -87,7 +87,7 @@ pub(super) async fn user(store: &Arc<impl UserDatastore>, address: &str) -> User
     made.unwrap()
 }
 
-/// Another registration, by somebody else and without a username.
+/// Another registration, by another person and without a username.
 pub(super) fn contested() -> Contest {
     Contest { is_same: false, username: None, expires_at: at(900) }
 }

@@ -1,4 +1,4 @@
-//! What every store must do, as tests: for whoever writes one of their own.
+//! What every store must do, as tests: for your own store.
 //!
 //! The traits of [`datastore`](crate::datastore) say in prose what the framework relies on. Here is
 //! a sentence for each promise, `of_parallel_registrations_of_one_address_one_wins` for example,
@@ -19,7 +19,7 @@
 //! }
 //! ```
 //!
-//! `store` is evaluated once for each test and awaited. It gives a fresh, empty store, and whatever
+//! `store` is evaluated once for each test and awaited. It returns a fresh, empty store, and a value that
 //! must live as long as the store does: the guard of a temporary folder, of a scratch database, or
 //! `()`. The guard is dropped after the store.
 //!

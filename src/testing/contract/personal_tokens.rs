@@ -331,7 +331,7 @@ pub async fn no_token_outlives_a_deletion_that_was_under_way_with_it(
             if number == deletes {
                 assert!(store.delete_user(id, &Together::nothing()).await.unwrap());
             } else {
-                // A token for somebody who is gone may be a fault.
+                // A token for a deleted user may be a fault.
                 let _ = store.create_personal_token(&token, 100, &Together::nothing()).await;
             }
         }

@@ -93,7 +93,7 @@ pub(super) async fn lives(store: &Arc<impl RefreshStore>, family: &FamilyRecord)
     find(store, family).await.is_some()
 }
 
-/// Presents a token of a family at that second, to whom nobody is told a successor.
+/// Presents a token of a family at that second, without asking for its successor again.
 pub(super) fn rotation(family: &FamilyRecord, presented: Uuid, second: i64) -> FamilyRotation {
     FamilyRotation {
         family: family.id,

@@ -97,7 +97,7 @@ pub async fn a_series_that_is_ended_takes_its_families_along(
     let nothing = Together::nothing();
     assert_eq!(store.end_series(bob.id, &series.series, &nothing).await.unwrap(), None);
     assert!(lives(store, &family).await);
-    // Nobody used the sessions meanwhile.
+    // The sessions were not used meanwhile.
     store.delete_ended_sessions(at(10), at(-10), 100).await.unwrap();
     assert!(store.end_series(ann.id, &series.series, &nothing).await.unwrap().is_some());
     assert!(!lives(store, &family).await);

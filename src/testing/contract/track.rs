@@ -103,7 +103,7 @@ pub async fn no_login_outlives_a_deletion_that_was_under_way_with_it(
         if number == deletes {
             assert!(store.delete_user(id, &Together::nothing()).await.unwrap());
         } else {
-            // A login of somebody who is gone may be a fault.
+            // A login of a deleted user may be a fault.
             let _ = store.record_login(id, at(1), None).await;
         }
     })

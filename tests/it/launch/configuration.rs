@@ -200,7 +200,7 @@ async fn a_wrong_configuration_stops_the_launch_with_one_line_that_names_key_and
         (
             with("[default.security.password]\nmemory = 262145"),
             "security.password.memory: is 262145 KiB",
-            "set it to at most 262144",
+            "choose at most 262144",
         ),
         (
             with("[default.security.password]\nmemory = 19456\niterations = 17"),

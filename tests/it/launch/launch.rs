@@ -141,7 +141,7 @@ fn each_wrong_entry_of_a_list_is_told_by_its_place() {
             "security.redirect_origins[0]: is wrong",
             "security.redirect_origins[2]: is wrong",
             "security.mechanisms[1]: is \"tocken\", which no feature provides. Write \"token\"",
-            "security.mechanisms[2]: is \"basic\", and the feature basic is not enabled",
+            "security.mechanisms[2]: is \"basic\", but the feature basic is not enabled",
             "security.public[0]: is \"here\", which is not a path",
             "security.public[2]: is \"elsewhere\", which is not a path",
             "security.roles: is wrong: it is \"chek\", which is not one of its values. Write \
