@@ -1,4 +1,4 @@
-//! A journal of every event, which nobody can change without it being seen.
+//! A tamper-evident journal of every event.
 //!
 //! It is not among the default features: `Security::default().enable(Audit::default())`. It has no
 //! route, page or mail, and tells of no event itself. The store needs the capability
@@ -11,7 +11,7 @@
 //!
 //! # What is written down
 //!
-//! Every [`Event`] but those that anybody can make happen without limit, for they would let strangers
+//! Every [`Event`] except those that a client can cause without limit, because strangers could use them to
 //! fill the disk: `user_unauthenticated`, `csrf_failed` and `throttled` are written down with
 //! `record_unlimited = true` only. Of an event: its time, its name, the account it is about, and the event itself as JSON,
 //! with the method and the route of its request. A refusal names the missing role, permission or scope.
@@ -50,8 +50,8 @@
 //!
 //! `rocket-security audit verify` goes through all of it, names the first row where something is
 //! wrong, and ends with 1 then. If no row is wrong but events were lost, it prints how many and when in
-//! place of calling the journal whole, and ends with 0: no row was tampered with. It finds a row that was changed, inserted, deleted or moved, also by
-//! somebody who can write to the tables and recomputes every hash, for they cannot make the seals.
+//! place of calling the journal whole, and ends with 0: no row was tampered with. It finds a row that was changed, inserted, deleted or moved, even by
+//! an attacker who can write to the tables and recomputes every hash, because the seals need the keys.
 //! The head, which is sealed too, says what the last row is, so that rows that were cut off at the
 //! end are missed.
 //!
@@ -64,7 +64,7 @@
 //!   emptied to the state that the migration makes. Nothing within a database can show that. Against
 //!   it, write down elsewhere what `audit verify` prints as the end, and hand it back with
 //!   `audit verify --expect <sequence>:<hash>`.
-//! - Lies of whoever has the keys: the application itself, and who reads its configuration.
+//! - False rows written with the keys: by the application itself, or by a reader of its configuration.
 //! - Why a row is wrong. A journal whose head was damaged takes no row, and no change is made until
 //!   it is repaired.
 //!
@@ -106,7 +106,7 @@ use crate::features::audit::walk::Walk;
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Audit {
-    /// Whether also is written down what anybody can make happen without limit. _Default:_ `false`.
+    /// Sets whether to record the events that a client can cause without limit, too. _Default:_ `false`.
     pub record_unlimited: bool,
 }
 
@@ -194,7 +194,7 @@ impl Journal {
         self.store.list_audit(sequence, count).await
     }
 
-    /// Goes through the journal, while others may add to it, and tells whether all of it is as it was
+    /// Verifies the journal, while others may add to it, and returns whether all of it is as it was
     /// written. `expected` is the number and the hash of a row that was noted elsewhere.
     ///
     /// # Errors
@@ -260,7 +260,7 @@ impl Journaling for Recorder {
     }
 }
 
-/// Returns `true` if anybody can make an event happen as often as they like.
+/// Returns `true` if a client can cause an event as often as it likes.
 fn is_unlimited(event: &Event) -> bool {
     matches!(
         event,

@@ -50,8 +50,8 @@
 //! credentials are answered alike, with 401 and a challenge, page and JSON alike.
 //!
 //! What holds for a login holds for each such request: the [limits](crate::flow::limits) on attempts
-//! from a network and on an account, one hash, and the hooks. A hook that wants a second factor is not
-//! passed over: whoever has one cannot come in by a password alone, and is answered as for a wrong one.
+//! from a network and on an account, one hash, and the hooks. A hook that requires a second factor is
+//! asked: a user who has one is not admitted by a password alone, and is answered as for a wrong password.
 //! No session begins, no cookie is set, [`after_login`](crate::Hooks::after_login) is not asked, and
 //! `UserAuthenticated` not told.
 //!
@@ -173,7 +173,7 @@ impl Mechanism for Basic {
     }
 }
 
-/// Reads who somebody says they are, and their password.
+/// Reads the identity and the password.
 fn credentials(request: &Request<'_>, config: &Config) -> Option<(Identity, Password)> {
     let (name, password) = sent(request)?;
     Some((identity(&name, config)?, Password::parse(&password).ok()?))

@@ -10,7 +10,7 @@
 //! | `post_change_view` | the home page |
 //!
 //! Templates: `security/change_password.html`. Mails: `change_notice`. Events: `PasswordChanged`,
-//! `UserFailedAuthn`. Refusals: `unauthenticated`, `reauth_required` (somebody without a password),
+//! `UserFailedAuthn`. Refusals: `unauthenticated`, `reauth_required` (a user without a password),
 //! `invalid_input` (`invalid_password`, `password_unchanged`, and those of a password that is chosen),
 //! `csrf_failed`, `cross_site`, `throttled`, `saturated`, `unavailable`.
 //!
@@ -20,10 +20,10 @@
 //!   400 {"meta": {"code": 400}, "response": {"errors": ["…"], "field_errors": {"password": ["…"]}, "reasons": ["invalid_input", "invalid_password"]}}
 //! ```
 //!
-//! The current password is asked for, always; whoever has none sets a first one within
-//! `security.freshness` of having logged in. A change ends every other session and every link of the
+//! The current password is always required. A user without a password sets a first one within
+//! `security.freshness` of the login. A change ends every other session and every link of the
 //! account, and the browser that asked for it goes on with a new session and a new anti-forgery
-//! token. It is also the one page, beside the logout, for somebody who must change their password
+//! token. It is also the one page, beside the logout, for a user who must change the password
 //! before anything else.
 
 use rocket::{Route, State, get, post, routes};

@@ -30,8 +30,8 @@
 //! An empty `username` removes the name where accounts need none, which is where `register` has
 //! `username_required = false` or is not enabled; elsewhere it is refused as `username_invalid`.
 //! What is older dies with the change: the other sessions, and links that were mailed. The name that
-//! was given up is free at once for anybody, unless it was registered within the last three days:
-//! then when these are over.
+//! was given up can be taken by others at once. If it was registered within the last three days, it becomes free
+//! when these are over.
 
 use rocket::{Route, State, get, post, routes};
 use serde::{Deserialize, Serialize};
@@ -142,7 +142,7 @@ async fn submit(
     }
 }
 
-/// Gives whoever is logged in another username, and tells them by mail.
+/// Changes the username of the logged-in user, and tells them by mail.
 async fn change(
     visit: &Visit<'_>,
     flow: &Flow,
@@ -200,7 +200,7 @@ async fn apply(
     let notice = notice(visit, flow, user, Some(username))?;
     let change = UserChange::username(username.clone());
     match flow.change_own(visit, active, change, event, vec![notice]).await {
-        // Somebody took it since we looked; or it is the account that changed.
+        // The name was taken since we looked, or the account changed.
         Err(Rejection::Unauthenticated)
             if flow.is_username_taken(username, Some(user.id)).await? =>
         {

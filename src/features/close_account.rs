@@ -26,10 +26,10 @@
 //!   200 {"meta": {"code": 200}, "response": {"deleted_at": "2027-01-15T09:30:00Z", "csrf_token": "…"}}
 //! ```
 //!
-//! It asks for freshness and for the password. From that moment on nobody is logged in to the account
-//! any more and nobody can log in, which looks as if it did not exist; its owner can open it again
-//! by the link until `grace` is over; a notice that could not be sent for so long goes out without
-//! it. It is then as it was, password and username included; page and mail say what to do for whoever
+//! It asks for freshness and for the password. From that moment on all its sessions are
+//! ended and logins are refused as if the account did not exist. Its owner can open it again
+//! with the link until `grace` is over; a notice that could not be sent for so long goes out without
+//! it. It is then as it was, password and username included; page and mail say what to do for an owner who
 //! did not close it, or did not choose that name. Once it is open again, by whatever way, the link is not
 //! valid any more, and changes nothing.
 //!
@@ -41,7 +41,7 @@
 //! |---|---|
 //! | `security_users`, `security_users_roles`, `security_track`, `security_credentials` | deleted |
 //! | `security_sessions`, `security_one_time_tokens`, `security_personal_tokens` | deleted; sessions, links and tokens end with the closing |
-//! | `security_outbox` | mails that name the user are deleted, and the last one names none. One that names the holder of an address, such as a link that somebody asked for at `/reset`, is dropped when its turn comes, for there is no such account. Of a mail that was given up, such as the last one to a mailbox that is gone, the address stays until 30 days after it was written |
+//! | `security_outbox` | mails that name the user are deleted, and the last one names none. One that names the holder of an address, such as a link requested at `/reset`, is dropped when it is due, because there is no such account. Of a mail that was given up, such as the last one to a mailbox that is gone, the address stays until 30 days after it was written |
 //! | `security_attempts` | hold keyed digests only, and go within a day after they count for anything |
 //! | `security_audit`, with the feature `audit` | stay, with the id of the user and the network addresses of what they did, and without the e-mail address: each row is chained to the next, so that none can be taken out without it being seen, and a thief who has an account deleted does not delete what he did |
 //! | an application's own | whatever its foreign keys to `security_users (id)` say; or it listens for `UserDeleted` |

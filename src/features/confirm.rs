@@ -28,11 +28,10 @@
 //!   400 {"meta": {"code": 400}, "response": {"errors": ["…"], "field_errors": {"": ["…"]}, "reasons": ["invalid_link"]}}
 //! ```
 //!
-//! While it is enabled, an account whose address was not proved opens for nobody, and looks to the
-//! one who tries as if it did not exist. One that was registered and that nobody confirms within two
-//! days is deleted with everything that is its own, so that an address and a username are free again
-//! that somebody mistyped or took in passing; no link of such an account outlasts it. Accounts that
-//! an operator made or invited, or that somebody logged in to, stay. Looking at a link changes nothing, for mail scanners look
+//! While the feature is enabled, logins to an unconfirmed account are refused as if it did not exist. A registered
+//! account that is not confirmed within two days is deleted with everything that belongs to it, so that a mistyped
+//! address and its username become free again. No link of such an account outlasts it. Accounts that an operator
+//! created or invited, or that have been logged in to, stay. Looking at a link changes nothing, for mail scanners look
 //! at every link: pressing the button does.
 
 use std::sync::Arc;
@@ -284,7 +283,7 @@ impl Registering for Confirmation {
     }
 }
 
-/// Deletes accounts that nobody has confirmed.
+/// Deletes unconfirmed accounts.
 struct Unconfirmed {
     store: Arc<dyn LapseStore>,
 }

@@ -148,8 +148,8 @@ impl<D> Feature<D> for Invite {
 
 impl Invite {
     /// Makes an account without a password and mails its owner the link by which they choose one.
-    /// For an account that was invited before and never accepted, the link is mailed again. One that
-    /// somebody registered and nobody confirmed gives way: nobody knows whose it is. None, and
+    /// For an account that was invited before and never accepted, the link is mailed again. An
+    /// unconfirmed account gives way: it is unknown whose it is. None, and
     /// nothing done, when the address has another account, or one that was invited and is switched
     /// off.
     ///
@@ -185,7 +185,7 @@ impl Invite {
         Ok(Some(user))
     }
 
-    /// Returns the account of somebody who is invited: nobody can log in to it yet.
+    /// Returns the account of an invited user, which cannot be logged in to yet.
     pub(crate) fn guest(id: UserId, email: &Email, at: Timestamp) -> NewUser {
         NewUser {
             id,
@@ -198,7 +198,7 @@ impl Invite {
         }
     }
 
-    /// Returns `true` if an account was made by an invitation that nobody has accepted.
+    /// Returns `true` if an account belongs to an invitation that was not accepted yet.
     pub(crate) fn is_waiting(account: &UserWithPassword) -> bool {
         account.user.confirmed_at.is_none() && account.password_hash.is_none()
     }

@@ -98,7 +98,7 @@ struct LoginForm {
     /// Whichever of the two it is.
     identity: Option<String>,
     password: Secret<String>,
-    /// Whether this browser is to be remembered, where there is a feature that does.
+    /// Whether to remember this browser, if the feature `remember` is enabled.
     remember: Flag,
     next: Option<String>,
 }

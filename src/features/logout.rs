@@ -25,7 +25,7 @@
 //! is no longer remembered. Logging out twice is no mistake.
 //!
 //! The programs that logged in with the browser, by `/login?include_auth_token`, are logged out with it: also
-//! when its session was over already because nobody used it, as long as its row is there and the browser has
+//! when its session had already expired, as long as its row is there and the browser has
 //! its id. For that the anti-forgery token of the session that is over is taken. Once the row is deleted, nothing
 //! tells any more which programs were the browser's, unless it is remembered: they go on until they are logged
 //! out by their `refresh_token`, here or at `/refresh-token/end`, or at [`/tokens`](crate::features::tokens), or

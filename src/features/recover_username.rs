@@ -19,8 +19,8 @@
 //! {"meta": {"code": 200}, "response": {"csrf_token": "…"}}
 //! ```
 //!
-//! for any address alike, and with the same work: whether there is somebody to get the mail, the worker
-//! finds out. Whoever has an account and no username is told that by mail. It is not among the default
+//! for any address alike, and with the same work: the worker finds out whether the address has an account. The
+//! owner of an account without a username is told so by mail. It is not among the default
 //! features, and has a point only where users go by usernames: with
 //! `security.identity = ["email", "username"]`.
 

@@ -26,7 +26,7 @@
 //! key of its own; the store has a row for each series, with digests of both. When a request comes whose
 //! session is missing, over or ended, and the validator is the series' newest, a session begins and the
 //! validator is replaced, in one transaction. It passes the same door as a login. If the account was locked,
-//! or a hook refuses, nobody is logged in: the series stays, and the browser goes on as a guest's until it is
+//! or a hook refuses, the visitor stays a guest: the series stays, and the browser goes on as a guest's until it is
 //! closed, or a day has passed. If a hook requires a proof, such as a second factor, the browser keeps a
 //! login that lacks it: `/login` leads to the page for it, and with the proof the session begins.
 //!
@@ -37,17 +37,17 @@
 //! - **It ends** with a logout, with its session when that is ended at `/sessions` or by
 //!   `rocket-security sessions end` (all others of a user: also those without a session), with every
 //!   change of password, address or status on every instance, when a user has more than
-//!   `security.session.max_per_user` of them (the oldest), and when somebody else logs in. Its session
-//!   alone ends when it was not used for long: the next request begins another.
+//!   `security.session.max_per_user` of them (the oldest), and when another user logs in. Only its
+//!   session ends when it was not used for long: the next request begins another.
 //! - **A cookie that opens nothing** (forged, expired, of another site, ended) stays where it is; its browser
 //!   is a guest's. The answer may be late, and a newer cookie may be there by now. One that has ended is
 //!   marked in the cookie `security_guest`, and the store is not asked again. A store that is down is 503.
-//! - **Links that log in** remember nobody.
+//! - **Links that log in** remember no browser.
 //! - A store that was stolen opens nothing, and guests store nothing.
 //!
 //! # A stolen cookie
 //!
-//! Whoever has a copy of the cookie can come back by it. But then the validator is replaced, and the other
+//! A thief with a copy of the cookie can come back with it. But then the validator is replaced, and the other
 //! one of the two, owner or thief, presents one that is not the newest. That ends the series and the session
 //! that was begun by it, so that both are out; the owner is told by mail, and there is an event. It can
 //! be told of the owner's browser, too: when it lost the answer that brought the newer validator, or was
@@ -67,7 +67,7 @@
 //!
 //! A session's anti-forgery token belongs to its id, and who comes back has another. A form that stood open
 //! in a tab all the while is refused with `csrf_failed` when it is sent, once: that answer brings the
-//! session, and the form is to be loaded again. What an application keeps with the session
+//! session, and the form has to be loaded again. What an application keeps with the session
 //! ([`Session`](crate::Session)) was the old one's and is gone, but for a guest's, which goes along.
 
 use std::sync::Arc;
@@ -107,7 +107,7 @@ pub struct Remember {
     /// How long a validator that was replaced still leads to its successor and to the same session, for
     /// requests that were sent at once: 1 to 60 seconds. _Default:_ `"10s"`.
     pub window: Span,
-    /// Whether the box of the login page is ticked before anybody has touched it. A login by JSON is
+    /// Sets whether the box of the login page is ticked in advance. A login by JSON is
     /// remembered only if it says so. _Default:_ `false`.
     pub preset: bool,
 }
@@ -242,7 +242,7 @@ impl Series {
         }
     }
 
-    /// Ends a series of which somebody has a copy, and tells its owner; once, however many find it out.
+    /// Ends a series whose token was copied, and tells its owner, once however many requests find it out.
     async fn end_stolen(
         &self,
         visit: &Visit<'_>,

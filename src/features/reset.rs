@@ -29,8 +29,8 @@
 //!   400 {"meta": {"code": 400}, "response": {"errors": ["…"], "field_errors": {"": ["…"]}, "reasons": ["invalid_link"]}}
 //! ```
 //!
-//! The answer to whoever asks, and the work for it, is the same for any address: the worker that
-//! sends the mail finds out whether there is somebody to get it. A link works once; a newer one, and
+//! The answer and the work for it are the same for any address: the worker that
+//! sends the mail finds out whether the address has an account. A link works once; a newer one, and
 //! any change of password, address or status, kills it. Using it proves the address, ends every
 //! session and every other link of the account, and tells its owner. It neither logs in nor takes a
 //! second factor away: with `log_in` a second factor is asked for as after any password.
@@ -170,8 +170,8 @@ async fn forgive(visit: &Visit<'_>, flow: &Flow, user: &User) {
 }
 
 impl Reset {
-    /// Writes the mail with a link for whoever has the account of that address, as they get who ask
-    /// for one: for an operator who has somebody choose a new password.
+    /// Creates the mail with a link for the owner of the address, the same that `/reset` sends: for an operator who
+    /// asks a user to choose a new password.
     ///
     /// # Errors
     ///

@@ -34,8 +34,8 @@
 //! ([`tokens`](crate::features::tokens)): one ends with the session that it logged in with, and ending all
 //! others logs out every other one.
 //!
-//! None of it asks for a password: whoever finds a stranger among their sessions should not have to
-//! look for it first. The stranger can end the others as well, and gains nothing by it.
+//! None of it asks for a password: a user who finds a stranger among their sessions must be able to act at
+//! once. The stranger can end the others as well, and gains nothing by it.
 
 use rocket::{Route, State, get, post, routes};
 use serde::{Deserialize, Serialize};

@@ -1,9 +1,9 @@
 //! Tickets for WebSockets: what a browser shows that cannot set a header.
 //!
 //! A script cannot add a header to the handshake of a WebSocket, and a cookie does not travel to another
-//! site. So whoever is logged in, or has a token, asks for a ticket, and opens one socket with it:
+//! site. So a client with a session or a token asks for a ticket, and opens one socket with it:
 //!
-//! | route | JSON, whoever asks |
+//! | route | JSON |
 //! |---|---|
 //! | `POST /ws-ticket` | 200 `ticket`, `expires_in` (seconds) |
 //!
@@ -65,7 +65,7 @@
 //!
 //! Beside the cookie of a live session it has to be of the same user, and is used up; it is by the session, as
 //! the first of the default mechanisms, that they come then.
-//! `AuthVia<via::Ticket>` takes the ticket alone, from a page of any origin: whoever has it was given it.
+//! `AuthVia<via::Ticket>` takes the ticket alone, from a page of any origin: only the client that asked has it.
 //!
 //! A socket that is open stays open: what ends a session afterwards, closes no connection. A handler that
 //! minds asks again, or closes after a while.
@@ -73,7 +73,7 @@
 //! # A GET that changes something
 //!
 //! Using a ticket up is a change, and a handshake is a GET, for which a framework should change nothing. Here
-//! it is right: the address was made for this one use seconds before; nobody mails it, and no page links to it;
+//! it is right: the address was made for this one use seconds before; it is in no mail, and no page links to it;
 //! nothing that fetches links ahead asks for an upgrade, and without that nothing is used up. Like every address
 //! it may be written down on the way. By then it is used up, or has expired: that is why the ticket is there
 //! and not the token.

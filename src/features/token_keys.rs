@@ -1,4 +1,4 @@
-//! The public keys, at a well-known address: for whoever verifies our signed tokens elsewhere.
+//! The public keys, at a well-known address: for other services that verify our signed tokens.
 //!
 //! | route | JSON |
 //! |---|---|
@@ -28,7 +28,7 @@
 //! behind, a third of the life of an access token: for so long may tokens of a new key be refused, and
 //! those of a key that was withdrawn be accepted. A new key that is announced first, as
 //! [`guide::tokens`](crate::guide::tokens) says, is known to all five minutes later. A verifier that
-//! meets a `kid` it does not know asks again, no more than once a minute, for anybody can make one up.
+//! meets a `kid` it does not know asks again, no more than once a minute, because an attacker can make up any number of ids.
 
 use rocket::http::uri::Origin;
 use rocket::http::{Header, Method};

@@ -1,4 +1,4 @@
-//! When and from where somebody logged in, this time and the time before, and how often.
+//! When and from where users logged in, this time and the time before, and how often.
 //!
 //! It has no route, page, mail or setting: it is made of one hook, [`Hooks::after_login`], and of
 //! the store's capability [`TrackStore`], where an application reads what was noted with

@@ -20,8 +20,8 @@
 //!   200 {"meta": {"code": 200}, "response": {"user": {…}, "csrf_token": "…"}}
 //! ```
 //!
-//! Whoever comes to a page that asks for it, by the guard [`Fresh`](crate::guard::Fresh) or because it
-//! changes credentials, is led here and back. What was typed into a form meanwhile stands there again,
+//! A request for a page that requires a fresh login, by the guard [`Fresh`](crate::guard::Fresh) or because it
+//! changes credentials, is redirected here and back. What was typed into a form meanwhile stands there again,
 //! but for secrets: on our pages, and on a page of the application's own that is a
 //! [`Page`] at the path of the form, as `form`. There the guard refuses before a
 //! handler could say what is a secret; so no field is kept whose name has `password`, `secret`, `token`,

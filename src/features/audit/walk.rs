@@ -64,7 +64,7 @@ pub enum Fault {
     /// It says something else than when it was written.
     #[error("was changed")]
     Changed,
-    /// It was written by somebody who does not have the keys.
+    /// It was written without the keys.
     #[error("was not written with the keys of this application, or rows before it were changed")]
     Forged,
     /// Nothing vouches for it: the key is not there, and no later row has one that is.

@@ -81,7 +81,7 @@ async fn ask(
     }
     let may_mail = flow.limits().may_mail_for(visit, user.id, "change_email", &email).await?;
     let holder = flow.store().find_credentials(&Identity::Email(email.clone())).await?;
-    // One that was registered and that nobody confirmed keeps nobody from their address.
+    // An unconfirmed account does not keep the owner from their address.
     let is_taken =
         holder.is_some_and(|holder| holder.user.id != user.id && holder.user.expires_at.is_none());
     if may_mail {
@@ -101,8 +101,8 @@ async fn ask(
 }
 
 impl ChangeEmail {
-    /// Ends the links that the asker has, before anybody knows whether another will come: by what
-    /// becomes of one that they read at an address of their own, they would see it.
+    /// Ends the user's earlier links before it is known whether another will be sent: otherwise the fate of a link to
+    /// another address of theirs would reveal it.
     async fn end_older_links(
         &self,
         flow: &Flow,

@@ -49,7 +49,7 @@ impl MailedLink for ChangeEmail {
             .with("new_email", link.address.as_str())
     }
 
-    /// Whoever gets mail at an address that was mistyped is not who asked for it.
+    /// The reader of mail at a mistyped address is not the user who asked for the change.
     async fn check(
         &self,
         visit: &Visit<'_>,

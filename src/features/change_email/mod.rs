@@ -37,7 +37,7 @@
 //! ```
 //!
 //! The new address proves itself by the link, which is good in a browser only in which its own account
-//! is logged in: an address that was mistyped gives nobody the account. The answer to whoever asks
+//! is logged in: the reader of a mistyped address does not get the account. The answer
 //! is the same whether the address has an account or not, and whether mail goes out or not: an
 //! account can have five an hour sent to an address, and an address gets twenty an hour.
 //! The [limit on mails of all kinds](crate::flow::limits) holds, too.
@@ -52,15 +52,15 @@
 //! | what | after an undo |
 //! |---|---|
 //! | the address | the old one |
-//! | the password | none, for whoever changed the address knew it. The feature `reset` mails a link to choose another; where it is not enabled, page and mail send their reader to whoever runs the site, who needs a way of their own to give one, such as [`UserChange::password`] |
+//! | the password | removed, because the person who changed the address knew it. The feature `reset` mails a link to choose another. If it is not enabled, page and mail refer to the site's support, which needs its own way to set one, such as [`UserChange::password`] |
 //! | sessions, links, later ways back | ended |
 //! | an account that was closed meanwhile | open again |
-//! | the username | as it is: an older one may be somebody else's by now. Page and mail name it, and where to change it |
+//! | the username | as it is: an older one may belong to another user by now. Page and mail name it, and where to change it |
 //!
-//! The link takes an account out of other hands, and opens it for nobody: as long as it works, a day at
-//! least, it would be too long for one that does (NIST SP 800-63B-4, section 4.2.1.2).
+//! The link takes an account out of other hands, but logs no one in: it works for at least a day, too long for a
+//! link that logs in (NIST SP 800-63B-4, section 4.2.1.2).
 //!
-//! It cannot be given up before its time, not even by whoever moved because the old mailbox is in other
+//! It cannot be given up before its time, not even by a user who moved because the old mailbox is in other
 //! hands: a thief who has the session and the password looks no different, and would give it up first.
 //! Where that matters more than a thief who goes unnoticed for days, set `undo_within` to `"24h"`.
 //!

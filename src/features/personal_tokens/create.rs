@@ -31,7 +31,7 @@ const NOTICE: Text = Text::new("personal_token_notice", "A personal access token
 /// The longest name, in characters.
 const MAX_NAME: usize = 100;
 
-/// The longest that anybody can ask for.
+/// The longest lifetime that a user can choose.
 const MAX_DAYS: u32 = 3_650;
 
 /// What is submitted to `/personal-tokens`.
@@ -130,7 +130,7 @@ struct Made<'r> {
 }
 
 impl Desk {
-    /// Makes a token for whoever is logged in, and tells them by mail.
+    /// Creates a token for the logged-in user, and tells them by mail.
     async fn create<'r>(
         &self,
         visit: &Visit<'r>,

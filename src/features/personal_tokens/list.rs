@@ -1,4 +1,4 @@
-//! What somebody has made, and how they take it back.
+//! The list of a user's tokens, and their revocation.
 
 use rocket::{State, get, post};
 use serde::{Deserialize, Serialize};

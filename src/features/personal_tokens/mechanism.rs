@@ -14,7 +14,7 @@ use crate::guard::mechanism::{Mechanism, PERSONAL_TOKEN};
 use crate::rejection::{Rejection, TokenFault};
 use crate::web::{Site, bearer, challenge};
 
-/// Use is noted no more often.
+/// How often the use of a token is recorded at most.
 const TOUCH_INTERVAL: TimeDelta = TimeDelta::minutes(1);
 
 #[async_trait]
@@ -68,7 +68,7 @@ fn last_tried(token: &PersonalTokenRecord) -> Timestamp {
 }
 
 impl Desk {
-    /// Notes that a token was used, which keeps nobody from using it.
+    /// Records the use of a token; a failure does not prevent the use.
     async fn note_use(&self, token: &PersonalTokenRecord, now: Timestamp) {
         let before = now - TOUCH_INTERVAL;
         if token.last_used_at.is_some_and(|at| at > before) {

@@ -75,13 +75,13 @@
 //!
 //! # Making one
 //!
-//! Whoever makes one came by a session and proved within `security.freshness` that it is them: by a token
-//! none is made, listed or revoked. `scopes` are some of those that the application has named, at least one:
+//! Creating one needs a session and a proof within `security.freshness`: with a token, none can be
+//! created, listed or revoked. `scopes` are some of those that the application has named, at least one:
 //! in JSON a list, or a text with blanks between them, in a form also a box each, `scope.reports:read`. `expires_in_days` is a
 //! whole number of at most 3650, or `never`; who says nothing gets `default_lifetime`. With `max_lifetime` there is no
 //! `never`, and it counts for tokens that are there already, too. A name is the owner's own, 1 to 100
 //! characters, and no two of theirs are alike, so that it is plain which is which. They are told by mail.
-//! The token stands in that one answer, which nobody may cache, and nowhere else: the store has its SHA-256
+//! The token stands in that one answer, which must not be cached, and nowhere else: the store has its SHA-256
 //! digest.
 //!
 //! # What a request brings
@@ -94,7 +94,7 @@
 //! **It opens what names its scopes, and nothing else**: routes with [`Scoped`](crate::Scoped), and those
 //! with [`AuthVia<via::PersonalToken>`](crate::AuthVia), which take it whatever its scopes are.
 //! [`AuthUser`](crate::AuthUser) and whatever else goes by `security.mechanisms` answers 401 with the reason
-//! `token_scoped`, and takes nobody who sends one for a guest; so do the guards of tokens, such as
+//! `token_scoped`, and does not treat the request as a guest's; so do the guards of tokens, such as
 //! [`Paseto`](crate::Paseto), without asking the store. Guards that take no token, such as
 //! [`BasicUser`](crate::BasicUser), do not know it. So it cannot stand among [`security.mechanisms`](crate::config::Config::mechanisms), and our own pages do not
 //! take it either. It is never [`Fresh`](crate::Fresh). A token gives no more than its owner may do at that
@@ -104,7 +104,7 @@
 //!
 //! At its time; when its owner, or an operator by `rocket-security personal-tokens revoke`, revokes it; and
 //! with **every change of the account**: password, address, username, a second factor, switching it off,
-//! closing it. That is what a change of a password is for: whoever had a way in has none any more, and
+//! closing it. That is what a change of a password is for: it ends every way in, and
 //! programs get new tokens. With the next request it is over, on every instance. One that has expired is
 //! listed for 30 more days, so that its owner finds out why a program has stopped, and is deleted then.
 //!

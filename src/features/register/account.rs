@@ -37,7 +37,7 @@ pub(super) async fn apply(
     let hash = flow.hasher().hash(&slot, &password).await?;
     let may_mail = flow.limits().may_mail(visit, "register", &email).await?;
 
-    // Asked for before anybody knows whether there is an account, so that a fault does not tell.
+    // Done before it is known whether there is an account, so that a fault does not reveal it.
     let id = UserId::from_uuid(random_uuid()?);
     let own = save(&Registration::new(id, &email, visit.now()))?;
     let identity = Identity::Email(email.clone());
@@ -60,7 +60,7 @@ pub(super) async fn apply(
     applicant.tell_owner(existing.0, existing.1).await
 }
 
-/// Somebody who registers.
+/// A registration under way.
 struct Applicant<'a> {
     visit: &'a Visit<'a>,
     flow: &'a Flow,
@@ -115,7 +115,7 @@ impl Applicant<'_> {
         let (store, existing, origin) = (self.flow.store(), user.id, self.visit.origin());
         let event =
             |contested| Event::UserNotRegistered { existing, contested, origin: origin.clone() };
-        // Where addresses are confirmed: whoever asked for too much mail keeps nobody's password in
+        // Where addresses are confirmed: too many requests for mail must not keep the password in
         // place. The link that is out already asks for another one then.
         if user.confirmed_at.is_none()
             && self.flow.awaits_confirmation()

@@ -82,7 +82,7 @@ pub(super) async fn submit(
     }
 }
 
-/// Makes an account, or has its owner told that somebody tried to.
+/// Creates an account, or tells the owner of the address that someone tried to register it.
 async fn register(
     visit: &Visit<'_>,
     flow: &Flow,

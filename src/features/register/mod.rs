@@ -25,15 +25,15 @@
 //! ```
 //!
 //! The answer is "check your mail" whether the address has an account or not, and so is the work:
-//! one lookup, one comparison, one hash. Where two registered one address that was never confirmed,
-//! nobody's password stays: the newest confirmation link asks its reader to choose one. The account
+//! one lookup, one comparison, one hash. If an unconfirmed address is registered twice,
+//! neither password stays: the newest confirmation link asks its reader to choose one. The account
 //! then lives for two days more.
 //!
 //! There is a field `username` where users go by usernames: where `security.identity` says so. These
-//! are public, so that whoever wants one that is taken is told, whatever address they gave. A name is
+//! are public, so a registration with a taken username is told so, whatever its address. A name is
 //! looked at before the address is, and held for three days whether the address has an account or not:
-//! for longer than an account lives that nobody confirms. Whoever registers the same once more is told,
-//! too, that it is taken, and to look for the mail.
+//! for longer than an unconfirmed account lives. A second registration with the same name is also told
+//! that it is taken, and to look for the mail.
 //! Where two registered one address that was never confirmed, the account goes by the newest one's name;
 //! fields of an application stay the first one's.
 //!

@@ -15,12 +15,12 @@ pub enum Admission {
     Open,
     /// Those who were invited, by a link of their own.
     ByInvitation,
-    /// Nobody.
+    /// No one.
     Closed,
 }
 
 impl Admission {
-    /// Refuses whoever comes by themselves, unless everybody may.
+    /// Refuses a registration without an invitation, unless registration is open.
     pub(super) fn admit(self) -> Result<(), Rejection> {
         match self {
             Self::Open => Ok(()),

@@ -64,6 +64,6 @@ async fn log_in(
         return Err(errors.into());
     };
     let (user, pair) = programs.log_in(flow, visit, &identity, &password).await?;
-    // Whoever logs in here keeps no cookies.
+    // A program that logs in here keeps no cookies.
     granted(visit, &user, &pair, RefreshIn::Body).await
 }

@@ -67,8 +67,8 @@
 //! `Authorization: Bearer <token>` (RFC 6750, section 2.1; the scheme in any case), or
 //! `Authentication-Token: <token>`, as with Flask-Security, for where a proxy wants `Authorization`
 //! for itself. One of them, once: both, or either twice, is 400 `conflicting_credentials`. A proxy that puts a
-//! `Bearer` of its own there needs `tokens.sources = ["authentication-token"]`: else that is taken for a bad
-//! token, also of whoever is logged in.
+//! `Bearer` of its own there needs `tokens.sources = ["authentication-token"]`: otherwise that counts as an invalid
+//! token, even beside a session.
 //! [`tokens.sources`](crate::config::TokensConfig::sources) has the places, where a cookie may be added, and
 //! for handshakes of WebSockets the query. Elsewhere nothing is looked at; a body is by the guard
 //! [`PasetoJson`](crate::PasetoJson) alone.
@@ -87,8 +87,8 @@
 //! once:
 //!
 //! - when the session that it began in is ended, by logging out, from `/sessions`, by an operator, by a login
-//!   too many, or by `/verify`, which begins another in its place; that nobody uses the session, or that it is
-//!   too old, does not end it;
+//!   too many, or by `/verify`, which begins another in its place; the expiry of the session does not
+//!   end it;
 //! - when its browser is [remembered](crate::features::remember) and came back: likewise with any later session
 //!   of that browser, and when a copy of what it is remembered by is found out;
 //! - when its user ends it at `/tokens`, or all others at `/sessions`, or an operator by `rocket-security
@@ -98,7 +98,7 @@
 //!   the oldest;
 //! - when a refresh token is used a second time.
 //!
-//! Whoever presses "log out" when their session is over already, because nobody used it, logs its programs out
+//! A user who presses "log out" after the session has expired logs its programs out
 //! as long as its row is there and no other page has told the browser that it is over. After that nothing
 //! tells any more which programs began in it, and they go on until one of the above ends them: a program in a
 //! browser that is to end with "log out" in every case posts to `/refresh-token/end`, too. A browser that is
@@ -108,19 +108,19 @@
 //! Where [`session.aal`](crate::config::SessionConfig) is set, it lasts no longer than a session.
 //!
 //! For [`Fresh`](crate::Fresh) an access token is as old as the login, or the `/verify`, that its family began
-//! with: refreshing makes nobody fresh.
+//! with: refreshing proves nothing.
 //!
 //! What an application issues by [`Tokens::access`](crate::TokenIssuer::access) is taken likewise. One for an
 //! [`AuthUser`](crate::AuthUser) ends with the session, or the program's login, that the request came by, and is
 //! as fresh. One that belongs to neither, as for a [`User`](crate::User), ends with a change of the account, its
-//! `exp`, or [`Programs::deny_token`] alone, and is never fresh. A handler that issues to whoever comes by such a
-//! token lets them go on for ever: `AuthVia<via::SessionCookie>` before it does not.
+//! `exp`, or [`Programs::deny_token`] alone, and is never fresh. A handler that issues a token to the bearer of such
+//! a token lets them renew it forever; with `AuthVia<via::SessionCookie>` it does not.
 //! [`Tokens::refresh`](crate::TokenIssuer::refresh) begins a program's login.
 //!
 //! # Refreshing
 //!
-//! A refresh token is good for one thing, and once: `/refresh-token` replaces it. Whoever has a copy, owner or
-//! thief, presents one that was replaced sooner or later. That ends the family, so that both are out; the
+//! A refresh token is good for one thing, and once: `/refresh-token` replaces it. If there is a copy, the owner or
+//! the thief sooner or later presents a replaced token. That ends the family, so that both are out; the
 //! owner is told by mail, and there is an event. It can be told of a program that refreshes several times at
 //! once, or that lost an answer: with `refresh_grace` a token that was replaced within it leads to the same
 //! successor, `jti` and all, once more. What is presented is not a guess, for our key made it; so there is no
@@ -139,7 +139,7 @@
 //! Tokens of [trusted issuers](crate::config::TrustedConfig) are no user's here: whom they name, only the
 //! application can tell. Neither are tokens of an application's own kinds. Both are taken by
 //! [`Paseto`](crate::Paseto); outside of guards [`Verifier`](crate::Verifier) verifies them, and
-//! [`Programs::check_token`] tells whether they are good still.
+//! [`Programs::check_token`] checks that they were not revoked.
 
 mod granted;
 mod issue;

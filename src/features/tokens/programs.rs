@@ -1,4 +1,4 @@
-//! `/tokens`: the programs that somebody is logged in with.
+//! `/tokens`: the programs in which a user is logged in.
 
 use rocket::{State, get, post};
 use serde::{Deserialize, Serialize};
