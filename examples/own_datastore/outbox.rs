@@ -155,7 +155,7 @@ fn read_mail(row: &SqliteRow) -> Result<NewMail> {
     mail.addressee = match column::<Option<Uuid>>(row, "member")? {
         Some(id) => Addressee::User(UserId::from_uuid(id)),
         None if column(row, "to_holder")? => Addressee::Holder,
-        None => Addressee::Anybody,
+        None => Addressee::Address,
     };
     mail.only_unconfirmed = column(row, "only_unconfirmed")?;
     mail.epoch = column(row, "generation")?;

@@ -116,7 +116,7 @@ pub struct NewMail {
 #[non_exhaustive]
 pub enum Addressee {
     /// The address, whether or not it has an account.
-    Anybody,
+    Address,
     /// The user who has the address when it is sent. If there is none, it is dropped, so that asking for
     /// mail is the same work for any address.
     Holder,
@@ -129,7 +129,7 @@ impl Addressee {
     pub fn user_id(self) -> Option<UserId> {
         match self {
             Self::User(id) => Some(id),
-            Self::Anybody | Self::Holder => None,
+            Self::Address | Self::Holder => None,
         }
     }
 }
@@ -152,7 +152,7 @@ impl NewMail {
             template: template.to_owned(),
             subject: subject.to_owned(),
             to: to.clone(),
-            addressee: Addressee::Anybody,
+            addressee: Addressee::Address,
             only_unconfirmed: false,
             epoch: None,
             link: None,

@@ -81,7 +81,7 @@ impl UserChange {
     }
 
     /// Notes that the address was proved for the first time, and sets the password that was
-    /// chosen with it; without one, it applies to users only who have a password, because nobody
+    /// chosen with it; without one, it applies to users only who have a password, because no one
     /// could log in to a confirmed account without one.
     pub fn confirmed(at: Timestamp, password_hash: Option<PasswordHash>) -> Self {
         Self {

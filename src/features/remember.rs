@@ -233,7 +233,7 @@ impl Series {
                     std::iter::once(Successor { remember_token: next, session }).chain(successors);
                 let successor =
                     all.find(|successor| successor.remember_token.validator.digest() == current);
-                Ok(successor.map_or(Restored::Nobody, Restored::Again))
+                Ok(successor.map_or(Restored::Guest, Restored::Again))
             }
             Return::Not(SeriesRotated::Stale) => self.end_stolen(visit, flow, &found, &user).await,
             Return::Not(SeriesRotated::Unknown | SeriesRotated::Rotated(_)) => {

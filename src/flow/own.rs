@@ -221,7 +221,7 @@ impl Flow {
         Ok(user)
     }
 
-    /// Gives the browser of a user who changed their account a new session, because the change ended theirs. How
+    /// Begins a new session in the browser of a user who changed their account, because the change ended theirs. How
     /// recently they proved who they are stays the same.
     ///
     /// # Errors

@@ -40,7 +40,7 @@ impl<'r> FromRequest<'r> for AnonymousOnly {
             Err(rejection) => return refuse(request, rejection),
         };
         match site.sessions().current(request).await {
-            Current::Nobody | Current::Anonymous(_) | Current::Ended(_) => {}
+            Current::Unknown | Current::Anonymous(_) | Current::Ended(_) => {}
             Current::Active(_) => return refuse(request, Rejection::AlreadyAuthenticated),
             Current::Unavailable => return refuse(request, Rejection::Unavailable),
         }

@@ -117,7 +117,7 @@ async fn session_user(
             Ok(Principal::of_session(SESSION, active))
         }
         Current::Unavailable => Err(Rejection::Unavailable),
-        Current::Nobody | Current::Anonymous(_) | Current::Ended(_) => {
+        Current::Unknown | Current::Anonymous(_) | Current::Ended(_) => {
             Err(Rejection::Unauthenticated)
         }
     }

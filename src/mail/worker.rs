@@ -202,7 +202,7 @@ impl Worker {
         let now = self.clock.now();
         let account = self.recipient(mail).await?;
         let user = account.as_ref().map(|account| &account.user);
-        if user.is_none() && mail.addressee != Addressee::Anybody {
+        if user.is_none() && mail.addressee != Addressee::Address {
             return Ok(false);
         }
         let Some(mail) = user.map_or_else(|| Some(mail.clone()), |user| addressed(mail, user, now))
@@ -244,7 +244,7 @@ impl Worker {
             Addressee::Holder => {
                 self.store.find_credentials(&Identity::Email(mail.to.clone())).await?
             }
-            Addressee::Anybody => None,
+            Addressee::Address => None,
         };
         Ok(account.filter(|account| is_wanted(mail, &account.user)))
     }

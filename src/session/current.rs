@@ -13,7 +13,7 @@ use crate::user::User;
 #[non_exhaustive]
 pub enum Current {
     /// There is no cookie of ours.
-    Nobody,
+    Unknown,
     /// A guest.
     Anonymous(Token),
     /// A logged-in user.
@@ -56,7 +56,7 @@ impl Current {
             Self::Anonymous(token) => Some(token),
             Self::Active(active) => Some(&active.token),
             Self::Ended(guest) => guest.as_ref(),
-            Self::Nobody | Self::Unavailable => None,
+            Self::Unknown | Self::Unavailable => None,
         }
     }
 }

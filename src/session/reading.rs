@@ -44,7 +44,7 @@ impl SessionManager {
         let current = match self.open(request) {
             Some(Opened { token, is_over: false }) => self.read_user(request, token).await,
             Some(Opened { token, is_over: true }) => self.read_outlived(request, &token).await,
-            None => self.guest_id(request).map_or(Current::Nobody, Current::Anonymous),
+            None => self.guest_id(request).map_or(Current::Unknown, Current::Anonymous),
         };
         match current {
             Current::Active(_) | Current::Unavailable => current,
@@ -101,7 +101,7 @@ impl SessionManager {
     async fn read_outlived(&self, request: &Request<'_>, token: &Token) -> Current {
         self.expire(token, self.clock.now()).await;
         self.bury(request, &[Kind::Session, Kind::Link, Kind::Form]);
-        self.guest_id(request).map_or(Current::Nobody, Current::Anonymous)
+        self.guest_id(request).map_or(Current::Unknown, Current::Anonymous)
     }
 
     /// Keeps a session dead that is too old at `now`, whatever the clock says next. One that ends for another

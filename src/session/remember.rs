@@ -67,7 +67,7 @@ impl SessionManager {
                 current
             }
             Restored::Forgotten => self.disregard(request),
-            Restored::Nobody => unchanged(current),
+            Restored::Guest => unchanged(current),
             Restored::Unavailable => Current::Unavailable,
         }
     }
@@ -130,7 +130,7 @@ impl SessionManager {
 /// Treats a session that has ended as if there were none: a newer one may be there by now.
 fn unchanged(current: Current) -> Current {
     match current {
-        Current::Ended(guest) => guest.map_or(Current::Nobody, Current::Anonymous),
+        Current::Ended(guest) => guest.map_or(Current::Unknown, Current::Anonymous),
         other => other,
     }
 }

@@ -40,7 +40,7 @@ pub enum Restored {
     /// It opens nothing, any more or ever: it counts for nothing from now on.
     Forgotten,
     /// The visitor stays a guest, and nothing changes.
-    Nobody,
+    Guest,
     /// The store did not answer.
     Unavailable,
 }

@@ -174,7 +174,7 @@ fn fault_in(current: &Current, request: &Request<'_>, site: &Site) -> CsrfFault 
         Current::Ended(_) => CsrfFault::SessionOver,
         _ if site.sessions().brings_session(request) => CsrfFault::SessionOver,
         Current::Anonymous(_) => CsrfFault::OtherSession,
-        Current::Nobody => CsrfFault::NoSession,
+        Current::Unknown => CsrfFault::NoSession,
     }
 }
 

@@ -101,7 +101,7 @@ impl<'r> FromRequest<'r> for Visit<'r> {
         let active = match shown_user::current(request, site).await {
             Err(_) | Ok(Current::Unavailable) => return refuse(request, Rejection::Unavailable),
             Ok(Current::Active(active)) => Some(active.as_ref()),
-            Ok(Current::Nobody | Current::Anonymous(_) | Current::Ended(_)) => None,
+            Ok(Current::Unknown | Current::Anonymous(_) | Current::Ended(_)) => None,
         };
         Outcome::Success(Self { request, site, active })
     }

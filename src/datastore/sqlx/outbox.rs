@@ -307,7 +307,7 @@ impl MailRow {
             addressee: match self.user_id {
                 Some(id) => Addressee::User(UserId::from_uuid(id)),
                 None if self.to_holder => Addressee::Holder,
-                None => Addressee::Anybody,
+                None => Addressee::Address,
             },
             only_unconfirmed: self.only_unconfirmed,
             epoch: self.epoch,

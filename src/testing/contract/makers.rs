@@ -236,7 +236,7 @@ pub(super) fn mail(to: &str) -> NewMail {
         template: "welcome".to_owned(),
         subject: "Welcome".to_owned(),
         to: email(to),
-        addressee: Addressee::Anybody,
+        addressee: Addressee::Address,
         only_unconfirmed: false,
         epoch: None,
         link: None,

@@ -98,7 +98,7 @@ pub async fn mail_that_tells_of_an_account_is_handed_out_before_what_strangers_a
 pub async fn a_mail_without_user_and_link_is_handed_out_as_written(
     store: &Arc<impl UserDatastore>,
 ) {
-    for addressee in [Addressee::Anybody, Addressee::Holder] {
+    for addressee in [Addressee::Address, Addressee::Holder] {
         let written = NewMail { addressee, ..mail("nobody@example.org") };
         store.push_mail(&written).await.unwrap();
         let leased = store.lease_mail(at(2), at(600), 10).await.unwrap();

@@ -7,19 +7,19 @@ use crate::support::files::files_below;
 
 /// Words and phrases that have a plainer one, and how often they may stand in `src` nevertheless.
 const COUNTED: &[(&str, usize)] = &[
-    ("whoever", 184),
-    ("whomever", 1),
-    ("somebody", 93),
-    ("anybody", 26),
-    ("nobody", 168),
-    ("no more", 27),
-    ("is to be", 18),
-    ("are to be", 2),
-    ("tells whether", 82),
+    ("whoever", 0),
+    ("whomever", 0),
+    ("somebody", 0),
+    ("anybody", 0),
+    ("nobody", 16),
+    ("no more", 2),
+    ("is to be", 0),
+    ("are to be", 0),
+    ("tells whether", 0),
 ];
 
 /// How often a line of documentation may begin with `Gives`: `Returns` is what readers search for.
-const GIVES: usize = 7;
+const GIVES: usize = 1;
 
 /// Returns each place of a phrase, in any case, as a word of its own.
 fn places(phrase: &str, files: &[(String, String)]) -> Vec<String> {
