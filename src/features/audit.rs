@@ -101,7 +101,7 @@ use crate::event::{Counted, Event};
 use crate::feature::{Feature, Installation, Journaling};
 use crate::features::audit::walk::Walk;
 
-/// The feature `audit`.
+/// The feature `audit`; its value is `[default.security.audit]`.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]

@@ -102,7 +102,7 @@ const MAX_ENCODED: usize = 2_048;
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Basic {
-    /// What a browser may tell its user that the password is for: printable ASCII without `"` and `\`.
+    /// Sets what a browser tells its user that the password is for: printable ASCII without `"` and `\`.
     /// _Default:_ `"login"`.
     pub realm: String,
 }

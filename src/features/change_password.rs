@@ -53,7 +53,7 @@ use crate::web::visit::Visit;
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct ChangePassword {
-    /// Where to go afterwards. _Default:_ the home page.
+    /// Sets where to go afterwards. _Default:_ the home page.
     pub post_change_view: Option<View>,
 }
 

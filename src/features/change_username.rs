@@ -62,7 +62,7 @@ use crate::web::visit::Visit;
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct ChangeUsername {
-    /// Where to go after the change. _Default:_ where a login leads.
+    /// Sets where to go after the change. _Default:_ where a login leads.
     pub post_change_username_view: Option<View>,
 }
 

@@ -80,15 +80,15 @@ use crate::web::visit::Visit;
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct CloseAccount {
-    /// How long a closed account can be opened again before it is deleted. It is kept for longer while
+    /// Sets how long a closed account can be opened again before it is deleted. It is kept for longer while
     /// a way back that was mailed lasts. _Default:_ `"14days"`.
     pub grace: Span,
-    /// Where to go afterwards. _Default:_ the home page.
+    /// Sets where to go afterwards. _Default:_ the home page.
     pub post_close_account_view: Option<View>,
-    /// Where a mailed link leads in [single-page mode](crate::guide::single_page).
+    /// Sets where a mailed link leads in [single-page mode](crate::guide::single_page).
     /// _Default:_ none, and no launch in that mode.
     pub reopen_view: Option<View>,
-    /// Where one that is no good leads then. _Default:_ `reopen_view`.
+    /// Sets where an invalid link leads in that mode. _Default:_ `reopen_view`.
     pub reopen_error_view: Option<View>,
 }
 

@@ -72,17 +72,17 @@ use crate::web::visit::Visit;
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Confirm {
-    /// How long a link may be used; at most a day (NIST SP 800-63B-4, section 4.2.1.2).
+    /// Sets how long a link may be used; at most a day (NIST SP 800-63B-4, section 4.2.1.2).
     /// _Default:_ `"24h"`.
     pub within: Span,
-    /// Where to go after confirming. _Default:_ the login page.
+    /// Sets where to go after confirming. _Default:_ the login page.
     pub post_confirm_view: Option<View>,
-    /// Where a mailed link leads in [single-page mode](crate::guide::single_page).
+    /// Sets where a mailed link leads in [single-page mode](crate::guide::single_page).
     /// _Default:_ `post_confirm_view`.
     pub confirm_view: Option<View>,
-    /// Where one that is no good leads then. _Default:_ `confirm_view`.
+    /// Sets where an invalid link leads in that mode. _Default:_ `confirm_view`.
     pub confirm_error_view: Option<View>,
-    /// Whether confirming logs in, by way of a second factor if there is one. _Default:_ `false`.
+    /// Sets whether confirming logs in, by way of a second factor if there is one. _Default:_ `false`.
     pub log_in: bool,
 }
 

@@ -82,15 +82,15 @@ use crate::web::visit::Visit;
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Invite {
-    /// How long an invitation may be accepted; at most a day (NIST SP 800-63B-4, section 4.2.1.2).
+    /// Sets how long an invitation may be accepted; at most a day (NIST SP 800-63B-4, section 4.2.1.2).
     /// _Default:_ `"24h"`.
     pub within: Span,
-    /// Where to go afterwards. _Default:_ the login page.
+    /// Sets where to go afterwards. _Default:_ the login page.
     pub post_invite_view: Option<View>,
-    /// Where a mailed link leads in [single-page mode](crate::guide::single_page).
+    /// Sets where a mailed link leads in [single-page mode](crate::guide::single_page).
     /// _Default:_ none, and no launch in that mode.
     pub invite_view: Option<View>,
-    /// Where one that is no good leads then. _Default:_ `invite_view`.
+    /// Sets where an invalid link leads in that mode. _Default:_ `invite_view`.
     pub invite_error_view: Option<View>,
 }
 

@@ -62,7 +62,7 @@ use crate::web::visit::Visit;
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Login {
-    /// Where to go after logging in, when `next` does not say. _Default:_ `"/"`.
+    /// Sets where to go after logging in, when `next` does not say. _Default:_ `"/"`.
     pub post_login_view: View,
 }
 

@@ -69,9 +69,9 @@ use crate::web::{challenge, wants_json};
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Logout {
-    /// Where to go after logging out. _Default:_ `"/"`.
+    /// Sets where to go after logging out. _Default:_ `"/"`.
     pub post_logout_view: View,
-    /// Whether the browser also drops what it cached of this site. With a full cache, the logout then takes
+    /// Sets whether the browser also drops what it cached of this site. With a full cache, the logout then takes
     /// Chromium several seconds. Pages of users are `no-store` anyway. _Default:_ `false`.
     pub clear_cache: bool,
 }

@@ -101,10 +101,10 @@ use crate::web::visit::Visit;
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Remember {
-    /// How long a browser is remembered after the login, at most 365 days. NIST SP 800-63B-4, section
+    /// Sets how long a browser is remembered after the login, at most 365 days. NIST SP 800-63B-4, section
     /// 2.1.3, has 30 days at most. _Default:_ `"30days"`.
     pub lifetime: Span,
-    /// How long a validator that was replaced still leads to its successor and to the same session, for
+    /// Sets how long a validator that was replaced still leads to its successor and to the same session, for
     /// requests that were sent at once: 1 to 60 seconds. _Default:_ `"10s"`.
     pub window: Span,
     /// Sets whether the box of the login page is ticked in advance. A login by JSON is

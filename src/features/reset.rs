@@ -65,17 +65,17 @@ use crate::web::visit::Visit;
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Reset {
-    /// How long a link may be used; at most a day (NIST SP 800-63B-4, section 4.2.1.2).
+    /// Sets how long a link may be used; at most a day (NIST SP 800-63B-4, section 4.2.1.2).
     /// _Default:_ `"1h"`.
     pub within: Span,
-    /// Where to go afterwards. _Default:_ the login page.
+    /// Sets where to go afterwards. _Default:_ the login page.
     pub post_reset_view: Option<View>,
-    /// Where a mailed link leads in [single-page mode](crate::guide::single_page).
+    /// Sets where a mailed link leads in [single-page mode](crate::guide::single_page).
     /// _Default:_ none, and no launch in that mode.
     pub reset_view: Option<View>,
-    /// Where one that is no good leads then. _Default:_ `reset_view`.
+    /// Sets where an invalid link leads in that mode. _Default:_ `reset_view`.
     pub reset_error_view: Option<View>,
-    /// Whether a reset logs in, by way of a second factor if there is one. _Default:_ `false`.
+    /// Sets whether a reset logs in, by way of a second factor if there is one. _Default:_ `false`.
     pub log_in: bool,
 }
 

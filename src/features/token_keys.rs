@@ -54,7 +54,7 @@ const KEPT: &str = "public, max-age=300";
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct TokenKeys {
-    /// Where the document is: a path at which no page of ours is. _Default:_ `"/.well-known/paseto-keys"`.
+    /// Sets the path of the document, which no other page may have. _Default:_ `"/.well-known/paseto-keys"`.
     pub path: String,
 }
 

@@ -57,7 +57,7 @@ use crate::web::visit::Visit;
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Verify {
-    /// Where to go afterwards, when `next` does not say. _Default:_ the home page.
+    /// Sets where to go afterwards, when `next` does not say. _Default:_ the home page.
     pub post_verify_view: Option<View>,
 }
 

@@ -19,12 +19,15 @@
 //! # Run it
 //!
 //! - [Going to production](production): proxy, TLS, keys, backup, checklist
+//! - [Configuration reference](configuration): every key and its default
 //! - [Databases](databases): choose one, its schema, and what happens when it fails
 //!
 //! # Go further
 //!
 //! - [Tokens for programs](tokens): issue and verify PASETO
 //! - [Single-page applications](single_page): JSON, the anti-forgery cookie, mailed links
+//! - [Writing a feature](writing_a_feature): settings, routes, a hook, a page
+//! - [Testing](testing): users, browsers, mail and time in your tests
 //! - [Your own store](own_datastore): a custom store, and sharing a transaction with ours
 //! - [Coming from another framework](migration): Flask-Security, flask-praetorian, PASETO extensions
 
@@ -36,6 +39,9 @@ pub mod access_map {}
 
 #[doc = include_str!("authentication.md")]
 pub mod authentication {}
+
+#[doc = include_str!("configuration.md")]
+pub mod configuration {}
 
 #[doc = include_str!("databases.md")]
 pub mod databases {}
@@ -78,3 +84,9 @@ pub mod single_page {}
 
 #[doc = include_str!("tokens.md")]
 pub mod tokens {}
+
+#[doc = include_str!("testing.md")]
+pub mod testing {}
+
+#[doc = include_str!("writing_a_feature.md")]
+pub mod writing_a_feature {}

@@ -10,21 +10,21 @@ use crate::web::view::View;
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct ChangeEmail {
-    /// How long the new address may prove itself; at most a day (NIST SP 800-63B-4, section
+    /// Sets how long the new address may prove itself; at most a day (NIST SP 800-63B-4, section
     /// 4.2.1.2). _Default:_ `"2h"`.
     pub within: Span,
-    /// How long the old address can take the account back; at least a day. _Default:_ `"7days"`.
+    /// Sets how long the old address can take the account back; at least a day. _Default:_ `"7days"`.
     pub undo_within: Span,
-    /// Where to go afterwards. _Default:_ the home page.
+    /// Sets where to go afterwards. _Default:_ the home page.
     pub post_change_email_view: Option<View>,
-    /// Where a mailed link leads in [single-page mode](crate::guide::single_page).
+    /// Sets where a mailed link leads in [single-page mode](crate::guide::single_page).
     /// _Default:_ `post_change_email_view`.
     pub change_email_view: Option<View>,
-    /// Where one that is no good leads then. _Default:_ `change_email_view`.
+    /// Sets where an invalid link leads in that mode. _Default:_ `change_email_view`.
     pub change_email_error_view: Option<View>,
-    /// Where the way back leads in that mode. _Default:_ none, and no launch in that mode.
+    /// Sets where the way back leads in that mode. _Default:_ none, and no launch in that mode.
     pub change_email_undo_view: Option<View>,
-    /// Where a way back that is no good leads then. _Default:_ `change_email_undo_view`.
+    /// Sets where an invalid way back leads in that mode. _Default:_ `change_email_undo_view`.
     pub change_email_undo_error_view: Option<View>,
 }
 

@@ -14,16 +14,15 @@ use crate::user::ScopeSet;
 #[serde(deny_unknown_fields, bound = "")]
 #[non_exhaustive]
 pub struct PersonalTokens<S = Unnamed> {
-    /// How tokens begin, before a `_`: 2 to 20 lower-case letters and digits, a letter first. _Default:_
+    /// Sets how tokens begin, before a `_`: 2 to 20 lower-case letters and digits, a letter first. _Default:_
     /// `"rspat"`.
     pub prefix: String,
-    /// How many a user may have, those that have expired and are still listed among them. _Default:_ `50`.
+    /// Sets how many tokens a user may have, including expired ones that are still listed. _Default:_ `50`.
     pub max_per_user: u32,
-    /// How long one lasts whose owner does not say. _Default:_ `"90days"`, or `max_lifetime` where that is
-    /// less.
+    /// Sets how long a token is valid if its owner does not choose. _Default:_ `"90days"`, or `max_lifetime` if
+    /// that is less.
     pub default_lifetime: Option<Span>,
-    /// How long one may last at most, those that are there already included; without it as long as its owner
-    /// wants. _Default:_ none.
+    /// Sets how long a token is valid at most, including existing ones. _Default:_ none: owners choose freely.
     pub max_lifetime: Option<Span>,
     #[serde(skip)]
     scopes: PhantomData<fn() -> S>,

@@ -76,11 +76,11 @@ pub use crate::features::register::terms::Admission;
 #[serde(deny_unknown_fields, bound = "")]
 #[non_exhaustive]
 pub struct Register<F = NoFields> {
-    /// Who may register. _Default:_ `"open"`.
+    /// Sets who may register. _Default:_ `"open"`.
     pub admission: Admission,
-    /// Where to go after registering. _Default:_ the login page.
+    /// Sets where to go after registering. _Default:_ the login page.
     pub post_register_view: Option<View>,
-    /// Whether an account has to have a username, where users go by usernames. _Default:_ `true`.
+    /// Sets whether an account must have a username, if usernames are enabled. _Default:_ `true`.
     pub username_required: bool,
     #[serde(skip)]
     fields: PhantomData<fn() -> F>,

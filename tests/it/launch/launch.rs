@@ -146,7 +146,7 @@ fn each_wrong_entry_of_a_list_is_told_by_its_place() {
             "security.public[2]: is \"elsewhere\", which is not a path",
             "security.roles: is wrong: it is \"chek\", which is not one of its values. Write \
              \"check\"",
-            "security.migrate: is wrong: it is 7, and has to be",
+            "security.migrate: is wrong: it is 7, but must be",
             "security.csrf.origins[0]: is wrong",
             "security.csrf.origins[2]: is wrong",
             "security.mail.from: is not an address",
