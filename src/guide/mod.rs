@@ -19,6 +19,7 @@
 //! # Run it
 //!
 //! - [Going to production](production): proxy, TLS, keys, backup, checklist
+//! - [Threat model](threat_model): what is defended, what is not, and what is expected of you
 //! - [Configuration reference](configuration): every key and its default
 //! - [Databases](databases): choose one, its schema, and what happens when it fails
 //!
@@ -81,6 +82,9 @@ pub mod sessions {}
 
 #[doc = include_str!("single_page.md")]
 pub mod single_page {}
+
+#[doc = include_str!("threat_model.md")]
+pub mod threat_model {}
 
 #[doc = include_str!("tokens.md")]
 pub mod tokens {}
