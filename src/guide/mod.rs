@@ -23,7 +23,8 @@
 //!
 //! # Go further
 //!
-//! - [Tokens for programs](tokens): issue and verify PASETO
+//! - [Tokens for programs](tokens): log programs in, and issue and verify PASETO
+//! - [Token reference](token_reference): calls, refusals, keys, other issuers, command line
 //! - [Single-page applications](single_page): JSON, the anti-forgery cookie, mailed links
 //! - [Your own store](own_datastore): a custom store, and sharing a transaction with ours
 //! - [Coming from another framework](migration): Flask-Security, flask-praetorian, PASETO extensions
@@ -75,6 +76,9 @@ pub mod sessions {}
 
 #[doc = include_str!("single_page.md")]
 pub mod single_page {}
+
+#[doc = include_str!("token_reference.md")]
+pub mod token_reference {}
 
 #[doc = include_str!("tokens.md")]
 pub mod tokens {}
