@@ -41,7 +41,7 @@ impl Named {
         };
         for role in missing {
             if roles.create_role(&role, "").await? {
-                log::warn!("made the role \"{role}\", which a guard names; no user has it yet");
+                log::warn!("created the role \"{role}\", which a guard names; no user has it yet");
             }
         }
         Ok(())

@@ -25,7 +25,8 @@
 //!
 //! # Go further
 //!
-//! - [Tokens for programs](tokens): issue and verify PASETO
+//! - [Tokens for programs](tokens): log programs in, and issue and verify PASETO
+//! - [Token reference](token_reference): calls, refusals, keys, other issuers, command line
 //! - [Single-page applications](single_page): JSON, the anti-forgery cookie, mailed links
 //! - [Writing a feature](writing_a_feature): settings, routes, a hook, a page
 //! - [Testing](testing): users, browsers, mail and time in your tests
@@ -85,6 +86,8 @@ pub mod single_page {}
 
 #[doc = include_str!("threat_model.md")]
 pub mod threat_model {}
+#[doc = include_str!("token_reference.md")]
+pub mod token_reference {}
 
 #[doc = include_str!("tokens.md")]
 pub mod tokens {}

@@ -185,8 +185,11 @@ pub(super) fn unknown_scheme(scheme: &str) -> Error {
     };
     let (fault, cure) = match driver {
         Some(feature) => (
-            format!("names a database of the kind \"{scheme}\", which is not compiled in"),
-            format!("Enable the cargo feature `{feature}` of rocket_security"),
+            format!("names a database of the kind \"{scheme}\", whose driver is not compiled in"),
+            format!(
+                "Enable the cargo feature `{feature}` of the program that you run, the application or \
+                     `rocket-security`"
+            ),
         ),
         None => (
             format!("names a database of the unknown kind \"{scheme}\""),
