@@ -27,7 +27,7 @@
 //! - [Token reference](token_reference): calls, refusals, keys, other issuers, command line
 //! - [Single-page applications](single_page): JSON, the anti-forgery cookie, mailed links
 //! - [Your own store](own_datastore): a custom store, and sharing a transaction with ours
-//! - [Coming from another framework](migration): Flask-Security, flask-praetorian, PASETO extensions
+//! - [Coming from another framework](migration): rocket_auth, your own sessions, Flask and FastAPI; bring your users along
 
 #[doc = include_str!("access_map.md")]
 #[doc = "\n```text"]
