@@ -31,7 +31,7 @@
 //! - [Writing a feature](writing_a_feature): settings, routes, a hook, a page
 //! - [Testing](testing): users, browsers, mail and time in your tests
 //! - [Your own store](own_datastore): a custom store, and sharing a transaction with ours
-//! - [Coming from another framework](migration): Flask-Security, flask-praetorian, PASETO extensions
+//! - [Coming from another framework](migration): rocket_auth, your own sessions, Flask and FastAPI; bring your users along
 
 #[doc = include_str!("access_map.md")]
 #[doc = "\n```text"]
