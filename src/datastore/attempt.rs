@@ -1,7 +1,7 @@
-//! Attempts, counted so that guessing takes too long.
+//! Counts of attempts, which slow down guessing.
 //!
-//! What is counted by is a keyed digest (an account and a network, a network and a route): the
-//! table does not reveal who tried what.
+//! Each count has a key, which is a keyed digest, for example of an account and a network, or of a network
+//! and a route. The table therefore does not reveal who tried what.
 
 use chrono::TimeDelta;
 use rocket::async_trait;
@@ -10,7 +10,14 @@ use crate::clock::Timestamp;
 use crate::crypto::one_time::Digest;
 use crate::error::Result;
 
-/// Counts attempts.
+/// Stores counts of attempts.
+///
+/// Every application needs this capability: it slows down repeated wrong passwords and limits how often a
+/// client may register or request mail.
+///
+/// # Errors
+///
+/// Every method fails with [`Error::Store`](crate::Error::Store) if the store does not answer.
 #[async_trait]
 #[diagnostic::on_unimplemented(
     message = "a `UserDatastore` has to count attempts, too",
@@ -19,12 +26,15 @@ use crate::error::Result;
             `rocket_security::datastore::AttemptStore` for the store"
 )]
 pub trait AttemptStore: Send + Sync + 'static {
-    /// Charges an attempt before it is made, or says until when none may be.
+    /// Counts an attempt before it is made and returns [`Charge::Allowed`], or returns until when the key is
+    /// blocked. An attempt while the key is blocked is neither allowed nor counted.
     ///
-    /// The attempt of number `from` blocks the key, after it was made, for `first_delay`, the next
-    /// for twice that, and so on up to `longest_delay`; earlier ones do not. An attempt while
-    /// the key is blocked is not made and not counted. Of any number of callers at once, no more
-    /// than may be made are let through.
+    /// Attempt number [`from`](BackOff::from) is still allowed and then blocks the key for
+    /// [`first_delay`](BackOff::first_delay). Each further attempt blocks it for twice as long as the one
+    /// before, up to [`longest_delay`](BackOff::longest_delay). Earlier attempts do not block.
+    ///
+    /// The check and the count are one step: concurrent callers never make more attempts than the delays
+    /// allow.
     async fn charge_attempt(
         &self,
         key: &Digest,
@@ -32,12 +42,14 @@ pub trait AttemptStore: Send + Sync + 'static {
         now: Timestamp,
     ) -> Result<Charge>;
 
-    /// Forgets the attempts charged to a key: one succeeded.
+    /// Deletes the count of a key, because an attempt succeeded.
     async fn clear_attempts(&self, key: &Digest) -> Result<()>;
 
-    /// Counts an event within a window that begins with its first event, or says until when the
-    /// window lasts, once it holds `limit` of them. Of any number of callers at once, `limit` are
-    /// let through.
+    /// Counts an event within a window of the length `window` and returns [`Charge::Allowed`], or returns
+    /// when the window ends if it already holds `limit` events. The window begins with its first event.
+    ///
+    /// The check and the count are one step: of any number of concurrent callers, at most `limit` are
+    /// allowed.
     async fn count_event(
         &self,
         key: &Digest,
@@ -46,14 +58,15 @@ pub trait AttemptStore: Send + Sync + 'static {
         now: Timestamp,
     ) -> Result<Charge>;
 
-    /// Returns whether a window that lasts has at least `count` events, without counting one.
+    /// Returns `true` if the key's window has not ended and holds at least `count` events. Counts nothing.
     async fn has_counted(&self, key: &Digest, count: u32, now: Timestamp) -> Result<bool>;
 
-    /// Deletes what was last counted at or before `before`, unless it blocks beyond; says how many.
+    /// Deletes counts that were last raised at or before `before`, unless they block beyond that time, and
+    /// returns how many.
     async fn delete_old_attempts(&self, before: Timestamp) -> Result<u64>;
 }
 
-/// How delays grow.
+/// How the delays between attempts grow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct BackOff {
@@ -61,22 +74,23 @@ pub struct BackOff {
     pub from: u32,
     /// The delay after that attempt.
     pub first_delay: TimeDelta,
-    /// The delay beyond which it does not grow.
+    /// The longest delay.
     pub longest_delay: TimeDelta,
 }
 
 impl BackOff {
-    /// Returns delays that begin after the attempt of that number and double up to the longest.
+    /// Creates delays that begin after attempt number `from` and double from `first_delay` up to
+    /// `longest_delay`.
     pub const fn new(from: u32, first_delay: TimeDelta, longest_delay: TimeDelta) -> Self {
         Self { from, first_delay, longest_delay }
     }
 }
 
-/// Whether an attempt may be made.
+/// Whether an attempt is allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Charge {
-    /// It may, and is counted.
+    /// It is allowed, and was counted.
     Allowed,
-    /// It may not before this time.
+    /// It is not allowed before this time.
     BlockedUntil(Timestamp),
 }

@@ -1,4 +1,4 @@
-//! The journal of what happened, for the feature `audit`.
+//! The journal of events, for the feature `audit`.
 
 use std::sync::Arc;
 
@@ -11,12 +11,17 @@ use crate::datastore::together::Together;
 use crate::error::Result;
 use crate::user::UserId;
 
-/// Keeps a journal to which rows are only ever added, each chained to the one before.
+/// Stores a journal. Rows are only ever added, and each contains the hash of the row before it.
 ///
-/// The store keeps one head, which says what the last row is. To add a row, a store locks the head
-/// first, reads it, adds [`AuditHead::next`], and replaces the head by that row's
-/// [`AuditRow::head`], all in one transaction: so the chain never forks, however many add to it at
-/// once, and what is rolled back leaves no gap.
+/// The feature `audit` needs this capability. The store also stores one head, which identifies the last row.
+/// To add a row, the store locks the head, reads it, adds [`AuditHead::next`], and replaces the head by that
+/// row's [`AuditRow::head`], all in one transaction. So the chain never forks, however many transactions add
+/// to it at once, and a rollback leaves no gap.
+///
+/// # Errors
+///
+/// Every method that returns a `Result` fails with [`Error::Store`](crate::Error::Store) if the store does
+/// not answer.
 #[async_trait]
 #[diagnostic::on_unimplemented(
     message = "the feature `audit` needs a store that keeps a journal",
@@ -24,65 +29,65 @@ use crate::user::UserId;
     note = "implement `rocket_security::datastore::AuditStore` for it, or do not enable `Audit`"
 )]
 pub trait AuditStore: Send + Sync + 'static {
-    /// Returns what adds these entries, in their order, in the transaction of a change: committed
-    /// with it, or not at all.
+    /// Returns the work that adds these entries, in their order, in the transaction of a change: they are
+    /// committed with the change, or not at all.
     ///
-    /// It comes last in the transaction ([`Together::and_last`]), so that all transactions lock in one
-    /// order, first what belongs to a user and then the head, and none holds the head for long.
+    /// It must run last in the transaction ([`Together::and_last`]). All transactions then lock in one order,
+    /// first the rows of a user and then the head, and hold the head only briefly.
     fn audit_along(&self, entries: Vec<AuditEntry>, sealer: &Arc<ChainSealer>) -> Together;
 
     /// Adds entries, in their order, in a transaction of their own.
     async fn append_audit(&self, entries: Vec<AuditEntry>, sealer: &Arc<ChainSealer>)
     -> Result<()>;
 
-    /// Lists rows in order, beginning behind the number `after`, at most `limit`.
+    /// Lists at most `limit` rows in order, starting after the number `after`.
     async fn list_audit(&self, after: i64, limit: u32) -> Result<Vec<AuditRow>>;
 
-    /// Finds the head.
+    /// Returns the head.
     async fn find_audit_head(&self) -> Result<AuditHead>;
 }
 
-/// Something to be written down.
+/// An entry to add to the journal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct AuditEntry {
-    /// When it happened.
+    /// When the event happened.
     pub at: Timestamp,
     /// The name of the event.
     pub event: String,
-    /// The account that it is about. It outlives the account.
+    /// The user whom it concerns. The id stays here after the user is deleted.
     pub user_id: Option<UserId>,
     /// The event as JSON.
     pub payload: String,
 }
 
 impl AuditEntry {
-    /// Returns an entry about no account.
+    /// Creates an entry that concerns no user.
     pub fn new(at: Timestamp, event: impl Into<String>, payload: impl Into<String>) -> Self {
         Self { at, event: event.into(), user_id: None, payload: payload.into() }
     }
 }
 
-/// What was written down.
+/// A row of the journal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct AuditRow {
-    /// The number: 1, 2, 3, …
+    /// Its number: 1, 2, 3, …
     pub sequence: i64,
-    /// What it says.
+    /// The entry.
     pub entry: AuditEntry,
-    /// The hash of the row before it; 32 zero bytes in the first one.
+    /// The hash of the row before it; 32 zero bytes in the first row.
     pub previous: Digest,
-    /// The hash of all of the above.
+    /// The hash of all fields above.
     pub hash: Digest,
-    /// Which key the seal was made with.
+    /// The id of the key that the seal was made with.
     pub key_id: i64,
-    /// What vouches for the hash.
+    /// The seal, which authenticates the hash.
     pub seal: Digest,
 }
 
 impl AuditRow {
-    /// Returns a row as it was written, for stores that read it.
+    /// Creates a row from its stored fields, for stores.
     pub fn new(
         sequence: i64,
         entry: AuditEntry,
@@ -94,7 +99,7 @@ impl AuditRow {
         Self { sequence, entry, previous, hash, key_id, seal }
     }
 
-    /// Computes what the hash has to be.
+    /// Computes the hash that the row must have.
     pub fn right_hash(&self) -> Digest {
         let Self { sequence, entry, previous, .. } = self;
         let user = entry.user_id.map(UserId::as_uuid);
@@ -110,40 +115,40 @@ impl AuditRow {
         )
     }
 
-    /// Returns the head of a journal whose last row this is.
+    /// Returns the head of a journal whose last row is this one.
     pub fn head(&self, sealer: &ChainSealer) -> AuditHead {
         let (key_id, seal) = sealer.seal(Sealed::Head, &self.hash);
         AuditHead { sequence: self.sequence, hash: self.hash, key_id, seal }
     }
 }
 
-/// What the last row of a journal is.
+/// The head of a journal, which identifies its last row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct AuditHead {
-    /// Its number; 0 when there is no row.
+    /// The number of the last row; 0 if there is no row.
     pub sequence: i64,
-    /// Its hash; 32 zero bytes when there is no row.
+    /// The hash of the last row; 32 zero bytes if there is no row.
     pub hash: Digest,
-    /// Which key the seal was made with.
+    /// The id of the key that the seal was made with.
     pub key_id: i64,
-    /// What vouches for the hash being the last one.
+    /// The seal, which authenticates that this hash is the last one.
     pub seal: Digest,
 }
 
 impl AuditHead {
-    /// Returns a head as it was written, for stores that read it.
+    /// Creates a head from its stored fields, for stores.
     pub fn new(sequence: i64, hash: Digest, key_id: i64, seal: Digest) -> Self {
         Self { sequence, hash, key_id, seal }
     }
 
-    /// The head of a journal without rows.
+    /// Returns the head of a journal without rows.
     pub fn empty() -> Self {
         let zero = Digest::from_bytes([0; 32]);
         Self { sequence: 0, hash: zero, key_id: 0, seal: zero }
     }
 
-    /// Returns the row that follows.
+    /// Returns the row that comes next, with this entry.
     pub fn next(&self, entry: AuditEntry, sealer: &ChainSealer) -> AuditRow {
         let zero = Digest::from_bytes([0; 32]);
         let mut row = AuditRow {

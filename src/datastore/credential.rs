@@ -1,15 +1,16 @@
-//! What users can prove with other than the password: authenticator apps, recovery codes, passkeys,
-//! accounts at identity providers.
+//! Credentials besides the password: authenticator apps, recovery codes, passkeys, and accounts at identity
+//! providers.
 //!
-//! All of them share one table. A kind of credential says what its [`lookup`](CredentialRecord::lookup),
-//! [`data`](CredentialRecord::data) and [`counter`](CredentialRecord::counter) mean:
+//! All of them share one table. The kind of a credential defines what its
+//! [`lookup`](CredentialRecord::lookup), [`data`](CredentialRecord::data) and
+//! [`counter`](CredentialRecord::counter) mean:
 //!
 //! | kind | lookup | data | counter |
 //! |---|---|---|---|
 //! | [`TOTP`](CredentialKind::TOTP) | none | the secret, sealed by the [`vault`](crate::crypto::vault) | the last time step that was used |
 //! | [`RECOVERY_CODE`](CredentialKind::RECOVERY_CODE) | none | a hash of the code | unused |
 //! | [`PASSKEY`](CredentialKind::PASSKEY) | the digest of the credential's id | the public key, as JSON | the signature counter |
-//! | [`PROVIDER`](CredentialKind::PROVIDER) | the digest of issuer and subject | the provider's tokens, sealed, if any are kept | unused |
+//! | [`PROVIDER`](CredentialKind::PROVIDER) | the digest of issuer and subject | the provider's tokens, sealed, if any are stored | unused |
 
 use std::fmt;
 
@@ -22,10 +23,17 @@ use crate::datastore::together::Together;
 use crate::error::{Error, Result};
 use crate::user::{CredentialKind, User, UserId};
 
-/// Keeps what users can prove with other than the password.
+/// Stores the credentials of users besides their passwords.
 ///
-/// A change of a user ([`update_user`](crate::UserDatastore::update_user) and everything else that raises
-/// the epoch) leaves their credentials alone; the deletion of a user deletes them.
+/// Features with second factors, passkeys or external accounts need this capability.
+///
+/// A change of a user ([`update_user`](crate::UserDatastore::update_user), and everything else that raises
+/// the epoch) leaves the user's credentials as they are. The deletion of a user deletes them.
+///
+/// # Errors
+///
+/// Every method fails with [`Error::Store`] if the store does not answer. A method that takes [`Together`]
+/// also fails with it if the application's work in it fails; then nothing is committed.
 #[async_trait]
 #[diagnostic::on_unimplemented(
     message = "a feature with credentials beside the password needs a store that keeps them",
@@ -33,22 +41,22 @@ use crate::user::{CredentialKind, User, UserId};
     note = "implement `rocket_security::datastore::CredentialStore` for it, or do not enable the feature"
 )]
 pub trait CredentialStore: Send + Sync + 'static {
-    /// Changes the credentials of a user in one step: ends some, adds some, raises the epoch, and returns
-    /// the changed user.
+    /// Changes the credentials of a user in one step: deletes some, adds some, raises the epoch by one, and
+    /// returns the changed user.
     ///
-    /// The epoch rises by one, also for a change that neither ends nor adds anything. Everything older
-    /// ends with it as with [`update_user`](crate::UserDatastore::update_user): sessions, remembered
-    /// browsers, programs that are logged in, personal tokens, and one-time tokens but for the
-    /// [`lasting`](crate::datastore::one_time::OneTimeToken::lasting) ones. What ends makes room for what
-    /// is added: a change may add a lookup that it ends.
+    /// The epoch rises even if the change neither deletes nor adds anything. As with
+    /// [`update_user`](crate::UserDatastore::update_user), everything of an older epoch ends: sessions,
+    /// remembered browsers, logged-in programs, personal tokens, and one-time tokens except the
+    /// [`lasting`](crate::datastore::one_time::OneTimeToken::lasting) ones. The store deletes before it adds,
+    /// so a change may add a lookup that it deletes.
     ///
-    /// Of any number of changes at one epoch exactly one applies. What is handed over as `together` is
-    /// committed with it, and with nothing else.
+    /// Of any number of concurrent changes at one epoch, exactly one applies. Only a change that applies
+    /// commits `together`.
     ///
     /// # Errors
     ///
-    /// [`Error::Store`] when a record to add belongs to another user
-    /// ([`CredentialChange::check_owner`]), when its id is taken, and when the store does not answer.
+    /// [`Error::Store`] if a record to add belongs to another user ([`CredentialChange::check_owner`]), if
+    /// its id is taken, or if the store does not answer.
     async fn change_credentials(
         &self,
         user: UserId,
@@ -67,52 +75,54 @@ pub trait CredentialStore: Send + Sync + 'static {
         lookup: &Digest,
     ) -> Result<Option<(CredentialRecord, User)>>;
 
-    /// Notes that a credential was used; false, and nothing noted, if the user does not have it or its
-    /// counter is not the one that was read.
+    /// Records the use of a credential. Returns `false`, and changes nothing, if the user does not have the
+    /// credential, or if its counter is no longer the one that the caller read.
     ///
-    /// Of any number of uses that have read one counter and set another, exactly one is noted. The epoch
-    /// stays.
+    /// The comparison and the change are one step: of any number of concurrent uses that read the same
+    /// counter and set another, exactly one is recorded. The epoch stays.
     async fn use_credential(&self, used: &CredentialUse) -> Result<bool>;
 
-    /// Deletes a credential that can be used once. A factor is still set up when its last one is gone: keep
-    /// another record that says so. False, and nothing done, if the user does not have it.
+    /// Deletes a credential that can be used once, such as a recovery code, and commits `together` with it.
+    /// Returns `false`, and changes nothing, if the user does not have it.
     ///
-    /// Of any number of callers exactly one deletes it, and only that one's `together` is committed. The
-    /// epoch stays: unlike the end of a credential by its owner, this is a login.
+    /// Of any number of concurrent callers, exactly one deletes it. The epoch stays, because this is a login
+    /// and not a change by the user. A factor whose last credential is spent must still count as set up:
+    /// store another record that says so.
     async fn spend_credential(&self, user: UserId, id: Uuid, together: &Together) -> Result<bool>;
 
-    /// Sets what a user calls a credential, up to 100 characters; false if the user does not have it. The
-    /// epoch stays. Setting the name that it has is true.
+    /// Sets the name that the user chose for a credential, up to 100 characters. Returns `false` if the user
+    /// does not have it, and `true` even if it already has this name. The epoch stays.
     async fn rename_credential(&self, user: UserId, id: Uuid, name: &str) -> Result<bool>;
 }
 
-/// A credential as the store keeps it.
+/// A credential as stored.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CredentialRecord {
-    /// The name under which it is listed, renamed and ended; random, and no secret.
+    /// The id under which it is listed, renamed and deleted. It is random and not secret.
     pub id: Uuid,
-    /// The user whose it is.
+    /// The user it belongs to.
     pub user_id: UserId,
-    /// What kind it is of.
+    /// Its kind.
     pub kind: CredentialKind,
-    /// What its owner calls it: up to 100 characters, and may be empty.
+    /// The name that the user chose: up to 100 characters, possibly empty.
     pub name: String,
-    /// What it is found by when the user is not known yet. No two credentials of one kind have the same.
+    /// What it is found by when the user is not known yet. It is unique among the credentials of a kind.
     pub lookup: Option<Digest>,
-    /// What proves it: a sealed secret, a hash, or public data as JSON; up to 65,535 bytes. It does not
-    /// print.
+    /// The data that verifies it: a sealed secret, a hash, or public data as JSON; up to 65,535 bytes.
+    /// `Debug` does not print it.
     pub data: String,
-    /// What rises with each use, such as the last time step of a one-time code or a signature counter.
+    /// A counter that rises with each use, such as the last time step of a one-time code or a signature
+    /// counter.
     pub counter: i64,
     /// When it was added.
     pub created_at: Timestamp,
-    /// When it was used last.
+    /// When it was last used.
     pub last_used_at: Option<Timestamp>,
 }
 
 impl CredentialRecord {
-    /// Creates a record with neither name, lookup nor data, a counter of 0, that was not used yet.
+    /// Creates a record that has not been used yet, with a counter of 0 and without name, lookup and data.
     pub fn new(id: Uuid, user_id: UserId, kind: CredentialKind, created_at: Timestamp) -> Self {
         let (name, data) = (String::new(), String::new());
         Self {
@@ -128,19 +138,19 @@ impl CredentialRecord {
         }
     }
 
-    /// Sets what its owner calls it.
+    /// Sets the name that the user chose.
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = name.into();
         self
     }
 
-    /// Sets what it is found by.
+    /// Sets what it is found by when the user is not known yet.
     pub fn lookup(mut self, lookup: Digest) -> Self {
         self.lookup = Some(lookup);
         self
     }
 
-    /// Sets what proves it.
+    /// Sets the data that verifies it.
     pub fn data(mut self, data: impl Into<String>) -> Self {
         self.data = data.into();
         self
@@ -167,26 +177,26 @@ impl fmt::Debug for CredentialRecord {
     }
 }
 
-/// A change of the credentials of a user.
+/// A change of a user's credentials.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct CredentialChange {
-    /// The change applies only to a user who still has this epoch.
+    /// The epoch that the user must still have. Otherwise the change does not apply.
     pub epoch: i64,
-    /// Which credentials end.
+    /// Which credentials are deleted.
     pub ends: Ended,
-    /// Which credentials are added, all of the user who is changed.
+    /// Which credentials are added. All must belong to the changed user.
     pub adds: Vec<CredentialRecord>,
 }
 
 impl CredentialChange {
-    /// Creates a change that applies only to a user who still has this epoch, and neither ends nor adds
+    /// Creates a change that applies only if the user still has this epoch. It neither deletes nor adds
     /// anything yet.
     pub fn unless_changed_since(epoch: i64) -> Self {
         Self { epoch, ends: Ended::Nothing, adds: Vec::new() }
     }
 
-    /// Sets which credentials end.
+    /// Sets which credentials are deleted.
     pub fn ending(mut self, ends: Ended) -> Self {
         self.ends = ends;
         self
@@ -198,11 +208,11 @@ impl CredentialChange {
         self
     }
 
-    /// Checks, for stores, that everything to add belongs to the user who is changed.
+    /// Checks, for stores, that all records to add belong to `user`.
     ///
     /// # Errors
     ///
-    /// [`Error::Store`] when a record belongs to another user.
+    /// [`Error::Store`] if a record belongs to another user.
     pub fn check_owner(&self, user: UserId) -> Result<()> {
         if self.adds.iter().all(|added| added.user_id == user) {
             Ok(())
@@ -212,13 +222,13 @@ impl CredentialChange {
     }
 }
 
-/// Which credentials of a user end.
+/// Which credentials of a user are deleted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Ended {
     /// None.
     Nothing,
-    /// The one of this id. The change does not apply if the user does not have it.
+    /// The credential with this id. The change does not apply if the user does not have it.
     One(Uuid),
     /// All of this kind, if there are any.
     Kind(CredentialKind),
@@ -226,15 +236,15 @@ pub enum Ended {
     All,
 }
 
-/// Why the credentials of a user are unchanged.
+/// Why a change of credentials did not apply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CredentialsUnchanged {
-    /// Another credential of the same kind has a lookup of those to add: of this user or another, or
-    /// within the change.
+    /// A lookup to add is already taken within its kind, by a credential of any user or by another one in the
+    /// same change.
     Taken,
-    /// The user is gone, switched off, closed, or has another epoch by now, or does not have the
-    /// credential to end.
+    /// The user is gone, deactivated or closed, has another epoch by now, or does not have the credential to
+    /// delete.
     AccountChanged,
 }
 
@@ -242,22 +252,23 @@ pub enum CredentialsUnchanged {
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CredentialUse {
-    /// The user whose it is.
+    /// The user it belongs to.
     pub user: UserId,
     /// The id of the credential.
     pub id: Uuid,
-    /// The counter that was read: the use counts only while the credential still has it.
+    /// The counter that the caller read. The use is recorded only if the credential still has it.
     pub counter_read: i64,
-    /// The counter from now on.
+    /// The new counter.
     pub counter: i64,
-    /// What proves it from now on, if that changes: a secret that was sealed again. It does not print.
+    /// The new data that verifies it, if that changes, for example a secret that was sealed again. `Debug`
+    /// does not print it.
     pub data: Option<String>,
     /// When it was used.
     pub at: Timestamp,
 }
 
 impl CredentialUse {
-    /// Creates the use of a credential as it was read, which sets the counter and leaves the data.
+    /// Creates the use of a credential as it was read. It sets the counter and leaves the data unchanged.
     pub fn of(credential: &CredentialRecord, counter: i64, at: Timestamp) -> Self {
         Self {
             user: credential.user_id,
@@ -269,7 +280,7 @@ impl CredentialUse {
         }
     }
 
-    /// Sets what proves the credential from now on.
+    /// Sets the new data that verifies the credential.
     pub fn data(mut self, data: impl Into<String>) -> Self {
         self.data = Some(data.into());
         self

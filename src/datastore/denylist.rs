@@ -6,7 +6,16 @@ use crate::clock::Timestamp;
 use crate::datastore::together::Together;
 use crate::error::Result;
 
-/// Keeps the ids of denied tokens.
+/// Stores the ids of denied tokens.
+///
+/// The feature `tokens` needs this capability to revoke a single access token or refresh token. An id is
+/// stored only until its token would have expired.
+///
+/// # Errors
+///
+/// Every method fails with [`Error::Store`](crate::Error::Store) if the store does not answer.
+/// [`deny`](Self::deny) also fails with it if the application's work in its [`Together`] fails; then nothing
+/// is committed.
 #[async_trait]
 #[diagnostic::on_unimplemented(
     message = "the feature `tokens` needs a store that keeps which tokens are denied",
@@ -14,18 +23,20 @@ use crate::error::Result;
     note = "implement `rocket_security::datastore::Denylist` for it, or do not enable `Tokens`"
 )]
 pub trait Denylist: Send + Sync + 'static {
-    /// Denies the token of that id, of at most [`MAX_JTI_BYTES`] bytes, until it would have expired. False
-    /// when it is denied already: then it is until the later of both ends, and nothing is committed together
-    /// with it.
+    /// Denies the token with the id `jti`, of at most [`MAX_JTI_BYTES`] bytes, until it would have expired,
+    /// and commits `together` with it.
+    ///
+    /// Returns `false` if it is already denied. It then stays denied until the later of both times, and
+    /// `together` is not committed.
     async fn deny(&self, jti: &str, until: Timestamp, together: &Together) -> Result<bool>;
 
-    /// Checks whether the token of that id is denied, from any instance, from the moment of
-    /// [`deny`](Self::deny) on.
+    /// Checks whether the token with the id `jti` is denied. Every instance sees a denial as soon as
+    /// [`deny`](Self::deny) has returned.
     async fn is_denied(&self, jti: &str) -> Result<bool>;
 
-    /// Forgets the tokens that have expired at or before `now`, at most `limit`; says how many.
+    /// Deletes the ids of tokens that expired at or before `now`, at most `limit`, and returns how many.
     async fn delete_expired_denials(&self, now: Timestamp, limit: u32) -> Result<u64>;
 }
 
-/// The longest id of a token that is kept, in bytes.
+/// The longest id of a token that a store must accept, in bytes.
 pub const MAX_JTI_BYTES: usize = 64;

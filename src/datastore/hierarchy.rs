@@ -1,17 +1,16 @@
-//! What roles include, one step or many.
+//! The roles that roles include, directly or through others.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::datastore::role::NotIncluded;
 use crate::user::RoleName;
 
-/// Which roles there are, and what each was told to include.
+/// The roles, each with the roles that it includes directly.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Hierarchy(BTreeMap<RoleName, BTreeSet<RoleName>>);
 
 impl Hierarchy {
-    /// Puts together the roles and what they include; an inclusion of a role that is not among them is
-    /// passed over.
+    /// Creates a hierarchy from roles and inclusions. An inclusion with an unknown role is ignored.
     pub(super) fn new(
         roles: impl IntoIterator<Item = RoleName>,
         inclusions: impl IntoIterator<Item = (RoleName, RoleName)>,
@@ -27,7 +26,7 @@ impl Hierarchy {
         Self(all)
     }
 
-    /// Takes a role out, and out of every role that includes it; false when it is not among them.
+    /// Removes a role, also from every role that includes it. Returns `false` if there is no such role.
     #[cfg_attr(
         not(any(feature = "sqlite", feature = "postgres", feature = "mysql")),
         allow(dead_code, reason = "only a database writes it down")
@@ -39,7 +38,7 @@ impl Hierarchy {
         self.0.remove(role).is_some()
     }
 
-    /// Has a role include another; false when it does already.
+    /// Makes a role include another. Returns `false` if it does already.
     pub(super) fn include(
         &mut self,
         role: &RoleName,
@@ -56,12 +55,12 @@ impl Hierarchy {
         }
     }
 
-    /// Removes a role from those that another includes. Returns `false` if it was not included.
+    /// Stops a role from including another. Returns `false` if it does not include it directly.
     pub(super) fn exclude(&mut self, role: &RoleName, included: &RoleName) -> bool {
         self.0.get_mut(role).is_some_and(|its| its.remove(included))
     }
 
-    /// Returns a role, what it includes, what that includes, and so on.
+    /// Returns the role itself and all roles that it includes, directly or through others.
     pub(super) fn reach(&self, role: &RoleName) -> BTreeSet<RoleName> {
         let mut reached = BTreeSet::new();
         let mut next = vec![role];
@@ -73,7 +72,7 @@ impl Hierarchy {
         reached
     }
 
-    /// Returns each role with everything it [reaches](Self::reach).
+    /// Returns each role with everything that it [reaches](Self::reach).
     #[cfg_attr(
         not(any(feature = "sqlite", feature = "postgres", feature = "mysql")),
         allow(dead_code, reason = "only a database writes it down")

@@ -1,12 +1,12 @@
-//! What a store must do: a trait for each capability, with its contract and its rows.
+//! The storage traits: one for each capability, with its contract and its rows.
 //!
-//! | capability | file | who needs it |
+//! | capability | file | needed by |
 //! |---|---|---|
-//! | [`UserDatastore`] | `user.rs` | everybody |
-//! | [`SessionStore`] | `session.rs` | everybody |
-//! | [`OneTimeStore`] | `one_time.rs` | mailed links |
-//! | [`OutboxStore`] | `outbox.rs` | mail |
-//! | [`AttemptStore`] | `attempt.rs` | the limits on attempts |
+//! | [`UserDatastore`] | `user.rs` | every application |
+//! | [`SessionStore`] | `session.rs` | every application |
+//! | [`OneTimeStore`] | `one_time.rs` | every application, for mailed links |
+//! | [`OutboxStore`] | `outbox.rs` | every application, for mail |
+//! | [`AttemptStore`] | `attempt.rs` | every application, for the limits on attempts |
 //! | [`LapseStore`] | `lapse.rs` | the features `confirm` and `close_account` |
 //! | [`TicketStore`] | `one_time.rs` | the feature `tickets` |
 //! | [`OutboxAdmin`] | `outbox.rs` | the command line |
@@ -16,16 +16,23 @@
 //! | [`RefreshStore`] | `refresh.rs` | the feature `tokens` |
 //! | [`Denylist`] | `denylist.rs` | the feature `tokens` |
 //! | [`PersonalTokenStore`] | `personal_token.rs` | the feature `personal_tokens` |
-//! | [`CredentialStore`] | `credential.rs` | features with credentials beside the password |
-//! | [`AuditStore`] | `audit.rs` | the feature `audit`; not in memory |
+//! | [`CredentialStore`] | `credential.rs` | features with credentials besides the password |
+//! | [`AuditStore`] | `audit.rs` | the feature `audit`; [`MemoryDatastore`] does not implement it |
 //!
-//! [`SqlxDatastore`] keeps them in a database, [`MemoryDatastore`] in memory. The example
-//! `own_datastore` is a store of an application's own, on tables of its own, and
-//! `datastore_contract!`, of the test kit, tests one.
+//! [`SqlxDatastore`] stores all of this in a database, [`MemoryDatastore`] in memory. To use tables of your
+//! own, implement [`UserDatastore`] and the four traits that it requires; add the other traits for the
+//! features that you enable. The example `own_datastore` does this, and the macro `datastore_contract!` of
+//! the test kit runs the contract against your store.
 //!
-//! Two rules hold for all of them. **Check and act in one step**: where a contract says that one
-//! caller wins, two that come at once must not both win. **Together**: what is handed over as
-//! [`Together`] is committed with the change, or neither is.
+//! # Rules for every store
+//!
+//! - **Check and act in one step.** Where a contract says that exactly one of several concurrent callers
+//!   succeeds, two of them must never both succeed.
+//! - **All or nothing.** The store commits a change and the [`Together`] passed with it in one transaction,
+//!   or commits neither.
+//! - **Errors.** Every method fails with [`Error::Store`](crate::Error::Store) if the store does not answer.
+//!   A method with a `together` parameter also fails with it if the application's work in `together` fails;
+//!   the change is then not committed.
 
 pub mod attempt;
 pub mod audit;

@@ -1,4 +1,4 @@
-//! One-time tokens: what a mailed link carries.
+//! One-time tokens, which mailed links carry, and tickets.
 
 use rocket::async_trait;
 use uuid::Uuid;
@@ -10,7 +10,16 @@ use crate::datastore::user_change::UserChange;
 use crate::error::Result;
 use crate::user::{User, UserId};
 
-/// Keeps one-time tokens, as digests.
+/// Stores the digests of one-time tokens.
+///
+/// Every application needs this capability. The links that features such as `confirm` and `reset` mail carry
+/// such a token. The link holds the token itself; the store only ever sees its digest.
+///
+/// # Errors
+///
+/// Every method fails with [`Error::Store`](crate::Error::Store) if the store does not answer.
+/// [`consume_token`](Self::consume_token) also fails with it if the application's work in its [`Together`]
+/// fails; then nothing is committed.
 #[async_trait]
 #[diagnostic::on_unimplemented(
     message = "a `UserDatastore` has to keep one-time tokens, too",
@@ -19,16 +28,26 @@ use crate::user::{User, UserId};
             `rocket_security::datastore::OneTimeStore` for the store"
 )]
 pub trait OneTimeStore: Send + Sync + 'static {
-    /// Keeps a token, in place of one that was made for the same mail before and of the user's
-    /// older ones of its purpose; a [`lasting`](OneTimeToken::lasting) one replaces only the one of
-    /// its mail.
+    /// Stores a token, in one step with the checks and deletions below, and returns `true`.
     ///
-    /// False, and nothing kept, when the user is gone or has another epoch by now, and for one that
-    /// is not lasting when there is one of its purpose that was asked for later; for one that is, when
-    /// its mail is not in the outbox any more: the owner who took the account back has dropped it.
+    /// - It replaces a token that was created for the same mail before.
+    /// - It replaces the user's older tokens of its purpose, unless it or they are
+    ///   [`lasting`](OneTimeToken::lasting). A lasting token replaces only the token of its mail.
+    ///
+    /// Returns `false`, and stores nothing:
+    ///
+    /// - if the user is gone or has another epoch than `epoch`;
+    /// - for a token that is not lasting: if the user has one of its purpose that was requested later;
+    /// - for a lasting token: if its mail is no longer in the outbox, because an owner who took the account
+    ///   back has dropped it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Store`](crate::Error::Store) if a token that stays has this digest, or the store does not
+    /// answer.
     async fn create_token(&self, token: &OneTimeToken, epoch: i64) -> Result<bool>;
 
-    /// Finds a token that may still be used. Changes nothing.
+    /// Finds a token of this purpose that has not expired at `now`. Changes nothing.
     async fn find_token(
         &self,
         digest: &Digest,
@@ -36,11 +55,12 @@ pub trait OneTimeStore: Send + Sync + 'static {
         now: Timestamp,
     ) -> Result<Option<OneTimeToken>>;
 
-    /// Uses a token up and applies `change` to its user, as
-    /// [`update_user`](crate::datastore::UserDatastore::update_user) does, in one step.
+    /// Uses up a token and applies `change` to its user as
+    /// [`update_user`](crate::datastore::UserDatastore::update_user) does, with `together`, in one step.
+    /// Returns the changed user.
     ///
-    /// None when the token is unknown, used, expired or of another purpose, or the change does not
-    /// apply; it then stays as it is. Of any number of callers at once, exactly one gets the user.
+    /// Returns `None`, and changes nothing, if the token is unknown, used, expired or of another purpose, or
+    /// if the change does not apply. Of any number of concurrent callers, exactly one gets the user.
     async fn consume_token(
         &self,
         digest: &Digest,
@@ -50,11 +70,10 @@ pub trait OneTimeStore: Send + Sync + 'static {
         together: &Together,
     ) -> Result<Option<User>>;
 
-    /// Uses a token up and changes nothing else, its user's sessions and other tokens least of all; gives
-    /// what was kept of it.
+    /// Uses up a token and returns it. Changes nothing else: the user's sessions and other tokens stay.
     ///
-    /// None when the token is unknown, used, expired or of another purpose. Of any number of callers at
-    /// once, exactly one gets it.
+    /// Returns `None` if the token is unknown, used, expired or of another purpose. Of any number of
+    /// concurrent callers, exactly one gets the token.
     async fn spend_token(
         &self,
         digest: &Digest,
@@ -62,11 +81,14 @@ pub trait OneTimeStore: Send + Sync + 'static {
         now: Timestamp,
     ) -> Result<Option<OneTimeToken>>;
 
-    /// Deletes tokens that have expired; says how many.
+    /// Deletes tokens that have expired at `now`, and returns how many.
     async fn delete_expired_tokens(&self, now: Timestamp) -> Result<u64>;
 }
 
-/// Keeps one-time tokens of which a user may have several at once.
+/// Stores one-time tokens of which a user may have several at once.
+///
+/// The feature `tickets` needs this capability: a user may open several WebSockets at once, each with its own
+/// ticket.
 #[async_trait]
 #[diagnostic::on_unimplemented(
     message = "the feature `tickets` needs a store in which a user can have several tokens at once",
@@ -74,11 +96,15 @@ pub trait OneTimeStore: Send + Sync + 'static {
     note = "implement `rocket_security::datastore::TicketStore` for it, or do not enable `Tickets`"
 )]
 pub trait TicketStore: Send + Sync + 'static {
-    /// Keeps a token beside the user's others of its purpose, of which the oldest beyond `at_most` go:
-    /// one that no mail carries, of which a user may have several at once.
+    /// Stores a token in addition to the user's other tokens of its purpose, and deletes the oldest of these
+    /// so that at most `at_most` remain. No mail carries the token. Returns `true`.
     ///
-    /// False, and nothing changed, when the user is gone or has another epoch by now. Of any number of
-    /// tokens made at once, `at_most` remain.
+    /// Returns `false`, and changes nothing, if the user is gone or has another epoch than `epoch`. Of any
+    /// number of tokens created at once, `at_most` remain.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Store`](crate::Error::Store) if the store does not answer.
     async fn create_token_beside(
         &self,
         token: &OneTimeToken,
@@ -87,31 +113,31 @@ pub trait TicketStore: Send + Sync + 'static {
     ) -> Result<bool>;
 }
 
-/// A one-time token as the store keeps it: for one purpose, one user, one address, one use.
+/// A one-time token as stored: for one purpose, one user, one address and one use.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct OneTimeToken {
-    /// The digest of what the link carries.
+    /// The digest of the token that the link carries.
     pub digest: Digest,
     /// What it is for: the stem of the feature.
     pub purpose: String,
-    /// Whose it is.
+    /// The user it belongs to.
     pub user_id: UserId,
-    /// The address it was mailed to, as it was spelled.
+    /// The e-mail address it was mailed to, as it was spelled.
     pub address: String,
-    /// The mail it went out with.
+    /// The id of the mail that carries it.
     pub mail_id: Uuid,
-    /// Whether it outlives newer ones of its purpose and changes of its user's credentials: the way
-    /// back for the owner before such a change.
+    /// Whether it survives newer tokens of its purpose and changes of its user's credentials. Such a token
+    /// lets the previous owner take the account back after a change.
     pub lasting: bool,
-    /// When its mail was asked for.
+    /// When its mail was requested.
     pub asked_at: Timestamp,
-    /// Until when it may be used.
+    /// When it expires.
     pub expires_at: Timestamp,
 }
 
 impl OneTimeToken {
-    /// Returns a token that does not outlive a change of its user's credentials.
+    /// Creates a token that is not [`lasting`](Self::lasting).
     pub fn new(
         digest: Digest,
         purpose: impl Into<String>,

@@ -1,4 +1,4 @@
-//! Tokens that people make for programs of theirs, for the feature `personal_tokens`.
+//! Personal access tokens, which users create for their programs: for the feature `personal_tokens`.
 
 use rocket::async_trait;
 use uuid::Uuid;
@@ -9,11 +9,18 @@ use crate::datastore::together::Together;
 use crate::error::Result;
 use crate::user::{ScopeName, User, UserId};
 
-/// Keeps personal access tokens.
+/// Stores personal access tokens.
 ///
-/// In a store that has this capability a change of a user
-/// ([`update_user`](crate::UserDatastore::update_user) and whatever else raises the epoch) ends all
-/// their tokens with their sessions.
+/// The feature `personal_tokens` needs this capability. The user keeps the token; the store only ever sees
+/// the digest of its secret.
+///
+/// A change of a user ([`update_user`](crate::UserDatastore::update_user), and everything else that raises
+/// the epoch) ends all the user's tokens together with the sessions.
+///
+/// # Errors
+///
+/// Every method fails with [`Error::Store`](crate::Error::Store) if the store does not answer. A method that
+/// takes [`Together`] also fails with it if the application's work in it fails; then nothing is committed.
 #[async_trait]
 #[diagnostic::on_unimplemented(
     message = "the feature `personal_tokens` needs a store that keeps them",
@@ -22,12 +29,12 @@ use crate::user::{ScopeName, User, UserId};
             `PersonalTokens`"
 )]
 pub trait PersonalTokenStore: Send + Sync + 'static {
-    /// Keeps a token, unless its user has `max_per_user` of them or one of that name, those that have
-    /// expired but are not deleted among them.
+    /// Stores a token, unless its user already has `max_per_user` tokens or one of that name. Tokens that
+    /// have expired but are not deleted yet count, too.
     ///
-    /// Of any number of tokens made at once no more than `max_per_user` are kept, and of those of one
-    /// name one is. What is handed over as `together` is committed with [`Creation::Created`] and with
-    /// nothing else.
+    /// The checks and the insertion are one step: of any number of tokens created at once, at most
+    /// `max_per_user` are stored, and of those with the same name exactly one. Only [`Creation::Created`]
+    /// changes anything and commits `together`.
     async fn create_personal_token(
         &self,
         token: &PersonalTokenRecord,
@@ -35,20 +42,21 @@ pub trait PersonalTokenStore: Send + Sync + 'static {
         together: &Together,
     ) -> Result<Creation>;
 
-    /// Lists the tokens of a user, the newest first, those that have expired but are not deleted yet
-    /// among them.
+    /// Lists the tokens of a user, the newest first. Tokens that have expired but are not deleted yet are
+    /// included.
     async fn list_personal_tokens(&self, user: UserId) -> Result<Vec<PersonalTokenRecord>>;
 
-    /// Finds a token by the digest of its secret, with its user and their roles, in one query: asked with
-    /// each request that brings one.
+    /// Finds a token by the digest of its secret, with its user and their roles, in one query. Every request
+    /// with a personal access token calls this.
     ///
-    /// One of an older epoch than its user's is not found; one that has expired is, until it is deleted.
+    /// A token of an older epoch than its user's is not found. An expired token is found until it is deleted.
     async fn find_personal_token(
         &self,
         digest: &Digest,
     ) -> Result<Option<(PersonalTokenRecord, User)>>;
 
-    /// Notes that a token was used, or refused for its age, unless that was noted after `unless_since`.
+    /// Sets when a token was last presented to `now`, whether it was accepted or refused because it had
+    /// expired. Changes nothing if it was last presented after `unless_since`.
     async fn touch_personal_token(
         &self,
         digest: &Digest,
@@ -56,8 +64,8 @@ pub trait PersonalTokenStore: Send + Sync + 'static {
         unless_since: Timestamp,
     ) -> Result<()>;
 
-    /// Ends a token of a user by its public id; false when that user has no such token, and then nothing
-    /// is committed together with it.
+    /// Deletes a token of a user by its public id, and commits `together` with it. Returns `false`, and
+    /// commits nothing, if the user has no such token.
     async fn revoke_personal_token(
         &self,
         user: UserId,
@@ -65,51 +73,51 @@ pub trait PersonalTokenStore: Send + Sync + 'static {
         together: &Together,
     ) -> Result<bool>;
 
-    /// Deletes tokens that expired at or before `expired`; says how many.
+    /// Deletes tokens that expired at or before `expired`, and returns how many.
     async fn delete_expired_personal_tokens(&self, expired: Timestamp) -> Result<u64>;
 }
 
-/// What came of keeping a token.
+/// The outcome of storing a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Creation {
-    /// It is kept.
+    /// The token was stored.
     Created,
-    /// The user has as many as they may.
+    /// The user already has as many tokens as allowed.
     TooMany,
-    /// The user has one of that name.
+    /// The user already has a token of that name.
     NameTaken,
-    /// The user is gone, switched off, closed, or has another epoch by now: a change of the password
-    /// meanwhile wins.
+    /// The user is gone, deactivated or closed, or has another epoch than the token: a password change in the
+    /// meantime wins.
     AccountChanged,
 }
 
-/// A token as the store keeps it.
+/// A personal access token as stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PersonalTokenRecord {
     /// The digest of its secret.
     pub digest: Digest,
-    /// The name under which it is listed and revoked; no credential.
+    /// The public id, under which it is listed and revoked. It is not a credential.
     pub id: Uuid,
-    /// Whose it is.
+    /// The user it belongs to.
     pub user_id: UserId,
-    /// The user's epoch when it was made.
+    /// The user's epoch when it was created.
     pub epoch: i64,
-    /// What its owner calls it: 1 to 100 characters, and no other token of theirs has the same.
+    /// The name that its user chose: 1 to 100 characters, different from those of the user's other tokens.
     pub name: String,
-    /// What it may be used for.
+    /// The scopes, which limit what it may be used for.
     pub scopes: Vec<ScopeName>,
-    /// When it was made.
+    /// When it was created.
     pub created_at: Timestamp,
-    /// When it ends; none when it does not by itself.
+    /// When it expires; `None` if it does not expire.
     pub expires_at: Option<Timestamp>,
-    /// When it was last used, or refused for its age, to the minute.
+    /// When it was last used, or refused because it had expired, to the minute.
     pub last_used_at: Option<Timestamp>,
 }
 
 impl PersonalTokenRecord {
-    /// Returns a token without scopes that does not end by itself and was not used yet.
+    /// Creates a token without scopes that does not expire and has not been used yet.
     pub fn new(
         digest: Digest,
         id: Uuid,

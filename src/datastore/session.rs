@@ -12,7 +12,15 @@ use crate::datastore::together::Together;
 use crate::error::Result;
 use crate::user::{Proofs, User, UserId};
 
-/// Keeps sessions.
+/// Stores sessions.
+///
+/// Every application needs this capability: each login in a browser begins a session, and each request with a
+/// session cookie looks one up. The cookie holds the session's id; the store only ever sees the digest of it.
+///
+/// # Errors
+///
+/// Every method fails with [`Error::Store`](crate::Error::Store) if the store does not answer. A method that
+/// takes [`Together`] also fails with it if the application's work in it fails; then nothing is committed.
 #[async_trait]
 #[diagnostic::on_unimplemented(
     message = "a `UserDatastore` has to keep sessions, too",
@@ -21,17 +29,20 @@ use crate::user::{Proofs, User, UserId};
             `rocket_security::datastore::SessionStore` for the store"
 )]
 pub trait SessionStore: Send + Sync + 'static {
-    /// Begins a session and ends the user's oldest others beyond `max_per_user`: gives which. The user no longer
-    /// expires ([`User::expires_at`]), because the account is in use.
+    /// Begins a session, ends the user's oldest other sessions so that at most `max_per_user` remain, and
+    /// returns those that it ended. The user no longer expires ([`User::expires_at`]), because the account is
+    /// in use.
     ///
-    /// None when the user is gone, switched off, closed, or has another epoch by now: a change of the
-    /// password during this login wins. Of any number of sessions begun at once,
+    /// Returns `None`, and changes nothing, if the user is gone, deactivated or closed, or has another epoch
+    /// than the session: a password change during this login wins.
+    ///
+    /// A session that names a [`series`](SessionRecord::series) replaces the session that names it already.
+    /// It does not begin (`None`) if its user no longer has this series. A session that ends because there
+    /// are too many takes its series along. In a store that does not implement
+    /// [`RememberStore`](crate::datastore::RememberStore), no session names a series.
+    ///
+    /// All of it is one step, which commits `together` with it. Of any number of sessions begun at once,
     /// `max_per_user` remain.
-    ///
-    /// A session that names a series takes the place of the one that names it already; none begins when
-    /// its user has no such series any more. One that ends because there are too many takes its series
-    /// along. In a store that is no [`RememberStore`](crate::datastore::RememberStore) no session ever
-    /// names one.
     async fn begin_session(
         &self,
         session: &SessionRecord,
@@ -39,22 +50,23 @@ pub trait SessionStore: Send + Sync + 'static {
         together: &Together,
     ) -> Result<Option<Vec<EndedSession>>>;
 
-    /// Lists the sessions of a user, the newest first, those that are too old but not deleted yet among
-    /// them.
+    /// Lists the sessions of a user, the newest first. Sessions that are too old but not deleted yet are
+    /// included.
     async fn list_sessions(&self, user: UserId) -> Result<Vec<SessionRecord>>;
 
     /// Finds a session by the digest of its id, with its user and their roles, in one query.
     ///
-    /// A session of an older epoch than its user's is not found.
+    /// Returns `None` if there is no such session, or if it has an older epoch than its user. The caller
+    /// checks how old the session is and whether the user may log in.
     async fn find_session(&self, digest: &Digest) -> Result<Option<(SessionRecord, User)>>;
 
-    /// Finds a session of a user by its public id, with that user and their roles: what a token that was
-    /// made in the session is looked up by.
+    /// Finds a session of a user by its public id, with that user and their roles. A token that was issued in
+    /// a session is checked this way.
     ///
-    /// As [`find_session`](Self::find_session) it does not find one of an older epoch. It is asked where the
-    /// feature `tokens` is not enabled, which has
-    /// [`find_bearer`](crate::datastore::RefreshStore::find_bearer) for that; this is right for any store, and
-    /// takes two queries where one would do.
+    /// As with [`find_session`](Self::find_session), a session of an older epoch is not found. The framework
+    /// calls this only if the feature `tokens` is not enabled, which uses
+    /// [`find_bearer`](crate::datastore::RefreshStore::find_bearer) instead. The default implementation is
+    /// correct for every store, but needs two queries where one would do.
     async fn find_session_of(
         &self,
         user: UserId,
@@ -67,8 +79,8 @@ pub trait SessionStore: Send + Sync + 'static {
         }
     }
 
-    /// Notes that the session was used, unless that was noted after `unless_since` or the session has
-    /// [expired](Self::expire_session).
+    /// Sets when the session was last used to `now`. Changes nothing if it was last used after
+    /// `unless_since`, or if the session has [expired](Self::expire_session).
     async fn touch_session(
         &self,
         digest: &Digest,
@@ -76,12 +88,12 @@ pub trait SessionStore: Send + Sync + 'static {
         unless_since: Timestamp,
     ) -> Result<()>;
 
-    /// Makes a session unused since [`NEVER`], so that no clock that steps back revives
-    /// it, if it was last used at or before `idle` or begun at or before `begun`. The row stays: a logout
-    /// still finds it.
+    /// Expires a session if it was last used at or before `idle`, or begun at or before `begun`: sets its
+    /// last use to [`NEVER`], so that a clock that is set back does not revive it. The row stays, so that a
+    /// logout still finds it.
     ///
-    /// The default is right for any store whose [`touch_session`](Self::touch_session) is, and takes three
-    /// statements where one would do.
+    /// The default implementation is correct for every store whose [`touch_session`](Self::touch_session) is,
+    /// but needs three statements where one would do.
     async fn expire_session(
         &self,
         digest: &Digest,
@@ -97,13 +109,15 @@ pub trait SessionStore: Send + Sync + 'static {
         }
     }
 
-    /// Ends a session, the series that it names, for its browser would come back by it, and in a
-    /// [`RefreshStore`](crate::datastore::RefreshStore) the families that began in it or name that series; false
-    /// when there was no such session, and then nothing is committed together with it.
+    /// Ends a session and the series that it names, because the browser would otherwise log in again with it.
+    /// In a [`RefreshStore`](crate::datastore::RefreshStore), also ends the families that began in the
+    /// session or name that series. All of it is one step, which commits `together` with it.
+    ///
+    /// Returns `false`, and commits nothing, if there is no such session.
     async fn end_session(&self, digest: &Digest, together: &Together) -> Result<bool>;
 
     /// Deletes sessions that were last used at or before `idle`, or begun at or before `begun`, at most
-    /// `limit`; gives which.
+    /// `limit`, and returns them.
     async fn delete_ended_sessions(
         &self,
         idle: Timestamp,
@@ -112,7 +126,7 @@ pub trait SessionStore: Send + Sync + 'static {
     ) -> Result<Vec<EndedSession>>;
 }
 
-/// A moment after every use of a session: the beginning of the year 9999, to which all databases count.
+/// A moment after every use of a session: the beginning of the year 9999. All databases can represent it.
 const AFTER_ALL_USE: Timestamp = match DateTime::from_timestamp(253_370_764_800, 0) {
     Some(time) => time,
     None => Timestamp::MAX_UTC,
@@ -124,45 +138,45 @@ const AFTER_ALL_USE: Timestamp = match DateTime::from_timestamp(253_370_764_800,
 pub struct EndedSession {
     /// Its public id.
     pub id: Uuid,
-    /// Whose it was.
+    /// The user it belonged to.
     pub user_id: UserId,
 }
 
 impl EndedSession {
-    /// Returns a session of a user that has ended.
+    /// Creates the record of a user's ended session.
     pub fn new(id: Uuid, user_id: UserId) -> Self {
         Self { id, user_id }
     }
 }
 
-/// A session as the store keeps it.
+/// A session as stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SessionRecord {
     /// The digest of the id that the cookie holds.
     pub digest: Digest,
-    /// The name under which people see the session; no credential.
+    /// The public id, under which the session is listed and ended. It is not a credential.
     pub id: Uuid,
-    /// Whose session it is.
+    /// The user who is logged in.
     pub user_id: UserId,
-    /// The user's epoch when it began.
+    /// The user's epoch when the session began.
     pub epoch: i64,
-    /// What its user proved.
+    /// What the user has proved.
     pub proofs: Proofs,
-    /// The network address it began from.
+    /// The IP address that the session began from.
     pub client: Option<IpAddr>,
-    /// The browser it began in, cut to 255 characters.
+    /// The `User-Agent` of the browser that it began in, cut to 255 characters.
     pub user_agent: Option<String>,
     /// When it began.
     pub created_at: Timestamp,
     /// When it was last used, to the minute.
     pub last_seen_at: Timestamp,
-    /// The digest of the selector of the series by which its browser is remembered, if it is.
+    /// The digest of the selector of the series by which the browser is remembered, if it is.
     pub series: Option<Digest>,
 }
 
 impl SessionRecord {
-    /// Returns a session that begins now, of which neither address nor browser is known.
+    /// Creates a session that begins at `created_at`, without IP address, user agent and series.
     pub fn new(
         digest: Digest,
         id: Uuid,
@@ -190,13 +204,13 @@ impl SessionRecord {
         self.proofs.authn_via()
     }
 
-    /// Returns the time of the user's latest proof; [`NEVER`] if their browser was remembered and nothing
-    /// more.
+    /// Returns the time of the user's latest proof, or [`NEVER`] if the user has only been remembered by the
+    /// browser.
     pub fn authenticated_at(&self) -> Timestamp {
         self.proofs.latest()
     }
 
-    /// Checks whether the user proved who they are no longer ago than `window`.
+    /// Checks whether the user's latest proof is less than `window` old.
     pub fn is_fresh(&self, window: TimeDelta, now: Timestamp) -> bool {
         let at = self.authenticated_at();
         at > NEVER && now - at < window

@@ -9,52 +9,58 @@ use rocket::futures::future::BoxFuture;
 
 use crate::datastore::outbox::NewMail;
 
-/// What is committed together with a change, or not at all.
+/// Mails and work that are committed together with a change, or not at all.
+///
+/// Methods of stores that change something take it as a parameter. A store of your own stores
+/// [`mail`](Self::mail) in its outbox and calls [`run_in`](Self::run_in), both in the transaction of the
+/// change. A store without transactions returns an error if [`has_work`](Self::has_work).
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Together {
-    /// Mails to be sent because of the change.
+    /// Mails to send because of the change. A store adds them to the outbox as
+    /// [`push_mail`](crate::datastore::OutboxStore::push_mail) does.
     pub mail: Vec<NewMail>,
-    /// What the application does in the same transaction.
+    /// Work of the application in the same transaction.
     pub work: Vec<Work>,
-    /// What is done when all else is, for it holds up everybody else who does the same.
+    /// Work that runs after all other work, because it locks rows that many transactions need.
     pub last: Vec<Work>,
 }
 
 impl Together {
-    /// Nothing but the change itself.
+    /// Creates an empty value: only the change itself is committed.
     pub fn nothing() -> Self {
         Self::default()
     }
 
-    /// The change, and these mails.
+    /// Creates a value with these mails.
     pub fn mail(mail: Vec<NewMail>) -> Self {
         Self { mail, ..Self::default() }
     }
 
-    /// Adds what the application does in the transaction of the change, on the store's own
-    /// connection: it is committed with the change, and the change with it, or neither is.
+    /// Adds work of the application to the transaction of the change, on the store's own connection: the
+    /// change and the work are committed together, or neither is.
     ///
     /// `C` is the connection of the store: `sqlx::SqliteConnection`, `sqlx::PgConnection` or
-    /// `sqlx::MySqlConnection` of sqlx 0.9 for a [`SqlxDatastore`](crate::datastore::SqlxDatastore), or the [`StoreConnection`] of a
-    /// store of your own. If it is that of another store, the change is refused.
+    /// `sqlx::MySqlConnection` of sqlx 0.9 for a [`SqlxDatastore`](crate::datastore::SqlxDatastore), or the
+    /// [`StoreConnection`] of a store of your own. If it is the connection of another store, the change
+    /// fails.
     ///
-    /// Behind a pooler in transaction mode each statement is said with `.persistent(false)`: a
-    /// statement that is prepared for longer is not there on the next connection.
+    /// Behind a pooler in transaction mode, call `.persistent(false)` on each statement: the next transaction
+    /// may get another connection, which does not have the prepared statements of this one.
     ///
     /// # Refusing
     ///
-    /// What only the transaction can find out, such as a name that is taken, is refused
-    /// by failing with a [`Rejection`](crate::Rejection) or with
-    /// [`FieldErrors`](crate::rejection::FieldErrors): nothing is committed, and that is what the
-    /// client is told, instead of 503. In a registration such an answer tells that the address was
-    /// free, for work is done for new accounts only.
+    /// Some conflicts show only in the transaction, for example a name that is already taken. To refuse the
+    /// change, fail with a [`Rejection`](crate::Rejection) or with
+    /// [`FieldErrors`](crate::rejection::FieldErrors): nothing is committed, and the client gets this answer
+    /// instead of status 503. In a registration, such an answer reveals that the address was free, because
+    /// the work runs only for new accounts.
     ///
     /// # Rules
     ///
-    /// The work must not commit, and it hands on what a statement fails with: PostgreSQL undoes the
-    /// whole transaction then, whatever the work makes of it. It is done again when the database has
-    /// undone the transaction to let another one pass, if it says so with the `sqlx::Error` itself.
+    /// The work must not commit, and must return the error of each statement that fails: PostgreSQL then
+    /// undoes the whole transaction, whatever the work does. If the database undid the transaction to let
+    /// another one pass, the work runs again, provided that it returned the `sqlx::Error` itself.
     ///
     /// ```
     /// # use rocket_security::datastore::Together;
@@ -69,7 +75,7 @@ impl Together {
     /// });
     /// ```
     ///
-    /// Any other connection does not compile, such as that of another version of sqlx:
+    /// Any other type of connection does not compile, for example that of another version of sqlx:
     ///
     /// ```compile_fail,E0277
     /// # use rocket_security::datastore::Together;
@@ -86,8 +92,8 @@ impl Together {
         self
     }
 
-    /// Adds work as [`and`](Self::and) does, that is done when all other work is: it locks what every
-    /// change locks, such as the head of a journal, and a transaction that locks it last holds it for
+    /// Adds work as [`and`](Self::and) does, but runs it after all other work. Use it for work that locks
+    /// what every change locks, such as the head of a journal: a transaction that locks it last holds it for
     /// the shortest time and causes no deadlock.
     pub fn and_last<C, F>(mut self, work: F) -> Self
     where
@@ -98,7 +104,7 @@ impl Together {
         self
     }
 
-    /// Adds all that `other` holds.
+    /// Adds the mails and the work of `other`.
     pub fn join(mut self, mut other: Self) -> Self {
         self.mail.append(&mut other.mail);
         self.work.append(&mut other.work);
@@ -106,17 +112,18 @@ impl Together {
         self
     }
 
-    /// Returns `true` if there is work for a transaction.
+    /// Returns `true` if there is work to run in a transaction.
     pub fn has_work(&self) -> bool {
         !self.work.is_empty() || !self.last.is_empty()
     }
 
-    /// Does the application's work, for stores: within the transaction of the change, before it
-    /// is committed. A store without transactions refuses every change that comes with work.
+    /// Runs the application's work, for stores: in the transaction of the change, before it is committed. A
+    /// store without transactions must fail every change that comes with work.
     ///
     /// # Errors
     ///
-    /// Whatever the work fails with; then the change must not be committed.
+    /// The error that the work fails with. The store must then not commit the change, and returns
+    /// [`Error::Store`](crate::Error::Store) with this error inside.
     pub async fn run_in<C: Send + 'static>(&self, connection: &mut C) -> Result<(), WorkFault> {
         for Work(work) in self.work.iter().chain(&self.last) {
             work(connection).await?;
@@ -125,10 +132,10 @@ impl Together {
     }
 }
 
-/// A connection on which an application does its own work, in the transaction of a change.
+/// A connection on which an application runs its own work, in the transaction of a change.
 ///
-/// The connections of the enabled drivers of [`SqlxDatastore`](crate::datastore::SqlxDatastore) are. A store of your own implements it
-/// for the type that it hands to [`Together::run_in`].
+/// The connections of the enabled drivers of [`SqlxDatastore`](crate::datastore::SqlxDatastore) implement it.
+/// Implement it for the type that your own store passes to [`Together::run_in`].
 #[diagnostic::on_unimplemented(
     message = "no store has a connection of the type `{Self}`",
     label = "not the connection of a store",
@@ -139,15 +146,15 @@ impl Together {
 )]
 pub trait StoreConnection: Send + 'static {}
 
-/// What can go wrong with an application's work.
+/// The error of an application's work.
 pub type WorkFault = Box<dyn StdError + Send + Sync>;
 
-/// What an application does in the transaction of a change. Made by [`Together::and`].
+/// Work of an application in the transaction of a change. Created by [`Together::and`].
 #[derive(Clone)]
 pub struct Work(Arc<WorkFn>);
 
 impl Work {
-    /// Puts work behind a look at what kind of connection it is given.
+    /// Wraps work so that it fails if it gets a connection of another type.
     fn on<C, F>(work: F) -> Self
     where
         C: Send + 'static,

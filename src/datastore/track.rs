@@ -8,7 +8,13 @@ use crate::clock::Timestamp;
 use crate::error::Result;
 use crate::user::UserId;
 
-/// Keeps the last two logins of each user.
+/// Stores the last two logins of each user, and how often they logged in.
+///
+/// The feature `track` needs this capability.
+///
+/// # Errors
+///
+/// Both methods fail with [`Error::Store`](crate::Error::Store) if the store does not answer.
 #[async_trait]
 #[diagnostic::on_unimplemented(
     message = "the feature `track` needs a store that keeps logins",
@@ -16,31 +22,32 @@ use crate::user::UserId;
     note = "implement `rocket_security::datastore::TrackStore` for it, or do not enable `Track`"
 )]
 pub trait TrackStore: Send + Sync + 'static {
-    /// Notes a login: what was current becomes last, and the count rises by one, in one step.
+    /// Records a login of a user at a time and from an IP address. In one step, the current login becomes the
+    /// last one, the new login becomes the current one, and the count rises by one.
     async fn record_login(&self, id: UserId, at: Timestamp, client: Option<IpAddr>) -> Result<()>;
 
-    /// Finds what is known of a user's logins.
+    /// Finds the recorded logins of a user. Returns `None` if none was recorded.
     async fn find_track(&self, id: UserId) -> Result<Option<TrackedLogins>>;
 }
 
-/// The logins of a user.
+/// The recorded logins of a user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TrackedLogins {
-    /// When they logged in this time.
+    /// When the user logged in this time.
     pub current_login_at: Timestamp,
-    /// From where, this time.
+    /// The IP address of this login.
     pub current_login_ip: Option<IpAddr>,
-    /// When they logged in the time before.
+    /// When the user logged in the time before.
     pub last_login_at: Option<Timestamp>,
-    /// From where, the time before.
+    /// The IP address of the login before.
     pub last_login_ip: Option<IpAddr>,
-    /// How often they logged in.
+    /// How often the user has logged in.
     pub login_count: i64,
 }
 
 impl TrackedLogins {
-    /// Returns what is known after a user's first login.
+    /// Creates the record of a user's first login.
     pub fn new(at: Timestamp, client: Option<IpAddr>) -> Self {
         Self {
             current_login_at: at,

@@ -1,4 +1,4 @@
-//! Users and what proves to be them.
+//! Users and their passwords.
 
 pub use crate::datastore::user_change::UserChange;
 
@@ -16,14 +16,23 @@ use crate::datastore::together::Together;
 use crate::error::Result;
 use crate::user::{Email, Identity, User, UserId, Username};
 
-/// Keeps users.
+/// Stores users and their password hashes.
 ///
-/// Users are returned with their [`roles`](User::roles) and [`permissions`](User::permissions), if the
-/// store has any. A store in which they can be changed is a [`RoleStore`].
+/// Every application needs this capability and the four that it requires: [`SessionStore`], [`OneTimeStore`],
+/// [`OutboxStore`] and [`AttemptStore`]. One store implements all five, because many changes of a user also
+/// change the user's sessions, tokens and mail in the same transaction.
 ///
-/// It stands on the capabilities that every application needs; a store implements them all.
+/// Every method that returns a [`User`] includes the user's [`roles`](User::roles) and
+/// [`permissions`](User::permissions), if the store has any. A store that can also change them implements
+/// [`RoleStore`].
 ///
-/// Every method fails with [`Error::Store`](crate::Error::Store) when the store does not answer.
+/// To implement a store of your own, start from the example `own_datastore` and test the store with
+/// `datastore_contract!`.
+///
+/// # Errors
+///
+/// Every method fails with [`Error::Store`](crate::Error::Store) if the store does not answer. A method that
+/// takes [`Together`] also fails with it if the application's work in it fails; then nothing is committed.
 #[async_trait]
 #[diagnostic::on_unimplemented(
     message = "`Security` needs a store of users, which `{Self}` is not",
@@ -32,24 +41,26 @@ use crate::user::{Email, Identity, User, UserId, Username};
             `SessionStore`, `OneTimeStore`, `OutboxStore` and `AttemptStore`"
 )]
 pub trait UserDatastore: SessionStore + OneTimeStore + OutboxStore + AttemptStore {
-    /// Finds a user by id, with roles and their permissions.
+    /// Finds a user by id, with roles and their permissions. Returns `None` if there is no such user.
     async fn find_user(&self, id: UserId) -> Result<Option<User>>;
 
-    /// Finds a user by what they typed, with roles, their permissions, and the hash of the
+    /// Finds a user by e-mail address or username, with roles, their permissions, and the hash of the
     /// password.
     ///
-    /// Looks up [`Identity::canonical`], byte for byte.
+    /// Compares [`Identity::canonical`] byte for byte. Returns `None` if no user has this identity.
     async fn find_credentials(&self, identity: &Identity) -> Result<Option<UserWithPassword>>;
 
-    /// Lists users in the order of their ids, beginning behind `after`, at most `limit`.
+    /// Lists at most `limit` users in the order of their ids, starting after `after`, or with the first user
+    /// if `after` is `None`.
     async fn list_users(&self, after: Option<UserId>, limit: u32) -> Result<Vec<User>>;
 
-    /// Lists the password hashes of users in the order of their ids, beginning behind `after`, at most
-    /// `limit`: those of users who have one.
+    /// Lists the password hashes of at most `limit` users in the order of their ids, starting after `after`.
+    /// Users without a password are skipped and do not count towards `limit`.
     ///
-    /// It is asked at the launch and every ten minutes, for the parameters that the hashes were made
-    /// with: the work for accounts that do not exist follows them. The default is right for any store, and
-    /// takes a query for each user where one would do.
+    /// The framework calls this at launch and every ten minutes. It reads the parameters of the hashes, so
+    /// that a login to an account that does not exist takes as much work as one to an account that does. The
+    /// default implementation is correct for every store, but needs one query for each user where a single
+    /// query would do.
     async fn list_password_hashes(
         &self,
         after: Option<UserId>,
@@ -74,11 +85,12 @@ pub trait UserDatastore: SessionStore + OneTimeStore + OutboxStore + AttemptStor
         Ok(hashes)
     }
 
-    /// Finds who has a username that is looked up alike ([`Username::canonical`]) or looks alike
-    /// ([`Username::skeleton`]): another user must not have it. That can be two users.
+    /// Finds the users whose username is looked up alike ([`Username::canonical`]) or looks alike
+    /// ([`Username::skeleton`]). No other user may take such a username.
     ///
-    /// It is asked when a user chooses a username. The default is right for any store, and reads all users:
-    /// a store whose users go by usernames looks them up.
+    /// There can be two: one user with the same canonical form, and another with the same skeleton. The
+    /// framework calls this when a user chooses a username. The default implementation is correct for every
+    /// store, but reads all users; a store with usernames should look them up by index.
     async fn find_username_holders(&self, username: &Username) -> Result<Vec<UserId>> {
         let (mut holders, mut after) = (Vec::new(), None);
         let is_alike = |other: &Username| {
@@ -95,20 +107,24 @@ pub trait UserDatastore: SessionStore + OneTimeStore + OutboxStore + AttemptStor
         }
     }
 
-    /// Makes a user, or says what of theirs is taken: the address, or the username, by one that is
-    /// looked up alike or looks alike. When both are, either is said.
+    /// Creates a user and returns it, or returns which part of its identity is taken: the e-mail address, or
+    /// a username that is looked up alike or looks alike. If both are taken, returns either.
     ///
-    /// Of any number of callers with one address or one username at once, exactly one gets the user,
-    /// and only that one's `together` is committed.
+    /// Atomic: of any number of concurrent callers with the same address or the same username, exactly one
+    /// creates a user, and only that caller's `together` is committed.
     async fn create_user(&self, user: &NewUser, together: &Together)
     -> Result<Result<User, Taken>>;
 
-    /// Changes a credential or the status of a user, or gives none when there is no such user or
-    /// the change does not apply to them.
+    /// Changes the password, the identity or the status of a user, and returns the changed user.
     ///
-    /// None, too, when the address or the username it sets is another's. In the same step the user's `epoch` rises,
-    /// and all their sessions and one-time tokens die, but for those tokens that are
-    /// [`lasting`](crate::datastore::one_time::OneTimeToken::lasting).
+    /// Returns `None`, and changes nothing, if there is no such user, if a condition of the change does not
+    /// hold (for example [`UserChange::epoch`]), or if another user has the address or the username that it
+    /// sets.
+    ///
+    /// In the same step, the store raises the user's `epoch` by one, deletes all their sessions and one-time
+    /// tokens except [`lasting`](crate::datastore::one_time::OneTimeToken::lasting) tokens, and commits
+    /// `together`. A store with the capabilities for remembered browsers, refresh tokens and personal tokens
+    /// deletes these, too.
     async fn update_user(
         &self,
         id: UserId,
@@ -116,8 +132,11 @@ pub trait UserDatastore: SessionStore + OneTimeStore + OutboxStore + AttemptStor
         together: &Together,
     ) -> Result<Option<User>>;
 
-    /// Replaces the hash `old` of the same password by `new`; false when `old` is not there any
-    /// more. Nothing else changes: the password is the same.
+    /// Replaces the hash `old` by `new`, a better hash of the same password. Returns `false`, and changes
+    /// nothing, if `old` is no longer the user's hash.
+    ///
+    /// The comparison and the replacement are one step. The epoch and the sessions of the user stay, because
+    /// the password is the same.
     async fn replace_password_hash(
         &self,
         id: UserId,
@@ -125,22 +144,22 @@ pub trait UserDatastore: SessionStore + OneTimeStore + OutboxStore + AttemptStor
         new: &PasswordHash,
     ) -> Result<bool>;
 
-    /// Deletes a user and everything that is theirs; false when there is no such user. The id is
-    /// never given to another.
+    /// Deletes a user and everything that belongs to the user, and commits `together`, in one step. Returns
+    /// `false` if there is no such user. The id is never assigned to another user.
     async fn delete_user(&self, id: UserId, together: &Together) -> Result<bool>;
 
-    /// Returns this store as one whose accounts come to an end by themselves, if they do.
+    /// Returns this store as a [`LapseStore`], or `None` if it is not one.
     ///
-    /// A [`LapseStore`] writes `Some(self)`.
+    /// A store that implements [`LapseStore`] returns `Some(self)`. _Default:_ `None`.
     fn lapse_store(&self) -> Option<&dyn LapseStore> {
         None
     }
 
-    /// Returns this store as one that keeps roles, if it does: what the launch creates and checks the roles
-    /// by that guards name. Without it, the launch does neither, and users have the roles that the store
-    /// gives out.
+    /// Returns this store as a [`RoleStore`], or `None` if it is not one.
     ///
-    /// A [`RoleStore`] writes `Some(self)`.
+    /// The launch uses it to create or check the roles that guards name. Without it, the launch does neither,
+    /// and users have the roles that the store returns with them. A store that implements [`RoleStore`]
+    /// returns `Some(self)`. _Default:_ `None`.
     fn role_store(&self) -> Option<&dyn RoleStore> {
         None
     }
@@ -149,28 +168,29 @@ pub trait UserDatastore: SessionStore + OneTimeStore + OutboxStore + AttemptStor
 /// How many users a default method reads at a time.
 const PAGE: u32 = 1_000;
 
-/// A user to be made.
+/// A user to create.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct NewUser {
-    /// The identifier, random.
+    /// The id, random.
     pub id: UserId,
-    /// The address as typed.
+    /// The e-mail address as typed.
     pub email: Email,
-    /// The username, if there is one.
+    /// The username, if the user has one.
     pub username: Option<Username>,
-    /// The hash of the password, if there is one.
+    /// The hash of the password, if the user has one.
     pub password_hash: Option<PasswordHash>,
-    /// When the address was proved, if it is.
+    /// When the address was confirmed; `None` if it is not confirmed yet.
     pub confirmed_at: Option<Timestamp>,
-    /// When the account is deleted unless its address is confirmed, or its user logs in, before.
+    /// When the account is deleted, unless its address is confirmed or its user logs in before; `None` if it
+    /// does not expire.
     pub expires_at: Option<Timestamp>,
-    /// The time of making.
+    /// When the user was created.
     pub created_at: Timestamp,
 }
 
 impl NewUser {
-    /// Returns a user without username and password, whose address was not proved.
+    /// Creates a user with neither username nor password, and with an unconfirmed address.
     pub fn new(id: UserId, email: Email, created_at: Timestamp) -> Self {
         Self {
             id,
@@ -184,28 +204,28 @@ impl NewUser {
     }
 }
 
-/// What of a new user is another's already.
+/// Which part of a new user's identity belongs to another user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Taken {
-    /// The address.
+    /// The e-mail address.
     Email,
     /// The username, or one that looks like it.
     Username,
 }
 
-/// A user and what proves to be them.
+/// A user with the hash of the password.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct UserWithPassword {
     /// The user, with roles.
     pub user: User,
-    /// The hash of the password, if there is one.
+    /// The hash of the password, if the user has one.
     pub password_hash: Option<PasswordHash>,
 }
 
 impl UserWithPassword {
-    /// Returns a user with the hash of the password, if there is one.
+    /// Creates the pair from a user and the hash of the password, if the user has one.
     pub fn new(user: User, password_hash: Option<PasswordHash>) -> Self {
         Self { user, password_hash }
     }

@@ -1,5 +1,5 @@
-//! Pages that ask for an address and mail something to it: with the same answer and the same work for every
-//! address, so that no one learns which of them has an account.
+//! Pages that ask for an e-mail address and mail something to it. Every address gets the same answer and
+//! takes the same work, so that no one learns which addresses have an account.
 
 use serde::Deserialize;
 
@@ -16,12 +16,12 @@ use crate::web::reply::{HandlerResult, Reply};
 use crate::web::submission::{Form, Submission};
 use crate::web::visit::Visit;
 
-/// What is submitted: an address.
+/// The submitted form: an e-mail address.
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct LinkRequestForm {
     email: String,
-    /// Read from the form as it was sent, to be kept in the browser.
+    /// Read from the request itself, and kept in the browser.
     #[allow(dead_code, reason = "a field of the form")]
     next: Option<String>,
 }
@@ -30,14 +30,13 @@ impl Form for LinkRequestForm {
     const SECRET: &'static [&'static str] = &[];
 }
 
-/// A page that asks for an address.
-#[non_exhaustive]
+/// A page that asks for an e-mail address.
 pub struct LinkRequest {
-    /// What is asked for: the name under which requests and mails are limited.
+    /// The name under which requests and mails are limited.
     pub kind: &'static str,
     /// The template of the page.
     pub template: &'static str,
-    /// What is said on the login page afterwards.
+    /// The notice that the login page shows afterwards.
     pub notice: Notice,
 }
 
@@ -52,14 +51,15 @@ impl LinkRequest {
         Reply::page(Page::new(self.template).with("next", next))
     }
 
-    /// Puts the mail that `write` makes for the address into the outbox, keeps the page to come back to in the
-    /// browser, and leads to the login page. The worker finds out whether the address has an account.
+    /// Adds the mail that `write` creates for the address to the outbox, keeps the page to return to in the
+    /// browser, and redirects to the login page. The worker finds out later whether the address has an
+    /// account.
     ///
     /// # Errors
     ///
-    /// The page again, with [`Rejection::InvalidInput`] for what is no address, [`Rejection::Throttled`], or
-    /// [`Rejection::Unavailable`] if the store does not answer. For an address that was mailed to too often, there
-    /// is no error, and no mail.
+    /// Shows the page again, with [`Rejection::InvalidInput`] if the input is not an e-mail address, with
+    /// [`Rejection::Throttled`], or with [`Rejection::Unavailable`] if the store does not answer. If the
+    /// address got too many mails already, there is no error, but no mail either.
     pub async fn submit(
         self,
         visit: &Visit<'_>,

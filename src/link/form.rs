@@ -1,4 +1,4 @@
-//! What is submitted to a link.
+//! The forms that links submit.
 
 use serde::Deserialize;
 
@@ -10,11 +10,11 @@ use crate::secret::Secret;
 use crate::web::submission::Form;
 use crate::web::visit::Visit;
 
-/// A button and nothing else.
+/// A form with only a button.
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Button {
-    /// Read from the form as it was sent, whether it can be carried out or not.
+    /// Read from the request itself, even if the form is invalid.
     #[allow(dead_code, reason = "a field of the form")]
     token: Option<Secret<String>>,
 }
@@ -23,16 +23,16 @@ impl Form for Button {
     const SECRET: &'static [&'static str] = &["token"];
 }
 
-/// A button below a password that is chosen.
+/// A form in which the user chooses a password.
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct NewPassword {
-    /// Read from the form as it was sent, whether it can be carried out or not.
+    /// Read from the request itself, even if the form is invalid.
     #[allow(dead_code, reason = "a field of the form")]
     token: Option<Secret<String>>,
     /// The password.
     pub password: Option<Secret<String>>,
-    /// The password once more, if the form asks for it.
+    /// The repeated password, if the form asks for it.
     pub password_confirm: Option<Secret<String>>,
 }
 
@@ -45,8 +45,8 @@ impl NewPassword {
     ///
     /// # Errors
     ///
-    /// [`Rejection::InvalidInput`] when it is not good enough; [`Rejection::Saturated`] when too many
-    /// wait to be hashed.
+    /// [`Rejection::InvalidInput`] if the password is not acceptable; [`Rejection::Saturated`] if too many
+    /// passwords are waiting to be hashed.
     pub async fn hash(
         &self,
         visit: &Visit<'_>,

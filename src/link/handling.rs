@@ -1,4 +1,4 @@
-//! What becomes of a request to a link: it is opened, shown, or used.
+//! Handles requests to a link: opens it, shows it, or uses it.
 
 use chrono::TimeDelta;
 
@@ -18,14 +18,13 @@ use crate::web::page::Page;
 use crate::web::reply::{HandlerResult, Refused, Reply};
 use crate::web::visit::Visit;
 
-/// How long a link that was used is told from one that never worked.
+/// How long a used link is told apart from one that never worked.
 const JUST_NOW: TimeDelta = TimeDelta::minutes(10);
 
-/// What was submitted to a link, and the token that the form carried, if it could be carried out or
-/// not.
+/// The token of the submitted form, even if the form is invalid, and the form.
 pub(super) type Submitted<F> = (Option<Secret<String>>, Result<F, Rejection>);
 
-/// A request to one of the routes.
+/// A request to one of the routes of a link.
 pub(super) struct Handled<'r, L> {
     pub(super) visit: Visit<'r>,
     pub(super) flow: &'r Flow,
@@ -33,7 +32,8 @@ pub(super) struct Handled<'r, L> {
 }
 
 impl<L: MailedLink> Handled<'_, L> {
-    /// Takes the token out of the address bar, the history and every `Referer`, or has a page do so.
+    /// Takes the token out of the address bar, the history and every `Referer`, or lets a page of the
+    /// application do so.
     pub(super) async fn open(&self, token: &str) -> HandlerResult {
         let token = Token::parse(token);
         if self.visit.wants_json() {
@@ -60,8 +60,8 @@ impl<L: MailedLink> Handled<'_, L> {
         }
     }
 
-    /// Acts by the token of the path, the form, or the cookie, and shows the page of that very link
-    /// again when that fails.
+    /// Uses the link whose token is in the path, the form, or the cookie. If this fails, shows the page of
+    /// the same link again.
     pub(super) async fn press(
         &self,
         submitted: Submitted<L::Form>,
@@ -93,7 +93,7 @@ impl<L: MailedLink> Handled<'_, L> {
             self.bury(token).await?;
         }
         let link = found?;
-        // The cookie stays: it may be that of a newer link by now, and a used link opens nothing.
+        // The cookie stays: by now it may hold a newer link, and a used link does nothing.
         match self.commit(&link, form).await {
             Ok(user) => {
                 self.note_use(&link.token).await;
@@ -104,7 +104,7 @@ impl<L: MailedLink> Handled<'_, L> {
         }
     }
 
-    /// Makes the change, and uses the link up in the same step.
+    /// Applies the change and uses up the link, in one step.
     async fn commit(&self, link: &OpenLink, form: L::Form) -> Result<User, Rejection> {
         let (change, update) = self.link.press(&self.visit, self.flow, link, form).await?;
         let (store, now) = (self.flow.store(), self.visit.now());
@@ -121,17 +121,19 @@ impl<L: MailedLink> Handled<'_, L> {
         })
     }
 
-    /// Deletes a link that was refused for its age: it must not work again when the clock steps back.
+    /// Deletes a link that was refused because it had expired: it must not work again if the clock is set
+    /// back.
     async fn bury(&self, token: &Token) -> Result<(), Rejection> {
         let (store, digest, now) = (self.flow.store(), token.digest(), self.visit.now());
         if store.find_token(&digest, L::PURPOSE, now).await?.is_none() {
-            // At the beginning of time no link is too old to be used up.
+            // With the earliest possible time, the link has not expired and can be used up.
             store.spend_token(&digest, L::PURPOSE, Timestamp::default()).await?;
         }
         Ok(())
     }
 
-    /// Notes that a link was used. When the store does not answer, a second press is told less.
+    /// Records that a link was used. If the store does not answer, a second press only gets the general
+    /// refusal.
     async fn note_use(&self, token: &Token) {
         let (key, now) = (self.use_digest(token), self.visit.now());
         if let Err(fault) = self.flow.store().count_event(&key, 1, JUST_NOW, now).await {
@@ -139,7 +141,7 @@ impl<L: MailedLink> Handled<'_, L> {
         }
     }
 
-    /// Returns why a link that the store does not have is refused.
+    /// Returns the refusal of a link that the store does not have.
     async fn dead(&self, token: &Token) -> Result<Rejection, Rejection> {
         let (key, now) = (self.use_digest(token), self.visit.now());
         let is_used = self.flow.store().has_counted(&key, 1, now).await?;
@@ -150,7 +152,7 @@ impl<L: MailedLink> Handled<'_, L> {
         self.flow.limits().digest(&["used link", L::PURPOSE, &token.reveal()])
     }
 
-    /// Finds a link that may still be used, in a browser that may see it.
+    /// Finds a valid link that this request may see.
     async fn find(&self, token: Option<Token>) -> Result<OpenLink, Rejection> {
         let token = token.ok_or(Rejection::InvalidLink)?;
         let (store, now) = (self.flow.store(), self.visit.now());
@@ -166,7 +168,7 @@ impl<L: MailedLink> Handled<'_, L> {
         Ok(link)
     }
 
-    /// Returns the token that a link left in the browser.
+    /// Returns the token that a link left in the browser's cookie.
     pub(super) fn kept_token(&self) -> Option<Token> {
         let kept: Option<String> =
             self.visit.site().sessions().cookies().open_link(self.visit.request());
@@ -178,8 +180,8 @@ impl<L: MailedLink> Handled<'_, L> {
         self.link.page(self.flow, link).with("token", token)
     }
 
-    /// Says why: on the page for links that are dead, on the page of the link itself, or, when
-    /// neither link nor input is what is wrong, on a page of its own.
+    /// Shows a refusal: on the page for invalid links, on the page of the link itself, or, if neither the
+    /// link nor the input is the cause, on a page of its own.
     async fn refuse(&self, token: Option<Token>, rejection: Rejection) -> Refused {
         match &rejection {
             Rejection::InvalidLink | Rejection::LinkUsed(_) => self.page(None).refuse(rejection),

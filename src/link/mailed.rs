@@ -1,4 +1,4 @@
-//! [`MailedLink`]: what a link of a feature shows, and what its button changes.
+//! [`MailedLink`]: what a feature's link shows, and what its button changes.
 
 use rocket::async_trait;
 
@@ -16,30 +16,30 @@ use crate::web::reply::Reply;
 use crate::web::submission::Form;
 use crate::web::visit::Visit;
 
-/// What a feature's link does: the settings of the feature, in managed state.
+/// The behavior of a feature's link. The implementing type holds the settings of the feature and is in
+/// Rocket's managed state.
 #[async_trait]
 pub trait MailedLink: Send + Sync + Sized + 'static {
-    /// What the link is for; with `-` for `_`, the first part of its path.
+    /// The purpose of the link. With `-` for `_`, it is the first part of the link's path.
     const PURPOSE: &'static str;
 
     /// The setting that names the page of a single-page application to which the link leads.
     const VIEW: &'static str;
 
-    /// The setting that names the page for links that are not valid.
+    /// The setting that names the page for invalid links.
     const ERROR_VIEW: &'static str;
 
-    /// The sentence that a second press of the button is answered with: what the first one did. Its reason is
-    /// `invalid_link`.
+    /// The answer to a second press of the button: what the first press did. Its reason is `invalid_link`.
     const DONE: Text;
 
-    /// What is submitted by the button.
+    /// The form that the button submits.
     type Form: Form;
 
-    /// Returns the page that shows the link, or, when there is none, that it is not valid. The button's `token` is
-    /// added to it.
+    /// Returns the page that shows the link, or, for `None`, that the link is not valid. The `token` of the
+    /// form is added to it.
     fn page(&self, flow: &Flow, link: Option<&OpenLink>) -> Page;
 
-    /// Adds to the answer in JSON what describes a valid link.
+    /// Adds the members that describe a valid link to the JSON answer.
     fn describe(&self, _link: &OpenLink, reply: Reply) -> Reply {
         reply
     }
@@ -54,8 +54,8 @@ pub trait MailedLink: Send + Sync + Sized + 'static {
         Ok(())
     }
 
-    /// Returns what pressing the button changes: the account, and what is committed with that. The link is
-    /// used up in the same step.
+    /// Returns what the button changes: the account, and what is committed with this change. The link is used
+    /// up in the same step.
     async fn press(
         &self,
         visit: &Visit<'_>,
@@ -64,26 +64,26 @@ pub trait MailedLink: Send + Sync + Sized + 'static {
         form: Self::Form,
     ) -> Result<(Change, UserChange), Rejection>;
 
-    /// Returns why the change does not apply to the account, though the link may still be used.
+    /// Returns the refusal if the change does not apply to the account although the link is still valid.
     fn inapplicable(&self, _visit: &Visit<'_>) -> Rejection {
         Rejection::InvalidLink
     }
 
-    /// Replies once the change is made. `user` is the account as it is now.
+    /// Returns the answer after the change. `user` is the changed account.
     async fn reply(&self, visit: &Visit<'_>, flow: &Flow, user: User) -> Result<Reply, Rejection>;
 }
 
-/// A link that may still be used.
+/// A valid link.
 pub struct OpenLink {
-    /// What it carries.
+    /// The token that it carries.
     pub token: Token,
-    /// What the store keeps of it.
+    /// The token as stored.
     pub kept: OneTimeToken,
-    /// The address that it was mailed to.
+    /// The e-mail address that it was mailed to.
     pub address: Email,
-    /// Whose account it is for.
+    /// The user of the account.
     pub user: User,
-    /// Whether that account has a password.
+    /// Whether the account has a password.
     pub has_password: bool,
 }
 
@@ -94,9 +94,10 @@ impl OpenLink {
     }
 }
 
-/// Goes on after a link was used: to `next`, or, if the settings let a link log in, through the
-/// door. The page that this browser asked for before the registration or the reset comes after that. If
-/// another user is logged in, the link logs no one in.
+/// Returns the answer to a used link: redirects to `next`, or logs the user in if `logs_in_by` is set.
+///
+/// After such a login, the browser continues to the page that it requested before the registration or the
+/// reset. If another user is logged in, the link logs no one in.
 ///
 /// # Errors
 ///
@@ -109,7 +110,7 @@ pub async fn go_on(
     next: Next,
 ) -> Result<Reply, Rejection> {
     let is_anothers = visit.user().is_some_and(|other| other.id != user.id);
-    // The link of one user does not move the browser of another into their account.
+    // The link of one user must not move another user's browser into the first one's account.
     let Some(method) = logs_in_by.filter(|_| !is_anothers) else {
         return Ok(Reply::redirect(next));
     };

@@ -1,18 +1,18 @@
-//! Mailed links: out of the address bar, behind a button, used once.
+//! Mailed links. The token leaves the address bar at once, a button uses the link, and each link works once.
 //!
-//! What a feature's link does is its [`MailedLink`]; how links are handled is the same for all:
+//! A feature defines the behavior of its link with [`MailedLink`]; the handling is the same for all:
 //!
 //! | route | page | JSON |
 //! |---|---|---|
-//! | `GET /<purpose>/<token>` | 303 to `/<purpose>/link`, the token in a cookie | 200, or 400 for a bad link; changes nothing |
+//! | `GET /<purpose>/<token>` | 303 to `/<purpose>/link`, with the token in a cookie | 200, or 400 for an invalid link; changes nothing |
 //! | `GET /<purpose>/link` | a button, or why the link is not valid | as above |
-//! | `POST /<purpose>/link` | what the link is for | the same |
+//! | `POST /<purpose>/link` | uses the link | the same |
 //! | `POST /<purpose>/<token>` | the same, for programs | the same |
 //!
-//! In single-page mode the first leads into the application: [`single_page`].
+//! In single-page mode, the first route leads into the application: see [`single_page`].
 //!
-//! Looking at a link changes nothing, for mail scanners look at every link: pressing the button does. Pressing
-//! it again within ten minutes, as a double click does, is told what it did.
+//! Opening a link changes nothing, because mail scanners open every link; only the button does. A second
+//! press within ten minutes, for example a double click, gets as its answer what the first press did.
 
 mod asked;
 mod form;

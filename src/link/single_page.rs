@@ -1,16 +1,16 @@
-//! Mailed links of an application that runs in the browser: `redirect_behavior = "spa"`.
+//! Mailed links of a single-page application: `redirect_behavior = "spa"`.
 //!
-//! | `GET /<purpose>/<token>` | leads by 303 to |
+//! | `GET /<purpose>/<token>` | is redirected with 303 to |
 //! |---|---|
-//! | of a link that may be used, or may be once its reader has logged in | `<view>#token=<token>` |
-//! | of any other | `<error view>#error=invalid_link` |
+//! | with a link that is valid, or will be once its reader has logged in | `<view>#token=<token>` |
+//! | with any other link | `<error view>#error=invalid_link` |
 //!
-//! The application then posts JSON to the link's own address. Looking at the link changes nothing, sets
-//! no cookie and logs no one in, as anywhere.
+//! The application then posts JSON to the link's own address. As in every mode, opening the link changes
+//! nothing, sets no cookie and logs no one in.
 //!
-//! The token goes in the fragment, not in the query: a browser sends the fragment to no server, so that
-//! the token is in no server's log and in no `Referer`. What is left is the
-//! address bar, from which the application takes it.
+//! The token is in the fragment and not in the query, because browsers send the fragment to no server: the
+//! token is then in no server's log and in no `Referer`. It remains only in the address bar, from which the
+//! application takes it.
 
 use crate::crypto::one_time::Token;
 use crate::link::mailed::MailedLink;
@@ -19,8 +19,8 @@ use crate::web::reply::Reply;
 use crate::web::view::View;
 use crate::web::visit::Visit;
 
-/// Names the pages of an application that a link leads to, as for [`Feature::urls`]: `view`, and
-/// `error_view`, in whose place the other is used.
+/// Returns the pages of an application that a link leads to, as [`Feature::urls`] does: `view` and
+/// `error_view`. Without `error_view`, `view` takes its place.
 ///
 /// [`Feature::urls`]: crate::feature::Feature::urls
 pub fn urls<L: MailedLink>(
@@ -31,11 +31,11 @@ pub fn urls<L: MailedLink>(
     named.into_iter().filter_map(|(name, view)| Some((name, view?.to_string()))).collect()
 }
 
-/// Leads into the application, given what was found out about the link.
+/// Redirects into the application, to the page that fits the outcome of the look-up in `found`.
 ///
 /// # Errors
 ///
-/// [`Rejection::Unavailable`] if the store does not answer whether the link is valid.
+/// [`Rejection::Unavailable`] if the store did not answer whether the link is valid.
 pub(super) fn lead<L: MailedLink>(
     visit: &Visit<'_>,
     token: Option<Token>,
@@ -47,7 +47,7 @@ pub(super) fn lead<L: MailedLink>(
         (Err(Rejection::InvalidLink | Rejection::LinkUsed(_)), _) | (_, None) => {
             page(L::ERROR_VIEW)?.with_fragment(&[("error", Rejection::InvalidLink.reason())])
         }
-        // Whatever else its reader lacks, such as a login, the application can see to.
+        // The application can handle everything else that the reader lacks, for example a login.
         (_, Some(token)) => page(L::VIEW)?.with_fragment(&[("token", &token.reveal())]),
     };
     Ok(Reply::redirect(next).without_referrer())

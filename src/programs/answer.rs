@@ -15,7 +15,7 @@ use crate::token::TokenPair;
 use crate::user::{User, UserId};
 use crate::web::visit::Visit;
 
-/// What the tokens are called beside what is shown of their user.
+/// The members that hold the tokens in the JSON that describes the user.
 const ACCESS: &str = "authentication_token";
 const REFRESH: &str = "refresh_token";
 
@@ -40,14 +40,12 @@ impl ProgramLogins for Programs {
         let now = visit.now();
         let family = kept.tokens.new_family_in(user, session, now)?;
         if is_all_but_over(family.idle_expires_at, now) {
-            // The session is all but over where programs may not outlast one.
+            // The session expires within a second, and programs may not outlast their session.
             return Ok(shown);
         }
         let Value::Object(mut shown) = shown else {
-            // The application shows something else of its users: beside it there is no place.
-            log::error!(
-                "`Presentation::user` did not return a JSON object, so the answer has no token"
-            );
+            // The application does not describe its users as an object, so there is no place for a token.
+            log::error!("what `Presentation::user` gives is no object: no token in it");
             return Ok(shown);
         };
         let pair = kept.tokens.pair(user, &family, now, claims)?;
@@ -67,11 +65,12 @@ impl ProgramLogins for Programs {
     }
 }
 
-/// Returns what is shown of a user with the tokens of a program that has just logged in or refreshed them.
+/// Returns the JSON that describes a user, with the tokens of a program that has just logged in or refreshed
+/// its tokens.
 ///
 /// # Errors
 ///
-/// [`Rejection::Unavailable`] when the application could not tell what is shown of its users.
+/// [`Rejection::Unavailable`] if the application could not describe the user.
 pub async fn with_pair(
     visit: &Visit<'_>,
     user: &User,

@@ -1,4 +1,4 @@
-//! Whether a token that was found genuine is good still, and whose it is.
+//! Checks whether a verified token is still valid, and finds its user.
 
 use std::future::Future;
 
@@ -15,25 +15,27 @@ use crate::token::{TokenKind, VerifiedToken};
 use crate::user::User;
 use crate::web::Site;
 
-/// How bearers of tokens say that they proved to be them.
+/// The value of `authn_via` for requests authenticated with a token.
 const AUTHN_VIA: &str = "token";
 
 impl Programs {
-    /// Finds out whether a token that [`Verifier`](crate::token::Verifier) accepted is good still: that it
-    /// is not denied, that the program's login or the session that it belongs to goes on, and that its user
-    /// is there and has not changed since. A token without a user, and one of a trusted issuer, only
-    /// must not be denied. A refresh token must be its program's current one: a replaced one is no longer valid, and
-    /// checking it does not use it up.
+    /// Checks whether a token that [`Verifier`](crate::token::Verifier) accepted is still valid: it must not
+    /// be denied, the program's login or the session that it belongs to must not have ended, and its user
+    /// must exist and not have changed since.
     ///
-    /// How often the store is asked for tokens of this kind is
-    /// [`tokens.check`](crate::config::TokensConfig): in one query with each request, unless it says
-    /// otherwise.
+    /// A token that concerns no user, or comes from a trusted issuer, must only not be denied. A refresh
+    /// token must be the current one of its program, because a replaced one is no longer valid. The check
+    /// does not use it up.
+    ///
+    /// The setting [`tokens.check`](crate::config::TokensConfig) says how often the store is asked about
+    /// tokens of this kind. _Default:_ with every request, in one query.
     ///
     /// # Errors
     ///
-    /// [`Rejection::CredentialsRefused`] if it is no longer valid; [`Rejection::TokenRefused`] when one of
-    /// our own names a user, a session or a family by something that is no id; [`Rejection::Unavailable`]
-    /// when the store does not answer.
+    /// - [`Rejection::CredentialsRefused`] if the token is no longer valid.
+    /// - [`Rejection::TokenRefused`] if one of our own tokens names a user, a session or a family by a
+    ///   malformed id.
+    /// - [`Rejection::Unavailable`] if the store does not answer.
     pub fn check_token<'f, C, K: TokenKind>(
         &'f self,
         site: &'f Site,
@@ -60,15 +62,16 @@ impl Programs {
         }
     }
 
-    /// Denies a token from now on, until it would have expired: as access token it opens nothing any more,
-    /// as refresh token neither, and guards that [check](Self::check_token) tokens of its kind refuse it, on
-    /// every instance. False when it was denied already.
+    /// Denies a token until it would have expired. From now on, every instance refuses it as an access token
+    /// and as a refresh token, and so do guards that [check](Self::check_token) tokens of its kind. Returns
+    /// `false` if it is already denied.
     ///
     /// # Errors
     ///
-    /// [`Rejection::TokenRefused`] for one without `jti`, which a trusted issuer may be allowed: it cannot be
-    /// denied, for nothing tells it from others. [`Rejection::Unavailable`] when the feature [`tokens`](crate::features::tokens), which keeps it, is
-    /// not enabled, and when the store does not answer.
+    /// - [`Rejection::TokenRefused`] if the token has no `jti`, which a trusted issuer may be allowed to
+    ///   omit: such a token cannot be told from others.
+    /// - [`Rejection::Unavailable`] if the feature [`tokens`](crate::features::tokens), which stores denials,
+    ///   is not enabled, or if the store does not answer.
     pub fn deny_token<'f, C, K: TokenKind>(
         &'f self,
         origin: Origin,
@@ -93,8 +96,8 @@ impl Programs {
         }
     }
 
-    /// Finds whose an access token is, by what it lives by, in one query; what is left to ask is
-    /// [`admit_bearer`](crate::flow::Flow::admit_bearer).
+    /// Finds the user of an access token, and the family or session that the token depends on, in one query.
+    /// [`admit_bearer`](crate::flow::Flow::admit_bearer) makes the remaining checks.
     ///
     /// # Errors
     ///
@@ -138,7 +141,7 @@ impl Programs {
         Ok((user, bearer_by(&lives_by, whose.epoch, AUTHN_VIA)))
     }
 
-    /// Finds whose a credential is, by what it lives by, if that goes on.
+    /// Finds the user of a credential and what it depends on, if this has not ended.
     pub(super) async fn find_alive(
         &self,
         site: &Site,
@@ -158,7 +161,7 @@ impl Programs {
         found.filter(|(_, lives_by)| is_alive(lives_by)).ok_or(Rejection::CredentialsRefused)
     }
 
-    /// Finds the same where no feature keeps families and what is denied: there are none then.
+    /// Finds the same without the feature `tokens`: then there are neither families nor denied tokens.
     async fn find_without_families(
         &self,
         token: &TokenTrace,
@@ -176,13 +179,13 @@ impl Programs {
     }
 }
 
-/// Returns `true` if a refresh token is the one that its family has now, and was not replaced.
+/// Returns `true` if a refresh token is the current one of its family.
 fn is_current(lives_by: &LivesBy, jti: &str) -> bool {
     let id = Uuid::parse_str(jti).ok();
     matches!(lives_by, LivesBy::Family(family) if id == Some(family.token_id))
 }
 
-/// Describes a credential by what it lives by.
+/// Describes a credential by what it depends on.
 pub(super) fn bearer_by(lives_by: &LivesBy, epoch: i64, authn_via: &str) -> Bearer {
     let bearer = Bearer::new(epoch, authn_via);
     let (bearer, session, proofs) = match lives_by {

@@ -1,4 +1,4 @@
-//! How the login of a program begins in the store.
+//! Begins the login of a program in the store.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use crate::programs::revoked::revoked;
 use crate::token::BeginsFamilies;
 use crate::user::UserId;
 
-/// Begins families, and tells of it.
+/// Begins families, and sends the events about them.
 pub(super) struct Begins {
     pub(super) store: Arc<dyn RefreshStore>,
     pub(super) announcer: Announcer,
@@ -24,8 +24,8 @@ pub(super) struct Begins {
 }
 
 impl Begins {
-    /// Begins a family, and says of the login that it begins with, if there is no session that does; false
-    /// when it may not begin.
+    /// Begins a family. `login` is the event of the login that the family begins with, unless a session
+    /// begins with it. Returns `false` if the family may not begin.
     pub(super) async fn begin_with(
         &self,
         family: &FamilyRecord,
@@ -58,7 +58,7 @@ impl BeginsFamilies for Begins {
     }
 
     async fn find_session(&self, user: UserId, session: Uuid) -> Result<Option<SessionRecord>> {
-        // Of no token yet: none of that id is denied.
+        // No token has this random id, so it is not denied.
         let jti = random_uuid()?.to_string();
         let trace = TokenTrace { user, family: None, session: Some(session), jti };
         let found = self.store.find_bearer(&trace).await?;

@@ -1,4 +1,4 @@
-//! Which tokens were found good a moment ago.
+//! The cache of tokens that were valid a moment ago.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -9,16 +9,16 @@ use chrono::TimeDelta;
 use crate::clock::Timestamp;
 use crate::programs::facts::Facts;
 
-/// How many answers are kept at most, some 200 bytes each.
+/// The largest number of cached answers, each about 200 bytes.
 const MOST_KEPT: usize = 10_000;
 
-/// Which tokens were found good, and when.
+/// The tokens that were valid, and when they were checked.
 #[derive(Default)]
 pub(super) struct Checked(Mutex<HashMap<String, Timestamp>>);
 
 impl Checked {
     pub(super) fn has(&self, facts: &Facts, now: Timestamp, length: Duration) -> bool {
-        // A clock that was set back makes no answer younger.
+        // A clock that is set back does not make an answer younger.
         let is_young = |at: &Timestamp| *at <= now && now - *at < delta(length);
         self.lock().get(&facts.key()).is_some_and(is_young)
     }
@@ -34,7 +34,7 @@ impl Checked {
         kept.insert(facts.key(), now);
     }
 
-    /// Forgets all of them.
+    /// Empties the cache.
     pub(super) fn forget(&self) {
         self.lock().clear();
     }

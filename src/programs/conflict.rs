@@ -1,4 +1,4 @@
-//! Refuses what two users sent with one request.
+//! Refuses requests with the credentials of two users.
 
 use rocket::Request;
 
@@ -9,8 +9,8 @@ use crate::user::UserId;
 use crate::web::bearer;
 use crate::web::visit::Visit;
 
-/// Refuses a credential of `user` beside the live session, or a good access token in a header, of another
-/// user.
+/// Refuses a credential of `user` if the request also has the current session, or a valid access token in a
+/// header, of another user.
 ///
 /// # Errors
 ///
@@ -22,7 +22,7 @@ pub(super) fn only_of(visit: &Visit<'_>, user: UserId) -> Result<(), Rejection> 
     }
 }
 
-/// Refuses a login of `user` beside a good access token, in a header, of another user.
+/// Refuses a login of `user` if the request also has a valid access token of another user in a header.
 ///
 /// # Errors
 ///
@@ -34,8 +34,8 @@ pub(super) fn sent_by_no_other(visit: &Visit<'_>, user: UserId) -> Result<(), Re
     }
 }
 
-/// Returns the user whose access token a request brings in a header, if it is genuine. A program may send one
-/// that has expired beside what gets it another: that one counts as none.
+/// Returns the user of the access token in a header of the request, if the token is genuine. An expired one
+/// is ignored, because a program may send it together with the credential that gets it a new one.
 fn sender(request: &Request<'_>) -> Option<UserId> {
     bearer::in_headers(request).next()?;
     let token = bearer::verified::<Access>(request).ok()?;

@@ -1,4 +1,4 @@
-//! How the login of a program ends.
+//! Ends the login of a program.
 
 use crate::datastore::refresh::{EndedFamily, FamilyRecord};
 use crate::datastore::session::SessionRecord;
@@ -16,13 +16,14 @@ use crate::web::bearer;
 use crate::web::visit::Visit;
 
 impl Programs {
-    /// Logs out the program that has that refresh token, used or not; a token that [never
-    /// will](TokenFault::is_final) be valid logs out no program.
+    /// Logs out the program of a refresh token, whether or not the token was used already. A token that [can
+    /// never become valid](TokenFault::is_final) logs out no program, and is not an error.
     ///
     /// # Errors
     ///
-    /// [`Rejection::RefreshTokenRefused`] for one that may be good at another instance or at a later moment, and
-    /// [`Rejection::Unavailable`] when the store does not answer; the program then stays logged in.
+    /// [`Rejection::RefreshTokenRefused`] for a token that may be valid on another instance or at a later
+    /// moment, [`Rejection::ConflictingCredentials`] if the token belongs to another user than the session,
+    /// and [`Rejection::Unavailable`] if the store does not answer. The program then stays logged in.
     pub async fn log_out(&self, visit: &Visit<'_>, token: &str) -> Result<(), Rejection> {
         if let Some(program) = self.program_of(visit, token)? {
             self.end_family(visit, program).await?;
@@ -30,13 +31,13 @@ impl Programs {
         Ok(())
     }
 
-    /// Returns the program that has that refresh token, used or not; none for one that [never
-    /// will](TokenFault::is_final) be one.
+    /// Returns the program of a refresh token, whether or not the token was used already. Returns `None` for
+    /// a token that [can never become valid](TokenFault::is_final).
     ///
     /// # Errors
     ///
-    /// [`Rejection::RefreshTokenRefused`] for one that may be good at another instance or at a later moment,
-    /// and [`Rejection::ConflictingCredentials`] for one of another user than the session's.
+    /// [`Rejection::RefreshTokenRefused`] for a token that may be valid on another instance or at a later
+    /// moment, and [`Rejection::ConflictingCredentials`] if it belongs to another user than the session.
     pub fn program_of(
         &self,
         visit: &Visit<'_>,
@@ -57,7 +58,8 @@ impl Programs {
         Ok(Some(EndedFamily { id: family, user_id: trace.user }))
     }
 
-    /// Ends the login of the program that sent a request with an access token, if one did.
+    /// Ends the login of the program that sent the request with an access token, if a program did. Returns
+    /// the session if the token was issued in a session, for the caller to end.
     pub(super) async fn end_sender(
         &self,
         visit: &Visit<'_>,
@@ -66,7 +68,8 @@ impl Programs {
             return Ok(None);
         }
         let request = visit.request();
-        // What a browser sends by itself counts only when it is good, and the session's user's.
+        // A browser sends its cookie with every request. So a token in a cookie counts only if it is valid
+        // and belongs to the user of the session.
         let is_sent_unasked = bearer::in_headers(request).next().is_none();
         let refuse = |why| if is_sent_unasked { Ok(None) } else { Err(why) };
         let token = match bearer::verified::<Access>(request) {
@@ -98,7 +101,7 @@ impl Programs {
     ///
     /// # Errors
     ///
-    /// [`Rejection::Unavailable`] when the store does not answer.
+    /// [`Rejection::Unavailable`] if the store does not answer.
     pub async fn families_of(
         &self,
         visit: &Visit<'_>,
@@ -110,12 +113,12 @@ impl Programs {
         Ok(families)
     }
 
-    /// Logs out a program of a user: every instance refuses its tokens from now on. Returns `false` if it was already
-    /// logged out.
+    /// Logs out a program of a user: every instance refuses its tokens from now on. Returns `false` if it was
+    /// already logged out.
     ///
     /// # Errors
     ///
-    /// [`Rejection::Unavailable`] when the store does not answer; the program then stays logged in.
+    /// [`Rejection::Unavailable`] if the store does not answer; the program then stays logged in.
     pub async fn end_family(
         &self,
         visit: &Visit<'_>,
@@ -130,8 +133,8 @@ impl Programs {
         Ok(is_ended)
     }
 
-    /// Logs out all programs of the logged-in user, except those that began in the current session, or in an earlier
-    /// one of the same browser.
+    /// Logs out all programs of the logged-in user, except those that began in the current session, or in an
+    /// earlier session of the same browser.
     pub(super) async fn end_others_than(
         &self,
         visit: &Visit<'_>,

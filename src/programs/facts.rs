@@ -1,4 +1,4 @@
-//! What a token that was found genuine says of itself.
+//! The contents of a verified token.
 
 use uuid::Uuid;
 
@@ -7,17 +7,17 @@ use crate::rejection::TokenFault;
 use crate::token::{Refresh, TokenKind, VerifiedToken};
 use crate::user::UserId;
 
-/// What a token that was found genuine says of itself.
+/// The contents of a verified token that the checks need.
 pub(super) struct Facts {
-    /// By what it is denied; none when it cannot be.
+    /// The id by which it is denied; `None` if it cannot be denied.
     pub(super) denied_as: Option<String>,
-    /// Whose it is, if it is about a user of ours.
+    /// The user, if it concerns one of ours.
     pub(super) about: Option<Whose>,
-    /// Whether it is a refresh token, of which a family has one at a time.
+    /// Whether it is a refresh token. A family has only one at a time.
     pub(super) is_refresh: bool,
 }
 
-/// What a token of ours says of its user.
+/// What one of our own tokens says about its user.
 pub(super) struct Whose {
     pub(super) trace: TokenTrace,
     pub(super) epoch: i64,
@@ -44,7 +44,7 @@ impl Facts {
         Ok(Self { denied_as, about: Some(Whose { trace, epoch }), is_refresh })
     }
 
-    /// Names it among all tokens.
+    /// Returns a key that differs for each token.
     pub(super) fn key(&self) -> String {
         let about = self.about.as_ref().map(|it| {
             let TokenTrace { user, family, session, .. } = &it.trace;

@@ -1,4 +1,4 @@
-//! [`Programs`]: where logins of programs are kept.
+//! [`Programs`]: the logins of programs.
 
 use std::sync::Arc;
 
@@ -10,10 +10,10 @@ use crate::programs::checked::Checked;
 use crate::rejection::Rejection;
 use crate::token::TokenIssuer;
 
-/// Where programs are kept: what the feature [`tokens`](crate::features::tokens) hands over in `install`.
+/// The store of programs, which the feature [`tokens`](crate::features::tokens) passes in `install`.
 pub(crate) struct ProgramsIn(pub(crate) Arc<dyn RefreshStore>);
 
-/// Logins of programs, and the tokens that they have: in Rocket's managed state. Clones share everything.
+/// The logins of programs and their tokens, in Rocket's managed state. Clones share everything.
 #[derive(Clone)]
 pub struct Programs {
     pub(super) store: Arc<dyn UserDatastore>,
@@ -22,7 +22,7 @@ pub struct Programs {
     pub(super) checked: Arc<Checked>,
 }
 
-/// What the feature `tokens` adds: families of refresh tokens, and what is denied.
+/// What the feature `tokens` adds: families of refresh tokens, and denied tokens.
 #[derive(Clone)]
 pub(super) struct Kept {
     pub(super) store: Arc<dyn RefreshStore>,
@@ -31,12 +31,13 @@ pub(super) struct Kept {
 }
 
 impl Programs {
-    /// Keeps no programs: only tokens are checked.
+    /// Creates a value without a store of programs: it can only check tokens.
     pub(crate) fn new(store: Arc<dyn UserDatastore>, announcer: Announcer) -> Self {
         Self { store, announcer, kept: None, checked: Arc::default() }
     }
 
-    /// Keeps at most so many programs of each user there. Returns what issues tokens for them, too.
+    /// Sets the store of programs, with at most `at_most` programs for each user. Returns the issuer of their
+    /// tokens.
     pub(crate) fn keep(
         &mut self,
         kept: ProgramsIn,

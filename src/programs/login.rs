@@ -1,4 +1,4 @@
-//! How a program logs in with a password.
+//! Logs a program in with a password.
 
 use crate::crypto::password::Password;
 use crate::datastore::refresh::FamilyRecord;
@@ -11,15 +11,19 @@ use crate::user::{Identity, User};
 use crate::web::visit::Visit;
 
 impl Programs {
-    /// Logs a program in by a password: no session begins, and no cookie is set. Limits, work and hooks are
-    /// those of a login; a hook that wants something else first, such as a second factor, has asked for what
-    /// cannot be given here, and refuses.
+    /// Logs a program in with a password. No session begins, and no cookie is set.
+    ///
+    /// Limits, work and hooks are those of any login. If a hook requires something else first, such as a
+    /// second factor, the login is refused, because a program cannot continue a pending login here.
     ///
     /// # Errors
     ///
-    /// [`Rejection::InvalidCredentials`] for an unknown identity, a wrong password, an account in no state to
-    /// log in and one with a second factor alike; [`Rejection::MustChange`]; what a hook refused with;
-    /// [`Rejection::Throttled`], [`Rejection::Saturated`] and [`Rejection::Unavailable`] as for a login.
+    /// - [`Rejection::InvalidCredentials`] for an unknown identity, a wrong password, an account that may not
+    ///   log in, and an account with a second factor alike.
+    /// - [`Rejection::ConflictingCredentials`] if the request also has the credentials of another user.
+    /// - [`Rejection::MustChange`] if the password must be changed first.
+    /// - The refusal of a hook.
+    /// - [`Rejection::Throttled`], [`Rejection::Saturated`] and [`Rejection::Unavailable`], as for any login.
     pub async fn log_in(
         &self,
         flow: &Flow,

@@ -1,8 +1,8 @@
-//! Logins of programs: how they begin, go on and end, and by what their tokens are good still.
+//! Logins of programs: how they begin, continue and end, and whether their tokens are still valid.
 //!
-//! A program logs in with a password, or together with a session, and has a family of refresh tokens from then
-//! on. [`Programs`] is in Rocket's managed state; what a login proves is up to [`Flow`](crate::flow::Flow), as for
-//! any other.
+//! A program logs in with a password or together with a session. From then on it has a family of refresh
+//! tokens. [`Programs`] is in Rocket's managed state. [`Flow`](crate::flow::Flow) decides what a login
+//! proves, as for any other login.
 
 mod answer;
 mod bearer;

@@ -7,7 +7,7 @@ use crate::programs::kept::Programs;
 use crate::rejection::{Rejection, TokenFault};
 use crate::token::{NoClaims, Refresh};
 
-/// A refresh token that our key made.
+/// A refresh token that was sealed with our key.
 pub(super) struct Presented {
     pub(super) facts: Facts,
     pub(super) family: Uuid,

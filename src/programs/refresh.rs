@@ -1,4 +1,4 @@
-//! How a program goes on: each refresh token is good once, and brings the next.
+//! Refreshes the tokens of a program. Each refresh token is valid once and is replaced by the next.
 
 use chrono::TimeDelta;
 use uuid::Uuid;
@@ -20,20 +20,23 @@ use crate::token::{Refresh, TokenKind, TokenPair};
 use crate::user::User;
 use crate::web::visit::Visit;
 
-/// The mail that tells the owner of an account of a refresh token that was used twice.
-const REUSE: Text = Text::new("token_reuse", "One of your programs was logged out");
+/// The mail that tells a user that a refresh token was used twice.
+const REUSE: Text = Text::new("token_reuse", "A program of yours is logged out");
 
 impl Programs {
-    /// Issues a program its next access token and the successor of its refresh token, which is no longer valid.
+    /// Issues a program its next access token, and a new refresh token that replaces the presented one.
     ///
-    /// A user logged in with the program once; what is checked of a session with each request is checked here,
-    /// too. A token that is used a second time ends its family, and the access tokens with it: two
-    /// hold what one should.
+    /// The user is not asked to log in again; the checks that each request of a session passes are made here,
+    /// too. If a refresh token is used a second time, two programs hold it. The family then ends, and the
+    /// access tokens end with it.
     ///
     /// # Errors
     ///
-    /// [`Rejection::RefreshTokenRefused`] with what is wrong with the token; [`Rejection::MustChange`]; what a hook
-    /// refused with; [`Rejection::Unavailable`] when the store does not answer, and nothing has changed.
+    /// - [`Rejection::RefreshTokenRefused`], with what is wrong with the token.
+    /// - [`Rejection::ConflictingCredentials`] if the request also has the credentials of another user.
+    /// - [`Rejection::MustChange`] if the password must be changed first.
+    /// - The refusal of a hook.
+    /// - [`Rejection::Unavailable`] if the store does not answer; then nothing has changed.
     pub async fn refresh(
         &self,
         flow: &Flow,
@@ -48,8 +51,8 @@ impl Programs {
         refreshed
     }
 
-    /// Ends the family of a refresh token if it is over: what was refused for its age must not work again when
-    /// the clock steps back.
+    /// Ends the family of a refresh token if it has expired: a token that was refused for its age must not
+    /// work again if the clock is set back.
     async fn end_lapsed(&self, visit: &Visit<'_>, token: &str) -> Result<(), Rejection> {
         let kept = self.kept()?;
         let Ok(examined) = kept.tokens.verifier().examine(token, Refresh::NAME) else {
@@ -127,7 +130,7 @@ impl Programs {
         }
     }
 
-    /// Ends a family one token of which was used twice, and tells its owner; once, however many find it out.
+    /// Ends a family whose token was used twice, and mails its user. Concurrent callers send one mail.
     async fn end_reused(
         &self,
         flow: &Flow,
@@ -144,7 +147,8 @@ impl Programs {
     }
 }
 
-/// Returns `true` if no token can be made that lasts until then: their times are in whole seconds.
+/// Returns `true` if no token can be issued that lasts until `end`, because tokens have times in whole
+/// seconds.
 pub(super) fn is_all_but_over(end: Timestamp, now: Timestamp) -> bool {
     end - now < TimeDelta::seconds(1)
 }

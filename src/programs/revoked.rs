@@ -1,4 +1,4 @@
-//! The event that tells of the end of a program's login.
+//! The event that reports the end of a program's login.
 
 use crate::datastore::refresh::EndedFamily;
 use crate::event::{Event, Origin, SessionEnd};

@@ -1,4 +1,4 @@
-//! Ends what is over by itself.
+//! Deletes expired families and denials.
 
 use crate::clock::Timestamp;
 use crate::datastore::RefreshStore;
@@ -7,14 +7,15 @@ use crate::event::{Origin, SessionEnd};
 use crate::feature::Announcer;
 use crate::programs::revoked::revoked;
 
-/// How many families are ended at a time.
+/// How many rows are deleted at a time.
 const BATCH: u32 = 200;
 
-/// Ends the families that are over, and forgets what was denied until now; says how many rows that were.
+/// Deletes the families that have expired, and the denials of tokens that have expired. Returns the number of
+/// rows.
 ///
 /// # Errors
 ///
-/// [`Error::Store`](crate::Error::Store) when the store does not answer.
+/// [`Error::Store`](crate::Error::Store) if the store does not answer.
 pub(crate) async fn sweep(
     store: &dyn RefreshStore,
     now: Timestamp,

@@ -1,4 +1,4 @@
-//! Tickets: each opens one WebSocket, once, for the user who asked for it.
+//! Tickets: each opens one WebSocket, once, for the user who requested it.
 
 use chrono::TimeDelta;
 use rocket::Request;
@@ -18,14 +18,14 @@ use crate::rejection::Rejection;
 use crate::user::{User, UserId};
 use crate::web::Site;
 
-/// How long a ticket waits for its handshake, in seconds: it is asked for just before.
+/// How long a ticket is valid, in seconds. A page requests it just before the handshake.
 pub const LIFETIME_SECONDS: u32 = 30;
 
-/// How many tickets a login has at most: one for each of the sockets that a page opens at once. The
-/// oldest give way.
+/// The largest number of tickets of one login, for the sockets that a page opens at once. The oldest are
+/// deleted.
 const AT_MOST: u32 = 20;
 
-/// What a ticket lives by: what its asker came by.
+/// What a ticket depends on: the credential of the request for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TicketBy {
@@ -38,7 +38,7 @@ pub enum TicketBy {
 }
 
 impl TicketBy {
-    /// Takes the program's login where there is one, for it outlives the session that it began in.
+    /// Returns the program's login if there is one, because it outlives the session that it began in.
     pub fn of(family: Option<Uuid>, session: Option<Uuid>) -> Self {
         family.map(Self::Family).or(session.map(Self::Session)).unwrap_or(Self::User)
     }
@@ -49,19 +49,19 @@ impl TicketBy {
             Self::Session(id) => (None, Some(id)),
             Self::User => (None, None),
         };
-        // It is no token, and so none that is denied.
+        // It is not a token, so it cannot be denied.
         TokenTrace { user, family, session, jti: String::new() }
     }
 }
 
 impl Programs {
-    /// Issues a ticket for a user, which dies with the program's login or the session that they asked from,
-    /// if there is one, and with any change of the account.
+    /// Issues a ticket for a user. It ends with the program's login or the session that requested it, if any,
+    /// and with any change of the account.
     ///
     /// # Errors
     ///
-    /// [`Rejection::CredentialsRefused`] when the account changed while it was made;
-    /// [`Rejection::Unavailable`] when the store does not answer.
+    /// [`Rejection::CredentialsRefused`] if the account changed in the meantime; [`Rejection::Unavailable`]
+    /// if the store does not answer.
     pub async fn issue_ticket(
         &self,
         store: &dyn TicketStore,
@@ -86,12 +86,13 @@ impl Programs {
         Ok(ticket.reveal())
     }
 
-    /// Admits the user of a ticket, and uses the ticket up. `authn_via` is what events tell.
+    /// Authenticates a request with a ticket, and uses the ticket up. `authn_via` is the mechanism that
+    /// events name.
     ///
     /// # Errors
     ///
-    /// [`Rejection::CredentialsRefused`] for one that was used, has expired, or never was, and when what
-    /// it was asked for from is over; the rest as [`admit_bearer`](Flow::admit_bearer).
+    /// [`Rejection::CredentialsRefused`] if the ticket is unknown, used or expired, or if the session or the
+    /// program's login that requested it has ended; the others as [`admit_bearer`](Flow::admit_bearer).
     pub async fn admit_ticket(
         &self,
         flow: &Flow,
@@ -104,19 +105,19 @@ impl Programs {
         let (digest, now) = (ticket.token.digest(), site.clock().now());
         let spent = self.store.spend_token(&digest, &ticket.purpose(), now).await?;
         let Some(spent) = spent else {
-            // One that is too old must not work again when the clock steps back: at the beginning of time
-            // it is used up.
+            // An expired ticket must not work again if the clock is set back: with the earliest possible
+            // time, it has not expired and can be used up.
             self.store.spend_token(&digest, &ticket.purpose(), Timestamp::default()).await?;
             return Err(Rejection::CredentialsRefused);
         };
         let (user, lives_by) = self.find_alive(site, &ticket.by.trace(spent.user_id)).await?;
-        // A change of the account would have taken the ticket along.
+        // A change of the account would have deleted the ticket.
         let bearer = bearer_by(&lives_by, user.epoch, authn_via);
         flow.admit_bearer(request, user, bearer).await
     }
 }
 
-/// What a ticket carries: a secret, and what it lives by.
+/// The contents of a ticket: a secret, and what the ticket depends on.
 struct Ticket {
     token: Token,
     by: TicketBy,
@@ -138,8 +139,8 @@ impl Ticket {
         format!("{}.{}", self.by_text(), self.token.reveal())
     }
 
-    /// Returns what the ticket is for: it names what the ticket lives by, so that no ticket can be used
-    /// as one that lives by something else.
+    /// Returns the purpose of the stored token. It names what the ticket depends on, so that a ticket cannot
+    /// be presented as one that depends on something else.
     fn purpose(&self) -> String {
         format!("ticket:{}", self.by_text())
     }
@@ -170,7 +171,7 @@ mod tests {
         for ticket in &tickets {
             let read = Ticket::parse(&ticket.reveal()).unwrap();
             assert_eq!((read.by, read.purpose()), (ticket.by, ticket.purpose()));
-            // What the store keeps a purpose in.
+            // The length that stores reserve for a purpose.
             assert!(ticket.purpose().len() <= 64);
             let others = tickets.iter().filter(|other| other.by != ticket.by);
             assert!(others.clone().count() == 3);
