@@ -136,7 +136,7 @@ pub struct NewMail {
 #[non_exhaustive]
 pub enum Addressee {
     /// The address, whether or not it has an account.
-    Anybody,
+    Address,
     /// The user who has the address when the mail is sent. If there is none, the mail is dropped: so a
     /// request for a mail takes the same work for every address.
     Holder,

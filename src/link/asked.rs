@@ -31,6 +31,7 @@ impl Form for LinkRequestForm {
 }
 
 /// A page that asks for an e-mail address.
+#[non_exhaustive]
 pub struct LinkRequest {
     /// The name under which requests and mails are limited.
     pub kind: &'static str,

@@ -45,7 +45,9 @@ impl ProgramLogins for Programs {
         }
         let Value::Object(mut shown) = shown else {
             // The application does not describe its users as an object, so there is no place for a token.
-            log::error!("what `Presentation::user` gives is no object: no token in it");
+            log::error!(
+                "`Presentation::user` did not return a JSON object, so the answer has no token"
+            );
             return Ok(shown);
         };
         let pair = kept.tokens.pair(user, &family, now, claims)?;

@@ -21,7 +21,7 @@ use crate::user::User;
 use crate::web::visit::Visit;
 
 /// The mail that tells a user that a refresh token was used twice.
-const REUSE: Text = Text::new("token_reuse", "A program of yours is logged out");
+const REUSE: Text = Text::new("token_reuse", "One of your programs was logged out");
 
 impl Programs {
     /// Issues a program its next access token, and a new refresh token that replaces the presented one.
