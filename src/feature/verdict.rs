@@ -23,7 +23,8 @@ impl Verdict {
     /// Returns the stronger of two answers, whichever was given first.
     ///
     /// Of two refusals that one counts which tells less: [`Rejection::InvalidCredentials`], which is also the
-    /// answer to a wrong password.
+    /// answer to a wrong password. Of two requirements a proof is stronger than setting up a factor: a user who has
+    /// one factor proves it before another is added.
     pub(crate) fn or_stronger(self, other: Self) -> Self {
         match (self, other) {
             (Self::Refuse(one), Self::Refuse(other)) => {
@@ -31,6 +32,9 @@ impl Verdict {
                 Self::Refuse(if tells(&other) < tells(&one) { other } else { one })
             }
             (refused @ Self::Refuse(_), _) | (_, refused @ Self::Refuse(_)) => refused,
+            (Self::Require(one), Self::Require(other)) => {
+                Self::Require(if other.strength() < one.strength() { other } else { one })
+            }
             (required @ Self::Require(_), _) | (_, required @ Self::Require(_)) => required,
             (Self::Allow, Self::Allow) => Self::Allow,
         }
@@ -74,6 +78,12 @@ impl Required {
         self.state == State::SetUp
     }
 
+    /// Returns what orders requirements, the strongest first: a proof before setting up a factor, and an order of
+    /// the same kind that does not depend on the hooks'.
+    fn strength(&self) -> (bool, &str, &[String]) {
+        (self.is_set_up(), &self.page, &self.methods)
+    }
+
     /// Returns the name of the page, as for `security_url`.
     pub fn page(&self) -> &str {
         &self.page
@@ -109,8 +119,16 @@ mod tests {
         let require = || Verdict::Require(Required::proof("code", "totp"));
         let quiet = || Verdict::Refuse(Rejection::InvalidCredentials);
         let loud = || Verdict::Refuse(Rejection::Forbidden);
+        let set_up = || Verdict::Require(Required::set_up("a_page_before_the_others"));
+        let choice = Verdict::Require(Required::one_of("select", vec!["sms".to_owned()]));
         for (weak, strong) in [
             (Verdict::Allow, require()),
+            (Verdict::Allow, set_up()),
+            // A user who has a factor proves it before another one is added.
+            (set_up(), require()),
+            (set_up(), choice.clone()),
+            (set_up(), loud()),
+            (choice, require()),
             (Verdict::Allow, quiet()),
             (require(), loud()),
             (require(), quiet()),

@@ -38,6 +38,8 @@ impl Flow {
         match &proving {
             // A user who has a factor proves it: the password alone must not add another in its place.
             Proving::Login(pending) if !pending.required().is_set_up() => {
+                // Nothing was tried yet.
+                self.limits.uncharge(attempt.charged).await?;
                 return Err(Rejection::Forbidden);
             }
             Proving::Session(active) if !active.is_fresh(self.freshness, visit.now()) => {

@@ -91,7 +91,7 @@ pub struct Paseto<C = NoClaims, K = Access>(VerifiedToken<C, K>);
 /// reason `reauth_required`, and the accepted age (RFC 9470):
 ///
 /// ```text
-/// WWW-Authenticate: Bearer realm="login", error="insufficient_user_authentication", within=300
+/// WWW-Authenticate: Bearer realm="login", error="insufficient_user_authentication", max_age=300
 /// ```
 ///
 /// The user is loaded and checked on the way, as for [`TokenUser`](crate::TokenUser). Otherwise it answers as

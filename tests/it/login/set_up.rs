@@ -207,6 +207,52 @@ async fn a_login_that_requires_a_factor_that_is_there_adds_no_other() {
     assert!(may_see_the_payroll(&ann).await, "nothing has changed for the owner");
 }
 
+/// Has every user who has a card set up a badge as well.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(crate = "rocket::serde")]
+struct Badges {}
+
+impl<D: CredentialStore> Feature<D> for Badges {
+    const NAME: &'static str = "badges";
+
+    fn install(&self, at: &mut Installation<'_, D>) -> Result<()> {
+        at.hooks(Badge(Drawer(at.store())));
+        Ok(())
+    }
+}
+
+struct Badge(Drawer);
+
+#[async_trait]
+impl Hooks for Badge {
+    async fn before_login(&self, attempt: &LoginAttempt<'_>) -> Result<Verdict> {
+        Ok(match self.0.is_set_up(attempt.user).await? {
+            true => Verdict::Require(Required::set_up("badge")),
+            false => Verdict::Allow,
+        })
+    }
+}
+
+#[rocket::async_test]
+async fn a_factor_that_is_there_is_proved_before_another_is_set_up_in_whatever_order_they_are_enabled()
+ {
+    for security in [
+        Security::default().enable(Cards {}).enable(Badges {}),
+        Security::default().enable(Badges {}).enable(Cards {}),
+    ] {
+        let app = with_ann(TestApp::launch(rocket_with(security))).await;
+        let ann = app.browser();
+        half_in(&ann).await;
+        ann.post_json("/card", json!({})).await;
+
+        let thief = app.browser();
+        assert_eq!(half_in(&thief).await.response("tf_state"), "ready");
+        let answer = thief.post_json("/card", json!({})).await;
+        assert_eq!(answer.reasons(), ["forbidden"]);
+        assert_eq!(count(app.database(), "security_credentials").await, 1);
+    }
+}
+
 #[rocket::async_test]
 async fn a_session_that_is_not_fresh_adds_no_factor() {
     let app = TestApp::launch_with(rocket(), json!({"throttle": {"scale": 1}})).await;
