@@ -27,7 +27,7 @@
 //! It may be kept for five minutes, by whatever stands between. That is how long a verifier can lag
 //! behind, a third of the life of an access token: for so long may tokens of a new key be refused, and
 //! those of a key that was withdrawn be accepted. A new key that is announced first, as
-//! [`guide::tokens`](crate::guide::tokens) says, is known to all five minutes later. A verifier that
+//! [`guide::token_reference`](crate::guide::token_reference) says, is known to all five minutes later. A verifier that
 //! meets a `kid` it does not know asks again, no more than once a minute, because an attacker can make up any number of ids.
 
 use rocket::http::uri::Origin;

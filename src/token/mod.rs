@@ -3,7 +3,7 @@
 //! [`TokenIssuer`] issues, and is a guard; [`Verifier`] accepts; both stand in Rocket's managed state. A token is of a
 //! [`TokenKind`], which stands in its claim `typ` and in its implicit assertion, so that one kind
 //! never serves as another. Settings are those of [`TokensConfig`](crate::config::TokensConfig); the
-//! whole story is told in [`guide::tokens`](crate::guide::tokens).
+//! whole story is told in [`guide::token_reference`](crate::guide::token_reference).
 //!
 //! | claim | what it says | set |
 //! |---|---|---|

@@ -280,7 +280,7 @@ fn page_for(
     Page::new("security/error.html")
         .status(status)
         .with("status", status.code)
-        .with("title", title(rejection))
+        .with("title", title(rejection).to_string())
         .with("text", text)
         .with("reason", rejection.reason())
         .with("retry_after", rejection.retry_after().map(whole_seconds))
@@ -314,19 +314,24 @@ fn leading_back(name: &str, request: &Request<'_>, site: &Site) -> Option<Next> 
     Some(wanted.map_or(page.clone(), |wanted| page.with_next(&wanted)))
 }
 
-fn title(rejection: &Rejection) -> &'static str {
-    if let Rejection::RegistrationClosed { by_invitation } = rejection {
-        return if *by_invitation { "By invitation only" } else { "Registration is closed" };
-    }
-    match rejection.status().code {
-        401 => "Please log in",
-        403 => "No permission",
-        404 => "Not here",
-        413 => "Too much",
-        429 => "Too many attempts",
-        503 => "Temporarily unavailable",
-        _ => "Something went wrong",
-    }
+/// Returns the heading of the page of an error.
+fn title(rejection: &Rejection) -> Text {
+    let (id, words) = match (rejection, rejection.status().code) {
+        (Rejection::RegistrationClosed { by_invitation: true }, _) => {
+            ("title.by_invitation", "By invitation only")
+        }
+        (Rejection::RegistrationClosed { by_invitation: false }, _) => {
+            ("title.registration_closed", "Registration is closed")
+        }
+        (_, 401) => ("title.unauthenticated", "Please log in"),
+        (_, 403) => ("title.forbidden", "No permission"),
+        (_, 404) => ("title.not_found", "Not here"),
+        (_, 413) => ("title.too_large", "Too much"),
+        (_, 429) => ("title.throttled", "Too many attempts"),
+        (_, 503) => ("title.unavailable", "Temporarily unavailable"),
+        _ => ("title.other", "Something went wrong"),
+    };
+    Text::new(id, words)
 }
 
 fn json_response(
