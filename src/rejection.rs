@@ -1,6 +1,6 @@
-//! Refusals: what a client is told when it may not, cannot, or must wait.
+//! Refusals: why a request is not carried out, and what the client is told.
 //!
-//! What went wrong on our own side is an [`Error`]; it reaches the client as
+//! Failures of the framework or the application are an [`Error`]. An [`Error`] reaches the client as
 //! [`Rejection::Unavailable`].
 
 mod csrf;
@@ -21,86 +21,100 @@ use rocket::{Ignite, Request, Rocket, Sentinel};
 use crate::error::Error;
 use crate::text::Text;
 
-/// Why a request is refused.
+/// The reason why a request is refused.
 ///
-/// Each has a [`reason`](Rejection::reason) for programs, a [`status`](Rejection::status), and a
-/// [`text`](Rejection::text) for people, worded [otherwise](Rejection::text_for_programs) where there is no
-/// page.
+/// Each rejection has a [`reason`](Rejection::reason) for programs, a [`status`](Rejection::status), and a
+/// [`text`](Rejection::text) for people. JSON answers use
+/// [`text_for_programs`](Rejection::text_for_programs), because they have no page.
 ///
-/// An application's own catcher finds the refusal that caused it with [`Rejection::of`].
+/// Handlers return it as the error of a `Result`. A catcher finds the rejection that caused it with
+/// [`Rejection::of`]:
+///
+/// ```
+/// use rocket::{Request, catch};
+/// use rocket_security::Rejection;
+///
+/// #[catch(403)]
+/// fn forbidden(request: &Request<'_>) -> String {
+///     match Rejection::of(request) {
+///         Some(rejection) => rejection.text().to_string(),
+///         None => "You may not see this.".to_owned(),
+///     }
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Rejection {
-    /// Fields of the request are missing or wrong.
+    /// Fields of the request are missing or invalid.
     InvalidInput(FieldErrors),
-    /// The credentials open no account. Deliberately the same for an unknown identity, a wrong
-    /// password, and an account that is unconfirmed or switched off.
+    /// The credentials are not accepted. Deliberately the same for an unknown identity, a wrong password, and
+    /// an account that is unconfirmed or deactivated.
     InvalidCredentials,
-    /// The request has no credentials.
+    /// The user is not logged in.
     Unauthenticated,
-    /// A program asked for its next tokens and sent no refresh token.
+    /// A program asked for new tokens without sending a refresh token.
     RefreshTokenMissing,
-    /// The refresh token that a program sent is not accepted: RFC 6749, section 5.2, `invalid_grant`.
+    /// The refresh token that a program sent is not accepted (`invalid_grant` in RFC 6749, section 5.2).
     RefreshTokenRefused(TokenFault),
-    /// The request brought credentials of its own, such as a password by Basic, and they open no
-    /// account. Deliberately the same for whatever is wrong with them.
+    /// The credentials in the request itself, such as a password sent with Basic authentication, are not
+    /// accepted. Deliberately the same whatever the fault is.
     CredentialsRefused,
-    /// The request brought a token that is not ours, or is no longer valid.
+    /// The token in the request is invalid, expired or revoked.
     TokenRefused(TokenFault),
-    /// The request brought credentials of two users, or more than one token.
+    /// The request has credentials of two users, or more than one token.
     ConflictingCredentials,
-    /// The user is logged in, and the page is for guests.
+    /// The user is logged in, but the route is only for guests.
     AlreadyAuthenticated,
-    /// The user has to prove that it is still them.
+    /// The user has to authenticate again, because the last proof is too old.
     NotFresh,
-    /// The user has to prove who they are by more factors: those of the level of that name, as in the `acr_values`
-    /// of RFC 9470.
+    /// The user has to prove more factors: those of the level with this name, as in `acr_values` of RFC 9470.
     NotAssured(&'static str),
     /// The user has to change the password before anything else.
     MustChange,
     /// The user lacks a role or a permission.
     Forbidden,
-    /// The request brought a token that lacks a scope.
+    /// The token in the request lacks a scope.
     InsufficientScope,
-    /// The application has no row of its own for the user.
+    /// The application has no row of its own for this user.
     OwnRowMissing,
-    /// Registration is closed, or only by invitation.
+    /// Visitors cannot register.
     RegistrationClosed {
-        /// Whether those can who are invited.
+        /// Whether invited people can register.
         by_invitation: bool,
     },
-    /// The anti-forgery token is missing, old, or of another session.
+    /// The anti-forgery (CSRF) token is missing, outdated, or belongs to another session.
     CsrfFailed(CsrfFault),
-    /// A browser says that the request was started by another site.
+    /// The browser reports that another site started the request.
     CrossSite,
-    /// The mailed link was used, replaced, has expired, or never was.
+    /// The mailed link was used or replaced, has expired, or never existed.
     InvalidLink,
-    /// The mailed link was used a moment ago: most likely its button was pressed twice. Says what it did.
+    /// The mailed link was used a moment ago, most likely because its button was pressed twice. The text says
+    /// what the link did.
     LinkUsed(Text),
     /// Too many attempts.
     Throttled {
         /// How long to wait.
         retry_after: Duration,
     },
-    /// More passwords wait to be checked than the machine can take on.
+    /// Too many passwords are waiting to be checked.
     Saturated,
-    /// Something that is needed did not answer.
+    /// Something that the request needs did not answer.
     Unavailable,
-    /// The body is larger than any form of ours.
+    /// The body is larger than any form that the framework accepts.
     TooLarge,
     /// The body is neither a form nor JSON.
     UnsupportedMediaType,
-    /// A refusal of the application's own, from one of its [`Hooks`](crate::feature::Hooks).
+    /// A rejection that the application defines, for example in one of its [`Hooks`](crate::feature::Hooks).
     Custom {
-        /// The status of the answer, a 4xx.
+        /// The status of the answer: a 4xx.
         status: Status,
-        /// The sentence for people, whose [reason](Text::reason) is the code for programs.
+        /// The sentence for people. Its [reason](Text::reason) is the code for programs.
         text: Text,
     },
 }
 
 impl Rejection {
-    /// Returns what the user has to prove at `/verify`, if that is what is missing.
+    /// Returns what the user has to prove at `/verify`, if a proof is missing.
     pub(crate) fn lacking(&self) -> Option<Lacking> {
         match self {
             Self::NotFresh => Some(Lacking::Freshness { max_age: None }),
@@ -145,7 +159,7 @@ impl Rejection {
         }
     }
 
-    /// Returns the sentence for people. The [reason](Text::reason) of the text is that of the refusal.
+    /// Returns the sentence for people. The text has the same [reason](Text::reason) as the rejection.
     pub fn text(&self) -> Text {
         let (id, words) = match self {
             Self::InvalidInput(_) => ("invalid_input", "Please correct the fields marked below."),
@@ -224,7 +238,7 @@ impl Rejection {
         Text::new(id, words)
     }
 
-    /// Returns the sentence of an answer in JSON, which has no page: often the same.
+    /// Returns the sentence for a JSON answer, which has no page. Often the same as [`text`](Self::text).
     pub fn text_for_programs(&self) -> Text {
         match self {
             Self::Unauthenticated => Text::new("unauthenticated.program", "Please log in first."),
@@ -241,9 +255,10 @@ impl Rejection {
         }
     }
 
-    /// Returns the `Retry-After` of the answer, if it has one.
+    /// Returns the time for the `Retry-After` header, if the answer has one.
     ///
-    /// A full queue drains within a second; a dependency that is down gets two.
+    /// It is 1 second when the password queue is full, because the queue drains within a second, and 2
+    /// seconds when a dependency does not answer.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Throttled { retry_after } => Some(*retry_after),
@@ -253,33 +268,33 @@ impl Rejection {
         }
     }
 
-    /// Finds the refusal that ended this request, for an application's own catchers.
+    /// Finds the rejection that ended this request. Call it in the application's own catchers.
     pub fn of<'r>(request: &'r Request<'_>) -> Option<&'r Rejection> {
         request.local_cache(|| Refused(None)).0.as_ref()
     }
 
-    /// Remembers the refusal for the catchers, for a guard can hand them a status only.
+    /// Remembers the rejection for the catchers, because a guard can pass them only a status.
     pub(crate) fn remember(self, request: &Request<'_>) -> Self {
         request.local_cache(|| Refused(Some(self.clone())));
         self
     }
 }
 
-/// What credentials lack that are good otherwise (RFC 9470, section 3).
+/// The proof that otherwise valid credentials lack (RFC 9470, section 3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Lacking {
-    /// A proof that is no older than that, if the route says how old.
+    /// A recent proof.
     Freshness {
-        /// How old it can be.
+        /// The maximum age of the proof, if the route sets one.
         max_age: Option<Duration>,
     },
-    /// Proofs of the level of that name.
+    /// Proofs that reach the level with this name.
     Level(&'static str),
 }
 
 impl Lacking {
-    /// Returns the refusal for it.
+    /// Returns the rejection for the missing proof.
     pub fn rejection(self) -> Rejection {
         match self {
             Self::Freshness { .. } => Rejection::NotFresh,
@@ -288,12 +303,12 @@ impl Lacking {
     }
 }
 
-/// The first refusal of a request.
+/// The first rejection of a request.
 struct Refused(Option<Rejection>);
 
-/// A fault is logged for the operator; the client learns only that it may come back. One that a
-/// refusal caused, such as an application's in its [work](crate::datastore::Together::and), is that
-/// refusal.
+/// Logs the error for the operator and returns [`Rejection::Unavailable`]: the client learns only that it can
+/// try again. If the error was caused by a rejection, for example by one from the application's own
+/// [work](crate::datastore::Together::and), returns that rejection.
 impl From<Error> for Rejection {
     fn from(fault: Error) -> Self {
         if let Some(rejection) = cause(&fault) {
@@ -304,7 +319,7 @@ impl From<Error> for Rejection {
     }
 }
 
-/// Finds the refusal that caused a fault.
+/// Finds the rejection that caused an error.
 fn cause(fault: &(dyn StdError + 'static)) -> Option<Rejection> {
     std::iter::successors(Some(fault), |fault: &&(dyn StdError + 'static)| (*fault).source())
         .find_map(|cause| {
@@ -316,8 +331,8 @@ fn cause(fault: &(dyn StdError + 'static)) -> Option<Rejection> {
 
 impl StdError for Rejection {}
 
-/// Never stops a launch by itself. Rocket looks into `Result<AuthUser, Rejection>` in a signature only if both
-/// are sentinels, and the launch reports a guard that it finds there.
+/// Never aborts the launch. Rocket checks the guard inside `Result<AuthUser, Rejection>` only if both types
+/// are sentinels, so `Rejection` has to be one.
 impl Sentinel for Rejection {
     fn abort(_rocket: &Rocket<Ignite>) -> bool {
         false

@@ -1,9 +1,9 @@
-//! The template engine: embedded defaults under the application's own files.
+//! The template engine: embedded templates, which the application's own files can replace.
 //!
-//! Every `*.html` and `*.txt` file below the application's template folder (Rocket's
-//! `template_dir`, by default `templates`) is loaded, with or without a trailing `.tera`. A file
-//! of the name of one of ours replaces it, so that `templates/security/login.html` is the login
-//! page, and may extend any other file there.
+//! Every `*.html`, `*.txt` and `*.css` file below the application's template folder (Rocket's `template_dir`,
+//! by default `templates`) is loaded, with or without a trailing `.tera`. A file with the name of an embedded
+//! template replaces it: `templates/security/login.html` is then the login page. It can extend any other file
+//! there.
 
 mod fault;
 
@@ -21,7 +21,7 @@ use tera::{Context, Tera};
 use crate::error::{Error, Result};
 use crate::template::fault::explain;
 
-/// A template that comes with the framework: its name and its text.
+/// An embedded template: its name and its text.
 pub type Embedded = (&'static str, &'static str);
 
 /// Embeds a page: `templates/security/<name>.html`.
@@ -31,7 +31,7 @@ macro_rules! page {
     };
 }
 
-/// Lists the templates of a feature: its pages, and both parts of each of its mails,
+/// Lists the templates of a feature: its pages, and the text and HTML parts of its mails,
 /// `templates/security/email/<name>.txt` and `.html`.
 macro_rules! templates {
     ($($page:expr),*; $($mail:literal),* $(,)?) => {
@@ -59,7 +59,7 @@ pub(crate) use file;
 pub(crate) use page;
 pub(crate) use templates;
 
-/// The templates that belong to no single feature.
+/// The templates that all features share.
 pub const SHARED: &[Embedded] = &[
     file!("base.html"),
     file!("_dead_link.html"),
@@ -77,13 +77,14 @@ pub struct Templates {
 }
 
 impl Templates {
-    /// Loads the embedded templates and lays the files below `folder` over them.
+    /// Loads the embedded templates, and the files below `folder`, which replace embedded ones of the same
+    /// name.
     ///
-    /// A folder that is not there is like an empty one.
+    /// A missing folder counts as an empty one.
     ///
     /// # Errors
     ///
-    /// [`Error::File`] when a file cannot be read, [`Error::Template`] when a template is wrong.
+    /// [`Error::File`] if a file cannot be read, [`Error::Template`] if a template cannot be parsed.
     pub fn load(
         embedded: impl IntoIterator<Item = Embedded>,
         folder: &Path,
@@ -107,7 +108,7 @@ impl Templates {
     ///
     /// # Errors
     ///
-    /// [`Error::Template`] when there is none of that name, or when it fails.
+    /// [`Error::Template`] if there is no template with this name, or if it fails.
     pub fn render(&self, name: &str, context: &impl Serialize) -> Result<String> {
         let context = Context::from_serialize(context).map_err(Error::template)?;
         self.tera.render(name, &context).map_err(|source| explain(source, &self.sources))
@@ -122,8 +123,8 @@ impl Templates {
 #[cfg(not(feature = "testing"))]
 use self::parse as parsed;
 
-/// Parses templates, or copies those of an earlier launch: a suite launches the same application again and
-/// again, and parsing is most of a launch.
+/// Parses templates, or copies those of an earlier launch. A test suite launches the same application many
+/// times, and parsing takes most of a launch.
 #[cfg(feature = "testing")]
 fn parsed(sources: &BTreeMap<String, String>) -> tera::Result<Tera> {
     type Earlier = Vec<(BTreeMap<String, String>, Tera)>;
@@ -138,7 +139,7 @@ fn parsed(sources: &BTreeMap<String, String>) -> tera::Result<Tera> {
     Ok(tera)
 }
 
-/// Of how many different launches the templates are kept.
+/// How many launches with different templates are kept.
 #[cfg(feature = "testing")]
 const LAUNCHES_KEPT: usize = 16;
 
@@ -149,12 +150,12 @@ fn parse(sources: &BTreeMap<String, String>) -> tera::Result<Tera> {
     Ok(tera)
 }
 
-/// Finds the files below `security/` of the application's template folder that replace none of the
-/// templates `known` and that no other template names: misspelt ones, which nothing would render.
+/// Finds the files below `security/` of the application's template folder that neither replace a template in
+/// `known` nor are named in another template. They are probably misspelled and would never be rendered.
 ///
 /// # Errors
 ///
-/// [`Error::File`] when a file cannot be read.
+/// [`Error::File`] if a file cannot be read.
 pub(crate) fn strangers(folder: &Path, known: &[&str]) -> Result<Vec<String>> {
     let (mut files, mut sources) = (Vec::new(), BTreeMap::new());
     if !folder.join("security").is_dir() {
@@ -171,7 +172,7 @@ pub(crate) fn strangers(folder: &Path, known: &[&str]) -> Result<Vec<String>> {
     Ok(files)
 }
 
-/// Lists all files but those of editors, which are hidden or end with a tilde.
+/// Lists all files except those of editors, which are hidden or end with a tilde.
 fn list_files(root: &Path, folder: &Path, files: &mut Vec<String>) -> Result<()> {
     let unreadable = |source| Error::File { path: folder.display().to_string(), source };
     for entry in fs::read_dir(folder).map_err(unreadable)? {
@@ -188,11 +189,11 @@ fn list_files(root: &Path, folder: &Path, files: &mut Vec<String>) -> Result<()>
     Ok(())
 }
 
-/// Renders a text that stands by itself, without escaping.
+/// Renders a single text without escaping.
 ///
 /// # Errors
 ///
-/// [`Error::Template`] when it fails.
+/// [`Error::Template`] if it fails.
 pub fn render_text(text: &str, context: &impl Serialize) -> Result<String> {
     let context = Context::from_serialize(context).map_err(Error::template)?;
     let sources = BTreeMap::from([("text".to_owned(), text.to_owned())]);
@@ -218,13 +219,13 @@ fn collect_files(root: &Path, folder: &Path, sources: &mut BTreeMap<String, Stri
     Ok(())
 }
 
-/// Returns the name of the template in a file, if it is one.
+/// Returns the name of the template in a file, if the file is a template.
 fn template_name(root: &Path, path: &Path) -> Option<String> {
     let is_ours = |name: &String| [".html", ".txt", ".css"].iter().any(|it| name.ends_with(it));
     name_below(root, path).filter(is_ours)
 }
 
-/// Returns the path of a file below a folder, with `/` between the parts and without `.tera`.
+/// Returns the path of a file relative to a folder, with `/` between the parts and without `.tera`.
 fn name_below(root: &Path, path: &Path) -> Option<String> {
     let parts: Option<Vec<&str>> =
         path.strip_prefix(root).ok()?.iter().map(|part| part.to_str()).collect();

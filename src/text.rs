@@ -7,8 +7,9 @@ use serde::{Serialize, Serializer};
 
 /// A text that people read: an id, its arguments, and the words in English.
 ///
-/// The id says which text it is, in every language. Up to its first dot it is the reason code that programs
-/// read: [`reason`](Self::reason). In the words, `{name}` stands for the argument of that name.
+/// The id identifies the text in every language. The part before its first dot is the code that programs
+/// read, returned by [`reason`](Self::reason). In the words, `{name}` is replaced by the argument with that
+/// name.
 ///
 /// ```
 /// use rocket_security::Text;
@@ -20,7 +21,7 @@ use serde::{Serialize, Serializer};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Text {
     id: &'static str,
-    /// The reason code, where that is not the first part of the id.
+    /// The reason code, if it is not the first part of the id.
     reason: Option<&'static str>,
     words: &'static str,
     arguments: Vec<(&'static str, String)>,
@@ -38,7 +39,8 @@ impl Text {
         self
     }
 
-    /// Sets another reason code than the first part of the id: for a text that tells people less than programs.
+    /// Sets a reason code that is not the first part of the id, for a text that tells people less than
+    /// programs.
     pub(crate) fn with_reason(mut self, reason: &'static str) -> Self {
         self.reason = Some(reason);
         self
@@ -49,13 +51,13 @@ impl Text {
         self.id
     }
 
-    /// Returns the reason code: the id up to its first dot.
+    /// Returns the reason code: the part of the id before its first dot.
     pub fn reason(&self) -> &'static str {
         let first = self.id.split_once('.').map_or(self.id, |(first, _)| first);
         self.reason.unwrap_or(first)
     }
 
-    /// Returns the arguments, with their names.
+    /// Returns the arguments with their names.
     pub fn arguments(&self) -> impl Iterator<Item = (&'static str, &str)> {
         self.arguments.iter().map(|(name, value)| (*name, value.as_str()))
     }
@@ -68,7 +70,7 @@ impl Serialize for Text {
     }
 }
 
-/// Writes the words in English. An argument is put in as it is, whatever stands in it.
+/// Writes the words in English. Arguments are inserted unchanged: braces in them are not replaced.
 impl Display for Text {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut parts = self.words.split('{');

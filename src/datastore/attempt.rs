@@ -35,6 +35,28 @@ pub trait AttemptStore: Send + Sync + 'static {
     ///
     /// The check and the count are one step: concurrent callers never make more attempts than the delays
     /// allow.
+    ///
+    /// ```
+    /// use chrono::TimeDelta;
+    /// use rocket_security::MemoryDatastore;
+    /// use rocket_security::clock::Timestamp;
+    /// use rocket_security::crypto::one_time::Digest;
+    /// use rocket_security::datastore::AttemptStore;
+    /// use rocket_security::datastore::attempt::{BackOff, Charge};
+    ///
+    /// # rocket::async_test(async {
+    /// let (store, key) = (MemoryDatastore::new(), Digest::from_bytes([1; 32]));
+    /// let back_off = BackOff::new(2, TimeDelta::seconds(10), TimeDelta::seconds(60));
+    /// let now = Timestamp::UNIX_EPOCH + TimeDelta::days(1);
+    ///
+    /// // The second attempt blocks the key for ten seconds.
+    /// assert_eq!(store.charge_attempt(&key, &back_off, now).await?, Charge::Allowed);
+    /// assert_eq!(store.charge_attempt(&key, &back_off, now).await?, Charge::Allowed);
+    /// let until = Charge::BlockedUntil(now + TimeDelta::seconds(10));
+    /// assert_eq!(store.charge_attempt(&key, &back_off, now).await?, until);
+    /// # Ok::<_, rocket_security::Error>(())
+    /// # }).unwrap();
+    /// ```
     async fn charge_attempt(
         &self,
         key: &Digest,

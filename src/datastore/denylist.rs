@@ -11,6 +11,21 @@ use crate::error::Result;
 /// The feature `tokens` needs this capability to revoke a single access token or refresh token. An id is
 /// stored only until its token would have expired.
 ///
+/// ```
+/// use chrono::TimeDelta;
+/// use rocket_security::MemoryDatastore;
+/// use rocket_security::clock::Timestamp;
+/// use rocket_security::datastore::{Denylist, Together};
+///
+/// # rocket::async_test(async {
+/// let store = MemoryDatastore::new();
+/// let until = Timestamp::UNIX_EPOCH + TimeDelta::hours(1);
+/// assert!(store.deny("a-token-id", until, &Together::nothing()).await?);
+/// assert!(store.is_denied("a-token-id").await?);
+/// # Ok::<_, rocket_security::Error>(())
+/// # }).unwrap();
+/// ```
+///
 /// # Errors
 ///
 /// Every method fails with [`Error::Store`](crate::Error::Store) if the store does not answer.

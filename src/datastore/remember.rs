@@ -73,8 +73,8 @@ pub trait RememberStore: Send + Sync + 'static {
         kept: Option<&Digest>,
     ) -> Result<Vec<EndedSeries>>;
 
-    /// Deletes series that expired at or before `now`, at most `limit`, and the sessions that name them.
-    /// Returns the ended series.
+    /// Deletes series that expired at or before `now`, at most `limit`, and the sessions that name them. The
+    /// families of the expired series live on. Returns the ended series.
     async fn delete_expired_series(&self, now: Timestamp, limit: u32) -> Result<Vec<EndedSeries>>;
 }
 

@@ -1,4 +1,4 @@
-//! Who is told of what happens.
+//! Passes events to the journals and the listeners.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::event::{Counted, Event, Origin, Signals};
 use crate::feature::journaling::Journaling;
 
-/// Tells of what happens: to the journals before it is committed, to the listeners afterwards.
+/// Passes events on: to the journals before the change is committed, and to the listeners afterwards.
 #[derive(Clone)]
 pub struct Announcer {
     journals: Arc<[Box<dyn Journaling>]>,
@@ -17,7 +17,8 @@ pub struct Announcer {
 }
 
 impl Announcer {
-    /// Tells these journals and these listeners, and calls `ring` when there is mail to be sent.
+    /// Creates an announcer for these journals and listeners. It calls `ring` when mail is waiting to be
+    /// sent.
     pub(crate) fn new(
         journals: Arc<[Box<dyn Journaling>]>,
         signals: Signals,
@@ -26,17 +27,17 @@ impl Announcer {
         Self { journals, signals, ring: Arc::new(ring) }
     }
 
-    /// Tells of something that came with no change that a journal has been asked about.
+    /// Sends an event that belongs to no change, so that no journal was asked about it before a commit.
     pub fn noticed(&self, event: &Event) {
         self.signals.send(event);
     }
 
-    /// Says that there is mail to be sent.
+    /// Reports that mail is waiting to be sent.
     pub fn mail_is_waiting(&self) {
         (self.ring)();
     }
 
-    /// Returns what the journals want committed with this event.
+    /// Returns what the journals want committed together with this event.
     pub(in crate::feature) async fn before_commit(&self, event: &Event) -> Result<Together> {
         let mut together = Together::nothing();
         for journal in &*self.journals {
@@ -45,7 +46,7 @@ impl Announcer {
         Ok(together)
     }
 
-    /// Tells of a change that was committed.
+    /// Sends the events of a change that was committed.
     pub(in crate::feature) fn committed(&self, events: &[Event], has_mail: bool) {
         for event in events {
             self.signals.send_committed(event);
@@ -56,13 +57,13 @@ impl Announcer {
     }
 }
 
-/// Says who asks for the mail that comes with something that happens.
+/// Returns the data on the client that caused the mail sent with an event.
 pub(crate) fn asker(origin: &Origin) -> Asker {
     let Origin { client, request_id, authn_via, .. } = origin.clone();
     Asker { client, request_id, authn_via }
 }
 
-/// Has the journals write down what came with no change; returns whether all of them could.
+/// Passes events that belong to no change to the journals. Returns `true` if all journals stored them.
 pub(crate) async fn write_down(journals: Arc<[Box<dyn Journaling>]>, events: Vec<Counted>) -> bool {
     let mut is_written = true;
     for journal in &*journals {

@@ -5,25 +5,26 @@ use std::net::IpAddr;
 use crate::clock::Timestamp;
 use crate::user::{Proofs, User};
 
-/// A login whose credentials were found right.
+/// A login whose credentials were accepted, as passed to [`Hooks::before_login`](crate::Hooks::before_login)
+/// and [`Hooks::after_login`](crate::Hooks::after_login).
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct LoginAttempt<'r> {
     /// The user.
     pub user: &'r User,
-    /// What the user proved, now.
+    /// What the user proved in this login.
     pub proofs: &'r Proofs,
-    /// What the user had proved when the browser began to be remembered, if that is how it comes back.
-    /// It proves nothing now; a hook can rely on it nevertheless.
+    /// What the user had proved when the browser was first remembered, if the login comes from a remembered
+    /// browser. It proves nothing now, but a hook may rely on it.
     pub remembered: Option<&'r Proofs>,
-    /// When.
+    /// When the login takes place.
     pub at: Timestamp,
-    /// The address of the client, if it is known.
+    /// The IP address of the client, if it is known.
     pub client: Option<IpAddr>,
 }
 
 impl<'r> LoginAttempt<'r> {
-    /// Describes a login.
+    /// Creates a login attempt that does not come from a remembered browser.
     pub fn new(user: &'r User, proofs: &'r Proofs, at: Timestamp, client: Option<IpAddr>) -> Self {
         Self { user, proofs, remembered: None, at, client }
     }
@@ -33,7 +34,7 @@ impl<'r> LoginAttempt<'r> {
         self.proofs.authn_via()
     }
 
-    /// Returns the proofs that a browser is remembered with after this login.
+    /// Returns the proofs to store when the browser is remembered after this login.
     pub(crate) fn proofs_to_remember(&self) -> Proofs {
         self.remembered.map_or_else(|| self.proofs.clone(), |it| it.clone().and_all(self.proofs))
     }

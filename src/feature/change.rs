@@ -1,4 +1,4 @@
-//! A change of the store, with all that is committed with it and the telling afterwards.
+//! A change in the store, with everything that is committed with it and the events sent afterwards.
 
 use crate::datastore::Together;
 use crate::datastore::outbox::{Asker, NewMail};
@@ -8,10 +8,11 @@ use crate::error::Result;
 use crate::event::Event;
 use crate::feature::announcer::{Announcer, asker};
 
-/// A change that is about to be made: one step of the store, what is committed in the same transaction, and
-/// the events that are told once it is.
+/// A change that is about to be committed: one call of the store, what else is committed in the same
+/// transaction, and the events that are sent once it is.
 ///
-/// Made with [`Flow::change`](crate::flow::Flow::change):
+/// Create it with [`Flow::change`](crate::flow::Flow::change), so that mails, journal entries and events
+/// match what is committed:
 ///
 /// ```
 /// use rocket_security::Rejection;
@@ -20,8 +21,8 @@ use crate::feature::announcer::{Announcer, asker};
 /// use rocket_security::flow::Flow;
 /// use rocket_security::{User, UserId};
 ///
-/// /// Switches an account off, and ends all that its user is logged in with.
-/// async fn switch_off(flow: &Flow, user: UserId, origin: Origin) -> Result<Option<User>, Rejection> {
+/// /// Deactivates an account and ends all its sessions.
+/// async fn deactivate(flow: &Flow, user: UserId, origin: Origin) -> Result<Option<User>, Rejection> {
 ///     let off = UserChange::active(false);
 ///     let changed = flow
 ///         .change(Event::UserDeactivated { user, origin })
@@ -34,15 +35,15 @@ use crate::feature::announcer::{Announcer, asker};
 pub struct Change {
     announcer: Announcer,
     asker: Asker,
-    /// The events that the journals have not been asked about.
+    /// The events that the journals have not been asked about yet.
     events: Vec<Event>,
-    /// Those that they have been.
+    /// The events that the journals have been asked about.
     asked: Vec<Event>,
     together: Together,
 }
 
 impl Announcer {
-    /// Prepares a change of the store that this event tells of.
+    /// Prepares a change in the store. The event is sent once the change is committed.
     pub fn change(&self, event: Event) -> Change {
         Change {
             announcer: self.clone(),
@@ -55,18 +56,18 @@ impl Announcer {
 }
 
 impl Change {
-    /// Tells of this, too, after the events before it.
+    /// Adds another event, sent after the earlier ones.
     pub fn and(mut self, event: Event) -> Self {
         self.events.push(event);
         self
     }
 
-    /// Puts these mails into the outbox.
+    /// Adds mails, which are put into the outbox in the same transaction.
     pub fn mail(self, mail: impl IntoIterator<Item = NewMail>) -> Self {
         self.with(Together::mail(mail.into_iter().collect()))
     }
 
-    /// Commits this, too.
+    /// Adds rows and mails to commit in the same transaction.
     pub fn with(mut self, mut together: Together) -> Self {
         let asked_by = |mail: NewMail| mail.asked_by(self.asker.clone());
         together.mail = together.mail.into_iter().map(asked_by).collect();
@@ -74,12 +75,12 @@ impl Change {
         self
     }
 
-    /// Asks the journals now what is committed with it. [`commit`](Self::commit) does, too: call this before
-    /// something else that must not happen if a journal fails.
+    /// Asks the journals now what to commit with the change. [`commit`](Self::commit) asks them anyway. Call
+    /// this only before another step that must not happen if a journal fails.
     ///
     /// # Errors
     ///
-    /// What a journal fails with.
+    /// The error of the journal that failed.
     pub async fn asked(mut self) -> Result<Self> {
         for event in self.events.drain(..) {
             let rows = self.announcer.before_commit(&event).await?;
@@ -89,13 +90,14 @@ impl Change {
         Ok(self)
     }
 
-    /// Makes the change: asks the journals what is committed with it, hands that to the one step of the store
-    /// that `act` is, and tells of the events if the step was [committed](Committed). Returns what the store
-    /// answered.
+    /// Commits the change and returns the store's answer.
+    ///
+    /// It asks the journals what to commit with the change, passes everything to `act`, which makes the one
+    /// call of the store, and sends the events if the answer is [committed](Committed).
     ///
     /// # Errors
     ///
-    /// What a journal or `act` fails with; then nothing is committed or reported.
+    /// The error of a journal or of `act`. Then nothing is committed and no event is sent.
     pub async fn commit<T: Committed>(
         self,
         act: impl AsyncFnOnce(&Together) -> Result<T>,
@@ -109,27 +111,27 @@ impl Change {
     }
 }
 
-/// What a step of the store answers.
+/// The answer of a store to a change: committed or not.
 pub trait Committed {
-    /// Returns whether the step was taken, and what belongs to it committed.
+    /// Returns `true` if the change was committed.
     fn is_committed(&self) -> bool;
 }
 
-/// `false`: there was nothing to change.
+/// `false` means that there was nothing to change.
 impl Committed for bool {
     fn is_committed(&self) -> bool {
         *self
     }
 }
 
-/// `None`: what was to be changed is not there, or changed meanwhile.
+/// `None` means that the row does not exist, or was changed meanwhile.
 impl<T> Committed for Option<T> {
     fn is_committed(&self) -> bool {
         self.is_some()
     }
 }
 
-/// `Err`: why the store did not take the step.
+/// `Err` is the reason why the store did not make the change.
 impl<T, E> Committed for std::result::Result<T, E> {
     fn is_committed(&self) -> bool {
         self.is_ok()

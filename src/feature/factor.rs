@@ -1,4 +1,4 @@
-//! Ways to prove who one is beside the password.
+//! Further factors that a user can prove.
 
 use rocket::async_trait;
 
@@ -6,23 +6,27 @@ use crate::error::Result;
 use crate::text::Text;
 use crate::user::{Method, User};
 
-/// A way to prove who one is beside the password, with a page of its own.
+/// A further factor, beside the password, that a user can prove at a page of its own.
 ///
-/// `/verify` leads to the pages of the factors that its user has set up, so that no feature names another.
-/// A page of a factor begins with [`Flow::proving`](crate::flow::Flow::proving): it serves logins that lack
-/// a proof and sessions alike. The guide on [second factors](crate::guide::second_factor) shows a whole one.
+/// Implement it for a custom second factor and add it with
+/// [`Installation::factor`](crate::feature::Installation::factor). `/verify` then links to its page for users
+/// who have set it up, so no feature has to know another by name.
+///
+/// The page of a factor begins with [`Flow::proving`](crate::flow::Flow::proving), so the same page serves
+/// both pending logins and sessions. The guide on [second factors](crate::guide::second_factor) shows a
+/// complete factor.
 #[async_trait]
 pub trait Factor: Send + Sync + 'static {
-    /// Returns the method of its proofs.
+    /// Returns the method that the factor's proofs have.
     fn method(&self) -> Method;
 
-    /// Returns the name of its page, as for `security_url`.
+    /// Returns the name of its page, as used with `security_url`.
     fn page(&self) -> &'static str;
 
-    /// Returns what people call it, for a link: for example "A code from your printed list".
+    /// Returns the label of the link to its page, for example "A code from your printed list".
     fn label(&self) -> Text;
 
-    /// Checks whether a user has set it up. A user who has used up all codes of a list still has.
+    /// Checks whether a user has set up the factor. A user who has used up all codes of a list still has.
     ///
     /// # Errors
     ///
@@ -30,7 +34,7 @@ pub trait Factor: Send + Sync + 'static {
     async fn is_set_up(&self, user: &User) -> Result<bool>;
 }
 
-/// The factors of an application: in Rocket's managed state.
+/// The factors of an application, in Rocket's managed state.
 pub(crate) struct Factors(pub(crate) Vec<Box<dyn Factor>>);
 
 impl Factors {

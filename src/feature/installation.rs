@@ -1,4 +1,4 @@
-//! What a feature adds to an application.
+//! What a feature can add to an application.
 
 use std::any::{Any, TypeId};
 use std::collections::HashMap;
@@ -18,7 +18,24 @@ use crate::feature::remembering::Remembering;
 use crate::feature::sweeping::Sweeping;
 use crate::http::HttpClient;
 
-/// What a feature is installed into: it has what the feature needs, and takes what the feature adds.
+/// Provides the parts that a feature needs, and takes those that it adds to the application.
+///
+/// [`Feature::install`](crate::Feature::install) gets it. `D` is the type of the store.
+///
+/// ```
+/// use rocket_security::feature::Installation;
+/// use rocket_security::{Hooks, Result};
+///
+/// struct Counter;
+///
+/// impl Hooks for Counter {}
+///
+/// fn install<D>(at: &mut Installation<'_, D>) -> Result<()> {
+///     at.hooks(Counter);
+///     at.manage("kept in Rocket's managed state");
+///     Ok(())
+/// }
+/// ```
 pub struct Installation<'a, D> {
     store: &'a Arc<D>,
     config: &'a Config,
@@ -52,7 +69,7 @@ impl<'a, D> Installation<'a, D> {
         self.config
     }
 
-    /// Returns the keys that everything is derived from.
+    /// Returns the master keys that all other keys are derived from.
     pub fn keyring(&self) -> &Keyring {
         self.keyring
     }
@@ -73,42 +90,42 @@ impl<'a, D> Installation<'a, D> {
         })
     }
 
-    /// Returns `true` in the debug profile.
+    /// Returns `true` if the application runs in the debug profile.
     pub fn is_debug(&self) -> bool {
         self.is_debug
     }
 
-    /// Returns the clock of the application.
+    /// Returns the application's clock.
     pub fn clock(&self) -> Clock {
         self.clock.clone()
     }
 
-    /// Takes part in logins.
+    /// Adds hooks that take part in logins.
     pub fn hooks(&mut self, hooks: impl Hooks) {
         self.offer::<Box<dyn Hooks>>(Box::new(hooks));
     }
 
-    /// Takes part in registrations.
+    /// Adds a part that takes part in registrations.
     pub fn registering(&mut self, registering: impl Registering) {
         self.offer::<Box<dyn Registering>>(Box::new(registering));
     }
 
-    /// Remembers browsers.
+    /// Adds a part that remembers browsers.
     pub fn remembering(&mut self, remembering: impl Remembering) {
         self.offer::<Box<dyn Remembering>>(Box::new(remembering));
     }
 
-    /// Writes down what happens.
+    /// Adds a journal of what happens.
     pub fn journaling(&mut self, journaling: impl Journaling) {
         self.offer::<Box<dyn Journaling>>(Box::new(journaling));
     }
 
-    /// Deletes what is over.
+    /// Adds a part that deletes expired data.
     pub fn sweeping(&mut self, sweeping: impl Sweeping) {
         self.offer::<Box<dyn Sweeping>>(Box::new(sweeping));
     }
 
-    /// Adds a way to prove who one is.
+    /// Adds a factor that users can prove.
     pub fn factor(&mut self, factor: impl Factor) {
         self.offer::<Box<dyn Factor>>(Box::new(factor));
     }
@@ -118,17 +135,17 @@ impl<'a, D> Installation<'a, D> {
         self.parts.managed.push(Box::new(|rocket| rocket.manage(value)));
     }
 
-    /// Hands over what a higher part of the framework takes, such as a
+    /// Adds a part that another module of the framework takes, such as a
     /// [mechanism](crate::guard::mechanism::InstallMechanism).
     pub(crate) fn offer<T: Send + 'static>(&mut self, part: T) {
         self.parts.offers.entry(TypeId::of::<T>()).or_default().push(Box::new(part));
     }
 }
 
-/// Puts a value into managed state.
+/// Puts a value into Rocket's managed state.
 type Manage = Box<dyn FnOnce(Rocket<Build>) -> Rocket<Build> + Send>;
 
-/// What the features of an application have added.
+/// Everything that the features of an application have added.
 #[derive(Default)]
 pub(crate) struct Added {
     offers: HashMap<TypeId, Vec<Box<dyn Any + Send>>>,
@@ -136,13 +153,13 @@ pub(crate) struct Added {
 }
 
 impl Added {
-    /// Takes out everything of one type, in the order in which it was added.
+    /// Removes and returns all parts of one type, in the order in which they were added.
     pub(crate) fn take<T: 'static>(&mut self) -> Vec<T> {
         let parts = self.offers.remove(&TypeId::of::<T>()).unwrap_or_default();
         parts.into_iter().filter_map(|part| part.downcast().ok()).map(|part| *part).collect()
     }
 
-    /// Puts the values into managed state.
+    /// Puts the collected values into Rocket's managed state.
     pub(crate) fn manage(self, rocket: Rocket<Build>) -> Rocket<Build> {
         self.managed.into_iter().fold(rocket, |rocket, manage| manage(rocket))
     }

@@ -1,4 +1,4 @@
-//! What is written down of everything that happens.
+//! A journal of what happens.
 
 use rocket::async_trait;
 
@@ -6,21 +6,22 @@ use crate::datastore::Together;
 use crate::error::Result;
 use crate::event::{Counted, Event};
 
-/// Writes down what happens, as the feature [`audit`](crate::features::audit) does.
+/// Stores a journal of what happens, as the feature [`audit`](crate::features::audit) does.
 #[async_trait]
 pub trait Journaling: Send + Sync + 'static {
-    /// Returns what is committed together with something that an event tells of, such as a row of a journal.
-    /// If this fails, the change does not happen. The event is told afterwards.
+    /// Returns what to commit together with a change that the event describes, such as a row in a journal. If
+    /// this fails, the change does not happen. The event is sent to listeners afterwards.
     async fn before_commit(&self, _event: &Event) -> Result<Together> {
         Ok(Together::nothing())
     }
 
-    /// Writes down what happened without a change in the store, such as failed logins, in order.
+    /// Stores events that belong to no change in the store, such as failed logins, in order.
     ///
-    /// No request waits for it; a fault is logged. The first of [equal](crate::event::Counted) events
-    /// comes at once, those of the next minute as one count. Of each kind of event, at most
-    /// [`ROOM`](crate::event::ROOM) that differ come in a [`WINDOW`](crate::event::WINDOW) or wait. What is
-    /// dropped beyond that, and what a call failed to write, comes later as [`Event::EventsLost`].
+    /// No request waits for it, and an error is logged. The first of [equal](crate::event::Counted) events
+    /// arrives at once, and the repetitions in the next minute arrive as one count. For each kind of event,
+    /// at most [`ROOM`](crate::event::ROOM) different ones arrive in a [`WINDOW`](crate::event::WINDOW) or
+    /// wait. Events dropped beyond that, and those that a call failed to store, are reported later as
+    /// [`Event::EventsLost`].
     async fn happened(&self, _events: &[Counted]) -> Result<()> {
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! What a feature is.
+//! The trait of all features.
 
 use rocket::Route;
 use rocket::figment::Figment;
@@ -14,35 +14,58 @@ use crate::template::Embedded;
 
 /// A unit of behaviour that an application enables: its routes, templates, settings and hooks.
 ///
-/// The value *is* the configuration: `[default.security.<NAME>]` laid over the value given to
-/// [`Security::enable`](crate::Security::enable). `D` is the store; a feature names what it needs
-/// of it as a bound on its `impl`, so that enabling it on a store that lacks it does not compile.
+/// The value is also the configuration: `[default.security.<NAME>]` is laid over the value passed to
+/// [`Security::enable`](crate::Security::enable). `D` is the store. A feature states what it needs from the
+/// store as a bound on its `impl`, so enabling it with a store that lacks this does not compile.
+///
+/// ```
+/// use rocket::{Route, get, routes};
+/// use rocket_security::{AuthUser, Feature};
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Clone, Default, Serialize, Deserialize)]
+/// struct WhoAmI {}
+///
+/// #[get("/who-am-i")]
+/// fn who_am_i(user: AuthUser) -> String {
+///     user.email.to_string()
+/// }
+///
+/// impl<D> Feature<D> for WhoAmI {
+///     const NAME: &'static str = "who_am_i";
+///
+///     fn routes(&self) -> Vec<Route> {
+///         routes![who_am_i]
+///     }
+/// }
+/// ```
 pub trait Feature<D>: Clone + Serialize + DeserializeOwned + Send + Sync + 'static {
-    /// The stem that names the feature's module, routes, pages, mails and table of settings.
+    /// The name of the feature. Its module, routes, pages, mails and table of settings are named after it.
     const NAME: &'static str;
 
-    /// The templates it comes with: names like `security/login.html`, and their text.
+    /// The templates of the feature: names such as `security/login.html`, and their text.
     const TEMPLATES: &'static [Embedded] = &[];
 
-    /// Refuses settings that make no sense, with the key below the feature's table, the fault and the cure.
-    /// [`Config::require_mail`], [`Config::require_usernames`] and
-    /// [`Config::require_view`] are checks that several features share.
+    /// Checks the settings. The error names the key below the feature's table, the fault and the fix.
+    ///
+    /// [`Config::require_mail`], [`Config::require_usernames`] and [`Config::require_view`] are checks that
+    /// several features share.
     ///
     /// # Errors
     ///
-    /// [`Error::Config`](crate::Error::Config), and the launch stops.
+    /// [`Error::Config`](crate::Error::Config), which stops the launch.
     fn check(&self, _config: &Config) -> Result<()> {
         Ok(())
     }
 
-    /// Tells where its pages are, as `(name, path)` for `security_url(name="…")` in templates. One may be
-    /// at one of `security.redirect_origins`; a launch stops at any that is elsewhere.
+    /// Returns the feature's pages as `(name, path)`, for `security_url(name="…")` in templates. A page may
+    /// be at one of `security.redirect_origins`. A page on any other origin stops the launch.
     fn urls(&self) -> Vec<(&'static str, String)> {
         Vec::new()
     }
 
-    /// Returns `true` if templates have it among `features`, for links to it. Returns `false` if the
-    /// feature is enabled but currently closed.
+    /// Returns `false` if the feature is enabled but currently closed, so that templates do not link to it:
+    /// it is then missing from their `features`.
     fn is_offered(&self) -> bool {
         true
     }
@@ -52,22 +75,22 @@ pub trait Feature<D>: Clone + Serialize + DeserializeOwned + Send + Sync + 'stat
         Vec::new()
     }
 
-    /// Adds to the application what the feature consists of beside its routes: hooks, factors, mechanisms,
-    /// state for its handlers.
+    /// Adds everything else that the feature consists of: hooks, factors, mechanisms, and state for its
+    /// handlers.
     ///
     /// # Errors
     ///
-    /// Whatever keeps the feature from being installed, and the launch stops.
+    /// Any error that prevents the installation. It stops the launch.
     fn install(&self, _at: &mut Installation<'_, D>) -> Result<()> {
         Ok(())
     }
 }
 
-/// Returns a feature with the settings of `[default.security.<NAME>]` laid over its own, checked.
+/// Returns a feature with the settings of `[default.security.<NAME>]` laid over its own, after checking them.
 ///
 /// # Errors
 ///
-/// [`Error::Config`](crate::Error::Config) for each key that is wrong.
+/// [`Error::Config`](crate::Error::Config) for each invalid key.
 pub fn configured<D, F: Feature<D>>(feature: F, figment: &Figment, settings: &Config) -> Result<F> {
     let figment = Figment::from(Serialized::defaults(feature.clone()))
         .merge(figment.focus(&format!("security.{}", F::NAME)))

@@ -1,4 +1,5 @@
-//! What a feature is, and the moments at which features and applications take part.
+//! The trait of all features, and the hooks by which features and applications take part in logins,
+//! registrations and changes.
 
 mod announcer;
 mod attempt;

@@ -1,4 +1,4 @@
-//! The loops over what takes part in the flows.
+//! Calls everything that takes part in logins and registrations.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use crate::feature::verdict::Verdict;
 use crate::rejection::{FieldErrors, Rejection};
 use crate::user::{Proofs, User};
 
-/// Everything that takes part in logins and registrations, in the order in which it was enabled.
+/// Everything that takes part in logins and registrations, in the order in which it was added.
 #[derive(Clone)]
 pub(crate) struct Moments {
     hooks: Arc<[Box<dyn Hooks>]>,
@@ -38,7 +38,7 @@ impl Moments {
         }
     }
 
-    /// Asks all hooks; returns the strongest answer.
+    /// Asks all hooks and returns the strongest answer.
     pub(crate) async fn before_login(&self, attempt: &LoginAttempt<'_>) -> Result<Verdict> {
         let mut verdict = Verdict::Allow;
         for hook in &*self.hooks {
@@ -58,7 +58,7 @@ impl Moments {
         Ok(())
     }
 
-    /// Tells the hooks that a login has begun: one that fails now cannot make it undone.
+    /// Tells the hooks that a login has begun. An error is only logged, because the login cannot be undone.
     pub(crate) async fn after_login(&self, attempt: &LoginAttempt<'_>) {
         for hook in &*self.hooks {
             if let Err(fault) = hook.after_login(attempt).await {
@@ -67,7 +67,7 @@ impl Moments {
         }
     }
 
-    /// Asks all hooks; returns the strongest refusal.
+    /// Asks all hooks and returns the strongest refusal.
     pub(crate) async fn session_checked(&self, user: &User) -> Result<Option<Rejection>> {
         let mut verdict = Verdict::Allow;
         for hook in &*self.hooks {
@@ -114,7 +114,8 @@ impl Moments {
         Ok(claims)
     }
 
-    /// Returns what a browser keeps to be remembered, of the first feature that remembers browsers.
+    /// Returns the token that a browser stores to be remembered, from the first feature that remembers
+    /// browsers.
     pub(crate) async fn remember(
         &self,
         attempt: &LoginAttempt<'_>,

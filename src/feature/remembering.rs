@@ -1,4 +1,4 @@
-//! How a browser begins to be remembered, and ceases.
+//! Remembers browsers beyond the session.
 
 use rocket::async_trait;
 
@@ -10,15 +10,15 @@ use crate::feature::attempt::LoginAttempt;
 /// Remembers browsers, as the feature [`remember`](crate::features::remember) does.
 #[async_trait]
 pub trait Remembering: Send + Sync + 'static {
-    /// Returns what the browser keeps, before a session begins whose user wants it to be remembered. A user
-    /// has at most `at_most` such browsers.
+    /// Returns the token that the browser stores. Called before a session begins whose user wants the browser
+    /// to be remembered. A user has at most `at_most` remembered browsers.
     async fn remember(
         &self,
         attempt: &LoginAttempt<'_>,
         at_most: u32,
     ) -> Result<Option<RememberToken>>;
 
-    /// Ends what else a browser of the user could come back by, after all their sessions but `kept` were
-    /// ended. Returns the sessions that had come back by it meanwhile and ended with it.
+    /// Forgets the user's other remembered browsers, after all sessions but `kept` were ended. Returns the
+    /// sessions that these browsers began meanwhile and that ended with them.
     async fn end_others(&self, kept: &SessionRecord) -> Result<Vec<EndedSession>>;
 }

@@ -1,4 +1,4 @@
-//! What is deleted when it is over.
+//! Deletes expired data.
 
 use rocket::async_trait;
 
@@ -6,10 +6,10 @@ use crate::clock::Timestamp;
 use crate::error::Result;
 use crate::feature::announcer::Announcer;
 
-/// Deletes what is over.
+/// Deletes expired data regularly.
 #[async_trait]
 pub trait Sweeping: Send + Sync + 'static {
-    /// Deletes what is over by `now`, every ten minutes, and returns how many rows that were. `announcer` tells
-    /// of what happens to an account by this.
+    /// Deletes what has expired by `now` and returns the number of deleted rows. Called every ten minutes.
+    /// `announcer` sends the events for changes that this makes to accounts.
     async fn sweep(&self, now: Timestamp, announcer: &Announcer) -> Result<u64>;
 }

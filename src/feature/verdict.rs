@@ -1,4 +1,4 @@
-//! What a hook answers, and what a login lacks.
+//! What a hook decides, and what a login lacks.
 
 use std::borrow::Cow;
 
@@ -7,24 +7,38 @@ use serde_json::Value;
 
 use crate::rejection::Rejection;
 
-/// What a hook decides.
+/// What a hook decides about a login.
+///
+/// Returned by [`Hooks::before_login`](crate::Hooks::before_login). The strongest answer of all hooks counts:
+///
+/// ```
+/// use rocket_security::feature::{LoginAttempt, Required, Verdict};
+/// use rocket_security::user::Method;
+///
+/// fn second_factor(attempt: &LoginAttempt<'_>) -> Verdict {
+///     if attempt.proofs.has(&Method::Totp) {
+///         Verdict::Allow
+///     } else {
+///         Verdict::Require(Required::proof("totp", "totp"))
+///     }
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Verdict {
-    /// Go on.
+    /// Lets the login continue.
     Allow,
-    /// Stop, and tell the client why.
+    /// Stops the login and tells the client why.
     Refuse(Rejection),
-    /// Go on once the user has proved more: how a second factor takes over.
+    /// Continues once the user has proved more, for example a second factor.
     Require(Required),
 }
 
 impl Verdict {
-    /// Returns the stronger of two answers, whichever was given first.
+    /// Returns the stronger of two answers, whichever came first.
     ///
-    /// Of two refusals that one counts which tells less: [`Rejection::InvalidCredentials`], which is also the
-    /// answer to a wrong password. Of two requirements a proof is stronger than setting up a factor: a user who has
-    /// one factor proves it before another is added.
+    /// Of two refusals, the one that reveals less counts: [`Rejection::InvalidCredentials`], which is also
+    /// the answer to a wrong password.
     pub(crate) fn or_stronger(self, other: Self) -> Self {
         match (self, other) {
             (Self::Refuse(one), Self::Refuse(other)) => {
@@ -41,7 +55,7 @@ impl Verdict {
     }
 }
 
-/// What a login lacks, and at which page the user proves it.
+/// What a login lacks, and the page where the user proves it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Required {
     page: Cow<'static, str>,
@@ -57,17 +71,18 @@ enum State {
 }
 
 impl Required {
-    /// Requires a proof by `method`, for example `totp`, at the page of that name, as for `security_url`.
+    /// Requires a proof by `method`, for example `totp`, at the page with this name, as used with
+    /// `security_url`.
     pub fn proof(page: &'static str, method: impl Into<String>) -> Self {
         Self { page: page.into(), state: State::Ready, methods: vec![method.into()] }
     }
 
-    /// Requires a proof by one of several methods, among which the user chooses at that page.
+    /// Requires a proof by one of several methods. The user chooses among them at the page.
     pub fn one_of(page: &'static str, methods: Vec<String>) -> Self {
         Self { page: page.into(), state: State::Choice, methods }
     }
 
-    /// Requires that the user sets up a second factor, at that page, which ends with
+    /// Requires that the user sets up a second factor at the page. Its handler ends with
     /// [`Flow::set_up`](crate::flow::Flow::set_up).
     pub fn set_up(page: &'static str) -> Self {
         Self { page: page.into(), state: State::SetUp, methods: Vec::new() }
@@ -84,13 +99,13 @@ impl Required {
         (self.is_set_up(), &self.page, &self.methods)
     }
 
-    /// Returns the name of the page, as for `security_url`.
+    /// Returns the name of the page, as used with `security_url`.
     pub fn page(&self) -> &str {
         &self.page
     }
 
-    /// Returns the members of the answer in JSON, as Flask-Security publishes them: `tf_state`, and
-    /// `tf_method` with its older name `tf_primary_method`, or `tf_select` with `tf_setup_methods`.
+    /// Returns the members of the JSON answer, named as in Flask-Security: `tf_state`, and `tf_method` with
+    /// its older name `tf_primary_method`, or `tf_select` with `tf_setup_methods`.
     pub(crate) fn members(&self) -> Vec<(&'static str, Value)> {
         match (self.state, self.methods.first()) {
             (State::SetUp, _) => vec![("tf_state", "setup_from_login".into())],

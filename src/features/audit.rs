@@ -1,44 +1,65 @@
-//! A tamper-evident journal of every event.
+//! Keeps a tamper-evident journal of every event, such as logins and changes of an account.
 //!
-//! It is not among the default features: `Security::default().enable(Audit::default())`. It has no
-//! route, page or mail, and tells of no event itself. The store needs the capability
-//! [`AuditStore`], which [`SqlxDatastore`](crate::SqlxDatastore) has, in the tables `security_audit`
-//! and `security_audit_head`.
+//! It is off by default; `Security::default().enable(Audit::default())` switches it on. Users see nothing of
+//! it. Operators read the journal with `rocket-security audit tail`, and check with `rocket-security audit
+//! verify` that no row was changed, inserted, deleted or moved.
+//!
+//! ```
+//! use rocket_security::Security;
+//! use rocket_security::features::audit::Audit;
+//!
+//! let mut audit = Audit::default();
+//! audit.record_unlimited = true;
+//! let security = Security::default().enable(audit);
+//! # drop(security);
+//! ```
 //!
 //! | setting `[default.security.audit]` | default |
 //! |---|---|
 //! | `record_unlimited` | `false` |
 //!
-//! # What is written down
+//! - Routes, templates, mails: none. It sends no events of its own.
+//! - The store needs the capability [`AuditStore`], which [`SqlxDatastore`](crate::SqlxDatastore) has, in the
+//!   tables `security_audit` and `security_audit_head`.
 //!
-//! Every [`Event`] except those that a client can cause without limit, because strangers could use them to
-//! fill the disk: `user_unauthenticated`, `csrf_failed` and `throttled` are written down with
-//! `record_unlimited = true` only. Of an event: its time, its name, the account it is about, and the event itself as JSON,
-//! with the method and the route of its request. A refusal names the missing role, permission or scope.
-//! An account's id stays when the account is deleted. No row holds a secret or an e-mail address;
-//! network addresses are there.
+//! | command | what it does |
+//! |---|---|
+//! | `rocket-security audit verify` | prints how many rows there are, what the last row is, and whether the journal is intact |
+//! | `rocket-security audit verify --expect N:HASH` | also checks that row `N` has that hash |
+//! | `rocket-security audit tail [-n N] [--json] [--follow]` | prints the newest rows |
 //!
-//! - A change and its row are committed together, or neither is: when the row cannot be written, the
-//!   change does not happen, and the visitor is told to try again later, with 503. It is written at
-//!   the end of the transaction. Changes wait for each other there, for one journal has one end.
-//!   Sessions that end by their age, or because there are too many, are the exception: they are gone
-//!   first and written down afterwards.
-//! - What comes with no change, such as a failed login, is written after the request, up to 64 rows in
-//!   one transaction. If the store does not answer, the journal tries again for ten seconds. A process
-//!   that is killed loses what it has not written.
-//! - Equal events are counted: the first is written at once, and those of the next minute become one
-//!   row, with their number as `count` and the time of the last as `last_at`. Events are equal if they
-//!   differ only in their time, their request, and the client's address within one IPv6 network (/48).
-//! - Each kind of event has a queue of its own, so that one user's flood of forbidden requests crowds
-//!   out no failed login. Of one kind, at most 512 events that differ are written a minute, and 512 counts.
-//!   What is beyond that, or could not be written, is lost. A row `events_lost` then names the event, how
-//!   many are missing and from when to when, and `audit verify` reports it. The first that is lost in a
-//!   minute has such a row at once, and the others of that minute have one together.
-//! - Ended logins are not counted together. Up to 16,384 of them wait.
-//! - Changes that an operator makes with `rocket-security` are written down once the journal has a
-//!   row, or `[default.security.audit]` stands in the configuration.
+//! # Details
 //!
-//! # The chain
+//! **What is recorded.** Every [`Event`] is recorded, except those that a client can cause without limit:
+//! `user_unauthenticated`, `csrf_failed` and `throttled` are recorded only with `record_unlimited = true`. A
+//! row has the time and the name of the event, the account it is about, and the event itself as JSON, with
+//! the method and the route of its request. A refusal names the missing role, permission or scope. The id of
+//! an account stays when the account is deleted. No row holds a secret or an email address; network addresses
+//! are recorded.
+//!
+//! **Changes.** A change and its row are committed together. If the row cannot be written, the change is not
+//! made, and the request is answered with 503. The row is written at the end of the transaction. Changes wait
+//! for each other there, because the journal has one end. Sessions that end by their age, or because there
+//! are too many, are an exception: they end first and are recorded afterwards. Ended logins are not counted
+//! together, and up to 16,384 of them wait to be written.
+//!
+//! **Other events**, such as a failed login, are written after the request, up to 64 rows in one transaction.
+//! If the store does not answer, the journal tries again for ten seconds. A process that is killed loses what
+//! it has not written.
+//!
+//! - Equal events are counted. The first is written at once. Those of the next minute become one row, with
+//!   their number as `count` and the time of the last as `last_at`. Events are equal if they differ only in
+//!   their time, their request, and the client's address within one IPv6 network (/48).
+//! - Each kind of event has its own queue, so that one user's flood of forbidden requests does not displace
+//!   failed logins. Of one kind, at most 512 different events and 512 counts are written a minute.
+//! - What exceeds that, or could not be written, is lost. A row `events_lost` then names the event, how many
+//!   are missing, and from when to when; `audit verify` reports it. The first loss in a minute has such a row
+//!   at once, and the others of that minute share one.
+//!
+//! **The command line.** Changes that an operator makes with `rocket-security` are recorded once the journal
+//! has a row, or the configuration has the table `[default.security.audit]`.
+//!
+//! **The chain.**
 //!
 //! | column | what |
 //! |---|---|
@@ -46,37 +67,28 @@
 //! | `happened_at`, `event`, `user_id`, `payload` | the event |
 //! | `previous` | the hash of the row before |
 //! | `hash` | SHA-256 of `previous` and all of the above |
-//! | `key_id`, `seal` | HMAC-SHA-256 of the hash, by a key derived from `security.keys` |
+//! | `key_id`, `seal` | HMAC-SHA-256 of the hash, with a key derived from `security.keys` |
 //!
-//! `rocket-security audit verify` goes through all of it, names the first row where something is
-//! wrong, and ends with 1 then. If no row is wrong but events were lost, it prints how many and when in
-//! place of calling the journal whole, and ends with 0: no row was tampered with. It finds a row that was changed, inserted, deleted or moved, even by
-//! an attacker who can write to the tables and recomputes every hash, because the seals need the keys.
-//! The head, which is sealed too, says what the last row is, so that rows that were cut off at the
-//! end are missed.
+//! **Verifying.** `rocket-security audit verify` reads the whole journal, names the first row that is wrong,
+//! and then exits with status 1. If no row is wrong but events were lost, it prints how many and when instead
+//! of reporting the journal as whole, and exits with status 0, because no row was tampered with. It detects
+//! changes even by an attacker who can write to the tables and recomputes every hash, because the seals need
+//! the keys. The head, which is sealed too, names the last row, so that rows that were cut off at the end are
+//! missed.
 //!
-//! After a change of keys, rows are sealed by the new one. Those of an older key are verified by
-//! it while it stands in `security.keys`; when it is gone, by the seals of the rows after them.
+//! **Changing keys.** After a change of keys, new rows are sealed with the new key. Rows of an older key are
+//! verified with it while it is in `security.keys`, and after that by the seals of the rows that follow them.
 //!
-//! What it cannot find out:
+//! **What it cannot detect.**
 //!
-//! - That both tables were put back to an earlier state of both, from a backup for example, or
-//!   emptied to the state that the migration makes. Nothing within a database can show that. Against
-//!   it, write down elsewhere what `audit verify` prints as the end, and hand it back with
-//!   `audit verify --expect <sequence>:<hash>`.
-//! - False rows written with the keys: by the application itself, or by a reader of its configuration.
-//! - Why a row is wrong. A journal whose head was damaged takes no row, and no change is made until
-//!   it is repaired.
+//! - Both tables were restored to an earlier state, for example from a backup, or emptied to the state that
+//!   the migration creates. Nothing inside a database can show that. To detect it, store what `audit verify`
+//!   prints as the end elsewhere, and pass it back with `audit verify --expect <sequence>:<hash>`.
+//! - False rows were written with the keys, by the application itself or by a reader of its configuration.
+//! - Why a row is wrong. A journal whose head was damaged accepts no row, and no change is made until it is
+//!   repaired.
 //!
-//! Rows are never deleted, for there is no setting that would.
-//!
-//! # Command line
-//!
-//! | command | what it does |
-//! |---|---|
-//! | `rocket-security audit verify` | says how many rows there are, what the end is, and whether all is well |
-//! | `rocket-security audit verify --expect N:HASH` | also that the row of that number has that hash |
-//! | `rocket-security audit tail [-n N] [--json] [--follow]` | prints the newest rows |
+//! **Keeping rows.** Rows are never deleted, and no setting deletes them.
 
 mod walk;
 
@@ -101,7 +113,7 @@ use crate::event::{Counted, Event};
 use crate::feature::{Feature, Installation, Journaling};
 use crate::features::audit::walk::Walk;
 
-/// The feature `audit`; its value is `[default.security.audit]`.
+/// The feature `audit`. Its settings are `[default.security.audit]`.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
@@ -123,7 +135,7 @@ impl<D: AuditStore> Feature<D> for Audit {
 /// How many rows are read at a time.
 const PAGE: u32 = 500;
 
-/// How often, and with what pause, what came with no change is tried to be written.
+/// How often the journal tries to write events that came with no change, and how long it waits in between.
 const ATTEMPTS: u32 = 10;
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -144,7 +156,7 @@ impl Journal {
         Ok(Self { store, sealer: Arc::new(ChainSealer::new(keyring)?) })
     }
 
-    /// Returns what writes events down in the transaction of their change.
+    /// Returns the writes that record events in the transaction of their change.
     ///
     /// # Errors
     ///
@@ -154,11 +166,11 @@ impl Journal {
         Ok(self.store.audit_along(entries, &self.sealer))
     }
 
-    /// Writes events down that came with no change.
+    /// Records events that came with no change.
     ///
     /// # Errors
     ///
-    /// [`Error::Store`] when the store does not answer.
+    /// [`Error::Store`] if the store does not answer.
     pub async fn append(&self, events: &[&Event]) -> Result<()> {
         let entries = events.iter().map(|event| entry(event, None)).collect::<Result<_>>()?;
         self.store.append_audit(entries, &self.sealer).await
@@ -178,35 +190,35 @@ impl Journal {
     ///
     /// # Errors
     ///
-    /// [`Error::Store`] when the store does not answer.
+    /// [`Error::Store`] if the store does not answer.
     #[cfg(feature = "cli")]
     pub(crate) async fn tail(&self, count: u32) -> Result<Vec<AuditRow>> {
         let end = self.store.find_audit_head().await?.sequence;
         self.after(end.saturating_sub(i64::from(count)), count).await
     }
 
-    /// Returns the rows behind the one of that number, at most `count`, oldest first.
+    /// Returns the rows after the row with that number, at most `count`, oldest first.
     ///
     /// # Errors
     ///
-    /// [`Error::Store`] when the store does not answer.
+    /// [`Error::Store`] if the store does not answer.
     pub(crate) async fn after(&self, sequence: i64, count: u32) -> Result<Vec<AuditRow>> {
         self.store.list_audit(sequence, count).await
     }
 
-    /// Verifies the journal, while others may add to it, and returns whether all of it is as it was
-    /// written. `expected` is the number and the hash of a row that was noted elsewhere.
+    /// Verifies the journal. Other processes may add rows meanwhile. `expected` is the number and the hash of
+    /// a row that was stored elsewhere, and that has to be in the journal.
     ///
     /// # Errors
     ///
-    /// [`Error::Store`] when the store does not answer, [`Error::Corrupt`] when something in it cannot
-    /// be read at all.
+    /// [`Error::Store`] if the store does not answer, [`Error::Corrupt`] if something in it cannot be read
+    /// at all.
     pub async fn verify(&self, expected: Option<(i64, Digest)>) -> Result<Report> {
         let mut walk = Walk::new(&self.sealer, expected);
         loop {
             let rows = self.after(walk.end.sequence, PAGE).await?;
             if rows.is_empty() {
-                // Read after the rows: it knows at least those.
+                // The head is read after the rows, so it covers at least those.
                 let head = self.store.find_audit_head().await?;
                 let is_further = head.sequence > walk.end.sequence;
                 if !is_further || self.after(walk.end.sequence, 1).await?.is_empty() {
@@ -228,7 +240,7 @@ impl fmt::Debug for Journal {
     }
 }
 
-/// Writes events down as they happen.
+/// Records events as they happen.
 struct Recorder {
     journal: Journal,
     record_unlimited: bool,
@@ -268,7 +280,7 @@ fn is_unlimited(event: &Event) -> bool {
     )
 }
 
-/// What a row says that stands for several events, beside the first of them.
+/// The extra fields of a row that stands for several equal events.
 #[derive(Serialize)]
 struct Repeated {
     count: u64,

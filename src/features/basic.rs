@@ -1,18 +1,16 @@
-//! A name and a password with each request: HTTP's Basic authentication (RFC 7617), for programs that
+//! Accepts a name and a password with each request (HTTP Basic authentication, RFC 7617), for programs that
 //! can do nothing else.
 //!
-//! It has no route, page or mail, and is not enabled by default:
+//! It is off by default; `Security::default().enable(Basic::default())` switches it on. It has no page: a
+//! route with the guard [`BasicUser`](crate::BasicUser) accepts the password, and a browser without one shows
+//! its own prompt. For everything else use [tokens](crate::features::tokens).
 //!
 //! ```
-//! # use rocket::get;
-//! # use rocket::routes;
-//! use rocket::http::Header;
-//! use rocket::http::Status;
-//! use rocket_security::BasicUser;
-//! use rocket_security::Security;
+//! use rocket::http::{Header, Status};
+//! use rocket::{get, routes};
 //! use rocket_security::features::basic::Basic;
-//! use rocket_security::testing::PASSWORD;
-//! use rocket_security::testing::TestApp;
+//! use rocket_security::testing::{PASSWORD, TestApp};
+//! use rocket_security::{BasicUser, Security};
 //!
 //! #[get("/feed")]
 //! fn feed(user: BasicUser) -> String {
@@ -22,9 +20,9 @@
 //! # rocket::async_test(async {
 //! let security = Security::default().enable(Basic::default());
 //! let app = TestApp::launch(rocket::build().attach(security).mount("/", routes![feed])).await;
-//! let asked = app.browser().get("/feed").await;
-//! assert_eq!(asked.status, Status::Unauthorized);
-//! assert_eq!(asked.header("WWW-Authenticate"), Some("Basic realm=\"login\", charset=\"UTF-8\""));
+//! let refused = app.browser().get("/feed").await;
+//! assert_eq!(refused.status, Status::Unauthorized);
+//! assert_eq!(refused.header("WWW-Authenticate"), Some("Basic realm=\"login\", charset=\"UTF-8\""));
 //!
 //! # use base64::Engine;
 //! # use base64::engine::general_purpose::STANDARD;
@@ -40,38 +38,41 @@
 //! |---|---|
 //! | `realm` | `"login"` |
 //!
-//! Guards: [`BasicUser`](crate::BasicUser), [`AuthVia<via::BasicAuth>`](crate::AuthVia); with `"basic"` in
-//! [`security.mechanisms`](crate::config::Config::mechanisms) every other. Events: `UserFailedAuthn`,
-//! `Throttled`. Refusals: `credentials_refused`, `conflicting_credentials`, `password_change_required`,
-//! `csrf_failed`, `cross_site`, `throttled`, `saturated`, `unavailable`.
+//! - Routes, templates, mails: none.
+//! - Guards: [`BasicUser`](crate::BasicUser), [`AuthVia<via::BasicAuth>`](crate::AuthVia), and every other
+//!   guard if [`security.mechanisms`](crate::config::Config::mechanisms) contains `"basic"`.
+//! - Events: `UserFailedAuthn`, `Throttled`.
+//! - Refusals: `credentials_refused`, `conflicting_credentials`, `password_change_required`, `csrf_failed`,
+//!   `cross_site`, `throttled`, `saturated`, `unavailable`.
 //!
-//! A user is named by what [`security.identity`](crate::config::Config::identity) says: an address, or
-//! a username. Unknown names, wrong passwords, accounts in no state to log in and headers that are no
-//! credentials are answered alike, with 401 and a challenge, page and JSON alike.
+//! # Details
 //!
-//! What holds for a login holds for each such request: the [limits](crate::flow::limits) on attempts
-//! from a network and on an account, one hash, and the hooks. A hook that requires a second factor is
-//! asked: a user who has one is not admitted by a password alone, and is answered as for a wrong password.
-//! No session begins, no cookie is set, [`after_login`](crate::Hooks::after_login) is not asked, and
-//! `UserAuthenticated` not told.
+//! **The name** is what [`security.identity`](crate::config::Config::identity) allows: an email address, or a
+//! username. Unknown names, wrong passwords, accounts that cannot be logged in to, and malformed headers get
+//! the same answer: 401 with a challenge, as a page and as JSON.
 //!
-//! Beside other credentials that come before `"basic"` in `security.mechanisms`, such as a session, a password
-//! under the name of the same user is not verified, and costs nothing: a browser that once answered the prompt
-//! goes on with its session. Under another name it is verified: a bad one is 401, so that the browser asks again,
-//! and a good one is 400 `conflicting_credentials`.
+//! **Each request counts as a login.** The [limits](crate::flow::limits) on attempts from a network and on an
+//! account apply, one hash is computed, and the hooks are called. If a hook requires a second factor, a user
+//! who has one is not admitted by a password alone, and is answered as for a wrong password. No session
+//! begins, no cookie is set, [`after_login`](crate::Hooks::after_login) is not called, and
+//! `UserAuthenticated` is not sent.
 //!
-//! So it is for a program that asks now and then:
+//! **Beside other credentials** that come before `"basic"` in `security.mechanisms`, such as a session, a
+//! password under the name of the same user is not verified, and costs nothing. So a browser in which the
+//! user once answered the prompt continues with its session. A password under another name is verified: a
+//! wrong one is answered with 401, so that the browser asks again, and a right one with 400
+//! `conflicting_credentials`.
 //!
-//! - each request costs a hash, some 40 ms of a core;
-//! - a network has 100 in ten minutes, which it shares with logins; then 429;
-//! - of more than five at the same moment for one account some are turned away with 429, for they are
-//!   counted like guesses until their passwords were looked at;
-//! - the password goes over the wire with each request: use it by https only;
-//! - a browser that asked its user sends the password with every request from then on, forged ones
-//!   included, until it is closed: there is no logout. Unsafe requests therefore need the anti-forgery
-//!   token, but for [a program's JSON](crate::web::csrf).
+//! **Limits.** It suits programs that send a request now and then:
 //!
-//! For anything else there are tokens.
+//! - Each request costs a hash, about 40 ms of a core.
+//! - A network has 100 requests in ten minutes, which it shares with logins. Beyond that the answer is 429.
+//! - Of more than five requests at the same moment for one account some are answered with 429, because they
+//!   count as guesses until their passwords are compared.
+//! - The password is sent with each request: use it over https only.
+//! - A browser that asked its user sends the password with every request, including forged ones, until it is
+//!   closed: there is no logout. Unsafe requests therefore need the anti-forgery token, except for [JSON from
+//!   a program](crate::web::csrf).
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -97,13 +98,13 @@ use crate::web::visit::Visit;
 /// bytes. Longer ones are not decoded.
 const MAX_ENCODED: usize = 2_048;
 
-/// The feature `basic`; its value is `[default.security.basic]`.
+/// The feature `basic`. Its settings are `[default.security.basic]`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Basic {
-    /// Sets what a browser tells its user that the password is for: printable ASCII without `"` and `\`.
-    /// _Default:_ `"login"`.
+    /// Sets the realm, which a browser may show when it asks for the password: printable ASCII without `"`
+    /// and `\`. _Default:_ `"login"`.
     pub realm: String,
 }
 
@@ -173,7 +174,7 @@ impl Mechanism for Basic {
     }
 }
 
-/// Reads the identity and the password.
+/// Reads the identity and the password of a request.
 fn credentials(request: &Request<'_>, config: &Config) -> Option<(Identity, Password)> {
     let (name, password) = sent(request)?;
     Some((identity(&name, config)?, Password::parse(&password).ok()?))
@@ -186,7 +187,7 @@ fn identity(name: &str, config: &Config) -> Option<Identity> {
     })
 }
 
-/// Returns a name and a password as they were sent; none of a request with two of this header.
+/// Returns the name and the password as they were sent, or `None` if the request has this header twice.
 fn sent(request: &Request<'_>) -> Option<(String, Secret<String>)> {
     let mut headers = request.headers().get("Authorization");
     let (header, None) = (headers.next()?, headers.next()) else {
@@ -195,14 +196,14 @@ fn sent(request: &Request<'_>) -> Option<(String, Secret<String>)> {
     decode(encoded(header)?)
 }
 
-/// Returns what follows the scheme, whose case does not matter (RFC 9110, section 11.1).
+/// Returns what follows the scheme `Basic`, which may be in any case (RFC 9110, section 11.1).
 fn encoded(header: &str) -> Option<&str> {
     let (scheme, encoded) = header.split_once(' ').unwrap_or((header, ""));
     scheme.eq_ignore_ascii_case("Basic").then(|| encoded.trim_matches(' '))
 }
 
-/// Reads a name up to the first colon and a password behind it: base64 with its padding, UTF-8, and no
-/// control character (RFC 7617, section 2).
+/// Decodes a name, which ends at the first colon, and the password after it: base64 with padding, UTF-8, no
+/// control characters (RFC 7617, section 2).
 fn decode(encoded: &str) -> Option<(String, Secret<String>)> {
     if encoded.len() > MAX_ENCODED {
         return None;

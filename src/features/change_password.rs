@@ -1,4 +1,19 @@
-//! Changing one's password.
+//! Lets logged-in users change their password.
+//!
+//! It is on by default; `Security::default().disable::<ChangePassword>()` switches it off. The user sees a
+//! form at `/change`, which asks for the current password and the new one. Afterwards the user is logged out
+//! everywhere else, and is told by mail.
+//!
+//! ```
+//! use rocket_security::Security;
+//! use rocket_security::features::change_password::ChangePassword;
+//! use rocket_security::web::view::View;
+//!
+//! let mut change_password = ChangePassword::default();
+//! change_password.post_change_view = View::parse("/settings");
+//! let security = Security::default().enable(change_password);
+//! # drop(security);
+//! ```
 //!
 //! | route | page | JSON |
 //! |---|---|---|
@@ -9,10 +24,12 @@
 //! |---|---|
 //! | `post_change_view` | the home page |
 //!
-//! Templates: `security/change_password.html`. Mails: `change_notice`. Events: `PasswordChanged`,
-//! `UserFailedAuthn`. Refusals: `unauthenticated`, `reauth_required` (a user without a password),
-//! `invalid_input` (`invalid_password`, `password_unchanged`, and those of a password that is chosen),
-//! `csrf_failed`, `cross_site`, `throttled`, `saturated`, `unavailable`.
+//! - Templates: `security/change_password.html`.
+//! - Mails: `change_notice`.
+//! - Events: `PasswordChanged`, `UserFailedAuthn`.
+//! - Refusals: `unauthenticated`, `reauth_required` (a user without a password), `invalid_input`
+//!   (`invalid_password`, `password_unchanged`, and those of a new password), `csrf_failed`, `cross_site`,
+//!   `throttled`, `saturated`, `unavailable`.
 //!
 //! ```text
 //! POST /change {"password": "a ferry leaves at seven", "new_password": "…", "new_password_confirm": "…"}
@@ -20,11 +37,14 @@
 //!   400 {"meta": {"code": 400}, "response": {"errors": ["…"], "field_errors": {"password": ["…"]}, "reasons": ["invalid_input", "invalid_password"]}}
 //! ```
 //!
-//! The current password is always required. A user without a password sets a first one within
-//! `security.freshness` of the login. A change ends every other session and every link of the
-//! account, and the browser that asked for it goes on with a new session and a new anti-forgery
-//! token. It is also the one page, beside the logout, for a user who must change the password
-//! before anything else.
+//! # Details
+//!
+//! - The current password is always required. A user without a password sets a first one within
+//!   `security.freshness` of the login.
+//! - A change ends every other session and every link of the account. The browser that made the change
+//!   continues with a new session and a new anti-forgery token.
+//! - A user whose password an operator requires to be changed can open only this page and the logout until it
+//!   is changed.
 
 use rocket::{Route, State, get, post, routes};
 use serde::{Deserialize, Serialize};
@@ -48,7 +68,7 @@ use crate::web::submission::{Form, Submission};
 use crate::web::view::View;
 use crate::web::visit::Visit;
 
-/// The feature `change_password`; its value is `[default.security.change_password]`.
+/// The feature `change_password`. Its settings are `[default.security.change_password]`.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
@@ -140,7 +160,7 @@ async fn change(
     let form = submitted.read()?;
     flow.limits().admit_user(visit, active.user.id, "change_password").await?;
     if has_password {
-        // Its place is free again while the new password is judged.
+        // Its place in the queue for hashes is free again while the new password is judged.
         flow.check_own_password(visit, &active.user, &form.password).await?;
     } else {
         flow.require_fresh(visit).await?;

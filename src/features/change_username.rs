@@ -1,37 +1,52 @@
-//! Choosing another username.
+//! Lets users change their username.
+//!
+//! It is off by default; `Security::default().enable(ChangeUsername::default())` switches it on. It requires
+//! that users have usernames, which they have with `security.identity = ["email", "username"]`. The user sees
+//! a form at `/change-username`, and is told of the change by mail.
+//!
+//! ```
+//! # use rocket_security::testing::TestApp;
+//! # use serde_json::json;
+//! use rocket_security::Security;
+//! use rocket_security::features::change_username::ChangeUsername;
+//!
+//! # rocket::async_test(async {
+//! let security = Security::default().enable(ChangeUsername::default());
+//! # let settings = json!({"identity": ["email", "username"]});
+//! # TestApp::launch_with(rocket::build().attach(security), settings).await;
+//! # });
+//! ```
 //!
 //! | route | page | JSON |
 //! |---|---|---|
-//! | `GET /change-username` | the form | 200 `current_username` (null when there is none), `csrf_token` |
+//! | `GET /change-username` | the form | 200 `current_username` (null if there is none), `csrf_token` |
 //! | `POST /change-username` `username`; empty to remove it | 303 to `post_change_username_view` | 200 `user`, `csrf_token` |
 //!
 //! | setting `[default.security.change_username]` | default |
 //! |---|---|
 //! | `post_change_username_view` | where a login leads |
 //!
-//! Templates: `security/change_username.html`. Mails: `change_username_notice`. Events:
-//! `UsernameChanged`. Refusals: `invalid_input` (`username_invalid`, `username_reserved`,
-//! `username_taken`, `username_unchanged`), `unauthenticated`, `reauth_required`, `csrf_failed`,
-//! `cross_site`, `throttled`, `unavailable`.
+//! - Templates: `security/change_username.html`.
+//! - Mails: `change_username_notice`.
+//! - Events: `UsernameChanged`.
+//! - Refusals: `invalid_input` (`username_invalid`, `username_reserved`, `username_taken`,
+//!   `username_unchanged`), `unauthenticated`, `reauth_required`, `csrf_failed`, `cross_site`, `throttled`,
+//!   `unavailable`.
 //!
-//! ```json
-//! {"username": "ann.lee"}
+//! ```text
+//! POST /change-username {"username": "ann.lee"}
+//!   200 {"meta": {"code": 200}, "response": {"csrf_token": "…",
+//!       "user": {"id": "…", "email": "ann@example.org", "username": "ann.lee", "roles": []}}}
 //! ```
 //!
-//! is answered with
+//! # Details
 //!
-//! ```json
-//! {"meta": {"code": 200}, "response": {"csrf_token": "…",
-//!  "user": {"id": "…", "email": "ann@example.org", "username": "ann.lee", "roles": []}}}
-//! ```
-//!
-//! It is not among the default features, and has a point only where users go by usernames: with
-//! `security.identity = ["email", "username"]`. It asks for a password again when that was long ago.
-//! An empty `username` removes the name where accounts need none, which is where `register` has
-//! `username_required = false` or is not enabled; elsewhere it is refused as `username_invalid`.
-//! What is older dies with the change: the other sessions, and links that were mailed. The name that
-//! was given up can be taken by others at once. If it was registered within the last three days, it becomes free
-//! when these are over.
+//! - It requires a fresh login: a user who logged in too long ago is asked for the password again.
+//! - An empty `username` removes the name if accounts do not need one, which is the case if `register` has
+//!   `username_required = false` or is not enabled. Otherwise it is refused as `username_invalid`.
+//! - A change ends the other sessions and invalidates the links that were mailed.
+//! - The old name can be taken by others at once. If it was registered within the last three days, it becomes
+//!   free when these are over.
 
 use rocket::{Route, State, get, post, routes};
 use serde::{Deserialize, Serialize};
@@ -57,7 +72,7 @@ use crate::web::submission::{Form, Submission};
 use crate::web::view::View;
 use crate::web::visit::Visit;
 
-/// The feature `change_username`; its value is `[default.security.change_username]`.
+/// The feature `change_username`. Its settings are `[default.security.change_username]`.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
@@ -105,7 +120,7 @@ impl<D> Feature<D> for ChangeUsername {
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct ChangeUsernameForm {
-    /// One that is empty removes the name where accounts need none.
+    /// An empty name removes the username, if accounts do not need one.
     username: Option<String>,
 }
 

@@ -1,11 +1,26 @@
-//! Closing one's account.
+//! Lets users close their account, which is deleted after two weeks unless they reopen it.
+//!
+//! It is off by default; `Security::default().enable(CloseAccount::default())` switches it on. The user
+//! confirms it with the password at `/close-account`, is logged out everywhere, and gets a mail with a link.
+//! The link reopens the account until it is deleted.
+//!
+//! ```
+//! use rocket_security::Security;
+//! use rocket_security::config::Span;
+//! use rocket_security::features::close_account::CloseAccount;
+//!
+//! let mut close_account = CloseAccount::default();
+//! close_account.grace = Span::hours(30 * 24);
+//! let security = Security::default().enable(close_account);
+//! # drop(security);
+//! ```
 //!
 //! | route | page | JSON |
 //! |---|---|---|
 //! | `GET /close-account` | what happens, and the form | 200 `grace`, `user`, `csrf_token` |
 //! | `POST /close-account` `password` | 303 to `post_close_account_view` | 200 `deleted_at`, `csrf_token` |
-//! | `GET /close-account/<token>` | 303 to `/close-account/link`, the token in a cookie | 200 `deleted_at`, or 400 for a bad link; changes nothing |
-//! | `GET /close-account/link` | the button that opens it again, or why the link is not valid | as above |
+//! | `GET /close-account/<token>` | 303 to `/close-account/link`, the token in a cookie | 200 `deleted_at`, or 400 for an invalid link; changes nothing |
+//! | `GET /close-account/link` | the button that reopens the account, or why the link is not valid | as above |
 //! | `POST /close-account/link` `token` | 303 to the login page | 200 `csrf_token` |
 //! | `POST /close-account/<token>` | the same, for programs | the same |
 //!
@@ -13,38 +28,43 @@
 //! |---|---|
 //! | `grace` | `"14days"` |
 //! | `post_close_account_view` | the home page |
-//! | `reopen_view`, `reopen_error_view` | where the way back leads in [single-page mode](crate::guide::single_page), which needs the first |
+//! | `reopen_view`, `reopen_error_view` | where the link leads in [single-page mode](crate::guide::single_page), which requires `reopen_view` |
 //!
-//! Templates: `security/close_account.html`, `security/close_account_link.html`. Mails:
-//! `close_account_notice` with the way back, `close_account_reopened`, `close_account_deleted` once
-//! everything is gone. Events: `UserClosed`, `UserReopened`, `UserDeleted`, `UserFailedAuthn`.
-//! Refusals: `unauthenticated`, `reauth_required`, `invalid_input` (`invalid_password`),
-//! `invalid_link`, `csrf_failed`, `cross_site`, `throttled`, `saturated`, `unavailable`.
+//! - Templates: `security/close_account.html`, `security/close_account_link.html`.
+//! - Mails: `close_account_notice` with the link that reopens the account; `close_account_reopened`;
+//!   `close_account_deleted` once everything is deleted.
+//! - Events: `UserClosed`, `UserReopened`, `UserDeleted`, `UserFailedAuthn`, `LinkRefused`.
+//! - Refusals: `unauthenticated`, `reauth_required`, `invalid_input` (`invalid_password`), `invalid_link`,
+//!   `csrf_failed`, `cross_site`, `throttled`, `saturated`, `unavailable`.
 //!
 //! ```text
 //! POST /close-account {"password": "a ferry leaves at seven"}
 //!   200 {"meta": {"code": 200}, "response": {"deleted_at": "2027-01-15T09:30:00Z", "csrf_token": "…"}}
 //! ```
 //!
-//! It asks for freshness and for the password. From that moment on all its sessions are
-//! ended and logins are refused as if the account did not exist. Its owner can open it again
-//! with the link until `grace` is over; a notice that could not be sent for so long goes out without
-//! it. It is then as it was, password and username included; page and mail say what to do for an owner who
-//! did not close it, or did not choose that name. Once it is open again, by whatever way, the link is not
-//! valid any more, and changes nothing.
+//! # Details
 //!
-//! When `grace` is over, and no way back that was mailed before lasts any longer, it is deleted within
-//! ten minutes, and its address is free. So a thief who moves an account to an address of theirs and
-//! closes it then does not get it deleted before its owner's way back ends, however short `grace` is.
+//! **Closing** requires a fresh login, and the password of a user who has one. All sessions end at once, and
+//! logins are refused as if the account did not exist.
 //!
-//! | table | what becomes of its rows |
+//! **Reopening.** The owner can reopen the account with the link until `grace` is over. A notice that could
+//! not be sent for as long as `grace` goes out without the link. The account is then as it was, including
+//! password and username. Page and mail say what to do for an owner who did not close it, or did not choose
+//! that username. Once the account is open again, however that came about, the link is no longer valid and
+//! changes nothing.
+//!
+//! **Deletion.** The account is deleted within ten minutes after `grace` is over, and its address is free. It
+//! is kept longer while a mailed link is valid that reopens it, or that undoes an earlier [change of
+//! address](crate::features::change_email). The reasoning is in SECURITY.md.
+//!
+//! | table | what happens to its rows |
 //! |---|---|
 //! | `security_users`, `security_users_roles`, `security_track`, `security_credentials` | deleted |
-//! | `security_sessions`, `security_one_time_tokens`, `security_personal_tokens` | deleted; sessions, links and tokens end with the closing |
-//! | `security_outbox` | mails that name the user are deleted, and the last one names none. One that names the holder of an address, such as a link requested at `/reset`, is dropped when it is due, because there is no such account. Of a mail that was given up, such as the last one to a mailbox that is gone, the address stays until 30 days after it was written |
-//! | `security_attempts` | hold keyed digests only, and go within a day after they count for anything |
-//! | `security_audit`, with the feature `audit` | stay, with the id of the user and the network addresses of what they did, and without the e-mail address: each row is chained to the next, so that none can be taken out without it being seen, and a thief who has an account deleted does not delete what he did |
-//! | an application's own | whatever its foreign keys to `security_users (id)` say; or it listens for `UserDeleted` |
+//! | `security_sessions`, `security_one_time_tokens`, `security_personal_tokens` | deleted; sessions, links and tokens end when the account is closed |
+//! | `security_outbox` | mails that name the user are deleted, and the last mail names none. A mail that names the holder of an address, such as a link requested at `/reset`, is dropped when it is due, because the account no longer exists. Of a mail that could not be delivered, such as the last one to a mailbox that is gone, the address stays until 30 days after it was written |
+//! | `security_attempts` | hold keyed digests only, and are deleted within a day after they no longer count |
+//! | `security_audit`, with the feature [`audit`](crate::features::audit) | stay, with the id of the user and the network addresses of what they did, and without the email address |
+//! | tables of the application | as their foreign keys to `security_users (id)` say; or the application listens for `UserDeleted` |
 
 use std::sync::Arc;
 
@@ -75,18 +95,18 @@ use crate::web::submission::{Form, Submission};
 use crate::web::view::View;
 use crate::web::visit::Visit;
 
-/// The feature `close_account`; its value is `[default.security.close_account]`.
+/// The feature `close_account`. Its settings are `[default.security.close_account]`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct CloseAccount {
-    /// Sets how long a closed account can be opened again before it is deleted. It is kept for longer while
-    /// a way back that was mailed lasts. _Default:_ `"14days"`.
+    /// Sets how long a closed account can be reopened before it is deleted. It is kept longer while a mailed
+    /// link that reopens it, or that undoes a change of address, is still valid. _Default:_ `"14days"`.
     pub grace: Span,
     /// Sets where to go afterwards. _Default:_ the home page.
     pub post_close_account_view: Option<View>,
-    /// Sets where a mailed link leads in [single-page mode](crate::guide::single_page).
-    /// _Default:_ none, and no launch in that mode.
+    /// Sets where a mailed link leads in [single-page mode](crate::guide::single_page). _Default:_ none; that
+    /// mode requires it.
     pub reopen_view: Option<View>,
     /// Sets where an invalid link leads in that mode. _Default:_ `reopen_view`.
     pub reopen_error_view: Option<View>,
@@ -114,7 +134,7 @@ const CLOSED: Notice = Notice::info(Text::new(
     "Your account is closed. We sent you an email with a link to reopen it.",
 ));
 
-/// Names the account: another one may be logged in here.
+/// Creates the notice. It names the account, because another one may be logged in here.
 fn is_reopened(user: &User) -> Notice {
     let words = "The account {email} is open again. You can log in now.";
     Notice::success(Text::new("close_account.reopened", words).with("email", &user.email))
@@ -195,7 +215,7 @@ async fn submit(
     }
 }
 
-/// Closes the account, and says when it is deleted.
+/// Closes the account, and returns when it will be deleted.
 async fn close(
     visit: &Visit<'_>,
     flow: &Flow,
@@ -248,7 +268,7 @@ impl MailedLink for CloseAccount {
         reply.with("deleted_at", link.user.closes_at)
     }
 
-    /// Refuses to open what is open.
+    /// Refuses the link if the account is open.
     async fn check(
         &self,
         _visit: &Visit<'_>,
@@ -269,8 +289,8 @@ impl MailedLink for CloseAccount {
         let event = Event::UserReopened { user: user.id, origin: visit.origin() };
         let subject = Text::new("close_account_reopened", "Your account was reopened");
         let notice = flow.notice(visit, &subject, user, &user.email)?;
-        // It was closed when it was looked at: another link that opens it at this moment makes this one
-        // do nothing.
+        // The account was closed when it was read. If another link reopens it at this moment, this
+        // one does nothing.
         let update = UserChange::reopened().unless_changed_since(user.epoch);
         Ok((flow.change(event).mail([notice]), update))
     }
@@ -290,7 +310,7 @@ async fn page(visit: &Visit<'_>, flow: &Flow, settings: &CloseAccount) -> Result
     Ok(page.with("has_password", has_password))
 }
 
-/// Deletes accounts whose time has come.
+/// Deletes closed accounts whose time is over.
 struct Deletion {
     store: Arc<dyn LapseStore>,
 }

@@ -1,10 +1,24 @@
-//! Proving that an address is one's own.
+//! Makes users confirm their email address before they can log in.
+//!
+//! It is on by default; `Security::default().disable::<Confirm>()` switches it off, and new accounts can then
+//! log in at once. After registering, the user gets a mail with a link, which opens a page with a button;
+//! pressing it confirms the address. At `/confirm` the user can ask for another link.
+//!
+//! ```
+//! use rocket_security::Security;
+//! use rocket_security::features::confirm::Confirm;
+//!
+//! let mut confirm = Confirm::default();
+//! confirm.log_in = true; // The button also logs the user in.
+//! let security = Security::default().enable(confirm);
+//! # drop(security);
+//! ```
 //!
 //! | route | page | JSON |
 //! |---|---|---|
 //! | `GET /confirm` | the form to ask for another link | 200 `csrf_token` |
 //! | `POST /confirm` `email`, `next` | 303 to the login page | 200 `csrf_token` |
-//! | `GET /confirm/<token>` | 303 to `/confirm/link`, the token in a cookie | 200 `password_required`, or 400 for a bad link; changes nothing |
+//! | `GET /confirm/<token>` | 303 to `/confirm/link`, the token in a cookie | 200 `password_required`, or 400 for an invalid link; changes nothing |
 //! | `GET /confirm/link` | a button, or why the link is not valid | as above |
 //! | `POST /confirm/link` `token`, and `password`, `password_confirm` for an account without a password | 303 to `post_confirm_view` | 200 `csrf_token` |
 //! | `POST /confirm/<token>` | the same, for programs | the same |
@@ -13,12 +27,14 @@
 //! |---|---|
 //! | `within` | `"24h"` |
 //! | `post_confirm_view` | the login page |
-//! | `confirm_view`, `confirm_error_view` | where a link leads in [single-page mode](crate::guide::single_page), which needs the first, or `post_confirm_view` |
+//! | `confirm_view`, `confirm_error_view` | where a link leads in [single-page mode](crate::guide::single_page), which requires `confirm_view` or `post_confirm_view` |
 //! | `log_in` | `false` |
 //!
-//! Templates: `security/confirm.html`, `security/confirm_link.html`. Mails:
-//! `confirmation_instructions`, and `confirm_notice` when a password was chosen with it. Events: `ConfirmInstructionsSent`, `UserConfirmed`, `UserDeleted`. Refusals:
-//! `invalid_input` (and those of a password that is chosen), `invalid_link`, `saturated`, `csrf_failed`, `cross_site`, `throttled`, `unavailable`.
+//! - Templates: `security/confirm.html`, `security/confirm_link.html`.
+//! - Mails: `confirmation_instructions`; `confirm_notice` if a password was chosen with the link.
+//! - Events: `ConfirmInstructionsSent`, `UserConfirmed`, `UserDeleted`, `LinkRefused`.
+//! - Refusals: `invalid_input` (and those of a new password), `invalid_link`, `saturated`, `csrf_failed`,
+//!   `cross_site`, `throttled`, `unavailable`.
 //!
 //! ```text
 //! POST /confirm {"email": "ann@example.org"}
@@ -28,11 +44,16 @@
 //!   400 {"meta": {"code": 400}, "response": {"errors": ["…"], "field_errors": {"": ["…"]}, "reasons": ["invalid_link"]}}
 //! ```
 //!
-//! While the feature is enabled, logins to an unconfirmed account are refused as if it did not exist. A registered
-//! account that is not confirmed within two days is deleted with everything that belongs to it, so that a mistyped
-//! address and its username become free again. No link of such an account outlasts it. Accounts that an operator
-//! created or invited, or that have been logged in to, stay. Looking at a link changes nothing, for mail scanners look
-//! at every link: pressing the button does.
+//! # Details
+//!
+//! - While the feature is enabled, a login to an unconfirmed account is refused as if the account did not
+//!   exist.
+//! - Opening the link changes nothing, because mail scanners open every link. Only the button confirms.
+//! - A registered account that is not confirmed within two days is deleted with everything that belongs to
+//!   it, so that a mistyped address and its username become free again. No link of such an account is valid
+//!   for longer than the account exists.
+//! - Accounts that an operator created or invited, and accounts that have been logged in to, are not deleted.
+//! - With `log_in`, confirming logs the user in. If the account has a second factor, it is asked for first.
 
 use std::sync::Arc;
 
@@ -67,13 +88,12 @@ use crate::web::submission::Submission;
 use crate::web::view::View;
 use crate::web::visit::Visit;
 
-/// The feature `confirm`; its value is `[default.security.confirm]`.
+/// The feature `confirm`. Its settings are `[default.security.confirm]`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Confirm {
-    /// Sets how long a link may be used; at most a day (NIST SP 800-63B-4, section 4.2.1.2).
-    /// _Default:_ `"24h"`.
+    /// Sets how long a link is valid; at most a day (NIST SP 800-63B-4, section 4.2.1.2). _Default:_ `"24h"`.
     pub within: Span,
     /// Sets where to go after confirming. _Default:_ the login page.
     pub post_confirm_view: Option<View>,
@@ -82,7 +102,8 @@ pub struct Confirm {
     pub confirm_view: Option<View>,
     /// Sets where an invalid link leads in that mode. _Default:_ `confirm_view`.
     pub confirm_error_view: Option<View>,
-    /// Sets whether confirming logs in, by way of a second factor if there is one. _Default:_ `false`.
+    /// Sets whether confirming logs the user in, after a second factor if the user has one. _Default:_
+    /// `false`.
     pub log_in: bool,
 }
 
@@ -105,7 +126,7 @@ const LINK_PAGE: Embedded = page!("confirm_link");
 const TEMPLATES: &[Embedded] =
     templates![PAGE, LINK_PAGE; "confirmation_instructions", "confirm_notice"];
 
-/// Names the account: another one may be logged in here.
+/// Creates the notice. It names the account, because another one may be logged in here.
 fn is_confirmed(user: &User, logs_in: bool) -> Notice {
     let text = if logs_in {
         Text::new("confirm.confirmed", "The email address {email} is confirmed.")
@@ -215,9 +236,8 @@ impl MailedLink for Confirm {
         reply.with("password_required", !link.has_password)
     }
 
-    /// Confirms the address, with the password that was chosen when registering, or with one that is
-    /// chosen now: an account has none when none was given, or when two people registered the
-    /// address.
+    /// Confirms the address, with the password that was chosen when registering, or with one that is chosen
+    /// now. An account has no password if none was given, or if two people registered the address.
     async fn press(
         &self,
         visit: &Visit<'_>,
@@ -240,7 +260,8 @@ impl MailedLink for Confirm {
         Ok((flow.change(event).mail(mails), update))
     }
 
-    /// The address was registered again since the link was opened, with another password.
+    /// Asks for a password: the address was registered again, with another password, since the link was
+    /// opened.
     fn inapplicable(&self, _visit: &Visit<'_>) -> Rejection {
         FieldErrors::one("password", Text::new("password_invalid", "Choose a password.")).into()
     }
@@ -258,7 +279,7 @@ struct Confirmation {
     settings: Confirm,
 }
 
-/// Lets in those alone whose address is confirmed.
+/// Refuses logins to accounts whose address is not confirmed.
 struct OnlyConfirmed;
 
 #[async_trait]

@@ -1,41 +1,15 @@
-//! Inviting people, who choose their password themselves.
+//! Invites people, who choose their own password with a link that is mailed to them.
 //!
-//! | route | page | JSON |
-//! |---|---|---|
-//! | `GET /invite/<token>` | 303 to `/invite/link`, the token in a cookie | 200 `email`, or 400 for a bad link; changes nothing |
-//! | `GET /invite/link` | the form for the password, or why the link is not valid | as above |
-//! | `POST /invite/link` `password`, `password_confirm`, `token` | 303 to `post_invite_view` | 200 `csrf_token` |
-//! | `POST /invite/<token>` | the same, for programs | the same |
-//!
-//! | setting `[default.security.invite]` | default |
-//! |---|---|
-//! | `within` | `"24h"` |
-//! | `post_invite_view` | the login page |
-//! | `invite_view`, `invite_error_view` | where a link leads in [single-page mode](crate::guide::single_page), which needs the first |
-//!
-//! Templates: `security/invite_link.html`. Mails: `invitation`, and
-//! `invite_notice` when it was accepted. Events: `UserInvited`,
-//! `InvitationSent`, `InvitationAccepted`. Refusals: `invalid_input` (those of a password that is
-//! chosen), `invalid_link`, `csrf_failed`, `cross_site`, `throttled`, `saturated`, `unavailable`.
-//!
-//! ```text
-//! POST /invite/0jyx… {"password": "a ferry leaves at seven"}
-//!   200 {"meta": {"code": 200}, "response": {"csrf_token": "…"}}
-//! ```
-//!
-//! An invitation makes an account without a password, and mails a link by which its owner chooses one;
-//! no password is ever mailed (ASVS 5.0, 6.4.1). From the command line it is `rocket-security users
-//! invite`, from a handler [`Invite::send`]:
+//! It is on by default; `Security::default().disable::<Invite>()` switches it off. The invited person gets a
+//! mail with a link, chooses a password on the page behind it, and then logs in. You send invitations from
+//! the command line with `rocket-security users invite`, or from a handler with [`Invite::send`]:
 //!
 //! ```
-//! # use rocket::State;
-//! # use rocket::post;
-//! use rocket_security::Email;
-//! use rocket_security::Rejection;
-//! use rocket_security::RolesRequired;
+//! # use rocket::{State, post};
 //! use rocket_security::features::invite::Invite;
 //! use rocket_security::flow::Flow;
 //! use rocket_security::web::visit::Visit;
+//! use rocket_security::{Email, Rejection, RolesRequired};
 //! # rocket_security::roles! { pub Admin = "admin"; }
 //!
 //! #[post("/members/<email>")]
@@ -49,10 +23,41 @@
 //!     let email = Email::parse(email).map_err(|_| Rejection::Forbidden)?;
 //!     Ok(match invite.send(flow, &email, visit.origin()).await? {
 //!         Some(_) => "The invitation is on its way.",
-//!         None => "There is such an account already.",
+//!         None => "This address already has an account.",
 //!     })
 //! }
 //! ```
+//!
+//! | route | page | JSON |
+//! |---|---|---|
+//! | `GET /invite/<token>` | 303 to `/invite/link`, the token in a cookie | 200 `email`, or 400 for an invalid link; changes nothing |
+//! | `GET /invite/link` | the form for the password, or why the link is not valid | as above |
+//! | `POST /invite/link` `password`, `password_confirm`, `token` | 303 to `post_invite_view` | 200 `csrf_token` |
+//! | `POST /invite/<token>` | the same, for programs | the same |
+//!
+//! | setting `[default.security.invite]` | default |
+//! |---|---|
+//! | `within` | `"24h"` |
+//! | `post_invite_view` | the login page |
+//! | `invite_view`, `invite_error_view` | where a link leads in [single-page mode](crate::guide::single_page), which requires `invite_view` |
+//!
+//! - Templates: `security/invite_link.html`.
+//! - Mails: `invitation`; `invite_notice` when it was accepted.
+//! - Events: `UserInvited`, `InvitationSent`, `InvitationAccepted`; `LinkRefused`; `UserDeleted` for an
+//!   unconfirmed account that had the address.
+//! - Refusals: `invalid_input` (those of a new password), `invalid_link`, `csrf_failed`, `cross_site`,
+//!   `throttled`, `saturated`, `unavailable`.
+//!
+//! ```text
+//! POST /invite/0jyx… {"password": "a ferry leaves at seven"}
+//!   200 {"meta": {"code": 200}, "response": {"csrf_token": "…"}}
+//! ```
+//!
+//! # Details
+//!
+//! - An invitation creates an account without a password. No password is ever mailed (ASVS 5.0, 6.4.1).
+//! - Inviting an address again whose invitation was not accepted mails the link again.
+//! - To require an invitation, set `security.register.admission` to `"by-invitation"`.
 
 use rocket::{Route, async_trait};
 use serde::{Deserialize, Serialize};
@@ -77,18 +82,18 @@ use crate::web::reply::Reply;
 use crate::web::view::View;
 use crate::web::visit::Visit;
 
-/// The feature `invite`; its value is `[default.security.invite]`.
+/// The feature `invite`. Its settings are `[default.security.invite]`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Invite {
-    /// Sets how long an invitation may be accepted; at most a day (NIST SP 800-63B-4, section 4.2.1.2).
+    /// Sets how long an invitation can be accepted; at most a day (NIST SP 800-63B-4, section 4.2.1.2).
     /// _Default:_ `"24h"`.
     pub within: Span,
     /// Sets where to go afterwards. _Default:_ the login page.
     pub post_invite_view: Option<View>,
-    /// Sets where a mailed link leads in [single-page mode](crate::guide::single_page).
-    /// _Default:_ none, and no launch in that mode.
+    /// Sets where a mailed link leads in [single-page mode](crate::guide::single_page). _Default:_ none; that
+    /// mode requires it.
     pub invite_view: Option<View>,
     /// Sets where an invalid link leads in that mode. _Default:_ `invite_view`.
     pub invite_error_view: Option<View>,
@@ -109,7 +114,7 @@ const PAGE: Embedded = page!("invite_link");
 
 const TEMPLATES: &[Embedded] = templates![PAGE; "invitation", "invite_notice"];
 
-/// Names the account: another one may be logged in here.
+/// Creates the notice. It names the account, because another one may be logged in here.
 fn is_accepted(user: &User) -> Notice {
     let words = "Welcome! Your account {email} is ready. You can log in now.";
     Notice::success(Text::new("invite.accepted", words).with("email", &user.email))
@@ -147,15 +152,15 @@ impl<D> Feature<D> for Invite {
 }
 
 impl Invite {
-    /// Makes an account without a password and mails its owner the link by which they choose one.
-    /// For an account that was invited before and never accepted, the link is mailed again. An
-    /// unconfirmed account gives way: it is unknown whose it is. None, and
-    /// nothing done, when the address has another account, or one that was invited and is switched
-    /// off.
+    /// Creates an account without a password, and mails its owner a link for choosing one.
+    ///
+    /// If the address has an invitation that was not accepted, the link is mailed again. A registered account
+    /// that is unconfirmed is deleted first, because it is unknown whose it is. Returns `None`, and does
+    /// nothing else, if the address has any other account, or an invited account that is switched off.
     ///
     /// # Errors
     ///
-    /// [`Rejection::Unavailable`] when the store does not answer.
+    /// [`Rejection::Unavailable`] if the store does not answer.
     pub async fn send(
         &self,
         flow: &Flow,
@@ -180,12 +185,13 @@ impl Invite {
         if !user.is_open() {
             return Ok(None);
         }
-        // Spelled as it is in the account: to some mail servers another spelling is another mailbox.
+        // The address is spelled as in the account: to some mail servers another spelling is
+        // another mailbox.
         flow.post(self.invitation(user.id, &user.email, at)?, &origin).await?;
         Ok(Some(user))
     }
 
-    /// Returns the account of an invited user, which cannot be logged in to yet.
+    /// Returns the new account of an invited user. No one can log in to it yet.
     pub(crate) fn guest(id: UserId, email: &Email, at: Timestamp) -> NewUser {
         NewUser {
             id,
@@ -198,16 +204,16 @@ impl Invite {
         }
     }
 
-    /// Returns `true` if an account belongs to an invitation that was not accepted yet.
+    /// Returns `true` if the account was invited and has not accepted yet.
     pub(crate) fn is_waiting(account: &UserWithPassword) -> bool {
         account.user.confirmed_at.is_none() && account.password_hash.is_none()
     }
 
-    /// Writes the mail with the link.
+    /// Creates the mail with the link.
     ///
     /// # Errors
     ///
-    /// [`Error::Crypto`](crate::Error::Crypto) when there is no randomness.
+    /// [`Error::Crypto`](crate::Error::Crypto) if the system provides no randomness.
     pub(crate) fn invitation(&self, id: UserId, to: &Email, at: Timestamp) -> Result<NewMail> {
         let mail = NewMail::new(&Text::new("invitation", "You are invited"), to, at)?;
         let mail = mail.concerns(Addressee::User(id)).link(Self::PURPOSE, self.within);

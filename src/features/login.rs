@@ -1,33 +1,44 @@
-//! Logging in with an e-mail address or a username, and a password.
+//! Lets users log in with an email address or a username, and a password.
+//!
+//! It is on by default; `Security::default().disable::<Login>()` switches it off. The user sees a form at
+//! `/login`, is sent there by every page that requires a login, and returns to that page afterwards. Programs
+//! send JSON to the same route.
+//!
+//! ```
+//! use rocket::{get, routes};
+//! use rocket_security::testing::{PASSWORD, TestApp};
+//! use rocket_security::{AuthUser, Security};
+//!
+//! #[get("/me")]
+//! fn me(user: AuthUser) -> String {
+//!     format!("Hello, {}!", user.email)
+//! }
+//!
+//! # rocket::async_test(async {
+//! let rocket = rocket::build().attach(Security::fairing()).mount("/", routes![me]);
+//! let app = TestApp::launch(rocket).await;
+//! app.user("ann@example.org").await;
+//! let browser = app.browser();
+//! assert!(browser.get("/me").await.location().starts_with("/login"));
+//! browser.log_in("ann@example.org", PASSWORD).await;
+//! assert_eq!(browser.get("/me").await.body, "Hello, ann@example.org!");
+//! # });
+//! ```
 //!
 //! | route | page | JSON |
 //! |---|---|---|
-//! | `GET /login` | the form; logged in: 303 to `next` or `post_login_view` | who am I: `identity_attributes`, `csrf_token`, and `user` when logged in |
-//! | `POST /login` `email`, `username` or `identity`, `password`, `remember`, `next` | 303 to `next` or `post_login_view`, also for a user who is logged in already | 200 `user`, `csrf_token`, `tf_required` |
+//! | `GET /login` | the form; logged in: 303 to `next` or `post_login_view` | 200 `identity_attributes`, `csrf_token`, and `user` when logged in: asks who the user is |
+//! | `POST /login` `email`, `username` or `identity`, `password`, `remember`, `next` | 303 to `next` or `post_login_view`, also for a user who is already logged in | 200 `user`, `csrf_token`, `tf_required` |
 //!
 //! | setting `[default.security.login]` | default |
 //! |---|---|
 //! | `post_login_view` | `"/"` |
 //!
-//! With the feature [`remember`](crate::features::remember) the page has a box, and who ticks it, or sends
-//! `remember`, need not log in again in this browser for a while; without it `remember` is accepted and ignored.
-//!
-//! Templates: `security/login.html`. Mails: `password_disabled`. Events: `UserAuthenticated`,
-//! `UserFailedAuthn`, `PasswordDisabled`, `Throttled`.
-//! Refusals: `invalid_input`, `invalid_credentials`, `already_authenticated`, `csrf_failed`,
-//! `cross_site`, `throttled`, `saturated`, `unavailable`.
-//!
-//! With the feature [`tokens`](crate::features::tokens), `POST /login?include_auth_token` gives a program an
-//! access token as `user.authentication_token`, and a refresh token; without it the parameter is ignored.
-//!
-//! After 100 wrong passwords in a row a password is [disabled](crate::flow::limits) until it is changed, and its owner
-//! is told by mail. Networks from which the user logged in lately and browsers in which they are logged in have
-//! counts of their own, so that strangers lock no owner out at home.
-//!
-//! What a user goes by, `security.identity` says: `["email"]` by default. Then there is the field
-//! `email` alone. With `"username"` there is `username`, and `identity`, which takes either; the page
-//! has one field, and a program fills in one. `identity_attributes` tells what is configured, in its
-//! order.
+//! - Templates: `security/login.html`.
+//! - Mails: `password_disabled`.
+//! - Events: `UserAuthenticated`, `UserFailedAuthn`, `PasswordDisabled`, `Throttled`.
+//! - Refusals: `invalid_input`, `invalid_credentials`, `already_authenticated`, `csrf_failed`, `cross_site`,
+//!   `throttled`, `saturated`, `unavailable`.
 //!
 //! ```text
 //! POST /login {"email": "ann@example.org", "password": "a ferry leaves at seven"}
@@ -36,8 +47,29 @@
 //!   400 {"meta": {"code": 400}, "response": {"errors": ["…"], "field_errors": {"": ["…"]}, "reasons": ["invalid_credentials"]}}
 //! ```
 //!
-//! The answer to an unknown address or username, a wrong password, and the right password of an account that
-//! is unconfirmed or switched off is the same, and so is the work behind it.
+//! # Details
+//!
+//! **Identity.** `security.identity` sets what users log in with. With the default `["email"]` there is only
+//! the field `email`. With `"username"` in the list there are also `username`, and `identity`, which accepts
+//! either. The page has one field, and a program fills in one of the three. `identity_attributes` lists what
+//! is configured, in its order.
+//!
+//! **Remembered browsers.** With the feature [`remember`](crate::features::remember) the page has a box
+//! "Remember me". A user who ticks it, or a program that sends `remember`, does not have to log in again in
+//! this browser for a while. Without the feature `remember` is accepted and ignored.
+//!
+//! **Tokens.** With the feature [`tokens`](crate::features::tokens), `POST /login?include_auth_token` returns
+//! an access token to a program as `user.authentication_token`, and a refresh token. Without the feature the
+//! parameter is ignored.
+//!
+//! **Wrong passwords.** After 100 wrong passwords in a row a password is [disabled](crate::flow::limits)
+//! until it is changed, and its owner is told by mail. Networks from which the user logged in lately, and
+//! browsers in which the user is logged in, have their own counts, so that strangers cannot lock out an owner
+//! at home.
+//!
+//! **Refused logins.** An unknown address or username, a wrong password, and the right password of an account
+//! that is unconfirmed or switched off get the same answer, after the same work. The reasoning is in
+//! SECURITY.md.
 
 use rocket::{Route, State, get, post, routes};
 use serde::{Deserialize, Serialize};
@@ -57,12 +89,12 @@ use crate::web::submission::{Flag, Form, Submission};
 use crate::web::view::View;
 use crate::web::visit::Visit;
 
-/// The feature `login`; its value is `[default.security.login]`.
+/// The feature `login`. Its settings are `[default.security.login]`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Login {
-    /// Sets where to go after logging in, when `next` does not say. _Default:_ `"/"`.
+    /// Sets where to go after logging in, if the request has no `next`. _Default:_ `"/"`.
     pub post_login_view: View,
 }
 
@@ -95,7 +127,7 @@ impl<D> Feature<D> for Login {
 struct LoginForm {
     email: Option<String>,
     username: Option<String>,
-    /// Whichever of the two it is.
+    /// Either an email address or a username.
     identity: Option<String>,
     password: Secret<String>,
     /// Whether to remember this browser, if the feature `remember` is enabled.
@@ -118,7 +150,7 @@ async fn show(visit: Visit<'_>, flow: &State<Flow>, next: Option<&str>) -> Handl
         return Ok(Reply::redirect(next.map_or(page.clone(), |next| page.with_next(&next))));
     }
     let reply = match visit.user() {
-        // JSON answers "who am I". A browser goes on: the page is of no use to this user.
+        // JSON answers who the user is. A browser is redirected: this user has no use for the page.
         Some(user) => {
             let next = next.unwrap_or_else(|| home(&visit));
             Reply::redirect(next).with("user", visit.site().payload(user).await?)

@@ -1,4 +1,19 @@
-//! Logging out.
+//! Logs users out, and the programs that logged in with their browser.
+//!
+//! It is on by default; `Security::default().disable::<Logout>()` switches it off. The user sees a page with
+//! one button at `/logout`, and is redirected to the home page afterwards. The pages of an application show
+//! the same button if their template includes `security/_logout.html`.
+//!
+//! ```
+//! use rocket_security::Security;
+//! use rocket_security::features::logout::Logout;
+//! use rocket_security::web::view::View;
+//!
+//! let mut logout = Logout::default();
+//! logout.post_logout_view = View::parse("/goodbye").unwrap();
+//! let security = Security::default().enable(logout);
+//! # drop(security);
+//! ```
 //!
 //! | route | page | JSON |
 //! |---|---|---|
@@ -10,38 +25,42 @@
 //! | `post_logout_view` | `"/"` |
 //! | `clear_cache` | `false` |
 //!
-//! Templates: `security/logout.html`, and the partial `security/_logout.html` for the pages of an
-//! application. Events: `UserLoggedOut`; of a program `RefreshTrackerRevoked`, `SessionEnded` or
-//! `TokenDenied`. Refusals: `csrf_failed`, `cross_site`, `conflicting_credentials`, those of a token,
-//! `unavailable`.
+//! - Templates: `security/logout.html`, and the partial `security/_logout.html` for the pages of an
+//!   application.
+//! - Mails: none.
+//! - Events: `UserLoggedOut`; for a program `RefreshTrackerRevoked`, `SessionEnded` or `TokenDenied`.
+//! - Refusals: `csrf_failed`, `cross_site`, `conflicting_credentials`, those of a token, `unavailable`.
 //!
 //! ```text
 //! POST /logout, with the header X-XSRF-Token
 //!   200 {"meta": {"code": 200}, "response": {}}
 //! ```
 //!
-//! The session's row is deleted and the cookie removed. The browser is told by `Clear-Site-Data` to drop what
-//! scripts stored (ASVS 5.0, 14.3.1), and with `clear_cache` also what it cached. A browser that was remembered
-//! is no longer remembered. Logging out twice is no mistake.
+//! # Details
 //!
-//! The programs that logged in with the browser, by `/login?include_auth_token`, are logged out with it: also
-//! when its session had already expired, as long as its row is there and the browser has
-//! its id. For that the anti-forgery token of the session that is over is taken. Once the row is deleted, nothing
-//! tells any more which programs were the browser's, unless it is remembered: they go on until they are logged
-//! out by their `refresh_token`, here or at `/refresh-token/end`, or at [`/tokens`](crate::features::tokens), or
-//! have been idle for too long.
+//! **The browser.** The session's row is deleted and its cookie is removed. The header `Clear-Site-Data`
+//! tells the browser to delete what scripts stored (ASVS 5.0, 14.3.1), and with `clear_cache` also what it
+//! cached. A browser that was remembered is no longer remembered. Logging out twice is not an error.
 //!
-//! A request with an access token logs out the program that sent it: the family of refresh tokens that the
-//! token belongs to, or else the session that it was issued in. A token that belongs to neither is denied
-//! from then on. With a session beside it, both end; a session of another user is 400
-//! `conflicting_credentials`. A token that is not accepted is 401, and nothing ends. A program needs no
-//! anti-forgery token.
-//!
-//! `next`, in the query or as a field, is a path on this site, or a page at one of
+//! **Where to go.** `next`, in the query or as a field, is a path on this site, or a page at one of
 //! [`security.redirect_origins`](crate::Config::redirect_origins). Anything else is ignored.
 //!
-//! A `refresh_token` that is not accepted for now, as by a clock that is behind, is 400 in JSON, and a
-//! notice of the next page says so: the session is over then, and the program may live on.
+//! **Programs of the browser.** Programs that logged in with the browser, by `/login?include_auth_token`, are
+//! logged out with it. This also works after the session has expired, as long as its row exists and the
+//! browser has its id; the anti-forgery token of the expired session is then accepted. Once the row is
+//! deleted, nothing links the programs to the browser any longer, unless it is remembered. They stay logged
+//! in until they are logged out by their `refresh_token`, here or at `/refresh-token/end`, or at
+//! [`/tokens`](crate::features::tokens), or have been idle for too long.
+//!
+//! **A request with an access token** logs out the program that sent it. It ends the family of refresh tokens
+//! that the token belongs to, or otherwise the session that the token was issued in. A token that belongs to
+//! neither is denied from then on. If the request also has a session, both end; a session of another user is
+//! answered with 400 `conflicting_credentials`. A token that is not accepted is answered with 401, and
+//! nothing ends. A program needs no anti-forgery token.
+//!
+//! **A `refresh_token` that is not accepted at the moment**, for example because a clock is behind, is
+//! answered with 400 in JSON, and reported by a notice on the next page. The session has ended then, but the
+//! program may still be logged in.
 
 use rocket::response::Responder;
 use rocket::{Response, Route, State, get, post, routes};
@@ -64,15 +83,15 @@ use crate::web::view::View;
 use crate::web::visit::Visit;
 use crate::web::{challenge, wants_json};
 
-/// The feature `logout`; its value is `[default.security.logout]`.
+/// The feature `logout`. Its settings are `[default.security.logout]`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Logout {
     /// Sets where to go after logging out. _Default:_ `"/"`.
     pub post_logout_view: View,
-    /// Sets whether the browser also drops what it cached of this site. With a full cache, the logout then takes
-    /// Chromium several seconds. Pages of users are `no-store` anyway. _Default:_ `false`.
+    /// Sets whether a logout also clears what the browser cached of this site. With a full cache, the logout
+    /// then takes Chromium several seconds. Pages of users are `no-store` anyway. _Default:_ `false`.
     pub clear_cache: bool,
 }
 
@@ -109,11 +128,11 @@ impl<D> Feature<D> for Logout {
     }
 }
 
-/// What is submitted to `/logout`: nothing that is needed.
+/// What is submitted to `/logout`. Every field is optional.
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct LogoutForm {
-    /// That of a program, which is logged out with it; without the feature `tokens` it is ignored.
+    /// The refresh token of a program that is logged out, too. Ignored without the feature `tokens`.
     refresh_token: Option<Secret<String>>,
     next: Option<String>,
 }
@@ -159,7 +178,7 @@ fn challenge(visit: &Visit<'_>, refusal: &Rejection) {
     challenge::note(visit.request(), Acceptable { challenges, ..Acceptable::default() });
 }
 
-/// Logs the browser out, and says what became of the program.
+/// Logs the browser out, and returns the outcome for the program.
 async fn log_out(
     visit: &Visit<'_>,
     flow: &Flow,
@@ -179,7 +198,8 @@ async fn log_out(
     })
 }
 
-/// The session is over in any case; that a program may live on is said nevertheless.
+/// Creates the answer. The session has ended in any case, but the answer says so if a program may still be
+/// logged in.
 fn tell(visit: &Visit<'_>, next: Option<&str>, of_program: Result<(), Rejection>) -> HandlerResult {
     let next = next.and_then(|next| visit.next(next)).or_else(|| visit.site().url("after_logout"));
     let next = next.unwrap_or_else(Next::home);
@@ -194,7 +214,7 @@ fn tell(visit: &Visit<'_>, next: Option<&str>, of_program: Result<(), Rejection>
     }
 }
 
-/// An answer that has the browser drop what belonged to the session.
+/// An answer that tells the browser to delete what belonged to the session.
 struct LoggedOut {
     answer: HandlerResult,
     /// The value of `Clear-Site-Data`.

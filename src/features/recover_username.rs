@@ -1,28 +1,44 @@
-//! Being told one's username by mail.
+//! Mails users the username that they forgot.
+//!
+//! It is off by default; `Security::default().enable(RecoverUsername::default())` switches it on. It requires
+//! that users have usernames, which they have with `security.identity = ["email", "username"]`. The user
+//! enters an email address at `/recover-username`, and gets the username by mail.
+//!
+//! ```
+//! # use rocket_security::testing::TestApp;
+//! # use serde_json::json;
+//! use rocket_security::Security;
+//! use rocket_security::features::recover_username::RecoverUsername;
+//!
+//! # rocket::async_test(async {
+//! let security = Security::default().enable(RecoverUsername::default());
+//! # let settings = json!({"identity": ["email", "username"]});
+//! # TestApp::launch_with(rocket::build().attach(security), settings).await;
+//! # });
+//! ```
 //!
 //! | route | page | JSON |
 //! |---|---|---|
-//! | `GET /recover-username` | the form; logged in: 303 home | 200 `csrf_token`; logged in: 400 |
+//! | `GET /recover-username` | the form; logged in: 303 to the home page | 200 `csrf_token`; logged in: 400 |
 //! | `POST /recover-username` `email`, `next` | 303 to the login page | 200 `csrf_token` |
 //!
-//! It has no settings. Templates: `security/recover_username.html`. Mails: `username_recovery`.
-//! Events: `UsernameRecoveryEmailSent`. Refusals: `invalid_input` (`email_invalid`),
-//! `already_authenticated`, `csrf_failed`, `cross_site`, `throttled`, `unavailable`.
+//! - Settings: none.
+//! - Templates: `security/recover_username.html`.
+//! - Mails: `username_recovery`.
+//! - Events: `UsernameRecoveryEmailSent`.
+//! - Refusals: `invalid_input` (`email_invalid`), `already_authenticated`, `csrf_failed`, `cross_site`,
+//!   `throttled`, `unavailable`.
 //!
-//! ```json
-//! {"email": "ann@example.org"}
+//! ```text
+//! POST /recover-username {"email": "ann@example.org"}
+//!   200 {"meta": {"code": 200}, "response": {"csrf_token": "…"}}
 //! ```
 //!
-//! is answered with
+//! # Details
 //!
-//! ```json
-//! {"meta": {"code": 200}, "response": {"csrf_token": "…"}}
-//! ```
-//!
-//! for any address alike, and with the same work: the worker finds out whether the address has an account. The
-//! owner of an account without a username is told so by mail. It is not among the default
-//! features, and has a point only where users go by usernames: with
-//! `security.identity = ["email", "username"]`.
+//! - The answer is the same for every address, and so is the work: the worker that sends the mail finds out
+//!   whether the address has an account. The reasoning is in SECURITY.md.
+//! - The owner of an account without a username is told so by mail.
 
 use rocket::{Route, State, get, post, routes};
 use serde::{Deserialize, Serialize};
@@ -42,7 +58,7 @@ use crate::web::reply::HandlerResult;
 use crate::web::submission::Submission;
 use crate::web::visit::Visit;
 
-/// The feature `recover_username`; its value is `[default.security.recover_username]`.
+/// The feature `recover_username`. It has no settings.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]

@@ -1,7 +1,20 @@
-//! Remembering a browser, so that its user need not log in again.
+//! Remembers a browser, so that its user does not have to log in again for 30 days.
 //!
-//! It has no route. [`login`](crate::features::login) asks for it: by the box "Remember me" of its page,
-//! by `remember` in a form or in JSON.
+//! It is on by default; `Security::default().disable::<Remember>()` switches it off. The login page shows a
+//! box "Remember me", and a browser is remembered only if the user ticks it; a program sends `remember`. When
+//! the session has ended, the next request of a remembered browser begins another, and the user notices
+//! nothing.
+//!
+//! ```
+//! use rocket_security::Security;
+//! use rocket_security::config::Span;
+//! use rocket_security::features::remember::Remember;
+//!
+//! let mut remember = Remember::default();
+//! remember.lifetime = Span::hours(14 * 24);
+//! let security = Security::default().enable(remember);
+//! # drop(security);
+//! ```
 //!
 //! | setting `[default.security.remember]` | default |
 //! |---|---|
@@ -9,9 +22,13 @@
 //! | `window` | `"10s"`, at most 60 seconds |
 //! | `preset` | `false` |
 //!
-//! Mails: `remember_theft`. Events: `UserAuthenticated` with `remember` as `authn_via`, `RememberTheft`,
-//! `SessionEnded` (`theft`, `expired`). Refusals: none; store down: `unavailable`. The store needs the
-//! capability [`RememberStore`].
+//! - Routes: none. The browser asks for it at [`/login`](crate::features::login), in a form or in JSON.
+//! - Templates: none.
+//! - Mails: `remember_theft`.
+//! - Events: `UserAuthenticated` with `remember` as `authn_via`, `RememberTheft`, `SessionEnded` (`theft`,
+//!   `expired`).
+//! - Refusals: none, except `unavailable` if the store does not answer.
+//! - The store needs the capability [`RememberStore`].
 //!
 //! ```text
 //! POST /login {"email": "ann@example.org", "password": "a ferry leaves at seven", "remember": true}
@@ -20,55 +37,57 @@
 //!   200, Set-Cookie: security_session=…; security_remember=…; Max-Age=2592000
 //! ```
 //!
-//! # How a browser comes back
+//! # Details
 //!
-//! The cookie `security_remember` holds a selector, which names a series, and a validator, sealed with a
-//! key of its own; the store has a row for each series, with digests of both. When a request comes whose
-//! session is missing, over or ended, and the validator is the series' newest, a session begins and the
-//! validator is replaced, in one transaction. It passes the same door as a login. If the account was locked,
-//! or a hook refuses, the visitor stays a guest: the series stays, and the browser goes on as a guest's until it is
-//! closed, or a day has passed. If a hook requires a proof, such as a second factor, the browser keeps a
-//! login that lacks it: `/login` leads to the page for it, and with the proof the session begins.
+//! **The cookie.** The cookie `security_remember` holds a selector, which names a series, and a validator. It
+//! is sealed with its own key. The store has a row for each series, with digests of both.
 //!
-//! - **It lasts 30 days**, from the login on and however often it is used: NIST SP 800-63B-4, section
-//!   2.1.3. The session ends with it, at most ten minutes later.
-//! - **Who comes back is not fresh**, for no [`Fresh`](crate::guard::Fresh) and for no change of a
-//!   credential, until they prove at `/verify` that it is still them.
-//! - **It ends** with a logout, with its session when that is ended at `/sessions` or by
-//!   `rocket-security sessions end` (all others of a user: also those without a session), with every
-//!   change of password, address or status on every instance, when a user has more than
-//!   `security.session.max_per_user` of them (the oldest), and when another user logs in. Only its
-//!   session ends when it was not used for long: the next request begins another.
-//! - **A cookie that opens nothing** (forged, expired, of another site, ended) stays where it is; its browser
-//!   is a guest's. The answer may be late, and a newer cookie may be there by now. One that has ended is
-//!   marked in the cookie `security_guest`, and the store is not asked again. A store that is down is 503.
-//! - **Links that log in** remember no browser.
-//! - A store that was stolen opens nothing, and guests store nothing.
+//! **How a browser comes back.** A browser comes back if its session is missing, expired or ended, and its
+//! validator is the newest of the series. A session then begins and the validator is replaced, in one
+//! transaction.
 //!
-//! # A stolen cookie
+//! - The same checks apply as to a login. If the account was locked, or a hook refuses, the visitor stays a
+//!   guest. The series stays, and the browser continues as a guest's until it is closed, or a day has passed.
+//! - If a hook requires a proof, such as a second factor, the browser keeps a login that lacks it. `/login`
+//!   leads to the page for that proof, and with the proof the session begins.
+//! - The user is not fresh, for no [`Fresh`](crate::guard::Fresh) and for no change of a credential, until a
+//!   proof at `/verify`.
 //!
-//! A thief with a copy of the cookie can come back with it. But then the validator is replaced, and the other
-//! one of the two, owner or thief, presents one that is not the newest. That ends the series and the session
-//! that was begun by it, so that both are out; the owner is told by mail, and there is an event. It can
-//! be told of the owner's browser, too: when it lost the answer that brought the newer validator, or was
-//! put back from a backup.
+//! **How long it lasts.** It lasts 30 days from the login, however often it is used (NIST SP 800-63B-4,
+//! section 2.1.3). The session ends with it, at most ten minutes later. It ends earlier
 //!
-//! # Several requests at once
+//! - with a logout, and when another user logs in;
+//! - with its session, if that is ended at `/sessions` or by `rocket-security sessions end`. Ending all
+//!   others of a user also ends those without a session;
+//! - with every change of password, address or status, on every instance;
+//! - when a user has more than `security.session.max_per_user` of them: the oldest ends.
 //!
-//! A browser that was closed opens several tabs at once, each with one and the same validator. One request
-//! replaces it; for `window` from then on the others get what it got: the same successor, and the same
-//! session. Both are derived from the validator by a key of the server's, so that it is one at all
-//! instances, and nothing but digests is stored. Within `window` a thief who is as quick as that is not
-//! found out; at the next replacement they are. It also covers an answer that was lost and asked for
-//! again at once. Instances whose clocks differ by more than that take the one for the other: keep clocks
-//! together, as by NTP.
+//! A session that was not used for long ends alone: the next request begins another.
 //!
-//! # Forms that were open
+//! **Invalid cookies.** A cookie that is forged, expired, of another site, or whose series has ended stays in
+//! the browser, which counts as a guest's. It is not removed, because the answer may be late and a newer
+//! cookie may be there by then. A series that has ended is marked in the cookie `security_guest`, and the
+//! store is not asked again. If the store does not answer, the request is answered with 503.
 //!
-//! A session's anti-forgery token belongs to its id, and who comes back has another. A form that stood open
-//! in a tab all the while is refused with `csrf_failed` when it is sent, once: that answer brings the
-//! session, and the form has to be loaded again. What an application keeps with the session
-//! ([`Session`](crate::Session)) was the old one's and is gone, but for a guest's, which goes along.
+//! **A stolen cookie.** If a thief comes back with a copy of the cookie, the validator is replaced, and
+//! either the owner or the thief later presents one that is not the newest. That ends the series and the
+//! session that it began, so both are logged out. The owner is told by mail, and an event is sent. The same
+//! happens to the owner's browser if it lost the answer with the newer validator, or was restored from a
+//! backup.
+//!
+//! **Several requests at once.** A browser that was closed may open several tabs at once, all with the same
+//! validator. One request replaces it. For `window` from then on the others get the same successor and the
+//! same session. This also covers an answer that was lost and requested again at once. A thief who is as
+//! quick as that is not detected within `window`, but at the next replacement. Instances whose clocks differ
+//! by more than `window` take one case for the other: synchronise their clocks, for example by NTP.
+//!
+//! **Open forms.** The anti-forgery token of a session belongs to its id, and the new session has another. A
+//! form that was open in a tab all the time is refused with `csrf_failed` once. That answer brings the
+//! session, and the form has to be loaded again. What the application stores with the session
+//! ([`Session`](crate::Session)) belonged to the old session and is gone, except for a guest's data, which is
+//! kept.
+//!
+//! **Links that log in** remember no browser.
 
 use std::sync::Arc;
 
@@ -96,7 +115,7 @@ use crate::user::User;
 use crate::web::Site;
 use crate::web::visit::Visit;
 
-/// The feature `remember`; its value is `[default.security.remember]`.
+/// The feature `remember`. Its settings are `[default.security.remember]`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
@@ -104,11 +123,11 @@ pub struct Remember {
     /// Sets how long a browser is remembered after the login, at most 365 days. NIST SP 800-63B-4, section
     /// 2.1.3, has 30 days at most. _Default:_ `"30days"`.
     pub lifetime: Span,
-    /// Sets how long a validator that was replaced still leads to its successor and to the same session, for
-    /// requests that were sent at once: 1 to 60 seconds. _Default:_ `"10s"`.
+    /// Sets how long a replaced validator still gets its successor and the same session, for requests that
+    /// were sent at the same time: 1 to 60 seconds. _Default:_ `"10s"`.
     pub window: Span,
-    /// Sets whether the box of the login page is ticked in advance. A login by JSON is
-    /// remembered only if it says so. _Default:_ `false`.
+    /// Sets whether the box of the login page is ticked in advance. A login by JSON is remembered only if it
+    /// sends `remember`. _Default:_ `false`.
     pub preset: bool,
 }
 
@@ -121,10 +140,10 @@ impl Default for Remember {
 
 const DEFAULT_WINDOW: std::time::Duration = std::time::Duration::from_secs(10);
 
-/// The longest window: a thief who is as quick is not found out at once.
+/// The longest window: a thief who is as quick is not detected at once.
 const LONGEST_WINDOW: TimeDelta = TimeDelta::seconds(60);
 
-/// What browsers keep a cookie for at most is 400 days (RFC 6265bis, section 5.5).
+/// The longest lifetime: browsers keep a cookie for at most 400 days (RFC 6265bis, section 5.5).
 const LONGEST_LIFETIME: TimeDelta = TimeDelta::days(365);
 
 /// How many series are ended at a time.
@@ -197,7 +216,7 @@ impl Series {
             return Ok(Restored::Forgotten);
         };
         if found.expires_at <= now {
-            // No clock that steps back revives it.
+            // It must not become valid again if the clock steps back.
             let ended = self.store.end_series(user.id, &series, &Together::nothing()).await?;
             let event =
                 ended.and_then(|it| session_ended(&it, SessionEnd::Expired, visit.origin()));
@@ -228,7 +247,7 @@ impl Series {
         match flow.come_back(visit, authenticated, &*self.store, &turn, token).await? {
             Return::Begun(active) => Ok(Restored::Begun(next, active)),
             Return::Not(SeriesRotated::SameAgain(current)) => {
-                // An instance that does not have the same active key may have been first.
+                // Another instance, with another active key, may have been first.
                 let mut all =
                     std::iter::once(Successor { remember_token: next, session }).chain(successors);
                 let successor =
@@ -242,7 +261,7 @@ impl Series {
         }
     }
 
-    /// Ends a series whose token was copied, and tells its owner, once however many requests find it out.
+    /// Ends a series whose token was copied, and tells its owner once, however many requests detect it.
     async fn end_stolen(
         &self,
         visit: &Visit<'_>,
@@ -308,7 +327,7 @@ impl Remembering for Series {
             rotated_at: attempt.at,
             expires_at,
         };
-        // Where the account has changed meanwhile, there will be no session either.
+        // If the account has changed in the meantime, there will be no session either.
         Ok(self.store.create_series(&series, at_most).await?.then_some(remember_token))
     }
 

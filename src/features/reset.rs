@@ -1,10 +1,25 @@
-//! Choosing a new password by way of one's mailbox.
+//! Lets users who forgot their password choose a new one with a link that is mailed to them.
+//!
+//! It is on by default; `Security::default().disable::<Reset>()` switches it off. At `/reset` the user enters
+//! an email address, opens the link in the mail, and chooses a new password. They are then logged out
+//! everywhere, and log in with the new password.
+//!
+//! ```
+//! use rocket_security::Security;
+//! use rocket_security::config::Span;
+//! use rocket_security::features::reset::Reset;
+//!
+//! let mut reset = Reset::default();
+//! reset.within = Span::minutes(30);
+//! let security = Security::default().enable(reset);
+//! # drop(security);
+//! ```
 //!
 //! | route | page | JSON |
 //! |---|---|---|
 //! | `GET /reset` | the form to ask for a link | 200 `csrf_token` |
 //! | `POST /reset` `email`, `next` | 303 to the login page | 200 `csrf_token` |
-//! | `GET /reset/<token>` | 303 to `/reset/link`, the token in a cookie | 200, or 400 for a bad link; changes nothing |
+//! | `GET /reset/<token>` | 303 to `/reset/link`, the token in a cookie | 200, or 400 for an invalid link; changes nothing |
 //! | `GET /reset/link` | the form for the new password, or why the link is not valid | as above |
 //! | `POST /reset/link` `password`, `password_confirm`, `token` | 303 to `post_reset_view` | 200, an empty `response` |
 //! | `POST /reset/<token>` | the same, for programs | the same |
@@ -13,13 +28,14 @@
 //! |---|---|
 //! | `within` | `"1h"` |
 //! | `post_reset_view` | the login page |
-//! | `reset_view`, `reset_error_view` | where a link leads in [single-page mode](crate::guide::single_page), which needs the first |
+//! | `reset_view`, `reset_error_view` | where a link leads in [single-page mode](crate::guide::single_page), which requires `reset_view` |
 //! | `log_in` | `false` |
 //!
-//! Templates: `security/reset.html`, `security/reset_link.html`. Mails: `reset_instructions` with the
-//! link; `reset_notice` afterwards. Events: `ResetPasswordInstructionsSent`, `PasswordReset`. Refusals:
-//! `invalid_input` (`email_invalid`, and those of a password that is chosen), `invalid_link`,
-//! `csrf_failed`, `cross_site`, `throttled`, `saturated`, `unavailable`.
+//! - Templates: `security/reset.html`, `security/reset_link.html`.
+//! - Mails: `reset_instructions` with the link; `reset_notice` afterwards.
+//! - Events: `ResetPasswordInstructionsSent`, `PasswordReset`, `LinkRefused`.
+//! - Refusals: `invalid_input` (`email_invalid`, and those of a new password), `invalid_link`, `csrf_failed`,
+//!   `cross_site`, `throttled`, `saturated`, `unavailable`.
 //!
 //! ```text
 //! POST /reset {"email": "ann@example.org"}
@@ -29,11 +45,16 @@
 //!   400 {"meta": {"code": 400}, "response": {"errors": ["…"], "field_errors": {"": ["…"]}, "reasons": ["invalid_link"]}}
 //! ```
 //!
-//! The answer and the work for it are the same for any address: the worker that
-//! sends the mail finds out whether the address has an account. A link works once; a newer one, and
-//! any change of password, address or status, kills it. Using it proves the address, ends every
-//! session and every other link of the account, and tells its owner. It neither logs in nor takes a
-//! second factor away: with `log_in` a second factor is asked for as after any password.
+//! # Details
+//!
+//! - The answer is the same for every address, and so is the work. The worker that sends the mail finds out
+//!   whether the address has an account. The reasoning is in SECURITY.md.
+//! - A link works once. A newer link, and any change of the password, the address or the status of the
+//!   account, invalidates it.
+//! - Using the link confirms the address, ends every session and every other link of the account, and is
+//!   reported to the owner by mail.
+//! - A reset does not log the user in, and does not remove a second factor. With `log_in` it logs in; a
+//!   second factor is then asked for, as after any password.
 
 use rocket::{Route, State, async_trait, get, post, routes};
 use serde::{Deserialize, Serialize};
@@ -60,22 +81,21 @@ use crate::web::submission::Submission;
 use crate::web::view::View;
 use crate::web::visit::Visit;
 
-/// The feature `reset`; its value is `[default.security.reset]`.
+/// The feature `reset`. Its settings are `[default.security.reset]`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Reset {
-    /// Sets how long a link may be used; at most a day (NIST SP 800-63B-4, section 4.2.1.2).
-    /// _Default:_ `"1h"`.
+    /// Sets how long a link is valid; at most a day (NIST SP 800-63B-4, section 4.2.1.2). _Default:_ `"1h"`.
     pub within: Span,
     /// Sets where to go afterwards. _Default:_ the login page.
     pub post_reset_view: Option<View>,
-    /// Sets where a mailed link leads in [single-page mode](crate::guide::single_page).
-    /// _Default:_ none, and no launch in that mode.
+    /// Sets where a mailed link leads in [single-page mode](crate::guide::single_page). _Default:_ none; that
+    /// mode requires it.
     pub reset_view: Option<View>,
     /// Sets where an invalid link leads in that mode. _Default:_ `reset_view`.
     pub reset_error_view: Option<View>,
-    /// Sets whether a reset logs in, by way of a second factor if there is one. _Default:_ `false`.
+    /// Sets whether a reset logs the user in, after a second factor if the user has one. _Default:_ `false`.
     pub log_in: bool,
 }
 
@@ -102,7 +122,7 @@ const LINK_IS_SENT: Notice = Notice::info(Text::new(
     "If this address has an account, we'll send it a link to choose a new password.",
 ));
 
-/// Names the account: another one may be logged in here.
+/// Creates the notice. It names the account, because another one may be logged in here.
 fn is_reset(user: &User) -> Notice {
     let words = "The password for {email} has been changed. You can now log in with it.";
     Notice::success(Text::new("reset.done", words).with("email", &user.email))
@@ -162,7 +182,8 @@ async fn submit(
     LINK_REQUEST.submit(&visit, flow, next, submitted, write).await
 }
 
-/// Ends the wait after too many wrong passwords. The password is changed, whatever becomes of that.
+/// Ends the wait after too many wrong passwords. A failure is only logged, because the password is already
+/// changed.
 async fn forgive(visit: &Visit<'_>, flow: &Flow, user: &User) {
     if flow.limits().forgive(visit, user).await.is_err() {
         log::warn!("after a reset, the attempts of {} are still counted", user.id);
@@ -170,12 +191,12 @@ async fn forgive(visit: &Visit<'_>, flow: &Flow, user: &User) {
 }
 
 impl Reset {
-    /// Creates the mail with a link for the owner of the address, the same that `/reset` sends: for an operator who
-    /// asks a user to choose a new password.
+    /// Creates the mail that `/reset` sends, with a link for the owner of the address. Operators use it to
+    /// ask a user to choose a new password.
     ///
     /// # Errors
     ///
-    /// [`Error::Crypto`](crate::Error::Crypto) when there is no randomness.
+    /// [`Error::Crypto`](crate::Error::Crypto) if the system provides no randomness.
     pub(crate) fn instructions(&self, to: &Email, at: Timestamp) -> Result<NewMail> {
         let mail = NewMail::new(&Text::new("reset_instructions", "Choose a new password"), to, at)?;
         Ok(mail.concerns(Addressee::Holder).link(Self::PURPOSE, self.within))

@@ -1,14 +1,32 @@
-//! Seeing where one is logged in, and ending it.
+//! Shows users where they are logged in, and lets them end their sessions.
+//!
+//! It is on by default; `Security::default().disable::<Sessions>()` switches it off. The user sees a list at
+//! `/sessions` with the browser, the network address and the times of each session, and a button to end each
+//! one or all others. Programs read the same list as JSON:
+//!
+//! ```
+//! # use rocket_security::Security;
+//! # use rocket_security::testing::TestApp;
+//! # rocket::async_test(async {
+//! let app = TestApp::launch(rocket::build().attach(Security::fairing())).await;
+//! let ann = app.log_in_as("ann@example.org").await;
+//! let sessions = ann.get_json("/sessions").await.response("sessions");
+//! assert_eq!(sessions[0]["is_current"], true);
+//! # });
+//! ```
 //!
 //! | route | page | JSON |
 //! |---|---|---|
-//! | `GET /sessions` | one's sessions, the newest first | 200 `sessions`, `csrf_token` |
+//! | `GET /sessions` | the user's sessions, the newest first | 200 `sessions`, `csrf_token` |
 //! | `POST /sessions/end` `session` | 303 to `/sessions` | 200 `csrf_token` |
 //! | `POST /sessions/end-others` | 303 to `/sessions` | 200 `ended`, `csrf_token` |
 //!
-//! It has no settings. Templates: `security/sessions.html`. Mails: none. Events: `SessionEnded`, or
-//! `UserLoggedOut` for the session that asks. Refusals: `unauthenticated`, `invalid_input`
-//! (`session_unknown`), `csrf_failed`, `cross_site`, `unavailable`.
+//! - Settings: none.
+//! - Templates: `security/sessions.html`.
+//! - Mails: none.
+//! - Events: `SessionEnded`, or `UserLoggedOut` for the session of the request.
+//! - Refusals: `unauthenticated`, `invalid_input` (`session_unknown`), `csrf_failed`, `cross_site`,
+//!   `unavailable`.
 //!
 //! ```text
 //! GET /sessions
@@ -21,21 +39,27 @@
 //!   400 {"meta": {"code": 400}, "response": {"errors": ["…"], "field_errors": {"session": ["…"]}, "reasons": ["invalid_input", "session_unknown"]}}
 //! ```
 //!
-//! The `id` of a session opens nothing: what a browser holds is another number, of which the store
-//! keeps a digest. `device` is what the browser says of itself, and `client` the network address of
-//! the login; both can be untrue, so that they help to recognise one's own, and prove nothing.
-//! `last_seen_at` is written down once a minute. The session that is ended is out with its next
-//! request, on every instance. Ending one's own is logging out.
+//! # Details
 //!
-//! `authn_via` says how the session began: `password`, `remember` where a browser that is remembered came
-//! back, or the name of a link that logs in. Ending a session that `is_remembered` also ends that: its
-//! browser does not come back by itself. A browser that is remembered and has no session now is not listed;
-//! ending all others ends what it is remembered by, too. So it is with programs
-//! ([`tokens`](crate::features::tokens)): one ends with the session that it logged in with, and ending all
-//! others logs out every other one.
+//! **The fields of a session.**
 //!
-//! None of it asks for a password: a user who finds a stranger among their sessions must be able to act at
-//! once. The stranger can end the others as well, and gains nothing by it.
+//! - `id` grants no access. The browser holds another number, of which the store keeps a digest.
+//! - `device` is what the browser says about itself, and `client` is the network address of the login. Both
+//!   can be untrue: they help users to recognise their own sessions, and prove nothing.
+//! - `authn_via` is how the session began: `password`, `remember` if a remembered browser came back, or the
+//!   name of a link that logs in.
+//! - `last_seen_at` is updated once a minute.
+//!
+//! **Ending a session** takes effect with its next request, on every instance. Ending the session of the
+//! request logs the user out. No password is asked for, so that a user who finds a stranger in the list can
+//! act at once. The reasoning is in SECURITY.md.
+//!
+//! **Remembered browsers.** Ending a session with `is_remembered` also stops remembering its browser. A
+//! remembered browser without a session at the moment is not listed. Ending all other sessions stops
+//! remembering all other browsers.
+//!
+//! **Programs.** The login of a program ([`tokens`](crate::features::tokens)) ends with the session in which
+//! it began. Ending all other sessions logs out all other programs.
 
 use rocket::{Route, State, get, post, routes};
 use serde::{Deserialize, Serialize};
@@ -55,7 +79,7 @@ use crate::web::reply::{HandlerResult, Reply};
 use crate::web::submission::{Form, Submission};
 use crate::web::visit::Visit;
 
-/// The feature `sessions`; it has no settings.
+/// The feature `sessions`. It has no settings.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
@@ -194,7 +218,7 @@ fn page(sessions: &[Listed]) -> Page {
     Page::new(PAGE.0).with("sessions", shown)
 }
 
-/// A session, as the page words it.
+/// A session, as the page shows it.
 #[derive(Serialize)]
 struct Shown<'a> {
     #[serde(flatten)]

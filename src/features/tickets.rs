@@ -1,32 +1,15 @@
-//! Tickets for WebSockets: what a browser shows that cannot set a header.
+//! Issues tickets with which a browser opens a WebSocket, because a script cannot set a header there.
 //!
-//! A script cannot add a header to the handshake of a WebSocket, and a cookie does not travel to another
-//! site. So a client with a session or a token asks for a ticket, and opens one socket with it:
-//!
-//! | route | JSON |
-//! |---|---|
-//! | `POST /ws-ticket` | 200 `ticket`, `expires_in` (seconds) |
-//!
-//! ```text
-//! POST /ws-ticket  Authorization: Bearer v4.local.…  Accept: application/json
-//!   200 {"meta": {"code": 200}, "response": {"ticket": "5b0f….k3J…", "expires_in": 30}}
-//! GET /socket?ticket=5b0f….k3J…  Upgrade: websocket
-//!   101
-//! GET /socket?ticket=5b0f….k3J…  Upgrade: websocket
-//!   401 {"meta": {"code": 401}, "response": {"errors": ["…"], "reasons": ["credentials_refused"]}}
-//! ```
-//!
-//! It is not enabled by default:
+//! It is off by default; `Security::default().enable(Tickets::default())` switches it on. A script or program
+//! with a session or a token asks for a ticket at `/ws-ticket`, and opens one WebSocket with it within 30
+//! seconds. Users see nothing of it, and the handler of the WebSocket uses the same guards as any other:
 //!
 //! ```
-//! # use rocket::get;
-//! # use rocket::routes;
-//! use rocket_security::AuthUser;
-//! use rocket_security::Security;
-//! use rocket_security::features::tickets::Tickets;
+//! # use rocket::{get, routes};
 //! # use rocket_security::testing::TestApp;
-//! use rocket_ws::Channel;
-//! use rocket_ws::WebSocket;
+//! use rocket_security::features::tickets::Tickets;
+//! use rocket_security::{AuthUser, Security};
+//! use rocket_ws::{Channel, WebSocket};
 //!
 //! #[get("/socket")]
 //! fn socket(socket: WebSocket, user: AuthUser) -> Channel<'static> {
@@ -49,34 +32,45 @@
 //! # });
 //! ```
 //!
-//! It has no settings, templates, mails or events of its own. Guards:
-//! [`AuthVia<via::Ticket>`](crate::AuthVia), and with `"ticket"` in
-//! [`security.mechanisms`](crate::config::Config::mechanisms), as by default, every other. Refusals of the
-//! route: those of [`AuthUser`], `csrf_failed` among them; of a handshake:
-//! `credentials_refused`, `conflicting_credentials` (two tickets), `password_change_required`, `unavailable`.
+//! | route | JSON |
+//! |---|---|
+//! | `POST /ws-ticket` | 200 `ticket`, `expires_in` (seconds) |
 //!
-//! # What a ticket is good for
+//! - Settings, templates, mails: none. It has no events of its own.
+//! - Guards: [`AuthVia<via::Ticket>`](crate::AuthVia), and every other guard if
+//!   [`security.mechanisms`](crate::config::Config::mechanisms) contains `"ticket"`, which it does by
+//!   default.
+//! - Refusals of the route: those of [`AuthUser`], among them `csrf_failed`.
+//! - Refusals of a handshake: `credentials_refused`, `conflicting_credentials` (two tickets),
+//!   `password_change_required`, `unavailable`.
 //!
-//! One handshake, within 30 seconds, by the parameter `ticket` of a request with `Upgrade: websocket`; any
-//! other request with one is not looked at for it. Of any number of handshakes at once one is let in. It is
-//! as old as the login behind it, for [`Fresh`](crate::Fresh). It dies with the session, or the program's login,
-//! that it was asked for from, and with every change of the account. A login has at most 20 at once, for several sockets;
-//! the oldest give way. The store keeps digests.
+//! ```text
+//! POST /ws-ticket  Authorization: Bearer v4.local.…  Accept: application/json
+//!   200 {"meta": {"code": 200}, "response": {"ticket": "5b0f….k3J…", "expires_in": 30}}
+//! GET /socket?ticket=5b0f….k3J…  Upgrade: websocket
+//!   101
+//! GET /socket?ticket=5b0f….k3J…  Upgrade: websocket
+//!   401 {"meta": {"code": 401}, "response": {"errors": ["…"], "reasons": ["credentials_refused"]}}
+//! ```
 //!
-//! Beside the cookie of a live session it has to be of the same user, and is used up; it is by the session, as
-//! the first of the default mechanisms, that they come then.
-//! `AuthVia<via::Ticket>` takes the ticket alone, from a page of any origin: only the client that asked has it.
+//! # Details
 //!
-//! A socket that is open stays open: what ends a session afterwards, closes no connection. A handler that
-//! minds asks again, or closes after a while.
-//!
-//! # A GET that changes something
-//!
-//! Using a ticket up is a change, and a handshake is a GET, for which a framework should change nothing. Here
-//! it is right: the address was made for this one use seconds before; it is in no mail, and no page links to it;
-//! nothing that fetches links ahead asks for an upgrade, and without that nothing is used up. Like every address
-//! it may be written down on the way. By then it is used up, or has expired: that is why the ticket is there
-//! and not the token.
+//! - **Why tickets.** A script cannot add a header to the handshake of a WebSocket, and a cookie is not sent
+//!   to another site.
+//! - **One handshake.** A ticket is valid for one handshake within 30 seconds. It is read from the parameter
+//!   `ticket` of a request with `Upgrade: websocket`, and from no other request. Of several handshakes at
+//!   once one is admitted.
+//! - **Freshness.** For [`Fresh`](crate::Fresh) a ticket is as old as the login behind it.
+//! - **End.** A ticket ends with the session, or the program's login, that asked for it, and with every
+//!   change of the account. A login has at most 20 tickets at once, for several sockets; the oldest are
+//!   dropped. The store keeps digests.
+//! - **Beside a session.** A ticket beside the cookie of a live session has to belong to the same user, and
+//!   is used up. The request is then authenticated with the session, which comes first in the default
+//!   mechanisms. `AuthVia<via::Ticket>` accepts only the ticket, from a page of any origin, because only the
+//!   client that asked for it has it.
+//! - **Open sockets stay open.** What ends a session closes no connection. A handler that needs more has to
+//!   check again, or close the socket after a while.
+//! - Using a ticket up changes something although a handshake is a GET. The reasoning is in SECURITY.md.
 
 use std::sync::Arc;
 
@@ -97,10 +91,10 @@ use crate::web::Site;
 use crate::web::reply::{HandlerResult, Reply};
 use crate::web::socket::is_handshake;
 
-/// The parameter of the address.
+/// The query parameter with the ticket.
 const PARAMETER: &str = "ticket";
 
-/// The feature `tickets`; it has no settings.
+/// The feature `tickets`. It has no settings.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
@@ -124,7 +118,7 @@ impl<D: TicketStore> Feature<D> for Tickets {
     }
 }
 
-/// Where tickets are kept.
+/// The store of tickets.
 struct Tokens(Arc<dyn TicketStore>);
 
 #[post("/ws-ticket")]

@@ -1,15 +1,33 @@
-//! The public keys, at a well-known address: for other services that verify our signed tokens.
+//! Publishes the public keys with which other services verify the signed tokens of this application.
+//!
+//! It is on by default, and publishes an empty list until signed tokens are configured;
+//! `Security::default().disable::<TokenKeys>()` switches it off. Users see nothing of it: programs read a
+//! JSON document at `/.well-known/paseto-keys`.
+//!
+//! ```
+//! # use rocket_security::testing::TestApp;
+//! use rocket_security::Security;
+//! use rocket_security::features::token_keys::TokenKeys;
+//!
+//! # rocket::async_test(async {
+//! let mut token_keys = TokenKeys::default();
+//! token_keys.path = "/api/keys".to_owned();
+//! let security = Security::default().enable(token_keys);
+//! # let app = TestApp::launch(rocket::build().attach(security)).await;
+//! # assert!(app.browser().get("/api/keys").await.json()["keys"].is_array());
+//! # });
+//! ```
 //!
 //! | route | JSON |
 //! |---|---|
-//! | `GET /.well-known/paseto-keys` | 200 [`PublicKeys`]: `issuer`, and `keys` with `kid` and `key` each |
+//! | `GET /.well-known/paseto-keys` | 200 [`PublicKeys`]: `issuer`, and `keys`, each with `kid` and `key` |
 //!
 //! | setting `[default.security.token_keys]` | default |
 //! |---|---|
 //! | `path` | `"/.well-known/paseto-keys"` |
 //!
-//! Guard: [`Public`]. Templates, mails, events and refusals: none; nor is there a page, for only
-//! programs read it.
+//! - Guard: [`Public`].
+//! - Templates, mails, events, refusals: none. There is no page, because only programs read it.
 //!
 //! ```text
 //! GET /.well-known/paseto-keys
@@ -17,18 +35,21 @@
 //!       {"issuer": "https://example.org", "keys": [{"kid": "k4.pid.…", "key": "k4.public.…"}]}
 //! ```
 //!
-//! A key is PASERK, and `kid` is what tokens under it have in their footers: its PASERK id. The active
-//! key is the first; behind it are those that older tokens were signed with, for as long as they are
-//! in [`security.tokens.keys`](crate::config::TokensConfig::keys). Of a key pair only the public half is
-//! shown; keys of encrypted tokens and those of trusted issuers are not shown at all. Where nothing is
-//! signed, as by default, the list is empty: that is an answer, while a 404 could be an address that is
-//! misspelt.
+//! # Details
 //!
-//! It may be kept for five minutes, by whatever stands between. That is how long a verifier can lag
-//! behind, a third of the life of an access token: for so long may tokens of a new key be refused, and
-//! those of a key that was withdrawn be accepted. A new key that is announced first, as
-//! [`guide::token_reference`](crate::guide::token_reference) says, is known to all five minutes later. A verifier that
-//! meets a `kid` it does not know asks again, no more than once a minute, because an attacker can make up any number of ids.
+//! **The keys.** A key is in the format PASERK. Its `kid` is its PASERK id, which the tokens signed with it
+//! have in their footers. The active key comes first. After it come the keys that older tokens were signed
+//! with, as long as they are in [`security.tokens.keys`](crate::config::TokensConfig::keys). Only the public
+//! half of a key pair is shown. Keys of encrypted tokens and keys of trusted issuers are not shown. If no
+//! tokens are signed, which is the default, the list is empty.
+//!
+//! **Caching.** Clients and caches may keep the document for five minutes, which is a third of the lifetime
+//! of an access token. For that long a verifier may refuse tokens of a new key, and accept those of a key
+//! that was withdrawn. If a new key is announced first, as [`guide::tokens`](crate::guide::tokens) describes,
+//! all verifiers know it five minutes later.
+//!
+//! **Unknown keys.** A verifier that meets an unknown `kid` should fetch the document again, but at most once
+//! a minute, because everyone can make up a `kid`.
 
 use rocket::http::uri::Origin;
 use rocket::http::{Header, Method};
@@ -43,13 +64,13 @@ use crate::feature::Feature;
 use crate::guard::Public;
 use crate::token::{PublicKeys, TokenIssuer};
 
-/// Where the document is, unless it is configured.
+/// The default path of the document.
 const PATH: &str = "/.well-known/paseto-keys";
 
-/// How long it may be kept.
+/// How long the document may be cached.
 const KEPT: &str = "public, max-age=300";
 
-/// The feature `token_keys`; its value is `[default.security.token_keys]`.
+/// The feature `token_keys`. Its settings are `[default.security.token_keys]`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
@@ -94,7 +115,7 @@ impl<D> Feature<D> for TokenKeys {
     }
 }
 
-/// A handler at another path than its attribute says.
+/// A handler, mounted at another path than its attribute says.
 #[derive(Clone)]
 struct Moved(Box<dyn Handler>);
 
@@ -105,7 +126,7 @@ impl Handler for Moved {
     }
 }
 
-/// The document, and what may be done with it.
+/// The document, and how long it may be cached.
 #[derive(rocket::Responder)]
 struct Document {
     keys: Json<PublicKeys>,

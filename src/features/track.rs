@@ -1,8 +1,34 @@
-//! When and from where users logged in, this time and the time before, and how often.
+//! Records when and from where a user logged in, this time and the time before, and how often.
 //!
-//! It has no route, page, mail or setting: it is made of one hook, [`Hooks::after_login`], and of
-//! the store's capability [`TrackStore`], where an application reads what was noted with
-//! [`find_track`](TrackStore::find_track).
+//! It is on by default; `Security::default().disable::<Track>()` switches it off. The user sees nothing of it
+//! until the application shows it. A handler reads it from the store with
+//! [`find_track`](TrackStore::find_track):
+//!
+//! ```
+//! use rocket::{State, get};
+//! use rocket_security::datastore::TrackStore;
+//! use rocket_security::{AuthUser, Rejection, SqlxDatastore};
+//!
+//! #[get("/logins")]
+//! async fn logins(user: AuthUser, store: &State<SqlxDatastore>) -> Result<String, Rejection> {
+//!     let track = store.find_track(user.id).await?;
+//!     Ok(match track.and_then(|track| track.last_login_at) {
+//!         Some(at) => format!("You logged in before at {at}."),
+//!         None => "Welcome! This is your first login.".to_owned(),
+//!     })
+//! }
+//! ```
+//!
+//! The store is the one that the application passes to
+//! [`Security::with_default_features`](crate::Security::with_default_features), and a clone of which it
+//! passes to Rocket's `manage`.
+//!
+//! It has no routes, settings, templates, mails or events of its own.
+//!
+//! # Details
+//!
+//! The feature consists of one hook, [`Hooks::after_login`], and of the capability [`TrackStore`] of the
+//! store.
 
 use std::sync::Arc;
 
@@ -13,7 +39,7 @@ use crate::datastore::TrackStore;
 use crate::error::Result;
 use crate::feature::{Feature, Hooks, Installation, LoginAttempt};
 
-/// The feature `track`.
+/// The feature `track`. It has no settings.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]

@@ -1,4 +1,21 @@
-//! Proving that it is still you.
+//! Asks logged-in users to prove again that it is still them, before something sensitive.
+//!
+//! It is on by default; `Security::default().disable::<Verify>()` switches it off. A user who opens a page
+//! that requires a fresh login, long after logging in, sees a form for the password at `/verify`, and is then
+//! redirected back. Your own routes require a fresh login with the guard [`Fresh`](crate::guard::Fresh):
+//!
+//! ```
+//! use rocket::{get, routes};
+//! use rocket_security::{Fresh, Security};
+//!
+//! #[get("/payout")]
+//! fn payout(user: Fresh<5>) -> String {
+//!     format!("{} proved within the last 5 minutes who they are.", user.email)
+//! }
+//!
+//! let rocket = rocket::build().attach(Security::fairing()).mount("/", routes![payout]);
+//! # drop(rocket);
+//! ```
 //!
 //! | route | page | JSON |
 //! |---|---|---|
@@ -9,9 +26,11 @@
 //! |---|---|
 //! | `post_verify_view` | the home page |
 //!
-//! Templates: `security/verify.html`. Events: `UserVerified`, `UserFailedAuthn`. Refusals:
-//! `unauthenticated`, `password_change_required`, `invalid_input` (`invalid_password`), `csrf_failed`,
-//! `cross_site`, `throttled`, `saturated`, `unavailable`.
+//! - Templates: `security/verify.html`.
+//! - Mails: none.
+//! - Events: `UserVerified`, `UserFailedAuthn`.
+//! - Refusals: `unauthenticated`, `password_change_required`, `invalid_input` (`invalid_password`),
+//!   `csrf_failed`, `cross_site`, `throttled`, `saturated`, `unavailable`.
 //!
 //! ```text
 //! GET /change-email, long after the login
@@ -20,20 +39,27 @@
 //!   200 {"meta": {"code": 200}, "response": {"user": {…}, "csrf_token": "…"}}
 //! ```
 //!
-//! A request for a page that requires a fresh login, by the guard [`Fresh`](crate::guard::Fresh) or because it
-//! changes credentials, is redirected here and back. What was typed into a form meanwhile stands there again,
-//! but for secrets: on our pages, and on a page of the application's own that is a
-//! [`Page`] at the path of the form, as `form`. There the guard refuses before a
-//! handler could say what is a secret; so no field is kept whose name has `password`, `secret`, `token`,
-//! `code` or `pin` in it, and nothing of a form beyond 512 bytes. Proving it begins a new session in place of the old one: the id is another
-//! (ASVS 5.0, 7.2.4), and a thief's is of no use.
+//! # Details
 //!
-//! `?include_auth_token` gives a program another [access token](crate::features::tokens): that of the old
-//! session ended with it.
+//! **Who is redirected here.** Requests for a page that requires a fresh login, by the guard `Fresh` or
+//! because the page changes credentials, are redirected here and back.
 //!
-//! The password is one way to do it. The page also leads to the [factors](crate::feature::Factor) that the user
-//! has set up, which is the only way for a user without a password, and for a page that asks for
-//! [two factors](crate::Assured) of a user who gave the password already.
+//! **Forms.** Fields that the user filled in before the redirect are filled in again afterwards, except for
+//! secrets. This works on the pages of the features, and on your own page if it is a [`Page`] at the path of
+//! the form, as `form`. On your own page the guard refuses the request before a handler could say which
+//! fields are secret. So no field is kept whose name contains `password`, `secret`, `token`, `code` or `pin`,
+//! and nothing of a form beyond 512 bytes.
+//!
+//! **The session.** A successful proof begins a new session with another id in place of the old one (ASVS
+//! 5.0, 7.2.4).
+//!
+//! **Tokens.** `?include_auth_token` returns a new [access token](crate::features::tokens) to a program,
+//! because the access token of the old session ended with it.
+//!
+//! **Other factors.** The password is one way to prove it. The page also links to the
+//! [factors](crate::feature::Factor) that the user has set up. They are the only way for a user without a
+//! password, and on a page that requires [two factors](crate::Assured) of a user who already proved the
+//! password.
 
 use rocket::{Route, State, get, post, routes};
 use serde::{Deserialize, Serialize};
@@ -52,12 +78,12 @@ use crate::web::submission::{Form, Submission};
 use crate::web::view::View;
 use crate::web::visit::Visit;
 
-/// The feature `verify`; its value is `[default.security.verify]`.
+/// The feature `verify`. Its settings are `[default.security.verify]`.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Verify {
-    /// Sets where to go afterwards, when `next` does not say. _Default:_ the home page.
+    /// Sets where to go afterwards, if the request has no `next`. _Default:_ the home page.
     pub post_verify_view: Option<View>,
 }
 
@@ -141,7 +167,7 @@ async fn verify(
 struct Offered {
     /// Whether the password is asked for.
     takes_password: bool,
-    /// Whether a second factor is demanded.
+    /// Whether a second factor is required.
     needs_two: bool,
     factors: Vec<OfferedFactor>,
 }

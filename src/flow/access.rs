@@ -1,4 +1,4 @@
-//! Tokens for the user of a login, where the request asks for them.
+//! Issues tokens together with a login, if the request asks for them.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -11,26 +11,27 @@ use crate::rejection::Rejection;
 use crate::user::User;
 use crate::web::visit::Visit;
 
-/// What a request says that wants tokens, in its query.
+/// The query parameter by which a request asks for tokens.
 const QUERY: &str = "include_auth_token";
 
-/// Notes that a session began with this request: what alone is answered with tokens.
+/// Notes that a session began with this request. Only then does the answer contain tokens.
 pub(super) fn note(request: &Request<'_>, record: &SessionRecord) {
     *slot(request).0.lock().unwrap_or_else(PoisonError::into_inner) = Some(record.clone());
 }
 
 impl Flow {
-    /// Adds an access token as `authentication_token`, and a refresh token as `refresh_token` unless a
-    /// cookie is chosen for that, to what is shown of a user, where the request says `?include_auth_token`
-    /// and wants JSON, and the feature [`tokens`](crate::features::tokens) is enabled. They belong to the
-    /// session that began with this request. If none began, there are no tokens: only a login just now gets
-    /// some.
+    /// Adds tokens to the JSON description of a user, if the request asks for them with
+    /// `?include_auth_token`, wants JSON, and the feature [`tokens`](crate::features::tokens) is enabled.
     ///
-    /// They end with that session when it is ended, and go on when it is merely over.
+    /// The access token is added as `authentication_token`. The refresh token is added as `refresh_token`,
+    /// unless it is configured to be sent as a cookie. Tokens are issued only if a session began with this
+    /// very request, and belong to that session. Otherwise `shown` is returned unchanged.
+    ///
+    /// The tokens are revoked when that session is ended, but not when it merely expires.
     ///
     /// # Errors
     ///
-    /// [`Rejection::Unavailable`] when they cannot be made.
+    /// [`Rejection::Unavailable`] if the tokens cannot be issued.
     pub async fn with_access_token(
         &self,
         visit: &Visit<'_>,

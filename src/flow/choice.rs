@@ -1,9 +1,9 @@
-//! Passwords that people choose, and how they are judged.
+//! Checks passwords that users choose.
 //!
-//! Judging is work whose size the client chooses: `zxcvbn` looks for every word in every place, and an
-//! application's [`check_password`](crate::feature::Hooks::check_password) may ask another service. So
-//! it has threads and a queue of its own, from which a network gets a quarter of the places, and a
-//! deadline. Logins do not wait for it.
+//! The client decides how much work a check is: `zxcvbn` looks for every word at every position, and an
+//! application's [`check_password`](crate::feature::Hooks::check_password) may call another service. So the
+//! checks have their own threads, a deadline, and their own queue, of which one network gets a quarter.
+//! Logins do not wait for them.
 
 use std::time::Duration;
 
@@ -21,28 +21,28 @@ use crate::text::Text;
 use crate::user::{User, Username};
 use crate::web::visit::Visit;
 
-/// How long a request waits until its password is judged.
+/// How long a request waits for the check of its password.
 const DEADLINE: Duration = Duration::from_secs(3);
 
-/// A password that a user chooses, as it was submitted.
+/// A password that a user chooses, as submitted.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Choice<'a> {
-    /// The name of its field.
+    /// The name of the form field.
     pub field: &'static str,
-    /// What was typed.
+    /// The submitted password.
     pub password: &'a Secret<String>,
-    /// What was typed once more, if the form asks for it: its field ends in `_confirm`.
+    /// The repeated password, if the form asks for it. Its field has the same name with `_confirm` appended.
     pub confirm: Option<&'a Secret<String>>,
 }
 
-/// Who chooses a password: it must not be made of what others know of them.
+/// The user who chooses a password. The password must not be made of what others know about them.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Chooser<'a> {
-    /// Their address, as they typed it where they did.
+    /// The user's e-mail address, as typed in this form if it has a field for it.
     pub email: &'a str,
-    /// Their username, if they go by one.
+    /// The username, if the user has one.
     pub username: Option<&'a Username>,
 }
 
@@ -65,7 +65,7 @@ impl<'a> Chooser<'a> {
 }
 
 impl Chooser<'_> {
-    /// Returns the words of their own.
+    /// Returns the words that the password must not be made of.
     pub(crate) fn words(self) -> Vec<String> {
         let username = self.username.map(Username::to_string);
         std::iter::once(self.email.to_owned()).chain(username).collect()
@@ -78,7 +78,7 @@ impl<'a> From<&'a User> for Chooser<'a> {
     }
 }
 
-/// A password to be judged, on whichever thread.
+/// A password to check, with all that the checking thread needs.
 struct Candidate {
     field: &'static str,
     password: Password,
@@ -99,12 +99,13 @@ impl Candidate {
 }
 
 impl Flow {
-    /// Reads a password that a user chooses, and adds what is wrong with it to `errors`.
+    /// Parses and checks a password that a user chooses. Adds what is wrong with it to `errors`. Returns
+    /// `None` only if it cannot be parsed, so look at `errors`, too.
     ///
     /// # Errors
     ///
-    /// [`Rejection::Saturated`] if too many passwords wait to be judged;
-    /// [`Rejection::Unavailable`] if a hook fails, or takes longer than three seconds.
+    /// [`Rejection::Saturated`] if too many passwords are waiting to be checked. [`Rejection::Unavailable`]
+    /// if a hook fails or takes longer than three seconds.
     pub async fn choose_password(
         &self,
         visit: &Visit<'_>,
@@ -140,8 +141,8 @@ impl Flow {
         let Judges(pool) = &self.judges;
         let slot = pool.reserve_for(self.limits.network_digests(visit))?;
         let runtime = Handle::current();
-        // Twice the deadline: the inner one frees the thread from a hook that waits for ever, the
-        // outer one the request from a hook that computes for ever.
+        // Two timeouts: the inner one frees the thread from a hook that waits for ever, the outer one frees
+        // the request from a hook that computes for ever.
         let judge = move |(): &mut ()| {
             runtime.block_on(async { timeout(DEADLINE, candidate.judge()).await })
         };

@@ -13,7 +13,7 @@ use crate::web::visit::Visit;
 const SUBJECT: Text = Text::new("password_disabled", "Your password is disabled");
 
 impl Flow {
-    /// Refuses a password, and tells the owner of the account once if it is disabled by now.
+    /// Refuses a password. If it is disabled by now, tells the owner of the account, once.
     pub(super) async fn fail_password(
         &self,
         visit: &Visit<'_>,

@@ -1,4 +1,4 @@
-//! [`Flow`]: what a login needs, in one place.
+//! The [`Flow`]: everything that a login needs, in one place.
 
 use std::sync::Arc;
 
@@ -18,7 +18,30 @@ use crate::rejection::Rejection;
 use crate::user::{Identity, Proofs, User, UsernamePolicy};
 use crate::web::visit::Visit;
 
-/// The one door: in Rocket's managed state.
+/// The one way to log users in and out: checks proofs and hooks, and begins and ends sessions.
+///
+/// It is in Rocket's managed state, so a handler takes it as `&State<Flow>`. A handler for a new way to log
+/// in checks what the user sent, and calls [`enter`](Flow::enter) and then [`finish`](Flow::finish):
+///
+/// ```
+/// use rocket::State;
+/// use rocket_security::flow::Flow;
+/// use rocket_security::user::{Method, Proof, User};
+/// use rocket_security::web::reply::Reply;
+/// use rocket_security::web::visit::Visit;
+/// use rocket_security::Rejection;
+///
+/// /// Logs in a user whose smart card was checked.
+/// async fn card_checked(flow: &State<Flow>, visit: &Visit<'_>, user: User) -> Result<Reply, Rejection> {
+///     let proof = Proof::new(Method::custom("smart_card"), visit.origin().at);
+///     let entry = flow.enter(visit, user, proof).await?;
+///     flow.finish(visit, entry).await
+/// }
+/// ```
+///
+/// The page of a second factor calls [`proving`](Flow::proving), [`attempt`](Flow::attempt), and then
+/// [`accept`](Flow::accept) or [`refuse`](Flow::refuse). See the guide on [second
+/// factors](crate::guide::second_factor).
 pub struct Flow {
     pub(crate) store: Arc<dyn UserDatastore>,
     pub(crate) moments: Moments,
@@ -34,7 +57,7 @@ pub struct Flow {
 }
 
 impl Flow {
-    /// Returns the store, for flows that lead to no session.
+    /// Returns the store, for flows that do not begin a session.
     pub fn store(&self) -> &Arc<dyn UserDatastore> {
         &self.store
     }
@@ -49,24 +72,25 @@ impl Flow {
         &self.limits
     }
 
-    /// Returns the threads that hash.
+    /// Returns the threads that hash passwords.
     pub fn hasher(&self) -> &Hasher {
         &self.hasher
     }
 
-    /// Takes a place in the hash queue for the network of a request, which can hold a quarter of them;
-    /// the larger networks around it can hold half of them each.
-    /// Ask the [limit](Limits::admit) of the network first.
+    /// Reserves a place in the hash queue for the network of a request.
+    ///
+    /// A network can hold a quarter of the places, and each of the larger networks around it can hold half of
+    /// them. Check the [limit](Limits::admit) of the network first.
     ///
     /// # Errors
     ///
-    /// [`Rejection::Saturated`] if the queue is full, or one of the networks has its part of it.
+    /// [`Rejection::Saturated`] if the queue is full, or one of the networks already holds its share.
     pub fn reserve(&self, visit: &Visit<'_>) -> Result<Slot, Rejection> {
         self.hasher.reserve_for(self.limits.network_digests(visit))
     }
 
-    /// Compares a password with the hash of an account. For an account that does not exist or has no
-    /// password, it does the work of one that exists.
+    /// Compares a password with the hash of an account. An account that does not exist or has no password
+    /// takes the same work.
     ///
     /// # Errors
     ///
@@ -82,16 +106,16 @@ impl Flow {
         Ok(self.hasher.verify(slot, password, stored, &identity).await?)
     }
 
-    /// Prepares a change of the store that this event tells of.
+    /// Prepares a change in the store. The event is sent once the change is committed.
     pub fn change(&self, event: Event) -> Change {
         self.announcer.change(event)
     }
 
-    /// Asks the hooks what goes with a registration.
+    /// Asks the features what to commit together with a registration.
     ///
     /// # Errors
     ///
-    /// [`Rejection::Unavailable`] when a hook fails.
+    /// [`Rejection::Unavailable`] if a feature fails.
     pub async fn with_registration(
         &self,
         registration: &Registration<'_>,
@@ -99,24 +123,24 @@ impl Flow {
         Ok(self.moments.after_register(registration).await?)
     }
 
-    /// Puts a mail into the outbox that comes with no change, and says who asked for it.
+    /// Puts a mail that belongs to no change into the outbox, with the data on the client that caused it.
     ///
     /// # Errors
     ///
-    /// [`Rejection::Unavailable`] when the store does not answer.
+    /// [`Rejection::Unavailable`] if the store does not answer.
     pub async fn post(&self, mail: NewMail, origin: &Origin) -> Result<(), Rejection> {
         self.store.push_mail(&mail.asked_by(asker(origin))).await?;
         self.announcer.mail_is_waiting();
         Ok(())
     }
 
-    /// Returns `true` if a new account waits for its owner to confirm the address. An account that is not confirmed is
-    /// deleted after [`UNCONFIRMED_FOR`](crate::flow::lapse::UNCONFIRMED_FOR).
+    /// Returns `true` if a new account waits for its owner to confirm the address. An account that is not
+    /// confirmed is deleted after [`UNCONFIRMED_FOR`](crate::flow::lapse::UNCONFIRMED_FOR).
     pub fn awaits_confirmation(&self) -> bool {
         self.moments.awaits_confirmation()
     }
 
-    /// Returns what the hooks add to the tokens of a login.
+    /// Returns the claims that hooks add to the tokens of a login.
     pub(crate) async fn token_claims(
         &self,
         user: &User,
@@ -125,7 +149,8 @@ impl Flow {
         Ok(self.moments.token_claims(user, proofs).await?)
     }
 
-    /// Tells everybody but the client why a login failed.
+    /// Reports why a login failed to the hooks and listeners, and returns the rejection for the client, which
+    /// does not say why.
     pub(crate) async fn fail(
         &self,
         visit: &Visit<'_>,

@@ -1,4 +1,4 @@
-//! The door: what every way in has to pass, and what comes of it.
+//! The checks that every login has to pass, and their outcome.
 
 use uuid::Uuid;
 
@@ -13,9 +13,9 @@ use crate::web::next::Next;
 use crate::web::reply::Reply;
 use crate::web::visit::Visit;
 
-/// A user who proved enough to come in. Only [`Flow`] makes one.
+/// A user who has proved enough to be logged in. Only [`Flow`] creates it.
 ///
-/// A session begins with nothing else: not with a user,
+/// A session begins only with this value. A user is not enough:
 ///
 /// ```compile_fail,E0308
 /// # use rocket_security::Rejection;
@@ -27,7 +27,7 @@ use crate::web::visit::Visit;
 /// }
 /// ```
 ///
-/// nor with one that was made elsewhere:
+/// Other code cannot create it:
 ///
 /// ```compile_fail,E0451
 /// # use rocket_security::User;
@@ -39,7 +39,7 @@ use crate::web::visit::Visit;
 /// }
 /// ```
 ///
-/// but with what came of the door. [`Flow::finish`] does all of this for a handler:
+/// It comes from the checks of [`Flow::enter`]. A handler passes the outcome to [`Flow::finish`]:
 ///
 /// ```
 /// # use rocket_security::Rejection;
@@ -59,14 +59,15 @@ use crate::web::visit::Visit;
 pub struct Authenticated {
     pub(in crate::flow) user: Box<User>,
     pub(in crate::flow) proofs: Proofs,
-    /// What the browser was remembered with, if that is how the login began.
+    /// What the user had proved when the browser was first remembered, if the login comes from a remembered
+    /// browser.
     pub(in crate::flow) remembered: Option<Proofs>,
     pub(in crate::flow) remember: bool,
     pub(in crate::flow) next: Option<Next>,
 }
 
 impl Authenticated {
-    /// Begins a login, which nothing has judged yet: inside the door alone.
+    /// Begins a login that has not been checked yet. Only for this module.
     pub(in crate::flow) fn by(user: User, proof: Proof) -> Self {
         let (user, proofs) = (Box::new(user), Proofs::from(proof));
         Self { user, proofs, remembered: None, remember: false, next: None }
@@ -87,10 +88,24 @@ impl Authenticated {
     }
 }
 
-/// A login whose user has to prove more before it is finished. Only [`Flow`] makes one.
+/// A login whose user has to prove more before it is finished. Only [`Flow`] creates it.
 ///
-/// It is bound to the user as the account is now, and to one browser. It ends with a logout, with another
-/// login in the same browser, after ten minutes, and with any change of the account.
+/// It is bound to one browser and to the current state of the account. It ends after ten minutes, with a
+/// logout, with another login in the same browser, and with any change of the account.
+///
+/// [`Flow::finish`] lets the browser hold it, and [`Flow::pending`] returns it at the page where the user
+/// proves what is missing:
+///
+/// ```
+/// use rocket_security::Rejection;
+/// use rocket_security::flow::Flow;
+/// use rocket_security::web::visit::Visit;
+///
+/// async fn greeting(flow: &Flow, visit: &Visit<'_>) -> Result<String, Rejection> {
+///     let pending = flow.pending(visit).await?;
+///     Ok(format!("{}, please enter your code.", pending.user().email))
+/// }
+/// ```
 #[derive(Debug)]
 pub struct PendingLogin {
     pub(in crate::flow) id: Uuid,
@@ -116,10 +131,25 @@ impl PendingLogin {
     }
 }
 
-/// What comes of right credentials.
+/// The outcome of a login whose credentials were accepted: open, or waiting for another proof.
+///
+/// Returned by [`Flow::enter`], [`Flow::prove`] and [`Flow::authenticate_password`]. Pass it to
+/// [`Flow::finish`], after setting where the login leads to:
+///
+/// ```
+/// use rocket_security::Rejection;
+/// use rocket_security::flow::{Entry, Flow};
+/// use rocket_security::web::next::Next;
+/// use rocket_security::web::reply::Reply;
+/// use rocket_security::web::visit::Visit;
+///
+/// async fn finish(flow: &Flow, visit: &Visit<'_>, entry: Entry, next: Option<Next>) -> Result<Reply, Rejection> {
+///     flow.finish(visit, entry.remembering(true).leading_to(next)).await
+/// }
+/// ```
 #[derive(Debug)]
 pub enum Entry {
-    /// They suffice.
+    /// The user has proved enough.
     Open(Authenticated),
     /// The user has to prove more first.
     Pending(Box<PendingLogin>),
@@ -135,7 +165,7 @@ impl Entry {
         self
     }
 
-    /// Sets the page that the browser is led to once the login is finished.
+    /// Sets the page that the browser goes to once the login is finished.
     pub fn leading_to(mut self, page: Option<Next>) -> Self {
         match &mut self {
             Self::Open(authenticated) => authenticated.next = page,
@@ -145,19 +175,21 @@ impl Entry {
     }
 }
 
-/// A login whose proofs were found right, and what the door makes of it. Nothing is reported yet.
+/// A login whose proofs were accepted, with the verdict on it. Nothing has been reported yet.
 pub(in crate::flow) struct Judged {
     pub(in crate::flow) login: Authenticated,
     pub(in crate::flow) verdict: Verdict,
 }
 
 impl Flow {
-    /// Checks the state of an account whose user proved who they are, and asks the hooks: what every way in
-    /// has to pass.
+    /// Checks the state of an account whose user gave a valid proof, and asks the hooks.
+    ///
+    /// Call it once the handler has verified what the user sent, and pass the outcome to
+    /// [`finish`](Self::finish). See the example of [`Flow`].
     ///
     /// # Errors
     ///
-    /// [`Rejection::InvalidCredentials`] if the account is in no state to log in; the refusal of a hook;
+    /// [`Rejection::InvalidCredentials`] if the account is deactivated or closed. The rejection of a hook.
     /// [`Rejection::Unavailable`] if a hook fails.
     pub async fn enter(
         &self,
@@ -169,11 +201,14 @@ impl Flow {
         self.conclude(visit, judged).await
     }
 
-    /// Finishes a login: begins the session, or leads the browser to the page where the user proves what is
-    /// missing. The answer in JSON has `tf_required` and what belongs to it, for every way in.
+    /// Finishes a login: begins the session, or redirects the browser to the page where the user proves what
+    /// is missing.
     ///
-    /// A browser goes on to the page that the login [leads to](Entry::leading_to), to the one that it was
-    /// asked for before a registration or a reset, or home.
+    /// Call it at the end of every handler that logs a user in. The JSON answer has `tf_required` and the
+    /// members that belong to it.
+    ///
+    /// After the login, the browser goes to the page that the entry [leads to](Entry::leading_to), or else to
+    /// the page that was requested before a registration or a reset, or else home.
     ///
     /// # Errors
     ///
@@ -221,7 +256,7 @@ impl Flow {
         Ok(Judged { login, verdict })
     }
 
-    /// Does what follows from a judgement.
+    /// Turns a verdict into an entry, or reports the refusal.
     pub(in crate::flow) async fn conclude(
         &self,
         visit: &Visit<'_>,
@@ -246,7 +281,7 @@ impl Flow {
         }
     }
 
-    /// Refuses a login that lacks a proof where there is no page at which the user could add it.
+    /// Refuses a login that lacks a proof, where there is no page for adding it.
     pub(in crate::flow) async fn refuse_pending(
         &self,
         visit: &Visit<'_>,
@@ -261,7 +296,7 @@ impl Flow {
         self.moments.after_login(&self.attempt_of(visit, authenticated)).await;
     }
 
-    /// Describes a login to the hooks.
+    /// Creates the description of a login for the hooks.
     pub(in crate::flow) fn attempt_of<'a>(
         &self,
         visit: &Visit<'_>,

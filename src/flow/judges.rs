@@ -1,16 +1,16 @@
-//! The threads that judge passwords.
+//! The threads that check passwords.
 
 use crate::config::PasswordConfig;
 use crate::crypto::pool::Pool;
 use crate::error::Result;
 
-/// The threads that judge. More than one, because hooks may wait for other services.
+/// The number of threads. More than one, because hooks may wait for other services.
 const THREADS: usize = 4;
 
-/// How many passwords may wait to be judged, unless `password.queue` says otherwise.
+/// How many passwords can wait for their check, unless `password.queue` is set.
 const QUEUE: usize = 60;
 
-/// The threads that judge passwords.
+/// The threads that check passwords.
 pub(crate) struct Judges(pub(in crate::flow) Pool<()>);
 
 impl Judges {

@@ -1,4 +1,4 @@
-//! Deletes accounts that are due: closed by their owners, or never confirmed.
+//! Deletes accounts whose time is up: those that their owners closed, and those that were never confirmed.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -16,20 +16,22 @@ use crate::flow::door::Flow;
 use crate::rejection::Rejection;
 use crate::user::{Email, Identity, User, UserId};
 
-/// How long after its registration an unconfirmed account is deleted: a day longer than the longest link lasts,
-/// so that its owner can still ask for another link.
+/// How long after its registration an unconfirmed account is deleted. It is a day longer than the longest
+/// link is valid, so that a user who comes back late can ask for another link.
 pub const UNCONFIRMED_FOR: TimeDelta = TimeDelta::hours(48);
 
 /// How many accounts are read at a time.
 const BATCH: u32 = 100;
 
 impl Flow {
-    /// Deletes the unconfirmed account of an address, for a user who proved that they read its mail, or who is
-    /// invited: it is unknown who registered it. Any other account stays.
+    /// Deletes the unconfirmed account of an address, if there is one.
+    ///
+    /// Call it when a user has proved to read the mail of the address or was invited at it: nobody has proved
+    /// to own the unconfirmed account. A confirmed account stays.
     ///
     /// # Errors
     ///
-    /// [`Rejection::Unavailable`] when the store does not answer, or a hook fails.
+    /// [`Rejection::Unavailable`] if the store does not answer, or a hook fails.
     pub async fn make_way(&self, email: &Email, origin: &Origin) -> Result<(), Rejection> {
         let Some(store) = self.store.lapse_store() else {
             return Ok(());
@@ -48,11 +50,12 @@ impl Flow {
     }
 }
 
-/// Deletes the accounts that lapsed, each with a mail if `farewell` gives one; says how many.
+/// Deletes the accounts that have lapsed and returns their number. Each deletion comes with a mail if
+/// `farewell` returns one.
 ///
 /// # Errors
 ///
-/// [`Error::Store`](crate::Error::Store) when the store does not answer, and what a hook fails with.
+/// [`Error::Store`](crate::Error::Store) if the store does not answer, and the error of a hook that fails.
 pub async fn delete_lapsed(
     store: &Arc<dyn LapseStore>,
     announcer: &Announcer,
@@ -73,14 +76,15 @@ pub async fn delete_lapsed(
             let change = announcer.change(event).mail(farewell(&user)?).asked().await?;
             let deletion = change
                 .commit(async |with| store.delete_lapsed_user(user.id, lapse, now, with).await);
-            // An account that is opened or confirmed at this moment stays; another instance may be first.
+            // An account that was opened or confirmed in this moment stays. Another instance may have been
+            // first.
             match deletion.await {
                 Ok(true) => {
                     deleted += 1;
                     continue;
                 }
                 Ok(false) => {}
-                // A row of the application that prevents one deletion does not prevent the others.
+                // A row of the application that prevents this deletion must not prevent others.
                 Err(fault) => log::error!("the account {} was not deleted: {fault}", user.id),
             }
             stuck.insert(user.id);

@@ -1,9 +1,8 @@
-//! The one way a login is proved, held while it lacks a proof, begun, stepped up and ended.
+//! Logins: how they are proved, held while they lack a proof, begun, stepped up and ended.
 //!
-//! Every way in ends in [`Flow::log_in`] with an [`Authenticated`], which this module alone can make; it
-//! alone issues session ids. So a path that skips the active check, a second factor or the limits on
-//! attempts does not type-check. What is half in is a [`PendingLogin`] and nothing
-//! else.
+//! Every login ends in [`Flow::log_in`] with an [`Authenticated`], which only this module can create, and
+//! only this module issues session ids. So code that skips the check of the account, a second factor or the
+//! limits on attempts does not compile. An unfinished login is a [`PendingLogin`] and nothing else.
 
 pub mod access;
 mod choice;

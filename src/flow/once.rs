@@ -1,4 +1,4 @@
-//! Users admitted for one request, without a session.
+//! Requests that are admitted without a session.
 
 use rocket::Request;
 use uuid::Uuid;
@@ -13,8 +13,10 @@ use crate::web::Site;
 use crate::web::principal::Principal;
 use crate::web::visit::Visit;
 
-/// A user admitted for this one request. Only [`Flow`] makes one, behind the checks of
-/// the account and the hooks; a mechanism has nothing else to answer with.
+/// A user admitted for this one request. Only [`Flow`] creates it, after the checks of the account and the
+/// hooks. A custom [mechanism](crate::guard::mechanism) has to return it.
+///
+/// Other code cannot create it:
 ///
 /// ```compile_fail,E0451
 /// # use rocket_security::User;
@@ -36,7 +38,7 @@ pub struct Admitted {
 }
 
 impl Admitted {
-    /// Returns who it is.
+    /// Returns the admitted user.
     pub fn user(&self) -> &User {
         &self.user
     }
@@ -47,8 +49,8 @@ impl Admitted {
     }
 }
 
-/// What a credential says that was found genuine, such as a token whose signature is right: what
-/// [`Flow::admit_bearer`] compares with the account.
+/// What a genuine credential states, such as a token whose signature is valid. [`Flow::admit_bearer`]
+/// compares it with the account.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Bearer {
@@ -61,37 +63,37 @@ pub struct Bearer {
 }
 
 impl Bearer {
-    /// Describes a credential that was made when its user had this [`epoch`](User::epoch): any change
-    /// of password, address or status since then has ended it. `authn_via` is what events tell, for
-    /// example `token`.
+    /// Describes a credential that was created when its user had this [`epoch`](User::epoch). Any later
+    /// change of password, address or status has ended it. `authn_via` is the name in events, for example
+    /// `token`.
     pub fn new(epoch: i64, authn_via: impl Into<String>) -> Self {
         let authn_via = authn_via.into();
         Self { epoch, authn_via, proofs: None, session: None, family: None, scopes: None }
     }
 
-    /// Sets what the user had proved at the login that led to it, and when. Without it the user is never
-    /// [fresh](crate::Fresh), and has proved one factor.
+    /// Sets what the user had proved, and when, at the login that the credential comes from. Without it, the
+    /// user is never [fresh](crate::Fresh) and counts as having proved one factor.
     pub fn proofs(mut self, proofs: Proofs) -> Self {
         self.proofs = Some(proofs);
         self
     }
 
-    /// Names the login of a program that it belongs to, by the public id of its family of refresh tokens.
-    /// Whether that lives still is for the mechanism to find out.
+    /// Sets the login of a program that the credential belongs to, by the public id of its family of refresh
+    /// tokens. The mechanism has to check that the family still exists.
     pub fn family(mut self, id: Uuid) -> Self {
         self.family = Some(id);
         self
     }
 
-    /// Names the session that it belongs to, by its public id. Whether that lives still is for the
-    /// mechanism to find out.
+    /// Sets the session that the credential belongs to, by its public id. The mechanism has to check that the
+    /// session still exists.
     pub fn session(mut self, id: Uuid) -> Self {
         self.session = Some(id);
         self
     }
 
-    /// Says what alone it may be used for: [`Scoped`](crate::Scoped) takes it where it has the scopes, and
-    /// guards that name none do not take it at all. Without it the credential is as good as its user.
+    /// Limits the credential to these scopes. [`Scoped`](crate::Scoped) accepts it for the scopes it has, and
+    /// guards without scopes refuse it. Without this call, the credential is not limited.
     pub fn scopes(mut self, scopes: Vec<ScopeName>) -> Self {
         self.scopes = Some(scopes);
         self
@@ -99,18 +101,17 @@ impl Bearer {
 }
 
 impl Flow {
-    /// Admits a user who sends the password along with a request, for this request alone: no session
-    /// begins, and no cookie is set.
+    /// Admits a user who sends the password along with a request, for this request only. No session begins
+    /// and no cookie is set.
     ///
-    /// Limits, work and hooks are those of a login. A hook that wants something else first, such as a
-    /// second factor, has asked for what cannot be given here: it is refused like a wrong password.
+    /// Limits, work and hooks are those of a login. A hook that requires another proof, such as a second
+    /// factor, cannot be satisfied here, so the request is refused like one with a wrong password.
     ///
     /// # Errors
     ///
-    /// [`Rejection::CredentialsRefused`] for an unknown identity, a wrong password, an account in no
-    /// state to log in and one with a second factor alike; [`Rejection::MustChange`]; what a hook
-    /// refused with; [`Rejection::Throttled`], [`Rejection::Saturated`] and
-    /// [`Rejection::Unavailable`] as for a login.
+    /// [`Rejection::CredentialsRefused`] for an unknown identity, a wrong password, a deactivated or closed
+    /// account, or one that requires a second factor. [`Rejection::MustChange`]. The rejection of a hook.
+    /// [`Rejection::Throttled`], [`Rejection::Saturated`] and [`Rejection::Unavailable`] as for a login.
     pub async fn admit_password(
         &self,
         visit: &Visit<'_>,
@@ -128,17 +129,17 @@ impl Flow {
         Ok(Admitted { user, authn_via, proofs, session: None, family: None, scopes: None })
     }
 
-    /// Admits the bearer of a credential that was found genuine, for this request alone. `user` is
-    /// whose it is, as the store has them now.
+    /// Admits the bearer of a genuine credential, for this request only. `user` is the owner of the
+    /// credential, as stored now.
     ///
-    /// What is asked of a session with each request is asked here: that the account is open, that
-    /// nothing of it changed since the credential was made, that the password need not be changed
-    /// first, and the hooks.
+    /// The checks are those that a session has to pass on every request: the account is open and has not
+    /// changed since the credential was created, the password does not have to be changed first, and no hook
+    /// objects.
     ///
     /// # Errors
     ///
-    /// [`Rejection::CredentialsRefused`] when the account is closed or switched off, or has changed;
-    /// [`Rejection::MustChange`]; what a hook refused with; [`Rejection::Unavailable`] when one fails.
+    /// [`Rejection::CredentialsRefused`] if the account is closed or deactivated, or has changed.
+    /// [`Rejection::MustChange`]. The rejection of a hook. [`Rejection::Unavailable`] if a hook fails.
     pub async fn admit_bearer(
         &self,
         request: &Request<'_>,
@@ -152,8 +153,8 @@ impl Flow {
             (true, true, false) => Some("account_changed"),
         };
         if let Some(reason) = reason {
-            // No hook is asked, for one may lock accounts: a program that goes on with an old token
-            // guesses nothing.
+            // Hooks are not asked, because one may lock accounts, and a program that continues with an old
+            // token is not guessing.
             if let Some(site) = request.rocket().state::<Site>() {
                 let (user, authn_via) = (Some(user.id), bearer.authn_via);
                 let origin = site.origin(request);

@@ -1,6 +1,6 @@
-//! What logged-in users do with their own account.
+//! The user who is logged in, and changes to their own account.
 //!
-//! A change of it ends every session; the browser that asked for it goes on with a new one.
+//! Such a change ends every session. The browser that asked for it continues with a new one.
 
 use crate::clock::in_words;
 use crate::crypto::hasher::PasswordMatch;
@@ -22,22 +22,22 @@ use crate::user::{Email, Identity, Proofs, User};
 use crate::web::visit::Visit;
 
 impl Flow {
-    /// Returns the session of a logged-in user who does not have to change the password first.
+    /// Returns the session of a user who is logged in and is allowed to continue.
     ///
     /// # Errors
     ///
-    /// [`Rejection::Unauthenticated`], [`Rejection::MustChange`], and what a hook refused with.
+    /// [`Rejection::Unauthenticated`], [`Rejection::MustChange`], and the rejection of a hook.
     pub async fn require_user<'r>(&self, visit: &Visit<'r>) -> Result<&'r Active, Rejection> {
         let active = some_active(visit)?;
         self.check_session(&active.user).await?;
         Ok(active)
     }
 
-    /// Returns the session of a user who proved recently who they are: within `security.freshness`.
+    /// Returns the session of a user who has authenticated recently: within `security.freshness`.
     ///
     /// # Errors
     ///
-    /// [`Rejection::NotFresh`], and those of [`require_user`](Self::require_user).
+    /// [`Rejection::NotFresh`], and the errors of [`require_user`](Self::require_user).
     pub async fn require_fresh<'r>(&self, visit: &Visit<'r>) -> Result<&'r Active, Rejection> {
         let active = self.require_user(visit).await?;
         if active.is_fresh(self.freshness, visit.now()) {
@@ -47,11 +47,11 @@ impl Flow {
         }
     }
 
-    /// Returns the session of a logged-in user, even if they have to change the password first.
+    /// Returns the session of a user who is logged in, even if they have to change their password first.
     ///
     /// # Errors
     ///
-    /// [`Rejection::Unauthenticated`], and what a hook refused with.
+    /// [`Rejection::Unauthenticated`], and the rejection of a hook.
     pub async fn require_user_to_change<'r>(
         &self,
         visit: &Visit<'r>,
@@ -65,18 +65,18 @@ impl Flow {
     ///
     /// # Errors
     ///
-    /// [`Rejection::Unavailable`] when the store does not answer.
+    /// [`Rejection::Unavailable`] if the store does not answer.
     pub async fn has_password(&self, user: &User) -> Result<bool, Rejection> {
         let found = self.store.find_credentials(&Identity::Email(user.email.clone())).await?;
         Ok(found.is_some_and(|found| found.password_hash.is_some()))
     }
 
-    /// Checks whether a session may authenticate this request: its user need not change the password
+    /// Checks that a session can authenticate this request: its user does not have to change the password
     /// first, and no hook objects.
     ///
     /// # Errors
     ///
-    /// [`Rejection::MustChange`], and what a hook refused with.
+    /// [`Rejection::MustChange`], and the rejection of a hook.
     pub async fn check_session(&self, user: &User) -> Result<(), Rejection> {
         if user.must_change {
             return Err(Rejection::MustChange);
@@ -84,11 +84,11 @@ impl Flow {
         self.ask_hooks(user).await
     }
 
-    /// Checks whether a logged-in user typed the right password, within the limits of a login.
+    /// Checks that the password typed by a logged-in user is theirs, within the limits of a login.
     ///
     /// # Errors
     ///
-    /// [`Rejection::InvalidInput`] for the field `password` when it is not; [`Rejection::Throttled`],
+    /// [`Rejection::InvalidInput`] for the field `password` if it is wrong. [`Rejection::Throttled`],
     /// [`Rejection::Saturated`] and [`Rejection::Unavailable`] as for a login.
     pub async fn check_own_password(
         &self,
@@ -119,7 +119,8 @@ impl Flow {
         self.limits.clear(visit, right, user).await
     }
 
-    /// Begins a session with these proofs in place of the one that the user has. It ends when that would have.
+    /// Begins a session with these proofs in place of the user's current one. It ends when the old one would
+    /// have.
     pub(super) async fn begin_stepped_up(
         &self,
         visit: &Visit<'_>,
@@ -137,11 +138,11 @@ impl Flow {
         }
     }
 
-    /// Returns the live sessions of a user, the newest first.
+    /// Returns the live sessions of a user, newest first.
     ///
     /// # Errors
     ///
-    /// [`Rejection::Unavailable`] when the store does not answer.
+    /// [`Rejection::Unavailable`] if the store does not answer.
     pub async fn sessions_of(
         &self,
         visit: &Visit<'_>,
@@ -153,11 +154,12 @@ impl Flow {
         Ok(sessions)
     }
 
-    /// Ends another session of the logged-in user. Returns `false` if it has ended meanwhile.
+    /// Ends another session of the logged-in user, not the one of this request. Returns `false` if it has
+    /// already ended.
     ///
     /// # Errors
     ///
-    /// [`Rejection::Unavailable`] when the store does not answer; the session then lives on.
+    /// [`Rejection::Unavailable`] if the store does not answer. The session is then still live.
     pub async fn end_session(
         &self,
         visit: &Visit<'_>,
@@ -169,13 +171,14 @@ impl Flow {
         Ok(change.commit(async |with| self.store.end_session(&session.digest, with).await).await?)
     }
 
-    /// Ends all sessions of the logged-in user except the current one, what their other browsers are
-    /// remembered by, and the programs that did not log in with this session, or with one that this browser
-    /// had before; says how many sessions that were.
+    /// Ends all other sessions of the logged-in user and returns their number.
+    ///
+    /// The user's other browsers are no longer remembered. Programs are logged out, except those that logged
+    /// in with this session or an earlier one of this browser.
     ///
     /// # Errors
     ///
-    /// [`Rejection::Unavailable`] when the store does not answer; some may have ended.
+    /// [`Rejection::Unavailable`] if the store does not answer. Some sessions may have ended.
     pub async fn end_other_sessions(
         &self,
         visit: &Visit<'_>,
@@ -197,13 +200,13 @@ impl Flow {
         Ok(ended)
     }
 
-    /// Changes the account of the logged-in user, and emits that event. Everything older ends; the browser goes on
-    /// with a new session.
+    /// Changes the account of the logged-in user and sends the event. All older sessions and tokens end, and
+    /// this browser continues with a new session.
     ///
     /// # Errors
     ///
-    /// [`Rejection::Unauthenticated`] when the account changed meanwhile, or the change does not
-    /// apply; [`Rejection::Unavailable`] when the store does not answer.
+    /// [`Rejection::Unauthenticated`] if the account changed meanwhile, or the change does not apply.
+    /// [`Rejection::Unavailable`] if the store does not answer.
     pub async fn change_own(
         &self,
         visit: &Visit<'_>,
@@ -221,13 +224,13 @@ impl Flow {
         Ok(user)
     }
 
-    /// Begins a new session in the browser of a user who changed their account, because the change ended theirs. How
-    /// recently they proved who they are stays the same.
+    /// Begins a new session for a user who has changed their account, because the change ended the old one.
+    /// The new session is exactly as fresh as the old one.
     ///
     /// # Errors
     ///
-    /// [`Rejection::Unavailable`] when the store does not answer. The change is made, but the
-    /// user has to log in again.
+    /// [`Rejection::Unavailable`] if the store does not answer. The change is committed, and the user has to
+    /// log in again.
     pub async fn go_on(
         &self,
         visit: &Visit<'_>,
@@ -259,12 +262,13 @@ impl Flow {
         Ok(())
     }
 
-    /// Writes a mail that tells the owner of an account, at an address that is or was theirs, of a change: when it
-    /// was asked for, and from where. The id of the subject names the templates.
+    /// Creates a mail that tells the owner of an account about a change: when it was requested, and from
+    /// which address. `to` is the current or a former address of the owner. The id of the subject is the name
+    /// of the templates.
     ///
     /// # Errors
     ///
-    /// [`Rejection::Unavailable`] when there is no randomness for an identifier.
+    /// [`Rejection::Unavailable`] if there is no randomness for an identifier.
     pub fn notice(
         &self,
         visit: &Visit<'_>,
@@ -290,7 +294,7 @@ fn unknown_address() -> String {
     Text::new("address.unknown", "(unknown)").to_string()
 }
 
-/// Returns the session of the logged-in user, or the refusal of a guest.
+/// Returns the session of the logged-in user, or reports that the user is not logged in.
 fn some_active<'r>(visit: &Visit<'r>) -> Result<&'r Active, Rejection> {
     visit.active().ok_or_else(|| {
         visit.site().signals().send(&Event::UserUnauthenticated { origin: visit.origin() });

@@ -1,10 +1,15 @@
-//! Logins by password.
+//! Logins with a password.
 //!
-//! The order is part of the design. The limit of the network comes first, so that a client beyond it takes no
-//! place in the hash queue from others. Then comes a place in that queue: a full one costs nothing, and
-//! counts no failed attempt of an account. Then the attempt is charged, before the password is looked at,
-//! so that attempts at once cannot outrun the count; then comes one hash, whether there is such a user or
-//! not; then the state of the account; then the hooks.
+//! The order of the steps matters:
+//!
+//! 1. The limit of the network is checked, so that a client beyond it takes no place in the hash queue.
+//! 2. A place in that queue is reserved. If the queue is full, this costs nothing and no failed attempt is
+//!    counted for an account.
+//! 3. The attempt is counted before the password is checked, so that concurrent attempts cannot outrun the
+//!    count.
+//! 4. One hash is computed, whether the user exists or not.
+//! 5. The state of the account is checked.
+//! 6. The hooks are asked.
 
 use crate::crypto::hasher::{PasswordHash, PasswordMatch, Slot};
 use crate::crypto::password::Password;
@@ -17,7 +22,7 @@ use crate::rejection::Rejection;
 use crate::user::{Identity, Method, Proof, UserId};
 use crate::web::visit::Visit;
 
-/// A login whose password is right, with what was charged for it.
+/// A login with a right password, and what was counted for it.
 struct RightPassword {
     judged: Judged,
     right: Right,
@@ -27,14 +32,13 @@ struct RightPassword {
 }
 
 impl Flow {
-    /// Finds out whether a password opens an account, for a login that can be
-    /// [finished](Self::finish) at another page.
+    /// Checks a password for a login that can be [finished](Self::finish) at another page.
     ///
     /// # Errors
     ///
-    /// [`Rejection::Saturated`] if the hash queue is full; nothing was looked up then, nor an attempt counted.
-    /// [`Rejection::Throttled`] after too many attempts. [`Rejection::InvalidCredentials`] for an unknown
-    /// identity, a wrong password and an account in no state to log in alike. The refusal of a hook.
+    /// [`Rejection::Saturated`] if the hash queue is full; then nothing was looked up and no attempt was
+    /// counted. [`Rejection::Throttled`] after too many attempts. [`Rejection::InvalidCredentials`] for an
+    /// unknown identity, a wrong password, and a deactivated or closed account. The rejection of a hook.
     /// [`Rejection::Unavailable`] if the store does not answer.
     pub async fn authenticate_password(
         &self,
@@ -45,11 +49,11 @@ impl Flow {
         let RightPassword { judged, right, slot, outdated } =
             self.prove_password(visit, identity, password).await?;
         match judged.verdict {
-            // The answer says that the password was right.
+            // The answer reveals that the password was right.
             Verdict::Allow | Verdict::Require(_) => {
                 self.limits.clear(visit, right, &judged.login.user).await?;
             }
-            // What is refused like a wrong password is counted like one.
+            // A login that is refused like a wrong password is counted like one.
             Verdict::Refuse(_) => right.leave(),
         }
         let user = judged.login.user.id;
@@ -58,8 +62,8 @@ impl Flow {
         Ok(entry)
     }
 
-    /// Finds out whether a password alone opens an account, for programs, which can go on at no other page:
-    /// a login that lacks a proof is refused like a wrong password, and counted like one.
+    /// Checks a password for a program, which cannot continue at another page. A login that lacks a proof is
+    /// refused and counted like a wrong password.
     ///
     /// # Errors
     ///
@@ -84,7 +88,7 @@ impl Flow {
         Ok(authenticated)
     }
 
-    /// Replaces a hash that is outdated, if it is, by one of the same password.
+    /// Replaces an outdated hash by a new one of the same password.
     async fn renew_hash(
         &self,
         slot: &Slot,
@@ -116,7 +120,7 @@ impl Flow {
         let stored = found.as_ref().and_then(|found| found.password_hash.as_ref());
         let verified = self.verify_password(&slot, identity, password, stored).await?;
         let Some(UserWithPassword { user, password_hash }) = found else {
-            // The same work as for an account.
+            // Takes the same work as for an existing account.
             self.limits.is_used_up(visit, &tally).await?;
             let authn_via = Method::Password.authn_via();
             return Err(self.fail(visit, None, authn_via, "unknown_identity").await?);

@@ -1,8 +1,8 @@
-//! Logins that lack a proof: how a browser keeps one, how the user adds what is missing, and how the user of
-//! a session proves who they are once more.
+//! Pending logins: how a browser holds one, how the user adds the missing proof, and how the user of a
+//! session authenticates again.
 //!
-//! Guests store nothing: a pending login is sealed into a cookie. Only its end is a row, a digest that says
-//! for ten minutes that it is over, so that a copy of the cookie does not bring it back.
+//! Nothing is stored for guests: a pending login is sealed into a cookie. Only its end is stored, as a digest
+//! kept for a little over ten minutes, so that a copy of the cookie cannot be used again.
 
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
@@ -22,10 +22,10 @@ use crate::web::next::Next;
 use crate::web::reply::Reply;
 use crate::web::visit::Visit;
 
-/// How long it is remembered that a pending login has ended: a little longer than one lasts.
+/// How long the end of a pending login is stored: a little longer than a pending login lasts.
 const REMEMBERED: TimeDelta = TimeDelta::minutes(11);
 
-/// What the cookie holds.
+/// The contents of the cookie.
 #[derive(Serialize, Deserialize)]
 struct Held {
     id: Uuid,
@@ -40,14 +40,13 @@ struct Held {
     next: Option<String>,
 }
 
-/// A user who is asked for a proof: in a login that lacks one, or in a session.
+/// A user who is asked for a proof: in a pending login, or in a session.
 ///
-/// It is what the page of a factor begins with, so that one page serves both. See
-/// [`Flow::proving`].
+/// The page of a factor begins with it, so that one page serves both. Returned by [`Flow::proving`].
 pub enum Proving<'r> {
     /// A login that lacks a proof.
     Login(Box<PendingLogin>),
-    /// A session whose user proves who they are once more.
+    /// A session whose user authenticates again.
     Session(&'r Active),
 }
 
@@ -61,7 +60,8 @@ impl Proving<'_> {
     }
 }
 
-/// An attempt to prove who a user is, charged before what they sent is looked at. It is refused or accepted.
+/// A counted attempt to prove something. Pass it to [`Flow::accept`] or [`Flow::refuse`] after checking what
+/// the user sent.
 #[derive(Debug)]
 #[must_use = "an attempt stays charged until it is accepted"]
 pub struct Attempt {
@@ -70,8 +70,10 @@ pub struct Attempt {
 }
 
 impl Flow {
-    /// Has the browser keep a login that lacks a proof, in place of any other. The visitor stays a guest, and
-    /// nothing is stored.
+    /// Lets the browser hold a pending login, in place of any other. The visitor stays a guest, and nothing
+    /// is stored.
+    ///
+    /// [`finish`](Self::finish) calls it, so handlers rarely have to.
     ///
     /// # Errors
     ///
@@ -91,7 +93,7 @@ impl Flow {
         };
         let (sessions, request) = (visit.site().sessions(), visit.request());
         let is_held = sessions.hold_login(request, *began_at, &held(login.next.as_ref()))?
-            // A page with a very long address is not worth a login.
+            // The login matters more than a very long address of the next page.
             || sessions.hold_login(request, *began_at, &held(None))?;
         if is_held {
             return Ok(());
@@ -100,17 +102,17 @@ impl Flow {
         Err(Rejection::Unavailable)
     }
 
-    /// Returns the login that the browser keeps and that lacks a proof.
+    /// Returns the pending login that the browser holds.
     ///
     /// # Errors
     ///
-    /// [`Rejection::Unauthenticated`] if there is none, or it has ended: by a logout, another login, a change
-    /// of the account, or after ten minutes. [`Rejection::Unavailable`] if the store does not answer.
+    /// [`Rejection::Unauthenticated`] if there is none, or it has ended: after ten minutes, by a logout, by
+    /// another login, or by a change of the account. [`Rejection::Unavailable`] if the store does not answer.
     pub async fn pending(&self, visit: &Visit<'_>) -> Result<PendingLogin, Rejection> {
         let held = visit.site().sessions().held_login::<Held>(visit.request());
         let (began_at, held) = held.ok_or(Rejection::Unauthenticated)?;
         if visit.site().sessions().is_login_over(began_at) {
-            // No clock that steps back revives it.
+            // A clock that steps back must not revive it.
             self.end(held.id, visit).await?;
             return Err(Rejection::Unauthenticated);
         }
@@ -127,15 +129,30 @@ impl Flow {
         Ok(PendingLogin { id, login, required, began_at })
     }
 
-    /// Adds a proof to a login that lacks one, and asks every hook again. The pending login has ended with
-    /// this: of any number of requests with one, one goes on.
+    /// Adds a proof to a pending login, and asks every hook again. The pending login ends with this: of
+    /// several concurrent requests with it, only one succeeds.
     ///
-    /// Charge the attempt before you look at what the user sent: [`attempt`](Self::attempt) does, and
-    /// [`accept`](Self::accept) does all that follows.
+    /// Count the attempt before checking what the user sent. Pages of factors use [`attempt`](Self::attempt)
+    /// and [`accept`](Self::accept), which do everything around this call.
+    ///
+    /// ```
+    /// use rocket_security::Rejection;
+    /// use rocket_security::flow::Flow;
+    /// use rocket_security::user::{Method, Proof};
+    /// use rocket_security::web::reply::Reply;
+    /// use rocket_security::web::visit::Visit;
+    ///
+    /// async fn card_checked(flow: &Flow, visit: &Visit<'_>) -> Result<Reply, Rejection> {
+    ///     let pending = flow.pending(visit).await?;
+    ///     let proof = Proof::new(Method::custom("smart_card"), visit.origin().at);
+    ///     let entry = flow.prove(visit, pending, proof).await?;
+    ///     flow.finish(visit, entry).await
+    /// }
+    /// ```
     ///
     /// # Errors
     ///
-    /// [`Rejection::Unauthenticated`] if the pending login has ended; the rest as for
+    /// [`Rejection::Unauthenticated`] if the pending login has ended. All others are those of
     /// [`enter`](Self::enter).
     pub async fn prove(
         &self,
@@ -157,13 +174,31 @@ impl Flow {
         Ok(entry)
     }
 
-    /// Begins another session for a user who is logged in and has just proved who they are, in place of
-    /// theirs. It ends when the old one would have: a proof prolongs no session that may have begun with more.
+    /// Begins a new session with another proof, in place of the one of a logged-in user who has just
+    /// authenticated again.
+    ///
+    /// The new session ends when the old one would have: a proof does not prolong a session that may have
+    /// begun with more.
+    ///
+    /// ```
+    /// use rocket_security::Rejection;
+    /// use rocket_security::flow::Flow;
+    /// use rocket_security::user::{Method, Proof};
+    /// use rocket_security::web::reply::Reply;
+    /// use rocket_security::web::visit::Visit;
+    ///
+    /// async fn card_checked(flow: &Flow, visit: &Visit<'_>) -> Result<Reply, Rejection> {
+    ///     let active = flow.require_user(visit).await?;
+    ///     let proof = Proof::new(Method::custom("smart_card"), visit.origin().at);
+    ///     flow.step_up(visit, active, proof).await?;
+    ///     flow.stepped_up(visit, &active.user, None).await
+    /// }
+    /// ```
     ///
     /// # Errors
     ///
-    /// [`Rejection::Unauthenticated`] if the account has changed meanwhile;
-    /// [`Rejection::Unavailable`] if the store does not answer.
+    /// [`Rejection::Unauthenticated`] if the account has changed meanwhile. [`Rejection::Unavailable`] if the
+    /// store does not answer.
     pub async fn step_up(
         &self,
         visit: &Visit<'_>,
@@ -173,11 +208,12 @@ impl Flow {
         self.begin_stepped_up(visit, active, active.record.proofs.clone().and(proof)).await
     }
 
-    /// Returns the user who is asked for a proof: of the login that the browser keeps, or else of its session.
+    /// Returns the user who is asked for a proof: the user of the pending login that the browser holds, or
+    /// else of its session.
     ///
     /// # Errors
     ///
-    /// [`Rejection::Unauthenticated`] if there is neither; the rest as for
+    /// [`Rejection::Unauthenticated`] if there is neither. All others are those of
     /// [`require_user`](Self::require_user).
     pub async fn proving<'r>(&self, visit: &Visit<'r>) -> Result<Proving<'r>, Rejection> {
         match self.pending(visit).await {
@@ -189,9 +225,10 @@ impl Flow {
         }
     }
 
-    /// Charges an attempt to prove who a user is, before you look at what the user sent. After five attempts
-    /// that failed, from wherever they came, the next has to wait: 30 seconds at first, then twice as long
-    /// each time, up to an hour (NIST SP 800-63B-4, section 3.2.2).
+    /// Counts an attempt to prove something. Call it before checking what the user sent.
+    ///
+    /// After five failed attempts, from all networks together, the next one has to wait: 30 seconds at first,
+    /// then twice as long each time, up to an hour (NIST SP 800-63B-4, section 3.2.2).
     ///
     /// # Errors
     ///
@@ -206,8 +243,8 @@ impl Flow {
         Ok(Attempt { method, charged })
     }
 
-    /// Reports an attempt that failed, to the hooks, to the listeners and to the journal, and returns the
-    /// refusal of the code in that field. The attempt stays charged.
+    /// Reports a failed attempt to the hooks, the listeners and the journal, and returns the rejection for
+    /// the form field `field`. The attempt stays counted.
     ///
     /// # Errors
     ///
@@ -225,7 +262,7 @@ impl Flow {
         Ok(FieldErrors::one(field, text).into())
     }
 
-    /// Accepts an attempt that succeeded: goes on with the login, or steps the session up and leads to
+    /// Accepts a successful attempt: continues the pending login, or steps the session up and redirects to
     /// `next`.
     ///
     /// # Errors
@@ -250,7 +287,7 @@ impl Flow {
         }
     }
 
-    /// Adds a proof to a login, and finishes it if that was all.
+    /// Adds a proof to a pending login, and finishes the login.
     pub(in crate::flow) async fn prove_and_finish(
         &self,
         visit: &Visit<'_>,
@@ -263,11 +300,12 @@ impl Flow {
         self.finish(visit, entry).await
     }
 
-    /// Answers a user whose session was just stepped up.
+    /// Returns the answer for a user whose session was just stepped up.
     ///
     /// # Errors
     ///
-    /// [`Rejection::Unavailable`] if the application cannot tell what is shown of its users.
+    /// [`Rejection::Unavailable`] if the application's [`Presentation`](crate::Presentation) or the issuing
+    /// of tokens fails.
     pub async fn stepped_up(
         &self,
         visit: &Visit<'_>,
@@ -280,8 +318,8 @@ impl Flow {
         Ok(Reply::redirect(next).with("user", shown))
     }
 
-    /// Returns the page at which a user whose browser is remembered proves what is missing, if the browser
-    /// keeps such a login. JSON is led nowhere.
+    /// Returns the page where the user of a remembered browser proves what is missing, if the browser holds
+    /// such a login. `None` for requests that want JSON.
     ///
     /// # Errors
     ///
@@ -299,7 +337,8 @@ impl Flow {
         }
     }
 
-    /// Ends the login that the browser keeps, if it keeps one: no copy of the cookie brings it back.
+    /// Ends the pending login that the browser holds, if there is one. A copy of the cookie cannot be used
+    /// again.
     pub(in crate::flow) async fn end_pending(&self, visit: &Visit<'_>) -> Result<(), Rejection> {
         if let Some((_, held)) = visit.site().sessions().held_login::<Held>(visit.request()) {
             self.end(held.id, visit).await?;
@@ -307,7 +346,7 @@ impl Flow {
         Ok(())
     }
 
-    /// Ends a pending login; false if it had ended before.
+    /// Ends a pending login. Returns `false` if it had already ended.
     async fn end(&self, id: Uuid, visit: &Visit<'_>) -> Result<bool, Rejection> {
         let (key, now) = (self.end_of(id), visit.now());
         Ok(self.store.count_event(&key, 1, REMEMBERED, now).await? == Charge::Allowed)

@@ -1,4 +1,4 @@
-//! Browsers that are remembered: how that begins, and how one comes back.
+//! Remembered browsers: how they begin to be remembered, and how they return.
 
 use crate::crypto::one_time::Token;
 use crate::crypto::remember_token::RememberToken;
@@ -14,16 +14,17 @@ use crate::session::Active;
 use crate::user::{Method, Proof, Proofs, User};
 use crate::web::visit::Visit;
 
-/// What came of a browser that is remembered.
+/// The outcome of the return of a remembered browser.
 pub enum Return {
-    /// Its session has begun.
+    /// The session has begun.
     Begun(Box<Active>),
-    /// Something else, and nothing has changed.
+    /// The session has not begun, and nothing has changed.
     Not(SeriesRotated),
 }
 
 impl Flow {
-    /// Checks whether a user may come back whose browser is remembered with these proofs, and asks the hooks.
+    /// Checks whether the user of a remembered browser can be logged in, and asks the hooks. `remembered` is
+    /// what the user had proved when the browser was remembered.
     ///
     /// # Errors
     ///
@@ -41,13 +42,14 @@ impl Flow {
         self.conclude(visit, judged).await
     }
 
-    /// Begins the session of a user who comes back in a remembered browser, with the id `token`, in one step with
-    /// replacing the remember token. The user has proved nothing: the session is not fresh until
-    /// [`step_up`](Flow::step_up).
+    /// Begins the session of a remembered browser with the id `token`, and rotates the browser's token in the
+    /// same step.
+    ///
+    /// The user has proved nothing yet: the session is not fresh until [`step_up`](Flow::step_up).
     ///
     /// # Errors
     ///
-    /// [`Rejection::Unavailable`] when the store does not answer.
+    /// [`Rejection::Unavailable`] if the store does not answer.
     pub async fn come_back(
         &self,
         visit: &Visit<'_>,
@@ -76,7 +78,8 @@ impl Flow {
         Ok(Return::Begun(Box::new(Active { token, record, user })))
     }
 
-    /// Makes a browser keep this remember token and no older one, which may be another user's.
+    /// Replaces the remember token in the browser. Its former token, perhaps of another user, no longer
+    /// works.
     pub(super) async fn replace_remember_token(
         &self,
         visit: &Visit<'_>,

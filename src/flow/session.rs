@@ -1,4 +1,4 @@
-//! How a session begins and ends.
+//! Begins and ends sessions.
 
 use rocket::http::HeaderMap;
 
@@ -15,17 +15,17 @@ use crate::rejection::Rejection;
 use crate::user::{Proofs, User};
 use crate::web::visit::Visit;
 
-/// How much of a `User-Agent` is kept, in characters.
+/// How many characters of a `User-Agent` are stored.
 const USER_AGENT_CHARS: usize = 255;
 
 impl Flow {
-    /// Begins a session: a new id, in place of whatever id the browser had.
+    /// Begins a session with a new id, in place of any id that the browser had.
     ///
     /// # Errors
     ///
-    /// [`Rejection::InvalidCredentials`] when the account changed while the login was under way;
-    /// [`Rejection::ConflictingCredentials`] beside a good access token, in a header, of another user;
-    /// [`Rejection::Unavailable`] when the store does not answer.
+    /// [`Rejection::InvalidCredentials`] if the account changed during the login.
+    /// [`Rejection::ConflictingCredentials`] if the request has a valid access token of another user in a
+    /// header. [`Rejection::Unavailable`] if the store does not answer.
     pub async fn log_in(
         &self,
         visit: &Visit<'_>,
@@ -51,18 +51,19 @@ impl Flow {
         Ok(*authenticated.user)
     }
 
-    /// Ends the session of a request, if it has one, and takes its id from the browser, which is no
-    /// longer remembered either. A session that expired without use, and is not deleted yet, is ended like
-    /// any other: with the programs that began in it.
+    /// Ends the session of a request, if it has one, and deletes its cookie. The browser is no longer
+    /// remembered either. A session that has expired from disuse but is not deleted yet ends in the same way,
+    /// together with the programs that began in it.
     ///
-    /// A request with an access token also ends the login of the program that sent it: its family of refresh
-    /// tokens, or else the session that the token was issued in. A token of neither is denied.
+    /// A request with an access token also ends the login that the token belongs to: its family of refresh
+    /// tokens, or else the session that it was issued in. A token that belongs to neither is put on the
+    /// denylist.
     ///
     /// # Errors
     ///
-    /// [`Rejection::TokenRefused`] for an access token that is not accepted,
-    /// [`Rejection::ConflictingCredentials`] for one of another user than the session's: nothing ends.
-    /// [`Rejection::Unavailable`] when the store does not answer; the session then lives on.
+    /// [`Rejection::TokenRefused`] for an access token that is not accepted, and
+    /// [`Rejection::ConflictingCredentials`] for one of another user than the session's. Then nothing ends.
+    /// [`Rejection::Unavailable`] if the store does not answer. The session is then still live.
     pub async fn log_out(&self, visit: &Visit<'_>) -> Result<(), Rejection> {
         if let Some(session) = self.programs.log_out_sender(visit).await? {
             self.end_session(visit, &session).await?;
@@ -89,7 +90,7 @@ impl Flow {
         Ok(())
     }
 
-    /// Begins a session in place of the one that the browser had; false when the account changed
+    /// Begins a session in place of the one that the browser had. Returns `false` if the account changed
     /// meanwhile.
     pub(super) async fn begin(
         &self,
@@ -123,7 +124,7 @@ impl Flow {
     }
 }
 
-/// Makes the session of a user who proved this, and its id.
+/// Creates a session and its id for a user with these proofs.
 pub(super) fn new_session(
     visit: &Visit<'_>,
     user: &User,
@@ -134,7 +135,7 @@ pub(super) fn new_session(
     Ok((token, record))
 }
 
-/// Makes the session of that id.
+/// Creates the session with this id.
 pub(super) fn session_of(
     visit: &Visit<'_>,
     user: &User,
@@ -156,13 +157,13 @@ pub(super) fn session_of(
     })
 }
 
-/// Tells that a login succeeded.
+/// Returns the event of a successful login.
 pub(crate) fn authenticated_event(visit: &Visit<'_>, authenticated: &Authenticated) -> Event {
     let (user, authn_via) = (authenticated.user.id, authenticated.proofs.authn_via().to_owned());
     Event::UserAuthenticated { user, authn_via, origin: visit.origin() }
 }
 
-/// Returns what a client calls itself, shortened.
+/// Returns the `User-Agent` of a client, shortened.
 pub(crate) fn user_agent(headers: &HeaderMap<'_>) -> Option<String> {
     let text = headers.get_one("User-Agent")?;
     Some(text.chars().filter(|c| !c.is_control()).take(USER_AGENT_CHARS).collect())

@@ -1,4 +1,4 @@
-//! Setting up a factor: in a login that requires one, or in a session.
+//! Sets up factors: in a login that requires one, or in a session.
 
 use crate::datastore::credential::CredentialsUnchanged;
 use crate::error::Result;
@@ -12,21 +12,21 @@ use crate::web::reply::Reply;
 use crate::web::visit::Visit;
 
 impl Flow {
-    /// Sets up a factor and goes on: with the login that [required](crate::feature::Required::set_up) one, or
+    /// Sets up a factor and continues with the login that [required](crate::feature::Required::set_up) it, or
     /// with the session.
     ///
-    /// `change` is the change of the user's credentials, by
-    /// [`CredentialStore::change_credentials`](crate::datastore::CredentialStore::change_credentials). It ends
-    /// everything older, sessions and pending logins too, so that nothing else goes on after it. `attempt` is the
-    /// proof that the user has what is set up: look at what they sent first. A session has to be fresh: who took
-    /// one over adds no factor of their own.
+    /// `change` changes the user's credentials with
+    /// [`CredentialStore::change_credentials`](crate::datastore::CredentialStore::change_credentials). The
+    /// change ends all older sessions and pending logins. `attempt` is the proof with the new factor: check
+    /// what the user sent before this call. A session has to be fresh, so that an attacker who has taken it
+    /// over cannot add a factor.
     ///
     /// # Errors
     ///
-    /// [`Rejection::Forbidden`] for a login that requires a proof by a factor that is set up already;
-    /// [`Rejection::NotFresh`] if the user of a session proved who they are longer than `security.freshness` ago;
-    /// [`Rejection::Unauthenticated`] if the account changed meanwhile, or the change is of another user; the rest
-    /// as for [`accept`](Self::accept).
+    /// [`Rejection::Forbidden`] for a login that requires a proof by a factor that is already set up.
+    /// [`Rejection::NotFresh`] if the user of a session authenticated longer than `security.freshness` ago.
+    /// [`Rejection::Unauthenticated`] if the account changed meanwhile, or `change` returns another user. All
+    /// others are those of [`accept`](Self::accept).
     pub async fn set_up(
         &self,
         visit: &Visit<'_>,
@@ -36,14 +36,14 @@ impl Flow {
         next: Option<Next>,
     ) -> Result<Reply, Rejection> {
         match &proving {
-            // A user who has a factor proves it: the password alone must not add another in its place.
+            // A user with a factor has to prove it: the password alone must not suffice to add another.
             Proving::Login(pending) if !pending.required().is_set_up() => {
                 // Nothing was tried yet.
                 self.limits.uncharge(attempt.charged).await?;
                 return Err(Rejection::Forbidden);
             }
             Proving::Session(active) if !active.is_fresh(self.freshness, visit.now()) => {
-                // Nothing was tried yet.
+                // The proof was not tried.
                 self.limits.uncharge(attempt.charged).await?;
                 return Err(Rejection::NotFresh);
             }
@@ -51,7 +51,7 @@ impl Flow {
         }
         let (id, epoch) = (proving.user().id, proving.user().epoch);
         let changed = change().await?.map_err(|_| Rejection::Unauthenticated)?;
-        // It is this change alone that the login goes on after: what else raises the epoch ends it.
+        // The login continues only after this one change. Any other change that raises the epoch ends it.
         if changed.id != id || changed.epoch != epoch + 1 {
             return Err(Rejection::Unauthenticated);
         }

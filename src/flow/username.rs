@@ -1,9 +1,9 @@
-//! Which usernames may be chosen, and by whom.
+//! Reserves usernames while they are chosen.
 //!
-//! Usernames are public: a registration with a taken username is told so. That must not reveal more. If a name
-//! became free again when the address of its registration turned out to have an account, asking for the name
-//! once more would reveal that. So a registered name is held ([`HELD_FOR`]) whatever the outcome of the
-//! registration: until an unconfirmed account would have been deleted.
+//! Usernames are public: a user who asks for a taken one is told so. That answer must not reveal more. Assume
+//! that a name became available again when the address it was registered with turns out to have an account:
+//! asking for the name again would reveal the account. So a requested name is held for [`HELD_FOR`], whatever
+//! the outcome of the registration: longer than an unconfirmed account lives.
 
 use chrono::TimeDelta;
 
@@ -16,14 +16,15 @@ use crate::text::Text;
 use crate::user::{User, UserId, Username, UsernamePolicy};
 use crate::web::visit::Visit;
 
-/// How long a requested username is held: a day longer than an unconfirmed account lives, so that the account is
-/// deleted by then even if the application was down for a while.
+/// How long a requested username stays reserved: a day longer than an unconfirmed account lives, so that the
+/// account has been deleted by then, even if the application was down for a while.
 pub const HELD_FOR: TimeDelta = TimeDelta::hours(UNCONFIRMED_FOR.num_hours() + 24);
 
-/// Requires usernames: what the feature [`register`](crate::features::register) hands over in `install`.
+/// A marker that usernames are required. The feature [`register`](crate::features::register) adds it in
+/// `install`.
 pub(crate) struct UsernamesRequired;
 
-/// A username that is held for one registration.
+/// A reserved username.
 #[derive(Debug)]
 pub struct HeldUsername([Digest; 2]);
 
@@ -33,18 +34,18 @@ impl Flow {
         &self.usernames
     }
 
-    /// Reads a username that a user chooses, `owner` if they have an account, and holds it for them;
-    /// adds what is wrong with it to `errors`; that it, or one that looks like it, is taken, too.
+    /// Parses a username that a user chooses, and reserves it. `owner` is the user's account, if there is
+    /// one. Adds what is wrong with the name to `errors`, including that it, or a similar-looking one, is
+    /// taken.
     ///
-    /// It is held before anything else is looked at, and looked up afterwards: were the name of an
-    /// account told from one that is merely held, by what else is said, by the time it takes or by who
-    /// comes first, that would tell whether the address has an account that it was registered with. One
-    /// that looks like the owner's is theirs, and need not be held. If the caller's work fails, it
-    /// [releases](Self::release_username) the name.
+    /// The name is reserved before anything else is checked, and looked up afterwards. Otherwise the answer,
+    /// its timing or the order of requests could distinguish the name of an account from a reserved name, and
+    /// so reveal whether an address has an account. A name that looks like the owner's current one is theirs
+    /// and is not reserved. If the operation fails later, [release](Self::release_username) the name.
     ///
     /// # Errors
     ///
-    /// [`Rejection::Unavailable`] when the store does not answer.
+    /// [`Rejection::Unavailable`] if the store does not answer.
     pub async fn choose_username(
         &self,
         visit: &Visit<'_>,
@@ -75,11 +76,11 @@ impl Flow {
         Ok(None)
     }
 
-    /// Checks whether a username, or one that looks like it, is another's than `owner`'s.
+    /// Checks whether a username, or one that looks like it, belongs to another user than `owner`.
     ///
     /// # Errors
     ///
-    /// [`Rejection::Unavailable`] when the store does not answer.
+    /// [`Rejection::Unavailable`] if the store does not answer.
     pub async fn is_username_taken(
         &self,
         username: &Username,
@@ -89,8 +90,8 @@ impl Flow {
         Ok(holders.into_iter().any(|holder| Some(holder) != owner))
     }
 
-    /// Lets go of a username that was held: what it was held for has failed, or a user has it by now. A
-    /// fault is logged: the name stays held for a while.
+    /// Releases a reserved username, because the operation failed or a user has the name now. An error is
+    /// logged, and the name stays reserved for a while.
     pub async fn release_username(&self, held: HeldUsername) {
         for key in held.0 {
             if let Err(fault) = self.store.clear_attempts(&key).await {
@@ -99,8 +100,8 @@ impl Flow {
         }
     }
 
-    /// Holds a username, and those that look like it, for the caller: for [`HELD_FOR`], or until it
-    /// is [released](Self::release_username). Of any number of callers at once, one gets it.
+    /// Reserves a username and its look-alikes for [`HELD_FOR`], or until they are
+    /// [released](Self::release_username). Of several concurrent callers, only one succeeds.
     async fn hold_username(
         &self,
         visit: &Visit<'_>,
@@ -135,7 +136,7 @@ const TAKEN: Text = Text::new(
                      yourself, look for our mail.",
 );
 
-/// The refusal of a username that is another's.
+/// Returns the rejection for a username that is taken.
 pub fn username_taken(field: &str) -> Rejection {
     FieldErrors::one(field, TAKEN).into()
 }

@@ -1,23 +1,23 @@
-//! What is wrong with the anti-forgery token of a request.
+//! What is wrong with the anti-forgery (CSRF) token of a request.
 
 use std::fmt;
 
 use crate::text::Text;
 
-/// Why a request is refused as one that may be forged.
+/// The reason why a request may be forged.
 ///
-/// Clients are told the same of all of them. The text is for the application's developer: pages, JSON and
-/// the log show it in the debug profile alone.
+/// All of these get the same answer. The text is for the application's developer: pages, JSON answers and the
+/// log show it only in the debug profile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CsrfFault {
     /// The request has no token.
     Missing,
-    /// The request has a token, but no session cookie that it could belong to.
+    /// The request has a token, but no session cookie that the token could belong to.
     NoSession,
-    /// The session that the browser had has expired or ended.
+    /// The session in the browser's cookie has expired or ended.
     SessionOver,
-    /// The token is not that of the browser's session.
+    /// The token belongs to another session than the browser's.
     OtherSession,
 }
 

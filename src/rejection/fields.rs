@@ -1,16 +1,16 @@
-//! What is wrong with the fields of a form.
+//! Errors in the fields of a form.
 
 use std::error::Error as StdError;
 use std::fmt;
 
 use crate::text::Text;
 
-/// What is wrong with one field of a form.
+/// An error in one field of a form.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FieldError {
-    /// The field's name; empty for what concerns the form as a whole.
+    /// The name of the field. Empty for an error of the form as a whole.
     pub field: String,
-    /// What is wrong with it.
+    /// The message for people.
     pub text: Text,
 }
 
@@ -21,29 +21,39 @@ impl FieldError {
     }
 }
 
-/// What is wrong with a form, in the order of its fields.
+/// The errors of a form, in the order of its fields.
+///
+/// ```
+/// use rocket_security::Text;
+/// use rocket_security::rejection::FieldErrors;
+///
+/// let mut errors = FieldErrors::new();
+/// let age = errors.take("age", "x".parse::<u8>().map_err(|_| Text::new("age_invalid", "Enter a number.")));
+/// assert_eq!(age, None);
+/// assert_eq!(errors.iter().next().unwrap().reason(), "age_invalid");
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FieldErrors(Vec<FieldError>);
 
 impl FieldErrors {
-    /// Begins with nothing wrong.
+    /// Creates an empty list.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Begins with one field that is wrong.
+    /// Creates a list with one error.
     pub fn one(field: &str, text: impl Into<Text>) -> Self {
         let mut errors = Self::default();
         errors.push(field, text);
         errors
     }
 
-    /// Notes that `field` is wrong.
+    /// Adds an error for `field`.
     pub fn push(&mut self, field: &str, text: impl Into<Text>) {
         self.0.push(FieldError { field: field.to_owned(), text: text.into() });
     }
 
-    /// Returns the value, or notes what is wrong with `field` and gives none.
+    /// Returns the parsed value. If parsing failed, adds the error for `field` and returns `None`.
     pub fn take<T, E: Into<Text>>(&mut self, field: &str, parsed: Result<T, E>) -> Option<T> {
         match parsed {
             Ok(value) => Some(value),
@@ -54,22 +64,22 @@ impl FieldErrors {
         }
     }
 
-    /// Notes everything that `more` holds.
+    /// Adds all errors of `more`.
     pub fn extend(&mut self, more: FieldErrors) {
         self.0.extend(more.0);
     }
 
-    /// Forgets what does not count.
+    /// Keeps only the errors for which `counts` returns `true`.
     pub fn retain(&mut self, counts: impl FnMut(&FieldError) -> bool) {
         self.0.retain(counts);
     }
 
-    /// Returns `true` if nothing is wrong.
+    /// Returns `true` if there are no errors.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Returns what is wrong, in order.
+    /// Returns the errors in order.
     pub fn iter(&self) -> impl Iterator<Item = &FieldError> {
         self.0.iter()
     }

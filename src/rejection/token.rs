@@ -1,52 +1,53 @@
-//! Why a token is not accepted.
+//! What is wrong with a token that a client sent.
 
 use std::error::Error as StdError;
 use std::fmt;
 
 use crate::text::Text;
 
-/// Why a token is not accepted.
+/// The reason why a token is not accepted.
 ///
-/// Each has a [`reason`](TokenFault::reason) for programs and a text for people. All are RFC 6750's
-/// `invalid_token`; the text suits its `error_description`. None says what would have been right.
+/// Each has a [`reason`](TokenFault::reason) for programs and a text for people. In terms of RFC 6750, all of
+/// them are `invalid_token`, and the text suits `error_description`. The text never says what would have been
+/// accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TokenFault {
-    /// It is longer than any of ours, or its footer is.
+    /// The token or its footer is longer than the framework's tokens can be.
     TooLong,
-    /// It does not have the shape of a token.
+    /// The text does not have the shape of a token.
     Malformed,
     /// There is no key for its version and purpose.
     Unsupported,
-    /// It names a key that is not known.
+    /// The token names an unknown key.
     UnknownKey,
-    /// It was not made with the key, or not for this kind or context, or was changed.
+    /// The token was made with another key or for another kind or context, or it was changed.
     Forged,
-    /// Its claims are no JSON object, or one of them is there twice.
+    /// The claims are not a JSON object, or a claim appears twice.
     MalformedClaims,
-    /// A claim of that name is missing.
+    /// The claim with this name is missing.
     MissingClaim(&'static str),
-    /// A claim of that name has another type.
+    /// The claim with this name has the wrong type.
     MalformedClaim(&'static str),
-    /// It is not from the issuer whose key it has.
+    /// The issuer is not the one that the key belongs to.
     WrongIssuer,
-    /// It is for something else.
+    /// The token is of another kind.
     WrongKind,
-    /// It is for another audience.
+    /// The token is for another audience.
     WrongAudience,
-    /// It has expired.
+    /// The token has expired.
     Expired,
-    /// It is not valid yet.
+    /// The token is not valid yet.
     NotYetValid,
-    /// It says that it was issued in the future.
+    /// The token claims to be issued in the future.
     IssuedInFuture,
-    /// Its own claims are not those that this route reads.
+    /// The application's own claims are not those that this route reads.
     UnreadableClaims,
-    /// It is a refresh token of a program that is logged out.
+    /// The refresh token belongs to a program that was logged out.
     Ended,
-    /// It is a refresh token that was used before; its program is logged out.
+    /// The refresh token was used before. Its program has been logged out.
     Reused,
-    /// It may be used for its scopes alone, and this route names none.
+    /// The token is limited to its scopes, and this route names no scope.
     Scoped,
 }
 
@@ -97,9 +98,11 @@ impl TokenFault {
         Text::new(id, words)
     }
 
-    /// Returns `true` if the token will never be accepted where it was shown. What else is wrong may pass: a
-    /// clock is behind, or instances are restarted one after the other, and another one has the newer keys
-    /// and configuration already. Such a token is kept, and its program stays logged in.
+    /// Returns `true` if the token will never be accepted where it was sent.
+    ///
+    /// Other faults may pass: a clock is behind, or instances restart one after the other and another one
+    /// already has the newer keys and configuration. A client must not discard such a token, nor treat its
+    /// program as logged out.
     pub fn is_final(self) -> bool {
         match self {
             Self::TooLong
@@ -124,6 +127,7 @@ impl TokenFault {
     }
 }
 
+/// Writes a sentence for people, in the characters that RFC 6750, section 3, allows.
 impl fmt::Display for TokenFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.text().fmt(f)

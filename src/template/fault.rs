@@ -1,7 +1,7 @@
-//! What is wrong with a template, in one sentence, and where.
+//! Explains in one sentence what is wrong with a template, and where.
 //!
-//! Tera says in which line a template cannot be parsed, but not in which line one fails: that is looked up
-//! in its source, by the name of what is unknown.
+//! Tera reports the line in which a template cannot be parsed, but not the line in which one fails. That line
+//! is looked up in the source, by the name that is unknown.
 
 use std::collections::BTreeMap;
 use std::iter;
@@ -12,7 +12,7 @@ use crate::error::{Error, with_causes};
 
 type Sources = BTreeMap<String, String>;
 
-/// What Tera's messages put before the name of what is unknown or fails, and after it.
+/// The text in Tera's messages before and after the name of what is unknown or fails.
 const SUBJECTS: [(&str, &str); 7] = [
     ("Variable `", "`"),
     ("Function call '", "'"),
@@ -23,10 +23,10 @@ const SUBJECTS: [(&str, &str); 7] = [
     ("Test '", "'"),
 ];
 
-/// What Tera's messages put before the name of a template, the nearest to the fault first.
+/// The text in Tera's messages before the name of a template, the one nearest to the fault first.
 const PLACES: [&str; 3] = ["(error happened in '", "while rendering '", "Failed to render '"];
 
-/// Explains what Tera says of one of these templates.
+/// Explains an error that Tera returned for one of these templates.
 pub(super) fn explain(source: tera::Error, sources: &Sources) -> Error {
     let said = with_causes(&source);
     let fault = match (&source.kind, between(&said, "Failed to parse '", "'")) {
@@ -37,7 +37,7 @@ pub(super) fn explain(source: tera::Error, sources: &Sources) -> Error {
     Error::Template { fault, source: Box::new(source) }
 }
 
-/// Says where a template cannot be parsed, and what is expected there.
+/// Describes where a template cannot be parsed, and what is expected there.
 fn unparsed(name: &str, said: &str) -> String {
     let place = between(said, "--> ", " ").and_then(|place| place.split_once(':'));
     let expected = said.rsplit_once(" = ").map(|(_, expected)| expected.trim());
@@ -49,11 +49,11 @@ fn unparsed(name: &str, said: &str) -> String {
     }
 }
 
-/// Says in which template and line something is unknown or fails.
+/// Describes in which template and line something is unknown or fails.
 fn failed(said: &str, sources: &Sources) -> String {
     let subject = SUBJECTS.iter().find_map(|(before, after)| between(said, before, after));
     let named = move || PLACES.iter().filter_map(move |before| between(said, before, "'"));
-    // Tera does not always name the layout or the partial in which it fails.
+    // Tera does not always name the layout or the partial that fails.
     let mut places = named().chain(named().flat_map(|name| used_by(name, sources)));
     let place = places.find_map(|name| Some((name, line_of(subject?, sources.get(name)?)?)));
     let what = match subject {
@@ -79,7 +79,7 @@ fn used_by<'a>(name: &str, sources: &'a Sources) -> impl Iterator<Item = &'a str
     names.filter(move |other| source.contains(&format!("\"{other}\"")))
 }
 
-/// Leaves out what Tera quotes that stands in no template: a value, which may be a secret.
+/// Removes the parts that Tera quotes and that no template contains: they are values and may be secret.
 fn without_values(said: &str, sources: &Sources) -> String {
     let is_source = |part: &str| sources.values().any(|text| text.contains(part));
     let parts = said.split('`').enumerate();
@@ -88,7 +88,7 @@ fn without_values(said: &str, sources: &Sources) -> String {
     shown.collect::<Vec<_>>().join("`")
 }
 
-/// Returns the line in which a template names something: where it has to be known, if that can be told.
+/// Returns the line in which a template uses a name. Prefers a line in which the name has to be known.
 fn line_of(name: &str, source: &str) -> Option<usize> {
     let mentions: Vec<(usize, bool)> = tags(source)
         .filter(|(_, tag)| mentions(tag, name))
@@ -99,7 +99,7 @@ fn line_of(name: &str, source: &str) -> Option<usize> {
     source.get(..*at).map(|before| before.matches('\n').count() + 1)
 }
 
-/// Returns the tags of a template with their places, comments left out.
+/// Returns the tags of a template with their positions, without comments.
 fn tags(source: &str) -> impl Iterator<Item = (usize, &str)> {
     let mut from = 0;
     iter::from_fn(move || {
@@ -124,7 +124,7 @@ fn tags(source: &str) -> impl Iterator<Item = (usize, &str)> {
     })
 }
 
-/// Returns whether a tag names a variable, function, filter or test outside its strings.
+/// Checks whether a tag names a variable, function, filter or test outside its strings.
 fn mentions(tag: &str, name: &str) -> bool {
     let is_part = |c: char| c.is_alphanumeric() || c == '_';
     let mut quote = None;
@@ -141,7 +141,7 @@ fn mentions(tag: &str, name: &str) -> bool {
     })
 }
 
-/// Returns whether a variable of this tag may be unknown: Tera takes it for false then, or for a default.
+/// Checks whether a variable in this tag can be unknown, because Tera then uses `false` or a default.
 fn may_lack(tag: &str) -> bool {
     let inside = tag.trim_start_matches(['{', '%', '-', ' ']);
     inside.starts_with("if ") || inside.starts_with("elif ") || tag.contains("default(")
@@ -158,7 +158,7 @@ mod tests {
 
     use crate::template::{Templates, render_text};
 
-    /// Returns what is said of the template `page.html` among these.
+    /// Returns the explanation for the template `page.html` among these.
     fn fault_of(files: &[(&str, &str)]) -> String {
         let folder = tempfile::tempdir().unwrap();
         for (name, text) in files {

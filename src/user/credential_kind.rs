@@ -1,4 +1,4 @@
-//! Kinds of credentials: what a user can prove with other than the password.
+//! Kinds of credentials that a user can have beside the password.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 /// The name of a kind of credential: 1 to 32 of the characters `a-z`, `0-9` and `_`.
 ///
-/// The framework's own kinds are constants. An application parses the names of its own:
+/// The framework's kinds are constants. An application parses the names of its own:
 ///
 /// ```
 /// use rocket_security::user::CredentialKind;
@@ -22,19 +22,19 @@ pub struct CredentialKind(Cow<'static, str>);
 impl CredentialKind {
     /// The shared secret of an authenticator app (RFC 6238).
     pub const TOTP: Self = Self(Cow::Borrowed("totp"));
-    /// One of the codes for a user who has lost every other second factor.
+    /// A code for users who have lost every other second factor.
     pub const RECOVERY_CODE: Self = Self(Cow::Borrowed("recovery_code"));
     /// A passkey or a security key (WebAuthn).
     pub const PASSKEY: Self = Self(Cow::Borrowed("passkey"));
     /// An account at an identity provider (OpenID Connect, OAuth).
     pub const PROVIDER: Self = Self(Cow::Borrowed("provider"));
 
-    /// Reads the name of a kind.
+    /// Parses the name of a kind.
     ///
     /// # Errors
     ///
-    /// [`CredentialKindError`] when it is empty, longer than 32 characters, or holds another
-    /// character than `a-z`, `0-9` and `_`.
+    /// [`CredentialKindError`] if the text is empty, longer than 32 characters, or contains a character other
+    /// than `a-z`, `0-9` and `_`.
     pub fn parse(text: &str) -> Result<Self, CredentialKindError> {
         let is_plain =
             |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
@@ -65,7 +65,7 @@ impl FromStr for CredentialKind {
     }
 }
 
-/// A text that is not a [`CredentialKind`].
+/// The error for a text that is not a [`CredentialKind`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a kind of credential has 1 to 32 of the characters a-z, 0-9 and _")]
 pub struct CredentialKindError;

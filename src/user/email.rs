@@ -9,24 +9,34 @@ use validator::ValidateEmail;
 
 use crate::text::Text;
 
-/// An e-mail address that mail can be sent to and that names one user.
+/// An e-mail address that mail can be sent to and that identifies one user.
 ///
-/// It accepts less than RFC 5321 does: no quoted local part, no comment, no address literal, no
-/// `%` routing, nothing that begins with `-`, ASCII only, and a domain with a dot. It is stored as
-/// typed and compared without regard to ASCII case.
+/// Parse it from what the user typed. It is stored as typed and compared without regard to ASCII case:
+///
+/// ```
+/// use rocket_security::user::Email;
+///
+/// let typed = Email::parse("Ann@Example.org")?;
+/// assert_eq!(typed, Email::parse("ann@example.org")?);
+/// assert_eq!(typed.as_str(), "Ann@Example.org");
+/// # Ok::<_, rocket_security::user::EmailError>(())
+/// ```
+///
+/// It accepts fewer addresses than RFC 5321 does: no quoted local part, no comment, no address literal, no
+/// `%` routing, no leading `-`, only ASCII, and a domain with a dot.
 #[derive(Clone, Debug, Eq, Serialize)]
 #[serde(transparent)]
 pub struct Email(String);
 
-/// The longest address in bytes (RFC 5321, section 4.5.3.1.3, less the angle brackets).
+/// The maximum length of an address in bytes (RFC 5321, section 4.5.3.1.3, without the angle brackets).
 pub const EMAIL_MAX_BYTES: usize = 254;
 
 impl Email {
-    /// Reads an address. Blanks around it are dropped, for people paste them.
+    /// Parses an address. Removes spaces around it, which people paste along with it.
     ///
     /// # Errors
     ///
-    /// [`EmailError`] when the text is not an address this framework accepts.
+    /// [`EmailError`] if the framework does not accept the address.
     pub fn parse(text: &str) -> Result<Self, EmailError> {
         let text = text.trim_matches(' ');
         if text.is_empty() {
@@ -41,12 +51,12 @@ impl Email {
         Ok(Self(text.to_owned()))
     }
 
-    /// Returns the form under which the address is looked up: ASCII lower case.
+    /// Returns the form used to look the address up: in ASCII lower case.
     pub fn canonical(&self) -> String {
         self.0.to_ascii_lowercase()
     }
 
-    /// Returns the address as its owner typed it.
+    /// Returns the address as the user typed it.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -72,15 +82,15 @@ impl FromStr for Email {
     }
 }
 
-/// Why a text is not an [`Email`].
+/// The reason why a text is not an [`Email`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum EmailError {
-    /// There is none.
+    /// The text is empty.
     Missing,
-    /// It is longer than [`EMAIL_MAX_BYTES`].
+    /// The text is longer than [`EMAIL_MAX_BYTES`].
     TooLong,
-    /// It is not an address, or one of a kind that is not accepted here.
+    /// The text is not an address, or not of an accepted form.
     Malformed,
 }
 
@@ -108,7 +118,7 @@ impl fmt::Display for EmailError {
 
 impl StdError for EmailError {}
 
-/// Returns `true` if an address that a mail parser would accept is also one we want to mail to.
+/// Checks whether a syntactically valid address is also one of the accepted forms.
 fn is_plain_address(text: &str) -> bool {
     let Some((local, domain)) = text.rsplit_once('@') else {
         return false;

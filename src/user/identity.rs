@@ -1,9 +1,9 @@
-//! What a person types to say who they are.
+//! What users type to identify themselves.
 
 use crate::user::email::Email;
 use crate::user::username::Username;
 
-/// What a person types to say who they are.
+/// What a user types to identify themselves: an e-mail address or a username.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Identity {
@@ -14,8 +14,8 @@ pub enum Identity {
 }
 
 impl Identity {
-    /// Returns the form under which the identity is looked up and counted. No two kinds share one: an
-    /// address has an `@`, a username has none.
+    /// Returns the form used to look the identity up and to count attempts. The two kinds never share a form,
+    /// because an address contains an `@` and a username does not.
     pub fn canonical(&self) -> String {
         match self {
             Self::Email(email) => email.canonical(),

@@ -1,11 +1,20 @@
-//! The ways to prove who one is, and what each shows.
+//! The methods by which users prove who they are.
 
 use serde::{Deserialize, Serialize};
 
-/// A way to prove who one is.
+/// A method by which a user proves who they are.
 ///
-/// It is written as a short text, in the store and in cookies: `password`, `passkey:verified`,
-/// `provider:github`.
+/// Pass it to [`Proof::new`](crate::user::Proof::new), or look for it with
+/// [`Proofs::has`](crate::user::Proofs::has). Stores and cookies contain it as a short text such as
+/// `password`, `passkey:verified` or `provider:github`:
+///
+/// ```
+/// use rocket_security::user::Method;
+///
+/// let method = Method::from("passkey:verified".to_owned());
+/// assert_eq!(method, Method::Passkey { user_verified: true });
+/// assert_eq!(Method::custom("smart_card").authn_via(), "smart_card");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(into = "String", from = "String")]
 #[non_exhaustive]
@@ -14,52 +23,52 @@ pub enum Method {
     Password,
     /// A code that was sent to the user.
     Code(Channel),
-    /// A link that was mailed to the user; the name is that of the feature, for example `reset`.
+    /// A link that was mailed to the user. The name is that of the feature, for example `reset`.
     Link(Box<str>),
-    /// A code of an authenticator (RFC 6238).
+    /// A code of an authenticator app (RFC 6238).
     Totp,
-    /// One of the codes that the user keeps for when everything else is lost.
+    /// One of the codes that the user keeps for losing every other factor.
     RecoveryCode,
     /// A passkey (WebAuthn).
     Passkey {
-        /// Whether the authenticator checked a PIN or a fingerprint.
+        /// Whether the authenticator verified the user, for example with a PIN or a fingerprint.
         user_verified: bool,
     },
-    /// Another site that the user logged in to; the name is that of the configured provider.
+    /// Another site that the user logged in to. The name is that of the configured provider.
     Provider(Box<str>),
-    /// A browser that is remembered. It proves nothing.
+    /// A remembered browser. It proves nothing.
     Remembered,
-    /// A method of the application's own, by the name that [`Method::custom`] takes.
+    /// A custom method with the name passed to [`Method::custom`].
     Custom(Box<str>),
-    /// A method that this version does not know, as another version wrote it. It proves nothing here.
+    /// A method that this version of the framework does not know, stored by another version. It proves
+    /// nothing here.
     Unknown(Box<str>),
 }
 
-/// What a code is sent by.
+/// The channel by which a code is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Channel {
-    /// By e-mail.
+    /// E-mail.
     Mail,
-    /// By text message.
+    /// Text message.
     Sms,
 }
 
-/// The longest name of a method of an application's own, in characters: a store keeps all proofs of a login in a
-/// text of 1,000.
+/// The maximum length of the name of a custom method, in characters. A store keeps all proofs of a login in a
+/// text of 1,000 characters.
 const LONGEST_NAME: usize = 64;
 
 impl Method {
-    /// Creates a method of the application's own, for example `smart_card`. It counts as something that
-    /// the user has.
+    /// Creates a custom method, for example `smart_card`. It counts as something the user has.
     ///
-    /// The name is what events and `/sessions` show as `authn_via`, and what tokens carry in `amr`. It has up to
-    /// 64 characters; a longer one is cut.
+    /// Events and `/sessions` show the name as `authn_via`, and tokens contain it in `amr`. It has up to 64
+    /// characters. A longer name is cut.
     pub fn custom(name: &str) -> Self {
         Self::Custom(name.chars().take(LONGEST_NAME).collect::<String>().into())
     }
 
-    /// Returns the name of the method on the wire and in events, for example `password`.
+    /// Returns the name of the method in JSON and events, for example `password`.
     pub fn authn_via(&self) -> &str {
         match self {
             Self::Password => "password",
@@ -75,8 +84,7 @@ impl Method {
         }
     }
 
-    /// Returns the values of `amr` for the method (RFC 8176, section 2); none for a method that proves
-    /// nothing.
+    /// Returns the `amr` values of the method (RFC 8176, section 2). Empty for a method that proves nothing.
     pub(super) fn amr(&self) -> Vec<&str> {
         match self {
             Self::Password => vec!["pwd"],
@@ -145,7 +153,7 @@ impl From<String> for Method {
     }
 }
 
-/// What a method shows. Two of one kind are worth no more than one.
+/// What a method proves. Two methods of the same kind count as one factor.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     /// Something the user knows.
@@ -154,9 +162,9 @@ pub(super) enum Kind {
     Owned,
     /// Something the user has, unlocked by something they know or are.
     OwnedAndUnlocked,
-    /// Another site says who the user is.
+    /// Another site identifies the user.
     Vouched,
-    /// The user reads the mail of the account, which is no factor (NIST SP 800-63B-4, section 3.1.3.1).
+    /// The user receives the mail of the account. This is not a factor (NIST SP 800-63B-4, section 3.1.3.1).
     Mailbox,
     /// Nothing.
     Nothing,

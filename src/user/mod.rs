@@ -1,4 +1,4 @@
-//! Users: the names they go by, and what they may do.
+//! Users: who they are, how they prove it, and what they are allowed to do.
 
 mod account;
 mod credential_kind;

@@ -1,23 +1,22 @@
-//! Permissions: what the users with a role may do.
+//! Permissions: what the users with a role are allowed to do.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::Serialize;
 
-/// The name of a permission: 1 to 80 printable ASCII characters without blanks, compared byte for
-/// byte.
+/// The name of a permission: 1 to 80 printable ASCII characters without spaces, compared byte for byte.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(transparent)]
 pub struct PermissionName(String);
 
 impl PermissionName {
-    /// Reads a permission's name.
+    /// Parses the name of a permission.
     ///
     /// # Errors
     ///
-    /// [`PermissionNameError`] when it is empty, longer than 80 bytes, or holds anything but
-    /// printable ASCII.
+    /// [`PermissionNameError`] if the text is empty, longer than 80 bytes, or contains anything but printable
+    /// ASCII characters without spaces.
     pub fn parse(text: &str) -> Result<Self, PermissionNameError> {
         let fits = (1..=80).contains(&text.len());
         if fits && text.bytes().all(|byte| byte.is_ascii_graphic()) {
@@ -47,22 +46,25 @@ impl FromStr for PermissionName {
     }
 }
 
-/// A text that is not a [`PermissionName`].
+/// The error for a text that is not a [`PermissionName`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a permission's name has 1 to 80 printable ASCII characters and no blank")]
 pub struct PermissionNameError;
 
-/// A permission as a type, so that a misspelt one does not compile. Made by
-/// [`permissions!`](crate::permissions).
+/// A permission as a type, so that a misspelled one does not compile.
+///
+/// Declare it with [`permissions!`](crate::permissions) and use it in guards such as
+/// [`PermissionsRequired`](crate::PermissionsRequired).
 pub trait Permission: Send + Sync + 'static {
-    /// The name under which the store knows the permission.
+    /// The name of the permission in the store.
     const NAME: &'static str;
 }
 
-/// One permission or a tuple of up to six, for the guards `PermissionsRequired` and
-/// `PermissionsAccepted`.
+/// One permission, or a tuple of up to six, for the guards
+/// [`PermissionsRequired`](crate::PermissionsRequired) and
+/// [`PermissionsAccepted`](crate::PermissionsAccepted).
 pub trait PermissionSet: Send + Sync + 'static {
-    /// Returns the names in the set.
+    /// Returns the names of the permissions in the set.
     fn names() -> Vec<&'static str>;
 }
 
@@ -91,17 +93,25 @@ permission_set!(A, B, C, D, E, F);
 
 /// Declares the permissions of an application as types.
 ///
-/// Which roles have them stands in the store: `rocket-security roles add-permission` grants one to a
-/// role, and every user with the role has it from the next request on.
+/// The store knows which roles have which permissions. `rocket-security roles add-permission` adds a
+/// permission to a role, and the users with that role have it from their next request.
 ///
 /// ```
+/// use rocket::get;
+/// use rocket_security::PermissionsRequired;
+///
 /// rocket_security::permissions! {
-///     /// May change what others wrote.
+///     /// Allows changing other authors' posts.
 ///     pub EditPosts = "posts.edit";
 ///     pub ReadPosts = "posts.read";
 /// }
+///
+/// #[get("/posts/edit")]
+/// fn edit(editor: PermissionsRequired<EditPosts>) -> String {
+///     format!("Hello {}", editor.email)
+/// }
 /// # use rocket_security::Permission;
-/// assert_eq!(EditPosts::NAME, "posts.edit");
+/// # assert_eq!(EditPosts::NAME, "posts.edit");
 /// ```
 #[macro_export]
 macro_rules! permissions {

@@ -1,4 +1,4 @@
-//! What a user proved for one login, and how much that is worth.
+//! What a user proved for one login, and the level that it reaches.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,31 +8,40 @@ use serde::{Deserialize, Serialize};
 use crate::clock::{NEVER, Timestamp};
 use crate::user::method::{Kind, Method};
 
-/// A proof of who the user is, with its time.
+/// A proof of who the user is: the method and the time.
+///
+/// Pass it to [`Flow::enter`](crate::flow::Flow::enter) once a handler has checked what the user sent:
+///
+/// ```
+/// use rocket_security::clock::Clock;
+/// use rocket_security::user::{Method, Proof};
+///
+/// let proof = Proof::new(Method::custom("smart_card"), Clock::default().now());
+/// assert_eq!(proof.method.authn_via(), "smart_card");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Proof {
     /// How the user proved it.
     pub method: Method,
-    /// When.
+    /// When the user proved it.
     pub at: Timestamp,
 }
 
 impl Proof {
-    /// Creates a proof that was made at that time.
+    /// Creates a proof made at the time `at`.
     pub fn new(method: Method, at: Timestamp) -> Self {
         Self { method, at }
     }
 }
 
-/// Everything that a user proved for one login, in order; never empty.
+/// All proofs of one login in order, never empty.
+///
+/// Hooks decide from it what a login lacks, and guards compute the [`Level`] from it.
 ///
 /// ```
-/// # use rocket_security::clock::Clock;
-/// use rocket_security::user::Level;
-/// use rocket_security::user::Method;
-/// use rocket_security::user::Proof;
-/// use rocket_security::user::Proofs;
+/// use rocket_security::clock::Clock;
+/// use rocket_security::user::{Level, Method, Proof, Proofs};
 ///
 /// let now = Clock::default().now();
 /// let password = Proofs::from(Proof::new(Method::Password, now));
@@ -54,7 +63,7 @@ impl From<Proof> for Proofs {
 }
 
 impl Proofs {
-    /// Adds a proof. It replaces an earlier one by the same method.
+    /// Adds a proof. It replaces an earlier one with the same method.
     pub fn and(mut self, proof: Proof) -> Self {
         match self.0.iter_mut().find(|earlier| earlier.method == proof.method) {
             Some(earlier) => *earlier = proof,
@@ -63,7 +72,8 @@ impl Proofs {
         self
     }
 
-    /// Adds all proofs of another login of the same user, the newer of two by the same method.
+    /// Adds all proofs of another login of the same user. Of two proofs with the same method, the newer one
+    /// stays.
     pub fn and_all(self, others: &Self) -> Self {
         others.0.iter().fold(self, |all, proof| {
             let is_newer = all.0.iter().any(|it| it.method == proof.method && it.at >= proof.at);
@@ -76,12 +86,12 @@ impl Proofs {
         self.0.iter()
     }
 
-    /// Checks whether the user proved who they are by this method.
+    /// Checks whether there is a proof with this method.
     pub fn has(&self, method: &Method) -> bool {
         self.0.iter().any(|proof| proof.method == *method)
     }
 
-    /// Returns how much the proofs are worth together.
+    /// Returns the level that the proofs reach together.
     pub fn level(&self) -> Level {
         let has = |kind| self.0.iter().any(|proof| proof.method.kind() == kind);
         let owns = has(Kind::Owned);
@@ -92,19 +102,19 @@ impl Proofs {
         }
     }
 
-    /// Returns the time of the latest proof; [`NEVER`] if a remembered browser is all there is.
+    /// Returns the time of the latest proof, or [`NEVER`] if there is only a remembered browser.
     pub fn latest(&self) -> Timestamp {
         let proves = |proof: &&Proof| proof.method.kind() != Kind::Nothing;
         self.0.iter().filter(proves).map(|proof| proof.at).max().unwrap_or(NEVER)
     }
 
-    /// Returns the name of the method that the login began with, as events and `/sessions` show it.
+    /// Returns the name of the method that the login began with, as shown in events and by `/sessions`.
     pub fn authn_via(&self) -> &str {
         self.0.first().map_or("", |proof| proof.method.authn_via())
     }
 
-    /// Returns the methods as the claim `amr` has them (RFC 8176, section 2), with `mfa` where they are
-    /// worth [`Level::Two`].
+    /// Returns the methods as values of the claim `amr` (RFC 8176, section 2), with `mfa` if they reach
+    /// [`Level::Two`].
     pub fn amr(&self) -> Vec<&str> {
         let mut all: Vec<&str> = Vec::new();
         for value in self.0.iter().flat_map(|proof| proof.method.amr()) {
@@ -119,15 +129,15 @@ impl Proofs {
     }
 }
 
-/// Writes the proofs as a store keeps them: as JSON, at most 1,000 characters for the methods that a login
-/// can have.
+/// Writes the proofs as JSON, as they are stored. They have at most 1,000 characters for the methods that a
+/// login can have.
 impl fmt::Display for Proofs {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&serde_json::to_string(self).map_err(|_| fmt::Error)?)
     }
 }
 
-/// Reads the proofs that a store kept.
+/// Parses stored proofs.
 impl FromStr for Proofs {
     type Err = serde_json::Error;
 
@@ -146,20 +156,31 @@ impl<'de> Deserialize<'de> for Proofs {
     }
 }
 
-/// How sure it is who the user is: an authentication assurance level of NIST SP 800-63B-4, section 2.
+/// How certain it is who the user is: an authentication assurance level of NIST SP 800-63B-4, section 2.
+///
+/// It is computed from the [`Proofs`] of a login and never stored. Guards such as [`Assured`](crate::Assured)
+/// require it.
+///
+/// ```
+/// use rocket_security::user::Level;
+///
+/// assert!(Level::Two > Level::One);
+/// assert_eq!(Level::Two.acr(), "aal2");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Level {
-    /// One factor, AAL1.
+    /// One factor (AAL1).
     One,
-    /// Two factors of different kinds, AAL2: something the user has beside something they know, or a
-    /// passkey that checked a PIN or a fingerprint. What comes by e-mail is no factor.
+    /// Two factors of different kinds (AAL2): something the user has together with something they know or
+    /// another site that identifies them, or a passkey that verified the user with a PIN or a fingerprint.
+    /// Codes and links sent by e-mail are not a factor.
     Two,
 }
 
 impl Level {
-    /// Returns the name of the level in the claim `acr` and in `acr_values` of challenges (RFC 9470).
+    /// Returns the name of the level in the claim `acr` and in the `acr_values` of challenges (RFC 9470).
     pub fn acr(self) -> &'static str {
         match self {
             Self::One => "aal1",

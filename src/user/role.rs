@@ -5,18 +5,18 @@ use std::str::FromStr;
 
 use serde::Serialize;
 
-/// The name of a role: 1 to 80 printable ASCII characters without blanks, compared byte for byte.
+/// The name of a role: 1 to 80 printable ASCII characters without spaces, compared byte for byte.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(transparent)]
 pub struct RoleName(String);
 
 impl RoleName {
-    /// Reads a role's name.
+    /// Parses the name of a role.
     ///
     /// # Errors
     ///
-    /// [`RoleNameError`] when it is empty, longer than 80 bytes, or holds anything but printable
-    /// ASCII.
+    /// [`RoleNameError`] if the text is empty, longer than 80 bytes, or contains anything but printable ASCII
+    /// characters without spaces.
     pub fn parse(text: &str) -> Result<Self, RoleNameError> {
         let fits = (1..=80).contains(&text.len());
         if fits && text.bytes().all(|byte| byte.is_ascii_graphic()) {
@@ -46,20 +46,24 @@ impl FromStr for RoleName {
     }
 }
 
-/// A text that is not a [`RoleName`].
+/// The error for a text that is not a [`RoleName`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a role's name has 1 to 80 printable ASCII characters and no blank")]
 pub struct RoleNameError;
 
-/// A role as a type, so that a misspelt one does not compile. Made by [`roles!`](crate::roles).
+/// A role as a type, so that a misspelled one does not compile.
+///
+/// Declare it with [`roles!`](crate::roles) and use it in guards such as
+/// [`RolesRequired`](crate::RolesRequired).
 pub trait Role: Send + Sync + 'static {
-    /// The name under which the store knows the role.
+    /// The name of the role in the store.
     const NAME: &'static str;
 }
 
-/// One role or a tuple of up to six, for the guards `RolesRequired` and `RolesAccepted`.
+/// One role, or a tuple of up to six, for the guards [`RolesRequired`](crate::RolesRequired) and
+/// [`RolesAccepted`](crate::RolesAccepted).
 pub trait RoleSet: Send + Sync + 'static {
-    /// Returns the names in the set.
+    /// Returns the names of the roles in the set.
     fn names() -> Vec<&'static str>;
 }
 
@@ -89,13 +93,21 @@ role_set!(A, B, C, D, E, F);
 /// Declares the roles of an application as types.
 ///
 /// ```
+/// use rocket::get;
+/// use rocket_security::RolesRequired;
+///
 /// rocket_security::roles! {
-///     /// May do everything.
+///     /// Manages the site.
 ///     pub Admin = "admin";
 ///     pub Editor = "editor";
 /// }
+///
+/// #[get("/admin")]
+/// fn admin(admin: RolesRequired<Admin>) -> String {
+///     format!("Hello {}", admin.email)
+/// }
 /// # use rocket_security::Role;
-/// assert_eq!(Admin::NAME, "admin");
+/// # assert_eq!(Admin::NAME, "admin");
 /// ```
 #[macro_export]
 macro_rules! roles {

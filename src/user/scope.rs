@@ -1,28 +1,28 @@
-//! Scopes: what a personal access token may be used for.
+//! Scopes: what a personal access token can be used for.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::Serialize;
 
-/// The name of a scope: 1 to 80 printable ASCII characters but blanks, `"` and `\`, which is a
+/// The name of a scope: 1 to 80 printable ASCII characters without spaces, `"` and `\`, as for a
 /// `scope-token` of RFC 6749, section 3.3. Compared byte for byte.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(transparent)]
 pub struct ScopeName(String);
 
 impl ScopeName {
-    /// Reads a scope's name.
+    /// Parses the name of a scope.
     ///
     /// # Errors
     ///
-    /// [`ScopeNameError`] when it is empty, longer than 80 bytes, or holds a character that a
+    /// [`ScopeNameError`] if the text is empty, longer than 80 bytes, or contains a character that a
     /// `scope-token` cannot have.
     pub fn parse(text: &str) -> Result<Self, ScopeNameError> {
         if Self::is_one(text) { Ok(Self(text.to_owned())) } else { Err(ScopeNameError) }
     }
 
-    /// Returns `true` if a text can be the name of a scope.
+    /// Checks whether a text can be the name of a scope.
     pub const fn is_one(text: &str) -> bool {
         let mut rest = text.as_bytes();
         let fits = !rest.is_empty() && rest.len() <= 80;
@@ -55,39 +55,41 @@ impl FromStr for ScopeName {
     }
 }
 
-/// A text that is not a [`ScopeName`].
+/// The error for a text that is not a [`ScopeName`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a scope's name has 1 to 80 printable ASCII characters, and no blank, quote or backslash")]
 pub struct ScopeNameError;
 
-/// A scope as a type, so that a misspelt one does not compile. Made by [`scopes!`](crate::scopes).
+/// A scope as a type, so that a misspelled one does not compile.
+///
+/// Declare it with [`scopes!`](crate::scopes), and use it in the guard [`Scoped`](crate::Scoped).
 pub trait Scope: Send + Sync + 'static {
-    /// The name that tokens have it by.
+    /// The name of the scope in tokens.
     const NAME: &'static str;
 
-    /// What it lets a program do, shown to the user who creates a token.
+    /// What the scope allows a program to do, for users who create a token.
     const DESCRIPTION: &'static str = "";
 }
 
-/// A scope, as people are asked for it.
+/// A scope, as offered to users who create a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct KnownScope {
-    /// Its name.
+    /// The name of the scope.
     pub name: &'static str,
-    /// What it lets a program do.
+    /// What the scope allows a program to do.
     pub description: &'static str,
 }
 
 impl KnownScope {
-    /// Returns a scope of that name and description.
+    /// Creates a scope with this name and description.
     pub const fn new(name: &'static str, description: &'static str) -> Self {
         Self { name, description }
     }
 }
 
-/// One scope or a tuple of up to twelve: for the guard [`Scoped`](crate::Scoped), and for what
-/// [`PersonalTokens`](crate::features::personal_tokens::PersonalTokens) can be made for.
+/// One scope, or a tuple of up to twelve. Used by the guard [`Scoped`](crate::Scoped), and for the scopes
+/// that [`PersonalTokens`](crate::features::personal_tokens::PersonalTokens) offers.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no scope and no tuple of scopes",
     label = "not a scope",
@@ -98,7 +100,7 @@ pub trait ScopeSet: Send + Sync + 'static {
     /// Returns the scopes in the set.
     fn scopes() -> Vec<KnownScope>;
 
-    /// Returns their names.
+    /// Returns the names of the scopes in the set.
     fn names() -> Vec<&'static str> {
         Self::scopes().into_iter().map(|scope| scope.name).collect()
     }
@@ -135,8 +137,8 @@ scope_set!(A, B, C, D, E, F, G, H, I, J);
 scope_set!(A, B, C, D, E, F, G, H, I, J, K);
 scope_set!(A, B, C, D, E, F, G, H, I, J, K, L);
 
-/// Declares the scopes of an application as types, each with its name and a description
-/// for users who create a token.
+/// Declares the scopes of an application as types, each with its name and an optional description for users
+/// who create a token.
 ///
 /// ```
 /// rocket_security::scopes! {
@@ -149,7 +151,7 @@ scope_set!(A, B, C, D, E, F, G, H, I, J, K, L);
 /// assert_eq!(ReadReports::DESCRIPTION, "See your reports");
 /// ```
 ///
-/// What is no name of a scope (RFC 6749, section 3.3) does not compile:
+/// An invalid name (RFC 6749, section 3.3) does not compile:
 ///
 /// ```compile_fail,E0080
 /// rocket_security::scopes! { pub ReadReports = "read reports"; }

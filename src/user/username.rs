@@ -14,36 +14,45 @@ use unicode_security::{
 
 use crate::text::Text;
 
-/// A name that its owner chose, by which everybody may know them, and which names one user.
+/// A public name that a user has chosen and that identifies one user.
 ///
-/// It holds letters, digits, their combining marks, and between them `.`, `_` and `-`: no `@`, so that
-/// it is never taken for an address, and nothing invisible. What it holds is of one script, or of
-/// those that Chinese, Japanese and Korean are written in beside Latin (Unicode Technical Standard
-/// #39, "Highly Restrictive"). It is kept in normalization form KC as typed, looked up without regard
-/// to case, and two that look alike cannot both exist.
+/// Parse it from what the user typed. Use [`UsernamePolicy::parse`](crate::user::UsernamePolicy::parse) to
+/// also check lengths and reserved names.
 ///
-/// Lengths and reserved names are a matter of who may choose it:
-/// [`UsernamePolicy`](crate::user::UsernamePolicy).
+/// ```
+/// use rocket_security::user::Username;
+///
+/// let typed = Username::parse("Ann.Lee")?;
+/// assert_eq!(typed, Username::parse("ann.lee")?);
+/// assert!(Username::parse("ann@example.org").is_err());
+/// # Ok::<_, rocket_security::user::UsernameError>(())
+/// ```
+///
+/// A username consists of letters, digits and their combining marks, with `.`, `_` and `-` between them. It
+/// contains no `@`, so that it is never confused with an address, and nothing invisible. All characters are
+/// from one script, or from those written together in Chinese, Japanese and Korean, including Latin (Unicode
+/// Technical Standard #39, "Highly Restrictive"). It is stored as typed, in normalization form KC, and looked
+/// up without regard to case. Two users cannot have names that look alike.
 #[derive(Clone, Debug, Eq, Serialize)]
 #[serde(transparent)]
 pub struct Username(String);
 
-/// The longest username, in characters, and the longest [`canonical`](Username::canonical) form and
-/// [`skeleton`](Username::skeleton): what a column of 255 characters holds.
+/// The maximum length of a username, in characters. The [`canonical`](Username::canonical) form and the
+/// [`skeleton`](Username::skeleton) can have up to 255, which fit into a column of the store.
 pub const USERNAME_MAX_CHARS: usize = 64;
 const MAX_FORM_CHARS: usize = 255;
 
-/// How many combining marks may follow each other (Unicode Technical Standard #39, section 5.4).
+/// How many combining marks can follow each other (Unicode Technical Standard #39, section 5.4).
 const MAX_MARKS: usize = 4;
 
 impl Username {
-    /// Reads a username. Blanks around it are dropped, for people paste them.
+    /// Parses a username. Removes spaces around it, which people paste along with it.
     ///
     /// # Errors
     ///
-    /// [`UsernameError`] when the text is not a username this framework accepts.
+    /// [`UsernameError`] if the framework does not accept the username.
     pub fn parse(text: &str) -> Result<Self, UsernameError> {
-        // Normalizing makes a text up to 18 times as long: what is much too long is not begun with.
+        // Normalizing can make a text 18 times as long, so a text that is much too long is refused first.
         if text.chars().count() > 4 * USERNAME_MAX_CHARS {
             return Err(UsernameError::TooLong);
         }
@@ -68,27 +77,28 @@ impl Username {
         if fits { Ok(name) } else { Err(UsernameError::TooLong) }
     }
 
-    /// Takes a username that a store holds as it is: it was read when it was chosen.
+    /// Creates a username from a stored name without checks. The name was checked when it was chosen.
     pub fn from_stored(name: String) -> Self {
         Self(name)
     }
 
-    /// Returns the form under which the name is looked up: in normalization form KC, its case folded.
+    /// Returns the form used to look the name up: in normalization form KC and case-folded.
     pub fn canonical(&self) -> String {
         fold(&self.0)
     }
 
-    /// Returns what the name looks like: equal for names that can be taken for each other (Unicode
-    /// Technical Standard #39, section 4), without regard to case.
+    /// Returns the same text for names that can be confused with each other (Unicode Technical Standard #39,
+    /// section 4), without regard to case.
     ///
-    /// It is that of the name as it is shown, and of that in lower case: `НОРА` of Cyrillic letters
-    /// looks like `HOPA`, and `rnaria` like `Maria`. As a capital `i` looks like an `l`, both are one.
+    /// It combines the appearance of the name as shown and in lower case: `НОРА` in Cyrillic letters looks
+    /// like `HOPA`, and `rnaria` like `Maria`. A capital `i` looks like an `l`, so both letters are replaced
+    /// by one.
     pub fn skeleton(&self) -> String {
         let look = |text: &str| fold(&skeleton(text).collect::<String>());
         look(&look(&self.0)).replace('i', "l")
     }
 
-    /// Returns the name as its owner typed it, in normalization form KC.
+    /// Returns the name as the user typed it, in normalization form KC.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -114,19 +124,19 @@ impl FromStr for Username {
     }
 }
 
-/// Why a text is not a [`Username`].
+/// The reason why a text is not a [`Username`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum UsernameError {
-    /// There is none.
+    /// The text is empty.
     Missing,
-    /// It is longer than [`USERNAME_MAX_CHARS`].
+    /// The text is longer than [`USERNAME_MAX_CHARS`].
     TooLong,
-    /// It holds an `@`.
+    /// The text contains an `@`.
     LooksLikeAddress,
-    /// It holds something else than letters, digits, and `.`, `_` and `-` between them.
+    /// The text contains something other than letters, digits, and `.`, `_` and `-` between them.
     Malformed,
-    /// It mixes scripts, or holds letters that are not in everyday use.
+    /// The text mixes scripts, or contains letters that are not in everyday use.
     Mixed,
 }
 
@@ -183,7 +193,7 @@ fn is_well_formed(name: &str) -> bool {
 }
 
 /// Folds the case of a text (Unicode, section 3.13, D146). Folding can undo the normalization, and
-/// normalizing the folding: twice is enough for both to stay.
+/// normalizing can undo the folding. After two rounds the text no longer changes.
 fn fold(text: &str) -> String {
     let fold_once = |text: &str| -> String {
         let folded = CaseMapper::new().fold_string(text);

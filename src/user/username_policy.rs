@@ -1,9 +1,9 @@
-//! Which usernames may be chosen.
+//! The rules for choosing usernames.
 
 use crate::text::Text;
 use crate::user::username::{Username, UsernameError};
 
-/// Names that speak for the site, for its mail (RFC 2142), or for no one, or that are paths of it.
+/// Names that stand for the site, its mail (RFC 2142) or no person at all, or that are common paths of sites.
 const RESERVED: &[&str] = &[
     "abuse",
     "account",
@@ -72,33 +72,33 @@ const RESERVED: &[&str] = &[
     "you",
 ];
 
-/// Which usernames may be chosen.
+/// The rules for choosing usernames: their length and the reserved names.
 #[derive(Clone, Debug)]
 pub struct UsernamePolicy {
-    /// The fewest characters.
+    /// The minimum number of characters.
     pub min_length: usize,
-    /// The most characters.
+    /// The maximum number of characters.
     pub max_length: usize,
-    /// The skeletons of the names that are reserved.
+    /// The appearance of the reserved names.
     reserved: Vec<String>,
-    /// Whether an account has to have a username.
+    /// Whether an account needs a username.
     is_required: bool,
 }
 
-/// Why a username may not be chosen.
+/// The reason why a username cannot be chosen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum UsernameRefused {
-    /// It is no username.
+    /// The text is not a username.
     Invalid(UsernameError),
-    /// It is too short or too long.
+    /// The name is too short or too long.
     Length {
-        /// The fewest characters.
+        /// The minimum number of characters.
         min_length: usize,
-        /// The most characters.
+        /// The maximum number of characters.
         max_length: usize,
     },
-    /// It speaks for the site.
+    /// The name is reserved for the site.
     Reserved,
 }
 
@@ -119,28 +119,29 @@ impl From<UsernameRefused> for Text {
 }
 
 impl UsernamePolicy {
-    /// Allows names of these lengths, except the reserved ones: those of every site, and these.
+    /// Creates rules with these lengths. The reserved names are those of every site and the ones in
+    /// `reserved`.
     pub(crate) fn new(min_length: usize, max_length: usize, reserved: &[String]) -> Self {
         let reserved = RESERVED.iter().copied().chain(reserved.iter().map(String::as_str));
         let reserved = reserved.map(|name| look(&Username::from_stored(name.to_owned()))).collect();
         Self { min_length, max_length, reserved, is_required: false }
     }
 
-    /// Requires that every account keeps a username once it has one, if that is so.
+    /// Sets whether an account has to keep a username once it has one.
     pub(crate) fn required(self, is_required: bool) -> Self {
         Self { is_required, ..self }
     }
 
-    /// Checks whether an account has to have a username.
+    /// Returns `true` if an account needs a username.
     pub fn is_required(&self) -> bool {
         self.is_required
     }
 
-    /// Reads a username that a user chooses. Whether it is taken is another question.
+    /// Parses a username that a user chooses. It does not check whether the name is taken.
     ///
     /// # Errors
     ///
-    /// [`UsernameRefused`] if the name is not one that may be chosen.
+    /// [`UsernameRefused`] if the name cannot be chosen.
     pub fn parse(&self, typed: &str) -> Result<Username, UsernameRefused> {
         let username = Username::parse(typed).map_err(UsernameRefused::Invalid)?;
         let Self { min_length, max_length, .. } = *self;
@@ -154,7 +155,7 @@ impl UsernamePolicy {
     }
 }
 
-/// Returns what a name looks like without the signs in it: `ad.min` is reserved like `admin`.
+/// Returns the appearance of a name without punctuation: `ad.min` is reserved like `admin`.
 fn look(username: &Username) -> String {
     let skeleton = username.skeleton();
     skeleton.chars().filter(|c| c.is_alphanumeric()).collect()

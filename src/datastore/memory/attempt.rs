@@ -73,7 +73,7 @@ impl AttemptStore for MemoryDatastore {
     }
 
     async fn delete_old_attempts(&self, before: Timestamp) -> Result<u64> {
-        // Blocked keys stay blocked.
+        // A key that is blocked stays blocked.
         Ok(sweep(&mut self.lock().attempts, |count| {
             count.counted_at <= before && count.until <= before
         }))

@@ -1,4 +1,4 @@
-//! What users can prove with other than the password.
+//! Credentials besides the password.
 
 use std::collections::HashSet;
 
@@ -104,7 +104,11 @@ impl CredentialStore for MemoryDatastore {
 }
 
 impl Content {
-    /// Returns whether a lookup to be added is another credential's by then; a fault if an id is.
+    /// Returns `true` if a lookup to add belongs to another credential once the change has deleted its own.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Store`](crate::Error::Store) if an id to add is taken.
     fn has_taken(&self, user: UserId, change: &CredentialChange) -> Result<bool> {
         let stay = self.credentials.values().filter(|it| !ends(change, user, it));
         let (mut ids, mut lookups) = (HashSet::new(), HashSet::new());

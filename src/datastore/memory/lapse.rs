@@ -1,4 +1,4 @@
-//! Accounts that come to an end without an operator.
+//! Accounts that end without an operator.
 
 use rocket::async_trait;
 
@@ -76,8 +76,8 @@ impl LapseStore for MemoryDatastore {
 }
 
 impl Content {
-    /// Checks whether an account can be deleted by now; a closed one cannot while something leads back
-    /// to it.
+    /// Checks whether an account can be deleted at `now`. A closed account cannot while its user can still
+    /// take it back.
     fn has_lapsed(&self, user: &User, lapse: Lapse, now: Timestamp) -> bool {
         if lapse == Lapse::Unconfirmed {
             return user.expires_at.is_some_and(|at| at <= now);

@@ -1,7 +1,7 @@
 //! The store in memory, for tests and for trying things out.
 //!
-//! One file a capability. Everything stands behind one lock, and each method takes it once: that
-//! alone makes every operation one step.
+//! Each capability has one file. One lock protects everything, and each method takes it once. This alone
+//! makes every operation atomic.
 
 mod attempt;
 mod credential;

@@ -107,8 +107,8 @@ impl OutboxAdmin for MemoryDatastore {
 }
 
 impl Content {
-    /// Refuses what cannot be committed, before anything is changed: what is committed together
-    /// must not fail half-way. `exists` tells who is a user once the change is made.
+    /// Checks that `together` can be committed, before anything is changed, because a commit must not fail
+    /// half-way. `exists` returns `true` for the users that exist after the change.
     pub(super) fn check_together(
         &self,
         together: &Together,
@@ -129,7 +129,7 @@ impl Content {
         Ok(())
     }
 
-    /// Takes in what is committed with a change, after [`check_together`](Self::check_together).
+    /// Stores the mails of a change, after [`check_together`](Self::check_together).
     pub(super) fn push_all(&mut self, together: &Together) {
         for mail in &together.mail {
             if let Some(link) = mail.link.as_ref().filter(|link| !link.lasting) {

@@ -1,4 +1,4 @@
-//! Tokens that people make for programs of theirs.
+//! Personal access tokens.
 
 use std::cmp::Reverse;
 

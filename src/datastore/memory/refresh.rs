@@ -141,8 +141,8 @@ impl Content {
         self.families.retain(|_, family| family.series.as_ref() != Some(series));
     }
 
-    /// Ends all but `keep` families of a user that are not over: the one just begun, and the newest of the
-    /// others.
+    /// Ends all but `keep` of a user's families that have not expired. The new family and the newest of the
+    /// others stay.
     fn evict_families(&mut self, begun: &FamilyRecord, keep: u32) -> Vec<EndedFamily> {
         let keep = usize::try_from(keep).unwrap_or(usize::MAX);
         let is_counted = |other: &&FamilyRecord| {

@@ -135,8 +135,8 @@ impl Content {
         Some(EndedSeries { user_id: ended.user_id, session: named.map(|(_, id)| id) })
     }
 
-    /// Ends all but `keep` series of a user: the one just begun, and the newest of the others. The
-    /// sessions of those go on, and the programs that logged in with them.
+    /// Ends all but `keep` of a user's series. The new series and the newest of the others stay. The sessions
+    /// of the ended series, and the programs that logged in with them, stay logged in.
     fn forget_oldest(&mut self, begun: &SeriesRecord, keep: u32) {
         let keep = usize::try_from(keep).unwrap_or(usize::MAX);
         let theirs = self.series.values().filter(|other| other.user_id == begun.user_id);

@@ -1,4 +1,4 @@
-//! Roles, what they include and what they permit.
+//! Roles, the roles that they include, and their permissions.
 
 use std::collections::BTreeSet;
 
@@ -159,7 +159,7 @@ impl RoleStore for MemoryDatastore {
 }
 
 impl Content {
-    /// Returns a user with what their roles include and permit now.
+    /// Returns a user with all roles that the granted roles include now, and the permissions of all of them.
     pub(super) fn seen(&self, user: &User) -> User {
         let hierarchy = self.hierarchy();
         let reach = user.granted_roles.iter().flat_map(|role| hierarchy.reach(role));

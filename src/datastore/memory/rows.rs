@@ -6,13 +6,13 @@ use crate::clock::Timestamp;
 use crate::datastore::outbox::{ListedMail, MailState, NewLink, NewMail};
 use crate::user::UserId;
 
-/// What was counted under a key.
+/// The count of a key.
 #[derive(Default)]
 pub(super) struct Count {
     pub(super) attempts: u32,
     /// The delay after the last attempt.
     pub(super) delay: TimeDelta,
-    /// Until when the key is blocked, or its window lasts.
+    /// When the block of the key, or its window, ends.
     pub(super) until: Timestamp,
     pub(super) counted_at: Timestamp,
 }
@@ -21,11 +21,11 @@ pub(super) struct Count {
 pub(super) struct Queued {
     pub(super) mail: NewMail,
     pub(super) attempts: u32,
-    /// When it is due, or due again; none if it was given up.
+    /// When it is due, or due again; `None` if it was given up.
     pub(super) next_attempt_at: Option<Timestamp>,
-    /// Whether it was handed out and not settled since.
+    /// Whether it is leased.
     pub(super) leased: bool,
-    /// Why it was not delivered the last time.
+    /// Why the last delivery failed.
     pub(super) fault: Option<String>,
 }
 
@@ -39,13 +39,13 @@ impl Queued {
         }
     }
 
-    /// Returns `true` if no worker will send it unless an operator asks for it.
+    /// Returns `true` if no worker will send it unless an operator retries it.
     pub(super) fn is_given_up(&self) -> bool {
         self.next_attempt_at.is_none()
     }
 
-    /// Returns `true` if it goes to the same address and concerns no other user, with a link of the same
-    /// purpose that does not last.
+    /// Returns `true` if it goes to the same address as `mail`, concerns no other user, and carries a link of
+    /// the same purpose that is not lasting.
     pub(super) fn carries(&self, link: &NewLink, mail: &NewMail) -> bool {
         let is_alike = |other: &NewLink| other.purpose == link.purpose && !other.lasting;
         self.mail.to.as_str() == mail.to.as_str()
@@ -54,7 +54,7 @@ impl Queued {
     }
 }
 
-/// Returns `true` if two mails can be about one user.
+/// Returns `true` unless the two mails concern different users.
 fn is_of(one: Option<UserId>, other: Option<UserId>) -> bool {
     one.is_none() || other.is_none() || one == other
 }

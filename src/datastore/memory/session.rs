@@ -134,7 +134,7 @@ impl Content {
         Ok(true)
     }
 
-    /// Begins a session that may begin; gives which others ended because there are too many.
+    /// Begins a session that may begin. Returns the sessions that ended because there were too many.
     pub(super) fn begin_session(
         &mut self,
         session: &SessionRecord,
@@ -150,7 +150,7 @@ impl Content {
         self.evict_sessions(session, max_per_user)
     }
 
-    /// Ends all but `keep` sessions of a user: the one just begun, and the newest of the others.
+    /// Ends all but `keep` of a user's sessions. The new session and the newest of the others stay.
     fn evict_sessions(&mut self, begun: &SessionRecord, keep: u32) -> Vec<EndedSession> {
         let keep = usize::try_from(keep).unwrap_or(usize::MAX);
         let mut newest: Vec<_> = self
@@ -172,7 +172,7 @@ impl Content {
         self.end_sessions(evicted)
     }
 
-    /// Names the sessions whose place a session takes.
+    /// Returns the ids of the sessions that a session replaces.
     fn replaced_by(&self, session: &SessionRecord) -> Vec<Uuid> {
         let is_same = |other: &&SessionRecord| other.series == session.series;
         let same = self.sessions.values().filter(|_| session.series.is_some()).filter(is_same);

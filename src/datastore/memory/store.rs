@@ -1,4 +1,4 @@
-//! The store itself: what it holds, behind its one lock.
+//! The store itself: its content behind one lock.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
@@ -22,9 +22,12 @@ use crate::datastore::user::UserWithPassword;
 use crate::error::Error;
 use crate::user::{RoleName, UserId};
 
-/// The store in memory, for tests and for trying things out: it ends with the process.
+/// Stores everything in memory, for tests and for trying things out. The content is lost when the process
+/// ends.
 ///
-/// Clones share their content.
+/// It implements every capability except [`AuditStore`](crate::datastore::AuditStore). It has no
+/// transactions, so a change with application's work ([`Together::and`](crate::datastore::Together::and))
+/// fails. Clones share their content.
 ///
 /// ```
 /// use rocket_security::datastore::MemoryDatastore;
@@ -45,7 +48,7 @@ pub struct MemoryDatastore {
 }
 
 impl MemoryDatastore {
-    /// Makes an empty store.
+    /// Creates an empty store.
     pub fn new() -> Self {
         Self::default()
     }
@@ -64,18 +67,18 @@ impl fmt::Debug for MemoryDatastore {
 #[derive(Default)]
 pub(super) struct Content {
     pub(super) users: BTreeMap<UserId, UserWithPassword>,
-    /// Whose an address is, by its canonical form.
+    /// The users by the canonical form of their address.
     pub(super) addresses: HashMap<String, UserId>,
-    /// Whose a username is, by its canonical form.
+    /// The users by the canonical form of their username.
     pub(super) usernames: HashMap<String, UserId>,
-    /// Whose what a username looks like is, by its skeleton.
+    /// The users by the skeleton of their username.
     pub(super) skeletons: HashMap<String, UserId>,
-    /// The roles, whose permissions are put to a user when one is given out.
+    /// The roles. Their permissions are added to a user when the store returns the user.
     pub(super) roles: BTreeMap<RoleName, RoleRecord>,
     pub(super) sessions: HashMap<Digest, SessionRecord>,
     pub(super) series: HashMap<Digest, SeriesRecord>,
     pub(super) families: HashMap<Uuid, FamilyRecord>,
-    /// Until when a token is denied, by its id.
+    /// When the denial of a token ends, by the id of the token.
     pub(super) denied: HashMap<String, Timestamp>,
     pub(super) tokens: HashMap<Digest, OneTimeToken>,
     pub(super) outbox: HashMap<Uuid, Queued>,
@@ -106,12 +109,12 @@ pub(super) fn sweep<K, V>(rows: &mut HashMap<K, V>, is_over: impl Fn(&V) -> bool
     u64::try_from(before - rows.len()).unwrap_or(u64::MAX)
 }
 
-/// Refuses a row that would have the key of another.
+/// Returns the error for a row whose key is taken.
 pub(super) fn duplicate(what: &str) -> Error {
     Error::store(format!("there is {what} of that key already"))
 }
 
-/// Refuses a row without a user.
+/// Returns the error for a row whose user does not exist.
 pub(super) fn orphan(what: &str) -> Error {
     Error::store(format!("{what} is for a user who does not exist"))
 }

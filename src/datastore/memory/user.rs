@@ -1,4 +1,4 @@
-//! Users and what proves to be them.
+//! Users and their passwords.
 
 use std::ops::Bound;
 
@@ -125,7 +125,7 @@ impl UserDatastore for MemoryDatastore {
 }
 
 impl Content {
-    /// Applies a change: the user, what dies with it, what is committed with it.
+    /// Applies a change: updates the user, deletes what ends with the change, and commits `together`.
     pub(super) fn change_user(
         &mut self,
         id: UserId,
@@ -178,7 +178,7 @@ impl Content {
         Ok(Some(user))
     }
 
-    /// Returns whose a username is, or one that looks like it.
+    /// Returns the users who have this username, or one that looks like it.
     pub(super) fn holders(&self, username: &Username) -> impl Iterator<Item = UserId> + use<> {
         let alike = self.usernames.get(&username.canonical()).copied();
         alike.into_iter().chain(self.skeletons.get(&username.skeleton()).copied())
@@ -194,8 +194,8 @@ impl Content {
         self.skeletons.retain(|_, holder| *holder != id);
     }
 
-    /// Ends every session, series, family, every token for programs and every one-time token of a user, but
-    /// for the lasting ones.
+    /// Deletes everything of a user that has an older epoch: sessions, series, families, personal access
+    /// tokens, and one-time tokens except the lasting ones.
     fn end_older(&mut self, id: UserId) {
         self.personal_tokens.retain(|_, token| token.user_id != id);
         self.series.retain(|_, series| series.user_id != id);
@@ -204,7 +204,8 @@ impl Content {
         self.tokens.retain(|_, token| token.user_id != id || token.lasting);
     }
 
-    /// Ends the lasting tokens of a user that were asked for after that, sent or not.
+    /// Deletes the lasting tokens of a user that were requested after this time, whether or not their mails
+    /// were sent.
     fn end_lasting(&mut self, id: UserId, after: Timestamp) {
         self.tokens
             .retain(|_, token| token.user_id != id || !token.lasting || token.asked_at <= after);

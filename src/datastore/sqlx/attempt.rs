@@ -1,7 +1,7 @@
-//! Attempts, counted by conditional statements.
+//! Attempts, counted with conditional statements.
 //!
-//! The row of a key is changed if it may be, else looked at, else made. The key is unique: of two
-//! callers that make the row at once, one begins again.
+//! A statement changes the row of a key if it may be changed. Otherwise the row is read, or created if it
+//! does not exist. The key is unique: if two callers create the row at once, one of them starts again.
 
 use chrono::{DateTime, TimeDelta};
 use rocket::async_trait;
@@ -14,10 +14,11 @@ use crate::datastore::sqlx::rows::{corrupt, row};
 use crate::datastore::sqlx::store::SqlxDatastore;
 use crate::error::{Error, Result};
 
-/// No row is changed while the key is blocked. The delay after the attempt is reckoned twice, in
-/// an order that is right whether an assignment sees the old row or the new one. An attempt without
-/// delay blocks until no time at all: until its own would turn away a request of an instance whose clock is a
-/// moment behind.
+/// Changes no row while the key is blocked. The delay after the attempt is computed twice, in an order that
+/// is correct whether an assignment sees the old row or the new one.
+///
+/// An attempt without a delay blocks until the earliest possible time, not until the time of the attempt:
+/// otherwise it would block requests of an instance whose clock is a moment behind.
 pub(super) const CHARGE_NEXT: &str = "
     UPDATE security_attempts SET
         blocked_until = CASE
@@ -56,11 +57,11 @@ const FIND_OLD: &str = "
 
 pub(super) const DELETE_ATTEMPTS: &str = "DELETE FROM security_attempts WHERE key_digest = ?";
 
-/// How often a caller may find that another one made the row, or deleted it, a moment before.
+/// How often a caller may find that another one created or deleted the row a moment before.
 const ROUNDS: u32 = 10;
 
-/// Counts by `$next`, or says until when the key is blocked by `$limit` attempts, or makes its row
-/// with `$first`, which is a delay and the time until which it blocks.
+/// Counts with `$next`, or returns when the block after `$limit` attempts ends, or creates the row with
+/// `$first`, a delay and the time until which it blocks.
 macro_rules! count {
     ($database:ident, $key:expr, $next:expr, $limit:expr, $first:expr, $now:expr) => {{
         for _ in 0..ROUNDS {
@@ -132,7 +133,7 @@ impl AttemptStore for SqlxDatastore {
         let now = now.timestamp_micros();
         let end = now.saturating_add(window.num_microseconds().unwrap_or(i64::MAX));
         if limit == 0 {
-            // The first event makes its row whatever the limit.
+            // The first event creates the row, whatever the limit.
             return blocked_until(end);
         }
         on_database!(self, |database| {
@@ -163,7 +164,7 @@ impl AttemptStore for SqlxDatastore {
 }
 
 row! {
-    /// Until when a key is blocked.
+    /// When the block of a key ends.
     BlockRow { blocked_until: i64 }
 }
 

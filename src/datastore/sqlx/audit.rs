@@ -15,7 +15,7 @@ use crate::datastore::together::Together;
 use crate::error::{Error, Result};
 use crate::user::UserId;
 
-/// A transaction that adds to the journal waits here for the others.
+/// Transactions that add to the journal wait here for each other.
 pub(super) const LOCK_AUDIT_HEAD: &str =
     "SELECT sequence, hash, key_id, seal FROM security_audit_head WHERE id = ? FOR UPDATE";
 
@@ -34,7 +34,7 @@ pub(super) const LIST_AUDIT: &str = "
     SELECT sequence, happened_at, event, user_id, payload, previous, hash, key_id, seal
     FROM security_audit WHERE sequence > ? ORDER BY sequence LIMIT ?";
 
-/// The only head there is.
+/// The id of the only head.
 const HEAD: i64 = 1;
 
 /// Returns work on the connections of one driver that adds entries.

@@ -1,10 +1,10 @@
-//! Which database was configured, and a body for each that it can be.
+//! The configured database, and macros that compile a body for each database.
 
 use std::convert::Infallible;
 
 use crate::datastore::sqlx::database::Database;
 
-/// The database that was configured.
+/// The configured database.
 #[derive(Clone, Debug)]
 pub(super) enum Chosen {
     #[cfg(feature = "sqlite")]
@@ -13,12 +13,12 @@ pub(super) enum Chosen {
     Postgres(Database<::sqlx::Postgres>),
     #[cfg(feature = "mysql")]
     MySql(Database<::sqlx::MySql>),
-    /// Keeps the type valid when no driver is compiled in.
+    /// Keeps the type valid, but without values, if no driver is compiled in.
     #[allow(dead_code, reason = "never made")]
     None(Infallible),
 }
 
-/// Compiles a body once for each driver that is enabled, with `$database` as its database.
+/// Compiles a body once for each enabled driver, with `$database` as its database.
 macro_rules! on_each {
     ($store:expr, |$database:ident| $body:expr) => {
         match &$store.database {
@@ -33,7 +33,7 @@ macro_rules! on_each {
     };
 }
 
-/// Makes another [`Chosen`] of the database of a store.
+/// Creates a new [`Chosen`] from the database of a store.
 macro_rules! map_each {
     ($store:expr, |$database:ident| $body:expr) => {
         match $store.database {

@@ -1,4 +1,4 @@
-//! Which database is configured, and whether the application's store is in it.
+//! The configured database, and whether the application's store uses it.
 
 use std::any::Any;
 use std::str::FromStr;
@@ -13,12 +13,12 @@ use crate::datastore::sqlx::store::SqlxDatastore;
 use crate::error::Result;
 
 impl DatabaseName {
-    /// Names the database of `[default.databases.security]`, or in the debug profile the SQLite file that
-    /// stands for it. Returns `None` for a URL that no driver understands.
+    /// Returns the name of the database of `[default.databases.security]`, or in the debug profile of the
+    /// SQLite file that is its default. Returns `None` for a URL that no driver understands.
     ///
     /// # Errors
     ///
-    /// [`Error::Config`](crate::Error::Config) when no database is configured.
+    /// [`Error::Config`](crate::Error::Config) if no database is configured.
     pub(crate) fn configured(figment: &Figment) -> Result<Option<Self>> {
         let url = database_url(figment)?;
         Ok(match url.split(':').next().unwrap_or_default() {
@@ -40,13 +40,12 @@ where
     Options::<DB>::from_str(url).ok().map(|options| DB::name_of(&options))
 }
 
-/// Warns of a store that is in another database than the configuration names, which is where the command
-/// line works.
+/// Logs a warning if the store uses another database than the configured one, which the command line uses.
 pub(crate) fn warn_of_another_database(store: &dyn Any, figment: &Figment) {
     let Some(store) = store.downcast_ref::<SqlxDatastore>() else {
         return;
     };
-    // Where none is configured, the command line refuses, and says so.
+    // If none is configured, the command line refuses to run and says why.
     let Ok(Some(configured)) = DatabaseName::configured(figment) else {
         return;
     };

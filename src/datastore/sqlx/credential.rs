@@ -1,4 +1,4 @@
-//! What users can prove with other than the password.
+//! Credentials besides the password.
 
 use rocket::async_trait;
 use uuid::Uuid;
@@ -18,7 +18,7 @@ use crate::datastore::together::Together;
 use crate::error::Result;
 use crate::user::{CredentialKind, User, UserId};
 
-/// It locks the user, and decides between those who change the credentials of one.
+/// Locks the user. Of several changes of one user's credentials, this statement decides which one applies.
 pub(super) const RAISE_EPOCH: &str = "
     UPDATE security_users SET epoch = epoch + 1
     WHERE id = ? AND epoch = ? AND active = ? AND closes_at IS NULL";
@@ -37,7 +37,7 @@ pub(super) const CREATE_CREDENTIAL: &str = "
         (id, user_id, kind, name, lookup, data, counter, created_at, last_used_at)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)";
 
-/// How the name of the key ends that a lookup is unique by.
+/// How the name of the unique key of lookups ends.
 const LOOKUP_KEY: [&str; 1] = ["lookup"];
 
 pub(super) const LIST_CREDENTIALS: &str = "
@@ -46,7 +46,7 @@ pub(super) const LIST_CREDENTIALS: &str = "
     FROM security_credentials
     WHERE user_id = ? ORDER BY created_at, id";
 
-/// By the unique index of what a credential is found by.
+/// Finds a credential by the unique index of lookups.
 pub(super) const FIND_CREDENTIAL: &str = select_user!(
     "c.id AS credential_id, c.user_id AS credential_user_id, c.kind, c.name AS credential_name,
            c.lookup, c.data, c.counter, c.created_at AS credential_created_at, c.last_used_at,",
@@ -178,7 +178,7 @@ impl CredentialStore for SqlxDatastore {
                 .bind(name.to_owned())
                 .bind(id)
                 .bind(user.as_uuid());
-            // A name that it has already counts, too: drivers are told rows that were found.
+            // Also counts a name that it already has: the drivers report the rows that were found.
             Ok(database.execute(rename).await? == 1)
         })
     }

@@ -1,11 +1,11 @@
-//! How a statement reaches the database, and what happens when it does not.
+//! Runs statements against the database, and repeats them if the database fails.
 //!
-//! What fails is repeated when nothing can have happened, for the transaction was undone or the
-//! connection was lost before the commit. A statement that commits by itself and loses its
-//! connection never is.
+//! An operation is repeated if it cannot have had an effect, because the transaction was undone or the
+//! connection was lost before the commit. A statement that commits by itself and loses its connection is
+//! never repeated.
 //!
-//! Futures are boxed here, where their bounds are generic: the compiler cannot tell any more that
-//! they are `Send` where they are put together.
+//! Futures are boxed here, where their bounds are generic, because the compiler could not prove them `Send`
+//! where they are combined.
 
 use std::fmt;
 use std::sync::Arc;
@@ -29,11 +29,11 @@ use crate::error::{Error, Result};
 /// How often an operation is repeated.
 const REPETITIONS: u32 = 3;
 
-/// The longest pause before the first repetition; it doubles.
+/// The longest pause before the first repetition. It doubles with each one.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// Compiles a body once for each driver, with `$database` to put single statements to, and
-/// repeats it while nothing has happened.
+/// Compiles a body once for each driver, with `$database` to run single statements, and repeats it as long as
+/// it had no effect.
 macro_rules! on_database {
     ($store:expr, |$database:ident| $body:expr) => {
         on_each!($store, |$database| {
@@ -51,8 +51,7 @@ macro_rules! on_database {
     };
 }
 
-/// Does the same within a transaction, which is undone unless the body has asked to keep
-/// it and has not failed.
+/// Does the same within a transaction, which is undone if the body fails or has not asked to keep it.
 macro_rules! in_transaction {
     ($store:expr, |$transaction:ident| $body:expr) => {
         on_database!($store, |database| {
@@ -70,9 +69,9 @@ macro_rules! in_transaction {
     };
 }
 
-/// Deletes, by the statement `$delete` and batch by batch, the rows whose keys a query finds, until
-/// it finds no more; the number of rows is its last value. No one waits long for the locks, and rows
-/// locked by other transactions are skipped. Returns how many rows were deleted.
+/// Deletes, with the statement `$delete` and in batches, the rows whose keys a query finds, until it finds no
+/// more rows. No other transaction waits long for the locks, and rows that others have locked are skipped.
+/// Returns how many rows were deleted.
 macro_rules! in_batches {
     ($store:expr, $delete:expr, |$transaction:ident| $find:expr) => {
         in_batches!(
@@ -107,22 +106,22 @@ macro_rules! in_batches {
     }};
 }
 
-/// How many rows are deleted at once by what deletes everything that is over.
+/// How many rows are deleted at once by methods that delete everything expired.
 pub(super) const BATCH: u32 = 200;
 
-/// Ends an operation that takes too long, its repetitions included.
+/// Fails an operation, including its repetitions, that takes too long.
 pub(super) async fn within_limit<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
     until_deadline(work).await.unwrap_or_else(|| Err(Error::store("it took too long to answer")))
 }
 
-/// Counts how often an operation was repeated.
+/// Counts the repetitions of an operation.
 #[derive(Default)]
 pub(super) struct Repetition {
     number: u32,
 }
 
 impl Repetition {
-    /// Returns `true` if the operation should be repeated, after a random pause.
+    /// Returns `true`, after a random pause, if the operation should be repeated.
     pub(super) async fn is_due(&mut self, fault: &Error) -> bool {
         if self.number == REPETITIONS || !is_harmless(fault) {
             return false;
@@ -137,7 +136,7 @@ impl Repetition {
     }
 }
 
-/// A pool, and how statements are put to it.
+/// A pool, and how statements run on it.
 pub(super) struct Database<DB: ::sqlx::Database> {
     pool: SqlxPool<DB>,
     words: Arc<Words>,
@@ -162,7 +161,7 @@ impl<DB: Dialect> Database<DB> {
         self.pool.as_sqlx().close().await;
     }
 
-    /// Names the database that the pool leads to.
+    /// Returns the name of the pool's database.
     pub(super) fn name(&self) -> DatabaseName {
         DB::name_of(&self.pool.as_sqlx().connect_options())
     }
@@ -180,7 +179,7 @@ impl<DB: Dialect> Database<DB> {
         self.words.query_as(sql)
     }
 
-    /// Returns a text with our tables' prefix.
+    /// Returns a text with the prefix of our tables.
     pub(super) fn prefixed(&self, text: &str) -> String {
         self.words.prefixed(text)
     }
@@ -199,7 +198,7 @@ where
     DB: Dialect,
     for<'c> &'c mut DB::Connection: Executor<'c, Database = DB>,
 {
-    /// Runs one statement that commits by itself; says how many rows it found and changed.
+    /// Runs one statement that commits by itself. Returns how many rows it found and changed.
     pub(super) fn execute<'a>(
         &'a self,
         query: Query<'a, DB, DB::Arguments>,
@@ -244,7 +243,7 @@ where
         })
     }
 
-    /// Reads the row of a statement that changes nothing and finds one at most.
+    /// Reads the row of a statement that changes nothing and finds at most one row.
     pub(super) fn fetch_optional<'a, O>(
         &'a self,
         query: QueryAs<'a, DB, O, DB::Arguments>,

@@ -25,7 +25,7 @@ const FIND_EXPIRED_DENIALS: &str = "
 
 const FORGET_DENIAL: &str = "DELETE FROM security_denylist WHERE jti = ?";
 
-/// How often a caller may find that another one made the row, or deleted it, a moment before.
+/// How often a caller may find that another one created or deleted the row a moment before.
 const ROUNDS: u32 = 10;
 
 #[async_trait]
@@ -70,7 +70,7 @@ impl Denylist for SqlxDatastore {
 }
 
 impl SqlxDatastore {
-    /// Denies a token that is not denied; false when it is.
+    /// Denies a token that is not denied yet. Returns `false` if it is.
     async fn deny_first(&self, jti: &str, until: Timestamp, together: &Together) -> Result<bool> {
         in_transaction!(self, |transaction| {
             let deny = transaction.query(DENY).bind(jti.to_owned()).bind(Far(until));

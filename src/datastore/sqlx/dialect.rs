@@ -1,15 +1,15 @@
-//! What differs between databases, and nothing else does.
+//! Everything that differs between the databases.
 //!
-//! Our statements are written once, in words that all three understand but for these:
+//! Our statements are written once, in SQL that all three understand, with these exceptions:
 //!
 //! | we write | SQLite | PostgreSQL | MySQL, MariaDB |
 //! |---|---|---|---|
 //! | `?` | as it is | `$1`, `$2`, … | as it is |
 //! | `FOR UPDATE`, `SKIP LOCKED` | nothing: one transaction writes at a time | as it is | as it is |
 //!
-//! No statement uses an upsert, `RETURNING`, or anything else that one of them lacks, and none
-//! relies on whether an assignment sees the old row or the new one: what is read by a later
-//! assignment is assigned last.
+//! No statement uses an upsert, `RETURNING`, or anything else that one of them lacks. No statement relies on
+//! whether an assignment sees the old row or the new one: a column that a later assignment reads is assigned
+//! last.
 
 use ::sqlx::IntoArguments;
 use ::sqlx::error::DatabaseError;
@@ -21,36 +21,36 @@ use crate::datastore::sqlx::pool::is_in_memory;
 use crate::datastore::sqlx::pool::{Backend, Options};
 use crate::datastore::sqlx::schema::Schema;
 
-/// What a database wants said or done differently.
+/// What a database requires to be done differently.
 pub(super) trait Dialect:
     Backend<Arguments: IntoArguments<Self>> + ::sqlx::database::HasStatementCache
 {
     /// Begins a transaction that writes.
     const BEGIN: &'static str = "BEGIN";
-    /// Names each setting of a connection without which our statements do something else, and is not
-    /// set: the application may have opened the pool.
+    /// Finds the settings of a connection that would change the effect of our statements. The application may
+    /// have opened the pool without them.
     const FIND_UNFIT: Option<&'static str> = None;
-    /// What is said before the schema is changed, which may take longer.
+    /// The statements that run before a migration, which may take longer than other operations.
     const BEFORE_MIGRATION: &'static [&'static str] = &[];
-    /// Names a table that a migration would take for its own though it is not, where a migration
-    /// passes over what is there.
+    /// Finds a table that a migration would wrongly take for its own, on databases where a migration skips
+    /// tables that exist.
     const FIND_FOREIGN: Option<&'static str> = None;
     /// The schema.
     const SCHEMA: &'static Schema;
 
-    /// Names the database that these options lead to.
+    /// Returns the name of the database that these options lead to.
     fn name_of(options: &Options<Self>) -> DatabaseName;
 
-    /// Says a statement in the database's own words.
+    /// Translates a statement into the database's SQL.
     fn say(sql: &str) -> String;
 
-    /// Reads how many rows a statement found and changed.
+    /// Returns how many rows a statement found and changed.
     fn rows_affected(done: &Self::QueryResult) -> u64;
 
-    /// Tells what a fault means.
+    /// Returns what a fault means.
     fn diagnose(fault: &dyn DatabaseError) -> Diagnosis;
 
-    /// Abandons a connection on which something is still under way, or that is of no further use.
+    /// Abandons a connection on which an operation is still running, or that is no longer usable.
     fn abandon(connection: &mut PoolConnection<Self>) {
         connection.close_on_drop();
     }
@@ -59,11 +59,11 @@ pub(super) trait Dialect:
 /// What a fault of the database means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Diagnosis {
-    /// The transaction was undone to let another one pass: a deadlock, a serialization failure.
+    /// The transaction was undone to let another one pass: a deadlock or a serialization failure.
     Undone,
     /// The connection has ended, or is about to.
     Disconnected,
-    /// The server takes no changes, at least not on this connection.
+    /// The server accepts no changes, at least not on this connection.
     ReadOnly,
     /// There is no such table.
     MissingTable,
@@ -73,7 +73,7 @@ pub(super) enum Diagnosis {
 
 #[cfg(feature = "sqlite")]
 impl Dialect for ::sqlx::Sqlite {
-    // A deferred transaction that reads first cannot wait for its turn to write: it fails at once.
+    // A deferred transaction that reads first cannot wait until it may write: it fails at once.
     const BEGIN: &'static str = "BEGIN IMMEDIATE";
     const FIND_UNFIT: Option<&'static str> = Some(
         "SELECT 'foreign_keys' AS name FROM pragma_foreign_keys WHERE foreign_keys = 0
@@ -110,17 +110,18 @@ impl Dialect for ::sqlx::Sqlite {
         }
     }
 
-    /// There is no server to lose, and a database in memory lives with its connection.
+    /// There is no server whose connection could be lost, and a database in memory lives as long as its
+    /// connection.
     fn abandon(_connection: &mut PoolConnection<Self>) {}
 }
 
 #[cfg(feature = "postgres")]
 impl Dialect for ::sqlx::Postgres {
-    // Whatever the role's own level is: our statements decide by themselves, and a stricter one
-    // would only have them fail and be repeated.
+    // Overrides the database role's own level. Our statements need no stricter one, which would only make
+    // them fail and be repeated.
     const BEGIN: &'static str = "BEGIN ISOLATION LEVEL READ COMMITTED";
-    // Nothing is asked of its connections: times and texts are sent in binary and as UTF-8, whatever the
-    // time zone and the locale are.
+    // Connections need no settings: times and texts are sent in binary and as UTF-8, independent of the time
+    // zone and the locale.
     const BEFORE_MIGRATION: &'static [&'static str] =
         &["SET LOCAL lock_timeout = '60s'", "SET LOCAL statement_timeout = 0"];
     const SCHEMA: &'static Schema = &crate::datastore::sqlx::schema::POSTGRES;
@@ -151,10 +152,9 @@ impl Dialect for ::sqlx::Postgres {
             Some("25006") => Diagnosis::ReadOnly,
             // undefined_table
             Some("42P01") => Diagnosis::MissingTable,
-            // The server ends, or has ended this session.
+            // The server shuts down, or has ended this session.
             Some("57P01" | "57P02" | "57P03" | "57P05" | "25P03") => Diagnosis::Disconnected,
-            // A statement that was prepared before the schema was changed is of no use any more on
-            // this connection.
+            // A statement that was prepared before a change of the schema no longer works on this connection.
             Some("0A000") if fault.message().contains("cached plan") => Diagnosis::Disconnected,
             // connection exceptions
             Some(code) if code.starts_with("08") => Diagnosis::Disconnected,
@@ -165,10 +165,10 @@ impl Dialect for ::sqlx::Postgres {
 
 #[cfg(feature = "mysql")]
 impl Dialect for ::sqlx::MySql {
-    // The level of the one transaction that follows, in one round trip. At the server's own level, a change
-    // that waited for a lock would still read what was there before.
+    // Sets the level of the transaction that follows, in one round trip. At the server's own level, a change
+    // that waited for a lock would still read the rows from before.
     const BEGIN: &'static str = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED; BEGIN";
-    // Without strict mode a value that is too long is cut instead of refused.
+    // Without strict mode, a value that is too long is truncated instead of refused.
     const FIND_UNFIT: Option<&'static str> = Some(
         "SELECT 'sql_mode' AS name FROM DUAL WHERE @@sql_mode NOT LIKE '%STRICT_%'
          UNION ALL

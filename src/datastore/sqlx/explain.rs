@@ -1,4 +1,4 @@
-//! The plans of the statements that requests wait for: each finds its rows by an index.
+//! Checks the plans of the statements that requests wait for: each finds its rows by an index.
 
 #![cfg(all(test, feature = "testing"))]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test ends by a panic")]
@@ -53,13 +53,13 @@ use crate::datastore::sqlx::user::{
 use crate::datastore::sqlx::user_change::UPDATE_USER;
 use crate::testing::TestDatabase;
 
-/// How a database tells of its plans.
+/// How a database explains its plans.
 trait Explain: Dialect {
     const EXPLAIN: &'static str;
-    /// What makes the plan the one that a large table gets.
+    /// The statements that make the plan the one that a large table gets.
     const BEFORE: &'static [&'static str];
 
-    /// Names the steps that read more of a table than an index leads them to.
+    /// Returns the steps that read more of a table than an index leads them to.
     fn faults(plan: &[Self::Row]) -> Vec<String>;
 }
 
@@ -79,7 +79,7 @@ impl Explain for ::sqlx::Postgres {
     const EXPLAIN: &'static str = "EXPLAIN";
     const BEFORE: &'static [&'static str] = &["ANALYZE", "SET enable_seqscan = off"];
 
-    /// An index that is read from end to end has no condition.
+    /// A step that reads an index from end to end has no condition.
     fn faults(plan: &[Self::Row]) -> Vec<String> {
         let lines: Vec<String> = plan.iter().map(|line| line.get(0)).collect();
         let scans =
@@ -100,7 +100,7 @@ impl Explain for ::sqlx::MySql {
     fn faults(plan: &[Self::Row]) -> Vec<String> {
         let fault = |step: &Self::Row| {
             let text = |column: &str| -> Option<String> { step.try_get_unchecked(column).unwrap() };
-            // What an insertion goes to is not read.
+            // The table of an insertion is not read.
             let is_read = text("select_type").as_deref() != Some("INSERT");
             let (table, kind) = (text("table").filter(|_| is_read)?, text("type")?);
             matches!(kind.as_str(), "ALL" | "index").then(|| format!("{table} by {kind}"))

@@ -1,4 +1,4 @@
-//! Times that lie far ahead.
+//! Times in the far future.
 
 use std::result::Result as StdResult;
 
@@ -8,11 +8,11 @@ use ::sqlx::{Encode, Type};
 
 use crate::clock::Timestamp;
 
-/// A time that may be beyond the year 2038, as a parameter of a statement.
+/// A parameter of a statement with a time that may be after the year 2038.
 ///
-/// sqlx hands a `DateTime<Utc>` to MySQL and MariaDB as a `TIMESTAMP`, which ends on 2038-01-19 there, whatever
-/// the column holds: one beyond is taken for `NULL`. As a `DATETIME`, which the columns are, it goes on to the
-/// year 9999.
+/// sqlx sends a `DateTime<Utc>` to MySQL and MariaDB as a `TIMESTAMP`, which ends on 2038-01-19, whatever the
+/// type of the column: a later time is taken for `NULL`. The columns have the type `DATETIME`, which lasts
+/// until the year 9999, and this parameter is sent as one.
 pub(super) struct Far(pub(super) Timestamp);
 
 macro_rules! bound_as {

@@ -1,4 +1,4 @@
-//! What goes wrong in a database, and what it means.
+//! Failures of a database, and what they mean.
 
 use ::sqlx::error::ErrorKind;
 
@@ -10,7 +10,7 @@ use crate::error::Error;
 #[error("{source}{}", self.hint())]
 pub(super) struct Fault {
     pub(super) source: ::sqlx::Error,
-    /// Nothing has happened, and it may be different next time.
+    /// Whether it had no effect and may not happen again.
     pub(super) is_harmless: bool,
 }
 
@@ -35,7 +35,7 @@ impl Fault {
         self.source.as_database_error().is_some_and(|fault| fault.kind() == kind)
     }
 
-    /// Names the cure for what a pooler does to prepared statements (invalid_sql_statement_name,
+    /// Returns the remedy if a pooler broke prepared statements (invalid_sql_statement_name,
     /// duplicate_prepared_statement).
     fn hint(&self) -> &'static str {
         let code = self.source.as_database_error().and_then(|fault| fault.code());
@@ -50,21 +50,21 @@ impl Fault {
     }
 }
 
-/// Returns `true` if nothing has happened, and it may be different next time.
+/// Returns `true` if the operation had no effect and may succeed next time.
 pub(super) fn is_harmless(fault: &Error) -> bool {
     Fault::in_error(fault).is_some_and(|fault| fault.is_harmless)
 }
 
-/// Returns `true` if a row was refused because there is one of the same key.
+/// Returns `true` if a row was refused because its key is taken.
 pub(super) fn is_unique_violation(fault: &Error) -> bool {
     Fault::in_error(fault).is_some_and(|fault| fault.is_of(ErrorKind::UniqueViolation))
 }
 
-/// Returns `true` if a row was refused because there is one of the same key, of one whose name ends like
-/// this.
+/// Returns `true` if a row was refused because its key is taken, and the name of this key ends with one of
+/// `keys`.
 ///
-/// PostgreSQL names the key by itself; MySQL and SQLite do at the end of the message, MySQL behind the
-/// value, which a client can choose.
+/// PostgreSQL reports the name of the key separately. MySQL and SQLite report it at the end of the message,
+/// MySQL after the value, which a client can choose.
 pub(super) fn is_unique_violation_of(fault: &Error, keys: &[&str]) -> bool {
     let source = Fault::in_error(fault).and_then(|fault| fault.source.as_database_error());
     let Some(source) = source.filter(|source| source.is_unique_violation()) else {
@@ -75,12 +75,12 @@ pub(super) fn is_unique_violation_of(fault: &Error, keys: &[&str]) -> bool {
     keys.iter().any(|key| name.ends_with(key))
 }
 
-/// Returns `true` if a row was refused because what it belongs to is not there.
+/// Returns `true` if a row was refused because the row that it belongs to does not exist.
 pub(super) fn is_foreign_key_violation(fault: &Error) -> bool {
     Fault::in_error(fault).is_some_and(|fault| fault.is_of(ErrorKind::ForeignKeyViolation))
 }
 
-/// Returns `true` if a table is not there.
+/// Returns `true` if a table does not exist.
 pub(super) fn is_missing_table<DB: Dialect>(fault: &Error) -> bool {
     Fault::in_error(fault)
         .is_some_and(|fault| diagnose::<DB>(&fault.source) == Diagnosis::MissingTable)
@@ -94,17 +94,18 @@ fn diagnose<DB: Dialect>(fault: &::sqlx::Error) -> Diagnosis {
     }
 }
 
-/// A failure before the commit: nothing has happened.
+/// Wraps a failure before the commit: the operation had no effect.
 pub(super) fn failed<DB: Dialect>(fault: ::sqlx::Error) -> Error {
     Error::store(Fault::new::<DB>(fault, false))
 }
 
-/// A failure of a commit: whether anything has happened is not known if the connection was lost.
+/// Wraps a failure of a commit: if the connection was lost, it is unknown whether the operation had an
+/// effect.
 pub(super) fn uncertain<DB: Dialect>(fault: ::sqlx::Error) -> Error {
     Error::store(Fault::new::<DB>(fault, true))
 }
 
-/// Notes a fault after which a connection is of no further use.
+/// Records whether a connection is no longer usable after a fault.
 pub(super) fn judge<DB: Dialect, T>(
     outcome: ::sqlx::Result<T>,
     is_spent: &mut bool,

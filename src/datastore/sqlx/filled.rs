@@ -1,4 +1,4 @@
-//! A database in which every table is filled, for the plans of statements.
+//! A database with rows in every table, to check the plans of statements.
 
 #![cfg(all(test, feature = "testing"))]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test ends by a panic")]
@@ -24,17 +24,17 @@ use crate::datastore::together::Together;
 use crate::datastore::user::{NewUser, UserDatastore};
 use crate::user::{Email, Method, PermissionName, Proof, Proofs, RoleName, User, UserId, Username};
 
-/// Enough rows for an index to be worth its while.
+/// Enough rows to make an index worthwhile.
 const USERS: usize = 200;
 
-/// Fills every table; gives one of the users, and the digest by which everything of theirs goes.
+/// Fills every table. Returns one of the users, and the digest that all rows of this user have as their key.
 pub(super) async fn fill(store: &SqlxDatastore, now: Timestamp) -> (User, Digest) {
     let roles = ["admin", "editor", "reader"].map(|name| RoleName::parse(name).unwrap());
     for role in &roles {
         assert!(store.create_role(role, "").await.unwrap());
     }
-    // Most permissions belong to roles that a user does not have, and that come before theirs: read in
-    // order, theirs would be found late.
+    // Most permissions belong to roles that the user does not have, and that come before the user's own: read
+    // in order, the user's would be found late.
     let others = (0..USERS).map(|number| RoleName::parse(&format!("a{number}")).unwrap());
     for role in others.chain(roles.clone()) {
         store.create_role(&role, "").await.unwrap();
@@ -44,7 +44,7 @@ pub(super) async fn fill(store: &SqlxDatastore, now: Timestamp) -> (User, Digest
             assert!(granted.unwrap());
         }
     }
-    // Most of what is included, too.
+    // So do most of the inclusions.
     for (role, included) in [("a1", "a2"), ("admin", "editor"), ("editor", "reader")] {
         let (role, included) = (RoleName::parse(role).unwrap(), RoleName::parse(included).unwrap());
         let included = store.include_role(&role, &included, &Together::nothing()).await;
@@ -142,7 +142,7 @@ pub(super) async fn fill(store: &SqlxDatastore, now: Timestamp) -> (User, Digest
             database.execute(create).await
         });
         assert_eq!(created.unwrap(), 1);
-        // Of a queue, little is due.
+        // Few mails of the outbox are due.
         let at = now + TimeDelta::seconds(i64::try_from(number).unwrap());
         let mail =
             NewMail::new(&crate::text::Text::new("welcome", "Welcome"), &user.email, at).unwrap();

@@ -1,8 +1,9 @@
-//! Roles, and what they include.
+//! Roles, and the roles that they include.
 //!
-//! `security_roles_inclusions` holds what was told, `security_roles_included` what comes of it, so that
-//! a request is recognised without following a chain. An inclusion adds to the second in one statement;
-//! when one goes, it is made anew from the first, for much of it may be reached another way.
+//! `security_roles_inclusions` holds the direct inclusions. `security_roles_included` holds all inclusions
+//! that follow from them, so that a request does not have to follow a chain. A new inclusion is added to the
+//! second table in one statement. When an inclusion is removed, the second table is computed again from the
+//! first, because a role may still be reached another way.
 
 use std::collections::BTreeSet;
 
@@ -16,11 +17,11 @@ use crate::datastore::together::Together;
 use crate::error::Result;
 use crate::user::RoleName;
 
-/// A change of what roles include locks all roles, in one order: each inclusion alone may be without
-/// a circle, and two at once not.
+/// A change of inclusions locks all roles, in one order: two concurrent inclusions may form a circle that
+/// neither forms alone.
 const LOCK_ROLES: &str = "SELECT name FROM security_roles ORDER BY name FOR UPDATE";
 
-/// Read behind the lock, and so as the one who had it before has left it.
+/// Read after the lock, and therefore as the previous holder of the lock left it.
 const LIST_INCLUSIONS: &str = "SELECT role_name, included_name FROM security_roles_inclusions";
 
 const LIST_INCLUDED: &str = "SELECT role_name, included_name FROM security_roles_included";
@@ -34,7 +35,7 @@ const REMOVE_INCLUSION: &str =
 const ADD_INCLUDED: &str =
     "INSERT INTO security_roles_included (role_name, included_name) VALUES (?, ?)";
 
-/// A role that an older version made, or an operator by hand, does not include itself yet.
+/// A role that an older version created, or an operator by hand, does not include itself yet.
 const ADD_THEMSELVES: &str = "
     INSERT INTO security_roles_included (role_name, included_name)
     SELECT r.name, r.name FROM security_roles r
@@ -42,7 +43,7 @@ const ADD_THEMSELVES: &str = "
         SELECT 1 FROM security_roles_included i
         WHERE i.role_name = r.name AND i.included_name = r.name)";
 
-/// Whatever includes the one role includes whatever the other one includes.
+/// Every role that includes the first also includes all roles that the second includes.
 const JOIN_INCLUDED: &str = "
     INSERT INTO security_roles_included (role_name, included_name)
     SELECT above.role_name, below.included_name
@@ -55,8 +56,8 @@ const JOIN_INCLUDED: &str = "
 const REMOVE_INCLUDED: &str =
     "DELETE FROM security_roles_included WHERE role_name = ? AND included_name = ?";
 
-/// What may still name a role that an operator has deleted by hand, past the foreign keys. A role that is
-/// made again must find none of it.
+/// Rows that may still name a role that an operator has deleted by hand, despite the foreign keys. A new role
+/// of the same name must not find them.
 const FORGET_ROLE: [&str; 6] = [
     "DELETE FROM security_users_roles WHERE role_name = ?",
     "DELETE FROM security_roles_permissions WHERE role_name = ?",
@@ -71,11 +72,12 @@ row! {
 }
 
 row! {
-    /// A role and one that it includes.
+    /// A role and a role that it includes.
     InclusionRow { role_name: String, included_name: String }
 }
 
-/// Reads, in a transaction, which roles there are and what they include; no other transaction changes it then.
+/// Reads, in a transaction, which roles exist and what they include. No other transaction changes them
+/// meanwhile.
 macro_rules! lock_hierarchy {
     ($transaction:ident) => {{
         let lock = $transaction.query_as(LOCK_ROLES);
@@ -87,7 +89,7 @@ macro_rules! lock_hierarchy {
     }};
 }
 
-/// Writes down what comes of the inclusions, in a transaction that has locked them.
+/// Stores what follows from the inclusions, in a transaction that has locked them.
 macro_rules! write_closure {
     ($transaction:ident, $hierarchy:expr) => {{
         let list = $transaction.query_as(LIST_INCLUDED);

@@ -1,4 +1,4 @@
-//! Accounts that come to an end without an operator.
+//! Accounts that end without an operator.
 
 use rocket::async_trait;
 
@@ -14,7 +14,7 @@ use crate::datastore::together::Together;
 use crate::error::Result;
 use crate::user::{User, UserId, Username};
 
-/// Which users are closed for good: nothing leads back to them any more.
+/// Selects the closed users who can no longer take their account back.
 macro_rules! closed_for_good {
     ($before:literal, $after:literal) => {
         concat!(
@@ -65,7 +65,7 @@ const FIND_EXPIRED: &str = "
 
 const DELETE_EXPIRED: &str = "DELETE FROM security_users WHERE id = ? AND expires_at <= ?";
 
-/// Whether it expires decides about the username, so that goes last.
+/// The expiry decides about the username, so it is assigned last.
 pub(super) const CONTEST_USER: &str = "
     UPDATE security_users
     SET password_hash = CASE WHEN ? THEN password_hash ELSE NULL END,
@@ -129,7 +129,8 @@ impl LapseStore for SqlxDatastore {
         together: &Together,
     ) -> Result<bool> {
         in_transaction!(self, |transaction| {
-            // A way back to this user is made before the look, or waits.
+            // Another transaction that creates a lasting token for this user has done so before the look, or
+            // waits.
             let lock = transaction.query(LOCK_USER).bind(id.as_uuid());
             transaction.execute(lock).await?;
             let id = id.as_uuid();

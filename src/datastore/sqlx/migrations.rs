@@ -1,14 +1,14 @@
-//! The schema, embedded, and how it is brought up to date.
+//! Applies the embedded migrations.
 //!
 //! The files in `migrations/` have the same numbers and names for each database, and the table
-//! `security_migrations` holds what was applied, with checksums. sqlx's own migrator is not used,
-//! for it cannot resume on MySQL what was interrupted, needs locks that distributed databases do
-//! not have, and prepares statements that a pooler in transaction mode loses.
+//! `security_migrations` lists the applied ones with their checksums. sqlx's own migrator is not used: it
+//! cannot resume an interrupted migration on MySQL, needs locks that distributed databases do not have, and
+//! prepares statements that a pooler in transaction mode loses.
 //!
-//! SQLite and PostgreSQL apply everything in one transaction. MySQL cannot: there every statement
-//! of a migration has to be one that does nothing the second time, and a lock lets one instance
-//! work at a time. Wherever two meet nevertheless, the number of the migration, which is the
-//! primary key, lets one of them pass, and the other looks again.
+//! SQLite and PostgreSQL apply everything in one transaction. MySQL cannot: there, every statement of a
+//! migration must do nothing when it runs again, and a lock lets one instance work at a time. If two
+//! instances meet nevertheless, the number of the migration, which is the primary key, lets one of them pass,
+//! and the other looks again.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -26,11 +26,11 @@ use crate::datastore::sqlx::schema::Schema;
 use crate::datastore::sqlx::transaction::Transaction;
 use crate::error::{Error, Result};
 
-/// How often, and with what pause, it is tried while another instance does the same.
+/// How often it is tried, and with what pause, while another instance migrates.
 const ATTEMPTS: u32 = 5;
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// Applies what is not applied yet.
+/// Applies the migrations that are not applied yet.
 pub(super) async fn run<DB>(database: &Database<DB>) -> Result<()>
 where
     DB: Dialect,
@@ -39,7 +39,7 @@ where
     for<'c> &'c mut DB::Connection: Executor<'c, Database = DB>,
 {
     check_connection(database).await?;
-    // A database user who may not change the schema need not, if nothing is missing.
+    // A database user who may not change the schema does not need to if nothing is missing.
     match check_applied(database).await {
         Ok(()) => return Ok(()),
         Err(Error::Schema { .. }) => {}
@@ -54,7 +54,7 @@ where
     run_once(database).await
 }
 
-/// Checks that everything is applied, and changes nothing.
+/// Checks that every migration is applied, and changes nothing.
 pub(super) async fn check<DB>(database: &Database<DB>) -> Result<()>
 where
     DB: Dialect,
@@ -85,7 +85,7 @@ where
     }
 }
 
-/// Refuses a pool whose connections are set otherwise than our statements need it.
+/// Refuses a pool whose connections lack settings that our statements need.
 async fn check_connection<DB>(database: &Database<DB>) -> Result<()>
 where
     DB: Dialect,
@@ -115,7 +115,7 @@ where
     for<'c> &'c mut DB::Connection: Executor<'c, Database = DB>,
 {
     let mut lease = database.acquire().await?;
-    // What is set for the migration, and its lock, ends with the connection.
+    // The settings for the migration, and its lock, end with the connection.
     lease.spend();
     let mut transaction = lease.begin().await?;
     transaction.keep();
@@ -164,7 +164,7 @@ where
     Ok(())
 }
 
-/// Returns what is not applied yet, or says why nothing must be.
+/// Returns the migrations that are not applied yet, or the reason why none may be applied.
 fn pending(schema: &Schema, applied: Vec<AppliedRow>) -> Result<Vec<Migration>> {
     let mut applied: BTreeMap<i64, AppliedRow> =
         applied.into_iter().map(|row| (row.version, row)).collect();
@@ -198,7 +198,7 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 row! {
-    /// A migration that was applied.
+    /// An applied migration.
     AppliedRow { version: i64, name: String, checksum: String }
 }
 

@@ -1,11 +1,11 @@
-//! The store in a database, through sqlx: SQLite, PostgreSQL, MySQL and MariaDB.
+//! The store in a database, with sqlx: SQLite, PostgreSQL, MySQL and MariaDB.
 //!
-//! One file a capability, one place a query: the SQL is static text with `?` for its values, and
-//! `on_database!` compiles each body for every driver that is enabled. What differs between
-//! databases stands in `dialect.rs`, how a statement is put and repeated in `database.rs`, what a
-//! failure means in `fault.rs`, the tables in `schema.rs`, and their making in `migrations/`.
+//! Each capability has one file, and each query is written once: the SQL is static text with `?` for its
+//! values, and `on_database!` compiles each body for every enabled driver. The differences between databases
+//! are in `dialect.rs`, the running and repeating of statements in `database.rs`, the meaning of failures in
+//! `fault.rs`, the tables in `schema.rs`, and the statements that create them in `migrations/`.
 
-// Without a driver nothing is left of the bodies, and the type has no value.
+// Without a driver, the bodies are empty, and the type has no value.
 #![cfg_attr(
     not(any(feature = "sqlite", feature = "postgres", feature = "mysql")),
     allow(unused, clippy::all, reason = "no driver is compiled in")

@@ -1,11 +1,11 @@
-//! Which database a pool leads to, in words.
+//! The name of a database, for messages.
 
 use std::fmt;
 #[cfg(feature = "sqlite")]
 use std::path::Path;
 use std::path::PathBuf;
 
-/// The kind and the place of a database, without its users and passwords.
+/// The kind and the place of a database, without users and passwords.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct DatabaseName {
     text: String,
@@ -14,7 +14,7 @@ pub(crate) struct DatabaseName {
 }
 
 impl DatabaseName {
-    /// Names a file.
+    /// Creates the name of a database in a file.
     #[cfg(feature = "sqlite")]
     pub(super) fn of_file(path: &Path) -> Self {
         let absolute = || std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
@@ -22,16 +22,16 @@ impl DatabaseName {
         Self { text: format!("sqlite:{}", file.display()), file: Some(file) }
     }
 
-    /// Names a database in memory.
+    /// Creates the name of a database in memory.
     #[cfg(feature = "sqlite")]
     pub(super) fn in_memory() -> Self {
         Self { text: "sqlite::memory:".to_owned(), file: None }
     }
 
-    /// Names a database on a server.
+    /// Creates the name of a database on a server.
     #[cfg(any(feature = "postgres", feature = "mysql"))]
     pub(super) fn on_server(kind: &str, host: &str, port: u16, database: &str) -> Self {
-        // A socket's folder stands for the host, too.
+        // The folder of a socket also counts as a host.
         let host = if host == "localhost" { "127.0.0.1" } else { host };
         Self { text: format!("{kind}://{host}:{port}/{database}"), file: None }
     }

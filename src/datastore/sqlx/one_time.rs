@@ -27,7 +27,8 @@ pub(super) const FIND_TOKEN: &str = "
     FROM security_one_time_tokens
     WHERE digest = ? AND purpose = ? AND expires_at > ?";
 
-/// Read under the lock of its user, who drops it when taking the account back.
+/// Finds the mail of a lasting token, under the lock of its user: a user who takes the account back drops
+/// this mail.
 pub(super) const FIND_MAIL: &str = "SELECT id FROM security_outbox WHERE id = ?";
 
 pub(super) const FIND_NEWER_TOKENS: &str = "
@@ -73,7 +74,7 @@ macro_rules! bind_token {
 impl OneTimeStore for SqlxDatastore {
     async fn create_token(&self, token: &OneTimeToken, epoch: i64) -> Result<bool> {
         in_transaction!(self, |transaction| {
-            // Others that create a token for this user, or change the user, wait.
+            // Others that create a token for this user, or change the user, wait here.
             let lock = transaction.query(LOCK_USER).bind(token.user_id.as_uuid());
             transaction.execute(lock).await?;
             let replace = transaction.query(DELETE_TOKEN_OF_MAIL).bind(token.mail_id);
@@ -144,11 +145,11 @@ impl OneTimeStore for SqlxDatastore {
             let Some(row) = row else {
                 return Ok(None);
             };
-            // The user first, then what is theirs: in any other order two changes of one user
-            // would wait for each other.
+            // The user is locked first, then the user's rows: in any other order, two changes of one user
+            // could wait for each other.
             let lock = transaction.query(LOCK_USER).bind(row.user_id);
             transaction.execute(lock).await?;
-            // Deleting is what decides between callers; reading before it decides nothing.
+            // The deletion decides which caller succeeds; a read before it decides nothing.
             let consume = transaction.query(DELETE_TOKEN).bind(digest.as_bytes().to_vec());
             if transaction.execute(consume).await? != 1 {
                 return Ok(None);
@@ -171,7 +172,7 @@ impl OneTimeStore for SqlxDatastore {
         let Some(found) = self.find_token(digest, purpose, now).await? else {
             return Ok(None);
         };
-        // Deleting is what decides between callers; reading before it decides nothing.
+        // The deletion decides which caller succeeds; a read before it decides nothing.
         on_database!(self, |database| {
             let spend = database.query(DELETE_TOKEN).bind(digest.as_bytes().to_vec());
             let is_spent = database.execute(spend).await? == 1;
@@ -247,6 +248,6 @@ impl TokenRow {
 }
 
 row! {
-    /// That there is a mail.
+    /// The row of an existing mail.
     MailRow { id: uuid::Uuid }
 }

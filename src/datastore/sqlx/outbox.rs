@@ -58,7 +58,7 @@ macro_rules! bind_mail {
     }};
 }
 
-/// Takes in, within a transaction, what is committed with a change.
+/// Stores, within a transaction, the mails that are committed with a change.
 macro_rules! push_all {
     ($transaction:ident, $together:expr) => {
         for mail in &$together.mail {
@@ -90,7 +90,7 @@ macro_rules! push_all {
 pub(super) use bind_mail;
 pub(super) use push_all;
 
-/// Reads whole mails; `$which` says which.
+/// Selects whole mails. `$which` is the condition.
 macro_rules! select_mail {
     ($which:literal) => {
         concat!(
@@ -105,7 +105,7 @@ macro_rules! select_mail {
     };
 }
 
-/// A mail that another worker is taking is passed over.
+/// Skips mails that another worker is leasing.
 pub(super) const FIND_DUE: &str = select_mail!(
     "WHERE urgent = ? AND next_attempt_at <= ?
     ORDER BY next_attempt_at, id LIMIT ? FOR UPDATE SKIP LOCKED"
@@ -226,7 +226,7 @@ impl OutboxAdmin for SqlxDatastore {
     }
 }
 
-/// Writes what a template sees as JSON; nothing when it sees nothing.
+/// Returns the values for a template as JSON, or `None` if there are none.
 pub(super) fn write_context(context: &BTreeMap<String, String>) -> Option<String> {
     (!context.is_empty()).then(|| serde_json::json!(context).to_string())
 }
@@ -274,13 +274,13 @@ row! {
 }
 
 impl MailRow {
-    /// Returns the mail, handed out once more than the row says.
+    /// Returns the leased mail, with one attempt more than the row says.
     fn leased(self) -> Result<OutboxMail> {
         let attempts = read_attempts(self.attempts + 1)?;
         Ok(OutboxMail { mail: self.read()?, attempts })
     }
 
-    /// Returns the mail as its operator sees it.
+    /// Returns the mail as operators see it.
     fn listed(mut self) -> Result<ListedMail> {
         Ok(ListedMail {
             state: MailState::new(self.next_attempt_at, self.lease.is_some()),

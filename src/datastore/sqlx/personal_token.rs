@@ -1,4 +1,4 @@
-//! Tokens that people make for programs of theirs.
+//! Personal access tokens.
 
 use rocket::async_trait;
 use uuid::Uuid;
@@ -64,7 +64,7 @@ impl PersonalTokenStore for SqlxDatastore {
         let scopes = write_scopes(&token.scopes);
         in_transaction!(self, |transaction| {
             let user = token.user_id.as_uuid();
-            // Others that create a token for this user, or change the user, wait.
+            // Others that create a token for this user, or change the user, wait here.
             let lock = transaction.query(LOCK_USER).bind(user);
             transaction.execute(lock).await?;
             let list = transaction.query_as(LIST_PERSONAL_TOKEN_NAMES).bind(user);
@@ -157,7 +157,7 @@ impl PersonalTokenStore for SqlxDatastore {
 }
 
 row! {
-    /// What a token is called.
+    /// The name of a token.
     NameRow { name: String }
 }
 
@@ -192,7 +192,7 @@ impl TokenRow {
     }
 }
 
-/// Writes scopes as RFC 6749, section 3.3, does: no name has a blank.
+/// Joins scopes as RFC 6749, section 3.3, does. No name contains a space.
 fn write_scopes(scopes: &[ScopeName]) -> String {
     let names: Vec<&str> = scopes.iter().map(ScopeName::as_str).collect();
     names.join(" ")

@@ -1,4 +1,4 @@
-//! The connection pool, for us and for applications.
+//! The connection pool, for the framework and for applications.
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,12 +11,11 @@ use rocket_db_pools::{Config, Error};
 use sqlx::pool::{PoolConnection, PoolOptions};
 use sqlx::{ConnectOptions, Connection, Database, Executor};
 
-/// A pool of sqlx 0.9 for `rocket_db_pools`, and the one that this framework uses.
+/// A pool of sqlx 0.9 for `rocket_db_pools`. The framework uses the same type.
 ///
-/// An application that keeps its own tables in the same SQLite database uses this type too, with
-/// `sqlx = "0.9"`. Cargo links one version of `libsqlite3-sys` into a program. sqlx 0.9 takes 0.30.1 to
-/// 0.37, as `rusqlite` 0.32 to 0.39 does. `rocket_db_pools`' own `sqlx_sqlite` takes 0.26, so it is not an
-/// option.
+/// Use it for the application's own tables in the same SQLite database, too, together with `sqlx = "0.9"`.
+/// Cargo links only one version of `libsqlite3-sys` into a program. sqlx 0.9 takes 0.30.1 to 0.37, as
+/// `rusqlite` 0.32 to 0.39 does. `rocket_db_pools`' own `sqlx_sqlite` takes 0.26, so it is not an option.
 ///
 /// ```
 /// use rocket_db_pools::Database;
@@ -29,7 +28,7 @@ use sqlx::{ConnectOptions, Connection, Database, Executor};
 pub struct SqlxPool<DB: Database>(sqlx::Pool<DB>);
 
 impl<DB: Database> SqlxPool<DB> {
-    /// Uses a pool that is open already.
+    /// Creates the value from a pool that is already open.
     pub fn new(pool: sqlx::Pool<DB>) -> Self {
         Self(pool)
     }
@@ -45,14 +44,18 @@ where
     Options<DB>: FromStr<Err = sqlx::Error>,
     for<'c> &'c mut DB::Connection: Executor<'c, Database = DB>,
 {
-    /// Opens a pool of at most `max_connections`, as the framework opens its own: with the settings
-    /// of [`Backend::tune`], what [`Backend::SESSION`] says on each connection, a wait of two
-    /// seconds for a connection, and a SQLite file that is made, if it is not there, for its owner
-    /// alone. Not for a pooler in transaction mode, whose connections are others' next.
+    /// Opens a pool of at most `max_connections`, in the same way as the framework opens its own:
+    ///
+    /// - with the settings of [`Backend::tune`],
+    /// - with the statements of [`Backend::SESSION`] on each new connection,
+    /// - with a wait of two seconds for a connection,
+    /// - and with a new SQLite file, if there is none, that only its owner can read and write.
+    ///
+    /// Do not use it with a pooler in transaction mode, which passes the connections on to other clients.
     ///
     /// # Errors
     ///
-    /// [`Error::Store`](crate::Error::Store) when the database cannot be opened.
+    /// [`Error::Store`](crate::Error::Store) if the database cannot be opened.
     pub async fn open(url: &str, max_connections: u32) -> crate::error::Result<Self> {
         let figment = Figment::from(("url", url))
             .merge(("max_connections", max_connections))
@@ -80,11 +83,11 @@ impl<DB: Database> fmt::Debug for SqlxPool<DB> {
 /// three.
 pub(super) const CONNECT_TIMEOUT: u64 = 2;
 
-/// How often, and with what pause, opening is tried while another process opens the same new file.
+/// How often it is tried, and with what pause, while another process opens the same new file.
 const BUSY_ATTEMPTS: u32 = 40;
 const BUSY_PAUSE: Duration = Duration::from_millis(50);
 
-/// How long it is tried once more to learn why a database does not answer.
+/// How long to connect once more to learn why a database does not answer.
 const WHY: Duration = Duration::from_secs(2);
 
 /// The options with which a database's connections are opened.
@@ -92,21 +95,21 @@ pub(super) type Options<DB> = <<DB as Database>::Connection as Connection>::Opti
 
 /// A database that [`SqlxPool`] can open.
 pub trait Backend: Database {
-    /// How long a connection is used: a server that was moved is followed within this time.
+    /// How long a connection is used. If the server has moved, the pool follows it within this time.
     const MAX_LIFETIME: Option<Duration> = Some(Duration::from_secs(1_800));
 
-    /// What is said once on each connection of a pool that is opened here. It bounds what a
-    /// statement does to the server after its caller has given up.
+    /// The statements that run once on each connection of a pool that is opened here. They limit how long a
+    /// statement may keep the server busy after its caller has given up.
     const SESSION: &'static [&'static str] = &[];
 
-    /// Sets what every connection needs.
+    /// Sets the options that every connection needs.
     fn tune(options: Options<Self>) -> Options<Self>;
 
-    /// Prepares what has to be there before the first connection.
+    /// Prepares what must exist before the first connection.
     ///
     /// # Errors
     ///
-    /// Whatever keeps the database from being opened.
+    /// The reason why the database cannot be opened.
     fn prepare(_options: &Options<Self>) -> Result<(), sqlx::Error> {
         Ok(())
     }
@@ -116,7 +119,7 @@ pub trait Backend: Database {
         false
     }
 
-    /// Says how many connections make sense, given how many were asked for.
+    /// Returns how many connections make sense if `wanted` were requested.
     fn max_connections(_options: &Options<Self>, wanted: u32) -> u32 {
         wanted
     }
@@ -124,14 +127,14 @@ pub trait Backend: Database {
 
 #[cfg(feature = "sqlite")]
 impl Backend for sqlx::Sqlite {
-    /// There is no server to be moved, and a database in memory lives with its connection.
+    /// There is no server that could move, and a database in memory lives as long as its connection.
     const MAX_LIFETIME: Option<Duration> = None;
 
-    /// Write-ahead log, so that reading does not wait for writing; foreign keys; and two seconds
-    /// of patience with another writer.
+    /// Sets the write-ahead log, so that readers do not wait for writers; foreign keys; and a wait of two
+    /// seconds for another writer.
     ///
-    /// With `synchronous = NORMAL` a commit survives the end of the process at any moment; after a
-    /// loss of power the last ones may be missing, and the file is never damaged.
+    /// With `synchronous = NORMAL`, a commit survives the end of the process at any moment. After a power
+    /// failure the last commits may be missing, but the file is never damaged.
     fn tune(options: Options<Self>) -> Options<Self> {
         options
             .create_if_missing(true)
@@ -141,8 +144,8 @@ impl Backend for sqlx::Sqlite {
             .busy_timeout(Duration::from_secs(2))
     }
 
-    /// Makes the file for its owner alone (mode 0600), if it is not there: it holds addresses and
-    /// hashes. SQLite gives its log the same mode.
+    /// Creates the file, if it does not exist, for its owner alone (mode 0600), because it holds addresses
+    /// and hashes. SQLite creates its log with the same mode.
     fn prepare(options: &Options<Self>) -> Result<(), sqlx::Error> {
         let path = options.get_filename();
         let is_file = !path.as_os_str().is_empty()
@@ -161,7 +164,7 @@ impl Backend for sqlx::Sqlite {
         })
     }
 
-    /// Switching a new file to the write-ahead log is the one thing SQLite does not wait for.
+    /// Switching a new file to the write-ahead log is the one operation that SQLite does not wait for.
     fn is_busy(fault: &sqlx::Error) -> bool {
         let code = fault.as_database_error().and_then(|fault| fault.code());
         code.is_some_and(|code| code == "5" || code == "261")
@@ -187,8 +190,8 @@ impl Backend for sqlx::Postgres {
         "SET idle_in_transaction_session_timeout = '10s'",
     ];
 
-    /// Leaves out the parameter `extra_float_digits`, which PgBouncer refuses, and names the
-    /// application for the operators of the server.
+    /// Omits the parameter `extra_float_digits`, which PgBouncer refuses, and sets the name of the
+    /// application, which operators see on the server.
     fn tune(options: Options<Self>) -> Options<Self> {
         let options = options.extra_float_digits(None);
         match options.get_application_name() {
@@ -200,21 +203,21 @@ impl Backend for sqlx::Postgres {
 
 #[cfg(feature = "mysql")]
 impl Backend for sqlx::MySql {
-    /// Also the isolation of the other two: the default would lock gaps and meet itself in
-    /// deadlocks.
+    /// Also sets the isolation level that is used with the other two databases: MySQL's default would lock
+    /// gaps, and concurrent operations of ours would deadlock.
     const SESSION: &'static [&'static str] = &[
         "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
         "SET SESSION innodb_lock_wait_timeout = 2",
         "SET SESSION lock_wait_timeout = 2",
     ];
 
-    /// Connections speak UTC and UTF-8, which are the driver's defaults.
+    /// Connections use UTC and UTF-8, which are the driver's defaults.
     fn tune(options: Options<Self>) -> Options<Self> {
         options
     }
 }
 
-/// Opens a pool on whose connections `session` is said first.
+/// Opens a pool whose connections first run the statements in `session`.
 pub(super) async fn open<DB>(
     figment: &Figment,
     session: &'static [&'static str],
@@ -237,7 +240,7 @@ where
     connect(figment, pool_options).await
 }
 
-/// Connects a pool, with patience for another process that opens the same new file.
+/// Connects a pool. Tries again while another process opens the same new file.
 async fn connect<DB>(
     figment: &Figment,
     change: impl FnOnce(PoolOptions<DB>) -> PoolOptions<DB>,
@@ -266,7 +269,7 @@ where
                 patience -= 1;
                 sleep(BUSY_PAUSE).await;
             }
-            // The pool has tried again and again, and forgotten why.
+            // The pool has tried several times and does not report why it failed.
             Err(sqlx::Error::PoolTimedOut) => {
                 let why = timeout(WHY, options.connect()).await;
                 let why = why.ok().and_then(Result::err).unwrap_or(sqlx::Error::PoolTimedOut);
@@ -277,8 +280,7 @@ where
     }
 }
 
-/// Says in a person's words why a database cannot be opened. The URL may hold a password, and is
-/// not shown.
+/// Returns, in plain words, why a database cannot be opened. The URL may contain a password and is not shown.
 pub(super) fn why(fault: &Error<sqlx::Error>) -> String {
     match fault {
         Error::Init(sqlx::Error::Configuration(source)) => source.to_string(),

@@ -31,7 +31,7 @@ pub(super) const FIND_OTHER_FAMILIES: &str = "
     WHERE user_id = ? AND id <> ? AND idle_expires_at > ?
     ORDER BY created_at DESC, id FOR UPDATE";
 
-/// Selects families under names that no other table's columns have.
+/// Selects families, with column names that no other table has.
 macro_rules! select_family {
     ($rest:literal) => {
         concat!(
@@ -79,7 +79,7 @@ pub(super) const ROTATE_FAMILY: &str = "
         AND expires_at > ? AND idle_expires_at > ?
         AND NOT EXISTS (SELECT 1 FROM security_denylist d WHERE d.jti = ?)";
 
-/// Finds what a token that could not be replaced belongs to; nothing for one that is denied.
+/// Finds the family of a token that could not be replaced. Finds nothing for a denied token.
 pub(super) const FIND_ROTATED_FAMILY: &str = select_family!(
     "WHERE id = ? AND NOT EXISTS (SELECT 1 FROM security_denylist d WHERE d.jti = ?)"
 );
@@ -102,12 +102,13 @@ impl RefreshStore for SqlxDatastore {
     ) -> Result<Option<Vec<EndedFamily>>> {
         in_transaction!(self, |transaction| {
             let user = family.user_id.as_uuid();
-            // Others that begin a family of this user, or change the user, wait.
+            // Others that begin a family of this user, or change the user, wait here.
             let lock = transaction.query(LOCK_USER).bind(user);
             transaction.execute(lock).await?;
             let mut series = None;
             if let Some(session) = family.session_id {
-                // A transaction that ends the session has done so, or waits and then ends this family with it.
+                // A transaction that ends the session has done so, or waits and then ends this family with
+                // it.
                 let lock = transaction.query_as(LOCK_SESSION_OF).bind(session).bind(user);
                 let locked: Option<EndedRow> = transaction.fetch_optional(lock).await?;
                 let Some(locked) = locked else {
@@ -217,7 +218,8 @@ impl RefreshStore for SqlxDatastore {
                 return Ok(FamilyRotated::Over);
             };
             if found.token_id == rotation.next {
-                // The answer to what has just rotated it was lost on the way from the database.
+                // A previous attempt has just rotated the family, and its answer was lost on the way from the
+                // database.
                 return Ok(FamilyRotated::Next);
             }
             Ok(found.judge(rotation))
@@ -257,7 +259,7 @@ impl RefreshStore for SqlxDatastore {
 }
 
 row! {
-    /// The key of a family, and whose it is.
+    /// The key of a family, and its user.
     FamilyKeyRow { id: uuid::Uuid, user_id: uuid::Uuid }
 }
 

@@ -37,7 +37,7 @@ pub(super) const FIND_SERIES: &str = select_user!(
     "WHERE m.series = ?"
 );
 
-/// Locks a series for its rotation: no other transaction rotates or ends it meanwhile.
+/// Finds and locks a series for its rotation: no other transaction rotates or ends it meanwhile.
 pub(super) const FIND_SERIES_TO_TURN: &str = "
     SELECT series, user_id AS series_user_id, epoch AS series_epoch, validator, previous,
            proofs AS series_proofs, created_at AS series_created_at, rotated_at, expires_at AS series_expires_at
@@ -51,7 +51,7 @@ pub(super) const FIND_OTHER_SERIES: &str = "
     SELECT series, user_id FROM security_remember
     WHERE user_id = ? AND series <> ? ORDER BY created_at DESC, series FOR UPDATE";
 
-/// A session goes on when its browser is no longer remembered.
+/// A session lives on when its browser is no longer remembered.
 pub(super) const NAME_NO_SERIES: &str =
     "UPDATE security_sessions SET series = NULL WHERE series = ?";
 
@@ -66,8 +66,8 @@ const FIND_EXPIRED_SERIES: &str = "
     SELECT series, user_id FROM security_remember
     WHERE expires_at <= ? LIMIT ? FOR UPDATE SKIP LOCKED";
 
-/// Ends, within a transaction, the session that names a series, and the families that began in it or name
-/// the series unless that is but over; gives its public id.
+/// Ends, within a transaction, the session that names a series and, unless the series has merely expired, the
+/// families that began in this session or name the series. Returns the public id of the session.
 macro_rules! end_session_of {
     ($transaction:ident, $series:expr, is_over: $is_over:expr) => {{
         let find = $transaction.query_as(FIND_SESSIONS_OF_SERIES).bind($series.clone());
@@ -93,7 +93,7 @@ impl RememberStore for SqlxDatastore {
     async fn create_series(&self, series: &SeriesRecord, max_per_user: u32) -> Result<bool> {
         in_transaction!(self, |transaction| {
             let user = series.user_id.as_uuid();
-            // Others that begin a series of this user, or change the user, wait.
+            // Others that begin a series of this user, or change the user, wait here.
             let lock = transaction.query(LOCK_USER).bind(user);
             transaction.execute(lock).await?;
             let create = transaction
@@ -181,7 +181,7 @@ impl RememberStore for SqlxDatastore {
         together: &Together,
     ) -> Result<Option<EndedSeries>> {
         in_transaction!(self, |transaction| {
-            // A transaction that begins a session of this series waits, and finds it gone.
+            // A transaction that begins a session of this series waits, and then finds the series gone.
             let lock = transaction.query(LOCK_USER).bind(user.as_uuid());
             transaction.execute(lock).await?;
             let end = transaction
@@ -240,7 +240,7 @@ impl RememberStore for SqlxDatastore {
     }
 }
 
-/// Says why a series could not be turned.
+/// Returns why a series could not be rotated.
 fn judge(
     found: Option<SeriesRecord>,
     turn: &SeriesRotation,
@@ -256,7 +256,7 @@ fn judge(
     match found.judge(&turn.presented, turn.since) {
         Presented::Previous => SeriesRotated::SameAgain(found.validator),
         Presented::Stale => SeriesRotated::Stale,
-        // It was not the current one a moment ago, and rotations are not undone.
+        // It was not the current validator a moment ago, and no rotation is ever undone.
         Presented::Current => SeriesRotated::Unknown,
     }
 }

@@ -1,4 +1,4 @@
-//! Roles, what they include and what they permit.
+//! Roles, the roles that they include, and their permissions.
 
 use std::collections::BTreeMap;
 
@@ -146,8 +146,8 @@ impl RoleStore for SqlxDatastore {
 }
 
 row! {
-    /// A role with one of its permissions and one of the roles that it was told to include; a role of
-    /// several is several rows.
+    /// A role with one of its permissions and one of the roles that it includes directly. A role with several
+    /// has several rows.
     RoleRow {
         name: String,
         description: String,
@@ -156,8 +156,7 @@ row! {
     }
 }
 
-/// Puts the rows of each role together, and in order: here and not there, where a collation would
-/// decide.
+/// Joins the rows of each role and sorts the roles. Sorting in the database would depend on a collation.
 fn roles_from(rows: Vec<RoleRow>) -> Result<Vec<RoleRecord>> {
     let mut roles: BTreeMap<RoleName, RoleRecord> = BTreeMap::new();
     for row in rows {

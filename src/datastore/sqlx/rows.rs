@@ -1,4 +1,4 @@
-//! Rows as the drivers give them, and the values they stand for.
+//! Rows as the drivers return them, and the values they stand for.
 
 use std::net::IpAddr;
 
@@ -12,7 +12,7 @@ use crate::datastore::user::UserWithPassword;
 use crate::error::{Error, Result};
 use crate::user::{Email, PermissionName, Proofs, RoleName, User, UserId, Username};
 
-/// Declares a row and reads it by the names of its columns, for every driver that is enabled.
+/// Declares a row, and reads it by the names of its columns for every enabled driver.
 macro_rules! row {
     ($(#[$meta:meta])* $name:ident { $($field:ident: $type:ty),+ $(,)? }) => {
         $(#[$meta])*
@@ -41,8 +41,11 @@ macro_rules! read {
     };
 }
 
-/// Selects users with their roles, what these include, and the permissions of all of them, as a
-/// [`UserRow`] has them: what an operator has deleted by hand counts for nothing, whatever still names it. Behind `$more` columns, from `$from`, which has users as `u`; `$rest` says which.
+/// Selects users with their roles, the roles that these include, and the permissions of all of them, as a
+/// [`UserRow`] has them. A row that an operator has deleted by hand counts for nothing, even if another row
+/// still names it.
+///
+/// The columns come after `$more` columns, from `$from`, which has users as `u`. `$rest` is the condition.
 macro_rules! select_user {
     ($more:literal, $from:literal, $rest:literal) => {
         concat!(
@@ -74,8 +77,8 @@ pub(super) use row;
 pub(super) use select_user;
 
 row! {
-    /// A user with a role that they were given, one that it includes, and one of its permissions; a user of
-    /// several is several rows.
+    /// A user with a granted role, a role that it includes, and one of its permissions. A user with several
+    /// has several rows.
     UserRow {
         user_id: Uuid,
         email: String,
@@ -114,9 +117,11 @@ row! {
     }
 }
 
-/// Puts the rows of each user together, in their order. A role has a row for each permission of each
-/// role that it includes, and several roles may have the same ones. One that another version made, or an
-/// operator by hand, may have none, and includes itself nevertheless.
+/// Joins the rows of each user, in their order.
+///
+/// A role has one row for each permission of each role that it includes, and several roles may have the same
+/// permissions. A role that another version created, or an operator by hand, may have no such row, and
+/// includes itself nevertheless.
 pub(super) fn users_from(rows: Vec<UserRow>) -> Result<Vec<UserWithPassword>> {
     let mut users: Vec<UserWithPassword> = Vec::new();
     for row in rows {
@@ -187,7 +192,7 @@ pub(super) fn read_permission(text: &str) -> Result<PermissionName> {
     PermissionName::parse(text).map_err(|_| corrupt("a permission's name"))
 }
 
-/// Names what cannot be read, without showing it.
+/// Returns the error for a value that cannot be read, without showing the value.
 pub(super) fn corrupt(what: &str) -> Error {
     Error::Corrupt(what.to_owned())
 }

@@ -1,7 +1,7 @@
-//! The tables, and the migrations that make them, embedded.
+//! The tables, and the embedded migrations that create them.
 //!
-//! What has to know all tables reads it here: what ends with a user's epoch, and whether a table of our name
-//! is another's.
+//! Code that must know all tables gets them from here: to delete what ends with a user's epoch, and to check
+//! whether a table with one of our names belongs to another program.
 
 #[cfg(all(feature = "postgres", feature = "testing"))]
 use std::hash::DefaultHasher;
@@ -10,18 +10,19 @@ use std::hash::Hash;
 #[cfg(all(feature = "postgres", feature = "testing"))]
 use std::hash::Hasher;
 
-/// Declares the tables: each by name, and the rows in it that end when their user's epoch rises.
+/// Declares the tables: the name of each, and the rows in it that end when the epoch of their user rises.
 macro_rules! tables {
     ($($table:literal $(ends $rows:literal)?;)+) => {
         /// The tables.
         #[cfg(test)]
         pub(super) const TABLES: &[&str] = &[$($table),+];
 
-        /// What ends, in each table, everything of a user that is older than their epoch.
+        /// The statements that delete, in each table, everything of a user that is older than the user's
+        /// epoch.
         pub(super) const END_OLDER: &[&str] =
             &[$($(concat!("DELETE FROM ", $table, " WHERE ", $rows),)?)+];
 
-        /// Names a table of MySQL that has the name of one of ours and is another's.
+        /// Finds a table of MySQL that has the name of one of ours and belongs to another program.
         #[cfg(feature = "mysql")]
         pub(super) const FIND_FOREIGN: &str = concat!(
             "SELECT table_name AS name FROM information_schema.tables
@@ -57,13 +58,13 @@ tables! {
 
 /// The schema of a database.
 pub(super) struct Schema {
-    /// What makes the table of what was applied, and does nothing the second time.
+    /// Creates the table of applied migrations, and does nothing if it exists.
     pub(super) applied: &'static str,
     /// The number, the name and the statements of each migration, in order.
     pub(super) migrations: &'static [(i64, &'static str, &'static str)],
 }
 
-/// Returns what tells the PostgreSQL schema of one version from that of another.
+/// Returns a number that differs between the PostgreSQL schemas of different versions.
 #[cfg(all(feature = "postgres", feature = "testing"))]
 pub(crate) fn fingerprint() -> u64 {
     let mut hasher = DefaultHasher::new();
@@ -133,7 +134,7 @@ mod tests {
         ]
     }
 
-    /// The tables that the migrations make, each with how it is made.
+    /// The tables that the migrations create, each with its statement.
     fn made(schema: &Schema) -> BTreeMap<&'static str, &'static str> {
         let scripts = schema.migrations.iter().map(|(_, _, sql)| *sql).chain([schema.applied]);
         let tables = scripts.flat_map(|script| script.split("CREATE TABLE ").skip(1));
@@ -159,7 +160,7 @@ mod tests {
             for (name, table) in made(schema) {
                 let has =
                     |column: &str| table.lines().any(|line| line.trim_start().starts_with(column));
-                // Mail of an epoch that is over is dropped when its turn comes.
+                // Mail of an old epoch is dropped when it is due.
                 if has("user_id ") && has("epoch ") && name != "security_outbox" {
                     let end = format!("DELETE FROM {name} WHERE user_id = ?");
                     assert!(END_OLDER.iter().any(|sql| sql.starts_with(&end)), "{name}");

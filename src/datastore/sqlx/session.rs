@@ -14,7 +14,7 @@ use crate::datastore::together::Together;
 use crate::error::Result;
 use crate::user::{User, UserId};
 
-/// A session with its user, joined by primary keys.
+/// Selects a session with its user, joined by primary keys.
 macro_rules! find_session {
     ($which:literal) => {
         select_user!(
@@ -31,7 +31,7 @@ macro_rules! find_session {
 /// The query of every request with a session: by primary key.
 pub(super) const FIND_SESSION: &str = find_session!("WHERE s.digest = ?");
 
-/// By the unique index of what people see.
+/// Finds a session by the unique index of public ids.
 pub(super) const FIND_SESSION_OF: &str = find_session!("WHERE s.id = ? AND s.user_id = ?");
 
 /// The query of every request with a token of a session: the same, unless the token is denied.
@@ -47,7 +47,7 @@ pub(super) const BEGIN_SESSION: &str = "
     SELECT ?, ?, id, epoch, ?, ?, ?, ?, ?, ? FROM security_users
     WHERE id = ? AND epoch = ? AND active = ? AND closes_at IS NULL";
 
-/// What a session names is locked before the session: so does everybody who ends both.
+/// The series that a session names is locked before the session. Every operation that ends both does so.
 pub(super) const LOCK_SERIES: &str =
     "SELECT series, user_id FROM security_remember WHERE series = ? AND user_id = ? FOR UPDATE";
 
@@ -57,7 +57,7 @@ pub(super) const FIND_SESSIONS_OF_SERIES: &str =
 pub(super) const FIND_SERIES_OF_SESSION: &str =
     "SELECT digest, id, user_id, series FROM security_sessions WHERE digest = ?";
 
-/// A transaction that begins a family in a session waits until no other one ends the session.
+/// A transaction that begins a family in a session waits until no other transaction is ending the session.
 pub(super) const LOCK_SESSION_OF: &str = "
     SELECT digest, id, user_id, series FROM security_sessions
     WHERE id = ? AND user_id = ? FOR UPDATE";
@@ -65,7 +65,7 @@ pub(super) const LOCK_SESSION_OF: &str = "
 pub(super) const FIND_FAMILIES_OF_SESSION: &str =
     "SELECT id FROM security_refresh WHERE session_id = ?";
 
-/// Those of the browser's sessions before it, too.
+/// Includes the families of the browser's earlier sessions.
 pub(super) const FIND_FAMILIES_OF_SERIES: &str = "SELECT id FROM security_refresh WHERE series = ?";
 
 pub(super) const DELETE_FAMILY: &str = "DELETE FROM security_refresh WHERE id = ?";
@@ -106,7 +106,7 @@ impl SessionStore for SqlxDatastore {
         together: &Together,
     ) -> Result<Option<Vec<EndedSession>>> {
         in_transaction!(self, |transaction| {
-            // Others that begin a session of this user, or change the user, wait.
+            // Others that begin a session of this user, or change the user, wait here.
             let lock = transaction.query(LOCK_USER).bind(session.user_id.as_uuid());
             transaction.execute(lock).await?;
             let begun = begin_session!(transaction, session, max_per_user, ends_replaced: true);
@@ -223,7 +223,7 @@ impl SessionStore for SqlxDatastore {
 }
 
 /// Ends, within a transaction that has ended a session, the families that name it or its series, by their
-/// key; or, where it has ended a series, those that name that.
+/// key. Within one that has ended a series, ends the families that name it.
 macro_rules! end_families_of {
     ($transaction:ident, session: $session:expr, series: $series:expr) => {{
         use crate::datastore::sqlx::session as sql;
@@ -248,10 +248,11 @@ macro_rules! end_families_of {
     }};
 }
 
-/// Begins a session within a transaction that has locked its user: gives which others ended for it,
-/// or none when it may not begin; the transaction is then of no further use. `ends_replaced` says whether
-/// families end that began in the one that it replaces, or in one that its browser had before that.
-/// A macro, as `apply_change!`.
+/// Begins a session within a transaction that has locked its user. Returns the other sessions that ended for
+/// it, or `None` if it may not begin; the transaction is then no longer usable.
+///
+/// `ends_replaced` says whether families end that began in the replaced session, or in an earlier session of
+/// its browser. A macro, for the same reason as `apply_change!`.
 macro_rules! begin_session {
     ($transaction:ident, $session:expr, $max_per_user:expr, ends_replaced: $ends_replaced:expr) => {{
         use crate::datastore::sqlx::session as sql;
@@ -322,7 +323,7 @@ row! {
 }
 
 row! {
-    /// The key of a series, and whose it is.
+    /// The key of a series, and its user.
     SeriesKeyRow { series: Vec<u8>, user_id: uuid::Uuid }
 }
 

@@ -1,4 +1,4 @@
-//! `[default.databases.security]`: what it may hold, and the pool that it describes.
+//! `[default.databases.security]`: its keys, and the pool that it describes.
 
 use std::num::NonZeroUsize;
 
@@ -14,7 +14,7 @@ use crate::datastore::sqlx::pool;
 use crate::datastore::sqlx::pool::SqlxPool;
 use crate::error::{Error, Faults, Result};
 
-/// The database of the debug profile when none is configured, in the working directory.
+/// The database of the debug profile if none is configured, in the working directory.
 pub const DEFAULT_SQLITE_FILE: &str = "security.sqlite";
 
 /// Checks `[default.databases.security]` without opening anything.
@@ -38,7 +38,7 @@ pub(super) fn check_settings(figment: &Figment) -> Result<()> {
 
 const DATABASE_KEY: &str = "databases.security.url";
 
-/// What `[default.databases.security]` holds beside the settings of the pool.
+/// The keys of `[default.databases.security]` besides the settings of the pool.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct DatabaseSettings {
@@ -59,8 +59,8 @@ impl DatabaseSettings {
     }
 }
 
-/// Refuses keys of `[default.databases.security]` that mean nothing: a misspelt `url` would
-/// silently be another database.
+/// Refuses unknown keys of `[default.databases.security]`: with a misspelt `url`, the application would
+/// silently use another database.
 fn check_database_keys(figment: &Figment) -> Result<()> {
     let known = [
         "url",
@@ -126,8 +126,8 @@ pub(super) fn check_table_prefix(prefix: &str) -> Result<()> {
     ))
 }
 
-/// Refuses parameters of a server's URL that mean nothing to its driver, which would log them with
-/// their values: a misspelt `password` among them.
+/// Refuses parameters of a server's URL that its driver does not know. The driver would log them with their
+/// values, for example a misspelt `password`.
 fn check_parameters(url: &str) -> Result<()> {
     let tls = ["sslmode", "ssl-mode", "sslcert", "ssl-cert", "sslkey", "ssl-key", "ssl-ca"];
     let own: &[&str] = match url.split(':').next() {
@@ -149,7 +149,7 @@ fn check_parameters(url: &str) -> Result<()> {
         _ => return Ok(()),
     };
     let Ok(parsed) = url::Url::parse(url) else {
-        // The driver says what is wrong with it.
+        // The driver reports what is wrong with it.
         return Ok(());
     };
     let is_known = |name: &str| {
@@ -219,20 +219,20 @@ pub(crate) fn database_url(figment: &Figment) -> Result<String> {
     }
 }
 
-/// Completes `[default.databases.security]` as Rocket does for its own pools, but for a shorter
-/// wait for a connection: a request learns within three seconds that the store is down.
+/// Completes `[default.databases.security]` as Rocket does for its own pools, but with a shorter wait for a
+/// connection: a request fails within three seconds if the store is down.
 pub(super) fn with_pool_defaults(figment: &Figment, url: &str) -> Figment {
     let workers: usize = figment.extract_inner(rocket::Config::WORKERS).unwrap_or(4);
     figment
         .focus("databases.security")
-        // Not as pairs, which would hold in every profile and so win over what a file says.
+        // Not as pairs, which would apply in every profile and override what a file sets.
         .join(Serialized::default("max_connections", workers * 4))
         .join(Serialized::default("connect_timeout", pool::CONNECT_TIMEOUT))
         .merge(("url", url))
 }
 
-/// Opens a pool whose connections are ours alone. What is said on a connection at its beginning
-/// would reach strangers through a pooler.
+/// Opens a pool whose connections belong to the framework alone. The statements that run on each new
+/// connection would reach other clients through a pooler.
 pub(super) async fn open<DB>(figment: &Figment, settings: &DatabaseSettings) -> Result<SqlxPool<DB>>
 where
     DB: Dialect,

@@ -1,4 +1,4 @@
-//! The store itself: which database it is, and how it is opened.
+//! The store itself: its database, and how it is opened.
 
 use rocket::figment::Figment;
 
@@ -23,7 +23,7 @@ impl StoreConnection for ::sqlx::PgConnection {}
 #[cfg(feature = "mysql")]
 impl StoreConnection for ::sqlx::MySqlConnection {}
 
-/// The store in an SQL database, chosen by the URL in `[default.databases.security]`.
+/// Stores everything in an SQL database, which the URL in `[default.databases.security]` selects.
 ///
 /// | URL | database | cargo feature |
 /// |---|---|---|
@@ -34,65 +34,65 @@ impl StoreConnection for ::sqlx::MySqlConnection {}
 /// Clones share one pool.
 ///
 /// `[default.databases.security]` takes the keys of
-/// [`rocket_db_pools::Config`](https://docs.rs/rocket_db_pools/0.2/rocket_db_pools/struct.Config.html),
-/// and two more:
+/// [`rocket_db_pools::Config`](https://docs.rs/rocket_db_pools/0.2/rocket_db_pools/struct.Config.html), and
+/// two more:
 ///
-/// - `table_prefix`: how the names of our tables begin, 1 to 24 lower-case letters, digits and
-///   underscores that begin with a letter. Another prefix means other tables.
-///   _Default:_ `"security_"`.
-/// - `transaction_pooling`: whether a pooler such as PgBouncer in transaction mode stands before
-///   the database, and may give each transaction another connection. Every statement then has a
-///   transaction of its own, and none is prepared for longer. _Default:_ `false`.
+/// - `table_prefix`: the beginning of the names of our tables, 1 to 24 lower-case letters, digits and
+///   underscores, starting with a letter. With another prefix, the store uses other tables. _Default:_
+///   `"security_"`.
+/// - `transaction_pooling`: whether a pooler such as PgBouncer in transaction mode is in front of the
+///   database, and may use another connection for each transaction. Every statement then has its own
+///   transaction, and no prepared statement outlives it. _Default:_ `false`.
 ///
-/// An operation that a deadlock or a lost connection has undone is repeated at most three times;
-/// none takes longer than two and a half seconds.
+/// If a deadlock or a lost connection undoes an operation, the store repeats it at most three times. No
+/// operation takes longer than two and a half seconds.
 #[derive(Clone, Debug)]
 pub struct SqlxDatastore {
     pub(super) database: Chosen,
 }
 
 impl SqlxDatastore {
-    /// Uses a pool of SQLite connections, which the application may share.
+    /// Creates a store on a pool of SQLite connections, which the application may share.
     #[cfg(feature = "sqlite")]
     pub fn sqlite(pool: SqlxPool<::sqlx::Sqlite>) -> Self {
         Self { database: Chosen::Sqlite(Database::new(pool)) }
     }
 
-    /// Uses a pool of PostgreSQL connections, which the application may share.
+    /// Creates a store on a pool of PostgreSQL connections, which the application may share.
     #[cfg(feature = "postgres")]
     pub fn postgres(pool: SqlxPool<::sqlx::Postgres>) -> Self {
         Self { database: Chosen::Postgres(Database::new(pool)) }
     }
 
-    /// Uses a pool of MySQL or MariaDB connections, which the application may share.
+    /// Creates a store on a pool of MySQL or MariaDB connections, which the application may share.
     #[cfg(feature = "mysql")]
     pub fn mysql(pool: SqlxPool<::sqlx::MySql>) -> Self {
         Self { database: Chosen::MySql(Database::new(pool)) }
     }
 
-    /// Begins the names of all tables with `prefix` instead of `security_`.
+    /// Sets the prefix of all table names. _Default:_ `security_`.
     ///
     /// # Errors
     ///
-    /// [`Error::Config`](crate::Error::Config) when it is not 1 to 24 lower-case letters, digits and
+    /// [`Error::Config`](crate::Error::Config) if it is not 1 to 24 lower-case letters, digits and
     /// underscores that begin with a letter.
     pub fn with_table_prefix(self, prefix: &str) -> Result<Self> {
         check_table_prefix(prefix)?;
         Ok(Self { database: map_each!(self, |database| database.with_table_prefix(prefix)) })
     }
 
-    /// Says that a pooler may give each transaction another connection.
+    /// Sets that a pooler may use another connection for each transaction. _Default:_ off.
     pub fn with_transaction_pooling(self) -> Self {
         Self { database: map_each!(self, |database| database.with_transaction_pooling()) }
     }
 
-    /// Connects to the database of `[default.databases.security]`, or in the debug profile to a
-    /// SQLite file in the working directory. Leaves the schema alone.
+    /// Connects to the database of `[default.databases.security]`, or in the debug profile to a SQLite file
+    /// in the working directory if none is configured. Does not change the schema.
     ///
     /// # Errors
     ///
-    /// [`Error::Config`](crate::Error::Config) when no database is configured, its driver is not
-    /// compiled in, or it cannot be opened.
+    /// [`Error::Config`](crate::Error::Config) if no database is configured, if its driver is not compiled
+    /// in, or if it cannot be opened.
     pub async fn connect(figment: &Figment) -> Result<Self> {
         check_settings(figment)?;
         let url = database_url(figment)?;
@@ -124,18 +124,18 @@ impl SqlxDatastore {
         check_settings(figment)
     }
 
-    /// Names the database.
+    /// Returns the name of the database.
     pub(crate) fn database_name(&self) -> DatabaseName {
         on_each!(self, |database| database.name())
     }
 
-    /// Brings the schema up to date. Of any number of callers at once, one does it; one that was
-    /// killed has done nothing, or what the next call completes.
+    /// Updates the schema. Of any number of concurrent callers, one does it. If a caller is killed, it has
+    /// changed nothing, or the next call completes its work.
     ///
     /// # Errors
     ///
-    /// [`Error::Store`](crate::Error::Store) when the database cannot be reached,
-    /// [`Error::Schema`](crate::Error::Schema) when its schema is newer than this version or was edited.
+    /// [`Error::Store`](crate::Error::Store) if the database cannot be reached,
+    /// [`Error::Schema`](crate::Error::Schema) if its schema is newer than this version or was edited.
     pub async fn migrate(&self) -> Result<()> {
         on_each!(self, |database| migrations::run(database).await)
     }
@@ -150,9 +150,9 @@ impl SqlxDatastore {
     ///
     /// # Errors
     ///
-    /// [`Error::Store`](crate::Error::Store) when the database cannot be reached,
-    /// [`Error::Schema`](crate::Error::Schema) when its schema is missing, older or newer than this version,
-    /// or was edited.
+    /// [`Error::Store`](crate::Error::Store) if the database cannot be reached,
+    /// [`Error::Schema`](crate::Error::Schema) if its schema is missing, older or newer than this version, or
+    /// was edited.
     pub async fn check_schema(&self) -> Result<()> {
         on_each!(self, |database| migrations::check(database).await)
     }

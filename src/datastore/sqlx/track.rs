@@ -39,7 +39,7 @@ impl TrackStore for SqlxDatastore {
                 return Ok(());
             }
             match database.execute(bind(RECORD_FIRST_LOGIN)).await {
-                // Another first login was noted meanwhile.
+                // Another first login was recorded meanwhile.
                 Err(fault) if is_unique_violation(&fault) => {
                     database.execute(bind(RECORD_NEXT_LOGIN)).await.map(drop)
                 }

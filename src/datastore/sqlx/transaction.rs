@@ -1,7 +1,7 @@
-//! A connection that is taken for one operation, and a transaction on it.
+//! A connection for one operation, and a transaction on it.
 //!
-//! A connection is given back at the end of each operation, and never once it was lost, refused a
-//! change, or was given up in the middle of something.
+//! A connection returns to the pool at the end of each operation, unless it was lost, refused a change, or
+//! was abandoned in the middle of an operation.
 
 use ::sqlx::pool::PoolConnection;
 use ::sqlx::query::{Query, QueryAs};
@@ -18,9 +18,9 @@ use crate::error::{Error, Result};
 pub(super) struct Lease<'d, DB: Dialect> {
     words: &'d Words,
     pub(super) connection: PoolConnection<DB>,
-    /// Nothing is under way on it.
+    /// Whether no operation is running on it.
     is_settled: bool,
-    /// It is of no further use.
+    /// Whether it is no longer usable.
     pub(super) is_spent: bool,
 }
 
@@ -39,19 +39,19 @@ impl<'d, DB: Dialect> Lease<'d, DB> {
         })
     }
 
-    /// Notes that nothing is under way any more.
+    /// Records that no operation is running any more.
     pub(super) fn settle(&mut self) {
         self.is_settled = true;
     }
 
-    /// Has the connection closed instead of given back.
+    /// Closes the connection at the end instead of returning it to the pool.
     pub(super) fn spend(&mut self) {
         self.is_spent = true;
     }
 }
 
 impl<DB: Dialect> Drop for Lease<'_, DB> {
-    /// An operation that was given up in the middle takes its connection along.
+    /// An operation that was abandoned in the middle takes its connection along.
     fn drop(&mut self) {
         if self.is_spent || !self.is_settled {
             DB::abandon(&mut self.connection);
@@ -110,7 +110,7 @@ where
     DB: Dialect,
     for<'c> &'c mut DB::Connection: Executor<'c, Database = DB>,
 {
-    /// Runs a statement; says how many rows it found and changed.
+    /// Runs a statement. Returns how many rows it found and changed.
     pub(super) fn execute<'a>(
         &'a mut self,
         query: Query<'a, DB, DB::Arguments>,
@@ -135,7 +135,7 @@ where
         })
     }
 
-    /// Reads the row of a statement that finds one at most.
+    /// Reads the row of a statement that finds at most one row.
     pub(super) fn fetch_optional<'a, O>(
         &'a mut self,
         query: QueryAs<'a, DB, O, DB::Arguments>,
@@ -146,7 +146,7 @@ where
         Box::pin(async move { Ok(self.fetch_all(query).await?.pop()) })
     }
 
-    /// Runs statements that stand in one text.
+    /// Runs several statements in one text.
     pub(super) fn execute_script<'a>(
         &'a mut self,
         sql: impl SqlSafeStr,
@@ -158,11 +158,11 @@ where
         })
     }
 
-    /// Has the application do its work in this transaction.
+    /// Runs the application's work in this transaction.
     ///
-    /// A savepoint is there after the work only if the transaction is still the one that it was
-    /// set in: work that keeps a fault to itself, after which the database commits nothing, or
-    /// that has ended the transaction, is found out.
+    /// After the work, a savepoint still exists only if the transaction is the one in which it was set. So
+    /// this detects work that hides a failed statement, after which the database commits nothing, and work
+    /// that has ended the transaction.
     pub(super) fn run_along<'a>(&'a mut self, together: &'a Together) -> BoxFuture<'a, Result<()>>
     where
         DB::Connection: 'static,

@@ -1,4 +1,4 @@
-//! Users and what proves to be them.
+//! Users and their passwords.
 
 use rocket::async_trait;
 
@@ -37,7 +37,7 @@ const LIST_USERS: &str = select_user!(
     "ORDER BY u.id"
 );
 
-/// A login to an account keeps it from expiring.
+/// An account no longer expires once its user has logged in.
 pub(super) const KEEP_USER: &str =
     "UPDATE security_users SET expires_at = NULL WHERE id = ? AND expires_at IS NOT NULL";
 
@@ -47,10 +47,10 @@ const CREATE_USER: &str = "
          password_hash, active, confirmed_at, expires_at, epoch, created_at)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?)";
 
-/// How the names of the keys end that a username is unique by.
+/// How the names of the unique keys of usernames end.
 const USERNAME_KEYS: [&str; 2] = ["username_canonical", "username_skeleton"];
 
-/// A transaction that changes what belongs to a user locks the user first.
+/// A transaction that changes rows of a user locks the user first.
 pub(super) const LOCK_USER: &str = "SELECT id FROM security_users WHERE id = ? FOR UPDATE";
 
 pub(super) const REPLACE_PASSWORD_HASH: &str = "
@@ -209,6 +209,6 @@ row! {
 }
 
 row! {
-    /// Who has a username.
+    /// The user who has a username.
     HolderRow { id: uuid::Uuid }
 }

@@ -23,14 +23,15 @@ const DELETE_LATER_LASTING_TOKENS: &str = "
 const DELETE_LATER_LASTING_MAIL: &str = "
     DELETE FROM security_outbox WHERE user_id = ? AND link_lasting = TRUE AND created_at > ?";
 
-/// What goes when an account is taken back.
+/// Deletes the rows that end when an account is taken back.
 pub(super) const DELETE_LATER_LASTING: [&str; 2] =
     [DELETE_LATER_LASTING_TOKENS, DELETE_LATER_LASTING_MAIL];
 
-/// Applies a change within a transaction: the user, what dies with it, what is committed with it.
+/// Applies a change within a transaction: updates the user, deletes what ends with the change, and stores
+/// what is committed with it.
 ///
-/// Returns the changed user, or none when the change did not apply; the transaction is then of no
-/// further use. A macro, for a function generic over the database would need a bound for each bound value.
+/// Returns the changed user, or `None` if the change did not apply; the transaction is then no longer usable.
+/// A macro, because a generic function would need a trait bound for each bound value.
 macro_rules! apply_change {
     ($transaction:ident, $id:expr, $change:expr, $together:expr) => {{
         let (id, change, together) = ($id, $change, $together);
@@ -60,7 +61,7 @@ macro_rules! apply_change {
             .bind(change.epoch.unwrap_or_default())
             .bind(change.epoch.is_some());
         let updated = match $transaction.execute(update).await {
-            // The address or the username is another's.
+            // The address or the username belongs to another user.
             Err(fault) if crate::datastore::sqlx::fault::is_unique_violation(&fault) => 0,
             updated => updated?,
         };
@@ -79,7 +80,7 @@ macro_rules! apply_change {
     }};
 }
 
-/// Ends, within a transaction that has raised a user's epoch, everything of theirs that is older.
+/// Deletes, within a transaction that has raised a user's epoch, everything of the user that is older.
 macro_rules! end_older {
     ($transaction:ident, $id:expr) => {
         for sql in crate::datastore::sqlx::schema::END_OLDER {
@@ -89,8 +90,8 @@ macro_rules! end_older {
     };
 }
 
-/// Takes in, within a transaction that has changed a user, what is committed with the change; returns the
-/// user as changed.
+/// Stores, within a transaction that has changed a user, what is committed with the change. Returns the
+/// changed user.
 macro_rules! settle_change {
     ($transaction:ident, $id:expr, $together:expr) => {{
         crate::datastore::sqlx::outbox::push_all!($transaction, $together);

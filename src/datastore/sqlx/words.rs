@@ -1,4 +1,4 @@
-//! Our statements in a database's own words, with the prefix of our tables.
+//! Our statements in a database's SQL, with the prefix of our tables.
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -11,10 +11,11 @@ use crate::datastore::sqlx::dialect::Dialect;
 /// The prefix of our tables, as our statements spell it.
 pub(super) const TABLE_PREFIX: &str = "security_";
 
-/// What our statements are in a database's words; each is translated once.
+/// Our statements, translated into a database's SQL once each.
 pub(super) struct Words {
     prefix: String,
-    /// A pooler may give each transaction another connection: no statement outlives one.
+    /// Whether a pooler may use another connection for each transaction. No prepared statement then outlives
+    /// its transaction.
     pub(super) has_transaction_pooling: bool,
     said: RwLock<HashMap<&'static str, Arc<str>>>,
 }

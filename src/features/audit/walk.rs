@@ -1,4 +1,4 @@
-//! Going through a journal, and what comes of it.
+//! Verifies a journal, row by row.
 
 use std::collections::BTreeMap;
 
@@ -10,27 +10,27 @@ use crate::crypto::one_time::Digest;
 use crate::datastore::audit::{AuditEntry, AuditHead, AuditRow};
 use crate::event::Event;
 
-/// What came of going through a journal.
+/// The outcome of verifying a journal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Report {
-    /// How many rows were found to be as they were written.
+    /// How many rows are as they were written, up to the first that is not.
     pub rows: u64,
-    /// The number of the last of them; 0 when there is none.
+    /// The number of the last of these rows; 0 if there is none.
     pub end: i64,
-    /// Its hash.
+    /// The hash of that row.
     pub hash: Digest,
-    /// What is wrong behind it, if something is.
+    /// The first row that is wrong, if there is one.
     pub broken: Option<Broken>,
-    /// What these rows report as lost: events that happened and have no row.
+    /// The events that these rows report as lost: they happened, but have no row.
     pub lost: Vec<Lost>,
 }
 
-/// Events of one name that were not written down.
+/// Events of one name that were not recorded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Lost {
-    /// The name of the events. `None` in rows that were written before it was noted.
+    /// The name of the events. `None` if an older version wrote the rows, which did not record the name.
     pub event: Option<String>,
     /// How many were lost, in all.
     pub count: u64,
@@ -40,12 +40,12 @@ pub struct Lost {
     pub until: Timestamp,
 }
 
-/// Where a journal is not as it was written.
+/// The place where a journal is not as it was written.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("row {sequence} {fault}")]
 #[non_exhaustive]
 pub struct Broken {
-    /// The number of the first row of which that can be told.
+    /// The number of the first row that is known to be wrong.
     pub sequence: i64,
     /// What is wrong with it.
     pub fault: Fault,
@@ -55,36 +55,36 @@ pub struct Broken {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Fault {
-    /// It was deleted, or others were put before it.
+    /// The row was deleted, or rows were inserted before it.
     #[error("is missing")]
     Missing,
-    /// The row before it is another one than when it was written.
+    /// The row before it is not the one that was there when this row was written.
     #[error("does not follow the one before it")]
     Unchained,
-    /// It says something else than when it was written.
+    /// The content of the row was changed.
     #[error("was changed")]
     Changed,
-    /// It was written without the keys.
+    /// The row was written without the keys.
     #[error("was not written with the keys of this application, or rows before it were changed")]
     Forged,
-    /// Nothing vouches for it: the key is not there, and no later row has one that is.
+    /// Nothing confirms the row: its key is missing, and so are the keys of all later rows.
     #[error("was sealed by a key that is not among security.keys, and so was every later one")]
     KeyIsGone,
-    /// It is the last one, and was not: the head was changed.
+    /// The row is the last one, but not the one that the head of the journal names: the head was changed.
     #[error("is not what the head of the journal says")]
     Headless,
-    /// It is not the one that was noted elsewhere.
+    /// The row is not the one that was stored elsewhere.
     #[error("is not the one that was expected")]
     Unexpected,
 }
 
-/// How far a journal was gone through.
+/// The state of a verification.
 pub(super) struct Walk<'s> {
     sealer: &'s ChainSealer,
     expected: Option<(i64, Digest)>,
     rows: u64,
     pub(super) end: AuditHead,
-    /// The first row for which nothing vouches yet.
+    /// The first row that no seal confirms yet.
     unvouched: Option<i64>,
     lost: BTreeMap<Option<String>, Lost>,
 }
@@ -124,7 +124,7 @@ impl<'s> Walk<'s> {
     }
 
     fn note_lost(&mut self, entry: &AuditEntry) {
-        // What the application wrote can be read.
+        // Rows that the application wrote can be read.
         let Ok(noted) = serde_json::from_str::<NotedLoss>(&entry.payload) else {
             return;
         };
@@ -140,7 +140,7 @@ impl<'s> Walk<'s> {
         lost.until = lost.until.max(until);
     }
 
-    /// Compares the last row with the head.
+    /// Compares the last row with the head, and returns the report.
     pub(super) fn finish(self, head: &AuditHead) -> Report {
         let end = self.end.sequence;
         let behind = end.saturating_add(1);
@@ -174,7 +174,7 @@ impl<'s> Walk<'s> {
     }
 }
 
-/// What an `events_lost` row says. Older rows have the number alone.
+/// The content of an `events_lost` row. Rows of older versions have only the count.
 #[derive(Deserialize)]
 struct NotedLoss {
     lost: Option<String>,

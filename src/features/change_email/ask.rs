@@ -1,4 +1,4 @@
-//! Asking for the change of an address.
+//! The form with which users ask for a change of address.
 
 use rocket::{State, get, post};
 use serde::Deserialize;
@@ -64,7 +64,7 @@ pub(super) async fn submit(
     }
 }
 
-/// Puts mail into the outbox: a link for the new address, or word for its owner.
+/// Queues a mail to the new address: the link, or a notice if the address already has an account.
 async fn ask(
     visit: &Visit<'_>,
     flow: &Flow,
@@ -81,7 +81,7 @@ async fn ask(
     }
     let may_mail = flow.limits().may_mail_for(visit, user.id, "change_email", &email).await?;
     let holder = flow.store().find_credentials(&Identity::Email(email.clone())).await?;
-    // An unconfirmed account does not keep the owner from their address.
+    // An unconfirmed account must not keep the owner of the address from using it.
     let is_taken =
         holder.is_some_and(|holder| holder.user.id != user.id && holder.user.expires_at.is_none());
     if may_mail {
@@ -123,7 +123,8 @@ impl ChangeEmail {
         Ok(())
     }
 
-    /// Writes the mail by which an address proves itself, pointless once the account has changed.
+    /// Creates the mail with the link to the new address. It is dropped if the account changes before it is
+    /// sent.
     fn instructions(&self, user: &User, to: &Email, at: Timestamp) -> Result<NewMail> {
         let subject = Text::new("change_email_instructions", "Confirm your new email address");
         let mail = NewMail::new(&subject, to, at)?

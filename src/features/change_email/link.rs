@@ -1,4 +1,4 @@
-//! The link by which the new address proves itself.
+//! The link that confirms the new address.
 
 use rocket::async_trait;
 
@@ -49,7 +49,7 @@ impl MailedLink for ChangeEmail {
             .with("new_email", link.address.as_str())
     }
 
-    /// The reader of mail at a mistyped address is not the user who asked for the change.
+    /// Requires that the account is logged in: the reader of a mistyped address is not its user.
     async fn check(
         &self,
         visit: &Visit<'_>,
@@ -80,8 +80,8 @@ impl MailedLink for ChangeEmail {
         Ok((change, update.unless_changed_since(user.epoch)))
     }
 
-    /// The address has another account by now. The person who presses the button reads its mail, and may
-    /// know.
+    /// Refuses an address that has another account by now. The person who presses the button reads its mail,
+    /// and may know.
     fn inapplicable(&self, _visit: &Visit<'_>) -> Rejection {
         email_taken(Text::new("email_taken", "This address now has another account."))
     }
@@ -97,7 +97,7 @@ impl MailedLink for ChangeEmail {
 }
 
 impl ChangeEmail {
-    /// Writes to the old address, with the way back, and to the new one.
+    /// Creates the notices: to the old address, with the link that undoes the change, and to the new address.
     fn notices(
         &self,
         visit: &Visit<'_>,

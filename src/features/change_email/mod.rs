@@ -1,32 +1,49 @@
-//! Moving an account to another address.
+//! Lets logged-in users change the email address of their account.
+//!
+//! It is on by default; `Security::default().disable::<ChangeEmail>()` switches it off. The user enters the
+//! new address at `/change-email`, and confirms it with a link that is mailed to the new address. The old
+//! address gets a mail with a link that undoes the change for 7 days.
+//!
+//! ```
+//! use rocket_security::Security;
+//! use rocket_security::config::Span;
+//! use rocket_security::features::change_email::ChangeEmail;
+//!
+//! let mut change_email = ChangeEmail::default();
+//! change_email.undo_within = Span::hours(14 * 24);
+//! let security = Security::default().enable(change_email);
+//! # drop(security);
+//! ```
 //!
 //! | route | page | JSON |
 //! |---|---|---|
 //! | `GET /change-email` | the form | 200 `current_email`, `user`, `csrf_token` |
 //! | `POST /change-email` `email` | 303 to `post_change_email_view` | the same |
-//! | `GET /change-email/<token>` | 303 to `/change-email/link`, the token in a cookie | 200 `current_email`, `new_email`, or 400 for a bad link; changes nothing |
+//! | `GET /change-email/<token>` | 303 to `/change-email/link`, the token in a cookie | 200 `current_email`, `new_email`, or 400 for an invalid link; changes nothing |
 //! | `GET /change-email/link` | a button, or why the link is not valid | as above |
 //! | `POST /change-email/link` `token` | 303 to `post_change_email_view` | 200 `user`, `csrf_token` |
 //! | `POST /change-email/<token>` | the same, for programs | the same |
-//! | `GET /change-email-undo/<token>`, `GET /change-email-undo/link` | as those above, for the way back | 200, or 400 |
-//! | `POST /change-email-undo/link` `token`, `POST /change-email-undo/<token>` | 303 to `/reset`, or to the login page where there is none | 200 `csrf_token` |
+//! | `GET /change-email-undo/<token>`, `GET /change-email-undo/link` | as those above, to undo the change | 200, or 400 |
+//! | `POST /change-email-undo/link` `token`, `POST /change-email-undo/<token>` | 303 to `/reset`, or to the login page if `reset` is not enabled | 200 `csrf_token` |
 //!
 //! | setting `[default.security.change_email]` | default |
 //! |---|---|
 //! | `within` | `"2h"` |
 //! | `undo_within` | `"7days"` |
 //! | `post_change_email_view` | the home page |
-//! | `change_email_view`, `change_email_error_view` | where a link leads in [single-page mode](crate::guide::single_page), which needs the first, or `post_change_email_view` |
-//! | `change_email_undo_view`, `change_email_undo_error_view` | where the way back leads then; that mode needs the first |
+//! | `change_email_view`, `change_email_error_view` | where a link leads in [single-page mode](crate::guide::single_page), which requires `change_email_view` or `post_change_email_view` |
+//! | `change_email_undo_view`, `change_email_undo_error_view` | where the link that undoes the change leads in that mode, which requires `change_email_undo_view` |
 //!
-//! Templates: `security/change_email.html`, `security/change_email_link.html`,
-//! `security/change_email_undo_link.html`. Mails: `change_email_instructions` with the link to the new
-//! address, `change_email_existing` to the owner of an address that has an account already,
-//! `change_email_notice` with the way back to the old address, `change_email_confirmed` to the new
-//! one; `change_email_undone` to both after an undo. Events: `ChangeEmailInstructionsSent`,
-//! `ChangeEmailConfirmed`, `ChangeEmailUndone`. Refusals: `unauthenticated`, `reauth_required`,
-//! `invalid_input` (`email_invalid`, `email_unchanged`), `invalid_link`, `email_taken`,
-//! `csrf_failed`, `cross_site`, `throttled`, `unavailable`.
+//! - Templates: `security/change_email.html`, `security/change_email_link.html`,
+//!   `security/change_email_undo_link.html`.
+//! - Mails: `change_email_instructions` with the link, to the new address; `change_email_existing` to the
+//!   owner of an address that already has an account; `change_email_notice` with the link that undoes the
+//!   change, to the old address; `change_email_confirmed` to the new address; `change_email_undone` to both
+//!   after an undo.
+//! - Events: `ChangeEmailInstructionsSent`, `ChangeEmailConfirmed`, `ChangeEmailUndone`; `LinkRefused`;
+//!   `UserDeleted` for an unconfirmed account that had the address.
+//! - Refusals: `unauthenticated`, `reauth_required`, `invalid_input` (`email_invalid`, `email_unchanged`),
+//!   `invalid_link`, `email_taken`, `csrf_failed`, `cross_site`, `throttled`, `unavailable`.
 //!
 //! ```text
 //! POST /change-email {"email": "ann@example.net"}
@@ -36,36 +53,36 @@
 //!   200 {"meta": {"code": 200}, "response": {"user": {"email": "ann@example.net", …}, "csrf_token": "…"}}
 //! ```
 //!
-//! The new address proves itself by the link, which is good in a browser only in which its own account
-//! is logged in: the reader of a mistyped address does not get the account. The answer
-//! is the same whether the address has an account or not, and whether mail goes out or not: an
-//! account can have five an hour sent to an address, and an address gets twenty an hour.
-//! The [limit on mails of all kinds](crate::flow::limits) holds, too.
+//! # Details
 //!
-//! A change ends every session and every link of the account; the browser that pressed the button goes
-//! on with a new session.
+//! **The link to the new address** works only in a browser in which the account is logged in. So the reader
+//! of a mistyped address does not get the account.
 //!
-//! # The way back
+//! **The answer** is the same whether the new address has an account or not, and whether mail is sent or not.
+//! An account can have five mails an hour sent to an address, and an address gets twenty an hour. The [limit
+//! on mails of all kinds](crate::flow::limits) applies, too.
 //!
-//! Within `undo_within` the old address can take the account back, whatever has become of it since:
+//! **A change** ends every session and every link of the account. The browser in which the button was pressed
+//! continues with a new session.
+//!
+//! **Undoing it.** Within `undo_within` the owner of the old address can take the account back, whatever was
+//! changed since:
 //!
 //! | what | after an undo |
 //! |---|---|
 //! | the address | the old one |
 //! | the password | removed, because the person who changed the address knew it. The feature `reset` mails a link to choose another. If it is not enabled, page and mail refer to the site's support, which needs its own way to set one, such as [`UserChange::password`] |
-//! | sessions, links, later ways back | ended |
-//! | an account that was closed meanwhile | open again |
-//! | the username | as it is: an older one may belong to another user by now. Page and mail name it, and where to change it |
+//! | sessions, links, later links that undo a change | ended |
+//! | an account that was closed in the meantime | open again |
+//! | the username | unchanged, because the earlier username may belong to another user by now. Page and mail name it, and where to change it |
 //!
-//! The link takes an account out of other hands, but logs no one in: it works for at least a day, too long for a
-//! link that logs in (NIST SP 800-63B-4, section 4.2.1.2).
-//!
-//! It cannot be given up before its time, not even by a user who moved because the old mailbox is in other
-//! hands: a thief who has the session and the password looks no different, and would give it up first.
-//! Where that matters more than a thief who goes unnoticed for days, set `undo_within` to `"24h"`.
-//!
-//! The time runs from when the notice is sent; one that could not be sent for so long goes out without
-//! the way back.
+//! - The undo link logs no one in. It is valid for at least a day, which is too long for a link that logs in
+//!   (NIST SP 800-63B-4, section 4.2.1.2).
+//! - It cannot be invalidated before its time. If old mailboxes often get into other hands, and that matters
+//!   more than a thief who is not noticed for days, set `undo_within` to `"24h"`, the minimum. The reasoning
+//!   is in SECURITY.md.
+//! - Its time starts when the notice is sent. A notice that could not be sent for as long as `undo_within`
+//!   goes out without the link.
 //!
 //! [`UserChange::password`]: crate::datastore::user::UserChange::password
 
@@ -87,7 +104,7 @@ use crate::web::view::View;
 
 pub use crate::features::change_email::settings::ChangeEmail;
 
-/// Mail may be under way for hours, and its reader asleep.
+/// The shortest `undo_within`: mail may take hours to arrive, and its reader may be asleep.
 const SHORTEST_UNDO: Span = Span::hours(24);
 
 const TEMPLATES: &[Embedded] = templates![

@@ -5,7 +5,7 @@ use rocket::http::Status;
 use crate::rejection::Rejection;
 use crate::text::Text;
 
-/// Refuses an address that has another account.
+/// Creates the refusal of an address that has another account, with this text.
 pub(super) fn email_taken(text: Text) -> Rejection {
     Rejection::Custom { status: Status::BadRequest, text }
 }

@@ -1,4 +1,4 @@
-//! The way back to the old address.
+//! The link that undoes a change of address.
 
 use rocket::async_trait;
 
@@ -18,10 +18,10 @@ use crate::web::page::{Notice, Page};
 use crate::web::reply::Reply;
 use crate::web::visit::Visit;
 
-/// The page that the way back leads to.
+/// The page that the link leads to.
 pub(super) const PAGE: Embedded = page!("change_email_undo_link");
 
-/// Names the account: another one may be logged in here.
+/// Creates the notice. It names the account, because another one may be logged in here.
 fn is_undone(user: &User, has_reset: bool) -> Notice {
     let text = if has_reset {
         Text::new(
@@ -40,7 +40,7 @@ fn is_undone(user: &User, has_reset: bool) -> Notice {
     Notice::success(text.with("email", &user.email))
 }
 
-/// The link by which the old address takes an account back.
+/// The link with which the owner of the old address takes an account back.
 pub(super) struct Undo;
 
 #[async_trait]
@@ -61,8 +61,8 @@ impl MailedLink for Undo {
             .with("username", link.and_then(OpenLink::username))
     }
 
-    /// Takes the account back, whatever was done to it since: its address and its password were in
-    /// other hands, and so was whatever way back they left.
+    /// Takes the account back, whatever was changed since. Its address and password were in other hands, and
+    /// so were any later links that undo a change: these end, too.
     async fn press(
         &self,
         visit: &Visit<'_>,
@@ -87,8 +87,8 @@ impl MailedLink for Undo {
         Ok((change, update))
     }
 
-    /// The old address has another account by now: the person who reads its mail can have that account, and
-    /// move it out of the way.
+    /// Refuses an old address that has another account by now. The person who reads its mail can take that
+    /// account over, and move it to another address.
     fn inapplicable(&self, visit: &Visit<'_>) -> Rejection {
         email_taken(if visit.site().url("reset").is_some() {
             Text::new(

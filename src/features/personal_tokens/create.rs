@@ -1,4 +1,4 @@
-//! How one is made.
+//! Creates tokens.
 
 use std::collections::BTreeMap;
 
@@ -41,7 +41,7 @@ pub(super) struct CreateForm {
     name: String,
     scopes: Names,
     expires_in_days: Days,
-    /// The boxes of a form, each with the name of its scope; anything else is refused.
+    /// The boxes of a form, each with the name of its scope. Any other field is refused.
     #[serde(flatten)]
     others: BTreeMap<String, Value>,
 }
@@ -69,15 +69,15 @@ impl TryFrom<Value> for Names {
     }
 }
 
-/// How long a token is to last.
+/// How long the owner wants a token to be valid.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
 pub(super) enum Days {
-    /// Its owner does not say.
+    /// The owner does not choose.
     #[default]
     Unsaid,
     After(u32),
     Never,
-    /// Something that is no number of days.
+    /// The value is not a number of days.
     Wrong,
 }
 
@@ -108,7 +108,8 @@ pub(super) async fn create(
     let typed = submitted.typed();
     match desk.create(&visit, flow, submitted).await {
         Ok(Made { user, token, listed }) => {
-            // The token is shown this once, even if those beside it cannot be.
+            // The token is shown only this once, so it is shown even if the other tokens cannot be
+            // listed.
             let all = desk.list(&visit, user).await.unwrap_or_else(|_| vec![listed.clone()]);
             let page = desk.page(&all).with("token", token.expose()).with("made", &listed);
             Ok(Reply::page(page).with("token", token.expose()).with("personal_token", listed))
@@ -121,7 +122,7 @@ pub(super) async fn create(
     }
 }
 
-/// What was made.
+/// A token that was created.
 struct Made<'r> {
     user: &'r User,
     /// Shown once.
@@ -171,7 +172,7 @@ impl Desk {
         Ok(Made { user, token: text, listed: self.listed(token, visit.now()) })
     }
 
-    /// Makes a token of what was submitted.
+    /// Creates a token, and its record, from what was submitted.
     fn describe(
         &self,
         visit: &Visit<'_>,
@@ -201,7 +202,7 @@ impl Desk {
         Ok((secret, token))
     }
 
-    /// Returns the scopes that were named or ticked, in the order in which the application has them.
+    /// Returns the scopes that were named or ticked, in the application's order.
     fn choose_scopes(
         &self,
         mut chosen: Vec<String>,
@@ -235,7 +236,7 @@ impl Desk {
         Ok(known.filter_map(|name| ScopeName::parse(name).ok()).collect())
     }
 
-    /// Returns when a token ends that is to last that long.
+    /// Returns when a token with this lifetime ends.
     fn choose_end(
         &self,
         days: Days,

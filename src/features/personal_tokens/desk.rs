@@ -1,4 +1,4 @@
-//! What makes tokens, lists, revokes and recognises them.
+//! The settings, scopes and store with which tokens are managed.
 
 use std::sync::Arc;
 
@@ -8,10 +8,10 @@ use crate::datastore::personal_token::PersonalTokenRecord;
 use crate::features::personal_tokens::settings::PersonalTokens;
 use crate::user::KnownScope;
 
-/// How the name of a scope's box begins.
+/// The prefix of the name of a scope's box.
 pub(super) const BOX: &str = "scope.";
 
-/// What makes tokens, lists, revokes and recognises them.
+/// Creates, lists, revokes and verifies tokens.
 #[derive(Clone)]
 pub(super) struct Desk {
     pub(super) settings: PersonalTokens,
@@ -20,7 +20,7 @@ pub(super) struct Desk {
 }
 
 impl Desk {
-    /// Says when a token ends: what is configured since it was made counts, too.
+    /// Returns when a token ends. A `max_lifetime` that was configured later applies, too.
     pub(super) fn end_of(&self, token: &PersonalTokenRecord) -> Option<Timestamp> {
         let longest = self.settings.max_lifetime;
         let at_last = longest.and_then(|it| token.created_at.checked_add_signed(it.delta()));

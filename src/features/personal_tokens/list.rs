@@ -28,7 +28,7 @@ const REVOKED: Notice = Notice::success(Text::new(
     "The token has been revoked. It no longer grants access.",
 ));
 
-/// What the page offers, in days.
+/// The lifetimes that the page offers, in days.
 const OFFERED_DAYS: [u32; 4] = [7, 30, 90, 365];
 
 /// What is submitted to `/personal-tokens/revoke`.
@@ -141,7 +141,7 @@ impl Desk {
     }
 }
 
-/// A token, as the page words it.
+/// A token, as the page shows it.
 #[derive(Serialize)]
 struct Shown<'a> {
     #[serde(flatten)]
@@ -162,7 +162,7 @@ impl<'a> Shown<'a> {
     }
 }
 
-/// A scope, as the page has a box for it.
+/// A scope, as the page shows a box for it.
 #[derive(Serialize)]
 struct ScopeBox {
     field: String,

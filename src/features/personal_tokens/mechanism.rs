@@ -1,4 +1,4 @@
-//! What a request with one brings.
+//! Authenticates requests with a personal token.
 
 use chrono::TimeDelta;
 use rocket::{Request, async_trait};
@@ -14,7 +14,7 @@ use crate::guard::mechanism::{Mechanism, PERSONAL_TOKEN};
 use crate::rejection::{Rejection, TokenFault};
 use crate::web::{Site, bearer, challenge};
 
-/// How often the use of a token is recorded at most.
+/// The shortest time between two records of a token's use.
 const TOUCH_INTERVAL: TimeDelta = TimeDelta::minutes(1);
 
 #[async_trait]
@@ -40,7 +40,7 @@ impl Mechanism for Desk {
         let (token, user) = found.ok_or(Rejection::CredentialsRefused)?;
         let now = site.clock().now();
         if let Some(end) = self.end_of(&token).filter(|end| *end <= now.max(last_tried(&token))) {
-            // Noted so that it does not work again when the clock steps back.
+            // Recorded, so that the token does not work again if the clock steps back.
             if last_tried(&token) < end {
                 self.store.touch_personal_token(&token.digest, now, now).await?;
             }
@@ -62,7 +62,7 @@ impl Mechanism for Desk {
     }
 }
 
-/// Returns when a token was last used, or refused for its age.
+/// Returns when a token was last used, or refused because it had expired.
 fn last_tried(token: &PersonalTokenRecord) -> Timestamp {
     token.last_used_at.unwrap_or(token.created_at)
 }

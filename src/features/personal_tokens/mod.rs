@@ -1,17 +1,18 @@
-//! Tokens that people make for programs of theirs: named, for some scopes, shown once, and revoked at any
-//! time.
+//! Lets users create personal access tokens for their own programs: named, limited to scopes, and revocable
+//! at any time.
 //!
-//! It is not enabled by default, for an application has to say which scopes there are:
+//! It is off by default, because the application has to name the scopes;
+//! `Security::default().enable(PersonalTokens::default().scopes::<…>())` switches it on. At
+//! `/personal-tokens` users create tokens, which are shown once, and revoke them. A route with the guard
+//! [`Scoped`](crate::Scoped) accepts a token that has its scope:
 //!
 //! ```
-//! # use rocket::get;
 //! # use rocket::http::Header;
-//! # use rocket::routes;
-//! use rocket_security::Scoped;
-//! use rocket_security::Security;
-//! use rocket_security::features::personal_tokens::PersonalTokens;
+//! # use rocket::{get, routes};
 //! # use rocket_security::testing::TestApp;
 //! # use serde_json::json;
+//! use rocket_security::features::personal_tokens::PersonalTokens;
+//! use rocket_security::{Scoped, Security};
 //!
 //! rocket_security::scopes! {
 //!     pub ReadReports = "reports:read", "See your reports";
@@ -30,8 +31,8 @@
 //! # let app = TestApp::launch(rocket).await;
 //! # let ann = app.log_in_as("ann@example.org").await;
 //! # let body = json!({"name": "Nightly download", "scopes": ["reports:read"]});
-//! # let made = ann.post_json("/personal-tokens", body).await;
-//! # let token = format!("Bearer {}", made.response("token").as_str().unwrap());
+//! # let created = ann.post_json("/personal-tokens", body).await;
+//! # let token = format!("Bearer {}", created.response("token").as_str().unwrap());
 //! # let request = app.client().get("/reports").header(Header::new("Authorization", token));
 //! # assert_eq!(app.browser().send(request).await.body, "The reports of ann@example.org");
 //! # });
@@ -39,7 +40,7 @@
 //!
 //! | route | page | JSON |
 //! |---|---|---|
-//! | `GET /personal-tokens` | one's tokens, the newest first, and the form | 200 `personal_tokens`, `scopes`, `csrf_token` |
+//! | `GET /personal-tokens` | the user's tokens, the newest first, and the form | 200 `personal_tokens`, `scopes`, `csrf_token` |
 //! | `POST /personal-tokens` `name`, `scopes`, `expires_in_days` | 200, with the token | 200 `token`, `personal_token`, `csrf_token` |
 //! | `POST /personal-tokens/revoke` `personal_token` | 303 to `/personal-tokens` | 200 `csrf_token` |
 //!
@@ -47,17 +48,20 @@
 //! |---|---|
 //! | `prefix` | `"rspat"` |
 //! | `max_per_user` | `50` |
-//! | `default_lifetime` | `"90days"`, or `max_lifetime` where that is less |
+//! | `default_lifetime` | `"90days"`, or `max_lifetime` if that is less |
 //! | `max_lifetime` | none |
 //!
-//! Templates: `security/personal_tokens.html`. Mails: `personal_token_notice`. Events:
-//! `PersonalTokenCreated`, `PersonalTokenRevoked`; of requests `UserFailedAuthn`, `UserUnauthenticated`,
-//! `UserUnauthorized`. Refusals: `unauthenticated`, `reauth_required`, `invalid_input` (`name_invalid`,
-//! `name_taken`, `scope_required`, `scope_unknown`, `lifetime_invalid`, `lifetime_too_long`,
-//! `too_many_personal_tokens`, `personal_token_unknown`), `csrf_failed`, `cross_site`, `throttled`,
-//! `unavailable`; of requests with a token `token_malformed`, `token_expired`, `token_scoped`,
-//! `credentials_refused`, `insufficient_scope`, `conflicting_credentials`, `password_change_required`,
-//! `unavailable`. The store needs the capability [`PersonalTokenStore`].
+//! - Templates: `security/personal_tokens.html`.
+//! - Mails: `personal_token_notice`.
+//! - Events: `PersonalTokenCreated`, `PersonalTokenRevoked`; of requests with a token `UserFailedAuthn`,
+//!   `UserUnauthenticated`, `UserUnauthorized`.
+//! - Refusals: `unauthenticated`, `reauth_required`, `invalid_input` (`name_invalid`, `name_taken`,
+//!   `scope_required`, `scope_unknown`, `lifetime_invalid`, `lifetime_too_long`, `too_many_personal_tokens`,
+//!   `personal_token_unknown`), `csrf_failed`, `cross_site`, `throttled`, `unavailable`.
+//! - Refusals of requests with a token: `token_malformed`, `token_expired`, `token_scoped`,
+//!   `credentials_refused`, `insufficient_scope`, `conflicting_credentials`, `password_change_required`,
+//!   `unavailable`.
+//! - The store needs the capability [`PersonalTokenStore`].
 //!
 //! ```text
 //! GET /personal-tokens
@@ -73,56 +77,55 @@
 //!   200 {"meta": {"code": 200}, "response": {"csrf_token": "…"}}
 //! ```
 //!
-//! # Making one
+//! # Details
 //!
-//! Creating one needs a session and a proof within `security.freshness`: with a token, none can be
-//! created, listed or revoked. `scopes` are some of those that the application has named, at least one:
-//! in JSON a list, or a text with blanks between them, in a form also a box each, `scope.reports:read`. `expires_in_days` is a
-//! whole number of at most 3650, or `never`; who says nothing gets `default_lifetime`. With `max_lifetime` there is no
-//! `never`, and it counts for tokens that are there already, too. A name is the owner's own, 1 to 100
-//! characters, and no two of theirs are alike, so that it is plain which is which. They are told by mail.
-//! The token stands in that one answer, which must not be cached, and nowhere else: the store has its SHA-256
-//! digest.
+//! **Creating a token** requires a session, and a proof within `security.freshness`. With a token no tokens
+//! can be created, listed or revoked. The owner is told by mail.
 //!
-//! # What a request brings
+//! - `scopes` are at least one of those that the application has named. In JSON they are a list, or a text
+//!   with spaces between them; in a form also one box each, such as `scope.reports:read`.
+//! - `expires_in_days` is a whole number of at most 3650, or `never`. Without it the token gets
+//!   `default_lifetime`. With `max_lifetime` there is no `never`, and it also applies to existing tokens.
+//! - `name` is the owner's choice: 1 to 100 characters, and different from their other tokens, so that they
+//!   can tell their tokens apart.
+//! - The token is in that one answer, which must not be cached, and nowhere else. The store has its SHA-256
+//!   digest.
 //!
-//! `Authorization: Bearer rspat_…` or `Authentication-Token: rspat_…`, as for an
-//! [access token](crate::features::tokens): one token, once. It needs no anti-forgery token, and gets no
-//! cookie. Each request asks the store, in one query; when a token was last used is written down once a
-//! minute.
+//! **Using a token.** A program sends `Authorization: Bearer rspat_…` or `Authentication-Token: rspat_…`, as
+//! for an [access token](crate::features::tokens): one token, once. It needs no anti-forgery token, and gets
+//! no cookie. Each request asks the store, in one query. The last use of a token is recorded once a minute.
 //!
-//! **It opens what names its scopes, and nothing else**: routes with [`Scoped`](crate::Scoped), and those
-//! with [`AuthVia<via::PersonalToken>`](crate::AuthVia), which take it whatever its scopes are.
-//! [`AuthUser`](crate::AuthUser) and whatever else goes by `security.mechanisms` answers 401 with the reason
-//! `token_scoped`, and does not treat the request as a guest's; so do the guards of tokens, such as
-//! [`Paseto`](crate::Paseto), without asking the store. Guards that take no token, such as
-//! [`BasicUser`](crate::BasicUser), do not know it. So it cannot stand among [`security.mechanisms`](crate::config::Config::mechanisms), and our own pages do not
-//! take it either. It is never [`Fresh`](crate::Fresh). A token gives no more than its owner may do at that
-//! moment: roles are looked up with it.
+//! **What a token opens.** A token opens only routes with [`Scoped`](crate::Scoped) that name one of its
+//! scopes, and routes with [`AuthVia<via::PersonalToken>`](crate::AuthVia), which accept it whatever its
+//! scopes are.
 //!
-//! # When it ends
+//! - [`AuthUser`](crate::AuthUser), and every other guard that uses `security.mechanisms`, answers 401 with
+//!   the reason `token_scoped`, and does not treat the request as a guest's. So do the guards of tokens, such
+//!   as [`Paseto`](crate::Paseto), without asking the store.
+//! - Guards that accept no token, such as [`BasicUser`](crate::BasicUser), ignore it.
+//! - Personal tokens cannot be listed in [`security.mechanisms`](crate::config::Config::mechanisms), and the
+//!   pages of the features do not accept them.
+//! - A token is never [`Fresh`](crate::Fresh). It grants no more than its owner may do at that moment: roles
+//!   are looked up with it.
 //!
-//! At its time; when its owner, or an operator by `rocket-security personal-tokens revoke`, revokes it; and
-//! with **every change of the account**: password, address, username, a second factor, switching it off,
-//! closing it. That is what a change of a password is for: it ends every way in, and
-//! programs get new tokens. With the next request it is over, on every instance. One that has expired is
-//! listed for 30 more days, so that its owner finds out why a program has stopped, and is deleted then.
+//! **When a token ends.** It ends at its time, when its owner revokes it, or an operator with
+//! `rocket-security personal-tokens revoke`, and with **every change of the account**: password, address,
+//! username, a second factor, switching it off, closing it. A change of the password ends every way in, and
+//! programs get new tokens. The end takes effect with the next request, on every instance. An expired token
+//! is listed for 30 more days, so that its owner finds out why a program has stopped, and is then deleted.
 //!
-//! # For scanners
-//!
-//! A token is the prefix, `_`, and 49 characters: 43 hold 256 random bits, the last 6 a CRC-32 (that of
-//! zlib) over all that is before them; both are numbers to the base of 62, with the digits `0-9A-Za-z` in
-//! this order, the highest first. Scanners of repositories and logs find them by
+//! **Finding leaked tokens.** A token is the prefix, `_`, and 49 characters. The first 43 hold 256 random
+//! bits. The last 6 hold a CRC-32 (that of zlib) of everything before them. Both are numbers in base 62, with
+//! the digits `0-9A-Za-z` in this order, the most significant first. Scanners of repositories and logs find
+//! tokens with this pattern, and check with the checksum whether a match is a token:
 //!
 //! ```text
 //! \brspat_[0-9A-Za-z]{49}\b
 //! ```
 //!
-//! and tell by the checksum what only looks like one. So do we, before the store is asked. An application
-//! that others run, too, has a prefix of its own. Another prefix is another kind of token: those that were
-//! made before are refused from then on, until it is set back.
-//!
-//! There is no limit on guesses, for there is nothing to guess: of 2^256 tokens a user has 50.
+//! The application checks it, too, before it asks the store. Set your own prefix if others run your
+//! application, too. A different prefix is a different kind of token: tokens with the old prefix are refused
+//! until it is set back.
 
 mod create;
 mod desk;
@@ -150,7 +153,7 @@ pub use crate::features::personal_tokens::settings::{PersonalTokens, Unnamed};
 
 const TEMPLATES: &[Embedded] = templates![list::PAGE; "personal_token_notice"];
 
-/// The longest that a token lasts unasked before the launch tells of it.
+/// The longest default lifetime: a longer one is logged at the launch.
 const YEAR: Span = Span::hours(366 * 24);
 
 impl<D: PersonalTokenStore, S: ScopeSet> Feature<D> for PersonalTokens<S> {
@@ -220,10 +223,10 @@ impl<D: PersonalTokenStore, S: ScopeSet> Feature<D> for PersonalTokens<S> {
     }
 }
 
-/// How long one that has expired is still listed.
+/// How long an expired token is still listed.
 const KEPT: TimeDelta = TimeDelta::days(30);
 
-/// Deletes what is over.
+/// Deletes expired tokens.
 struct Sweep(Arc<dyn PersonalTokenStore>);
 
 #[async_trait]

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use crate::config::Span;
 use crate::user::ScopeSet;
 
-/// The feature `personal_tokens`; its value is `[default.security.personal_tokens]`. `S` are the scopes that
-/// tokens can be made for, without which it cannot be enabled.
+/// The feature `personal_tokens`. Its settings are `[default.security.personal_tokens]`. `S` are the scopes
+/// that tokens can have. Without scopes the feature cannot be enabled.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields, bound = "")]
 #[non_exhaustive]
@@ -33,14 +33,14 @@ pub struct PersonalTokens<S = Unnamed> {
 pub enum Unnamed {}
 
 impl PersonalTokens {
-    /// Names the scopes that tokens can be made for: one, or a tuple of up to twelve.
+    /// Sets the scopes that tokens can have: one, or a tuple of up to twelve.
     pub fn scopes<S: ScopeSet>(self) -> PersonalTokens<S> {
         self.about()
     }
 }
 
 impl<S> PersonalTokens<S> {
-    /// Returns how long a token lasts whose owner does not say.
+    /// Returns how long a token is valid if its owner does not choose.
     pub(super) fn usual_lifetime(&self) -> Span {
         let usual = Span::hours(90 * 24);
         let unset = self.max_lifetime.map_or(usual, |longest| longest.min(usual));

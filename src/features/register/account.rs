@@ -1,4 +1,4 @@
-//! What becomes of a registration: an account, or a mail to the owner of the address.
+//! Turns a registration into an account, or into a mail to the owner of the address.
 
 use crate::crypto::hasher::{PasswordHash, PasswordMatch};
 use crate::crypto::password::Password;
@@ -18,7 +18,7 @@ use crate::user::{Email, Identity, User, UserId, Username};
 use crate::web::fields::Save;
 use crate::web::visit::Visit;
 
-/// A form with nothing wrong.
+/// A form without errors.
 pub(super) struct Checked {
     pub(super) email: Email,
     pub(super) username: Option<Username>,
@@ -26,7 +26,7 @@ pub(super) struct Checked {
     pub(super) save: Save,
 }
 
-/// Makes the account, or tells the owner of the address, with the same work.
+/// Creates the account, or mails the owner of the address, with the same work.
 pub(super) async fn apply(
     visit: &Visit<'_>,
     flow: &Flow,
@@ -70,15 +70,15 @@ struct Applicant<'a> {
     may_mail: bool,
 }
 
-/// What became of an attempt to make an account.
+/// The outcome of creating an account.
 enum Created {
     Now,
-    /// Another request made it between our look and our step.
+    /// Another request created it in the meantime.
     Meanwhile(Box<UserWithPassword>),
 }
 
 impl Applicant<'_> {
-    /// Makes the account, and what is the application's `own` with it.
+    /// Creates the account, and commits the application's `own` rows with it.
     async fn create(&self, id: UserId, own: Together) -> Result<Created, Rejection> {
         let at = self.visit.now();
         let event = Event::UserRegistered { user: id, origin: self.visit.origin() };
@@ -108,15 +108,15 @@ impl Applicant<'_> {
         found.map(|found| Created::Meanwhile(Box::new(found))).ok_or(Rejection::Unavailable)
     }
 
-    /// Mails the owner of the account: another link while it is unconfirmed, else a notice.
+    /// Mails the owner of the account: another link while it is unconfirmed, otherwise a notice.
     ///
-    /// `is_same` says that the password is the account's: the same person once more.
+    /// `is_same` is `true` if the password is that of the account: the same person registered again.
     async fn tell_owner(&self, user: User, is_same: bool) -> Result<(), Rejection> {
         let (store, existing, origin) = (self.flow.store(), user.id, self.visit.origin());
         let event =
             |contested| Event::UserNotRegistered { existing, contested, origin: origin.clone() };
-        // Where addresses are confirmed: too many requests for mail must not keep the password in
-        // place. The link that is out already asks for another one then.
+        // If addresses are confirmed, too many requests for mail must not keep the password in
+        // place. The link that was already mailed then asks for another password.
         if user.confirmed_at.is_none()
             && self.flow.awaits_confirmation()
             && let Some(store) = store.lapse_store()
@@ -142,12 +142,13 @@ impl Applicant<'_> {
         }
         let notice =
             self.mail(&Text::new("welcome_existing", "You already have an account"), user.id)?;
-        // Spelled as it is in the account: to some mail servers another spelling is another mailbox.
+        // The address is spelled as in the account: to some mail servers another spelling is
+        // another mailbox.
         self.flow.post(notice.concerns(Addressee::Holder), &self.visit.origin()).await
     }
 
-    /// Returns what goes along with the registration of an account, at its address as that is spelled: to
-    /// some mail servers another spelling is another mailbox.
+    /// Returns what is committed with the registration of an account. Mail goes to the address as the account
+    /// spells it: to some mail servers another spelling is another mailbox.
     async fn goes_along(&self, user: &User) -> Result<Together, Rejection> {
         let at = self.visit.now();
         let registration = Registration::new(user.id, &user.email, at);

@@ -39,7 +39,7 @@ pub(super) struct RegisterForm {
     /// The password once more, if the form asks for it.
     password_confirm: Option<Secret<String>>,
     next: Option<String>,
-    /// What the application asks.
+    /// The application's own fields.
     #[serde(flatten)]
     own: Map<String, Value>,
 }
@@ -107,8 +107,7 @@ async fn register(
     outcome
 }
 
-/// Reads the form, and says everything that is wrong with it at once. Its username is `held` from then
-/// on.
+/// Checks the form, and returns all of its errors at once. Its username is `held` from then on.
 async fn check(
     visit: &Visit<'_>,
     flow: &Flow,
@@ -159,7 +158,7 @@ fn page(visit: &Visit<'_>, flow: &Flow, terms: &Terms, next: Option<&Next>) -> P
         .with("username_max", names.max_length)
 }
 
-/// Where to go: `next`, by way of the login page if that is where one goes.
+/// Returns where to go: to `next`, by way of the login page if users are sent there after registering.
 fn after(visit: &Visit<'_>, next: Option<Next>) -> Next {
     let view = visit.site().url("after_register").unwrap_or_else(Next::home);
     match next {

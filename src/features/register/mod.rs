@@ -1,22 +1,40 @@
-//! Making an account.
+//! Lets visitors create an account.
+//!
+//! It is on by default; `Security::default().disable::<Register>()` switches it off, and `admission =
+//! "by-invitation"` closes it for everyone without an invitation. The visitor sees a form at `/register`, and
+//! then the login page, which asks them to open the mail that was sent. A form can have your own fields,
+//! which are saved together with the account.
+//!
+//! ```
+//! use rocket_security::Security;
+//! use rocket_security::features::register::{Admission, Register};
+//!
+//! let mut register = Register::default();
+//! register.admission = Admission::ByInvitation;
+//! let security = Security::default().enable(register);
+//! # drop(security);
+//! ```
 //!
 //! | route | page | JSON |
 //! |---|---|---|
-//! | `GET /register` | the form; logged in: 303 home | 200 `csrf_token`; logged in: 400 |
+//! | `GET /register` | the form; logged in: 303 to the home page | 200 `csrf_token`; logged in: 400 |
 //! | `POST /register` `email`, `username`, `password`, `password_confirm`, `next`, fields of the application | 303 to `post_register_view` | 200 `csrf_token` |
 //!
 //! | setting `[default.security.register]` | default |
 //! |---|---|
-//! | `admission` | `"open"`; `"by-invitation"` and `"closed"` refuse everybody here |
+//! | `admission` | `"open"`; `"by-invitation"` and `"closed"` refuse every registration here |
 //! | `post_register_view` | the login page |
 //! | `username_required` | `true` |
 //!
-//! Templates: `security/register.html`. Mails: `welcome_existing` to the owner of an address that
-//! has an account, which says so if that is closed or has no password; `welcome` where addresses are
-//! not confirmed. Events: `UserRegistered`, `UserNotRegistered`. Refusals: `invalid_input` (`email_invalid`, `username_invalid`,
-//! `username_reserved`, `username_taken`, `password_too_short`, `password_blocklisted`,
-//! `password_mismatch`, `required`, `too_long`), `registration_closed`, `already_authenticated`, `csrf_failed`,
-//! `cross_site`, `throttled`, `saturated`, `unavailable`.
+//! - Templates: `security/register.html`.
+//! - Mails: `welcome_existing` to the owner of an address that already has an account, which also says if
+//!   that account is closed or has no password; `welcome` if addresses are not confirmed, because the feature
+//!   [`confirm`](crate::features::confirm) is off.
+//! - Events: `UserRegistered`, `UserNotRegistered`.
+//! - Refusals: `invalid_input` (`email_invalid`, `username_invalid`, `username_reserved`, `username_taken`,
+//!   `password_too_short`, `password_blocklisted`, `password_mismatch`, `required`, `too_long`),
+//!   `registration_closed`, `already_authenticated`, `csrf_failed`, `cross_site`, `throttled`, `saturated`,
+//!   `unavailable`.
 //!
 //! ```text
 //! POST /register {"email": "ann@example.org", "password": "a ferry leaves at seven"}
@@ -24,30 +42,27 @@
 //!   400 {"meta": {"code": 400}, "response": {"errors": ["…"], "field_errors": {"password": ["…"]}, "reasons": ["invalid_input", "password_too_short"]}}
 //! ```
 //!
-//! The answer is "check your mail" whether the address has an account or not, and so is the work:
-//! one lookup, one comparison, one hash. If an unconfirmed address is registered twice,
-//! neither password stays: the newest confirmation link asks its reader to choose one. The account
-//! then lives for two days more.
+//! # Details
 //!
-//! There is a field `username` where users go by usernames: where `security.identity` says so. These
-//! are public, so a registration with a taken username is told so, whatever its address. A name is
-//! looked at before the address is, and held for three days whether the address has an account or not:
-//! for longer than an unconfirmed account lives. A second registration with the same name is also told
-//! that it is taken, and to look for the mail.
-//! Where two registered one address that was never confirmed, the account goes by the newest one's name;
-//! fields of an application stay the first one's.
+//! **Who may register.** If `admission` is not `"open"`, both routes are answered with 403 and the reason
+//! `registration_closed`, and say why. Templates do not find `register` among `features`, so the links to it
+//! disappear. Existing accounts and links that were already mailed keep working.
 //!
-//! # Fields of an application's own
+//! **Your own fields.** [`Register::asking`] adds the fields of a [`RegistrationFields`] to the page and to
+//! the JSON. They are committed in the same transaction as the new user. The guide on
+//! [pages](crate::guide::pages) and the example `together` show how.
 //!
-//! [`Register::asking`] adds the fields of a [`RegistrationFields`], on the page and in JSON; what
-//! becomes of them is committed with the new user. The guide on [pages](crate::guide::pages) shows
-//! how, and the example `together` does it.
+//! **An address that already has an account** gets the same answer, "check your mail", after the same work.
+//! If an unconfirmed address is registered twice, neither password stays: the newest confirmation link asks
+//! its reader to choose one. The account then exists for two more days. It takes the username of the newest
+//! registration, while the fields of the application keep the values of the first.
 //!
-//! # Who may register
+//! **Usernames.** The form has a field `username` if `security.identity` contains `"username"`. Usernames are
+//! public, so a registration with a taken username is told so, whatever its address. The name is checked
+//! before the address, and is held for three days whether the address has an account or not. A second
+//! registration with the same name is also told that it is taken, and to look for the mail.
 //!
-//! Where `admission` is not `"open"`, both routes answer 403 with the reason `registration_closed`,
-//! and say why; templates find no `register` among `features`, so that the links to it are gone.
-//! Accounts that are there, and links that were mailed, go on.
+//! The reasoning is in SECURITY.md.
 
 mod account;
 mod form;
@@ -70,8 +85,8 @@ use crate::web::view::View;
 
 pub use crate::features::register::terms::Admission;
 
-/// The feature `register`; its value is `[default.security.register]`. `F` is what the application
-/// asks beside the address and the password.
+/// The feature `register`. Its settings are `[default.security.register]`. `F` are the application's own
+/// fields.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields, bound = "")]
 #[non_exhaustive]
@@ -87,7 +102,8 @@ pub struct Register<F = NoFields> {
 }
 
 impl Register {
-    /// Asks for the fields of `F`, too, in place of the registration as it comes.
+    /// Creates the feature with the application's own fields `F`. Enabling it replaces the default
+    /// registration.
     ///
     /// ```
     /// # use rocket_security::RegistrationFields;
@@ -171,6 +187,6 @@ impl<D, F: RegistrationFields> Feature<D> for Register<F> {
     }
 }
 
-/// The names that fields of an application cannot have: ours, and those of features to come.
+/// The names that an application's own fields cannot have: those of our fields, and reserved ones.
 const FIELDS: &[&str] =
     &["email", "username", "password", "password_confirm", "remember", "next", "csrf_token"];

@@ -1,21 +1,21 @@
-//! Who may register, and what is asked.
+//! Who may register, and which fields the form has.
 
 use serde::{Deserialize, Serialize};
 
 use crate::rejection::Rejection;
 use crate::web::fields::OwnFields;
 
-/// `security.register.admission`: who may register.
+/// Who may register: the values of `security.register.admission`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Admission {
-    /// Everybody.
+    /// Everyone may register.
     #[default]
     Open,
-    /// Those who were invited, by a link of their own.
+    /// Only invited people can create an account, with the link in their invitation.
     ByInvitation,
-    /// No one.
+    /// No one may register.
     Closed,
 }
 
@@ -30,7 +30,7 @@ impl Admission {
     }
 }
 
-/// What the handlers go by.
+/// The settings that the handlers use.
 pub(super) struct Terms {
     pub(super) admission: Admission,
     pub(super) username_required: bool,

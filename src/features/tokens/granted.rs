@@ -1,4 +1,4 @@
-//! What a program that has its tokens is answered.
+//! The answer that carries a program's tokens.
 
 use crate::config::RefreshIn;
 use crate::programs::with_pair;

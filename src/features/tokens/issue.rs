@@ -21,7 +21,7 @@ use crate::web::visit::Visit;
 pub(super) struct TokenForm {
     email: Option<String>,
     username: Option<String>,
-    /// Whichever of the two it is.
+    /// Either an email address or a username.
     identity: Option<String>,
     password: Secret<String>,
 }

@@ -1,41 +1,74 @@
-//! Access and refresh tokens: what a program logs in for once, and shows with every request.
+//! Issues access and refresh tokens to programs, such as mobile apps and scripts, which act as their user
+//! with them.
+//!
+//! It is on by default; `Security::default().disable::<Tokens>()` switches it off. A program logs in once,
+//! sends its access token with each request, and renews it with its refresh token. At `/tokens` users see the
+//! programs in which they are logged in, and log them out. Guards such as [`AuthUser`](crate::AuthUser)
+//! accept an access token as they accept a session:
+//!
+//! ```
+//! # use rocket::http::Header;
+//! # use rocket::{get, routes};
+//! # use rocket_security::testing::{PASSWORD, TestApp};
+//! # use rocket_security::{AuthUser, Security};
+//! # use serde_json::json;
+//! #[get("/report")]
+//! fn report(user: AuthUser) -> String {
+//!     format!("The report of {}", user.email)
+//! }
+//!
+//! # rocket::async_test(async {
+//! # let rocket = rocket::build().attach(Security::fairing()).mount("/", routes![report]);
+//! # let app = TestApp::launch(rocket).await;
+//! # app.user("ann@example.org").await;
+//! let program = app.browser();
+//! let login = json!({"email": "ann@example.org", "password": PASSWORD});
+//! let user = program.post_json("/token", login).await.response("user");
+//! let token = format!("Bearer {}", user["authentication_token"].as_str().unwrap());
+//! let request = app.client().get("/report").header(Header::new("Authorization", token));
+//! assert_eq!(program.send(request).await.body, "The report of ann@example.org");
+//! # });
+//! ```
 //!
 //! | route | page | JSON |
 //! |---|---|---|
 //! | `POST /login?include_auth_token` | | 200 `user.authentication_token`, `user.refresh_token` |
-//! | `POST /verify?include_auth_token`, and alike `/change`, `/change-username`, `/change-email/<token>` | | the same: the session is a new one, and the tokens of the older have ended with it |
-//! | `POST /reset/<token>?include_auth_token`, `POST /confirm/<token>?include_auth_token` | | the same, where the link logs in (`reset.log_in`, `confirm.log_in`) |
+//! | `POST /verify?include_auth_token`, and likewise `/change`, `/change-username`, `/change-email/<token>` | | the same: a new session begins, and the tokens of the old session have ended with it |
+//! | `POST /reset/<token>?include_auth_token`, `POST /confirm/<token>?include_auth_token` | | the same, if the link logs in (`reset.log_in`, `confirm.log_in`) |
 //! | `POST /token` `email`, `username` or `identity`, `password` | always JSON | 200 the same, `expires_in`, `token_type`; no session, no cookie |
-//! | `POST /refresh-token` `refresh_token`, or its cookie | always JSON | 200 the same: the next two |
-//! | `POST /refresh-token/end` `refresh_token`, or its cookie | always JSON | 200, an empty `response`: its program is logged out, and the cookie removed; also when it is none. 400 for one that is not accepted for now, as by a clock that is behind: nothing changes |
-//! | `GET /tokens` | one's programs, the newest first | 200 `programs`, `csrf_token` |
+//! | `POST /refresh-token` `refresh_token`, or its cookie | always JSON | 200 the same: the next two tokens |
+//! | `POST /refresh-token/end` `refresh_token`, or its cookie | always JSON | 200, an empty `response`: the program is logged out and the cookie is removed, also if the token is invalid. 400 for a token that is not accepted at the moment, for example because a clock is behind: nothing changes |
+//! | `GET /tokens` | the user's programs, the newest first | 200 `programs`, `csrf_token` |
 //! | `POST /tokens/end` `program` | 303 to `/tokens` | 200 `csrf_token` |
 //!
 //! `POST /logout` with an access token, or with a `refresh_token` in its body, logs the program out.
-//!
-//! A refresh token that is missing or not accepted is 400 at `/refresh-token` (RFC 6749, section 5.2), and
-//! an access token that is not accepted is 401 at a guard (RFC 6750, section 3.1): a client that gets 401
-//! refreshes, and one that gets 400 logs in again.
 //!
 //! | setting `[default.security.tokens]` | default |
 //! |---|---|
 //! | `lifetime`, of an access token | `"15m"` |
 //! | `refresh_lifetime`, of a program's login | `"30days"`, at most 365 days |
-//! | `refresh_idle`, without refreshing | `"7days"` |
-//! | `refresh_grace`, in which a replaced refresh token leads to its successor once more | `"0s"`, at most 10 seconds |
+//! | `refresh_idle`, how long a program's login lasts without refreshing | `"7days"` |
+//! | `refresh_grace`, how long a replaced refresh token still returns its successor | `"0s"`, at most 10 seconds |
 //! | `refresh_in`, `"body"` or `"cookie"` | `"body"` |
 //! | `check`, by kind: `"always"`, `"cached(30s)"` or `"never"` | `"always"` |
 //!
-//! and [what tokens are made and read with](crate::config::TokensConfig), which holds without the feature, too.
+//! The table also has [how tokens are created and read](crate::config::TokensConfig), which applies without
+//! the feature, too.
 //!
-//! Templates: `security/tokens.html`. Mails: `token_reuse`. Events: `UserAuthenticated` (`POST /token`),
-//! `RefreshTrackerCreated`, `RefreshTrackerRevoked`, `TokenReuse`, `TokenDenied`, `UserFailedAuthn`,
-//! `UserUnauthenticated`; of the command line `TokenIssued`, `TokensRevoked`. Refusals: the reasons of
-//! [`TokenFault`](crate::rejection::TokenFault), among them `refresh_token_reused` and
-//! `refresh_token_ended`; `refresh_token_missing`, `credentials_refused`, `conflicting_credentials`, `invalid_credentials`,
-//! `invalid_input` (`program_unknown`), `unauthenticated`, `reauth_required`, `password_change_required`,
-//! `csrf_failed`, `cross_site`, `throttled`, `saturated`, `unavailable`. The store needs the capabilities
-//! [`RefreshStore`] and [`Denylist`](crate::datastore::Denylist).
+//! - Templates: `security/tokens.html`.
+//! - Mails: `token_reuse`.
+//! - Events: `UserAuthenticated` (`POST /token`), `RefreshTrackerCreated`, `RefreshTrackerRevoked`,
+//!   `TokenReuse`, `TokenDenied`, `UserFailedAuthn`, `UserUnauthenticated`; of the command line
+//!   `TokenIssued`, `TokensRevoked`.
+//! - Refusals: the reasons of [`TokenFault`](crate::rejection::TokenFault), among them `refresh_token_reused`
+//!   and `refresh_token_ended`; `refresh_token_missing`, `credentials_refused`, `conflicting_credentials`,
+//!   `invalid_credentials`, `invalid_input` (`program_unknown`), `unauthenticated`, `reauth_required`,
+//!   `password_change_required`, `csrf_failed`, `cross_site`, `throttled`, `saturated`, `unavailable`.
+//! - Guards: [`Paseto`](crate::Paseto), [`FreshPaseto`](crate::FreshPaseto), [`TokenUser`](crate::TokenUser),
+//!   [`PasetoJson`](crate::PasetoJson), [`AuthVia<via::BearerToken>`](crate::AuthVia), and every other guard
+//!   if [`security.mechanisms`](crate::config::Config::mechanisms) contains `"token"`, which it does by
+//!   default.
+//! - The store needs the capabilities [`RefreshStore`] and [`Denylist`](crate::datastore::Denylist).
 //!
 //! ```text
 //! POST /token {"email": "ann@example.org", "password": "a ferry leaves at seven"}
@@ -54,92 +87,97 @@
 //!       "created_at": "2027-01-15T08:00:00Z", "refreshed_at": "2027-01-15T08:12:00Z", "expires_at": "2027-01-22T08:12:00Z"}]}}
 //! ```
 //!
-//! A `GET` gives none: a page of another site could have a browser send it. Neither does a form that
-//! is answered by a redirect, nor a login that wants a second factor first: `POST /token` refuses that like a
-//! wrong password. Where the feature is not enabled, `include_auth_token` is ignored.
+//! # Details
 //!
-//! Guards: [`Paseto`](crate::Paseto), [`FreshPaseto`](crate::FreshPaseto), [`TokenUser`](crate::TokenUser),
-//! [`PasetoJson`](crate::PasetoJson), [`AuthVia<via::BearerToken>`](crate::AuthVia), and with `"token"` in
-//! [`security.mechanisms`](crate::config::Config::mechanisms), as by default, every other.
+//! **Status codes.** An access token that is not accepted is answered with 401 by a guard (RFC 6750, section
+//! 3.1): the client refreshes. A refresh token that is missing or not accepted is answered with 400 at
+//! `/refresh-token` (RFC 6749, section 5.2): the client logs in again.
 //!
-//! # What a request brings
+//! **When no token is issued.** A `GET` returns no tokens, and neither does a form that is answered with a
+//! redirect, or a login that still requires a second factor. `POST /token` refuses such a login like a wrong
+//! password. If the feature is not enabled, `include_auth_token` is ignored.
 //!
-//! `Authorization: Bearer <token>` (RFC 6750, section 2.1; the scheme in any case), or
-//! `Authentication-Token: <token>`, as with Flask-Security, for where a proxy wants `Authorization`
-//! for itself. One of them, once: both, or either twice, is 400 `conflicting_credentials`. A proxy that puts a
-//! `Bearer` of its own there needs `tokens.sources = ["authentication-token"]`: otherwise that counts as an invalid
-//! token, even beside a session.
-//! [`tokens.sources`](crate::config::TokensConfig::sources) has the places, where a cookie may be added, and
-//! for handshakes of WebSockets the query. Elsewhere nothing is looked at; a body is by the guard
-//! [`PasetoJson`](crate::PasetoJson) alone.
+//! # Sending a token
 //!
-//! A request with a token in a header needs no anti-forgery token, and gets no cookie.
+//! - A program sends `Authorization: Bearer <token>` (RFC 6750, section 2.1; the scheme in any case), or
+//!   `Authentication-Token: <token>` as with Flask-Security, if a proxy uses `Authorization` for itself.
+//! - It sends one token, once. Both headers, or one of them twice, are answered with 400
+//!   `conflicting_credentials`.
+//! - If a proxy adds its own `Bearer` to requests, set `tokens.sources = ["authentication-token"]`. Otherwise
+//!   the proxy's counts as an invalid token, even beside a session.
+//! - [`tokens.sources`](crate::config::TokensConfig::sources) lists where tokens are read from. It can also
+//!   contain a cookie, and the query for handshakes of WebSockets. Nothing else is read, except that the
+//!   guard [`PasetoJson`](crate::PasetoJson) reads the body.
+//! - A request with a token in a header needs no anti-forgery token, and gets no cookie.
 //!
-//! # Who it is, and for how long
+//! # How long a token is valid
 //!
-//! A token is good when our own key made it as an access token, it is for us and within its times, it is not
-//! denied, the account is open and has not changed since (password, address, second factor, switched off),
-//! and the program's login goes on. Each request asks the store, in one query: what ended takes effect
-//! with the next request, on every instance, and roles are those of this moment.
+//! A token is valid if one of our keys created it as an access token, it is meant for this application and
+//! within its times, it is not denied, the account is open and has not changed since (password, address,
+//! second factor, switched off), and the program's login has not ended. Each request asks the store, in one
+//! query. What has ended takes effect with the next request, on every instance, and roles are those of this
+//! moment.
 //!
-//! **A program's login** is a row in the store, a family of refresh tokens of which one is good at a time. It
-//! is over after 30 days, or 7 without refreshing. Its access tokens and its refresh token end with it at
-//! once:
+//! **A program's login** is a row in the store: a family of refresh tokens, of which one is valid at a time.
+//! It ends after 30 days, or after 7 days without refreshing. If
+//! [`session.aal`](crate::config::SessionConfig) is set, it lasts no longer than a session. Its access tokens
+//! and its refresh token end at once:
 //!
-//! - when the session that it began in is ended, by logging out, from `/sessions`, by an operator, by a login
-//!   too many, or by `/verify`, which begins another in its place; the expiry of the session does not
-//!   end it;
-//! - when its browser is [remembered](crate::features::remember) and came back: likewise with any later session
-//!   of that browser, and when a copy of what it is remembered by is found out;
-//! - when its user ends it at `/tokens`, or all others at `/sessions`, or an operator by `rocket-security
+//! - when the session that it began in is ended by logging out, from `/sessions`, by an operator, by a login
+//!   too many, or by `/verify`, which begins another in its place; the expiry of the session does not end it;
+//! - when its browser is [remembered](crate::features::remember) and came back: likewise with any later
+//!   session of that browser, and when a copy of its remember token is detected;
+//! - when its user ends it at `/tokens`, or all others at `/sessions`, or an operator with `rocket-security
 //!   tokens revoke`;
 //! - with every change of the account;
-//! - when its user has more than [`session.max_per_user`](crate::config::SessionConfig::max_per_user) of them,
-//!   the oldest;
+//! - when its user has more than [`session.max_per_user`](crate::config::SessionConfig::max_per_user) of
+//!   them, the oldest;
 //! - when a refresh token is used a second time.
 //!
-//! A user who presses "log out" after the session has expired logs its programs out
-//! as long as its row is there and no other page has told the browser that it is over. After that nothing
-//! tells any more which programs began in it, and they go on until one of the above ends them: a program in a
-//! browser that is to end with "log out" in every case posts to `/refresh-token/end`, too. A browser that is
-//! remembered comes back first, and loses its programs. Where more browsers than `session.max_per_user` are
-//! remembered, the oldest is no longer; its programs then end with the session that they began in alone.
+//! **Logging out after the session has expired** also logs out the programs that began in it, as long as the
+//! session's row exists and no other page has told the browser that the session is over. After that the
+//! programs stay logged in until one of the events above. A program in a browser that must end with every
+//! logout also posts to `/refresh-token/end`. A remembered browser comes back first, and loses its programs.
+//! If more browsers than `session.max_per_user` are remembered, the oldest no longer is; its programs then
+//! end only with the session that they began in.
 //!
-//! Where [`session.aal`](crate::config::SessionConfig) is set, it lasts no longer than a session.
+//! **Freshness.** For [`Fresh`](crate::Fresh) an access token is as old as the login, or the proof at
+//! `/verify`, with which its family began. Refreshing proves nothing.
 //!
-//! For [`Fresh`](crate::Fresh) an access token is as old as the login, or the `/verify`, that its family began
-//! with: refreshing proves nothing.
+//! **Tokens that the application issues** with [`TokenIssuer::access`](crate::TokenIssuer::access) are
+//! accepted, too. A token for an [`AuthUser`](crate::AuthUser) ends with the session, or the program's login,
+//! of the request, and is as fresh. A token that belongs to neither, such as one for a [`User`](crate::User),
+//! ends only with a change of the account, its `exp`, or [`Programs::deny_token`], and is never fresh. A
+//! handler that issues a token to the bearer of such a token lets the bearer renew it forever; with
+//! `AuthVia<via::SessionCookie>` it does not. [`TokenIssuer::refresh`](crate::TokenIssuer::refresh) begins a
+//! program's login.
 //!
-//! What an application issues by [`Tokens::access`](crate::TokenIssuer::access) is taken likewise. One for an
-//! [`AuthUser`](crate::AuthUser) ends with the session, or the program's login, that the request came by, and is
-//! as fresh. One that belongs to neither, as for a [`User`](crate::User), ends with a change of the account, its
-//! `exp`, or [`Programs::deny_token`] alone, and is never fresh. A handler that issues a token to the bearer of such
-//! a token lets them renew it forever; with `AuthVia<via::SessionCookie>` it does not.
-//! [`Tokens::refresh`](crate::TokenIssuer::refresh) begins a program's login.
+//! **Other tokens.** Tokens of [trusted issuers](crate::config::TrustedConfig), and tokens of the
+//! application's own kinds, belong to no user here: only the application knows whom they name.
+//! [`Paseto`](crate::Paseto) accepts both. Outside of guards [`Verifier`](crate::Verifier) verifies them, and
+//! [`Programs::check_token`] checks that they were not revoked.
 //!
 //! # Refreshing
 //!
-//! A refresh token is good for one thing, and once: `/refresh-token` replaces it. If there is a copy, the owner or
-//! the thief sooner or later presents a replaced token. That ends the family, so that both are out; the
-//! owner is told by mail, and there is an event. It can be told of a program that refreshes several times at
-//! once, or that lost an answer: with `refresh_grace` a token that was replaced within it leads to the same
-//! successor, `jti` and all, once more. What is presented is not a guess, for our key made it; so there is no
-//! limit on how often it is.
+//! **A refresh token works once**, and only at `/refresh-token`, which replaces it. If there is a copy, the
+//! owner or the thief sooner or later presents a replaced token. That ends the family, so both are logged
+//! out. The owner is told by mail, and an event is sent. The same happens to a program that refreshes several
+//! times at once, or that lost an answer. With `refresh_grace`, a token that was replaced within that time
+//! returns the same successor once more, with the same `jti`.
 //!
-//! With `refresh_in = "cookie"`, for programs that run in a browser, `/login`, `/verify` and `/change` put
-//! it into the cookie `security_refresh` instead (`__Secure-security_refresh` by https): `HttpOnly`,
-//! `SameSite=Strict`, and sent to `/refresh-token` and below alone, which answers it with another.
-//! `/logout` does not see it: `/refresh-token/end` logs its program out, whatever became of the session. As for
-//! every cookie, the anti-forgery token has to come along. `POST /token`, whose programs keep no cookies,
-//! answers in the body nevertheless. `/refresh-token` refuses a cookie and a token in the body at once;
-//! `/refresh-token/end` ends both. The cookie is taken away only when its token will never be accepted again
-//! ([`TokenFault::is_final`](crate::rejection::TokenFault::is_final)): not while an instance lacks the key
-//! that another one made it with.
+//! **In a cookie.** With `refresh_in = "cookie"`, for programs that run in a browser, `/login`, `/verify` and
+//! `/change` put the refresh token into the cookie `security_refresh` instead (`__Secure-security_refresh`
+//! over https).
 //!
-//! Tokens of [trusted issuers](crate::config::TrustedConfig) are no user's here: whom they name, only the
-//! application can tell. Neither are tokens of an application's own kinds. Both are taken by
-//! [`Paseto`](crate::Paseto); outside of guards [`Verifier`](crate::Verifier) verifies them, and
-//! [`Programs::check_token`] checks that they were not revoked.
+//! - The cookie is `HttpOnly` and `SameSite=Strict`. It is sent only to `/refresh-token` and below, which
+//!   answers it with another cookie. As for every cookie, the anti-forgery token is required.
+//! - `/logout` does not receive it. `/refresh-token/end` logs its program out, whether the session still
+//!   exists or not.
+//! - `POST /token` still answers in the body, because its programs keep no cookies.
+//! - `/refresh-token` refuses a cookie and a token in the body at once; `/refresh-token/end` ends both.
+//! - The cookie is removed only if its token will never be accepted again
+//!   ([`TokenFault::is_final`](crate::rejection::TokenFault::is_final)): not while an instance lacks the key
+//!   with which another instance created it.
 
 mod granted;
 mod issue;
@@ -168,7 +206,7 @@ use crate::web::{Site, bearer, challenge};
 
 /// The feature `tokens`. Its settings are those of
 /// [`[default.security.tokens]`](crate::config::TokensConfig).
-// What stands in that table is read and checked there: unknown keys are none of its business.
+// That struct reads and checks the table, so unknown keys are not refused here.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Tokens {}
@@ -204,7 +242,7 @@ impl<D: RefreshStore> Feature<D> for Tokens {
     }
 }
 
-/// Deletes what is over.
+/// Deletes expired logins of programs, and expired denials.
 struct Sweeper(Arc<dyn RefreshStore>);
 
 #[async_trait]

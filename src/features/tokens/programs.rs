@@ -116,7 +116,7 @@ fn page(programs: &[Listed]) -> Page {
     Page::new(PAGE.0).with("programs", shown)
 }
 
-/// A program, as the page words it.
+/// A program, as the page shows it.
 #[derive(Serialize)]
 struct Shown<'a> {
     #[serde(flatten)]

@@ -1,4 +1,5 @@
-//! `POST /refresh-token`, how a program goes on, and `POST /refresh-token/end`, how it logs out.
+//! `POST /refresh-token`, with which a program renews its tokens, and `POST /refresh-token/end`, with which
+//! it logs out.
 
 use rocket::{State, post};
 use serde::Deserialize;
@@ -15,11 +16,11 @@ use crate::web::reply::{HandlerResult, Refused, Reply};
 use crate::web::submission::{Form, Submission};
 use crate::web::visit::Visit;
 
-/// What is submitted to `/refresh-token`, and to end that.
+/// What is submitted to `/refresh-token` and `/refresh-token/end`.
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct RefreshForm {
-    /// Absent where it is in its cookie.
+    /// Absent if the token is in its cookie.
     refresh_token: Option<Secret<String>>,
 }
 
@@ -60,8 +61,8 @@ fn refuse(visit: &Visit<'_>, rejection: Rejection) -> Refused {
     Refused::data(rejection)
 }
 
-/// Logs out the programs of all tokens that there are, and takes the cookie: but not while its program may
-/// live on.
+/// Logs out the program of the sent token, and the program of the cookie. The cookie is removed unless its
+/// program may still be logged in.
 async fn log_out(
     visit: &Visit<'_>,
     programs: &Programs,
@@ -80,7 +81,7 @@ async fn log_out(
     Ok(Reply::data().without_csrf_token())
 }
 
-/// Takes the token from where it is, and puts the next one there.
+/// Renews the tokens. The next refresh token is returned where the old one was: in the body or in the cookie.
 async fn go_on(
     visit: &Visit<'_>,
     flow: &Flow,
@@ -95,7 +96,7 @@ async fn go_on(
         (sent, None) => (sent, RefreshIn::Body),
         (_, Some(_)) => return Err(Rejection::ConflictingCredentials),
     };
-    // The cookie of a token that is refused stays: another tab may have put a newer one in its place.
+    // The cookie of a refused token stays: another tab may have replaced it with a newer one.
     let (user, pair) = programs.refresh(flow, visit, token).await?;
     granted(visit, &user, &pair, place).await
 }

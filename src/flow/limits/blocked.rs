@@ -1,7 +1,8 @@
-//! Networks that have reached a limit, remembered so that what they send on costs the store nothing.
+//! Remembers the networks that have reached a limit, so that their further requests cost the store nothing.
 //!
-//! The store decides that a network is blocked and until when; this process turns its requests away until
-//! then without asking again. So a flood beyond a limit takes no connection from others.
+//! The store decides whether a network is blocked and until when. Until then, this process refuses the
+//! network's requests without asking the store again. So a flood of requests beyond a limit does not use up
+//! the database connections.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -9,15 +10,15 @@ use std::sync::{Mutex, PoisonError};
 use crate::clock::Timestamp;
 use crate::crypto::one_time::Digest;
 
-/// How many networks are remembered at most. For those beyond, the store is asked.
+/// How many networks are remembered at most. For all others, the store is asked.
 const MOST: usize = 10_000;
 
-/// The networks that are blocked, by a keyed digest of each.
+/// The blocked networks, by a keyed digest of each.
 #[derive(Default)]
 pub(super) struct Blocked(Mutex<HashMap<Digest, Timestamp>>);
 
 impl Blocked {
-    /// Returns until when a network is blocked, if it is.
+    /// Returns the time until which a network is blocked, if it is.
     pub(super) fn until(&self, key: &Digest, now: Timestamp) -> Option<Timestamp> {
         let blocked = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         blocked.get(key).copied().filter(|until| *until > now)

@@ -1,9 +1,9 @@
-//! Wrong passwords in a row, which disable a password (NIST SP 800-63B-4, section 3.2.2).
+//! Counts consecutive wrong passwords, which disable a password (NIST SP 800-63B-4, section 3.2.2).
 //!
-//! Of an account there are several counts, so that strangers cannot disable its password for its owner: one
-//! for each network from which its user logged in recently, one for the browsers in which it is logged
-//! in, and one for everywhere else. A count that is used up disables the password where it is counted,
-//! until the user's epoch rises: every change of a credential begins new counts.
+//! Each account has several counts, so that strangers cannot disable its password for its owner: one for each
+//! network with a recent login to it, one for the browsers in which it is logged in, and one for everywhere
+//! else. A count that reaches the limit disables the password only where it was counted, until the user's
+//! epoch rises: every change of a credential begins new counts.
 
 use chrono::TimeDelta;
 
@@ -16,14 +16,15 @@ use crate::text::Text;
 use crate::user::{Identity, User};
 use crate::web::visit::Visit;
 
-/// How many wrong passwords in a row disable a password where they are counted: NIST's limit, which
-/// `throttle.scale` does not raise.
+/// How many consecutive wrong passwords disable a password where they are counted. This is NIST's limit,
+/// which `throttle.scale` does not raise.
 const AT_MOST: u32 = 100;
 
-/// How long wrong passwords are remembered, and a disabled password stays disabled unless it is changed.
+/// How long wrong passwords are remembered, and how long a password stays disabled if it is not changed.
 const REMEMBERED: TimeDelta = TimeDelta::days(3_650);
 
-/// How long they are for an identity without an account, of which a client can make up any number.
+/// How long wrong passwords are remembered for an identity without an account. Attackers can invent any
+/// number of these.
 const REMEMBERED_OF_NOBODY: TimeDelta = TimeDelta::hours(24);
 
 /// How long a network counts as one of the user's after a login.
@@ -32,24 +33,24 @@ const AT_HOME: TimeDelta = TimeDelta::days(90);
 /// Where a wrong password is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Place {
-    /// A network from which the user logged in recently.
+    /// A network with a recent login to the account.
     Network,
     /// A browser in which the account is logged in.
     Browser,
     Elsewhere,
 }
 
-/// An attempt that is counted as a failure until it succeeds.
+/// An attempt, counted as a failure until it succeeds.
 #[derive(Debug)]
 pub(in crate::flow) struct Tally {
     key: Digest,
     place: Place,
-    /// Whether the password is disabled here: a right one is refused like a wrong one.
+    /// Whether the password is disabled here. A right one is then refused like a wrong one.
     pub(in crate::flow) is_disabled: bool,
 }
 
 impl Tally {
-    /// Returns where the password no longer works, to go on after "works".
+    /// Returns the places where the password is disabled, worded to follow "works".
     pub(in crate::flow) fn place(&self) -> Text {
         let (id, words) = match self.place {
             Place::Network => ("place.network", "on the network that these attempts came from"),
@@ -63,8 +64,8 @@ impl Tally {
 }
 
 impl Limits {
-    /// Counts an attempt as a failure, before its password is looked at. An identity without an account is
-    /// counted alike.
+    /// Counts an attempt as a failure, before its password is checked. An identity without an account is
+    /// counted the same way.
     pub(in crate::flow) async fn count_failure(
         &self,
         visit: &Visit<'_>,
@@ -95,7 +96,7 @@ impl Limits {
         Ok(Tally { key, place, is_disabled })
     }
 
-    /// Takes the charges of an attempt whose password is right, to be cleared or left.
+    /// Returns the counts of an attempt whose password is right, to be cleared or left.
     pub(in crate::flow) fn found_right(
         &self,
         visit: &Visit<'_>,
@@ -110,8 +111,8 @@ impl Limits {
         Right::new(keys, &self.owed)
     }
 
-    /// Forgets the attempts and failures that were counted together with this attempt: it succeeded. Its
-    /// network counts as one of the user's from now on.
+    /// Forgets the attempts and failures that were counted together with this attempt, which succeeded. From
+    /// now on its network counts as one of the user's.
     pub(in crate::flow) async fn clear(
         &self,
         visit: &Visit<'_>,
@@ -128,8 +129,8 @@ impl Limits {
         Ok(())
     }
 
-    /// Returns whether the password is disabled where an attempt was counted: for one that was the last,
-    /// too.
+    /// Checks whether the password is disabled where an attempt was counted. The attempt that reaches the
+    /// limit is included.
     pub(in crate::flow) async fn is_used_up(
         &self,
         visit: &Visit<'_>,
@@ -141,8 +142,8 @@ impl Limits {
         Ok(self.store.has_counted(&tally.key, limit, visit.now()).await?)
     }
 
-    /// Returns `true` if nothing was reported yet about the disabled password there. Of any number of callers one
-    /// gets `true`, until [`untell_disabled`](Self::untell_disabled).
+    /// Returns `true` if the owner has not been told yet that the password is disabled there. Of several
+    /// concurrent callers only one gets `true`, until [`untell_disabled`](Self::untell_disabled).
     pub(in crate::flow) async fn tell_disabled(
         &self,
         visit: &Visit<'_>,
@@ -152,7 +153,7 @@ impl Limits {
         Ok(self.store.count_event(&key, 1, REMEMBERED, now).await? == Charge::Allowed)
     }
 
-    /// Notes that telling has failed.
+    /// Records that telling the owner has failed.
     pub(in crate::flow) async fn untell_disabled(&self, tally: &Tally) -> Result<(), Rejection> {
         Ok(self.store.clear_attempts(&self.told_key(tally)).await?)
     }
@@ -162,8 +163,8 @@ impl Limits {
         self.digest(&["failures told", &key])
     }
 
-    /// Returns how many failures in a row are allowed; `None` if no page leads to a new password, because
-    /// then no one could enable a password that strangers have disabled.
+    /// Returns how many consecutive failures are allowed. `None` if there is no page for resetting a
+    /// password, because a password that strangers have disabled could then not be enabled again.
     fn failures_allowed(&self, visit: &Visit<'_>) -> Option<u32> {
         visit.site().url("reset").filter(|_| self.config.enabled).map(|_| AT_MOST)
     }

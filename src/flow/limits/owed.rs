@@ -1,9 +1,9 @@
-//! Charges of right passwords that are still to be cleared.
+//! Charges of right passwords that still have to be cleared.
 //!
-//! A right password can end in 503: a hook fails, or the store stops answering. That is no failed attempt, so
-//! its charge is cleared. If the store cannot do so at that moment, the charge is remembered in memory and cleared
-//! before the next attempt on the same account from the same network is counted. A restart forgets it; the charge
-//! then counts like any other.
+//! A login with a right password can end in status 503, because a hook fails or the store does not answer.
+//! This is not a failed attempt, so its charge is cleared. If the store cannot clear it at that moment, the
+//! charge is remembered in memory and cleared before the next attempt on the same account from the same
+//! network is counted. After a restart it is forgotten and counts like any other.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,15 +12,15 @@ use crate::crypto::one_time::Digest;
 use crate::datastore::UserDatastore;
 use crate::error::Result;
 
-/// How many charges are remembered at most. Beyond that, one is forgotten for each that is added.
+/// How many charges are remembered at most. Beyond that, each new one replaces an old one.
 const MOST: usize = 10_000;
 
-/// The charges that are still to be cleared.
+/// The charges that still have to be cleared.
 #[derive(Clone, Default)]
 pub(super) struct Owed(Arc<Mutex<HashSet<Digest>>>);
 
 impl Owed {
-    /// Clears those of these charges that are still to be cleared.
+    /// Clears those of the given charges that still have to be cleared.
     pub(super) async fn pay(&self, store: &dyn UserDatastore, keys: &[Digest]) -> Result<()> {
         for key in keys {
             if !self.lock().remove(key) {
@@ -49,7 +49,8 @@ impl Owed {
     }
 }
 
-/// The charges of a right password. Dropped before they are cleared or left standing, they are remembered.
+/// The charges of a right password. If the value is dropped before [`clear`](Right::clear) or
+/// [`leave`](Right::leave), they are remembered.
 #[must_use]
 pub(in crate::flow) struct Right {
     keys: Vec<Digest>,
@@ -61,7 +62,7 @@ impl Right {
         Self { keys, owed: owed.clone() }
     }
 
-    /// Clears them.
+    /// Clears the charges.
     pub(in crate::flow) async fn clear(mut self, store: &dyn UserDatastore) -> Result<()> {
         while let Some(key) = self.keys.last() {
             store.clear_attempts(key).await?;
@@ -70,7 +71,8 @@ impl Right {
         Ok(())
     }
 
-    /// Leaves them standing: the login was refused, and a right password must not be told from a wrong one.
+    /// Leaves the charges as they are. The login was refused, and a right password must look like a wrong
+    /// one.
     pub(in crate::flow) fn leave(mut self) {
         self.keys.clear();
     }

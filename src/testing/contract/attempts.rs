@@ -100,7 +100,7 @@ pub async fn an_attempt_while_blocked_is_not_counted(store: &Arc<impl UserDatast
 pub async fn an_attempt_without_delay_blocks_no_caller_whose_clock_is_behind(
     store: &Arc<impl UserDatastore>,
 ) {
-    // Of two at once, the one that read the clock last may be the first to be charged.
+    // Of two concurrent callers, the one that read the clock last may be charged first.
     let key = digest();
     for number in 0..5 {
         let now = at(0) - TimeDelta::microseconds(number);

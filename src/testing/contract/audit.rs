@@ -42,7 +42,7 @@ async fn rows(store: &Arc<impl AuditStore>) -> Vec<AuditRow> {
     store.list_audit(0, 1_000).await.unwrap()
 }
 
-/// Asserts that the rows are one chain that ends with the head, under that key.
+/// Asserts that the rows form one chain that ends with the head, sealed with that key.
 async fn assert_chained(store: &Arc<impl AuditStore>, sealer: &ChainSealer, expected: usize) {
     let rows = rows(store).await;
     assert_eq!(rows.len(), expected);

@@ -1,4 +1,4 @@
-//! A better hash of the same password, in the place of the old one.
+//! Replacements of a password's hash by a better hash of the same password.
 
 use std::sync::Arc;
 

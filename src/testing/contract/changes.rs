@@ -130,7 +130,7 @@ pub async fn a_change_of_the_username_frees_the_old_one(store: &Arc<impl UserDat
         let change = UserChange::username(username(name));
         store.update_user(id, &change, &Together::nothing()).await.unwrap()
     };
-    // Another spelling, and one that looks like the own, is not taken by another user.
+    // Another spelling, and one that looks like the user's own, is not taken by another user.
     assert_eq!(set(ann.id, "aLICE").await.unwrap().username.unwrap().as_str(), "aLICE");
     assert_eq!(set(ann.id, "A1ice").await.unwrap().username.unwrap().as_str(), "A1ice");
     let changed = set(ann.id, "Anna").await.unwrap();
@@ -138,7 +138,7 @@ pub async fn a_change_of_the_username_frees_the_old_one(store: &Arc<impl UserDat
     assert_eq!(find_named(store, "anna").await, Some(changed));
     assert_eq!(find_named(store, "alice").await, None);
     assert!(find_session(store, &session).await.is_none());
-    // One that is removed is free, too, and no other change brings it back.
+    // A removed username is free, too, and no other change brings it back.
     let none = UserChange::without_username();
     let removed = store.update_user(ann.id, &none, &Together::nothing()).await.unwrap().unwrap();
     assert_eq!((removed.username, removed.epoch), (None, 4));

@@ -1,4 +1,4 @@
-//! Changes of credentials beside the password.
+//! Changes of credentials besides the password.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -39,7 +39,7 @@ section! {
 const TOTP: CredentialKind = CredentialKind::TOTP;
 const PASSKEY: CredentialKind = CredentialKind::PASSKEY;
 
-/// Asserts that a change is refused and commits nothing: the user, their credentials and a session are
+/// Asserts that a change is refused and commits nothing: the user, the user's credentials and a session are
 /// as before, and no mail waits.
 async fn assert_unchanged(
     store: &Arc<impl UserDatastore + CredentialStore>,
@@ -137,7 +137,7 @@ pub async fn a_change_ends_sessions_and_one_time_tokens_of_its_user_and_of_no_ot
         assert_eq!(find_session(store, &session).await, None);
         assert_eq!(find_token(store, &token).await, None);
         assert_eq!(find_token(store, &lasting).await, Some(lasting));
-        // What was under way with the older epoch does not begin.
+        // A login that began with the older epoch does not begin a session.
         let late = session_of(&ann);
         let begun = store.begin_session(&late, 20, &Together::nothing()).await.unwrap();
         assert_eq!(begun, None);
@@ -203,7 +203,7 @@ pub async fn a_change_at_an_old_epoch_changes_nothing(
             late.clone().adding(passkey.clone()),
             late.clone().ending(Ended::One(totp.id)),
             late.clone().ending(Ended::All).adding(passkey.clone()),
-            // Nothing is told of the others' lookups, either.
+            // The refusal reveals nothing about the lookups of others, either.
             late.clone().adding(credential_of(&ann, TOTP).lookup(totp.lookup.unwrap())),
         ] {
             assert_unchanged(store, &ann, &change, CredentialsUnchanged::AccountChanged).await;
@@ -271,7 +271,7 @@ pub async fn a_credential_of_another_user_or_of_a_taken_id_is_not_added(
     assert_eq!(outbox(store).await, BTreeSet::new());
 }
 
-/// The connection of no store.
+/// A connection that no store has.
 struct Foreign;
 
 impl StoreConnection for Foreign {}

@@ -1,4 +1,4 @@
-//! Credentials beside the password, as they are used, spent and renamed.
+//! Credentials besides the password: used, spent and renamed.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Credentials beside the password: kept and found.
+//! Credentials besides the password: stored and found.
 
 use std::sync::Arc;
 
@@ -29,13 +29,13 @@ pub(super) const TOTP: CredentialKind = CredentialKind::TOTP;
 
 pub(super) const PASSKEY: CredentialKind = CredentialKind::PASSKEY;
 
-/// A credential of that user and kind, with a lookup and data.
+/// Returns a credential of that user and kind, with a lookup and data.
 pub(super) fn credential_of(user: &User, kind: CredentialKind) -> CredentialRecord {
     let record = CredentialRecord::new(random_uuid().unwrap(), user.id, kind, at(0));
     record.name("My phone").lookup(digest()).data("{\"key\": 1}").counter(7)
 }
 
-/// A change at the epoch that the user has.
+/// Returns a change at the user's current epoch.
 pub(super) fn change_of(user: &User) -> CredentialChange {
     CredentialChange::unless_changed_since(user.epoch)
 }
@@ -48,7 +48,7 @@ pub(super) async fn try_change(
     store.change_credentials(user.id, change, &Together::nothing()).await.unwrap()
 }
 
-/// Adds a credential, and returns the user as changed.
+/// Adds a credential, and returns the changed user.
 pub(super) async fn add(
     store: &Arc<impl CredentialStore>,
     user: &User,
@@ -106,7 +106,7 @@ pub async fn a_credential_is_found_by_its_lookup_with_its_user_and_their_roles(
     assert_eq!(Some(&owner), store.find_user(ann.id).await.unwrap().as_ref());
     assert_eq!(owner.roles, roles);
     assert_eq!(store.find_credential(&PASSKEY, &digest()).await.unwrap(), None);
-    // Whether the account is open is not the store's to judge.
+    // The store does not check whether the account is open.
     let off = UserChange::active(false);
     let off = store.update_user(ann.id, &off, &Together::nothing()).await.unwrap().unwrap();
     let (_, owner) = store.find_credential(&PASSKEY, &lookup).await.unwrap().unwrap();
@@ -171,7 +171,7 @@ pub async fn a_deleted_user_takes_their_credentials_along(
     assert!(store.delete_user(ann.id, &Together::nothing()).await.unwrap());
     assert_eq!((find(store, &mine).await, list(store, &ann).await), (None, Vec::new()));
     assert_eq!(find(store, &of_bob).await, Some(of_bob));
-    // What it was found by is free.
+    // Its lookup is free again.
     let same = credential_of(&bob, PASSKEY).lookup(mine.lookup.unwrap());
     add(store, &bob, &same).await;
 }

@@ -1,4 +1,4 @@
-//! Changes of credentials, and tokens that people make for programs of theirs.
+//! Changes of credentials, and personal access tokens.
 
 use std::sync::Arc;
 

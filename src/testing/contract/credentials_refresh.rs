@@ -1,4 +1,4 @@
-//! Changes of credentials, and programs that are logged in.
+//! Changes of credentials, and logged-in programs.
 
 use std::sync::Arc;
 

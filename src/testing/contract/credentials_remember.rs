@@ -1,4 +1,4 @@
-//! Changes of credentials, and browsers that are remembered.
+//! Changes of credentials, and remembered browsers.
 
 use std::sync::Arc;
 

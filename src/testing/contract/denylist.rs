@@ -72,7 +72,7 @@ pub async fn denials_of_tokens_that_have_expired_are_swept(
     }
 }
 
-/// As long as any may last; MySQL has a type for times that ends with the year 2038.
+/// The longest time that any token may last. MySQL has a type for times that ends with the year 2038.
 pub async fn a_token_can_be_denied_for_a_thousand_years(
     store: &Arc<impl UserDatastore + Denylist>,
 ) {

@@ -25,7 +25,7 @@ section! {
     roles_are_listed_with_what_they_were_told_to_include,
 }
 
-/// Makes roles, if need be.
+/// Creates roles that do not exist yet.
 pub(super) async fn make(store: &Arc<impl UserDatastore + RoleStore>, names: &[&str]) {
     for name in names {
         store.create_role(&role_name(name), "").await.unwrap();
@@ -50,7 +50,7 @@ pub(super) async fn exclude(
     store.exclude_role(&role, &its, &Together::nothing()).await.unwrap()
 }
 
-/// Makes a chain of roles, each of which includes the next.
+/// Creates a chain of roles, each of which includes the next.
 pub(super) async fn chain(store: &Arc<impl UserDatastore + RoleStore>, names: &[&str]) {
     make(store, names).await;
     for pair in names.windows(2) {
@@ -58,7 +58,7 @@ pub(super) async fn chain(store: &Arc<impl UserDatastore + RoleStore>, names: &[
     }
 }
 
-/// A user who was given a role, and their session.
+/// Returns a user with a granted role, and the user's session.
 pub(super) async fn holder(
     store: &Arc<impl UserDatastore + RoleStore>,
     role: &str,
@@ -71,7 +71,7 @@ pub(super) async fn holder(
     (ann, session)
 }
 
-/// The roles that count for the user of that session.
+/// Returns the roles that count for the user of that session.
 pub(super) async fn roles_by(
     store: &Arc<impl UserDatastore + RoleStore>,
     session: &SessionRecord,
@@ -187,7 +187,7 @@ pub async fn a_role_includes_neither_itself_nor_one_that_includes_it(
         assert_eq!(include(&**store, role, its).await, Err(NotIncluded::Circle), "{role} {its}");
     }
     assert_eq!(roles_by(store, &session).await, names(&["reader"]));
-    // Once the chain is broken, it may be put together the other way round.
+    // Once the chain is broken, it may be built the other way round.
     assert!(exclude(&**store, "admin", "editor").await);
     assert_eq!(include(&**store, "reader", "admin").await, Ok(()));
     assert_eq!(roles_by(store, &session).await, names(&["admin", "reader"]));

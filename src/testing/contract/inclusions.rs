@@ -1,4 +1,4 @@
-//! Changes of what roles include, also many at once.
+//! Changes of the roles that roles include, also many at once.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -50,7 +50,7 @@ pub async fn of_parallel_inclusions_none_is_lost(store: &Arc<impl UserDatastore 
     for role in &all {
         store.create_role(role, "").await.unwrap();
     }
-    // A chain, of which each caller sees only the links that are there already.
+    // A chain, of which each caller sees only the links that exist already.
     let answers = all_at_once(store, CALLERS, |store, number| async move {
         include(&*store, &format!("role{number}"), &format!("role{}", number + 1)).await
     })
@@ -112,7 +112,7 @@ pub async fn inclusions_and_exclusions_at_once_leave_what_is_listed(
     all_at_once(store, CALLERS, |store, number| async move {
         let (role, its) = (NAMES[number % 4], NAMES[(number + 1 + number / 4 % 3) % 4]);
         if number / 16 == 0 {
-            // A circle is refused in any order.
+            // A circle is refused, in whatever order the inclusions arrive.
             let _ = include(&*store, role, its).await;
         } else {
             exclude(&*store, role, its).await;
@@ -154,7 +154,7 @@ pub async fn roles_that_are_made_meanwhile_are_roles(store: &Arc<impl UserDatast
     all.sort();
     let seen = find_session(store, &session).await.unwrap().1;
     assert_eq!(seen.granted_roles, all);
-    // `role0` was there before, so that it includes it for sure.
+    // `role0` existed before, so that it is certain to include it.
     let expected: BTreeSet<_> = all.into_iter().chain(names(&["reader"])).collect();
     assert_eq!(seen.roles.into_iter().collect::<BTreeSet<_>>(), expected);
 }

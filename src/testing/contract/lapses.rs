@@ -1,4 +1,4 @@
-//! Accounts that come to an end without an operator.
+//! Accounts that end without an operator.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -81,7 +81,7 @@ pub async fn an_account_that_nobody_confirms_is_deleted_when_the_time_has_come(
     let lapse = Lapse::Unconfirmed;
     assert_eq!(store.find_lapsed_users(lapse, early, 10).await.unwrap(), []);
     assert!(!store.delete_lapsed_user(ann.id, lapse, early, &nothing).await.unwrap());
-    // Changes that prove nothing do not keep it.
+    // Changes that confirm nothing do not keep it.
     let change = UserChange::active(false);
     let ann = store.update_user(ann.id, &change, &nothing).await.unwrap().unwrap();
     assert_eq!(store.find_lapsed_users(Lapse::Closed, at(900), 10).await.unwrap(), []);
@@ -146,7 +146,7 @@ pub async fn a_closed_user_stays_while_something_leads_back(
     create(store, &lasts(&ann, 200)).await;
     let closing = UserChange::closing(at(90));
     let ann = store.update_user(ann.id, &closing, &nothing).await.unwrap().unwrap();
-    // A link that does not last holds up nothing.
+    // A link that is not lasting delays nothing.
     create(store, &OneTimeToken { expires_at: at(900), ..token_of(&ann) }).await;
     let stays = async |now| {
         let due = store.find_lapsed_users(Lapse::Closed, at(now), 10).await.unwrap();
@@ -257,7 +257,7 @@ pub async fn nobody_cannot_be_contested(store: &Arc<impl UserDatastore + LapseSt
 pub async fn of_parallel_contests_and_confirmations_no_account_is_confirmed_without_a_password(
     store: &Arc<impl UserDatastore + LapseStore>,
 ) {
-    // The first caller decides: in every second round, another one is likely to be first.
+    // The first caller decides. In every second round, another one is likely to be first.
     for round in 0..6 {
         let address = format!("user{round}@example.org");
         let id = user(store, &address).await.id;

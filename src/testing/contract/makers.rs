@@ -1,4 +1,4 @@
-//! What the sentences stand on: people, times, mails, and the short way to ask a store.
+//! Helpers of the sentences: users, times, mails, and short calls to a store.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
@@ -26,7 +26,7 @@ use crate::user::{
 pub(super) const BACK_OFF: BackOff =
     BackOff { from: 5, first_delay: TimeDelta::seconds(10), longest_delay: TimeDelta::seconds(45) };
 
-/// That many seconds after a moment whose microseconds are all told.
+/// Returns the time that many seconds after a fixed moment, which is not a whole second but has microseconds.
 pub(super) fn at(seconds: i64) -> Timestamp {
     let zero = DateTime::from_timestamp_micros(1_800_000_000_123_456).unwrap();
     zero + TimeDelta::seconds(seconds)
@@ -87,12 +87,12 @@ pub(super) async fn user(store: &Arc<impl UserDatastore>, address: &str) -> User
     made.unwrap()
 }
 
-/// Another registration, by another person and without a username.
+/// Returns another registration, by another person and without a username.
 pub(super) fn contested() -> Contest {
     Contest { is_same: false, username: None, expires_at: at(900) }
 }
 
-/// A new user of that address and username.
+/// Returns a new user with that address and username.
 pub(super) fn new_user_named(address: &str, name: &str) -> NewUser {
     NewUser { username: Some(username(name)), ..new_user(address) }
 }
@@ -102,7 +102,7 @@ pub(super) async fn user_named(store: &Arc<impl UserDatastore>, address: &str, n
     store.create_user(&new, &Together::nothing()).await.unwrap().unwrap()
 }
 
-/// Grants a user roles, created if need be, where the store keeps any; returns which.
+/// Grants a user roles, created if need be, if the store has roles. Returns the granted roles.
 pub(super) async fn grant(
     store: &Arc<impl UserDatastore>,
     user: &User,
@@ -124,7 +124,7 @@ pub(super) async fn confirmed_user(store: &Arc<impl UserDatastore>, address: &st
     store.create_user(&new, &Together::nothing()).await.unwrap().unwrap()
 }
 
-/// Finds a user and the hash of their password by what was typed.
+/// Finds a user and the hash of their password by the typed identity.
 pub(super) async fn find(
     store: &Arc<impl UserDatastore>,
     typed: &str,
@@ -134,13 +134,13 @@ pub(super) async fn find(
     found.map(|found| (found.user, found.password_hash))
 }
 
-/// Finds a user by their username.
+/// Finds a user by username.
 pub(super) async fn find_named(store: &Arc<impl UserDatastore>, typed: &str) -> Option<User> {
     let identity = Identity::Username(username(typed));
     store.find_credentials(&identity).await.unwrap().map(|found| found.user)
 }
 
-/// The proofs of a login by password at that time.
+/// Returns the proofs of a login by password at that time.
 pub(super) fn password_at(time: Timestamp) -> Proofs {
     Proofs::from(Proof::new(Method::Password, time))
 }
@@ -189,7 +189,7 @@ pub(super) fn token_of(user: &User) -> OneTimeToken {
     }
 }
 
-/// A token of that purpose; of one purpose a user has one token only.
+/// Returns a token of that purpose. A user has only one token of each purpose.
 pub(super) fn token_for(user: &User, purpose: impl Display) -> OneTimeToken {
     OneTimeToken { purpose: purpose.to_string(), ..token_of(user) }
 }
@@ -205,7 +205,7 @@ pub(super) async fn create(store: &Arc<impl UserDatastore>, token: &OneTimeToken
     }
 }
 
-/// A lasting token is made for a mail that waits alone.
+/// Stores the mail of a token: a lasting token is created only for a waiting mail.
 pub(super) async fn push_mail_of(store: &Arc<impl UserDatastore>, token: &OneTimeToken) {
     let waits = NewMail { id: token.mail_id, ..mail("waits@example.org") };
     store.push_mail(&waits).await.unwrap();
@@ -218,7 +218,7 @@ pub(super) async fn find_token(
     store.find_token(&token.digest, &token.purpose, at(1)).await.unwrap()
 }
 
-/// Uses a token up for a change that applies to everybody, with a mail.
+/// Uses up a token for a change that applies to every user, with a mail.
 pub(super) async fn consume(
     store: &Arc<impl UserDatastore>,
     digest: &Digest,
@@ -246,18 +246,18 @@ pub(super) fn mail(to: &str) -> NewMail {
     }
 }
 
-/// The connection of no store.
+/// A connection that no store has.
 struct Foreign;
 
 impl StoreConnection for Foreign {}
 
-/// A mail that could be sent, and work that cannot be done.
+/// Returns a mail that could be sent, and work that cannot run.
 pub(super) fn foreign() -> Together {
     Together::mail(vec![mail("ann@example.org")])
         .and(|_: &mut Foreign| Box::pin(async { unreachable!("nobody has such a connection") }))
 }
 
-/// Says which mails are waiting. They are handed out for it, and are due again at once.
+/// Returns the ids of the waiting mails. Leases them for this, and makes them due again at once.
 pub(super) async fn outbox(store: &Arc<impl UserDatastore>) -> BTreeSet<Uuid> {
     let leased = store.lease_mail(at(1_000_000), at(0), 1_000).await.unwrap();
     leased.iter().map(|leased| leased.mail.id).collect()

@@ -1,12 +1,12 @@
-//! What every store must do, as tests: for your own store.
+//! Tests of what every store must do: for stores of your own.
 //!
-//! The traits of [`datastore`](crate::datastore) say in prose what the framework relies on. Here is
-//! a sentence for each promise, `of_parallel_registrations_of_one_address_one_wins` for example,
-//! and [`datastore_contract!`](crate::datastore_contract) makes a test of each. A store that passes
-//! can stand under [`Security::new`](crate::Security::new). [`MemoryDatastore`] and [`SqlxDatastore`]
-//! are held to the same sentences.
+//! The traits of [`datastore`](crate::datastore) describe what the framework relies on. This module has a
+//! sentence for each promise, for example `of_parallel_registrations_of_one_address_one_wins`, and
+//! [`datastore_contract!`](crate::datastore_contract) turns each sentence into a test. A store that passes
+//! can be given to [`Security::new`](crate::Security::new). [`MemoryDatastore`] and [`SqlxDatastore`] pass
+//! the same tests.
 //!
-//! In a file under `tests/`, with the cargo feature `testing` among the development dependencies:
+//! In a file under `tests/`, with the cargo feature `testing` enabled among the development dependencies:
 //!
 //! ```test_harness
 //! mod contract {
@@ -19,9 +19,9 @@
 //! }
 //! ```
 //!
-//! `store` is evaluated once for each test and awaited. It returns a fresh, empty store, and a value that
-//! must live as long as the store does: the guard of a temporary folder, of a scratch database, or
-//! `()`. The guard is dropped after the store.
+//! `store` is evaluated once for each test and awaited. It returns a new, empty store, and a value that must
+//! live as long as the store does: the guard of a temporary folder, of a temporary database, or `()`. The
+//! guard is dropped after the store.
 //!
 //! # What is covered
 //!
@@ -32,44 +32,44 @@
 //! | [`OneTimeStore`] | `one_time`, `one_time_uses` |
 //! | [`OutboxStore`] | `outbox` |
 //! | [`AttemptStore`] | `attempts` |
-//! | [`RoleStore`], if it stands among the `capabilities` | `roles`, `permissions`, `hierarchy`, `inclusions` |
+//! | [`RoleStore`], if listed in `capabilities` | `roles`, `permissions`, `hierarchy`, `inclusions` |
 //! | [`LapseStore`], likewise | `lapses` |
 //! | [`TicketStore`], likewise | `tickets` |
 //! | [`OutboxAdmin`], likewise | `outbox_admin` |
 //! | [`TrackStore`], likewise | `track` |
 //! | [`RememberStore`], likewise | `remember`, `series_ends` |
 //! | [`RefreshStore`], likewise | `refresh`, `rotations`, `family_ends`, `denylist` |
-//! | [`RememberStore`] and [`RefreshStore`], if both do | `refresh_remembered` |
-//! | [`Denylist`], likewise, without it | `denylist` |
+//! | [`RememberStore`] and [`RefreshStore`], if both are listed | `refresh_remembered` |
+//! | [`Denylist`], likewise, without [`RefreshStore`] | `denylist` |
 //! | [`PersonalTokenStore`], likewise | `personal_tokens` |
 //! | [`CredentialStore`], likewise | `credentials`, `credential_uses`, `credential_changes` |
-//! | [`CredentialStore`] and [`RememberStore`], [`RefreshStore`] or [`PersonalTokenStore`], if both do | `credentials_remember`, `credentials_refresh`, `credentials_personal_tokens` |
+//! | [`CredentialStore`] and [`RememberStore`], [`RefreshStore`] or [`PersonalTokenStore`], if both are listed | `credentials_remember`, `credentials_refresh`, `credentials_personal_tokens` |
 //! | [`AuditStore`], likewise | `audit` |
 //!
-//! The first five always run, for [`UserDatastore`] requires the other four; `capabilities` names
-//! what a store can do beyond, and may be left out.
+//! The tests of the first five always run, because [`UserDatastore`] requires the other four. `capabilities`
+//! lists what else a store can do, and may be left out.
 //!
-//! The sentences that begin with `of_parallel`, and some others, let 32 callers loose on the store
-//! in one moment, on 8 threads: a token is consumed once, attempts are counted exactly, an address,
-//! a role, a token of a mail are unique, a user's sessions never exceed their maximum, and what was
-//! under way with a change or a deletion does not outlive it. Such a test can pass by luck on a
-//! store that reads, decides and writes, but seldom often: run the suite several times.
+//! The sentences that begin with `of_parallel`, and some others, call the store from 32 callers at once, on 8
+//! threads. They check that a token is consumed once, that attempts are counted exactly, that an address, a
+//! role and the token of a mail are unique, that a user's sessions never exceed their maximum, and that an
+//! operation that began before a change or a deletion leaves nothing behind after it. A store that first
+//! reads, then decides and then writes can pass such a test by luck, but seldom repeatedly: run the suite
+//! several times.
 //!
 //! # What is not covered
 //!
-//! The suite knows a store by its public traits only. What cannot be brought about or seen through
-//! them is left to the store's own tests:
+//! The suite uses only the public traits of a store. The store's own tests must cover what these cannot cause
+//! or observe:
 //!
-//! - a session that holds another epoch than its user, which must not be found: a change has
-//!   ended it already;
-//! - that an application's work is done on the store's own connection, and committed with the change
-//!   or not at all: of what kind the connection is, only the store knows;
-//! - several processes on one database, a store that does not answer, a transaction that is broken
-//!   off half-way by a crash;
-//! - that [`find_session`](crate::datastore::SessionStore::find_session) needs one query only, and
-//!   other matters of speed;
-//! - what the contracts leave open, such as the order in which mail is handed out, or whether texts
-//!   that differ by a blank at their end are told apart: no address, name, purpose or hash has one.
+//! - a session with another epoch than its user's, which must not be found: a change has already ended it;
+//! - that an application's work runs on the store's own connection, and is committed with the change or not
+//!   at all: only the store knows the type of the connection;
+//! - several processes on one database, a store that does not answer, and a transaction that a crash
+//!   interrupts;
+//! - that [`find_session`](crate::datastore::SessionStore::find_session) needs only one query, and other
+//!   matters of speed;
+//! - what the contracts leave open, for example the order in which mails are leased, or whether texts that
+//!   differ only by a space at the end are different: no address, name, purpose or hash ends with one.
 //!
 //! [`AttemptStore`]: crate::datastore::AttemptStore
 //! [`AuditStore`]: crate::datastore::AuditStore

@@ -1,4 +1,4 @@
-//! One-time tokens: made, found, replaced and swept.
+//! One-time tokens: created, found, replaced and deleted.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

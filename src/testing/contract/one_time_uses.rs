@@ -210,7 +210,7 @@ pub async fn of_parallel_confirmations_by_token_and_by_change_one_wins(
 pub async fn the_epoch_rises_as_often_as_somebody_gets_the_user(store: &Arc<impl UserDatastore>) {
     let id = user(store, "ann@example.org").await.id;
     let (mut epochs, mut consumed) = (BTreeSet::new(), 0);
-    // The first caller decides: in every second round, another one is likely to be first.
+    // The first caller decides. In every second round, another one is likely to be first.
     for changes in [0, CALLERS - 1, 0, CALLERS - 1, 0, CALLERS - 1] {
         let ann = store.find_user(id).await.unwrap().unwrap();
         let token = token_of(&ann);

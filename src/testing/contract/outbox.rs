@@ -212,7 +212,7 @@ pub async fn of_parallel_workers_one_gets_a_mail(store: &Arc<impl UserDatastore>
     }
     let answers = all_at_once(store, CALLERS, |store, _| async move {
         let mut mine = Vec::new();
-        // A store that hides nothing must not keep us for ever.
+        // A store that hides no leased mail must not keep this loop running forever.
         while mine.len() < 200 {
             let leased = store.lease_mail(at(1), at(60), 3).await.unwrap();
             if leased.is_empty() {
@@ -280,7 +280,7 @@ pub async fn a_postponed_mail_is_due_again_when_it_says(store: &Arc<impl UserDat
     store.push_mail(&sooner).await.unwrap();
     store.push_mail(&later).await.unwrap();
     assert_eq!(store.lease_mail(at(1), at(60), 10).await.unwrap().len(), 2);
-    // One before its lease is over, one after.
+    // One before the end of its lease, one after.
     store.postpone_mail(sooner.id, Some(at(11)), "421 busy").await.unwrap();
     store.postpone_mail(later.id, Some(at(111)), "421 busy").await.unwrap();
     let lease = async |now| {

@@ -50,7 +50,7 @@ pub async fn every_mail_is_listed_with_its_state(store: &Arc<impl UserDatastore 
     ];
     expected.sort_by_key(|listed| listed.mail.id);
     assert_eq!(store.list_mail(None, 10).await.unwrap(), expected);
-    // Looking changes nothing.
+    // Listing changes nothing.
     assert_eq!(store.list_mail(None, 10).await.unwrap(), expected);
 }
 

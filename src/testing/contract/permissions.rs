@@ -1,4 +1,4 @@
-//! Permissions, which users have by their roles.
+//! Permissions, which users have through their roles.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -27,7 +27,7 @@ section! {
     a_permission_with_work_for_a_foreign_connection_is_neither_given_nor_taken,
 }
 
-/// Makes roles, if need be, and gives each of them permissions.
+/// Creates roles that do not exist yet, and grants each of them permissions.
 async fn permit(store: &Arc<impl UserDatastore + RoleStore>, roles: &[&str], permissions: &[&str]) {
     for role in roles {
         store.create_role(&role_name(role), "").await.unwrap();

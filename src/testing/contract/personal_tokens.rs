@@ -1,4 +1,4 @@
-//! Tokens that people make for programs of theirs.
+//! Personal access tokens.
 
 use std::sync::Arc;
 
@@ -57,7 +57,7 @@ async fn try_create(
     store.create_personal_token(token, max_per_user, &Together::nothing()).await.unwrap()
 }
 
-/// Keeps a token of that user.
+/// Stores a token of that user.
 pub(super) async fn create(
     store: &Arc<impl PersonalTokenStore>,
     user: &User,
@@ -331,7 +331,7 @@ pub async fn no_token_outlives_a_deletion_that_was_under_way_with_it(
             if number == deletes {
                 assert!(store.delete_user(id, &Together::nothing()).await.unwrap());
             } else {
-                // A token for a deleted user may be a fault.
+                // A token for a deleted user may be an error.
                 let _ = store.create_personal_token(&token, 100, &Together::nothing()).await;
             }
         }

@@ -61,7 +61,7 @@ pub(super) async fn begin_family(store: &Arc<impl RefreshStore>, family: &Family
     store.begin_family(family, 100, &Together::nothing()).await.unwrap().is_some()
 }
 
-/// A family that has begun in a session that has.
+/// Begins a session and a family in it.
 pub(super) async fn with_session(
     store: &Arc<impl UserDatastore + RefreshStore>,
     user: &User,
@@ -93,7 +93,7 @@ pub(super) async fn lives(store: &Arc<impl RefreshStore>, family: &FamilyRecord)
     find(store, family).await.is_some()
 }
 
-/// Presents a token of a family at that second, without asking for its successor again.
+/// Presents a token of a family at that second. No replaced token gets its successor again.
 pub(super) fn rotation(family: &FamilyRecord, presented: Uuid, second: i64) -> FamilyRotation {
     FamilyRotation {
         family: family.id,
@@ -180,7 +180,7 @@ pub async fn the_oldest_family_beyond_the_maximum_ends(
 ) {
     let (ann, bob) = (user(store, "ann@example.org").await, user(store, "bob@example.org").await);
     let (bobs, oldest) = (family_of(&bob), family_of(&ann));
-    // Another instance's clock is ahead.
+    // The clock of another instance is ahead.
     let ahead = FamilyRecord { created_at: at(100), ..family_of(&ann) };
     let newest = FamilyRecord { created_at: at(1), ..family_of(&ann) };
     let nothing = Together::nothing();

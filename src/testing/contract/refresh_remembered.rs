@@ -1,4 +1,4 @@
-//! Families of refresh tokens that began in a session of a browser that is remembered.
+//! Families of refresh tokens that began in a session of a remembered browser.
 
 use std::sync::Arc;
 
@@ -21,8 +21,8 @@ section! {
     no_family_outlives_the_end_of_its_series_that_was_under_way_with_it,
 }
 
-/// A browser that is remembered, with a family of the session it had before: gives the series, the session
-/// that it has come back to, and the family.
+/// Remembers a browser whose first session begins a family, and lets the browser return in a second session.
+/// Returns the series, the second session and the family.
 async fn come_back(
     store: &Arc<impl UserDatastore + RefreshStore + RememberStore>,
     user: &User,

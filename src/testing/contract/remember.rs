@@ -31,7 +31,7 @@ section! {
     no_session_names_a_series_that_is_gone_or_anothers,
 }
 
-/// How long a previous validator is the same browser's.
+/// How long a previous validator is accepted as the same browser's.
 const WINDOW: TimeDelta = TimeDelta::seconds(10);
 
 pub(super) fn series_of(user: &User) -> SeriesRecord {
@@ -48,7 +48,7 @@ pub(super) fn series_of(user: &User) -> SeriesRecord {
     }
 }
 
-/// A series that has begun, and a session that names it.
+/// Begins a series, and a session that names it.
 pub(super) async fn with_session(
     store: &Arc<impl UserDatastore + RememberStore>,
     user: &User,
@@ -123,7 +123,7 @@ pub async fn the_oldest_series_beyond_the_maximum_ends_and_its_session_goes_on(
     let (ann, bob) = (user(store, "ann@example.org").await, user(store, "bob@example.org").await);
     let (bobs, _) = with_session(store, &bob).await;
     let (oldest, session) = with_session(store, &ann).await;
-    // Another instance's clock is ahead.
+    // The clock of another instance is ahead.
     let ahead = SeriesRecord { created_at: at(100), ..series_of(&ann) };
     let newest = SeriesRecord { created_at: at(1), ..series_of(&ann) };
     for series in [&ahead, &newest] {
@@ -186,7 +186,7 @@ pub async fn a_session_of_a_series_takes_the_place_of_the_one_before(
     let turn = turn(&series, series.validator, digest(), 1);
     assert_eq!(rotate(store, &turn, &second).await, SeriesRotated::Rotated(Vec::new()));
     assert_eq!(find_session(store, &first).await, None);
-    // One that is begun without a turn does the same.
+    // A session that begins without a rotation does the same.
     begin(store, &third).await;
     assert_eq!(find_session(store, &second).await, None);
     for (series, session) in [(&series, &third), (&other, &others)] {
@@ -263,7 +263,7 @@ pub async fn of_parallel_callers_with_one_validator_one_turns_the_series_and_all
     let (next, session) = (digest(), naming(&ann, &series));
     let (turn, begun) = (turn(&series, series.validator, next, 1), session.clone());
     let answers = all_at_once(store, CALLERS, move |store, _| {
-        // The id that people see is each caller's own; the one in the cookie is derived.
+        // Each caller has its own public id; the id in the cookie is derived.
         let session = SessionRecord { id: session_of(&ann).id, ..begun.clone() };
         async move {
             let together = Together::mail(vec![mail("ann@example.org")]);

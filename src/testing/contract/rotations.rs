@@ -1,4 +1,4 @@
-//! Rotations: the token of a family that is replaced by its next.
+//! Rotations: the token of a family is replaced by its successor.
 
 use std::sync::Arc;
 
@@ -118,7 +118,7 @@ pub async fn a_token_that_was_denied_meanwhile_is_replaced_by_none(
     assert_eq!(rotate(store, &denied).await, FamilyRotated::Over);
     assert_eq!(find(store, &family).await.as_ref(), Some(&family), "nothing has changed");
 
-    // Neither is the successor of one that was replaced a moment ago told once more.
+    // Nor does a token that was replaced a moment ago get its successor once more.
     let replaced = rotation(&other, other.token_id, 50);
     assert_eq!(rotate(store, &replaced).await, FamilyRotated::Next);
     deny(other.token_id).await;

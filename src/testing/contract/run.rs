@@ -1,4 +1,4 @@
-//! How a sentence runs: on several threads, and with many callers in one moment.
+//! Runs sentences: on several threads, and with many callers at once.
 
 use std::sync::Arc;
 
@@ -8,11 +8,11 @@ use rocket::tokio::sync::Barrier;
 
 use crate::datastore::UserDatastore;
 
-/// How many callers come at once.
+/// How many callers call at once.
 pub(super) const CALLERS: usize = 32;
 
-/// Runs a sentence on a store of its own, with several threads: Rocket's test runtime has a single
-/// worker, on which no two tasks ever run at the same moment.
+/// Runs a sentence on its own store with several threads. Rocket's test runtime has a single worker, on which
+/// no two tasks ever run at the same moment.
 pub fn run<D: UserDatastore, G>(
     fresh_store: impl Future<Output = (D, G)>,
     sentence: impl AsyncFnOnce(&Arc<D>),
@@ -20,13 +20,13 @@ pub fn run<D: UserDatastore, G>(
     let runtime = Builder::new_multi_thread().worker_threads(8).enable_all().build().unwrap();
     runtime.block_on(async {
         let (store, _guard) = fresh_store.await;
-        // Made after the guard, and so dropped before it.
+        // Created after the guard, and so dropped before it.
         let store = Arc::new(store);
         sentence(&store).await;
     });
 }
 
-/// Lets that many callers loose on a store in one moment, and gives what each of them got.
+/// Calls a store from that many callers at once, and returns the answer of each.
 pub(super) async fn all_at_once<D, T, F>(
     store: &Arc<D>,
     callers: usize,

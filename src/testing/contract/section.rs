@@ -1,7 +1,7 @@
-//! How the sentences of a section become tests.
+//! Turns the sentences of a section into tests.
 
-/// Declares the sentences of a section, and the macro that makes a test of each. A function that
-/// does not stand in its section's list is dead code.
+/// Declares the sentences of a section, and the macro that turns each of them into a test. A function that is
+/// missing from its section's list is dead code.
 macro_rules! section {
     ($section:ident in $tests:ident: $($sentence:ident,)+) => {
         pub mod sentences {
@@ -17,7 +17,7 @@ macro_rules! section {
                         #[test]
                         fn $sentence() {
                             let sentence = $crate::testing::contract::sentences::$section::$sentence;
-                            // What `super` names is the module of the call.
+                            // `super` refers to the module of the caller.
                             $crate::testing::contract::run(super::fresh_store(), sentence);
                         }
                     )+

@@ -170,7 +170,7 @@ pub async fn the_oldest_session_beyond_the_maximum_ends(store: &Arc<impl UserDat
 
 pub async fn a_session_just_begun_is_never_the_one_that_ends(store: &Arc<impl UserDatastore>) {
     let ann = user(store, "ann@example.org").await;
-    // Another instance's clock is ahead.
+    // The clock of another instance is ahead.
     let ahead = SessionRecord { created_at: at(100), ..session_of(&ann) };
     begin(store, &ahead).await;
     let mine = SessionRecord { created_at: at(1), ..session_of(&ann) };
@@ -239,7 +239,7 @@ pub async fn a_use_is_noted_unless_one_was_noted_since(store: &Arc<impl UserData
     assert_eq!(touch(at(90), at(60) - micro).await, session);
     let seen = SessionRecord { last_seen_at: at(121), ..session.clone() };
     assert_eq!(touch(at(121), at(60) + micro).await, seen);
-    // At that very moment is not after it.
+    // Exactly at that moment is not after it.
     let seen = SessionRecord { last_seen_at: at(182), ..session.clone() };
     assert_eq!(touch(at(182), at(121)).await, seen);
 }

@@ -1,6 +1,6 @@
-//! The macro that makes a suite of tests for a store.
+//! The macro that creates a suite of tests for a store.
 
-/// Tests a store against the contracts of its traits: a `#[test]` for each sentence of
+/// Tests a store against the contracts of its traits, with a `#[test]` for each sentence of
 /// [`testing::contract`](crate::testing::contract), in modules by capability.
 ///
 /// ```
@@ -17,8 +17,8 @@
 /// # fn main() {}
 /// ```
 ///
-/// Before `store` may stand what it can do beyond [`UserDatastore`](crate::UserDatastore):
-/// `capabilities: [TrackStore],`. Each call stands in a module of its own.
+/// To test more than [`UserDatastore`](crate::UserDatastore), list the store's other capabilities before
+/// `store`, for example `capabilities: [TrackStore],`. Put each call into its own module.
 #[macro_export]
 macro_rules! datastore_contract {
     (
@@ -52,7 +52,7 @@ macro_rules! datastore_contract {
     };
 }
 
-/// Names the section of two capabilities together, in whichever order they stand.
+/// Selects the section of two capabilities together, in whichever order they are listed.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __contract_capabilities {
@@ -78,8 +78,8 @@ macro_rules! __contract_capabilities {
     () => {};
 }
 
-/// Names the sections of `CredentialStore` together with each other capability, in whichever order they
-/// stand.
+/// Selects the sections of `CredentialStore` together with each other capability, in whichever order they are
+/// listed.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __contract_with_credentials {
@@ -92,7 +92,7 @@ macro_rules! __contract_with_credentials {
     ([$($all:ident)*]) => {};
 }
 
-/// Names the section of `CredentialStore` together with another capability.
+/// Selects the section of `CredentialStore` together with another capability.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __contract_credentials_and {
@@ -108,7 +108,7 @@ macro_rules! __contract_credentials_and {
     ($other:ident) => {};
 }
 
-/// Names the section of a capability that not every store has.
+/// Selects the section of an optional capability.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __contract_capability {

@@ -1,4 +1,4 @@
-//! What an application does along with a change, when the store cannot do it.
+//! Work of an application in a change, on a store that cannot run it.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -68,7 +68,7 @@ pub async fn nothing_is_known_of_who_never_logged_in(store: &Arc<impl UserDatast
 
 pub async fn a_login_of_nobody_is_not_kept(store: &Arc<impl UserDatastore + TrackStore>) {
     let nobody = some_user_id();
-    // Whether it is a fault, the contract leaves open.
+    // The contract leaves open whether this is an error.
     let _ = store.record_login(nobody, at(1), None).await;
     assert_eq!(store.find_track(nobody).await.unwrap(), None);
 }
@@ -103,7 +103,7 @@ pub async fn no_login_outlives_a_deletion_that_was_under_way_with_it(
         if number == deletes {
             assert!(store.delete_user(id, &Together::nothing()).await.unwrap());
         } else {
-            // A login of a deleted user may be a fault.
+            // A login of a deleted user may be an error.
             let _ = store.record_login(id, at(1), None).await;
         }
     })

@@ -193,7 +193,7 @@ pub async fn a_username_and_what_looks_like_it_have_their_holders(store: &Arc<im
     };
     assert_eq!(holders("\u{3bd}\u{3bf}\u{3bd}\u{3bf}").await, BTreeSet::from([ann.id]));
     assert_eq!(holders("n0no").await, BTreeSet::from([bob.id]));
-    // Greek capitals that look like Latin ones, whose small letters do not.
+    // Greek capitals that look like Latin ones, but whose small letters do not.
     let both = BTreeSet::from([ann.id, bob.id]);
     assert_eq!(holders("\u{39d}\u{39f}\u{39d}\u{39f}").await, both);
     assert_eq!(holders("nana").await, BTreeSet::new());
@@ -233,7 +233,7 @@ pub async fn of_parallel_registrations_of_one_username_one_wins(store: &Arc<impl
 pub async fn what_is_said_to_be_taken_does_not_depend_on_what_stands_there(
     store: &Arc<impl UserDatastore>,
 ) {
-    // What tells which key a row was refused for must not be fooled by what the row holds.
+    // The check that finds which key a row was refused for must not be confused by the contents of the row.
     user_named(store, "x.username_canonical@example.org", "username_skeleton").await;
     let second = new_user_named("X.username_canonical@example.org", "another");
     let refused = store.create_user(&second, &Together::nothing()).await.unwrap();
