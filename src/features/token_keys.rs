@@ -45,7 +45,7 @@
 //!
 //! **Caching.** Clients and caches may keep the document for five minutes, which is a third of the lifetime
 //! of an access token. For that long a verifier may refuse tokens of a new key, and accept those of a key
-//! that was withdrawn. If a new key is announced first, as [`guide::tokens`](crate::guide::tokens) describes,
+//! that was withdrawn. If a new key is announced first, as [`guide::token_reference`](crate::guide::token_reference) describes,
 //! all verifiers know it five minutes later.
 //!
 //! **Unknown keys.** A verifier that meets an unknown `kid` should fetch the document again, but at most once

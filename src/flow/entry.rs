@@ -143,8 +143,9 @@ impl PendingLogin {
 /// use rocket_security::web::reply::Reply;
 /// use rocket_security::web::visit::Visit;
 ///
-/// async fn finish(flow: &Flow, visit: &Visit<'_>, entry: Entry, next: Option<Next>) -> Result<Reply, Rejection> {
-///     flow.finish(visit, entry.remembering(true).leading_to(next)).await
+/// async fn finish(flow: &Flow, visit: &Visit<'_>, entry: Entry) -> Result<Reply, Rejection> {
+///     let entry = entry.remembering(true).leading_to(Next::parse("/welcome"));
+///     flow.finish(visit, entry).await
 /// }
 /// ```
 #[derive(Debug)]

@@ -26,8 +26,8 @@ const BATCH: u32 = 100;
 impl Flow {
     /// Deletes the unconfirmed account of an address, if there is one.
     ///
-    /// Call it when a user has proved to read the mail of the address or was invited at it: nobody has proved
-    /// to own the unconfirmed account. A confirmed account stays.
+    /// Call it when a user has proved to read the mail of the address, or was invited at it. The unconfirmed
+    /// account has no proved owner, so it makes way. A confirmed account stays.
     ///
     /// # Errors
     ///

@@ -8,7 +8,7 @@
 //! | failed proofs of an account by one method other than the password | from the fifth, 30 s, then twice that, up to 1 h | 429 |
 //! | requests of a network to a route that needs no login | 100 in 10 minutes | 429 |
 //! | passwords, usernames and personal tokens that a user sets | 20 an hour of each | 429 |
-//! | mails of a kind to an address, whoever asks | 5 an hour | no mail; the requester is not told |
+//! | mails of a kind to an address, from all requesters together | 5 an hour | no mail; the requester is not told |
 //! | the same where only logged-in users can ask | 5 an hour for each account, 20 an hour in all | the same |
 //! | mails of a kind that a user requests, to all addresses | 20 an hour | the same |
 //! | requested mails of all kinds to an address | 10 an hour, beyond that the first of each kind | the same |
@@ -64,7 +64,7 @@ const BACK_OFF: BackOff =
 const NETWORK_LIMIT: u32 = 100;
 const NETWORK_WINDOW: TimeDelta = TimeDelta::minutes(10);
 
-/// How many mails of one kind can go to one address in a window, whoever requests them.
+/// How many mails of one kind can go to one address in a window, from all requesters together.
 const MAIL_LIMIT: u32 = 5;
 const MAIL_WINDOW: TimeDelta = TimeDelta::hours(1);
 

@@ -1,9 +1,9 @@
 //! Reserves usernames while they are chosen.
 //!
-//! Usernames are public: a user who asks for a taken one is told so. That answer must not reveal more. Assume
-//! that a name became available again when the address it was registered with turns out to have an account:
-//! asking for the name again would reveal the account. So a requested name is held for [`HELD_FOR`], whatever
-//! the outcome of the registration: longer than an unconfirmed account lives.
+//! Usernames are public: a user who asks for a taken one is told so. That answer must not reveal more. If a
+//! name became available again whenever the address registered with it turned out to have an account, asking
+//! for the name a second time would reveal that account. So a requested name is held for [`HELD_FOR`],
+//! whatever the outcome of the registration: longer than an unconfirmed account lives.
 
 use chrono::TimeDelta;
 

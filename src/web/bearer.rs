@@ -1,4 +1,4 @@
-//! The token that a request brings, and where it stands.
+//! Finds and verifies the token of a request.
 
 use std::sync::Arc;
 
@@ -14,29 +14,30 @@ use crate::web::socket::is_handshake;
 /// The header that Flask-Security's clients send.
 const HEADER: &str = "Authentication-Token";
 
-/// The parameter of an address (RFC 6750, section 2.3).
+/// The query parameter for a token (RFC 6750, section 2.3).
 const PARAMETER: &str = "access_token";
 
-/// A token with all of its claims.
+/// A verified token with all of its claims.
 pub(crate) type Genuine<K> = Arc<VerifiedToken<Map<String, Value>, K>>;
 
-/// Returns `true` if a request brings a token, good or bad.
+/// Returns `true` if a request has a token, valid or not.
 pub(crate) fn is_brought(request: &Request<'_>) -> bool {
     brought(request).next().is_some()
 }
 
-/// Returns `true` if the token of a request stands where browsers put it by themselves.
+/// Returns `true` if the token of a request is in a cookie, which browsers send by themselves.
 pub(crate) fn is_in_cookie(request: &Request<'_>) -> bool {
     sources(request).contains(&TokenSource::Cookie)
         && !in_source(request, TokenSource::Cookie).is_empty()
 }
 
-/// Verifies the token of a request, once for each kind of token. Whether it was revoked, the store knows.
+/// Verifies the token of a request, once for each kind of token. Whether it has been revoked is known only to
+/// the store.
 ///
 /// # Errors
 ///
-/// [`Rejection::Unauthenticated`] for none, [`Rejection::ConflictingCredentials`] for several,
-/// [`Rejection::TokenRefused`] for one that is not genuine.
+/// [`Rejection::Unauthenticated`] without a token, [`Rejection::ConflictingCredentials`] with several,
+/// [`Rejection::TokenRefused`] if the token is not genuine.
 pub(crate) fn verified<K: TokenKind>(request: &Request<'_>) -> Result<Genuine<K>, Rejection> {
     struct Kept<K>(Result<Genuine<K>, Rejection>);
     let verify = || {
@@ -48,11 +49,11 @@ pub(crate) fn verified<K: TokenKind>(request: &Request<'_>) -> Result<Genuine<K>
     kept.as_ref().map(Arc::clone).map_err(Rejection::clone)
 }
 
-/// Returns the token of a request that brings one.
+/// Returns the token of a request.
 ///
 /// # Errors
 ///
-/// [`Rejection::Unauthenticated`] for none, [`Rejection::ConflictingCredentials`] for several.
+/// [`Rejection::Unauthenticated`] without a token, [`Rejection::ConflictingCredentials`] with several.
 pub(crate) fn the_one_brought<'r>(request: &'r Request<'_>) -> Result<&'r str, Rejection> {
     let mut tokens = brought(request);
     match (tokens.next(), tokens.next()) {
@@ -62,19 +63,19 @@ pub(crate) fn the_one_brought<'r>(request: &'r Request<'_>) -> Result<&'r str, R
     }
 }
 
-/// Returns `true` if `Authorization` is there twice: beside a token in another place it may have whatever
-/// a proxy wants, but only once.
+/// Returns `true` if there are two `Authorization` headers. Beside a token in another place, this header can
+/// contain anything a proxy needs, but only once.
 fn is_doubled(request: &Request<'_>) -> bool {
     let is_read = sources(request).contains(&TokenSource::Authorization);
     is_read && request.headers().get("Authorization").nth(1).is_some()
 }
 
-/// Returns every token that a request brings, in the order of the places where they are looked for.
+/// Returns all tokens of a request, in the order of the configured sources.
 pub(crate) fn brought<'r>(request: &'r Request<'_>) -> impl Iterator<Item = &'r str> {
     sources(request).iter().flat_map(|source| in_source(request, *source))
 }
 
-/// Returns every token that a request brings in a header, where its sender has put it.
+/// Returns all tokens in the headers of a request, which its sender added deliberately.
 pub(crate) fn in_headers<'r>(request: &'r Request<'_>) -> impl Iterator<Item = &'r str> {
     let is_header =
         |source: &&TokenSource| !matches!(source, TokenSource::Cookie | TokenSource::Query);
@@ -103,7 +104,7 @@ fn sources<'r>(request: &'r Request<'_>) -> &'r [TokenSource] {
     Site::of(request).map(|site| site.config().tokens.sources.as_slice()).unwrap_or_default()
 }
 
-/// Returns what follows the scheme, whose case does not matter (RFC 9110, section 11.1).
+/// Returns the text after the scheme, which is compared without case (RFC 9110, section 11.1).
 fn bearer(header: &str) -> Option<&str> {
     let header = header.trim();
     let (scheme, token) = header.split_once(' ').unwrap_or((header, ""));

@@ -1,4 +1,4 @@
-//! Answers for guards that fail, where the application has none of its own.
+//! Answers for guards that fail, where the application has no catcher of its own.
 
 use rocket::http::Status;
 use rocket::outcome::Outcome;
@@ -10,10 +10,10 @@ use crate::text::Text;
 use crate::web::shown_user;
 use crate::web::site::Site;
 
-/// The statuses that guards of ours fail with.
+/// The statuses that the framework's guards fail with.
 const CODES: [u16; 5] = [400, 401, 403, 429, 503];
 
-/// Registers a catcher for each status for which the application has none at `/`.
+/// Registers a catcher for each status for which the application has no catcher at `/`.
 pub(crate) fn register(rocket: Rocket<Build>) -> Rocket<Build> {
     let is_taken = |code: u16| {
         rocket.catchers().any(|catcher| {
@@ -32,7 +32,7 @@ pub(crate) fn register(rocket: Rocket<Build>) -> Rocket<Build> {
     rocket.register("/", missing)
 }
 
-/// Fails a request and leaves the reason for the catchers.
+/// Fails a guard, and stores the rejection for the catchers.
 pub(crate) fn refuse<S, F>(
     request: &Request<'_>,
     rejection: Rejection,
@@ -41,7 +41,7 @@ pub(crate) fn refuse<S, F>(
     Outcome::Error((rejection.status(), rejection))
 }
 
-/// Answers with the refusal that the guard left behind.
+/// Answers with the rejection that the guard stored.
 #[derive(Clone)]
 struct RefusalCatcher;
 
@@ -49,16 +49,17 @@ struct RefusalCatcher;
 impl catcher::Handler for RefusalCatcher {
     async fn handle<'r>(&self, status: Status, request: &'r Request<'_>) -> catcher::Result<'r> {
         if let Some(site) = Site::of(request) {
-            // Whether there is a user to show matters less than the answer.
+            // The answer matters more than showing the user.
             let _ = shown_user::current(request, site).await;
         }
-        // A guard that failed inside an `Option` left its reason, too: it is not this status's.
+        // A guard that failed inside an `Option` also stored its rejection, which does not belong to this
+        // status.
         let rejection = Rejection::of(request).filter(|it| it.status() == status).cloned();
         rejection.unwrap_or_else(|| default_for(status)).respond_to(request)
     }
 }
 
-/// Returns the refusal for a status that was not ours.
+/// Returns the rejection for a status that the framework did not cause.
 fn default_for(status: Status) -> Rejection {
     match status.code {
         401 => Rejection::Unauthenticated,

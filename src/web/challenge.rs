@@ -1,4 +1,4 @@
-//! What an answer of 401 asks for: its `WWW-Authenticate` (RFC 9110, section 11.6.1).
+//! The `WWW-Authenticate` header of an answer with 401 (RFC 9110, section 11.6.1).
 
 use std::sync::{Mutex, PoisonError};
 
@@ -8,13 +8,14 @@ use rocket::{Request, Response};
 use crate::rejection::{Lacking, Rejection};
 use crate::web::request::{is_of_script, wants_json};
 
-/// What stands for logging in at the login page: no registered scheme means that.
+/// The challenge for a login at the login page. No registered scheme has this meaning.
 pub(crate) const SESSION: &str = "Session realm=\"login\"";
 
-/// Asks for a token: `refused` is why the one that came is not accepted (RFC 6750, section 3.1).
+/// Returns the challenge for a token. `refused` is the reason why the token in the request is not accepted
+/// (RFC 6750, section 3.1).
 pub(crate) fn bearer(refused: Option<&Rejection>) -> String {
     let why = match refused {
-        // A request without credentials is told of no error.
+        // A request without a token gets no error code.
         None | Some(Rejection::Unauthenticated | Rejection::RefreshTokenMissing) => String::new(),
         Some(Rejection::NotFresh | Rejection::NotAssured(_)) => {
             ", error=\"insufficient_user_authentication\"".to_owned()
@@ -28,7 +29,8 @@ pub(crate) fn bearer(refused: Option<&Rejection>) -> String {
     format!("Bearer realm=\"login\"{why}")
 }
 
-/// Asks for a token of a login with a newer proof, or with more (RFC 9470, section 3).
+/// Returns the challenge for a token of a login with a newer proof, or with more proofs (RFC 9470, section
+/// 3).
 pub(crate) fn better_bearer(lacking: Lacking) -> String {
     let asked = bearer(Some(&lacking.rejection()));
     match lacking {
@@ -38,24 +40,25 @@ pub(crate) fn better_bearer(lacking: Lacking) -> String {
     }
 }
 
-/// What a guard that refused would have taken.
+/// What a guard that refused would have accepted.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Acceptable {
-    /// Whether a session would have done: programs are told so, and browsers led to a page.
+    /// Whether a session would have been accepted. Programs are told so, and browsers are redirected to a
+    /// page.
     pub(crate) takes_session: bool,
-    /// Whether a browser is to ask its user by itself, and so is led nowhere.
+    /// Whether the browser itself asks the user for a password, so that it is not redirected.
     pub(crate) is_asked_by_browsers: bool,
-    /// What is said of the other mechanisms.
+    /// The challenges of the other mechanisms.
     pub(crate) challenges: Vec<String>,
 }
 
 impl Acceptable {
-    /// Returns `true` if a browser is led to a page of ours.
+    /// Returns `true` if a browser is redirected to one of the framework's pages.
     pub(crate) fn leads_to_page(&self) -> bool {
         self.takes_session && !self.is_asked_by_browsers
     }
 
-    /// Adds what is said of a mechanism: of two that differ in what is wrong alone, what says it stays.
+    /// Adds the challenge of a mechanism. Of two that differ only in the error, the one with the error stays.
     pub(crate) fn add(&mut self, challenge: String) {
         if self.challenges.iter().any(|other| other.starts_with(&challenge)) {
             return;
@@ -65,7 +68,7 @@ impl Acceptable {
     }
 }
 
-/// Notes what the guard that refused a request last would have taken.
+/// Notes what the guard that refused a request last would have accepted.
 pub(crate) fn note(request: &Request<'_>, asked: Acceptable) {
     *slot(request).0.lock().unwrap_or_else(PoisonError::into_inner) = Some(asked);
 }
@@ -75,12 +78,13 @@ pub(crate) fn noted(request: &Request<'_>) -> Option<Acceptable> {
     slot(request).0.lock().unwrap_or_else(PoisonError::into_inner).clone()
 }
 
-/// Adds the challenges to the answer, from whichever code it comes: without them a browser asks its user for no password.
+/// Adds the challenges to the answer, whether the framework or the application wrote it. Without them,
+/// browsers do not ask for a password.
 pub(crate) fn finish(request: &Request<'_>, response: &mut Response<'_>) {
     let is_said = response.headers().contains("WWW-Authenticate");
     let is_asked_for = match response.status() {
         Status::Unauthorized => true,
-        // RFC 6750, section 3.1: a token that is good, but not for this.
+        // RFC 6750, section 3.1: the token is valid but lacks a scope.
         Status::Forbidden => Rejection::of(request) == Some(&Rejection::InsufficientScope),
         // The same section: more than one token.
         Status::BadRequest => Rejection::of(request) == Some(&Rejection::ConflictingCredentials),

@@ -11,7 +11,7 @@ use crate::web::hops;
 /// The headers in which proxies usually name the client.
 const USUAL: [&str; 3] = ["X-Forwarded-For", "Forwarded", "X-Real-IP"];
 
-/// Finds the network address of the client, and logs once what keeps it from being found.
+/// Finds the network address of the client. Logs once what prevents this.
 #[derive(Debug)]
 pub struct Proxies {
     trusted: Vec<ProxyNetwork>,
@@ -32,16 +32,15 @@ impl Proxies {
 
     /// Returns the network address of the client.
     ///
-    /// It is the address of the peer that opened the connection. When that is a trusted proxy, the
-    /// header that `security.proxy_header` names is read from its end, and the first address that is
-    /// not a trusted proxy is the client: what stands before it was written by the client itself. No
-    /// other header is read.
+    /// It is the address of the peer that opened the connection. If this is a trusted proxy, the header named
+    /// by `security.proxy_header` is read from its end, and the first address that is not a trusted proxy is
+    /// the client: everything before it was written by the client itself. No other header is read.
     pub fn client(&self, request: &Request<'_>) -> Option<IpAddr> {
         let peer = request.remote()?.ip().to_canonical();
         Some(self.found(request, peer).client)
     }
 
-    /// Logs, once each, a proxy that is not trusted and a hop that is no address.
+    /// Logs, once each, a proxy that is not trusted and a hop that is not an address.
     pub(crate) fn inspect(&self, request: &Request<'_>) {
         let Some(peer) = request.remote().map(|remote| remote.ip().to_canonical()) else {
             return;
@@ -96,8 +95,8 @@ impl Proxies {
     }
 }
 
-/// Returns the key by which attempts from an address are counted: the address, or for IPv6 its /64,
-/// which is what one subscriber gets at least (RFC 6177, section 2).
+/// Returns the key under which attempts from an address are counted: the address, or for IPv6 its /64, the
+/// smallest network that a subscriber gets (RFC 6177, section 2).
 pub fn network_of(address: IpAddr) -> String {
     match address.to_canonical() {
         IpAddr::V4(address) => address.to_string(),
@@ -105,13 +104,12 @@ pub fn network_of(address: IpAddr) -> String {
     }
 }
 
-/// Returns the networks by which attempts from an address are counted, the smallest first, each with
-/// how many times as much as one address it may do: an attacker gets a larger network as easily as one
-/// address of it.
+/// Returns the networks for which attempts from an address are counted, the smallest first. Each comes with
+/// the factor by which its limit is higher than that of one address. The larger networks are counted because
+/// an attacker gets one of them as easily as a single address.
 ///
-/// For IPv6 these are the /64, and the /56 and /48 that a provider hands to one customer (RFC 6177,
-/// section 2; RIPE-690). For IPv4 they are the address and its /24, the smallest block that is routed
-/// on its own.
+/// For IPv6 these are the /64, and the /56 and /48 that a provider assigns to a customer (RFC 6177, section
+/// 2; RIPE-690). For IPv4 they are the address and its /24, the smallest block that is routed on its own.
 pub fn networks_of(address: IpAddr) -> Vec<(String, u32)> {
     let own = (network_of(address), 1);
     match address.to_canonical() {
@@ -130,7 +128,7 @@ fn prefix_of(address: Ipv6Addr, length: u32) -> String {
     format!("{}/{length}", Ipv6Addr::from_bits(address.to_bits() & !rest))
 }
 
-/// The client, and whether a hop on the way to it was no address.
+/// The client, and whether a hop on the way to it was not an address.
 struct Found {
     client: IpAddr,
     is_unread: bool,
@@ -150,8 +148,7 @@ fn find_client(peer: IpAddr, hops: &[Option<IpAddr>], trusts: impl Fn(IpAddr) ->
     Found { client, is_unread: false }
 }
 
-/// Returns whether an address is one that no stranger on the Internet connects from: loopback,
-/// private, or link-local.
+/// Checks whether an address cannot belong to a stranger on the Internet: loopback, private, or link-local.
 fn is_near(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(it) => it.is_loopback() || it.is_private() || it.is_link_local(),

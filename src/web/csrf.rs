@@ -1,39 +1,42 @@
-//! Protection against forged requests, in one place.
+//! Protection against forged requests (CSRF), in one place.
 //!
-//! An unsafe request is carried out when it brings the anti-forgery token of its session, as the
-//! form field `csrf_token` or the header `X-XSRF-Token` (or `X-CSRF-Token`), and no sign that
-//! another site started it: neither a foreign `Origin` nor `Sec-Fetch-Site: cross-site`. `Referer`
-//! is not looked at, and no cookie stands for the token, whatever its name.
+//! An unsafe request is accepted if it has the anti-forgery token of its session and no sign that another
+//! site started it. The token is the form field `csrf_token` or the header `X-XSRF-Token` (or
+//! `X-CSRF-Token`). The signs are a foreign `Origin` and `Sec-Fetch-Site: cross-site`. `Referer` is not
+//! checked, and no cookie replaces the token, whatever its name.
 //!
-//! A GET is not looked at, for it changes nothing; but one that is to become a WebSocket is refused when it
-//! shows such a sign, for nothing that is said afterwards is asked for a token, and no browser asks the
-//! server before it opens one from another site's page. It needs no token itself: script cannot add a
-//! header to it. A program sends no `Origin`, and passes.
+//! GET requests are not checked, because they change nothing. The exception is a request for a WebSocket,
+//! which is refused with such a sign: messages on a socket have no token, and browsers do not ask the server
+//! before they open a socket from another site's page. It needs no token itself, because scripts cannot add a
+//! header to it. A program sends no `Origin`, so it passes.
 //!
-//! To log out, the token of a session that is too old by now is as good as one of a session that lives.
+//! For logging out, the token of an expired session is accepted like that of a live one.
 //!
-//! One exemption, for programs: a request whose `Content-Type` is `application/json`, with whatever
-//! parameters, and that carries none of our cookies, no `Origin` and no `Sec-Fetch-*` header but
-//! `Sec-Fetch-Mode`. No browser sends that, and without a cookie there is nothing to abuse: a page of
-//! another site cannot have a browser send that content type before the server agreed to it, for what CORS
-//! lets pass goes by the type without its parameters (Fetch Standard, section 2.2.2). `Sec-Fetch-Mode` alone
-//! is a program's, the `fetch` of Node.js: a browser that sends it sends `Sec-Fetch-Site`, too.
+//! Programs are exempt: a request whose `Content-Type` is `application/json`, with any parameters, and that
+//! has none of the framework's cookies, no `Origin`, and no `Sec-Fetch-*` header except `Sec-Fetch-Mode`.
+//! Browsers do not send such requests, and without a cookie there is nothing to abuse: a page of another site
+//! cannot send this content type before the server agrees, because CORS ignores the parameters of the type
+//! (Fetch Standard, section 2.2.2). `Sec-Fetch-Mode` alone is sent by a program, the `fetch` of Node.js. A
+//! browser that sends it also sends `Sec-Fetch-Site`.
 //!
-//! `POST /token` needs no token for JSON without any cookie of ours and without `Authorization`, whichever
-//! page or program sends it: its answer sets no cookie, and only a page that CORS lets read it can use what
-//! it says. So a page of another origin, or a web view (`capacitor://localhost`), logs in there.
+//! `POST /token` needs no token for JSON without any of the framework's cookies and without `Authorization`,
+//! whichever page or program sends it: its answer sets no cookie, and only a page that CORS allows to read
+//! the answer can use it. So a page of another origin, or a web view (`capacitor://localhost`), can log in
+//! there.
 //!
-//! `Origin: null` is another site's, unless the browser says `Sec-Fetch-Site: same-origin`, which no script
-//! can set: a proxy that sets `Referrer-Policy: no-referrer` makes browsers send that from our own pages. The
-//! token decides then.
+//! `Origin: null` counts as another site, unless the browser sends `Sec-Fetch-Site: same-origin`, which
+//! scripts cannot set: behind a proxy that sets `Referrer-Policy: no-referrer`, browsers send this
+//! combination from the site's own pages. Then the token decides.
 //!
-//! A request to `/refresh-token` or below with the refresh token in its body, and none of our cookies, needs
-//! no anti-forgery token either, whatever its content type: an attacker has no refresh token to put there.
+//! A request to `/refresh-token` or below with the refresh token in its body, and none of the framework's
+//! cookies, needs no anti-forgery token, whatever its content type: an attacker who forges it has no refresh
+//! token.
 //!
-//! A password by [Basic](crate::features::basic) needs the token like a cookie, for browsers send it by
-//! themselves. The exemption holds for it nevertheless: CORS is as said, and every browser since 2019 sends
-//! `Origin` along. A request that a guard authenticated by a bearer token needs none, and its `Origin`
-//! is not looked at: the page of another site cannot add the token.
+//! A password sent with [Basic](crate::features::basic) authentication needs the token like a cookie does,
+//! because browsers send both automatically. The exemption for programs also holds here: CORS works as
+//! described, and every browser since 2019 sends `Origin`. A request that a guard authenticated by a bearer
+//! token needs no anti-forgery token, and its `Origin` is not checked: the page of another site cannot add
+//! the bearer token.
 
 use std::sync::Once;
 
@@ -49,17 +52,17 @@ use crate::web::form_start;
 use crate::web::site::Site;
 use crate::web::socket::asks_for_socket;
 
-/// The name of the form field.
+/// The name of the form field with the token.
 pub const FIELD: &str = "csrf_token";
 
 const HEADERS: [&str; 2] = ["X-XSRF-Token", "X-CSRF-Token"];
 
-/// Checks a request. `submitted` is the token in its body, where the body was read.
+/// Checks a request. `submitted` is the token in its body, if the body was read.
 ///
 /// # Errors
 ///
-/// [`Rejection::CrossSite`], [`Rejection::CsrfFailed`]; [`Rejection::Unavailable`] when the
-/// session cannot be read.
+/// [`Rejection::CrossSite`] or [`Rejection::CsrfFailed`] if the request may be forged.
+/// [`Rejection::Unavailable`] if the session cannot be read.
 pub async fn check(
     request: &Request<'_>,
     site: &Site,
@@ -69,8 +72,8 @@ pub async fn check(
     tell(request, site, checked)
 }
 
-/// Checks a request that may also bring the token of the session that its browser had until that was too
-/// old: the page it comes from was ours all the same.
+/// Checks a request and also accepts the token of a session that has expired, because the page with that
+/// token was genuine.
 ///
 /// # Errors
 ///
@@ -84,8 +87,8 @@ pub(crate) async fn check_outlived(
     tell(request, site, checked)
 }
 
-/// Checks a request that brings a credential in its body, where no browser puts one by itself. Without a
-/// cookie beside it, it needs no token.
+/// Checks a request with a credential in its body, which no browser adds by itself. Without a cookie beside
+/// it, the request needs no token.
 ///
 /// # Errors
 ///
@@ -105,8 +108,8 @@ pub(crate) async fn check_with_credential(
     tell(request, site, checked)
 }
 
-/// Returns `true` if a request says everything it can do in its body, as JSON: a browser adds nothing to it
-/// by itself, neither a cookie nor a password by Basic. For routes that answer in the body, too.
+/// Returns `true` if everything that authenticates a request is in its JSON body: browsers have added neither
+/// a cookie nor a Basic password. Use it only for routes that also answer in the body.
 pub(crate) fn is_unforgeable(request: &Request<'_>, site: &Site) -> bool {
     let has_authorization = request.headers().contains("Authorization");
     sends_json_alone(request) && !has_authorization && !site.sessions().cookies().any_in(request)
@@ -119,7 +122,7 @@ fn tell(
 ) -> Result<(), Rejection> {
     if let Err(rejection @ (Rejection::CrossSite | Rejection::CsrfFailed(_))) = &checked {
         if let Some(advice) = site.advice(rejection) {
-            // Not the path as it was sent: it may hold the token of a link.
+            // The actual path is not logged: it may contain the token of a link.
             let route = request.route().map_or_else(String::new, |route| route.uri.to_string());
             log::warn!("{} {route} was refused: {advice}", request.method());
         }
@@ -167,7 +170,7 @@ async fn verdict(
     }
 }
 
-/// Returns why a token that was sent does not belong to the session of its request.
+/// Returns why a token does not belong to the session of its request.
 fn fault_in(current: &Current, request: &Request<'_>, site: &Site) -> CsrfFault {
     match current {
         Current::Active(_) | Current::Unavailable => CsrfFault::OtherSession,
@@ -178,8 +181,8 @@ fn fault_in(current: &Current, request: &Request<'_>, site: &Site) -> CsrfFault 
     }
 }
 
-/// Warns once of a request that brings a token and no cookie at all. Rocket drops a `Cookie` line that is not
-/// UTF-8, and nothing of it is left to be seen here.
+/// Warns once about a request with a token and without any cookie. Rocket drops a `Cookie` line that is not
+/// UTF-8, and nothing of it is visible here.
 fn warn_of_no_cookie() {
     static WARNED: Once = Once::new();
     WARNED.call_once(|| {
@@ -191,13 +194,13 @@ fn warn_of_no_cookie() {
     });
 }
 
-/// Looks at the beginning of a form before its handler reads it, so that a guard can find the
-/// token of an application's own form: it must be the form's first field.
+/// Inspects the beginning of a form before its handler reads it, so that a guard can find the token of an
+/// application's own form. The token must be the first field.
 pub(crate) async fn inspect(request: &mut Request<'_>, data: &mut Data<'_>) {
     form_start::inspect(request, data, FIELD).await;
 }
 
-/// Returns `true` if nothing is checked for a method, since it changes nothing (RFC 9110, 9.2.1).
+/// Returns `true` for the methods that are not checked because they change nothing (RFC 9110, section 9.2.1).
 pub(crate) fn is_safe(method: Method) -> bool {
     matches!(method, Method::Get | Method::Head | Method::Options | Method::Trace)
 }
@@ -209,8 +212,8 @@ fn is_cross_site(request: &Request<'_>, site: &Site) -> bool {
     is_told || headers.get("Origin").any(|origin| !is_ours(origin) && is_foreign(origin, site))
 }
 
-/// Returns `true` if the browser says that a page of ours sent the request. A WebSocket is not believed: no
-/// token decides there.
+/// Returns `true` if the browser reports that one of the site's own pages sent the request. For a WebSocket
+/// this is ignored, because no token is checked there.
 fn is_same_origin(request: &Request<'_>) -> bool {
     let mut sites = request.headers().get("Sec-Fetch-Site");
     sites.next() == Some("same-origin") && sites.next().is_none() && !asks_for_socket(request)
@@ -219,7 +222,7 @@ fn is_same_origin(request: &Request<'_>) -> bool {
 fn is_foreign(origin: &str, site: &Site) -> bool {
     let is_foreign = !is_own_origin(origin, site);
     if is_foreign {
-        // The usual cause is not an attack but a base_url that is not the address people use.
+        // The usual cause is not an attack, but a base_url that is not the address people use.
         log::warn!("refused a request of the origin {origin:?}; base_url is {}", site.base_url);
     }
     is_foreign
@@ -233,8 +236,8 @@ fn is_program(request: &Request<'_>, site: &Site) -> bool {
     sends_json_alone(request) && !is_browser && !site.sessions().cookies().any_in(request)
 }
 
-/// Returns `true` if there is one `Content-Type`, and its type is `application/json`. One with a comma may be
-/// two that a proxy has joined.
+/// Checks that there is exactly one `Content-Type` and that it is `application/json`. A value with a comma
+/// may be two headers that a proxy has joined.
 fn sends_json_alone(request: &Request<'_>) -> bool {
     let mut kinds = request.headers().get("Content-Type");
     let (Some(kind), None) = (kinds.next(), kinds.next()) else {
@@ -253,8 +256,8 @@ fn is_own_origin(origin: &str, site: &Site) -> bool {
         || site.config().csrf.origins.have(origin)
 }
 
-/// Returns `true` if an `Origin` header names a site that is served from `base_url`; without one, in
-/// development, whether it names this machine.
+/// Checks whether an `Origin` header names the site served at `base_url`. If `is_local`, in development
+/// without a configured `base_url`, this machine is accepted, too.
 fn is_origin_of(base_url: &Url, is_local: bool, origin: &str) -> bool {
     let Ok(origin) = Url::parse(origin) else {
         return false;

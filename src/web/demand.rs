@@ -1,9 +1,9 @@
-//! What guards demand, told by themselves.
+//! What guards require, as they report it.
 //!
-//! Rocket shows the guards of a route to no one. But it asks each of them, as a
-//! [`Sentinel`](rocket::Sentinel), whether the launch may go on; and while an
-//! [`AccessMap`](crate::security::AccessMap) is drawn, a guard of ours answers that question with what
-//! it demands. So a guard that is added stands in the map by one call of [`demands`] in its sentinel.
+//! Rocket does not reveal the guards of a route. But it calls each of them as a
+//! [`Sentinel`](rocket::Sentinel), to ask whether the launch can continue. While an
+//! [`AccessMap`](crate::security::AccessMap) is created, the framework's guards use this call to report what
+//! they require. So a new guard appears in the map if its sentinel calls [`demands`].
 
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -13,11 +13,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::user::Level;
 
-/// What a guard demands of a request.
+/// What a guard requires of a request.
 ///
 /// ```
-/// use rocket_security::guard::Demand;
-/// use rocket_security::guard::Who;
+/// use rocket_security::guard::{Demand, Who};
 ///
 /// let demand = Demand::of(Who::Users, "RolesRequired").all_roles(&["admin", "editor"]);
 /// assert_eq!(demand.to_string(), "RolesRequired(admin and editor)");
@@ -27,28 +26,28 @@ use crate::user::Level;
 pub struct Demand {
     /// The name of the guard, for example `RolesRequired`.
     pub guard: String,
-    /// The types of the signature that it is named by, the outermost first: `Maybe`, `Option`, an
-    /// application's own. `_` is one whose name is not known.
+    /// The types around the guard in the signature, the outermost first: `Maybe`, `Option`, or the
+    /// application's own. `_` is a type whose name is unknown.
     pub within: Vec<String>,
-    /// Whether no request gets past without it.
+    /// Whether every request has to pass the guard.
     pub required: bool,
-    /// Whom it lets in; none when it says nothing of that, as [`Session`](crate::guard::Session).
+    /// Whom the guard lets in. `None` if it does not decide this, as with [`Session`](crate::guard::Session).
     pub who: Option<Who>,
-    /// The roles that it asks for.
+    /// The required roles.
     pub roles: Option<Names>,
-    /// The permissions that it asks for.
+    /// The required permissions.
     pub permissions: Option<Names>,
-    /// The scopes that it requires of tokens with scopes.
+    /// The scopes required of a token that is limited to scopes.
     #[serde(default)]
     pub scopes: Option<Names>,
-    /// How many minutes ago a user may have proved who they are.
+    /// How many minutes old the user's latest proof can be.
     pub fresh_minutes: Option<u32>,
-    /// The level that the proofs of a user have to be worth.
+    /// The level that the user's proofs have to reach.
     #[serde(default)]
     pub level: Option<Level>,
     /// The mechanisms that it accepts; empty if it accepts all that are configured.
     pub mechanisms: Vec<String>,
-    /// Whether it refuses an unsafe request that brings no anti-forgery token.
+    /// Whether the guard refuses unsafe requests without an anti-forgery (CSRF) token.
     pub checks_csrf: bool,
 }
 
@@ -59,18 +58,18 @@ pub struct Demand {
 pub enum Who {
     /// Authenticated users.
     Users,
-    /// Requests without a login.
+    /// Visitors who are not logged in.
     Guests,
-    /// Everybody, on purpose.
+    /// Everyone, deliberately.
     Everybody,
 }
 
-/// Names of which all are asked for, or any.
+/// A list of names, of which all or any are required.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Names {
-    /// Every one of them.
+    /// All of them.
     All(Vec<String>),
     /// At least one of them.
     Any(Vec<String>),
@@ -82,7 +81,7 @@ impl Demand {
         Self { who: Some(who), ..Self::tool(guard) }
     }
 
-    /// Describes a guard that is handy for the handler and says nothing of who gets in.
+    /// Describes a guard that helps the handler but does not decide who gets in.
     pub fn tool(guard: impl Into<String>) -> Self {
         Self {
             guard: guard.into(),
@@ -99,37 +98,37 @@ impl Demand {
         }
     }
 
-    /// Asks for every one of these roles.
+    /// Requires all of these roles.
     pub fn all_roles(self, names: &[&str]) -> Self {
         Self { roles: Some(Names::All(owned(names))), ..self }
     }
 
-    /// Asks for at least one of these roles.
+    /// Requires at least one of these roles.
     pub fn any_role(self, names: &[&str]) -> Self {
         Self { roles: Some(Names::Any(owned(names))), ..self }
     }
 
-    /// Asks for every one of these permissions.
+    /// Requires all of these permissions.
     pub fn all_permissions(self, names: &[&str]) -> Self {
         Self { permissions: Some(Names::All(owned(names))), ..self }
     }
 
-    /// Asks for at least one of these permissions.
+    /// Requires at least one of these permissions.
     pub fn any_permission(self, names: &[&str]) -> Self {
         Self { permissions: Some(Names::Any(owned(names))), ..self }
     }
 
-    /// Asks a token for every one of these scopes.
+    /// Requires all of these scopes of a token.
     pub fn all_scopes(self, names: &[&str]) -> Self {
         Self { scopes: Some(Names::All(owned(names))), ..self }
     }
 
-    /// Asks for a proof that is no older.
+    /// Requires a proof that is not older than this.
     pub fn fresh_within(self, minutes: u32) -> Self {
         Self { fresh_minutes: Some(minutes), ..self }
     }
 
-    /// Asks for proofs that are worth that level.
+    /// Requires proofs that reach this level.
     pub fn level(self, level: Level) -> Self {
         Self { level: Some(level), ..self }
     }
@@ -139,13 +138,13 @@ impl Demand {
         Self { mechanisms: owned(names), ..self }
     }
 
-    /// Refuses an unsafe request that brings no anti-forgery token.
+    /// Refuses unsafe requests without an anti-forgery (CSRF) token.
     pub fn csrf(self) -> Self {
         Self { checks_csrf: true, ..self }
     }
 }
 
-/// Writes the guard with what it asks for, as in `Maybe(RolesAccepted(admin or editor))`.
+/// Writes the guard with its requirements, for example `Maybe(RolesAccepted(admin or editor))`.
 impl fmt::Display for Demand {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names = [&self.roles, &self.permissions, &self.scopes];
@@ -180,20 +179,16 @@ fn owned(names: &[&str]) -> Vec<String> {
     names.iter().map(|name| (*name).to_owned()).collect()
 }
 
-/// Answers for the sentinel of a guard: says what it demands when that is asked, and otherwise whether
-/// the launch has to stop.
+/// Implements the sentinel of a guard: reports what the guard requires while an access map is created, and
+/// otherwise returns whether to abort the launch.
 ///
-/// An application's guard that asks for one of ours hands the question on. One that decides by itself
-/// says so, and counts for `security.require_guard`:
+/// A guard of the application that contains one of the framework's passes the question on. A guard that
+/// decides by itself reports this, and then counts for `security.require_guard`:
 ///
 /// ```
-/// use rocket::Ignite;
-/// use rocket::Rocket;
-/// use rocket::Sentinel;
+/// use rocket::{Ignite, Rocket, Sentinel};
 /// use rocket_security::AuthUser;
-/// use rocket_security::guard::Demand;
-/// use rocket_security::guard::Who;
-/// use rocket_security::guard::demands;
+/// use rocket_security::guard::{Demand, Who, demands};
 ///
 /// struct Owner(AuthUser);
 ///
@@ -218,8 +213,8 @@ pub fn demands(rocket: &Rocket<Ignite>, demand: Demand, is_broken: impl FnOnce()
     }
 }
 
-/// Answers for the sentinel of a guard that goes by the name `outer` and lets in requests without
-/// the guard within it, as [`Maybe`](crate::Maybe) does.
+/// Implements the sentinel of a guard with the name `outer` that also lets in requests that its inner guard
+/// refuses, as [`Maybe`](crate::Maybe) does.
 pub fn optionally(
     rocket: &Rocket<Ignite>,
     outer: &'static str,
@@ -234,7 +229,7 @@ pub fn optionally(
     answer
 }
 
-/// Takes down what guards demand, while a map is drawn.
+/// Records what guards require while an access map is created.
 pub(crate) struct Recorder(Mutex<Recording>);
 
 struct Recording {
@@ -245,26 +240,27 @@ struct Recording {
 
 #[derive(Clone, Copy)]
 enum AsksFor {
-    /// Whether the launch may go on, as always.
+    /// Whether the launch can continue, as usual.
     Launch,
-    /// Which types are guards of ours, or hand the question on to one: each says that it aborts.
+    /// Which types are guards of the framework, or pass the question on to one: each of these returns that it
+    /// aborts.
     Guards,
-    /// What they demand.
+    /// What the guards require.
     Demands,
 }
 
 impl Recorder {
-    /// Has guards answer as always, until [`record`](Self::record) asks.
+    /// Lets guards answer as usual, until [`record`](Self::record) asks.
     pub(crate) fn idle() -> Self {
         Self::asking_for(AsksFor::Launch)
     }
 
-    /// Has guards of ours make themselves known by aborting the launch.
+    /// Lets the framework's guards reveal themselves by aborting the launch.
     pub(crate) fn finding() -> Self {
         Self::asking_for(AsksFor::Guards)
     }
 
-    /// Calls a sentinel and gives what it demands.
+    /// Calls a sentinel and returns what it requires.
     pub(crate) fn record(&self, abort: impl FnOnce()) -> Vec<Demand> {
         let before = std::mem::replace(&mut self.open().asks_for, AsksFor::Demands);
         abort();
@@ -277,7 +273,7 @@ impl Recorder {
         Self(Mutex::new(Recording { asks_for, within: Vec::new(), demands: Vec::new() }))
     }
 
-    /// Returns the answer of a sentinel, unless it is asked as always.
+    /// Returns the answer of a sentinel, or `None` if it has to answer as usual.
     fn take_down(&self, demand: Demand) -> Option<bool> {
         let mut recording = self.open();
         match recording.asks_for {
@@ -287,7 +283,7 @@ impl Recorder {
                 let within = recording.within.iter().map(|&outer| outer.to_owned()).collect();
                 let required = demand.required && recording.within.is_empty();
                 recording.demands.push(Demand { within, required, ..demand });
-                // To say no would keep a sentinel of an application from asking the next guard.
+                // Aborting here would keep a sentinel of the application from asking the next guard.
                 Some(false)
             }
         }

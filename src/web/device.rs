@@ -1,10 +1,10 @@
-//! What a browser or a program calls itself, for people.
+//! Describes a browser or a program for people.
 
 use woothee::parser::Parser;
 
 use crate::text::Text;
 
-/// Says what a browser or a program calls itself, for people.
+/// Describes a browser or a program for people, from its `User-Agent`.
 pub(crate) fn device(user_agent: Option<&str>) -> String {
     let Some(text) = user_agent.filter(|text| !text.trim().is_empty()) else {
         return Text::new("device.unknown", "Unknown device").to_string();

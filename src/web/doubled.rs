@@ -1,8 +1,8 @@
-//! Cookies of ours that a request brings twice.
+//! Refuses requests with duplicate cookies.
 //!
-//! Browsers send two cookies of one name when they were set for different domains or paths, as by a
-//! neighbouring host that plants one. Two cookies of one name are two credentials, and nothing says which of
-//! them is the user's. So the request is refused, before any guard or handler reads one of the two.
+//! Browsers send two cookies with the same name if they were set for different domains or paths, for example
+//! by a neighbouring host that plants one. These are two credentials, and nothing tells which one is the
+//! user's. So the request is refused before any guard or handler reads one of them.
 
 use rocket::http::{Method, Status};
 use rocket::{Request, post, uri};
@@ -11,7 +11,7 @@ use crate::rejection::Rejection;
 use crate::text::Text;
 use crate::web::site::Site;
 
-/// Leads a request with a doubled cookie to a route that refuses it.
+/// Routes a request with a duplicate cookie to a handler that refuses it.
 pub(crate) fn inspect(request: &mut Request<'_>) {
     let Some(name) = Site::of(request).and_then(|site| site.sessions().cookies().doubled(request))
     else {
@@ -24,7 +24,7 @@ pub(crate) fn inspect(request: &mut Request<'_>) {
     request.set_uri(uri!("/security/doubled-cookie"));
 }
 
-/// Refuses a request that brings a cookie twice.
+/// Refuses a request with a duplicate cookie.
 #[post("/security/doubled-cookie")]
 pub(crate) fn refuse_doubled() -> Rejection {
     Rejection::Custom {

@@ -1,7 +1,7 @@
-//! Refusals as programs are told them: the status and body of `security.error_style`.
+//! The status and body of rejections in JSON, by `security.error_style`.
 //!
-//! A style changes how a refusal is said, not what: whatever is one answer in one of them is one answer
-//! in every other, and none of them tells more than `reasons` do.
+//! A style changes how a rejection is written, not what it reveals: two rejections with the same answer in
+//! one style have the same answer in all others, and no style reveals more than `reasons` do.
 
 use rocket::Request;
 use rocket::http::{ContentType, Status};
@@ -12,7 +12,7 @@ use crate::rejection::{FieldError, FieldErrors, Lacking, Rejection, TokenFault};
 use crate::web::challenge;
 use crate::web::presentation::Instead;
 
-/// A refusal, worded.
+/// A rejection, written in a style.
 pub(crate) struct Refusal {
     pub(crate) status: Status,
     pub(crate) kind: ContentType,
@@ -20,7 +20,7 @@ pub(crate) struct Refusal {
 }
 
 impl Refusal {
-    /// Words a refusal in a style. What the application says in its place counts more.
+    /// Writes a rejection in a style. The application's own answer has precedence.
     pub(crate) fn of(
         rejection: &Rejection,
         instead: Instead,
@@ -50,8 +50,8 @@ impl Refusal {
     }
 }
 
-/// Returns a refusal as a style knows it: these two systems answer for a refresh token what they answer for
-/// any other.
+/// Returns a rejection as a style knows it. FastAPI and flask-praetorian answer for a refresh token as for
+/// any other token.
 fn in_words_of(style: ErrorStyle, rejection: &Rejection) -> Rejection {
     match (style, rejection) {
         (ErrorStyle::Fastapi | ErrorStyle::Praetorian, Rejection::RefreshTokenRefused(fault)) => {
@@ -61,7 +61,7 @@ fn in_words_of(style: ErrorStyle, rejection: &Rejection) -> Rejection {
     }
 }
 
-/// Puts what is said into Flask-Security's envelope.
+/// Wraps a response in Flask-Security's envelope.
 pub(crate) fn enveloped(status: Status, response: Map<String, Value>) -> Value {
     json!({"meta": {"code": status.code}, "response": response})
 }
@@ -96,13 +96,13 @@ fn status(rejection: &Rejection, style: ErrorStyle, is_ended: bool) -> Status {
     }
 }
 
-/// Returns `true` if a fault is that of a genuine token that was taken back.
+/// Checks whether a fault is that of a genuine token that was revoked.
 fn is_revoked(fault: TokenFault) -> bool {
     matches!(fault, TokenFault::Ended | TokenFault::Reused)
 }
 
-/// Returns `true` if it was a genuine token that opens no account any more. Only the challenge knows by
-/// which mechanism the refused credentials came.
+/// Checks whether the credentials were a genuine token whose account is no longer accepted. Only the
+/// challenge knows the mechanism of the refused credentials.
 fn is_ended_token(rejection: &Rejection, request: &Request<'_>) -> bool {
     let is_refused = |it: &String| it.starts_with("Bearer ") && it.contains("invalid_token");
     let is_token =
@@ -110,8 +110,8 @@ fn is_ended_token(rejection: &Rejection, request: &Request<'_>) -> bool {
     *rejection == Rejection::CredentialsRefused && is_token()
 }
 
-/// Flask-Security's: `errors` flat, `field_errors` by field with those of the form as a whole under
-/// `""`, and `reasons` for programs.
+/// Writes the body of Flask-Security: `errors` as a flat list, `field_errors` by field with those of the
+/// whole form under `""`, and `reasons` for programs.
 fn errors(rejection: &Rejection) -> Map<String, Value> {
     let mut response = reasons(rejection);
     let texts = match rejection {
@@ -122,7 +122,7 @@ fn errors(rejection: &Rejection) -> Map<String, Value> {
     response
 }
 
-/// What is said in codes, and which fields it concerns.
+/// Returns the codes, and the fields that they concern.
 fn reasons(rejection: &Rejection) -> Map<String, Value> {
     let mut said = Map::new();
     let mut reasons = vec![rejection.reason()];
@@ -142,7 +142,7 @@ fn reasons(rejection: &Rejection) -> Map<String, Value> {
     said
 }
 
-/// FastAPI's: a sentence, or for what is submitted a list of what is wrong with which member.
+/// Writes the body of FastAPI: a sentence, or for invalid input a list of the errors with the member of each.
 fn detail(rejection: &Rejection) -> Map<String, Value> {
     let detail = match rejection {
         Rejection::InvalidInput(errors) => errors
@@ -158,8 +158,8 @@ fn detail(rejection: &Rejection) -> Map<String, Value> {
     Map::from_iter([("detail".to_owned(), detail)])
 }
 
-/// flask-praetorian's: the name of a class, a sentence, the status; and what is wrong with which field,
-/// for which it has no word.
+/// Writes the body of flask-praetorian: the name of a class, a sentence and the status. Adds the errors of
+/// fields, for which flask-praetorian has no format.
 fn class(rejection: &Rejection, status: Status, is_ended: bool) -> Map<String, Value> {
     let name = match rejection {
         Rejection::Unauthenticated | Rejection::RefreshTokenMissing => "MissingToken",
@@ -186,8 +186,8 @@ fn class(rejection: &Rejection, status: Status, is_ended: bool) -> Map<String, V
     body
 }
 
-/// RFC 9457's. Without a type of its own a problem is no more than its status, whose phrase is then its
-/// title (section 4.2.1); `reasons` tell programs the rest.
+/// Writes the body of RFC 9457. A problem without a type of its own has the phrase of its status as title
+/// (section 4.2.1). `reasons` contain the details for programs.
 fn problem(rejection: &Rejection, status: Status) -> Map<String, Value> {
     let mut body = reasons(rejection);
     body.insert("type".to_owned(), json!("about:blank"));
@@ -197,7 +197,7 @@ fn problem(rejection: &Rejection, status: Status) -> Map<String, Value> {
     body
 }
 
-/// Returns one sentence. Where there is no place for a code, it tells what the code would.
+/// Returns one sentence. Where the format has no place for a code, the sentence contains its information.
 fn sentence(rejection: &Rejection) -> String {
     match rejection {
         Rejection::TokenRefused(fault) => fault.to_string(),
@@ -206,8 +206,8 @@ fn sentence(rejection: &Rejection) -> String {
     }
 }
 
-/// Returns the sentence for programs. A refresh token that is refused has no challenge beside it to say
-/// what is wrong with it.
+/// Returns the sentence for programs. A refused refresh token has no challenge that states the fault, so the
+/// sentence does.
 fn text(rejection: &Rejection) -> String {
     match rejection {
         Rejection::RefreshTokenRefused(fault) => fault.to_string(),

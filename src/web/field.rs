@@ -1,4 +1,4 @@
-//! A field that an application adds to a form of ours: how it is shown, and what it takes.
+//! Fields that an application adds to the framework's forms.
 
 use serde::Serialize;
 use serde_json::{Map, Number, Value, json};
@@ -20,7 +20,7 @@ pub struct Field {
     max_length: Option<usize>,
 }
 
-/// What a field takes.
+/// The kind of value that a field accepts.
 #[derive(Clone, Copy, Debug, Serialize)]
 #[serde(tag = "kind", content = "options", rename_all = "snake_case")]
 enum FieldKind {
@@ -32,27 +32,28 @@ enum FieldKind {
 }
 
 impl Field {
-    /// A text of one line, without control characters.
+    /// Creates a field for one line of text, without control characters.
     pub const fn text(name: &'static str, label: &'static str) -> Self {
         Self::new(name, label, FieldKind::Text)
     }
 
-    /// A text of several lines.
+    /// Creates a field for several lines of text.
     pub const fn lines(name: &'static str, label: &'static str) -> Self {
         Self::new(name, label, FieldKind::Lines)
     }
 
-    /// A number: a JSON number, or the text of one.
+    /// Creates a field for a number: a JSON number, or a text that contains one.
     pub const fn number(name: &'static str, label: &'static str) -> Self {
         Self::new(name, label, FieldKind::Number)
     }
 
-    /// A tick box: a JSON boolean, or `on`; absent means no. A required one has to be ticked.
+    /// Creates a checkbox. Its value is a JSON boolean, or `on` in a form; if it is missing, the value is
+    /// `false`. A required checkbox has to be ticked.
     pub const fn checkbox(name: &'static str, label: &'static str) -> Self {
         Self::new(name, label, FieldKind::Checkbox)
     }
 
-    /// One of several values, each with what is shown for it.
+    /// Creates a field for one of several values, each listed with the label shown for it.
     pub const fn choice(
         name: &'static str,
         label: &'static str,
@@ -61,25 +62,25 @@ impl Field {
         Self::new(name, label, FieldKind::Choice(options))
     }
 
-    /// Has it refused when it is empty.
+    /// Refuses an empty value.
     pub const fn required(mut self) -> Self {
         self.required = true;
         self
     }
 
-    /// Shows a hint beside it.
+    /// Sets the hint shown beside the field.
     pub const fn hint(mut self, hint: &'static str) -> Self {
         self.hint = hint;
         self
     }
 
-    /// Tells browsers what it is for, in the words of the HTML Standard, section 4.10.18.7.1.
+    /// Sets the `autocomplete` attribute, with a value from the HTML Standard, section 4.10.18.7.1.
     pub const fn autocomplete(mut self, autocomplete: &'static str) -> Self {
         self.autocomplete = autocomplete;
         self
     }
 
-    /// Has longer texts refused, in characters. No field is longer than 4096 bytes in any case.
+    /// Sets the maximum length of a text in characters. No field can be longer than 4096 bytes.
     pub const fn max_length(mut self, characters: usize) -> Self {
         self.max_length = Some(characters);
         self
@@ -90,7 +91,7 @@ impl Field {
         &self.label
     }
 
-    /// Returns its name.
+    /// Returns the name of the field.
     pub const fn name(&self) -> &'static str {
         self.name
     }
@@ -101,7 +102,7 @@ impl Field {
         Self { name, label, kind, required, hint, autocomplete, max_length }
     }
 
-    /// Reads what was sent for the field; none when it was left empty.
+    /// Parses the submitted value. Returns `None` if the field was left empty.
     fn read(&self, sent: Option<Value>) -> Result<Option<Value>, Text> {
         let value = match (self.kind, sent) {
             (FieldKind::Checkbox, sent) => Some(self.read_flag(sent)?),
@@ -168,7 +169,7 @@ impl Field {
         Text::new(id, words).with("label", &self.label)
     }
 
-    /// Returns what stands for a field that is wrong, so that the others are looked at nevertheless.
+    /// Returns a replacement for an invalid value, so that the other fields can still be checked.
     fn stand_in(&self) -> Option<Value> {
         match self.kind {
             FieldKind::Checkbox => Some(json!(false)),
@@ -182,7 +183,7 @@ impl Field {
     }
 }
 
-/// Returns the value of each field that has one, and notes what is wrong.
+/// Returns the values of the fields, and adds what is wrong to `errors`.
 pub(crate) fn sort(
     fields: &[Field],
     mut sent: Map<String, Value>,

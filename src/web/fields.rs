@@ -1,8 +1,7 @@
-//! What an application asks at the registration.
+//! The fields that an application adds to the registration form.
 //!
-//! What is common to all [fields](crate::web::field) of a kind is looked at first, field by field, so
-//! that everything that is wrong is said at once; then they are read as the application's type, which
-//! looks at the rest.
+//! First each [field](crate::web::field) is checked by its kind, so that all errors are reported together.
+//! Then the values are parsed into the application's type, which checks the rest.
 
 use std::marker::PhantomData;
 
@@ -18,28 +17,23 @@ use crate::rejection::FieldErrors;
 use crate::web::field::{Field, sort};
 use crate::web::members::{MISSING, kinds, quoted, untaken};
 
-/// What an application asks at the registration, beside the address and the password: its fields, on the page
-/// and in JSON, and what is stored of them.
+/// Adds fields to the registration form and its JSON, and stores their values with the new user.
 ///
-/// The value holds what was sent, as `serde` reads it: a text and a choice as a `String` or anything
-/// that is read from one, a number as a number, a tick box as a `bool`. A field that is not required
-/// and left empty is absent: it is an `Option`, or has `#[serde(default)]`.
+/// The implementing type holds the submitted values, as `serde` deserializes them: a text or a choice as a
+/// `String` or a type deserialized from one, a number as a number, a checkbox as a `bool`. An optional field
+/// that is left empty is missing, so declare it as an `Option` or with `#[serde(default)]`.
 ///
-/// Enabled by [`Register::asking`](crate::features::register::Register::asking). The example
-/// `together` keeps a profile with each user.
+/// Enable it with [`Register::asking`](crate::features::register::Register::asking). The example `together`
+/// stores a profile with each user.
 ///
 /// ```
 /// use rocket::async_trait;
 /// use rocket::serde::Deserialize;
-/// use rocket_security::Field;
-/// use rocket_security::RegistrationFields;
-/// use rocket_security::Result;
-/// use rocket_security::Security;
 /// use rocket_security::datastore::Together;
 /// use rocket_security::feature::Registration;
-/// use rocket_security::Text;
 /// use rocket_security::features::register::Register;
 /// use rocket_security::rejection::FieldErrors;
+/// use rocket_security::{Field, RegistrationFields, Result, Security, Text};
 ///
 /// #[derive(Deserialize)]
 /// #[serde(crate = "rocket::serde")]
@@ -58,7 +52,7 @@ use crate::web::members::{MISSING, kinds, quoted, untaken};
 ///     async fn check(&self, _request: &rocket::Request<'_>) -> Result<FieldErrors> {
 ///         Ok(match self.display_name.contains("admin") {
 ///             true => {
-///                 let text = Text::new("name_reserved", "This name is reserved.");
+///                 let text = Text::new("name_reserved", "This name is not available.");
 ///                 FieldErrors::one("display_name", text)
 ///             }
 ///             false => FieldErrors::new(),
@@ -89,32 +83,32 @@ pub trait RegistrationFields: DeserializeOwned + Send + Sync + 'static {
     /// The fields, in the order in which the page shows them.
     const FIELDS: &'static [Field];
 
-    /// Says what is wrong with what was sent, beyond what [`FIELDS`](Self::FIELDS) says: it stands
-    /// beside the fields, together with what is wrong with ours. The request is for the application's
+    /// Checks the submitted values beyond what [`FIELDS`](Self::FIELDS) states. The errors are shown beside
+    /// the fields, together with those of the framework's fields. Use the request to reach the application's
     /// managed state, such as a pool.
     ///
-    /// It is not told the address, for the answer must not depend on whether that has an account.
+    /// The e-mail address is not passed, because the answer must not depend on whether it has an account.
     ///
     /// # Errors
     ///
-    /// Whatever goes wrong on our side: the answer is 503.
+    /// Any failure of the application. The request is answered with 503.
     async fn check(&self, _request: &Request<'_>) -> Result<FieldErrors> {
         Ok(FieldErrors::new())
     }
 
-    /// Returns what is committed with the new user, by [`Together::and`]: both are, or neither is.
+    /// Returns what to commit in the same transaction as the new user, with [`Together::and`].
     ///
-    /// It is asked for each registration that is valid, and used when that makes an account. For an
-    /// address that has one nothing is saved, and the answer is the same. So work that fails, with
-    /// 503, or that [refuses](Together::and), tells that the address was free.
+    /// It is called for each valid registration, but used only if an account is created. For an address that
+    /// has an account, nothing is saved and the answer is the same. So work that fails, with 503, or
+    /// [refuses](Together::and) the request reveals that the address was not registered.
     ///
     /// # Errors
     ///
-    /// Whatever goes wrong on our side: the answer is 503, whatever the address.
+    /// Any failure of the application. The request is answered with 503, whatever the address.
     fn save(self, registration: &Registration<'_>) -> Result<Together>;
 }
 
-/// No fields: the registration as it comes.
+/// No additional fields. This is the default.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[non_exhaustive]
 pub struct NoFields {}
@@ -127,13 +121,13 @@ impl RegistrationFields for NoFields {
     }
 }
 
-/// The fields of an application, their type forgotten: in managed state.
+/// The fields of an application with their type erased, in managed state.
 pub(crate) struct OwnFields {
     pub(crate) fields: &'static [Field],
     reader: Box<dyn Reader>,
 }
 
-/// What becomes of fields that are right.
+/// What to commit once the fields are valid.
 pub(crate) type Save = Box<dyn FnOnce(&Registration<'_>) -> Result<Together> + Send>;
 
 impl OwnFields {
@@ -141,12 +135,12 @@ impl OwnFields {
         Self { fields: F::FIELDS, reader: Box::new(As::<F>(PhantomData)) }
     }
 
-    /// Returns `true` if the application has a field of that name.
+    /// Returns `true` if the application has a field with this name.
     pub(crate) fn has(&self, name: &str) -> bool {
         self.fields.iter().any(|field| field.name() == name)
     }
 
-    /// Reads what was sent beside our own fields, and adds what is wrong with it to `errors`.
+    /// Parses the submitted values of the application's fields, and adds what is wrong to `errors`.
     pub(crate) async fn read(
         &self,
         sent: Map<String, Value>,
@@ -172,7 +166,7 @@ trait Reader: Send + Sync {
     ) -> Result<Option<Save>>;
 }
 
-/// Reads fields as an `F`.
+/// Parses fields into an `F`.
 struct As<F>(PhantomData<fn() -> F>);
 
 #[async_trait]
@@ -187,7 +181,7 @@ impl<F: RegistrationFields> Reader for As<F> {
         let value: F = match serde_path_to_error::deserialize(Value::Object(fields)) {
             Ok(value) => value,
             Err(fault) => {
-                // What stands in for a field that is wrong may be wrong itself.
+                // The replacement for an invalid value may itself be invalid for the type.
                 if errors.is_empty() {
                     let field = fault.path().to_string();
                     let field = if field == "." { "" } else { &field };
@@ -209,7 +203,7 @@ impl<F: RegistrationFields> Reader for As<F> {
     }
 }
 
-/// Refuses fields whose names are no names, stand twice, or are ours.
+/// Checks that the names of the fields are valid, unique, and not used by the framework.
 pub(crate) fn check_names<F: RegistrationFields>(ours: &[&str]) -> Result<()> {
     for (place, field) in F::FIELDS.iter().enumerate() {
         let name = field.name();

@@ -1,19 +1,19 @@
-//! The addresses that proxies write into a request, in every form that they write.
+//! Parses the addresses that proxies write into a request, in all formats they use.
 //!
-//! A hop that is no address is `None`: it ends the search for the client, and never makes another hop
-//! count in its place.
+//! A hop that is not an address is `None`: it ends the search for the client, and no other hop counts in its
+//! place.
 
 use std::net::IpAddr;
 
-/// Returns the hops of a header that is a list of addresses, such as `X-Forwarded-For`.
+/// Returns the hops in a header that is a list of addresses, such as `X-Forwarded-For`.
 pub(super) fn of_list<'h>(lines: impl Iterator<Item = &'h str>) -> Vec<Option<IpAddr>> {
     lines.flat_map(|line| line.split(',')).map(|hop| address_of(unquoted(hop))).collect()
 }
 
-/// Returns the hops of the header `Forwarded` (RFC 7239, section 4): of each element what `for` names.
+/// Returns the hops in the header `Forwarded` (RFC 7239, section 4): the value of `for` in each element.
 ///
-/// A client that sends a quote that it does not close would take what a proxy adds after it for part of
-/// its own element. Such a line is one hop that is no address.
+/// A client could send an unclosed quote, so that the text a proxy adds becomes part of the client's own
+/// element. A line with an unclosed quote is therefore one hop that is not an address.
 pub(super) fn of_forwarded<'h>(lines: impl Iterator<Item = &'h str>) -> Vec<Option<IpAddr>> {
     lines.flat_map(hops_of_line).collect()
 }
@@ -29,14 +29,14 @@ fn named_by_for(element: &str) -> Option<IpAddr> {
     let pairs = split_outside_quotes(element, ';')?;
     let named = pairs.into_iter().filter_map(|pair| pair.split_once('='));
     let mut nodes = named.filter(|(name, _)| name.trim().eq_ignore_ascii_case("for"));
-    // A parameter occurs once in an element.
+    // A parameter can occur only once in an element.
     match (nodes.next(), nodes.next()) {
         (Some((_, node)), None) => address_of(unquoted(node)),
         _ => None,
     }
 }
 
-/// Splits a text at a character wherever that is not quoted; `None` when a quote is not closed.
+/// Splits a text at a character outside quotes. Returns `None` if a quote is not closed.
 fn split_outside_quotes(text: &str, at: char) -> Option<Vec<&str>> {
     let (mut is_quoted, mut is_escaped) = (false, false);
     let parts = text.split(|c: char| {
@@ -58,8 +58,8 @@ fn unquoted(text: &str) -> &str {
     inner.unwrap_or(text).trim()
 }
 
-/// Reads an address as proxies write it: `198.51.100.7`, `198.51.100.7:50123`, `2001:db8::7`,
-/// `[2001:db8::7]`, `[2001:db8::7]:50123`, each IPv6 address also with a zone.
+/// Parses an address as proxies write it: `198.51.100.7`, `198.51.100.7:50123`, `2001:db8::7`,
+/// `[2001:db8::7]`, `[2001:db8::7]:50123`. Each IPv6 address can have a zone.
 fn address_of(hop: &str) -> Option<IpAddr> {
     if let Some(rest) = hop.strip_prefix('[') {
         let (address, port) = rest.split_once(']')?;
@@ -86,7 +86,7 @@ fn parse_v6(text: &str) -> Option<IpAddr> {
     address.parse().ok().map(|address| IpAddr::V6(address).to_canonical())
 }
 
-/// Returns whether that is a port, or a name in place of one (RFC 7239, section 6).
+/// Checks whether a text is a port, or an obfuscated one (RFC 7239, section 6).
 fn is_port(text: &str) -> bool {
     let is_named = |name: &str| {
         let is_plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);

@@ -1,4 +1,4 @@
-//! The identity that a form names in one of several fields.
+//! Parses an identity from one of several fields.
 
 use crate::config::IdentityAttribute;
 use crate::rejection::{FieldErrors, Rejection};
@@ -6,26 +6,26 @@ use crate::text::Text;
 use crate::user::{Email, Identity, Username};
 use crate::web::members::unknown_field;
 
-/// The fields of a form that name a user.
+/// The fields of a form that identify a user.
 pub(crate) struct IdentityFields<'f> {
     pub(crate) email: Option<&'f str>,
     pub(crate) username: Option<&'f str>,
-    /// Whichever of the two it is.
+    /// An address or a username.
     pub(crate) identity: Option<&'f str>,
 }
 
 impl IdentityFields<'_> {
-    /// Returns `true` if a field is one where users go by `known`: without usernames, those for them are none.
+    /// Checks whether a field exists if users are identified by `known`. Without usernames, the fields for
+    /// them do not exist.
     pub(crate) fn has(field: &str, known: &[IdentityAttribute]) -> bool {
         !["username", "identity"].contains(&field) || known.contains(&IdentityAttribute::Username)
     }
 
-    /// Reads the identity from the one field that is filled in.
+    /// Parses the identity in the one field that is filled in. Adds what is wrong with it to `errors`.
     ///
     /// # Errors
     ///
-    /// [`Rejection::InvalidInput`] for a field that this configuration does not have; what is wrong with
-    /// one that it has is noted.
+    /// [`Rejection::InvalidInput`] for a field that this configuration does not have.
     pub(crate) fn read(
         &self,
         known: &[IdentityAttribute],
@@ -50,7 +50,7 @@ impl IdentityFields<'_> {
             "email" => errors.take(field, email(typed)),
             "username" => errors.take(field, username(typed)),
             _ => {
-                // An address has an `@`, a username has none: the first that fits is the only one.
+                // An address contains an `@` and a username does not, so at most one of them fits.
                 let read = known.iter().find_map(|attribute| match attribute {
                     IdentityAttribute::Email => email(typed).ok(),
                     IdentityAttribute::Username => username(typed).ok(),
@@ -62,7 +62,7 @@ impl IdentityFields<'_> {
     }
 }
 
-/// Returns the name of the page's field.
+/// Returns the name of the field on the page.
 pub(crate) fn page_field(known: &[IdentityAttribute]) -> &'static str {
     if known.contains(&IdentityAttribute::Username) { "identity" } else { "email" }
 }

@@ -1,14 +1,15 @@
-//! Where a visitor was going, kept in their browser while they look for a mail.
+//! Keeps the page that a visitor was going to while they wait for a mail.
 //!
-//! A registration and a reset leave the site for a mailbox, and a link in a mail must not say where to
-//! go. So the page that was asked for stays in the cookie of the session's data. The next login takes it
-//! out, unless that login names a page itself. Another browser has no such cookie, and leads home.
+//! During a registration or a reset, the visitor leaves the site for a mailbox, and a mailed link must not
+//! contain a destination. So the requested page is kept in the cookie with the session's data. The next login
+//! takes it from there, unless that login has a destination of its own. Another browser does not have the
+//! cookie and goes home.
 
 use crate::web::next::Next;
 use crate::web::visit::Visit;
 
-/// Keeps `next` until the next login in this browser. Programs know where they are going: for a request
-/// that wants JSON nothing is kept.
+/// Keeps `next` until the next login in this browser. Nothing is kept for a request that wants JSON, because
+/// programs know where they are going.
 pub(crate) fn keep(visit: &Visit<'_>, next: Option<&Next>) {
     if let Some(next) = next.filter(|_| !visit.wants_json()) {
         let sessions = visit.site().sessions();
@@ -16,7 +17,7 @@ pub(crate) fn keep(visit: &Visit<'_>, next: Option<&Next>) {
     }
 }
 
-/// Takes what was kept, if it still is a page that may be led to.
+/// Removes and returns the kept page, if it is still an allowed destination.
 pub(crate) fn take(visit: &Visit<'_>) -> Option<Next> {
     let kept = visit.site().sessions().with_data(visit.request(), |data| data.take_next())?;
     visit.next(&kept)

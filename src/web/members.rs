@@ -1,4 +1,4 @@
-//! The members of what was submitted, read into a type, with our own words for what is wrong.
+//! Parses submitted members into a type, with the framework's own error messages.
 
 use std::collections::BTreeMap;
 
@@ -9,12 +9,12 @@ use serde_json::{Map, Value};
 use crate::rejection::{FieldErrors, Rejection};
 use crate::text::Text;
 
-/// Reads an object into a type that has these members, and says in our own words what is wrong. No value
-/// is quoted, because it may be a secret.
+/// Parses an object into a type, with the framework's own error messages. Values are not quoted, because they
+/// may be secret.
 ///
 /// # Errors
 ///
-/// [`Rejection::InvalidInput`], naming the member.
+/// [`Rejection::InvalidInput`], which names the member.
 pub(crate) fn read_members<T: DeserializeOwned>(
     members: Map<String, Value>,
     secret: &[&'static str],
@@ -31,7 +31,8 @@ pub(crate) fn read_members<T: DeserializeOwned>(
         if let Some(name) = quoted(&words, "missing field `") {
             return invalid(name, MISSING);
         }
-        // Nothing tells where the fault is in what is read member by member: it may be in a secret.
+        // Where a type is parsed member by member, the location of the fault is unknown. It may be in a
+        // secret.
         let is_wrong_secret = |name: &&&'static str| {
             kinds.get(**name).is_some_and(|kind| !["a text", "null"].contains(kind))
         };
@@ -44,7 +45,7 @@ pub(crate) fn read_members<T: DeserializeOwned>(
 /// What is said of a member that is not there.
 pub(crate) const MISSING: Text = Text::new("required", "This field is required.");
 
-/// Words that a value was not taken, of which the kind is known or not.
+/// Returns the message for a value that was not accepted, and whose kind is known or not.
 pub(crate) fn untaken(kind: Option<&str>) -> Text {
     match kind {
         None | Some("a text") => {
@@ -59,38 +60,36 @@ pub(crate) fn untaken(kind: Option<&str>) -> Text {
     }
 }
 
-/// Returns what stands between backticks behind the beginning of one of serde's sentences.
+/// Returns the text between backticks after the beginning of one of serde's messages.
 pub(crate) fn quoted<'w>(words: &'w str, beginning: &str) -> Option<&'w str> {
     words.strip_prefix(beginning)?.split('`').next()
 }
 
-/// Returns of what kind each member is, to tell without quoting it.
+/// Returns the kind of each member, for messages that do not quote the value.
 pub(crate) fn kinds(members: &Map<String, Value>) -> BTreeMap<String, &'static str> {
     members.iter().map(|(name, value)| (name.clone(), kind_of(value))).collect()
 }
 
-/// Refuses a field that is not one, as the form does where it does not know the field at all: for one
-/// that only some configurations have.
+/// Refuses a field that only other configurations have, with the same answer as for an unknown field.
 pub(crate) fn unknown_field(name: &str) -> Rejection {
     no_such_member(name, &[], |_| true)
 }
 
-/// Refuses the value of a field, or with no name the whole.
+/// Refuses the value of a field, or the whole input if the name is empty.
 pub(super) fn invalid(field: &str, text: Text) -> Rejection {
     Rejection::InvalidInput(FieldErrors::one(field, text))
 }
 
-/// Returns the names of the members that a type has, in their order; none for a type that is read member by
-/// member.
+/// Returns the names of a type's members in order, or `None` for a type that is parsed member by member.
 pub(super) fn names_of<T: DeserializeOwned>() -> Option<&'static [&'static str]> {
     let mut names = None;
-    // It notes the names and reads nothing.
+    // The deserializer notes the names and reads nothing.
     let _ = T::deserialize(Names(&mut names));
     names
 }
 
-/// Refuses a member that is unknown, and names those that there are. A user who mistakes a name is not told
-/// of members that this configuration does not have.
+/// Refuses an unknown member, and lists the known ones. Members that this configuration does not have are not
+/// listed.
 fn no_such_member(name: &str, names: &[&str], has: impl Fn(&str) -> bool) -> Rejection {
     let known: Vec<&str> = names.iter().copied().filter(|name| has(name)).collect();
     let (id, words) = match known.as_slice() {

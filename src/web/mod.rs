@@ -1,37 +1,37 @@
-//! What handlers are made of.
+//! The parts that handlers are made of.
 //!
 //! | file | what |
 //! |---|---|
-//! | [`submission`] | one input type for form and JSON |
-//! | `members` | what was submitted, read into a type |
+//! | [`submission`] | one input type for forms and JSON |
+//! | `members` | parses submitted members into a type |
 //! | `urlencoded`, `multipart` | forms as browsers write them |
-//! | `form_start` | the beginning of a form, before its handler reads it |
+//! | `form_start` | inspects the beginning of a form before its handler reads it |
 //! | [`reply`] | page, redirect or JSON from one value |
 //! | [`page`] | pages from templates |
 //! | `render` | when and how pages are rendered |
 //! | [`field`] | a field that an application adds to a form |
-//! | [`fields`] | what an application asks at the registration |
+//! | [`fields`] | the fields that an application adds to the registration form |
 //! | `hops` | the addresses that proxies write into a request |
-//! | `identity` | the identity that a form names in one of several fields |
-//! | [`presentation`] | what an application changes in what we show |
-//! | `shown_user` | what is shown of the user of a request |
-//! | `site` | the site: its settings, and its services |
-//! | `request` | what a request says of itself |
+//! | `identity` | identities in one of several fields |
+//! | [`presentation`] | how an application changes what the framework shows |
+//! | `shown_user` | the JSON description of the user of a request |
+//! | `site` | the site: its settings and its services |
+//! | `request` | what a request states about itself |
 //! | `socket` | which requests ask for a WebSocket |
 //! | [`csrf`] | protection against forged requests |
-//! | `protection` | the headers of our own answers |
-//! | `headers` | a bound on the headers of a request |
-//! | [`demand`] | what guards demand, told by themselves |
-//! | `doubled` | cookies of ours that a request brings twice |
-//! | `device` | what a browser calls itself, for people |
-//! | [`next`] | where to go next |
-//! | `kept_next` | where to go next, kept until the next login |
-//! | [`view`] | where the configuration leads to |
+//! | `protection` | the headers of the framework's answers |
+//! | `headers` | a limit on the headers of a request |
+//! | [`demand`] | what guards require, as they report it |
+//! | `doubled` | refuses requests with duplicate cookies |
+//! | `device` | describes a `User-Agent` for people |
+//! | [`next`] | where to redirect to |
+//! | `kept_next` | where to redirect to after the next login |
+//! | [`view`] | destinations in the configuration |
 //! | [`catchers`] | answers for guards that fail |
-//! | `bearer` | the token that a request brings |
-//! | `challenge` | what an answer of 401 asks for |
-//! | `error_style` | the dialects of refusals |
-//! | `principal` | who a request comes from, once a guard has found out |
+//! | `bearer` | the token of a request |
+//! | `challenge` | the `WWW-Authenticate` header |
+//! | `error_style` | the formats of rejections in JSON |
+//! | `principal` | who a request is from, once a guard has found out |
 //! | [`visit`] | a request and what answering it takes, as a guard |
 //! | [`client_ip`](mod@client_ip) | where a request comes from |
 

@@ -1,12 +1,12 @@
-//! The first field of an upload form.
+//! Parses the first field of an upload form.
 
 use rocket::http::ContentType;
 
-/// Returns the value of the first field of a `multipart/form-data` form (RFC 7578) from the beginning
-/// of its body, if that field has this name, and ends there.
+/// Returns the value of the first field of a `multipart/form-data` form (RFC 7578), if the field has this
+/// name and its end is within the beginning of the body passed here.
 ///
-/// Only what browsers write is read: one header, `Content-Disposition: form-data; name="…"`. Any
-/// other client can send the token as a header of the request.
+/// Only the format of browsers is parsed: one header, `Content-Disposition: form-data; name="…"`. Other
+/// clients can send the token in a header of the request.
 pub(super) fn first_field(kind: &ContentType, beginning: &[u8], name: &str) -> Option<String> {
     let boundary = kind.param("boundary").filter(|boundary| !boundary.is_empty())?;
     let rest = beginning.strip_prefix(format!("--{boundary}\r\n").as_bytes())?;

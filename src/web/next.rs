@@ -1,4 +1,4 @@
-//! Where to go next: a path on this site, or a page at an origin that the configuration allows.
+//! Where to redirect to: a path on this site, or a page at an origin allowed by the configuration.
 
 use std::fmt;
 
@@ -10,22 +10,37 @@ use url::Url;
 
 use crate::config::{Origins, read_url};
 
-/// A path with an optional query on this site, or a URL at one of
+/// A safe destination of a redirect: a path on this site with an optional query, or a URL at one of
 /// [`security.redirect_origins`](crate::Config::redirect_origins).
 ///
-/// Either is parsed by the algorithm that browsers use (the WHATWG URL Standard) and written anew
-/// from the result, so that what was checked is what is followed. [`parse`](Next::parse) makes paths
-/// alone: no other host, no scheme, no backslash, no `//`. Nothing but
-/// [`parse_within`](Next::parse_within) makes another, and it takes the list.
+/// Use it for every destination that comes from a request. It is a responder that answers with 303 See Other:
+///
+/// ```
+/// use rocket::get;
+/// use rocket_security::web::next::Next;
+///
+/// #[get("/continue?<next>")]
+/// fn go_on(next: Option<&str>) -> Next {
+///     next.and_then(Next::parse).unwrap_or_else(Next::home)
+/// }
+///
+/// assert!(Next::parse("/drafts?page=2").is_some());
+/// assert!(Next::parse("https://evil.example/").is_none());
+/// ```
+///
+/// The text is parsed with the algorithm of browsers (the WHATWG URL Standard) and written again from the
+/// result, so browsers follow exactly what was checked. [`parse`](Next::parse) accepts only paths: no other
+/// host, no scheme, no backslash, no `//`. Only [`parse_within`](Next::parse_within)
+/// accepts a URL, and only at one of the given origins.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct Next(String);
 
-/// The longest one, in bytes: what servers and proxies commonly take as a request line.
+/// The maximum length in bytes, which servers and proxies commonly accept in a request line.
 const MAX_BYTES: usize = 2_048;
 
 impl Next {
-    /// Reads a path; none for anything that could lead elsewhere.
+    /// Parses a path. Returns `None` for anything that could lead to another site.
     pub fn parse(text: &str) -> Option<Self> {
         if text.len() > MAX_BYTES || !text.starts_with('/') {
             return None;
@@ -40,10 +55,10 @@ impl Next {
         Some(Self(format!("{path}{query}")))
     }
 
-    /// Reads a path, or a URL at one of `origins`; none for anything that could lead elsewhere. A
-    /// fragment is left out.
+    /// Parses a path, or a URL at one of `origins`. Returns `None` for anything that could lead elsewhere.
+    /// Removes a fragment.
     ///
-    /// In a handler, [`Site::next`](crate::web::Site::next) does so with the configured list.
+    /// In a handler, [`Site::next`](crate::web::Site::next) calls it with the configured origins.
     pub fn parse_within(text: &str, origins: &Origins) -> Option<Self> {
         Self::parse(text).or_else(|| Self::parse_elsewhere(text, origins))
     }
@@ -57,7 +72,7 @@ impl Next {
         Some(Self(url.into()))
     }
 
-    /// The front page.
+    /// Returns the home page, `/`.
     pub fn home() -> Self {
         Self("/".to_owned())
     }
@@ -67,19 +82,19 @@ impl Next {
         &self.0
     }
 
-    /// Returns this page with `next` in its query, for a page that leads back there.
+    /// Returns this page with `next` in its query, for a page that redirects there later.
     pub fn with_next(&self, next: &Next) -> Self {
         self.with(&[("next", next.as_str())])
     }
 
-    /// Returns this page with these pairs in its query.
+    /// Returns this page with additional pairs in its query.
     pub(crate) fn with(&self, content: &[(&str, &str)]) -> Self {
         let first = if self.0.contains('?') { '&' } else { '?' };
         Self(format!("{}{first}{}", self.0, pairs(content)))
     }
 
-    /// Returns this page with these pairs in its fragment, which only script there reads: browsers
-    /// send it to no server and put it into no `Referer`.
+    /// Returns this page with pairs in its fragment. Only scripts on that page can read them: browsers do not
+    /// send a fragment to a server or in `Referer`.
     pub(crate) fn with_fragment(&self, content: &[(&str, &str)]) -> Self {
         Self(format!("{}#{}", self.0, pairs(content)))
     }
@@ -95,7 +110,7 @@ impl fmt::Display for Next {
     }
 }
 
-/// A path in the configuration; a text that is none stops the launch.
+/// Deserializes a path in the configuration. An invalid value stops the launch.
 impl<'de> Deserialize<'de> for Next {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
@@ -105,7 +120,7 @@ impl<'de> Deserialize<'de> for Next {
     }
 }
 
-/// Answers 303 See Other (RFC 9110, section 15.4.4).
+/// Answers with 303 See Other (RFC 9110, section 15.4.4).
 impl<'r> Responder<'r, 'static> for Next {
     fn respond_to(self, _: &'r Request<'_>) -> response::Result<'static> {
         Ok(Response::build().status(Status::SeeOther).raw_header("Location", self.0).finalize())

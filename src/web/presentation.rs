@@ -1,4 +1,4 @@
-//! How an application presents what is ours: its pages, its user, its answers to 401 and 403.
+//! How an application changes what the framework shows: pages, users, and answers to 401 and 403.
 
 use rocket::http::Status;
 use rocket::{Request, async_trait};
@@ -11,19 +11,18 @@ use crate::user::{User, UserPayload};
 use crate::web::next::Next;
 use crate::web::page::builder::Page;
 
-/// What an application changes in what we show, method by method; each leaves things as they are
-/// until it is written. Handed to [`Security::presentation`](crate::Security::presentation).
+/// Changes what the framework shows: its pages, its users, and its answers to refused requests.
 ///
-/// A page as a whole, and a mail, is replaced by a template of its name: see
-/// [`guide::pages`](crate::guide::pages), which has an example of each that runs. Fields of a form
-/// are added by [`RegistrationFields`](crate::RegistrationFields).
+/// Implement the methods you need: each default changes nothing. Pass the value to
+/// [`Security::presentation`](crate::Security::presentation).
+///
+/// To replace a whole page or mail, write a template with its name; the guide on [pages](crate::guide::pages)
+/// has an example of each. To add fields to the registration form, implement
+/// [`RegistrationFields`](crate::RegistrationFields).
 ///
 /// ```
-/// # use rocket::Request;
-/// use rocket_security::Page;
-/// use rocket_security::Security;
-/// use rocket_security::web::presentation::Instead;
-/// use rocket_security::web::presentation::Presentation;
+/// use rocket::Request;
+/// use rocket_security::{Instead, Page, Presentation, Security};
 ///
 /// struct Shop;
 ///
@@ -42,46 +41,53 @@ use crate::web::page::builder::Page;
 /// ```
 #[async_trait]
 pub trait Presentation: Send + Sync + 'static {
-    /// Adds to what a template sees, before the page is rendered: ours and the application's own.
-    /// [`Page::template`] says which one it is. What has to be awaited is loaded by a guard or a
-    /// fairing before, into the request-local cache.
+    /// Adds variables to a page before it is rendered. It is called for the framework's pages and the
+    /// application's own.
+    ///
+    /// [`Page::template`] returns the name of the page's template. Load data that has to be awaited earlier,
+    /// in a guard or a fairing, and put it into the request-local cache.
     fn page(&self, page: Page, _request: &Request<'_>) -> Page {
         page
     }
 
-    /// Returns what is shown of a user, in place of [`UserPayload`]: the `user` of JSON answers, the
-    /// `current_user` of templates, and [`AuthUser::payload`](crate::AuthUser::payload). Everything
-    /// in it is public to that user.
+    /// Returns the JSON description of a user, in place of [`UserPayload`].
     ///
-    /// It is called once for each request of a logged-in user, and must be quick. Our templates show
-    /// `current_user.email` if it is there; they treat an empty value as a guest.
-    /// Mails have a [`UserPayload`] as their `user`.
+    /// It is the `user` of JSON answers, the `current_user` of templates, and the result of
+    /// [`AuthUser::payload`](crate::AuthUser::payload). The user can see everything in it.
+    ///
+    /// It is called once for each request of a logged-in user, so it must be fast. The framework's templates
+    /// show `current_user.email` if it exists, and treat an empty value as no user. Mails always have a
+    /// [`UserPayload`] as their `user`.
     ///
     /// # Errors
     ///
-    /// Whatever goes wrong on our side: the answer is 503.
+    /// Any failure of the application. The request is answered with 503.
     async fn user(&self, user: &User) -> Result<Value> {
         Ok(json!(UserPayload::from(user)))
     }
 
-    /// Answers a request that needs a login, in place of the redirect to the login page.
+    /// Returns the answer to a request without a user, in place of a redirect to the login page.
     fn unauthenticated(&self, _request: &Request<'_>) -> Instead {
         Instead::ours()
     }
 
-    /// Answers when the user may not do this, in place of our page for 403.
+    /// Returns the answer to a request that the user is not allowed to make, in place of the framework's page
+    /// for 403.
     fn forbidden(&self, _request: &Request<'_>) -> Instead {
         Instead::ours()
     }
 
-    /// Answers when the user has to prove that it is still them, in place of the way to `/verify`.
+    /// Returns the answer to a request for which the user has to authenticate again or prove a second factor,
+    /// in place of a redirect to `/verify`.
     fn not_fresh(&self, _request: &Request<'_>) -> Instead {
         Instead::ours()
     }
 }
 
-/// An answer in place of ours to a request that was refused. Browsers get the page or the redirect;
-/// programs get JSON in any case, with what is added here.
+/// The answer to a refused request, in place of the framework's own.
+///
+/// Browsers get the page or the redirect. Programs always get JSON, with the members added here. It is
+/// returned by the methods of [`Presentation`].
 #[derive(Debug, Default)]
 pub struct Instead {
     pub(crate) view: Option<Rendering>,
@@ -90,34 +96,34 @@ pub struct Instead {
 }
 
 impl Instead {
-    /// Leaves our answer.
+    /// Keeps the framework's answer.
     pub fn ours() -> Self {
         Self::default()
     }
 
-    /// Shows that page, with the status of the refusal.
+    /// Shows a page, with the status of the rejection.
     pub fn page(page: Page) -> Self {
         Self { view: Some(Rendering::Page(page)), ..Self::default() }
     }
 
-    /// Leads browsers elsewhere, by 303.
+    /// Redirects browsers to another page, with status 303.
     pub fn redirect(next: Next) -> Self {
         Self { view: Some(Rendering::Redirect(next)), ..Self::default() }
     }
 
-    /// Answers with another status, in JSON and with the page: 404 to hide what is there.
+    /// Sets another status for the JSON answer and the page, for example 404 to hide that something exists.
     pub fn status(mut self, status: Status) -> Self {
         self.status = Some(status);
         self
     }
 
-    /// Puts `value` as `key` into the JSON's `response`, in place of what is there.
+    /// Sets the member `key` in the `response` of the JSON answer, replacing the existing one.
     pub fn with(mut self, key: &str, value: impl Serialize) -> Self {
         self.response.insert(key.to_owned(), json!(value));
         self
     }
 
-    /// Asks the application what it answers to a refusal.
+    /// Returns the application's answer to a rejection.
     pub(crate) fn of(
         rejection: &Rejection,
         request: &Request<'_>,
@@ -132,16 +138,16 @@ impl Instead {
     }
 }
 
-/// What a browser is answered with.
+/// How a request is answered.
 #[derive(Debug)]
 pub(crate) enum Rendering {
     Page(Page),
     Redirect(Next),
-    /// JSON, whatever the request wants.
+    /// JSON, whatever the request asks for.
     Data,
 }
 
-/// Everything as it comes.
+/// A presentation that changes nothing.
 pub(crate) struct AsItComes;
 
 impl Presentation for AsItComes {}

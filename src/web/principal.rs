@@ -1,7 +1,7 @@
-//! Who a request comes from, once a guard has found out.
+//! Who a request is from, once a guard has found out.
 //!
-//! A request comes from one user. The first guard that lets a user in decides who that is; a guard
-//! after it is about the same user or refuses.
+//! A request is from one user. The first guard that lets a user in decides who this is. Every later guard
+//! gets the same user or refuses.
 
 use std::ptr;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -14,21 +14,21 @@ use crate::config::Span;
 use crate::session::Active;
 use crate::user::{Level, Proofs, ScopeName, User, UserId};
 
-/// Who sent a request, and how that was found out.
+/// The user who sent a request, and how the request was authenticated.
 #[derive(Clone, Debug)]
 pub(crate) struct Principal {
     pub(crate) user: User,
     /// The mechanism by which the request was authenticated.
     pub(crate) mechanism: &'static str,
-    /// How the request was authenticated, as events tell it.
+    /// How the request was authenticated, as shown in events.
     pub(crate) authn_via: String,
-    /// What the user had proved; none when the mechanism cannot tell.
+    /// What the user had proved, or `None` if the mechanism does not know.
     pub(crate) proofs: Option<Proofs>,
-    /// The public id of the session that it belongs to.
+    /// The public id of the session that the credentials belong to.
     pub(crate) session: Option<Uuid>,
-    /// The public id of the program's login that it belongs to.
+    /// The public id of the program's login that the credentials belong to.
     pub(crate) family: Option<Uuid>,
-    /// What alone the credentials may be used for; none when for whatever the user may do.
+    /// The scopes that the credentials are limited to, or `None` if they are not limited.
     pub(crate) scopes: Option<Vec<ScopeName>>,
 }
 
@@ -52,24 +52,24 @@ impl Principal {
         self.proofs.as_ref().map(Proofs::latest).filter(|at| *at > NEVER)
     }
 
-    /// Returns what the proofs are worth.
+    /// Returns the level that the proofs reach.
     pub(crate) fn level(&self) -> Level {
         self.proofs.as_ref().map_or(Level::One, Proofs::level)
     }
 
-    /// Checks whether the user proved who they are no longer ago than `window`.
+    /// Checks whether the user's latest proof is within `window`.
     pub(crate) fn is_fresh(&self, window: Span, now: Timestamp) -> bool {
         self.authenticated_at().is_some_and(|at| now - at < window.delta())
     }
 }
 
-/// Notes whose credentials were found good, before it is known whether they may do this.
+/// Notes whose credentials were accepted, before it is known whether the user is allowed to make the request.
 pub(crate) fn note(request: &Request<'_>, principal: &Arc<Principal>) {
-    // The first stays: it is for events alone.
+    // The first one stays. It is only used for events.
     let _ = slots(request).noted.set(Arc::clone(principal));
 }
 
-/// Decides who a request comes from; false when it was decided otherwise before.
+/// Decides who a request is from. Returns `false` if it is already decided that it is from another user.
 pub(crate) fn decide(request: &Request<'_>, principal: &Arc<Principal>) -> bool {
     let mut decided = lock(request);
     let here = route(request);
@@ -84,7 +84,7 @@ pub(crate) fn decide(request: &Request<'_>, principal: &Arc<Principal>) -> bool 
     true
 }
 
-/// Notes that a guard let in the bearer of a token of that user, who was not loaded; false when the
+/// Notes that a guard let in the bearer of a user's token without loading the user. Returns `false` if the
 /// request is from another user.
 pub(crate) fn decide_bearer(request: &Request<'_>, user: UserId) -> bool {
     let mut decided = lock(request);
@@ -96,12 +96,12 @@ pub(crate) fn decide_bearer(request: &Request<'_>, user: UserId) -> bool {
     true
 }
 
-/// Returns who a request comes from, if a guard has let a user in.
+/// Returns who a request is from, if a guard has let a user in.
 pub(crate) fn decided(request: &Request<'_>) -> Option<Arc<Principal>> {
     lock(request).principal.as_ref().map(|(principal, _)| Arc::clone(principal))
 }
 
-/// Returns `true` if a guard has let a user in.
+/// Returns `true` if a guard has let the request in.
 pub(crate) fn is_let_in(request: &Request<'_>) -> bool {
     let decided = lock(request);
     decided.principal.is_some()
@@ -109,13 +109,13 @@ pub(crate) fn is_let_in(request: &Request<'_>) -> bool {
         || slots(request).is_foreign.get().is_some()
 }
 
-/// Notes that a guard let in the bearer of a token that is about no user of ours.
+/// Notes that a guard let in the bearer of a token that belongs to no user of this application.
 pub(crate) fn decide_foreign(request: &Request<'_>) {
     slots(request).is_foreign.get_or_init(|| ());
 }
 
-/// Returns the same, if it was a guard of the route that is being tried: what another route took, to
-/// which the request went before, this one may not.
+/// Returns who a request is from, if a guard of the current route decided it. A decision for another route,
+/// to which the request was forwarded before, does not count here.
 pub(crate) fn decided_here(request: &Request<'_>) -> Option<Arc<Principal>> {
     let here = route(request);
     lock(request)
@@ -125,7 +125,7 @@ pub(crate) fn decided_here(request: &Request<'_>) -> Option<Arc<Principal>> {
         .map(|(it, _)| Arc::clone(it))
 }
 
-/// Returns whose credentials a request brought, as far as it is known.
+/// Returns whose credentials are in a request, as far as they have been checked.
 pub(crate) fn known(request: &Request<'_>) -> Option<Arc<Principal>> {
     decided(request).or_else(|| slots(request).noted.get().cloned())
 }
@@ -137,12 +137,12 @@ struct Slots {
     decided: Mutex<Decided>,
 }
 
-/// Who a request comes from.
+/// Who a request is from.
 #[derive(Default)]
 struct Decided {
-    /// Who that is, and the route whose guard found out.
+    /// The user, and the route whose guard decided.
     principal: Option<(Arc<Principal>, usize)>,
-    /// The user whose token was let in by a guard that loads none.
+    /// The user whose token was accepted by a guard that does not load users.
     bearer: Option<UserId>,
 }
 
@@ -154,7 +154,7 @@ fn lock<'r>(request: &'r Request<'_>) -> MutexGuard<'r, Decided> {
     slots(request).decided.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Tells routes apart: they stay where they are while an application runs.
+/// Identifies a route by its address, which does not change while an application runs.
 fn route(request: &Request<'_>) -> usize {
     request.route().map_or(0, |route| ptr::from_ref(route).addr())
 }

@@ -1,4 +1,4 @@
-//! The headers of our own answers.
+//! The security headers of the framework's answers.
 
 use rocket::{Request, Response};
 
@@ -6,22 +6,22 @@ use crate::web::principal;
 use crate::web::request::request_id;
 use crate::web::site::Site;
 
-/// What kind of answer of ours it is that is protected.
+/// The kind of an answer, which determines its headers.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Protection {
     /// A page.
     Page,
-    /// A page that runs scripts of this site.
+    /// A page that runs scripts from this site.
     ScriptedPage,
     /// JSON, or a redirect.
     Data,
-    /// A redirect from an address that must stay secret.
+    /// A redirect from a secret address, such as that of a mailed link.
     Secret,
 }
 
 impl Protection {
-    /// Returns the content security policy. A form may be answered by a redirect to one of
-    /// `security.redirect_origins`, and browsers hold the policy of its page against that, too.
+    /// Returns the content security policy. A form can be answered with a redirect to one of
+    /// `security.redirect_origins`, and browsers apply the policy of the form's page to that, too.
     fn csp(self, site: &Site) -> String {
         let script = match self {
             Self::Page => "",
@@ -43,17 +43,17 @@ impl Protection {
     }
 }
 
-/// Notes that the answer is ours, and of what kind.
+/// Notes that the answer is the framework's, and its kind.
 pub(crate) fn protect(request: &Request<'_>, protection: Protection) {
     request.local_cache(|| Protected(Some(protection)));
 }
 
-/// Sets the headers of our own answers (ASVS 5.0, chapters V3.4 and V14.3), over those that
-/// Rocket's shield gives all of them.
+/// Sets the headers of the framework's answers (ASVS 5.0, chapters V3.4 and V14.3). They replace those that
+/// Rocket's shield sets on all answers.
 pub(crate) fn finish(request: &Request<'_>, site: &Site, response: &mut Response<'_>) {
     let Protected(Some(protection)) = *request.local_cache(|| Protected(None)) else {
         if principal::is_let_in(request) && !response.headers().contains("Cache-Control") {
-            // A page behind a guard is for its user alone, unless its handler says otherwise.
+            // The page of an authenticated user is only for that user, unless its handler sets a header.
             response.set_raw_header("Cache-Control", "no-store");
         }
         return;
@@ -77,5 +77,5 @@ pub(crate) fn finish(request: &Request<'_>, site: &Site, response: &mut Response
     }
 }
 
-/// What kind of answer of ours it is; none for any other.
+/// The kind of the framework's answer, or `None` for any other answer.
 struct Protected(Option<Protection>);

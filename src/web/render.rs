@@ -1,12 +1,12 @@
 //! Renders pages, when their answers are finished.
 //!
-//! A page shows who is logged in. That takes a look at the store, and Rocket's responders cannot wait. So
-//! the responder of a [`Page`] answers with a body that is still empty, and the fairing reads the session,
-//! unless a guard did so before, and fills the body in. A request without a session cookie asks no store,
-//! and neither does one whose answer is no page.
+//! A page shows the logged-in user, which may require a query of the store, and Rocket's responders cannot
+//! wait for one. So the responder of a [`Page`] answers with an empty body. The fairing then reads the
+//! session, unless a guard has already done so, and fills the body. The store is not queried for a request
+//! without a session cookie, nor for an answer that is not a page.
 //!
-//! When the store does not answer, a page of a route without a guard is shown as to a guest: the route did
-//! not ask who it is for. Nothing is taken from the browser, and the answer is not stored by caches. A route
+//! If the store does not answer, the page of a route without a guard is shown as to a guest, because the
+//! route does not require a user. The browser keeps its cookies, and caches do not store the answer. A route
 //! with a guard is refused with 503 before there is a page.
 
 use std::io::Cursor;
@@ -55,9 +55,9 @@ impl<'r> Responder<'r, 'static> for Page {
     }
 }
 
-/// Renders the page that a request is answered with, if it is one.
+/// Renders the page that a request is answered with, if there is one.
 pub(crate) async fn finish<'r>(request: &'r Request<'_>, site: &Site, response: &mut Response<'r>) {
-    // What an application presents, and its catchers, may panic, which Rocket does not expect of fairings.
+    // The application's presentation and catchers may panic, which Rocket does not expect of fairings.
     let finished = AssertUnwindSafe(fill_or_replace(request, site, response)).catch_unwind().await;
     if finished.is_err() {
         *response = own_fault_page(Status::InternalServerError, None);
@@ -77,7 +77,7 @@ async fn fill_or_replace<'r>(request: &'r Request<'_>, site: &Site, response: &m
         Some(answer) => answer,
         None => own_fault_page(fault.status, None),
     };
-    // The application's catcher may have answered with a page in turn.
+    // The application's catcher may also have answered with a page.
     if let Err(fault) = fill(request, site, response).await {
         log::error!("{fault}");
         *response = own_fault_page(fault.status, None);
@@ -96,7 +96,7 @@ async fn fill(
         // There is no page, or the request was answered with something else in the end.
         return Ok(());
     };
-    // Whether there is a user to show matters less than the page.
+    // The page matters more than showing the user.
     let _ = shown_user::current(request, site).await;
     let template = page.template().to_owned();
     let because = |status| {
@@ -120,14 +120,14 @@ async fn fill(
     Ok(())
 }
 
-/// Returns whether a page may show who its request is from, or would if that could be found out.
+/// Returns `true` if a page may show the user of its request, or would if the user could be found out.
 fn is_personal(request: &Request<'_>) -> bool {
     let of_session =
         |current: &Current| matches!(current, Current::Active(_) | Current::Unavailable);
     principal::decided(request).is_some() || session::loaded(request).is_some_and(of_session)
 }
 
-/// Answers by the catcher that the application has for a status, as Rocket would choose it.
+/// Calls the application's catcher for a status, chosen as Rocket would.
 async fn catch<'r>(status: Status, request: &'r Request<'_>) -> Option<Response<'r>> {
     let path = request.uri().path();
     let is_within = |catcher: &&Catcher| {
@@ -144,7 +144,7 @@ async fn catch<'r>(status: Status, request: &'r Request<'_>) -> Option<Response<
     catcher.handler.handle(status, request).await.ok()
 }
 
-/// Answers with a page that no template can break. It names the fault in development alone.
+/// Answers with a page that no template can break. It names the fault only in development.
 fn own_fault_page<'r>(status: Status, fault: Option<&PageFault>) -> Response<'r> {
     let text = match fault {
         Some(fault) => format!(
@@ -166,7 +166,7 @@ fn own_fault_page<'r>(status: Status, fault: Option<&PageFault>) -> Response<'r>
     response.finalize()
 }
 
-/// Why a page cannot be shown.
+/// The reason why a page cannot be shown.
 #[derive(Debug, thiserror::Error)]
 #[error("the page \"{template}\" cannot be shown: {error}")]
 struct PageFault {
@@ -186,13 +186,13 @@ impl AsRef<[u8]> for Html {
     }
 }
 
-/// A page that is still to be rendered, and where it goes, unless that answer was dropped.
+/// A page to render, and its body, unless that answer was dropped.
 struct Pending {
     page: Page,
     html: Weak<OnceLock<String>>,
 }
 
-/// The page that a request is answered with: the last one it was answered with so far.
+/// The last page that the request was answered with.
 struct Answered(Mutex<Option<Pending>>);
 
 fn lock<'r>(request: &'r Request<'_>) -> MutexGuard<'r, Option<Pending>> {

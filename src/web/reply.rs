@@ -24,13 +24,21 @@ use crate::web::request::{has_page, is_of_script, page_above, wants_json};
 use crate::web::site::Site;
 use crate::web::{challenge, csrf, form_start};
 
-/// What a handler of ours answers with.
+/// The result of a handler that answers with a [`Reply`], or a rejection.
 pub type HandlerResult = Result<Reply, Refused>;
 
-/// A success, as a page, a redirect, or JSON, whichever the request wants.
+/// A successful answer: a page or a redirect for browsers, JSON for requests that want it.
 ///
-/// The JSON is Flask-Security's: `{"meta": {"code": 200}, "response": {…}}`, with the anti-forgery
-/// token in `response.csrf_token`.
+/// The JSON has the format of Flask-Security: `{"meta": {"code": 200}, "response": {…}}`, with the
+/// anti-forgery (CSRF) token in `response.csrf_token`.
+///
+/// ```
+/// use rocket_security::web::Reply;
+/// use rocket_security::web::next::Next;
+///
+/// let reply = Reply::redirect(Next::home()).with("saved", true);
+/// # drop(reply);
+/// ```
 pub struct Reply {
     view: Rendering,
     response: Map<String, Value>,
@@ -39,7 +47,7 @@ pub struct Reply {
     notice: Option<Notice>,
 }
 
-/// What it says does not print: tokens may be among it.
+/// Prints only the keys, because the values may contain tokens.
 impl fmt::Debug for Reply {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let says: Vec<&String> = self.response.keys().collect();
@@ -48,22 +56,22 @@ impl fmt::Debug for Reply {
 }
 
 impl Reply {
-    /// Shows a page.
+    /// Creates an answer that shows a page.
     pub fn page(page: Page) -> Self {
         Self::new(Rendering::Page(page))
     }
 
-    /// Goes on to another page, by 303.
+    /// Creates an answer that redirects to another page, with status 303.
     pub fn redirect(next: Next) -> Self {
         Self::new(Rendering::Redirect(next))
     }
 
-    /// Answers in JSON, whatever the request wants: for routes that are for programs alone.
+    /// Creates an answer in JSON, whatever the request wants. For routes that only programs use.
     pub fn data() -> Self {
         Self::new(Rendering::Data)
     }
 
-    /// Puts `value` as `key` into the JSON's `response`.
+    /// Sets the member `key` in the `response` of the JSON.
     pub fn with(mut self, key: &str, value: impl Serialize) -> Self {
         self.response.insert(key.to_owned(), json!(value));
         self
@@ -75,13 +83,13 @@ impl Reply {
         self
     }
 
-    /// Has the browser keep from where it was led here to itself.
+    /// Tells the browser not to send `Referer` after the redirect.
     pub fn without_referrer(mut self) -> Self {
         self.has_referrer = false;
         self
     }
 
-    /// Has the page that is redirected to say so.
+    /// Sets a notice to show on the page after the redirect.
     pub fn notice(mut self, notice: Notice) -> Self {
         self.notice = Some(notice);
         self
@@ -129,30 +137,30 @@ impl<'r> Responder<'r, 'static> for Reply {
     }
 }
 
-/// A refusal, with the page to show it on, if there is one.
+/// A rejection, with the page to show it on, if there is one.
 #[derive(Debug)]
 pub struct Refused {
     rejection: Rejection,
     page: Option<Box<Page>>,
-    /// Where to lead a user who is logged in already.
+    /// Where to redirect a user who is already logged in.
     next: Option<Next>,
     is_data: bool,
 }
 
 impl Refused {
-    /// Refuses in JSON, whatever the request wants: for routes that are for programs alone.
+    /// Creates a rejection answered in JSON, whatever the request wants. For routes that only programs use.
     pub(crate) fn data(rejection: Rejection) -> Self {
         Self { is_data: true, ..Self::from(rejection) }
     }
 
-    /// Leads a browser to `next` where it would be led home.
+    /// Sets where to redirect a browser instead of home.
     pub(crate) fn leading_to(self, next: Option<&Next>) -> Self {
         Self { next: next.cloned(), ..self }
     }
 }
 
 impl Page {
-    /// Shows this page again with what is wrong.
+    /// Shows this page again with the rejection.
     pub fn refuse(self, rejection: Rejection) -> Refused {
         Refused { page: Some(Box::new(self)), ..Refused::from(rejection) }
     }
@@ -186,7 +194,7 @@ impl<'r> Responder<'r, 'static> for Refused {
             || (leads_elsewhere(&rejection) && is_of_script(request));
         let (status, response) = if is_json {
             let style = site.config().error_style;
-            // The other styles are those of clients that know what members to expect.
+            // Clients of the other styles expect a fixed set of members.
             let advice = site.advice_for_programs(&rejection);
             let advice = advice.filter(|_| style == ErrorStyle::FlaskSecurity);
             let instead = match advice {
@@ -206,7 +214,7 @@ impl<'r> Responder<'r, 'static> for Refused {
         }
         let is_asked_by_guard = challenge::noted(request).is_some();
         if status == Status::Unauthorized && is_json && !is_asked_by_guard {
-            // What a guard asks for is said when the answer is finished.
+            // The challenges of a guard are added when the answer is finished.
             response.raw_header("WWW-Authenticate", challenge::SESSION);
         }
         response.ok()
@@ -219,14 +227,14 @@ impl<'r> Responder<'r, 'static> for Rejection {
     }
 }
 
-/// Returns `true` for a refusal that leads a browser to another page of ours. A script that follows it
-/// there takes that page for what it asked for.
+/// Returns `true` for a rejection that redirects a browser to another page. A script that follows the
+/// redirect would take that page for its answer.
 fn leads_elsewhere(rejection: &Rejection) -> bool {
     let is_named = matches!(rejection, Rejection::Unauthenticated | Rejection::MustChange);
     is_named || rejection.lacking().is_some()
 }
 
-/// Returns the page that refuses: the form again, the login page, or a page of its own.
+/// Returns the page that shows a rejection: the form again, the login page, or an error page.
 fn page_for(
     rejection: &Rejection,
     page: Option<Box<Page>>,
@@ -287,7 +295,7 @@ fn page_for(
         .render(request)
 }
 
-/// Says on the login page why it is shown.
+/// Returns the notice that explains why the login page is shown.
 fn why_log_in(request: &Request<'_>) -> Notice {
     let notice = if csrf::is_safe(request.method()) {
         Notice::info(Text::new("log_in_first", "Please log in to see this page."))
@@ -300,9 +308,9 @@ fn why_log_in(request: &Request<'_>) -> Notice {
     notice.for_guests()
 }
 
-/// Returns the page of that name with the way back to where the request wanted to go. What was to be
-/// done by a POST cannot be done by going there: it leads to the page that has the form, which is that of the
-/// same path, or else of the path above it.
+/// Returns the page with this name and, in its query, the page that the request was for. A POST cannot be
+/// repeated by going to its path, so the page is the one with the form: at the same path, or else at the path
+/// above.
 fn leading_back(name: &str, request: &Request<'_>, site: &Site) -> Option<Next> {
     let page = site.url(name)?;
     let uri = request.uri();
@@ -349,7 +357,7 @@ fn json_response(
     answer.finalize()
 }
 
-/// Rounds up, for `Retry-After` knows seconds only (RFC 9110, section 10.2.3).
+/// Rounds up, because `Retry-After` has whole seconds (RFC 9110, section 10.2.3).
 fn whole_seconds(wait: std::time::Duration) -> u64 {
     wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
 }

@@ -1,4 +1,5 @@
-//! What a request says of itself: when and from where it came, what it wants, and which page it belongs to.
+//! What a request states about itself: when and from where it came, what it wants, and which page it belongs
+//! to.
 
 use std::net::IpAddr;
 
@@ -23,7 +24,7 @@ impl Site {
         };
         let authn_via =
             principal::known(request).map(|it| it.authn_via.clone()).or_else(of_session);
-        // The path itself may hold a token.
+        // The actual path may contain a token.
         let route = request.route().map(|route| route.uri.path().to_string());
         Origin::new(self.clock().now(), self.client(request))
             .within(request_id(request), authn_via)
@@ -36,8 +37,8 @@ impl Site {
     }
 }
 
-/// Returns the identifier under which a request is told of: random, and the header `X-Request-Id` of
-/// our answer to it. None when there is no randomness.
+/// Returns the identifier of a request in events, which is also the header `X-Request-Id` of the answer. It
+/// is random, and `None` if there is no randomness.
 pub(crate) fn request_id(request: &Request<'_>) -> Option<Uuid> {
     struct RequestId(Option<Uuid>);
     request.local_cache(|| RequestId(random_uuid().ok())).0
@@ -53,13 +54,15 @@ pub(crate) fn sends_form(request: &Request<'_>) -> bool {
     request.content_type().is_some_and(|kind| kind.is_form())
 }
 
-/// Returns `true` if a request wants JSON: its own body is JSON, its `Accept` prefers JSON or a format that is
-/// written in it (RFC 6839, section 3.1), or it is to become a WebSocket, for which no page is any use. So
-/// does one with a token in a header, which no browser puts there by itself, unless its `Accept` prefers
-/// HTML: programs often say nothing, or that anything will do.
+/// Returns `true` if a request wants JSON.
 ///
-/// A request by script (`fetch`, `XMLHttpRequest`) gets pages like any other, but is not led to another page:
-/// without a session, or without a recent proof, it gets 401 as JSON.
+/// This is so if its own body is JSON, if its `Accept` prefers JSON or a format based on it (RFC 6839,
+/// section 3.1), or if it asks for a WebSocket, for which a page is useless. It is also so if it has a token
+/// in a header, which browsers do not add by themselves, unless its `Accept` prefers HTML: programs often
+/// send no `Accept`, or accept anything.
+///
+/// A request by a script (`fetch`, `XMLHttpRequest`) gets pages like any other, but is not redirected to
+/// another page: without a session, or without a recent proof, it gets 401 as JSON.
 pub fn wants_json(request: &Request<'_>) -> bool {
     let preferred = headers::accept(request).map(Accept::preferred);
     let prefers = |is_it: fn(&MediaType) -> bool| {
@@ -71,8 +74,8 @@ pub fn wants_json(request: &Request<'_>) -> bool {
         || (bearer::in_headers(request).next().is_some() && !prefers(is_html))
 }
 
-/// Returns `true` if script sent a request (`fetch`, `XMLHttpRequest`). A redirect to another page is no use to
-/// it: it cannot see the redirect, and finds that page with the status 200.
+/// Returns `true` if a script sent the request (`fetch`, `XMLHttpRequest`). A redirect to another page is
+/// useless for a script: it does not see the redirect and gets that page with status 200.
 pub(crate) fn is_of_script(request: &Request<'_>) -> bool {
     let headers = request.headers();
     let is_fetch = headers.get_one("Sec-Fetch-Dest") == Some("empty");
@@ -80,7 +83,7 @@ pub(crate) fn is_of_script(request: &Request<'_>) -> bool {
     is_fetch || sender.is_some_and(|it| it.eq_ignore_ascii_case("XMLHttpRequest"))
 }
 
-/// Returns `true` if the route of a request has a page of the same path.
+/// Returns `true` if there is a page at the path of the request's route.
 pub(crate) fn has_page(request: &Request<'_>) -> bool {
     request.route().is_some_and(|own| is_page(request, own.uri.path()))
 }

@@ -1,4 +1,4 @@
-//! What is shown of the user of a request.
+//! The JSON description of the user of a request.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -12,12 +12,12 @@ use crate::user::{User, UserId};
 use crate::web::principal;
 use crate::web::site::Site;
 
-/// Reads the session of a request, and has what is shown of its user at hand, for templates cannot
+/// Reads the session of a request, and prepares the JSON description of its user, because templates cannot
 /// wait for it.
 ///
 /// # Errors
 ///
-/// [`Rejection::Unavailable`] when the application could not tell.
+/// [`Rejection::Unavailable`] if the application could not describe the user.
 pub(crate) async fn current<'r>(
     request: &'r Request<'_>,
     site: &Site,
@@ -29,11 +29,11 @@ pub(crate) async fn current<'r>(
     Ok(current)
 }
 
-/// Returns what is shown of a user, and has it at hand for the rest of the request.
+/// Returns the JSON description of a user, and stores it for the rest of the request.
 ///
 /// # Errors
 ///
-/// [`Rejection::Unavailable`] when the application could not tell.
+/// [`Rejection::Unavailable`] if the application could not describe the user.
 pub(crate) async fn show(
     request: &Request<'_>,
     site: &Site,
@@ -48,22 +48,22 @@ pub(crate) async fn show(
     value.ok_or(Rejection::Unavailable)
 }
 
-/// Returns what is shown of the user of a request: of the user whom a guard let in, or else of the user who
-/// is logged in, if a guard has asked.
+/// Returns the description of the user whom a guard authenticated, or else of the logged-in user, if a guard
+/// has read the session.
 pub(crate) fn current_user(request: &Request<'_>) -> Option<Value> {
     let of_session = || session::loaded(request).and_then(Current::active).map(|it| it.user.id);
     let user = principal::decided(request).map(|it| it.user.id).or_else(of_session)?;
     shown(request, user).flatten()
 }
 
-/// Returns what is shown of a user, if it was asked for: none when it could not be found out.
+/// Returns the stored description of a user: `None` if it was not requested yet, `Some(None)` if it failed.
 fn shown(request: &Request<'_>, user: UserId) -> Option<Option<Value>> {
     let shown = lock(request);
     shown.iter().find(|(id, _)| *id == user).map(|(_, value)| value.clone())
 }
 
-/// What is shown of the users of a request: of one, but where a session and other credentials are two
-/// people's.
+/// The descriptions of the users of a request. Only one, unless the session and other credentials belong to
+/// two users.
 struct Shown(Mutex<Vec<(UserId, Option<Value>)>>);
 
 fn lock<'r>(request: &'r Request<'_>) -> MutexGuard<'r, Vec<(UserId, Option<Value>)>> {

@@ -1,4 +1,4 @@
-//! The site: its settings, and the services that answering a request takes.
+//! The site: its settings and the services for answering requests.
 
 use std::any::type_name;
 use std::collections::BTreeMap;
@@ -20,8 +20,10 @@ use crate::web::client_ip::Proxies;
 use crate::web::next::Next;
 use crate::web::presentation::Presentation;
 
-/// What answering a request takes, the same for all: in Rocket's managed state. [`Security`](crate::Security)
-/// puts it together when it is attached.
+/// The settings and services that answering requests takes, in Rocket's managed state.
+///
+/// [`Security`](crate::Security) creates it when it is attached. In a handler, take it as `&State<Site>` or
+/// through [`Visit`](crate::web::Visit).
 pub struct Site {
     pub(crate) config: Config,
     pub(crate) proxies: Proxies,
@@ -36,11 +38,11 @@ pub struct Site {
     pub(crate) is_debug: bool,
 }
 
-/// The paths of the features' pages by name, as for `security_url(name="…")`.
+/// The paths of the features' pages by name, as used with `security_url(name="…")`.
 pub type Urls = BTreeMap<&'static str, String>;
 
 impl Site {
-    /// Returns the site of a request; none where the fairing is not attached.
+    /// Returns the site of a request, or `None` if the fairing is not attached.
     pub(crate) fn of<'r>(request: &'r Request<'_>) -> Option<&'r Self> {
         request.rocket().state()
     }
@@ -50,32 +52,32 @@ impl Site {
         &self.config
     }
 
-    /// Returns the sessions.
+    /// Returns the manager of sessions.
     pub fn sessions(&self) -> &SessionManager {
         &self.sessions
     }
 
-    /// Returns the listeners for events.
+    /// Returns the sender of events.
     pub fn signals(&self) -> &Signals {
         &self.signals
     }
 
-    /// Returns the time.
+    /// Returns the clock.
     pub fn clock(&self) -> &Clock {
         &self.clock
     }
 
-    /// Returns what is shown of a user: the `user` of JSON answers.
+    /// Returns the JSON description of a user, as in the `user` of JSON answers.
     ///
     /// # Errors
     ///
-    /// [`Rejection::Unavailable`] when the application could not tell.
+    /// [`Rejection::Unavailable`] if the application could not describe the user.
     pub async fn payload(&self, user: &User) -> Result<Value, Rejection> {
         Ok(self.presentation.user(user).await?)
     }
 
-    /// Returns whether the application runs in the debug profile, so that answers may say what its
-    /// developer has to mend.
+    /// Returns `true` if the application runs in the debug profile. Answers then tell its developer what to
+    /// fix.
     pub(crate) fn is_debug(&self) -> bool {
         self.is_debug
     }
@@ -106,18 +108,18 @@ impl Site {
         self.features.iter().copied()
     }
 
-    /// Returns where a feature's page is; none when the feature is not enabled.
+    /// Returns the page with this name, or `None` if its feature is not enabled.
     pub fn url(&self, name: &str) -> Option<Next> {
         self.urls.get(name).and_then(|path| self.next(path))
     }
 
-    /// Reads where to go next from what a visitor sent: a path on this site, or a URL at one of
-    /// `security.redirect_origins`; none for anything that could lead elsewhere.
+    /// Parses a destination that a visitor sent: a path on this site, or a URL at one of
+    /// `security.redirect_origins`. Returns `None` for anything that could lead elsewhere.
     pub fn next(&self, text: &str) -> Option<Next> {
         Next::parse_within(text, &self.config.redirect_origins)
     }
 
-    /// Returns what finds the client's address behind reverse proxies.
+    /// Returns the part that finds the client's address behind reverse proxies.
     pub(crate) fn proxies(&self) -> &Proxies {
         &self.proxies
     }
@@ -127,7 +129,7 @@ impl Site {
     }
 }
 
-/// Returns `true` if the fairing is missing for the guard `G`, and logs what to do.
+/// Returns `true` and logs the fix if the fairing that the guard `G` needs is missing.
 pub(crate) fn is_unattached<G>(rocket: &Rocket<Ignite>) -> bool {
     let is_missing = rocket.state::<Site>().is_none();
     if is_missing {

@@ -1,10 +1,10 @@
-//! WebSockets: which requests ask for one.
+//! Recognizes requests for a WebSocket.
 
 use rocket::Request;
 use rocket::http::Method;
 
-/// Returns `true` if a request is the opening handshake of a WebSocket (RFC 6455, section 4.1), and nothing
-/// else: what may be shown for a socket is shown by a request that does nothing but open one.
+/// Returns `true` if a request is a valid opening handshake of a WebSocket (RFC 6455, section 4.1). Use it to
+/// allow something only for WebSockets.
 pub(crate) fn is_handshake(request: &Request<'_>) -> bool {
     let has_key = request.headers().contains("Sec-WebSocket-Key");
     request.method() == Method::Get
@@ -13,13 +13,13 @@ pub(crate) fn is_handshake(request: &Request<'_>) -> bool {
         && asks_for_socket(request)
 }
 
-/// Returns `true` if a request speaks of becoming a WebSocket, whether or not it is a good handshake: what may
-/// not be done with a socket may not be done with such a request.
+/// Returns `true` if a request asks for a WebSocket, even if the handshake is invalid. Use it to forbid
+/// something for WebSockets.
 pub(crate) fn asks_for_socket(request: &Request<'_>) -> bool {
     lists(request, "Upgrade", "websocket")
 }
 
-/// Returns `true` if a header, which is a list of words, has that word in any case.
+/// Checks whether a header, which is a list of words, contains a word in any case.
 fn lists(request: &Request<'_>, header: &str, word: &str) -> bool {
     let mut words = request.headers().get(header).flat_map(|header| header.split(','));
     words.any(|other| other.trim().eq_ignore_ascii_case(word))

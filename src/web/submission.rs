@@ -22,52 +22,68 @@ use crate::web::urlencoded::parse_pairs;
 use crate::web::visit::Visit;
 use crate::web::{bearer, csrf};
 
-/// The largest body that is read.
+/// The maximum size of a body.
 fn body_limit() -> ByteUnit {
     32.kibibytes()
 }
 
-/// The longest value of any field, in bytes.
+/// The maximum length of a field's value, in bytes.
 const MAX_FIELD_BYTES: usize = 4_096;
 
-/// The most fields of a form or an object: far more than any form has, and few enough to be read at once.
+/// The maximum number of fields of a form or an object: far more than any form has, and few enough to read at
+/// once.
 const MAX_FIELDS: usize = 256;
 
-/// What may be submitted to a route, as a form or as JSON alike.
+/// The input of a route, submitted as a form or as JSON.
 ///
-/// Derive `Deserialize` with `#[serde(default, deny_unknown_fields)]`. A missing field is then an
-/// empty one, reported together with the others. An unknown member of a JSON object is refused; an
-/// unknown field of a form is ignored, because buttons and templates from elsewhere send some.
+/// Derive `Deserialize` with `#[serde(default, deny_unknown_fields)]`. A missing field is then empty and
+/// reported together with the other errors. An unknown member of a JSON object is refused. An unknown field
+/// of a form is ignored, because buttons and other templates may send some.
 ///
-/// A field that is optional is an `Option`: `null` is then its absence in JSON. A field named
-/// `…_confirm` repeats another one. A form that sends the first has to send the second; JSON may
+/// Declare an optional field as an `Option`: in JSON, `null` then counts as missing. A field named
+/// `…_confirm` repeats another field. A form that contains the other field has to contain it, while JSON can
 /// leave it out.
+///
+/// ```
+/// use rocket_security::web::Form;
+/// use serde::Deserialize;
+///
+/// #[derive(Default, Deserialize)]
+/// #[serde(default, deny_unknown_fields)]
+/// struct CodeForm {
+///     code: String,
+/// }
+///
+/// impl Form for CodeForm {
+///     const SECRET: &'static [&'static str] = &["code"];
+/// }
+/// ```
 pub trait Form: DeserializeOwned + Default + Send {
-    /// The fields that are never shown again.
+    /// The fields whose values are never shown again.
     const SECRET: &'static [&'static str];
-    /// Whether it is carried out for a browser whose session has become too old meanwhile: the anti-forgery
-    /// token of that session is taken, too. A program with a token in a header and no cookie of ours needs no
-    /// anti-forgery token then. For what does nothing but end something.
+    /// Whether the request is accepted from a browser whose session has expired meanwhile, with the
+    /// anti-forgery token of that session. A program with a token in a header and none of the framework's
+    /// cookies then needs no anti-forgery token. Use it only for requests that do nothing but end something.
     const OUTLIVES_SESSION: bool = false;
-    /// A field that holds a credential no browser knows of: filled in, and with none of our cookies beside
-    /// it, it does without the anti-forgery token.
+    /// A field with a credential that browsers do not know. If it is filled in and the request has none of
+    /// the framework's cookies, no anti-forgery token is needed.
     const CREDENTIAL: Option<&'static str> = None;
-    /// Whether the answer is for programs alone and sets no cookie. JSON without any cookie of ours then
-    /// needs no anti-forgery token, wherever it comes from: there is nothing to forge.
+    /// Whether the answer is only for programs and sets no cookie. JSON without any of the framework's
+    /// cookies then needs no anti-forgery token, wherever it comes from, because there is nothing to forge.
     const FOR_PROGRAMS: bool = false;
 
-    /// Returns `true` if a field is one where users are named by `known`: a wrong name is answered without naming
-    /// others. To refuse one that is none is the handler's.
+    /// Checks whether a field exists if users are identified by `known`. Error messages do not mention other
+    /// fields. The handler has to refuse a field that does not exist.
     fn has(_field: &str, _known: &[IdentityAttribute]) -> bool {
         true
     }
 }
 
-/// A submitted form or JSON object, read, checked against forgery, and kept with what was typed,
-/// so that a page can show it again.
+/// A submitted form or JSON object, parsed and checked against forgery (CSRF), with the typed values, so that
+/// a page can show them again.
 ///
-/// As a guard it never fails: [`read`](Submission::read) tells what is wrong, so that the handler
-/// can answer with its own page.
+/// As a guard it never fails. [`read`](Submission::read) returns the error, so that the handler can answer
+/// with its own page.
 pub struct Submission<F> {
     outcome: Result<F, Rejection>,
     typed: BTreeMap<String, String>,
@@ -76,24 +92,24 @@ pub struct Submission<F> {
 }
 
 impl<F: Form> Submission<F> {
-    /// Returns what was submitted.
+    /// Returns the submitted input.
     ///
     /// # Errors
     ///
-    /// [`Rejection::CsrfFailed`] or [`Rejection::CrossSite`] when the request may be forged;
-    /// [`Rejection::InvalidInput`], [`Rejection::TooLarge`] or
-    /// [`Rejection::UnsupportedMediaType`] when it cannot be read.
+    /// [`Rejection::CsrfFailed`] or [`Rejection::CrossSite`] if the request may be forged.
+    /// [`Rejection::InvalidInput`], [`Rejection::TooLarge`] or [`Rejection::UnsupportedMediaType`] if it
+    /// cannot be parsed.
     pub fn read(self) -> Result<F, Rejection> {
         self.outcome
     }
 
-    /// Returns the field `token`, also of a form that cannot be carried out: whose page is shown again.
+    /// Returns the field `token`, even if the form is refused and its page is shown again.
     pub(crate) fn token(&self) -> Option<&Secret<String>> {
         self.token.as_ref()
     }
 
-    /// Returns where the visitor was going: the page that the field `next` names, or else the query. In JSON, `F` has
-    /// to have that field, for unknown members are refused.
+    /// Returns the page that the visitor was going to: the field `next`, or else the query. For JSON, `F`
+    /// needs the field `next`, because unknown members are refused.
     pub fn next(&self, visit: &Visit<'_>, in_query: Option<&str>) -> Option<Next> {
         let next = self.typed.get("next").map(String::as_str).or(in_query);
         next.and_then(|next| visit.next(next))
@@ -104,7 +120,7 @@ impl<F: Form> Submission<F> {
         self.is_form
     }
 
-    /// Returns what was typed into the fields that are not secret.
+    /// Returns the submitted values of the fields that are not secret.
     pub fn typed(&self) -> BTreeMap<String, String> {
         self.typed.clone()
     }
@@ -166,7 +182,7 @@ async fn read<F: Form>(
         None => F::OUTLIVES_SESSION && is_of_program(request, site),
     };
     if F::FOR_PROGRAMS && csrf::is_unforgeable(request, site) {
-        // There is nothing to check.
+        // There is nothing to forge.
     } else if has_credential {
         csrf::check_with_credential(request, site, submitted).await?;
     } else if F::OUTLIVES_SESSION {
@@ -178,13 +194,14 @@ async fn read<F: Form>(
     read_members(fields, F::SECRET, |field| F::has(field, &site.config().identity))
 }
 
-/// Returns `true` if a request brings a token where no browser puts one by itself, and none of our cookies.
+/// Checks whether a request has a token in a place where browsers put none by themselves, and none of the
+/// framework's cookies.
 fn is_of_program(request: &Request<'_>, site: &Site) -> bool {
     bearer::in_headers(request).next().is_some() && !site.sessions().cookies().any_in(request)
 }
 
-/// Leaves out the fields that a form does not have here, and adds each `…_confirm` that is missing
-/// beside the field that it repeats: as an empty one, it differs.
+/// Removes the fields that a form does not have here, and adds each missing `…_confirm` field of a submitted
+/// field. It is added as an empty one, so that it differs.
 fn complete<F: Form>(fields: &mut Map<String, Value>, known: &[IdentityAttribute]) {
     if let Some(names) = names_of::<F>() {
         fields.retain(|name, _| names.contains(&name.as_str()) && F::has(name, known));
@@ -210,7 +227,7 @@ fn parse_body(request: &Request<'_>, body: &[u8]) -> Result<Map<String, Value>, 
     }
 }
 
-/// Reads a JSON object in which no name stands twice; nothing at all is an empty one.
+/// Parses a JSON object without duplicate names. An empty body counts as an empty object.
 pub(crate) fn parse_json(body: &[u8]) -> Result<Map<String, Value>, Rejection> {
     if body.is_empty() {
         return Ok(Map::new());
@@ -231,8 +248,8 @@ fn parse_form(body: &[u8]) -> Result<Map<String, Value>, Rejection> {
     Ok(fields)
 }
 
-/// Refuses values that no field of ours can have: control characters no database takes, and
-/// texts without end.
+/// Refuses values that no field can have: control characters that databases do not accept, and texts that are
+/// too long.
 fn check_texts(fields: &Map<String, Value>) -> Result<(), Rejection> {
     for (name, value) in fields {
         let Value::String(text) = value else {
@@ -249,8 +266,8 @@ fn check_texts(fields: &Map<String, Value>) -> Result<(), Rejection> {
     Ok(())
 }
 
-/// A tick box: `true` in JSON; `true`, `on`, `y`, `yes` or `1` in a form. Its absence means no, and so
-/// does `null`.
+/// A checkbox: `true` in JSON, and `true`, `on`, `y`, `yes` or `1` in a form. If it is missing or `null`, the
+/// value is `false`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Flag(pub bool);
 

@@ -1,9 +1,10 @@
-//! Forms as browsers write them, `application/x-www-form-urlencoded`.
+//! Parses `application/x-www-form-urlencoded` forms.
 
 use percent_encoding::percent_decode;
 
-/// Splits a form into names and values (WHATWG URL Standard, section 5.1), but refuses what is
-/// not UTF-8 instead of replacing it: else two different passwords could become one.
+/// Splits a form into names and values (WHATWG URL Standard, section 5.1). Unlike the standard, it refuses
+/// bytes that are not UTF-8 instead of replacing them: otherwise two different passwords could become the
+/// same.
 pub(super) fn parse_pairs(body: &[u8]) -> Option<Vec<(String, String)>> {
     let decode = |part: &[u8]| {
         let part: Vec<u8> = part.iter().map(|b| if *b == b'+' { b' ' } else { *b }).collect();

@@ -1,4 +1,4 @@
-//! Where the configuration leads people to.
+//! Destinations in the configuration.
 
 use std::fmt;
 
@@ -8,19 +8,20 @@ use serde::{Deserialize, Deserializer, Serialize};
 use crate::config::read_url;
 use crate::web::next::Next;
 
-/// The value of a setting like `post_login_view`: a path on this site, as `"/welcome"`, or a page at
-/// one of [`security.redirect_origins`](crate::Config::redirect_origins), as
+/// The value of a setting such as `post_login_view`: a path on this site, such as `"/welcome"`, or a page at
+/// one of [`security.redirect_origins`](crate::Config::redirect_origins), such as
 /// `"https://app.example.org/welcome"`.
 ///
-/// It is no [`Next`] yet, for a value of a setting does not know the list. The launch does: it stops
-/// at a view that leads anywhere else, and what is followed is the [`Next`] that was parsed by it.
+/// It is not yet a [`Next`], because the list of origins is not known when a setting is parsed. The launch
+/// checks it against that list and stops if the destination is not allowed. Redirects use the [`Next`] parsed
+/// from it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct View(String);
 
 impl View {
-    /// Reads a path, or the URL of a page; none for anything else. A fragment, which would get lost
-    /// on the way, makes it none.
+    /// Parses a path, or the URL of a page. Returns `None` for anything else, and for a fragment, which a
+    /// redirect would lose.
     pub fn parse(text: &str) -> Option<Self> {
         let has_fragment = text.contains('#');
         if let Some(path) = Next::parse(text).filter(|_| !has_fragment) {
@@ -30,12 +31,12 @@ impl View {
         Some(Self(url.into()))
     }
 
-    /// The front page.
+    /// Returns the home page, `/`.
     pub fn home() -> Self {
         Next::home().into()
     }
 
-    /// Returns it as text.
+    /// Returns the destination as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -53,7 +54,7 @@ impl fmt::Display for View {
     }
 }
 
-/// A text that is none stops the launch.
+/// Deserializes a setting. An invalid value stops the launch.
 impl<'de> Deserialize<'de> for View {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;

@@ -17,12 +17,27 @@ use crate::web::request::wants_json;
 use crate::web::shown_user;
 use crate::web::site::{Site, is_unattached};
 
-/// A request whose session was read, with [`Site`]: what our handlers begin with.
+/// A request whose session has been read, together with the [`Site`].
 ///
-/// It knows of sessions only: our pages are for people at a browser, and treat a request authenticated by
-/// another [mechanism](crate::guard::mechanism) as a guest's.
+/// Use it in handlers that log users in or call [`Flow`](crate::flow::Flow). It dereferences to [`Site`].
 ///
-/// It fails with 503 when the store does not answer, and with nothing else.
+/// ```
+/// use rocket::get;
+/// use rocket_security::web::Visit;
+///
+/// #[get("/hello")]
+/// fn hello(visit: Visit<'_>) -> String {
+///     match visit.user() {
+///         Some(user) => format!("Hello {}", user.email),
+///         None => "Hello guest".to_owned(),
+///     }
+/// }
+/// ```
+///
+/// It knows only sessions, because the framework's pages are for browsers. A request authenticated by another
+/// [mechanism](crate::guard::mechanism) counts as a guest's.
+///
+/// The guard fails only with 503, if the store does not answer.
 #[derive(Clone, Copy)]
 pub struct Visit<'r> {
     request: &'r Request<'r>,
@@ -31,7 +46,7 @@ pub struct Visit<'r> {
 }
 
 impl<'r> Visit<'r> {
-    /// Takes a request whose session is not known yet for a guest's: to find out whether its browser is
+    /// Treats a request whose session is not known yet as a guest's, to find out whether its browser is
     /// remembered.
     pub(crate) fn of_guest(request: &'r Request<'r>, site: &'r Site) -> Self {
         Self { request, site, active: None }
@@ -57,17 +72,17 @@ impl<'r> Visit<'r> {
         self.site.next(text)
     }
 
-    /// Returns the session, if a user is logged in.
+    /// Returns the live session, if a user is logged in.
     pub fn active(&self) -> Option<&'r Active> {
         self.active
     }
 
-    /// Returns who is logged in.
+    /// Returns the logged-in user.
     pub fn user(&self) -> Option<&'r User> {
         self.active.map(|active| &active.user)
     }
 
-    /// Says when and from where the request came.
+    /// Returns when and from where the request came.
     pub fn origin(&self) -> Origin {
         self.site.origin(self.request)
     }
@@ -77,11 +92,11 @@ impl<'r> Visit<'r> {
         wants_json(self.request)
     }
 
-    /// Refuses a user who is logged in. A browser is led to `next`, or home.
+    /// Refuses a logged-in user. A browser is redirected to `next`, or home.
     ///
     /// # Errors
     ///
-    /// [`Rejection::AlreadyAuthenticated`].
+    /// [`Rejection::AlreadyAuthenticated`] if a user is logged in.
     pub fn anonymous_only(&self, next: Option<&Next>) -> Result<(), Refused> {
         match self.active {
             Some(_) => Err(Refused::from(Rejection::AlreadyAuthenticated).leading_to(next)),

@@ -1,4 +1,4 @@
-//! A page as a handler puts it together.
+//! Builds a page from a template.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -10,23 +10,24 @@ use serde_json::{Map, Value, json};
 
 use crate::rejection::Rejection;
 
-/// A page made from a template: one of ours, or any below the application's template folder.
+/// A page rendered from a template: one of the framework's, or any below the application's template folder.
 ///
-/// Besides what is put in [`with`](Page::with), a template sees `csrf_token`, `current_user`,
-/// `site_name`, `features` and `notice`, can call `security_url(name="login")` and
-/// `csrf_field(token=csrf_token)`, the first element of every form, and include
-/// `security/_logout.html`. `current_user` is the logged-in user, whether or not the route has a guard.
+/// Return it from a handler. Pass variables with [`with`](Page::with):
 ///
 /// ```
-/// # use rocket::get;
-/// use rocket_security::AuthUser;
-/// use rocket_security::Page;
+/// use rocket::get;
+/// use rocket_security::{AuthUser, Page};
 ///
 /// #[get("/drafts")]
 /// fn drafts(user: AuthUser) -> Page {
 ///     Page::new("drafts.html").with("count", 3)
 /// }
 /// ```
+///
+/// Every template also has the variables `csrf_token`, `current_user`, `site_name`, `features` and `notice`.
+/// It can call `security_url(name="login")` and `csrf_field(token=csrf_token)`, which has to be the first
+/// element of every form, and include `security/_logout.html`. `current_user` is the logged-in user, even if
+/// the route has no guard.
 #[derive(Clone)]
 pub struct Page {
     template: Cow<'static, str>,
@@ -35,7 +36,7 @@ pub struct Page {
     has_script: bool,
 }
 
-/// What a template sees may be a live token: it does not print.
+/// Leaves out the variables, because they may contain a live token.
 impl fmt::Debug for Page {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Page").field("template", &self.template).finish_non_exhaustive()
@@ -43,7 +44,7 @@ impl fmt::Debug for Page {
 }
 
 impl Page {
-    /// Makes a page from the template of that name.
+    /// Creates a page from the template with this name.
     pub fn new(template: impl Into<Cow<'static, str>>) -> Self {
         Self {
             template: template.into(),
@@ -53,16 +54,17 @@ impl Page {
         }
     }
 
-    /// Lets the template see `value` as `key`. A value that cannot be serialised is null.
+    /// Sets the variable `key` to `value`. A value that cannot be serialized becomes null.
     pub fn with(mut self, key: &str, value: impl Serialize) -> Self {
         self.context.insert(key.to_owned(), json!(value));
         self
     }
 
-    /// Lets the page run scripts from files of this site, and lets these send requests to it, as a passkey
-    /// needs. Its content security policy allows neither for any other page, and inline scripts for none.
+    /// Allows the page to run scripts from files of this site, which can send requests to it, as passkeys
+    /// need.
     ///
-    /// It concerns the pages below `security/`, which have a policy of ours.
+    /// Without it, the content security policy allows neither. Inline scripts are never allowed. It affects
+    /// only pages below `security/`, for which the framework sets the policy.
     pub fn scripted(mut self) -> Self {
         self.has_script = true;
         self
@@ -72,23 +74,23 @@ impl Page {
         self.has_script
     }
 
-    /// Returns the name of its template.
+    /// Returns the name of the template.
     pub fn template(&self) -> &str {
         &self.template
     }
 
-    /// Answers with that status.
+    /// Sets the status of the answer.
     pub fn status(mut self, status: Status) -> Self {
         self.status = status;
         self
     }
 
-    /// Shows what was typed into the form before.
+    /// Shows the submitted values in the form again.
     pub(crate) fn typed(self, typed: BTreeMap<String, String>) -> Self {
         self.with("form", typed)
     }
 
-    /// Says what is wrong, above the form and beside its fields.
+    /// Shows a rejection above the form and beside its fields.
     pub(crate) fn refused(self, rejection: &Rejection, text: &str) -> Self {
         if let Rejection::LinkUsed(done) = rejection {
             return self.status(rejection.status()).with("used", done.to_string());

@@ -1,4 +1,4 @@
-//! What the template of a page sees.
+//! The variables of a page's template.
 
 use rocket::http::Status;
 use rocket::outcome::Outcome;
@@ -17,25 +17,35 @@ use crate::web::page::notice::KeptNotice;
 use crate::web::shown_user;
 use crate::web::site::{Site, is_unattached};
 
-/// What our templates see on every page, as a guard and a value to serialise: for an application
-/// that renders with an engine of its own.
+/// The variables that every template of the framework has, as a guard and a value to serialize.
 ///
-/// Put it into that engine's context, and [`extend`](crate::web::page::extend) its Tera with our function
-/// and partial.
+/// Use it to render with a template engine of your own. Add it to the engine's context, and call
+/// [`extend`](crate::web::page::extend) on a Tera engine to add the framework's functions and partial.
+///
+/// ```
+/// use rocket::get;
+/// use rocket_security::PageContext;
+///
+/// #[get("/about")]
+/// fn about(context: PageContext) -> String {
+///     // Serialize `context` into the context of your engine.
+///     format!("<h1>About {}</h1>", context.site_name)
+/// }
+/// ```
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct PageContext {
     /// The name of the site.
     pub site_name: String,
-    /// The anti-forgery token for the first field of every form.
+    /// The anti-forgery (CSRF) token, for the first field of every form.
     pub csrf_token: String,
-    /// Who the request is from, by whichever mechanism a guard before this one let them in, or else
-    /// who is logged in: a [`UserPayload`](crate::user::UserPayload), or what the application's
-    /// [`Presentation`](crate::Presentation) gives in its place.
+    /// The user whom an earlier guard authenticated by any mechanism, or else the logged-in user. It is a
+    /// [`UserPayload`](crate::user::UserPayload), or what the application's
+    /// [`Presentation`](crate::Presentation) returns in its place.
     pub current_user: Option<Value>,
-    /// A sentence left by the page before, shown once.
+    /// A message left by the previous page, shown once.
     pub notice: Option<KeptNotice>,
-    /// The names of the features that are enabled.
+    /// The names of the features that are enabled and open.
     pub features: Vec<&'static str>,
 }
 
@@ -83,7 +93,7 @@ impl Sentinel for PageContext {
 }
 
 impl Page {
-    /// Returns everything that the template sees.
+    /// Returns all variables of the template.
     pub(crate) fn full_context(
         self,
         request: &Request<'_>,

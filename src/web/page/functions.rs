@@ -1,4 +1,4 @@
-//! What templates can call.
+//! The functions that templates can call.
 
 use std::collections::HashMap;
 
@@ -9,15 +9,15 @@ use crate::error::{Error, Result};
 use crate::web::csrf;
 use crate::web::site::{Site, Urls};
 
-/// The path of our stylesheet.
+/// The path of the framework's stylesheet.
 pub(crate) const STYLESHEET: &str = "/security/style.css";
 
-/// Adds `security_url(name="…")`, `csrf_field(token=csrf_token)` and the partial
-/// `security/_logout.html` to a Tera engine.
+/// Adds `security_url(name="…")`, `csrf_field(token=csrf_token)` and the partial `security/_logout.html` to a
+/// Tera engine.
 ///
 /// # Errors
 ///
-/// [`Error::Template`] when Tera does not take the partial.
+/// [`Error::Template`] if Tera does not accept the partial.
 pub fn extend(tera: &mut Tera, site: &Site) -> Result<()> {
     register_functions(tera, site.urls.clone());
     let partial = include_str!("../../../templates/security/_logout.html");
@@ -45,7 +45,7 @@ impl tera::Function for CsrfField {
         }
     }
 
-    /// It is markup, and what it was given is escaped.
+    /// The result is HTML, and the token in it is escaped.
     fn is_safe(&self) -> bool {
         true
     }
@@ -65,7 +65,7 @@ impl tera::Function for UrlFunction {
         }
     }
 
-    /// Our paths hold nothing that HTML would take for markup.
+    /// The framework's paths contain no characters that are special in HTML.
     fn is_safe(&self) -> bool {
         true
     }

@@ -1,4 +1,4 @@
-//! What was typed into a form, kept in the browser while its user proves that it is still them.
+//! Keeps the contents of a form in the browser while its user authenticates again.
 
 use rocket::Request;
 use rocket::http::Method;
@@ -12,8 +12,8 @@ use crate::web::page::builder::Page;
 use crate::web::site::Site;
 
 impl Page {
-    /// Keeps what was typed in the browser while its user proves that it is still them: the page of
-    /// the same path then shows it again. What is too much for a cookie is typed again.
+    /// Keeps the contents of the form in the browser while its user authenticates again. The page with the
+    /// same path then shows them again. Contents that do not fit into a cookie are lost.
     pub(crate) fn keep_form(&self, request: &Request<'_>, site: &Site) {
         if let Some(Value::Object(fields)) = self.context.get("form") {
             keep_fields(fields.clone(), request, site);
@@ -21,7 +21,7 @@ impl Page {
     }
 }
 
-/// Keeps these fields in the browser for the page of the path of `request`.
+/// Keeps these fields in the browser, for the page with the path of `request`.
 pub(crate) fn keep_fields(fields: Map<String, Value>, request: &Request<'_>, site: &Site) {
     let path = request.uri().path().to_string();
     let kept = KeptForm { user: current_user(request), path, fields };
@@ -32,8 +32,7 @@ pub(crate) fn keep_fields(fields: Map<String, Value>, request: &Request<'_>, sit
     }
 }
 
-/// Returns what was typed into the form of this very page before its user proved that it is still
-/// them. It is shown once.
+/// Returns the contents of this page's form, kept while its user authenticated again. They are returned once.
 pub(super) fn kept_form(request: &Request<'_>, site: &Site) -> Option<Map<String, Value>> {
     let cookies = site.sessions().cookies();
     let kept: KeptForm = cookies.open_form(request)?;
@@ -48,7 +47,7 @@ fn current_user(request: &Request<'_>) -> Option<UserId> {
     session::loaded(request).and_then(Current::active).map(|active| active.user.id)
 }
 
-/// What was typed into the form of a page, for the page of that path.
+/// The contents of a form, for the page with this path.
 #[derive(Serialize, Deserialize)]
 struct KeptForm {
     user: Option<UserId>,

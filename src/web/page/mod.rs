@@ -1,4 +1,4 @@
-//! Pages from templates: ours, and those of the application.
+//! Pages from templates: the framework's and the application's.
 
 pub(crate) mod builder;
 pub(crate) mod context;

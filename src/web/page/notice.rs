@@ -1,4 +1,4 @@
-//! A sentence for the next page.
+//! A message for the next page.
 
 use std::borrow::Cow;
 
@@ -6,7 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::text::Text;
 
-/// A sentence for the next page.
+/// A message shown once on the page that follows a redirect.
+///
+/// Set it with [`Reply::notice`](crate::web::Reply::notice).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Notice {
     level: &'static str,
@@ -15,37 +17,37 @@ pub struct Notice {
 }
 
 impl Notice {
-    /// Something was done.
+    /// Creates a notice that something succeeded.
     pub const fn success(text: Text) -> Self {
         Self { level: "success", text, is_for_guests: false }
     }
 
-    /// Something the user should know.
+    /// Creates a notice for information.
     pub const fn info(text: Text) -> Self {
         Self { level: "info", text, is_for_guests: false }
     }
 
-    /// Hides it from users who are logged in, such as in another tab since it was left.
+    /// Hides the notice from logged-in users, for example when the user has logged in in another tab.
     pub(crate) fn for_guests(self) -> Self {
         Self { is_for_guests: true, ..self }
     }
 
-    /// Returns what the browser keeps until the next page.
+    /// Returns the notice as the browser stores it until the next page.
     pub(crate) fn kept(&self) -> KeptNotice {
         let text = self.text.to_string();
         KeptNotice { level: Cow::Borrowed(self.level), text, is_for_guests: self.is_for_guests }
     }
 }
 
-/// A sentence that the page before left, as templates see it.
+/// A message left by the previous page, as templates see it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct KeptNotice {
     /// `success` or `info`.
     pub level: Cow<'static, str>,
-    /// The sentence.
+    /// The text of the message.
     pub text: String,
-    /// Whether it means nothing to a user who is logged in.
+    /// Whether to show the notice only to guests.
     #[serde(default)]
     pub(super) is_for_guests: bool,
 }
