@@ -27,7 +27,7 @@ pub(crate) fn parse_object(text: &[u8]) -> Result<Map<String, Value>, NoObject> 
 #[derive(Debug)]
 pub(crate) struct NoObject(Option<serde_json::Error>);
 
-/// Says what is wrong, and where, without quoting the text: it may be a secret.
+/// Describes what is wrong, and where, without quoting the text: it may be a secret.
 impl fmt::Display for NoObject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Some(fault) = &self.0 else {

@@ -58,7 +58,7 @@ impl Moments {
         Ok(())
     }
 
-    /// Tells the hooks that a login has begun. An error is only logged, because the login cannot be undone.
+    /// Calls the hooks after a login. An error is only logged, because the login cannot be undone.
     pub(crate) async fn after_login(&self, attempt: &LoginAttempt<'_>) {
         for hook in &*self.hooks {
             if let Err(fault) = hook.after_login(attempt).await {

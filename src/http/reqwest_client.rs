@@ -82,7 +82,7 @@ impl HttpClient for ReqwestClient {
     }
 }
 
-/// Says what went wrong without the URL, which may hold a secret.
+/// Returns the fault without the URL, which may hold a secret.
 fn failed(fault: reqwest::Error) -> Error {
     Error::Http(Box::new(fault.without_url()))
 }

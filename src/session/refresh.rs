@@ -17,7 +17,7 @@ impl SessionManager {
         self.cookies.find_refresh(request).filter(|token| !token.is_empty())
     }
 
-    /// Has the browser keep a refresh token until then. Only `flow` calls it.
+    /// Sets the cookie of a refresh token that expires then. Only `flow` calls it.
     pub(crate) fn keep_refresh_token(&self, request: &Request<'_>, token: &str, end: Timestamp) {
         cookie::set(request, self.cookies.refresh(token, end - self.clock.now()));
     }

@@ -20,7 +20,7 @@ impl SessionManager {
         self.restorer.as_ref().map(|Restorer(it)| it.is_preset())
     }
 
-    /// Has the browser keep this from now on. Only `flow` calls it.
+    /// Sets the cookie of a remember token. Only `flow` calls it.
     pub(crate) fn remember(
         &self,
         request: &Request<'_>,
