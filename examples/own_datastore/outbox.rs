@@ -16,9 +16,9 @@ use crate::store::{MemberStore, column, corrupt, micros, time};
 
 #[async_trait]
 impl OutboxStore for MemberStore {
-    async fn push_mail(&self, mail: &NewMail) -> Result<()> {
+    async fn commit(&self, together: &Together) -> Result<()> {
         let mut transaction = self.begin().await?;
-        push(&mut transaction, mail).await?;
+        push_all(&mut transaction, together).await?;
         transaction.commit().await.map_err(Error::store)
     }
 

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use crate::PrintedCodes;
 
 const ANN: &str = "ann@example.org";
+const BOB: &str = "bob@example.org";
 
 #[get("/me")]
 fn me(user: AuthUser) -> String {
@@ -107,6 +108,18 @@ async fn links_cannot_pass_it_by() {
     assert!(!is_in(&ann).await);
     assert_eq!(send(&ann, &codes[0]).await.status, Status::Ok);
     assert!(is_in(&ann).await);
+
+    let bob = app.browser();
+    bob.post_json("/register", json!({"email": BOB, "password": PASSWORD})).await;
+    let lists = app.client().rocket().state::<PrintedCodes>().unwrap();
+    let id = app.user(BOB).await.id;
+    lists.codes.lock().await.insert(id, ["a code".to_owned()].into());
+    let link = link_in(&app.newest_mail_to(BOB).await);
+    let answer = bob.post_json(&link, json!({})).await;
+    assert_eq!((answer.status, answer.response("tf_required")), (Status::Ok, Value::Bool(true)));
+    assert!(!is_in(&bob).await);
+    assert_eq!(send(&bob, "a code").await.status, Status::Ok);
+    assert!(is_in(&bob).await);
 }
 
 #[rocket::async_test]
@@ -153,7 +166,7 @@ async fn the_last_code_does_not_switch_the_factor_off() {
 #[rocket::async_test]
 async fn another_list_is_printed_for_two_factors_only() {
     let (app, codes) = app().await;
-    let bob = app.log_in_as("bob@example.org").await;
+    let bob = app.log_in_as(BOB).await;
     print(&bob).await;
     let answer = bob.post_json("/codes", json!({})).await;
     assert_eq!(

@@ -166,7 +166,7 @@ impl Application {
     pub(crate) async fn post(&self, mail: NewMail) -> Result<(), Failure> {
         let authn_via = origin().authn_via;
         let mail = mail.asked_by(Asker { authn_via, ..Asker::default() });
-        Ok(self.store.push_mail(&mail).await?)
+        Ok(self.store.commit(&Together::mail(vec![mail])).await?)
     }
 
     /// Fails if one of these roles does not exist, and says how to create it.

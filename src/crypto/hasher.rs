@@ -45,6 +45,7 @@ impl fmt::Debug for PasswordHash {
 
 /// The outcome of comparing a password with a hash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum PasswordMatch {
     /// The password is wrong, or there was no hash to compare it with.
     No,

@@ -88,6 +88,7 @@ impl StdError for PasswordError {}
 /// rules about kinds of characters, and no setting for such rules (NIST SP 800-63B-4, section 3.1.1.2: SHALL
 /// NOT).
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct PasswordPolicy {
     /// The minimal length, in code points.
     pub min_length: usize,

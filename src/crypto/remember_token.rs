@@ -47,6 +47,7 @@ impl RememberToken {
 
 /// What follows a remember token.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Successor {
     /// The token that the browser keeps from now on.
     pub remember_token: RememberToken,

@@ -110,6 +110,7 @@ impl BackOff {
 
 /// Whether an attempt is allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Charge {
     /// It is allowed, and was counted.
     Allowed,

@@ -68,7 +68,7 @@ pub trait LapseStore: Send + Sync + 'static {
     ) -> Result<bool>;
 }
 
-/// Why an account ends without an operator.
+/// Why an account ends without an operator. A store has to know every reason, so this list is closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lapse {
     /// Its user closed it, and [`User::closes_at`] has passed.

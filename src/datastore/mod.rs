@@ -41,6 +41,7 @@ pub mod denylist;
 mod hierarchy;
 pub mod lapse;
 pub mod memory;
+mod new_mail;
 pub mod one_time;
 pub mod outbox;
 pub mod personal_token;

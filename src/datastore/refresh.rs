@@ -242,6 +242,7 @@ pub struct FamilyRotation {
 
 /// The outcome of a rotation.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum FamilyRotated {
     /// The successor has replaced the token.
     Next,

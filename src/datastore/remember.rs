@@ -50,7 +50,7 @@ pub trait RememberStore: Send + Sync + 'static {
     /// [`SeriesRotated::SameAgain`].
     async fn rotate_series(
         &self,
-        turn: &SeriesRotation,
+        rotation: &SeriesRotation,
         session: &SessionRecord,
         max_per_user: u32,
         together: &Together,
@@ -141,6 +141,7 @@ impl SeriesRecord {
 
 /// What a presented validator is to its series.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Presented {
     /// The current one, which the next rotation replaces.
     Current,
@@ -168,6 +169,7 @@ pub struct SeriesRotation {
 
 /// The outcome of a rotation.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum SeriesRotated {
     /// The successor has replaced the validator, and the session has begun. The sessions listed ended for it.
     Rotated(Vec<EndedSession>),

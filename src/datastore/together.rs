@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use rocket::futures::future::BoxFuture;
 
-use crate::datastore::outbox::NewMail;
+use crate::datastore::new_mail::NewMail;
 
 /// Mails and work that are committed together with a change, or not at all.
 ///
@@ -18,7 +18,7 @@ use crate::datastore::outbox::NewMail;
 #[non_exhaustive]
 pub struct Together {
     /// Mails to send because of the change. A store adds them to the outbox as
-    /// [`push_mail`](crate::datastore::OutboxStore::push_mail) does.
+    /// [`commit`](crate::datastore::OutboxStore::commit) does.
     pub mail: Vec<NewMail>,
     /// Work of the application in the same transaction.
     pub work: Vec<Work>,

@@ -27,9 +27,12 @@ impl Announcer {
         Self { journals, signals, ring: Arc::new(ring) }
     }
 
-    /// Sends an event that belongs to no change, so that no journal was asked about it before a commit.
-    pub fn noticed(&self, event: &Event) {
-        self.signals.send(event);
+    /// Sends events that only the answer of the store revealed, such as the end of expired sessions. No
+    /// journal could be asked about them before the commit; the journals record them afterwards.
+    pub fn learned(&self, events: impl IntoIterator<Item = Event>) {
+        for event in events {
+            self.signals.send(&event);
+        }
     }
 
     /// Reports that mail is waiting to be sent.

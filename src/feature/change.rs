@@ -102,10 +102,28 @@ impl Change {
         self,
         act: impl AsyncFnOnce(&Together) -> Result<T>,
     ) -> Result<T> {
+        self.commit_then(act, |_| []).await
+    }
+
+    /// Commits the change as [`commit`](Self::commit) does. If the answer is [committed](Committed), also
+    /// sends the events that `learned` reads from it, after the others.
+    ///
+    /// Use it for what only the store knows, such as which sessions were ended to make room for a new one.
+    /// The journals record these events afterwards, as they do with events that belong to no change.
+    ///
+    /// # Errors
+    ///
+    /// As for [`commit`](Self::commit).
+    pub async fn commit_then<T: Committed, E: IntoIterator<Item = Event>>(
+        self,
+        act: impl AsyncFnOnce(&Together) -> Result<T>,
+        learned: impl FnOnce(&T) -> E,
+    ) -> Result<T> {
         let Self { announcer, asked, together, .. } = self.asked().await?;
         let answer = act(&together).await?;
         if answer.is_committed() {
             announcer.committed(&asked, !together.mail.is_empty());
+            announcer.learned(learned(&answer));
         }
         Ok(answer)
     }
@@ -115,6 +133,13 @@ impl Change {
 pub trait Committed {
     /// Returns `true` if the change was committed.
     fn is_committed(&self) -> bool;
+}
+
+/// The change cannot fail but with an error.
+impl Committed for () {
+    fn is_committed(&self) -> bool {
+        true
+    }
 }
 
 /// `false` means that there was nothing to change.

@@ -106,7 +106,7 @@ use crate::datastore::{RememberStore, Together};
 use crate::error::{Error, Faults, Result};
 use crate::event::{Event, Origin, SessionEnd};
 use crate::feature::{Announcer, Feature, Installation, LoginAttempt, Remembering, Sweeping};
-use crate::flow::{Entry, Flow, Return};
+use crate::flow::{Entry, Flow, Return, session_ended};
 use crate::rejection::Rejection;
 use crate::session::remember::{Restore, Restored, Restorer};
 use crate::template::{Embedded, templates};
@@ -218,11 +218,8 @@ impl Series {
         if found.expires_at <= now {
             // It must not become valid again if the clock steps back.
             let ended = self.store.end_series(user.id, &series, &Together::nothing()).await?;
-            let event =
-                ended.and_then(|it| session_ended(&it, SessionEnd::Expired, visit.origin()));
-            if let Some(event) = event {
-                visit.site().signals().send(&event);
-            }
+            let event = |it: &_| series_ended(it, SessionEnd::Expired, visit.origin());
+            flow.announcer().learned(ended.iter().filter_map(event));
             return Ok(Restored::Forgotten);
         }
         if found.judge(&presented, since) == Presented::Stale {
@@ -242,9 +239,10 @@ impl Series {
             visit.site().sessions().cookies().succession().successors(remember_token);
         let Successor { remember_token: next, session } =
             successors.next().ok_or(Rejection::Unavailable)?;
-        let turn = SeriesRotation { series, presented, next: next.validator.digest(), now, since };
+        let rotation =
+            SeriesRotation { series, presented, next: next.validator.digest(), now, since };
         let token = session.clone();
-        match flow.come_back(visit, authenticated, &*self.store, &turn, token).await? {
+        match flow.come_back(visit, authenticated, &*self.store, &rotation, token).await? {
             Return::Begun(active) => Ok(Restored::Begun(next, active)),
             Return::Not(SeriesRotated::SameAgain(current)) => {
                 // Another instance, with another active key, may have been first.
@@ -269,16 +267,12 @@ impl Series {
         found: &SeriesRecord,
         user: &User,
     ) -> Result<Restored, Rejection> {
-        let event = Event::RememberTheft { user: user.id, origin: visit.origin() };
+        let theft = Event::RememberTheft { user: user.id, origin: visit.origin() };
         let mail = flow.notice(visit, &THEFT, user, &user.email)?;
-        let change = flow.change(event).mail([mail]);
-        let ended = change
-            .commit(async |with| self.store.end_series(user.id, &found.series, with).await)
-            .await?;
-        let origin = visit.origin();
-        if let Some(event) = ended.and_then(|it| session_ended(&it, SessionEnd::Theft, origin)) {
-            visit.site().signals().send(&event);
-        }
+        let end = async |with: &Together| self.store.end_series(user.id, &found.series, with).await;
+        let event = |it: &_| series_ended(it, SessionEnd::Theft, visit.origin());
+        let learned = |ended: &Option<_>| ended.as_ref().and_then(event);
+        flow.change(theft).mail([mail]).commit_then(end, learned).await?;
         Ok(Restored::Forgotten)
     }
 }
@@ -347,13 +341,11 @@ impl Sweeping for Series {
             let ended = self.store.delete_expired_series(now, BATCH).await?;
             let count = u64::try_from(ended.len()).unwrap_or(u64::MAX);
             all += count;
-            for series in ended {
-                let origin = Origin::new(now, None);
-                if let Some(event) = session_ended(&series, SessionEnd::Expired, origin) {
-                    announcer.noticed(&event);
-                    all += 1;
-                }
-            }
+            let origin = Origin::new(now, None);
+            let event = |it: &_| series_ended(it, SessionEnd::Expired, origin.clone());
+            let events: Vec<Event> = ended.iter().filter_map(event).collect();
+            all += u64::try_from(events.len()).unwrap_or(u64::MAX);
+            announcer.learned(events);
             if count < u64::from(BATCH) {
                 return Ok(all);
             }
@@ -361,7 +353,8 @@ impl Sweeping for Series {
     }
 }
 
-fn session_ended(ended: &EndedSeries, reason: SessionEnd, origin: Origin) -> Option<Event> {
-    let session = ended.session?;
-    Some(Event::SessionEnded { user: ended.user_id, session, reason, origin })
+/// Returns the event about the session that ended with a series, if one did.
+fn series_ended(ended: &EndedSeries, reason: SessionEnd, origin: Origin) -> Option<Event> {
+    let ended = EndedSession { id: ended.session?, user_id: ended.user_id };
+    Some(session_ended(&ended, reason, origin))
 }

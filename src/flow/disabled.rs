@@ -39,10 +39,10 @@ impl Flow {
         user: &User,
         tally: &Tally,
     ) -> Result<(), Rejection> {
-        let origin = visit.origin();
         let mail = self.notice(visit, &SUBJECT, user, &user.email)?;
-        self.post(mail.with("where", tally.place().to_string()), &origin).await?;
-        visit.site().signals().send(&Event::PasswordDisabled { user: user.id, origin });
-        Ok(())
+        let mail = mail.with("where", tally.place().to_string());
+        let event = Event::PasswordDisabled { user: user.id, origin: visit.origin() };
+        let change = self.change(event).mail([mail]);
+        Ok(change.commit(async |with| self.store.commit(with).await).await?)
     }
 }

@@ -106,6 +106,11 @@ impl Flow {
         Ok(self.hasher.verify(slot, password, stored, &identity).await?)
     }
 
+    /// Returns the announcer, for events that belong to no change.
+    pub fn announcer(&self) -> &Announcer {
+        &self.announcer
+    }
+
     /// Prepares a change in the store. The event is sent once the change is committed.
     pub fn change(&self, event: Event) -> Change {
         self.announcer.change(event)
@@ -129,7 +134,7 @@ impl Flow {
     ///
     /// [`Rejection::Unavailable`] if the store does not answer.
     pub async fn post(&self, mail: NewMail, origin: &Origin) -> Result<(), Rejection> {
-        self.store.push_mail(&mail.asked_by(asker(origin))).await?;
+        self.store.commit(&Together::mail(vec![mail.asked_by(asker(origin))])).await?;
         self.announcer.mail_is_waiting();
         Ok(())
     }

@@ -24,7 +24,7 @@ pub mod username;
 
 pub(crate) use crate::flow::judges::Judges;
 pub(crate) use crate::flow::programs::ProgramLogins;
-pub(crate) use crate::flow::session::{authenticated_event, user_agent};
+pub(crate) use crate::flow::session::{authenticated_event, session_ended, user_agent};
 
 pub use crate::flow::choice::{Choice, Chooser};
 pub use crate::flow::door::Flow;

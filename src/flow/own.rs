@@ -13,7 +13,7 @@ use crate::error::Result;
 use crate::event::{Event, Origin, SessionEnd};
 use crate::flow::access;
 use crate::flow::door::Flow;
-use crate::flow::session::new_session;
+use crate::flow::session::{evicted, new_session, session_ended};
 use crate::rejection::{FieldErrors, Rejection};
 use crate::secret::Secret;
 use crate::session::Active;
@@ -165,8 +165,8 @@ impl Flow {
         visit: &Visit<'_>,
         session: &SessionRecord,
     ) -> Result<bool, Rejection> {
-        let (user, reason, origin) = (session.user_id, SessionEnd::ByUser, visit.origin());
-        let event = Event::SessionEnded { user, session: session.id, reason, origin };
+        let ended = EndedSession { id: session.id, user_id: session.user_id };
+        let event = session_ended(&ended, SessionEnd::ByUser, visit.origin());
         let change = self.change(event);
         Ok(change.commit(async |with| self.store.end_session(&session.digest, with).await).await?)
     }
@@ -191,12 +191,10 @@ impl Flow {
             }
         }
         self.programs.end_others(visit, active).await?;
-        for EndedSession { id, user_id } in self.moments.end_others(&active.record).await? {
-            let (reason, origin) = (SessionEnd::ByUser, visit.origin());
-            let event = Event::SessionEnded { user: user_id, session: id, reason, origin };
-            visit.site().signals().send(&event);
-            ended += 1;
-        }
+        let others = self.moments.end_others(&active.record).await?;
+        ended += u32::try_from(others.len()).unwrap_or(u32::MAX);
+        let event = |it: &EndedSession| session_ended(it, SessionEnd::ByUser, visit.origin());
+        self.announcer.learned(others.iter().map(event));
         Ok(ended)
     }
 
@@ -252,8 +250,8 @@ impl Flow {
         let record = SessionRecord { created_at: before.record.created_at, ..record };
         let nothing = Together::nothing();
         let begun = self.store.begin_session(&record, self.max_sessions, &nothing).await?;
-        if let Some(evicted) = begun {
-            self.tell_evicted(visit, evicted);
+        if let Some(ended) = begun {
+            self.announcer.learned(evicted(visit, &ended));
             visit.site().sessions().become_user(visit.request(), &token, record.user_id)?;
             access::note(visit.request(), &record);
             // The change ended that the browser is remembered.

@@ -43,6 +43,7 @@ struct Held {
 /// A user who is asked for a proof: in a pending login, or in a session.
 ///
 /// The page of a factor begins with it, so that one page serves both. Returned by [`Flow::proving`].
+#[non_exhaustive]
 pub enum Proving<'r> {
     /// A login that lacks a proof.
     Login(Box<PendingLogin>),
@@ -70,7 +71,7 @@ pub struct Attempt {
 }
 
 impl Flow {
-    /// Lets the browser hold a pending login, in place of any other. The visitor stays a guest, and nothing
+    /// Lets the browser hold a pending login, in place of any other, which ends. The visitor stays a guest, and nothing
     /// is stored.
     ///
     /// [`finish`](Self::finish) calls it, so handlers rarely have to.
@@ -79,8 +80,12 @@ impl Flow {
     ///
     /// [`Rejection::Unavailable`] if it cannot be sealed.
     pub async fn hold(&self, visit: &Visit<'_>, pending: &PendingLogin) -> Result<(), Rejection> {
-        self.end_pending(visit).await?;
         let PendingLogin { id, login, required, began_at } = pending;
+        if let Some((_, held)) = visit.site().sessions().held_login::<Held>(visit.request())
+            && held.id != *id
+        {
+            self.end(held.id, visit).await?;
+        }
         let held = |next: Option<&Next>| Held {
             id: *id,
             user: login.user.id,

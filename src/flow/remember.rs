@@ -2,19 +2,20 @@
 
 use crate::crypto::one_time::Token;
 use crate::crypto::remember_token::RememberToken;
-use crate::datastore::RememberStore;
 use crate::datastore::remember::{SeriesRotated, SeriesRotation};
 use crate::datastore::session::SessionRecord;
+use crate::datastore::{RememberStore, Together};
 use crate::error::Result;
 use crate::flow::door::Flow;
 use crate::flow::entry::{Authenticated, Entry};
-use crate::flow::session::{authenticated_event, session_of};
+use crate::flow::session::{authenticated_event, evicted, session_of};
 use crate::rejection::Rejection;
 use crate::session::Active;
 use crate::user::{Method, Proof, Proofs, User};
 use crate::web::visit::Visit;
 
 /// The outcome of the return of a remembered browser.
+#[non_exhaustive]
 pub enum Return {
     /// The session has begun.
     Begun(Box<Active>),
@@ -55,24 +56,27 @@ impl Flow {
         visit: &Visit<'_>,
         authenticated: Authenticated,
         store: &dyn RememberStore,
-        turn: &SeriesRotation,
+        rotation: &SeriesRotation,
         token: Token,
     ) -> Result<Return, Rejection> {
         self.end_pending(visit).await?;
         let event = authenticated_event(visit, &authenticated);
         let Authenticated { user, proofs, .. } = &authenticated;
         let record = SessionRecord {
-            series: Some(turn.series),
+            series: Some(rotation.series),
             ..session_of(visit, user, proofs.clone(), &token)?
         };
-        let change = self.change(event);
-        let turned = change
-            .commit(async |with| store.rotate_series(turn, &record, self.max_sessions, with).await)
-            .await?;
-        let SeriesRotated::Rotated(evicted) = turned else {
-            return Ok(Return::Not(turned));
+        let rotate = async |with: &Together| {
+            store.rotate_series(rotation, &record, self.max_sessions, with).await
         };
-        self.tell_evicted(visit, evicted);
+        let learned = |rotated: &SeriesRotated| match rotated {
+            SeriesRotated::Rotated(ended) => evicted(visit, ended),
+            _ => Vec::new(),
+        };
+        let rotated = self.change(event).commit_then(rotate, learned).await?;
+        if !matches!(rotated, SeriesRotated::Rotated(_)) {
+            return Ok(Return::Not(rotated));
+        }
         self.moments.after_login(&self.attempt_of(visit, &authenticated)).await;
         let user = *authenticated.user;
         Ok(Return::Begun(Box::new(Active { token, record, user })))

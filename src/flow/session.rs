@@ -7,7 +7,7 @@ use crate::crypto::random_uuid;
 use crate::datastore::Together;
 use crate::datastore::session::{EndedSession, SessionRecord};
 use crate::error::Result;
-use crate::event::{Event, SessionEnd};
+use crate::event::{Event, Origin, SessionEnd};
 use crate::flow::access;
 use crate::flow::door::Flow;
 use crate::flow::entry::Authenticated;
@@ -80,7 +80,7 @@ impl Flow {
             self.moments.after_logout(user).await;
             if !is_ended {
                 // It had ended meanwhile, and nothing was committed.
-                visit.site().signals().send(&event);
+                self.announcer.learned([event]);
             }
         }
         // The session's series is gone; this one may be of a user who has no session now.
@@ -99,14 +99,16 @@ impl Flow {
         event: Event,
     ) -> Result<bool, Rejection> {
         self.end_pending(visit).await?;
-        let change = self.change(event);
-        let begun = change
-            .commit(async |with| self.store.begin_session(&record, self.max_sessions, with).await)
-            .await?;
-        let Some(evicted) = begun else {
-            return Ok(false);
+        let begin = async |with: &Together| {
+            self.store.begin_session(&record, self.max_sessions, with).await
         };
-        self.tell_evicted(visit, evicted);
+        let begun = self
+            .change(event)
+            .commit_then(begin, |begun| evicted(visit, begun.iter().flatten()))
+            .await?;
+        if begun.is_none() {
+            return Ok(false);
+        }
         if let Some(before) = visit.active() {
             self.store.end_session(&before.record.digest, &Together::nothing()).await?;
         }
@@ -114,14 +116,20 @@ impl Flow {
         access::note(visit.request(), &record);
         Ok(true)
     }
+}
 
-    pub(super) fn tell_evicted(&self, visit: &Visit<'_>, evicted: Vec<EndedSession>) {
-        for EndedSession { id, user_id } in evicted {
-            let (reason, origin) = (SessionEnd::Evicted, visit.origin());
-            let event = Event::SessionEnded { user: user_id, session: id, reason, origin };
-            visit.site().signals().send(&event);
-        }
-    }
+/// Returns the events about the sessions that ended to make room for a new one.
+pub(super) fn evicted<'s>(
+    visit: &Visit<'_>,
+    ended: impl IntoIterator<Item = &'s EndedSession>,
+) -> Vec<Event> {
+    let event = |it| session_ended(it, SessionEnd::Evicted, visit.origin());
+    ended.into_iter().map(event).collect()
+}
+
+/// Returns the event about the end of a session.
+pub(crate) fn session_ended(ended: &EndedSession, reason: SessionEnd, origin: Origin) -> Event {
+    Event::SessionEnded { user: ended.user_id, session: ended.id, reason, origin }
 }
 
 /// Creates a session and its id for a user with these proofs.

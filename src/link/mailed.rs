@@ -74,6 +74,7 @@ pub trait MailedLink: Send + Sync + Sized + 'static {
 }
 
 /// A valid link.
+#[non_exhaustive]
 pub struct OpenLink {
     /// The token that it carries.
     pub token: Token,

@@ -6,9 +6,9 @@ use rocket::async_trait;
 use uuid::Uuid;
 
 use crate::crypto::random_uuid;
-use crate::datastore::RefreshStore;
-use crate::datastore::refresh::{FamilyRecord, LivesBy, TokenTrace};
+use crate::datastore::refresh::{EndedFamily, FamilyRecord, LivesBy, TokenTrace};
 use crate::datastore::session::SessionRecord;
+use crate::datastore::{RefreshStore, Together};
 use crate::error::Result;
 use crate::event::{Event, Origin, SessionEnd};
 use crate::feature::Announcer;
@@ -38,16 +38,13 @@ impl Begins {
             Some(login) => self.announcer.change(login).and(created),
             None => self.announcer.change(created),
         };
-        let begun = change
-            .commit(async |with| self.store.begin_family(family, self.at_most, with).await)
-            .await?;
-        let Some(evicted) = begun else {
-            return Ok(false);
+        let begin =
+            async |with: &Together| self.store.begin_family(family, self.at_most, with).await;
+        let evicted = |begun: &Option<Vec<EndedFamily>>| {
+            let ended = |it: &EndedFamily| revoked(*it, SessionEnd::Evicted, origin.clone());
+            begun.iter().flatten().map(ended).collect::<Vec<_>>()
         };
-        for family in evicted {
-            self.announcer.noticed(&revoked(family, SessionEnd::Evicted, origin.clone()));
-        }
-        Ok(true)
+        Ok(change.commit_then(begin, evicted).await?.is_some())
     }
 }
 

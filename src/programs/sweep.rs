@@ -26,9 +26,8 @@ pub(crate) async fn sweep(
         let ended = store.delete_expired_families(now, BATCH).await?;
         let count = u64::try_from(ended.len()).unwrap_or(u64::MAX);
         all += count;
-        for family in ended {
-            announcer.noticed(&revoked(family, SessionEnd::Expired, Origin::new(now, None)));
-        }
+        let event = |family| revoked(family, SessionEnd::Expired, Origin::new(now, None));
+        announcer.learned(ended.into_iter().map(event));
         if count < u64::from(BATCH) {
             break;
         }

@@ -7,6 +7,7 @@ use crate::text::Text;
 
 /// An error in one field of a form.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct FieldError {
     /// The name of the field. Empty for an error of the form as a whole.
     pub field: String,

@@ -15,10 +15,10 @@ use rocket::tokio::time::sleep;
 use crate::clock::{Clock, Timestamp};
 use crate::config::SessionConfig;
 use crate::datastore::UserDatastore;
-use crate::datastore::session::EndedSession;
 use crate::error::Result;
-use crate::event::{Event, Origin, SessionEnd};
+use crate::event::{Origin, SessionEnd};
 use crate::feature::{Announcer, Sweeping};
+use crate::flow::session_ended;
 use crate::security::survey::Survey;
 
 /// How often it runs.
@@ -94,11 +94,9 @@ impl Housekeeping {
         loop {
             let ended = self.store.delete_ended_sessions(idle, begun, BATCH).await?;
             let count = u64::try_from(ended.len()).unwrap_or(u64::MAX);
-            for EndedSession { id, user_id } in ended {
-                let (reason, origin) = (SessionEnd::Expired, Origin::new(now, None));
-                let event = Event::SessionEnded { user: user_id, session: id, reason, origin };
-                self.announcer.noticed(&event);
-            }
+            let origin = Origin::new(now, None);
+            let event = |it: &_| session_ended(it, SessionEnd::Expired, origin.clone());
+            self.announcer.learned(ended.iter().map(event));
             all += count;
             if count < u64::from(BATCH) {
                 return Ok(all);

@@ -25,6 +25,7 @@ pub enum Current {
 }
 
 /// A live session.
+#[non_exhaustive]
 pub struct Active {
     /// The id in the cookie.
     pub token: Token,

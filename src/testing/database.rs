@@ -21,6 +21,9 @@ use crate::testing::server::{
 /// The name of the file of a SQLite database.
 const FILE: &str = "security.sqlite";
 
+/// How many seconds a test waits for the database. A machine that runs many tests may stop for a while.
+const CONNECT_TIMEOUT: u64 = 10;
+
 /// A fresh database, which is dropped with this value.
 ///
 /// It is a SQLite file in a temporary folder, unless the environment names a server:
@@ -108,6 +111,7 @@ impl TestDatabase {
         figment
             .merge(("databases.security.url", &self.url))
             .join(Serialized::default("databases.security.max_connections", 8))
+            .join(Serialized::default("databases.security.connect_timeout", CONNECT_TIMEOUT))
             .merge(("databases.security.transaction_pooling", has_transaction_pooling()))
             .merge(("security.keys", &self.keys))
     }

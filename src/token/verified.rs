@@ -11,6 +11,7 @@ use crate::token::claims::Standard;
 use crate::token::kind::TokenKind;
 
 /// A token of the kind `K` that was verified, with claims of the application's own.
+#[non_exhaustive]
 pub struct VerifiedToken<C, K> {
     /// The claims of the application's own.
     pub claims: C,

@@ -8,18 +8,17 @@ use uuid::Uuid;
 use crate::clock::Timestamp;
 use crate::datastore::memory::rows::Queued;
 use crate::datastore::memory::store::{Content, MemoryDatastore, duplicate, orphan};
-use crate::datastore::outbox::{ListedMail, NewMail, OutboxAdmin, OutboxMail, OutboxStore};
+use crate::datastore::outbox::{ListedMail, OutboxAdmin, OutboxMail, OutboxStore};
 use crate::datastore::together::Together;
 use crate::error::{Error, Result};
 use crate::user::UserId;
 
 #[async_trait]
 impl OutboxStore for MemoryDatastore {
-    async fn push_mail(&self, mail: &NewMail) -> Result<()> {
+    async fn commit(&self, together: &Together) -> Result<()> {
         let mut content = self.lock();
-        let together = Together::mail(vec![mail.clone()]);
-        content.check_together(&together, |id| content.users.contains_key(&id))?;
-        content.push_all(&together);
+        content.check_together(together, |id| content.users.contains_key(&id))?;
+        content.push_all(together);
         Ok(())
     }
 

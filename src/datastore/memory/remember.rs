@@ -43,20 +43,20 @@ impl RememberStore for MemoryDatastore {
 
     async fn rotate_series(
         &self,
-        turn: &SeriesRotation,
+        rotation: &SeriesRotation,
         session: &SessionRecord,
         max_per_user: u32,
         together: &Together,
     ) -> Result<SeriesRotated> {
         let mut content = self.lock();
         let is_theirs = |found: &&SeriesRecord| {
-            let is_alive = found.expires_at > turn.now && found.epoch == session.epoch;
+            let is_alive = found.expires_at > rotation.now && found.epoch == session.epoch;
             found.user_id == session.user_id && is_alive
         };
-        let Some(found) = content.series.get(&turn.series).filter(is_theirs) else {
+        let Some(found) = content.series.get(&rotation.series).filter(is_theirs) else {
             return Ok(SeriesRotated::Unknown);
         };
-        match found.judge(&turn.presented, turn.since) {
+        match found.judge(&rotation.presented, rotation.since) {
             Presented::Previous => return Ok(SeriesRotated::SameAgain(found.validator)),
             Presented::Stale => return Ok(SeriesRotated::Stale),
             Presented::Current => {}
@@ -65,10 +65,10 @@ impl RememberStore for MemoryDatastore {
             return Ok(SeriesRotated::Unknown);
         }
         content.check_together(together, |id| content.users.contains_key(&id))?;
-        if let Some(found) = content.series.get_mut(&turn.series) {
-            found.previous = Some(turn.presented);
-            found.validator = turn.next;
-            found.rotated_at = turn.now;
+        if let Some(found) = content.series.get_mut(&rotation.series) {
+            found.previous = Some(rotation.presented);
+            found.validator = rotation.next;
+            found.rotated_at = rotation.now;
         }
         let evicted = content.begin_session(session, max_per_user);
         content.push_all(together);

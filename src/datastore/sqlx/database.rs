@@ -20,7 +20,7 @@ use crate::crypto::random_bytes;
 use crate::datastore::sqlx::dialect::Dialect;
 use crate::datastore::sqlx::fault::{failed, is_harmless, judge, uncertain};
 use crate::datastore::sqlx::name::DatabaseName;
-use crate::datastore::sqlx::pool::SqlxPool;
+use crate::datastore::sqlx::pool::{CONNECT_TIMEOUT, SqlxPool};
 use crate::datastore::sqlx::transaction::Lease;
 use crate::datastore::sqlx::words::Words;
 use crate::deadline::until_deadline;
@@ -32,12 +32,15 @@ const REPETITIONS: u32 = 3;
 /// The longest pause before the first repetition. It doubles with each one.
 const PAUSE: Duration = Duration::from_millis(20);
 
+/// How much longer a request waits for its statements in all than for a connection.
+const GRACE: Duration = Duration::from_millis(500);
+
 /// Compiles a body once for each driver, with `$database` to run single statements, and repeats it as long as
 /// it had no effect.
 macro_rules! on_database {
     ($store:expr, |$database:ident| $body:expr) => {
         on_each!($store, |$database| {
-            crate::datastore::sqlx::database::within_limit(async {
+            crate::datastore::sqlx::database::within_limit($database.limit(), async {
                 let mut repetition = crate::datastore::sqlx::database::Repetition::default();
                 loop {
                     match async { $body }.await {
@@ -110,8 +113,12 @@ macro_rules! in_batches {
 pub(super) const BATCH: u32 = 200;
 
 /// Fails an operation, including its repetitions, that takes too long.
-pub(super) async fn within_limit<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
-    until_deadline(work).await.unwrap_or_else(|| Err(Error::store("it took too long to answer")))
+pub(super) async fn within_limit<T>(
+    limit: Duration,
+    work: impl Future<Output = Result<T>>,
+) -> Result<T> {
+    let outcome = until_deadline(limit, work).await;
+    outcome.unwrap_or_else(|| Err(Error::store("it took too long to answer")))
 }
 
 /// Counts the repetitions of an operation.
@@ -140,11 +147,22 @@ impl Repetition {
 pub(super) struct Database<DB: ::sqlx::Database> {
     pool: SqlxPool<DB>,
     words: Arc<Words>,
+    wait: Duration,
 }
 
 impl<DB: Dialect> Database<DB> {
     pub(super) fn new(pool: SqlxPool<DB>) -> Self {
-        Self { pool, words: Arc::new(Words::new()) }
+        Self { pool, words: Arc::new(Words::new()), wait: CONNECT_TIMEOUT }
+    }
+
+    /// Sets how long a request waits for a connection.
+    pub(super) fn waiting(self, wait: Duration) -> Self {
+        Self { wait, ..self }
+    }
+
+    /// Returns how long a request waits for the database in all.
+    pub(super) fn limit(&self) -> Duration {
+        self.wait + GRACE
     }
 
     pub(super) fn with_table_prefix(self, prefix: &str) -> Self {
@@ -257,7 +275,7 @@ where
 
 impl<DB: ::sqlx::Database> Clone for Database<DB> {
     fn clone(&self) -> Self {
-        Self { pool: self.pool.clone(), words: Arc::clone(&self.words) }
+        Self { pool: self.pool.clone(), words: Arc::clone(&self.words), wait: self.wait }
     }
 }
 

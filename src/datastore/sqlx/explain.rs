@@ -33,7 +33,7 @@ use crate::datastore::sqlx::refresh::{
     FIND_ROTATED_FAMILY, FIND_USER_BEARER, LIST_FAMILIES, ROTATE_FAMILY,
 };
 use crate::datastore::sqlx::remember::{
-    CREATE_SERIES, DELETE_SERIES_OF, FIND_OTHER_SERIES, FIND_SERIES, FIND_SERIES_TO_TURN,
+    CREATE_SERIES, DELETE_SERIES_OF, FIND_OTHER_SERIES, FIND_SERIES, FIND_SERIES_TO_ROTATE,
     NAME_NO_SERIES, NAME_NO_SERIES_IN_FAMILIES, ROTATE_SERIES,
 };
 use crate::datastore::sqlx::rows::FIND_USER;
@@ -191,7 +191,7 @@ async fn every_statement_that_a_request_waits_for_uses_an_index() {
                 DELETE_SERIES_OF(digest, id);
                 CREATE_SERIES(other, other, other, text, now, now, now, id, zero, some);
                 FIND_SERIES(digest);
-                FIND_SERIES_TO_TURN(digest);
+                FIND_SERIES_TO_ROTATE(digest);
                 ROTATE_SERIES(other, other, now, digest, id, zero, digest, now);
                 FIND_OTHER_SERIES(id, digest);
                 NAME_NO_SERIES(digest);

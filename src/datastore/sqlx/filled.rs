@@ -147,7 +147,7 @@ pub(super) async fn fill(store: &SqlxDatastore, now: Timestamp) -> (User, Digest
         let mail =
             NewMail::new(&crate::text::Text::new("welcome", "Welcome"), &user.email, at).unwrap();
         let mail = mail.concerns(Addressee::User(user.id)).link("confirm", Span::hours(1));
-        store.push_mail(&mail).await.unwrap();
+        store.commit(&Together::mail(vec![mail])).await.unwrap();
         store.count_event(&digest, 5, TimeDelta::hours(1), now).await.unwrap();
         last = Some((user, digest));
     }

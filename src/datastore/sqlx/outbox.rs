@@ -134,10 +134,9 @@ const DELETE_MAIL: &str = "DELETE FROM security_outbox WHERE id = ?";
 
 #[async_trait]
 impl OutboxStore for SqlxDatastore {
-    async fn push_mail(&self, mail: &NewMail) -> Result<()> {
-        let together = Together::mail(vec![mail.clone()]);
+    async fn commit(&self, together: &Together) -> Result<()> {
         in_transaction!(self, |transaction| {
-            push_all!(transaction, &together);
+            push_all!(transaction, together);
             transaction.keep();
             Ok(())
         })

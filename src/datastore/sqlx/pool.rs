@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rocket::async_trait;
@@ -9,7 +10,7 @@ use rocket::figment::Figment;
 use rocket::tokio::time::{sleep, timeout};
 use rocket_db_pools::{Config, Error};
 use sqlx::pool::{PoolConnection, PoolOptions};
-use sqlx::{ConnectOptions, Connection, Database, Executor};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Database, Executor};
 
 /// A pool of sqlx 0.9 for `rocket_db_pools`. The framework uses the same type.
 ///
@@ -59,8 +60,8 @@ where
     pub async fn open(url: &str, max_connections: u32) -> crate::error::Result<Self> {
         let figment = Figment::from(("url", url))
             .merge(("max_connections", max_connections))
-            .merge(("connect_timeout", CONNECT_TIMEOUT));
-        let pool = open(&figment, DB::SESSION).await;
+            .merge(("connect_timeout", CONNECT_TIMEOUT.as_secs()));
+        let pool = open(&figment, DB::session(CONNECT_TIMEOUT)).await;
         pool.map_err(|fault| {
             crate::error::Error::store(format!("the database cannot be opened: {}", why(&fault)))
         })
@@ -79,9 +80,9 @@ impl<DB: Database> fmt::Debug for SqlxPool<DB> {
     }
 }
 
-/// How many seconds a caller waits for a connection: a store that is down has to be reported within
-/// three.
-pub(super) const CONNECT_TIMEOUT: u64 = 2;
+/// How long a caller waits for a connection, unless `connect_timeout` is set: a store that is down has to be
+/// reported within three seconds.
+pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How often it is tried, and with what pause, while another process opens the same new file.
 const BUSY_ATTEMPTS: u32 = 40;
@@ -98,9 +99,11 @@ pub trait Backend: Database {
     /// How long a connection is used. If the server has moved, the pool follows it within this time.
     const MAX_LIFETIME: Option<Duration> = Some(Duration::from_secs(1_800));
 
-    /// The statements that run once on each connection of a pool that is opened here. They limit how long a
-    /// statement may keep the server busy after its caller has given up.
-    const SESSION: &'static [&'static str] = &[];
+    /// Returns the statements that run once on each connection of a pool that is opened here. They limit how
+    /// long a statement may keep the server busy after its caller, who waits for `wait`, has given up.
+    fn session(_wait: Duration) -> Vec<String> {
+        Vec::new()
+    }
 
     /// Sets the options that every connection needs.
     fn tune(options: Options<Self>) -> Options<Self>;
@@ -184,11 +187,14 @@ pub(super) fn is_in_memory(options: &Options<sqlx::Sqlite>) -> bool {
 
 #[cfg(feature = "postgres")]
 impl Backend for sqlx::Postgres {
-    const SESSION: &'static [&'static str] = &[
-        "SET lock_timeout = '2s'",
-        "SET statement_timeout = '3s'",
-        "SET idle_in_transaction_session_timeout = '10s'",
-    ];
+    fn session(wait: Duration) -> Vec<String> {
+        let wait = wait.as_secs();
+        vec![
+            format!("SET lock_timeout = '{wait}s'"),
+            format!("SET statement_timeout = '{}s'", wait.saturating_add(1)),
+            format!("SET idle_in_transaction_session_timeout = '{}s'", wait.saturating_add(8)),
+        ]
+    }
 
     /// Omits the parameter `extra_float_digits`, which PgBouncer refuses, and sets the name of the
     /// application, which operators see on the server.
@@ -205,11 +211,14 @@ impl Backend for sqlx::Postgres {
 impl Backend for sqlx::MySql {
     /// Also sets the isolation level that is used with the other two databases: MySQL's default would lock
     /// gaps, and concurrent operations of ours would deadlock.
-    const SESSION: &'static [&'static str] = &[
-        "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
-        "SET SESSION innodb_lock_wait_timeout = 2",
-        "SET SESSION lock_wait_timeout = 2",
-    ];
+    fn session(wait: Duration) -> Vec<String> {
+        let wait = wait.as_secs().max(1);
+        vec![
+            "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED".to_owned(),
+            format!("SET SESSION innodb_lock_wait_timeout = {wait}"),
+            format!("SET SESSION lock_wait_timeout = {wait}"),
+        ]
+    }
 
     /// Connections use UTC and UTF-8, which are the driver's defaults.
     fn tune(options: Options<Self>) -> Options<Self> {
@@ -220,18 +229,20 @@ impl Backend for sqlx::MySql {
 /// Opens a pool whose connections first run the statements in `session`.
 pub(super) async fn open<DB>(
     figment: &Figment,
-    session: &'static [&'static str],
+    session: Vec<String>,
 ) -> Result<SqlxPool<DB>, Error<sqlx::Error>>
 where
     DB: Backend,
     Options<DB>: FromStr<Err = sqlx::Error>,
     for<'c> &'c mut DB::Connection: Executor<'c, Database = DB>,
 {
+    let session: Arc<[String]> = session.into();
     let pool_options = |options: PoolOptions<DB>| {
         options.after_connect(move |connection, _| {
+            let session = Arc::clone(&session);
             Box::pin(async move {
-                for statement in session {
-                    connection.execute(*statement).await?;
+                for statement in &*session {
+                    connection.execute(AssertSqlSafe(statement.as_str())).await?;
                 }
                 Ok(())
             })
@@ -261,12 +272,12 @@ where
         .idle_timeout(config.idle_timeout.map(Duration::from_secs))
         .max_lifetime(DB::MAX_LIFETIME);
     let pool_options = change(pool_options);
-    let mut patience = BUSY_ATTEMPTS;
+    let mut attempts_left = BUSY_ATTEMPTS;
     loop {
         match pool_options.clone().connect_with(options.clone()).await {
             Ok(pool) => return Ok(SqlxPool(pool)),
-            Err(fault) if patience > 0 && DB::is_busy(&fault) => {
-                patience -= 1;
+            Err(fault) if attempts_left > 0 && DB::is_busy(&fault) => {
+                attempts_left -= 1;
                 sleep(BUSY_PAUSE).await;
             }
             // The pool has tried several times and does not report why it failed.

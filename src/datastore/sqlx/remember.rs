@@ -38,7 +38,7 @@ pub(super) const FIND_SERIES: &str = select_user!(
 );
 
 /// Finds and locks a series for its rotation: no other transaction rotates or ends it meanwhile.
-pub(super) const FIND_SERIES_TO_TURN: &str = "
+pub(super) const FIND_SERIES_TO_ROTATE: &str = "
     SELECT series, user_id AS series_user_id, epoch AS series_epoch, validator, previous,
            proofs AS series_proofs, created_at AS series_created_at, rotated_at, expires_at AS series_expires_at
     FROM security_remember WHERE series = ? FOR UPDATE";
@@ -139,7 +139,7 @@ impl RememberStore for SqlxDatastore {
 
     async fn rotate_series(
         &self,
-        turn: &SeriesRotation,
+        rotation: &SeriesRotation,
         session: &SessionRecord,
         max_per_user: u32,
         together: &Together,
@@ -150,19 +150,20 @@ impl RememberStore for SqlxDatastore {
             transaction.execute(lock).await?;
             let rotate = transaction
                 .query(ROTATE_SERIES)
-                .bind(turn.presented.as_bytes().to_vec())
-                .bind(turn.next.as_bytes().to_vec())
-                .bind(turn.now)
-                .bind(turn.series.as_bytes().to_vec())
+                .bind(rotation.presented.as_bytes().to_vec())
+                .bind(rotation.next.as_bytes().to_vec())
+                .bind(rotation.now)
+                .bind(rotation.series.as_bytes().to_vec())
                 .bind(user)
                 .bind(session.epoch)
-                .bind(turn.presented.as_bytes().to_vec())
-                .bind(turn.now);
+                .bind(rotation.presented.as_bytes().to_vec())
+                .bind(rotation.now);
             if transaction.execute(rotate).await? == 0 {
-                let find =
-                    transaction.query_as(FIND_SERIES_TO_TURN).bind(turn.series.as_bytes().to_vec());
+                let find = transaction
+                    .query_as(FIND_SERIES_TO_ROTATE)
+                    .bind(rotation.series.as_bytes().to_vec());
                 let found: Option<SeriesRow> = transaction.fetch_optional(find).await?;
-                return Ok(judge(found.map(SeriesRow::read).transpose()?, turn, session));
+                return Ok(judge(found.map(SeriesRow::read).transpose()?, rotation, session));
             }
             let begun = begin_session!(transaction, session, max_per_user, ends_replaced: false);
             let Some(evicted) = begun else {
@@ -243,17 +244,17 @@ impl RememberStore for SqlxDatastore {
 /// Returns why a series could not be rotated.
 fn judge(
     found: Option<SeriesRecord>,
-    turn: &SeriesRotation,
+    rotation: &SeriesRotation,
     session: &SessionRecord,
 ) -> SeriesRotated {
     let is_theirs = |found: &SeriesRecord| {
-        let is_alive = found.expires_at > turn.now && found.epoch == session.epoch;
+        let is_alive = found.expires_at > rotation.now && found.epoch == session.epoch;
         found.user_id == session.user_id && is_alive
     };
     let Some(found) = found.filter(is_theirs) else {
         return SeriesRotated::Unknown;
     };
-    match found.judge(&turn.presented, turn.since) {
+    match found.judge(&rotation.presented, rotation.since) {
         Presented::Previous => SeriesRotated::SameAgain(found.validator),
         Presented::Stale => SeriesRotated::Stale,
         // It was not the current validator a moment ago, and no rotation is ever undone.

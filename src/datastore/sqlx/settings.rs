@@ -1,6 +1,7 @@
 //! `[default.databases.security]`: its keys, and the pool that it describes.
 
 use std::num::NonZeroUsize;
+use std::time::Duration;
 
 use rocket::figment::Figment;
 use rocket::figment::providers::Serialized;
@@ -227,8 +228,14 @@ pub(super) fn with_pool_defaults(figment: &Figment, url: &str) -> Figment {
         .focus("databases.security")
         // Not as pairs, which would apply in every profile and override what a file sets.
         .join(Serialized::default("max_connections", workers * 4))
-        .join(Serialized::default("connect_timeout", pool::CONNECT_TIMEOUT))
+        .join(Serialized::default("connect_timeout", pool::CONNECT_TIMEOUT.as_secs()))
         .merge(("url", url))
+}
+
+/// Returns how long a request waits for a connection.
+pub(super) fn connect_timeout(figment: &Figment) -> Duration {
+    let seconds = figment.extract_inner("connect_timeout");
+    seconds.map_or(pool::CONNECT_TIMEOUT, Duration::from_secs)
 }
 
 /// Opens a pool whose connections belong to the framework alone. The statements that run on each new
@@ -239,7 +246,10 @@ where
     <DB::Connection as ::sqlx::Connection>::Options: std::str::FromStr<Err = ::sqlx::Error>,
     for<'c> &'c mut DB::Connection: ::sqlx::Executor<'c, Database = DB>,
 {
-    let session = if settings.transaction_pooling { &[] } else { DB::SESSION };
+    let session = match settings.transaction_pooling {
+        true => Vec::new(),
+        false => DB::session(connect_timeout(figment)),
+    };
     pool::open(figment, session).await.map_err(|fault| {
         Error::rocket_config(
             DATABASE_KEY,
@@ -272,6 +282,6 @@ mod tests {
             assert_eq!(pool_of(&toml), (3, 1), "{profile}");
         }
         let toml = "[default]\nworkers = 5\n[default.databases.security]\nmin_connections = 1";
-        assert_eq!(pool_of(toml), (20, pool::CONNECT_TIMEOUT));
+        assert_eq!(pool_of(toml), (20, pool::CONNECT_TIMEOUT.as_secs()));
     }
 }

@@ -8,8 +8,8 @@ use crate::datastore::sqlx::migrations;
 use crate::datastore::sqlx::name::DatabaseName;
 use crate::datastore::sqlx::pool::SqlxPool;
 use crate::datastore::sqlx::settings::{
-    DatabaseSettings, check_settings, check_table_prefix, database_url, open, unknown_scheme,
-    with_pool_defaults,
+    DatabaseSettings, check_settings, check_table_prefix, connect_timeout, database_url, open,
+    unknown_scheme, with_pool_defaults,
 };
 use crate::datastore::together::StoreConnection;
 use crate::error::Result;
@@ -107,6 +107,8 @@ impl SqlxDatastore {
             "mysql" | "mariadb" => Self::mysql(open(&pool_figment, &settings).await?),
             scheme => return Err(unknown_scheme(scheme)),
         };
+        let wait = connect_timeout(&pool_figment);
+        let store = Self { database: map_each!(store, |database| database.waiting(wait)) };
         let store =
             if settings.transaction_pooling { store.with_transaction_pooling() } else { store };
         match &settings.table_prefix {

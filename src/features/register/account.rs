@@ -136,15 +136,12 @@ impl Applicant<'_> {
                 return Ok(());
             }
         }
-        self.visit.site().signals().send(&event(false));
-        if !self.may_mail {
-            return Ok(());
-        }
-        let notice =
-            self.mail(&Text::new("welcome_existing", "You already have an account"), user.id)?;
+        let subject = Text::new("welcome_existing", "You already have an account");
         // The address is spelled as in the account: to some mail servers another spelling is
         // another mailbox.
-        self.flow.post(notice.concerns(Addressee::Holder), &self.visit.origin()).await
+        let notice = self.mail(&subject, user.id)?.concerns(Addressee::Holder);
+        let change = self.flow.change(event(false)).mail(self.may_mail.then_some(notice));
+        Ok(change.commit(async |with| self.flow.store().commit(with).await).await?)
     }
 
     /// Returns what is committed with the registration of an account. Mail goes to the address as the account

@@ -10,8 +10,8 @@ use crate::datastore::user::UserChange;
 use crate::datastore::{Together, UserDatastore};
 use crate::testing::contract::makers::{
     assert_refused, at, begin, change, confirmed_user, consume, create, email, find, find_named,
-    find_session, find_token, hash, mail, outbox, session_of, some_user_id, token_for, token_of,
-    user, user_named, username,
+    find_session, find_token, hash, mail, outbox, push, session_of, some_user_id, token_for,
+    token_of, user, user_named, username,
 };
 use crate::testing::contract::run::{CALLERS, all_at_once};
 use crate::user::User;
@@ -233,7 +233,7 @@ pub async fn a_change_that_takes_back_ends_later_lasting_tokens_and_their_mail(
     let [before, after, of_bob] =
         [written(&ann, at(1)), written(&ann, at(3)), written(&bob, at(3))];
     for mail in [&before, &after, &of_bob] {
-        store.push_mail(mail).await.unwrap();
+        push(store, mail).await;
     }
     let change = change(|it| it.ends_lasting_after = Some(used.asked_at));
     let nothing = Together::nothing();

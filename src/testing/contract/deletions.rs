@@ -8,7 +8,7 @@ use crate::datastore::user::UserChange;
 use crate::datastore::{Together, UserDatastore};
 use crate::testing::contract::makers::{
     at, begin, consume, contested, create, find, find_session, find_token, grant, hash, mail,
-    outbox, role_name, session_of, some_user_id, token_for, token_of, user,
+    outbox, push, role_name, session_of, some_user_id, token_for, token_of, user,
 };
 use crate::testing::contract::run::{CALLERS, all_at_once, count};
 
@@ -33,7 +33,7 @@ pub async fn a_deleted_user_takes_everything_along(store: &Arc<impl UserDatastor
         let mail = NewMail { addressee: Addressee::User(user.id), ..mail(user.email.as_str()) };
         begin(store, &session).await;
         create(store, &token).await;
-        store.push_mail(&mail).await.unwrap();
+        push(store, &mail).await;
         grant(store, user, &["admin"]).await;
         kept.push((user.id, session, token, mail.id));
     }
@@ -190,7 +190,7 @@ pub async fn a_deletion_takes_along_the_mail_that_workers_are_fetching(
     let id = user(store, "ann@example.org").await.id;
     for _ in 0..CALLERS {
         let mail = NewMail { addressee: Addressee::User(id), ..mail("ann@example.org") };
-        store.push_mail(&mail).await.unwrap();
+        push(store, &mail).await;
     }
     let deletes = CALLERS / 2;
     all_at_once(store, CALLERS, move |store, number| async move {

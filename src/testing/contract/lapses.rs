@@ -13,7 +13,8 @@ use crate::datastore::user::{NewUser, UserChange};
 use crate::datastore::{LapseStore, Together, UserDatastore};
 use crate::testing::contract::makers::{
     at, begin, confirmed_user, contested, create, find, find_session, find_token, foreign, hash,
-    mail, new_user, outbox, push_mail_of, session_of, some_user_id, token_for, token_of, user,
+    mail, new_user, outbox, push, push_mail_of, session_of, some_user_id, token_for, token_of,
+    user,
 };
 use crate::testing::contract::run::{CALLERS, all_at_once, count};
 use crate::user::User;
@@ -160,7 +161,7 @@ pub async fn a_closed_user_stays_while_something_leads_back(
     stays(199).await;
     let mail = mail("ann@example.org").concerns(Addressee::User(ann.id));
     let waits = mail.lasting_link("way_back", Span::hours(1));
-    store.push_mail(&waits).await.unwrap();
+    push(store, &waits).await;
     stays(200).await;
     assert_eq!(store.lease_mail(at(300), at(400), 10).await.unwrap().len(), 1);
     stays(300).await;

@@ -206,9 +206,14 @@ pub(super) async fn create(store: &Arc<impl UserDatastore>, token: &OneTimeToken
 }
 
 /// Stores the mail of a token: a lasting token is created only for a waiting mail.
+/// Puts a mail into the outbox that belongs to no change.
+pub(super) async fn push(store: &Arc<impl UserDatastore>, mail: &NewMail) {
+    store.commit(&Together::mail(vec![mail.clone()])).await.unwrap();
+}
+
 pub(super) async fn push_mail_of(store: &Arc<impl UserDatastore>, token: &OneTimeToken) {
     let waits = NewMail { id: token.mail_id, ..mail("waits@example.org") };
-    store.push_mail(&waits).await.unwrap();
+    push(store, &waits).await;
 }
 
 pub(super) async fn find_token(

@@ -9,7 +9,7 @@ use crate::config::Span;
 use crate::crypto::random_uuid;
 use crate::datastore::UserDatastore;
 use crate::datastore::outbox::{Addressee, Asker, NewLink, NewMail};
-use crate::testing::contract::makers::{at, mail, outbox, user};
+use crate::testing::contract::makers::{at, mail, outbox, push, user};
 use crate::testing::contract::run::{CALLERS, all_at_once};
 use crate::user::User;
 
@@ -60,7 +60,7 @@ pub async fn a_mail_is_handed_out_as_written(store: &Arc<impl UserDatastore>) {
             created_at: at(1) + TimeDelta::microseconds(1),
             ..mail("Ann@example.org")
         };
-        store.push_mail(&written).await.unwrap();
+        push(store, &written).await;
         let leased = store.lease_mail(at(2), at(600), 10).await.unwrap();
         assert_eq!(leased.len(), 1);
         assert_eq!(leased[0].mail, written);
@@ -85,7 +85,7 @@ pub async fn mail_that_tells_of_an_account_is_handed_out_before_what_strangers_a
     ];
     let urgent = [of_ann(2), of_ann(3).lasting_link("undo", Span::hours(1))];
     for mail in asked_for.iter().chain(&urgent) {
-        store.push_mail(mail).await.unwrap();
+        push(store, mail).await;
     }
     for mail in &urgent {
         let leased = store.lease_mail(at(5), at(600), 1).await.unwrap();
@@ -100,7 +100,7 @@ pub async fn a_mail_without_user_and_link_is_handed_out_as_written(
 ) {
     for addressee in [Addressee::Address, Addressee::Holder] {
         let written = NewMail { addressee, ..mail("nobody@example.org") };
-        store.push_mail(&written).await.unwrap();
+        push(store, &written).await;
         let leased = store.lease_mail(at(2), at(600), 10).await.unwrap();
         assert_eq!(leased.len(), 1);
         assert_eq!(leased[0].mail, written);
@@ -112,7 +112,7 @@ pub async fn a_newer_link_takes_the_place_of_one_that_waits(store: &Arc<impl Use
     let ann = user(store, "ann@example.org").await;
     let to = |address: &str| mail(address).link("reset", hour);
     let being_sent = to("ann@example.org");
-    store.push_mail(&being_sent).await.unwrap();
+    push(store, &being_sent).await;
     assert_eq!(store.lease_mail(at(1), at(60), 1).await.unwrap().len(), 1);
     let (older, newest) = (to("ann@example.org"), to("ann@example.org"));
     let others = [
@@ -121,25 +121,25 @@ pub async fn a_newer_link_takes_the_place_of_one_that_waits(store: &Arc<impl Use
         mail("ann@example.org").lasting_link("reset", hour),
         mail("ann@example.org"),
     ];
-    store.push_mail(&older).await.unwrap();
+    push(store, &older).await;
     for other in &others {
-        store.push_mail(other).await.unwrap();
+        push(store, other).await;
     }
-    store.push_mail(&newest).await.unwrap();
+    push(store, &newest).await;
     let mut expected: BTreeSet<_> = others.iter().map(|mail| mail.id).collect();
     expected.extend([being_sent.id, newest.id]);
     assert_eq!(outbox(store).await, expected);
     let about = |user: &User| to("new@example.org").concerns(Addressee::User(user.id));
     let (of_ann, of_bob) = (about(&ann), about(&user(store, "bob@example.org").await));
     for mail in [&of_ann, &of_bob] {
-        store.push_mail(mail).await.unwrap();
+        push(store, mail).await;
     }
     expected.extend([of_ann.id, of_bob.id]);
     assert_eq!(outbox(store).await, expected);
 }
 
 pub async fn a_mail_is_hidden_while_it_is_leased(store: &Arc<impl UserDatastore>) {
-    store.push_mail(&mail("ann@example.org")).await.unwrap();
+    push(store, &mail("ann@example.org")).await;
     let lease = async |now, until| {
         let leased = store.lease_mail(now, until, 10).await.unwrap();
         leased.first().map(|leased| leased.attempts)
@@ -154,7 +154,7 @@ pub async fn a_mail_is_hidden_while_it_is_leased(store: &Arc<impl UserDatastore>
 
 pub async fn a_renewed_lease_hides_its_mail_for_longer(store: &Arc<impl UserDatastore>) {
     let mail = mail("ann@example.org");
-    store.push_mail(&mail).await.unwrap();
+    push(store, &mail).await;
     let lease = async |now| {
         let leased = store.lease_mail(now, now + TimeDelta::seconds(60), 10).await.unwrap();
         leased.first().map(|leased| leased.attempts)
@@ -170,12 +170,12 @@ pub async fn a_lease_that_is_over_is_not_renewed(store: &Arc<impl UserDatastore>
     let [postponed, given_up, waiting] =
         ["ann@example.org", "bob@example.org", "eve@example.org"].map(mail);
     for mail in [&postponed, &given_up] {
-        store.push_mail(mail).await.unwrap();
+        push(store, mail).await;
     }
     assert_eq!(store.lease_mail(at(1), at(60), 10).await.unwrap().len(), 2);
     store.postpone_mail(postponed.id, Some(at(10)), "421 busy").await.unwrap();
     store.postpone_mail(given_up.id, None, "550 no such mailbox").await.unwrap();
-    store.push_mail(&waiting).await.unwrap();
+    push(store, &waiting).await;
     for mail in [&postponed, &given_up, &waiting] {
         store.renew_lease(mail.id, at(600)).await.unwrap();
     }
@@ -189,7 +189,7 @@ pub async fn no_more_mail_is_handed_out_than_asked_for(store: &Arc<impl UserData
     let mut written = BTreeSet::new();
     for _ in 0..5 {
         let mail = mail("ann@example.org");
-        store.push_mail(&mail).await.unwrap();
+        push(store, &mail).await;
         written.insert(mail.id);
     }
     let mut sizes = Vec::new();
@@ -207,7 +207,7 @@ pub async fn of_parallel_workers_one_gets_a_mail(store: &Arc<impl UserDatastore>
     let mut written = BTreeSet::new();
     for _ in 0..100 {
         let mail = mail("ann@example.org");
-        store.push_mail(&mail).await.unwrap();
+        push(store, &mail).await;
         written.insert(mail.id);
     }
     let answers = all_at_once(store, CALLERS, |store, _| async move {
@@ -229,7 +229,7 @@ pub async fn of_parallel_workers_one_gets_a_mail(store: &Arc<impl UserDatastore>
 
 pub async fn of_parallel_workers_one_takes_over_from_the_dead(store: &Arc<impl UserDatastore>) {
     let mail = mail("ann@example.org");
-    store.push_mail(&mail).await.unwrap();
+    push(store, &mail).await;
     assert_eq!(store.lease_mail(at(1), at(60), 10).await.unwrap().len(), 1);
     let answers = all_at_once(store, CALLERS, |store, _| async move {
         store.lease_mail(at(61), at(120), 10).await.unwrap()
@@ -242,8 +242,8 @@ pub async fn of_parallel_workers_one_takes_over_from_the_dead(store: &Arc<impl U
 
 pub async fn a_delivered_mail_is_gone(store: &Arc<impl UserDatastore>) {
     let (delivered, other) = (mail("ann@example.org"), mail("bob@example.org"));
-    store.push_mail(&delivered).await.unwrap();
-    store.push_mail(&other).await.unwrap();
+    push(store, &delivered).await;
+    push(store, &other).await;
     assert_eq!(store.lease_mail(at(1), at(60), 10).await.unwrap().len(), 2);
     assert!(store.delete_mail(delivered.id).await.unwrap());
     assert!(!store.delete_mail(delivered.id).await.unwrap());
@@ -253,7 +253,7 @@ pub async fn a_delivered_mail_is_gone(store: &Arc<impl UserDatastore>) {
 pub async fn a_mail_delivered_while_others_ask_for_mail_is_gone(store: &Arc<impl UserDatastore>) {
     let mails: Vec<_> = (0..CALLERS).map(|_| mail("ann@example.org")).collect();
     for mail in &mails {
-        store.push_mail(mail).await.unwrap();
+        push(store, mail).await;
     }
     let answers = all_at_once(store, CALLERS, move |store, number| {
         let id = mails[number].id;
@@ -277,8 +277,8 @@ pub async fn a_mail_delivered_while_others_ask_for_mail_is_gone(store: &Arc<impl
 
 pub async fn a_postponed_mail_is_due_again_when_it_says(store: &Arc<impl UserDatastore>) {
     let (sooner, later) = (mail("ann@example.org"), mail("bob@example.org"));
-    store.push_mail(&sooner).await.unwrap();
-    store.push_mail(&later).await.unwrap();
+    push(store, &sooner).await;
+    push(store, &later).await;
     assert_eq!(store.lease_mail(at(1), at(60), 10).await.unwrap().len(), 2);
     // One before the end of its lease, one after.
     store.postpone_mail(sooner.id, Some(at(11)), "421 busy").await.unwrap();
@@ -295,7 +295,7 @@ pub async fn a_postponed_mail_is_due_again_when_it_says(store: &Arc<impl UserDat
 
 pub async fn a_mail_that_was_given_up_is_never_due(store: &Arc<impl UserDatastore>) {
     let mail = mail("ann@example.org");
-    store.push_mail(&mail).await.unwrap();
+    push(store, &mail).await;
     assert_eq!(store.lease_mail(at(1), at(60), 10).await.unwrap().len(), 1);
     store.postpone_mail(mail.id, None, "550 no such mailbox").await.unwrap();
     assert_eq!(outbox(store).await, BTreeSet::new());
@@ -313,15 +313,15 @@ pub async fn mail_that_was_given_up_is_deleted_once_it_is_old(store: &Arc<impl U
     let written = |seconds| NewMail { created_at: at(seconds), ..mail("ann@example.org") };
     let (old, edge, young) = (written(0), written(50), written(51));
     for mail in [&old, &edge, &young] {
-        store.push_mail(mail).await.unwrap();
+        push(store, mail).await;
     }
     assert_eq!(store.lease_mail(at(60), at(90), 10).await.unwrap().len(), 3);
     for mail in [&old, &edge, &young] {
         store.postpone_mail(mail.id, None, "550 no such mailbox").await.unwrap();
     }
     let (waiting, being_sent) = (written(0), written(-1));
-    store.push_mail(&waiting).await.unwrap();
-    store.push_mail(&being_sent).await.unwrap();
+    push(store, &waiting).await;
+    push(store, &being_sent).await;
     assert_eq!(store.lease_mail(at(-1), at(90), 1).await.unwrap().len(), 1);
     assert_eq!(store.delete_dead_mail(at(-5)).await.unwrap(), 0);
     assert_eq!(store.delete_dead_mail(at(50)).await.unwrap(), 2);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::crypto::random_uuid;
 use crate::datastore::outbox::{Addressee, ListedMail, MailState, NewMail};
 use crate::datastore::{OutboxAdmin, UserDatastore};
-use crate::testing::contract::makers::{at, mail, user};
+use crate::testing::contract::makers::{at, mail, push, user};
 use crate::testing::contract::run::{CALLERS, all_at_once};
 
 section! {
@@ -31,7 +31,7 @@ pub async fn every_mail_is_listed_with_its_state(store: &Arc<impl UserDatastore 
         fault: fault.map(str::to_owned),
     };
     for mail in [&postponed, &being_sent, &given_up, &dead_worker] {
-        store.push_mail(mail).await.unwrap();
+        push(store, mail).await;
     }
     assert_eq!(store.lease_mail(at(1), at(60), 10).await.unwrap().len(), 4);
     for (mail, next) in [(&postponed, Some(at(11))), (&given_up, None), (&being_sent, Some(at(2)))]
@@ -39,7 +39,7 @@ pub async fn every_mail_is_listed_with_its_state(store: &Arc<impl UserDatastore 
         store.postpone_mail(mail.id, next, "421 \u{201e}busy\u{201c}").await.unwrap();
     }
     assert_eq!(store.lease_mail(at(3), at(90), 10).await.unwrap().len(), 1);
-    store.push_mail(&new).await.unwrap();
+    push(store, &new).await;
     let fault = Some("421 \u{201e}busy\u{201c}");
     let mut expected = [
         listed(&new, MailState::Waiting { due_at: new.created_at }, 0, None),
@@ -58,7 +58,7 @@ pub async fn the_outbox_is_listed_in_pages(store: &Arc<impl UserDatastore + Outb
     let mut ids = Vec::new();
     for _ in 0..5 {
         let mail = mail("ann@example.org");
-        store.push_mail(&mail).await.unwrap();
+        push(store, &mail).await;
         ids.push(mail.id);
     }
     ids.sort();
@@ -79,7 +79,7 @@ pub async fn a_mail_that_waits_or_was_given_up_is_due_again_at_once(
 ) {
     let (postponed, given_up) = (mail("ann@example.org"), mail("bob@example.org"));
     for (mail, next) in [(&postponed, Some(at(900))), (&given_up, None)] {
-        store.push_mail(mail).await.unwrap();
+        push(store, mail).await;
         assert_eq!(store.lease_mail(at(1), at(60), 10).await.unwrap().len(), 1);
         store.postpone_mail(mail.id, next, "421 busy").await.unwrap();
         assert!(store.retry_mail(mail.id, at(100)).await.unwrap());
@@ -99,7 +99,7 @@ pub async fn a_mail_that_is_being_sent_is_not_made_due(
     store: &Arc<impl UserDatastore + OutboxAdmin>,
 ) {
     let mail = mail("ann@example.org");
-    store.push_mail(&mail).await.unwrap();
+    push(store, &mail).await;
     assert_eq!(store.lease_mail(at(1), at(60), 10).await.unwrap().len(), 1);
     assert!(!store.retry_mail(mail.id, at(2)).await.unwrap());
     assert_eq!(store.lease_mail(at(59), at(90), 10).await.unwrap(), []);
@@ -110,7 +110,7 @@ pub async fn of_parallel_retries_and_workers_one_worker_gets_a_mail(
     store: &Arc<impl UserDatastore + OutboxAdmin>,
 ) {
     let mail = mail("ann@example.org");
-    store.push_mail(&mail).await.unwrap();
+    push(store, &mail).await;
     assert_eq!(store.lease_mail(at(1), at(60), 1).await.unwrap().len(), 1);
     store.postpone_mail(mail.id, None, "550 no such mailbox").await.unwrap();
     assert!(store.retry_mail(mail.id, at(2)).await.unwrap());

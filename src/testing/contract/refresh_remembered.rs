@@ -45,15 +45,15 @@ async fn come_back(
     assert!(begin_family(store, &family).await);
     let family = FamilyRecord { series: Some(series.series), ..family };
     let second = SessionRecord { series: Some(series.series), ..session_of(user) };
-    let turn = SeriesRotation {
+    let rotation = SeriesRotation {
         series: series.series,
         presented: series.validator,
         next: digest(),
         now: at(1),
         since: at(0),
     };
-    let turned = store.rotate_series(&turn, &second, 100, &Together::nothing()).await.unwrap();
-    assert_eq!(turned, SeriesRotated::Rotated(Vec::new()));
+    let rotated = store.rotate_series(&rotation, &second, 100, &Together::nothing()).await.unwrap();
+    assert_eq!(rotated, SeriesRotated::Rotated(Vec::new()));
     assert_eq!(find(store, &family).await.as_ref(), Some(&family), "coming back ends nothing");
     (series, second, family)
 }

@@ -65,7 +65,7 @@ pub(super) fn naming(user: &User, series: &SeriesRecord) -> SessionRecord {
 }
 
 /// Presents a validator of a series at that second.
-pub(super) fn turn(
+pub(super) fn rotation(
     series: &SeriesRecord,
     presented: Digest,
     next: Digest,
@@ -77,10 +77,10 @@ pub(super) fn turn(
 
 pub(super) async fn rotate(
     store: &Arc<impl RememberStore>,
-    turn: &SeriesRotation,
+    rotation: &SeriesRotation,
     session: &SessionRecord,
 ) -> SeriesRotated {
-    store.rotate_series(turn, session, 100, &Together::nothing()).await.unwrap()
+    store.rotate_series(rotation, session, 100, &Together::nothing()).await.unwrap()
 }
 
 pub(super) async fn find(
@@ -164,15 +164,15 @@ pub async fn a_turn_replaces_the_validator_and_begins_the_session(
     assert!(store.create_series(&series, 20).await.unwrap());
     let remembered = Proofs::from(Proof::new(Method::Remembered, at(50)));
     let never = SessionRecord { proofs: remembered, ..naming(&ann, &series) };
-    let turn = turn(&series, series.validator, digest(), 50);
-    assert_eq!(rotate(store, &turn, &never).await, SeriesRotated::Rotated(Vec::new()));
-    let turned = SeriesRecord {
-        validator: turn.next,
-        previous: Some(turn.presented),
+    let rotation = rotation(&series, series.validator, digest(), 50);
+    assert_eq!(rotate(store, &rotation, &never).await, SeriesRotated::Rotated(Vec::new()));
+    let rotated = SeriesRecord {
+        validator: rotation.next,
+        previous: Some(rotation.presented),
         rotated_at: at(50),
         ..series.clone()
     };
-    assert_eq!(find(store, &series).await, Some(turned));
+    assert_eq!(find(store, &series).await, Some(rotated));
     assert_eq!(find_session(store, &never).await, Some((never.clone(), ann)));
 }
 
@@ -183,8 +183,8 @@ pub async fn a_session_of_a_series_takes_the_place_of_the_one_before(
     let (series, first) = with_session(store, &ann).await;
     let (other, others) = with_session(store, &ann).await;
     let (second, third) = (naming(&ann, &series), naming(&ann, &series));
-    let turn = turn(&series, series.validator, digest(), 1);
-    assert_eq!(rotate(store, &turn, &second).await, SeriesRotated::Rotated(Vec::new()));
+    let rotation = rotation(&series, series.validator, digest(), 1);
+    assert_eq!(rotate(store, &rotation, &second).await, SeriesRotated::Rotated(Vec::new()));
     assert_eq!(find_session(store, &first).await, None);
     // A session that begins without a rotation does the same.
     begin(store, &third).await;
@@ -203,9 +203,9 @@ pub async fn a_previous_validator_is_told_its_successor_for_a_while(
     assert!(store.create_series(&series, 20).await.unwrap());
     let (first, second, third) = (series.validator, digest(), digest());
     let session = naming(&ann, &series);
-    rotate(store, &turn(&series, first, second, 100), &session).await;
+    rotate(store, &rotation(&series, first, second, 100), &session).await;
     let tell = async |presented, second| {
-        rotate(store, &turn(&series, presented, digest(), second), &naming(&ann, &series)).await
+        rotate(store, &rotation(&series, presented, digest(), second), &naming(&ann, &series)).await
     };
     for moment in [95, 100, 109] {
         assert_eq!(tell(first, moment).await, SeriesRotated::SameAgain(second));
@@ -213,7 +213,7 @@ pub async fn a_previous_validator_is_told_its_successor_for_a_while(
     assert_eq!(tell(first, 110).await, SeriesRotated::Stale);
     assert_eq!(tell(digest(), 101).await, SeriesRotated::Stale);
     assert!(find_session(store, &session).await.is_some(), "nothing has changed");
-    rotate(store, &turn(&series, second, third, 102), &naming(&ann, &series)).await;
+    rotate(store, &rotation(&series, second, third, 102), &naming(&ann, &series)).await;
     assert_eq!(tell(second, 103).await, SeriesRotated::SameAgain(third));
     assert_eq!(tell(first, 103).await, SeriesRotated::Stale, "the one before the previous one");
 }
@@ -224,18 +224,18 @@ pub async fn a_series_turns_for_nobody_when_it_has_expired_or_is_anothers(
     let (ann, bob) = (user(store, "ann@example.org").await, user(store, "bob@example.org").await);
     let series = SeriesRecord { expires_at: at(100), ..series_of(&ann) };
     assert!(store.create_series(&series, 20).await.unwrap());
-    let on_time = turn(&series, series.validator, digest(), 99);
+    let on_time = rotation(&series, series.validator, digest(), 99);
     let unknown = SeriesRotation { series: digest(), ..on_time };
     assert_eq!(rotate(store, &unknown, &naming(&ann, &series)).await, SeriesRotated::Unknown);
     assert_eq!(rotate(store, &on_time, &naming(&bob, &series)).await, SeriesRotated::Unknown);
     let other = SessionRecord { epoch: 7, ..naming(&ann, &series) };
     assert_eq!(rotate(store, &on_time, &other).await, SeriesRotated::Unknown);
-    let late = turn(&series, series.validator, digest(), 100);
+    let late = rotation(&series, series.validator, digest(), 100);
     assert_eq!(rotate(store, &late, &naming(&ann, &series)).await, SeriesRotated::Unknown);
     assert_eq!(find(store, &series).await, Some(series.clone()));
     let session = naming(&ann, &series);
     assert_eq!(rotate(store, &on_time, &session).await, SeriesRotated::Rotated(Vec::new()));
-    let late = turn(&series, series.validator, digest(), 101);
+    let late = rotation(&series, series.validator, digest(), 101);
     assert_eq!(rotate(store, &late, &naming(&ann, &series)).await, SeriesRotated::Unknown);
 }
 
@@ -247,9 +247,9 @@ pub async fn what_goes_together_with_a_turn_is_committed_with_it_alone(
     assert!(store.create_series(&series, 20).await.unwrap());
     let (first, second) = (series.validator, digest());
     for (presented, second) in [(first, second), (first, second), (digest(), digest())] {
-        let turn = turn(&series, presented, second, 1);
+        let rotation = rotation(&series, presented, second, 1);
         let together = Together::mail(vec![mail("ann@example.org")]);
-        store.rotate_series(&turn, &naming(&ann, &series), 20, &together).await.unwrap();
+        store.rotate_series(&rotation, &naming(&ann, &series), 20, &together).await.unwrap();
         assert_eq!(outbox(store).await.len(), 1);
     }
 }
@@ -261,13 +261,13 @@ pub async fn of_parallel_callers_with_one_validator_one_turns_the_series_and_all
     let series = series_of(&ann);
     assert!(store.create_series(&series, 20).await.unwrap());
     let (next, session) = (digest(), naming(&ann, &series));
-    let (turn, begun) = (turn(&series, series.validator, next, 1), session.clone());
+    let (rotation, begun) = (rotation(&series, series.validator, next, 1), session.clone());
     let answers = all_at_once(store, CALLERS, move |store, _| {
         // Each caller has its own public id; the id in the cookie is derived.
         let session = SessionRecord { id: session_of(&ann).id, ..begun.clone() };
         async move {
             let together = Together::mail(vec![mail("ann@example.org")]);
-            store.rotate_series(&turn, &session, 20, &together).await.unwrap()
+            store.rotate_series(&rotation, &session, 20, &together).await.unwrap()
         }
     })
     .await;
@@ -287,10 +287,10 @@ pub async fn a_turn_ends_the_oldest_session_beyond_the_maximum(
     begin(store, &oldest).await;
     begin(store, &SessionRecord { created_at: at(2), ..newest.clone() }).await;
     let session = naming(&ann, &series);
-    let turn = turn(&series, series.validator, digest(), 3);
-    let turned = store.rotate_series(&turn, &session, 2, &Together::nothing()).await.unwrap();
+    let rotation = rotation(&series, series.validator, digest(), 3);
+    let rotated = store.rotate_series(&rotation, &session, 2, &Together::nothing()).await.unwrap();
     assert_eq!(
-        turned,
+        rotated,
         SeriesRotated::Rotated(vec![EndedSession { id: oldest.id, user_id: ann.id }])
     );
     assert!(find_session(store, &newest).await.is_some());

@@ -11,7 +11,7 @@ use crate::datastore::{RememberStore, Together, UserDatastore};
 use crate::testing::contract::makers::{
     at, begin, digest, find_session, mail, outbox, session_of, user,
 };
-use crate::testing::contract::remember::{find, naming, rotate, series_of, turn, with_session};
+use crate::testing::contract::remember::{find, naming, rotate, rotation, series_of, with_session};
 use crate::testing::contract::run::{CALLERS, all_at_once, count};
 
 section! {
@@ -107,8 +107,8 @@ pub async fn a_change_of_its_user_ends_every_series(
     assert_eq!(find(store, &series).await, None);
     assert_eq!(find_session(store, &session).await, None);
     for user in [&ann, &changed] {
-        let turn = turn(&series, series.validator, digest(), 1);
-        assert_eq!(rotate(store, &turn, &naming(user, &series)).await, SeriesRotated::Unknown);
+        let rotation = rotation(&series, series.validator, digest(), 1);
+        assert_eq!(rotate(store, &rotation, &naming(user, &series)).await, SeriesRotated::Unknown);
     }
     assert!(find(store, &bobs).await.is_some());
 }
@@ -121,15 +121,15 @@ pub async fn no_turn_outlives_a_change_that_was_under_way_with_it(
     for _ in 0..CALLERS {
         all.push(with_session(store, &ann).await.0);
     }
-    let (turned, changes, id) = (all.clone(), CALLERS / 2, ann.id);
+    let (rotated, changes, id) = (all.clone(), CALLERS / 2, ann.id);
     all_at_once(store, CALLERS, move |store, number| {
-        let (series, session) = (turned[number].clone(), naming(&ann, &turned[number]));
+        let (series, session) = (rotated[number].clone(), naming(&ann, &rotated[number]));
         async move {
             if number == changes {
                 let change = UserChange::active(true);
                 store.update_user(id, &change, &Together::nothing()).await.unwrap().unwrap();
             } else {
-                rotate(&store, &turn(&series, series.validator, digest(), 1), &session).await;
+                rotate(&store, &rotation(&series, series.validator, digest(), 1), &session).await;
             }
         }
     })
@@ -155,7 +155,7 @@ pub async fn no_session_outlives_the_end_of_its_series_that_was_under_way_with_i
             } else if number % 2 == 0 {
                 store.begin_session(&session, 100, &nothing).await.unwrap();
             } else {
-                rotate(&store, &turn(&series, series.validator, digest(), 1), &session).await;
+                rotate(&store, &rotation(&series, series.validator, digest(), 1), &session).await;
             }
         }
     })

@@ -15,6 +15,7 @@ use serde_json::json;
 
 use crate::support::links::{change_email, change_email_link, link_to, register};
 use crate::support::sink::{app_that_tells, told};
+use crate::support::store::push;
 use crate::support::usernames::{app_with_usernames, named_user};
 use crate::support::users::change_user;
 use crate::support::{app, app_with, rocket_with};
@@ -246,7 +247,7 @@ async fn mail_that_was_written_before_another_change_is_not_sent_after_it() {
         let mail = mail.unwrap().concerns(Addressee::User(ann.id));
         let mut mail = mail.link("change_email", Span::hours(2));
         mail.epoch = Some(epoch);
-        app.store().push_mail(&mail).await.unwrap();
+        push(app.store(), &mail).await;
     }
     let sent: Vec<String> = app.mail().await.iter().map(|mail| mail.to.to_string()).collect();
     assert_eq!(sent, ["after@example.net"]);
@@ -364,7 +365,7 @@ async fn the_way_back_is_mailed_though_the_account_was_locked_meanwhile() {
     let mail = ["at", "client", "new_email"].into_iter().fold(mail, |mail, it| mail.with(it, it));
     let mail = mail.concerns(Addressee::User(ann.id));
     let mail = mail.lasting_link("change_email_undo", Span::hours(168));
-    app.store().push_mail(&mail).await.unwrap();
+    push(app.store(), &mail).await;
     assert!(app.newest_mail_to(OLD).await.link.is_some());
 }
 

@@ -73,7 +73,7 @@ async fn an_application_shares_the_database_through_our_pool_type() {
 }
 
 #[rocket::async_test]
-async fn connections_are_opened_with_a_log_foreign_keys_and_patience() {
+async fn connections_are_opened_with_a_log_foreign_keys_and_a_wait_for_locks() {
     let folder = tempfile::tempdir().unwrap();
     let url = format!("sqlite:{}", folder.path().join("db.sqlite").display());
     let figment = rocket::figment::Figment::from(("url", url))

@@ -12,7 +12,7 @@ use rocket_security::datastore::user::UserChange;
 use rocket_security::testing::{Answer, PASSWORD, TestApp};
 use serde_json::{Value, json};
 
-use crate::support::{ANN, BOB, SESSION, app, rocket, sql};
+use crate::support::{ANN, BOB, SESSION, rocket, sql};
 
 /// Asserts that an answer says that the store is down, in time, and takes nothing away.
 fn assert_unavailable(answer: &Answer, begun: Instant) {
@@ -97,9 +97,21 @@ async fn a_change_that_a_deadlock_undoes_is_done_once_all_the_same() {
     assert_eq!(ann.get("/me").await.status, Status::SeeOther);
 }
 
-/// Launches an application whose pool has one connection.
+/// Launches an application that waits for the database for as long as one that sets nothing.
+async fn app() -> TestApp {
+    launch(8, json!({})).await
+}
+
+/// The same, with a pool of one connection.
 async fn app_with_one_connection(security: Value) -> TestApp {
-    let figment = rocket().figment().clone().merge(("databases.security.max_connections", 1));
+    launch(1, security).await
+}
+
+async fn launch(connections: u32, security: Value) -> TestApp {
+    let figment = rocket().figment().clone();
+    let figment = figment
+        .merge(("databases.security.max_connections", connections))
+        .merge(("databases.security.connect_timeout", 2));
     TestApp::launch_with(rocket().configure(figment), security).await
 }
 

@@ -28,6 +28,7 @@ use crate::support::links::register;
 use crate::support::mailers::Hanging;
 #[cfg(feature = "smtp")]
 use crate::support::mailers::deliver;
+use crate::support::store::push;
 #[cfg(feature = "smtp")]
 use crate::support::store::store_on;
 use crate::support::waiting::wait_for;
@@ -279,7 +280,7 @@ async fn a_mail_with_a_way_back_is_tried_for_four_days_though_it_is_refused_for_
     let mail = mail.unwrap().concerns(Addressee::User(user.id));
     let mail = mail.with("new_email", "thief@example.net").with("at", "now").with("client", "::1");
     let mail = mail.lasting_link("change_email_undo", Span::hours(7 * 24));
-    app.store().push_mail(&mail).await.unwrap();
+    push(app.store(), &mail).await;
     assert_eq!(try_mail(&app, 20).await, (20, false));
     app.clock().advance(TimeDelta::days(3));
     assert_eq!(try_mail(&app, 21).await, (21, false));
@@ -295,7 +296,7 @@ async fn a_mail_with_a_way_back_is_tried_for_four_days_though_it_is_refused_for_
     let mut mail = mail.concerns(Addressee::User(user.id));
     mail.to = user.email.clone();
     mail.created_at = app.clock().now();
-    app.store().push_mail(&mail).await.unwrap();
+    push(app.store(), &mail).await;
     assert_eq!(try_mail(&app, 9).await, (9, false));
     app.clock().advance(TimeDelta::days(4));
     assert_eq!(try_mail(&app, 20).await, (10, true));

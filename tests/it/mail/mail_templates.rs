@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 
 use crate::support::files::files_below;
 use crate::support::links::register;
+use crate::support::store::push;
 use crate::support::templates::with_templates;
 use crate::support::{ANN, app_with, rocket};
 
@@ -185,7 +186,7 @@ async fn mail_with(app: &TestApp, template: &str, value: &str) -> rocket_securit
     let subject = format!("Note of {value}");
     let at = Clock::default().now();
     let mail = NewMail::with_id(random_uuid().unwrap(), template, &subject, &to, at);
-    app.store().push_mail(&mail.with("note", value)).await.unwrap();
+    push(app.store(), &mail.with("note", value)).await;
     app.newest_mail_to("ann@example.org").await
 }
 

@@ -23,7 +23,7 @@ use crate::support::links::register;
 use crate::support::mailers::{Hanging, deliver};
 #[cfg(feature = "cli")]
 use crate::support::operator::Place;
-use crate::support::store::store_on;
+use crate::support::store::{push, store_on};
 use crate::support::users::change_user;
 use crate::support::{ANN, rocket_with, with_ann};
 
@@ -201,7 +201,7 @@ async fn a_way_back_is_mailed_though_the_account_changes_all_the_while() {
     let mail = mail.unwrap().concerns(Addressee::User(ann.id));
     let mail = ["at", "client", "new_email"].into_iter().fold(mail, |mail, it| mail.with(it, it));
     let mail = mail.lasting_link("change_email_undo", Span::hours(168));
-    app.store().push_mail(&mail).await.unwrap();
+    push(app.store(), &mail).await;
     let change = async {
         for _ in 0..50 {
             change_user(&app, &ann, &UserChange::active(true)).await;
@@ -478,7 +478,7 @@ async fn a_dead_letter_is_sent_again_from_the_command_line_under_the_same_id() {
 #[rocket::async_test]
 async fn an_operator_lists_retries_and_drops_mail() {
     use rocket_security::clock::Clock;
-    use rocket_security::datastore::OutboxStore;
+    use rocket_security::datastore::{OutboxStore, Together};
 
     let place = Place::debug();
     place.run("migrate").succeeded();
@@ -494,14 +494,14 @@ async fn an_operator_lists_retries_and_drops_mail() {
         ["ann@example.org", "bob@example.org", "eve@example.org"].map(|to| write(to).unwrap());
     let until = now + TimeDelta::hours(1);
     for mail in [&dead, &second, &leased] {
-        store.push_mail(mail).await.unwrap();
+        store.commit(&Together::mail(vec![mail.clone()])).await.unwrap();
     }
     assert_eq!(store.lease_mail(now, until, 10).await.unwrap().len(), 3);
     for mail in [&dead, &second] {
         store.postpone_mail(mail.id, None, "450\n\u{1b}[2J busy").await.unwrap();
     }
     let waits = write("joe@example.org").unwrap().link("confirm", Span::hours(1));
-    store.push_mail(&waits).await.unwrap();
+    store.commit(&Together::mail(vec![waits.clone()])).await.unwrap();
 
     let listed = place.run("outbox list").succeeded();
     assert!(!listed.contains('\u{1b}'), "{listed:?}");
