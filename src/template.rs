@@ -59,7 +59,7 @@ pub(crate) use file;
 pub(crate) use page;
 pub(crate) use templates;
 
-/// The templates that all features share.
+/// The templates that all features share. Every feature that takes passwords can disable one.
 pub const SHARED: &[Embedded] = &[
     file!("base.html"),
     file!("_dead_link.html"),
@@ -68,6 +68,8 @@ pub const SHARED: &[Embedded] = &[
     file!("error.html"),
     file!("style.css"),
     file!("email/base.html"),
+    file!("email/password_disabled.html"),
+    file!("email/password_disabled.txt"),
 ];
 
 /// Renders pages and mails.

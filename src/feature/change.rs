@@ -233,6 +233,24 @@ mod tests {
     }
 
     #[rocket::async_test]
+    async fn what_the_answer_reveals_is_told_after_the_change_and_only_if_it_was_committed() {
+        let (announcer, signals, _) = announcer(Vec::new());
+        let mut told = signals.subscribe();
+        let origin = deleted().origin().clone();
+        let by_answer = |ended: &Option<UserId>| {
+            ended.map(|user| Event::UserLoggedOut { user, origin: origin.clone() })
+        };
+        let user = UserId::from_uuid(uuid::Uuid::from_u128(2));
+        let change = announcer.change(deleted());
+        change.commit_then(async |_| Ok(Some(user)), by_answer).await.unwrap();
+        assert_eq!(told.try_recv().unwrap().name(), "user_deleted");
+        assert_eq!(told.try_recv().unwrap().name(), "user_logged_out");
+        let change = announcer.change(deleted());
+        change.commit_then(async |_| Ok(None), by_answer).await.unwrap();
+        assert!(told.try_recv().is_err());
+    }
+
+    #[rocket::async_test]
     async fn a_step_that_was_not_taken_is_told_to_nobody() {
         let (announcer, signals, rung) = announcer(Vec::new());
         let mut told = signals.subscribe();

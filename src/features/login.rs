@@ -35,7 +35,7 @@
 //! | `post_login_view` | `"/"` |
 //!
 //! - Templates: `security/login.html`.
-//! - Mails: `password_disabled`.
+//! - Mails: `password_disabled`, as every feature that takes passwords.
 //! - Events: `UserAuthenticated`, `UserFailedAuthn`, `PasswordDisabled`, `Throttled`.
 //! - Refusals: `invalid_input`, `invalid_credentials`, `already_authenticated`, `csrf_failed`, `cross_site`,
 //!   `throttled`, `saturated`, `unavailable`.
@@ -106,7 +106,7 @@ impl Default for Login {
 
 const PAGE: Embedded = page!("login");
 
-const TEMPLATES: &[Embedded] = templates![PAGE; "password_disabled"];
+const TEMPLATES: &[Embedded] = &[PAGE];
 
 impl<D> Feature<D> for Login {
     const NAME: &'static str = "login";

@@ -12,14 +12,15 @@ use crate::web::catchers::refuse;
 use crate::web::demand::{Demand, Who, demands};
 use crate::web::site::is_unattached;
 
-/// Admits requests without a login: for pages such as registration.
+/// Lets in guests only: requests without a login.
 ///
-/// A request of a logged-in user is answered with 400, or for a page with 303 to the home page. So is a
-/// request authenticated by another mechanism of [`security.mechanisms`](crate::config::Config::mechanisms), and with bad credentials
-/// of one, 401. A session that is over makes a guest.
+/// Use it for pages that make no sense for a logged-in user, such as a page that advertises registration. A
+/// session that has ended counts as a guest, and so do credentials by a mechanism that is not in
+/// [`security.mechanisms`](crate::config::Config::mechanisms). The guard does not check the anti-forgery
+/// token: for a form, take [`Csrf`](crate::Csrf) as well.
 ///
 /// ```
-/// # use rocket::get;
+/// use rocket::get;
 /// use rocket_security::AnonymousOnly;
 ///
 /// #[get("/welcome")]
@@ -27,6 +28,13 @@ use crate::web::site::is_unattached;
 ///     "Hello, stranger!"
 /// }
 /// ```
+///
+/// | what is wrong | status | reason code |
+/// |---|---|---|
+/// | the user is logged in | 400; page: 303 to the home page | `already_authenticated` |
+/// | a token, or another of the mechanisms, authenticates the request | the same | the same |
+/// | invalid credentials by such a mechanism | 401 | as [`AuthUser`](crate::AuthUser) |
+/// | the store does not answer | 503 | `unavailable` |
 #[derive(Clone, Copy, Debug)]
 pub struct AnonymousOnly(());
 

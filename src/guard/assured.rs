@@ -1,4 +1,4 @@
-//! Users who proved who they are by enough factors.
+//! The guard for users who proved their identity by enough factors.
 
 use std::any::type_name;
 use std::marker::PhantomData;
@@ -14,17 +14,17 @@ use crate::rejection::{Lacking, Rejection};
 use crate::user::Level;
 use crate::web::demand::Demand;
 
-/// A level of assurance as a type, for [`Assured`].
+/// A level of assurance as a type, for [`Assured`]: [`One`] or [`Two`].
 pub trait AssuranceLevel: Send + Sync + 'static {
     /// The level.
     const LEVEL: Level;
 }
 
-/// One factor, AAL1: what every login has.
+/// One factor (AAL1 in NIST SP 800-63B-4), which every login has.
 #[derive(Clone, Copy, Debug)]
 pub struct One;
 
-/// Two factors of different kinds, AAL2.
+/// Two factors of different kinds (AAL2 in NIST SP 800-63B-4).
 #[derive(Clone, Copy, Debug)]
 pub struct Two;
 
@@ -36,27 +36,33 @@ impl AssuranceLevel for Two {
     const LEVEL: Level = Level::Two;
 }
 
-/// A user whose proofs are worth the level `L`, whatever the mechanism.
+/// Lets in users whose proofs of identity reach the level `L`, whatever the mechanism.
 ///
-/// A user who is not logged in is answered as by [`AuthUser`]. A user who proved too little is answered with
-/// 401, the reason `second_factor_required`, `reauth_required: true` and the level as `acr_values`; a page with 303 to `/verify` and back, where the user
-/// adds the missing factor. A token is worth what its login was; to a program, the challenge says
-/// `insufficient_user_authentication` and the level (RFC 9470, section 3).
-///
-/// Without a [`Factor`](crate::feature::Factor) the launch stops at `Assured<Two>`: no user could pass it.
-///
-/// It does not say how long ago that was: [`Fresh`](crate::Fresh) does. Both can stand in one signature.
+/// Use `Assured<Two>` for what needs a second factor. It does not check how long ago the proofs were: take
+/// [`Fresh`](crate::Fresh) in the same signature for that. A token has the level of the login that it was
+/// issued in.
 ///
 /// ```
-/// # use rocket::get;
-/// use rocket_security::Assured;
-/// use rocket_security::Two;
+/// use rocket::get;
+/// use rocket_security::{Assured, Two};
 ///
 /// #[get("/payroll")]
 /// fn payroll(user: Assured<Two>) -> String {
 ///     format!("{} may see this", user.email)
 /// }
 /// ```
+///
+/// | what is wrong | status | reason code |
+/// |---|---|---|
+/// | the proofs do not reach the level | 401; page: 303 to `/verify` and back | `second_factor_required` |
+/// | anything else | as [`AuthUser`] | as [`AuthUser`] |
+///
+/// At `/verify` the user adds the missing factor. Only a page that was authenticated by a session is
+/// redirected there. The JSON also has `reauth_required: true` and the level as `acr_values`. For a token,
+/// the challenge is `insufficient_user_authentication` with the level (RFC 9470, section 3).
+///
+/// It needs the feature [`verify`](crate::features::verify), and `Assured<Two>` also a
+/// [`Factor`](crate::feature::Factor): without them no user could pass it, and the launch stops.
 pub struct Assured<L> {
     user: AuthUser,
     of: PhantomData<fn() -> L>,
@@ -82,7 +88,7 @@ impl<L: AssuranceLevel> UserGuard for Assured<L> {
     }
 }
 
-/// Checks whether no factor lets a user prove more than a password, and says what to do.
+/// Returns `true` if there is no factor by which users can prove more than a password, and logs what to do.
 fn lacks_factors<G>(rocket: &Rocket<Ignite>) -> bool {
     let has_some = rocket.state::<Factors>().is_some_and(|factors| !factors.0.is_empty());
     if !has_some {

@@ -21,15 +21,16 @@ use crate::web::demand::{Demand, Who, demands};
 use crate::web::principal::Principal;
 use crate::web::site::is_unattached;
 
-/// The user who sent the request, with their current roles: logged in with a session, or authenticated with a
-/// token, as [`security.mechanisms`](crate::config::Config::mechanisms) says. Whatever a request
-/// brings by these has to be good and to mean one user; the first in their order is how the user came.
+/// Lets in authenticated users: those who are logged in with a session, and those whose program sends a
+/// token.
 ///
-/// A request without credentials is answered with 401, or for a page with 303 to the login page and back. If
-/// Basic is among the mechanisms, a page is answered with 401, too, because the browser itself asks its user.
+/// Use it for every route that needs a user and nothing more. The handler gets the user as stored now, with
+/// the current roles. [`security.mechanisms`](crate::config::Config::mechanisms) lists what may authenticate
+/// a request. All credentials of the request by these mechanisms must be valid and belong to one user. The
+/// first of them, in the order of the list, becomes the [`mechanism`](Self::mechanism) of the request.
 ///
 /// ```
-/// # use rocket::get;
+/// use rocket::get;
 /// use rocket_security::AuthUser;
 ///
 /// #[get("/me")]
@@ -37,6 +38,26 @@ use crate::web::site::is_unattached;
 ///     format!("Hello, {}!", user.email)
 /// }
 /// ```
+///
+/// | what is wrong | status | reason code |
+/// |---|---|---|
+/// | no credentials, or a session that has ended | 401; page: 303 to `/login` and back | `unauthenticated` |
+/// | an invalid token | 401 | that of the [`TokenFault`](crate::rejection::TokenFault) |
+/// | a revoked token, or a wrong password by Basic | 401 | `credentials_refused` |
+/// | a [personal token][personal], which needs [`Scoped`](crate::Scoped) | 401 | `token_scoped` |
+/// | credentials of two users, or two tokens | 400 | `conflicting_credentials` |
+/// | an unsafe request without the anti-forgery token | 400 | `csrf_failed` |
+/// | an unsafe request or a WebSocket, started by another site | 400 | `cross_site` |
+/// | the user has to change the password first | 403; page: 303 to `/change` | `password_change_required` |
+/// | a [hook](crate::Hooks::session_checked) objects | that of the hook | that of the hook |
+/// | too many attempts by Basic | 429 or 503 | `throttled` or `saturated` |
+/// | the store does not answer | 503 | `unavailable` |
+///
+/// A page is redirected to `/login` only if a session would be accepted and Basic would not. If Basic is
+/// among the mechanisms, the answer is 401, because the browser itself asks its user for the password.
+/// [`web::csrf`](crate::web::csrf) lists the requests that need no anti-forgery token.
+///
+/// [personal]: crate::features::personal_tokens
 #[derive(Clone, Debug)]
 pub struct AuthUser {
     principal: Arc<Principal>,
@@ -44,66 +65,69 @@ pub struct AuthUser {
 }
 
 impl AuthUser {
-    /// Returns the user.
+    /// Returns the user, without how the request was authenticated.
     pub fn into_user(self) -> User {
         self.principal.user.clone()
     }
 
-    /// Returns the name of the mechanism by which the request was authenticated: `session`, `token`,
-    /// `personal_token`, `basic`, or one of the application's own.
+    /// Returns the name of the mechanism that authenticated the request: `session`, `token`, `ticket`,
+    /// `personal_token`, `basic`, or a custom one.
     pub fn mechanism(&self) -> &'static str {
         self.principal.mechanism
     }
 
-    /// Says how the user had proved to be them, as events tell it: what the session began with, for
-    /// example `password`; else what the mechanism says, such as `basic`.
+    /// Returns how the user was authenticated, as events show it. For a session this is what it began with,
+    /// for example `password`. Otherwise it is the name that the mechanism reports, such as `basic`.
     pub fn authn_via(&self) -> &str {
         &self.principal.authn_via
     }
 
-    /// Says when that was: at the login, or at the last `/verify`, and with Basic just now. None when
-    /// the mechanism cannot tell; then the user is never [`Fresh`](crate::Fresh).
+    /// Returns the time of the user's latest proof of identity: the login, the last `/verify`, or with Basic
+    /// this request. Returns `None` if the mechanism does not know the time; the user is then never
+    /// [`Fresh`](crate::Fresh).
     pub fn authenticated_at(&self) -> Option<Timestamp> {
         self.principal.authenticated_at()
     }
 
-    /// Returns what the user proved for the login that the request belongs to; none when the mechanism cannot
-    /// tell.
+    /// Returns what the user proved for the login that the request belongs to, or `None` if the mechanism
+    /// does not know.
     pub fn proofs(&self) -> Option<&Proofs> {
         self.principal.proofs.as_ref()
     }
 
-    /// Returns how much that is worth: one factor or two. See [`Assured`](crate::Assured).
+    /// Returns the level that these proofs reach: one factor or two. Returns one factor if the proofs are
+    /// unknown. See [`Assured`](crate::Assured).
     pub fn level(&self) -> Level {
         self.principal.level()
     }
 
-    /// Returns the public id of the session that the request belongs to, also when it came with a token
-    /// of that session.
+    /// Returns the public id of the session that the request belongs to, also if the request was
+    /// authenticated with a token of that session. Returns `None` if it belongs to no session.
     pub fn session_id(&self) -> Option<Uuid> {
         self.principal.session
     }
 
-    /// Returns what alone the request may be for, when it came by a token that was made for some scopes; none
-    /// when its sender may do whatever the user may.
+    /// Returns the scopes that the request is limited to, if it was authenticated with a token for certain
+    /// scopes. Returns `None` if the request may do everything that the user may do.
     pub fn scopes(&self) -> Option<&[ScopeName]> {
         self.principal.scopes.as_deref()
     }
 
-    /// Returns the public id of the program's login that the request belongs to: of the family of refresh
-    /// tokens that its access token came with.
+    /// Returns the public id of the program's login that the request belongs to. This is the id of the family
+    /// of refresh tokens that the access token was issued with. Returns `None` if it belongs to no such
+    /// login.
     pub fn family_id(&self) -> Option<Uuid> {
         self.principal.family
     }
 
-    /// Returns what is shown of the user, to be serialised: a
-    /// [`UserPayload`](crate::user::UserPayload) (id, e-mail and roles), or what the application's
-    /// [`Presentation`](crate::Presentation) gives in its place.
+    /// Returns the description of the user for an answer, as JSON: a
+    /// [`UserPayload`](crate::user::UserPayload) with id, email address and roles, or the replacement that
+    /// the application's [`Presentation`](crate::Presentation) returns.
     pub fn payload(&self) -> Value {
         self.payload.clone()
     }
 
-    /// Lets in the user whom a request is from by one of these ways, or fails the request.
+    /// Lets in the user of a request, if one of these mechanisms authenticates it, or fails the request.
     pub(super) async fn let_in(
         request: &Request<'_>,
         mechanisms: &AcceptedMechanisms,
@@ -113,13 +137,13 @@ impl AuthUser {
             .map(|(principal, payload)| Self { principal, payload })
     }
 
-    /// Returns `true` if the user proved to be them no longer ago than `window`.
+    /// Returns `true` if the user's latest proof of identity is younger than `window`.
     pub(super) fn is_fresh(&self, window: Span, now: Timestamp) -> bool {
         self.principal.is_fresh(window, now)
     }
 }
 
-/// A token that is made for them ends with the login that they came by.
+/// A token issued for this user ends with the login that the request belongs to.
 impl Holder for AuthUser {
     fn user(&self) -> &User {
         self
@@ -146,7 +170,7 @@ impl Holder for AuthUser {
     }
 }
 
-/// As for the [`AuthUser`] that it gives.
+/// Guards that contain an [`AuthUser`] issue tokens like it.
 impl<G: Deref<Target = AuthUser>> Holder for G {
     fn user(&self) -> &User {
         self

@@ -1,4 +1,4 @@
-//! The guard for users authenticated by certain mechanisms only.
+//! The guards for users authenticated by certain mechanisms only.
 
 use std::marker::PhantomData;
 
@@ -11,38 +11,49 @@ use crate::guard::user_guard::{UserGuard, user_guard};
 use crate::guard::via::ViaSet;
 use crate::web::demand::Demand;
 
-/// A user whose request was authenticated by one of the mechanisms in `M`: one of [`via`], or a tuple
-/// of them, whatever [`security.mechanisms`](crate::config::Config::mechanisms) says. What else a request brings
-/// is not looked at; what it brings by these has to be good and to mean one user, who came by the first of the
-/// tuple.
+/// Lets in users whose request was authenticated by one of the mechanisms in `M`: one of [`via`], or a tuple
+/// of them.
 ///
-/// Answers otherwise as [`AuthUser`] does; a browser is led to the login page only where a session is
-/// among them. Put it **before** guards of roles and the like: they accept the user that it let in,
-/// and a session of another user in the same request is ignored. Behind them, it answers with 400 if the two
-/// are different users.
+/// Use it for a route that only browsers, or only programs, may use. The setting
+/// [`security.mechanisms`](crate::config::Config::mechanisms) plays no part, and credentials of other
+/// mechanisms are ignored. All credentials by the mechanisms in `M` must be valid and belong to one user. The
+/// first of them, in the order of the tuple, becomes the [`mechanism`](AuthUser::mechanism) of the request.
 ///
 /// ```
-/// # use rocket::post;
-/// use rocket_security::AuthVia;
-/// use rocket_security::RolesRequired;
-/// use rocket_security::via;
+/// use rocket::post;
+/// use rocket_security::{AuthVia, RolesRequired, via};
 ///
 /// rocket_security::roles! { pub Admin = "admin"; }
 ///
-/// /// For people at a browser: no token opens it.
+/// /// Users at a browser. A token does not open this route.
 /// #[post("/payout")]
 /// fn pay_out(user: AuthVia<via::SessionCookie>) -> String {
 ///     format!("Paid out, {}.", user.email)
 /// }
 ///
-/// /// For programs of admins.
+/// /// Programs of admins. A session does not open this route.
 /// #[post("/import")]
 /// fn import(by: AuthVia<(via::BearerToken, via::BasicAuth)>, _admin: RolesRequired<Admin>) -> String {
 ///     format!("Imported for {} by {}.", by.email, by.mechanism())
 /// }
 /// ```
 ///
-/// A mechanism whose feature is not enabled stops the launch.
+/// | what is wrong | status | reason code |
+/// |---|---|---|
+/// | no credentials by a mechanism in `M` | 401; page: 303 to `/login` and back | `unauthenticated` |
+/// | invalid credentials by a mechanism in `M` | 401 | as [`AuthUser`] |
+/// | a personal token, where `M` has `BearerToken` but not `PersonalToken` | 401 | `token_scoped` |
+/// | an earlier guard let in another user | 400 | `conflicting_credentials` |
+/// | anything else | as [`AuthUser`] | as [`AuthUser`] |
+///
+/// A page is redirected to `/login` only if `M` contains [`via::SessionCookie`](crate::via::SessionCookie)
+/// and not [`via::BasicAuth`](crate::via::BasicAuth).
+///
+/// Put it **before** guards of roles and the like: they accept the user that it let in, and a session of
+/// another user in the same request is ignored. After such a guard it authenticates the request again, and
+/// answers with 400 if it finds another user.
+///
+/// If the feature of a mechanism in `M` is not enabled, the launch stops.
 ///
 /// [`via`]: crate::via
 pub struct AuthVia<M> {
@@ -66,17 +77,15 @@ impl<M: ViaSet> UserGuard for AuthVia<M> {
     }
 }
 
-/// A user who sends name and password with the request itself, as HTTP's Basic authentication has it:
-/// for programs that can do nothing else.
+/// Lets in users whose name and password are sent with the request itself (HTTP Basic authentication, RFC
+/// 7617).
 ///
-/// It needs the feature [`basic`](crate::features::basic), without which the launch stops; what that
-/// page says of limits and second factors holds here. A request without such credentials, or with
-/// invalid ones, is answered with 401 and a challenge, page and JSON alike: a browser then asks its user. An unsafe
-/// request needs the anti-forgery token unless it is plainly a program's
-/// ([`web::csrf`](crate::web::csrf)), for a browser sends the password with forged requests, too.
+/// Use it for programs that can do nothing else. It needs the feature [`basic`](crate::features::basic);
+/// without it the launch stops. The page of the feature describes the limits and what happens with second
+/// factors.
 ///
 /// ```
-/// # use rocket::get;
+/// use rocket::get;
 /// use rocket_security::BasicUser;
 ///
 /// #[get("/feed")]
@@ -84,6 +93,22 @@ impl<M: ViaSet> UserGuard for AuthVia<M> {
 ///     format!("News for {}", user.email)
 /// }
 /// ```
+///
+/// | what is wrong | status | reason code |
+/// |---|---|---|
+/// | no name and password | 401 | `unauthenticated` |
+/// | an unknown name, a wrong password, or an account with a second factor | 401 | `credentials_refused` |
+/// | an unsafe request without the anti-forgery token | 400 | `csrf_failed` |
+/// | an unsafe request or a WebSocket, started by another site | 400 | `cross_site` |
+/// | an earlier guard let in another user | 400 | `conflicting_credentials` |
+/// | the user has to change the password first | 403; page: 303 to `/change` | `password_change_required` |
+/// | too many attempts | 429 | `throttled` |
+/// | too many passwords are waiting to be checked | 503 | `saturated` |
+/// | the store does not answer | 503 | `unavailable` |
+///
+/// An answer of 401 has a challenge, as a page and as JSON, and a browser then asks its user for the
+/// password. A browser also sends the password with forged requests, so an unsafe request needs the
+/// anti-forgery token. [JSON from a program](crate::web::csrf) does not.
 pub struct BasicUser {
     user: AuthUser,
 }

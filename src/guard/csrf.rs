@@ -1,4 +1,4 @@
-//! Protection of forms and JSON that guests may send, too.
+//! The guard for forms and JSON that guests may send, too.
 
 use std::fmt;
 
@@ -14,24 +14,20 @@ use crate::web::csrf;
 use crate::web::demand::{Demand, demands};
 use crate::web::site::is_unattached;
 
-/// Protects an application's own forms and JSON against forged requests, whether or not the sender is logged
-/// in: a contact form, a vote, a newsletter.
+/// Lets in every visitor, logged in or not, whose unsafe request is not forged.
 ///
-/// It lets everybody in; an unsafe request has to bring the anti-forgery token of its visitor, as for
-/// [`AuthUser`](crate::AuthUser), which needs no `Csrf` beside it. Without the token the answer is 400,
-/// to a request that another site started, too; it is 503 when the store does not answer.
+/// Use it for an application's own forms and JSON that guests may send: a contact form, a vote, a newsletter.
+/// An unsafe request has to have the anti-forgery token of its visitor. Guards that require a user check it,
+/// too: [`AuthUser`](crate::AuthUser) needs no `Csrf` beside it.
 ///
-/// The token for the form is [`token`](Csrf::token); a [`Page`](crate::Page) has it as `csrf_token`.
-/// A visitor gets the cookie that it is tied to with the first answer that holds one. Nothing is
-/// stored on the server.
+/// A [`Page`](crate::Page) has the token for its forms as `csrf_token`; anywhere else, call
+/// [`token`](Csrf::token). The token belongs to a cookie that the visitor gets with the first answer that
+/// contains a token. Nothing is stored on the server.
 ///
 /// ```
-/// # use rocket::FromForm;
-/// # use rocket::form::Form;
-/// # use rocket::get;
-/// # use rocket::post;
-/// use rocket_security::Csrf;
-/// use rocket_security::Page;
+/// use rocket::form::Form;
+/// use rocket::{FromForm, get, post};
+/// use rocket_security::{Csrf, Page};
 ///
 /// #[derive(FromForm)]
 /// struct Message {
@@ -49,6 +45,12 @@ use crate::web::site::is_unattached;
 ///     format!("Thank you for {} characters.", message.text.len())
 /// }
 /// ```
+///
+/// | what is wrong | status | reason code |
+/// |---|---|---|
+/// | an unsafe request without the anti-forgery token | 400 | `csrf_failed` |
+/// | an unsafe request or a WebSocket, started by another site | 400 | `cross_site` |
+/// | the store does not answer | 503 | `unavailable` |
 #[derive(Clone, Copy)]
 pub struct Csrf<'r> {
     request: &'r Request<'r>,
@@ -56,19 +58,21 @@ pub struct Csrf<'r> {
 }
 
 impl Csrf<'_> {
-    /// Returns the token for what this request is answered with: for the first field of a form,
-    /// `csrf_token`, or the header `X-XSRF-Token`. The answer is `Vary: Cookie` and `Cache-Control:
-    /// no-store`, and a visitor who has no cookie of ours yet gets one.
+    /// Returns the anti-forgery token for the answer to this request. The client sends it back as
+    /// `csrf_token`, the first field of a form, or in the header `X-XSRF-Token`.
+    ///
+    /// The answer gets `Vary: Cookie` and `Cache-Control: no-store`. A visitor without one of the framework's
+    /// cookies gets one.
     ///
     /// # Errors
     ///
-    /// [`Rejection::Unavailable`] when there is no randomness for a visitor's id.
+    /// [`Rejection::Unavailable`] if the system has no randomness for the id of a visitor.
     pub fn token(&self) -> Result<String, Rejection> {
         Ok(self.sessions.csrf_token(self.request)?)
     }
 }
 
-/// A token does not print.
+/// Prints nothing, because the token is a secret.
 impl fmt::Debug for Csrf<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Csrf").finish_non_exhaustive()
@@ -96,7 +100,7 @@ impl Sentinel for Csrf<'_> {
 
 async fn open<'r>(request: &'r Request<'_>) -> Result<Csrf<'r>, Rejection> {
     let (site, _) = parts(request)?;
-    // A visitor who is not known yet would get another id.
+    // Otherwise a visitor whose session cannot be read would get another id.
     if matches!(site.sessions().current(request).await, Current::Unavailable) {
         return Err(Rejection::Unavailable);
     }

@@ -1,4 +1,4 @@
-//! The guard for users who proved recently who they are.
+//! The guard for users who proved their identity recently.
 
 use std::any::type_name;
 use std::time::Duration;
@@ -13,21 +13,15 @@ use crate::guard::who::insufficient;
 use crate::rejection::{Lacking, Rejection};
 use crate::web::demand::Demand;
 
-/// A user who proved who they are within the last `MINUTES` minutes, by logging in or at `/verify`.
+/// Lets in users who proved their identity within the last `MINUTES` minutes, by logging in or at `/verify`.
 ///
-/// Each route has its own window: passing a guard of an hour does not pass one of five minutes, and using a
-/// page does not renew freshness. A user who came back in a remembered browser has proved nothing and is never
-/// fresh. A request without a login is answered as by [`AuthUser`]; one that is not fresh, with 401 and `reauth_required`, or for a page with 303 to `/verify` and back. A page that is
-/// submitted to is led back to by its form, if the form has the same path.
-///
-/// A password by Basic has come just now and is fresh. A token is as fresh as the login that it was
-/// issued after; who is not is answered with 401 as a page, too, for `/verify` is about sessions.
-///
-/// Without the feature [`verify`](crate::features::verify) the launch stops: users could become
-/// fresh only by logging in again.
+/// Use it before something that a stranger at an unlocked computer must not do, such as a payout. Each route
+/// has its own window: a user who passes a guard of an hour may still fail one of five minutes. Using a page
+/// does not renew the proof. It needs the feature [`verify`](crate::features::verify); without it the launch
+/// stops, because users could become fresh only by logging in again.
 ///
 /// ```
-/// # use rocket::get;
+/// use rocket::get;
 /// use rocket_security::Fresh;
 ///
 /// #[get("/payout")]
@@ -35,6 +29,23 @@ use crate::web::demand::Demand;
 ///     format!("Where to, {}?", user.email)
 /// }
 /// ```
+///
+/// | what is wrong | status | reason code |
+/// |---|---|---|
+/// | the latest proof is older, or there is none | 401; page: 303 to `/verify` and back | `reauth_required` |
+/// | anything else | as [`AuthUser`] | as [`AuthUser`] |
+///
+/// | authenticated by | the proof |
+/// |---|---|
+/// | a session | the login, or the last `/verify` |
+/// | a session of a remembered browser | none, until the user proves it at `/verify` |
+/// | a token or a ticket | that of the login behind it |
+/// | Basic | now |
+/// | a personal token | none |
+///
+/// Only a page that was authenticated by a session is redirected, because `/verify` serves sessions. After
+/// `/verify` the user returns to the page. If the request was a submission, the user returns to the page of
+/// its form, if that page has the same path.
 pub struct Fresh<const MINUTES: u32> {
     user: AuthUser,
 }
@@ -59,7 +70,7 @@ impl<const MINUTES: u32> UserGuard for Fresh<MINUTES> {
     }
 }
 
-/// Checks whether no page lets a user prove who they are again, and says what to do.
+/// Returns `true` if there is no page at which users can prove their identity again, and logs what to do.
 pub(super) fn lacks_page<G>(rocket: &Rocket<Ignite>) -> bool {
     let has_page = rocket.routes().any(|route| route.uri.path() == "/verify");
     if !has_page {
@@ -69,12 +80,12 @@ pub(super) fn lacks_page<G>(rocket: &Rocket<Ignite>) -> bool {
     !has_page
 }
 
-/// Returns what a user lacks who proved nothing within that time.
+/// Returns what a user lacks without a proof of identity within that time.
 pub(super) fn within(minutes: u32) -> Lacking {
     Lacking::Freshness { max_age: Some(Duration::from_secs(u64::from(minutes) * 60)) }
 }
 
-/// Returns `true` if a user proved within that time who they are.
+/// Returns `true` if the user proved their identity within that time.
 pub(super) fn is_fresh(request: &Request<'_>, user: &AuthUser, minutes: u32) -> bool {
     let window = Span::minutes(minutes.into());
     parts(request).is_ok_and(|(site, _)| user.is_fresh(window, site.clock().now()))

@@ -1,4 +1,4 @@
-//! Guests welcome.
+//! The guard that admits guests as well.
 
 use rocket::outcome::Outcome;
 use rocket::request::FromRequest;
@@ -6,16 +6,15 @@ use rocket::{Ignite, Request, Rocket, Sentinel, async_trait, request};
 
 use crate::web::demand::optionally;
 
-/// Another guard, or nothing for a guest.
+/// Lets in guests, and the users whom `G` lets in. For a guest it contains `None`.
 ///
-/// Absent credentials are none; credentials that are bad still fail as `G` does. Those of a kind that
-/// `G` does not take are not looked at: for `Maybe<BasicUser>`, a user with a session is a guest. Rocket's
-/// `Option<G>` would treat a forged or revoked session as a guest.
+/// Use it for a page that greets its user but is open to everyone. A request without credentials that `G`
+/// accepts is a guest's: for `Maybe<BasicUser>`, a user with a session is a guest. Invalid credentials still
+/// fail as they do with `G`. Rocket's `Option<G>` would treat a forged or revoked session as a guest.
 ///
 /// ```
-/// # use rocket::get;
-/// use rocket_security::AuthUser;
-/// use rocket_security::Maybe;
+/// use rocket::get;
+/// use rocket_security::{AuthUser, Maybe};
 ///
 /// #[get("/")]
 /// fn index(user: Maybe<AuthUser>) -> String {
@@ -25,13 +24,18 @@ use crate::web::demand::optionally;
 ///     }
 /// }
 /// ```
+///
+/// | what is wrong | status | reason code |
+/// |---|---|---|
+/// | the credentials for `G` are invalid | as `G` | as `G` |
+/// | the user does not pass `G`, for example lacks a role | as `G` | as `G` |
 #[derive(Clone, Debug)]
 pub struct Maybe<G>(pub Option<G>);
 
-/// A guard that can tell whether a request brings credentials for it at all.
+/// A guard that can be used within [`Maybe`]: it knows whether a request has credentials for it at all.
 #[async_trait]
 pub trait OptionalGuard<'r>: FromRequest<'r> {
-    /// Returns `true` if credentials are given, good or bad.
+    /// Returns `true` if the request has credentials for this guard, valid or not.
     async fn are_given(request: &'r Request<'_>) -> bool;
 }
 

@@ -1,4 +1,4 @@
-//! Guards for tokens and their claims.
+//! The guards for tokens and their claims.
 
 use std::fmt;
 use std::ops::Deref;
@@ -32,27 +32,18 @@ use crate::web::demand::{Demand, Who, demands};
 use crate::web::site::{Site, is_unattached};
 use crate::web::{bearer, challenge, csrf, principal};
 
-/// A token of the kind `K` that a request shows, with its claims read into `C`.
+/// Lets in requests with a valid token of the kind `K`, and provides the token with its claims read into `C`.
 ///
-/// It is looked for where [`tokens.sources`](crate::config::TokensConfig::sources) says, verified by
-/// [`Verifier`](crate::Verifier), and the store is asked whether it is good still: whether the session it
-/// was made in goes on, and its user has not changed since. The user is not loaded: a guard that has them
-/// is [`TokenUser`](crate::TokenUser), and it alone asks the hooks and has a password that must be changed
-/// changed first. A token of a [trusted issuer](crate::config::TrustedConfig) is taken, too: look at
-/// [`is_foreign`](VerifiedToken::is_foreign) where that matters.
-///
-/// It looks at tokens only: a session without a token is answered with 401, and a session beside a token is
-/// ignored. But a request is from one user: beside a guard that let in another user, it answers with 400
-/// `conflicting_credentials`. So does a request with two tokens.
-///
-/// Whatever is wrong is 401 with the reason of the [`TokenFault`](crate::rejection::TokenFault), for pages,
-/// too. A token from a cookie needs, on an unsafe request, the anti-forgery token beside it.
+/// Use it where the claims suffice, because it loads no user. [`Verifier`](crate::Verifier) verifies the
+/// token, which is looked for in [`tokens.sources`](crate::config::TokensConfig::sources). The store is asked
+/// whether the token is still valid: whether the session or program's login that it belongs to still exists,
+/// and its user has not changed. Only [`TokenUser`](crate::TokenUser) loads the user, calls the hooks, and
+/// insists on a password that has to be changed.
 ///
 /// ```
-/// # use rocket::get;
-/// use rocket_security::Paseto;
-/// use rocket_security::TokenKind;
+/// use rocket::get;
 /// use rocket_security::token::NoClaims;
+/// use rocket_security::{Paseto, TokenKind};
 /// use serde::Deserialize;
 ///
 /// #[derive(Deserialize)]
@@ -78,33 +69,56 @@ use crate::web::{bearer, challenge, csrf, principal};
 /// }
 /// ```
 ///
-/// Claims are any type that is read from an object: a structure, a map, or [`NoClaims`].
+/// | what is wrong | status | reason code |
+/// |---|---|---|
+/// | no token; a session alone does not count | 401 | `unauthenticated` |
+/// | the token is forged, expired, of another kind, and the like | 401 | that of the [`TokenFault`][fault] |
+/// | the claims cannot be read into `C` | 401 | `token_claims_unreadable` |
+/// | a personal token | 401 | `token_scoped` |
+/// | the token was revoked, its login has ended, or its user has changed | 401 | `credentials_refused` |
+/// | two tokens, or another guard let in another user | 400 | `conflicting_credentials` |
+/// | the token is in a cookie, and an unsafe request lacks the anti-forgery token | 400 | `csrf_failed` |
+/// | the token is in a cookie, and another site started an unsafe request | 400 | `cross_site` |
+/// | the store does not answer | 503 | `unavailable` |
 ///
-/// Without the feature [`tokens`](crate::features::tokens) the launch stops.
+/// An answer of 401 has a challenge, as a page and as JSON, and is never a redirect. A session beside the
+/// token is ignored.
+///
+/// `C` is any type that can be read from a JSON object: a struct, a map, or [`NoClaims`]. A token of a
+/// [trusted issuer](crate::config::TrustedConfig) is accepted, too: check
+/// [`is_foreign`](VerifiedToken::is_foreign) where that matters.
+///
+/// If the feature [`tokens`](crate::features::tokens) is not enabled, the launch stops.
+///
+/// [fault]: crate::rejection::TokenFault
 pub struct Paseto<C = NoClaims, K = Access>(VerifiedToken<C, K>);
 
-/// An access token whose user proved within the last `MINUTES` minutes who they are, by the login, or the
-/// `/verify`, that the token came with; with its claims read into `C`.
+/// Lets in requests with an access token whose user proved their identity within the last `MINUTES` minutes,
+/// and provides the token with its claims read into `C`.
 ///
-/// When that was is read from the session that the token was made in. So one without a session, and
-/// one of a trusted issuer, is never fresh. A token that is not fresh is answered with 401, the
-/// reason `reauth_required`, and the accepted age (RFC 9470):
-///
-/// ```text
-/// WWW-Authenticate: Bearer realm="login", error="insufficient_user_authentication", max_age=300
-/// ```
-///
-/// The user is loaded and checked on the way, as for [`TokenUser`](crate::TokenUser). Otherwise it answers as
-/// [`Paseto`].
+/// The time of the proof is that of the session, or of the program's login, that the token belongs to. A
+/// token that belongs to neither, and a token of a trusted issuer, is never fresh. The user is loaded and
+/// checked as by [`TokenUser`](crate::TokenUser).
 ///
 /// ```
-/// # use rocket::post;
+/// use rocket::post;
 /// use rocket_security::FreshPaseto;
 ///
 /// #[post("/payout")]
 /// fn pay_out(_token: FreshPaseto<5>) -> &'static str {
 ///     "Paid out."
 /// }
+/// ```
+///
+/// | what is wrong | status | reason code |
+/// |---|---|---|
+/// | the proof is older, or there is none | 401 | `reauth_required` |
+/// | anything else | as [`TokenUser`](crate::TokenUser) | as [`TokenUser`](crate::TokenUser) |
+///
+/// The challenge of `reauth_required` states the accepted age in seconds (RFC 9470):
+///
+/// ```text
+/// WWW-Authenticate: Bearer realm="login", error="insufficient_user_authentication", max_age=300
 /// ```
 pub struct FreshPaseto<const MINUTES: u32, C = NoClaims>(VerifiedToken<C, Access>);
 
@@ -138,14 +152,14 @@ impl<const MINUTES: u32, C> Deref for FreshPaseto<MINUTES, C> {
     }
 }
 
-/// What a token says does not print.
+/// Prints the kind only, because the token may contain secrets.
 impl<C, K: TokenKind> fmt::Debug for Paseto<C, K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Paseto").field("kind", &K::NAME).finish_non_exhaustive()
     }
 }
 
-/// What a token says does not print.
+/// Prints nothing of the token, because it may contain secrets.
 impl<const MINUTES: u32, C> fmt::Debug for FreshPaseto<MINUTES, C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("FreshPaseto").finish_non_exhaustive()
@@ -220,7 +234,7 @@ impl<const MINUTES: u32, C> Sentinel for FreshPaseto<MINUTES, C> {
     }
 }
 
-/// Reads the claims of a token that is good.
+/// Reads the claims of a genuine token.
 pub(super) fn read<C: DeserializeOwned, K: TokenKind>(
     token: &Genuine<K>,
 ) -> Result<VerifiedToken<C, K>, Rejection> {
@@ -236,7 +250,7 @@ pub(super) fn refuse_token<G>(
     refuse(request, rejection)
 }
 
-/// Says what a token is asked for with, where that is why a request is refused.
+/// Notes the challenge for a token, if the token is the reason why the request is refused.
 pub(super) fn note_challenge(request: &Request<'_>, rejection: &Rejection) {
     let is_conflict = *rejection == Rejection::ConflictingCredentials;
     if rejection.status() == Status::Unauthorized || is_conflict {
@@ -251,23 +265,23 @@ fn refuse_old_token<G>(request: &Request<'_>, minutes: u32) -> request::Outcome<
     refuse(request, Rejection::NotFresh)
 }
 
-/// Tells how a map of the routes names tokens of a kind.
+/// Returns how the access map names tokens of a kind.
 pub(super) fn mechanism_of<K: TokenKind>() -> String {
     if K::NAME == Access::NAME { TOKEN.to_owned() } else { format!("{} {TOKEN}", K::NAME) }
 }
 
-/// Says that the anti-forgery token is asked for, where tokens may be in a cookie.
+/// Adds to the demand that the anti-forgery token is checked, if tokens can be in a cookie.
 pub(super) fn with_csrf(rocket: &Rocket<Ignite>, demand: Demand) -> Demand {
     let reads_cookie = |site: &Site| site.config().tokens.reads(TokenSource::Cookie);
     if rocket.state().is_some_and(reads_cookie) { demand.csrf() } else { demand }
 }
 
-/// Returns `true` if a guard of tokens lacks what it needs, and logs what to do.
+/// Returns `true` if the application lacks what a guard of tokens needs, and logs what to do.
 pub(super) fn lacks_tokens<G>(rocket: &Rocket<Ignite>) -> bool {
     is_unattached::<G>(rocket) || is_missing::<G>(rocket, &[TOKEN])
 }
 
-/// Finds the token of a request and whether it is still valid, once for each kind of token.
+/// Finds the token of a request and checks that it is still valid, once for each kind of token.
 async fn find<K: TokenKind>(request: &Request<'_>) -> Result<Genuine<K>, Rejection> {
     struct Found<K>(OnceCell<Result<Genuine<K>, Rejection>>);
     let Found(cell) = request.local_cache(|| Found::<K>(OnceCell::new()));
@@ -291,7 +305,7 @@ async fn find<K: TokenKind>(request: &Request<'_>) -> Result<Genuine<K>, Rejecti
     Ok(token)
 }
 
-/// Asks whether a token that is genuine is good still.
+/// Checks that a genuine token is still valid.
 pub(super) async fn check<C, K: TokenKind>(
     request: &Request<'_>,
     token: &VerifiedToken<C, K>,
@@ -309,7 +323,7 @@ pub(super) fn decide<C, K: TokenKind>(
     request: &Request<'_>,
     token: &VerifiedToken<C, K>,
 ) -> Result<(), Rejection> {
-    // A token without an epoch is about no user of ours, whatever its subject looks like.
+    // A token without an epoch belongs to no user of ours, whatever its subject looks like.
     let is_of_user = !token.is_foreign() && token.epoch().is_some();
     let user: Option<UserId> = token.subject().and_then(|subject| subject.parse().ok());
     match user.filter(|_| is_of_user) {

@@ -1,4 +1,4 @@
-//! A token in a JSON body.
+//! The guard for a token in a JSON body.
 
 use std::fmt;
 
@@ -19,19 +19,16 @@ use crate::web::members::read_members;
 use crate::web::request::sends_json;
 use crate::web::{bearer, submission};
 
-/// A JSON body that carries its token itself: for callers that cannot set a header.
+/// Lets in requests with a valid token of the kind `K` in their JSON body, and provides the rest of the body
+/// as `T`.
 ///
-/// The body is an object, no larger than Rocket's [limit](Limits) `json`, in which no name stands twice, at any depth. The
-/// token of the kind `K` is its member `access_token`, or with another kind's name `refresh_token`,
-/// `download_token`; what else the body has is read into `T`, once the token was found good. That is checked as
-/// by [`Paseto`](crate::Paseto), and answered alike: 401 without a token or with a bad one. A request with
-/// another token where [`tokens.sources`](crate::config::TokensConfig::sources) says is 400
-/// `conflicting_credentials`. A body that is no such object, or no `T`, is 400 `invalid_input`; another type
-/// of content 415; a larger one 413. No anti-forgery token is needed: a forger has no token to put into the
-/// body.
+/// Use it for callers that cannot set a header, as the `data` of a route. The token is the member
+/// `access_token` of the body. For another kind, the member has its name: `refresh_token`, `download_token`.
+/// The token is checked as by [`Paseto`](crate::Paseto), before the rest of the body is read. No anti-forgery
+/// token is needed, because an attacker who forges a request has no token for its body.
 ///
 /// ```
-/// # use rocket::post;
+/// use rocket::post;
 /// use rocket_security::PasetoJson;
 /// use serde::Deserialize;
 ///
@@ -47,16 +44,32 @@ use crate::web::{bearer, submission};
 /// }
 /// ```
 ///
-/// Without the feature [`tokens`](crate::features::tokens) the launch stops.
+/// | what is wrong | status | reason code |
+/// |---|---|---|
+/// | the content type is not JSON | 415 | `unsupported_media_type` |
+/// | the body is larger than Rocket's [limit](Limits) `json` | 413 | `too_large` |
+/// | the body is not a JSON object, or has a name twice at any depth | 400 | `invalid_input` |
+/// | the rest of the body is not a `T` | 400 | `invalid_input` |
+/// | the body has no token | 401 | `unauthenticated` |
+/// | the token is not a string | 401 | `token_malformed` |
+/// | the request has another token, in [`tokens.sources`][sources] | 400 | `conflicting_credentials` |
+/// | anything else | as [`Paseto`](crate::Paseto) | as [`Paseto`](crate::Paseto) |
+///
+/// The framework has no catcher for 413 and 415: without one of the application's own, Rocket's answers, and
+/// the reason code is not shown.
+///
+/// If the feature [`tokens`](crate::features::tokens) is not enabled, the launch stops.
+///
+/// [sources]: crate::config::TokensConfig::sources
 #[non_exhaustive]
 pub struct PasetoJson<T, C = NoClaims, K = Access> {
-    /// What the body has beside the token.
+    /// The body without the token.
     pub value: T,
     /// The token.
     pub token: VerifiedToken<C, K>,
 }
 
-/// What a token says does not print.
+/// Prints the value only, because the token may contain secrets.
 impl<T: fmt::Debug, C, K> fmt::Debug for PasetoJson<T, C, K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PasetoJson").field("value", &self.value).finish_non_exhaustive()

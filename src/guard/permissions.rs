@@ -1,4 +1,4 @@
-//! Users whose roles have permissions.
+//! The guards for users whose roles have certain permissions.
 
 use std::marker::PhantomData;
 
@@ -13,18 +13,15 @@ use crate::rejection::Rejection;
 use crate::user::PermissionSet;
 use crate::web::demand::Demand;
 
-/// A user who has every permission in `P`: one permission, or a tuple of them.
+/// Lets in users who have every permission in `P`: one permission, or a tuple of them.
 ///
-/// Permissions belong to roles, and a user has those of all their roles. A route that asks for a
-/// permission says what is done there; who may do it is decided in the store, and changed without a
-/// new program: `rocket-security roles add-permission editor posts.edit`.
-///
-/// A request without a login is answered as by [`AuthUser`], a user who lacks a permission with 403.
-/// Permissions are read with the session, so that giving and taking one counts from the next request
-/// on.
+/// Permissions belong to roles, and a user has those of all their roles. The route names what is done. Who
+/// may do it is decided in the store, and can change without a new version of the application:
+/// `rocket-security roles add-permission editor posts.edit`. Permissions are read together with the session,
+/// so a change counts from the next request on.
 ///
 /// ```
-/// # use rocket::get;
+/// use rocket::get;
 /// use rocket_security::PermissionsRequired;
 ///
 /// rocket_security::permissions! { pub EditPosts = "posts.edit"; }
@@ -34,6 +31,11 @@ use crate::web::demand::Demand;
 ///     format!("Go ahead, {}.", user.email)
 /// }
 /// ```
+///
+/// | what is wrong | status | reason code |
+/// |---|---|---|
+/// | the user lacks a permission in `P` | 403 | `forbidden` |
+/// | anything else | as [`AuthUser`] | as [`AuthUser`] |
 ///
 /// A permission that was not declared does not compile:
 ///
@@ -49,7 +51,7 @@ use crate::web::demand::Demand;
 /// # fn main() {}
 /// ```
 ///
-/// Neither does a role in the place of one:
+/// Neither does a role in place of a permission:
 ///
 /// ```compile_fail,E0277
 /// # use rocket::get;
@@ -87,12 +89,12 @@ impl<P: PermissionSet> UserGuard for PermissionsRequired<P> {
     }
 }
 
-/// A user who has at least one permission in `P`: one permission, or a tuple of them.
+/// Lets in users who have at least one permission in `P`: one permission, or a tuple of them.
 ///
-/// Answers otherwise as [`PermissionsRequired`] does.
+/// It differs from [`PermissionsRequired`] in nothing else.
 ///
 /// ```
-/// # use rocket::get;
+/// use rocket::get;
 /// use rocket_security::PermissionsAccepted;
 ///
 /// rocket_security::permissions! {
@@ -102,9 +104,14 @@ impl<P: PermissionSet> UserGuard for PermissionsRequired<P> {
 ///
 /// #[get("/posts")]
 /// fn posts(user: PermissionsAccepted<(EditPosts, DeletePosts)>) -> String {
-///     format!("What shall it be, {}?", user.email)
+///     format!("What do you want to do, {}?", user.email)
 /// }
 /// ```
+///
+/// | what is wrong | status | reason code |
+/// |---|---|---|
+/// | the user has no permission in `P` | 403 | `forbidden` |
+/// | anything else | as [`AuthUser`] | as [`AuthUser`] |
 pub struct PermissionsAccepted<P> {
     user: AuthUser,
     of: PhantomData<fn() -> P>,
@@ -130,7 +137,7 @@ impl<P: PermissionSet> UserGuard for PermissionsAccepted<P> {
     }
 }
 
-/// Refuses a user who lacks some of these permissions, and tells which.
+/// Refuses a user who lacks some of these permissions, and sends an event that names the missing ones.
 fn forbid(request: &Request<'_>, user: &AuthUser, mut names: Vec<&'static str>) -> Rejection {
     names.retain(|name| !user.has_permission(name));
     tell_unauthorized(request, user, Missing::Permissions(names));

@@ -1,4 +1,4 @@
-//! Users with roles.
+//! The guards for users with certain roles.
 
 use std::marker::PhantomData;
 
@@ -13,14 +13,15 @@ use crate::rejection::Rejection;
 use crate::user::RoleSet;
 use crate::web::demand::Demand;
 
-/// A user who has every role in `R`: one role, or a tuple of them.
+/// Lets in users who have every role in `R`: one role, or a tuple of them.
 ///
-/// A request without a login is answered as by [`AuthUser`], a user who lacks a role with 403. Roles are
-/// read with the session, so that giving and taking one counts from the next request on. A role that
-/// [another one includes](crate::guard#roles-that-include-others) counts like one that was given.
+/// Use it where it matters who the user is; where it matters what is done, take
+/// [`PermissionsRequired`](crate::PermissionsRequired). Roles are read together with the session, so a role
+/// that is granted or revoked counts from the next request on. A role that [another one
+/// includes](crate::guard#roles-that-include-others) counts like a granted one.
 ///
 /// ```
-/// # use rocket::get;
+/// use rocket::get;
 /// use rocket_security::RolesRequired;
 ///
 /// rocket_security::roles! { pub Admin = "admin"; }
@@ -30,6 +31,11 @@ use crate::web::demand::Demand;
 ///     format!("Hello, {}!", user.email)
 /// }
 /// ```
+///
+/// | what is wrong | status | reason code |
+/// |---|---|---|
+/// | the user lacks a role in `R` | 403 | `forbidden` |
+/// | anything else | as [`AuthUser`] | as [`AuthUser`] |
 ///
 /// A role that was not declared does not compile:
 ///
@@ -44,6 +50,9 @@ use crate::web::demand::Demand;
 /// }
 /// # fn main() {}
 /// ```
+///
+/// A role that the store does not have is created at the launch, or stops it, as
+/// [`security.roles`](crate::config::Config::roles) says.
 pub struct RolesRequired<R> {
     user: AuthUser,
     of: PhantomData<fn() -> R>,
@@ -69,12 +78,12 @@ impl<R: RoleSet> UserGuard for RolesRequired<R> {
     }
 }
 
-/// A user who has at least one role in `R`: one role, or a tuple of them.
+/// Lets in users who have at least one role in `R`: one role, or a tuple of them.
 ///
-/// Answers otherwise as [`RolesRequired`] does.
+/// It differs from [`RolesRequired`] in nothing else.
 ///
 /// ```
-/// # use rocket::get;
+/// use rocket::get;
 /// use rocket_security::RolesAccepted;
 ///
 /// rocket_security::roles! {
@@ -84,9 +93,14 @@ impl<R: RoleSet> UserGuard for RolesRequired<R> {
 ///
 /// #[get("/drafts")]
 /// fn drafts(user: RolesAccepted<(Admin, Editor)>) -> String {
-///     format!("Three drafts wait for you, {}.", user.email)
+///     format!("Three drafts are waiting for you, {}.", user.email)
 /// }
 /// ```
+///
+/// | what is wrong | status | reason code |
+/// |---|---|---|
+/// | the user has no role in `R` | 403 | `forbidden` |
+/// | anything else | as [`AuthUser`] | as [`AuthUser`] |
 pub struct RolesAccepted<R> {
     user: AuthUser,
     of: PhantomData<fn() -> R>,
@@ -112,7 +126,7 @@ impl<R: RoleSet> UserGuard for RolesAccepted<R> {
     }
 }
 
-/// Refuses a user who lacks some of these roles, and tells which.
+/// Refuses a user who lacks some of these roles, and sends an event that names the missing ones.
 fn forbid(request: &Request<'_>, user: &AuthUser, mut names: Vec<&'static str>) -> Rejection {
     names.retain(|name| !user.has_role(name));
     tell_unauthorized(request, user, Missing::Roles(names));

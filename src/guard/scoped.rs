@@ -1,4 +1,4 @@
-//! Users themselves, and tokens of theirs that were made for this.
+//! The guard for users, and for their personal tokens with certain scopes.
 
 use std::any::type_name;
 use std::marker::PhantomData;
@@ -12,22 +12,16 @@ use crate::guard::user_guard::{UserGuard, user_guard};
 use crate::user::{KnownScope, ScopeSet};
 use crate::web::demand::Demand;
 
-/// A user who came by themselves, or by a [personal access token](crate::features::personal_tokens) that
-/// has every scope in `S`: one scope, or a tuple of them.
+/// Lets in users themselves, and their [personal access tokens](crate::features::personal_tokens) that have
+/// every scope in `S`: one scope, or a tuple of them.
 ///
-/// A request authenticated by a mechanism of [`security.mechanisms`](crate::config::Config::mechanisms), such as
-/// a session, needs no scope. This is the only guard, beside
-/// [`AuthVia<via::PersonalToken>`](crate::AuthVia), that takes a personal token at all. A token that lacks a
-/// scope is answered with 403 and `insufficient_scope` (RFC 6750, section 3.1); no credentials, or an invalid
-/// token, as by [`AuthUser`].
-///
-/// A token gives no more than its user may do at that moment. With guards of roles and permissions it stands
-/// **before** them: they take whom it let in.
+/// Use it for every route that users' own programs may call. A request by a mechanism of
+/// [`security.mechanisms`](crate::config::Config::mechanisms), such as a session or an access token, needs no
+/// scope. No other guard accepts a personal token, except [`AuthVia<via::PersonalToken>`](crate::AuthVia).
 ///
 /// ```
-/// # use rocket::get;
-/// use rocket_security::RolesRequired;
-/// use rocket_security::Scoped;
+/// use rocket::get;
+/// use rocket_security::{RolesRequired, Scoped};
 ///
 /// rocket_security::roles! { pub Editor = "editor"; }
 /// rocket_security::scopes! {
@@ -46,6 +40,17 @@ use crate::web::demand::Demand;
 /// }
 /// ```
 ///
+/// | what is wrong | status | reason code |
+/// |---|---|---|
+/// | the personal token lacks a scope in `S` | 403 | `insufficient_scope` (RFC 6750, section 3.1) |
+/// | the personal token is mistyped | 401 | `token_malformed` |
+/// | the personal token has expired | 401 | `token_expired` |
+/// | the personal token was revoked, or its user has changed | 401 | `credentials_refused` |
+/// | anything else | as [`AuthUser`] | as [`AuthUser`] |
+///
+/// A token never allows more than its user may do at that moment. Put this guard **before** guards of roles
+/// and permissions: they accept the user that it let in, and check the roles that the user has now.
+///
 /// A scope that was not declared does not compile:
 ///
 /// ```compile_fail,E0425
@@ -60,7 +65,7 @@ use crate::web::demand::Demand;
 /// # fn main() {}
 /// ```
 ///
-/// Neither does a permission in the place of one:
+/// Neither does a permission in place of a scope:
 ///
 /// ```compile_fail,E0277
 /// # use rocket::get;
@@ -74,7 +79,7 @@ use crate::web::demand::Demand;
 /// # fn main() {}
 /// ```
 ///
-/// Where the feature is not enabled, or no token can be made for one of the scopes, the launch stops.
+/// If the feature is not enabled, or users cannot create tokens with one of the scopes, the launch stops.
 pub struct Scoped<S> {
     user: AuthUser,
     of: PhantomData<fn() -> S>,
@@ -96,10 +101,10 @@ impl<S: ScopeSet> UserGuard for Scoped<S> {
     }
 }
 
-/// The scopes that tokens can be made for.
+/// The scopes that personal tokens can have.
 pub(crate) struct Grantable(pub(crate) Vec<KnownScope>);
 
-/// Returns `true` if the guard `G` asks for a scope that no token can have, and logs what to do.
+/// Returns `true` if the guard `G` names a scope that no token can have, and logs what to do.
 fn cannot_be_had<G>(rocket: &Rocket<Ignite>, names: &[&str]) -> bool {
     let Some(Grantable(grantable)) = rocket.state::<Grantable>() else {
         return false;

@@ -1,4 +1,4 @@
-//! What an application keeps with a session.
+//! The guard for session data.
 
 use std::fmt;
 
@@ -17,24 +17,18 @@ use crate::web::csrf;
 use crate::web::demand::{Demand, demands};
 use crate::web::site::is_unattached;
 
-/// What the application keeps with the session of a visitor, logged in or not: values by name, and
-/// sentences that are shown once.
+/// Lets in every visitor, logged in or not, and provides the data that the application keeps with their
+/// session: values by name, and messages that are shown once.
 ///
-/// It is kept in an encrypted cookie, `security_data`, that opens with the id of its session alone. A
-/// basket that is filled before the login is there after it; after a logout, and when the session is
-/// over, nothing is left. A visitor whose requests use none of it gets no cookie.
-/// [`guide::sessions`](crate::guide::sessions) says what holds when requests run at once.
-///
-/// The guard lets everybody in. An unsafe request has to bring the anti-forgery token, as for
-/// [`AuthUser`](crate::AuthUser), also beside a bearer token, for it changes a cookie; the answer is 503 when the store does not. Answers to requests that
-/// use it are `Vary: Cookie` and `Cache-Control: no-store`. Changes are kept whatever the handler
-/// answers.
+/// Use it for a basket, or for a message after a redirect. The data is kept in the encrypted cookie
+/// `security_data`, which can be opened only with the id of its session. A basket that is filled before the
+/// login is still there after it. After a logout, and when the session has ended, the data is gone. A visitor
+/// whose requests use none of it gets no cookie. [`guide::sessions`](crate::guide::sessions) describes how
+/// much fits, and what happens with requests at the same time.
 ///
 /// ```
-/// # use rocket::get;
-/// # use rocket::post;
-/// use rocket_security::Rejection;
-/// use rocket_security::Session;
+/// use rocket::{get, post};
+/// use rocket_security::{Rejection, Session};
 ///
 /// #[post("/basket/<article>")]
 /// fn add(session: Session<'_>, article: u32) -> Result<&'static str, Rejection> {
@@ -50,6 +44,16 @@ use crate::web::site::is_unattached;
 ///     Ok(format!("There are {} articles in your basket.", basket.len()))
 /// }
 /// ```
+///
+/// | what is wrong | status | reason code |
+/// |---|---|---|
+/// | an unsafe request without the anti-forgery token | 400 | `csrf_failed` |
+/// | an unsafe request or a WebSocket, started by another site | 400 | `cross_site` |
+/// | the store does not answer | 503 | `unavailable` |
+///
+/// The anti-forgery token is also needed beside a bearer token, because the guard changes a cookie. Answers
+/// to requests that use the guard have `Vary: Cookie` and `Cache-Control: no-store`. Changes are kept
+/// whatever the handler answers.
 #[derive(Clone, Copy)]
 pub struct Session<'r> {
     request: &'r Request<'r>,
@@ -57,47 +61,48 @@ pub struct Session<'r> {
 }
 
 impl Session<'_> {
-    /// Returns the value of that name; none when there is none.
+    /// Returns the value with this name, or `None` if there is none.
     ///
     /// # Errors
     ///
-    /// [`SessionError::WrongType`] when it is no `T`.
+    /// [`SessionError::WrongType`] if the value cannot be read as a `T`.
     pub fn get<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, SessionError> {
         self.with(|data| data.find(name))
     }
 
-    /// Keeps a value under that name, in place of the one that is there.
+    /// Keeps a value under this name, and replaces the previous one.
     ///
     /// # Errors
     ///
-    /// [`SessionError::TooLarge`] when the cookie would be larger than browsers keep,
-    /// [`SessionError::NotSerializable`] when the value has no JSON. Nothing is changed then.
+    /// [`SessionError::TooLarge`] if the cookie would be larger than browsers keep,
+    /// [`SessionError::NotSerializable`] if the value cannot be written as JSON. The data is then unchanged.
     pub fn insert(&self, name: &str, value: impl Serialize) -> Result<(), SessionError> {
         self.with(|data| data.insert(self.sessions, name, &value))
     }
 
-    /// Removes the value of that name; returns whether there was one.
+    /// Removes the value with this name. Returns `false` if there was none.
     pub fn remove(&self, name: &str) -> bool {
         self.with(|data| data.remove(name))
     }
 
-    /// Removes everything, including messages not shown yet. The user stays logged in.
+    /// Removes everything, including messages that were not shown yet. The user stays logged in.
     pub fn clear(&self) {
         self.with(Data::clear);
     }
 
-    /// Leaves a sentence for the next page, for example `flash("success", "Saved.")`. The level is in
-    /// the application's own words.
+    /// Leaves a message for the next page, for example `flash("success", "Saved.")`. The application chooses
+    /// the names of the levels.
     ///
     /// # Errors
     ///
-    /// [`SessionError::TooLarge`] when the cookie would be larger than browsers keep.
+    /// [`SessionError::TooLarge`] if the cookie would be larger than browsers keep. The data is then
+    /// unchanged.
     pub fn flash(&self, level: &str, text: impl Into<String>) -> Result<(), SessionError> {
         self.with(|data| data.flash(self.sessions, level, text.into()))
     }
 
-    /// Takes the messages to show, the oldest first. They come again if the answer
-    /// shows nothing: a redirect, a 5xx, the answer to a `HEAD`.
+    /// Takes out the messages to show, the oldest first. They are kept for the next page if this answer shows
+    /// nothing: a redirect, a 5xx, or the answer to a `HEAD`.
     pub fn take_flashes(&self) -> Vec<Flash> {
         self.with(Data::take_flashes)
     }
@@ -107,7 +112,7 @@ impl Session<'_> {
     }
 }
 
-/// What is kept may be personal: it does not print.
+/// Prints none of the data, because it may be personal.
 impl fmt::Debug for Session<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Session").finish_non_exhaustive()

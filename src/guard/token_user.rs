@@ -1,4 +1,4 @@
-//! The user of a token.
+//! The guard for users with an access token.
 
 use std::fmt;
 use std::ops::Deref;
@@ -19,16 +19,17 @@ use crate::user::User;
 use crate::web::bearer;
 use crate::web::demand::{Demand, Who, demands};
 
-/// A user whose access token a request shows, loaded and checked like a logged-in user, and the token
-/// with its claims read into `C`.
+/// Lets in users whose request has an access token, and provides the user, and the token with its claims read
+/// into `C`.
 ///
-/// It is [`AuthVia<via::BearerToken>`](crate::AuthVia) with the token beside the user: the account is open, has not
-/// changed since the token was made, and need not change its password first; the hooks were asked. A token
-/// of a trusted issuer names no user of ours, and is refused with `token_issuer_wrong`. Guards of roles and
-/// the like behind it take whom it let in. What [`Paseto`](crate::Paseto) answers, it answers.
+/// Use it for a route that only programs call and that needs the user, the claims, or both. It is
+/// [`AuthVia<via::BearerToken>`](crate::AuthVia) with the token beside the user. The user is loaded and
+/// checked like a logged-in user: the account is open and has not changed since the token was issued, the
+/// password does not have to be changed first, and no hook objects. Guards of roles and the like after it
+/// accept the user that it let in.
 ///
 /// ```
-/// # use rocket::get;
+/// use rocket::get;
 /// use rocket_security::TokenUser;
 /// use serde::Deserialize;
 ///
@@ -48,14 +49,25 @@ use crate::web::demand::{Demand, Who, demands};
 /// }
 /// ```
 ///
-/// Without the feature [`tokens`](crate::features::tokens) the launch stops.
+/// | what is wrong | status | reason code |
+/// |---|---|---|
+/// | no token; a session alone does not count | 401 | `unauthenticated` |
+/// | the token is of a trusted issuer, and so of no user of this application | 401 | `token_issuer_wrong` |
+/// | the claims cannot be read into `C` | 401 | `token_claims_unreadable` |
+/// | the user has to change the password first | 403; page: 303 to `/change` | `password_change_required` |
+/// | a [hook](crate::Hooks::session_checked) objects | that of the hook | that of the hook |
+/// | anything else | as [`Paseto`](crate::Paseto) | as [`Paseto`](crate::Paseto) |
+///
+/// An answer of 401 has a challenge, as a page and as JSON, and is never a redirect.
+///
+/// If the feature [`tokens`](crate::features::tokens) is not enabled, the launch stops.
 pub struct TokenUser<C = NoClaims> {
     user: AuthUser,
     token: VerifiedToken<C, Access>,
 }
 
 impl<C> TokenUser<C> {
-    /// Returns the claims of the application's own.
+    /// Returns the application's own claims.
     pub fn claims(&self) -> &C {
         &self.token.claims
     }
@@ -65,7 +77,7 @@ impl<C> TokenUser<C> {
         &self.token
     }
 
-    /// Returns the user.
+    /// Returns the user, without the token.
     pub fn into_user(self) -> User {
         self.user.into_user()
     }
@@ -79,7 +91,7 @@ impl<C> Deref for TokenUser<C> {
     }
 }
 
-/// What a token says does not print.
+/// Prints the user only, because the token may contain secrets.
 impl<C> fmt::Debug for TokenUser<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TokenUser").field("user", &self.user).finish_non_exhaustive()

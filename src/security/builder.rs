@@ -65,6 +65,7 @@ impl Default for Security {
         let open: Open<SqlxDatastore> = Box::new(|figment| {
             Box::pin(async move {
                 let store = SqlxDatastore::connect(&figment).await?;
+                log::info!("database: {}", store.database_name());
                 match Config::from_figment(&figment)?.migrate {
                     MigrateConfig::OnLaunch => store.migrate().await?,
                     MigrateConfig::Check => store.check_schema().await?,

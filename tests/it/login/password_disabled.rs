@@ -1,8 +1,12 @@
 //! A password that is disabled by too many wrong ones.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use chrono::TimeDelta;
-use rocket::http::Status;
+use rocket::http::{Header, Status};
 use rocket_security::Security;
+use rocket_security::features::basic::Basic;
+use rocket_security::features::login::Login;
 use rocket_security::features::reset::Reset;
 use rocket_security::testing::{PASSWORD, TestApp};
 use serde_json::json;
@@ -60,6 +64,21 @@ async fn a_hundred_wrong_passwords_of_strangers_disable_a_password_for_strangers
     let home = app.browser().log_in(ANN, PASSWORD).await;
     assert_eq!(home.status, Status::Ok, "its owner is not locked out at home");
     assert_eq!(try_from_elsewhere(&app, 101, PASSWORD).await, 400, "nor does that help strangers");
+}
+
+#[rocket::async_test]
+async fn the_owner_is_told_although_the_feature_login_is_disabled() {
+    let security = Security::default().disable::<Login>().enable(Basic::default());
+    let settings = json!({"throttle": {"scale": 1}, "mechanisms": ["basic"]});
+    let app = TestApp::launch_with(rocket_with(security), settings).await;
+    app.user(ANN).await;
+    for number in 0..100 {
+        let wrong = format!("Basic {}", STANDARD.encode(format!("{ANN}:a wrong password")));
+        let request = app.client().get("/me").header(Header::new("Authorization", wrong));
+        let browser = app.browser().at([10, 9, number, 1].into());
+        assert_eq!(browser.send(request).await.status, Status::Unauthorized);
+    }
+    assert_eq!(notices(&app).await, 1);
 }
 
 #[rocket::async_test]

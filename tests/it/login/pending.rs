@@ -108,6 +108,22 @@ async fn of_copies_of_a_login_that_lacks_two_proofs_one_goes_on() {
     assert_eq!(statuses, [Status::Ok, none, none]);
 }
 
+#[post("/hold")]
+async fn hold(visit: Visit<'_>, flow: &State<Flow>) -> Reply {
+    flow.hold(&visit, &flow.pending(&visit).await?).await?;
+    Ok(rocket_security::web::reply::Reply::data())
+}
+
+#[rocket::async_test]
+async fn a_login_that_the_browser_holds_already_may_be_held_again() {
+    let rocket = rocket(Security::default().enable(Codes {})).mount("/", routes![hold]);
+    let app = with_ann(TestApp::launch(rocket)).await;
+    let ann = app.browser();
+    half_in(&ann).await;
+    assert_eq!(ann.post_json("/hold", json!({})).await.status, Status::Ok);
+    assert_eq!(send(&ann, CODE).await.status, Status::Ok);
+}
+
 /// Fault: a right password stayed charged, so that the fifth login blocked the account.
 #[rocket::async_test]
 async fn right_passwords_that_lack_a_proof_do_not_count_as_failures() {
