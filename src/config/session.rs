@@ -26,6 +26,10 @@ use crate::error::{Error, Faults};
 #[serde(from = "SessionSettings")]
 #[non_exhaustive]
 pub struct SessionConfig {
+    /// Sets the authentication assurance level that gives `idle` and `absolute` their defaults: 1, 2 or 3. Level
+    /// 2 or 3 stops the launch while the feature [`remember`](crate::features::remember) is enabled.
+    /// _Default:_ none, with the times of level 2.
+    pub aal: Option<AssuranceLevel>,
     /// Sets how long a session lasts without a request: from 1 second, and at most `absolute`. _Default:_
     /// `"1h"`.
     pub idle: Span,
@@ -34,10 +38,6 @@ pub struct SessionConfig {
     /// Sets how many sessions a user may have, at least 1. A login beyond this number ends the oldest
     /// session. _Default:_ 20.
     pub max_per_user: u32,
-    /// Set if `aal` is 2 or 3: users must prove again who they are when a session ends.
-    pub(crate) ends_for_good: bool,
-    /// Set if `aal` is written down: a program stays logged in no longer than a session.
-    pub(crate) bounds_families: bool,
 }
 
 /// [`SessionConfig`] as it is written in the configuration.
@@ -51,12 +51,15 @@ struct SessionSettings {
 }
 
 /// An authentication assurance level (NIST SP 800-63B-4, section 2).
-#[derive(Clone, Copy, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "u8")]
-enum AssuranceLevel {
+pub enum AssuranceLevel {
+    /// Level 1.
     One,
+    /// Level 2.
     #[default]
     Two,
+    /// Level 3.
     Three,
 }
 
@@ -84,11 +87,7 @@ impl From<SessionSettings> for SessionConfig {
             idle: settings.idle.unwrap_or(idle),
             absolute: settings.absolute.unwrap_or(absolute),
             max_per_user: settings.max_per_user.unwrap_or(20),
-            ends_for_good: matches!(
-                settings.aal,
-                Some(AssuranceLevel::Two | AssuranceLevel::Three)
-            ),
-            bounds_families: settings.aal.is_some(),
+            aal: settings.aal,
         }
     }
 }
@@ -100,6 +99,16 @@ impl Default for SessionConfig {
 }
 
 impl SessionConfig {
+    /// Returns `true` if users must prove again who they are when a session ends.
+    pub(crate) fn ends_for_good(&self) -> bool {
+        matches!(self.aal, Some(AssuranceLevel::Two | AssuranceLevel::Three))
+    }
+
+    /// Returns `true` if a program stays logged in no longer than a session.
+    pub(crate) fn bounds_families(&self) -> bool {
+        self.aal.is_some()
+    }
+
     pub(super) fn check(&self, faults: &mut Faults) {
         if self.max_per_user == 0 {
             let cure = "Set it to 1 or more";

@@ -11,16 +11,17 @@ use crate::secret::{Secret, refuse_scalars};
 
 /// A key in the configuration: either a text, or a table with `key` or `file`, and `version`.
 ///
+/// Each entry of `tokens.keys` is one.
+///
 /// The text is PASERK (`k4.local`, `k4.secret`, `k4.public`, and wrapped with a password `k4.local-pw`,
 /// `k4.secret-pw`), PEM (PKCS#8 or SPKI), or 32 bytes for `v4.local` as hexadecimal or base64url. An invalid
 /// key stops the launch; the message never quotes it.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct TokenKeyConfig {
-    /// Where the text is: in the configuration or in a file.
+    /// Where the text is: in the configuration (`key`) or in a file (`file`).
     pub source: KeySource,
-    /// Sets the version of PASETO, for texts that do not contain it: PEM and plain bytes. _Default:_ 4; 3 for
-    /// a PEM of the curve P-384.
+    /// The version of PASETO, if it is set.
     pub version: Option<u8>,
 }
 
@@ -35,12 +36,17 @@ pub enum KeySource {
     File(RelativePathBuf),
 }
 
-/// [`TokenKeyConfig`] as a table.
+/// [`TokenKeyConfig`] as a table: an entry of `[[default.security.tokens.keys]]`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct KeyTable {
+    /// Sets the key as text. _Default:_ none; `key` or `file` is required.
     key: Option<Secret<String>>,
+    /// Sets the file that contains the key, relative to the configuration file. _Default:_ none; `key` or
+    /// `file` is required.
     file: Option<RelativePathBuf>,
+    /// Sets the version of PASETO, for texts that do not contain it: PEM and plain bytes. _Default:_ 4; 3 for
+    /// a PEM of the curve P-384.
     version: Option<u8>,
 }
 

@@ -9,9 +9,10 @@ use crate::config::token_keys::TokenKeyConfig;
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct TrustedConfig {
-    /// Sets the issuer: the claim `iss` of every token under this key must equal it.
+    /// Sets the issuer: the claim `iss` of every token under this key must equal it. _Default:_ none; it is
+    /// required.
     pub iss: String,
-    /// Sets the issuer's key: a text, or a table as in [`TokenKeyConfig`].
+    /// Sets the issuer's key: a text, or a table as in [`TokenKeyConfig`]. _Default:_ none; it is required.
     pub key: TokenKeyConfig,
     /// Sets the `kid` that the issuer writes in footers. _Default:_ the PASERK id of the key.
     #[serde(default)]

@@ -80,7 +80,7 @@ use crate::feature::Feature;
 use crate::flow::Flow;
 use crate::rejection::{FieldErrors, Rejection};
 use crate::secret::Secret;
-use crate::template::{Embedded, page, templates};
+use crate::template::{Embedded, page};
 use crate::web::identity::{IdentityFields, page_field};
 use crate::web::next::Next;
 use crate::web::page::Page;

@@ -158,7 +158,7 @@ impl<D: RememberStore> Feature<D> for Remember {
     fn check(&self, config: &Config) -> Result<()> {
         let mut faults = Faults::default();
         faults.note(config.require_mail());
-        if config.session.ends_for_good {
+        if config.session.ends_for_good() {
             faults.push(Error::config(
                 "session.aal",
                 "requires users to log in again, but the feature remember lets browsers return \

@@ -1,4 +1,4 @@
-//! The ways in which a guard finds out who a request is from.
+//! The mechanisms that a guard accepts, and what they find in a request.
 
 use std::sync::Arc;
 
@@ -15,21 +15,21 @@ use crate::web::principal;
 use crate::web::principal::Principal;
 use crate::web::site::Site;
 
-/// The mechanisms that a guard takes, in their order.
+/// The mechanisms that a guard accepts, in their order.
 pub(super) struct AcceptedMechanisms {
     mechanisms: Vec<AnyMechanism>,
-    /// Whether the guard also accepts the user that an earlier guard let in.
+    /// Whether the guard also accepts the user that an earlier guard let in by any other mechanism.
     takes_any: bool,
-    /// The scopes that the guard asks for; none when it names none.
+    /// The scopes that the guard requires, or `None` if it names none.
     pub(super) scopes: Option<Vec<&'static str>>,
 }
 
-/// A refusal, and the mechanism whose credentials were refused.
+/// A rejection, and the mechanism whose credentials were refused.
 pub(super) type RefusedBy = (Rejection, Option<&'static str>);
 
 impl AcceptedMechanisms {
-    /// Accepts the mechanisms of `security.mechanisms`, and the user that an earlier guard of the route let in by
-    /// another one. A personal token is looked at, too, and refused, because its sender is no guest.
+    /// Accepts the mechanisms of `security.mechanisms`, and the user that an earlier guard of the route let
+    /// in by another one. A personal token is looked at, too, and refused, because its sender is not a guest.
     pub(super) fn configured(request: &Request<'_>) -> Self {
         let config = Site::of(request).map(Site::config);
         let names = config.map(|config| config.mechanisms.as_slice()).unwrap_or_default();
@@ -37,12 +37,12 @@ impl AcceptedMechanisms {
         Self::new(request, names, true)
     }
 
-    /// Takes the same, and a personal token that has these scopes.
+    /// Accepts the same, and a personal token with these scopes.
     pub(super) fn scoped(request: &Request<'_>, scopes: Vec<&'static str>) -> Self {
         Self { scopes: Some(scopes), ..Self::configured(request) }
     }
 
-    /// Takes these and no other.
+    /// Accepts these mechanisms and no other.
     pub(super) fn only(request: &Request<'_>, names: &[&str]) -> Self {
         Self::new(request, names.iter().copied(), false)
     }
@@ -59,7 +59,7 @@ impl AcceptedMechanisms {
         };
         let mut mechanisms: Vec<AnyMechanism> = names.filter_map(mechanism).collect();
         let place = |name| mechanisms.iter().position(|mechanism| mechanism.name() == name);
-        // A personal token comes where tokens come in the order.
+        // A personal token comes before other tokens in the order.
         if let (Some(token), Some(personal)) = (place(TOKEN), place(PERSONAL_TOKEN))
             && token < personal
         {
@@ -82,20 +82,21 @@ impl AcceptedMechanisms {
         self
     }
 
-    /// Returns `true` if a request brings one of them.
+    /// Returns `true` if a request has credentials of one of them.
     pub(super) async fn is_any_brought(&self, request: &Request<'_>, site: &Site) -> bool {
         !self.brought(request, site).await.is_empty()
     }
 
-    /// Finds out who a request is from, by each of the mechanisms that it brings, in their order: all must be
-    /// valid and belong to one user. Returns an empty list if it brings none.
+    /// Finds the user of a request by each mechanism that the request has credentials for, in their order.
+    /// All credentials must be valid and belong to one user. Returns an empty list if there are none.
     ///
-    /// One that says nothing counts only where there is no other. One that claims to be of the user who was
-    /// found before is not verified, and not given.
+    /// Credentials that say nothing about the sender count only if there are no others. Credentials that
+    /// claim to belong to the user who was already found are neither verified nor returned.
     ///
     /// # Errors
     ///
-    /// What is wrong with the first that is bad; [`Rejection::ConflictingCredentials`] for two users.
+    /// The rejection of the first credentials that are invalid. [`Rejection::ConflictingCredentials`] for two
+    /// users.
     pub(super) async fn principals(
         &self,
         request: &Request<'_>,
@@ -143,7 +144,7 @@ impl AcceptedMechanisms {
         }
     }
 
-    /// Returns those that a request brings.
+    /// Returns the mechanisms that a request has credentials for.
     async fn brought(&self, request: &Request<'_>, site: &Site) -> Vec<&AnyMechanism> {
         let mut brought = Vec::new();
         for mechanism in &self.mechanisms {
@@ -151,14 +152,14 @@ impl AcceptedMechanisms {
                 brought.push(mechanism);
             }
         }
-        // Whatever stands where tokens do is a token to the one, and a personal token is none of its.
+        // The mechanism for tokens finds every text in the place of a token, including a personal token.
         if brought.iter().any(|mechanism| mechanism.name() == PERSONAL_TOKEN) {
             brought.retain(|mechanism| mechanism.name() != TOKEN);
         }
         brought
     }
 
-    /// Says what would have been taken of a user whose proofs sufficed.
+    /// Returns the challenges for a user whose proofs do not suffice.
     pub(super) fn asked_again(&self, lacking: Lacking) -> Acceptable {
         let mut asked = Acceptable::default();
         for mechanism in &self.mechanisms {
@@ -173,7 +174,8 @@ impl AcceptedMechanisms {
         asked
     }
 
-    /// Says what would have been taken. `refused` is whose credentials were not good enough, and why.
+    /// Returns the challenges for a request that was refused. `refused` is the mechanism whose credentials
+    /// were invalid, and why.
     pub(super) fn asked(&self, refused: Option<(&str, &Rejection)>) -> Acceptable {
         let mut asked = Acceptable::default();
         for mechanism in &self.mechanisms {
@@ -194,24 +196,24 @@ impl AcceptedMechanisms {
         asked
     }
 
-    /// Returns `true` if a mechanism is asked for, and not only looked at to be refused.
+    /// Returns `true` if a mechanism is accepted, and not only looked at so that it can be refused.
     fn takes(&self, name: &str) -> bool {
         name != PERSONAL_TOKEN || !self.takes_any || self.scopes.is_some()
     }
 
-    /// Refuses credentials that are for other scopes than the guard asks for.
+    /// Refuses credentials that lack a required scope, and limited credentials if the guard names no scope.
     pub(super) fn check_scopes(&self, principal: &Principal) -> Result<(), Rejection> {
         match &self.scopes {
             _ if principal.scopes.is_none() => Ok(()),
             Some(_) if self.missing_scopes(principal).is_empty() => Ok(()),
             Some(_) => Err(Rejection::InsufficientScope),
             None if self.takes_any => Err(Rejection::TokenRefused(TokenFault::Scoped)),
-            // The guard names the mechanism, whatever the scopes.
+            // The guard names the mechanism itself, so it accepts any scopes.
             None => Ok(()),
         }
     }
 
-    /// Returns the scopes that the guard asks for and the credential does not have.
+    /// Returns the scopes that the guard requires and the credentials lack.
     pub(super) fn missing_scopes(&self, principal: &Principal) -> Vec<&'static str> {
         let Some(granted) = &principal.scopes else {
             return Vec::new();
@@ -220,7 +222,7 @@ impl AcceptedMechanisms {
         self.scopes.iter().flatten().copied().filter(|name| !has(name)).collect()
     }
 
-    /// Says which scopes would have sufficed (RFC 6750, section 3.1).
+    /// Returns the challenge that names the required scopes (RFC 6750, section 3.1).
     pub(super) fn asked_scopes(&self) -> Acceptable {
         let names = self.scopes.as_deref().unwrap_or_default().join(" ");
         let mut asked = Acceptable::default();
@@ -231,7 +233,7 @@ impl AcceptedMechanisms {
     }
 }
 
-/// Returns `true` if a mechanism takes tokens, of which a request may bring one (RFC 6750, section 2).
+/// Returns `true` if the mechanism uses tokens, of which a request may have one only (RFC 6750, section 2).
 pub(super) fn is_a_token(name: &str) -> bool {
     [TOKEN, PERSONAL_TOKEN].contains(&name)
 }

@@ -1,4 +1,4 @@
-//! One way in which a guard finds out who a request is from.
+//! One of the mechanisms that can authenticate a request.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -41,7 +41,7 @@ impl AnyMechanism {
         }
     }
 
-    /// Finds out who the request is from, once for each request however many guards ask.
+    /// Finds the user of the request, once for each request however many guards ask.
     pub(super) async fn verify(
         &self,
         request: &Request<'_>,
@@ -69,9 +69,9 @@ impl AnyMechanism {
         verified.await.clone()
     }
 
-    /// Returns `true` if what was refused says nothing of who a request is from, where something else does: a
-    /// cookie of a session that has ended, which browsers send until they are told; whatever else they send
-    /// unasked; and a token of a trusted issuer, whose users are not ours.
+    /// Returns `true` if the refused credentials say nothing about the sender of the request, so that others
+    /// decide: the cookie of an ended session, and other invalid credentials that browsers send until they
+    /// are told otherwise; and a token of a trusted issuer, which belongs to no user of this application.
     pub(super) async fn says_nothing(
         &self,
         request: &Request<'_>,
@@ -125,7 +125,7 @@ async fn session_user(
 
 type Outcome = Arc<OnceCell<Result<Arc<Principal>, Rejection>>>;
 
-/// What came of each mechanism that was tried.
+/// The results of the mechanisms that were tried.
 struct Tried(Mutex<Vec<(&'static str, Outcome)>>);
 
 fn cell(request: &Request<'_>, name: &'static str) -> Outcome {

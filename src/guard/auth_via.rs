@@ -102,6 +102,7 @@ impl<M: ViaSet> UserGuard for AuthVia<M> {
 /// | an unsafe request or a WebSocket, started by another site | 400 | `cross_site` |
 /// | an earlier guard let in another user | 400 | `conflicting_credentials` |
 /// | the user has to change the password first | 403; page: 303 to `/change` | `password_change_required` |
+/// | a [hook](crate::Hooks::session_checked) objects | that of the hook | that of the hook |
 /// | too many attempts | 429 | `throttled` |
 /// | too many passwords are waiting to be checked | 503 | `saturated` |
 /// | the store does not answer | 503 | `unavailable` |

@@ -1,46 +1,42 @@
-//! Mechanisms: by what a request may say who it is from.
+//! Mechanisms: the ways to authenticate a request.
 //!
-//! | name | a request brings | provided by | CSRF token |
+//! | name | the request has | provided by | CSRF token |
 //! |---|---|---|---|
 //! | `session` | the cookie of a login | [`Security`](crate::Security) itself | yes |
-//! | `basic` | a name and a password (RFC 7617) | the feature [`basic`](crate::features::basic) | yes |
-//! | `token` | a token | the feature [`tokens`](crate::features::tokens) | where it is in a cookie |
-//! | `ticket` | a ticket, with the handshake of a WebSocket | the feature [`tickets`](crate::features::tickets) | no |
-//! | `personal_token` | a token that its user made for a program | the feature [`personal_tokens`](crate::features::personal_tokens) | no |
+//! | `basic` | a name and a password (RFC 7617) | the feature [`basic`] | yes |
+//! | `token` | an access token | the feature [`tokens`] | if it is in a cookie |
+//! | `ticket` | a ticket with the handshake of a WebSocket | the feature [`tickets`] | no |
+//! | `personal_token` | a token that its user created for a program | the feature [`personal_tokens`] | no |
 //!
-//! Which of them a guard takes is [`security.mechanisms`](crate::config::Config::mechanisms), or what
-//! the guard itself says. A personal token is never among them: it opens what [`Scoped`](crate::Scoped) names. [`guide::guards`](crate::guide::guards) tells how they go together.
+//! A guard accepts those that [`security.mechanisms`](crate::config::Config::mechanisms) lists, or those that
+//! the guard itself names. A personal token cannot be listed: it opens the routes whose
+//! [`Scoped`](crate::Scoped) names its scopes. [`guide::authentication`](crate::guide::authentication)
+//! describes what happens if a request has several.
 //!
-//! # A mechanism of one's own
+//! [`basic`]: crate::features::basic
+//! [`tokens`]: crate::features::tokens
+//! [`tickets`]: crate::features::tickets
+//! [`personal_tokens`]: crate::features::personal_tokens
 //!
-//! A [`Mechanism`] finds out who a request is from, and ends in [`Flow`](crate::flow::Flow), which
-//! alone makes the [`Admitted`] that it answers with. A feature adds it in
-//! [`Feature::install`](crate::Feature::install):
+//! # A custom mechanism
+//!
+//! Implement [`Mechanism`] to authenticate requests in another way. It finds the user, and asks
+//! [`Flow`](crate::flow::Flow) to admit them: only `Flow` creates the [`Admitted`] that it has to return. A
+//! feature adds the mechanism in [`Feature::install`](crate::Feature::install):
 //!
 //! ```
-//! # use rocket::Request;
-//! # use rocket::async_trait;
-//! # use rocket::get;
-//! # use rocket::http::Header;
-//! # use rocket::http::Status;
-//! # use rocket::routes;
-//! # use rocket::serde::Deserialize;
-//! # use rocket::serde::Serialize;
-//! # use rocket_security::testing::TestApp;
-//! use rocket_security::AuthVia;
-//! use rocket_security::Feature;
-//! use rocket_security::Rejection;
-//! use rocket_security::Security;
-//! use rocket_security::UserId;
-//! use rocket_security::flow::Flow;
-//! use rocket_security::flow::once::Admitted;
-//! use rocket_security::flow::once::Bearer;
+//! use rocket::http::{Header, Status};
+//! use rocket::serde::{Deserialize, Serialize};
+//! use rocket::{Request, async_trait, get, routes};
 //! use rocket_security::feature::Installation;
-//! use rocket_security::guard::mechanism::InstallMechanism;
-//! use rocket_security::guard::mechanism::Mechanism;
+//! use rocket_security::flow::Flow;
+//! use rocket_security::flow::once::{Admitted, Bearer};
+//! use rocket_security::guard::mechanism::{InstallMechanism, Mechanism};
+//! use rocket_security::testing::TestApp;
 //! use rocket_security::via::Via;
+//! use rocket_security::{AuthVia, Feature, Rejection, Security, UserId};
 //!
-//! /// What the gate of this company puts on a request, beyond the reach of others.
+//! /// The header that this company's gateway adds to a request, and that no one else can add.
 //! struct Badge;
 //!
 //! #[async_trait]
@@ -77,7 +73,7 @@
 //!     }
 //! }
 //!
-//! /// The same for a signature.
+//! /// The mechanism as a type, for `AuthVia`.
 //! struct ByBadge;
 //!
 //! impl Via for ByBadge {
@@ -114,89 +110,90 @@ use crate::rejection::{Lacking, Rejection, TokenFault};
 use crate::user::User;
 use crate::web::bearer;
 
-/// The name of the mechanism that is always there.
+/// The name of the session, which is always available as a mechanism.
 pub const SESSION: &str = "session";
 
-/// The name of the mechanism of the feature [`tokens`](crate::features::tokens): where nothing provides it, no request is ever
-/// found to bring one.
+/// The name of the mechanism of the feature [`tokens`](crate::features::tokens). Without the feature, no
+/// request has credentials for it.
 pub const TOKEN: &str = "token";
 
-/// The name of the mechanism of the feature `basic`.
+/// The name of the mechanism of the feature [`basic`](crate::features::basic).
 pub const BASIC: &str = "basic";
 
-/// The name of the mechanism of the feature [`tickets`](crate::features::tickets): where nothing provides it, no
-/// request is ever found to bring one.
+/// The name of the mechanism of the feature [`tickets`](crate::features::tickets). Without the feature, no
+/// request has credentials for it.
 pub const TICKET: &str = "ticket";
 
-/// The name of the mechanism of the feature [`personal_tokens`](crate::features::personal_tokens). Its
-/// bearers may do what their scopes say and nothing else, so that no guard takes it but those that name it
-/// or a scope.
+/// The name of the mechanism of the feature [`personal_tokens`](crate::features::personal_tokens). A personal
+/// token allows only what its scopes say, so only guards that name this mechanism or a scope accept it.
 pub const PERSONAL_TOKEN: &str = "personal_token";
 
-/// A way to find out who a request is from, other than its session.
+/// A way to authenticate a request, other than its session.
 ///
-/// What guards of its own want to have of the credentials, such as the claims of a token,
-/// [`authenticate`](Self::authenticate) puts into the [request-local cache](Request::local_cache), as a
-/// type of its own.
+/// Guards of the application may need more from the credentials than the user, such as the claims of a token.
+/// Let [`authenticate`](Self::authenticate) put this into the [request-local cache](Request::local_cache), as
+/// a type of its own.
 #[async_trait]
 pub trait Mechanism: Send + Sync + 'static {
-    /// Returns its name, in snake case: for `security.mechanisms`, [`Via`](crate::guard::via::Via) and
-    /// [`AuthUser::mechanism`](crate::AuthUser::mechanism).
+    /// Returns the name, in snake case. It is used in `security.mechanisms`, [`Via`](crate::guard::via::Via)
+    /// and [`AuthUser::mechanism`](crate::AuthUser::mechanism).
     fn name(&self) -> &'static str;
 
-    /// Returns `true` if a request brings credentials of this kind, good or bad, by a look at its headers.
-    /// If so, they must be valid, whatever else the request brings (but see
-    /// [`is_sent_unasked`](Self::is_sent_unasked) and [`claims`](Self::claims)), and the request is not treated
-    /// as a guest's.
+    /// Returns `true` if a request has credentials of this kind, valid or not. It does not verify them.
+    ///
+    /// If it returns `true`, the request does not count as a guest's, and the credentials must be valid,
+    /// whatever else the request has. [`is_sent_unasked`](Self::is_sent_unasked) and [`claims`](Self::claims)
+    /// make exceptions.
     fn is_present(&self, request: &Request<'_>) -> bool;
 
-    /// Finds out who a request is from that brings such credentials. Called once a request at most,
-    /// however many guards ask.
+    /// Finds the user of a request with such credentials. It is called at most once for each request, however
+    /// many guards ask.
     ///
     /// # Errors
     ///
-    /// [`Rejection::CredentialsRefused`] for whatever is wrong with them, what [`Flow`] failed with,
-    /// or a refusal of its own. What a client sends must not become
-    /// [`Rejection::Unavailable`].
+    /// [`Rejection::CredentialsRefused`] for any fault of the credentials, the rejection that [`Flow`]
+    /// returns, or a rejection of its own. Nothing that a client sends may cause [`Rejection::Unavailable`].
     ///
     /// [`Flow`]: crate::flow::Flow
     async fn authenticate(&self, request: &Request<'_>) -> Result<Admitted, Rejection>;
 
-    /// Returns `true` if browsers send the credentials of this request by themselves, as they do cookies, and keep
-    /// sending them when they are no longer valid. Invalid ones (401) then count only if there is nothing else. _Default:_ no.
+    /// Returns `true` if browsers send the credentials of this request by themselves, as they do cookies, and
+    /// go on when the credentials are no longer valid. Invalid ones (401) then count only if the request has
+    /// no others. _Default:_ `false`.
     fn is_sent_unasked(&self, _request: &Request<'_>) -> bool {
         false
     }
 
-    /// Returns `true` if the credentials say that they are this user's, without finding out whether they are
-    /// good. For what is costly to verify and sent by browsers for ever: it is asked where other credentials,
-    /// earlier in the order, are good and this user's, and those that say so are not verified then.
-    /// _Default:_ no.
+    /// Returns `true` if the credentials name this user, without verifying them.
+    ///
+    /// Implement it for credentials that are costly to verify and that browsers send for a long time. It is
+    /// called if earlier credentials in the order are valid and belong to this user. If it returns `true`,
+    /// these are not verified. _Default:_ `false`.
     fn claims(&self, _request: &Request<'_>, _user: &User) -> bool {
         false
     }
 
-    /// Returns `true` if an unsafe request has to bring the anti-forgery token, too: yes, where a browser
-    /// may add the credentials by itself. _Default:_ yes.
+    /// Returns `true` if an unsafe request needs the anti-forgery token, too, because a browser may add the
+    /// credentials by itself. _Default:_ `true`.
     fn needs_csrf(&self, _request: &Request<'_>) -> bool {
         true
     }
 
-    /// Returns what an answer of 401 says of it in `WWW-Authenticate`, for example `Bearer`. `refused`
-    /// is why its credentials were refused, or not enough; none when the request brought none.
-    /// _Default:_ nothing.
+    /// Returns the challenge for the header `WWW-Authenticate` of an answer with 401, for example `Bearer`.
+    /// `refused` is the reason why the credentials were refused or do not suffice, or `None` if the request
+    /// had none. _Default:_ `None`, no challenge.
     fn challenge(&self, _refused: Option<&Rejection>) -> Option<String> {
         None
     }
 
-    /// Returns the same where the credentials are good and what their user proved does not suffice: it is
-    /// too old, or of too few factors. _Default:_ what [`challenge`](Self::challenge) says to the refusal.
+    /// Returns the challenge if the credentials are valid, but the proofs of their user are too old or have
+    /// too few factors. _Default:_ the [`challenge`](Self::challenge) for that rejection.
     fn challenge_insufficient(&self, lacking: Lacking) -> Option<String> {
         self.challenge(Some(&lacking.rejection()))
     }
 
-    /// Returns `true` if a browser answers the challenge by asking its user; it is not led to the login
-    /// page then. _Default:_ no.
+    /// Returns `true` if a browser answers the challenge by asking its user. It is then not redirected to the
+    /// login page. _Default:_ `false`.
     fn is_asked_by_browsers(&self) -> bool {
         false
     }
@@ -204,7 +201,7 @@ pub trait Mechanism: Send + Sync + 'static {
 
 /// Adds mechanisms in [`Feature::install`](crate::Feature::install).
 pub trait InstallMechanism {
-    /// Adds a mechanism, in place of one of the same name.
+    /// Adds a mechanism, and replaces one with the same name.
     fn mechanism(&mut self, mechanism: impl Mechanism);
 }
 
@@ -214,12 +211,12 @@ impl<D> InstallMechanism for Installation<'_, D> {
     }
 }
 
-/// The mechanisms of an application but the session, by name.
+/// The mechanisms of an application without the session, by name.
 #[derive(Default)]
 pub(crate) struct Mechanisms(Vec<Arc<dyn Mechanism>>);
 
 impl Mechanisms {
-    /// Takes those that were installed; of two of one name, the later.
+    /// Takes the installed mechanisms. Of two with the same name, the later one stays.
     pub(crate) fn new(installed: Vec<Arc<dyn Mechanism>>) -> Self {
         let mut all: Vec<Arc<dyn Mechanism>> = Vec::new();
         for mechanism in installed {
@@ -229,29 +226,29 @@ impl Mechanisms {
         Self(all)
     }
 
-    /// Returns the mechanism of that name, if a feature provides it.
+    /// Returns the mechanism with this name, if a feature provides it.
     pub(super) fn find(&self, name: &str) -> Option<Arc<dyn Mechanism>> {
         self.0.iter().find(|mechanism| mechanism.name() == name).cloned()
     }
 
-    /// Refuses names in `security.mechanisms` that nothing provides.
+    /// Refuses names in `security.mechanisms` that no feature provides.
     ///
     /// # Errors
     ///
-    /// As for [`check_names`].
+    /// Those of [`check_names`].
     pub(crate) fn check(&self, names: &[String]) -> Result<()> {
         let provided: Vec<_> = self.0.iter().map(|mechanism| mechanism.name()).collect();
         check_names(names, &provided)
     }
 }
 
-/// Refuses names that are not among the mechanisms that are `provided`.
+/// Refuses names that are not among the `provided` mechanisms.
 ///
 /// # Errors
 ///
-/// [`Error::Config`] for each of them, with the cure.
+/// [`Error::Config`] for each of them, with what to do about it.
 pub(crate) fn check_names(names: &[String], provided: &[&'static str]) -> Result<()> {
-    // The default names both, whether they are enabled or not.
+    // The default contains both, whether they are enabled or not.
     let optional = [TOKEN, TICKET];
     let mut known = vec![SESSION];
     known.extend(optional);
@@ -289,8 +286,8 @@ fn refuse(key: &str, name: &str, known: &[&str]) -> Error {
     }
 }
 
-/// Says why a text that is no token of the one kind is refused: a personal token, where there are such, is for
-/// other guards. The store is not asked.
+/// Returns the rejection for a text that is not a PASETO token. If it is a whole personal token, the reason
+/// is that this guard requires no scope. The store is not asked.
 pub(super) fn tell_apart(request: &Request<'_>, why: Rejection) -> Rejection {
     if why != Rejection::TokenRefused(TokenFault::Malformed) {
         return why;

@@ -1,70 +1,78 @@
-//! Guards: what a handler's signature demands of a request.
+//! Guards: what a handler's signature requires of a request.
 //!
-//! | guard | lets in | else |
+//! A guard is a type in the signature of a handler. Rocket runs it before the handler. If it fails, the
+//! handler does not run, and the client gets a page, or JSON with a reason code. The page of each guard lists
+//! what it refuses, with which status and reason code.
+//!
+//! | guard | lets in | refuses with |
 //! |---|---|---|
-//! | [`AuthUser`] | users with a session or a token | 401; page: 303 to the login page |
-//! | [`Fresh<MINUTES>`](Fresh) | users who proved recently who they are | 401; page: 303 to `/verify` |
-//! | [`Assured<Two>`](Assured) | users who proved who they are by two factors | 401; page: 303 to `/verify` |
+//! | [`AuthUser`] | users with a session or a token | 401; page: 303 to `/login` |
+//! | [`Fresh<MINUTES>`](Fresh) | users who proved their identity recently | 401; page: 303 to `/verify` |
+//! | [`Assured<Two>`](Assured) | users who proved two factors | 401; page: 303 to `/verify` |
 //! | [`RolesRequired<R>`] | users with every role in `R` | 401, 403 |
 //! | [`RolesAccepted<R>`] | users with at least one role in `R` | 401, 403 |
 //! | [`PermissionsRequired<P>`] | users whose roles have every permission in `P` | 401, 403 |
 //! | [`PermissionsAccepted<P>`] | users whose roles have at least one permission in `P` | 401, 403 |
-//! | [`Scoped<S>`] | users themselves, and personal tokens with every scope in `S` | 401, 403 |
-//! | [`AuthVia<M>`](AuthVia) | users whose request was authenticated by a mechanism in `M` | 401 |
-//! | [`TokenUser<C>`](TokenUser) | users who show an access token, with its claims | 401 |
-//! | [`Paseto<C, K>`](Paseto) | requests with a token of the kind `K` | 401 |
-//! | [`FreshPaseto<MINUTES, C>`](FreshPaseto) | users with an access token who proved lately who they are | 401 |
-//! | [`PasetoJson<T, C, K>`](PasetoJson) | the same for a token in a JSON body | 401 |
+//! | [`Scoped<S>`] | users themselves, and their personal tokens with every scope in `S` | 401, 403 |
+//! | [`AuthVia<M>`](AuthVia) | users authenticated by a mechanism in `M` | 401 |
+//! | [`TokenUser<C>`](TokenUser) | users with an access token; provides its claims | 401 |
+//! | [`Paseto<C, K>`](Paseto) | requests with a token of the kind `K`; loads no user | 401 |
+//! | [`FreshPaseto<MINUTES, C>`](FreshPaseto) | users with an access token and a recent proof | 401 |
+//! | [`PasetoJson<T, C, K>`](PasetoJson) | requests with a token in a JSON body | 401 |
 //! | [`BasicUser`] | users who send their password with the request | 401 |
-//! | [`Own<P>`](Own) | users of whom the application has a row of its own | 401, 403 |
-//! | [`Maybe<G>`] | guests too | what `G` fails with for bad credentials |
-//! | [`AnonymousOnly`] | guests only | 400; page: 303 home |
+//! | [`Own<P>`](Own) | users for whom the application has a row of its own | 401, 403 |
+//! | [`Maybe<G>`] | guests, and those whom `G` lets in | as `G`, for invalid credentials |
+//! | [`AnonymousOnly`] | guests only | 400; page: 303 to the home page |
 //! | [`Public`] | everyone, on purpose | |
-//! | [`Session`] | everybody, with what the application keeps for them | |
-//! | [`Csrf`] | everybody, with the anti-forgery token of their own: for forms of guests, too | 400 |
-//! | [`&TokenIssuer`](crate::TokenIssuer) | everybody: the handler issues tokens | |
+//! | [`Session`] | everyone; provides session data | 400 |
+//! | [`Csrf`] | everyone whose unsafe request has the anti-forgery token | 400 |
+//! | [`&TokenIssuer`](crate::TokenIssuer) | everyone; lets the handler issue tokens | |
 //!
-//! [`guide::guards`](crate::guide::guards) says how they go together, and what they answer when.
+//! [`guide::guards`](crate::guide::guards) helps to choose one, and
+//! [`guide::authentication`](crate::guide::authentication) describes several guards in one signature.
 //!
-//! What depends on an object, such as whose it is, is decided by a [`Policy`] and asked by
-//! [`AuthUser::authorize`]: 403, or 404 where the object must not be known of.
+//! Rules about one object, such as who owns it, are decided by a [`Policy`], which a handler asks with
+//! [`AuthUser::authorize`]: 403, or 404 where the user must not learn of the object.
 //!
-//! A guard fails, it never forwards: a route of lower rank does not answer in its place. On an
-//! unsafe request that a cookie authenticates, or a password that browsers send by themselves, it also
-//! demands the anti-forgery token, in the header `X-XSRF-Token` or as the first field of a form, also of
-//! one with files; [`Session`] and [`Csrf`] demand it of guests, too.
+//! A guard fails and never forwards, so no route of a lower rank answers in its place. If a request may
+//! change something and is authenticated by a cookie, or by a password that browsers send by themselves, the
+//! guard also requires the anti-forgery token: in the header `X-XSRF-Token`, or as the first field of a form,
+//! also of a form with files. [`Session`] and [`Csrf`] require it of guests, too.
 //!
-//! A guard whose fairing is not attached stops the launch and says so.
+//! If the fairing or the feature of a guard is missing, the launch stops with a message.
 //!
-//! Which routes have which of them is told by an [access map](crate::guide::access_map), and
-//! [`security.require_guard`](crate::config::Config::require_guard) stops the launch when one has none.
+//! An [access map](crate::guide::access_map) lists the guards of each route, and
+//! [`security.require_guard`](crate::config::Config::require_guard) stops the launch if a route has none.
 //!
 //! # Roles that include others
 //!
-//! A role may include others: `rocket-security roles include admin editor` makes every admin an editor,
-//! and what an editor includes comes with it. It stands in the store, as permissions do, and guards need
-//! no change: a user who has a role also has the roles that it includes and the permissions of all of them,
-//! in every guard, [`User::has_role`](crate::User::has_role) and
-//! [`User::has_permission`](crate::User::has_permission). It is read with the session in the same query,
-//! so that it counts from the next request on, and `roles exclude` takes it back as soon. A role includes
-//! neither itself nor one that includes it. Only a role that was granted directly can be revoked:
-//! [`User::granted_roles`](crate::User::granted_roles) has those.
+//! A role may include others: `rocket-security roles include admin editor` makes every admin an editor, with
+//! everything that the role `editor` includes. `roles exclude` removes it again.
+//!
+//! Guards need no change. A user with a role also has the roles that it includes, and the permissions of all
+//! of them: in every guard, in [`User::has_role`](crate::User::has_role), and in
+//! [`User::has_permission`](crate::User::has_permission). Inclusions are kept in the store and are read in
+//! the same query as the session, so a change counts from the next request on. A role can include neither
+//! itself nor a role that includes it. Only a role that was granted directly can be revoked:
+//! [`User::granted_roles`](crate::User::granted_roles) lists those.
 //!
 //! # Roles and permissions at the launch
 //!
-//! Every role that a guard names is looked up when the application launches. What becomes of one
-//! that the store does not have is
-//! [`security.roles`](crate::config::Config::roles): in the debug profile it is made; in any other the
-//! launch stops, with the name and the command that makes it. A permission that no role has is logged,
-//! and stops nothing.
+//! Every role that a guard names is looked up when the application launches. For a role that the store does
+//! not have, [`security.roles`](crate::config::Config::roles) decides: in the debug profile it is created; in
+//! any other profile the launch stops, with the name of the role and the command that creates it. A
+//! permission that no role has is logged and stops nothing.
 //!
-//! Rocket tells which guards there are by the signatures of the handlers that are mounted, also
-//! within `Maybe`, `Option` and `Result`. A guard that a handler or another guard asks for by hand
-//! (`request.guard()`), one behind an alias of a generic type, and a name handed to
-//! [`User::has_role`](crate::User::has_role) are not seen; a guard of an application's own hands on what
-//! it uses by `impl Sentinel`. What is looked up is what the store had when
-//! [`Security`](crate::Security) was attached: a fairing that makes roles by itself is attached
-//! before it.
+//! Rocket finds the guards in the signatures of the mounted handlers, also within `Maybe`, `Option` and
+//! `Result`. It does not see these:
+//!
+//! - a guard that a handler or another guard calls by hand, with `request.guard()`
+//! - a guard behind an alias of a generic type
+//! - a name passed to [`User::has_role`](crate::User::has_role)
+//!
+//! A custom guard passes on which guards it uses with `impl Sentinel`. The lookup uses the roles that the
+//! store had when [`Security`](crate::Security) was attached. So attach a fairing that creates roles before
+//! it.
 
 mod accepted_mechanisms;
 mod anonymous_only;

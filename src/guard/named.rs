@@ -1,7 +1,7 @@
 //! The roles and permissions that guards name, looked up in the store when the application launches.
 //!
-//! Only sentinels see the routes, but a sentinel cannot wait for a store. So the store's roles are read before,
-//! and missing ones are created afterwards, before any request is served.
+//! Only sentinels see the routes, but a sentinel cannot wait for a store. So the store's roles are read
+//! before the sentinels run, and missing roles are created afterwards, before any request is served.
 
 use std::any::type_name;
 use std::collections::BTreeSet;
@@ -15,7 +15,7 @@ use crate::datastore::role::RoleRecord;
 use crate::error::{Error, Result};
 use crate::user::RoleName;
 
-/// What the store had when the launch began, and what guards name beyond it.
+/// The roles that the store had when the launch began, and those that guards name and the store lacks.
 pub(crate) struct Named {
     config: RolesConfig,
     known: Vec<RoleRecord>,
@@ -23,7 +23,8 @@ pub(crate) struct Named {
 }
 
 impl Named {
-    /// Reads what the store has, if it matters. In one that keeps no roles nothing is looked up.
+    /// Reads the roles of the store, unless they are not checked. In a store without roles nothing is looked
+    /// up.
     pub(crate) async fn read(config: RolesConfig, store: &dyn UserDatastore) -> Result<Self> {
         let (config, known) = match (config, store.role_store()) {
             (RolesConfig::Ignore, _) | (_, None) => (RolesConfig::Ignore, Vec::new()),
@@ -32,8 +33,8 @@ impl Named {
         Ok(Self { config, known, missing: Mutex::default() })
     }
 
-    /// Makes the roles that guards name and the store did not have. Another instance may have made
-    /// them by now: the store lets one of them do it, and both are content.
+    /// Creates the roles that guards name and the store lacks. Another instance may create them at the same
+    /// time: the store lets one of the two succeed, and neither fails.
     pub(crate) async fn create_missing(&self, store: &dyn UserDatastore) -> Result<()> {
         let missing = self.missing.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let Some(roles) = store.role_store() else {
@@ -47,7 +48,8 @@ impl Named {
         Ok(())
     }
 
-    /// Returns why a role cannot be there, or notes that it has to be created.
+    /// Returns an error if a role cannot exist or has to be created by an operator. Notes a role that is
+    /// created later.
     fn look_up<G>(&self, name: &str) -> Result<()> {
         let guard = type_name::<G>();
         if self.config == RolesConfig::Ignore
@@ -73,18 +75,18 @@ impl Named {
     }
 }
 
-/// Returns `true` if a guard names a role that keeps the application from launching, and logs the cure.
+/// Returns `true` if a guard names a role that keeps the application from launching, and logs what to do.
 pub(super) fn lacks_role<G>(rocket: &Rocket<Ignite>, names: &[&str]) -> bool {
     let Some(named) = rocket.state::<Named>() else {
         return false;
     };
     let faults = names.iter().filter_map(|name| named.look_up::<G>(name).err());
-    // All of them are told, not the first alone.
+    // All of them are logged, not only the first.
     faults.inspect(|fault| log::error!("{fault}")).count() > 0
 }
 
-/// Says of a permission that no role has it. That stops nothing: an operator who takes a permission
-/// from the last role that had it must not keep the application from its next launch.
+/// Logs the permissions that no role has. Never stops the launch: an operator who removes a permission from
+/// the last role that had it must not keep the application from launching again.
 pub(super) fn lacks_permission<G>(rocket: &Rocket<Ignite>, names: &[&str]) -> bool {
     let Some(named) = rocket.state::<Named>().filter(|it| it.config != RolesConfig::Ignore) else {
         return false;

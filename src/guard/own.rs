@@ -1,4 +1,4 @@
-//! The application's own row for a user.
+//! The guard for the application's own row for a user.
 
 use std::fmt;
 use std::ops::Deref;
@@ -17,19 +17,22 @@ use crate::web::catchers::refuse;
 use crate::web::demand::{Demand, Who, demands};
 use crate::web::site::is_unattached;
 
-/// What an application keeps of a user in a table of its own, loaded by the guard [`Own`].
+/// What an application keeps about a user in a table of its own, for the guard [`Own`].
 #[async_trait]
 pub trait OwnRow: Sized + Send + Sync + 'static {
-    /// Loads the row of a user; none when there is none. It is asked once a request, after the user
-    /// was let in, and has other guards at hand: `request.guard::<Connection<Db>>()`.
+    /// Loads the row of a user, or returns `None` if the user has none.
+    ///
+    /// It is called at most once for each request, after the user was let in. It can use other guards:
+    /// `request.guard::<Connection<Db>>()`.
     ///
     /// # Errors
     ///
-    /// Whatever goes wrong on our side: the answer is 503.
+    /// Any failure of the application or its database. It is logged and answered with 503 `unavailable`. An
+    /// error that was caused by a [`Rejection`] is answered with that rejection.
     async fn load(user: &User, request: &Request<'_>) -> Result<Option<Self>>;
 }
 
-/// Where a user may lack the row: `Own<Option<Profile>>` lets them in.
+/// For users who may lack the row: `Own<Option<Profile>>` lets them in.
 #[async_trait]
 impl<P: OwnRow> OwnRow for Option<P> {
     async fn load(user: &User, request: &Request<'_>) -> Result<Option<Self>> {
@@ -37,34 +40,26 @@ impl<P: OwnRow> OwnRow for Option<P> {
     }
 }
 
-/// A user, and the application's own row for them, an [`OwnRow`].
+/// Lets in users for whom the application has a row of its own, an [`OwnRow`], and provides the user and the
+/// row.
 ///
-/// A request without a login is answered as by [`AuthUser`]; a user without a row with 403 and
-/// `own_row_missing`. [`Own<Option<P>>`](Own) lets those in, too, and `Maybe<Own<P>>` guests. Several
-/// guards of one request load the row once.
+/// Use it instead of loading a profile in every handler. [`Own<Option<P>>`](Own) also lets in users without a
+/// row, and `Maybe<Own<P>>` also guests. Several guards of one request load the row once.
 ///
 /// ```
-/// # use rocket::Request;
-/// # use rocket::get;
-/// # use rocket::routes;
 /// use std::collections::BTreeMap;
 ///
-/// use rocket::async_trait;
 /// use rocket::http::Status;
-/// use rocket_security::Own;
-/// use rocket_security::OwnRow;
-/// use rocket_security::Result;
-/// use rocket_security::Security;
-/// use rocket_security::User;
-/// use rocket_security::UserId;
+/// use rocket::{Request, async_trait, get, routes};
 /// use rocket_security::testing::TestApp;
+/// use rocket_security::{Own, OwnRow, Result, Security, User, UserId};
 ///
 /// #[derive(Clone)]
 /// struct Profile {
 ///     nickname: String,
 /// }
 ///
-/// /// In the place of a table.
+/// /// In place of a table.
 /// struct Profiles(BTreeMap<UserId, Profile>);
 ///
 /// #[async_trait]
@@ -90,19 +85,25 @@ impl<P: OwnRow> OwnRow for Option<P> {
 /// # });
 /// ```
 ///
-/// What [`OwnRow::load`] asks for, such as a pool, is not seen by Rocket at the launch.
+/// | what is wrong | status | reason code |
+/// |---|---|---|
+/// | the user has no row | 403 | `own_row_missing` |
+/// | [`OwnRow::load`] fails | 503 | `unavailable` |
+/// | anything else | as [`AuthUser`] | as [`AuthUser`] |
+///
+/// The launch does not check what [`OwnRow::load`] uses, such as a pool.
 pub struct Own<P> {
     user: AuthUser,
     row: Arc<P>,
 }
 
 impl<P> Own<P> {
-    /// Returns whose row it is.
+    /// Returns the user whose row it is.
     pub fn user(&self) -> &AuthUser {
         &self.user
     }
 
-    /// Returns the user.
+    /// Returns the user, without the row.
     pub fn into_user(self) -> User {
         self.user.into_user()
     }
@@ -122,7 +123,7 @@ impl<P> Clone for Own<P> {
     }
 }
 
-/// What an application keeps of its users may be personal: it does not print.
+/// Prints the user only, because the row may be personal.
 impl<P> fmt::Debug for Own<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Own").field("user", &self.user).finish_non_exhaustive()
@@ -160,7 +161,7 @@ impl<P: OwnRow> Sentinel for Own<P> {
     }
 }
 
-/// Returns the row of a user. A request is from one user, so that there is one of each kind.
+/// Returns the row of a user. A request belongs to one user, so it has at most one row of each type.
 async fn row<P: OwnRow>(user: &User, request: &Request<'_>) -> Result<Arc<P>, Rejection> {
     let loaded = request.local_cache_async(async {
         let row = P::load(user, request).await.map_err(Rejection::from);
@@ -169,5 +170,5 @@ async fn row<P: OwnRow>(user: &User, request: &Request<'_>) -> Result<Arc<P>, Re
     loaded.await.0.clone()
 }
 
-/// What came of it.
+/// The row, or the reason why there is none.
 struct Loaded<P>(Result<Arc<P>, Rejection>);

@@ -35,10 +35,11 @@ use crate::web::{bearer, challenge, csrf, principal};
 /// Lets in requests with a valid token of the kind `K`, and provides the token with its claims read into `C`.
 ///
 /// Use it where the claims suffice, because it loads no user. [`Verifier`](crate::Verifier) verifies the
-/// token, which is looked for in [`tokens.sources`](crate::config::TokensConfig::sources). The store is asked
-/// whether the token is still valid: whether the session or program's login that it belongs to still exists,
-/// and its user has not changed. Only [`TokenUser`](crate::TokenUser) loads the user, calls the hooks, and
-/// insists on a password that has to be changed.
+/// token, which is looked for in [`tokens.sources`](crate::config::TokensConfig::sources). Then the store is
+/// asked whether the token is still valid: whether the session or program's login that it belongs to still
+/// exists, and its user has not changed. [`tokens.check`](field@crate::config::TokensConfig::check) sets how often
+/// it is asked. Only [`TokenUser`](crate::TokenUser) loads the user, calls the hooks, and refuses users who
+/// have to change their password first.
 ///
 /// ```
 /// use rocket::get;

@@ -24,8 +24,8 @@ use crate::web::{bearer, submission};
 ///
 /// Use it for callers that cannot set a header, as the `data` of a route. The token is the member
 /// `access_token` of the body. For another kind, the member has its name: `refresh_token`, `download_token`.
-/// The token is checked as by [`Paseto`](crate::Paseto), before the rest of the body is read. No anti-forgery
-/// token is needed, because an attacker who forges a request has no token for its body.
+/// The token is checked as by [`Paseto`](crate::Paseto), before the rest of the body is read into `T`. No
+/// anti-forgery token is needed, because an attacker who forges a request has no token for its body.
 ///
 /// ```
 /// use rocket::post;
@@ -51,12 +51,9 @@ use crate::web::{bearer, submission};
 /// | the body is not a JSON object, or has a name twice at any depth | 400 | `invalid_input` |
 /// | the rest of the body is not a `T` | 400 | `invalid_input` |
 /// | the body has no token | 401 | `unauthenticated` |
-/// | the token is not a string | 401 | `token_malformed` |
+/// | the token is not a string, or is a personal token | 401 | `token_malformed` |
 /// | the request has another token, in [`tokens.sources`][sources] | 400 | `conflicting_credentials` |
 /// | anything else | as [`Paseto`](crate::Paseto) | as [`Paseto`](crate::Paseto) |
-///
-/// The framework has no catcher for 413 and 415: without one of the application's own, Rocket's answers, and
-/// the reason code is not shown.
 ///
 /// If the feature [`tokens`](crate::features::tokens) is not enabled, the launch stops.
 ///

@@ -1,4 +1,4 @@
-//! Who may do what with one object.
+//! Decides what a user may do with one object.
 
 use std::any::type_name;
 use std::error::Error as StdError;
@@ -16,23 +16,15 @@ use crate::rejection::Rejection;
 use crate::text::Text;
 use crate::user::User;
 
-/// Who may do what with a `Resource` of the application: whose draft it is, whose invoice, whose team.
+/// Decides what a user may do with one object of the application: read this draft, or pay this invoice.
 ///
-/// What a role or a permission decides stands in a handler's signature. What depends on the object
-/// is decided when the object has been found: the application implements this once for each kind of
-/// object, or of action, and [`AuthUser::authorize`] asks it. Guards of roles and permissions have
-/// that method, too.
+/// Guards check roles and permissions before the handler runs. What depends on the object can be decided only
+/// after the object was found. Implement this trait once for each kind of object or action, and ask it with
+/// [`AuthUser::authorize`]. The guards of roles and permissions have that method, too.
 ///
 /// ```
-/// # use rocket::State;
-/// # use rocket::get;
-/// use rocket::async_trait;
-/// use rocket_security::AuthUser;
-/// use rocket_security::Decision;
-/// use rocket_security::Denied;
-/// use rocket_security::Policy;
-/// use rocket_security::User;
-/// use rocket_security::UserId;
+/// use rocket::{State, async_trait, get};
+/// use rocket_security::{AuthUser, Decision, Denied, Policy, User, UserId};
 ///
 /// struct Draft {
 ///     owner: UserId,
@@ -51,7 +43,7 @@ use crate::user::User;
 ///         Ok(match self {
 ///             _ if draft.owner == user.id || user.has_role("admin") => Decision::Allow,
 ///             Self::Read if draft.is_shared => Decision::Allow,
-///             // A user who may read it knows that it exists.
+///             // A user who may read the draft knows that it exists.
 ///             Self::Edit if draft.is_shared => Decision::Deny,
 ///             Self::Read | Self::Edit => Decision::Hide,
 ///         })
@@ -74,29 +66,37 @@ use crate::user::User;
 /// }
 /// ```
 ///
-/// A policy that has to look something up holds what it needs for that, a pool for example.
+/// | what the policy returns | status | reason code |
+/// |---|---|---|
+/// | [`Decision::Allow`] | that of the handler | |
+/// | [`Decision::Deny`] | 403 | `forbidden` |
+/// | [`Decision::Hide`] | 404 | |
+/// | an error | 503 | `unavailable` |
+/// | an error that was caused by a [`Rejection`] | that of the rejection | that of the rejection |
 ///
-/// An object that is asked about must not change between the answer and what is done with it: where it
-/// could, name the owner in the statement that changes it, too.
+/// A policy that looks something up contains what it needs for that, such as a pool.
+///
+/// The object must not change between the decision and the action. If it can change, name the owner in the
+/// statement that changes it, too.
 #[async_trait]
 pub trait Policy<Resource: Sync + ?Sized>: Send + Sync {
     /// Decides whether the user may do this with the object.
     ///
     /// # Errors
     ///
-    /// Whatever goes wrong on our side: the answer is 503, and nothing is allowed.
+    /// Any failure of the application or its database. It is logged, answered with 503, and allows nothing.
     async fn decide(&self, user: &User, resource: &Resource) -> Result<Decision>;
 }
 
 /// What a [`Policy`] decides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Decision {
-    /// The user may.
+    /// The user may do it.
     Allow,
-    /// The user may not, and is told so: 403.
+    /// The user may not do it and is told so: 403.
     Deny,
-    /// The user may not, and must not learn that there is such an object: 404, as for one that is
-    /// not there.
+    /// The user may not do it and must not learn that the object exists: 404, as for an object that does not
+    /// exist.
     Hide,
 }
 
@@ -105,8 +105,7 @@ impl AuthUser {
     ///
     /// # Errors
     ///
-    /// [`Denied`] when they may not, or when the policy failed. As the error of a handler it is the
-    /// answer.
+    /// [`Denied`] if the user may not, or if the policy failed. A handler can return it as its error.
     pub async fn authorize<P, R>(&self, policy: &P, resource: &R) -> Result<(), Denied>
     where
         P: Policy<R> + ?Sized,
@@ -122,12 +121,12 @@ impl AuthUser {
     }
 }
 
-/// A user may not do something with an object: 403, or 404 where they must not learn of it.
+/// The refusal of a [`Policy`]: 403, or 404 where the user must not learn of the object.
 ///
-/// The answer is that of the application's catchers: 404 is what it is for an object that is not
-/// there, to the byte, and 403 looks like that of a guard. Whenever it answers,
-/// [`UserUnauthorized`](crate::Event::UserUnauthorized) is told. A policy that failed is answered with
-/// 503, or with the [`Rejection`] that it failed with.
+/// The catchers of the application write the answer. The answer of 404 is the same, to the byte, as for an
+/// object that does not exist, and that of 403 looks like the refusal of a guard. Both send the event
+/// [`UserUnauthorized`](crate::Event::UserUnauthorized). If the policy failed, the answer is 503, or the
+/// [`Rejection`] that the policy failed with.
 #[derive(Debug)]
 pub struct Denied {
     user: Box<User>,
@@ -162,7 +161,8 @@ impl<'r> Responder<'r, 'static> for Denied {
                 tell();
                 Rejection::Forbidden.remember(request);
             }
-            // A catcher that finds a refusal could answer otherwise than for what is not there.
+            // The rejection is not remembered: with it, a catcher could answer differently than for an object
+            // that does not exist.
             Because::Hidden => tell(),
             Because::Fault(rejection) => return rejection.respond_to(request),
         }

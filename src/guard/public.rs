@@ -1,4 +1,4 @@
-//! Everybody.
+//! The guard for routes that are public on purpose.
 
 use std::convert::Infallible;
 
@@ -9,17 +9,18 @@ use rocket::{Ignite, Request, Rocket, Sentinel, async_trait, request};
 use crate::web::demand::{Demand, Who, demands};
 use crate::web::site::is_unattached;
 
-/// Everybody: it says that a route is meant for them, and lets every request in.
+/// Lets in every request, and states that the route is public on purpose.
 ///
-/// Where [`security.require_guard`](crate::config::Config::require_guard) is set, a route without a
-/// guard stops the launch, for its guard may have been forgotten; this is how it says that none was.
+/// Where [`security.require_guard`](crate::config::Config::require_guard) is set, a route without a guard
+/// stops the launch, because its guard may have been forgotten. `Public` counts as a guard. It never refuses
+/// a request and looks at no credentials.
 ///
 /// ```
-/// # use rocket::get;
+/// use rocket::get;
 /// use rocket_security::Public;
 ///
 /// #[get("/imprint")]
-/// fn imprint(_everybody: Public) -> &'static str {
+/// fn imprint(_everyone: Public) -> &'static str {
 ///     "Harbour Library, 1 Quay Street"
 /// }
 /// ```

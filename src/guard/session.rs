@@ -76,6 +76,7 @@ impl Session<'_> {
     ///
     /// [`SessionError::TooLarge`] if the cookie would be larger than browsers keep,
     /// [`SessionError::NotSerializable`] if the value cannot be written as JSON. The data is then unchanged.
+    /// As the error of a handler, the first is answered with 400 `session_full`, the second with 503.
     pub fn insert(&self, name: &str, value: impl Serialize) -> Result<(), SessionError> {
         self.with(|data| data.insert(self.sessions, name, &value))
     }

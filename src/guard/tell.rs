@@ -1,4 +1,4 @@
-//! What guards tell listeners of.
+//! The events that guards send.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -8,7 +8,7 @@ use crate::event::{Event, Missing};
 use crate::user::User;
 use crate::web::site::Site;
 
-/// Tells of a user who lacks a role, a permission or a scope, or whom a policy refused.
+/// Sends the event of a user who lacks a role, a permission or a scope, or whom a policy refused.
 pub(super) fn tell_unauthorized(request: &Request<'_>, user: &User, missing: Missing) {
     if let Some(site) = Site::of(request) {
         let event =
@@ -17,7 +17,7 @@ pub(super) fn tell_unauthorized(request: &Request<'_>, user: &User, missing: Mis
     }
 }
 
-/// Emits the event of an unauthenticated request, once however many guards refuse it.
+/// Sends the event of an unauthenticated request, once for each request however many guards refuse it.
 pub(super) fn tell_unauthenticated(request: &Request<'_>, site: &Site) {
     struct Told(AtomicBool);
     let Told(told) = request.local_cache(|| Told(AtomicBool::new(false)));

@@ -1,4 +1,4 @@
-//! What issues tokens, in a handler's signature.
+//! Makes the issuer of tokens available as a guard.
 
 use rocket::outcome::Outcome;
 use rocket::request::FromRequest;
@@ -17,7 +17,7 @@ impl<'r> FromRequest<'r> for &'r TokenIssuer {
     async fn from_request(request: &'r Request<'_>) -> request::Outcome<Self, Rejection> {
         match request.rocket().state::<TokenIssuer>() {
             Some(tokens) => Outcome::Success(tokens),
-            // The sentinel sees to it that it is there.
+            // Not reached: without it, the sentinel stops the launch.
             None => refuse(request, Rejection::Unavailable),
         }
     }

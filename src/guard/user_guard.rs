@@ -1,4 +1,4 @@
-//! What guards that wrap a user have in common.
+//! The common part of the guards that wrap a user.
 
 use rocket::outcome::Outcome;
 use rocket::{Ignite, Request, Rocket, request};
@@ -10,31 +10,31 @@ use crate::web::catchers::refuse;
 use crate::web::demand::{Demand, Who, demands};
 use crate::web::site::is_unattached;
 
-/// What a guard demands beyond a user: all that differs between those that [`user_guard!`] makes.
+/// What a guard requires beyond a user. The guards made by [`user_guard!`] differ in nothing else.
 pub(super) trait UserGuard: Sized {
-    /// Returns the ways in which the user may come.
+    /// Returns the mechanisms that may authenticate the user.
     fn mechanisms(request: &Request<'_>) -> AcceptedMechanisms {
         AcceptedMechanisms::configured(request)
     }
 
-    /// Checks a user who came by one of them.
+    /// Checks a user who was authenticated by one of them.
     ///
     /// # Errors
     ///
-    /// Why the user is not let in.
+    /// The reason why the user is not let in.
     fn check(_request: &Request<'_>, _user: &AuthUser) -> Result<(), Rejection> {
         Ok(())
     }
 
-    /// Adds what the guard demands to what the access map says of it.
+    /// Adds the requirements of the guard to its entry in the access map.
     fn demand(demand: Demand) -> Demand;
 
     /// Returns `true` if the application lacks what the guard needs, and logs what to do.
     fn lacks(rocket: &Rocket<Ignite>) -> bool;
 }
 
-/// Makes a guard of a struct that implements [`UserGuard`] and has the field `user`, an [`AuthUser`]; one with a
-/// parameter that is a type has it in a second field, `of`, a `PhantomData`.
+/// Implements a guard for a struct that implements [`UserGuard`] and has a field `user`, an [`AuthUser`]. If
+/// the struct has a type parameter, it also has a field `of`, a `PhantomData` of it.
 macro_rules! user_guard {
     ($guard:ident) => {
         user_guard!(@ $guard [] [] [] []);
@@ -47,7 +47,7 @@ macro_rules! user_guard {
     };
     (@ $guard:ident [$($name:tt)*] [$($any:tt)*] [$($bound:tt)*] [$($of:tt)*]) => {
         impl<$($any)*> $guard<$($name)*> {
-            /// Returns the user.
+            /// Returns the user, without what the guard checked.
             pub fn into_user(self) -> crate::user::User {
                 self.user.into_user()
             }
@@ -61,7 +61,7 @@ macro_rules! user_guard {
             }
         }
 
-        // Derived, it would ask the same of the parameter.
+        // A derived implementation would require the parameter to be `Clone`, too.
         impl<$($any)*> Clone for $guard<$($name)*> {
             fn clone(&self) -> Self {
                 Self { user: self.user.clone(), $($of)* }
@@ -103,7 +103,7 @@ macro_rules! user_guard {
 
 pub(super) use user_guard;
 
-/// Lets in the user whom a request is from, if the guard `G` does.
+/// Lets in the user of a request, if the guard `G` does.
 pub(super) async fn let_in<G: UserGuard>(
     request: &Request<'_>,
 ) -> request::Outcome<AuthUser, Rejection> {
@@ -114,7 +114,7 @@ pub(super) async fn let_in<G: UserGuard>(
     })
 }
 
-/// Puts what the guard `G` demands into the access map, or returns whether it stops the launch.
+/// Reports what the guard `G` requires to the access map, or returns whether to abort the launch.
 pub(super) fn abort<G: UserGuard>(rocket: &Rocket<Ignite>, name: &str) -> bool {
     let demand = G::demand(Demand::of(Who::Users, name).csrf());
     demands(rocket, demand, || is_unattached::<G>(rocket) || G::lacks(rocket))

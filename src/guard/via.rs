@@ -1,13 +1,13 @@
 //! Mechanisms as types, for the guard [`AuthVia`](crate::AuthVia).
 //!
-//! A request is authenticated by a [`SessionCookie`], a [`BearerToken`], a [`PersonalToken`] or [`BasicAuth`]; a mechanism of
-//! an application's own gets a type by implementing [`Via`].
+//! The types are [`SessionCookie`], [`BearerToken`], [`PersonalToken`], [`BasicAuth`] and [`Ticket`].
+//! Implement [`Via`] to have one for a custom mechanism.
 
 use crate::guard::mechanism::{BASIC, PERSONAL_TOKEN, SESSION, TICKET, TOKEN};
 
 /// A mechanism as a type.
 pub trait Via: Send + Sync + 'static {
-    /// Its [name](crate::guard::mechanism::Mechanism::name).
+    /// The [name](crate::guard::mechanism::Mechanism::name) of the mechanism.
     const NAME: &'static str;
 }
 
@@ -15,7 +15,7 @@ pub trait Via: Send + Sync + 'static {
 #[derive(Clone, Copy, Debug)]
 pub struct SessionCookie;
 
-/// A token, by the feature [`tokens`](crate::features::tokens).
+/// An access token, by the feature [`tokens`](crate::features::tokens).
 #[derive(Clone, Copy, Debug)]
 pub struct BearerToken;
 
@@ -27,7 +27,7 @@ pub struct Ticket;
 #[derive(Clone, Copy, Debug)]
 pub struct BasicAuth;
 
-/// A personal access token, whatever its scopes are, by the feature
+/// A personal access token with any scopes, by the feature
 /// [`personal_tokens`](crate::features::personal_tokens).
 #[derive(Clone, Copy, Debug)]
 pub struct PersonalToken;
@@ -52,9 +52,10 @@ impl Via for PersonalToken {
     const NAME: &'static str = PERSONAL_TOKEN;
 }
 
-/// One mechanism, or a tuple of up to four, of which the first that a request brings is how its user came.
+/// One mechanism, or a tuple of up to four. The first in the tuple that a request uses becomes the mechanism
+/// of the request.
 pub trait ViaSet: Send + Sync + 'static {
-    /// Returns the names in the set.
+    /// Returns the names of the mechanisms, in the order of the tuple.
     fn names() -> Vec<&'static str>;
 }
 

@@ -1,4 +1,4 @@
-//! Finds out who a request is from, once for all guards.
+//! Finds the user of a request, once for all guards.
 
 use std::sync::Arc;
 
@@ -19,37 +19,44 @@ use crate::web::principal::Principal;
 use crate::web::site::Site;
 use crate::web::{bearer, challenge, csrf, principal, shown_user};
 
-/// The user whom a guard let in, and what is shown of them.
+/// The user whom a guard let in, and the description of the user for answers.
 pub(super) type LetIn = (Arc<Principal>, Value);
 
-/// Lets in the user whom a request is from by one of these ways, or fails the request.
+/// Lets in the user of a request, if one of these mechanisms authenticates it, or fails the request.
 pub(super) async fn let_in(
     request: &Request<'_>,
     mechanisms: &AcceptedMechanisms,
 ) -> request::Outcome<LetIn, Rejection> {
     match find(request, mechanisms).await {
         Ok(found) => Outcome::Success(found),
-        Err((rejection, by)) => {
-            if by == Some(TOKEN) && opens_nothing(&rejection) && bearer::is_in_cookie(request) {
-                // As a dead session's cookie, it would keep its browser from being a guest.
-                if let Some(site) = Site::of(request) {
-                    site.sessions().bury_token(request);
-                }
-            }
-            if rejection.status() == Status::Unauthorized {
-                challenge::note(request, mechanisms.asked(by.map(|name| (name, &rejection))));
-            }
-            if rejection == Rejection::InsufficientScope {
-                challenge::note(request, mechanisms.asked_scopes());
-            }
-            if rejection == Rejection::ConflictingCredentials && by.is_some_and(is_a_token) {
-                let mut asked = Acceptable::default();
-                asked.add(challenge::bearer(Some(&rejection)));
-                challenge::note(request, asked);
-            }
-            refuse(request, rejection)
+        Err(refused) => refuse(request, noted(request, mechanisms, refused)),
+    }
+}
+
+/// Returns the rejection of a request, and notes the challenges for the answer.
+fn noted(
+    request: &Request<'_>,
+    mechanisms: &AcceptedMechanisms,
+    (rejection, by): RefusedBy,
+) -> Rejection {
+    if by == Some(TOKEN) && opens_nothing(&rejection) && bearer::is_in_cookie(request) {
+        // Like the cookie of an ended session, it would keep its browser from counting as a guest's.
+        if let Some(site) = Site::of(request) {
+            site.sessions().bury_token(request);
         }
     }
+    if rejection.status() == Status::Unauthorized {
+        challenge::note(request, mechanisms.asked(by.map(|name| (name, &rejection))));
+    }
+    if rejection == Rejection::InsufficientScope {
+        challenge::note(request, mechanisms.asked_scopes());
+    }
+    if rejection == Rejection::ConflictingCredentials && by.is_some_and(is_a_token) {
+        let mut asked = Acceptable::default();
+        asked.add(challenge::bearer(Some(&rejection)));
+        challenge::note(request, asked);
+    }
+    rejection
 }
 
 /// Returns `true` if a token that was refused will never be accepted.
@@ -61,13 +68,13 @@ fn opens_nothing(refused: &Rejection) -> bool {
     }
 }
 
-/// Returns the refusal of a user whose proofs do not suffice, and notes what would have been taken.
+/// Returns the rejection of a user whose proofs do not suffice, and notes what would have been accepted.
 pub(super) fn insufficient(request: &Request<'_>, mechanism: &str, lacking: Lacking) -> Rejection {
     challenge::note(request, AcceptedMechanisms::only(request, &[mechanism]).asked_again(lacking));
     lacking.rejection()
 }
 
-/// Returns `true` if a request brings credentials of one of these mechanisms, valid or not.
+/// Returns `true` if a request has credentials of one of these mechanisms, valid or not.
 pub(super) async fn is_authenticated(
     request: &Request<'_>,
     mechanisms: &AcceptedMechanisms,
@@ -80,11 +87,11 @@ pub(super) async fn is_authenticated(
     }
 }
 
-/// Checks whether a request is authenticated by a mechanism other than the session.
+/// Returns `true` if a request is authenticated by a mechanism other than the session.
 ///
 /// # Errors
 ///
-/// Whatever is wrong with the credentials.
+/// The rejection of the credentials, if they are invalid.
 pub(super) async fn is_from_a_bearer(request: &Request<'_>) -> Result<bool, Rejection> {
     let (site, flow) = parts(request)?;
     let mechanisms = AcceptedMechanisms::configured(request).without_session();
@@ -92,7 +99,9 @@ pub(super) async fn is_from_a_bearer(request: &Request<'_>) -> Result<bool, Reje
         return Ok(true);
     }
     let principals = mechanisms.principals(request, site, flow).await;
-    principals.map(|principals| !principals.is_empty()).map_err(|(rejection, _)| rejection)
+    principals
+        .map(|principals| !principals.is_empty())
+        .map_err(|refused| noted(request, &mechanisms, refused))
 }
 
 async fn find(request: &Request<'_>, mechanisms: &AcceptedMechanisms) -> Result<LetIn, RefusedBy> {
@@ -110,8 +119,9 @@ async fn find(request: &Request<'_>, mechanisms: &AcceptedMechanisms) -> Result<
                 tell_unauthenticated(request, site);
                 return Err(of_nobody(Rejection::Unauthenticated));
             };
-            // The request does what its sender may, and the others can only refuse it: what no browser sends
-            // by itself and is of the same user stands before them as well as any anti-forgery token.
+            // The request may do what the user of the first credential may do; the other credentials can only
+            // cause a refusal. If no browser sends the first one by itself, and the others belong to the same
+            // user, it protects them as well as an anti-forgery token does.
             if mechanism.needs_csrf(request) {
                 let of_this_mechanism = |rejection| (rejection, Some(mechanism.name()));
                 csrf::check(request, site, None).await.map_err(of_this_mechanism)?;

@@ -1,11 +1,12 @@
-//! What an application keeps with a session, in a cookie of its own.
+//! The data that an application keeps with a session, in a cookie of its own.
 //!
-//! The cookie opens with the id of its session alone (the id is the implicit assertion of the PASETO
-//! token), so that one of another browser, of before a logout or of a session that is over opens to
-//! nothing. When the id is replaced, what belongs to the same visitor is sealed anew to the next id;
-//! what belongs to another user is dropped.
+//! The id of the session is the implicit assertion of the PASETO token in the cookie, so the cookie can be
+//! opened only with this session. The cookie of another browser, from before a logout, or of a session that
+//! has ended counts as absent. When the id of a session is replaced, the data is sealed to the new id, unless
+//! it belongs to another user.
 //!
-//! It is read once a request, kept beside the request, and written by the fairing if it changed.
+//! The cookie is read once for each request, kept beside the request, and written by the fairing if the data
+//! changed.
 
 use std::any::type_name;
 use std::collections::BTreeMap;
@@ -20,48 +21,50 @@ use crate::rejection::Rejection;
 use crate::session::sessions::SessionManager;
 use crate::text::Text;
 
-/// How large the cookie may be, in bytes: the whole line, its name and attributes included (RFC 6265,
-/// section 6.1). What is larger, browsers drop without a word.
+/// The largest size of the cookie in bytes: the whole line, with its name and attributes (RFC 6265, section
+/// 6.1). Browsers silently drop larger cookies.
 pub const MAX_COOKIE: usize = 4_096;
 
-/// Why something cannot be kept with a session, or not be had back.
+/// The reason why a value cannot be kept with a session, or cannot be read.
 ///
-/// A handler hands it on as a [`Rejection`]: `-> Result<…, Rejection>`. What is too large is the visitor's
-/// doing, and 400; anything else is ours, and 503. No variant holds or prints a value.
+/// A handler returns it as a [`Rejection`]: `-> Result<…, Rejection>`. [`TooLarge`](Self::TooLarge) is
+/// answered with 400 `session_full`, because visitors fill their sessions themselves. The others are faults
+/// of the application: they are logged and answered with 503. No variant contains or prints a value.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SessionError {
-    /// The cookie would be larger than browsers keep. Nothing was changed.
+    /// The cookie would be larger than browsers keep. The data is unchanged.
     #[error(
         "with {name:?} the session data is a cookie of {size} bytes, and browsers keep {limit} at \
          most. Keep the value in the database and its key in the session, or remove what is no \
          longer needed"
     )]
     TooLarge {
-        /// What was to be kept.
+        /// The name of the value.
         name: String,
-        /// How large the cookie would be, in bytes.
+        /// The size that the cookie would have, in bytes.
         size: usize,
-        /// How large it may be: [`MAX_COOKIE`].
+        /// The largest size: [`MAX_COOKIE`].
         limit: usize,
     },
-    /// What is kept under the name is of another type.
+    /// The value with this name has another type.
     #[error(
         "the session data {name:?} is no {expected}. Ask for the type that was inserted, or remove \
          what an older version of the application left"
     )]
     WrongType {
-        /// What was asked for.
+        /// The name of the value.
         name: String,
-        /// The type that was asked for.
+        /// The type that it was read as.
         expected: &'static str,
     },
-    /// The value has no JSON, such as a map whose keys are no texts. Nothing was changed.
+    /// The value cannot be written as JSON, for example a map whose keys are not strings. The data is
+    /// unchanged.
     #[error(
         "the session data {name:?} cannot be written as JSON. Make it of texts, numbers, lists and structs"
     )]
     NotSerializable {
-        /// What was to be kept.
+        /// The name of the value.
         name: String,
     },
 }
@@ -77,38 +80,38 @@ impl From<SessionError> for Rejection {
     }
 }
 
-/// A sentence that is shown once, on whichever page comes next.
+/// A message that is shown once, on the next page.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Flash {
-    /// What kind of sentence it is, in the application's words: `success`, `error`.
+    /// The kind of message, in the application's own words: `success`, `error`.
     pub level: String,
-    /// The sentence.
+    /// The message.
     pub text: String,
 }
 
-/// What an application keeps with the session of a request.
+/// The data that an application keeps with the session of a request.
 pub(crate) struct Data {
     pub(super) content: Content,
     pub(super) came: Content,
-    /// The sentences that were taken to be shown.
+    /// The messages that were taken out to be shown.
     pub(super) shown: Vec<Flash>,
-    /// Whether it has to be sealed to another id.
+    /// Whether the data has to be sealed to another id.
     pub(super) is_moved: bool,
-    /// Whether the answer may depend on it.
+    /// Whether the answer may depend on the data.
     pub(super) is_used: bool,
 }
 
-/// What the cookie holds.
+/// The content of the cookie.
 #[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Content {
-    /// When it is over, in seconds since 1970.
+    /// When the data ends, in seconds since 1970.
     pub(super) until: i64,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) values: BTreeMap<String, Value>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) flashes: Vec<Flash>,
-    /// Where the visitor was going before they went to look for a mail.
+    /// Where the visitor was going before they were asked to look for a mail.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) next: Option<String>,
 }
@@ -120,24 +123,24 @@ impl Content {
 }
 
 impl Data {
-    /// Notes that the answer may depend on it.
+    /// Notes that the answer may depend on the data.
     pub(crate) fn mark_used(&mut self) {
         self.is_used = true;
     }
 
-    /// Returns the value of that name; none when there is none.
+    /// Returns the value with this name, or `None` if there is none.
     pub(crate) fn find<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, SessionError> {
         let Some(value) = self.content.values.get(name) else {
             return Ok(None);
         };
-        // What serde says of it may quote the value.
+        // The error of serde may quote the value.
         T::deserialize(value).map(Some).map_err(|_| SessionError::WrongType {
             name: name.to_owned(),
             expected: type_name::<T>(),
         })
     }
 
-    /// Keeps a value under that name, in place of the one that is there.
+    /// Keeps a value under this name, and replaces the previous one.
     pub(crate) fn insert(
         &mut self,
         sessions: &SessionManager,
@@ -157,7 +160,7 @@ impl Data {
         checked
     }
 
-    /// Removes the value of that name; returns whether there was one.
+    /// Removes the value with this name. Returns `false` if there was none.
     pub(crate) fn remove(&mut self, name: &str) -> bool {
         self.content.values.remove(name).is_some()
     }
@@ -183,7 +186,7 @@ impl Data {
         self.content.next.take()
     }
 
-    /// Leaves a sentence for the next page.
+    /// Leaves a message for the next page.
     pub(crate) fn flash(
         &mut self,
         sessions: &SessionManager,
@@ -198,7 +201,7 @@ impl Data {
         checked
     }
 
-    /// Takes the messages to show, the oldest first.
+    /// Takes out the messages to show, the oldest first.
     pub(crate) fn take_flashes(&mut self) -> Vec<Flash> {
         let flashes = take(&mut self.content.flashes);
         self.shown.extend(flashes.iter().cloned());
@@ -206,7 +209,7 @@ impl Data {
     }
 
     fn check_size(&self, sessions: &SessionManager, name: &str) -> Result<(), SessionError> {
-        // Sentences that were taken count: they go back if the answer turns out to show nothing.
+        // Messages that were taken out count: they are put back if the answer shows nothing.
         let whole = self.with_shown();
         let json = serde_json::to_vec(&whole)
             .map_err(|_| SessionError::NotSerializable { name: name.to_owned() })?;
@@ -222,8 +225,8 @@ impl Data {
         Content { flashes, ..self.content.clone() }
     }
 
-    /// Returns what has to be written; `None` if the browser has it already. An answer that shows
-    /// nothing, such as a redirect, has shown no sentence either.
+    /// Returns the content to write, or `None` if the browser already has it. An answer that shows nothing,
+    /// such as a redirect, has shown no message either.
     pub(super) fn written(self, shows_nothing: bool) -> Option<Content> {
         let content = if shows_nothing { self.with_shown() } else { self.content };
         let is_changed = content.values != self.came.values

@@ -1,29 +1,27 @@
-//! Sessions: who a request comes from.
+//! Sessions: finds the logged-in user, or the guest, of a request.
 //!
-//! The browser of a user who is logged in holds a cookie with a random 256-bit id, sealed as PASETO
-//! `v4.local`. The id leads, through its digest, to a row in the store. The browser of a guest holds an id in
-//! a cookie of its own, which leads nowhere and only ties anti-forgery tokens to one browser, so that
-//! anonymous traffic stores nothing.
+//! The browser of a logged-in user has a cookie with a random 256-bit id, sealed as PASETO `v4.local`. The
+//! digest of the id leads to a row in the store. The browser of a guest has a random id in another cookie. It
+//! leads to nothing in the store and only ties anti-forgery tokens to one browser, so guests store nothing.
 //!
-//! Where `security.csrf.cookie` names one, script finds the anti-forgery token in a cookie beside it.
+//! If `security.csrf.cookie` names a cookie, scripts find the anti-forgery token in it. The data that an
+//! application keeps with a session, of a user or of a guest, is in a cookie of its own: see [`data`].
 //!
-//! What an application keeps with a session, logged in or not, is in a cookie beside it: [`data`].
+//! The session of a request is read once, in one query, when the first guard asks for it. Changes are noted
+//! beside the request, and the fairing writes them to the answer, because Rocket drops the cookies of a
+//! handler that fails.
 //!
-//! The session of a request is read once, in one query, when the first guard asks. What changes is
-//! noted beside the request and written to the answer by the fairing, for Rocket drops the cookies
-//! of a handler that fails.
-//!
-//! | file | what |
+//! | file | content |
 //! |---|---|
-//! | `sessions` | what reads and replaces the sessions of requests, and what it works with |
+//! | `sessions` | the manager of the sessions of requests |
 //! | `current`, `reading` | the session of a request, and how it is read |
 //! | `change`, `answer` | what changes with the answer, and how it is written |
-//! | [`cookie`], `names` | our cookies: what is sealed into them, and what they are called |
-//! | `guest`, `guest_cookie` | a guest: their id, and which cookies of their browser are dead |
-//! | `csrf_token`, `csrf_cookie` | the anti-forgery token, and its copy for script |
-//! | [`data`], `data_cookie` | what an application keeps with a session, and how it gets into its cookie |
+//! | [`cookie`], `names` | our cookies: what is sealed into them, and their names |
+//! | `guest`, `guest_cookie` | the id of a guest, and which cookies of a browser are dead |
+//! | `csrf_token`, `csrf_cookie` | the anti-forgery token, and its copy for scripts |
+//! | [`data`], `data_cookie` | the data that an application keeps with a session, and its cookie |
 //! | `pending` | a login that is not finished |
-//! | `restore`, [`remember`] | what restores the session of a browser that is remembered, and how that comes back |
+//! | `restore`, [`remember`] | how a remembered browser gets a session again |
 //! | `refresh`, `token_cookie` | a program's tokens, where a browser keeps them |
 //! | `caching` | which answers only their browser may keep |
 

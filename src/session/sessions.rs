@@ -1,4 +1,4 @@
-//! What reads and replaces the sessions of requests: what it works with.
+//! The manager of the sessions of requests.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ pub struct SessionManager {
 }
 
 impl SessionManager {
-    /// Reads sessions from `store`.
+    /// Creates a manager for the sessions in `store`, with these cookies and time limits.
     pub fn new(
         store: Arc<dyn UserDatastore>,
         cookies: Cookies,
@@ -28,17 +28,18 @@ impl SessionManager {
         Self { store, cookies, config, clock, restorer: None }
     }
 
-    /// Brings browsers back that are remembered, if a feature does.
+    /// Sets how remembered browsers get a session again, if a feature remembers them.
     pub(crate) fn restored_by(self, restorer: Option<Restorer>) -> Self {
         Self { restorer, ..self }
     }
 
-    /// Returns the cookies, for the features that keep something in one.
+    /// Returns the cookies, for features that keep something in one.
     pub fn cookies(&self) -> &Cookies {
         &self.cookies
     }
 
-    /// Says since when a session must have been used and begun to be alive at `now`.
+    /// Returns the time since which a session must have been used, and the time since which it must have
+    /// begun, to be alive at `now`.
     pub fn limits(&self, now: Timestamp) -> (Timestamp, Timestamp) {
         (now - self.config.idle.delta(), now - self.config.absolute.delta())
     }

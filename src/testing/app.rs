@@ -28,51 +28,72 @@ use crate::testing::orderly::orderly;
 use crate::user::{Email, Identity, RoleName, User, UserId};
 use crate::web::Site;
 
-/// The password of everybody that the kit makes.
+/// The password of every user that the test kit creates.
 pub const PASSWORD: &str = "correct horse battery staple";
 
-/// How long listeners may take.
+/// How long listeners may take to receive an event.
 const LONGEST_TELLING: Duration = Duration::from_secs(10);
 
-/// An application under test.
+/// An application under test, with a database of its own.
+///
+/// Every method panics with a sentence if it cannot do its work, which ends the test.
+///
+/// ```
+/// use rocket::{get, routes};
+/// use rocket_security::testing::TestApp;
+/// use rocket_security::{AuthUser, Security};
+///
+/// #[get("/me")]
+/// fn me(user: AuthUser) -> String {
+///     format!("Hello, {}!", user.email)
+/// }
+///
+/// # rocket::async_test(async {
+/// let rocket = rocket::build().attach(Security::fairing()).mount("/", routes![me]);
+/// let app = TestApp::launch(rocket).await;
+/// let ann = app.log_in_as("ann@example.org").await;
+/// assert_eq!(ann.get("/me").await.body, "Hello, ann@example.org!");
+/// # });
+/// ```
 pub struct TestApp {
     client: Client,
     database: TestDatabase,
 }
 
 impl TestApp {
-    /// Launches an application on a fresh database. What its own configuration says of
-    /// other matters stays.
+    /// Launches an application on a new database. Its own configuration is kept, except for what
+    /// [`figment`](Self::figment) sets.
     pub async fn launch(rocket: Rocket<Build>) -> Self {
         Self::launch_with(rocket, json!({})).await
     }
 
-    /// Does so with settings laid over `[default.security]`, for example
-    /// `json!({"throttle": {"scale": 1}})`.
+    /// Launches an application on a new database, with settings that override those in `[default.security]`,
+    /// for example `json!({"throttle": {"scale": 1}})`.
     pub async fn launch_with(rocket: Rocket<Build>, security: Value) -> Self {
         Self::launch_on(TestDatabase::create_migrated().await, rocket, security).await
     }
 
-    /// Ends the application as a crash would, and launches another one on what it left.
+    /// Ends the application as a crash would, and launches another one on its database.
     pub async fn restart(self, rocket: Rocket<Build>) -> Self {
         self.restart_with(rocket, json!({})).await
     }
 
-    /// Does so with settings laid over `[default.security]`.
+    /// Does the same as [`restart`](Self::restart), with settings that override those in
+    /// `[default.security]`.
     pub async fn restart_with(self, rocket: Rocket<Build>, security: Value) -> Self {
         let Self { client, database } = self;
         drop(client);
         Self::launch_on(database, rocket, security).await
     }
 
-    /// Ends the application in good order: what waits for listeners is told.
+    /// Shuts the application down gracefully: listeners first receive the events that wait for them.
     pub async fn shut_down(self) {
         let Self { client, database } = self;
         client.terminate().await;
         drop(database);
     }
 
-    /// Launches an application on a database that is there already, with settings laid over
+    /// Launches an application on an existing database, with settings that override those in
     /// `[default.security]`.
     pub async fn launch_on(database: TestDatabase, rocket: Rocket<Build>, security: Value) -> Self {
         let figment = Self::figment(rocket.figment(), &database, security);
@@ -83,7 +104,11 @@ impl TestApp {
         Self { client, database }
     }
 
-    /// Returns the settings of the kit, for tests that launch by themselves.
+    /// Returns `figment` with the settings of the test kit, for tests that launch an application themselves.
+    ///
+    /// It selects the debug profile and sets the database, the keys, cheap hashes, mail that is kept in
+    /// memory, limits on attempts that tests do not reach, and a log of critical messages only. The settings
+    /// in `security` override all of these.
     pub fn figment(figment: &Figment, database: &TestDatabase, security: Value) -> Figment {
         let figment = figment.clone().select(rocket::Config::DEBUG_PROFILE);
         database
@@ -102,7 +127,7 @@ impl TestApp {
         Browser::new(&self.client)
     }
 
-    /// Makes a confirmed user with [`PASSWORD`], or finds them.
+    /// Returns the user with this address. If there is none, creates a confirmed user with [`PASSWORD`].
     pub async fn user(&self, email: &str) -> User {
         let email = orderly(Email::parse(email));
         let now = self.clock().now();
@@ -126,7 +151,8 @@ impl TestApp {
         }
     }
 
-    /// Grants a user a role, and creates the role if necessary.
+    /// Grants a user a role, and creates the user and the role if necessary. Returns the user with the new
+    /// role.
     pub async fn grant(&self, email: &str, role: &str) -> User {
         let (user, role) = (self.user(email).await, orderly(RoleName::parse(role)));
         orderly(self.roles().create_role(&role, "").await);
@@ -134,8 +160,10 @@ impl TestApp {
         self.user(email).await
     }
 
-    /// Returns a browser in which the user of that address, made if need be, is logged in. Where the
-    /// registration has fields of the application's own, [`register`](Self::register) fills them in.
+    /// Returns a browser in which the user with this address is logged in. Creates the user if necessary.
+    ///
+    /// The user does not go through the registration, so its own fields stay empty.
+    /// [`register`](Self::register) fills them in.
     pub async fn log_in_as(&self, email: &str) -> Browser<'_> {
         self.user(email).await;
         self.logged_in(email, PASSWORD).await
@@ -148,12 +176,12 @@ impl TestApp {
         browser
     }
 
-    /// Registers a user as a person does, and returns a browser in which they are logged in.
+    /// Registers a user as a person does, and returns a browser in which the user is logged in.
     ///
-    /// `fields` is what the form asks beside the address: the application's own
+    /// `fields` are the fields of the form beside the address: the application's own
     /// [`RegistrationFields`](crate::RegistrationFields), a `username`, or a `password` in place of
-    /// [`PASSWORD`]. What the application keeps of them is saved, its hooks and listeners are told, and the
-    /// link in the confirmation mail is followed. [`log_in_as`](Self::log_in_as) does none of that.
+    /// [`PASSWORD`]. The application's fields are saved, its hooks and listeners are called, and the link in
+    /// the confirmation mail is followed. [`log_in_as`](Self::log_in_as) does none of that.
     ///
     /// ```
     /// # use rocket_security::Security;
@@ -168,6 +196,10 @@ impl TestApp {
     /// assert!(ann.get("/change").await.body.contains("ann@example.org"));
     /// # });
     /// ```
+    ///
+    /// # Panics
+    ///
+    /// If the address already has an account, the feature `register` is not enabled, or a step is refused.
     pub async fn register(&self, email: &str, fields: Value) -> Browser<'_> {
         let identity = Identity::Email(orderly(Email::parse(email)));
         if orderly(self.store().find_credentials(&identity).await).is_some() {
@@ -192,14 +224,18 @@ impl TestApp {
         self.logged_in(email, &password).await
     }
 
-    /// Delivers what is due and gives all mail so far, oldest first.
+    /// Delivers the mail that is due, and returns all mail since the launch, the oldest first.
     pub async fn mail(&self) -> Vec<Message> {
         let worker = self.state::<Arc<Worker>>();
         orderly(worker.deliver_due().await);
         self.state::<CaptureMailer>().messages()
     }
 
-    /// Delivers what is due and gives the newest mail to an address.
+    /// Delivers the mail that is due, and returns the newest mail to an address.
+    ///
+    /// # Panics
+    ///
+    /// If there is none.
     pub async fn newest_mail_to(&self, email: &str) -> Message {
         let mails = self.mail().await;
         match mails.into_iter().rev().find(|mail| mail.to.as_str() == email) {
@@ -208,13 +244,18 @@ impl TestApp {
         }
     }
 
-    /// Deletes what is over, as happens every ten minutes; says how many rows were deleted.
+    /// Deletes what has expired, as the application does every ten minutes. Returns how many rows were
+    /// deleted.
     pub async fn sweep(&self) -> u64 {
         orderly(self.state::<Arc<Housekeeping>>().sweep().await)
     }
 
-    /// Waits until every listener has heard of everything that happened so far, and what has to be
-    /// written down about it is: at most ten seconds.
+    /// Waits until every listener has received all events so far, and until everything that has to be stored
+    /// about them is stored.
+    ///
+    /// # Panics
+    ///
+    /// If this takes longer than ten seconds.
     pub async fn told(&self) {
         let told = self.state::<Site>().signals().told();
         if timeout(LONGEST_TELLING, told).await.is_err() {
@@ -222,7 +263,7 @@ impl TestApp {
         }
     }
 
-    /// Returns the application's clock, to be moved.
+    /// Returns the application's clock, which a test can move.
     pub fn clock(&self) -> &Clock {
         self.state::<Site>().clock()
     }
@@ -232,7 +273,11 @@ impl TestApp {
         self.flow().store()
     }
 
-    /// Returns the application's store as one that keeps roles.
+    /// Returns the application's store as a [`RoleStore`].
+    ///
+    /// # Panics
+    ///
+    /// If the store keeps no roles.
     pub fn roles(&self) -> &dyn RoleStore {
         match self.store().role_store() {
             Some(roles) => roles,
@@ -245,12 +290,12 @@ impl TestApp {
         &self.database
     }
 
-    /// Returns Rocket's own client, for what the kit does not do.
+    /// Returns Rocket's own client, for requests that [`Browser`] has no method for.
     pub fn client(&self) -> &Client {
         &self.client
     }
 
-    /// Hashes a password, with the cheap parameters of the kit.
+    /// Hashes a password, with the cheap parameters of the test kit.
     pub async fn hash(&self, password: &str) -> PasswordHash {
         let hasher = self.flow().hasher();
         let slot = orderly(hasher.reserve());
@@ -258,18 +303,19 @@ impl TestApp {
         orderly(hasher.hash(&slot, &password).await)
     }
 
-    /// Says how many hashes were computed since the launch.
+    /// Returns the number of hashes computed since the launch.
     pub fn hashes(&self) -> u64 {
         self.flow().hasher().hashes()
     }
 
-    /// Returns how much work all hashes since the launch were: the KiB that they filled, each pass
-    /// counted. It must not depend on whether an account exists.
+    /// Returns how many KiB of memory all hashes since the launch have filled, counting each pass. It must
+    /// not depend on whether an account exists.
     pub fn hash_work(&self) -> u64 {
         self.flow().hasher().work()
     }
 
-    /// Returns the path of a feature's page by its name, if the feature is enabled.
+    /// Returns the path of a feature's page by its name, for example `"register"`, or `None` if the feature
+    /// is not enabled.
     pub fn path_of(&self, name: &str) -> Option<String> {
         self.state::<Site>().url(name).map(|path| path.to_string())
     }
@@ -286,7 +332,11 @@ impl TestApp {
     }
 }
 
-/// Returns the path of a mailed link, for a browser to follow.
+/// Returns the path of the link in a mail, for a browser to follow.
+///
+/// # Panics
+///
+/// If the mail has no link.
 pub fn link_in(mail: &Message) -> String {
     let link = mail.link.as_deref().and_then(|link| url::Url::parse(link).ok());
     match link {

@@ -1,4 +1,4 @@
-//! A browser, as far as a test needs one.
+//! A browser for tests: it keeps cookies and sends requests.
 
 #![allow(clippy::panic, reason = "a test ends by a panic")]
 
@@ -13,17 +13,35 @@ use serde_json::{Value, json};
 
 use crate::testing::orderly::orderly;
 
-/// A browser: cookies of its own, and an address it comes from.
+/// A browser with its own cookies and its own network address.
+///
+/// [`TestApp::browser`](crate::testing::TestApp::browser) creates one. Each request sends the cookies of the
+/// browser, and keeps those of the answer. The browser follows no redirect: read [`Answer::location`].
+///
+/// ```
+/// use rocket::http::Status;
+/// use rocket_security::Security;
+/// use rocket_security::testing::{PASSWORD, TestApp};
+///
+/// # rocket::async_test(async {
+/// let app = TestApp::launch(rocket::build().attach(Security::fairing())).await;
+/// app.user("ann@example.org").await;
+/// let browser = app.browser();
+/// let answer = browser.log_in("ann@example.org", PASSWORD).await;
+/// assert_eq!(answer.status, Status::Ok);
+/// assert!(browser.cookie("security_session").is_some());
+/// # });
+/// ```
 pub struct Browser<'a> {
     client: &'a Client,
-    /// The value of each, and whether it stays when the browser is closed.
+    /// The value of each cookie, and whether it stays when the browser is closed.
     cookies: Mutex<BTreeMap<String, (String, bool)>>,
     remote: SocketAddr,
     headers: Vec<Header<'static>>,
 }
 
 impl<'a> Browser<'a> {
-    /// Returns a browser without cookies, from 127.0.0.1.
+    /// Creates a browser without cookies, with the address 127.0.0.1.
     pub(super) fn new(client: &'a Client) -> Self {
         Self {
             client,
@@ -33,37 +51,38 @@ impl<'a> Browser<'a> {
         }
     }
 
-    /// Has it come from another network address.
+    /// Sets the network address that the browser sends its requests from.
     pub fn at(mut self, address: IpAddr) -> Self {
         self.remote.set_ip(address);
         self
     }
 
-    /// Has it send a header with every request.
+    /// Adds a header to every request of the browser.
     pub fn header(mut self, name: &'static str, value: &'static str) -> Self {
         self.headers.push(Header::new(name, value));
         self
     }
 
-    /// Returns another browser at the same address, with a copy of all cookies: what a thief has.
+    /// Returns another browser with the same address, the same headers, and a copy of all cookies, as a thief
+    /// would have.
     pub fn copy(&self) -> Self {
         let cookies = self.cookies.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let (client, remote, headers) = (self.client, self.remote, self.headers.clone());
         Self { client, cookies: Mutex::new(cookies), remote, headers }
     }
 
-    /// Asks for a page.
+    /// Sends a GET request for a page.
     pub async fn get(&self, path: &str) -> Answer {
         self.send(self.client.get(path.to_owned())).await
     }
 
-    /// Asks for JSON.
+    /// Sends a GET request for JSON.
     pub async fn get_json(&self, path: &str) -> Answer {
         let accept = Header::new("Accept", "application/json");
         self.send(self.client.get(path.to_owned()).header(accept)).await
     }
 
-    /// Sends a form with the anti-forgery token of this browser as its first field.
+    /// Sends a form, with the anti-forgery token of this browser as its first field.
     pub async fn post_form(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
         let token = self.csrf_token().await;
         let with_token: Vec<(&str, &str)> =
@@ -71,7 +90,7 @@ impl<'a> Browser<'a> {
         self.post_form_as_is(path, &with_token).await
     }
 
-    /// Sends a form and nothing but its fields.
+    /// Sends a form with these fields only, without an anti-forgery token.
     pub async fn post_form_as_is(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
         let body =
             url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
@@ -79,35 +98,40 @@ impl<'a> Browser<'a> {
         self.send(request).await
     }
 
-    /// Sends JSON with the anti-forgery token of this browser in its header.
+    /// Sends JSON, with the anti-forgery token of this browser in the header `X-XSRF-Token`.
     pub async fn post_json(&self, path: &str, body: Value) -> Answer {
         self.json(Method::Post, path, body).await
     }
 
-    /// Sends JSON by another method.
+    /// Sends JSON with another method, and with the anti-forgery token as in [`post_json`](Self::post_json).
     pub async fn json(&self, method: Method, path: &str, body: Value) -> Answer {
         let token = Header::new("X-XSRF-Token", self.csrf_token().await);
         let request = self.client.req(method, path.to_owned()).header(ContentType::JSON);
         self.send(request.header(token).body(body.to_string())).await
     }
 
-    /// Sends a body as it stands, for what no browser would send.
+    /// Sends a body without changes, with `kind` as its `Content-Type`. For requests that no browser would
+    /// send.
     pub async fn post_raw(&self, path: &str, kind: &str, body: &[u8]) -> Answer {
         let kind = Header::new("Content-Type", kind.to_owned());
         self.send(self.client.post(path.to_owned()).header(kind).body(body)).await
     }
 
-    /// Logs in over JSON.
+    /// Logs in with JSON at `/login`. Returns the answer, also if the login is refused.
     pub async fn log_in(&self, email: &str, password: &str) -> Answer {
         self.post_json("/login", json!({"email": email, "password": password})).await
     }
 
-    /// Logs out over JSON.
+    /// Logs out with JSON at `/logout`.
     pub async fn log_out(&self) -> Answer {
         self.post_json("/logout", json!({})).await
     }
 
-    /// Returns the anti-forgery token of this browser, as `GET /login` tells it.
+    /// Returns the anti-forgery token of this browser, from `GET /login`.
+    ///
+    /// # Panics
+    ///
+    /// If the answer has no token.
     pub async fn csrf_token(&self) -> String {
         let answer = self.get_json("/login").await;
         match answer.response("csrf_token").as_str() {
@@ -116,22 +140,23 @@ impl<'a> Browser<'a> {
         }
     }
 
-    /// Returns the value of a cookie.
+    /// Returns the value of a cookie, or `None` if the browser has no such cookie.
     pub fn cookie(&self, name: &str) -> Option<String> {
         self.jar().get(name).map(|(value, _)| value.clone())
     }
 
-    /// Sets a cookie, as a thief would.
+    /// Sets a cookie, as a thief would. It stays when the browser is closed.
     pub fn set_cookie(&self, name: &str, value: &str) {
         self.jar().insert(name.to_owned(), (value.to_owned(), true));
     }
 
-    /// Closes it and opens it again: cookies that are for as long as it is open are gone.
+    /// Closes the browser and opens it again. Cookies without an expiry are gone.
     pub fn restart(&self) {
         self.jar().retain(|_, (_, stays)| *stays);
     }
 
     /// Sends a request with the cookies of this browser, and keeps those of the answer.
+    /// [`TestApp::client`](crate::testing::TestApp::client) creates requests.
     pub async fn send<'c>(&self, mut request: LocalRequest<'c>) -> Answer {
         request = request.remote(self.remote);
         for header in &self.headers {
@@ -163,30 +188,30 @@ impl<'a> Browser<'a> {
     }
 }
 
-/// What a request was answered with.
+/// The answer to a request.
 #[derive(Clone, Debug)]
 pub struct Answer {
     /// The status.
     pub status: Status,
-    /// The body.
+    /// The body. Bytes that are not UTF-8 are replaced.
     pub body: String,
     headers: Vec<(String, String)>,
 }
 
 impl Answer {
-    /// Returns a header, by its name in any case.
+    /// Returns the first header with this name, in any case.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers(name).next()
     }
 
-    /// Returns all headers of a name.
+    /// Returns all headers with this name, in any case.
     pub fn headers(&self, name: &str) -> impl Iterator<Item = &str> {
         let is_it = move |header: &&(String, String)| header.0.eq_ignore_ascii_case(name);
         self.headers.iter().filter(is_it).map(|(_, value)| value.as_str())
     }
 
-    /// Returns all headers, but of `Set-Cookie`, whose value differs by its encryption, and of the random
-    /// `X-Request-Id` the shape only.
+    /// Returns all headers, sorted, in a form in which two answers can be compared. The encrypted value of a
+    /// `Set-Cookie` and the random `X-Request-Id` are replaced by their lengths, and `Expires` is left out.
     pub fn comparable_headers(&self) -> Vec<(String, String)> {
         let hide = |(name, value): &(String, String)| {
             let value = match name.to_ascii_lowercase().as_str() {
@@ -201,23 +226,23 @@ impl Answer {
         headers
     }
 
-    /// Returns where the answer leads.
+    /// Returns where the answer redirects to, or an empty text if it does not.
     pub fn location(&self) -> &str {
         self.header("Location").unwrap_or_default()
     }
 
-    /// Returns the body as JSON; null when it is none.
+    /// Returns the body as JSON, or null if it is not JSON.
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap_or_default()
     }
 
-    /// Returns what stands in the `response` of the JSON under that name; null when it is not there.
+    /// Returns the member with this name in the `response` of the JSON, or null if there is none.
     pub fn response(&self, name: &str) -> Value {
         let json = self.json();
         json.get("response").and_then(|response| response.get(name)).cloned().unwrap_or_default()
     }
 
-    /// Returns the reason codes of a refusal.
+    /// Returns the reason codes of a refusal in JSON. It is empty if the answer has none.
     pub fn reasons(&self) -> Vec<String> {
         serde_json::from_value(self.response("reasons")).unwrap_or_default()
     }
@@ -234,7 +259,7 @@ impl Answer {
     }
 }
 
-/// Returns a cookie's line with the length of its value in the value's place, and without the time.
+/// Returns the line of a cookie, with the length of its value in place of the value, and without `Expires`.
 fn cookie_shape(line: &str) -> String {
     let (pair, attributes) = line.split_once(';').unwrap_or((line, ""));
     let (name, value) = pair.split_once('=').unwrap_or((pair, ""));

@@ -1,4 +1,4 @@
-//! A fresh database for each test.
+//! A new database for each test.
 
 use std::thread;
 
@@ -21,28 +21,30 @@ use crate::testing::server::{
 /// The name of the file of a SQLite database.
 const FILE: &str = "security.sqlite";
 
-/// How many seconds a test waits for the database. A machine that runs many tests may stop for a while.
+/// How many seconds a test waits for the database. A machine that runs many tests may be slow for a while.
 const CONNECT_TIMEOUT: u64 = 10;
 
-/// A fresh database, which is dropped with this value.
+/// A new database, which is dropped together with this value.
 ///
 /// It is a SQLite file in a temporary folder, unless the environment names a server:
 ///
-/// - `SECURITY_TEST_DATABASE_URL`: the PostgreSQL, MySQL or MariaDB server on which the databases
-///   are made, with a role that may make them; it names any database that is there.
-/// - `SECURITY_TEST_ADMIN_URL`: where `SECURITY_TEST_DATABASE_URL` is a pooler in transaction mode,
-///   such as PgBouncer, the server behind it.
+/// - `SECURITY_TEST_DATABASE_URL`: the URL of the PostgreSQL, MySQL or MariaDB server on which the databases
+///   are created. It names any existing database, and a role that may create databases.
+/// - `SECURITY_TEST_ADMIN_URL`: the URL of the server itself, if `SECURITY_TEST_DATABASE_URL` is a pooler in
+///   transaction mode, such as PgBouncer.
+///
+/// Every method panics if the database or the server fails.
 #[derive(Debug)]
 pub struct TestDatabase {
     url: String,
     admin_url: Option<String>,
     keys: String,
-    /// Holds the file of a SQLite database.
+    /// Contains the file of a SQLite database.
     _folder: TempDir,
 }
 
 impl TestDatabase {
-    /// Makes an empty database.
+    /// Creates an empty database.
     pub async fn create() -> Self {
         let database = Self::draft();
         if let Some(url) = &database.admin_url {
@@ -51,8 +53,11 @@ impl TestDatabase {
         database
     }
 
-    /// Makes a database that has our tables, so that a launch need not make them; on MySQL and MariaDB it is empty.
-    /// On PostgreSQL the database that it is copied from stays on the server: `security_template_…`.
+    /// Creates a database with the framework's tables, so that a launch does not have to create them. On
+    /// MySQL and MariaDB it is empty.
+    ///
+    /// On PostgreSQL it is a copy of a database that stays on the server, with the name
+    /// `security_template_…`.
     pub async fn create_migrated() -> Self {
         let database = Self::draft();
         match &database.admin_url {
@@ -75,7 +80,7 @@ impl TestDatabase {
         database
     }
 
-    /// Names a database that is not made yet.
+    /// Chooses the name and the keys of a database that does not exist yet.
     fn draft() -> Self {
         let folder = orderly(tempfile::tempdir());
         let keys = orderly(generate_paserk()).expose().clone();
@@ -89,24 +94,25 @@ impl TestDatabase {
         Self { url, admin_url: Some(admin_url), keys, _folder: folder }
     }
 
-    /// Returns the URL of the database, as an application reaches it.
+    /// Returns the URL with which an application reaches the database.
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// Returns the URL of the database, past a pooler that may stand before it.
+    /// Returns the URL of the database itself, without a pooler in front of it.
     pub fn direct_url(&self) -> &str {
         self.admin_url.as_deref().unwrap_or(&self.url)
     }
 
-    /// Returns the value of the environment variable `ROCKET_DATABASES` that leads a program to this
+    /// Returns the value for the environment variable `ROCKET_DATABASES` with which another process uses this
     /// database.
     pub fn environment(&self) -> String {
         let pooling = has_transaction_pooling();
         format!("{{security={{url={:?},transaction_pooling={pooling}}}}}", self.url)
     }
 
-    /// Returns `figment` with the settings that lead to this database, and with keys of its own.
+    /// Returns `figment` with the settings for this database, and with keys in `security.keys` that belong to
+    /// it.
     pub fn figment(&self, figment: Figment) -> Figment {
         figment
             .merge(("databases.security.url", &self.url))
@@ -122,7 +128,7 @@ impl Drop for TestDatabase {
         let Some(url) = self.admin_url.take() else {
             return;
         };
-        // A test's own runtime cannot be waited for from within.
+        // A runtime cannot be blocked on from within itself.
         let dropping = thread::spawn(move || {
             let runtime = orderly(Builder::new_current_thread().enable_all().build());
             runtime.block_on(drop_database(&url));

@@ -1,4 +1,4 @@
-//! The server on which test databases are made, where the environment names one.
+//! The server for test databases, if the environment names one.
 
 #[cfg(any(feature = "postgres", feature = "mysql"))]
 use std::fmt::Debug;
@@ -8,11 +8,11 @@ use sqlx::migrate::MigrateDatabase;
 
 use crate::testing::orderly::orderly;
 
-/// Names the server on which the databases are made, for example
+/// The environment variable with the URL of the server on which the databases are created, for example
 /// `postgres://postgres@127.0.0.1/postgres` or `mysql://root@127.0.0.1/mysql`.
 pub(super) const SERVER: &str = "SECURITY_TEST_DATABASE_URL";
 
-/// Names the same server as it is reached directly, where [`SERVER`] is a pooler before it.
+/// The environment variable with the URL of the server itself, if [`SERVER`] is a pooler in front of it.
 pub(super) const ADMIN: &str = "SECURITY_TEST_ADMIN_URL";
 
 pub(super) fn has_transaction_pooling() -> bool {
@@ -36,7 +36,7 @@ pub(super) async fn create(url: &str) {
 }
 
 pub(super) async fn drop_database(url: &str) {
-    // A database that cannot be dropped stays; the test is over.
+    // A database that cannot be dropped stays, because the test is over.
     let _: sqlx::Result<()> = match scheme(url) {
         #[cfg(feature = "postgres")]
         "postgres" | "postgresql" => sqlx::Postgres::force_drop_database(url).await,

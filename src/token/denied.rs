@@ -1,4 +1,4 @@
-//! By what a token is denied, and for how long.
+//! The id under which a token is denied, and for how long.
 
 use chrono::TimeDelta;
 
@@ -7,22 +7,24 @@ use crate::crypto::one_time::keyed_digest;
 use crate::datastore::denylist::MAX_JTI_BYTES;
 use crate::token::verified::VerifiedToken;
 
-/// How much longer than it lasts a token is denied: the most that verifiers let clocks be apart.
+/// How much longer than its lifetime a token is denied: the largest difference of clocks that verifiers
+/// accept.
 const LEEWAY: TimeDelta = TimeDelta::minutes(10);
 
-/// How long a token is denied that never expires, and any other at most.
+/// How long a token without an expiry is denied, and the maximum for any other token.
 const ENDLESS: TimeDelta = TimeDelta::days(365_000);
 
 impl<C, K> VerifiedToken<C, K> {
-    /// Returns by what it is [denied](crate::programs::Programs::deny_token), as [`denied_as`] does. None for one
-    /// without `jti`, which a trusted issuer may be allowed: nothing tells it from others, and it cannot be
-    /// denied.
+    /// Returns the id under which this token is [denied](crate::programs::Programs::deny_token), as the
+    /// function [`denied_as`] does. Returns `None` for a token without `jti`, which a trusted issuer may be
+    /// allowed to omit: it cannot be told from others, and so it cannot be denied.
     pub fn denied_as(&self) -> Option<String> {
         let issuer = self.is_foreign().then(|| self.issuer());
         self.id().map(|jti| denied_as(issuer, jti))
     }
 
-    /// Returns until when it has to be denied: somewhat longer than any verifier accepts it.
+    /// Returns the time until which the token has to be denied: ten minutes after it expires, so that no
+    /// verifier accepts it any more. For a token that never expires, this is a thousand years after `now`.
     pub fn denied_until(&self, now: Timestamp) -> Timestamp {
         let longest = denied_at_most_until(now);
         let end = self.expires_at().and_then(|end| end.checked_add_signed(LEEWAY));
@@ -30,14 +32,17 @@ impl<C, K> VerifiedToken<C, K> {
     }
 }
 
-/// Returns until when a token of unknown expiry has to be denied: as long as any token is valid.
+/// Returns the time until which a token of unknown expiry has to be denied: as long as any token is valid.
 pub(crate) fn denied_at_most_until(now: Timestamp) -> Timestamp {
     now.checked_add_signed(ENDLESS).unwrap_or(now)
 }
 
-/// Returns by what the token of that `jti` is denied: in the [store](crate::datastore::Denylist), and in
-/// [`TokenDenied`](crate::Event::TokenDenied). Of a token of ours that is its `jti`, where it is one as we
-/// make them; of a trusted issuer's, who may use what others use, a digest of both.
+/// Returns the id under which the token with this `jti` is denied, in the [store](crate::datastore::Denylist)
+/// and in [`TokenDenied`](crate::Event::TokenDenied).
+///
+/// `trusted_issuer` is `None` for our own tokens. The id of such a token is its `jti`. A trusted issuer may
+/// use the same `jti` as another issuer, so the id is a digest of issuer and `jti`, 64 hexadecimal digits. An
+/// unusual `jti` (empty, longer than 63 bytes, or not printable ASCII) gets a digest, too.
 pub fn denied_as(trusted_issuer: Option<&str>, jti: &str) -> String {
     let is_plain = jti.len() < MAX_JTI_BYTES && jti.bytes().all(|byte| byte.is_ascii_graphic());
     if is_plain && !jti.is_empty() && trusted_issuer.is_none() {

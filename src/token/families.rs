@@ -34,7 +34,7 @@ impl FamilyLimits {
     pub(super) fn new(config: &Config) -> Self {
         let (idle, absolute) =
             (config.tokens.refresh_idle.delta(), config.tokens.refresh_lifetime.delta());
-        if !config.session.bounds_families {
+        if !config.session.bounds_families() {
             return Self { idle, absolute, of_session: None };
         }
         let of_session = config.session.absolute.delta();

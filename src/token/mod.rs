@@ -1,23 +1,30 @@
-//! PASETO tokens for programs: what is issued, and what is accepted.
+//! PASETO tokens for programs: issues and verifies them.
 //!
-//! [`TokenIssuer`] issues, and is a guard; [`Verifier`] accepts; both stand in Rocket's managed state. A token is of a
-//! [`TokenKind`], which stands in its claim `typ` and in its implicit assertion, so that one kind
-//! never serves as another. Settings are those of [`TokensConfig`](crate::config::TokensConfig); the
-//! whole story is told in [`guide::token_reference`](crate::guide::token_reference).
+//! [`TokenIssuer`] issues tokens, and is also a guard. [`Verifier`] verifies them. Both are in Rocket's
+//! managed state. A token has a [`TokenKind`], which is in its claim `typ` and in its implicit assertion, so
+//! that a token of one kind is never accepted as another. The settings are those of
+//! [`TokensConfig`](crate::config::TokensConfig). [`guide::tokens`](crate::guide::tokens) is the
+//! introduction, and [`guide::token_reference`](crate::guide::token_reference) has every detail.
 //!
-//! | claim | what it says | set |
+//! | claim | meaning | set |
 //! |---|---|---|
-//! | `iss` | who issued it | always |
-//! | `sub` | whom or what it is about: the id of a user | always |
-//! | `aud` | whom it is for | always |
-//! | `exp` | when it expires | always, unless the kind never does |
-//! | `nbf` | from when on it is valid | always |
+//! | `iss` | the issuer | always |
+//! | `sub` | the subject: the id of a user, or what else the token is about | always |
+//! | `aud` | the audience | always |
+//! | `exp` | when it expires | always, unless tokens of the kind never expire |
+//! | `nbf` | the time from which it is valid | always |
 //! | `iat` | when it was issued | always |
-//! | `jti` | its own id | always |
+//! | `jti` | the id of the token | always |
 //! | `typ` | its kind | always |
-//! | `sid` | the session that it was made in, by its public id | for an [`AuthUser`](crate::AuthUser) whose request belongs to one, and with [`session`](TokenBuilder::session) |
-//! | `fam` | the family of refresh tokens that it belongs to, by its public id | for an `AuthUser` whose access token belongs to one, and with [`family`](TokenBuilder::family) |
-//! | `epoch` | the epoch of the user, [`User::epoch`](crate::User::epoch) | for a user |
+//! | `sid` | the public id of the session that it was issued in | from an `AuthUser`, or by [`session`] |
+//! | `fam` | the public id of its family of refresh tokens | from an `AuthUser`, or by [`family`] |
+//! | `epoch` | the [epoch](crate::User::epoch) of the user | for a user |
+//!
+//! `sid` and `fam` are taken from an [`AuthUser`](crate::AuthUser) whose request belongs to a session, or to
+//! a family.
+//!
+//! [`session`]: TokenBuilder::session
+//! [`family`]: TokenBuilder::family
 
 mod claims;
 pub(crate) mod denied;

@@ -1,4 +1,4 @@
-//! What a token says that was verified.
+//! A verified token and its claims.
 
 use std::marker::PhantomData;
 
@@ -10,10 +10,12 @@ use crate::rejection::TokenFault;
 use crate::token::claims::Standard;
 use crate::token::kind::TokenKind;
 
-/// A token of the kind `K` that was verified, with claims of the application's own.
+/// A verified token of the kind `K`, with the application's own claims as `C`.
+///
+/// [`Verifier::verify`](crate::token::Verifier::verify) and the guard [`Paseto`](crate::Paseto) return it.
 #[non_exhaustive]
 pub struct VerifiedToken<C, K> {
-    /// The claims of the application's own.
+    /// The application's own claims.
     pub claims: C,
     pub(super) standard: Standard,
     pub(super) footer: Map<String, Value>,
@@ -23,89 +25,95 @@ pub struct VerifiedToken<C, K> {
 }
 
 impl<C, K> VerifiedToken<C, K> {
-    /// Returns the issuer: ours, or one that is trusted.
+    /// Returns the issuer, `iss`: this application, or a trusted issuer.
     pub fn issuer(&self) -> &str {
         &self.standard.iss
     }
 
-    /// Returns `true` if a trusted issuer other than this application issued it.
+    /// Returns `true` if a trusted issuer other than this application issued the token.
     pub fn is_foreign(&self) -> bool {
         self.is_foreign
     }
 
-    /// Returns the subject: of an access token of ours, the id of a user. None where a trusted issuer
-    /// may leave it out.
+    /// Returns the subject, `sub`. For an access token of ours this is the id of a user. Returns `None` only
+    /// if a trusted issuer is allowed to omit it.
     pub fn subject(&self) -> Option<&str> {
         self.standard.sub.as_deref()
     }
 
-    /// Returns the audience; empty where a trusted issuer may leave it out.
+    /// Returns the audience, `aud`. It is empty only if a trusted issuer is allowed to omit it.
     pub fn audience(&self) -> &[String] {
         self.standard.aud.as_deref().unwrap_or_default()
     }
 
-    /// Returns when it expires; none when never.
+    /// Returns when the token expires, `exp`, or `None` if it never does.
     pub fn expires_at(&self) -> Option<Timestamp> {
         self.standard.exp
     }
 
-    /// Returns from when on it is valid.
+    /// Returns the time from which the token is valid, `nbf`. Returns `None` only if a trusted issuer is
+    /// allowed to omit it.
     pub fn not_before(&self) -> Option<Timestamp> {
         self.standard.nbf
     }
 
-    /// Returns when it was issued.
+    /// Returns when the token was issued, `iat`. Returns `None` only if a trusted issuer is allowed to omit
+    /// it.
     pub fn issued_at(&self) -> Option<Timestamp> {
         self.standard.iat
     }
 
-    /// Returns its own id, `jti`.
+    /// Returns the id of the token, `jti`. Returns `None` only if a trusted issuer is allowed to omit it.
     pub fn id(&self) -> Option<&str> {
         self.standard.jti.as_deref()
     }
 
-    /// Returns the public id of the session that it was issued in, `sid`.
+    /// Returns the public id of the session that the token was issued in, `sid`, or `None` if there was none.
     pub fn session(&self) -> Option<&str> {
         self.standard.sid.as_deref()
     }
 
-    /// Returns the public id of the family of refresh tokens that it belongs to, `fam`.
+    /// Returns the public id of the family of refresh tokens that the token belongs to, `fam`, or `None` if
+    /// it belongs to none.
     pub fn family(&self) -> Option<&str> {
         self.standard.fam.as_deref()
     }
 
-    /// Returns the epoch that its user had.
+    /// Returns the [epoch](crate::User::epoch) that the user had when the token was issued, or `None` for a
+    /// token that belongs to no user of ours.
     pub fn epoch(&self) -> Option<i64> {
         self.standard.epoch
     }
 
-    /// Returns how the user proved who they are (RFC 8176), `amr`; empty if it does not say.
+    /// Returns how the user proved their identity, `amr` (RFC 8176). It is empty if the token does not state
+    /// this.
     pub fn amr(&self) -> &[String] {
         &self.standard.amr
     }
 
-    /// Returns the level of what the user proved, `acr`: `aal1` or `aal2` for a token of ours.
+    /// Returns the level of the user's proofs, `acr`: `aal1` or `aal2` for a token of ours. Returns `None` if
+    /// the token does not state this.
     pub fn acr(&self) -> Option<&str> {
         self.standard.acr.as_deref()
     }
 
-    /// Returns what stands in its footer, `kid` among it; empty for one that is no JSON object.
+    /// Returns the members of the footer, including `kid`. It is empty if the footer is not a JSON object.
     pub fn footer(&self) -> &Map<String, Value> {
         &self.footer
     }
 
-    /// Returns the id of the key that made it.
+    /// Returns the id of the key that the token was made with.
     pub fn key_id(&self) -> &str {
         &self.key_id
     }
 }
 
 impl<K: TokenKind> VerifiedToken<Map<String, Value>, K> {
-    /// Reads its claims into another type, as [`Verifier::verify`](crate::token::Verifier::verify) does.
+    /// Reads the claims into another type, as [`Verifier::verify`](crate::token::Verifier::verify) does.
     ///
     /// # Errors
     ///
-    /// [`TokenFault::UnreadableClaims`].
+    /// [`TokenFault::UnreadableClaims`] if the claims cannot be read as a `C`.
     pub fn read<C: DeserializeOwned>(&self) -> Result<VerifiedToken<C, K>, TokenFault> {
         Ok(VerifiedToken {
             claims: read(self.claims.clone())?,

@@ -11,7 +11,7 @@ use crate::web::shown_user;
 use crate::web::site::Site;
 
 /// The statuses that the framework's guards fail with.
-const CODES: [u16; 5] = [400, 401, 403, 429, 503];
+const CODES: [u16; 7] = [400, 401, 403, 413, 415, 429, 503];
 
 /// Registers a catcher for each status for which the application has no catcher at `/`.
 pub(crate) fn register(rocket: Rocket<Build>) -> Rocket<Build> {
@@ -64,6 +64,8 @@ fn default_for(status: Status) -> Rejection {
     match status.code {
         401 => Rejection::Unauthenticated,
         403 => Rejection::Forbidden,
+        413 => Rejection::TooLarge,
+        415 => Rejection::UnsupportedMediaType,
         429 => Rejection::Throttled { retry_after: std::time::Duration::from_secs(60) },
         503 => Rejection::Unavailable,
         _ => Rejection::Custom {

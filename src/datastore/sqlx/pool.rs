@@ -48,7 +48,7 @@ where
     /// Opens a pool of at most `max_connections`, in the same way as the framework opens its own:
     ///
     /// - with the settings of [`Backend::tune`],
-    /// - with the statements of [`Backend::SESSION`] on each new connection,
+    /// - with the statements of [`Backend::session`] on each new connection,
     /// - with a wait of two seconds for a connection,
     /// - and with a new SQLite file, if there is none, that only its owner can read and write.
     ///

@@ -5,7 +5,34 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
+use rocket::figment::Figment;
+use rocket::figment::providers::{Format, Serialized, Toml};
+use rocket_security::features::audit::Audit;
+use rocket_security::features::basic::Basic;
+use rocket_security::features::change_email::ChangeEmail;
+use rocket_security::features::change_password::ChangePassword;
+use rocket_security::features::change_username::ChangeUsername;
+use rocket_security::features::close_account::CloseAccount;
+use rocket_security::features::confirm::Confirm;
+use rocket_security::features::invite::Invite;
+use rocket_security::features::login::Login;
+use rocket_security::features::logout::Logout;
+use rocket_security::features::personal_tokens::PersonalTokens;
+use rocket_security::features::recover_username::RecoverUsername;
+use rocket_security::features::register::Register;
+use rocket_security::features::remember::Remember;
+use rocket_security::features::reset::Reset;
+use rocket_security::features::sessions::Sessions;
+use rocket_security::features::tickets::Tickets;
+use rocket_security::features::token_keys::TokenKeys;
+use rocket_security::features::track::Track;
+use rocket_security::features::verify::Verify;
+use rocket_security::{Config, Feature, SqlxDatastore};
+
+use serde_json::Value;
+
 use crate::house::source::library_files;
+use crate::support::{ReadReports, WriteReports};
 
 const CHAPTER: &str = "src/guide/configuration.md";
 
@@ -19,32 +46,37 @@ struct Key {
     default: String,
 }
 
-/// Returns the keys of each table: the public fields whose documentation names a default, of each struct whose
-/// documentation names a table.
+/// Returns the keys of each table: the fields of each struct whose documentation names a table, but those that
+/// are tables of their own.
 fn tables() -> BTreeMap<String, Vec<Key>> {
     let mut tables = BTreeMap::<String, Vec<Key>>::new();
     for (_, path) in library_files() {
         let source = fs::read_to_string(&path).unwrap();
-        let (mut docs, mut table) = (String::new(), None);
+        let (mut docs, mut table, mut is_skipped) = (String::new(), None, false);
         for line in source.lines() {
             let code = line.trim();
             if let Some(doc) = code.strip_prefix("///") {
                 docs = format!("{docs} {}", doc.trim());
                 continue;
             }
-            if line.starts_with("pub struct ") {
+            if line.starts_with("pub struct ") || line.starts_with("struct ") {
                 table = table_in(&docs);
             } else if line.starts_with('}') {
                 table = None;
-            } else if let (Some(table), Some(field)) = (&table, field_in(line)) {
-                tables.entry(table.clone()).or_default().extend(key(field, &docs));
+            } else if let (Some(table), Some((field, kind))) = (&table, field_in(line))
+                && !is_skipped
+            {
+                let key = key(field, &docs);
+                let is_table = kind.ends_with("Config");
+                assert!(key.is_some() || is_table, "{table}.{field} names no _Default:_");
+                tables.entry(table.clone()).or_default().extend(key);
             }
+            is_skipped = code == "#[serde(skip)]";
             if !code.starts_with("#[") && !code.ends_with(")]") {
                 docs.clear();
             }
         }
     }
-    tables.retain(|_, keys| !keys.is_empty());
     tables
 }
 
@@ -55,9 +87,12 @@ fn table_in(docs: &str) -> Option<String> {
     (name.starts_with("security") && is_plain).then(|| name.to_owned())
 }
 
-fn field_in(line: &str) -> Option<&str> {
-    let (name, _) = line.strip_prefix("    pub ")?.split_once(": ")?;
-    name.chars().all(|c| c.is_ascii_lowercase() || c == '_').then_some(name)
+/// Returns the name and the type of a field that a configuration can set.
+fn field_in(line: &str) -> Option<(&str, &str)> {
+    let (name, kind) = line.strip_prefix("    ")?.strip_suffix(',')?.split_once(": ")?;
+    let name = name.strip_prefix("pub ").unwrap_or(name);
+    let is_name = name.chars().all(|c| c.is_ascii_lowercase() || c == '_');
+    is_name.then_some((name, kind))
 }
 
 fn key(name: &str, docs: &str) -> Option<Key> {
@@ -98,6 +133,95 @@ fn reference() -> String {
         }
     }
     text
+}
+
+/// Returns the value that a documented default names, if it names one for every profile: `"1h"` of `"1h"` (NIST ...).
+fn literal(default: &str) -> Option<&str> {
+    if default.contains(" in the debug profile") {
+        return None;
+    }
+    let (value, more) = match default.strip_prefix('`') {
+        Some(code) => code.split_once('`')?,
+        None => {
+            default.split_at(default.find(|c: char| !c.is_ascii_digit()).unwrap_or(default.len()))
+        }
+    };
+    let begins = |c: char| c.is_ascii_digit() || "\"[tf".contains(c);
+    // `32 for each thread` is no value.
+    let is_whole = more.is_empty() || more.trim_start().starts_with(['(', ';']);
+    (value.starts_with(begins) && is_whole).then_some(value)
+}
+
+/// Returns what a launch reads, as text, from a configuration with this line in this table. `None` if it cannot
+/// be read.
+fn read(table: &str, line: &str) -> Option<String> {
+    let toml = format!("[default.{table}]\n{line}\n");
+    let figment = Figment::from(rocket::Config::debug_default());
+    let figment = figment.merge(Toml::string(&toml).nested()).select("debug");
+    // The settings of a feature are laid over those that the code chose.
+    macro_rules! feature {
+        ($($feature:expr),*) => {$(
+            if table == format!("security.{}", name_of(&$feature)) {
+                let base = Figment::from(Serialized::default(table, $feature));
+                let settings: Value = base.merge(&figment).extract_inner(table).ok()?;
+                let settings = same_type(&$feature, serde_json::from_value(settings).ok()?);
+                return serde_json::to_string(&settings).ok();
+            }
+        )*};
+    }
+    feature!(
+        Audit::default(),
+        Basic::default(),
+        ChangeEmail::default(),
+        ChangePassword::default(),
+        ChangeUsername::default(),
+        CloseAccount::default(),
+        Confirm::default(),
+        Invite::default(),
+        Login::default(),
+        Logout::default(),
+        PersonalTokens::default().scopes::<(ReadReports, WriteReports)>(),
+        RecoverUsername::default(),
+        Register::default(),
+        Remember::default(),
+        Reset::default(),
+        Sessions::default(),
+        Tickets::default(),
+        TokenKeys::default(),
+        Track::default(),
+        Verify::default()
+    );
+    Some(format!("{:?}", Config::from_figment(&figment).ok()?))
+}
+
+fn name_of<F: Feature<SqlxDatastore>>(_feature: &F) -> &'static str {
+    F::NAME
+}
+
+fn same_type<F>(_feature: &F, settings: F) -> F {
+    settings
+}
+
+#[test]
+fn a_documented_default_is_what_a_launch_without_the_key_uses() {
+    let mut compared = 0;
+    for (table, keys) in tables() {
+        // An entry of a list has no defaults without what is required in it.
+        if ["security.tokens.keys", "security.tokens.trusted"].contains(&table.as_str()) {
+            continue;
+        }
+        for Key { name, default, .. } in keys {
+            if let Some(value) = literal(&default) {
+                let written = read(&table, &format!("{name} = {value}"));
+                assert!(written.is_some(), "{table}.{name} = {value}");
+                assert_eq!(read(&table, ""), written, "{table}.{name} = {value}");
+                let nonsense = read(&table, &format!("{name} = {{ nonsense = [{{}}] }}"));
+                assert_eq!(nonsense, None, "{table}.{name} is not read");
+                compared += 1;
+            }
+        }
+    }
+    assert!(compared > 50, "{compared}");
 }
 
 /// To write the keys anew, run it with `WRITE_CONFIGURATION_REFERENCE=1`.

@@ -511,7 +511,9 @@ async fn a_body_carries_its_token_in_a_member_and_the_rest_is_the_handler_s() {
         assert_eq!(answer.reasons()[0], "invalid_input", "{body}");
     }
     let long = format!("{{\"access_token\":\"{token}\",\"x\":\"{}\"}}", "x".repeat(1 << 20));
-    assert_eq!(post_body(&app, "/body", &long).await.status, Status::PayloadTooLarge);
+    let answer = post_body(&app, "/body", &long).await;
+    assert_eq!(answer.status, Status::PayloadTooLarge);
+    assert_eq!(answer.reasons(), ["too_large"]);
     let browser = app.browser();
     let plain = browser.post_raw("/body", "text/plain", good.as_bytes()).await;
     assert_eq!(plain.status, Status::UnsupportedMediaType);
