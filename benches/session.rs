@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use rocket_security::clock::Clock;
 use rocket_security::crypto::one_time::{Digest, Token};
 use rocket_security::crypto::random_uuid;
-use rocket_security::datastore::session::SessionRecord;
+use rocket_security::datastore::session::{Replaces, SessionRecord};
 use rocket_security::datastore::user::NewUser;
 use rocket_security::datastore::{RoleStore, Together};
 use rocket_security::testing::TestDatabase;
@@ -91,7 +91,11 @@ async fn fill(store: &(impl UserDatastore + RoleStore)) -> Digest {
         now,
     );
     assert!(
-        store.begin_session(&session, 20, &Together::nothing()).await.expect("a store").is_some()
+        store
+            .begin_session(&session, Replaces::Nothing, 20, &Together::nothing())
+            .await
+            .expect("a store")
+            .is_some()
     );
     digest
 }

@@ -60,6 +60,7 @@
 //! | [`PasswordReset`](Event::PasswordReset) | a password is replaced with such a link | `user` |
 //! | [`PasswordChangeRequired`](Event::PasswordChangeRequired) | an operator requires a new password | `user` |
 //! | [`PasswordChanged`](Event::PasswordChanged) | a user changes their password, or sets the first one | `user` |
+//! | [`TfProfileChanged`](Event::TfProfileChanged) | a user sets up a second factor | `user`, `method` |
 //! | [`ChangeEmailInstructionsSent`](Event::ChangeEmailInstructionsSent) | mail is sent to the new address that a user asked for | `user` |
 //! | [`ChangeEmailConfirmed`](Event::ChangeEmailConfirmed) | the address of an account changes | `user` |
 //! | [`ChangeEmailUndone`](Event::ChangeEmailUndone) | a change of address is undone from the old address | `user` |

@@ -59,7 +59,8 @@ pub(crate) use file;
 pub(crate) use page;
 pub(crate) use templates;
 
-/// The templates that all features share. Every feature that takes passwords can disable one.
+/// The templates that all features share. Each feature that takes passwords can disable one,
+/// and each feature with a factor can set one up.
 pub const SHARED: &[Embedded] = &[
     file!("base.html"),
     file!("_dead_link.html"),
@@ -68,6 +69,8 @@ pub const SHARED: &[Embedded] = &[
     file!("error.html"),
     file!("style.css"),
     file!("email/base.html"),
+    file!("email/factor_notice.html"),
+    file!("email/factor_notice.txt"),
     file!("email/password_disabled.html"),
     file!("email/password_disabled.txt"),
 ];

@@ -3,7 +3,7 @@
 use rocket::async_trait;
 use rocket_security::clock::{NEVER, Timestamp};
 use rocket_security::crypto::one_time::Digest;
-use rocket_security::datastore::session::{EndedSession, SessionRecord};
+use rocket_security::datastore::session::{EndedSession, Replaces, SessionRecord};
 use rocket_security::datastore::{SessionStore, Together};
 use rocket_security::user::Proofs;
 use rocket_security::{Error, Result, User, UserId};
@@ -18,11 +18,23 @@ impl SessionStore for MemberStore {
     async fn begin_session(
         &self,
         session: &SessionRecord,
+        replaces: Replaces,
         max_per_user: u32,
         together: &Together,
     ) -> Result<Option<Vec<EndedSession>>> {
         let member = session.user_id.as_uuid();
         let mut transaction = self.begin().await?;
+        if let Some(digest) = replaces.digest() {
+            let ended = sqlx::query("DELETE FROM member_sessions WHERE digest = ? AND member = ?")
+                .bind(digest.as_bytes().as_slice())
+                .bind(member)
+                .execute(&mut *transaction)
+                .await
+                .map_err(Error::store)?;
+            if replaces.must_be_live() && ended.rows_affected() == 0 {
+                return Ok(None);
+            }
+        }
         // The same statement checks the member: a member who was suspended, or who chose another
         // password after this login began, gets no session.
         let begun = sqlx::query(

@@ -4,7 +4,7 @@ use rocket::http::Status;
 use rocket_security::clock::Clock;
 use rocket_security::crypto::one_time::Token;
 use rocket_security::crypto::random_uuid;
-use rocket_security::datastore::session::SessionRecord;
+use rocket_security::datastore::session::{Replaces, SessionRecord};
 use rocket_security::datastore::user::NewUser;
 use rocket_security::datastore::{SessionStore, Together};
 use rocket_security::testing::{PASSWORD, TestApp, link_in};
@@ -83,7 +83,13 @@ async fn a_session_of_another_generation_is_not_found() {
         Proofs::from(Proof::new(Method::Password, ann.created_at)),
         ann.created_at,
     );
-    assert!(store.begin_session(&session, 20, &Together::nothing()).await.unwrap().is_some());
+    assert!(
+        store
+            .begin_session(&session, Replaces::Nothing, 20, &Together::nothing())
+            .await
+            .unwrap()
+            .is_some()
+    );
     assert!(store.find_session(&session.digest).await.unwrap().is_some());
     execute(&store, "UPDATE members SET generation = generation + 1").await;
     assert_eq!(store.find_session(&session.digest).await.unwrap(), None);

@@ -36,7 +36,10 @@ pub trait SessionStore: Send + Sync + 'static {
     /// Returns `None`, and changes nothing, if the user is gone, deactivated or closed, or has another epoch
     /// than the session: a password change during this login wins.
     ///
-    /// A session that names a [`series`](SessionRecord::series) replaces the session that names it already.
+    /// `replaces` is the session of the same user and browser that ends with it, together with its series and
+    /// the programs that logged in with it. It does not count, and is not among those that are returned.
+    ///
+    /// A session that names a [`series`](SessionRecord::series) also replaces the session that names it already.
     /// It does not begin (`None`) if its user no longer has this series. A session that ends because there
     /// are too many takes its series along. In a store that does not implement
     /// [`RememberStore`](crate::datastore::RememberStore), no session names a series.
@@ -46,6 +49,7 @@ pub trait SessionStore: Send + Sync + 'static {
     async fn begin_session(
         &self,
         session: &SessionRecord,
+        replaces: Replaces,
         max_per_user: u32,
         together: &Together,
     ) -> Result<Option<Vec<EndedSession>>>;
@@ -131,6 +135,32 @@ const AFTER_ALL_USE: Timestamp = match DateTime::from_timestamp(253_370_764_800,
     Some(time) => time,
     None => Timestamp::MAX_UTC,
 };
+
+/// The session that a new session replaces.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Replaces {
+    /// None: the browser has no session.
+    Nothing,
+    /// The session with this digest, if it has not ended yet.
+    Session(Digest),
+    /// The session with this digest. If it has ended, the new session does not begin.
+    LiveSession(Digest),
+}
+
+impl Replaces {
+    /// Returns the digest of the session.
+    pub fn digest(&self) -> Option<&Digest> {
+        match self {
+            Self::Nothing => None,
+            Self::Session(digest) | Self::LiveSession(digest) => Some(digest),
+        }
+    }
+
+    /// Returns `true` if the new session begins only if the other one is live.
+    pub fn must_be_live(&self) -> bool {
+        matches!(self, Self::LiveSession(_))
+    }
+}
 
 /// A session that has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -28,6 +28,9 @@ pub struct UserChange {
     /// Deletes the lasting tokens of the user that were requested after this time, and drops the mails that
     /// would carry such a token. An owner who takes an account back so leaves no other way back.
     pub ends_lasting_after: Option<Timestamp>,
+    /// Deletes all [credentials](crate::datastore::credential) of the user. An owner who takes an account back so
+    /// ends the factors that were set up meanwhile.
+    pub ends_credentials: bool,
     /// Applies the change only if the user still has this epoch, that is, if nothing has changed since the
     /// user was read.
     pub epoch: Option<i64>,

@@ -197,6 +197,14 @@ events! {
         user: UserId,
     }
 
+    /// Sent when a user sets up a second factor.
+    TfProfileChanged, "tf_profile_changed", Some(*user), {
+        /// The user.
+        user: UserId,
+        /// The method of the factor's proofs, as in `authn_via`.
+        method: String,
+    }
+
     /// Sent when mail is sent to the new address that a user asked for.
     ChangeEmailInstructionsSent, "change_email_instructions_sent", Some(*user), {
         /// The user.

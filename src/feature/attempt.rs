@@ -17,6 +17,8 @@ pub struct LoginAttempt<'r> {
     /// What the user had proved when the browser was first remembered, if the login comes from a remembered
     /// browser. It proves nothing now, but a hook may rely on it.
     pub remembered: Option<&'r Proofs>,
+    /// Until when the browser was remembered, if the login comes from a remembered browser.
+    pub(crate) remembered_until: Option<Timestamp>,
     /// When the login takes place.
     pub at: Timestamp,
     /// The IP address of the client, if it is known.
@@ -26,7 +28,7 @@ pub struct LoginAttempt<'r> {
 impl<'r> LoginAttempt<'r> {
     /// Creates a login attempt that does not come from a remembered browser.
     pub fn new(user: &'r User, proofs: &'r Proofs, at: Timestamp, client: Option<IpAddr>) -> Self {
-        Self { user, proofs, remembered: None, at, client }
+        Self { user, proofs, remembered: None, remembered_until: None, at, client }
     }
 
     /// Returns the name of the method that the login began with, for example `password`.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
+use crate::crypto::one_time::Digest;
 use crate::crypto::password::Password;
 use crate::crypto::remember_token::RememberToken;
 use crate::datastore::Together;
@@ -128,6 +129,15 @@ impl Moments {
             }
         }
         Ok(None)
+    }
+
+    pub(crate) async fn is_remembered(&self, series: &Digest) -> Result<bool> {
+        for feature in &*self.remembering {
+            if feature.is_remembered(series).await? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     pub(crate) async fn end_others(&self, kept: &SessionRecord) -> Result<Vec<EndedSession>> {

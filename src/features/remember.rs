@@ -53,8 +53,8 @@
 //! - The user is not fresh, for no [`Fresh`](crate::guard::Fresh) and for no change of a credential, until a
 //!   proof at `/verify`.
 //!
-//! **How long it lasts.** It lasts 30 days from the login, however often it is used (NIST SP 800-63B-4,
-//! section 2.1.3). The session ends with it, at most ten minutes later. It ends earlier
+//! **How long it lasts.** It lasts 30 days from the login, however often it is used, also with a second factor
+//! (NIST SP 800-63B-4, section 2.1.3). The session ends with it, at most ten minutes later. It ends earlier
 //!
 //! - with a logout, and when another user logs in;
 //! - with its session, if that is ended at `/sessions` or by `rocket-security sessions end`. Ending all
@@ -97,6 +97,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
 use crate::config::{Config, Span};
+use crate::crypto::one_time::Digest;
 use crate::crypto::remember_token::{RememberToken, Successor};
 use crate::datastore::remember::{
     EndedSeries, Presented, SeriesRecord, SeriesRotated, SeriesRotation,
@@ -225,7 +226,7 @@ impl Series {
         if found.judge(&presented, since) == Presented::Stale {
             return self.end_stolen(visit, flow, &found, &user).await;
         }
-        let entry = flow.return_remembered(visit, user.clone(), found.proofs.clone()).await;
+        let entry = flow.return_remembered(visit, user.clone(), &found).await;
         let authenticated = match entry {
             Ok(Entry::Open(authenticated)) => authenticated,
             Ok(Entry::Pending(pending)) => {
@@ -309,6 +310,7 @@ impl Remembering for Series {
         at_most: u32,
     ) -> Result<Option<RememberToken>> {
         let expires_at = attempt.at + self.settings.lifetime.delta();
+        let expires_at = attempt.remembered_until.map_or(expires_at, |it| it.min(expires_at));
         let remember_token = RememberToken::new(expires_at)?;
         let series = SeriesRecord {
             series: remember_token.series.digest(),
@@ -323,6 +325,10 @@ impl Remembering for Series {
         };
         // If the account has changed in the meantime, there will be no session either.
         Ok(self.store.create_series(&series, at_most).await?.then_some(remember_token))
+    }
+
+    async fn is_remembered(&self, series: &Digest) -> Result<bool> {
+        Ok(self.store.find_series(series).await?.is_some())
     }
 
     async fn end_others(&self, kept: &SessionRecord) -> Result<Vec<EndedSession>> {

@@ -1,8 +1,10 @@
 //! The checks that every login has to pass, and their outcome.
 
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::clock::Timestamp;
+use crate::crypto::one_time::Digest;
 use crate::crypto::random_uuid;
 use crate::feature::{LoginAttempt, Required, Verdict};
 use crate::flow::door::Flow;
@@ -59,11 +61,20 @@ use crate::web::visit::Visit;
 pub struct Authenticated {
     pub(in crate::flow) user: Box<User>,
     pub(in crate::flow) proofs: Proofs,
-    /// What the user had proved when the browser was first remembered, if the login comes from a remembered
-    /// browser.
-    pub(in crate::flow) remembered: Option<Proofs>,
+    /// The remembered browser that the login comes from.
+    pub(in crate::flow) remembered: Option<RememberedBrowser>,
     pub(in crate::flow) remember: bool,
     pub(in crate::flow) next: Option<Next>,
+}
+
+/// The remembered browser that a login comes from.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(in crate::flow) struct RememberedBrowser {
+    pub(in crate::flow) series: Digest,
+    /// What the user had proved when the browser was first remembered.
+    pub(in crate::flow) proofs: Proofs,
+    /// When the browser is no longer remembered, however often it returns.
+    pub(in crate::flow) until: Timestamp,
 }
 
 impl Authenticated {
@@ -306,7 +317,8 @@ impl Flow {
         let Authenticated { user, proofs, remembered, .. } = authenticated;
         let origin = visit.origin();
         LoginAttempt {
-            remembered: remembered.as_ref(),
+            remembered: remembered.as_ref().map(|it| &it.proofs),
+            remembered_until: remembered.as_ref().map(|it| it.until),
             ..LoginAttempt::new(user, proofs, origin.at, origin.client)
         }
     }

@@ -7,7 +7,7 @@ use crate::crypto::hasher::PasswordMatch;
 use crate::crypto::password::Password;
 use crate::datastore::Together;
 use crate::datastore::outbox::{Addressee, NewMail};
-use crate::datastore::session::{EndedSession, SessionRecord};
+use crate::datastore::session::{EndedSession, Replaces, SessionRecord};
 use crate::datastore::user::UserChange;
 use crate::error::Result;
 use crate::event::{Event, Origin, SessionEnd};
@@ -131,7 +131,8 @@ impl Flow {
         let (token, record) = new_session(visit, &active.user, proofs)?;
         let (created_at, series) = (active.record.created_at, active.record.series);
         let record = SessionRecord { created_at, series, ..record };
-        if self.begin(visit, (token, record), event).await? {
+        let replaces = Replaces::LiveSession(active.record.digest);
+        if self.begin(visit, (token, record), replaces, event).await? {
             Ok(())
         } else {
             Err(Rejection::Unauthenticated)
@@ -249,7 +250,10 @@ impl Flow {
         let (token, record) = new_session(visit, user, proofs)?;
         let record = SessionRecord { created_at: before.record.created_at, ..record };
         let nothing = Together::nothing();
-        let begun = self.store.begin_session(&record, self.max_sessions, &nothing).await?;
+        let begun = self
+            .store
+            .begin_session(&record, Replaces::Nothing, self.max_sessions, &nothing)
+            .await?;
         if let Some(ended) = begun {
             self.announcer.learned(evicted(visit, &ended));
             visit.site().sessions().become_user(visit.request(), &token, record.user_id)?;

@@ -12,7 +12,7 @@ use crate::crypto::one_time::Digest;
 use crate::datastore::attempt::Charge;
 use crate::feature::{Required, Verdict};
 use crate::flow::door::Flow;
-use crate::flow::entry::{Authenticated, Entry, PendingLogin};
+use crate::flow::entry::{Authenticated, Entry, PendingLogin, RememberedBrowser};
 use crate::flow::limits::Charged;
 use crate::rejection::{FieldErrors, Rejection};
 use crate::session::Active;
@@ -33,7 +33,7 @@ struct Held {
     epoch: i64,
     proofs: Proofs,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    remembered: Option<Proofs>,
+    remembered: Option<RememberedBrowser>,
     required: Required,
     remember: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -112,7 +112,8 @@ impl Flow {
     /// # Errors
     ///
     /// [`Rejection::Unauthenticated`] if there is none, or it has ended: after ten minutes, by a logout, by
-    /// another login, or by a change of the account. [`Rejection::Unavailable`] if the store does not answer.
+    /// another login, by a change of the account, or because the browser is no longer remembered that it began
+    /// with. [`Rejection::Unavailable`] if the store does not answer.
     pub async fn pending(&self, visit: &Visit<'_>) -> Result<PendingLogin, Rejection> {
         let held = visit.site().sessions().held_login::<Held>(visit.request());
         let (began_at, held) = held.ok_or(Rejection::Unauthenticated)?;
@@ -129,6 +130,11 @@ impl Flow {
         let user = user.filter(|user| user.is_open() && user.epoch == held.epoch);
         let user = Box::new(user.ok_or(Rejection::Unauthenticated)?);
         let Held { id, proofs, remembered, required, remember, next, .. } = held;
+        if let Some(browser) = &remembered
+            && (browser.until <= now || !self.moments.is_remembered(&browser.series).await?)
+        {
+            return Err(Rejection::Unauthenticated);
+        }
         let next = next.and_then(|next| visit.next(&next));
         let login = Authenticated { user, proofs, remembered, remember, next };
         Ok(PendingLogin { id, login, required, began_at })

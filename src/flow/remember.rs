@@ -2,16 +2,16 @@
 
 use crate::crypto::one_time::Token;
 use crate::crypto::remember_token::RememberToken;
-use crate::datastore::remember::{SeriesRotated, SeriesRotation};
+use crate::datastore::remember::{SeriesRecord, SeriesRotated, SeriesRotation};
 use crate::datastore::session::SessionRecord;
 use crate::datastore::{RememberStore, Together};
 use crate::error::Result;
 use crate::flow::door::Flow;
-use crate::flow::entry::{Authenticated, Entry};
+use crate::flow::entry::{Authenticated, Entry, RememberedBrowser};
 use crate::flow::session::{authenticated_event, evicted, session_of};
 use crate::rejection::Rejection;
 use crate::session::Active;
-use crate::user::{Method, Proof, Proofs, User};
+use crate::user::{Method, Proof, User};
 use crate::web::visit::Visit;
 
 /// The outcome of the return of a remembered browser.
@@ -24,8 +24,9 @@ pub enum Return {
 }
 
 impl Flow {
-    /// Checks whether the user of a remembered browser can be logged in, and asks the hooks. `remembered` is
-    /// what the user had proved when the browser was remembered.
+    /// Checks whether the user of a remembered browser can be logged in, and asks the hooks. If the user has to
+    /// prove more, the pending login lasts no longer than the series, and the browser is then remembered for
+    /// no longer than it would have been.
     ///
     /// # Errors
     ///
@@ -34,11 +35,12 @@ impl Flow {
         &self,
         visit: &Visit<'_>,
         user: User,
-        remembered: Proofs,
+        series: &SeriesRecord,
     ) -> Result<Entry, Rejection> {
         let proof = Proof::new(Method::Remembered, visit.now());
-        let (remembered, remember) = (Some(remembered), true);
-        let login = Authenticated { remembered, remember, ..Authenticated::by(user, proof) };
+        let SeriesRecord { series, proofs, expires_at: until, .. } = series.clone();
+        let remembered = Some(RememberedBrowser { series, proofs, until });
+        let login = Authenticated { remembered, remember: true, ..Authenticated::by(user, proof) };
         let judged = self.judge(visit, login).await?;
         self.conclude(visit, judged).await
     }

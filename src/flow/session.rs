@@ -5,7 +5,7 @@ use rocket::http::HeaderMap;
 use crate::crypto::one_time::Token;
 use crate::crypto::random_uuid;
 use crate::datastore::Together;
-use crate::datastore::session::{EndedSession, SessionRecord};
+use crate::datastore::session::{EndedSession, Replaces, SessionRecord};
 use crate::error::Result;
 use crate::event::{Event, Origin, SessionEnd};
 use crate::flow::access;
@@ -42,7 +42,10 @@ impl Flow {
         };
         let (token, record) = new_session(visit, user, proofs.clone())?;
         let series = remember_token.as_ref().map(|remember_token| remember_token.series.digest());
-        if !self.begin(visit, (token, SessionRecord { series, ..record }), event).await? {
+        let before = visit.active().filter(|before| before.user.id == user.id);
+        let replaces = before.map_or(Replaces::Nothing, |it| Replaces::Session(it.record.digest));
+        let record = SessionRecord { series, ..record };
+        if !self.begin(visit, (token, record), replaces, event).await? {
             let authn_via = proofs.authn_via();
             return Err(self.fail(visit, Some(user), authn_via, "account_changed").await?);
         }
@@ -91,16 +94,17 @@ impl Flow {
     }
 
     /// Begins a session in place of the one that the browser had. Returns `false` if the account changed
-    /// meanwhile.
+    /// meanwhile, or the session that must be live has ended.
     pub(super) async fn begin(
         &self,
         visit: &Visit<'_>,
         (token, record): (Token, SessionRecord),
+        replaces: Replaces,
         event: Event,
     ) -> Result<bool, Rejection> {
         self.end_pending(visit).await?;
         let begin = async |with: &Together| {
-            self.store.begin_session(&record, self.max_sessions, with).await
+            self.store.begin_session(&record, replaces, self.max_sessions, with).await
         };
         let begun = self
             .change(event)
@@ -109,8 +113,11 @@ impl Flow {
         if begun.is_none() {
             return Ok(false);
         }
-        if let Some(before) = visit.active() {
-            self.store.end_session(&before.record.digest, &Together::nothing()).await?;
+        if let Some(before) = visit.active().filter(|before| before.user.id != record.user_id) {
+            // The new session has begun: a store that fails now cannot make it undone.
+            if let Err(fault) = self.end_session(visit, &before.record).await {
+                log::error!("the session of another user could not be ended: {fault}");
+            }
         }
         visit.site().sessions().become_user(visit.request(), &token, record.user_id)?;
         access::note(visit.request(), &record);

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use crate::clock::{NEVER, Timestamp};
 use crate::crypto::one_time::Digest;
 use crate::datastore::memory::store::{Content, MemoryDatastore, duplicate};
-use crate::datastore::session::{EndedSession, SessionRecord, SessionStore};
+use crate::datastore::session::{EndedSession, Replaces, SessionRecord, SessionStore};
 use crate::datastore::together::Together;
 use crate::error::Result;
 use crate::user::{User, UserId};
@@ -18,16 +18,27 @@ impl SessionStore for MemoryDatastore {
     async fn begin_session(
         &self,
         session: &SessionRecord,
+        replaces: Replaces,
         max_per_user: u32,
         together: &Together,
     ) -> Result<Option<Vec<EndedSession>>> {
         let mut content = self.lock();
-        if !content.may_begin(session)? {
+        let named = replaces.digest().and_then(|digest| content.sessions.get(digest));
+        let named = named.filter(|named| named.user_id == session.user_id).cloned();
+        let is_live = named.is_some() || !replaces.must_be_live();
+        if !is_live || !content.may_begin(session)? {
             return Ok(None);
         }
         content.check_together(together, |id| content.users.contains_key(&id))?;
         for replaced in content.replaced_by(session) {
             content.end_families_of(replaced, session.series);
+        }
+        if let Some(named) = named {
+            if let Some(series) = named.series.filter(|_| named.series != session.series) {
+                content.series.remove(&series);
+            }
+            content.end_families_of(named.id, named.series);
+            content.end_sessions(vec![named.digest]);
         }
         let evicted = content.begin_session(session, max_per_user);
         content.push_all(together);

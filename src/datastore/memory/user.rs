@@ -174,6 +174,9 @@ impl Content {
         if let Some(after) = change.ends_lasting_after {
             self.end_lasting(id, after);
         }
+        if change.ends_credentials {
+            self.credentials.retain(|_, credential| credential.user_id != id);
+        }
         self.push_all(together);
         Ok(Some(user))
     }

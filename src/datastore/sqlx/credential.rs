@@ -13,7 +13,7 @@ use crate::datastore::sqlx::outbox::push_all;
 use crate::datastore::sqlx::rows::{UserRow, corrupt, read_digest, row, select_user, users_from};
 use crate::datastore::sqlx::store::SqlxDatastore;
 use crate::datastore::sqlx::user::LOCK_USER;
-use crate::datastore::sqlx::user_change::{end_older, settle_change};
+use crate::datastore::sqlx::user_change::{DELETE_CREDENTIALS_OF_USER, end_older, settle_change};
 use crate::datastore::together::Together;
 use crate::error::Result;
 use crate::user::{CredentialKind, User, UserId};
@@ -28,9 +28,6 @@ pub(super) const DELETE_CREDENTIAL: &str =
 
 pub(super) const DELETE_CREDENTIALS_OF_KIND: &str =
     "DELETE FROM security_credentials WHERE user_id = ? AND kind = ?";
-
-pub(super) const DELETE_CREDENTIALS_OF_USER: &str =
-    "DELETE FROM security_credentials WHERE user_id = ?";
 
 pub(super) const CREATE_CREDENTIAL: &str = "
     INSERT INTO security_credentials

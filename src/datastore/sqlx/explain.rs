@@ -10,8 +10,8 @@ use crate::crypto::random_uuid;
 use crate::datastore::sqlx::attempt::{CHARGE_NEXT, COUNT_NEXT, FIND_BLOCK};
 use crate::datastore::sqlx::audit::{LIST_AUDIT, LOCK_AUDIT_HEAD, MOVE_AUDIT_HEAD};
 use crate::datastore::sqlx::credential::{
-    DELETE_CREDENTIAL, DELETE_CREDENTIALS_OF_KIND, DELETE_CREDENTIALS_OF_USER, FIND_CREDENTIAL,
-    LIST_CREDENTIALS, RAISE_EPOCH, RENAME_CREDENTIAL, USE_CREDENTIAL,
+    DELETE_CREDENTIAL, DELETE_CREDENTIALS_OF_KIND, FIND_CREDENTIAL, LIST_CREDENTIALS, RAISE_EPOCH,
+    RENAME_CREDENTIAL, USE_CREDENTIAL,
 };
 use crate::datastore::sqlx::denylist::{EXTEND_DENIAL, FIND_DENIED};
 use crate::datastore::sqlx::dialect::Dialect;
@@ -50,7 +50,7 @@ use crate::datastore::sqlx::user::{
     FIND_BY_EMAIL, FIND_BY_USERNAME, FIND_USERNAME_HOLDERS, KEEP_USER, LIST_PASSWORD_HASHES,
     LOCK_USER, REPLACE_PASSWORD_HASH,
 };
-use crate::datastore::sqlx::user_change::UPDATE_USER;
+use crate::datastore::sqlx::user_change::{DELETE_CREDENTIALS_OF_USER, UPDATE_USER};
 use crate::testing::TestDatabase;
 
 /// How a database explains its plans.

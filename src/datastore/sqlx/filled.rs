@@ -17,7 +17,7 @@ use crate::datastore::personal_token::{Creation, PersonalTokenRecord, PersonalTo
 use crate::datastore::refresh::{FamilyRecord, RefreshStore};
 use crate::datastore::remember::{RememberStore, SeriesRecord};
 use crate::datastore::role::RoleStore;
-use crate::datastore::session::{SessionRecord, SessionStore};
+use crate::datastore::session::{Replaces, SessionRecord, SessionStore};
 use crate::datastore::sqlx::credential::CREATE_CREDENTIAL;
 use crate::datastore::sqlx::store::SqlxDatastore;
 use crate::datastore::together::Together;
@@ -90,7 +90,13 @@ pub(super) async fn fill(store: &SqlxDatastore, now: Timestamp) -> (User, Digest
             expires_at: now,
         };
         assert!(store.create_series(&series, 20).await.unwrap());
-        assert!(store.begin_session(&session, 20, &Together::nothing()).await.unwrap().is_some());
+        assert!(
+            store
+                .begin_session(&session, Replaces::Nothing, 20, &Together::nothing())
+                .await
+                .unwrap()
+                .is_some()
+        );
         let family = FamilyRecord {
             id: user.id.as_uuid(),
             user_id: user.id,

@@ -165,7 +165,10 @@ impl RememberStore for SqlxDatastore {
                 let found: Option<SeriesRow> = transaction.fetch_optional(find).await?;
                 return Ok(judge(found.map(SeriesRow::read).transpose()?, rotation, session));
             }
-            let begun = begin_session!(transaction, session, max_per_user, ends_replaced: false);
+            let begun = begin_session!(
+                transaction, session, crate::datastore::session::Replaces::Nothing, max_per_user,
+                ends_families: false
+            );
             let Some(evicted) = begun else {
                 return Ok(SeriesRotated::Unknown);
             };

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use crate::clock::{NEVER, Timestamp};
 use crate::crypto::one_time::Digest;
-use crate::datastore::session::{EndedSession, SessionRecord, SessionStore};
+use crate::datastore::session::{EndedSession, Replaces, SessionRecord, SessionStore};
 use crate::datastore::sqlx::outbox::push_all;
 use crate::datastore::sqlx::rows::{SessionRow, UserRow, row, select_user, users_from};
 use crate::datastore::sqlx::store::SqlxDatastore;
@@ -102,6 +102,7 @@ impl SessionStore for SqlxDatastore {
     async fn begin_session(
         &self,
         session: &SessionRecord,
+        replaces: Replaces,
         max_per_user: u32,
         together: &Together,
     ) -> Result<Option<Vec<EndedSession>>> {
@@ -109,7 +110,8 @@ impl SessionStore for SqlxDatastore {
             // Others that begin a session of this user, or change the user, wait here.
             let lock = transaction.query(LOCK_USER).bind(session.user_id.as_uuid());
             transaction.execute(lock).await?;
-            let begun = begin_session!(transaction, session, max_per_user, ends_replaced: true);
+            let begun =
+                begin_session!(transaction, session, replaces, max_per_user, ends_families: true);
             let Some(evicted) = begun else {
                 return Ok(None);
             };
@@ -251,11 +253,16 @@ macro_rules! end_families_of {
 /// Begins a session within a transaction that has locked its user. Returns the other sessions that ended for
 /// it, or `None` if it may not begin; the transaction is then no longer usable.
 ///
-/// `ends_replaced` says whether families end that began in the replaced session, or in an earlier session of
+/// `ends_families` says whether families end that began in the replaced session, or in an earlier session of
 /// its browser. A macro, for the same reason as `apply_change!`.
 macro_rules! begin_session {
-    ($transaction:ident, $session:expr, $max_per_user:expr, ends_replaced: $ends_replaced:expr) => {{
+    (
+        $transaction:ident, $session:expr, $replaces:expr, $max_per_user:expr,
+        ends_families: $ends_families:expr
+    ) => {{
         use crate::datastore::sqlx::session as sql;
+        let replaces: crate::datastore::session::Replaces = $replaces;
+        let mut is_live = !replaces.must_be_live();
         let (session, user) = ($session, $session.user_id.as_uuid());
         let (digest, series) = (session.digest.as_bytes().to_vec(), session.series);
         let series = series.map(|series| series.as_bytes().to_vec());
@@ -287,22 +294,29 @@ macro_rules! begin_session {
             // One by one and by their key, so that no other login waits.
             let others = $transaction.query_as(sql::FIND_OTHER_SESSIONS).bind(user).bind(digest);
             let others: Vec<sql::EndedRow> = $transaction.fetch_all(others).await?;
-            let is_same = |other: &sql::EndedRow| series.is_some() && other.series == series;
+            let is_named = |other: &sql::EndedRow| {
+                replaces.digest().is_some_and(|digest| other.digest == digest.as_bytes())
+            };
+            let is_same = |other: &sql::EndedRow| {
+                (series.is_some() && other.series == series) || is_named(other)
+            };
             let (replaced, others): (Vec<_>, Vec<_>) = others.into_iter().partition(is_same);
             let kept = usize::try_from($max_per_user.saturating_sub(1)).unwrap_or(usize::MAX);
             let evicted: Vec<_> = others.into_iter().skip(kept).collect();
-            for series in evicted.iter().filter_map(|other| other.series.clone()) {
+            let forgotten = replaced.iter().filter(|other| other.series != series).chain(&evicted);
+            for series in forgotten.filter_map(|other| other.series.clone()) {
                 let forget = $transaction.query(sql::DELETE_SERIES).bind(series);
                 $transaction.execute(forget).await?;
             }
             for other in replaced.iter().chain(&evicted) {
                 let end = $transaction.query(sql::DELETE_SESSION).bind(other.digest.clone());
-                $transaction.execute(end).await?;
+                let has_ended = $transaction.execute(end).await? > 0;
+                is_live |= has_ended && is_named(other);
             }
-            for other in replaced.iter().filter(|_| $ends_replaced).chain(&evicted) {
+            for other in replaced.iter().filter(|_| $ends_families).chain(&evicted) {
                 sql::end_families_of!($transaction, session: other.id, series: other.series.clone());
             }
-            Some(evicted.iter().map(sql::EndedRow::session).collect::<Vec<_>>())
+            is_live.then(|| evicted.iter().map(sql::EndedRow::session).collect::<Vec<_>>())
         } else {
             None
         }

@@ -23,6 +23,9 @@ const DELETE_LATER_LASTING_TOKENS: &str = "
 const DELETE_LATER_LASTING_MAIL: &str = "
     DELETE FROM security_outbox WHERE user_id = ? AND link_lasting = TRUE AND created_at > ?";
 
+pub(super) const DELETE_CREDENTIALS_OF_USER: &str =
+    "DELETE FROM security_credentials WHERE user_id = ?";
+
 /// Deletes the rows that end when an account is taken back.
 pub(super) const DELETE_LATER_LASTING: [&str; 2] =
     [DELETE_LATER_LASTING_TOKENS, DELETE_LATER_LASTING_MAIL];
@@ -74,6 +77,10 @@ macro_rules! apply_change {
                     let delete = $transaction.query(sql).bind(id.as_uuid()).bind(after);
                     $transaction.execute(delete).await?;
                 }
+            }
+            if change.ends_credentials {
+                let sql = crate::datastore::sqlx::user_change::DELETE_CREDENTIALS_OF_USER;
+                $transaction.execute($transaction.query(sql).bind(id.as_uuid())).await?;
             }
             crate::datastore::sqlx::user_change::settle_change!($transaction, id, together)
         }

@@ -72,7 +72,7 @@
 //! |---|---|
 //! | the address | the old one |
 //! | the password | removed, because the person who changed the address knew it. The feature `reset` mails a link to choose another. If it is not enabled, page and mail refer to the site's support, which needs its own way to set one, such as [`UserChange::password`] |
-//! | sessions, links, later links that undo a change | ended |
+//! | sessions, links, later links that undo a change, second factors | ended |
 //! | an account that was closed in the meantime | open again |
 //! | the username | unchanged, because the earlier username may belong to another user by now. Page and mail name it, and where to change it |
 //!

@@ -62,7 +62,7 @@ impl MailedLink for Undo {
     }
 
     /// Takes the account back, whatever was changed since. Its address and password were in other hands, and
-    /// so were any later links that undo a change: these end, too.
+    /// so were any second factors, and later links that undo a change: these end, too.
     async fn press(
         &self,
         visit: &Visit<'_>,
@@ -73,6 +73,7 @@ impl MailedLink for Undo {
         let user = &link.user;
         let mut update = UserChange::email(link.address.clone(), visit.now());
         update.ends_lasting_after = Some(link.kept.asked_at);
+        update.ends_credentials = true;
         update.closes_at = Some(None);
         update.password_hash = Some(None);
         let event = Event::ChangeEmailUndone { user: user.id, origin: visit.origin() };

@@ -7,6 +7,7 @@ use crate::datastore::credential::{
     CredentialChange, CredentialRecord, CredentialsUnchanged, Ended,
 };
 use crate::datastore::one_time::OneTimeToken;
+use crate::datastore::session::Replaces;
 use crate::datastore::user::UserChange;
 use crate::datastore::{CredentialStore, StoreConnection, Together, UserDatastore};
 use crate::testing::contract::credentials::{
@@ -34,6 +35,7 @@ section! {
     of_parallel_changes_at_one_epoch_one_wins,
     of_parallel_changes_with_one_lookup_one_wins,
     no_session_outlives_a_change_that_was_under_way_with_it,
+    a_change_of_the_account_ends_the_credentials_of_its_user_if_it_says_so,
 }
 
 const TOTP: CredentialKind = CredentialKind::TOTP;
@@ -139,7 +141,8 @@ pub async fn a_change_ends_sessions_and_one_time_tokens_of_its_user_and_of_no_ot
         assert_eq!(find_token(store, &lasting).await, Some(lasting));
         // A login that began with the older epoch does not begin a session.
         let late = session_of(&ann);
-        let begun = store.begin_session(&late, 20, &Together::nothing()).await.unwrap();
+        let begun =
+            store.begin_session(&late, Replaces::Nothing, 20, &Together::nothing()).await.unwrap();
         assert_eq!(begun, None);
         assert!(!store.create_token(&token_of(&ann), ann.epoch).await.unwrap());
         ann = changed;
@@ -254,6 +257,22 @@ pub async fn a_change_that_ends_what_is_not_there_or_anothers_changes_nothing(
     assert_eq!(list(store, &bob).await, [of_bob]);
 }
 
+pub async fn a_change_of_the_account_ends_the_credentials_of_its_user_if_it_says_so(
+    store: &Arc<impl UserDatastore + CredentialStore>,
+) {
+    let (ann, bob) = (user(store, "ann@example.org").await, user(store, "bob@example.org").await);
+    let ann = try_change(store, &ann, &change_of(&ann).adding(credential_of(&ann, TOTP))).await;
+    let bob = try_change(store, &bob, &change_of(&bob).adding(credential_of(&bob, TOTP))).await;
+    let (ann, bob) = (ann.unwrap(), bob.unwrap());
+    let keeps = UserChange::active(true);
+    let ends = UserChange { ends_credentials: true, ..UserChange::active(true) };
+    for (change, left) in [(keeps, 1), (ends, 0)] {
+        store.update_user(ann.id, &change, &Together::nothing()).await.unwrap().unwrap();
+        assert_eq!(list(store, &ann).await.len(), left);
+    }
+    assert_eq!(list(store, &bob).await.len(), 1);
+}
+
 pub async fn a_credential_of_another_user_or_of_a_taken_id_is_not_added(
     store: &Arc<impl UserDatastore + CredentialStore>,
 ) {
@@ -356,7 +375,10 @@ pub async fn no_session_outlives_a_change_that_was_under_way_with_it(
                 add(&store, &ann, &credential_of(&ann, TOTP)).await;
             } else {
                 let session = session_of(&ann);
-                store.begin_session(&session, 100, &Together::nothing()).await.unwrap();
+                store
+                    .begin_session(&session, Replaces::Nothing, 100, &Together::nothing())
+                    .await
+                    .unwrap();
             }
         }
     })

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::datastore::outbox::{Addressee, NewMail};
+use crate::datastore::session::Replaces;
 use crate::datastore::user::UserChange;
 use crate::datastore::{Together, UserDatastore};
 use crate::testing::contract::makers::{
@@ -106,7 +107,10 @@ pub async fn no_session_outlives_a_deletion_that_was_under_way_with_it(
                 let nothing = Together::nothing();
                 assert!(store.delete_user(session.user_id, &nothing).await.unwrap());
             } else {
-                store.begin_session(&session, 100, &Together::nothing()).await.unwrap();
+                store
+                    .begin_session(&session, Replaces::Nothing, 100, &Together::nothing())
+                    .await
+                    .unwrap();
             }
         }
     })

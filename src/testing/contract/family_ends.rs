@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 
 use crate::datastore::refresh::{FamilyRecord, FamilyRotated};
-use crate::datastore::session::SessionRecord;
+use crate::datastore::session::{Replaces, SessionRecord};
 use crate::datastore::user::UserChange;
 use crate::datastore::{RefreshStore, Together, UserDatastore};
 use crate::testing::contract::makers::{at, begin, mail, outbox, session_of, user};
@@ -66,7 +66,7 @@ pub async fn a_session_that_gives_way_takes_its_families_along(
     let ann = user(store, "ann@example.org").await;
     let (family, _) = with_session(store, &ann).await;
     let next = SessionRecord { created_at: at(1), ..session_of(&ann) };
-    store.begin_session(&next, 1, &Together::nothing()).await.unwrap().unwrap();
+    store.begin_session(&next, Replaces::Nothing, 1, &Together::nothing()).await.unwrap().unwrap();
     assert!(!lives(store, &family).await);
 }
 

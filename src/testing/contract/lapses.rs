@@ -9,6 +9,7 @@ use crate::config::Span;
 use crate::datastore::lapse::Lapse;
 use crate::datastore::one_time::OneTimeToken;
 use crate::datastore::outbox::Addressee;
+use crate::datastore::session::Replaces;
 use crate::datastore::user::{NewUser, UserChange};
 use crate::datastore::{LapseStore, Together, UserDatastore};
 use crate::testing::contract::makers::{
@@ -110,7 +111,13 @@ pub async fn an_account_that_was_confirmed_or_used_does_not_expire(
             assert_eq!(user.expires_at, None);
         } else {
             let session = session_of(&user);
-            assert!(store.begin_session(&session, 5, &nothing).await.unwrap().is_some());
+            assert!(
+                store
+                    .begin_session(&session, Replaces::Nothing, 5, &nothing)
+                    .await
+                    .unwrap()
+                    .is_some()
+            );
         }
         let kept = store.find_user(user.id).await.unwrap().unwrap();
         assert_eq!(kept.expires_at, None, "{address}");

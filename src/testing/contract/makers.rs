@@ -16,7 +16,7 @@ use crate::datastore::attempt::{BackOff, Charge};
 use crate::datastore::lapse::Contest;
 use crate::datastore::one_time::OneTimeToken;
 use crate::datastore::outbox::{Addressee, NewMail};
-use crate::datastore::session::SessionRecord;
+use crate::datastore::session::{Replaces, SessionRecord};
 use crate::datastore::user::{NewUser, UserChange};
 use crate::datastore::{StoreConnection, Together, UserDatastore};
 use crate::user::{
@@ -161,7 +161,13 @@ pub(super) fn session_of(user: &User) -> SessionRecord {
 }
 
 pub(super) async fn begin(store: &Arc<impl UserDatastore>, session: &SessionRecord) {
-    assert!(store.begin_session(session, 20, &Together::nothing()).await.unwrap().is_some());
+    assert!(
+        store
+            .begin_session(session, Replaces::Nothing, 20, &Together::nothing())
+            .await
+            .unwrap()
+            .is_some()
+    );
 }
 
 pub(super) async fn find_session(
@@ -172,7 +178,13 @@ pub(super) async fn find_session(
 }
 
 pub(super) async fn assert_refused(store: &Arc<impl UserDatastore>, session: &SessionRecord) {
-    assert!(store.begin_session(session, 20, &Together::nothing()).await.unwrap().is_none());
+    assert!(
+        store
+            .begin_session(session, Replaces::Nothing, 20, &Together::nothing())
+            .await
+            .unwrap()
+            .is_none()
+    );
     assert_eq!(find_session(store, session).await, None);
 }
 

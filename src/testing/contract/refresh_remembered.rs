@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::datastore::refresh::FamilyRecord;
 use crate::datastore::remember::{SeriesRecord, SeriesRotated, SeriesRotation};
-use crate::datastore::session::SessionRecord;
+use crate::datastore::session::{Replaces, SessionRecord};
 use crate::datastore::{RefreshStore, RememberStore, Together, UserDatastore};
 use crate::testing::contract::makers::{at, begin, digest, password_at, session_of, user};
 use crate::testing::contract::refresh::{begin_family, family_of, find, in_session, lives};
@@ -82,7 +82,11 @@ pub async fn a_session_that_gives_way_or_is_replaced_takes_those_of_its_browser_
     assert!(!lives(store, &of_replaced).await);
     let (_, _, of_evicted) = come_back(store, &ann).await;
     let newest = SessionRecord { created_at: at(9), ..session_of(&ann) };
-    store.begin_session(&newest, 1, &Together::nothing()).await.unwrap().unwrap();
+    store
+        .begin_session(&newest, Replaces::Nothing, 1, &Together::nothing())
+        .await
+        .unwrap()
+        .unwrap();
     assert!(!lives(store, &of_evicted).await);
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 
 use crate::datastore::remember::{EndedSeries, SeriesRecord, SeriesRotated};
-use crate::datastore::session::{EndedSession, SessionRecord};
+use crate::datastore::session::{EndedSession, Replaces, SessionRecord};
 use crate::datastore::user::UserChange;
 use crate::datastore::{RememberStore, Together, UserDatastore};
 use crate::testing::contract::makers::{
@@ -48,7 +48,11 @@ pub async fn a_session_that_gives_way_takes_its_series_along(
     let ann = user(store, "ann@example.org").await;
     let (series, session) = with_session(store, &ann).await;
     let next = SessionRecord { created_at: at(1), ..session_of(&ann) };
-    let evicted = store.begin_session(&next, 1, &Together::nothing()).await.unwrap().unwrap();
+    let evicted = store
+        .begin_session(&next, Replaces::Nothing, 1, &Together::nothing())
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!(evicted, [EndedSession { id: session.id, user_id: ann.id }]);
     assert_eq!(find(store, &series).await, None);
 }
@@ -153,7 +157,7 @@ pub async fn no_session_outlives_the_end_of_its_series_that_was_under_way_with_i
             if number == ends {
                 store.end_series(id, &series.series, &nothing).await.unwrap().unwrap();
             } else if number % 2 == 0 {
-                store.begin_session(&session, 100, &nothing).await.unwrap();
+                store.begin_session(&session, Replaces::Nothing, 100, &nothing).await.unwrap();
             } else {
                 rotate(&store, &rotation(&series, series.validator, digest(), 1), &session).await;
             }

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 
 use crate::clock::NEVER;
-use crate::datastore::session::{EndedSession, SessionRecord};
+use crate::datastore::session::{EndedSession, Replaces, SessionRecord};
 use crate::datastore::user::UserChange;
 use crate::datastore::{Together, UserDatastore};
 use crate::testing::contract::makers::{
-    assert_refused, at, begin, digest, find_session, ip, password_at, session_of, user,
+    assert_refused, at, begin, digest, find_session, ip, mail, outbox, password_at, session_of,
+    user,
 };
 use crate::testing::contract::run::{CALLERS, all_at_once, count};
 use crate::user::User;
@@ -28,6 +29,9 @@ section! {
     the_oldest_session_beyond_the_maximum_ends,
     a_session_just_begun_is_never_the_one_that_ends,
     of_parallel_sessions_the_maximum_remains,
+    a_session_takes_the_place_of_another_and_only_of_that,
+    a_session_that_needs_a_live_one_does_not_begin_without_it,
+    of_the_end_of_a_session_and_its_replacement_at_once_one_succeeds,
     parallel_sessions_of_many_users_do_not_hinder_each_other,
     a_use_is_noted_unless_one_was_noted_since,
     a_use_of_an_unknown_session_is_no_fault,
@@ -49,7 +53,13 @@ pub async fn a_session_is_found_as_begun(store: &Arc<impl UserDatastore>) {
             last_seen_at: at(3),
             ..session_of(&ann)
         };
-        assert!(store.begin_session(&session, 20, &Together::nothing()).await.unwrap().is_some());
+        assert!(
+            store
+                .begin_session(&session, Replaces::Nothing, 20, &Together::nothing())
+                .await
+                .unwrap()
+                .is_some()
+        );
         assert_eq!(find_session(store, &session).await, Some((session, ann.clone())));
     }
 }
@@ -57,7 +67,13 @@ pub async fn a_session_is_found_as_begun(store: &Arc<impl UserDatastore>) {
 pub async fn a_session_of_an_unknown_client_is_found_as_begun(store: &Arc<impl UserDatastore>) {
     let ann = user(store, "ann@example.org").await;
     let session = SessionRecord { client: None, user_agent: None, ..session_of(&ann) };
-    assert!(store.begin_session(&session, 20, &Together::nothing()).await.unwrap().is_some());
+    assert!(
+        store
+            .begin_session(&session, Replaces::Nothing, 20, &Together::nothing())
+            .await
+            .unwrap()
+            .is_some()
+    );
     assert_eq!(find_session(store, &session).await, Some((session, ann)));
 }
 
@@ -133,7 +149,10 @@ pub async fn no_session_outlives_a_change_that_was_under_way_with_it(
                 let (id, change) = (session.user_id, UserChange::active(true));
                 store.update_user(id, &change, &Together::nothing()).await.unwrap().unwrap();
             } else {
-                store.begin_session(&session, 100, &Together::nothing()).await.unwrap();
+                store
+                    .begin_session(&session, Replaces::Nothing, 100, &Together::nothing())
+                    .await
+                    .unwrap();
             }
         }
     })
@@ -153,7 +172,8 @@ pub async fn the_oldest_session_beyond_the_maximum_ends(store: &Arc<impl UserDat
     let sessions = [began_at(at(2)), began_at(at(1)), began_at(at(1) + micro)];
     let mut evicted = Vec::new();
     for session in &sessions {
-        let ended = store.begin_session(session, 2, &Together::nothing()).await.unwrap();
+        let ended =
+            store.begin_session(session, Replaces::Nothing, 2, &Together::nothing()).await.unwrap();
         evicted.extend(ended.unwrap());
     }
     assert_eq!(evicted, [ended_of(&sessions[1])]);
@@ -174,23 +194,104 @@ pub async fn a_session_just_begun_is_never_the_one_that_ends(store: &Arc<impl Us
     let ahead = SessionRecord { created_at: at(100), ..session_of(&ann) };
     begin(store, &ahead).await;
     let mine = SessionRecord { created_at: at(1), ..session_of(&ann) };
-    assert!(store.begin_session(&mine, 1, &Together::nothing()).await.unwrap().is_some());
+    assert!(
+        store
+            .begin_session(&mine, Replaces::Nothing, 1, &Together::nothing())
+            .await
+            .unwrap()
+            .is_some()
+    );
     assert!(find_session(store, &mine).await.is_some());
     assert!(find_session(store, &ahead).await.is_none());
+}
+
+pub async fn a_session_takes_the_place_of_another_and_only_of_that(
+    store: &Arc<impl UserDatastore>,
+) {
+    let (ann, bob) = (user(store, "ann@example.org").await, user(store, "bob@example.org").await);
+    let [other, old, of_bob] = [session_of(&ann), session_of(&ann), session_of(&bob)];
+    for session in [&other, &old, &of_bob] {
+        begin(store, session).await;
+    }
+    let nothing = Together::nothing();
+    let [second, third, fourth] = [session_of(&ann), session_of(&ann), session_of(&ann)];
+    for (session, replaces) in [
+        (&second, Replaces::Session(old.digest)),
+        (&third, Replaces::LiveSession(second.digest)),
+        // It has ended already.
+        (&fourth, Replaces::Session(old.digest)),
+    ] {
+        let ended = store.begin_session(session, replaces, 3, &nothing).await.unwrap();
+        assert_eq!(ended, Some(Vec::new()), "two have room for one more");
+    }
+    for (session, is_live) in [(&other, true), (&old, false), (&second, false), (&third, true)] {
+        assert_eq!(find_session(store, session).await.is_some(), is_live);
+    }
+    let foreign = Replaces::Session(of_bob.digest);
+    store.begin_session(&session_of(&ann), foreign, 20, &nothing).await.unwrap().unwrap();
+    assert!(find_session(store, &of_bob).await.is_some(), "it is of another user");
+}
+
+pub async fn a_session_that_needs_a_live_one_does_not_begin_without_it(
+    store: &Arc<impl UserDatastore>,
+) {
+    let (ann, bob) = (user(store, "ann@example.org").await, user(store, "bob@example.org").await);
+    let of_bob = session_of(&bob);
+    begin(store, &of_bob).await;
+    let together = Together::mail(vec![mail("ann@example.org")]);
+    for digest in [digest(), of_bob.digest] {
+        let session = session_of(&ann);
+        let replaces = Replaces::LiveSession(digest);
+        assert_eq!(store.begin_session(&session, replaces, 20, &together).await.unwrap(), None);
+        assert_eq!(find_session(store, &session).await, None);
+    }
+    assert!(outbox(store).await.is_empty());
+    assert!(find_session(store, &of_bob).await.is_some());
+}
+
+pub async fn of_the_end_of_a_session_and_its_replacement_at_once_one_succeeds(
+    store: &Arc<impl UserDatastore>,
+) {
+    let ann = user(store, "ann@example.org").await;
+    for _ in 0..8 {
+        let old = session_of(&ann);
+        begin(store, &old).await;
+        let (next, ann) = (session_of(&ann), ann.clone());
+        let replacement = next.clone();
+        let done = all_at_once(store, 2, move |store, number| {
+            let (old, next) = (old.clone(), replacement.clone());
+            async move {
+                let nothing = Together::nothing();
+                if number == 0 {
+                    return store.end_session(&old.digest, &nothing).await.unwrap();
+                }
+                let replaces = Replaces::LiveSession(old.digest);
+                store.begin_session(&next, replaces, 20, &nothing).await.unwrap().is_some()
+            }
+        })
+        .await;
+        assert_eq!(count(&done, &true), 1);
+        let is_live = find_session(store, &next).await.is_some();
+        assert_eq!(is_live, store.list_sessions(ann.id).await.unwrap().len() == 1);
+        store.end_session(&next.digest, &Together::nothing()).await.unwrap();
+    }
 }
 
 pub async fn of_parallel_sessions_the_maximum_remains(store: &Arc<impl UserDatastore>) {
     let ann = user(store, "ann@example.org").await;
     let sessions: Vec<_> = (0..40).map(|_| session_of(&ann)).collect();
     let begun = sessions.clone();
-    let answers =
-        all_at_once(store, 40, move |store, number| {
-            let session = begun[number].clone();
-            async move {
-                store.begin_session(&session, 20, &Together::nothing()).await.unwrap().is_some()
-            }
-        })
-        .await;
+    let answers = all_at_once(store, 40, move |store, number| {
+        let session = begun[number].clone();
+        async move {
+            store
+                .begin_session(&session, Replaces::Nothing, 20, &Together::nothing())
+                .await
+                .unwrap()
+                .is_some()
+        }
+    })
+    .await;
     assert_eq!(count(&answers, &true), 40);
     let mut remain = 0;
     for session in &sessions {
@@ -213,7 +314,11 @@ pub async fn parallel_sessions_of_many_users_do_not_hinder_each_other(
         async move {
             for session in begun {
                 assert!(
-                    store.begin_session(&session, 2, &Together::nothing()).await.unwrap().is_some()
+                    store
+                        .begin_session(&session, Replaces::Nothing, 2, &Together::nothing())
+                        .await
+                        .unwrap()
+                        .is_some()
                 );
             }
         }

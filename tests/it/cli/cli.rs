@@ -12,7 +12,7 @@ use rocket_security::crypto::one_time::Token;
 use rocket_security::crypto::password::Password;
 use rocket_security::crypto::random_uuid;
 use rocket_security::datastore::remember::SeriesRecord;
-use rocket_security::datastore::session::SessionRecord;
+use rocket_security::datastore::session::{Replaces, SessionRecord};
 use rocket_security::datastore::user::UserWithPassword;
 use rocket_security::datastore::{OutboxStore, RememberStore, SessionStore, Together};
 use rocket_security::user::{Identity, Method, Proof, Proofs};
@@ -562,7 +562,7 @@ async fn begin_session(place: &Place) -> Token {
         place
             .store()
             .await
-            .begin_session(&record, 20, &Together::nothing())
+            .begin_session(&record, Replaces::Nothing, 20, &Together::nothing())
             .await
             .unwrap()
             .is_some()
@@ -625,7 +625,13 @@ async fn a_session_that_an_operator_ends_does_not_come_back_by_a_remembered_brow
     named.digest = Token::random().unwrap().digest();
     named.id = random_uuid().unwrap();
     named.series = Some(all[0]);
-    assert!(store.begin_session(&named, 20, &Together::nothing()).await.unwrap().is_some());
+    assert!(
+        store
+            .begin_session(&named, Replaces::Nothing, 20, &Together::nothing())
+            .await
+            .unwrap()
+            .is_some()
+    );
     place.run(&format!("sessions end ann@example.org {}", named.id)).succeeded();
     assert_eq!(store.find_series(&all[0]).await.unwrap(), None);
     assert!(store.find_series(&all[1]).await.unwrap().is_some());

@@ -6,7 +6,7 @@ use rocket::http::Status;
 use rocket_security::clock::NEVER;
 use rocket_security::crypto::one_time::Token;
 use rocket_security::crypto::random_uuid;
-use rocket_security::datastore::session::SessionRecord;
+use rocket_security::datastore::session::{Replaces, SessionRecord};
 use rocket_security::datastore::{RoleStore, Together};
 use rocket_security::testing::{PASSWORD, TestApp, TestDatabase};
 use rocket_security::user::{Level, Method, Proof, Proofs};
@@ -158,7 +158,11 @@ async fn sessions_that_were_there_before_proofs_were_kept_mean_the_same() {
         let (token, id) = (Token::random().unwrap(), random_uuid().unwrap());
         let mut session = SessionRecord::new(token.digest(), id, ann.id, 0, proofs, now);
         session.user_agent = Some(at.to_string());
-        let begun = app.store().begin_session(&session, 20, &Together::nothing()).await.unwrap();
+        let begun = app
+            .store()
+            .begin_session(&session, Replaces::Nothing, 20, &Together::nothing())
+            .await
+            .unwrap();
         assert!(begun.is_some());
         digests.push(session.digest);
     }

@@ -8,7 +8,7 @@ use rocket_security::feature::{LoginAttempt, Required, Verdict};
 use rocket_security::features::confirm::Confirm;
 use rocket_security::flow::Flow;
 use rocket_security::testing::{PASSWORD, TestApp};
-use rocket_security::user::Method;
+use rocket_security::user::{Method, Proof};
 use rocket_security::web::reply::HandlerResult as Reply;
 use rocket_security::web::visit::Visit;
 use rocket_security::{Event, Hooks, Result, Security};
@@ -180,6 +180,83 @@ async fn a_remembered_browser_comes_back_once_its_user_has_proved_more() {
     assert_eq!(ann.get("/how").await.body, "remember: printed_code");
     assert_ne!(ann.cookie(REMEMBER).unwrap(), kept, "remembered anew");
     assert_eq!(count(app.database(), "security_remember").await, 1);
+}
+
+/// Fault: each return with the code began another thirty days, so that the password was never asked for again.
+#[rocket::async_test]
+async fn a_browser_is_remembered_no_longer_because_its_user_proves_more() {
+    let app = app().await;
+    let ann = app.browser();
+    ann.post_json("/login", json!({"email": ANN, "password": PASSWORD, "remember": true})).await;
+    send(&ann, CODE).await;
+    for _ in 0..2 {
+        app.clock().advance(TimeDelta::days(14));
+        ann.restart();
+        assert!(!is_in(&ann).await);
+        assert_eq!(ann.get("/login").await.location(), "/code");
+        assert_eq!(send(&ann, CODE).await.status, Status::Ok);
+        assert!(is_in(&ann).await);
+    }
+    app.clock().advance(TimeDelta::days(3));
+    ann.restart();
+    assert_eq!(ann.get("/login").await.status, Status::Ok, "the password is asked for");
+    assert_over(&ann).await;
+}
+
+/// Fault: a login that began with a remembered browser went on although the browser was forgotten.
+#[rocket::async_test]
+async fn a_pending_login_of_a_remembered_browser_ends_when_the_browser_is_forgotten() {
+    let app = app().await;
+    let (laptop, phone) = (app.browser(), app.browser());
+    laptop.post_json("/login", json!({"email": ANN, "password": PASSWORD, "remember": true})).await;
+    send(&laptop, CODE).await;
+    laptop.restart();
+    assert!(!is_in(&laptop).await);
+    assert_eq!(laptop.get("/login").await.location(), "/code");
+
+    half_in(&phone).await;
+    send(&phone, CODE).await;
+    assert_eq!(phone.post_json("/sessions/end-others", json!({})).await.status, Status::Ok);
+    assert_over(&laptop).await;
+    assert!(!is_in(&laptop).await);
+}
+
+/// Ends the session in another browser, as it were, and then adds a proof to it.
+#[post("/late")]
+async fn late(visit: Visit<'_>, flow: &State<Flow>) -> Reply {
+    let active = flow.require_user(&visit).await?;
+    flow.end_session(&visit, &active.record).await?;
+    let proof = Proof::new(Method::Password, visit.origin().at);
+    flow.step_up(&visit, active, proof).await?;
+    Ok(flow.stepped_up(&visit, &active.user, None).await?)
+}
+
+/// Fault: a session that was ended while its user proved more came back to life.
+#[rocket::async_test]
+async fn a_session_that_has_ended_is_not_stepped_up() {
+    let security = Security::default();
+    let app = with_ann(TestApp::launch(rocket_with(security).mount("/", routes![late]))).await;
+    let ann = app.log_in_as(ANN).await;
+    assert_eq!(ann.post_json("/late", json!({})).await.status, Status::Unauthorized);
+    assert_eq!(ann.get_json("/me").await.status, Status::Unauthorized);
+    assert_eq!(count(app.database(), "security_sessions").await, 0);
+}
+
+/// Fault: a session that was stepped up counted twice for a moment, and the oldest of another device ended.
+#[rocket::async_test]
+async fn a_session_that_is_stepped_up_ends_no_other() {
+    let settings = json!({"session": {"max_per_user": 2}});
+    let app = with_ann(TestApp::launch_with(rocket_with(Security::default()), settings)).await;
+    let (phone, laptop) = (app.log_in_as(ANN).await, app.browser());
+    app.clock().advance(TimeDelta::minutes(1));
+    laptop.log_in(ANN, PASSWORD).await;
+    for _ in 0..2 {
+        let answer = laptop.post_json("/verify", json!({"password": PASSWORD})).await;
+        assert_eq!(answer.status, Status::Ok, "{}", answer.body);
+        laptop.log_in(ANN, PASSWORD).await;
+    }
+    assert_eq!(phone.get_json("/me").await.status, Status::Ok);
+    assert_eq!(laptop.get_json("/me").await.status, Status::Ok);
 }
 
 #[rocket::async_test]

@@ -20,6 +20,8 @@ use rocket_security::web::visit::Visit;
 use rocket_security::{Assured, Feature, Hooks, Result, Security, Text, Two, User, UserId};
 use serde_json::json;
 
+use crate::support::links::{change_email, link_to};
+use crate::support::sink::{Sink, told};
 use crate::support::sql::count;
 use crate::support::users::change_user;
 use crate::support::{ANN, rocket_with, with_ann};
@@ -111,7 +113,7 @@ async fn set_up(
     submitted: Submission<CardForm>,
 ) -> Reply {
     let form = submitted.read()?;
-    let proving = flow.proving(&visit).await?;
+    let proving = flow.setting_up(&visit).await?;
     let attempt = flow.attempt(&visit, &proving, card()).await?;
     let (user, epoch) = (form.user.unwrap_or(proving.user().id), proving.user().epoch);
     for _ in 0..form.beside {
@@ -121,8 +123,19 @@ async fn set_up(
     let epoch = if form.user.is_some() { 0 } else { epoch + form.beside };
     let record = CredentialRecord::new(random_uuid()?, user, kind(), visit.origin().at);
     let change = CredentialChange::unless_changed_since(epoch).adding(record);
-    let change = async || drawer.0.change_credentials(user, &change, &Together::nothing()).await;
-    Ok(flow.set_up(&visit, proving, attempt, change, None).await?)
+    let act = async |with: &Together| drawer.0.change_credentials(user, &change, with).await;
+    Ok(flow.set_up(&visit, proving, attempt, act, None).await?)
+}
+
+/// Counts an attempt before it asks whether the user may set up a factor.
+#[post("/card/hasty")]
+async fn hasty(visit: Visit<'_>, flow: &State<Flow>, drawer: &State<Drawer>) -> Reply {
+    let proving = flow.proving(&visit).await?;
+    let attempt = flow.attempt(&visit, &proving, card()).await?;
+    let user = proving.user().id;
+    let change = CredentialChange::unless_changed_since(proving.user().epoch);
+    let act = async |with: &Together| drawer.0.change_credentials(user, &change, with).await;
+    Ok(flow.set_up(&visit, proving, attempt, act, None).await?)
 }
 
 #[get("/payroll")]
@@ -131,7 +144,7 @@ fn payroll(user: Assured<Two>) -> String {
 }
 
 fn rocket() -> Rocket<Build> {
-    rocket_with(Security::default().enable(Cards {})).mount("/", routes![payroll])
+    rocket_with(Security::default().enable(Cards {})).mount("/", routes![payroll, hasty])
 }
 
 async fn app() -> TestApp {
@@ -205,6 +218,78 @@ async fn a_login_that_requires_a_factor_that_is_there_adds_no_other() {
     assert_eq!(count(app.database(), "security_credentials").await, 1);
     assert_eq!(thief.get_json("/me").await.status, Status::Unauthorized);
     assert!(may_see_the_payroll(&ann).await, "nothing has changed for the owner");
+}
+
+/// Fault: a set-up that was refused forgot the attempts to guess, so that a thief who knew the password had as
+/// many as they liked.
+#[rocket::async_test]
+async fn a_set_up_that_is_refused_forgets_no_attempt() {
+    let app = TestApp::launch_with(rocket(), json!({"throttle": {"scale": 1}}));
+    let app = with_ann(app).await;
+    let ann = app.browser();
+    half_in(&ann).await;
+    ann.post_json("/card", json!({})).await;
+    let thief = app.browser();
+    half_in(&thief).await;
+    for _ in 0..5 {
+        assert_eq!(thief.post_json("/card/hasty", json!({})).await.reasons(), ["forbidden"]);
+        assert_eq!(thief.post_json("/card", json!({})).await.reasons(), ["forbidden"]);
+    }
+    assert_eq!(thief.post_json("/card/hasty", json!({})).await.status, Status::TooManyRequests);
+}
+
+/// Fault: a fresh session was enough, so that the password alone added a factor beside the owner's.
+#[rocket::async_test]
+async fn a_session_of_a_password_adds_no_factor_to_one_that_is_there() {
+    let app = app().await;
+    let bob = app.log_in_as("bob@example.org").await;
+    assert_eq!(bob.post_json("/card", json!({})).await.status, Status::Ok);
+    assert_eq!(bob.post_json("/card", json!({})).await.status, Status::Ok, "the card is proved");
+
+    let thief = app.browser();
+    assert_eq!(thief.log_in("bob@example.org", PASSWORD).await.status, Status::Ok);
+    for path in ["/card", "/card/hasty"] {
+        let answer = thief.post_json(path, json!({})).await;
+        assert_eq!(
+            (answer.status, answer.reasons()),
+            (Status::Unauthorized, vec!["second_factor_required".into()])
+        );
+    }
+    assert!(!may_see_the_payroll(&thief).await);
+    assert_eq!(count(app.database(), "security_credentials").await, 2);
+    assert!(may_see_the_payroll(&bob).await, "nothing has changed for the owner");
+}
+
+/// Fault: a factor was set up without a trace.
+#[rocket::async_test]
+async fn the_owner_is_told_of_a_factor_that_is_set_up() {
+    let sink = Sink::default();
+    let security = sink.listen(Security::default().enable(Cards {}));
+    let app = with_ann(TestApp::launch(rocket_with(security))).await;
+    let ann = app.browser();
+    half_in(&ann).await;
+    let before = app.mail().await.len();
+    ann.post_json("/card", json!({})).await;
+    let events = told(&app, &sink, "tf_profile_changed").await;
+    assert_eq!(events.len(), 1);
+    assert_eq!(app.newest_mail_to(ANN).await.subject, "A second factor was set up");
+    assert_eq!(app.mail().await.len(), before + 1);
+}
+
+/// Fault: an owner who took the account back found the thief's factor before them.
+#[rocket::async_test]
+async fn an_account_that_is_taken_back_has_no_factor_of_the_thief() {
+    let app = app().await;
+    let thief = app.log_in_as("bob@example.org").await;
+    change_email(&app, &thief, "thief@example.net").await;
+    let way_back = link_to(&app, "bob@example.org").await;
+    assert_eq!(thief.post_json("/card", json!({})).await.status, Status::Ok);
+    assert_eq!(count(app.database(), "security_credentials").await, 1);
+
+    let owner = app.browser();
+    assert_eq!(owner.post_json(&way_back, json!({})).await.status, Status::Ok);
+    assert_eq!(count(app.database(), "security_credentials").await, 0);
+    assert_eq!(thief.get_json("/me").await.status, Status::Unauthorized);
 }
 
 /// Has every user who has a card set up a badge as well.

@@ -6,7 +6,7 @@ use rocket::local::asynchronous::LocalRequest;
 use rocket_security::crypto::one_time::Token;
 use rocket_security::crypto::random_uuid;
 use rocket_security::datastore::Together;
-use rocket_security::datastore::session::SessionRecord;
+use rocket_security::datastore::session::{Replaces, SessionRecord};
 use rocket_security::event::Origin;
 use rocket_security::programs::Programs;
 use rocket_security::testing::TestApp;
@@ -60,7 +60,11 @@ pub(crate) async fn begin_session(app: &TestApp, user: &User, minutes: i64) -> S
         Proofs::from(Proof::new(Method::Password, now - TimeDelta::minutes(minutes))),
         now,
     );
-    let begun = app.store().begin_session(&session, 20, &Together::nothing()).await.unwrap();
+    let begun = app
+        .store()
+        .begin_session(&session, Replaces::Nothing, 20, &Together::nothing())
+        .await
+        .unwrap();
     assert!(begun.is_some(), "{} may begin no session", user.email);
     session
 }
