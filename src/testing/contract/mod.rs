@@ -129,6 +129,7 @@ mod roles;
 mod rotations;
 mod run;
 mod series_ends;
+mod session_replacements;
 mod sessions;
 mod suite;
 mod tickets;
@@ -170,6 +171,7 @@ pub mod sentences {
     pub use crate::testing::contract::roles::sentences as roles;
     pub use crate::testing::contract::rotations::sentences as rotations;
     pub use crate::testing::contract::series_ends::sentences as series_ends;
+    pub use crate::testing::contract::session_replacements::sentences as session_replacements;
     pub use crate::testing::contract::sessions::sentences as sessions;
     pub use crate::testing::contract::tickets::sentences as tickets;
     pub use crate::testing::contract::together::sentences as together;

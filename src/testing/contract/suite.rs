@@ -42,6 +42,7 @@ macro_rules! datastore_contract {
         $crate::__contract_deletions!();
         $crate::__contract_together!();
         $crate::__contract_sessions!();
+        $crate::__contract_session_replacements!();
         $crate::__contract_one_time!();
         $crate::__contract_one_time_uses!();
         $crate::__contract_outbox!();
