@@ -244,8 +244,9 @@ impl Rejection {
             Self::Unauthenticated => Text::new("unauthenticated.program", "Please log in first."),
             Self::CsrfFailed(_) => Text::new(
                 "csrf_failed.program",
-                "From a program, send JSON without cookies, `Origin` and `Sec-Fetch-Site`; from a page, send \
-                 the anti-forgery token as `X-XSRF-Token`. It is missing or out of date.",
+                "This page is out of date. Please reload it and try again. A script has to send the \
+                 anti-forgery token as `X-XSRF-Token`. A program sends JSON without cookies, `Origin` \
+                 and `Sec-Fetch-Site`.",
             ),
             Self::OwnRowMissing => Text::new(
                 "own_row_missing.program",

@@ -23,7 +23,7 @@ pub struct MailConfig {
     /// launch. _Default:_ none: replies go to the sender.
     pub reply_to: Option<String>,
     /// Sets the subjects of mails by the names of their templates, for example
-    /// `welcome = "Welcome to {{ site_name }}"`. A name without a mail, and a subject that is not one line
+    /// `reset_instructions = "Your new password for {{ site_name }}"`. A name without a mail, and a subject that is not one line
     /// of 1 to 255 bytes, stop the launch. _Default:_ the subjects of the features.
     pub subjects: BTreeMap<String, String>,
     /// Set by the launch if no transport is configured: no `url`, no transport of the application, and not

@@ -28,7 +28,7 @@
 //! | route | page | JSON |
 //! |---|---|---|
 //! | `GET /login` | the form; logged in: 303 to `next` or `post_login_view` | 200 `identity_attributes`, `csrf_token`, and `user` when logged in: asks who the user is |
-//! | `POST /login` `email`, `username` or `identity`, `password`, `remember`, `next` | 303 to `next` or `post_login_view`, also for a user who is already logged in | 200 `user`, `csrf_token`, `tf_required` |
+//! | `POST /login` `email`, `username` or `identity`, `password`, `remember`, `next` | 303 to `next` or `post_login_view`, also for a user who is already logged in | 200 `user`, `csrf_token`, `tf_required`; logged in: 400 `already_authenticated` |
 //!
 //! | setting `[default.security.login]` | default |
 //! |---|---|

@@ -65,7 +65,7 @@ use rocket::{Route, State, get, post, routes};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::clock::Timestamp;
+use crate::clock::{Timestamp, in_words};
 use crate::datastore::session::SessionRecord;
 use crate::feature::Feature;
 use crate::flow::Flow;
@@ -229,8 +229,8 @@ struct Shown<'a> {
 
 impl<'a> Shown<'a> {
     fn of(listed: &'a Listed) -> Self {
-        let said = |at: Timestamp| at.format("%-d %B %Y, %H:%M UTC").to_string();
-        Self { since: said(listed.created_at), last_seen: said(listed.last_seen_at), listed }
+        let (since, last_seen) = (in_words(listed.created_at), in_words(listed.last_seen_at));
+        Self { since, last_seen, listed }
     }
 }
 

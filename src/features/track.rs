@@ -19,9 +19,21 @@
 //! }
 //! ```
 //!
-//! The store is the one that the application passes to
-//! [`Security::with_default_features`](crate::Security::with_default_features), and a clone of which it
-//! passes to Rocket's `manage`.
+//! The handler takes the store from Rocket's managed state, so the application opens the store itself, and
+//! passes a clone of it to `manage`:
+//!
+//! ```no_run
+//! use rocket::{Build, Rocket};
+//! use rocket_security::{Result, Security, SqlxDatastore};
+//!
+//! async fn build() -> Result<Rocket<Build>> {
+//!     let rocket = rocket::build();
+//!     let store = SqlxDatastore::connect(rocket.figment()).await?;
+//!     store.migrate().await?;
+//!     let security = Security::with_default_features(store.clone());
+//!     Ok(rocket.attach(security).manage(store))
+//! }
+//! ```
 //!
 //! It has no routes, settings, templates, mails or events of its own.
 //!

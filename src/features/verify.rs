@@ -70,6 +70,7 @@ use crate::rejection::Rejection;
 use crate::secret::Secret;
 use crate::session::Active;
 use crate::template::{Embedded, page};
+use crate::text::Text;
 use crate::user::{Level, Method, Proof};
 use crate::web::next::Next;
 use crate::web::page::Page;
@@ -176,7 +177,7 @@ struct Offered {
 #[derive(Serialize)]
 struct OfferedFactor {
     method: String,
-    label: String,
+    label: Text,
     url: Next,
 }
 
@@ -193,7 +194,7 @@ async fn offered(
         let page = visit.site().url(factor.page()).ok_or(Rejection::Unavailable)?;
         let url = next.map_or(page.clone(), |next| page.with_next(next));
         let method = factor.method().authn_via().to_owned();
-        found.push(OfferedFactor { method, label: factor.label().to_string(), url });
+        found.push(OfferedFactor { method, label: factor.label(), url });
     }
     let password = Proof::new(Method::Password, visit.now());
     let needs_two = acr_values == Some(Level::Two.acr());

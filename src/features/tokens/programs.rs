@@ -4,7 +4,7 @@ use rocket::{State, get, post};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::clock::Timestamp;
+use crate::clock::{Timestamp, in_words};
 use crate::datastore::refresh::{EndedFamily, FamilyRecord};
 use crate::flow::Flow;
 use crate::programs::Programs;
@@ -128,11 +128,10 @@ struct Shown<'a> {
 
 impl<'a> Shown<'a> {
     fn of(listed: &'a Listed) -> Self {
-        let said = |at: Timestamp| at.format("%-d %B %Y, %H:%M UTC").to_string();
         Self {
-            since: said(listed.created_at),
-            refreshed: said(listed.refreshed_at),
-            until: said(listed.expires_at),
+            since: in_words(listed.created_at),
+            refreshed: in_words(listed.refreshed_at),
+            until: in_words(listed.expires_at),
             listed,
         }
     }

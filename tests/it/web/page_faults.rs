@@ -212,5 +212,5 @@ async fn a_program_that_sends_a_form_is_told_the_cure_first() {
     let answer = app.browser().post_form_as_is("/token", &form).await;
     assert_eq!((answer.status, answer.reasons()), (Status::BadRequest, vec!["csrf_failed".into()]));
     let told = answer.response("errors");
-    assert!(told[0].as_str().unwrap().starts_with("From a program, send JSON "), "{told}");
+    assert!(told[0].as_str().unwrap().starts_with("This page is out of date."), "{told}");
 }
