@@ -126,8 +126,8 @@ impl NewMail {
 
     /// Adds a value that its template sees as `name`. The value is shown in a single line, whatever it
     /// contains.
-    pub fn with(mut self, name: &str, value: impl Into<String>) -> Self {
-        self.context.insert(name.to_owned(), value.into());
+    pub fn with(mut self, name: &str, value: impl ToString) -> Self {
+        self.context.insert(name.to_owned(), value.to_string());
         self
     }
 }

@@ -40,7 +40,7 @@ impl Flow {
         tally: &Tally,
     ) -> Result<(), Rejection> {
         let mail = self.notice(visit, &SUBJECT, user, &user.email)?;
-        let mail = mail.with("where", tally.place().to_string());
+        let mail = mail.with("where", tally.place());
         let event = Event::PasswordDisabled { user: user.id, origin: visit.origin() };
         let change = self.change(event).mail([mail]);
         Ok(change.commit(async |with| self.store.commit(with).await).await?)

@@ -279,9 +279,12 @@ impl Flow {
         to: &Email,
     ) -> Result<NewMail, Rejection> {
         let Origin { at, client, .. } = visit.origin();
-        let client = client.map_or_else(unknown_address, |it| it.to_string());
         let mail = NewMail::new(subject, to, at)?.concerns(Addressee::User(user.id));
-        Ok(mail.with("at", in_words(at)).with("client", client))
+        let mail = mail.with("at", in_words(at));
+        Ok(match client {
+            Some(client) => mail.with("client", client),
+            None => mail.with("client", Text::new("address.unknown", "(unknown)")),
+        })
     }
 
     async fn ask_hooks(&self, user: &User) -> Result<(), Rejection> {
@@ -290,10 +293,6 @@ impl Flow {
             None => Ok(()),
         }
     }
-}
-
-fn unknown_address() -> String {
-    Text::new("address.unknown", "(unknown)").to_string()
 }
 
 /// Returns the session of the logged-in user, or reports that the user is not logged in.

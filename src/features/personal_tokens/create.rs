@@ -276,11 +276,11 @@ impl Desk {
         let to = &user.email;
         let mail = flow.notice(visit, &NOTICE, user, to)?;
         let scopes: Vec<&str> = token.scopes.iter().map(ScopeName::as_str).collect();
-        let end = self
-            .end_of(token)
-            .map_or_else(|| Text::new("end.never", "never").to_string(), in_words);
-        let mail = mail.with("token_name", token.name.clone());
-        Ok(mail.with("token_scopes", scopes.join(", ")).with("token_end", end))
+        let mail = mail.with("token_name", &token.name).with("token_scopes", scopes.join(", "));
+        Ok(match self.end_of(token) {
+            Some(end) => mail.with("token_end", in_words(end)),
+            None => mail.with("token_end", Text::new("end.never", "never")),
+        })
     }
 }
 
