@@ -289,6 +289,12 @@ pub(crate) fn set(request: &Request<'_>, cookie: Cookie<'static>) {
     pending.push(cookie);
 }
 
+/// Returns the value that the answer sets for a cookie of that name.
+pub(super) fn noted(request: &Request<'_>, name: &str) -> Option<String> {
+    let pending = pending(request).0.lock().unwrap_or_else(PoisonError::into_inner);
+    pending.iter().find(|cookie| cookie.name() == name).map(|cookie| cookie.value().to_owned())
+}
+
 /// Drops what was noted of a cookie of that name: the answer has one already.
 pub(super) fn leave(request: &Request<'_>, name: &str) {
     let mut pending = pending(request).0.lock().unwrap_or_else(PoisonError::into_inner);

@@ -29,6 +29,14 @@ impl SessionManager {
         (!self.is_over(guest)).then(|| Token::parse(&guest.id)).flatten()
     }
 
+    /// Returns the id that the browser has as a guest after this answer.
+    pub(super) fn next_guest_id(&self, request: &Request<'_>) -> Option<Token> {
+        match &*changes(request) {
+            Some(Change::Guest(id)) => Some(id.clone()),
+            _ => self.guest_id(request),
+        }
+    }
+
     fn is_over(&self, guest: &Guest) -> bool {
         let end = guest.made_at().saturating_add(ANONYMOUS_LIFETIME.num_seconds());
         self.clock.now().timestamp() >= end

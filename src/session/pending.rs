@@ -46,12 +46,16 @@ impl SessionManager {
         Ok(true)
     }
 
-    /// Returns the login that the browser keeps, with its beginning, however old.
+    /// Returns the login that the browser keeps, with its beginning, however old. One that this very request
+    /// began counts already.
     pub(crate) fn held_login<T: DeserializeOwned>(
         &self,
         request: &Request<'_>,
     ) -> Option<(Timestamp, T)> {
-        let Held { at, login } = self.cookies.open_pending(request, &self.guest_id(request)?)?;
+        let Held { at, login } = match self.cookies.noted_pending(request) {
+            Some(sealed) => self.cookies.pending.open_of(&sealed, &self.next_guest_id(request)?)?,
+            None => self.cookies.open_pending(request, &self.guest_id(request)?)?,
+        };
         Some((Timestamp::from_timestamp(at, 0)?, login))
     }
 
@@ -103,6 +107,10 @@ impl Cookies {
         let mut cookie = self.names.cookie(Kind::Pending, sealed);
         cookie.set_max_age(Duration::seconds(seconds));
         Ok(Some(cookie))
+    }
+
+    fn noted_pending(&self, request: &Request<'_>) -> Option<String> {
+        cookie::noted(request, &self.names.name(Kind::Pending))
     }
 
     fn open_pending<T: DeserializeOwned>(&self, request: &Request<'_>, guest: &Token) -> Option<T> {

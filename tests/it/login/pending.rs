@@ -192,7 +192,6 @@ async fn a_browser_is_remembered_no_longer_because_its_user_proves_more() {
     for _ in 0..2 {
         app.clock().advance(TimeDelta::days(14));
         ann.restart();
-        assert!(!is_in(&ann).await);
         assert_eq!(ann.get("/login").await.location(), "/code");
         assert_eq!(send(&ann, CODE).await.status, Status::Ok);
         assert!(is_in(&ann).await);
@@ -211,7 +210,6 @@ async fn a_pending_login_of_a_remembered_browser_ends_when_the_browser_is_forgot
     laptop.post_json("/login", json!({"email": ANN, "password": PASSWORD, "remember": true})).await;
     send(&laptop, CODE).await;
     laptop.restart();
-    assert!(!is_in(&laptop).await);
     assert_eq!(laptop.get("/login").await.location(), "/code");
 
     half_in(&phone).await;
