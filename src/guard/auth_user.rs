@@ -107,8 +107,8 @@ impl AuthUser {
         self.principal.session
     }
 
-    /// Returns the scopes that the request is limited to, if it was authenticated with a token for certain
-    /// scopes. Returns `None` if the request may do everything that the user may do.
+    /// Returns the scopes of the token that authenticated the request, or `None` if the request is not limited
+    /// to scopes.
     pub fn scopes(&self) -> Option<&[ScopeName]> {
         self.principal.scopes.as_deref()
     }
