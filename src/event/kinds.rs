@@ -61,7 +61,8 @@ events! {
         user: UserId,
     }
 
-    /// Sent when a session ends without a request to log out.
+    /// Sent when a session ends without a request to log out. A session that is replaced by a new one of the
+    /// same user and browser is not reported: the event of the new one stands for both.
     SessionEnded, "session_ended", Some(*user), {
         /// The user of the session.
         user: UserId,

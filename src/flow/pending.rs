@@ -8,6 +8,7 @@ use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::clock::Timestamp;
 use crate::crypto::one_time::Digest;
 use crate::datastore::attempt::Charge;
 use crate::feature::{Required, Verdict};
@@ -81,10 +82,8 @@ impl Flow {
     /// [`Rejection::Unavailable`] if it cannot be sealed.
     pub async fn hold(&self, visit: &Visit<'_>, pending: &PendingLogin) -> Result<(), Rejection> {
         let PendingLogin { id, login, required, began_at } = pending;
-        if let Some((_, held)) = visit.site().sessions().held_login::<Held>(visit.request())
-            && held.id != *id
-        {
-            self.end(held.id, visit).await?;
+        if self.held_login(visit).is_some_and(|(_, held)| held.id != *id) {
+            self.end_pending(visit).await?;
         }
         let held = |next: Option<&Next>| Held {
             id: *id,
@@ -115,8 +114,7 @@ impl Flow {
     /// another login, by a change of the account, or because the browser is no longer remembered that it began
     /// with. [`Rejection::Unavailable`] if the store does not answer.
     pub async fn pending(&self, visit: &Visit<'_>) -> Result<PendingLogin, Rejection> {
-        let held = visit.site().sessions().held_login::<Held>(visit.request());
-        let (began_at, held) = held.ok_or(Rejection::Unauthenticated)?;
+        let (began_at, held) = self.held_login(visit).ok_or(Rejection::Unauthenticated)?;
         if visit.site().sessions().is_login_over(began_at) {
             // A clock that steps back must not revive it.
             self.end(held.id, visit).await?;
@@ -351,10 +349,15 @@ impl Flow {
     /// Ends the pending login that the browser holds, if there is one. A copy of the cookie cannot be used
     /// again.
     pub(in crate::flow) async fn end_pending(&self, visit: &Visit<'_>) -> Result<(), Rejection> {
-        if let Some((_, held)) = visit.site().sessions().held_login::<Held>(visit.request()) {
+        if let Some((_, held)) = self.held_login(visit) {
             self.end(held.id, visit).await?;
         }
         Ok(())
+    }
+
+    /// Returns the contents of the cookie, with the beginning of the login, however old.
+    fn held_login(&self, visit: &Visit<'_>) -> Option<(Timestamp, Held)> {
+        visit.site().sessions().held_login(visit.request())
     }
 
     /// Ends a pending login. Returns `false` if it had already ended.

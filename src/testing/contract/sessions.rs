@@ -49,13 +49,7 @@ pub async fn a_session_is_found_as_begun(store: &Arc<impl UserDatastore>) {
             last_seen_at: at(3),
             ..session_of(&ann)
         };
-        assert!(
-            store
-                .begin_session(&session, Replaces::Nothing, 20, &Together::nothing())
-                .await
-                .unwrap()
-                .is_some()
-        );
+        begin(store, &session).await;
         assert_eq!(find_session(store, &session).await, Some((session, ann.clone())));
     }
 }
@@ -63,13 +57,7 @@ pub async fn a_session_is_found_as_begun(store: &Arc<impl UserDatastore>) {
 pub async fn a_session_of_an_unknown_client_is_found_as_begun(store: &Arc<impl UserDatastore>) {
     let ann = user(store, "ann@example.org").await;
     let session = SessionRecord { client: None, user_agent: None, ..session_of(&ann) };
-    assert!(
-        store
-            .begin_session(&session, Replaces::Nothing, 20, &Together::nothing())
-            .await
-            .unwrap()
-            .is_some()
-    );
+    begin(store, &session).await;
     assert_eq!(find_session(store, &session).await, Some((session, ann)));
 }
 

@@ -6,6 +6,7 @@ use chrono::TimeDelta;
 use rocket::http::Status;
 use rocket::serde::{Deserialize, Serialize};
 use rocket::{Build, Rocket, Route, State, async_trait, get, post, routes};
+use rocket_security::crypto::one_time::keyed_digest;
 use rocket_security::crypto::random_uuid;
 use rocket_security::datastore::credential::{CredentialChange, CredentialRecord};
 use rocket_security::datastore::user::UserChange;
@@ -97,6 +98,8 @@ impl Factor for Drawer {
 struct CardForm {
     /// For whom, if not for the user.
     user: Option<UserId>,
+    /// The number of the card, if it has one. No two users have the same card.
+    number: Option<String>,
     /// How often the account is changed beside it.
     beside: i64,
 }
@@ -121,7 +124,10 @@ async fn set_up(
         flow.store().update_user(user, &change, &Together::nothing()).await?;
     }
     let epoch = if form.user.is_some() { 0 } else { epoch + form.beside };
-    let record = CredentialRecord::new(random_uuid()?, user, kind(), visit.origin().at);
+    let mut record = CredentialRecord::new(random_uuid()?, user, kind(), visit.origin().at);
+    if let Some(number) = form.number {
+        record = record.lookup(keyed_digest(&[0; 32], &[number.as_bytes()]));
+    }
     let change = CredentialChange::unless_changed_since(epoch).adding(record);
     let act = async |with: &Together| drawer.0.change_credentials(user, &change, with).await;
     Ok(flow.set_up(&visit, proving, attempt, act, None).await?)
@@ -274,6 +280,24 @@ async fn the_owner_is_told_of_a_factor_that_is_set_up() {
     assert_eq!(events.len(), 1);
     assert_eq!(app.newest_mail_to(ANN).await.subject, "A second factor was set up");
     assert_eq!(app.mail().await.len(), before + 1);
+}
+
+/// Fault: a credential that another user has was answered as if no one were logged in.
+#[rocket::async_test]
+async fn a_credential_of_another_user_is_refused_and_the_session_goes_on() {
+    let app = app().await;
+    let (bob, carol) =
+        (app.log_in_as("bob@example.org").await, app.log_in_as("carol@example.org").await);
+    let card = json!({"number": "7"});
+    assert_eq!(bob.post_json("/card", card.clone()).await.status, Status::Ok);
+    let answer = carol.post_json("/card", card).await;
+    assert_eq!(
+        (answer.status, answer.reasons()),
+        (Status::BadRequest, vec!["invalid_input".into(), "credential_taken".into()])
+    );
+    assert_eq!(count(app.database(), "security_credentials").await, 1);
+    assert_eq!(carol.get_json("/me").await.status, Status::Ok);
+    assert!(!may_see_the_payroll(&carol).await);
 }
 
 /// Fault: an owner who took the account back found the thief's factor before them.
